@@ -1,0 +1,3 @@
+//! Rushhour, a load tester for AI agents that run on LiveKit.
+
+pub mod units;

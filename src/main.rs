@@ -1,0 +1,2 @@
+//! The `rushhour` binary.
+fn main() {}

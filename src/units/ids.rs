@@ -1,0 +1,90 @@
+//! Names of things, one type each, so that a room is never passed for an identity.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+        )]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Names it.
+            pub fn new(name: impl Into<String>) -> Self {
+                Self(name.into())
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+            JsonSchema,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// One session of the tool: its start and its profile's name, also the name of its folder.
+    SessionId
+}
+text_id! {
+    /// A LiveKit room.
+    RoomName
+}
+text_id! {
+    /// A participant in a LiveKit room.
+    Identity
+}
+text_id! {
+    /// The name under which an agent's worker registers with LiveKit.
+    AgentName
+}
+text_id! {
+    /// An agent dispatch, as LiveKit names it.
+    DispatchId
+}
+text_id! {
+    /// A run as the evaluator names it; Cekura's are numbers, kept as text because other shapes are accepted too.
+    EvaluatorRunId
+}
+text_id! {
+    /// The evaluator's folder of the runs that one request made.
+    ResultId
+}
+text_id! {
+    /// A scenario: Cekura's number, or the name of a script file.
+    ScenarioId
+}
+number_id! {
+    /// A run's place in the plan, from 0.
+    RunIndex
+}

@@ -1,0 +1,37 @@
+//! How the conversation is held: by voice or by chat.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How a conversation is held.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Spoken over audio tracks.
+    Voice,
+    /// Written over text streams; the agent runs without speech recognition and synthesis.
+    Chat,
+}
+
+impl Mode {
+    /// Both, in the order reports list them.
+    pub const ALL: [Self; 2] = [Self::Voice, Self::Chat];
+
+    /// The word used in profiles, journals and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Voice => "voice",
+            Self::Chat => "chat",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

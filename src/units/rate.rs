@@ -1,0 +1,143 @@
+//! How often something happens: `5/s`, `60/min`, `200/h`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::{Micros, ParseUnitError};
+
+const HINT: &str =
+    "write a number per second, minute or hour, such as \"5/s\", \"90/min\" or \"200/h\"";
+const HIGHEST_PER_SECOND: f64 = 100_000.0;
+
+/// Events per second: more than zero, at most 100,000.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Rate(f64);
+
+impl Rate {
+    /// A rate for defaults written in code.
+    pub const fn per_second_const(count: u32) -> Self {
+        assert!(count > 0 && count <= 100_000, "a rate is between 0 and 100,000 a second");
+        Self(count as f64)
+    }
+
+    /// A computed rate; `None` where it is not more than zero or not at most 100,000 a second.
+    pub fn new(per_second: f64) -> Option<Self> {
+        (per_second > 0.0 && per_second <= HIGHEST_PER_SECOND).then_some(Self(per_second))
+    }
+
+    /// Events per second.
+    pub const fn per_second(self) -> f64 {
+        self.0
+    }
+
+    /// The time from one event to the next at this rate.
+    pub fn gap(self) -> Micros {
+        Micros::from_secs_f64(1.0 / self.0)
+    }
+}
+
+impl FromStr for Rate {
+    type Err = ParseUnitError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (count, per) = text
+            .split_once('/')
+            .ok_or_else(|| ParseUnitError::new(format!("`{text}` does not say per what"), HINT))?;
+        let count: f64 = count.trim().parse().map_err(|_| {
+            ParseUnitError::new(format!("`{}` is not a number", count.trim()), HINT)
+        })?;
+        let seconds = match per.trim() {
+            "s" | "sec" | "second" => 1.0,
+            "m" | "min" | "minute" => 60.0,
+            "h" | "hour" => 3600.0,
+            other => {
+                return Err(ParseUnitError::new(format!("`{other}` is not s, min or h"), HINT));
+            }
+        };
+        if !count.is_finite() || count <= 0.0 {
+            return Err(ParseUnitError::new(format!("`{text}` is not more than zero"), HINT));
+        }
+        Self::new(count / seconds).ok_or_else(|| {
+            ParseUnitError::new(
+                format!("`{text}` is more than {HIGHEST_PER_SECOND} a second"),
+                "one machine starts some tens of conversations a second; write a rate below 100000/s",
+            )
+        })
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let neat = |value: f64| (value * 1e6).round() / 1e6;
+        let text = match self.0 {
+            r if r >= 1.0 => format!("{}/s", neat(r)),
+            r if r * 60.0 >= 1.0 => format!("{}/min", neat(r * 60.0)),
+            r => format!("{}/h", neat(r * 3600.0)),
+        };
+        f.pad(&text)
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'_, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Rate {
+    fn schema_name() -> Cow<'static, str> {
+        "Rate".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^\s*[0-9.]+\s*/\s*(s|sec|second|m|min|minute|h|hour)\s*$",
+            "description": "Events per second, minute or hour.",
+            "examples": ["5/s", "90/min", "200/h"],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_read_and_write_back() {
+        for (text, per_second, back) in [
+            ("5/s", 5.0, "5/s"),
+            ("90/min", 1.5, "1.5/s"),
+            ("30 / min", 0.5, "30/min"),
+            ("12/h", 12.0 / 3600.0, "12/h"),
+            ("0.25/s", 0.25, "15/min"),
+        ] {
+            let rate: Rate = text.parse().unwrap();
+            assert!((rate.per_second() - per_second).abs() < 1e-12, "{text}");
+            assert_eq!(rate.to_string(), back);
+        }
+    }
+
+    #[test]
+    fn the_message_names_the_mistake() {
+        let wrong = |text: &str| text.parse::<Rate>().unwrap_err().what;
+        assert_eq!(wrong("5"), "`5` does not say per what");
+        assert_eq!(wrong("five/s"), "`five` is not a number");
+        assert_eq!(wrong("5/day"), "`day` is not s, min or h");
+        assert_eq!(wrong("0/s"), "`0/s` is not more than zero");
+        assert_eq!(wrong("-1/s"), "`-1/s` is not more than zero");
+        assert_eq!(wrong("inf/s"), "`inf/s` is not more than zero");
+        assert_eq!(wrong("1e9/s"), "`1e9/s` is more than 100000 a second");
+    }
+}

@@ -1,0 +1,171 @@
+//! The session's clock: microseconds since one anchor, and lengths of time on it.
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Sub};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A length of time in whole microseconds, never negative.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Micros(pub u64);
+
+impl Micros {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// Whole seconds as microseconds.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds * 1_000_000)
+    }
+
+    /// Whole milliseconds as microseconds.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis * 1_000)
+    }
+
+    /// Seconds with a fraction; negative and not-a-number values become zero.
+    pub fn from_secs_f64(seconds: f64) -> Self {
+        // `as` saturates, which is what a length of time beyond 584,000 years may do.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        Self((seconds * 1e6).round() as u64)
+    }
+
+    /// The length in seconds.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
+    /// The same length as the standard library's type.
+    pub const fn as_duration(self) -> Duration {
+        Duration::from_micros(self.0)
+    }
+
+    /// What is left after taking `other` away; zero where nothing is.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl From<Duration> for Micros {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Add for Micros {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl fmt::Display for Micros {
+    /// Three significant digits in the largest fitting unit: `950us`, `12.3ms`, `4.56s`, `3m20s`, `2h05m`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0 as f64;
+        let three = |value: f64, unit: &str, f: &mut fmt::Formatter<'_>| {
+            let decimals = match value {
+                v if v < 9.995 => 2,
+                v if v < 99.95 => 1,
+                _ => 0,
+            };
+            f.pad(&format!("{value:.decimals$}{unit}"))
+        };
+        if self.0 < 1_000 {
+            f.pad(&format!("{}us", self.0))
+        } else if micros < 999.5e3 {
+            three(micros / 1e3, "ms", f)
+        } else if micros < 119.95e6 {
+            three(micros / 1e6, "s", f)
+        } else {
+            let seconds = (self.0 + 500_000) / 1_000_000;
+            if seconds < 2 * 3600 {
+                f.pad(&format!("{}m{:02}s", seconds / 60, seconds % 60))
+            } else {
+                let minutes = (seconds + 30) / 60;
+                f.pad(&format!("{}h{:02}m", minutes / 60, minutes % 60))
+            }
+        }
+    }
+}
+
+/// A point on the session's clock: microseconds since its anchor.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct SessionTime(pub u64);
+
+impl SessionTime {
+    /// The anchor itself.
+    pub const START: Self = Self(0);
+    /// Later than any session lasts.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// The time since `earlier`; zero where `earlier` is the later one.
+    pub const fn since(self, earlier: Self) -> Micros {
+        Micros(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Seconds since the anchor.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+}
+
+impl Add<Micros> for SessionTime {
+    type Output = Self;
+    fn add(self, length: Micros) -> Self {
+        Self(self.0.saturating_add(length.0))
+    }
+}
+
+impl AddAssign<Micros> for SessionTime {
+    fn add_assign(&mut self, length: Micros) {
+        *self = *self + length;
+    }
+}
+
+impl Sub<Micros> for SessionTime {
+    type Output = Self;
+    fn sub(self, length: Micros) -> Self {
+        Self(self.0.saturating_sub(length.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_read_with_three_digits() {
+        let shown = |us: u64| Micros(us).to_string();
+        assert_eq!(shown(0), "0us");
+        assert_eq!(shown(950), "950us");
+        assert_eq!(shown(12_345), "12.3ms");
+        assert_eq!(shown(999_400), "999ms");
+        assert_eq!(shown(999_600), "1.00s");
+        assert_eq!(shown(4_560_000), "4.56s");
+        assert_eq!(shown(200_000_000), "3m20s");
+        assert_eq!(shown(7_500_000_000), "2h05m");
+    }
+
+    #[test]
+    fn points_never_run_backwards() {
+        assert_eq!(SessionTime(5).since(SessionTime(9)), Micros::ZERO);
+        assert_eq!(SessionTime(5) - Micros(9), SessionTime::START);
+        assert_eq!(SessionTime::NEVER + Micros(1), SessionTime::NEVER);
+    }
+
+    #[test]
+    fn seconds_round_and_refuse_the_negative() {
+        assert_eq!(Micros::from_secs_f64(0.000_001_4), Micros(1));
+        assert_eq!(Micros::from_secs_f64(-3.0), Micros::ZERO);
+        assert_eq!(Micros::from_secs_f64(f64::NAN), Micros::ZERO);
+    }
+}
