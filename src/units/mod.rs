@@ -2,6 +2,7 @@
 
 mod duration;
 mod ids;
+mod metric;
 mod mode;
 mod money;
 mod percent;
@@ -14,6 +15,7 @@ pub use ids::{
     AgentName, DispatchId, EvaluatorRunId, Identity, ResultId, RoomName, RunIndex, ScenarioId,
     SessionId,
 };
+pub use metric::{Metric, Percentile};
 pub use mode::Mode;
 pub use money::Usd;
 pub use percent::Percent;

@@ -1,0 +1,286 @@
+//! From the raw profile to the valid one: defaults, ranges and contradictions.
+
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize};
+
+use super::check_evaluator::check_evaluator;
+use super::check_livekit::check_livekit;
+use super::check_load::{check_mix, check_stages};
+use super::model::{LatencyModel, Limits, Profile, SandboxSettings, WhenFull};
+use super::raw::{RawLatency, RawLimits, RawMode, RawProfile, RawSandbox};
+use super::source::{At, Faults, Origin, Place, Source};
+use super::threshold::{Threshold, parse_bound, parse_measure};
+use crate::units::{Length, Mode, Rate};
+
+/// One setting as it was decided, and who decided it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Its path in the profile, such as `limits.in_flight`.
+    pub path: String,
+    /// Its value.
+    pub value: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Decides settings one by one, keeping who decided and what is wrong.
+pub(super) struct Checker<'a> {
+    pub(super) faults: &'a mut Faults,
+    sources: &'a [Source],
+    settings: Vec<Setting>,
+    spoiled: bool,
+}
+
+impl Checker<'_> {
+    /// The value given, or the default.
+    pub(super) fn or_default<T: Clone + Display>(
+        &mut self,
+        path: &str,
+        given: Option<&At<T>>,
+        default: T,
+    ) -> T {
+        self.note(path, given, &default);
+        given.map_or(default, |at| at.value.clone())
+    }
+
+    /// The value given, or the default where nobody said anything and nothing is shown either.
+    pub(super) fn optional<T: Clone + Display>(
+        &mut self,
+        path: &str,
+        given: Option<&At<T>>,
+    ) -> Option<T> {
+        if given.is_some() {
+            self.note(path, given, &"");
+        }
+        given.map(|at| at.value.clone())
+    }
+
+    /// A whole number of at least `least`, or the default.
+    pub(super) fn at_least(
+        &mut self,
+        path: &str,
+        given: Option<&At<u32>>,
+        least: u32,
+        default: u32,
+    ) -> u32 {
+        if let Some(at) = given.filter(|at| at.value < least) {
+            self.faults.at(
+                &at.place,
+                format!("{} is too few", at.value),
+                format!("at least {least}"),
+            );
+        }
+        self.or_default(path, given, default)
+    }
+
+    /// Notes that a whole table is missing, unless it may be the one whose name was misspelt.
+    pub(super) fn missing(&mut self, what: &str, hint: &str) {
+        if !self.spoiled {
+            self.faults.missing(what, hint);
+        }
+    }
+
+    fn note<T: Display>(&mut self, path: &str, given: Option<&At<T>>, default: &dyn Display) {
+        let (value, origin) = match given {
+            Some(at) => (at.value.to_string(), self.origin(&at.place)),
+            None => (default.to_string(), Origin::Default),
+        };
+        self.settings.push(Setting { path: path.to_owned(), value, origin });
+    }
+
+    pub(super) fn origin(&self, place: &Place) -> Origin {
+        self.sources.get(place.source.0).map_or(Origin::Default, |source| source.origin)
+    }
+}
+
+/// Decides every setting. `None`, or a profile with faults noted, where something is wrong.
+pub(super) fn check(
+    raw: &RawProfile,
+    file_stem: &str,
+    sources: &[Source],
+    faults: &mut Faults,
+) -> Option<(Profile, Vec<Setting>)> {
+    let mut checker = Checker { faults, sources, settings: Vec::new(), spoiled: raw.spoiled };
+    let name = check_name(raw.name.as_ref(), file_stem, &mut checker);
+    let seed = checker.or_default("seed", raw.seed.as_ref(), 1);
+    let mode = match checker.or_default("mode", raw.mode.as_ref(), RawMode::Voice) {
+        RawMode::Voice => Mode::Voice,
+        RawMode::Chat => Mode::Chat,
+    };
+    let livekit = check_livekit(raw, &mut checker);
+    let evaluator =
+        check_evaluator(raw.evaluator.as_ref(), raw.livekit.as_ref(), mode, &mut checker);
+    let mix = check_mix(raw.scenario.as_ref(), &mut checker);
+    let stages = check_stages(raw.stage.as_ref(), raw.scenario.as_ref(), &mut checker);
+    let limits = check_limits(raw.limits.as_ref(), &mut checker);
+    let thresholds = check_thresholds(raw, &mut checker);
+    let sandbox = check_sandbox(raw.sandbox.as_ref(), &mut checker);
+    let settings = checker.settings;
+    let profile = Profile {
+        name,
+        seed,
+        mode,
+        livekit: livekit?,
+        evaluator: evaluator?,
+        mix: mix?,
+        stages,
+        limits,
+        thresholds,
+        sandbox,
+    };
+    Some((profile, settings))
+}
+
+fn check_name(given: Option<&At<String>>, file_stem: &str, checker: &mut Checker<'_>) -> String {
+    let fits = |name: &str| {
+        (1..=64).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            && !name.starts_with('.')
+    };
+    if let Some(at) = given.filter(|at| !fits(&at.value)) {
+        checker.faults.at(
+            &at.place,
+            "this cannot name a folder",
+            "1 to 64 letters, digits, `-`, `_` or `.`, not beginning with a dot",
+        );
+    }
+    let default = if fits(file_stem) { file_stem } else { "session" };
+    checker.or_default("name", given, default.to_owned())
+}
+
+fn check_limits(raw: Option<&At<RawLimits>>, checker: &mut Checker<'_>) -> Limits {
+    let raw = raw.map(|at| at.value.clone()).unwrap_or_default();
+    let run_timeout =
+        checker.or_default("limits.run_timeout", raw.run_timeout.as_ref(), Length::secs(20 * 60));
+    let limits = Limits {
+        requests: checker.or_default(
+            "limits.requests",
+            raw.requests.as_ref(),
+            Rate::per_second_const(5),
+        ),
+        polls: checker.or_default("limits.polls", raw.polls.as_ref(), Rate::per_second_const(2)),
+        looks: checker.or_default("limits.looks", raw.looks.as_ref(), Rate::per_second_const(20)),
+        in_flight: checker.at_least("limits.in_flight", raw.in_flight.as_ref(), 1, 100),
+        when_full: checker.or_default("limits.when_full", raw.when_full.as_ref(), WhenFull::Wait),
+        attempts: checker.at_least("limits.attempts", raw.attempts.as_ref(), 1, 5),
+        livekit_timeout: checker.or_default(
+            "limits.livekit_timeout",
+            raw.livekit_timeout.as_ref(),
+            Length::secs(10),
+        ),
+        submit_timeout: checker.or_default(
+            "limits.submit_timeout",
+            raw.submit_timeout.as_ref(),
+            Length::secs(120),
+        ),
+        poll_timeout: checker.or_default(
+            "limits.poll_timeout",
+            raw.poll_timeout.as_ref(),
+            Length::secs(30),
+        ),
+        run_timeout,
+        drain: checker.or_default("limits.drain", raw.drain.as_ref(), run_timeout),
+    };
+    if let Some(at) = raw.in_flight.as_ref().filter(|at| at.value > 100_000) {
+        checker.faults.at(
+            &at.place,
+            format!("{} is more than one machine follows", at.value),
+            "at most 100000",
+        );
+    }
+    limits
+}
+
+fn check_thresholds(raw: &RawProfile, checker: &mut Checker<'_>) -> Vec<Threshold> {
+    let Some(named) = &raw.thresholds else { return Vec::new() };
+    let mut thresholds = Vec::new();
+    for (key, bound) in &named.value.0 {
+        let measure = match parse_measure(&key.value) {
+            Ok(measure) => measure,
+            Err(error) => {
+                checker.faults.at(&key.place, error.what, error.hint);
+                continue;
+            }
+        };
+        match parse_bound(&measure, &bound.value) {
+            Ok((comparison, value)) => {
+                checker.optional(&format!("thresholds.{:?}", key.value), Some(bound));
+                thresholds.push(Threshold { measure, comparison, bound: value });
+            }
+            Err(error) => checker.faults.at(&bound.place, error.what, error.hint),
+        }
+    }
+    thresholds
+}
+
+/// The faults that the sandbox can have, by name.
+pub(super) const FAULT_NAMES: &[&str] = &[];
+
+fn check_sandbox(raw: Option<&At<RawSandbox>>, checker: &mut Checker<'_>) -> SandboxSettings {
+    let given = raw.is_some();
+    let raw = raw.map(|at| at.value.clone()).unwrap_or_default();
+    let mut latency = |name: &str, given: Option<&At<RawLatency>>, median_ms, p95_ms| {
+        check_latency(&format!("sandbox.{name}"), given, median_ms, p95_ms, checker)
+    };
+    let settings = SandboxSettings {
+        agent_join: latency("agent_join", raw.agent_join.as_ref(), 350, 900),
+        submission: latency("submission", raw.submission.as_ref(), 80, 250),
+        queue: latency("queue", raw.queue.as_ref(), 300, 1_000),
+        conversation: latency("conversation", raw.conversation.as_ref(), 3_000, 6_000),
+        judging: latency("judging", raw.judging.as_ref(), 500, 1_500),
+        late_by: checker
+            .optional("sandbox.late_by", raw.late_by.as_ref())
+            .unwrap_or(Length::secs(30)),
+        concurrency: match &raw.concurrency {
+            Some(at) => checker.at_least("sandbox.concurrency", Some(at), 1, 1),
+            None => 2_000,
+        },
+        faults: raw
+            .faults
+            .iter()
+            .flat_map(|at| &at.value.0)
+            .filter_map(|(key, share)| {
+                if !FAULT_NAMES.contains(&key.value.as_str()) {
+                    checker.faults.at(
+                        &key.place,
+                        format!("the sandbox has no fault `{}`", key.value),
+                        format!("one of: {}", FAULT_NAMES.join(", ")),
+                    );
+                    return None;
+                }
+                checker.optional(&format!("sandbox.faults.{}", key.value), Some(share));
+                Some((key.value.clone(), share.value))
+            })
+            .collect(),
+    };
+    if !given {
+        checker.settings.retain(|setting| !setting.path.starts_with("sandbox."));
+    }
+    settings
+}
+
+fn check_latency(
+    path: &str,
+    given: Option<&At<RawLatency>>,
+    median_ms: u64,
+    p95_ms: u64,
+    checker: &mut Checker<'_>,
+) -> LatencyModel {
+    let raw = given.map(|at| at.value.clone()).unwrap_or_default();
+    let median = checker
+        .optional(&format!("{path}.median"), raw.median.as_ref())
+        .unwrap_or(Length::millis(median_ms));
+    let stretched = median.micros().0 * p95_ms / median_ms;
+    let p95 = checker
+        .optional(&format!("{path}.p95"), raw.p95.as_ref())
+        .unwrap_or(Length::millis(stretched.div_ceil(1000).max(1)));
+    if let Some(at) = raw.p95.as_ref().filter(|at| at.value < median) {
+        checker.faults.at(
+            &at.place,
+            format!("the 95th percentile is below the median of {median}"),
+            "a p95 is at least the median",
+        );
+    }
+    LatencyModel { median, p95 }
+}

@@ -1,0 +1,34 @@
+//! What is wanted: from a TOML file, the environment and flags to a [`Profile`] that is valid by
+//! construction, or to all its mistakes at once, each with the place to underline.
+//!
+//! The way through: `source` and `node` (texts as trees that know their places), `read` and `raw`
+//! (every key, typed, nothing judged), `check` (every setting decided), `model` (the result).
+
+mod check;
+mod check_evaluator;
+mod check_livekit;
+mod check_load;
+mod explain;
+mod load;
+mod model;
+mod node;
+mod raw;
+mod read;
+mod schema;
+mod source;
+mod template;
+mod threshold;
+
+pub use check::Setting;
+pub use check_livekit::{TargetKind, target_kind};
+pub use explain::explain;
+pub use load::{ENVIRONMENT, Input, Loaded, Refused, load};
+pub use model::{
+    Arrivals, CekuraSettings, Curve, Dispatch, DispatchMethod, EvaluatorSettings, LatencyModel,
+    Limits, LiveKitSettings, LiveKitTarget, Load, Mix, Profile, SandboxSettings, Scenario, Stage,
+    TextMode, WhenFull,
+};
+pub use schema::json_schema;
+pub use source::{Fault, Origin, Place, Source, SourceId};
+pub use template::starting_profile;
+pub use threshold::{Bound, Comparison, Measure, Share, Threshold};

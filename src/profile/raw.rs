@@ -1,0 +1,287 @@
+//! The profile's file as it is written: every key, none of them required, nothing yet judged.
+
+use schemars::JsonSchema;
+
+use super::node::{Node, Value};
+use super::read::{Json, Named, Read, raw_choice, raw_table};
+use super::source::{At, Faults};
+use crate::units::{Length, Percent, Rate, ScenarioId};
+
+raw_table! {
+    /// A load test of an agent: what to start, when, against which LiveKit and which evaluator.
+    RawProfile {
+        /// Names the session and its folder; the file's own name where left out.
+        name: String,
+        /// Seeds arrivals, the order of scenarios and the sandbox. The same profile and seed give the same plan.
+        seed: u64,
+        /// How the conversations are held.
+        mode: RawMode,
+        /// Where the rooms are and how the agent gets into them.
+        livekit: RawLiveKit,
+        /// Who talks to the agent.
+        evaluator: RawEvaluator,
+        /// What is talked about; one entry each.
+        scenario: Vec<RawScenario>,
+        /// The load over time, one stage after the other.
+        stage: Vec<RawStage>,
+        /// What must not be exceeded, and how long anything may take.
+        limits: RawLimits,
+        /// What has to hold for the session to pass: a measure, and a bound such as "< 2s" or "< 1%".
+        thresholds: Named<At<String>>,
+        /// How the embedded stand-ins behave.
+        sandbox: RawSandbox,
+    }
+}
+
+raw_choice! {
+    /// How the conversations are held.
+    pub(crate) RawMode {
+        /// Spoken.
+        Voice = "voice",
+        /// Written.
+        Chat = "chat",
+    }
+}
+
+raw_table! {
+    /// Where the rooms are and how the agent gets into them.
+    RawLiveKit {
+        /// The LiveKit server, such as "wss://example.livekit.cloud"; "sandbox" for the embedded stand-in. LIVEKIT_URL wins over it.
+        url: String,
+        /// The agent's name, as its worker registers it.
+        agent: String,
+        /// How the agent is dispatched.
+        dispatch: RawDispatch,
+        /// Joins `text_mode` and `scenario_id` in the dispatch metadata; the agent reads it as `ctx.job.metadata`.
+        metadata: Named<Json>,
+        /// How an agent is told to hold a chat.
+        text_mode: RawTextMode,
+        /// Every room's name begins with it; `sweep` looks for it.
+        room_prefix: String,
+        /// Whether an agent must be seen in the room before the evaluator is asked to call.
+        wait_for_agent: bool,
+        /// An agent that joins later than this counts as late.
+        agent_within: Length,
+        /// An agent that has not joined by then is not waited for any longer.
+        give_up_after: Length,
+        /// A file that holds the API key, in place of LIVEKIT_API_KEY; relative to the profile.
+        key_file: String,
+        /// A file that holds the API secret, in place of LIVEKIT_API_SECRET; relative to the profile.
+        secret_file: String,
+    }
+}
+
+raw_choice! {
+    /// How the agent is dispatched.
+    pub RawDispatch {
+        /// CreateDispatch into a room that was created with an agents list, which keeps the server from launching a nameless job beside it.
+        Explicit = "explicit",
+        /// CreateDispatch into a room that was created without one; on the open-source server this clogs above some 20 starts a second.
+        ExplicitFresh = "explicit-fresh",
+        /// The room is created with the agent in its configuration.
+        Room = "room",
+        /// The evaluator's token carries the agent in its room configuration; the room is made by its join.
+        Token = "token",
+        /// Not dispatched by us: the agent is dispatched automatically to every room.
+        None = "none",
+    }
+}
+
+raw_table! {
+    /// How an agent is told to hold a chat.
+    RawTextMode {
+        /// The key in the dispatch metadata.
+        key: String,
+        /// Its value in chat.
+        chat: Json,
+        /// Its value in voice; the key is absent where left out.
+        voice: Json,
+    }
+}
+
+raw_table! {
+    /// Who talks to the agent.
+    RawEvaluator {
+        /// Which evaluator.
+        kind: RawEvaluatorKind,
+        /// The service's base address; CEKURA_API_URL wins over it.
+        url: String,
+        /// A file that holds the key, in place of CEKURA_API_KEY; relative to the profile.
+        key_file: String,
+        /// How many entries share one request. With more than one, which run belongs to which entry may be an assumption.
+        entries_per_request: u32,
+        /// How long a request waits to be filled where entries share one.
+        fill_within: Length,
+        /// Cekura's agent, where its scenarios have none assigned; chat only.
+        agent: u64,
+        /// A data message for the evaluator to publish in the room; chat only.
+        publish_data_message: Named<Json>,
+        /// How often a run that may be over is asked after.
+        poll_every: Length,
+        /// The path that starts voice runs.
+        voice_path: String,
+        /// The path that starts chat runs.
+        chat_path: String,
+        /// The path that tells the state of runs.
+        runs_path: String,
+        /// The path that ends the calls of one result; `{id}` stands for it.
+        end_calls_path: String,
+    }
+}
+
+raw_choice! {
+    /// Which evaluator.
+    pub(crate) RawEvaluatorKind {
+        /// Cekura's service.
+        Cekura = "cekura",
+        /// The embedded stand-in for it.
+        Sandbox = "sandbox",
+    }
+}
+
+raw_table! {
+    /// One scenario.
+    RawScenario {
+        /// Its number at the evaluator.
+        id: ScenarioId,
+        /// How it is called in reports.
+        name: String,
+        /// How many times this same entry is run.
+        copies: u32,
+        /// Its share among the scenarios, where the stages say how many runs there are.
+        weight: f64,
+        /// How long its conversation is expected to last; forecasts and polling use it.
+        lasts: Length,
+    }
+}
+
+raw_table! {
+    /// A stretch of time with one kind of load.
+    RawStage {
+        /// How it is called in reports.
+        name: String,
+        /// Whether its runs count in the figures; false for warming up.
+        measured: bool,
+        /// Starts per time: constant, a ramp, or steps.
+        rate: RawRate,
+        /// Whether starts are evenly spaced or random.
+        arrivals: RawArrivals,
+        /// Holds this many runs in flight: each that ends is followed by the next.
+        hold: u32,
+        /// Starts this many at the same instant.
+        burst: u32,
+        /// How long the stage lasts; may be left out in the last one where the scenarios have copies.
+        lasts: Length,
+    }
+}
+
+raw_choice! {
+    /// How starts are spaced.
+    pub RawArrivals {
+        /// Evenly.
+        Even = "even",
+        /// As a Poisson process, as independent callers come.
+        Poisson = "poisson",
+    }
+}
+
+raw_table! {
+    /// A rate that changes.
+    RawRamp {
+        /// The rate at the stage's beginning.
+        from: Rate,
+        /// The rate at its end.
+        to: Rate,
+        /// How many levels it goes through; a smooth ramp where left out.
+        steps: u32,
+    }
+}
+
+/// Starts per time: constant, a ramp, or steps.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum RawRate {
+    /// One rate throughout.
+    Constant(Rate),
+    /// A rate that changes.
+    Ramp(RawRamp),
+}
+
+impl Read for RawRate {
+    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+        match node.value {
+            Value::Table(_) => RawRamp::read(node, faults).map(Self::Ramp),
+            _ => Rate::read(node, faults).map(Self::Constant),
+        }
+    }
+}
+
+raw_table! {
+    /// What must not be exceeded, and how long anything may take.
+    RawLimits {
+        /// Submissions to the evaluator.
+        requests: Rate,
+        /// Questions about the state of runs, to the evaluator.
+        polls: Rate,
+        /// Looks into rooms for the agent, at LiveKit.
+        looks: Rate,
+        /// Runs in flight at once.
+        in_flight: u32,
+        /// What happens to a start that finds no place in flight.
+        when_full: RawWhenFull,
+        /// How often a submission that was certainly not accepted is sent again.
+        attempts: u32,
+        /// How long one request to LiveKit may take.
+        livekit_timeout: Length,
+        /// How long one submission may take before it is not known whether it was accepted.
+        submit_timeout: Length,
+        /// How long one question about the state of runs may take.
+        poll_timeout: Length,
+        /// How long a run may take from its acceptance to its end.
+        run_timeout: Length,
+        /// How long a stopped session waits for the runs under way.
+        drain: Length,
+    }
+}
+
+raw_choice! {
+    /// What happens to a start that finds no place in flight.
+    pub RawWhenFull {
+        /// It waits for one, and its latency still counts from its intended start.
+        Wait = "wait",
+        /// It does not take place, and is counted as skipped.
+        Skip = "skip",
+    }
+}
+
+raw_table! {
+    /// How the embedded stand-ins behave.
+    RawSandbox {
+        /// From the dispatch to the agent in the room.
+        agent_join: RawLatency,
+        /// From a submission to its answer.
+        submission: RawLatency,
+        /// From the answer to the conversation's start.
+        queue: RawLatency,
+        /// How long a conversation lasts.
+        conversation: RawLatency,
+        /// How long the judging after it takes.
+        judging: RawLatency,
+        /// How much later an agent is that the fault `agent_late` holds up.
+        late_by: Length,
+        /// Conversations at once; more are queued.
+        concurrency: u32,
+        /// How often each fault happens, by its name.
+        faults: Named<At<Percent>>,
+    }
+}
+
+raw_table! {
+    /// A random length of time, lognormal.
+    RawLatency {
+        /// Half of them are shorter.
+        median: Length,
+        /// One in twenty is longer.
+        p95: Length,
+    }
+}
