@@ -1,0 +1,311 @@
+//! Through the plan stage by stage: each run with its intended start, computed when it is asked for.
+
+use std::sync::Arc;
+
+use super::arrivals::ArrivalTimes;
+use super::deck::Deck;
+use crate::profile::{Load, Profile};
+use crate::units::{Micros, Mode, RunIndex, SessionTime};
+
+/// Every run of a session: fully determined by the profile, which carries the seed. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    profile: Arc<Profile>,
+}
+
+/// One run, and when it is meant to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedRun {
+    /// Its place in the plan.
+    pub index: RunIndex,
+    /// Its stage's position in the profile.
+    pub stage: u32,
+    /// Its scenario's position in the profile.
+    pub scenario: u32,
+    /// How many runs of that scenario come before it.
+    pub copy: u32,
+    /// How the conversation is held.
+    pub mode: Mode,
+    /// When it is meant to start.
+    pub intended: SessionTime,
+}
+
+/// A stage that holds a number of runs in flight: its runs are drawn as places become free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldStage {
+    /// Its position in the profile.
+    pub stage: u32,
+    /// How many runs are held in flight.
+    pub in_flight: u32,
+    /// When it begins.
+    pub from: SessionTime,
+    /// When it ends; [`SessionTime::NEVER`] where it lasts until the copies are used up.
+    pub until: SessionTime,
+}
+
+/// What comes next in a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A run at its intended start.
+    Start(PlannedRun),
+    /// A stage whose runs are drawn with [`Walk::draw`] until [`Walk::leave_hold`].
+    Hold(HoldStage),
+    /// Nothing more.
+    End,
+}
+
+impl Plan {
+    /// The plan of a profile.
+    pub fn new(profile: Profile) -> Self {
+        Self { profile: Arc::new(profile) }
+    }
+
+    /// The profile it was made from.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// A walk from the beginning.
+    pub fn walk(&self) -> Walk {
+        Walk {
+            deck: Deck::new(&self.profile.mix, self.profile.seed),
+            plan: self.clone(),
+            position: 0,
+            stage_start: SessionTime::START,
+            source: Source::Unopened,
+            peeked: None,
+            next_index: 0,
+        }
+    }
+}
+
+/// A place in a plan.
+#[derive(Debug, Clone)]
+pub struct Walk {
+    plan: Plan,
+    deck: Deck,
+    position: usize,
+    stage_start: SessionTime,
+    source: Source,
+    peeked: Option<Step>,
+    next_index: u64,
+}
+
+/// Where the runs of the current stage come from.
+#[derive(Debug, Clone)]
+enum Source {
+    Unopened,
+    Open(ArrivalTimes),
+    Burst { left: u32 },
+    Hold,
+}
+
+impl Walk {
+    /// What comes next, without going there.
+    pub fn peek(&mut self) -> Step {
+        if let Some(step) = self.peeked {
+            return step;
+        }
+        let step = self.advance();
+        self.peeked = Some(step);
+        step
+    }
+
+    /// Goes past the start that [`Self::peek`] showed. A hold stage stays until it is left.
+    pub fn pass(&mut self) {
+        if matches!(self.peek(), Step::Start(_)) {
+            self.peeked = None;
+        }
+    }
+
+    /// The next run of the hold stage the walk is in, meant to start at `intended`; none where the copies are used up.
+    pub fn draw(&mut self, intended: SessionTime) -> Option<PlannedRun> {
+        debug_assert!(matches!(self.peeked, Some(Step::Hold(_))), "drawn outside a hold stage");
+        self.take(intended)
+    }
+
+    /// Leaves the hold stage the walk is in, at `now` where it has no end of its own.
+    pub fn leave_hold(&mut self, now: SessionTime) {
+        if let Some(Step::Hold(hold)) = self.peeked {
+            self.stage_start = hold.until.min(now.max(hold.from));
+            self.next_stage();
+        }
+    }
+
+    /// Runs drawn so far.
+    pub const fn drawn(&self) -> u64 {
+        self.next_index - if matches!(self.peeked, Some(Step::Start(_))) { 1 } else { 0 }
+    }
+
+    fn next_stage(&mut self) {
+        self.position += 1;
+        self.source = Source::Unopened;
+        self.peeked = None;
+    }
+
+    fn advance(&mut self) -> Step {
+        loop {
+            let Some(stage) = self.plan.profile.stages.get(self.position) else {
+                return Step::End;
+            };
+            if self.deck.left() == Some(0) {
+                return Step::End;
+            }
+            let lasts = stage.lasts.map(|lasts| lasts.micros());
+            let stage_index = u32::try_from(self.position).unwrap_or(u32::MAX);
+            match &mut self.source {
+                Source::Unopened => {
+                    self.source = match &stage.load {
+                        Load::Open { curve, arrivals } => Source::Open(ArrivalTimes::new(
+                            curve,
+                            *arrivals,
+                            lasts,
+                            self.plan.profile.seed,
+                            stage_index,
+                        )),
+                        Load::Burst { runs } => Source::Burst { left: *runs },
+                        Load::Hold { .. } => Source::Hold,
+                    };
+                }
+                Source::Open(arrivals) => {
+                    if let Some(offset) = arrivals.next() {
+                        if let Some(run) = self.take(self.stage_start + offset) {
+                            return Step::Start(run);
+                        }
+                        return Step::End;
+                    }
+                    self.end_stage(lasts);
+                }
+                Source::Burst { left: 0 } => self.end_stage(lasts),
+                Source::Burst { left } => {
+                    *left -= 1;
+                    match self.take(self.stage_start) {
+                        Some(run) => return Step::Start(run),
+                        None => return Step::End,
+                    }
+                }
+                Source::Hold => {
+                    let Load::Hold { in_flight } = stage.load else { return Step::End };
+                    let until = lasts.map_or(SessionTime::NEVER, |lasts| self.stage_start + lasts);
+                    return Step::Hold(HoldStage {
+                        stage: stage_index,
+                        in_flight,
+                        from: self.stage_start,
+                        until,
+                    });
+                }
+            }
+        }
+    }
+
+    fn end_stage(&mut self, lasts: Option<Micros>) {
+        self.stage_start += lasts.unwrap_or(Micros::ZERO);
+        self.next_stage();
+    }
+
+    fn take(&mut self, intended: SessionTime) -> Option<PlannedRun> {
+        let drawn = self.deck.draw()?;
+        let index = RunIndex(self.next_index);
+        self.next_index += 1;
+        Some(PlannedRun {
+            index,
+            stage: u32::try_from(self.position).unwrap_or(u32::MAX),
+            scenario: drawn.scenario,
+            copy: drawn.copy,
+            mode: self.plan.profile.mode,
+            intended,
+        })
+    }
+}
+
+impl Iterator for Walk {
+    type Item = PlannedRun;
+
+    /// The runs of open stages; hold stages, whose runs depend on how long others take, are passed over.
+    fn next(&mut self) -> Option<PlannedRun> {
+        loop {
+            match self.peek() {
+                Step::Start(run) => {
+                    self.pass();
+                    return Some(run);
+                }
+                Step::Hold(hold) => self.leave_hold(hold.until),
+                Step::End => return None,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::profile::{Input, load};
+
+    pub(crate) fn plan_of(text: &str) -> Plan {
+        let text = format!("[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n{text}");
+        let input = Input { file: "p.toml", bytes: text.as_bytes(), environment: &[], flags: &[] };
+        let loaded = load(input)
+            .unwrap_or_else(|refused| panic!("{}", crate::profile::explain(&refused, false)));
+        Plan::new(loaded.profile)
+    }
+
+    const TWO_STAGES: &str = r#"
+[[scenario]]
+id = 1
+copies = 12
+[[stage]]
+name = "warm"
+measured = false
+rate = "2/s"
+lasts = "2s"
+[[stage]]
+name = "steady"
+rate = "4/s"
+"#;
+
+    #[test]
+    fn stages_follow_each_other_until_the_copies_are_used_up() {
+        let runs: Vec<PlannedRun> = plan_of(TWO_STAGES).walk().collect();
+        let times: Vec<u64> = runs.iter().map(|run| run.intended.0 / 1000).collect();
+        assert_eq!(times, [0, 500, 1000, 1500, 2000, 2250, 2500, 2750, 3000, 3250, 3500, 3750]);
+        assert_eq!(runs.iter().filter(|run| run.stage == 0).count(), 4);
+        assert_eq!(runs.last().unwrap().index, RunIndex(11));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_plan() {
+        let poisson =
+            TWO_STAGES.replace("rate = \"4/s\"", "rate = \"4/s\"\narrivals = \"poisson\"");
+        let runs = |text: &str| plan_of(text).walk().collect::<Vec<_>>();
+        assert_eq!(runs(&poisson), runs(&poisson));
+        // `seed` belongs to the top level: a table before it would swallow it.
+        let plan = plan_of(&poisson);
+        let mut other = plan.profile().clone();
+        other.seed = 99;
+        assert_ne!(plan.walk().collect::<Vec<_>>(), Plan::new(other).walk().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_hold_stage_hands_out_runs_as_places_become_free() {
+        let plan = plan_of(
+            "[[scenario]]\nid = 1\n[[stage]]\nhold = 3\nlasts = \"10s\"\n[[stage]]\nrate = \"1/s\"\nlasts = \"2s\"\n",
+        );
+        let mut walk = plan.walk();
+        let Step::Hold(hold) = walk.peek() else { panic!() };
+        assert_eq!((hold.in_flight, hold.until), (3, SessionTime(10_000_000)));
+        let drawn = walk.draw(SessionTime(4_000_000)).unwrap();
+        assert_eq!((drawn.index, drawn.intended), (RunIndex(0), SessionTime(4_000_000)));
+        walk.leave_hold(SessionTime(10_000_500));
+        let rest: Vec<u64> = walk.map(|run| run.intended.0).collect();
+        assert_eq!(rest, [10_000_000, 11_000_000]);
+    }
+
+    #[test]
+    fn a_burst_is_one_instant() {
+        let plan = plan_of(
+            "[[scenario]]\nid = 1\n[[stage]]\nburst = 3\nlasts = \"5s\"\n[[stage]]\nburst = 2\n",
+        );
+        let times: Vec<u64> = plan.walk().map(|run| run.intended.0).collect();
+        assert_eq!(times, [0, 0, 0, 5_000_000, 5_000_000]);
+    }
+}
