@@ -1,5 +1,8 @@
 //! Rushhour, a load tester for AI agents that run on LiveKit.
 
+pub mod event;
+pub mod http;
+pub mod livekit;
 pub mod plan;
 pub mod profile;
 pub mod units;

@@ -1,19 +1,30 @@
 //! Pure mathematics: what a set of measurements says, and how surely.
 
+mod bootstrap;
 mod confidence;
 mod interval;
 mod normal;
 mod numbers;
 mod order_statistic;
+mod p_value;
 mod proportion;
 mod quantile;
+mod random;
 mod sample;
 mod survival;
 
+pub use bootstrap::{
+    Arms, BlockLength, Bootstrap, BootstrapError, ClusteredSample, PairedSample, QuantileRatio,
+    Ratio,
+};
 pub use confidence::Confidence;
 pub use interval::{Estimate, Interval, TooFew};
 pub use order_statistic::{RankInterval, rank_interval, smallest_n};
+pub use p_value::{PValue, holm};
 pub use proportion::{Proportion, ProportionError, newcombe_difference};
 pub use quantile::{ParseLevelError, Quantile};
 pub use sample::{GREATEST_MAGNITUDE, Sample, SampleError};
-pub use survival::*;
+pub use survival::{
+    Observation, ObservationError, QuantileBracket, Reach, SurvivalBracket, SurvivalCurve,
+    SurvivalQuantile, SurvivalStep,
+};

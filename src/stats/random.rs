@@ -90,8 +90,8 @@ fn logarithm(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::numbers::count;
     use super::*;
-    use crate::stats::numbers::count;
 
     #[test]
     fn a_seed_gives_the_same_draws_for_ever() {

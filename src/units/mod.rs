@@ -20,7 +20,7 @@ pub use mode::Mode;
 pub use money::Usd;
 pub use percent::Percent;
 pub use rate::Rate;
-pub use secret::Secret;
+pub use secret::{Secret, redact};
 pub use time::{Micros, SessionTime};
 
 /// Why a text is not a value of the wanted unit: what was wrong, and what would be right.

@@ -16,4 +16,4 @@ pub(crate) use agents::{Dispatch, DispatchRequest};
 pub(crate) use rooms::{Occupant, Participant, Room, RoomRequest};
 pub(crate) use runs::{Phase, Run};
 pub(crate) use state::World;
-pub(crate) use submissions::{Entry, Folder, Submission};
+pub(crate) use submissions::{Accepted, Entry, Folder, Submission};

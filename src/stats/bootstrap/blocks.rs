@@ -117,8 +117,9 @@ mod tests {
     #[test]
     fn independent_values_need_short_blocks_and_dependent_ones_long() {
         let lengths = |phi| {
-            let mut found: Vec<usize> =
-                (0..21).map(|seed| BlockLength::automatic(&autoregressive(400, phi, seed)).0).collect();
+            let mut found: Vec<usize> = (0..21)
+                .map(|seed| BlockLength::automatic(&autoregressive(400, phi, seed)).0)
+                .collect();
             found.sort_unstable();
             found[10]
         };
@@ -161,7 +162,8 @@ mod tests {
     fn dependence_widens_the_interval() {
         let values = autoregressive(800, 0.6, 5);
         let plan = Bootstrap::new(1, 600, Confidence::PERCENT_95).unwrap();
-        let blocks = plan.interval_of_series(&values, BlockLength::automatic(&values), mean).unwrap();
+        let blocks =
+            plan.interval_of_series(&values, BlockLength::automatic(&values), mean).unwrap();
         let naive = plan.interval_of_series(&values, BlockLength(1), mean).unwrap();
         let ratio = blocks.interval.width() / naive.interval.width();
         assert!((1.5..2.4).contains(&ratio), "{ratio}");

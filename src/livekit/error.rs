@@ -1,0 +1,98 @@
+//! What can go wrong between us and LiveKit, sorted by what it means for a run.
+
+use livekit_api::services::{ServerError, ServiceError};
+
+use crate::http::{TransportError, TransportKind};
+
+/// What kind of trouble it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LiveKitErrorKind {
+    /// The key, the secret or the token is not the server's: nothing else would succeed either.
+    Unauthenticated,
+    /// The token lacks a grant.
+    Forbidden,
+    /// The room or dispatch is not there.
+    NotFound,
+    /// No connection could be made: nothing was sent.
+    Unreachable,
+    /// No answer in time.
+    TimedOut,
+    /// The connection broke, or something that is not LiveKit answered.
+    Transport,
+    /// The server answered with an error of its own.
+    Server,
+}
+
+/// A request to LiveKit that did not succeed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{words}")]
+pub struct LiveKitError {
+    /// What kind of trouble it was.
+    pub kind: LiveKitErrorKind,
+    /// What happened, in words; the server's own where it gave some.
+    pub words: String,
+}
+
+impl LiveKitError {
+    pub(super) fn new(kind: LiveKitErrorKind, words: impl Into<String>) -> Self {
+        Self { kind, words: words.into() }
+    }
+
+    /// Sorts an answer of the Twirp protocol by its code.
+    pub(super) fn twirp(code: &str, message: &str) -> Self {
+        let kind = match code {
+            "unauthenticated" => LiveKitErrorKind::Unauthenticated,
+            "permission_denied" => LiveKitErrorKind::Forbidden,
+            "not_found" => LiveKitErrorKind::NotFound,
+            "deadline_exceeded" => LiveKitErrorKind::TimedOut,
+            _ => LiveKitErrorKind::Server,
+        };
+        Self::new(kind, format!("LiveKit answered {code}: {message}"))
+    }
+
+    /// Sorts trouble below the protocol.
+    pub(super) fn transport(error: &TransportError) -> Self {
+        let kind = match error.kind {
+            TransportKind::NotSent => LiveKitErrorKind::Unreachable,
+            TransportKind::TimedOut => LiveKitErrorKind::TimedOut,
+            TransportKind::Broken => LiveKitErrorKind::Transport,
+        };
+        Self::new(kind, format!("LiveKit: {error}"))
+    }
+
+    /// What answered is not LiveKit.
+    pub(super) fn foreign(status: Option<u16>) -> Self {
+        let status = status.map_or(String::new(), |status| format!(" {status}"));
+        let words = format!("what answered{status} is not LiveKit's API (a proxy's page?)");
+        Self::new(LiveKitErrorKind::Transport, words)
+    }
+}
+
+impl From<ServiceError> for LiveKitError {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Twirp(ServerError::Twirp(code)) => Self::twirp(&code.code, &code.msg),
+            ServiceError::Twirp(ServerError::Request(error)) if error.is_decode() => {
+                Self::foreign(error.status().map(|status| status.as_u16()))
+            }
+            ServiceError::Twirp(ServerError::Request(error)) => {
+                Self::transport(&TransportError::sort(error))
+            }
+            ServiceError::Twirp(ServerError::Url(error)) => Self::new(
+                LiveKitErrorKind::Unreachable,
+                format!("livekit.url is no address: {error}"),
+            ),
+            ServiceError::Twirp(ServerError::Prost(error)) => Self::new(
+                LiveKitErrorKind::Transport,
+                format!("LiveKit's answer cannot be read: {error}"),
+            ),
+            ServiceError::AccessToken(error) => Self::new(
+                LiveKitErrorKind::Unauthenticated,
+                format!("no token can be made: {error}"),
+            ),
+            ServiceError::Env(error) => {
+                Self::new(LiveKitErrorKind::Unauthenticated, error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! LiveKit from outside the room: tokens, rooms, agent dispatch, and looking who is there.
+//!
+//! Nothing here joins a room: an ordinary participant would be taken by the agent for its caller.
+
+mod api;
+mod control_plane;
+mod error;
+mod metadata;
+mod token;
+
+pub use api::LiveKitServer;
+pub use control_plane::{
+    AgentSight, BoxFuture, ControlPlane, DispatchRequest, RoomAgents, RoomRequest,
+};
+pub use error::{LiveKitError, LiveKitErrorKind};
+pub use metadata::{dispatch_metadata, room_metadata};
+pub use token::{TokenError, TokenMint, TokenRequest};
