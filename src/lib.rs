@@ -1,5 +1,6 @@
 //! Rushhour, a load tester for AI agents that run on LiveKit.
 
+pub mod evaluator;
 pub mod event;
 pub mod http;
 pub mod livekit;

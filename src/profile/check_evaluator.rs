@@ -13,7 +13,7 @@ const CEKURA_URL: &str = "https://api.cekura.ai";
 const VOICE_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit/";
 const CHAT_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit_chat/";
 const RUNS_PATH: &str = "/test_framework/v2/runs/bulk/";
-const END_CALLS_PATH: &str = "/test_framework/v2/results/{id}/end_calls/";
+const END_CALL_PATH: &str = "/test_framework/v2/runs/{id}/end_call/";
 
 /// Decides the settings of the evaluator; `None` where its address cannot be used.
 pub(super) fn check_evaluator(
@@ -71,7 +71,7 @@ pub(super) fn check_evaluator(
     let voice_path = path("voice_path", raw.voice_path.as_ref(), VOICE_PATH);
     let chat_path = path("chat_path", raw.chat_path.as_ref(), CHAT_PATH);
     let runs_path = path("runs_path", raw.runs_path.as_ref(), RUNS_PATH);
-    let end_calls_path = path("end_calls_path", raw.end_calls_path.as_ref(), END_CALLS_PATH);
+    let end_call_path = path("end_call_path", raw.end_call_path.as_ref(), END_CALL_PATH);
     Some(EvaluatorSettings::Cekura(CekuraSettings {
         url,
         key_file: checker.optional("evaluator.key_file", raw.key_file.as_ref()),
@@ -93,7 +93,7 @@ pub(super) fn check_evaluator(
         voice_path,
         chat_path,
         runs_path,
-        end_calls_path,
+        end_call_path,
     }))
 }
 

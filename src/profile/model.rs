@@ -169,8 +169,8 @@ pub struct CekuraSettings {
     pub chat_path: String,
     /// The path that tells the state of runs.
     pub runs_path: String,
-    /// The path that ends the calls of one result, with `{id}`.
-    pub end_calls_path: String,
+    /// The path that ends one run, with `{id}`.
+    pub end_call_path: String,
 }
 
 /// One scenario.

@@ -124,8 +124,8 @@ raw_table! {
         chat_path: String,
         /// The path that tells the state of runs.
         runs_path: String,
-        /// The path that ends the calls of one result; `{id}` stands for it.
-        end_calls_path: String,
+        /// The path that ends one run; `{id}` stands for it.
+        end_call_path: String,
     }
 }
 

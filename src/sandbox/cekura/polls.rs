@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::sandbox::exchange::{Answer, Delivery, Request};
 use crate::sandbox::faults::{Fault, Group};
-use crate::sandbox::world::World;
-use crate::units::Micros;
+use crate::sandbox::world::{Phase, Run, World};
+use crate::units::{Micros, Mode};
 
 use super::routes::refusal;
 use super::submit::whole_seconds;
@@ -52,20 +52,19 @@ pub(super) fn runs(world: &mut World, request: &Request<'_>) -> Answer {
     let result = result.map(|id| id.parse::<u64>().unwrap_or_default());
     let as_text = list("run_as_text").or_else(|| list("result__run_as_text"));
     let success = list("success");
-    let fits = |view: &RunView<'_>| {
+    let fits = |id: u64, run: &Run| {
         let is = |wanted: &Option<String>, actual: bool| {
             wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&actual.to_string()))
         };
-        statuses.as_ref().is_none_or(|wanted| wanted.iter().any(|status| status == view.status))
-            && ids.as_ref().is_none_or(|wanted| wanted.contains(&view.id))
-            && result.is_none_or(|wanted| wanted == view.result_id)
-            && is(&as_text, view.run_as_text)
-            && is(&success, view.success)
+        let status = run.phase.status();
+        statuses.as_ref().is_none_or(|wanted| wanted.iter().any(|one| one == status))
+            && ids.as_ref().is_none_or(|wanted| wanted.contains(&id))
+            && result.is_none_or(|wanted| wanted == run.folder)
+            && is(&as_text, run.mode == Mode::Chat)
+            && is(&success, run.phase == Phase::Completed { success: true })
     };
-    let numbers = world.all_runs().map(|(id, _)| id).rev();
-    let found: Vec<u64> = numbers
-        .filter(|id| RunView::of(world, *id).is_some_and(|view| fits(&view)))
-        .collect();
+    let fitting = world.all_runs().rev().filter(|(id, run)| fits(*id, run));
+    let found: Vec<u64> = fitting.map(|(id, _)| id).collect();
     let Some(page) = Page::of(request, &found) else {
         return refusal(404, "Invalid page.");
     };

@@ -15,18 +15,18 @@ const AGENT_LATENCY: Latency = Latency::lognormal(800, 1_600, 5_000);
 /// A run, with the fields that Cekura's schema has and a client may read.
 #[derive(Debug, Serialize)]
 pub(super) struct RunView<'a> {
-    pub(super) id: u64,
-    pub(super) result_id: u64,
+    id: u64,
+    result_id: u64,
     scenario: u64,
     scenario_name: String,
     agent: u64,
     agent_name: &'static str,
-    pub(super) status: &'static str,
-    pub(super) success: bool,
+    status: &'static str,
+    success: bool,
     evaluation_status: Option<&'static str>,
     evaluation: Value,
     duration: String,
-    pub(super) run_as_text: bool,
+    run_as_text: bool,
     timestamp: String,
     executed_at: Option<String>,
     error_message: &'a str,

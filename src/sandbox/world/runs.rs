@@ -3,7 +3,7 @@
 use crate::sandbox::config::Rooms;
 use crate::sandbox::facts::{Fact, RoomStart};
 use crate::sandbox::faults::{Fault, Group};
-use crate::units::{Micros, Mode, Percent, RoomName, SessionTime};
+use crate::units::{Micros, Mode, Percent, SessionTime};
 
 use super::queue::Queue;
 use super::state::Event;

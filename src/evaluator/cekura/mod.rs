@@ -1,0 +1,11 @@
+//! Cekura's service: runs started by the manual LiveKit endpoints, followed by the bulk endpoint.
+//!
+//! Written to its documentation, which leaves the answers of those endpoints open; so everything is
+//! accepted that can be understood, and nothing is sent twice that may have been accepted.
+
+mod client;
+mod entries;
+mod status;
+mod words;
+
+pub use client::{Cekura, CekuraConfig};

@@ -1,0 +1,9 @@
+//! Who talks to the agent: one trait at this seam, and who stands behind it.
+
+mod seam;
+
+pub mod cekura;
+
+pub use seam::{
+    Accepted, AskError, Entry, Evaluator, Manner, Sight, SightState, SubmitError, SubmitErrorKind,
+};
