@@ -1,5 +1,6 @@
 //! Rushhour, a load tester for AI agents that run on LiveKit.
 
+pub mod driver;
 pub mod evaluator;
 pub mod event;
 pub mod http;

@@ -21,6 +21,8 @@ pub enum LiveKitErrorKind {
     Transport,
     /// The server answered with an error of its own.
     Server,
+    /// It was never asked, through a fault of ours.
+    OurFault,
 }
 
 /// A request to LiveKit that did not succeed.
@@ -34,7 +36,8 @@ pub struct LiveKitError {
 }
 
 impl LiveKitError {
-    pub(super) fn new(kind: LiveKitErrorKind, words: impl Into<String>) -> Self {
+    /// An error of that kind, in words.
+    pub fn new(kind: LiveKitErrorKind, words: impl Into<String>) -> Self {
         Self { kind, words: words.into() }
     }
 

@@ -29,6 +29,8 @@ pub struct Forecast {
     pub polls_per_second: f64,
     /// How long a room's token has to be valid.
     pub token_lifetime: Micros,
+    /// How long a room has to stay with nobody in it.
+    pub room_lifetime: Micros,
     /// What the reader ought to know before starting.
     pub cautions: Vec<Caution>,
 }
@@ -88,15 +90,19 @@ pub enum Caution {
     },
 }
 
-/// How long a room's token has to be valid: until the evaluator surely has joined, or has been given up.
+/// How long a token has to be valid: made just before its submission, it is used when the evaluator
+/// joins, which is before the run is given up.
 pub fn token_lifetime(profile: &Profile) -> Micros {
     let limits = &profile.limits;
+    limits.submit_timeout.micros() + limits.run_timeout.micros() + CLOCK_SKEW
+}
+
+/// How long a room has to stay with nobody in it: the agent's coming, the limiter's queue and the
+/// evaluator's own all come before its first guest.
+pub fn room_lifetime(profile: &Profile) -> Micros {
+    let limits = &profile.limits;
     let limiter = Micros::from_secs_f64(f64::from(limits.in_flight) / limits.requests.per_second());
-    profile.livekit.give_up_after.micros()
-        + limiter
-        + limits.submit_timeout.micros()
-        + limits.run_timeout.micros()
-        + CLOCK_SKEW
+    profile.livekit.give_up_after.micros() + limiter + token_lifetime(profile)
 }
 
 impl Forecast {
@@ -146,6 +152,7 @@ impl Forecast {
             requests_per_second,
             polls_per_second,
             token_lifetime: token_lifetime(profile),
+            room_lifetime: room_lifetime(profile),
             cautions: Vec::new(),
         };
         forecast.cautions = cautions(profile, &forecast, left);
@@ -246,8 +253,8 @@ fn cautions(profile: &Profile, forecast: &Forecast, left: u64) -> Vec<Caution> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::walk::tests::plan_of;
     use super::*;
+    use crate::plan::tests_support::plan_of;
 
     #[test]
     fn littles_law_says_how_many_are_in_flight() {
@@ -258,8 +265,9 @@ mod tests {
         assert!((forecast.in_flight - 180.0).abs() < 1e-9);
         assert!((forecast.polls_per_second - 0.4).abs() < 1e-9);
         assert!(matches!(forecast.cautions[..], [Caution::InFlight { limit: 100, .. }]));
-        // 40 s agent, 100 places at 5 a second, 120 s submission, 20 min run, 60 s skew.
-        assert_eq!(forecast.token_lifetime, Micros::from_secs(40 + 20 + 120 + 1200 + 60));
+        // 120 s submission, 20 min run, 60 s skew; before it 40 s agent and 100 places at 5 a second.
+        assert_eq!(forecast.token_lifetime, Micros::from_secs(120 + 1200 + 60));
+        assert_eq!(forecast.room_lifetime, Micros::from_secs(40 + 20 + 120 + 1200 + 60));
     }
 
     #[test]

@@ -8,7 +8,9 @@ mod curve;
 mod deck;
 mod forecast;
 mod random;
+#[cfg(test)]
+pub(crate) mod tests_support;
 mod walk;
 
-pub use forecast::{Caution, Forecast, StageForecast, token_lifetime};
+pub use forecast::{Caution, Forecast, StageForecast, room_lifetime, token_lifetime};
 pub use walk::{HoldStage, Plan, PlannedRun, Step, Walk};

@@ -137,6 +137,28 @@ impl Walk {
         self.next_index - if matches!(self.peeked, Some(Step::Start(_))) { 1 } else { 0 }
     }
 
+    /// How many runs are still to come; of hold stages only those that copies promise.
+    pub fn remaining(&self) -> u64 {
+        match self.plan.profile.mix.total() {
+            Some(total) => {
+                let mut rest = self.clone();
+                let mut open = 0;
+                loop {
+                    match rest.peek() {
+                        Step::Start(_) => {
+                            open += 1;
+                            rest.pass();
+                        }
+                        // A hold stage may go on until the copies are used up.
+                        Step::Hold(_) => return total - self.drawn(),
+                        Step::End => return open,
+                    }
+                }
+            }
+            None => self.clone().count() as u64,
+        }
+    }
+
     fn next_stage(&mut self) {
         self.position += 1;
         self.source = Source::Unopened;
@@ -237,17 +259,9 @@ impl Iterator for Walk {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::profile::{Input, load};
-
-    pub(crate) fn plan_of(text: &str) -> Plan {
-        let text = format!("[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n{text}");
-        let input = Input { file: "p.toml", bytes: text.as_bytes(), environment: &[], flags: &[] };
-        let loaded = load(input)
-            .unwrap_or_else(|refused| panic!("{}", crate::profile::explain(&refused, false)));
-        Plan::new(loaded.profile)
-    }
+    use crate::plan::tests_support::plan_of;
 
     const TWO_STAGES: &str = r#"
 [[scenario]]

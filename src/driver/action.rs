@@ -1,0 +1,144 @@
+//! What the session asks the shell to do, and what the shell tells the session.
+
+use crate::evaluator::{Accepted, AskError, Sight, SubmitError};
+use crate::event::Event;
+use crate::livekit::{AgentSight, LiveKitError};
+use crate::plan::PlannedRun;
+use crate::units::{DispatchId, EvaluatorRunId, Micros, RunIndex, SessionTime};
+
+/// Something to be done. Each action but a record is answered by exactly one input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Keep an event.
+    Record(Event),
+    /// Make a run's room; answered by [`Input::RoomMade`].
+    MakeRoom(PlannedRun),
+    /// Send the agent into a run's room; answered by [`Input::Dispatched`].
+    Dispatch(PlannedRun),
+    /// Look for the agent in a run's room; answered by [`Input::Looked`].
+    Look(RunIndex),
+    /// Ask whether a worker was given the job; answered by [`Input::Assigned`].
+    AskAssigned(RunIndex),
+    /// Submit runs, once everything recorded so far is kept; answered by [`Input::Submitted`].
+    Submit {
+        /// The submission.
+        request: u64,
+        /// Its runs.
+        runs: Vec<PlannedRun>,
+    },
+    /// Ask how runs are getting on; answered by [`Input::Asked`].
+    Ask {
+        /// The runs and their names at the evaluator.
+        runs: Vec<(RunIndex, EvaluatorRunId)>,
+    },
+    /// End a run's conversation; answered by [`Input::CallEnded`].
+    EndCall {
+        /// The run.
+        run: RunIndex,
+        /// Its name at the evaluator.
+        evaluator_run: EvaluatorRunId,
+    },
+    /// Delete a run's room; answered by [`Input::RoomDeleted`].
+    DeleteRoom(RunIndex),
+    /// Nothing is left to be done.
+    Finish,
+}
+
+/// When a request was sent and when it was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Sent.
+    pub sent: SessionTime,
+    /// Answered.
+    pub answered: SessionTime,
+}
+
+/// Something that came in.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// An answer to [`Action::MakeRoom`].
+    RoomMade {
+        /// The run.
+        run: RunIndex,
+        /// When.
+        timing: Timing,
+        /// Whether it is there.
+        result: Result<(), LiveKitError>,
+    },
+    /// An answer to [`Action::Dispatch`].
+    Dispatched {
+        /// The run.
+        run: RunIndex,
+        /// When.
+        timing: Timing,
+        /// Its name.
+        result: Result<DispatchId, LiveKitError>,
+    },
+    /// An answer to [`Action::Look`].
+    Looked {
+        /// The run.
+        run: RunIndex,
+        /// When.
+        timing: Timing,
+        /// The agent, if there, with the server's time of its joining on the session's clock.
+        result: Result<Option<(AgentSight, Option<SessionTime>)>, LiveKitError>,
+    },
+    /// An answer to [`Action::AskAssigned`].
+    Assigned {
+        /// The run.
+        run: RunIndex,
+        /// Whether a worker was given the job; unknown where the server did not say.
+        result: Result<bool, LiveKitError>,
+    },
+    /// An answer to [`Action::Submit`].
+    Submitted {
+        /// The submission.
+        request: u64,
+        /// When.
+        timing: Timing,
+        /// What became of it.
+        result: Result<Accepted, SubmitError>,
+    },
+    /// A submission was not sent, because what must be kept first could not be.
+    NotKept {
+        /// The submission.
+        request: u64,
+        /// Why.
+        words: String,
+    },
+    /// An answer to [`Action::Ask`].
+    Asked {
+        /// The runs that were asked after.
+        runs: Vec<RunIndex>,
+        /// When.
+        timing: Timing,
+        /// What was seen.
+        result: Result<Vec<Sight>, AskError>,
+    },
+    /// An answer to [`Action::EndCall`].
+    CallEnded {
+        /// The run.
+        run: RunIndex,
+    },
+    /// An answer to [`Action::DeleteRoom`].
+    RoomDeleted {
+        /// The run.
+        run: RunIndex,
+        /// Whether it is gone.
+        result: Result<(), LiveKitError>,
+    },
+    /// Somebody wants the session to end: first time to drain, second time now.
+    Stop,
+    /// The journal cannot be written.
+    JournalFailed {
+        /// Why.
+        words: String,
+    },
+    /// How the process is doing.
+    Machine {
+        /// Processor time used since the start.
+        cpu: Micros,
+        /// Memory resident, in bytes.
+        memory: u64,
+    },
+}

@@ -1,0 +1,23 @@
+//! Walking the plan in time: what is done when, to whom, and how each run ends.
+//!
+//! Everything that decides is pure: `run` is one run's states, `session` owns all runs and is told
+//! what came in and what time it is, and answers with what to do. `shell` does it, and nothing else
+//! knows a clock or a socket. Runs never see each other; the session is the one owner of all state.
+
+mod action;
+mod clock;
+mod due_queue;
+mod limiter;
+mod names;
+mod outgoing;
+mod run;
+mod session;
+mod settings;
+#[cfg(test)]
+mod simulation;
+
+pub use action::{Action, Input};
+pub use clock::SessionClock;
+pub use names::Names;
+pub use session::Session;
+pub use settings::Settings;

@@ -1,0 +1,26 @@
+//! The names of rooms and callers: from the session's stem and a run's number, so that they need not be kept.
+
+use crate::units::{Identity, RoomName, RunIndex};
+
+/// Names the rooms and callers of one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    stem: String,
+}
+
+impl Names {
+    /// Rooms are called `stem` and the run's number; the stem is unlike any other session's.
+    pub fn new(stem: impl Into<String>) -> Self {
+        Self { stem: stem.into() }
+    }
+
+    /// The room of a run.
+    pub fn room(&self, run: RunIndex) -> RoomName {
+        RoomName::new(format!("{}-{:06}", self.stem, run.0))
+    }
+
+    /// Who the evaluator is in that room.
+    pub fn caller(&self, run: RunIndex) -> Identity {
+        Identity::new(format!("caller-{:06}", run.0))
+    }
+}

@@ -1,0 +1,118 @@
+//! Where a run stands, and what can be asked for it.
+
+use crate::driver::settings::Settings;
+use crate::event::{Happening, Sighting, StopReason};
+use crate::plan::PlannedRun;
+use crate::units::{EvaluatorRunId, Micros, SessionTime};
+
+/// What is to be done for a run.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::driver) enum Todo {
+    Record(Happening),
+    MakeRoom,
+    Dispatch,
+    LookAt(SessionTime),
+    AskAssigned,
+    BeReady,
+    AskAt(SessionTime),
+    /// Call [`Run::wake`] then, unless told otherwise.
+    WakeAt(SessionTime),
+    /// Do not call it then.
+    NoWakeAt(SessionTime),
+    EndCall(EvaluatorRunId),
+    DeleteRoom,
+    /// Its outcome is recorded: its place in flight is free.
+    Over,
+    /// Nothing is left to be done for it.
+    Gone,
+    /// Nothing that follows can succeed.
+    StopSession(StopReason, String),
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum State {
+    MakingRoom,
+    Dispatching,
+    AwaitingAgent(AgentWait),
+    AskingAssigned,
+    Ready,
+    Submitting,
+    Following(Follow),
+    Cleaning(Cleaning),
+}
+
+/// Waiting for the agent to come into the room.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct AgentWait {
+    pub(super) since: SessionTime,
+    pub(super) not_seen_at: SessionTime,
+    pub(super) gap: Micros,
+}
+
+/// Following an accepted run to its end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Follow {
+    pub(super) seen: Option<Sighting>,
+    /// When the last look that saw it not ended was sent.
+    pub(super) last_look: SessionTime,
+    pub(super) running_since: Option<SessionTime>,
+    pub(super) ask_gap: Micros,
+    pub(super) deadline: SessionTime,
+}
+
+/// Its outcome is recorded; what is left behind is cleared away.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cleaning {
+    /// A request is under way that may still make the room.
+    pub(super) room_may_come: bool,
+    pub(super) room_left: bool,
+    pub(super) call_left: bool,
+    /// How often the room's deletion has failed.
+    pub(super) failed_deletions: u32,
+}
+
+/// One run.
+#[derive(Debug, Clone)]
+pub(in crate::driver) struct Run {
+    pub(in crate::driver) planned: PlannedRun,
+    pub(super) state: State,
+    pub(super) agent_seen: bool,
+    pub(super) evaluator_run: Option<EvaluatorRunId>,
+}
+
+impl Run {
+    /// A run that was let in.
+    pub(in crate::driver) fn start(
+        planned: PlannedRun,
+        settings: &Settings,
+        todo: &mut Vec<Todo>,
+    ) -> Self {
+        let mut run =
+            Self { planned, state: State::MakingRoom, agent_seen: false, evaluator_run: None };
+        if settings.makes_room() {
+            todo.push(Todo::MakeRoom);
+        } else {
+            run.prepared(todo);
+        }
+        run
+    }
+
+    /// The run's name at the evaluator, once it is accepted and while it is followed.
+    pub(in crate::driver) fn followed(&self) -> Option<&EvaluatorRunId> {
+        match self.state {
+            State::Following(_) => self.evaluator_run.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether its outcome is recorded.
+    pub(in crate::driver) const fn is_over(&self) -> bool {
+        matches!(self.state, State::Cleaning(_))
+    }
+
+    /// Whether a submission of it is under way.
+    pub(in crate::driver) fn is_submitting(&self) -> bool {
+        self.state == State::Submitting
+    }
+}

@@ -1,0 +1,243 @@
+//! The session: owner of all runs. It is told what came in and what time it is, and says what to do.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::starting::Hold;
+use super::stopping::Stopping;
+use crate::driver::action::{Action, Input};
+use crate::driver::due_queue::DueQueue;
+use crate::driver::names::Names;
+use crate::driver::outgoing::Outgoing;
+use crate::driver::run::{Run, Todo};
+use crate::driver::settings::Settings;
+use crate::event::{Event, Happening, Health, StopReason};
+use crate::plan::{Step, Walk};
+use crate::units::{Micros, RunIndex, SessionTime};
+
+/// All runs of a session, and everything that is still to come.
+pub struct Session {
+    pub(super) settings: Settings,
+    pub(super) names: Names,
+    pub(super) walk: Walk,
+    pub(super) runs: HashMap<RunIndex, Run>,
+    /// Runs whose outcome is not known: those that hold a place.
+    pub(in crate::driver) in_flight: u32,
+    /// When a place was last free for a start that had to wait.
+    pub(super) free_since: SessionTime,
+    pub(super) hold: Option<Hold>,
+    pub(super) wakes: BTreeSet<(SessionTime, RunIndex)>,
+    pub(super) outgoing: Outgoing,
+    pub(super) looks: DueQueue,
+    pub(super) asks: DueQueue,
+    pub(super) asks_failed_in_a_row: u32,
+    pub(super) stopping: Stopping,
+    pub(super) health: Health,
+    pub(super) health_since: SessionTime,
+    pub(super) cpu_before: Micros,
+    pub(super) actions: Vec<Action>,
+    pub(super) finished: bool,
+}
+
+impl Session {
+    /// A session at its beginning.
+    pub fn new(settings: Settings, walk: Walk, names: Names) -> Self {
+        let manner = settings.manner;
+        Self {
+            outgoing: Outgoing::new(
+                settings.requests,
+                manner.entries_per_request,
+                manner.fill_within,
+            ),
+            looks: DueQueue::new(settings.looks),
+            asks: DueQueue::new(settings.polls),
+            settings,
+            names,
+            walk,
+            runs: HashMap::new(),
+            in_flight: 0,
+            free_since: SessionTime::START,
+            hold: None,
+            wakes: BTreeSet::new(),
+            asks_failed_in_a_row: 0,
+            stopping: Stopping::default(),
+            health: Health::default(),
+            health_since: SessionTime::START,
+            cpu_before: Micros::ZERO,
+            actions: Vec::new(),
+            finished: false,
+        }
+    }
+
+    /// What is to be done now; to be called after every [`Self::tick`] and [`Self::handle`].
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Whether nothing is left to be done.
+    pub const fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// When [`Self::tick`] has to be called, unless something comes in before.
+    pub fn next_deadline(&mut self) -> SessionTime {
+        if self.finished {
+            return SessionTime::NEVER;
+        }
+        [
+            self.next_start(),
+            self.wakes.first().map_or(SessionTime::NEVER, |(at, _)| *at),
+            self.looks.next(),
+            self.asks.next(),
+            self.outgoing.next(),
+            self.stopping.deadline(),
+        ]
+        .into_iter()
+        .min()
+        .unwrap_or(SessionTime::NEVER)
+    }
+
+    /// Does everything that is due at `now`.
+    pub fn tick(&mut self, now: SessionTime) {
+        let due = self.next_deadline();
+        if due <= now && due != SessionTime::START {
+            self.health.loop_lag = self.health.loop_lag.max(now.since(due));
+        }
+        while let Some((at, run)) = self.wakes.first().copied().filter(|(at, _)| *at <= now) {
+            self.wakes.remove(&(at, run));
+            self.with_run(run, now, |run, settings, todo| run.wake(settings, now, todo));
+        }
+        self.start_what_is_due(now);
+        self.look(now);
+        self.submit(now);
+        self.ask(now);
+        self.stop_what_is_due(now);
+        self.finish_if_done(now);
+    }
+
+    /// Takes in what came.
+    pub fn handle(&mut self, input: Input, now: SessionTime) {
+        match input {
+            Input::RoomMade { run, timing, result } => {
+                let names = self.names.clone();
+                self.with_run(run, now, |run, settings, todo| {
+                    run.room_made(timing, result, settings, &names, now, todo);
+                });
+            }
+            Input::Dispatched { run, timing, result } => {
+                self.with_run(run, now, |run, settings, todo| {
+                    run.dispatched(timing, result, settings, now, todo);
+                });
+            }
+            Input::Looked { run, timing, result } => {
+                self.health.looks += 1;
+                self.with_run(run, now, |run, settings, todo| {
+                    run.looked(timing, result, settings, now, todo);
+                });
+            }
+            Input::Assigned { run, result } => {
+                self.with_run(run, now, |run, settings, todo| {
+                    run.assigned(result, settings, now, todo);
+                });
+            }
+            Input::Submitted { request, timing, result } => {
+                self.submitted(request, timing, result, now);
+            }
+            Input::NotKept { request, words } => self.not_kept(request, &words, now),
+            Input::Asked { runs, timing, result } => self.asked(runs, timing, result, now),
+            Input::CallEnded { run } => {
+                self.with_run(run, now, |run, _, todo| run.call_ended(todo));
+            }
+            Input::RoomDeleted { run, result } => {
+                self.with_run(run, now, |run, _, todo| run.room_deleted(result, now, todo));
+            }
+            Input::Stop => self.stop(now),
+            Input::JournalFailed { words } => self.stop_for(StopReason::Journal, words, now),
+            Input::Machine { cpu, memory } => self.note_health(cpu, memory, now),
+        }
+        self.tick(now);
+    }
+
+    pub(super) fn record(&mut self, happening: Happening, now: SessionTime) {
+        self.actions.push(Action::Record(Event { at: now, happening }));
+    }
+
+    pub(super) fn with_run(
+        &mut self,
+        index: RunIndex,
+        now: SessionTime,
+        step: impl FnOnce(&mut Run, &Settings, &mut Vec<Todo>),
+    ) {
+        let mut todo = Vec::new();
+        if let Some(run) = self.runs.get_mut(&index) {
+            step(run, &self.settings, &mut todo);
+        }
+        self.carry_out(index, todo, now);
+    }
+
+    pub(super) fn carry_out(&mut self, index: RunIndex, todo: Vec<Todo>, now: SessionTime) {
+        for item in todo {
+            let Some(planned) = self.runs.get(&index).map(|run| run.planned) else { return };
+            match item {
+                Todo::Record(happening) => self.record(happening, now),
+                Todo::MakeRoom => self.actions.push(Action::MakeRoom(planned)),
+                Todo::Dispatch => self.actions.push(Action::Dispatch(planned)),
+                Todo::LookAt(at) => self.looks.insert(at, index),
+                Todo::AskAssigned => self.actions.push(Action::AskAssigned(index)),
+                Todo::BeReady => self.outgoing.ready(index, now),
+                Todo::AskAt(at) => self.asks.insert(at, index),
+                Todo::WakeAt(at) => {
+                    self.wakes.insert((at, index));
+                }
+                Todo::NoWakeAt(at) => {
+                    self.wakes.remove(&(at, index));
+                }
+                Todo::EndCall(evaluator_run) => {
+                    self.actions.push(Action::EndCall { run: index, evaluator_run });
+                }
+                Todo::DeleteRoom => self.actions.push(Action::DeleteRoom(index)),
+                Todo::Over => {
+                    self.outgoing.withdraw(index);
+                    self.place_freed(planned.stage, now);
+                }
+                Todo::Gone => {
+                    self.runs.remove(&index);
+                }
+                Todo::StopSession(reason, words) => self.stop_for(reason, words, now),
+            }
+        }
+    }
+
+    fn look(&mut self, now: SessionTime) {
+        loop {
+            let taken = self.looks.take(now, now, 1);
+            let [run] = taken[..] else { break };
+            if self.runs.get(&run).is_some_and(|run| !run.is_over()) {
+                self.actions.push(Action::Look(run));
+            }
+        }
+    }
+
+    fn finish_if_done(&mut self, now: SessionTime) {
+        let nothing_to_start = self.stopping.is_stopping() || matches!(self.walk.peek(), Step::End);
+        if nothing_to_start && self.runs.is_empty() && !self.finished {
+            self.finished = true;
+            self.record(Happening::Closed, now);
+            self.actions.push(Action::Finish);
+        }
+    }
+
+    fn note_health(&mut self, cpu: Micros, memory: u64, now: SessionTime) {
+        let health = Health {
+            over: now.since(self.health_since),
+            in_flight: self.in_flight,
+            cpu: cpu.saturating_sub(self.cpu_before),
+            memory,
+            poll_lag: self.asks.take_longest_wait(),
+            look_lag: self.looks.take_longest_wait(),
+            ..std::mem::take(&mut self.health)
+        };
+        self.cpu_before = cpu;
+        self.health_since = now;
+        self.record(Happening::Health(health), now);
+    }
+}

@@ -1,0 +1,111 @@
+//! Letting runs in: when their time has come and a place in flight is free.
+
+use super::session::Session;
+use crate::driver::run::Run;
+use crate::event::Happening;
+use crate::plan::{HoldStage, PlannedRun, Step};
+use crate::profile::WhenFull;
+use crate::units::SessionTime;
+
+/// A hold stage the walk is in: places that are free, and since when.
+pub(super) struct Hold {
+    stage: HoldStage,
+    free: std::collections::VecDeque<SessionTime>,
+}
+
+impl Session {
+    pub(super) fn next_start(&mut self) -> SessionTime {
+        if self.stopping.is_stopping() {
+            return SessionTime::NEVER;
+        }
+        let full = self.in_flight >= self.settings.in_flight;
+        match self.walk.peek() {
+            Step::Start(_) if full && self.settings.when_full == WhenFull::Wait => {
+                SessionTime::NEVER
+            }
+            Step::Start(run) => run.intended,
+            Step::Hold(stage) => match &self.hold {
+                None => stage.from,
+                Some(hold) if hold.free.is_empty() || full => stage.until,
+                Some(hold) => hold.free.front().copied().unwrap_or(stage.until).max(stage.from),
+            },
+            Step::End => SessionTime::NEVER,
+        }
+    }
+
+    pub(super) fn start_what_is_due(&mut self, now: SessionTime) {
+        while self.next_start() <= now {
+            match self.walk.peek() {
+                Step::Start(run) => {
+                    self.walk.pass();
+                    if self.in_flight >= self.settings.in_flight {
+                        self.skip(run, now);
+                    } else {
+                        self.start(run, self.free_since.max(run.intended), now);
+                    }
+                }
+                Step::Hold(stage) => self.hold_step(stage, now),
+                Step::End => break,
+            }
+        }
+    }
+
+    fn hold_step(&mut self, stage: HoldStage, now: SessionTime) {
+        let hold = self.hold.get_or_insert_with(|| Hold {
+            stage,
+            free: std::iter::repeat_n(stage.from, stage.in_flight as usize).collect(),
+        });
+        if now >= stage.until {
+            self.hold = None;
+            self.walk.leave_hold(now);
+            return;
+        }
+        // A place that came free is what the next run is meant to start at: that is its intended start.
+        let Some(intended) = hold.free.pop_front() else { return };
+        match self.walk.draw(intended) {
+            Some(run) => self.start(run, self.free_since.max(intended), now),
+            None => {
+                self.hold = None;
+                self.walk.leave_hold(now);
+            }
+        }
+    }
+
+    fn start(&mut self, planned: PlannedRun, free: SessionTime, now: SessionTime) {
+        self.record(
+            Happening::RunStarted {
+                run: planned.index,
+                stage: planned.stage,
+                scenario: planned.scenario,
+                copy: planned.copy,
+                mode: planned.mode,
+                intended: planned.intended,
+                free,
+            },
+            now,
+        );
+        self.in_flight += 1;
+        let mut todo = Vec::new();
+        let run = Run::start(planned, &self.settings, &mut todo);
+        self.runs.insert(planned.index, run);
+        self.carry_out(planned.index, todo, now);
+    }
+
+    fn skip(&mut self, run: PlannedRun, now: SessionTime) {
+        let PlannedRun { index, stage, scenario, copy, mode, intended } = run;
+        self.record(
+            Happening::RunSkipped { run: index, stage, scenario, copy, mode, intended },
+            now,
+        );
+    }
+
+    pub(super) fn place_freed(&mut self, stage: u32, now: SessionTime) {
+        if self.in_flight == self.settings.in_flight {
+            self.free_since = now;
+        }
+        self.in_flight -= 1;
+        if let Some(hold) = self.hold.as_mut().filter(|hold| hold.stage.stage == stage) {
+            hold.free.push_back(now);
+        }
+    }
+}
