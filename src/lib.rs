@@ -7,4 +7,5 @@ pub mod http;
 pub mod livekit;
 pub mod plan;
 pub mod profile;
+pub mod record;
 pub mod units;

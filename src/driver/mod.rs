@@ -8,16 +8,21 @@ mod action;
 mod clock;
 mod due_queue;
 mod limiter;
+mod machine;
 mod names;
 mod outgoing;
+mod perform;
 mod run;
 mod session;
 mod settings;
+mod shell;
 #[cfg(test)]
 mod simulation;
 
 pub use action::{Action, Input};
 pub use clock::SessionClock;
 pub use names::Names;
+pub use perform::Outside;
 pub use session::Session;
 pub use settings::Settings;
+pub use shell::drive;

@@ -1,0 +1,72 @@
+//! The loop that lends the session a clock, an inbox and hands.
+
+use std::pin::pin;
+
+use tokio::sync::mpsc;
+use tokio::time::{Duration, MissedTickBehavior};
+
+use super::action::{Action, Input};
+use super::clock::SessionClock;
+use super::machine::machine;
+use super::perform::{Outside, Performer};
+use super::session::Session;
+use crate::event::SinkError;
+
+/// How often the journal's health is looked at.
+const JOURNAL_EVERY: Duration = Duration::from_secs(1);
+/// How often the process's health is noted.
+const HEALTH_EVERY: Duration = Duration::from_secs(10);
+/// Inputs taken in before the loop looks at the clock again.
+const INPUTS_AT_ONCE: usize = 64;
+
+/// Drives a session to its end. Each message of `stops` is a wish for an end: the first to drain, the
+/// second now.
+///
+/// # Errors
+/// Where what happened could not be kept; everything was brought to an end first.
+pub async fn drive(
+    mut session: Session,
+    outside: Outside,
+    clock: SessionClock,
+    mut stops: mpsc::UnboundedReceiver<()>,
+) -> Result<(), SinkError> {
+    // As many inputs as actions are under way, which the limit of runs in flight bounds.
+    let (sender, mut inbox) = mpsc::unbounded_channel();
+    let performer = Performer { outside, clock, inbox: sender };
+    let mut journal = tokio::time::interval(JOURNAL_EVERY);
+    let mut health = tokio::time::interval(HEALTH_EVERY);
+    journal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    health.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    health.reset();
+    let mut nobody_stops = false;
+    let mut alarm = pin!(tokio::time::sleep_until(clock.instant(clock.now())));
+    session.tick(clock.now());
+    loop {
+        for action in session.take_actions() {
+            if action == Action::Finish {
+                return performer.outside.sink.kept().await;
+            }
+            performer.perform(action);
+        }
+        alarm.as_mut().reset(clock.instant(session.next_deadline()));
+        tokio::select! {
+            Some(input) = inbox.recv() => {
+                session.handle(input, clock.now());
+                for _ in 1..INPUTS_AT_ONCE {
+                    let Ok(input) = inbox.try_recv() else { break };
+                    session.handle(input, clock.now());
+                }
+            }
+            () = &mut alarm => session.tick(clock.now()),
+            stop = stops.recv(), if !nobody_stops => match stop {
+                Some(()) => session.handle(Input::Stop, clock.now()),
+                None => nobody_stops = true,
+            },
+            _ = health.tick() => {
+                let (cpu, memory) = machine().unwrap_or_default();
+                session.handle(Input::Machine { cpu, memory }, clock.now());
+            }
+            _ = journal.tick() => performer.look_at_the_journal(),
+        }
+    }
+}

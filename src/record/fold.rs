@@ -1,0 +1,383 @@
+//! Once through the events of a session, keeping what its reports need and nothing that grows with it
+//! but the runs under way.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::latencies::LatencyTable;
+use super::run_record::{AgentTimes, Ending, RunRecord, Span, SubmissionTimes};
+use super::tally::Tally;
+use super::timeline::Timeline;
+use crate::event::{Event, Happening, Health, Mapping, Opening, Sighting, StopReason};
+use crate::profile::DispatchMethod;
+use crate::units::{Micros, Mode, RunIndex, SessionTime};
+
+/// Events that are no session's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    /// The first event does not open a session.
+    #[error("the journal does not begin with a session")]
+    NotOpened,
+    /// A session was opened twice.
+    #[error("the journal holds a second session")]
+    OpenedTwice,
+    /// An event speaks of a run that was never started.
+    #[error("the journal speaks of run {0}, which it never started")]
+    UnknownRun(RunIndex),
+}
+
+/// Names of stages and scenarios by their position in the profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Each stage's name, and whether it is measured.
+    pub stages: Vec<(String, bool)>,
+    /// Each scenario's name.
+    pub scenarios: Vec<String>,
+}
+
+impl Names {
+    fn of(opening: &Opening) -> Self {
+        let profile = &opening.profile;
+        Self {
+            stages: profile.stages.iter().map(|s| (s.name.clone(), s.measured)).collect(),
+            scenarios: profile.mix.scenarios().iter().map(|s| s.name.clone()).collect(),
+        }
+    }
+
+    /// Whether a stage is measured.
+    pub fn is_measured(&self, stage: u32) -> bool {
+        self.stages.get(stage as usize).is_some_and(|(_, measured)| *measured)
+    }
+}
+
+/// The generator's worst moments, and its sums.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PeakHealth {
+    /// The most memory, in bytes.
+    pub memory: u64,
+    /// Processor time in all.
+    pub cpu: Micros,
+    /// The largest share of one core over a stretch.
+    pub cpu_share: f64,
+    /// The longest the loop came late.
+    pub loop_lag: Micros,
+    /// Questions answered and not answered.
+    pub polls: (u64, u64),
+    /// The longest a due question waited.
+    pub poll_lag: Micros,
+    /// Answers of 429.
+    pub throttled: u64,
+    /// Looks into rooms.
+    pub looks: u64,
+    /// The longest a due look waited.
+    pub look_lag: Micros,
+    /// The most runs in flight.
+    pub in_flight: u32,
+}
+
+/// What a session comes to.
+#[derive(Debug, Clone)]
+pub struct Folded {
+    /// How it began.
+    pub opening: Opening,
+    /// Names by position.
+    pub names: Names,
+    /// All runs.
+    pub tally: Tally,
+    /// The runs of measured stages.
+    pub measured: Tally,
+    /// The runs of each stage.
+    pub by_stage: BTreeMap<u32, Tally>,
+    /// Latencies.
+    pub latencies: LatencyTable,
+    /// Over time.
+    pub timeline: Timeline,
+    /// Submissions accepted, and attempts in all.
+    pub submissions: (u64, u64),
+    /// Runs whose name at the evaluator is an assumption.
+    pub assumed: u64,
+    /// Rooms made.
+    pub rooms_made: u64,
+    /// Rooms deleted.
+    pub rooms_deleted: u64,
+    /// Rooms that could not be deleted.
+    pub rooms_left: u64,
+    /// The last intended start that was let in, or skipped.
+    pub last_intended: SessionTime,
+    /// The last start.
+    pub last_start: SessionTime,
+    /// The generator's own health.
+    pub health: PeakHealth,
+    /// Why nothing more was started, in order.
+    pub stops: Vec<(StopReason, String)>,
+    /// The last event's time.
+    pub last_event: SessionTime,
+    /// Whether the session came to its end; a killed one did not.
+    pub closed: bool,
+    /// Runs under way when the journal ends; empty for one that came to its end.
+    pub open: Vec<RunRecord>,
+}
+
+/// A session being folded.
+#[derive(Debug, Default)]
+pub struct Fold {
+    folded: Option<Folded>,
+    live: HashMap<RunIndex, RunRecord>,
+    attempts: HashMap<u64, u32>,
+}
+
+impl Fold {
+    /// Takes in an event; gives the runs whose outcome it tells, usually none or one.
+    ///
+    /// # Errors
+    /// Where the events are no session's.
+    pub fn add(&mut self, event: &Event) -> Result<Option<RunRecord>, FoldError> {
+        let Some(folded) = &mut self.folded else {
+            let Happening::Opened(opening) = &event.happening else {
+                return Err(FoldError::NotOpened);
+            };
+            self.folded = Some(Folded::new((**opening).clone()));
+            return Ok(None);
+        };
+        folded.last_event = folded.last_event.max(event.at);
+        match &event.happening {
+            Happening::Opened(_) => return Err(FoldError::OpenedTwice),
+            Happening::RunStarted { run, stage, scenario, copy, mode, intended, free } => {
+                let mut record = new_record((*run, *stage, *scenario, *copy), *mode, *intended);
+                record.free = *free;
+                record.started = Some(event.at);
+                folded.started(&record, event.at);
+                self.live.insert(*run, record);
+            }
+            Happening::RunSkipped { run, stage, scenario, copy, mode, intended } => {
+                folded.each_tally(*stage, |tally| tally.skipped += 1);
+                folded.last_intended = folded.last_intended.max(*intended);
+                let window = folded.timeline.at(*intended);
+                window.intended += 1;
+                window.skipped += 1;
+                return Ok(Some(new_record((*run, *stage, *scenario, *copy), *mode, *intended)));
+            }
+            Happening::RestNotStarted { count, .. } => folded.tally.not_started += count,
+            Happening::SubmitRetry { request, attempt, .. } => {
+                folded.submissions.1 += 1;
+                self.attempts.insert(*request, *attempt);
+            }
+            Happening::Submitted { .. } => self.submitted(&event.happening),
+            Happening::Ended { run, outcome, after, seen, talked } => {
+                let mut record = self.live.remove(run).ok_or(FoldError::UnknownRun(*run))?;
+                record.ending = Some(Ending {
+                    outcome: outcome.clone(),
+                    seen: Span { from: *after, to: *seen },
+                    talked: *talked,
+                });
+                folded.ended(&record, *seen);
+                return Ok(Some(record));
+            }
+            Happening::RoomDeleted { .. } => folded.rooms_deleted += 1,
+            Happening::RoomLeft { .. } => folded.rooms_left += 1,
+            Happening::Health(health) => folded.health.take(health),
+            Happening::Stopping { reason, detail } => folded.stops.push((*reason, detail.clone())),
+            Happening::Closed => folded.closed = true,
+            Happening::SubmitIntent { .. } => {}
+            Happening::RoomMade { .. }
+            | Happening::Dispatched { .. }
+            | Happening::AgentSeen { .. }
+            | Happening::AgentReady { .. }
+            | Happening::Sighted { .. } => self.of_a_run(&event.happening),
+        }
+        Ok(None)
+    }
+
+    /// What it all came to.
+    ///
+    /// # Errors
+    /// Where there was no event at all.
+    pub fn finish(self) -> Result<Folded, FoldError> {
+        let mut folded = self.folded.ok_or(FoldError::NotOpened)?;
+        folded.open = self.live.into_values().collect();
+        folded.open.sort_by_key(|record| record.run);
+        Ok(folded)
+    }
+
+    /// What it has come to so far.
+    pub const fn so_far(&self) -> Option<&Folded> {
+        self.folded.as_ref()
+    }
+
+    /// What is said of a run after its outcome, when its room comes late for example, changes nothing of it.
+    fn of_a_run(&mut self, happening: &Happening) {
+        let Some(folded) = &mut self.folded else { return };
+        let method = folded.opening.profile.livekit.dispatch.method();
+        match happening {
+            Happening::RoomMade { run, room, sent, answered, .. } => {
+                folded.rooms_made += 1;
+                let Some(record) = self.live.get_mut(run) else { return };
+                record.room = Some(room.clone());
+                record.room_made = Some(Span { from: *sent, to: *answered });
+                if matches!(method, DispatchMethod::Room | DispatchMethod::None) {
+                    record.agent_sent_for = Some(*sent);
+                }
+            }
+            Happening::Dispatched { run, sent, answered, .. } => {
+                let Some(record) = self.live.get_mut(run) else { return };
+                record.dispatched = Some(Span { from: *sent, to: *answered });
+                record.agent_sent_for = Some(*sent);
+            }
+            Happening::AgentSeen { run, after, seen, joined, .. } => {
+                let Some(record) = self.live.get_mut(run) else { return };
+                let seen = Span { from: *after, to: *seen };
+                record.agent = Some(AgentTimes { seen, joined: *joined });
+            }
+            Happening::AgentReady { run, after, seen } => {
+                let Some(record) = self.live.get_mut(run) else { return };
+                record.agent_ready = Some(Span { from: *after, to: *seen });
+            }
+            Happening::Sighted { run, sighting, after, seen, .. } => {
+                let Some(record) = self.live.get_mut(run) else { return };
+                let span = Some(Span { from: *after, to: *seen });
+                match sighting {
+                    Sighting::Queued => {}
+                    Sighting::Running => record.running = span,
+                    Sighting::Judging => record.judging = span,
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn submitted(&mut self, happening: &Happening) {
+        let Happening::Submitted { request, admitted, sent, answered, result, entered, mapping } =
+            happening
+        else {
+            return;
+        };
+        let Some(folded) = &mut self.folded else { return };
+        let attempts = self.attempts.remove(request).unwrap_or(0) + 1;
+        folded.submissions.0 += 1;
+        folded.submissions.1 += 1;
+        let method = folded.opening.profile.livekit.dispatch.method();
+        for entry in entered {
+            if *mapping == Mapping::Assumed {
+                folded.assumed += 1;
+            }
+            let Some(record) = self.live.get_mut(&entry.run) else { continue };
+            record.submission = Some(SubmissionTimes {
+                request: *request,
+                ready: entry.ready,
+                admitted: *admitted,
+                span: Span { from: *sent, to: *answered },
+                attempts,
+                result: result.clone(),
+                evaluator_run: entry.evaluator_run.clone(),
+                mapping: *mapping,
+            });
+            if method == DispatchMethod::Token {
+                record.agent_sent_for = Some(*sent);
+            }
+        }
+    }
+}
+
+impl Folded {
+    fn new(opening: Opening) -> Self {
+        Self {
+            names: Names::of(&opening),
+            opening,
+            tally: Tally::default(),
+            measured: Tally::default(),
+            by_stage: BTreeMap::new(),
+            latencies: LatencyTable::default(),
+            timeline: Timeline::default(),
+            submissions: (0, 0),
+            assumed: 0,
+            rooms_made: 0,
+            rooms_deleted: 0,
+            rooms_left: 0,
+            last_intended: SessionTime::START,
+            last_start: SessionTime::START,
+            health: PeakHealth::default(),
+            stops: Vec::new(),
+            last_event: SessionTime::START,
+            closed: false,
+            open: Vec::new(),
+        }
+    }
+
+    fn each_tally(&mut self, stage: u32, count: impl Fn(&mut Tally)) {
+        count(&mut self.tally);
+        if self.names.is_measured(stage) {
+            count(&mut self.measured);
+        }
+        count(self.by_stage.entry(stage).or_default());
+    }
+
+    fn started(&mut self, record: &RunRecord, at: SessionTime) {
+        self.each_tally(record.stage, |tally| tally.started += 1);
+        self.last_intended = self.last_intended.max(record.intended);
+        self.last_start = self.last_start.max(at);
+        self.timeline.at(record.intended).intended += 1;
+        self.timeline.at(at).started += 1;
+    }
+
+    fn ended(&mut self, record: &RunRecord, at: SessionTime) {
+        let Some(ending) = &record.ending else { return };
+        self.each_tally(record.stage, |tally| tally.end(&ending.outcome));
+        let window = self.timeline.at(at);
+        match ending.outcome.class() {
+            Some(_) => window.failed += 1,
+            None => window.completed += 1,
+        }
+        let measured = self.names.is_measured(record.stage);
+        for sample in record.samples() {
+            self.latencies.add(&sample, record.mode, record.scenario, record.stage, measured);
+            if measured {
+                self.timeline.add(record.intended, &sample);
+            }
+        }
+    }
+}
+
+impl PeakHealth {
+    fn take(&mut self, health: &Health) {
+        self.memory = self.memory.max(health.memory);
+        self.cpu = self.cpu + health.cpu;
+        if health.over > Micros::ZERO {
+            let share = health.cpu.as_secs_f64() / health.over.as_secs_f64();
+            self.cpu_share = self.cpu_share.max(share);
+        }
+        self.loop_lag = self.loop_lag.max(health.loop_lag);
+        self.polls.0 += u64::from(health.polls);
+        self.polls.1 += u64::from(health.polls_failed);
+        self.poll_lag = self.poll_lag.max(health.poll_lag);
+        self.throttled += u64::from(health.throttled);
+        self.looks += u64::from(health.looks);
+        self.look_lag = self.look_lag.max(health.look_lag);
+        self.in_flight = self.in_flight.max(health.in_flight);
+    }
+}
+
+fn new_record(
+    (run, stage, scenario, copy): (RunIndex, u32, u32, u32),
+    mode: Mode,
+    intended: SessionTime,
+) -> RunRecord {
+    RunRecord {
+        run,
+        stage,
+        scenario,
+        copy,
+        mode,
+        intended,
+        free: intended,
+        started: None,
+        room: None,
+        room_made: None,
+        dispatched: None,
+        agent_sent_for: None,
+        agent: None,
+        agent_ready: None,
+        submission: None,
+        running: None,
+        judging: None,
+        ending: None,
+    }
+}

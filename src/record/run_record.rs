@@ -1,0 +1,272 @@
+//! Everything known of one run, and the latencies that follow from it.
+
+use crate::event::{Mapping, Outcome};
+use crate::units::{
+    EvaluatorRunId, Metric, Micros, Mode, ResultId, RoomName, RunIndex, SessionTime,
+};
+
+/// Two moments of one request: sent and answered; or of one observation: not yet, and then seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Sent, or last seen not to be so.
+    pub from: SessionTime,
+    /// Answered, or first seen to be so.
+    pub to: SessionTime,
+}
+
+impl Span {
+    /// How long it is.
+    pub const fn length(self) -> Micros {
+        self.to.since(self.from)
+    }
+}
+
+/// When the agent came into the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgentTimes {
+    /// The last look without it, and the look with it.
+    pub seen: Span,
+    /// The server's own time of its joining.
+    pub joined: Option<SessionTime>,
+}
+
+/// How a run was submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmissionTimes {
+    /// The submission.
+    pub request: u64,
+    /// When the run was ready for it.
+    pub ready: SessionTime,
+    /// When the limiter admitted it.
+    pub admitted: SessionTime,
+    /// Its last attempt.
+    pub span: Span,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// The evaluator's folder.
+    pub result: Option<ResultId>,
+    /// The run at the evaluator.
+    pub evaluator_run: EvaluatorRunId,
+    /// How sure it is that it is this one.
+    pub mapping: Mapping,
+}
+
+/// How and when a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// How.
+    pub outcome: Outcome,
+    /// Last seen not ended, and first seen ended.
+    pub seen: Span,
+    /// The conversation's length in the evaluator's own words.
+    pub talked: Option<Micros>,
+}
+
+/// Everything known of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    /// The run.
+    pub run: RunIndex,
+    /// Its stage's position in the profile.
+    pub stage: u32,
+    /// Its scenario's position in the profile.
+    pub scenario: u32,
+    /// How many runs of that scenario came before it.
+    pub copy: u32,
+    /// How the conversation is held.
+    pub mode: Mode,
+    /// When it was meant to start.
+    pub intended: SessionTime,
+    /// When a place in flight was free for it.
+    pub free: SessionTime,
+    /// When the driver acted; none where it did not start.
+    pub started: Option<SessionTime>,
+    /// Its room.
+    pub room: Option<RoomName>,
+    /// The room's making.
+    pub room_made: Option<Span>,
+    /// The dispatch.
+    pub dispatched: Option<Span>,
+    /// When the request that sends for the agent was sent, whichever it was.
+    pub agent_sent_for: Option<SessionTime>,
+    /// The agent's coming.
+    pub agent: Option<AgentTimes>,
+    /// The agent's listening.
+    pub agent_ready: Option<Span>,
+    /// The submission.
+    pub submission: Option<SubmissionTimes>,
+    /// First seen running.
+    pub running: Option<Span>,
+    /// First seen being judged.
+    pub judging: Option<Span>,
+    /// The end.
+    pub ending: Option<Ending>,
+}
+
+/// One measured latency; where it comes from polling, its bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// What was measured.
+    pub metric: Metric,
+    /// It was not shorter than this.
+    pub low: Micros,
+    /// It was not longer than this; the figure that reports show.
+    pub high: Micros,
+}
+
+impl RunRecord {
+    /// The latencies that follow. Those of the conversation only where it was completed: how long a
+    /// failure took is no latency of a success.
+    pub fn samples(&self) -> Vec<Sample> {
+        let mut samples = Vec::with_capacity(16);
+        let mut exact = |metric, length: Option<Micros>| {
+            if let Some(length) = length {
+                samples.push(Sample { metric, low: length, high: length });
+            }
+        };
+        exact(Metric::ScheduleLag, self.started.map(|started| started.since(self.free)));
+        exact(Metric::InFlightWait, self.started.map(|_| self.free.since(self.intended)));
+        exact(Metric::Room, self.room_made.map(Span::length));
+        exact(Metric::Dispatch, self.dispatched.map(Span::length));
+        let submission = self.submission.as_ref();
+        exact(Metric::LimiterWait, submission.map(|s| s.admitted.since(s.ready)));
+        exact(Metric::SubmissionService, submission.map(|s| s.span.length()));
+        exact(Metric::SubmissionResponse, submission.map(|s| s.span.to.since(self.intended)));
+        if let (Some(sent), Some(agent)) = (self.agent_sent_for, self.agent) {
+            exact(
+                Metric::AgentJoinServer,
+                agent.joined.filter(|joined| *joined >= sent).map(|joined| joined.since(sent)),
+            );
+            samples.push(between(Metric::AgentJoin, sent, agent.seen));
+            if let Some(ready) = self.agent_ready {
+                samples.push(between(Metric::AgentReady, sent, ready));
+            }
+        }
+        if let (Some(submission), Some(ending)) = (submission, &self.ending)
+            && matches!(ending.outcome, Outcome::Completed { .. })
+        {
+            self.completion_samples(submission, ending.seen, &mut samples);
+        }
+        samples
+    }
+
+    /// A state that was passed through unseen lies where the next one was seen.
+    fn completion_samples(
+        &self,
+        submission: &SubmissionTimes,
+        ended: Span,
+        samples: &mut Vec<Sample>,
+    ) {
+        let judging = self.judging.unwrap_or(ended);
+        let running = self.running.unwrap_or(judging);
+        samples.push(between(Metric::Queue, submission.span.to, running));
+        samples.push(apart(Metric::Conversation, running, judging));
+        samples.push(apart(Metric::Judging, judging, ended));
+        samples.push(between(Metric::CompletionService, submission.span.from, ended));
+        samples.push(between(Metric::CompletionResponse, self.intended, ended));
+    }
+}
+
+/// From an exact moment to one that lies within a span.
+const fn between(metric: Metric, from: SessionTime, to: Span) -> Sample {
+    Sample { metric, low: to.from.since(from), high: to.to.since(from) }
+}
+
+/// From a moment within one span to a moment within a later one.
+const fn apart(metric: Metric, from: Span, to: Span) -> Sample {
+    Sample { metric, low: to.from.since(from.to), high: to.to.since(from.from) }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) const fn span(from: u64, to: u64) -> Span {
+        Span { from: SessionTime(from), to: SessionTime(to) }
+    }
+
+    fn completed() -> RunRecord {
+        RunRecord {
+            run: RunIndex(0),
+            stage: 0,
+            scenario: 0,
+            copy: 0,
+            mode: Mode::Chat,
+            intended: SessionTime(1_000),
+            free: SessionTime(1_500),
+            started: Some(SessionTime(1_600)),
+            room: None,
+            room_made: Some(span(1_700, 1_900)),
+            dispatched: Some(span(2_000, 2_300)),
+            agent_sent_for: Some(SessionTime(2_000)),
+            agent: Some(AgentTimes { seen: span(2_500, 2_700), joined: Some(SessionTime(2_600)) }),
+            agent_ready: None,
+            submission: Some(SubmissionTimes {
+                request: 0,
+                ready: SessionTime(2_700),
+                admitted: SessionTime(2_800),
+                span: span(2_900, 3_100),
+                attempts: 1,
+                result: None,
+                evaluator_run: EvaluatorRunId::new("1"),
+                mapping: Mapping::Proven,
+            }),
+            running: Some(span(4_000, 5_000)),
+            judging: Some(span(8_000, 9_000)),
+            ending: Some(Ending {
+                outcome: Outcome::Completed { judged: None },
+                seen: span(10_000, 11_000),
+                talked: None,
+            }),
+        }
+    }
+
+    fn found(record: &RunRecord, metric: Metric) -> Option<(u64, u64)> {
+        let sample = record.samples().into_iter().find(|sample| sample.metric == metric)?;
+        Some((sample.low.0, sample.high.0))
+    }
+
+    #[test]
+    fn each_latency_is_from_its_moment_to_its_moment() {
+        let record = completed();
+        for (metric, low, high) in [
+            (Metric::ScheduleLag, 100, 100),
+            (Metric::InFlightWait, 500, 500),
+            (Metric::Room, 200, 200),
+            (Metric::Dispatch, 300, 300),
+            (Metric::AgentJoin, 500, 700),
+            (Metric::AgentJoinServer, 600, 600),
+            (Metric::LimiterWait, 100, 100),
+            (Metric::SubmissionService, 200, 200),
+            (Metric::SubmissionResponse, 2_100, 2_100),
+            (Metric::Queue, 900, 1_900),
+            (Metric::Conversation, 3_000, 5_000),
+            (Metric::Judging, 1_000, 3_000),
+            (Metric::CompletionService, 7_100, 8_100),
+            (Metric::CompletionResponse, 9_000, 10_000),
+        ] {
+            assert_eq!(found(&record, metric), Some((low, high)), "{metric}");
+        }
+        assert_eq!(found(&record, Metric::AgentReady), None);
+    }
+
+    #[test]
+    fn states_passed_through_unseen_are_bounded_by_the_next_one_seen() {
+        let record = RunRecord { running: None, judging: None, ..completed() };
+        assert_eq!(found(&record, Metric::Queue), Some((6_900, 7_900)));
+        assert_eq!(found(&record, Metric::Conversation), Some((0, 1_000)));
+        assert_eq!(found(&record, Metric::Judging), Some((0, 1_000)));
+    }
+
+    #[test]
+    fn a_failure_has_no_latency_of_completion() {
+        let mut record = completed();
+        record.ending = Some(Ending {
+            outcome: Outcome::failed(crate::event::FailureClass::EvaluatorFailed, ""),
+            seen: span(10_000, 11_000),
+            talked: None,
+        });
+        assert_eq!(found(&record, Metric::CompletionResponse), None);
+        assert_eq!(found(&record, Metric::SubmissionResponse), Some((2_100, 2_100)));
+    }
+}
