@@ -1,5 +1,13 @@
 //! Rushhour, a load tester for AI agents that run on LiveKit.
+//!
+//! # Layout
+//!
+//! Data goes one way: a [`profile`] says what is wanted, a [`plan`] says which run when, the [`driver`]
+//! walks it in time and speaks to the outside world ([`livekit`] and an [`evaluator`]), what happened
+//! becomes [`event`]s, a [`record`] is kept of them, and a [`report`] is made of that, with [`stats`].
+//! [`cli`] wires the rooms together and is the only printer. [`sandbox`] stands in for the outside world.
 
+pub mod cli;
 pub mod driver;
 pub mod evaluator;
 pub mod event;
@@ -8,4 +16,7 @@ pub mod livekit;
 pub mod plan;
 pub mod profile;
 pub mod record;
+pub mod report;
+pub mod sandbox;
+pub mod stats;
 pub mod units;

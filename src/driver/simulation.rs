@@ -256,17 +256,14 @@ pub(super) fn simulate(profile: &str, seed: u64, trouble: Trouble, stops: &[u64]
         }
         let deadline = session.next_deadline();
         let next_input = world.coming.first_key_value().map(|((at, _), _)| *at);
-        match next_input.filter(|at| *at <= deadline) {
-            Some(at) => {
-                world.now = world.now.max(at);
-                let (_, input) = world.coming.pop_first().expect("it was just seen");
-                session.handle(input, world.now);
-            }
-            None => {
-                assert_ne!(deadline, SessionTime::NEVER, "nothing is coming and nothing is due");
-                world.now = world.now.max(deadline);
-                session.tick(world.now);
-            }
+        if let Some(at) = next_input.filter(|at| *at <= deadline) {
+            world.now = world.now.max(at);
+            let (_, input) = world.coming.pop_first().expect("it was just seen");
+            session.handle(input, world.now);
+        } else {
+            assert_ne!(deadline, SessionTime::NEVER, "nothing is coming and nothing is due");
+            world.now = world.now.max(deadline);
+            session.tick(world.now);
         }
     }
     panic!("the session does not end");

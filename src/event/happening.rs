@@ -223,6 +223,8 @@ pub struct Opening {
     pub evaluator_url: String,
     /// How many runs are planned, where the plan says so.
     pub planned: Option<u64>,
+    /// Processor cores this process may use.
+    pub cores: u32,
 }
 
 /// A run that the evaluator accepted.
@@ -280,6 +282,18 @@ pub enum StopReason {
     Credentials,
     /// The journal cannot be written.
     Journal,
+}
+
+impl StopReason {
+    /// The word used in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Now => "now",
+            Self::Credentials => "credentials",
+            Self::Journal => "journal",
+        }
+    }
 }
 
 /// How the generator itself was doing over a stretch of time.

@@ -16,7 +16,7 @@ pub(super) struct ArrivalTimes {
 #[derive(Debug, Clone)]
 enum Spacing {
     Even,
-    Poisson(Random),
+    Poisson(Box<Random>),
 }
 
 impl ArrivalTimes {
@@ -35,7 +35,7 @@ impl ArrivalTimes {
                 let mut random = Random::new(seed, Stream::Arrivals(position));
                 // Time-rescaling: unit-rate arrivals, bent by the curve, are a Poisson process of its rate.
                 let area = random.exponential();
-                Self { curve, area, spacing: Spacing::Poisson(random) }
+                Self { curve, area, spacing: Spacing::Poisson(Box::new(random)) }
             }
         }
     }

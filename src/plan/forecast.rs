@@ -3,7 +3,7 @@
 use super::curve::RateCurve;
 use super::walk::{Plan, Step};
 use crate::profile::{EvaluatorSettings, Load, Profile};
-use crate::units::{Micros, SessionTime};
+use crate::units::{Length, Micros, SessionTime};
 
 /// How many runs one question about their state covers.
 const RUNS_PER_POLL: f64 = 100.0;
@@ -112,7 +112,7 @@ impl Forecast {
         let mean_length = profile.mix.mean_seconds();
         let mut stages: Vec<StageForecast> = Vec::with_capacity(profile.stages.len());
         for stage in &profile.stages {
-            let lasts = stage.lasts.map(|lasts| lasts.micros());
+            let lasts = stage.lasts.map(Length::micros);
             let peak_rate = match &stage.load {
                 Load::Open { curve, .. } => Some(RateCurve::new(curve, lasts).peak()),
                 Load::Hold { in_flight } => Some(f64::from(*in_flight) / mean_length),

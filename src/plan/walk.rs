@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::arrivals::ArrivalTimes;
 use super::deck::Deck;
 use crate::profile::{Load, Profile};
-use crate::units::{Micros, Mode, RunIndex, SessionTime};
+use crate::units::{Length, Micros, Mode, RunIndex, SessionTime};
 
 /// Every run of a session: fully determined by the profile, which carries the seed. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ pub struct Walk {
 #[derive(Debug, Clone)]
 enum Source {
     Unopened,
-    Open(ArrivalTimes),
+    Open(Box<ArrivalTimes>),
     Burst { left: u32 },
     Hold,
 }
@@ -173,18 +173,20 @@ impl Walk {
             if self.deck.left() == Some(0) {
                 return Step::End;
             }
-            let lasts = stage.lasts.map(|lasts| lasts.micros());
+            let lasts = stage.lasts.map(Length::micros);
             let stage_index = u32::try_from(self.position).unwrap_or(u32::MAX);
             match &mut self.source {
                 Source::Unopened => {
                     self.source = match &stage.load {
-                        Load::Open { curve, arrivals } => Source::Open(ArrivalTimes::new(
-                            curve,
-                            *arrivals,
-                            lasts,
-                            self.plan.profile.seed,
-                            stage_index,
-                        )),
+                        Load::Open { curve, arrivals } => {
+                            Source::Open(Box::new(ArrivalTimes::new(
+                                curve,
+                                *arrivals,
+                                lasts,
+                                self.plan.profile.seed,
+                                stage_index,
+                            )))
+                        }
                         Load::Burst { runs } => Source::Burst { left: *runs },
                         Load::Hold { .. } => Source::Hold,
                     };

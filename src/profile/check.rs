@@ -215,7 +215,43 @@ fn check_thresholds(raw: &RawProfile, checker: &mut Checker<'_>) -> Vec<Threshol
 }
 
 /// The faults that the sandbox can have, by name.
-pub(super) const FAULT_NAMES: &[&str] = &[];
+pub const SANDBOX_FAULTS: &[&str] = &[
+    "room_unavailable",
+    "room_slow",
+    "dispatch_unavailable",
+    "livekit_reset",
+    "livekit_reset_after",
+    "livekit_html",
+    "dispatch_lost",
+    "agent_never_joins",
+    "agent_late",
+    "submit_slow",
+    "submit_silent",
+    "submit_429_seconds",
+    "submit_429_date",
+    "submit_429_bare",
+    "submit_500_before",
+    "submit_500_after",
+    "submit_html_502",
+    "submit_reset_before",
+    "submit_reset_after",
+    "submit_truncated",
+    "submit_huge",
+    "submit_empty",
+    "runs_reordered",
+    "runs_missing",
+    "poll_429",
+    "poll_500",
+    "poll_html",
+    "poll_reset",
+    "poll_slow",
+    "poll_missing_run",
+    "run_never_ends",
+    "run_fails",
+    "run_times_out",
+    "run_unknown_status",
+    "judged_failure",
+];
 
 fn check_sandbox(raw: Option<&At<RawSandbox>>, checker: &mut Checker<'_>) -> SandboxSettings {
     let given = raw.is_some();
@@ -241,11 +277,11 @@ fn check_sandbox(raw: Option<&At<RawSandbox>>, checker: &mut Checker<'_>) -> San
             .iter()
             .flat_map(|at| &at.value.0)
             .filter_map(|(key, share)| {
-                if !FAULT_NAMES.contains(&key.value.as_str()) {
+                if !SANDBOX_FAULTS.contains(&key.value.as_str()) {
                     checker.faults.at(
                         &key.place,
                         format!("the sandbox has no fault `{}`", key.value),
-                        format!("one of: {}", FAULT_NAMES.join(", ")),
+                        format!("one of: {}", SANDBOX_FAULTS.join(", ")),
                     );
                     return None;
                 }

@@ -29,7 +29,7 @@ pub fn target_kind(url: &Url) -> TargetKind {
     match url.host() {
         Some(Host::Ipv4(address)) => ip_kind(IpAddr::V4(address)),
         Some(Host::Ipv6(address)) => ip_kind(IpAddr::V6(address)),
-        Some(Host::Domain(domain)) if domain == "localhost" => TargetKind::Loopback,
+        Some(Host::Domain("localhost")) => TargetKind::Loopback,
         Some(Host::Domain(domain))
             if domain.ends_with(".livekit.cloud") || domain.ends_with(".livekit.run") =>
         {

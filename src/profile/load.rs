@@ -241,7 +241,7 @@ rate = "1/s"
         let flags = ["stage.0.rate=3/s", "scenario.30.copies=7", "livekit.metadata.tenant=acme"];
         let profile = load_text(GOOD, &flags).unwrap().profile;
         assert!(
-            matches!(&profile.stages[0].load, Load::Open { curve: crate::profile::Curve::Constant(rate), .. } if rate.per_second() == 3.0)
+            matches!(&profile.stages[0].load, Load::Open { curve: crate::profile::Curve::Constant(rate), .. } if rate.to_string() == "3/s")
         );
         assert_eq!(profile.mix.total(), Some(7));
         assert_eq!(profile.livekit.metadata["tenant"], "acme");
@@ -272,11 +272,19 @@ rate = "1/s"
         assert!(shown.contains("did you mean `livekit`?"), "{shown}");
     }
 
+    /// Each mistake, put in place of a part of the good profile, is told in these words.
+    fn refused_for(mistakes_and_words: &[(&str, &str, &str)]) {
+        for (find, put, what) in mistakes_and_words {
+            assert!(GOOD.contains(find), "{find}");
+            let found = mistakes(&GOOD.replace(find, put));
+            assert!(found.iter().any(|fault| fault == what), "{put:?}: {found:?}");
+        }
+    }
+
     #[test]
-    fn contradictions_are_refused() {
-        let with = |find: &str, put: &str| mistakes(&GOOD.replace(find, put));
+    fn contradictions_with_the_outside_world_are_refused() {
         let url = "url = \"wss://example.livekit.cloud\"";
-        for (find, put, what) in [
+        refused_for(&[
             (url, "", "the profile does not say where LiveKit is"),
             (
                 url,
@@ -327,6 +335,12 @@ rate = "1/s"
                 "[evaluator]\nagent = 3\n[livekit]",
                 "`agent` is documented for chat only",
             ),
+        ]);
+    }
+
+    #[test]
+    fn contradictions_in_the_load_are_refused() {
+        refused_for(&[
             (
                 "[livekit]",
                 "[evaluator]\nkind = \"sandbox\"\n[livekit]",
@@ -377,10 +391,7 @@ rate = "1/s"
                 "[sandbox.faults]\nearthquake = \"1%\"\n[livekit]",
                 "the sandbox has no fault `earthquake`",
             ),
-        ] {
-            let found = with(find, put);
-            assert!(found.iter().any(|fault| fault == what), "{put:?}: {found:?}");
-        }
+        ]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod source;
 mod template;
 mod threshold;
 
-pub use check::Setting;
+pub use check::{SANDBOX_FAULTS, Setting};
 pub use check_livekit::{TargetKind, target_kind};
 pub use explain::explain;
 pub use load::{ENVIRONMENT, Input, Loaded, Refused, load};

@@ -7,7 +7,7 @@ use super::latencies::LatencyTable;
 use super::run_record::{AgentTimes, Ending, RunRecord, Span, SubmissionTimes};
 use super::tally::Tally;
 use super::timeline::Timeline;
-use crate::event::{Event, Happening, Health, Mapping, Opening, Sighting, StopReason};
+use crate::event::{Event, Happening, Health, Mapping, Opening, Outcome, Sighting, StopReason};
 use crate::profile::DispatchMethod;
 use crate::units::{Micros, Mode, RunIndex, SessionTime};
 
@@ -117,6 +117,22 @@ pub struct Folded {
     pub open: Vec<RunRecord>,
 }
 
+/// What an event told of outcomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing.
+    Nothing,
+    /// The outcome of a run.
+    Run(Box<RunRecord>),
+    /// That runs were not started.
+    NotStarted {
+        /// The first of them.
+        from: RunIndex,
+        /// How many.
+        count: u64,
+    },
+}
+
 /// A session being folded.
 #[derive(Debug, Default)]
 pub struct Fold {
@@ -126,17 +142,17 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Takes in an event; gives the runs whose outcome it tells, usually none or one.
+    /// Takes in an event, and tells whose outcome it is.
     ///
     /// # Errors
     /// Where the events are no session's.
-    pub fn add(&mut self, event: &Event) -> Result<Option<RunRecord>, FoldError> {
+    pub fn add(&mut self, event: &Event) -> Result<Told, FoldError> {
         let Some(folded) = &mut self.folded else {
             let Happening::Opened(opening) = &event.happening else {
                 return Err(FoldError::NotOpened);
             };
             self.folded = Some(Folded::new((**opening).clone()));
-            return Ok(None);
+            return Ok(Told::Nothing);
         };
         folded.last_event = folded.last_event.max(event.at);
         match &event.happening {
@@ -154,9 +170,15 @@ impl Fold {
                 let window = folded.timeline.at(*intended);
                 window.intended += 1;
                 window.skipped += 1;
-                return Ok(Some(new_record((*run, *stage, *scenario, *copy), *mode, *intended)));
+                let mut record = new_record((*run, *stage, *scenario, *copy), *mode, *intended);
+                let seen = Span { from: event.at, to: event.at };
+                record.ending = Some(Ending { outcome: Outcome::Skipped, seen, talked: None });
+                return Ok(Told::Run(Box::new(record)));
             }
-            Happening::RestNotStarted { count, .. } => folded.tally.not_started += count,
+            Happening::RestNotStarted { from, count } => {
+                folded.tally.not_started += count;
+                return Ok(Told::NotStarted { from: *from, count: *count });
+            }
             Happening::SubmitRetry { request, attempt, .. } => {
                 folded.submissions.1 += 1;
                 self.attempts.insert(*request, *attempt);
@@ -170,7 +192,7 @@ impl Fold {
                     talked: *talked,
                 });
                 folded.ended(&record, *seen);
-                return Ok(Some(record));
+                return Ok(Told::Run(Box::new(record)));
             }
             Happening::RoomDeleted { .. } => folded.rooms_deleted += 1,
             Happening::RoomLeft { .. } => folded.rooms_left += 1,
@@ -184,7 +206,7 @@ impl Fold {
             | Happening::AgentReady { .. }
             | Happening::Sighted { .. } => self.of_a_run(&event.happening),
         }
-        Ok(None)
+        Ok(Told::Nothing)
     }
 
     /// What it all came to.

@@ -51,7 +51,7 @@ impl Default for Latencies {
 impl Latencies {
     /// Adds a sample.
     pub fn add(&mut self, sample: &Sample) {
-        let clamp = |micros: Micros| micros.0.clamp(LOWEST, HIGHEST);
+        let clamp = |micros: Micros| micros.0.min(HIGHEST);
         self.coarsest = self.coarsest.max(sample.high.saturating_sub(sample.low));
         if sample.low != sample.high || self.low.is_some() {
             let high = &self.high;
@@ -94,12 +94,12 @@ impl Latencies {
 
     /// The value at a rank from 1 to the count, as the histogram knows it.
     pub fn at_rank(&self, rank: u64) -> Micros {
-        if rank >= self.count() {
-            return Micros(self.high.max());
-        }
-        // Half a rank below: the quotient never rounds up to the rank after.
-        let quantile = (rank as f64 - 0.5) / self.count() as f64;
-        Micros(self.high.value_at_quantile(quantile).min(self.high.max()))
+        value_at_rank(&self.high, rank)
+    }
+
+    /// The lower bound at a rank from 1 to the count; the value itself where the figures are exact.
+    pub fn low_at_rank(&self, rank: u64) -> Micros {
+        value_at_rank(self.low.as_ref().unwrap_or(&self.high), rank)
     }
 
     /// The smallest.
@@ -116,6 +116,15 @@ impl Latencies {
     pub fn mean(&self) -> f64 {
         self.high.mean()
     }
+}
+
+fn value_at_rank(histogram: &Histogram<u64>, rank: u64) -> Micros {
+    if rank >= histogram.len() {
+        return Micros(histogram.max());
+    }
+    // Half a rank below: the quotient never rounds up to the rank after.
+    let quantile = (rank as f64 - 0.5) / histogram.len() as f64;
+    Micros(histogram.value_at_quantile(quantile).min(histogram.max()))
 }
 
 /// Unlike the library's `saturating_record`, which never grows.
@@ -174,7 +183,7 @@ mod tests {
             latencies.add(&exact(value));
         }
         assert_eq!(latencies.count(), 6);
-        assert_eq!(latencies.at_rank(1), Micros(1));
+        assert_eq!(latencies.at_rank(1), Micros(0));
         assert_eq!(latencies.at_rank(3), Micros(1_234));
         let million = latencies.at_rank(4).0 as f64;
         assert!((million / 1_234_567.0 - 1.0).abs() < 0.001);

@@ -13,7 +13,7 @@ mod run_record;
 mod tally;
 mod timeline;
 
-pub use fold::{Fold, FoldError, Folded, Names, PeakHealth};
+pub use fold::{Fold, FoldError, Folded, Names, PeakHealth, Told};
 pub use journal::{Journal, JournalFile};
 pub use latencies::{Latencies, LatencyTable, Scope};
 pub use reader::{JournalError, JournalReader, Torn};

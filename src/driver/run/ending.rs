@@ -51,7 +51,7 @@ impl Run {
             Cleaning { room_may_come, room_left: false, call_left: false, failed_deletions: 0 };
         if let State::Following(follow) = self.state {
             todo.push(Todo::NoWakeAt(follow.deadline));
-            if let (By::Us, Some(run)) = (by, &self.evaluator_run) {
+            if let (By::Us, Some(run)) = (by, &self.entered_as) {
                 cleaning.call_left = true;
                 todo.push(Todo::EndCall(run.clone()));
             }

@@ -40,7 +40,7 @@ impl Run {
         }
         let deadline = timing.answered + settings.run_timeout;
         let ask_gap = settings.manner.ask_every;
-        self.evaluator_run = Some(evaluator_run);
+        self.entered_as = Some(evaluator_run);
         self.state = State::Following(Follow {
             seen: None,
             last_look: timing.sent,

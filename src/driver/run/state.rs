@@ -78,7 +78,8 @@ pub(in crate::driver) struct Run {
     pub(in crate::driver) planned: PlannedRun,
     pub(super) state: State,
     pub(super) agent_seen: bool,
-    pub(super) evaluator_run: Option<EvaluatorRunId>,
+    /// Its name at the evaluator.
+    pub(super) entered_as: Option<EvaluatorRunId>,
 }
 
 impl Run {
@@ -89,7 +90,7 @@ impl Run {
         todo: &mut Vec<Todo>,
     ) -> Self {
         let mut run =
-            Self { planned, state: State::MakingRoom, agent_seen: false, evaluator_run: None };
+            Self { planned, state: State::MakingRoom, agent_seen: false, entered_as: None };
         if settings.makes_room() {
             todo.push(Todo::MakeRoom);
         } else {
@@ -101,7 +102,7 @@ impl Run {
     /// The run's name at the evaluator, once it is accepted and while it is followed.
     pub(in crate::driver) fn followed(&self) -> Option<&EvaluatorRunId> {
         match self.state {
-            State::Following(_) => self.evaluator_run.as_ref(),
+            State::Following(_) => self.entered_as.as_ref(),
             _ => None,
         }
     }

@@ -62,12 +62,11 @@ impl Session {
         }
         // A place that came free is what the next run is meant to start at: that is its intended start.
         let Some(intended) = hold.free.pop_front() else { return };
-        match self.walk.draw(intended) {
-            Some(run) => self.start(run, self.free_since.max(intended), now),
-            None => {
-                self.hold = None;
-                self.walk.leave_hold(now);
-            }
+        if let Some(run) = self.walk.draw(intended) {
+            self.start(run, self.free_since.max(intended), now);
+        } else {
+            self.hold = None;
+            self.walk.leave_hold(now);
         }
     }
 

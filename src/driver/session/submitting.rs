@@ -69,8 +69,8 @@ impl Session {
             self.with_run(run, now, |run, settings, todo| match evaluator_run {
                 Some(evaluator_run) => run.accepted(evaluator_run, timing, settings, todo),
                 None => run.fail(
-                    FailureClass::SubmitRejected,
-                    "the evaluator accepted the request and made no run for this entry",
+                    FailureClass::SubmitUnknown,
+                    "the evaluator accepted the request and listed no run for this entry",
                     now,
                     todo,
                 ),

@@ -192,12 +192,9 @@ fn read_success(answer: &Answer, scenarios: &[ScenarioId]) -> Result<Accepted, S
         return Err(unknown(&format!("without naming a run: {}", shorten(&json.to_string()))));
     };
     if accepted.runs.iter().all(Option::is_none) {
-        return Err(SubmitError {
-            kind: SubmitErrorKind::Rejected,
-            words:
-                "Cekura made no runs; ensure that the scenarios are not empty and their ids valid"
-                    .to_owned(),
-        });
+        return Err(unknown(
+            "and listed no runs (ensure that the scenarios are not empty and their ids valid)",
+        ));
     }
     Ok(accepted)
 }
@@ -252,7 +249,7 @@ mod tests {
             (200, "", Unknown),
             (200, "{\"id\": 7, \"ru", Unknown),
             (200, "{}", Unknown),
-            (200, "{\"id\": 7, \"runs\": []}", Rejected),
+            (200, "{\"id\": 7, \"runs\": []}", Unknown),
         ] {
             assert_eq!(judge(status, body).unwrap_err(), kind, "{status} {body}");
         }

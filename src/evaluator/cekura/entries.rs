@@ -75,9 +75,9 @@ mod tests {
 
     use super::*;
 
-    fn read(answer: Value, scenarios: &[&str]) -> (Vec<Option<String>>, Mapping) {
+    fn read(answer: &Value, scenarios: &[&str]) -> (Vec<Option<String>>, Mapping) {
         let scenarios: Vec<ScenarioId> = scenarios.iter().map(|id| ScenarioId::new(*id)).collect();
-        let accepted = read_accepted(&answer, &scenarios).unwrap();
+        let accepted = read_accepted(answer, &scenarios).unwrap();
         let runs = accepted.runs.into_iter().map(|run| run.map(|id| id.as_str().to_owned()));
         (runs.collect(), accepted.mapping)
     }
@@ -93,20 +93,20 @@ mod tests {
             json!({ "id": "7", "runs": { "34": { "status": "running" } } }),
             json!([{ "id": 34 }]),
         ] {
-            assert_eq!(read(answer, &["30"]), (some(&["34"]), Mapping::Proven));
+            assert_eq!(read(&answer, &["30"]), (some(&["34"]), Mapping::Proven));
         }
         // A result without a run: nothing was made for the entry.
-        assert_eq!(read(json!({ "id": 7, "runs": [] }), &["30"]), (vec![None], Mapping::Proven));
+        assert_eq!(read(&json!({ "id": 7, "runs": [] }), &["30"]), (vec![None], Mapping::Proven));
     }
 
     #[test]
     fn different_scenarios_are_proven_even_out_of_order() {
         let answer =
             json!({ "id": 7, "runs": [{ "id": 2, "scenario": 31 }, { "id": 1, "scenario": 30 }] });
-        assert_eq!(read(answer, &["30", "31"]), (some(&["1", "2"]), Mapping::Proven));
+        assert_eq!(read(&answer, &["30", "31"]), (some(&["1", "2"]), Mapping::Proven));
         let missing = json!({ "id": 7, "runs": [{ "id": 2, "scenario": { "id": 31 } }] });
         assert_eq!(
-            read(missing, &["30", "31"]),
+            read(&missing, &["30", "31"]),
             (vec![None, Some("2".to_owned())], Mapping::Proven)
         );
     }
@@ -115,12 +115,12 @@ mod tests {
     fn copies_of_one_scenario_are_assumed() {
         let answer = json!({ "id": 7, "runs": [
             { "id": 1, "scenario": 30 }, { "id": 3, "scenario": 31 }, { "id": 2, "scenario": 30 }] });
-        assert_eq!(read(answer, &["30", "30", "31"]), (some(&["1", "2", "3"]), Mapping::Assumed));
+        assert_eq!(read(&answer, &["30", "30", "31"]), (some(&["1", "2", "3"]), Mapping::Assumed));
         let nameless = json!({ "id": 7, "runs": [{ "id": 1 }, { "id": 2 }] });
-        assert_eq!(read(nameless, &["30", "31"]), (some(&["1", "2"]), Mapping::Assumed));
+        assert_eq!(read(&nameless, &["30", "31"]), (some(&["1", "2"]), Mapping::Assumed));
         let fewer = json!({ "id": 7, "runs": [{ "id": 1, "scenario": 30 }] });
         assert_eq!(
-            read(fewer, &["30", "30"]),
+            read(&fewer, &["30", "30"]),
             (vec![Some("1".to_owned()), None], Mapping::Assumed)
         );
     }

@@ -1,0 +1,161 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  rushhour run profiles/quickstart.toml        a first session against the embedded stand-ins
+  rushhour init my-agent.toml                  write a commented profile to start from
+  rushhour plan my-agent.toml                  what it would do, and what that comes to
+  rushhour run my-agent.toml --set limits.in_flight=50
+  rushhour report reports/20261122T213015Z-my-agent
+
+Secrets come from LIVEKIT_API_KEY, LIVEKIT_API_SECRET and CEKURA_API_KEY, or from files
+that the profile names.
+
+Exit codes:
+  0 passed  1 internal error  2 usage  99 a threshold failed  104 profile invalid
+  105 stopped by a signal  111 too few samples to say  112 the generator did not deliver
+  the load, so nothing is said of the agent  113 budget reached";
+
+/// Load tester for AI agents that run on LiveKit.
+#[derive(Debug, Parser)]
+#[command(name = "rushhour", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a profile: plan, dispatch, submit, follow, report.
+    #[command(after_help = "\
+Examples:
+  rushhour run profiles/quickstart.toml
+  LIVEKIT_API_KEY=.. LIVEKIT_API_SECRET=.. CEKURA_API_KEY=.. rushhour run launch.toml
+  rushhour run launch.toml --set stage.steady.rate=2/s --set seed=7 --out /tmp/reports
+
+Ctrl-C once starts nothing more and finishes the runs under way; twice ends them now.
+Either way every planned run has one outcome, rooms are deleted and reports are written.")]
+    Run(RunArguments),
+    /// Show what a profile would do: runs, in flight, requests, token lifetime, and where each setting came from.
+    Plan(PlanArguments),
+    /// Check a profile; all mistakes are told at once.
+    Validate(ProfileArguments),
+    /// Make the reports of a session again from its journal.
+    #[command(after_help = "\
+Examples:
+  rushhour report reports/20261122T213015Z-quickstart
+  rushhour report reports/20261122T213015Z-quickstart --point-estimate")]
+    Report(ReportArguments),
+    /// Serve the embedded stand-ins for LiveKit's control plane and Cekura on this machine.
+    #[command(after_help = "\
+Example:
+  rushhour sandbox --port 7881 --fault submit_429_seconds=2% --fault dispatch_lost=1%
+It prints the addresses and keys to use, and serves until it is interrupted.")]
+    Sandbox(SandboxArguments),
+    /// Write a commented profile to start from.
+    Init(InitArguments),
+    /// Print the JSON Schema of a profile, or of summary.json.
+    Schema(SchemaArguments),
+    /// Print completions for a shell.
+    #[command(after_help = "\
+Example:
+  rushhour completions zsh > ~/.zfunc/_rushhour")]
+    Completions(CompletionsArguments),
+}
+
+/// A profile, and what is to be different from it.
+#[derive(Debug, Args)]
+pub(super) struct ProfileArguments {
+    /// The profile, a TOML file.
+    #[arg(value_name = "PROFILE", value_hint = ValueHint::FilePath)]
+    pub(super) profile: PathBuf,
+    /// Set one setting, over the profile and the environment: `limits.in_flight=50`, `stage.0.rate=2/s`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) profile: ProfileArguments,
+    /// Where sessions' folders are made.
+    #[arg(long, value_name = "FOLDER", default_value = "reports", value_hint = ValueHint::DirPath)]
+    pub(super) out: PathBuf,
+    /// Judge thresholds by the figure alone, not by its whole interval.
+    #[arg(long)]
+    pub(super) point_estimate: bool,
+    /// Show no progress.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    #[command(flatten)]
+    pub(super) profile: ProfileArguments,
+    /// List every run with its intended start, as CSV.
+    #[arg(long)]
+    pub(super) runs: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    /// The session's folder, or its journal.
+    #[arg(value_name = "SESSION", value_hint = ValueHint::AnyPath)]
+    pub(super) session: PathBuf,
+    /// Judge thresholds by the figure alone, not by its whole interval.
+    #[arg(long)]
+    pub(super) point_estimate: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SandboxArguments {
+    /// The port on 127.0.0.1; 0 for any that is free.
+    #[arg(long, default_value_t = 7881)]
+    pub(super) port: u16,
+    /// The source of everything random.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// A fault and how often it happens, such as `submit_500_after=2%`.
+    #[arg(long = "fault", value_name = "NAME=SHARE")]
+    pub(super) faults: Vec<String>,
+    /// Write what truly happened to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) truth: Option<PathBuf>,
+    /// Take rooms of another LiveKit server on trust, as long as the tokens are signed with this sandbox's secret.
+    #[arg(long)]
+    pub(super) rooms_elsewhere: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    /// The file to write; it must not exist.
+    #[arg(value_name = "FILE", default_value = "rushhour.toml", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// Of what.
+    #[arg(value_enum, default_value_t = SchemaOf::Profile)]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(super) enum SchemaOf {
+    /// A profile.
+    Profile,
+    /// A session's summary.json.
+    Summary,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArguments {
+    /// The shell.
+    pub(super) shell: Shell,
+}

@@ -1,0 +1,52 @@
+//! A session's folder: made anew, never overwritten.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::exit::Trouble;
+use crate::units::SessionId;
+
+/// The journal's name in a session's folder.
+pub(super) const JOURNAL: &str = "journal.jsonl";
+
+/// The name of the stand-ins' own log of the truth.
+pub(super) const TRUTH: &str = "sandbox.jsonl";
+
+/// Takes back the folder of a session that could not begin; anything in it but the stand-ins' log stays.
+pub(super) fn unmake(folder: &Path) {
+    let _ = fs::remove_file(folder.join(TRUTH));
+    // Fails where the folder is not empty, which is what is wanted.
+    let _ = fs::remove_dir(folder);
+}
+
+/// Makes the folder of a session that begins at `start`; a second one of the same second gets `-2`.
+pub(super) fn make(
+    parent: &Path,
+    name: &str,
+    start: Timestamp,
+) -> Result<(PathBuf, SessionId), Trouble> {
+    let refused = |path: &Path, error: &io::Error| {
+        Trouble::usage(format!(
+            "cannot make the folder {}: {error}; choose another with --out",
+            path.display()
+        ))
+    };
+    fs::create_dir_all(parent).map_err(|error| refused(parent, &error))?;
+    let base = format!("{}-{name}", start.strftime("%Y%m%dT%H%M%SZ"));
+    for number in 1..1000 {
+        let id = if number == 1 { base.clone() } else { format!("{base}-{number}") };
+        let path = parent.join(&id);
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok((path, SessionId::new(id))),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(refused(&path, &error)),
+        }
+    }
+    Err(Trouble::usage(format!(
+        "a thousand sessions named {base} are in {}; choose another folder with --out",
+        parent.display()
+    )))
+}

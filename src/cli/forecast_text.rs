@@ -1,0 +1,159 @@
+//! A forecast in words: in brief before a run, in full for `plan`.
+
+use std::fmt::Write;
+
+use url::Url;
+
+use crate::plan::{Caution, Forecast};
+use crate::profile::{EvaluatorSettings, LiveKitTarget, Loaded, Profile, TargetKind, target_kind};
+use crate::units::SessionTime;
+
+/// Some lines before a run: what is about to happen, and to whom.
+pub(super) fn brief(profile: &Profile, forecast: &Forecast) -> String {
+    let mut text = format!(
+        "{}: {} {} runs over {}, about {:.0} in flight at the peak; {}",
+        profile.name,
+        about(forecast.runs, forecast.estimated),
+        profile.mode,
+        forecast.last_start.since(SessionTime::START),
+        forecast.in_flight.ceil(),
+        targets(profile),
+    );
+    for caution in &forecast.cautions {
+        let _ = write!(text, "\nnote: {}", caution_words(caution));
+    }
+    text
+}
+
+/// Everything that `plan` shows.
+pub(super) fn full(loaded: &Loaded, forecast: &Forecast) -> String {
+    let profile = &loaded.profile;
+    let mut text = String::new();
+    let _ = writeln!(text, "{} ({} mode, seed {})", profile.name, profile.mode, profile.seed);
+    let _ = writeln!(text, "{}\n", targets(profile));
+    let _ = writeln!(
+        text,
+        "{:<16}{:>10}{:>12}{:>12}{:>12}  measured",
+        "stage", "begins", "runs", "peak rate", "in flight"
+    );
+    for stage in &forecast.stages {
+        let begins = if stage.begins == SessionTime::NEVER {
+            "never".to_owned()
+        } else {
+            stage.begins.since(SessionTime::START).to_string()
+        };
+        let rate = stage.peak_rate.map_or("at once".to_owned(), |rate| format!("{rate:.3}/s"));
+        let _ = writeln!(
+            text,
+            "{:<16}{:>10}{:>12}{:>12}{:>12.1}  {}",
+            stage.name,
+            begins,
+            about(stage.runs, stage.estimated),
+            rate,
+            stage.in_flight,
+            if stage.measured { "yes" } else { "no" }
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\n{} runs, the last starting after {}",
+        about(forecast.runs, forecast.estimated),
+        forecast.last_start.since(SessionTime::START)
+    );
+    let _ = writeln!(
+        text,
+        "in flight    {:.1} by Little's law (rate times expected length); limits.in_flight is {}",
+        forecast.in_flight, profile.limits.in_flight
+    );
+    let _ = writeln!(
+        text,
+        "submissions  {:.3} a second at the peak; limits.requests is {}",
+        forecast.requests_per_second, profile.limits.requests
+    );
+    let _ = writeln!(
+        text,
+        "polls        {:.3} a second at the peak; limits.polls is {}",
+        forecast.polls_per_second, profile.limits.polls
+    );
+    let _ = writeln!(
+        text,
+        "tokens       valid for {}; rooms stay empty for up to {}",
+        forecast.token_lifetime, forecast.room_lifetime
+    );
+    let _ = writeln!(
+        text,
+        "dispatch     {}, {}",
+        profile.livekit.dispatch.method(),
+        dispatch_words(profile)
+    );
+    for caution in &forecast.cautions {
+        let _ = writeln!(text, "note         {}", caution_words(caution));
+    }
+    let _ = writeln!(text, "\n{:<34}{:<44}from", "setting", "value");
+    for setting in &loaded.settings {
+        let _ = writeln!(text, "{:<34}{:<44}{}", setting.path, setting.value, setting.origin);
+    }
+    text
+}
+
+fn about(count: u64, estimated: bool) -> String {
+    if estimated { format!("~{count}") } else { count.to_string() }
+}
+
+fn dispatch_words(profile: &Profile) -> &'static str {
+    use crate::profile::DispatchMethod;
+    match profile.livekit.dispatch.method() {
+        DispatchMethod::Explicit => "into a room created with an agents list",
+        DispatchMethod::ExplicitFresh => {
+            "into a room created without an agents list: the open-source server launches a nameless job beside it, and joins clog above some 20 starts a second"
+        }
+        DispatchMethod::Room => "by the room's configuration",
+        DispatchMethod::Token => "by the evaluator's token",
+        DispatchMethod::None => "automatic",
+    }
+}
+
+fn targets(profile: &Profile) -> String {
+    let livekit = match &profile.livekit.target {
+        LiveKitTarget::Sandbox => "the embedded LiveKit stand-in".to_owned(),
+        LiveKitTarget::Url(url) => format!("{url} ({})", kind_words(url)),
+    };
+    let EvaluatorSettings::Cekura(settings) = &profile.evaluator;
+    let evaluator = match &settings.url {
+        None => "the embedded Cekura stand-in".to_owned(),
+        Some(url) => format!("Cekura at {url}"),
+    };
+    format!("rooms on {livekit}, judged by {evaluator}")
+}
+
+fn kind_words(url: &str) -> &'static str {
+    match Url::parse(url).map(|url| target_kind(&url)) {
+        Ok(TargetKind::Loopback) => "this machine",
+        Ok(TargetKind::Private) => "a private network",
+        Ok(TargetKind::LiveKitCloud) => "LiveKit Cloud",
+        Ok(TargetKind::Public) | Err(_) => "a public server",
+    }
+}
+
+fn caution_words(caution: &Caution) -> String {
+    match caution {
+        Caution::InFlight { needed, limit } => format!(
+            "about {:.0} places in flight are needed and limits.in_flight is {limit}: starts will wait or be skipped",
+            needed.ceil()
+        ),
+        Caution::Requests { needed, limit } => format!(
+            "{needed:.2} submissions a second are needed and limits.requests allows {limit:.2}: they will queue up"
+        ),
+        Caution::Polls { needed, limit } => format!(
+            "{needed:.2} polls a second are needed and limits.polls allows {limit:.2}: ends will be seen late"
+        ),
+        Caution::CopiesLeft { left } => {
+            format!(
+                "the stages end before {left} of the copies are run: lengthen them or raise the rate"
+            )
+        }
+        Caution::StageCutShort { stage } => {
+            format!("the copies are used up before stage `{stage}` is over")
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! From arguments to a command to an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::arguments::{Arguments, Command};
+use super::exit::{Exit, Trouble};
+use super::{completions, init, plan, print, report, run, sandbox, schema, validate};
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Passed };
+            return exit.into();
+        }
+    };
+    match carry_out(&arguments.command) {
+        Ok(exit) => exit.into(),
+        Err(trouble) => {
+            print::trouble(&trouble.words);
+            trouble.exit.into()
+        }
+    }
+}
+
+fn carry_out(command: &Command) -> Result<Exit, Trouble> {
+    match command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Plan(arguments) => plan::plan(arguments),
+        Command::Validate(arguments) => validate::validate(arguments),
+        Command::Report(arguments) => report::report(arguments),
+        Command::Sandbox(arguments) => sandbox::sandbox(arguments),
+        Command::Init(arguments) => init::init(arguments),
+        Command::Schema(arguments) => Ok(schema::schema(arguments)),
+        Command::Completions(arguments) => Ok(completions::completions(arguments)),
+    }
+}

@@ -1,0 +1,25 @@
+//! The command line: parse, wire the rooms together, open files, print, exit code. One file per command.
+
+mod arguments;
+mod completions;
+mod credentials;
+mod exit;
+mod folder;
+mod forecast_text;
+mod init;
+mod load_profile;
+mod main;
+mod outside;
+mod plan;
+mod print;
+mod progress;
+mod rendering;
+mod report;
+mod run;
+mod sandbox;
+mod schema;
+mod signals;
+mod validate;
+
+pub use exit::Exit;
+pub use main::main;

@@ -1,0 +1,140 @@
+//! The outside world of a session: real services with real keys, or the embedded stand-ins.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::credentials::{Wanted, find};
+use super::exit::Trouble;
+use crate::evaluator::Evaluator;
+use crate::evaluator::cekura::{Cekura, CekuraConfig};
+use crate::livekit::{LiveKitServer, TokenMint};
+use crate::profile::{EvaluatorSettings, LatencyModel, LiveKitTarget, Profile, SandboxSettings};
+use crate::sandbox::{Fault, Latency, Sandbox, SandboxConfig, TruthLog};
+use crate::units::{Micros, Secret};
+
+/// The services a session speaks to.
+pub(super) struct Services {
+    pub(super) livekit: Arc<LiveKitServer>,
+    pub(super) evaluator: Arc<dyn Evaluator>,
+    pub(super) mint: TokenMint,
+    pub(super) livekit_url: String,
+    pub(super) evaluator_url: String,
+    /// Kept alive as long as the session.
+    _sandbox: Option<Sandbox>,
+}
+
+/// Keys and secrets of the services that are real.
+pub(super) struct Keys {
+    livekit: Option<(Secret, Secret)>,
+    cekura: Option<Secret>,
+}
+
+/// Finds the keys that a profile needs.
+pub(super) fn keys(profile: &Profile, profile_path: &Path) -> Result<Keys, Trouble> {
+    let wanted = |variable, file, setting| find(&Wanted { variable, file, setting }, profile_path);
+    let settings = &profile.livekit;
+    let livekit = match &settings.target {
+        LiveKitTarget::Sandbox => None,
+        LiveKitTarget::Url(_) => Some((
+            wanted("LIVEKIT_API_KEY", settings.key_file.as_deref(), "livekit.key_file")?,
+            wanted("LIVEKIT_API_SECRET", settings.secret_file.as_deref(), "livekit.secret_file")?,
+        )),
+    };
+    let EvaluatorSettings::Cekura(settings) = &profile.evaluator;
+    let cekura = match &settings.url {
+        None => None,
+        Some(_) => {
+            Some(wanted("CEKURA_API_KEY", settings.key_file.as_deref(), "evaluator.key_file")?)
+        }
+    };
+    Ok(Keys { livekit, cekura })
+}
+
+/// Builds the clients; starts the stand-ins where the profile asks for them, with their own log of the
+/// truth in `truth`.
+pub(super) fn services(profile: &Profile, keys: Keys, truth: &Path) -> Result<Services, Trouble> {
+    let EvaluatorSettings::Cekura(settings) = &profile.evaluator;
+    let uses_sandbox = profile.livekit.target == LiveKitTarget::Sandbox || settings.url.is_none();
+    let sandbox = if uses_sandbox {
+        let config = sandbox_config(profile.seed, &profile.sandbox, truth)?;
+        Some(Sandbox::start(config, 0).map_err(Trouble::usage)?)
+    } else {
+        None
+    };
+    let stand_in = || Trouble::internal("a stand-in is wanted and was not started");
+    let (livekit_url, (key, secret)) = match (&profile.livekit.target, keys.livekit, &sandbox) {
+        (LiveKitTarget::Url(url), Some(keys), _) => (url.clone(), keys),
+        (_, _, Some(sandbox)) => (
+            sandbox.livekit_url(),
+            (Secret::new(SandboxConfig::API_KEY), Secret::new(SandboxConfig::API_SECRET)),
+        ),
+        _ => return Err(stand_in()),
+    };
+    let (evaluator_url, cekura_key) = match (&settings.url, keys.cekura, &sandbox) {
+        (Some(url), Some(key), _) => (url.clone(), key),
+        (_, _, Some(sandbox)) => (sandbox.url(), Secret::new(SandboxConfig::CEKURA_KEY)),
+        _ => return Err(stand_in()),
+    };
+    let timeout = profile.limits.livekit_timeout.as_duration();
+    let livekit =
+        LiveKitServer::new(&livekit_url, &key, &secret, timeout).map_err(Trouble::internal)?;
+    let config =
+        CekuraConfig { url: evaluator_url.clone(), key: cekura_key, settings: settings.clone() };
+    let evaluator = Cekura::new(config, &profile.limits).map_err(Trouble::internal)?;
+    Ok(Services {
+        livekit: Arc::new(livekit),
+        evaluator: Arc::new(evaluator),
+        mint: TokenMint::new(key, secret),
+        livekit_url,
+        evaluator_url,
+        _sandbox: sandbox,
+    })
+}
+
+/// The stand-ins as a profile describes them.
+fn sandbox_config(
+    seed: u64,
+    settings: &SandboxSettings,
+    truth: &Path,
+) -> Result<SandboxConfig, Trouble> {
+    let mut config = SandboxConfig { seed, ..SandboxConfig::default() };
+    let cekura = &mut config.times.cekura;
+    cekura.submit = latency(settings.submission);
+    cekura.queue = latency(settings.queue);
+    cekura.voice = latency(settings.conversation);
+    cekura.chat = latency(settings.conversation);
+    cekura.judging = latency(settings.judging);
+    config.times.livekit.join = latency(settings.agent_join);
+    let late = settings.late_by.micros();
+    config.times.livekit.late = Latency::Fixed(late);
+    config.plan.voice_runs = settings.concurrency;
+    config.plan.chat_runs = settings.concurrency;
+    for (name, share) in &settings.faults {
+        let fault: Fault = name.parse().map_err(Trouble::usage)?;
+        config.faults = config.faults.with(fault, *share);
+    }
+    config.truth_log = TruthLog::File(truth.to_owned());
+    Ok(config)
+}
+
+fn latency(model: LatencyModel) -> Latency {
+    let p95 = model.p95.micros();
+    Latency::Lognormal {
+        median: model.median.micros(),
+        p95,
+        // Far out in the tail, and yet an end.
+        cap: Micros(p95.0.saturating_mul(10)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::SANDBOX_FAULTS;
+
+    #[test]
+    fn a_profile_knows_the_sandboxs_faults() {
+        let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        assert_eq!(SANDBOX_FAULTS, names);
+    }
+}

@@ -1,0 +1,46 @@
+//! `rushhour plan`: what a profile would do, without doing any of it.
+
+use super::arguments::PlanArguments;
+use super::exit::{Exit, Trouble};
+use super::forecast_text;
+use super::load_profile::load_profile;
+use super::print;
+use crate::plan::{Forecast, Plan};
+
+pub(super) fn plan(arguments: &PlanArguments) -> Result<Exit, Trouble> {
+    let loaded = load_profile(&arguments.profile)?;
+    let plan = Plan::new(loaded.profile.clone());
+    if arguments.runs {
+        list_runs(&plan)?;
+        return Ok(Exit::Passed);
+    }
+    let forecast = Forecast::new(&plan);
+    print::out(forecast_text::full(&loaded, &forecast).trim_end());
+    Ok(Exit::Passed)
+}
+
+fn list_runs(plan: &Plan) -> Result<(), Trouble> {
+    let profile = plan.profile();
+    let scenarios = profile.mix.scenarios();
+    let mut csv = csv::Writer::from_writer(std::io::stdout().lock());
+    let written = (|| {
+        csv.write_record(["run", "intended_us", "stage", "scenario", "copy", "mode"])?;
+        for run in plan.walk() {
+            csv.write_record([
+                &run.index.to_string(),
+                &run.intended.0.to_string(),
+                &profile.stages[run.stage as usize].name,
+                scenarios[run.scenario as usize].id.as_str(),
+                &run.copy.to_string(),
+                run.mode.name(),
+            ])?;
+        }
+        csv.flush()
+    })();
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Trouble::internal(error))
+        }
+        _ => Ok(()),
+    }
+}

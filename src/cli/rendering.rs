@@ -1,0 +1,142 @@
+//! Making a session's reports from its journal, always the same way: after a run, and with `report`.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::exit::{Exit, Trouble};
+use super::folder::JOURNAL;
+use super::print;
+use crate::event::{Happening, StopReason};
+use crate::record::{Fold, Folded, JournalReader};
+use crate::report::{
+    Judgement, Overall, RunsCsv, Summary, histogram_csv, hlog, percentiles_csv, session_json,
+    terminal, timeseries_csv,
+};
+
+/// Reads the journal of a session, writes all reports beside it, prints the summary, and tells how the session ended.
+pub(super) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
+    let folded = fold_and_write_runs(folder)?;
+    let overall = Overall::of(&folded, judgement);
+    let write = |name: &str, render: &dyn Fn(&mut Vec<u8>) -> Result<(), String>| {
+        let mut bytes = Vec::new();
+        render(&mut bytes).map_err(Trouble::internal)?;
+        replace(&folder.join(name), &bytes)
+    };
+    let csv_words = |error: csv::Error| error.to_string();
+    write("percentiles.csv", &|to| percentiles_csv(&folded, to).map_err(csv_words))?;
+    write("histogram.csv", &|to| histogram_csv(&folded, to).map_err(csv_words))?;
+    write("timeseries.csv", &|to| timeseries_csv(&folded, to).map_err(csv_words))?;
+    write("latency.hlog", &|to| hlog(&folded, to).map_err(|error| error.to_string()))?;
+    write("summary.json", &|to| json(&Summary::new(&folded, &overall), to))?;
+    write("session.json", &|to| json(&session_json(&folded), to))?;
+    print::out(&terminal(&folded, &overall, print::out_style()));
+    print::out(&format!("Reports are in {}", folder.display()));
+    Ok(exit_of(&folded, &overall))
+}
+
+/// Finds the session's folder from the folder itself or its journal.
+pub(super) fn session_folder(path: &Path) -> Result<PathBuf, Trouble> {
+    let folder = if path.is_dir() {
+        path.to_owned()
+    } else {
+        path.parent().unwrap_or_else(|| Path::new(".")).to_owned()
+    };
+    if folder.join(JOURNAL).is_file() {
+        return Ok(folder);
+    }
+    Err(Trouble::usage(format!(
+        "{} holds no {JOURNAL}; name the folder of a session, such as reports/20261122T213015Z-quickstart",
+        path.display()
+    )))
+}
+
+fn json(value: &impl serde::Serialize, to: &mut Vec<u8>) -> Result<(), String> {
+    serde_json::to_writer_pretty(&mut *to, value).map_err(|error| error.to_string())?;
+    to.push(b'\n');
+    Ok(())
+}
+
+fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
+    let path = folder.join(JOURNAL);
+    let file = File::open(&path)
+        .map_err(|error| Trouble::usage(format!("cannot read {}: {error}", path.display())))?;
+    let mut reader = JournalReader::new(BufReader::with_capacity(256 * 1024, file));
+    let name =
+        |error: &dyn std::fmt::Display| Trouble::usage(format!("{}: {error}", path.display()));
+    let mut fold = Fold::default();
+    let target = folder.join("runs.csv");
+    let unfinished = folder.join("runs.csv.unfinished");
+    let mut runs: Option<RunsCsv<BufWriter<File>>> = None;
+    while let Some(event) = reader.next_event().map_err(|error| name(&error))? {
+        let told = fold.add(&event).map_err(|error| name(&error))?;
+        match (&mut runs, &event.happening) {
+            (Some(runs), _) => {
+                runs.write(&told).map_err(|error| cannot_write(&target, &error.into()))?;
+            }
+            (None, Happening::Opened(opening)) => {
+                let file =
+                    File::create(&unfinished).map_err(|error| cannot_write(&target, &error))?;
+                let started = RunsCsv::new(opening, BufWriter::new(file));
+                runs = Some(started.map_err(|error| cannot_write(&target, &error.into()))?);
+            }
+            (None, _) => {}
+        }
+    }
+    if let Some(torn) = reader.torn() {
+        print::err(&format!(
+            "note: the last {} bytes of the journal are half a line, left by a process that died; they are passed over",
+            torn.length
+        ));
+    }
+    let folded = fold.finish().map_err(|error| name(&error))?;
+    if let Some(mut runs) = runs {
+        for record in &folded.open {
+            runs.write_open(record).map_err(|error| cannot_write(&target, &error.into()))?;
+        }
+        runs.finish().map_err(|error| cannot_write(&target, &error.into()))?;
+        fs::rename(&unfinished, &target).map_err(|error| cannot_write(&target, &error))?;
+    }
+    Ok(folded)
+}
+
+/// Writes a file whole or not at all: a reader never meets half of it.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+    let unfinished = path.with_added_extension("unfinished");
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&unfinished)?;
+        file.write_all(bytes)?;
+        fs::rename(&unfinished, path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&unfinished);
+        cannot_write(path, &error)
+    })
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Trouble {
+    Trouble::usage(format!(
+        "cannot write {}: {error}; what was measured is safe in the journal: make room and run `rushhour report`",
+        path.display()
+    ))
+}
+
+fn exit_of(folded: &Folded, overall: &Overall) -> Exit {
+    let stopped =
+        |reasons: &[StopReason]| folded.stops.iter().any(|(reason, _)| reasons.contains(reason));
+    if stopped(&[StopReason::Credentials]) {
+        Exit::Usage
+    } else if stopped(&[StopReason::Journal]) {
+        Exit::Internal
+    } else if stopped(&[StopReason::Drain, StopReason::Now]) {
+        Exit::Stopped
+    } else if !overall.validity.holds() {
+        Exit::Invalid
+    } else if overall.any_failed() {
+        Exit::ThresholdFailed
+    } else if overall.any_undecided() {
+        Exit::Undecided
+    } else {
+        Exit::Passed
+    }
+}

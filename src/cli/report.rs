@@ -1,0 +1,13 @@
+//! `rushhour report`: the reports of a session once more, from its journal alone.
+
+use super::arguments::ReportArguments;
+use super::exit::{Exit, Trouble};
+use super::rendering::{render, session_folder};
+use crate::report::Judgement;
+
+pub(super) fn report(arguments: &ReportArguments) -> Result<Exit, Trouble> {
+    let folder = session_folder(&arguments.session)?;
+    let judgement =
+        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
+    render(&folder, judgement)
+}

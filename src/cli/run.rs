@@ -1,0 +1,160 @@
+//! `rushhour run`: a profile carried out, followed to its end, and reported.
+
+use std::hash::{BuildHasher, Hasher};
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::arguments::RunArguments;
+use super::exit::{Exit, Trouble};
+use super::folder::{self, JOURNAL};
+use super::forecast_text;
+use super::load_profile::load_profile;
+use super::outside::{Services, keys, services};
+use super::print;
+use super::progress::{Progress, Watched};
+use super::rendering::render;
+use super::signals;
+use crate::driver::{Names, Outside, Session, SessionClock, Settings, drive};
+use crate::event::{Event, FORMAT_VERSION, Happening, Opening, Sink};
+use crate::livekit::LiveKitErrorKind;
+use crate::plan::{Forecast, Plan};
+use crate::profile::{Loaded, Profile};
+use crate::record::Journal;
+use crate::report::Judgement;
+use crate::units::{SessionId, SessionTime};
+
+pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
+    let loaded = load_profile(&arguments.profile)?;
+    let plan = Plan::new(loaded.profile.clone());
+    let forecast = Forecast::new(&plan);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Trouble::internal)?;
+    let start = Timestamp::now();
+    let keys = keys(&loaded.profile, &arguments.profile.profile)?;
+    let (folder, session) = folder::make(&arguments.out, &loaded.profile.name, start)?;
+    let begun = services(&loaded.profile, keys, &folder.join(folder::TRUTH)).and_then(|services| {
+        runtime.block_on(greet(&services))?;
+        Ok(services)
+    });
+    let services = begun.inspect_err(|_| folder::unmake(&folder))?;
+    if !arguments.quiet {
+        print::err(&forecast_text::brief(&loaded.profile, &forecast));
+    }
+    let kept = runtime.block_on(carry_out(
+        &loaded,
+        &plan,
+        &forecast,
+        &services,
+        (&folder, session, start),
+        arguments.quiet,
+    ));
+    // The stand-ins write their log of the truth to its end.
+    drop(services);
+    runtime.shutdown_background();
+    if let Err(trouble) = &kept {
+        print::trouble(&trouble.words);
+    }
+    let judgement =
+        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
+    let exit = render(&folder, judgement)?;
+    Ok(kept.map_or_else(|trouble| trouble.exit, |()| exit))
+}
+
+/// Shows that LiveKit answers and accepts the key, before anything is made there.
+async fn greet(services: &Services) -> Result<(), Trouble> {
+    services.livekit.greet().await.map_err(|error| {
+        let hint = match error.kind {
+            LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
+                "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
+            }
+            _ => "check livekit.url, or LIVEKIT_URL",
+        };
+        Trouble::usage(format!("{}: {error}; {hint}", services.livekit_url))
+    })
+}
+
+async fn carry_out(
+    loaded: &Loaded,
+    plan: &Plan,
+    forecast: &Forecast,
+    services: &Services,
+    (folder, session, start): (&Path, SessionId, Timestamp),
+    quiet: bool,
+) -> Result<(), Trouble> {
+    let journal = Journal::create(&folder.join(JOURNAL)).map_err(|error| {
+        Trouble::usage(format!("cannot write a journal in {}: {error}", folder.display()))
+    })?;
+    let watched = Arc::new(Watched::new(journal));
+    let profile = Arc::new(loaded.profile.clone());
+    let settings = Arc::new(Settings::new(&profile, services.evaluator.manner()));
+    let names = Names::new(room_stem(&profile, start));
+    let clock = SessionClock::anchored(start.as_millisecond());
+    watched.take(Event {
+        at: SessionTime::START,
+        happening: Happening::Opened(Box::new(opening(loaded, plan, services, &session, start))),
+    });
+    let outside = Outside {
+        control: services.livekit.clone(),
+        evaluator: services.evaluator.clone(),
+        mint: services.mint.clone(),
+        sink: watched.clone(),
+        livekit_url: services.livekit_url.clone(),
+        session,
+        profile,
+        names: names.clone(),
+        settings: settings.clone(),
+    };
+    let (stops, stop) = mpsc::unbounded_channel();
+    signals::pass_on(stops)?;
+    let progress = (!quiet).then(|| Progress::show(&watched, clock, forecast));
+    let session = Session::new((*settings).clone(), plan.walk(), names);
+    let kept = drive(session, outside, clock, stop).await;
+    drop(progress);
+    kept.map_err(|error| {
+        Trouble::internal(format!(
+            "{error}; the session was brought to an end, and what was kept before is safe"
+        ))
+    })
+}
+
+fn opening(
+    loaded: &Loaded,
+    plan: &Plan,
+    services: &Services,
+    session: &SessionId,
+    start: Timestamp,
+) -> Opening {
+    Opening {
+        format: FORMAT_VERSION,
+        rushhour: env!("CARGO_PKG_VERSION").to_owned(),
+        session: session.clone(),
+        anchor: format!("{start:.6}"),
+        profile_hash: profile_hash(&loaded.profile),
+        profile: loaded.profile.clone(),
+        settings: loaded.settings.clone(),
+        livekit_url: services.livekit_url.clone(),
+        evaluator_url: services.evaluator_url.clone(),
+        planned: plan.profile().mix.total(),
+        cores: std::thread::available_parallelism()
+            .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
+    }
+}
+
+fn profile_hash(profile: &Profile) -> String {
+    let json = serde_json::to_vec(profile).unwrap_or_default();
+    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the names of a session's rooms begin with: unlike any other session's, also of another machine
+/// that began in the same second.
+fn room_stem(profile: &Profile, start: Timestamp) -> String {
+    // The standard library keys its hashers from the operating system's randomness.
+    let random = std::hash::RandomState::new().build_hasher().finish() & 0xffff;
+    format!("{}{}-{random:04x}", profile.livekit.room_prefix, start.strftime("%y%m%d%H%M%S"))
+}

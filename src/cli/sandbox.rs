@@ -1,0 +1,61 @@
+//! `rushhour sandbox`: the stand-ins, served for other clients until interrupted.
+
+use super::arguments::SandboxArguments;
+use super::exit::{Exit, Trouble};
+use super::print;
+use crate::sandbox::{Fault, Rooms, Sandbox, SandboxConfig, TruthLog};
+use crate::units::{ParseUnitError, Percent};
+
+pub(super) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, Trouble> {
+    let mut config = SandboxConfig { seed: arguments.seed, ..SandboxConfig::default() };
+    for text in &arguments.faults {
+        let (name, share) = text.split_once('=').ok_or_else(|| {
+            Trouble::usage(format!(
+                "--fault {text}: write a name and a share, such as submit_slow=2%"
+            ))
+        })?;
+        let fault: Fault = name.trim().parse().map_err(Trouble::usage)?;
+        let share: Percent = share.parse().map_err(|error: ParseUnitError| {
+            Trouble::usage(format!("--fault {text}: {error}; {}", error.hint))
+        })?;
+        config.faults = config.faults.with(fault, share);
+    }
+    if let Some(path) = &arguments.truth {
+        config.truth_log = TruthLog::File(path.clone());
+    }
+    if arguments.rooms_elsewhere {
+        config.rooms = Rooms::Elsewhere;
+    }
+    let sandbox = Sandbox::start(config, arguments.port).map_err(Trouble::usage)?;
+    print::out(&format!(
+        "Serving stand-ins for LiveKit's control plane and Cekura on this machine, until Ctrl-C.\n\n\
+         LIVEKIT_URL={}\nLIVEKIT_API_KEY={}\nLIVEKIT_API_SECRET={}\nCEKURA_API_URL={}\nCEKURA_API_KEY={}",
+        sandbox.livekit_url(),
+        SandboxConfig::API_KEY,
+        SandboxConfig::API_SECRET,
+        sandbox.url(),
+        SandboxConfig::CEKURA_KEY,
+    ));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Trouble::internal)?;
+    runtime.block_on(interrupted()).map_err(Trouble::internal)?;
+    let truth = sandbox.stop();
+    print::err(&format!(
+        "served {} submissions with {} entries; {} rooms are still open",
+        truth.counts.submissions,
+        truth.counts.entries,
+        truth.rooms_open.len()
+    ));
+    Ok(Exit::Passed)
+}
+
+async fn interrupted() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,16 @@
+//! `rushhour schema`: the JSON Schemas of what is read and written.
+
+use super::arguments::{SchemaArguments, SchemaOf};
+use super::exit::Exit;
+use super::print;
+use crate::profile::json_schema;
+use crate::report::summary_schema;
+
+pub(super) fn schema(arguments: &SchemaArguments) -> Exit {
+    let schema = match arguments.of {
+        SchemaOf::Profile => json_schema(),
+        SchemaOf::Summary => summary_schema(),
+    };
+    print::out(&format!("{schema:#}"));
+    Exit::Passed
+}

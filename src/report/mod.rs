@@ -1,0 +1,27 @@
+//! From what a session comes to, to bytes: one file per format, and the verdicts.
+//!
+//! Nothing here measures, reads a clock or opens a file: the same journal gives the same bytes.
+
+mod figures;
+mod histogram_csv;
+mod hlog;
+mod percentiles_csv;
+mod runs_csv;
+mod session_json;
+mod summary;
+mod terminal;
+mod timeseries_csv;
+mod validity;
+mod verdict;
+
+pub use figures::{Figure, QuantileFigure, figure};
+pub use histogram_csv::histogram_csv;
+pub use hlog::{HlogError, hlog};
+pub use percentiles_csv::percentiles_csv;
+pub use runs_csv::RunsCsv;
+pub use session_json::session_json;
+pub use summary::{SUMMARY_VERSION, Summary, summary_schema};
+pub use terminal::{Style, terminal};
+pub use timeseries_csv::timeseries_csv;
+pub use validity::{Check, Validity};
+pub use verdict::{Judgement, Overall, ThresholdResult, Verdict};

@@ -1,0 +1,224 @@
+//! The end of a session on one screen, in plain words: what happened, how fast, whether it passed.
+
+use std::fmt::Write;
+
+use super::figures::{Figure, figure};
+use super::verdict::{Overall, Verdict};
+use crate::event::FailureClass;
+use crate::record::{Folded, Latencies, Scope};
+use crate::units::{Metric, Percentile};
+
+/// Latencies that the screen has room for; those that were not measured are left out.
+const SHOWN: [Metric; 11] = [
+    Metric::AgentJoin,
+    Metric::AgentReady,
+    Metric::Greeting,
+    Metric::TurnChatFirst,
+    Metric::TurnChatFinal,
+    Metric::TurnVoice,
+    Metric::TimeToYield,
+    Metric::SubmissionResponse,
+    Metric::Queue,
+    Metric::Conversation,
+    Metric::CompletionResponse,
+];
+/// p50, p95 and p99, by their place among the listed percentiles.
+const PERCENTILES: [Percentile; 3] =
+    [Percentile::LISTED[0], Percentile::LISTED[3], Percentile::LISTED[4]];
+
+/// How the text is dressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Nothing but text.
+    Plain,
+    /// With ANSI colours.
+    Colours,
+}
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Colours => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        }
+    }
+
+    fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    fn bad(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    fn unclear(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    fn strong(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+}
+
+/// The session in words.
+pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        text.push_str(&line);
+        text.push('\n');
+    };
+    line(style.strong(&headline(folded)));
+    for (reason, detail) in &folded.stops {
+        line(style.unclear(&format!("Stopped ({}): {detail}.", reason.name())));
+    }
+    if !folded.closed {
+        line(
+            style.unclear(
+                "The session did not come to its end: it was killed, or is still running.",
+            ),
+        );
+    }
+    for failure in failures(folded) {
+        line(failure);
+    }
+    line(String::new());
+    for latency in latencies(folded) {
+        line(latency);
+    }
+    for threshold in thresholds(overall, style) {
+        line(threshold);
+    }
+    line(String::new());
+    for words in generator(folded, overall, style) {
+        line(words);
+    }
+    text
+}
+
+fn headline(folded: &Folded) -> String {
+    let tally = &folded.tally;
+    let profile = &folded.opening.profile;
+    let mut parts = vec![format!("{} completed", tally.completed)];
+    if tally.judged_passed + tally.judged_failed > 0 {
+        let _ = write!(
+            parts[0],
+            " ({} judged as passed, {} not)",
+            tally.judged_passed, tally.judged_failed
+        );
+    }
+    for (count, word) in [
+        (tally.failed_in_all(), "failed"),
+        (tally.skipped, "skipped"),
+        (tally.not_started, "not started"),
+        (tally.open(), "still open"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    format!(
+        "{}: {} {} runs in {}: {}.",
+        profile.name,
+        tally.planned(),
+        profile.mode,
+        folded.last_event.since(crate::units::SessionTime::START),
+        parts.join(", ")
+    )
+}
+
+fn failures(folded: &Folded) -> Vec<String> {
+    let mut classes: Vec<(FailureClass, u64)> =
+        folded.tally.failed.iter().map(|(class, count)| (*class, *count)).collect();
+    classes.sort_by_key(|(class, count)| (std::cmp::Reverse(*count), *class));
+    classes
+        .into_iter()
+        .map(|(class, count)| format!("  {count:>6} {:<20} {}", class.name(), class.advice()))
+        .collect()
+}
+
+fn latencies(folded: &Folded) -> Vec<String> {
+    let mode = folded.opening.profile.mode;
+    let shown: Vec<(Metric, &Latencies)> = SHOWN
+        .into_iter()
+        .filter_map(|metric| Some((metric, folded.latencies.get(metric, mode, Scope::Measured)?)))
+        .collect();
+    if shown.is_empty() {
+        return vec!["Nothing was measured.".to_owned()];
+    }
+    let mut lines =
+        vec![format!("{:<22}{:>7}  {:<26}{:<26}{}", "95 % intervals", "n", "p50", "p95", "p99")];
+    for (metric, latencies) in shown {
+        let mut line = format!("{:<22}{:>7}  ", metric.name(), latencies.count());
+        for percentile in PERCENTILES {
+            let cell = match figure(latencies, percentile) {
+                Figure::Known { value, low, high } => format!("{value} [{low}, {high}]"),
+                Figure::TooFew { needs, .. } => format!("n/a (needs {needs})"),
+            };
+            let _ = write!(line, "{cell:<26}");
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines
+}
+
+fn thresholds(overall: &Overall, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for result in &overall.thresholds {
+        if lines.is_empty() {
+            lines.push(String::new());
+        }
+        let word = format!("{:<15}", result.verdict.word());
+        let word = match result.verdict {
+            Verdict::Passed => style.good(&word),
+            Verdict::Failed | Verdict::NoSamples => style.bad(&word),
+            Verdict::Undecided { .. } => style.unclear(&word),
+        };
+        let needs = match result.verdict {
+            Verdict::Undecided { needs: Some(needs) } => {
+                format!("; about {needs} would settle it")
+            }
+            _ => String::new(),
+        };
+        lines.push(format!("{word} {}: {}{needs}", result.threshold, result.found));
+    }
+    lines
+}
+
+fn generator(folded: &Folded, overall: &Overall, style: Style) -> Vec<String> {
+    let method = folded.opening.profile.livekit.dispatch.method();
+    let mut lines = Vec::new();
+    if overall.validity.holds() {
+        let kept = overall
+            .validity
+            .checks
+            .iter()
+            .find(|check| check.name == "schedule lag")
+            .map_or(String::new(), |check| format!(": {}", check.found));
+        lines.push(format!("The generator kept up{kept}."));
+    } else {
+        lines.push(
+            style.bad(
+                "The generator did not deliver the load as asked: nothing is said of the agent.",
+            ),
+        );
+        for check in overall.validity.broken() {
+            lines.push(format!("  {}: {}; {}", check.name, check.found, check.advice));
+        }
+    }
+    lines.push(format!(
+        "Agents were dispatched by `{method}`; join times of other methods are not comparable."
+    ));
+    if folded.assumed > 0 {
+        lines.push(format!(
+            "Which of the evaluator's runs is which was assumed from their order for {} runs.",
+            folded.assumed
+        ));
+    }
+    if folded.rooms_left > 0 {
+        lines.push(style.bad(&format!(
+            "{} rooms could not be deleted; `rushhour sweep` finds them.",
+            folded.rooms_left
+        )));
+    }
+    lines
+}

@@ -1,0 +1,78 @@
+//! The chance of a result at least as extreme were there no difference, alone and in families.
+
+/// A probability from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct PValue(f64);
+
+impl PValue {
+    /// Nothing speaks against there being no difference.
+    pub const ONE: Self = Self(1.0);
+
+    /// A probability; `None` outside 0 to 1.
+    pub fn new(probability: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&probability).then_some(Self(probability))
+    }
+
+    /// A probability drawn back into 0 to 1, where rounding has left it a hair outside.
+    pub(super) fn clamped(probability: f64) -> Self {
+        debug_assert!(!probability.is_nan(), "a probability is a number");
+        Self(probability.clamp(0.0, 1.0))
+    }
+
+    /// The probability.
+    pub const fn probability(self) -> f64 {
+        self.0
+    }
+
+    /// Whether it is at or below a level such as 0.05.
+    pub fn is_significant_at(self, level: f64) -> bool {
+        self.0 <= level
+    }
+}
+
+/// Adjusts a family of p-values so that the chance of any false alarm stays at the level that each
+/// is then compared with, whatever their dependence; in the order given.
+///
+/// Source: S. Holm, Scandinavian Journal of Statistics 6 (1979), 65-70.
+pub fn holm(family: &[PValue]) -> Vec<PValue> {
+    let mut order: Vec<usize> = (0..family.len()).collect();
+    order.sort_by(|&one, &other| family[one].0.total_cmp(&family[other].0));
+    let mut adjusted = family.to_vec();
+    let mut greatest = 0.0_f64;
+    for (smaller, &index) in order.iter().enumerate() {
+        let remaining = (family.len() - smaller) as f64;
+        greatest = greatest.max(family[index].0 * remaining);
+        adjusted[index] = PValue::clamped(greatest);
+    }
+    adjusted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn family(probabilities: &[f64]) -> Vec<PValue> {
+        probabilities.iter().map(|&p| PValue::new(p).unwrap()).collect()
+    }
+
+    /// `p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")` in R.
+    #[test]
+    fn adjusted_values_are_those_of_r() {
+        let adjusted = holm(&family(&[0.01, 0.04, 0.03, 0.005]));
+        for (found, expected) in adjusted.iter().zip([0.03, 0.06, 0.06, 0.02]) {
+            assert!((found.probability() - expected).abs() < 1e-12, "{adjusted:?}");
+        }
+    }
+
+    #[test]
+    fn edges_stay_probabilities() {
+        assert_eq!(holm(&[]), []);
+        assert_eq!(holm(&[PValue::ONE]), [PValue::ONE]);
+        assert_eq!(holm(&family(&[0.9, 0.8])), [PValue::ONE, PValue::ONE]);
+        for probability in [-0.1, 1.1, f64::NAN] {
+            assert_eq!(PValue::new(probability), None, "{probability}");
+        }
+        assert!(PValue::clamped(0.05).is_significant_at(0.05));
+        assert!(!PValue::clamped(0.051).is_significant_at(0.05));
+    }
+}

@@ -1,0 +1,150 @@
+//! How much each value resembles the one before, and noise that resembles itself as much.
+
+use super::super::bootstrap::{BlockLength, resample_circular_blocks};
+use super::super::numbers::{count, real};
+use super::super::random::Random;
+use super::super::sample::mean;
+
+/// Beyond, a series of any length in use cannot be told from one that wanders off for good.
+const STRONGEST: f64 = 0.95;
+
+/// After so many values, nothing is left of where even the strongest dependence began.
+const RUN_IN: usize = 100;
+
+/// The share of each value that carries over to the next: the coefficient of a first-order
+/// autoregression, from 0 to 0.95, and its standard error.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Dependence {
+    pub(super) coefficient: f64,
+    standard_error: f64,
+}
+
+impl Dependence {
+    /// The dependence of residuals from a fit of so many parameters. A fit follows the noise, which
+    /// makes what is left look less dependent than it is: by about `(p + 2 p c) / n` for `p`
+    /// parameters, which is undone here (M. G. Kendall, Biometrika 41 (1954), 403-404; for a line,
+    /// D. van Giersbergen, Journal of Econometrics 2005).
+    pub(super) fn of_residuals(residuals: &[f64], parameters: f64) -> Self {
+        let n = real(count(residuals.len()));
+        let centre = mean(residuals);
+        let product = |one: f64, other: f64| (one - centre) * (other - centre);
+        let later = residuals.iter().skip(1);
+        let together: f64 = residuals.iter().zip(later).map(|(a, b)| product(*a, *b)).sum();
+        let alone: f64 = residuals.iter().map(|value| product(*value, *value)).sum();
+        let raw = if alone > 0.0 { together / alone } else { 0.0 };
+        let corrected = (raw * n + parameters) / (n - 2.0 * parameters).max(1.0);
+        let coefficient = if alone > 0.0 { corrected.clamp(0.0, STRONGEST) } else { 0.0 };
+        let standard_error = ((1.0 - coefficient * coefficient) / n.max(1.0)).sqrt();
+        Self { coefficient, standard_error }
+    }
+
+    /// A coefficient that may as well have been the true one.
+    fn plausible(self, random: &mut Random) -> f64 {
+        (self.coefficient + self.standard_error * random.normal()).clamp(0.0, STRONGEST)
+    }
+
+    /// Fills `noise` with normal noise of this dependence, its uncertainty included; the first
+    /// value is as spread as the last.
+    pub(super) fn normal_noise(self, random: &mut Random, noise: &mut [f64]) {
+        let carried = self.plausible(random);
+        let fresh = (1.0 - carried * carried).sqrt();
+        let mut value = random.normal();
+        for slot in noise {
+            *slot = value;
+            value = carried * value + fresh * random.normal();
+        }
+    }
+}
+
+/// Residuals split into what carries over and what is new, to make more of their kind.
+///
+/// What is new is resampled in circular blocks, so that dependence beyond the first order stays
+/// too, and what carries over is put back: the post-blackened block bootstrap (A. C. Davison and
+/// D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 8.2).
+#[derive(Debug, Clone)]
+pub(super) struct ResidualSource {
+    dependence: Dependence,
+    fresh: Vec<f64>,
+    block: BlockLength,
+    drawn: Vec<f64>,
+    run_in: Vec<f64>,
+}
+
+impl ResidualSource {
+    pub(super) fn new(residuals: &[f64], dependence: Dependence, block: BlockLength) -> Self {
+        let carried = dependence.coefficient;
+        let pairs = residuals.iter().zip(residuals.iter().skip(1));
+        let mut fresh: Vec<f64> = pairs.map(|(before, value)| value - carried * before).collect();
+        let centre = mean(&fresh);
+        for value in &mut fresh {
+            *value -= centre;
+        }
+        Self { dependence, fresh, block, drawn: Vec::new(), run_in: Vec::new() }
+    }
+
+    /// Fills `residuals` with another draw.
+    pub(super) fn draw(&mut self, random: &mut Random, residuals: &mut [f64]) {
+        let carried = self.dependence.plausible(random);
+        let mut value = 0.0;
+        while carried > 0.0 && self.run_in.len() < RUN_IN && !self.fresh.is_empty() {
+            resample_circular_blocks(&self.fresh, self.block, random, &mut self.drawn);
+            self.run_in.append(&mut self.drawn);
+        }
+        for fresh in self.run_in.drain(..) {
+            value = carried * value + fresh;
+        }
+        let mut filled = 0;
+        while filled < residuals.len() && !self.fresh.is_empty() {
+            resample_circular_blocks(&self.fresh, self.block, random, &mut self.drawn);
+            for (slot, fresh) in residuals[filled..].iter_mut().zip(&self.drawn) {
+                value = carried * value + fresh;
+                *slot = value;
+                filled += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(coefficient: f64, n: usize) -> Vec<f64> {
+        let exact = Dependence { coefficient, standard_error: 0.0 };
+        let mut noise = vec![0.0; n];
+        exact.normal_noise(&mut Random::new(1, 0), &mut noise);
+        noise
+    }
+
+    #[test]
+    fn dependence_is_found_and_made_again() {
+        for coefficient in [0.0, 0.3, 0.6, 0.9] {
+            let series = noise(coefficient, 20_000);
+            let found = Dependence::of_residuals(&series, 1.0);
+            assert!((found.coefficient - coefficient).abs() < 0.02, "{found:?}");
+            let mut source = ResidualSource::new(&series, found, BlockLength::new(10).unwrap());
+            let mut again = vec![0.0; 20_000];
+            source.draw(&mut Random::new(2, 0), &mut again);
+            let refound = Dependence::of_residuals(&again, 1.0);
+            assert!((refound.coefficient - coefficient).abs() < 0.04, "{found:?} {refound:?}");
+            let square = |values: &[f64]| values.iter().map(|value| value * value).sum::<f64>();
+            let spread = square(&again) / square(&series);
+            assert!((spread - 1.0).abs() < 0.2, "{coefficient}: {spread}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_vary_does_not_depend() {
+        for residuals in [&[][..], &[1.0], &[0.0; 40]] {
+            let found = Dependence::of_residuals(residuals, 2.0);
+            assert!(
+                found.coefficient.abs() < 1e-12 && found.standard_error.is_finite(),
+                "{found:?}"
+            );
+            let mut again = vec![7.0; residuals.len()];
+            let mut source = ResidualSource::new(residuals, found, BlockLength::new(3).unwrap());
+            source.draw(&mut Random::new(1, 0), &mut again);
+            assert!(again.iter().all(|value| value.is_finite()));
+        }
+    }
+}
