@@ -127,7 +127,7 @@ pub(super) struct SandboxArguments {
     /// Write what truly happened to this file, one JSON object a line.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) truth: Option<PathBuf>,
-    /// Take rooms of another LiveKit server on trust, as long as the tokens are signed with this sandbox's secret.
+    /// Stand in for Cekura alone: take rooms of a real LiveKit server on trust, and check tokens against LIVEKIT_API_KEY and LIVEKIT_API_SECRET.
     #[arg(long)]
     pub(super) rooms_elsewhere: bool,
 }

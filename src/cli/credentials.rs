@@ -12,7 +12,7 @@ pub(super) struct Wanted<'a> {
     pub(super) variable: &'a str,
     /// The file that the profile names, relative to the profile.
     pub(super) file: Option<&'a str>,
-    /// The setting that names the file.
+    /// The setting that names the file; empty where there is none.
     pub(super) setting: &'a str,
 }
 
@@ -26,9 +26,14 @@ pub(super) fn find(wanted: &Wanted<'_>, profile: &Path) -> Result<Secret, Troubl
     }
     let Some(file) = wanted.file else {
         let state = if from_environment.is_some() { "is empty" } else { "is not set" };
+        let or_file = if wanted.setting.is_empty() {
+            String::new()
+        } else {
+            format!(", or name a file that holds it with `{}` in the profile", wanted.setting)
+        };
         return Err(Trouble::usage(format!(
-            "{} {state}; set it in the environment, or name a file that holds it with `{}` in the profile",
-            wanted.variable, wanted.setting
+            "{} {state}; set it in the environment{or_file}",
+            wanted.variable
         )));
     };
     let path: PathBuf = profile.parent().unwrap_or_else(|| Path::new(".")).join(file);

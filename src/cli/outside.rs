@@ -9,7 +9,7 @@ use crate::evaluator::Evaluator;
 use crate::evaluator::cekura::{Cekura, CekuraConfig};
 use crate::livekit::{LiveKitServer, TokenMint};
 use crate::profile::{EvaluatorSettings, LatencyModel, LiveKitTarget, Profile, SandboxSettings};
-use crate::sandbox::{Fault, Latency, Sandbox, SandboxConfig, TruthLog};
+use crate::sandbox::{Fault, Latency, Rooms, Sandbox, SandboxConfig, TruthLog};
 use crate::units::{Micros, Secret};
 
 /// The services a session speaks to.
@@ -56,7 +56,13 @@ pub(super) fn services(profile: &Profile, keys: Keys, truth: &Path) -> Result<Se
     let EvaluatorSettings::Cekura(settings) = &profile.evaluator;
     let uses_sandbox = profile.livekit.target == LiveKitTarget::Sandbox || settings.url.is_none();
     let sandbox = if uses_sandbox {
-        let config = sandbox_config(profile.seed, &profile.sandbox, truth)?;
+        let mut config = sandbox_config(profile.seed, &profile.sandbox, truth)?;
+        if let Some((key, secret)) = &keys.livekit {
+            // The evaluator's stand-in checks the tokens of a real server, and takes its rooms on trust.
+            config.rooms = Rooms::Elsewhere;
+            key.expose().clone_into(&mut config.api_key);
+            config.api_secret = secret.clone();
+        }
         Some(Sandbox::start(config, 0).map_err(Trouble::usage)?)
     } else {
         None
@@ -104,6 +110,8 @@ fn sandbox_config(
     cekura.voice = latency(settings.conversation);
     cekura.chat = latency(settings.conversation);
     cekura.judging = latency(settings.judging);
+    // A profile gives the time from the dispatch to the agent as one figure.
+    config.times.livekit.assignment = Latency::fixed(0);
     config.times.livekit.join = latency(settings.agent_join);
     let late = settings.late_by.micros();
     config.times.livekit.late = Latency::Fixed(late);
@@ -130,7 +138,14 @@ fn latency(model: LatencyModel) -> Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::livekit::PLACEHOLDER_AGENT;
     use crate::profile::SANDBOX_FAULTS;
+    use crate::sandbox::Workers;
+
+    #[test]
+    fn the_placeholder_has_no_worker_in_the_sandbox() {
+        assert_eq!(PLACEHOLDER_AGENT, Workers::PLACEHOLDER);
+    }
 
     #[test]
     fn a_profile_knows_the_sandboxs_faults() {

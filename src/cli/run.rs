@@ -22,7 +22,7 @@ use crate::driver::{Names, Outside, Session, SessionClock, Settings, drive};
 use crate::event::{Event, FORMAT_VERSION, Happening, Opening, Sink};
 use crate::livekit::LiveKitErrorKind;
 use crate::plan::{Forecast, Plan};
-use crate::profile::{Loaded, Profile};
+use crate::profile::{LiveKitTarget, Loaded, Profile};
 use crate::record::Journal;
 use crate::report::Judgement;
 use crate::units::{SessionId, SessionTime};
@@ -39,7 +39,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
     let keys = keys(&loaded.profile, &arguments.profile.profile)?;
     let (folder, session) = folder::make(&arguments.out, &loaded.profile.name, start)?;
     let begun = services(&loaded.profile, keys, &folder.join(folder::TRUTH)).and_then(|services| {
-        runtime.block_on(greet(&services))?;
+        // The stand-ins need no greeting, and may have been asked to refuse one.
+        if loaded.profile.livekit.target != LiveKitTarget::Sandbox {
+            runtime.block_on(greet(&services))?;
+        }
         Ok(services)
     });
     let services = begun.inspect_err(|_| folder::unmake(&folder))?;

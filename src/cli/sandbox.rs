@@ -1,6 +1,9 @@
 //! `rushhour sandbox`: the stand-ins, served for other clients until interrupted.
 
+use std::path::Path;
+
 use super::arguments::SandboxArguments;
+use super::credentials::{Wanted, find};
 use super::exit::{Exit, Trouble};
 use super::print;
 use crate::sandbox::{Fault, Rooms, Sandbox, SandboxConfig, TruthLog};
@@ -24,18 +27,25 @@ pub(super) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, Trouble> {
         config.truth_log = TruthLog::File(path.clone());
     }
     if arguments.rooms_elsewhere {
+        let wanted = |variable| find(&Wanted { variable, file: None, setting: "" }, Path::new("."));
         config.rooms = Rooms::Elsewhere;
+        wanted("LIVEKIT_API_KEY")?.expose().clone_into(&mut config.api_key);
+        config.api_secret = wanted("LIVEKIT_API_SECRET")?;
     }
     let sandbox = Sandbox::start(config, arguments.port).map_err(Trouble::usage)?;
-    print::out(&format!(
-        "Serving stand-ins for LiveKit's control plane and Cekura on this machine, until Ctrl-C.\n\n\
-         LIVEKIT_URL={}\nLIVEKIT_API_KEY={}\nLIVEKIT_API_SECRET={}\nCEKURA_API_URL={}\nCEKURA_API_KEY={}",
-        sandbox.livekit_url(),
-        SandboxConfig::API_KEY,
-        SandboxConfig::API_SECRET,
-        sandbox.url(),
-        SandboxConfig::CEKURA_KEY,
-    ));
+    let cekura =
+        format!("CEKURA_API_URL={}\nCEKURA_API_KEY={}", sandbox.url(), SandboxConfig::CEKURA_KEY);
+    print::out(&if arguments.rooms_elsewhere {
+        format!("Serving a stand-in for Cekura on this machine, until Ctrl-C.\n\n{cekura}")
+    } else {
+        format!(
+            "Serving stand-ins for LiveKit's control plane and Cekura on this machine, until Ctrl-C.\n\n\
+             LIVEKIT_URL={}\nLIVEKIT_API_KEY={}\nLIVEKIT_API_SECRET={}\n{cekura}",
+            sandbox.livekit_url(),
+            SandboxConfig::API_KEY,
+            SandboxConfig::API_SECRET,
+        )
+    });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

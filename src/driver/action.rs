@@ -44,6 +44,15 @@ pub enum Action {
     Finish,
 }
 
+/// Who was seen in a room.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoomSight {
+    /// The agent, with the server's time of its joining on the session's clock.
+    pub agent: Option<(AgentSight, Option<SessionTime>)>,
+    /// Whether the evaluator is there.
+    pub caller: bool,
+}
+
 /// When a request was sent and when it was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
@@ -80,8 +89,8 @@ pub enum Input {
         run: RunIndex,
         /// When.
         timing: Timing,
-        /// The agent, if there, with the server's time of its joining on the session's clock.
-        result: Result<Option<(AgentSight, Option<SessionTime>)>, LiveKitError>,
+        /// Who is there.
+        result: Result<RoomSight, LiveKitError>,
     },
     /// An answer to [`Action::AskAssigned`].
     Assigned {

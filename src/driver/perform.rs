@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::action::{Action, Input, Timing};
+use super::action::{Action, Input, RoomSight, Timing};
 use super::clock::SessionClock;
 use super::names::Names;
 use super::settings::Settings;
@@ -174,12 +174,14 @@ impl Performer {
         let owed = self.owe(Input::Looked { run, timing: self.now(), result: Err(our_fault()) });
         tokio::spawn(async move {
             let sent = this.clock.now();
-            let result = this.outside.control.look(this.outside.names.room(run)).await;
-            let result = result.map(|sight| {
-                sight.map(|sight| {
+            let names = &this.outside.names;
+            let result = this.outside.control.look(names.room(run), names.caller(run)).await;
+            let result = result.map(|present| RoomSight {
+                caller: present.caller,
+                agent: present.agent.map(|sight| {
                     let joined = sight.joined_at_ms.and_then(|ms| this.clock.from_wall_ms(ms));
                     (sight, joined)
-                })
+                }),
             });
             let timing = Timing { sent, answered: this.clock.now() };
             owed.answer(Input::Looked { run, timing, result });

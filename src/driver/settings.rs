@@ -30,6 +30,8 @@ pub struct Settings {
     pub attempts: u32,
     /// How long a run may take from its acceptance to its end.
     pub run_timeout: Micros,
+    /// How long the room of a submission that may have been accepted is watched for the evaluator.
+    pub watch_unknown: Micros,
     /// How long a stopped session waits for the runs under way.
     pub drain: Micros,
     /// How long one request to LiveKit may take.
@@ -60,6 +62,7 @@ impl Settings {
             when_full: limits.when_full,
             attempts: limits.attempts,
             run_timeout: limits.run_timeout.micros(),
+            watch_unknown: limits.watch_unknown.micros(),
             drain: limits.drain.micros(),
             livekit_timeout: limits.livekit_timeout.micros(),
             token_lifetime: token_lifetime(profile),

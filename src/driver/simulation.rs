@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use super::action::{Action, Input, Timing};
+use super::action::{Action, Input, RoomSight, Timing};
 use super::names::Names;
 use super::session::Session;
 use super::settings::Settings;
@@ -120,8 +120,13 @@ impl World {
                     let identity = Identity::new("agent-1");
                     (AgentSight { identity, joined_at_ms: None, listening: true }, Some(joins))
                 });
-                let result =
-                    if self.chance(self.trouble.look_fails) { Err(trouble()) } else { Ok(sight) };
+                let name = EvaluatorRunId::new(format!("e{}", run.0));
+                let caller = self.accepted.get(&name).is_some_and(|(begins, _)| *begins <= at);
+                let result = if self.chance(self.trouble.look_fails) {
+                    Err(trouble())
+                } else {
+                    Ok(RoomSight { agent: sight, caller })
+                };
                 self.answer(at, |timing| Input::Looked { run, timing, result });
             }
             Action::AskAssigned(run) => {
@@ -174,6 +179,11 @@ impl World {
                 *self.submissions.entry(*run).or_default() += 1;
             }
             if self.chance(self.trouble.submit_unknown) {
+                for run in runs {
+                    let begins = self.after(500, 60_000);
+                    let name = EvaluatorRunId::new(format!("e{}", run.0));
+                    self.accepted.insert(name, (begins, SessionTime::NEVER));
+                }
                 refused(SubmitErrorKind::Unknown)
             } else {
                 let mut made = Vec::new();

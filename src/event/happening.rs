@@ -45,6 +45,8 @@ pub enum Happening {
         intended: SessionTime,
         /// When a place in flight was free for it; not before `intended`.
         free: SessionTime,
+        /// Its room, which may be there from now on.
+        room: RoomName,
     },
     /// A run did not take place because no place was free; its outcome is skipped.
     RunSkipped {
@@ -68,15 +70,11 @@ pub enum Happening {
         /// How many, where the plan says so.
         count: u64,
     },
-    /// A room is there and a token for it was made.
+    /// A run's room is there.
     RoomMade {
         /// The run.
         run: RunIndex,
-        /// The room.
-        room: RoomName,
-        /// Whom the token is for.
-        identity: Identity,
-        /// When the request was sent; the same as `answered` where the evaluator's join makes the room.
+        /// When the request was sent.
         sent: SessionTime,
         /// When it was answered.
         answered: SessionTime,
@@ -148,6 +146,15 @@ pub enum Happening {
         entered: Vec<Entered>,
         /// How sure it is which run is which.
         mapping: Mapping,
+    },
+    /// The evaluator is in the room of a submission that was not known to be accepted: it was.
+    EvaluatorSeen {
+        /// The run.
+        run: RunIndex,
+        /// The last look that did not find it.
+        after: SessionTime,
+        /// The look that found it.
+        seen: SessionTime,
     },
     /// A run was seen in a new state at the evaluator.
     Sighted {

@@ -1,37 +1,26 @@
-//! A LiveKit server behind its API: one client for all, nothing replayed behind our back.
+//! A LiveKit server behind its API.
 
 use std::time::Duration;
 
-use livekit_api::access_token::{AccessToken, VideoGrants};
-use livekit_api::services::LiveKitApi;
+use livekit_api::access_token::VideoGrants;
 use livekit_protocol as proto;
-use prost::Message;
 
 use super::control_plane::{
-    AgentSight, BoxFuture, ControlPlane, DispatchRequest, RoomAgents, RoomRequest,
+    AgentSight, BoxFuture, ControlPlane, DispatchRequest, Present, RoomAgents, RoomRequest,
 };
 use super::error::{LiveKitError, LiveKitErrorKind};
-use crate::http::HttpClient;
+use super::twirp::Twirp;
 use crate::units::{AgentName, DispatchId, Identity, RoomName, Secret};
 
 /// The name in the agents list of a room whose agent is dispatched explicitly; no worker registers it.
-const PLACEHOLDER_AGENT: &str = "rushhour-placeholder";
+pub const PLACEHOLDER_AGENT: &str = "rushhour-placeholder";
 
 /// The attribute in which an agent built with LiveKit's framework tells its state.
 const AGENT_STATE: &str = "lk.agent.state";
 
-/// An answer larger than this is cut: a room and an error are both small.
-const LARGEST_ANSWER: usize = 64 * 1024;
-
-/// A LiveKit server. Failover is off: it would replay CreateDispatch against another region, which is
-/// a second agent and a latency nobody sees.
+/// A LiveKit server: one client, nothing replayed behind our back.
 pub struct LiveKitServer {
-    api: LiveKitApi,
-    http: HttpClient,
-    create_room_url: String,
-    key: Secret,
-    secret: Secret,
-    timeout: Duration,
+    twirp: Twirp,
 }
 
 impl LiveKitServer {
@@ -45,23 +34,7 @@ impl LiveKitServer {
         secret: &Secret,
         timeout: Duration,
     ) -> Result<Self, LiveKitError> {
-        let api = LiveKitApi::with_api_key(url, key.expose(), secret.expose())
-            .with_failover(false)
-            .with_request_timeout(timeout);
-        let http = HttpClient::new(timeout).map_err(|error| LiveKitError::transport(&error))?;
-        let base = url.trim_end_matches('/');
-        let base = match base.strip_prefix("ws") {
-            Some(rest) => format!("http{rest}"),
-            None => base.to_owned(),
-        };
-        Ok(Self {
-            api,
-            http,
-            create_room_url: format!("{base}/twirp/livekit.RoomService/CreateRoom"),
-            key: key.clone(),
-            secret: secret.clone(),
-            timeout,
-        })
+        Ok(Self { twirp: Twirp::new(url, key, secret, timeout)? })
     }
 
     /// Asks for one room that is not there: shows that the server answers and accepts the key.
@@ -69,49 +42,36 @@ impl LiveKitServer {
     /// # Errors
     /// Where it does not.
     pub async fn greet(&self) -> Result<(), LiveKitError> {
-        self.api.room().list_rooms(vec!["rushhour-greets".to_owned()]).await?;
-        Ok(())
+        self.rooms(vec!["rushhour-greets".to_owned()]).await.map(|_| ())
     }
 
-    /// CreateRoom with an agents list, which the library's own call cannot carry. Twirp over HTTP:
-    /// <https://twitchtv.github.io/twirp/docs/spec_v7.html>.
-    async fn create(&self, request: proto::CreateRoomRequest) -> Result<(), LiveKitError> {
-        let token = AccessToken::with_api_key(self.key.expose(), self.secret.expose())
-            .with_ttl(self.timeout + Duration::from_mins(1))
-            .with_grants(VideoGrants { room_create: true, ..VideoGrants::default() })
-            .to_jwt()
-            .map_err(|error| {
-                LiveKitError::new(
-                    LiveKitErrorKind::Unauthenticated,
-                    format!("no token can be made: {error}"),
-                )
-            })?;
-        let request = self
-            .http
-            .post(&self.create_room_url)
-            .bearer_auth(token)
-            .header("content-type", "application/protobuf")
-            .body(request.encode_to_vec());
-        let answer = self
-            .http
-            .send(request, LARGEST_ANSWER)
-            .await
-            .map_err(|error| LiveKitError::transport(&error))?;
-        if answer.is_success() {
-            return Ok(());
-        }
-        match serde_json::from_slice::<TwirpAnswer>(&answer.body) {
-            Ok(twirp) => Err(LiveKitError::twirp(&twirp.code, &twirp.msg)),
-            Err(_) => Err(LiveKitError::foreign(Some(answer.status))),
-        }
+    /// The names of the rooms that are there, of those named, or of all where none is named.
+    ///
+    /// # Errors
+    /// Where the server does not say.
+    pub async fn rooms(&self, names: Vec<String>) -> Result<Vec<RoomName>, LiveKitError> {
+        let grants = VideoGrants { room_list: true, ..VideoGrants::default() };
+        let request = proto::ListRoomsRequest { names };
+        let answer: proto::ListRoomsResponse =
+            self.twirp.call("RoomService/ListRooms", grants, &request).await?;
+        Ok(answer.rooms.into_iter().map(|room| RoomName::new(room.name)).collect())
     }
 }
 
-/// An error in Twirp's own form.
-#[derive(serde::Deserialize)]
-struct TwirpAnswer {
-    code: String,
-    msg: String,
+fn room_admin(room: &RoomName) -> VideoGrants {
+    VideoGrants { room_admin: true, room: room.as_str().to_owned(), ..VideoGrants::default() }
+}
+
+fn room_create() -> VideoGrants {
+    VideoGrants { room_create: true, ..VideoGrants::default() }
+}
+
+/// What is not there counts as nothing.
+fn none_if_absent<T: Default>(result: Result<T, LiveKitError>) -> Result<T, LiveKitError> {
+    match result {
+        Err(error) if error.kind == LiveKitErrorKind::NotFound => Ok(T::default()),
+        other => other,
+    }
 }
 
 impl ControlPlane for LiveKitServer {
@@ -134,13 +94,18 @@ impl ControlPlane for LiveKitServer {
             agents,
             ..proto::CreateRoomRequest::default()
         };
-        Box::pin(self.create(request))
+        Box::pin(async move {
+            let _: proto::Room =
+                self.twirp.call("RoomService/CreateRoom", room_create(), &request).await?;
+            Ok(())
+        })
     }
 
     fn dispatch(
         &self,
         request: DispatchRequest,
     ) -> BoxFuture<'_, Result<DispatchId, LiveKitError>> {
+        let grants = room_admin(&request.room);
         let request = proto::CreateAgentDispatchRequest {
             agent_name: request.agent.as_str().to_owned(),
             room: request.room.as_str().to_owned(),
@@ -148,35 +113,37 @@ impl ControlPlane for LiveKitServer {
             ..proto::CreateAgentDispatchRequest::default()
         };
         Box::pin(async move {
-            let dispatch = self.api.agent_dispatch().create_dispatch(request).await?;
+            let method = "AgentDispatchService/CreateDispatch";
+            let dispatch: proto::AgentDispatch = self.twirp.call(method, grants, &request).await?;
             Ok(DispatchId::new(dispatch.id))
         })
     }
 
-    fn look(&self, room: RoomName) -> BoxFuture<'_, Result<Option<AgentSight>, LiveKitError>> {
+    fn look(
+        &self,
+        room: RoomName,
+        caller: Identity,
+    ) -> BoxFuture<'_, Result<Present, LiveKitError>> {
         Box::pin(async move {
-            let present = match self.api.room().list_participants(room.as_str()).await {
-                Ok(present) => present,
-                Err(error) => {
-                    let error = LiveKitError::from(error);
-                    // A room that its first participant makes is not there before.
-                    return match error.kind {
-                        LiveKitErrorKind::NotFound => Ok(None),
-                        _ => Err(error),
-                    };
-                }
-            };
+            let request = proto::ListParticipantsRequest { room: room.as_str().to_owned() };
+            let method = "RoomService/ListParticipants";
+            // A room that its first participant makes is not there before.
+            let present: proto::ListParticipantsResponse =
+                none_if_absent(self.twirp.call(method, room_admin(&room), &request).await)?;
+            let caller = present.participants.iter().any(|other| other.identity == caller.as_str());
             let agent = present
+                .participants
                 .into_iter()
                 .find(|participant| participant.kind() == proto::participant_info::Kind::Agent);
-            Ok(agent.map(|participant| AgentSight {
+            let agent = agent.map(|participant| AgentSight {
                 joined_at_ms: (participant.joined_at_ms > 0).then_some(participant.joined_at_ms),
                 listening: participant
                     .attributes
                     .get(AGENT_STATE)
                     .is_some_and(|state| state == "listening"),
                 identity: Identity::new(participant.identity),
-            }))
+            });
+            Ok(Present { agent, caller })
         })
     }
 
@@ -186,8 +153,14 @@ impl ControlPlane for LiveKitServer {
         agent: AgentName,
     ) -> BoxFuture<'_, Result<bool, LiveKitError>> {
         Box::pin(async move {
-            let dispatches = self.api.agent_dispatch().list_dispatch(room.as_str()).await?;
-            Ok(dispatches.iter().any(|dispatch| {
+            let request = proto::ListAgentDispatchRequest {
+                room: room.as_str().to_owned(),
+                ..proto::ListAgentDispatchRequest::default()
+            };
+            let method = "AgentDispatchService/ListDispatch";
+            let listed: proto::ListAgentDispatchResponse =
+                self.twirp.call(method, room_admin(&room), &request).await?;
+            Ok(listed.agent_dispatches.iter().any(|dispatch| {
                 dispatch.agent_name == agent.as_str()
                     && dispatch.state.as_ref().is_some_and(|state| !state.jobs.is_empty())
             }))
@@ -196,10 +169,10 @@ impl ControlPlane for LiveKitServer {
 
     fn delete_room(&self, room: RoomName) -> BoxFuture<'_, Result<(), LiveKitError>> {
         Box::pin(async move {
-            match self.api.room().delete_room(room.as_str()).await.map_err(LiveKitError::from) {
-                Err(error) if error.kind != LiveKitErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            }
+            let request = proto::DeleteRoomRequest { room: room.as_str().to_owned() };
+            let deleted: Result<proto::DeleteRoomResponse, LiveKitError> =
+                self.twirp.call("RoomService/DeleteRoom", room_create(), &request).await;
+            none_if_absent(deleted).map(|_| ())
         })
     }
 }

@@ -55,6 +55,15 @@ pub struct AgentSight {
     pub listening: bool,
 }
 
+/// Who is in a room.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Present {
+    /// An agent, if one is there.
+    pub agent: Option<AgentSight>,
+    /// Whether the one who was asked after is there.
+    pub caller: bool,
+}
+
 /// The server side of LiveKit.
 pub trait ControlPlane: Send + Sync + 'static {
     /// Makes a room.
@@ -64,8 +73,12 @@ pub trait ControlPlane: Send + Sync + 'static {
     fn dispatch(&self, request: DispatchRequest)
     -> BoxFuture<'_, Result<DispatchId, LiveKitError>>;
 
-    /// Looks for an agent in a room.
-    fn look(&self, room: RoomName) -> BoxFuture<'_, Result<Option<AgentSight>, LiveKitError>>;
+    /// Looks for an agent in a room, and for a caller.
+    fn look(
+        &self,
+        room: RoomName,
+        caller: Identity,
+    ) -> BoxFuture<'_, Result<Present, LiveKitError>>;
 
     /// Whether any worker was given a job of the agent in the room.
     fn assigned(

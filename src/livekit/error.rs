@@ -1,7 +1,5 @@
 //! What can go wrong between us and LiveKit, sorted by what it means for a run.
 
-use livekit_api::services::{ServerError, ServiceError};
-
 use crate::http::{TransportError, TransportKind};
 
 /// What kind of trouble it was.
@@ -44,6 +42,7 @@ impl LiveKitError {
     /// Sorts an answer of the Twirp protocol by its code.
     pub(super) fn twirp(code: &str, message: &str) -> Self {
         let kind = match code {
+            "unauthenticated" if message.contains("permission") => LiveKitErrorKind::Forbidden,
             "unauthenticated" => LiveKitErrorKind::Unauthenticated,
             "permission_denied" => LiveKitErrorKind::Forbidden,
             "not_found" => LiveKitErrorKind::NotFound,
@@ -64,38 +63,8 @@ impl LiveKitError {
     }
 
     /// What answered is not LiveKit.
-    pub(super) fn foreign(status: Option<u16>) -> Self {
-        let status = status.map_or(String::new(), |status| format!(" {status}"));
-        let words = format!("what answered{status} is not LiveKit's API (a proxy's page?)");
+    pub(super) fn foreign(status: u16) -> Self {
+        let words = format!("what answered {status} is not LiveKit's API (a proxy's page?)");
         Self::new(LiveKitErrorKind::Transport, words)
-    }
-}
-
-impl From<ServiceError> for LiveKitError {
-    fn from(error: ServiceError) -> Self {
-        match error {
-            ServiceError::Twirp(ServerError::Twirp(code)) => Self::twirp(&code.code, &code.msg),
-            ServiceError::Twirp(ServerError::Request(error)) if error.is_decode() => {
-                Self::foreign(error.status().map(|status| status.as_u16()))
-            }
-            ServiceError::Twirp(ServerError::Request(error)) => {
-                Self::transport(&TransportError::sort(error))
-            }
-            ServiceError::Twirp(ServerError::Url(error)) => Self::new(
-                LiveKitErrorKind::Unreachable,
-                format!("livekit.url is no address: {error}"),
-            ),
-            ServiceError::Twirp(ServerError::Prost(error)) => Self::new(
-                LiveKitErrorKind::Transport,
-                format!("LiveKit's answer cannot be read: {error}"),
-            ),
-            ServiceError::AccessToken(error) => Self::new(
-                LiveKitErrorKind::Unauthenticated,
-                format!("no token can be made: {error}"),
-            ),
-            ServiceError::Env(error) => {
-                Self::new(LiveKitErrorKind::Unauthenticated, error.to_string())
-            }
-        }
     }
 }

@@ -7,10 +7,11 @@ mod control_plane;
 mod error;
 mod metadata;
 mod token;
+mod twirp;
 
-pub use api::LiveKitServer;
+pub use api::{LiveKitServer, PLACEHOLDER_AGENT};
 pub use control_plane::{
-    AgentSight, BoxFuture, ControlPlane, DispatchRequest, RoomAgents, RoomRequest,
+    AgentSight, BoxFuture, ControlPlane, DispatchRequest, Present, RoomAgents, RoomRequest,
 };
 pub use error::{LiveKitError, LiveKitErrorKind};
 pub use metadata::{dispatch_metadata, room_metadata};

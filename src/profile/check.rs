@@ -180,6 +180,11 @@ fn check_limits(raw: Option<&At<RawLimits>>, checker: &mut Checker<'_>) -> Limit
             Length::secs(30),
         ),
         run_timeout,
+        watch_unknown: checker.or_default(
+            "limits.watch_unknown",
+            raw.watch_unknown.as_ref(),
+            Length::secs(30),
+        ),
         drain: checker.or_default("limits.drain", raw.drain.as_ref(), run_timeout),
     };
     if let Some(at) = raw.in_flight.as_ref().filter(|at| at.value > 100_000) {

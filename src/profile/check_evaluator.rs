@@ -22,14 +22,12 @@ pub(super) fn check_evaluator(
     mode: Mode,
     checker: &mut Checker<'_>,
 ) -> Option<EvaluatorSettings> {
-    let place = raw.map(|at| at.place.clone());
     let raw = raw.map(|at| at.value.clone()).unwrap_or_default();
     let livekit_url = livekit.and_then(|at| at.value.url.as_ref());
     let livekit_is_sandbox = livekit_url.is_some_and(|at| at.value == "sandbox");
     let default_kind =
         if livekit_is_sandbox { RawEvaluatorKind::Sandbox } else { RawEvaluatorKind::Cekura };
     let kind = checker.or_default("evaluator.kind", raw.kind.as_ref(), default_kind);
-    let kind_place = raw.kind.as_ref().map(|at| at.place.clone()).or(place);
     let url = match kind {
         RawEvaluatorKind::Sandbox => {
             if let Some(at) = &raw.url {
@@ -38,14 +36,6 @@ pub(super) fn check_evaluator(
                     "the embedded stand-in has no address",
                     "remove `url`, or set kind = \"cekura\"",
                 );
-            }
-            if livekit_url.is_some() && !livekit_is_sandbox {
-                let hint = "set livekit.url = \"sandbox\" too, or kind = \"cekura\" with the `url` of a stand-in of your own";
-                let what = "the embedded stand-in judges only rooms of the embedded LiveKit";
-                match &kind_place {
-                    Some(place) => checker.faults.at(place, what, hint),
-                    None => checker.faults.missing(what, hint),
-                }
             }
             None
         }

@@ -342,11 +342,6 @@ rate = "1/s"
     fn contradictions_in_the_load_are_refused() {
         refused_for(&[
             (
-                "[livekit]",
-                "[evaluator]\nkind = \"sandbox\"\n[livekit]",
-                "the embedded stand-in judges only rooms of the embedded LiveKit",
-            ),
-            (
                 "copies = 200",
                 "copies = 200\nweight = 2",
                 "`weight` and `copies` do not go together",

@@ -309,6 +309,8 @@ pub struct Limits {
     pub poll_timeout: Length,
     /// How long a run may take from its acceptance to its end.
     pub run_timeout: Length,
+    /// How long the room of a submission that may have been accepted is watched for the evaluator.
+    pub watch_unknown: Length,
     /// How long a stopped session waits for the runs under way.
     pub drain: Length,
 }

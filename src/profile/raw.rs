@@ -239,6 +239,8 @@ raw_table! {
         poll_timeout: Length,
         /// How long a run may take from its acceptance to its end.
         run_timeout: Length,
+        /// How long the room of a submission that may have been accepted is watched for the evaluator, whose coming is the proof.
+        watch_unknown: Length,
         /// How long a stopped session waits for the runs under way.
         drain: Length,
     }

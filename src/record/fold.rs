@@ -95,6 +95,8 @@ pub struct Folded {
     pub submissions: (u64, u64),
     /// Runs whose name at the evaluator is an assumption.
     pub assumed: u64,
+    /// Submissions without a clear answer that were accepted all the same, as the room showed.
+    pub proven_late: u64,
     /// Rooms made.
     pub rooms_made: u64,
     /// Rooms deleted.
@@ -157,9 +159,10 @@ impl Fold {
         folded.last_event = folded.last_event.max(event.at);
         match &event.happening {
             Happening::Opened(_) => return Err(FoldError::OpenedTwice),
-            Happening::RunStarted { run, stage, scenario, copy, mode, intended, free } => {
+            Happening::RunStarted { run, stage, scenario, copy, mode, intended, free, room } => {
                 let mut record = new_record((*run, *stage, *scenario, *copy), *mode, *intended);
                 record.free = *free;
+                record.room = Some(room.clone());
                 record.started = Some(event.at);
                 folded.started(&record, event.at);
                 self.live.insert(*run, record);
@@ -199,6 +202,7 @@ impl Fold {
             Happening::Health(health) => folded.health.take(health),
             Happening::Stopping { reason, detail } => folded.stops.push((*reason, detail.clone())),
             Happening::Closed => folded.closed = true,
+            Happening::EvaluatorSeen { .. } => folded.proven_late += 1,
             Happening::SubmitIntent { .. } => {}
             Happening::RoomMade { .. }
             | Happening::Dispatched { .. }
@@ -230,10 +234,9 @@ impl Fold {
         let Some(folded) = &mut self.folded else { return };
         let method = folded.opening.profile.livekit.dispatch.method();
         match happening {
-            Happening::RoomMade { run, room, sent, answered, .. } => {
+            Happening::RoomMade { run, sent, answered } => {
                 folded.rooms_made += 1;
                 let Some(record) = self.live.get_mut(run) else { return };
-                record.room = Some(room.clone());
                 record.room_made = Some(Span { from: *sent, to: *answered });
                 if matches!(method, DispatchMethod::Room | DispatchMethod::None) {
                     record.agent_sent_for = Some(*sent);
@@ -311,6 +314,7 @@ impl Folded {
             timeline: Timeline::default(),
             submissions: (0, 0),
             assumed: 0,
+            proven_late: 0,
             rooms_made: 0,
             rooms_deleted: 0,
             rooms_left: 0,

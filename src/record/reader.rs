@@ -5,6 +5,9 @@ use std::io::{self, BufRead};
 use super::line::{Chain, read_line};
 use crate::event::{Event, FORMAT_VERSION};
 
+/// What the first line of every journal begins with, of whatever format; the format's number follows.
+const OPENED: &str = "{\"t\":0,\"e\":{\"opened\":{\"format\":";
+
 /// A journal that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -110,12 +113,14 @@ impl<R: BufRead> JournalReader<R> {
     }
 }
 
-/// Says what a first line is that cannot be read: a newer journal's, or nothing of ours.
+/// Says what a first line is that cannot be read: a newer journal's, one of ours that was damaged, or
+/// nothing of ours.
 fn refuse_first(line: &[u8], why: String) -> JournalError {
-    let format = serde_json::from_slice::<serde_json::Value>(line)
-        .ok()
-        .and_then(|json| json.pointer("/e/opened/format")?.as_u64())
-        .and_then(|format| u32::try_from(format).ok());
+    let text = String::from_utf8_lossy(line);
+    let format = text
+        .strip_prefix(OPENED)
+        .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next())
+        .and_then(|digits| digits.parse::<u32>().ok());
     match format {
         Some(found) if found > FORMAT_VERSION => JournalError::Newer { found },
         Some(_) => JournalError::Damaged { line: 1, byte: 0, why },

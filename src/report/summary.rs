@@ -59,6 +59,8 @@ pub struct Summary {
     pub submissions: u64,
     /// Submissions sent, those that were repeated counted each time.
     pub submissions_sent: u64,
+    /// Submissions without a clear answer that were accepted all the same, as the room showed.
+    pub submissions_proven_late: u64,
     /// Runs whose name at the evaluator is an assumption.
     pub mapping_assumed: u64,
     /// Rooms made, deleted, and left behind.
@@ -256,6 +258,7 @@ impl Summary {
                 .collect(),
             submissions: folded.submissions.0,
             submissions_sent: folded.submissions.1,
+            submissions_proven_late: folded.proven_late,
             mapping_assumed: folded.assumed,
             rooms: Rooms {
                 made: folded.rooms_made,

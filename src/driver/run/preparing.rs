@@ -1,11 +1,10 @@
 //! From being let in to being ready to submit: the room, the dispatch, the agent.
 
 use super::state::{AgentWait, Run, State, Todo};
-use crate::driver::action::Timing;
-use crate::driver::names::Names;
+use crate::driver::action::{RoomSight, Timing};
 use crate::driver::settings::Settings;
 use crate::event::{FailureClass, Happening, StopReason};
-use crate::livekit::{AgentSight, LiveKitError, LiveKitErrorKind};
+use crate::livekit::{LiveKitError, LiveKitErrorKind};
 use crate::units::{DispatchId, Micros, SessionTime};
 
 /// The first look comes this long after the dispatch: no server is faster.
@@ -20,7 +19,6 @@ impl Run {
         timing: Timing,
         result: Result<(), LiveKitError>,
         settings: &Settings,
-        names: &Names,
         now: SessionTime,
         todo: &mut Vec<Todo>,
     ) {
@@ -30,8 +28,6 @@ impl Run {
         }
         todo.push(Todo::Record(Happening::RoomMade {
             run: self.planned.index,
-            room: names.room(self.planned.index),
-            identity: names.caller(self.planned.index),
             sent: timing.sent,
             answered: timing.answered,
         }));
@@ -97,12 +93,17 @@ impl Run {
     pub(in crate::driver) fn looked(
         &mut self,
         timing: Timing,
-        result: Result<Option<(AgentSight, Option<SessionTime>)>, LiveKitError>,
+        result: Result<RoomSight, LiveKitError>,
         settings: &Settings,
         now: SessionTime,
         todo: &mut Vec<Todo>,
     ) {
-        let State::AwaitingAgent(wait) = self.state else { return };
+        let wait = match self.state {
+            State::AwaitingAgent(wait) => wait,
+            State::Watching(_) => return self.watched(timing, result, now, todo),
+            _ => return,
+        };
+        let result = result.map(|sight| sight.agent);
         let waited = timing.answered.since(wait.since);
         match result {
             Ok(Some((sight, joined))) => {

@@ -1,5 +1,6 @@
 //! Where a run stands, and what can be asked for it.
 
+use super::watching::Watch;
 use crate::driver::settings::Settings;
 use crate::event::{Happening, Sighting, StopReason};
 use crate::plan::PlannedRun;
@@ -21,6 +22,8 @@ pub(in crate::driver) enum Todo {
     NoWakeAt(SessionTime),
     EndCall(EvaluatorRunId),
     DeleteRoom,
+    /// Delete the room once more when everything else is done: somebody may have made it anew.
+    Revisit,
     /// Its outcome is recorded: its place in flight is free.
     Over,
     /// Nothing is left to be done for it.
@@ -38,6 +41,7 @@ pub(super) enum State {
     AskingAssigned,
     Ready,
     Submitting,
+    Watching(Box<Watch>),
     Following(Follow),
     Cleaning(Cleaning),
 }

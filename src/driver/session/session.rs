@@ -35,6 +35,9 @@ pub struct Session {
     pub(super) health_since: SessionTime,
     pub(super) cpu_before: Micros,
     pub(super) actions: Vec<Action>,
+    /// Runs whose rooms are deleted once more at the end: the evaluator may have made them anew.
+    revisits: BTreeSet<RunIndex>,
+    revisiting: bool,
     pub(super) finished: bool,
 }
 
@@ -64,6 +67,8 @@ impl Session {
             health_since: SessionTime::START,
             cpu_before: Micros::ZERO,
             actions: Vec::new(),
+            revisits: BTreeSet::new(),
+            revisiting: false,
             finished: false,
         }
     }
@@ -118,9 +123,8 @@ impl Session {
     pub fn handle(&mut self, input: Input, now: SessionTime) {
         match input {
             Input::RoomMade { run, timing, result } => {
-                let names = self.names.clone();
                 self.with_run(run, now, |run, settings, todo| {
-                    run.room_made(timing, result, settings, &names, now, todo);
+                    run.room_made(timing, result, settings, now, todo);
                 });
             }
             Input::Dispatched { run, timing, result } => {
@@ -146,6 +150,9 @@ impl Session {
             Input::Asked { runs, timing, result } => self.asked(runs, timing, result, now),
             Input::CallEnded { run } => {
                 self.with_run(run, now, |run, _, todo| run.call_ended(todo));
+            }
+            Input::RoomDeleted { run, .. } if self.revisiting => {
+                self.revisits.remove(&run);
             }
             Input::RoomDeleted { run, result } => {
                 self.with_run(run, now, |run, _, todo| run.room_deleted(result, now, todo));
@@ -194,6 +201,9 @@ impl Session {
                 Todo::EndCall(evaluator_run) => {
                     self.actions.push(Action::EndCall { run: index, evaluator_run });
                 }
+                Todo::Revisit => {
+                    self.revisits.insert(index);
+                }
                 Todo::DeleteRoom => self.actions.push(Action::DeleteRoom(index)),
                 Todo::Over => {
                     self.outgoing.withdraw(index);
@@ -219,7 +229,15 @@ impl Session {
 
     fn finish_if_done(&mut self, now: SessionTime) {
         let nothing_to_start = self.stopping.is_stopping() || matches!(self.walk.peek(), Step::End);
-        if nothing_to_start && self.runs.is_empty() && !self.finished {
+        if !nothing_to_start || !self.runs.is_empty() || self.finished {
+            return;
+        }
+        if !self.revisiting {
+            self.revisiting = true;
+            let rooms = self.revisits.iter().map(|run| Action::DeleteRoom(*run));
+            self.actions.extend(rooms);
+        }
+        if self.revisits.is_empty() {
             self.finished = true;
             self.record(Happening::Closed, now);
             self.actions.push(Action::Finish);

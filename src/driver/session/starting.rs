@@ -80,6 +80,7 @@ impl Session {
                 mode: planned.mode,
                 intended: planned.intended,
                 free,
+                room: self.names.room(planned.index),
             },
             now,
         );

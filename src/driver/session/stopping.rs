@@ -97,11 +97,7 @@ impl Session {
             + Micros::from_secs(1);
         self.stopping = Stopping::Now { answers_until, until };
         for run in self.run_indexes() {
-            self.with_run(run, now, |run, _, todo| {
-                if !run.is_submitting() {
-                    run.fail(FailureClass::Cancelled, "the session was stopped", now, todo);
-                }
-            });
+            self.with_run(run, now, |run, _, todo| run.stop_now(now, todo));
         }
     }
 

@@ -68,17 +68,15 @@ impl Session {
         for ((run, _), evaluator_run) in paired {
             self.with_run(run, now, |run, settings, todo| match evaluator_run {
                 Some(evaluator_run) => run.accepted(evaluator_run, timing, settings, todo),
-                None => run.fail(
-                    FailureClass::SubmitUnknown,
+                None => run.perhaps_accepted(
                     "the evaluator accepted the request and listed no run for this entry",
+                    settings,
                     now,
                     todo,
                 ),
             });
             if self.stopping.is_now() {
-                self.with_run(run, now, |run, _, todo| {
-                    run.fail(FailureClass::Cancelled, "the session was stopped", now, todo);
-                });
+                self.with_run(run, now, |run, _, todo| run.stop_now(now, todo));
             }
         }
     }
@@ -115,8 +113,15 @@ impl Session {
             | SubmitErrorKind::Rejected => FailureClass::SubmitRejected,
         };
         let Some(submission) = self.outgoing.settle(request) else { return };
+        let watches = error.kind == SubmitErrorKind::Unknown && !self.stopping.is_now();
         for (run, _) in submission.runs {
-            self.with_run(run, now, |run, _, todo| run.fail(class, error.words.clone(), now, todo));
+            self.with_run(run, now, |run, settings, todo| {
+                if watches {
+                    run.perhaps_accepted(&error.words, settings, now, todo);
+                } else {
+                    run.fail(class, error.words.clone(), now, todo);
+                }
+            });
         }
         if error.kind == SubmitErrorKind::Unauthorized {
             self.stop_for(StopReason::Credentials, error.words.clone(), now);

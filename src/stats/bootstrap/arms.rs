@@ -73,11 +73,14 @@ impl Arms<'_> {
         let draws = self
             .require_freedom(plan)
             .map(|()| Pairs::draw(plan, ascending.len(), self.quantile_draws(&ascending, plan)));
+        // A quantile's percentiles among independent values are order statistics: right as they are.
+        let alone = matches!(self, Self::Independent { .. });
+        let freedom = if alone { Freedom::UNLIMITED } else { self.freedom() };
         let ratio = |index: usize, quantile: Quantile| {
             self.require_values(quantile, plan)?;
             let (from, to) =
                 (self.baseline().quantile(quantile), self.candidate().quantile(quantile));
-            draws.as_ref().map_err(|&error| error)?.ratio(index, from, to, self.freedom(), plan)
+            draws.as_ref().map_err(|&error| error)?.ratio(index, from, to, freedom, plan)
         };
         let each = ascending.iter().enumerate();
         each.map(|(index, &quantile)| QuantileRatio { quantile, ratio: ratio(index, quantile) })

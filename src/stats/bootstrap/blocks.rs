@@ -14,6 +14,13 @@ impl BlockLength {
         if length == 0 { None } else { Some(Self(length)) }
     }
 
+    /// The automatic length, but at least a twelfth of the values: few long blocks, with intervals
+    /// widened for their number, stay nearer to what they promise than many short ones where each
+    /// value carries half of itself over to the next, or more.
+    pub fn cautious(values: &[f64]) -> Self {
+        Self::automatic(values).max(Self::share_of(values.len(), 12))
+    }
+
     /// The length that divides `n` values into so many blocks, at least 1.
     pub(in super::super) fn share_of(n: usize, blocks: usize) -> Self {
         Self((n / blocks.max(1)).max(1))
@@ -103,6 +110,7 @@ pub(in super::super) fn resample_circular_blocks(
 #[cfg(test)]
 mod tests {
     use super::super::super::confidence::Confidence;
+    use super::super::super::trend::NILE;
     use super::super::plan::{Bootstrap, BootstrapError};
     use super::*;
 
@@ -130,6 +138,14 @@ mod tests {
         };
         let (none, some, much) = (lengths(0.0), lengths(0.6), lengths(0.9));
         assert!(none <= 4 && some >= 6 && much >= 2 * some, "{none} {some} {much}");
+    }
+
+    /// `arch.bootstrap.optimal_block_length(nile)`: 14.118 for circular blocks.
+    #[test]
+    fn the_length_for_the_nile_is_the_published_one() {
+        assert_eq!(BlockLength::automatic(&NILE), BlockLength(14));
+        assert_eq!(BlockLength::cautious(&NILE), BlockLength(14));
+        assert_eq!(BlockLength::cautious(&autoregressive(360, 0.0, 1)), BlockLength(30));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod arms;
 mod blocks;
+mod clustered_estimate;
 mod clusters;
 mod independent;
 mod percentile;

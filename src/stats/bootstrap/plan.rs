@@ -38,7 +38,10 @@ impl Bootstrap {
     /// Resamples that settle a 95 % interval's ends to about a tenth of its width.
     pub const USUAL_RESAMPLES: u32 = 10_000;
 
-    /// A plan for resampling.
+    /// More resamples than this are not drawn: they would show nothing more.
+    pub const MOST_RESAMPLES: u32 = 1_000_000;
+
+    /// A plan for resampling, at most [`Bootstrap::MOST_RESAMPLES`] times.
     ///
     /// # Errors
     /// [`TooFew`] resamples for the ends of the interval to lie inside what was drawn: 39 are
@@ -48,7 +51,7 @@ impl Bootstrap {
         if u64::from(resamples) < needs {
             return Err(TooFew { n: u64::from(resamples), needs });
         }
-        Ok(Self { seed, resamples, confidence })
+        Ok(Self { seed, resamples: resamples.min(Self::MOST_RESAMPLES), confidence })
     }
 
     /// The usual number of resamples at 95 %.
@@ -158,7 +161,7 @@ impl Bootstrap {
         if n < needs { Err(too_few) } else { Ok(Freedom::of_units(n)) }
     }
 
-    fn estimate(
+    pub(super) fn estimate(
         &self,
         point: f64,
         freedom: Freedom,
@@ -257,6 +260,8 @@ mod tests {
         assert!((same.interval.low() - 1.0).abs() + same.interval.width() < 1e-12);
         let nan = plan.interval_of(&[1.0; 6], |_| f64::NAN);
         assert_eq!(nan, Err(BootstrapError::NotFinite));
+        let many = Bootstrap::new(1, u32::MAX, Confidence::PERCENT_95).unwrap();
+        assert_eq!(many.resamples(), Bootstrap::MOST_RESAMPLES);
         let few = Bootstrap::new(1, 38, Confidence::PERCENT_95);
         assert_eq!(few, Err(TooFew { n: 38, needs: 39 }));
     }

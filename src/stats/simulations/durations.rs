@@ -51,7 +51,7 @@ fn censored_runs_keep_the_interval_honest_and_dropped_ones_do_not() {
     expect_share("Kaplan-Meier p50", median, 0.93..=0.97);
     expect_share("Kaplan-Meier p90", tail, 0.93..=0.97);
     expect_share("p50 with unfinished runs dropped", dropped_median, 0.0..=0.85);
-    expect_share("p90 with unfinished runs dropped", dropped_tail, 0.0..=0.75);
+    expect_share("p90 with unfinished runs dropped", dropped_tail, 0.0..=0.8);
 }
 
 /// Looking every 60 s puts each end up to 60 s late. The bracket knows; a late end taken for the
@@ -59,8 +59,9 @@ fn censored_runs_keep_the_interval_honest_and_dropped_ones_do_not() {
 #[test]
 fn brackets_of_polled_ends_hold_the_truth() {
     let [bracketed, late] = shares(500, 7, |random| {
+        let mut looks = random.clone();
         let polled = stage(random, 200).into_iter().map(|(seen, lasts, ended)| {
-            let next_look = (lasts / 60.0).ceil() * 60.0;
+            let next_look = lasts + 60.0 * looks.unit();
             let observation =
                 if ended { Observation::Between(next_look - 60.0, next_look) } else { seen };
             (observation, 1)
@@ -71,5 +72,5 @@ fn brackets_of_polled_ends_hold_the_truth() {
         [holds(bracket.low, bracket.high, MEDIAN), holds(taken.low, taken.high, MEDIAN)]
     });
     expect_share("bracketed p50, polled each minute", bracketed, 0.97..=1.0);
-    expect_share("late end taken for the p50", late, 0.0..=0.9);
+    expect_share("late end taken for the p50", late, 0.0..=0.5);
 }

@@ -19,8 +19,7 @@ fn quantile_intervals_hold_the_truth_as_often_as_the_binomial_says() {
     ] {
         let truth = f64::exp(SIGMA * z);
         let exact = rank_interval(quantile, n as u64, USUAL).unwrap().coverage;
-        let trials = if n > 1000 { 600 } else { 1500 };
-        let held = share(trials, 1, |random| {
+        let held = share(1200, 1, |random| {
             let sample = latencies(random, n, 1.0);
             sample.quantile_interval(quantile, USUAL).unwrap().contains(truth)
         });

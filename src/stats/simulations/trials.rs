@@ -43,6 +43,5 @@ pub(super) fn shares<const N: usize>(
 /// Fails unless a share lies in a range.
 #[track_caller]
 pub(super) fn expect_share(what: &str, share: f64, wanted: std::ops::RangeInclusive<f64>) {
-    eprintln!("SIM {what}: {share:.4} ({wanted:?})");
     assert!(wanted.contains(&share), "{what}: {share:.4}, wanted {wanted:?}");
 }

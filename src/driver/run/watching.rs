@@ -1,0 +1,90 @@
+//! A submission that may have been accepted: the room tells, if the evaluator comes into it.
+//!
+//! The room is left standing meanwhile, because an evaluator that finds none makes it anew. Whoever
+//! comes in with the run's own token is proof of the acceptance; the room is then deleted, which ends a
+//! conversation that nobody could follow.
+
+use super::state::{Run, State, Todo};
+use crate::driver::action::{RoomSight, Timing};
+use crate::driver::settings::Settings;
+use crate::event::{FailureClass, Happening};
+use crate::livekit::LiveKitError;
+use crate::units::{Micros, SessionTime};
+
+/// Looks into the room come this far apart.
+const LOOK_GAP: Micros = Micros::from_secs(1);
+
+/// Watching a room for the evaluator.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Watch {
+    pub(super) until: SessionTime,
+    pub(super) not_seen_at: SessionTime,
+    /// Why it is not known, in words.
+    pub(super) words: String,
+}
+
+impl Run {
+    /// It may have been accepted: watches the room, where there is one to be watched.
+    pub(in crate::driver) fn perhaps_accepted(
+        &mut self,
+        words: &str,
+        settings: &Settings,
+        now: SessionTime,
+        todo: &mut Vec<Todo>,
+    ) {
+        if self.state != State::Submitting {
+            return;
+        }
+        self.state = State::Watching(Box::new(Watch {
+            until: now + settings.watch_unknown,
+            not_seen_at: now,
+            words: words.to_owned(),
+        }));
+        todo.push(Todo::LookAt(now));
+    }
+
+    pub(super) fn watched(
+        &mut self,
+        timing: Timing,
+        result: Result<RoomSight, LiveKitError>,
+        now: SessionTime,
+        todo: &mut Vec<Todo>,
+    ) {
+        let State::Watching(watch) = &mut self.state else { return };
+        if result.as_ref().is_ok_and(|sight| sight.caller) {
+            let words = format!(
+                "{}; it was accepted all the same: the evaluator came into the room, which was then deleted",
+                watch.words
+            );
+            todo.push(Todo::Record(Happening::EvaluatorSeen {
+                run: self.planned.index,
+                after: watch.not_seen_at,
+                seen: timing.answered,
+            }));
+            self.fail(FailureClass::SubmitUnknown, words, now, todo);
+        } else if now >= watch.until {
+            let words = format!("{}; the evaluator did not come into the room", watch.words);
+            todo.push(Todo::Revisit);
+            self.fail(FailureClass::SubmitUnknown, words, now, todo);
+        } else {
+            if result.is_ok() {
+                watch.not_seen_at = timing.sent;
+            }
+            todo.push(Todo::LookAt(now + LOOK_GAP));
+        }
+    }
+
+    /// The session is to end now: whatever it was at, with what is known of it.
+    pub(in crate::driver) fn stop_now(&mut self, now: SessionTime, todo: &mut Vec<Todo>) {
+        match &self.state {
+            // The answer under way tells whether it was paid for.
+            State::Submitting => {}
+            State::Watching(watch) => {
+                let words = watch.words.clone();
+                todo.push(Todo::Revisit);
+                self.fail(FailureClass::SubmitUnknown, words, now, todo);
+            }
+            _ => self.fail(FailureClass::Cancelled, "the session was stopped", now, todo),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! LiveKit's server API on the wire: Twirp over HTTP, protobuf both ways, one short-lived token a request.
+//!
+//! The library's own client is not used for it: it cannot list a room's agents at its creation, loses
+//! the status of an answer that is no JSON (a wrong secret is answered in plain text), bounds no answer,
+//! and replays requests against other regions. Protocol:
+//! <https://twitchtv.github.io/twirp/docs/spec_v7.html>.
+
+use std::time::Duration;
+
+use livekit_api::access_token::{AccessToken, VideoGrants};
+use prost::Message;
+
+use super::error::{LiveKitError, LiveKitErrorKind};
+use crate::http::{Answer, HttpClient};
+use crate::units::{Secret, redact};
+
+/// Answers are some kilobytes; one larger than this is not LiveKit's.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+/// A request's token outlives its time-out by this, for clocks that disagree.
+const CLOCK_SKEW: Duration = Duration::from_mins(1);
+
+/// A server's API, with the key to it.
+pub(super) struct Twirp {
+    http: HttpClient,
+    base: String,
+    key: Secret,
+    secret: Secret,
+    timeout: Duration,
+}
+
+/// An error in Twirp's own form.
+#[derive(serde::Deserialize)]
+struct TwirpError {
+    code: String,
+    msg: String,
+}
+
+impl Twirp {
+    /// The API of the server at `url` (`ws://`, `wss://`, `http://` or `https://`).
+    pub(super) fn new(
+        url: &str,
+        key: &Secret,
+        secret: &Secret,
+        timeout: Duration,
+    ) -> Result<Self, LiveKitError> {
+        let http = HttpClient::new(timeout).map_err(|error| LiveKitError::transport(&error))?;
+        let url = url.trim_end_matches('/');
+        let base = match url.strip_prefix("ws") {
+            Some(rest) => format!("http{rest}/twirp/livekit"),
+            None => format!("{url}/twirp/livekit"),
+        };
+        Ok(Self { http, base, key: key.clone(), secret: secret.clone(), timeout })
+    }
+
+    /// Calls a method such as `RoomService/CreateRoom` with a token of these grants.
+    pub(super) async fn call<Response: Message + Default>(
+        &self,
+        method: &str,
+        grants: VideoGrants,
+        request: &impl Message,
+    ) -> Result<Response, LiveKitError> {
+        let token = AccessToken::with_api_key(self.key.expose(), self.secret.expose())
+            .with_ttl(self.timeout + CLOCK_SKEW)
+            .with_grants(grants)
+            .to_jwt()
+            .map_err(|error| {
+                let words = format!("no token can be made: {error}");
+                LiveKitError::new(LiveKitErrorKind::Unauthenticated, words)
+            })?;
+        let request = self
+            .http
+            .post(&format!("{}.{method}", self.base))
+            .bearer_auth(token)
+            .header("content-type", "application/protobuf")
+            .body(request.encode_to_vec());
+        let answer = self
+            .http
+            .send(request, LARGEST_ANSWER)
+            .await
+            .map_err(|error| LiveKitError::transport(&error))?;
+        if !answer.is_success() {
+            return Err(self.refusal(&answer));
+        }
+        if answer.cut {
+            return Err(LiveKitError::foreign(answer.status));
+        }
+        Response::decode(&*answer.body).map_err(|_| LiveKitError::foreign(answer.status))
+    }
+
+    /// What an answer without success means. The open-source server answers a bad token with 401 and plain
+    /// text, and a missing grant with 401, `unauthenticated` and the words "permissions denied".
+    fn refusal(&self, answer: &Answer) -> LiveKitError {
+        if let Ok(error) = serde_json::from_slice::<TwirpError>(&answer.body) {
+            let message = redact(&error.msg, &[&self.secret]);
+            return LiveKitError::twirp(&error.code, &message);
+        }
+        match answer.status {
+            401 => LiveKitError::new(
+                LiveKitErrorKind::Unauthenticated,
+                "LiveKit refused the token: the key or the secret is not the server's, or the clocks disagree",
+            ),
+            status => LiveKitError::foreign(status),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Rushhour as its users meet it: the binary, whole sessions, real peers.
+//!
+//! `support` is the harness, in the domain's words. `command_line` is about messages, exit codes and
+//! files; `sessions` about whole sessions against the stand-ins; `sandbox` about the stand-ins
+//! themselves; `peers` about the real LiveKit server, a real agent worker, the official Cekura SDK and
+//! other readers of our files.
+
+mod command_line;
+mod sandbox;
+mod sessions;
+mod support;

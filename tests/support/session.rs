@@ -1,0 +1,103 @@
+//! A session's folder, read as a user's script would.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::truth::Truth;
+use super::workplace::SECRETS;
+
+/// A session's folder.
+pub(crate) struct Session {
+    pub(crate) folder: PathBuf,
+    pub(crate) summary: Value,
+    pub(crate) runs: Vec<Row>,
+}
+
+/// One line of a CSV file by its column names.
+#[derive(Debug, Clone)]
+pub(crate) struct Row(HashMap<String, String>);
+
+impl Row {
+    #[track_caller]
+    pub(crate) fn text(&self, column: &str) -> &str {
+        self.0.get(column).unwrap_or_else(|| panic!("no column {column}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn number(&self, column: &str) -> Option<u64> {
+        let text = self.text(column);
+        (!text.is_empty()).then(|| text.parse().unwrap_or_else(|_| panic!("{column}: {text}")))
+    }
+}
+
+impl Session {
+    /// Opens a session's folder, and checks that no secret is in any of its files.
+    pub(crate) fn open(folder: &Path) -> Self {
+        for entry in fs::read_dir(folder).expect("the folder is there") {
+            let path = entry.expect("an entry can be read").path();
+            let bytes = fs::read(&path).expect("a file can be read");
+            let text = String::from_utf8_lossy(&bytes);
+            for secret in SECRETS {
+                assert!(!text.contains(secret), "a secret is in {}", path.display());
+            }
+        }
+        let summary = fs::read(folder.join("summary.json")).expect("there is a summary");
+        Self {
+            folder: folder.to_owned(),
+            summary: serde_json::from_slice(&summary).expect("it is JSON"),
+            runs: rows(&folder.join("runs.csv")),
+        }
+    }
+
+    pub(crate) fn rows(&self, file: &str) -> Vec<Row> {
+        rows(&self.folder.join(file))
+    }
+
+    /// How many runs have which value in a column.
+    pub(crate) fn tally(&self, column: &str) -> BTreeMap<String, u64> {
+        let mut tally = BTreeMap::new();
+        for run in &self.runs {
+            *tally.entry(run.text(column).to_owned()).or_default() += 1;
+        }
+        tally
+    }
+
+    #[track_caller]
+    pub(crate) fn count(&self, pointer: &str) -> u64 {
+        let value = self.summary.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}"));
+        value.as_u64().unwrap_or_else(|| panic!("{pointer} is {value}"))
+    }
+
+    /// What the stand-ins say of it.
+    pub(crate) fn truth(&self) -> Truth {
+        Truth::read(&self.folder.join("sandbox.jsonl"))
+    }
+
+    /// The names and contents of everything that was written of it.
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        fs::read_dir(&self.folder)
+            .expect("the folder is there")
+            .map(|entry| {
+                let path = entry.expect("an entry can be read").path();
+                let name = path.file_name().expect("a file has a name").to_string_lossy();
+                (name.into_owned(), fs::read(&path).expect("a file can be read"))
+            })
+            .collect()
+    }
+}
+
+fn rows(path: &Path) -> Vec<Row> {
+    let mut csv =
+        csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let names = csv.headers().expect("there is a header").clone();
+    csv.records()
+        .map(|record| {
+            let record = record.expect("every line has its columns");
+            let cells = names.iter().zip(record.iter());
+            Row(cells.map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect())
+        })
+        .collect()
+}
