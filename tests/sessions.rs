@@ -11,7 +11,7 @@ fn every_fault(percent: f64) -> String {
     let faults: Vec<String> = rushhour::sandbox::Fault::ALL
         .iter()
         .map(|fault| {
-            let times = if fault.name().starts_with("poll_") { 5.0 } else { 1.0 };
+            let times = if fault.name().starts_with("poll_") { 3.0 } else { 1.0 };
             format!("{} = \"{}%\"", fault.name(), percent * times)
         })
         .collect();
@@ -30,7 +30,7 @@ agent = "front-desk"
 agent_within = "3s"
 give_up_after = "5s"
 [evaluator]
-poll_every = "1s"
+poll_every = "500ms"
 [[scenario]]
 id = 30
 copies = {count}
@@ -45,7 +45,7 @@ in_flight = 1000
 submit_timeout = "6s"
 livekit_timeout = "5s"
 poll_timeout = "5s"
-run_timeout = "15s"
+run_timeout = "20s"
 watch_unknown = "4s"
 drain = "30s"
 [sandbox]
@@ -102,7 +102,16 @@ fn a_thousand_copies_under_every_fault_have_one_outcome_each() {
     }
     let completed = session.tally("outcome")["completed"];
     assert!(completed > 600, "{completed} completed\n{}", ran.out);
-    assert_eq!(truth.final_statuses()["completed"], completed);
+    // What completed unseen is what nobody could name: a submission whose answer was none.
+    let unknown: HashSet<&str> = session
+        .runs
+        .iter()
+        .filter(|run| run.text("failure_class") == "submit_unknown")
+        .map(|run| run.text("room"))
+        .collect();
+    let known = truth.rooms_with_status("completed");
+    let known = known.iter().filter(|room| !unknown.contains(room.as_str())).count() as u64;
+    assert_eq!(known, completed);
     let classes = session.tally("failure_class");
     for class in [
         "room_failed",
@@ -154,8 +163,8 @@ fn tokens_are_no_wider_and_no_longer_than_needed() {
     workplace.run_profile(&copies(5, "10/s", "")).ended_with(0);
     for entry in workplace.session().truth().entries() {
         assert_eq!(entry.grants, ["roomJoin", "canPublish", "canSubscribe", "canPublishData"]);
-        // 6 s submission, 15 s run, 60 s for clocks that disagree; LiveKit's own default is six hours.
-        assert_eq!(entry.token_ttl_s, 81);
+        // 6 s submission, 20 s run, 60 s for clocks that disagree; LiveKit's own default is six hours.
+        assert_eq!(entry.token_ttl_s, 86);
     }
 }
 

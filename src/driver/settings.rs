@@ -28,6 +28,8 @@ pub struct Settings {
     pub when_full: WhenFull,
     /// How often a submission that was certainly not accepted is sent.
     pub attempts: u32,
+    /// How long one question about the state of runs may take.
+    pub poll_timeout: Micros,
     /// How long a run may take from its acceptance to its end.
     pub run_timeout: Micros,
     /// How long the room of a submission that may have been accepted is watched for the evaluator.
@@ -61,6 +63,7 @@ impl Settings {
             in_flight: limits.in_flight,
             when_full: limits.when_full,
             attempts: limits.attempts,
+            poll_timeout: limits.poll_timeout.micros(),
             run_timeout: limits.run_timeout.micros(),
             watch_unknown: limits.watch_unknown.micros(),
             drain: limits.drain.micros(),

@@ -1,6 +1,6 @@
 //! The stand-ins' own log: what truly happened.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -86,13 +86,12 @@ impl Truth {
             .collect()
     }
 
-    /// How many runs ended with which status.
-    pub(crate) fn final_statuses(&self) -> BTreeMap<String, u64> {
-        let mut statuses = BTreeMap::new();
-        for fact in self.of("run_status").filter(|fact| fact["over"] == true) {
-            *statuses.entry(text(&fact["status"])).or_default() += 1;
-        }
-        statuses
+    /// The rooms of the runs that ended with a status.
+    pub(crate) fn rooms_with_status(&self, status: &str) -> Vec<String> {
+        self.of("run_status")
+            .filter(|fact| fact["over"] == true && fact["status"] == status)
+            .map(|fact| text(&fact["room"]))
+            .collect()
     }
 
     /// Which faults struck.

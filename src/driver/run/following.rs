@@ -8,13 +8,16 @@ use crate::evaluator::{Sight, SightState};
 use crate::event::{FailureClass, Happening, Outcome, Sighting};
 use crate::units::{EvaluatorRunId, Micros, SessionTime};
 
+/// An answer to a submission that takes longer than this may never come: the room is looked into meanwhile.
+const SLOW_ANSWER: Micros = Micros::from_secs(3);
 /// While a conversation cannot be over yet, it is asked after at most this much more rarely.
 const LONGEST_ASK_GAP: u64 = 4;
 
 impl Run {
-    pub(in crate::driver) fn submission_sent(&mut self) {
+    pub(in crate::driver) fn submission_sent(&mut self, now: SessionTime, todo: &mut Vec<Todo>) {
         if self.state == State::Ready {
             self.state = State::Submitting;
+            todo.push(Todo::LookAt(now + SLOW_ANSWER));
         }
     }
 
@@ -47,6 +50,7 @@ impl Run {
             running_since: None,
             ask_gap,
             deadline,
+            last_chance: false,
         });
         todo.push(Todo::AskAt(timing.answered + ask_gap));
         todo.push(Todo::WakeAt(deadline));
@@ -91,6 +95,10 @@ impl Run {
             }
         }
         follow.last_look = timing.sent;
+        if follow.last_chance {
+            self.out_of_time(settings, now, todo);
+            return;
+        }
         let expected =
             settings.expected.get(self.planned.scenario as usize).copied().unwrap_or(Micros::ZERO);
         let next = follow.next_look(now, settings.manner.ask_every, expected);
@@ -119,6 +127,19 @@ impl Run {
             }
             _ => return,
         };
+        if follow.last_chance {
+            self.out_of_time(settings, now, todo);
+            return;
+        }
+        // Questions may have gone unanswered for a while: its end may be there to be seen.
+        let until = now + settings.poll_timeout;
+        self.state = State::Following(Follow { last_chance: true, deadline: until, ..follow });
+        todo.push(Todo::AskAt(now));
+        todo.push(Todo::WakeAt(until));
+    }
+
+    fn out_of_time(&mut self, settings: &Settings, now: SessionTime, todo: &mut Vec<Todo>) {
+        let State::Following(follow) = self.state else { return };
         let seen = match follow.seen {
             None => "never seen at the evaluator",
             Some(Sighting::Queued) => "still queued",

@@ -100,7 +100,9 @@ impl Run {
     ) {
         let wait = match self.state {
             State::AwaitingAgent(wait) => wait,
-            State::Watching(_) => return self.watched(timing, result, now, todo),
+            State::Submitting | State::Watching(_) => {
+                return self.watched(timing, result, now, todo);
+            }
             _ => return,
         };
         let result = result.map(|sight| sight.agent);

@@ -63,6 +63,8 @@ pub(super) struct Follow {
     pub(super) running_since: Option<SessionTime>,
     pub(super) ask_gap: Micros,
     pub(super) deadline: SessionTime,
+    /// The deadline is past, and it was asked after once more.
+    pub(super) last_chance: bool,
 }
 
 /// Its outcome is recorded; what is left behind is cleared away.
@@ -82,6 +84,8 @@ pub(in crate::driver) struct Run {
     pub(in crate::driver) planned: PlannedRun,
     pub(super) state: State,
     pub(super) agent_seen: bool,
+    /// Whether the evaluator was seen in its room: its submission was accepted, whatever the answer.
+    pub(super) caller_seen: bool,
     /// Its name at the evaluator.
     pub(super) entered_as: Option<EvaluatorRunId>,
 }
@@ -93,8 +97,13 @@ impl Run {
         settings: &Settings,
         todo: &mut Vec<Todo>,
     ) -> Self {
-        let mut run =
-            Self { planned, state: State::MakingRoom, agent_seen: false, entered_as: None };
+        let mut run = Self {
+            planned,
+            state: State::MakingRoom,
+            agent_seen: false,
+            caller_seen: false,
+            entered_as: None,
+        };
         if settings.makes_room() {
             todo.push(Todo::MakeRoom);
         } else {

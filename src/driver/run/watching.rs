@@ -23,6 +23,12 @@ pub(super) struct Watch {
     pub(super) words: String,
 }
 
+fn proven(words: &str) -> String {
+    format!(
+        "{words}; it was accepted all the same: the evaluator came into the room, which was then deleted"
+    )
+}
+
 impl Run {
     /// It may have been accepted: watches the room, where there is one to be watched.
     pub(in crate::driver) fn perhaps_accepted(
@@ -35,6 +41,10 @@ impl Run {
         if self.state != State::Submitting {
             return;
         }
+        if self.caller_seen {
+            self.fail(FailureClass::SubmitUnknown, proven(words), now, todo);
+            return;
+        }
         self.state = State::Watching(Box::new(Watch {
             until: now + settings.watch_unknown,
             not_seen_at: now,
@@ -43,6 +53,7 @@ impl Run {
         todo.push(Todo::LookAt(now));
     }
 
+    /// A look into the room while the answer is slow to come, or after it was none.
     pub(super) fn watched(
         &mut self,
         timing: Timing,
@@ -50,27 +61,36 @@ impl Run {
         now: SessionTime,
         todo: &mut Vec<Todo>,
     ) {
-        let State::Watching(watch) = &mut self.state else { return };
-        if result.as_ref().is_ok_and(|sight| sight.caller) {
-            let words = format!(
-                "{}; it was accepted all the same: the evaluator came into the room, which was then deleted",
-                watch.words
-            );
-            todo.push(Todo::Record(Happening::EvaluatorSeen {
-                run: self.planned.index,
-                after: watch.not_seen_at,
-                seen: timing.answered,
-            }));
-            self.fail(FailureClass::SubmitUnknown, words, now, todo);
-        } else if now >= watch.until {
-            let words = format!("{}; the evaluator did not come into the room", watch.words);
-            todo.push(Todo::Revisit);
-            self.fail(FailureClass::SubmitUnknown, words, now, todo);
-        } else {
-            if result.is_ok() {
-                watch.not_seen_at = timing.sent;
+        let caller = result.as_ref().is_ok_and(|sight| sight.caller);
+        if caller {
+            self.caller_seen = true;
+            let run = self.planned.index;
+            let after = match &self.state {
+                State::Watching(watch) => watch.not_seen_at,
+                _ => timing.sent,
+            };
+            todo.push(Todo::Record(Happening::EvaluatorSeen { run, after, seen: timing.answered }));
+        }
+        match &mut self.state {
+            // The answer may still come, and name the run.
+            State::Submitting if caller => {}
+            State::Submitting => todo.push(Todo::LookAt(now + LOOK_GAP)),
+            State::Watching(watch) if caller => {
+                let words = proven(&watch.words);
+                self.fail(FailureClass::SubmitUnknown, words, now, todo);
             }
-            todo.push(Todo::LookAt(now + LOOK_GAP));
+            State::Watching(watch) if now >= watch.until => {
+                let words = format!("{}; the evaluator was not seen in the room", watch.words);
+                todo.push(Todo::Revisit);
+                self.fail(FailureClass::SubmitUnknown, words, now, todo);
+            }
+            State::Watching(watch) => {
+                if result.is_ok() {
+                    watch.not_seen_at = timing.sent;
+                }
+                todo.push(Todo::LookAt(now + LOOK_GAP));
+            }
+            _ => {}
         }
     }
 

@@ -8,7 +8,7 @@ use crate::driver::run::Run;
 use crate::evaluator::{AskError, Sight};
 use crate::units::{EvaluatorRunId, Micros, RunIndex, SessionTime};
 /// A question that was not answered is asked again after the usual time, doubled each time up to so often.
-const MOST_DOUBLINGS: u32 = 4;
+const MOST_DOUBLINGS: u32 = 2;
 
 impl Session {
     pub(super) fn ask(&mut self, now: SessionTime) {

@@ -11,15 +11,13 @@ use crate::units::{EvaluatorRunId, RunIndex, SessionTime};
 impl Session {
     pub(super) fn submit(&mut self, now: SessionTime) {
         while let Some(submission) = self.outgoing.take(now) {
-            let runs: Vec<PlannedRun> = submission
-                .runs
-                .iter()
-                .filter_map(|(run, _)| {
-                    let run = self.runs.get_mut(run)?;
-                    run.submission_sent();
-                    Some(run.planned)
-                })
-                .collect();
+            let mut runs = Vec::with_capacity(submission.runs.len());
+            for (run, _) in &submission.runs {
+                self.with_run(*run, now, |run, _, todo| {
+                    runs.push(run.planned);
+                    run.submission_sent(now, todo);
+                });
+            }
             if submission.attempt == 1 {
                 let indexes = runs.iter().map(|run| run.index).collect();
                 let intent = Happening::SubmitIntent { request: submission.request, runs: indexes };
