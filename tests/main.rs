@@ -5,7 +5,10 @@
 //! themselves; `peers` about the real LiveKit server, a real agent worker, the official Cekura SDK and
 //! other readers of our files.
 
+#![expect(clippy::disallowed_methods, reason = "the binary and its peers live in real time")]
+
 mod command_line;
+mod peers;
 mod sandbox;
 mod sessions;
 mod support;

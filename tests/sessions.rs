@@ -205,9 +205,8 @@ fn every_way_of_dispatching_brings_an_agent() {
 
 #[test]
 fn one_interrupt_drains_and_two_end_now() {
-    for (signals, within) in [(1, 40), (2, 15)] {
+    for signals in [1, 2] {
         let workplace = Workplace::new();
-        let begun = std::time::Instant::now();
         let running = workplace.start_profile(&copies(400, "10/s", &every_fault(1.0)));
         std::thread::sleep(Duration::from_secs(6));
         for _ in 0..signals {
@@ -215,7 +214,6 @@ fn one_interrupt_drains_and_two_end_now() {
             std::thread::sleep(Duration::from_millis(300));
         }
         running.finish().ended_with(105);
-        assert!(begun.elapsed() < Duration::from_secs(within + 6 + 25), "it ends in time");
         let session = workplace.session();
         check(&session, 400);
         let outcomes = session.tally("outcome");

@@ -124,6 +124,12 @@ pub(super) struct SandboxArguments {
     /// A fault and how often it happens, such as `submit_500_after=2%`.
     #[arg(long = "fault", value_name = "NAME=SHARE")]
     pub(super) faults: Vec<String>,
+    /// How long every conversation lasts, such as `20s`; random where left out.
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) conversation: Option<String>,
+    /// Conversations at once; more are queued.
+    #[arg(long, value_name = "RUNS", default_value_t = 2_000)]
+    pub(super) concurrency: u32,
     /// Write what truly happened to this file, one JSON object a line.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) truth: Option<PathBuf>,

@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::plan::{Caution, Forecast};
 use crate::profile::{EvaluatorSettings, LiveKitTarget, Loaded, Profile, TargetKind, target_kind};
+use crate::stats::{Confidence, Design, Power, Quantile, Spread};
 use crate::units::SessionTime;
 
 /// Some lines before a run: what is about to happen, and to whom.
@@ -86,6 +87,7 @@ pub(super) fn full(loaded: &Loaded, forecast: &Forecast) -> String {
         profile.livekit.dispatch.method(),
         dispatch_words(profile)
     );
+    let _ = writeln!(text, "difference   {}", difference_words(forecast));
     for caution in &forecast.cautions {
         let _ = writeln!(text, "note         {}", caution_words(caution));
     }
@@ -94,6 +96,29 @@ pub(super) fn full(loaded: &Loaded, forecast: &Forecast) -> String {
         let _ = writeln!(text, "{:<34}{:<44}{}", setting.path, setting.value, setting.origin);
     }
     text
+}
+
+/// The smallest difference that two sessions of this many measured runs would show.
+fn difference_words(forecast: &Forecast) -> String {
+    let measured: u64 =
+        forecast.stages.iter().filter(|stage| stage.measured).map(|stage| stage.runs).sum();
+    let smallest = |quantile: Quantile| {
+        let design = Design {
+            quantile,
+            runs_per_arm: measured,
+            spread: Spread::USUAL,
+            confidence: Confidence::default(),
+        };
+        match design.smallest_ratio(Power::PERCENT_80) {
+            Ok(ratio) => format!("{:.0} % at {quantile}", (ratio - 1.0) * 100.0),
+            Err(few) => format!("none at {quantile} (needs {} runs)", few.needs),
+        }
+    };
+    format!(
+        "two such sessions would show one of {} and {}, four times in five, where latencies spread as usual (sigma 0.5)",
+        smallest(Quantile::P50),
+        smallest(Quantile::P95)
+    )
 }
 
 fn about(count: u64, estimated: bool) -> String {

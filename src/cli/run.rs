@@ -97,10 +97,12 @@ async fn carry_out(
     let profile = Arc::new(loaded.profile.clone());
     let settings = Arc::new(Settings::new(&profile, services.evaluator.manner()));
     let names = Names::new(room_stem(&profile, start));
-    let clock = SessionClock::anchored(start.as_millisecond());
+    // Both clocks are read at once: what lies between them would be added to every server's time.
+    let anchor = Timestamp::now();
+    let clock = SessionClock::anchored(anchor.as_millisecond());
     watched.take(Event {
         at: SessionTime::START,
-        happening: Happening::Opened(Box::new(opening(loaded, plan, services, &session, start))),
+        happening: Happening::Opened(Box::new(opening(loaded, plan, services, &session, anchor))),
     });
     let outside = Outside {
         control: services.livekit.clone(),
@@ -131,13 +133,13 @@ fn opening(
     plan: &Plan,
     services: &Services,
     session: &SessionId,
-    start: Timestamp,
+    anchor: Timestamp,
 ) -> Opening {
     Opening {
         format: FORMAT_VERSION,
         rushhour: env!("CARGO_PKG_VERSION").to_owned(),
         session: session.clone(),
-        anchor: format!("{start:.6}"),
+        anchor: format!("{anchor:.6}"),
         profile_hash: profile_hash(&loaded.profile),
         profile: loaded.profile.clone(),
         settings: loaded.settings.clone(),

@@ -6,8 +6,8 @@ use super::arguments::SandboxArguments;
 use super::credentials::{Wanted, find};
 use super::exit::{Exit, Trouble};
 use super::print;
-use crate::sandbox::{Fault, Rooms, Sandbox, SandboxConfig, TruthLog};
-use crate::units::{ParseUnitError, Percent};
+use crate::sandbox::{Fault, Latency, Rooms, Sandbox, SandboxConfig, TruthLog};
+use crate::units::{Length, ParseUnitError, Percent};
 
 pub(super) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, Trouble> {
     let mut config = SandboxConfig { seed: arguments.seed, ..SandboxConfig::default() };
@@ -23,6 +23,15 @@ pub(super) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, Trouble> {
         })?;
         config.faults = config.faults.with(fault, share);
     }
+    if let Some(text) = &arguments.conversation {
+        let length: Length = text.parse().map_err(|error: ParseUnitError| {
+            Trouble::usage(format!("--conversation {text}: {error}; {}", error.hint))
+        })?;
+        config.times.cekura.voice = Latency::Fixed(length.micros());
+        config.times.cekura.chat = Latency::Fixed(length.micros());
+    }
+    config.plan.voice_runs = arguments.concurrency;
+    config.plan.chat_runs = arguments.concurrency;
     if let Some(path) = &arguments.truth {
         config.truth_log = TruthLog::File(path.clone());
     }

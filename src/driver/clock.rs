@@ -1,5 +1,7 @@
 //! The session's one clock: the wall read once, and a monotonic count since.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::units::{Micros, SessionTime};
@@ -22,9 +24,9 @@ impl SessionClock {
         SessionTime(Micros::from(self.anchor.elapsed()).0)
     }
 
-    /// The moment at which tokio's clock shows `time`.
-    pub fn instant(&self, time: SessionTime) -> Instant {
-        self.anchor + Micros(time.0.min(SessionTime::NEVER.0 / 1_000_000)).as_duration()
+    /// How long it is until `time`; nothing where that is past.
+    pub fn until(&self, time: SessionTime) -> Duration {
+        time.since(self.now()).as_duration()
     }
 
     /// A time of another machine's wall clock on ours; none before the anchor.

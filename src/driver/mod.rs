@@ -5,6 +5,7 @@
 //! knows a clock or a socket. Runs never see each other; the session is the one owner of all state.
 
 mod action;
+mod alarm;
 mod clock;
 mod due_queue;
 mod limiter;

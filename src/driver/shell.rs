@@ -1,11 +1,10 @@
 //! The loop that lends the session a clock, an inbox and hands.
 
-use std::pin::pin;
-
 use tokio::sync::mpsc;
 use tokio::time::{Duration, MissedTickBehavior};
 
 use super::action::{Action, Input};
+use super::alarm::Alarm;
 use super::clock::SessionClock;
 use super::machine::machine;
 use super::perform::{Outside, Performer};
@@ -23,7 +22,8 @@ const INPUTS_AT_ONCE: usize = 64;
 /// second now.
 ///
 /// # Errors
-/// Where what happened could not be kept; everything was brought to an end first.
+/// Where what happened could not be kept, everything having been brought to an end first; or where the
+/// system has no timer to lend.
 pub async fn drive(
     mut session: Session,
     outside: Outside,
@@ -39,7 +39,9 @@ pub async fn drive(
     health.set_missed_tick_behavior(MissedTickBehavior::Delay);
     health.reset();
     let mut nobody_stops = false;
-    let mut alarm = pin!(tokio::time::sleep_until(clock.instant(clock.now())));
+    let no_timer =
+        |error: std::io::Error| SinkError(format!("there is no timer to be had: {error}"));
+    let alarm = Alarm::new().map_err(no_timer)?;
     session.tick(clock.now());
     loop {
         for action in session.take_actions() {
@@ -48,7 +50,7 @@ pub async fn drive(
             }
             performer.perform(action);
         }
-        alarm.as_mut().reset(clock.instant(session.next_deadline()));
+        alarm.set(clock.until(session.next_deadline())).map_err(no_timer)?;
         tokio::select! {
             Some(input) = inbox.recv() => {
                 session.handle(input, clock.now());
@@ -57,7 +59,10 @@ pub async fn drive(
                     session.handle(input, clock.now());
                 }
             }
-            () = &mut alarm => session.tick(clock.now()),
+            rung = alarm.rung() => {
+                rung.map_err(no_timer)?;
+                session.tick(clock.now());
+            }
             stop = stops.recv(), if !nobody_stops => match stop {
                 Some(()) => session.handle(Input::Stop, clock.now()),
                 None => nobody_stops = true,

@@ -1,6 +1,7 @@
 //! What can go wrong between us and LiveKit, sorted by what it means for a run.
 
 use crate::http::{TransportError, TransportKind};
+use crate::units::redact;
 
 /// What kind of trouble it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,13 @@ pub enum LiveKitErrorKind {
     OurFault,
 }
 
+/// An error in Twirp's own form.
+#[derive(serde::Deserialize)]
+struct TwirpError {
+    code: String,
+    msg: String,
+}
+
 /// A request to LiveKit that did not succeed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{words}")]
@@ -39,8 +47,24 @@ impl LiveKitError {
         Self { kind, words: words.into() }
     }
 
+    /// What an answer without success means. The open-source server answers a token that it does not accept
+    /// with 401 and plain text, which repeats the token; and a missing grant with 401, `unauthenticated`
+    /// and the words "permissions denied".
+    pub fn of_refusal(status: u16, body: &[u8]) -> Self {
+        if let Ok(error) = serde_json::from_slice::<TwirpError>(body) {
+            return Self::twirp(&error.code, &redact(&error.msg, &[]));
+        }
+        match status {
+            401 => Self::new(
+                LiveKitErrorKind::Unauthenticated,
+                "LiveKit refused the token: the key or the secret is not the server's, or the clocks disagree",
+            ),
+            status => Self::foreign(status),
+        }
+    }
+
     /// Sorts an answer of the Twirp protocol by its code.
-    pub(super) fn twirp(code: &str, message: &str) -> Self {
+    fn twirp(code: &str, message: &str) -> Self {
         let kind = match code {
             "unauthenticated" if message.contains("permission") => LiveKitErrorKind::Forbidden,
             "unauthenticated" => LiveKitErrorKind::Unauthenticated,

@@ -11,8 +11,8 @@ use livekit_api::access_token::{AccessToken, VideoGrants};
 use prost::Message;
 
 use super::error::{LiveKitError, LiveKitErrorKind};
-use crate::http::{Answer, HttpClient};
-use crate::units::{Secret, redact};
+use crate::http::HttpClient;
+use crate::units::Secret;
 
 /// Answers are some kilobytes; one larger than this is not LiveKit's.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -26,13 +26,6 @@ pub(super) struct Twirp {
     key: Secret,
     secret: Secret,
     timeout: Duration,
-}
-
-/// An error in Twirp's own form.
-#[derive(serde::Deserialize)]
-struct TwirpError {
-    code: String,
-    msg: String,
 }
 
 impl Twirp {
@@ -79,27 +72,11 @@ impl Twirp {
             .await
             .map_err(|error| LiveKitError::transport(&error))?;
         if !answer.is_success() {
-            return Err(self.refusal(&answer));
+            return Err(LiveKitError::of_refusal(answer.status, &answer.body));
         }
         if answer.cut {
             return Err(LiveKitError::foreign(answer.status));
         }
         Response::decode(&*answer.body).map_err(|_| LiveKitError::foreign(answer.status))
-    }
-
-    /// What an answer without success means. The open-source server answers a bad token with 401 and plain
-    /// text, and a missing grant with 401, `unauthenticated` and the words "permissions denied".
-    fn refusal(&self, answer: &Answer) -> LiveKitError {
-        if let Ok(error) = serde_json::from_slice::<TwirpError>(&answer.body) {
-            let message = redact(&error.msg, &[&self.secret]);
-            return LiveKitError::twirp(&error.code, &message);
-        }
-        match answer.status {
-            401 => LiveKitError::new(
-                LiveKitErrorKind::Unauthenticated,
-                "LiveKit refused the token: the key or the secret is not the server's, or the clocks disagree",
-            ),
-            status => LiveKitError::foreign(status),
-        }
     }
 }

@@ -70,8 +70,6 @@ pub struct PeakHealth {
     pub looks: u64,
     /// The longest a due look waited.
     pub look_lag: Micros,
-    /// The most runs in flight.
-    pub in_flight: u32,
 }
 
 /// What a session comes to.
@@ -107,6 +105,8 @@ pub struct Folded {
     pub last_intended: SessionTime,
     /// The last start.
     pub last_start: SessionTime,
+    /// The most runs in flight at once.
+    pub in_flight_peak: u64,
     /// The generator's own health.
     pub health: PeakHealth,
     /// Why nothing more was started, in order.
@@ -166,6 +166,7 @@ impl Fold {
                 record.started = Some(event.at);
                 folded.started(&record, event.at);
                 self.live.insert(*run, record);
+                folded.in_flight_peak = folded.in_flight_peak.max(self.live.len() as u64);
             }
             Happening::RunSkipped { run, stage, scenario, copy, mode, intended } => {
                 folded.each_tally(*stage, |tally| tally.skipped += 1);
@@ -320,6 +321,7 @@ impl Folded {
             rooms_left: 0,
             last_intended: SessionTime::START,
             last_start: SessionTime::START,
+            in_flight_peak: 0,
             health: PeakHealth::default(),
             stops: Vec::new(),
             last_event: SessionTime::START,
@@ -377,7 +379,6 @@ impl PeakHealth {
         self.throttled += u64::from(health.throttled);
         self.looks += u64::from(health.looks);
         self.look_lag = self.look_lag.max(health.look_lag);
-        self.in_flight = self.in_flight.max(health.in_flight);
     }
 }
 

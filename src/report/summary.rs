@@ -187,6 +187,8 @@ pub struct PercentileSummary {
 /// The generator's own health.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Generator {
+    /// The most runs in flight at once.
+    pub in_flight_peak: u64,
     /// Processor cores it may use.
     pub cores: u32,
     /// The largest share of one core over ten seconds.
@@ -275,6 +277,7 @@ impl Summary {
                 })
                 .collect(),
             generator: Generator {
+                in_flight_peak: folded.in_flight_peak,
                 cores: opening.cores,
                 cpu_peak: health.cpu_share,
                 memory_peak_bytes: health.memory,

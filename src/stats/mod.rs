@@ -1,4 +1,19 @@
 //! Pure mathematics: what a set of measurements says, and how surely.
+//!
+//! What comes in is checked once, where a [`Sample`], a [`Series`], a [`Proportion`] or a
+//! [`SurvivalCurve`] is made; from there on every result is a finite number, or an error or a value
+//! that says why there is none. Chance comes from a seed: the same input gives the same result.
+//!
+//! | question | answered by |
+//! | --- | --- |
+//! | a quantile, its interval, the runs it needs | [`Sample`], [`rank_interval`], [`smallest_n`] |
+//! | a failure rate, the difference of two | [`Proportion`], [`newcombe_difference`] |
+//! | durations of which some had not ended | [`SurvivalCurve`], [`SurvivalBracket`] |
+//! | values that hang together in minutes or scenarios | [`ClusteredSample`], [`BlockLength`] |
+//! | a candidate as a multiple of its baseline | [`Arms`] |
+//! | which is greater, by how much, in what shape | [`Comparison`], [`holm`] |
+//! | drift, steps and departures over hours | [`Trend`], [`step_change`], [`Cusum`] |
+//! | what so many runs can show | [`Design`], [`smallest_ratio_seen`] |
 
 mod bootstrap;
 mod confidence;

@@ -162,5 +162,6 @@ mod tests {
         let same = Sample::new(vec![-0.0; 50]).unwrap();
         let interval = same.quantile_interval(Quantile::P50, Confidence::default()).unwrap();
         assert_eq!(Some(interval), Interval::new(0.0, 0.0));
+        assert!(same.ascending().iter().all(|zero| zero.is_sign_positive()));
     }
 }

@@ -52,10 +52,6 @@ impl Session {
         }
     }
 
-    pub(crate) fn rows(&self, file: &str) -> Vec<Row> {
-        rows(&self.folder.join(file))
-    }
-
     /// How many runs have which value in a column.
     pub(crate) fn tally(&self, column: &str) -> BTreeMap<String, u64> {
         let mut tally = BTreeMap::new();

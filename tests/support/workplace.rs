@@ -11,6 +11,7 @@ pub(crate) const SECRETS: &[&str] = &[
     "key-of-the-tests-4711",
     "secret-of-the-tests-with-more-than-32-characters",
     "cekura-key-of-the-tests-0815",
+    "livekit-secret-of-the-tests-of-enough-characters",
     "sandbox-secret-of-at-least-32-characters",
     "sandbox-cekura-key",
     // What every token begins with: the header {"typ":"JWT","alg":"HS256"} in base64url.
@@ -56,14 +57,23 @@ impl Workplace {
 
     /// The one session that was run here.
     pub(crate) fn session(&self) -> Session {
-        let mut sessions = self.sessions();
-        assert_eq!(sessions.len(), 1, "one session was run here: {sessions:?}");
+        self.session_in("reports")
+    }
+
+    /// The one session whose folder is in `out`.
+    pub(crate) fn session_in(&self, out: &str) -> Session {
+        let mut sessions = self.sessions_in(out);
+        assert_eq!(sessions.len(), 1, "one session is in {out}: {sessions:?}");
         Session::open(&sessions.remove(0))
     }
 
     /// The folders of all sessions that were run here.
     pub(crate) fn sessions(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.path().join("reports")) else { return Vec::new() };
+        self.sessions_in("reports")
+    }
+
+    fn sessions_in(&self, out: &str) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.path().join(out)) else { return Vec::new() };
         let mut folders: Vec<PathBuf> =
             entries.map(|entry| entry.expect("an entry can be read").path()).collect();
         folders.sort();

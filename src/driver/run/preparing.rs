@@ -101,7 +101,7 @@ impl Run {
         let wait = match self.state {
             State::AwaitingAgent(wait) => wait,
             State::Submitting | State::Watching(_) => {
-                return self.watched(timing, result, now, todo);
+                return self.watched(timing, &result, now, todo);
             }
             _ => return,
         };

@@ -57,7 +57,7 @@ impl Run {
     pub(super) fn watched(
         &mut self,
         timing: Timing,
-        result: Result<RoomSight, LiveKitError>,
+        result: &Result<RoomSight, LiveKitError>,
         now: SessionTime,
         todo: &mut Vec<Todo>,
     ) {

@@ -5,7 +5,6 @@ use crate::driver::action::{Action, Timing};
 use crate::driver::outgoing::Submission;
 use crate::evaluator::{Accepted, SubmitError, SubmitErrorKind};
 use crate::event::{Entered, FailureClass, Happening, RetryReason, StopReason};
-use crate::plan::PlannedRun;
 use crate::units::{EvaluatorRunId, RunIndex, SessionTime};
 
 impl Session {

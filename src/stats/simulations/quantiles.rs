@@ -13,9 +13,9 @@ const USUAL: Confidence = Confidence::PERCENT_95;
 fn quantile_intervals_hold_the_truth_as_often_as_the_binomial_says() {
     for (quantile, n, z) in [
         (Quantile::P50, 200, 0.0),
-        (Quantile::P90, 300, 1.281_551_565_544_600_4),
+        (Quantile::P90, 280, 1.281_551_565_544_600_4),
         (Quantile::P95, 500, 1.644_853_626_951_472_2),
-        (Quantile::P99, 1500, 2.326_347_874_040_840_8),
+        (Quantile::P99, 750, 2.326_347_874_040_840_8),
     ] {
         let truth = f64::exp(SIGMA * z);
         let exact = rank_interval(quantile, n as u64, USUAL).unwrap().coverage;

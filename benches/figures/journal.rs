@@ -1,0 +1,206 @@
+//! Durable intents a second, and the fold of a million events: `cargo bench -- journal`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rushhour::event::{
+    Entered, Event, FORMAT_VERSION, Happening, Mapping, Opening, Outcome, Sighting, Sink,
+};
+use rushhour::profile::{Input, load};
+use rushhour::record::Journal;
+use rushhour::units::{
+    DispatchId, EvaluatorRunId, Identity, Micros, Mode, RoomName, RunIndex, SessionId, SessionTime,
+};
+
+/// What a run that goes well leaves in the journal.
+const EVENTS_A_RUN: usize = 10;
+const RUNS: u64 = 100_000;
+
+pub(crate) fn figures() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    durable_intents(folder.path());
+    fold(folder.path());
+}
+
+/// A thousand waiters at a time, as a thousand runs in flight would be.
+fn durable_intents(folder: &Path) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be had");
+    let journal = Arc::new(Journal::create(&folder.join("intents.jsonl")).expect("a new file"));
+    let begun = Instant::now();
+    let (count, mut waits) = runtime.block_on(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for waiter in 0..1_000_u64 {
+            let journal = Arc::clone(&journal);
+            tasks.spawn(async move {
+                let mut waits = Vec::new();
+                while begun.elapsed() < Duration::from_secs(5) {
+                    let run = RunIndex(waiter);
+                    let happening = Happening::SubmitIntent { request: waiter, runs: vec![run] };
+                    journal.take(Event { at: SessionTime(waiter), happening });
+                    let asked = Instant::now();
+                    journal.kept().await.expect("the disk is there");
+                    waits.push(asked.elapsed().as_secs_f64() * 1e3);
+                }
+                waits
+            });
+        }
+        let all: Vec<f64> = tasks.join_all().await.into_iter().flatten().collect();
+        (all.len(), all)
+    });
+    let rate = count as f64 / begun.elapsed().as_secs_f64();
+    waits.sort_by(f64::total_cmp);
+    super::support::figure(
+        "durable intents, 1,000 waiting at once",
+        &format!("{rate:.0}/s"),
+        "> 2,000/s",
+        rate > 2_000.0,
+    );
+    let p99 = waits[waits.len() * 99 / 100];
+    super::support::figure("  wait for the disk, p99", &format!("{p99:.1} ms"), "-", true);
+}
+
+fn opening() -> Opening {
+    let text = "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 100000\n[[stage]]\nrate = \"10/s\"\n";
+    let input = Input { file: "bench", bytes: text.as_bytes(), environment: &[], flags: &[] };
+    let loaded = load(input).expect("the profile is valid");
+    Opening {
+        format: FORMAT_VERSION,
+        rushhour: "bench".into(),
+        session: SessionId::new("bench"),
+        anchor: "2026-01-01T00:00:00Z".into(),
+        profile: loaded.profile,
+        profile_hash: String::new(),
+        settings: Vec::new(),
+        livekit_url: String::new(),
+        evaluator_url: String::new(),
+        planned: Some(RUNS),
+        cores: 2,
+    }
+}
+
+/// One run's events, with latencies that differ from run to run.
+fn run_events(n: u64) -> [Event; EVENTS_A_RUN] {
+    let run = RunIndex(n);
+    let start = SessionTime(n * 100_000);
+    let vary = |spread: u64| n.wrapping_mul(2_654_435_761) % spread;
+    let at = |offset: u64| start + Micros(offset + vary(offset / 4 + 1));
+    let event = |at: SessionTime, happening| Event { at, happening };
+    [
+        event(
+            start,
+            Happening::RunStarted {
+                run,
+                stage: 0,
+                scenario: 0,
+                copy: 0,
+                mode: Mode::Voice,
+                intended: start,
+                free: start,
+                room: RoomName::new(format!("rushhour-bench-{n:06}")),
+            },
+        ),
+        event(at(10_000), Happening::RoomMade { run, sent: start, answered: at(10_000) }),
+        event(
+            at(20_000),
+            Happening::Dispatched {
+                run,
+                dispatch: Some(DispatchId::new("AD_bench")),
+                sent: at(10_000),
+                answered: at(20_000),
+            },
+        ),
+        event(
+            at(500_000),
+            Happening::AgentSeen {
+                run,
+                identity: Identity::new("agent-AJ_bench"),
+                after: at(400_000),
+                seen: at(500_000),
+                joined: Some(at(450_000)),
+            },
+        ),
+        event(at(500_000), Happening::SubmitIntent { request: n, runs: vec![run] }),
+        event(
+            at(700_000),
+            Happening::Submitted {
+                request: n,
+                admitted: at(500_000),
+                sent: at(510_000),
+                answered: at(700_000),
+                result: None,
+                entered: vec![Entered {
+                    run,
+                    evaluator_run: EvaluatorRunId::new(n.to_string()),
+                    ready: at(500_000),
+                }],
+                mapping: Mapping::Proven,
+            },
+        ),
+        sighted(run, Sighting::Running, at(5_000_000)),
+        sighted(run, Sighting::Judging, at(90_000_000)),
+        event(
+            at(95_000_000),
+            Happening::Ended {
+                run,
+                outcome: Outcome::Completed { judged: Some(true) },
+                after: at(92_000_000),
+                seen: at(95_000_000),
+                talked: None,
+            },
+        ),
+        event(at(95_100_000), Happening::RoomDeleted { run }),
+    ]
+}
+
+fn sighted(run: RunIndex, sighting: Sighting, seen: SessionTime) -> Event {
+    let after = seen - Micros::from_secs(1);
+    Event {
+        at: seen,
+        happening: Happening::Sighted { run, sighting, word: "word".into(), after, seen },
+    }
+}
+
+fn fold(folder: &Path) {
+    let session = folder.join("session");
+    fs::create_dir(&session).expect("a folder can be made");
+    let path = session.join("journal.jsonl");
+    let journal = Journal::create(&path).expect("a new file");
+    let happening = Happening::Opened(Box::new(opening()));
+    journal.take(Event { at: SessionTime::START, happening });
+    // Runs overlap as they do in a session: about a thousand under way at once.
+    let mut events: Vec<Event> = (0..RUNS).flat_map(run_events).collect();
+    events.sort_by_key(|event| event.at);
+    for event in events {
+        journal.take(event);
+    }
+    drop(journal);
+    let size = fs::metadata(&path).expect("it was written").len();
+    let mut best = f64::MAX;
+    let mut memory = 0;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let mut child = super::support::rushhour()
+            .arg("report")
+            .arg(&session)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary was built");
+        memory = memory.max(super::support::watch_memory(&mut child));
+        best = best.min(begun.elapsed().as_secs_f64());
+    }
+    super::support::figure(
+        &format!("report of 1,000,000 events ({}), best of 3", super::support::megabytes(size)),
+        &format!("{best:.2} s"),
+        "< 3 s",
+        best < 3.0,
+    );
+    super::support::figure(
+        "  most memory",
+        &super::support::megabytes(memory),
+        "< 100 MB",
+        memory < 100_000_000,
+    );
+}

@@ -1,0 +1,26 @@
+//! Figures beside their targets: `cargo bench` prints them all, `cargo bench -- schedule` those of one kind.
+
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures in real time")]
+
+mod journal;
+mod plan;
+mod schedule;
+mod startup;
+mod support;
+
+fn main() {
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let kinds: [(&str, fn()); 4] = [
+        ("startup", startup::figures),
+        ("plan", plan::figures),
+        ("journal", journal::figures),
+        ("schedule", schedule::figures),
+    ];
+    for (kind, figures) in kinds {
+        if wanted.is_empty() || wanted.iter().any(|word| word == kind) {
+            figures();
+        }
+    }
+}

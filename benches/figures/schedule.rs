@@ -1,0 +1,106 @@
+//! How late starts are, and how much memory runs in flight take: `cargo bench -- schedule`.
+//!
+//! The stand-ins run in a process of their own.
+
+use std::fs;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+pub(crate) fn figures() {
+    lag();
+    in_flight();
+}
+
+fn profile(served: &super::support::Served, rate: &str, copies: u32, in_flight: u32) -> String {
+    format!(
+        r#"
+name = "bench"
+mode = "chat"
+[livekit]
+url = "{}"
+agent = "front-desk"
+[evaluator]
+url = "{}"
+poll_every = "5s"
+[[scenario]]
+id = 30
+copies = {copies}
+lasts = "15s"
+[[stage]]
+rate = "{rate}"
+[limits]
+requests = "1000/s"
+polls = "50/s"
+looks = "1000/s"
+in_flight = {in_flight}
+run_timeout = "3m"
+"#,
+        served.value("LIVEKIT_URL"),
+        served.value("CEKURA_API_URL"),
+    )
+}
+
+/// Runs a profile against the stand-ins in their own process; gives its summary and its most memory.
+fn run(rate: &str, copies: u32, in_flight: u32, more: &[&str]) -> (Value, u64) {
+    let served = super::support::Served::start_with(more);
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let path = folder.path().join("bench.toml");
+    fs::write(&path, profile(&served, rate, copies, in_flight)).expect("a file can be written");
+    let reports = folder.path().join("reports");
+    let mut child = super::support::rushhour()
+        .arg("run")
+        .arg(&path)
+        .args(["--quiet", "--out"])
+        .arg(&reports)
+        .envs(served.environment.clone())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the binary was built");
+    let memory = super::support::watch_memory(&mut child);
+    let session = super::support::only_session(&reports);
+    let summary = fs::read(session.join("summary.json")).expect("there is a summary");
+    (serde_json::from_slice(&summary).expect("it is JSON"), memory)
+}
+
+fn percentile(summary: &Value, metric: &str, percentile: &str) -> f64 {
+    let latencies = summary["latencies"].as_array().expect("there are latencies");
+    let latency = latencies
+        .iter()
+        .find(|latency| latency["metric"] == metric && latency["scope"] == "session")
+        .expect("it was measured");
+    let percentiles = latency["percentiles"].as_array().expect("there are percentiles");
+    let found = percentiles.iter().find(|p| p["percentile"] == percentile);
+    found.and_then(|p| p["value_us"].as_f64()).expect("there are enough samples") / 1e3
+}
+
+/// 50 starts a second for 30 seconds, each in flight for about 20.
+fn lag() {
+    let (summary, memory) = run("50/s", 1_500, 1_500, &["--conversation", "18s"]);
+    let p50 = percentile(&summary, "schedule_lag", "p50");
+    let p99 = percentile(&summary, "schedule_lag", "p99");
+    let most = &summary["generator"]["in_flight_peak"];
+    super::support::figure(
+        &format!("schedule lag p99, 50 starts/s for 30 s, {most} in flight"),
+        &format!("{p99:.2} ms"),
+        "< 2 ms",
+        p99 < 2.0,
+    );
+    super::support::figure("  p50", &format!("{p50:.2} ms"), "-", true);
+    super::support::figure("  most memory", &super::support::megabytes(memory), "-", true);
+}
+
+fn in_flight() {
+    let (few, base) = run("100/s", 100, 12_000, &["--conversation", "5s"]);
+    let (many, memory) = run("200/s", 10_000, 12_000, &["--conversation", "60s"]);
+    let most = many["generator"]["in_flight_peak"].as_u64().expect("it is counted");
+    let fewer = few["generator"]["in_flight_peak"].as_u64().expect("it is counted");
+    let each = memory.saturating_sub(base) / (most - fewer).max(1);
+    super::support::figure(
+        &format!("most memory with {most} runs in flight"),
+        &super::support::megabytes(memory),
+        "< 100 MB (10,000)",
+        memory < 100_000_000,
+    );
+    super::support::figure("  a run's share", &format!("{each} B"), "< 5,000 B", each < 5_000);
+}

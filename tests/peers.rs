@@ -1,0 +1,261 @@
+//! Real peers: livekit-server 1.13.5, a livekit-agents 1.8.9 worker, Cekura's SDK 1.6.7, and readers of our files.
+//!
+//! `./tests/all` installs them under `target/peers`; without them these tests fail and say so.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use livekit_api::access_token::{AccessToken, VideoGrants};
+use livekit_protocol as proto;
+use prost::Message;
+use rushhour::livekit::{LiveKitError, LiveKitErrorKind};
+use serde_json::Value;
+
+use crate::support::{LiveKitServer, Peers, Workplace};
+
+/// Five runs against the real server, judged by the stand-in for Cekura.
+fn five(server: &LiveKitServer, mode: &str) -> String {
+    format!(
+        r#"
+name = "five-{mode}"
+mode = "{mode}"
+[livekit]
+url = "{}"
+agent = "echo"
+metadata = {{ tenant = "acme" }}
+[evaluator]
+kind = "sandbox"
+poll_every = "500ms"
+[[scenario]]
+id = 30
+copies = 5
+lasts = "1s"
+[[stage]]
+rate = "1/s"
+[limits]
+polls = "10/s"
+run_timeout = "30s"
+[sandbox]
+conversation = {{ median = "1s" }}
+"#,
+        server.url()
+    )
+}
+
+#[test]
+fn a_real_worker_gets_our_metadata_on_a_real_server_and_no_room_is_left() {
+    let workplace = Workplace::new();
+    let server = LiveKitServer::start(workplace.path());
+    let worker = server.echo_worker(workplace.path());
+    for mode in ["chat", "voice"] {
+        let out = format!("reports-{mode}");
+        workplace.write("profile.toml", &five(&server, mode));
+        server
+            .keyed(workplace.rushhour(&["run", "profile.toml", "--out", &out]))
+            .run()
+            .ended_with(0);
+        let session = workplace.session_in(&out);
+        assert_eq!(session.tally("outcome")["completed"], 5, "{mode}");
+        for run in &session.runs {
+            let join = run.number("agent_join_us").expect("an agent was seen");
+            let server_join = run.number("agent_join.server_us").expect("the server says when");
+            assert!(server_join <= join + 5_000, "{run:?}: the server knows first");
+        }
+        let jobs: Vec<Value> = worker
+            .jobs()
+            .into_iter()
+            .filter(|job| session.runs.iter().any(|run| job["room"] == run.text("room")))
+            .collect();
+        assert_eq!(jobs.len(), 5, "{mode}: every run had its job, and only one");
+        for job in jobs {
+            assert_eq!(job["metadata"]["tenant"], "acme");
+            assert_eq!(job["metadata"]["scenario_id"], 30);
+            assert_eq!(job["text_mode_type"], "bool");
+            let text_mode = job["metadata"].get("text_mode");
+            assert_eq!(text_mode, (mode == "chat").then_some(&Value::Bool(true)), "{job}");
+        }
+    }
+    assert_eq!(server.rooms(), [] as [String; 0], "every room is gone");
+}
+
+#[test]
+fn an_agent_without_a_worker_is_told_from_a_slow_one_on_a_real_server() {
+    let workplace = Workplace::new();
+    let server = LiveKitServer::start(workplace.path());
+    let profile = five(&server, "chat")
+        .replace("copies = 5", "copies = 2")
+        .replace("\"echo\"", "\"nobody\"\nagent_within = \"1s\"\ngive_up_after = \"2s\"");
+    workplace.write("profile.toml", &profile);
+    server.keyed(workplace.rushhour(&["run", "profile.toml"])).run();
+    assert_eq!(workplace.session().tally("failure_class")["dispatch_unassigned"], 2);
+    assert_eq!(server.rooms(), [] as [String; 0]);
+}
+
+#[test]
+fn every_token_is_accepted_by_the_real_server_for_its_room_alone() {
+    let workplace = Workplace::new();
+    let server = LiveKitServer::start(workplace.path());
+    let mint = rushhour::livekit::TokenMint::new(server.key(), server.secret());
+    let token = mint
+        .mint(rushhour::livekit::TokenRequest {
+            identity: rushhour::units::Identity::new("caller-1"),
+            room: rushhour::units::RoomName::new("rushhour-1"),
+            lifetime: rushhour::units::Micros::from_secs(60),
+            agent: None,
+        })
+        .expect("the key and the secret are there");
+    // The server's own check of a join: https://docs.livekit.io, `/rtc/validate`.
+    let validate = |token: &str| {
+        let url = format!("{}/rtc/validate?access_token={token}", server.http());
+        ask(|client| client.get(url)).0
+    };
+    assert_eq!(validate(token.expose()), 200);
+    let half = &token.expose()[..token.expose().len() - 4];
+    assert_eq!(validate(half), 401);
+}
+
+/// A token as it should be, but for seven hours ago (RFC 7519, HS256).
+fn expired(key: &str, secret: &str) -> String {
+    let now = jiff::Timestamp::now().as_second();
+    let claims = serde_json::json!({
+        "iss": key, "nbf": now - 8 * 3600, "exp": now - 7 * 3600, "video": { "roomList": true },
+    });
+    let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let header = part(serde_json::json!({ "alg": "HS256", "typ": "JWT" }));
+    let signed = format!("{header}.{}", part(claims));
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
+    let signature = ring::hmac::sign(&key, signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// Sends a request and gives its status and body.
+fn ask(request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder) -> (u16, Vec<u8>) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let request = request(&reqwest::Client::new());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be had");
+    runtime.block_on(async {
+        let response = request.send().await.expect("the server answers");
+        let status = response.status().as_u16();
+        (status, response.bytes().await.expect("it answers whole").to_vec())
+    })
+}
+
+#[test]
+fn refusals_of_the_real_server_are_told_apart() {
+    let workplace = Workplace::new();
+    let server = LiveKitServer::start(workplace.path());
+    let refusal_of = |token: &str| {
+        let request = proto::ListRoomsRequest { names: vec!["none".to_owned()] };
+        let (status, body) = ask(|client| {
+            client
+                .post(format!("{}/twirp/livekit.RoomService/ListRooms", server.http()))
+                .bearer_auth(token)
+                .header("content-type", "application/protobuf")
+                .body(request.encode_to_vec())
+        });
+        (status, LiveKitError::of_refusal(status, &body))
+    };
+    let refusal = |token: AccessToken| refusal_of(&token.to_jwt().expect("a token can be signed"));
+    let list = VideoGrants { room_list: true, ..VideoGrants::default() };
+    let signed = |secret: &str| {
+        AccessToken::with_api_key(server.key().expose(), secret).with_grants(list.clone())
+    };
+    let good = server.secret();
+    assert_eq!(refusal(signed(good.expose())).0, 200);
+    let (_, error) = refusal(signed("another-secret-of-more-than-thirty-two-characters"));
+    assert_eq!(error.kind, LiveKitErrorKind::Unauthenticated, "{error}");
+    assert!(!error.words.contains("eyJ"), "the server repeats the token, we do not: {error}");
+    let (_, error) = refusal_of(&expired(server.key().expose(), good.expose()));
+    assert_eq!(error.kind, LiveKitErrorKind::Unauthenticated, "{error}");
+    let (_, error) = refusal(
+        AccessToken::with_api_key(server.key().expose(), good.expose())
+            .with_grants(VideoGrants::default()),
+    );
+    assert_eq!(error.kind, LiveKitErrorKind::Forbidden, "{error}");
+    let (_, error) =
+        refusal(AccessToken::with_api_key("another-key", good.expose()).with_grants(list.clone()));
+    assert_eq!(error.kind, LiveKitErrorKind::Unauthenticated, "{error}");
+}
+
+#[test]
+fn a_wrong_secret_stops_the_session_before_anything_is_made() {
+    let workplace = Workplace::new();
+    let server = LiveKitServer::start(workplace.path());
+    workplace.write("profile.toml", &five(&server, "chat"));
+    server
+        .keyed(workplace.rushhour(&["run", "profile.toml"]))
+        .with("LIVEKIT_API_SECRET", "secret-of-the-tests-with-more-than-32-characters")
+        .run()
+        .ended_with(2)
+        .complaining("check LIVEKIT_API_KEY and LIVEKIT_API_SECRET");
+    assert!(workplace.sessions().is_empty());
+    assert_eq!(server.rooms(), [] as [String; 0]);
+}
+
+#[test]
+fn cekuras_own_sdk_starts_a_run_on_the_sandbox_and_reads_it_back() {
+    let workplace = Workplace::new();
+    let (served, printed) =
+        workplace.rushhour(&["sandbox", "--port", "0"]).start_until("CEKURA_API_KEY=");
+    let mut sdk = Peers::find().python("cekura_sdk.py");
+    sdk.envs(printed.lines().filter_map(|line| line.split_once('=')));
+    let ran = sdk.output().expect("there is a Python");
+    served.signal("INT");
+    served.finish_secretly();
+    let told = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{told}\n{}", String::from_utf8_lossy(&ran.stderr));
+    let facts: Value = serde_json::from_str(told.trim()).expect("it prints JSON");
+    assert_eq!(facts["broken"], serde_json::json!([]));
+}
+
+#[test]
+fn other_readers_find_the_same_percentiles_in_our_files() {
+    let workplace = Workplace::new();
+    let profile = r#"
+name = "readers"
+mode = "chat"
+[livekit]
+url = "sandbox"
+agent = "front-desk"
+agent_within = "2s"
+give_up_after = "3s"
+[evaluator]
+poll_every = "500ms"
+[[scenario]]
+id = 30
+copies = 200
+lasts = "500ms"
+[[stage]]
+name = "warm-up"
+measured = false
+rate = "20/s"
+lasts = "1s"
+[[stage]]
+name = "first"
+rate = "40/s"
+lasts = "2s"
+[[stage]]
+name = "second"
+rate = "50/s"
+[limits]
+requests = "200/s"
+polls = "50/s"
+looks = "400/s"
+in_flight = 300
+[sandbox]
+conversation = { median = "500ms" }
+[sandbox.faults]
+dispatch_lost = "2%"
+"#;
+    workplace.write("profile.toml", profile);
+    workplace.rushhour(&["run", "profile.toml", "--quiet"]).run();
+    let folder = workplace.sessions().remove(0);
+    let ran =
+        Peers::find().python("read_reports.py").arg(&folder).output().expect("there is a Python");
+    let told = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{told}\n{}", String::from_utf8_lossy(&ran.stderr));
+    let facts: Value = serde_json::from_str(told.trim()).expect("it prints JSON");
+    assert!(facts["compared_with_hlog"].as_u64() > Some(40), "{facts}");
+}

@@ -1,0 +1,186 @@
+//! Real peers, as `./tests/all` installs them: started on ports of their own, stopped with the test.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rushhour::units::Secret;
+use serde_json::Value;
+
+use super::binary::Rushhour;
+
+const KEY: &str = "key-of-the-tests-4711";
+const SECRET: &str = "livekit-secret-of-the-tests-of-enough-characters";
+
+/// Where the peers are.
+pub(crate) struct Peers {
+    root: PathBuf,
+}
+
+impl Peers {
+    pub(crate) fn find() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
+        for peer in ["bin/server", "venv/bin/python"] {
+            let path = root.join(peer);
+            assert!(
+                path.exists(),
+                "{} is missing: run ./tests/all, which installs it",
+                path.display()
+            );
+        }
+        Self { root }
+    }
+
+    /// A script of `tests/peers`, in the peers' own Python.
+    pub(crate) fn python(&self, script: &str) -> Command {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+        let mut command = Command::new(self.root.join("venv/bin/python"));
+        command.arg(scripts.join(script)).env_clear();
+        command
+    }
+}
+
+/// A process that ends with its owner.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A real livekit-server on loopback.
+pub(crate) struct LiveKitServer {
+    port: u16,
+    key: Secret,
+    secret: Secret,
+    _process: Stopped,
+}
+
+impl LiveKitServer {
+    pub(crate) fn start(folder: &Path) -> Self {
+        let (port, udp) = (free_tcp_port(), free_udp_port());
+        let config = folder.join("livekit.yaml");
+        let text = format!(
+            "port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{{KEY}: {SECRET}}}\n\
+             rtc: {{tcp_port: 0, udp_port: {udp}, node_ip: 127.0.0.1, use_external_ip: false, \
+             enable_loopback_candidate: true, interfaces: {{includes: [lo]}}}}\n\
+             room: {{empty_timeout: 60}}\n"
+        );
+        fs::write(&config, text).expect("a file can be written");
+        let log = folder.join("livekit.log");
+        let process = Command::new(Peers::find().root.join("bin/server"))
+            .arg("--config")
+            .arg(config)
+            .stdout(File::create(&log).expect("a file can be written"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("livekit-server starts");
+        let (key, secret) = (Secret::new(KEY), Secret::new(SECRET));
+        let server = Self { port, key, secret, _process: Stopped(process) };
+        wait_until("livekit-server answers", Duration::from_secs(20), || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn http(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn key(&self) -> Secret {
+        self.key.clone()
+    }
+
+    pub(crate) fn secret(&self) -> Secret {
+        self.secret.clone()
+    }
+
+    /// A command line with the server's keys.
+    pub(crate) fn keyed(&self, rushhour: Rushhour) -> Rushhour {
+        rushhour
+            .with("LIVEKIT_API_KEY", self.key.expose())
+            .with("LIVEKIT_API_SECRET", self.secret.expose())
+    }
+
+    /// The rooms that are there now.
+    pub(crate) fn rooms(&self) -> Vec<String> {
+        let (key, secret) = (self.key(), self.secret());
+        let timeout = Duration::from_secs(5);
+        let server = rushhour::livekit::LiveKitServer::new(&self.url(), &key, &secret, timeout)
+            .expect("a client can be made");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be had");
+        let rooms = runtime.block_on(server.rooms(Vec::new())).expect("the server answers");
+        rooms.into_iter().map(|room| room.as_str().to_owned()).collect()
+    }
+
+    /// A real worker of the echo agent, registered and ready.
+    pub(crate) fn echo_worker(&self, folder: &Path) -> EchoWorker {
+        let log = folder.join("echo.jsonl");
+        let output = folder.join("echo.log");
+        let process = Peers::find()
+            .python("echo_agent.py")
+            .arg("start")
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", folder)
+            .env("LIVEKIT_URL", self.url())
+            .env("LIVEKIT_API_KEY", KEY)
+            .env("LIVEKIT_API_SECRET", SECRET)
+            .env("ECHO_AGENT_LOG", &log)
+            .env("ECHO_AGENT_PORT", free_tcp_port().to_string())
+            .stdout(File::create(&output).expect("a file can be written"))
+            .stderr(Stdio::from(File::options().append(true).open(&output).expect("it is there")))
+            .spawn()
+            .expect("the worker starts");
+        let worker = EchoWorker { log, _process: Stopped(process) };
+        wait_until("the worker is registered", Duration::from_mins(1), || {
+            let mut text = String::new();
+            File::open(&output).is_ok_and(|mut file| file.read_to_string(&mut text).is_ok())
+                && text.contains("registered worker")
+        });
+        worker
+    }
+}
+
+/// A real livekit-agents worker.
+pub(crate) struct EchoWorker {
+    log: PathBuf,
+    _process: Stopped,
+}
+
+impl EchoWorker {
+    /// The jobs it got.
+    pub(crate) fn jobs(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).expect("it writes JSON")).collect()
+    }
+}
+
+fn free_tcp_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
+}
+
+fn free_udp_port() -> u16 {
+    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a port is free");
+    socket.local_addr().expect("it is bound").port()
+}
+
+fn wait_until(what: &str, longest: Duration, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < longest, "not within {longest:?}: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
