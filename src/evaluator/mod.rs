@@ -3,6 +3,8 @@
 mod seam;
 
 pub mod cekura;
+#[cfg(feature = "native")]
+pub mod native;
 
 pub use seam::{
     Accepted, AskError, Entry, Evaluator, Manner, Sight, SightState, SubmitError, SubmitErrorKind,

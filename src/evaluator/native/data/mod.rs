@@ -1,0 +1,9 @@
+//! What travels over the data channels: packets, text streams, and what an agent tells of its own session.
+
+mod agent_session;
+mod incoming;
+mod outgoing;
+
+pub use agent_session::{AGENT_SESSION_TOPIC, AgentTimes, read_agent_session};
+pub use incoming::{DataEvent, Incoming};
+pub use outgoing::Outgoing;

@@ -1,0 +1,16 @@
+//! A participant of a LiveKit room without IO of its own: signal messages, datagrams and time in; signal
+//! messages, datagrams, events and a deadline out.
+//!
+//! `peer` is the one peer connection (str0m), `signal` the words of LiveKit's signalling, `participant`
+//! puts both together.
+
+#[expect(clippy::module_inception, reason = "the room's own file is named for it")]
+mod participant;
+mod peer;
+mod person;
+mod signal;
+
+pub use participant::{JoinConfig, Outlet, Participant, ParticipantError, ParticipantEvent, Send};
+pub use peer::AudioPacket;
+pub use person::{Person, TrackInfo};
+pub use signal::{JoinQuery, decode_signal, encode_signal};
