@@ -36,6 +36,8 @@ pub enum Left {
         /// The status.
         status: Option<u16>,
     },
+    /// It never got in, for want of something of this machine's, such as file handles; in words.
+    OurFault(String),
     /// It left by itself.
     ByItself,
     /// The room was deleted.

@@ -15,7 +15,7 @@ use super::peer::{AudioPacket, Peer, PeerEvent};
 use super::person::Person;
 use super::signal::JoinQuery;
 use crate::evaluator::native::data::{DataEvent, Incoming, Outgoing};
-use crate::units::SessionTime;
+use crate::units::{Identity, SessionTime};
 
 /// How a participant joins.
 #[derive(Debug, Clone, Default)]
@@ -39,10 +39,10 @@ pub enum ParticipantError {
 pub enum ParticipantEvent {
     /// The server let us in; who is there already.
     Joined {
+        /// Who we are.
+        own: Identity,
         /// The others.
         others: Vec<Person>,
-        /// How often the server wants to be pinged, in seconds.
-        ping_every_s: u32,
     },
     /// The data channel is open: texts can be sent.
     Open,
@@ -140,8 +140,8 @@ impl Participant {
     ) -> Result<(), ParticipantError> {
         match message {
             Response::Join(join) => out.event(ParticipantEvent::Joined {
+                own: Identity::new(join.participant.map_or_else(String::new, |own| own.identity)),
                 others: join.other_participants.into_iter().map(Person::from).collect(),
-                ping_every_s: u32::try_from(join.ping_interval).unwrap_or(0),
             }),
             Response::Answer(answer) => {
                 for (mid, track) in answer.mid_to_track_id {
