@@ -8,6 +8,8 @@
 #![expect(clippy::disallowed_methods, reason = "the binary and its peers live in real time")]
 
 mod command_line;
+#[cfg(feature = "native")]
+mod participants;
 mod peers;
 mod sandbox;
 mod sessions;

@@ -256,6 +256,10 @@ impl Participant {
         now: SessionTime,
         out: &mut impl Outlet,
     ) -> Result<Send, ParticipantError> {
+        // Packets are numbered as they are made: those that cannot go out must not be.
+        if !self.peer.is_open() {
+            return Ok(Send::Not);
+        }
         let packets = self.outgoing.text(topic, text, attributes, wall_ms);
         self.send(&packets, now, out)
     }

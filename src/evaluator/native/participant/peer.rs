@@ -17,6 +17,8 @@ use crate::units::{Micros, SessionTime};
 /// The server's own channels, by their labels.
 const RELIABLE: &str = "_reliable";
 const LOSSY: &str = "_lossy";
+/// Most parts to receive audio on.
+const MOST_PARTS: usize = 16;
 
 /// An Opus packet that came in.
 #[derive(Debug, Clone)]
@@ -56,8 +58,10 @@ pub(super) struct Peer {
     /// The audio that is sent, once it is negotiated.
     speaking: Option<Speaking>,
     pending: Option<SdpPendingOffer>,
-    /// Parts to receive audio on that the server asked for while an offer was pending.
-    wanted_audios: u32,
+    /// Parts to receive audio on.
+    hearing: Vec<Mid>,
+    /// What the server asked for while an offer was pending: an offer with so many more of them.
+    wanted: Option<u32>,
     /// Candidates that came before there was an answer to add them to.
     early_candidates: Vec<Candidate>,
     answered: bool,
@@ -73,8 +77,8 @@ struct Speaking {
 }
 
 impl Peer {
-    /// A connection from `local`, and its first offer: two channels, one part to receive audio on, and one
-    /// to send it on where `audio_track` names a track.
+    /// A connection from `local`, and its first offer: two channels, and a part to send audio on where
+    /// `audio_track` names a track. Parts to receive on are asked for by the server.
     pub(super) fn new(
         epoch: Instant,
         now: SessionTime,
@@ -108,8 +112,7 @@ impl Peer {
             );
             Speaking { mid, pt: None, sequence: 1 }
         });
-        change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
-        let (offer, pending) = change.apply().expect("two channels and a part are a change");
+        let (offer, pending) = change.apply().expect("two channels are a change");
         let peer = Self {
             rtc,
             epoch,
@@ -117,7 +120,8 @@ impl Peer {
             reliable,
             speaking,
             pending: Some(pending),
-            wanted_audios: 0,
+            hearing: Vec::new(),
+            wanted: None,
             early_candidates: Vec::new(),
             answered: false,
             next_offer: 2,
@@ -158,20 +162,30 @@ impl Peer {
         Ok(self.offer_more())
     }
 
-    /// The server wants so many more parts to send audio on; gives an offer with them, unless one is pending.
+    /// The server wants another offer, with so many more parts to send audio on; gives it, unless one is pending.
+    ///
+    /// It asks so with none too, when it has put a track on a part that there is.
     pub(super) fn want_audios(&mut self, count: u32) -> Option<(u32, String)> {
-        // A server that asks for more than this has lost count.
-        self.wanted_audios = self.wanted_audios.saturating_add(count).min(8);
+        self.wanted = Some(self.wanted.unwrap_or(0).saturating_add(count));
         self.offer_more()
     }
 
     fn offer_more(&mut self) -> Option<(u32, String)> {
-        if self.wanted_audios == 0 || self.pending.is_some() {
+        if self.pending.is_some() {
             return None;
         }
+        // A server that wants more parts than this has lost count.
+        let count =
+            (self.wanted.take()? as usize).min(MOST_PARTS.saturating_sub(self.hearing.len()));
         let mut change = self.rtc.sdp_api();
-        for _ in 0..std::mem::take(&mut self.wanted_audios) {
-            change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+        for _ in 0..count {
+            let part = change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+            self.hearing.push(part);
+        }
+        if let (0, Some(part)) = (count, self.hearing.first()) {
+            // The library makes no offer that changes nothing.
+            change.set_direction(*part, Direction::Inactive);
+            change.set_direction(*part, Direction::RecvOnly);
         }
         let (offer, pending) = change.apply()?;
         self.pending = Some(pending);
@@ -230,6 +244,11 @@ impl Peer {
         stream.write_rtp(RtpWrite::new(pt, sequence, rtp_time, wallclock, payload).marker(marker));
         speaking.sequence += 1;
         true
+    }
+
+    /// Whether packets can be sent.
+    pub(super) const fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Sends a packet over the reliable channel. Gives whether there was room for it.

@@ -1,0 +1,152 @@
+//! Our participants in a room of the real livekit-server.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use rushhour::evaluator::native::data::DataEvent;
+use rushhour::evaluator::native::engine::{App, Engine, EngineClock, Hand, Joining, Left, Next};
+use rushhour::evaluator::native::participant::{JoinConfig, ParticipantEvent, Send as Sent};
+use rushhour::livekit::{TokenMint, TokenRequest};
+use rushhour::units::{Identity, Micros, RoomName, SessionTime};
+
+use crate::support::{LiveKitServer, Workplace};
+
+/// What a participant tells the test.
+#[derive(Debug)]
+enum Told {
+    Event(ParticipantEvent),
+    Left(Left),
+}
+
+/// Says a text and some frames as soon as it can, and tells everything.
+struct Talker {
+    text: Option<String>,
+    frames: u32,
+    told: Sender<Told>,
+}
+
+impl App for Talker {
+    fn event(&mut self, event: ParticipantEvent, _: SessionTime, hand: &mut dyn Hand) {
+        if matches!(event, ParticipantEvent::Person(_) | ParticipantEvent::Joined { .. }) {
+            hand.set_attributes(HashMap::from([("mood".to_owned(), "good".to_owned())]));
+        }
+        let _ = self.told.send(Told::Event(event));
+    }
+
+    fn beat(&mut self, hand: &mut dyn Hand) -> Next {
+        if let Some(text) = &self.text
+            && hand.say("lk.chat", text, HashMap::new()) == Sent::Out
+        {
+            self.text = None;
+        }
+        if self.frames > 0 {
+            let silence: Arc<[u8]> = Arc::from([0xf8_u8, 0xff, 0xfe].as_slice());
+            if hand.speak(&silence, 960 * (1_000 - self.frames), false) == Sent::Out {
+                self.frames -= 1;
+            }
+        }
+        Next::Beat
+    }
+
+    fn left(&mut self, why: Left, _: SessionTime) {
+        let _ = self.told.send(Told::Left(why));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Waits until a participant tells what is waited for.
+fn until<T>(told: &Receiver<Told>, mut wanted: impl FnMut(Told) -> Option<T>) -> T {
+    let give_up = now() + Duration::from_secs(20);
+    loop {
+        let left = give_up.saturating_duration_since(now());
+        let told = told.recv_timeout(left).expect("it happens within 20 s");
+        if let Some(found) = wanted(told) {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn two_participants_write_and_speak_to_each_other_on_a_real_server() {
+    let workplace = Workplace::new();
+    let server = LiveKitServer::start(workplace.path());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    let engine = Engine::start(EngineClock::new(now(), 0), 1).unwrap();
+    let mint = TokenMint::new(server.key(), server.secret());
+    let join = |name: &str, text: Option<&str>, frames| {
+        let token = mint
+            .mint(TokenRequest {
+                identity: Identity::new(name),
+                room: RoomName::new("together"),
+                lifetime: Micros::from_secs(60),
+                agent: None,
+            })
+            .unwrap();
+        let (told, receiver) = channel();
+        let app = Talker { text: text.map(str::to_owned), frames, told };
+        let held = engine.join(Joining {
+            url: server.url(),
+            token,
+            config: JoinConfig { speaks: frames > 0, attributes: HashMap::new() },
+            app: Box::new(app),
+        });
+        (held, receiver)
+    };
+    let (listener, listening) = join("listener", None, 0);
+    until(&listening, |told| matches!(told, Told::Event(ParticipantEvent::Open)).then_some(()));
+    let (_talker, talking) = join("talker", Some("good evening"), 100);
+    until(&talking, |told| matches!(told, Told::Event(ParticipantEvent::Open)).then_some(()));
+    let (mut text, mut ended, mut frames) = (String::new(), false, 0);
+    until(&listening, |told| {
+        match told {
+            Told::Event(ParticipantEvent::Data(DataEvent::TextBegins { sender, topic, .. }, _)) => {
+                assert_eq!((sender.as_str(), topic.as_str()), ("talker", "lk.chat"));
+            }
+            Told::Event(ParticipantEvent::Data(DataEvent::TextPart { text: part, .. }, _)) => {
+                text.push_str(&part);
+            }
+            Told::Event(ParticipantEvent::Data(DataEvent::TextEnds { .. }, _)) => ended = true,
+            Told::Event(ParticipantEvent::Audio(packet, _)) => {
+                assert_eq!(*packet.payload, [0xf8, 0xff, 0xfe]);
+                frames += 1;
+            }
+            _ => {}
+        }
+        (ended && frames >= 50).then_some(())
+    });
+    assert_eq!(text, "good evening");
+    listener.stop();
+    let why = until(&listening, |told| match told {
+        Told::Left(why) => Some(why),
+        Told::Event(_) => None,
+    });
+    assert_eq!(why, Left::ByItself);
+}
+
+#[test]
+fn a_participant_with_a_wrong_token_is_told_so_by_the_real_server() {
+    let workplace = Workplace::new();
+    let server = LiveKitServer::start(workplace.path());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    let engine = Engine::start(EngineClock::new(now(), 0), 1).unwrap();
+    let (told, receiver) = channel();
+    engine.join(Joining {
+        url: server.url(),
+        token: rushhour::units::Secret::new("not-a-token"),
+        config: JoinConfig::default(),
+        app: Box::new(Talker { text: None, frames: 0, told }),
+    });
+    let why = until(&receiver, |told| match told {
+        Told::Left(why) => Some(why),
+        Told::Event(_) => None,
+    });
+    assert!(matches!(&why, Left::Refused { status: Some(401), .. }), "{why:?}");
+}
