@@ -1,0 +1,89 @@
+//! How loud a stretch of sound is, and from where on it counts as heard.
+
+use std::f32::consts::TAU;
+use std::fmt;
+
+use super::opus::DecodeRate;
+
+/// A level in decibels relative to full scale, where a square wave from -1 to 1 has 0.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Level(pub f32);
+
+impl Level {
+    /// The level of no sound at all, and the least there is.
+    pub const SILENCE: Self = Self(-100.0);
+
+    /// This many decibels more, or less.
+    #[must_use]
+    pub fn louder_by(self, decibels: f32) -> Self {
+        Self(self.0 + decibels)
+    }
+
+    fn of_mean_square(mean_square: f32) -> Self {
+        Self((10.0 * mean_square.log10()).max(Self::SILENCE.0))
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:.1} dBFS", self.0))
+    }
+}
+
+/// What is louder than this is heard.
+///
+/// Speech that is sent to people has its active level between -16 and -30 dBFS, its quietest sounds some
+/// 20 dB below it; codecs, converters and the comfort noise that stands for a quiet line stay below -50.
+pub const AUDIBLE: Level = Level(-47.0);
+
+/// Hum lives below this frequency, where speech has little that its overtones do not have too.
+const LOWEST_HERTZ: f32 = 250.0;
+
+/// How many parts of a second are weighed one by one: a sound that fills the end of a frame is as loud as one that fills all of it.
+const PARTS_A_SECOND: u32 = 100;
+
+/// Measures frames of one sound, one after the other, with what lies below 250 Hz taken away.
+#[derive(Debug, Clone)]
+pub(super) struct Meter {
+    part: usize,
+    keep: f32,
+    stages: [Stage; 2],
+}
+
+/// A high-pass filter of the first order: `y[n] = keep * (y[n-1] + x[n] - x[n-1])`.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stage {
+    input: f32,
+    output: f32,
+}
+
+impl Stage {
+    fn pass(&mut self, keep: f32, input: f32) -> f32 {
+        self.output = keep * (self.output + input - self.input);
+        self.input = input;
+        self.output
+    }
+}
+
+impl Meter {
+    pub(super) fn new(rate: DecodeRate) -> Self {
+        let hertz = rate.hertz();
+        let keep = 1.0 / (1.0 + TAU * LOWEST_HERTZ / hertz as f32);
+        Self { part: (hertz / PARTS_A_SECOND) as usize, keep, stages: [Stage::default(); 2] }
+    }
+
+    /// The level of the loudest 10 ms of the sound's next stretch.
+    pub(super) fn measure(&mut self, samples: &[f32]) -> Level {
+        let mut loudest = 0.0_f32;
+        for part in samples.chunks(self.part) {
+            let mut sum = 0.0;
+            for &sample in part {
+                let [first, second] = &mut self.stages;
+                let passed = second.pass(self.keep, first.pass(self.keep, sample));
+                sum += passed * passed;
+            }
+            loudest = loudest.max(sum / part.len() as f32);
+        }
+        Level::of_mean_square(loudest)
+    }
+}
