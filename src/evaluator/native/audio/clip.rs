@@ -65,10 +65,8 @@ impl Clip {
 
     fn of_frames(all: Vec<Arc<[u8]>>) -> Result<Self, ClipError> {
         let mut listener = Listener::new()?;
-        let mut audible = (0..).zip(&all).filter_map(|(index, frame)| {
-            let place = (0, i64::from(index));
-            (listener.hear(place, frame) > AUDIBLE).then_some(index as usize)
-        });
+        let levels = (0..).zip(&all).map(|(place, frame)| listener.hear((0, place), frame));
+        let mut audible = levels.enumerate().filter(|(_, l)| *l > AUDIBLE).map(|(index, _)| index);
         let first_audible = audible.next().ok_or(ClipError::NoSound)?;
         let last_audible = audible.last().unwrap_or(first_audible);
         Ok(Self(Arc::new(Frames { all, first_audible, last_audible })))

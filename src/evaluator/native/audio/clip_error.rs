@@ -5,7 +5,8 @@ use super::opus::OpusError;
 use super::wav;
 use crate::units::Micros;
 
-const HOW_TO_CONVERT: &str = "convert it, for example with `ffmpeg -i FILE -ac 1 -ar 48000 clip.wav`";
+const HOW_TO_CONVERT: &str =
+    "convert it, for example with `ffmpeg -i FILE -ac 1 -ar 48000 clip.wav`";
 const HOW_TO_TRIM: &str = "cut it into the sentences of one turn each";
 const HOW_TO_MAKE_ANEW: &str = "make or copy the file anew";
 

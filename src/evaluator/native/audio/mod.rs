@@ -14,6 +14,8 @@ mod packet;
 mod playing;
 mod resample;
 mod spurt;
+#[cfg(test)]
+mod testing;
 mod track;
 mod wav;
 

@@ -85,16 +85,10 @@ impl Decoder {
         let expected = length.0 * u64::from(self.rate.hertz()) / 1_000_000;
         let expected = usize::try_from(expected).expect("120 ms are 5,760 samples at the most");
         samples.resize(expected, 0.0);
-        match self.inner.decode_float_to_slice(payload, samples, false) {
-            Ok(count) => {
-                samples.truncate(count);
-                Ok(())
-            }
-            Err(_) => {
-                samples.clear();
-                Err(OpusError::NoPacket)
-            }
-        }
+        let decoded = self.inner.decode_float_to_slice(payload, samples, false);
+        // Empty where it failed.
+        samples.truncate(*decoded.as_ref().unwrap_or(&0));
+        decoded.map(|_| ()).map_err(|_| OpusError::NoPacket)
     }
 
     /// Forgets all it has heard.
@@ -140,7 +134,8 @@ impl Encoder {
 
     /// How many samples later the sound comes out of a decoder than it went in.
     pub fn delay_samples(&mut self) -> usize {
-        let delay = self.inner.get_look_ahead().expect("an encoder that was set up tells its delay");
+        let delay =
+            self.inner.get_look_ahead().expect("an encoder that was set up tells its delay");
         delay as usize
     }
 

@@ -38,10 +38,8 @@ mod tests {
         for contents in 0..=u8::MAX {
             for count in [0, 1, 2, 3, 6, 12, 48, 49, 63, 0xc1, 0x82] {
                 let payload = [contents, count, 0, 0];
-                let samples = opusic_c::utils::get_nb_samples(
-                    &payload,
-                    opusic_c::SampleRate::Hz48000,
-                );
+                let samples =
+                    opusic_c::utils::get_nb_samples(&payload, opusic_c::SampleRate::Hz48000);
                 let theirs = samples.ok().filter(|samples| *samples > 0);
                 let ours = length(&payload).map(|length| length.0 * 48 / 1_000);
                 assert_eq!(ours, theirs.map(|samples| samples as u64), "{contents:#x} {count}");

@@ -103,12 +103,17 @@ mod tests {
     /// The greatest difference away from the ends, where the sound begins and stops at once.
     fn difference(left: &[f32], right: &[f32]) -> f32 {
         let inner = left.len() / 8..left.len() * 7 / 8;
-        left[inner.clone()].iter().zip(&right[inner]).map(|(l, r)| (l - r).abs()).fold(0.0, f32::max)
+        left[inner.clone()]
+            .iter()
+            .zip(&right[inner])
+            .map(|(l, r)| (l - r).abs())
+            .fold(0.0, f32::max)
     }
 
     #[test]
     fn a_tone_stays_the_same_tone_at_every_rate() {
-        for from in [8_000, 11_025, 11_111, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000] {
+        for from in [8_000, 11_025, 11_111, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000]
+        {
             let made = resample(&sine(1_000.0, from, 0.2), from, 48_000);
             assert_eq!(made.len(), 9_600.min(made.len()), "{from}");
             assert!(made.len() >= 9_595, "{from}: {}", made.len());

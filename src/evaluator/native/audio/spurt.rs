@@ -52,13 +52,10 @@ impl Spurt {
     /// There was a sound at `at`.
     pub(super) fn sound(&mut self, at: SessionTime, edges: &mut Vec<SpeechEdge>) {
         self.pass(at, edges);
-        match &mut self.last_audible_at {
-            Some(last) => *last = at.max(*last),
-            None => {
-                self.last_audible_at = Some(at);
-                edges.push(SpeechEdge::Started { at });
-            }
+        if self.last_audible_at.is_none() {
+            edges.push(SpeechEdge::Started { at });
         }
+        self.last_audible_at = self.last_audible_at.max(Some(at));
     }
 }
 

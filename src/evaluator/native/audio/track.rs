@@ -17,12 +17,14 @@ use crate::units::{Micros, SessionTime};
 
 /// How many packets a decoder hears before one whose loudness counts: Opus predicts each from those before it.
 const RUN_UP: usize = 3;
-/// A look with a short run-up counts only if it is this clear of the threshold; else all is decoded.
+/// The same for a look, which counts only if it is clear of the threshold; else all is decoded.
+const RUN_UP_TO_LOOK: usize = 1;
+/// How clear of the threshold a look must be.
 const CLEAR_BY_DECIBELS: f32 = 10.0;
 /// While somebody speaks, how long before the hangover passes a packet is looked at: room for packets that are late.
 const LOOK_BEFORE: Micros = Micros::from_millis(40);
 /// In silence, after what time one of the small packets is looked at all the same.
-const LOOK_EVERY: Micros = Micros::from_millis(160);
+const LOOK_EVERY: Micros = Micros::from_millis(100);
 /// How long small packets wait for the next one to be looked at in their stead.
 const LONGEST_WAIT: Micros = Micros::from_millis(200);
 /// How many packets wait at the most.
@@ -207,7 +209,7 @@ impl Track {
         let index = self.kept.len() - 1;
         let at = self.kept[index].at;
         self.looked_at = at;
-        let went_on = self.bring_to(index, listener);
+        let went_on = self.bring_to(index, RUN_UP_TO_LOOK, listener);
         let level = self.hear(index, listener);
         let is_clear = (level.0 - AUDIBLE.0).abs() >= CLEAR_BY_DECIBELS;
         if !went_on && index > 0 && !is_clear {
@@ -251,7 +253,7 @@ impl Track {
         let first = (self.settled..self.kept.len()).find(|index| waits(&self.kept[*index]));
         let last = (self.settled..self.kept.len()).rfind(|index| waits(&self.kept[*index]));
         if let (Some(first), Some(last)) = (first, last) {
-            self.bring_to(first, listener);
+            self.bring_to(first, RUN_UP, listener);
             for index in first..=last {
                 let is_audible = self.hear(index, listener) > AUDIBLE;
                 if waits(&self.kept[index]) {
@@ -276,13 +278,13 @@ impl Track {
     }
 
     /// Sees to it that the decoder has heard what is before the packet; says whether it had already.
-    fn bring_to(&self, index: usize, listener: &mut Listener) -> bool {
+    fn bring_to(&self, index: usize, run_up: usize, listener: &mut Listener) -> bool {
         let before = index.checked_sub(1).map(|before| (self.ssrc, self.kept[before].sequence));
         if before.is_some() && listener.place() == before {
             return true;
         }
         listener.start_anew();
-        for earlier in index.saturating_sub(RUN_UP)..index {
+        for earlier in index.saturating_sub(run_up)..index {
             self.hear(earlier, listener);
         }
         false

@@ -35,8 +35,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<f32>, ClipError> {
     }
     let samples = read_samples(&mut reader, spec)?;
     let channels = usize::from(spec.channels);
-    let mono: Vec<f32> =
-        samples.chunks_exact(channels).map(|all| all.iter().sum::<f32>() / channels as f32).collect();
+    let mono: Vec<f32> = samples
+        .chunks_exact(channels)
+        .map(|all| all.iter().sum::<f32>() / channels as f32)
+        .collect();
     Ok(resample(&mono, spec.sample_rate, SAMPLE_RATE))
 }
 
