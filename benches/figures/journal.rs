@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rushhour::event::{
     Entered, Event, FORMAT_VERSION, Happening, Mapping, Opening, Outcome, Sighting, Sink,
 };
-use rushhour::profile::{Input, load};
+use rushhour::profile::{Input, load, no_files};
 use rushhour::record::Journal;
 use rushhour::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, Mode, RoomName, RunIndex, SessionId, SessionTime,
@@ -64,7 +64,13 @@ fn durable_intents(folder: &Path) {
 
 fn opening() -> Opening {
     let text = "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 100000\n[[stage]]\nrate = \"10/s\"\n";
-    let input = Input { file: "bench", bytes: text.as_bytes(), environment: &[], flags: &[] };
+    let input = Input {
+        file: "bench",
+        bytes: text.as_bytes(),
+        environment: &[],
+        flags: &[],
+        files: &no_files,
+    };
     let loaded = load(input).expect("the profile is valid");
     Opening {
         format: FORMAT_VERSION,

@@ -143,12 +143,14 @@ fn targets(profile: &Profile) -> String {
         LiveKitTarget::Sandbox => "the embedded LiveKit stand-in".to_owned(),
         LiveKitTarget::Url(url) => format!("{url} ({})", kind_words(url)),
     };
-    let EvaluatorSettings::Cekura(settings) = &profile.evaluator;
-    let evaluator = match &settings.url {
-        None => "the embedded Cekura stand-in".to_owned(),
-        Some(url) => format!("Cekura at {url}"),
+    let evaluator = match &profile.evaluator {
+        EvaluatorSettings::Native(_) => "called by callers of our own".to_owned(),
+        EvaluatorSettings::Cekura(settings) => match &settings.url {
+            None => "judged by the embedded Cekura stand-in".to_owned(),
+            Some(url) => format!("judged by Cekura at {url}"),
+        },
     };
-    format!("rooms on {livekit}, judged by {evaluator}")
+    format!("rooms on {livekit}, {evaluator}")
 }
 
 fn kind_words(url: &str) -> &'static str {

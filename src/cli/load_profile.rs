@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use super::arguments::ProfileArguments;
 use super::exit::{Exit, Trouble};
@@ -24,8 +25,15 @@ pub(super) fn load_profile(arguments: &ProfileArguments) -> Result<Loaded, Troub
         .filter_map(|(name, _)| Some((*name, std::env::var(name).ok()?)))
         .collect();
     let file = path.display().to_string();
-    let input =
-        Input { file: &file, bytes: &bytes, environment: &environment, flags: &arguments.set };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let lend = |name: &str| fs::read(folder.join(name)).map_err(|error| error.to_string());
+    let input = Input {
+        file: &file,
+        bytes: &bytes,
+        environment: &environment,
+        flags: &arguments.set,
+        files: &lend,
+    };
     load(input).map_err(|refused| {
         print::err(&explain(&refused, print::err_style() == Style::Colours));
         print::err("");

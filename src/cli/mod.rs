@@ -9,6 +9,7 @@ mod forecast_text;
 mod init;
 mod load_profile;
 mod main;
+mod our_callers;
 mod outside;
 mod plan;
 mod print;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::credentials::{Wanted, find};
 use super::exit::Trouble;
+use super::our_callers::{OurCallers, callers};
 use crate::evaluator::Evaluator;
 use crate::evaluator::cekura::{Cekura, CekuraConfig};
 use crate::livekit::{LiveKitServer, TokenMint};
@@ -16,6 +17,8 @@ use crate::units::{Micros, Secret};
 pub(super) struct Services {
     pub(super) livekit: Arc<LiveKitServer>,
     pub(super) evaluator: Arc<dyn Evaluator>,
+    /// Callers of our own, where they are the evaluator.
+    pub(super) callers: Option<OurCallers>,
     pub(super) mint: TokenMint,
     pub(super) livekit_url: String,
     pub(super) evaluator_url: String,
@@ -40,21 +43,26 @@ pub(super) fn keys(profile: &Profile, profile_path: &Path) -> Result<Keys, Troub
             wanted("LIVEKIT_API_SECRET", settings.secret_file.as_deref(), "livekit.secret_file")?,
         )),
     };
-    let EvaluatorSettings::Cekura(settings) = &profile.evaluator;
-    let cekura = match &settings.url {
-        None => None,
-        Some(_) => {
+    let cekura = match profile.evaluator.cekura() {
+        Some(settings) if settings.url.is_some() => {
             Some(wanted("CEKURA_API_KEY", settings.key_file.as_deref(), "evaluator.key_file")?)
         }
+        _ => None,
     };
     Ok(Keys { livekit, cekura })
 }
 
 /// Builds the clients; starts the stand-ins where the profile asks for them, with their own log of the
 /// truth in `truth`.
-pub(super) fn services(profile: &Profile, keys: Keys, truth: &Path) -> Result<Services, Trouble> {
-    let EvaluatorSettings::Cekura(settings) = &profile.evaluator;
-    let uses_sandbox = profile.livekit.target == LiveKitTarget::Sandbox || settings.url.is_none();
+pub(super) fn services(
+    profile: &Profile,
+    keys: Keys,
+    truth: &Path,
+    profile_path: &Path,
+) -> Result<Services, Trouble> {
+    let folder = profile_path.parent().unwrap_or(Path::new(""));
+    let is_stand_in = profile.evaluator.cekura().is_some_and(|settings| settings.url.is_none());
+    let uses_sandbox = profile.livekit.target == LiveKitTarget::Sandbox || is_stand_in;
     let sandbox = if uses_sandbox {
         let mut config = sandbox_config(profile.seed, &profile.sandbox, truth)?;
         if let Some((key, secret)) = &keys.livekit {
@@ -76,20 +84,30 @@ pub(super) fn services(profile: &Profile, keys: Keys, truth: &Path) -> Result<Se
         ),
         _ => return Err(stand_in()),
     };
-    let (evaluator_url, cekura_key) = match (&settings.url, keys.cekura, &sandbox) {
-        (Some(url), Some(key), _) => (url.clone(), key),
-        (_, _, Some(sandbox)) => (sandbox.url(), Secret::new(SandboxConfig::CEKURA_KEY)),
-        _ => return Err(stand_in()),
-    };
     let timeout = profile.limits.livekit_timeout.as_duration();
     let livekit =
         LiveKitServer::new(&livekit_url, &key, &secret, timeout).map_err(Trouble::internal)?;
-    let config =
-        CekuraConfig { url: evaluator_url.clone(), key: cekura_key, settings: settings.clone() };
-    let evaluator = Cekura::new(config, &profile.limits).map_err(Trouble::internal)?;
+    let callers = callers(profile, folder)?;
+    let (evaluator_url, evaluator) = match (&profile.evaluator, &callers) {
+        (EvaluatorSettings::Cekura(settings), _) => {
+            let (url, key) = match (&settings.url, keys.cekura, &sandbox) {
+                (Some(url), Some(key), _) => (url.clone(), key),
+                (_, _, Some(sandbox)) => (sandbox.url(), Secret::new(SandboxConfig::CEKURA_KEY)),
+                _ => return Err(stand_in()),
+            };
+            let config = CekuraConfig { url: url.clone(), key, settings: settings.clone() };
+            let evaluator = Cekura::new(config, &profile.limits).map_err(Trouble::internal)?;
+            (url, Arc::new(evaluator) as Arc<dyn Evaluator>)
+        }
+        (EvaluatorSettings::Native(_), Some(callers)) => {
+            ("callers of our own".to_owned(), callers.evaluator())
+        }
+        (EvaluatorSettings::Native(_), None) => return Err(stand_in()),
+    };
     Ok(Services {
         livekit: Arc::new(livekit),
-        evaluator: Arc::new(evaluator),
+        evaluator,
+        callers,
         mint: TokenMint::new(key, secret),
         livekit_url,
         evaluator_url,

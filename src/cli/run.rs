@@ -38,7 +38,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
     let start = Timestamp::now();
     let keys = keys(&loaded.profile, &arguments.profile.profile)?;
     let (folder, session) = folder::make(&arguments.out, &loaded.profile.name, start)?;
-    let begun = services(&loaded.profile, keys, &folder.join(folder::TRUTH)).and_then(|services| {
+    let truth = folder.join(folder::TRUTH);
+    let profile_path = &arguments.profile.profile;
+    let begun = services(&loaded.profile, keys, &truth, profile_path).and_then(|services| {
         // The stand-ins need no greeting, and may have been asked to refuse one.
         if loaded.profile.livekit.target != LiveKitTarget::Sandbox {
             runtime.block_on(greet(&services))?;
@@ -100,6 +102,9 @@ async fn carry_out(
     // Both clocks are read at once: what lies between them would be added to every server's time.
     let anchor = Timestamp::now();
     let clock = SessionClock::anchored(anchor.as_millisecond());
+    if let Some(callers) = &services.callers {
+        callers.begin(clock)?;
+    }
     watched.take(Event {
         at: SessionTime::START,
         happening: Happening::Opened(Box::new(opening(loaded, plan, services, &session, anchor))),

@@ -1,7 +1,7 @@
 //! What the session asks the shell to do, and what the shell tells the session.
 
-use crate::evaluator::{Accepted, AskError, Sight, SubmitError};
-use crate::event::Event;
+use crate::evaluator::{Accepted, AskError, Sight, SubmitError, Told};
+use crate::event::{CallersHealth, Event};
 use crate::livekit::{AgentSight, LiveKitError};
 use crate::plan::PlannedRun;
 use crate::units::{DispatchId, EvaluatorRunId, Micros, RunIndex, SessionTime};
@@ -136,6 +136,13 @@ pub enum Input {
         /// Whether it is gone.
         result: Result<(), LiveKitError>,
     },
+    /// An evaluator that tells has told something.
+    Told {
+        /// What.
+        told: Told,
+        /// Where an agent came: the server's time of its joining on the session's clock.
+        joined: Option<SessionTime>,
+    },
     /// Somebody wants the session to end: first time to drain, second time now.
     Stop,
     /// The journal cannot be written.
@@ -149,5 +156,7 @@ pub enum Input {
         cpu: Micros,
         /// Memory resident, in bytes.
         memory: u64,
+        /// How callers of our own are doing.
+        callers: Option<CallersHealth>,
     },
 }

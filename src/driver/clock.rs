@@ -19,6 +19,11 @@ impl SessionClock {
         Self { anchor: Instant::now(), wall_ms }
     }
 
+    /// The anchor on both clocks: the monotonic one's, and the wall's in milliseconds of the Unix epoch.
+    pub fn anchor(&self) -> (std::time::Instant, i64) {
+        (self.anchor.into_std(), self.wall_ms)
+    }
+
     /// The time since the anchor.
     pub fn now(&self) -> SessionTime {
         SessionTime(Micros::from(self.anchor.elapsed()).0)

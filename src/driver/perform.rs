@@ -8,7 +8,7 @@ use super::action::{Action, Input, RoomSight, Timing};
 use super::clock::SessionClock;
 use super::names::Names;
 use super::settings::Settings;
-use crate::evaluator::{AskError, Entry, Evaluator, SubmitError, SubmitErrorKind};
+use crate::evaluator::{AskError, Entry, Evaluator, News, SubmitError, SubmitErrorKind, Told};
 use crate::event::Sink;
 use crate::livekit::{
     ControlPlane, DispatchRequest, LiveKitError, LiveKitErrorKind, RoomAgents, RoomRequest,
@@ -98,6 +98,15 @@ impl Performer {
                 let _ = this.inbox.send(Input::JournalFailed { words: error.0 });
             }
         });
+    }
+
+    /// What an evaluator tells, with the server's times on the session's clock.
+    pub(super) fn take_in(&self, told: Told) -> Input {
+        let joined = match told.news {
+            News::AgentCame { joined_at_ms: Some(ms), .. } => self.clock.from_wall_ms(ms),
+            _ => None,
+        };
+        Input::Told { told, joined }
     }
 
     fn owe(&self, otherwise: Input) -> Owed {

@@ -33,6 +33,7 @@ pub async fn drive(
     // As many inputs as actions are under way, which the limit of runs in flight bounds.
     let (sender, mut inbox) = mpsc::unbounded_channel();
     let performer = Performer { outside, clock, inbox: sender };
+    let evaluator = performer.outside.evaluator.clone();
     let mut journal = tokio::time::interval(JOURNAL_EVERY);
     let mut health = tokio::time::interval(HEALTH_EVERY);
     journal.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -59,6 +60,9 @@ pub async fn drive(
                     session.handle(input, clock.now());
                 }
             }
+            told = evaluator.told() => {
+                session.handle(performer.take_in(told), clock.now());
+            }
             rung = alarm.rung() => {
                 rung.map_err(no_timer)?;
                 session.tick(clock.now());
@@ -69,7 +73,8 @@ pub async fn drive(
             },
             _ = health.tick() => {
                 let (cpu, memory) = machine().unwrap_or_default();
-                session.handle(Input::Machine { cpu, memory }, clock.now());
+                let callers = performer.outside.evaluator.health();
+                session.handle(Input::Machine { cpu, memory, callers }, clock.now());
             }
             _ = journal.tick() => performer.look_at_the_journal(),
         }

@@ -10,7 +10,7 @@ use super::names::Names;
 use super::session::Session;
 use super::settings::Settings;
 use crate::evaluator::{
-    Accepted, AskError, Manner, Sight, SightState, SubmitError, SubmitErrorKind,
+    Accepted, AskError, Following, Manner, Sight, SightState, SubmitError, SubmitErrorKind,
 };
 use crate::event::{Event, Happening, Mapping, Outcome, Sighting};
 use crate::livekit::{AgentSight, LiveKitError, LiveKitErrorKind};
@@ -230,12 +230,15 @@ fn trouble() -> LiveKitError {
 pub(super) fn simulate(profile: &str, seed: u64, trouble: Trouble, stops: &[u64]) -> World {
     let plan = plan_of(profile);
     let manner = Manner {
-        entries_per_request: match &plan.profile().evaluator {
-            crate::profile::EvaluatorSettings::Cekura(cekura) => cekura.entries_per_request,
-        },
+        entries_per_request: plan
+            .profile()
+            .evaluator
+            .cekura()
+            .map_or(1, |cekura| cekura.entries_per_request),
         fill_within: Micros::from_secs(1),
         ask_every: Micros::from_secs(5),
         runs_per_question: 100,
+        following: Following::Asks,
     };
     let settings = Settings::new(plan.profile(), manner);
     let mut session = Session::new(settings, plan.walk(), Names::new("room"));

@@ -7,5 +7,6 @@ pub mod cekura;
 pub mod native;
 
 pub use seam::{
-    Accepted, AskError, Entry, Evaluator, Manner, Sight, SightState, SubmitError, SubmitErrorKind,
+    Accepted, AskError, Entry, Evaluator, Following, Manner, News, Sight, SightState, SubmitError,
+    SubmitErrorKind, Told,
 };

@@ -1,9 +1,10 @@
 //! What the driver asks of whoever talks to the agent.
 
-use crate::event::{Mapping, Outcome, Sighting};
+use crate::event::{CallersHealth, FramesSent, Mapping, Outcome, Sighting, Turn};
 use crate::livekit::BoxFuture;
 use crate::units::{
-    EvaluatorRunId, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId, Secret,
+    EvaluatorRunId, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId, Secret,
+    SessionTime,
 };
 
 /// One conversation to be held.
@@ -34,6 +35,56 @@ pub struct Manner {
     pub ask_every: Micros,
     /// How many runs one question may be about, at least 1.
     pub runs_per_question: usize,
+    /// How it is known how a run is getting on.
+    pub following: Following,
+}
+
+/// How it is known how a run is getting on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Following {
+    /// By asking; the agent is sent for before the evaluator.
+    Asks,
+    /// The evaluator tells, from inside the room, and is there before the agent is sent for: a server
+    /// tells a newcomer who is there at once, and others of a newcomer up to 3 s later.
+    Tells,
+}
+
+/// Something an evaluator tells of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The run.
+    pub run: RunIndex,
+    /// When it happened.
+    pub at: SessionTime,
+    /// What.
+    pub news: News,
+}
+
+/// What an evaluator can tell of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The caller is in the room and can be spoken to.
+    Joined,
+    /// An agent is in the room.
+    AgentCame {
+        /// The agent.
+        identity: Identity,
+        /// When the server says it joined, in milliseconds of the Unix epoch.
+        joined_at_ms: Option<i64>,
+    },
+    /// The agent is listening.
+    AgentReady,
+    /// The agent was heard or read for the first time.
+    Greeted,
+    /// A turn is over.
+    Turn(Turn),
+    /// The conversation is over; the last news of a run.
+    Over {
+        /// How it ended.
+        outcome: Outcome,
+        /// The audio that was sent, where it was spoken.
+        frames: Option<FramesSent>,
+    },
 }
 
 /// A submission that was accepted.
@@ -124,4 +175,14 @@ pub trait Evaluator: Send + Sync + 'static {
 
     /// Ends a run's conversation, as far as the evaluator lets us.
     fn end(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), AskError>>;
+
+    /// The next news, where it [tells](Following::Tells). Nothing is lost where it is not waited for to the end.
+    fn told(&self) -> BoxFuture<'_, Told> {
+        Box::pin(std::future::pending())
+    }
+
+    /// How callers of our own are doing since this was last asked, where there are any.
+    fn health(&self) -> Option<CallersHealth> {
+        None
+    }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
+use super::turn::{FramesSent, Turn};
 use crate::profile::{Profile, Setting};
 use crate::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, Mode, ResultId, RoomName, RunIndex, SessionId,
@@ -111,6 +112,27 @@ pub enum Happening {
         after: SessionTime,
         /// The look that found it so.
         seen: SessionTime,
+    },
+    /// The agent was heard or read for the first time.
+    Greeted {
+        /// The run.
+        run: RunIndex,
+        /// When.
+        at: SessionTime,
+    },
+    /// A turn of the conversation is over.
+    Turn {
+        /// The run.
+        run: RunIndex,
+        /// The turn.
+        turn: Turn,
+    },
+    /// What our caller sent of audio in all.
+    Spoke {
+        /// The run.
+        run: RunIndex,
+        /// The frames.
+        frames: FramesSent,
     },
     /// A submission is about to be sent; durable before it is.
     SubmitIntent {
@@ -328,4 +350,20 @@ pub struct Health {
     pub looks: u32,
     /// The longest a due look waited for its turn.
     pub look_lag: Micros,
+    /// How our own callers were doing, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callers: Option<CallersHealth>,
+}
+
+/// How the threads of our own callers were doing over a stretch of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallersHealth {
+    /// Callers there are at its end.
+    pub callers: u64,
+    /// Beats: each attends to all callers of a thread that are due.
+    pub beats: u64,
+    /// Beats that began more than 5 ms late.
+    pub late_beats: u64,
+    /// The latest beat.
+    pub latest_beat: Micros,
 }

@@ -7,11 +7,13 @@ mod failure;
 mod happening;
 mod outcome;
 mod sink;
+mod turn;
 
 pub use failure::FailureClass;
 pub use happening::{
-    Entered, Event, FORMAT_VERSION, Happening, Health, Mapping, Opening, RetryReason, Sighting,
-    StopReason,
+    CallersHealth, Entered, Event, FORMAT_VERSION, Happening, Health, Mapping, Opening,
+    RetryReason, Sighting, StopReason,
 };
 pub use outcome::Outcome;
 pub use sink::{Sink, SinkError};
+pub use turn::{FramesSent, Turn, TurnEnding, TurnParts};

@@ -31,13 +31,19 @@ pub fn room_metadata(session: &SessionId, run: RunIndex) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Input, load};
+    use crate::profile::{Input, load, no_files};
 
     fn settings(extra: &str) -> LiveKitSettings {
         let text = format!(
             "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n{extra}\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n"
         );
-        let input = Input { file: "p", bytes: text.as_bytes(), environment: &[], flags: &[] };
+        let input = Input {
+            file: "p",
+            bytes: text.as_bytes(),
+            environment: &[],
+            flags: &[],
+            files: &no_files,
+        };
         load(input).unwrap().profile.livekit
     }
 

@@ -138,11 +138,15 @@ impl Forecast {
             };
         }
         let in_flight = stages.iter().map(|stage| stage.in_flight).fold(0.0, f64::max);
-        let EvaluatorSettings::Cekura(evaluator) = &profile.evaluator;
-        let requests_per_second = stages.iter().filter_map(|s| s.peak_rate).fold(0.0, f64::max)
-            / f64::from(evaluator.entries_per_request);
-        let polls_per_second =
-            (in_flight / RUNS_PER_POLL).ceil() / evaluator.poll_every.micros().as_secs_f64();
+        let starts_per_second = stages.iter().filter_map(|s| s.peak_rate).fold(0.0, f64::max);
+        // Callers of our own are not asked; they tell.
+        let (requests_per_second, polls_per_second) = match &profile.evaluator {
+            EvaluatorSettings::Cekura(evaluator) => (
+                starts_per_second / f64::from(evaluator.entries_per_request),
+                (in_flight / RUNS_PER_POLL).ceil() / evaluator.poll_every.micros().as_secs_f64(),
+            ),
+            EvaluatorSettings::Native(_) => (starts_per_second, 0.0),
+        };
         let mut forecast = Self {
             runs: stages.iter().map(|stage| stage.runs).sum(),
             estimated: stages.iter().any(|stage| stage.estimated),

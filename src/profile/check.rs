@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::check_evaluator::check_evaluator;
 use super::check_livekit::check_livekit;
 use super::check_load::{check_mix, check_stages};
-use super::model::{LatencyModel, Limits, Profile, SandboxSettings, WhenFull};
+use super::model::{EvaluatorSettings, LatencyModel, Limits, Profile, SandboxSettings, WhenFull};
 use super::raw::{RawLatency, RawLimits, RawMode, RawProfile, RawSandbox};
+use super::script::RawScripts;
 use super::source::{At, Faults, Origin, Place, Source};
 use super::threshold::{Threshold, parse_bound, parse_measure};
 use crate::units::{Length, Mode, Rate};
@@ -98,6 +99,7 @@ impl Checker<'_> {
 pub(super) fn check(
     raw: &RawProfile,
     file_stem: &str,
+    scripts: &RawScripts,
     sources: &[Source],
     faults: &mut Faults,
 ) -> Option<(Profile, Vec<Setting>)> {
@@ -111,9 +113,10 @@ pub(super) fn check(
     let livekit = check_livekit(raw, &mut checker);
     let evaluator =
         check_evaluator(raw.evaluator.as_ref(), raw.livekit.as_ref(), mode, &mut checker);
-    let mix = check_mix(raw.scenario.as_ref(), &mut checker);
+    let native = matches!(evaluator, Some(EvaluatorSettings::Native(_)));
+    let mix = check_mix(raw.scenario.as_ref(), (scripts, mode, native), &mut checker);
     let stages = check_stages(raw.stage.as_ref(), raw.scenario.as_ref(), &mut checker);
-    let limits = check_limits(raw.limits.as_ref(), &mut checker);
+    let limits = check_limits(raw.limits.as_ref(), native, &mut checker);
     let thresholds = check_thresholds(raw, &mut checker);
     let sandbox = check_sandbox(raw.sandbox.as_ref(), &mut checker);
     let settings = checker.settings;
@@ -149,7 +152,7 @@ fn check_name(given: Option<&At<String>>, file_stem: &str, checker: &mut Checker
     checker.or_default("name", given, default.to_owned())
 }
 
-fn check_limits(raw: Option<&At<RawLimits>>, checker: &mut Checker<'_>) -> Limits {
+fn check_limits(raw: Option<&At<RawLimits>>, native: bool, checker: &mut Checker<'_>) -> Limits {
     let raw = raw.map(|at| at.value.clone()).unwrap_or_default();
     let run_timeout =
         checker.or_default("limits.run_timeout", raw.run_timeout.as_ref(), Length::secs(20 * 60));
@@ -157,7 +160,8 @@ fn check_limits(raw: Option<&At<RawLimits>>, checker: &mut Checker<'_>) -> Limit
         requests: checker.or_default(
             "limits.requests",
             raw.requests.as_ref(),
-            Rate::per_second_const(5),
+            // Our own callers cost nobody anything; the stages say how many start.
+            Rate::per_second_const(if native { 1_000 } else { 5 }),
         ),
         polls: checker.or_default("limits.polls", raw.polls.as_ref(), Rate::per_second_const(2)),
         looks: checker.or_default("limits.looks", raw.looks.as_ref(), Rate::per_second_const(20)),

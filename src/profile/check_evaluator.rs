@@ -4,9 +4,9 @@ use url::Url;
 
 use super::check::Checker;
 use super::check_livekit::{TargetKind, target_kind};
-use super::model::{CekuraSettings, EvaluatorSettings};
+use super::model::{CekuraSettings, EvaluatorSettings, NativeSettings};
 use super::raw::{RawEvaluator, RawEvaluatorKind, RawLiveKit};
-use super::source::At;
+use super::source::{At, Place};
 use crate::units::{Length, Mode};
 
 const CEKURA_URL: &str = "https://api.cekura.ai";
@@ -44,7 +44,11 @@ pub(super) fn check_evaluator(
             reachable(&url, livekit_url, checker);
             Some(url.as_str().trim_end_matches('/').to_owned())
         }
+        RawEvaluatorKind::Native => {
+            return Some(EvaluatorSettings::Native(check_native(&raw, livekit_url, checker)));
+        }
     };
+    native_only(&raw, checker);
     chat_only(&raw, mode, checker);
     let entries_per_request =
         checker.at_least("evaluator.entries_per_request", raw.entries_per_request.as_ref(), 1, 1);
@@ -85,6 +89,58 @@ pub(super) fn check_evaluator(
         runs_path,
         end_call_path,
     }))
+}
+
+fn check_native(
+    raw: &RawEvaluator,
+    livekit: Option<&At<String>>,
+    checker: &mut Checker<'_>,
+) -> NativeSettings {
+    if let Some(at) = livekit.filter(|at| at.value == "sandbox") {
+        checker.faults.at(
+            &at.place,
+            "the embedded stand-in has no rooms to speak in",
+            "give the address of a LiveKit server, such as \"ws://127.0.0.1:7880\"",
+        );
+    }
+    let of_cekura = [
+        ("url", raw.url.as_ref().map(|at| &at.place)),
+        ("key_file", raw.key_file.as_ref().map(|at| &at.place)),
+        ("entries_per_request", raw.entries_per_request.as_ref().map(|at| &at.place)),
+        ("agent", raw.agent.as_ref().map(|at| &at.place)),
+        ("publish_data_message", raw.publish_data_message.as_ref().map(|at| &at.place)),
+        ("poll_every", raw.poll_every.as_ref().map(|at| &at.place)),
+    ];
+    not_here(of_cekura, "is of Cekura's service, and callers of our own have none", checker);
+    let mut length = |name: &str, given: Option<&At<Length>>, default| {
+        checker.or_default(&format!("evaluator.{name}"), given, default)
+    };
+    NativeSettings {
+        join_within: length("join_within", raw.join_within.as_ref(), Length::secs(15)),
+        ready_within: length("ready_within", raw.ready_within.as_ref(), Length::secs(15)),
+        quiet: length("quiet", raw.quiet.as_ref(), Length::millis(300)),
+    }
+}
+
+fn native_only(raw: &RawEvaluator, checker: &mut Checker<'_>) {
+    let places = [
+        ("join_within", raw.join_within.as_ref().map(|at| &at.place)),
+        ("ready_within", raw.ready_within.as_ref().map(|at| &at.place)),
+        ("quiet", raw.quiet.as_ref().map(|at| &at.place)),
+    ];
+    not_here(places, "is of callers of our own", checker);
+}
+
+fn not_here<const N: usize>(
+    places: [(&str, Option<&Place>); N],
+    why: &str,
+    checker: &mut Checker<'_>,
+) {
+    for (name, place) in places {
+        if let Some(place) = place {
+            checker.faults.at(place, format!("`{name}` {why}"), "remove it, or change `kind`");
+        }
+    }
 }
 
 fn check_service_url(given: Option<&At<String>>, checker: &mut Checker<'_>) -> Option<Url> {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::check::Checker;
 use super::model::{Arrivals, Curve, Load, Mix, Scenario, Stage};
 use super::raw::{RawRamp, RawRate, RawScenario, RawStage};
+use super::script::{RawScripts, check_script};
 use super::source::{At, Place};
-use crate::units::{Length, Rate};
+use crate::units::{Length, Mode, Rate};
 
 /// Runs in one session at the most; beyond it a plan is a slip of the pen.
 const MOST_RUNS: f64 = 20e6;
@@ -14,6 +15,7 @@ const MOST_RUNS: f64 = 20e6;
 /// Decides the scenarios; `None` where there is none that could be run.
 pub(super) fn check_mix(
     raw: Option<&At<Vec<RawScenario>>>,
+    (scripts, mode, native): (&RawScripts, Mode, bool),
     checker: &mut Checker<'_>,
 ) -> Option<Mix> {
     let Some(raw) = raw.filter(|at| !at.value.is_empty()) else {
@@ -57,7 +59,15 @@ pub(super) fn check_mix(
                 scenario.lasts.as_ref(),
                 Length::secs(120),
             ),
+            script: check_script(&path, scenario, scripts, mode, checker),
         };
+        if native && scenario.script.is_none() && !scenario.spoiled {
+            checker.faults.at(
+                &id.place,
+                format!("scenario {} has no script for our own callers", id.value),
+                "add `script`, a TOML file of turns such as scripts/book-a-table.toml",
+            );
+        }
         if counted {
             if let Some(at) = &scenario.weight {
                 checker.faults.at(

@@ -5,6 +5,7 @@ use super::model::Profile;
 use super::node::{Node, Value};
 use super::raw::RawProfile;
 use super::read::Read;
+use super::script::read_scripts;
 use super::source::{Fault, Faults, Origin, Place, Source, SourceId};
 
 /// A profile's file larger than this is none.
@@ -15,7 +16,7 @@ pub const ENVIRONMENT: [(&str, [&str; 2]); 2] =
     [("LIVEKIT_URL", ["livekit", "url"]), ("CEKURA_API_URL", ["evaluator", "url"])];
 
 /// The texts a profile is read from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Input<'a> {
     /// How to name the file to the reader.
     pub file: &'a str,
@@ -25,6 +26,16 @@ pub struct Input<'a> {
     pub environment: &'a [(&'static str, String)],
     /// `key=value` flags, the later ones winning.
     pub flags: &'a [String],
+    /// Lends a file that the profile names, by its path relative to the profile; or says why it cannot.
+    pub files: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
+}
+
+/// Lends no file at all.
+///
+/// # Errors
+/// Always.
+pub fn no_files(_: &str) -> Result<Vec<u8>, String> {
+    Err("no files are to be had here".to_owned())
 }
 
 /// A valid profile, and where each of its settings came from.
@@ -77,8 +88,9 @@ pub fn load(input: Input<'_>) -> Result<Loaded, Refused> {
         lay_flag(&mut tree, flag, &mut sources, &mut faults);
     }
     let raw = RawProfile::read(&tree, &mut faults).unwrap_or_default();
+    let scripts = read_scripts(raw.scenario.as_ref(), input.files, &mut sources, &mut faults);
     let stem = file_stem(input.file);
-    match check(&raw, stem, &sources, &mut faults) {
+    match check(&raw, stem, &scripts, &sources, &mut faults) {
         Some((profile, settings)) if faults.is_empty() => Ok(Loaded { profile, settings }),
         _ => Err(Refused { sources, faults: faults.into_sorted() }),
     }
@@ -182,7 +194,13 @@ rate = "1/s"
 
     fn load_text(text: &str, flags: &[&str]) -> Result<Loaded, Refused> {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        load(Input { file: "launch.toml", bytes: text.as_bytes(), environment: &[], flags: &flags })
+        load(Input {
+            file: "launch.toml",
+            bytes: text.as_bytes(),
+            environment: &[],
+            flags: &flags,
+            files: &no_files,
+        })
     }
 
     fn mistakes(text: &str) -> Vec<String> {
@@ -210,6 +228,7 @@ rate = "1/s"
                 bytes: GOOD.as_bytes(),
                 environment: &[("LIVEKIT_URL", "wss://from.environment".to_owned())],
                 flags,
+                files: &no_files,
             })
             .unwrap()
         };
@@ -231,6 +250,7 @@ rate = "1/s"
             bytes: text.as_bytes(),
             environment: &[("LIVEKIT_URL", "wss://production".to_owned())],
             flags: &[],
+            files: &no_files,
         })
         .unwrap();
         assert_eq!(loaded.profile.livekit.target, crate::profile::LiveKitTarget::Sandbox);
@@ -393,7 +413,8 @@ rate = "1/s"
     fn what_is_no_profile_is_told_in_one_mistake() {
         let bytes = |bytes: &[u8]| {
             let refused =
-                load(Input { file: "x", bytes, environment: &[], flags: &[] }).unwrap_err();
+                load(Input { file: "x", bytes, environment: &[], flags: &[], files: &no_files })
+                    .unwrap_err();
             assert_eq!(refused.faults.len(), 1);
             refused.faults[0].what.clone()
         };

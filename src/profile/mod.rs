@@ -15,6 +15,7 @@ mod node;
 mod raw;
 mod read;
 mod schema;
+mod script;
 mod source;
 mod template;
 mod threshold;
@@ -22,13 +23,14 @@ mod threshold;
 pub use check::{SANDBOX_FAULTS, Setting};
 pub use check_livekit::{TargetKind, target_kind};
 pub use explain::explain;
-pub use load::{ENVIRONMENT, Input, Loaded, Refused, load};
+pub use load::{ENVIRONMENT, Input, Loaded, Refused, load, no_files};
 pub use model::{
     Arrivals, CekuraSettings, Curve, Dispatch, DispatchMethod, EvaluatorSettings, LatencyModel,
-    Limits, LiveKitSettings, LiveKitTarget, Load, Mix, Profile, SandboxSettings, Scenario, Stage,
-    TextMode, WhenFull,
+    Limits, LiveKitSettings, LiveKitTarget, Load, Mix, NativeSettings, Profile, SandboxSettings,
+    Scenario, Stage, TextMode, WhenFull,
 };
 pub use schema::json_schema;
+pub use script::{Greeting, Script, ScriptTurn};
 pub use source::{Fault, Origin, Place, Source, SourceId};
 pub use template::starting_profile;
 pub use threshold::{Bound, Comparison, Measure, Share, Threshold};

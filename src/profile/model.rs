@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::raw::{RawArrivals, RawDispatch, RawWhenFull};
+use super::script::Script;
 use super::threshold::Threshold;
 use crate::units::{AgentName, Length, Mode, Percent, Rate, ScenarioId};
 
@@ -144,6 +145,29 @@ pub struct TextMode {
 pub enum EvaluatorSettings {
     /// Cekura's service, or the embedded stand-in for it.
     Cekura(CekuraSettings),
+    /// Callers of our own.
+    Native(NativeSettings),
+}
+
+impl EvaluatorSettings {
+    /// The settings of Cekura's service, where it is the evaluator.
+    pub const fn cekura(&self) -> Option<&CekuraSettings> {
+        match self {
+            Self::Cekura(settings) => Some(settings),
+            Self::Native(_) => None,
+        }
+    }
+}
+
+/// How callers of our own behave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeSettings {
+    /// How long a caller may take into the room.
+    pub join_within: Length,
+    /// How long after joining the agent may take until it listens.
+    pub ready_within: Length,
+    /// How long the agent has to be silent before a caller goes on.
+    pub quiet: Length,
 }
 
 /// How Cekura's service is spoken to.
@@ -182,6 +206,9 @@ pub struct Scenario {
     pub name: String,
     /// How long its conversation is expected to last.
     pub lasts: Length,
+    /// What our own callers say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Script>,
 }
 
 /// Which scenarios are run, and in which shares; at least one scenario.

@@ -118,6 +118,12 @@ raw_table! {
         publish_data_message: Named<Json>,
         /// How often a run that may be over is asked after.
         poll_every: Length,
+        /// How long our own caller may take into the room; native only.
+        join_within: Length,
+        /// How long after joining the agent may take until it listens; native only.
+        ready_within: Length,
+        /// How long the agent has to be silent before our caller goes on; native only.
+        quiet: Length,
         /// The path that starts voice runs.
         voice_path: String,
         /// The path that starts chat runs.
@@ -136,6 +142,8 @@ raw_choice! {
         Cekura = "cekura",
         /// The embedded stand-in for it.
         Sandbox = "sandbox",
+        /// Callers of our own, over WebRTC; each scenario needs a `script`.
+        Native = "native",
     }
 }
 
@@ -152,6 +160,8 @@ raw_table! {
         weight: f64,
         /// How long its conversation is expected to last; forecasts and polling use it.
         lasts: Length,
+        /// What our own callers say: a TOML file of turns, relative to the profile.
+        script: String,
     }
 }
 
@@ -285,5 +295,43 @@ raw_table! {
         median: Length,
         /// One in twenty is longer.
         p95: Length,
+    }
+}
+
+raw_table! {
+    /// A conversation from the caller's side.
+    RawScript {
+        /// What the agent is expected to begin with; without it the caller begins.
+        greeting: RawGreeting,
+        /// The turns, one after the other.
+        turn: Vec<RawTurn>,
+    }
+}
+
+raw_table! {
+    /// What the agent is expected to begin with.
+    RawGreeting {
+        /// A regular expression that its words match.
+        expect: String,
+        /// How long after it joined it has to begin.
+        within: Length,
+    }
+}
+
+raw_table! {
+    /// One turn.
+    RawTurn {
+        /// What is written in chat.
+        say: String,
+        /// What is played in voice: a WAV or Ogg Opus file, relative to the script.
+        play: String,
+        /// A regular expression that the answer's words match.
+        expect: String,
+        /// How long after the last of ours the answer has to begin.
+        within: Length,
+        /// How long the caller waits before it begins, once the agent is silent.
+        pause: Length,
+        /// The caller begins this long after the agent began to speak, whether it has finished or not.
+        interrupt: Length,
     }
 }

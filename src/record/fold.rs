@@ -3,11 +3,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::failure_words::FailureWords;
+use super::funnel::Funnel;
 use super::latencies::LatencyTable;
 use super::run_record::{AgentTimes, Ending, RunRecord, Span, SubmissionTimes};
+use super::slowest::Slowest;
 use super::tally::Tally;
 use super::timeline::Timeline;
-use crate::event::{Event, Happening, Health, Mapping, Opening, Outcome, Sighting, StopReason};
+use crate::event::{
+    Event, FramesSent, Happening, Health, Mapping, Opening, Outcome, Sighting, StopReason,
+};
 use crate::profile::DispatchMethod;
 use crate::units::{Micros, Mode, RunIndex, SessionTime};
 
@@ -70,6 +75,10 @@ pub struct PeakHealth {
     pub looks: u64,
     /// The longest a due look waited.
     pub look_lag: Micros,
+    /// Beats of our own callers' threads, and those that began late.
+    pub beats: (u64, u64),
+    /// The latest of them.
+    pub latest_beat: Micros,
 }
 
 /// What a session comes to.
@@ -89,6 +98,16 @@ pub struct Folded {
     pub latencies: LatencyTable,
     /// Over time.
     pub timeline: Timeline,
+    /// When the first run of each stage was meant to start.
+    pub stage_starts: BTreeMap<u32, SessionTime>,
+    /// How far all runs came.
+    pub funnel: Funnel,
+    /// Audio that our own callers sent.
+    pub frames: FramesSent,
+    /// What was said of failures.
+    pub failure_words: FailureWords,
+    /// The slowest runs of measured stages.
+    pub slowest: Slowest,
     /// Submissions accepted, and attempts in all.
     pub submissions: (u64, u64),
     /// Runs whose name at the evaluator is an assumption.
@@ -170,7 +189,7 @@ impl Fold {
             }
             Happening::RunSkipped { run, stage, scenario, copy, mode, intended } => {
                 folded.each_tally(*stage, |tally| tally.skipped += 1);
-                folded.last_intended = folded.last_intended.max(*intended);
+                folded.intended(*stage, *intended);
                 let window = folded.timeline.at(*intended);
                 window.intended += 1;
                 window.skipped += 1;
@@ -204,11 +223,19 @@ impl Fold {
             Happening::Stopping { reason, detail } => folded.stops.push((*reason, detail.clone())),
             Happening::Closed => folded.closed = true,
             Happening::EvaluatorSeen { .. } => folded.proven_late += 1,
-            Happening::SubmitIntent { .. } => {}
+            Happening::SubmitIntent { runs, .. } => {
+                for run in runs {
+                    let Some(record) = self.live.get_mut(run) else { continue };
+                    record.asked = Some(event.at);
+                }
+            }
             Happening::RoomMade { .. }
             | Happening::Dispatched { .. }
             | Happening::AgentSeen { .. }
             | Happening::AgentReady { .. }
+            | Happening::Greeted { .. }
+            | Happening::Turn { .. }
+            | Happening::Spoke { .. }
             | Happening::Sighted { .. } => self.of_a_run(&event.happening),
         }
         Ok(Told::Nothing)
@@ -222,6 +249,9 @@ impl Fold {
         let mut folded = self.folded.ok_or(FoldError::NotOpened)?;
         folded.open = self.live.into_values().collect();
         folded.open.sort_by_key(|record| record.run);
+        for record in &folded.open {
+            folded.funnel.add(record);
+        }
         Ok(folded)
     }
 
@@ -256,6 +286,21 @@ impl Fold {
             Happening::AgentReady { run, after, seen } => {
                 let Some(record) = self.live.get_mut(run) else { return };
                 record.agent_ready = Some(Span { from: *after, to: *seen });
+            }
+            Happening::Greeted { run, at } => {
+                let Some(record) = self.live.get_mut(run) else { return };
+                record.greeted = Some(*at);
+            }
+            Happening::Turn { run, turn } => {
+                let Some(record) = self.live.get_mut(run) else { return };
+                record.turns.push(*turn);
+            }
+            Happening::Spoke { run, frames } => {
+                let Some(record) = self.live.get_mut(run) else { return };
+                record.frames = Some(*frames);
+                folded.frames.sent += frames.sent;
+                folded.frames.late += frames.late;
+                folded.frames.given_up += frames.given_up;
             }
             Happening::Sighted { run, sighting, after, seen, .. } => {
                 let Some(record) = self.live.get_mut(run) else { return };
@@ -307,12 +352,17 @@ impl Folded {
     fn new(opening: Opening) -> Self {
         Self {
             names: Names::of(&opening),
+            funnel: Funnel::of(&opening.profile),
             opening,
             tally: Tally::default(),
             measured: Tally::default(),
             by_stage: BTreeMap::new(),
             latencies: LatencyTable::default(),
             timeline: Timeline::default(),
+            stage_starts: BTreeMap::new(),
+            frames: FramesSent::default(),
+            failure_words: FailureWords::default(),
+            slowest: Slowest::default(),
             submissions: (0, 0),
             assumed: 0,
             proven_late: 0,
@@ -338,9 +388,15 @@ impl Folded {
         count(self.by_stage.entry(stage).or_default());
     }
 
+    fn intended(&mut self, stage: u32, at: SessionTime) {
+        self.last_intended = self.last_intended.max(at);
+        let first = self.stage_starts.entry(stage).or_insert(at);
+        *first = at.min(*first);
+    }
+
     fn started(&mut self, record: &RunRecord, at: SessionTime) {
         self.each_tally(record.stage, |tally| tally.started += 1);
-        self.last_intended = self.last_intended.max(record.intended);
+        self.intended(record.stage, record.intended);
         self.last_start = self.last_start.max(at);
         self.timeline.at(record.intended).intended += 1;
         self.timeline.at(at).started += 1;
@@ -350,15 +406,20 @@ impl Folded {
         let Some(ending) = &record.ending else { return };
         self.each_tally(record.stage, |tally| tally.end(&ending.outcome));
         let window = self.timeline.at(at);
-        match ending.outcome.class() {
-            Some(_) => window.failed += 1,
-            None => window.completed += 1,
+        match &ending.outcome {
+            Outcome::Failed { class, detail } => {
+                window.failed += 1;
+                self.failure_words.add(*class, detail);
+            }
+            Outcome::Completed { .. } | Outcome::Skipped => window.completed += 1,
         }
+        self.funnel.add(record);
         let measured = self.names.is_measured(record.stage);
         for sample in record.samples() {
             self.latencies.add(&sample, record.mode, record.scenario, record.stage, measured);
             if measured {
                 self.timeline.add(record.intended, &sample);
+                self.slowest.add(record, &sample);
             }
         }
     }
@@ -379,6 +440,11 @@ impl PeakHealth {
         self.throttled += u64::from(health.throttled);
         self.looks += u64::from(health.looks);
         self.look_lag = self.look_lag.max(health.look_lag);
+        if let Some(callers) = health.callers {
+            self.beats.0 += callers.beats;
+            self.beats.1 += callers.late_beats;
+            self.latest_beat = self.latest_beat.max(callers.latest_beat);
+        }
     }
 }
 
@@ -402,9 +468,13 @@ fn new_record(
         agent_sent_for: None,
         agent: None,
         agent_ready: None,
+        asked: None,
         submission: None,
         running: None,
         judging: None,
+        greeted: None,
+        turns: Vec::new(),
+        frames: None,
         ending: None,
     }
 }

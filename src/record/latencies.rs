@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
+use hdrhistogram::{Counter, Histogram};
 
 use super::run_record::Sample;
 use crate::units::{Metric, Micros, Mode};
@@ -118,7 +118,8 @@ impl Latencies {
     }
 }
 
-fn value_at_rank(histogram: &Histogram<u64>, rank: u64) -> Micros {
+/// The value at a rank from 1 to the count, as the histogram knows it.
+pub fn value_at_rank<C: Counter>(histogram: &Histogram<C>, rank: u64) -> Micros {
     if rank >= histogram.len() {
         return Micros(histogram.max());
     }

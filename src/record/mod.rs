@@ -2,21 +2,28 @@
 //!
 //! The journal is the source of everything else. `journal` writes it and `reader` reads it, line by
 //! line; `fold` goes through its events once and keeps what reports need: a record for each run
-//! (`run_record`), latencies (`latencies`), windows over time (`timeline`), counts (`tally`).
+//! (`run_record`), latencies (`latencies`), windows over time (`timeline`), counts (`tally`), how far runs
+//! came (`funnel`), what was said of failures (`failure_words`), where to look first (`slowest`).
 
+mod failure_words;
 mod fold;
+mod funnel;
 mod journal;
 mod latencies;
 mod line;
 mod reader;
 mod run_record;
+mod slowest;
 mod tally;
 mod timeline;
 
+pub use failure_words::FailureWords;
 pub use fold::{Fold, FoldError, Folded, Names, PeakHealth, Told};
+pub use funnel::{Funnel, Step};
 pub use journal::{Journal, JournalFile};
-pub use latencies::{Latencies, LatencyTable, Scope};
+pub use latencies::{Latencies, LatencyTable, Scope, value_at_rank};
 pub use reader::{JournalError, JournalReader, Torn};
 pub use run_record::{AgentTimes, Ending, RunRecord, Sample, Span, SubmissionTimes};
+pub use slowest::{SlowRun, Slowest};
 pub use tally::Tally;
 pub use timeline::{Timeline, WINDOWED, Window};

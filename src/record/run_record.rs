@@ -1,6 +1,6 @@
 //! Everything known of one run, and the latencies that follow from it.
 
-use crate::event::{Mapping, Outcome};
+use crate::event::{FramesSent, Mapping, Outcome, Turn};
 use crate::units::{
     EvaluatorRunId, Metric, Micros, Mode, ResultId, RoomName, RunIndex, SessionTime,
 };
@@ -93,12 +93,20 @@ pub struct RunRecord {
     pub agent: Option<AgentTimes>,
     /// The agent's listening.
     pub agent_ready: Option<Span>,
+    /// When it was about to be submitted.
+    pub asked: Option<SessionTime>,
     /// The submission.
     pub submission: Option<SubmissionTimes>,
     /// First seen running.
     pub running: Option<Span>,
     /// First seen being judged.
     pub judging: Option<Span>,
+    /// First heard or read of the agent.
+    pub greeted: Option<SessionTime>,
+    /// The turns of the conversation, where our own caller held it.
+    pub turns: Vec<Turn>,
+    /// The audio that our own caller sent.
+    pub frames: Option<FramesSent>,
     /// The end.
     pub ending: Option<Ending>,
 }
@@ -142,12 +150,40 @@ impl RunRecord {
                 samples.push(between(Metric::AgentReady, sent, ready));
             }
         }
+        self.conversation_samples(&mut samples);
         if let (Some(submission), Some(ending)) = (submission, &self.ending)
             && matches!(ending.outcome, Outcome::Completed { .. })
         {
             self.completion_samples(submission, ending.seen, &mut samples);
         }
         samples
+    }
+
+    /// What our own caller heard or read. A turn that was not answered is a failure and no latency.
+    fn conversation_samples(&self, samples: &mut Vec<Sample>) {
+        let mut exact = |metric, length: Option<Micros>| {
+            if let Some(length) = length {
+                samples.push(Sample { metric, low: length, high: length });
+            }
+        };
+        let joined = self.agent.map(|agent| agent.seen.to);
+        exact(Metric::Greeting, self.greeted.zip(joined).map(|(at, joined)| at.since(joined)));
+        for turn in &self.turns {
+            let since_said = |at: Option<SessionTime>| at.map(|at| at.since(turn.said));
+            match self.mode {
+                Mode::Chat => {
+                    exact(Metric::TurnChatFirst, since_said(turn.first));
+                    exact(Metric::TurnChatFinal, since_said(turn.last));
+                }
+                Mode::Voice => exact(Metric::TurnVoice, since_said(turn.first)),
+            }
+            exact(Metric::TimeToYield, turn.yielded);
+            exact(Metric::AgentTranscription, turn.parts.transcription);
+            exact(Metric::AgentEndOfTurn, turn.parts.end_of_turn);
+            exact(Metric::AgentLlmFirstToken, turn.parts.llm_first_token);
+            exact(Metric::AgentTtsFirstByte, turn.parts.tts_first_byte);
+            exact(Metric::AgentEndToEnd, turn.parts.end_to_end);
+        }
     }
 
     /// A state that was passed through unseen lies where the next one was seen.
@@ -185,7 +221,7 @@ pub(super) mod tests {
         Span { from: SessionTime(from), to: SessionTime(to) }
     }
 
-    fn completed() -> RunRecord {
+    pub(crate) fn completed() -> RunRecord {
         RunRecord {
             run: RunIndex(0),
             stage: 0,
@@ -201,6 +237,10 @@ pub(super) mod tests {
             agent_sent_for: Some(SessionTime(2_000)),
             agent: Some(AgentTimes { seen: span(2_500, 2_700), joined: Some(SessionTime(2_600)) }),
             agent_ready: None,
+            asked: Some(SessionTime(2_800)),
+            greeted: None,
+            turns: Vec::new(),
+            frames: None,
             submission: Some(SubmissionTimes {
                 request: 0,
                 ready: SessionTime(2_700),

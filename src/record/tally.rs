@@ -45,6 +45,14 @@ impl Tally {
         self.failed.values().sum()
     }
 
+    /// Failures by class, the most frequent first.
+    pub fn failed_most_first(&self) -> Vec<(FailureClass, u64)> {
+        let mut classes: Vec<(FailureClass, u64)> =
+            self.failed.iter().map(|(class, count)| (*class, *count)).collect();
+        classes.sort_by_key(|(class, count)| (std::cmp::Reverse(*count), *class));
+        classes
+    }
+
     /// All whose outcome is known.
     pub fn ended(&self) -> u64 {
         self.completed + self.failed_in_all()

@@ -1,6 +1,5 @@
 //! Whether the generator did what was asked of it; where it did not, nothing is said of the agent.
 
-use crate::profile::EvaluatorSettings;
 use crate::record::{Folded, Scope};
 use crate::units::{Metric, Micros, SessionTime};
 
@@ -157,7 +156,7 @@ fn throttled(folded: &Folded) -> Option<Check> {
 }
 
 fn polling(folded: &Folded) -> Option<Check> {
-    let EvaluatorSettings::Cekura(settings) = &folded.opening.profile.evaluator;
+    let settings = folded.opening.profile.evaluator.cekura()?;
     let every = settings.poll_every.micros();
     (folded.health.polls.0 > 0).then(|| Check {
         name: "polling",

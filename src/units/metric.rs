@@ -81,6 +81,16 @@ metrics! {
         "From our last audible frame of a turn sent to the agent's first audible frame received.",
     TimeToYield = "time_to_yield":
         "From our first audible frame over the agent's speech to the agent silent.",
+    AgentTranscription = "agent.transcription":
+        "As the agent tells it: from the end of the caller's speech to its transcript.",
+    AgentEndOfTurn = "agent.end_of_turn":
+        "As the agent tells it: from the end of the caller's speech to the decision that the turn is over.",
+    AgentLlmFirstToken = "agent.llm_first_token":
+        "As the agent tells it: from the request to the language model to its first token.",
+    AgentTtsFirstByte = "agent.tts_first_byte":
+        "As the agent tells it: from the request to the synthesiser to its first byte.",
+    AgentEndToEnd = "agent.end_to_end":
+        "As the agent tells it: from the end of the caller's speech to the beginning of its own, without the network.",
 }
 
 impl fmt::Display for Metric {

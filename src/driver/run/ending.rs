@@ -46,15 +46,24 @@ impl Run {
         let run = self.planned.index;
         todo.push(Todo::Record(Happening::Ended { run, outcome, after, seen, talked }));
         todo.push(Todo::Over);
-        let room_may_come = matches!(self.state, State::MakingRoom | State::Dispatching);
+        let room_may_come = match self.state {
+            State::MakingRoom | State::Dispatching => true,
+            State::Calling(call) => call.dispatching,
+            _ => false,
+        };
         let mut cleaning =
             Cleaning { room_may_come, room_left: false, call_left: false, failed_deletions: 0 };
-        if let State::Following(follow) = self.state {
-            todo.push(Todo::NoWakeAt(follow.deadline));
-            if let (By::Us, Some(run)) = (by, &self.entered_as) {
-                cleaning.call_left = true;
-                todo.push(Todo::EndCall(run.clone()));
-            }
+        let wakes = match self.state {
+            State::Following(follow) => [Some(follow.deadline), None],
+            State::Calling(call) => [Some(call.deadline), call.agent_deadline],
+            _ => [None, None],
+        };
+        todo.extend(wakes.into_iter().flatten().map(Todo::NoWakeAt));
+        let is_talking =
+            matches!(self.state, State::Following(_) | State::Calling(_) | State::AskingAssigned);
+        if let (By::Us, true, Some(run)) = (by, is_talking, &self.entered_as) {
+            cleaning.call_left = true;
+            todo.push(Todo::EndCall(run.clone()));
         }
         if !room_may_come {
             cleaning.room_left = true;

@@ -4,7 +4,7 @@ use super::ending::{By, Ended};
 use super::state::{Cleaning, Follow, Run, State, Todo};
 use crate::driver::action::Timing;
 use crate::driver::settings::Settings;
-use crate::evaluator::{Sight, SightState};
+use crate::evaluator::{Following, Sight, SightState};
 use crate::event::{FailureClass, Happening, Outcome, Sighting};
 use crate::units::{EvaluatorRunId, Micros, SessionTime};
 
@@ -14,10 +14,17 @@ const SLOW_ANSWER: Micros = Micros::from_secs(3);
 const LONGEST_ASK_GAP: u64 = 4;
 
 impl Run {
-    pub(in crate::driver) fn submission_sent(&mut self, now: SessionTime, todo: &mut Vec<Todo>) {
+    pub(in crate::driver) fn submission_sent(
+        &mut self,
+        settings: &Settings,
+        now: SessionTime,
+        todo: &mut Vec<Todo>,
+    ) {
         if self.state == State::Ready {
             self.state = State::Submitting;
-            todo.push(Todo::LookAt(now + SLOW_ANSWER));
+            if settings.manner.following == Following::Asks {
+                todo.push(Todo::LookAt(now + SLOW_ANSWER));
+            }
         }
     }
 
@@ -39,6 +46,10 @@ impl Run {
             // It was given up while the answer was under way, and is running after all.
             cleaning.call_left = true;
             todo.push(Todo::EndCall(evaluator_run));
+            return;
+        }
+        if settings.manner.following == Following::Tells {
+            self.calls(evaluator_run, timing, settings, todo);
             return;
         }
         let deadline = timing.answered + settings.run_timeout;
@@ -121,6 +132,10 @@ impl Run {
     ) {
         let follow = match self.state {
             State::Following(follow) => follow,
+            State::Calling(call) => {
+                self.wake_in_call(call, settings, now, todo);
+                return;
+            }
             State::Cleaning(Cleaning { room_left: true, .. }) => {
                 todo.push(Todo::DeleteRoom);
                 return;

@@ -4,6 +4,7 @@
 //! evaluator, until it is over; `watching` where it may or may not have been accepted) and `ending`
 //! (its one outcome, and clearing up after it).
 
+mod calling;
 mod ending;
 mod following;
 mod preparing;

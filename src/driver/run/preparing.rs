@@ -3,6 +3,7 @@
 use super::state::{AgentWait, Run, State, Todo};
 use crate::driver::action::{RoomSight, Timing};
 use crate::driver::settings::Settings;
+use crate::evaluator::Following;
 use crate::event::{FailureClass, Happening, StopReason};
 use crate::livekit::{LiveKitError, LiveKitErrorKind};
 use crate::units::{DispatchId, Micros, SessionTime};
@@ -32,6 +33,10 @@ impl Run {
             answered: timing.answered,
         }));
         match self.state {
+            State::MakingRoom if settings.manner.following == Following::Tells => {
+                self.sent_for = Some(timing.sent);
+                self.prepared(todo);
+            }
             State::MakingRoom if settings.dispatches_by_request() => {
                 self.state = State::Dispatching;
                 todo.push(Todo::Dispatch);
@@ -60,6 +65,7 @@ impl Run {
                 }));
                 match self.state {
                     State::Dispatching => self.agent_sent_for(timing, settings, now, todo),
+                    State::Calling(_) => self.dispatched_into_call(timing, settings, now, todo),
                     _ => self.room_came_late(todo),
                 }
             }
@@ -167,6 +173,9 @@ impl Run {
         let agent = settings.dispatch.agent();
         let named = agent.map_or_else(|| "the agent".to_owned(), |name| format!("agent `{name}`"));
         let (class, detail) = match result {
+            _ if self.agent_seen => {
+                (FailureClass::AgentLate, format!("{named} joined only after {waited}"))
+            }
             Ok(false) if agent.is_some() => (
                 FailureClass::DispatchUnassigned,
                 format!(

@@ -1,5 +1,6 @@
 //! Where a run stands, and what can be asked for it.
 
+use super::calling::Call;
 use super::watching::Watch;
 use crate::driver::settings::Settings;
 use crate::event::{Happening, Sighting, StopReason};
@@ -43,6 +44,7 @@ pub(super) enum State {
     Submitting,
     Watching(Box<Watch>),
     Following(Follow),
+    Calling(Call),
     Cleaning(Cleaning),
 }
 
@@ -86,6 +88,8 @@ pub(in crate::driver) struct Run {
     pub(super) agent_seen: bool,
     /// Whether the evaluator was seen in its room: its submission was accepted, whatever the answer.
     pub(super) caller_seen: bool,
+    /// When the request that sends for the agent was sent, where the run has to know.
+    pub(super) sent_for: Option<SessionTime>,
     /// Its name at the evaluator.
     pub(super) entered_as: Option<EvaluatorRunId>,
 }
@@ -102,6 +106,7 @@ impl Run {
             state: State::MakingRoom,
             agent_seen: false,
             caller_seen: false,
+            sent_for: None,
             entered_as: None,
         };
         if settings.makes_room() {

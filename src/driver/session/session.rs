@@ -10,7 +10,8 @@ use crate::driver::names::Names;
 use crate::driver::outgoing::Outgoing;
 use crate::driver::run::{Run, Todo};
 use crate::driver::settings::Settings;
-use crate::event::{Event, Happening, Health, StopReason};
+use crate::evaluator::Told;
+use crate::event::{CallersHealth, Event, Happening, Health, StopReason};
 use crate::plan::{Step, Walk};
 use crate::units::{Micros, RunIndex, SessionTime};
 
@@ -157,9 +158,16 @@ impl Session {
             Input::RoomDeleted { run, result } => {
                 self.with_run(run, now, |run, _, todo| run.room_deleted(result, now, todo));
             }
+            Input::Told { told: Told { run, at, news }, joined } => {
+                self.with_run(run, now, |run, settings, todo| {
+                    run.told(news, at, joined, settings, now, todo);
+                });
+            }
             Input::Stop => self.stop(now),
             Input::JournalFailed { words } => self.stop_for(StopReason::Journal, words, now),
-            Input::Machine { cpu, memory } => self.note_health(cpu, memory, now),
+            Input::Machine { cpu, memory, callers } => {
+                self.note_health((cpu, memory, callers), now);
+            }
         }
         self.tick(now);
     }
@@ -244,12 +252,17 @@ impl Session {
         }
     }
 
-    fn note_health(&mut self, cpu: Micros, memory: u64, now: SessionTime) {
+    fn note_health(
+        &mut self,
+        (cpu, memory, callers): (Micros, u64, Option<CallersHealth>),
+        now: SessionTime,
+    ) {
         let health = Health {
             over: now.since(self.health_since),
             in_flight: self.in_flight,
             cpu: cpu.saturating_sub(self.cpu_before),
             memory,
+            callers,
             poll_lag: self.asks.take_longest_wait(),
             look_lag: self.looks.take_longest_wait(),
             ..std::mem::take(&mut self.health)

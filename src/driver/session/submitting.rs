@@ -12,9 +12,9 @@ impl Session {
         while let Some(submission) = self.outgoing.take(now) {
             let mut runs = Vec::with_capacity(submission.runs.len());
             for (run, _) in &submission.runs {
-                self.with_run(*run, now, |run, _, todo| {
+                self.with_run(*run, now, |run, settings, todo| {
                     runs.push(run.planned);
-                    run.submission_sent(now, todo);
+                    run.submission_sent(settings, now, todo);
                 });
             }
             if submission.attempt == 1 {

@@ -6,7 +6,7 @@ use super::entries::read_accepted;
 use super::status::read_sights;
 use super::words::{advice, shorten, words_of};
 use crate::evaluator::{
-    Accepted, AskError, Entry, Evaluator, Manner, Sight, SubmitError, SubmitErrorKind,
+    Accepted, AskError, Entry, Evaluator, Following, Manner, Sight, SubmitError, SubmitErrorKind,
 };
 use crate::http::{Answer, HttpClient, TransportError, TransportKind};
 use crate::livekit::BoxFuture;
@@ -206,6 +206,7 @@ impl Evaluator for Cekura {
             fill_within: self.config.settings.fill_within.micros(),
             ask_every: self.config.settings.poll_every.micros(),
             runs_per_question: RUNS_PER_QUESTION,
+            following: Following::Asks,
         }
     }
 

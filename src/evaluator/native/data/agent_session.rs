@@ -3,28 +3,14 @@
 use livekit_protocol::agent as proto;
 use prost::Message;
 
+use crate::event::TurnParts;
 use crate::units::Micros;
 
 /// The topic of that stream.
 pub const AGENT_SESSION_TOPIC: &str = "lk.agent.session";
 
-/// How long the agent says that the parts of a turn took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct AgentTimes {
-    /// From the end of speech to its transcript.
-    pub transcription: Option<Micros>,
-    /// From the end of speech to the decision that the turn is over.
-    pub end_of_turn: Option<Micros>,
-    /// From the request to the language model's first token.
-    pub llm_first_token: Option<Micros>,
-    /// From the request to the synthesiser's first byte.
-    pub tts_first_byte: Option<Micros>,
-    /// From the end of the user's speech to the beginning of the agent's.
-    pub end_to_end: Option<Micros>,
-}
-
 /// Reads one message of the stream; gives the times of an answer that it tells, if it tells any.
-pub fn read_agent_session(bytes: &[u8]) -> Option<AgentTimes> {
+pub fn read_agent_session(bytes: &[u8]) -> Option<TurnParts> {
     use proto::agent_session_event::Event;
     use proto::agent_session_message::Message as Kind;
     use proto::chat_context::chat_item::Item;
@@ -36,12 +22,12 @@ pub fn read_agent_session(bytes: &[u8]) -> Option<AgentTimes> {
     let micros = |seconds: Option<f64>| {
         seconds.filter(|s| (0.0..3600.0).contains(s)).map(Micros::from_secs_f64)
     };
-    let times = AgentTimes {
+    let times = TurnParts {
         transcription: micros(metrics.transcription_delay),
         end_of_turn: micros(metrics.end_of_turn_delay),
         llm_first_token: micros(metrics.llm_node_ttft),
         tts_first_byte: micros(metrics.tts_node_ttfb),
         end_to_end: micros(metrics.e2e_latency),
     };
-    (times != AgentTimes::default()).then_some(times)
+    (times != TurnParts::default()).then_some(times)
 }

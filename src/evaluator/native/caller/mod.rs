@@ -1,0 +1,14 @@
+//! A caller: holds one conversation by its script and tells what happens in it.
+//!
+//! `prompts` is the script made ready, `floor` knows who is talking, `utterances` what the agent wrote,
+//! and `caller` goes through the turns. None of it reads a clock or a socket.
+
+#[expect(clippy::module_inception, reason = "the room's own file is named for it")]
+mod caller;
+mod floor;
+mod open_turn;
+mod prompts;
+mod utterances;
+
+pub use caller::{Caller, CallerConfig};
+pub use prompts::{Prompt, Prompts};
