@@ -15,9 +15,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("evaluator", &["units", "profile", "event", "http", "livekit"]),
     ("driver", &["units", "profile", "plan", "event", "livekit", "evaluator"]),
     ("record", &["units", "profile", "event"]),
+    ("chance", &["units"]),
     ("stats", &[]),
     ("report", &["units", "profile", "event", "record", "stats"]),
-    ("sandbox", &["units"]),
+    ("sandbox", &["units", "chance"]),
+    ("agent", &["units", "chance", "livekit", "evaluator"]),
     (
         "cli",
         &[
@@ -33,6 +35,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "stats",
             "report",
             "sandbox",
+            "agent",
+            "chance",
         ],
     ),
 ];
@@ -54,6 +58,10 @@ const PURE: &[&str] = &[
     "record/timeline.rs",
     "stats/",
     "report/",
+    "chance/",
+    "agent/behaviour/",
+    "agent/worker/protocol",
+    "agent/session/",
 ];
 
 /// What no deciding file may name.

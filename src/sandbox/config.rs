@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::units::{AgentName, Micros, Secret};
 
 use super::faults::Faults;
-use super::latency::Latency;
 use super::truth_log::TruthLog;
+use crate::chance::Latency;
 
 /// Everything that decides how a sandbox behaves; with the same configuration it answers the same.
 #[derive(Debug, Clone)]

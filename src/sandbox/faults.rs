@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::units::Percent;
 
-use super::chance::Draw;
+use crate::chance::Draw;
 
 /// One table: variant, name in profiles and logs, what it does.
 macro_rules! faults {
@@ -245,8 +245,8 @@ pub struct TooManyFaults {
 
 #[cfg(test)]
 mod tests {
-    use super::super::chance::Chance;
     use super::*;
+    use crate::chance::Chance;
 
     #[test]
     fn every_fault_is_in_a_group_and_its_name_reads_back() {

@@ -7,14 +7,12 @@
 //! [`Truth`] and, line by line, in the [`TruthLog`].
 
 mod cekura;
-mod chance;
 mod clock;
 mod config;
 mod connection;
 mod exchange;
 mod facts;
 mod faults;
-mod latency;
 mod livekit;
 #[cfg(test)]
 mod rehearsal;
@@ -25,11 +23,11 @@ mod tokens;
 mod truth_log;
 mod world;
 
+pub use crate::chance::Latency;
 pub use config::{
     CekuraPlan, CekuraTimes, KeyScope, LivekitTimes, Rooms, SandboxConfig, Times, Workers,
 };
 pub use facts::{AcceptedEntry, Counts, DispatchStart, Fact, RoomEnd, RoomStart, Truth};
 pub use faults::{Fault, Faults, TooManyFaults, UnknownFault};
-pub use latency::Latency;
 pub use server::{Sandbox, SandboxError};
 pub use truth_log::{TruthLog, TruthWriter};

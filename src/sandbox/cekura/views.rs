@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::sandbox::latency::Latency;
+use crate::chance::Latency;
 use crate::sandbox::world::{Folder, Phase, Run, World};
 use crate::units::{Micros, Mode, SessionTime};
 

@@ -4,13 +4,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::mem;
 
+use crate::chance::{Chance, Draw, Latency};
 use crate::sandbox::SandboxConfig;
-use crate::sandbox::chance::{Chance, Draw};
 use crate::sandbox::clock::Anchor;
 use crate::sandbox::exchange::Receipt;
 use crate::sandbox::facts::{AcceptedEntry, Counts, Fact, Truth};
 use crate::sandbox::faults::{Fault, Group};
-use crate::sandbox::latency::Latency;
 use crate::sandbox::tokens::Tokens;
 use crate::units::{DispatchId, Micros, RoomName, SessionTime};
 
@@ -159,7 +158,7 @@ impl World {
     pub(crate) fn time(&self, what: &str, key: &str, latency: Latency) -> Micros {
         match latency {
             Latency::Fixed(micros) => micros,
-            Latency::Lognormal { .. } => latency.sample(self.draw(what, key)),
+            _ => latency.sample(self.draw(what, key)),
         }
     }
 

@@ -1,23 +1,23 @@
-//! Seeded draws: what happens to a request is a pure function of the seed and of names that the request carries.
+//! Seeded draws: what happens to a thing is a pure function of the seed and of the names that it carries.
 
 use std::f64::consts::TAU;
 
 use sha2::{Digest, Sha256};
 
-/// Where all of a sandbox's randomness comes from. It holds no state, so the order of requests cannot matter.
+/// Where all randomness comes from. It holds no state, so the order in which things are asked cannot matter.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Chance {
+pub struct Chance {
     seed: u64,
 }
 
 impl Chance {
     /// Chance that depends on `seed` alone.
-    pub(crate) const fn new(seed: u64) -> Self {
+    pub const fn new(seed: u64) -> Self {
         Self { seed }
     }
 
     /// The draw for one question (`what`) about one thing (`key`): always the same one.
-    pub(crate) fn draw(self, what: &str, key: &str) -> Draw {
+    pub fn draw(self, what: &str, key: &str) -> Draw {
         let mut hash = Sha256::new();
         hash.update(self.seed.to_le_bytes());
         hash.update(what.as_bytes());
@@ -30,23 +30,23 @@ impl Chance {
 
 /// One drawn value, read as a number or as letters.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Draw([u8; 32]);
+pub struct Draw([u8; 32]);
 
 impl Draw {
     /// A number from 0 to below 1, uniform.
-    pub(crate) fn unit(self) -> f64 {
+    pub fn unit(self) -> f64 {
         self.word::<0>()
     }
 
     /// A number from the standard normal distribution (Box and Muller, 1958).
-    pub(crate) fn normal(self) -> f64 {
+    pub fn normal(self) -> f64 {
         // The logarithm needs more than zero.
         let radius = (-2.0 * (1.0 - self.word::<1>()).ln()).sqrt();
         radius * (TAU * self.word::<2>()).cos()
     }
 
     /// Twelve letters and digits, the form of LiveKit's ids.
-    pub(crate) fn letters(self) -> String {
+    pub fn letters(self) -> String {
         const ALPHABET: &[u8; 62] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         self.0[..12].iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % 62])).collect()

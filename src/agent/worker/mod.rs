@@ -1,0 +1,9 @@
+//! A worker of LiveKit's agent service: it registers, is offered jobs, and says how they go.
+//!
+//! `protocol` decides without IO, `connection` lends it a WebSocket and a clock.
+
+mod job;
+mod protocol;
+
+pub use job::{Assignment, JobEnd};
+pub use protocol::{Action, Worker, WorkerConfig};
