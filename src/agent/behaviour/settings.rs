@@ -45,8 +45,6 @@ pub struct Behaviour {
     pub drift_per_hour: f64,
     /// Bytes that each session leaves behind for good.
     pub leak_per_session: usize,
-    /// Whether a second audio track is published, which stays silent.
-    pub two_tracks: bool,
     /// Whether a voice agent sends what it heard, in the caller's name.
     pub user_transcription: bool,
     /// Whether the parts of each turn are told on `lk.agent.session`.
@@ -70,7 +68,6 @@ impl Default for Behaviour {
             slow_above: None,
             drift_per_hour: 0.0,
             leak_per_session: 0,
-            two_tracks: false,
             user_transcription: true,
             metrics: true,
         }

@@ -165,6 +165,32 @@ mod tests {
     }
 
     #[test]
+    fn bytes_go_out_and_come_in_whole() {
+        let bytes: Vec<u8> = (0..40_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let packets = Outgoing::default().bytes("lk.agent.session", &bytes, HashMap::new(), 1);
+        assert_eq!(packets.len(), 5, "a header, three chunks and a trailer");
+        let (sender, topic) = (Identity::new(""), "lk.agent.session".to_owned());
+        assert_eq!(read(packets), [DataEvent::Bytes { sender, topic, bytes }]);
+    }
+
+    #[test]
+    fn a_text_can_be_somebody_elses() {
+        let caller = Identity::new("caller-1");
+        let packets = Outgoing::default().text_of(&caller, "t", "hello", HashMap::new(), 1);
+        let sequences: Vec<u32> = packets
+            .iter()
+            .map(|packet| proto::DataPacket::decode(&packet[..]).unwrap().sequence)
+            .collect();
+        assert_eq!(sequences, [1, 2, 3]);
+        let events = read(packets);
+        assert!(
+            matches!(&events[0], DataEvent::TextBegins { sender, .. } if *sender == caller),
+            "{events:?}"
+        );
+        assert!(matches!(&events[1], DataEvent::TextPart { text, .. } if text == "hello"));
+    }
+
+    #[test]
     fn nonsense_is_passed_over() {
         let mut incoming = Incoming::default();
         assert_eq!(incoming.take(&[0xff; 40]), []);

@@ -9,7 +9,9 @@ use livekit_protocol as proto;
 use prost::Message;
 use proto::data_packet::Value;
 use proto::data_stream::header::ContentHeader;
-use proto::data_stream::{Chunk, Header, TextHeader, Trailer};
+use proto::data_stream::{ByteHeader, Chunk, Header, TextHeader, Trailer};
+
+use crate::units::Identity;
 
 /// The most that one chunk may carry.
 const CHUNK: usize = 15_000;
@@ -33,6 +35,59 @@ impl Outgoing {
         let id = self.next_stream();
         let mut packets = vec![self.header(&id, topic, attributes, Some(text.len()), wall_ms)];
         packets.extend(self.chunks(&id, 0, text));
+        packets.push(self.trailer(&id, HashMap::new()));
+        packets
+    }
+
+    /// A whole text as one stream in somebody else's name, which the server lets agents do alone; what an
+    /// agent heard somebody say goes out so.
+    pub fn text_of(
+        &mut self,
+        author: &Identity,
+        topic: &str,
+        text: &str,
+        attributes: HashMap<String, String>,
+        wall_ms: i64,
+    ) -> Vec<Vec<u8>> {
+        let mut packets = self.text(topic, text, attributes, wall_ms);
+        // Messages put one after another are one message (protobuf, "Last One Wins").
+        let named = proto::DataPacket {
+            participant_identity: author.as_str().to_owned(),
+            ..proto::DataPacket::default()
+        };
+        for packet in &mut packets {
+            packet.extend(named.encode_to_vec());
+        }
+        packets
+    }
+
+    /// Bytes as one stream.
+    pub fn bytes(
+        &mut self,
+        topic: &str,
+        bytes: &[u8],
+        attributes: HashMap<String, String>,
+        wall_ms: i64,
+    ) -> Vec<Vec<u8>> {
+        let id = self.next_stream();
+        let mut packets = vec![self.packet(Value::StreamHeader(Header {
+            stream_id: id.clone(),
+            timestamp: wall_ms,
+            topic: topic.to_owned(),
+            mime_type: "application/octet-stream".to_owned(),
+            total_length: Some(bytes.len() as u64),
+            attributes,
+            content_header: Some(ContentHeader::ByteHeader(ByteHeader::default())),
+            ..Header::default()
+        }))];
+        for (content, chunk_index) in bytes.chunks(CHUNK).zip(0..) {
+            packets.push(self.packet(Value::StreamChunk(Chunk {
+                stream_id: id.clone(),
+                chunk_index,
+                content: content.to_vec(),
+                ..Chunk::default()
+            })));
+        }
         packets.push(self.trailer(&id, HashMap::new()));
         packets
     }

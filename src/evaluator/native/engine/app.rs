@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::evaluator::native::participant::{ParticipantEvent, Send as Sent};
-use crate::units::SessionTime;
+use crate::units::{Identity, SessionTime};
 
 /// What a participant can do. The engine has one for its sockets, tests have one for their notes.
 pub trait Hand {
@@ -20,6 +20,16 @@ pub trait Hand {
     fn continue_text(&mut self, stream: &str, index: u64, text: &str) -> Sent;
     /// Ends an open text stream.
     fn end_text(&mut self, stream: &str, attributes: HashMap<String, String>) -> Sent;
+    /// Sends a whole text as one stream in somebody else's name, which the server lets agents do alone.
+    fn say_as(
+        &mut self,
+        author: &Identity,
+        topic: &str,
+        text: &str,
+        attributes: HashMap<String, String>,
+    ) -> Sent;
+    /// Sends bytes as one stream.
+    fn send_bytes(&mut self, topic: &str, bytes: &[u8]) -> Sent;
     /// Sets attributes of this participant's.
     fn set_attributes(&mut self, attributes: HashMap<String, String>);
     /// Leaves the room; [`App::left`] is called next and nothing after it.
