@@ -17,7 +17,7 @@ use super::socket::{Inbox, Socket};
 use crate::evaluator::native::participant::{
     Outlet, Participant, ParticipantError, ParticipantEvent, Send as Sent,
 };
-use crate::units::SessionTime;
+use crate::units::{Identity, SessionTime};
 
 /// Most events that wait to be handed over; what comes on top is a flood and is dropped.
 const MOST_EVENTS: usize = 4_096;
@@ -296,6 +296,24 @@ impl Hand for SeatHand<'_> {
     fn end_text(&mut self, stream: &str, attributes: HashMap<String, String>) -> Sent {
         let trailer = self.participant.outgoing().trailer(stream, attributes);
         self.send(&[trailer])
+    }
+
+    fn say_as(
+        &mut self,
+        author: &Identity,
+        topic: &str,
+        text: &str,
+        attributes: HashMap<String, String>,
+    ) -> Sent {
+        let wall_ms = self.clock.wall_ms(self.clock.now());
+        let packets = self.participant.outgoing().text_of(author, topic, text, attributes, wall_ms);
+        self.send(&packets)
+    }
+
+    fn send_bytes(&mut self, topic: &str, bytes: &[u8]) -> Sent {
+        let wall_ms = self.clock.wall_ms(self.clock.now());
+        let packets = self.participant.outgoing().bytes(topic, bytes, HashMap::new(), wall_ms);
+        self.send(&packets)
     }
 
     fn set_attributes(&mut self, attributes: HashMap<String, String>) {
