@@ -65,6 +65,17 @@ impl TokenMint {
         }
         Ok(Secret::new(token.to_jwt()?))
     }
+
+    /// A token to register as a worker of the agent service; nothing else is granted.
+    ///
+    /// # Errors
+    /// Where the key or the secret is empty.
+    pub fn mint_for_worker(&self, lifetime: Micros) -> Result<Secret, TokenError> {
+        let token = AccessToken::with_api_key(self.key.expose(), self.secret.expose())
+            .with_ttl(lifetime.as_duration())
+            .with_grants(VideoGrants { agent: true, ..VideoGrants::default() });
+        Ok(Secret::new(token.to_jwt()?))
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +126,16 @@ mod tests {
             (&*agents[0].agent_name, &*agents[0].metadata),
             ("echo", "{\"text_mode\":true}")
         );
+    }
+
+    #[test]
+    fn a_workers_token_grants_that_alone() {
+        let secret = Secret::new("a-secret-of-thirty-two-characters");
+        let mint = TokenMint::new(Secret::new("key"), secret.clone());
+        let token = mint.mint_for_worker(Micros::from_secs(60)).unwrap();
+        let claims =
+            TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
+        assert_eq!(claims.video, VideoGrants { agent: true, ..VideoGrants::default() });
     }
 
     #[test]

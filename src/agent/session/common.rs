@@ -1,7 +1,7 @@
 //! What all sessions of an agent share.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::agent::behaviour::{Behaviour, Circumstances};
 use crate::agent::truth::TruthSink;
@@ -12,7 +12,7 @@ use crate::units::SessionTime;
 #[derive(Debug)]
 pub struct Common {
     /// How they behave.
-    pub behaviour: Behaviour,
+    pub behaviour: Arc<Behaviour>,
     /// Where they tell what they did.
     pub truth: TruthSink,
     /// What they say, all the same.
@@ -23,7 +23,7 @@ pub struct Common {
 
 impl Common {
     /// Without a session so far.
-    pub const fn new(behaviour: Behaviour, truth: TruthSink, speech: Clip) -> Self {
+    pub const fn new(behaviour: Arc<Behaviour>, truth: TruthSink, speech: Clip) -> Self {
         Self {
             behaviour,
             truth,

@@ -22,7 +22,7 @@ const LONGEST_TEXT: usize = 64 * 1_024;
 const MOST_TEXTS: usize = 8;
 
 /// Told once, when the session is over.
-pub type WhenOver = Box<dyn FnOnce(JobEnd, SessionTime) + Send>;
+pub type WhenOver = Box<dyn FnOnce(JobEnd) + Send>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -203,12 +203,12 @@ impl Session {
         }
     }
 
-    fn over(&mut self, end: JobEnd, at: SessionTime) {
+    fn over(&mut self, end: JobEnd) {
         if std::mem::take(&mut self.counted) {
             self.common.leave();
         }
         if let Some(when_over) = self.when_over.take() {
-            when_over(end, at);
+            when_over(end);
         }
     }
 }
@@ -265,12 +265,12 @@ impl App for Session {
             }
         };
         self.tell(at, Fact::Left { room: self.room.clone(), why, turns: self.answered });
-        self.over(end, at);
+        self.over(end);
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.over(JobEnd::Failed("its engine ended".to_owned()), SessionTime::NEVER);
+        self.over(JobEnd::Failed("its engine ended".to_owned()));
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! `protocol` decides without IO, `connection` lends it a WebSocket and a clock.
 
+mod connection;
 mod job;
 mod protocol;
 
+pub use connection::{Crew, Wishes, WorkerError, carry};
 pub use job::{Assignment, JobEnd};
 pub use protocol::{Action, Worker, WorkerConfig};

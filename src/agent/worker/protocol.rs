@@ -136,6 +136,11 @@ impl Worker {
         self.jobs.len()
     }
 
+    /// Whether the server has it as a worker.
+    pub const fn is_registered(&self) -> bool {
+        matches!(self.link, Link::Up { .. })
+    }
+
     /// Whether it takes no more jobs and has none left.
     pub fn is_drained(&self) -> bool {
         self.draining && self.jobs.is_empty()

@@ -16,3 +16,4 @@ pub use app::{App, Hand, Left, Next};
 pub use clock::EngineClock;
 pub use engine::{Engine, HANDLES_EACH, Held, Joining, raise_file_limit};
 pub use health::{EngineHealth, LATE_BEAT};
+pub use wire::{WebSocket, connect};

@@ -25,10 +25,14 @@ const LONGEST_WORDS: usize = 300;
 /// A signal message of more than this is nobody's.
 const LONGEST_MESSAGE: usize = 4 << 20;
 
-pub(super) type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// A WebSocket to a LiveKit server.
+pub type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Opens the WebSocket of a join.
-pub(super) async fn connect(url: &str, path: &str, token: &Secret) -> Result<WebSocket, Left> {
+/// Opens a WebSocket to a LiveKit server, at `path` with its query: the signalling of a join, or a worker's.
+///
+/// # Errors
+/// Where it is refused, or not answered within 10 s; never more than [`Left::Refused`] and [`Left::OurFault`].
+pub async fn connect(url: &str, path: &str, token: &Secret) -> Result<WebSocket, Left> {
     let refused = |words: String, status| Left::Refused { words, status };
     let mut request = format!("{}{path}", url.trim_end_matches('/'))
         .into_client_request()
