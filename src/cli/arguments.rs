@@ -57,6 +57,10 @@ Example:
   rushhour sandbox --port 7881 --fault submit_429_seconds=2% --fault dispatch_lost=1%
 It prints the addresses and keys to use, and serves until it is interrupted.")]
     Sandbox(SandboxArguments),
+    /// Be an agent: a real LiveKit worker whose delays and faults are known, to calibrate against.
+    #[cfg(feature = "native")]
+    #[command(after_help = super::agent::HELP)]
+    Agent(Box<super::agent::AgentArguments>),
     /// Write a commented profile to start from.
     Init(InitArguments),
     /// Print the JSON Schema of a profile, or of summary.json.

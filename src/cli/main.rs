@@ -34,6 +34,8 @@ fn carry_out(command: &Command) -> Result<Exit, Trouble> {
         Command::Validate(arguments) => validate::validate(arguments),
         Command::Report(arguments) => report::report(arguments),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments),
+        #[cfg(feature = "native")]
+        Command::Agent(arguments) => super::agent::agent(arguments),
         Command::Init(arguments) => init::init(arguments),
         Command::Schema(arguments) => Ok(schema::schema(arguments)),
         Command::Completions(arguments) => Ok(completions::completions(arguments)),

@@ -1,5 +1,7 @@
 //! The command line: parse, wire the rooms together, open files, print, exit code. One file per command.
 
+#[cfg(feature = "native")]
+mod agent;
 mod arguments;
 mod completions;
 mod credentials;

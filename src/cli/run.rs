@@ -121,7 +121,7 @@ async fn carry_out(
         settings: settings.clone(),
     };
     let (stops, stop) = mpsc::unbounded_channel();
-    signals::pass_on(stops)?;
+    signals::pass_on(stops, signals::OF_A_SESSION)?;
     let progress = (!quiet).then(|| Progress::show(&watched, clock, forecast));
     let session = Session::new((*settings).clone(), plan.walk(), names);
     let kept = drive(session, outside, clock, stop).await;

@@ -6,26 +6,27 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::exit::Trouble;
 use super::print;
 
-/// Passes SIGINT, SIGTERM and SIGHUP on, from now until the runtime ends.
-pub(super) fn pass_on(stops: UnboundedSender<()>) -> Result<(), Trouble> {
+/// What is said at the first, the second and every further signal of a session.
+pub(super) const OF_A_SESSION: [&str; 3] = [
+    "nothing more is started, runs under way are finished; once more ends them now",
+    "runs under way are ended, rooms deleted, reports written",
+    "already ending; wait some seconds for the rooms to be deleted",
+];
+
+/// Passes SIGINT, SIGTERM and SIGHUP on, from now until the runtime ends, and says what each leads to.
+pub(super) fn pass_on(stops: UnboundedSender<()>, words: [&'static str; 3]) -> Result<(), Trouble> {
     let listen = |kind| signal(kind).map_err(Trouble::internal);
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;
     tokio::spawn(async move {
-        for count in 1_u32.. {
+        for count in 0_usize.. {
             let name = tokio::select! {
                 _ = interrupt.recv() => "interrupted",
                 _ = terminate.recv() => "terminated",
                 _ = hang_up.recv() => "the terminal is gone",
             };
-            let what = match count {
-                1 => {
-                    "nothing more is started, runs under way are finished; once more ends them now"
-                }
-                2 => "runs under way are ended, rooms deleted, reports written",
-                _ => "already ending; wait some seconds for the rooms to be deleted",
-            };
+            let what = words[count.min(2)];
             print::err(&format!("\n{name}: {what}"));
             if stops.send(()).is_err() {
                 break;
