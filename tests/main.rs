@@ -1,12 +1,13 @@
 //! Rushhour as its users meet it: the binary, whole sessions, real peers.
 //!
 //! `support` is the harness, in the domain's words. `command_line` is about messages, exit codes and
-//! files; `sessions` about whole sessions against the stand-ins; `sandbox` about the stand-ins
+//! files; `agents` about the calibration agent; `sessions` about whole sessions against the stand-ins; `sandbox` about the stand-ins
 //! themselves; `peers` about the real LiveKit server, a real agent worker, the official Cekura SDK and
 //! other readers of our files.
 
 #![expect(clippy::disallowed_methods, reason = "the binary and its peers live in real time")]
 
+mod agents;
 mod command_line;
 #[cfg(feature = "native")]
 mod participants;

@@ -9,7 +9,7 @@ use rushhour::evaluator::native::data::DataEvent;
 use rushhour::evaluator::native::engine::{App, Engine, EngineClock, Hand, Joining, Left, Next};
 use rushhour::evaluator::native::participant::{JoinConfig, ParticipantEvent, Send as Sent};
 use rushhour::livekit::{TokenMint, TokenRequest};
-use rushhour::units::{Identity, Micros, RoomName, SessionTime};
+use rushhour::units::{Identity, Micros, RoomName, Secret, SessionTime};
 
 use crate::support::{LiveKitServer, Workplace};
 
@@ -138,9 +138,17 @@ fn a_participant_with_a_wrong_token_is_told_so_by_the_real_server() {
     let _entered = runtime.enter();
     let engine = Engine::start(EngineClock::new(now(), 0), 1).unwrap();
     let (told, receiver) = channel();
+    let token = TokenMint::new(server.key(), Secret::new("a-secret-of-more-than-thirty-two-chars"))
+        .mint(TokenRequest {
+            identity: Identity::new("stranger"),
+            room: RoomName::new("closed"),
+            lifetime: Micros::from_secs(60),
+            agent: None,
+        })
+        .unwrap();
     engine.join(Joining {
         url: server.url(),
-        token: rushhour::units::Secret::new("not-a-token"),
+        token,
         config: JoinConfig::default(),
         app: Box::new(Talker { text: None, frames: 0, told }),
     });
@@ -149,4 +157,8 @@ fn a_participant_with_a_wrong_token_is_told_so_by_the_real_server() {
         Told::Event(_) => None,
     });
     assert!(matches!(&why, Left::Refused { status: Some(401), .. }), "{why:?}");
+    assert!(
+        !format!("{why:?}").contains("eyJ"),
+        "the server repeats the token, we do not: {why:?}"
+    );
 }

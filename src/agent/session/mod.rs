@@ -8,6 +8,8 @@ mod answering;
 mod common;
 #[expect(clippy::module_inception, reason = "the room's own file is named for it")]
 mod session;
+#[cfg(test)]
+mod tests;
 mod voice;
 mod words;
 

@@ -16,7 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use super::app::Left;
 use super::clock::EngineClock;
 use crate::evaluator::native::participant::{decode_signal, encode_signal};
-use crate::units::Secret;
+use crate::units::{Secret, redact};
 
 /// How long a server may take to answer the request to join.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -59,7 +59,9 @@ fn explain(error: Error) -> Left {
         Error::Http(answer) => {
             let status = answer.status();
             let body = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-            let said: String = body.trim().chars().take(LONGEST_WORDS).collect();
+            // A server that refuses a token repeats it.
+            let body = redact(body.trim(), &[]);
+            let said: String = body.chars().take(LONGEST_WORDS).collect();
             let words =
                 if said.is_empty() { status.to_string() } else { format!("{status}: {said}") };
             Left::Refused { words, status: Some(status.as_u16()) }

@@ -1,0 +1,356 @@
+//! The calibration agent on the real livekit-server: what it does is what its seed says, and what it writes is true.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use rushhour::agent::behaviour::{Behaviour, JobFault, JobFaults};
+use rushhour::evaluator::native::audio::{Clip, DEFAULT_HANGOVER, Hearing, Playing, SpeechEdge};
+use rushhour::evaluator::native::data::{AGENT_SESSION_TOPIC, DataEvent, read_agent_session};
+use rushhour::evaluator::native::engine::{
+    App, Engine, EngineClock, Hand, Held, Joining, Left, Next,
+};
+use rushhour::evaluator::native::participant::{JoinConfig, ParticipantEvent};
+use rushhour::livekit::{
+    ControlPlane, DispatchRequest, LiveKitServer as Client, RoomAgents, RoomRequest, TokenMint,
+    TokenRequest,
+};
+use rushhour::units::{AgentName, Identity, Micros, RoomName, SessionTime};
+use serde_json::Value;
+
+use crate::support::{LiveKitServer, Workplace};
+
+/// What a caller found out.
+#[derive(Debug, Clone, PartialEq)]
+enum Found {
+    /// The agent listens.
+    Listening,
+    /// The agent is gone again.
+    AgentLeft,
+    /// It answered: so long after the caller's last byte or last audible frame.
+    Answered { after: Micros, text: String },
+    /// The agent's own figure, in microseconds.
+    SaidOfItself(u64),
+}
+
+/// Speaks or writes one turn as soon as the agent listens, and tells what it found.
+struct Caller {
+    room: RoomName,
+    told: Sender<(RoomName, Found)>,
+    voice: Option<(Hearing, Playing)>,
+    open: bool,
+    listening: bool,
+    begun: bool,
+    ended_at: Option<SessionTime>,
+    after: Option<Micros>,
+    text: String,
+}
+
+impl Caller {
+    fn tell(&self, found: Found) {
+        let _ = self.told.send((self.room.clone(), found));
+    }
+
+    fn begin(&mut self, hand: &mut dyn Hand) {
+        if !self.open || !self.listening || std::mem::replace(&mut self.begun, true) {
+            return;
+        }
+        if let Some((_, playing)) = &mut self.voice {
+            playing.play(Clip::tone(Micros::from_millis(600)).expect("a tone can be made"));
+        } else {
+            hand.say("lk.chat", "good morning", HashMap::new());
+            self.ended_at = Some(hand.now());
+        }
+    }
+
+    fn hear(&mut self, edges: &[SpeechEdge]) {
+        for edge in edges {
+            if let (SpeechEdge::Started { at }, Some(ended_at)) = (edge, self.ended_at) {
+                self.after.get_or_insert(at.since(ended_at));
+            }
+        }
+    }
+}
+
+impl App for Caller {
+    fn event(&mut self, event: ParticipantEvent, _: SessionTime, hand: &mut dyn Hand) {
+        match event {
+            ParticipantEvent::Open => {
+                self.open = true;
+                self.begin(hand);
+            }
+            ParticipantEvent::Person(person) if person.is_agent => {
+                if !person.present {
+                    self.tell(Found::AgentLeft);
+                } else if person.agent_state.as_deref() == Some("listening") && !self.listening {
+                    self.listening = true;
+                    self.tell(Found::Listening);
+                    self.begin(hand);
+                }
+            }
+            ParticipantEvent::Data(data, at) => match data {
+                DataEvent::TextPart { text, .. } => {
+                    if self.voice.is_none()
+                        && let Some(ended_at) = self.ended_at
+                    {
+                        self.after.get_or_insert(at.since(ended_at));
+                    }
+                    self.text.push_str(&text);
+                }
+                DataEvent::TextEnds { attributes, .. } => {
+                    if attributes.get("lk.transcription_final").is_some_and(|word| word == "true")
+                        && let Some(after) = self.after
+                    {
+                        let text = std::mem::take(&mut self.text);
+                        self.tell(Found::Answered { after, text });
+                    }
+                }
+                DataEvent::Bytes { topic, bytes, .. } if topic == AGENT_SESSION_TOPIC => {
+                    let times = read_agent_session(&bytes).expect("it tells its times");
+                    self.tell(Found::SaidOfItself(times.end_to_end.expect("of the whole").0));
+                }
+                _ => {}
+            },
+            ParticipantEvent::Audio(packet, _) => {
+                let edges = self.voice.as_mut().map(|(hearing, _)| hearing.hear(&packet));
+                self.hear(&edges.unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+
+    fn beat(&mut self, hand: &mut dyn Hand) -> Next {
+        let Some((hearing, playing)) = &mut self.voice else { return Next::Event };
+        let edges = hearing.tick(hand.now());
+        if self.open {
+            while let Some(frame) = playing.next_due(hand.now()) {
+                hand.speak(&frame.payload, frame.rtp_time, frame.marker);
+                if frame.is_last_audible {
+                    self.ended_at = Some(hand.now());
+                }
+            }
+        }
+        self.hear(&edges);
+        Next::Beat
+    }
+
+    fn left(&mut self, _: Left, _: SessionTime) {}
+}
+
+#[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Callers in rooms of their own, with an agent dispatched to each.
+struct Callers {
+    engine: Engine,
+    held: Vec<Held>,
+    found: Receiver<(RoomName, Found)>,
+}
+
+impl Callers {
+    /// Lets one join each room, then dispatches the agent there. To be called within a runtime.
+    async fn call(server: &LiveKitServer, rooms: &[RoomName], voice: bool) -> Self {
+        let clock = EngineClock::new(now(), 0);
+        let engine = Engine::start(clock, 1).expect("there are threads");
+        let mint = TokenMint::new(server.key(), server.secret());
+        let (told, found) = channel();
+        let timeout = Duration::from_secs(5);
+        let client = Client::new(&server.url(), &server.key(), &server.secret(), timeout)
+            .expect("a client can be made");
+        let mut held = Vec::new();
+        for room in rooms {
+            let request = RoomRequest {
+                room: room.clone(),
+                empty_timeout: Micros::from_secs(60),
+                metadata: String::new(),
+                agents: RoomAgents::Placeholder,
+            };
+            client.create_room(request).await.expect("a room can be made");
+            let token = mint
+                .mint(TokenRequest {
+                    identity: Identity::new("caller"),
+                    room: room.clone(),
+                    lifetime: Micros::from_secs(60),
+                    agent: None,
+                })
+                .expect("a token can be signed");
+            let ear = || {
+                (
+                    Hearing::new(DEFAULT_HANGOVER).expect("there is memory"),
+                    Playing::new(clock.now(), 0),
+                )
+            };
+            let caller = Caller {
+                room: room.clone(),
+                told: told.clone(),
+                voice: voice.then(ear),
+                open: false,
+                listening: false,
+                begun: false,
+                ended_at: None,
+                after: None,
+                text: String::new(),
+            };
+            held.push(engine.join(Joining {
+                url: server.url(),
+                token,
+                config: JoinConfig { speaks: voice, attributes: HashMap::new() },
+                app: Box::new(caller),
+            }));
+            let metadata = if voice { "{}" } else { r#"{"text_mode":true}"# };
+            let (agent, metadata) = (AgentName::new("echo"), metadata.to_owned());
+            let request = DispatchRequest { room: room.clone(), agent, metadata };
+            client.dispatch(request).await.expect("an agent can be dispatched");
+        }
+        Self { engine, held, found }
+    }
+
+    /// What they find until that is enough.
+    fn until(&self, enough: impl Fn(&[(RoomName, Found)]) -> bool) -> Vec<(RoomName, Found)> {
+        let give_up = now() + Duration::from_secs(30);
+        let mut all = Vec::new();
+        while !enough(&all) {
+            let left = give_up.saturating_duration_since(now());
+            let found = self.found.recv_timeout(left);
+            all.push(found.unwrap_or_else(|_| panic!("not within 30 s; until then: {all:?}")));
+        }
+        all
+    }
+
+    fn hang_up(self) {
+        for held in &self.held {
+            held.stop();
+        }
+        drop(self.engine);
+    }
+}
+
+/// The truth log, line by line.
+fn truth(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).expect("the agent has written it");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+fn rooms_with(truth: &[Value], fact: &str) -> BTreeSet<String> {
+    let of = truth.iter().filter(|line| line["fact"] == fact);
+    of.map(|line| line["room"].as_str().expect("it has a room").to_owned()).collect()
+}
+
+fn names(rooms: impl Iterator<Item = RoomName>) -> BTreeSet<String> {
+    rooms.map(|room| room.as_str().to_owned()).collect()
+}
+
+const WORDS: &[&str] = &["agent", "--name", "echo", "--seed", "7", "--truth", "truth.jsonl"];
+
+#[test]
+fn twenty_agents_come_and_the_seed_says_which_let_their_callers_down() {
+    let workplace = Workplace::new();
+    let server = LiveKitServer::start(workplace.path());
+    let url = server.url();
+    let mut words = WORDS.to_vec();
+    words.extend(["--url", &url, "--turn-delay", "250ms", "--final-delay", "100ms"]);
+    words.extend(["--fault", "drop=20%", "--fault", "crash_at_join=20%"]);
+    let (agent, _) = server.keyed(workplace.rushhour(&words)).start_until("Registered");
+    let share = || "20%".parse().unwrap();
+    let faults = JobFaults::NONE
+        .with(JobFault::Drop, share())
+        .and_then(|faults| faults.with(JobFault::CrashAtJoin, share()))
+        .unwrap();
+    let behaviour = Behaviour { seed: 7, faults, ..Behaviour::default() };
+    let rooms: Vec<RoomName> = (0..20).map(|n| RoomName::new(format!("room-{n}"))).collect();
+    let with = |fault| {
+        let of = rooms.iter().filter(|room| behaviour.fate(room) == fault);
+        names(of.cloned())
+    };
+    let (dropped, crashed) = (with(Some(JobFault::Drop)), with(Some(JobFault::CrashAtJoin)));
+    let well = with(None);
+    assert!(!dropped.is_empty() && !crashed.is_empty() && !well.is_empty(), "a seed with all");
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let callers = runtime.block_on(Callers::call(&server, &rooms, false));
+    let found = callers.until(|found| {
+        let told = found.iter().filter(|(_, found)| matches!(found, Found::SaidOfItself(_)));
+        told.count() == well.len()
+    });
+    callers.hang_up();
+    agent.signal("INT");
+    agent.finish().ended_with(0);
+
+    let truth = truth(&workplace.path().join("truth.jsonl"));
+    assert_eq!(rooms_with(&truth, "job_accepted").len(), 20);
+    assert_eq!(rooms_with(&truth, "job_dropped"), dropped);
+    assert_eq!(rooms_with(&truth, "crashed"), crashed);
+    assert_eq!(rooms_with(&truth, "ready"), well);
+    assert_eq!(rooms_with(&truth, "final_chunk"), well);
+    assert_eq!(truth.last().expect("there are some")["lost"], 0);
+    let listening = found.iter().filter(|(_, found)| *found == Found::Listening);
+    assert_eq!(names(listening.map(|(room, _)| room.clone())), well);
+
+    let kept: BTreeMap<&str, u64> = truth
+        .iter()
+        .filter(|line| line["fact"] == "first_chunk")
+        .map(|line| (line["room"].as_str().unwrap(), line["delay_us"].as_u64().unwrap()))
+        .collect();
+    for (room, found) in &found {
+        let kept = kept.get(room.as_str()).copied();
+        match found {
+            Found::Answered { after, text } => {
+                assert_eq!(text, "You said: good morning");
+                let kept = kept.expect("it answered");
+                assert!(kept >= 250_000, "{room} was answered too early: {kept} us");
+                // The text's way to the agent and the answer's way back are in the caller's figure.
+                assert!(after.0 > kept, "{room}: {after} cannot be less than {kept} us");
+            }
+            Found::SaidOfItself(micros) => assert_eq!(Some(*micros), kept),
+            Found::Listening | Found::AgentLeft => {}
+        }
+    }
+}
+
+#[test]
+fn a_spoken_turn_is_answered_after_its_delay() {
+    let workplace = Workplace::new();
+    let server = LiveKitServer::start(workplace.path());
+    let url = server.url();
+    let mut words = WORDS.to_vec();
+    words.extend(["--url", &url, "--turn-delay", "700ms", "--speech", "500ms"]);
+    let (agent, _) = server.keyed(workplace.rushhour(&words)).start_until("Registered");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let rooms = [RoomName::new("voice-1"), RoomName::new("voice-2")];
+    let callers = runtime.block_on(Callers::call(&server, &rooms, true));
+    let answers = |found: &[(RoomName, Found)]| -> Vec<Micros> {
+        let after = |(_, found): &(RoomName, Found)| match found {
+            Found::Answered { after, .. } => Some(*after),
+            _ => None,
+        };
+        found.iter().filter_map(after).collect()
+    };
+    let found = callers.until(|found| answers(found).len() == 2);
+    callers.hang_up();
+    agent.signal("INT");
+    agent.finish().ended_with(0);
+    let truth = truth(&workplace.path().join("truth.jsonl"));
+    for fact in ["heard_speech", "first_audible", "spoken", "final_chunk", "left"] {
+        assert_eq!(rooms_with(&truth, fact).len(), 2, "{fact}: {truth:#?}");
+    }
+    for after in answers(&found) {
+        assert!(after >= Micros::from_millis(700), "{after}");
+        assert!(after < Micros::from_secs(2), "{after}");
+    }
+}
+
+#[test]
+fn a_wrong_key_is_told_and_not_tried_for_ever() {
+    let workplace = Workplace::new();
+    let server = LiveKitServer::start(workplace.path());
+    let url = server.url();
+    server
+        .keyed(workplace.rushhour(&["agent", "--name", "echo", "--url", &url]))
+        .with("LIVEKIT_API_SECRET", "secret-of-the-tests-with-more-than-32-characters")
+        .run()
+        .ended_with(2)
+        .complaining("check LIVEKIT_API_KEY and LIVEKIT_API_SECRET");
+}
