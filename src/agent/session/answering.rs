@@ -6,9 +6,10 @@ use super::words::{self, State, TRANSCRIPTION_TOPIC};
 use crate::agent::behaviour::JobFault;
 use crate::agent::truth::{Fact, Kept};
 use crate::evaluator::native::audio::SpeechEdge;
-use crate::evaluator::native::data::{AGENT_SESSION_TOPIC, AgentTimes, write_agent_session};
+use crate::evaluator::native::data::{AGENT_SESSION_TOPIC, write_agent_session};
 use crate::evaluator::native::engine::Hand;
 use crate::evaluator::native::participant::Send as Sent;
+use crate::event::TurnParts;
 use crate::units::{Micros, SessionTime};
 
 /// How often an answer without end goes on.
@@ -320,16 +321,16 @@ impl Session {
 }
 
 /// What the agent says of its own times.
-fn times(answer: &Answer) -> AgentTimes {
+fn times(answer: &Answer) -> TurnParts {
     let end_of_turn = match answer.heard {
         Heard::Speech(known_after) => Some(known_after),
         Heard::Text | Heard::Nothing => None,
     };
     let thought = answer.began_after.map(|all| all.saturating_sub(end_of_turn.unwrap_or_default()));
-    AgentTimes {
+    TurnParts {
         end_of_turn,
         llm_first_token: thought,
         end_to_end: answer.began_after,
-        ..AgentTimes::default()
+        ..TurnParts::default()
     }
 }
