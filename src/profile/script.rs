@@ -45,7 +45,7 @@ pub struct ScriptTurn {
     /// How long after the last of ours the answer has to begin.
     pub within: Length,
     /// How long the caller waits before it begins, once the agent is silent.
-    pub pause: Length,
+    pub pause: Option<Length>,
     /// The caller begins this long after the agent began to speak, whether it has finished or not.
     pub interrupt: Option<Length>,
 }
@@ -164,7 +164,7 @@ fn check_turn(
         play: raw.play.as_ref().map(|at| within(folder, &at.value)),
         expect: expression(raw.expect.as_ref(), checker),
         within: raw.within.as_ref().map_or(Length::secs(20), |at| at.value),
-        pause: raw.pause.as_ref().map_or(Length::millis(0), |at| at.value),
+        pause: raw.pause.as_ref().map(|at| at.value),
         interrupt: raw.interrupt.as_ref().map(|at| at.value),
     }
 }

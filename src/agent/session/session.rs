@@ -145,7 +145,7 @@ impl Session {
 
     fn open(&mut self, at: SessionTime, hand: &mut dyn Hand) {
         if let Some(voice) = &mut self.voice {
-            voice.open(hand.now());
+            voice.open(hand.next_beat());
         }
         let delay = self.common.behaviour.ready_delay(&self.room);
         self.agenda.put(at + delay, Step::BeReady { since: at });

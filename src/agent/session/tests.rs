@@ -40,6 +40,10 @@ impl Hand for Notes {
         self.now
     }
 
+    fn next_beat(&self) -> SessionTime {
+        self.now
+    }
+
     fn speak(&mut self, payload: &Arc<[u8]>, _: u32, _: bool) -> Sent {
         self.spoken.push(payload.clone());
         Sent::Out

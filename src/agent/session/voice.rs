@@ -20,9 +20,9 @@ impl Voice {
         Ok(Self { hearing: Hearing::new(DEFAULT_HANGOVER)?, mouth: None, track: None })
     }
 
-    /// From now on a frame is sent every 20 ms, of silence where there is nothing to say.
-    pub(super) fn open(&mut self, now: SessionTime) {
-        self.mouth = Some(Playing::new(now, 0));
+    /// From a beat on a frame is sent every 20 ms, of silence where there is nothing to say.
+    pub(super) fn open(&mut self, beat: SessionTime) {
+        self.mouth = Some(Playing::new(beat, 0));
     }
 
     /// Begins to speak.

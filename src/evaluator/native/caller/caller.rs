@@ -479,7 +479,7 @@ impl App for Caller {
             ParticipantEvent::Open => {
                 self.open = true;
                 if let Some(voice) = &mut self.voice {
-                    voice.playing = Some(Playing::new(hand.now(), 0));
+                    voice.playing = Some(Playing::new(hand.next_beat(), 0));
                 }
                 self.tell(at, News::Joined);
             }

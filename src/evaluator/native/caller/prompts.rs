@@ -73,7 +73,7 @@ impl Prompts {
                     words: words(turn)?,
                     expect: expression(&turn.expect)?,
                     within: turn.within.micros(),
-                    pause: turn.pause.micros(),
+                    pause: turn.pause.map_or(Micros::ZERO, Length::micros),
                     interrupt: turn.interrupt.map(Length::micros),
                 })
             })

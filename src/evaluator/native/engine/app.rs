@@ -10,6 +10,9 @@ use crate::units::{Identity, SessionTime};
 pub trait Hand {
     /// The time now, read anew at each call.
     fn now(&self) -> SessionTime;
+    /// When the participant's next beat is meant to be; beats follow 20 ms apart. Audio that is due on them
+    /// leaves on time.
+    fn next_beat(&self) -> SessionTime;
     /// Sends an Opus packet of 20 ms; `rtp_time` is its time at 48 kHz, `marker` begins a talk spurt.
     fn speak(&mut self, payload: &Arc<[u8]>, rtp_time: u32, marker: bool) -> Sent;
     /// Sends a whole text as one stream.

@@ -27,6 +27,8 @@ pub(super) struct Lent<'a> {
     pub(super) clock: &'a EngineClock,
     pub(super) inbox: &'a mut Inbox,
     pub(super) counters: &'a Counters,
+    /// When the seat that is attended to has its next beat.
+    pub(super) next_beat: SessionTime,
 }
 
 /// A participant in its place.
@@ -183,6 +185,7 @@ impl Seat {
             left,
             clock: lent.clock,
             counters: lent.counters,
+            next_beat: lent.next_beat,
         };
         use_it(app.as_mut(), &mut hand)
     }
@@ -232,6 +235,7 @@ struct SeatHand<'a> {
     left: &'a mut Option<Left>,
     clock: &'a EngineClock,
     counters: &'a Counters,
+    next_beat: SessionTime,
 }
 
 impl SeatHand<'_> {
@@ -264,6 +268,10 @@ impl SeatHand<'_> {
 impl Hand for SeatHand<'_> {
     fn now(&self) -> SessionTime {
         self.clock.now()
+    }
+
+    fn next_beat(&self) -> SessionTime {
+        self.next_beat
     }
 
     fn speak(&mut self, payload: &Arc<[u8]>, rtp_time: u32, marker: bool) -> Sent {

@@ -40,7 +40,8 @@ pub(super) fn attend(orders: &Receiver<Order>, clock: EngineClock, counters: &Ar
     let mut inbox = Inbox::default();
     let mut beat: u64 = 0;
     loop {
-        let mut lent = Lent { clock: &clock, inbox: &mut inbox, counters };
+        let next_beat = SessionTime((beat + 1) * BEAT.0);
+        let mut lent = Lent { clock: &clock, inbox: &mut inbox, counters, next_beat };
         if seats.is_empty() {
             let Ok(order) = orders.recv() else { return };
             if obey(order, &mut seats, &mut lent).is_break() {
@@ -56,6 +57,7 @@ pub(super) fn attend(orders: &Receiver<Order>, clock: EngineClock, counters: &Ar
         }
         let mut gone: Vec<(SeatId, Left, SessionTime)> = Vec::new();
         for (id, seat) in &mut seats {
+            lent.next_beat = next_beat_of(*id, beat);
             if closing {
                 gone.push((*id, Left::ByItself, clock.now()));
             } else if (!seat.is_open() || id.0 % PHASES == beat % PHASES)
@@ -74,6 +76,13 @@ pub(super) fn attend(orders: &Receiver<Order>, clock: EngineClock, counters: &Ar
             return;
         }
     }
+}
+
+/// When a seat has its next beat in its own phase.
+const fn next_beat_of(id: SeatId, beat: u64) -> SessionTime {
+    let ahead = (id.0 % PHASES + PHASES - beat % PHASES) % PHASES;
+    let ahead = if ahead == 0 { PHASES } else { ahead };
+    SessionTime((beat + ahead) * BEAT.0)
 }
 
 fn obey(order: Order, seats: &mut HashMap<SeatId, Seat>, lent: &mut Lent<'_>) -> ControlFlow<()> {
@@ -107,4 +116,20 @@ fn wait_for_next(last: u64, clock: EngineClock, counters: &Counters) -> u64 {
     }
     counters.beat(clock.now().since(due));
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_seat_has_a_beat_every_20_ms_in_its_own_phase() {
+        for id in 0..8 {
+            for beat in 100..120 {
+                let next = next_beat_of(SeatId(id), beat).0 / BEAT.0;
+                assert!(next > beat && next <= beat + PHASES);
+                assert_eq!(next % PHASES, id % PHASES);
+            }
+        }
+    }
 }
