@@ -48,6 +48,7 @@ const PURE: &[&str] = &[
     "plan/",
     "event/",
     "driver/run/",
+    "evaluator/native/audio/",
     "driver/session/",
     "driver/outgoing.rs",
     "driver/due_queue.rs",

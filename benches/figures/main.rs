@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures in real time")]
 
+mod hearing;
 mod journal;
 mod plan;
 mod schedule;
@@ -12,11 +13,12 @@ mod support;
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let kinds: [(&str, fn()); 4] = [
+    let kinds: [(&str, fn()); 5] = [
         ("startup", startup::figures),
         ("plan", plan::figures),
         ("journal", journal::figures),
         ("schedule", schedule::figures),
+        ("hearing", hearing::figures),
     ];
     for (kind, figures) in kinds {
         if wanted.is_empty() || wanted.iter().any(|word| word == kind) {

@@ -154,3 +154,110 @@ fn vowel(count: usize) -> Vec<f32> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::loudness::Level;
+    use super::super::packet;
+    use super::super::testing::{BOOK, Part, SMITH, sound, wav_of};
+    use super::*;
+
+    fn levels(clip: &Clip) -> Vec<Level> {
+        let mut listener = Listener::new().unwrap();
+        (0..).zip(clip.frames()).map(|(place, frame)| listener.hear((0, place), frame)).collect()
+    }
+
+    #[test]
+    fn a_shipped_clip_is_frames_of_20_ms_that_know_their_sound() {
+        for bytes in [SMITH, BOOK] {
+            let clip = Clip::from_bytes(bytes).unwrap();
+            let lengths: Vec<_> = clip.frames().iter().map(|frame| packet::length(frame)).collect();
+            assert!(lengths.iter().all(|length| *length == Some(FRAME_LENGTH)));
+            assert!(clip.length() > Micros::from_secs(1) && clip.length() < Micros::from_secs(6));
+            let levels = levels(&clip);
+            assert!(
+                levels[clip.first_audible()] > AUDIBLE && levels[clip.last_audible()] > AUDIBLE
+            );
+            assert!(levels[..clip.first_audible()].iter().all(|level| *level <= AUDIBLE));
+            assert!(levels[clip.last_audible() + 1..].iter().all(|level| *level <= AUDIBLE));
+            assert!(clip.last_audible() + 1 < clip.frames().len(), "a quiet tail");
+        }
+    }
+
+    #[test]
+    fn sound_is_found_in_a_file_of_any_rate() {
+        let samples = sound(&[Part::Quiet(200), Part::Voice(500), Part::Quiet(300)], Level(-70.0));
+        for (rate, channels) in [(8_000, 1), (16_000, 2), (44_100, 1), (48_000, 2)] {
+            let clip = Clip::from_bytes(&wav_of(&samples, rate, channels)).unwrap();
+            assert!(clip.frames().len().abs_diff(51) <= 1, "{rate}");
+            assert!(clip.first_audible().abs_diff(10) <= 1, "{rate}: {}", clip.first_audible());
+            assert!(clip.last_audible().abs_diff(35) <= 1, "{rate}: {}", clip.last_audible());
+        }
+    }
+
+    #[test]
+    fn a_tone_is_well_audible_from_end_to_end() {
+        for (millis, count) in [(0, 1), (20, 1), (21, 2), (1_000, 50)] {
+            let clip = Clip::tone(Micros::from_millis(millis)).unwrap();
+            assert_eq!(clip.frames().len(), count);
+            assert_eq!((clip.first_audible(), clip.last_audible()), (0, count - 1));
+            let levels = levels(&clip);
+            let quietest = levels.iter().map(|level| level.0).fold(f32::MAX, f32::min);
+            let loudest = levels.iter().map(|level| level.0).fold(f32::MIN, f32::max);
+            assert!(quietest > AUDIBLE.0 + 10.0 && loudest < -3.0, "{quietest} {loudest}");
+        }
+        assert_eq!(Clip::tone(Micros::from_secs(1_000)).unwrap().length(), LONGEST_CLIP);
+    }
+
+    #[test]
+    fn the_silence_frame_is_silent_for_20_ms() {
+        let frame = Clip::silence_frame();
+        assert_eq!(packet::length(&frame), Some(FRAME_LENGTH));
+        let mut listener = Listener::new().unwrap();
+        assert!((0..20).all(|place| listener.hear((0, place), &frame) < Level(-80.0)));
+        assert_eq!(listener.decoded(), 20);
+    }
+
+    #[test]
+    fn what_is_no_clip_is_refused_with_the_reason() {
+        let refused = |bytes: &[u8]| Clip::from_bytes(bytes).unwrap_err();
+        assert_eq!(refused(b""), ClipError::Empty);
+        assert_eq!(refused(b"hello, world"), ClipError::UnknownFormat);
+        let silent = vec![0.0; 48_000];
+        assert_eq!(refused(&wav_of(&silent, 48_000, 1)), ClipError::NoSound);
+        let long = vec![0.0; 61 * 48_000];
+        let error = refused(&wav_of(&long, 48_000, 1));
+        assert_eq!(error, ClipError::TooLong { length: Micros::from_secs(61) });
+        assert!(error.to_string().contains("longer than 60.0s"), "{error}");
+        assert_eq!(refused(&SMITH[..SMITH.len() / 2]), ClipError::Truncated);
+        assert!(error.hint().starts_with("cut it"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(
+            noise in prop::collection::vec(any::<u8>(), 0..400),
+            magic in prop::sample::select(vec![&b""[..], b"RIFF", b"OggS", b"RIFF\0\0\0\0WAVEfmt "]),
+        ) {
+            prop_assert!(Clip::from_bytes(&[magic, noise.as_slice()].concat()).is_err());
+        }
+
+        #[test]
+        fn no_damage_makes_it_panic(
+            at in 0..SMITH.len(),
+            to in any::<u8>(),
+            cut in 0..SMITH.len(),
+            is_wav in any::<bool>(),
+        ) {
+            let sound = sound(&[Part::Voice(60)], Level(-70.0));
+            let mut bytes = if is_wav { wav_of(&sound, 16_000, 1) } else { SMITH.to_vec() };
+            let at = if is_wav { at % 60 } else { at };
+            bytes[at] = to;
+            let _ = Clip::from_bytes(&bytes);
+            bytes.truncate(cut);
+            let _ = Clip::from_bytes(&bytes);
+        }
+    }
+}

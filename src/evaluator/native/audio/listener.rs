@@ -17,6 +17,7 @@ pub(super) struct Listener {
     meter: Meter,
     samples: Vec<f32>,
     place: Option<Place>,
+    run: usize,
     decoded: u64,
 }
 
@@ -27,6 +28,7 @@ impl Listener {
             meter: Meter::new(RATE),
             samples: Vec::new(),
             place: None,
+            run: 0,
             decoded: 0,
         })
     }
@@ -34,6 +36,11 @@ impl Listener {
     /// Where the last packet that was decoded is.
     pub(super) const fn place(&self) -> Option<Place> {
         self.place
+    }
+
+    /// How many packets have been decoded since it last started anew: the more, the surer its levels are.
+    pub(super) const fn run(&self) -> usize {
+        self.run
     }
 
     /// How many packets have been decoded so far.
@@ -46,6 +53,7 @@ impl Listener {
         self.decoder.reset();
         self.meter = Meter::new(RATE);
         self.place = None;
+        self.run = 0;
     }
 
     /// How loud the packet at `place` is after those before it. Bytes that are no Opus packet are silence, and so
@@ -55,6 +63,7 @@ impl Listener {
             return Level::SILENCE;
         }
         self.place = Some(place);
+        self.run += 1;
         self.decoded += 1;
         match self.decoder.decode(payload, &mut self.samples) {
             Ok(()) => self.meter.measure(&self.samples),

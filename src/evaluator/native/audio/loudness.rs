@@ -87,3 +87,37 @@ impl Meter {
         Level::of_mean_square(loudest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sine(hertz: f32, amplitude: f32, rate: DecodeRate) -> Vec<f32> {
+        let count = rate.hertz() / 5;
+        (0..count)
+            .map(|n| amplitude * (TAU * hertz * n as f32 / rate.hertz() as f32).sin())
+            .collect()
+    }
+
+    #[test]
+    fn a_voices_level_is_that_of_its_samples_and_hum_is_none() {
+        for rate in [DecodeRate::Narrow, DecodeRate::Wide, DecodeRate::Full] {
+            // A sine is 3 dB below a square wave.
+            let level = Meter::new(rate).measure(&sine(2_000.0, 0.1, rate));
+            assert!((level.0 + 23.0).abs() < 2.0, "{rate:?}: {level}");
+            let hum = Meter::new(rate).measure(&sine(50.0, 0.05, rate));
+            assert!(hum < AUDIBLE, "{rate:?}: {hum}");
+        }
+        let silence = Meter::new(DecodeRate::Wide).measure(&[0.0; 320]);
+        assert_eq!(silence, Level::SILENCE);
+        assert_eq!(silence.to_string(), "-100.0 dBFS");
+    }
+
+    #[test]
+    fn the_loudest_part_counts() {
+        let mut samples = vec![0.0; 320];
+        samples[160..].copy_from_slice(&sine(2_000.0, 0.1, DecodeRate::Wide)[..160]);
+        let level = Meter::new(DecodeRate::Wide).measure(&samples);
+        assert!((level.0 + 23.0).abs() < 1.0, "{level}");
+    }
+}

@@ -106,3 +106,69 @@ fn explain(error: OggReadError) -> ClipError {
         other => ClipError::Damaged(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ogg::{PacketWriteEndInfo, PacketWriter};
+
+    use super::super::loudness::Level;
+    use super::super::opus::Dtx;
+    use super::super::testing::{Part, SMITH, encode, sound};
+    use super::*;
+
+    /// A file of one second with 312 samples to skip, which ends within its last packet.
+    fn file(head: &[u8], end: u64) -> Vec<u8> {
+        let frames = encode(&sound(&[Part::Voice(1_000)], Level(-70.0)), 24_000, Dtx::Off);
+        let mut bytes = Vec::new();
+        let mut writer = PacketWriter::new(&mut bytes);
+        let mut write = |data: Vec<u8>, info, position| {
+            writer.write_packet(data, 1, info, position).unwrap();
+        };
+        write(head.to_vec(), PacketWriteEndInfo::EndPage, 0);
+        write(b"OpusTags\0\0\0\0\0\0\0\0".to_vec(), PacketWriteEndInfo::EndPage, 0);
+        for frame in &frames[..49] {
+            write(frame.clone(), PacketWriteEndInfo::NormalPacket, 0);
+        }
+        write(frames[49].clone(), PacketWriteEndInfo::EndStream, end);
+        bytes
+    }
+
+    const HEAD: [u8; 19] = *b"OpusHead\x01\x01\x38\x01\x80\xbb\0\0\0\0\0";
+
+    #[test]
+    fn sound_begins_after_what_is_to_be_skipped_and_ends_where_the_file_says() {
+        assert_eq!(read(&file(&HEAD, 47_500)).unwrap().len(), 47_500 - 312);
+        assert_eq!(read(&file(&HEAD, 48_000)).unwrap().len(), 48_000 - 312);
+        assert_eq!(read(&file(&HEAD, u64::MAX)).unwrap().len(), 48_000 - 312);
+    }
+
+    #[test]
+    fn the_files_gain_is_applied() {
+        let plain = read(&file(&HEAD, 48_000)).unwrap();
+        let mut head = HEAD;
+        // Six decibels less.
+        head[16..18].copy_from_slice(&(-6_i16 * 256).to_le_bytes());
+        let softer = read(&file(&head, 48_000)).unwrap();
+        assert!((softer[9_000] - plain[9_000] * 0.501_187).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_is_not_read_is_named() {
+        let with = |index: usize, value: u8| {
+            let mut head = HEAD;
+            head[index] = value;
+            read(&file(&head, 48_000))
+        };
+        assert_eq!(with(0, b'X'), Err(ClipError::NoOpus));
+        assert_eq!(with(9, 6), Err(ClipError::Channels { channels: 6 }));
+        assert!(matches!(with(8, 0x10), Err(ClipError::Unsupported(_))));
+        assert!(matches!(with(18, 2), Err(ClipError::Unsupported(_))));
+        assert!(matches!(read(&file(&HEAD[..15], 48_000)), Err(ClipError::Damaged(_))));
+        let mut damaged = SMITH.to_vec();
+        damaged[3_000] ^= 1;
+        assert!(matches!(read(&damaged), Err(ClipError::Damaged(_))));
+        for length in [60, 500, 3_000, SMITH.len() - 1] {
+            assert_eq!(read(&SMITH[..length]), Err(ClipError::Truncated), "{length}");
+        }
+    }
+}

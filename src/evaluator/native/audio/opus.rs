@@ -167,3 +167,96 @@ impl std::fmt::Debug for Encoder {
 fn set_up(code: ErrorCode) -> OpusError {
     OpusError::SetUp(code.message())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::loudness::{AUDIBLE, Level, Meter};
+    use super::super::testing::{Part, encode, sound};
+    use super::*;
+
+    #[test]
+    fn a_voice_comes_out_as_loud_as_it_went_in() {
+        let samples = sound(&[Part::Voice(400)], Level(-70.0));
+        let went_in = Meter::new(DecodeRate::Full).measure(&samples);
+        for rate in [DecodeRate::Narrow, DecodeRate::Wide, DecodeRate::Full] {
+            let mut decoder = Decoder::new(rate).unwrap();
+            let mut meter = Meter::new(rate);
+            let mut decoded = Vec::new();
+            let mut last = Level::SILENCE;
+            for frame in encode(&samples, 32_000, Dtx::Off) {
+                decoder.decode(&frame, &mut decoded).unwrap();
+                assert_eq!(decoded.len(), rate.hertz() as usize / 50);
+                last = meter.measure(&decoded);
+            }
+            assert!((last.0 - went_in.0).abs() < 3.0, "{rate:?}: {went_in}, then {last}");
+        }
+    }
+
+    #[test]
+    fn frames_of_discontinuous_transmission_decode_to_silence() {
+        let frames =
+            encode(&sound(&[Part::Voice(400), Part::Quiet(4_000)], Level(-64.0)), 24_000, Dtx::On);
+        for rate in [DecodeRate::Narrow, DecodeRate::Wide, DecodeRate::Full] {
+            let mut decoder = Decoder::new(rate).unwrap();
+            let mut meter = Meter::new(rate);
+            let mut decoded = Vec::new();
+            let mut silent = 0;
+            for frame in &frames {
+                decoder.decode(frame, &mut decoded).unwrap();
+                let level = meter.measure(&decoded);
+                if frame.len() <= packet::SILENT_BYTES {
+                    silent += 1;
+                    assert!(level < AUDIBLE.louder_by(-10.0), "{rate:?}: {level}");
+                }
+            }
+            assert!(silent > 100, "{silent}");
+        }
+    }
+
+    #[test]
+    fn a_decoder_that_was_reset_is_as_new() {
+        let frames = encode(&sound(&[Part::Voice(400)], Level(-70.0)), 24_000, Dtx::Off);
+        let mut decoder = Decoder::new(DecodeRate::Wide).unwrap();
+        let [mut first, mut again] = [Vec::new(), Vec::new()];
+        decoder.decode(&frames[9], &mut first).unwrap();
+        decoder.decode(&frames[10], &mut again).unwrap();
+        decoder.reset();
+        decoder.decode(&frames[9], &mut again).unwrap();
+        assert_eq!(first, again);
+    }
+
+    #[test]
+    fn what_is_no_packet_is_refused() {
+        let mut decoder = Decoder::new(DecodeRate::Wide).unwrap();
+        let mut samples = vec![1.0];
+        assert_eq!(decoder.decode(&[], &mut samples), Err(OpusError::NoPacket));
+        assert!(samples.is_empty());
+        // Two frames of equal length cannot share three bytes (RFC 6716, R3).
+        assert_eq!(decoder.decode(&[0x79, 0, 0, 0], &mut samples), Err(OpusError::NoPacket));
+        assert!(samples.is_empty());
+    }
+
+    #[test]
+    fn an_encoder_refuses_no_bits_at_all() {
+        assert!(matches!(Encoder::new(0, Dtx::Off), Err(OpusError::SetUp(_))));
+        assert!(Encoder::new(24_000, Dtx::Off).unwrap().delay_samples() < FRAME_SAMPLES);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_decoder_panic(
+            payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..6),
+        ) {
+            let mut decoder = Decoder::new(DecodeRate::Wide).unwrap();
+            let mut samples = Vec::new();
+            for payload in payloads {
+                let decoded = decoder.decode(&payload, &mut samples);
+                prop_assert_eq!(decoded.is_ok(), !samples.is_empty());
+                prop_assert!(samples.len() <= 1_920);
+                prop_assert!(samples.iter().all(|sample| sample.is_finite()));
+            }
+        }
+    }
+}

@@ -136,3 +136,102 @@ impl Playing {
         self.first_rtp_time.wrapping_add(ticks)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: SessionTime = SessionTime(5_000_000);
+
+    fn at(millis: u64) -> SessionTime {
+        BEGIN + Micros::from_millis(millis)
+    }
+
+    fn due(playing: &mut Playing, millis: u64) -> Vec<DueFrame> {
+        std::iter::from_fn(|| playing.next_due(at(millis))).collect()
+    }
+
+    #[test]
+    fn a_frame_is_due_every_20_ms_and_its_time_in_the_stream_wraps() {
+        let mut playing = Playing::new(BEGIN, u32::MAX - 959);
+        assert!(playing.next_due(SessionTime(4_999_999)).is_none());
+        let mut frames = Vec::new();
+        for millis in (3..400).step_by(7) {
+            assert!(playing.deadline() + FRAME_LENGTH > at(millis));
+            frames.extend(due(&mut playing, millis));
+        }
+        assert_eq!(frames.len(), 20);
+        for (frame, beat) in frames.iter().zip(0_u32..) {
+            assert_eq!(frame.due, at(u64::from(beat) * 20));
+            assert_eq!(frame.rtp_time, (u32::MAX - 959).wrapping_add(beat * 960));
+            assert_eq!(frame.marker, beat == 0);
+            assert_eq!(frame.payload, Clip::silence_frame());
+        }
+        assert_eq!(playing.deadline(), at(400));
+        assert_eq!(playing.counts().frames, 20);
+    }
+
+    #[test]
+    fn a_clip_is_handed_out_whole_and_tells_its_audible_ends() {
+        let clip = Clip::from_bytes(super::super::testing::SMITH).unwrap();
+        let mut playing = Playing::new(BEGIN, 0);
+        due(&mut playing, 20);
+        playing.play(clip.clone());
+        let mut frames = Vec::new();
+        for beat in 2..=clip.frames().len() as u64 + 3 {
+            assert_eq!(playing.is_playing(), beat < clip.frames().len() as u64 + 2);
+            frames.extend(due(&mut playing, beat * 20));
+        }
+        let (said, after) = frames.split_at(clip.frames().len());
+        assert!(said.iter().zip(clip.frames()).all(|(sent, frame)| sent.payload == *frame));
+        assert!(after.iter().all(|frame| frame.payload == Clip::silence_frame()));
+        let places = |of: fn(&DueFrame) -> bool| -> Vec<usize> {
+            frames.iter().enumerate().filter(|(_, frame)| of(frame)).map(|(at, _)| at).collect()
+        };
+        assert_eq!(places(|frame| frame.marker), [0]);
+        assert_eq!(places(|frame| frame.is_first_audible), [clip.first_audible()]);
+        assert_eq!(places(|frame| frame.is_last_audible), [clip.last_audible()]);
+    }
+
+    #[test]
+    fn a_clip_can_be_broken_off_by_silence_and_by_another() {
+        let long = Clip::tone(Micros::from_secs(1)).unwrap();
+        let short = Clip::tone(Micros::from_millis(20)).unwrap();
+        let mut playing = Playing::new(BEGIN, 0);
+        playing.play(long.clone());
+        due(&mut playing, 20);
+        playing.play(short.clone());
+        let frames = due(&mut playing, 40);
+        assert_eq!(frames[0].payload, short.frames()[0]);
+        assert!(frames[0].is_first_audible && frames[0].is_last_audible && frames[0].marker);
+        assert!(!playing.is_playing() && !playing.stop());
+        playing.play(long);
+        due(&mut playing, 60);
+        assert!(playing.stop());
+        assert_eq!(due(&mut playing, 80)[0].payload, Clip::silence_frame());
+    }
+
+    #[test]
+    fn a_stall_is_caught_up_by_three_frames_and_the_rest_is_given_up() {
+        let clip = Clip::tone(Micros::from_secs(1)).unwrap();
+        let mut playing = Playing::new(BEGIN, 0);
+        playing.play(clip.clone());
+        due(&mut playing, 5);
+        assert_eq!(playing.counts(), PacingCounts { frames: 1, late: 0, given_up: 0 });
+        // Due by now are those of 20 to 1,000 ms.
+        let frames = due(&mut playing, 1_004);
+        let times: Vec<_> = frames.iter().map(|frame| (frame.due, frame.rtp_time)).collect();
+        assert_eq!(times, [(at(960), 48 * 960), (at(980), 49 * 960), (at(1_000), 50 * 960)]);
+        // What was to be said is put off.
+        assert_eq!(frames[0].payload, clip.frames()[1]);
+        assert_eq!(playing.counts(), PacingCounts { frames: 4, late: 2, given_up: 47 });
+        assert_eq!(playing.deadline(), at(1_020));
+        assert_eq!(due(&mut playing, 1_020)[0].payload, clip.frames()[4]);
+    }
+
+    #[test]
+    fn the_end_of_time_is_no_trouble() {
+        let mut playing = Playing::new(BEGIN, 7);
+        assert!(std::iter::from_fn(|| playing.next_due(SessionTime::NEVER)).count() == 3);
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::participant::AudioPacket;
 use super::loudness::{AUDIBLE, Level, Meter};
 use super::opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, SAMPLE_RATE};
+use super::resample::resample;
 use super::spurt::SpeechEdge;
 use super::{Clip, Hearing};
 use crate::units::{Micros, SessionTime};
@@ -145,4 +146,24 @@ pub(super) fn assert_close(heard: &[(usize, usize)], truth: &[(usize, usize)], w
     let same = heard.len() == truth.len()
         && heard.iter().zip(truth).all(|(h, t)| close(h.0, t.0) && close(h.1, t.1));
     assert!(same, "{what}: heard {heard:?}, was {truth:?}");
+}
+
+/// A WAV file of 16 bits of a sound at 48 kHz, at another rate.
+pub(super) fn wav_of(samples: &[f32], rate: u32, channels: u16) -> Vec<u8> {
+    let spec = hound::WavSpec {
+        channels,
+        sample_rate: rate,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut bytes, spec).unwrap();
+    for sample in resample(samples, SAMPLE_RATE, rate) {
+        for _ in 0..channels {
+            #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
+            writer.write_sample((sample * 32_767.0) as i16).unwrap();
+        }
+    }
+    writer.finalize().unwrap();
+    bytes.into_inner()
 }

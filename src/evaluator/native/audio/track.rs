@@ -19,10 +19,13 @@ use crate::units::{Micros, SessionTime};
 const RUN_UP: usize = 3;
 /// The same for a look, which counts only if it is clear of the threshold; else all is decoded.
 const RUN_UP_TO_LOOK: usize = 1;
-/// How clear of the threshold a look must be.
-const CLEAR_BY_DECIBELS: f32 = 10.0;
-/// While somebody speaks, how long before the hangover passes a packet is looked at: room for packets that are late.
-const LOOK_BEFORE: Micros = Micros::from_millis(40);
+/// How much louder than the threshold a look must be to count, and how much softer: a voice decoded without its past
+/// comes out too soft rather than too loud.
+const CLEARLY_LOUDER_DECIBELS: f32 = 5.0;
+const CLEARLY_SOFTER_DECIBELS: f32 = 10.0;
+/// While somebody speaks, how long before the hangover passes a packet is looked at: room for more
+/// looks where the first is unsure, and for packets that are late.
+const LOOK_BEFORE: Micros = Micros::from_millis(80);
 /// In silence, after what time one of the small packets is looked at all the same.
 const LOOK_EVERY: Micros = Micros::from_millis(100);
 /// How long small packets wait for the next one to be looked at in their stead.
@@ -186,10 +189,7 @@ impl Track {
             return true;
         }
         match self.spurt.last_audible_at() {
-            Some(_) => {
-                let before = self.kept.len().checked_sub(2).map(|index| self.kept[index].verdict);
-                before == Some(Verdict::Silent) || !self.spurt.reaches(newest.at + LOOK_BEFORE)
-            }
+            Some(_) => !self.spurt.reaches(newest.at + LOOK_BEFORE),
             None => {
                 newest.payload.len() > self.silence.largest
                     || newest.at.since(self.looked_at) >= LOOK_EVERY
@@ -209,10 +209,16 @@ impl Track {
         let index = self.kept.len() - 1;
         let at = self.kept[index].at;
         self.looked_at = at;
-        let went_on = self.bring_to(index, RUN_UP_TO_LOOK, listener);
+        self.bring_to(index, RUN_UP_TO_LOOK, listener);
         let level = self.hear(index, listener);
-        let is_clear = (level.0 - AUDIBLE.0).abs() >= CLEAR_BY_DECIBELS;
-        if !went_on && index > 0 && !is_clear {
+        let is_clear = level > AUDIBLE.louder_by(CLEARLY_LOUDER_DECIBELS)
+            || level < AUDIBLE.louder_by(-CLEARLY_SOFTER_DECIBELS);
+        let is_sure = is_clear || listener.run() > RUN_UP.min(index);
+        if !is_sure && self.spurt.reaches(at) {
+            // The next packet is looked at as well, and the decoder is then surer of itself.
+            return;
+        }
+        if !is_sure {
             self.resolve(listener, edges);
             return;
         }
@@ -277,17 +283,16 @@ impl Track {
         self.settle_all();
     }
 
-    /// Sees to it that the decoder has heard what is before the packet; says whether it had already.
-    fn bring_to(&self, index: usize, run_up: usize, listener: &mut Listener) -> bool {
+    /// Sees to it that the decoder has heard what is before the packet.
+    fn bring_to(&self, index: usize, run_up: usize, listener: &mut Listener) {
         let before = index.checked_sub(1).map(|before| (self.ssrc, self.kept[before].sequence));
         if before.is_some() && listener.place() == before {
-            return true;
+            return;
         }
         listener.start_anew();
         for earlier in index.saturating_sub(run_up)..index {
             self.hear(earlier, listener);
         }
-        false
     }
 
     fn hear(&self, index: usize, listener: &mut Listener) -> Level {

@@ -101,3 +101,61 @@ fn explain(error: hound::Error) -> ClipError {
         other => ClipError::Damaged(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hound::WavWriter;
+
+    use super::*;
+
+    fn file(spec: WavSpec, write: impl Fn(&mut WavWriter<&mut Cursor<Vec<u8>>>)) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        let mut writer = WavWriter::new(&mut bytes, spec).unwrap();
+        write(&mut writer);
+        writer.finalize().unwrap();
+        bytes.into_inner()
+    }
+
+    const fn spec(channels: u16, rate: u32, bits: u16, sample_format: SampleFormat) -> WavSpec {
+        WavSpec { channels, sample_rate: rate, bits_per_sample: bits, sample_format }
+    }
+
+    #[test]
+    fn every_kind_of_sample_is_read_at_its_height() {
+        for bits in [8, 16, 24, 32] {
+            let half = 1_i32 << (bits - 2);
+            let bytes = file(spec(1, 48_000, bits, SampleFormat::Int), |writer| {
+                writer.write_sample(half).unwrap();
+                writer.write_sample(-half).unwrap();
+            });
+            assert_eq!(read(&bytes).unwrap(), [0.5, -0.5], "{bits}");
+        }
+        let bytes = file(spec(2, 48_000, 32, SampleFormat::Float), |writer| {
+            for sample in [0.5_f32, 0.25, 3.0, 3.0] {
+                writer.write_sample(sample).unwrap();
+            }
+        });
+        assert_eq!(read(&bytes).unwrap(), [0.375, 1.0]);
+    }
+
+    #[test]
+    fn what_is_not_read_is_named() {
+        let whole = file(spec(1, 16_000, 16, SampleFormat::Int), |writer| {
+            for _ in 0..100 {
+                writer.write_sample(100_i16).unwrap();
+            }
+        });
+        assert_eq!(read(&whole[..100]), Err(ClipError::Truncated));
+        assert_eq!(read(&whole[..20]), Err(ClipError::Truncated));
+        let of = |spec| read(&file(spec, |_| ()));
+        let slow = of(spec(1, 4_000, 16, SampleFormat::Int));
+        assert_eq!(slow, Err(ClipError::Rate { hertz: 4_000 }));
+        let wide = of(spec(6, 48_000, 16, SampleFormat::Int));
+        assert_eq!(wide, Err(ClipError::Channels { channels: 6 }));
+        let bytes = file(spec(1, 48_000, 32, SampleFormat::Float), |writer| {
+            writer.write_sample(f32::NAN).unwrap();
+        });
+        assert!(matches!(read(&bytes), Err(ClipError::Damaged(_))));
+        assert_eq!(read(b"RIFF\x04\0\0\0AVI "), Err(ClipError::UnknownFormat));
+    }
+}
