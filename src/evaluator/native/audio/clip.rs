@@ -236,6 +236,9 @@ mod tests {
     }
 
     proptest! {
+        // Each encodes a second or so of sound.
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
         #[test]
         fn no_bytes_make_it_panic(
             noise in prop::collection::vec(any::<u8>(), 0..400),
