@@ -1,6 +1,8 @@
 //! The calibration agent on the real livekit-server: what it does is what its seed says, and what it writes is true.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -340,6 +342,70 @@ fn a_spoken_turn_is_answered_after_its_delay() {
         assert!(after >= Micros::from_millis(700), "{after}");
         assert!(after < Micros::from_secs(2), "{after}");
     }
+}
+
+/// What the agent serves at this path, status line and headers with it.
+fn ask(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n")
+        .expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers text");
+    answer
+}
+
+#[test]
+fn a_worker_comes_back_to_a_server_that_was_restarted_and_says_how_it_is() {
+    let workplace = Workplace::new();
+    let mut server = LiveKitServer::start(workplace.path());
+    let url = server.url();
+    let mut words = WORDS.to_vec();
+    words.extend(["--url", &url, "--port", "0", "--capacity", "50"]);
+    let (agent, printed) = server.keyed(workplace.rushhour(&words)).start_until("Registered");
+    let address = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("Status: http://")?.strip_suffix("/worker"))
+        .expect("it says where")
+        .to_owned();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let registered = |wanted: bool| {
+        let give_up = now() + Duration::from_secs(20);
+        while ask(&address, "/").starts_with("HTTP/1.1 200") != wanted {
+            assert!(now() < give_up, "registered={wanted} within 20 s");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let one_call = |name: &str| {
+        let rooms = [RoomName::new(name)];
+        let callers = runtime.block_on(Callers::call(&server, &rooms, false));
+        callers.until(|found| found.iter().any(|(_, f)| matches!(f, Found::Answered { .. })));
+        let seen = (ask(&address, "/worker"), ask(&address, "/metrics"));
+        callers.hang_up();
+        seen
+    };
+    registered(true);
+    let (worker, metrics) = one_call("before");
+    assert!(
+        worker.contains("\"active_jobs\":1") && worker.contains("\"worker_load\":0.02"),
+        "{worker}"
+    );
+    assert!(metrics.contains("\nlk_agents_active_job_count 1\n"), "{metrics}");
+    server.restart(workplace.path());
+    registered(true);
+    let rooms = [RoomName::new("after")];
+    let callers = runtime.block_on(Callers::call(&server, &rooms, false));
+    callers.until(|found| found.iter().any(|(_, f)| matches!(f, Found::Answered { .. })));
+    // The first signal waits for the session, the second ends it.
+    agent.signal("INT");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(ask(&address, "/worker").contains("\"active_jobs\":1"));
+    agent.signal("INT");
+    agent.finish().ended_with(0);
+    callers.hang_up();
+    let truth = truth(&workplace.path().join("truth.jsonl"));
+    let facts: Vec<&str> = truth.iter().filter_map(|line| line["fact"].as_str()).collect();
+    assert_eq!(facts.iter().filter(|fact| **fact == "registered").count(), 2);
+    assert!(facts.contains(&"unregistered"));
 }
 
 #[test]

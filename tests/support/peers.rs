@@ -58,7 +58,7 @@ pub(crate) struct LiveKitServer {
     port: u16,
     key: Secret,
     secret: Secret,
-    _process: Stopped,
+    process: Stopped,
 }
 
 impl LiveKitServer {
@@ -71,21 +71,35 @@ impl LiveKitServer {
              enable_loopback_candidate: true, interfaces: {{includes: [lo]}}}}\n\
              room: {{empty_timeout: 60}}\n"
         );
-        fs::write(&config, text).expect("a file can be written");
+        fs::write(config, text).expect("a file can be written");
+        let (key, secret) = (Secret::new(KEY), Secret::new(SECRET));
+        Self { port, key, secret, process: Self::serve(folder, port) }
+    }
+
+    /// Starts it as its configuration in this folder says, and waits until it answers.
+    fn serve(folder: &Path, port: u16) -> Stopped {
         let log = folder.join("livekit.log");
+        let log = File::options().create(true).append(true).open(log);
         let process = Command::new(Peers::find().root.join("bin/server"))
             .arg("--config")
-            .arg(config)
-            .stdout(File::create(&log).expect("a file can be written"))
+            .arg(folder.join("livekit.yaml"))
+            .stdout(log.expect("a file can be written"))
             .stderr(Stdio::null())
             .spawn()
             .expect("livekit-server starts");
-        let (key, secret) = (Secret::new(KEY), Secret::new(SECRET));
-        let server = Self { port, key, secret, _process: Stopped(process) };
+        let process = Stopped(process);
         wait_until("livekit-server answers", Duration::from_secs(20), || {
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
-        server
+        process
+    }
+
+    /// Ends it without a word and starts it again; it remembers nothing.
+    pub(crate) fn restart(&mut self, folder: &Path) {
+        let Stopped(process) = &mut self.process;
+        process.kill().expect("it is alive");
+        process.wait().expect("it ends");
+        self.process = Self::serve(folder, self.port);
     }
 
     pub(crate) fn url(&self) -> String {
