@@ -49,7 +49,10 @@ Either way every planned run has one outcome, rooms are deleted and reports are 
     #[command(after_help = "\
 Examples:
   rushhour report reports/20261122T213015Z-quickstart
-  rushhour report reports/20261122T213015Z-quickstart --point-estimate")]
+  rushhour report reports/20261122T213015Z-quickstart --point-estimate
+  rushhour report reports/20261122T213015Z-quickstart --format markdown > comment.md
+
+Without --format all files are written beside the journal; with it nothing is written.")]
     Report(ReportArguments),
     /// Serve the embedded stand-ins for LiveKit's control plane and Cekura on this machine.
     #[command(after_help = "\
@@ -115,6 +118,23 @@ pub(super) struct ReportArguments {
     /// Judge thresholds by the figure alone, not by its whole interval.
     #[arg(long)]
     pub(super) point_estimate: bool,
+    /// Print one report instead of writing all of them.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) format: Option<ReportFormat>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(super) enum ReportFormat {
+    /// The summary on one screen.
+    Text,
+    /// A short summary for a pull request.
+    Markdown,
+    /// summary.json.
+    Json,
+    /// junit.xml.
+    Junit,
+    /// report.html.
+    Html,
 }
 
 #[derive(Debug, Args)]

@@ -4,14 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::arguments::ReportFormat;
 use super::exit::{Exit, Trouble};
 use super::folder::JOURNAL;
 use super::print;
 use crate::event::{Happening, StopReason};
-use crate::record::{Fold, Folded, JournalReader};
+use crate::record::{Fold, Folded, JournalReader, Told};
 use crate::report::{
-    Judgement, Overall, RunsCsv, Summary, histogram_csv, hlog, percentiles_csv, session_json,
-    terminal, timeseries_csv,
+    Judgement, Overall, RunsCsv, Summary, histogram_csv, hlog, junit, markdown, page,
+    percentiles_csv, session_json, terminal, timeseries_csv,
 };
 
 /// Reads the journal of a session, writes all reports beside it, prints the summary, and tells how the session ended.
@@ -30,6 +31,11 @@ pub(super) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Troubl
     write("latency.hlog", &|to| hlog(&folded, to).map_err(|error| error.to_string()))?;
     write("summary.json", &|to| json(&Summary::new(&folded, &overall), to))?;
     write("session.json", &|to| json(&session_json(&folded), to))?;
+    write("junit.xml", &|to| junit(&folded, &overall, to).map_err(|error| error.to_string()))?;
+    write("report.html", &|to| {
+        to.extend(page(&folded, &overall, judgement).into_bytes());
+        Ok(())
+    })?;
     print::out(&terminal(&folded, &overall, print::out_style()));
     print::out(&format!("Reports are in {}", folder.display()));
     Ok(exit_of(&folded, &overall))
@@ -57,7 +63,37 @@ fn json(value: &impl serde::Serialize, to: &mut Vec<u8>) -> Result<(), String> {
     Ok(())
 }
 
-fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
+/// Reads the journal of a session, prints one report, writes nothing, and tells how the session ended.
+pub(super) fn print_one(
+    folder: &Path,
+    judgement: Judgement,
+    format: ReportFormat,
+) -> Result<Exit, Trouble> {
+    let folded = fold(folder, |_, _| Ok(()))?;
+    let overall = Overall::of(&folded, judgement);
+    let mut bytes = Vec::new();
+    let text = match format {
+        ReportFormat::Text => terminal(&folded, &overall, print::out_style()),
+        ReportFormat::Markdown => markdown(&folded, &overall, judgement),
+        ReportFormat::Html => page(&folded, &overall, judgement),
+        ReportFormat::Json => {
+            json(&Summary::new(&folded, &overall), &mut bytes).map_err(Trouble::internal)?;
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        ReportFormat::Junit => {
+            junit(&folded, &overall, &mut bytes).map_err(Trouble::internal)?;
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+    };
+    print::out(text.trim_end());
+    Ok(exit_of(&folded, &overall))
+}
+
+/// Goes through a journal once, and shows each event with what it told of outcomes.
+fn fold(
+    folder: &Path,
+    mut shown: impl FnMut(&Happening, &Told) -> Result<(), Trouble>,
+) -> Result<Folded, Trouble> {
     let path = folder.join(JOURNAL);
     let file = File::open(&path)
         .map_err(|error| Trouble::usage(format!("cannot read {}: {error}", path.display())))?;
@@ -65,14 +101,27 @@ fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
     let name =
         |error: &dyn std::fmt::Display| Trouble::usage(format!("{}: {error}", path.display()));
     let mut fold = Fold::default();
+    while let Some(event) = reader.next_event().map_err(|error| name(&error))? {
+        let told = fold.add(&event).map_err(|error| name(&error))?;
+        shown(&event.happening, &told)?;
+    }
+    if let Some(torn) = reader.torn() {
+        print::err(&format!(
+            "note: the last {} bytes of the journal are half a line, left by a process that died; they are passed over",
+            torn.length
+        ));
+    }
+    fold.finish().map_err(|error| name(&error))
+}
+
+fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
     let target = folder.join("runs.csv");
     let unfinished = folder.join("runs.csv.unfinished");
     let mut runs: Option<RunsCsv<BufWriter<File>>> = None;
-    while let Some(event) = reader.next_event().map_err(|error| name(&error))? {
-        let told = fold.add(&event).map_err(|error| name(&error))?;
-        match (&mut runs, &event.happening) {
+    let folded = fold(folder, |happening, told| {
+        match (&mut runs, happening) {
             (Some(runs), _) => {
-                runs.write(&told).map_err(|error| cannot_write(&target, &error.into()))?;
+                runs.write(told).map_err(|error| cannot_write(&target, &error.into()))?;
             }
             (None, Happening::Opened(opening)) => {
                 let file =
@@ -82,14 +131,8 @@ fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
             }
             (None, _) => {}
         }
-    }
-    if let Some(torn) = reader.torn() {
-        print::err(&format!(
-            "note: the last {} bytes of the journal are half a line, left by a process that died; they are passed over",
-            torn.length
-        ));
-    }
-    let folded = fold.finish().map_err(|error| name(&error))?;
+        Ok(())
+    })?;
     if let Some(mut runs) = runs {
         for record in &folded.open {
             runs.write_open(record).map_err(|error| cannot_write(&target, &error.into()))?;

@@ -2,12 +2,15 @@
 
 use super::arguments::ReportArguments;
 use super::exit::{Exit, Trouble};
-use super::rendering::{render, session_folder};
+use super::rendering::{print_one, render, session_folder};
 use crate::report::Judgement;
 
 pub(super) fn report(arguments: &ReportArguments) -> Result<Exit, Trouble> {
     let folder = session_folder(&arguments.session)?;
     let judgement =
         if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
-    render(&folder, judgement)
+    match arguments.format {
+        None => render(&folder, judgement),
+        Some(format) => print_one(&folder, judgement, format),
+    }
 }

@@ -3,8 +3,12 @@
 //! Nothing here measures, reads a clock or opens a file: the same journal gives the same bytes.
 
 mod figures;
+mod headline;
 mod histogram_csv;
 mod hlog;
+mod junit;
+mod markdown;
+mod page;
 mod percentiles_csv;
 mod runs_csv;
 mod session_json;
@@ -13,10 +17,14 @@ mod terminal;
 mod timeseries_csv;
 mod validity;
 mod verdict;
+mod visible;
 
 pub use figures::{Figure, QuantileFigure, figure};
 pub use histogram_csv::histogram_csv;
 pub use hlog::{HlogError, hlog};
+pub use junit::{JunitError, junit};
+pub use markdown::markdown;
+pub use page::page;
 pub use percentiles_csv::percentiles_csv;
 pub use runs_csv::RunsCsv;
 pub use session_json::session_json;

@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use super::figures::{Figure, figure};
+use super::headline::what_happened;
 use super::verdict::{Overall, Verdict};
-use crate::event::FailureClass;
 use crate::record::{Folded, Latencies, Scope};
 use crate::units::{Metric, Percentile};
 
 /// Latencies that the screen has room for; those that were not measured are left out.
-const SHOWN: [Metric; 11] = [
+pub(super) const SHOWN: [Metric; 11] = [
     Metric::AgentJoin,
     Metric::AgentReady,
     Metric::Greeting,
@@ -23,7 +23,7 @@ const SHOWN: [Metric; 11] = [
     Metric::CompletionResponse,
 ];
 /// p50, p95 and p99, by their place among the listed percentiles.
-const PERCENTILES: [Percentile; 3] =
+pub(super) const PERCENTILES: [Percentile; 3] =
     [Percentile::LISTED[0], Percentile::LISTED[3], Percentile::LISTED[4]];
 
 /// How the text is dressed.
@@ -67,7 +67,7 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
         text.push_str(&line);
         text.push('\n');
     };
-    line(style.strong(&headline(folded)));
+    line(style.strong(&what_happened(folded)));
     for (reason, detail) in &folded.stops {
         line(style.unclear(&format!("Stopped ({}): {detail}.", reason.name())));
     }
@@ -95,41 +95,8 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
     text
 }
 
-fn headline(folded: &Folded) -> String {
-    let tally = &folded.tally;
-    let profile = &folded.opening.profile;
-    let mut parts = vec![format!("{} completed", tally.completed)];
-    if tally.judged_passed + tally.judged_failed > 0 {
-        let _ = write!(
-            parts[0],
-            " ({} judged as passed, {} not)",
-            tally.judged_passed, tally.judged_failed
-        );
-    }
-    for (count, word) in [
-        (tally.failed_in_all(), "failed"),
-        (tally.skipped, "skipped"),
-        (tally.not_started, "not started"),
-        (tally.open(), "still open"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {word}"));
-        }
-    }
-    format!(
-        "{}: {} {} runs in {}: {}.",
-        profile.name,
-        tally.planned(),
-        profile.mode,
-        folded.last_event.since(crate::units::SessionTime::START),
-        parts.join(", ")
-    )
-}
-
 fn failures(folded: &Folded) -> Vec<String> {
-    let mut classes: Vec<(FailureClass, u64)> =
-        folded.tally.failed.iter().map(|(class, count)| (*class, *count)).collect();
-    classes.sort_by_key(|(class, count)| (std::cmp::Reverse(*count), *class));
+    let classes = folded.tally.failed_most_first();
     classes
         .into_iter()
         .map(|(class, count)| format!("  {count:>6} {:<20} {}", class.name(), class.advice()))

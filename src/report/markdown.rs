@@ -1,0 +1,138 @@
+//! A session as Markdown, short enough for a pull request: the verdict first.
+
+use std::fmt::Write;
+
+use super::figures::{Figure, figure};
+use super::headline::{Standing, verdict_sentence, warnings, what_happened};
+use super::terminal::{PERCENTILES, SHOWN};
+use super::verdict::{Judgement, Overall, Verdict};
+use super::visible::visible;
+use crate::record::{Folded, Scope};
+
+/// The session in Markdown, with tables of thresholds, latencies and failures.
+pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
+    let standing = Standing::of(overall);
+    let mut text = format!(
+        "### {}: {}\n\n{}\n",
+        standing.word(),
+        quoted(&verdict_sentence(folded, overall, judgement)),
+        quoted(&what_happened(folded))
+    );
+    for warning in warnings(folded) {
+        let _ = write!(text, "\n> {}\n", quoted(&warning));
+    }
+    for check in overall.validity.broken() {
+        let words = format!("{}: {}; {}", check.name, check.found, check.advice);
+        let _ = write!(text, "\n- {}", quoted(&words));
+    }
+    if !overall.validity.holds() {
+        text.push('\n');
+    }
+    thresholds(overall, standing, &mut text);
+    latencies(folded, &mut text);
+    failures(folded, &mut text);
+    let opening = &folded.opening;
+    let _ = write!(
+        text,
+        "\n<sub>Seed {}, profile {}, dispatched by `{}`, Rushhour {}.</sub>\n",
+        opening.profile.seed,
+        quoted(opening.profile_hash.get(..12).unwrap_or(&opening.profile_hash)),
+        opening.profile.livekit.dispatch.method(),
+        quoted(&opening.rushhour)
+    );
+    text
+}
+
+fn thresholds(overall: &Overall, standing: Standing, text: &mut String) {
+    if overall.thresholds.is_empty() {
+        return;
+    }
+    text.push_str(
+        "\n| threshold | found, with its 95 % interval | verdict |\n| --- | --- | --- |\n",
+    );
+    for result in &overall.thresholds {
+        let word = match (standing, &result.verdict) {
+            (Standing::Invalid, _) => "not judged".to_owned(),
+            (_, Verdict::Undecided { needs: Some(needs) }) => {
+                format!("not enough data, needs about {needs}")
+            }
+            (_, verdict) => verdict.word().to_owned(),
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {word} |",
+            quoted(&result.threshold.to_string()),
+            quoted(&result.found)
+        );
+    }
+}
+
+fn latencies(folded: &Folded, text: &mut String) {
+    let mode = folded.opening.profile.mode;
+    let mut begun = false;
+    for metric in SHOWN {
+        let Some(latencies) = folded.latencies.get(metric, mode, Scope::Measured) else { continue };
+        if !begun {
+            text.push_str(
+                "\n| latency | n | p50 | p95 | p99 |\n| --- | ---: | ---: | ---: | ---: |\n",
+            );
+            begun = true;
+        }
+        let _ = write!(text, "| `{metric}` | {} ", latencies.count());
+        for percentile in PERCENTILES {
+            let _ = match figure(latencies, percentile) {
+                Figure::Known { value, low, high } => write!(text, "| {value} [{low}, {high}] "),
+                Figure::TooFew { needs, .. } => write!(text, "| n/a (needs {needs}) "),
+            };
+        }
+        text.push_str("|\n");
+    }
+}
+
+fn failures(folded: &Folded, text: &mut String) {
+    if folded.tally.failed.is_empty() {
+        return;
+    }
+    text.push_str(
+        "\n| failed | runs | in the other side's words, most often |\n| --- | ---: | --- |\n",
+    );
+    for (class, count) in folded.tally.failed_most_first() {
+        let words = folded.failure_words.of(class);
+        let words = words.first().map_or(String::new(), |(words, _)| quoted(words));
+        let _ = writeln!(text, "| `{class}` | {count} | {words} |");
+    }
+}
+
+/// Words of others as Markdown shows them unchanged: nothing in them is markup, a mention or a table's edge.
+fn quoted(words: &str) -> String {
+    let mut quoted = String::with_capacity(words.len());
+    for character in visible(words).chars() {
+        match character {
+            '<' => quoted.push_str("&lt;"),
+            '>' => quoted.push_str("&gt;"),
+            '&' => quoted.push_str("&amp;"),
+            '@' => quoted.push_str("&#64;"),
+            '#' => quoted.push_str("&#35;"),
+            '|' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '~' | '\\' => {
+                quoted.push('\\');
+                quoted.push(character);
+            }
+            plain => quoted.push(plain),
+        }
+    }
+    // Nor is it a link.
+    quoted.replace("://", "&#58;//").replace("www.", "www&#46;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_others_are_no_markup() {
+        assert_eq!(
+            quoted("a|b <img> [x](y) @all #1 `c`\n- http://d"),
+            "a\\|b &lt;img&gt; \\[x\\]\\(y\\) &#64;all &#35;1 \\`c\\` - http&#58;//d"
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! The whole page, in the order in which it is read.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::super::headline::{Standing, verdict_sentence, warnings, what_happened};
+use super::super::verdict::{Judgement, Overall};
+use super::super::visible::visible;
+use super::definitions::definitions;
+use super::distribution::distribution;
+use super::funnel::funnel;
+use super::load::load;
+use super::over_time::over_time;
+use super::provenance::provenance;
+use super::tables::{failures, generator, latencies, slowest, thresholds};
+use crate::record::Folded;
+
+const STYLE: &str = include_str!("style.css");
+
+/// Nothing is fetched and nothing is run, whatever the words of others hold.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+/// `report.html`: the session as one page that needs no network and no script.
+pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
+    let name = visible(&folded.opening.profile.name);
+    let standing = Standing::of(overall);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { (name) ": " (standing.word()) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (header(folded, overall, judgement, standing))
+                main {
+                    (section("thresholds", "Thresholds", &thresholds(overall)))
+                    (section("funnel", "How far the runs came", &funnel(folded)))
+                    (section("latencies", "Latencies", &html! { (latencies(folded)) (over_time(folded)) (distribution(folded)) }))
+                    (section("load", "The load", &load(folded)))
+                    (section("failures", "Failures", &failures(folded)))
+                    (section("slowest", "The slowest runs", &slowest(folded)))
+                    (section("generator", "The generator", &generator(folded, overall)))
+                    (section("definitions", "Definitions", &definitions(folded)))
+                    (section("provenance", "Where this comes from", &provenance(folded)))
+                }
+            }
+        }
+    };
+    let mut page = page.into_string();
+    page.push('\n');
+    page
+}
+
+fn header(folded: &Folded, overall: &Overall, judgement: Judgement, standing: Standing) -> Markup {
+    let (class, sign) = match standing {
+        Standing::Passed => ("passed", "✓"),
+        Standing::Failed => ("failed", "✗"),
+        Standing::Undecided => ("undecided", "?"),
+        Standing::Invalid => ("invalid", "!"),
+        Standing::Unjudged => ("unjudged", "–"),
+    };
+    html! {
+        header class=(class) {
+            p class="session" { (visible(folded.opening.session.as_str())) }
+            h1 {
+                span class="sign" aria-hidden="true" { (sign) } " "
+                (standing.word()) ": " (visible(&verdict_sentence(folded, overall, judgement))) "."
+            }
+            p { (visible(&what_happened(folded))) }
+            @for check in overall.validity.broken() {
+                p class="warning" { (check.name) ": " (check.found) "; " (check.advice) "." }
+            }
+            @for warning in warnings(folded) { p class="warning" { (visible(&warning)) } }
+        }
+    }
+}
+
+fn section(id: &str, title: &str, content: &Markup) -> Markup {
+    let heading = format!("{id}-heading");
+    html! {
+        section id=(id) aria-labelledby=(heading) {
+            h2 id=(heading) { (title) }
+            (content)
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! `report.html`: one page to read and to send, without network or script.
+//!
+//! `document` is the order in which it is read. Charts are drawn by `chart` on the axes of `scale`:
+//! `over_time`, `distribution` and `load`, with `stages` behind them and `bins` below. `funnel`, `tables`,
+//! `definitions` and `provenance` are words and numbers. Its size does not grow with the number of runs:
+//! everything drawn comes from histograms and windows.
+
+mod bins;
+mod chart;
+mod definitions;
+mod distribution;
+mod document;
+mod funnel;
+mod load;
+mod over_time;
+mod provenance;
+mod scale;
+mod stages;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use document::page;
