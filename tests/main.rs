@@ -1,17 +1,20 @@
 //! Rushhour as its users meet it: the binary, whole sessions, real peers.
 //!
 //! `support` is the harness, in the domain's words. `command_line` is about messages, exit codes and
-//! files; `agents` about the calibration agent; `sessions` about whole sessions against the stand-ins; `sandbox` about the stand-ins
-//! themselves; `peers` about the real LiveKit server, a real agent worker, the official Cekura SDK and
-//! other readers of our files.
+//! files; `sessions` about whole sessions against the stand-ins; `sandbox` about the stand-ins themselves;
+//! `reports` about what is made of a journal, down to the page in a browser; `participants` about our own
+//! participants in real rooms; `agents` about the calibration agent; `peers` about the real LiveKit
+//! server, a real agent worker, the official Cekura SDK and other readers of our files.
 
 #![expect(clippy::disallowed_methods, reason = "the binary and its peers live in real time")]
 
+#[cfg(feature = "native")]
 mod agents;
 mod command_line;
 #[cfg(feature = "native")]
 mod participants;
 mod peers;
+mod reports;
 mod sandbox;
 mod sessions;
 mod support;

@@ -147,3 +147,62 @@ fn ending_of(result: &ThresholdResult) -> Ending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quick_xml::events::Event as Xml;
+    use quick_xml::reader::Reader;
+
+    use super::super::test_sessions::{Fate, HOSTILE, Made, ordinary};
+    use super::*;
+    use crate::units::{Micros, SessionTime};
+
+    const THRESHOLDS: &str = "[thresholds]\n\"agent_join p95\" = \"< 2s\"\n\"agent_join p50\" = \"< 100ms\"\n\"agent_join p99.9\" = \"< 2s\"\n";
+
+    fn written(session: &(Folded, Overall)) -> String {
+        let mut bytes = Vec::new();
+        junit(&session.0, &session.1, &mut bytes).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let mut reader = Reader::from_str(&text);
+        while !matches!(reader.read_event().unwrap_or_else(|e| panic!("{e}: {text}")), Xml::Eof) {}
+        let forbidden = |c: char| c.is_control() && c != '\n';
+        assert!(!text.contains(forbidden), "{text:?}");
+        text
+    }
+
+    #[test]
+    fn each_threshold_is_a_test_case() {
+        let text = written(&ordinary(400, THRESHOLDS));
+        assert!(
+            text.contains("<testsuites name=\"rushhour\" tests=\"5\" failures=\"1\" errors=\"0\" skipped=\"1\""),
+            "{text}"
+        );
+        assert_eq!(text.matches("<failure ").count(), 1);
+        assert_eq!(text.matches("<skipped ").count(), 1);
+        assert!(text.contains("name=\"agent_join p95 &lt; 2.00s\""));
+    }
+
+    #[test]
+    fn a_generator_at_fault_is_an_error_of_every_case_but_the_sessions() {
+        let mut made = Made::of(THRESHOLDS);
+        for run in 0..200 {
+            let late = Micros::from_secs(1);
+            made.run(SessionTime(run * 100_000), late, Fate::Completes(Micros(1_000)));
+        }
+        let text = written(&made.closed());
+        assert_eq!(text.matches("<error ").count(), 4, "{text}");
+        assert!(!text.contains("<failure "));
+    }
+
+    #[test]
+    fn a_killed_session_of_hostile_words_is_well_formed_and_an_error() {
+        let mut made = Made::of("");
+        made.run(SessionTime(0), Micros::ZERO, Fate::Fails(HOSTILE));
+        let (mut folded, overall) = made.killed();
+        folded.opening.profile.name = HOSTILE.to_owned();
+        folded.opening.anchor = HOSTILE.to_owned();
+        let text = written(&(folded, overall));
+        assert!(text.contains("killed"), "{text}");
+        assert!(!text.contains("<script>"));
+    }
+}

@@ -126,7 +126,29 @@ fn quoted(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_sessions::{Fate, HOSTILE, Made, ordinary};
     use super::*;
+    use crate::units::{Micros, SessionTime};
+
+    #[test]
+    fn the_verdict_comes_first_and_every_table_keeps_its_columns() {
+        let thresholds = "[thresholds]\n\"agent_join p95\" = \"< 2s\"\n";
+        let (folded, overall) = ordinary(400, thresholds);
+        let text = markdown(&folded, &overall, Judgement::Interval);
+        assert!(
+            text.starts_with("### Passed: the one threshold holds, with 95 % confidence"),
+            "{text}"
+        );
+        assert!(text.contains("| `agent_join` | 400 |"), "{text}");
+        let mut made = Made::of(thresholds);
+        made.run(SessionTime(0), Micros::ZERO, Fate::Fails(HOSTILE));
+        let (folded, overall) = made.closed();
+        let text = markdown(&folded, &overall, Judgement::Interval);
+        let row = text.lines().find(|line| line.contains("`submit_rejected`")).unwrap();
+        let edges = row.replace("\\|", "").matches('|').count();
+        assert_eq!(edges, 4, "{row}");
+        assert!(!text.contains("<script>"));
+    }
 
     #[test]
     fn words_of_others_are_no_markup() {

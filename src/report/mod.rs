@@ -14,6 +14,8 @@ mod runs_csv;
 mod session_json;
 mod summary;
 mod terminal;
+#[cfg(test)]
+mod test_sessions;
 mod timeseries_csv;
 mod validity;
 mod verdict;

@@ -29,7 +29,7 @@ pub(super) fn definitions(folded: &Folded) -> Markup {
                 dt id=(format!("is-{}", class.name())) { code { (class.name()) } }
                 dd { (class.meaning()) }
             }
-            @for step in Step::ALL {
+            @for step in folded.funnel.steps().iter().filter(|step| !is_later_turn(**step)) {
                 dt { (step.name()) }
                 dd { (step.meaning()) }
             }
@@ -47,4 +47,9 @@ pub(super) fn definitions(folded: &Folded) -> Markup {
             }
         }
     }
+}
+
+/// What a turn is need be said once.
+const fn is_later_turn(step: Step) -> bool {
+    matches!(step, Step::Turn(number) if number > 1)
 }

@@ -1,5 +1,7 @@
 //! The funnel: how many runs reached each step, and why the others went no further.
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
 
 use super::definitions::class_link;
@@ -9,7 +11,7 @@ use crate::record::{Folded, Step};
 
 /// One row of the funnel.
 struct Row {
-    name: &'static str,
+    name: Cow<'static, str>,
     runs: u64,
     losses: Vec<(Loss, u64)>,
     waited_for: bool,
@@ -81,8 +83,9 @@ fn rows(folded: &Folded) -> Vec<Row> {
     let planned = folded.opening.planned.unwrap_or(0).max(tally.planned());
     let mut before = vec![(Loss::Skipped, tally.skipped), (Loss::NotStarted, tally.not_started)];
     before.retain(|(_, count)| *count > 0);
-    let mut rows = vec![Row { name: "planned", runs: planned, losses: before, waited_for: true }];
-    for step in Step::ALL.iter().copied() {
+    let mut rows =
+        vec![Row { name: "planned".into(), runs: planned, losses: before, waited_for: true }];
+    for step in folded.funnel.steps().iter().copied() {
         let runs = folded.funnel.reached(step);
         let losses: Vec<(Loss, u64)> = folded
             .funnel
@@ -104,7 +107,7 @@ fn belongs(step: Step, profile: &Profile, folded: &Folded) -> bool {
             profile.livekit.dispatch.method(),
             DispatchMethod::Explicit | DispatchMethod::ExplicitFresh
         ),
-        Step::AgentSeen => profile.livekit.wait_for_agent,
+        Step::AgentSeen => waits_for_agent(profile),
         Step::AgentReady => false,
         Step::Passed => folded.tally.judged_failed > 0,
         Step::Started
@@ -112,14 +115,22 @@ fn belongs(step: Step, profile: &Profile, folded: &Folded) -> bool {
         | Step::Submitted
         | Step::Accepted
         | Step::Running
+        | Step::CallerJoined
+        | Step::Greeted
+        | Step::Turn(_)
         | Step::Completed => true,
     }
+}
+
+/// Our own callers cannot talk to an agent that is not there.
+fn waits_for_agent(profile: &Profile) -> bool {
+    profile.livekit.wait_for_agent || profile.evaluator.cekura().is_none()
 }
 
 /// Whether a run had to reach the step to go on.
 fn waited_for(step: Step, profile: &Profile) -> bool {
     match step {
-        Step::AgentSeen => profile.livekit.wait_for_agent,
+        Step::AgentSeen => waits_for_agent(profile),
         Step::AgentReady => false,
         _ => true,
     }
