@@ -5,6 +5,7 @@
 
 mod hearing;
 mod journal;
+mod page;
 mod plan;
 mod schedule;
 mod startup;
@@ -13,10 +14,12 @@ mod support;
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let kinds: [(&str, fn()); 5] = [
+    let kinds: [(&str, fn()); 7] = [
         ("startup", startup::figures),
         ("plan", plan::figures),
         ("journal", journal::figures),
+        ("fold", journal::ten_million),
+        ("page", page::figures),
         ("schedule", schedule::figures),
         ("hearing", hearing::figures),
     ];

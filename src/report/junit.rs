@@ -91,7 +91,9 @@ fn write_case<W: Write>(
                     .with_attribute(("message", &**message))
                     .write_empty()?;
             }
-            writer.create_element("system-out").write_text_content(BytesText::new(found))?;
+            if !found.is_empty() {
+                writer.create_element("system-out").write_text_content(BytesText::new(found))?;
+            }
             Ok(())
         })?;
     Ok(())

@@ -70,9 +70,9 @@ impl Scale {
 
     /// Ticks of session time, at most so many.
     pub(super) fn time_ticks(self, most: usize) -> Vec<Tick> {
-        const STEPS: [u64; 17] = [
+        const STEPS: [u64; 19] = [
             1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800,
-            86_400,
+            43_200, 86_400, 172_800,
         ];
         let Self::Linear { to } = self else { return Vec::new() };
         let fits = |step: &&u64| to / (**step as f64 * 1e6) <= most as f64;

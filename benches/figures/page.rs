@@ -1,0 +1,40 @@
+//! The page of a hundred thousand runs: how long it takes and how large it is: `cargo bench -- page`.
+
+use std::time::Instant;
+
+use rushhour::event::{Event, Happening};
+use rushhour::record::Fold;
+use rushhour::report::{Judgement, Overall, page};
+use rushhour::units::SessionTime;
+
+const RUNS: u64 = 100_000;
+
+pub(crate) fn figures() {
+    let mut fold = Fold::default();
+    let happening = Happening::Opened(Box::new(super::journal::opening()));
+    let opened = Event { at: SessionTime::START, happening };
+    for event in std::iter::once(opened).chain(super::journal::events(RUNS)) {
+        fold.add(&event).expect("it is a session's");
+    }
+    let folded = fold.finish().expect("it was opened");
+    let overall = Overall::of(&folded, Judgement::Interval);
+    let mut best = f64::MAX;
+    let mut bytes = 0;
+    for _ in 0..5 {
+        let begun = Instant::now();
+        bytes = page(&folded, &overall, Judgement::Interval).len() as u64;
+        best = best.min(begun.elapsed().as_secs_f64());
+    }
+    super::support::figure(
+        "report.html of 100,000 runs, fold excluded, best of 5",
+        &format!("{:.1} ms", best * 1e3),
+        "< 1 s",
+        best < 1.0,
+    );
+    super::support::figure(
+        "  size",
+        &super::support::megabytes(bytes),
+        "< 1 MB",
+        bytes < 1_000_000,
+    );
+}
