@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use crate::units::{Metric, Percent, Percentile};
+
 const EXAMPLES: &str = "\
 Examples:
   rushhour run profiles/quickstart.toml        a first session against the embedded stand-ins
@@ -20,6 +22,19 @@ Exit codes:
   0 passed  1 internal error  2 usage  99 a threshold failed  104 profile invalid
   105 stopped by a signal  111 too few samples to say  112 the generator did not deliver
   the load, so nothing is said of the agent  113 budget reached";
+
+const COMPARE: &str = "\
+Examples:
+  rushhour compare reports/20261122T213015Z-front-desk reports/20261123T213011Z-front-desk
+  rushhour compare main/ branch/ --tolerance 10% --format markdown >> $GITHUB_STEP_SUMMARY
+  rushhour compare A B --metric agent_join --percentile p95 --require-decision
+
+Exit codes:
+  0    no regression shown
+  99   something is slower beyond --tolerance, or fails more beyond --failure-tolerance
+  111  nothing could be judged; with --require-decision also: a judged figure leaves it open
+  112  a generator did not deliver its load, so nothing is said
+  2    a journal cannot be read, or the two cannot be compared";
 
 /// Load tester for AI agents that run on LiveKit.
 #[derive(Debug, Parser)]
@@ -54,6 +69,9 @@ Examples:
 
 Without --format all files are written beside the journal; with it nothing is written.")]
     Report(ReportArguments),
+    /// Hold a session against an earlier one: what is slower or fails more, and how surely.
+    #[command(after_help = COMPARE)]
+    Compare(CompareArguments),
     /// Serve the embedded stand-ins for LiveKit's control plane and Cekura on this machine.
     #[command(after_help = "\
 Example:
@@ -66,7 +84,7 @@ It prints the addresses and keys to use, and serves until it is interrupted.")]
     Agent(Box<super::agent::AgentArguments>),
     /// Write a commented profile to start from.
     Init(InitArguments),
-    /// Print the JSON Schema of a profile, or of summary.json.
+    /// Print the JSON Schema of a profile, of summary.json, or of a comparison.
     Schema(SchemaArguments),
     /// Print completions for a shell.
     #[command(after_help = "\
@@ -138,6 +156,52 @@ pub(super) enum ReportFormat {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct CompareArguments {
+    /// The baseline: a session's folder, or its journal.
+    #[arg(value_name = "A", value_hint = ValueHint::AnyPath)]
+    pub(super) baseline: PathBuf,
+    /// What is held against it.
+    #[arg(value_name = "B", value_hint = ValueHint::AnyPath)]
+    pub(super) candidate: PathBuf,
+    /// A latency may be this much longer before it counts as a regression.
+    #[arg(long, value_name = "SHARE", default_value = "5%")]
+    pub(super) tolerance: Percent,
+    /// Failures may be this many points more before they count as a regression.
+    #[arg(long, value_name = "POINTS", default_value = "0%")]
+    pub(super) failure_tolerance: Percent,
+    /// Judge only this latency; may be repeated.
+    #[arg(long = "metric", value_name = "NAME")]
+    pub(super) metrics: Vec<Metric>,
+    /// Judge only this percentile; may be repeated.
+    #[arg(long = "percentile", value_name = "P")]
+    pub(super) percentiles: Vec<Percentile>,
+    /// End with 111 unless every judged figure settles that there is no regression.
+    #[arg(long)]
+    pub(super) require_decision: bool,
+    /// Hold voice against chat, where both measure the same.
+    #[arg(long)]
+    pub(super) across_modes: bool,
+    /// Seeds the resampling.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = ComparisonFormat::Text)]
+    pub(super) format: ComparisonFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ComparisonFormat {
+    /// For people.
+    Text,
+    /// For programs (`rushhour schema comparison`).
+    Json,
+    /// For pull requests.
+    Markdown,
+    /// One figure a line.
+    Csv,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct SandboxArguments {
     /// The port on 127.0.0.1; 0 for any that is free.
     #[arg(long, default_value_t = 7881)]
@@ -182,6 +246,8 @@ pub(super) enum SchemaOf {
     Profile,
     /// A session's summary.json.
     Summary,
+    /// What `compare --format json` prints.
+    Comparison,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::arguments::{Arguments, Command};
 use super::exit::{Exit, Trouble};
-use super::{completions, init, plan, print, report, run, sandbox, schema, validate};
+use super::{compare, completions, init, plan, print, report, run, sandbox, schema, validate};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -33,6 +33,7 @@ fn carry_out(command: &Command) -> Result<Exit, Trouble> {
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Validate(arguments) => validate::validate(arguments),
         Command::Report(arguments) => report::report(arguments),
+        Command::Compare(arguments) => compare::compare(arguments),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments),
         #[cfg(feature = "native")]
         Command::Agent(arguments) => super::agent::agent(arguments),

@@ -3,6 +3,7 @@
 #[cfg(feature = "native")]
 mod agent;
 mod arguments;
+mod compare;
 mod completions;
 mod credentials;
 mod exit;
@@ -16,6 +17,7 @@ mod outside;
 mod plan;
 mod print;
 mod progress;
+mod reading;
 mod rendering;
 mod report;
 mod run;

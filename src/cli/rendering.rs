@@ -1,15 +1,16 @@
 //! Making a session's reports from its journal, always the same way: after a run, and with `report`.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::arguments::ReportFormat;
 use super::exit::{Exit, Trouble};
 use super::folder::JOURNAL;
 use super::print;
+use super::reading::read_session;
 use crate::event::{Happening, StopReason};
-use crate::record::{Fold, Folded, JournalReader, Told};
+use crate::record::Folded;
 use crate::report::{
     Judgement, Overall, RunsCsv, Summary, histogram_csv, hlog, junit, markdown, page,
     percentiles_csv, session_json, terminal, timeseries_csv,
@@ -69,7 +70,7 @@ pub(super) fn print_one(
     judgement: Judgement,
     format: ReportFormat,
 ) -> Result<Exit, Trouble> {
-    let folded = fold(folder, |_, _| Ok(()))?;
+    let folded = read_session(&folder.join(JOURNAL), |_, _| Ok(()))?;
     let overall = Overall::of(&folded, judgement);
     let mut bytes = Vec::new();
     let text = match format {
@@ -89,37 +90,12 @@ pub(super) fn print_one(
     Ok(exit_of(&folded, &overall))
 }
 
-/// Goes through a journal once, and shows each event with what it told of outcomes.
-fn fold(
-    folder: &Path,
-    mut shown: impl FnMut(&Happening, &Told) -> Result<(), Trouble>,
-) -> Result<Folded, Trouble> {
-    let path = folder.join(JOURNAL);
-    let file = File::open(&path)
-        .map_err(|error| Trouble::usage(format!("cannot read {}: {error}", path.display())))?;
-    let mut reader = JournalReader::new(BufReader::with_capacity(256 * 1024, file));
-    let name =
-        |error: &dyn std::fmt::Display| Trouble::usage(format!("{}: {error}", path.display()));
-    let mut fold = Fold::default();
-    while let Some(event) = reader.next_event().map_err(|error| name(&error))? {
-        let told = fold.add(&event).map_err(|error| name(&error))?;
-        shown(&event.happening, &told)?;
-    }
-    if let Some(torn) = reader.torn() {
-        print::err(&format!(
-            "note: the last {} bytes of the journal are half a line, left by a process that died; they are passed over",
-            torn.length
-        ));
-    }
-    fold.finish().map_err(|error| name(&error))
-}
-
 fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
     let target = folder.join("runs.csv");
     let unfinished = folder.join("runs.csv.unfinished");
     let mut runs: Option<RunsCsv<BufWriter<File>>> = None;
-    let folded = fold(folder, |happening, told| {
-        match (&mut runs, happening) {
+    let folded = read_session(&folder.join(JOURNAL), |event, told| {
+        match (&mut runs, &event.happening) {
             (Some(runs), _) => {
                 runs.write(told).map_err(|error| cannot_write(&target, &error.into()))?;
             }

@@ -96,6 +96,8 @@ pub struct Folded {
     pub by_stage: BTreeMap<u32, Tally>,
     /// Latencies.
     pub latencies: LatencyTable,
+    /// How long runs had gone on that were cut off before their end: each would have taken longer.
+    pub unfinished: LatencyTable,
     /// Over time.
     pub timeline: Timeline,
     /// When the first run of each stage was meant to start.
@@ -249,8 +251,10 @@ impl Fold {
         let mut folded = self.folded.ok_or(FoldError::NotOpened)?;
         folded.open = self.live.into_values().collect();
         folded.open.sort_by_key(|record| record.run);
-        for record in &folded.open {
-            folded.funnel.add(record);
+        for record in std::mem::take(&mut folded.open) {
+            folded.cut_off(&record);
+            folded.funnel.add(&record);
+            folded.open.push(record);
         }
         Ok(folded)
     }
@@ -358,6 +362,7 @@ impl Folded {
             measured: Tally::default(),
             by_stage: BTreeMap::new(),
             latencies: LatencyTable::default(),
+            unfinished: LatencyTable::default(),
             timeline: Timeline::default(),
             stage_starts: BTreeMap::new(),
             frames: FramesSent::default(),
@@ -421,6 +426,14 @@ impl Folded {
                 self.timeline.add(record.intended, &sample);
                 self.slowest.add(record, &sample);
             }
+        }
+        self.cut_off(record);
+    }
+
+    fn cut_off(&mut self, record: &RunRecord) {
+        let measured = self.names.is_measured(record.stage);
+        for sample in record.unfinished(self.last_event) {
+            self.unfinished.add(&sample, record.mode, record.scenario, record.stage, measured);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Everything known of one run, and the latencies that follow from it.
 
-use crate::event::{FramesSent, Mapping, Outcome, Turn};
+use crate::event::{FailureClass, FramesSent, Mapping, Outcome, Turn};
 use crate::units::{
     EvaluatorRunId, Metric, Micros, Mode, ResultId, RoomName, RunIndex, SessionTime,
 };
@@ -186,6 +186,24 @@ impl RunRecord {
         }
     }
 
+    /// How long it had gone on when it was last known not to be over, where it was cut off before its end:
+    /// it would have taken longer than that. A run without an outcome was still going on at `until`.
+    pub fn unfinished(&self, until: SessionTime) -> Vec<Sample> {
+        let last = match &self.ending {
+            None => until,
+            Some(ending) if ending.outcome.class().is_some_and(was_cut_off) => ending.seen.from,
+            Some(_) => return Vec::new(),
+        };
+        let submitted = self.submission.as_ref().map(|submission| submission.span.from);
+        let longer_than = |metric, from: SessionTime| {
+            let length = last.since(from);
+            Sample { metric, low: length, high: length }
+        };
+        let service = submitted.map(|sent| longer_than(Metric::CompletionService, sent));
+        let response = longer_than(Metric::CompletionResponse, self.intended);
+        service.into_iter().chain([response]).collect()
+    }
+
     /// A state that was passed through unseen lies where the next one was seen.
     fn completion_samples(
         &self,
@@ -201,6 +219,14 @@ impl RunRecord {
         samples.push(between(Metric::CompletionService, submission.span.from, ended));
         samples.push(between(Metric::CompletionResponse, self.intended, ended));
     }
+}
+
+/// Whether the run was going on when it was given up; all other failures are ends of another kind.
+const fn was_cut_off(class: FailureClass) -> bool {
+    matches!(
+        class,
+        FailureClass::EvaluatorTimeout | FailureClass::Cancelled | FailureClass::GeneratorFault
+    )
 }
 
 /// From an exact moment to one that lies within a span.
@@ -308,5 +334,26 @@ pub(super) mod tests {
         });
         assert_eq!(found(&record, Metric::CompletionResponse), None);
         assert_eq!(found(&record, Metric::SubmissionResponse), Some((2_100, 2_100)));
+    }
+
+    #[test]
+    fn what_was_cut_off_took_longer_and_what_failed_otherwise_did_not() {
+        let ended = |class| {
+            let outcome = Outcome::failed(class, "");
+            let ending = Some(Ending { outcome, seen: span(10_000, 11_000), talked: None });
+            RunRecord { ending, ..completed() }.unfinished(SessionTime(99_000))
+        };
+        let lengths = |samples: Vec<Sample>| -> Vec<(Metric, u64, u64)> {
+            samples.into_iter().map(|s| (s.metric, s.low.0, s.high.0)).collect()
+        };
+        let both = [(Metric::CompletionService, 7_100), (Metric::CompletionResponse, 9_000)];
+        for class in [FailureClass::EvaluatorTimeout, FailureClass::Cancelled] {
+            assert_eq!(lengths(ended(class)), both.map(|(metric, time)| (metric, time, time)));
+        }
+        assert_eq!(ended(FailureClass::EvaluatorFailed), []);
+        assert_eq!(completed().unfinished(SessionTime(99_000)), []);
+        let open = RunRecord { ending: None, submission: None, ..completed() };
+        let found = lengths(open.unfinished(SessionTime(99_000)));
+        assert_eq!(found, [(Metric::CompletionResponse, 98_000, 98_000)]);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here measures, reads a clock or opens a file: the same journal gives the same bytes.
 
+mod compare;
 mod figures;
 mod headline;
 mod histogram_csv;
@@ -21,6 +22,11 @@ mod validity;
 mod verdict;
 mod visible;
 
+pub use compare::{
+    Arm, ArmBuilder, COMPARISON_VERSION, Comparison, Conclusion, Finding, Incomparable,
+    LatencyComparison, QuantileComparison, Question, RateComparison, Shape, Side, comparison_csv,
+    comparison_markdown, comparison_schema, comparison_text,
+};
 pub use figures::{Figure, QuantileFigure, figure};
 pub use histogram_csv::histogram_csv;
 pub use hlog::{HlogError, hlog};

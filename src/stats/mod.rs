@@ -10,7 +10,7 @@
 //! | a failure rate, the difference of two | [`Proportion`], [`newcombe_difference`] |
 //! | durations of which some had not ended | [`SurvivalCurve`], [`SurvivalBracket`] |
 //! | values that hang together in minutes or scenarios | [`ClusteredSample`], [`BlockLength`] |
-//! | a candidate as a multiple of its baseline | [`Arms`] |
+//! | a candidate as a multiple of its baseline | [`Arms`], [`censored_ratios`] |
 //! | which is greater, by how much, in what shape | [`Comparison`], [`holm`] |
 //! | drift, steps and departures over hours | [`Trend`], [`step_change`], [`Cusum`] |
 //! | what so many runs can show | [`Design`], [`smallest_ratio_seen`] |
@@ -34,8 +34,8 @@ mod trend;
 mod two_sample;
 
 pub use bootstrap::{
-    Arms, BlockLength, Bootstrap, BootstrapError, ClusteredSample, PairedSample, QuantileRatio,
-    Ratio,
+    Arms, BlockLength, Bootstrap, BootstrapError, CensoredSample, ClusteredSample, PairedSample,
+    QuantileRatio, Ratio, censored_ratios,
 };
 pub use confidence::Confidence;
 pub use interval::{Estimate, Interval, TooFew};

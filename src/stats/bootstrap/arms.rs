@@ -194,13 +194,13 @@ impl Arms<'_> {
 }
 
 /// Resampled statistics of both arms, one list per statistic.
-struct Pairs {
+pub(super) struct Pairs {
     baseline: Vec<Vec<f64>>,
     candidate: Vec<Vec<f64>>,
 }
 
 impl Pairs {
-    fn draw(
+    pub(super) fn draw(
         plan: &Bootstrap,
         statistics: usize,
         mut next: impl FnMut(&mut [f64], &mut [f64]),
@@ -220,7 +220,13 @@ impl Pairs {
         pairs
     }
 
-    fn ratio(
+    /// Whether every resample gave the statistic a finite value on both sides.
+    pub(super) fn all_finite(&self, statistic: usize) -> bool {
+        let sides = [&self.baseline[statistic], &self.candidate[statistic]];
+        sides.into_iter().flatten().all(|draw| draw.is_finite())
+    }
+
+    pub(super) fn ratio(
         &self,
         statistic: usize,
         from: f64,

@@ -6,6 +6,7 @@
 
 mod arms;
 mod blocks;
+mod censored;
 mod clustered_estimate;
 mod clusters;
 mod independent;
@@ -14,6 +15,7 @@ mod plan;
 
 pub use arms::{Arms, QuantileRatio, Ratio};
 pub use blocks::BlockLength;
+pub use censored::{CensoredSample, censored_ratios};
 pub use clusters::{ClusteredSample, PairedSample};
 pub use plan::{Bootstrap, BootstrapError};
 

@@ -1,0 +1,30 @@
+//! Two sessions against each other: what differs, how surely, and what could not have been seen.
+//!
+//! `arm` keeps of each session what a comparison needs, run by run; `question` is what is asked and
+//! how strictly; `latency` and `rate` compare one measure; `comparison` judges all of them as one
+//! family, after the validity gate; `text`, `markdown` and `table` are its faces, its JSON is itself.
+
+mod arm;
+mod comparison;
+mod differences;
+mod finding;
+mod latency;
+mod markdown;
+mod question;
+mod rate;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use arm::{Arm, ArmBuilder};
+pub use comparison::{
+    COMPARISON_VERSION, Comparison, Conclusion, Incomparable, Side, comparison_schema,
+};
+pub use finding::Finding;
+pub use latency::{LatencyComparison, QuantileComparison, Shape};
+pub use markdown::comparison_markdown;
+pub use question::Question;
+pub use rate::RateComparison;
+pub use table::comparison_csv;
+pub use text::comparison_text;
