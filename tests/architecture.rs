@@ -55,6 +55,7 @@ const PURE: &[&str] = &[
     "record/fold.rs",
     "record/run_record.rs",
     "record/latencies.rs",
+    "record/merge.rs",
     "record/tally.rs",
     "record/timeline.rs",
     "stats/",

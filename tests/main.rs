@@ -2,7 +2,7 @@
 //!
 //! `support` is the harness, in the domain's words. `command_line` is about messages, exit codes and
 //! files; `sessions` about whole sessions against the stand-ins; `sandbox` about the stand-ins themselves;
-//! `reports` about what is made of a journal, down to the page in a browser; `participants` about our own
+//! `evidence` about sessions held against each other; `reports` about what is made of a journal, down to the page in a browser; `participants` about our own
 //! participants in real rooms; `agents` about the calibration agent; `peers` about the real LiveKit
 //! server, a real agent worker, the official Cekura SDK and other readers of our files.
 
@@ -11,6 +11,7 @@
 #[cfg(feature = "native")]
 mod agents;
 mod command_line;
+mod evidence;
 #[cfg(feature = "native")]
 mod participants;
 mod peers;

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures in real time")]
 
+mod compare;
 mod hearing;
 mod journal;
 mod page;
@@ -14,12 +15,13 @@ mod support;
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let kinds: [(&str, fn()); 7] = [
+    let kinds: [(&str, fn()); 8] = [
         ("startup", startup::figures),
         ("plan", plan::figures),
         ("journal", journal::figures),
         ("fold", journal::ten_million),
         ("page", page::figures),
+        ("compare", compare::figures),
         ("schedule", schedule::figures),
         ("hearing", hearing::figures),
     ];

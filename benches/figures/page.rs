@@ -13,7 +13,7 @@ pub(crate) fn figures() {
     let mut fold = Fold::default();
     let happening = Happening::Opened(Box::new(super::journal::opening()));
     let opened = Event { at: SessionTime::START, happening };
-    for event in std::iter::once(opened).chain(super::journal::events(RUNS)) {
+    for event in std::iter::once(opened).chain(super::journal::events(RUNS, 1.0)) {
         fold.add(&event).expect("it is a session's");
     }
     let folded = fold.finish().expect("it was opened");

@@ -69,6 +69,13 @@ Examples:
 
 Without --format all files are written beside the journal; with it nothing is written.")]
     Report(ReportArguments),
+    /// Make one session of several machines': each run counts, no percentile is averaged.
+    #[command(after_help = "\
+Examples:
+  rushhour merge eu/20261122T213015Z-launch us/20261122T213015Z-launch --into reports/launch-merged
+The parts are set beside each other by their machines' wall clocks. Give each machine a seed of
+its own (`--set seed=2`), or they start in step.")]
+    Merge(MergeArguments),
     /// Hold a session against an earlier one: what is slower or fails more, and how surely.
     #[command(after_help = COMPARE)]
     Compare(CompareArguments),
@@ -153,6 +160,22 @@ pub(super) enum ReportFormat {
     Junit,
     /// report.html.
     Html,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArguments {
+    /// The sessions' folders, or their journals.
+    #[arg(value_name = "SESSION", required = true, num_args = 2.., value_hint = ValueHint::AnyPath)]
+    pub(super) sessions: Vec<PathBuf>,
+    /// The folder of the merged session; it must not exist.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(super) into: PathBuf,
+    /// Merge sessions whose profiles differ, as long as stages and scenarios have the same names.
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Judge thresholds by the figure alone, not by its whole interval.
+    #[arg(long)]
+    pub(super) point_estimate: bool,
 }
 
 #[derive(Debug, Args)]

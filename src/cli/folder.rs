@@ -15,6 +15,9 @@ pub(super) const JOURNAL: &str = "journal.jsonl";
 /// The name of the stand-ins' own log of the truth.
 pub(super) const TRUTH: &str = "sandbox.jsonl";
 
+/// Where a merged session tells what it was made of.
+pub(super) const PARTS: &str = "parts.json";
+
 /// Takes back the folder of a session that could not begin; anything in it but the stand-ins' log stays.
 pub(super) fn unmake(folder: &Path) {
     let _ = fs::remove_file(folder.join(TRUTH));

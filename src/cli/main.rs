@@ -6,7 +6,9 @@ use clap::Parser;
 
 use super::arguments::{Arguments, Command};
 use super::exit::{Exit, Trouble};
-use super::{compare, completions, init, plan, print, report, run, sandbox, schema, validate};
+use super::{
+    compare, completions, init, merge, plan, print, report, run, sandbox, schema, validate,
+};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn carry_out(command: &Command) -> Result<Exit, Trouble> {
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Validate(arguments) => validate::validate(arguments),
         Command::Report(arguments) => report::report(arguments),
+        Command::Merge(arguments) => merge::merge(arguments),
         Command::Compare(arguments) => compare::compare(arguments),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments),
         #[cfg(feature = "native")]

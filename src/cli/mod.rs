@@ -12,6 +12,7 @@ mod forecast_text;
 mod init;
 mod load_profile;
 mod main;
+mod merge;
 mod our_callers;
 mod outside;
 mod plan;

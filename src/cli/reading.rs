@@ -1,5 +1,6 @@
 //! Going through a session's journal once, event by event.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -14,15 +15,22 @@ pub(super) fn read_session(
     journal: &Path,
     mut each: impl FnMut(&Event, &Told) -> Result<(), Trouble>,
 ) -> Result<Folded, Trouble> {
-    let file = File::open(journal)
-        .map_err(|error| Trouble::usage(format!("cannot read {}: {error}", journal.display())))?;
-    let mut reader = JournalReader::new(BufReader::with_capacity(256 * 1024, file));
-    let named =
-        |error: &dyn std::fmt::Display| Trouble::usage(format!("{}: {error}", journal.display()));
     let mut fold = Fold::default();
-    while let Some(event) = reader.next_event().map_err(|error| named(&error))? {
-        let told = fold.add(&event).map_err(|error| named(&error))?;
-        each(&event, &told)?;
+    read_events(journal, |event| {
+        let told = fold.add(&event).map_err(|error| named(journal, &error))?;
+        each(&event, &told)
+    })?;
+    fold.finish().map_err(|error| named(journal, &error))
+}
+
+/// Goes through a journal's events, and tells of a torn end.
+pub(super) fn read_events(
+    journal: &Path,
+    mut each: impl FnMut(Event) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let mut reader = open(journal)?;
+    while let Some(event) = reader.next_event().map_err(|error| named(journal, &error))? {
+        each(event)?;
     }
     if let Some(torn) = reader.torn() {
         print::err(&format!(
@@ -31,5 +39,17 @@ pub(super) fn read_session(
             torn.length
         ));
     }
-    fold.finish().map_err(|error| named(&error))
+    Ok(())
+}
+
+/// A journal to be read.
+pub(super) fn open(journal: &Path) -> Result<JournalReader<BufReader<File>>, Trouble> {
+    let file = File::open(journal)
+        .map_err(|error| Trouble::usage(format!("cannot read {}: {error}", journal.display())))?;
+    Ok(JournalReader::new(BufReader::with_capacity(256 * 1024, file)))
+}
+
+/// What is wrong with a journal, with its name.
+pub(super) fn named(journal: &Path, error: &dyn Display) -> Trouble {
+    Trouble::usage(format!("{}: {error}", journal.display()))
 }

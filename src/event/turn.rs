@@ -88,6 +88,19 @@ pub struct Turn {
     pub parts: TurnParts,
 }
 
+impl Turn {
+    /// The same turn on a clock that began so much earlier.
+    #[must_use]
+    pub fn later(self, by: Micros) -> Self {
+        Self {
+            said: self.said + by,
+            first: self.first.map(|at| at + by),
+            last: self.last.map(|at| at + by),
+            ..self
+        }
+    }
+}
+
 /// Audio that one of our callers sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FramesSent {

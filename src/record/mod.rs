@@ -4,6 +4,7 @@
 //! line; `fold` goes through its events once and keeps what reports need: a record for each run
 //! (`run_record`), latencies (`latencies`), windows over time (`timeline`), counts (`tally`), how far runs
 //! came (`funnel`), what was said of failures (`failure_words`), where to look first (`slowest`).
+//! `merge` makes one session of several machines' journals.
 
 mod failure_words;
 mod fold;
@@ -11,6 +12,7 @@ mod funnel;
 mod journal;
 mod latencies;
 mod line;
+mod merge;
 mod reader;
 mod run_record;
 mod slowest;
@@ -22,6 +24,7 @@ pub use fold::{Fold, FoldError, Folded, Names, PeakHealth, Told};
 pub use funnel::{Funnel, Step};
 pub use journal::{Journal, JournalFile};
 pub use latencies::{Latencies, LatencyTable, Scope, value_at_rank};
+pub use merge::{Extent, Merge, MergeError, Placement};
 pub use reader::{JournalError, JournalReader, Torn};
 pub use run_record::{AgentTimes, Ending, RunRecord, Sample, Span, SubmissionTimes};
 pub use slowest::{SlowRun, Slowest};

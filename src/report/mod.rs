@@ -18,6 +18,7 @@ mod terminal;
 #[cfg(test)]
 mod test_sessions;
 mod timeseries_csv;
+mod unfinished;
 mod validity;
 mod verdict;
 mod visible;
@@ -39,5 +40,6 @@ pub use session_json::session_json;
 pub use summary::{SUMMARY_VERSION, Summary, summary_schema};
 pub use terminal::{Style, terminal};
 pub use timeseries_csv::timeseries_csv;
+pub use unfinished::{ReachedFigure, WithUnfinished};
 pub use validity::{Check, Validity};
 pub use verdict::{Judgement, Overall, ThresholdResult, Verdict};

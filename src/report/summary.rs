@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::{Figure, listed};
 use super::percentiles_csv::scope_words;
+use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::validity::rates;
 use super::verdict::{Overall, Verdict};
 use crate::record::{Folded, Latencies, Scope, Tally};
+use crate::units::{Micros, Percentile};
 
 /// The version of the summary's shape.
 pub const SUMMARY_VERSION: u32 = 1;
@@ -157,6 +159,9 @@ pub struct LatencySummary {
     pub name: String,
     /// How many samples.
     pub n: u64,
+    /// Runs that were cut off before their end, which are not among them.
+    #[serde(default)]
+    pub unfinished: u64,
     /// The smallest, in microseconds.
     pub min_us: u64,
     /// The mean, in microseconds.
@@ -182,6 +187,24 @@ pub struct PercentileSummary {
     pub high_us: Option<u64>,
     /// How many samples it takes.
     pub needs: u64,
+    /// The same with runs that were cut off counted as longer than what was seen of them (Kaplan and
+    /// Meier); absent where none was, or where these are too few, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with_unfinished: Option<UnfinishedSummary>,
+}
+
+/// One percentile, with its 95 % interval, of durations of which some had not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "every name carries its unit")]
+pub struct UnfinishedSummary {
+    /// The value, in microseconds; none where so many had not ended.
+    pub value_us: Option<u64>,
+    /// The interval's lower end, in microseconds.
+    pub low_us: Option<u64>,
+    /// The interval's upper end, in microseconds; none where it lies beyond `seen_until_us`.
+    pub high_us: Option<u64>,
+    /// The longest that any run was seen to go on, in microseconds.
+    pub seen_until_us: u64,
 }
 
 /// The generator's own health.
@@ -273,7 +296,9 @@ impl Summary {
                 .iter()
                 .map(|(metric, mode, scope, latencies)| {
                     let (kind, name, _) = scope_words(folded, scope);
-                    latency(metric.name(), mode.name(), (kind, name), latencies)
+                    let unfinished = folded.unfinished.get(metric, mode, scope);
+                    let cut = WithUnfinished::new(latencies, unfinished);
+                    latency(metric.name(), mode.name(), (kind, name), latencies, cut.as_ref())
                 })
                 .collect(),
             generator: Generator {
@@ -333,6 +358,7 @@ fn latency(
     mode: &str,
     (scope, name): (&str, &str),
     latencies: &Latencies,
+    cut: Option<&WithUnfinished>,
 ) -> LatencySummary {
     LatencySummary {
         metric: metric.to_owned(),
@@ -340,6 +366,7 @@ fn latency(
         scope: scope.to_owned(),
         name: name.to_owned(),
         n: latencies.count(),
+        unfinished: cut.map_or(0, WithUnfinished::unfinished),
         min_us: latencies.min().0,
         mean_us: (latencies.mean() * 10.0).round() / 10.0,
         max_us: latencies.max().0,
@@ -352,6 +379,7 @@ fn latency(
                     super::figures::quantile_of(listed.percentile),
                     crate::stats::Confidence::default(),
                 );
+                let with_unfinished = cut.and_then(|cut| unfinished(cut, listed.percentile));
                 match listed.figure {
                     Figure::Known { value, low, high } => PercentileSummary {
                         percentile,
@@ -359,6 +387,7 @@ fn latency(
                         low_us: Some(low.0),
                         high_us: Some(high.0),
                         needs,
+                        with_unfinished,
                     },
                     Figure::TooFew { .. } => PercentileSummary {
                         percentile,
@@ -366,10 +395,24 @@ fn latency(
                         low_us: None,
                         high_us: None,
                         needs,
+                        with_unfinished,
                     },
                 }
             })
             .collect(),
+    }
+}
+
+fn unfinished(cut: &WithUnfinished, percentile: Percentile) -> Option<UnfinishedSummary> {
+    let micros = |time: Option<Micros>| time.map(|time| time.0);
+    match cut.figure(percentile) {
+        ReachedFigure::Known { value, low, high, seen_until } => Some(UnfinishedSummary {
+            value_us: micros(value),
+            low_us: micros(low),
+            high_us: micros(high),
+            seen_until_us: seen_until.0,
+        }),
+        ReachedFigure::TooFew { .. } => None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{Figure, figure};
 use super::headline::what_happened;
+use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::verdict::{Overall, Verdict};
 use crate::record::{Folded, Latencies, Scope};
 use crate::units::{Metric, Percentile};
@@ -25,6 +26,9 @@ pub(super) const SHOWN: [Metric; 11] = [
 /// p50, p95 and p99, by their place among the listed percentiles.
 pub(super) const PERCENTILES: [Percentile; 3] =
     [Percentile::LISTED[0], Percentile::LISTED[3], Percentile::LISTED[4]];
+
+/// Runs that were cut off are told of from this share on.
+const MATTERS: f64 = 0.005;
 
 /// How the text is dressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +89,9 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
     for latency in latencies(folded) {
         line(latency);
     }
+    if let Some(unfinished) = unfinished(folded) {
+        line(style.unclear(&unfinished));
+    }
     for threshold in thresholds(overall, style) {
         line(threshold);
     }
@@ -126,6 +133,26 @@ fn latencies(folded: &Folded) -> Vec<String> {
         lines.push(line.trim_end().to_owned());
     }
     lines
+}
+
+/// What completion would be with the runs that were cut off, where these are many enough to matter.
+fn unfinished(folded: &Folded) -> Option<String> {
+    let (metric, mode) = (Metric::CompletionResponse, folded.opening.profile.mode);
+    let nothing = Latencies::default();
+    let ended = folded.latencies.get(metric, mode, Scope::Measured).unwrap_or(&nothing);
+    let unfinished = folded.unfinished.get(metric, mode, Scope::Measured);
+    let with = WithUnfinished::new(ended, unfinished).filter(|with| with.share() >= MATTERS)?;
+    let known = PERCENTILES.iter().filter_map(|percentile| match with.figure(*percentile) {
+        ReachedFigure::Known { value: Some(value), .. } => Some(format!("{percentile} {value}")),
+        ReachedFigure::Known { value: None, seen_until, .. } => {
+            Some(format!("{percentile} not reached by {seen_until}"))
+        }
+        ReachedFigure::TooFew { .. } => None,
+    });
+    let known: Vec<String> = known.collect();
+    let words = if known.is_empty() { "too few to say".to_owned() } else { known.join(", ") };
+    let count = with.unfinished();
+    Some(format!("{metric} with the {count} runs that were cut off counted as longer: {words}."))
 }
 
 fn thresholds(overall: &Overall, style: Style) -> Vec<String> {

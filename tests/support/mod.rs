@@ -1,12 +1,14 @@
 //! The harness: the binary, profiles, sessions and the truth, in the domain's words.
 
 mod binary;
+mod made;
 mod peers;
 mod session;
 mod truth;
 mod workplace;
 
 pub(crate) use binary::{Running, Rushhour};
+pub(crate) use made::Made;
 pub(crate) use peers::{LiveKitServer, Peers};
 pub(crate) use session::Session;
 pub(crate) use workplace::Workplace;
