@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("report", &["units", "profile", "event", "record", "stats"]),
     ("sandbox", &["units", "chance"]),
-    ("agent", &["units", "chance", "livekit", "evaluator"]),
+    ("agent", &["units", "chance", "event", "livekit", "evaluator"]),
     (
         "cli",
         &[
