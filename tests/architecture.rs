@@ -64,6 +64,7 @@ const PURE: &[&str] = &[
     "agent/behaviour/",
     "agent/worker/protocol",
     "agent/session/",
+    "cli/sweep/decision.rs",
 ];
 
 /// What no deciding file may name.

@@ -19,3 +19,4 @@ mod reports;
 mod sandbox;
 mod sessions;
 mod support;
+mod sweeping;

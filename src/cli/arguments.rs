@@ -79,6 +79,17 @@ its own (`--set seed=2`), or they start in step.")]
     /// Hold a session against an earlier one: what is slower or fails more, and how surely.
     #[command(after_help = COMPARE)]
     Compare(CompareArguments),
+    /// Delete the rooms that dead sessions left behind, and end their calls.
+    #[command(after_help = "\
+Examples:
+  rushhour sweep                                      on the server that LIVEKIT_URL names
+  rushhour sweep my-agent.toml --yes                  on a profile's server
+  rushhour sweep reports/20261122T213015Z-launch --yes   after one session, its calls at Cekura too
+
+A room goes only where its metadata names a session of Rushhour, and that session is dead: its journal
+is here and no process holds it, or the room is half an hour past the end that was planned for it.
+Nothing is deleted without --yes.")]
+    Sweep(SweepArguments),
     /// Serve the embedded stand-ins for LiveKit's control plane and Cekura on this machine.
     #[command(after_help = "\
 Example:
@@ -222,6 +233,30 @@ pub(super) enum ComparisonFormat {
     Markdown,
     /// One figure a line.
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SweepArguments {
+    /// A session's folder, or a profile; left out, the server that LIVEKIT_URL names.
+    #[arg(value_name = "SESSION|PROFILE", value_hint = ValueHint::AnyPath)]
+    pub(super) target: Option<PathBuf>,
+    /// Set one setting of the profile.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// What the rooms' names begin with; the profile's, or `rushhour-`, where it is left out.
+    #[arg(long, value_name = "TEXT", value_parser = room_prefix)]
+    pub(super) prefix: Option<String>,
+    /// Where sessions' folders are: a session whose journal is held by a process there is alive.
+    #[arg(long, value_name = "FOLDER", default_value = "reports", value_hint = ValueHint::DirPath)]
+    pub(super) reports: PathBuf,
+    /// Delete and end what is shown.
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+/// A prefix of one or two letters would find everybody's rooms.
+fn room_prefix(text: &str) -> Result<String, &'static str> {
+    if text.len() < 3 { Err("write 3 characters or more") } else { Ok(text.to_owned()) }
 }
 
 #[derive(Debug, Args)]

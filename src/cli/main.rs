@@ -7,7 +7,7 @@ use clap::Parser;
 use super::arguments::{Arguments, Command};
 use super::exit::{Exit, Trouble};
 use super::{
-    compare, completions, init, merge, plan, print, report, run, sandbox, schema, validate,
+    compare, completions, init, merge, plan, print, report, run, sandbox, schema, sweep, validate,
 };
 
 /// Runs the command line of this process.
@@ -37,6 +37,7 @@ fn carry_out(command: &Command) -> Result<Exit, Trouble> {
         Command::Report(arguments) => report::report(arguments),
         Command::Merge(arguments) => merge::merge(arguments),
         Command::Compare(arguments) => compare::compare(arguments),
+        Command::Sweep(arguments) => sweep::sweep(arguments),
         Command::Sandbox(arguments) => sandbox::sandbox(arguments),
         #[cfg(feature = "native")]
         Command::Agent(arguments) => super::agent::agent(arguments),

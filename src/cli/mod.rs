@@ -25,6 +25,7 @@ mod run;
 mod sandbox;
 mod schema;
 mod signals;
+mod sweep;
 mod validate;
 
 pub use exit::Exit;

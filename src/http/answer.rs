@@ -11,6 +11,8 @@ pub struct Answer {
     pub status: u16,
     /// How long the service asks us to wait, where it does.
     pub retry_after: Option<Micros>,
+    /// The other side's wall clock, to the second, where it tells.
+    pub date: Option<SystemTime>,
     /// The body, at most as long as the caller allowed.
     pub body: Vec<u8>,
     /// Whether the body was longer than allowed and is cut.
@@ -74,6 +76,7 @@ mod tests {
         let answer = |body: &str| Answer {
             status: 502,
             retry_after: None,
+            date: None,
             body: body.as_bytes().to_vec(),
             cut: false,
         };

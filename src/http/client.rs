@@ -51,6 +51,7 @@ impl HttpClient {
         #[expect(clippy::disallowed_methods, reason = "a date in a header is on the wall clock")]
         let now = SystemTime::now();
         let retry_after = retry_after(header("retry-after"), header("date"), now);
+        let date = header("date").and_then(|date| httpdate::parse_http_date(date.trim()).ok());
         let status = response.status().as_u16();
         let mut body = Vec::new();
         let mut cut = false;
@@ -63,6 +64,6 @@ impl HttpClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, retry_after, body, cut })
+        Ok(Answer { status, retry_after, date, body, cut })
     }
 }

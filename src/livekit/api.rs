@@ -1,6 +1,6 @@
 //! A LiveKit server behind its API.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use livekit_api::access_token::VideoGrants;
 use livekit_protocol as proto;
@@ -10,13 +10,46 @@ use super::control_plane::{
 };
 use super::error::{LiveKitError, LiveKitErrorKind};
 use super::twirp::Twirp;
-use crate::units::{AgentName, DispatchId, Identity, RoomName, Secret};
+use crate::units::{AgentName, DispatchId, Identity, Micros, RoomName, Secret};
 
 /// The name in the agents list of a room whose agent is dispatched explicitly; no worker registers it.
 pub const PLACEHOLDER_AGENT: &str = "rushhour-placeholder";
 
 /// The attribute in which an agent built with LiveKit's framework tells its state.
 const AGENT_STATE: &str = "lk.agent.state";
+
+/// A room as the server lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomSight {
+    /// Its name.
+    pub room: RoomName,
+    /// Its metadata, as it stands there.
+    pub metadata: String,
+    /// When it was made on the server's clock, in milliseconds of the Unix epoch; none where the server does not say.
+    pub made_at_ms: Option<i64>,
+    /// How long its maker wanted it to stay without anybody in it.
+    pub empty_timeout: Micros,
+    /// How many are in it.
+    pub participants: u32,
+}
+
+/// The rooms that are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rooms {
+    /// One by one.
+    pub rooms: Vec<RoomSight>,
+    /// The server's wall clock, to the second, where it tells.
+    pub server_clock: Option<SystemTime>,
+}
+
+/// A dispatch as the server lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DispatchSight {
+    /// Whose; empty for the nameless job of a room without an agents list.
+    pub agent: AgentName,
+    /// How many jobs workers were given.
+    pub jobs: usize,
+}
 
 /// A LiveKit server: one client, nothing replayed behind our back.
 pub struct LiveKitServer {
@@ -50,11 +83,54 @@ impl LiveKitServer {
     /// # Errors
     /// Where the server does not say.
     pub async fn rooms(&self, names: Vec<String>) -> Result<Vec<RoomName>, LiveKitError> {
+        let listed = self.list_rooms(names).await?;
+        Ok(listed.rooms.into_iter().map(|sight| sight.room).collect())
+    }
+
+    /// The rooms that are there, of those named, or all where none is named, and the server's clock.
+    ///
+    /// # Errors
+    /// Where the server does not say.
+    pub async fn list_rooms(&self, names: Vec<String>) -> Result<Rooms, LiveKitError> {
         let grants = VideoGrants { room_list: true, ..VideoGrants::default() };
         let request = proto::ListRoomsRequest { names };
-        let answer: proto::ListRoomsResponse =
-            self.twirp.call("RoomService/ListRooms", grants, &request).await?;
-        Ok(answer.rooms.into_iter().map(|room| RoomName::new(room.name)).collect())
+        let (answer, server_clock): (proto::ListRoomsResponse, _) =
+            self.twirp.call_dated("RoomService/ListRooms", grants, &request).await?;
+        let rooms = answer.rooms.into_iter().map(|room| RoomSight {
+            made_at_ms: match (room.creation_time_ms, room.creation_time) {
+                (ms @ 1.., _) => Some(ms),
+                // Servers before 1.8 tell whole seconds alone.
+                (_, seconds @ 1..) => Some(seconds.saturating_mul(1_000)),
+                _ => None,
+            },
+            room: RoomName::new(room.name),
+            metadata: room.metadata,
+            empty_timeout: Micros::from_secs(u64::from(room.empty_timeout)),
+            participants: room.num_participants,
+        });
+        Ok(Rooms { rooms: rooms.collect(), server_clock })
+    }
+
+    /// The dispatches of a room but for the placeholder's; none where the room is not there.
+    ///
+    /// # Errors
+    /// Where the server does not say.
+    pub async fn dispatches(&self, room: &RoomName) -> Result<Vec<DispatchSight>, LiveKitError> {
+        let request = proto::ListAgentDispatchRequest {
+            room: room.as_str().to_owned(),
+            ..proto::ListAgentDispatchRequest::default()
+        };
+        let method = "AgentDispatchService/ListDispatch";
+        let listed: proto::ListAgentDispatchResponse =
+            none_if_absent(self.twirp.call(method, room_admin(room), &request).await)?;
+        let named = listed.agent_dispatches.into_iter();
+        Ok(named
+            .filter(|dispatch| dispatch.agent_name != PLACEHOLDER_AGENT)
+            .map(|dispatch| DispatchSight {
+                jobs: dispatch.state.map_or(0, |state| state.jobs.len()),
+                agent: AgentName::new(dispatch.agent_name),
+            })
+            .collect())
     }
 }
 

@@ -28,6 +28,24 @@ pub fn room_metadata(session: &SessionId, run: RunIndex) -> String {
     json!({ "rushhour": { "session": session.as_str(), "run": run.0 } }).to_string()
 }
 
+/// What the metadata of a room says of who made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomMark {
+    /// The session.
+    pub session: SessionId,
+    /// The run.
+    pub run: RunIndex,
+}
+
+/// Reads what [`room_metadata`] wrote; none where the room is not of any session of ours.
+pub fn room_mark(metadata: &str) -> Option<RoomMark> {
+    let metadata: Value = serde_json::from_str(metadata).ok()?;
+    let mark = metadata.get("rushhour")?;
+    let session = mark.get("session")?.as_str().filter(|session| !session.is_empty())?;
+    let run = mark.get("run")?.as_u64()?;
+    Some(RoomMark { session: SessionId::new(session), run: RunIndex(run) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +78,23 @@ mod tests {
             json!({ "tenant": "acme", "scenario_id": 30, "text_mode": true })
         );
         assert_eq!(metadata(own, Mode::Voice), json!({ "tenant": "acme", "scenario_id": 30 }));
+    }
+
+    #[test]
+    fn only_our_own_mark_is_read() {
+        let mark = RoomMark { session: SessionId::new("20261122T213015Z-a"), run: RunIndex(7) };
+        assert_eq!(room_mark(&room_metadata(&mark.session, mark.run)), Some(mark));
+        for foreign in [
+            "",
+            "{}",
+            "rushhour",
+            "{\"rushhour\":true}",
+            "{\"rushhour\":{\"session\":\"\",\"run\":1}}",
+            "{\"rushhour\":{\"session\":\"a\",\"run\":-1}}",
+            "{\"session\":\"a\",\"run\":1}",
+        ] {
+            assert_eq!(room_mark(foreign), None, "{foreign}");
+        }
     }
 
     #[test]

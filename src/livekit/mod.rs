@@ -9,10 +9,10 @@ mod metadata;
 mod token;
 mod twirp;
 
-pub use api::{LiveKitServer, PLACEHOLDER_AGENT};
+pub use api::{DispatchSight, LiveKitServer, PLACEHOLDER_AGENT, RoomSight, Rooms};
 pub use control_plane::{
     AgentSight, BoxFuture, ControlPlane, DispatchRequest, Present, RoomAgents, RoomRequest,
 };
 pub use error::{LiveKitError, LiveKitErrorKind};
-pub use metadata::{dispatch_metadata, room_metadata};
+pub use metadata::{RoomMark, dispatch_metadata, room_mark, room_metadata};
 pub use token::{TokenError, TokenMint, TokenRequest};

@@ -5,7 +5,7 @@
 //! and replays requests against other regions. Protocol:
 //! <https://twitchtv.github.io/twirp/docs/spec_v7.html>.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use prost::Message;
@@ -14,8 +14,8 @@ use super::error::{LiveKitError, LiveKitErrorKind};
 use crate::http::HttpClient;
 use crate::units::Secret;
 
-/// Answers are some kilobytes; one larger than this is not LiveKit's.
-const LARGEST_ANSWER: usize = 1024 * 1024;
+/// A list of tens of thousands of rooms; an answer larger than this is not LiveKit's.
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// A request's token outlives its time-out by this, for clocks that disagree.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
@@ -52,6 +52,16 @@ impl Twirp {
         grants: VideoGrants,
         request: &impl Message,
     ) -> Result<Response, LiveKitError> {
+        self.call_dated(method, grants, request).await.map(|(response, _)| response)
+    }
+
+    /// The same, with the server's wall clock where it tells.
+    pub(super) async fn call_dated<Response: Message + Default>(
+        &self,
+        method: &str,
+        grants: VideoGrants,
+        request: &impl Message,
+    ) -> Result<(Response, Option<SystemTime>), LiveKitError> {
         let token = AccessToken::with_api_key(self.key.expose(), self.secret.expose())
             .with_ttl(self.timeout + CLOCK_SKEW)
             .with_grants(grants)
@@ -77,6 +87,8 @@ impl Twirp {
         if answer.cut {
             return Err(LiveKitError::foreign(answer.status));
         }
-        Response::decode(&*answer.body).map_err(|_| LiveKitError::foreign(answer.status))
+        Response::decode(&*answer.body)
+            .map(|response| (response, answer.date))
+            .map_err(|_| LiveKitError::foreign(answer.status))
     }
 }

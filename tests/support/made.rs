@@ -7,7 +7,7 @@ use rushhour::event::{
     Entered, Event, FORMAT_VERSION, FailureClass, Happening, Mapping, Opening, Outcome, Sighting,
     Sink,
 };
-use rushhour::profile::{Input, load};
+use rushhour::profile::{Input, load, no_files};
 use rushhour::record::Journal;
 use rushhour::units::{
     EvaluatorRunId, Identity, Micros, RoomName, RunIndex, SessionId, SessionTime,
@@ -68,7 +68,13 @@ impl Made {
             "mode = \"{}\"\nseed = {}\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 30\ncopies = 4\n[[scenario]]\nid = 31\ncopies = 4\n[[stage]]\nrate = \"2/s\"\n{}",
             self.mode, self.seed, self.more
         );
-        let input = Input { file: "made", bytes: text.as_bytes(), environment: &[], flags: &[] };
+        let input = Input {
+            file: "made",
+            bytes: text.as_bytes(),
+            environment: &[],
+            flags: &[],
+            files: &no_files,
+        };
         let loaded = load(input).unwrap_or_else(|_| panic!("the profile is valid: {text}"));
         Opening {
             format: FORMAT_VERSION,

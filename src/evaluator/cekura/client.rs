@@ -229,7 +229,8 @@ mod tests {
     use crate::event::Mapping;
 
     fn judge(status: u16, body: &str) -> Result<Accepted, SubmitErrorKind> {
-        let answer = Answer { status, retry_after: None, body: body.into(), cut: false };
+        let answer =
+            Answer { status, retry_after: None, date: None, body: body.into(), cut: false };
         judge_submission(&answer, &[ScenarioId::new("30")]).map_err(|error| error.kind)
     }
 

@@ -85,6 +85,7 @@ mod tests {
         words_of(&Answer {
             status: 400,
             retry_after: None,
+            date: None,
             body: body.as_bytes().to_vec(),
             cut: false,
         })

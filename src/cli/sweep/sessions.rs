@@ -1,0 +1,93 @@
+//! What this machine knows of a session: whether a process holds its journal, and what is in it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{File, TryLockError};
+use std::io::BufReader;
+use std::path::{Component, Path};
+
+use super::decision::Known;
+use crate::cli::folder::JOURNAL;
+use crate::event::{FailureClass, Happening, Opening, Outcome};
+use crate::record::{JournalError, JournalReader};
+use crate::units::{EvaluatorRunId, RoomName, RunIndex, SessionId};
+
+/// Whether a process holds a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// One does: its session is running.
+    Yes,
+    /// None does.
+    No,
+    /// The file system knows no locks.
+    Unknown,
+}
+
+/// Looks whether a process holds the journal at `path`.
+pub(super) fn held(path: &Path) -> std::io::Result<Held> {
+    // A shared lock stands in nobody's way but a writer's, and is gone with the file.
+    Ok(match File::open(path)?.try_lock_shared() {
+        Ok(()) => Held::No,
+        Err(TryLockError::WouldBlock) => Held::Yes,
+        Err(TryLockError::Error(_)) => Held::Unknown,
+    })
+}
+
+/// What a journal says of what its session may have left behind.
+pub(super) struct Trail {
+    pub(super) opening: Opening,
+    /// The rooms of all its runs.
+    pub(super) rooms: HashSet<RoomName>,
+    /// The evaluator's runs that it did not see end.
+    pub(super) calls: Vec<EvaluatorRunId>,
+}
+
+/// Follows a journal to its end.
+pub(super) fn follow(path: &Path) -> Result<Trail, JournalError> {
+    let mut reader = JournalReader::new(BufReader::new(File::open(path)?));
+    let Some(Happening::Opened(opening)) = reader.next_event()?.map(|event| event.happening) else {
+        return Err(JournalError::Foreign("it does not begin with a session".to_owned()));
+    };
+    let mut rooms = HashSet::new();
+    let mut calls: BTreeMap<RunIndex, EvaluatorRunId> = BTreeMap::new();
+    while let Some(event) = reader.next_event()? {
+        match event.happening {
+            Happening::RunStarted { room, .. } => {
+                rooms.insert(room);
+            }
+            Happening::Submitted { entered, .. } => {
+                calls.extend(entered.into_iter().map(|entry| (entry.run, entry.evaluator_run)));
+            }
+            Happening::Ended { run, outcome, .. } if ended_there(&outcome) => {
+                calls.remove(&run);
+            }
+            _ => {}
+        }
+    }
+    Ok(Trail { opening: *opening, rooms, calls: calls.into_values().collect() })
+}
+
+/// Whether a run with this outcome was seen to end at the evaluator, rather than given up by us.
+const fn ended_there(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Completed { .. } | Outcome::Skipped => true,
+        Outcome::Failed { class, .. } => matches!(class, FailureClass::EvaluatorFailed),
+    }
+}
+
+/// What is known of a session whose folder would be in `reports`.
+pub(super) fn known(reports: &Path, session: &SessionId) -> Known {
+    // The name comes from a server: it must not lead anywhere else.
+    let mut parts = Path::new(session.as_str()).components();
+    let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else {
+        return Known::Nothing;
+    };
+    let journal = reports.join(name).join(JOURNAL);
+    match held(&journal) {
+        Ok(Held::Yes) => Known::Running,
+        Ok(Held::No) => match follow(&journal) {
+            Ok(trail) => Known::Over(trail.rooms),
+            Err(_) => Known::Nothing,
+        },
+        Ok(Held::Unknown) | Err(_) => Known::Nothing,
+    }
+}
