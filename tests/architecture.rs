@@ -65,6 +65,8 @@ const PURE: &[&str] = &[
     "agent/worker/protocol",
     "agent/session/",
     "cli/sweep/decision.rs",
+    "cli/doctor/finding.rs",
+    "cli/doctor/judgement.rs",
 ];
 
 /// What no deciding file may name.

@@ -11,6 +11,7 @@
 #[cfg(feature = "native")]
 mod agents;
 mod command_line;
+mod doctoring;
 mod evidence;
 #[cfg(feature = "native")]
 mod participants;

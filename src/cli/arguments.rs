@@ -60,6 +60,15 @@ Either way every planned run has one outcome, rooms are deleted and reports are 
     Plan(PlanArguments),
     /// Check a profile; all mistakes are told at once.
     Validate(ProfileArguments),
+    /// Check everything that a session needs, before it costs anything: keys, clocks, the agent, limits.
+    #[command(after_help = "\
+Examples:
+  rushhour doctor my-agent.toml
+  rushhour doctor my-agent.toml --no-dispatch --format json
+
+One agent is sent for, into a room of its own that is deleted afterwards; nothing is submitted to the
+evaluator. Exit code 0 where nothing failed, 2 where something did.")]
+    Doctor(DoctorArguments),
     /// Make the reports of a session again from its journal.
     #[command(after_help = "\
 Examples:
@@ -135,6 +144,9 @@ pub(super) struct RunArguments {
     /// Show no progress.
     #[arg(long, short)]
     pub(super) quiet: bool,
+    /// LiveKit has agreed to a load test of more than 50 rooms at once on LiveKit Cloud.
+    #[arg(long)]
+    pub(super) accept_cloud_limits: bool,
 }
 
 #[derive(Debug, Args)]
@@ -144,6 +156,29 @@ pub(super) struct PlanArguments {
     /// List every run with its intended start, as CSV.
     #[arg(long)]
     pub(super) runs: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    #[command(flatten)]
+    pub(super) profile: ProfileArguments,
+    /// Send for no agent; the room alone is tried.
+    #[arg(long)]
+    pub(super) no_dispatch: bool,
+    /// Where sessions' folders would be made.
+    #[arg(long, value_name = "FOLDER", default_value = "reports", value_hint = ValueHint::DirPath)]
+    pub(super) out: PathBuf,
+    /// For a reader or for a program.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub(super) format: OutputFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum OutputFormat {
+    /// Lines for a reader.
+    Text,
+    /// One JSON object.
+    Json,
 }
 
 #[derive(Debug, Args)]

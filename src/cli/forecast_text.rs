@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use url::Url;
 
-use crate::plan::{Caution, Forecast};
+use crate::plan::{CLOUD_ROOMS, Caution, CloudExcess, Forecast, cloud_excess};
 use crate::profile::{EvaluatorSettings, LiveKitTarget, Loaded, Profile, TargetKind, target_kind};
 use crate::stats::{Confidence, Design, Power, Quantile, Spread};
 use crate::units::SessionTime;
@@ -23,7 +23,18 @@ pub(super) fn brief(profile: &Profile, forecast: &Forecast) -> String {
     for caution in &forecast.cautions {
         let _ = write!(text, "\nnote: {}", caution_words(caution));
     }
+    if let Some(excess) = cloud_excess(profile, forecast) {
+        let _ = write!(text, "\nnote: {}", cloud_words(&excess));
+    }
     text
+}
+
+/// What LiveKit's acceptable use policy has to do with a plan.
+pub(super) fn cloud_words(excess: &CloudExcess) -> String {
+    format!(
+        "about {} rooms at once on {}: above {CLOUD_ROOMS}, a load test of LiveKit Cloud needs LiveKit's word under its acceptable use policy",
+        excess.rooms, excess.host
+    )
 }
 
 /// Everything that `plan` shows.
@@ -90,6 +101,13 @@ pub(super) fn full(loaded: &Loaded, forecast: &Forecast) -> String {
     let _ = writeln!(text, "difference   {}", difference_words(forecast));
     for caution in &forecast.cautions {
         let _ = writeln!(text, "note         {}", caution_words(caution));
+    }
+    if let Some(excess) = cloud_excess(profile, forecast) {
+        let _ = writeln!(
+            text,
+            "note         {}; `run` wants --accept-cloud-limits",
+            cloud_words(&excess)
+        );
     }
     let _ = writeln!(text, "\n{:<34}{:<44}from", "setting", "value");
     for setting in &loaded.settings {
@@ -162,7 +180,7 @@ fn kind_words(url: &str) -> &'static str {
     }
 }
 
-fn caution_words(caution: &Caution) -> String {
+pub(super) fn caution_words(caution: &Caution) -> String {
     match caution {
         Caution::InFlight { needed, limit } => format!(
             "about {:.0} places in flight are needed and limits.in_flight is {limit}: starts will wait or be skipped",

@@ -7,7 +7,8 @@ use clap::Parser;
 use super::arguments::{Arguments, Command};
 use super::exit::{Exit, Trouble};
 use super::{
-    compare, completions, init, merge, plan, print, report, run, sandbox, schema, sweep, validate,
+    compare, completions, doctor, init, merge, plan, print, report, run, sandbox, schema, sweep,
+    validate,
 };
 
 /// Runs the command line of this process.
@@ -34,6 +35,7 @@ fn carry_out(command: &Command) -> Result<Exit, Trouble> {
         Command::Run(arguments) => run::run(arguments),
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Validate(arguments) => validate::validate(arguments),
+        Command::Doctor(arguments) => doctor::doctor(arguments),
         Command::Report(arguments) => report::report(arguments),
         Command::Merge(arguments) => merge::merge(arguments),
         Command::Compare(arguments) => compare::compare(arguments),

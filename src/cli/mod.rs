@@ -6,6 +6,7 @@ mod arguments;
 mod compare;
 mod completions;
 mod credentials;
+mod doctor;
 mod exit;
 mod folder;
 mod forecast_text;

@@ -34,22 +34,41 @@ pub(super) struct Keys {
 
 /// Finds the keys that a profile needs.
 pub(super) fn keys(profile: &Profile, profile_path: &Path) -> Result<Keys, Trouble> {
+    Ok(Keys {
+        livekit: livekit_keys(profile, profile_path)?,
+        cekura: cekura_key(profile, profile_path)?,
+    })
+}
+
+/// The key and the secret of a real LiveKit server; none for the stand-in.
+pub(super) fn livekit_keys(
+    profile: &Profile,
+    profile_path: &Path,
+) -> Result<Option<(Secret, Secret)>, Trouble> {
     let wanted = |variable, file, setting| find(&Wanted { variable, file, setting }, profile_path);
     let settings = &profile.livekit;
-    let livekit = match &settings.target {
+    Ok(match &settings.target {
         LiveKitTarget::Sandbox => None,
         LiveKitTarget::Url(_) => Some((
             wanted("LIVEKIT_API_KEY", settings.key_file.as_deref(), "livekit.key_file")?,
             wanted("LIVEKIT_API_SECRET", settings.secret_file.as_deref(), "livekit.secret_file")?,
         )),
-    };
-    let cekura = match profile.evaluator.cekura() {
-        Some(settings) if settings.url.is_some() => {
-            Some(wanted("CEKURA_API_KEY", settings.key_file.as_deref(), "evaluator.key_file")?)
-        }
-        _ => None,
-    };
-    Ok(Keys { livekit, cekura })
+    })
+}
+
+/// The key of the real Cekura; none for the stand-in.
+pub(super) fn cekura_key(
+    profile: &Profile,
+    profile_path: &Path,
+) -> Result<Option<Secret>, Trouble> {
+    let Some(settings) = profile.evaluator.cekura() else { return Ok(None) };
+    let (variable, setting) = ("CEKURA_API_KEY", "evaluator.key_file");
+    let file = settings.key_file.as_deref();
+    settings
+        .url
+        .is_some()
+        .then(|| find(&Wanted { variable, file, setting }, profile_path))
+        .transpose()
 }
 
 /// Builds the clients; starts the stand-ins where the profile asks for them, with their own log of the
@@ -64,6 +83,7 @@ pub(super) fn services(
     let is_stand_in = profile.evaluator.cekura().is_some_and(|settings| settings.url.is_none());
     let uses_sandbox = profile.livekit.target == LiveKitTarget::Sandbox || is_stand_in;
     let sandbox = if uses_sandbox {
+        let truth = TruthLog::File(truth.to_owned());
         let mut config = sandbox_config(profile.seed, &profile.sandbox, truth)?;
         if let Some((key, secret)) = &keys.livekit {
             // The evaluator's stand-in checks the tokens of a real server, and takes its rooms on trust.
@@ -116,10 +136,10 @@ pub(super) fn services(
 }
 
 /// The stand-ins as a profile describes them.
-fn sandbox_config(
+pub(super) fn sandbox_config(
     seed: u64,
     settings: &SandboxSettings,
-    truth: &Path,
+    truth: TruthLog,
 ) -> Result<SandboxConfig, Trouble> {
     let mut config = SandboxConfig { seed, ..SandboxConfig::default() };
     let cekura = &mut config.times.cekura;
@@ -139,7 +159,7 @@ fn sandbox_config(
         let fault: Fault = name.parse().map_err(Trouble::usage)?;
         config.faults = config.faults.with(fault, *share);
     }
-    config.truth_log = TruthLog::File(truth.to_owned());
+    config.truth_log = truth;
     Ok(config)
 }
 

@@ -21,7 +21,7 @@ use super::signals;
 use crate::driver::{Names, Outside, Session, SessionClock, Settings, drive};
 use crate::event::{Event, FORMAT_VERSION, Happening, Opening, Sink};
 use crate::livekit::LiveKitErrorKind;
-use crate::plan::{Forecast, Plan};
+use crate::plan::{CLOUD_ROOMS, Forecast, Plan, cloud_excess};
 use crate::profile::{LiveKitTarget, Loaded, Profile};
 use crate::record::Journal;
 use crate::report::Judgement;
@@ -31,6 +31,14 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
     let loaded = load_profile(&arguments.profile)?;
     let plan = Plan::new(loaded.profile.clone());
     let forecast = Forecast::new(&plan);
+    if let Some(excess) = cloud_excess(plan.profile(), &forecast)
+        && !arguments.accept_cloud_limits
+    {
+        return Err(Trouble::usage(format!(
+            "{}; ask LiveKit first, then run it with --accept-cloud-limits, or keep to {CLOUD_ROOMS} with limits.in_flight",
+            forecast_text::cloud_words(&excess)
+        )));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -6,6 +6,7 @@ use super::arguments::SandboxArguments;
 use super::credentials::{Wanted, find};
 use super::exit::{Exit, Trouble};
 use super::print;
+use super::signals::interrupted;
 use crate::sandbox::{Fault, Latency, Rooms, Sandbox, SandboxConfig, TruthLog};
 use crate::units::{Length, ParseUnitError, Percent};
 
@@ -68,13 +69,4 @@ pub(super) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, Trouble> {
         truth.rooms_open.len()
     ));
     Ok(Exit::Passed)
-}
-
-async fn interrupted() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
-    }
 }

@@ -35,3 +35,12 @@ pub(super) fn pass_on(stops: UnboundedSender<()>, words: [&'static str; 3]) -> R
     });
     Ok(())
 }
+
+/// Waits for SIGINT or SIGTERM.
+pub(super) async fn interrupted() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -7,10 +7,12 @@ mod arrivals;
 mod curve;
 mod deck;
 mod forecast;
+mod guard;
 mod random;
 #[cfg(test)]
 pub(crate) mod tests_support;
 mod walk;
 
 pub use forecast::{Caution, Forecast, StageForecast, room_lifetime, token_lifetime};
+pub use guard::{CLOUD_ROOMS, CloudExcess, cloud_excess};
 pub use walk::{HoldStage, Plan, PlannedRun, Step, Walk};

@@ -26,7 +26,12 @@ pub enum TargetKind {
 
 /// What kind of machine a host is; names are judged by their look, nothing is looked up.
 pub fn target_kind(url: &Url) -> TargetKind {
-    match url.host() {
+    // A name may end in the root's dot.
+    let host = url.host().map(|host| match host {
+        Host::Domain(domain) => Host::Domain(domain.strip_suffix('.').unwrap_or(domain)),
+        other => other,
+    });
+    match host {
         Some(Host::Ipv4(address)) => ip_kind(IpAddr::V4(address)),
         Some(Host::Ipv6(address)) => ip_kind(IpAddr::V6(address)),
         Some(Host::Domain("localhost")) => TargetKind::Loopback,
@@ -278,6 +283,7 @@ mod tests {
             ("ws://livekit", TargetKind::Private),
             ("ws://livekit.default.svc", TargetKind::Private),
             ("wss://acme.livekit.cloud", TargetKind::LiveKitCloud),
+            ("wss://acme.livekit.cloud.", TargetKind::LiveKitCloud),
             ("wss://livekit.example.com", TargetKind::Public),
             ("wss://8.8.8.8", TargetKind::Public),
         ] {

@@ -35,6 +35,11 @@ impl Anchor {
         Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_string()
     }
 
+    /// The second that it is, as RFC 9110 writes dates in headers.
+    pub(crate) fn http_now(self, at: SessionTime) -> String {
+        httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(self.unix_seconds(at)))
+    }
+
     /// The first whole second that is at least `wait` later, as RFC 9110 writes dates in headers.
     pub(crate) fn http_date(self, at: SessionTime, wait: Micros) -> String {
         let seconds = self.unix_micros(at + wait).div_ceil(1_000_000);
@@ -57,6 +62,7 @@ mod tests {
         let at = SessionTime(1_500_000);
         assert_eq!(anchor.unix_seconds(at), 1_784_000_001);
         assert_eq!(anchor.rfc3339(at), "2026-07-14T03:33:21.75Z");
+        assert_eq!(anchor.http_now(at), "Tue, 14 Jul 2026 03:33:21 GMT");
         assert_eq!(anchor.http_date(at, Micros::from_millis(300)), "Tue, 14 Jul 2026 03:33:23 GMT");
     }
 }

@@ -34,6 +34,8 @@ pub struct SandboxConfig {
     pub times: Times,
     /// What goes wrong, and how often.
     pub faults: Faults,
+    /// How far its wall clock is ahead of the machine's, in seconds; behind where negative.
+    pub clock_offset_s: i64,
     /// For how long ended runs and closed rooms are remembered; their counts are for ever.
     pub kept: Micros,
     /// Where the truth is written.
@@ -63,6 +65,7 @@ impl Default for SandboxConfig {
             plan: CekuraPlan::default(),
             times: Times::default(),
             faults: Faults::NONE,
+            clock_offset_s: 0,
             kept: Micros::from_secs(600),
             truth_log: TruthLog::Off,
         }

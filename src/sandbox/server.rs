@@ -91,7 +91,9 @@ impl Sandbox {
             .build()
             .map_err(SandboxError::Thread)?;
         let (start, wall) = (Instant::now(), Timestamp::now());
-        let anchor = Anchor::new(u64::try_from(wall.as_microsecond()).unwrap_or_default());
+        let offset = config.clock_offset_s.saturating_mul(1_000_000);
+        let wall = wall.as_microsecond().saturating_add(offset);
+        let anchor = Anchor::new(u64::try_from(wall).unwrap_or_default());
         let world = World::new(config, anchor, &address.to_string());
         let shell = Arc::new(Shell::new(world, log, start));
         let (stop, stopped) = oneshot::channel();

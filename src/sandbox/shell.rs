@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Response};
 use tokio::time::{Instant, sleep_until};
 
@@ -73,7 +73,7 @@ impl Shell {
         let (head, body) = request.into_parts();
         let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
             let too_large = Answer::new(413, "text/plain; charset=utf-8", "body too large\n");
-            return Ok(response(too_large));
+            return Ok(self.response(too_large));
         };
         let body = body.to_bytes();
         let mut answer = {
@@ -101,7 +101,17 @@ impl Shell {
             return Err(Dropped);
         }
         open.close(answer.outcome(), Some(self.now()));
-        Ok(response(answer))
+        Ok(self.response(answer))
+    }
+
+    /// The answer with the date on the sandbox's own wall clock, which may be wrong by intention.
+    fn response(&self, answer: Answer) -> Response<AnswerBody> {
+        let date = self.state().world.anchor.http_now(self.now());
+        let mut response = response(answer);
+        if let Ok(date) = HeaderValue::try_from(date) {
+            response.headers_mut().insert(DATE, date);
+        }
+        response
     }
 
     fn now(&self) -> SessionTime {

@@ -5,7 +5,6 @@ use crate::cli::credentials::{Wanted, find};
 use crate::cli::exit::Trouble;
 use crate::evaluator::cekura::{Cekura, CekuraConfig};
 use crate::evaluator::{Evaluator, SightState};
-use crate::profile::EvaluatorSettings;
 use crate::units::EvaluatorRunId;
 
 /// What is known of a session's calls.
@@ -29,7 +28,10 @@ pub(super) async fn held_calls(trail: &Trail) -> Result<Calls, Trouble> {
     if trail.calls.is_empty() {
         return Ok(Calls::Nothing(None));
     }
-    let EvaluatorSettings::Cekura(settings) = &trail.opening.profile.evaluator;
+    let Some(settings) = trail.opening.profile.evaluator.cekura() else {
+        let gone = "the session's calls were held by its own callers, which ended with it";
+        return Ok(Calls::Nothing(Some(gone)));
+    };
     if settings.url.is_none() {
         let gone = "the session's calls were held by the embedded stand-in, which ended with it";
         return Ok(Calls::Nothing(Some(gone)));

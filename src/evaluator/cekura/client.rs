@@ -49,6 +49,24 @@ impl Cekura {
         })
     }
 
+    pub(super) const fn config(&self) -> &CekuraConfig {
+        &self.config
+    }
+
+    /// Begins a question with the key.
+    pub(super) fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.asking
+            .get(&format!("{}{path}", self.config.url))
+            .header("x-cekura-api-key", self.config.key.expose())
+    }
+
+    pub(super) async fn send_question(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Answer, TransportError> {
+        self.asking.send(request, LARGEST_ANSWER).await
+    }
+
     fn body(&self, entries: &[Entry], mode: Mode) -> Value {
         let message = match mode {
             Mode::Chat => self.config.settings.publish_data_message.as_ref(),
@@ -108,11 +126,8 @@ impl Cekura {
 
     async fn ask_after(&self, runs: Vec<EvaluatorRunId>) -> Result<Vec<Sight>, AskError> {
         let ids: Vec<&str> = runs.iter().map(EvaluatorRunId::as_str).collect();
-        let request = self
-            .asking
-            .get(&format!("{}{}", self.config.url, self.config.settings.runs_path))
-            .query(&[("run_ids", ids.join(","))])
-            .header("x-cekura-api-key", self.config.key.expose());
+        let request =
+            self.get(&self.config.settings.runs_path).query(&[("run_ids", ids.join(","))]);
         let answer = self.answer_to(request).await?;
         if answer.cut {
             return Err(AskError {
@@ -132,7 +147,7 @@ impl Cekura {
     }
 
     async fn answer_to(&self, request: reqwest::RequestBuilder) -> Result<Answer, AskError> {
-        let answer = self.asking.send(request, LARGEST_ANSWER).await.map_err(|error| AskError {
+        let answer = self.send_question(request).await.map_err(|error| AskError {
             rate_limited: false,
             retry_after: None,
             words: format!("Cekura: {error}"),

@@ -3,9 +3,11 @@
 //! Written to its documentation, which leaves the answers of those endpoints open; so everything is
 //! accepted that can be understood, and nothing is sent twice that may have been accepted.
 
+mod account;
 mod client;
 mod entries;
 mod status;
 mod words;
 
+pub use account::{AccountError, PlanLimits, read_limits};
 pub use client::{Cekura, CekuraConfig};

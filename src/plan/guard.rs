@@ -1,0 +1,76 @@
+//! What a plan may ask of a shared service without its owner's word.
+
+use url::Url;
+
+use super::forecast::Forecast;
+use crate::profile::{LiveKitTarget, Profile, TargetKind, target_kind};
+
+/// Rooms at once on LiveKit Cloud that need nobody's word. LiveKit's own `lk load-test` refuses more than
+/// 50 participants of a kind there, as against the acceptable use policy
+/// (<https://livekit.io/legal/acceptable-use-policy>).
+pub const CLOUD_ROOMS: u32 = 50;
+
+/// A plan that is too large for LiveKit Cloud without its word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudExcess {
+    /// The project's host.
+    pub host: String,
+    /// Rooms at once at the peak.
+    pub rooms: u32,
+}
+
+/// Whether a plan asks more of LiveKit Cloud than [`CLOUD_ROOMS`] rooms at once. Other servers are their
+/// owners' own affair.
+pub fn cloud_excess(profile: &Profile, forecast: &Forecast) -> Option<CloudExcess> {
+    let LiveKitTarget::Url(url) = &profile.livekit.target else { return None };
+    let url = Url::parse(url).ok()?;
+    if target_kind(&url) != TargetKind::LiveKitCloud {
+        return None;
+    }
+    let peak = forecast.in_flight.ceil();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let rooms = (peak as u32).min(profile.limits.in_flight);
+    (rooms > CLOUD_ROOMS)
+        .then(|| CloudExcess { host: url.host_str().unwrap_or_default().to_owned(), rooms })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+    use crate::profile::{Input, load, no_files};
+
+    fn excess(url: &str, burst: u32, in_flight: u32) -> Option<u32> {
+        let text = format!(
+            "[livekit]\nurl = \"{url}\"\nagent = \"a\"\n[evaluator]\nurl = \"https://cekura.test\"\n[[scenario]]\nid = 1\ncopies = {burst}\n[[stage]]\nburst = {burst}\n[limits]\nin_flight = {in_flight}\n"
+        );
+        let input = Input {
+            file: "p",
+            bytes: text.as_bytes(),
+            environment: &[],
+            flags: &[],
+            files: &no_files,
+        };
+        let plan = Plan::new(load(input).unwrap().profile);
+        cloud_excess(plan.profile(), &Forecast::new(&plan)).map(|excess| excess.rooms)
+    }
+
+    #[test]
+    fn only_livekit_cloud_has_the_limit_and_the_peak_counts() {
+        for cloud in ["wss://acme.livekit.cloud", "wss://ACME.LiveKit.Cloud:443/"] {
+            assert_eq!(excess(cloud, 50, 1000), None);
+            assert_eq!(excess(cloud, 51, 1000), Some(51));
+            assert_eq!(excess(cloud, 400, 60), Some(60));
+            assert_eq!(excess(cloud, 400, 50), None, "no more than that are ever in flight");
+        }
+        for other in [
+            "ws://127.0.0.1:7880",
+            "ws://10.1.2.3",
+            "wss://livekit.example.com",
+            "wss://livekit.cloud.example.com",
+            "wss://notlivekit.cloud",
+        ] {
+            assert_eq!(excess(other, 400, 1000), None, "{other}");
+        }
+    }
+}
