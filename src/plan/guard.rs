@@ -42,7 +42,7 @@ mod tests {
 
     fn excess(url: &str, burst: u32, in_flight: u32) -> Option<u32> {
         let text = format!(
-            "[livekit]\nurl = \"{url}\"\nagent = \"a\"\n[evaluator]\nurl = \"https://cekura.test\"\n[[scenario]]\nid = 1\ncopies = {burst}\n[[stage]]\nburst = {burst}\n[limits]\nin_flight = {in_flight}\n"
+            "[livekit]\nurl = \"{url}\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\ncopies = {burst}\n[[stage]]\nburst = {burst}\n[limits]\nin_flight = {in_flight}\n"
         );
         let input = Input {
             file: "p",
