@@ -105,6 +105,29 @@ fn mistakes_in_a_profile_are_underlined_all_at_once() {
 }
 
 #[test]
+fn secrets_in_a_profile_are_refused_and_not_repeated() {
+    let workplace = Workplace::new();
+    let secret = "secret-of-the-tests-with-more-than-32-characters";
+    let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl";
+    let refused = |line: &str, words: &str| {
+        workplace.write("p.toml", &REAL.replace("agent =", &format!("{line}\nagent =")));
+        // What is printed is searched for secrets.
+        workplace.rushhour(&["validate", "p.toml"]).run().ended_with(104).complaining(words);
+    };
+    refused(&format!("api_secret = \"{secret}\""), "`api_secret` would put a secret");
+    refused(&format!("key = \"{secret}\""), "`key` would put a secret");
+    refused(&format!("api_secret = \"{secret}"), "error");
+    refused(&format!("metadata = {{ jwt = \"{token}\" }}"), "this looks like a token");
+    workplace.write("p.toml", REAL);
+    workplace
+        .rushhour(&["validate", "p.toml", "--set", &format!("livekit.metadata.pass={secret}")])
+        .with("LIVEKIT_API_SECRET", secret)
+        .run()
+        .ended_with(104)
+        .complaining("the value of LIVEKIT_API_SECRET stands in the profile");
+}
+
+#[test]
 fn what_is_no_profile_is_refused() {
     let workplace = Workplace::new();
     workplace.rushhour(&["run", "none.toml"]).run().ended_with(2).complaining("`rushhour init`");
@@ -363,8 +386,18 @@ fn help_teaches_by_example_and_a_closed_pipe_is_no_error() {
     let workplace = Workplace::new();
     let help = workplace.rushhour(&["--help"]).run().ended_with(0);
     assert!(help.out.contains("rushhour run profiles/quickstart.toml"));
-    for command in ["run", "plan", "validate", "report", "sandbox", "init", "schema", "completions"]
-    {
+    for command in [
+        "run",
+        "plan",
+        "doctor",
+        "validate",
+        "report",
+        "sweep",
+        "sandbox",
+        "init",
+        "schema",
+        "completions",
+    ] {
         workplace.rushhour(&[command, "--help"]).run().ended_with(0);
     }
     for shell in ["bash", "zsh", "fish"] {

@@ -20,6 +20,7 @@ pub(super) fn load_profile(arguments: &ProfileArguments) -> Result<Loaded, Troub
         };
         Trouble::usage(format!("cannot read the profile {}: {error}{hint}", path.display()))
     })?;
+    refuse_own_secrets(&bytes, &arguments.set)?;
     let environment: Vec<(&'static str, String)> = ENVIRONMENT
         .iter()
         .filter_map(|(name, _)| Some((*name, std::env::var(name).ok()?)))
@@ -39,4 +40,27 @@ pub(super) fn load_profile(arguments: &ProfileArguments) -> Result<Loaded, Troub
         print::err("");
         Trouble { exit: Exit::ProfileInvalid, words: format!("{refused}: {file}") }
     })
+}
+
+/// A profile that holds a secret of the environment would put it into every journal and report.
+fn refuse_own_secrets(profile: &[u8], flags: &[String]) -> Result<(), Trouble> {
+    /// Shorter ones, such as a development server's, are words of their own.
+    const SHORTEST: usize = 12;
+    for variable in ["LIVEKIT_API_SECRET", "CEKURA_API_KEY"] {
+        let Ok(secret) = std::env::var(variable) else { continue };
+        let secret = secret.trim();
+        let holds =
+            |bytes: &[u8]| bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+        if secret.len() >= SHORTEST
+            && (holds(profile) || flags.iter().any(|flag| holds(flag.as_bytes())))
+        {
+            return Err(Trouble {
+                exit: Exit::ProfileInvalid,
+                words: format!(
+                    "the value of {variable} stands in the profile; take it out, the environment is enough"
+                ),
+            });
+        }
+    }
+    Ok(())
 }

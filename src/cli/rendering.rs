@@ -1,7 +1,8 @@
 //! Making a session's reports from its journal, always the same way: after a run, and with `report`.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::arguments::ReportFormat;
@@ -100,8 +101,7 @@ fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
                 runs.write(told).map_err(|error| cannot_write(&target, &error.into()))?;
             }
             (None, Happening::Opened(opening)) => {
-                let file =
-                    File::create(&unfinished).map_err(|error| cannot_write(&target, &error))?;
+                let file = private(&unfinished).map_err(|error| cannot_write(&target, &error))?;
                 let started = RunsCsv::new(opening, BufWriter::new(file));
                 runs = Some(started.map_err(|error| cannot_write(&target, &error.into()))?);
             }
@@ -119,11 +119,16 @@ fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
     Ok(folded)
 }
 
+/// Makes a file that is its owner's alone: the profile and what services said are in reports.
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
 /// Writes a file whole or not at all: a reader never meets half of it.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
     let unfinished = path.with_added_extension("unfinished");
     let write = || -> io::Result<()> {
-        let mut file = File::create(&unfinished)?;
+        let mut file = private(&unfinished)?;
         file.write_all(bytes)?;
         fs::rename(&unfinished, path)
     };

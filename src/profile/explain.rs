@@ -3,23 +3,34 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::load::Refused;
+use super::mask::masked;
+use super::read::WOULD_HOLD_A_SECRET;
+use crate::units::redact;
 
 /// All mistakes as a text for people, with colours where the output has them.
 pub fn explain(refused: &Refused, colours: bool) -> String {
     let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+    let texts: Vec<String> = refused
+        .sources
+        .iter()
+        .enumerate()
+        .map(|(number, source)| masked(&source.text, &secret_keys(refused, number)))
+        .collect();
     let shown: Vec<String> = refused
         .faults
         .iter()
         .map(|fault| {
-            let title = Level::ERROR.primary_title(&fault.what);
-            let help = Level::HELP.message(&fault.hint);
+            // Some mistakes repeat what was written.
+            let (what, hint) = (redact(&fault.what, &[]), redact(&fault.hint, &[]));
+            let title = Level::ERROR.primary_title(what);
+            let help = Level::HELP.message(hint);
             let group = match fault.place.as_ref().and_then(|place| {
                 let source = refused.sources.get(place.source.0)?;
-                Some((source, within(&source.text, place.span.clone())))
+                Some((source, texts.get(place.source.0)?, within(&source.text, place.span.clone())))
             }) {
-                Some((source, span)) => title
+                Some((source, text, span)) => title
                     .element(
-                        Snippet::source(&source.text)
+                        Snippet::source(text)
                             .path(&source.name)
                             .annotation(AnnotationKind::Primary.span(span)),
                     )
@@ -30,6 +41,18 @@ pub fn explain(refused: &Refused, colours: bool) -> String {
         })
         .collect();
     shown.join("\n\n")
+}
+
+/// Where keys stand whose mistake is that they hold a secret.
+fn secret_keys(refused: &Refused, source: usize) -> Vec<std::ops::Range<usize>> {
+    refused
+        .faults
+        .iter()
+        .filter(|fault| fault.what.ends_with(WOULD_HOLD_A_SECRET))
+        .filter_map(|fault| fault.place.as_ref())
+        .filter(|place| place.source.0 == source)
+        .map(|place| place.span.clone())
+        .collect()
 }
 
 /// The first line of a span, within the text and on character boundaries: a table of forty lines need not be drawn.

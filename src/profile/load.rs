@@ -1,6 +1,7 @@
 //! From texts to a profile: the file, the environment over it, the flags over both.
 
 use super::check::{Setting, check};
+use super::mask::tokens_in;
 use super::model::Profile;
 use super::node::{Node, Value};
 use super::raw::RawProfile;
@@ -87,12 +88,26 @@ pub fn load(input: Input<'_>) -> Result<Loaded, Refused> {
     for flag in input.flags {
         lay_flag(&mut tree, flag, &mut sources, &mut faults);
     }
+    refuse_tokens(&sources, &mut faults);
     let raw = RawProfile::read(&tree, &mut faults).unwrap_or_default();
     let scripts = read_scripts(raw.scenario.as_ref(), input.files, &mut sources, &mut faults);
     let stem = file_stem(input.file);
     match check(&raw, stem, &scripts, &sources, &mut faults) {
         Some((profile, settings)) if faults.is_empty() => Ok(Loaded { profile, settings }),
         _ => Err(Refused { sources, faults: faults.into_sorted() }),
+    }
+}
+
+/// A token in a profile would be in every journal and report.
+fn refuse_tokens(sources: &[Source], faults: &mut Faults) {
+    for (number, source) in sources.iter().enumerate() {
+        for span in tokens_in(&source.text) {
+            faults.at(
+                &Place { source: SourceId(number), span },
+                "this looks like a token, which would be in every journal and report",
+                "keep tokens out of profiles: LIVEKIT_API_SECRET and CEKURA_API_KEY are all that is needed",
+            );
+        }
     }
 }
 
@@ -334,6 +349,11 @@ rate = "1/s"
                 "agent = \"front-desk\"",
                 "agent = \"a\"\napi_secret = \"s\"",
                 "`api_secret` would put a secret into the profile",
+            ),
+            (
+                "agent = \"front-desk\"",
+                "agent = \"a\"\nmetadata = { jwt = \"eyJhbGciOiJIUzI1NiJ9.e30.c2ln\" }",
+                "this looks like a token, which would be in every journal and report",
             ),
             (
                 "agent = \"front-desk\"",

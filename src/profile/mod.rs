@@ -10,6 +10,7 @@ mod check_livekit;
 mod check_load;
 mod explain;
 mod load;
+mod mask;
 mod model;
 mod node;
 mod raw;

@@ -236,6 +236,9 @@ const SECRET_KEYS: [(&str, &str); 7] = [
     ("token", "LIVEKIT_API_SECRET"),
 ];
 
+/// What is wrong with a key that would hold a secret; its value is not shown.
+pub(super) const WOULD_HOLD_A_SECRET: &str = "would put a secret into the profile";
+
 /// A table being read field by field; keys nobody asked for are reported at the end.
 pub(super) struct TableReader<'a, 'f> {
     entries: &'a [Entry],
@@ -267,7 +270,7 @@ impl<'a, 'f> TableReader<'a, 'f> {
             if let Some((key, variable)) = SECRET_KEYS.iter().find(|(key, _)| *key == entry.key) {
                 self.faults.at(
                     &entry.key_place,
-                    format!("`{key}` would put a secret into the profile"),
+                    format!("`{key}` {WOULD_HOLD_A_SECRET}"),
                     format!("set {variable} in the environment, or name a file with `key_file`"),
                 );
                 continue;

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::future::Future;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -75,7 +76,8 @@ impl Journal {
     /// # Errors
     /// Where the file exists or cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        // The profile in it, and what services say, are nobody else's business on a shared machine.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         match file.try_lock() {
             // Some network file systems know no locks; they are still written to.
             Ok(()) | Err(TryLockError::Error(_)) => {}

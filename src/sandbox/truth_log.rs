@@ -1,8 +1,9 @@
 //! Where the truth is written, one JSON object a line.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -72,7 +73,13 @@ impl OpenTruthLog {
     pub(crate) fn open(log: TruthLog) -> io::Result<Self> {
         let writer: Option<Box<dyn Write + Send>> = match log {
             TruthLog::Off => None,
-            TruthLog::File(path) => Some(Box::new(BufWriter::new(File::create(path)?))),
+            TruthLog::File(path) => {
+                // Dispatch metadata stands in it as it was sent.
+                let mut options = OpenOptions::new();
+                let file =
+                    options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+                Some(Box::new(BufWriter::new(file)))
+            }
             TruthLog::Writer(writer) => Some(Box::new(BufWriter::new(writer))),
         };
         Ok(Self { writer, failure: None })

@@ -2,6 +2,7 @@
 
 mod binary;
 mod made;
+mod leaks;
 mod peers;
 mod session;
 mod truth;

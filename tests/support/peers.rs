@@ -11,6 +11,7 @@ use rushhour::units::Secret;
 use serde_json::Value;
 
 use super::binary::Rushhour;
+use super::workplace::PEERS;
 
 const KEY: &str = "key-of-the-tests-4711";
 const SECRET: &str = "livekit-secret-of-the-tests-of-enough-characters";
@@ -64,6 +65,7 @@ pub(crate) struct LiveKitServer {
 impl LiveKitServer {
     pub(crate) fn start(folder: &Path) -> Self {
         let (port, udp) = (free_tcp_port(), free_udp_port());
+        let folder = own_folder(folder);
         let config = folder.join("livekit.yaml");
         let text = format!(
             "port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{{KEY}: {SECRET}}}\n\
@@ -141,13 +143,14 @@ impl LiveKitServer {
 
     /// A real worker of the echo agent, registered and ready.
     pub(crate) fn echo_worker(&self, folder: &Path) -> EchoWorker {
+        let folder = own_folder(folder);
         let log = folder.join("echo.jsonl");
         let output = folder.join("echo.log");
         let process = Peers::find()
             .python("echo_agent.py")
             .arg("start")
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", folder)
+            .env("HOME", &folder)
             .env("LIVEKIT_URL", self.url())
             .env("LIVEKIT_API_KEY", KEY)
             .env("LIVEKIT_API_SECRET", SECRET)
@@ -179,6 +182,13 @@ impl EchoWorker {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).expect("it writes JSON")).collect()
     }
+}
+
+/// What a peer writes is not ours, and its configuration holds keys.
+fn own_folder(workplace: &Path) -> PathBuf {
+    let folder = workplace.join(PEERS);
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    folder
 }
 
 fn free_tcp_port() -> u16 {

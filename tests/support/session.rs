@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::leaks::assert_none_below;
 use super::truth::Truth;
-use super::workplace::SECRETS;
 
 /// A session's folder.
 pub(crate) struct Session {
@@ -34,15 +35,14 @@ impl Row {
 }
 
 impl Session {
-    /// Opens a session's folder, and checks that no secret is in any of its files.
+    /// Opens a session's folder, and checks that no secret is in any of its files, and that nobody else
+    /// may read them.
     pub(crate) fn open(folder: &Path) -> Self {
+        assert_none_below(folder, &|_| false);
         for entry in fs::read_dir(folder).expect("the folder is there") {
-            let path = entry.expect("an entry can be read").path();
-            let bytes = fs::read(&path).expect("a file can be read");
-            let text = String::from_utf8_lossy(&bytes);
-            for secret in SECRETS {
-                assert!(!text.contains(secret), "a secret is in {}", path.display());
-            }
+            let entry = entry.expect("an entry can be read");
+            let mode = entry.metadata().expect("it is there").permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{}", entry.path().display());
         }
         let summary = fs::read(folder.join("summary.json")).expect("there is a summary");
         Self {

@@ -1,32 +1,39 @@
 //! A folder of a test's own, with profiles in it.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::binary::{Ran, Running, Rushhour};
+use super::leaks::assert_none_below;
 use super::session::Session;
 
-/// Every key and secret that a test uses: none may be printed or written anywhere.
-pub(crate) const SECRETS: &[&str] = &[
-    "key-of-the-tests-4711",
-    "secret-of-the-tests-with-more-than-32-characters",
-    "cekura-key-of-the-tests-0815",
-    "livekit-secret-of-the-tests-of-enough-characters",
-    "sandbox-secret-of-at-least-32-characters",
-    "sandbox-cekura-key",
-    // What every token begins with: the header {"typ":"JWT","alg":"HS256"} in base64url.
-    "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9",
-    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
-];
+/// Where peers keep what is theirs: their configuration holds keys.
+pub(super) const PEERS: &str = "peers";
 
-/// A temporary folder that is the working directory of the binary.
+/// A temporary folder that is the working directory of the binary. When it goes, everything that was
+/// written there is searched for secrets.
 pub(crate) struct Workplace {
     folder: tempfile::TempDir,
+    /// Files of the test's own, which may hold keys.
+    own: RefCell<HashSet<PathBuf>>,
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let (peers, own) = (self.path().join(PEERS), self.own.borrow());
+        assert_none_below(self.path(), &|path| path == peers || own.contains(path));
+    }
 }
 
 impl Workplace {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("there is room for a folder") }
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        Self { folder, own: RefCell::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -36,6 +43,7 @@ impl Workplace {
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         fs::write(&path, text).expect("a file can be written");
+        self.own.borrow_mut().insert(path.clone());
         path
     }
 
