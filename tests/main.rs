@@ -13,6 +13,8 @@ mod agents;
 mod command_line;
 mod doctoring;
 mod evidence;
+mod hostile_input;
+mod parsers;
 #[cfg(feature = "native")]
 mod participants;
 mod peers;

@@ -19,6 +19,7 @@ mod rehearsal;
 mod router;
 mod server;
 mod shell;
+mod socketless;
 mod tokens;
 mod truth_log;
 mod world;
@@ -30,4 +31,5 @@ pub use config::{
 pub use facts::{AcceptedEntry, Counts, DispatchStart, Fact, RoomEnd, RoomStart, Truth};
 pub use faults::{Fault, Faults, TooManyFaults, UnknownFault};
 pub use server::{Sandbox, SandboxError};
+pub use socketless::{AnyRequest, Socketless};
 pub use truth_log::{TruthLog, TruthWriter};

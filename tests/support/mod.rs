@@ -1,8 +1,8 @@
 //! The harness: the binary, profiles, sessions and the truth, in the domain's words.
 
 mod binary;
-mod made;
 mod leaks;
+mod made;
 mod peers;
 mod session;
 mod truth;

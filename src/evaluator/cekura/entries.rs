@@ -19,7 +19,7 @@ struct MadeRun {
 ///
 /// A run's entry is proven where the request had one entry, or where every entry and every run names
 /// a scenario of its own. Otherwise it is assumed from the order, scenario by scenario.
-pub(super) fn read_accepted(answer: &Value, scenarios: &[ScenarioId]) -> Option<Accepted> {
+pub fn read_accepted(answer: &Value, scenarios: &[ScenarioId]) -> Option<Accepted> {
     let result = id_of(answer.get("id").or_else(|| answer.get("result_id"))).map(ResultId::new);
     let made: Vec<MadeRun> = runs_of(answer)
         .into_iter()

@@ -11,3 +11,6 @@ mod words;
 
 pub use account::{AccountError, PlanLimits, read_limits};
 pub use client::{Cekura, CekuraConfig};
+pub use entries::read_accepted;
+pub use status::read_sights;
+pub use words::words_of;

@@ -8,7 +8,7 @@ use crate::units::{EvaluatorRunId, Micros};
 
 /// Reads an answer about runs: an array of runs, an array under `results` or `runs`, or a map of runs
 /// by id. Entries that are no runs are passed over.
-pub(super) fn read_sights(answer: &Value) -> Vec<Sight> {
+pub fn read_sights(answer: &Value) -> Vec<Sight> {
     runs_of(answer).iter().filter_map(|(key, run)| read_sight(*key, run)).collect()
 }
 

@@ -7,7 +7,7 @@ use crate::http::Answer;
 const LONGEST: usize = 300;
 
 /// What the answer says, whatever its shape.
-pub(super) fn words_of(answer: &Answer) -> String {
+pub fn words_of(answer: &Answer) -> String {
     if answer.body.iter().all(u8::is_ascii_whitespace) {
         return "an empty answer".to_owned();
     }

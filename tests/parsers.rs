@@ -1,0 +1,141 @@
+//! Everything that reads bytes from outside, each as a function of bytes that must not panic: run on the
+//! corpus by every test run, and on new inputs by the fuzzer in `tests/fuzz`.
+
+use std::time::Instant;
+
+use rushhour::evaluator::cekura::{read_accepted, read_limits, read_sights, words_of};
+use rushhour::evaluator::native::data::{DataEvent, Incoming, read_agent_session};
+use rushhour::evaluator::native::participant::{
+    JoinConfig, Outlet, Participant, ParticipantEvent, decode_signal,
+};
+use rushhour::event::Event;
+use rushhour::http::Answer;
+use rushhour::livekit::{LiveKitError, room_mark};
+use rushhour::profile::{Input, explain, load};
+use rushhour::record::{Fold, JournalReader};
+use rushhour::report::{Judgement, Overall, Style, Summary, terminal};
+use rushhour::sandbox::{AnyRequest, SandboxConfig, Socketless};
+use rushhour::units::{ScenarioId, Secret, SessionTime, redact};
+
+/// Takes any bytes and does not panic.
+pub(crate) type Parser = fn(&[u8]);
+
+/// Each parser by the name of its folder in `tests/corpus`.
+pub(crate) const PARSERS: &[(&str, Parser)] = &[
+    ("profile", profile),
+    ("journal", journal),
+    ("events", events),
+    ("cekura", cekura),
+    ("request", request),
+    ("signal", signal),
+    ("data", data),
+];
+
+/// A profile, and the explanation of what is wrong with it.
+fn profile(bytes: &[u8]) {
+    let flags = ["limits.in_flight=7".to_owned()];
+    match load(Input { file: "fuzz.toml", bytes, environment: &[], flags: &flags }) {
+        Ok(loaded) => assert!(!loaded.profile.stages.is_empty()),
+        Err(refused) => assert!(!explain(&refused, false).is_empty()),
+    }
+}
+
+/// A journal's lines with their checksums.
+fn journal(bytes: &[u8]) {
+    let _ = JournalReader::new(bytes).read_all();
+}
+
+/// A journal's events without checksums: one JSON object a line, folded and reported.
+fn events(bytes: &[u8]) {
+    let mut fold = Fold::default();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let Ok(event) = serde_json::from_slice::<Event>(line) else { continue };
+        if fold.add(&event).is_err() {
+            return;
+        }
+    }
+    if let Ok(folded) = fold.finish() {
+        let overall = Overall::of(&folded, Judgement::Interval);
+        let _ = serde_json::to_vec(&Summary::new(&folded, &overall));
+        let _ = terminal(&folded, &overall, Style::Plain);
+    }
+}
+
+/// Whatever Cekura answers.
+fn cekura(bytes: &[u8]) {
+    if let Ok(json) = serde_json::from_slice(bytes) {
+        let scenarios = ["30", "30", "31"].map(ScenarioId::new);
+        if let Some(accepted) = read_accepted(&json, &scenarios) {
+            assert_eq!(accepted.runs.len(), scenarios.len());
+        }
+        let _ = read_sights(&json);
+        let _ = read_limits(&json);
+    }
+    let body = bytes.to_vec();
+    let answer = Answer { status: 400, retry_after: None, date: None, body, cut: false };
+    assert!(words_of(&answer).chars().count() < 400);
+    let error = LiveKitError::of_refusal(401, bytes);
+    assert!(!redact(&error.words, &[&Secret::new("key-4711")]).contains("key-4711"));
+    let _ = room_mark(&String::from_utf8_lossy(bytes));
+}
+
+/// A request to the stand-ins: path, query, authorization and content type in a line each, then the body.
+fn request(bytes: &[u8]) {
+    let mut parts = bytes.splitn(5, |byte| *byte == b'\n');
+    let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok()).unwrap_or("");
+    let (path, query, authorization, content_type) = (text(), text(), text(), text());
+    let body = parts.next().unwrap_or_default();
+    let mut sandbox = Socketless::new(SandboxConfig::default(), 1_784_000_000_000_000);
+    for method in ["POST", "GET"] {
+        let authorization = Some(authorization);
+        sandbox.answer(AnyRequest { method, path, query, authorization, content_type, body });
+    }
+}
+
+/// Messages and packets each stand behind their length, in two bytes.
+fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
+        pieces.push(&rest[..length]);
+        bytes = &rest[length..];
+    }
+    pieces
+}
+
+/// What the server says on the signal connection, taken in by a participant.
+fn signal(bytes: &[u8]) {
+    struct Nowhere;
+    impl Outlet for Nowhere {
+        fn transmit(&mut self, _: std::net::SocketAddr, _: &[u8]) {}
+        fn signal(&mut self, _: livekit_protocol::signal_request::Message) {}
+        fn event(&mut self, _: ParticipantEvent) {}
+    }
+    let messages: Vec<_> = pieces(bytes).into_iter().filter_map(decode_signal).collect();
+    if messages.is_empty() {
+        return;
+    }
+    let config = JoinConfig { speaks: true, attributes: std::collections::HashMap::new() };
+    let local = ([127, 0, 0, 1], 5_000).into();
+    let joined = Participant::new(&config, Instant::now(), SessionTime::START, local);
+    let (mut participant, _) = joined.expect("loopback is an address");
+    for (second, message) in messages.into_iter().take(16).enumerate() {
+        let now = SessionTime(second as u64 * 1_000_000);
+        if participant.signal(message, now, &mut Nowhere).is_err() {
+            return;
+        }
+    }
+}
+
+/// What arrives on the data channels.
+fn data(bytes: &[u8]) {
+    let mut incoming = Incoming::default();
+    for piece in pieces(bytes) {
+        for event in incoming.take(piece) {
+            if let DataEvent::Bytes { bytes, .. } = event {
+                let _ = read_agent_session(&bytes);
+            }
+        }
+        let _ = read_agent_session(piece);
+    }
+}
