@@ -390,7 +390,7 @@ fn a_worker_comes_back_to_a_server_that_was_restarted_and_says_how_it_is() {
         "{worker}"
     );
     assert!(metrics.contains("\nlk_agents_active_job_count 1\n"), "{metrics}");
-    server.restart(workplace.path());
+    server.restart();
     registered(true);
     let rooms = [RoomName::new("after")];
     let callers = runtime.block_on(Callers::call(&server, &rooms, false));

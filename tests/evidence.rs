@@ -202,3 +202,53 @@ fn scipy_finds_the_same_in_the_same_runs() {
         assert!(facts[of].as_u64() >= Some(4), "little was checked of {of}: {facts}");
     }
 }
+
+#[test]
+fn a_threshold_that_surely_fails_ends_the_session_early() {
+    let workplace = Workplace::new();
+    let profile = |threshold: &str| {
+        format!(
+            r#"
+name = "aborted"
+mode = "chat"
+[livekit]
+url = "sandbox"
+agent = "front-desk"
+agent_within = "1s"
+give_up_after = "1s"
+[[scenario]]
+id = 30
+copies = 600
+lasts = "1s"
+[[stage]]
+rate = "20/s"
+[limits]
+requests = "100/s"
+looks = "400/s"
+in_flight = 400
+drain = "10s"
+[thresholds]
+failed = {threshold}
+[sandbox.faults]
+dispatch_lost = "90%"
+"#
+        )
+    };
+    let bad = profile(r#"{ bound = "< 10%", after = "1s" }"#);
+    workplace.write("bad.toml", &bad);
+    workplace
+        .rushhour(&["validate", "bad.toml"])
+        .run()
+        .ended_with(104)
+        .complaining("`after` has no meaning without `abort`");
+    let ran = workplace
+        .run_profile(&profile(r#"{ bound = "< 10%", abort = true, after = "3s" }"#))
+        .ended_with(99)
+        .complaining("failed < 10% does not hold");
+    assert!(ran.out.contains("Stopped (threshold)"), "{}", ran.out);
+    let session = workplace.session();
+    assert!(session.count("/runs/not_started") > 300, "{}", session.summary["runs"]);
+    assert_eq!(session.count("/runs/planned"), 600, "every run has its outcome");
+    assert_eq!(session.count("/rooms/made"), session.count("/rooms/deleted"));
+    assert!(session.count("/runs/started") >= 60, "it was left alone for three seconds");
+}

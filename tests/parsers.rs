@@ -11,7 +11,7 @@ use rushhour::evaluator::native::participant::{
 use rushhour::event::Event;
 use rushhour::http::Answer;
 use rushhour::livekit::{LiveKitError, room_mark};
-use rushhour::profile::{Input, explain, load};
+use rushhour::profile::{Input, explain, load, no_files};
 use rushhour::record::{Fold, JournalReader};
 use rushhour::report::{Judgement, Overall, Style, Summary, terminal};
 use rushhour::sandbox::{AnyRequest, SandboxConfig, Socketless};
@@ -34,7 +34,13 @@ pub(crate) const PARSERS: &[(&str, Parser)] = &[
 /// A profile, and the explanation of what is wrong with it.
 fn profile(bytes: &[u8]) {
     let flags = ["limits.in_flight=7".to_owned()];
-    match load(Input { file: "fuzz.toml", bytes, environment: &[], flags: &flags }) {
+    match load(Input {
+        file: "fuzz.toml",
+        bytes,
+        environment: &[],
+        flags: &flags,
+        files: &no_files,
+    }) {
         Ok(loaded) => assert!(!loaded.profile.stages.is_empty()),
         Err(refused) => assert!(!explain(&refused, false).is_empty()),
     }

@@ -151,7 +151,7 @@ pub(super) fn agent(arguments: &AgentArguments) -> Result<Exit, Trouble> {
     let name = &arguments.name;
     runtime.block_on(async {
         let (stop, stops) = unbounded_channel();
-        signals::pass_on(stop, AT_A_SIGNAL)?;
+        signals::pass_on(stop, || (), AT_A_SIGNAL)?;
         print::out(&format!("Agent `{name}` of {url}, seed {}, until Ctrl-C.", arguments.seed));
         let told = |notice| match notice {
             Notice::Serving(address) => print::out(&format!("Status: http://{address}/worker")),

@@ -1,5 +1,6 @@
 //! The command line: parse, wire the rooms together, open files, print, exit code. One file per command.
 
+mod aborting;
 #[cfg(feature = "native")]
 mod agent;
 mod arguments;

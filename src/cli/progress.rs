@@ -13,7 +13,9 @@ use super::print;
 use crate::driver::SessionClock;
 use crate::event::{Event, FailureClass, Happening, Outcome, Sink, SinkError};
 use crate::plan::Forecast;
-use crate::record::Journal;
+use crate::profile::Profile;
+use crate::record::{Fold, Journal};
+use crate::report::Overall;
 use crate::units::{Micros, SessionTime};
 
 const TERMINAL_EVERY: Duration = Duration::from_millis(200);
@@ -53,15 +55,28 @@ impl Counters {
     }
 }
 
-/// Counts events on their way to the journal.
+/// Counts events on their way to the journal, and folds them where a threshold may end the session.
 pub(super) struct Watched {
     journal: Journal,
     counters: Mutex<Counters>,
+    fold: Option<Mutex<Fold>>,
 }
 
 impl Watched {
-    pub(super) fn new(journal: Journal) -> Self {
-        Self { journal, counters: Mutex::default() }
+    pub(super) fn new(journal: Journal, profile: &Profile) -> Self {
+        let aborts = profile.thresholds.iter().any(|threshold| threshold.abort_after.is_some());
+        Self { journal, counters: Mutex::default(), fold: aborts.then(Mutex::default) }
+    }
+
+    /// Whether any threshold may end the session.
+    pub(super) const fn may_abort(&self) -> bool {
+        self.fold.is_some()
+    }
+
+    /// Why the session is to end now, where a threshold says so.
+    pub(super) fn aborts(&self, now: SessionTime) -> Option<String> {
+        let fold = self.fold.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        fold.so_far().and_then(|folded| Overall::aborts(folded, now))
     }
 
     fn counters(&self) -> Counters {
@@ -72,6 +87,10 @@ impl Watched {
 impl Sink for Watched {
     fn take(&self, event: Event) {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).take(&event);
+        if let Some(fold) = &self.fold {
+            // Events of the driver's own are a session's; what is not would show in the report.
+            let _ = fold.lock().unwrap_or_else(PoisonError::into_inner).add(&event);
+        }
         self.journal.take(event);
     }
 

@@ -152,6 +152,8 @@ fn exit_of(folded: &Folded, overall: &Overall) -> Exit {
         Exit::Usage
     } else if stopped(&[StopReason::Journal]) {
         Exit::Internal
+    } else if stopped(&[StopReason::Threshold]) && !stopped(&[StopReason::Drain]) {
+        if overall.validity.holds() { Exit::ThresholdFailed } else { Exit::Invalid }
     } else if stopped(&[StopReason::Drain, StopReason::Now]) {
         Exit::Stopped
     } else if !overall.validity.holds() {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use super::aborting;
 use super::arguments::RunArguments;
 use super::exit::{Exit, Trouble};
 use super::folder::{self, JOURNAL};
@@ -18,7 +19,7 @@ use super::print;
 use super::progress::{Progress, Watched};
 use super::rendering::render;
 use super::signals;
-use crate::driver::{Names, Outside, Session, SessionClock, Settings, drive};
+use crate::driver::{Input, Names, Outside, Session, SessionClock, Settings, drive};
 use crate::event::{Event, FORMAT_VERSION, Happening, Opening, Sink};
 use crate::livekit::LiveKitErrorKind;
 use crate::plan::{CLOUD_ROOMS, Forecast, Plan, cloud_excess};
@@ -103,7 +104,7 @@ async fn carry_out(
     let journal = Journal::create(&folder.join(JOURNAL)).map_err(|error| {
         Trouble::usage(format!("cannot write a journal in {}: {error}", folder.display()))
     })?;
-    let watched = Arc::new(Watched::new(journal));
+    let watched = Arc::new(Watched::new(journal, &loaded.profile));
     let profile = Arc::new(loaded.profile.clone());
     let settings = Arc::new(Settings::new(&profile, services.evaluator.manner()));
     let names = Names::new(room_stem(&profile, start));
@@ -129,11 +130,15 @@ async fn carry_out(
         settings: settings.clone(),
     };
     let (stops, stop) = mpsc::unbounded_channel();
-    signals::pass_on(stops, signals::OF_A_SESSION)?;
+    signals::pass_on(stops.clone(), || Input::Stop, signals::OF_A_SESSION)?;
+    let thresholds = watched.may_abort().then(|| aborting::watch(&watched, clock, stops));
     let progress = (!quiet).then(|| Progress::show(&watched, clock, forecast));
     let session = Session::new((*settings).clone(), plan.walk(), names);
     let kept = drive(session, outside, clock, stop).await;
     drop(progress);
+    if let Some(thresholds) = thresholds {
+        thresholds.abort();
+    }
     kept.map_err(|error| {
         Trouble::internal(format!(
             "{error}; the session was brought to an end, and what was kept before is safe"

@@ -14,7 +14,11 @@ pub(super) const OF_A_SESSION: [&str; 3] = [
 ];
 
 /// Passes SIGINT, SIGTERM and SIGHUP on, from now until the runtime ends, and says what each leads to.
-pub(super) fn pass_on(stops: UnboundedSender<()>, words: [&'static str; 3]) -> Result<(), Trouble> {
+pub(super) fn pass_on<T: Send + 'static>(
+    stops: UnboundedSender<T>,
+    stop: fn() -> T,
+    words: [&'static str; 3],
+) -> Result<(), Trouble> {
     let listen = |kind| signal(kind).map_err(Trouble::internal);
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
@@ -28,7 +32,7 @@ pub(super) fn pass_on(stops: UnboundedSender<()>, words: [&'static str; 3]) -> R
             };
             let what = words[count.min(2)];
             print::err(&format!("\n{name}: {what}"));
-            if stops.send(()).is_err() {
+            if stops.send(stop()).is_err() {
                 break;
             }
         }

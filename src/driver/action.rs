@@ -145,6 +145,11 @@ pub enum Input {
     },
     /// Somebody wants the session to end: first time to drain, second time now.
     Stop,
+    /// A threshold that may end the session failed: nothing more is started.
+    Abort {
+        /// Which, and what was found.
+        words: String,
+    },
     /// The journal cannot be written.
     JournalFailed {
         /// Why.

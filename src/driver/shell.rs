@@ -18,8 +18,8 @@ const HEALTH_EVERY: Duration = Duration::from_secs(10);
 /// Inputs taken in before the loop looks at the clock again.
 const INPUTS_AT_ONCE: usize = 64;
 
-/// Drives a session to its end. Each message of `stops` is a wish for an end: the first to drain, the
-/// second now.
+/// Drives a session to its end. Each message of `wishes` is a wish for an end: [`Input::Stop`], the first
+/// to drain and the second now, or [`Input::Abort`].
 ///
 /// # Errors
 /// Where what happened could not be kept, everything having been brought to an end first; or where the
@@ -28,7 +28,7 @@ pub async fn drive(
     mut session: Session,
     outside: Outside,
     clock: SessionClock,
-    mut stops: mpsc::UnboundedReceiver<()>,
+    mut wishes: mpsc::UnboundedReceiver<Input>,
 ) -> Result<(), SinkError> {
     // As many inputs as actions are under way, which the limit of runs in flight bounds.
     let (sender, mut inbox) = mpsc::unbounded_channel();
@@ -39,7 +39,7 @@ pub async fn drive(
     journal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     health.set_missed_tick_behavior(MissedTickBehavior::Delay);
     health.reset();
-    let mut nobody_stops = false;
+    let mut nobody_wishes = false;
     let no_timer =
         |error: std::io::Error| SinkError(format!("there is no timer to be had: {error}"));
     let alarm = Alarm::new().map_err(no_timer)?;
@@ -67,9 +67,9 @@ pub async fn drive(
                 rung.map_err(no_timer)?;
                 session.tick(clock.now());
             }
-            stop = stops.recv(), if !nobody_stops => match stop {
-                Some(()) => session.handle(Input::Stop, clock.now()),
-                None => nobody_stops = true,
+            wish = wishes.recv(), if !nobody_wishes => match wish {
+                Some(wish) => session.handle(wish, clock.now()),
+                None => nobody_wishes = true,
             },
             _ = health.tick() => {
                 let (cpu, memory) = machine().unwrap_or_default();

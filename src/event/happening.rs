@@ -311,6 +311,8 @@ pub enum StopReason {
     Credentials,
     /// The journal cannot be written.
     Journal,
+    /// A threshold that may end the session failed; the runs under way are finished.
+    Threshold,
 }
 
 impl StopReason {
@@ -321,6 +323,7 @@ impl StopReason {
             Self::Now => "now",
             Self::Credentials => "credentials",
             Self::Journal => "journal",
+            Self::Threshold => "threshold",
         }
     }
 }

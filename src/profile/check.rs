@@ -8,7 +8,7 @@ use super::check_evaluator::check_evaluator;
 use super::check_livekit::check_livekit;
 use super::check_load::{check_mix, check_stages};
 use super::model::{EvaluatorSettings, LatencyModel, Limits, Profile, SandboxSettings, WhenFull};
-use super::raw::{RawLatency, RawLimits, RawMode, RawProfile, RawSandbox};
+use super::raw::{RawLatency, RawLimits, RawMode, RawProfile, RawSandbox, RawThreshold};
 use super::script::RawScripts;
 use super::source::{At, Faults, Origin, Place, Source};
 use super::threshold::{Threshold, parse_bound, parse_measure};
@@ -212,15 +212,39 @@ fn check_thresholds(raw: &RawProfile, checker: &mut Checker<'_>) -> Vec<Threshol
                 continue;
             }
         };
+        let Some((bound, abort_after)) = bound_of(bound, checker.faults) else { continue };
         match parse_bound(&measure, &bound.value) {
             Ok((comparison, value)) => {
-                checker.optional(&format!("thresholds.{:?}", key.value), Some(bound));
-                thresholds.push(Threshold { measure, comparison, bound: value });
+                checker.optional(&format!("thresholds.{:?}", key.value), Some(&bound));
+                thresholds.push(Threshold { measure, comparison, bound: value, abort_after });
             }
             Err(error) => checker.faults.at(&bound.place, error.what, error.hint),
         }
     }
     thresholds
+}
+
+/// A threshold's bound, and from when on it may end the session, if it may.
+fn bound_of(raw: &At<RawThreshold>, faults: &mut Faults) -> Option<(At<String>, Option<Length>)> {
+    let table = match &raw.value {
+        RawThreshold::Bound(bound) => {
+            return Some((At { value: bound.clone(), place: raw.place.clone() }, None));
+        }
+        RawThreshold::Table(table) => table,
+    };
+    let Some(bound) = &table.bound else {
+        let hint = "add one, such as bound = \"< 10%\"";
+        faults.at(&raw.place, "this threshold has no bound".to_owned(), hint);
+        return None;
+    };
+    let may_abort = table.abort.as_ref().is_some_and(|abort| abort.value);
+    if let (false, Some(after)) = (may_abort, &table.after) {
+        let hint = "add abort = true, or leave `after` out";
+        faults.at(&after.place, "`after` has no meaning without `abort`".to_owned(), hint);
+        return None;
+    }
+    let after = table.after.as_ref().map_or(Length::secs(1), |after| after.value);
+    Some((bound.clone(), may_abort.then_some(after)))
 }
 
 /// The faults that the sandbox can have, by name.

@@ -27,7 +27,7 @@ raw_table! {
         /// What must not be exceeded, and how long anything may take.
         limits: RawLimits,
         /// What has to hold for the session to pass: a measure, and a bound such as "< 2s" or "< 1%".
-        thresholds: Named<At<String>>,
+        thresholds: Named<At<RawThreshold>>,
         /// How the embedded stand-ins behave.
         sandbox: RawSandbox,
     }
@@ -222,6 +222,37 @@ impl Read for RawRate {
         match node.value {
             Value::Table(_) => RawRamp::read(node, faults).map(Self::Ramp),
             _ => Rate::read(node, faults).map(Self::Constant),
+        }
+    }
+}
+
+raw_table! {
+    /// A bound that may end the session early.
+    RawThresholdTable {
+        /// The bound, such as "< 10%".
+        bound: String,
+        /// Whether the session is brought to an end once its whole interval lies outside.
+        abort: bool,
+        /// How long it is left alone from the session's beginning; a second where left out.
+        after: Length,
+    }
+}
+
+/// What has to hold: a bound, or a bound that may end the session early.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum RawThreshold {
+    /// Judged at the end.
+    Bound(String),
+    /// Judged at the end, and perhaps before.
+    Table(RawThresholdTable),
+}
+
+impl Read for RawThreshold {
+    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+        match node.value {
+            Value::Table(_) => RawThresholdTable::read(node, faults).map(Self::Table),
+            _ => String::read(node, faults).map(Self::Bound),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Metric, Micros, ParseUnitError, Percent, Percentile, parse_duration};
+use crate::units::{Length, Metric, Micros, ParseUnitError, Percent, Percentile, parse_duration};
 
 /// What a threshold looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -95,6 +95,9 @@ pub struct Threshold {
     pub comparison: Comparison,
     /// The bound; a time for a latency, a share for a share.
     pub bound: Bound,
+    /// Where it may end the session before the plan does: not before so long from its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort_after: Option<Length>,
 }
 
 impl fmt::Display for Threshold {
@@ -172,7 +175,7 @@ mod tests {
     fn threshold(measure: &str, bound: &str) -> Result<String, ParseUnitError> {
         let measure = parse_measure(measure)?;
         let (comparison, bound) = parse_bound(&measure, bound)?;
-        Ok(Threshold { measure, comparison, bound }.to_string())
+        Ok(Threshold { measure, comparison, bound, abort_after: None }.to_string())
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::validity::Validity;
 use crate::profile::{Bound, Comparison, Measure, Share, Threshold};
 use crate::record::{Folded, Scope};
 use crate::stats::{Confidence, Proportion};
-use crate::units::{Metric, Micros, Percentile};
+use crate::units::{Metric, Micros, Percentile, SessionTime};
 
 /// What is held against the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,6 +75,25 @@ impl Overall {
             validity: Validity::of(folded),
             thresholds: thresholds.map(|threshold| judge(folded, threshold, judgement)).collect(),
         }
+    }
+
+    /// The first threshold that may end a session under way and fails at `now` with its whole interval,
+    /// in words; none while the generator is at fault, for then nothing is said of the agent.
+    pub fn aborts(folded: &Folded, now: SessionTime) -> Option<String> {
+        let elapsed = now.since(SessionTime::START);
+        let may_end = |threshold: &&Threshold| {
+            threshold.abort_after.is_some_and(|after| elapsed >= after.micros())
+        };
+        let failed = folded
+            .opening
+            .profile
+            .thresholds
+            .iter()
+            .filter(may_end)
+            .map(|threshold| judge(folded, threshold, Judgement::Interval))
+            .find(|result| result.verdict == Verdict::Failed)?;
+        let words = format!("{} does not hold: {}", failed.threshold, failed.found);
+        Validity::of(folded).holds().then_some(words)
     }
 
     /// Whether any threshold does not hold.

@@ -59,6 +59,7 @@ pub(crate) struct LiveKitServer {
     port: u16,
     key: Secret,
     secret: Secret,
+    folder: PathBuf,
     process: Stopped,
 }
 
@@ -75,7 +76,8 @@ impl LiveKitServer {
         );
         fs::write(config, text).expect("a file can be written");
         let (key, secret) = (Secret::new(KEY), Secret::new(SECRET));
-        Self { port, key, secret, process: Self::serve(folder, port) }
+        let process = Self::serve(&folder, port);
+        Self { port, key, secret, folder, process }
     }
 
     /// Starts it as its configuration in this folder says, and waits until it answers.
@@ -97,11 +99,11 @@ impl LiveKitServer {
     }
 
     /// Ends it without a word and starts it again; it remembers nothing.
-    pub(crate) fn restart(&mut self, folder: &Path) {
+    pub(crate) fn restart(&mut self) {
         let Stopped(process) = &mut self.process;
         process.kill().expect("it is alive");
         process.wait().expect("it ends");
-        self.process = Self::serve(folder, self.port);
+        self.process = Self::serve(&self.folder, self.port);
     }
 
     pub(crate) fn url(&self) -> String {

@@ -164,6 +164,7 @@ impl Session {
                 });
             }
             Input::Stop => self.stop(now),
+            Input::Abort { words } => self.stop_for(StopReason::Threshold, words, now),
             Input::JournalFailed { words } => self.stop_for(StopReason::Journal, words, now),
             Input::Machine { cpu, memory, callers } => {
                 self.note_health((cpu, memory, callers), now);
