@@ -217,6 +217,7 @@ mod tests {
     use super::super::run_record::tests::{completed, span};
     use super::*;
     use crate::record::Ending;
+    use crate::units::SessionTime;
 
     #[test]
     fn a_run_counts_at_every_step_it_reached_and_stays_at_the_last() {
@@ -236,11 +237,13 @@ mod tests {
         funnel.add(&lost);
         let mut open = lost.clone();
         open.ending = None;
+        open.asked = Some(SessionTime(3_000));
         funnel.add(&open);
         let counts: Vec<u64> = ASKED_AFTER.iter().map(|step| funnel.reached(*step)).collect();
-        assert_eq!(counts, [3, 3, 3, 1, 0, 1, 1, 1, 1, 0]);
+        assert_eq!(counts, [3, 3, 3, 1, 0, 2, 1, 1, 1, 0]);
         let stayed: Vec<_> = funnel.stayed(Step::Dispatched).collect();
-        assert_eq!(stayed, [(None, 1), (Some(FailureClass::DispatchUnassigned), 1)]);
+        assert_eq!(stayed, [(Some(FailureClass::DispatchUnassigned), 1)]);
+        assert_eq!(funnel.stayed(Step::Submitted).collect::<Vec<_>>(), [(None, 1)]);
         assert_eq!(funnel.stayed(Step::Completed).count(), 0);
     }
 }

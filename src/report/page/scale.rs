@@ -80,31 +80,52 @@ impl Scale {
         steps(to, step).map(|value| (value, words(Micros::from_secs_f64(value / 1e6)))).collect()
     }
 
-    /// Ticks of latencies, at most so many: as fine as fits.
+    /// Ticks of latencies, at most so many: the roundest first, and no two too close to be read.
     pub(super) fn latency_ticks(self, most: usize) -> Vec<Tick> {
-        const FINE: [f64; 9] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
-        const MINUTES: [u64; 12] =
-            [60, 120, 180, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400];
+        /// Ticks at least, before those that are not round are looked at.
+        const FEW: usize = 3;
+        const LAST_ROUND: usize = 3;
         let Self::Log { from, to } = self else { return Vec::new() };
-        let below_a_minute = |of_ten: &[f64]| -> Vec<f64> {
-            (0..8).flat_map(|power| of_ten.iter().map(move |n| n * 10_f64.powi(power))).collect()
-        };
-        let tiers = [(&FINE[..], 1), (&[1.0, 2.0, 5.0], 2), (&[1.0, 3.0], 3), (&[1.0], 5)];
-        let mut best = Vec::new();
-        for (of_ten, every) in tiers {
-            best = below_a_minute(of_ten)
-                .into_iter()
-                .filter(|value| *value < 59e6)
-                .chain(MINUTES.iter().step_by(every).map(|seconds| *seconds as f64 * 1e6))
-                .filter(|value| (from..=to).contains(value))
-                .map(|value| (value, words(Micros::from_secs_f64(value / 1e6))))
-                .collect();
-            if best.len() <= most {
+        let gap = 1.0 / most.max(1) as f64;
+        let mut chosen: Vec<f64> = Vec::new();
+        for (rank, values) in lengths_by_roundness().into_iter().enumerate() {
+            if rank > LAST_ROUND && chosen.len() >= FEW {
                 break;
             }
+            for value in values.into_iter().filter(|value| (from..=to).contains(value)) {
+                let apart = |other: &f64| (self.at(*other) - self.at(value)).abs() >= gap;
+                if chosen.iter().all(apart) {
+                    chosen.push(value);
+                }
+            }
         }
-        best
+        chosen.sort_by(f64::total_cmp);
+        chosen.into_iter().map(|value| (value, words(Micros::from_secs_f64(value / 1e6)))).collect()
     }
+}
+
+/// Lengths from a microsecond to a day, in microseconds, the roundest first.
+fn lengths_by_roundness() -> Vec<Vec<f64>> {
+    const OF_TEN: [&[f64]; 5] = [&[1.0], &[5.0], &[2.0], &[3.0], &[4.0, 6.0, 7.0, 8.0, 9.0]];
+    const MINUTES: [&[f64]; 5] = [
+        &[1.0, 10.0, 60.0, 600.0],
+        &[5.0, 30.0, 300.0, 1_440.0],
+        &[2.0, 20.0, 120.0],
+        &[3.0, 15.0, 180.0],
+        &[4.0, 6.0, 7.0, 8.0, 40.0, 90.0],
+    ];
+    let below_a_minute = |of_ten: &'static [f64]| {
+        (0..8)
+            .flat_map(move |power| of_ten.iter().map(move |n| n * 10_f64.powi(power)))
+            .filter(|value| *value < 59e6)
+    };
+    OF_TEN
+        .into_iter()
+        .zip(MINUTES)
+        .map(|(of_ten, minutes)| {
+            below_a_minute(of_ten).chain(minutes.iter().map(|minute| minute * 60e6)).collect()
+        })
+        .collect()
 }
 
 fn steps(to: f64, step: f64) -> impl Iterator<Item = f64> {
@@ -157,6 +178,18 @@ mod tests {
         let shown = |ticks: Vec<Tick>| ticks.into_iter().map(|(_, w)| w).collect::<Vec<_>>();
         let latency = Scale::Log { from: 90e3, to: 40e6 };
         assert_eq!(shown(latency.latency_ticks(6)), ["100ms", "300ms", "1s", "3s", "10s", "30s"]);
+        // Less than tenfold, as a handful of runs has it: none of the words lie on each other.
+        let narrow = Scale::Log { from: 380e3, to: 1_050e3 };
+        assert_eq!(shown(narrow.latency_ticks(4)), ["500ms", "700ms", "1s"]);
+        for ratio in 1..200 {
+            let scale = Scale::Log { from: 333.0, to: 333.0 * 1.07_f64.powi(ratio) };
+            for most in [4, 7, 12] {
+                let ticks = scale.latency_ticks(most);
+                let places: Vec<f64> = ticks.iter().map(|(value, _)| scale.at(*value)).collect();
+                let apart = places.windows(2).all(|two| two[1] - two[0] >= 1.0 / most as f64);
+                assert!(apart, "{scale:?} {ticks:?}");
+            }
+        }
         let day = Scale::time(Micros::from_secs(86_400));
         assert_eq!(shown(day.time_ticks(4)), ["0", "8h", "16h", "24h"]);
         assert_eq!(shown(Scale::up_to(3.2).number_ticks(5)), ["0", "1", "2", "3"]);
