@@ -223,6 +223,8 @@ mod tests {
         let clock = EngineClock::new(Instant::now(), 0);
         let socket = Socket::towards("127.0.0.1:9".parse().unwrap()).unwrap();
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        // The kernel takes a moment to begin stamping when no socket had asked for it (net_enable_timestamp).
+        std::thread::sleep(Duration::from_millis(100));
         for byte in 0..40_u8 {
             peer.send_to(&[byte; 100], socket.local()).unwrap();
         }
