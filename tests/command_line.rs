@@ -342,6 +342,7 @@ fn reports_are_made_again_byte_for_byte() {
         "runs.csv",
         "histogram.csv",
         "percentiles.csv",
+        "funnel.csv",
         "timeseries.csv",
         "latency.hlog",
         "summary.json",

@@ -11,10 +11,10 @@ use super::folder::JOURNAL;
 use super::print;
 use super::reading::read_session;
 use crate::event::{Happening, StopReason};
-use crate::record::Folded;
+use crate::record::{Folded, Told};
 use crate::report::{
-    Judgement, Overall, RunsCsv, Summary, histogram_csv, hlog, junit, markdown, page,
-    percentiles_csv, session_json, terminal, timeseries_csv,
+    Judgement, Overall, RunsCsv, Summary, TurnsCsv, funnel_csv, histogram_csv, hlog, junit,
+    markdown, page, percentiles_csv, session_json, terminal, timeseries_csv,
 };
 
 /// Reads the journal of a session, writes all reports beside it, prints the summary, and tells how the session ended.
@@ -29,6 +29,7 @@ pub(super) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Troubl
     let csv_words = |error: csv::Error| error.to_string();
     write("percentiles.csv", &|to| percentiles_csv(&folded, to).map_err(csv_words))?;
     write("histogram.csv", &|to| histogram_csv(&folded, to).map_err(csv_words))?;
+    write("funnel.csv", &|to| funnel_csv(&folded, to).map_err(csv_words))?;
     write("timeseries.csv", &|to| timeseries_csv(&folded, to).map_err(csv_words))?;
     write("latency.hlog", &|to| hlog(&folded, to).map_err(|error| error.to_string()))?;
     write("summary.json", &|to| json(&Summary::new(&folded, &overall), to))?;
@@ -92,31 +93,64 @@ pub(super) fn print_one(
 }
 
 fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
-    let target = folder.join("runs.csv");
-    let unfinished = folder.join("runs.csv.unfinished");
-    let mut runs: Option<RunsCsv<BufWriter<File>>> = None;
+    let mut runs: Option<RunFile<RunsCsv<BufWriter<File>>>> = None;
+    let mut turns: Option<RunFile<TurnsCsv<BufWriter<File>>>> = None;
     let folded = read_session(&folder.join(JOURNAL), |event, told| {
-        match (&mut runs, &event.happening) {
-            (Some(runs), _) => {
-                runs.write(told).map_err(|error| cannot_write(&target, &error.into()))?;
+        if let Happening::Opened(opening) = &event.happening {
+            runs = Some(RunFile::begin(folder, "runs.csv", |to| RunsCsv::new(opening, to))?);
+            if opening.profile.evaluator.cekura().is_none() {
+                turns = Some(RunFile::begin(folder, "turns.csv", |to| TurnsCsv::new(opening, to))?);
             }
-            (None, Happening::Opened(opening)) => {
-                let file = private(&unfinished).map_err(|error| cannot_write(&target, &error))?;
-                let started = RunsCsv::new(opening, BufWriter::new(file));
-                runs = Some(started.map_err(|error| cannot_write(&target, &error.into()))?);
-            }
-            (None, _) => {}
+            return Ok(());
+        }
+        if let Some(runs) = &mut runs {
+            runs.with(|csv| csv.write(told))?;
+        }
+        if let (Some(turns), Told::Run(record)) = (&mut turns, told) {
+            turns.with(|csv| csv.write(record))?;
         }
         Ok(())
     })?;
     if let Some(mut runs) = runs {
-        for record in &folded.open {
-            runs.write_open(record).map_err(|error| cannot_write(&target, &error.into()))?;
-        }
-        runs.finish().map_err(|error| cannot_write(&target, &error.into()))?;
-        fs::rename(&unfinished, &target).map_err(|error| cannot_write(&target, &error))?;
+        runs.with(|csv| folded.open.iter().try_for_each(|record| csv.write_open(record)))?;
+        runs.end(RunsCsv::finish)?;
+    }
+    if let Some(mut turns) = turns {
+        turns.with(|csv| folded.open.iter().try_for_each(|record| csv.write(record)))?;
+        turns.end(TurnsCsv::finish)?;
     }
     Ok(folded)
+}
+
+/// A file that is written run by run, and takes its name when it is whole.
+struct RunFile<C> {
+    csv: C,
+    target: PathBuf,
+    unfinished: PathBuf,
+}
+
+impl<C> RunFile<C> {
+    fn begin(
+        folder: &Path,
+        name: &str,
+        begin: impl FnOnce(BufWriter<File>) -> csv::Result<C>,
+    ) -> Result<Self, Trouble> {
+        let (target, unfinished) = (folder.join(name), folder.join(format!("{name}.unfinished")));
+        let file = private(&unfinished).map_err(|error| cannot_write(&target, &error))?;
+        let csv =
+            begin(BufWriter::new(file)).map_err(|error| cannot_write(&target, &error.into()))?;
+        Ok(Self { csv, target, unfinished })
+    }
+
+    fn with(&mut self, write: impl FnOnce(&mut C) -> csv::Result<()>) -> Result<(), Trouble> {
+        write(&mut self.csv).map_err(|error| cannot_write(&self.target, &error.into()))
+    }
+
+    fn end(self, finish: impl FnOnce(C) -> csv::Result<()>) -> Result<(), Trouble> {
+        finish(self.csv).map_err(|error| cannot_write(&self.target, &error.into()))?;
+        fs::rename(&self.unfinished, &self.target)
+            .map_err(|error| cannot_write(&self.target, &error))
+    }
 }
 
 /// Makes a file that is its owner's alone: the profile and what services said are in reports.

@@ -4,6 +4,7 @@
 
 mod compare;
 mod figures;
+mod funnel;
 mod headline;
 mod histogram_csv;
 mod hlog;
@@ -18,6 +19,7 @@ mod terminal;
 #[cfg(test)]
 mod test_sessions;
 mod timeseries_csv;
+mod turns_csv;
 mod unfinished;
 mod validity;
 mod verdict;
@@ -29,6 +31,7 @@ pub use compare::{
     comparison_markdown, comparison_schema, comparison_text,
 };
 pub use figures::{Figure, QuantileFigure, figure};
+pub use funnel::funnel_csv;
 pub use histogram_csv::histogram_csv;
 pub use hlog::{HlogError, hlog};
 pub use junit::{JunitError, junit};
@@ -40,6 +43,7 @@ pub use session_json::session_json;
 pub use summary::{SUMMARY_VERSION, Summary, summary_schema};
 pub use terminal::{Style, terminal};
 pub use timeseries_csv::timeseries_csv;
+pub use turns_csv::TurnsCsv;
 pub use unfinished::{ReachedFigure, WithUnfinished};
 pub use validity::{Check, Validity};
 pub use verdict::{Judgement, Overall, ThresholdResult, Verdict};

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::figures::{Figure, figure};
+use super::funnel::funnel_lines;
 use super::headline::what_happened;
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::verdict::{Overall, Verdict};
@@ -10,7 +11,7 @@ use crate::record::{Folded, Latencies, Scope};
 use crate::units::{Metric, Percentile};
 
 /// Latencies that the screen has room for; those that were not measured are left out.
-pub(super) const SHOWN: [Metric; 11] = [
+pub(super) const SHOWN: [Metric; 13] = [
     Metric::AgentJoin,
     Metric::AgentReady,
     Metric::Greeting,
@@ -18,6 +19,8 @@ pub(super) const SHOWN: [Metric; 11] = [
     Metric::TurnChatFinal,
     Metric::TurnVoice,
     Metric::TimeToYield,
+    Metric::AgentLlmFirstToken,
+    Metric::AgentEndToEnd,
     Metric::SubmissionResponse,
     Metric::Queue,
     Metric::Conversation,
@@ -86,6 +89,9 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
         line(failure);
     }
     line(String::new());
+    for step in funnel_lines(folded) {
+        line(step);
+    }
     for latency in latencies(folded) {
         line(latency);
     }

@@ -16,6 +16,11 @@ const THROTTLED: f64 = 0.05;
 /// Of all cores this process may use, at most this share may be in use over ten seconds.
 const CPU: f64 = 0.8;
 
+/// At most this share of audio frames may leave more than 5 ms late, or never,
+const LATE_FRAMES: f64 = 0.05;
+/// and at most this share of our own callers' beats may begin so late.
+const LATE_BEATS: f64 = 0.05;
+
 /// One thing that has to hold for the figures to speak of the agent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Check {
@@ -46,6 +51,8 @@ impl Validity {
             throttled(folded),
             polling(folded),
             cpu(folded),
+            beat(folded),
+            audio(folded),
         ];
         Self { checks: checks.into_iter().flatten().collect() }
     }
@@ -180,5 +187,37 @@ fn cpu(folded: &Folded) -> Option<Check> {
             CPU * 100.0
         ),
         advice: "use a larger machine, or several",
+    })
+}
+/// Callers that are not attended to on their beat hear late and speak late.
+fn beat(folded: &Folded) -> Option<Check> {
+    let (beats, late) = folded.health.beats;
+    let share = late as f64 / beats as f64;
+    (beats > 0).then(|| Check {
+        name: "callers' beat",
+        holds: share <= LATE_BEATS,
+        found: format!(
+            "{:.2} % of our callers' beats began more than 5 ms late, the latest {}; {:.0} % is allowed",
+            share * 100.0,
+            folded.health.latest_beat,
+            LATE_BEATS * 100.0
+        ),
+        advice: "use a machine with more cores or less else to do, or fewer callers",
+    })
+}
+
+fn audio(folded: &Folded) -> Option<Check> {
+    let frames = folded.frames;
+    let share = (frames.late + frames.given_up) as f64 / (frames.sent + frames.given_up) as f64;
+    (frames.sent > 0).then(|| Check {
+        name: "audio pace",
+        holds: share <= LATE_FRAMES,
+        found: format!(
+            "{:.2} % of {} audio frames left more than 5 ms late or never; {:.0} % is allowed",
+            share * 100.0,
+            frames.sent,
+            LATE_FRAMES * 100.0
+        ),
+        advice: "use a machine with more cores or less else to do, or fewer callers",
     })
 }
