@@ -4,8 +4,13 @@
 #![expect(clippy::disallowed_methods, reason = "a bench measures in real time")]
 
 mod compare;
+#[cfg(feature = "native")]
 mod hearing;
 mod journal;
+#[cfg(feature = "native")]
+mod native;
+#[cfg(feature = "native")]
+mod native_rig;
 mod page;
 mod plan;
 mod schedule;
@@ -15,7 +20,7 @@ mod support;
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let kinds: [(&str, fn()); 8] = [
+    let kinds: &[(&str, fn())] = &[
         ("startup", startup::figures),
         ("plan", plan::figures),
         ("journal", journal::figures),
@@ -23,8 +28,30 @@ fn main() {
         ("page", page::figures),
         ("compare", compare::figures),
         ("schedule", schedule::figures),
+        #[cfg(feature = "native")]
         ("hearing", hearing::figures),
+        #[cfg(feature = "native")]
+        ("native", native::all),
     ];
+    // Rows of `native`, one by one.
+    #[cfg(feature = "native")]
+    let rows: &[(&str, fn())] = &[
+        ("native-chat", native::chat),
+        ("native-voice", native::voice),
+        ("native-join", native::join),
+        ("native-faults", native::faults),
+        ("native-cost", native::cost),
+        ("native-chat-cost", native::chat_cost),
+        ("native-rate", native::rate),
+        ("native-thousand", native::thousand),
+    ];
+    #[cfg(not(feature = "native"))]
+    let rows: &[(&str, fn())] = &[];
+    for (row, figures) in rows {
+        if wanted.iter().any(|word| word == row) {
+            figures();
+        }
+    }
     for (kind, figures) in kinds {
         if wanted.is_empty() || wanted.iter().any(|word| word == kind) {
             figures();

@@ -7,7 +7,7 @@ use crate::record::{RunRecord, Span, SubmissionTimes, Told};
 use crate::units::{Metric, Micros, SessionTime};
 
 /// Columns that every run has, whatever became of it.
-const HEADER: [&str; 46] = [
+const HEADER: [&str; 52] = [
     "run",
     "stage",
     "measured",
@@ -53,6 +53,12 @@ const HEADER: [&str; 46] = [
     "completion.response_low_us",
     "completion.response_us",
     "talked_us",
+    "greeting_us",
+    "turns",
+    "turns_answered",
+    "frames_sent",
+    "frames_late",
+    "frames_given_up",
     "intended_utc",
 ];
 
@@ -178,6 +184,12 @@ impl<W: Write> RunsCsv<W> {
             low(Metric::CompletionResponse),
             high(Metric::CompletionResponse),
             text(ended.and_then(|ending| ending.talked)),
+            high(Metric::Greeting),
+            record.turns.len().to_string(),
+            record.turns.iter().filter(|turn| turn.ending.is_answered()).count().to_string(),
+            count(record.frames.map(|frames| frames.sent)),
+            count(record.frames.map(|frames| frames.late)),
+            count(record.frames.map(|frames| frames.given_up)),
             self.wall(record.intended),
         ];
         self.csv.write_record(line)
@@ -218,6 +230,10 @@ const fn mapping_word(submission: Option<&SubmissionTimes>) -> &'static str {
 
 fn text(micros: Option<Micros>) -> String {
     micros.map_or(String::new(), |micros| micros.0.to_string())
+}
+
+fn count(of: Option<u64>) -> String {
+    of.map_or(String::new(), |of| of.to_string())
 }
 
 fn moment(time: Option<SessionTime>) -> String {

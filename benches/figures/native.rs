@@ -1,0 +1,324 @@
+//! Our own callers against what the calibration agent truly did, on the real livekit-server, and what a caller
+//! costs: `cargo bench -- native`, or one row of it: `native-chat`, `native-voice`, `native-join`, `native-faults`,
+//! `native-cost`, `native-chat-cost`, `native-rate`, `native-thousand`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::native_rig::{Outcome, Rig, errors, percentile};
+use super::support::figure;
+
+/// `lk perf agent-load-test` (livekit-cli 2.18.3), measured at 40 rooms on the same server and a light agent:
+/// share of a core and megabytes for each room.
+const LK: (f64, f64) = (0.0099, 1.85);
+
+pub(crate) fn all() {
+    chat();
+    voice();
+    join();
+    faults();
+    cost();
+    chat_cost();
+    rate();
+    thousand();
+}
+
+fn profile(mode: &str, copies: u32, load: &str, lasts: &str) -> String {
+    format!(
+        "name = \"figures\"\nmode = \"{mode}\"\n[livekit]\nurl = \"ws://127.0.0.1:1\"\nagent = \"echo\"\n\
+         agent_within = \"30s\"\ngive_up_after = \"30s\"\n[evaluator]\nkind = \"native\"\n\
+         [[scenario]]\nid = \"s\"\ncopies = {copies}\nscript = \"script.toml\"\nlasts = \"{lasts}\"\n\
+         [[stage]]\n{load}\n[limits]\nin_flight = 2000\nrun_timeout = \"30m\"\n"
+    )
+}
+
+fn chat_script(turns: u32, pause: &str) -> String {
+    let turn = format!(
+        "[[turn]]\nsay = \"Do you have a table for two?\"\npause = \"{pause}\"\nwithin = \"30s\"\n"
+    );
+    turn.repeat(turns as usize)
+}
+
+fn voice_script(turns: u32, pause: &str) -> String {
+    let clip =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/scripts/clips/name-is-smith.opus");
+    let turn =
+        format!("[[turn]]\nplay = \"{}\"\npause = \"{pause}\"\nwithin = \"30s\"\n", clip.display());
+    turn.repeat(turns as usize)
+}
+
+/// Turns as measured beside the same as the agent truly kept them; and how many had no counterpart.
+fn beside(outcome: &Outcome, fact: &str) -> (Vec<f64>, usize) {
+    let truth = outcome.told(fact);
+    let mut lost = 0;
+    let pairs: Vec<(u64, u64)> = outcome
+        .turns
+        .iter()
+        .filter_map(|turn| {
+            let key = (turn["room"].clone(), turn["turn"].parse().unwrap_or(0));
+            let pair = turn["first_us"].parse().ok().zip(truth.get(&key).copied());
+            lost += usize::from(pair.is_none());
+            pair
+        })
+        .collect();
+    (errors(pairs.into_iter()), lost)
+}
+
+fn tell(what: &str, sorted: &[f64], lost: usize, p50: f64, p99: f64) {
+    let found = (percentile(sorted, 0.5), percentile(sorted, 0.99));
+    figure(
+        &format!("{what}: error of {} turns ({lost} lost), p50 and p99", sorted.len()),
+        &format!("{:.2} and {:.2} ms", found.0, found.1),
+        &format!("< {p50} and < {p99} ms"),
+        !sorted.is_empty() && lost == 0 && found.0 < p50 && found.1 < p99,
+    );
+}
+
+pub(crate) fn chat() {
+    let Some(rig) = Rig::start() else { return };
+    for delay in ["50ms", "200ms", "1s"] {
+        for (callers, p50, p99) in [(5, 3.0, 5.0), (50, 4.0, 15.0)] {
+            let outcome = rig.session(
+                &format!("chat-{delay}-{callers}"),
+                &["--turn-delay", delay],
+                &profile("chat", callers, "rate = \"5/s\"", "20s"),
+                &chat_script(10, "500ms"),
+            );
+            let (sorted, lost) = beside(&outcome, "first_chunk");
+            tell(
+                &format!("chat turn, {delay} injected, {callers} callers"),
+                &sorted,
+                lost,
+                p50,
+                p99,
+            );
+        }
+    }
+}
+
+pub(crate) fn voice() {
+    let Some(rig) = Rig::start() else { return };
+    for delay in ["200ms", "500ms", "1s"] {
+        let outcome = rig.session(
+            &format!("voice-{delay}"),
+            &["--turn-delay", delay],
+            &profile("voice", 10, "rate = \"2/s\"", "30s"),
+            &voice_script(8, "300ms"),
+        );
+        let (sorted, lost) = beside(&outcome, "first_audible");
+        tell(&format!("voice turn, {delay} injected, 10 callers"), &sorted, lost, 12.0, 30.0);
+    }
+}
+
+pub(crate) fn join() {
+    let Some(rig) = Rig::start() else { return };
+    let outcome = rig.session(
+        "join",
+        &["--join-delay", "uniform 0s..3s"],
+        &profile("chat", 60, "rate = \"3/s\"", "5s"),
+        &chat_script(1, "1ms"),
+    );
+    let anchor = outcome.truth.iter().find_map(|line| line["wall_unix_us"].as_u64());
+    let joined: HashMap<&str, u64> = outcome
+        .truth
+        .iter()
+        .filter(|line| line["fact"] == "joined")
+        .filter_map(|line| Some((line["room"].as_str()?, line["at_us"].as_u64()? + anchor?)))
+        .collect();
+    let journal = std::fs::read_to_string(outcome.folder.join("journal.jsonl")).unwrap_or_default();
+    let lines =
+        journal.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let (mut wall, mut rooms, mut pairs) = (0, HashMap::new(), Vec::new());
+    for line in lines {
+        let event = &line["e"];
+        if let Some(text) = event["opened"]["anchor"].as_str() {
+            let anchor: jiff::Timestamp = text.parse().expect("it was written by us");
+            wall = u64::try_from(anchor.as_microsecond()).unwrap_or(0);
+        }
+        if let Some(room) = event["run_started"]["room"].as_str() {
+            rooms.insert(event["run_started"]["run"].as_u64(), room.to_owned());
+        }
+        if let Some(seen) = event["agent_seen"]["seen"].as_u64() {
+            let room = rooms.get(&event["agent_seen"]["run"].as_u64());
+            let truth = room.and_then(|room| joined.get(room.as_str()));
+            pairs.extend(truth.map(|truth| (wall + seen, *truth)));
+        }
+    }
+    let lost = 60 - pairs.len();
+    tell("join delay, 0 to 3 s injected", &errors(pairs.into_iter()), lost, 25.0, 25.0);
+}
+
+pub(crate) fn faults() {
+    let Some(rig) = Rig::start() else { return };
+    let faults = ["drop=10%", "mute=5%", "crash_after_turns=5%"];
+    let mut agent = vec!["--turn-delay", "50ms"];
+    agent.extend(faults.iter().flat_map(|fault| ["--fault", fault]));
+    let short = profile("chat", 200, "rate = \"8/s\"", "5s").replace("\"30s\"", "\"8s\"");
+    let script = chat_script(4, "1ms").replace("30s", "4s");
+    let outcome = rig.session("faults", &agent, &short, &script);
+    let truth: HashMap<&str, &str> = outcome
+        .truth
+        .iter()
+        .filter(|line| line["fact"] == "job_accepted")
+        .filter_map(|line| Some((line["room"].as_str()?, line["fault"].as_str().unwrap_or(""))))
+        .collect();
+    let mut counts: HashMap<String, u32> = HashMap::new();
+    let mut wrong = 0;
+    for run in &outcome.runs {
+        let fault = truth.get(run["room"].as_str()).copied().unwrap_or("none offered");
+        let class = run["failure_class"].as_str();
+        let right = matches!(
+            (fault, class),
+            ("", "")
+                | ("drop", "agent_never_joined")
+                | ("mute", "agent_mute")
+                | ("crash_after_turns", "agent_left")
+        );
+        wrong += u32::from(!right);
+        let fault = if fault.is_empty() { "no fault" } else { fault };
+        let class = if class.is_empty() { "completed" } else { class };
+        *counts.entry(format!("{fault} -> {class}")).or_default() += 1;
+    }
+    figure(
+        &format!("faults of {} runs: in another class than their own", outcome.runs.len()),
+        &wrong.to_string(),
+        "0",
+        wrong == 0 && outcome.runs.len() == 200,
+    );
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort();
+    println!("  {counts:?}");
+}
+
+/// What `callers` cost between two moments: share of a core and memory each, the rest of the process taken off.
+fn each(outcome: &Outcome, callers: u32, from: f64, to: f64) -> Option<(f64, f64)> {
+    let (share, resident) = outcome.steady(from, to)?;
+    let before = outcome.samples.first()?.resident;
+    let grown = resident.saturating_sub(before) as f64;
+    Some((share / f64::from(callers), grown / f64::from(callers)))
+}
+
+pub(crate) fn cost() {
+    let Some(rig) = Rig::start() else { return };
+    // The first sample is taken after a second, in which nobody has joined yet.
+    let load = "rate = { from = \"1/min\", to = \"8/s\" }\nlasts = \"11s\"";
+    let held = profile("voice", 40, load, "60s");
+    let outcome = rig.session(
+        "cost",
+        &["--turn-delay", "200ms", "--speech", "1s"],
+        &held,
+        &voice_script(20, "1ms"),
+    );
+    let Some((share, memory)) = each(&outcome, 40, 18.0, 42.0) else {
+        println!("the session was too short to be measured");
+        return;
+    };
+    figure(
+        "one caller of 40, voice held, hearing included, % of a core",
+        &format!("{:.3}", share * 100.0),
+        "< 0.33 (aim 0.15)",
+        share < 0.0033,
+    );
+    figure("  its memory", &format!("{:.0} kB", memory / 1e3), "< 250 kB", memory < 250e3);
+    figure(
+        "  against lk perf agent-load-test: processor, memory",
+        &format!("{:.1}x, {:.1}x less", LK.0 / share, LK.1 * 1e6 / memory),
+        "3x and 7x less",
+        LK.0 / share >= 3.0 && LK.1 * 1e6 / memory >= 7.0,
+    );
+    let column = |name: &str| {
+        outcome.runs.iter().filter_map(|run| run[name].parse::<u64>().ok()).sum::<u64>()
+    };
+    let (sent, late) = (column("frames_sent"), column("frames_late") + column("frames_given_up"));
+    let late_share = late as f64 / sent as f64;
+    figure(
+        &format!("  its own packets: of {sent}, more than 5 ms late"),
+        &format!("{:.2} %", late_share * 100.0),
+        "< 1 % (p99 < 5 ms)",
+        sent > 0 && late_share < 0.01,
+    );
+    println!(
+        "  exit {:?}, {} turns, {}",
+        outcome.exit,
+        outcome.turns.len(),
+        outcome.summary["headline"]
+    );
+}
+
+pub(crate) fn chat_cost() {
+    let Some(rig) = Rig::start() else { return };
+    let load = "rate = { from = \"1/min\", to = \"8/s\" }\nlasts = \"26s\"";
+    let outcome = rig.session(
+        "chat-cost",
+        &["--turn-delay", "50ms"],
+        &profile("chat", 100, load, "60s"),
+        // 300 ms of quiet and 1.55 s of pause after an answer that takes 0.15 s.
+        &chat_script(30, "1550ms"),
+    );
+    let Some((share, memory)) = each(&outcome, 100, 32.0, 56.0) else {
+        println!("the session was too short to be measured");
+        return;
+    };
+    figure(
+        "one caller of 100, chat, a turn in 2 s, % of a core",
+        &format!("{:.3}", share * 100.0),
+        "< 0.06",
+        share < 0.0006,
+    );
+    figure("  its memory", &format!("{:.0} kB", memory / 1e3), "< 200 kB", memory < 200e3);
+}
+
+pub(crate) fn rate() {
+    let Some(rig) = Rig::start() else { return };
+    let outcome = rig.session(
+        "rate",
+        &["--turn-delay", "50ms"],
+        &profile("chat", 600, "rate = \"10/s\"", "3s"),
+        &chat_script(2, "1ms"),
+    );
+    let completed = outcome.runs.iter().filter(|run| run["outcome"] == "completed").count();
+    let mut lags: Vec<f64> = outcome
+        .runs
+        .iter()
+        .filter_map(|run| Some(run["schedule_lag_us"].parse::<f64>().ok()? / 1e3))
+        .collect();
+    lags.sort_by(f64::total_cmp);
+    let p99 = percentile(&lags, 0.99);
+    figure(
+        &format!("10 callers a second for 60 s ({completed} of 600 completed): lag p99"),
+        &format!("{p99:.2} ms"),
+        "< 5 ms",
+        p99 < 5.0 && completed == 600,
+    );
+}
+
+pub(crate) fn thousand() {
+    let Some(rig) = Rig::start() else { return };
+    let outcome = rig.session(
+        "thousand",
+        &["--turn-delay", "50ms", "--capacity", "5000"],
+        &profile("chat", 1_000, "rate = \"8/s\"", "150s"),
+        &chat_script(9, "19s"),
+    );
+    let completed = outcome.runs.iter().filter(|run| run["outcome"] == "completed").count();
+    let turns = outcome.turns.iter().filter(|turn| turn["ending"] == "answered").count();
+    let peak = outcome.samples.iter().map(|sample| sample.resident).max().unwrap_or(0);
+    let answered: Vec<f64> = {
+        let firsts = outcome.turns.iter().filter_map(|turn| turn["first_us"].parse::<f64>().ok());
+        let mut firsts: Vec<f64> = firsts.map(|us| us / 1e3).collect();
+        firsts.sort_by(f64::total_cmp);
+        firsts
+    };
+    figure(
+        &format!("1,000 callers at once, chat, a turn in 20 s ({turns} of 9000 turns)"),
+        &format!("{completed} completed"),
+        "1000",
+        completed == 1_000 && turns == 9_000,
+    );
+    println!(
+        "  generator's memory at the peak {:.0} MB; first chunk p50 {:.1} ms, p99 {:.1} ms of 50 ms injected",
+        peak as f64 / 1e6,
+        percentile(&answered, 0.5),
+        percentile(&answered, 0.99)
+    );
+}

@@ -1,0 +1,232 @@
+//! The real livekit-server, the calibration agent and a session of our own callers, each in a process of its own.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::support::rushhour;
+
+const KEY: &str = "devkey";
+const SECRET: &str = "a-secret-for-figures-on-this-machine-only";
+
+/// A server with an agent on it.
+pub(crate) struct Rig {
+    folder: tempfile::TempDir,
+    port: u16,
+    server: Child,
+}
+
+/// What a session left, and what the agent says that it truly did.
+pub(crate) struct Outcome {
+    pub(crate) folder: PathBuf,
+    pub(crate) summary: Value,
+    pub(crate) turns: Vec<HashMap<String, String>>,
+    pub(crate) runs: Vec<HashMap<String, String>>,
+    pub(crate) truth: Vec<Value>,
+    /// Share of a core and resident bytes of the generator at moments of its life.
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) exit: Option<i32>,
+}
+
+/// The generator's process at a moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample {
+    pub(crate) at: f64,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) resident: u64,
+}
+
+impl Rig {
+    /// Starts a livekit-server of `./tests/all`; none where it is not installed.
+    pub(crate) fn start() -> Option<Self> {
+        let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/server");
+        if !binary.is_file() {
+            println!("no livekit-server under target/peers: ./tests/all installs it");
+            return None;
+        }
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let port = free_tcp_port();
+        let udp =
+            UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a port").port();
+        let config = folder.path().join("livekit.yaml");
+        let text = format!(
+            "port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{{KEY}: {SECRET}}}\nlogging: {{level: error}}\n\
+             rtc: {{tcp_port: 0, udp_port: {udp}, node_ip: 127.0.0.1, use_external_ip: false, \
+             enable_loopback_candidate: true, interfaces: {{includes: [lo]}}}}\n"
+        );
+        fs::write(&config, text).expect("a file can be written");
+        let server = Command::new(binary)
+            .arg("--config")
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("livekit-server starts");
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "livekit-server answers");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Some(Self { folder, port, server })
+    }
+
+    fn keyed(&self) -> Command {
+        let mut command = rushhour();
+        command
+            .env("LIVEKIT_URL", format!("ws://127.0.0.1:{}", self.port))
+            .env("LIVEKIT_API_KEY", KEY)
+            .env("LIVEKIT_API_SECRET", SECRET)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+
+    /// Runs a session against an agent that behaves so, and waits until all is over. Fails where the
+    /// agent does not come up.
+    pub(crate) fn session(
+        &self,
+        name: &str,
+        agent: &[&str],
+        profile: &str,
+        script: &str,
+    ) -> Outcome {
+        let folder = self.folder.path().join(name);
+        fs::create_dir(&folder).expect("a folder can be made");
+        let truth = folder.join("truth.jsonl");
+        let mut worker = self
+            .keyed()
+            .args(["agent", "--name", "echo", "--truth"])
+            .arg(&truth)
+            .args(agent)
+            .spawn()
+            .expect("the binary was built");
+        let begun = Instant::now();
+        while !fs::read_to_string(&truth).is_ok_and(|text| text.contains("registered")) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the agent registers");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        fs::write(folder.join("profile.toml"), profile).expect("a file can be written");
+        fs::write(folder.join("script.toml"), script).expect("a file can be written");
+        let reports = folder.join("reports");
+        let mut generator = self
+            .keyed()
+            .args(["run", "--quiet", "--out"])
+            .arg(&reports)
+            .arg(folder.join("profile.toml"))
+            .spawn()
+            .expect("the binary was built");
+        let samples = watch(&mut generator);
+        let exit = generator.wait().expect("it was started").code();
+        interrupt(&mut worker);
+        let session = super::support::only_session(&reports);
+        let summary = fs::read(session.join("summary.json")).expect("it was written");
+        let truth = fs::read_to_string(&truth).expect("it was written");
+        Outcome {
+            summary: serde_json::from_slice(&summary).expect("it is JSON"),
+            turns: table(&session.join("turns.csv")),
+            runs: table(&session.join("runs.csv")),
+            truth: truth.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+            samples,
+            exit,
+            folder: session,
+        }
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// Ends a process as a user would, and waits for it.
+fn interrupt(child: &mut Child) {
+    let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let begun = Instant::now();
+    while child.try_wait().expect("it was started").is_none() {
+        if begun.elapsed() > Duration::from_secs(5) {
+            let _ = child.kill();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn free_tcp_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port is free").port()
+}
+
+/// Looks at a process each second until it ends.
+fn watch(child: &mut Child) -> Vec<Sample> {
+    let begun = Instant::now();
+    let mut samples = Vec::new();
+    let mut next = 1.0;
+    while child.try_wait().expect("it was started").is_none() {
+        std::thread::sleep(Duration::from_millis(50));
+        let at = begun.elapsed().as_secs_f64();
+        if at >= next {
+            samples.extend(sample(child.id(), at));
+            next += 1.0;
+        }
+    }
+    samples
+}
+
+fn sample(process: u32, at: f64) -> Option<Sample> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Fields 14 and 15 of `man 5 proc_pid_stat`, counted after the name, in hundredths of a second.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = resident.split_whitespace().next()?.parse().ok()?;
+    Some(Sample { at, cpu_seconds: (ticks(11)? + ticks(12)?) / 100.0, resident: kilobytes * 1024 })
+}
+
+fn table(path: &Path) -> Vec<HashMap<String, String>> {
+    let mut reader = csv::Reader::from_path(path).expect("it was written");
+    reader.deserialize().map(|row| row.expect("it is a table")).collect()
+}
+
+impl Outcome {
+    /// What the agent says of one fact, by room and turn.
+    pub(crate) fn told(&self, fact: &str) -> HashMap<(String, u64), u64> {
+        self.truth
+            .iter()
+            .filter(|line| line["fact"] == fact)
+            .filter_map(|line| {
+                let room = line["room"].as_str()?.to_owned();
+                let turn = line["turn"].as_u64().unwrap_or(0);
+                Some(((room, turn), line["delay_us"].as_u64()?))
+            })
+            .collect()
+    }
+
+    /// Share of one core, and the change of resident memory, between two moments.
+    pub(crate) fn steady(&self, from: f64, to: f64) -> Option<(f64, u64)> {
+        let first = self.samples.iter().find(|sample| sample.at >= from)?;
+        let last = self.samples.iter().rev().find(|sample| sample.at <= to)?;
+        let share = (last.cpu_seconds - first.cpu_seconds) / (last.at - first.at);
+        Some((share, last.resident))
+    }
+}
+
+/// Differences of what was measured and what was true, in milliseconds, sorted by size.
+pub(crate) fn errors(pairs: impl Iterator<Item = (u64, u64)>) -> Vec<f64> {
+    let mut errors: Vec<f64> =
+        pairs.map(|(measured, truth)| (measured as f64 - truth as f64).abs() / 1e3).collect();
+    errors.sort_by(f64::total_cmp);
+    errors
+}
+
+/// The nearest-rank percentile of sorted values.
+pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share).ceil().max(1.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank")]
+    sorted.get(rank as usize - 1).copied().unwrap_or(f64::NAN)
+}
