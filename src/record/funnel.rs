@@ -19,6 +19,8 @@ pub enum Step {
     CallerJoined,
     /// CreateDispatch was answered.
     Dispatched,
+    /// A worker was given the job.
+    Assigned,
     /// A participant of kind AGENT was in the room.
     AgentSeen,
     /// The agent's own state was seen as listening.
@@ -47,6 +49,7 @@ impl Step {
             Self::RoomMade => "room made".into(),
             Self::CallerJoined => "caller joined".into(),
             Self::Dispatched => "dispatched".into(),
+            Self::Assigned => "assigned".into(),
             Self::AgentSeen => "agent seen".into(),
             Self::AgentReady => "agent ready".into(),
             Self::Submitted => "submitted".into(),
@@ -66,6 +69,9 @@ impl Step {
             Self::RoomMade => "CreateRoom was answered.",
             Self::CallerJoined => "Our own caller was in the room and could be spoken to.",
             Self::Dispatched => "CreateDispatch was answered; says nothing of an agent.",
+            Self::Assigned => {
+                "A worker was given the job: the agent came, or the server listed the job when the agent was given up."
+            }
             Self::AgentSeen => "A participant of kind AGENT was in the room.",
             Self::AgentReady => "The agent's own state was seen as listening.",
             Self::Submitted => "It was about to be sent to the evaluator.",
@@ -96,7 +102,7 @@ impl Step {
             (Self::Turn(_), Mode::Chat) => Some(Metric::TurnChatFirst),
             (Self::Turn(_), Mode::Voice) => Some(Metric::TurnVoice),
             (Self::Completed, _) => Some(Metric::CompletionService),
-            (Self::Submitted | Self::Passed, _) => None,
+            (Self::Submitted | Self::Assigned | Self::Passed, _) => None,
         }
     }
 }
@@ -137,6 +143,7 @@ impl Funnel {
                     Step::RoomMade,
                     Step::CallerJoined,
                     Step::Dispatched,
+                    Step::Assigned,
                     Step::AgentSeen,
                     Step::AgentReady,
                     Step::Greeted,
@@ -197,6 +204,10 @@ fn reached(record: &RunRecord, step: Step) -> bool {
         Step::Started => record.started.is_some(),
         Step::RoomMade => record.room_made.is_some(),
         Step::Dispatched => record.dispatched.is_some(),
+        Step::Assigned => {
+            let class = record.ending.as_ref().and_then(|ending| ending.outcome.class());
+            record.agent.is_some() || class == Some(FailureClass::AgentNeverJoined)
+        }
         Step::AgentSeen => record.agent.is_some() || record.agent_ready.is_some(),
         Step::AgentReady => record.agent_ready.is_some(),
         Step::Submitted => record.asked.is_some() || record.submission.is_some(),

@@ -116,6 +116,7 @@ fn belongs(step: Step, profile: &Profile, folded: &Folded) -> bool {
         | Step::Accepted
         | Step::Running
         | Step::CallerJoined
+        | Step::Assigned
         | Step::Greeted
         | Step::Turn(_)
         | Step::Completed => true,
