@@ -13,7 +13,9 @@ mod agents;
 mod command_line;
 mod doctoring;
 mod evidence;
+#[cfg(feature = "native")]
 mod hostile_input;
+#[cfg(feature = "native")]
 mod parsers;
 #[cfg(feature = "native")]
 mod participants;
