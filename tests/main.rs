@@ -3,7 +3,7 @@
 //! `support` is the harness, in the domain's words. `command_line` is about messages, exit codes and
 //! files; `sessions` about whole sessions against the stand-ins; `sandbox` about the stand-ins themselves;
 //! `evidence` about sessions held against each other; `reports` about what is made of a journal, down to the page in a browser; `participants` about our own
-//! participants in real rooms; `agents` about the calibration agent; `peers` about the real LiveKit
+//! participants in real rooms; `agents` about the calibration agent; `trouble` about full disks, signals, dying servers and pairs of faults; `peers` about the real LiveKit
 //! server, a real agent worker, the official Cekura SDK and other readers of our files.
 
 #![expect(clippy::disallowed_methods, reason = "the binary and its peers live in real time")]
@@ -25,3 +25,4 @@ mod sandbox;
 mod sessions;
 mod support;
 mod sweeping;
+mod trouble;

@@ -11,5 +11,5 @@ mod workplace;
 pub(crate) use binary::{Running, Rushhour};
 pub(crate) use made::Made;
 pub(crate) use peers::{LiveKitServer, Peers};
-pub(crate) use session::Session;
+pub(crate) use session::{Row, Session};
 pub(crate) use workplace::Workplace;

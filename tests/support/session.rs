@@ -1,6 +1,6 @@
 //! A session's folder, read as a user's script would.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -59,6 +59,52 @@ impl Session {
             *tally.entry(run.text(column).to_owned()).or_default() += 1;
         }
         tally
+    }
+
+    /// Holds it to the stand-ins' log: every planned run has one outcome, what was accepted is known or said
+    /// to be unknown, nothing was sent twice, and rooms that are left are told.
+    pub(crate) fn check(&self, planned: u64) {
+        assert_eq!(self.runs.len() as u64, planned, "every planned run has a line");
+        let names: HashSet<&str> = self.runs.iter().map(|run| run.text("run")).collect();
+        assert_eq!(names.len() as u64, planned, "and only one");
+        let outcomes = self.tally("outcome");
+        let count = |word: &str| outcomes.get(word).copied().unwrap_or(0);
+        assert_eq!(count("open"), 0, "every run has an outcome");
+        for outcome in ["completed", "failed", "not_started", "skipped"] {
+            assert_eq!(self.count(&format!("/runs/{outcome}")), count(outcome));
+        }
+        let mut classes = self.tally("failure_class");
+        classes.remove("");
+        classes.remove("cancelled");
+        for (class, number) in classes {
+            assert_eq!(self.count(&format!("/runs/failed_by_class/{class}")), number, "{class}");
+        }
+        let truth = self.truth();
+        assert_eq!(truth.submitted_twice(), [] as [String; 0], "nothing paid is sent twice");
+        let left: Vec<String> =
+            truth.rooms_left().difference(&self.rooms_told()).cloned().collect();
+        assert!(left.is_empty(), "rooms are left, and nobody says so: {left:?}");
+        let accepted: HashSet<String> =
+            truth.entries().into_iter().map(|entry| entry.room).collect();
+        for run in &self.runs {
+            let was_accepted = accepted.contains(run.text("room"));
+            let known_accepted = !run.text("evaluator_run").is_empty();
+            let may_be = known_accepted || run.text("failure_class") == "submit_unknown";
+            assert!(!known_accepted || was_accepted, "{run:?} was accepted");
+            assert!(!was_accepted || may_be, "{run:?} was accepted and nobody knows");
+        }
+    }
+
+    /// The rooms of which the journal says that they could not be deleted.
+    fn rooms_told(&self) -> HashSet<String> {
+        let journal = fs::read_to_string(self.folder.join("journal.jsonl")).expect("it is there");
+        let runs: HashSet<String> = journal
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"))
+            .filter_map(|line| Some(line.pointer("/e/room_left/run")?.to_string()))
+            .collect();
+        let of = self.runs.iter().filter(|run| runs.contains(run.text("run")));
+        of.map(|run| run.text("room").to_owned()).collect()
     }
 
     #[track_caller]

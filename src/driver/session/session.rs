@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::revisiting::Revisits;
 use super::starting::Hold;
 use super::stopping::Stopping;
 use crate::driver::action::{Action, Input};
@@ -37,8 +38,7 @@ pub struct Session {
     pub(super) cpu_before: Micros,
     pub(super) actions: Vec<Action>,
     /// Runs whose rooms are deleted once more at the end: the evaluator may have made them anew.
-    revisits: BTreeSet<RunIndex>,
-    revisiting: bool,
+    pub(super) revisits: Revisits,
     pub(super) finished: bool,
 }
 
@@ -68,8 +68,7 @@ impl Session {
             health_since: SessionTime::START,
             cpu_before: Micros::ZERO,
             actions: Vec::new(),
-            revisits: BTreeSet::new(),
-            revisiting: false,
+            revisits: Revisits::default(),
             finished: false,
         }
     }
@@ -96,6 +95,7 @@ impl Session {
             self.asks.next(),
             self.outgoing.next(),
             self.stopping.deadline(),
+            self.next_revisit(),
         ]
         .into_iter()
         .min()
@@ -152,8 +152,8 @@ impl Session {
             Input::CallEnded { run } => {
                 self.with_run(run, now, |run, _, todo| run.call_ended(todo));
             }
-            Input::RoomDeleted { run, .. } if self.revisiting => {
-                self.revisits.remove(&run);
+            Input::RoomDeleted { run, result } if self.revisits.have_begun() => {
+                self.revisited(run, result, now);
             }
             Input::RoomDeleted { run, result } => {
                 self.with_run(run, now, |run, _, todo| run.room_deleted(result, now, todo));
@@ -210,9 +210,7 @@ impl Session {
                 Todo::EndCall(evaluator_run) => {
                     self.actions.push(Action::EndCall { run: index, evaluator_run });
                 }
-                Todo::Revisit => {
-                    self.revisits.insert(index);
-                }
+                Todo::Revisit => self.revisits.insert(index),
                 Todo::DeleteRoom => self.actions.push(Action::DeleteRoom(index)),
                 Todo::Over => {
                     self.outgoing.withdraw(index);
@@ -241,12 +239,7 @@ impl Session {
         if !nothing_to_start || !self.runs.is_empty() || self.finished {
             return;
         }
-        if !self.revisiting {
-            self.revisiting = true;
-            let rooms = self.revisits.iter().map(|run| Action::DeleteRoom(*run));
-            self.actions.extend(rooms);
-        }
-        if self.revisits.is_empty() {
+        if self.revisit(now) {
             self.finished = true;
             self.record(Happening::Closed, now);
             self.actions.push(Action::Finish);

@@ -29,6 +29,11 @@ impl Stopping {
         matches!(self, Self::Now { .. })
     }
 
+    /// Whether nothing at all is waited for any more.
+    pub(super) fn is_over(&self, now: SessionTime) -> bool {
+        matches!(self, Self::Now { until, .. } if now >= *until)
+    }
+
     pub(super) fn deadline(&self) -> SessionTime {
         match self {
             Self::Not => SessionTime::NEVER,

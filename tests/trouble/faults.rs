@@ -1,0 +1,185 @@
+//! Every fault of the stand-ins alone, and every two together.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use rushhour::sandbox::Fault;
+
+use crate::support::{Row, Session, Workplace};
+
+/// Runs of each session.
+const RUNS: u64 = 100;
+/// What each limit of the profile below may be overrun by, on a machine that does other things too.
+const SLACK: Duration = Duration::from_secs(6);
+const LIVEKIT: Duration = Duration::from_secs(1);
+const SUBMISSION: Duration = Duration::from_secs(2);
+const AGENT: Duration = Duration::from_secs(2);
+const CONVERSATION: Duration = Duration::from_secs(4);
+const WATCH: Duration = Duration::from_secs(2);
+/// How long a session may take in all: the longest way through every limit, with throttling on the way.
+const SESSION: Duration = Duration::from_secs(90);
+/// Sessions under way at once; they mostly wait.
+const AT_ONCE: usize = 24;
+
+/// Faults that strike the same session.
+#[derive(Debug, Clone)]
+struct Case(Vec<Fault>);
+
+impl Case {
+    /// Every fault alone, then every two.
+    fn all() -> Vec<Self> {
+        let alone = Fault::ALL.iter().map(|fault| Self(vec![*fault]));
+        let pairs = Fault::ALL
+            .iter()
+            .enumerate()
+            .flat_map(|(n, one)| Fault::ALL[n + 1..].iter().map(|other| Self(vec![*one, *other])));
+        alone.chain(pairs).collect()
+    }
+
+    /// Alone it strikes whatever it can; of two, each so often that all four combinations come about.
+    fn profile(&self) -> String {
+        let share = if self.0.len() == 1 { "100%" } else { "40%" };
+        let faults: Vec<String> =
+            self.0.iter().map(|fault| format!("{fault} = \"{share}\"")).collect();
+        format!(
+            r#"
+name = "trouble"
+mode = "chat"
+[livekit]
+url = "sandbox"
+agent = "front-desk"
+agent_within = "1s"
+give_up_after = "2s"
+[evaluator]
+poll_every = "500ms"
+[[scenario]]
+id = 30
+copies = {RUNS}
+lasts = "300ms"
+[[stage]]
+rate = "50/s"
+[limits]
+requests = "100/s"
+polls = "20/s"
+looks = "400/s"
+in_flight = 200
+submit_timeout = "2s"
+livekit_timeout = "1s"
+poll_timeout = "1s"
+run_timeout = "4s"
+watch_unknown = "2s"
+[sandbox]
+late_by = "2s"
+agent_join = {{ median = "100ms" }}
+submission = {{ median = "30ms" }}
+queue = {{ median = "100ms" }}
+conversation = {{ median = "300ms" }}
+judging = {{ median = "100ms" }}
+[sandbox.faults]
+{}
+"#,
+            faults.join("\n")
+        )
+    }
+
+    /// What waiting for a service that throttles may add: it speaks for all requests, one after the other.
+    fn throttled(&self) -> Duration {
+        let throttles = self.0.iter().any(|fault| fault.name().starts_with("submit_429"));
+        if throttles { SESSION } else { Duration::ZERO }
+    }
+
+    /// Runs it and holds it to the truth.
+    fn run(&self) {
+        let workplace = Workplace::new();
+        let begun = Instant::now();
+        let ran = workplace.run_profile(&self.profile());
+        let took = begun.elapsed();
+        assert!(took < SESSION, "it took {took:?}");
+        assert!(!ran.err.contains("panicked"), "{}", ran.err);
+        assert!([0, 99, 111, 112].contains(&ran.code.unwrap_or(-1)), "{:?}\n{}", ran.code, ran.err);
+        let session = workplace.session();
+        session.check(RUNS);
+        let truth = session.truth();
+        for fault in &self.0 {
+            assert!(truth.faults().contains(fault.name()), "{fault} never struck");
+        }
+        for run in &session.runs {
+            ended_in_time(run, self.throttled());
+            assert!(!run.text("detail").contains("panicked"), "{run:?}");
+        }
+        let names: HashSet<&str> = session.runs.iter().map(|run| run.text("outcome")).collect();
+        assert!(names.iter().all(|name| ["completed", "failed"].contains(name)), "{names:?}");
+    }
+}
+
+/// Each run ends within the limits that it went through.
+fn ended_in_time(run: &Row, throttled: Duration) {
+    let at = |column| run.number(column).map(Duration::from_micros);
+    let started = at("started_us").expect("every run was started");
+    let ended = at("ended_us").expect("every run ended");
+    let (from, longest) = match (at("submitted_us"), at("submission.service_us")) {
+        (Some(sent), Some(service)) => (sent + service, CONVERSATION),
+        // What nobody knows was sent at the latest when it was ready for the last time.
+        _ if run.text("failure_class") == "submit_unknown" => {
+            let from = at("submitted_us").or(at("ready_us")).unwrap_or(started);
+            (from, throttled + SUBMISSION + WATCH)
+        }
+        _ => (started, LIVEKIT * 3 + AGENT + throttled + SUBMISSION),
+    };
+    let took = ended.saturating_sub(from);
+    assert!(took <= longest + SLACK, "{took:?} where {longest:?} are allowed: {run:?}");
+}
+
+/// Runs these cases, several at once, and tells all that do not hold.
+fn run_all(cases: &[Case]) {
+    let next = AtomicUsize::new(0);
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut failed = Vec::new();
+                    while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if let Err(panic) = std::panic::catch_unwind(|| case.run()) {
+                            let words = panic
+                                .downcast_ref::<String>()
+                                .map(String::as_str)
+                                .or_else(|| panic.downcast_ref::<&str>().copied());
+                            failed.push(format!("{case:?}: {}", words.unwrap_or("it panicked")));
+                        }
+                    }
+                    failed
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("it catches panics")).collect()
+    });
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), cases.len(), failed.join("\n"));
+}
+
+/// So many of these cases, drawn from a seed.
+fn sample(mut cases: Vec<Case>, count: usize, seed: u64) -> Vec<Case> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut drawn = Vec::new();
+    while drawn.len() < count && !cases.is_empty() {
+        let at = random.next_u64() % cases.len() as u64;
+        drawn.push(cases.swap_remove(usize::try_from(at).expect("it is below their number")));
+    }
+    drawn
+}
+
+#[test]
+fn two_faults_at_once_leave_every_run_one_outcome() {
+    let pairs = Case::all().into_iter().filter(|case| case.0.len() == 2).collect();
+    run_all(&sample(pairs, 24, 7));
+}
+
+#[test]
+#[ignore = "35 faults and 630 pairs take a quarter of an hour: cargo test --test integration every_fault_alone -- --ignored"]
+fn every_fault_alone_and_every_two_leave_every_run_one_outcome() {
+    let cases = Case::all();
+    assert_eq!(cases.len(), 35 + 630);
+    run_all(&cases);
+}
