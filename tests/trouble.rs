@@ -2,3 +2,51 @@
 //! deleted, and what was recorded stays.
 
 mod faults;
+mod signals;
+
+use crate::support::{Session, Workplace};
+
+/// A profile of so many copies of one scenario, at so many starts a second, that is quickly over.
+fn quick(count: u32, rate: &str, more: &str) -> String {
+    format!(
+        r#"
+name = "trouble"
+mode = "chat"
+[livekit]
+url = "sandbox"
+agent = "front-desk"
+agent_within = "5s"
+give_up_after = "6s"
+[evaluator]
+poll_every = "500ms"
+[[scenario]]
+id = 30
+copies = {count}
+lasts = "1s"
+[[stage]]
+rate = "{rate}"
+[limits]
+requests = "100/s"
+polls = "20/s"
+looks = "400/s"
+in_flight = 200
+run_timeout = "20s"
+drain = "20s"
+[sandbox]
+agent_join = {{ median = "100ms" }}
+submission = {{ median = "50ms" }}
+queue = {{ median = "100ms" }}
+conversation = {{ median = "1s" }}
+judging = {{ median = "200ms" }}
+{more}"#
+    )
+}
+
+/// The one session that was run, held to the stand-ins' log; no room is left.
+fn settle(workplace: &Workplace, planned: u64) -> Session {
+    let session = workplace.session();
+    session.check(planned);
+    let left = session.truth().rooms_left();
+    assert!(left.is_empty(), "rooms are left: {left:?}");
+    session
+}

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::print;
 use crate::driver::SessionClock;
-use crate::event::{Event, FailureClass, Happening, Outcome, Sink, SinkError};
+use crate::event::{Event, FailureClass, Happening, Outcome, Sink, SinkError, StopReason};
 use crate::plan::Forecast;
 use crate::profile::Profile;
 use crate::record::{Fold, Journal};
@@ -90,6 +90,15 @@ impl Sink for Watched {
         if let Some(fold) = &self.fold {
             // Events of the driver's own are a session's; what is not would show in the report.
             let _ = fold.lock().unwrap_or_else(PoisonError::into_inner).add(&event);
+        }
+        if let Happening::Stopping {
+            reason: StopReason::Journal | StopReason::Credentials,
+            detail,
+        } = &event.happening
+        {
+            print::err(&format!(
+                "{detail}: nothing more is started, the runs under way are finished"
+            ));
         }
         self.journal.take(event);
     }

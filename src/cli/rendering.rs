@@ -17,6 +17,10 @@ use crate::report::{
     markdown, page, percentiles_csv, session_json, terminal, timeseries_csv,
 };
 
+/// The files that are written run by run.
+const RUNS: &str = "runs.csv";
+const TURNS: &str = "turns.csv";
+
 /// Reads the journal of a session, writes all reports beside it, prints the summary, and tells how the session ended.
 pub(super) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
     let folded = fold_and_write_runs(folder)?;
@@ -93,13 +97,28 @@ pub(super) fn print_one(
 }
 
 fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
+    let folded = fold_into_files(folder);
+    if folded.is_err() {
+        for name in [RUNS, TURNS] {
+            // What is not whole is of no use to anybody, and may not be there.
+            let _ = fs::remove_file(unfinished(folder, name));
+        }
+    }
+    folded
+}
+
+fn unfinished(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.unfinished"))
+}
+
+fn fold_into_files(folder: &Path) -> Result<Folded, Trouble> {
     let mut runs: Option<RunFile<RunsCsv<BufWriter<File>>>> = None;
     let mut turns: Option<RunFile<TurnsCsv<BufWriter<File>>>> = None;
     let folded = read_session(&folder.join(JOURNAL), |event, told| {
         if let Happening::Opened(opening) = &event.happening {
-            runs = Some(RunFile::begin(folder, "runs.csv", |to| RunsCsv::new(opening, to))?);
+            runs = Some(RunFile::begin(folder, RUNS, |to| RunsCsv::new(opening, to))?);
             if opening.profile.evaluator.cekura().is_none() {
-                turns = Some(RunFile::begin(folder, "turns.csv", |to| TurnsCsv::new(opening, to))?);
+                turns = Some(RunFile::begin(folder, TURNS, |to| TurnsCsv::new(opening, to))?);
             }
             return Ok(());
         }
@@ -135,7 +154,7 @@ impl<C> RunFile<C> {
         name: &str,
         begin: impl FnOnce(BufWriter<File>) -> csv::Result<C>,
     ) -> Result<Self, Trouble> {
-        let (target, unfinished) = (folder.join(name), folder.join(format!("{name}.unfinished")));
+        let (target, unfinished) = (folder.join(name), unfinished(folder, name));
         let file = private(&unfinished).map_err(|error| cannot_write(&target, &error))?;
         let csv =
             begin(BufWriter::new(file)).map_err(|error| cannot_write(&target, &error.into()))?;

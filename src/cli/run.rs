@@ -76,8 +76,12 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
     }
     let judgement =
         if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
-    let exit = render(&folder, judgement)?;
-    Ok(kept.map_or_else(|trouble| trouble.exit, |()| exit))
+    let rendered = render(&folder, judgement);
+    let Err(trouble) = kept else { return rendered };
+    if let Err(trouble) = &rendered {
+        print::trouble(&trouble.words);
+    }
+    Ok(trouble.exit)
 }
 
 /// Shows that LiveKit answers and accepts the key, before anything is made there.

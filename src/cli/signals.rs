@@ -23,6 +23,10 @@ pub(super) fn pass_on<T: Send + 'static>(
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;
+    // A file that may not grow any more (`ulimit -f`) is to be a write that fails, and no end without a word:
+    // whoever listens is not killed.
+    let mut file_too_large = listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+    tokio::spawn(async move { while file_too_large.recv().await.is_some() {} });
     tokio::spawn(async move {
         for count in 0_usize.. {
             let name = tokio::select! {
