@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::{Rushhour, Workplace};
+use crate::support::{Served, Workplace};
 
 const REAL: &str = r#"
 [livekit]
@@ -182,58 +182,12 @@ fn keys_come_from_files_too() {
         .complaining("that `livekit.secret_file` names");
 }
 
-/// A sandbox of its own process, and the environment that leads to it.
-struct Served {
-    running: crate::support::Running,
-    environment: Vec<(String, String)>,
-}
-
-impl Served {
-    fn start(workplace: &Workplace, words: &[&str]) -> Self {
-        let mut all = vec!["sandbox", "--port", "0"];
-        all.extend(words);
-        let (running, first) = Rushhour::new(workplace.path(), &all).start_until("CEKURA_API_KEY=");
-        let environment = first
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        Self { running, environment }
-    }
-
-    fn profile(&self) -> String {
-        let value = |name: &str| {
-            self.environment.iter().find(|(key, _)| key == name).expect("it is printed").1.clone()
-        };
-        let evaluator = format!("poll_every = \"500ms\"\nurl = \"{}\"", value("CEKURA_API_URL"));
-        SANDBOX
-            .replace("url = \"sandbox\"", &format!("url = \"{}\"", value("LIVEKIT_URL")))
-            .replace("poll_every = \"500ms\"", &evaluator)
-            .replace("[sandbox]\nagent_join = { median = \"200ms\" }\nconversation = { median = \"500ms\" }\n", "")
-    }
-
-    fn rushhour(&self, workplace: &Workplace, words: &[&str], wrong: &[(&str, &str)]) -> Rushhour {
-        let keys = ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "CEKURA_API_KEY"];
-        let mut rushhour = workplace.rushhour(words);
-        for (name, value) in self.environment.iter().filter(|(name, _)| keys.contains(&&**name)) {
-            let value =
-                wrong.iter().find(|(key, _)| key == name).map_or(&**value, |(_, wrong)| wrong);
-            rushhour = rushhour.with(name, value);
-        }
-        rushhour
-    }
-
-    fn stop(self) {
-        self.running.signal("INT");
-        self.running.finish_secretly();
-    }
-}
-
 #[test]
 fn foreign_keys_stop_the_session_before_it_costs_anything() {
     let workplace = Workplace::new();
     let served = Served::start(&workplace, &[]);
-    workplace.write("p.toml", &served.profile());
+    let apart = SANDBOX.split("[sandbox]").next().expect("it has a beginning");
+    workplace.write("p.toml", &served.profile(apart));
     let run = |wrong: &[(&str, &str)]| served.rushhour(&workplace, &["run", "p.toml"], wrong).run();
     run(&[("LIVEKIT_API_SECRET", "secret-of-the-tests-with-more-than-32-characters")])
         .ended_with(2)

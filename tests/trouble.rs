@@ -1,7 +1,9 @@
 //! Rushhour in trouble: whatever breaks around it, every run has one outcome, nothing is paid twice, rooms are
 //! deleted, and what was recorded stays.
 
+mod disk;
 mod faults;
+mod handles;
 mod signals;
 
 use crate::support::{Session, Workplace};

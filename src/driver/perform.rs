@@ -297,6 +297,8 @@ impl Performer {
 
     async fn kept(&self) -> Result<(), LiveKitError> {
         self.outside.sink.kept().await.map_err(|error| {
+            // What cannot be kept now ends the session, also where the disk recovers before it is looked at again.
+            let _ = self.inbox.send(Input::JournalFailed { words: error.0.clone() });
             let words = format!("the journal could not keep it: {error}");
             LiveKitError::new(LiveKitErrorKind::OurFault, words)
         })

@@ -56,6 +56,7 @@ impl Journal {
             unwritten: Vec::new(),
             dirty: false,
             failure: None,
+            not_durable: None,
             waiting: Arc::clone(&waiting),
         };
         let thread = std::thread::Builder::new()
@@ -112,7 +113,10 @@ struct Writer<F> {
     unwritten: Vec<u8>,
     /// Whether anything written is not durable yet.
     dirty: bool,
+    /// Why what is unwritten could not be written.
     failure: Option<SinkError>,
+    /// Why what was written may not last; stays until somebody was told, for later writes do not mend it.
+    not_durable: Option<SinkError>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -142,8 +146,12 @@ impl<F: JournalFile> Writer<F> {
                     return;
                 }
             }
+            if barriers.is_empty() {
+                continue;
+            }
+            let failure = self.not_durable.take().or_else(|| self.failure.clone());
             for barrier in barriers.drain(..) {
-                let answer = self.failure.clone().map_or(Ok(()), Err);
+                let answer = failure.clone().map_or(Ok(()), Err);
                 // Whoever asked may have gone.
                 let _ = barrier.send(answer);
             }
@@ -195,7 +203,7 @@ impl<F: JournalFile> Writer<F> {
         match self.file.sync() {
             Ok(()) => self.dirty = false,
             Err(error) => {
-                self.failure = Some(SinkError(format!("the journal cannot be kept: {error}")));
+                self.not_durable = Some(SinkError(format!("the journal cannot be kept: {error}")));
             }
         }
     }
@@ -218,6 +226,7 @@ mod tests {
         durable: usize,
         syncs: usize,
         full_at: Option<usize>,
+        fails_to_sync: bool,
     }
 
     impl JournalFile for Disk {
@@ -234,6 +243,9 @@ mod tests {
 
         fn sync(&mut self) -> io::Result<()> {
             let mut state = self.0.lock().unwrap();
+            if std::mem::take(&mut state.fails_to_sync) {
+                return Err(io::Error::other("the disk lost it"));
+            }
             state.durable = state.bytes.len();
             state.syncs += 1;
             Ok(())
@@ -298,6 +310,22 @@ mod tests {
         let bytes = disk.0.lock().unwrap().bytes.clone();
         let (read, _) = JournalReader::new(&bytes[..]).read_all().unwrap();
         assert_eq!(read, (0..=10).map(event).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn what_was_written_and_may_not_last_is_told_once_though_later_writes_succeed() {
+        let disk = Disk::default();
+        disk.0.lock().unwrap().fails_to_sync = true;
+        let journal = Journal::new(disk.clone()).unwrap();
+        journal.take(event(0));
+        // Nobody waits when it fails.
+        while disk.0.lock().unwrap().fails_to_sync {
+            tokio::task::yield_now().await;
+        }
+        journal.take(event(1));
+        let told = journal.kept().await.unwrap_err();
+        assert!(told.0.contains("the disk lost it"), "{told}");
+        journal.kept().await.unwrap();
     }
 
     #[test]

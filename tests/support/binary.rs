@@ -39,6 +39,17 @@ impl Rushhour {
         self
     }
 
+    /// The same from a shell that did this before.
+    pub(crate) fn after(self, script: &str) -> Self {
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("{script}; exec \"$0\" \"$@\"")]);
+        command.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.command.get_current_dir().expect("every command line has one"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { command }
+    }
+
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().expect("the binary was built");
         let out = drain(child.stdout.take().expect("it is piped"));

@@ -64,6 +64,11 @@ impl Session {
     /// Holds it to the stand-ins' log: every planned run has one outcome, what was accepted is known or said
     /// to be unknown, nothing was sent twice, and rooms that are left are told.
     pub(crate) fn check(&self, planned: u64) {
+        self.check_against(&self.truth(), planned);
+    }
+
+    /// The same, where the stand-ins kept their log elsewhere.
+    pub(crate) fn check_against(&self, truth: &Truth, planned: u64) {
         assert_eq!(self.runs.len() as u64, planned, "every planned run has a line");
         let names: HashSet<&str> = self.runs.iter().map(|run| run.text("run")).collect();
         assert_eq!(names.len() as u64, planned, "and only one");
@@ -79,7 +84,6 @@ impl Session {
         for (class, number) in classes {
             assert_eq!(self.count(&format!("/runs/failed_by_class/{class}")), number, "{class}");
         }
-        let truth = self.truth();
         assert_eq!(truth.submitted_twice(), [] as [String; 0], "nothing paid is sent twice");
         let left: Vec<String> =
             truth.rooms_left().difference(&self.rooms_told()).cloned().collect();
