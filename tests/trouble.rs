@@ -3,7 +3,10 @@
 
 mod disk;
 mod faults;
+#[cfg(feature = "native")]
 mod handles;
+#[cfg(feature = "native")]
+mod servers;
 mod signals;
 
 use crate::support::{Session, Workplace};

@@ -106,6 +106,22 @@ impl LiveKitServer {
         self.process = Self::serve(&self.folder, self.port);
     }
 
+    /// Holds it up: it answers nothing until it is let go.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go again.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.process.0.id().to_string();
+        let status = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(status.expect("there is a kill").success(), "the server is alive");
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.port)
     }

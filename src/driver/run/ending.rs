@@ -92,11 +92,11 @@ impl Run {
             return;
         }
         cleaning.room_left = false;
-        let run = self.planned.index;
-        todo.push(Todo::Record(match result {
-            Ok(()) => Happening::RoomDeleted { run },
-            Err(error) => Happening::RoomLeft { run, detail: error.words },
-        }));
+        todo.push(match result {
+            Ok(()) => Todo::Record(Happening::RoomDeleted { run: self.planned.index }),
+            // The server may be back when everything else is done.
+            Err(_) => Todo::Revisit,
+        });
         self.gone_if_clean(todo);
     }
 

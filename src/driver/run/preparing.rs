@@ -215,6 +215,10 @@ impl Run {
         };
         // Whatever was refused or broke, the room may be there: it is deleted all the same.
         self.fail(class, error.words.clone(), now, todo);
+        if matches!(error.kind, LiveKitErrorKind::TimedOut | LiveKitErrorKind::Transport) {
+            // A server that was held up may do it yet, after the room's deletion.
+            todo.push(Todo::Revisit);
+        }
         if let State::Cleaning(cleaning) = &mut self.state
             && cleaning.room_may_come
         {

@@ -12,6 +12,8 @@ use crate::units::{Micros, RunIndex, SessionTime};
 const AGAIN: Micros = Micros::from_secs(1);
 /// so often.
 const TRIED_AGAIN: u32 = 3;
+/// All of it takes no longer than this; what is left then is told.
+const LONGEST: Micros = Micros::from_secs(60);
 
 /// Rooms that are looked after once all runs are gone.
 #[derive(Default)]
@@ -22,7 +24,8 @@ pub(super) struct Revisits {
     under_way: BTreeMap<RunIndex, u32>,
     /// Deletions that failed, with when each is due again and how often it failed.
     again: BTreeMap<(SessionTime, RunIndex), u32>,
-    begun: bool,
+    /// Until when all of it is to be done, once it has begun.
+    until: Option<SessionTime>,
 }
 
 impl Revisits {
@@ -32,15 +35,16 @@ impl Revisits {
 
     /// Whether deletions are those of rooms visited again.
     pub(super) const fn have_begun(&self) -> bool {
-        self.begun
+        self.until.is_some()
     }
 
     /// When a deletion is due again; at most so many are under way at once.
     pub(super) fn next(&self, most: usize) -> SessionTime {
-        if self.under_way.len() >= most {
-            return SessionTime::NEVER;
+        let until = self.until.filter(|_| !self.are_done()).unwrap_or(SessionTime::NEVER);
+        match self.again.first_key_value() {
+            Some(((at, _), _)) if self.under_way.len() < most => until.min(*at),
+            _ => until,
         }
-        self.again.first_key_value().map_or(SessionTime::NEVER, |((at, _), _)| *at)
     }
 
     fn are_done(&self) -> bool {
@@ -49,7 +53,6 @@ impl Revisits {
 
     /// The rooms whose deletion begins now; at most so many are under way at once.
     fn begin(&mut self, most: usize, now: SessionTime) -> Vec<RunIndex> {
-        self.begun = true;
         let mut begun = Vec::new();
         while self.under_way.len() < most {
             let due = self.again.first_key_value().filter(|((at, _), _)| *at <= now);
@@ -104,7 +107,8 @@ impl Session {
 
     /// Deletes rooms once more, now that all runs are gone; whether that is done.
     pub(super) fn revisit(&mut self, now: SessionTime) -> bool {
-        if self.stopping.is_over(now) {
+        let until = *self.revisits.until.get_or_insert(now + LONGEST);
+        if now >= until || self.stopping.is_over(now) {
             for run in self.revisits.abandon() {
                 let detail = "the session ended before its room was deleted once more".to_owned();
                 self.record(Happening::RoomLeft { run, detail }, now);
@@ -164,6 +168,7 @@ mod tests {
         assert_eq!(revisits.answered(RunIndex(0), refused(), now), None);
         assert_eq!(revisits.begin(2, now), [RunIndex(2)]);
         // Nothing is due while there is no place for it.
+        revisits.until = Some(SessionTime::NEVER);
         assert_eq!(revisits.next(2), SessionTime::NEVER);
         assert_eq!(revisits.answered(RunIndex(1), Ok(()), now), None);
         assert_eq!(revisits.next(2), SessionTime(1_000_000));
