@@ -7,96 +7,11 @@ use crate::agent::behaviour::{Behaviour, Greeting, JobFault};
 use crate::agent::truth::{Fact, TruthSink};
 use crate::agent::worker::{Assignment, JobEnd};
 use crate::evaluator::native::audio::{Clip, FRAME_SAMPLES};
-use crate::evaluator::native::data::{DataEvent, read_agent_session};
-use crate::evaluator::native::engine::{App, Hand, Left, Next};
-use crate::evaluator::native::participant::{AudioPacket, ParticipantEvent, Person, Send as Sent};
+use crate::evaluator::native::data::DataEvent;
+use crate::evaluator::native::engine::testing::Notes;
+use crate::evaluator::native::engine::{App, Left, Next};
+use crate::evaluator::native::participant::{AudioPacket, ParticipantEvent, Person};
 use crate::units::{Identity, Micros, Mode, RoomName, Secret, SessionTime};
-
-/// Notes what a session does, in words, at a time of the test's.
-#[derive(Default)]
-struct Notes {
-    now: SessionTime,
-    streams: u32,
-    said: Vec<String>,
-    spoken: Vec<Arc<[u8]>>,
-    own_times: Vec<Micros>,
-    gone: bool,
-    full: bool,
-}
-
-impl Notes {
-    fn note(&mut self, words: String) -> Sent {
-        self.said.push(words);
-        if self.full { Sent::Not } else { Sent::Out }
-    }
-
-    fn take(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.said)
-    }
-}
-
-impl Hand for Notes {
-    fn now(&self) -> SessionTime {
-        self.now
-    }
-
-    fn next_beat(&self) -> SessionTime {
-        self.now
-    }
-
-    fn speak(&mut self, payload: &Arc<[u8]>, _: u32, _: bool) -> Sent {
-        self.spoken.push(payload.clone());
-        Sent::Out
-    }
-
-    fn say(&mut self, topic: &str, text: &str, _: HashMap<String, String>) -> Sent {
-        self.note(format!("{topic}: {text}"))
-    }
-
-    fn begin_text(&mut self, topic: &str, attributes: HashMap<String, String>) -> String {
-        self.streams += 1;
-        let stream = format!("s{}", self.streams);
-        assert_eq!(topic, "lk.transcription");
-        assert_eq!(attributes["lk.transcription_final"], "false");
-        self.note(format!("{stream} begins {}", attributes["lk.segment_id"]));
-        stream
-    }
-
-    fn continue_text(&mut self, stream: &str, index: u64, text: &str) -> Sent {
-        self.note(format!("{stream}[{index}] {text}"))
-    }
-
-    fn end_text(&mut self, stream: &str, attributes: HashMap<String, String>) -> Sent {
-        assert_eq!(attributes["lk.transcription_final"], "true");
-        self.note(format!("{stream} ends"))
-    }
-
-    fn say_as(
-        &mut self,
-        author: &Identity,
-        _: &str,
-        _: &str,
-        attributes: HashMap<String, String>,
-    ) -> Sent {
-        let track = attributes.get("lk.transcribed_track_id").cloned().unwrap_or_default();
-        self.note(format!("as {author} on {track}: {}", attributes["lk.segment_id"]))
-    }
-
-    fn send_bytes(&mut self, topic: &str, bytes: &[u8]) -> Sent {
-        assert_eq!(topic, "lk.agent.session");
-        let times = read_agent_session(bytes).expect("it tells times");
-        self.own_times.push(times.end_to_end.expect("of the whole"));
-        Sent::Out
-    }
-
-    fn set_attributes(&mut self, attributes: HashMap<String, String>) {
-        self.note(attributes["lk.agent.state"].clone());
-    }
-
-    fn leave(&mut self) {
-        self.gone = true;
-    }
-}
 
 const fn at(millis: u64) -> SessionTime {
     SessionTime(millis * 1_000)
@@ -432,7 +347,7 @@ fn it_yields_to_a_caller_who_barges_in() {
     assert!((3_300..=3_320).contains(&yielded.0), "{facts:?}");
     let silence = Clip::silence_frame();
     let after = scene.hand.spoken.len();
-    assert!(scene.hand.spoken[after - 5..].iter().all(|frame| *frame == silence));
+    assert!(scene.hand.spoken[after - 5..].iter().all(|(_, frame)| *frame == silence));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::departure::outcome_of;
 use super::floor::{Change, Floor};
 use super::open_turn::{OpenTurn, Written};
 use super::prompts::{Prompt, Prompts, Words};
@@ -62,9 +63,18 @@ enum Stage {
     Joining,
     JoiningUntil(SessionTime),
     AwaitingAgent,
-    AwaitingReady { until: SessionTime, stateless_at: SessionTime },
-    AwaitingGreeting { until: SessionTime },
-    AwaitingFloor { turn: usize, since: SessionTime },
+    AwaitingReady {
+        until: SessionTime,
+        stateless_at: SessionTime,
+    },
+    AwaitingGreeting {
+        until: SessionTime,
+    },
+    /// With a turn past the last one, the end.
+    AwaitingFloor {
+        turn: usize,
+        since: SessionTime,
+    },
     Speaking,
     AwaitingAnswer,
     Done,
@@ -120,9 +130,7 @@ impl Caller {
                 self.tell(at, News::AgentCame { identity, joined_at_ms });
                 self.agent_came(at);
             }
-            Change::Left if self.stage != Stage::Done => {
-                self.fail(FailureClass::AgentLeft, "the agent left the room", at, hand);
-            }
+            Change::Left if self.stage != Stage::Done => self.agent_left(at, hand),
             Change::Left | Change::None => {}
         }
         if self.floor.is_listening() && !self.ready {
@@ -137,6 +145,19 @@ impl Caller {
                 until: at + self.config.settings.ready_within.micros(),
                 stateless_at: at + STATELESS,
             };
+        }
+    }
+
+    fn agent_left(&mut self, at: SessionTime, hand: &mut dyn Hand) {
+        self.read_answer();
+        let turns = self.config.prompts.turns.len();
+        let has_all = !self.is_speaking()
+            && self.turn.is_some_and(|turn| turn.index + 1 == turns && turn.last.is_some());
+        if has_all {
+            // Whoever says goodbye may hang up.
+            self.complete(hand);
+        } else {
+            self.fail(FailureClass::AgentLeft, "the agent left the room", at, hand);
         }
     }
 
@@ -190,7 +211,12 @@ impl Caller {
                     }
                     if let Some(turn) = &mut self.turn {
                         if let (Some(over), None) = (turn.spoke_over, turn.yielded) {
-                            turn.yielded = Some(last_audible_at.since(over));
+                            if last_audible_at < over {
+                                // It was over by then, which shows only after a while.
+                                turn.spoke_over = None;
+                            } else {
+                                turn.yielded = Some(last_audible_at.since(over));
+                            }
                         } else if turn.first.is_some() || turn.early.is_some() {
                             turn.last = Some(last_audible_at);
                         }
@@ -297,7 +323,15 @@ impl Caller {
         hand: &mut dyn Hand,
     ) {
         let prompts = self.config.prompts.clone();
-        let prompt = &prompts.turns[index];
+        let Some(prompt) = prompts.turns.get(index) else {
+            let was_early = self.turn.is_some_and(|turn| turn.first.is_none());
+            if was_early || self.is_silent(now) {
+                self.complete(hand);
+            } else {
+                self.give_up_the_floor(since, now, hand);
+            }
+            return;
+        };
         let interrupts = prompt.interrupt.is_some_and(|after| {
             self.agent_talks_since().is_some_and(|talks| now >= talks + after)
         });
@@ -305,7 +339,7 @@ impl Caller {
             now >= silent.max(since) + self.config.settings.quiet.micros() + prompt.pause
         });
         if !interrupts && !silent {
-            return;
+            return self.give_up_the_floor(since + prompt.pause, now, hand);
         }
         self.settle_greeting();
         self.close_turn();
@@ -326,16 +360,31 @@ impl Caller {
         }
     }
 
+    /// Waits no longer for an agent that goes on and on.
+    fn give_up_the_floor(&mut self, since: SessionTime, now: SessionTime, hand: &mut dyn Hand) {
+        if now >= since + self.config.settings.quiet.micros() + LONGEST_ANSWER {
+            let words = format!("the agent did not fall silent within {LONGEST_ANSWER}");
+            self.fail(FailureClass::TurnTimeout, words, now, hand);
+        }
+    }
+
+    /// What of the answer to a written turn is there.
+    fn read_answer(&mut self) -> Written {
+        let Some(turn) = self.turn.as_mut().filter(|_| self.voice.is_none()) else {
+            return Written::Nothing;
+        };
+        turn.read(&self.config.prompts.turns[turn.index], &self.utterances)
+    }
+
     fn await_answer(&mut self, now: SessionTime, hand: &mut dyn Hand) {
         let prompts = self.config.prompts.clone();
-        let Some(mut turn) = self.turn else { return };
+        let written = self.read_answer();
+        let Some(turn) = self.turn else { return };
         let Some(said) = turn.said else { return };
         let prompt = &prompts.turns[turn.index];
         let in_time = now < said + prompt.within;
         let interrupts = prompts.turns.get(turn.index + 1).is_some_and(|p| p.interrupt.is_some());
         let is_over = if self.voice.is_none() {
-            let written = turn.read(prompt, &self.utterances);
-            self.turn = Some(turn);
             match written {
                 Written::Nothing if in_time => return,
                 Written::Another if in_time && !interrupts => return,
@@ -352,24 +401,19 @@ impl Caller {
             }
         };
         if is_over {
-            self.next_turn(turn.index + 1, now, hand);
+            self.stage = Stage::AwaitingFloor { turn: turn.index + 1, since: now };
         } else if turn.first.is_some_and(|first| now >= first + LONGEST_ANSWER) {
             let words = format!("an answer was not over {LONGEST_ANSWER} after it began");
             self.fail_turn(FailureClass::TurnTimeout, words, now, hand);
         }
     }
 
-    fn next_turn(&mut self, next: usize, now: SessionTime, hand: &mut dyn Hand) {
-        if next < self.config.prompts.turns.len() {
-            self.stage = Stage::AwaitingFloor { turn: next, since: now };
-        } else if self.is_silent(now) || self.turn.is_some_and(|turn| turn.first.is_none()) {
-            self.close_turn();
-            let expects = self.config.prompts.expects_anything();
-            let judged = expects.then_some(self.as_expected);
-            self.verdict = Some(Outcome::Completed { judged });
-            self.stage = Stage::Done;
-            hand.leave();
-        }
+    fn complete(&mut self, hand: &mut dyn Hand) {
+        self.close_turn();
+        let judged = self.config.prompts.expects_anything().then_some(self.as_expected);
+        self.verdict = Some(Outcome::Completed { judged });
+        self.stage = Stage::Done;
+        hand.leave();
     }
 
     fn no_answer(&mut self, prompt: &Prompt, now: SessionTime, hand: &mut dyn Hand) {
@@ -381,6 +425,7 @@ impl Caller {
 
     /// What became of the turn that is open, told before the next one begins.
     fn close_turn(&mut self) {
+        self.read_answer();
         let Some(turn) = self.turn.take() else { return };
         let expect = self.config.prompts.turns[turn.index].expect.as_ref();
         let words = turn.said.map(|said| self.utterances.words_since(said)).unwrap_or_default();
@@ -434,8 +479,18 @@ impl Caller {
         hand: &mut dyn Hand,
     ) {
         self.verdict.get_or_insert_with(|| Outcome::failed(class, words));
+        self.break_off();
         self.stage = Stage::Done;
         hand.leave();
+    }
+
+    /// The turn that is open will not go on. Where the answer to it had been waited for, it broke off.
+    fn break_off(&mut self) {
+        if matches!(self.stage, Stage::AwaitingFloor { .. }) {
+            self.close_turn();
+        } else if let Some(turn) = self.turn.take() {
+            self.tell_turn(&turn, TurnEnding::BrokenOff);
+        }
     }
 
     fn is_speaking(&self) -> bool {
@@ -514,37 +569,8 @@ impl App for Caller {
     }
 
     fn left(&mut self, why: Left, at: SessionTime) {
-        if let Some(turn) = self.turn.take() {
-            self.tell_turn(&turn, TurnEnding::BrokenOff);
-        }
+        self.break_off();
         let outcome = self.verdict.take().unwrap_or_else(|| outcome_of(why));
         self.tell(at, News::Over { outcome, frames: self.frames() });
-    }
-}
-
-/// What it means that a caller was out of the room before it was done.
-fn outcome_of(why: Left) -> Outcome {
-    match why {
-        Left::Refused { words, status: Some(401 | 403) } => {
-            Outcome::failed(FailureClass::TokenRejected, words)
-        }
-        Left::Refused { words, .. } => Outcome::failed(
-            FailureClass::RoomFailed,
-            format!("the room could not be joined: {words}"),
-        ),
-        Left::OurFault(words) => {
-            let words = format!(
-                "{words}; raise the limit of open files (`ulimit -n`), or lower limits.in_flight"
-            );
-            Outcome::failed(FailureClass::GeneratorFault, words)
-        }
-        Left::ByItself => Outcome::failed(FailureClass::Cancelled, "the session was stopped"),
-        Left::RoomDeleted => Outcome::failed(
-            FailureClass::RoomFailed,
-            "the room was deleted during the conversation",
-        ),
-        Left::Lost(words) => {
-            Outcome::failed(FailureClass::RoomFailed, format!("the connection was lost: {words}"))
-        }
     }
 }

@@ -1,13 +1,17 @@
 //! A caller: holds one conversation by its script and tells what happens in it.
 //!
 //! `prompts` is the script made ready, `floor` knows who is talking, `utterances` what the agent wrote,
-//! and `caller` goes through the turns. None of it reads a clock or a socket.
+//! and `caller` goes through the turns;
+//! `departure` says what its being put out of the room means. None of it reads a clock or a socket.
 
 #[expect(clippy::module_inception, reason = "the room's own file is named for it")]
 mod caller;
+mod departure;
 mod floor;
 mod open_turn;
 mod prompts;
+#[cfg(test)]
+mod tests;
 mod utterances;
 
 pub use caller::{Caller, CallerConfig};

@@ -9,6 +9,8 @@ mod engine;
 mod health;
 mod seat;
 mod socket;
+#[cfg(test)]
+pub(crate) mod testing;
 mod thread;
 mod wire;
 
