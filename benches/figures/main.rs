@@ -14,6 +14,7 @@ mod native_rig;
 mod page;
 mod plan;
 mod schedule;
+mod soak;
 mod startup;
 mod support;
 
@@ -32,6 +33,7 @@ fn main() {
         ("hearing", hearing::figures),
         #[cfg(feature = "native")]
         ("native", native::all),
+        ("soak", soak::figures),
     ];
     // Rows of `native`, one by one.
     #[cfg(feature = "native")]

@@ -56,6 +56,11 @@ impl DueQueue {
         taken.into_iter().map(|(_, run)| run).collect()
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.due.len()
+    }
+
     /// Takes nothing before `until`.
     pub(super) fn pause(&mut self, until: SessionTime) {
         self.limiter.pause(until);

@@ -20,7 +20,7 @@ mod shell;
 #[cfg(test)]
 mod simulation;
 
-pub use action::{Action, Input};
+pub use action::{Action, Input, RoomSight, Timing};
 pub use clock::SessionClock;
 pub use names::Names;
 pub use perform::Outside;

@@ -137,6 +137,11 @@ impl Outgoing {
         self.line.iter().map(|(_, submission)| submission).find(|other| other.request == request)
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.filling.len() + self.line.len() + self.sent.len()
+    }
+
     /// Lets nothing out before `until`, as the service asked.
     pub(super) fn pause(&mut self, until: SessionTime) {
         self.limiter.pause(until);

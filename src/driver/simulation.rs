@@ -68,6 +68,8 @@ pub(super) struct World {
     pub(super) submissions: HashMap<RunIndex, u32>,
     pub(super) events: Vec<Event>,
     pub(super) most_in_flight: usize,
+    /// The most that the session itself held on to at once.
+    pub(super) most_held: usize,
 }
 
 impl World {
@@ -254,6 +256,7 @@ pub(super) fn simulate(profile: &str, seed: u64, trouble: Trouble, stops: &[u64]
         submissions: HashMap::new(),
         events: Vec::new(),
         most_in_flight: 0,
+        most_held: 0,
     };
     for stop in stops {
         world.answer(SessionTime(stop * 1_000_000), |_| Input::Stop);
@@ -264,6 +267,7 @@ pub(super) fn simulate(profile: &str, seed: u64, trouble: Trouble, stops: &[u64]
             world.perform(action);
         }
         world.most_in_flight = world.most_in_flight.max(session.in_flight as usize);
+        world.most_held = world.most_held.max(session.held());
         if session.is_finished() {
             return world;
         }
@@ -408,6 +412,27 @@ run_timeout = "5m"
                 assert!(event.at.since(intended) < Micros::from_millis(1), "{event:?}");
             }
         }
+    }
+
+    #[test]
+    fn fifty_thousand_runs_leave_nothing_behind_in_the_session() {
+        let day = |copies: u64| {
+            HUNDRED
+                .replace("copies = 100", &format!("copies = {copies}"))
+                .replace("\"2/s\"", "\"12/s\"")
+                .replace(
+                    "requests = \"5/s\"\nin_flight = 60",
+                    "requests = \"50/s\"\nin_flight = 2000",
+                )
+        };
+        let trouble = Trouble { deletion_fails: 0.01, run_missing: 0.01, ..Trouble::default() };
+        let short = simulate(&day(5_000), 4, trouble, &[]);
+        let long = simulate(&day(50_000), 4, trouble, &[]);
+        assert_eq!(outcomes(&long.events).len(), 50_000);
+        assert!(short.most_in_flight > 500, "{}", short.most_in_flight);
+        // What a session holds is what is in flight: ten times as many runs are no more of it.
+        let (one, ten) = (short.most_held as f64, long.most_held as f64);
+        assert!(ten < one * 1.1, "{one} at once in a tenth, {ten} in all");
     }
 
     #[test]

@@ -18,9 +18,12 @@ const LIVEKIT: Duration = Duration::from_secs(2);
 const SUBMISSION: Duration = Duration::from_secs(2);
 const AGENT: Duration = Duration::from_secs(2);
 const CONVERSATION: Duration = Duration::from_secs(4);
-const WATCH: Duration = Duration::from_secs(2);
-/// How long a session may take in all: the longest way through every limit, with throttling on the way.
+/// Longer than a slow submission is slow: the evaluator comes while somebody looks.
+const WATCH: Duration = Duration::from_secs(5);
+/// How long a session may take in all: the longest way through every limit.
 const SESSION: Duration = Duration::from_secs(90);
+/// The same where the service throttles: three attempts of each run, and a second for a handful of requests.
+const THROTTLED_SESSION: Duration = Duration::from_mins(5);
 /// Sessions under way at once; they mostly wait.
 const AT_ONCE: usize = 20;
 
@@ -70,7 +73,8 @@ submit_timeout = "2s"
 livekit_timeout = "2s"
 poll_timeout = "1s"
 run_timeout = "4s"
-watch_unknown = "2s"
+watch_unknown = "5s"
+attempts = 3
 [sandbox]
 late_by = "2s"
 agent_join = {{ median = "100ms" }}
@@ -88,7 +92,12 @@ judging = {{ median = "100ms" }}
     /// What waiting for a service that throttles may add: it speaks for all requests, one after the other.
     fn throttled(&self) -> Duration {
         let throttles = self.0.iter().any(|fault| fault.name().starts_with("submit_429"));
-        if throttles { SESSION } else { Duration::ZERO }
+        if throttles { THROTTLED_SESSION } else { Duration::ZERO }
+    }
+
+    /// How late a run may be on top of its limits: answers of 50 MB are work for this machine too.
+    fn slack(&self) -> Duration {
+        if self.0.contains(&Fault::SubmitHuge) { SLACK * 3 } else { SLACK }
     }
 
     /// Runs it and holds it to the truth; gives the faults that struck.
@@ -97,7 +106,7 @@ judging = {{ median = "100ms" }}
         let begun = Instant::now();
         let ran = workplace.run_profile(&self.profile());
         let took = begun.elapsed();
-        assert!(took < SESSION, "it took {took:?}");
+        assert!(took < SESSION + self.throttled(), "it took {took:?}");
         assert!(!ran.err.contains("panicked"), "{}", ran.err);
         assert!([0, 99, 111, 112].contains(&ran.code.unwrap_or(-1)), "{:?}\n{}", ran.code, ran.err);
         let session = workplace.session();
@@ -107,7 +116,7 @@ judging = {{ median = "100ms" }}
         // Polls are few, since one asks after all runs: one of two faults may find none to strike.
         assert!(self.0.iter().any(|fault| struck.contains(fault.name())), "no fault struck");
         for run in &session.runs {
-            ended_in_time(run, self.throttled());
+            ended_in_time(run, self.throttled(), self.slack());
             assert!(!run.text("detail").contains("panicked"), "{run:?}");
         }
         let names: HashSet<&str> = session.runs.iter().map(|run| run.text("outcome")).collect();
@@ -117,7 +126,7 @@ judging = {{ median = "100ms" }}
 }
 
 /// Each run ends within the limits that it went through.
-fn ended_in_time(run: &Row, throttled: Duration) {
+fn ended_in_time(run: &Row, throttled: Duration, slack: Duration) {
     let at = |column| run.number(column).map(Duration::from_micros);
     let started = at("started_us").expect("every run was started");
     let ended = at("ended_us").expect("every run ended");
@@ -131,7 +140,7 @@ fn ended_in_time(run: &Row, throttled: Duration) {
         _ => (started, LIVEKIT * 3 + AGENT + throttled + SUBMISSION),
     };
     let took = ended.saturating_sub(from);
-    assert!(took <= longest + SLACK, "{took:?} where {longest:?} are allowed: {run:?}");
+    assert!(took <= longest + slack, "{took:?} where {longest:?} are allowed: {run:?}");
 }
 
 /// Runs these cases, several at once, and tells all that do not hold; gives how often each fault struck a session.

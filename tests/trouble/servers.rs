@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::support::{LiveKitServer, Session, Workplace};
 
 /// Runs of each session, at four starts a second.
-const RUNS: u64 = 120;
-const STARTS: Duration = Duration::from_secs(30);
+const RUNS: u64 = 180;
+const STARTS: Duration = Duration::from_secs(45);
 /// What breaks, breaks this long after the session's start.
 const BREAKS_AFTER: Duration = Duration::from_secs(8);
 /// What may become of a run whose server is gone or does not answer.
@@ -82,7 +82,6 @@ fn disturbed(kind: &str, disturb: impl FnOnce(&mut LiveKitServer)) {
     } else {
         session.check(RUNS);
     }
-    println!("{kind}: {:?}", session.tally("failure_class"));
     goes_on(&session, back);
     assert_eq!(server.rooms(), [] as [String; 0], "every room is gone");
 }
@@ -100,9 +99,9 @@ fn goes_on(session: &Session, back: Duration) {
     let before = outcomes(Duration::ZERO, BREAKS_AFTER - Duration::from_secs(4));
     assert!(completed(&before) * 10 >= before.len() * 9, "before: {before:?}");
     // The worker needs a moment to be registered again.
-    let after = outcomes((back + Duration::from_secs(8)).min(STARTS), STARTS);
+    let after = outcomes(back + Duration::from_secs(8), STARTS);
     assert!(completed(&after) * 10 >= after.len() * 7, "after: {after:?}");
-    assert!(after.len() > 10 || back > BREAKS_AFTER * 2, "{back:?}");
+    assert!(after.len() > 20, "{back:?}");
     let mut classes = session.tally("failure_class");
     classes.remove("");
     assert!(!classes.is_empty(), "the trouble is to be seen");

@@ -33,6 +33,11 @@ impl Revisits {
         self.waiting.insert(run);
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + self.under_way.len() + self.again.len()
+    }
+
     /// Whether deletions are those of rooms visited again.
     pub(super) const fn have_begun(&self) -> bool {
         self.until.is_some()

@@ -224,6 +224,13 @@ impl Session {
         }
     }
 
+    /// How many things it holds on to: runs, and places in every queue.
+    #[cfg(test)]
+    pub(in crate::driver) fn held(&self) -> usize {
+        let queues = self.looks.len() + self.asks.len() + self.outgoing.len();
+        self.runs.len() + self.wakes.len() + self.revisits.len() + self.actions.len() + queues
+    }
+
     fn look(&mut self, now: SessionTime) {
         loop {
             let taken = self.looks.take(now, now, 1);
