@@ -68,6 +68,39 @@ fn what_cannot_be_compared_is_refused_in_words() {
 }
 
 #[test]
+fn two_parts_of_one_session_are_compared_and_what_is_not_there_is_refused() {
+    let workplace = two(1.0);
+    let known = workplace.rushhour(&["compare", "a", "--arms", "scenario=x,y"]).run();
+    let known = known.ended_with(2).err;
+    let (_, names) = known.trim_end().split_once("named `x`; it has: ").expect(&known);
+    let (first, second) = names.split_once(", ").expect("two scenarios");
+    let split = format!("scenario={first},{second}");
+    let found = compared(&workplace, &["a", "--arms", &split], 0);
+    assert_eq!(found["conclusion"], "no_regression_shown");
+    assert_eq!(found["baseline"]["part"], format!("scenario {first}"));
+    assert_eq!(
+        (&found["baseline"]["started_runs"], &found["candidate"]["failed"]),
+        (&200.into(), &0.into())
+    );
+    assert_eq!(found, compared(&workplace, &["a/journal.jsonl", "--arms", &split], 0));
+    compared(&workplace, &["a", "--arms", &split, "--require-decision"], 111);
+    for format in ["text", "markdown", "csv"] {
+        let ran = workplace.rushhour(&["compare", "a", "--arms", &split, "--format", format]).run();
+        let ran = ran.ended_with(0);
+        assert!(format == "csv" || ran.out.contains("different scenarios"), "{}", ran.out);
+        assert!(format != "text" || ran.out.lines().all(|line| line.chars().count() <= 100));
+    }
+    let refused = |words: &[&str], complaint: &str| {
+        let words = [&["compare", "a"], words].concat();
+        workplace.rushhour(&words).run().ended_with(2).complaining(complaint);
+    };
+    refused(&["--arms", &format!("scenario={first},{first}")], "name two that differ");
+    refused(&["--arms", "mode=chat,voice"], "mode voice has no measured run");
+    refused(&["--arms", "colour=red,blue"], "write scenario=A,B");
+    refused(&["b", "--arms", &split], "cannot be used with");
+}
+
+#[test]
 fn torn_empty_and_single_sessions_are_told_as_what_they_are() {
     let workplace = two(1.0);
     let journal = workplace.path().join("b/journal.jsonl");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use crate::report::Split;
 use crate::units::{Metric, Percent, Percentile};
 
 const EXAMPLES: &str = "\
@@ -28,13 +29,14 @@ Examples:
   rushhour compare reports/20261122T213015Z-front-desk reports/20261123T213011Z-front-desk
   rushhour compare main/ branch/ --tolerance 10% --format markdown >> $GITHUB_STEP_SUMMARY
   rushhour compare A B --metric agent_join --percentile p95 --require-decision
+  rushhour compare A --arms scenario=booking,refund   two parts of one session; also stage=, mode=
 
 Exit codes:
   0    no regression shown
   99   something is slower beyond --tolerance, or fails more beyond --failure-tolerance
   111  nothing could be judged; with --require-decision also: a judged figure leaves it open
   112  a generator did not deliver its load, so nothing is said
-  2    a journal cannot be read, or the two cannot be compared";
+  2    a journal cannot be read, the two cannot be compared, or --arms names what is not there";
 
 /// Load tester for AI agents that run on LiveKit.
 #[derive(Debug, Parser)]
@@ -230,8 +232,11 @@ pub(super) struct CompareArguments {
     #[arg(value_name = "A", value_hint = ValueHint::AnyPath)]
     pub(super) baseline: PathBuf,
     /// What is held against it.
-    #[arg(value_name = "B", value_hint = ValueHint::AnyPath)]
-    pub(super) candidate: PathBuf,
+    #[arg(value_name = "B", value_hint = ValueHint::AnyPath, required_unless_present = "arms")]
+    pub(super) candidate: Option<PathBuf>,
+    /// Hold two parts of A against each other, the baseline first: `scenario=X,Y`, `stage=X,Y`, `mode=chat,voice`.
+    #[arg(long, value_name = "KIND=X,Y", conflicts_with = "candidate")]
+    pub(super) arms: Option<Split>,
     /// A latency may be this much longer before it counts as a regression.
     #[arg(long, value_name = "SHARE", default_value = "5%")]
     pub(super) tolerance: Percent,

@@ -1,4 +1,4 @@
-//! `rushhour compare`: a session held against an earlier one, from their journals alone.
+//! `rushhour compare`: two sessions, or two parts of one, held against each other, from journals alone.
 
 use std::path::Path;
 use std::thread;
@@ -15,17 +15,25 @@ use crate::report::{
 };
 
 pub(super) fn compare(arguments: &CompareArguments) -> Result<Exit, Trouble> {
-    let (baseline, candidate) = thread::scope(|scope| {
-        let baseline = scope.spawn(|| arm(&arguments.baseline));
-        let candidate = arm(&arguments.candidate);
-        let baseline =
-            baseline.join().unwrap_or_else(|_| Err(Trouble::internal("a thread panicked")));
-        (baseline, candidate)
-    });
+    let (baseline, candidate) = match &arguments.arms {
+        Some(split) => arm(&arguments.baseline)?.split(split).map_err(Trouble::usage)?,
+        None => two_sessions(&arguments.baseline, arguments.candidate.as_deref())?,
+    };
     let question = question(arguments);
-    let comparison = Comparison::of(&baseline?, &candidate?, &question).map_err(Trouble::usage)?;
+    let comparison = Comparison::of(&baseline, &candidate, &question).map_err(Trouble::usage)?;
     print(&comparison, arguments.format)?;
     Ok(exit_of(comparison.conclusion, arguments.require_decision))
+}
+
+fn two_sessions(baseline: &Path, candidate: Option<&Path>) -> Result<(Arm, Arm), Trouble> {
+    let candidate = candidate.ok_or_else(|| Trouble::usage("name a second session, or --arms"))?;
+    thread::scope(|scope| {
+        let baseline = scope.spawn(|| arm(baseline));
+        let candidate = arm(candidate);
+        let baseline =
+            baseline.join().unwrap_or_else(|_| Err(Trouble::internal("a thread panicked")));
+        Ok((baseline?, candidate?))
+    })
 }
 
 fn arm(path: &Path) -> Result<Arm, Trouble> {

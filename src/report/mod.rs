@@ -27,8 +27,9 @@ mod visible;
 
 pub use compare::{
     Arm, ArmBuilder, COMPARISON_VERSION, Comparison, Conclusion, Finding, Incomparable,
-    LatencyComparison, QuantileComparison, Question, RateComparison, Shape, Side, comparison_csv,
-    comparison_markdown, comparison_schema, comparison_text,
+    LatencyComparison, Part, PartError, QuantileComparison, Question, RateComparison, Shape, Side,
+    Split, SplitBy, SplitError, comparison_csv, comparison_markdown, comparison_schema,
+    comparison_text,
 };
 pub use figures::{Figure, QuantileFigure, figure};
 pub use funnel::funnel_csv;

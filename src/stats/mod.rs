@@ -34,8 +34,8 @@ mod trend;
 mod two_sample;
 
 pub use bootstrap::{
-    Arms, BlockLength, Bootstrap, BootstrapError, CensoredSample, ClusteredSample, PairedSample,
-    QuantileRatio, Ratio, censored_ratios,
+    Arms, BlockLength, Bootstrap, BootstrapError, CensoredPair, CensoredSample, ClusteredSample,
+    PairedSample, QuantileRatio, Ratio, censored_ratios,
 };
 pub use confidence::Confidence;
 pub use interval::{Estimate, Interval, TooFew};

@@ -1,4 +1,4 @@
-//! Two sessions held against each other: the gate, every measure, one family, one conclusion.
+//! Two sides held against each other: the gate, every measure, one family, one conclusion.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::super::validity::Validity;
 use super::arm::{Arm, Share};
+use super::blocks::Timing;
 use super::differences::differences;
 use super::finding::Finding;
 use super::latency::{LatencyComparison, compare_latency};
 use super::question::Question;
 use super::rate::{RateComparison, compare_rate};
+use super::split::{Part, SplitBy};
 use crate::stats::{Confidence, PValue, holm};
 use crate::units::{Metric, Mode};
 
@@ -63,11 +65,14 @@ pub enum Conclusion {
     NoRegression,
 }
 
-/// One of the two sessions.
+/// One of the two sessions, or of the two parts of one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Side {
     /// The session.
     pub session: String,
+    /// Which part of the session, such as `scenario booking`; absent where it is all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// The version of Rushhour that it was measured with.
     pub rushhour: String,
     /// When it began, RFC 3339 in UTC.
@@ -136,8 +141,10 @@ impl Comparison {
     /// # Errors
     /// Where the two have nothing to be compared by.
     pub fn of(baseline: &Arm, candidate: &Arm, question: &Question) -> Result<Self, Incomparable> {
-        let modes = (mode(baseline), mode(candidate));
-        if modes.0 != modes.1 && !question.across_modes {
+        let modes = (baseline.mode, candidate.mode);
+        // Who splits a session by its modes has asked for it.
+        let across_modes = question.across_modes || baseline.is_of_one_session_with(candidate);
+        if modes.0 != modes.1 && !across_modes {
             return Err(Incomparable::Modes { baseline: modes.0, candidate: modes.1 });
         }
         let shared = shared_scenarios(baseline, candidate)?;
@@ -253,33 +260,33 @@ impl Comparison {
     }
 }
 
-fn mode(arm: &Arm) -> Mode {
-    arm.folded.opening.profile.mode
-}
-
 fn side(arm: &Arm) -> Side {
     let folded = &arm.folded;
     let opening = &folded.opening;
     let broken = Validity::of(folded);
     Side {
         session: opening.session.as_str().to_owned(),
+        part: arm.part.as_ref().map(Part::to_string),
         rushhour: opening.rushhour.clone(),
         started: opening.anchor.clone(),
-        mode: opening.profile.mode.name().to_owned(),
+        mode: arm.mode.name().to_owned(),
         profile_hash: opening.profile_hash.clone(),
         dispatch_method: opening.profile.livekit.dispatch.method().word().to_owned(),
         closed: folded.closed,
-        started_runs: folded.measured.started,
-        completed: folded.measured.completed,
-        failed: folded.measured.failed_in_all(),
+        started_runs: arm.started(),
+        completed: arm.completed(),
+        failed: arm.failed(),
         open: arm.open(),
         broken: broken.broken().map(|check| format!("{}: {}", check.name, check.found)).collect(),
     }
 }
 
-/// The scenarios that both have measured runs of; all of one side where the other has none at all.
+/// The scenarios that both have measured runs of; where scenarios are what is compared, all of both.
 fn shared_scenarios(baseline: &Arm, candidate: &Arm) -> Result<BTreeSet<String>, Incomparable> {
     let (from, to) = (baseline.scenarios(), candidate.scenarios());
+    if are_scenarios(baseline, candidate) {
+        return Ok(from.into_keys().chain(to.into_keys()).collect());
+    }
     let both: BTreeSet<String> =
         from.keys().filter(|scenario| to.contains_key(*scenario)).cloned().collect();
     if both.is_empty() && !from.is_empty() && !to.is_empty() {
@@ -318,7 +325,8 @@ fn notes(baseline: &Arm, candidate: &Arm, shared: &BTreeSet<String>) -> Vec<Stri
         let total: u64 = shared.iter().filter_map(|scenario| scenarios.get(scenario)).sum();
         scenarios.get(scenario).copied().unwrap_or(0) as f64 / total.max(1) as f64
     };
-    for scenario in shared {
+    let mixed = shared.iter().filter(|_| !are_scenarios(baseline, candidate));
+    for scenario in mixed {
         let (a, b) = (share(&from, scenario), share(&to, scenario));
         if (a - b).abs() > MIX {
             notes.push(format!(
@@ -336,12 +344,15 @@ fn notes(baseline: &Arm, candidate: &Arm, shared: &BTreeSet<String>) -> Vec<Stri
             method(candidate)
         ));
     }
-    if mode(baseline) != mode(candidate) {
+    if baseline.mode != candidate.mode {
         notes.push(format!(
             "A is {} and B is {}: greetings and turns are not compared.",
-            mode(baseline),
-            mode(candidate)
+            baseline.mode, candidate.mode
         ));
+    }
+    if baseline.is_of_one_session_with(candidate) {
+        notes.extend(notes_of_parts(baseline, candidate));
+        return notes;
     }
     let identity = |arm: &Arm| {
         let opening = &arm.folded.opening;
@@ -351,4 +362,26 @@ fn notes(baseline: &Arm, candidate: &Arm, shared: &BTreeSet<String>) -> Vec<Stri
         notes.push("A and B are the same session.".to_owned());
     }
     notes
+}
+
+fn notes_of_parts(baseline: &Arm, candidate: &Arm) -> Vec<String> {
+    let timing = match baseline.timing(candidate) {
+        Timing::Shared => {
+            "A and B are parts of one session that ran at the same time: the same blocks of time were resampled for both, and what slows one may slow the other."
+        }
+        Timing::Apart => {
+            "A and B are parts of one session that ran one after the other: whatever else changed in between is part of what differs."
+        }
+    };
+    let scenarios = are_scenarios(baseline, candidate).then_some(
+        "A and B are different scenarios, so none is shared: part of what differs is what was talked about.",
+    );
+    [Some(timing), scenarios].into_iter().flatten().map(str::to_owned).collect()
+}
+
+/// Whether each side is a scenario.
+fn are_scenarios(baseline: &Arm, candidate: &Arm) -> bool {
+    let is_scenario =
+        |arm: &Arm| arm.part.as_ref().is_some_and(|part| part.by == SplitBy::Scenario);
+    is_scenario(baseline) && is_scenario(candidate)
 }

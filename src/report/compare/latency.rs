@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::super::figures::quantile_of;
 use super::arm::{Arm, Observed};
+use super::blocks::{Blocks, Timed, Timing};
 use super::finding::{FALSE_ALARMS, Finding};
 use super::question::Question;
 use super::text::in_words;
 use crate::stats::{
-    Arms, Bootstrap, BootstrapError, CensoredSample, ClusteredSample, Confidence, PValue,
-    PairedSample, Power, Quantile, QuantileRatio, Ratio, Sample, TooFew, censored_ratios,
+    Arms, Bootstrap, BootstrapError, CensoredPair, CensoredSample, ClusteredSample, Confidence,
+    PValue, PairedSample, Power, Quantile, QuantileRatio, Ratio, Sample, TooFew, censored_ratios,
     smallest_n, smallest_ratio_seen,
 };
 use crate::units::{Metric, Percent};
@@ -104,22 +105,25 @@ pub(super) fn compare_latency(
     shared: &BTreeSet<String>,
     question: &Question,
 ) -> Option<LatencyComparison> {
-    let from = baseline.observed(metric, shared);
-    let to = candidate.observed(metric, shared);
+    let mut from = baseline.observed(metric, shared);
+    let mut to = candidate.observed(metric, shared);
     if from.is_empty() || to.is_empty() {
         return None;
     }
+    let timing = baseline.timing(candidate);
+    into_blocks(&mut from, &mut to, timing);
     let plan = question.plan(from.len().max(to.len()));
     let quantiles: Vec<Quantile> =
         question.percentiles.iter().map(|percentile| quantile_of(*percentile)).collect();
     let unfinished = |side: &[Observed<'_>]| side.iter().filter(|one| !one.ended).count() as u64;
     let cut = (unfinished(&from), unfinished(&to));
+    let censored = cut != (0, 0);
     let durations = |values: &[Observed<'_>]| {
         CensoredSample::new(values.iter().map(|one| (one.block, one.time, one.ended))).ok()
     };
     let durations = (durations(&from)?, durations(&to)?);
     let sided =
-        Sides { from: &from, to: &to, durations: &durations, plan: &plan, censored: cut != (0, 0) };
+        Sides { from: &from, to: &to, timing, durations: &durations, plan: &plan, censored };
     let ratios = sided.ratios(&quantiles, shared.len());
     let grain = (grain(&from), grain(&to));
     let percentiles = question
@@ -147,6 +151,16 @@ pub(super) fn compare_latency(
     })
 }
 
+fn into_blocks<'a>(from: &mut [Observed<'a>], to: &mut [Observed<'a>], timing: Timing) {
+    let timed = |side: &[Observed<'_>]| side.iter().map(Observed::timed).collect::<Vec<Timed>>();
+    let blocks = Blocks::cut(&timed(from), &timed(to), timing);
+    for (side, blocks) in [(from, blocks.baseline), (to, blocks.candidate)] {
+        for (one, block) in side.iter_mut().zip(blocks) {
+            one.block = block;
+        }
+    }
+}
+
 /// How far apart the looks were, on average, that the ends fell between.
 fn grain(values: &[Observed<'_>]) -> f64 {
     values.iter().map(|one| one.grain).sum::<f64>() / (values.len() as f64).max(1.0)
@@ -158,6 +172,7 @@ const SCENARIOS: &str = "scenarios";
 struct Sides<'a> {
     from: &'a [Observed<'a>],
     to: &'a [Observed<'a>],
+    timing: Timing,
     durations: &'a (CensoredSample, CensoredSample),
     plan: &'a Bootstrap,
     censored: bool,
@@ -170,7 +185,14 @@ impl Sides<'_> {
         quantiles: &[Quantile],
         scenarios: usize,
     ) -> Vec<(QuantileRatio, &'static str)> {
-        let by_blocks = if self.censored {
+        let by_blocks = if self.timing == Timing::Shared {
+            let side = |values: &'_ [Observed<'_>]| -> Vec<(usize, f64, bool)> {
+                values.iter().map(|one| (one.block, one.time, one.ended)).collect()
+            };
+            let pair = CensoredPair::new(side(self.from), side(self.to));
+            let Ok(pair) = pair else { return Vec::new() };
+            pair.quantile_ratios(quantiles, self.plan)
+        } else if self.censored {
             let (from, to) = self.durations;
             censored_ratios(from, to, quantiles, self.plan)
         } else {

@@ -1,6 +1,6 @@
 //! A comparison as Markdown, for pull requests and job summaries.
 
-use super::comparison::{Comparison, Conclusion};
+use super::comparison::{Comparison, Conclusion, Side};
 use super::text::{in_words, times};
 
 /// The comparison as a heading, a table and notes.
@@ -9,14 +9,8 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
     let mut lines = vec![
         format!("### {}", heading(comparison)),
         String::new(),
-        format!(
-            "A: `{}`, {} measured {} runs, {} failed  ",
-            a.session, a.started_runs, a.mode, a.failed
-        ),
-        format!(
-            "B: `{}`, {} measured {} runs, {} failed",
-            b.session, b.started_runs, b.mode, b.failed
-        ),
+        format!("{}  ", side("A", a)),
+        side("B", b),
         String::new(),
     ];
     for (name, side) in [("A", a), ("B", b)] {
@@ -39,6 +33,15 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+fn side(name: &str, side: &Side) -> String {
+    let part = side.part.as_ref();
+    let part = part.map_or(String::new(), |part| format!(", `{}`", part.replace('`', "'")));
+    format!(
+        "{name}: `{}`{part}, {} measured {} runs, {} failed",
+        side.session, side.started_runs, side.mode, side.failed
+    )
 }
 
 fn heading(comparison: &Comparison) -> &'static str {

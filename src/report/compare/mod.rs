@@ -1,10 +1,12 @@
-//! Two sessions against each other: what differs, how surely, and what could not have been seen.
+//! Two sessions, or two parts of one, against each other: what differs, how surely, and what could not
+//! have been seen.
 //!
-//! `arm` keeps of each session what a comparison needs, run by run; `question` is what is asked and
-//! how strictly; `latency` and `rate` compare one measure; `comparison` judges all of them as one
+//! `arm` keeps of each side what a comparison needs, run by run; `split` names the parts of a session and
+//! `blocks` what of both hangs together in time; `question` is what is asked and how strictly; `latency` and `rate` compare one measure; `comparison` judges all of them as one
 //! family, after the validity gate; `text`, `markdown` and `table` are its faces, its JSON is itself.
 
 mod arm;
+mod blocks;
 mod comparison;
 mod differences;
 mod finding;
@@ -12,6 +14,7 @@ mod latency;
 mod markdown;
 mod question;
 mod rate;
+mod split;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -26,5 +29,6 @@ pub use latency::{LatencyComparison, QuantileComparison, Shape};
 pub use markdown::comparison_markdown;
 pub use question::Question;
 pub use rate::RateComparison;
+pub use split::{Part, PartError, Split, SplitBy, SplitError};
 pub use table::comparison_csv;
 pub use text::comparison_text;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::arm::{Arm, Share, Votes};
+use super::arm::{Arm, Share};
+use super::blocks::{Blocks, Timed, Timing};
 use super::finding::{FALSE_ALARMS, Finding};
 use super::question::Question;
 use crate::stats::{
@@ -17,6 +18,13 @@ use crate::units::Percent;
 const FEWEST: u64 = 6;
 /// Halvings that find a p-value to one in a million.
 const HALVINGS: u32 = 40;
+
+/// Yes and no in one block of neighbouring runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Votes {
+    yes: u64,
+    of: u64,
+}
 
 /// A share of the runs of two sessions; shares and differences are fractions of 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,10 +72,9 @@ pub(super) fn compare_rate(
     shared: &BTreeSet<String>,
     question: &Question,
 ) -> Option<RateComparison> {
-    let (from, to) = (baseline.votes(share, shared), candidate.votes(share, shared));
-    let sum = |votes: &[Votes]| {
-        votes.iter().fold((0, 0), |(yes, of), vote| (yes + vote.yes, of + vote.of))
-    };
+    let timing = baseline.timing(candidate);
+    let (from, to) =
+        in_blocks(&baseline.votes(share, shared), &candidate.votes(share, shared), timing);
     let ((from_yes, from_of), (to_yes, to_of)) = (sum(&from), sum(&to));
     if share == Share::JudgedFailed && from_of == 0 && to_of == 0 {
         return None;
@@ -78,7 +85,19 @@ pub(super) fn compare_rate(
         .ok()
         .map(|(from, to)| (from, to, newcombe_difference(from, to, Confidence::default())));
     let blocks = enough.then(|| question.plan(from.len().max(to.len()))).and_then(|plan| {
-        plan.contrast_of(&from, &to, |from, to| share_of(to) - share_of(from)).ok()
+        let contrast = |from: &[Votes], to: &[Votes]| share_of(to) - share_of(from);
+        match timing {
+            Timing::Apart => plan.contrast_of(&from, &to, contrast).ok(),
+            Timing::Shared => {
+                let both: Vec<(Votes, Votes)> =
+                    from.iter().copied().zip(to.iter().copied()).collect();
+                let statistic = |both: &[(Votes, Votes)]| {
+                    let (from, to): (Vec<Votes>, Vec<Votes>) = both.iter().copied().unzip();
+                    contrast(&from, &to)
+                };
+                plan.interval_of(&both, statistic).ok()
+            }
+        }
     });
     let fewest = from_of.min(to_of);
     Some(RateComparison {
@@ -106,8 +125,33 @@ pub(super) fn compare_rate(
     })
 }
 
+/// Both sides block by block; shared blocks are as many on either side.
+fn in_blocks(from: &[Timed], to: &[Timed], timing: Timing) -> (Vec<Votes>, Vec<Votes>) {
+    let blocks = Blocks::cut(from, to, timing);
+    let collect = |side: &[Timed], blocks: &[usize]| {
+        let mut votes = vec![Votes::default(); blocks.last().map_or(0, |last| last + 1)];
+        for (vote, block) in side.iter().zip(blocks) {
+            votes[*block].of += 1;
+            votes[*block].yes += u64::from(vote.value > 0.0);
+        }
+        votes
+    };
+    let (mut from, mut to) = (collect(from, &blocks.baseline), collect(to, &blocks.candidate));
+    if timing == Timing::Shared {
+        let most = from.len().max(to.len());
+        from.resize(most, Votes::default());
+        to.resize(most, Votes::default());
+    }
+    (from, to)
+}
+
+/// How many said yes, and of how many.
+fn sum(votes: &[Votes]) -> (u64, u64) {
+    votes.iter().fold((0, 0), |(yes, of), vote| (yes + vote.yes, of + vote.of))
+}
+
 fn share_of(votes: &[Votes]) -> f64 {
-    let (yes, of) = votes.iter().fold((0, 0), |(yes, of), vote| (yes + vote.yes, of + vote.of));
+    let (yes, of) = sum(votes);
     yes as f64 / of.max(1) as f64
 }
 

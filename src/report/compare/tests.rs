@@ -1,3 +1,5 @@
+mod parts;
+
 use super::*;
 use crate::event::{
     Entered, Event, FORMAT_VERSION, FailureClass, Happening, Health, Mapping, Opening, Outcome,
@@ -30,17 +32,20 @@ impl Noise {
 /// What one run of a made-up session does.
 #[derive(Clone)]
 struct Made {
+    stage: u32,
     scenario: u32,
+    mode: Mode,
     seconds: f64,
     outcome: Option<Outcome>,
 }
 
 fn completed(seconds: f64) -> Made {
-    Made { scenario: 0, seconds, outcome: Some(Outcome::Completed { judged: Some(true) }) }
+    let outcome = Some(Outcome::Completed { judged: Some(true) });
+    Made { stage: 0, scenario: 0, mode: Mode::Chat, seconds, outcome }
 }
 
 fn failed(class: FailureClass, seconds: f64) -> Made {
-    Made { scenario: 0, seconds, outcome: Some(Outcome::failed(class, "")) }
+    Made { outcome: Some(Outcome::failed(class, "")), ..completed(seconds) }
 }
 
 fn profile(mode: &str, seed: u64, scenarios: u32) -> crate::profile::Profile {
@@ -49,6 +54,10 @@ fn profile(mode: &str, seed: u64, scenarios: u32) -> crate::profile::Profile {
     let text = format!(
         "mode = \"{mode}\"\nseed = {seed}\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n{scenarios}[[stage]]\nrate = \"1/s\"\n"
     );
+    loaded(&text)
+}
+
+fn loaded(text: &str) -> crate::profile::Profile {
     let input = Input {
         file: "p.toml",
         bytes: text.as_bytes(),
@@ -83,7 +92,6 @@ fn session_with(
         cores: 2,
         profile,
     };
-    let mode = opening.profile.mode;
     let mut events =
         vec![Event { at: SessionTime::START, happening: Happening::Opened(Box::new(opening)) }];
     for (n, made) in (0..).zip(runs) {
@@ -91,7 +99,8 @@ fn session_with(
         let end = start + Micros::from_secs_f64(made.seconds);
         let room = RoomName::new(format!("{name}-{n}"));
         let mut event = |at, happening| events.push(Event { at, happening });
-        let (stage, scenario, copy) = (0, made.scenario, 0);
+        let Made { stage, scenario, mode, .. } = *made;
+        let copy = 0;
         let (intended, free) = (start, start);
         event(
             start,

@@ -12,7 +12,8 @@ const WIDTH: usize = 100;
 
 /// The comparison in words.
 pub fn comparison_text(comparison: &Comparison, style: Style) -> String {
-    let mut lines = vec![side("A", &comparison.baseline), side("B", &comparison.candidate)];
+    let mut lines = side("A", &comparison.baseline);
+    lines.extend(side("B", &comparison.candidate));
     if !comparison.profile_differences.is_empty() {
         lines.push(String::new());
         lines.push("The profiles differ:".to_owned());
@@ -49,12 +50,18 @@ pub fn comparison_text(comparison: &Comparison, style: Style) -> String {
     lines.join("\n")
 }
 
-fn side(name: &str, side: &Side) -> String {
+fn side(name: &str, side: &Side) -> Vec<String> {
     let open = if side.open > 0 { format!(", {} open", side.open) } else { String::new() };
-    format!(
-        "{name}  {}: {} measured {} runs, {} completed, {} failed{open}",
+    let part = side.part.as_ref().map_or(String::new(), |part| format!(", {part}"));
+    let told = format!(
+        "{}{part}: {} measured {} runs, {} completed, {} failed{open}",
         side.session, side.started_runs, side.mode, side.completed, side.failed
-    )
+    );
+    let mut lines = wrapped(&told, 3);
+    if let Some(first) = lines.first_mut() {
+        first.replace_range(..3, &format!("{name:<3}"));
+    }
+    lines
 }
 
 fn latency_lines(latency: &LatencyComparison, style: Style) -> Vec<String> {

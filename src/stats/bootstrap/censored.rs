@@ -44,9 +44,14 @@ impl CensoredSample {
             let time = normalised(time).ok_or(SampleError::NotFinite { index })?;
             groups.entry(cluster).or_default().push((time, ended));
         }
+        Self::from_groups(groups.into_values().collect())
+    }
+
+    /// Durations cluster by cluster, in the clusters' order; a cluster may be empty.
+    pub(super) fn from_groups(groups: Vec<Vec<(f64, bool)>>) -> Result<Self, SampleError> {
         let clusters = groups.len();
         let mut durations: Vec<Duration> = (0_u32..)
-            .zip(groups.into_values())
+            .zip(groups)
             .flat_map(|(cluster, times)| {
                 times.into_iter().map(move |(time, ended)| Duration { time, cluster, ended })
             })
@@ -138,17 +143,31 @@ pub fn censored_ratios(
     quantiles: &[Quantile],
     plan: &Bootstrap,
 ) -> Vec<QuantileRatio> {
+    let freedom = baseline.freedom().lesser(candidate.freedom());
+    let (mut left, mut right) = (plan.random(0), plan.random(1));
+    ratios((baseline, candidate), freedom, quantiles, plan, |from, to| {
+        baseline.draw_multiplicities(&mut left, from);
+        candidate.draw_multiplicities(&mut right, to);
+    })
+}
+
+/// The ratios, with `draw` writing how often each cluster of either side occurs in the next resample.
+pub(super) fn ratios(
+    (baseline, candidate): (&CensoredSample, &CensoredSample),
+    freedom: Freedom,
+    quantiles: &[Quantile],
+    plan: &Bootstrap,
+    mut draw: impl FnMut(&mut Vec<u32>, &mut Vec<u32>),
+) -> Vec<QuantileRatio> {
     let mut ascending = quantiles.to_vec();
     ascending.sort_unstable();
     ascending.dedup();
-    let freedom = baseline.freedom().lesser(candidate.freedom());
     let pairs = plan.require_clusters(freedom).map(|()| {
-        let (mut left, mut right, mut times) = (plan.random(0), plan.random(1), Vec::new());
+        let (mut left, mut right) = (Vec::new(), Vec::new());
         Pairs::draw(plan, ascending.len(), |from, to| {
-            baseline.draw_multiplicities(&mut left, &mut times);
-            baseline.quantiles(&times, &ascending, from);
-            candidate.draw_multiplicities(&mut right, &mut times);
-            candidate.quantiles(&times, &ascending, to);
+            draw(&mut left, &mut right);
+            baseline.quantiles(&left, &ascending, from);
+            candidate.quantiles(&right, &ascending, to);
         })
     });
     let ratio = |index: usize, quantile: Quantile| {

@@ -7,6 +7,7 @@
 mod arms;
 mod blocks;
 mod censored;
+mod censored_pair;
 mod clustered_estimate;
 mod clusters;
 mod independent;
@@ -16,6 +17,7 @@ mod plan;
 pub use arms::{Arms, QuantileRatio, Ratio};
 pub use blocks::BlockLength;
 pub use censored::{CensoredSample, censored_ratios};
+pub use censored_pair::CensoredPair;
 pub use clusters::{ClusteredSample, PairedSample};
 pub use plan::{Bootstrap, BootstrapError};
 
