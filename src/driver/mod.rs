@@ -19,6 +19,8 @@ mod settings;
 mod shell;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod telling;
 
 pub use action::{Action, Input, RoomSight, Timing};
 pub use clock::SessionClock;

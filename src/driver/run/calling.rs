@@ -36,6 +36,20 @@ impl Run {
             // The token carries the agent: the caller's coming sends for it.
             self.sent_for = Some(timing.sent);
         }
+        if self.caller_seen {
+            // It was in the room before the answer was here.
+            self.send_for_agent(settings, timing.answered, todo);
+        }
+    }
+
+    fn send_for_agent(&mut self, settings: &Settings, now: SessionTime, todo: &mut Vec<Todo>) {
+        let State::Calling(call) = &mut self.state else { return };
+        if settings.dispatches_by_request() {
+            call.dispatching = true;
+            todo.push(Todo::Dispatch);
+        } else {
+            self.await_agent(settings, now, todo);
+        }
     }
 
     /// The caller tells something.
@@ -61,14 +75,8 @@ impl Run {
                     after: at,
                     seen: at,
                 }));
-                if let State::Calling(call) = &mut self.state {
-                    if settings.dispatches_by_request() {
-                        call.dispatching = true;
-                        todo.push(Todo::Dispatch);
-                    } else {
-                        self.await_agent(settings, now, todo);
-                    }
-                }
+                self.caller_seen = true;
+                self.send_for_agent(settings, now, todo);
             }
             News::AgentCame { identity, .. } => {
                 self.agent_seen = true;
@@ -79,8 +87,10 @@ impl Run {
                     seen: at,
                     joined,
                 }));
+                // At the same moment the whole run may have to be over.
                 if let State::Calling(call) = &mut self.state
                     && let Some(deadline) = call.agent_deadline.take()
+                    && deadline != call.deadline
                 {
                     todo.push(Todo::NoWakeAt(deadline));
                 }
@@ -162,3 +172,6 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

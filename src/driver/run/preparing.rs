@@ -34,7 +34,8 @@ impl Run {
         }));
         match self.state {
             State::MakingRoom if settings.manner.following == Following::Tells => {
-                self.sent_for = Some(timing.sent);
+                // With the room, unless a request of its own follows the caller.
+                self.sent_for = (!settings.dispatches_by_request()).then_some(timing.sent);
                 self.prepared(todo);
             }
             State::MakingRoom if settings.dispatches_by_request() => {
