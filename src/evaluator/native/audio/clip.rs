@@ -1,6 +1,7 @@
 //! Clips: what callers say, as Opus frames of 20 ms that are ready to be sent.
 
 use std::f32::consts::TAU;
+use std::iter::repeat_n;
 use std::sync::{Arc, LazyLock};
 
 use super::clip_error::ClipError;
@@ -12,6 +13,9 @@ use crate::units::Micros;
 
 /// The longest that a clip may last.
 pub const LONGEST_CLIP: Micros = Micros::from_secs(60);
+
+/// So many frames of silence may still sound of what came before: each is blended with the one before it.
+const OVERLAP_FRAMES: usize = 2;
 
 /// What speech in full is sent with; LiveKit's own clients take as much for a voice.
 const BITS_PER_SECOND: u32 = 24_000;
@@ -50,7 +54,7 @@ impl Clip {
     }
 
     /// A sound like a held vowel, made of harmonics of 160 Hz. It is audible from its first to its last frame and lasts
-    /// `length` rounded up to whole frames, at least one and at most [`LONGEST_CLIP`].
+    /// `length` rounded up to whole frames, at least one and at most [`LONGEST_CLIP`], and dies away in one more.
     ///
     /// # Errors
     /// Where libopus finds no memory.
@@ -63,12 +67,17 @@ impl Clip {
         Self::of_frames(frames)
     }
 
-    fn of_frames(all: Vec<Arc<[u8]>>) -> Result<Self, ClipError> {
+    fn of_frames(mut all: Vec<Arc<[u8]>>) -> Result<Self, ClipError> {
         let mut listener = Listener::new()?;
-        let levels = (0..).zip(&all).map(|(place, frame)| listener.hear((0, place), frame));
+        let silence = Self::silence_frame();
+        let played = all.iter().chain(repeat_n(&silence, OVERLAP_FRAMES));
+        let levels = (0..).zip(played).map(|(place, frame)| listener.hear((0, place), frame));
         let mut audible = levels.enumerate().filter(|(_, l)| *l > AUDIBLE).map(|(index, _)| index);
         let first_audible = audible.next().ok_or(ClipError::NoSound)?;
         let last_audible = audible.last().unwrap_or(first_audible);
+        // What the decoder carries over into the silence that follows is part of what is heard.
+        let length = all.len().max(last_audible + 1);
+        all.resize(length, silence);
         Ok(Self(Arc::new(Frames { all, first_audible, last_audible })))
     }
 
@@ -157,11 +166,13 @@ fn vowel(count: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use proptest::prelude::*;
 
     use super::super::loudness::Level;
-    use super::super::packet;
-    use super::super::testing::{BOOK, Part, SMITH, sound, wav_of};
+    use super::super::testing::{BOOK, Part, SMITH, hear, packets, sound, spurts, wav_of};
+    use super::super::{Hearing, packet};
     use super::*;
 
     fn levels(clip: &Clip) -> Vec<Level> {
@@ -201,14 +212,15 @@ mod tests {
     fn a_tone_is_well_audible_from_end_to_end() {
         for (millis, count) in [(0, 1), (20, 1), (21, 2), (1_000, 50)] {
             let clip = Clip::tone(Micros::from_millis(millis)).unwrap();
-            assert_eq!(clip.frames().len(), count);
-            assert_eq!((clip.first_audible(), clip.last_audible()), (0, count - 1));
-            let levels = levels(&clip);
+            assert_eq!(clip.frames().len(), count + 1);
+            assert_eq!((clip.first_audible(), clip.last_audible()), (0, count));
+            let levels = &levels(&clip)[..count];
             let quietest = levels.iter().map(|level| level.0).fold(f32::MAX, f32::min);
             let loudest = levels.iter().map(|level| level.0).fold(f32::MIN, f32::max);
             assert!(quietest > AUDIBLE.0 + 10.0 && loudest < -3.0, "{quietest} {loudest}");
         }
-        assert_eq!(Clip::tone(Micros::from_secs(1_000)).unwrap().length(), LONGEST_CLIP);
+        let longest = Clip::tone(Micros::from_secs(1_000)).unwrap().length();
+        assert_eq!(longest, LONGEST_CLIP + FRAME_LENGTH);
     }
 
     #[test]
@@ -218,6 +230,37 @@ mod tests {
         let mut listener = Listener::new().unwrap();
         assert!((0..20).all(|place| listener.hear((0, place), &frame) < Level(-80.0)));
         assert_eq!(listener.decoded(), 20);
+    }
+
+    #[test]
+    fn a_listener_hears_a_clip_end_where_the_clip_says() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/profiles/scripts/clips");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<_> =
+            files.filter(|path| path.extension().is_some_and(|end| end == "opus")).collect();
+        assert!(files.len() >= 5);
+        let read = |path: &PathBuf| Clip::from_bytes(&std::fs::read(path).unwrap()).unwrap();
+        let shipped = files.iter().map(|path| (format!("{}", path.display()), read(path)));
+        let tones = [20, 100, 200, 400, 1_000, 1_010].map(|millis| {
+            (format!("{millis} ms"), Clip::tone(Micros::from_millis(millis)).unwrap())
+        });
+        // A file that ends in the middle of a word, at all places within a frame.
+        let cut = (0..20).step_by(3).map(|more| {
+            let sound = sound(&[Part::Quiet(60), Part::Voice(300 + more)], Level(-70.0));
+            (format!("cut at {more} ms"), Clip::from_bytes(&wav_of(&sound, 48_000, 1)).unwrap())
+        });
+        let mut longer = 0;
+        for (name, clip) in shipped.chain(tones).chain(cut) {
+            let silence = vec![Clip::silence_frame().to_vec(); 30];
+            let said: Vec<_> = clip.frames().iter().map(|frame| frame.to_vec()).collect();
+            let frames = [silence.clone(), said, silence].concat();
+            let mut hearing = Hearing::new(Micros::from_secs(1)).unwrap();
+            let heard = spurts(&hear(&mut hearing, &packets(&frames, 5)));
+            let is = vec![(30 + clip.first_audible(), 30 + clip.last_audible())];
+            assert_eq!(heard, is, "{name}");
+            longer += usize::from(clip.frames().last() == Some(&Clip::silence_frame()));
+        }
+        assert!(longer > 0, "of some the overlap into silence is audible");
     }
 
     #[test]

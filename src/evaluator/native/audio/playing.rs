@@ -203,12 +203,15 @@ mod tests {
         playing.play(short.clone());
         let frames = due(&mut playing, 40);
         assert_eq!(frames[0].payload, short.frames()[0]);
-        assert!(frames[0].is_first_audible && frames[0].is_last_audible && frames[0].marker);
+        assert!(frames[0].is_first_audible && frames[0].marker && !frames[0].is_last_audible);
+        // Its sound dies away in a frame of silence.
+        let frames = due(&mut playing, 60);
+        assert!(frames[0].is_last_audible && frames[0].payload == Clip::silence_frame());
         assert!(!playing.is_playing() && !playing.stop());
         playing.play(long);
-        due(&mut playing, 60);
+        due(&mut playing, 80);
         assert!(playing.stop());
-        assert_eq!(due(&mut playing, 80)[0].payload, Clip::silence_frame());
+        assert_eq!(due(&mut playing, 100)[0].payload, Clip::silence_frame());
     }
 
     #[test]

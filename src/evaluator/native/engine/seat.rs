@@ -59,7 +59,8 @@ impl Seat {
             wire,
             app,
             events: VecDeque::new(),
-            next: Next::Event,
+            // Whoever waits for the server's word has to know that time passes.
+            next: Next::Beat,
             open: false,
             stop,
             stopped: false,
