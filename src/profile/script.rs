@@ -191,3 +191,6 @@ fn expression(given: Option<&At<String>>, checker: &mut Checker<'_>) -> Option<S
     }
     Some(at.value.clone())
 }
+
+#[cfg(test)]
+mod tests;
