@@ -134,7 +134,7 @@ fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), Trouble
     }
     runtime.block_on(merged.kept()).map_err(|error| refused(&error))?;
     let parts = parts_json(merge);
-    fs::write(into.join(PARTS), format!("{parts:#}\n")).map_err(|error| refused(&error))
+    replace(&into.join(PARTS), format!("{parts:#}\n").as_bytes())
 }
 
 fn parts_json(merge: &Merge) -> serde_json::Value {

@@ -178,7 +178,7 @@ fn private(path: &Path) -> io::Result<File> {
 }
 
 /// Writes a file whole or not at all: a reader never meets half of it.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
     let unfinished = path.with_added_extension("unfinished");
     let write = || -> io::Result<()> {
         let mut file = private(&unfinished)?;
