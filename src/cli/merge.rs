@@ -9,7 +9,7 @@ use super::exit::{Exit, Trouble};
 use super::folder::{JOURNAL, PARTS};
 use super::print;
 use super::reading::{named, open, read_events};
-use super::rendering::{render, session_folder};
+use super::rendering::{render, replace, session_folder};
 use crate::event::{Event, Happening, Sink};
 use crate::record::{Extent, Journal, Merge};
 use crate::report::Judgement;

@@ -422,7 +422,7 @@ run_timeout = "5m"
                 .replace("\"2/s\"", "\"12/s\"")
                 .replace(
                     "requests = \"5/s\"\nin_flight = 60",
-                    "requests = \"50/s\"\nin_flight = 2000",
+                    "requests = \"50/s\"\npolls = \"20/s\"\nlooks = \"400/s\"\nin_flight = 2000",
                 )
         };
         let trouble = Trouble { deletion_fails: 0.01, run_missing: 0.01, ..Trouble::default() };

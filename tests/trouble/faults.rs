@@ -162,7 +162,9 @@ fn run_all(cases: &[Case]) -> HashMap<String, usize> {
     for (case, result) in results {
         match result {
             Ok(struck) => {
-                struck.into_iter().for_each(|fault| *sessions.entry(fault).or_default() += 1);
+                for fault in struck {
+                    *sessions.entry(fault).or_default() += 1;
+                }
             }
             Err(panic) => {
                 let words = panic.downcast_ref::<String>().map(String::as_str);

@@ -9,6 +9,8 @@ const RUNS: u64 = 180;
 const STARTS: Duration = Duration::from_secs(45);
 /// What breaks, breaks this long after the session's start.
 const BREAKS_AFTER: Duration = Duration::from_secs(8);
+/// Runs that start before this are over when it breaks.
+const BEFORE: Duration = Duration::from_secs(4);
 /// What may become of a run whose server is gone or does not answer.
 const CLASSES: &[&str] = &[
     "room_failed",
@@ -96,7 +98,7 @@ fn goes_on(session: &Session, back: Duration) {
         of.map(|run| run.text("outcome")).collect()
     };
     let completed = |runs: &[&str]| runs.iter().filter(|outcome| **outcome == "completed").count();
-    let before = outcomes(Duration::ZERO, BREAKS_AFTER - Duration::from_secs(4));
+    let before = outcomes(Duration::ZERO, BEFORE);
     assert!(completed(&before) * 10 >= before.len() * 9, "before: {before:?}");
     // The worker needs a moment to be registered again.
     let after = outcomes(back + Duration::from_secs(8), STARTS);

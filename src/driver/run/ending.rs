@@ -81,7 +81,7 @@ impl Run {
 
     pub(in crate::driver) fn room_deleted(
         &mut self,
-        result: Result<(), LiveKitError>,
+        result: &Result<(), LiveKitError>,
         now: SessionTime,
         todo: &mut Vec<Todo>,
     ) {

@@ -156,7 +156,7 @@ impl Session {
                 self.revisited(run, result, now);
             }
             Input::RoomDeleted { run, result } => {
-                self.with_run(run, now, |run, _, todo| run.room_deleted(result, now, todo));
+                self.with_run(run, now, |run, _, todo| run.room_deleted(&result, now, todo));
             }
             Input::Told { told: Told { run, at, news }, joined } => {
                 self.with_run(run, now, |run, settings, todo| {

@@ -158,7 +158,7 @@ fn first_the_room_then_the_caller_then_the_agent() {
     assert_eq!(scene.take(), ["AgentSeen", "AgentReady", "Greeted"]);
     scene.over(30_000);
     assert_eq!(scene.take(), ["completed", "over", "delete room"], "it need not be told to leave");
-    scene.run.room_deleted(Ok(()), at(30_010), &mut scene.todo);
+    scene.run.room_deleted(&Ok(()), at(30_010), &mut scene.todo);
     assert_eq!(scene.take(), ["RoomDeleted", "gone"]);
 }
 
@@ -178,7 +178,7 @@ fn a_conversation_that_was_over_before_the_answer_ends_once() {
     assert_eq!(scene.take(), ["completed", "over", "delete room"]);
     scene.accepted(900);
     assert_eq!(scene.take(), ["end call"]);
-    scene.run.room_deleted(Ok(()), at(920), &mut scene.todo);
+    scene.run.room_deleted(&Ok(()), at(920), &mut scene.todo);
     assert_eq!(scene.take(), ["RoomDeleted"]);
     scene.run.call_ended(&mut scene.todo);
     assert_eq!(scene.take(), ["gone"]);
