@@ -4,12 +4,13 @@
 //!
 //! Data goes one way: a [`profile`] says what is wanted, a [`plan`] says which run when, the [`driver`]
 //! walks it in time and speaks to the outside world ([`livekit`] and an [`evaluator`]), what happened
-//! becomes [`event`]s, a [`record`] is kept of them, and a [`report`] is made of that, with [`stats`].
+//! becomes [`event`]s, a [`record`] is kept of them, what it costs is on the [`bill`], and a [`report`] is made of that, with [`stats`].
 //! [`cli`] wires the rooms together and is the only printer. [`sandbox`] stands in for the outside world, and
 //! `agent` (feature `native`) is a real agent whose faults are known; both draw from [`chance`].
 
 #[cfg(feature = "native")]
 pub mod agent;
+pub mod bill;
 pub mod chance;
 pub mod cli;
 pub mod driver;

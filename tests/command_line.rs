@@ -51,6 +51,7 @@ fn shipped() -> Vec<String> {
         .expect("profiles are shipped")
         .map(|entry| entry.expect("an entry can be read").path())
         .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .filter(|path| !path.ends_with("prices.toml"))
         .map(|path| path.display().to_string())
         .collect();
     profiles.sort();

@@ -41,7 +41,7 @@ fn chat_script(turns: u32, pause: &str) -> String {
 
 fn voice_script(turns: u32, pause: &str) -> String {
     let clip =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/scripts/clips/name-is-smith.opus");
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/scripts/clips/vegetarian-menu.opus");
     let turn =
         format!("[[turn]]\nplay = \"{}\"\npause = \"{pause}\"\nwithin = \"30s\"\n", clip.display());
     turn.repeat(turns as usize)

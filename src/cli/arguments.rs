@@ -55,10 +55,13 @@ Examples:
   LIVEKIT_API_KEY=.. LIVEKIT_API_SECRET=.. CEKURA_API_KEY=.. rushhour run launch.toml
   rushhour run launch.toml --set stage.steady.rate=2/s --set seed=7 --out /tmp/reports
 
+What it will cost at list prices is told first. Above bill.ask_above it asks, or wants --yes where nobody
+can be asked. limits.budget, max_runs and max_minutes are never exceeded: exit code 113.
+
 Ctrl-C once starts nothing more and finishes the runs under way; twice ends them now.
 Either way every planned run has one outcome, rooms are deleted and reports are written.")]
     Run(RunArguments),
-    /// Show what a profile would do: runs, in flight, requests, token lifetime, and where each setting came from.
+    /// Show what a profile would do: runs, in flight, requests, the bill, and where each setting came from.
     Plan(PlanArguments),
     /// Check a profile; all mistakes are told at once.
     Validate(ProfileArguments),
@@ -134,6 +137,7 @@ pub(super) struct ProfileArguments {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) profile: ProfileArguments,
@@ -149,6 +153,9 @@ pub(super) struct RunArguments {
     /// LiveKit has agreed to a load test of more than 50 rooms at once on LiveKit Cloud.
     #[arg(long)]
     pub(super) accept_cloud_limits: bool,
+    /// Go on without asking, whatever the forecast of the bill.
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Args)]

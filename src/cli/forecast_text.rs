@@ -2,15 +2,18 @@
 
 use std::fmt::Write;
 
+use jiff::civil::Date;
 use url::Url;
 
+use super::spending;
+use crate::bill::BillForecast;
 use crate::plan::{CLOUD_ROOMS, Caution, CloudExcess, Forecast, cloud_excess};
 use crate::profile::{EvaluatorSettings, LiveKitTarget, Loaded, Profile, TargetKind, target_kind};
 use crate::stats::{Confidence, Design, Power, Quantile, Spread};
 use crate::units::SessionTime;
 
 /// Some lines before a run: what is about to happen, and to whom.
-pub(super) fn brief(profile: &Profile, forecast: &Forecast) -> String {
+pub(super) fn brief(profile: &Profile, forecast: &Forecast, today: Date) -> String {
     let mut text = format!(
         "{}: {} {} runs over {}, about {:.0} in flight at the peak; {}",
         profile.name,
@@ -20,8 +23,12 @@ pub(super) fn brief(profile: &Profile, forecast: &Forecast) -> String {
         forecast.in_flight.ceil(),
         targets(profile),
     );
-    for caution in &forecast.cautions {
-        let _ = write!(text, "\nnote: {}", caution_words(caution));
+    if let Some(bill) = BillForecast::new(profile, forecast.runs) {
+        let _ = write!(text, "\n{}", spending::brief(profile, &bill));
+    }
+    let old = spending::old_prices(profile, today);
+    for words in forecast.cautions.iter().map(caution_words).chain(old) {
+        let _ = write!(text, "\nnote: {words}");
     }
     if let Some(excess) = cloud_excess(profile, forecast) {
         let _ = write!(text, "\nnote: {}", cloud_words(&excess));
@@ -38,7 +45,7 @@ pub(super) fn cloud_words(excess: &CloudExcess) -> String {
 }
 
 /// Everything that `plan` shows.
-pub(super) fn full(loaded: &Loaded, forecast: &Forecast) -> String {
+pub(super) fn full(loaded: &Loaded, forecast: &Forecast, today: Date) -> String {
     let profile = &loaded.profile;
     let mut text = String::new();
     let _ = writeln!(text, "{} ({} mode, seed {})", profile.name, profile.mode, profile.seed);
@@ -99,8 +106,13 @@ pub(super) fn full(loaded: &Loaded, forecast: &Forecast) -> String {
         dispatch_words(profile)
     );
     let _ = writeln!(text, "difference   {}", difference_words(forecast));
-    for caution in &forecast.cautions {
-        let _ = writeln!(text, "note         {}", caution_words(caution));
+    match BillForecast::new(profile, forecast.runs) {
+        Some(bill) => text.push_str(&spending::table(profile, &bill)),
+        None => text.push_str("bill         nothing is charged for\n"),
+    }
+    let old = spending::old_prices(profile, today);
+    for words in forecast.cautions.iter().map(caution_words).chain(old) {
+        let _ = writeln!(text, "note         {words}");
     }
     if let Some(excess) = cloud_excess(profile, forecast) {
         let _ = writeln!(

@@ -27,6 +27,7 @@ mod run;
 mod sandbox;
 mod schema;
 mod signals;
+mod spending;
 mod sweep;
 mod validate;
 

@@ -15,7 +15,8 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<Exit, Trouble> {
         return Ok(Exit::Passed);
     }
     let forecast = Forecast::new(&plan);
-    print::out(forecast_text::full(&loaded, &forecast).trim_end());
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    print::out(forecast_text::full(&loaded, &forecast, today).trim_end());
     Ok(Exit::Passed)
 }
 

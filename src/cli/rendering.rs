@@ -207,6 +207,8 @@ fn exit_of(folded: &Folded, overall: &Overall) -> Exit {
         Exit::Internal
     } else if stopped(&[StopReason::Threshold]) && !stopped(&[StopReason::Drain]) {
         if overall.validity.holds() { Exit::ThresholdFailed } else { Exit::Invalid }
+    } else if stopped(&[StopReason::Budget]) && !stopped(&[StopReason::Drain]) {
+        Exit::Budget
     } else if stopped(&[StopReason::Drain, StopReason::Now]) {
         Exit::Stopped
     } else if !overall.validity.holds() {

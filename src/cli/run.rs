@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
@@ -18,7 +19,7 @@ use super::outside::{Services, keys, services};
 use super::print;
 use super::progress::{Progress, Watched};
 use super::rendering::render;
-use super::signals;
+use super::{signals, spending};
 use crate::driver::{Input, Names, Outside, Session, SessionClock, Settings, drive};
 use crate::event::{Event, FORMAT_VERSION, Happening, Opening, Sink};
 use crate::livekit::LiveKitErrorKind;
@@ -40,6 +41,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
             forecast_text::cloud_words(&excess)
         )));
     }
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    spending::agree(&loaded.profile, &forecast, arguments.yes)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -58,7 +61,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
     });
     let services = begun.inspect_err(|_| folder::unmake(&folder))?;
     if !arguments.quiet {
-        print::err(&forecast_text::brief(&loaded.profile, &forecast));
+        print::err(&forecast_text::brief(&loaded.profile, &forecast, today));
     }
     let kept = runtime.block_on(carry_out(
         &loaded,

@@ -18,6 +18,8 @@ mod session;
 mod settings;
 mod shell;
 #[cfg(test)]
+mod simulated_caps;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod telling;

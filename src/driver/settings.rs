@@ -1,5 +1,6 @@
 //! What the driver needs to know of a profile, in the form it uses.
 
+use crate::bill::Caps;
 use crate::evaluator::Manner;
 use crate::plan::{room_lifetime, token_lifetime};
 use crate::profile::{Dispatch, DispatchMethod, Profile, WhenFull};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub expected: Vec<Micros>,
     /// How the evaluator wants to be spoken to.
     pub manner: Manner,
+    /// What money, runs and minutes must not go beyond.
+    pub caps: Caps,
 }
 
 impl Settings {
@@ -72,6 +75,7 @@ impl Settings {
             room_lifetime: room_lifetime(profile),
             expected: profile.mix.scenarios().iter().map(|s| s.lasts.micros()).collect(),
             manner,
+            caps: Caps::of(profile),
         }
     }
 

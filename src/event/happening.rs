@@ -313,6 +313,8 @@ pub enum StopReason {
     Journal,
     /// A threshold that may end the session failed; the runs under way are finished.
     Threshold,
+    /// A cap on money, runs or minutes was reached; the runs under way are finished.
+    Budget,
 }
 
 impl StopReason {
@@ -324,6 +326,7 @@ impl StopReason {
             Self::Credentials => "credentials",
             Self::Journal => "journal",
             Self::Threshold => "threshold",
+            Self::Budget => "budget",
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::units::{Length, Micros, SessionTime};
 const RUNS_PER_POLL: f64 = 100.0;
 /// Added to a token's lifetime for clocks that disagree.
 const CLOCK_SKEW: Micros = Micros::from_secs(60);
+/// How late a busy machine may be in all.
+const LATE: Micros = Micros::from_secs(5);
 
 /// What a plan will come to.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +105,25 @@ pub fn room_lifetime(profile: &Profile) -> Micros {
     let limits = &profile.limits;
     let limiter = Micros::from_secs_f64(f64::from(limits.in_flight) / limits.requests.per_second());
     profile.livekit.give_up_after.micros() + limiter + token_lifetime(profile)
+}
+
+/// The longest that a run takes from its start until it is submitted, where money is limited: room,
+/// dispatch and worker are asked for, the agent is waited for, and then the limiter.
+pub fn preparation_bound(profile: &Profile) -> Micros {
+    let limits = &profile.limits;
+    let request = limits.livekit_timeout.micros();
+    let limiter = Micros::from_secs_f64(f64::from(limits.in_flight) / limits.requests.per_second());
+    request + request + request + profile.livekit.give_up_after.micros() + limiter
+}
+
+/// The longest that a run takes from its submission to its end: its answer, then its time and one more
+/// question about it, or the watch of its room.
+pub fn conversation_bound(profile: &Profile) -> Micros {
+    let limits = &profile.limits;
+    let request = limits.livekit_timeout.micros();
+    let followed = limits.run_timeout.micros() + limits.poll_timeout.micros();
+    let watched = limits.watch_unknown.micros() + request;
+    limits.submit_timeout.micros() + followed.max(watched) + request + LATE
 }
 
 impl Forecast {

@@ -13,6 +13,9 @@ mod random;
 pub(crate) mod tests_support;
 mod walk;
 
-pub use forecast::{Caution, Forecast, StageForecast, room_lifetime, token_lifetime};
+pub use forecast::{
+    Caution, Forecast, StageForecast, conversation_bound, preparation_bound, room_lifetime,
+    token_lifetime,
+};
 pub use guard::{CLOUD_ROOMS, CloudExcess, cloud_excess};
 pub use walk::{HoldStage, Plan, PlannedRun, Step, Walk};

@@ -137,6 +137,11 @@ impl Walk {
         self.next_index - if matches!(self.peeked, Some(Step::Start(_))) { 1 } else { 0 }
     }
 
+    /// Whether the copies are used up, the start that [`Self::peek`] shows among them.
+    pub fn is_used_up(&self) -> bool {
+        self.deck.left() == Some(0)
+    }
+
     /// How many runs are still to come; of hold stages only those that copies promise.
     pub fn remaining(&self) -> u64 {
         match self.plan.profile.mix.total() {

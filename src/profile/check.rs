@@ -4,15 +4,17 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
+use super::check_bill::check_bill;
 use super::check_evaluator::check_evaluator;
 use super::check_livekit::check_livekit;
 use super::check_load::{check_mix, check_stages};
 use super::model::{EvaluatorSettings, LatencyModel, Limits, Profile, SandboxSettings, WhenFull};
+use super::prices::Prices;
 use super::raw::{RawLatency, RawLimits, RawMode, RawProfile, RawSandbox, RawThreshold};
 use super::script::RawScripts;
 use super::source::{At, Faults, Origin, Place, Source};
 use super::threshold::{Threshold, parse_bound, parse_measure};
-use crate::units::{Length, Mode, Rate};
+use crate::units::{Length, Mode, Rate, Usd};
 
 /// One setting as it was decided, and who decided it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +101,7 @@ impl Checker<'_> {
 pub(super) fn check(
     raw: &RawProfile,
     file_stem: &str,
-    scripts: &RawScripts,
+    (scripts, prices): (&RawScripts, Prices),
     sources: &[Source],
     faults: &mut Faults,
 ) -> Option<(Profile, Vec<Setting>)> {
@@ -119,6 +121,7 @@ pub(super) fn check(
     let limits = check_limits(raw.limits.as_ref(), native, &mut checker);
     let thresholds = check_thresholds(raw, &mut checker);
     let sandbox = check_sandbox(raw.sandbox.as_ref(), &mut checker);
+    let bill = check_bill(raw, prices, (mode, livekit.as_ref(), evaluator.as_ref()), &mut checker);
     let settings = checker.settings;
     let profile = Profile {
         name,
@@ -131,6 +134,7 @@ pub(super) fn check(
         limits,
         thresholds,
         sandbox,
+        bill,
     };
     Some((profile, settings))
 }
@@ -190,7 +194,18 @@ fn check_limits(raw: Option<&At<RawLimits>>, native: bool, checker: &mut Checker
             Length::secs(30),
         ),
         drain: checker.or_default("limits.drain", raw.drain.as_ref(), run_timeout),
+        budget: checker.optional("limits.budget", raw.budget.as_ref()),
+        max_runs: checker.optional("limits.max_runs", raw.max_runs.as_ref()),
+        max_minutes: checker.optional("limits.max_minutes", raw.max_minutes.as_ref()),
     };
+    let nothing = [
+        raw.budget.as_ref().filter(|at| at.value == Usd::ZERO).map(|at| &at.place),
+        raw.max_runs.as_ref().filter(|at| at.value == 0).map(|at| &at.place),
+        raw.max_minutes.as_ref().filter(|at| at.value == 0).map(|at| &at.place),
+    ];
+    for place in nothing.into_iter().flatten() {
+        checker.faults.at(place, "this lets nothing start", "more than 0, or leave it out");
+    }
     if let Some(at) = raw.in_flight.as_ref().filter(|at| at.value > 100_000) {
         checker.faults.at(
             &at.place,

@@ -4,6 +4,7 @@ use super::check::{Setting, check};
 use super::mask::tokens_in;
 use super::model::Profile;
 use super::node::{Node, Value};
+use super::prices::read_prices;
 use super::raw::RawProfile;
 use super::read::Read;
 use super::script::read_scripts;
@@ -91,8 +92,9 @@ pub fn load(input: Input<'_>) -> Result<Loaded, Refused> {
     refuse_tokens(&sources, &mut faults);
     let raw = RawProfile::read(&tree, &mut faults).unwrap_or_default();
     let scripts = read_scripts(raw.scenario.as_ref(), input.files, &mut sources, &mut faults);
+    let prices = read_prices(raw.prices.as_ref(), input.files, &mut sources, &mut faults);
     let stem = file_stem(input.file);
-    match check(&raw, stem, &scripts, &sources, &mut faults) {
+    match check(&raw, stem, (&scripts, prices), &sources, &mut faults) {
         Some((profile, settings)) if faults.is_empty() => Ok(Loaded { profile, settings }),
         _ => Err(Refused { sources, faults: faults.into_sorted() }),
     }

@@ -5,6 +5,7 @@
 //! (every key, typed, nothing judged), `check` (every setting decided), `model` (the result).
 
 mod check;
+mod check_bill;
 mod check_evaluator;
 mod check_livekit;
 mod check_load;
@@ -13,6 +14,7 @@ mod load;
 mod mask;
 mod model;
 mod node;
+mod prices;
 mod raw;
 mod read;
 mod schema;
@@ -26,10 +28,11 @@ pub use check_livekit::{TargetKind, target_kind};
 pub use explain::explain;
 pub use load::{ENVIRONMENT, Input, Loaded, Refused, load, no_files};
 pub use model::{
-    Arrivals, CekuraSettings, Curve, Dispatch, DispatchMethod, EvaluatorSettings, LatencyModel,
-    Limits, LiveKitSettings, LiveKitTarget, Load, Mix, NativeSettings, Profile, SandboxSettings,
-    Scenario, Stage, TextMode, WhenFull,
+    Arrivals, BillSettings, CekuraSettings, Curve, Dispatch, DispatchMethod, EvaluatorSettings,
+    LatencyModel, Limits, LiveKitSettings, LiveKitTarget, Load, Mix, NativeSettings, Profile,
+    SandboxSettings, Scenario, Stage, TextMode, WhenFull,
 };
+pub use prices::{Day, Item, Price, PriceUnit, Prices, Rounding};
 pub use schema::json_schema;
 pub use script::{Greeting, Script, ScriptTurn};
 pub use source::{Fault, Origin, Place, Source, SourceId};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::prices::{Item, Prices};
 use super::raw::{RawArrivals, RawDispatch, RawWhenFull};
 use super::script::Script;
 use super::threshold::Threshold;
-use crate::units::{AgentName, Length, Mode, Percent, Rate, ScenarioId};
+use crate::units::{AgentName, Length, Mode, Percent, Rate, ScenarioId, Usd};
 
 /// How starts are spaced.
 pub type Arrivals = RawArrivals;
@@ -39,6 +40,9 @@ pub struct Profile {
     pub thresholds: Vec<Threshold>,
     /// How the embedded stand-ins behave, where either is used.
     pub sandbox: SandboxSettings,
+    /// What is charged; nothing in journals that are older than bills.
+    #[serde(default)]
+    pub bill: BillSettings,
 }
 
 /// A LiveKit server.
@@ -340,6 +344,34 @@ pub struct Limits {
     pub watch_unknown: Length,
     /// How long a stopped session waits for the runs under way.
     pub drain: Length,
+    /// What the session may cost at list prices; more than nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Usd>,
+    /// Runs that may be started, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_runs: Option<u64>,
+    /// Minutes of conversation that may be held over all runs, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_minutes: Option<u64>,
+}
+
+/// What is charged, and how much of it a conversation is taken to need.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillSettings {
+    /// The prices.
+    pub prices: Prices,
+    /// What a run of this profile is charged for; each has a price.
+    pub charged: Vec<Item>,
+    /// Whether both sides are stand-ins: the bill is what it would come to, and nothing is charged.
+    pub rehearsal: bool,
+    /// Above this forecast it is asked first.
+    pub ask_above: Usd,
+    /// Messages that the evaluator writes in a conversation, where it does not say.
+    pub messages: u32,
+    /// The most that it may write; not below `messages`.
+    pub most_messages: u32,
+    /// Metrics by which the evaluator judges a conversation, as far as it charges them.
+    pub metrics: u32,
 }
 
 /// A random length of time, lognormal.

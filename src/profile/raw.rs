@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 
 use super::node::{Node, Value};
+use super::prices::Item;
 use super::read::{Json, Named, Read, raw_choice, raw_table};
 use super::source::{At, Faults};
-use crate::units::{Length, Percent, Rate, ScenarioId};
+use crate::units::{Length, Percent, Rate, ScenarioId, Usd};
 
 raw_table! {
     /// A load test of an agent: what to start, when, against which LiveKit and which evaluator.
@@ -30,6 +31,10 @@ raw_table! {
         thresholds: Named<At<RawThreshold>>,
         /// How the embedded stand-ins behave.
         sandbox: RawSandbox,
+        /// A file of prices, relative to the profile; the shipped one where left out.
+        prices: String,
+        /// What is charged, and how much of it a conversation is taken to need.
+        bill: RawBill,
     }
 }
 
@@ -284,6 +289,28 @@ raw_table! {
         watch_unknown: Length,
         /// How long a stopped session waits for the runs under way.
         drain: Length,
+        /// What the session may cost at list prices; nothing is started that could go beyond it.
+        budget: Usd,
+        /// Runs that may be started.
+        max_runs: u64,
+        /// Minutes of conversation that may be held, over all runs.
+        max_minutes: u64,
+    }
+}
+
+raw_table! {
+    /// What is charged, and how much of it a conversation is taken to need.
+    RawBill {
+        /// Above this forecast `run` asks first, or wants --yes.
+        ask_above: Usd,
+        /// Messages that the evaluator writes in a conversation, where it does not say; chat.
+        messages: u32,
+        /// The most that it may write, for what a run costs at its worst; chat.
+        most_messages: u32,
+        /// Metrics by which the evaluator judges a conversation, as far as it charges them.
+        metrics: u32,
+        /// Items of the price file for which nothing is charged here.
+        without: Vec<Item>,
     }
 }
 

@@ -10,8 +10,10 @@ use super::run_record::{AgentTimes, Ending, RunRecord, Span, SubmissionTimes};
 use super::slowest::Slowest;
 use super::tally::Tally;
 use super::timeline::Timeline;
+use crate::bill::{Bill, Tariff};
 use crate::event::{
-    Event, FramesSent, Happening, Health, Mapping, Opening, Outcome, Sighting, StopReason,
+    Event, FailureClass, FramesSent, Happening, Health, Mapping, Opening, Outcome, Sighting,
+    StopReason,
 };
 use crate::profile::DispatchMethod;
 use crate::units::{Micros, Mode, RunIndex, SessionTime};
@@ -94,6 +96,8 @@ pub struct Folded {
     pub measured: Tally,
     /// The runs of each stage.
     pub by_stage: BTreeMap<u32, Tally>,
+    /// What its runs cost; empty where nothing is charged.
+    pub bill: Bill,
     /// Latencies.
     pub latencies: LatencyTable,
     /// How long runs had gone on that were cut off before their end: each would have taken longer.
@@ -138,6 +142,7 @@ pub struct Folded {
     pub closed: bool,
     /// Runs under way when the journal ends; empty for one that came to its end.
     pub open: Vec<RunRecord>,
+    tariff: Option<Tariff>,
 }
 
 /// What an event told of outcomes.
@@ -153,6 +158,8 @@ pub enum Told {
         from: RunIndex,
         /// How many.
         count: u64,
+        /// Why.
+        class: FailureClass,
     },
 }
 
@@ -202,7 +209,11 @@ impl Fold {
             }
             Happening::RestNotStarted { from, count } => {
                 folded.tally.not_started += count;
-                return Ok(Told::NotStarted { from: *from, count: *count });
+                let class = match folded.stops.last() {
+                    Some((StopReason::Budget, _)) => FailureClass::BudgetStopped,
+                    _ => FailureClass::Cancelled,
+                };
+                return Ok(Told::NotStarted { from: *from, count: *count, class });
             }
             Happening::SubmitRetry { request, attempt, .. } => {
                 folded.submissions.1 += 1;
@@ -254,6 +265,7 @@ impl Fold {
         for record in std::mem::take(&mut folded.open) {
             folded.cut_off(&record);
             folded.funnel.add(&record);
+            folded.charge(&record);
             folded.open.push(record);
         }
         Ok(folded)
@@ -354,10 +366,13 @@ impl Fold {
 
 impl Folded {
     fn new(opening: Opening) -> Self {
+        let tariff = Tariff::of(&opening.profile);
         Self {
             names: Names::of(&opening),
             funnel: Funnel::of(&opening.profile),
             opening,
+            bill: tariff.as_ref().map(Bill::of).unwrap_or_default(),
+            tariff,
             tally: Tally::default(),
             measured: Tally::default(),
             by_stage: BTreeMap::new(),
@@ -419,6 +434,7 @@ impl Folded {
             Outcome::Completed { .. } | Outcome::Skipped => window.completed += 1,
         }
         self.funnel.add(record);
+        self.charge(record);
         let measured = self.names.is_measured(record.stage);
         for sample in record.samples() {
             self.latencies.add(&sample, record.mode, record.scenario, record.stage, measured);
@@ -428,6 +444,14 @@ impl Folded {
             }
         }
         self.cut_off(record);
+    }
+
+    /// A run that was under way when the journal ends is charged for up to then.
+    fn charge(&mut self, record: &RunRecord) {
+        if let Some(tariff) = &self.tariff {
+            let usage = record.usage(&self.opening.profile, self.last_event);
+            self.bill.add(tariff, &usage, 1);
+        }
     }
 
     fn cut_off(&mut self, record: &RunRecord) {

@@ -1,6 +1,8 @@
 //! Everything known of one run, and the latencies that follow from it.
 
+use crate::bill::{Moments, Usage};
 use crate::event::{FailureClass, FramesSent, Mapping, Outcome, Turn};
+use crate::profile::{EvaluatorSettings, Profile};
 use crate::units::{
     EvaluatorRunId, Metric, Micros, Mode, ResultId, RoomName, RunIndex, SessionTime,
 };
@@ -123,6 +125,23 @@ pub struct Sample {
 }
 
 impl RunRecord {
+    /// What it took of everything that may be charged; where it has no outcome, until `until`.
+    pub fn usage(&self, profile: &Profile, until: SessionTime) -> Usage {
+        let own_callers = matches!(profile.evaluator, EvaluatorSettings::Native(_));
+        let turns = u32::try_from(self.turns.len()).unwrap_or(u32::MAX);
+        let moments = Moments {
+            agent: self.agent.map(|agent| agent.seen.from),
+            submitted: self.asked,
+            running: self.running.map(|running| running.from),
+            judging: self.judging.map(|judging| judging.to),
+            turns: own_callers.then_some(turns),
+        };
+        match &self.ending {
+            Some(ending) => moments.usage(ending.seen.to, ending.outcome.class(), ending.talked),
+            None => moments.usage(until, None, None),
+        }
+    }
+
     /// The latencies that follow. Those of the conversation only where it was completed: how long a
     /// failure took is no latency of a success.
     pub fn samples(&self) -> Vec<Sample> {

@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
-use crate::event::{FailureClass, Mapping, Opening, Outcome};
+use crate::bill::Tariff;
+use crate::event::{Mapping, Opening, Outcome};
+use crate::profile::Profile;
 use crate::record::{RunRecord, Span, SubmissionTimes, Told};
 use crate::units::{Metric, Micros, SessionTime};
 
 /// Columns that every run has, whatever became of it.
-const HEADER: [&str; 52] = [
+const HEADER: [&str; 53] = [
     "run",
     "stage",
     "measured",
@@ -60,6 +62,7 @@ const HEADER: [&str; 52] = [
     "frames_late",
     "frames_given_up",
     "intended_utc",
+    "cost_usd",
 ];
 
 /// Writes runs one by one.
@@ -68,6 +71,8 @@ pub struct RunsCsv<W: Write> {
     names: (Vec<(String, bool)>, Vec<String>),
     method: &'static str,
     anchor: jiff::Timestamp,
+    profile: Profile,
+    tariff: Option<Tariff>,
 }
 
 impl<W: Write> RunsCsv<W> {
@@ -83,7 +88,9 @@ impl<W: Write> RunsCsv<W> {
         let scenarios = profile.mix.scenarios().iter().map(|s| s.name.clone()).collect();
         let method = profile.livekit.dispatch.method().word();
         let anchor = opening.anchor.parse().unwrap_or_default();
-        Ok(Self { csv, names: (stages, scenarios), method, anchor })
+        let tariff = Tariff::of(profile);
+        let profile = profile.clone();
+        Ok(Self { csv, names: (stages, scenarios), method, anchor, profile, tariff })
     }
 
     /// Writes what an event told of outcomes.
@@ -94,12 +101,12 @@ impl<W: Write> RunsCsv<W> {
         match told {
             Told::Nothing => Ok(()),
             Told::Run(record) => self.write_run(record),
-            Told::NotStarted { from, count } => {
+            Told::NotStarted { from, count, class } => {
                 for run in from.0..from.0 + count {
                     let mut line = vec![String::new(); HEADER.len()];
                     line[0] = run.to_string();
                     "not_started".clone_into(&mut line[8]);
-                    FailureClass::Cancelled.name().clone_into(&mut line[9]);
+                    class.name().clone_into(&mut line[9]);
                     self.csv.write_record(line)?;
                 }
                 Ok(())
@@ -191,8 +198,18 @@ impl<W: Write> RunsCsv<W> {
             count(record.frames.map(|frames| frames.late)),
             count(record.frames.map(|frames| frames.given_up)),
             self.wall(record.intended),
+            self.cost(record),
         ];
         self.csv.write_record(line)
+    }
+
+    /// In dollars, to the millionth; nothing where nothing is charged or the end is not known.
+    fn cost(&self, record: &RunRecord) -> String {
+        let Some((tariff, ending)) = self.tariff.as_ref().zip(record.ending.as_ref()) else {
+            return String::new();
+        };
+        let usage = record.usage(&self.profile, ending.seen.to);
+        format!("{:.6}", tariff.cost(&usage).dollars())
     }
 
     fn wall(&self, time: SessionTime) -> String {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{Figure, listed};
+use super::money::BillSummary;
 use super::percentiles_csv::scope_words;
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::validity::rates;
@@ -71,6 +72,9 @@ pub struct Summary {
     pub thresholds: Vec<ThresholdSummary>,
     /// Latencies of the runs of measured stages.
     pub latencies: Vec<LatencySummary>,
+    /// What it cost at list prices; absent where nothing is charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bill: Option<BillSummary>,
     /// The generator's own health.
     pub generator: Generator,
 }
@@ -301,6 +305,7 @@ impl Summary {
                     latency(metric.name(), mode.name(), (kind, name), latencies, cut.as_ref())
                 })
                 .collect(),
+            bill: BillSummary::of(folded),
             generator: Generator {
                 in_flight_peak: folded.in_flight_peak,
                 cores: opening.cores,

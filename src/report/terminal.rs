@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::figures::{Figure, figure};
 use super::funnel::funnel_lines;
 use super::headline::what_happened;
+use super::money::{bill_words, old_prices_of};
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::verdict::{Overall, Verdict};
 use crate::record::{Folded, Latencies, Scope};
@@ -104,6 +105,12 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
     line(String::new());
     for words in generator(folded, overall, style) {
         line(words);
+    }
+    if let Some(words) = bill_words(folded) {
+        line(words);
+    }
+    if let Some(old) = old_prices_of(folded) {
+        line(style.unclear(&format!("Note: {old}.")));
     }
     text
 }

@@ -35,6 +35,14 @@ impl Usd {
         self.micros as f64 / 1e6
     }
 
+    /// The price of `amount` where `per` of it cost this much, rounded up to the millionth; `per` is at least 1.
+    #[must_use]
+    pub fn for_amount(self, amount: u64, per: u64) -> Self {
+        let micros =
+            (u128::from(self.micros) * u128::from(amount)).div_ceil(u128::from(per.max(1)));
+        Self { micros: u64::try_from(micros).unwrap_or(u64::MAX) }
+    }
+
     /// What is left after taking `other` away; nothing where that would be less than nothing.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
@@ -145,6 +153,15 @@ mod tests {
     fn sums_are_exact() {
         let cent = Usd::from_dollars(0.01);
         assert_eq!(std::iter::repeat_n(cent, 1000).sum::<Usd>(), Usd::from_dollars(10.0));
+    }
+
+    #[test]
+    fn a_part_costs_its_share_and_never_less() {
+        let price = Usd::from_dollars(0.0077);
+        assert_eq!(price.for_amount(90, 60), Usd::from_dollars(0.01155));
+        assert_eq!(price.for_amount(1, 60_000_000), Usd { micros: 1 });
+        assert_eq!(price.for_amount(0, 60), Usd::ZERO);
+        assert_eq!(price.for_amount(u64::MAX, 1), Usd { micros: u64::MAX });
     }
 
     #[test]

@@ -130,6 +130,18 @@ impl Run {
         matches!(self.state, State::Cleaning(_))
     }
 
+    /// Whether no submission of it is under way or was made.
+    pub(in crate::driver) const fn is_before_submission(&self) -> bool {
+        matches!(
+            self.state,
+            State::MakingRoom
+                | State::Dispatching
+                | State::AwaitingAgent(_)
+                | State::AskingAssigned
+                | State::Ready
+        )
+    }
+
     /// Whether a submission of it is under way.
     pub(in crate::driver) fn is_submitting(&self) -> bool {
         self.state == State::Submitting

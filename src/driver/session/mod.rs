@@ -1,6 +1,7 @@
 //! The session: owner of all runs. It is told what came in and what time it is, and says what to do.
 
 mod asking;
+mod capping;
 mod revisiting;
 #[expect(clippy::module_inception, reason = "the session's own file is named for it")]
 mod session;

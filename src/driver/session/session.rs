@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::revisiting::Revisits;
 use super::starting::Hold;
 use super::stopping::Stopping;
+use crate::bill::Purse;
 use crate::driver::action::{Action, Input};
 use crate::driver::due_queue::DueQueue;
 use crate::driver::names::Names;
@@ -33,6 +34,7 @@ pub struct Session {
     pub(super) asks: DueQueue,
     pub(super) asks_failed_in_a_row: u32,
     pub(super) stopping: Stopping,
+    pub(super) purse: Purse,
     pub(super) health: Health,
     pub(super) health_since: SessionTime,
     pub(super) cpu_before: Micros,
@@ -54,6 +56,7 @@ impl Session {
             ),
             looks: DueQueue::new(settings.looks),
             asks: DueQueue::new(settings.polls),
+            purse: Purse::new(settings.caps.clone()),
             settings,
             names,
             walk,
@@ -96,6 +99,7 @@ impl Session {
             self.outgoing.next(),
             self.stopping.deadline(),
             self.next_revisit(),
+            self.purse.next_overdue(),
         ]
         .into_iter()
         .min()
@@ -112,6 +116,7 @@ impl Session {
             self.wakes.remove(&(at, run));
             self.with_run(run, now, |run, settings, todo| run.wake(settings, now, todo));
         }
+        self.give_up_overdue(now);
         self.start_what_is_due(now);
         self.look(now);
         self.submit(now);
@@ -174,6 +179,7 @@ impl Session {
     }
 
     pub(super) fn record(&mut self, happening: Happening, now: SessionTime) {
+        self.purse.take(&happening, now);
         self.actions.push(Action::Record(Event { at: now, happening }));
     }
 

@@ -37,8 +37,12 @@ impl Session {
         while self.next_start() <= now {
             match self.walk.peek() {
                 Step::Start(run) => {
+                    let full = self.in_flight >= self.settings.in_flight;
+                    if !full && self.stops_at_cap(now) {
+                        break;
+                    }
                     self.walk.pass();
-                    if self.in_flight >= self.settings.in_flight {
+                    if full {
                         self.skip(run, now);
                     } else {
                         self.start(run, self.free_since.max(run.intended), now);
@@ -60,8 +64,12 @@ impl Session {
             self.walk.leave_hold(now);
             return;
         }
+        if hold.free.is_empty() || (!self.walk.is_used_up() && self.stops_at_cap(now)) {
+            return;
+        }
         // A place that came free is what the next run is meant to start at: that is its intended start.
-        let Some(intended) = hold.free.pop_front() else { return };
+        let hold = self.hold.as_mut();
+        let Some(intended) = hold.and_then(|hold| hold.free.pop_front()) else { return };
         if let Some(run) = self.walk.draw(intended) {
             self.start(run, self.free_since.max(intended), now);
         } else {

@@ -96,10 +96,12 @@ impl Session {
                 self.outgoing.pause(now + wait);
             }
             let attempt = self.outgoing.attempt_of(request);
-            for run in self.outgoing.runs_of(request) {
-                self.with_run(run, now, |run, _, _| run.submission_postponed());
+            let runs = self.outgoing.runs_of(request);
+            for run in &runs {
+                self.with_run(*run, now, |run, _, _| run.submission_postponed());
             }
             self.record(Happening::SubmitRetry { request, attempt, reason, wait }, now);
+            self.give_up_postponed(runs, now + wait, now);
             return;
         }
         let class = match error.kind {

@@ -1,0 +1,108 @@
+//! The moments of one run that bear on its cost. Where one is not known the dearer reading is taken.
+
+use super::usage::Usage;
+use crate::event::{FailureClass, Sighting};
+use crate::units::{Micros, SessionTime};
+
+/// The moments of one run that bear on its cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moments {
+    /// When the agent can first have been in the room: the last look that did not find it.
+    pub agent: Option<SessionTime>,
+    /// When the submission was first sent.
+    pub submitted: Option<SessionTime>,
+    /// When the conversation can first have begun, where it was seen to be held.
+    pub running: Option<SessionTime>,
+    /// When the conversation was seen to be over and judged.
+    pub judging: Option<SessionTime>,
+    /// Turns of a caller of our own.
+    pub turns: Option<u32>,
+}
+
+impl Moments {
+    /// The run was seen in a new state at the evaluator, not yet so at `after`.
+    pub const fn sighted(&mut self, sighting: Sighting, after: SessionTime, seen: SessionTime) {
+        match sighting {
+            Sighting::Queued => {}
+            Sighting::Running => self.running = Some(after),
+            Sighting::Judging => self.judging = Some(seen),
+        }
+    }
+
+    /// What the run took, when it ended at `ended`, for `class` where it failed, after a conversation of
+    /// `talked` in the evaluator's own words.
+    ///
+    /// LiveKit counts an agent's minutes from its connecting to the end of the room, and none where it never
+    /// connects (<https://docs.livekit.io/deploy/admin/billing>). A submission that was refused held no
+    /// conversation; one of unknown fate is taken to have held one.
+    pub fn usage(
+        &self,
+        ended: SessionTime,
+        class: Option<FailureClass>,
+        talked: Option<Micros>,
+    ) -> Usage {
+        let refused = matches!(
+            class,
+            Some(
+                FailureClass::SubmitRejected
+                    | FailureClass::RateLimited
+                    | FailureClass::BudgetStopped
+            )
+        );
+        let submitted = self.submitted.filter(|_| !refused);
+        let since = |from: Option<SessionTime>| from.map_or(Micros::ZERO, |from| ended.since(from));
+        let over = self.judging.unwrap_or(ended);
+        let conversation = match (talked, self.running.or(submitted)) {
+            (Some(talked), _) => talked,
+            (None, Some(from)) => over.since(from),
+            (None, None) => Micros::ZERO,
+        };
+        Usage {
+            agent: since(self.agent.or(submitted)),
+            caller: since(submitted),
+            conversation,
+            told: talked.is_some(),
+            messages: self.turns,
+            judged: class.is_none() && submitted.is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> SessionTime {
+        SessionTime(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn each_party_counts_from_its_own_coming() {
+        let moments = Moments {
+            agent: Some(at(2)),
+            submitted: Some(at(5)),
+            running: Some(at(10)),
+            judging: Some(at(70)),
+            turns: None,
+        };
+        let usage = moments.usage(at(75), None, None);
+        assert_eq!(usage.agent, Micros::from_secs(73));
+        assert_eq!(usage.caller, Micros::from_secs(70));
+        assert_eq!(usage.conversation, Micros::from_secs(60));
+        assert!(usage.judged && !usage.told);
+        let told = moments.usage(at(75), None, Some(Micros::from_secs(58)));
+        assert_eq!((told.conversation, told.told), (Micros::from_secs(58), true));
+    }
+
+    #[test]
+    fn what_was_refused_costs_the_agent_alone_and_what_is_unknown_costs_all() {
+        let moments = Moments { agent: Some(at(2)), submitted: Some(at(5)), ..Moments::default() };
+        let refused = moments.usage(at(9), Some(FailureClass::SubmitRejected), None);
+        assert_eq!((refused.agent, refused.conversation), (Micros::from_secs(7), Micros::ZERO));
+        let unknown = moments.usage(at(9), Some(FailureClass::SubmitUnknown), None);
+        assert_eq!(unknown.conversation, Micros::from_secs(4));
+        assert!(!unknown.judged);
+        let never = Moments::default().usage(at(9), Some(FailureClass::DispatchUnassigned), None);
+        assert_eq!(never, Usage::default());
+    }
+}

@@ -1,0 +1,27 @@
+//! What one run took of everything that may be charged.
+
+use crate::units::Micros;
+
+/// What one run took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// How long the agent was connected.
+    pub agent: Micros,
+    /// How long the caller may have been connected.
+    pub caller: Micros,
+    /// How long the conversation lasted, or at most lasted where nobody told.
+    pub conversation: Micros,
+    /// Whether that is the evaluator's own word.
+    pub told: bool,
+    /// Messages or utterances of the caller, where they were counted.
+    pub messages: Option<u32>,
+    /// Whether the conversation may have been judged.
+    pub judged: bool,
+}
+
+impl Usage {
+    /// Whether there was a conversation, as far as is known.
+    pub fn talked(&self) -> bool {
+        self.caller > Micros::ZERO
+    }
+}

@@ -1,0 +1,128 @@
+//! Caps on money, runs and minutes, held in whole sessions against an invented world.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::simulation::{Trouble, World, outcomes, simulate};
+use crate::bill::{Tariff, Usage};
+use crate::event::{FailureClass, Happening, StopReason};
+use crate::plan::tests_support::plan_of;
+use crate::units::{Micros, RunIndex, SessionTime, Usd};
+
+fn profile(load: &str, limits: &str, run_timeout: u64) -> String {
+    format!(
+        "[[scenario]]\nid = 1\n{load}\n[limits]\nrequests = \"5/s\"\nin_flight = 30\nrun_timeout = \"{run_timeout}s\"\nsubmit_timeout = \"2s\"\npoll_timeout = \"2s\"\nlivekit_timeout = \"2s\"\n{limits}\n"
+    )
+}
+
+/// What each run that was started may have been: connected from its start, talking from its first submission.
+fn dearest(world: &World) -> Vec<Usage> {
+    let mut started: HashMap<RunIndex, SessionTime> = HashMap::new();
+    let mut submitted: HashMap<RunIndex, SessionTime> = HashMap::new();
+    let mut dearest = Vec::new();
+    for event in &world.events {
+        match &event.happening {
+            Happening::RunStarted { run, .. } => {
+                started.insert(*run, event.at);
+            }
+            Happening::Submitted { sent, entered, .. } => {
+                for entry in entered {
+                    submitted.insert(entry.run, *sent);
+                }
+            }
+            Happening::Ended { run, seen, .. } => {
+                let talked = submitted.get(run).map_or(Micros::ZERO, |at| seen.since(*at));
+                dearest.push(Usage {
+                    agent: seen.since(started[run]),
+                    caller: talked,
+                    conversation: talked,
+                    told: true,
+                    messages: None,
+                    judged: true,
+                });
+            }
+            _ => {}
+        }
+    }
+    dearest
+}
+
+fn stopped_for_budget(world: &World) -> bool {
+    world.events.iter().any(|event| {
+        matches!(event.happening, Happening::Stopping { reason: StopReason::Budget, .. })
+    })
+}
+
+const LOADS: [&str; 3] = [
+    "copies = 60\n[[stage]]\nrate = \"2/s\"",
+    "copies = 60\n[[stage]]\nburst = 20\nlasts = \"60s\"\n[[stage]]\nrate = { from = \"1/s\", to = \"3/s\" }\nlasts = \"5m\"",
+    "lasts = \"40s\"\n[[stage]]\nhold = 12\nlasts = \"4m\"",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn no_cap_is_ever_overshot(
+        seed in 0_u64..1_000_000,
+        load in 0_usize..3,
+        trouble in 0.0..0.15_f64,
+        run_timeout in 15_u64..150,
+        budget in 1.0..40.0_f64,
+        max_runs in 1_u64..80,
+        max_minutes in 5_u64..200,
+        which in 0_usize..3,
+    ) {
+        let limit = [
+            format!("budget = \"{budget:.2} USD\""),
+            format!("max_runs = {max_runs}"),
+            format!("max_minutes = {max_minutes}"),
+        ];
+        let text = profile(LOADS[load], &limit[which], run_timeout);
+        let world = simulate(&text, seed, Trouble::everything(trouble), &[]);
+        let tariff = Tariff::of(plan_of(&text).profile()).expect("a rehearsal is charged for");
+        let runs = dearest(&world);
+        match which {
+            0 => {
+                let spent: Usd = runs.iter().map(|usage| tariff.cost(usage)).sum();
+                prop_assert!(spent <= Usd::from_dollars(budget), "{spent} of {budget}");
+            }
+            1 => prop_assert!(runs.len() as u64 <= max_runs, "{} of {max_runs}", runs.len()),
+            _ => {
+                let talked: u64 = runs.iter().map(|usage| usage.conversation.0).sum();
+                prop_assert!(talked <= max_minutes * 60_000_000, "{talked} us of {max_minutes}");
+            }
+        }
+        for list in outcomes(&world.events).values() {
+            prop_assert_eq!(list.len(), 1);
+        }
+        prop_assert!(world.rooms.len() <= 1);
+    }
+}
+
+#[test]
+fn a_session_stops_where_the_next_run_could_be_too_much() {
+    let capped = simulate(&profile(LOADS[0], "max_runs = 25", 150), 3, Trouble::default(), &[]);
+    assert_eq!(dearest(&capped).len(), 25);
+    assert!(stopped_for_budget(&capped));
+    assert_eq!(outcomes(&capped.events).len(), 60, "the rest has an outcome, too");
+    let roomy = simulate(&profile(LOADS[0], "max_runs = 60", 150), 3, Trouble::default(), &[]);
+    assert!(!stopped_for_budget(&roomy), "a cap that just suffices stops nothing");
+    let held = "copies = 24\nlasts = \"40s\"\n[[stage]]\nhold = 12\n";
+    let held = simulate(&profile(held, "max_runs = 24", 150), 3, Trouble::default(), &[]);
+    assert!(!stopped_for_budget(&held), "nor where a hold stage uses up the copies");
+}
+
+#[test]
+fn a_run_that_waits_past_its_share_is_given_up_before_it_is_paid_for() {
+    // Each 429 asks for 2 s, for all submissions: thirty at once do not get through in time.
+    let burst = "copies = 30\n[[stage]]\nburst = 30\nlasts = \"1s\"";
+    let text = profile(burst, "budget = \"900 USD\"", 150);
+    let slow = Trouble { submit_throttled: 0.9, ..Trouble::default() };
+    let world = simulate(&text, 3, slow, &[]);
+    let all = outcomes(&world.events);
+    let given_up =
+        all.values().filter(|list| list[0].class() == Some(FailureClass::BudgetStopped)).count();
+    assert!(given_up > 0, "{all:?}");
+}
