@@ -373,3 +373,30 @@ fn help_teaches_by_example_and_a_closed_pipe_is_no_error() {
         .expect("there is a shell");
     assert!(listed.status.success() && listed.stderr.is_empty());
 }
+
+#[test]
+fn what_costs_more_than_may_be_unasked_is_not_started_without_yes() {
+    let workplace = Workplace::new();
+    workplace.write("real.toml", &format!("{REAL}[bill]\nask_above = \"0.01 USD\"\n"));
+    let run = |words: &[&str]| {
+        let words = [&["run", "real.toml"], words].concat();
+        workplace
+            .rushhour(&words)
+            .with("LIVEKIT_API_KEY", "key-of-the-tests-4711")
+            .with("LIVEKIT_API_SECRET", "secret-of-the-tests-with-more-than-32-characters")
+            .with("CEKURA_API_KEY", "key-of-cekura-in-the-tests")
+            .run()
+    };
+    run(&[])
+        .ended_with(2)
+        .complaining("above bill.ask_above of 0.01 USD; nothing was started: run it with --yes");
+    // Agreed to, it goes on to the server, which is not there.
+    run(&["--yes"]).ended_with(2).complaining("ws://127.0.0.1:9");
+    assert!(workplace.sessions().is_empty(), "no session was begun");
+    workplace.write("small.toml", &format!("{SANDBOX}[bill]\nask_above = \"0.01 USD\"\n"));
+    workplace
+        .rushhour(&["run", "small.toml", "--set", "limits.budget=0.10 USD"])
+        .run()
+        .ended_with(2)
+        .complaining("raise it, or lower limits.run_timeout");
+}

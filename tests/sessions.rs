@@ -262,3 +262,19 @@ fn a_hold_stage_and_a_burst_are_carried_out() {
         .collect();
     assert_eq!(bursts, HashSet::from(["8000000"]));
 }
+
+#[test]
+fn a_budget_ends_a_session_before_it_is_exceeded() {
+    let workplace = Workplace::new();
+    let profile = copies(60, "10/s", "").replace("drain =", "budget = \"12 USD\"\ndrain =");
+    let ran = workplace.run_profile(&profile);
+    ran.ended_with(113);
+    let session = workplace.session();
+    check(&session, 60);
+    let classes = session.tally("failure_class");
+    let left = classes.get("budget_stopped").copied().unwrap_or(0);
+    assert!((1..60).contains(&left), "{classes:?}");
+    let costs: f64 =
+        session.runs.iter().filter_map(|run| run.text("cost_usd").parse::<f64>().ok()).sum();
+    assert!(costs > 1.0 && costs <= 12.0, "{costs}");
+}

@@ -95,7 +95,7 @@ pub(super) fn table(profile: &Profile, bill: &BillForecast) -> String {
     {
         let _ = writeln!(
             text,
-            "note         limits.budget of {budget} will be reached: {} would be spent or held back for runs in flight at their worst",
+            "note         limits.budget of {budget} may be reached: up to {} would be spent or held back for runs in flight at their worst",
             held_back(profile, bill)
         );
     }

@@ -81,6 +81,7 @@ impl Session {
         let mut classes = self.tally("failure_class");
         classes.remove("");
         classes.remove("cancelled");
+        classes.remove("budget_stopped");
         for (class, number) in classes {
             assert_eq!(self.count(&format!("/runs/failed_by_class/{class}")), number, "{class}");
         }

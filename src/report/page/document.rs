@@ -5,6 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::super::headline::{Standing, verdict_sentence, warnings, what_happened};
 use super::super::verdict::{Judgement, Overall};
 use super::super::visible::visible;
+use super::bill::bill;
 use super::definitions::definitions;
 use super::distribution::distribution;
 use super::funnel::funnel;
@@ -42,6 +43,7 @@ pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String 
                     (section("funnel", "How far the runs came", &funnel(folded)))
                     (section("latencies", "Latencies", &html! { (latencies(folded)) (over_time(folded)) (distribution(folded)) }))
                     (section("load", "The load", &load(folded)))
+                    @if let Some(bill) = bill(folded) { (section("bill", "What it cost", &bill)) }
                     (section("failures", "Failures", &failures(folded)))
                     (section("slowest", "The slowest runs", &slowest(folded)))
                     (section("generator", "The generator", &generator(folded, overall)))

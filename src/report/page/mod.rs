@@ -5,6 +5,7 @@
 //! `definitions` and `provenance` are words and numbers. Its size does not grow with the number of runs:
 //! everything drawn comes from histograms and windows.
 
+mod bill;
 mod bins;
 mod chart;
 mod definitions;
