@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::simulation::{Trouble, World, outcomes, simulate};
 use crate::bill::{Tariff, Usage};
-use crate::event::{FailureClass, Happening, StopReason};
+use crate::event::{FailureClass, Happening, Outcome, StopReason};
+use crate::plan::preparation_bound;
 use crate::plan::tests_support::plan_of;
 use crate::units::{Micros, RunIndex, SessionTime, Usd};
 
@@ -119,10 +120,35 @@ fn a_run_that_waits_past_its_share_is_given_up_before_it_is_paid_for() {
     // Each 429 asks for 2 s, for all submissions: thirty at once do not get through in time.
     let burst = "copies = 30\n[[stage]]\nburst = 30\nlasts = \"1s\"";
     let text = profile(burst, "budget = \"900 USD\"", 150);
-    let slow = Trouble { submit_throttled: 0.9, ..Trouble::default() };
-    let world = simulate(&text, 3, slow, &[]);
-    let all = outcomes(&world.events);
-    let given_up =
-        all.values().filter(|list| list[0].class() == Some(FailureClass::BudgetStopped)).count();
-    assert!(given_up > 0, "{all:?}");
+    let slow = Trouble { submit_throttled: 0.75, ..Trouble::default() };
+    let within = preparation_bound(plan_of(&text).profile());
+    let mut given_up = 0;
+    for seed in 0..60 {
+        let world = simulate(&text, seed, slow, &[]);
+        let is_given_up =
+            |list: &&Vec<Outcome>| list[0].class() == Some(FailureClass::BudgetStopped);
+        given_up += outcomes(&world.events).values().filter(is_given_up).count();
+        nothing_is_submitted_later_than(within, &world);
+    }
+    assert!(given_up > 0, "none waited so long");
+}
+
+fn nothing_is_submitted_later_than(within: Micros, world: &World) {
+    let mut started: HashMap<RunIndex, SessionTime> = HashMap::new();
+    for event in &world.events {
+        let sent: Vec<(RunIndex, SessionTime)> = match &event.happening {
+            Happening::RunStarted { run, .. } => {
+                started.insert(*run, event.at);
+                continue;
+            }
+            Happening::SubmitIntent { runs, .. } => runs.iter().map(|r| (*r, event.at)).collect(),
+            Happening::Submitted { sent, entered, .. } => {
+                entered.iter().map(|entry| (entry.run, *sent)).collect()
+            }
+            _ => continue,
+        };
+        for (run, at) in sent {
+            assert!(at.since(started[&run]) <= within, "run {run} was submitted after {within}");
+        }
+    }
 }
