@@ -224,7 +224,7 @@ impl JsonSchema for Day {
 pub struct Price {
     /// What is charged.
     pub item: Item,
-    /// The price of one of [`Item::unit`]; more than nothing.
+    /// The price of one unit of the item; more than nothing.
     pub usd: Usd,
     /// How a quantity is rounded before it is charged.
     pub rounding: Rounding,
