@@ -376,6 +376,18 @@ impl Caller {
         turn.read(&self.config.prompts.turns[turn.index], &self.utterances)
     }
 
+    /// When a caller that waits for its turn has to look again, unless something happens before.
+    fn floor_due(&self, index: usize, since: SessionTime, now: SessionTime) -> Next {
+        let prompt = self.config.prompts.turns.get(index).filter(|one| one.interrupt.is_none());
+        match (self.silent_since(now), prompt) {
+            (Some(silent), Some(prompt)) => {
+                let quiet = self.config.settings.quiet.micros();
+                Next::At(silent.max(since) + quiet + prompt.pause)
+            }
+            _ => Next::Beat,
+        }
+    }
+
     fn await_answer(&mut self, now: SessionTime, hand: &mut dyn Hand) {
         let prompts = self.config.prompts.clone();
         let written = self.read_answer();
@@ -564,6 +576,7 @@ impl App for Caller {
                 let within = self.config.prompts.turns[turn.index].within;
                 turn.said.map_or(Next::Beat, |said| Next::At(said + within))
             }
+            Stage::AwaitingFloor { turn, since } => self.floor_due(turn, since, hand.now()),
             _ => Next::Beat,
         }
     }
