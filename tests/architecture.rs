@@ -54,6 +54,7 @@ const PURE: &[&str] = &[
     "evaluator/native/audio/",
     "driver/session/",
     "driver/outgoing.rs",
+    "driver/carried.rs",
     "driver/due_queue.rs",
     "record/fold.rs",
     "record/run_record.rs",

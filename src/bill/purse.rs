@@ -107,8 +107,18 @@ impl Purse {
                     if usage.told { usage.conversation } else { self.caps.worst_conversation };
                 self.talked = self.talked + usage.conversation.min(longest);
             }
+            Happening::Resumed { unwatched, .. } => self.put_off(*unwatched),
             _ => {}
         }
+    }
+
+    /// While nobody watched nothing was submitted: the time until a run is overdue stood still.
+    fn put_off(&mut self, by: Micros) {
+        for (_, due) in self.held.values_mut() {
+            *due += by;
+        }
+        let overdue = std::mem::take(&mut self.overdue);
+        self.overdue = overdue.into_iter().map(|(due, run)| (due + by, run)).collect();
     }
 
     fn of(&mut self, run: RunIndex, note: impl FnOnce(&mut Moments)) {

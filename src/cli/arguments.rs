@@ -61,6 +61,18 @@ can be asked. limits.budget, max_runs and max_minutes are never exceeded: exit c
 Ctrl-C once starts nothing more and finishes the runs under way; twice ends them now.
 Either way every planned run has one outcome, rooms are deleted and reports are written.")]
     Run(RunArguments),
+    /// Take up a session whose process died, and bring it to its end.
+    #[command(after_help = "\
+Examples:
+  rushhour resume reports/20261122T213015Z-launch
+  rushhour resume reports/20261122T213015Z-launch --finish-only    start nothing more
+
+The journal says what was sent: nothing that may cost money is sent twice. Accepted conversations are
+followed to their end, what may or may not have been accepted is looked for in its room, rooms are
+deleted, and the rest of the plan starts as much later as nobody watched. Keys come from the
+environment again. Ctrl-C and exit codes are those of `run`; with --finish-only it ends with 105 where
+something was left to be started.")]
+    Resume(ResumeArguments),
     /// Show what a profile would do: runs, in flight, requests, the bill, and where each setting came from.
     Plan(PlanArguments),
     /// Check a profile; all mistakes are told at once.
@@ -156,6 +168,29 @@ pub(super) struct RunArguments {
     /// Go on without asking, whatever the forecast of the bill.
     #[arg(long)]
     pub(super) yes: bool,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(super) struct ResumeArguments {
+    /// The session's folder, or its journal.
+    #[arg(value_name = "SESSION", value_hint = ValueHint::AnyPath)]
+    pub(super) session: PathBuf,
+    /// Start nothing more; finish what was under way.
+    #[arg(long)]
+    pub(super) finish_only: bool,
+    /// Go on without asking, whatever the forecast of the bill for what is still to start.
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// The folder that the profile was in: files that it names, such as clips and keys, are relative to it.
+    #[arg(long, value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(super) files: PathBuf,
+    /// Judge thresholds by the figure alone, not by its whole interval.
+    #[arg(long)]
+    pub(super) point_estimate: bool,
+    /// Show no progress.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
 }
 
 #[derive(Debug, Args)]

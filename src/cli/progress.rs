@@ -68,6 +68,15 @@ impl Watched {
         Self { journal, counters: Mutex::default(), fold: aborts.then(Mutex::default) }
     }
 
+    /// Takes in what the journal already holds.
+    pub(super) fn recall(&self, event: &Event) {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner).take(event);
+        if let Some(fold) = &self.fold {
+            // Events of the driver's own are a session's; what is not would show in the report.
+            let _ = fold.lock().unwrap_or_else(PoisonError::into_inner).add(event);
+        }
+    }
+
     /// Whether any threshold may end the session.
     pub(super) const fn may_abort(&self) -> bool {
         self.fold.is_some()
@@ -86,11 +95,7 @@ impl Watched {
 
 impl Sink for Watched {
     fn take(&self, event: Event) {
-        self.counters.lock().unwrap_or_else(PoisonError::into_inner).take(&event);
-        if let Some(fold) = &self.fold {
-            // Events of the driver's own are a session's; what is not would show in the report.
-            let _ = fold.lock().unwrap_or_else(PoisonError::into_inner).add(&event);
-        }
+        self.recall(&event);
         if let Happening::Stopping {
             reason: StopReason::Journal | StopReason::Credentials,
             detail,

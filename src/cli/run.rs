@@ -7,22 +7,20 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
 
-use super::aborting;
 use super::arguments::RunArguments;
+use super::conducting::{conduct, greet, outside};
 use super::exit::{Exit, Trouble};
 use super::folder::{self, JOURNAL};
 use super::forecast_text;
 use super::load_profile::load_profile;
 use super::outside::{Services, keys, services};
 use super::print;
-use super::progress::{Progress, Watched};
+use super::progress::Watched;
 use super::rendering::render;
-use super::{signals, spending};
-use crate::driver::{Input, Names, Outside, Session, SessionClock, Settings, drive};
+use super::spending;
+use crate::driver::{Names, Session, SessionClock, Settings};
 use crate::event::{Event, FORMAT_VERSION, Happening, Opening, Sink};
-use crate::livekit::LiveKitErrorKind;
 use crate::plan::{CLOUD_ROOMS, Forecast, Plan, cloud_excess};
 use crate::profile::{LiveKitTarget, Loaded, Profile};
 use crate::record::Journal;
@@ -42,7 +40,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
         )));
     }
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    spending::agree(&loaded.profile, &forecast, arguments.yes)?;
+    spending::agree(&loaded.profile, forecast.runs, arguments.yes)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -87,19 +85,6 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
     Ok(trouble.exit)
 }
 
-/// Shows that LiveKit answers and accepts the key, before anything is made there.
-async fn greet(services: &Services) -> Result<(), Trouble> {
-    services.livekit.greet().await.map_err(|error| {
-        let hint = match error.kind {
-            LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
-                "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
-            }
-            _ => "check livekit.url, or LIVEKIT_URL",
-        };
-        Trouble::usage(format!("{}: {error}; {hint}", services.livekit_url))
-    })
-}
-
 async fn carry_out(
     loaded: &Loaded,
     plan: &Plan,
@@ -125,32 +110,9 @@ async fn carry_out(
         at: SessionTime::START,
         happening: Happening::Opened(Box::new(opening(loaded, plan, services, &session, anchor))),
     });
-    let outside = Outside {
-        control: services.livekit.clone(),
-        evaluator: services.evaluator.clone(),
-        mint: services.mint.clone(),
-        sink: watched.clone(),
-        livekit_url: services.livekit_url.clone(),
-        session,
-        profile,
-        names: names.clone(),
-        settings: settings.clone(),
-    };
-    let (stops, stop) = mpsc::unbounded_channel();
-    signals::pass_on(stops.clone(), || Input::Stop, signals::OF_A_SESSION)?;
-    let thresholds = watched.may_abort().then(|| aborting::watch(&watched, clock, stops));
-    let progress = (!quiet).then(|| Progress::show(&watched, clock, forecast));
+    let outside = outside(services, &watched, (session, names.clone()), profile, settings.clone());
     let session = Session::new((*settings).clone(), plan.walk(), names);
-    let kept = drive(session, outside, clock, stop).await;
-    drop(progress);
-    if let Some(thresholds) = thresholds {
-        thresholds.abort();
-    }
-    kept.map_err(|error| {
-        Trouble::internal(format!(
-            "{error}; the session was brought to an end, and what was kept before is safe"
-        ))
-    })
+    conduct(session, outside, clock, &watched, (!quiet).then_some(forecast)).await
 }
 
 fn opening(
@@ -183,7 +145,7 @@ fn profile_hash(profile: &Profile) -> String {
 
 /// What the names of a session's rooms begin with: unlike any other session's, also of another machine
 /// that began in the same second.
-fn room_stem(profile: &Profile, start: Timestamp) -> String {
+pub(super) fn room_stem(profile: &Profile, start: Timestamp) -> String {
     // The standard library keys its hashers from the operating system's randomness.
     let random = std::hash::RandomState::new().build_hasher().finish() & 0xffff;
     format!("{}{}-{random:04x}", profile.livekit.room_prefix, start.strftime("%y%m%d%H%M%S"))

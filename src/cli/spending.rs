@@ -8,18 +8,17 @@ use jiff::civil::Date;
 use super::exit::Trouble;
 use super::print;
 use crate::bill::{BillForecast, Caps, Purse};
-use crate::plan::Forecast;
 use crate::profile::Profile;
 use crate::units::Usd;
 
-/// Makes sure that the session's cost is agreed to, and that its caps let it start at all.
-pub(super) fn agree(profile: &Profile, forecast: &Forecast, yes: bool) -> Result<(), Trouble> {
+/// Makes sure that the cost of the runs to start is agreed to, and that the caps let any start at all.
+pub(super) fn agree(profile: &Profile, runs: u64, yes: bool) -> Result<(), Trouble> {
     if let Some(words) = Purse::new(Caps::of(profile)).refuses() {
         return Err(Trouble::usage(format!(
             "{words}: raise it, or lower limits.run_timeout, which a run may take at its worst"
         )));
     }
-    let Some(bill) = BillForecast::new(profile, forecast.runs) else { return Ok(()) };
+    let Some(bill) = BillForecast::new(profile, runs) else { return Ok(()) };
     let Some(words) = to_be_asked(profile, &bill) else { return Ok(()) };
     if yes {
         return Ok(());
@@ -117,7 +116,7 @@ pub(super) fn old_prices(profile: &Profile, today: Date) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Plan;
+    use crate::plan::{Forecast, Plan};
     use crate::profile::{Input, load, no_files};
 
     fn asked(more: &str) -> Option<String> {

@@ -10,23 +10,36 @@ use crate::units::{Micros, SessionTime};
 #[derive(Debug, Clone, Copy)]
 pub struct SessionClock {
     anchor: Instant,
+    /// What the session's clock showed at the anchor.
+    begun_at: SessionTime,
+    /// The wall's milliseconds when the session's clock showed nothing.
     wall_ms: i64,
 }
 
 impl SessionClock {
     /// Anchors the session now, at `wall_ms` milliseconds of the Unix epoch.
     pub fn anchored(wall_ms: i64) -> Self {
-        Self { anchor: Instant::now(), wall_ms }
+        Self { anchor: Instant::now(), begun_at: SessionTime::START, wall_ms }
+    }
+
+    /// Goes on with a session's clock, which shows `at` now, when the wall is at `wall_ms` milliseconds.
+    pub fn going_on(at: SessionTime, wall_ms: i64) -> Self {
+        let since_start = i64::try_from(at.0 / 1_000).unwrap_or(i64::MAX);
+        let wall_ms = wall_ms.saturating_sub(since_start);
+        Self { anchor: Instant::now(), begun_at: at, wall_ms }
     }
 
     /// The anchor on both clocks: the monotonic one's, and the wall's in milliseconds of the Unix epoch.
     pub fn anchor(&self) -> (std::time::Instant, i64) {
-        (self.anchor.into_std(), self.wall_ms)
+        let anchor = self.anchor.into_std();
+        let begun = self.begun_at.since(SessionTime::START).as_duration();
+        // Every monotonic clock there is can count to before the machine's own start.
+        (anchor.checked_sub(begun).unwrap_or(anchor), self.wall_ms)
     }
 
     /// The time since the anchor.
     pub fn now(&self) -> SessionTime {
-        SessionTime(Micros::from(self.anchor.elapsed()).0)
+        self.begun_at + Micros::from(self.anchor.elapsed())
     }
 
     /// How long it is until `time`; nothing where that is past.

@@ -6,8 +6,11 @@
 
 mod action;
 mod alarm;
+mod carried;
 mod clock;
 mod due_queue;
+#[cfg(test)]
+mod dying;
 mod limiter;
 mod machine;
 mod names;
@@ -25,9 +28,11 @@ mod simulation;
 mod telling;
 
 pub use action::{Action, Input, RoomSight, Timing};
+pub use carried::{Carried, CarriedError};
 pub use clock::SessionClock;
 pub use names::Names;
 pub use perform::Outside;
-pub use session::Session;
+pub use run::EvaluatorFate;
+pub use session::{Resumption, Session};
 pub use settings::Settings;
 pub use shell::drive;

@@ -14,6 +14,12 @@ impl Names {
         Self { stem: stem.into() }
     }
 
+    /// As the room of a run says that they are named; none where it is no name of ours.
+    pub fn of_room(room: &RoomName, run: RunIndex) -> Option<Self> {
+        let stem = room.as_str().strip_suffix(&format!("-{:06}", run.0))?;
+        Some(Self::new(stem))
+    }
+
     /// The room of a run.
     pub fn room(&self, run: RunIndex) -> RoomName {
         RoomName::new(format!("{}-{:06}", self.stem, run.0))

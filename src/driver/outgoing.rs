@@ -50,6 +50,11 @@ impl Outgoing {
         }
     }
 
+    /// Numbers submissions from `request` on, those before having been sent.
+    pub(super) fn go_on_from(&mut self, request: u64) {
+        self.next_request = request;
+    }
+
     /// A run is ready to be submitted.
     pub(super) fn ready(&mut self, run: RunIndex, now: SessionTime) {
         self.filling.push_back((run, now));

@@ -134,11 +134,9 @@ impl Performer {
                     RoomAgents::Agent(agent.clone(), this.metadata(planned))
                 }
             };
-            // An agent in the room's configuration is sent for by the room's making, and costs money.
-            let kept = match agents {
-                RoomAgents::Agent(..) => this.kept().await,
-                RoomAgents::Absent | RoomAgents::Placeholder => Ok(()),
-            };
+            // Whoever takes the session up after a crash has to know of the room, and of the agent that its
+            // configuration may send for.
+            let kept = this.kept().await;
             let sent = this.clock.now();
             let request = RoomRequest {
                 room: this.outside.names.room(run),

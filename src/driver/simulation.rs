@@ -14,6 +14,7 @@ use crate::evaluator::{
 };
 use crate::event::{Event, Happening, Mapping, Outcome, Sighting};
 use crate::livekit::{AgentSight, LiveKitError, LiveKitErrorKind};
+use crate::plan::Plan;
 use crate::plan::tests_support::plan_of;
 use crate::units::{DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionTime};
 
@@ -59,8 +60,8 @@ impl Trouble {
 pub(super) struct World {
     random: ChaCha8Rng,
     trouble: Trouble,
-    now: SessionTime,
-    coming: BTreeMap<(SessionTime, u64), Input>,
+    pub(super) now: SessionTime,
+    pub(super) coming: BTreeMap<(SessionTime, u64), Input>,
     sequence: u64,
     agents: HashMap<RunIndex, SessionTime>,
     accepted: HashMap<EvaluatorRunId, (SessionTime, SessionTime)>,
@@ -70,9 +71,18 @@ pub(super) struct World {
     pub(super) most_in_flight: usize,
     /// The most that the session itself held on to at once.
     pub(super) most_held: usize,
+    /// Events that are on the disk for certain: something was sent after them.
+    pub(super) kept: usize,
+    /// Actions performed.
+    pub(super) performed: u64,
 }
 
 impl World {
+    /// A random number below `bound`, which is not zero.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.random.next_u64() % bound
+    }
+
     fn chance(&mut self, share: f64) -> bool {
         ((self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64) < share
     }
@@ -89,6 +99,10 @@ impl World {
     }
 
     fn perform(&mut self, action: Action) {
+        self.performed += 1;
+        if matches!(action, Action::MakeRoom(_) | Action::Dispatch(_) | Action::Submit { .. }) {
+            self.kept = self.events.len();
+        }
         match action {
             Action::Record(event) => self.events.push(event),
             Action::Finish => {}
@@ -228,23 +242,9 @@ fn trouble() -> LiveKitError {
     LiveKitError::new(LiveKitErrorKind::Transport, "in words")
 }
 
-/// Drives a profile's plan through the invented world; somebody wants it to stop at the given times.
-pub(super) fn simulate(profile: &str, seed: u64, trouble: Trouble, stops: &[u64]) -> World {
-    let plan = plan_of(profile);
-    let manner = Manner {
-        entries_per_request: plan
-            .profile()
-            .evaluator
-            .cekura()
-            .map_or(1, |cekura| cekura.entries_per_request),
-        fill_within: Micros::from_secs(1),
-        ask_every: Micros::from_secs(5),
-        runs_per_question: 100,
-        following: Following::Asks,
-    };
-    let settings = Settings::new(plan.profile(), manner);
-    let mut session = Session::new(settings, plan.walk(), Names::new("room"));
-    let mut world = World {
+/// An invented world at its beginning.
+pub(super) fn world(seed: u64, trouble: Trouble) -> World {
+    World {
         random: ChaCha8Rng::seed_from_u64(seed),
         trouble,
         now: SessionTime::START,
@@ -257,19 +257,54 @@ pub(super) fn simulate(profile: &str, seed: u64, trouble: Trouble, stops: &[u64]
         events: Vec::new(),
         most_in_flight: 0,
         most_held: 0,
+        kept: 0,
+        performed: 0,
+    }
+}
+
+/// The settings of a plan in an invented world.
+pub(super) fn settings_of(plan: &Plan) -> Settings {
+    let manner = Manner {
+        entries_per_request: plan
+            .profile()
+            .evaluator
+            .cekura()
+            .map_or(1, |cekura| cekura.entries_per_request),
+        fill_within: Micros::from_secs(1),
+        ask_every: Micros::from_secs(5),
+        runs_per_question: 100,
+        following: Following::Asks,
     };
+    Settings::new(plan.profile(), manner)
+}
+
+/// Drives a profile's plan through the invented world; somebody wants it to stop at the given times.
+pub(super) fn simulate(profile: &str, seed: u64, trouble: Trouble, stops: &[u64]) -> World {
+    let plan = plan_of(profile);
+    let mut session = Session::new(settings_of(&plan), plan.walk(), Names::new("room"));
+    let mut world = world(seed, trouble);
     for stop in stops {
         world.answer(SessionTime(stop * 1_000_000), |_| Input::Stop);
     }
+    go_on(&mut session, &mut world, u64::MAX);
+    world
+}
+
+/// Drives a session until it is finished, or its process dies after so many actions; tells whether it
+/// is finished.
+pub(super) fn go_on(session: &mut Session, world: &mut World, dies_after: u64) -> bool {
     session.tick(world.now);
     for _ in 0..10_000_000_u64 {
         for action in session.take_actions() {
+            if world.performed >= dies_after {
+                return false;
+            }
             world.perform(action);
         }
         world.most_in_flight = world.most_in_flight.max(session.in_flight as usize);
         world.most_held = world.most_held.max(session.held());
         if session.is_finished() {
-            return world;
+            return true;
         }
         let deadline = session.next_deadline();
         let next_input = world.coming.first_key_value().map(|((at, _), _)| *at);

@@ -225,6 +225,19 @@ pub enum Happening {
         /// In words.
         detail: String,
     },
+    /// The session's process died, and another one took the session up; what came after the last event
+    /// before it was seen by nobody.
+    Resumed {
+        /// The wall clock then, RFC 3339 in UTC.
+        wall: String,
+        /// Bytes of half a line that were cut off the journal.
+        torn: u64,
+        /// How long nobody watched, up to this event. What was still to start is meant to start so much
+        /// later, which adds to every such time before.
+        unwatched: Micros,
+        /// The runs that were under way.
+        open: Vec<RunIndex>,
+    },
     /// The session is over; the last event unless it was killed.
     Closed,
 }

@@ -132,6 +132,19 @@ impl Walk {
         }
     }
 
+    /// Puts everything that is still to come off by so much; a hold stage the walk is in goes on so much longer.
+    pub fn put_off(&mut self, by: Micros) {
+        self.stage_start += by;
+        match &mut self.peeked {
+            Some(Step::Start(run)) => run.intended += by,
+            Some(Step::Hold(hold)) => {
+                hold.from += by;
+                hold.until += by;
+            }
+            Some(Step::End) | None => {}
+        }
+    }
+
     /// Runs drawn so far.
     pub const fn drawn(&self) -> u64 {
         self.next_index - if matches!(self.peeked, Some(Step::Start(_))) { 1 } else { 0 }

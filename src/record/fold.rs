@@ -136,6 +136,8 @@ pub struct Folded {
     pub health: PeakHealth,
     /// Why nothing more was started, in order.
     pub stops: Vec<(StopReason, String)>,
+    /// When its process died and another one took it up, in order.
+    pub resumptions: Vec<Resumption>,
     /// The last event's time.
     pub last_event: SessionTime,
     /// Whether the session came to its end; a killed one did not.
@@ -143,6 +145,19 @@ pub struct Folded {
     /// Runs under way when the journal ends; empty for one that came to its end.
     pub open: Vec<RunRecord>,
     tariff: Option<Tariff>,
+}
+
+/// The session's process died, and another one took it up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumption {
+    /// The time in which nobody watched.
+    pub gap: Span,
+    /// The wall clock when it was taken up.
+    pub wall: String,
+    /// Bytes of half a line that were cut off the journal.
+    pub torn: u64,
+    /// Runs that were under way.
+    pub open: u64,
 }
 
 /// What an event told of outcomes.
@@ -235,6 +250,17 @@ impl Fold {
             Happening::Health(health) => folded.health.take(health),
             Happening::Stopping { reason, detail } => folded.stops.push((*reason, detail.clone())),
             Happening::Closed => folded.closed = true,
+            Happening::Resumed { wall, torn, unwatched, open } => {
+                let gap = Span { from: event.at - *unwatched, to: event.at };
+                let sends_late =
+                    folded.opening.profile.livekit.dispatch.method() == DispatchMethod::Token;
+                for run in open {
+                    let Some(record) = self.live.get_mut(run) else { continue };
+                    record.not_watched(gap, sends_late);
+                }
+                let (wall, torn) = (wall.clone(), *torn);
+                folded.resumptions.push(Resumption { gap, wall, torn, open: open.len() as u64 });
+            }
             Happening::EvaluatorSeen { .. } => folded.proven_late += 1,
             Happening::SubmitIntent { runs, .. } => {
                 for run in runs {
@@ -394,6 +420,7 @@ impl Folded {
             in_flight_peak: 0,
             health: PeakHealth::default(),
             stops: Vec::new(),
+            resumptions: Vec::new(),
             last_event: SessionTime::START,
             closed: false,
             open: Vec::new(),
@@ -513,5 +540,6 @@ fn new_record(
         turns: Vec::new(),
         frames: None,
         ending: None,
+        unwatched: Vec::new(),
     }
 }

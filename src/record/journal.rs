@@ -47,12 +47,17 @@ impl Journal {
     /// # Errors
     /// Where no thread can be started.
     pub fn new(file: impl JournalFile) -> io::Result<Self> {
+        Self::after(file, Chain::START, 0)
+    }
+
+    /// A journal that goes on after so many bytes of whole lines.
+    pub(super) fn after(file: impl JournalFile, chain: Chain, length: u64) -> io::Result<Self> {
         let (sender, receiver) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let writer = Writer {
             file,
-            chain: Chain::START,
-            length: 0,
+            chain,
+            length,
             unwritten: Vec::new(),
             dirty: false,
             failure: None,

@@ -26,7 +26,7 @@ pub trait JournalFile: Send + 'static {
     fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
-/// A file that this process made, and that no other writes to.
+/// A file that this process made or took over, and that no other writes to.
 pub(super) struct OwnFile {
     file: File,
     path: PathBuf,
@@ -53,6 +53,11 @@ impl OwnFile {
             File::open(folder)?.sync_all()?;
         }
         Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// One that another process made and left, and that is locked against all others now.
+    pub(super) const fn taken_over(file: File, path: PathBuf) -> Self {
+        Self { file, path }
     }
 
     /// A deleted file lives until it is closed: writes it again under its name, where there is none.

@@ -262,6 +262,9 @@ impl Placement {
             H::RoomDeleted { run: n } => H::RoomDeleted { run: run(n) },
             H::RoomLeft { run: n, detail } => H::RoomLeft { run: run(n), detail },
             H::Health(health) => H::Health(health),
+            H::Resumed { wall, torn, unwatched, open } => {
+                H::Resumed { wall, torn, unwatched, open: open.into_iter().map(run).collect() }
+            }
             H::Stopping { reason, detail } => {
                 H::Stopping { reason, detail: format!("{}: {detail}", self.session.as_str()) }
             }

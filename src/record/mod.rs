@@ -1,10 +1,10 @@
 //! What is kept of a session: the journal, and what it comes to.
 //!
-//! The journal is the source of everything else. `journal` writes it and `reader` reads it, line by
-//! line; `fold` goes through its events once and keeps what reports need: a record for each run
-//! (`run_record`), latencies (`latencies`), windows over time (`timeline`), counts (`tally`), how far runs
-//! came (`funnel`), what was said of failures (`failure_words`), where to look first (`slowest`).
-//! `merge` makes one session of several machines' journals.
+//! The journal is the source of everything else. `journal` writes it and `reader` reads it, line by line, and
+//! `orphan` is one whose process died; `fold` goes through its events once and keeps what reports need: a
+//! record for each run (`run_record`), latencies (`latencies`), windows over time (`timeline`), counts
+//! (`tally`), how far runs came (`funnel`), what was said of failures (`failure_words`), where to look first
+//! (`slowest`). `merge` makes one session of several machines' journals.
 
 mod failure_words;
 mod fold;
@@ -14,6 +14,7 @@ mod journal_file;
 mod latencies;
 mod line;
 mod merge;
+mod orphan;
 mod reader;
 mod run_record;
 mod slowest;
@@ -21,12 +22,13 @@ mod tally;
 mod timeline;
 
 pub use failure_words::FailureWords;
-pub use fold::{Fold, FoldError, Folded, Names, PeakHealth, Told};
+pub use fold::{Fold, FoldError, Folded, Names, PeakHealth, Resumption, Told};
 pub use funnel::{Funnel, Step};
 pub use journal::Journal;
 pub use journal_file::JournalFile;
 pub use latencies::{Latencies, LatencyTable, Scope, value_at_rank};
 pub use merge::{Extent, Merge, MergeError, Placement};
+pub use orphan::{Orphan, OrphanError};
 pub use reader::{JournalError, JournalReader, Torn};
 pub use run_record::{AgentTimes, Ending, RunRecord, Sample, Span, SubmissionTimes};
 pub use slowest::{SlowRun, Slowest};

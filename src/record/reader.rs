@@ -100,6 +100,11 @@ impl<R: BufRead> JournalReader<R> {
         self.byte
     }
 
+    /// The checksum that the next line is chained to.
+    pub(super) const fn chain(&self) -> Chain {
+        self.chain
+    }
+
     /// All events at once, for small journals, and what follows the last whole line.
     ///
     /// # Errors

@@ -111,6 +111,8 @@ pub struct RunRecord {
     pub frames: Option<FramesSent>,
     /// The end.
     pub ending: Option<Ending>,
+    /// Times in which nobody watched it, because the session's process was dead.
+    pub unwatched: Vec<Span>,
 }
 
 /// One measured latency; where it comes from polling, its bounds.
@@ -211,6 +213,11 @@ impl RunRecord {
         let last = match &self.ending {
             None => until,
             Some(ending) if ending.outcome.class().is_some_and(was_cut_off) => ending.seen.from,
+            Some(Ending { outcome: Outcome::Completed { .. }, seen, .. })
+                if self.was_unseen(*seen) =>
+            {
+                seen.from
+            }
             Some(_) => return Vec::new(),
         };
         let submitted = self.submission.as_ref().map(|submission| submission.span.from);
@@ -232,11 +239,30 @@ impl RunRecord {
     ) {
         let judging = self.judging.unwrap_or(ended);
         let running = self.running.unwrap_or(judging);
-        samples.push(between(Metric::Queue, submission.span.to, running));
-        samples.push(apart(Metric::Conversation, running, judging));
-        samples.push(apart(Metric::Judging, judging, ended));
-        samples.push(between(Metric::CompletionService, submission.span.from, ended));
-        samples.push(between(Metric::CompletionResponse, self.intended, ended));
+        let [ran, judged, over] = [running, judging, ended].map(|moment| !self.was_unseen(moment));
+        let mut push = |known: bool, sample| samples.extend(known.then_some(sample));
+        push(ran, between(Metric::Queue, submission.span.to, running));
+        push(ran && judged, apart(Metric::Conversation, running, judging));
+        push(judged && over, apart(Metric::Judging, judging, ended));
+        push(over, between(Metric::CompletionService, submission.span.from, ended));
+        push(over, between(Metric::CompletionResponse, self.intended, ended));
+    }
+
+    /// Whether a moment of which only this span is known may lie where nobody watched: of what it ends,
+    /// only a lower bound is known.
+    fn was_unseen(&self, moment: Span) -> bool {
+        self.unwatched.iter().any(|gap| moment.from <= gap.from && gap.to <= moment.to)
+    }
+
+    /// Takes in that nobody watched for a while. Where nothing had been sent for it yet, its times move
+    /// along with those of all that was still to start.
+    pub(super) fn not_watched(&mut self, gap: Span, nothing_sent: bool) {
+        self.unwatched.push(gap);
+        if nothing_sent && self.room_made.is_none() && self.asked.is_none() {
+            self.intended += gap.length();
+            self.free += gap.length();
+            self.started = self.started.map(|started| started + gap.length());
+        }
     }
 }
 
@@ -303,6 +329,7 @@ pub(super) mod tests {
                 seen: span(10_000, 11_000),
                 talked: None,
             }),
+            unwatched: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::verdict::{Judgement, Overall, ThresholdResult, Verdict};
-use crate::record::Folded;
+use crate::record::{Folded, Resumption};
 use crate::units::SessionTime;
 
 /// What a session is worth.
@@ -170,6 +170,23 @@ pub(super) fn what_happened(folded: &Folded) -> String {
     )
 }
 
+/// When the session's process died and another one took it up, and what that means for the figures.
+pub(super) fn resumptions(folded: &Folded) -> Vec<String> {
+    let words = |resumption: &Resumption| {
+        let torn = match resumption.torn {
+            0 => String::new(),
+            torn => format!(" {torn} bytes of half a line were cut off its journal."),
+        };
+        format!(
+            "Its process died and the session was resumed at {}: nobody watched for {}, with {} runs under way; ends that fell into that time are counted as longer than what was seen of them.{torn}",
+            resumption.wall,
+            resumption.gap.length(),
+            resumption.open,
+        )
+    };
+    folded.resumptions.iter().map(words).collect()
+}
+
 /// What a reader has to know before reading on: that the session was cut short, what is assumed, what
 /// was left behind.
 pub(super) fn warnings(folded: &Folded) -> Vec<String> {
@@ -178,6 +195,7 @@ pub(super) fn warnings(folded: &Folded) -> Vec<String> {
         .iter()
         .map(|(reason, detail)| format!("Stopped ({}): {detail}.", reason.name()))
         .collect();
+    notes.extend(resumptions(folded));
     if !folded.closed {
         notes.push(
             "The session did not come to its end: it was killed, or is still running.".to_owned(),

@@ -44,6 +44,8 @@ pub struct Summary {
     pub closed: bool,
     /// Why nothing more was started, in order; empty where the plan was walked to its end.
     pub stops: Vec<Stop>,
+    /// When its process died and another one took it up, in order.
+    pub resumptions: Vec<ResumptionSummary>,
     /// Whether the generator did what was asked of it; where it did not, nothing is said of the agent.
     pub valid: bool,
     /// What that rests on.
@@ -77,6 +79,21 @@ pub struct Summary {
     pub bill: Option<BillSummary>,
     /// The generator's own health.
     pub generator: Generator,
+}
+
+/// The session's process died, and another one took it up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResumptionSummary {
+    /// The wall clock then, RFC 3339 in UTC.
+    pub wall: String,
+    /// The same on the session's clock, in microseconds.
+    pub at_us: u64,
+    /// How long nobody watched, in microseconds.
+    pub unwatched_us: u64,
+    /// Bytes of half a line that were cut off the journal.
+    pub torn_bytes: u64,
+    /// Runs that were under way.
+    pub open: u64,
 }
 
 /// Why nothing more was started.
@@ -261,6 +278,17 @@ impl Summary {
                 .map(|(reason, detail)| Stop {
                     reason: reason.name().to_owned(),
                     detail: detail.clone(),
+                })
+                .collect(),
+            resumptions: folded
+                .resumptions
+                .iter()
+                .map(|resumption| ResumptionSummary {
+                    wall: resumption.wall.clone(),
+                    at_us: resumption.gap.to.0,
+                    unwatched_us: resumption.gap.length().0,
+                    torn_bytes: resumption.torn,
+                    open: resumption.open,
                 })
                 .collect(),
             valid: overall.validity.holds(),

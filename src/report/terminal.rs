@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{Figure, figure};
 use super::funnel::funnel_lines;
-use super::headline::what_happened;
+use super::headline::{resumptions, what_happened};
 use super::money::{bill_words, old_prices_of};
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::verdict::{Overall, Verdict};
@@ -78,6 +78,9 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
     line(style.strong(&what_happened(folded)));
     for (reason, detail) in &folded.stops {
         line(style.unclear(&format!("Stopped ({}): {detail}.", reason.name())));
+    }
+    for words in resumptions(folded) {
+        line(style.unclear(&words));
     }
     if !folded.closed {
         line(

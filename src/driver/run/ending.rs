@@ -3,7 +3,7 @@
 use super::state::{Cleaning, Run, State, Todo};
 use crate::event::{FailureClass, Happening, Outcome};
 use crate::livekit::LiveKitError;
-use crate::units::{Micros, SessionTime};
+use crate::units::{EvaluatorRunId, Micros, SessionTime};
 
 /// A room that could not be deleted is tried again after this, then after twice as long, and so on,
 const DELETE_AGAIN: Micros = Micros::from_secs(1);
@@ -70,6 +70,18 @@ impl Run {
             todo.push(Todo::DeleteRoom);
         }
         self.state = State::Cleaning(cleaning);
+    }
+
+    /// Deletes the room of a run whose outcome is known, and ends its call where that may go on.
+    pub(super) fn begin_to_clear_up(&mut self, call: Option<EvaluatorRunId>, todo: &mut Vec<Todo>) {
+        self.state = State::Cleaning(Cleaning {
+            room_may_come: false,
+            room_left: true,
+            call_left: call.is_some(),
+            failed_deletions: 0,
+        });
+        todo.extend(call.map(Todo::EndCall));
+        todo.push(Todo::DeleteRoom);
     }
 
     pub(in crate::driver) fn call_ended(&mut self, todo: &mut Vec<Todo>) {

@@ -2,13 +2,15 @@
 //!
 //! A run's life has three parts: `preparing` (room, dispatch, agent), `following` (accepted by the
 //! evaluator, until it is over; `watching` where it may or may not have been accepted) and `ending`
-//! (its one outcome, and clearing up after it).
+//! (its one outcome, and clearing up after it). `resuming` takes up a run whose process died.
 
 mod calling;
 mod ending;
 mod following;
 mod preparing;
+mod resuming;
 mod state;
 mod watching;
 
+pub use resuming::EvaluatorFate;
 pub(super) use state::{Run, Todo};

@@ -2,6 +2,7 @@
 
 mod asking;
 mod capping;
+mod resuming;
 mod revisiting;
 #[expect(clippy::module_inception, reason = "the session's own file is named for it")]
 mod session;
@@ -9,4 +10,5 @@ mod starting;
 mod stopping;
 mod submitting;
 
+pub use resuming::Resumption;
 pub use session::Session;

@@ -13,6 +13,13 @@ pub(super) struct Hold {
     free: std::collections::VecDeque<SessionTime>,
 }
 
+impl Hold {
+    /// A stage that was begun before, so many of its places being free from now on.
+    pub(super) fn with_free_places(free: usize, stage: HoldStage, now: SessionTime) -> Self {
+        Self { stage, free: std::iter::repeat_n(now, free).collect() }
+    }
+}
+
 impl Session {
     pub(super) fn next_start(&mut self) -> SessionTime {
         if self.stopping.is_stopping() {

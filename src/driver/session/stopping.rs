@@ -64,12 +64,16 @@ impl Session {
             return;
         }
         self.record(Happening::Stopping { reason, detail }, now);
+        self.tell_the_rest(now);
+        self.stopping = Stopping::Draining { until: now + self.settings.drain };
+    }
+
+    pub(super) fn tell_the_rest(&mut self, now: SessionTime) {
         let count = self.walk.remaining();
         if count > 0 {
             let from = RunIndex(self.walk.drawn());
             self.record(Happening::RestNotStarted { from, count }, now);
         }
-        self.stopping = Stopping::Draining { until: now + self.settings.drain };
     }
 
     pub(super) fn stop_what_is_due(&mut self, now: SessionTime) {

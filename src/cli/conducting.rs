@@ -1,0 +1,74 @@
+//! A session carried out to its end, begun anew or taken up again: signals, thresholds, progress.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::aborting;
+use super::exit::Trouble;
+use super::outside::Services;
+use super::progress::{Progress, Watched};
+use super::signals;
+use crate::driver::{Input, Names, Outside, Session, SessionClock, Settings, drive};
+use crate::livekit::LiveKitErrorKind;
+use crate::plan::Forecast;
+use crate::profile::Profile;
+use crate::units::SessionId;
+
+/// Shows that LiveKit answers and accepts the key, before anything is made there.
+pub(super) async fn greet(services: &Services) -> Result<(), Trouble> {
+    services.livekit.greet().await.map_err(|error| {
+        let hint = match error.kind {
+            LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
+                "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
+            }
+            _ => "check livekit.url, or LIVEKIT_URL",
+        };
+        Trouble::usage(format!("{}: {error}; {hint}", services.livekit_url))
+    })
+}
+
+/// The outside world as a session's driver sees it.
+pub(super) fn outside(
+    services: &Services,
+    watched: &Arc<Watched>,
+    (session, names): (SessionId, Names),
+    profile: Arc<Profile>,
+    settings: Arc<Settings>,
+) -> Outside {
+    Outside {
+        control: services.livekit.clone(),
+        evaluator: services.evaluator.clone(),
+        mint: services.mint.clone(),
+        sink: watched.clone(),
+        livekit_url: services.livekit_url.clone(),
+        session,
+        profile,
+        names,
+        settings,
+    }
+}
+
+/// Drives a session to its end; must be called within a runtime.
+pub(super) async fn conduct(
+    session: Session,
+    outside: Outside,
+    clock: SessionClock,
+    watched: &Arc<Watched>,
+    forecast: Option<&Forecast>,
+) -> Result<(), Trouble> {
+    let (stops, stop) = mpsc::unbounded_channel();
+    signals::pass_on(stops.clone(), || Input::Stop, signals::OF_A_SESSION)?;
+    let thresholds = watched.may_abort().then(|| aborting::watch(watched, clock, stops));
+    let progress = forecast.map(|forecast| Progress::show(watched, clock, forecast));
+    let kept = drive(session, outside, clock, stop).await;
+    drop(progress);
+    if let Some(thresholds) = thresholds {
+        thresholds.abort();
+    }
+    kept.map_err(|error| {
+        Trouble::internal(format!(
+            "{error}; the session was brought to an end, and what was kept before is safe"
+        ))
+    })
+}
