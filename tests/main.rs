@@ -1,13 +1,13 @@
 //! Rushhour as its users meet it: the binary, whole sessions, real peers.
 //!
-//! `support` is the harness, in the domain's words. `command_line` is about messages, exit codes and
-//! files; `sessions` about whole sessions against the stand-ins; `sandbox` about the stand-ins themselves;
-//! `evidence` about sessions held against each other; `reports` about what is made of a journal, down to the
-//! page in a browser; `participants` about our own participants in real rooms, `native` about our own callers
-//! there; `agents` about the calibration agent; `doctoring` and `sweeping` about looking before a session and
-//! clearing up after it; `trouble` about full disks, signals, dying servers and pairs of faults; `parsers` and
-//! `hostile_input` about bytes from outside; `peers` about the real LiveKit server, a real agent worker, the
-//! official Cekura SDK and other readers of our files.
+//! `support` is the harness, in the domain's words. `command_line` is about messages, exit codes and files;
+//! `sessions` about whole sessions against the stand-ins, `resuming` about those that were killed; `sandbox`
+//! about the stand-ins themselves; `evidence` about sessions held against each other; `reports` about what is
+//! made of a journal, down to the page in a browser; `participants` about our own participants in real rooms,
+//! `native` about our own callers there; `agents` about the calibration agent; `doctoring` and `sweeping`
+//! about looking before a session and clearing up after it; `trouble` about full disks, signals, dying
+//! servers and pairs of faults; `parsers` and `hostile_input` about bytes from outside; `peers` about the
+//! real LiveKit server, a real agent worker, the official Cekura SDK and other readers of our files.
 
 #![expect(clippy::disallowed_methods, reason = "the binary and its peers live in real time")]
 
@@ -26,6 +26,7 @@ mod parsers;
 mod participants;
 mod peers;
 mod reports;
+mod resuming;
 mod sandbox;
 mod sessions;
 mod support;

@@ -383,6 +383,27 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn an_end_that_nobody_watched_is_longer_than_what_was_seen_and_no_latency() {
+        let mut record = completed();
+        record.not_watched(span(10_000, 10_900), true);
+        assert_eq!(record.intended, SessionTime(1_000), "something had been sent for it");
+        for metric in [Metric::CompletionService, Metric::CompletionResponse, Metric::Judging] {
+            assert_eq!(found(&record, metric), None, "{metric}");
+        }
+        assert_eq!(found(&record, Metric::Conversation), Some((3_000, 5_000)));
+        let unfinished = record.unfinished(SessionTime(99_000));
+        let lengths: Vec<u64> = unfinished.into_iter().map(|sample| sample.low.0).collect();
+        assert_eq!(lengths, [7_100, 9_000]);
+        // An end that was seen to come is as exact as any other.
+        let mut record = completed();
+        record.not_watched(span(5_500, 7_500), true);
+        assert_eq!(found(&record, Metric::CompletionService), Some((7_100, 8_100)));
+        let mut waiting = RunRecord { room_made: None, asked: None, ..completed() };
+        waiting.not_watched(span(2_000, 5_000), true);
+        assert_eq!((waiting.intended, waiting.free), (SessionTime(4_000), SessionTime(4_500)));
+    }
+
+    #[test]
     fn what_was_cut_off_took_longer_and_what_failed_otherwise_did_not() {
         let ended = |class| {
             let outcome = Outcome::failed(class, "");
