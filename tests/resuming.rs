@@ -88,7 +88,7 @@ watch_unknown = "3s"
     }
 
     fn run(&self) -> Running {
-        self.rushhour(&["run", "profile.toml", "--quiet"]).start()
+        self.rushhour(&["run", "profile.toml", "--quiet", "--yes"]).start()
     }
 
     fn folder(&self) -> PathBuf {
@@ -246,7 +246,11 @@ fn with_finish_only_nothing_more_is_started_and_reports_stay_the_same() {
     // A death in the middle of a line.
     let mut bytes = fs::read(&journal).expect("it is there");
     bytes.extend_from_slice(b"{\"t\":123,\"e\":");
-    fs::write(&journal, bytes).expect("it can be written");
+    fs::write(&journal, &bytes).expect("it can be written");
+    // What is still to start has its price; what is under way was agreed to.
+    let asked = scene.resume(&[]).run().ended_with(2);
+    assert!(asked.err.contains("above bill.ask_above"), "{}", asked.err);
+    assert_eq!(fs::read(&journal).expect("it is there"), bytes, "nothing was changed");
     let ran = scene.resume(&["--finish-only"]).run().ended_with(105);
     assert!(ran.err.contains("13 bytes of half a line were cut off"), "{}", ran.err);
     assert!(ran.out.contains("nobody watched for"), "{}", ran.out);
