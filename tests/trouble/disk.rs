@@ -28,7 +28,7 @@ impl Apart {
 
     /// Begins the session from a shell that did this before.
     fn start(&self, script: &str) -> Running {
-        let words = ["run", "profile.toml"];
+        let words = ["run", "profile.toml", "--yes"];
         self.served.rushhour(&self.workplace, &words, &[]).after(script).start()
     }
 

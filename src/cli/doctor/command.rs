@@ -108,7 +108,13 @@ async fn examine(
     findings.add(network::look("livekit", &livekit.url).await);
     let interrupted = examine_livekit(arguments, profile, livekit, findings).await?;
     match cekura {
-        None => findings.add([Finding::not_checked("cekura", "the profile does not use it")]),
+        None => {
+            let why = match profile.evaluator.cekura() {
+                Some(_) => "the embedded stand-in is used",
+                None => "callers of our own are used",
+            };
+            findings.add([Finding::not_checked("cekura", why)]);
+        }
         Some(service) if !interrupted => {
             findings.about_to(format!("looking at {}", service.url));
             findings.add(network::look("cekura", &service.url).await);
