@@ -1,7 +1,7 @@
 //! `rushhour run`: a profile carried out, followed to its end, and reported.
 
 use std::hash::{BuildHasher, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -29,28 +29,66 @@ use crate::units::{SessionId, SessionTime};
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
     let loaded = load_profile(&arguments.profile)?;
-    let plan = Plan::new(loaded.profile.clone());
-    let forecast = Forecast::new(&plan);
-    if let Some(excess) = cloud_excess(plan.profile(), &forecast)
-        && !arguments.accept_cloud_limits
-    {
-        return Err(Trouble::usage(format!(
+    let forecast = within_cloud_limits(&loaded.profile, arguments.accept_cloud_limits)?;
+    spending::agree(&loaded.profile, forecast.runs, arguments.yes)?;
+    let judgement =
+        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
+    let wanted = Wanted {
+        profile_path: &arguments.profile.profile,
+        out: &arguments.out,
+        quiet: arguments.quiet,
+        judgement,
+    };
+    Ok(hold(&loaded, &wanted)?.exit)
+}
+
+/// The forecast of a profile, where it keeps to what LiveKit Cloud allows unasked.
+pub(super) fn within_cloud_limits(profile: &Profile, accepted: bool) -> Result<Forecast, Trouble> {
+    let forecast = Forecast::new(&Plan::new(profile.clone()));
+    match cloud_excess(profile, &forecast) {
+        Some(excess) if !accepted => Err(Trouble::usage(format!(
             "{}; ask LiveKit first, then run it with --accept-cloud-limits, or keep to {CLOUD_ROOMS} with limits.in_flight",
             forecast_text::cloud_words(&excess)
-        )));
+        ))),
+        _ => Ok(forecast),
     }
+}
+
+/// How a session is to be held, beside what its profile says.
+pub(super) struct Wanted<'a> {
+    /// Where the profile is: files that it names are relative to it.
+    pub(super) profile_path: &'a Path,
+    /// Where the session's folder is made.
+    pub(super) out: &'a Path,
+    /// Whether nothing is shown while it is held.
+    pub(super) quiet: bool,
+    /// How thresholds are judged.
+    pub(super) judgement: Judgement,
+}
+
+/// A session that was held and reported.
+pub(super) struct Held {
+    /// Its folder.
+    #[expect(dead_code, reason = "for commands that hold several sessions")]
+    pub(super) folder: PathBuf,
+    /// How it ended.
+    pub(super) exit: Exit,
+}
+
+/// Holds one session from its first start to its reports. What it costs was agreed to before.
+pub(super) fn hold(loaded: &Loaded, wanted: &Wanted<'_>) -> Result<Held, Trouble> {
+    let plan = Plan::new(loaded.profile.clone());
+    let forecast = Forecast::new(&plan);
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    spending::agree(&loaded.profile, forecast.runs, arguments.yes)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Trouble::internal)?;
     let start = Timestamp::now();
-    let keys = keys(&loaded.profile, &arguments.profile.profile)?;
-    let (folder, session) = folder::make(&arguments.out, &loaded.profile.name, start)?;
+    let keys = keys(&loaded.profile, wanted.profile_path)?;
+    let (folder, session) = folder::make(wanted.out, &loaded.profile.name, start)?;
     let truth = folder.join(folder::TRUTH);
-    let profile_path = &arguments.profile.profile;
-    let begun = services(&loaded.profile, keys, &truth, profile_path).and_then(|services| {
+    let begun = services(&loaded.profile, keys, &truth, wanted.profile_path).and_then(|services| {
         // The stand-ins need no greeting, and may have been asked to refuse one.
         if loaded.profile.livekit.target != LiveKitTarget::Sandbox {
             runtime.block_on(greet(&services))?;
@@ -58,16 +96,16 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
         Ok(services)
     });
     let services = begun.inspect_err(|_| folder::unmake(&folder))?;
-    if !arguments.quiet {
+    if !wanted.quiet {
         print::err(&forecast_text::brief(&loaded.profile, &forecast, today));
     }
     let kept = runtime.block_on(carry_out(
-        &loaded,
+        loaded,
         &plan,
         &forecast,
         &services,
         (&folder, session, start),
-        arguments.quiet,
+        wanted.quiet,
     ));
     // The stand-ins write their log of the truth to its end.
     drop(services);
@@ -75,14 +113,12 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
     if let Err(trouble) = &kept {
         print::trouble(&trouble.words);
     }
-    let judgement =
-        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
-    let rendered = render(&folder, judgement);
-    let Err(trouble) = kept else { return rendered };
+    let rendered = render(&folder, wanted.judgement);
+    let Err(trouble) = kept else { return Ok(Held { folder, exit: rendered? }) };
     if let Err(trouble) = &rendered {
         print::trouble(&trouble.words);
     }
-    Ok(trouble.exit)
+    Ok(Held { folder, exit: trouble.exit })
 }
 
 async fn carry_out(
