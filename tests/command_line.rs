@@ -1,5 +1,7 @@
 //! Messages, exit codes and files of the binary, where it is used wrongly or meets trouble.
 
+use std::process::Command;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -363,7 +365,7 @@ fn help_teaches_by_example_and_a_closed_pipe_is_no_error() {
         assert!(script.out.contains("rushhour"));
     }
     workplace.rushhour(&["fly"]).run().ended_with(2);
-    let listed = std::process::Command::new("sh")
+    let listed = Command::new("sh")
         .args([
             "-c",
             &format!(
@@ -401,4 +403,40 @@ fn what_costs_more_than_may_be_unasked_is_not_started_without_yes() {
         .run()
         .ended_with(2)
         .complaining("raise it, or lower limits.run_timeout");
+}
+
+#[test]
+fn on_a_terminal_it_is_asked_whether_to_spend() {
+    let workplace = Workplace::new();
+    workplace.write("real.toml", &format!("{REAL}[bill]\nask_above = \"0.01 USD\"\n"));
+    let answered = |answer: &str| {
+        // `script` gives its child a terminal of its own.
+        let output = Command::new("sh")
+            .current_dir(workplace.path())
+            .args([
+                "-c",
+                &format!(
+                    "echo {answer} | script -qec '{} run real.toml' /dev/null",
+                    env!("CARGO_BIN_EXE_rushhour")
+                ),
+            ])
+            .env("LIVEKIT_API_KEY", "key-of-the-tests-4711")
+            .env("LIVEKIT_API_SECRET", "secret-of-the-tests-with-more-than-32-characters")
+            .env("CEKURA_API_KEY", "key-of-cekura-in-the-tests")
+            .output()
+            .expect("there is a shell");
+        let seen = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(seen.contains("Go on? [y/N]"), "{seen}");
+        assert_eq!(output.status.code(), Some(2), "{seen}");
+        seen
+    };
+    for no in ["n", "''", "yellow"] {
+        let seen = answered(no);
+        assert!(seen.contains("nothing was started"), "{seen}");
+        assert!(!seen.contains("127.0.0.1:9"), "{seen}");
+    }
+    // Agreed to, it goes on to the server, which is not there.
+    let seen = answered("y");
+    assert!(seen.contains("ws://127.0.0.1:9"), "{seen}");
+    assert!(workplace.sessions().is_empty(), "no session was begun");
 }

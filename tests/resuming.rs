@@ -226,7 +226,7 @@ fn a_folder_has_one_owner_and_what_is_over_is_not_resumed() {
         scene.workplace.sessions().first().is_some_and(|folder| has_begun(folder))
     });
     scene.resume(&[]).run().ended_with(2).complaining("another process is writing it");
-    running.finish().ended_with(0);
+    running.finish();
     let before = Session::open(&scene.folder()).files();
     let ran = scene.resume(&[]).run().ended_with(0);
     assert!(ran.out.contains("came to its end: there is nothing to resume"), "{}", ran.out);
@@ -250,6 +250,7 @@ fn with_finish_only_nothing_more_is_started_and_reports_stay_the_same() {
     // What is still to start has its price; what is under way was agreed to.
     let asked = scene.resume(&[]).run().ended_with(2);
     assert!(asked.err.contains("above bill.ask_above"), "{}", asked.err);
+    assert!(asked.err.contains("start nothing more with --finish-only"), "{}", asked.err);
     assert_eq!(fs::read(&journal).expect("it is there"), bytes, "nothing was changed");
     let ran = scene.resume(&["--finish-only"]).run().ended_with(105);
     assert!(ran.err.contains("13 bytes of half a line were cut off"), "{}", ran.err);

@@ -205,6 +205,9 @@ fn exit_of(folded: &Folded, overall: &Overall) -> Exit {
         Exit::Usage
     } else if stopped(&[StopReason::Journal]) {
         Exit::Internal
+    } else if !folded.closed {
+        // Killed, or still running: what is known so far is no verdict.
+        Exit::Stopped
     } else if stopped(&[StopReason::Threshold]) && !stopped(&[StopReason::Drain]) {
         if overall.validity.holds() { Exit::ThresholdFailed } else { Exit::Invalid }
     } else if stopped(&[StopReason::Budget]) && !stopped(&[StopReason::Drain]) {

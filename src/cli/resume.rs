@@ -40,7 +40,8 @@ pub(super) fn resume(arguments: &ResumeArguments) -> Result<Exit, Trouble> {
     if !arguments.finish_only && !found.carried.is_stopped() {
         let planned = Forecast::new(&Plan::new(profile.clone())).runs;
         let left = planned.saturating_sub(found.carried.drawn());
-        spending::agree(profile, left, arguments.yes)?;
+        // The profile in the journal cannot be changed.
+        spending::agree_or(profile, left, arguments.yes, "start nothing more with --finish-only")?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -13,6 +13,16 @@ use crate::units::Usd;
 
 /// Makes sure that the cost of the runs to start is agreed to, and that the caps let any start at all.
 pub(super) fn agree(profile: &Profile, runs: u64, yes: bool) -> Result<(), Trouble> {
+    agree_or(profile, runs, yes, "raise bill.ask_above")
+}
+
+/// The same, with what else could be done by who does not agree.
+pub(super) fn agree_or(
+    profile: &Profile,
+    runs: u64,
+    yes: bool,
+    otherwise: &str,
+) -> Result<(), Trouble> {
     if let Some(words) = Purse::new(Caps::of(profile)).refuses() {
         return Err(Trouble::usage(format!(
             "{words}: raise it, or lower limits.run_timeout, which a run may take at its worst"
@@ -25,7 +35,7 @@ pub(super) fn agree(profile: &Profile, runs: u64, yes: bool) -> Result<(), Troub
     }
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Trouble::usage(format!(
-            "{words}; nothing was started: run it with --yes, or raise bill.ask_above"
+            "{words}; nothing was started: run it with --yes, or {otherwise}"
         )));
     }
     print::err(&format!("{words}. Go on? [y/N]"));

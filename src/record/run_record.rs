@@ -207,27 +207,46 @@ impl RunRecord {
         }
     }
 
-    /// How long it had gone on when it was last known not to be over, where it was cut off before its end:
-    /// it would have taken longer than that. A run without an outcome was still going on at `until`.
+    /// How long it had gone on when it was last known not to be over, where it was cut off before its end,
+    /// and how long its agent had been waited for in vain: each would have taken longer than that. A run
+    /// without an outcome was still going on at `until`.
     pub fn unfinished(&self, until: SessionTime) -> Vec<Sample> {
-        let last = match &self.ending {
-            None => until,
-            Some(ending) if ending.outcome.class().is_some_and(was_cut_off) => ending.seen.from,
-            Some(Ending { outcome: Outcome::Completed { .. }, seen, .. })
-                if self.was_unseen(*seen) =>
-            {
-                seen.from
-            }
-            Some(_) => return Vec::new(),
-        };
-        let submitted = self.submission.as_ref().map(|submission| submission.span.from);
-        let longer_than = |metric, from: SessionTime| {
+        let mut samples = Vec::new();
+        let mut longer_than = |metric, from: SessionTime, last: SessionTime| {
             let length = last.since(from);
-            Sample { metric, low: length, high: length }
+            samples.push(Sample { metric, low: length, high: length });
         };
-        let service = submitted.map(|sent| longer_than(Metric::CompletionService, sent));
-        let response = longer_than(Metric::CompletionResponse, self.intended);
-        service.into_iter().chain([response]).collect()
+        if let (Some(sent), None, Some(last)) =
+            (self.agent_sent_for, self.agent, self.last_without_agent(until))
+        {
+            longer_than(Metric::AgentJoin, sent, last);
+        }
+        if let Some(last) = self.last_before_end(until) {
+            if let Some(submission) = &self.submission {
+                longer_than(Metric::CompletionService, submission.span.from, last);
+            }
+            longer_than(Metric::CompletionResponse, self.intended, last);
+        }
+        samples
+    }
+
+    /// When it was last known to go on, where its end was not seen.
+    fn last_before_end(&self, until: SessionTime) -> Option<SessionTime> {
+        let Some(Ending { outcome, seen, .. }) = &self.ending else { return Some(until) };
+        let unseen = match outcome {
+            Outcome::Completed { .. } => self.was_unseen(*seen),
+            Outcome::Failed { .. } | Outcome::Skipped => outcome.class().is_some_and(was_cut_off),
+        };
+        unseen.then_some(seen.from)
+    }
+
+    /// When its agent was last known to be missing, where it was given up or the run was cut off meanwhile.
+    fn last_without_agent(&self, until: SessionTime) -> Option<SessionTime> {
+        let Some(ending) = &self.ending else { return Some(until) };
+        let class = ending.outcome.class()?;
+        let given_up =
+            matches!(class, FailureClass::AgentNeverJoined | FailureClass::DispatchUnassigned);
+        (given_up || was_cut_off(class)).then_some(ending.seen.from)
     }
 
     /// A state that was passed through unseen lies where the next one was seen.
@@ -422,5 +441,28 @@ pub(super) mod tests {
         let open = RunRecord { ending: None, submission: None, ..completed() };
         let found = lengths(open.unfinished(SessionTime(99_000)));
         assert_eq!(found, [(Metric::CompletionResponse, 98_000, 98_000)]);
+    }
+
+    #[test]
+    fn an_agent_that_was_waited_for_in_vain_would_have_joined_later_than_that() {
+        let waited = |class, agent| {
+            let outcome = Outcome::failed(class, "");
+            let ending = Some(Ending { outcome, seen: span(10_000, 10_000), talked: None });
+            let agent_sent_for = Some(SessionTime(1_500));
+            let record =
+                RunRecord { ending, submission: None, agent, agent_sent_for, ..completed() };
+            let samples = record.unfinished(SessionTime(99_000));
+            samples.iter().find(|s| s.metric == Metric::AgentJoin).map(|s| (s.low.0, s.high.0))
+        };
+        let longer = Some((8_500, 8_500));
+        for class in [
+            FailureClass::AgentNeverJoined,
+            FailureClass::DispatchUnassigned,
+            FailureClass::Cancelled,
+        ] {
+            assert_eq!(waited(class, None), longer, "{class:?}");
+        }
+        assert_eq!(waited(FailureClass::DispatchFailed, None), None);
+        assert_eq!(waited(FailureClass::AgentNeverJoined, completed().agent), None);
     }
 }

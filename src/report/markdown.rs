@@ -29,7 +29,7 @@ pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> Str
     if !overall.validity.holds() {
         text.push('\n');
     }
-    thresholds(overall, standing, &mut text);
+    thresholds(overall, standing, judgement, &mut text);
     latencies(folded, &mut text);
     failures(folded, &mut text);
     if let Some(words) = bill_words(folded) {
@@ -47,13 +47,12 @@ pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> Str
     text
 }
 
-fn thresholds(overall: &Overall, standing: Standing, text: &mut String) {
+fn thresholds(overall: &Overall, standing: Standing, judgement: Judgement, text: &mut String) {
     if overall.thresholds.is_empty() {
         return;
     }
-    text.push_str(
-        "\n| threshold | found, with its 95 % interval | verdict |\n| --- | --- | --- |\n",
-    );
+    let found = judgement.found_heading();
+    let _ = writeln!(text, "\n| threshold | {found} | verdict |\n| --- | --- | --- |");
     for result in &overall.thresholds {
         let word = match (standing, &result.verdict) {
             (Standing::Invalid, _) => "not judged".to_owned(),

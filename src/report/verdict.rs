@@ -17,6 +17,16 @@ pub enum Judgement {
     PointEstimate,
 }
 
+impl Judgement {
+    /// What stands above the figures that thresholds are held against.
+    pub(super) const fn found_heading(self) -> &'static str {
+        match self {
+            Self::Interval => "found, with its 95 % interval",
+            Self::PointEstimate => "found, with its 95 % interval; judged by the figure alone",
+        }
+    }
+}
+
 /// What came of one threshold.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {

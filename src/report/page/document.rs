@@ -39,7 +39,7 @@ pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String 
             body {
                 (header(folded, overall, judgement, standing))
                 main {
-                    (section("thresholds", "Thresholds", &thresholds(overall)))
+                    (section("thresholds", "Thresholds", &thresholds(overall, judgement)))
                     (section("funnel", "How far the runs came", &funnel(folded)))
                     (section("latencies", "Latencies", &html! { (latencies(folded)) (over_time(folded)) (distribution(folded)) }))
                     (section("load", "The load", &load(folded)))

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::figures::{Figure, figure};
 use super::super::headline::Standing;
 use super::super::terminal::{PERCENTILES, SHOWN};
-use super::super::verdict::{Overall, ThresholdResult, Verdict};
+use super::super::verdict::{Judgement, Overall, ThresholdResult, Verdict};
 use super::super::visible::visible;
 use super::definitions::{class_link, metric_link};
 use crate::record::{Folded, Latencies, Scope, WINDOWED};
@@ -32,7 +32,7 @@ pub(super) fn interval(figure: Figure) -> Markup {
 }
 
 /// The thresholds and what came of them.
-pub(super) fn thresholds(overall: &Overall) -> Markup {
+pub(super) fn thresholds(overall: &Overall, judgement: Judgement) -> Markup {
     if overall.thresholds.is_empty() {
         return html! { p { "The profile sets no thresholds." } };
     }
@@ -40,7 +40,7 @@ pub(super) fn thresholds(overall: &Overall) -> Markup {
     html! {
         table {
             thead { tr {
-                th scope="col" { "threshold" } th scope="col" { "found, with its 95 % interval" }
+                th scope="col" { "threshold" } th scope="col" { (judgement.found_heading()) }
                 th scope="col" { "verdict" }
             } }
             tbody {
