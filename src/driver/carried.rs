@@ -40,6 +40,10 @@ pub(super) enum Submission {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct CarriedRun {
     pub(super) planned: PlannedRun,
+    /// When the answered request was sent that made its room.
+    pub(super) room_made: Option<SessionTime>,
+    /// When the answered request was sent that dispatched its agent.
+    pub(super) dispatched: Option<SessionTime>,
     pub(super) agent_seen: bool,
     pub(super) caller_seen: bool,
     pub(super) submission: Submission,
@@ -129,6 +133,12 @@ impl Carried {
                     });
                 }
             }
+            Happening::RoomMade { run, sent, .. } => {
+                self.of(*run, |run| run.room_made = Some(*sent));
+            }
+            Happening::Dispatched { run, sent, .. } => {
+                self.of(*run, |run| run.dispatched = Some(*sent));
+            }
             Happening::AgentSeen { run, .. } => self.of(*run, |run| run.agent_seen = true),
             Happening::EvaluatorSeen { run, .. } => self.of(*run, |run| run.caller_seen = true),
             Happening::Sighted { run, sighting, after, seen, .. } => self.of(*run, |run| {
@@ -154,8 +164,6 @@ impl Carried {
             Happening::Resumed { unwatched, .. } => self.unwatched = self.unwatched + *unwatched,
             Happening::Closed => self.closed = true,
             Happening::SubmitRetry { .. }
-            | Happening::RoomMade { .. }
-            | Happening::Dispatched { .. }
             | Happening::AgentReady { .. }
             | Happening::Greeted { .. }
             | Happening::Turn { .. }
@@ -260,6 +268,8 @@ impl CarriedRun {
     fn started(planned: PlannedRun) -> Self {
         Self {
             planned,
+            room_made: None,
+            dispatched: None,
             agent_seen: false,
             caller_seen: false,
             submission: Submission::NotSent,

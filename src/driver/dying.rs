@@ -1,6 +1,6 @@
 //! Sessions whose process dies at every kind of moment in the invented world, and is resumed until the end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::carried::Carried;
 use super::names::Names;
@@ -128,6 +128,17 @@ fn classes(world: &World) -> BTreeSet<FailureClass> {
     outcomes(&world.events).values().filter_map(|list| list[0].class()).collect()
 }
 
+/// How often an agent was dispatched for each run, as far as the journal says.
+fn dispatched(events: &[Event]) -> BTreeMap<RunIndex, u32> {
+    let mut times = BTreeMap::new();
+    for event in events {
+        if let Happening::Dispatched { run, .. } = &event.happening {
+            *times.entry(*run).or_default() += 1;
+        }
+    }
+    times
+}
+
 #[test]
 fn however_often_it_dies_every_run_has_one_outcome_and_is_paid_for_once() {
     let mut deaths_in_all = 0;
@@ -139,6 +150,12 @@ fn however_often_it_dies_every_run_has_one_outcome_and_is_paid_for_once() {
         let allowed = [FailureClass::GeneratorFault, FailureClass::SubmitUnknown];
         let found = classes(&world);
         assert!(found.iter().all(|class| allowed.contains(class)), "{found:?}");
+        for (run, times) in dispatched(&world.events) {
+            assert_eq!(times, 1, "run {run} was given one agent");
+            // What was dispatched was submitted, before or after the death.
+            let class = outcomes(&world.events)[&run][0].class();
+            assert_ne!(class, Some(FailureClass::GeneratorFault), "run {run} of seed {seed}");
+        }
     }
     assert!(deaths_in_all > 120, "{deaths_in_all} deaths");
 }

@@ -323,11 +323,12 @@ impl Fold {
             Happening::AgentSeen { run, after, seen, joined, .. } => {
                 let Some(record) = self.live.get_mut(run) else { return };
                 let seen = Span { from: *after, to: *seen };
-                record.agent = Some(AgentTimes { seen, joined: *joined });
+                // After a resumption it may be looked for again.
+                record.agent.get_or_insert(AgentTimes { seen, joined: *joined });
             }
             Happening::AgentReady { run, after, seen } => {
                 let Some(record) = self.live.get_mut(run) else { return };
-                record.agent_ready = Some(Span { from: *after, to: *seen });
+                record.agent_ready.get_or_insert(Span { from: *after, to: *seen });
             }
             Happening::Greeted { run, at } => {
                 let Some(record) = self.live.get_mut(run) else { return };

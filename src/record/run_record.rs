@@ -160,14 +160,17 @@ impl RunRecord {
         let submission = self.submission.as_ref();
         exact(Metric::LimiterWait, submission.map(|s| s.admitted.since(s.ready)));
         exact(Metric::SubmissionService, submission.map(|s| s.span.length()));
-        exact(Metric::SubmissionResponse, submission.map(|s| s.span.to.since(self.intended)));
+        let watched = submission.filter(|s| !self.was_unseen_before(s.span.from));
+        exact(Metric::SubmissionResponse, watched.map(|s| s.span.to.since(self.intended)));
         if let (Some(sent), Some(agent)) = (self.agent_sent_for, self.agent) {
             exact(
                 Metric::AgentJoinServer,
                 agent.joined.filter(|joined| *joined >= sent).map(|joined| joined.since(sent)),
             );
-            samples.push(between(Metric::AgentJoin, sent, agent.seen));
-            if let Some(ready) = self.agent_ready {
+            if !self.was_unseen(agent.seen) {
+                samples.push(between(Metric::AgentJoin, sent, agent.seen));
+            }
+            if let Some(ready) = self.agent_ready.filter(|ready| !self.was_unseen(*ready)) {
                 samples.push(between(Metric::AgentReady, sent, ready));
             }
         }
@@ -222,10 +225,12 @@ impl RunRecord {
             longer_than(Metric::AgentJoin, sent, last);
         }
         if let Some(last) = self.last_before_end(until) {
-            if let Some(submission) = &self.submission {
-                longer_than(Metric::CompletionService, submission.span.from, last);
+            if let Some(sent) = self.submitted() {
+                longer_than(Metric::CompletionService, sent, last);
             }
-            longer_than(Metric::CompletionResponse, self.intended, last);
+            if !self.was_unseen_before(self.submitted().unwrap_or(last)) {
+                longer_than(Metric::CompletionResponse, self.intended, last);
+            }
         }
         samples
     }
@@ -264,13 +269,24 @@ impl RunRecord {
         push(ran && judged, apart(Metric::Conversation, running, judging));
         push(judged && over, apart(Metric::Judging, judging, ended));
         push(over, between(Metric::CompletionService, submission.span.from, ended));
-        push(over, between(Metric::CompletionResponse, self.intended, ended));
+        let response = over && !self.was_unseen_before(submission.span.from);
+        push(response, between(Metric::CompletionResponse, self.intended, ended));
     }
 
     /// Whether a moment of which only this span is known may lie where nobody watched: of what it ends,
     /// only a lower bound is known.
     fn was_unseen(&self, moment: Span) -> bool {
         self.unwatched.iter().any(|gap| moment.from <= gap.from && gap.to <= moment.to)
+    }
+
+    /// Whether nobody watched for a while between its intended start and a moment: it waited for that, and
+    /// not for anybody's service.
+    fn was_unseen_before(&self, moment: SessionTime) -> bool {
+        self.was_unseen(Span { from: self.intended, to: moment })
+    }
+
+    fn submitted(&self) -> Option<SessionTime> {
+        self.submission.as_ref().map(|submission| submission.span.from)
     }
 
     /// Takes in that nobody watched for a while. Where nothing had been sent for it yet, its times move

@@ -12,5 +12,6 @@ mod resuming;
 mod state;
 mod watching;
 
+pub(in crate::driver) use resuming::AfterDeath;
 pub use resuming::EvaluatorFate;
 pub(super) use state::{Run, Todo};

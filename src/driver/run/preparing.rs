@@ -11,7 +11,7 @@ use crate::units::{DispatchId, Micros, SessionTime};
 /// The first look comes this long after the dispatch: no server is faster.
 const FIRST_LOOK: Micros = Micros::from_millis(150);
 /// The gap between looks grows from this, by half each time,
-const SHORTEST_LOOK_GAP: Micros = Micros::from_millis(100);
+pub(super) const SHORTEST_LOOK_GAP: Micros = Micros::from_millis(100);
 /// to this.
 const LONGEST_LOOK_GAP: Micros = Micros::from_secs(1);
 impl Run {

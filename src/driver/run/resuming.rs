@@ -1,11 +1,13 @@
 //! A run whose process died, taken up where the journal says it stood.
 //!
 //! What was accepted is followed to its end. What may have been is watched for, and never sent again. A run
-//! for which nothing had been sent begins anew. All others are given up: their agent may have been sent for,
-//! and a second one must not be.
+//! for which nothing had been sent begins anew. One whose agent was certainly sent for, and which was not
+//! submitted, goes on once the agent is seen in its room. All others are given up: their agent may have been
+//! sent for, and a second one must not be.
 
 use super::ending::{By, Ended};
-use super::state::{Follow, Run, State, Todo};
+use super::preparing::SHORTEST_LOOK_GAP;
+use super::state::{AgentWait, Follow, Run, State, Todo};
 use crate::driver::carried::{CarriedRun, Submission};
 use crate::driver::settings::Settings;
 use crate::event::{FailureClass, Outcome, Sighting};
@@ -24,16 +26,31 @@ pub enum EvaluatorFate {
     DiedToo,
 }
 
+/// What a run that is taken up again meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::driver) struct AfterDeath {
+    /// What became of the evaluator.
+    pub(in crate::driver) fate: EvaluatorFate,
+    /// The process lived until then at least.
+    pub(in crate::driver) died: SessionTime,
+    /// When it is taken up.
+    pub(in crate::driver) now: SessionTime,
+    /// Whether what was not submitted may be.
+    pub(in crate::driver) may_submit: bool,
+}
+
 impl Run {
-    /// Takes a run up that had no outcome when the process died, at `died` or later.
+    /// Takes a run up that had no outcome when the process died.
     pub(in crate::driver) fn resume(
         carried: &CarriedRun,
-        fate: EvaluatorFate,
+        after: AfterDeath,
         settings: &Settings,
-        (died, now): (SessionTime, SessionTime),
         todo: &mut Vec<Todo>,
     ) -> Self {
+        let AfterDeath { fate, died, now, may_submit } = after;
         let mut run = Self::known_as(carried);
+        let sent_for =
+            if settings.dispatches_by_request() { carried.dispatched } else { carried.room_made };
         match (fate, &carried.submission) {
             (EvaluatorFate::LivedOn, Submission::Accepted { evaluator_run, answered }) => {
                 run.follow_on(carried, evaluator_run, *answered, settings, now, todo);
@@ -44,6 +61,11 @@ impl Run {
             }
             (_, Submission::NotSent) if !settings.makes_room() => {
                 return Self::start(carried.planned, settings, todo);
+            }
+            (EvaluatorFate::LivedOn, Submission::NotSent)
+                if may_submit && settings.wait_for_agent && sent_for.is_some() =>
+            {
+                run.look_for_agent_again(sent_for.unwrap_or(died), (died, now), todo);
             }
             (_, Submission::NotSent) => run.give_up(NOT_SUBMITTED, died, now, todo),
             (EvaluatorFate::DiedToo, _) => run.give_up(CALL_DIED, died, now, todo),
@@ -79,6 +101,22 @@ impl Run {
             sent_for: None,
             entered_as: None,
         }
+    }
+
+    /// Its agent was sent for and may be in its room, or still come: what is left of its time counts on.
+    fn look_for_agent_again(
+        &mut self,
+        sent_for: SessionTime,
+        (died, now): (SessionTime, SessionTime),
+        todo: &mut Vec<Todo>,
+    ) {
+        let waited = died.since(sent_for);
+        self.state = State::AwaitingAgent(AgentWait {
+            since: SessionTime(now.0.saturating_sub(waited.0)),
+            not_seen_at: sent_for,
+            gap: SHORTEST_LOOK_GAP,
+        });
+        todo.push(Todo::LookAt(now));
     }
 
     fn follow_on(

@@ -5,7 +5,7 @@ use super::starting::Hold;
 use super::stopping::Stopping;
 use crate::driver::carried::{Carried, CarriedError};
 use crate::driver::names::Names;
-use crate::driver::run::{EvaluatorFate, Run};
+use crate::driver::run::{AfterDeath, EvaluatorFate, Run};
 use crate::driver::settings::Settings;
 use crate::event::{Happening, StopReason};
 use crate::plan::Step;
@@ -43,6 +43,7 @@ impl Session {
         let died = carried.last();
         let open = carried.open();
         let Resumption { wall, torn, fate, finish_only } = how;
+        let after = AfterDeath { fate, died, now, may_submit: !finish_only };
         let unwatched = now.since(died);
         session.record(Happening::Resumed { wall, torn, unwatched, open: open.clone() }, now);
         session.health_since = now;
@@ -55,7 +56,7 @@ impl Session {
             let mut todo = Vec::new();
             let run = match &run.ended {
                 Some(outcome) => Run::clear_up(&run, outcome, &mut todo),
-                None => Run::resume(&run, fate, &session.settings, (died, now), &mut todo),
+                None => Run::resume(&run, after, &session.settings, &mut todo),
             };
             session.runs.insert(index, run);
             session.carry_out(index, todo, now);
