@@ -11,6 +11,7 @@
 #[cfg(feature = "native")]
 pub mod agent;
 pub mod bill;
+pub mod capacity;
 pub mod chance;
 pub mod cli;
 pub mod driver;

@@ -450,6 +450,30 @@ run_timeout = "5m"
     }
 
     #[test]
+    fn a_hold_stage_is_reached_step_by_step_and_takes_over_what_is_in_flight() {
+        let profile = "[[scenario]]\nid = 1\nlasts = \"40s\"\n[[stage]]\nhold = 20\nramp = \"1/s\"\nlasts = \"90s\"\n[[stage]]\nname = \"on\"\nhold = 20\nlasts = \"2m\"\n[[stage]]\nname = \"fewer\"\nhold = 5\nlasts = \"2m\"\n";
+        let world = simulate(profile, 3, Trouble::default(), &[]);
+        assert_eq!(world.most_in_flight, 20, "a stage that begins adds nothing to what is held");
+        check(&world, outcomes(&world.events).len() as u64);
+        let mut starts = [const { Vec::new() }; 3];
+        for event in &world.events {
+            if let Happening::RunStarted { stage, intended, .. } = event.happening {
+                assert!(event.at.since(intended) < Micros::from_millis(1), "{event:?}");
+                starts[stage as usize].push(intended.as_secs_f64());
+            }
+        }
+        for (place, start) in starts[0].iter().take(15).enumerate() {
+            assert!((start - place as f64).abs() < 1e-6, "{:?}", starts[0]);
+        }
+        let within = |from: f64, to: f64| {
+            starts[1].iter().filter(|start| (from..to).contains(*start)).count()
+        };
+        assert!(within(90.0, 91.0) <= 3, "twenty are in flight already: {:?}", starts[1]);
+        assert!(within(90.0, 210.0) >= 30, "{:?}", starts[1]);
+        assert!(starts[2][0] > 211.0, "more are in flight than are wanted: {:?}", starts[2]);
+    }
+
+    #[test]
     fn fifty_thousand_runs_leave_nothing_behind_in_the_session() {
         let day = |copies: u64| {
             HUNDRED

@@ -136,7 +136,7 @@ impl Forecast {
             let lasts = stage.lasts.map(Length::micros);
             let peak_rate = match &stage.load {
                 Load::Open { curve, .. } => Some(RateCurve::new(curve, lasts).peak()),
-                Load::Hold { in_flight } => Some(f64::from(*in_flight) / mean_length),
+                Load::Hold { in_flight, .. } => Some(f64::from(*in_flight) / mean_length),
                 Load::Burst { .. } => None,
             };
             stages.push(StageForecast {
@@ -153,7 +153,7 @@ impl Forecast {
         for (stage, forecast) in profile.stages.iter().zip(&mut stages) {
             let runs = forecast.runs as f64;
             forecast.in_flight = match (&stage.load, forecast.peak_rate) {
-                (Load::Hold { in_flight }, _) => f64::from(*in_flight).min(runs),
+                (Load::Hold { in_flight, .. }, _) => f64::from(*in_flight).min(runs),
                 (_, Some(rate)) => (rate * mean_length).min(runs),
                 (_, None) => runs,
             };

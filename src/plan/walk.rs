@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::arrivals::ArrivalTimes;
 use super::deck::Deck;
 use crate::profile::{Load, Profile};
-use crate::units::{Length, Micros, Mode, RunIndex, SessionTime};
+use crate::units::{Length, Micros, Mode, Rate, RunIndex, SessionTime};
 
 /// Every run of a session: fully determined by the profile, which carries the seed. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -35,8 +35,10 @@ pub struct PlannedRun {
 pub struct HoldStage {
     /// Its position in the profile.
     pub stage: u32,
-    /// How many runs are held in flight.
+    /// How many runs are held in flight, those of earlier stages among them.
     pub in_flight: u32,
+    /// From the opening of one place to that of the next; nothing where all open at once.
+    pub opens_every: Micros,
     /// When it begins.
     pub from: SessionTime,
     /// When it ends; [`SessionTime::NEVER`] where it lasts until the copies are used up.
@@ -227,11 +229,12 @@ impl Walk {
                     }
                 }
                 Source::Hold => {
-                    let Load::Hold { in_flight } = stage.load else { return Step::End };
+                    let Load::Hold { in_flight, ramp } = stage.load else { return Step::End };
                     let until = lasts.map_or(SessionTime::NEVER, |lasts| self.stage_start + lasts);
                     return Step::Hold(HoldStage {
                         stage: stage_index,
                         in_flight,
+                        opens_every: ramp.map_or(Micros::ZERO, Rate::gap),
                         from: self.stage_start,
                         until,
                     });

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 
 use super::check_bill::check_bill;
+use super::check_capacity::check_capacity;
 use super::check_evaluator::check_evaluator;
 use super::check_livekit::check_livekit;
 use super::check_load::{check_mix, check_stages};
@@ -122,6 +123,7 @@ pub(super) fn check(
     let thresholds = check_thresholds(raw, &mut checker);
     let sandbox = check_sandbox(raw.sandbox.as_ref(), &mut checker);
     let bill = check_bill(raw, prices, (mode, livekit.as_ref(), evaluator.as_ref()), &mut checker);
+    let capacity = check_capacity(raw.capacity.as_ref(), mix.as_ref(), &limits, &mut checker);
     let settings = checker.settings;
     let profile = Profile {
         name,
@@ -135,6 +137,7 @@ pub(super) fn check(
         thresholds,
         sandbox,
         bill,
+        capacity,
     };
     Some((profile, settings))
 }

@@ -206,6 +206,13 @@ fn check_load(
             "only a `rate` has arrivals",
         );
     }
+    if let (Some(at), true) = (&stage.ramp, kind != "hold") {
+        checker.faults.at(
+            &at.place,
+            format!("`ramp` does not go together with `{kind}`"),
+            "only a `hold` has a ramp; a `rate` can be { from = \"1/s\", to = \"5/s\" }",
+        );
+    }
     match kind {
         "rate" => {
             let arrivals = checker.or_default(
@@ -218,6 +225,7 @@ fn check_load(
         }
         "hold" => Some(Load::Hold {
             in_flight: checker.at_least(&format!("{path}.hold"), stage.hold.as_ref(), 1, 1),
+            ramp: checker.optional(&format!("{path}.ramp"), stage.ramp.as_ref()),
         }),
         _ => Some(Load::Burst {
             runs: checker.at_least(&format!("{path}.burst"), stage.burst.as_ref(), 1, 1),

@@ -403,6 +403,11 @@ rate = "1/s"
             ),
             (
                 "rate = \"1/s\"",
+                "rate = \"1/s\"\nramp = \"2/s\"",
+                "`ramp` does not go together with `rate`",
+            ),
+            (
+                "rate = \"1/s\"",
                 "rate = { from = \"1/s\" }",
                 "a changing rate has a `from` and a `to`",
             ),

@@ -4,8 +4,10 @@
 //! The way through: `source` and `node` (texts as trees that know their places), `read` and `raw`
 //! (every key, typed, nothing judged), `check` (every setting decided), `model` (the result).
 
+mod capacity;
 mod check;
 mod check_bill;
+mod check_capacity;
 mod check_evaluator;
 mod check_livekit;
 mod check_load;
@@ -16,6 +18,7 @@ mod model;
 mod node;
 mod prices;
 mod raw;
+mod raw_capacity;
 mod read;
 mod schema;
 mod script;
@@ -23,6 +26,7 @@ mod source;
 mod template;
 mod threshold;
 
+pub use capacity::CapacitySettings;
 pub use check::{SANDBOX_FAULTS, Setting};
 pub use check_livekit::{TargetKind, target_kind};
 pub use explain::explain;

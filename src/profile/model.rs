@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::capacity::CapacitySettings;
 use super::prices::{Item, Prices};
 use super::raw::{RawArrivals, RawDispatch, RawWhenFull};
 use super::script::Script;
@@ -43,6 +44,9 @@ pub struct Profile {
     /// What is charged; nothing in journals that are older than bills.
     #[serde(default)]
     pub bill: BillSettings,
+    /// How capacity is searched for, where the profile says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<CapacitySettings>,
 }
 
 /// A LiveKit server.
@@ -281,10 +285,13 @@ pub enum Load {
         /// How the starts are spaced.
         arrivals: Arrivals,
     },
-    /// A number of runs held in flight: each that ends is followed by the next.
+    /// A number of runs held in flight, those of earlier stages among them: each that ends is followed by the next.
     Hold {
         /// How many, at least 1.
         in_flight: u32,
+        /// How fast the number is reached; at once where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ramp: Option<Rate>,
     },
     /// A number of runs at the same instant.
     Burst {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 
 use super::node::{Node, Value};
 use super::prices::Item;
+use super::raw_capacity::RawCapacity;
 use super::read::{Json, Named, Read, raw_choice, raw_table};
 use super::source::{At, Faults};
 use crate::units::{Length, Percent, Rate, ScenarioId, Usd};
@@ -35,6 +36,8 @@ raw_table! {
         prices: String,
         /// What is charged, and how much of it a conversation is taken to need.
         bill: RawBill,
+        /// How the number of conversations that the agent holds at once is searched for.
+        capacity: RawCapacity,
     }
 }
 
@@ -181,8 +184,10 @@ raw_table! {
         rate: RawRate,
         /// Whether starts are evenly spaced or random.
         arrivals: RawArrivals,
-        /// Holds this many runs in flight: each that ends is followed by the next.
+        /// Holds this many runs in flight, those of earlier stages among them: each that ends is followed by the next.
         hold: u32,
+        /// How fast that number is reached, such as "10/s"; at once where left out.
+        ramp: Rate,
         /// Starts this many at the same instant.
         burst: u32,
         /// How long the stage lasts; may be left out in the last one where the scenarios have copies.

@@ -100,6 +100,16 @@ pub struct Threshold {
     pub abort_after: Option<Length>,
 }
 
+impl Threshold {
+    /// The bound as a number: a share between 0 and 1, or microseconds.
+    pub fn bound_number(&self) -> f64 {
+        match self.bound {
+            Bound::Time(micros) => micros.0 as f64,
+            Bound::Share(percent) => percent.fraction(),
+        }
+    }
+}
+
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = match self.comparison {

@@ -76,11 +76,8 @@ impl Session {
         if carried.last_stage != Some(stage.stage) {
             return None;
         }
-        let held = |index: &&RunIndex| {
-            carried.runs.get(index).is_some_and(|run| run.planned.stage == stage.stage)
-        };
-        let taken = open.iter().filter(held).count();
-        Some(Hold::with_free_places((stage.in_flight as usize).saturating_sub(taken), stage, now))
+        let free = (stage.in_flight as usize).saturating_sub(open.len());
+        Some(Hold::with_free_places(free, stage, now))
     }
 
     fn go_on_stopping(

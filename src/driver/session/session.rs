@@ -220,7 +220,7 @@ impl Session {
                 Todo::DeleteRoom => self.actions.push(Action::DeleteRoom(index)),
                 Todo::Over => {
                     self.outgoing.withdraw(index);
-                    self.place_freed(planned.stage, now);
+                    self.place_freed(now);
                 }
                 Todo::Gone => {
                     self.runs.remove(&index);

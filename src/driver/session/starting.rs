@@ -14,9 +14,29 @@ pub(super) struct Hold {
 }
 
 impl Hold {
+    /// A stage that begins: runs of earlier stages that are under way keep their places, the others open
+    /// one after the other.
+    fn begin(stage: HoldStage, in_flight: u32) -> Self {
+        let mut opens = stage.from;
+        let mut free = std::collections::VecDeque::new();
+        for _ in in_flight..stage.in_flight {
+            free.push_back(opens);
+            opens += stage.opens_every;
+        }
+        Self { stage, free }
+    }
+
     /// A stage that was begun before, so many of its places being free from now on.
     pub(super) fn with_free_places(free: usize, stage: HoldStage, now: SessionTime) -> Self {
         Self { stage, free: std::iter::repeat_n(now, free).collect() }
+    }
+
+    /// A run has ended, and so many are still in flight: its place is free, unless there are more than are wanted.
+    fn freed(&mut self, in_flight: u32, now: SessionTime) {
+        if in_flight as usize + self.free.len() < self.stage.in_flight as usize {
+            let later = self.free.partition_point(|opens| *opens <= now);
+            self.free.insert(later, now);
+        }
     }
 }
 
@@ -62,10 +82,8 @@ impl Session {
     }
 
     fn hold_step(&mut self, stage: HoldStage, now: SessionTime) {
-        let hold = self.hold.get_or_insert_with(|| Hold {
-            stage,
-            free: std::iter::repeat_n(stage.from, stage.in_flight as usize).collect(),
-        });
+        let in_flight = self.in_flight;
+        let hold = self.hold.get_or_insert_with(|| Hold::begin(stage, in_flight));
         if now >= stage.until {
             self.hold = None;
             self.walk.leave_hold(now);
@@ -114,13 +132,13 @@ impl Session {
         );
     }
 
-    pub(super) fn place_freed(&mut self, stage: u32, now: SessionTime) {
+    pub(super) fn place_freed(&mut self, now: SessionTime) {
         if self.in_flight == self.settings.in_flight {
             self.free_since = now;
         }
         self.in_flight -= 1;
-        if let Some(hold) = self.hold.as_mut().filter(|hold| hold.stage.stage == stage) {
-            hold.free.push_back(now);
+        if let Some(hold) = &mut self.hold {
+            hold.freed(self.in_flight, now);
         }
     }
 }

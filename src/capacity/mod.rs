@@ -1,0 +1,17 @@
+//! How many conversations at once: a search that holds one level after the other, each as a session of
+//! its own, until the last that passes and the first that fails lie close enough.
+//!
+//! The way through: `rules` (what is searched for, and how long a level is held), `search` (what was
+//! tried, and what to try next), `level` (a trial as the profile of a session), `finding` (what a session
+//! says of its level), `answer` and `words` (what all of it comes to), `csv`, `json` and `page` (to bytes).
+
+mod rules;
+mod search;
+#[cfg(test)]
+mod simulation;
+mod standing;
+mod trial;
+
+pub use rules::Rules;
+pub use search::{Ending, Next, Search};
+pub use trial::{LevelVerdict, Purpose, Trial, Tried};

@@ -1,0 +1,200 @@
+use super::*;
+use crate::capacity::simulation::rules;
+
+/// Holds what a search asks for, each session being as `agent` says, and gives what was tried.
+fn searched(
+    settings: &str,
+    mut agent: impl FnMut(&Trial, usize) -> LevelVerdict,
+) -> (Search, Ending) {
+    let mut search = Search::new(rules(settings));
+    let mut now = Micros::ZERO;
+    loop {
+        let trial = match search.next() {
+            Next::Try(trial) => trial,
+            Next::End(ending) => return (search, ending),
+        };
+        let verdict = agent(&trial, search.tried().len());
+        let begins = now;
+        now = now + trial.lasts + Micros::from_secs(10);
+        search.add(Tried { trial, verdict, longer: None, begins, ends: now });
+    }
+}
+
+fn shown(search: &Search) -> Vec<(Purpose, u32)> {
+    search.tried().iter().map(|tried| (tried.trial.purpose, tried.trial.in_flight)).collect()
+}
+
+fn holds(most: u32) -> impl FnMut(&Trial, usize) -> LevelVerdict {
+    move |trial, _| {
+        if trial.in_flight <= most { LevelVerdict::Passed } else { LevelVerdict::Failed }
+    }
+}
+
+use LevelVerdict::{Failed, Generator, Passed, Undecided};
+use Purpose::{Bisect, Burst, Confirm, Recover, Step};
+
+#[test]
+fn it_steps_up_looks_for_recovery_bisects_confirms_and_bursts() {
+    let (search, ending) = searched("start = 10\nmost = 100", holds(26));
+    assert_eq!(ending, Ending::Complete);
+    let expected = [
+        (Step, 10),
+        (Step, 15),
+        (Step, 23),
+        (Step, 35),
+        (Recover, 10),
+        (Bisect, 29),
+        (Bisect, 26),
+        (Bisect, 27),
+        (Confirm, 27),
+        (Confirm, 26),
+        (Burst, 26),
+    ];
+    // 29 is more than a tenth above 26.
+    assert_eq!(shown(&search), expected);
+    let ends = (search.standings().passed(), search.standings().failed());
+    assert_eq!(ends, (Some(26), Some(27)));
+}
+
+#[test]
+fn every_limit_is_found_within_the_width() {
+    for limit in 1..=300 {
+        let (search, ending) = searched("start = 5\nmost = 400", holds(limit));
+        assert_eq!(ending, Ending::Complete);
+        let standings = search.standings();
+        let (passed, failed) = (standings.passed().unwrap(), standings.failed().unwrap());
+        assert!(passed <= limit && limit < failed, "{limit}: {passed} {failed}");
+        assert!(search.rules().is_narrow(passed, failed), "{limit}: {passed} {failed}");
+        assert!(standings.record(passed).passed == 2 && standings.record(failed).failed == 2);
+        assert!(search.tried().len() <= 22, "{limit}: {}", search.tried().len());
+    }
+}
+
+#[test]
+fn a_first_level_that_fails_leads_down() {
+    let (search, _) = searched("start = 40\nmost = 100\nburst = false", holds(3));
+    let steps: Vec<u32> = search.tried().iter().map(|tried| tried.trial.in_flight).collect();
+    assert_eq!(steps, [40, 20, 10, 5, 2, 3, 4, 4, 3], "nothing had passed that could recover");
+    let (search, ending) = searched("start = 4\nmost = 100", holds(0));
+    assert_eq!(shown(&search), [(Step, 4), (Step, 2), (Step, 1), (Confirm, 1)]);
+    assert_eq!((search.standings().passed(), ending), (None, Ending::Complete));
+}
+
+#[test]
+fn where_the_last_level_allowed_passes_there_is_no_upper_end() {
+    let (search, ending) = searched("start = 10\nmost = 20", holds(1_000));
+    assert_eq!(shown(&search), [(Step, 10), (Step, 15), (Step, 20), (Confirm, 20), (Burst, 20)]);
+    assert_eq!((search.standings().failed(), ending), (None, Ending::Complete));
+}
+
+#[test]
+fn what_the_generator_cannot_hold_is_never_the_agents_failure() {
+    let (search, ending) =
+        searched(
+            "start = 10\nmost = 200",
+            |trial, _| {
+                if trial.in_flight > 30 { Generator } else { Passed }
+            },
+        );
+    let expected =
+        [(Step, 10), (Step, 15), (Step, 23), (Step, 35), (Step, 35), (Confirm, 23), (Burst, 23)];
+    assert_eq!(shown(&search), expected);
+    let standings = search.standings();
+    assert_eq!((standings.failed(), standings.beyond()), (None, Some(35)));
+    assert_eq!(ending, Ending::Complete);
+    // One bad moment is no limit.
+    let (search, _) =
+        searched("start = 10\nmost = 20", |_, place| if place == 1 { Generator } else { Passed });
+    assert_eq!(search.standings().passed(), Some(20));
+}
+
+#[test]
+fn an_undecided_level_is_held_longer_and_then_left_open() {
+    let (search, ending) =
+        searched("start = 10\nmost = 100\nlasts = \"30s\"\nlongest = \"80s\"", |trial, _| {
+            match trial.in_flight {
+                ..=28 => Passed,
+                29..=32 => Undecided,
+                _ => Failed,
+            }
+        });
+    assert_eq!(ending, Ending::Complete);
+    let of_29: Vec<u64> = search
+        .tried()
+        .iter()
+        .filter(|tried| tried.trial.in_flight == 29)
+        .map(|tried| tried.trial.lasts.0 / 1_000_000)
+        .collect();
+    assert_eq!(of_29, [30, 72, 80], "longer each time, up to the longest");
+    let standings = search.standings();
+    assert_eq!(standings.passed(), Some(27), "28 is near enough to 29 to be left out");
+    assert!(standings.undecided().contains(&29));
+    let failed = standings.failed().unwrap();
+    assert!((33..=36).contains(&failed), "{failed}");
+}
+
+#[test]
+fn a_verdict_that_is_contradicted_is_decided_by_a_third_session() {
+    // The first session of 15 fails by accident.
+    let (search, _) = searched("start = 10\nmost = 20\nrecover = false", |trial, place| {
+        if trial.in_flight == 15 && place == 1 { Failed } else { Passed }
+    });
+    let tail = &shown(&search)[1..];
+    let of_15 = tail.iter().filter(|(purpose, level)| *level == 15 && *purpose != Burst).count();
+    assert_eq!(of_15, 3, "{tail:?}");
+    assert_eq!(search.standings().passed(), Some(20), "{tail:?}");
+}
+
+#[test]
+fn recovery_is_watched_until_it_passes_or_for_as_long_as_allowed() {
+    let probes = |recovers_after: usize, settings: &str| {
+        let mut seen = 0;
+        let (search, _) = searched(settings, |trial, _| {
+            if trial.purpose == Recover {
+                seen += 1;
+                return if seen > recovers_after { Passed } else { Failed };
+            }
+            if trial.in_flight <= 20 { Passed } else { Failed }
+        });
+        search.tried().iter().filter(|tried| tried.trial.purpose == Recover).count()
+    };
+    let settings = "start = 10\nmost = 100\nlasts = \"30s\"\nrecover_within = \"2m\"";
+    assert_eq!(probes(0, settings), 1);
+    assert_eq!(probes(2, settings), 3);
+    assert_eq!(probes(1_000, settings), 3, "40 s each, and none is begun after two minutes");
+    assert_eq!(probes(0, "start = 10\nmost = 100\nrecover = false"), 0);
+}
+
+#[test]
+fn caps_and_signals_end_it_with_what_is_known() {
+    for (verdict, ending) in [
+        (LevelVerdict::Stopped, Ending::Stopped),
+        (LevelVerdict::Budget, Ending::Budget),
+        (LevelVerdict::Broken, Ending::Broken),
+    ] {
+        let (search, ended) =
+            searched(
+                "start = 10\nmost = 100",
+                |_, place| {
+                    if place == 2 { verdict } else { Passed }
+                },
+            );
+        assert_eq!((search.tried().len(), ended), (3, ending));
+        assert_eq!(search.standings().passed(), Some(15));
+    }
+    let (search, ended) =
+        searched("start = 10\nmost = 100\nlasts = \"1m\"\nwithin = \"3m\"", holds(50));
+    assert_eq!((search.tried().len(), ended), (3, Ending::Time));
+}
+
+#[test]
+fn whatever_comes_of_the_sessions_it_ends() {
+    let verdicts = [Passed, Failed, Undecided, Generator];
+    for seed in 0..400_usize {
+        let (search, _) = searched("start = 7\nmost = 300", |trial, place| {
+            verdicts[(seed * 31 + place * 17 + trial.in_flight as usize * 7)
+                % (1 + seed % 4 + 1).min(4)]
+        });
+        assert!(search.tried().len() <= MOST_TRIALS);
+    }
+}
