@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::prices::{Item, Prices};
 use super::raw::{RawArrivals, RawDispatch, RawWhenFull};
 use super::script::Script;
+use super::soak_settings::{AgentHealthSettings, SoakSettings};
 use super::threshold::Threshold;
 use crate::units::{AgentName, Length, Mode, Percent, Rate, ScenarioId, Usd};
 
@@ -43,6 +44,12 @@ pub struct Profile {
     /// What is charged; nothing in journals that are older than bills.
     #[serde(default)]
     pub bill: BillSettings,
+    /// How it is judged as a soak, where the profile says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<SoakSettings>,
+    /// Where the agent's worker tells how it is, where that is to be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_health: Option<AgentHealthSettings>,
 }
 
 /// A LiveKit server.

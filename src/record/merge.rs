@@ -184,7 +184,8 @@ fn names(profile: &Profile) -> (Mode, Vec<(&str, bool)>, Vec<&str>) {
 }
 
 impl Placement {
-    /// The event in the merged session; none for a beginning or an end, of which there is one for all.
+    /// The event in the merged session; none for a beginning or an end, of which there is one for all, and for
+    /// looks at a machine's own worker.
     pub fn place(&self, event: Event) -> Option<Event> {
         let happening = self.happening(event.happening)?;
         Some(Event { at: event.at + self.later, happening })
@@ -200,6 +201,8 @@ impl Placement {
         let request = |request: u64| request + self.first_request;
         Some(match happening {
             H::Opened(_) | H::Closed => return None,
+            // Each machine looked at a worker and a server of its own: together they are no series.
+            H::AgentHealth(_) | H::RoomsListed { .. } => return None,
             H::RunStarted { run: n, stage, scenario, copy, mode, intended, free, room } => {
                 let (intended, free) = (at(intended), at(free));
                 H::RunStarted { run: run(n), stage, scenario, copy, mode, intended, free, room }
