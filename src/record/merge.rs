@@ -200,9 +200,9 @@ impl Placement {
         let (run, at) = (|run| self.run(run), |at: SessionTime| at + self.later);
         let request = |request: u64| request + self.first_request;
         Some(match happening {
-            H::Opened(_) | H::Closed => return None,
-            // Each machine looked at a worker and a server of its own: together they are no series.
-            H::AgentHealth(_) | H::RoomsListed { .. } => return None,
+            // There is one beginning and one end for all; and each machine looked at a worker and a server of its
+            // own, which together are no series.
+            H::Opened(_) | H::Closed | H::AgentHealth(_) | H::RoomsListed { .. } => return None,
             H::RunStarted { run: n, stage, scenario, copy, mode, intended, free, room } => {
                 let (intended, free) = (at(intended), at(free));
                 H::RunStarted { run: run(n), stage, scenario, copy, mode, intended, free, room }

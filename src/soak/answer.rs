@@ -32,35 +32,25 @@ fn drifts(soak: &Soak) -> String {
 
 fn steady(soak: &Soak) -> String {
     let judged = soak.judged().count();
-    let too_few = soak.series.len() - judged;
-    let of =
-        if judged == 1 { "the one series".to_owned() } else { format!("none of {judged} series") };
-    let does = if judged == 1 { "does not grow" } else { "grows" };
-    let mut words = format!(
-        "over {} in {} windows {of} {does} by more than {}",
+    let (of, grows) = match judged {
+        1 => ("the one series".to_owned(), "does not grow"),
+        more => (format!("none of {more} series"), "grows"),
+    };
+    let mut parts = vec![format!(
+        "over {} in {} windows {of} {grows} by more than {}",
         Micros(soak.span_us),
         soak.windows,
         percent(soak.material)
-    );
+    )];
+    let too_few = soak.series.len() - judged;
     if too_few > 0 {
-        words.push_str(&format!("; {too_few} more had too few runs a window to say"));
+        parts.push(format!("{too_few} more had too few runs a window to say"));
     }
-    let shrinks: Vec<&str> = soak
-        .series
-        .iter()
-        .filter(|one| one.finding.is_change())
-        .map(|one| one.words.as_str())
-        .collect();
-    for one in shrinks {
-        words.push_str("; ");
-        words.push_str(one);
-    }
-    words.push_str(if looked_at(soak) {
-        "; nothing was left behind"
-    } else {
-        "; leaks were not looked at"
-    });
-    words
+    let shrinks = soak.series.iter().filter(|one| one.finding.is_change());
+    parts.extend(shrinks.map(|one| one.words.clone()));
+    let left = if looked_at(soak) { "nothing was left behind" } else { "leaks were not looked at" };
+    parts.push(left.to_owned());
+    parts.join("; ")
 }
 
 fn looked_at(soak: &Soak) -> bool {

@@ -11,6 +11,8 @@ mod judging;
 mod question;
 mod resting;
 mod series;
+#[cfg(test)]
+mod simulations;
 #[expect(clippy::module_inception, reason = "the room's name is also its main idea's")]
 mod soak;
 mod wall;
