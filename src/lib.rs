@@ -4,7 +4,8 @@
 //!
 //! Data goes one way: a [`profile`] says what is wanted, a [`plan`] says which run when, the [`driver`]
 //! walks it in time and speaks to the outside world ([`livekit`] and an [`evaluator`]), what happened
-//! becomes [`event`]s, a [`record`] is kept of them, what it costs is on the [`bill`], and a [`report`] is made of that, with [`stats`].
+//! becomes [`event`]s, a [`record`] is kept of them, what it costs is on the [`bill`], and a [`report`] is made of that, with [`stats`];
+//! [`soak`] judges whether the agent stays well through a long one, and looks at its [`worker`].
 //! [`cli`] wires the rooms together and is the only printer. [`sandbox`] stands in for the outside world, and
 //! `agent` (feature `native`) is a real agent whose faults are known; both draw from [`chance`].
 
@@ -24,5 +25,7 @@ pub mod profile;
 pub mod record;
 pub mod report;
 pub mod sandbox;
+pub mod soak;
 pub mod stats;
 pub mod units;
+pub mod worker;

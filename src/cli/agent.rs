@@ -175,7 +175,6 @@ fn behaviour(arguments: &AgentArguments) -> Result<Behaviour, Trouble> {
         let share: Percent = read("--fault", share)?;
         faults = faults.with(fault, share).map_err(Trouble::usage)?;
     }
-    let drift: Percent = read("--drift", &arguments.drift)?;
     let greeting_delay = read("--greeting-delay", &arguments.greeting_delay)?;
     if arguments.capacity == 0 {
         return Err(Trouble::usage(
@@ -194,7 +193,7 @@ fn behaviour(arguments: &AgentArguments) -> Result<Behaviour, Trouble> {
         crash_after_turns: arguments.crash_after_turns,
         capacity: arguments.capacity,
         slow_above: arguments.slow_above,
-        drift_per_hour: drift.fraction(),
+        drift_per_hour: growth(&arguments.drift)?,
         leak_per_session: size(&arguments.leak)?,
         user_transcription: !arguments.no_user_transcription,
         metrics: !arguments.no_metrics,
@@ -204,6 +203,20 @@ fn behaviour(arguments: &AgentArguments) -> Result<Behaviour, Trouble> {
 fn read<T: FromStr<Err = ParseUnitError>>(flag: &str, text: &str) -> Result<T, Trouble> {
     text.parse()
         .map_err(|error: T::Err| Trouble::usage(format!("{flag} {text}: {error}; {}", error.hint)))
+}
+
+/// A growth in an hour, which may be more than all of it: a trial of some minutes wants to see something.
+fn growth(text: &str) -> Result<f64, Trouble> {
+    /// A hundredfold.
+    const MOST: f64 = 10_000.0;
+    let wrong = || {
+        Trouble::usage(format!(
+            "--drift {text}: write a share such as \"10%\" or \"600%\", at most {MOST}%"
+        ))
+    };
+    let number = text.trim().strip_suffix('%').ok_or_else(wrong)?;
+    let percent: f64 = number.trim().parse().map_err(|_| wrong())?;
+    if (0.0..=MOST).contains(&percent) { Ok(percent / 100.0) } else { Err(wrong()) }
 }
 
 fn size(text: &str) -> Result<usize, Trouble> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-use crate::report::Split;
+use crate::report::{Judgement, Split};
 use crate::units::{Metric, Percent, Percentile};
 
 const EXAMPLES: &str = "\
@@ -37,6 +37,23 @@ Exit codes:
   111  nothing could be judged; with --require-decision also: a judged figure leaves it open
   112  a generator did not deliver its load, so nothing is said
   2    a journal cannot be read, the two cannot be compared, or --arms names what is not there";
+
+const SOAK: &str = "\
+Examples:
+  rushhour soak profiles/native-soak.toml              hold it and judge it
+  rushhour soak reports/20261122T213015Z-soak          judge a session that was held; the same bytes each time
+
+The measured stages are cut into windows. A latency, the failures or the agent's memory drift where the slope's
+interval leaves out zero and the change matters: [soak] material in the profile, 10 % where left out. All series
+are one family: a steady session is called drifting at most once in twenty. With [agent_health] in the profile
+the agent's worker is looked at throughout: memory, load, and whether its jobs and processes go.
+
+Exit codes:
+  0    steady
+  99   something drifts, steps up or is left behind, or a threshold failed
+  111  too short, or too few runs, to say
+  112  the generator did not deliver the load, so nothing is said of the agent
+  others as for `rushhour run`";
 
 /// Load tester for AI agents that run on LiveKit.
 #[derive(Debug, Parser)]
@@ -73,6 +90,9 @@ deleted, and the rest of the plan starts as much later as nobody watched. Keys c
 environment again. Ctrl-C and exit codes are those of `run`; with --finish-only it ends with 105 where
 something was left to be started.")]
     Resume(ResumeArguments),
+    /// Hold a session and judge whether the agent stays well through it; or judge one that was held.
+    #[command(after_help = SOAK)]
+    Soak(SoakArguments),
     /// Show what a profile would do: runs, in flight, requests, the bill, and where each setting came from.
     Plan(PlanArguments),
     /// Check a profile; all mistakes are told at once.
@@ -168,6 +188,19 @@ pub(super) struct RunArguments {
     /// Go on without asking, whatever the forecast of the bill.
     #[arg(long)]
     pub(super) yes: bool,
+}
+
+impl RunArguments {
+    /// How thresholds are judged.
+    pub(super) const fn judgement(&self) -> Judgement {
+        if self.point_estimate { Judgement::PointEstimate } else { Judgement::Interval }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SoakArguments {
+    #[command(flatten)]
+    pub(super) run: RunArguments,
 }
 
 #[derive(Debug, Args)]

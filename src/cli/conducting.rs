@@ -5,11 +5,13 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::aborting;
+use super::attending::{Attendance, list_rooms};
 use super::exit::Trouble;
 use super::outside::Services;
 use super::progress::{Progress, Watched};
 use super::signals;
 use crate::driver::{Input, Names, Outside, Session, SessionClock, Settings, drive};
+use crate::event::Sink;
 use crate::livekit::LiveKitErrorKind;
 use crate::plan::Forecast;
 use crate::profile::Profile;
@@ -49,14 +51,20 @@ pub(super) fn outside(
     }
 }
 
-/// Drives a session to its end; must be called within a runtime.
+/// Drives a session to its end, and looks at the agent's worker and at what was left behind where the profile
+/// asks for it; must be called within a runtime.
 pub(super) async fn conduct(
     session: Session,
     outside: Outside,
     clock: SessionClock,
     watched: &Arc<Watched>,
-    forecast: Option<&Forecast>,
+    (forecast, services): (Option<&Forecast>, &Services),
 ) -> Result<(), Trouble> {
+    let (profile, names) = (Arc::clone(&outside.profile), outside.names.clone());
+    let attendance = match &profile.agent_health {
+        Some(settings) => Some(Attendance::begin(settings, clock, watched.clone()).await?),
+        None => None,
+    };
     let (stops, stop) = mpsc::unbounded_channel();
     signals::pass_on(stops.clone(), || Input::Stop, signals::OF_A_SESSION)?;
     let thresholds = watched.may_abort().then(|| aborting::watch(watched, clock, stops));
@@ -66,6 +74,18 @@ pub(super) async fn conduct(
     if let Some(thresholds) = thresholds {
         thresholds.abort();
     }
+    let kept = match kept {
+        Ok(()) => {
+            if let Some(attendance) = attendance {
+                attendance.settle().await;
+            }
+            if profile.soak.is_some() {
+                list_rooms(services, &names, clock, &**watched).await;
+            }
+            watched.kept().await
+        }
+        Err(error) => Err(error),
+    };
     kept.map_err(|error| {
         Trouble::internal(format!(
             "{error}; the session was brought to an end, and what was kept before is safe"

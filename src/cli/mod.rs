@@ -4,6 +4,7 @@ mod aborting;
 #[cfg(feature = "native")]
 mod agent;
 mod arguments;
+mod attending;
 mod compare;
 mod completions;
 mod conducting;
@@ -29,6 +30,7 @@ mod run;
 mod sandbox;
 mod schema;
 mod signals;
+mod soak;
 mod spending;
 mod sweep;
 mod validate;

@@ -64,7 +64,8 @@ pub(super) fn session_folder(path: &Path) -> Result<PathBuf, Trouble> {
     )))
 }
 
-fn json(value: &impl serde::Serialize, to: &mut Vec<u8>) -> Result<(), String> {
+/// A value as indented JSON with a last line feed.
+pub(super) fn json(value: &impl serde::Serialize, to: &mut Vec<u8>) -> Result<(), String> {
     serde_json::to_writer_pretty(&mut *to, value).map_err(|error| error.to_string())?;
     to.push(b'\n');
     Ok(())
@@ -198,7 +199,8 @@ fn cannot_write(path: &Path, error: &io::Error) -> Trouble {
     ))
 }
 
-fn exit_of(folded: &Folded, overall: &Overall) -> Exit {
+/// How the process ends, by how the session did.
+pub(super) fn exit_of(folded: &Folded, overall: &Overall) -> Exit {
     let stopped =
         |reasons: &[StopReason]| folded.stops.iter().any(|(reason, _)| reasons.contains(reason));
     if stopped(&[StopReason::Credentials]) {

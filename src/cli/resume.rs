@@ -140,7 +140,7 @@ async fn carry_out(
     let outside =
         outside(services, &watched, (opening.session, names), profile, Arc::new(settings));
     let shown = (!arguments.quiet).then_some(&forecast);
-    conduct(session, outside, clock, &watched, shown).await
+    conduct(session, outside, clock, &watched, (shown, services)).await
 }
 
 /// The session's time now: by the wall clock, and not before the journal's last event, whatever was done

@@ -31,8 +31,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
     let loaded = load_profile(&arguments.profile)?;
     let forecast = within_cloud_limits(&loaded.profile, arguments.accept_cloud_limits)?;
     spending::agree(&loaded.profile, forecast.runs, arguments.yes)?;
-    let judgement =
-        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
+    let judgement = arguments.judgement();
     let wanted = Wanted {
         profile_path: &arguments.profile.profile,
         out: &arguments.out,
@@ -69,7 +68,6 @@ pub(super) struct Wanted<'a> {
 /// A session that was held and reported.
 pub(super) struct Held {
     /// Its folder.
-    #[expect(dead_code, reason = "for commands that hold several sessions")]
     pub(super) folder: PathBuf,
     /// How it ended.
     pub(super) exit: Exit,
@@ -148,7 +146,7 @@ async fn carry_out(
     });
     let outside = outside(services, &watched, (session, names.clone()), profile, settings.clone());
     let session = Session::new((*settings).clone(), plan.walk(), names);
-    conduct(session, outside, clock, &watched, (!quiet).then_some(forecast)).await
+    conduct(session, outside, clock, &watched, ((!quiet).then_some(forecast), services)).await
 }
 
 fn opening(

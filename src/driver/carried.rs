@@ -168,7 +168,9 @@ impl Carried {
             | Happening::Greeted { .. }
             | Happening::Turn { .. }
             | Happening::Spoke { .. }
-            | Happening::Health(_) => {}
+            | Happening::Health(_)
+            | Happening::AgentHealth(_)
+            | Happening::RoomsListed { .. } => {}
         }
     }
 

@@ -20,6 +20,12 @@ impl Names {
         Some(Self::new(stem))
     }
 
+    /// Whether a room is one of the session's.
+    pub fn made(&self, room: &RoomName) -> bool {
+        let number = room.as_str().strip_prefix(&self.stem).and_then(|rest| rest.strip_prefix('-'));
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
     /// The room of a run.
     pub fn room(&self, run: RunIndex) -> RoomName {
         RoomName::new(format!("{}-{:06}", self.stem, run.0))

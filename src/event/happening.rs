@@ -238,8 +238,15 @@ pub enum Happening {
         /// The runs that were under way.
         open: Vec<RunIndex>,
     },
-    /// The session is over; the last event unless it was killed.
+    /// The session is over; the last event unless it was killed, but for looks at what it left behind.
     Closed,
+    /// How the agent's worker says that it is.
+    AgentHealth(AgentHealth),
+    /// How many of the session's rooms the server still listed after its end.
+    RoomsListed {
+        /// So many.
+        rooms: u64,
+    },
 }
 
 /// How a session began.
@@ -372,6 +379,26 @@ pub struct Health {
     /// How our own callers were doing, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callers: Option<CallersHealth>,
+}
+
+/// How the agent's worker says that it is; what it does not tell is absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentHealth {
+    /// Jobs that it has and are not over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<u64>,
+    /// The share of what it can carry that is taken, as it reckons that itself; finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    /// Processes that it started and are not over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub children: Option<u64>,
+    /// Memory resident, in bytes; of the worker's own process where it has others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Why it could not be asked, or not be understood, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// How the threads of our own callers were doing over a stretch of time.

@@ -11,8 +11,8 @@ mod turn;
 
 pub use failure::FailureClass;
 pub use happening::{
-    CallersHealth, Entered, Event, FORMAT_VERSION, Happening, Health, Mapping, Opening,
-    RetryReason, Sighting, StopReason,
+    AgentHealth, CallersHealth, Entered, Event, FORMAT_VERSION, Happening, Health, Mapping,
+    Opening, RetryReason, Sighting, StopReason,
 };
 pub use outcome::Outcome;
 pub use sink::{Sink, SinkError};

@@ -9,6 +9,7 @@ use super::check_capacity::check_capacity;
 use super::check_evaluator::check_evaluator;
 use super::check_livekit::check_livekit;
 use super::check_load::{check_mix, check_stages};
+use super::check_soak::{check_agent_health, check_soak};
 use super::model::{EvaluatorSettings, LatencyModel, Limits, Profile, SandboxSettings, WhenFull};
 use super::prices::Prices;
 use super::raw::{RawLatency, RawLimits, RawMode, RawProfile, RawSandbox, RawThreshold};
@@ -124,6 +125,9 @@ pub(super) fn check(
     let sandbox = check_sandbox(raw.sandbox.as_ref(), &mut checker);
     let bill = check_bill(raw, prices, (mode, livekit.as_ref(), evaluator.as_ref()), &mut checker);
     let capacity = check_capacity(raw.capacity.as_ref(), mix.as_ref(), &limits, &mut checker);
+    let soak = raw.soak.as_ref().map(|at| check_soak(&at.value, &mut checker));
+    let agent_health =
+        raw.agent_health.as_ref().and_then(|at| check_agent_health(at, &mut checker));
     let settings = checker.settings;
     let profile = Profile {
         name,
@@ -138,6 +142,8 @@ pub(super) fn check(
         sandbox,
         bill,
         capacity,
+        soak,
+        agent_health,
     };
     Some((profile, settings))
 }

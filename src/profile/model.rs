@@ -8,6 +8,7 @@ use super::capacity::CapacitySettings;
 use super::prices::{Item, Prices};
 use super::raw::{RawArrivals, RawDispatch, RawWhenFull};
 use super::script::Script;
+use super::soak_settings::{AgentHealthSettings, SoakSettings};
 use super::threshold::Threshold;
 use crate::units::{AgentName, Length, Mode, Percent, Rate, ScenarioId, Usd};
 
@@ -47,6 +48,12 @@ pub struct Profile {
     /// How capacity is searched for, where the profile says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacitySettings>,
+    /// How it is judged as a soak, where the profile says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<SoakSettings>,
+    /// Where the agent's worker tells how it is, where that is to be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_health: Option<AgentHealthSettings>,
 }
 
 /// A LiveKit server.

@@ -38,6 +38,10 @@ raw_table! {
         bill: RawBill,
         /// How the number of conversations that the agent holds at once is searched for.
         capacity: RawCapacity,
+        /// How `rushhour soak` judges whether the agent stays well.
+        soak: RawSoak,
+        /// Where the agent's worker tells how it is, to be looked at throughout the session.
+        agent_health: RawAgentHealth,
     }
 }
 
@@ -316,6 +320,32 @@ raw_table! {
         metrics: u32,
         /// Items of the price file for which nothing is charged here.
         without: Vec<Item>,
+    }
+}
+
+raw_table! {
+    /// How `rushhour soak` judges whether the agent stays well.
+    RawSoak {
+        /// A latency or the agent's memory has to change by this share of where it began before the change counts.
+        material: Percent,
+        /// Failures have to become this much more, in points, before that counts.
+        material_failures: Percent,
+        /// The width of a window; chosen from the session's length and its runs where left out.
+        window: Length,
+    }
+}
+
+raw_table! {
+    /// Where the agent's worker tells how it is.
+    RawAgentHealth {
+        /// What livekit-agents serves at `/worker`, such as "http://127.0.0.1:8081/worker"; on this machine only.
+        url: String,
+        /// The worker's Prometheus text, such as "http://127.0.0.1:8081/metrics"; on this machine only.
+        metrics: String,
+        /// How often it is asked.
+        every: Length,
+        /// How long it is watched after the last run for its jobs and processes to go.
+        settle: Length,
     }
 }
 

@@ -126,6 +126,8 @@ pub struct Folded {
     pub rooms_deleted: u64,
     /// Rooms that could not be deleted.
     pub rooms_left: u64,
+    /// Rooms that the server still listed after the session's end, where it was asked.
+    pub rooms_listed: Option<u64>,
     /// The last intended start that was let in, or skipped.
     pub last_intended: SessionTime,
     /// The last start.
@@ -250,6 +252,9 @@ impl Fold {
             Happening::Health(health) => folded.health.take(health),
             Happening::Stopping { reason, detail } => folded.stops.push((*reason, detail.clone())),
             Happening::Closed => folded.closed = true,
+            // A series of its own follows what the agent's worker says.
+            Happening::AgentHealth(_) => {}
+            Happening::RoomsListed { rooms } => folded.rooms_listed = Some(*rooms),
             Happening::Resumed { wall, torn, unwatched, open } => {
                 let gap = Span { from: event.at - *unwatched, to: event.at };
                 let sends_late =
@@ -416,6 +421,7 @@ impl Folded {
             rooms_made: 0,
             rooms_deleted: 0,
             rooms_left: 0,
+            rooms_listed: None,
             last_intended: SessionTime::START,
             last_start: SessionTime::START,
             in_flight_peak: 0,

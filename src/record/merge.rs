@@ -184,7 +184,8 @@ fn names(profile: &Profile) -> (Mode, Vec<(&str, bool)>, Vec<&str>) {
 }
 
 impl Placement {
-    /// The event in the merged session; none for a beginning or an end, of which there is one for all.
+    /// The event in the merged session; none for a beginning or an end, of which there is one for all, and for
+    /// looks at a machine's own worker.
     pub fn place(&self, event: Event) -> Option<Event> {
         let happening = self.happening(event.happening)?;
         Some(Event { at: event.at + self.later, happening })
@@ -199,7 +200,9 @@ impl Placement {
         let (run, at) = (|run| self.run(run), |at: SessionTime| at + self.later);
         let request = |request: u64| request + self.first_request;
         Some(match happening {
-            H::Opened(_) | H::Closed => return None,
+            // There is one beginning and one end for all; and each machine looked at a worker and a server of its
+            // own, which together are no series.
+            H::Opened(_) | H::Closed | H::AgentHealth(_) | H::RoomsListed { .. } => return None,
             H::RunStarted { run: n, stage, scenario, copy, mode, intended, free, room } => {
                 let (intended, free) = (at(intended), at(free));
                 H::RunStarted { run: run(n), stage, scenario, copy, mode, intended, free, room }

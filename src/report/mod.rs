@@ -15,6 +15,7 @@ mod page;
 mod percentiles_csv;
 mod runs_csv;
 mod session_json;
+mod soak;
 mod summary;
 mod terminal;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use page::page;
 pub use percentiles_csv::percentiles_csv;
 pub use runs_csv::RunsCsv;
 pub use session_json::session_json;
+pub use soak::{agent_health_csv, soak_csv, soak_schema, soak_text};
 pub use summary::{SUMMARY_VERSION, Summary, summary_schema};
 pub use terminal::{Style, terminal};
 pub use timeseries_csv::timeseries_csv;

@@ -32,3 +32,4 @@ pub use rate::RateComparison;
 pub use split::{Part, PartError, Split, SplitBy, SplitError};
 pub use table::comparison_csv;
 pub use text::comparison_text;
+pub(super) use text::wrapped;

@@ -182,7 +182,8 @@ pub(super) fn in_words(micros: f64) -> String {
 }
 
 /// Text in lines of at most [`WIDTH`], each indented.
-fn wrapped(text: &str, indent: usize) -> Vec<String> {
+/// Words broken into lines of at most a hundred columns, indented.
+pub(in super::super) fn wrapped(text: &str, indent: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {

@@ -1,0 +1,15 @@
+//! A session judged as a soak, to bytes: for a terminal (`text`) and as tables for programs (`table`); its JSON is
+//! itself.
+
+mod table;
+mod text;
+
+pub use table::{agent_health_csv, soak_csv};
+pub use text::soak_text;
+
+use crate::soak::Soak;
+
+/// The JSON Schema (draft 2020-12) of `soak.json`.
+pub fn soak_schema() -> serde_json::Value {
+    schemars::schema_for!(Soak).to_value()
+}
