@@ -4,17 +4,17 @@ use url::Url;
 
 use super::check::Checker;
 use super::check_livekit::{TargetKind, target_kind};
-use super::model::{BillSettings, EvaluatorSettings, LiveKitSettings, LiveKitTarget};
+use super::model::{BillSettings, EvaluatorSettings, LiveKitSettings, LiveKitTarget, SessionMode};
 use super::prices::{Item, Prices};
 use super::raw::RawProfile;
-use crate::units::{Mode, Usd};
+use crate::units::Usd;
 
 /// Decides what is charged. What a session against stand-ins alone would come to is reckoned as if both
 /// were the real services.
 pub(super) fn check_bill(
     raw: &RawProfile,
     prices: Prices,
-    (mode, livekit, evaluator): (Mode, Option<&LiveKitSettings>, Option<&EvaluatorSettings>),
+    (mode, livekit, evaluator): (SessionMode, Option<&LiveKitSettings>, Option<&EvaluatorSettings>),
     checker: &mut Checker<'_>,
 ) -> BillSettings {
     checker.optional("prices", raw.prices.as_ref());
@@ -33,7 +33,10 @@ pub(super) fn check_bill(
     let parties =
         livekit.zip(evaluator).map(|(livekit, evaluator)| Parties::of(livekit, evaluator));
     let charged: Vec<Item> = parties.as_ref().map_or(Vec::new(), |parties| {
-        let charges = |item: &Item| parties.charge(*item, mode, metrics) && !without.contains(item);
+        let is_used = |item: Item| mode.modes().iter().any(|mode| item.is_of(*mode));
+        let charges = |item: &Item| {
+            is_used(*item) && parties.charge(*item, metrics) && !without.contains(item)
+        };
         Item::ALL.into_iter().filter(charges).collect()
     });
     let unpriced = charged.iter().filter(|item| prices.of(**item).is_none());
@@ -82,14 +85,13 @@ impl Parties {
         }
     }
 
-    const fn charge(&self, item: Item, mode: Mode, metrics: u32) -> bool {
-        let spoken = matches!(mode, Mode::Voice);
+    const fn charge(&self, item: Item, metrics: u32) -> bool {
         match item {
             Item::AgentSession | Item::Participant => self.livekit,
-            Item::SpeechToText | Item::TextToSpeech => self.models && spoken,
-            Item::ModelInput | Item::ModelOutput => self.models,
-            Item::EvaluatorVoice => self.evaluator && spoken,
-            Item::EvaluatorChat => self.evaluator && !spoken,
+            Item::SpeechToText | Item::TextToSpeech | Item::ModelInput | Item::ModelOutput => {
+                self.models
+            }
+            Item::EvaluatorVoice | Item::EvaluatorChat => self.evaluator,
             Item::EvaluatorMetric => self.evaluator && metrics > 0,
         }
     }

@@ -40,11 +40,13 @@ raw_table! {
 
 raw_choice! {
     /// How the conversations are held.
-    pub(crate) RawMode {
+    pub RawMode {
         /// Spoken.
         Voice = "voice",
         /// Written.
         Chat = "chat",
+        /// Each one twice, spoken and written, the two beside each other in time.
+        Paired = "paired",
     }
 }
 

@@ -16,7 +16,7 @@ use crate::event::{
     StopReason,
 };
 use crate::profile::DispatchMethod;
-use crate::units::{Micros, Mode, RunIndex, SessionTime};
+use crate::units::{Micros, Mode, PairId, RunIndex, SessionTime};
 
 /// Events that are no session's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -202,8 +202,19 @@ impl Fold {
         folded.last_event = folded.last_event.max(event.at);
         match &event.happening {
             Happening::Opened(_) => return Err(FoldError::OpenedTwice),
-            Happening::RunStarted { run, stage, scenario, copy, mode, intended, free, room } => {
-                let mut record = new_record((*run, *stage, *scenario, *copy), *mode, *intended);
+            Happening::RunStarted {
+                run,
+                stage,
+                scenario,
+                copy,
+                mode,
+                pair,
+                intended,
+                free,
+                room,
+            } => {
+                let place = (*run, *stage, *scenario, *copy);
+                let mut record = new_record(place, (*mode, *pair), *intended);
                 record.free = *free;
                 record.room = Some(room.clone());
                 record.started = Some(event.at);
@@ -211,13 +222,14 @@ impl Fold {
                 self.live.insert(*run, record);
                 folded.in_flight_peak = folded.in_flight_peak.max(self.live.len() as u64);
             }
-            Happening::RunSkipped { run, stage, scenario, copy, mode, intended } => {
+            Happening::RunSkipped { run, stage, scenario, copy, mode, pair, intended } => {
                 folded.each_tally(*stage, |tally| tally.skipped += 1);
                 folded.intended(*stage, *intended);
                 let window = folded.timeline.at(*intended);
                 window.intended += 1;
                 window.skipped += 1;
-                let mut record = new_record((*run, *stage, *scenario, *copy), *mode, *intended);
+                let place = (*run, *stage, *scenario, *copy);
+                let mut record = new_record(place, (*mode, *pair), *intended);
                 let seen = Span { from: event.at, to: event.at };
                 record.ending = Some(Ending { outcome: Outcome::Skipped, seen, talked: None });
                 return Ok(Told::Run(Box::new(record)));
@@ -514,7 +526,7 @@ impl PeakHealth {
 
 fn new_record(
     (run, stage, scenario, copy): (RunIndex, u32, u32, u32),
-    mode: Mode,
+    (mode, pair): (Mode, Option<PairId>),
     intended: SessionTime,
 ) -> RunRecord {
     RunRecord {
@@ -523,6 +535,7 @@ fn new_record(
         scenario,
         copy,
         mode,
+        pair,
         intended,
         free: intended,
         started: None,

@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use super::figures::{Figure, figure};
 use super::headline::{Standing, verdict_sentence, warnings, what_happened};
+use super::measured::measured;
 use super::money::bill_words;
 use super::terminal::{PERCENTILES, SHOWN};
 use super::verdict::{Judgement, Overall, Verdict};
 use super::visible::visible;
-use crate::record::{Folded, Scope};
+use crate::record::Folded;
 
 /// The session in Markdown, with tables of thresholds, latencies and failures.
 pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
@@ -62,29 +63,23 @@ fn thresholds(overall: &Overall, standing: Standing, text: &mut String) {
             }
             (_, verdict) => verdict.word().to_owned(),
         };
-        let _ = writeln!(
-            text,
-            "| {} | {} | {word} |",
-            quoted(&result.threshold.to_string()),
-            quoted(&result.found)
-        );
+        let _ =
+            writeln!(text, "| {} | {} | {word} |", quoted(&result.name()), quoted(&result.found));
     }
 }
 
 fn latencies(folded: &Folded, text: &mut String) {
-    let mode = folded.opening.profile.mode;
     let mut begun = false;
-    for metric in SHOWN {
-        let Some(latencies) = folded.latencies.get(metric, mode, Scope::Measured) else { continue };
+    for one in measured(folded, SHOWN) {
         if !begun {
             text.push_str(
                 "\n| latency | n | p50 | p95 | p99 |\n| --- | ---: | ---: | ---: | ---: |\n",
             );
             begun = true;
         }
-        let _ = write!(text, "| `{metric}` | {} ", latencies.count());
+        let _ = write!(text, "| `{}` | {} ", one.label(), one.latencies.count());
         for percentile in PERCENTILES {
-            let _ = match figure(latencies, percentile) {
+            let _ = match figure(one.latencies, percentile) {
                 Figure::Known { value, low, high } => write!(text, "| {value} [{low}, {high}] "),
                 Figure::TooFew { needs, .. } => write!(text, "| n/a (needs {needs}) "),
             };

@@ -10,6 +10,7 @@ mod histogram_csv;
 mod hlog;
 mod junit;
 mod markdown;
+mod measured;
 mod money;
 mod page;
 mod percentiles_csv;

@@ -267,7 +267,7 @@ impl Summary {
             profile: profile.name.clone(),
             profile_hash: opening.profile_hash.clone(),
             seed: profile.seed,
-            mode: profile.mode.name().to_owned(),
+            mode: profile.mode.word().to_owned(),
             dispatch_method: profile.livekit.dispatch.method().word().to_owned(),
             started: opening.anchor.clone(),
             lasted_us: folded.last_event.0,
@@ -374,7 +374,7 @@ fn thresholds(overall: &Overall) -> Vec<ThresholdSummary> {
         .thresholds
         .iter()
         .map(|result| ThresholdSummary {
-            threshold: result.threshold.to_string(),
+            threshold: result.name(),
             verdict: result.verdict.word().to_owned(),
             n: result.n,
             needs: match result.verdict {
