@@ -29,13 +29,20 @@ pub(super) fn check_bill(
     let metrics = checker.or_default("bill.metrics", raw.metrics.as_ref(), 0);
     let ask_above =
         checker.or_default("bill.ask_above", raw.ask_above.as_ref(), Usd::from_dollars(10.0));
+    let with = raw.with.as_ref().map(|at| at.value.as_slice()).unwrap_or_default();
     let without = raw.without.as_ref().map(|at| at.value.as_slice()).unwrap_or_default();
+    let in_both = with.iter().find(|item| without.contains(item));
+    if let Some((item, at)) = in_both.zip(raw.without.as_ref()) {
+        let what = format!("{item} is named in bill.with and in bill.without");
+        checker.faults.at(&at.place, what, "keep one of them");
+    }
     let parties =
         livekit.zip(evaluator).map(|(livekit, evaluator)| Parties::of(livekit, evaluator));
     let charged: Vec<Item> = parties.as_ref().map_or(Vec::new(), |parties| {
         let is_used = |item: Item| mode.modes().iter().any(|mode| item.is_of(*mode));
         let charges = |item: &Item| {
-            is_used(*item) && parties.charge(*item, metrics) && !without.contains(item)
+            let is_charged = parties.charge(*item, metrics) || with.contains(item);
+            is_used(*item) && is_charged && !without.contains(item)
         };
         Item::ALL.into_iter().filter(charges).collect()
     });
@@ -135,6 +142,15 @@ mod tests {
         ];
         assert_eq!(charged(CLOUD), chat);
         assert_eq!(charged(&format!("{CLOUD}[bill]\nwithout = [\"agent_session\"]\n")), chat[1..]);
+        let here = CLOUD.replace("wss://x.livekit.cloud", "ws://10.0.0.7:7880");
+        assert_eq!(charged(&here), chat[4..]);
+        let with = "[bill]\nwith = [\"model_output\", \"text_to_speech\"]\n";
+        assert_eq!(charged(&format!("{here}{with}")), chat[3..], "and no voice in chat");
+        let both = format!("{CLOUD}{with}without = [\"model_output\"]\n");
+        assert_eq!(
+            mistakes(&both, SHIPPED),
+            ["model_output is named in bill.with and in bill.without"]
+        );
         let own = CLOUD.replace("x.livekit.cloud", "livekit.example.org");
         assert_eq!(charged(&own), chat[2..]);
         let voice = charged(&CLOUD.replace("chat", "voice"));

@@ -311,6 +311,8 @@ raw_table! {
         most_messages: u32,
         /// Metrics by which the evaluator judges a conversation, as far as it charges them.
         metrics: u32,
+        /// Items of the price file that are charged here, though the addresses do not say so: the models of an agent on a server of one's own, for example.
+        with: Vec<Item>,
         /// Items of the price file for which nothing is charged here.
         without: Vec<Item>,
     }

@@ -1,11 +1,12 @@
 //! Once through the events of a session, keeping what its reports need and nothing that grows with it
-//! but the runs under way.
+//! but the runs under way and the pairs of a paired session.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::failure_words::FailureWords;
 use super::funnel::Funnel;
 use super::latencies::LatencyTable;
+use super::pairs::Pairs;
 use super::run_record::{AgentTimes, Ending, RunRecord, Span, SubmissionTimes};
 use super::slowest::Slowest;
 use super::tally::Tally;
@@ -96,6 +97,8 @@ pub struct Folded {
     pub measured: Tally,
     /// The runs of each stage.
     pub by_stage: BTreeMap<u32, Tally>,
+    /// Its pairs; none in a session of one mode.
+    pub pairs: Option<Pairs>,
     /// What its runs cost; empty where nothing is charged.
     pub bill: Bill,
     /// Latencies.
@@ -232,6 +235,7 @@ impl Fold {
                 let mut record = new_record(place, (*mode, *pair), *intended);
                 let seen = Span { from: event.at, to: event.at };
                 record.ending = Some(Ending { outcome: Outcome::Skipped, seen, talked: None });
+                folded.pair(&record);
                 return Ok(Told::Run(Box::new(record)));
             }
             Happening::RestNotStarted { from, count } => {
@@ -304,6 +308,7 @@ impl Fold {
             folded.cut_off(&record);
             folded.funnel.add(&record);
             folded.charge(&record);
+            folded.pair(&record);
             folded.open.push(record);
         }
         Ok(folded)
@@ -405,10 +410,12 @@ impl Fold {
 impl Folded {
     fn new(opening: Opening) -> Self {
         let tariff = Tariff::of(&opening.profile);
+        let is_paired = opening.profile.mode.is_paired();
         Self {
             names: Names::of(&opening),
             funnel: Funnel::of(&opening.profile),
             opening,
+            pairs: is_paired.then(|| Pairs::of(tariff.as_ref())),
             bill: tariff.as_ref().map(Bill::of).unwrap_or_default(),
             tariff,
             tally: Tally::default(),
@@ -474,6 +481,7 @@ impl Folded {
         }
         self.funnel.add(record);
         self.charge(record);
+        self.pair(record);
         let measured = self.names.is_measured(record.stage);
         for sample in record.samples() {
             self.latencies.add(&sample, record.mode, record.scenario, record.stage, measured);
@@ -490,6 +498,12 @@ impl Folded {
         if let Some(tariff) = &self.tariff {
             let usage = record.usage(&self.opening.profile, self.last_event);
             self.bill.add(tariff, &usage, 1);
+        }
+    }
+
+    fn pair(&mut self, record: &RunRecord) {
+        if let Some(pairs) = self.pairs.as_mut().filter(|_| self.names.is_measured(record.stage)) {
+            pairs.add(record, &self.opening.profile, self.tariff.as_ref());
         }
     }
 

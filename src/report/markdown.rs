@@ -6,6 +6,7 @@ use super::figures::{Figure, figure};
 use super::headline::{Standing, verdict_sentence, warnings, what_happened};
 use super::measured::measured;
 use super::money::bill_words;
+use super::paired::{PairedComparison, pairs_words, table_rows};
 use super::terminal::{PERCENTILES, SHOWN};
 use super::verdict::{Judgement, Overall, Verdict};
 use super::visible::visible;
@@ -35,6 +36,9 @@ pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> Str
     failures(folded, &mut text);
     if let Some(words) = bill_words(folded) {
         let _ = write!(text, "\n{}\n", quoted(&words));
+    }
+    if let Some(pairs) = &overall.pairs {
+        paired(pairs, &mut text);
     }
     let opening = &folded.opening;
     let _ = write!(
@@ -85,6 +89,21 @@ fn latencies(folded: &Folded, text: &mut String) {
             };
         }
         text.push_str("|\n");
+    }
+}
+
+fn paired(pairs: &PairedComparison, text: &mut String) {
+    let _ = write!(text, "\n**{}**\n", quoted(&pairs.answer));
+    if !pairs.differences.is_empty() {
+        text.push_str(
+            "\n| pairs | chat | voice | voice less chat, with its 95 % interval | voice / chat |\n| --- | ---: | ---: | ---: | ---: |\n",
+        );
+    }
+    for row in table_rows(pairs) {
+        let _ = writeln!(text, "| {} |", row.map(|cell| quoted(&cell)).join(" | "));
+    }
+    for words in pairs_words(pairs) {
+        let _ = write!(text, "\n{}\n", quoted(&words));
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::{Figure, listed};
 use super::money::BillSummary;
+use super::paired::PairedComparison;
 use super::percentiles_csv::scope_words;
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::validity::rates;
@@ -77,6 +78,9 @@ pub struct Summary {
     /// What it cost at list prices; absent where nothing is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bill: Option<BillSummary>,
+    /// Voice against chat; absent for a session of one mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<PairedComparison>,
     /// The generator's own health.
     pub generator: Generator,
 }
@@ -334,6 +338,7 @@ impl Summary {
                 })
                 .collect(),
             bill: BillSummary::of(folded),
+            pairs: overall.pairs.clone(),
             generator: Generator {
                 in_flight_peak: folded.in_flight_peak,
                 cores: opening.cores,

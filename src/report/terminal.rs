@@ -7,6 +7,7 @@ use super::funnel::funnel_lines;
 use super::headline::{resumptions, what_happened};
 use super::measured::measured;
 use super::money::{bill_words, old_prices_of};
+use super::paired::{PairedComparison, pairs_words, table_rows};
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::verdict::{Overall, Verdict};
 use crate::record::{Folded, Latencies, Scope};
@@ -115,10 +116,30 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
     if let Some(words) = bill_words(folded) {
         line(words);
     }
+    for words in overall.pairs.iter().flat_map(|pairs| paired(pairs, style)) {
+        line(words);
+    }
     if let Some(old) = old_prices_of(folded) {
         line(style.unclear(&format!("Note: {old}.")));
     }
     text
+}
+
+/// Voice against chat: what differs, and the answer last, where it is read first.
+fn paired(pairs: &PairedComparison, style: Style) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    if !pairs.differences.is_empty() {
+        lines.push(format!(
+            "{:<40}{:>12}{:>12}  voice less chat, 95 % interval",
+            "pairs", "chat", "voice"
+        ));
+    }
+    for [measure, chat, voice, difference, _] in table_rows(pairs) {
+        lines.push(format!("{measure:<40}{chat:>12}{voice:>12}  {difference}"));
+    }
+    lines.extend(pairs_words(pairs));
+    lines.push(style.strong(&pairs.answer));
+    lines
 }
 
 fn failures(folded: &Folded) -> Vec<String> {
@@ -134,10 +155,13 @@ fn latencies(folded: &Folded) -> Vec<String> {
     if shown.is_empty() {
         return vec!["Nothing was measured.".to_owned()];
     }
-    let mut lines =
-        vec![format!("{:<22}{:>7}  {:<26}{:<26}{}", "95 % intervals", "n", "p50", "p95", "p99")];
+    let width = shown.iter().map(|one| one.label().len()).max().unwrap_or(0).max(22);
+    let mut lines = vec![format!(
+        "{:<width$}{:>7}  {:<26}{:<26}{}",
+        "95 % intervals", "n", "p50", "p95", "p99"
+    )];
     for one in shown {
-        let mut line = format!("{:<22}{:>7}  ", one.label(), one.latencies.count());
+        let mut line = format!("{:<width$}{:>7}  ", one.label(), one.latencies.count());
         for percentile in PERCENTILES {
             let cell = match figure(one.latencies, percentile) {
                 Figure::Known { value, low, high } => format!("{value} [{low}, {high}]"),

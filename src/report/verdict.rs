@@ -1,6 +1,7 @@
 //! Whether a session passed: three-valued, because a figure that could lie on either side of its bound has not failed.
 
 use super::figures::{Figure, figure, quantile_of};
+use super::paired::PairedComparison;
 use super::validity::Validity;
 use crate::profile::{Bound, Comparison, Measure, Share, Threshold};
 use crate::record::{Folded, Scope};
@@ -77,14 +78,18 @@ pub struct Overall {
     pub validity: Validity,
     /// The thresholds, in the profile's order.
     pub thresholds: Vec<ThresholdResult>,
+    /// Voice against chat; none for a session of one mode.
+    pub pairs: Option<PairedComparison>,
 }
 
 impl Overall {
     /// Judges a session.
     pub fn of(folded: &Folded, judgement: Judgement) -> Self {
         let thresholds = folded.opening.profile.thresholds.iter();
+        let validity = Validity::of(folded);
         Self {
-            validity: Validity::of(folded),
+            pairs: PairedComparison::of(folded, validity.holds()),
+            validity,
             thresholds: thresholds
                 .flat_map(|threshold| judge(folded, threshold, judgement))
                 .collect(),

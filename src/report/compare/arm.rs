@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::blocks::{Timed, Timing};
+use super::super::blocks::{Timed, Timing};
 use super::split::{Part, PartError, Split, SplitBy};
 use crate::event::Outcome;
 use crate::profile::SessionMode;

@@ -6,9 +6,9 @@ use std::thread;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::blocks::Timing;
 use super::super::validity::Validity;
 use super::arm::{Arm, Share};
-use super::blocks::Timing;
 use super::differences::differences;
 use super::finding::Finding;
 use super::latency::{LatencyComparison, compare_latency};
