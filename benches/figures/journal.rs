@@ -136,6 +136,7 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
                 scenario: 0,
                 copy: 0,
                 mode: Mode::Voice,
+                pair: None,
                 intended: start,
                 free: start,
                 room: RoomName::new(format!("rushhour-bench-{n:06}")),

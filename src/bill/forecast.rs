@@ -27,23 +27,27 @@ impl BillForecast {
             Mix::Weights(list) => list.iter().map(|(_, weight)| *weight).collect(),
         };
         let all: f64 = shares.iter().sum();
+        let modes = profile.mode.modes();
         for (scenario, share) in profile.mix.scenarios().into_iter().zip(shares) {
             let lasts = scenario.lasts.micros();
-            let usage = Usage {
-                agent: lasts,
-                caller: lasts,
-                conversation: lasts,
-                told: false,
-                messages: scripted_messages(scenario),
-                judged: true,
-            };
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "not negative, and not more than all runs"
             )]
-            let count = (runs as f64 * share / all).round() as u64;
-            expected.add(&tariff, &usage, count);
+            let count = (runs as f64 * share / all / modes.len() as f64).round() as u64;
+            for mode in modes {
+                let usage = Usage {
+                    mode: *mode,
+                    agent: lasts,
+                    caller: lasts,
+                    conversation: lasts,
+                    told: false,
+                    messages: scripted_messages(scenario),
+                    judged: true,
+                };
+                expected.add(&tariff, &usage, count);
+            }
         }
         for row in &mut expected.rows {
             row.known = Known::Assumed;

@@ -2,11 +2,13 @@
 
 use super::usage::Usage;
 use crate::event::{FailureClass, Sighting};
-use crate::units::{Micros, SessionTime};
+use crate::units::{Micros, Mode, SessionTime};
 
 /// The moments of one run that bear on its cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moments {
+    /// How the conversation is held.
+    pub mode: Mode,
     /// When the agent can first have been in the room: the last look that did not find it.
     pub agent: Option<SessionTime>,
     /// When the submission was first sent.
@@ -20,6 +22,11 @@ pub struct Moments {
 }
 
 impl Moments {
+    /// Those of a run of which nothing is known yet.
+    pub const fn of(mode: Mode) -> Self {
+        Self { mode, agent: None, submitted: None, running: None, judging: None, turns: None }
+    }
+
     /// The run was seen in a new state at the evaluator, not yet so at `after`.
     pub const fn sighted(&mut self, sighting: Sighting, after: SessionTime, seen: SessionTime) {
         match sighting {
@@ -58,6 +65,7 @@ impl Moments {
             (None, None) => Micros::ZERO,
         };
         Usage {
+            mode: self.mode,
             agent: since(self.agent.or(submitted)),
             caller: since(submitted),
             conversation,
@@ -79,6 +87,7 @@ mod tests {
     #[test]
     fn each_party_counts_from_its_own_coming() {
         let moments = Moments {
+            mode: Mode::Voice,
             agent: Some(at(2)),
             submitted: Some(at(5)),
             running: Some(at(10)),
@@ -96,13 +105,17 @@ mod tests {
 
     #[test]
     fn what_was_refused_costs_the_agent_alone_and_what_is_unknown_costs_all() {
-        let moments = Moments { agent: Some(at(2)), submitted: Some(at(5)), ..Moments::default() };
+        let nothing = Moments::of(Mode::Voice);
+        let moments = Moments { agent: Some(at(2)), submitted: Some(at(5)), ..nothing };
         let refused = moments.usage(at(9), Some(FailureClass::SubmitRejected), None);
         assert_eq!((refused.agent, refused.conversation), (Micros::from_secs(7), Micros::ZERO));
         let unknown = moments.usage(at(9), Some(FailureClass::SubmitUnknown), None);
         assert_eq!(unknown.conversation, Micros::from_secs(4));
         assert!(!unknown.judged);
-        let never = Moments::default().usage(at(9), Some(FailureClass::DispatchUnassigned), None);
-        assert_eq!(never, Usage::default());
+        let never = nothing.usage(at(9), Some(FailureClass::DispatchUnassigned), None);
+        assert_eq!(
+            (never.agent, never.caller, never.talked()),
+            (Micros::ZERO, Micros::ZERO, false)
+        );
     }
 }

@@ -74,14 +74,14 @@ impl Purse {
     /// Takes in what happened at `at`. A session that is gone on with is told what happened before.
     pub fn take(&mut self, happening: &Happening, at: SessionTime) {
         match happening {
-            Happening::RunStarted { run, .. } => {
+            Happening::RunStarted { run, mode, .. } => {
                 self.started += 1;
                 let turns = self.caps.counts_turns.then_some(0);
                 let due = match self.caps.budget {
                     Some(_) => at + self.caps.submitted_within,
                     None => SessionTime::NEVER,
                 };
-                self.held.insert(*run, (Moments { turns, ..Moments::default() }, due));
+                self.held.insert(*run, (Moments { turns, ..Moments::of(*mode) }, due));
                 self.overdue.insert((due, *run));
             }
             Happening::AgentSeen { run, after, .. } => self.of(*run, |m| m.agent = Some(*after)),
@@ -196,6 +196,7 @@ mod tests {
             scenario: 0,
             copy: 0,
             mode: Mode::Voice,
+            pair: None,
             intended: SessionTime::START,
             free: SessionTime::START,
             room: RoomName::new("room"),

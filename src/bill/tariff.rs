@@ -21,7 +21,6 @@ const MINUTE: u64 = 60_000_000;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tariff {
     settings: BillSettings,
-    mode: Mode,
     /// A conversation that nobody told the length of is not longer than this.
     longest: Micros,
     /// The dearest that a run can be.
@@ -51,16 +50,21 @@ impl Tariff {
         let connected = preparation_bound(profile) + longest;
         let scenarios = profile.mix.scenarios();
         let scripted = scenarios.iter().filter_map(|scenario| scripted_messages(scenario)).max();
-        let unscripted = (profile.mode == Mode::Chat).then_some(profile.bill.most_messages);
-        let worst = Usage {
+        let unscripted = |mode| matches!(mode, Mode::Chat).then_some(profile.bill.most_messages);
+        let worst = |mode: Mode| Usage {
+            mode,
             agent: connected,
             caller: longest,
             conversation: longest,
             told: false,
-            messages: scripted.or(unscripted),
+            messages: scripted.or(unscripted(mode)),
             judged: true,
         };
-        Some(Self { settings: profile.bill.clone(), mode: profile.mode, longest, worst })
+        let each = profile.mode.modes().iter().map(|mode| worst(*mode));
+        let settings = profile.bill.clone();
+        let tariff = Self { settings, longest, worst: worst(Mode::Voice) };
+        let dearest = each.max_by_key(|usage| tariff.cost(usage))?;
+        Some(Self { worst: dearest, ..tariff })
     }
 
     /// What the dearest run takes.
@@ -81,7 +85,7 @@ impl Tariff {
     /// What a run is charged, item by item.
     pub fn charges(&self, usage: &Usage) -> impl Iterator<Item = Charge> {
         let usage = *usage;
-        let charged = self.settings.charged.iter();
+        let charged = self.settings.charged.iter().filter(move |item| item.is_of(usage.mode));
         charged.filter_map(move |item| Some(self.charge(self.price(*item)?, &usage)))
     }
 
@@ -124,7 +128,7 @@ impl Tariff {
     fn amount(&self, item: Item, usage: &Usage) -> u64 {
         let conversation = self.conversation(usage);
         let a_minute = |count: u64| conversation.0.saturating_mul(count).div_ceil(MINUTE);
-        let messages = || match (usage.talked(), usage.messages, self.mode) {
+        let messages = || match (usage.talked(), usage.messages, usage.mode) {
             (false, ..) => 0,
             (true, Some(counted), _) => u64::from(counted),
             (true, None, Mode::Chat) => u64::from(self.settings.messages),
@@ -172,6 +176,7 @@ mod tests {
     fn spoken(seconds: u64) -> Usage {
         let length = Micros::from_secs(seconds);
         Usage {
+            mode: Mode::Voice,
             agent: length,
             caller: length,
             conversation: length,

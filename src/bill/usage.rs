@@ -1,10 +1,12 @@
 //! What one run took of everything that may be charged.
 
-use crate::units::Micros;
+use crate::units::{Micros, Mode};
 
 /// What one run took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
+    /// How the conversation was held.
+    pub mode: Mode,
     /// How long the agent was connected.
     pub agent: Micros,
     /// How long the caller may have been connected.

@@ -60,8 +60,10 @@ mod with_callers {
         let mut prompts = HashMap::new();
         for scenario in profile.mix.scenarios() {
             let Some(script) = &scenario.script else { continue };
-            let ready = Prompts::new(script, profile.mode, &mut clip).map_err(Trouble::usage)?;
-            prompts.insert(scenario.id.clone(), Arc::new(ready));
+            for mode in profile.mode.modes() {
+                let ready = Prompts::new(script, *mode, &mut clip).map_err(Trouble::usage)?;
+                prompts.insert((scenario.id.clone(), *mode), Arc::new(ready));
+            }
         }
         let files = raise_file_limit();
         let needed = u64::from(profile.limits.in_flight) * HANDLES_EACH + OTHER_HANDLES;

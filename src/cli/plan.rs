@@ -25,7 +25,7 @@ fn list_runs(plan: &Plan) -> Result<(), Trouble> {
     let scenarios = profile.mix.scenarios();
     let mut csv = csv::Writer::from_writer(std::io::stdout().lock());
     let written = (|| {
-        csv.write_record(["run", "intended_us", "stage", "scenario", "copy", "mode"])?;
+        csv.write_record(["run", "intended_us", "stage", "scenario", "copy", "mode", "pair"])?;
         for run in plan.walk() {
             csv.write_record([
                 &run.index.to_string(),
@@ -34,6 +34,7 @@ fn list_runs(plan: &Plan) -> Result<(), Trouble> {
                 scenarios[run.scenario as usize].id.as_str(),
                 &run.copy.to_string(),
                 run.mode.name(),
+                &run.pair.map_or(String::new(), |pair| pair.to_string()),
             ])?;
         }
         csv.flush()

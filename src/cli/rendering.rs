@@ -14,7 +14,7 @@ use crate::event::{Happening, StopReason};
 use crate::record::{Folded, Told};
 use crate::report::{
     Judgement, Overall, RunsCsv, Summary, TurnsCsv, funnel_csv, histogram_csv, hlog, junit,
-    markdown, page, percentiles_csv, session_json, terminal, timeseries_csv,
+    markdown, page, pairs_csv, percentiles_csv, session_json, terminal, timeseries_csv,
 };
 
 /// The files that are written run by run.
@@ -34,6 +34,9 @@ pub(super) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Troubl
     write("percentiles.csv", &|to| percentiles_csv(&folded, to).map_err(csv_words))?;
     write("histogram.csv", &|to| histogram_csv(&folded, to).map_err(csv_words))?;
     write("funnel.csv", &|to| funnel_csv(&folded, to).map_err(csv_words))?;
+    if folded.pairs.is_some() {
+        write("pairs.csv", &|to| pairs_csv(&folded, to).map_err(csv_words))?;
+    }
     write("timeseries.csv", &|to| timeseries_csv(&folded, to).map_err(csv_words))?;
     write("latency.hlog", &|to| hlog(&folded, to).map_err(|error| error.to_string()))?;
     write("summary.json", &|to| json(&Summary::new(&folded, &overall), to))?;

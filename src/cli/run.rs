@@ -166,7 +166,7 @@ fn opening(
         settings: loaded.settings.clone(),
         livekit_url: services.livekit_url.clone(),
         evaluator_url: services.evaluator_url.clone(),
-        planned: plan.profile().mix.total(),
+        planned: plan.profile().runs(),
         cores: std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
     }

@@ -98,13 +98,24 @@ impl Carried {
                     purse: Purse::new(Caps::of(&opening.profile)),
                 });
             }
-            Happening::RunStarted { run, stage, scenario, copy, mode, intended, room, .. } => {
+            Happening::RunStarted {
+                run,
+                stage,
+                scenario,
+                copy,
+                mode,
+                pair,
+                intended,
+                room,
+                ..
+            } => {
                 let planned = PlannedRun {
                     index: *run,
                     stage: *stage,
                     scenario: *scenario,
                     copy: *copy,
                     mode: *mode,
+                    pair: *pair,
                     intended: *intended,
                 };
                 self.walked(planned);
@@ -112,10 +123,10 @@ impl Carried {
                 self.first_room.get_or_insert_with(|| (room.clone(), *run));
                 self.runs.insert(*run, CarriedRun::started(planned));
             }
-            Happening::RunSkipped { run, stage, scenario, copy, mode, intended } => {
-                let (index, mode, intended) = (*run, *mode, *intended);
+            Happening::RunSkipped { run, stage, scenario, copy, mode, pair, intended } => {
+                let (index, mode, pair, intended) = (*run, *mode, *pair, *intended);
                 let (stage, scenario, copy) = (*stage, *scenario, *copy);
-                self.walked(PlannedRun { index, stage, scenario, copy, mode, intended });
+                self.walked(PlannedRun { index, stage, scenario, copy, mode, pair, intended });
             }
             Happening::SubmitIntent { request, runs } => {
                 self.next_request = self.next_request.max(request + 1);
@@ -248,7 +259,8 @@ impl Carried {
                 Step::End => break None,
             }
         };
-        let place = |run: PlannedRun| (run.index, run.stage, run.scenario, run.copy, run.mode);
+        let place =
+            |run: PlannedRun| (run.index, run.stage, run.scenario, run.copy, run.mode, run.pair);
         if planned.map(place) != Some(place(run)) {
             self.other_plan.get_or_insert(run.index);
         }

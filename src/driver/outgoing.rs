@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::limiter::Limiter;
-use crate::units::{Micros, Rate, RunIndex, SessionTime};
+use crate::units::{Micros, Mode, Rate, RunIndex, SessionTime};
 
 /// The wait before a submission is sent again doubles from this, where the service does not say.
 const FIRST_WAIT: Micros = Micros::from_millis(500);
@@ -24,11 +24,15 @@ pub(super) struct Submission {
     pub(super) admitted: SessionTime,
 }
 
+/// Runs that wait, and since when each was ready.
+type Runs = VecDeque<(RunIndex, SessionTime)>;
+
 /// All submissions between a run's being ready and its being accepted.
 pub(super) struct Outgoing {
     entries_per_request: usize,
     fill_within: Micros,
-    filling: VecDeque<(RunIndex, SessionTime)>,
+    /// Runs that wait for a request to be filled: a request is of one mode.
+    filling: [Runs; 2],
     line: VecDeque<(SessionTime, Submission)>,
     sent: HashMap<u64, Submission>,
     limiter: Limiter,
@@ -41,7 +45,7 @@ impl Outgoing {
         Self {
             entries_per_request: entries_per_request.max(1) as usize,
             fill_within,
-            filling: VecDeque::new(),
+            filling: Mode::ALL.map(|_| VecDeque::new()),
             line: VecDeque::new(),
             sent: HashMap::new(),
             limiter: Limiter::new(rate),
@@ -56,13 +60,18 @@ impl Outgoing {
     }
 
     /// A run is ready to be submitted.
-    pub(super) fn ready(&mut self, run: RunIndex, now: SessionTime) {
-        self.filling.push_back((run, now));
+    pub(super) fn ready(&mut self, run: RunIndex, mode: Mode, now: SessionTime) {
+        let filling = Mode::ALL.iter().zip(&mut self.filling).find(|(own, _)| **own == mode);
+        if let Some((_, filling)) = filling {
+            filling.push_back((run, now));
+        }
     }
 
     /// Takes a run out that was not sent yet.
     pub(super) fn withdraw(&mut self, run: RunIndex) {
-        self.filling.retain(|(other, _)| *other != run);
+        for filling in &mut self.filling {
+            filling.retain(|(other, _)| *other != run);
+        }
         for (_, submission) in &mut self.line {
             submission.runs.retain(|(other, _)| *other != run);
         }
@@ -71,12 +80,12 @@ impl Outgoing {
 
     /// When something may go out next.
     pub(super) fn next(&self) -> SessionTime {
-        let filled = match self.filling.front() {
-            Some(_) if self.filling.len() >= self.entries_per_request => SessionTime::START,
-            Some((_, _)) if self.entries_per_request == 1 => SessionTime::START,
+        let filled = self.filling.iter().map(|filling| match filling.front() {
+            Some(_) if filling.len() >= self.entries_per_request => SessionTime::START,
             Some((_, since)) => *since + self.fill_within,
             None => SessionTime::NEVER,
-        };
+        });
+        let filled = filled.min().unwrap_or(SessionTime::NEVER);
         let lined =
             self.line.front().map_or(SessionTime::NEVER, |(at, _)| (*at).max(self.not_before));
         filled.min(lined)
@@ -144,7 +153,8 @@ impl Outgoing {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.filling.len() + self.line.len() + self.sent.len()
+        let filling: usize = self.filling.iter().map(Runs::len).sum();
+        filling + self.line.len() + self.sent.len()
     }
 
     /// Lets nothing out before `until`, as the service asked.
@@ -154,13 +164,16 @@ impl Outgoing {
     }
 
     fn fill(&mut self, now: SessionTime) {
-        while let Some((_, since)) = self.filling.front() {
-            let full = self.filling.len() >= self.entries_per_request;
-            if !full && now < *since + self.fill_within {
-                break;
-            }
-            let count = self.filling.len().min(self.entries_per_request);
-            let runs: Vec<(RunIndex, SessionTime)> = self.filling.drain(..count).collect();
+        let (entries, within) = (self.entries_per_request, self.fill_within);
+        let is_due = |filling: &&mut Runs| {
+            let waited = filling.front().is_some_and(|(_, since)| *since + within <= now);
+            waited || filling.len() >= entries
+        };
+        // Whichever mode waited longer goes first, so that none gains by the other's queue.
+        let longest = |filling: &&mut Runs| filling.front().map(|(run, since)| (*since, *run));
+        while let Some(filling) = self.filling.iter_mut().filter(is_due).min_by_key(longest) {
+            let count = filling.len().min(entries);
+            let runs: Vec<(RunIndex, SessionTime)> = filling.drain(..count).collect();
             let request = self.next_request;
             self.next_request += 1;
             let submission = Submission { request, runs, attempt: 0, admitted: now };
@@ -184,8 +197,8 @@ mod tests {
     #[test]
     fn single_entries_go_out_in_order_at_the_rate() {
         let mut outgoing = outgoing(1);
-        outgoing.ready(RunIndex(1), SessionTime(0));
-        outgoing.ready(RunIndex(2), SessionTime(5));
+        outgoing.ready(RunIndex(1), Mode::Voice, SessionTime(0));
+        outgoing.ready(RunIndex(2), Mode::Voice, SessionTime(5));
         let first = outgoing.take(SessionTime(5)).unwrap();
         assert_eq!((runs(&first), first.attempt), (vec![1], 1));
         assert_eq!(outgoing.take(SessionTime(6)), None);
@@ -198,7 +211,7 @@ mod tests {
     fn shared_requests_wait_to_be_filled_but_not_for_ever() {
         let mut outgoing = outgoing(3);
         for run in 0..4 {
-            outgoing.ready(RunIndex(run), SessionTime(10));
+            outgoing.ready(RunIndex(run), Mode::Voice, SessionTime(10));
         }
         assert_eq!(runs(&outgoing.take(SessionTime(10)).unwrap()), [0, 1, 2]);
         assert_eq!(outgoing.take(SessionTime(500_000)), None);
@@ -207,9 +220,25 @@ mod tests {
     }
 
     #[test]
+    fn a_request_is_of_one_mode_and_neither_mode_waits_for_the_other() {
+        let mut outgoing = outgoing(3);
+        for run in 0..6 {
+            let mode = if run % 2 == 0 { Mode::Chat } else { Mode::Voice };
+            outgoing.ready(RunIndex(run), mode, SessionTime(10 + run));
+        }
+        assert_eq!(runs(&outgoing.take(SessionTime(20)).unwrap()), [0, 2, 4]);
+        assert_eq!(runs(&outgoing.take(SessionTime(200_000)).unwrap()), [1, 3, 5]);
+        outgoing.ready(RunIndex(6), Mode::Voice, SessionTime(300_000));
+        outgoing.ready(RunIndex(7), Mode::Chat, SessionTime(400_000));
+        assert_eq!(outgoing.next(), SessionTime(1_300_000));
+        assert_eq!(runs(&outgoing.take(SessionTime(1_300_000)).unwrap()), [6]);
+        assert_eq!(runs(&outgoing.take(SessionTime(1_400_000)).unwrap()), [7]);
+    }
+
+    #[test]
     fn what_was_not_accepted_is_sent_again_so_often_and_no_more() {
         let mut outgoing = outgoing(1);
-        outgoing.ready(RunIndex(1), SessionTime(0));
+        outgoing.ready(RunIndex(1), Mode::Voice, SessionTime(0));
         let request = outgoing.take(SessionTime(0)).unwrap().request;
         assert_eq!(outgoing.again(request, 3, None, SessionTime(0)), Some(FIRST_WAIT));
         assert_eq!(outgoing.take(SessionTime(499_999)), None);
@@ -225,7 +254,7 @@ mod tests {
     fn a_withdrawn_run_is_not_sent() {
         let mut outgoing = outgoing(2);
         for run in 0..3 {
-            outgoing.ready(RunIndex(run), SessionTime(0));
+            outgoing.ready(RunIndex(run), Mode::Voice, SessionTime(0));
         }
         outgoing.withdraw(RunIndex(1));
         assert_eq!(runs(&outgoing.take(SessionTime(0)).unwrap()), [0, 2]);

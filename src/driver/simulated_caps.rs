@@ -9,7 +9,7 @@ use crate::bill::{Tariff, Usage};
 use crate::event::{FailureClass, Happening, Outcome, StopReason};
 use crate::plan::preparation_bound;
 use crate::plan::tests_support::plan_of;
-use crate::units::{Micros, RunIndex, SessionTime, Usd};
+use crate::units::{Micros, Mode, RunIndex, SessionTime, Usd};
 
 fn profile(load: &str, limits: &str, run_timeout: u64) -> String {
     format!(
@@ -35,6 +35,7 @@ fn dearest(world: &World) -> Vec<Usage> {
             Happening::Ended { run, seen, .. } => {
                 let talked = submitted.get(run).map_or(Micros::ZERO, |at| seen.since(*at));
                 dearest.push(Usage {
+                    mode: Mode::Voice,
                     agent: seen.since(started[run]),
                     caller: talked,
                     conversation: talked,

@@ -6,8 +6,8 @@ use super::outcome::Outcome;
 use super::turn::{FramesSent, Turn};
 use crate::profile::{Profile, Setting};
 use crate::units::{
-    DispatchId, EvaluatorRunId, Identity, Micros, Mode, ResultId, RoomName, RunIndex, SessionId,
-    SessionTime,
+    DispatchId, EvaluatorRunId, Identity, Micros, Mode, PairId, ResultId, RoomName, RunIndex,
+    SessionId, SessionTime,
 };
 
 /// The version of this vocabulary.
@@ -42,6 +42,9 @@ pub enum Happening {
         copy: u32,
         /// How the conversation is held.
         mode: Mode,
+        /// Its pair, in a paired session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pair: Option<PairId>,
         /// When it was meant to start.
         intended: SessionTime,
         /// When a place in flight was free for it; not before `intended`.
@@ -61,6 +64,9 @@ pub enum Happening {
         copy: u32,
         /// How the conversation would have been held.
         mode: Mode,
+        /// Its pair, in a paired session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pair: Option<PairId>,
         /// When it was meant to start.
         intended: SessionTime,
     },

@@ -189,7 +189,7 @@ impl Forecast {
 fn count(plan: &Plan, mean_length: f64, stages: &mut [StageForecast]) -> (SessionTime, u64) {
     let mut walk = plan.walk();
     let mut last_start = SessionTime::START;
-    let total = plan.profile().mix.total();
+    let total = plan.profile().runs();
     let mut counted = 0_u64;
     loop {
         match walk.peek() {
@@ -267,7 +267,7 @@ fn cautions(profile: &Profile, forecast: &Forecast, left: u64) -> Vec<Caution> {
             Load::Hold { .. } => 0.0,
         };
         // A Poisson stage has more or fewer than its mean; six standard deviations are no accident.
-        if profile.mix.total().is_some()
+        if profile.runs().is_some()
             && (forecast.runs as f64) < wanted - 6.0 * wanted.sqrt().max(1.0)
         {
             cautions.push(Caution::StageCutShort { stage: stage.name.clone() });

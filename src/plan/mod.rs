@@ -1,13 +1,14 @@
 //! Which run, when: a profile and its seed become every run with its intended start, drawn lazily.
 //!
 //! The way through: `curve` (how many starts by when), `arrivals` (each start's moment), `deck`
-//! (whose turn it is), `walk` (stage after stage), `forecast` (what that will come to).
+//! (whose turn it is), `pairing` (in which mode), `walk` (stage after stage), `forecast` (what that will come to).
 
 mod arrivals;
 mod curve;
 mod deck;
 mod forecast;
 mod guard;
+mod pairing;
 mod random;
 #[cfg(test)]
 pub(crate) mod tests_support;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::arrivals::ArrivalTimes;
-use super::deck::Deck;
+use super::pairing::{Given, Pairing};
 use crate::profile::{Load, Profile};
-use crate::units::{Length, Micros, Mode, Rate, RunIndex, SessionTime};
+use crate::units::{Length, Micros, Mode, PairId, Rate, RunIndex, SessionTime};
 
 /// Every run of a session: fully determined by the profile, which carries the seed. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,10 +22,12 @@ pub struct PlannedRun {
     pub stage: u32,
     /// Its scenario's position in the profile.
     pub scenario: u32,
-    /// How many runs of that scenario come before it.
+    /// How many runs of that scenario come before it; how many pairs, in a paired session.
     pub copy: u32,
     /// How the conversation is held.
     pub mode: Mode,
+    /// Its pair, in a paired session.
+    pub pair: Option<PairId>,
     /// When it is meant to start.
     pub intended: SessionTime,
 }
@@ -70,7 +72,7 @@ impl Plan {
     /// A walk from the beginning.
     pub fn walk(&self) -> Walk {
         Walk {
-            deck: Deck::new(&self.profile.mix, self.profile.seed),
+            pairing: Pairing::new(&self.profile),
             plan: self.clone(),
             position: 0,
             stage_start: SessionTime::START,
@@ -85,7 +87,7 @@ impl Plan {
 #[derive(Debug, Clone)]
 pub struct Walk {
     plan: Plan,
-    deck: Deck,
+    pairing: Pairing,
     position: usize,
     stage_start: SessionTime,
     source: Source,
@@ -154,12 +156,12 @@ impl Walk {
 
     /// Whether the copies are used up, the start that [`Self::peek`] shows among them.
     pub fn is_used_up(&self) -> bool {
-        self.deck.left() == Some(0)
+        self.pairing.is_used_up()
     }
 
     /// How many runs are still to come; of hold stages only those that copies promise.
     pub fn remaining(&self) -> u64 {
-        match self.plan.profile.mix.total() {
+        match self.plan.profile.runs() {
             Some(total) => {
                 let mut rest = self.clone();
                 let mut open = 0;
@@ -190,7 +192,7 @@ impl Walk {
             let Some(stage) = self.plan.profile.stages.get(self.position) else {
                 return Step::End;
             };
-            if self.deck.left() == Some(0) {
+            if self.pairing.is_used_up() {
                 return Step::End;
             }
             let lasts = stage.lasts.map(Length::micros);
@@ -249,7 +251,7 @@ impl Walk {
     }
 
     fn take(&mut self, intended: SessionTime) -> Option<PlannedRun> {
-        let drawn = self.deck.draw()?;
+        let Given { drawn, mode, pair } = self.pairing.next()?;
         let index = RunIndex(self.next_index);
         self.next_index += 1;
         Some(PlannedRun {
@@ -257,7 +259,8 @@ impl Walk {
             stage: u32::try_from(self.position).unwrap_or(u32::MAX),
             scenario: drawn.scenario,
             copy: drawn.copy,
-            mode: self.plan.profile.mode,
+            mode,
+            pair,
             intended,
         })
     }

@@ -10,13 +10,15 @@ use super::check_evaluator::check_evaluator;
 use super::check_livekit::check_livekit;
 use super::check_load::{check_mix, check_stages};
 use super::check_soak::{check_agent_health, check_soak};
-use super::model::{EvaluatorSettings, LatencyModel, Limits, Profile, SandboxSettings, WhenFull};
+use super::model::{
+    EvaluatorSettings, LatencyModel, Limits, Profile, SandboxSettings, SessionMode, WhenFull,
+};
 use super::prices::Prices;
-use super::raw::{RawLatency, RawLimits, RawMode, RawProfile, RawSandbox, RawThreshold};
+use super::raw::{RawLatency, RawLimits, RawProfile, RawSandbox, RawThreshold};
 use super::script::RawScripts;
 use super::source::{At, Faults, Origin, Place, Source};
 use super::threshold::{Threshold, parse_bound, parse_measure};
-use crate::units::{Length, Mode, Rate, Usd};
+use crate::units::{Length, Rate, Usd};
 
 /// One setting as it was decided, and who decided it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,10 +112,7 @@ pub(super) fn check(
     let mut checker = Checker { faults, sources, settings: Vec::new(), spoiled: raw.spoiled };
     let name = check_name(raw.name.as_ref(), file_stem, &mut checker);
     let seed = checker.or_default("seed", raw.seed.as_ref(), 1);
-    let mode = match checker.or_default("mode", raw.mode.as_ref(), RawMode::Voice) {
-        RawMode::Voice => Mode::Voice,
-        RawMode::Chat => Mode::Chat,
-    };
+    let mode = checker.or_default("mode", raw.mode.as_ref(), SessionMode::Voice);
     let livekit = check_livekit(raw, &mut checker);
     let evaluator =
         check_evaluator(raw.evaluator.as_ref(), raw.livekit.as_ref(), mode, &mut checker);

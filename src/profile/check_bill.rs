@@ -4,17 +4,17 @@ use url::Url;
 
 use super::check::Checker;
 use super::check_livekit::{TargetKind, target_kind};
-use super::model::{BillSettings, EvaluatorSettings, LiveKitSettings, LiveKitTarget};
+use super::model::{BillSettings, EvaluatorSettings, LiveKitSettings, LiveKitTarget, SessionMode};
 use super::prices::{Item, Prices};
 use super::raw::RawProfile;
-use crate::units::{Mode, Usd};
+use crate::units::Usd;
 
 /// Decides what is charged. What a session against stand-ins alone would come to is reckoned as if both
 /// were the real services.
 pub(super) fn check_bill(
     raw: &RawProfile,
     prices: Prices,
-    (mode, livekit, evaluator): (Mode, Option<&LiveKitSettings>, Option<&EvaluatorSettings>),
+    (mode, livekit, evaluator): (SessionMode, Option<&LiveKitSettings>, Option<&EvaluatorSettings>),
     checker: &mut Checker<'_>,
 ) -> BillSettings {
     checker.optional("prices", raw.prices.as_ref());
@@ -29,11 +29,21 @@ pub(super) fn check_bill(
     let metrics = checker.or_default("bill.metrics", raw.metrics.as_ref(), 0);
     let ask_above =
         checker.or_default("bill.ask_above", raw.ask_above.as_ref(), Usd::from_dollars(10.0));
+    let with = raw.with.as_ref().map(|at| at.value.as_slice()).unwrap_or_default();
     let without = raw.without.as_ref().map(|at| at.value.as_slice()).unwrap_or_default();
+    let in_both = with.iter().find(|item| without.contains(item));
+    if let Some((item, at)) = in_both.zip(raw.without.as_ref()) {
+        let what = format!("{item} is named in bill.with and in bill.without");
+        checker.faults.at(&at.place, what, "keep one of them");
+    }
     let parties =
         livekit.zip(evaluator).map(|(livekit, evaluator)| Parties::of(livekit, evaluator));
     let charged: Vec<Item> = parties.as_ref().map_or(Vec::new(), |parties| {
-        let charges = |item: &Item| parties.charge(*item, mode, metrics) && !without.contains(item);
+        let is_used = |item: Item| mode.modes().iter().any(|mode| item.is_of(*mode));
+        let charges = |item: &Item| {
+            let is_charged = parties.charge(*item, metrics) || with.contains(item);
+            is_used(*item) && is_charged && !without.contains(item)
+        };
         Item::ALL.into_iter().filter(charges).collect()
     });
     let unpriced = charged.iter().filter(|item| prices.of(**item).is_none());
@@ -82,14 +92,13 @@ impl Parties {
         }
     }
 
-    const fn charge(&self, item: Item, mode: Mode, metrics: u32) -> bool {
-        let spoken = matches!(mode, Mode::Voice);
+    const fn charge(&self, item: Item, metrics: u32) -> bool {
         match item {
             Item::AgentSession | Item::Participant => self.livekit,
-            Item::SpeechToText | Item::TextToSpeech => self.models && spoken,
-            Item::ModelInput | Item::ModelOutput => self.models,
-            Item::EvaluatorVoice => self.evaluator && spoken,
-            Item::EvaluatorChat => self.evaluator && !spoken,
+            Item::SpeechToText | Item::TextToSpeech | Item::ModelInput | Item::ModelOutput => {
+                self.models
+            }
+            Item::EvaluatorVoice | Item::EvaluatorChat => self.evaluator,
             Item::EvaluatorMetric => self.evaluator && metrics > 0,
         }
     }
@@ -133,6 +142,15 @@ mod tests {
         ];
         assert_eq!(charged(CLOUD), chat);
         assert_eq!(charged(&format!("{CLOUD}[bill]\nwithout = [\"agent_session\"]\n")), chat[1..]);
+        let here = CLOUD.replace("wss://x.livekit.cloud", "ws://10.0.0.7:7880");
+        assert_eq!(charged(&here), chat[4..]);
+        let with = "[bill]\nwith = [\"model_output\", \"text_to_speech\"]\n";
+        assert_eq!(charged(&format!("{here}{with}")), chat[3..], "and no voice in chat");
+        let both = format!("{CLOUD}{with}without = [\"model_output\"]\n");
+        assert_eq!(
+            mistakes(&both, SHIPPED),
+            ["model_output is named in bill.with and in bill.without"]
+        );
         let own = CLOUD.replace("x.livekit.cloud", "livekit.example.org");
         assert_eq!(charged(&own), chat[2..]);
         let voice = charged(&CLOUD.replace("chat", "voice"));

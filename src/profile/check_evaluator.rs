@@ -4,10 +4,10 @@ use url::Url;
 
 use super::check::Checker;
 use super::check_livekit::{TargetKind, target_kind};
-use super::model::{CekuraSettings, EvaluatorSettings, NativeSettings};
+use super::model::{CekuraSettings, EvaluatorSettings, NativeSettings, SessionMode};
 use super::raw::{RawEvaluator, RawEvaluatorKind, RawLiveKit};
 use super::source::{At, Place};
-use crate::units::{Length, Mode};
+use crate::units::Length;
 
 const CEKURA_URL: &str = "https://api.cekura.ai";
 const VOICE_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit/";
@@ -19,7 +19,7 @@ const END_CALL_PATH: &str = "/test_framework/v2/runs/{id}/end_call/";
 pub(super) fn check_evaluator(
     raw: Option<&At<RawEvaluator>>,
     livekit: Option<&At<RawLiveKit>>,
-    mode: Mode,
+    mode: SessionMode,
     checker: &mut Checker<'_>,
 ) -> Option<EvaluatorSettings> {
     let raw = raw.map(|at| at.value.clone()).unwrap_or_default();
@@ -179,8 +179,8 @@ fn reachable(service: &Url, livekit: Option<&At<String>>, checker: &mut Checker<
     }
 }
 
-fn chat_only(raw: &RawEvaluator, mode: Mode, checker: &mut Checker<'_>) {
-    if mode == Mode::Chat {
+fn chat_only(raw: &RawEvaluator, mode: SessionMode, checker: &mut Checker<'_>) {
+    if mode != SessionMode::Voice {
         return;
     }
     let places = [
@@ -192,7 +192,7 @@ fn chat_only(raw: &RawEvaluator, mode: Mode, checker: &mut Checker<'_>) {
             checker.faults.at(
                 place,
                 format!("`{name}` is documented for chat only"),
-                "set mode = \"chat\", or remove it",
+                "set mode = \"chat\" or \"paired\", or remove it",
             );
         }
     }

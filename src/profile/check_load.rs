@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::check::Checker;
-use super::model::{Arrivals, Curve, Load, Mix, Scenario, Stage};
+use super::model::{Arrivals, Curve, Load, Mix, Scenario, SessionMode, Stage};
 use super::raw::{RawRamp, RawRate, RawScenario, RawStage};
 use super::script::{RawScripts, check_script};
 use super::source::{At, Place};
-use crate::units::{Length, Mode, Rate};
+use crate::units::{Length, Rate};
 
 /// Runs in one session at the most; beyond it a plan is a slip of the pen.
 const MOST_RUNS: f64 = 20e6;
@@ -15,7 +15,7 @@ const MOST_RUNS: f64 = 20e6;
 /// Decides the scenarios; `None` where there is none that could be run.
 pub(super) fn check_mix(
     raw: Option<&At<Vec<RawScenario>>>,
-    (scripts, mode, native): (&RawScripts, Mode, bool),
+    (scripts, mode, native): (&RawScripts, SessionMode, bool),
     checker: &mut Checker<'_>,
 ) -> Option<Mix> {
     let Some(raw) = raw.filter(|at| !at.value.is_empty()) else {

@@ -36,7 +36,7 @@ pub use load::{ENVIRONMENT, Input, Loaded, Refused, load, no_files};
 pub use model::{
     Arrivals, BillSettings, CekuraSettings, Curve, Dispatch, DispatchMethod, EvaluatorSettings,
     LatencyModel, Limits, LiveKitSettings, LiveKitTarget, Load, Mix, NativeSettings, Profile,
-    SandboxSettings, Scenario, Stage, TextMode, WhenFull,
+    SandboxSettings, Scenario, SessionMode, Stage, TextMode, WhenFull,
 };
 pub use prices::{Day, Item, Price, PriceUnit, Prices, Rounding};
 pub use schema::json_schema;

@@ -6,11 +6,47 @@ use serde::{Deserialize, Serialize};
 
 use super::capacity::CapacitySettings;
 use super::prices::{Item, Prices};
-use super::raw::{RawArrivals, RawDispatch, RawWhenFull};
+use super::raw::{RawArrivals, RawDispatch, RawMode, RawWhenFull};
 use super::script::Script;
 use super::soak_settings::{AgentHealthSettings, SoakSettings};
 use super::threshold::Threshold;
 use crate::units::{AgentName, Length, Mode, Percent, Rate, ScenarioId, Usd};
+
+/// How the conversations of a session are held.
+pub type SessionMode = RawMode;
+
+impl SessionMode {
+    /// The modes that its runs have.
+    pub const fn modes(self) -> &'static [Mode] {
+        match self {
+            Self::Voice => &[Mode::Voice],
+            Self::Chat => &[Mode::Chat],
+            Self::Paired => &Mode::ALL,
+        }
+    }
+
+    /// A mode that some of its runs have.
+    pub const fn any(self) -> Mode {
+        match self {
+            Self::Voice | Self::Paired => Mode::Voice,
+            Self::Chat => Mode::Chat,
+        }
+    }
+
+    /// Whether each conversation is held in both modes.
+    pub const fn is_paired(self) -> bool {
+        matches!(self, Self::Paired)
+    }
+}
+
+impl From<Mode> for SessionMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Voice => Self::Voice,
+            Mode::Chat => Self::Chat,
+        }
+    }
+}
 
 /// How starts are spaced.
 pub type Arrivals = RawArrivals;
@@ -27,7 +63,7 @@ pub struct Profile {
     /// Seeds everything random.
     pub seed: u64,
     /// How the conversations are held.
-    pub mode: Mode,
+    pub mode: SessionMode,
     /// Where the rooms are and how the agent gets into them.
     pub livekit: LiveKitSettings,
     /// Who talks to the agent.
@@ -54,6 +90,14 @@ pub struct Profile {
     /// Where the agent's worker tells how it is, where that is to be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_health: Option<AgentHealthSettings>,
+}
+
+impl Profile {
+    /// How many runs there are in all, where the scenarios say so: a copy is one, and a pair in a paired
+    /// session.
+    pub fn runs(&self) -> Option<u64> {
+        Some(self.mix.total()? * self.mode.modes().len() as u64)
+    }
 }
 
 /// A LiveKit server.
@@ -245,7 +289,7 @@ impl Mix {
         }
     }
 
-    /// How many runs there are in all, where the scenarios say so.
+    /// How many copies there are in all, where the scenarios say so.
     pub fn total(&self) -> Option<u64> {
         match self {
             Self::Copies(list) => Some(list.iter().map(|(_, copies)| u64::from(*copies)).sum()),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::node::{Node, Value};
 use super::read::{Read, raw_choice, raw_table};
 use super::source::{At, Faults, Origin, Place, Source, SourceId};
-use crate::units::Usd;
+use crate::units::{Mode, Usd};
 
 /// The price file that is used where the profile names none.
 const SHIPPED: &str = include_str!("../../profiles/prices.toml");
@@ -69,6 +69,21 @@ impl Item {
             Self::ModelInput | Self::ModelOutput => PriceUnit::MillionTokens,
             Self::EvaluatorChat => PriceUnit::Message,
             Self::EvaluatorMetric => PriceUnit::Metric,
+        }
+    }
+
+    /// Whether runs of a mode are charged for it.
+    pub const fn is_of(self, mode: Mode) -> bool {
+        match self {
+            Self::SpeechToText | Self::TextToSpeech | Self::EvaluatorVoice => {
+                matches!(mode, Mode::Voice)
+            }
+            Self::EvaluatorChat => matches!(mode, Mode::Chat),
+            Self::AgentSession
+            | Self::Participant
+            | Self::ModelInput
+            | Self::ModelOutput
+            | Self::EvaluatorMetric => true,
         }
     }
 

@@ -47,11 +47,13 @@ raw_table! {
 
 raw_choice! {
     /// How the conversations are held.
-    pub(crate) RawMode {
+    pub RawMode {
         /// Spoken.
         Voice = "voice",
         /// Written.
         Chat = "chat",
+        /// Each one twice, spoken and written, the two beside each other in time.
+        Paired = "paired",
     }
 }
 
@@ -318,6 +320,8 @@ raw_table! {
         most_messages: u32,
         /// Metrics by which the evaluator judges a conversation, as far as it charges them.
         metrics: u32,
+        /// Items of the price file that are charged here, though the addresses do not say so: the models of an agent on a server of one's own, for example.
+        with: Vec<Item>,
         /// Items of the price file for which nothing is charged here.
         without: Vec<Item>,
     }

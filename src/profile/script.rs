@@ -6,6 +6,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::check::Checker;
+use super::model::SessionMode;
 use super::node::Node;
 use super::raw::{RawGreeting, RawScenario, RawScript, RawTurn};
 use super::read::Read;
@@ -95,7 +96,7 @@ pub(super) fn check_script(
     path: &str,
     scenario: &RawScenario,
     scripts: &RawScripts,
-    mode: Mode,
+    mode: SessionMode,
     checker: &mut Checker<'_>,
 ) -> Option<Script> {
     let at = scenario.script.as_ref()?;
@@ -138,19 +139,21 @@ fn check_greeting(raw: &RawGreeting, checker: &mut Checker<'_>) -> Greeting {
 fn check_turn(
     raw: &RawTurn,
     (index, whole): (usize, &Place),
-    (folder, mode): (&str, Mode),
+    (folder, mode): (&str, SessionMode),
     nothing_before: bool,
     checker: &mut Checker<'_>,
 ) -> ScriptTurn {
     let number = index + 1;
-    let (missing, hint) = match mode {
-        Mode::Chat => (raw.say.is_none(), "add `say`, the text to be written"),
-        Mode::Voice => (raw.play.is_none(), "add `play`, a WAV or Ogg Opus file"),
-    };
-    if missing && !raw.spoiled {
-        let place =
-            [&raw.say, &raw.play].into_iter().flatten().next().map_or(whole, |at| &at.place);
-        checker.faults.at(place, format!("turn {number} says nothing in {mode}"), hint);
+    for mode in mode.modes() {
+        let (missing, hint) = match mode {
+            Mode::Chat => (raw.say.is_none(), "add `say`, the text to be written"),
+            Mode::Voice => (raw.play.is_none(), "add `play`, a WAV or Ogg Opus file"),
+        };
+        if missing && !raw.spoiled {
+            let place =
+                [&raw.say, &raw.play].into_iter().flatten().next().map_or(whole, |at| &at.place);
+            checker.faults.at(place, format!("turn {number} says nothing in {mode}"), hint);
+        }
     }
     if let (true, Some(at)) = (nothing_before, &raw.interrupt) {
         checker.faults.at(

@@ -1,11 +1,12 @@
 //! Once through the events of a session, keeping what its reports need and nothing that grows with it
-//! but the runs under way.
+//! but the runs under way and the pairs of a paired session.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::failure_words::FailureWords;
 use super::funnel::Funnel;
 use super::latencies::LatencyTable;
+use super::pairs::Pairs;
 use super::run_record::{AgentTimes, Ending, RunRecord, Span, SubmissionTimes};
 use super::slowest::Slowest;
 use super::tally::Tally;
@@ -16,7 +17,7 @@ use crate::event::{
     StopReason,
 };
 use crate::profile::DispatchMethod;
-use crate::units::{Micros, Mode, RunIndex, SessionTime};
+use crate::units::{Micros, Mode, PairId, RunIndex, SessionTime};
 
 /// Events that are no session's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +97,8 @@ pub struct Folded {
     pub measured: Tally,
     /// The runs of each stage.
     pub by_stage: BTreeMap<u32, Tally>,
+    /// Its pairs; none in a session of one mode.
+    pub pairs: Option<Pairs>,
     /// What its runs cost; empty where nothing is charged.
     pub bill: Bill,
     /// Latencies.
@@ -204,8 +207,19 @@ impl Fold {
         folded.last_event = folded.last_event.max(event.at);
         match &event.happening {
             Happening::Opened(_) => return Err(FoldError::OpenedTwice),
-            Happening::RunStarted { run, stage, scenario, copy, mode, intended, free, room } => {
-                let mut record = new_record((*run, *stage, *scenario, *copy), *mode, *intended);
+            Happening::RunStarted {
+                run,
+                stage,
+                scenario,
+                copy,
+                mode,
+                pair,
+                intended,
+                free,
+                room,
+            } => {
+                let place = (*run, *stage, *scenario, *copy);
+                let mut record = new_record(place, (*mode, *pair), *intended);
                 record.free = *free;
                 record.room = Some(room.clone());
                 record.started = Some(event.at);
@@ -213,15 +227,17 @@ impl Fold {
                 self.live.insert(*run, record);
                 folded.in_flight_peak = folded.in_flight_peak.max(self.live.len() as u64);
             }
-            Happening::RunSkipped { run, stage, scenario, copy, mode, intended } => {
+            Happening::RunSkipped { run, stage, scenario, copy, mode, pair, intended } => {
                 folded.each_tally(*stage, |tally| tally.skipped += 1);
                 folded.intended(*stage, *intended);
                 let window = folded.timeline.at(*intended);
                 window.intended += 1;
                 window.skipped += 1;
-                let mut record = new_record((*run, *stage, *scenario, *copy), *mode, *intended);
+                let place = (*run, *stage, *scenario, *copy);
+                let mut record = new_record(place, (*mode, *pair), *intended);
                 let seen = Span { from: event.at, to: event.at };
                 record.ending = Some(Ending { outcome: Outcome::Skipped, seen, talked: None });
+                folded.pair(&record);
                 return Ok(Told::Run(Box::new(record)));
             }
             Happening::RestNotStarted { from, count } => {
@@ -297,6 +313,7 @@ impl Fold {
             folded.cut_off(&record);
             folded.funnel.add(&record);
             folded.charge(&record);
+            folded.pair(&record);
             folded.open.push(record);
         }
         Ok(folded)
@@ -399,10 +416,12 @@ impl Fold {
 impl Folded {
     fn new(opening: Opening) -> Self {
         let tariff = Tariff::of(&opening.profile);
+        let is_paired = opening.profile.mode.is_paired();
         Self {
             names: Names::of(&opening),
             funnel: Funnel::of(&opening.profile),
             opening,
+            pairs: is_paired.then(|| Pairs::of(tariff.as_ref())),
             bill: tariff.as_ref().map(Bill::of).unwrap_or_default(),
             tariff,
             tally: Tally::default(),
@@ -469,6 +488,7 @@ impl Folded {
         }
         self.funnel.add(record);
         self.charge(record);
+        self.pair(record);
         let measured = self.names.is_measured(record.stage);
         for sample in record.samples() {
             self.latencies.add(&sample, record.mode, record.scenario, record.stage, measured);
@@ -485,6 +505,12 @@ impl Folded {
         if let Some(tariff) = &self.tariff {
             let usage = record.usage(&self.opening.profile, self.last_event);
             self.bill.add(tariff, &usage, 1);
+        }
+    }
+
+    fn pair(&mut self, record: &RunRecord) {
+        if let Some(pairs) = self.pairs.as_mut().filter(|_| self.names.is_measured(record.stage)) {
+            pairs.add(record, &self.opening.profile, self.tariff.as_ref());
         }
     }
 
@@ -521,7 +547,7 @@ impl PeakHealth {
 
 fn new_record(
     (run, stage, scenario, copy): (RunIndex, u32, u32, u32),
-    mode: Mode,
+    (mode, pair): (Mode, Option<PairId>),
     intended: SessionTime,
 ) -> RunRecord {
     RunRecord {
@@ -530,6 +556,7 @@ fn new_record(
         scenario,
         copy,
         mode,
+        pair,
         intended,
         free: intended,
         started: None,

@@ -1,8 +1,8 @@
 //! Sessions of several machines as one: their events on one clock, their runs numbered one after another.
 
 use crate::event::{Entered, Event, Happening, Opening};
-use crate::profile::Profile;
-use crate::units::{Micros, Mode, RunIndex, SessionId, SessionTime};
+use crate::profile::{Profile, SessionMode};
+use crate::units::{Micros, PairId, RunIndex, SessionId, SessionTime};
 
 /// What has to be known of a journal before it can be merged.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -177,7 +177,7 @@ fn has_same_parts(one: &Profile, other: &Profile) -> bool {
     names(one) == names(other)
 }
 
-fn names(profile: &Profile) -> (Mode, Vec<(&str, bool)>, Vec<&str>) {
+fn names(profile: &Profile) -> (SessionMode, Vec<(&str, bool)>, Vec<&str>) {
     let stages = profile.stages.iter().map(|stage| (stage.name.as_str(), stage.measured));
     let scenarios = profile.mix.scenarios().into_iter().map(|scenario| scenario.name.as_str());
     (profile.mode, stages.collect(), scenarios.collect())
@@ -189,6 +189,11 @@ impl Placement {
     pub fn place(&self, event: Event) -> Option<Event> {
         let happening = self.happening(event.happening)?;
         Some(Event { at: event.at + self.later, happening })
+    }
+
+    /// A session has no more pairs than runs, so that those of another begin above them.
+    fn pair(&self, pair: PairId) -> PairId {
+        PairId(pair.0 + self.first_run)
     }
 
     fn run(&self, run: RunIndex) -> RunIndex {
@@ -203,13 +208,14 @@ impl Placement {
             // There is one beginning and one end for all; and each machine looked at a worker and a server of its
             // own, which together are no series.
             H::Opened(_) | H::Closed | H::AgentHealth(_) | H::RoomsListed { .. } => return None,
-            H::RunStarted { run: n, stage, scenario, copy, mode, intended, free, room } => {
+            H::RunStarted { run: n, stage, scenario, copy, mode, pair, intended, free, room } => {
                 let (intended, free) = (at(intended), at(free));
-                H::RunStarted { run: run(n), stage, scenario, copy, mode, intended, free, room }
+                let (run, pair) = (run(n), pair.map(|pair| self.pair(pair)));
+                H::RunStarted { run, stage, scenario, copy, mode, pair, intended, free, room }
             }
-            H::RunSkipped { run: n, stage, scenario, copy, mode, intended } => {
-                let intended = at(intended);
-                H::RunSkipped { run: run(n), stage, scenario, copy, mode, intended }
+            H::RunSkipped { run: n, stage, scenario, copy, mode, pair, intended } => {
+                let (intended, pair) = (at(intended), pair.map(|pair| self.pair(pair)));
+                H::RunSkipped { run: run(n), stage, scenario, copy, mode, pair, intended }
             }
             H::RestNotStarted { from, count } => H::RestNotStarted { from: run(from), count },
             H::RoomMade { run: n, sent, answered } => {

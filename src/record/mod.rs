@@ -4,7 +4,7 @@
 //! `orphan` is one whose process died; `fold` goes through its events once and keeps what reports need: a
 //! record for each run (`run_record`), latencies (`latencies`), windows over time (`timeline`), counts
 //! (`tally`), how far runs came (`funnel`), what was said of failures (`failure_words`), where to look first
-//! (`slowest`). `merge` makes one session of several machines' journals.
+//! (`slowest`), the `pairs` of a paired session. `merge` makes one session of several machines' journals.
 
 mod failure_words;
 mod fold;
@@ -15,6 +15,7 @@ mod latencies;
 mod line;
 mod merge;
 mod orphan;
+mod pairs;
 mod reader;
 mod run_record;
 mod slowest;
@@ -29,6 +30,7 @@ pub use journal_file::JournalFile;
 pub use latencies::{Latencies, LatencyTable, Scope, value_at_rank};
 pub use merge::{Extent, Merge, MergeError, Placement};
 pub use orphan::{Orphan, OrphanError};
+pub use pairs::{Pair, PairedEnd, PairedRun, Pairs};
 pub use reader::{JournalError, JournalReader, Torn};
 pub use run_record::{AgentTimes, Ending, RunRecord, Sample, Span, SubmissionTimes};
 pub use slowest::{SlowRun, Slowest};

@@ -4,7 +4,7 @@ use crate::bill::{Moments, Usage};
 use crate::event::{FailureClass, FramesSent, Mapping, Outcome, Turn};
 use crate::profile::{EvaluatorSettings, Profile};
 use crate::units::{
-    EvaluatorRunId, Metric, Micros, Mode, ResultId, RoomName, RunIndex, SessionTime,
+    EvaluatorRunId, Metric, Micros, Mode, PairId, ResultId, RoomName, RunIndex, SessionTime,
 };
 
 /// Two moments of one request: sent and answered; or of one observation: not yet, and then seen.
@@ -77,6 +77,8 @@ pub struct RunRecord {
     pub copy: u32,
     /// How the conversation is held.
     pub mode: Mode,
+    /// Its pair, in a paired session.
+    pub pair: Option<PairId>,
     /// When it was meant to start.
     pub intended: SessionTime,
     /// When a place in flight was free for it.
@@ -132,6 +134,7 @@ impl RunRecord {
         let own_callers = matches!(profile.evaluator, EvaluatorSettings::Native(_));
         let turns = u32::try_from(self.turns.len()).unwrap_or(u32::MAX);
         let moments = Moments {
+            mode: self.mode,
             agent: self.agent.map(|agent| agent.seen.from),
             submitted: self.asked,
             running: self.running.map(|running| running.from),
@@ -334,6 +337,7 @@ pub(super) mod tests {
             scenario: 0,
             copy: 0,
             mode: Mode::Chat,
+            pair: None,
             intended: SessionTime(1_000),
             free: SessionTime(1_500),
             started: Some(SessionTime(1_600)),

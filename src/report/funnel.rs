@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::figures::{Figure, figure};
 use crate::record::{Folded, Scope, Step};
-use crate::units::Percentile;
+use crate::units::{Mode, Percentile};
 
 /// One step of the funnel, ready to be shown.
 struct Row {
@@ -17,8 +17,17 @@ struct Row {
     times: Option<(u64, Vec<Option<u64>>)>,
 }
 
+/// The mode of all runs. A step counts the runs of both modes of a paired session, whose times would be
+/// two; these are among the latencies.
+fn only_mode(folded: &Folded) -> Option<Mode> {
+    match folded.opening.profile.mode.modes() {
+        [mode] => Some(*mode),
+        _ => None,
+    }
+}
+
 fn rows(folded: &Folded) -> Vec<Row> {
-    let mode = folded.opening.profile.mode;
+    let mode = only_mode(folded);
     let funnel = &folded.funnel;
     funnel
         .steps()
@@ -34,9 +43,8 @@ fn rows(folded: &Folded) -> Vec<Row> {
                 let gap = if why.is_empty() { "" } else { ", " };
                 let _ = write!(why, "{gap}{class} {count}");
             }
-            let latencies = step
-                .metric(mode)
-                .and_then(|metric| folded.latencies.get(metric, mode, Scope::Measured));
+            let latencies = mode
+                .and_then(|mode| folded.latencies.get(step.metric(mode)?, mode, Scope::Measured));
             let times = latencies.map(|latencies| {
                 let value = |percentile: &Percentile| match figure(latencies, *percentile) {
                     Figure::Known { value, .. } => Some(value.0),
@@ -60,11 +68,12 @@ pub fn funnel_csv(folded: &Folded, to: impl Write) -> csv::Result<()> {
     let percentiles = Percentile::LISTED.iter().map(|percentile| format!("{percentile}_us"));
     let head = ["step", "dispatch_method", "runs", "went_no_further", "why", "latency", "n"];
     csv.write_record(head.into_iter().map(str::to_owned).chain(percentiles))?;
-    let mode = folded.opening.profile.mode;
+    let mode = only_mode(folded);
     let method = folded.opening.profile.livekit.dispatch.method().word();
     for row in rows(folded) {
         let (n, times) = row.times.unwrap_or_else(|| (0, vec![None; Percentile::LISTED.len()]));
-        let metric = row.step.metric(mode).map_or("", |metric| metric.name());
+        let metric = mode.and_then(|mode| row.step.metric(mode));
+        let metric = metric.map_or("", |metric| metric.name());
         let fields = [
             row.step.name().into_owned(),
             method.to_owned(),

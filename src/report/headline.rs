@@ -68,7 +68,7 @@ pub(super) fn verdict_sentence(folded: &Folded, overall: &Overall, judgement: Ju
                 of(&|result| matches!(result.verdict, Verdict::Failed | Verdict::NoSamples));
             let named: Vec<String> = failed
                 .iter()
-                .map(|result| format!("{}, found {}", result.threshold, result.found))
+                .map(|result| format!("{}, found {}", result.name(), result.found))
                 .collect();
             let does = if failed.len() == 1 { "does" } else { "do" };
             let open = of(&|result| matches!(result.verdict, Verdict::Undecided { .. })).len();
@@ -135,7 +135,7 @@ fn undecided(result: &ThresholdResult) -> String {
         }
         _ => String::new(),
     };
-    format!("{}: {}{needs}", result.threshold, result.found)
+    format!("{}: {}{needs}", result.name(), result.found)
 }
 
 /// How many runs came to which end, in one sentence.

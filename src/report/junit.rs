@@ -123,7 +123,7 @@ fn cases(folded: &Folded, overall: &Overall) -> Vec<(String, String, Ending)> {
         } else {
             ending_of(result)
         };
-        (result.threshold.to_string(), result.found.clone(), ending)
+        (result.name(), result.found.clone(), ending)
     }));
     cases
 }

@@ -4,11 +4,13 @@ use std::fmt::Write;
 
 use super::figures::{Figure, figure};
 use super::headline::{Standing, verdict_sentence, warnings, what_happened};
+use super::measured::measured;
 use super::money::bill_words;
+use super::paired::{PairedComparison, pairs_words, table_rows};
 use super::terminal::{PERCENTILES, SHOWN};
 use super::verdict::{Judgement, Overall, Verdict};
 use super::visible::visible;
-use crate::record::{Folded, Scope};
+use crate::record::Folded;
 
 /// The session in Markdown, with tables of thresholds, latencies and failures.
 pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
@@ -34,6 +36,9 @@ pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> Str
     failures(folded, &mut text);
     if let Some(words) = bill_words(folded) {
         let _ = write!(text, "\n{}\n", quoted(&words));
+    }
+    if let Some(pairs) = &overall.pairs {
+        paired(pairs, &mut text);
     }
     let opening = &folded.opening;
     let _ = write!(
@@ -61,34 +66,43 @@ fn thresholds(overall: &Overall, standing: Standing, judgement: Judgement, text:
             }
             (_, verdict) => verdict.word().to_owned(),
         };
-        let _ = writeln!(
-            text,
-            "| {} | {} | {word} |",
-            quoted(&result.threshold.to_string()),
-            quoted(&result.found)
-        );
+        let _ =
+            writeln!(text, "| {} | {} | {word} |", quoted(&result.name()), quoted(&result.found));
     }
 }
 
 fn latencies(folded: &Folded, text: &mut String) {
-    let mode = folded.opening.profile.mode;
     let mut begun = false;
-    for metric in SHOWN {
-        let Some(latencies) = folded.latencies.get(metric, mode, Scope::Measured) else { continue };
+    for one in measured(folded, SHOWN) {
         if !begun {
             text.push_str(
                 "\n| latency | n | p50 | p95 | p99 |\n| --- | ---: | ---: | ---: | ---: |\n",
             );
             begun = true;
         }
-        let _ = write!(text, "| `{metric}` | {} ", latencies.count());
+        let _ = write!(text, "| `{}` | {} ", one.label(), one.latencies.count());
         for percentile in PERCENTILES {
-            let _ = match figure(latencies, percentile) {
+            let _ = match figure(one.latencies, percentile) {
                 Figure::Known { value, low, high } => write!(text, "| {value} [{low}, {high}] "),
                 Figure::TooFew { needs, .. } => write!(text, "| n/a (needs {needs}) "),
             };
         }
         text.push_str("|\n");
+    }
+}
+
+fn paired(pairs: &PairedComparison, text: &mut String) {
+    let _ = write!(text, "\n**{}**\n", quoted(&pairs.answer));
+    if !pairs.differences.is_empty() {
+        text.push_str(
+            "\n| pairs | chat | voice | voice less chat, with its 95 % interval | voice / chat |\n| --- | ---: | ---: | ---: | ---: |\n",
+        );
+    }
+    for row in table_rows(pairs) {
+        let _ = writeln!(text, "| {} |", row.map(|cell| quoted(&cell)).join(" | "));
+    }
+    for words in pairs_words(pairs) {
+        let _ = write!(text, "\n{}\n", quoted(&words));
     }
 }
 

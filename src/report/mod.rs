@@ -2,6 +2,7 @@
 //!
 //! Nothing here measures, reads a clock or opens a file: the same journal gives the same bytes.
 
+mod blocks;
 mod compare;
 mod figures;
 mod funnel;
@@ -10,8 +11,10 @@ mod histogram_csv;
 mod hlog;
 mod junit;
 mod markdown;
+mod measured;
 mod money;
 mod page;
+mod paired;
 mod percentiles_csv;
 mod runs_csv;
 mod session_json;
@@ -41,6 +44,10 @@ pub use junit::{JunitError, junit};
 pub use markdown::markdown;
 pub use money::{BillItem, BillSummary, old_prices};
 pub use page::page;
+pub use paired::{
+    CostEach, Difference, ModeFigures, PairCounts, PairedComparison, Premium, PremiumPart,
+    pairs_csv,
+};
 pub use percentiles_csv::percentiles_csv;
 pub use runs_csv::RunsCsv;
 pub use session_json::session_json;

@@ -9,7 +9,7 @@ use crate::record::{RunRecord, Span, SubmissionTimes, Told};
 use crate::units::{Metric, Micros, SessionTime};
 
 /// Columns that every run has, whatever became of it.
-const HEADER: [&str; 53] = [
+const HEADER: [&str; 54] = [
     "run",
     "stage",
     "measured",
@@ -63,6 +63,7 @@ const HEADER: [&str; 53] = [
     "frames_given_up",
     "intended_utc",
     "cost_usd",
+    "pair",
 ];
 
 /// Writes runs one by one.
@@ -199,6 +200,7 @@ impl<W: Write> RunsCsv<W> {
             count(record.frames.map(|frames| frames.given_up)),
             self.wall(record.intended),
             self.cost(record),
+            count(record.pair.map(|pair| pair.0)),
         ];
         self.csv.write_record(line)
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::{Figure, listed};
 use super::money::BillSummary;
+use super::paired::PairedComparison;
 use super::percentiles_csv::scope_words;
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::validity::rates;
@@ -77,6 +78,9 @@ pub struct Summary {
     /// What it cost at list prices; absent where nothing is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bill: Option<BillSummary>,
+    /// Voice against chat; absent for a session of one mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<PairedComparison>,
     /// The generator's own health.
     pub generator: Generator,
 }
@@ -267,7 +271,7 @@ impl Summary {
             profile: profile.name.clone(),
             profile_hash: opening.profile_hash.clone(),
             seed: profile.seed,
-            mode: profile.mode.name().to_owned(),
+            mode: profile.mode.word().to_owned(),
             dispatch_method: profile.livekit.dispatch.method().word().to_owned(),
             started: opening.anchor.clone(),
             lasted_us: folded.last_event.0,
@@ -334,6 +338,7 @@ impl Summary {
                 })
                 .collect(),
             bill: BillSummary::of(folded),
+            pairs: overall.pairs.clone(),
             generator: Generator {
                 in_flight_peak: folded.in_flight_peak,
                 cores: opening.cores,
@@ -374,7 +379,7 @@ fn thresholds(overall: &Overall) -> Vec<ThresholdSummary> {
         .thresholds
         .iter()
         .map(|result| ThresholdSummary {
-            threshold: result.threshold.to_string(),
+            threshold: result.name(),
             verdict: result.verdict.word().to_owned(),
             n: result.n,
             needs: match result.verdict {

@@ -5,11 +5,13 @@ use std::fmt::Write;
 use super::figures::{Figure, figure};
 use super::funnel::funnel_lines;
 use super::headline::{resumptions, what_happened};
+use super::measured::measured;
 use super::money::{bill_words, old_prices_of};
+use super::paired::{PairedComparison, pairs_words, table_rows};
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::verdict::{Overall, Verdict};
 use crate::record::{Folded, Latencies, Scope};
-use crate::units::{Metric, Percentile};
+use crate::units::{Metric, Mode, Percentile};
 
 /// Latencies that the screen has room for; those that were not measured are left out.
 pub(super) const SHOWN: [Metric; 13] = [
@@ -99,8 +101,10 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
     for latency in latencies(folded) {
         line(latency);
     }
-    if let Some(unfinished) = unfinished(folded) {
-        line(style.unclear(&unfinished));
+    for mode in folded.opening.profile.mode.modes() {
+        if let Some(unfinished) = unfinished(folded, *mode) {
+            line(style.unclear(&unfinished));
+        }
     }
     for threshold in thresholds(overall, style) {
         line(threshold);
@@ -112,10 +116,30 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
     if let Some(words) = bill_words(folded) {
         line(words);
     }
+    for words in overall.pairs.iter().flat_map(|pairs| paired(pairs, style)) {
+        line(words);
+    }
     if let Some(old) = old_prices_of(folded) {
         line(style.unclear(&format!("Note: {old}.")));
     }
     text
+}
+
+/// Voice against chat: what differs, and the answer last, where it is read first.
+fn paired(pairs: &PairedComparison, style: Style) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    if !pairs.differences.is_empty() {
+        lines.push(format!(
+            "{:<40}{:>12}{:>12}  voice less chat, 95 % interval",
+            "pairs", "chat", "voice"
+        ));
+    }
+    for [measure, chat, voice, difference, _] in table_rows(pairs) {
+        lines.push(format!("{measure:<40}{chat:>12}{voice:>12}  {difference}"));
+    }
+    lines.extend(pairs_words(pairs));
+    lines.push(style.strong(&pairs.answer));
+    lines
 }
 
 fn failures(folded: &Folded) -> Vec<String> {
@@ -127,20 +151,19 @@ fn failures(folded: &Folded) -> Vec<String> {
 }
 
 fn latencies(folded: &Folded) -> Vec<String> {
-    let mode = folded.opening.profile.mode;
-    let shown: Vec<(Metric, &Latencies)> = SHOWN
-        .into_iter()
-        .filter_map(|metric| Some((metric, folded.latencies.get(metric, mode, Scope::Measured)?)))
-        .collect();
+    let shown = measured(folded, SHOWN);
     if shown.is_empty() {
         return vec!["Nothing was measured.".to_owned()];
     }
-    let mut lines =
-        vec![format!("{:<22}{:>7}  {:<26}{:<26}{}", "95 % intervals", "n", "p50", "p95", "p99")];
-    for (metric, latencies) in shown {
-        let mut line = format!("{:<22}{:>7}  ", metric.name(), latencies.count());
+    let width = shown.iter().map(|one| one.label().len()).max().unwrap_or(0).max(22);
+    let mut lines = vec![format!(
+        "{:<width$}{:>7}  {:<26}{:<26}{}",
+        "95 % intervals", "n", "p50", "p95", "p99"
+    )];
+    for one in shown {
+        let mut line = format!("{:<width$}{:>7}  ", one.label(), one.latencies.count());
         for percentile in PERCENTILES {
-            let cell = match figure(latencies, percentile) {
+            let cell = match figure(one.latencies, percentile) {
                 Figure::Known { value, low, high } => format!("{value} [{low}, {high}]"),
                 Figure::TooFew { needs, .. } => format!("n/a (needs {needs})"),
             };
@@ -152,8 +175,8 @@ fn latencies(folded: &Folded) -> Vec<String> {
 }
 
 /// What completion would be with the runs that were cut off, where these are many enough to matter.
-fn unfinished(folded: &Folded) -> Option<String> {
-    let (metric, mode) = (Metric::CompletionResponse, folded.opening.profile.mode);
+fn unfinished(folded: &Folded, mode: Mode) -> Option<String> {
+    let metric = Metric::CompletionResponse;
     let nothing = Latencies::default();
     let ended = folded.latencies.get(metric, mode, Scope::Measured).unwrap_or(&nothing);
     let unfinished = folded.unfinished.get(metric, mode, Scope::Measured);
@@ -168,7 +191,11 @@ fn unfinished(folded: &Folded) -> Option<String> {
     let known: Vec<String> = known.collect();
     let words = if known.is_empty() { "too few to say".to_owned() } else { known.join(", ") };
     let count = with.unfinished();
-    Some(format!("{metric} with the {count} runs that were cut off counted as longer: {words}."))
+    let of = if folded.opening.profile.mode.is_paired() { mode.name() } else { "" };
+    let gap = if of.is_empty() { "" } else { " " };
+    Some(format!(
+        "{metric}{gap}{of} with the {count} runs that were cut off counted as longer: {words}."
+    ))
 }
 
 fn thresholds(overall: &Overall, style: Style) -> Vec<String> {
@@ -189,7 +216,7 @@ fn thresholds(overall: &Overall, style: Style) -> Vec<String> {
             }
             _ => String::new(),
         };
-        lines.push(format!("{word} {}: {}{needs}", result.threshold, result.found));
+        lines.push(format!("{word} {}: {}{needs}", result.name(), result.found));
     }
     lines
 }

@@ -82,6 +82,7 @@ impl Made {
             scenario: 0,
             copy: 0,
             mode: Mode::Chat,
+            pair: None,
             intended,
             free: intended,
             room,

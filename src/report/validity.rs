@@ -1,6 +1,6 @@
 //! Whether the generator did what was asked of it; where it did not, nothing is said of the agent.
 
-use crate::record::{Folded, Scope};
+use crate::record::{Folded, Latencies, Scope};
 use crate::units::{Metric, Micros, SessionTime};
 
 /// At least this share of the asked rate has to be delivered.
@@ -110,11 +110,17 @@ pub(super) fn rates(folded: &Folded) -> (Option<f64>, Option<f64>) {
     (rate(folded.last_intended), rate(folded.last_start))
 }
 
+/// A latency of the measured runs of each mode that has it.
+fn of_each_mode(folded: &Folded, metric: Metric) -> impl Iterator<Item = &Latencies> {
+    let modes = folded.opening.profile.mode.modes().iter();
+    modes.filter_map(move |mode| folded.latencies.get(metric, *mode, Scope::Measured))
+}
+
 fn schedule_lag(folded: &Folded) -> Option<Check> {
-    let mode = folded.opening.profile.mode;
-    let latencies = folded.latencies.get(Metric::ScheduleLag, mode, Scope::Measured)?;
-    let rank = (latencies.count() * 99).div_ceil(100).max(1);
-    let p99 = latencies.at_rank(rank);
+    let p99 =
+        |latencies: &Latencies| latencies.at_rank((latencies.count() * 99).div_ceil(100).max(1));
+    // Of a paired session's modes the worse one counts.
+    let p99 = of_each_mode(folded, Metric::ScheduleLag).map(p99).max()?;
     Some(Check {
         name: "schedule lag",
         holds: p99 <= SCHEDULE_LAG,
@@ -126,11 +132,12 @@ fn schedule_lag(folded: &Folded) -> Option<Check> {
 }
 
 fn limiter(folded: &Folded) -> Option<Check> {
-    let mode = folded.opening.profile.mode;
-    let latencies = folded.latencies.get(Metric::LimiterWait, mode, Scope::Measured)?;
-    let histogram = latencies.histogram();
-    let within = histogram.count_between(0, LIMITER_WAIT.0);
-    let share = 1.0 - within as f64 / latencies.count() as f64;
+    let waited_long = |latencies: &Latencies| {
+        let within = latencies.histogram().count_between(0, LIMITER_WAIT.0);
+        1.0 - within as f64 / latencies.count() as f64
+    };
+    let share =
+        of_each_mode(folded, Metric::LimiterWait).map(waited_long).max_by(f64::total_cmp)?;
     Some(Check {
         name: "limiter",
         holds: share <= LIMITED,

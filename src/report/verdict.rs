@@ -1,11 +1,12 @@
 //! Whether a session passed: three-valued, because a figure that could lie on either side of its bound has not failed.
 
 use super::figures::{Figure, figure, quantile_of};
+use super::paired::PairedComparison;
 use super::validity::Validity;
 use crate::profile::{Bound, Comparison, Measure, Share, Threshold};
 use crate::record::{Folded, Scope};
 use crate::stats::{Confidence, Proportion};
-use crate::units::{Metric, Micros, Percentile, SessionTime};
+use crate::units::{Metric, Micros, Mode, Percentile, SessionTime};
 
 /// What is held against the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,12 +61,24 @@ impl Verdict {
 pub struct ThresholdResult {
     /// The threshold.
     pub threshold: Threshold,
+    /// In which mode; none where the session has one mode, or the measure tells.
+    pub mode: Option<Mode>,
     /// What came of it.
     pub verdict: Verdict,
     /// How many samples it rests on.
     pub n: u64,
     /// The figure with its interval, in words.
     pub found: String,
+}
+
+impl ThresholdResult {
+    /// The threshold as it stands in the profile, and the mode where that has to be said.
+    pub fn name(&self) -> String {
+        match self.mode {
+            Some(mode) => format!("{} in {mode}", self.threshold),
+            None => self.threshold.to_string(),
+        }
+    }
 }
 
 /// What a session is worth.
@@ -75,15 +88,21 @@ pub struct Overall {
     pub validity: Validity,
     /// The thresholds, in the profile's order.
     pub thresholds: Vec<ThresholdResult>,
+    /// Voice against chat; none for a session of one mode.
+    pub pairs: Option<PairedComparison>,
 }
 
 impl Overall {
     /// Judges a session.
     pub fn of(folded: &Folded, judgement: Judgement) -> Self {
         let thresholds = folded.opening.profile.thresholds.iter();
+        let validity = Validity::of(folded);
         Self {
-            validity: Validity::of(folded),
-            thresholds: thresholds.map(|threshold| judge(folded, threshold, judgement)).collect(),
+            pairs: PairedComparison::of(folded, validity.holds()),
+            validity,
+            thresholds: thresholds
+                .flat_map(|threshold| judge(folded, threshold, judgement))
+                .collect(),
         }
     }
 
@@ -100,9 +119,9 @@ impl Overall {
             .thresholds
             .iter()
             .filter(may_end)
-            .map(|threshold| judge(folded, threshold, Judgement::Interval))
+            .flat_map(|threshold| judge(folded, threshold, Judgement::Interval))
             .find(|result| result.verdict == Verdict::Failed)?;
-        let words = format!("{} does not hold: {}", failed.threshold, failed.found);
+        let words = format!("{} does not hold: {}", failed.name(), failed.found);
         Validity::of(folded).holds().then_some(words)
     }
 
@@ -127,34 +146,50 @@ struct Estimated {
     high: f64,
 }
 
-fn judge(folded: &Folded, threshold: &Threshold, judgement: Judgement) -> ThresholdResult {
+/// What came of a threshold: of a latency that both modes of a paired session have, in each of them.
+fn judge(folded: &Folded, threshold: &Threshold, judgement: Judgement) -> Vec<ThresholdResult> {
+    let session = folded.opening.profile.mode;
     match (threshold.measure, threshold.bound) {
         (Measure::Latency { metric, percentile }, Bound::Time(bound)) => {
-            judge_latency(folded, threshold, metric, percentile, bound, judgement)
+            let has = |mode: &&Mode| {
+                !session.is_paired() || metric.mode().is_none_or(|only| only == **mode)
+            };
+            let says_mode = session.is_paired() && metric.mode().is_none();
+            let result = |mode: &Mode| {
+                let measure = (metric, *mode, percentile);
+                let result = judge_latency(folded, threshold, measure, bound, judgement);
+                ThresholdResult { mode: says_mode.then_some(*mode), ..result }
+            };
+            session.modes().iter().filter(has).map(result).collect()
         }
         (Measure::Share(share), Bound::Share(bound)) => {
-            judge_share(folded, threshold, share, bound.fraction(), judgement)
+            vec![judge_share(folded, threshold, share, bound.fraction(), judgement)]
         }
         // The profile pairs each measure with a bound of its own kind.
-        (_, Bound::Time(_) | Bound::Share(_)) => ThresholdResult {
+        (_, Bound::Time(_) | Bound::Share(_)) => vec![ThresholdResult {
             threshold: *threshold,
+            mode: None,
             verdict: Verdict::NoSamples,
             n: 0,
             found: "the bound is of another kind than the measure".to_owned(),
-        },
+        }],
     }
 }
 
 fn judge_latency(
     folded: &Folded,
     threshold: &Threshold,
-    metric: Metric,
-    percentile: Percentile,
+    (metric, mode, percentile): (Metric, Mode, Percentile),
     bound: Micros,
     judgement: Judgement,
 ) -> ThresholdResult {
-    let mode = folded.opening.profile.mode;
-    let result = |verdict, n, found| ThresholdResult { threshold: *threshold, verdict, n, found };
+    let result = |verdict, n, found| ThresholdResult {
+        threshold: *threshold,
+        mode: None,
+        verdict,
+        n,
+        found,
+    };
     let latencies = folded
         .latencies
         .get(metric, mode, Scope::Measured)
@@ -201,7 +236,13 @@ fn judge_share(
         Share::Skipped => (tally.skipped, tally.started + tally.skipped),
         Share::JudgedFailed => (tally.judged_failed, tally.judged_failed + tally.judged_passed),
     };
-    let result = |verdict, found| ThresholdResult { threshold: *threshold, verdict, n: of, found };
+    let result = |verdict, found| ThresholdResult {
+        threshold: *threshold,
+        mode: None,
+        verdict,
+        n: of,
+        found,
+    };
     let Ok(proportion) = Proportion::new(count, of) else {
         return result(Verdict::NoSamples, "nothing was measured".to_owned());
     };

@@ -11,6 +11,7 @@
 //! | durations of which some had not ended | [`SurvivalCurve`], [`SurvivalBracket`] |
 //! | values that hang together in minutes or scenarios | [`ClusteredSample`], [`BlockLength`] |
 //! | a candidate as a multiple of its baseline | [`Arms`], [`censored_ratios`] |
+//! | a candidate beside its baseline, pair by pair | [`PairedRuns`], [`PairedVotes`] |
 //! | which is greater, by how much, in what shape | [`Comparison`], [`holm`] |
 //! | drift, steps and departures over hours | [`Trend`], [`step_change`], [`Cusum`] |
 //! | what so many runs can show | [`Design`], [`smallest_ratio_seen`] |
@@ -35,14 +36,14 @@ mod two_sample;
 
 pub use bootstrap::{
     Arms, BlockLength, Bootstrap, BootstrapError, CensoredPair, CensoredSample, ClusteredSample,
-    PairedSample, QuantileRatio, Ratio, censored_ratios,
+    PairedRuns, PairedSample, QuantileRatio, Ratio, censored_ratios,
 };
 pub use confidence::Confidence;
 pub use interval::{Estimate, Interval, TooFew};
 pub use order_statistic::{RankInterval, rank_interval, smallest_n};
 pub use p_value::{PValue, holm};
 pub use power::{Design, Power, Spread, smallest_ratio_seen};
-pub use proportion::{Proportion, ProportionError, newcombe_difference};
+pub use proportion::{PairedVotes, Proportion, ProportionError, newcombe_difference};
 pub use quantile::{ParseLevelError, Quantile};
 pub use sample::{GREATEST_MAGNITUDE, Sample, SampleError};
 pub use survival::{

@@ -88,3 +88,7 @@ number_id! {
     /// A run's place in the plan, from 0.
     RunIndex
 }
+number_id! {
+    /// A pair of runs of a paired session, from 0: one spoken and one written, of one scenario.
+    PairId
+}

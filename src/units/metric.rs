@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ParseUnitError;
+use super::{Mode, ParseUnitError};
 
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal: $definition:literal,)*) => {
@@ -91,6 +91,21 @@ metrics! {
         "As the agent tells it: from the request to the synthesiser to its first byte.",
     AgentEndToEnd = "agent.end_to_end":
         "As the agent tells it: from the end of the caller's speech to the beginning of its own, without the network.",
+}
+
+impl Metric {
+    /// The mode in which alone it is measured; none where both modes have it.
+    pub const fn mode(self) -> Option<Mode> {
+        match self {
+            Self::TurnVoice
+            | Self::TimeToYield
+            | Self::AgentTranscription
+            | Self::AgentEndOfTurn
+            | Self::AgentTtsFirstByte => Some(Mode::Voice),
+            Self::TurnChatFirst | Self::TurnChatFinal => Some(Mode::Chat),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Metric {

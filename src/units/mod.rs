@@ -12,8 +12,8 @@ mod time;
 
 pub use duration::{Length, format_duration, parse_duration};
 pub use ids::{
-    AgentName, DispatchId, EvaluatorRunId, Identity, ResultId, RoomName, RunIndex, ScenarioId,
-    SessionId,
+    AgentName, DispatchId, EvaluatorRunId, Identity, PairId, ResultId, RoomName, RunIndex,
+    ScenarioId, SessionId,
 };
 pub use metric::{Metric, Percentile};
 pub use mode::Mode;

@@ -21,6 +21,15 @@ impl Mode {
     /// Both, in the order reports list them.
     pub const ALL: [Self; 2] = [Self::Voice, Self::Chat];
 
+    /// The one that this is not.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Voice => Self::Chat,
+            Self::Chat => Self::Voice,
+        }
+    }
+
     /// The word used in profiles, journals and reports.
     pub const fn name(self) -> &'static str {
         match self {

@@ -35,6 +35,11 @@ impl Usd {
         self.micros as f64 / 1e6
     }
 
+    /// The amount in millionths of a dollar.
+    pub const fn micros(self) -> u64 {
+        self.micros
+    }
+
     /// The price of `amount` where `per` of it cost this much, rounded up to the millionth; `per` is at least 1.
     #[must_use]
     pub fn for_amount(self, amount: u64, per: u64) -> Self {

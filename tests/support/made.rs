@@ -93,7 +93,7 @@ impl Made {
 
     fn events(&self) -> Vec<Event> {
         let mut noise = Noise(self.seed);
-        let mode = self.opening().profile.mode;
+        let mode = self.opening().profile.mode.any();
         let mut events = Vec::new();
         for n in 0..self.runs {
             let run = RunIndex(n);
@@ -105,11 +105,21 @@ impl Made {
             let looked = |at: SessionTime| at - Micros(50_000);
             let mut event = |at, happening| events.push(Event { at, happening });
             let room = RoomName::new(format!("rushhour-{}-{}-{n}", self.name, self.seed));
-            let (scenario, copy) = (u32::from(n % 2 == 1), 0);
+            let (scenario, copy, pair) = (u32::from(n % 2 == 1), 0, None);
             let (stage, intended, free) = (0, start, start);
             event(
                 start,
-                Happening::RunStarted { run, stage, scenario, copy, mode, intended, free, room },
+                Happening::RunStarted {
+                    run,
+                    stage,
+                    scenario,
+                    copy,
+                    mode,
+                    pair,
+                    intended,
+                    free,
+                    room,
+                },
             );
             let (sent, answered, dispatch) = (start, after(0.02), None);
             event(answered, Happening::Dispatched { run, dispatch, sent, answered });

@@ -189,7 +189,9 @@ async fn examine_cekura(
     let config = CekuraConfig { url: service.url, key, settings: settings.clone() };
     let cekura = Cekura::new(config, &profile.limits).map_err(Trouble::internal)?;
     findings.about_to("asking Cekura".to_owned());
-    findings.add(account::look(&cekura, profile.mode, forecast.in_flight).await);
+    for mode in profile.mode.modes() {
+        findings.add(account::look(&cekura, *mode, forecast.in_flight).await);
+    }
     Ok(())
 }
 

@@ -205,7 +205,7 @@ impl Session {
                 Todo::Dispatch => self.actions.push(Action::Dispatch(planned)),
                 Todo::LookAt(at) => self.looks.insert(at, index),
                 Todo::AskAssigned => self.actions.push(Action::AskAssigned(index)),
-                Todo::BeReady => self.outgoing.ready(index, now),
+                Todo::BeReady => self.outgoing.ready(index, planned.mode, now),
                 Todo::AskAt(at) => self.asks.insert(at, index),
                 Todo::WakeAt(at) => {
                     self.wakes.insert((at, index));

@@ -111,6 +111,7 @@ impl Session {
                 scenario: planned.scenario,
                 copy: planned.copy,
                 mode: planned.mode,
+                pair: planned.pair,
                 intended: planned.intended,
                 free,
                 room: self.names.room(planned.index),
@@ -125,9 +126,9 @@ impl Session {
     }
 
     fn skip(&mut self, run: PlannedRun, now: SessionTime) {
-        let PlannedRun { index, stage, scenario, copy, mode, intended } = run;
+        let PlannedRun { index, stage, scenario, copy, mode, pair, intended } = run;
         self.record(
-            Happening::RunSkipped { run: index, stage, scenario, copy, mode, intended },
+            Happening::RunSkipped { run: index, stage, scenario, copy, mode, pair, intended },
             now,
         );
     }

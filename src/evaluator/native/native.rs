@@ -26,7 +26,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 pub struct Native {
     engine: OnceLock<Engine>,
     settings: NativeSettings,
-    prompts: HashMap<ScenarioId, Arc<Prompts>>,
+    prompts: HashMap<(ScenarioId, Mode), Arc<Prompts>>,
     callers: Arc<Callers>,
     news: UnboundedSender<Told>,
     told: AsyncMutex<UnboundedReceiver<Told>>,
@@ -47,8 +47,11 @@ impl Callers {
 }
 
 impl Native {
-    /// Callers that [wait to begin](Self::begin), with what they say in each scenario.
-    pub fn new(settings: NativeSettings, prompts: HashMap<ScenarioId, Arc<Prompts>>) -> Self {
+    /// Callers that [wait to begin](Self::begin), with what they say in each scenario and mode.
+    pub fn new(
+        settings: NativeSettings,
+        prompts: HashMap<(ScenarioId, Mode), Arc<Prompts>>,
+    ) -> Self {
         let (news, told) = unbounded_channel();
         Self {
             engine: OnceLock::new(),
@@ -75,10 +78,9 @@ impl Native {
 
     fn call(&self, entry: Entry) -> Result<EvaluatorRunId, SubmitError> {
         let rejected = |words: String| SubmitError { kind: SubmitErrorKind::Rejected, words };
-        let prompts = self
-            .prompts
-            .get(&entry.scenario)
-            .ok_or_else(|| rejected(format!("scenario {} has no script", entry.scenario)))?;
+        let prompts = self.prompts.get(&(entry.scenario.clone(), entry.mode)).ok_or_else(|| {
+            rejected(format!("scenario {} has no script for {}", entry.scenario, entry.mode))
+        })?;
         let caller = Caller::new(CallerConfig {
             run: entry.run,
             mode: entry.mode,

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::blocks::{Timed, Timing};
-use super::split::{Part, PartError, Split};
+use super::super::blocks::{Timed, Timing};
+use super::split::{Part, PartError, Split, SplitBy};
 use crate::event::Outcome;
+use crate::profile::SessionMode;
 use crate::record::{Folded, RunRecord, Told};
 use crate::units::{Metric, Micros, Mode, RunIndex, SessionTime};
 
@@ -96,7 +97,7 @@ pub struct Arm {
     /// Which part of its session it is; none where it is all of it.
     pub(super) part: Option<Part>,
     /// How its conversations were held.
-    pub(super) mode: Mode,
+    pub(super) mode: SessionMode,
     runs: Vec<Run>,
     values: Arc<[Value]>,
 }
@@ -147,7 +148,7 @@ impl Arm {
         };
         Ok(Self {
             folded: Arc::clone(&self.folded),
-            mode: first.mode,
+            mode: if part.by == SplitBy::Mode { first.mode.into() } else { self.mode },
             part: Some(part),
             runs,
             values: Arc::clone(&self.values),

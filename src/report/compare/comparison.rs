@@ -6,17 +6,18 @@ use std::thread;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::blocks::Timing;
 use super::super::validity::Validity;
 use super::arm::{Arm, Share};
-use super::blocks::Timing;
 use super::differences::differences;
 use super::finding::Finding;
 use super::latency::{LatencyComparison, compare_latency};
 use super::question::Question;
 use super::rate::{RateComparison, compare_rate};
 use super::split::{Part, SplitBy};
+use crate::profile::SessionMode;
 use crate::stats::{Confidence, PValue, holm};
-use crate::units::{Metric, Mode};
+use crate::units::Metric;
 
 /// The version of the comparison's shape.
 pub const COMPARISON_VERSION: u32 = 1;
@@ -33,9 +34,9 @@ pub enum Incomparable {
     )]
     Modes {
         /// How the baseline's conversations were held.
-        baseline: Mode,
+        baseline: SessionMode,
         /// How the candidate's were.
-        candidate: Mode,
+        candidate: SessionMode,
     },
     /// Nothing was talked about in both.
     #[error(
@@ -269,7 +270,7 @@ fn side(arm: &Arm) -> Side {
         part: arm.part.as_ref().map(Part::to_string),
         rushhour: opening.rushhour.clone(),
         started: opening.anchor.clone(),
-        mode: arm.mode.name().to_owned(),
+        mode: arm.mode.word().to_owned(),
         profile_hash: opening.profile_hash.clone(),
         dispatch_method: opening.profile.livekit.dispatch.method().word().to_owned(),
         closed: folded.closed,

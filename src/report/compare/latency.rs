@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::blocks::{Blocks, Timed, Timing};
 use super::super::figures::quantile_of;
 use super::arm::{Arm, Observed};
-use super::blocks::{Blocks, Timed, Timing};
 use super::finding::{FALSE_ALARMS, Finding};
 use super::question::Question;
 use super::text::in_words;

@@ -1,12 +1,11 @@
 //! Two sessions, or two parts of one, against each other: what differs, how surely, and what could not
 //! have been seen.
 //!
-//! `arm` keeps of each side what a comparison needs, run by run; `split` names the parts of a session and
-//! `blocks` what of both hangs together in time; `question` is what is asked and how strictly; `latency` and `rate` compare one measure; `comparison` judges all of them as one
-//! family, after the validity gate; `text`, `markdown` and `table` are its faces, its JSON is itself.
+//! `arm` keeps of each side what a comparison needs, run by run; `split` names the parts of a session;
+//! `question` is what is asked and how strictly; `latency` and `rate` compare one measure; `comparison`
+//! judges all of them as one family, after the validity gate; `text`, `markdown` and `table` are its faces, its JSON is itself.
 
 mod arm;
-mod blocks;
 mod comparison;
 mod differences;
 mod finding;

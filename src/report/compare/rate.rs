@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::blocks::{Blocks, Timed, Timing};
 use super::arm::{Arm, Share};
-use super::blocks::{Blocks, Timed, Timing};
 use super::finding::{FALSE_ALARMS, Finding};
 use super::question::Question;
 use crate::stats::{

@@ -4,7 +4,7 @@ use super::*;
 use crate::event::{
     Entered, Event, FORMAT_VERSION, FailureClass, Happening, Health, Mapping, Opening, Outcome,
 };
-use crate::profile::{Input, load, no_files};
+use crate::profile::{Input, SessionMode, load, no_files};
 use crate::record::Fold;
 use crate::units::{
     EvaluatorRunId, Metric, Micros, Mode, Percent, Percentile, RoomName, RunIndex, SessionId,
@@ -100,11 +100,11 @@ fn session_with(
         let room = RoomName::new(format!("{name}-{n}"));
         let mut event = |at, happening| events.push(Event { at, happening });
         let Made { stage, scenario, mode, .. } = *made;
-        let copy = 0;
+        let (copy, pair) = (0, None);
         let (intended, free) = (start, start);
         event(
             start,
-            Happening::RunStarted { run, stage, scenario, copy, mode, intended, free, room },
+            Happening::RunStarted { run, stage, scenario, copy, mode, pair, intended, free, room },
         );
         let evaluator_run = EvaluatorRunId::new(n.to_string());
         let entered = vec![Entered { run, evaluator_run, ready: start }];
@@ -369,7 +369,10 @@ fn modes_are_compared_only_where_asked_and_profiles_differences_are_told() {
     let chat = session("a", profile("chat", 1, 1), &runs);
     let voice = session("b", profile("voice", 2, 1), &runs);
     let refused = Comparison::of(&chat, &voice, &question()).unwrap_err();
-    assert_eq!(refused, Incomparable::Modes { baseline: Mode::Chat, candidate: Mode::Voice });
+    assert_eq!(
+        refused,
+        Incomparable::Modes { baseline: SessionMode::Chat, candidate: SessionMode::Voice }
+    );
     assert!(refused.to_string().contains("--across-modes"));
     let across = Question { across_modes: true, ..question() };
     let found = Comparison::of(&chat, &voice, &across).unwrap();

@@ -7,12 +7,13 @@ use hdrhistogram::Histogram;
 use maud::{Markup, html};
 
 use super::super::figures::{Figure as Percentiles, figure};
+use super::super::measured::{Measured, measured};
 use super::super::terminal::PERCENTILES;
 use super::chart::{Canvas, Figure, Line, place};
 use super::definitions::metric_link;
 use super::scale::Scale;
 use super::tables::{interval, scrolled};
-use crate::record::{Folded, Latencies, Scope};
+use crate::record::{Folded, Latencies};
 use crate::units::{Metric, Micros, Percentile};
 
 /// Latencies that are drawn where they were measured, the first six of them.
@@ -31,21 +32,17 @@ const FINEST: f64 = 1.0;
 
 /// The figure; words where nothing was measured.
 pub(super) fn distribution(folded: &Folded) -> Markup {
-    let mode = folded.opening.profile.mode;
-    let shown: Vec<(Metric, &Latencies)> = DRAWN
-        .into_iter()
-        .filter_map(|metric| Some((metric, folded.latencies.get(metric, mode, Scope::Measured)?)))
-        .filter(|(_, latencies)| latencies.count() > 0)
-        .take(Line::COUNT)
-        .collect();
+    let mut shown = measured(folded, DRAWN);
+    shown.retain(|one| one.latencies.count() > 0);
+    shown.truncate(Line::COUNT);
     if shown.is_empty() {
         return html! { p { "Nothing was measured, so there is no distribution to show." } };
     }
     let scale = Scale::latency(
-        shown.iter().map(|(_, latencies)| latencies.min()).min().unwrap_or_default(),
-        shown.iter().map(|(_, latencies)| latencies.max()).max().unwrap_or_default(),
+        shown.iter().map(|one| one.latencies.min()).min().unwrap_or_default(),
+        shown.iter().map(|one| one.latencies.max()).max().unwrap_or_default(),
     );
-    let polled = shown.iter().any(|(_, latencies)| latencies.lower_bounds().is_some());
+    let polled = shown.iter().any(|one| one.latencies.lower_bounds().is_some());
     Figure {
         id: "distribution",
         title: html! { "Distributions" },
@@ -71,13 +68,13 @@ pub(super) fn distribution(folded: &Folded) -> Markup {
         let key: Vec<(Line, String)> = shown
             .iter()
             .enumerate()
-            .map(|(n, (metric, latencies))| (Line(n), format!("{metric} (n={})", latencies.count())))
+            .map(|(n, one)| (Line(n), format!("{} (n={})", one.label(), one.latencies.count())))
             .collect();
         let (height, key) = canvas.key(&key);
         let drawn = html! {
             (canvas.frame(&across, &up, ("latency", "share of runs")))
-            @for (n, (_, latencies)) in shown.iter().enumerate() { (curve(canvas, scale, Line(n), latencies)) }
-            @for (n, (_, latencies)) in shown.iter().enumerate() { (marks(canvas, scale, Line(n), latencies)) }
+            @for (n, one) in shown.iter().enumerate() { (curve(canvas, scale, Line(n), one.latencies)) }
+            @for (n, one) in shown.iter().enumerate() { (marks(canvas, scale, Line(n), one.latencies)) }
             (key)
         };
         (height, drawn)
@@ -87,9 +84,9 @@ pub(super) fn distribution(folded: &Folded) -> Markup {
 /// The whole share stands a little below the top, so that its marks are seen.
 const TALL: f64 = 0.97;
 
-fn described(shown: &[(Metric, &Latencies)]) -> String {
+fn described(shown: &[Measured<'_>]) -> String {
     let mut words = Vec::new();
-    for (metric, latencies) in shown {
+    for one @ Measured { latencies, .. } in shown {
         let median = match figure(latencies, PERCENTILES[0]) {
             Percentiles::Known { value, low, high } => {
                 format!("median {value}, between {low} and {high} with 95 % confidence")
@@ -102,7 +99,7 @@ fn described(shown: &[(Metric, &Latencies)]) -> String {
                 )
             }
         };
-        words.push(format!("{metric}: {median}"));
+        words.push(format!("{}: {median}", one.label()));
     }
     format!("{}.", words.join("; "))
 }
@@ -187,7 +184,7 @@ fn marks(canvas: &Canvas, scale: Scale, line: Line, latencies: &Latencies) -> Ma
     }
 }
 
-fn table(shown: &[(Metric, &Latencies)]) -> Markup {
+fn table(shown: &[Measured<'_>]) -> Markup {
     scrolled(&html! {
         table {
             thead { tr {
@@ -196,9 +193,11 @@ fn table(shown: &[(Metric, &Latencies)]) -> Markup {
                 th scope="col" { "most" }
             } }
             tbody {
-                @for (metric, latencies) in shown {
+                @for one @ Measured { latencies, .. } in shown {
                     tr {
-                        th scope="row" { (metric_link(*metric)) }
+                        th scope="row" {
+                            (metric_link(one.metric)) @if let Some(mode) = one.mode { " " (mode) }
+                        }
                         td { (latencies.count()) }
                         td { (latencies.min()) }
                         @for percentile in Percentile::LISTED { td { (interval(figure(latencies, percentile))) } }

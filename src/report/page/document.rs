@@ -11,6 +11,7 @@ use super::distribution::distribution;
 use super::funnel::funnel;
 use super::load::load;
 use super::over_time::over_time;
+use super::pairs::pairs;
 use super::provenance::provenance;
 use super::tables::{failures, generator, latencies, slowest, thresholds};
 use crate::record::Folded;
@@ -40,6 +41,7 @@ pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String 
                 (header(folded, overall, judgement, standing))
                 main {
                     (section("thresholds", "Thresholds", &thresholds(overall, judgement)))
+                    @if let Some(comparison) = &overall.pairs { (section("pairs", "Voice against chat", &pairs(comparison))) }
                     (section("funnel", "How far the runs came", &funnel(folded)))
                     (section("latencies", "Latencies", &html! { (latencies(folded)) (over_time(folded)) (distribution(folded)) }))
                     (section("load", "The load", &load(folded)))

@@ -14,6 +14,7 @@ mod document;
 mod funnel;
 mod load;
 mod over_time;
+mod pairs;
 mod provenance;
 mod scale;
 mod stages;

@@ -4,12 +4,13 @@ use maud::{Markup, html};
 
 use super::super::figures::{Figure, figure};
 use super::super::headline::Standing;
+use super::super::measured::measured;
 use super::super::terminal::{PERCENTILES, SHOWN};
 use super::super::verdict::{Judgement, Overall, ThresholdResult, Verdict};
 use super::super::visible::visible;
 use super::definitions::{class_link, metric_link};
-use crate::record::{Folded, Latencies, Scope, WINDOWED};
-use crate::units::{Metric, SessionTime};
+use crate::record::{Folded, WINDOWED};
+use crate::units::SessionTime;
 
 /// Different words shown of one class of failure.
 const WORDS_SHOWN: usize = 5;
@@ -46,7 +47,7 @@ pub(super) fn thresholds(overall: &Overall, judgement: Judgement) -> Markup {
             tbody {
                 @for result in &overall.thresholds {
                     tr {
-                        th scope="row" { (result.threshold) }
+                        th scope="row" { (result.name()) }
                         td { (result.found) }
                         td { (verdict(result, standing)) }
                     }
@@ -75,11 +76,7 @@ fn verdict(result: &ThresholdResult, standing: Standing) -> Markup {
 
 /// The latencies of measured runs.
 pub(super) fn latencies(folded: &Folded) -> Markup {
-    let mode = folded.opening.profile.mode;
-    let shown: Vec<(Metric, &Latencies)> = SHOWN
-        .into_iter()
-        .filter_map(|metric| Some((metric, folded.latencies.get(metric, mode, Scope::Measured)?)))
-        .collect();
+    let shown = measured(folded, SHOWN);
     if shown.is_empty() {
         return html! { p { "No run of a measured stage came far enough for anything to be measured." } };
     }
@@ -99,12 +96,14 @@ pub(super) fn latencies(folded: &Folded) -> Markup {
                 @for percentile in PERCENTILES { th scope="col" class="number" { (percentile) } }
             } }
             tbody {
-                @for (metric, latencies) in shown {
+                @for one in shown {
                     tr {
-                        th scope="row" { (metric_link(metric)) }
-                        td class="number" { (latencies.count()) }
+                        th scope="row" {
+                            (metric_link(one.metric)) @if let Some(mode) = one.mode { " " (mode) }
+                        }
+                        td class="number" { (one.latencies.count()) }
                         @for percentile in PERCENTILES {
-                            td class="number" { (interval(figure(latencies, percentile))) }
+                            td class="number" { (interval(figure(one.latencies, percentile))) }
                         }
                     }
                 }
@@ -150,11 +149,13 @@ pub(super) fn failures(folded: &Folded) -> Markup {
 
 /// The slowest runs of each latency that is shown over time.
 pub(super) fn slowest(folded: &Folded) -> Markup {
-    let mode = folded.opening.profile.mode;
+    let session = folded.opening.profile.mode;
+    let each = |metric| session.modes().iter().map(move |mode| (metric, *mode));
     let mut shown = WINDOWED
         .into_iter()
-        .map(|metric| (metric, folded.slowest.of(metric, mode)))
-        .filter(|(_, runs)| !runs.is_empty())
+        .flat_map(each)
+        .map(|(metric, mode)| (metric, mode, folded.slowest.of(metric, mode)))
+        .filter(|(.., runs)| !runs.is_empty())
         .peekable();
     if shown.peek().is_none() {
         return html! { p { "Nothing was measured." } };
@@ -163,8 +164,8 @@ pub(super) fn slowest(folded: &Folded) -> Markup {
         folded.names.scenarios.get(number as usize).map_or(String::new(), |name| visible(name))
     };
     html! {
-        @for (metric, runs) in shown {
-            h3 { (metric_link(metric)) }
+        @for (metric, mode, runs) in shown {
+            h3 { (metric_link(metric)) @if session.is_paired() { ", " (mode) } }
             (scrolled(&html! {
                 table {
                     thead { tr {

@@ -11,6 +11,7 @@ mod censored_pair;
 mod clustered_estimate;
 mod clusters;
 mod independent;
+mod paired_runs;
 mod percentile;
 mod plan;
 
@@ -19,6 +20,7 @@ pub use blocks::BlockLength;
 pub use censored::{CensoredSample, censored_ratios};
 pub use censored_pair::CensoredPair;
 pub use clusters::{ClusteredSample, PairedSample};
+pub use paired_runs::PairedRuns;
 pub use plan::{Bootstrap, BootstrapError};
 
 pub(super) use blocks::resample_circular_blocks;
