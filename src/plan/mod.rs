@@ -1,7 +1,8 @@
 //! Which run, when: a profile and its seed become every run with its intended start, drawn lazily.
 //!
 //! The way through: `curve` (how many starts by when), `arrivals` (each start's moment), `deck`
-//! (whose turn it is), `walk` (stage after stage), `forecast` (what that will come to).
+//! (whose turn it is), `walk` (stage after stage), `forecast` (what that will come to). Of a session that is
+//! over, `selection` draws the runs that are judged.
 
 mod arrivals;
 mod curve;
@@ -9,6 +10,7 @@ mod deck;
 mod forecast;
 mod guard;
 mod random;
+mod selection;
 #[cfg(test)]
 pub(crate) mod tests_support;
 mod walk;
@@ -18,4 +20,5 @@ pub use forecast::{
     token_lifetime,
 };
 pub use guard::{CLOUD_ROOMS, CloudExcess, cloud_excess};
+pub use selection::draw_selection;
 pub use walk::{HoldStage, Plan, PlannedRun, Step, Walk};

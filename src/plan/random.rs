@@ -10,6 +10,8 @@ pub(super) enum Stream {
     Deck,
     /// When the starts of a stage come, by its position.
     Arrivals(u32),
+    /// Which runs are judged.
+    Judging,
 }
 
 /// A stream of random numbers.
@@ -22,6 +24,7 @@ impl Random {
         generator.set_stream(match stream {
             Stream::Deck => 0,
             Stream::Arrivals(stage) => 1 + u64::from(stage),
+            Stream::Judging => u64::MAX,
         });
         Self(generator)
     }

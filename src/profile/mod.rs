@@ -7,9 +7,11 @@
 mod check;
 mod check_bill;
 mod check_evaluator;
+mod check_judging;
 mod check_livekit;
 mod check_load;
 mod explain;
+mod judging;
 mod load;
 mod mask;
 mod model;
@@ -26,6 +28,7 @@ mod threshold;
 pub use check::{SANDBOX_FAULTS, Setting};
 pub use check_livekit::{TargetKind, target_kind};
 pub use explain::explain;
+pub use judging::{CallersVerdict, Candidate, Chosen, ChosenScenario, JudgingSettings, Selection};
 pub use load::{ENVIRONMENT, Input, Loaded, Refused, load, no_files};
 pub use model::{
     Arrivals, BillSettings, CekuraSettings, Curve, Dispatch, DispatchMethod, EvaluatorSettings,

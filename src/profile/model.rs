@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::judging::{JudgingSettings, Selection};
 use super::prices::{Item, Prices};
 use super::raw::{RawArrivals, RawDispatch, RawWhenFull};
 use super::script::Script;
@@ -43,6 +44,12 @@ pub struct Profile {
     /// What is charged; nothing in journals that are older than bills.
     #[serde(default)]
     pub bill: BillSettings,
+    /// How runs of our own callers are judged by Cekura, where that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judging: Option<JudgingSettings>,
+    /// The runs of another session that this one judges, where it is a judging session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judges: Option<Selection>,
 }
 
 /// A LiveKit server.
@@ -213,6 +220,9 @@ pub struct Scenario {
     /// What our own callers say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<Script>,
+    /// The scenario at Cekura that stands for it where its runs are judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cekura: Option<ScenarioId>,
 }
 
 /// Which scenarios are run, and in which shares; at least one scenario.
