@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{Figure, figure};
 use super::headline::{Standing, verdict_sentence, warnings, what_happened};
+use super::judged::judged_words;
 use super::money::bill_words;
 use super::terminal::{PERCENTILES, SHOWN};
 use super::verdict::{Judgement, Overall, Verdict};
@@ -33,6 +34,9 @@ pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> Str
     latencies(folded, &mut text);
     failures(folded, &mut text);
     if let Some(words) = bill_words(folded) {
+        let _ = write!(text, "\n{}\n", quoted(&words));
+    }
+    for words in overall.judged.iter().flat_map(judged_words) {
         let _ = write!(text, "\n{}\n", quoted(&words));
     }
     let opening = &folded.opening;

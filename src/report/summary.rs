@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{Figure, listed};
+use super::judged::JudgedFigures;
 use super::money::BillSummary;
 use super::percentiles_csv::scope_words;
 use super::unfinished::{ReachedFigure, WithUnfinished};
@@ -77,6 +78,9 @@ pub struct Summary {
     /// What it cost at list prices; absent where nothing is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bill: Option<BillSummary>,
+    /// What the judging of a sample of its runs came to; absent where none was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<JudgedFigures>,
     /// The generator's own health.
     pub generator: Generator,
 }
@@ -334,6 +338,7 @@ impl Summary {
                 })
                 .collect(),
             bill: BillSummary::of(folded),
+            judged: overall.judged.as_ref().map(|judged| judged.figures.clone()),
             generator: Generator {
                 in_flight_peak: folded.in_flight_peak,
                 cores: opening.cores,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::figures::{Figure, figure};
 use super::funnel::funnel_lines;
 use super::headline::{resumptions, what_happened};
+use super::judged::judged_words;
 use super::money::{bill_words, old_prices_of};
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::verdict::{Overall, Verdict};
@@ -110,6 +111,9 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
         line(words);
     }
     if let Some(words) = bill_words(folded) {
+        line(words);
+    }
+    for words in overall.judged.iter().flat_map(judged_words) {
         line(words);
     }
     if let Some(old) = old_prices_of(folded) {

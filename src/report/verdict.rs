@@ -1,6 +1,7 @@
 //! Whether a session passed: three-valued, because a figure that could lie on either side of its bound has not failed.
 
 use super::figures::{Figure, figure, quantile_of};
+use super::judged::Judged;
 use super::validity::Validity;
 use crate::profile::{Bound, Comparison, Measure, Share, Threshold};
 use crate::record::{Folded, Scope};
@@ -65,6 +66,8 @@ pub struct Overall {
     pub validity: Validity,
     /// The thresholds, in the profile's order.
     pub thresholds: Vec<ThresholdResult>,
+    /// What the judging of its runs came to, where they were judged; added by who has read that session.
+    pub judged: Option<Judged>,
 }
 
 impl Overall {
@@ -74,6 +77,7 @@ impl Overall {
         Self {
             validity: Validity::of(folded),
             thresholds: thresholds.map(|threshold| judge(folded, threshold, judgement)).collect(),
+            judged: None,
         }
     }
 
