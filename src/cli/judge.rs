@@ -53,23 +53,36 @@ pub(super) fn agree(
     runs: u64,
     yes: bool,
 ) -> Result<(), Trouble> {
-    let Some(settings) = &profile.judging else { return Ok(()) };
-    let most = runs.min(u64::from(settings.most));
-    let count = u32::try_from(most).unwrap_or(u32::MAX);
-    let Some(forecast) = profile.judging_forecast(count) else { return Ok(()) };
-    let bill = BillForecast::new(&forecast, most);
-    let words = bill
-        .map_or("nothing is charged for it".to_owned(), |bill| spending::brief(&forecast, &bill));
-    print::err(&format!("Judging of {most} runs at the most: {words}."));
-    spending::agree(&forecast, most, yes).map_err(in_judgings_words)?;
+    let Some((forecast, most)) = at_the_most(profile, runs) else { return Ok(()) };
+    print::err(&forecast_words(&forecast, most));
+    spending::agree(&forecast, most, yes).map_err(|trouble| in_judgings_words(&trouble))?;
     cekura_key(&forecast, profile_path)?;
     Ok(())
 }
 
+/// What judging would come to where so many runs are planned, in a sentence; none where the profile asks
+/// for none.
+pub(super) fn outlook(profile: &Profile, runs: u64) -> Option<String> {
+    at_the_most(profile, runs).map(|(forecast, most)| forecast_words(&forecast, most))
+}
+
+/// The judging session at its largest, and how many runs it then has.
+fn at_the_most(profile: &Profile, runs: u64) -> Option<(Profile, u64)> {
+    let most = runs.min(u64::from(profile.judging.as_ref()?.most));
+    Some((profile.judging_forecast(u32::try_from(most).unwrap_or(u32::MAX))?, most))
+}
+
+fn forecast_words(forecast: &Profile, most: u64) -> String {
+    let bill = BillForecast::new(forecast, most);
+    let words = bill
+        .map_or("nothing is charged for it".to_owned(), |bill| spending::brief(forecast, &bill));
+    format!("Judging of {most} runs at the most afterwards: {words}.")
+}
+
 /// The limits of the judging session stand in [judging].
-fn in_judgings_words(trouble: Trouble) -> Trouble {
+fn in_judgings_words(trouble: &Trouble) -> Trouble {
     let words = trouble.words.replace("limits.", "judging.");
-    Trouble { words: format!("judging: {words}"), ..trouble }
+    Trouble { words: format!("judging: {words}"), exit: trouble.exit }
 }
 
 /// Writes the reports of the session again whose judging, in `folder`, was taken up.
@@ -141,9 +154,10 @@ fn hold_again(folder: &Path, drawn: &Drawn, wanted: &Wanted<'_>) -> Result<Exit,
         return Ok(Exit::Passed);
     };
     print::err(&format!(
-        "\nJudging {} of {} runs: they are held again, one after the other's place is free.",
+        "\nJudging {} of {} runs: they are held again, at most {} at once.",
         selection.count(),
-        selection.passed + selection.failed
+        selection.passed + selection.failed,
+        profile.limits.in_flight
     ));
     // Its journal holds the choice before anything is sent, so that no run is ever judged twice.
     let loaded = Loaded { profile, settings: drawn.opening.settings.clone() };

@@ -10,6 +10,9 @@ use super::raw::{RawEvaluator, RawEvaluatorKind, RawJudge, RawJudging, RawProfil
 use super::source::At;
 use crate::units::{Length, Mode, Percent, Rate, Usd};
 
+/// Judged runs at once, at the most: they are held without the load.
+const MOST_IN_FLIGHT: u32 = 50;
+
 /// Decides how runs are judged; `None` where the profile does not ask for it.
 pub(super) fn check_judging(
     raw: &RawProfile,
@@ -64,6 +67,11 @@ pub(super) fn check_judging(
     if let Some(at) = judging.most.as_ref().filter(|at| at.value > 10_000) {
         let what = format!("{} runs are too many to be judged a second time", at.value);
         checker.faults.at(&at.place, what, "at most 10000");
+    }
+    if let Some(at) = judging.in_flight.as_ref().filter(|at| at.value > MOST_IN_FLIGHT) {
+        let what = format!("{} at once would be a load of their own", at.value);
+        let hint = format!("at most {MOST_IN_FLIGHT}: judged runs are held without the load");
+        checker.faults.at(&at.place, what, hint);
     }
     let requests = Rate::per_second_const(1);
     let requests = checker.or_default("judging.requests", judging.requests.as_ref(), requests);
@@ -222,6 +230,7 @@ rate = "1/s"
                 "most = 99999",
                 "99999 runs are too many to be judged a second time",
             ),
+            ("by = \"cekura\"", "in_flight = 51", "51 at once would be a load of their own"),
             ("\"5 USD\"", "\"0 USD\"", "this lets nothing start"),
             (
                 "wss://x.livekit.cloud",
