@@ -25,7 +25,7 @@ within = "4s"
 const CLIP: &str = "profiles/scripts/clips/name-is-smith.opus";
 
 /// A profile of conversations of two turns.
-fn profile(server: &LiveKitServer, mode: &str, copies: u32, rate: &str) -> String {
+pub(crate) fn profile(server: &LiveKitServer, mode: &str, copies: u32, rate: &str) -> String {
     format!(
         r#"
 name = "native"
@@ -51,7 +51,7 @@ run_timeout = "40s"
     )
 }
 
-fn workplace() -> Workplace {
+pub(crate) fn workplace() -> Workplace {
     let workplace = Workplace::new();
     workplace.write("script.toml", SCRIPT);
     let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join(CLIP);
@@ -60,7 +60,7 @@ fn workplace() -> Workplace {
 }
 
 /// The calibration agent, registered.
-fn agent(workplace: &Workplace, server: &LiveKitServer, more: &[&str]) -> Running {
+pub(crate) fn agent(workplace: &Workplace, server: &LiveKitServer, more: &[&str]) -> Running {
     let url = server.url();
     let mut words = vec!["agent", "--name", "echo", "--url", &url, "--truth", "truth.jsonl"];
     words.extend(more);

@@ -93,6 +93,16 @@ something was left to be started.")]
     /// Hold a session and judge whether the agent stays well through it; or judge one that was held.
     #[command(after_help = SOAK)]
     Soak(SoakArguments),
+    /// Have the runs of a session of our own callers judged by Cekura, as its profile's [judging] says.
+    #[command(after_help = "\
+Examples:
+  rushhour run hybrid.toml --no-judging && rushhour judge reports/20261122T213015Z-hybrid
+
+A seeded sample of the runs that passed, and the failures, are held again by Cekura in rooms of their
+own, under the rate and the budget of [judging]. It is a session of its own in the folder `judged` of
+the first: a judging that was killed is taken up with `rushhour resume SESSION/judged`. The reports of
+the session then weigh the sample back.")]
+    Judge(JudgeArguments),
     /// Show what a profile would do: runs, in flight, requests, the bill, and where each setting came from.
     Plan(PlanArguments),
     /// Check a profile; all mistakes are told at once.
@@ -188,6 +198,9 @@ pub(super) struct RunArguments {
     /// Go on without asking, whatever the forecast of the bill.
     #[arg(long)]
     pub(super) yes: bool,
+    /// Judge no run, whatever the profile's [judging] says; `rushhour judge` does it later.
+    #[arg(long)]
+    pub(super) no_judging: bool,
 }
 
 impl RunArguments {
@@ -216,6 +229,25 @@ pub(super) struct ResumeArguments {
     #[arg(long)]
     pub(super) yes: bool,
     /// The folder that the profile was in: files that it names, such as clips and keys, are relative to it.
+    #[arg(long, value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(super) files: PathBuf,
+    /// Judge thresholds by the figure alone, not by its whole interval.
+    #[arg(long)]
+    pub(super) point_estimate: bool,
+    /// Show no progress.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct JudgeArguments {
+    /// The session's folder, or its journal.
+    #[arg(value_name = "SESSION", value_hint = ValueHint::AnyPath)]
+    pub(super) session: PathBuf,
+    /// Go on without asking, whatever the forecast of the bill.
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// The folder that the profile was in: files that it names, such as keys, are relative to it.
     #[arg(long, value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(super) files: PathBuf,
     /// Judge thresholds by the figure alone, not by its whole interval.

@@ -18,6 +18,30 @@ pub(super) const TRUTH: &str = "sandbox.jsonl";
 /// Where a merged session tells what it was made of.
 pub(super) const PARTS: &str = "parts.json";
 
+/// The folder, in a session's own, of the session that judges its runs.
+pub(super) const JUDGED: &str = "judged";
+
+/// Makes the folder of the session that judges the runs of the one in `judged`.
+pub(super) fn make_judging(
+    judged: &Path,
+    session: &SessionId,
+) -> Result<(PathBuf, SessionId), Trouble> {
+    let path = judged.join(JUDGED);
+    match fs::create_dir(&path) {
+        Ok(()) => {}
+        // One that was begun has a journal; this one holds nothing that could be lost.
+        Err(error)
+            if error.kind() == io::ErrorKind::AlreadyExists && !path.join(JOURNAL).exists() => {}
+        Err(error) => {
+            return Err(Trouble::usage(format!(
+                "cannot make the folder {}: {error}",
+                path.display()
+            )));
+        }
+    }
+    Ok((path, SessionId::new(format!("{session}-{JUDGED}"))))
+}
+
 /// Takes back the folder of a session that could not begin; anything in it but the stand-ins' log stays.
 pub(super) fn unmake(folder: &Path) {
     let _ = fs::remove_file(folder.join(TRUTH));

@@ -14,6 +14,7 @@ mod exit;
 mod folder;
 mod forecast_text;
 mod init;
+mod judge;
 mod load_profile;
 mod main;
 mod merge;

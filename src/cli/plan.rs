@@ -3,6 +3,7 @@
 use super::arguments::PlanArguments;
 use super::exit::{Exit, Trouble};
 use super::forecast_text;
+use super::judge;
 use super::load_profile::load_profile;
 use super::print;
 use crate::plan::{Forecast, Plan};
@@ -17,6 +18,9 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<Exit, Trouble> {
     let forecast = Forecast::new(&plan);
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     print::out(forecast_text::full(&loaded, &forecast, today).trim_end());
+    if let Some(words) = judge::outlook(&loaded.profile, forecast.runs) {
+        print::out(&words);
+    }
     Ok(Exit::Passed)
 }
 

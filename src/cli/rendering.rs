@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::ReportFormat;
 use super::exit::{Exit, Trouble};
-use super::folder::JOURNAL;
+use super::folder::{JOURNAL, JUDGED};
 use super::print;
 use super::reading::read_session;
 use crate::event::{Happening, StopReason};
 use crate::record::{Folded, Told};
 use crate::report::{
-    Judgement, Overall, RunsCsv, Summary, TurnsCsv, funnel_csv, histogram_csv, hlog, junit,
-    markdown, page, pairs_csv, percentiles_csv, session_json, terminal, timeseries_csv,
+    Judged, JudgedFold, Judgement, Overall, RunsCsv, Summary, TurnsCsv, funnel_csv, histogram_csv,
+    hlog, judged_csv, judged_words, junit, markdown, page, pairs_csv, percentiles_csv,
+    session_json, terminal, timeseries_csv,
 };
 
 /// The files that are written run by run.
@@ -23,8 +24,26 @@ const TURNS: &str = "turns.csv";
 
 /// Reads the journal of a session, writes all reports beside it, prints the summary, and tells how the session ended.
 pub(super) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
+    let (folded, overall) = write_all(folder, judgement)?;
+    print::out(&terminal(&folded, &overall, print::out_style()));
+    print::out(&format!("Reports are in {}", folder.display()));
+    Ok(exit_of(&folded, &overall))
+}
+
+/// Writes all reports of a session again, and prints only what its judging comes to.
+pub(super) fn render_judging(folder: &Path, judgement: Judgement) -> Result<(), Trouble> {
+    let (_, overall) = write_all(folder, judgement)?;
+    if let Some(judged) = &overall.judged {
+        print::out(&format!("\n{}", judged_words(judged).join("\n")));
+        print::out(&format!("Reports are in {}", folder.display()));
+    }
+    Ok(())
+}
+
+fn write_all(folder: &Path, judgement: Judgement) -> Result<(Folded, Overall), Trouble> {
     let folded = fold_and_write_runs(folder)?;
-    let overall = Overall::of(&folded, judgement);
+    let judged = read_judged(folder, &folded)?;
+    let overall = Overall { judged, ..Overall::of(&folded, judgement) };
     let write = |name: &str, render: &dyn Fn(&mut Vec<u8>) -> Result<(), String>| {
         let mut bytes = Vec::new();
         render(&mut bytes).map_err(Trouble::internal)?;
@@ -46,9 +65,36 @@ pub(super) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Troubl
         to.extend(page(&folded, &overall, judgement).into_bytes());
         Ok(())
     })?;
-    print::out(&terminal(&folded, &overall, print::out_style()));
-    print::out(&format!("Reports are in {}", folder.display()));
-    Ok(exit_of(&folded, &overall))
+    if let Some(judged) = &overall.judged {
+        write("judged.csv", &|to| judged_csv(judged, to).map_err(csv_words))?;
+    }
+    Ok((folded, overall))
+}
+
+/// Brings a session and the one that judged its runs together, where there is one.
+fn read_judged(folder: &Path, session: &Folded) -> Result<Option<Judged>, Trouble> {
+    let journal = folder.join(JUDGED).join(JOURNAL);
+    if !journal.is_file() {
+        return Ok(None);
+    }
+    let mut fold: Option<JudgedFold> = None;
+    let judging = read_session(&journal, |event, told| {
+        match (&event.happening, told, &mut fold) {
+            (Happening::Opened(opening), ..) => fold = JudgedFold::new(opening, &session.opening),
+            (_, Told::Run(record), Some(fold)) => fold.add_again(record),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let Some(mut fold) = fold else { return Ok(None) };
+    judging.open.iter().for_each(|record| fold.add_again(record));
+    read_session(&folder.join(JOURNAL), |_, told| {
+        if let Told::Run(record) = told {
+            fold.add_ours(record);
+        }
+        Ok(())
+    })?;
+    Ok(Some(fold.finish(&judging, session)))
 }
 
 /// Finds the session's folder from the folder itself or its journal.
@@ -81,7 +127,8 @@ pub(super) fn print_one(
     format: ReportFormat,
 ) -> Result<Exit, Trouble> {
     let folded = read_session(&folder.join(JOURNAL), |_, _| Ok(()))?;
-    let overall = Overall::of(&folded, judgement);
+    let judged = read_judged(folder, &folded)?;
+    let overall = Overall { judged, ..Overall::of(&folded, judgement) };
     let mut bytes = Vec::new();
     let text = match format {
         ReportFormat::Text => terminal(&folded, &overall, print::out_style()),

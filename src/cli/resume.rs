@@ -9,6 +9,7 @@ use super::arguments::ResumeArguments;
 use super::conducting::{conduct, greet, outside};
 use super::exit::{Exit, Trouble};
 use super::folder::{self, JOURNAL};
+use super::judge;
 use super::outside::{Services, keys, services};
 use super::print;
 use super::progress::Watched;
@@ -56,6 +57,7 @@ pub(super) fn resume(arguments: &ResumeArguments) -> Result<Exit, Trouble> {
         runtime.block_on(greet(&services))?;
     }
     let folder = found.folder.clone();
+    let is_judging = found.opening.profile.judges.is_some();
     let kept = runtime.block_on(carry_out(found, &services, arguments));
     drop(services);
     runtime.shutdown_background();
@@ -65,6 +67,7 @@ pub(super) fn resume(arguments: &ResumeArguments) -> Result<Exit, Trouble> {
     let judgement =
         if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
     let rendered = render(&folder, judgement);
+    judge::render_judged(&folder, is_judging, judgement)?;
     let Err(trouble) = kept else { return rendered };
     if let Err(trouble) = &rendered {
         print::trouble(&trouble.words);

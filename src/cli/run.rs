@@ -13,6 +13,7 @@ use super::conducting::{conduct, greet, outside};
 use super::exit::{Exit, Trouble};
 use super::folder::{self, JOURNAL};
 use super::forecast_text;
+use super::judge;
 use super::load_profile::load_profile;
 use super::outside::{Services, keys, services};
 use super::print;
@@ -31,6 +32,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
     let loaded = load_profile(&arguments.profile)?;
     let forecast = within_cloud_limits(&loaded.profile, arguments.accept_cloud_limits)?;
     spending::agree(&loaded.profile, forecast.runs, arguments.yes)?;
+    let judging = !arguments.no_judging && loaded.profile.judging.is_some();
+    if judging {
+        judge::agree(&loaded.profile, &arguments.profile.profile, forecast.runs, arguments.yes)?;
+    }
     let judgement = arguments.judgement();
     let wanted = Wanted {
         profile_path: &arguments.profile.profile,
@@ -38,7 +43,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
         quiet: arguments.quiet,
         judgement,
     };
-    Ok(hold(&loaded, &wanted)?.exit)
+    let held = hold(&loaded, &wanted)?;
+    if judging { judge::after(&held, &wanted) } else { Ok(held.exit) }
 }
 
 /// The forecast of a profile, where it keeps to what LiveKit Cloud allows unasked.
@@ -75,6 +81,16 @@ pub(super) struct Held {
 
 /// Holds one session from its first start to its reports. What it costs was agreed to before.
 pub(super) fn hold(loaded: &Loaded, wanted: &Wanted<'_>) -> Result<Held, Trouble> {
+    let name = &loaded.profile.name;
+    hold_in(loaded, wanted, |start| folder::make(wanted.out, name, start))
+}
+
+/// The same, in a folder that `make` makes for a session that begins then.
+pub(super) fn hold_in(
+    loaded: &Loaded,
+    wanted: &Wanted<'_>,
+    make: impl FnOnce(Timestamp) -> Result<(PathBuf, SessionId), Trouble>,
+) -> Result<Held, Trouble> {
     let plan = Plan::new(loaded.profile.clone());
     let forecast = Forecast::new(&plan);
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
@@ -84,7 +100,7 @@ pub(super) fn hold(loaded: &Loaded, wanted: &Wanted<'_>) -> Result<Held, Trouble
         .map_err(Trouble::internal)?;
     let start = Timestamp::now();
     let keys = keys(&loaded.profile, wanted.profile_path)?;
-    let (folder, session) = folder::make(wanted.out, &loaded.profile.name, start)?;
+    let (folder, session) = make(start)?;
     let truth = folder.join(folder::TRUTH);
     let begun = services(&loaded.profile, keys, &truth, wanted.profile_path).and_then(|services| {
         // The stand-ins need no greeting, and may have been asked to refuse one.

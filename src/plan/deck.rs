@@ -96,7 +96,7 @@ mod tests {
 
     fn scenario(id: u32) -> Scenario {
         let id = ScenarioId::new(id.to_string());
-        Scenario { name: id.to_string(), id, lasts: Length::secs(60), script: None }
+        Scenario { name: id.to_string(), id, lasts: Length::secs(60), script: None, cekura: None }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! The way through: `curve` (how many starts by when), `arrivals` (each start's moment), `deck`
 //! (whose turn it is), `pairing` (in which mode), `walk` (stage after stage), `forecast` (what that will come to).
+//! Of a session that is over, `selection` draws the runs that are judged.
 
 mod arrivals;
 mod curve;
@@ -10,6 +11,7 @@ mod forecast;
 mod guard;
 mod pairing;
 mod random;
+mod selection;
 #[cfg(test)]
 pub(crate) mod tests_support;
 mod walk;
@@ -19,4 +21,5 @@ pub use forecast::{
     token_lifetime,
 };
 pub use guard::{CLOUD_ROOMS, CloudExcess, cloud_excess};
+pub use selection::draw_selection;
 pub use walk::{HoldStage, Plan, PlannedRun, Step, Walk};

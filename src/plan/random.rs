@@ -12,6 +12,8 @@ pub(super) enum Stream {
     Arrivals(u32),
     /// Which mode begins, where both are run.
     FirstMode,
+    /// Which runs are judged.
+    Judging,
 }
 
 /// A stream of random numbers.
@@ -25,6 +27,7 @@ impl Random {
             Stream::Deck => 0,
             Stream::Arrivals(stage) => 1 + u64::from(stage),
             Stream::FirstMode => u64::MAX,
+            Stream::Judging => u64::MAX - 1,
         });
         Self(generator)
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::check_bill::check_bill;
 use super::check_capacity::check_capacity;
 use super::check_evaluator::check_evaluator;
+use super::check_judging::check_judging;
 use super::check_livekit::check_livekit;
 use super::check_load::{check_mix, check_stages};
 use super::check_soak::{check_agent_health, check_soak};
@@ -81,6 +82,31 @@ impl Checker<'_> {
         self.or_default(path, given, default)
     }
 
+    /// Decides settings under another table's name: their paths begin with `to` in place of `from`.
+    pub(super) fn within<T>(
+        &mut self,
+        from: &str,
+        to: &str,
+        decide: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let before = self.settings.len();
+        let decided = decide(self);
+        for setting in &mut self.settings[before..] {
+            if let Some(rest) = setting.path.strip_prefix(from) {
+                setting.path = format!("{to}{rest}");
+            }
+        }
+        decided
+    }
+
+    /// Decides settings that are shown elsewhere.
+    pub(super) fn unshown<T>(&mut self, decide: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.settings.len();
+        let decided = decide(self);
+        self.settings.truncate(before);
+        decided
+    }
+
     /// Notes that a whole table is missing, unless it may be the one whose name was misspelt.
     pub(super) fn missing(&mut self, what: &str, hint: &str) {
         if !self.spoiled {
@@ -122,11 +148,13 @@ pub(super) fn check(
     let limits = check_limits(raw.limits.as_ref(), native, &mut checker);
     let thresholds = check_thresholds(raw, &mut checker);
     let sandbox = check_sandbox(raw.sandbox.as_ref(), &mut checker);
-    let bill = check_bill(raw, prices, (mode, livekit.as_ref(), evaluator.as_ref()), &mut checker);
     let capacity = check_capacity(raw.capacity.as_ref(), mix.as_ref(), &limits, &mut checker);
     let soak = raw.soak.as_ref().map(|at| check_soak(&at.value, &mut checker));
     let agent_health =
         raw.agent_health.as_ref().and_then(|at| check_agent_health(at, &mut checker));
+    let sides = (mode, livekit.as_ref(), evaluator.as_ref());
+    let bill = check_bill(raw, prices.clone(), sides, &mut checker);
+    let judging = check_judging(raw, &prices, sides, &mut checker);
     let settings = checker.settings;
     let profile = Profile {
         name,
@@ -143,6 +171,8 @@ pub(super) fn check(
         capacity,
         soak,
         agent_health,
+        judging,
+        judges: None,
     };
     Some((profile, settings))
 }

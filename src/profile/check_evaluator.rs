@@ -174,7 +174,7 @@ fn reachable(service: &Url, livekit: Option<&At<String>>, checker: &mut Checker<
         checker.faults.at(
             &at.place,
             "Cekura cannot call into a LiveKit on this machine",
-            "give a server that it can reach, or set evaluator.kind = \"sandbox\"",
+            "give a server that it can reach, or write \"sandbox\" in place of \"cekura\"",
         );
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn check_mix(
                 Length::secs(120),
             ),
             script: check_script(&path, scenario, scripts, mode, checker),
+            cekura: checker.optional(&format!("{path}.cekura"), scenario.cekura.as_ref()),
         };
         if native && scenario.script.is_none() && !scenario.spoiled {
             checker.faults.at(

@@ -142,6 +142,7 @@ fn lay_environment(
     let Some((_, path)) = ENVIRONMENT.iter().find(|(known, _)| *known == variable) else {
         return;
     };
+    let path = &owner_of(tree, *path);
     if value.trim().is_empty() || says_sandbox(tree, path) {
         return;
     }
@@ -155,13 +156,31 @@ fn lay_environment(
     tree.lay(Node::at_path(path, leaf), faults);
 }
 
+/// Where our own callers hold the conversations, the service's address is that of the judge, if there is one.
+fn owner_of(tree: &Node, path: [&'static str; 2]) -> [&'static str; 2] {
+    let Value::Table(tables) = &tree.value else { return path };
+    let table = |name: &str| tables.iter().find(|entry| entry.key == name);
+    let is_native = table("evaluator").is_some_and(|entry| {
+        let Value::Table(entries) = &entry.node.value else { return false };
+        entries.iter().any(|entry| {
+            entry.key == "kind"
+                && matches!(&entry.node.value, Value::Text(text) if text == "native")
+        })
+    });
+    if path == ["evaluator", "url"] && is_native && table("judging").is_some() {
+        ["judging", "url"]
+    } else {
+        path
+    }
+}
+
 /// A profile that asks for the stand-ins must not reach a real service because of a variable that happens to be set.
 fn says_sandbox(tree: &Node, path: &[&str; 2]) -> bool {
     let Value::Table(tables) = &tree.value else { return false };
     tables.iter().filter(|entry| entry.key == path[0]).any(|entry| {
         let Value::Table(entries) = &entry.node.value else { return false };
         entries.iter().any(|entry| {
-            matches!((&*entry.key, &entry.node.value), ("url" | "kind", Value::Text(text)) if text == "sandbox")
+            matches!((&*entry.key, &entry.node.value), ("url" | "kind" | "by", Value::Text(text)) if text == "sandbox")
         })
     })
 }

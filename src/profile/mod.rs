@@ -9,10 +9,12 @@ mod check;
 mod check_bill;
 mod check_capacity;
 mod check_evaluator;
+mod check_judging;
 mod check_livekit;
 mod check_load;
 mod check_soak;
 mod explain;
+mod judging;
 mod load;
 mod mask;
 mod model;
@@ -32,6 +34,7 @@ pub use capacity::CapacitySettings;
 pub use check::{SANDBOX_FAULTS, Setting};
 pub use check_livekit::{TargetKind, target_kind};
 pub use explain::explain;
+pub use judging::{CallersVerdict, Candidate, Chosen, ChosenScenario, JudgingSettings, Selection};
 pub use load::{ENVIRONMENT, Input, Loaded, Refused, load, no_files};
 pub use model::{
     Arrivals, BillSettings, CekuraSettings, Curve, Dispatch, DispatchMethod, EvaluatorSettings,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::capacity::CapacitySettings;
+use super::judging::{JudgingSettings, Selection};
 use super::prices::{Item, Prices};
 use super::raw::{RawArrivals, RawDispatch, RawMode, RawWhenFull};
 use super::script::Script;
@@ -90,6 +91,12 @@ pub struct Profile {
     /// Where the agent's worker tells how it is, where that is to be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_health: Option<AgentHealthSettings>,
+    /// How runs of our own callers are judged by Cekura, where that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judging: Option<JudgingSettings>,
+    /// The runs of another session that this one judges, where it is a judging session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judges: Option<Selection>,
 }
 
 impl Profile {
@@ -268,6 +275,9 @@ pub struct Scenario {
     /// What our own callers say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<Script>,
+    /// The scenario at Cekura that stands for it where its runs are judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cekura: Option<ScenarioId>,
 }
 
 /// Which scenarios are run, and in which shares; at least one scenario.

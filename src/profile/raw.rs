@@ -42,6 +42,8 @@ raw_table! {
         soak: RawSoak,
         /// Where the agent's worker tells how it is, to be looked at throughout the session.
         agent_health: RawAgentHealth,
+        /// Has a sample of the runs of our own callers, and their failures, held again by Cekura and judged; native only.
+        judging: RawJudging,
     }
 }
 
@@ -176,6 +178,8 @@ raw_table! {
         lasts: Length,
         /// What our own callers say: a TOML file of turns, relative to the profile.
         script: String,
+        /// The number of the same scenario at Cekura, where runs of it are judged.
+        cekura: ScenarioId,
     }
 }
 
@@ -306,6 +310,56 @@ raw_table! {
         max_runs: u64,
         /// Minutes of conversation that may be held, over all runs.
         max_minutes: u64,
+    }
+}
+
+raw_table! {
+    /// Which runs of our own callers Cekura holds again and judges, and how.
+    RawJudging {
+        /// Who judges.
+        by: RawJudge,
+        /// The share of runs that is judged, drawn at random.
+        sample: Percent,
+        /// Whether every failure that can be run again is judged.
+        failures: bool,
+        /// Runs that are judged at the most.
+        most: u32,
+        /// Submissions to the service.
+        requests: Rate,
+        /// Judged runs in flight at once.
+        in_flight: u32,
+        /// How long a judged run may take from its acceptance to its end.
+        run_timeout: Length,
+        /// What the judging may cost at list prices; nothing is started that could go beyond it.
+        budget: Usd,
+        /// The service's base address.
+        url: String,
+        /// A file that holds the key, in place of CEKURA_API_KEY; relative to the profile.
+        key_file: String,
+        /// Cekura's agent, where its scenarios have none assigned; chat only.
+        agent: u64,
+        /// A data message for the evaluator to publish in the room; chat only.
+        publish_data_message: Named<Json>,
+        /// How often a run that may be over is asked after.
+        poll_every: Length,
+        /// The path that starts voice runs.
+        voice_path: String,
+        /// The path that starts chat runs.
+        chat_path: String,
+        /// The path that tells the state of runs.
+        runs_path: String,
+        /// The path that ends one run; `{id}` stands for it.
+        end_call_path: String,
+    }
+}
+
+raw_choice! {
+    /// Who judges.
+    pub(crate) RawJudge {
+        /// Cekura's service.
+        Cekura = "cekura",
+        /// The embedded stand-in for it.
+        Sandbox = "sandbox",
     }
 }
 

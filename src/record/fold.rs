@@ -43,7 +43,8 @@ pub struct Names {
 }
 
 impl Names {
-    fn of(opening: &Opening) -> Self {
+    /// The names in the profile that a session was opened with.
+    pub fn of(opening: &Opening) -> Self {
         let profile = &opening.profile;
         Self {
             stages: profile.stages.iter().map(|s| (s.name.clone(), s.measured)).collect(),

@@ -4,8 +4,10 @@
 //! `orphan` is one whose process died; `fold` goes through its events once and keeps what reports need: a
 //! record for each run (`run_record`), latencies (`latencies`), windows over time (`timeline`), counts
 //! (`tally`), how far runs came (`funnel`), what was said of failures (`failure_words`), where to look first
-//! (`slowest`), the `pairs` of a paired session. `merge` makes one session of several machines' journals.
+//! (`slowest`), the `pairs` of a paired session, which runs can be judged (`candidates`). `merge` makes one
+//! session of several machines' journals.
 
+mod candidates;
 mod failure_words;
 mod fold;
 mod funnel;
@@ -22,6 +24,7 @@ mod slowest;
 mod tally;
 mod timeline;
 
+pub use candidates::{Candidates, callers_verdict, is_the_agents};
 pub use failure_words::FailureWords;
 pub use fold::{Fold, FoldError, Folded, Names, PeakHealth, Resumption, Told};
 pub use funnel::{Funnel, Step};

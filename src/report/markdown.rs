@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{Figure, figure};
 use super::headline::{Standing, verdict_sentence, warnings, what_happened};
+use super::judged::judged_words;
 use super::measured::measured;
 use super::money::bill_words;
 use super::paired::{PairedComparison, pairs_words, table_rows};
@@ -39,6 +40,9 @@ pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> Str
     }
     if let Some(pairs) = &overall.pairs {
         paired(pairs, &mut text);
+    }
+    for words in overall.judged.iter().flat_map(judged_words) {
+        let _ = write!(text, "\n{}\n", quoted(&words));
     }
     let opening = &folded.opening;
     let _ = write!(

@@ -9,6 +9,7 @@ mod funnel;
 mod headline;
 mod histogram_csv;
 mod hlog;
+mod judged;
 mod junit;
 mod markdown;
 mod measured;
@@ -40,6 +41,10 @@ pub use figures::{Figure, QuantileFigure, figure};
 pub use funnel::funnel_csv;
 pub use histogram_csv::histogram_csv;
 pub use hlog::{HlogError, hlog};
+pub use judged::{
+    HeldRun, Judged, JudgedFigures, JudgedFold, JudgedRun, JudgedStratum, WeightedShare,
+    judged_csv, judged_words,
+};
 pub use junit::{JunitError, junit};
 pub use markdown::markdown;
 pub use money::{BillItem, BillSummary, old_prices};

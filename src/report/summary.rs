@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{Figure, listed};
+use super::judged::JudgedFigures;
 use super::money::BillSummary;
 use super::paired::PairedComparison;
 use super::percentiles_csv::scope_words;
@@ -81,6 +82,9 @@ pub struct Summary {
     /// Voice against chat; absent for a session of one mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairedComparison>,
+    /// What the judging of a sample of its runs came to; absent where none was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<JudgedFigures>,
     /// The generator's own health.
     pub generator: Generator,
 }
@@ -339,6 +343,7 @@ impl Summary {
                 .collect(),
             bill: BillSummary::of(folded),
             pairs: overall.pairs.clone(),
+            judged: overall.judged.as_ref().map(|judged| judged.figures.clone()),
             generator: Generator {
                 in_flight_peak: folded.in_flight_peak,
                 cores: opening.cores,

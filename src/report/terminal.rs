@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::figures::{Figure, figure};
 use super::funnel::funnel_lines;
 use super::headline::{resumptions, what_happened};
+use super::judged::judged_words;
 use super::measured::measured;
 use super::money::{bill_words, old_prices_of};
 use super::paired::{PairedComparison, pairs_words, table_rows};
@@ -117,6 +118,9 @@ pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
         line(words);
     }
     for words in overall.pairs.iter().flat_map(|pairs| paired(pairs, style)) {
+        line(words);
+    }
+    for words in overall.judged.iter().flat_map(judged_words) {
         line(words);
     }
     if let Some(old) = old_prices_of(folded) {

@@ -44,10 +44,12 @@ pub struct Validity {
 impl Validity {
     /// Looks at what a session comes to.
     pub fn of(folded: &Folded) -> Self {
+        // A session that judges another asks for no load.
+        let is_load = folded.opening.profile.judges.is_none();
         let checks = [
-            delivered(folded),
+            delivered(folded).filter(|_| is_load),
             schedule_lag(folded),
-            limiter(folded),
+            limiter(folded).filter(|_| is_load),
             throttled(folded),
             polling(folded),
             cpu(folded),

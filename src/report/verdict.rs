@@ -1,6 +1,7 @@
 //! Whether a session passed: three-valued, because a figure that could lie on either side of its bound has not failed.
 
 use super::figures::{Figure, figure, quantile_of};
+use super::judged::Judged;
 use super::paired::PairedComparison;
 use super::validity::Validity;
 use crate::profile::{Bound, Comparison, Measure, Share, Threshold};
@@ -90,6 +91,8 @@ pub struct Overall {
     pub thresholds: Vec<ThresholdResult>,
     /// Voice against chat; none for a session of one mode.
     pub pairs: Option<PairedComparison>,
+    /// What the judging of its runs came to, where they were judged; added by who has read that session.
+    pub judged: Option<Judged>,
 }
 
 impl Overall {
@@ -103,6 +106,7 @@ impl Overall {
             thresholds: thresholds
                 .flat_map(|threshold| judge(folded, threshold, judgement))
                 .collect(),
+            judged: None,
         }
     }
 

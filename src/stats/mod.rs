@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | a quantile, its interval, the runs it needs | [`Sample`], [`rank_interval`], [`smallest_n`] |
 //! | a failure rate, the difference of two | [`Proportion`], [`newcombe_difference`] |
+//! | a share of a whole of which parts were sampled | [`stratified_share`] |
 //! | durations of which some had not ended | [`SurvivalCurve`], [`SurvivalBracket`] |
 //! | values that hang together in minutes or scenarios | [`ClusteredSample`], [`BlockLength`] |
 //! | a candidate as a multiple of its baseline | [`Arms`], [`censored_ratios`] |
@@ -30,6 +31,7 @@ mod random;
 mod sample;
 #[cfg(test)]
 mod simulations;
+mod stratified;
 mod survival;
 mod trend;
 mod two_sample;
@@ -46,6 +48,7 @@ pub use power::{Design, Power, Spread, smallest_ratio_seen};
 pub use proportion::{PairedVotes, Proportion, ProportionError, newcombe_difference};
 pub use quantile::{ParseLevelError, Quantile};
 pub use sample::{GREATEST_MAGNITUDE, Sample, SampleError};
+pub use stratified::{StratifiedShare, Stratum, stratified_share};
 pub use survival::{
     Observation, ObservationError, QuantileBracket, Reach, SurvivalBracket, SurvivalCurve,
     SurvivalQuantile, SurvivalStep,

@@ -41,7 +41,11 @@ impl Session {
         assert_none_below(folder, &|_| false);
         for entry in fs::read_dir(folder).expect("the folder is there") {
             let entry = entry.expect("an entry can be read");
-            let mode = entry.metadata().expect("it is there").permissions().mode() & 0o777;
+            let metadata = entry.metadata().expect("it is there");
+            if metadata.is_dir() {
+                continue;
+            }
+            let mode = metadata.permissions().mode() & 0o777;
             assert_eq!(mode, 0o600, "{}", entry.path().display());
         }
         let summary = fs::read(folder.join("summary.json")).expect("there is a summary");
@@ -127,8 +131,9 @@ impl Session {
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         fs::read_dir(&self.folder)
             .expect("the folder is there")
-            .map(|entry| {
-                let path = entry.expect("an entry can be read").path();
+            .map(|entry| entry.expect("an entry can be read").path())
+            .filter(|path| path.is_file())
+            .map(|path| {
                 let name = path.file_name().expect("a file has a name").to_string_lossy();
                 (name.into_owned(), fs::read(&path).expect("a file can be read"))
             })
@@ -136,7 +141,8 @@ impl Session {
     }
 }
 
-fn rows(path: &Path) -> Vec<Row> {
+/// The lines of a CSV file.
+pub(crate) fn rows(path: &Path) -> Vec<Row> {
     let mut csv =
         csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let names = csv.headers().expect("there is a header").clone();

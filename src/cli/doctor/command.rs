@@ -103,13 +103,17 @@ async fn examine(
     findings.add(budgets(forecast));
     findings.add(cloud(cloud_excess(profile, forecast).as_ref()));
     let sandbox = stand_in(profile)?;
-    let (livekit, cekura) = services(arguments, profile, sandbox.as_ref())?;
+    // Where our own callers carry the load, Cekura is the one that judges.
+    let most = profile.judging.as_ref().map_or(0, |judging| judging.most);
+    let judging = profile.judging_forecast(most);
+    let judged = judging.as_ref().unwrap_or(profile);
+    let (livekit, cekura) = services(arguments, judged, sandbox.as_ref())?;
     findings.about_to(format!("looking at {}", livekit.url));
     findings.add(network::look("livekit", &livekit.url).await);
     let interrupted = examine_livekit(arguments, profile, livekit, findings).await?;
     match cekura {
         None => {
-            let why = match profile.evaluator.cekura() {
+            let why = match judged.evaluator.cekura() {
                 Some(_) => "the embedded stand-in is used",
                 None => "callers of our own are used",
             };
@@ -118,7 +122,9 @@ async fn examine(
         Some(service) if !interrupted => {
             findings.about_to(format!("looking at {}", service.url));
             findings.add(network::look("cekura", &service.url).await);
-            examine_cekura(profile, forecast, service, findings).await?;
+            let planned = judging.clone().map(|judging| Forecast::new(&Plan::new(judging)));
+            let forecast = planned.as_ref().unwrap_or(forecast);
+            examine_cekura(judged, forecast, service, findings).await?;
         }
         Some(_) => findings.add([Finding::not_checked("cekura", "interrupted")]),
     }

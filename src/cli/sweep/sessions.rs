@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::path::{Component, Path};
 
 use super::decision::Known;
-use crate::cli::folder::JOURNAL;
+use crate::cli::folder::{JOURNAL, JUDGED};
 use crate::event::{FailureClass, Happening, Opening, Outcome};
 use crate::record::{JournalError, JournalReader};
 use crate::units::{EvaluatorRunId, RoomName, RunIndex, SessionId};
@@ -81,7 +81,11 @@ pub(super) fn known(reports: &Path, session: &SessionId) -> Known {
     let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else {
         return Known::Nothing;
     };
-    let journal = reports.join(name).join(JOURNAL);
+    let own = reports.join(name).join(JOURNAL);
+    // One that judges another is in the other's folder.
+    let judging = session.as_str().strip_suffix(&format!("-{JUDGED}"));
+    let judging = judging.map(|judged| reports.join(judged).join(JUDGED).join(JOURNAL));
+    let journal = judging.filter(|_| !own.exists()).unwrap_or(own);
     match held(&journal) {
         Ok(Held::Yes) => Known::Running,
         Ok(Held::No) => match follow(&journal) {

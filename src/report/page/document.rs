@@ -9,6 +9,7 @@ use super::bill::bill;
 use super::definitions::definitions;
 use super::distribution::distribution;
 use super::funnel::funnel;
+use super::judged::judged;
 use super::load::load;
 use super::over_time::over_time;
 use super::pairs::pairs;
@@ -46,6 +47,7 @@ pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String 
                     (section("latencies", "Latencies", &html! { (latencies(folded)) (over_time(folded)) (distribution(folded)) }))
                     (section("load", "The load", &load(folded)))
                     @if let Some(bill) = bill(folded) { (section("bill", "What it cost", &bill)) }
+                    @if let Some(found) = &overall.judged { (section("judged", &format!("Judged by {}", found.figures.by), &judged(found))) }
                     (section("failures", "Failures", &failures(folded)))
                     (section("slowest", "The slowest runs", &slowest(folded)))
                     (section("generator", "The generator", &generator(folded, overall)))

@@ -12,6 +12,7 @@ mod definitions;
 mod distribution;
 mod document;
 mod funnel;
+mod judged;
 mod load;
 mod over_time;
 mod pairs;

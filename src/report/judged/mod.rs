@@ -1,0 +1,12 @@
+//! Runs of our own callers that were held again and judged: `fold` brings both sessions together, run by
+//! run; `figures` is what that comes to; `words` says it; `csv` lists the runs.
+
+mod csv;
+mod figures;
+mod fold;
+mod words;
+
+pub use csv::judged_csv;
+pub use figures::{JudgedFigures, JudgedStratum, WeightedShare};
+pub use fold::{HeldRun, Judged, JudgedFold, JudgedRun};
+pub use words::judged_words;

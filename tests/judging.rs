@@ -1,0 +1,216 @@
+//! Runs of our own callers on the real livekit-server, held again and judged by Cekura's stand-in.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rushhour::sandbox::{Latency, Rooms, Sandbox, SandboxConfig, TruthLog};
+use rushhour::units::Micros;
+
+use crate::native::{agent, profile, workplace};
+use crate::support::{LiveKitServer, Row, Session, Truth, Workplace, rows};
+
+/// A profile of 24 chats whose runs are judged.
+fn hybrid(server: &LiveKitServer, judging: &str, more: &str) -> String {
+    let native = profile(server, "chat", 24, "8/s");
+    native.replace("copies = 24", "copies = 24\ncekura = 30")
+        + &format!("[judging]\n{judging}\nrequests = \"20/s\"\nin_flight = 6\n{more}")
+}
+
+const QUICK: &str = r#"
+[sandbox]
+conversation = { median = "300ms", p95 = "500ms" }
+queue = { median = "50ms", p95 = "100ms" }
+judging = { median = "100ms", p95 = "200ms" }
+[sandbox.faults]
+judged_failure = "30%"
+"#;
+
+const MUTE: [&str; 2] = ["--fault", "mute=25%"];
+
+struct Read {
+    session: Session,
+    judged: Vec<Row>,
+    again: Session,
+}
+
+fn read(workplace: &Workplace) -> Read {
+    let session = workplace.session();
+    let again = Session::open(&session.folder.join("judged"));
+    Read { judged: rows(&session.folder.join("judged.csv")), session, again }
+}
+
+/// Every judged run is one that was drawn, is held once, and stands beside its own record in either session.
+fn hangs_together(read: &Read) {
+    let by_number = |session: &Session| -> BTreeMap<String, Row> {
+        session.runs.iter().map(|run| (run.text("run").to_owned(), run.clone())).collect()
+    };
+    let (ours, again) = (by_number(&read.session), by_number(&read.again));
+    let mut seen = HashSet::new();
+    for row in &read.judged {
+        let run = &ours[row.text("run")];
+        assert!(seen.insert(row.text("run")), "{row:?} is there once");
+        assert_eq!(row.text("room"), run.text("room"));
+        assert_eq!(row.text("outcome"), run.text("outcome"));
+        let failed = run.text("outcome") == "failed";
+        assert_eq!(row.text("callers_verdict") == "failed", failed, "{run:?}");
+        let Some(held) = again.get(row.text("judged_run")) else { continue };
+        assert_eq!(row.text("judged_room"), held.text("room"));
+        assert_eq!(row.text("evaluator_run"), held.text("evaluator_run"));
+        let verdict = match held.text("judged") {
+            "true" => "passed",
+            "false" => "failed",
+            _ => row.text("judges_verdict"),
+        };
+        assert_eq!(row.text("judges_verdict"), verdict, "{held:?}");
+    }
+    let held: HashSet<&str> = read.judged.iter().map(|row| row.text("judged_run")).collect();
+    assert!(again.keys().all(|run| held.contains(run.as_str())), "nothing else was held");
+}
+
+#[test]
+fn a_sample_and_every_failure_are_judged_and_weighted_back() {
+    let workplace = workplace();
+    let server = LiveKitServer::start(workplace.path());
+    let _agent = agent(&workplace, &server, &MUTE);
+    let text = hybrid(&server, "by = \"sandbox\"\nsample = \"40%\"", QUICK);
+    workplace.write("profile.toml", &text);
+    let ran = server.keyed(workplace.rushhour(&["run", "profile.toml"])).run().ended_with(0);
+    assert!(ran.err.contains("Judging of 24 runs at the most"), "{}", ran.err);
+    let found = read(&workplace);
+    hangs_together(&found);
+    let tally = found.session.tally("failure_class");
+    let mute = tally.get("agent_mute").copied().unwrap_or_default();
+    assert!(mute > 0 && mute < 24, "{tally:?}");
+    let passed = 24 - mute;
+    let count = |pointer: &str| found.session.count(&format!("/judged/{pointer}"));
+    assert_eq!((count("passed/in_all"), count("failed/in_all")), (passed, mute));
+    assert_eq!(count("passed/chosen"), (passed * 2).div_ceil(5), "40 %, rounded up");
+    assert_eq!(count("failed/chosen"), mute, "every failure");
+    assert_eq!(count("failed/judged"), mute, "and each has a verdict: {:?}", found.judged);
+    // The figure is that of the two kinds by their sizes.
+    let share = |of: &str| {
+        count(&format!("{of}/judged_passed")) as f64 / count(&format!("{of}/judged")) as f64
+    };
+    let success = (share("passed") * passed as f64 + share("failed") * mute as f64) / 24.0;
+    let told = &found.session.summary["judged"]["success"];
+    assert!((told["share"].as_f64().expect("a number") - success).abs() < 1e-9, "{told}");
+    assert!(ran.out.contains(&format!("success {:.1} %", success * 100.0)), "{}", ran.out);
+    let page = fs::read_to_string(found.session.folder.join("report.html")).expect("there is one");
+    assert!(page.contains("Judged by the stand-in for Cekura"), "the page has it");
+    // Rendered again it is the same, byte for byte.
+    let before = found.session.files();
+    let folder = found.session.folder.to_str().expect("a path is text").to_owned();
+    workplace.rushhour(&["report", &folder]).run().ended_with(0);
+    assert_eq!(before, workplace.session().files());
+    // Nothing is judged twice.
+    let judge = server.keyed(workplace.rushhour(&["judge", &folder])).run();
+    judge.ended_with(2).complaining("nothing is judged twice");
+    let truth = found.again.truth();
+    assert_eq!(truth.submitted_twice(), [] as [String; 0]);
+    assert_eq!(truth.entries().len(), found.judged.len());
+    assert_eq!(server.rooms(), [] as [String; 0], "every room is gone");
+}
+
+/// Cekura's stand-in in this process, for rooms of a real server.
+fn cekura(workplace: &Workplace, server: &LiveKitServer) -> (Sandbox, PathBuf) {
+    let truth = workplace.path().join("truth-of-cekura.jsonl");
+    let mut config = SandboxConfig {
+        rooms: Rooms::Elsewhere,
+        truth_log: TruthLog::File(truth.clone()),
+        api_secret: server.secret(),
+        ..SandboxConfig::default()
+    };
+    server.key().expose().clone_into(&mut config.api_key);
+    config.times.cekura.chat = Latency::Fixed(Micros::from_millis(1_500));
+    config.times.cekura.queue = Latency::Fixed(Micros::from_millis(100));
+    config.times.cekura.judging = Latency::Fixed(Micros::from_millis(100));
+    (Sandbox::start(config, 0).expect("a free port is always to be had"), truth)
+}
+
+fn wait_for(path: &Path, words: &str) {
+    let begun = Instant::now();
+    while !fs::read_to_string(path).is_ok_and(|text| text.contains(words)) {
+        assert!(begun.elapsed() < Duration::from_mins(1), "no {words} in {}", path.display());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_judging_that_is_killed_is_taken_up_and_nothing_is_paid_twice() {
+    let workplace = workplace();
+    let server = LiveKitServer::start(workplace.path());
+    let _agent = agent(&workplace, &server, &MUTE);
+    let (cekura, truth) = cekura(&workplace, &server);
+    let judging = format!(
+        "by = \"cekura\"\nurl = \"{}\"\nsample = \"60%\"\npoll_every = \"500ms\"",
+        cekura.url()
+    );
+    workplace.write("profile.toml", &hybrid(&server, &judging, ""));
+    let keyed = |words: &[&str]| {
+        let rushhour = server.keyed(workplace.rushhour(words));
+        rushhour.with("CEKURA_API_KEY", SandboxConfig::CEKURA_KEY)
+    };
+    keyed(&["run", "profile.toml", "--no-judging"]).run().ended_with(0);
+    let session = workplace.sessions().remove(0);
+    assert!(!session.join("judged").exists(), "it was not asked for");
+    let folder = session.to_str().expect("a path is text").to_owned();
+    let running = keyed(&["judge", &folder, "--yes"]).start();
+    let journal = session.join("judged/journal.jsonl");
+    wait_for(&journal, "\"submitted\"");
+    running.signal("KILL");
+    running.finish();
+    let again = keyed(&["judge", &folder]).run();
+    again.ended_with(2).complaining("nothing is judged twice");
+    workplace.rushhour(&["report", &folder]).run().ended_with(0);
+    let open = workplace.session();
+    assert_eq!(open.summary["judged"]["closed"], false);
+    let judging = session.join("judged");
+    let judging = judging.to_str().expect("a path is text");
+    let resumed = keyed(&["resume", judging, "--yes"]).run().ended_with(0);
+    assert!(resumed.out.contains("weighted back"), "{}", resumed.out);
+    let found = read(&workplace);
+    hangs_together(&found);
+    assert_eq!(found.session.summary["judged"]["closed"], true);
+    let truth = Truth::read(&truth);
+    assert_eq!(truth.submitted_twice(), [] as [String; 0]);
+    assert!(truth.entries().len() <= found.judged.len(), "none was held a second time");
+    let judged = found.judged.iter().filter(|row| !row.text("judges_verdict").is_empty()).count();
+    assert!(judged * 2 > found.judged.len(), "most have a verdict: {:?}", found.judged);
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_before_anything_is_started() {
+    let workplace = workplace();
+    let server = LiveKitServer::start(workplace.path());
+    let refused = |text: &str, code: i32, words: &str| {
+        workplace.write("profile.toml", text);
+        let run = server.keyed(workplace.rushhour(&["run", "profile.toml"])).run();
+        run.ended_with(code).complaining(words);
+        assert!(workplace.sessions().is_empty(), "nothing was started");
+    };
+    let text = hybrid(&server, "by = \"sandbox\"", "");
+    refused(
+        &text.replace("cekura = 30", ""),
+        104,
+        "does not say which scenario at Cekura stands for it",
+    );
+    // A service on this machine, so that the address is one that it can reach.
+    let paid = hybrid(&server, "by = \"cekura\"\nurl = \"http://127.0.0.1:9\"", "");
+    refused(&paid, 2, "CEKURA_API_KEY");
+    refused(
+        &format!("{paid}budget = \"0.01 USD\"\n"),
+        2,
+        "judging.budget of 0.01 USD could be exceeded",
+    );
+    refused(&format!("{paid}[bill]\nask_above = \"0.10 USD\"\n"), 2, "nothing was started");
+    let native = profile(&server, "chat", 1, "1/s");
+    workplace.write("profile.toml", &native);
+    let _agent = agent(&workplace, &server, &[]);
+    server.keyed(workplace.rushhour(&["run", "profile.toml"])).run().ended_with(0);
+    let session = workplace.sessions().remove(0);
+    let folder = session.to_str().expect("a path is text");
+    let judge = server.keyed(workplace.rushhour(&["judge", folder])).run();
+    judge.ended_with(2).complaining("has no [judging]");
+}
