@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("chance", &["units"]),
     ("stats", &[]),
     ("report", &["units", "profile", "event", "record", "stats", "bill"]),
+    ("capacity", &["units", "profile", "plan", "event", "record", "stats", "report"]),
     ("sandbox", &["units", "chance"]),
     ("agent", &["units", "chance", "event", "livekit", "evaluator"]),
     (
@@ -36,6 +37,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "record",
             "stats",
             "report",
+            "capacity",
             "sandbox",
             "agent",
             "chance",
@@ -64,6 +66,7 @@ const PURE: &[&str] = &[
     "record/timeline.rs",
     "stats/",
     "report/",
+    "capacity/",
     "chance/",
     "agent/behaviour/",
     "agent/worker/protocol",

@@ -1,10 +1,15 @@
 //! Searches of simulated agents whose limit is known, for tests.
 
 use super::rules::Rules;
-use crate::profile::{Input, load, no_files};
+use crate::profile::{Input, Profile, load, no_files};
 
 /// The rules of a profile whose `[capacity]` says this.
 pub(super) fn rules(capacity: &str) -> Rules {
+    Rules::of(&profile(capacity))
+}
+
+/// A profile whose `[capacity]` says this.
+pub(super) fn profile(capacity: &str) -> Profile {
     let text = format!(
         "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\nlasts = \"10s\"\n[[stage]]\nhold = 2\nlasts = \"1m\"\n[thresholds]\nfailed = \"< 5%\"\n[limits]\nin_flight = 1000\n[capacity]\n{capacity}\n"
     );
@@ -15,5 +20,5 @@ pub(super) fn rules(capacity: &str) -> Rules {
         flags: &[],
         files: &no_files,
     };
-    Rules::of(&load(input).expect("it is valid").profile)
+    load(input).expect("it is valid").profile
 }

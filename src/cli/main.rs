@@ -7,8 +7,8 @@ use clap::Parser;
 use super::arguments::{Arguments, Command};
 use super::exit::{Exit, Trouble};
 use super::{
-    compare, completions, doctor, init, merge, plan, print, report, resume, run, sandbox, schema,
-    sweep, validate,
+    capacity, compare, completions, doctor, init, merge, plan, print, report, resume, run, sandbox,
+    schema, sweep, validate,
 };
 
 /// Runs the command line of this process.
@@ -33,6 +33,7 @@ pub fn main() -> ExitCode {
 fn carry_out(command: &Command) -> Result<Exit, Trouble> {
     match command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Capacity(arguments) => capacity::capacity(arguments),
         Command::Resume(arguments) => resume::resume(arguments),
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Validate(arguments) => validate::validate(arguments),

@@ -4,6 +4,7 @@ mod aborting;
 #[cfg(feature = "native")]
 mod agent;
 mod arguments;
+mod capacity;
 mod compare;
 mod completions;
 mod conducting;

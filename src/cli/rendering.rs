@@ -23,6 +23,22 @@ const TURNS: &str = "turns.csv";
 
 /// Reads the journal of a session, writes all reports beside it, prints the summary, and tells how the session ended.
 pub(super) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
+    let Reported { folded, overall, exit } = write_reports(folder, judgement)?;
+    print::out(&terminal(&folded, &overall, print::out_style()));
+    print::out(&format!("Reports are in {}", folder.display()));
+    Ok(exit)
+}
+
+/// A session whose reports were written.
+pub(super) struct Reported {
+    folded: Folded,
+    overall: Overall,
+    /// How the session ended.
+    pub(super) exit: Exit,
+}
+
+/// Reads the journal of a session and writes all reports beside it.
+pub(super) fn write_reports(folder: &Path, judgement: Judgement) -> Result<Reported, Trouble> {
     let folded = fold_and_write_runs(folder)?;
     let overall = Overall::of(&folded, judgement);
     let write = |name: &str, render: &dyn Fn(&mut Vec<u8>) -> Result<(), String>| {
@@ -43,9 +59,8 @@ pub(super) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Troubl
         to.extend(page(&folded, &overall, judgement).into_bytes());
         Ok(())
     })?;
-    print::out(&terminal(&folded, &overall, print::out_style()));
-    print::out(&format!("Reports are in {}", folder.display()));
-    Ok(exit_of(&folded, &overall))
+    let exit = exit_of(&folded, &overall);
+    Ok(Reported { folded, overall, exit })
 }
 
 /// Finds the session's folder from the folder itself or its journal.
@@ -64,7 +79,7 @@ pub(super) fn session_folder(path: &Path) -> Result<PathBuf, Trouble> {
     )))
 }
 
-fn json(value: &impl serde::Serialize, to: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn json(value: &impl serde::Serialize, to: &mut Vec<u8>) -> Result<(), String> {
     serde_json::to_writer_pretty(&mut *to, value).map_err(|error| error.to_string())?;
     to.push(b'\n');
     Ok(())

@@ -17,7 +17,7 @@ use super::load_profile::load_profile;
 use super::outside::{Services, keys, services};
 use super::print;
 use super::progress::Watched;
-use super::rendering::render;
+use super::rendering::{render, write_reports};
 use super::spending;
 use crate::driver::{Names, Session, SessionClock, Settings};
 use crate::event::{Event, FORMAT_VERSION, Happening, Opening, Sink};
@@ -37,6 +37,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
         profile_path: &arguments.profile.profile,
         out: &arguments.out,
         quiet: arguments.quiet,
+        summary: true,
         judgement,
     };
     Ok(hold(&loaded, &wanted)?.exit)
@@ -62,6 +63,8 @@ pub(super) struct Wanted<'a> {
     pub(super) out: &'a Path,
     /// Whether nothing is shown while it is held.
     pub(super) quiet: bool,
+    /// Whether what it will come to is told before it, and what it came to after it.
+    pub(super) summary: bool,
     /// How thresholds are judged.
     pub(super) judgement: Judgement,
 }
@@ -69,7 +72,6 @@ pub(super) struct Wanted<'a> {
 /// A session that was held and reported.
 pub(super) struct Held {
     /// Its folder.
-    #[expect(dead_code, reason = "for commands that hold several sessions")]
     pub(super) folder: PathBuf,
     /// How it ended.
     pub(super) exit: Exit,
@@ -96,7 +98,7 @@ pub(super) fn hold(loaded: &Loaded, wanted: &Wanted<'_>) -> Result<Held, Trouble
         Ok(services)
     });
     let services = begun.inspect_err(|_| folder::unmake(&folder))?;
-    if !wanted.quiet {
+    if wanted.summary && !wanted.quiet {
         print::err(&forecast_text::brief(&loaded.profile, &forecast, today));
     }
     let kept = runtime.block_on(carry_out(
@@ -113,7 +115,11 @@ pub(super) fn hold(loaded: &Loaded, wanted: &Wanted<'_>) -> Result<Held, Trouble
     if let Err(trouble) = &kept {
         print::trouble(&trouble.words);
     }
-    let rendered = render(&folder, wanted.judgement);
+    let rendered = if wanted.summary {
+        render(&folder, wanted.judgement)
+    } else {
+        write_reports(&folder, wanted.judgement).map(|reported| reported.exit)
+    };
     let Err(trouble) = kept else { return Ok(Held { folder, exit: rendered? }) };
     if let Err(trouble) = &rendered {
         print::trouble(&trouble.words);

@@ -49,4 +49,4 @@ pub use timeseries_csv::timeseries_csv;
 pub use turns_csv::TurnsCsv;
 pub use unfinished::{ReachedFigure, WithUnfinished};
 pub use validity::{Check, Validity};
-pub use verdict::{Judgement, Overall, ThresholdResult, Verdict};
+pub use verdict::{Estimated, Judgement, Overall, ThresholdResult, Verdict};
