@@ -67,7 +67,9 @@ pub(super) fn render(folder: &Path) -> Result<Exit, Trouble> {
         .map(|held| finding(folder, &read.opening, held))
         .collect::<Result<_, _>>()?;
     let mut search = Search::new(Rules::of(&read.opening.profile));
-    findings.iter().for_each(|finding| search.add(finding.tried));
+    for finding in &findings {
+        search.add(finding.tried);
+    }
     let ending = read.ending.unwrap_or(Ending::Broken);
     let answer = Answer::of(&search, &findings, ending);
     print::out("");
