@@ -75,6 +75,19 @@ pub enum LevelVerdict {
 }
 
 impl LevelVerdict {
+    /// The word used in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Undecided => "undecided",
+            Self::Generator => "generator",
+            Self::Stopped => "stopped",
+            Self::Budget => "budget",
+            Self::Broken => "broken",
+        }
+    }
+
     /// The words used in reports.
     pub const fn words(self) -> &'static str {
         match self {

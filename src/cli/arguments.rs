@@ -426,6 +426,8 @@ pub(super) enum SchemaOf {
     Summary,
     /// What `compare --format json` prints.
     Comparison,
+    /// A search's capacity.json.
+    Capacity,
 }
 
 #[derive(Debug, Args)]

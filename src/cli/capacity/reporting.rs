@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use super::log;
 use crate::bill::{Caps, Purse};
 use crate::capacity::{
-    Answer, Ceiling, Ending, Finding, Holds, LogHeld, LogOpening, Needed, Rules, Search, Spent,
-    headline, remarks,
+    Answer, CapacitySummary, Ceiling, Ending, Finding, Holds, LogHeld, LogOpening, Needed, Rules,
+    Search, Searched, Spent, capacity_csv, capacity_page, headline, remarks,
 };
 use crate::cli::arguments::ReportFormat;
 use crate::cli::exit::{Exit, Trouble};
 use crate::cli::folder::{JOURNAL, SEARCH};
 use crate::cli::print;
 use crate::cli::reading::read_session;
+use crate::cli::rendering::{json, replace};
 use crate::event::Happening;
 use crate::report::{Judgement, Overall};
 use crate::units::Micros;
@@ -71,7 +72,10 @@ pub(super) fn render(folder: &Path) -> Result<Exit, Trouble> {
         search.add(finding.tried);
     }
     let ending = read.ending.unwrap_or(Ending::Broken);
-    let answer = Answer::of(&search, &findings, ending);
+    let searched =
+        Searched { opening: &read.opening, search: &search, findings: &findings, ending };
+    write_files(folder, &searched)?;
+    let answer = searched.answer();
     print::out("");
     print::out(&format!("{}: {}.", read.opening.profile.name, headline(&answer)));
     for remark in remarks(&answer) {
@@ -79,6 +83,16 @@ pub(super) fn render(folder: &Path) -> Result<Exit, Trouble> {
     }
     print::out(&format!("Reports are in {}", folder.display()));
     Ok(exit_of(&answer))
+}
+
+fn write_files(folder: &Path, searched: &Searched<'_>) -> Result<(), Trouble> {
+    let mut bytes = Vec::new();
+    json(&CapacitySummary::new(searched), &mut bytes).map_err(Trouble::internal)?;
+    replace(&folder.join("capacity.json"), &bytes)?;
+    bytes.clear();
+    capacity_csv(searched, &mut bytes).map_err(Trouble::internal)?;
+    replace(&folder.join("capacity.csv"), &bytes)?;
+    replace(&folder.join("report.html"), capacity_page(searched).as_bytes())
 }
 
 /// `rushhour report` of a search.
