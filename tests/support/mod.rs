@@ -13,6 +13,6 @@ pub(crate) use binary::{Running, Rushhour};
 pub(crate) use made::Made;
 pub(crate) use peers::{LiveKitServer, Peers};
 pub(crate) use served::Served;
-pub(crate) use session::{Row, Session};
+pub(crate) use session::{Row, Session, rows};
 pub(crate) use truth::Truth;
 pub(crate) use workplace::Workplace;

@@ -136,7 +136,7 @@ impl Session {
     }
 }
 
-fn rows(path: &Path) -> Vec<Row> {
+pub(crate) fn rows(path: &Path) -> Vec<Row> {
     let mut csv =
         csv::Reader::from_path(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let names = csv.headers().expect("there is a header").clone();

@@ -81,7 +81,7 @@ fn one(searched: &Searched<'_>, threshold: &Threshold, number_of: usize) -> Mark
             (canvas.frame(&ticks_across, &ticks_up(up, threshold), ("at once", &threshold.measure.to_string())))
             g class="stages" {
                 line x1=(place(canvas.x(0.0))) x2=(place(canvas.x(1.0))) y1=(place(bound)) y2=(place(bound)) {}
-                text x=(place(canvas.x(1.0) - 4.0)) y=(place(bound - 5.0)) text-anchor="end" { (threshold) }
+                text x=(place(canvas.x(0.0) + 4.0)) y=(place(bound - 5.0)) { (threshold) }
             }
             @for point in &points {
                 @let x = canvas.x(across.at(f64::from(point.in_flight)));
@@ -98,7 +98,9 @@ fn one(searched: &Searched<'_>, threshold: &Threshold, number_of: usize) -> Mark
 /// Upward: shares from nothing, latencies each tenfold as high as the next; the bound is always on it.
 fn axis(threshold: &Threshold, points: &[Point]) -> Scale {
     let bound = threshold.bound_number();
-    let lowest = points.iter().map(|point| point.estimated.low).fold(bound, f64::min);
+    // An interval that reaches down to nothing would leave no room for the others.
+    let low = |point: &Point| point.estimated.low.max(point.estimated.value / 10.0);
+    let lowest = points.iter().map(low).fold(bound, f64::min);
     let highest = points.iter().map(|point| point.estimated.high).fold(bound, f64::max);
     match threshold.bound {
         Bound::Share(_) => Scale::up_to(highest),
