@@ -18,9 +18,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("record", &["units", "profile", "event", "bill"]),
     ("chance", &["units"]),
     ("stats", &[]),
+<<<<<<< HEAD
     ("soak", &["units", "profile", "event", "record", "stats"]),
     ("worker", &["units", "profile", "event", "http"]),
     ("report", &["units", "profile", "event", "record", "stats", "bill", "soak"]),
+    ("capacity", &["units", "profile", "plan", "event", "record", "stats", "report"]),
+>>>>>>> capacity
     ("sandbox", &["units", "chance"]),
     ("agent", &["units", "chance", "event", "livekit", "evaluator"]),
     (
@@ -38,6 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "record",
             "stats",
             "report",
+            "capacity",
             "sandbox",
             "agent",
             "chance",
@@ -71,6 +75,7 @@ const PURE: &[&str] = &[
     "worker/status.rs",
     "worker/exposition.rs",
     "report/",
+    "capacity/",
     "chance/",
     "agent/behaviour/",
     "agent/worker/protocol",

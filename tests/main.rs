@@ -13,6 +13,7 @@
 
 #[cfg(feature = "native")]
 mod agents;
+mod capacity;
 mod command_line;
 mod doctoring;
 mod evidence;

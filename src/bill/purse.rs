@@ -173,6 +173,11 @@ impl Purse {
     pub const fn spent(&self) -> Usd {
         self.spent
     }
+
+    /// How long conversations lasted in runs that are over, as it counts against `limits.max_minutes`.
+    pub const fn talked(&self) -> Micros {
+        self.talked
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::trial::{LevelVerdict, Purpose, Trial, Tried};
 use crate::units::Micros;
 
 /// Sessions of one search at the most, whatever comes of them.
-pub const MOST_TRIALS: usize = 120;
+pub(super) const MOST_TRIALS: usize = 120;
 /// An undecided level is held at least and at most so many times as long as before.
 const LONGER: (f64, f64) = (1.5, 4.0);
 /// How much longer it is held than what is thought to settle it.

@@ -7,7 +7,7 @@ use crate::units::Micros;
 
 /// What a session of a search is for.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
@@ -54,7 +54,7 @@ pub struct Trial {
 
 /// What a session says of its level.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum LevelVerdict {
@@ -75,6 +75,19 @@ pub enum LevelVerdict {
 }
 
 impl LevelVerdict {
+    /// The word used in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Undecided => "undecided",
+            Self::Generator => "generator",
+            Self::Stopped => "stopped",
+            Self::Budget => "budget",
+            Self::Broken => "broken",
+        }
+    }
+
     /// The words used in reports.
     pub const fn words(self) -> &'static str {
         match self {

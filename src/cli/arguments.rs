@@ -14,6 +14,7 @@ Examples:
   rushhour init my-agent.toml                  write a commented profile to start from
   rushhour plan my-agent.toml                  what it would do, and what that comes to
   rushhour run my-agent.toml --set limits.in_flight=50
+  rushhour capacity my-agent.toml              how many conversations it holds at once
   rushhour report reports/20261122T213015Z-my-agent
 
 Secrets come from LIVEKIT_API_KEY, LIVEKIT_API_SECRET and CEKURA_API_KEY, or from files
@@ -54,6 +55,21 @@ Exit codes:
   111  too short, or too few runs, to say
   112  the generator did not deliver the load, so nothing is said of the agent
   others as for `rushhour run`";
+const CAPACITY: &str = "\
+Examples:
+  rushhour capacity profiles/native-capacity.toml
+  rushhour capacity my-agent.toml --set capacity.needed=60 --set limits.budget='20 USD'
+
+The profile's stages are left aside: [capacity] says where to begin, how far to go and how long to hold.
+What is held to be inside and outside is said by the profile's thresholds.
+
+Exit codes:
+  0    found, or as many as allowed are held; with capacity.needed: so many are held
+  99   capacity.needed are not held, or not even one conversation is
+  105  stopped by a signal; what is known was written
+  111  it cannot be said
+  112  the generator was the limit
+  113  a cap on money, runs or minutes was reached";
 
 /// Load tester for AI agents that run on LiveKit.
 #[derive(Debug, Parser)]
@@ -78,6 +94,9 @@ can be asked. limits.budget, max_runs and max_minutes are never exceeded: exit c
 Ctrl-C once starts nothing more and finishes the runs under way; twice ends them now.
 Either way every planned run has one outcome, rooms are deleted and reports are written.")]
     Run(RunArguments),
+    /// Find how many conversations the agent holds at once: one level after the other, each a session.
+    #[command(after_help = CAPACITY)]
+    Capacity(CapacityArguments),
     /// Take up a session whose process died, and bring it to its end.
     #[command(after_help = "\
 Examples:
@@ -214,6 +233,24 @@ impl RunArguments {
 pub(super) struct SoakArguments {
     #[command(flatten)]
     pub(super) run: RunArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CapacityArguments {
+    #[command(flatten)]
+    pub(super) profile: ProfileArguments,
+    /// Where the search's folder is made.
+    #[arg(long, value_name = "FOLDER", default_value = "reports", value_hint = ValueHint::DirPath)]
+    pub(super) out: PathBuf,
+    /// Show no progress.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// LiveKit has agreed to a load test of more than 50 rooms at once on LiveKit Cloud.
+    #[arg(long)]
+    pub(super) accept_cloud_limits: bool,
+    /// Go on without asking, whatever the forecast of the bill.
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -453,6 +490,8 @@ pub(super) enum SchemaOf {
     Summary,
     /// What `compare --format json` prints.
     Comparison,
+    /// A search's capacity.json.
+    Capacity,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,12 @@ pub(super) const JOURNAL: &str = "journal.jsonl";
 /// The name of the stand-ins' own log of the truth.
 pub(super) const TRUTH: &str = "sandbox.jsonl";
 
+/// Where a search for capacity tells what it decided.
+pub(super) const SEARCH: &str = "search.jsonl";
+
+/// The folder of a search's sessions, in that of the search.
+pub(super) const LEVELS: &str = "levels";
+
 /// Where a merged session tells what it was made of.
 pub(super) const PARTS: &str = "parts.json";
 

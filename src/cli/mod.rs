@@ -5,6 +5,7 @@ mod aborting;
 mod agent;
 mod arguments;
 mod attending;
+mod capacity;
 mod compare;
 mod completions;
 mod conducting;

@@ -24,15 +24,15 @@ const TURNS: &str = "turns.csv";
 
 /// Reads the journal of a session, writes all reports beside it, prints the summary, and tells how the session ended.
 pub(super) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
-    let (folded, overall) = write_all(folder, judgement)?;
+    let Reported { folded, overall, exit } = write_reports(folder, judgement)?;
     print::out(&terminal(&folded, &overall, print::out_style()));
     print::out(&format!("Reports are in {}", folder.display()));
-    Ok(exit_of(&folded, &overall))
+    Ok(exit)
 }
 
 /// Writes all reports of a session again, and prints only what its judging comes to.
 pub(super) fn render_judging(folder: &Path, judgement: Judgement) -> Result<(), Trouble> {
-    let (_, overall) = write_all(folder, judgement)?;
+    let Reported { overall, .. } = write_reports(folder, judgement)?;
     if let Some(judged) = &overall.judged {
         print::out(&format!("\n{}", judged_words(judged).join("\n")));
         print::out(&format!("Reports are in {}", folder.display()));
@@ -40,7 +40,16 @@ pub(super) fn render_judging(folder: &Path, judgement: Judgement) -> Result<(), 
     Ok(())
 }
 
-fn write_all(folder: &Path, judgement: Judgement) -> Result<(Folded, Overall), Trouble> {
+/// A session whose reports were written.
+pub(super) struct Reported {
+    folded: Folded,
+    overall: Overall,
+    /// How the session ended.
+    pub(super) exit: Exit,
+}
+
+/// Reads the journal of a session and writes all reports beside it.
+pub(super) fn write_reports(folder: &Path, judgement: Judgement) -> Result<Reported, Trouble> {
     let folded = fold_and_write_runs(folder)?;
     let judged = read_judged(folder, &folded)?;
     let overall = Overall { judged, ..Overall::of(&folded, judgement) };
@@ -68,7 +77,8 @@ fn write_all(folder: &Path, judgement: Judgement) -> Result<(Folded, Overall), T
     if let Some(judged) = &overall.judged {
         write("judged.csv", &|to| judged_csv(judged, to).map_err(csv_words))?;
     }
-    Ok((folded, overall))
+    let exit = exit_of(&folded, &overall);
+    Ok(Reported { folded, overall, exit })
 }
 
 /// Brings a session and the one that judged its runs together, where there is one.

@@ -1,11 +1,15 @@
 //! `rushhour report`: the reports of a session once more, from its journal alone.
 
 use super::arguments::ReportArguments;
+use super::capacity;
 use super::exit::{Exit, Trouble};
 use super::rendering::{print_one, render, session_folder};
 use crate::report::Judgement;
 
 pub(super) fn report(arguments: &ReportArguments) -> Result<Exit, Trouble> {
+    if let Some(folder) = capacity::search_folder(&arguments.session) {
+        return capacity::report(&folder, arguments.format);
+    }
     let folder = session_folder(&arguments.session)?;
     let judgement =
         if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };

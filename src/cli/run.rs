@@ -18,7 +18,7 @@ use super::load_profile::load_profile;
 use super::outside::{Services, keys, services};
 use super::print;
 use super::progress::Watched;
-use super::rendering::render;
+use super::rendering::{render, write_reports};
 use super::spending;
 use crate::driver::{Names, Session, SessionClock, Settings};
 use crate::event::{Event, FORMAT_VERSION, Happening, Opening, Sink};
@@ -41,6 +41,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
         profile_path: &arguments.profile.profile,
         out: &arguments.out,
         quiet: arguments.quiet,
+        summary: true,
         judgement,
     };
     let held = hold(&loaded, &wanted)?;
@@ -67,6 +68,8 @@ pub(super) struct Wanted<'a> {
     pub(super) out: &'a Path,
     /// Whether nothing is shown while it is held.
     pub(super) quiet: bool,
+    /// Whether what it will come to is told before it, and what it came to after it.
+    pub(super) summary: bool,
     /// How thresholds are judged.
     pub(super) judgement: Judgement,
 }
@@ -110,7 +113,7 @@ pub(super) fn hold_in(
         Ok(services)
     });
     let services = begun.inspect_err(|_| folder::unmake(&folder))?;
-    if !wanted.quiet {
+    if wanted.summary && !wanted.quiet {
         print::err(&forecast_text::brief(&loaded.profile, &forecast, today));
     }
     let kept = runtime.block_on(carry_out(
@@ -127,7 +130,11 @@ pub(super) fn hold_in(
     if let Err(trouble) = &kept {
         print::trouble(&trouble.words);
     }
-    let rendered = render(&folder, wanted.judgement);
+    let rendered = if wanted.summary {
+        render(&folder, wanted.judgement)
+    } else {
+        write_reports(&folder, wanted.judgement).map(|reported| reported.exit)
+    };
     let Err(trouble) = kept else { return Ok(Held { folder, exit: rendered? }) };
     if let Err(trouble) = &rendered {
         print::trouble(&trouble.words);

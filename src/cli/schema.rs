@@ -3,6 +3,7 @@
 use super::arguments::{SchemaArguments, SchemaOf};
 use super::exit::Exit;
 use super::print;
+use crate::capacity::capacity_schema;
 use crate::profile::json_schema;
 use crate::report::{comparison_schema, summary_schema};
 
@@ -11,6 +12,7 @@ pub(super) fn schema(arguments: &SchemaArguments) -> Exit {
         SchemaOf::Profile => json_schema(),
         SchemaOf::Summary => summary_schema(),
         SchemaOf::Comparison => comparison_schema(),
+        SchemaOf::Capacity => capacity_schema(),
     };
     print::out(&format!("{schema:#}"));
     Exit::Passed

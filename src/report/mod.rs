@@ -49,6 +49,7 @@ pub use junit::{JunitError, junit};
 pub use markdown::markdown;
 pub use money::{BillItem, BillSummary, old_prices};
 pub use page::page;
+pub(crate) use page::{ChartFigure, Line, Scale, Tick, framed, place, scrolled, section, through};
 pub use paired::{
     CostEach, Difference, ModeFigures, PairCounts, PairedComparison, Premium, PremiumPart,
     pairs_csv,
@@ -63,4 +64,5 @@ pub use timeseries_csv::timeseries_csv;
 pub use turns_csv::TurnsCsv;
 pub use unfinished::{ReachedFigure, WithUnfinished};
 pub use validity::{Check, Validity};
-pub use verdict::{Judgement, Overall, ThresholdResult, Verdict};
+pub use verdict::{Estimated, Judgement, Overall, ThresholdResult, Verdict};
+pub(crate) use visible::visible;

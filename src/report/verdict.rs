@@ -70,6 +70,8 @@ pub struct ThresholdResult {
     pub n: u64,
     /// The figure with its interval, in words.
     pub found: String,
+    /// The same as numbers; none where there are too few samples for an interval.
+    pub estimated: Option<Estimated>,
 }
 
 impl ThresholdResult {
@@ -144,10 +146,14 @@ impl Overall {
 }
 
 /// A figure with its interval, in the bound's unit: microseconds, or a share between 0 and 1.
-struct Estimated {
-    value: f64,
-    low: f64,
-    high: f64,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimated {
+    /// The figure.
+    pub value: f64,
+    /// The interval's lower end.
+    pub low: f64,
+    /// The interval's upper end.
+    pub high: f64,
 }
 
 /// What came of a threshold: of a latency that both modes of a paired session have, in each of them.
@@ -176,6 +182,7 @@ fn judge(folded: &Folded, threshold: &Threshold, judgement: Judgement) -> Vec<Th
             verdict: Verdict::NoSamples,
             n: 0,
             found: "the bound is of another kind than the measure".to_owned(),
+            estimated: None,
         }],
     }
 }
@@ -187,19 +194,20 @@ fn judge_latency(
     bound: Micros,
     judgement: Judgement,
 ) -> ThresholdResult {
-    let result = |verdict, n, found| ThresholdResult {
+    let result = |verdict, n, found, estimated| ThresholdResult {
         threshold: *threshold,
         mode: None,
         verdict,
         n,
         found,
+        estimated,
     };
     let latencies = folded
         .latencies
         .get(metric, mode, Scope::Measured)
         .filter(|latencies| latencies.count() > 0);
     let Some(latencies) = latencies else {
-        return result(Verdict::NoSamples, 0, "nothing was measured".to_owned());
+        return result(Verdict::NoSamples, 0, "nothing was measured".to_owned(), None);
     };
     let n = latencies.count();
     let point = latencies.at_rank(quantile_of(percentile).rank(n).unwrap_or(1));
@@ -208,7 +216,7 @@ fn judge_latency(
             let estimated =
                 Estimated { value: value.0 as f64, low: low.0 as f64, high: high.0 as f64 };
             let verdict = decide(&estimated, threshold.comparison, bound.0 as f64, n, judgement);
-            result(verdict, n, format!("{value} [{low}, {high}] (n={n})"))
+            result(verdict, n, format!("{value} [{low}, {high}] (n={n})"), Some(estimated))
         }
         Figure::TooFew { n, needs } => {
             let value = point.0 as f64;
@@ -222,7 +230,7 @@ fn judge_latency(
                     judgement,
                 ),
             };
-            result(verdict, n, format!("{point} of {n} samples; an interval needs {needs}"))
+            result(verdict, n, format!("{point} of {n} samples; an interval needs {needs}"), None)
         }
     }
 }
@@ -240,15 +248,16 @@ fn judge_share(
         Share::Skipped => (tally.skipped, tally.started + tally.skipped),
         Share::JudgedFailed => (tally.judged_failed, tally.judged_failed + tally.judged_passed),
     };
-    let result = |verdict, found| ThresholdResult {
+    let result = |verdict, found, estimated| ThresholdResult {
         threshold: *threshold,
         mode: None,
         verdict,
         n: of,
         found,
+        estimated,
     };
     let Ok(proportion) = Proportion::new(count, of) else {
-        return result(Verdict::NoSamples, "nothing was measured".to_owned());
+        return result(Verdict::NoSamples, "nothing was measured".to_owned(), None);
     };
     let interval = proportion.wilson_interval(Confidence::default());
     let estimated =
@@ -264,7 +273,7 @@ fn judge_share(
         percent(estimated.low),
         percent(estimated.high)
     );
-    result(verdict, found)
+    result(verdict, found, Some(estimated))
 }
 
 /// Passed where the whole interval is inside, failed where it is wholly outside, else undecided. An

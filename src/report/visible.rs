@@ -5,7 +5,7 @@
 ///
 /// Escaping is the writer's work; this is about what no escaping helps against.
 /// Source of what XML forbids: Extensible Markup Language (XML) 1.0, 5th ed., section 2.2.
-pub(super) fn visible(words: &str) -> String {
+pub(crate) fn visible(words: &str) -> String {
     words
         .chars()
         .map(|character| match character {

@@ -37,6 +37,11 @@ impl Length {
         Self(Micros::from_millis(millis))
     }
 
+    /// A computed length; `None` where it is no time at all.
+    pub fn new(length: Micros) -> Option<Self> {
+        (length > Micros::ZERO).then_some(Self(length))
+    }
+
     /// The length in microseconds.
     pub const fn micros(self) -> Micros {
         self.0

@@ -8,21 +8,21 @@ use super::scale::Tick;
 
 /// The room a chart has.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Canvas {
+pub(crate) struct Canvas {
     /// The class that shows it at the widths it is for.
-    pub(super) class: &'static str,
+    pub(crate) class: &'static str,
     /// The whole width; everything is in its units.
-    pub(super) width: f64,
+    pub(crate) width: f64,
     /// The height of the plot without its ticks and key.
-    pub(super) height: f64,
+    pub(crate) height: f64,
     /// Ticks across, at most.
-    pub(super) ticks_across: usize,
+    pub(crate) ticks_across: usize,
     /// Entries of the key in a row, at most.
-    pub(super) key_columns: usize,
+    pub(crate) key_columns: usize,
 }
 
 /// For a desk, for print, and for a phone.
-pub(super) const CANVASES: [Canvas; 2] = [
+pub(crate) const CANVASES: [Canvas; 2] = [
     Canvas { class: "wide", width: 760.0, height: 230.0, ticks_across: 10, key_columns: 3 },
     Canvas { class: "narrow", width: 350.0, height: 220.0, ticks_across: 5, key_columns: 1 },
 ];
@@ -34,24 +34,24 @@ const TICKS: f64 = 38.0;
 const KEY_ROW: f64 = 20.0;
 
 /// A figure with its words: what is drawn, for those who do not see it, and as a table.
-pub(super) struct Figure<'a> {
+pub(crate) struct Figure<'a> {
     /// Its anchor.
-    pub(super) id: &'a str,
+    pub(crate) id: &'a str,
     /// Its title.
-    pub(super) title: Markup,
+    pub(crate) title: Markup,
     /// Its title without markup.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// What it shows, in words.
-    pub(super) description: String,
+    pub(crate) description: String,
     /// What a reader has to know of it.
-    pub(super) note: Markup,
+    pub(crate) note: Markup,
     /// The same as a table.
-    pub(super) table: Markup,
+    pub(crate) table: Markup,
 }
 
 impl Figure<'_> {
     /// The figure, drawn once for each width.
-    pub(super) fn draw(&self, draw: impl Fn(&Canvas) -> (f64, Markup)) -> Markup {
+    pub(crate) fn draw(&self, draw: impl Fn(&Canvas) -> (f64, Markup)) -> Markup {
         html! {
             figure id=(self.id) {
                 figcaption {
@@ -76,7 +76,7 @@ impl Figure<'_> {
 }
 
 /// A number of the drawing with one decimal, never `-0.0`.
-pub(super) fn place(number: f64) -> String {
+pub(crate) fn place(number: f64) -> String {
     let rounded = (number * 10.0).round() / 10.0;
     let rounded = if rounded == 0.0 || !rounded.is_finite() { 0.0 } else { rounded };
     format!("{rounded}")
@@ -84,17 +84,17 @@ pub(super) fn place(number: f64) -> String {
 
 impl Canvas {
     /// From a share of the plot's width to a place across.
-    pub(super) fn x(&self, share: f64) -> f64 {
+    pub(crate) fn x(&self, share: f64) -> f64 {
         LEFT + share * (self.width - LEFT - RIGHT)
     }
 
     /// From a share of the plot's height to a place down.
-    pub(super) fn y(&self, share: f64) -> f64 {
+    pub(crate) fn y(&self, share: f64) -> f64 {
         TOP + (1.0 - share) * self.height
     }
 
     /// The grid, its words, and what stands across and up.
-    pub(super) fn frame(&self, across: &[Tick], up: &[Tick], names: (&str, &str)) -> Markup {
+    pub(crate) fn frame(&self, across: &[Tick], up: &[Tick], names: (&str, &str)) -> Markup {
         let (left, right, foot) = (self.x(0.0), self.x(1.0), self.y(0.0));
         html! {
             g class="grid" {
@@ -116,7 +116,7 @@ impl Canvas {
     }
 
     /// The key, below the plot, and the height of everything down to its end.
-    pub(super) fn key(&self, entries: &[(Line, String)]) -> (f64, Markup) {
+    pub(crate) fn key(&self, entries: &[(Line, String)]) -> (f64, Markup) {
         let top = TOP + self.height + TICKS;
         let columns = self.key_columns.min(entries.len()).max(1);
         let column = (self.width - LEFT) / columns as f64;
@@ -143,24 +143,24 @@ fn anchor(share: f64) -> &'static str {
 
 /// A line's look: its colour, its dashes and its mark all tell it from the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Line(pub(super) usize);
+pub(crate) struct Line(pub(crate) usize);
 
 impl Line {
     /// How many lines can be told apart.
-    pub(super) const COUNT: usize = 6;
+    pub(crate) const COUNT: usize = 6;
 
     /// The class of what is drawn in its colour.
-    pub(super) fn class(self, kind: &str) -> String {
+    pub(crate) fn class(self, kind: &str) -> String {
         format!("{kind} s{}", self.0 % Self::COUNT + 1)
     }
 
     /// A path of it.
-    pub(super) fn path(self, path: &str) -> Markup {
+    pub(crate) fn path(self, path: &str) -> Markup {
         html! { path class=(self.class("line")) d=(path) {} }
     }
 
     /// A mark of it.
-    pub(super) fn mark(self, x: f64, y: f64) -> Markup {
+    pub(crate) fn mark(self, x: f64, y: f64) -> Markup {
         let (x, y) = (place(x), place(y));
         let shape = match self.0 % Self::COUNT {
             0 => "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
@@ -182,7 +182,7 @@ impl Line {
 }
 
 /// A line through points, broken where there is none.
-pub(super) fn through(points: impl IntoIterator<Item = Option<(f64, f64)>>) -> String {
+pub(crate) fn through(points: impl IntoIterator<Item = Option<(f64, f64)>>) -> String {
     let mut path = String::new();
     let mut begun = false;
     for point in points {

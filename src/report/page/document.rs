@@ -26,6 +26,30 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
     let name = visible(&folded.opening.profile.name);
     let standing = Standing::of(overall);
+    let title = format!("{name}: {}", standing.word());
+    let header = header(folded, overall, judgement, standing);
+    framed(
+        &title,
+        &header,
+        &html! {
+            (section("thresholds", "Thresholds", &thresholds(overall, judgement)))
+            @if let Some(comparison) = &overall.pairs { (section("pairs", "Voice against chat", &pairs(comparison))) }
+            (section("funnel", "How far the runs came", &funnel(folded)))
+            (section("latencies", "Latencies", &html! { (latencies(folded)) (over_time(folded)) (distribution(folded)) }))
+            (section("load", "The load", &load(folded)))
+            @if let Some(bill) = bill(folded) { (section("bill", "What it cost", &bill)) }
+            @if let Some(found) = &overall.judged { (section("judged", &format!("Judged by {}", found.figures.by), &judged(found))) }
+            (section("failures", "Failures", &failures(folded)))
+            (section("slowest", "The slowest runs", &slowest(folded)))
+            (section("generator", "The generator", &generator(folded, overall)))
+            (section("definitions", "Definitions", &definitions(folded)))
+            (section("provenance", "Where this comes from", &provenance(folded)))
+        },
+    )
+}
+
+/// A page of a title, a header and sections, that fetches and runs nothing.
+pub(crate) fn framed(title: &str, header: &Markup, sections: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -35,24 +59,12 @@ pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String 
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (name) ": " (standing.word()) }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (header(folded, overall, judgement, standing))
-                main {
-                    (section("thresholds", "Thresholds", &thresholds(overall, judgement)))
-                    @if let Some(comparison) = &overall.pairs { (section("pairs", "Voice against chat", &pairs(comparison))) }
-                    (section("funnel", "How far the runs came", &funnel(folded)))
-                    (section("latencies", "Latencies", &html! { (latencies(folded)) (over_time(folded)) (distribution(folded)) }))
-                    (section("load", "The load", &load(folded)))
-                    @if let Some(bill) = bill(folded) { (section("bill", "What it cost", &bill)) }
-                    @if let Some(found) = &overall.judged { (section("judged", &format!("Judged by {}", found.figures.by), &judged(found))) }
-                    (section("failures", "Failures", &failures(folded)))
-                    (section("slowest", "The slowest runs", &slowest(folded)))
-                    (section("generator", "The generator", &generator(folded, overall)))
-                    (section("definitions", "Definitions", &definitions(folded)))
-                    (section("provenance", "Where this comes from", &provenance(folded)))
+                (header)
+                main { (sections)
                 }
             }
         }
@@ -86,7 +98,7 @@ fn header(folded: &Folded, overall: &Overall, judgement: Judgement, standing: St
     }
 }
 
-fn section(id: &str, title: &str, content: &Markup) -> Markup {
+pub(crate) fn section(id: &str, title: &str, content: &Markup) -> Markup {
     let heading = format!("{id}-heading");
     html! {
         section id=(id) aria-labelledby=(heading) {

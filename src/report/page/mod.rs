@@ -23,4 +23,8 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use chart::{Figure as ChartFigure, Line, place, through};
 pub use document::page;
+pub(crate) use document::{framed, section};
+pub(crate) use scale::{Scale, Tick};
+pub(crate) use tables::scrolled;

@@ -4,7 +4,7 @@ use crate::units::Micros;
 
 /// An axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Scale {
+pub(crate) enum Scale {
     /// From zero, each unit as long as the next.
     Linear {
         /// The upper end; above zero.
@@ -20,29 +20,29 @@ pub(super) enum Scale {
 }
 
 /// A tick's value and its words.
-pub(super) type Tick = (f64, String);
+pub(crate) type Tick = (f64, String);
 
 impl Scale {
     /// An axis of counts or rates up to the largest of them.
-    pub(super) fn up_to(largest: f64) -> Self {
+    pub(crate) fn up_to(largest: f64) -> Self {
         let to = if largest.is_finite() && largest > 0.0 { largest * 1.08 } else { 1.0 };
         Self::Linear { to }
     }
 
     /// An axis of session time.
-    pub(super) fn time(end: Micros) -> Self {
+    pub(crate) fn time(end: Micros) -> Self {
         Self::Linear { to: (end.0 as f64).max(1.0) }
     }
 
     /// An axis of latencies that holds both, with some room beside them.
-    pub(super) fn latency(smallest: Micros, largest: Micros) -> Self {
+    pub(crate) fn latency(smallest: Micros, largest: Micros) -> Self {
         let from = (smallest.0 as f64 / 1.25).max(1.0);
         let to = (largest.0 as f64 * 1.25).max(from * 2.0);
         Self::Log { from, to }
     }
 
     /// Where a value stands, from 0 to 1; what lies outside stands at the nearer end.
-    pub(super) fn at(self, value: f64) -> f64 {
+    pub(crate) fn at(self, value: f64) -> f64 {
         let place = match self {
             Self::Linear { to } => value / to,
             Self::Log { from, to } => (value.max(from) / from).ln() / (to / from).ln(),
@@ -51,7 +51,7 @@ impl Scale {
     }
 
     /// Ticks of counts or rates, at most so many.
-    pub(super) fn number_ticks(self, most: usize) -> Vec<Tick> {
+    pub(crate) fn number_ticks(self, most: usize) -> Vec<Tick> {
         let Self::Linear { to } = self else { return Vec::new() };
         let mut step = 0.001;
         let mut factors = [2.0, 2.5, 2.0].into_iter().cycle();
@@ -69,7 +69,7 @@ impl Scale {
     }
 
     /// Ticks of session time, at most so many.
-    pub(super) fn time_ticks(self, most: usize) -> Vec<Tick> {
+    pub(crate) fn time_ticks(self, most: usize) -> Vec<Tick> {
         const STEPS: [u64; 19] = [
             1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800,
             43_200, 86_400, 172_800,
@@ -81,7 +81,7 @@ impl Scale {
     }
 
     /// Ticks of latencies, at most so many: the roundest first, and no two too close to be read.
-    pub(super) fn latency_ticks(self, most: usize) -> Vec<Tick> {
+    pub(crate) fn latency_ticks(self, most: usize) -> Vec<Tick> {
         /// Ticks at least, before those that are not round are looked at.
         const FEW: usize = 3;
         const LAST_ROUND: usize = 3;

@@ -16,7 +16,7 @@ use crate::units::SessionTime;
 const WORDS_SHOWN: usize = 5;
 
 /// A table that may be wider than a phone; it scrolls alone.
-pub(super) fn scrolled(table: &Markup) -> Markup {
+pub(crate) fn scrolled(table: &Markup) -> Markup {
     html! { div class="scrolled" tabindex="0" role="group" aria-label="Table" { (table) } }
 }
 

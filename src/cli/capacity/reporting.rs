@@ -1,0 +1,128 @@
+//! A search's reports, from what was decided and the journals of its sessions alone.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::log;
+use crate::bill::{Caps, Purse};
+use crate::capacity::{
+    Answer, CapacitySummary, Ceiling, Ending, Finding, Holds, LogHeld, LogOpening, Needed, Rules,
+    Search, Searched, Spent, capacity_csv, capacity_page, headline, remarks,
+};
+use crate::cli::arguments::ReportFormat;
+use crate::cli::exit::{Exit, Trouble};
+use crate::cli::folder::{JOURNAL, SEARCH};
+use crate::cli::print;
+use crate::cli::reading::read_session;
+use crate::cli::rendering::{json, replace};
+use crate::event::Happening;
+use crate::report::{Judgement, Overall};
+use crate::units::Micros;
+
+/// The folder of a search, where the path leads to one.
+pub(in crate::cli) fn search_folder(path: &Path) -> Option<PathBuf> {
+    let folder = if path.is_dir() { path } else { path.parent()? };
+    folder.join(SEARCH).is_file().then(|| folder.to_owned())
+}
+
+/// What the session of one trial says, from its journal.
+pub(super) fn finding(
+    folder: &Path,
+    opening: &LogOpening,
+    held: &LogHeld,
+) -> Result<Finding, Trouble> {
+    let mut purse: Option<Purse> = None;
+    let folded = read_session(&folder.join(&held.folder).join(JOURNAL), |event, _| {
+        if let Happening::Opened(opened) = &event.happening {
+            purse = Some(Purse::new(Caps::of(&opened.profile)));
+        }
+        if let Some(purse) = &mut purse {
+            purse.take(&event.happening, event.at);
+        }
+        Ok(())
+    })?;
+    let overall = Overall::of(&folded, Judgement::Interval);
+    let spent = Spent {
+        money: purse.as_ref().map(Purse::spent).unwrap_or_default(),
+        runs: folded.tally.started,
+        talked: purse.as_ref().map(Purse::talked).unwrap_or_default(),
+    };
+    let begins = since(&opening.began, &folded.opening.anchor);
+    let tried = (held.number, held.trial, held.folder.clone());
+    Ok(Finding::of(&folded, &overall, tried, begins, spent))
+}
+
+/// From one wall clock to a later one; nothing where either is none.
+fn since(began: &str, at: &str) -> Micros {
+    let micros = |text: &str| text.parse::<Timestamp>().map_or(0, Timestamp::as_microsecond);
+    Micros(u64::try_from(micros(at) - micros(began)).unwrap_or(0))
+}
+
+/// Makes all reports of a search, prints its answer, and tells how it ended.
+pub(super) fn render(folder: &Path) -> Result<Exit, Trouble> {
+    let read = log::read(folder)?;
+    let findings: Vec<Finding> = read
+        .held
+        .iter()
+        .map(|held| finding(folder, &read.opening, held))
+        .collect::<Result<_, _>>()?;
+    let mut search = Search::new(Rules::of(&read.opening.profile));
+    for finding in &findings {
+        search.add(finding.tried);
+    }
+    let ending = read.ending.unwrap_or(Ending::Broken);
+    let searched =
+        Searched { opening: &read.opening, search: &search, findings: &findings, ending };
+    write_files(folder, &searched)?;
+    let answer = searched.answer();
+    print::out("");
+    print::out(&format!("{}: {}.", read.opening.profile.name, headline(&answer)));
+    for remark in remarks(&answer) {
+        print::out(&format!("  {remark}."));
+    }
+    print::out(&format!("Reports are in {}", folder.display()));
+    Ok(exit_of(&answer))
+}
+
+fn write_files(folder: &Path, searched: &Searched<'_>) -> Result<(), Trouble> {
+    let mut bytes = Vec::new();
+    json(&CapacitySummary::new(searched), &mut bytes).map_err(Trouble::internal)?;
+    replace(&folder.join("capacity.json"), &bytes)?;
+    bytes.clear();
+    capacity_csv(searched, &mut bytes).map_err(Trouble::internal)?;
+    replace(&folder.join("capacity.csv"), &bytes)?;
+    replace(&folder.join("report.html"), capacity_page(searched).as_bytes())
+}
+
+/// `rushhour report` of a search.
+pub(in crate::cli) fn report(folder: &Path, format: Option<ReportFormat>) -> Result<Exit, Trouble> {
+    match format {
+        None => render(folder),
+        Some(_) => Err(Trouble::usage(format!(
+            "{} is a search for capacity: leave --format out, or name one of its sessions",
+            folder.display()
+        ))),
+    }
+}
+
+fn exit_of(answer: &Answer<'_>) -> Exit {
+    match (answer.needed, answer.ending) {
+        (Some(Needed::Met(_)), _) => return Exit::Passed,
+        (Some(Needed::NotMet(_)), _) => return Exit::ThresholdFailed,
+        (_, Ending::Stopped) => return Exit::Stopped,
+        (_, Ending::Budget) => return Exit::Budget,
+        (_, Ending::Broken) => return Exit::Internal,
+        (Some(Needed::Unknown(_)), _) => {
+            let generator = matches!(answer.holds, Holds::AtLeast(_, Ceiling::Generator(_)));
+            return if generator { Exit::Invalid } else { Exit::Undecided };
+        }
+        (None, Ending::Complete | Ending::Time) => {}
+    }
+    match answer.holds {
+        Holds::Between(..) | Holds::AtLeast(_, Ceiling::Most) => Exit::Passed,
+        Holds::AtLeast(_, Ceiling::Generator(_)) => Exit::Invalid,
+        Holds::FewerThan(end) if end.in_flight == 1 => Exit::ThresholdFailed,
+        Holds::AtLeast(..) | Holds::FewerThan(_) | Holds::Unknown => Exit::Undecided,
+    }
+}
