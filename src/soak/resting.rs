@@ -195,6 +195,10 @@ fn check(
         (None, Some(_)) => {
             (LeakFinding::NotLookedAt, format!("{name}: not looked at before the first run"))
         }
+        (_, None) if rest.is_some() => (
+            LeakFinding::NotLookedAt,
+            format!("{name}: not looked at, the worker does not tell them"),
+        ),
         (_, None) => (LeakFinding::NotLookedAt, format!("{name}: not looked at {moment}")),
     };
     Some(LeakCheck { kept, after_runs, before: most_before, after: fewest, finding, words })
