@@ -93,6 +93,15 @@ something was left to be started.")]
     /// Hold a session and judge whether the agent stays well through it; or judge one that was held.
     #[command(after_help = SOAK)]
     Soak(SoakArguments),
+    /// List the nights that `soak` judged, and draw them.
+    #[command(after_help = "\
+Examples:
+  rushhour history                                     every night of every profile
+  rushhour history soak --html                         those of one profile, drawn in reports/history.html
+
+A line of history.jsonl is written by each `rushhour soak`; none is ever changed. Nights of profiles that differ
+in anything are not compared.")]
+    History(HistoryArguments),
     /// Show what a profile would do: runs, in flight, requests, the bill, and where each setting came from.
     Plan(PlanArguments),
     /// Check a profile; all mistakes are told at once.
@@ -148,7 +157,7 @@ It prints the addresses and keys to use, and serves until it is interrupted.")]
     Agent(Box<super::agent::AgentArguments>),
     /// Write a commented profile to start from.
     Init(InitArguments),
-    /// Print the JSON Schema of a profile, of summary.json, or of a comparison.
+    /// Print the JSON Schema of a profile, of summary.json, of a comparison, or of soak.json.
     Schema(SchemaArguments),
     /// Print completions for a shell.
     #[command(after_help = "\
@@ -201,6 +210,19 @@ impl RunArguments {
 pub(super) struct SoakArguments {
     #[command(flatten)]
     pub(super) run: RunArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArguments {
+    /// The profile's name; all where left out.
+    #[arg(value_name = "PROFILE_NAME")]
+    pub(super) profile: Option<String>,
+    /// Where sessions' folders are.
+    #[arg(long, value_name = "FOLDER", default_value = "reports", value_hint = ValueHint::DirPath)]
+    pub(super) reports: PathBuf,
+    /// Draw them as a page too; history.html in the folder of reports where no file is named.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, value_hint = ValueHint::FilePath)]
+    pub(super) html: Option<Option<PathBuf>>,
 }
 
 #[derive(Debug, Args)]
@@ -421,6 +443,8 @@ pub(super) enum SchemaOf {
     Summary,
     /// What `compare --format json` prints.
     Comparison,
+    /// A session's soak.json.
+    Soak,
 }
 
 #[derive(Debug, Args)]

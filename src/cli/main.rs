@@ -7,8 +7,8 @@ use clap::Parser;
 use super::arguments::{Arguments, Command};
 use super::exit::{Exit, Trouble};
 use super::{
-    compare, completions, doctor, init, merge, plan, print, report, resume, run, sandbox, schema,
-    soak, sweep, validate,
+    compare, completions, doctor, history, init, merge, plan, print, report, resume, run, sandbox,
+    schema, soak, sweep, validate,
 };
 
 /// Runs the command line of this process.
@@ -34,6 +34,7 @@ fn carry_out(command: &Command) -> Result<Exit, Trouble> {
     match command {
         Command::Run(arguments) => run::run(arguments),
         Command::Soak(arguments) => soak::soak(arguments),
+        Command::History(arguments) => history::history(arguments),
         Command::Resume(arguments) => resume::resume(arguments),
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Validate(arguments) => validate::validate(arguments),

@@ -13,6 +13,7 @@ mod doctor;
 mod exit;
 mod folder;
 mod forecast_text;
+mod history;
 mod history_file;
 mod init;
 mod load_profile;

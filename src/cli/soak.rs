@@ -13,7 +13,7 @@ use super::rendering::{exit_of, json, replace, session_folder};
 use super::run::{self, Held};
 use super::spending;
 use crate::profile::SoakSettings;
-use crate::report::{Judgement, Overall, agent_health_csv, soak_csv, soak_text};
+use crate::report::{Judgement, Overall, agent_health_csv, soak_csv, soak_page, soak_text};
 use crate::soak::{Night, Question, Soak, SoakBuilder, Standing};
 
 pub(super) fn soak(arguments: &SoakArguments) -> Result<Exit, Trouble> {
@@ -66,6 +66,10 @@ fn judge(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
     let csv_words = |error: csv::Error| error.to_string();
     write("soak.json", &|to| json(&soak, to))?;
     write("soak.csv", &|to| soak_csv(&soak, to).map_err(csv_words))?;
+    write("soak.html", &|to| {
+        to.extend(soak_page(&soak, &folded, &overall).into_bytes());
+        Ok(())
+    })?;
     if folded.opening.profile.agent_health.is_some() {
         write("agent_health.csv", &|to| agent_health_csv(&soak, to).map_err(csv_words))?;
     }

@@ -55,6 +55,10 @@ pub struct Night {
     pub failed: u64,
     /// Whether anything was left behind.
     pub leaked: bool,
+    /// By which share a latency or the memory had to change for the change to count,
+    pub material: f64,
+    /// and by how much failures had to, as a fraction.
+    pub material_failures: f64,
     /// Each series by its name.
     pub series: BTreeMap<String, NightFigure>,
 }
@@ -67,9 +71,9 @@ impl Night {
             let level = if one.followed == Some(Followed::Failed) { failed } else { one.level };
             let figure = NightFigure {
                 unit: one.unit,
-                level,
-                change: one.slope.map(|slope| slope.change),
-                per_hundred_runs: one.slope.and_then(|slope| slope.per_hundred_runs),
+                level: rounded(level),
+                change: one.slope.map(|slope| rounded(slope.change)),
+                per_hundred_runs: one.slope.and_then(|slope| slope.per_hundred_runs).map(rounded),
                 finding: one.finding,
             };
             (one.series.clone(), figure)
@@ -85,6 +89,8 @@ impl Night {
             runs: soak.runs,
             failed: soak.failed,
             leaked: soak.has_leaked(),
+            material: soak.material,
+            material_failures: soak.material_failures,
             series: figures.collect(),
         }
     }
@@ -123,6 +129,11 @@ impl Night {
     fn is_finite(&self) -> bool {
         self.series.values().all(|figure| figure.level.is_finite())
     }
+}
+
+/// A number to nine digits, which is read back as it was written.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.8e}").parse().unwrap_or(number)
 }
 
 /// The nights of a history.
@@ -195,6 +206,8 @@ pub(super) mod tests {
             runs: 1_000,
             failed: 10,
             leaked: false,
+            material: 0.1,
+            material_failures: 0.02,
             series: levels
                 .iter()
                 .map(|(name, level)| ((*name).to_owned(), figure(*level)))

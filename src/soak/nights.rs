@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::judging::share_words;
 use super::night::{History, Night};
 use super::series::{Followed, Unit, percent};
-use crate::profile::SoakSettings;
 use crate::stats::{
     Baseline, Confidence, Cusum, CusumLimits, Proportion, newcombe_difference, next_value,
     self_starting_scores,
@@ -90,7 +89,7 @@ pub struct Nights {
 
 impl Nights {
     /// Compares a night with those before it.
-    pub fn judge(tonight: &Night, history: &History, settings: &SoakSettings) -> Self {
+    pub fn judge(tonight: &Night, history: &History) -> Self {
         let before: Vec<&Night> = history.before(&tonight.started, &tonight.session).collect();
         let same = |night: &&&Night| night.profile_hash == tonight.profile_hash;
         let of_profile: Vec<&Night> = before.iter().filter(same).copied().collect();
@@ -119,7 +118,7 @@ impl Nights {
         let family = enough.len();
         let judged = enough.into_iter().filter_map(|(name, values)| {
             let figure = tonight.series.get(name)?;
-            let asked = Asked { name, unit: figure.unit, level: figure.level, family, settings };
+            let asked = Asked { name, unit: figure.unit, level: figure.level, family, tonight };
             let mut judged = asked.judge(&values)?;
             if *name == Followed::Failed.name() && !more_fail(tonight, nights, family) {
                 judged.finding = NightFinding::Within;
@@ -169,15 +168,15 @@ struct Asked<'a> {
     unit: Unit,
     level: f64,
     family: usize,
-    settings: &'a SoakSettings,
+    tonight: &'a Night,
 }
 
 impl Asked<'_> {
     /// What has to change for the change to count.
     fn material(&self, mean: f64) -> f64 {
         match self.unit {
-            Unit::Share => self.settings.material_failures.fraction(),
-            Unit::Microseconds | Unit::Bytes => self.settings.material.fraction() * mean.abs(),
+            Unit::Share => self.tonight.material_failures,
+            Unit::Microseconds | Unit::Bytes => self.tonight.material * mean.abs(),
         }
     }
 
@@ -281,10 +280,6 @@ mod tests {
     use super::super::night::tests::night;
     use super::*;
 
-    fn settings() -> SoakSettings {
-        SoakSettings::usual()
-    }
-
     fn history(levels: &[f64]) -> History {
         let nights = levels.iter().enumerate().map(|(n, level)| night(n, &[("turn p50", *level)]));
         History { nights: nights.collect(), unreadable: 0 }
@@ -292,7 +287,7 @@ mod tests {
 
     fn against(before: &[f64], tonight: f64) -> Nights {
         let tonight = night(before.len(), &[("turn p50", tonight)]);
-        Nights::judge(&tonight, &history(before), &settings())
+        Nights::judge(&tonight, &history(before))
     }
 
     const CALM: [f64; 7] = [300e3, 304e3, 297e3, 301e3, 299e3, 303e3, 296e3];
@@ -329,7 +324,7 @@ mod tests {
         history.nights[0].profile_hash = "another".to_owned();
         history.nights[1].standing = super::super::soak::Standing::Invalid;
         let tonight = night(7, &[("turn p50", 300e3), ("new", 1.0)]);
-        let found = Nights::judge(&tonight, &history, &settings());
+        let found = Nights::judge(&tonight, &history);
         assert_eq!((found.compared, found.left_out, found.other_profiles), (5, 1, 1));
         assert_eq!(found.series.len(), 1, "a series without nights is not judged");
         assert!(against(&CALM[..3], 900e3).series.is_empty(), "three nights are too few");
@@ -348,8 +343,7 @@ mod tests {
         };
         let nights: Vec<Night> = (0..7).map(|number| with(number, 0)).collect();
         let history = History { nights, unreadable: 0 };
-        let found =
-            |failed| Nights::judge(&with(8, failed), &history, &settings()).series[0].finding;
+        let found = |failed| Nights::judge(&with(8, failed), &history).series[0].finding;
         assert_eq!(found(5), NightFinding::Within);
         assert_eq!(found(60), NightFinding::Above);
     }

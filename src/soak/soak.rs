@@ -151,7 +151,7 @@ impl Soak {
             worker: gathered.looks,
         };
         soak.standing = soak.stands(delivered);
-        soak.nights = Nights::judge(&Night::of(&soak, ""), history, &question.settings);
+        soak.nights = Nights::judge(&Night::of(&soak, ""), history);
         if soak.standing == Standing::Steady && soak.nights.is_worse() {
             soak.standing = Standing::Drifts;
         }

@@ -24,19 +24,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
     let name = visible(&folded.opening.profile.name);
     let standing = Standing::of(overall);
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="referrer" content="no-referrer";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (name) ": " (standing.word()) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
+    let body = html! {
                 (header(folded, overall, judgement, standing))
                 main {
                     (section("thresholds", "Thresholds", &thresholds(overall)))
@@ -50,7 +38,25 @@ pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String 
                     (section("definitions", "Definitions", &definitions(folded)))
                     (section("provenance", "Where this comes from", &provenance(folded)))
                 }
+    };
+    whole(&format!("{name}: {}", standing.word()), &body)
+}
+
+/// A whole page that needs no network and no script.
+pub(super) fn whole(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
             }
+            body { (body) }
         }
     };
     let mut page = page.into_string();
@@ -82,7 +88,8 @@ fn header(folded: &Folded, overall: &Overall, judgement: Judgement, standing: St
     }
 }
 
-fn section(id: &str, title: &str, content: &Markup) -> Markup {
+/// A part of a page under a heading of its own.
+pub(super) fn section(id: &str, title: &str, content: &Markup) -> Markup {
     let heading = format!("{id}-heading");
     html! {
         section id=(id) aria-labelledby=(heading) {
