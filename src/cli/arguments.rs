@@ -220,9 +220,9 @@ pub(super) struct HistoryArguments {
     /// Where sessions' folders are.
     #[arg(long, value_name = "FOLDER", default_value = "reports", value_hint = ValueHint::DirPath)]
     pub(super) reports: PathBuf,
-    /// Draw them as a page too; history.html in the folder of reports where no file is named.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, value_hint = ValueHint::FilePath)]
-    pub(super) html: Option<Option<PathBuf>>,
+    /// Draw them as a page too; a name without a folder is put into the folder of reports.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "history.html", value_hint = ValueHint::FilePath)]
+    pub(super) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

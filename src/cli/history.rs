@@ -38,7 +38,8 @@ pub(super) fn history(arguments: &HistoryArguments) -> Result<Exit, Trouble> {
     }
     print::out(&history_text(&profiles, print::out_style()));
     if let Some(file) = &arguments.html {
-        let file = file.clone().unwrap_or_else(|| arguments.reports.join("history.html"));
+        let is_bare = file.components().count() == 1;
+        let file = if is_bare { arguments.reports.join(file) } else { file.clone() };
         replace(&file, history_page(&profiles).as_bytes())?;
         print::out(&format!("The page is {}", file.display()));
     }

@@ -196,7 +196,7 @@ impl Asked<'_> {
             NightFinding::Above
         } else if self.level < band.low() && mean - self.level > material {
             NightFinding::Below
-        } else if gathered > limits.decision() && self.has_crept(&all, &cusum, material) {
+        } else if gathered > limits.decision() && has_crept(&all, &cusum, material) {
             NightFinding::Creeps
         } else {
             NightFinding::Within
@@ -214,17 +214,6 @@ impl Asked<'_> {
             finding,
             words: String::new(),
         })
-    }
-
-    /// Whether the nights since the sum left zero are above those before by more than what matters.
-    fn has_crept(&self, all: &[f64], cusum: &Cusum, material: f64) -> bool {
-        // The first two nights have no score.
-        let unscored = all.len() - cusum.points.len();
-        let began = cusum.points.iter().rposition(|point| point.above <= 0.0);
-        let began = unscored + began.map_or(0, |place| place + 1);
-        let (before, since) = all.split_at(began.min(all.len()));
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        !before.is_empty() && !since.is_empty() && mean(since) - mean(before) > material
     }
 
     fn words(&self, judged: &NightJudgement, last: usize) -> String {
@@ -261,6 +250,17 @@ impl Asked<'_> {
             ),
         }
     }
+}
+
+/// Whether the nights since the sum left zero are above those before by more than what matters.
+fn has_crept(all: &[f64], cusum: &Cusum, material: f64) -> bool {
+    // The first two nights have no score.
+    let unscored = all.len() - cusum.points.len();
+    let began = cusum.points.iter().rposition(|point| point.above <= 0.0);
+    let began = unscored + began.map_or(0, |place| place + 1);
+    let (before, since) = all.split_at(began.min(all.len()));
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    !before.is_empty() && !since.is_empty() && mean(since) - mean(before) > material
 }
 
 /// Whether more or fewer runs fail than in the nights before beyond what chance does to counts.
