@@ -18,12 +18,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("record", &["units", "profile", "event", "bill"]),
     ("chance", &["units"]),
     ("stats", &[]),
-<<<<<<< HEAD
     ("soak", &["units", "profile", "event", "record", "stats"]),
     ("worker", &["units", "profile", "event", "http"]),
     ("report", &["units", "profile", "event", "record", "stats", "bill", "soak"]),
     ("capacity", &["units", "profile", "plan", "event", "record", "stats", "report"]),
->>>>>>> capacity
     ("sandbox", &["units", "chance"]),
     ("agent", &["units", "chance", "event", "livekit", "evaluator"]),
     (

@@ -122,6 +122,15 @@ own, under the rate and the budget of [judging]. It is a session of its own in t
 the first: a judging that was killed is taken up with `rushhour resume SESSION/judged`. The reports of
 the session then weigh the sample back.")]
     Judge(JudgeArguments),
+    /// List the nights that `soak` judged, and draw them.
+    #[command(after_help = "\
+Examples:
+  rushhour history                                     every night of every profile
+  rushhour history soak --html                         those of one profile, drawn in reports/history.html
+
+A line of history.jsonl is written by each `rushhour soak`; none is ever changed. Nights of profiles that differ
+in anything are not compared.")]
+    History(HistoryArguments),
     /// Show what a profile would do: runs, in flight, requests, the bill, and where each setting came from.
     Plan(PlanArguments),
     /// Check a profile; all mistakes are told at once.
@@ -177,7 +186,7 @@ It prints the addresses and keys to use, and serves until it is interrupted.")]
     Agent(Box<super::agent::AgentArguments>),
     /// Write a commented profile to start from.
     Init(InitArguments),
-    /// Print the JSON Schema of a profile, of summary.json, or of a comparison.
+    /// Print the JSON Schema of a profile, of summary.json, of a comparison, or of soak.json.
     Schema(SchemaArguments),
     /// Print completions for a shell.
     #[command(after_help = "\
@@ -251,6 +260,19 @@ pub(super) struct CapacityArguments {
     /// Go on without asking, whatever the forecast of the bill.
     #[arg(long)]
     pub(super) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArguments {
+    /// The profile's name; all where left out.
+    #[arg(value_name = "PROFILE_NAME")]
+    pub(super) profile: Option<String>,
+    /// Where sessions' folders are.
+    #[arg(long, value_name = "FOLDER", default_value = "reports", value_hint = ValueHint::DirPath)]
+    pub(super) reports: PathBuf,
+    /// Draw them as a page too; a name without a folder is put into the folder of reports.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "history.html", value_hint = ValueHint::FilePath)]
+    pub(super) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -492,6 +514,8 @@ pub(super) enum SchemaOf {
     Comparison,
     /// A search's capacity.json.
     Capacity,
+    /// A session's soak.json.
+    Soak,
 }
 
 #[derive(Debug, Args)]

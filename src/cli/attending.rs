@@ -11,7 +11,9 @@ use super::outside::Services;
 use super::signals::interrupted;
 use crate::driver::{Names, SessionClock};
 use crate::event::{AgentHealth, Event, Happening, Sink};
+use crate::livekit::ControlPlane;
 use crate::profile::AgentHealthSettings;
+use crate::units::RoomName;
 use crate::worker::WorkerWatch;
 
 /// After its end the worker is looked at more often, so that nobody waits for what is gone already.
@@ -105,24 +107,43 @@ fn is_back(before: &AgentHealth, now: &AgentHealth) -> bool {
     now.trouble.is_none() && back(before.jobs, now.jobs) && back(before.children, now.children)
 }
 
-/// Keeps how many of the session's rooms the server still lists; nothing where it does not say.
+/// Keeps how many of the session's rooms the server still lists, nothing where it does not say. A server may list
+/// a room again that it deleted while its state was being written: such a room is deleted once more first.
 pub(super) async fn list_rooms(
     services: &Services,
     names: &Names,
     clock: SessionClock,
     sink: &dyn Sink,
 ) {
+    let (mut rooms, mut deleted_again) = (0, 0);
     for attempt in 1..=LISTS {
-        let listed = timeout(LIST_WITHIN, services.livekit.list_rooms(Vec::new())).await;
-        let Ok(Ok(listed)) = listed else { return };
-        let ours = listed.rooms.iter().filter(|sight| names.made(&sight.room));
-        let rooms = ours.count() as u64;
-        if rooms == 0 || attempt == LISTS {
-            sink.take(Event { at: clock.now(), happening: Happening::RoomsListed { rooms } });
-            return;
+        let Some(left) = rooms_left(services, names).await else { return };
+        rooms = left.len() as u64;
+        if left.is_empty() || attempt == LISTS {
+            break;
+        }
+        if attempt == 1 {
+            deleted_again = rooms;
+        }
+        for room in left {
+            let deleted = timeout(LIST_WITHIN, services.livekit.delete_room(room)).await;
+            // A server that does not answer is not waited for room by room; what stays is listed once more.
+            if !matches!(deleted, Ok(Ok(()))) {
+                break;
+            }
         }
         tokio::time::sleep(AT_REST_EVERY).await;
     }
+    sink.take(Event {
+        at: clock.now(),
+        happening: Happening::RoomsListed { rooms, deleted_again },
+    });
+}
+
+async fn rooms_left(services: &Services, names: &Names) -> Option<Vec<RoomName>> {
+    let listed = timeout(LIST_WITHIN, services.livekit.list_rooms(Vec::new())).await.ok()?.ok()?;
+    let rooms = listed.rooms.into_iter().map(|sight| sight.room);
+    Some(rooms.filter(|room| names.made(room)).collect())
 }
 
 #[cfg(test)]

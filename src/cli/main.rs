@@ -7,8 +7,8 @@ use clap::Parser;
 use super::arguments::{Arguments, Command};
 use super::exit::{Exit, Trouble};
 use super::{
-    capacity, compare, completions, doctor, init, judge, merge, plan, print, report, resume, run,
-    sandbox, schema, soak, sweep, validate,
+    capacity, compare, completions, doctor, history, init, judge, merge, plan, print, report,
+    resume, run, sandbox, schema, soak, sweep, validate,
 };
 
 /// Runs the command line of this process.
@@ -35,6 +35,7 @@ fn carry_out(command: &Command) -> Result<Exit, Trouble> {
         Command::Run(arguments) => run::run(arguments),
         Command::Soak(arguments) => soak::soak(arguments),
         Command::Capacity(arguments) => capacity::capacity(arguments),
+        Command::History(arguments) => history::history(arguments),
         Command::Resume(arguments) => resume::resume(arguments),
         Command::Judge(arguments) => judge::judge(arguments),
         Command::Plan(arguments) => plan::plan(arguments),

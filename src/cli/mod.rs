@@ -14,6 +14,8 @@ mod doctor;
 mod exit;
 mod folder;
 mod forecast_text;
+mod history;
+mod history_file;
 mod init;
 mod judge;
 mod load_profile;

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::print;
 use crate::capacity::capacity_schema;
 use crate::profile::json_schema;
-use crate::report::{comparison_schema, summary_schema};
+use crate::report::{comparison_schema, soak_schema, summary_schema};
 
 pub(super) fn schema(arguments: &SchemaArguments) -> Exit {
     let schema = match arguments.of {
@@ -13,6 +13,7 @@ pub(super) fn schema(arguments: &SchemaArguments) -> Exit {
         SchemaOf::Summary => summary_schema(),
         SchemaOf::Comparison => comparison_schema(),
         SchemaOf::Capacity => capacity_schema(),
+        SchemaOf::Soak => soak_schema(),
     };
     print::out(&format!("{schema:#}"));
     Exit::Passed

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::arguments::{RunArguments, SoakArguments};
 use super::exit::{Exit, Trouble};
 use super::folder::JOURNAL;
+use super::history_file;
 use super::load_profile::load_profile;
 use super::print;
 use super::reading::read_session;
@@ -12,15 +13,14 @@ use super::rendering::{exit_of, json, replace, session_folder};
 use super::run::{self, Held};
 use super::spending;
 use crate::profile::SoakSettings;
-use crate::report::{Judgement, Overall, agent_health_csv, soak_csv, soak_text};
-use crate::soak::{Question, Soak, SoakBuilder, Standing};
+use crate::report::{Judgement, Overall, agent_health_csv, soak_csv, soak_page, soak_text};
+use crate::soak::{Night, Question, Soak, SoakBuilder, Standing};
 
 pub(super) fn soak(arguments: &SoakArguments) -> Result<Exit, Trouble> {
     let judgement = arguments.run.judgement();
     let target = &arguments.run.profile.profile;
     if target.is_dir() || target.file_name().is_some_and(|name| name == JOURNAL) {
-        let folder = session_folder(target)?;
-        return judge(&folder, judgement);
+        return judge(&session_folder(target)?, judgement);
     }
     let held = held(&arguments.run, judgement)?;
     // A session that could not go on has said why; what was held of it is judged all the same.
@@ -45,6 +45,8 @@ fn held(arguments: &RunArguments, judgement: Judgement) -> Result<Held, Trouble>
 
 /// Judges the session of a folder, writes what it comes to beside its journal, and prints the answer.
 fn judge(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
+    // Its name and its parent, also where it was named as `.`.
+    let folder = &folder.canonicalize().map_err(Trouble::internal)?;
     let mut builder = SoakBuilder::default();
     let folded = read_session(&folder.join(JOURNAL), |event, told| {
         builder.add(event, told);
@@ -53,7 +55,9 @@ fn judge(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
     let overall = Overall::of(&folded, judgement);
     let question = Question::of(folded.opening.profile.soak);
     let gathered = builder.finish(&folded);
-    let soak = Soak::judge(gathered, &folded, &question, overall.validity.holds());
+    let reports = folder.parent().unwrap_or(folder);
+    let history = history_file::read(reports)?;
+    let soak = Soak::judge(gathered, &folded, &question, (overall.validity.holds(), &history));
     let write = |name: &str, render: &dyn Fn(&mut Vec<u8>) -> Result<(), String>| {
         let mut bytes = Vec::new();
         render(&mut bytes).map_err(Trouble::internal)?;
@@ -62,9 +66,15 @@ fn judge(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
     let csv_words = |error: csv::Error| error.to_string();
     write("soak.json", &|to| json(&soak, to))?;
     write("soak.csv", &|to| soak_csv(&soak, to).map_err(csv_words))?;
+    write("soak.html", &|to| {
+        to.extend(soak_page(&soak, &folded, &overall).into_bytes());
+        Ok(())
+    })?;
     if folded.opening.profile.agent_health.is_some() {
         write("agent_health.csv", &|to| agent_health_csv(&soak, to).map_err(csv_words))?;
     }
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    history_file::keep(reports, &Night::of(&soak, &name), &history)?;
     print::out("");
     print::out(&soak_text(&soak, &overall, print::out_style()));
     Ok(combined(exit_of(&folded, &overall), soak.standing))

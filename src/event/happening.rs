@@ -252,6 +252,9 @@ pub enum Happening {
     RoomsListed {
         /// So many.
         rooms: u64,
+        /// Rooms that it listed at first, and that were deleted once more.
+        #[serde(default)]
+        deleted_again: u64,
     },
 }
 

@@ -130,8 +130,9 @@ pub struct Folded {
     pub rooms_deleted: u64,
     /// Rooms that could not be deleted.
     pub rooms_left: u64,
-    /// Rooms that the server still listed after the session's end, where it was asked.
-    pub rooms_listed: Option<u64>,
+    /// Rooms that the server still listed after the session's end, where it was asked, and how many it had listed
+    /// that were then deleted once more.
+    pub rooms_listed: Option<(u64, u64)>,
     /// The last intended start that was let in, or skipped.
     pub last_intended: SessionTime,
     /// The last start.
@@ -271,7 +272,9 @@ impl Fold {
             Happening::Closed => folded.closed = true,
             // A series of its own follows what the agent's worker says.
             Happening::AgentHealth(_) => {}
-            Happening::RoomsListed { rooms } => folded.rooms_listed = Some(*rooms),
+            Happening::RoomsListed { rooms, deleted_again } => {
+                folded.rooms_listed = Some((*rooms, *deleted_again));
+            }
             Happening::Resumed { wall, torn, unwatched, open } => {
                 let gap = Span { from: event.at - *unwatched, to: event.at };
                 let sends_late =

@@ -48,8 +48,8 @@ pub use judged::{
 pub use junit::{JunitError, junit};
 pub use markdown::markdown;
 pub use money::{BillItem, BillSummary, old_prices};
-pub use page::page;
 pub(crate) use page::{ChartFigure, Line, Scale, Tick, framed, place, scrolled, section, through};
+pub use page::{JudgedNights, history_page, page, soak_page};
 pub use paired::{
     CostEach, Difference, ModeFigures, PairCounts, PairedComparison, Premium, PremiumPart,
     pairs_csv,
@@ -57,7 +57,7 @@ pub use paired::{
 pub use percentiles_csv::percentiles_csv;
 pub use runs_csv::RunsCsv;
 pub use session_json::session_json;
-pub use soak::{agent_health_csv, soak_csv, soak_schema, soak_text};
+pub use soak::{agent_health_csv, history_text, soak_csv, soak_schema, soak_text};
 pub use summary::{SUMMARY_VERSION, Summary, summary_schema};
 pub use terminal::{Style, terminal};
 pub use timeseries_csv::timeseries_csv;

@@ -26,8 +26,26 @@ pub(super) fn answer(soak: &Soak) -> String {
 fn drifts(soak: &Soak) -> String {
     let mut parts: Vec<String> =
         told_once(&soak.series).into_iter().map(|one| one.words.clone()).collect();
+    let grows = !parts.is_empty();
     parts.extend(leaked(soak).map(|leak| leak.words.clone()));
+    let worse = soak.nights.series.iter().filter(|one| one.finding.is_worse());
+    parts.extend(worse.map(|one| one.words.clone()));
+    if grows {
+        parts.extend(the_last_nights(soak));
+    }
     parts.join("; ")
+}
+
+/// Whether anything grew in the last nights; nothing where there were none.
+fn the_last_nights(soak: &Soak) -> Option<String> {
+    let (last, drifted) = (soak.nights.last, soak.nights.last_drifted);
+    Some(match (last, drifted) {
+        (0, _) => return None,
+        (1, 0) => "the night before nothing grew".to_owned(),
+        (1, _) => "the night before something grew too".to_owned(),
+        (_, 0) => format!("in the last {last} nights nothing grew"),
+        _ => format!("in {drifted} of the last {last} nights something grew too"),
+    })
 }
 
 fn steady(soak: &Soak) -> String {
@@ -50,6 +68,9 @@ fn steady(soak: &Soak) -> String {
     parts.extend(shrinks.map(|one| one.words.clone()));
     let left = if looked_at(soak) { "nothing was left behind" } else { "leaks were not looked at" };
     parts.push(left.to_owned());
+    if !soak.nights.series.is_empty() {
+        parts.push(format!("it is as the last {} nights", soak.nights.last));
+    }
     parts.join("; ")
 }
 

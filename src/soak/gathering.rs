@@ -57,8 +57,9 @@ pub struct Gathered {
     /// The stretches of the session in which no run was under way and the worker was looked at: before the
     /// first run, between stages, after the last.
     pub rests: Vec<Rest>,
-    /// Rooms that the server still listed after the end, where it was asked.
-    pub rooms_listed: Option<u64>,
+    /// Rooms that the server still listed after the end, where it was asked, and how many it had listed that were
+    /// then deleted once more.
+    pub rooms_listed: Option<(u64, u64)>,
 }
 
 /// Collects what a soak is judged by while its session is folded.

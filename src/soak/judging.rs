@@ -203,7 +203,13 @@ impl Context<'_> {
             let matters = (step.after - step.before).abs() > share * step.before.abs();
             matters && adjusted.is_significant_at(FALSE_STEPS) && explains(step, &points, trend)
         });
-        let finding = match (&step, trend.map(|trend| trend.drift(Materiality::Relative(share)))) {
+        let level = median(points.iter().map(|point| point.value));
+        let matters = |trend: Trend| {
+            // A line may begin below nothing where its values waver much.
+            let begun = if trend.start > 0.0 { trend.start } else { level };
+            trend.drift(Materiality::Absolute(share * begun))
+        };
+        let finding = match (&step, trend.map(matters)) {
             (Some(step), _) if step.after > step.before => SeriesFinding::StepsUp,
             (Some(_), _) => SeriesFinding::StepsDown,
             (None, None) => SeriesFinding::TooFew,
@@ -217,7 +223,7 @@ impl Context<'_> {
             series: followed.name(),
             unit: followed.unit(),
             windows: points.len() as u64,
-            level: median(points.iter().map(|point| point.value)),
+            level,
             slope,
             step,
             first_last: first_last(&points),

@@ -2,12 +2,15 @@
 //!
 //! `gathering` takes from a session's events what is judged, `windows` cuts it by intended start, `series` are the
 //! figures that are followed. `judging` (latencies and memory) and `failing` find what drifts, all series as one
-//! family; `resting` finds what is left behind; `soak` puts it together and `answer` says it in a sentence.
+//! family; `resting` finds what is left behind; `nights` holds it against the nights before, of which `night` is a
+//! line of the history; `soak` puts it together and `answer` says it in a sentence.
 
 mod answer;
 mod failing;
 mod gathering;
 mod judging;
+mod night;
+mod nights;
 mod question;
 mod resting;
 mod series;
@@ -20,6 +23,8 @@ mod windows;
 
 pub use gathering::{Ended, Gathered, Look, SoakBuilder, Timed};
 pub use judging::{FirstLast, SeriesFinding, SeriesJudgement, Slope, Step};
+pub use night::{HISTORY_VERSION, History, Night, NightFigure};
+pub use nights::{FEWEST_NIGHTS, NightFinding, NightJudgement, Nights};
 pub use question::Question;
 pub use resting::{Kept, LeakCheck, LeakFinding, Rest, Stretch};
 pub use series::{Followed, Point, Unit, percent};

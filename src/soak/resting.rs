@@ -195,15 +195,27 @@ fn check(
         (None, Some(_)) => {
             (LeakFinding::NotLookedAt, format!("{name}: not looked at before the first run"))
         }
+        (_, None) if rest.is_some() => (
+            LeakFinding::NotLookedAt,
+            format!("{name}: not looked at, the worker does not tell them"),
+        ),
         (_, None) => (LeakFinding::NotLookedAt, format!("{name}: not looked at {moment}")),
     };
     Some(LeakCheck { kept, after_runs, before: most_before, after: fewest, finding, words })
 }
 
-fn rooms(listed: Option<u64>) -> LeakCheck {
+fn rooms(listed: Option<(u64, u64)>) -> LeakCheck {
     let (finding, words) = match listed {
-        Some(0) => (LeakFinding::GivenBack, "rooms: the server lists none any more".to_owned()),
-        Some(rooms) => {
+        Some((0, 0)) => {
+            (LeakFinding::GivenBack, "rooms: the server lists none any more".to_owned())
+        }
+        Some((0, again)) => {
+            let words = format!(
+                "rooms: the server lists none any more; {again} that it still listed after their deletion were deleted once more"
+            );
+            (LeakFinding::GivenBack, words)
+        }
+        Some((rooms, _)) => {
             let words =
                 format!("rooms: the server still lists {rooms}; `rushhour sweep` deletes them");
             (LeakFinding::Leaked, words)
@@ -211,5 +223,78 @@ fn rooms(listed: Option<u64>) -> LeakCheck {
         None => (LeakFinding::NotLookedAt, "rooms: not looked at after the end".to_owned()),
     };
     let (kept, after_runs, before) = (Kept::Rooms, None, None);
-    LeakCheck { kept, after_runs, before, after: listed, finding, words }
+    LeakCheck { kept, after_runs, before, after: listed.map(|(rooms, _)| rooms), finding, words }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTLE: Micros = Micros::from_secs(10);
+
+    fn said(jobs: u64) -> AgentHealth {
+        AgentHealth { jobs: Some(jobs), ..AgentHealth::default() }
+    }
+
+    fn seconds(seconds: u64) -> SessionTime {
+        SessionTime(seconds * 1_000_000)
+    }
+
+    /// Rests with jobs by second: before, after a wave of 10 runs, and at the end.
+    fn gathered(before: Option<u64>, wave: &[(u64, u64)], end: &[(u64, u64)]) -> Gathered {
+        let rest = |stretch, since: u64, looks: &[(u64, u64)]| {
+            let (first, rest) = looks.split_first()?;
+            let begin = Rest::begin(stretch, seconds(since), seconds(first.0), &said(first.1));
+            Some(rest.iter().fold(begin, |mut rest, (at, jobs)| {
+                rest.take(seconds(*at), &said(*jobs));
+                rest
+            }))
+        };
+        let looks: Vec<(u64, u64)> = before.map(|jobs| (0, jobs)).into_iter().collect();
+        let rests = [
+            rest(Stretch::Before, 0, &looks),
+            rest(Stretch::After { stage: 0, runs: 10 }, 100, wave),
+            rest(Stretch::After { stage: 1, runs: 20 }, 200, end),
+        ];
+        Gathered { rests: rests.into_iter().flatten().collect(), ..Gathered::default() }
+    }
+
+    fn of_jobs(gathered: &Gathered) -> Vec<(Option<u64>, LeakFinding)> {
+        let checks = leaks(gathered, SETTLE).into_iter();
+        checks
+            .filter(|one| one.kept == Kept::Jobs)
+            .map(|one| (one.after_runs, one.finding))
+            .collect()
+    }
+
+    #[test]
+    fn jobs_that_go_are_given_back_and_those_that_stay_are_left_behind() {
+        let (wave, end) = (Some(10), None);
+        let back = gathered(Some(0), &[(101, 4), (103, 0)], &[(201, 2), (205, 0)]);
+        assert_eq!(of_jobs(&back), [(wave, LeakFinding::GivenBack), (end, LeakFinding::GivenBack)]);
+        let stays = gathered(Some(1), &[(101, 4), (112, 3)], &[(201, 4), (211, 3)]);
+        assert_eq!(of_jobs(&stays), [(wave, LeakFinding::Leaked), (end, LeakFinding::Leaked)]);
+        let short = gathered(Some(0), &[(101, 4)], &[(201, 0)]);
+        let found = [(wave, LeakFinding::NotLookedAt), (end, LeakFinding::GivenBack)];
+        assert_eq!(of_jobs(&short), found, "a second is too short to say");
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_said_to_be_so() {
+        for gathered in
+            [Gathered::default(), gathered(None, &[], &[(210, 5)]), gathered(Some(0), &[], &[])]
+        {
+            let checks = leaks(&gathered, SETTLE);
+            assert_eq!(checks.len(), 3);
+            assert!(checks.iter().all(|one| one.finding == LeakFinding::NotLookedAt), "{checks:?}");
+        }
+    }
+
+    #[test]
+    fn rooms_that_stay_are_left_behind() {
+        assert_eq!(rooms(Some((0, 0))).finding, LeakFinding::GivenBack);
+        assert_eq!(rooms(Some((0, 3))).finding, LeakFinding::GivenBack);
+        assert_eq!(rooms(Some((2, 0))).finding, LeakFinding::Leaked);
+        assert_eq!(rooms(None).finding, LeakFinding::NotLookedAt);
+    }
 }

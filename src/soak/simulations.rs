@@ -15,7 +15,8 @@ use super::series::Followed;
 use super::wall::WallClock;
 use super::windows::Windows;
 use crate::event::AgentHealth;
-use crate::units::{Metric, Micros, SessionTime};
+use crate::stats::Bootstrap;
+use crate::units::{Length, Metric, Micros, SessionTime};
 
 const WINDOWS: u32 = 48;
 const RUNS: u32 = 60;
@@ -24,6 +25,8 @@ const SIGMA: f64 = 0.5;
 /// The spread that all runs of a window share.
 const SHARED: f64 = 0.04;
 const HOURS: f64 = 8.0;
+/// The resamples of a soak that is not simulated.
+const MANY: u32 = Bootstrap::USUAL_RESAMPLES;
 const METRICS: [Metric; 4] = [
     Metric::AgentJoin,
     Metric::TurnChatFirst,
@@ -101,8 +104,10 @@ fn night(truth: &Truth, seed: u64) -> Gathered {
 }
 
 fn judged(truth: &Truth, seed: u64, resamples: u32) -> Vec<SeriesJudgement> {
-    let cut = Windows::cut(&night(truth, seed), None);
-    let question = Question { seed, resamples, ..Question::of(None) };
+    let mut question = Question { seed, resamples, ..Question::of(None) };
+    // Windows twice as wide are judged four times as fast.
+    question.settings.window = (resamples < MANY).then_some(Length::secs(20 * 60));
+    let cut = Windows::cut(&night(truth, seed), question.settings.window);
     judge_series(&cut, &question, &WallClock::of("2026-11-22T22:00:00Z")).0
 }
 
@@ -138,7 +143,7 @@ fn figures_of_many_nights() {
     let count = |name: &str, default: u64| {
         std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
     };
-    let (nights, resamples) = (count("NIGHTS", 200), 10_000);
+    let (nights, resamples) = (count("NIGHTS", 200), MANY);
     for carried in [0.0, 0.3, 0.6] {
         let steady = Truth { carried, ..STEADY };
         let all: Vec<Vec<SeriesJudgement>> =
@@ -167,7 +172,7 @@ fn figures_of_many_nights() {
 fn steady_nights_are_seldom_called_drifting() {
     for carried in [0.0, 0.6] {
         let steady = Truth { carried, ..STEADY };
-        let called = share(&steady, 20, 999, drifts);
+        let called = share(&steady, 20, 499, drifts);
         assert!(called <= 0.05, "carried {carried}: {called}");
     }
 }
@@ -175,9 +180,9 @@ fn steady_nights_are_seldom_called_drifting() {
 #[test]
 fn what_grows_by_half_is_found_and_what_grows_by_a_little_is_not() {
     let half = Truth { turns: |along| 1.0 + 0.5 * along, ..STEADY };
-    assert!(share(&half, 10, 999, turns_rise) >= 0.9);
+    assert!(share(&half, 8, 499, turns_rise) >= 0.9);
     let little = Truth { turns: |along| 1.0 + 0.03 * along, ..STEADY };
-    assert!(share(&little, 10, 999, drifts) <= 0.1);
+    assert!(share(&little, 8, 499, drifts) <= 0.1);
 }
 
 #[test]
@@ -189,7 +194,7 @@ fn a_step_is_found_where_it_was_and_told_from_a_slope() {
         let turns = judged.iter().find(|one| turns_rise(one)).expect("it is found");
         assert_eq!(turns.finding, SeriesFinding::StepsUp, "{}", turns.words);
         let found = turns.step.as_ref().expect("it is one");
-        let windows = (found.at_us as f64 - when).abs() / (HOURS * 3.6e9 / f64::from(WINDOWS));
+        let windows = (found.at_us as f64 - when).abs() / (20.0 * 60e6);
         assert!(windows <= 2.0, "{windows} windows off: {}", turns.words);
         assert!(turns.words.starts_with("since 0"), "{}", turns.words);
     }
@@ -205,7 +210,7 @@ fn a_step_is_found_where_it_was_and_told_from_a_slope() {
 fn a_leak_is_found_in_bytes_per_hundred_runs() {
     let leak = Truth { leak: 4e6, ..STEADY };
     for seed in 0..5 {
-        let judged = judged(&leak, seed, 999);
+        let judged = judged(&leak, seed, 499);
         let memory = judged.iter().find(|one| one.followed == Some(Followed::Memory)).unwrap();
         assert_eq!(memory.finding, SeriesFinding::Rises, "{}", memory.words);
         let slope = memory.slope.unwrap().per_hundred_runs.unwrap();
@@ -217,10 +222,10 @@ fn a_leak_is_found_in_bytes_per_hundred_runs() {
 fn more_failures_are_found_and_one_burst_is_not() {
     let worse = Truth { failing: |along| 0.01 + 0.09 * along, ..STEADY };
     let failed = |one: &SeriesJudgement| one.followed == Some(Followed::Failed) && drifts(one);
-    assert!(share(&worse, 10, 999, failed) >= 0.9);
+    assert!(share(&worse, 8, 399, failed) >= 0.9);
     let burst = Truth {
         failing: |along| if (0.90..0.915).contains(&along) { 0.9 } else { 0.02 },
         ..STEADY
     };
-    assert!(share(&burst, 10, 999, failed) <= 0.0);
+    assert!(share(&burst, 8, 399, failed) <= 0.0);
 }

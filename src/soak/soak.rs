@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::answer::answer;
 use super::gathering::{Gathered, Look};
 use super::judging::{SeriesFinding, SeriesJudgement, judge_series};
+use super::night::{History, Night};
+use super::nights::Nights;
 use super::question::{FALSE_SLOPES, FALSE_STEPS, Question};
 use super::resting::{LeakCheck, LeakFinding, leaks};
 use super::wall::WallClock;
@@ -93,6 +95,8 @@ pub struct Soak {
     pub series: Vec<SeriesJudgement>,
     /// What was left behind.
     pub leaks: Vec<LeakCheck>,
+    /// The session against the nights before it.
+    pub nights: Nights,
     /// What else a reader has to know.
     pub notes: Vec<String>,
     /// The windows.
@@ -104,12 +108,13 @@ pub struct Soak {
 }
 
 impl Soak {
-    /// Judges what was gathered of a session; `delivered` is whether its generator delivered the load as asked.
+    /// Judges what was gathered of a session, against the nights before it too; `delivered` is whether its generator
+    /// delivered the load as asked.
     pub fn judge(
         gathered: Gathered,
         folded: &Folded,
         question: &Question,
-        delivered: bool,
+        (delivered, history): (bool, &History),
     ) -> Self {
         let Opening { profile, profile_hash, session, anchor, .. } = &folded.opening;
         let wall = WallClock::of(anchor);
@@ -140,27 +145,37 @@ impl Soak {
             resamples: question.resamples,
             series,
             leaks,
+            nights: Nights::default(),
             notes: Vec::new(),
             cut: Some(cut),
             worker: gathered.looks,
         };
         soak.standing = soak.stands(delivered);
+        soak.nights = Nights::judge(&Night::of(&soak, ""), history);
+        if soak.standing == Standing::Steady && soak.nights.is_worse() {
+            soak.standing = Standing::Drifts;
+        }
         soak.notes = soak.notes(folded);
+        soak.notes.extend(soak.nights.notes(history));
         soak.answer = answer(&soak);
         soak
     }
 
     fn stands(&self, delivered: bool) -> Standing {
-        let leaked = self.leaks.iter().any(|leak| leak.finding == LeakFinding::Leaked);
         if !delivered {
             Standing::Invalid
-        } else if leaked || self.series.iter().any(|one| one.finding.is_worse()) {
+        } else if self.has_leaked() || self.series.iter().any(|one| one.finding.is_worse()) {
             Standing::Drifts
         } else if self.judged().next().is_none() {
             Standing::TooLittle
         } else {
             Standing::Steady
         }
+    }
+
+    /// Whether anything was left behind.
+    pub fn has_leaked(&self) -> bool {
+        self.leaks.iter().any(|leak| leak.finding == LeakFinding::Leaked)
     }
 
     /// The series that there were windows enough for.

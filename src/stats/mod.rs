@@ -15,6 +15,7 @@
 //! | a candidate beside its baseline, pair by pair | [`PairedRuns`], [`PairedVotes`] |
 //! | which is greater, by how much, in what shape | [`Comparison`], [`holm`] |
 //! | drift, steps and departures over hours | [`Trend`], [`step_change`], [`Cusum`] |
+//! | one more night after some others | [`next_value`], [`self_starting_scores`] |
 //! | what so many runs can show | [`Design`], [`smallest_ratio_seen`] |
 
 mod bootstrap;
@@ -56,7 +57,7 @@ pub use survival::{
 pub use trend::{
     Baseline, BaselineError, Cusum, CusumAlarm, CusumLimits, CusumPoint, Direction, Drift,
     FirstLastError, Line, Materiality, Series, SeriesError, StepChange, Trend, first_against_last,
-    step_change, theil_sen,
+    next_value, self_starting_scores, step_change, theil_sen,
 };
 pub use two_sample::{
     Comparison, Dominance, KolmogorovSmirnov, MannWhitney, PValueMethod, Shift, hodges_lehmann,

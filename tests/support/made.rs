@@ -22,6 +22,10 @@ pub(crate) struct Made {
     pub(crate) runs: u64,
     /// Everything takes this many times as long.
     pub(crate) factor: f64,
+    /// By which part of itself everything takes longer from the first run to the last.
+    pub(crate) drift: f64,
+    /// Sessions of the same profile and seed differ by it.
+    pub(crate) night: u64,
     /// Conversations longer than this are given up.
     pub(crate) give_up_after: f64,
     /// Seconds after the first minute of 2026 at which it began.
@@ -38,6 +42,8 @@ impl Default for Made {
             seed: 1,
             runs: 400,
             factor: 1.0,
+            drift: 0.0,
+            night: 0,
             give_up_after: f64::INFINITY,
             began: 0,
             more: "",
@@ -92,13 +98,14 @@ impl Made {
     }
 
     fn events(&self) -> Vec<Event> {
-        let mut noise = Noise(self.seed);
+        let mut noise = Noise(self.seed ^ (self.night << 32));
         let mode = self.opening().profile.mode.any();
         let mut events = Vec::new();
         for n in 0..self.runs {
             let run = RunIndex(n);
             let start = SessionTime(n * 500_000);
-            let mut seconds = |median: f64| self.factor * median * noise.factor(0.5);
+            let grown = 1.0 + self.drift * n as f64 / self.runs as f64;
+            let mut seconds = |median: f64| self.factor * grown * median * noise.factor(0.5);
             let (join, queue, talk, judge) =
                 (seconds(0.4), seconds(0.8), seconds(6.0), seconds(0.5));
             let after = |seconds: f64| start + Micros::from_secs_f64(seconds);

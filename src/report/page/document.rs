@@ -50,6 +50,11 @@ pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String 
 
 /// A page of a title, a header and sections, that fetches and runs nothing.
 pub(crate) fn framed(title: &str, header: &Markup, sections: &Markup) -> String {
+    whole(title, &html! { (header) main { (sections) } })
+}
+
+/// A whole page that needs no network and no script.
+pub(super) fn whole(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -62,11 +67,7 @@ pub(crate) fn framed(title: &str, header: &Markup, sections: &Markup) -> String 
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                (header)
-                main { (sections)
-                }
-            }
+            body { (body) }
         }
     };
     let mut page = page.into_string();
@@ -98,6 +99,7 @@ fn header(folded: &Folded, overall: &Overall, judgement: Judgement, standing: St
     }
 }
 
+/// A part of a page under a heading of its own.
 pub(crate) fn section(id: &str, title: &str, content: &Markup) -> Markup {
     let heading = format!("{id}-heading");
     html! {

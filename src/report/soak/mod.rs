@@ -1,9 +1,11 @@
-//! A session judged as a soak, to bytes: for a terminal (`text`) and as tables for programs (`table`); its JSON is
+//! A session judged as a soak, to bytes: for a terminal (`text`, `nights_text` for all nights) and as tables for programs (`table`); its JSON is
 //! itself.
 
+mod nights_text;
 mod table;
 mod text;
 
+pub use nights_text::history_text;
 pub use table::{agent_health_csv, soak_csv};
 pub use text::soak_text;
 

@@ -77,5 +77,9 @@ fn series_line(one: &SeriesJudgement, style: Style) -> String {
         return format!("{name}{:>9}{:>9}  {:<26}{found}", amount(one.level), "", "");
     };
     let range = format!("{} to {}", amount(slope.change_low), amount(slope.change_high));
-    format!("{name}{:>9}{:>9}  {range:<26}{found}", amount(slope.start), amount(slope.end))
+    format!(
+        "{name}{:>9}{:>9}  {range:<26}{found}",
+        amount(slope.start.max(0.0)),
+        amount(slope.end.max(0.0))
+    )
 }

@@ -8,6 +8,7 @@ mod cusum;
 mod dependence;
 mod drift;
 mod first_last;
+mod next_value;
 #[cfg(test)]
 mod nile;
 mod series;
@@ -20,6 +21,7 @@ pub(super) use nile::NILE;
 pub use cusum::{Baseline, BaselineError, Cusum, CusumAlarm, CusumLimits, CusumPoint};
 pub use drift::{Direction, Drift, Materiality, Trend};
 pub use first_last::{FirstLastError, first_against_last};
+pub use next_value::{next_value, self_starting_scores};
 pub use series::{Series, SeriesError};
 pub use step::{StepChange, step_change};
 pub use theil_sen::{Line, theil_sen};
