@@ -167,6 +167,8 @@ raw_table! {
         weight: f64,
         /// How long its conversation is expected to last; forecasts and polling use it.
         lasts: Length,
+        /// How long its written conversation is expected to last in a paired session, where that differs.
+        chat_lasts: Length,
         /// What our own callers say: a TOML file of turns, relative to the profile.
         script: String,
     }

@@ -41,11 +41,10 @@ pub use histogram_csv::histogram_csv;
 pub use hlog::{HlogError, hlog};
 pub use junit::{JunitError, junit};
 pub use markdown::markdown;
-pub use money::{BillItem, BillSummary, old_prices};
+pub use money::{BillItem, BillSummary, CostEach, old_prices};
 pub use page::page;
 pub use paired::{
-    CostEach, Difference, ModeFigures, PairCounts, PairedComparison, Premium, PremiumPart,
-    pairs_csv,
+    Difference, ModeFigures, PairCounts, PairedComparison, Premium, PremiumPart, pairs_csv,
 };
 pub use percentiles_csv::percentiles_csv;
 pub use runs_csv::RunsCsv;
