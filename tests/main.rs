@@ -4,9 +4,10 @@
 //! `sessions` about whole sessions against the stand-ins, `resuming` about those that were killed; `sandbox`
 //! about the stand-ins themselves; `evidence` about sessions held against each other; `reports` about what is
 //! made of a journal, down to the page in a browser; `participants` about our own participants in real rooms,
-//! `native` about our own callers there, `judging` about their runs judged by Cekura's stand-in; `agents`
-//! about the calibration agent; `doctoring` and `sweeping` about looking before a session and clearing up
-//! after it; `soaking` about whether an agent stays well; `trouble` about full disks, signals, dying
+//! `native` about our own callers there, `judging` about their runs judged by Cekura's stand-in; `pairing`
+//! about voice against chat; `agents` about the calibration agent; `doctoring` and `sweeping` about looking
+//! before a session and clearing up after it; `soaking` about whether an agent stays well; `trouble` about
+//! full disks, signals, dying
 //! servers and pairs of faults; `parsers` and `hostile_input` about bytes from outside; `peers` about the
 //! real LiveKit server, a real agent worker, the official Cekura SDK and other readers of our files.
 
@@ -24,6 +25,7 @@ mod hostile_input;
 mod judging;
 #[cfg(feature = "native")]
 mod native;
+mod pairing;
 #[cfg(feature = "native")]
 mod parsers;
 #[cfg(feature = "native")]

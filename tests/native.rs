@@ -151,6 +151,35 @@ fn callers_find_the_delays_that_the_agent_kept() {
 }
 
 #[test]
+fn pairs_are_heard_and_read_beside_each_other() {
+    let workplace = workplace();
+    let server = LiveKitServer::start(workplace.path());
+    let agent = agent(&workplace, &server, &["--turn-delay", "400ms", "--speech", "2s"]);
+    workplace.write("profile.toml", &profile(&server, "paired", 3, "2/s"));
+    let ran = server.keyed(workplace.rushhour(&["run", "profile.toml"])).run();
+    agent.signal("INT");
+    agent.finish().ended_with(0);
+    let session = workplace.session();
+    assert_eq!(session.tally("outcome")["completed"], 6, "{:?}", session.runs);
+    let pairs = &session.summary["pairs"];
+    assert_eq!(pairs["pairs"]["completed"], 3, "{pairs}");
+    let mean = |measure: &str, mode: &str| {
+        let all = pairs["differences"].as_array().expect("there are some");
+        let one = all.iter().find(|one| one["measure"] == measure).expect("it was measured");
+        one[mode].as_f64().expect("a mean")
+    };
+    // Two turns each. An answer of 2 s is heard to its end before the caller goes on; a written one is there.
+    assert_eq!((mean("turns", "voice"), mean("turns", "chat")), (2.0, 2.0));
+    assert!(mean("conversation", "voice") > mean("conversation", "chat") + 4e6, "{pairs}");
+    let (heard, begun) = (
+        mean("answer heard, against begun to be read", "voice"),
+        mean("answer heard, against begun to be read", "chat"),
+    );
+    assert!((400e3..2e6).contains(&heard) && (400e3..2e6).contains(&begun), "{heard} {begun}");
+    assert!(ran.out.contains("nothing is charged for"), "{}", ran.out);
+}
+
+#[test]
 fn each_run_is_let_down_in_the_class_of_its_rooms_fault() {
     let workplace = workplace();
     let server = LiveKitServer::start(workplace.path());

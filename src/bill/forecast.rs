@@ -29,7 +29,6 @@ impl BillForecast {
         let all: f64 = shares.iter().sum();
         let modes = profile.mode.modes();
         for (scenario, share) in profile.mix.scenarios().into_iter().zip(shares) {
-            let lasts = scenario.lasts.micros();
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
@@ -37,6 +36,7 @@ impl BillForecast {
             )]
             let count = (runs as f64 * share / all / modes.len() as f64).round() as u64;
             for mode in modes {
+                let lasts = scenario.lasts_in(*mode).micros();
                 let usage = Usage {
                     mode: *mode,
                     agent: lasts,

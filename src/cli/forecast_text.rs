@@ -75,8 +75,9 @@ pub(super) fn full(loaded: &Loaded, forecast: &Forecast, today: Date) -> String 
     }
     let _ = writeln!(
         text,
-        "\n{} runs, the last starting after {}",
+        "\n{} runs{}, the last starting after {}",
         about(forecast.runs, forecast.estimated),
+        pairs_words(profile, forecast),
         forecast.last_start.since(SessionTime::START)
     );
     let _ = writeln!(
@@ -126,6 +127,17 @@ pub(super) fn full(loaded: &Loaded, forecast: &Forecast, today: Date) -> String 
         let _ = writeln!(text, "{:<34}{:<44}{}", setting.path, setting.value, setting.origin);
     }
     text
+}
+
+/// How many pairs the runs are, where each conversation is held twice.
+fn pairs_words(profile: &Profile, forecast: &Forecast) -> String {
+    if !profile.mode.is_paired() {
+        return String::new();
+    }
+    format!(
+        " in {} pairs: each copy is held spoken and written, the two beside each other",
+        about(forecast.runs / 2, forecast.estimated)
+    )
 }
 
 /// The smallest difference that two sessions of this many measured runs would show.
@@ -206,7 +218,7 @@ pub(super) fn caution_words(caution: &Caution) -> String {
         ),
         Caution::CopiesLeft { left } => {
             format!(
-                "the stages end before {left} of the copies are run: lengthen them or raise the rate"
+                "the stages end before {left} of the copies' runs are started: lengthen them or raise the rate"
             )
         }
         Caution::StageCutShort { stage } => {

@@ -96,7 +96,8 @@ mod tests {
 
     fn scenario(id: u32) -> Scenario {
         let id = ScenarioId::new(id.to_string());
-        Scenario { name: id.to_string(), id, lasts: Length::secs(60), script: None, cekura: None }
+        let (name, lasts) = (id.to_string(), Length::secs(60));
+        Scenario { name, id, lasts, chat_lasts: None, script: None, cekura: None }
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Forecast {
     /// Walks the whole plan and counts.
     pub fn new(plan: &Plan) -> Self {
         let profile = plan.profile();
-        let mean_length = profile.mix.mean_seconds();
+        let mean_length = profile.mix.mean_seconds(profile.mode);
         let mut stages: Vec<StageForecast> = Vec::with_capacity(profile.stages.len());
         for stage in &profile.stages {
             let lasts = stage.lasts.map(Length::micros);

@@ -59,9 +59,18 @@ pub(super) fn check_mix(
                 scenario.lasts.as_ref(),
                 Length::secs(120),
             ),
+            chat_lasts: checker
+                .optional(&format!("{path}.chat_lasts"), scenario.chat_lasts.as_ref()),
             script: check_script(&path, scenario, scripts, mode, checker),
             cekura: checker.optional(&format!("{path}.cekura"), scenario.cekura.as_ref()),
         };
+        if let (Some(at), false) = (&scenario.chat_lasts, mode.is_paired()) {
+            checker.faults.at(
+                &at.place,
+                "`chat_lasts` has a meaning in a paired session only",
+                "write `lasts`, or set mode = \"paired\"",
+            );
+        }
         if native && scenario.script.is_none() && !scenario.spoiled {
             checker.faults.at(
                 &id.place,

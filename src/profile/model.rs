@@ -272,12 +272,25 @@ pub struct Scenario {
     pub name: String,
     /// How long its conversation is expected to last.
     pub lasts: Length,
+    /// The same of the written conversation of a paired session, where it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_lasts: Option<Length>,
     /// What our own callers say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<Script>,
     /// The scenario at Cekura that stands for it where its runs are judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cekura: Option<ScenarioId>,
+}
+
+impl Scenario {
+    /// How long its conversation is expected to last in a mode.
+    pub fn lasts_in(&self, mode: Mode) -> Length {
+        match mode {
+            Mode::Voice => self.lasts,
+            Mode::Chat => self.chat_lasts.unwrap_or(self.lasts),
+        }
+    }
 }
 
 /// Which scenarios are run, and in which shares; at least one scenario.
@@ -307,15 +320,16 @@ impl Mix {
         }
     }
 
-    /// The mean expected length of a conversation, weighted by share, in seconds.
-    pub fn mean_seconds(&self) -> f64 {
+    /// The mean expected length of a conversation, weighted by share and over the modes, in seconds.
+    pub fn mean_seconds(&self, mode: SessionMode) -> f64 {
+        let modes = mode.modes();
+        let seconds = |scenario: &Scenario| {
+            let each = modes.iter().map(|mode| scenario.lasts_in(*mode).micros().as_secs_f64());
+            each.sum::<f64>() / modes.len() as f64
+        };
         let weighted: Vec<(f64, f64)> = match self {
-            Self::Copies(list) => {
-                list.iter().map(|(s, n)| (s.lasts.micros().as_secs_f64(), f64::from(*n))).collect()
-            }
-            Self::Weights(list) => {
-                list.iter().map(|(s, w)| (s.lasts.micros().as_secs_f64(), *w)).collect()
-            }
+            Self::Copies(list) => list.iter().map(|(s, n)| (seconds(s), f64::from(*n))).collect(),
+            Self::Weights(list) => list.iter().map(|(s, w)| (seconds(s), *w)).collect(),
         };
         let total: f64 = weighted.iter().map(|(_, weight)| weight).sum();
         weighted.iter().map(|(seconds, weight)| seconds * weight).sum::<f64>() / total

@@ -176,6 +176,8 @@ raw_table! {
         weight: f64,
         /// How long its conversation is expected to last; forecasts and polling use it.
         lasts: Length,
+        /// How long its written conversation is expected to last in a paired session, where that differs.
+        chat_lasts: Length,
         /// What our own callers say: a TOML file of turns, relative to the profile.
         script: String,
         /// The number of the same scenario at Cekura, where runs of it are judged.

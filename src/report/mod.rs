@@ -47,12 +47,11 @@ pub use judged::{
 };
 pub use junit::{JunitError, junit};
 pub use markdown::markdown;
-pub use money::{BillItem, BillSummary, old_prices};
+pub use money::{BillItem, BillSummary, CostEach, old_prices};
 pub(crate) use page::{ChartFigure, Line, Scale, Tick, framed, place, scrolled, section, through};
 pub use page::{JudgedNights, history_page, page, soak_page};
 pub use paired::{
-    CostEach, Difference, ModeFigures, PairCounts, PairedComparison, Premium, PremiumPart,
-    pairs_csv,
+    Difference, ModeFigures, PairCounts, PairedComparison, Premium, PremiumPart, pairs_csv,
 };
 pub use percentiles_csv::percentiles_csv;
 pub use runs_csv::RunsCsv;

@@ -7,7 +7,7 @@ use crate::event::{
 use crate::profile::{Input, load, no_files};
 use crate::record::{Fold, Folded};
 use crate::units::{
-    EvaluatorRunId, Identity, Micros, Mode, RoomName, RunIndex, SessionId, SessionTime,
+    EvaluatorRunId, Identity, Micros, Mode, PairId, RoomName, RunIndex, SessionId, SessionTime,
 };
 
 /// Words that mean harm wherever they are taken for more than words.
@@ -35,8 +35,17 @@ pub(super) struct Made {
 impl Made {
     /// A session of a profile with these thresholds and other tables.
     pub(super) fn of(more: &str) -> Self {
+        Self::in_mode("chat", more)
+    }
+
+    /// A paired session with these thresholds and other tables.
+    pub(super) fn paired(more: &str) -> Self {
+        Self::in_mode("paired", more)
+    }
+
+    fn in_mode(mode: &str, more: &str) -> Self {
         let text = format!(
-            "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"front-desk\"\n[[scenario]]\nid = 30\nname = {name}\ncopies = 100000\n[[stage]]\nname = \"first\"\nrate = \"10/s\"\n{more}",
+            "mode = \"{mode}\"\n[livekit]\nurl = \"sandbox\"\nagent = \"front-desk\"\n[[scenario]]\nid = 30\nname = {name}\ncopies = 100000\n[[stage]]\nname = \"first\"\nrate = \"10/s\"\n{more}",
             name = serde_json::to_string("book a <b>table</b>").unwrap(),
         );
         let input = Input {
@@ -72,6 +81,24 @@ impl Made {
 
     /// A run that was meant to start at `intended` and is let in so much later.
     pub(super) fn run(&mut self, intended: SessionTime, late: Micros, fate: Fate) {
+        self.run_of((Mode::Chat, None), intended, late, fate);
+    }
+
+    /// A pair whose runs are meant to start at `intended`, the spoken one first.
+    pub(super) fn pair(&mut self, number: u64, intended: SessionTime, [voice, chat]: [Fate; 2]) {
+        let pair = Some(PairId(number));
+        self.run_of((Mode::Voice, pair), intended, Micros::ZERO, voice);
+        self.run_of((Mode::Chat, pair), intended, Micros::ZERO, chat);
+    }
+
+    /// A run of a mode, and of a pair in a paired session.
+    pub(super) fn run_of(
+        &mut self,
+        (mode, pair): (Mode, Option<PairId>),
+        intended: SessionTime,
+        late: Micros,
+        fate: Fate,
+    ) {
         let run = RunIndex(self.runs);
         self.runs += 1;
         let start = intended + late;
@@ -81,8 +108,8 @@ impl Made {
             stage: 0,
             scenario: 0,
             copy: 0,
-            mode: Mode::Chat,
-            pair: None,
+            mode,
+            pair,
             intended,
             free: intended,
             room,

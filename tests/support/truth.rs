@@ -15,6 +15,8 @@ pub(crate) struct Truth {
 pub(crate) struct AcceptedEntry {
     pub(crate) room: String,
     pub(crate) run: u64,
+    pub(crate) mode: String,
+    pub(crate) submission: u64,
     pub(crate) received_us: u64,
     pub(crate) token_ttl_s: u64,
     pub(crate) grants: Vec<String>,
@@ -36,6 +38,8 @@ impl Truth {
             .map(|fact| AcceptedEntry {
                 room: text(&fact["room"]),
                 run: number(&fact["run"]),
+                mode: text(&fact["mode"]),
+                submission: number(&fact["submission"]),
                 received_us: number(&fact["received_us"]),
                 token_ttl_s: number(&fact["token_ttl_s"]),
                 grants: fact["grants"].as_array().into_iter().flatten().map(text).collect(),

@@ -142,6 +142,8 @@ fn every_shipped_profile_loads_and_can_be_walked() {
     let shipped = [
         ("native-chat", include_str!("../../../profiles/native-chat.toml"), 40),
         ("native-voice", include_str!("../../../profiles/native-voice.toml"), 20),
+        ("native-paired", include_str!("../../../profiles/native-paired.toml"), 30),
+        ("paired", include_str!("../../../profiles/paired.toml"), 0),
         ("quickstart", include_str!("../../../profiles/quickstart.toml"), 0),
         ("sample", include_str!("../../../profiles/sample.toml"), 0),
         ("capacity", include_str!("../../../profiles/capacity.toml"), 0),

@@ -15,6 +15,7 @@ pub(super) fn bill(folded: &Folded) -> Option<Markup> {
             thead { tr {
                 th scope="col" { "item" } th scope="col" { "side" } th scope="col" { "quantity" }
                 th scope="col" { "each, USD" } th scope="col" { "list, USD" }
+                th scope="col" { "forecast, USD" } th scope="col" { "off by" }
                 th scope="col" { "after what is included, USD" } th scope="col" { "known" }
                 th scope="col" { "price" }
             } }
@@ -26,6 +27,8 @@ pub(super) fn bill(folded: &Folded) -> Option<Markup> {
                         td { (format!("{:.3} ", item.quantity)) (item.unit) }
                         td { (item.each_usd) }
                         td { (format!("{:.2}", item.list_usd)) }
+                        td { (format!("{:.2}", item.forecast_usd)) }
+                        td { @if let Some(off) = item.forecast_error { (format!("{:+.0} %", off * 100.0)) } }
                         td { (format!("{:.2}", item.after_included_usd)) }
                         td { (item.known) }
                         td { (visible(&item.tier)) ", " (item.as_of) ", " (visible(&item.source)) }

@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
+use super::super::money::CostEach;
 use super::super::paired::{
-    CostEach, DIFFERENT_LATENCIES, PairedComparison, Premium, figure_words, pairs_words, table_rows,
+    DIFFERENT_LATENCIES, PairedComparison, Premium, figure_words, pairs_words, table_rows,
 };
 use super::super::visible::visible;
 use super::tables::scrolled;

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::money::CostEach;
 use super::difference::{
     Difference, PairValue, difference, difference_of_each, plan, share_difference,
 };
-use super::money::{CostEach, Premium};
+use super::money::Premium;
 use super::words::{answer, notes};
 use crate::record::{Folded, Pair, PairedEnd, PairedRun, Pairs};
 use crate::stats::{Bootstrap, PairedVotes};

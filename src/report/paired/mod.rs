@@ -14,6 +14,6 @@ mod words;
 
 pub use comparison::{ModeFigures, PairCounts, PairedComparison};
 pub use difference::Difference;
-pub use money::{CostEach, Premium, PremiumPart};
+pub use money::{Premium, PremiumPart};
 pub use table::pairs_csv;
 pub(super) use words::{DIFFERENT_LATENCIES, figure_words, pairs_words, table_rows};

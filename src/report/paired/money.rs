@@ -7,38 +7,6 @@ use crate::profile::Item;
 use crate::record::{Pair, PairedRun};
 use crate::units::Usd;
 
-/// What runs cost together, and each.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "every name carries its unit")]
-pub struct CostEach {
-    /// All of them.
-    pub total_usd: f64,
-    /// For each run that came to an end of its own.
-    pub per_run_usd: Option<f64>,
-    /// For each completed run.
-    pub per_completed_usd: Option<f64>,
-    /// For each run that was judged as passed; none where nothing was judged.
-    pub per_successful_usd: Option<f64>,
-}
-
-impl CostEach {
-    /// What so many runs cost that came to so much.
-    pub(in super::super) fn of(
-        total: Usd,
-        runs: u64,
-        completed: u64,
-        successful: Option<u64>,
-    ) -> Self {
-        let each = |count: u64| (count > 0).then(|| total.dollars() / count as f64);
-        Self {
-            total_usd: total.dollars(),
-            per_run_usd: each(runs),
-            per_completed_usd: each(completed),
-            per_successful_usd: successful.and_then(each),
-        }
-    }
-}
-
 /// What the difference in cost is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Premium {

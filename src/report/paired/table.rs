@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::record::{Folded, Pair, PairedEnd, PairedRun};
+use crate::record::{Folded, Pair, PairedEnd, PairedRun, Pairs};
 use crate::units::{Micros, Mode};
 
 /// What is told of either run.
@@ -31,7 +31,7 @@ pub fn pairs_csv(folded: &Folded, to: impl Write) -> csv::Result<()> {
     let head = ["pair", "scenario", "first", "cost_difference_usd"].map(str::to_owned);
     let [voice, chat] = Mode::ALL.map(of_mode);
     csv.write_record(head.into_iter().chain(voice).chain(chat))?;
-    for (number, pair) in folded.pairs.iter().flat_map(|pairs| pairs.iter()) {
+    for (number, pair) in folded.pairs.iter().flat_map(Pairs::iter) {
         let scenario = folded.names.scenarios.get(pair.scenario as usize);
         let head = [
             number.to_string(),

@@ -1,8 +1,8 @@
 //! Voice against chat in sentences and figures for people.
 
+use super::super::money::CostEach;
 use super::comparison::{COST, PairedComparison};
 use super::difference::Difference;
-use super::money::CostEach;
 use crate::record::Folded;
 use crate::units::Micros;
 

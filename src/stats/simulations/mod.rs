@@ -5,6 +5,7 @@ mod any_input;
 mod arms;
 mod changes;
 mod durations;
+mod pairs;
 mod quantiles;
 mod rates;
 mod trials;
