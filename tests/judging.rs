@@ -184,6 +184,32 @@ fn a_judging_that_is_killed_is_taken_up_and_nothing_is_paid_twice() {
 }
 
 #[test]
+fn a_judging_keeps_to_a_budget_of_its_own_and_says_what_it_left_out() {
+    let workplace = workplace();
+    let server = LiveKitServer::start(workplace.path());
+    let _agent = agent(&workplace, &server, &MUTE);
+    let (cekura, truth) = cekura(&workplace, &server);
+    // A chat is charged some 0.20 USD, and 0.60 are held back for it.
+    let judging = format!(
+        "by = \"cekura\"\nurl = \"{}\"\nsample = \"100%\"\npoll_every = \"500ms\"\nbudget = \"2 USD\"",
+        cekura.url()
+    );
+    workplace.write("profile.toml", &hybrid(&server, &judging, ""));
+    let run = server.keyed(workplace.rushhour(&["run", "profile.toml"]));
+    let ran = run.with("CEKURA_API_KEY", SandboxConfig::CEKURA_KEY).run().ended_with(113);
+    assert!(ran.err.contains("the budget is 2.00 USD"), "{}", ran.err);
+    let found = read(&workplace);
+    hangs_together(&found);
+    let left = found.session.count("/judged/without_verdict/not held again");
+    assert!((10..24).contains(&left), "{:?}", found.judged);
+    assert_eq!(found.judged.len(), 24, "all were drawn");
+    assert_eq!(Truth::read(&truth).entries().len() as u64, 24 - left);
+    assert!(ran.out.contains(&format!("not held again {left}")), "{}", ran.out);
+    let spent = found.again.summary["bill"]["list_usd"].as_f64().expect("it is charged");
+    assert!(spent > 0.2 && spent <= 2.0, "{spent}");
+}
+
+#[test]
 fn what_cannot_be_judged_is_refused_before_anything_is_started() {
     let workplace = workplace();
     let server = LiveKitServer::start(workplace.path());
@@ -208,6 +234,12 @@ fn what_cannot_be_judged_is_refused_before_anything_is_started() {
         "judging.budget of 0.01 USD could be exceeded",
     );
     refused(&format!("{paid}[bill]\nask_above = \"0.10 USD\"\n"), 2, "nothing was started");
+    // The doctor looks for the judge's key.
+    workplace.write("profile.toml", &paid);
+    let doctor = workplace.rushhour(&["doctor", "profile.toml", "--no-dispatch"]);
+    let doctor = server.keyed(doctor).run().ended_with(2);
+    let key = doctor.out.lines().find(|line| line.contains("cekura key")).expect("it is told");
+    assert!(key.contains("failed") && doctor.out.contains("CEKURA_API_KEY"), "{}", doctor.out);
     let native = profile(&server, "chat", 1, "1/s");
     workplace.write("profile.toml", &native);
     let _agent = agent(&workplace, &server, &[]);

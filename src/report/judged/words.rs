@@ -58,11 +58,17 @@ fn headline(figures: &JudgedFigures) -> String {
 /// Failures that come back without the load are the agent's; those that do not may be the load's.
 fn failures(figures: &JudgedFigures) -> Option<String> {
     let failed = &figures.failed;
+    let classes: Vec<String> = figures
+        .failures
+        .iter()
+        .map(|(class, of)| format!("{class} {} of {}", of.did_not_come_back, of.judged))
+        .collect();
     (failed.judged > 0).then(|| {
         format!(
-            "{} of {} failures did not come back alone, {} did.",
+            "{} of {} failures did not come back alone ({}), {} did.",
             failed.judged_passed,
             failed.judged,
+            classes.join(", "),
             failed.judged_failed()
         )
     })
@@ -105,7 +111,7 @@ fn lower(sentence: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::report) mod tests {
     use super::super::super::test_sessions::ordinary;
     use super::super::csv::judged_csv;
     use super::super::fold::{HeldRun, JudgedRun};
@@ -135,7 +141,7 @@ mod tests {
     }
 
     /// Of 400 runs that passed 20 are judged and 2 of them fail; of 12 that failed 10 are, and 8 pass.
-    fn example(failed: u64) -> Judged {
+    pub(in crate::report) fn example(failed: u64) -> Judged {
         let passed = (0..20).map(|n| run(n, CallersVerdict::Passed, Some(n >= 2)));
         let again = (20..30).map(|n| run(n, CallersVerdict::Failed, Some(n >= 22)));
         let left = (30..32).map(|n| run(n, CallersVerdict::Failed, None));
@@ -165,7 +171,10 @@ mod tests {
             "412 runs by our callers; 30 judged by the stand-in for Cekura (20 of 400 that passed, 10 of 12 that failed): success 89.7 % [70.2, 96.7], weighted back."
         );
         assert!(words[1].contains("not how it goes under the load"), "{words:?}");
-        assert_eq!(words[2], "8 of 10 failures did not come back alone, 2 did.");
+        assert_eq!(
+            words[2],
+            "8 of 10 failures did not come back alone (agent_mute 8 of 10), 2 did."
+        );
         // Both say pass of 90 % of 400, and both say failed of 20 % of 12.
         assert!(words[3].starts_with("Of 20 that our callers passed, the stand-in for Cekura failed 2. Both say the same of 88.0 % "), "{words:?}");
         assert!(words[3].contains("; with both, 87.4 % "), "{words:?}");
