@@ -62,6 +62,7 @@ const PURE: &[&str] = &[
     "driver/outgoing.rs",
     "driver/carried.rs",
     "driver/due_queue.rs",
+    "record/candidates.rs",
     "record/fold.rs",
     "record/run_record.rs",
     "record/latencies.rs",

@@ -5,8 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rushhour::plan::draw_selection;
+use rushhour::profile::{CallersVerdict, Candidate, Input, load};
 use rushhour::sandbox::{Latency, Rooms, Sandbox, SandboxConfig, TruthLog};
-use rushhour::units::Micros;
+use rushhour::stats::{Confidence, Proportion, Stratum, stratified_share};
+use rushhour::units::{Micros, RunIndex, SessionId};
 
 use crate::native::{agent, profile, workplace};
 use crate::support::{LiveKitServer, Row, Session, Truth, Workplace, rows};
@@ -181,6 +184,32 @@ fn a_judging_that_is_killed_is_taken_up_and_nothing_is_paid_twice() {
 }
 
 #[test]
+fn a_judging_keeps_to_a_budget_of_its_own_and_says_what_it_left_out() {
+    let workplace = workplace();
+    let server = LiveKitServer::start(workplace.path());
+    let _agent = agent(&workplace, &server, &MUTE);
+    let (cekura, truth) = cekura(&workplace, &server);
+    // A chat is charged some 0.20 USD, and 0.60 are held back for it.
+    let judging = format!(
+        "by = \"cekura\"\nurl = \"{}\"\nsample = \"100%\"\npoll_every = \"500ms\"\nbudget = \"2 USD\"",
+        cekura.url()
+    );
+    workplace.write("profile.toml", &hybrid(&server, &judging, ""));
+    let run = server.keyed(workplace.rushhour(&["run", "profile.toml"]));
+    let ran = run.with("CEKURA_API_KEY", SandboxConfig::CEKURA_KEY).run().ended_with(113);
+    assert!(ran.err.contains("the budget is 2.00 USD"), "{}", ran.err);
+    let found = read(&workplace);
+    hangs_together(&found);
+    let left = found.session.count("/judged/without_verdict/not held again");
+    assert!((10..24).contains(&left), "{:?}", found.judged);
+    assert_eq!(found.judged.len(), 24, "all were drawn");
+    assert_eq!(Truth::read(&truth).entries().len() as u64, 24 - left);
+    assert!(ran.out.contains(&format!("not held again {left}")), "{}", ran.out);
+    let spent = found.again.summary["bill"]["list_usd"].as_f64().expect("it is charged");
+    assert!(spent > 0.2 && spent <= 2.0, "{spent}");
+}
+
+#[test]
 fn what_cannot_be_judged_is_refused_before_anything_is_started() {
     let workplace = workplace();
     let server = LiveKitServer::start(workplace.path());
@@ -205,6 +234,12 @@ fn what_cannot_be_judged_is_refused_before_anything_is_started() {
         "judging.budget of 0.01 USD could be exceeded",
     );
     refused(&format!("{paid}[bill]\nask_above = \"0.10 USD\"\n"), 2, "nothing was started");
+    // The doctor looks for the judge's key.
+    workplace.write("profile.toml", &paid);
+    let doctor = workplace.rushhour(&["doctor", "profile.toml", "--no-dispatch"]);
+    let doctor = server.keyed(doctor).run().ended_with(2);
+    let key = doctor.out.lines().find(|line| line.contains("cekura key")).expect("it is told");
+    assert!(key.contains("failed") && doctor.out.contains("CEKURA_API_KEY"), "{}", doctor.out);
     let native = profile(&server, "chat", 1, "1/s");
     workplace.write("profile.toml", &native);
     let _agent = agent(&workplace, &server, &[]);
@@ -213,4 +248,64 @@ fn what_cannot_be_judged_is_refused_before_anything_is_started() {
     let folder = session.to_str().expect("a path is text");
     let judge = server.keyed(workplace.rushhour(&["judge", folder])).run();
     judge.ended_with(2).complaining("has no [judging]");
+}
+
+/// Judges with a known truth: what our callers pass, passes in 95 of 100 runs; what they fail, in 30.
+#[test]
+fn weighting_back_finds_the_truth_that_the_judged_runs_alone_miss() {
+    let text = hybrid_alone("sample = \"5%\"\nmost = 400");
+    let lend = |_: &str| Ok(b"[[turn]]\nsay = \"Hello.\"\n".to_vec());
+    let (file, bytes) = ("p.toml", text.as_bytes());
+    let settings = load(Input { file, bytes, environment: &[], flags: &[], files: &lend })
+        .expect("it is valid")
+        .profile
+        .judging
+        .expect("it was asked for");
+    let verdict = |run: u64| {
+        if run.is_multiple_of(10) { CallersVerdict::Failed } else { CallersVerdict::Passed }
+    };
+    let all: Vec<Candidate> = (0..1_000)
+        .map(|run| Candidate { run: RunIndex(run), scenario: 0, verdict: verdict(run) })
+        .collect();
+    let truth = 0.9 * 0.95 + 0.1 * 0.30;
+    let (trials, mut weighted, mut plain, mut held) = (2_000_u64, 0.0, 0.0, 0_u64);
+    for seed in 0..trials {
+        let selection = draw_selection(SessionId::new("s"), seed, &settings, (&all, 0));
+        let mut found = [(0_u64, 0_u64); 2];
+        for chosen in &selection.chosen[0].runs {
+            let rate = if chosen.verdict == CallersVerdict::Passed { 0.95 } else { 0.30 };
+            let (passed, judged) =
+                &mut found[usize::from(chosen.verdict == CallersVerdict::Failed)];
+            *judged += 1;
+            *passed += u64::from(uniform(seed * 1_000 + chosen.run.0) < rate);
+        }
+        let stratum = |size, (passed, judged)| Stratum {
+            size,
+            sample: Some(Proportion::new(passed, judged).expect("some were judged")),
+        };
+        let strata = [stratum(selection.passed, found[0]), stratum(selection.failed, found[1])];
+        let share = stratified_share(&strata, Confidence::PERCENT_95).expect("some were judged");
+        weighted += share.point.expect("of both kinds") / trials as f64;
+        held += u64::from(share.interval.contains(truth));
+        let all = (found[0].0 + found[1].0) as f64 / (found[0].1 + found[1].1) as f64;
+        plain += all / trials as f64;
+    }
+    assert!((weighted - truth).abs() < 0.005, "{weighted}, and {truth} is true");
+    assert!(plain < truth - 0.3, "the judged runs alone say {plain}");
+    let coverage = held as f64 / trials as f64;
+    assert!((0.93..=0.97).contains(&coverage), "{coverage} of the intervals hold the truth");
+}
+
+fn hybrid_alone(judging: &str) -> String {
+    format!(
+        "mode = \"chat\"\n[livekit]\nurl = \"ws://127.0.0.1:1\"\nagent = \"a\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = \"x\"\ncekura = 1\nscript = \"s.toml\"\n[[stage]]\nburst = 1\n[judging]\nby = \"sandbox\"\n{judging}\n"
+    )
+}
+
+/// A number from 0 to 1 for each `n`, the same everywhere (SplitMix64).
+fn uniform(n: u64) -> f64 {
+    let n = n.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let n = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((n ^ (n >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -58,6 +58,7 @@ pub(super) fn resume(arguments: &ResumeArguments) -> Result<Exit, Trouble> {
     }
     let folder = found.folder.clone();
     let is_judging = found.opening.profile.judges.is_some();
+    let wants_judging = found.opening.profile.judging.is_some();
     let kept = runtime.block_on(carry_out(found, &services, arguments));
     drop(services);
     runtime.shutdown_background();
@@ -68,6 +69,12 @@ pub(super) fn resume(arguments: &ResumeArguments) -> Result<Exit, Trouble> {
         if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
     let rendered = render(&folder, judgement);
     judge::render_judged(&folder, is_judging, judgement)?;
+    if wants_judging {
+        print::err(&format!(
+            "None of its runs was judged: `rushhour judge {}` does it.",
+            folder.display()
+        ));
+    }
     let Err(trouble) = kept else { return rendered };
     if let Err(trouble) = &rendered {
         print::trouble(&trouble.words);

@@ -28,7 +28,8 @@ pub fn draw_selection(
         of
     };
     let (mut passed, mut failed) = (of(CallersVerdict::Passed), of(CallersVerdict::Failed));
-    let sampled = |all: usize| (settings.sample.fraction() * all as f64).ceil();
+    // A share is no exact number: 7 % of 100 are 7, and a speck more.
+    let sampled = |all: usize| (settings.sample.fraction() * all as f64 - 1e-9).ceil().max(0.0);
     let wanted = [
         sampled(passed.len()),
         if settings.failures { failed.len() as f64 } else { sampled(failed.len()) },
@@ -135,6 +136,8 @@ mod tests {
                 assert_eq!((was.scenario, was.verdict), (scenario.scenario, chosen.verdict));
             }
         }
+        let (_, passed, _) = drawn(1, "sample = \"7%\"", &candidates(101, 101));
+        assert_eq!(passed, 7, "of 100");
         let sampled = "failures = false\nsample = \"20%\"\nmost = 100";
         let (_, passed, failed) = drawn(1, sampled, &all);
         assert_eq!((passed, failed), (78, 2), "20 % of both");

@@ -82,28 +82,19 @@ impl Checker<'_> {
         self.or_default(path, given, default)
     }
 
-    /// Decides settings under another table's name: their paths begin with `to` in place of `from`.
-    pub(super) fn within<T>(
+    /// Decides settings that are shown under other paths, or nowhere.
+    pub(super) fn shown_as<T>(
         &mut self,
-        from: &str,
-        to: &str,
+        path: impl Fn(&str) -> Option<String>,
         decide: impl FnOnce(&mut Self) -> T,
     ) -> T {
         let before = self.settings.len();
         let decided = decide(self);
-        for setting in &mut self.settings[before..] {
-            if let Some(rest) = setting.path.strip_prefix(from) {
-                setting.path = format!("{to}{rest}");
-            }
-        }
-        decided
-    }
-
-    /// Decides settings that are shown elsewhere.
-    pub(super) fn unshown<T>(&mut self, decide: impl FnOnce(&mut Self) -> T) -> T {
-        let before = self.settings.len();
-        let decided = decide(self);
-        self.settings.truncate(before);
+        let settings = self.settings.split_off(before);
+        self.settings.extend(settings.into_iter().filter_map(|setting| {
+            let path = path(&setting.path)?;
+            Some(Setting { path, ..setting })
+        }));
         decided
     }
 

@@ -51,7 +51,7 @@ pub(super) fn check_judging(
     let judging = &at.value;
     let asked = judged_evaluator(judging);
     let asked = At { value: asked, place: at.place.clone() };
-    let decided = checker.within("evaluator.", "judging.", |checker| {
+    let decided = checker.shown_as(own_path, |checker| {
         check_evaluator(Some(&asked), raw.livekit.as_ref(), mode, checker)
     })?;
     let EvaluatorSettings::Cekura(cekura) = &decided else { return None };
@@ -96,6 +96,16 @@ pub(super) fn check_judging(
         bill: judging_bill(raw, prices, (mode, livekit, &decided), checker),
     };
     Some(settings)
+}
+
+/// The path of a setting of [evaluator] in [judging]; none where it has none there.
+fn own_path(path: &str) -> Option<String> {
+    match path.strip_prefix("evaluator.")? {
+        "kind" => Some("judging.by".to_owned()),
+        // Each run has a request of its own, so that it is certain which run is which.
+        "entries_per_request" | "fill_within" => None,
+        name => Some(format!("judging.{name}")),
+    }
 }
 
 /// Every scenario says which one at Cekura stands for it.
@@ -144,9 +154,10 @@ fn judging_bill(
     if !checker.faults.is_empty() {
         return BillSettings::default();
     }
-    checker.unshown(|checker| {
-        check_bill(raw, prices.clone(), (mode, livekit, Some(evaluator)), checker)
-    })
+    checker.shown_as(
+        |_| None,
+        |checker| check_bill(raw, prices.clone(), (mode, livekit, Some(evaluator)), checker),
+    )
 }
 
 #[cfg(test)]
@@ -204,8 +215,9 @@ rate = "1/s"
         assert!(judging.bill.charged.contains(&Item::EvaluatorChat));
         assert!(!loaded.profile.bill.charged.contains(&Item::EvaluatorChat));
         let shown = |path: &str| loaded.settings.iter().filter(|s| s.path == path).count();
-        let paths = ["judging.url", "judging.sample", "evaluator.kind", "bill.messages"];
+        let paths = ["judging.by", "judging.url", "evaluator.kind", "bill.messages"];
         assert_eq!(paths.map(shown), [1, 1, 1, 1]);
+        assert_eq!(["evaluator.url", "judging.kind", "judging.fill_within"].map(shown), [0, 0, 0]);
     }
 
     #[test]

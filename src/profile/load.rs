@@ -293,6 +293,25 @@ rate = "1/s"
     }
 
     #[test]
+    fn the_services_address_is_the_judges_where_our_own_callers_call() {
+        let text = GOOD.replace("id = 30\n", "id = 30\ncekura = 30\nscript = \"s.toml\"\n")
+            + "[evaluator]\nkind = \"native\"\n[judging]\nby = \"cekura\"\n";
+        let judge = |text: &str| {
+            let loaded = load(Input {
+                file: "p.toml",
+                bytes: text.as_bytes(),
+                environment: &[("CEKURA_API_URL", "https://eu.example".to_owned())],
+                flags: &["mode=chat".to_owned()],
+                files: &|_| Ok(b"[[turn]]\nsay = \"Hello.\"\n".to_vec()),
+            });
+            let profile = loaded.unwrap_or_else(|refused| panic!("{:?}", refused.faults)).profile;
+            profile.judging.expect("it was asked for").cekura.url
+        };
+        assert_eq!(judge(&text).as_deref(), Some("https://eu.example"));
+        assert_eq!(judge(&text.replace("by = \"cekura\"", "by = \"sandbox\"")), None);
+    }
+
+    #[test]
     fn flags_reach_into_lists_and_need_no_quotes() {
         let flags = ["stage.0.rate=3/s", "scenario.30.copies=7", "livekit.metadata.tenant=acme"];
         let profile = load_text(GOOD, &flags).unwrap().profile;

@@ -42,8 +42,8 @@ pub use funnel::funnel_csv;
 pub use histogram_csv::histogram_csv;
 pub use hlog::{HlogError, hlog};
 pub use judged::{
-    HeldRun, Judged, JudgedFigures, JudgedFold, JudgedRun, JudgedStratum, WeightedShare,
-    judged_csv, judged_words,
+    HeldRun, Judged, JudgedFailures, JudgedFigures, JudgedFold, JudgedRun, JudgedStratum,
+    WeightedShare, judged_csv, judged_words,
 };
 pub use junit::{JunitError, junit};
 pub use markdown::markdown;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fold::JudgedRun;
+use crate::event::Outcome;
 use crate::profile::{CallersVerdict, Selection};
 use crate::record::Folded;
 use crate::stats::{Confidence, Proportion, StratifiedShare, Stratum, stratified_share};
@@ -31,6 +32,8 @@ pub struct JudgedFigures {
     pub apart: u64,
     /// Runs that were chosen and have no verdict, by what became of them.
     pub without_verdict: BTreeMap<String, u64>,
+    /// Judged failures of our own callers, by their class; `expect` where an answer did not fit.
+    pub failures: BTreeMap<String, JudgedFailures>,
     /// The share that would pass if all passed and failed runs were held again and judged; absent where
     /// none was judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +44,15 @@ pub struct JudgedFigures {
     /// The share in which our own callers and the judge would say the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<WeightedShare>,
+}
+
+/// Failures of one class that were judged: held again, with a verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JudgedFailures {
+    /// All of them.
+    pub judged: u64,
+    /// Those that did not come back without the load: they passed.
+    pub did_not_come_back: u64,
 }
 
 /// Runs of which our own callers said the same.
@@ -136,6 +148,15 @@ impl JudgedFigures {
         for run in runs.iter().filter(|run| run.judged.is_none()) {
             *without_verdict.entry(why_not(run).to_owned()).or_default() += 1;
         }
+        let mut failures: BTreeMap<String, JudgedFailures> = BTreeMap::new();
+        for run in runs.iter().filter(|run| run.verdict == CallersVerdict::Failed) {
+            let Some(passed) = run.judged else { continue };
+            let class = run.ours.outcome.as_ref().and_then(Outcome::class);
+            let failures = failures.entry(class.map_or("expect", |class| class.name()).to_owned());
+            let failures = failures.or_default();
+            failures.judged += 1;
+            failures.did_not_come_back += u64::from(passed);
+        }
         let judging_settings = session.opening.profile.judging.as_ref();
         Self {
             session: opening.session.as_str().to_owned(),
@@ -147,6 +168,7 @@ impl JudgedFigures {
             failed,
             apart: selection.apart,
             without_verdict,
+            failures,
             success: success.map(WeightedShare::of),
             success_with_both: both,
             agreement: agreement.map(WeightedShare::of),

@@ -7,6 +7,8 @@ mod fold;
 mod words;
 
 pub use csv::judged_csv;
-pub use figures::{JudgedFigures, JudgedStratum, WeightedShare};
+pub use figures::{JudgedFailures, JudgedFigures, JudgedStratum, WeightedShare};
 pub use fold::{HeldRun, Judged, JudgedFold, JudgedRun};
 pub use words::judged_words;
+#[cfg(test)]
+pub(super) use words::tests::example;

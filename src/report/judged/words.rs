@@ -58,11 +58,17 @@ fn headline(figures: &JudgedFigures) -> String {
 /// Failures that come back without the load are the agent's; those that do not may be the load's.
 fn failures(figures: &JudgedFigures) -> Option<String> {
     let failed = &figures.failed;
+    let classes: Vec<String> = figures
+        .failures
+        .iter()
+        .map(|(class, of)| format!("{class} {} of {}", of.did_not_come_back, of.judged))
+        .collect();
     (failed.judged > 0).then(|| {
         format!(
-            "{} of {} failures did not come back alone, {} did.",
+            "{} of {} failures did not come back alone ({}), {} did.",
             failed.judged_passed,
             failed.judged,
+            classes.join(", "),
             failed.judged_failed()
         )
     })
@@ -102,4 +108,104 @@ fn lower(sentence: &str) -> String {
     characters
         .next()
         .map_or(String::new(), |first| first.to_lowercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+pub(in crate::report) mod tests {
+    use super::super::super::test_sessions::ordinary;
+    use super::super::csv::judged_csv;
+    use super::super::fold::{HeldRun, JudgedRun};
+    use super::*;
+    use crate::event::{FailureClass, Outcome};
+    use crate::profile::{CallersVerdict, Selection};
+    use crate::units::{EvaluatorRunId, RoomName, RunIndex, SessionId};
+
+    fn held(run: u64, outcome: Outcome) -> HeldRun {
+        HeldRun {
+            run: RunIndex(run),
+            room: Some(RoomName::new(format!("room-{run}"))),
+            evaluator_run: Some(EvaluatorRunId::new("77")),
+            outcome: Some(outcome),
+        }
+    }
+
+    fn run(number: u64, verdict: CallersVerdict, judged: Option<bool>) -> JudgedRun {
+        let ours = match verdict {
+            CallersVerdict::Passed => Outcome::Completed { judged: None },
+            CallersVerdict::Failed => Outcome::failed(FailureClass::AgentMute, "said nothing"),
+        };
+        let again =
+            judged.map(|passed| held(900 + number, Outcome::Completed { judged: Some(passed) }));
+        let scenario = "greet".to_owned();
+        JudgedRun { scenario, verdict, ours: held(number, ours), again, judged }
+    }
+
+    /// Of 400 runs that passed 20 are judged and 2 of them fail; of 12 that failed 10 are, and 8 pass.
+    pub(in crate::report) fn example(failed: u64) -> Judged {
+        let passed = (0..20).map(|n| run(n, CallersVerdict::Passed, Some(n >= 2)));
+        let again = (20..30).map(|n| run(n, CallersVerdict::Failed, Some(n >= 22)));
+        let left = (30..32).map(|n| run(n, CallersVerdict::Failed, None));
+        let judged = failed.min(10);
+        let runs: Vec<JudgedRun> = passed
+            .chain(again.take(usize::try_from(judged).unwrap()))
+            .chain(left.take(usize::try_from(failed - judged).unwrap()))
+            .collect();
+        let selection = Selection {
+            session: SessionId::new("made-up"),
+            passed: 400,
+            failed: 12,
+            apart: 3,
+            chosen: Vec::new(),
+        };
+        let ((judging, _), (session, _)) = (ordinary(1, ""), ordinary(1, ""));
+        let figures = JudgedFigures::new(&selection, &runs, (&judging, &session));
+        Judged { figures, runs, bill: Some("It cost about 2 USD.".to_owned()) }
+    }
+
+    #[test]
+    fn the_judging_is_told_with_what_it_rests_on() {
+        let words = judged_words(&example(12));
+        // (400 * 0.9 + 12 * 0.8) / 412, by Zou's method around Wilson's intervals.
+        assert_eq!(
+            words[0],
+            "412 runs by our callers; 30 judged by the stand-in for Cekura (20 of 400 that passed, 10 of 12 that failed): success 89.7 % [70.2, 96.7], weighted back."
+        );
+        assert!(words[1].contains("not how it goes under the load"), "{words:?}");
+        assert_eq!(
+            words[2],
+            "8 of 10 failures did not come back alone (agent_mute 8 of 10), 2 did."
+        );
+        // Both say pass of 90 % of 400, and both say failed of 20 % of 12.
+        assert!(words[3].starts_with("Of 20 that our callers passed, the stand-in for Cekura failed 2. Both say the same of 88.0 % "), "{words:?}");
+        assert!(words[3].contains("; with both, 87.4 % "), "{words:?}");
+        assert!(words[4].starts_with("3 other measured runs"), "{words:?}");
+        assert_eq!(words[5], "2 chosen runs have no verdict: not held again 2.");
+        assert_eq!(words[6], "The judging: it cost about 2 USD.");
+    }
+
+    #[test]
+    fn a_kind_of_which_none_was_judged_leaves_room_for_anything() {
+        let words = judged_words(&example(0));
+        assert!(words[0].contains("0 of 12 that failed): success between "), "{words:?}");
+        assert!(words[0].contains("(2.9 % of the runs are of a kind"), "{words:?}");
+        assert!(!words.iter().any(|words| words.contains("come back")), "{words:?}");
+    }
+
+    #[test]
+    fn every_chosen_run_has_a_line_with_the_weight_of_its_verdict() {
+        let mut bytes = Vec::new();
+        judged_csv(&example(12), &mut bytes).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 33);
+        assert_eq!(
+            lines[1],
+            "0,greet,room-0,completed,,,passed,20.000,900,room-900,77,completed,,,failed,false,"
+        );
+        assert_eq!(
+            lines[23],
+            "22,greet,room-22,failed,agent_mute,said nothing,failed,1.200,922,room-922,77,completed,,,passed,false,did not come back"
+        );
+        assert_eq!(lines[31], "30,greet,room-30,failed,agent_mute,said nothing,failed,,,,,,,,,,");
+    }
 }

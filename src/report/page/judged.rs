@@ -27,11 +27,11 @@ pub(super) fn judged(judged: &Judged) -> Markup {
                 @for run in runs.iter().take(SHOWN) {
                     tr {
                         th scope="row" { (run.ours.run) }
-                        td { (visible(&run.scenario)) }
+                        td { bdi { (visible(&run.scenario)) } }
                         td { (run.verdict.word()) (class(run.ours.outcome.as_ref())) }
                         td { (verdict(run)) }
                         td { @if let Some(id) = run.again.as_ref().and_then(|again| again.evaluator_run.as_ref()) { (visible(id.as_str())) } }
-                        td { (visible(detail(run))) }
+                        td { bdi { (visible(detail(run))) } }
                     }
                 }
             }

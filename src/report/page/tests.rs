@@ -1,9 +1,11 @@
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
+use super::super::judged::example;
 use super::super::test_sessions::{Fate, HOSTILE, Made, ordinary};
 use super::super::verdict::{Judgement, Overall};
 use super::page;
+use crate::event::{FailureClass, Outcome};
 use crate::record::Folded;
 use crate::units::{Micros, SessionTime};
 
@@ -124,4 +126,23 @@ fn the_page_does_not_grow_with_the_runs() {
 fn the_same_session_has_the_same_page() {
     let render = || checked(&ordinary(300, THRESHOLDS));
     assert_eq!(render(), render());
+}
+
+#[test]
+fn what_was_judged_has_a_section_where_the_verdicts_differ_first() {
+    let (folded, mut overall) = ordinary(10, "");
+    assert!(!checked(&(folded.clone(), overall.clone())).contains("id=\"judged\""));
+    let mut judged = example(12);
+    judged.runs[5].scenario = HOSTILE.to_owned();
+    let again = judged.runs[0].again.as_mut().expect("it was held again");
+    again.outcome = Some(Outcome::failed(FailureClass::EvaluatorFailed, HOSTILE));
+    overall.judged = Some(judged);
+    let page = checked(&(folded, overall));
+    assert!(page.contains("Judged by the stand-in for Cekura"), "{page}");
+    assert!(page.contains("success 89.7 % [70.2, 96.7], weighted back"), "{page}");
+    let rows = &page[page.find("id=\"judged\"").unwrap()..];
+    let differs = rows.find("<th scope=\"row\">0</th>").expect("run 0 passed and was failed");
+    let agrees = rows.find("<th scope=\"row\">2</th>").expect("run 2 passed in both");
+    assert!(differs < agrees, "{rows}");
+    assert!(rows.contains("failed (evaluator_failed)"), "{rows}");
 }
