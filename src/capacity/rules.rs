@@ -40,7 +40,7 @@ impl Rules {
         Self {
             settings,
             conversation: lasts.max().unwrap_or(Micros::from_secs(1)),
-            mean_seconds: profile.mix.mean_seconds(),
+            mean_seconds: profile.mix.mean_seconds(profile.mode),
             samples,
         }
     }

@@ -28,7 +28,13 @@ pub(super) fn judge(arguments: &JudgeArguments) -> Result<Exit, Trouble> {
     agree(&drawn.opening.profile, &beside, count, arguments.yes)?;
     let judgement =
         if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
-    let wanted = Wanted { profile_path: &beside, out: &folder, quiet: arguments.quiet, judgement };
+    let wanted = Wanted {
+        profile_path: &beside,
+        out: &folder,
+        quiet: arguments.quiet,
+        judgement,
+        summary: true,
+    };
     hold_again(&folder, &drawn, &wanted)
 }
 

@@ -39,6 +39,7 @@ fn held(arguments: &RunArguments, judgement: Judgement) -> Result<Held, Trouble>
         out: &arguments.out,
         quiet: arguments.quiet,
         judgement,
+        summary: true,
     };
     run::hold(&loaded, &wanted)
 }
@@ -67,7 +68,7 @@ fn judge(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
     write("soak.json", &|to| json(&soak, to))?;
     write("soak.csv", &|to| soak_csv(&soak, to).map_err(csv_words))?;
     write("soak.html", &|to| {
-        to.extend(soak_page(&soak, &folded, &overall).into_bytes());
+        to.extend(soak_page(&soak, &folded, &overall, judgement).into_bytes());
         Ok(())
     })?;
     if folded.opening.profile.agent_health.is_some() {

@@ -175,6 +175,6 @@ impl Profile {
 /// The scenario at Cekura that stands for one of ours.
 fn judged_scenario(scenario: &Scenario) -> Option<Scenario> {
     let id: ScenarioId = scenario.cekura.clone()?;
-    let (name, lasts) = (scenario.name.clone(), scenario.lasts);
-    Some(Scenario { id, name, lasts, script: None, cekura: None })
+    let Scenario { name, lasts, chat_lasts, .. } = scenario.clone();
+    Some(Scenario { id, name, lasts, chat_lasts, script: None, cekura: None })
 }

@@ -122,7 +122,7 @@ impl Carried<'_> {
 }
 
 fn without_thresholds(profile: &Profile) -> Trouble {
-    let latency = match profile.mode {
+    let latency = match profile.mode.any() {
         crate::units::Mode::Chat => "\"turn.chat.first p95\" = \"< 2s\"",
         crate::units::Mode::Voice => "\"turn.voice p95\" = \"< 3s\"",
     };

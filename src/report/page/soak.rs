@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::super::verdict::Overall;
+use super::super::verdict::{Judgement, Overall};
 use super::super::visible::visible;
 use super::chart::{Figure, Line, through};
 use super::document::{section, whole};
@@ -26,14 +26,14 @@ const LEVELS: Line = Line(4);
 const BENDS: u32 = 24;
 
 /// A soak as one page that needs no network and no script.
-pub fn soak_page(soak: &Soak, folded: &Folded, overall: &Overall) -> String {
+pub fn soak_page(soak: &Soak, folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
     let body = html! {
         (header(soak))
         main {
             (section("series", "What was followed", &html! { (table(soak)) (charts(soak, folded)) }))
             (section("left", "What was left behind", &leaks(&soak.leaks)))
             (section("nights", "The nights before", &against(soak)))
-            (section("thresholds", "Thresholds", &thresholds(overall)))
+            (section("thresholds", "Thresholds", &thresholds(overall, judgement)))
             (section("generator", "The generator", &generator(folded, overall)))
             (section("provenance", "Where this comes from", &provenance(folded)))
         }
