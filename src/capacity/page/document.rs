@@ -29,9 +29,8 @@ pub fn capacity_page(searched: &Searched<'_>) -> String {
 
 fn header(searched: &Searched<'_>, answer: &Answer<'_>) -> Markup {
     let (class, sign) = match (answer.needed, answer.holds) {
-        (Some(Needed::NotMet(_)), _) => ("failed", "✗"),
+        (Some(Needed::NotMet(_)), _) | (None, Holds::FewerThan(_)) => ("failed", "✗"),
         (Some(Needed::Unknown(_)), _) | (None, Holds::Unknown) => ("undecided", "?"),
-        (None, Holds::FewerThan(_)) => ("failed", "✗"),
         (Some(Needed::Met(_)), _) | (None, Holds::Between(..) | Holds::AtLeast(..)) => {
             ("passed", "✓")
         }
