@@ -5,7 +5,7 @@ use super::finding::Finding;
 use super::search::Ending;
 use super::trial::{LevelVerdict, Trial};
 use crate::event::FailureClass;
-use crate::profile::{Bound, Threshold};
+use crate::profile::{Bound, Measure, Share, Threshold};
 use crate::report::{Estimated, Verdict};
 use crate::units::Micros;
 
@@ -52,12 +52,21 @@ fn first_to_give(gave_way: &GaveWay<'_>) -> String {
     let threshold = gave_way.threshold;
     format!(
         "the first thing to give is {}, at {}, where it is {} against a bound of {}, because {}",
-        threshold.threshold.measure,
+        measure_words(threshold.threshold.measure),
         gave_way.finding.in_flight(),
         figure(&threshold.threshold, threshold.estimated),
         threshold.threshold.bound,
         because(gave_way)
     )
+}
+
+fn measure_words(measure: Measure) -> String {
+    match measure {
+        Measure::Latency { .. } => measure.to_string(),
+        Measure::Share(Share::Failed) => "the share of runs that fail".to_owned(),
+        Measure::Share(Share::Skipped) => "the share of runs that are skipped".to_owned(),
+        Measure::Share(Share::JudgedFailed) => "the share of runs judged as failed".to_owned(),
+    }
 }
 
 /// Why it gave way, from the failures and the figures.
@@ -322,7 +331,7 @@ mod tests {
         );
         assert_eq!(
             headline,
-            "holds 30 to 33 at once; the first thing to give is failed, at 33, where it is 10.0 % [6.6 %, 14.9 %] against a bound of 5%, because workers reject, or none is free (dispatch_unassigned, 20 of 200 runs)"
+            "holds 30 to 33 at once; the first thing to give is the share of runs that fail, at 33, where it is 10.0 % [6.6 %, 14.9 %] against a bound of 5%, because workers reject, or none is free (dispatch_unassigned, 20 of 200 runs)"
         );
         assert_eq!(remarks[0], "the 33 that are needed are not held");
         assert!(remarks[1].starts_with("30 passed twice, 33 failed twice; "), "{remarks:?}");
@@ -362,7 +371,7 @@ mod tests {
                 "start = 1",
                 &[(Step, 1, Failed, 200, FailureClass::AgentMute)],
                 Ending::Complete,
-                "does not hold even 1; the first thing to give is failed, at 1, where it is 100.0 % [98.1 %, 100.0 %] against a bound of 5%, because agents joined and said nothing (agent_mute, 200 of 200 runs)",
+                "does not hold even 1; the first thing to give is the share of runs that fail, at 1, where it is 100.0 % [98.1 %, 100.0 %] against a bound of 5%, because agents joined and said nothing (agent_mute, 200 of 200 runs)",
             ),
             (
                 "start = 4",
