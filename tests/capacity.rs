@@ -113,6 +113,10 @@ fn a_known_limit_is_found_and_told() {
     let again = workplace.rushhour(&["report", &name]).run().ended_with(0);
     assert_eq!(files(&folder), before, "byte for byte");
     assert!(again.out.contains(told["answer"].as_str().expect("it has one")));
+    let printed = |format: &str| workplace.rushhour(&["report", &name, "--format", format]).run();
+    assert_eq!(printed("json").ended_with(0).out.as_bytes(), before[0]);
+    assert_eq!(printed("html").ended_with(0).out.as_bytes(), before[2]);
+    printed("junit").ended_with(2).complaining("has text, json and html");
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub struct CapacitySummary {
     pub needed: Option<NeededSummary>,
     /// Runs started in all sessions.
     pub runs: u64,
-    /// What they cost at list prices.
+    /// What they cost at list prices, or would have cost had the stand-ins been real.
     pub spent_usd: f64,
     /// Every session, in order.
     pub sessions: Vec<SessionSummary>,

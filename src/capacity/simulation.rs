@@ -1,9 +1,14 @@
 //! Searches of simulated agents whose limit is known: whether the bracket holds the truth.
 
+use super::finding::{Finding, ThresholdFinding};
+use super::level::Spent;
+use super::log::{LOG_VERSION, LogOpening};
 use super::rules::Rules;
 use super::search::{Ending, Next, Search};
-use super::trial::{LevelVerdict, Trial, Tried};
+use super::trial::{LevelVerdict, Purpose, Trial, Tried};
+use crate::event::FailureClass;
 use crate::profile::{Input, Profile, load, no_files};
+use crate::report::{Estimated, Verdict};
 use crate::stats::{Confidence, Proportion, Quantile, rank_interval};
 use crate::units::Micros;
 
@@ -39,6 +44,70 @@ pub(super) fn profile(capacity: &str) -> Profile {
         files: &no_files,
     };
     load(input).expect("it is valid").profile
+}
+
+/// What a session might say of its level: the share that failed of 200 runs, and why.
+pub(super) fn finding(
+    number: u32,
+    (purpose, in_flight, verdict): (Purpose, u32, LevelVerdict),
+    failed: u64,
+    class: FailureClass,
+) -> Finding {
+    let runs = 200;
+    let share = Proportion::new(failed, runs).expect("there are runs");
+    let interval = share.wilson_interval(Confidence::default());
+    let estimated = Estimated { value: share.share(), low: interval.low(), high: interval.high() };
+    let threshold = profile("").thresholds[0];
+    let of_threshold = match verdict {
+        LevelVerdict::Failed => Verdict::Failed,
+        LevelVerdict::Undecided => Verdict::Undecided { needs: None },
+        _ => Verdict::Passed,
+    };
+    let minute = |minutes: u32| Micros::from_secs(u64::from(minutes) * 60);
+    Finding {
+        number,
+        tried: Tried {
+            trial: Trial { purpose, in_flight, lasts: Micros::from_secs(120) },
+            verdict,
+            longer: None,
+            begins: minute(number - 1),
+            ends: minute(number),
+        },
+        folder: format!("levels/{number}"),
+        runs: (runs, failed),
+        peak: u64::from(in_flight),
+        thresholds: vec![ThresholdFinding {
+            threshold,
+            verdict: of_threshold,
+            n: runs,
+            estimated: Some(estimated),
+            found: format!("{failed} of {runs}"),
+        }],
+        failures: if failed > 0 { vec![(class, failed)] } else { Vec::new() },
+        generator: match verdict {
+            LevelVerdict::Generator => vec!["processor: all of it was used".to_owned()],
+            _ => Vec::new(),
+        },
+        stopped: None,
+        spent: Spent::default(),
+    }
+}
+
+/// A search of which this was said, session by session.
+pub(super) fn told(capacity: &str, findings: &[Finding]) -> (LogOpening, Search) {
+    let profile = profile(capacity);
+    let mut search = Search::new(Rules::of(&profile));
+    for finding in findings {
+        search.add(finding.tried);
+    }
+    let opening = LogOpening {
+        format: LOG_VERSION,
+        rushhour: "0.0.0".to_owned(),
+        search: "20260101T000000Z-desk-capacity".to_owned(),
+        began: "2026-01-01T00:00:00Z".to_owned(),
+        profile,
+    };
+    (opening, search)
 }
 
 /// A generator of numbers from a seed (Steele, Lea and Flood, 2014: SplitMix64).

@@ -5,7 +5,7 @@ use super::finding::Finding;
 use super::search::Ending;
 use super::trial::{LevelVerdict, Trial};
 use crate::event::FailureClass;
-use crate::profile::{Bound, Threshold};
+use crate::profile::{Bound, Measure, Share, Threshold};
 use crate::report::{Estimated, Verdict};
 use crate::units::Micros;
 
@@ -52,12 +52,21 @@ fn first_to_give(gave_way: &GaveWay<'_>) -> String {
     let threshold = gave_way.threshold;
     format!(
         "the first thing to give is {}, at {}, where it is {} against a bound of {}, because {}",
-        threshold.threshold.measure,
+        measure_words(threshold.threshold.measure),
         gave_way.finding.in_flight(),
         figure(&threshold.threshold, threshold.estimated),
         threshold.threshold.bound,
         because(gave_way)
     )
+}
+
+fn measure_words(measure: Measure) -> String {
+    match measure {
+        Measure::Latency { .. } => measure.to_string(),
+        Measure::Share(Share::Failed) => "the share of runs that fail".to_owned(),
+        Measure::Share(Share::Skipped) => "the share of runs that are skipped".to_owned(),
+        Measure::Share(Share::JudgedFailed) => "the share of runs judged as failed".to_owned(),
+    }
 }
 
 /// Why it gave way, from the failures and the figures.
@@ -274,4 +283,105 @@ pub fn what_came(finding: &Finding) -> String {
     };
     let why = if why.is_empty() { why } else { format!(": {why}") };
     format!("  {verdict}, {failed} of {ended} runs failed{why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::simulation::{finding, told};
+    use crate::capacity::{LevelVerdict::*, Purpose::*, Search};
+
+    type Session = (crate::capacity::Purpose, u32, LevelVerdict, u64, FailureClass);
+
+    const NONE: FailureClass = FailureClass::Cancelled;
+    const REJECTED: FailureClass = FailureClass::DispatchUnassigned;
+
+    fn findings(sessions: &[Session]) -> Vec<Finding> {
+        (1..)
+            .zip(sessions)
+            .map(|(number, (purpose, level, verdict, failed, class))| {
+                finding(number, (*purpose, *level, *verdict), *failed, *class)
+            })
+            .collect()
+    }
+
+    fn answered(capacity: &str, sessions: &[Session], ending: Ending) -> (String, Vec<String>) {
+        let findings = findings(sessions);
+        let (_, search): (_, Search) = told(capacity, &findings);
+        let answer = Answer::of(&search, &findings, ending);
+        (headline(&answer), remarks(&answer))
+    }
+
+    #[test]
+    fn the_answer_says_how_many_what_gives_first_and_why() {
+        let (headline, remarks) = answered(
+            "start = 20\nneeded = 33",
+            &[
+                (Step, 20, Passed, 0, NONE),
+                (Step, 30, Passed, 1, REJECTED),
+                (Step, 33, Failed, 40, REJECTED),
+                (Recover, 20, Failed, 30, REJECTED),
+                (Recover, 20, Failed, 30, REJECTED),
+                (Recover, 20, Passed, 1, NONE),
+                (Confirm, 33, Failed, 20, REJECTED),
+                (Confirm, 30, Passed, 1, NONE),
+                (Burst, 30, Failed, 60, REJECTED),
+            ],
+            Ending::Complete,
+        );
+        assert_eq!(
+            headline,
+            "holds 30 to 33 at once; the first thing to give is the share of runs that fail, at 33, where it is 10.0 % [6.6 %, 14.9 %] against a bound of 5%, because workers reject, or none is free (dispatch_unassigned, 20 of 200 runs)"
+        );
+        assert_eq!(remarks[0], "the 33 that are needed are not held");
+        assert!(remarks[1].starts_with("30 passed twice, 33 failed twice; "), "{remarks:?}");
+        assert!(remarks[2].starts_with("30 at the same instant are not held: failed is 30.0 % ["));
+        assert_eq!(
+            remarks[3],
+            "after the first 33 at once, 20 at once were inside the thresholds again between 60.0s and 3m00s after the last of them had ended"
+        );
+    }
+
+    #[test]
+    fn what_was_not_found_is_not_claimed() {
+        let cases: [(&str, &[Session], Ending, &str); 5] = [
+            (
+                "most = 30",
+                &[(Step, 30, Passed, 0, NONE)],
+                Ending::Complete,
+                "holds at least 30 at once; the most that were tried",
+            ),
+            (
+                "start = 20",
+                &[
+                    (Step, 20, Passed, 0, NONE),
+                    (Step, 30, Generator, 90, REJECTED),
+                    (Step, 30, Generator, 90, REJECTED),
+                ],
+                Ending::Complete,
+                "holds at least 20 at once; at 30 the generator was the limit, which says nothing of the agent",
+            ),
+            (
+                "start = 20",
+                &[(Step, 20, Passed, 0, NONE), (Step, 30, Budget, 0, NONE)],
+                Ending::Budget,
+                "holds at least 20 at once; the search ended before more were tried: a cap on money, runs or minutes was reached",
+            ),
+            (
+                "start = 1",
+                &[(Step, 1, Failed, 200, FailureClass::AgentMute)],
+                Ending::Complete,
+                "does not hold even 1; the first thing to give is the share of runs that fail, at 1, where it is 100.0 % [98.1 %, 100.0 %] against a bound of 5%, because agents joined and said nothing (agent_mute, 200 of 200 runs)",
+            ),
+            (
+                "start = 4",
+                &[(Step, 4, Stopped, 0, NONE)],
+                Ending::Stopped,
+                "it cannot be said how many it holds: stopped by a signal",
+            ),
+        ];
+        for (capacity, sessions, ending, expected) in cases {
+            assert_eq!(answered(capacity, sessions, ending).0, expected);
+        }
+    }
 }

@@ -29,9 +29,8 @@ pub fn capacity_page(searched: &Searched<'_>) -> String {
 
 fn header(searched: &Searched<'_>, answer: &Answer<'_>) -> Markup {
     let (class, sign) = match (answer.needed, answer.holds) {
-        (Some(Needed::NotMet(_)), _) => ("failed", "✗"),
+        (Some(Needed::NotMet(_)), _) | (None, Holds::FewerThan(_)) => ("failed", "✗"),
         (Some(Needed::Unknown(_)), _) | (None, Holds::Unknown) => ("undecided", "?"),
-        (None, Holds::FewerThan(_)) => ("failed", "✗"),
         (Some(Needed::Met(_)), _) | (None, Holds::Between(..) | Holds::AtLeast(..)) => {
             ("passed", "✓")
         }
@@ -79,7 +78,11 @@ fn provenance(searched: &Searched<'_>) -> Markup {
     let (opening, spent) = (searched.opening, searched.spent());
     let profile = &opening.profile;
     let settings = &searched.search.rules().settings;
-    let money = if spent.money == Usd::ZERO { String::new() } else { spent.money.to_string() };
+    let money = match spent.money {
+        Usd::ZERO => String::new(),
+        money if profile.bill.rehearsal => format!("{money}, had the stand-ins been real"),
+        money => money.to_string(),
+    };
     let facts = [
         ("search", opening.search.clone()),
         ("began", opening.began.clone()),
@@ -100,5 +103,76 @@ fn provenance(searched: &Searched<'_>) -> Markup {
                 @if !value.is_empty() { div { dt { (name) } dd { (visible(value)) } } }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quick_xml::events::Event;
+    use quick_xml::reader::Reader;
+
+    use super::*;
+    use crate::capacity::search::Ending;
+    use crate::capacity::simulation::{finding, told};
+    use crate::capacity::trial::{LevelVerdict, Purpose};
+    use crate::event::FailureClass;
+
+    /// The page of sessions with these verdicts, ten at once in the first, eleven in the second, and so on.
+    fn page(verdicts: &[LevelVerdict], name: &str) -> String {
+        let findings: Vec<_> = (1..)
+            .zip(verdicts)
+            .map(|(number, verdict)| {
+                let failed = if *verdict == LevelVerdict::Failed { 60 } else { 0 };
+                let what = (Purpose::Step, 9 + number, *verdict);
+                finding(number, what, failed, FailureClass::AgentLeft)
+            })
+            .collect();
+        let (mut opening, search) = told("start = 10", &findings);
+        opening.profile.name = name.to_owned();
+        let ending = Ending::Complete;
+        let page = capacity_page(&Searched {
+            opening: &opening,
+            search: &search,
+            findings: &findings,
+            ending,
+        });
+        let body = &page[page.find("<body>").unwrap()..page.find("</html>").unwrap()];
+        let mut reader = Reader::from_str(body);
+        let (mut charts, mut named) = (0, 0);
+        loop {
+            match reader.read_event().unwrap_or_else(|error| panic!("{error}: {body}")) {
+                Event::Eof => break,
+                Event::Start(tag) if tag.name().as_ref() == "svg" => charts += 1,
+                Event::Start(tag) if matches!(tag.name().as_ref(), "title" | "desc") => named += 1,
+                _ => {}
+            }
+        }
+        assert_eq!(named, 2 * charts, "every chart has a title and a description");
+        for never in ["<script", "href=\"http", "src=", "url(", "NaN", "inf\""] {
+            assert!(!page.contains(never), "the page holds {never:?}");
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_answers_first_draws_every_verdict_and_links_every_session() {
+        use LevelVerdict::{Failed, Generator, Passed, Undecided};
+        let page = page(&[Passed, Undecided, Generator, Failed], "desk");
+        let heading = page.find("holds 10 to 13 at once; the first thing to give is the share of");
+        assert!(heading.unwrap() < page.find("<svg").unwrap());
+        for number in 1..=4 {
+            assert!(page.contains(&format!("href=\"levels/{number}/report.html\"")));
+        }
+        for words in ["not enough data", "the generator's limit", "processor: all of it was used"] {
+            assert!(page.contains(words), "{words}");
+        }
+        // The generator's session stands in no figure against the number at once.
+        assert!(page.contains("3 sessions of 10 to 13 at once; the bound is 5%."));
+    }
+
+    #[test]
+    fn a_search_without_a_session_and_hostile_names_have_a_page() {
+        let page = page(&[], "</h1><script>alert(1)</script>\u{202e}");
+        assert!(page.contains("No session was held.") && page.contains("it cannot be said"));
     }
 }

@@ -1,5 +1,6 @@
 //! A search's reports, from what was decided and the journals of its sessions alone.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -61,6 +62,20 @@ fn since(began: &str, at: &str) -> Micros {
 
 /// Makes all reports of a search, prints its answer, and tells how it ended.
 pub(super) fn render(folder: &Path) -> Result<Exit, Trouble> {
+    with_search(folder, |searched| {
+        write_files(folder, searched)?;
+        print::out("");
+        print::out(&answer_text(searched));
+        print::out(&format!("Reports are in {}", folder.display()));
+        Ok(())
+    })
+}
+
+/// Reads what was decided and what the sessions say, and tells how the search ended.
+fn with_search(
+    folder: &Path,
+    tell: impl FnOnce(&Searched<'_>) -> Result<(), Trouble>,
+) -> Result<Exit, Trouble> {
     let read = log::read(folder)?;
     let findings: Vec<Finding> = read
         .held
@@ -74,15 +89,18 @@ pub(super) fn render(folder: &Path) -> Result<Exit, Trouble> {
     let ending = read.ending.unwrap_or(Ending::Broken);
     let searched =
         Searched { opening: &read.opening, search: &search, findings: &findings, ending };
-    write_files(folder, &searched)?;
+    tell(&searched)?;
+    Ok(exit_of(&searched.answer()))
+}
+
+/// The answer as it is printed.
+fn answer_text(searched: &Searched<'_>) -> String {
     let answer = searched.answer();
-    print::out("");
-    print::out(&format!("{}: {}.", read.opening.profile.name, headline(&answer)));
+    let mut text = format!("{}: {}.", searched.opening.profile.name, headline(&answer));
     for remark in remarks(&answer) {
-        print::out(&format!("  {remark}."));
+        let _ = write!(text, "\n  {remark}.");
     }
-    print::out(&format!("Reports are in {}", folder.display()));
-    Ok(exit_of(&answer))
+    text
 }
 
 fn write_files(folder: &Path, searched: &Searched<'_>) -> Result<(), Trouble> {
@@ -97,13 +115,26 @@ fn write_files(folder: &Path, searched: &Searched<'_>) -> Result<(), Trouble> {
 
 /// `rushhour report` of a search.
 pub(in crate::cli) fn report(folder: &Path, format: Option<ReportFormat>) -> Result<Exit, Trouble> {
-    match format {
-        None => render(folder),
-        Some(_) => Err(Trouble::usage(format!(
-            "{} is a search for capacity: leave --format out, or name one of its sessions",
-            folder.display()
-        ))),
-    }
+    let Some(format) = format else { return render(folder) };
+    with_search(folder, |searched| {
+        let text = match format {
+            ReportFormat::Text => answer_text(searched),
+            ReportFormat::Html => capacity_page(searched),
+            ReportFormat::Json => {
+                let mut bytes = Vec::new();
+                json(&CapacitySummary::new(searched), &mut bytes).map_err(Trouble::internal)?;
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            ReportFormat::Markdown | ReportFormat::Junit => {
+                return Err(Trouble::usage(format!(
+                    "{} is a search for capacity, which has text, json and html; each of its sessions has all formats",
+                    folder.display()
+                )));
+            }
+        };
+        print::out(text.trim_end());
+        Ok(())
+    })
 }
 
 fn exit_of(answer: &Answer<'_>) -> Exit {

@@ -1,12 +1,12 @@
 //! What this machine knows of a session: whether a process holds its journal, and what is in it.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{File, TryLockError};
+use std::fs::{DirEntry, File, TryLockError};
 use std::io::BufReader;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::decision::Known;
-use crate::cli::folder::{JOURNAL, JUDGED};
+use crate::cli::folder::{JOURNAL, JUDGED, LEVELS};
 use crate::event::{FailureClass, Happening, Opening, Outcome};
 use crate::record::{JournalError, JournalReader};
 use crate::units::{EvaluatorRunId, RoomName, RunIndex, SessionId};
@@ -74,18 +74,30 @@ const fn ended_there(outcome: &Outcome) -> bool {
     }
 }
 
+/// Where the journal of a session would be: in its own folder, below the session that it judges, or below
+/// a search for capacity.
+fn journal_of(reports: &Path, name: &str) -> PathBuf {
+    let own = reports.join(name).join(JOURNAL);
+    let of_judged = name
+        .strip_suffix(&format!("-{JUDGED}"))
+        .map(|judged| reports.join(judged).join(JUDGED).join(JOURNAL));
+    let searches = std::fs::read_dir(reports).into_iter().flatten().flatten();
+    let of_search = |entry: DirEntry| entry.path().join(LEVELS).join(name).join(JOURNAL);
+    std::iter::once(own.clone())
+        .chain(of_judged)
+        .chain(searches.map(of_search))
+        .find(|journal| journal.is_file())
+        .unwrap_or(own)
+}
+
 /// What is known of a session whose folder would be in `reports`.
 pub(super) fn known(reports: &Path, session: &SessionId) -> Known {
     // The name comes from a server: it must not lead anywhere else.
     let mut parts = Path::new(session.as_str()).components();
-    let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else {
+    let (Some(Component::Normal(_)), None) = (parts.next(), parts.next()) else {
         return Known::Nothing;
     };
-    let own = reports.join(name).join(JOURNAL);
-    // One that judges another is in the other's folder.
-    let judging = session.as_str().strip_suffix(&format!("-{JUDGED}"));
-    let judging = judging.map(|judged| reports.join(judged).join(JUDGED).join(JOURNAL));
-    let journal = judging.filter(|_| !own.exists()).unwrap_or(own);
+    let journal = journal_of(reports, session.as_str());
     match held(&journal) {
         Ok(Held::Yes) => Known::Running,
         Ok(Held::No) => match follow(&journal) {
@@ -93,5 +105,23 @@ pub(super) fn known(reports: &Path, session: &SessionId) -> Known {
             Err(_) => Known::Nothing,
         },
         Ok(Held::Unknown) | Err(_) => Known::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_of_a_searchs_session_is_found_below_it() {
+        let reports = tempfile::tempdir().expect("there is room for a folder");
+        let (own, level) = (reports.path().join("one"), reports.path().join("far/levels/two"));
+        for folder in [&own, &level] {
+            std::fs::create_dir_all(folder).expect("a folder can be made");
+            std::fs::write(folder.join(JOURNAL), "").expect("a file can be written");
+        }
+        assert_eq!(journal_of(reports.path(), ("one")), own.join(JOURNAL));
+        assert_eq!(journal_of(reports.path(), ("two")), level.join(JOURNAL));
+        assert!(!journal_of(reports.path(), ("three")).exists());
     }
 }
