@@ -198,7 +198,7 @@ pub(super) mod tests {
         Night {
             version: HISTORY_VERSION,
             session: format!("night-{number:03}"),
-            started: format!("2026-11-{:02}T22:00:00.000000Z", number + 1),
+            started: format!("2026-11-01T22:00:{number:02}.000000Z"),
             folder: format!("night-{number:03}"),
             profile: "soak".to_owned(),
             profile_hash: "hash".to_owned(),

@@ -120,8 +120,8 @@ mod tests {
             std::fs::create_dir_all(folder).expect("a folder can be made");
             std::fs::write(folder.join(JOURNAL), "").expect("a file can be written");
         }
-        assert_eq!(journal_of(reports.path(), ("one")), own.join(JOURNAL));
-        assert_eq!(journal_of(reports.path(), ("two")), level.join(JOURNAL));
-        assert!(!journal_of(reports.path(), ("three")).exists());
+        assert_eq!(journal_of(reports.path(), "one"), own.join(JOURNAL));
+        assert_eq!(journal_of(reports.path(), "two"), level.join(JOURNAL));
+        assert!(!journal_of(reports.path(), "three").exists());
     }
 }

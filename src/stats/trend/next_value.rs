@@ -4,7 +4,7 @@ use super::super::confidence::Confidence;
 use super::super::interval::{Interval, TooFew};
 use super::super::normal;
 use super::super::numbers::{count, real};
-use super::super::sample::mean;
+use super::super::sample::{mean, normalise};
 use super::cusum::{Baseline, BaselineError};
 
 /// A score beyond this is past any limit.
@@ -44,6 +44,7 @@ pub fn next_value(values: &[f64], confidence: Confidence) -> Result<Interval, Ba
 /// # Errors
 /// [`BaselineError`] for fewer than three values, or values not finite.
 pub fn self_starting_scores(values: &[f64]) -> Result<Vec<f64>, BaselineError> {
+    normalise(&mut values.to_vec())?;
     if values.len() < FIRST_SCORED {
         let (n, needs) = (count(values.len()), count(FIRST_SCORED));
         return Err(TooFew { n, needs }.into());
