@@ -69,7 +69,10 @@ fn hangs_together(read: &Read) {
         assert_eq!(row.text("judges_verdict"), verdict, "{held:?}");
     }
     let held: HashSet<&str> = read.judged.iter().map(|row| row.text("judged_run")).collect();
-    assert!(again.keys().all(|run| held.contains(run.as_str())), "nothing else was held");
+    for (run, row) in &again {
+        let was_held = row.text("outcome") != "not_started";
+        assert_eq!(held.contains(run.as_str()), was_held, "nothing else was held: {row:?}");
+    }
 }
 
 #[test]
@@ -201,7 +204,8 @@ fn a_judging_keeps_to_a_budget_of_its_own_and_says_what_it_left_out() {
     let found = read(&workplace);
     hangs_together(&found);
     let left = found.session.count("/judged/without_verdict/not held again");
-    assert!((10..24).contains(&left), "{:?}", found.judged);
+    // One after the other until less than 0.60 USD is left: eight at the least.
+    assert!((12..=16).contains(&left), "{left}: {:?}", found.judged);
     assert_eq!(found.judged.len(), 24, "all were drawn");
     assert_eq!(Truth::read(&truth).entries().len() as u64, 24 - left);
     assert!(ran.out.contains(&format!("not held again {left}")), "{}", ran.out);

@@ -34,5 +34,5 @@ pub use names::Names;
 pub use perform::Outside;
 pub use run::EvaluatorFate;
 pub use session::{Resumption, Session};
-pub use settings::Settings;
+pub use settings::{AtCap, Settings};
 pub use shell::drive;

@@ -6,6 +6,17 @@ use crate::plan::{room_lifetime, token_lifetime};
 use crate::profile::{Dispatch, DispatchMethod, Profile, WhenFull};
 use crate::units::{Micros, Rate};
 
+/// What becomes of a place of a hold stage whose next run a cap does not let start while others are
+/// under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtCap {
+    /// The session ends: a load is not thinned out unseen.
+    Stop,
+    /// The place is given up. What is held back for the runs under way may turn out not to be needed,
+    /// and then pays for others.
+    Narrow,
+}
+
 /// How a session is driven.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -49,6 +60,8 @@ pub struct Settings {
     pub manner: Manner,
     /// What money, runs and minutes must not go beyond.
     pub caps: Caps,
+    /// What they do to a hold stage.
+    pub at_cap: AtCap,
 }
 
 impl Settings {
@@ -76,6 +89,7 @@ impl Settings {
             expected: profile.mix.scenarios().iter().map(|s| s.lasts.micros()).collect(),
             manner,
             caps: Caps::of(profile),
+            at_cap: if profile.judges.is_some() { AtCap::Narrow } else { AtCap::Stop },
         }
     }
 

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::simulation::{Trouble, World, outcomes, simulate};
+use super::names::Names;
+use super::session::Session;
+use super::settings::{AtCap, Settings};
+use super::simulation::{Trouble, World, go_on, outcomes, settings_of, simulate, world};
 use crate::bill::{Tariff, Usage};
 use crate::event::{FailureClass, Happening, Outcome, StopReason};
 use crate::plan::preparation_bound;
@@ -114,6 +117,31 @@ fn a_session_stops_where_the_next_run_could_be_too_much() {
     let held = "copies = 24\nlasts = \"40s\"\n[[stage]]\nhold = 12\n";
     let held = simulate(&profile(held, "max_runs = 24", 150), 3, Trouble::default(), &[]);
     assert!(!stopped_for_budget(&held), "nor where a hold stage uses up the copies");
+}
+
+#[test]
+fn a_budget_narrows_the_places_of_a_session_that_may_wait_and_is_used_up() {
+    let text =
+        profile("copies = 60\nlasts = \"40s\"\n[[stage]]\nhold = 12\n", "budget = \"30 USD\"", 600);
+    let plan = plan_of(&text);
+    let tariff = Tariff::of(plan.profile()).expect("a rehearsal is charged for");
+    let held = |at_cap: AtCap, trouble: Trouble, seed: u64| {
+        let settings = Settings { at_cap, ..settings_of(&plan) };
+        let mut session = Session::new(settings, plan.walk(), Names::new("room"));
+        let mut world = world(seed, trouble);
+        go_on(&mut session, &mut world, u64::MAX);
+        let runs = dearest(&world);
+        let spent: Usd = runs.iter().map(|usage| tariff.cost(usage)).sum();
+        assert!(spent <= Usd::from_dollars(30.0), "{spent}");
+        assert_eq!(outcomes(&world.events).len(), 60, "every run has an outcome");
+        runs.len()
+    };
+    let (stopped, narrowed) =
+        (held(AtCap::Stop, Trouble::default(), 3), held(AtCap::Narrow, Trouble::default(), 3));
+    assert!(stopped > 0 && narrowed >= 2 * stopped, "{narrowed} runs, and {stopped} without");
+    for seed in 0..40 {
+        held(AtCap::Narrow, Trouble::everything(0.1), seed);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::session::Session;
 use crate::driver::run::Run;
+use crate::driver::settings::AtCap;
 use crate::event::Happening;
 use crate::plan::{HoldStage, PlannedRun, Step};
 use crate::profile::WhenFull;
@@ -89,7 +90,7 @@ impl Session {
             self.walk.leave_hold(now);
             return;
         }
-        if hold.free.is_empty() || (!self.walk.is_used_up() && self.stops_at_cap(now)) {
+        if hold.free.is_empty() || (!self.walk.is_used_up() && self.keeps_to_cap(now)) {
             return;
         }
         // A place that came free is what the next run is meant to start at: that is its intended start.
@@ -101,6 +102,18 @@ impl Session {
             self.hold = None;
             self.walk.leave_hold(now);
         }
+    }
+
+    /// Whether no run may start in the place that is free; it is given up, or the session ends.
+    fn keeps_to_cap(&mut self, now: SessionTime) -> bool {
+        let may_wait = self.settings.at_cap == AtCap::Narrow && self.in_flight > 0;
+        if may_wait && self.purse.refuses().is_some() {
+            if let Some(hold) = &mut self.hold {
+                hold.free.pop_front();
+            }
+            return true;
+        }
+        self.stops_at_cap(now)
     }
 
     fn start(&mut self, planned: PlannedRun, free: SessionTime, now: SessionTime) {
