@@ -134,6 +134,8 @@ fn what_cannot_be_searched_is_refused_in_words() {
         104,
         "the profile has no thresholds, so nothing says when a level is no longer held",
     );
+    let nobody = text.replace("\"sandbox\"\nagent =", "\"ws://127.0.0.1:9\"\nagent =");
+    refused(&nobody, 2, "LIVEKIT_API_KEY");
     refused(
         &text.replace("start = 4", "start = 41"),
         104,

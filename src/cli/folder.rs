@@ -55,6 +55,14 @@ pub(super) fn unmake(folder: &Path) {
     let _ = fs::remove_dir(folder);
 }
 
+/// Takes back the folder of a search whose first session could not begin.
+pub(super) fn unmake_search(folder: &Path) {
+    let _ = fs::remove_file(folder.join(SEARCH));
+    // Both fail where a folder is not empty, which is what is wanted.
+    let _ = fs::remove_dir(folder.join(LEVELS));
+    let _ = fs::remove_dir(folder);
+}
+
 /// Makes the folder of a session that begins at `start`; a second one of the same second gets `-2`.
 pub(super) fn make(
     parent: &Path,

@@ -84,7 +84,10 @@ impl Carried<'_> {
             self.tell(&about_to_try(number, &trial));
             let folder = match self.hold(level) {
                 Ok(folder) => folder,
-                Err(trouble) if number == 1 => return Err(trouble),
+                Err(trouble) if number == 1 => {
+                    folder::unmake_search(self.folder);
+                    return Err(trouble);
+                }
                 Err(trouble) => {
                     print::trouble(&trouble.words);
                     return Ok(Ending::Broken);
