@@ -9,7 +9,7 @@ mod session;
 mod truth;
 mod workplace;
 
-pub(crate) use binary::{Running, Rushhour};
+pub(crate) use binary::{Ran, Running, Rushhour};
 pub(crate) use made::Made;
 pub(crate) use peers::{LiveKitServer, Peers};
 pub(crate) use served::Served;

@@ -95,3 +95,23 @@ pub(super) fn known(reports: &Path, session: &SessionId) -> Known {
         Ok(Held::Unknown) | Err(_) => Known::Nothing,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_session_that_judges_another_is_found_in_the_others_folder() {
+        let reports = tempfile::tempdir().unwrap();
+        let judging = reports.path().join("a").join(JUDGED);
+        fs::create_dir_all(&judging).unwrap();
+        let journal = File::create(judging.join(JOURNAL)).unwrap();
+        journal.lock().unwrap();
+        let session = |name: &str| known(reports.path(), &SessionId::new(name));
+        assert!(matches!(session("a-judged"), Known::Running));
+        assert!(matches!(session("a"), Known::Nothing));
+        assert!(matches!(session("../a-judged"), Known::Nothing));
+    }
+}
