@@ -13,10 +13,10 @@ use super::rendering::{render_judging, session_folder};
 use super::run::{Held, Wanted, hold_in};
 use super::spending;
 use crate::bill::BillForecast;
-use crate::event::Opening;
+use crate::event::{Happening, Opening};
 use crate::plan::draw_selection;
 use crate::profile::{Loaded, Profile, Selection};
-use crate::record::{Candidates, Told};
+use crate::record::{Candidates, Names, Told};
 use crate::report::Judgement;
 
 pub(super) fn judge(arguments: &JudgeArguments) -> Result<Exit, Trouble> {
@@ -47,8 +47,16 @@ pub(super) fn after(held: &Held, wanted: &Wanted<'_>) -> Result<Exit, Trouble> {
         ));
         return Ok(held.exit);
     }
-    let judged = draw(&held.folder).and_then(|drawn| hold_again(&held.folder, &drawn, wanted))?;
-    Ok(if held.exit == Exit::Passed { judged } else { held.exit })
+    let judged = draw(&held.folder).and_then(|drawn| hold_again(&held.folder, &drawn, wanted));
+    match judged {
+        _ if held.exit == Exit::Passed => judged,
+        // What the session itself came to is the verdict.
+        Ok(_) => Ok(held.exit),
+        Err(trouble) => {
+            print::trouble(&trouble.words);
+            Ok(held.exit)
+        }
+    }
 }
 
 /// Shows what judging so many runs will cost at the most, and makes sure that it is agreed to and that
@@ -123,8 +131,8 @@ fn draw(folder: &Path) -> Result<Drawn, Trouble> {
     let mut candidates = Candidates::default();
     let mut names = None;
     let folded = read_session(&folder.join(JOURNAL), |event, told| {
-        if let crate::event::Happening::Opened(opening) = &event.happening {
-            names = Some(crate::record::Names::of(opening));
+        if let Happening::Opened(opening) = &event.happening {
+            names = Some(Names::of(opening));
         }
         if let (Told::Run(record), Some(names)) = (told, &names) {
             candidates.take(record, names);

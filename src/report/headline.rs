@@ -160,8 +160,11 @@ pub(super) fn what_happened(folded: &Folded) -> String {
             parts.push(format!("{count} {word}"));
         }
     }
+    let judges = profile.judges.as_ref().map_or(String::new(), |judges| {
+        format!(" They are runs of {} held again, to be judged.", judges.session)
+    });
     format!(
-        "{}: {} {} runs in {}: {}.",
+        "{}: {} {} runs in {}: {}.{judges}",
         profile.name,
         tally.planned(),
         profile.mode,

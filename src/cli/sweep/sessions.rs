@@ -110,6 +110,8 @@ pub(super) fn known(reports: &Path, session: &SessionId) -> Known {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -117,11 +119,24 @@ mod tests {
         let reports = tempfile::tempdir().expect("there is room for a folder");
         let (own, level) = (reports.path().join("one"), reports.path().join("far/levels/two"));
         for folder in [&own, &level] {
-            std::fs::create_dir_all(folder).expect("a folder can be made");
-            std::fs::write(folder.join(JOURNAL), "").expect("a file can be written");
+            fs::create_dir_all(folder).expect("a folder can be made");
+            fs::write(folder.join(JOURNAL), "").expect("a file can be written");
         }
         assert_eq!(journal_of(reports.path(), "one"), own.join(JOURNAL));
         assert_eq!(journal_of(reports.path(), "two"), level.join(JOURNAL));
         assert!(!journal_of(reports.path(), "three").exists());
+    }
+
+    #[test]
+    fn a_session_that_judges_another_is_found_in_the_others_folder() {
+        let reports = tempfile::tempdir().unwrap();
+        let judging = reports.path().join("a").join(JUDGED);
+        fs::create_dir_all(&judging).unwrap();
+        let journal = File::create(judging.join(JOURNAL)).unwrap();
+        journal.lock().unwrap();
+        let session = |name: &str| known(reports.path(), &SessionId::new(name));
+        assert!(matches!(session("a-judged"), Known::Running));
+        assert!(matches!(session("a"), Known::Nothing));
+        assert!(matches!(session("../a-judged"), Known::Nothing));
     }
 }
