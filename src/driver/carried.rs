@@ -170,6 +170,7 @@ impl Carried {
             | Happening::AgentReady { .. }
             | Happening::Greeted { .. }
             | Happening::Turn { .. }
+            | Happening::Used { .. }
             | Happening::Spoke { .. }
             | Happening::Health(_) => {}
         }

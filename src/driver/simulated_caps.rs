@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::simulation::{Trouble, World, outcomes, simulate};
 use crate::bill::{Tariff, Usage};
-use crate::event::{FailureClass, Happening, Outcome, StopReason};
+use crate::event::{AgentUse, FailureClass, Happening, Outcome, StopReason};
 use crate::plan::preparation_bound;
 use crate::plan::tests_support::plan_of;
 use crate::units::{Micros, Mode, RunIndex, SessionTime, Usd};
@@ -41,6 +41,7 @@ fn dearest(world: &World) -> Vec<Usage> {
                     conversation: talked,
                     told: true,
                     messages: None,
+                    used: AgentUse::default(),
                     judged: true,
                 });
             }
