@@ -3,6 +3,7 @@
 use super::bill::{Bill, Known};
 use super::tariff::{Tariff, scripted_messages};
 use super::usage::Usage;
+use crate::event::AgentUse;
 use crate::profile::{Mix, Profile};
 use crate::units::Usd;
 
@@ -44,6 +45,7 @@ impl BillForecast {
                     conversation: lasts,
                     told: false,
                     messages: scripted_messages(scenario),
+                    used: AgentUse::default(),
                     judged: true,
                 };
                 expected.add(&tariff, &usage, count);
@@ -60,6 +62,8 @@ impl BillForecast {
 mod tests {
     use super::*;
     use crate::plan::tests_support::plan_of;
+    use crate::profile::Item;
+    use crate::units::{Micros, Mode};
 
     #[test]
     fn a_forecast_takes_every_scenario_by_its_share() {
@@ -74,5 +78,72 @@ mod tests {
         let own = plan.profile().clone();
         let free = Profile { bill: crate::profile::BillSettings::default(), ..own };
         assert_eq!(BillForecast::new(&free, 40), None);
+    }
+
+    /// Lengths around `mean`, lognormal with a spread of 0.3, drawn with SplitMix64.
+    fn lengths(seed: u64, count: usize, mean: f64) -> Vec<Micros> {
+        let mut state = seed;
+        let mut uniform = move || {
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let mut normal = move || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
+        (0..count).map(|_| Micros::from_secs_f64(mean * (0.3 * normal() - 0.045).exp())).collect()
+    }
+
+    /// By how much the bill of 200 spoken runs lies above its forecast, in the middle of 100 sessions: all
+    /// of it, and the two items that are rounded up the most and not at all.
+    fn typical_error(mean: u64) -> [f64; 3] {
+        let text = format!(
+            "[[scenario]]\nid = 1\ncopies = 200\nlasts = \"{mean}s\"\n[[stage]]\nrate = \"1/s\"\n"
+        );
+        let plan = plan_of(&text);
+        let forecast = BillForecast::new(plan.profile(), 200).unwrap().expected;
+        let tariff = Tariff::of(plan.profile()).unwrap();
+        let of = |bill: &Bill, item: Item| {
+            bill.rows.iter().find(|row| row.item == item).unwrap().list.dollars()
+        };
+        let mut errors: [Vec<f64>; 3] = Default::default();
+        for seed in 0..100 {
+            let mut bill = Bill::of(&tariff);
+            for length in lengths(seed, 200, mean as f64) {
+                let usage = Usage {
+                    mode: Mode::Voice,
+                    agent: length,
+                    caller: length,
+                    conversation: length,
+                    told: false,
+                    messages: None,
+                    used: AgentUse::default(),
+                    judged: true,
+                };
+                bill.add(&tariff, &usage, 1);
+            }
+            let error = |billed: f64, forecast: f64| billed / forecast - 1.0;
+            errors[0].push(error(bill.list().dollars(), forecast.list().dollars()));
+            for (errors, item) in
+                errors[1..].iter_mut().zip([Item::EvaluatorVoice, Item::SpeechToText])
+            {
+                errors.push(error(of(&bill, item), of(&forecast, item)));
+            }
+        }
+        errors.map(|mut errors| {
+            errors.sort_by(f64::total_cmp);
+            errors[50]
+        })
+    }
+
+    #[test]
+    fn a_forecast_is_off_by_the_minutes_that_rounding_adds_and_by_little_else() {
+        for (mean, low, high) in
+            [(20, -0.01, 0.02), (40, 0.05, 0.15), (60, 0.35, 0.55), (150, -0.05, 0.05)]
+        {
+            let [all, rounded, exact] = typical_error(mean);
+            assert!((low..high).contains(&all), "{mean} s, all: {all:+.3}");
+            assert!((all - rounded).abs() < 0.06, "{mean} s: {all:+.3} {rounded:+.3}");
+            assert!(exact.abs() < 0.02, "{mean} s, by the second: {exact:+.3}");
+        }
     }
 }

@@ -1,8 +1,17 @@
 //! The moments of one run that bear on its cost. Where one is not known the dearer reading is taken.
 
 use super::usage::Usage;
-use crate::event::{FailureClass, Sighting};
+use crate::event::{AgentUse, FailureClass, Sighting};
 use crate::units::{Micros, Mode, SessionTime};
+
+const NOTHING_TOLD: AgentUse = AgentUse {
+    tokens_read: None,
+    tokens_cached: None,
+    tokens_written: None,
+    characters: None,
+    spoken: None,
+    heard: None,
+};
 
 /// The moments of one run that bear on its cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,12 +28,15 @@ pub struct Moments {
     pub judging: Option<SessionTime>,
     /// Turns of a caller of our own.
     pub turns: Option<u32>,
+    /// What the agent says that its models took.
+    pub used: AgentUse,
 }
 
 impl Moments {
     /// Those of a run of which nothing is known yet.
     pub const fn of(mode: Mode) -> Self {
-        Self { mode, agent: None, submitted: None, running: None, judging: None, turns: None }
+        let (agent, submitted, running, judging, turns) = (None, None, None, None, None);
+        Self { mode, agent, submitted, running, judging, turns, used: NOTHING_TOLD }
     }
 
     /// The run was seen in a new state at the evaluator, not yet so at `after`.
@@ -71,6 +83,7 @@ impl Moments {
             conversation,
             told: talked.is_some(),
             messages: self.turns,
+            used: self.used,
             judged: class.is_none() && submitted.is_some(),
         }
     }
@@ -93,6 +106,7 @@ mod tests {
             running: Some(at(10)),
             judging: Some(at(70)),
             turns: None,
+            used: NOTHING_TOLD,
         };
         let usage = moments.usage(at(75), None, None);
         assert_eq!(usage.agent, Micros::from_secs(73));

@@ -96,6 +96,7 @@ impl Purse {
             Happening::Turn { run, .. } => {
                 self.of(*run, |moments| moments.turns = moments.turns.map(|turns| turns + 1));
             }
+            Happening::Used { run, used } => self.of(*run, |moments| moments.used = *used),
             Happening::Ended { run, outcome, seen, talked, .. } => {
                 let Some((moments, due)) = self.held.remove(run) else { return };
                 self.overdue.remove(&(due, *run));

@@ -2,6 +2,7 @@
 
 use super::bill::Known;
 use super::usage::Usage;
+use crate::event::AgentUse;
 use crate::plan::{conversation_bound, preparation_bound};
 use crate::profile::{BillSettings, Item, Price, PriceUnit, Profile, Rounding, Scenario};
 use crate::units::{Micros, Mode, Usd};
@@ -58,6 +59,7 @@ impl Tariff {
             conversation: longest,
             told: false,
             messages: scripted.or(unscripted(mode)),
+            used: AgentUse::default(),
             judged: true,
         };
         let each = profile.mode.modes().iter().map(|mode| worst(*mode));
@@ -104,6 +106,9 @@ impl Tariff {
         match item {
             Item::EvaluatorVoice if usage.told => Known::Measured,
             Item::EvaluatorChat if usage.messages.is_some() => Known::Measured,
+            Item::TextToSpeech if told(usage.used.characters).is_some() => Known::Measured,
+            Item::ModelInput if told(usage.used.tokens_read).is_some() => Known::Measured,
+            Item::ModelOutput if told(usage.used.tokens_written).is_some() => Known::Measured,
             Item::AgentSession | Item::Participant | Item::SpeechToText | Item::EvaluatorVoice => {
                 Known::Derived
             }
@@ -137,14 +142,27 @@ impl Tariff {
         match item {
             Item::AgentSession | Item::SpeechToText => usage.agent.0,
             Item::Participant => usage.caller.0.min(self.longest.0),
-            Item::TextToSpeech => a_minute(SPOKEN_PER_MINUTE),
-            Item::ModelInput => TOKENS_READ.saturating_mul(messages()),
-            Item::ModelOutput => TOKENS_WRITTEN.saturating_mul(messages()),
+            Item::TextToSpeech => {
+                told(usage.used.characters).unwrap_or_else(|| a_minute(SPOKEN_PER_MINUTE))
+            }
+            // All at the one price that there is: what the model had in its cache may cost less.
+            Item::ModelInput => told(usage.used.tokens_read)
+                .unwrap_or_else(|| TOKENS_READ.saturating_mul(messages())),
+            Item::ModelOutput => told(usage.used.tokens_written)
+                .unwrap_or_else(|| TOKENS_WRITTEN.saturating_mul(messages())),
             Item::EvaluatorVoice => conversation.0,
             Item::EvaluatorChat => messages(),
             Item::EvaluatorMetric if usage.judged => u64::from(self.settings.metrics),
             Item::EvaluatorMetric => 0,
         }
+    }
+}
+
+/// What an agent told of its models; one that speaks by another measure tells zero, which says nothing.
+const fn told(amount: Option<u64>) -> Option<u64> {
+    match amount {
+        Some(0) | None => None,
+        some => some,
     }
 }
 
@@ -182,6 +200,7 @@ mod tests {
             conversation: length,
             told: false,
             messages: None,
+            used: AgentUse::default(),
             judged: true,
         }
     }
@@ -220,6 +239,24 @@ mod tests {
         assert_eq!(bill.agent(), Usd::from_dollars(0.081_648));
         assert_eq!(bill.evaluator(), Usd::from_dollars(0.53));
         assert_eq!(bill.list(), bill.agent() + bill.evaluator());
+    }
+
+    #[test]
+    fn what_the_agent_tells_of_its_models_is_measured_and_not_assumed() {
+        let tariff = tariff("");
+        let (tokens_read, tokens_written) = (Some(50_000), Some(1_000));
+        let used =
+            AgentUse { tokens_read, tokens_written, characters: Some(900), ..AgentUse::default() };
+        let usage = Usage { used, ..spoken(60) };
+        let costs =
+            [(Item::TextToSpeech, 0.045), (Item::ModelInput, 0.02), (Item::ModelOutput, 0.0016)];
+        for (item, cost) in costs {
+            assert_eq!(cost_of(&tariff, &usage, item), Usd::from_dollars(cost), "{item}");
+            assert_eq!(Tariff::known(item, &usage), Known::Measured, "{item}");
+            assert_eq!(Tariff::known(item, &spoken(60)), Known::Assumed, "{item}");
+        }
+        let silent = Usage { used: AgentUse { characters: Some(0), ..used }, ..usage };
+        assert_eq!(Tariff::known(Item::TextToSpeech, &silent), Known::Assumed);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What one run took of everything that may be charged.
 
+use crate::event::AgentUse;
 use crate::units::{Micros, Mode};
 
 /// What one run took.
@@ -17,6 +18,8 @@ pub struct Usage {
     pub told: bool,
     /// Messages or utterances of the caller, where they were counted.
     pub messages: Option<u32>,
+    /// What the agent itself says that its models took.
+    pub used: AgentUse,
     /// Whether the conversation may have been judged.
     pub judged: bool,
 }

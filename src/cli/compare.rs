@@ -9,6 +9,7 @@ use super::folder::JOURNAL;
 use super::print;
 use super::reading::read_session;
 use super::rendering::session_folder;
+use crate::event::Happening;
 use crate::report::{
     Arm, ArmBuilder, Comparison, Conclusion, Question, comparison_csv, comparison_markdown,
     comparison_text,
@@ -39,7 +40,10 @@ fn two_sessions(baseline: &Path, candidate: Option<&Path>) -> Result<(Arm, Arm),
 fn arm(path: &Path) -> Result<Arm, Trouble> {
     let folder = session_folder(path)?;
     let mut builder = ArmBuilder::default();
-    let folded = read_session(&folder.join(JOURNAL), |_, told| {
+    let folded = read_session(&folder.join(JOURNAL), |event, told| {
+        if let Happening::Opened(opening) = &event.happening {
+            builder.begin(opening);
+        }
         builder.add(told);
         Ok(())
     })?;

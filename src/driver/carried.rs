@@ -178,6 +178,7 @@ impl Carried {
             | Happening::AgentReady { .. }
             | Happening::Greeted { .. }
             | Happening::Turn { .. }
+            | Happening::Used { .. }
             | Happening::Spoke { .. }
             | Happening::Health(_)
             | Happening::AgentHealth(_)

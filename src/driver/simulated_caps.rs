@@ -9,7 +9,7 @@ use super::session::Session;
 use super::settings::{AtCap, Settings};
 use super::simulation::{Trouble, World, go_on, outcomes, settings_of, simulate, world};
 use crate::bill::{Tariff, Usage};
-use crate::event::{FailureClass, Happening, Outcome, StopReason};
+use crate::event::{AgentUse, FailureClass, Happening, Outcome, StopReason};
 use crate::plan::preparation_bound;
 use crate::plan::tests_support::plan_of;
 use crate::units::{Micros, Mode, RunIndex, SessionTime, Usd};
@@ -44,6 +44,7 @@ fn dearest(world: &World) -> Vec<Usage> {
                     conversation: talked,
                     told: true,
                     messages: None,
+                    used: AgentUse::default(),
                     judged: true,
                 });
             }

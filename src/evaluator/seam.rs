@@ -1,6 +1,6 @@
 //! What the driver asks of whoever talks to the agent.
 
-use crate::event::{CallersHealth, FramesSent, Mapping, Outcome, Sighting, Turn};
+use crate::event::{AgentUse, CallersHealth, FramesSent, Mapping, Outcome, Sighting, Turn};
 use crate::livekit::BoxFuture;
 use crate::units::{
     EvaluatorRunId, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId, Secret,
@@ -78,6 +78,8 @@ pub enum News {
     Greeted,
     /// A turn is over.
     Turn(Turn),
+    /// What the agent says that its models took, in all.
+    Used(AgentUse),
     /// The conversation is over; the last news of a run.
     Over {
         /// How it ended.

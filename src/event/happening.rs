@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::agent_use::AgentUse;
 use super::outcome::Outcome;
 use super::turn::{FramesSent, Turn};
 use crate::profile::{Profile, Setting};
@@ -132,6 +133,13 @@ pub enum Happening {
         run: RunIndex,
         /// The turn.
         turn: Turn,
+    },
+    /// What the agent says that its models took, in all.
+    Used {
+        /// The run.
+        run: RunIndex,
+        /// What they took.
+        used: AgentUse,
     },
     /// What our caller sent of audio in all.
     Spoke {

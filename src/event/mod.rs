@@ -3,12 +3,14 @@
 //! A line of a journal is one [`Event`]. The vocabulary is versioned: what a newer version wrote is
 //! refused by name, never half understood.
 
+mod agent_use;
 mod failure;
 mod happening;
 mod outcome;
 mod sink;
 mod turn;
 
+pub use agent_use::AgentUse;
 pub use failure::FailureClass;
 pub use happening::{
     AgentHealth, CallersHealth, Entered, Event, FORMAT_VERSION, Happening, Health, Mapping,

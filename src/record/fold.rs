@@ -299,6 +299,7 @@ impl Fold {
             | Happening::AgentReady { .. }
             | Happening::Greeted { .. }
             | Happening::Turn { .. }
+            | Happening::Used { .. }
             | Happening::Spoke { .. }
             | Happening::Sighted { .. } => self.of_a_run(&event.happening),
         }
@@ -363,6 +364,10 @@ impl Fold {
             Happening::Turn { run, turn } => {
                 let Some(record) = self.live.get_mut(run) else { return };
                 record.turns.push(*turn);
+            }
+            Happening::Used { run, used } => {
+                let Some(record) = self.live.get_mut(run) else { return };
+                record.used = Some(*used);
             }
             Happening::Spoke { run, frames } => {
                 let Some(record) = self.live.get_mut(run) else { return };
@@ -577,6 +582,7 @@ fn new_record(
         greeted: None,
         turns: Vec::new(),
         frames: None,
+        used: None,
         ending: None,
         unwatched: Vec::new(),
     }

@@ -236,6 +236,7 @@ impl Placement {
             }
             H::Greeted { run: n, at: when } => H::Greeted { run: run(n), at: at(when) },
             H::Turn { run: n, turn } => H::Turn { run: run(n), turn: turn.later(self.later) },
+            H::Used { run: n, used } => H::Used { run: run(n), used },
             H::Spoke { run: n, frames } => H::Spoke { run: run(n), frames },
             H::SubmitIntent { request: n, runs } => {
                 H::SubmitIntent { request: request(n), runs: runs.into_iter().map(run).collect() }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::run_record::RunRecord;
 use crate::bill::{Bill, Tariff};
-use crate::event::Outcome;
+use crate::event::{AgentUse, Outcome};
 use crate::profile::{Item, Profile};
 use crate::units::{Micros, Mode, PairId, RunIndex, SessionTime, Usd};
 
@@ -41,6 +41,8 @@ pub struct PairedRun {
     pub first: Option<Micros>,
     /// The mean time from the end of what we said to the last of the answer.
     pub last: Option<Micros>,
+    /// What the agent says that its models took.
+    pub used: Option<AgentUse>,
     /// What it cost, item by item; empty where nothing is charged or it has no outcome.
     pub charges: Vec<(Item, Usd)>,
 }
@@ -85,6 +87,7 @@ impl PairedRun {
             turns: own_callers.then_some(record.turns.len() as u64),
             first: times(|turn| turn.first),
             last: times(|turn| turn.last),
+            used: record.used,
             charges: charges.unwrap_or_default(),
             end,
         }

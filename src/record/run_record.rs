@@ -1,7 +1,7 @@
 //! Everything known of one run, and the latencies that follow from it.
 
 use crate::bill::{Moments, Usage};
-use crate::event::{FailureClass, FramesSent, Mapping, Outcome, Turn};
+use crate::event::{AgentUse, FailureClass, FramesSent, Mapping, Outcome, Turn};
 use crate::profile::{EvaluatorSettings, Profile};
 use crate::units::{
     EvaluatorRunId, Metric, Micros, Mode, PairId, ResultId, RoomName, RunIndex, SessionTime,
@@ -111,6 +111,8 @@ pub struct RunRecord {
     pub turns: Vec<Turn>,
     /// The audio that our own caller sent.
     pub frames: Option<FramesSent>,
+    /// What the agent says that its models took.
+    pub used: Option<AgentUse>,
     /// The end.
     pub ending: Option<Ending>,
     /// Times in which nobody watched it, because the session's process was dead.
@@ -140,6 +142,7 @@ impl RunRecord {
             running: self.running.map(|running| running.from),
             judging: self.judging.map(|judging| judging.to),
             turns: own_callers.then_some(turns),
+            used: self.used.unwrap_or_default(),
         };
         match &self.ending {
             Some(ending) => moments.usage(ending.seen.to, ending.outcome.class(), ending.talked),
@@ -351,6 +354,7 @@ pub(super) mod tests {
             greeted: None,
             turns: Vec::new(),
             frames: None,
+            used: None,
             submission: Some(SubmissionTimes {
                 request: 0,
                 ready: SessionTime(2_700),

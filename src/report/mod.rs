@@ -32,10 +32,10 @@ mod verdict;
 mod visible;
 
 pub use compare::{
-    Arm, ArmBuilder, COMPARISON_VERSION, Comparison, Conclusion, Finding, Incomparable,
-    LatencyComparison, Part, PartError, QuantileComparison, Question, RateComparison, Shape, Side,
-    Split, SplitBy, SplitError, comparison_csv, comparison_markdown, comparison_schema,
-    comparison_text,
+    Arm, ArmBuilder, COMPARISON_VERSION, Comparison, Conclusion, CostComparison, Finding,
+    Incomparable, LatencyComparison, Part, PartError, QuantileComparison, Question, RateComparison,
+    Shape, Side, Split, SplitBy, SplitError, comparison_csv, comparison_markdown,
+    comparison_schema, comparison_text,
 };
 pub use figures::{Figure, QuantileFigure, figure};
 pub use funnel::funnel_csv;

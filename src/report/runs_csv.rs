@@ -9,7 +9,7 @@ use crate::record::{RunRecord, Span, SubmissionTimes, Told};
 use crate::units::{Metric, Micros, SessionTime};
 
 /// Columns that every run has, whatever became of it.
-const HEADER: [&str; 54] = [
+const HEADER: [&str; 57] = [
     "run",
     "stage",
     "measured",
@@ -64,6 +64,9 @@ const HEADER: [&str; 54] = [
     "intended_utc",
     "cost_usd",
     "pair",
+    "agent.tokens_read",
+    "agent.tokens_written",
+    "agent.characters",
 ];
 
 /// Writes runs one by one.
@@ -201,6 +204,9 @@ impl<W: Write> RunsCsv<W> {
             self.wall(record.intended),
             self.cost(record),
             count(record.pair.map(|pair| pair.0)),
+            count(record.used.and_then(|used| used.tokens_read)),
+            count(record.used.and_then(|used| used.tokens_written)),
+            count(record.used.and_then(|used| used.characters)),
         ];
         self.csv.write_record(line)
     }

@@ -101,6 +101,7 @@ impl Run {
             }
             News::Greeted => todo.push(Todo::Record(Happening::Greeted { run, at })),
             News::Turn(turn) => todo.push(Todo::Record(Happening::Turn { run, turn })),
+            News::Used(used) => todo.push(Todo::Record(Happening::Used { run, used })),
             News::Over { outcome, frames } => {
                 if let Some(frames) = frames {
                     todo.push(Todo::Record(Happening::Spoke { run, frames }));

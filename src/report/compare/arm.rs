@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::super::blocks::{Timed, Timing};
 use super::split::{Part, PartError, Split, SplitBy};
-use crate::event::Outcome;
-use crate::profile::SessionMode;
+use crate::bill::Tariff;
+use crate::event::{Opening, Outcome};
+use crate::profile::{Profile, SessionMode};
 use crate::record::{Folded, RunRecord, Told};
 use crate::units::{Metric, Micros, Mode, RunIndex, SessionTime};
 
@@ -35,17 +36,26 @@ pub(super) struct Run {
     pub(super) scenario: u32,
     pub(super) mode: Mode,
     end: End,
+    /// What it cost in US dollars, where it came to an end and anything is charged.
+    cost: Option<f64>,
     values: (usize, usize),
 }
 
 /// Collects one side while its session is folded.
 #[derive(Debug, Default)]
 pub struct ArmBuilder {
+    charged: Option<(Profile, Tariff)>,
     runs: Vec<Run>,
     values: Vec<Value>,
 }
 
 impl ArmBuilder {
+    /// Begins with a session, whose profile says what its runs are charged.
+    pub fn begin(&mut self, opening: &Opening) {
+        let profile = &opening.profile;
+        self.charged = Tariff::of(profile).map(|tariff| (profile.clone(), tariff));
+    }
+
     /// Takes in what an event told of outcomes.
     pub fn add(&mut self, told: &Told) {
         if let Told::Run(record) = told {
@@ -72,8 +82,12 @@ impl ArmBuilder {
         self.values.extend(record.samples().into_iter().map(value(true)));
         self.values.extend(record.unfinished(until).into_iter().map(value(false)));
         let values = (from, self.values.len());
+        let cost = self.charged.as_ref().zip(record.ending.as_ref());
+        let cost = cost.map(|((profile, tariff), ending)| {
+            tariff.cost(&record.usage(profile, ending.seen.to)).dollars()
+        });
         let RunRecord { run: index, stage, scenario, mode, intended, .. } = *record;
-        self.runs.push(Run { intended, index, stage, scenario, mode, end, values });
+        self.runs.push(Run { intended, index, stage, scenario, mode, end, cost, values });
     }
 
     /// The side of a session that was folded to its end.
@@ -221,6 +235,12 @@ impl Arm {
             Some(Timed { at: run.intended, value: f64::from(u8::from(yes)) })
         })
         .collect()
+    }
+
+    /// What the runs of some scenarios cost that came to an end, in the order of intended starts.
+    pub(super) fn costs(&self, of: &BTreeSet<String>) -> Vec<Timed> {
+        let runs = self.runs.iter().filter(|run| of.contains(self.scenario(run)));
+        runs.filter_map(|run| Some(Timed { at: run.intended, value: run.cost? })).collect()
     }
 
     /// How many measured runs were started.

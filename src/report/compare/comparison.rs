@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::blocks::Timing;
 use super::super::validity::Validity;
 use super::arm::{Arm, Share};
+use super::cost::{CostComparison, compare_cost};
 use super::differences::differences;
 use super::finding::Finding;
 use super::latency::{LatencyComparison, compare_latency};
@@ -125,6 +126,9 @@ pub struct Comparison {
     pub latencies: Vec<LatencyComparison>,
     /// The shares.
     pub rates: Vec<RateComparison>,
+    /// What a run costs; absent where a side is charged for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostComparison>,
     /// What differs between the profiles.
     pub profile_differences: Vec<String>,
     /// What the reader has to know.
@@ -163,6 +167,7 @@ impl Comparison {
             judged: 0,
             latencies: Vec::new(),
             rates: Vec::new(),
+            cost: None,
             profile_differences: differences(left, right),
             notes: notes(baseline, candidate, &shared),
         };
@@ -196,6 +201,7 @@ impl Comparison {
             .into_iter()
             .filter_map(|share| compare_rate(share, arms, shared, question))
             .collect();
+        self.cost = compare_cost(arms, shared, question);
     }
 
     /// Joins of other dispatch methods, and greetings of other modes, are other things by one name.

@@ -18,6 +18,12 @@ pub enum Finding {
     /// A share is smaller, beyond chance.
     #[serde(rename = "fewer")]
     Fewer,
+    /// A run costs more, beyond chance.
+    #[serde(rename = "costs more")]
+    CostsMore,
+    /// A run costs less, beyond chance.
+    #[serde(rename = "costs less")]
+    CostsLess,
     /// Chance alone may be behind what was seen.
     #[serde(rename = "no difference shown")]
     NoDifference,
@@ -34,6 +40,8 @@ impl Finding {
             Self::Faster => "faster",
             Self::More => "more",
             Self::Fewer => "fewer",
+            Self::CostsMore => "costs more",
+            Self::CostsLess => "costs less",
             Self::NoDifference => "no difference shown",
             Self::NotEnoughData => "not enough data",
         }

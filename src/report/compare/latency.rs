@@ -307,7 +307,7 @@ fn too_close(from: Option<f64>, to: Option<f64>, grain: (f64, f64)) -> Option<St
     })
 }
 
-fn why_not(error: BootstrapError) -> String {
+pub(super) fn why_not(error: BootstrapError) -> String {
     let needs = |TooFew { n, needs }: TooFew, of: &str| format!("{n} {of}, needs {needs}");
     match error {
         BootstrapError::TooFewValues(few) => needs(few, "samples"),

@@ -94,6 +94,20 @@ fn rows(comparison: &Comparison) -> Vec<String> {
             emphasised(rate.finding.words(), rate.regression)
         ));
     }
+    rows.extend(comparison.cost.as_ref().map(|cost| {
+        let ratio = match (cost.ratio, cost.ratio_low, cost.ratio_high) {
+            (Some(ratio), Some(low), Some(high)) => {
+                format!("{} [{}, {}]", times(ratio), times(low), times(high))
+            }
+            _ => cost.note.clone().unwrap_or_default(),
+        };
+        format!(
+            "| cost of a run | {:.4} USD | {:.4} USD | {ratio} | | {} |",
+            cost.baseline_usd,
+            cost.candidate_usd,
+            cost.finding.words()
+        )
+    }));
     rows
 }
 

@@ -2,11 +2,12 @@
 //! have been seen.
 //!
 //! `arm` keeps of each side what a comparison needs, run by run; `split` names the parts of a session;
-//! `question` is what is asked and how strictly; `latency` and `rate` compare one measure; `comparison`
+//! `question` is what is asked and how strictly; `latency`, `rate` and `cost` compare one measure; `comparison`
 //! judges all of them as one family, after the validity gate; `text`, `markdown` and `table` are its faces, its JSON is itself.
 
 mod arm;
 mod comparison;
+mod cost;
 mod differences;
 mod finding;
 mod latency;
@@ -23,6 +24,7 @@ pub use arm::{Arm, ArmBuilder};
 pub use comparison::{
     COMPARISON_VERSION, Comparison, Conclusion, Incomparable, Side, comparison_schema,
 };
+pub use cost::CostComparison;
 pub use finding::Finding;
 pub use latency::{LatencyComparison, QuantileComparison, Shape};
 pub use markdown::comparison_markdown;

@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use super::comparison::Comparison;
+use super::cost::CostComparison;
 
-/// Writes one line for each percentile and each share; what there is none of is empty.
+/// Writes one line for each percentile, for each share and for the cost of a run; what there is none of is empty.
 ///
 /// # Errors
 /// Where the writer refuses.
@@ -33,6 +34,8 @@ pub fn comparison_csv(comparison: &Comparison, to: impl Write) -> csv::Result<()
         "finding",
         "regression",
         "note",
+        "baseline_usd",
+        "candidate_usd",
     ])?;
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
     for latency in &comparison.latencies {
@@ -60,6 +63,8 @@ pub fn comparison_csv(comparison: &Comparison, to: impl Write) -> csv::Result<()
                 one.finding.words().to_owned(),
                 one.regression.to_string(),
                 one.note.clone().unwrap_or_default(),
+                String::new(),
+                String::new(),
             ])?;
         }
     }
@@ -88,8 +93,26 @@ pub fn comparison_csv(comparison: &Comparison, to: impl Write) -> csv::Result<()
             rate.finding.words().to_owned(),
             rate.regression.to_string(),
             rate.note.clone().unwrap_or_default(),
+            String::new(),
+            String::new(),
         ])?;
+    }
+    if let Some(cost) = &comparison.cost {
+        csv.write_record(cost_row(cost))?;
     }
     csv.flush()?;
     Ok(())
+}
+
+fn cost_row(cost: &CostComparison) -> Vec<String> {
+    let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+    let mut row = vec!["cost".to_owned(), String::new()];
+    row.extend([cost.baseline_n.to_string(), cost.candidate_n.to_string()]);
+    row.extend(vec![String::new(); 4]);
+    row.extend([cost.ratio, cost.ratio_low, cost.ratio_high].map(number));
+    row.extend(vec![String::new(); 8]);
+    row.extend([cost.finding.words().to_owned(), false.to_string()]);
+    row.push(cost.note.clone().unwrap_or_default());
+    row.extend([cost.baseline_usd, cost.candidate_usd].map(|usd| usd.to_string()));
+    row
 }

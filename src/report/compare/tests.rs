@@ -1,3 +1,4 @@
+mod cost;
 mod parts;
 
 use super::*;
@@ -110,6 +111,7 @@ fn session_with(
         let entered = vec![Entered { run, evaluator_run, ready: start }];
         let (request, mapping, result) = (n, Mapping::Proven, None);
         let (admitted, sent, answered) = (start, start, start);
+        event(start, Happening::SubmitIntent { request, runs: vec![run] });
         event(
             start,
             Happening::Submitted { request, admitted, sent, answered, result, entered, mapping },
@@ -129,6 +131,9 @@ fn session_with(
     }
     let (mut fold, mut builder) = (Fold::default(), ArmBuilder::default());
     for event in events {
+        if let Happening::Opened(opening) = &event.happening {
+            builder.begin(opening);
+        }
         builder.add(&fold.add(&event).unwrap());
     }
     builder.finish(fold.finish().unwrap())

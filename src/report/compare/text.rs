@@ -2,6 +2,7 @@
 
 use super::super::terminal::Style;
 use super::comparison::{Comparison, Conclusion, Side};
+use super::cost::CostComparison;
 use super::finding::Finding;
 use super::latency::{LatencyComparison, QuantileComparison};
 use super::rate::RateComparison;
@@ -41,6 +42,7 @@ pub fn comparison_text(comparison: &Comparison, style: Style) -> String {
         for rate in &comparison.rates {
             lines.extend(rate_lines(rate, style));
         }
+        lines.extend(comparison.cost.iter().flat_map(|cost| cost_lines(cost, style)));
         lines.push(String::new());
         lines.extend(conclusion(comparison, style));
     }
@@ -127,12 +129,28 @@ fn rate_lines(rate: &RateComparison, style: Style) -> Vec<String> {
     ]
 }
 
+fn cost_lines(cost: &CostComparison, style: Style) -> Vec<String> {
+    let head = format!("cost of a run ({} and {} runs)", cost.baseline_n, cost.candidate_n);
+    let usd = |value: f64| format!("{value:.4}");
+    let ratio = match (cost.ratio, cost.ratio_low, cost.ratio_high) {
+        (Some(ratio), Some(low), Some(high)) => {
+            format!("{} [{}, {}]", times(ratio), times(low), times(high))
+        }
+        _ => cost.note.clone().unwrap_or_default(),
+    };
+    let (a, b) = (usd(cost.baseline_usd), usd(cost.candidate_usd));
+    let words = finding(cost.finding, false, style);
+    vec![style.strong(&head), format!("  {:<22}{a:>9} {b:>9}  {ratio:<30}  {words}", "mean, USD")]
+}
+
 fn finding(finding: Finding, regression: bool, style: Style) -> String {
     let words = finding.words();
     match finding {
         _ if regression => style.bad(words),
-        Finding::Slower | Finding::More | Finding::NotEnoughData => style.unclear(words),
-        Finding::Faster | Finding::Fewer => style.good(words),
+        Finding::Slower | Finding::More | Finding::CostsMore | Finding::NotEnoughData => {
+            style.unclear(words)
+        }
+        Finding::Faster | Finding::Fewer | Finding::CostsLess => style.good(words),
         Finding::NoDifference => words.to_owned(),
     }
 }

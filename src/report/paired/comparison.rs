@@ -185,6 +185,7 @@ fn differences(pairs: &Pairs, plan: &Bootstrap) -> Vec<Difference> {
         ended(&done)
     };
     let micros = |time: Option<Micros>| time.map(|time| time.0 as f64);
+    let tokens = |count: Option<u64>| count.map(|count| count as f64);
     let cost = |run: &PairedRun| (!run.charges.is_empty()).then(|| run.cost().dollars());
     let one = |yes: bool| Some(f64::from(u8::from(yes)));
     let costs = ended(&cost);
@@ -215,6 +216,13 @@ fn differences(pairs: &Pairs, plan: &Bootstrap) -> Vec<Difference> {
         difference_of_each("cost of a successful task", "USD", &per_successful, plan),
         difference("conversation", "us", &completed(&|run| micros(run.conversation)), plan),
         difference("turns", "turns", &completed(&|run| run.turns.map(|n| n as f64)), plan),
+        difference("tokens read", "tokens", &completed(&|run| tokens(run.used?.tokens_read)), plan),
+        difference(
+            "tokens written",
+            "tokens",
+            &completed(&|run| tokens(run.used?.tokens_written)),
+            plan,
+        ),
         difference(HEARD_OR_BEGUN, "us", &heard(|run| run.first), plan),
         difference(HEARD_OR_READ, "us", &heard(|run| run.last), plan),
         share_difference("completed", votes.0),

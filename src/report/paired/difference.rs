@@ -28,7 +28,7 @@ pub(super) struct PairValue {
 pub struct Difference {
     /// What was measured.
     pub measure: String,
-    /// `USD`, `us`, `turns` or `share`.
+    /// `USD`, `us`, `turns`, `tokens` or `share`.
     pub unit: String,
     /// Pairs of which both runs have it.
     pub pairs: u64,

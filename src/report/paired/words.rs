@@ -92,7 +92,12 @@ pub(super) fn notes(comparison: &PairedComparison, folded: &Folded) -> Vec<Strin
             .map(|row| row.item.word())
             .collect();
         if !assumed.is_empty() {
-            notes.push(format!("Quantities that are assumed: {}.", assumed.join(", ")));
+            let models = if comparison.difference("tokens read").is_none() {
+                " (the agent reported no usage of its models)"
+            } else {
+                ""
+            };
+            notes.push(format!("Quantities that are assumed: {}{models}.", assumed.join(", ")));
         }
     }
     notes

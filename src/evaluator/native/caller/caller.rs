@@ -11,11 +11,13 @@ use super::open_turn::{OpenTurn, Written};
 use super::prompts::{Prompt, Prompts, Words};
 use super::utterances::Utterances;
 use crate::evaluator::native::audio::{DEFAULT_HANGOVER, Hearing, OpusError, Playing, SpeechEdge};
-use crate::evaluator::native::data::{AGENT_SESSION_TOPIC, DataEvent, read_agent_session};
+use crate::evaluator::native::data::{
+    AGENT_SESSION_TOPIC, DataEvent, read_agent_session, read_agent_use,
+};
 use crate::evaluator::native::engine::{App, Hand, Left, Next};
 use crate::evaluator::native::participant::{ParticipantEvent, Person, Send as Sent};
 use crate::evaluator::{News, Told};
-use crate::event::{FailureClass, FramesSent, Outcome, TurnEnding};
+use crate::event::{AgentUse, FailureClass, FramesSent, Outcome, TurnEnding};
 use crate::profile::NativeSettings;
 use crate::units::{Micros, Mode, RunIndex, SessionTime};
 
@@ -55,6 +57,8 @@ pub struct Caller {
     as_expected: bool,
     turn: Option<OpenTurn>,
     verdict: Option<Outcome>,
+    /// What the agent has told last of what its models took.
+    used: Option<AgentUse>,
 }
 
 /// What a caller is at.
@@ -114,6 +118,7 @@ impl Caller {
             as_expected: true,
             turn: None,
             verdict: None,
+            used: None,
         })
     }
 
@@ -163,11 +168,11 @@ impl Caller {
 
     fn data(&mut self, event: &DataEvent, at: SessionTime) {
         if let DataEvent::Bytes { sender, topic, bytes } = event {
-            if topic == AGENT_SESSION_TOPIC
-                && self.floor.is_agent(sender)
-                && let (Some(parts), Some(turn)) = (read_agent_session(bytes), &mut self.turn)
-            {
-                turn.tell(parts);
+            if topic == AGENT_SESSION_TOPIC && self.floor.is_agent(sender) {
+                self.used = read_agent_use(bytes).or(self.used);
+                if let (Some(parts), Some(turn)) = (read_agent_session(bytes), &mut self.turn) {
+                    turn.tell(parts);
+                }
             }
             return;
         }
@@ -584,6 +589,9 @@ impl App for Caller {
     fn left(&mut self, why: Left, at: SessionTime) {
         self.break_off();
         let outcome = self.verdict.take().unwrap_or_else(|| outcome_of(why));
+        if let Some(used) = self.used {
+            self.tell(at, News::Used(used));
+        }
         self.tell(at, News::Over { outcome, frames: self.frames() });
     }
 }

@@ -3,7 +3,7 @@
 use livekit_protocol::agent as proto;
 use prost::Message;
 
-use crate::event::TurnParts;
+use crate::event::{AgentUse, TurnParts};
 use crate::units::Micros;
 
 /// The topic of that stream.
@@ -59,9 +59,98 @@ pub fn read_agent_session(bytes: &[u8]) -> Option<TurnParts> {
     (times != TurnParts::default()).then_some(times)
 }
 
+/// One message of the stream that says what the models have taken so far.
+pub fn write_agent_use(used: &AgentUse) -> Vec<u8> {
+    use proto::agent_session_event::{Event, SessionUsageUpdated};
+    use proto::agent_session_message::Message as Kind;
+    use proto::model_usage::Usage;
+    let count = |count: Option<u64>| i32::try_from(count.unwrap_or(0)).unwrap_or(i32::MAX);
+    let seconds = |time: Option<Micros>| time.map_or(0.0, Micros::as_secs_f64);
+    let model = proto::LlmModelUsage {
+        input_tokens: count(used.tokens_read),
+        input_cached_tokens: count(used.tokens_cached),
+        output_tokens: count(used.tokens_written),
+        ..proto::LlmModelUsage::default()
+    };
+    let voice = proto::TtsModelUsage {
+        characters_count: count(used.characters),
+        audio_duration: seconds(used.spoken),
+        ..proto::TtsModelUsage::default()
+    };
+    let ear = proto::SttModelUsage {
+        audio_duration: seconds(used.heard),
+        ..proto::SttModelUsage::default()
+    };
+    let model_usage = [
+        used.tokens_read.map(|_| Usage::Llm(model)),
+        used.characters.map(|_| Usage::Tts(voice)),
+        used.heard.map(|_| Usage::Stt(ear)),
+    ];
+    let model_usage = model_usage.into_iter().flatten();
+    let model_usage = model_usage.map(|usage| proto::ModelUsage { usage: Some(usage) }).collect();
+    let usage = Some(proto::AgentSessionUsage { model_usage });
+    let event = Some(Event::SessionUsageUpdated(SessionUsageUpdated { usage }));
+    let event = proto::AgentSessionEvent { event, ..proto::AgentSessionEvent::default() };
+    proto::AgentSessionMessage { message: Some(Kind::Event(event)) }.encode_to_vec()
+}
+
+/// Reads one message of the stream; gives what the models have taken so far, if it tells that.
+pub fn read_agent_use(bytes: &[u8]) -> Option<AgentUse> {
+    use proto::agent_session_event::Event;
+    use proto::agent_session_message::Message as Kind;
+    use proto::model_usage::Usage;
+    let message = proto::AgentSessionMessage::decode(bytes).ok()?;
+    let Kind::Event(event) = message.message? else { return None };
+    let Event::SessionUsageUpdated(updated) = event.event? else { return None };
+    let mut used = AgentUse::default();
+    let add = |sum: &mut Option<u64>, count: i32| {
+        *sum = Some(sum.unwrap_or(0).saturating_add(u64::try_from(count).unwrap_or(0)));
+    };
+    let last = |sum: &mut Option<Micros>, seconds: f64| {
+        if (0.0..1e6).contains(&seconds) {
+            *sum = Some(sum.unwrap_or(Micros::ZERO) + Micros::from_secs_f64(seconds));
+        }
+    };
+    for model in updated.usage?.model_usage {
+        match model.usage {
+            Some(Usage::Llm(model)) => {
+                add(&mut used.tokens_read, model.input_tokens);
+                add(&mut used.tokens_cached, model.input_cached_tokens);
+                add(&mut used.tokens_written, model.output_tokens);
+            }
+            Some(Usage::Tts(voice)) => {
+                add(&mut used.characters, voice.characters_count);
+                last(&mut used.spoken, voice.audio_duration);
+            }
+            Some(Usage::Stt(ear)) => last(&mut used.heard, ear.audio_duration),
+            Some(Usage::Interruption(_) | Usage::Eot(_)) | None => {}
+        }
+    }
+    (used != AgentUse::default()).then_some(used)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_models_took_is_read_back_and_summed() {
+        let used = AgentUse {
+            tokens_read: Some(1_200),
+            tokens_cached: Some(800),
+            tokens_written: Some(60),
+            characters: Some(240),
+            spoken: Some(Micros::from_secs(12)),
+            heard: Some(Micros::from_secs(30)),
+        };
+        assert_eq!(read_agent_use(&write_agent_use(&used)), Some(used));
+        let written = AgentUse { characters: None, spoken: None, heard: None, ..used };
+        assert_eq!(read_agent_use(&write_agent_use(&written)), Some(written));
+        assert_eq!(read_agent_use(&write_agent_use(&AgentUse::default())), None);
+        let times = TurnParts { end_to_end: Some(Micros::from_secs(2)), ..TurnParts::default() };
+        assert_eq!(read_agent_use(&write_agent_session("item-1", "Hello.", &times)), None);
+        assert_eq!(read_agent_session(&write_agent_use(&used)), None);
+    }
 
     #[test]
     fn what_is_written_is_read_back() {

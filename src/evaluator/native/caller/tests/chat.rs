@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use super::super::prompts::{Prompt, Prompts};
 use super::scene::{Scene, at, expression, person, writes};
 use crate::evaluator::News;
-use crate::evaluator::native::data::{AGENT_SESSION_TOPIC, DataEvent, write_agent_session};
+use crate::evaluator::native::data::{
+    AGENT_SESSION_TOPIC, DataEvent, write_agent_session, write_agent_use,
+};
 use crate::evaluator::native::participant::ParticipantEvent;
-use crate::event::{FailureClass, Outcome, Turn, TurnEnding, TurnParts};
+use crate::event::{AgentUse, FailureClass, Outcome, Turn, TurnEnding, TurnParts};
 use crate::units::{Identity, Micros, Mode};
 
 fn turn(number: u32, said: u64, first: u64, last: u64) -> Turn {
@@ -247,6 +249,26 @@ fn what_the_agent_tells_of_itself_goes_with_its_turn() {
     }
     scene.until(4_000);
     assert_eq!(scene.turns(), [Turn { parts, ..turn(1, 1_120, 1_350, 1_400) }]);
+}
+
+#[test]
+fn what_the_agents_models_took_is_told_once_as_it_was_told_last() {
+    let mut scene = Scene::chat(vec![writes("One.")]);
+    scene.until(1_120);
+    scene.answers(1_300, "SG_1", "Yes.");
+    for (who, tokens) in [("agent-1", 900), ("agent-1", 1_200), ("guest", 5)] {
+        let used = AgentUse { tokens_read: Some(tokens), ..AgentUse::default() };
+        let (sender, topic) = (Identity::new(who), AGENT_SESSION_TOPIC.to_owned());
+        scene.data(1_450, DataEvent::Bytes { sender, topic, bytes: write_agent_use(&used) });
+    }
+    scene.until(9_000);
+    let used: Vec<AgentUse> = scene
+        .news()
+        .into_iter()
+        .filter_map(|(_, news)| if let News::Used(used) = news { Some(used) } else { None })
+        .collect();
+    let [told] = used[..] else { panic!("{used:?}") };
+    assert_eq!((told.tokens_read, told.tokens_written), (Some(1_200), Some(0)));
 }
 
 #[test]
