@@ -275,17 +275,7 @@ impl Fold {
             Happening::RoomsListed { rooms, deleted_again } => {
                 folded.rooms_listed = Some((*rooms, *deleted_again));
             }
-            Happening::Resumed { wall, torn, unwatched, open } => {
-                let gap = Span { from: event.at - *unwatched, to: event.at };
-                let sends_late =
-                    folded.opening.profile.livekit.dispatch.method() == DispatchMethod::Token;
-                for run in open {
-                    let Some(record) = self.live.get_mut(run) else { continue };
-                    record.not_watched(gap, sends_late);
-                }
-                let (wall, torn) = (wall.clone(), *torn);
-                folded.resumptions.push(Resumption { gap, wall, torn, open: open.len() as u64 });
-            }
+            Happening::Resumed { .. } => self.resumed(&event.happening, event.at),
             Happening::EvaluatorSeen { .. } => folded.proven_late += 1,
             Happening::SubmitIntent { runs, .. } => {
                 for run in runs {
@@ -304,6 +294,19 @@ impl Fold {
             | Happening::Sighted { .. } => self.of_a_run(&event.happening),
         }
         Ok(Told::Nothing)
+    }
+
+    fn resumed(&mut self, happening: &Happening, at: SessionTime) {
+        let Happening::Resumed { wall, torn, unwatched, open } = happening else { return };
+        let Some(folded) = &mut self.folded else { return };
+        let gap = Span { from: at - *unwatched, to: at };
+        let sends_late = folded.opening.profile.livekit.dispatch.method() == DispatchMethod::Token;
+        for run in open {
+            let Some(record) = self.live.get_mut(run) else { continue };
+            record.not_watched(gap, sends_late);
+        }
+        let (wall, torn) = (wall.clone(), *torn);
+        folded.resumptions.push(Resumption { gap, wall, torn, open: open.len() as u64 });
     }
 
     /// What it all came to.
