@@ -33,7 +33,7 @@ pub enum Ending {
     Stopped,
     /// A cap on money, runs or minutes.
     Budget,
-    /// `capacity.within`, or [`MOST_TRIALS`].
+    /// `capacity.within`, or as many sessions as one search may hold.
     Time,
     /// A session could not be held, or the search's process died.
     Broken,

@@ -139,9 +139,9 @@ pub(in crate::cli) fn report(folder: &Path, format: Option<ReportFormat>) -> Res
 
 fn exit_of(answer: &Answer<'_>) -> Exit {
     match (answer.needed, answer.ending) {
+        (_, Ending::Stopped) => return Exit::Stopped,
         (Some(Needed::Met(_)), _) => return Exit::Passed,
         (Some(Needed::NotMet(_)), _) => return Exit::ThresholdFailed,
-        (_, Ending::Stopped) => return Exit::Stopped,
         (_, Ending::Budget) => return Exit::Budget,
         (_, Ending::Broken) => return Exit::Internal,
         (Some(Needed::Unknown(_)), _) => {
