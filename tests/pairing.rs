@@ -92,22 +92,27 @@ fn every_conversation_is_held_in_both_modes_and_held_against_itself() {
 
     let told = &session.summary["pairs"];
     assert_eq!(told["pairs"]["completed"], 24, "{told}");
-    let dollars = |pointer: &str| told.pointer(pointer).and_then(Value::as_f64).expect("a sum");
-    let parts = told["premium"]["parts"].as_array().expect("there are parts");
-    let sum: f64 = parts.iter().filter_map(|part| part["difference_usd"].as_f64()).sum();
-    assert!((sum - dollars("/premium/difference_usd")).abs() < 1e-9, "{sum}: {told}");
-    // Both modes together cost what the session did.
-    let both = dollars("/voice/list/total_usd") + dollars("/chat/list/total_usd");
-    let bill = session.summary["bill"]["list_usd"].as_f64().expect("a bill");
-    assert!((both - bill).abs() < 1e-9, "{both} {bill}");
     let answer = told["answer"].as_str().expect("there is an answer");
-    assert!(answer.starts_with("Chat costs ") && answer.contains(" per completed task, voice "));
     assert!(ran.out.contains(answer), "{}", ran.out);
     let files = session.files();
     let text = |name: &str| String::from_utf8_lossy(&files[name]).into_owned();
     assert_eq!(text("pairs.csv").lines().count(), 25);
     assert!(text("report.html").contains("Voice against chat"));
     assert!(text("report.html").contains(answer));
+    // Both modes together cost what the session did.
+    let dollars = |pointer: &str| told.pointer(pointer).and_then(Value::as_f64).expect("a sum");
+    let both = dollars("/voice/list/total_usd") + dollars("/chat/list/total_usd");
+    let bill = session.summary["bill"]["list_usd"].as_f64().expect("a bill");
+    assert!((both - bill).abs() < 1e-9, "{both} {bill}");
+    if session.summary["valid"] == false {
+        // A machine that is too busy to start runs in time says nothing of what it measured.
+        assert!(answer.starts_with("Nothing is said of voice against chat"), "{answer}");
+        return;
+    }
+    let parts = told["premium"]["parts"].as_array().expect("there are parts");
+    let sum: f64 = parts.iter().filter_map(|part| part["difference_usd"].as_f64()).sum();
+    assert!((sum - dollars("/premium/difference_usd")).abs() < 1e-9, "{sum}: {told}");
+    assert!(answer.starts_with("Chat costs ") && answer.contains(" per completed task, voice "));
 }
 
 #[test]

@@ -14,7 +14,14 @@ pub(super) fn pairs(comparison: &PairedComparison) -> Markup {
     html! {
         p { strong { (visible(&comparison.answer)) } }
         @for words in pairs_words(comparison) { p { (visible(&words)) } }
-        @if !comparison.differences.is_empty() { (scrolled(&differences(comparison))) p class="aside" { (DIFFERENT_LATENCIES) } }
+        @if !comparison.differences.is_empty() {
+            p class="aside" {
+                "Means over pairs of measured runs, with 95 % intervals: pairs were resampled in blocks of "
+                "neighbours, within their scenarios."
+            }
+            (scrolled(&differences(comparison)))
+            p class="aside" { (DIFFERENT_LATENCIES) }
+        }
         @if let Some(premium) = &comparison.premium {
             h3 { "Where the difference in cost comes from" }
             (scrolled(&parts(premium)))
@@ -27,7 +34,6 @@ pub(super) fn pairs(comparison: &PairedComparison) -> Markup {
 fn differences(comparison: &PairedComparison) -> Markup {
     html! {
         table class="figures" {
-            caption { "Means over pairs of measured runs, with 95 % intervals: pairs were resampled in blocks of neighbours, within their scenarios." }
             thead { tr {
                 th scope="col" { "measure" } th scope="col" class="number" { "pairs" }
                 th scope="col" class="number" { "chat" } th scope="col" class="number" { "voice" }

@@ -47,7 +47,11 @@ fn the_answer_tells_what_a_task_costs_and_where_the_difference_comes_from() {
     assert!(evaluator.part.starts_with("evaluator minutes"), "{premium:?}");
     near(evaluator.difference_usd, 0.30);
     let share = evaluator.share.unwrap() * 100.0;
-    assert!(found.answer.contains(&format!("of the difference {share:.0} % is evaluator minutes")));
+    assert!(
+        found
+            .answer
+            .contains(&format!("of the difference per run {share:.0} % is evaluator minutes"))
+    );
     let times = found.difference("conversation").unwrap();
     near(times.chat, 22e6 - 2e6 / 24.0);
     assert!(times.difference_low.unwrap() > 60e6 && times.difference_high.unwrap() < 66e6);

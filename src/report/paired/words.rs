@@ -51,7 +51,7 @@ fn reason(comparison: &PairedComparison) -> String {
     match (cost.and_then(|cost| cost.finding.as_deref()), largest) {
         (Some("voice is more" | "chat is more"), Some(part)) => {
             let share = part.share.unwrap_or_default() * 100.0;
-            format!("of the difference {share:.0} % is {}", part.part)
+            format!("of the difference per run {share:.0} % is {}", part.part)
         }
         (Some(_), _) => "that the one costs more than the other is not shown".to_owned(),
         (None, _) => {
