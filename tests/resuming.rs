@@ -178,11 +178,11 @@ fn die(seed: u64, kills: u32, runs: u64) -> BTreeMap<String, u64> {
         running.signal("KILL");
         running.finish();
         killed += 1;
-        running = scene.resume(&[]).start();
+        running = scene.resume(&["--yes"]).start();
     }
     running.finish();
     // The last kill may have come between the end and the reports.
-    scene.resume(&[]).run().ended_with(0);
+    scene.resume(&["--yes"]).run().ended_with(0);
     let folder = scene.folder().display().to_string();
     scene.workplace.rushhour(&["report", &folder]).run();
     let (session, truth, _workplace) = scene.end();
