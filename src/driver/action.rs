@@ -157,7 +157,7 @@ pub enum Input {
     },
     /// How the process is doing.
     Machine {
-        /// Processor time used since the start.
+        /// Processor time used since the session began.
         cpu: Micros,
         /// Memory resident, in bytes.
         memory: u64,

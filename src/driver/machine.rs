@@ -7,9 +7,27 @@ const TICKS_PER_SECOND: u64 = 100;
 /// The page size on which `statm` counts; 4096 bytes on x86-64, and on arm64 unless set otherwise.
 const PAGE: u64 = 4096;
 
+/// What a session uses of the machine: a process may hold several, one after the other.
+pub(super) struct Machine {
+    cpu_before: Micros,
+}
+
+impl Machine {
+    /// From now on.
+    pub(super) fn watch() -> Self {
+        Self { cpu_before: machine().unwrap_or_default().0 }
+    }
+
+    /// Processor time used over all cores since then, and bytes resident.
+    pub(super) fn used(&self) -> (Micros, u64) {
+        let (cpu, memory) = machine().unwrap_or_default();
+        (cpu.saturating_sub(self.cpu_before), memory)
+    }
+}
+
 /// Processor time used over all cores since the process began, and bytes resident; nothing where the
 /// system does not tell, which is everywhere but Linux.
-pub(super) fn machine() -> Option<(Micros, u64)> {
+fn machine() -> Option<(Micros, u64)> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     Some((cpu_of(&stat)?, resident_of(&statm)?))
@@ -39,6 +57,17 @@ mod tests {
         assert_eq!(cpu_of(stat), Some(Micros::from_secs(3)));
         assert_eq!(resident_of("1000 25 3 1 0 5 0"), Some(25 * 4096));
         assert_eq!(cpu_of("nonsense"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_was_used_before_a_session_is_not_its_own() {
+        let mut sum = 0_u64;
+        while machine().unwrap().0 < Micros::from_millis(300) {
+            sum = (0..1_000_000_u64).fold(sum, |sum, n| std::hint::black_box(sum ^ n));
+        }
+        let (used, _) = Machine::watch().used();
+        assert!(used < Micros::from_millis(200), "{used} {sum}");
     }
 
     #[cfg(target_os = "linux")]

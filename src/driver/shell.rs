@@ -6,7 +6,7 @@ use tokio::time::{Duration, MissedTickBehavior};
 use super::action::{Action, Input};
 use super::alarm::Alarm;
 use super::clock::SessionClock;
-use super::machine::machine;
+use super::machine::Machine;
 use super::perform::{Outside, Performer};
 use super::session::Session;
 use crate::event::SinkError;
@@ -39,6 +39,7 @@ pub async fn drive(
     journal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     health.set_missed_tick_behavior(MissedTickBehavior::Delay);
     health.reset();
+    let machine = Machine::watch();
     let mut nobody_wishes = false;
     let no_timer =
         |error: std::io::Error| SinkError(format!("there is no timer to be had: {error}"));
@@ -72,7 +73,7 @@ pub async fn drive(
                 None => nobody_wishes = true,
             },
             _ = health.tick() => {
-                let (cpu, memory) = machine().unwrap_or_default();
+                let (cpu, memory) = machine.used();
                 let callers = performer.outside.evaluator.health();
                 session.handle(Input::Machine { cpu, memory, callers }, clock.now());
             }
