@@ -11,7 +11,7 @@ use crate::bill::{Caps, Purse};
 use crate::event::{Event, FORMAT_VERSION, FailureClass, Happening, Opening, Outcome, StopReason};
 use crate::plan::Plan;
 use crate::plan::tests_support::plan_of;
-use crate::units::{Micros, RunIndex, SessionId, SessionTime};
+use crate::units::{Micros, Mode, PairId, RunIndex, SessionId, SessionTime};
 
 const FIFTY: &str = r#"
 [[scenario]]
@@ -317,6 +317,26 @@ fn a_journal_of_another_plan_is_refused_with_the_run() {
     }
     let error = carried(&events).opening().unwrap_err();
     assert!(error.to_string().starts_with("run 7 of the journal is not the plan's"), "{error}");
+}
+
+#[test]
+fn pairs_stay_pairs_through_deaths() {
+    let paired = format!("mode = \"paired\"{FIFTY}");
+    for seed in 0..10 {
+        let (world, died) = die_and_resume(&paired, seed, Trouble::default(), DEATHS);
+        check(&world, 100);
+        let mut pairs: BTreeMap<PairId, Vec<(u32, Mode)>> = BTreeMap::new();
+        for event in &world.events {
+            if let Happening::RunStarted { pair, scenario, mode, .. } = event.happening {
+                pairs.entry(pair.unwrap()).or_default().push((scenario, mode));
+            }
+        }
+        assert_eq!(pairs.len(), 50, "seed {seed}, died {died} times");
+        for (pair, runs) in pairs {
+            let [(one, first), (other, second)] = runs[..] else { panic!("{pair}: {runs:?}") };
+            assert_eq!((one, first), (other, second.other()), "pair {pair}, seed {seed}");
+        }
+    }
 }
 
 #[test]

@@ -3,9 +3,13 @@
 use super::walk::Plan;
 use crate::profile::{Input, load, no_files};
 
-/// The plan of a profile against the sandbox.
+/// The plan of a profile against the sandbox; where it has a mode, on its first line.
 pub(crate) fn plan_of(text: &str) -> Plan {
-    let text = format!("[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n{text}");
+    let (mode, rest) = match text.split_once('\n') {
+        Some((mode, rest)) if mode.starts_with("mode") => (mode, rest),
+        _ => ("", text),
+    };
+    let text = format!("{mode}\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n{rest}");
     let input = Input {
         file: "p.toml",
         bytes: text.as_bytes(),

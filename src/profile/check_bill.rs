@@ -188,6 +188,10 @@ mod tests {
         let some = SHIPPED.split("# Cekura").next().unwrap();
         let found = mistakes(CLOUD, some);
         assert_eq!(found, ["mine.toml has no price of evaluator_chat, which this profile uses"]);
+        let paired = mistakes(&CLOUD.replace("\"chat\"", "\"paired\""), some);
+        let named =
+            |item: &str| format!("mine.toml has no price of {item}, which this profile uses");
+        assert_eq!(paired, [named("evaluator_voice"), named("evaluator_chat")]);
         let elsewhere = CLOUD.replace("mine.toml", "none.toml");
         assert_eq!(mistakes(&elsewhere, ""), ["these prices cannot be read: not found"]);
     }

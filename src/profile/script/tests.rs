@@ -138,6 +138,19 @@ fn what_does_not_go_with_callers_of_our_own_is_refused() {
 }
 
 #[test]
+fn a_paired_session_needs_what_is_written_and_what_is_spoken() {
+    let paired = PROFILE.replace("\"chat\"", "\"paired\"");
+    assert_eq!(load_with(&paired, Ok(SCRIPT.as_bytes())).unwrap().profile.runs(), Some(2));
+    let half = SCRIPT.replace("say = \"One.\"\n", "").replace("play = \"two.wav\"\n", "");
+    let found = mistakes(&paired, Ok(half.as_bytes()));
+    let told: Vec<&str> = found.iter().map(|(what, ..)| what.as_str()).collect();
+    assert_eq!(told, ["turn 1 says nothing in chat", "turn 2 says nothing in voice"]);
+    let lasting = PROFILE.replace("copies = 1", "copies = 1\nchat_lasts = \"5s\"");
+    let found = mistakes(&lasting, Ok(SCRIPT.as_bytes()));
+    assert_eq!(found[0].0, "`chat_lasts` has a meaning in a paired session only");
+}
+
+#[test]
 fn every_shipped_profile_loads_and_can_be_walked() {
     let shipped = [
         ("native-chat", include_str!("../../../profiles/native-chat.toml"), 40),
