@@ -1,4 +1,4 @@
-//! What is made of a journal: the sample's reports byte for byte, one report at a time, the page in a browser.
+//! What is made of a journal: the samples' reports byte for byte, one report at a time, the page in a browser.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,40 @@ use serde_json::Value;
 
 use crate::support::{Peers, Workplace};
 
+fn committed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("reports").join(name)
+}
+
 fn sample() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/sample")
+    committed("sample")
+}
+
+/// What reports are made from: all files below a folder that are journals.
+fn copy_journals(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder can be made");
+    for entry in fs::read_dir(from).expect("the folder is there") {
+        let path = entry.expect("an entry can be read").path();
+        let target = to.join(path.file_name().expect("an entry has a name"));
+        if path.is_dir() {
+            copy_journals(&path, &target);
+        } else if path.extension().is_some_and(|end| end == "jsonl") {
+            fs::copy(&path, &target).expect("a file can be copied");
+        }
+    }
+}
+
+/// Holds a folder that was made again against the committed one, file by file; `again` says how it is made.
+fn same_files(folder: &Path, kept: &Path, again: &str) {
+    assert_eq!(names(folder), names(kept), "`{again}` writes them");
+    for name in names(folder).into_iter().filter(|name| folder.join(name).is_file()) {
+        let made = fs::read(folder.join(&name)).expect("it was just written");
+        let kept = fs::read(kept.join(&name)).expect("it is committed");
+        assert!(made == kept, "{name} differs: `{again}` writes it again");
+        let text = String::from_utf8_lossy(&kept);
+        for place in ["/home/", "/root/", "/tmp/", "/work/", "/Users/"] {
+            assert!(!text.contains(place), "{name} names {place}");
+        }
+    }
 }
 
 /// A copy of the sample's journal in a folder of its own, so that nothing else is there.
@@ -36,15 +68,32 @@ fn the_samples_reports_are_what_its_journal_says_byte_for_byte() {
     let workplace = Workplace::new();
     let folder = journal_alone(&workplace);
     workplace.rushhour(&["report", "sample"]).run().ended_with(99);
-    assert_eq!(names(&folder), names(&sample()), "`rushhour report reports/sample` writes them");
-    for name in names(&folder) {
-        let made = fs::read(folder.join(&name)).expect("it was just written");
-        let kept = fs::read(sample().join(&name)).expect("it is committed");
-        assert!(made == kept, "{name} differs: `rushhour report reports/sample` writes it again");
-        let text = String::from_utf8_lossy(&kept);
-        for place in ["/home/", "/root/", "/tmp/", "/work/", "/Users/"] {
-            assert!(!text.contains(place), "{name} names {place}");
-        }
+    same_files(&folder, &sample(), "rushhour report reports/sample");
+}
+
+#[test]
+fn the_answers_to_the_three_questions_are_what_their_journals_say_byte_for_byte() {
+    let workplace = Workplace::new();
+    for (name, command, exit) in [
+        ("sample-capacity", "report", 0),
+        ("sample-soak", "soak", 99),
+        ("sample-paired", "report", 0),
+    ] {
+        let folder = workplace.path().join(name);
+        copy_journals(&committed(name), &folder);
+        workplace.rushhour(&[command, name]).run().ended_with(exit);
+        same_files(&folder, &committed(name), &format!("rushhour {command} reports/{name}"));
+    }
+    let levels = workplace.path().join("sample-capacity/levels");
+    for level in names(&levels) {
+        let session = levels.join(&level);
+        workplace.rushhour(&["report", session.to_str().expect("it is text")]).run();
+        let page = |folder: PathBuf| fs::read(folder.join(&level).join("report.html"));
+        let kept = page(committed("sample-capacity/levels")).expect("it is committed");
+        assert!(
+            page(levels.clone()).expect("it was just written") == kept,
+            "{level}'s page differs"
+        );
     }
 }
 
@@ -114,11 +163,16 @@ fn a_browser_reads_the_page_at_every_width_and_runs_nothing() {
         .env("HOME", workplace.path())
         .arg(&pictures)
         .args([sample().join("report.html"), hostile])
+        .args([
+            committed("sample-capacity/report.html"),
+            committed("sample-soak/soak.html"),
+            committed("sample-paired/report.html"),
+        ])
         .output()
         .expect("there is a Python");
     let told = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "{told}\n{}", String::from_utf8_lossy(&ran.stderr));
     let facts: Value = serde_json::from_str(told.trim()).expect("it prints JSON");
-    assert_eq!(facts["pages"], 8, "{facts}");
+    assert_eq!(facts["pages"], 20, "{facts}");
     assert!(facts["charts"].as_u64() >= Some(40), "{facts}");
 }

@@ -48,7 +48,10 @@ pub use judged::{
 pub use junit::{JunitError, junit};
 pub use markdown::markdown;
 pub use money::{BillItem, BillSummary, CostEach, old_prices};
-pub(crate) use page::{ChartFigure, Line, Scale, Tick, framed, place, scrolled, section, through};
+pub(crate) use page::{
+    ChartFigure, Line, Scale, Tick, framed, over_interval, place, scrolled, section, sideways,
+    through,
+};
 pub use page::{JudgedNights, history_page, page, soak_page};
 pub use paired::{
     Difference, ModeFigures, PairCounts, PairedComparison, Premium, PremiumPart, pairs_csv,

@@ -6,7 +6,9 @@ use super::marks::{key, line_of, shown};
 use crate::capacity::finding::Finding;
 use crate::capacity::searched::Searched;
 use crate::capacity::words::figure;
-use crate::report::{ChartFigure, Line, Scale, place, scrolled, through, visible};
+use crate::report::{
+    ChartFigure, Line, Scale, over_interval, place, scrolled, sideways, through, visible,
+};
 
 /// The line through the levels.
 const PATH: Line = Line(5);
@@ -61,7 +63,7 @@ pub(super) fn levels(searched: &Searched<'_>) -> Markup {
 
 fn table(findings: &[Finding]) -> Markup {
     scrolled(&html! {
-        table {
+        table class="figures" {
             thead { tr {
                 th scope="col" class="number" { "session" } th scope="col" class="number" { "at once" }
                 th scope="col" { "verdict" }
@@ -82,7 +84,7 @@ fn table(findings: &[Finding]) -> Markup {
 /// Every session with its figures and the way to its own report.
 pub(super) fn sessions(searched: &Searched<'_>) -> Markup {
     let thresholds = &searched.opening.profile.thresholds;
-    scrolled(&html! {
+    sideways(&html! {
         table {
             thead { tr {
                 th scope="col" class="number" { "session" } th scope="col" class="number" { "at once" }
@@ -102,7 +104,7 @@ pub(super) fn sessions(searched: &Searched<'_>) -> Markup {
                         td class="number" { (finding.runs.0) }
                         td class="number" { (finding.runs.1) }
                         @for found in &finding.thresholds {
-                            td { (figure(&found.threshold, found.estimated)) " (n=" (found.n) ")" }
+                            td { (over_interval(&figure(&found.threshold, found.estimated))) " (n=" (found.n) ")" }
                         }
                         td { a href=(format!("{}/report.html", place_of(&finding.folder))) {
                             (visible(&finding.folder))

@@ -33,4 +33,4 @@ pub(crate) use document::{framed, section};
 pub use nights::{JudgedNights, history_page};
 pub(crate) use scale::{Scale, Tick};
 pub use soak::soak_page;
-pub(crate) use tables::scrolled;
+pub(crate) use tables::{over_interval, scrolled, sideways};

@@ -7,7 +7,7 @@ use super::super::paired::{
     DIFFERENT_LATENCIES, PairedComparison, Premium, figure_words, pairs_words, table_rows,
 };
 use super::super::visible::visible;
-use super::tables::scrolled;
+use super::tables::{over_interval, sideways};
 
 /// The section.
 pub(super) fn pairs(comparison: &PairedComparison) -> Markup {
@@ -19,14 +19,18 @@ pub(super) fn pairs(comparison: &PairedComparison) -> Markup {
                 "Means over pairs of measured runs, with 95 % intervals: pairs were resampled in blocks of "
                 "neighbours, within their scenarios."
             }
-            (scrolled(&differences(comparison)))
+            (sideways(&differences(comparison)))
             p class="aside" { (DIFFERENT_LATENCIES) }
         }
         @if let Some(premium) = &comparison.premium {
             h3 { "Where the difference in cost comes from" }
-            (scrolled(&parts(premium)))
+            p class="aside" {
+                "Means of the " (premium.pairs) " pairs of which both runs came to an end; the parts add up to the "
+                "difference."
+            }
+            (sideways(&parts(premium)))
             h3 { "What a run and a task cost" }
-            (scrolled(&costs(comparison)))
+            (sideways(&costs(comparison)))
         }
     }
 }
@@ -43,11 +47,12 @@ fn differences(comparison: &PairedComparison) -> Markup {
             tbody {
                 @for (one, [measure, chat, voice, difference, ratio]) in comparison.differences.iter().zip(table_rows(comparison)) {
                     tr {
-                        th scope="row" { (measure) }
+                        th scope="row" class="wraps" { (measure) }
                         td class="number" { (one.pairs) }
                         td class="number" { (chat) } td class="number" { (voice) }
-                        td class="number" { (difference) } td class="number" { (ratio) }
-                        td { (one.finding.as_deref().unwrap_or("not enough data")) }
+                        td class="number" { (over_interval(&difference)) }
+                        td class="number" { (over_interval(&ratio)) }
+                        td class="wraps" { (one.finding.as_deref().unwrap_or("not enough data")) }
                     }
                 }
             }
@@ -59,7 +64,6 @@ fn parts(premium: &Premium) -> Markup {
     let usd = |value: f64| format!("{value:.4}");
     html! {
         table class="figures" {
-            caption { "Means of the " (premium.pairs) " pairs of which both runs came to an end; the parts add up to the difference." }
             thead { tr {
                 th scope="col" { "part" } th scope="col" class="number" { "chat, USD" }
                 th scope="col" class="number" { "voice, USD" }

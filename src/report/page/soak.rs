@@ -11,7 +11,7 @@ use super::nights::against;
 use super::provenance::provenance;
 use super::scale::Scale;
 use super::stages::stages;
-use super::tables::{generator, scrolled, thresholds};
+use super::tables::{generator, scrolled, sideways, thresholds};
 use super::upward::Upward;
 use crate::record::Folded;
 use crate::soak::{
@@ -82,18 +82,17 @@ fn table(soak: &Soak) -> Markup {
         return html! { p { "Nothing was measured that could be followed." } };
     }
     html! {
-        (scrolled(&html! {
+        (sideways(&html! {
             table {
                 thead { tr {
-                    th scope="col" { "series" } th scope="col" { "begins" } th scope="col" { "ends" }
+                    th scope="col" { "series" } th scope="col" { "found" } th scope="col" { "begins" } th scope="col" { "ends" }
                     th scope="col" { "change over it all" } th scope="col" { "first stretch, last stretch" }
-                    th scope="col" { "found" }
                 } }
                 tbody {
                     @for one in &soak.series {
                         @let amount = |value: f64| one.unit.words(value);
                         tr {
-                            th scope="row" { (one.series) }
+                            th scope="row" { (one.series) } td { (found(one.finding)) }
                             @match &one.slope {
                                 Some(slope) => {
                                     td { (amount(slope.start.max(0.0))) } td { (amount(slope.end.max(0.0))) }
@@ -105,7 +104,6 @@ fn table(soak: &Soak) -> Markup {
                                 Some(ends) => { (amount(ends.first)) ", " (amount(ends.last)) }
                                 None => { "n/a" }
                             } }
-                            td { (found(one.finding)) }
                         }
                     }
                 }
@@ -124,7 +122,16 @@ fn table(soak: &Soak) -> Markup {
 
 fn charts(soak: &Soak, folded: &Folded) -> Markup {
     let Some(cut) = &soak.cut else { return html! {} };
-    html! { @for one in &soak.series { @if !one.points.is_empty() { (chart(one, cut, folded)) } } }
+    let is_steady = |one: &&SeriesJudgement| {
+        matches!(
+            one.finding,
+            SeriesFinding::Steady | SeriesFinding::Immaterial | SeriesFinding::TooFew
+        )
+    };
+    let drawn = soak.series.iter().filter(|one| !one.points.is_empty());
+    let (steady, other): (Vec<_>, Vec<_>) = drawn.partition(is_steady);
+    // What changes is looked for first.
+    html! { @for one in other.into_iter().chain(steady) { (chart(one, cut, folded)) } }
 }
 
 /// A line and the ends of what it may have been, at a moment along the session from 0 to 1.

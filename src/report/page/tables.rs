@@ -20,6 +20,17 @@ pub(crate) fn scrolled(table: &Markup) -> Markup {
     html! { div class="scrolled" tabindex="0" role="group" aria-label="Table" { (table) } }
 }
 
+/// A table that answers: it moves sideways where it is too wide, and all its rows are seen.
+pub(crate) fn sideways(table: &Markup) -> Markup {
+    html! { div class="scrolled whole" tabindex="0" role="group" aria-label="Table" { (table) } }
+}
+
+/// A figure in words with its interval below it, so that its column stays narrow.
+pub(crate) fn over_interval(words: &str) -> Markup {
+    let (value, interval) = words.split_once(" [").map_or((words, None), |(v, i)| (v, Some(i)));
+    html! { (value) @if let Some(interval) = interval { " " span class="interval" { "[" (interval) } } }
+}
+
 /// A percentile with its interval, or how many samples it takes.
 pub(super) fn interval(figure: Figure) -> Markup {
     html! {
