@@ -285,7 +285,9 @@ fn a_second_session_never_overwrites_the_first() {
     let runs: Vec<_> =
         (0..2).map(|_| workplace.rushhour(&["run", "p.toml", "--quiet"]).start()).collect();
     for run in runs {
-        run.finish().ended_with(0);
+        // On a busy machine either may have been late, which is not the point.
+        let ran = run.finish();
+        assert!(matches!(ran.code, Some(0 | 112)), "{:?}: {}", ran.code, ran.err);
     }
     assert_eq!(workplace.sessions().len(), 2);
 }
