@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
 use super::leaks::{secret_in, token_in};
+use super::peers::Stopped;
 
 /// A command line being put together.
 pub(crate) struct Rushhour {
@@ -21,7 +22,7 @@ pub(crate) struct Ran {
 
 /// A command line that is being carried out.
 pub(crate) struct Running {
-    child: Child,
+    child: Stopped,
     out: JoinHandle<String>,
     err: JoinHandle<String>,
 }
@@ -54,7 +55,7 @@ impl Rushhour {
         let mut child = self.command.spawn().expect("the binary was built");
         let out = drain(child.stdout.take().expect("it is piped"));
         let err = drain(child.stderr.take().expect("it is piped"));
-        Running { child, out, err }
+        Running { child: Stopped(child), out, err }
     }
 
     /// Starts it, and waits until it has printed a line that begins so; gives what it printed until then.
@@ -71,7 +72,7 @@ impl Rushhour {
                 break;
             }
         }
-        (Running { child, out: drain(reader), err }, printed)
+        (Running { child: Stopped(child), out: drain(reader), err }, printed)
     }
 
     pub(crate) fn run(self) -> Ran {
@@ -81,14 +82,14 @@ impl Rushhour {
 
 impl Running {
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.child.0.id().to_string();
         let status = Command::new("kill").args([&format!("-{name}"), &id]).status();
         assert!(status.expect("there is a kill").success(), "the process is alive");
     }
 
     /// Waits for its end, where it is meant to print secrets: the sandbox hands its own out.
     pub(crate) fn finish_secretly(mut self) -> Ran {
-        let status = self.child.wait().expect("it was started");
+        let status = self.child.0.wait().expect("it was started");
         let ran = Ran {
             code: status.code(),
             out: self.out.join().expect("reading does not panic"),

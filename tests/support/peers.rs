@@ -44,8 +44,8 @@ impl Peers {
     }
 }
 
-/// A process that ends with its owner.
-struct Stopped(Child);
+/// A process that ends with its owner, at the latest.
+pub(super) struct Stopped(pub(super) Child);
 
 impl Drop for Stopped {
     fn drop(&mut self) {
