@@ -121,19 +121,12 @@ fn stages(profile: &Profile, rules: &Rules, trial: Trial) -> Vec<Stage> {
 mod tests {
     use super::*;
     use crate::plan::{Forecast, Plan};
-    use crate::profile::{Input, load, no_files};
+    use crate::profile::testing::profile_of;
 
     const PROFILE: &str = "name = \"desk\"\nseed = 5\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\ncopies = 3\nlasts = \"10s\"\n[[stage]]\nhold = 2\n[thresholds]\nfailed = \"< 5%\"\n[limits]\nmax_runs = 500\nbudget = \"9 USD\"\n[capacity]\nramp = \"4/s\"\nlasts = \"50s\"\n";
 
     fn profile() -> Profile {
-        let input = Input {
-            file: "p.toml",
-            bytes: PROFILE.as_bytes(),
-            environment: &[],
-            flags: &[],
-            files: &no_files,
-        };
-        load(input).expect("it is valid").profile
+        profile_of(PROFILE)
     }
 
     fn level(purpose: Purpose, spent: Spent) -> Option<Profile> {

@@ -107,20 +107,13 @@ fn fewest_samples(threshold: &Threshold) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Input, load, no_files};
+    use crate::profile::testing::profile_of;
 
     fn rules(thresholds: &str, capacity: &str) -> Rules {
         let text = format!(
             "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\nlasts = \"40s\"\n[[stage]]\nhold = 2\nlasts = \"1m\"\n[thresholds]\n{thresholds}\n[capacity]\n{capacity}\n"
         );
-        let input = Input {
-            file: "p.toml",
-            bytes: text.as_bytes(),
-            environment: &[],
-            flags: &[],
-            files: &no_files,
-        };
-        Rules::of(&load(input).expect("it is valid").profile)
+        Rules::of(&profile_of(&text))
     }
 
     #[test]

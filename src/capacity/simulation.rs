@@ -7,7 +7,8 @@ use super::rules::Rules;
 use super::search::{Ending, Next, Search};
 use super::trial::{LevelVerdict, Purpose, Trial, Tried};
 use crate::event::FailureClass;
-use crate::profile::{Input, Profile, load, no_files};
+use crate::profile::Profile;
+use crate::profile::testing::profile_of;
 use crate::report::{Estimated, Verdict};
 use crate::stats::{Confidence, Proportion, Quantile, rank_interval};
 use crate::units::Micros;
@@ -36,14 +37,7 @@ pub(super) fn profile(capacity: &str) -> Profile {
     let text = format!(
         "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\nlasts = \"10s\"\n[[stage]]\nhold = 2\nlasts = \"1m\"\n[thresholds]\nfailed = \"< 5%\"\n[limits]\nin_flight = 1000\n[capacity]\n{capacity}\n"
     );
-    let input = Input {
-        file: "p.toml",
-        bytes: text.as_bytes(),
-        environment: &[],
-        flags: &[],
-        files: &no_files,
-    };
-    load(input).expect("it is valid").profile
+    profile_of(&text)
 }
 
 /// What a session might say of its level: the share that failed of 200 runs, and why.

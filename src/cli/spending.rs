@@ -127,20 +127,13 @@ pub(super) fn old_prices(profile: &Profile, today: Date) -> Option<String> {
 mod tests {
     use super::*;
     use crate::plan::{Forecast, Plan};
-    use crate::profile::{Input, load, no_files};
+    use crate::profile::testing::profile_of;
 
     fn asked(more: &str) -> Option<String> {
         let text = format!(
             "mode = \"chat\"\n[livekit]\nurl = \"wss://x.livekit.cloud\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 50\nlasts = \"40s\"\n[[stage]]\nrate = \"1/s\"\n{more}"
         );
-        let input = Input {
-            file: "p.toml",
-            bytes: text.as_bytes(),
-            environment: &[],
-            flags: &[],
-            files: &no_files,
-        };
-        let profile = load(input).unwrap().profile;
+        let profile = profile_of(&text);
         let forecast = Forecast::new(&Plan::new(profile.clone()));
         to_be_asked(&profile, &BillForecast::new(&profile, forecast.runs).unwrap())
     }

@@ -49,20 +49,13 @@ pub fn room_mark(metadata: &str) -> Option<RoomMark> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Input, load, no_files};
+    use crate::profile::testing::profile_of;
 
     fn settings(extra: &str) -> LiveKitSettings {
         let text = format!(
             "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n{extra}\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n"
         );
-        let input = Input {
-            file: "p",
-            bytes: text.as_bytes(),
-            environment: &[],
-            flags: &[],
-            files: &no_files,
-        };
-        load(input).unwrap().profile.livekit
+        profile_of(&text).livekit
     }
 
     fn metadata(extra: &str, mode: Mode) -> Value {

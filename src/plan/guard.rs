@@ -38,20 +38,13 @@ pub fn cloud_excess(profile: &Profile, forecast: &Forecast) -> Option<CloudExces
 mod tests {
     use super::*;
     use crate::plan::Plan;
-    use crate::profile::{Input, load, no_files};
+    use crate::profile::testing::profile_of;
 
     fn excess(url: &str, burst: u32, in_flight: u32) -> Option<u32> {
         let text = format!(
             "[livekit]\nurl = \"{url}\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\ncopies = {burst}\n[[stage]]\nburst = {burst}\n[limits]\nin_flight = {in_flight}\n"
         );
-        let input = Input {
-            file: "p",
-            bytes: text.as_bytes(),
-            environment: &[],
-            flags: &[],
-            files: &no_files,
-        };
-        let plan = Plan::new(load(input).unwrap().profile);
+        let plan = Plan::new(profile_of(&text));
         cloud_excess(plan.profile(), &Forecast::new(&plan)).map(|excess| excess.rooms)
     }
 

@@ -113,20 +113,15 @@ fn contradictions(
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::{CapacitySettings, Input, Loaded, Refused, load, no_files};
+    use crate::profile::testing::load_text;
+    use crate::profile::{CapacitySettings, Loaded, Refused};
     use crate::units::{Length, Rate};
 
     fn loaded(capacity: &str) -> Result<Loaded, Refused> {
         let text = format!(
             "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\nlasts = \"40s\"\n[[stage]]\nhold = 2\nlasts = \"1m\"\n[limits]\nin_flight = 60\nrequests = \"4/s\"\n{capacity}"
         );
-        load(Input {
-            file: "p.toml",
-            bytes: text.as_bytes(),
-            environment: &[],
-            flags: &[],
-            files: &no_files,
-        })
+        load_text(&text)
     }
 
     fn mistake(capacity: &str) -> String {

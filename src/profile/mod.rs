@@ -28,6 +28,8 @@ mod script;
 mod soak_settings;
 mod source;
 mod template;
+#[cfg(test)]
+pub(crate) mod testing;
 mod threshold;
 
 pub use capacity::CapacitySettings;

@@ -4,7 +4,7 @@ use super::verdict::{Judgement, Overall};
 use crate::event::{
     Entered, Event, FORMAT_VERSION, FailureClass, Happening, Mapping, Opening, Outcome, Sighting,
 };
-use crate::profile::{Input, load, no_files};
+use crate::profile::testing::load_text;
 use crate::record::{Fold, Folded};
 use crate::units::{
     EvaluatorRunId, Identity, Micros, Mode, PairId, RoomName, RunIndex, SessionId, SessionTime,
@@ -48,14 +48,7 @@ impl Made {
             "mode = \"{mode}\"\n[livekit]\nurl = \"sandbox\"\nagent = \"front-desk\"\n[[scenario]]\nid = 30\nname = {name}\ncopies = 100000\n[[stage]]\nname = \"first\"\nrate = \"10/s\"\n{more}",
             name = serde_json::to_string("book a <b>table</b>").unwrap(),
         );
-        let input = Input {
-            file: "made",
-            bytes: text.as_bytes(),
-            environment: &[],
-            flags: &[],
-            files: &no_files,
-        };
-        let loaded = load(input).expect("the profile is valid");
+        let loaded = load_text(&text).expect("the profile is valid");
         let opening = Opening {
             format: FORMAT_VERSION,
             rushhour: "0.0.0".into(),

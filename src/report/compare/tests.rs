@@ -5,7 +5,8 @@ use super::*;
 use crate::event::{
     Entered, Event, FORMAT_VERSION, FailureClass, Happening, Health, Mapping, Opening, Outcome,
 };
-use crate::profile::{Input, SessionMode, load, no_files};
+use crate::profile::SessionMode;
+use crate::profile::testing::profile_of;
 use crate::record::Fold;
 use crate::units::{
     EvaluatorRunId, Metric, Micros, Mode, Percent, Percentile, RoomName, RunIndex, SessionId,
@@ -55,18 +56,7 @@ fn profile(mode: &str, seed: u64, scenarios: u32) -> crate::profile::Profile {
     let text = format!(
         "mode = \"{mode}\"\nseed = {seed}\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n{scenarios}[[stage]]\nrate = \"1/s\"\n"
     );
-    loaded(&text)
-}
-
-fn loaded(text: &str) -> crate::profile::Profile {
-    let input = Input {
-        file: "p.toml",
-        bytes: text.as_bytes(),
-        environment: &[],
-        flags: &[],
-        files: &no_files,
-    };
-    load(input).map_err(|refused| crate::profile::explain(&refused, false)).unwrap().profile
+    profile_of(&text)
 }
 
 /// A session in which a run starts every second.

@@ -54,6 +54,36 @@ pub struct Difference {
     pub note: Option<String>,
 }
 
+impl Difference {
+    /// Of means and what resampling says of their difference and their ratio.
+    fn resampled(
+        (measure, unit): (&str, &str),
+        pairs: u64,
+        (voice, chat): (f64, f64),
+        (found, ratio): (Result<Estimate, BootstrapError>, Option<Estimate>),
+    ) -> Self {
+        let (interval, note) = match found {
+            Ok(found) => (Some(found.interval), None),
+            Err(error) => (None, Some(too_few(error, pairs))),
+        };
+        Self {
+            measure: measure.to_owned(),
+            unit: unit.to_owned(),
+            pairs,
+            voice,
+            chat,
+            difference: voice - chat,
+            difference_low: interval.map(Interval::low),
+            difference_high: interval.map(Interval::high),
+            ratio: ratio.map(|ratio| ratio.point),
+            ratio_low: ratio.map(|ratio| ratio.interval.low()),
+            ratio_high: ratio.map(|ratio| ratio.interval.high()),
+            finding: interval.map(|interval| finding(interval).to_owned()),
+            note,
+        }
+    }
+}
+
 /// Resampling with a seed.
 pub(super) fn plan(seed: u64) -> Bootstrap {
     Bootstrap::new(seed, RESAMPLES, Confidence::default())
@@ -75,23 +105,10 @@ pub(super) fn difference(
     let runs = PairedRuns::new(keyed).ok()?;
     let mean = |of: fn(&PairValue) -> f64| values.iter().map(of).sum::<f64>() / values.len() as f64;
     let (voice, chat) = (mean(|value| value.voice), mean(|value| value.chat));
-    let found = runs.mean_difference(plan);
     let ratio = runs.mean_ratio(plan).ok();
-    Some(Difference {
-        measure: measure.to_owned(),
-        unit: unit.to_owned(),
-        pairs: runs.pairs(),
-        voice,
-        chat,
-        difference: voice - chat,
-        difference_low: found.as_ref().ok().map(|found| found.interval.low()),
-        difference_high: found.as_ref().ok().map(|found| found.interval.high()),
-        ratio: ratio.map(|ratio| ratio.point),
-        ratio_low: ratio.map(|ratio| ratio.interval.low()),
-        ratio_high: ratio.map(|ratio| ratio.interval.high()),
-        finding: found.as_ref().ok().map(|found| finding(found.interval).to_owned()),
-        note: found.err().map(|error| too_few(error, runs.pairs())),
-    })
+    let ratio = ratio.map(|ratio| Estimate { point: ratio.point, interval: ratio.interval });
+    let resampled = (runs.mean_difference(plan), ratio);
+    Some(Difference::resampled((measure, unit), runs.pairs(), (voice, chat), resampled))
 }
 
 /// A share of the pairs' runs; none where no pair has a vote on both sides.
@@ -149,27 +166,12 @@ pub(super) fn difference_of_each(
         let (voice, chat) = each(sums);
         voice - chat
     });
-    let ratio: Option<Estimate> = plan
-        .interval_of(&sums, |sums| {
-            let (voice, chat) = each(sums);
-            voice / chat
-        })
-        .ok();
-    Some(Difference {
-        measure: measure.to_owned(),
-        unit: unit.to_owned(),
-        pairs: parts.len() as u64,
-        voice,
-        chat,
-        difference: voice - chat,
-        difference_low: found.as_ref().ok().map(|found| found.interval.low()),
-        difference_high: found.as_ref().ok().map(|found| found.interval.high()),
-        ratio: ratio.map(|ratio| ratio.point),
-        ratio_low: ratio.map(|ratio| ratio.interval.low()),
-        ratio_high: ratio.map(|ratio| ratio.interval.high()),
-        finding: found.as_ref().ok().map(|found| finding(found.interval).to_owned()),
-        note: found.err().map(|error| too_few(error, parts.len() as u64)),
-    })
+    let ratio = plan.interval_of(&sums, |sums| {
+        let (voice, chat) = each(sums);
+        voice / chat
+    });
+    let pairs = parts.len() as u64;
+    Some(Difference::resampled((measure, unit), pairs, (voice, chat), (found, ratio.ok())))
 }
 
 /// Neighbours in time share the state of the network, the agent and the evaluator.

@@ -35,7 +35,7 @@ fn what_costs_more_is_said_to_and_by_how_much() {
 
 #[test]
 fn a_side_that_is_charged_for_nothing_has_no_cost() {
-    let free = loaded(
+    let free = profile_of(
         "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n[bill]\nwithout = [\"agent_session\", \"participant\", \"model_input\", \"model_output\", \"evaluator_chat\"]\n",
     );
     let runs = vec![completed(30.0); 40];

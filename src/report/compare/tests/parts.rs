@@ -28,7 +28,7 @@ fn staged(runs: &[Made]) -> Arm {
             format!("[[stage]]\nname = \"{name}\"\nmeasured = {measured}\nrate = \"1/s\"\nlasts = \"10m\"\n")
         })
         .concat();
-    let profile = loaded(&format!(
+    let profile = profile_of(&format!(
         "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 30\n{stages}"
     ));
     session("s", profile, runs)
