@@ -7,18 +7,16 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use rushhour::agent::behaviour::{Behaviour, JobFault, JobFaults};
-use rushhour::evaluator::native::audio::{Clip, DEFAULT_HANGOVER, Hearing, Playing, SpeechEdge};
-use rushhour::evaluator::native::data::{AGENT_SESSION_TOPIC, DataEvent, read_agent_session};
-use rushhour::evaluator::native::engine::{
-    App, Engine, EngineClock, Hand, Held, Joining, Left, Next,
-};
-use rushhour::evaluator::native::participant::{JoinConfig, ParticipantEvent};
-use rushhour::livekit::{
+use rushhour_agent::behaviour::{Behaviour, JobFault, JobFaults};
+use rushhour_callers::audio::{Clip, DEFAULT_HANGOVER, Hearing, Playing, SpeechEdge};
+use rushhour_callers::data::{AGENT_SESSION_TOPIC, DataEvent, read_agent_session};
+use rushhour_callers::engine::{App, Engine, EngineClock, Hand, Held, Joining, Left, Next};
+use rushhour_callers::participant::{JoinConfig, ParticipantEvent};
+use rushhour_core::units::{AgentName, Identity, Micros, RoomName, SessionTime};
+use rushhour_livekit::{
     ControlPlane, DispatchRequest, LiveKitServer as Client, RoomAgents, RoomRequest, TokenMint,
     TokenRequest,
 };
-use rushhour::units::{AgentName, Identity, Micros, RoomName, SessionTime};
 use serde_json::Value;
 
 use crate::support::{LiveKitServer, Workplace};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rushhour::sandbox::{KeyScope, Sandbox, SandboxConfig, Workers};
+use rushhour_sandbox::{KeyScope, Sandbox, SandboxConfig, Workers};
 use serde_json::Value;
 
 use crate::support::{LiveKitServer, Rushhour, Workplace};

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rushhour::plan::draw_selection;
-use rushhour::profile::{CallersVerdict, Candidate, Input, load};
-use rushhour::sandbox::{Latency, Rooms, Sandbox, SandboxConfig, TruthLog};
-use rushhour::stats::{Confidence, Proportion, Stratum, stratified_share};
-use rushhour::units::{Micros, RunIndex, SessionId};
+use rushhour_core::plan::draw_selection;
+use rushhour_core::profile::{CallersVerdict, Candidate, Input, load};
+use rushhour_core::units::{Micros, RunIndex, SessionId};
+use rushhour_sandbox::{Latency, Rooms, Sandbox, SandboxConfig, TruthLog};
+use rushhour_stats::{Confidence, Proportion, Stratum, stratified_share};
 
 use crate::native::{agent, profile, workplace};
 use crate::support::{LiveKitServer, Ran, Row, Session, Truth, Workplace, rows};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use rushhour::agent::behaviour::{Behaviour, JobFault, JobFaults};
-use rushhour::units::RoomName;
+use rushhour_agent::behaviour::{Behaviour, JobFault, JobFaults};
+use rushhour_core::units::RoomName;
 use serde_json::Value;
 
 use crate::support::{LiveKitServer, Row, Running, Session, Workplace};

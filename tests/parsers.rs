@@ -3,19 +3,19 @@
 
 use std::time::Instant;
 
-use rushhour::evaluator::cekura::{read_accepted, read_limits, read_sights, words_of};
-use rushhour::evaluator::native::data::{DataEvent, Incoming, read_agent_session};
-use rushhour::evaluator::native::participant::{
+use rushhour_callers::data::{DataEvent, Incoming, read_agent_session};
+use rushhour_callers::participant::{
     JoinConfig, Outlet, Participant, ParticipantEvent, decode_signal,
 };
-use rushhour::event::Event;
-use rushhour::http::Answer;
-use rushhour::livekit::{LiveKitError, room_mark};
-use rushhour::profile::{Input, explain, load, no_files};
-use rushhour::record::{Fold, JournalReader};
-use rushhour::report::{Judgement, Overall, Style, Summary, terminal};
-use rushhour::sandbox::{AnyRequest, SandboxConfig, Socketless};
-use rushhour::units::{ScenarioId, Secret, SessionTime, redact};
+use rushhour_core::event::Event;
+use rushhour_core::profile::{Input, explain, load, no_files};
+use rushhour_core::units::{ScenarioId, Secret, SessionTime, redact};
+use rushhour_driver::cekura::{read_accepted, read_limits, read_sights, words_of};
+use rushhour_livekit::http::Answer;
+use rushhour_livekit::{LiveKitError, room_mark};
+use rushhour_report::record::{Fold, JournalReader};
+use rushhour_report::report::{Judgement, Overall, Style, Summary, terminal};
+use rushhour_sandbox::{AnyRequest, SandboxConfig, Socketless};
 
 /// Takes any bytes and does not panic.
 pub(crate) type Parser = fn(&[u8]);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use rushhour::evaluator::native::data::DataEvent;
-use rushhour::evaluator::native::engine::{App, Engine, EngineClock, Hand, Joining, Left, Next};
-use rushhour::evaluator::native::participant::{JoinConfig, ParticipantEvent, Send as Sent};
-use rushhour::livekit::{TokenMint, TokenRequest};
-use rushhour::units::{Identity, Micros, RoomName, Secret, SessionTime};
+use rushhour_callers::data::DataEvent;
+use rushhour_callers::engine::{App, Engine, EngineClock, Hand, Joining, Left, Next};
+use rushhour_callers::participant::{JoinConfig, ParticipantEvent, Send as Sent};
+use rushhour_core::units::{Identity, Micros, RoomName, Secret, SessionTime};
+use rushhour_livekit::{TokenMint, TokenRequest};
 
 use crate::support::{LiveKitServer, Workplace};
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use livekit_protocol as proto;
 use prost::Message;
-use rushhour::livekit::{LiveKitError, LiveKitErrorKind};
+use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
 use serde_json::Value;
 
 use crate::support::{LiveKitServer, Peers, Workplace};
@@ -94,12 +94,12 @@ fn an_agent_without_a_worker_is_told_from_a_slow_one_on_a_real_server() {
 fn every_token_is_accepted_by_the_real_server_for_its_room_alone() {
     let workplace = Workplace::new();
     let server = LiveKitServer::start(workplace.path());
-    let mint = rushhour::livekit::TokenMint::new(server.key(), server.secret());
+    let mint = rushhour_livekit::TokenMint::new(server.key(), server.secret());
     let token = mint
-        .mint(rushhour::livekit::TokenRequest {
-            identity: rushhour::units::Identity::new("caller-1"),
-            room: rushhour::units::RoomName::new("rushhour-1"),
-            lifetime: rushhour::units::Micros::from_secs(60),
+        .mint(rushhour_livekit::TokenRequest {
+            identity: rushhour_core::units::Identity::new("caller-1"),
+            room: rushhour_core::units::RoomName::new("rushhour-1"),
+            lifetime: rushhour_core::units::Micros::from_secs(60),
             agent: None,
         })
         .expect("the key and the secret are there");

@@ -6,10 +6,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rushhour::event::Happening;
-use rushhour::record::JournalReader;
-use rushhour::sandbox::{Latency, Sandbox, SandboxConfig, TruthLog};
-use rushhour::units::Micros;
+use rushhour_core::event::Happening;
+use rushhour_core::units::Micros;
+use rushhour_report::record::JournalReader;
+use rushhour_sandbox::{Latency, Sandbox, SandboxConfig, TruthLog};
 
 use crate::support::{Running, Rushhour, Session, Truth, Workplace};
 
@@ -319,8 +319,9 @@ fn cut_anywhere_in_its_last_records_it_comes_to_the_same_total() {
         let events = fs::read(&journal).expect("it is there");
         let (events, torn) = JournalReader::new(&events[..]).read_all().expect("it is whole");
         assert_eq!(torn, None);
-        let ended =
-            |event: &&rushhour::event::Event| matches!(event.happening, Happening::Ended { .. });
+        let ended = |event: &&rushhour_core::event::Event| {
+            matches!(event.happening, Happening::Ended { .. })
+        };
         assert_eq!(events.iter().filter(ended).count(), 8, "cut at {cut}");
     }
 }

@@ -10,11 +10,11 @@ use livekit_api::access_token::{AccessToken, VideoGrants};
 use livekit_api::services::agent_dispatch::AgentDispatchClient;
 use livekit_api::services::room::{CreateRoomOptions, RoomClient};
 use livekit_protocol as proto;
-use rushhour::sandbox::{
+use rushhour_core::units::Percent;
+use rushhour_sandbox::{
     Fault, Faults, Latency, LivekitTimes, Sandbox, SandboxConfig, SandboxError, Times, TruthLog,
     TruthWriter,
 };
-use rushhour::units::Percent;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

@@ -8,7 +8,7 @@ use crate::support::{Session, Workplace};
 /// Every fault there is, each at this share in percent; those of polls more often, because one poll asks
 /// after a hundred runs and there are few.
 fn every_fault(percent: f64) -> String {
-    let faults: Vec<String> = rushhour::sandbox::Fault::ALL
+    let faults: Vec<String> = rushhour_sandbox::Fault::ALL
         .iter()
         .map(|fault| {
             let times = if fault.name().starts_with("poll_") { 3.0 } else { 1.0 };
@@ -73,7 +73,7 @@ fn a_thousand_copies_under_every_fault_have_one_outcome_each() {
     check(&session, 1000);
     let truth = session.truth();
     // A poll that is asked for again and again meets each of its faults; the rest strike once in about 66.
-    for fault in rushhour::sandbox::Fault::ALL {
+    for fault in rushhour_sandbox::Fault::ALL {
         assert!(truth.faults().contains(fault.name()), "{fault:?} never struck");
     }
     let completed = session.tally("outcome")["completed"];

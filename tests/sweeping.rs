@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rushhour::livekit::{ControlPlane, LiveKitServer as Client, RoomAgents, RoomRequest};
-use rushhour::sandbox::{Latency, Sandbox, SandboxConfig};
-use rushhour::units::{Micros, RoomName, Secret};
+use rushhour_core::units::{Micros, RoomName, Secret};
+use rushhour_livekit::{ControlPlane, LiveKitServer as Client, RoomAgents, RoomRequest};
+use rushhour_sandbox::{Latency, Sandbox, SandboxConfig};
 
 use crate::support::{LiveKitServer, Running, Rushhour, Workplace};
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use rushhour::evaluator::native::audio::{
+use rushhour_callers::audio::{
     Clip, DEFAULT_HANGOVER, DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, Hearing,
 };
-use rushhour::evaluator::native::participant::AudioPacket;
-use rushhour::units::{Micros, SessionTime};
+use rushhour_callers::participant::AudioPacket;
+use rushhour_core::units::{Micros, SessionTime};
 
 const CLIPS: [&str; 3] = ["book-a-table", "phone-number", "no-goodbye"];
 const PACKETS_A_SECOND: f64 = 50.0;

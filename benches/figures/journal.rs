@@ -8,14 +8,14 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rushhour::event::{
+use rushhour_core::event::{
     Entered, Event, FORMAT_VERSION, Happening, Mapping, Opening, Outcome, Sighting, Sink,
 };
-use rushhour::profile::{Input, load, no_files};
-use rushhour::record::Journal;
-use rushhour::units::{
+use rushhour_core::profile::{Input, load, no_files};
+use rushhour_core::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, Mode, RoomName, RunIndex, SessionId, SessionTime,
 };
+use rushhour_report::record::Journal;
 
 /// What a run that goes well leaves in the journal.
 const EVENTS_A_RUN: usize = 10;

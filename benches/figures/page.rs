@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use rushhour::event::{Event, Happening};
-use rushhour::record::Fold;
-use rushhour::report::{Judgement, Overall, page};
-use rushhour::units::SessionTime;
+use rushhour_core::event::{Event, Happening};
+use rushhour_core::units::SessionTime;
+use rushhour_report::record::Fold;
+use rushhour_report::report::{Judgement, Overall, page};
 
 const RUNS: u64 = 100_000;
 

@@ -6,18 +6,18 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rushhour::driver::{Action, Input, Names, RoomSight, Session, Settings, Timing};
-use rushhour::evaluator::{
+use rushhour_core::evaluator::{
     Accepted, Following, Manner, Sight, SightState, SubmitError, SubmitErrorKind,
 };
-use rushhour::event::{Event, Happening, Mapping, Outcome, Sighting, Sink};
-use rushhour::livekit::AgentSight;
-use rushhour::plan::Plan;
-use rushhour::profile::{self, load, no_files};
-use rushhour::record::{Fold, Journal, JournalFile};
-use rushhour::units::{
+use rushhour_core::event::{Event, Happening, Mapping, Outcome, Sighting, Sink};
+use rushhour_core::plan::Plan;
+use rushhour_core::profile::{self, load, no_files};
+use rushhour_core::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionId, SessionTime,
 };
+use rushhour_driver::{Action, Input, Names, RoomSight, Session, Settings, Timing};
+use rushhour_livekit::AgentSight;
+use rushhour_report::record::{Fold, Journal, JournalFile};
 
 const RUNS: u64 = 1_000_000;
 /// Events between two waits for the journal: what waits there is not what is measured.
@@ -106,7 +106,7 @@ impl Soak {
         let plan = Plan::new(profile.clone());
         let settings = Settings::new(&profile, manner);
         let mut session = Session::new(settings, plan.walk(), Names::new("soak"));
-        let mut kept = Kept::new(Happening::Opened(Box::new(rushhour::event::Opening {
+        let mut kept = Kept::new(Happening::Opened(Box::new(rushhour_core::event::Opening {
             session: SessionId::new("soak"),
             profile,
             planned: Some(runs),

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rushhour::event::{
+use rushhour_core::event::{
     Entered, Event, FORMAT_VERSION, FailureClass, Happening, Mapping, Opening, Outcome, Sighting,
     Sink,
 };
-use rushhour::profile::{Input, load, no_files};
-use rushhour::record::Journal;
-use rushhour::units::{
+use rushhour_core::profile::{Input, load, no_files};
+use rushhour_core::units::{
     EvaluatorRunId, Identity, Micros, RoomName, RunIndex, SessionId, SessionTime,
 };
+use rushhour_report::record::Journal;
 
 /// A session to be made up: a run starts every half second.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rushhour::units::Secret;
+use rushhour_core::units::Secret;
 use serde_json::Value;
 
 use super::binary::Rushhour;
@@ -149,7 +149,7 @@ impl LiveKitServer {
     pub(crate) fn rooms(&self) -> Vec<String> {
         let (key, secret) = (self.key(), self.secret());
         let timeout = Duration::from_secs(5);
-        let server = rushhour::livekit::LiveKitServer::new(&self.url(), &key, &secret, timeout)
+        let server = rushhour_livekit::LiveKitServer::new(&self.url(), &key, &secret, timeout)
             .expect("a client can be made");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

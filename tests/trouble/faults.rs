@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use rushhour::sandbox::Fault;
+use rushhour_sandbox::Fault;
 
 use crate::support::{Row, Workplace};
 

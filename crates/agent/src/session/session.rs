@@ -1,0 +1,276 @@
+//! The life of one agent: it joins, says that it listens, takes turns, and leaves.
+
+use std::sync::Arc;
+
+use super::agenda::{Agenda, Step};
+use super::answering::Answer;
+use super::common::Common;
+use super::voice::Voice;
+use super::words::{CHAT_TOPIC, State};
+use crate::behaviour::JobFault;
+use crate::truth::{Fact, Kept};
+use crate::worker::{Assignment, JobEnd};
+use rushhour_callers::audio::OpusError;
+use rushhour_callers::data::DataEvent;
+use rushhour_callers::engine::{App, Hand, Left, Next};
+use rushhour_callers::participant::{JoinConfig, ParticipantEvent, Person};
+use rushhour_core::units::{Identity, Mode, RoomName, SessionTime};
+
+/// The longest text of a caller's that is kept.
+const LONGEST_TEXT: usize = 64 * 1_024;
+/// Texts that a caller may have open at once; the oldest is forgotten.
+const MOST_TEXTS: usize = 8;
+
+/// Told once, when the session is over.
+pub type WhenOver = Box<dyn FnOnce(JobEnd) + Send>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Outside,
+    Inside,
+    /// It has asked to be let out.
+    Leaving,
+}
+
+/// One agent in one room.
+pub struct Session {
+    pub(super) common: Arc<Common>,
+    pub(super) room: RoomName,
+    pub(super) fault: Option<JobFault>,
+    pub(super) voice: Option<Voice>,
+    pub(super) agenda: Agenda,
+    pub(super) caller: Option<Identity>,
+    pub(super) ready: bool,
+    /// The caller's turns so far.
+    pub(super) turn: u32,
+    /// Those that were answered.
+    pub(super) answered: u32,
+    pub(super) answer: Option<Answer>,
+    identity: Identity,
+    assigned_at: SessionTime,
+    place: Place,
+    counted: bool,
+    crashed: bool,
+    texts: Vec<(String, String)>,
+    when_over: Option<WhenOver>,
+}
+
+impl Session {
+    /// A session that is about to join. `when_over` is called in any case, were the session only dropped.
+    ///
+    /// # Errors
+    /// Where libopus finds no memory.
+    pub fn new(
+        common: Arc<Common>,
+        assignment: &Assignment,
+        when_over: WhenOver,
+    ) -> Result<Self, OpusError> {
+        let voice = match assignment.mode {
+            Mode::Voice => Some(Voice::new()?),
+            Mode::Chat => None,
+        };
+        Ok(Self {
+            common,
+            room: assignment.room.clone(),
+            fault: assignment.fault,
+            voice,
+            agenda: Agenda::default(),
+            caller: None,
+            ready: false,
+            turn: 0,
+            answered: 0,
+            answer: None,
+            identity: assignment.identity.clone(),
+            assigned_at: assignment.assigned_at,
+            place: Place::Outside,
+            counted: false,
+            crashed: false,
+            texts: Vec::new(),
+            when_over: Some(when_over),
+        })
+    }
+
+    /// How it joins.
+    pub fn join_config(&self) -> JoinConfig {
+        JoinConfig { speaks: self.voice.is_some(), attributes: State::Initializing.attributes() }
+    }
+
+    pub(super) fn tell(&self, at: SessionTime, fact: Fact) {
+        self.common.truth.tell(at, fact);
+    }
+
+    /// Leaves without a word, as the fault has it.
+    pub(super) fn crash(&mut self, hand: &mut dyn Hand) {
+        self.crashed = true;
+        let fact = Fact::Crashed { room: self.room.clone(), turns: self.answered };
+        self.tell(hand.now(), fact);
+        self.go(hand);
+    }
+
+    fn go(&mut self, hand: &mut dyn Hand) {
+        self.place = Place::Leaving;
+        self.agenda.clear();
+        hand.leave();
+    }
+
+    fn joined(&mut self, others: Vec<Person>, at: SessionTime, hand: &mut dyn Hand) {
+        self.place = Place::Inside;
+        self.counted = true;
+        self.common.enter();
+        let fact = Fact::Joined {
+            room: self.room.clone(),
+            identity: self.identity.clone(),
+            since_assigned_us: at.since(self.assigned_at),
+        };
+        self.tell(at, fact);
+        for person in others {
+            self.seen(&person, hand);
+        }
+        if self.fault == Some(JobFault::CrashAtJoin) {
+            self.crash(hand);
+        }
+    }
+
+    fn seen(&mut self, person: &Person, hand: &mut dyn Hand) {
+        if person.is_agent || person.identity == self.identity {
+            return;
+        }
+        if person.present {
+            // The first who is there is whom the agent serves; LiveKit's framework does the same.
+            self.caller.get_or_insert_with(|| person.identity.clone());
+        } else if self.caller.as_ref() == Some(&person.identity) {
+            self.go(hand);
+        }
+    }
+
+    fn open(&mut self, at: SessionTime, hand: &mut dyn Hand) {
+        if let Some(voice) = &mut self.voice {
+            voice.open(hand.next_beat());
+        }
+        let delay = self.common.behaviour.ready_delay(&self.room);
+        self.agenda.put(at + delay, Step::BeReady { since: at });
+    }
+
+    fn be_ready(&mut self, since: SessionTime, hand: &mut dyn Hand) {
+        self.ready = true;
+        hand.set_attributes(State::Listening.attributes());
+        let now = hand.now();
+        let wanted_us = self.common.behaviour.ready_delay(&self.room);
+        let kept = Kept { wanted_us, delay_us: now.since(since) };
+        self.tell(now, Fact::Ready { room: self.room.clone(), kept });
+        let greets = self.fault != Some(JobFault::Mute);
+        if let Some(delay) = self.common.behaviour.greeting_delay(&self.room).filter(|_| greets) {
+            self.agenda.put(now + delay, Step::Greet { since: now });
+        }
+    }
+
+    fn data(&mut self, data: DataEvent, at: SessionTime, hand: &mut dyn Hand) {
+        match data {
+            DataEvent::TextBegins { stream, sender, topic, .. } => {
+                // What is said before an agent listens is lost, and so is what others say.
+                if topic == CHAT_TOPIC && self.ready && self.caller.as_ref() == Some(&sender) {
+                    if self.texts.len() >= MOST_TEXTS {
+                        self.texts.remove(0);
+                    }
+                    self.texts.push((stream, String::new()));
+                }
+            }
+            DataEvent::TextPart { stream, text } => {
+                let open = self.texts.iter_mut().find(|(open, _)| *open == stream);
+                if let Some((_, whole)) = open.filter(|(_, whole)| whole.len() < LONGEST_TEXT) {
+                    whole.push_str(&text);
+                }
+            }
+            DataEvent::TextEnds { stream, .. } => {
+                if let Some(index) = self.texts.iter().position(|(open, _)| *open == stream) {
+                    let (_, text) = self.texts.remove(index);
+                    self.hear_text(&text, at, hand);
+                }
+            }
+            DataEvent::Bytes { .. } => {}
+        }
+    }
+
+    fn step(&mut self, step: Step, hand: &mut dyn Hand) {
+        match step {
+            Step::BeReady { since } => self.be_ready(since, hand),
+            Step::Greet { since } => self.greet(since, hand),
+            Step::Stray => self.stray(hand),
+            Step::Answer => self.begin_answer(hand),
+            Step::GoOn => self.go_on(hand),
+            Step::Finish => self.finish(hand),
+            Step::Yield { since } => self.yield_to_caller(since, hand),
+        }
+    }
+
+    fn over(&mut self, end: JobEnd) {
+        if std::mem::take(&mut self.counted) {
+            self.common.leave();
+        }
+        if let Some(when_over) = self.when_over.take() {
+            when_over(end);
+        }
+    }
+}
+
+impl App for Session {
+    fn event(&mut self, event: ParticipantEvent, at: SessionTime, hand: &mut dyn Hand) {
+        if self.place == Place::Leaving {
+            return;
+        }
+        match event {
+            ParticipantEvent::Joined { others, .. } => self.joined(others, at, hand),
+            ParticipantEvent::Open => self.open(at, hand),
+            ParticipantEvent::Person(person) => self.seen(&person, hand),
+            ParticipantEvent::Data(data, at) => self.data(data, at, hand),
+            ParticipantEvent::Audio(packet, track) => {
+                if let Some(voice) = &mut self.voice {
+                    let edges = voice.hear(&packet, track);
+                    self.hear_edges(&edges, hand);
+                }
+            }
+            // The engine says why it is out.
+            ParticipantEvent::Left { .. } => {}
+        }
+    }
+
+    fn beat(&mut self, hand: &mut dyn Hand) -> Next {
+        if let Some(voice) = &mut self.voice {
+            let edges = voice.listen(hand.now());
+            self.hear_edges(&edges, hand);
+        }
+        while let Some(step) = self.agenda.take_due(hand.now()) {
+            self.step(step, hand);
+        }
+        if self.place == Place::Leaving {
+            return Next::Event;
+        }
+        self.speak_due(hand);
+        match (&self.voice, self.agenda.next()) {
+            (Some(_), _) => Next::Beat,
+            (None, Some(at)) => Next::At(at),
+            (None, None) => Next::Event,
+        }
+    }
+
+    fn left(&mut self, why: Left, at: SessionTime) {
+        let (why, end) = match why {
+            Left::ByItself if self.crashed => {
+                ("crashed as it was to".to_owned(), JobEnd::Failed("crashed".to_owned()))
+            }
+            Left::ByItself => ("the conversation is over".to_owned(), JobEnd::Done),
+            Left::RoomDeleted => ("the room was deleted".to_owned(), JobEnd::Done),
+            Left::Refused { words, .. } | Left::OurFault(words) | Left::Lost(words) => {
+                (words.clone(), JobEnd::Failed(words))
+            }
+        };
+        self.tell(at, Fact::Left { room: self.room.clone(), why, turns: self.answered });
+        self.over(end);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.over(JobEnd::Failed("its engine ended".to_owned()));
+    }
+}

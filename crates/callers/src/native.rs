@@ -1,0 +1,185 @@
+//! Our own callers as an evaluator: it is told which conversations to hold, and tells what becomes of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+
+use super::caller::{Caller, CallerConfig, Prompts};
+use super::engine::{Engine, EngineClock, Held, Joining};
+use super::participant::JoinConfig;
+use rushhour_core::BoxFuture;
+use rushhour_core::evaluator::{
+    Accepted, AskError, Entry, Evaluator, Following, Manner, News, Sight, SubmitError,
+    SubmitErrorKind, Told,
+};
+use rushhour_core::event::{CallersHealth, Mapping};
+use rushhour_core::profile::NativeSettings;
+use rushhour_core::units::{EvaluatorRunId, Micros, Mode, RunIndex, ScenarioId};
+
+/// A caller that was asked to leave is waited for no longer.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Callers of our own.
+pub struct Native {
+    engine: OnceLock<Engine>,
+    settings: NativeSettings,
+    prompts: HashMap<(ScenarioId, Mode), Arc<Prompts>>,
+    callers: Arc<Callers>,
+    news: UnboundedSender<Told>,
+    told: AsyncMutex<UnboundedReceiver<Told>>,
+    last_health: Mutex<CallersHealth>,
+}
+
+/// The callers under way.
+#[derive(Default)]
+struct Callers {
+    held: Mutex<HashMap<RunIndex, Held>>,
+    one_left: Notify,
+}
+
+impl Callers {
+    fn with<R>(&self, act: impl FnOnce(&mut HashMap<RunIndex, Held>) -> R) -> R {
+        act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Native {
+    /// Callers that [wait to begin](Self::begin), with what they say in each scenario and mode.
+    pub fn new(
+        settings: NativeSettings,
+        prompts: HashMap<(ScenarioId, Mode), Arc<Prompts>>,
+    ) -> Self {
+        let (news, told) = unbounded_channel();
+        Self {
+            engine: OnceLock::new(),
+            settings,
+            prompts,
+            callers: Arc::default(),
+            news,
+            told: AsyncMutex::new(told),
+            last_health: Mutex::default(),
+        }
+    }
+
+    /// Has them live by the session's clock, on so many threads. Must be called within a tokio runtime,
+    /// and once.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn begin(&self, clock: EngineClock, threads: usize) -> std::io::Result<()> {
+        let engine = Engine::start(clock, threads)?;
+        // A second beginning would leave the first one's callers where they are.
+        let _ = self.engine.set(engine);
+        Ok(())
+    }
+
+    fn call(&self, entry: Entry) -> Result<EvaluatorRunId, SubmitError> {
+        let rejected = |words: String| SubmitError { kind: SubmitErrorKind::Rejected, words };
+        let prompts = self.prompts.get(&(entry.scenario.clone(), entry.mode)).ok_or_else(|| {
+            rejected(format!("scenario {} has no script for {}", entry.scenario, entry.mode))
+        })?;
+        let caller = Caller::new(CallerConfig {
+            run: entry.run,
+            mode: entry.mode,
+            prompts: prompts.clone(),
+            settings: self.settings.clone(),
+            news: self.news.clone(),
+        })
+        .map_err(|error| rejected(error.to_string()))?;
+        let engine =
+            self.engine.get().ok_or_else(|| rejected("the callers have not begun".to_owned()))?;
+        let held = engine.join(Joining {
+            url: entry.livekit_url,
+            token: entry.token,
+            config: JoinConfig { speaks: entry.mode == Mode::Voice, attributes: HashMap::new() },
+            app: Box::new(caller),
+        });
+        self.callers.with(|callers| callers.insert(entry.run, held));
+        Ok(EvaluatorRunId::new(entry.run.0.to_string()))
+    }
+}
+
+impl Evaluator for Native {
+    fn manner(&self) -> Manner {
+        Manner {
+            entries_per_request: 1,
+            fill_within: Micros::ZERO,
+            ask_every: Micros::from_secs(1),
+            runs_per_question: 1,
+            following: Following::Tells,
+        }
+    }
+
+    fn submit(&self, entries: Vec<Entry>) -> BoxFuture<'_, Result<Accepted, SubmitError>> {
+        let runs: Result<Vec<_>, SubmitError> =
+            entries.into_iter().map(|entry| self.call(entry).map(Some)).collect();
+        Box::pin(std::future::ready(runs.map(|runs| Accepted {
+            result: None,
+            runs,
+            mapping: Mapping::Proven,
+        })))
+    }
+
+    fn ask(&self, _: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<Sight>, AskError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn end(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), AskError>> {
+        Box::pin(async move {
+            let Ok(run) = run.as_str().parse().map(RunIndex) else { return Ok(()) };
+            if let Some(held) = self.callers.with(|callers| callers.get(&run).cloned()) {
+                held.stop();
+            }
+            let gone = async {
+                loop {
+                    let one_left = self.callers.one_left.notified();
+                    if !self.callers.with(|callers| callers.contains_key(&run)) {
+                        break;
+                    }
+                    one_left.await;
+                }
+            };
+            // Its room is deleted in any case.
+            let _ = tokio::time::timeout(LEAVE_WITHIN, gone).await;
+            self.callers.with(|callers| callers.remove(&run));
+            Ok(())
+        })
+    }
+
+    fn told(&self) -> BoxFuture<'_, Told> {
+        Box::pin(async move {
+            match self.told.lock().await.recv().await {
+                Some(told) => {
+                    if matches!(told.news, News::Over { .. }) {
+                        self.callers.with(|callers| callers.remove(&told.run));
+                        self.callers.one_left.notify_waiters();
+                    }
+                    told
+                }
+                // This evaluator holds a sender itself.
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn health(&self) -> Option<CallersHealth> {
+        let health = self.engine.get()?.health();
+        let mut last = self.last_health.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = CallersHealth {
+            callers: health.participants,
+            beats: health.beats,
+            late_beats: health.late_beats,
+            latest_beat: health.latest_beat,
+        };
+        let since = CallersHealth {
+            beats: now.beats - last.beats,
+            late_beats: now.late_beats - last.late_beats,
+            ..now
+        };
+        *last = now;
+        Some(since)
+    }
+}

@@ -1,0 +1,190 @@
+//! What the driver asks of whoever talks to the agent.
+
+use crate::BoxFuture;
+use crate::event::{AgentUse, CallersHealth, FramesSent, Mapping, Outcome, Sighting, Turn};
+use crate::units::{
+    EvaluatorRunId, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId, Secret,
+    SessionTime,
+};
+
+/// One conversation to be held.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The run.
+    pub run: RunIndex,
+    /// What is talked about.
+    pub scenario: ScenarioId,
+    /// How it is held.
+    pub mode: Mode,
+    /// The LiveKit server, `ws://` or `wss://`.
+    pub livekit_url: String,
+    /// The room.
+    pub room: RoomName,
+    /// A token to join it with.
+    pub token: Secret,
+}
+
+/// How an evaluator wants to be spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// How many entries may share one submission, at least 1.
+    pub entries_per_request: u32,
+    /// How long a submission waits to be filled.
+    pub fill_within: Micros,
+    /// How often a run that may be over is asked after.
+    pub ask_every: Micros,
+    /// How many runs one question may be about, at least 1.
+    pub runs_per_question: usize,
+    /// How it is known how a run is getting on.
+    pub following: Following,
+}
+
+/// How it is known how a run is getting on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Following {
+    /// By asking; the agent is sent for before the evaluator.
+    Asks,
+    /// The evaluator tells, from inside the room, and is there before the agent is sent for: a server
+    /// tells a newcomer who is there at once, and others of a newcomer up to 3 s later.
+    Tells,
+}
+
+/// Something an evaluator tells of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The run.
+    pub run: RunIndex,
+    /// When it happened.
+    pub at: SessionTime,
+    /// What.
+    pub news: News,
+}
+
+/// What an evaluator can tell of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The caller is in the room and can be spoken to.
+    Joined,
+    /// An agent is in the room.
+    AgentCame {
+        /// The agent.
+        identity: Identity,
+        /// When the server says it joined, in milliseconds of the Unix epoch.
+        joined_at_ms: Option<i64>,
+    },
+    /// The agent is listening.
+    AgentReady,
+    /// The agent was heard or read for the first time.
+    Greeted,
+    /// A turn is over.
+    Turn(Turn),
+    /// What the agent says that its models took, in all.
+    Used(AgentUse),
+    /// The conversation is over; the last news of a run.
+    Over {
+        /// How it ended.
+        outcome: Outcome,
+        /// The audio that was sent, where it was spoken.
+        frames: Option<FramesSent>,
+    },
+}
+
+/// A submission that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The evaluator's folder of the runs.
+    pub result: Option<ResultId>,
+    /// For each entry in order its run, or none where the evaluator made no run for it.
+    pub runs: Vec<Option<EvaluatorRunId>>,
+    /// How sure it is which is which.
+    pub mapping: Mapping,
+}
+
+/// What a failed submission means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubmitErrorKind {
+    /// Certainly not accepted, because nothing was sent; safe to repeat.
+    NotSent,
+    /// Certainly not accepted, too many requests; safe to repeat after the time that was asked for.
+    RateLimited {
+        /// How long the service asks us to wait, where it does.
+        retry_after: Option<Micros>,
+    },
+    /// Certainly not accepted, because the key was refused; nothing that follows can succeed.
+    Unauthorized,
+    /// Certainly not accepted, for a reason that repeating does not change.
+    Rejected,
+    /// May have been accepted: never to be repeated.
+    Unknown,
+}
+
+/// A submission that was not accepted, or may have been.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{words}")]
+pub struct SubmitError {
+    /// What it means.
+    pub kind: SubmitErrorKind,
+    /// What happened, in words, with advice.
+    pub words: String,
+}
+
+/// A run as it was seen at the evaluator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// The run.
+    pub run: EvaluatorRunId,
+    /// Its state.
+    pub state: SightState,
+    /// The evaluator's own word for it.
+    pub word: String,
+    /// How long the conversation was, where it says so.
+    pub talked: Option<Micros>,
+}
+
+/// The state of a run at the evaluator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SightState {
+    /// It has not ended.
+    Going(Sighting),
+    /// It has not ended, as far as can be told from a word that is not known.
+    Unclear,
+    /// It has ended.
+    Ended(Outcome),
+}
+
+/// A question that was not answered usefully.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{words}")]
+pub struct AskError {
+    /// Whether it was an answer of 429, and how long the service then asks us to wait.
+    pub rate_limited: bool,
+    /// How long the service asks us to wait, where it does.
+    pub retry_after: Option<Micros>,
+    /// What happened, in words.
+    pub words: String,
+}
+
+/// Whoever talks to the agent.
+pub trait Evaluator: Send + Sync + 'static {
+    /// How it wants to be spoken to.
+    fn manner(&self) -> Manner;
+
+    /// Asks for conversations to be held. Sent once: repeating is the caller's decision.
+    fn submit(&self, entries: Vec<Entry>) -> BoxFuture<'_, Result<Accepted, SubmitError>>;
+
+    /// Asks how runs are getting on. Runs that the evaluator does not know (yet) are left out of the answer.
+    fn ask(&self, runs: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<Sight>, AskError>>;
+
+    /// Ends a run's conversation, as far as the evaluator lets us.
+    fn end(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), AskError>>;
+
+    /// The next news, where it [tells](Following::Tells). Nothing is lost where it is not waited for to the end.
+    fn told(&self) -> BoxFuture<'_, Told> {
+        Box::pin(std::future::pending())
+    }
+
+    /// How callers of our own are doing since this was last asked, where there are any.
+    fn health(&self) -> Option<CallersHealth> {
+        None
+    }
+}

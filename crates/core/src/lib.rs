@@ -1,0 +1,17 @@
+//! What every other crate of Rushhour speaks in: units and ids, seeded random numbers, profile, plan, prices,
+//! the vocabulary of events, and the [`Evaluator`](evaluator::Evaluator) trait.
+//!
+//! Nothing here reads a clock, a file, a socket or an unseeded random source.
+
+pub mod bill;
+pub mod chance;
+pub mod evaluator;
+pub mod event;
+pub mod plan;
+pub mod profile;
+pub mod units;
+
+use std::pin::Pin;
+
+/// A future that a trait object gives.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,167 @@
+//! What the session asks the shell to do, and what the shell tells the session.
+
+use rushhour_core::evaluator::{Accepted, AskError, Sight, SubmitError, Told};
+use rushhour_core::event::{CallersHealth, Event};
+use rushhour_core::plan::PlannedRun;
+use rushhour_core::units::{DispatchId, EvaluatorRunId, Micros, RunIndex, SessionTime};
+use rushhour_livekit::{AgentSight, LiveKitError};
+
+/// Something to be done. Each action but a record is answered by exactly one input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Keep an event.
+    Record(Event),
+    /// Make a run's room; answered by [`Input::RoomMade`].
+    MakeRoom(PlannedRun),
+    /// Send the agent into a run's room; answered by [`Input::Dispatched`].
+    Dispatch(PlannedRun),
+    /// Look for the agent in a run's room; answered by [`Input::Looked`].
+    Look(RunIndex),
+    /// Ask whether a worker was given the job; answered by [`Input::Assigned`].
+    AskAssigned(RunIndex),
+    /// Submit runs, once everything recorded so far is kept; answered by [`Input::Submitted`].
+    Submit {
+        /// The submission.
+        request: u64,
+        /// Its runs.
+        runs: Vec<PlannedRun>,
+    },
+    /// Ask how runs are getting on; answered by [`Input::Asked`].
+    Ask {
+        /// The runs and their names at the evaluator.
+        runs: Vec<(RunIndex, EvaluatorRunId)>,
+    },
+    /// End a run's conversation; answered by [`Input::CallEnded`].
+    EndCall {
+        /// The run.
+        run: RunIndex,
+        /// Its name at the evaluator.
+        evaluator_run: EvaluatorRunId,
+    },
+    /// Delete a run's room; answered by [`Input::RoomDeleted`].
+    DeleteRoom(RunIndex),
+    /// Nothing is left to be done.
+    Finish,
+}
+
+/// Who was seen in a room.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoomSight {
+    /// The agent, with the server's time of its joining on the session's clock.
+    pub agent: Option<(AgentSight, Option<SessionTime>)>,
+    /// Whether the evaluator is there.
+    pub caller: bool,
+}
+
+/// When a request was sent and when it was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Sent.
+    pub sent: SessionTime,
+    /// Answered.
+    pub answered: SessionTime,
+}
+
+/// Something that came in.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// An answer to [`Action::MakeRoom`].
+    RoomMade {
+        /// The run.
+        run: RunIndex,
+        /// When.
+        timing: Timing,
+        /// Whether it is there.
+        result: Result<(), LiveKitError>,
+    },
+    /// An answer to [`Action::Dispatch`].
+    Dispatched {
+        /// The run.
+        run: RunIndex,
+        /// When.
+        timing: Timing,
+        /// Its name.
+        result: Result<DispatchId, LiveKitError>,
+    },
+    /// An answer to [`Action::Look`].
+    Looked {
+        /// The run.
+        run: RunIndex,
+        /// When.
+        timing: Timing,
+        /// Who is there.
+        result: Result<RoomSight, LiveKitError>,
+    },
+    /// An answer to [`Action::AskAssigned`].
+    Assigned {
+        /// The run.
+        run: RunIndex,
+        /// Whether a worker was given the job; unknown where the server did not say.
+        result: Result<bool, LiveKitError>,
+    },
+    /// An answer to [`Action::Submit`].
+    Submitted {
+        /// The submission.
+        request: u64,
+        /// When.
+        timing: Timing,
+        /// What became of it.
+        result: Result<Accepted, SubmitError>,
+    },
+    /// A submission was not sent, because what must be kept first could not be.
+    NotKept {
+        /// The submission.
+        request: u64,
+        /// Why.
+        words: String,
+    },
+    /// An answer to [`Action::Ask`].
+    Asked {
+        /// The runs that were asked after.
+        runs: Vec<RunIndex>,
+        /// When.
+        timing: Timing,
+        /// What was seen.
+        result: Result<Vec<Sight>, AskError>,
+    },
+    /// An answer to [`Action::EndCall`].
+    CallEnded {
+        /// The run.
+        run: RunIndex,
+    },
+    /// An answer to [`Action::DeleteRoom`].
+    RoomDeleted {
+        /// The run.
+        run: RunIndex,
+        /// Whether it is gone.
+        result: Result<(), LiveKitError>,
+    },
+    /// An evaluator that tells has told something.
+    Told {
+        /// What.
+        told: Told,
+        /// Where an agent came: the server's time of its joining on the session's clock.
+        joined: Option<SessionTime>,
+    },
+    /// Somebody wants the session to end: first time to drain, second time now.
+    Stop,
+    /// A threshold that may end the session failed: nothing more is started.
+    Abort {
+        /// Which, and what was found.
+        words: String,
+    },
+    /// The journal cannot be written.
+    JournalFailed {
+        /// Why.
+        words: String,
+    },
+    /// How the process is doing.
+    Machine {
+        /// Processor time used since the session began.
+        cpu: Micros,
+        /// Memory resident, in bytes.
+        memory: u64,
+        /// How callers of our own are doing.
+        callers: Option<CallersHealth>,
+    },
+}

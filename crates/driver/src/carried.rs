@@ -1,0 +1,299 @@
+//! What a journal says of a session whose process died: where each run stood, and how far the plan had got.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rushhour_core::bill::{Caps, Purse};
+use rushhour_core::event::{
+    Event, FailureClass, Happening, Opening, Outcome, Sighting, StopReason,
+};
+use rushhour_core::plan::{Plan, PlannedRun, Step, Walk};
+use rushhour_core::units::{EvaluatorRunId, Micros, RoomName, RunIndex, SessionTime};
+
+/// Why a session cannot be taken up again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CarriedError {
+    /// The journal holds no beginning.
+    #[error("the journal does not begin with a session")]
+    NotOpened,
+    /// The plan, walked anew, does not lead where the journal says it led.
+    #[error(
+        "run {0} of the journal is not the plan's: it was made by another version of Rushhour; use that one"
+    )]
+    OtherPlan(RunIndex),
+}
+
+/// What was sent for a run, as far as the journal says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Submission {
+    /// Nothing was sent to the evaluator.
+    NotSent,
+    /// It was about to be sent then; whether it was accepted is not known.
+    Unknown,
+    /// It was accepted.
+    Accepted {
+        /// Its name at the evaluator.
+        evaluator_run: EvaluatorRunId,
+        /// When it was answered.
+        answered: SessionTime,
+    },
+}
+
+/// A run that was under way, or whose room may still be there.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct CarriedRun {
+    pub(super) planned: PlannedRun,
+    /// When the answered request was sent that made its room.
+    pub(super) room_made: Option<SessionTime>,
+    /// When the answered request was sent that dispatched its agent.
+    pub(super) dispatched: Option<SessionTime>,
+    pub(super) agent_seen: bool,
+    pub(super) caller_seen: bool,
+    pub(super) submission: Submission,
+    pub(super) seen: Option<Sighting>,
+    pub(super) running_since: Option<SessionTime>,
+    /// The last moment at which it is known not to have ended.
+    pub(super) last_look: SessionTime,
+    /// How it ended, where its room was not seen to go.
+    pub(super) ended: Option<Outcome>,
+}
+
+/// How a session began, and how far it had got with its plan and its money.
+#[derive(Debug)]
+struct Begun {
+    opening: Box<Opening>,
+    walk: Walk,
+    purse: Purse,
+}
+
+/// A session whose process died, read event by event from its journal.
+#[derive(Debug, Default)]
+pub struct Carried {
+    begun: Option<Begun>,
+    last: SessionTime,
+    closed: bool,
+    first_room: Option<(RoomName, RunIndex)>,
+    other_plan: Option<RunIndex>,
+    pub(super) runs: BTreeMap<RunIndex, CarriedRun>,
+    /// Runs for which a late request, or a late evaluator, may make the room anew.
+    pub(super) revisits: BTreeSet<RunIndex>,
+    pub(super) next_request: u64,
+    /// The stage of the last run that was let in.
+    pub(super) last_stage: Option<u32>,
+    /// How long nobody watched, in all deaths before this one.
+    unwatched: Micros,
+    pub(super) stopped: Option<StopReason>,
+    pub(super) rest_told: bool,
+}
+
+impl Carried {
+    /// Takes in the next event of the journal.
+    pub fn add(&mut self, event: &Event) {
+        self.last = self.last.max(event.at);
+        if let Some(begun) = &mut self.begun {
+            begun.purse.take(&event.happening, event.at);
+        }
+        match &event.happening {
+            Happening::Opened(opening) => {
+                self.begun.get_or_insert_with(|| Begun {
+                    opening: opening.clone(),
+                    walk: Plan::new(opening.profile.clone()).walk(),
+                    purse: Purse::new(Caps::of(&opening.profile)),
+                });
+            }
+            Happening::RunStarted {
+                run,
+                stage,
+                scenario,
+                copy,
+                mode,
+                pair,
+                intended,
+                room,
+                ..
+            } => {
+                let planned = PlannedRun {
+                    index: *run,
+                    stage: *stage,
+                    scenario: *scenario,
+                    copy: *copy,
+                    mode: *mode,
+                    pair: *pair,
+                    intended: *intended,
+                };
+                self.walked(planned);
+                self.last_stage = Some(*stage);
+                self.first_room.get_or_insert_with(|| (room.clone(), *run));
+                self.runs.insert(*run, CarriedRun::started(planned));
+            }
+            Happening::RunSkipped { run, stage, scenario, copy, mode, pair, intended } => {
+                let (index, mode, pair, intended) = (*run, *mode, *pair, *intended);
+                let (stage, scenario, copy) = (*stage, *scenario, *copy);
+                self.walked(PlannedRun { index, stage, scenario, copy, mode, pair, intended });
+            }
+            Happening::SubmitIntent { request, runs } => {
+                self.next_request = self.next_request.max(request + 1);
+                for run in runs {
+                    self.of(*run, |run| run.submission = Submission::Unknown);
+                }
+            }
+            Happening::Submitted { sent, answered, entered, .. } => {
+                for entry in entered {
+                    let evaluator_run = entry.evaluator_run.clone();
+                    self.of(entry.run, |run| {
+                        run.submission =
+                            Submission::Accepted { evaluator_run, answered: *answered };
+                        run.last_look = *sent;
+                    });
+                }
+            }
+            Happening::RoomMade { run, sent, .. } => {
+                self.of(*run, |run| run.room_made = Some(*sent));
+            }
+            Happening::Dispatched { run, sent, .. } => {
+                self.of(*run, |run| run.dispatched = Some(*sent));
+            }
+            Happening::AgentSeen { run, .. } => self.of(*run, |run| run.agent_seen = true),
+            Happening::EvaluatorSeen { run, .. } => self.of(*run, |run| run.caller_seen = true),
+            Happening::Sighted { run, sighting, after, seen, .. } => self.of(*run, |run| {
+                run.seen = Some(*sighting);
+                run.last_look = *after;
+                if *sighting == Sighting::Running {
+                    run.running_since = Some(*seen);
+                }
+            }),
+            Happening::Ended { run, outcome, .. } => {
+                if outcome.class().is_some_and(may_leave_a_request_behind) {
+                    self.revisits.insert(*run);
+                }
+                self.of(*run, |run| run.ended = Some(outcome.clone()));
+            }
+            Happening::RoomDeleted { run } | Happening::RoomLeft { run, .. } => {
+                if self.runs.get(run).is_some_and(|run| run.ended.is_some()) {
+                    self.runs.remove(run);
+                }
+            }
+            Happening::Stopping { reason, .. } => self.stopped = Some(*reason),
+            Happening::RestNotStarted { .. } => self.rest_told = true,
+            Happening::Resumed { unwatched, .. } => self.unwatched = self.unwatched + *unwatched,
+            Happening::Closed => self.closed = true,
+            Happening::SubmitRetry { .. }
+            | Happening::AgentReady { .. }
+            | Happening::Greeted { .. }
+            | Happening::Turn { .. }
+            | Happening::Used { .. }
+            | Happening::Spoke { .. }
+            | Happening::Health(_)
+            | Happening::AgentHealth(_)
+            | Happening::RoomsListed { .. } => {}
+        }
+    }
+
+    /// Whether the session came to its end.
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The last event's time: its process lived until then at least.
+    pub const fn last(&self) -> SessionTime {
+        self.last
+    }
+
+    /// How the session began.
+    ///
+    /// # Errors
+    /// Where the journal holds no beginning, or its runs are not those of its plan.
+    pub fn opening(&self) -> Result<&Opening, CarriedError> {
+        if let Some(run) = self.other_plan {
+            return Err(CarriedError::OtherPlan(run));
+        }
+        self.begun.as_ref().map(|begun| &*begun.opening).ok_or(CarriedError::NotOpened)
+    }
+
+    /// A room's name and its run, where any run was let in: they tell how rooms are named.
+    pub fn any_room(&self) -> Option<(&RoomName, RunIndex)> {
+        self.first_room.as_ref().map(|(room, run)| (room, *run))
+    }
+
+    /// How many runs of the plan are behind: let in, or skipped.
+    pub fn drawn(&self) -> u64 {
+        self.begun.as_ref().map_or(0, |begun| begun.walk.drawn())
+    }
+
+    /// Whether something was to end it before its plan did: nothing more is started then.
+    pub const fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// What was spent, and what is held back for the runs that were under way, each at its worst.
+    pub(super) fn purse(&self) -> Option<Purse> {
+        self.begun.as_ref().map(|begun| begun.purse.clone())
+    }
+
+    /// Runs without an outcome.
+    pub(super) fn open(&self) -> Vec<RunIndex> {
+        let open = self.runs.iter().filter(|(_, run)| run.ended.is_none());
+        open.map(|(index, _)| *index).collect()
+    }
+
+    /// What is still to come of the plan, so much later than planned as nobody watched until `now`.
+    pub(super) fn rest_of_the_plan(&self, now: SessionTime) -> Option<Walk> {
+        let mut walk = self.begun.as_ref()?.walk.clone();
+        walk.put_off(self.unwatched + now.since(self.last));
+        Some(walk)
+    }
+
+    fn of(&mut self, run: RunIndex, change: impl FnOnce(&mut CarriedRun)) {
+        if let Some(run) = self.runs.get_mut(&run) {
+            change(run);
+        }
+    }
+
+    /// Goes along the plan to a run of the journal.
+    fn walked(&mut self, run: PlannedRun) {
+        let Some(Begun { walk, .. }) = &mut self.begun else { return };
+        let planned = loop {
+            match walk.peek() {
+                Step::Start(planned) => {
+                    walk.pass();
+                    break Some(planned);
+                }
+                Step::Hold(hold) if hold.stage == run.stage => break walk.draw(run.intended),
+                Step::Hold(hold) => walk.leave_hold(hold.until),
+                Step::End => break None,
+            }
+        };
+        let place =
+            |run: PlannedRun| (run.index, run.stage, run.scenario, run.copy, run.mode, run.pair);
+        if planned.map(place) != Some(place(run)) {
+            self.other_plan.get_or_insert(run.index);
+        }
+    }
+}
+
+/// Whether a request of a run that ended so may have been under way still, or held up by the server.
+const fn may_leave_a_request_behind(class: FailureClass) -> bool {
+    matches!(
+        class,
+        FailureClass::SubmitUnknown
+            | FailureClass::RoomFailed
+            | FailureClass::DispatchFailed
+            | FailureClass::GeneratorFault
+    )
+}
+
+impl CarriedRun {
+    fn started(planned: PlannedRun) -> Self {
+        Self {
+            planned,
+            room_made: None,
+            dispatched: None,
+            agent_seen: false,
+            caller_seen: false,
+            submission: Submission::NotSent,
+            seen: None,
+            running_since: None,
+            last_look: SessionTime::START,
+            ended: None,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Which of the runs that a submission made belongs to which of its entries, and how sure that is.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::status::{id_of, runs_of};
+use rushhour_core::evaluator::Accepted;
+use rushhour_core::event::Mapping;
+use rushhour_core::units::{EvaluatorRunId, ResultId, ScenarioId};
+
+/// One run as a submission's answer tells it.
+struct MadeRun {
+    id: EvaluatorRunId,
+    scenario: Option<String>,
+}
+
+/// Reads the answer to a submission of `scenarios`, in their order; `None` where it names no run and no result.
+///
+/// A run's entry is proven where the request had one entry, or where every entry and every run names
+/// a scenario of its own. Otherwise it is assumed from the order, scenario by scenario.
+pub fn read_accepted(answer: &Value, scenarios: &[ScenarioId]) -> Option<Accepted> {
+    let result = id_of(answer.get("id").or_else(|| answer.get("result_id"))).map(ResultId::new);
+    let made: Vec<MadeRun> = runs_of(answer)
+        .into_iter()
+        .filter_map(|(key, run)| {
+            let id = id_of(run.get("id")).or_else(|| key.map(str::to_owned))?;
+            let scenario = match run.get("scenario") {
+                Some(Value::Object(fields)) => id_of(fields.get("id")),
+                other => id_of(other),
+            };
+            Some(MadeRun { id: EvaluatorRunId::new(id), scenario })
+        })
+        .collect();
+    if made.is_empty() && result.is_none() {
+        return None;
+    }
+    let (runs, mapping) = pair(made, scenarios);
+    Some(Accepted { result, runs, mapping })
+}
+
+fn pair(
+    mut made: Vec<MadeRun>,
+    scenarios: &[ScenarioId],
+) -> (Vec<Option<EvaluatorRunId>>, Mapping) {
+    if scenarios.len() == 1 && made.len() <= 1 {
+        return (vec![made.pop().map(|run| run.id)], Mapping::Proven);
+    }
+    let distinct_entries = scenarios.iter().collect::<HashSet<_>>().len() == scenarios.len();
+    let named: Vec<&str> = made.iter().filter_map(|run| run.scenario.as_deref()).collect();
+    let distinct_runs =
+        named.len() == made.len() && named.iter().collect::<HashSet<_>>().len() == named.len();
+    let mapping =
+        if distinct_entries && distinct_runs { Mapping::Proven } else { Mapping::Assumed };
+    let mut left: Vec<Option<MadeRun>> = made.into_iter().map(Some).collect();
+    let mut take = |fits: &dyn Fn(&MadeRun) -> bool| {
+        left.iter_mut()
+            .find(|run| run.as_ref().is_some_and(fits))
+            .and_then(Option::take)
+            .map(|run| run.id)
+    };
+    let runs = scenarios
+        .iter()
+        .map(|scenario| {
+            take(&|run| run.scenario.as_deref() == Some(scenario.as_str()))
+                .or_else(|| take(&|run| run.scenario.is_none()))
+        })
+        .collect();
+    (runs, mapping)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(answer: &Value, scenarios: &[&str]) -> (Vec<Option<String>>, Mapping) {
+        let scenarios: Vec<ScenarioId> = scenarios.iter().map(|id| ScenarioId::new(*id)).collect();
+        let accepted = read_accepted(answer, &scenarios).unwrap();
+        let runs = accepted.runs.into_iter().map(|run| run.map(|id| id.as_str().to_owned()));
+        (runs.collect(), accepted.mapping)
+    }
+
+    fn some(ids: &[&str]) -> Vec<Option<String>> {
+        ids.iter().map(|id| Some((*id).to_owned())).collect()
+    }
+
+    #[test]
+    fn one_entry_is_proven_whatever_the_answer_looks_like() {
+        for answer in [
+            json!({ "id": 7, "runs": [{ "id": 34, "status": "running", "scenario": 30 }] }),
+            json!({ "id": "7", "runs": { "34": { "status": "running" } } }),
+            json!([{ "id": 34 }]),
+        ] {
+            assert_eq!(read(&answer, &["30"]), (some(&["34"]), Mapping::Proven));
+        }
+        // A result without a run: nothing was made for the entry.
+        assert_eq!(read(&json!({ "id": 7, "runs": [] }), &["30"]), (vec![None], Mapping::Proven));
+    }
+
+    #[test]
+    fn different_scenarios_are_proven_even_out_of_order() {
+        let answer =
+            json!({ "id": 7, "runs": [{ "id": 2, "scenario": 31 }, { "id": 1, "scenario": 30 }] });
+        assert_eq!(read(&answer, &["30", "31"]), (some(&["1", "2"]), Mapping::Proven));
+        let missing = json!({ "id": 7, "runs": [{ "id": 2, "scenario": { "id": 31 } }] });
+        assert_eq!(
+            read(&missing, &["30", "31"]),
+            (vec![None, Some("2".to_owned())], Mapping::Proven)
+        );
+    }
+
+    #[test]
+    fn copies_of_one_scenario_are_assumed() {
+        let answer = json!({ "id": 7, "runs": [
+            { "id": 1, "scenario": 30 }, { "id": 3, "scenario": 31 }, { "id": 2, "scenario": 30 }] });
+        assert_eq!(read(&answer, &["30", "30", "31"]), (some(&["1", "2", "3"]), Mapping::Assumed));
+        let nameless = json!({ "id": 7, "runs": [{ "id": 1 }, { "id": 2 }] });
+        assert_eq!(read(&nameless, &["30", "31"]), (some(&["1", "2"]), Mapping::Assumed));
+        let fewer = json!({ "id": 7, "runs": [{ "id": 1, "scenario": 30 }] });
+        assert_eq!(
+            read(&fewer, &["30", "30"]),
+            (vec![Some("1".to_owned()), None], Mapping::Assumed)
+        );
+    }
+
+    #[test]
+    fn an_answer_that_names_nothing_is_no_acceptance() {
+        let scenarios = [ScenarioId::new("30")];
+        for answer in [json!({}), json!([]), json!(null), json!("ok"), json!({ "detail": "hm" })] {
+            assert!(read_accepted(&answer, &scenarios).is_none(), "{answer}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Cekura's words for the state of a run, and what they mean here.
+
+use serde_json::Value;
+
+use rushhour_core::evaluator::{Sight, SightState};
+use rushhour_core::event::{FailureClass, Outcome, Sighting};
+use rushhour_core::units::{EvaluatorRunId, Micros};
+
+/// Reads an answer about runs: an array of runs, an array under `results` or `runs`, or a map of runs
+/// by id. Entries that are no runs are passed over.
+pub fn read_sights(answer: &Value) -> Vec<Sight> {
+    runs_of(answer).iter().filter_map(|(key, run)| read_sight(*key, run)).collect()
+}
+
+/// The runs in an answer, with their key where they stand in a map.
+pub(super) fn runs_of(answer: &Value) -> Vec<(Option<&str>, &Value)> {
+    match answer {
+        Value::Array(runs) => runs.iter().map(|run| (None, run)).collect(),
+        Value::Object(fields) => {
+            if let Some(inner @ (Value::Array(_) | Value::Object(_))) =
+                fields.get("runs").or_else(|| fields.get("results"))
+            {
+                return match inner {
+                    Value::Object(runs) => {
+                        runs.iter().map(|(key, run)| (Some(key.as_str()), run)).collect()
+                    }
+                    other => runs_of(other),
+                };
+            }
+            if fields.contains_key("status") {
+                return vec![(None, answer)];
+            }
+            fields
+                .iter()
+                .filter(|(_, run)| run.is_object())
+                .map(|(key, run)| (Some(key.as_str()), run))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// An id, which may be a number or a text.
+pub(super) fn id_of(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        _ => None,
+    }
+}
+
+fn read_sight(key: Option<&str>, run: &Value) -> Option<Sight> {
+    let id = id_of(run.get("id")).or_else(|| key.map(str::to_owned))?;
+    let word = run.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(Sight {
+        run: EvaluatorRunId::new(id),
+        state: state_of(&word, run),
+        talked: talked(run.get("duration")),
+        word,
+    })
+}
+
+fn state_of(word: &str, run: &Value) -> SightState {
+    match word {
+        "pending" | "in_queue" | "scaling_up" => SightState::Going(Sighting::Queued),
+        "running" | "in_progress" => SightState::Going(Sighting::Running),
+        "evaluating" => SightState::Going(Sighting::Judging),
+        "completed" => SightState::Ended(Outcome::Completed { judged: judgement(run) }),
+        "failed" => SightState::Ended(failure(run)),
+        "timeout" => SightState::Ended(Outcome::failed(
+            FailureClass::EvaluatorTimeout,
+            with_reason("Cekura ended the run: it exceeded its time limit", run),
+        )),
+        "cancelled" => SightState::Ended(Outcome::failed(
+            FailureClass::Cancelled,
+            with_reason("cancelled at Cekura", run),
+        )),
+        _ => SightState::Unclear,
+    }
+}
+
+/// Whether the scenario's checks passed: `success`, or else `evaluation_status`.
+fn judgement(run: &Value) -> Option<bool> {
+    run.get("success").and_then(Value::as_bool).or_else(|| {
+        match run.get("evaluation_status").and_then(Value::as_str)? {
+            "success" | "reviewed_success" => Some(true),
+            "failure" | "reviewed_failure" => Some(false),
+            _ => None,
+        }
+    })
+}
+
+/// The reasons a call ended with that blame the agent, in Cekura's words.
+fn failure(run: &Value) -> Outcome {
+    let class = match ended_reason(run) {
+        Some("Main agent-did-not-answer" | "Main agent-call-not-connected") => {
+            FailureClass::AgentNeverJoined
+        }
+        Some("Main agent-silence-timed-out") => FailureClass::AgentMute,
+        _ => FailureClass::EvaluatorFailed,
+    };
+    Outcome::failed(class, with_reason("Cekura ended the run as failed", run))
+}
+
+fn ended_reason(run: &Value) -> Option<&str> {
+    run.get("metadata")?.get("ended_reason")?.as_str()
+}
+
+fn with_reason(words: &str, run: &Value) -> String {
+    let message = run.get("error_message").and_then(Value::as_str).filter(|text| !text.is_empty());
+    let reasons: Vec<&str> = [ended_reason(run), message].into_iter().flatten().collect();
+    let text = match reasons[..] {
+        [] => words.to_owned(),
+        _ => format!("{words}: {}", reasons.join("; ")),
+    };
+    if text.contains("room") && text.contains("connect") {
+        return format!(
+            "{text}; verify livekit_room_url and access_token: the server must be reachable from Cekura and the token valid when the call starts"
+        );
+    }
+    text
+}
+
+/// A conversation's length: `MM:SS` or `HH:MM:SS`, or seconds as a number.
+fn talked(value: Option<&Value>) -> Option<Micros> {
+    let seconds = match value? {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => {
+            let mut seconds = 0.0;
+            for part in text.trim().split(':') {
+                let number: f64 = part.trim().parse().ok()?;
+                seconds = seconds * 60.0 + number;
+            }
+            seconds
+        }
+        _ => return None,
+    };
+    (seconds.is_finite() && (0.0..1e6).contains(&seconds)).then(|| Micros::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn runs_are_found_in_every_shape() {
+        let shapes = [
+            json!([{ "id": 301, "status": "running" }]),
+            json!({ "count": 1, "results": [{ "id": "301", "status": "running" }] }),
+            json!({ "id": 9, "status": "in_progress", "runs": [{ "id": 301, "status": "running" }] }),
+            json!({ "id": 9, "status": "in_progress", "runs": { "301": { "status": "running" } } }),
+            json!({ "301": { "status": "running", "surprise": [1, 2] } }),
+            json!({ "id": 301, "status": "running" }),
+        ];
+        for shape in shapes {
+            let sights = read_sights(&shape);
+            assert_eq!(sights.len(), 1, "{shape}");
+            assert_eq!(sights[0].run, EvaluatorRunId::new("301"), "{shape}");
+            assert_eq!(sights[0].state, SightState::Going(Sighting::Running), "{shape}");
+        }
+        for nothing in
+            [json!(null), json!(3), json!("x"), json!([]), json!([1, "a", {}]), json!({})]
+        {
+            assert_eq!(read_sights(&nothing), [], "{nothing}");
+        }
+    }
+
+    #[test]
+    fn each_status_has_its_meaning_and_unknown_ones_are_not_the_end() {
+        let state =
+            |status: &str| read_sights(&json!([{ "id": 1, "status": status }]))[0].state.clone();
+        for word in ["pending", "in_queue", "scaling_up"] {
+            assert_eq!(state(word), SightState::Going(Sighting::Queued), "{word}");
+        }
+        assert_eq!(state("evaluating"), SightState::Going(Sighting::Judging));
+        assert_eq!(state("daydreaming"), SightState::Unclear);
+        let ended = |word: &str| match state(word) {
+            SightState::Ended(outcome) => outcome.class(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ended("completed"), None);
+        assert_eq!(ended("failed"), Some(FailureClass::EvaluatorFailed));
+        assert_eq!(ended("timeout"), Some(FailureClass::EvaluatorTimeout));
+        assert_eq!(ended("cancelled"), Some(FailureClass::Cancelled));
+    }
+
+    #[test]
+    fn a_failure_keeps_the_services_own_words() {
+        let run = json!([{ "id": 1, "status": "failed", "error_message": "could not connect to room",
+            "metadata": { "ended_reason": "Testing agent-did-not-connect" } }]);
+        let SightState::Ended(Outcome::Failed { class, detail }) =
+            read_sights(&run)[0].state.clone()
+        else {
+            panic!()
+        };
+        assert_eq!(class, FailureClass::EvaluatorFailed);
+        assert!(detail.contains("Testing agent-did-not-connect; could not connect to room"));
+        assert!(detail.contains("verify livekit_room_url"));
+        let run = json!([{ "id": 1, "status": "failed", "metadata": { "ended_reason": "Main agent-did-not-answer" } }]);
+        let SightState::Ended(outcome) = read_sights(&run)[0].state.clone() else { panic!() };
+        assert_eq!(outcome.class(), Some(FailureClass::AgentNeverJoined));
+    }
+
+    #[test]
+    fn judgement_and_length_are_read_in_their_forms() {
+        let sight = |run: Value| read_sights(&json!([run]))[0].clone();
+        let judged = |run| match sight(run).state {
+            SightState::Ended(Outcome::Completed { judged }) => judged,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(judged(json!({ "id": 1, "status": "completed", "success": true })), Some(true));
+        assert_eq!(
+            judged(
+                json!({ "id": 1, "status": "completed", "evaluation_status": "reviewed_failure" })
+            ),
+            Some(false)
+        );
+        assert_eq!(judged(json!({ "id": 1, "status": "completed" })), None);
+        let length = |duration: Value| sight(json!({ "id": 1, "duration": duration })).talked;
+        assert_eq!(length(json!("01:10")), Some(Micros::from_secs(70)));
+        assert_eq!(length(json!("1:00:05")), Some(Micros::from_secs(3605)));
+        assert_eq!(length(json!(42.5)), Some(Micros::from_millis(42_500)));
+        assert_eq!(length(json!("soon")), None);
+        assert_eq!(length(json!(null)), None);
+    }
+}

@@ -1,0 +1,101 @@
+//! So many a second and no more, one at a time: governor asked with the session's own clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use governor::clock::{Clock, Reference};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use rushhour_core::units::{Rate, SessionTime};
+
+/// A clock that shows what it was last set to.
+#[derive(Debug, Clone, Default)]
+struct SetClock(Arc<AtomicU64>);
+
+impl Clock for SetClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        self.0.load(Ordering::Relaxed).into()
+    }
+}
+
+/// Admits at most its rate, never two at once. It has one owner, who asks in the order that is fair.
+pub(super) struct Limiter {
+    clock: SetClock,
+    governor: RateLimiter<NotKeyed, InMemoryState, SetClock, NoOpMiddleware<Nanos>>,
+    paused_until: SessionTime,
+}
+
+impl Limiter {
+    pub(super) fn new(rate: Rate) -> Self {
+        let clock = SetClock::default();
+        // The library counts in nanoseconds, and the rate is at most 100,000 a second.
+        let period = std::time::Duration::from_secs_f64(1.0 / rate.per_second());
+        let quota = Quota::with_period(period)
+            .expect("a rate is at most 100,000 a second, so its period is not zero")
+            .allow_burst(std::num::NonZeroU32::MIN);
+        let governor = RateLimiter::direct_with_clock(quota, clock.clone());
+        Self { clock, governor, paused_until: SessionTime::START }
+    }
+
+    /// Admits one now, or says from when on it may be asked again.
+    pub(super) fn admit(&mut self, now: SessionTime) -> Result<(), SessionTime> {
+        if now < self.paused_until {
+            return Err(self.paused_until);
+        }
+        let nanos = now.0.saturating_mul(1_000);
+        self.clock.0.store(nanos, Ordering::Relaxed);
+        self.governor.check().map_err(|not_until| {
+            let earliest = not_until.earliest_possible();
+            let wait = earliest.duration_since(nanos.into()).as_u64();
+            SessionTime(now.0 + wait.div_ceil(1_000).max(1))
+        })
+    }
+
+    /// Admits nothing before `until`, as a service asked.
+    pub(super) fn pause(&mut self, until: SessionTime) {
+        self.paused_until = self.paused_until.max(until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixty_a_minute_are_sixty_in_a_minute() {
+        let mut limiter = Limiter::new("60/min".parse().unwrap());
+        let mut admitted = 0;
+        let mut now = SessionTime::START;
+        while now < SessionTime(60_000_000) {
+            match limiter.admit(now) {
+                Ok(()) => admitted += 1,
+                Err(next) => {
+                    assert!(next > now);
+                    now = next;
+                }
+            }
+        }
+        assert_eq!(admitted, 60);
+    }
+
+    #[test]
+    fn idle_time_is_not_saved_up() {
+        let mut limiter = Limiter::new("2/s".parse().unwrap());
+        let later = SessionTime(10_000_000);
+        assert_eq!(limiter.admit(later), Ok(()));
+        assert_eq!(limiter.admit(later), Err(SessionTime(10_500_000)));
+    }
+
+    #[test]
+    fn a_pause_holds_everything_back() {
+        let mut limiter = Limiter::new("100/s".parse().unwrap());
+        limiter.pause(SessionTime(3_000_000));
+        assert_eq!(limiter.admit(SessionTime::START), Err(SessionTime(3_000_000)));
+        assert_eq!(limiter.admit(SessionTime(3_000_000)), Ok(()));
+    }
+}

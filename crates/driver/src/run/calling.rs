@@ -1,0 +1,178 @@
+//! A conversation that our own caller holds and tells of: first the caller in the room, then the agent.
+
+use super::ending::{By, Ended};
+use super::state::{Run, State, Todo};
+use crate::action::Timing;
+use crate::settings::Settings;
+use rushhour_core::evaluator::News;
+use rushhour_core::event::{FailureClass, Happening, Sighting};
+use rushhour_core::units::{EvaluatorRunId, SessionTime};
+
+/// A caller under way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Call {
+    /// When the run has to be over.
+    pub(super) deadline: SessionTime,
+    /// When the agent has to be there, once it was sent for.
+    pub(super) agent_deadline: Option<SessionTime>,
+    /// A dispatch is under way, which would make the room anew if it were deleted before.
+    pub(super) dispatching: bool,
+}
+
+impl Run {
+    /// The caller is on its way into the room.
+    pub(super) fn calls(
+        &mut self,
+        evaluator_run: EvaluatorRunId,
+        timing: Timing,
+        settings: &Settings,
+        todo: &mut Vec<Todo>,
+    ) {
+        let deadline = timing.answered + settings.run_timeout;
+        self.entered_as = Some(evaluator_run);
+        self.state = State::Calling(Call { deadline, agent_deadline: None, dispatching: false });
+        todo.push(Todo::WakeAt(deadline));
+        if !settings.makes_room() {
+            // The token carries the agent: the caller's coming sends for it.
+            self.sent_for = Some(timing.sent);
+        }
+        if self.caller_seen {
+            // It was in the room before the answer was here.
+            self.send_for_agent(settings, timing.answered, todo);
+        }
+    }
+
+    fn send_for_agent(&mut self, settings: &Settings, now: SessionTime, todo: &mut Vec<Todo>) {
+        let State::Calling(call) = &mut self.state else { return };
+        if settings.dispatches_by_request() {
+            call.dispatching = true;
+            todo.push(Todo::Dispatch);
+        } else {
+            self.await_agent(settings, now, todo);
+        }
+    }
+
+    /// The caller tells something.
+    pub(crate) fn told(
+        &mut self,
+        news: News,
+        at: SessionTime,
+        joined: Option<SessionTime>,
+        settings: &Settings,
+        now: SessionTime,
+        todo: &mut Vec<Todo>,
+    ) {
+        if self.is_over() {
+            return;
+        }
+        let run = self.planned.index;
+        match news {
+            News::Joined => {
+                todo.push(Todo::Record(Happening::Sighted {
+                    run,
+                    sighting: Sighting::Running,
+                    word: "joined".to_owned(),
+                    after: at,
+                    seen: at,
+                }));
+                self.caller_seen = true;
+                self.send_for_agent(settings, now, todo);
+            }
+            News::AgentCame { identity, .. } => {
+                self.agent_seen = true;
+                todo.push(Todo::Record(Happening::AgentSeen {
+                    run,
+                    identity,
+                    after: at,
+                    seen: at,
+                    joined,
+                }));
+                // At the same moment the whole run may have to be over.
+                if let State::Calling(call) = &mut self.state
+                    && let Some(deadline) = call.agent_deadline.take()
+                    && deadline != call.deadline
+                {
+                    todo.push(Todo::NoWakeAt(deadline));
+                }
+                self.late_unless_in_time(joined.unwrap_or(at), settings, now, todo);
+            }
+            News::AgentReady => {
+                todo.push(Todo::Record(Happening::AgentReady { run, after: at, seen: at }));
+            }
+            News::Greeted => todo.push(Todo::Record(Happening::Greeted { run, at })),
+            News::Turn(turn) => todo.push(Todo::Record(Happening::Turn { run, turn })),
+            News::Used(used) => todo.push(Todo::Record(Happening::Used { run, used })),
+            News::Over { outcome, frames } => {
+                if let Some(frames) = frames {
+                    todo.push(Todo::Record(Happening::Spoke { run, frames }));
+                }
+                let ended = Ended { outcome, after: at, seen: at, talked: None };
+                self.end(ended, By::Evaluator, todo);
+            }
+        }
+    }
+
+    /// The agent was sent for by a request of its own.
+    pub(super) fn dispatched_into_call(
+        &mut self,
+        timing: Timing,
+        settings: &Settings,
+        now: SessionTime,
+        todo: &mut Vec<Todo>,
+    ) {
+        self.sent_for = Some(timing.sent);
+        if let State::Calling(call) = &mut self.state {
+            call.dispatching = false;
+        }
+        self.await_agent(settings, now, todo);
+    }
+
+    fn await_agent(&mut self, settings: &Settings, now: SessionTime, todo: &mut Vec<Todo>) {
+        if let State::Calling(call) = &mut self.state
+            && !self.agent_seen
+        {
+            let deadline = self.sent_for.unwrap_or(now) + settings.give_up_after;
+            call.agent_deadline = Some(deadline);
+            todo.push(Todo::WakeAt(deadline));
+        }
+    }
+
+    fn late_unless_in_time(
+        &mut self,
+        came: SessionTime,
+        settings: &Settings,
+        now: SessionTime,
+        todo: &mut Vec<Todo>,
+    ) {
+        let Some(sent_for) = self.sent_for else { return };
+        let after = came.since(sent_for);
+        if after > settings.agent_within {
+            let detail = format!(
+                "the agent joined {after} after it was sent for, later than {}",
+                settings.agent_within
+            );
+            self.fail(FailureClass::AgentLate, detail, now, todo);
+        }
+    }
+
+    /// A deadline of the call may be past.
+    pub(super) fn wake_in_call(
+        &mut self,
+        call: Call,
+        settings: &Settings,
+        now: SessionTime,
+        todo: &mut Vec<Todo>,
+    ) {
+        if now >= call.deadline {
+            let detail = format!("the conversation was not over after {}", settings.run_timeout);
+            self.fail(FailureClass::EvaluatorTimeout, detail, now, todo);
+        } else if call.agent_deadline.is_some_and(|deadline| now >= deadline) && !self.agent_seen {
+            todo.push(Todo::NoWakeAt(call.deadline));
+            self.state = State::AskingAssigned;
+            todo.push(Todo::AskAssigned);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

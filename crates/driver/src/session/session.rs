@@ -1,0 +1,281 @@
+//! The session: owner of all runs. It is told what came in and what time it is, and says what to do.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::revisiting::Revisits;
+use super::starting::Hold;
+use super::stopping::Stopping;
+use crate::action::{Action, Input};
+use crate::due_queue::DueQueue;
+use crate::names::Names;
+use crate::outgoing::Outgoing;
+use crate::run::{Run, Todo};
+use crate::settings::Settings;
+use rushhour_core::bill::Purse;
+use rushhour_core::evaluator::Told;
+use rushhour_core::event::{CallersHealth, Event, Happening, Health, StopReason};
+use rushhour_core::plan::{Step, Walk};
+use rushhour_core::units::{Micros, RunIndex, SessionTime};
+
+/// All runs of a session, and everything that is still to come.
+pub struct Session {
+    pub(super) settings: Settings,
+    pub(super) names: Names,
+    pub(super) walk: Walk,
+    pub(super) runs: HashMap<RunIndex, Run>,
+    /// Runs whose outcome is not known: those that hold a place.
+    pub(crate) in_flight: u32,
+    /// When a place was last free for a start that had to wait.
+    pub(super) free_since: SessionTime,
+    pub(super) hold: Option<Hold>,
+    pub(super) wakes: BTreeSet<(SessionTime, RunIndex)>,
+    pub(super) outgoing: Outgoing,
+    pub(super) looks: DueQueue,
+    pub(super) asks: DueQueue,
+    pub(super) asks_failed_in_a_row: u32,
+    pub(super) stopping: Stopping,
+    pub(super) purse: Purse,
+    pub(super) health: Health,
+    pub(super) health_since: SessionTime,
+    pub(super) cpu_before: Micros,
+    pub(super) actions: Vec<Action>,
+    /// Runs whose rooms are deleted once more at the end: the evaluator may have made them anew.
+    pub(super) revisits: Revisits,
+    pub(super) finished: bool,
+}
+
+impl Session {
+    /// A session at its beginning.
+    pub fn new(settings: Settings, walk: Walk, names: Names) -> Self {
+        let manner = settings.manner;
+        Self {
+            outgoing: Outgoing::new(
+                settings.requests,
+                manner.entries_per_request,
+                manner.fill_within,
+            ),
+            looks: DueQueue::new(settings.looks),
+            asks: DueQueue::new(settings.polls),
+            purse: Purse::new(settings.caps.clone()),
+            settings,
+            names,
+            walk,
+            runs: HashMap::new(),
+            in_flight: 0,
+            free_since: SessionTime::START,
+            hold: None,
+            wakes: BTreeSet::new(),
+            asks_failed_in_a_row: 0,
+            stopping: Stopping::default(),
+            health: Health::default(),
+            health_since: SessionTime::START,
+            cpu_before: Micros::ZERO,
+            actions: Vec::new(),
+            revisits: Revisits::default(),
+            finished: false,
+        }
+    }
+
+    /// What is to be done now; to be called after every [`Self::tick`] and [`Self::handle`].
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Whether nothing is left to be done.
+    pub const fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// When [`Self::tick`] has to be called, unless something comes in before.
+    pub fn next_deadline(&mut self) -> SessionTime {
+        if self.finished {
+            return SessionTime::NEVER;
+        }
+        [
+            self.next_start(),
+            self.wakes.first().map_or(SessionTime::NEVER, |(at, _)| *at),
+            self.looks.next(),
+            self.asks.next(),
+            self.outgoing.next(),
+            self.stopping.deadline(),
+            self.next_revisit(),
+            self.purse.next_overdue(),
+        ]
+        .into_iter()
+        .min()
+        .unwrap_or(SessionTime::NEVER)
+    }
+
+    /// Does everything that is due at `now`.
+    pub fn tick(&mut self, now: SessionTime) {
+        let due = self.next_deadline();
+        if due <= now && due != SessionTime::START {
+            self.health.loop_lag = self.health.loop_lag.max(now.since(due));
+        }
+        while let Some((at, run)) = self.wakes.first().copied().filter(|(at, _)| *at <= now) {
+            self.wakes.remove(&(at, run));
+            self.with_run(run, now, |run, settings, todo| run.wake(settings, now, todo));
+        }
+        self.give_up_overdue(now);
+        self.start_what_is_due(now);
+        self.look(now);
+        self.submit(now);
+        self.ask(now);
+        self.stop_what_is_due(now);
+        self.finish_if_done(now);
+    }
+
+    /// Takes in what came.
+    pub fn handle(&mut self, input: Input, now: SessionTime) {
+        match input {
+            Input::RoomMade { run, timing, result } => {
+                self.with_run(run, now, |run, settings, todo| {
+                    run.room_made(timing, result, settings, now, todo);
+                });
+            }
+            Input::Dispatched { run, timing, result } => {
+                self.with_run(run, now, |run, settings, todo| {
+                    run.dispatched(timing, result, settings, now, todo);
+                });
+            }
+            Input::Looked { run, timing, result } => {
+                self.health.looks += 1;
+                self.with_run(run, now, |run, settings, todo| {
+                    run.looked(timing, result, settings, now, todo);
+                });
+            }
+            Input::Assigned { run, result } => {
+                self.with_run(run, now, |run, settings, todo| {
+                    run.assigned(result, settings, now, todo);
+                });
+            }
+            Input::Submitted { request, timing, result } => {
+                self.submitted(request, timing, result, now);
+            }
+            Input::NotKept { request, words } => self.not_kept(request, &words, now),
+            Input::Asked { runs, timing, result } => self.asked(runs, timing, result, now),
+            Input::CallEnded { run } => {
+                self.with_run(run, now, |run, _, todo| run.call_ended(todo));
+            }
+            Input::RoomDeleted { run, result } if self.revisits.have_begun() => {
+                self.revisited(run, result, now);
+            }
+            Input::RoomDeleted { run, result } => {
+                self.with_run(run, now, |run, _, todo| run.room_deleted(&result, now, todo));
+            }
+            Input::Told { told: Told { run, at, news }, joined } => {
+                self.with_run(run, now, |run, settings, todo| {
+                    run.told(news, at, joined, settings, now, todo);
+                });
+            }
+            Input::Stop => self.stop(now),
+            Input::Abort { words } => self.stop_for(StopReason::Threshold, words, now),
+            Input::JournalFailed { words } => self.stop_for(StopReason::Journal, words, now),
+            Input::Machine { cpu, memory, callers } => {
+                self.note_health((cpu, memory, callers), now);
+            }
+        }
+        self.tick(now);
+    }
+
+    pub(super) fn record(&mut self, happening: Happening, now: SessionTime) {
+        self.purse.take(&happening, now);
+        self.actions.push(Action::Record(Event { at: now, happening }));
+    }
+
+    pub(super) fn with_run(
+        &mut self,
+        index: RunIndex,
+        now: SessionTime,
+        step: impl FnOnce(&mut Run, &Settings, &mut Vec<Todo>),
+    ) {
+        let mut todo = Vec::new();
+        if let Some(run) = self.runs.get_mut(&index) {
+            step(run, &self.settings, &mut todo);
+        }
+        self.carry_out(index, todo, now);
+    }
+
+    pub(super) fn carry_out(&mut self, index: RunIndex, todo: Vec<Todo>, now: SessionTime) {
+        for item in todo {
+            let Some(planned) = self.runs.get(&index).map(|run| run.planned) else { return };
+            match item {
+                Todo::Record(happening) => self.record(happening, now),
+                Todo::MakeRoom => self.actions.push(Action::MakeRoom(planned)),
+                Todo::Dispatch => self.actions.push(Action::Dispatch(planned)),
+                Todo::LookAt(at) => self.looks.insert(at, index),
+                Todo::AskAssigned => self.actions.push(Action::AskAssigned(index)),
+                Todo::BeReady => self.outgoing.ready(index, planned.mode, now),
+                Todo::AskAt(at) => self.asks.insert(at, index),
+                Todo::WakeAt(at) => {
+                    self.wakes.insert((at, index));
+                }
+                Todo::NoWakeAt(at) => {
+                    self.wakes.remove(&(at, index));
+                }
+                Todo::EndCall(evaluator_run) => {
+                    self.actions.push(Action::EndCall { run: index, evaluator_run });
+                }
+                Todo::Revisit => self.revisits.insert(index),
+                Todo::DeleteRoom => self.actions.push(Action::DeleteRoom(index)),
+                Todo::Over => {
+                    self.outgoing.withdraw(index);
+                    self.place_freed(now);
+                }
+                Todo::Gone => {
+                    self.runs.remove(&index);
+                }
+                Todo::StopSession(reason, words) => self.stop_for(reason, words, now),
+            }
+        }
+    }
+
+    /// How many things it holds on to: runs, and places in every queue.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        let queues = self.looks.len() + self.asks.len() + self.outgoing.len();
+        self.runs.len() + self.wakes.len() + self.revisits.len() + self.actions.len() + queues
+    }
+
+    fn look(&mut self, now: SessionTime) {
+        loop {
+            let taken = self.looks.take(now, now, 1);
+            let [run] = taken[..] else { break };
+            if self.runs.get(&run).is_some_and(|run| !run.is_over()) {
+                self.actions.push(Action::Look(run));
+            }
+        }
+    }
+
+    fn finish_if_done(&mut self, now: SessionTime) {
+        let nothing_to_start = self.stopping.is_stopping() || matches!(self.walk.peek(), Step::End);
+        if !nothing_to_start || !self.runs.is_empty() || self.finished {
+            return;
+        }
+        if self.revisit(now) {
+            self.finished = true;
+            self.record(Happening::Closed, now);
+            self.actions.push(Action::Finish);
+        }
+    }
+
+    fn note_health(
+        &mut self,
+        (cpu, memory, callers): (Micros, u64, Option<CallersHealth>),
+        now: SessionTime,
+    ) {
+        let health = Health {
+            over: now.since(self.health_since),
+            in_flight: self.in_flight,
+            cpu: cpu.saturating_sub(self.cpu_before),
+            memory,
+            callers,
+            poll_lag: self.asks.take_longest_wait(),
+            look_lag: self.looks.take_longest_wait(),
+            ..std::mem::take(&mut self.health)
+        };
+        self.cpu_before = cpu;
+        self.health_since = now;
+        self.record(Happening::Health(health), now);
+    }
+}

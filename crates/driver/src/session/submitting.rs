@@ -1,0 +1,141 @@
+//! Submissions: sent when the limiter lets them, and what becomes of each.
+
+use super::session::Session;
+use crate::action::{Action, Timing};
+use crate::outgoing::Submission;
+use rushhour_core::evaluator::{Accepted, SubmitError, SubmitErrorKind};
+use rushhour_core::event::{Entered, FailureClass, Happening, RetryReason, StopReason};
+use rushhour_core::units::{EvaluatorRunId, RunIndex, SessionTime};
+
+impl Session {
+    pub(super) fn submit(&mut self, now: SessionTime) {
+        while let Some(submission) = self.outgoing.take(now) {
+            let mut runs = Vec::with_capacity(submission.runs.len());
+            for (run, _) in &submission.runs {
+                self.with_run(*run, now, |run, settings, todo| {
+                    runs.push(run.planned);
+                    run.submission_sent(settings, now, todo);
+                });
+            }
+            if submission.attempt == 1 {
+                let indexes = runs.iter().map(|run| run.index).collect();
+                let intent = Happening::SubmitIntent { request: submission.request, runs: indexes };
+                self.record(intent, now);
+            }
+            self.actions.push(Action::Submit { request: submission.request, runs });
+        }
+    }
+
+    pub(super) fn submitted(
+        &mut self,
+        request: u64,
+        timing: Timing,
+        result: Result<Accepted, SubmitError>,
+        now: SessionTime,
+    ) {
+        match result {
+            Ok(accepted) => self.accepted(request, timing, accepted, now),
+            Err(error) => self.not_accepted(request, &error, now),
+        }
+    }
+
+    fn accepted(&mut self, request: u64, timing: Timing, accepted: Accepted, now: SessionTime) {
+        let Some(Submission { runs, admitted, .. }) = self.outgoing.settle(request) else { return };
+        let paired: Vec<((RunIndex, SessionTime), Option<EvaluatorRunId>)> =
+            runs.into_iter().zip(accepted.runs).collect();
+        let entered = paired
+            .iter()
+            .filter_map(|((run, ready), evaluator_run)| {
+                let evaluator_run = evaluator_run.clone()?;
+                Some(Entered { run: *run, evaluator_run, ready: *ready })
+            })
+            .collect();
+        self.record(
+            Happening::Submitted {
+                request,
+                admitted,
+                sent: timing.sent,
+                answered: timing.answered,
+                result: accepted.result,
+                entered,
+                mapping: accepted.mapping,
+            },
+            now,
+        );
+        for ((run, _), evaluator_run) in paired {
+            self.with_run(run, now, |run, settings, todo| match evaluator_run {
+                Some(evaluator_run) => run.accepted(evaluator_run, timing, settings, todo),
+                None => run.perhaps_accepted(
+                    "the evaluator accepted the request and listed no run for this entry",
+                    settings,
+                    now,
+                    todo,
+                ),
+            });
+            if self.stopping.is_now() {
+                self.with_run(run, now, |run, _, todo| run.stop_now(now, todo));
+            }
+        }
+    }
+
+    fn not_accepted(&mut self, request: u64, error: &SubmitError, now: SessionTime) {
+        let attempts = self.settings.attempts;
+        let (reason, asked_for) = match error.kind {
+            SubmitErrorKind::RateLimited { retry_after } => {
+                self.health.throttled += 1;
+                (Some(RetryReason::RateLimited), retry_after)
+            }
+            SubmitErrorKind::NotSent => (Some(RetryReason::ConnectionRefused), None),
+            _ => (None, None),
+        };
+        if let Some(reason) = reason.filter(|_| !self.stopping.is_now())
+            && let Some(wait) = self.outgoing.again(request, attempts, asked_for, now)
+        {
+            if asked_for.is_some() {
+                // The service speaks for all requests, not for this one.
+                self.outgoing.pause(now + wait);
+            }
+            let attempt = self.outgoing.attempt_of(request);
+            let runs = self.outgoing.runs_of(request);
+            for run in &runs {
+                self.with_run(*run, now, |run, _, _| run.submission_postponed());
+            }
+            self.record(Happening::SubmitRetry { request, attempt, reason, wait }, now);
+            self.give_up_postponed(runs, now + wait, now);
+            return;
+        }
+        let class = match error.kind {
+            SubmitErrorKind::RateLimited { .. } => FailureClass::RateLimited,
+            SubmitErrorKind::Unknown => FailureClass::SubmitUnknown,
+            SubmitErrorKind::NotSent
+            | SubmitErrorKind::Unauthorized
+            | SubmitErrorKind::Rejected => FailureClass::SubmitRejected,
+        };
+        let Some(submission) = self.outgoing.settle(request) else { return };
+        let watches = error.kind == SubmitErrorKind::Unknown && !self.stopping.is_now();
+        for (run, _) in submission.runs {
+            self.with_run(run, now, |run, settings, todo| {
+                if watches {
+                    run.perhaps_accepted(&error.words, settings, now, todo);
+                } else {
+                    run.fail(class, error.words.clone(), now, todo);
+                }
+            });
+        }
+        if error.kind == SubmitErrorKind::Unauthorized {
+            self.stop_for(StopReason::Credentials, error.words.clone(), now);
+        }
+    }
+
+    pub(super) fn not_kept(&mut self, request: u64, words: &str, now: SessionTime) {
+        let Some(submission) = self.outgoing.settle(request) else { return };
+        for (run, _) in submission.runs {
+            self.with_run(run, now, |run, _, todo| {
+                let detail =
+                    format!("not submitted, because the journal could not keep it: {words}");
+                run.fail(FailureClass::GeneratorFault, detail, now, todo);
+            });
+        }
+        self.stop_for(StopReason::Journal, words.to_owned(), now);
+    }
+}

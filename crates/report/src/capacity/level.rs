@@ -1,0 +1,177 @@
+//! A trial as the profile of a session: the search's profile with its stages replaced.
+
+use super::rules::Rules;
+use super::trial::{Purpose, Trial};
+use rushhour_core::profile::{Limits, Load, Mix, Profile, Stage};
+use rushhour_core::units::{Length, Micros, Usd};
+
+/// Names of sessions are kept as short as names of profiles.
+const LONGEST_NAME: usize = 64;
+/// From one burst to the next: so many conversations one after the other, beside the wait for the agent.
+const BETWEEN_BURSTS: u64 = 2;
+
+/// What the sessions of a search have used up of its caps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// At list prices.
+    pub money: Usd,
+    /// Runs started.
+    pub runs: u64,
+    /// Conversation held over all runs.
+    pub talked: Micros,
+}
+
+impl Spent {
+    /// Together with what another session used.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            money: self.money + other.money,
+            runs: self.runs + other.runs,
+            talked: self.talked + other.talked,
+        }
+    }
+}
+
+/// The profile of the session that is the `number`th of a search, from 1. What was spent is taken off its
+/// caps; none where a cap leaves nothing to start with.
+pub fn level_profile(
+    profile: &Profile,
+    rules: &Rules,
+    trial: Trial,
+    number: u32,
+    spent: Spent,
+) -> Option<Profile> {
+    let mut name = profile.name.clone();
+    let suffix = format!("-{}-{}", trial.purpose.word(), trial.in_flight);
+    name.truncate(LONGEST_NAME - suffix.len());
+    Some(Profile {
+        name: name + &suffix,
+        // Each session draws anew, or a level held once more would be the same one again.
+        seed: profile.seed.wrapping_add(u64::from(number)),
+        // Copies would be used up: they become shares.
+        mix: shares(&profile.mix),
+        stages: stages(profile, rules, trial),
+        limits: what_is_left(&profile.limits, spent)?,
+        capacity: None,
+        ..profile.clone()
+    })
+}
+
+fn shares(mix: &Mix) -> Mix {
+    match mix {
+        Mix::Weights(_) => mix.clone(),
+        Mix::Copies(list) => Mix::Weights(
+            list.iter().map(|(scenario, copies)| (scenario.clone(), f64::from(*copies))).collect(),
+        ),
+    }
+}
+
+fn what_is_left(limits: &Limits, spent: Spent) -> Option<Limits> {
+    let mut left = limits.clone();
+    if let Some(budget) = &mut left.budget {
+        *budget = budget.saturating_sub(spent.money);
+        (*budget > Usd::ZERO).then_some(())?;
+    }
+    if let Some(runs) = &mut left.max_runs {
+        *runs = runs.checked_sub(spent.runs).filter(|left| *left > 0)?;
+    }
+    if let Some(minutes) = &mut left.max_minutes {
+        let used = spent.talked.0.div_ceil(60_000_000);
+        *minutes = minutes.checked_sub(used).filter(|left| *left > 0)?;
+    }
+    Some(left)
+}
+
+fn stages(profile: &Profile, rules: &Rules, trial: Trial) -> Vec<Stage> {
+    let in_flight = trial.in_flight;
+    let ramp = rules.settings.ramp;
+    let hold = |name: String, measured, ramp, lasts: Micros| Stage {
+        name,
+        measured,
+        load: Load::Hold { in_flight, ramp },
+        lasts: Length::new(lasts),
+    };
+    let reached = Micros(ramp.gap().0.saturating_mul(u64::from(in_flight)));
+    match trial.purpose {
+        Purpose::Step | Purpose::Bisect | Purpose::Confirm => vec![
+            hold("settle".into(), false, Some(ramp), reached + rules.settings.settle.micros()),
+            hold(format!("hold-{in_flight}"), true, None, trial.lasts),
+            // Those that started last are to be held among as many as the others.
+            hold("stay".into(), false, None, rules.conversation),
+        ],
+        Purpose::Recover => {
+            vec![hold(format!("again-{in_flight}"), true, Some(ramp), reached + trial.lasts)]
+        }
+        Purpose::Burst => {
+            let conversations = Micros(rules.conversation.0.saturating_mul(BETWEEN_BURSTS));
+            let lasts = Length::new(profile.livekit.give_up_after.micros() + conversations);
+            let burst = |number| Stage {
+                name: format!("burst-{number}"),
+                measured: true,
+                load: Load::Burst { runs: in_flight },
+                lasts,
+            };
+            (1..=rules.bursts(in_flight)).map(burst).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rushhour_core::plan::{Forecast, Plan};
+    use rushhour_core::profile::testing::profile_of;
+
+    const PROFILE: &str = "name = \"desk\"\nseed = 5\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\ncopies = 3\nlasts = \"10s\"\n[[stage]]\nhold = 2\n[thresholds]\nfailed = \"< 5%\"\n[limits]\nmax_runs = 500\nbudget = \"9 USD\"\n[capacity]\nramp = \"4/s\"\nlasts = \"50s\"\n";
+
+    fn profile() -> Profile {
+        profile_of(PROFILE)
+    }
+
+    fn level(purpose: Purpose, spent: Spent) -> Option<Profile> {
+        let rules = Rules::of(&profile());
+        let trial = Trial { purpose, in_flight: 20, lasts: rules.first_stretch(20) };
+        level_profile(&profile(), &rules, trial, 3, spent)
+    }
+
+    #[test]
+    fn a_level_is_reached_settles_and_is_then_measured() {
+        let level = level(Purpose::Step, Spent::default()).unwrap();
+        assert_eq!((level.name.as_str(), level.seed), ("desk-step-20", 8));
+        let shown: Vec<(&str, bool, u64)> = level
+            .stages
+            .iter()
+            .map(|stage| {
+                let lasts = stage.lasts.unwrap().micros().0 / 1_000_000;
+                (stage.name.as_str(), stage.measured, lasts)
+            })
+            .collect();
+        assert_eq!(shown, [("settle", false, 15), ("hold-20", true, 50), ("stay", false, 10)]);
+        let forecast = Forecast::new(&Plan::new(level));
+        assert_eq!(forecast.stages[1].runs, 100, "copies do not run out");
+    }
+
+    #[test]
+    fn a_burst_is_repeated_until_there_is_enough_to_judge_by() {
+        let level = level(Purpose::Burst, Spent::default()).unwrap();
+        let bursts = level.stages.iter().filter(|stage| stage.load == Load::Burst { runs: 20 });
+        assert_eq!(bursts.count(), 5, "110 runs or so");
+        assert_eq!(
+            level.stages[0].lasts,
+            Some(Length::secs(60)),
+            "the agent's 40 s, and two talks"
+        );
+    }
+
+    #[test]
+    fn caps_are_those_of_the_whole_search() {
+        let spent = Spent { runs: 480, money: Usd::from_dollars(7.5), talked: Micros::ZERO };
+        let level_of = |spent| level(Purpose::Step, spent).map(|level| level.limits);
+        let left = level_of(spent).unwrap();
+        assert_eq!((left.max_runs, left.budget), (Some(20), Some(Usd::from_dollars(1.5))));
+        assert_eq!(level_of(spent.and(Spent { runs: 20, ..Spent::default() })), None);
+        let all = Spent { money: Usd::from_dollars(9.0), ..Spent::default() };
+        assert_eq!(level_of(all), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! What a search may come to before any of it is held: the searches of agents with every possible limit.
+
+use std::collections::HashMap;
+
+use super::level::{Spent, level_profile};
+use super::rules::Rules;
+use super::search::{Next, Search};
+use super::trial::{LevelVerdict, Purpose, Trial, Tried};
+use rushhour_core::plan::{Forecast, Plan};
+use rushhour_core::profile::Profile;
+use rushhour_core::units::{Length, Micros};
+
+/// From one limit that is reckoned with to the next.
+const NEXT_LIMIT: f64 = 1.1;
+
+/// The most that a search of one kind comes to, over all limits that the agent may have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Most {
+    /// Sessions.
+    pub sessions: usize,
+    /// How long all of them take.
+    pub lasts: Micros,
+    /// Runs; an estimate.
+    pub runs: u64,
+}
+
+/// What a search may come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outlook {
+    /// Where every level is decided at first.
+    pub usual: Most,
+    /// Where every level is undecided until it has been held as long as allowed.
+    pub longest: Most,
+}
+
+impl Outlook {
+    /// Of a profile's search.
+    pub fn of(profile: &Profile) -> Self {
+        let mut forecaster =
+            Forecaster { profile, rules: Rules::of(profile), known: HashMap::new() };
+        Self { usual: forecaster.most(false), longest: forecaster.most(true) }
+    }
+}
+
+struct Forecaster<'a> {
+    profile: &'a Profile,
+    rules: Rules,
+    known: HashMap<(Purpose, u32, Micros), (Micros, u64)>,
+}
+
+impl Forecaster<'_> {
+    fn most(&mut self, hesitant: bool) -> Most {
+        let mut most = Most::default();
+        let top = self.rules.settings.most;
+        let mut limit = 0;
+        loop {
+            let one = self.search(limit, hesitant);
+            most = Most {
+                sessions: most.sessions.max(one.sessions),
+                lasts: most.lasts.max(one.lasts),
+                runs: most.runs.max(one.runs),
+            };
+            if limit >= top {
+                return most;
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturates"
+            )]
+            let next = (f64::from(limit) * NEXT_LIMIT) as u32;
+            limit = next.max(limit + 1).min(top);
+        }
+    }
+
+    fn search(&mut self, limit: u32, hesitant: bool) -> Most {
+        let mut search = Search::new(self.rules.clone());
+        let mut all = Most::default();
+        while let Next::Try(trial) = search.next() {
+            let (lasts, runs) = self.session(trial);
+            let begins = all.lasts;
+            all = Most {
+                sessions: all.sessions + 1,
+                lasts: all.lasts + lasts,
+                runs: all.runs + runs,
+            };
+            let longest = self.rules.longest_stretch(trial.in_flight);
+            let verdict = if hesitant && trial.purpose.judges_the_level() && trial.lasts < longest {
+                LevelVerdict::Undecided
+            } else if trial.in_flight <= limit {
+                LevelVerdict::Passed
+            } else {
+                LevelVerdict::Failed
+            };
+            search.add(Tried { trial, verdict, longer: None, begins, ends: all.lasts });
+        }
+        all
+    }
+
+    /// How long a session takes, and how many runs it starts.
+    fn session(&mut self, trial: Trial) -> (Micros, u64) {
+        let key = (trial.purpose, trial.in_flight, trial.lasts);
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let level = level_profile(self.profile, &self.rules, trial, 1, Spent::default());
+        let known = level.map_or((Micros::ZERO, 0), |level| {
+            let stages = level.stages.iter().filter_map(|stage| stage.lasts);
+            let lasts =
+                stages.map(Length::micros).fold(self.rules.conversation, |all, one| all + one);
+            (lasts, Forecast::new(&Plan::new(level)).runs)
+        });
+        self.known.insert(key, known);
+        known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::simulation::profile;
+
+    #[test]
+    fn the_outlook_is_the_worst_over_all_limits() {
+        let outlook = Outlook::of(&profile("start = 10\nmost = 100\nlasts = \"60s\""));
+        let (usual, longest) = (outlook.usual, outlook.longest);
+        assert!((11..=16).contains(&usual.sessions), "{usual:?}");
+        // A session takes 60 s measured, 10 s each to settle, to stay and to end, and up to 10 s to be reached.
+        let each = usual.lasts.as_secs_f64() / usual.sessions as f64;
+        assert!((80.0..110.0).contains(&each), "{usual:?}");
+        assert!(
+            longest.lasts.0 > usual.lasts.0 * 2 && longest.runs > usual.runs * 2,
+            "{outlook:?}"
+        );
+    }
+
+    #[test]
+    fn a_search_that_may_not_go_far_is_short() {
+        let outlook = Outlook::of(&profile("start = 1\nmost = 1\nburst = false"));
+        assert_eq!(outlook.usual.sessions, 2, "once, and once more");
+    }
+}

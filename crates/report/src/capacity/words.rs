@@ -1,0 +1,387 @@
+//! The answer in sentences.
+
+use super::answer::{Answer, BurstAnswer, Ceiling, End, GaveWay, Holds, Needed, Recovery};
+use super::finding::Finding;
+use super::search::Ending;
+use super::trial::{LevelVerdict, Trial};
+use crate::report::{Estimated, Verdict};
+use rushhour_core::event::FailureClass;
+use rushhour_core::profile::{Bound, Measure, Share, Threshold};
+use rushhour_core::units::Micros;
+
+/// How many are held, what gives way first and why, in one sentence without its full stop.
+pub fn headline(answer: &Answer<'_>) -> String {
+    let holds = match answer.holds {
+        Holds::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
+            format!("holds {} at once, and not {}", passed.in_flight, failed.in_flight)
+        }
+        Holds::Between(passed, failed) => {
+            format!("holds {} to {} at once", passed.in_flight, failed.in_flight)
+        }
+        Holds::AtLeast(passed, ceiling) => {
+            let why = match ceiling {
+                Ceiling::Most => "the most that were tried".to_owned(),
+                Ceiling::Generator(level) => {
+                    format!(
+                        "at {level} the generator was the limit, which says nothing of the agent"
+                    )
+                }
+                Ceiling::Undecided(level) => format!("from {level} on it cannot be decided"),
+                Ceiling::Ended => {
+                    format!("the search ended before more were tried: {}", ending(answer.ending))
+                }
+            };
+            format!("holds at least {} at once; {why}", passed.in_flight)
+        }
+        Holds::FewerThan(End { in_flight: 1, .. }) => "does not hold even 1".to_owned(),
+        Holds::FewerThan(failed) => {
+            format!(
+                "holds fewer than {} at once, and no lower level was seen to pass",
+                failed.in_flight
+            )
+        }
+        Holds::Unknown => format!("it cannot be said how many it holds: {}", ending(answer.ending)),
+    };
+    match &answer.gave_way {
+        Some(gave_way) => format!("{holds}; {}", first_to_give(gave_way)),
+        None => holds,
+    }
+}
+
+fn first_to_give(gave_way: &GaveWay<'_>) -> String {
+    let threshold = gave_way.threshold;
+    format!(
+        "the first thing to give is {}, at {}, where it is {} against a bound of {}, because {}",
+        measure_words(threshold.threshold.measure),
+        gave_way.finding.in_flight(),
+        figure(&threshold.threshold, threshold.estimated),
+        threshold.threshold.bound,
+        because(gave_way)
+    )
+}
+
+fn measure_words(measure: Measure) -> String {
+    match measure {
+        Measure::Latency { .. } => measure.to_string(),
+        Measure::Share(Share::Failed) => "the share of runs that fail".to_owned(),
+        Measure::Share(Share::Skipped) => "the share of runs that are skipped".to_owned(),
+        Measure::Share(Share::JudgedFailed) => "the share of runs judged as failed".to_owned(),
+    }
+}
+
+/// Why it gave way, from the failures and the figures.
+pub(super) fn because(gave_way: &GaveWay<'_>) -> String {
+    let finding = gave_way.finding;
+    let failures = finding.failures.first().map(|(class, count)| {
+        format!("{} ({class}, {count} of {} runs)", class_words(*class), finding.runs.0)
+    });
+    let grew = || {
+        let (level, before) = gave_way.before?;
+        let now = gave_way.threshold.estimated?;
+        let threshold = &gave_way.threshold.threshold;
+        Some(format!(
+            "it went from {} at {level} to {} at {}",
+            number(threshold, before.value),
+            number(threshold, now.value),
+            finding.in_flight()
+        ))
+    };
+    if gave_way.threshold.verdict == Verdict::NoSamples {
+        let nothing = "nothing of it was measured".to_owned();
+        return failures.map_or(nothing.clone(), |failures| format!("{nothing}: {failures}"));
+    }
+    if gave_way.is_share() {
+        return failures.or_else(grew).unwrap_or_else(|| "its bound is passed".to_owned());
+    }
+    let grew = grew().unwrap_or_else(|| "its whole interval lies beyond the bound".to_owned());
+    failures.map_or(grew.clone(), |failures| format!("{grew}; beside it {failures}"))
+}
+
+/// What a class of failure says of the limit, in plain words.
+const fn class_words(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::TokenRejected => "LiveKit did not accept tokens",
+        FailureClass::RoomFailed => "LiveKit did not make rooms",
+        FailureClass::DispatchFailed => "LiveKit did not take dispatches",
+        FailureClass::DispatchUnassigned => "workers reject, or none is free",
+        FailureClass::AgentNeverJoined => "no agent joined",
+        FailureClass::AgentLate => "agents joined late",
+        FailureClass::AgentMute => "agents joined and said nothing",
+        FailureClass::AgentLeft => "agents left before the end",
+        FailureClass::TurnTimeout => "turns were not answered in time",
+        FailureClass::SubmitRejected => "the evaluator refused submissions",
+        FailureClass::SubmitUnknown => "the evaluator did not answer submissions",
+        FailureClass::EvaluatorFailed => "the evaluator ended runs as failed",
+        FailureClass::EvaluatorTimeout => "runs did not end in time",
+        FailureClass::RateLimited => {
+            "the evaluator answers 429, which is its limit and not the agent's"
+        }
+        FailureClass::BudgetStopped => "the budget was reached",
+        FailureClass::Cancelled => "runs were cancelled",
+        FailureClass::GeneratorFault => "Rushhour itself could not carry runs out",
+    }
+}
+
+/// A threshold's figure with its interval.
+pub(super) fn figure(threshold: &Threshold, estimated: Option<Estimated>) -> String {
+    match estimated {
+        Some(Estimated { value, low, high }) => format!(
+            "{} [{}, {}]",
+            number(threshold, value),
+            number(threshold, low),
+            number(threshold, high)
+        ),
+        None => "n/a".to_owned(),
+    }
+}
+
+/// A number in the unit of a threshold's bound.
+pub(super) fn number(threshold: &Threshold, value: f64) -> String {
+    match threshold.bound {
+        Bound::Time(_) => Micros::from_secs_f64(value / 1e6).to_string(),
+        Bound::Share(_) => format!("{:.1} %", value * 100.0),
+    }
+}
+
+/// How sure the ends are, one sentence; none where nothing was decided.
+pub(super) fn confidence(answer: &Answer<'_>) -> Option<String> {
+    let times = |end: End, verb: &str| match end.times {
+        1 => format!("{} {verb} once", end.in_flight),
+        2 => format!("{} {verb} twice", end.in_flight),
+        more => format!("{} {verb} {more} times", end.in_flight),
+    };
+    let ends = match answer.holds {
+        Holds::Between(passed, failed) => {
+            format!("{}, {}", times(passed, "passed"), times(failed, "failed"))
+        }
+        Holds::AtLeast(passed, _) => times(passed, "passed"),
+        Holds::FewerThan(failed) => times(failed, "failed"),
+        Holds::Unknown => return None,
+    };
+    Some(format!(
+        "{ends}; each time by its whole 95 % interval: a level passes where every threshold's lies inside its bound, and fails where one lies outside"
+    ))
+}
+
+/// The last passed level at one instant.
+pub(super) fn burst(answer: &BurstAnswer<'_>) -> String {
+    let level = answer.burst.in_flight();
+    let beside = |burst: &Finding| -> Vec<String> {
+        burst
+            .thresholds
+            .iter()
+            .zip(&answer.ramped.thresholds)
+            .filter(|(burst, _)| burst.verdict != Verdict::Passed)
+            .map(|(burst, ramped)| {
+                format!(
+                    "{} is {} and was {} when ramped",
+                    burst.threshold.measure,
+                    figure(&burst.threshold, burst.estimated),
+                    figure(&ramped.threshold, ramped.estimated)
+                )
+            })
+            .collect()
+    };
+    match answer.burst.tried.verdict {
+        LevelVerdict::Passed => format!("{level} at the same instant are held too"),
+        LevelVerdict::Failed => {
+            format!("{level} at the same instant are not held: {}", beside(answer.burst).join(", "))
+        }
+        LevelVerdict::Generator => {
+            format!("{level} at the same instant were more than the generator could start")
+        }
+        LevelVerdict::Undecided => format!(
+            "whether {level} are held at the same instant cannot be decided: {}",
+            beside(answer.burst).join(", ")
+        ),
+        other => format!("{level} at the same instant: {}", other.words()),
+    }
+}
+
+/// How soon it was well again.
+pub(super) fn recovery(recovery: &Recovery) -> String {
+    let Recovery { after, level, not_before, by, watched } = recovery;
+    let head = format!("after the first {after} at once, {level} at once");
+    match by {
+        Some(by) if *not_before == Micros::ZERO => {
+            format!(
+                "{head} were inside the thresholds again at most {by} after the last of them had ended"
+            )
+        }
+        Some(by) => format!(
+            "{head} were inside the thresholds again between {not_before} and {by} after the last of them had ended"
+        ),
+        None => format!("{head} were not seen inside the thresholds again within {watched}"),
+    }
+}
+
+/// Whether as many as needed are held.
+pub(super) fn needed(needed: Needed) -> String {
+    match needed {
+        Needed::Met(needed) => format!("the {needed} that are needed are held"),
+        Needed::NotMet(needed) => format!("the {needed} that are needed are not held"),
+        Needed::Unknown(needed) => {
+            format!("whether the {needed} that are needed are held cannot be said")
+        }
+    }
+}
+
+/// Why a search ended, in words.
+pub(super) const fn ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Complete => "every level was undecided or beyond the generator",
+        Ending::Stopped => "stopped by a signal",
+        Ending::Budget => "a cap on money, runs or minutes was reached",
+        Ending::Time => "its time was up",
+        Ending::Broken => "a session could not be held to its end",
+    }
+}
+
+/// Everything beside the headline that a reader has to know, one sentence each.
+pub fn remarks(answer: &Answer<'_>) -> Vec<String> {
+    let mut remarks = Vec::new();
+    remarks.extend(answer.needed.map(needed));
+    remarks.extend(confidence(answer));
+    if let (Some(first), Some(last)) = (answer.undecided.first(), answer.undecided.last()) {
+        let levels = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        remarks.push(format!("{levels} at once could not be decided, held as long as allowed"));
+    }
+    remarks.extend(answer.burst.as_ref().map(burst));
+    remarks.extend(answer.recovery.as_ref().map(recovery));
+    if answer.ending != Ending::Complete {
+        remarks.push(format!("the search did not come to its end: {}", ending(answer.ending)));
+    }
+    remarks
+}
+
+/// A session that is about to be held, in words.
+pub fn about_to_try(number: u32, trial: &Trial) -> String {
+    let level = trial.in_flight;
+    let what = match trial.purpose {
+        super::Purpose::Step => format!("{level} at once"),
+        super::Purpose::Bisect => format!("{level} at once, in between"),
+        super::Purpose::Confirm => format!("{level} at once, once more"),
+        super::Purpose::Burst => return format!("session {number}: {level} at the same instant"),
+        super::Purpose::Recover => format!("{level} at once, to see whether it is well again"),
+    };
+    format!("session {number}: {what}, {} measured", trial.lasts)
+}
+
+/// What came of a session, in words.
+pub fn what_came(finding: &Finding) -> String {
+    let (ended, failed) = finding.runs;
+    let verdict = finding.tried.verdict.words();
+    let open = finding.thresholds.iter().filter(|found| found.verdict != Verdict::Passed);
+    let figures: Vec<String> = open
+        .take(2)
+        .map(|found| format!("{} is {}", found.threshold.measure, found.found))
+        .collect();
+    let why = match finding.tried.verdict {
+        LevelVerdict::Failed | LevelVerdict::Undecided => figures.join(", "),
+        LevelVerdict::Generator => finding.generator.join(", "),
+        _ => finding.stopped.clone().unwrap_or_default(),
+    };
+    let why = if why.is_empty() { why } else { format!(": {why}") };
+    format!("  {verdict}, {failed} of {ended} runs failed{why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::simulation::{finding, told};
+    use crate::capacity::{LevelVerdict::*, Purpose::*, Search};
+
+    type Session = (crate::capacity::Purpose, u32, LevelVerdict, u64, FailureClass);
+
+    const NONE: FailureClass = FailureClass::Cancelled;
+    const REJECTED: FailureClass = FailureClass::DispatchUnassigned;
+
+    fn findings(sessions: &[Session]) -> Vec<Finding> {
+        (1..)
+            .zip(sessions)
+            .map(|(number, (purpose, level, verdict, failed, class))| {
+                finding(number, (*purpose, *level, *verdict), *failed, *class)
+            })
+            .collect()
+    }
+
+    fn answered(capacity: &str, sessions: &[Session], ending: Ending) -> (String, Vec<String>) {
+        let findings = findings(sessions);
+        let (_, search): (_, Search) = told(capacity, &findings);
+        let answer = Answer::of(&search, &findings, ending);
+        (headline(&answer), remarks(&answer))
+    }
+
+    #[test]
+    fn the_answer_says_how_many_what_gives_first_and_why() {
+        let (headline, remarks) = answered(
+            "start = 20\nneeded = 33",
+            &[
+                (Step, 20, Passed, 0, NONE),
+                (Step, 30, Passed, 1, REJECTED),
+                (Step, 33, Failed, 40, REJECTED),
+                (Recover, 20, Failed, 30, REJECTED),
+                (Recover, 20, Failed, 30, REJECTED),
+                (Recover, 20, Passed, 1, NONE),
+                (Confirm, 33, Failed, 20, REJECTED),
+                (Confirm, 30, Passed, 1, NONE),
+                (Burst, 30, Failed, 60, REJECTED),
+            ],
+            Ending::Complete,
+        );
+        assert_eq!(
+            headline,
+            "holds 30 to 33 at once; the first thing to give is the share of runs that fail, at 33, where it is 10.0 % [6.6 %, 14.9 %] against a bound of 5%, because workers reject, or none is free (dispatch_unassigned, 20 of 200 runs)"
+        );
+        assert_eq!(remarks[0], "the 33 that are needed are not held");
+        assert!(remarks[1].starts_with("30 passed twice, 33 failed twice; "), "{remarks:?}");
+        assert!(remarks[2].starts_with("30 at the same instant are not held: failed is 30.0 % ["));
+        assert_eq!(
+            remarks[3],
+            "after the first 33 at once, 20 at once were inside the thresholds again between 60.0s and 3m00s after the last of them had ended"
+        );
+    }
+
+    #[test]
+    fn what_was_not_found_is_not_claimed() {
+        let cases: [(&str, &[Session], Ending, &str); 5] = [
+            (
+                "most = 30",
+                &[(Step, 30, Passed, 0, NONE)],
+                Ending::Complete,
+                "holds at least 30 at once; the most that were tried",
+            ),
+            (
+                "start = 20",
+                &[
+                    (Step, 20, Passed, 0, NONE),
+                    (Step, 30, Generator, 90, REJECTED),
+                    (Step, 30, Generator, 90, REJECTED),
+                ],
+                Ending::Complete,
+                "holds at least 20 at once; at 30 the generator was the limit, which says nothing of the agent",
+            ),
+            (
+                "start = 20",
+                &[(Step, 20, Passed, 0, NONE), (Step, 30, Budget, 0, NONE)],
+                Ending::Budget,
+                "holds at least 20 at once; the search ended before more were tried: a cap on money, runs or minutes was reached",
+            ),
+            (
+                "start = 1",
+                &[(Step, 1, Failed, 200, FailureClass::AgentMute)],
+                Ending::Complete,
+                "does not hold even 1; the first thing to give is the share of runs that fail, at 1, where it is 100.0 % [98.1 %, 100.0 %] against a bound of 5%, because agents joined and said nothing (agent_mute, 200 of 200 runs)",
+            ),
+            (
+                "start = 4",
+                &[(Step, 4, Stopped, 0, NONE)],
+                Ending::Stopped,
+                "it cannot be said how many it holds: stopped by a signal",
+            ),
+        ];
+        for (capacity, sessions, ending, expected) in cases {
+            assert_eq!(answered(capacity, sessions, ending).0, expected);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! From the journal of a session to its reports: reading and folding events, analysis, rendering.
+
+pub mod capacity;
+pub mod record;
+pub mod report;
+pub mod soak;

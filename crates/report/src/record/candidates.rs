@@ -1,0 +1,106 @@
+//! Which runs of a session can be judged, and what our own callers made of them.
+
+use super::fold::Names;
+use super::run_record::RunRecord;
+use rushhour_core::event::{FailureClass, Outcome};
+use rushhour_core::profile::{CallersVerdict, Candidate};
+
+/// The measured runs of a session that can be judged, gathered as their outcomes become known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Candidates {
+    /// Those that can be judged, in the order in which they ended.
+    pub runs: Vec<Candidate>,
+    /// How many say nothing of the conversation.
+    pub apart: u64,
+}
+
+impl Candidates {
+    /// Takes in a run whose outcome is known. Runs of stages that are not measured are passed over.
+    pub fn take(&mut self, record: &RunRecord, names: &Names) {
+        let Some(ending) = &record.ending else { return };
+        if !names.is_measured(record.stage) {
+            return;
+        }
+        match callers_verdict(&ending.outcome) {
+            Some(verdict) => {
+                let (run, scenario) = (record.run, record.scenario);
+                self.runs.push(Candidate { run, scenario, verdict });
+            }
+            None => self.apart += 1,
+        }
+    }
+}
+
+/// What our own callers made of a run; none where its outcome says nothing of the conversation, so that
+/// there is nothing to judge.
+pub const fn callers_verdict(outcome: &Outcome) -> Option<CallersVerdict> {
+    match outcome {
+        Outcome::Completed { judged: Some(false) } => Some(CallersVerdict::Failed),
+        Outcome::Completed { .. } => Some(CallersVerdict::Passed),
+        Outcome::Failed { class, .. } if is_the_agents(*class) => Some(CallersVerdict::Failed),
+        Outcome::Failed { .. } | Outcome::Skipped => None,
+    }
+}
+
+/// Whether a failure is one of the agent's, which can be run again: not a refused key, a server that
+/// made no room, a service that took no submission, or a stop of ours.
+pub const fn is_the_agents(class: FailureClass) -> bool {
+    match class {
+        FailureClass::DispatchUnassigned
+        | FailureClass::AgentNeverJoined
+        | FailureClass::AgentLate
+        | FailureClass::AgentMute
+        | FailureClass::AgentLeft
+        | FailureClass::TurnTimeout
+        | FailureClass::EvaluatorFailed
+        | FailureClass::EvaluatorTimeout => true,
+        FailureClass::TokenRejected
+        | FailureClass::RoomFailed
+        | FailureClass::DispatchFailed
+        | FailureClass::SubmitRejected
+        | FailureClass::SubmitUnknown
+        | FailureClass::RateLimited
+        | FailureClass::BudgetStopped
+        | FailureClass::Cancelled
+        | FailureClass::GeneratorFault => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run_record::tests::completed;
+    use super::super::run_record::{Ending, Span};
+    use super::*;
+    use rushhour_core::units::{RunIndex, SessionTime};
+
+    fn ended(run: u64, stage: u32, outcome: Outcome) -> RunRecord {
+        let seen = Span { from: SessionTime(9), to: SessionTime(9) };
+        let ending = Some(Ending { outcome, seen, talked: None });
+        RunRecord { run: RunIndex(run), stage, ending, ..completed() }
+    }
+
+    #[test]
+    fn what_the_agent_failed_is_told_from_what_it_had_no_part_in() {
+        let stages = vec![("warm".to_owned(), false), ("steady".to_owned(), true)];
+        let names = Names { stages, scenarios: vec!["greet".to_owned()] };
+        let mut candidates = Candidates::default();
+        let failed = |class| Outcome::failed(class, "");
+        for (run, (stage, outcome)) in (0..).zip([
+            (0, Outcome::Completed { judged: None }),
+            (1, Outcome::Completed { judged: None }),
+            (1, Outcome::Completed { judged: Some(false) }),
+            (1, failed(FailureClass::AgentMute)),
+            (1, failed(FailureClass::GeneratorFault)),
+            (1, failed(FailureClass::TokenRejected)),
+            (1, Outcome::Skipped),
+        ]) {
+            candidates.take(&ended(run, stage, outcome), &names);
+        }
+        candidates.take(&RunRecord { ending: None, ..ended(7, 1, Outcome::Skipped) }, &names);
+        let found: Vec<(u64, CallersVerdict)> =
+            candidates.runs.iter().map(|one| (one.run.0, one.verdict)).collect();
+        let (passed, failed) = (CallersVerdict::Passed, CallersVerdict::Failed);
+        assert_eq!(found, [(1, passed), (2, failed), (3, failed)]);
+        assert_eq!(candidates.apart, 3);
+    }
+}

@@ -1,0 +1,260 @@
+//! How far runs came: each step of a run's life, how many reached it, and why the others went no further.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::run_record::RunRecord;
+use rushhour_core::event::{FailureClass, Outcome};
+use rushhour_core::profile::{EvaluatorSettings, Profile};
+use rushhour_core::units::{Metric, Mode};
+
+/// A step of a run's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// The driver let it in.
+    Started,
+    /// CreateRoom was answered.
+    RoomMade,
+    /// Our own caller was in the room.
+    CallerJoined,
+    /// CreateDispatch was answered.
+    Dispatched,
+    /// A worker was given the job.
+    Assigned,
+    /// A participant of kind AGENT was in the room.
+    AgentSeen,
+    /// The agent's own state was seen as listening.
+    AgentReady,
+    /// It was about to be sent to the evaluator.
+    Submitted,
+    /// The evaluator accepted it.
+    Accepted,
+    /// The conversation was being held.
+    Running,
+    /// The agent was heard or read.
+    Greeted,
+    /// A turn was answered.
+    Turn(u32),
+    /// The conversation was held to its end.
+    Completed,
+    /// The agent passed.
+    Passed,
+}
+
+impl Step {
+    /// The words used in reports.
+    pub fn name(self) -> Cow<'static, str> {
+        match self {
+            Self::Started => "started".into(),
+            Self::RoomMade => "room made".into(),
+            Self::CallerJoined => "caller joined".into(),
+            Self::Dispatched => "dispatched".into(),
+            Self::Assigned => "assigned".into(),
+            Self::AgentSeen => "agent seen".into(),
+            Self::AgentReady => "agent ready".into(),
+            Self::Submitted => "submitted".into(),
+            Self::Accepted => "accepted".into(),
+            Self::Running => "running".into(),
+            Self::Greeted => "agent heard".into(),
+            Self::Turn(number) => format!("turn {number}").into(),
+            Self::Completed => "completed".into(),
+            Self::Passed => "passed".into(),
+        }
+    }
+
+    /// What it takes, in one sentence.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Started => "The driver let it in.",
+            Self::RoomMade => "CreateRoom was answered.",
+            Self::CallerJoined => "Our own caller was in the room and could be spoken to.",
+            Self::Dispatched => "CreateDispatch was answered; says nothing of an agent.",
+            Self::Assigned => {
+                "A worker was given the job: the agent came, or the server listed the job when the agent was given up."
+            }
+            Self::AgentSeen => "A participant of kind AGENT was in the room.",
+            Self::AgentReady => "The agent's own state was seen as listening.",
+            Self::Submitted => "It was about to be sent to the evaluator.",
+            Self::Accepted => "The evaluator accepted it.",
+            Self::Running => {
+                "The conversation was being held, or was over when it was next asked after."
+            }
+            Self::Greeted => "The agent was heard or read for the first time.",
+            Self::Turn(_) => "The agent answered this turn of the script, in time.",
+            Self::Completed => "The conversation was held to its end and judged.",
+            Self::Passed => {
+                "The agent passed: the evaluator judged so, or every answer was as the script expects."
+            }
+        }
+    }
+
+    /// The latency that ends with it, where one does.
+    pub const fn metric(self, mode: Mode) -> Option<Metric> {
+        match (self, mode) {
+            (Self::Started, _) => Some(Metric::ScheduleLag),
+            (Self::RoomMade, _) => Some(Metric::Room),
+            (Self::CallerJoined | Self::Running, _) => Some(Metric::Queue),
+            (Self::Dispatched, _) => Some(Metric::Dispatch),
+            (Self::AgentSeen, _) => Some(Metric::AgentJoin),
+            (Self::AgentReady, _) => Some(Metric::AgentReady),
+            (Self::Accepted, _) => Some(Metric::SubmissionService),
+            (Self::Greeted, _) => Some(Metric::Greeting),
+            (Self::Turn(_), Mode::Chat) => Some(Metric::TurnChatFirst),
+            (Self::Turn(_), Mode::Voice) => Some(Metric::TurnVoice),
+            (Self::Completed, _) => Some(Metric::CompletionService),
+            (Self::Submitted | Self::Assigned | Self::Passed, _) => None,
+        }
+    }
+}
+
+/// Steps of a run that an evaluator elsewhere follows.
+const ASKED_AFTER: [Step; 10] = [
+    Step::Started,
+    Step::RoomMade,
+    Step::Dispatched,
+    Step::AgentSeen,
+    Step::AgentReady,
+    Step::Submitted,
+    Step::Accepted,
+    Step::Running,
+    Step::Completed,
+    Step::Passed,
+];
+
+/// How many runs came how far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Funnel {
+    steps: Vec<Step>,
+    reached: BTreeMap<Step, u64>,
+    stayed: BTreeMap<(Step, Option<FailureClass>), u64>,
+}
+
+impl Funnel {
+    /// Of the runs of such a profile.
+    pub(super) fn of(profile: &Profile) -> Self {
+        let steps = match &profile.evaluator {
+            EvaluatorSettings::Cekura(_) => ASKED_AFTER.to_vec(),
+            EvaluatorSettings::Native(_) => {
+                let scripts = profile.mix.scenarios().into_iter().filter_map(|s| s.script.as_ref());
+                let turns = scripts.map(|script| script.turns.len()).max().unwrap_or(0);
+                let turns = u32::try_from(turns).unwrap_or(u32::MAX);
+                [
+                    Step::Started,
+                    Step::RoomMade,
+                    Step::CallerJoined,
+                    Step::Dispatched,
+                    Step::Assigned,
+                    Step::AgentSeen,
+                    Step::AgentReady,
+                    Step::Greeted,
+                ]
+                .into_iter()
+                .chain((1..=turns).map(Step::Turn))
+                .chain([Step::Completed, Step::Passed])
+                .collect()
+            }
+        };
+        Self { steps, ..Self::default() }
+    }
+
+    /// The steps that such a run takes, in their order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Counts a run that was started.
+    pub(super) fn add(&mut self, record: &RunRecord) {
+        let mut furthest = Step::Started;
+        for step in self.steps.iter().copied().filter(|step| reached(record, *step)) {
+            *self.reached.entry(step).or_default() += 1;
+            furthest = step;
+        }
+        match record.ending.as_ref().map(|ending| &ending.outcome) {
+            Some(Outcome::Completed { .. } | Outcome::Skipped) => {}
+            Some(Outcome::Failed { class, .. }) => {
+                *self.stayed.entry((furthest, Some(*class))).or_default() += 1;
+            }
+            None => *self.stayed.entry((furthest, None)).or_default() += 1,
+        }
+    }
+
+    /// How many runs reached a step.
+    pub fn reached(&self, step: Step) -> u64 {
+        self.reached.get(&step).copied().unwrap_or(0)
+    }
+
+    /// Runs that went no further than a step, by why; those without a class were under way when the
+    /// session was killed.
+    pub fn stayed(&self, step: Step) -> impl Iterator<Item = (Option<FailureClass>, u64)> {
+        self.stayed
+            .iter()
+            .filter(move |((at, _), _)| *at == step)
+            .map(|((_, class), count)| (*class, *count))
+    }
+}
+
+/// A step that was passed through unseen was reached where a later one of the same party was.
+fn reached(record: &RunRecord, step: Step) -> bool {
+    let completed = match record.ending.as_ref().map(|ending| &ending.outcome) {
+        Some(Outcome::Completed { judged }) => Some(*judged),
+        _ => None,
+    };
+    let running = record.running.is_some() || record.judging.is_some() || completed.is_some();
+    match step {
+        Step::Started => record.started.is_some(),
+        Step::RoomMade => record.room_made.is_some(),
+        Step::Dispatched => record.dispatched.is_some(),
+        Step::Assigned => {
+            let class = record.ending.as_ref().and_then(|ending| ending.outcome.class());
+            record.agent.is_some() || class == Some(FailureClass::AgentNeverJoined)
+        }
+        Step::AgentSeen => record.agent.is_some() || record.agent_ready.is_some(),
+        Step::AgentReady => record.agent_ready.is_some(),
+        Step::Submitted => record.asked.is_some() || record.submission.is_some(),
+        Step::Accepted => record.submission.is_some(),
+        Step::Running => running,
+        Step::CallerJoined => record.running.is_some(),
+        Step::Greeted => record.greeted.is_some(),
+        Step::Turn(number) => {
+            record.turns.iter().any(|turn| turn.number == number && turn.ending.is_answered())
+        }
+        Step::Completed => completed.is_some(),
+        Step::Passed => completed == Some(Some(true)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run_record::tests::{completed, span};
+    use super::*;
+    use crate::record::Ending;
+    use rushhour_core::units::SessionTime;
+
+    #[test]
+    fn a_run_counts_at_every_step_it_reached_and_stays_at_the_last() {
+        let mut funnel = Funnel { steps: ASKED_AFTER.to_vec(), ..Funnel::default() };
+        funnel.add(&completed());
+        let mut lost = completed();
+        lost.agent = None;
+        lost.asked = None;
+        lost.submission = None;
+        lost.running = None;
+        lost.judging = None;
+        lost.ending = Some(Ending {
+            outcome: Outcome::failed(FailureClass::DispatchUnassigned, "no worker"),
+            seen: span(10_000, 11_000),
+            talked: None,
+        });
+        funnel.add(&lost);
+        let mut open = lost.clone();
+        open.ending = None;
+        open.asked = Some(SessionTime(3_000));
+        funnel.add(&open);
+        let counts: Vec<u64> = ASKED_AFTER.iter().map(|step| funnel.reached(*step)).collect();
+        assert_eq!(counts, [3, 3, 3, 1, 0, 2, 1, 1, 1, 0]);
+        let stayed: Vec<_> = funnel.stayed(Step::Dispatched).collect();
+        assert_eq!(stayed, [(Some(FailureClass::DispatchUnassigned), 1)]);
+        assert_eq!(funnel.stayed(Step::Submitted).collect::<Vec<_>>(), [(None, 1)]);
+        assert_eq!(funnel.stayed(Step::Completed).count(), 0);
+    }
+}

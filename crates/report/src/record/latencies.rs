@@ -1,0 +1,221 @@
+//! Latencies in histograms: one for each metric and each part of the session that is looked at.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::{Counter, Histogram};
+
+use super::run_record::Sample;
+use rushhour_core::units::{Metric, Micros, Mode};
+
+/// From one microsecond
+const LOWEST: u64 = 1;
+/// to twenty-four hours,
+const HIGHEST: u64 = 24 * 3600 * 1_000_000;
+/// to three significant digits: a value is off by less than one in a thousand.
+const DIGITS: u8 = 3;
+
+/// Which part of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// All runs of measured stages.
+    Measured,
+    /// One scenario's runs of measured stages, by its position in the profile.
+    Scenario(u32),
+    /// One stage's runs, measured or not, by its position in the profile.
+    Stage(u32),
+}
+
+/// The latencies of one metric in one part of the session.
+#[derive(Debug, Clone)]
+pub struct Latencies {
+    high: Histogram<u64>,
+    /// Lower bounds, where they come from polling and differ.
+    low: Option<Histogram<u64>>,
+    coarsest: Micros,
+}
+
+fn empty() -> Histogram<u64> {
+    let mut histogram = Histogram::new_with_bounds(LOWEST, 2 * LOWEST, DIGITS)
+        .expect("the bounds and digits are constants that the library accepts");
+    // It grows with what is recorded: most latencies are far below a day.
+    histogram.auto(true);
+    histogram
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self { high: empty(), low: None, coarsest: Micros::ZERO }
+    }
+}
+
+impl Latencies {
+    /// Adds a sample.
+    pub fn add(&mut self, sample: &Sample) {
+        let clamp = |micros: Micros| micros.0.min(HIGHEST);
+        self.coarsest = self.coarsest.max(sample.high.saturating_sub(sample.low));
+        if sample.low != sample.high || self.low.is_some() {
+            let high = &self.high;
+            let low = self.low.get_or_insert_with(|| high.clone());
+            record(low, clamp(sample.low));
+        }
+        record(&mut self.high, clamp(sample.high));
+    }
+
+    /// Adds all samples of another.
+    pub fn merge(&mut self, other: &Self) {
+        if other.low.is_some() || self.low.is_some() {
+            let high = &self.high;
+            let low = self.low.get_or_insert_with(|| high.clone());
+            add(low, other.low.as_ref().unwrap_or(&other.high));
+        }
+        add(&mut self.high, &other.high);
+        self.coarsest = self.coarsest.max(other.coarsest);
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.high.len()
+    }
+
+    /// The histogram of the figures that reports show; where they are bounds, the upper ones.
+    pub const fn histogram(&self) -> &Histogram<u64> {
+        &self.high
+    }
+
+    /// The histogram of lower bounds, where the figures are bounds.
+    pub const fn lower_bounds(&self) -> Option<&Histogram<u64>> {
+        self.low.as_ref()
+    }
+
+    /// The widest pair of bounds among them: the figures are not finer than that.
+    pub const fn coarsest(&self) -> Micros {
+        self.coarsest
+    }
+
+    /// The value at a rank from 1 to the count, as the histogram knows it.
+    pub fn at_rank(&self, rank: u64) -> Micros {
+        value_at_rank(&self.high, rank)
+    }
+
+    /// The lower bound at a rank from 1 to the count; the value itself where the figures are exact.
+    pub fn low_at_rank(&self, rank: u64) -> Micros {
+        value_at_rank(self.low.as_ref().unwrap_or(&self.high), rank)
+    }
+
+    /// The smallest.
+    pub fn min(&self) -> Micros {
+        Micros(self.high.min())
+    }
+
+    /// The largest.
+    pub fn max(&self) -> Micros {
+        Micros(self.high.max())
+    }
+
+    /// The mean, in microseconds; zero where there are none.
+    pub fn mean(&self) -> f64 {
+        self.high.mean()
+    }
+}
+
+/// The value at a rank from 1 to the count, as the histogram knows it.
+pub fn value_at_rank<C: Counter>(histogram: &Histogram<C>, rank: u64) -> Micros {
+    if rank >= histogram.len() {
+        return Micros(histogram.max());
+    }
+    // Half a rank below: the quotient never rounds up to the rank after.
+    let quantile = (rank as f64 - 0.5) / histogram.len() as f64;
+    Micros(histogram.value_at_quantile(quantile).min(histogram.max()))
+}
+
+/// Unlike the library's `saturating_record`, which never grows.
+fn record(histogram: &mut Histogram<u64>, value: u64) {
+    histogram.record(value).expect("it grows as it must");
+}
+
+fn add(to: &mut Histogram<u64>, from: &Histogram<u64>) {
+    to.add(from).expect("both grow as they must");
+}
+
+/// All latencies of a session.
+#[derive(Debug, Clone, Default)]
+pub struct LatencyTable {
+    table: BTreeMap<(Metric, Mode, Scope), Latencies>,
+}
+
+impl LatencyTable {
+    /// Adds a sample to every part of the session it belongs to.
+    pub fn add(&mut self, sample: &Sample, mode: Mode, scenario: u32, stage: u32, measured: bool) {
+        let mut add = |scope| {
+            self.table.entry((sample.metric, mode, scope)).or_default().add(sample);
+        };
+        add(Scope::Stage(stage));
+        if measured {
+            add(Scope::Measured);
+            add(Scope::Scenario(scenario));
+        }
+    }
+
+    /// The latencies of one metric in one part, where there are any.
+    pub fn get(&self, metric: Metric, mode: Mode, scope: Scope) -> Option<&Latencies> {
+        self.table.get(&(metric, mode, scope))
+    }
+
+    /// All, in the order of the metrics' own.
+    pub fn iter(&self) -> impl Iterator<Item = (Metric, Mode, Scope, &Latencies)> {
+        self.table
+            .iter()
+            .map(|((metric, mode, scope), latencies)| (*metric, *mode, *scope, latencies))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exact(value: u64) -> Sample {
+        Sample { metric: Metric::Room, low: Micros(value), high: Micros(value) }
+    }
+
+    #[test]
+    fn values_are_kept_to_three_digits_up_to_a_day() {
+        let mut latencies = Latencies::default();
+        for value in [0, 1, 1_234, 1_234_567, 3_600_000_000, u64::MAX / 2] {
+            latencies.add(&exact(value));
+        }
+        assert_eq!(latencies.count(), 6);
+        assert_eq!(latencies.at_rank(1), Micros(0));
+        assert_eq!(latencies.at_rank(3), Micros(1_234));
+        let million = latencies.at_rank(4).0 as f64;
+        assert!((million / 1_234_567.0 - 1.0).abs() < 0.001);
+        assert!(latencies.max().0 as f64 / HIGHEST as f64 - 1.0 < 0.001);
+    }
+
+    #[test]
+    fn ranks_are_the_sorted_samples() {
+        let mut latencies = Latencies::default();
+        for value in (1..=1000).rev() {
+            latencies.add(&exact(value));
+        }
+        for rank in [1, 2, 500, 950, 999, 1000] {
+            assert_eq!(latencies.at_rank(rank), Micros(rank), "{rank}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_kept_where_they_differ_and_merge() {
+        let bounded = Sample { metric: Metric::Queue, low: Micros(100), high: Micros(350) };
+        let mut one = Latencies::default();
+        one.add(&exact(50));
+        assert!(one.lower_bounds().is_none());
+        one.add(&bounded);
+        assert_eq!(one.coarsest(), Micros(250));
+        let low = one.lower_bounds().unwrap();
+        assert_eq!((low.len(), low.min(), low.max()), (2, 50, 100));
+        let mut two = Latencies::default();
+        two.add(&exact(70));
+        two.merge(&one);
+        assert_eq!((two.count(), two.max()), (3, Micros(350)));
+        assert_eq!(two.lower_bounds().unwrap().len(), 3);
+    }
+}

@@ -1,0 +1,165 @@
+//! A session over time, in a bounded number of windows that grow wider as it goes on.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use super::run_record::Sample;
+use rushhour_core::units::{Metric, Micros, SessionTime};
+
+/// Windows at the most; at one more, every two become one.
+const MOST_WINDOWS: usize = 240;
+/// The first width.
+const NARROWEST: Micros = Micros::from_secs(1);
+/// Significant digits in a window: a value is off by less than one in a hundred.
+const DIGITS: u8 = 2;
+const HIGHEST: u64 = 24 * 3600 * 1_000_000;
+
+/// The metrics that are shown over time.
+pub const WINDOWED: [Metric; 7] = [
+    Metric::AgentJoin,
+    Metric::SubmissionResponse,
+    Metric::CompletionResponse,
+    Metric::Greeting,
+    Metric::TurnChatFirst,
+    Metric::TurnVoice,
+    Metric::TimeToYield,
+];
+
+/// What happened in one stretch of time.
+#[derive(Debug, Clone, Default)]
+pub struct Window {
+    /// Runs meant to start in it.
+    pub intended: u64,
+    /// Runs that started in it.
+    pub started: u64,
+    /// Runs that were skipped in it.
+    pub skipped: u64,
+    /// Runs that completed in it.
+    pub completed: u64,
+    /// Runs that failed in it.
+    pub failed: u64,
+    /// Latencies of the runs that were meant to start in it, to two digits.
+    latencies: BTreeMap<Metric, Histogram<u32>>,
+}
+
+impl Window {
+    /// The latencies of one metric of the runs that were meant to start in it.
+    pub fn latencies(&self, metric: Metric) -> Option<&Histogram<u32>> {
+        self.latencies.get(&metric)
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.intended += other.intended;
+        self.started += other.started;
+        self.skipped += other.skipped;
+        self.completed += other.completed;
+        self.failed += other.failed;
+        for (metric, histogram) in other.latencies {
+            match self.latencies.get_mut(&metric) {
+                Some(own) => own.add(&histogram).expect("both grow as they must"),
+                None => {
+                    self.latencies.insert(metric, histogram);
+                }
+            }
+        }
+    }
+}
+
+/// A session over time.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    width: Micros,
+    windows: Vec<Window>,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self { width: NARROWEST, windows: Vec::new() }
+    }
+}
+
+impl Timeline {
+    /// The width of every window.
+    pub const fn width(&self) -> Micros {
+        self.width
+    }
+
+    /// The windows in order, from the session's beginning.
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+
+    /// The window that a moment lies in.
+    pub fn at(&mut self, time: SessionTime) -> &mut Window {
+        while time.0 / self.width.0 >= MOST_WINDOWS as u64 {
+            self.widen();
+        }
+        let index = usize::try_from(time.0 / self.width.0).unwrap_or(MOST_WINDOWS - 1);
+        if index >= self.windows.len() {
+            self.windows.resize_with(index + 1, Window::default);
+        }
+        &mut self.windows[index]
+    }
+
+    /// Adds a latency of a run that was meant to start at `intended`, if it is one that is shown over time.
+    pub fn add(&mut self, intended: SessionTime, sample: &Sample) {
+        if !WINDOWED.contains(&sample.metric) {
+            return;
+        }
+        let histogram = self.at(intended).latencies.entry(sample.metric).or_insert_with(|| {
+            let mut histogram = Histogram::new_with_bounds(1, 2, DIGITS)
+                .expect("the bounds and digits are constants that the library accepts");
+            histogram.auto(true);
+            histogram
+        });
+        histogram.record(sample.high.0.min(HIGHEST)).expect("it grows as it must");
+    }
+
+    fn widen(&mut self) {
+        self.width = self.width + self.width;
+        let mut narrow = std::mem::take(&mut self.windows).into_iter();
+        while let Some(mut window) = narrow.next() {
+            if let Some(second) = narrow.next() {
+                window.absorb(second);
+            }
+            self.windows.push(window);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_session_has_wider_windows_and_loses_nothing() {
+        let mut timeline = Timeline::default();
+        for second in 0..86_400 {
+            let time = SessionTime(second * 1_000_000);
+            timeline.at(time).started += 1;
+            let sample =
+                Sample { metric: Metric::AgentJoin, low: Micros(0), high: Micros(1_000 + second) };
+            timeline.add(time, &sample);
+        }
+        assert!((120..=240).contains(&timeline.windows().len()));
+        assert_eq!(timeline.width(), Micros::from_secs(512));
+        let started: u64 = timeline.windows().iter().map(|window| window.started).sum();
+        let samples: u64 = timeline
+            .windows()
+            .iter()
+            .map(|window| window.latencies(Metric::AgentJoin).unwrap().len())
+            .sum();
+        assert_eq!((started, samples), (86_400, 86_400));
+    }
+
+    #[test]
+    fn what_comes_late_is_put_where_it_belongs() {
+        let mut timeline = Timeline::default();
+        timeline.at(SessionTime(500_000_000)).started += 1;
+        timeline.at(SessionTime(0)).started += 1;
+        let width = timeline.width().0;
+        assert_eq!(timeline.windows()[0].started, 1);
+        assert_eq!(timeline.windows()[usize::try_from(500_000_000 / width).unwrap()].started, 1);
+    }
+}

@@ -1,0 +1,126 @@
+use serde_json::{Value, json};
+
+use crate::exchange::Delivery;
+use crate::rehearsal::{Rehearsal, config, config_with};
+use crate::{CekuraPlan, Fault, Faults, KeyScope, SandboxConfig};
+use rushhour_core::units::{Micros, Mode};
+
+fn with_runs(sandbox: &mut Rehearsal, count: usize) -> Vec<u64> {
+    (0..count)
+        .map(|n| {
+            let room = format!("room-{n}");
+            sandbox.furnish(&room, "{}");
+            sandbox.submit(Mode::Voice, &room)
+        })
+        .collect()
+}
+
+fn ids(runs: &Value) -> Vec<u64> {
+    runs.as_array().unwrap().iter().map(|run| run["id"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn bulk_takes_a_plain_list_and_leaves_out_what_nobody_knows() {
+    let mut sandbox = Rehearsal::default();
+    let runs = with_runs(&mut sandbox, 2);
+    let query = format!("run_ids={}%2C999%2C{}", runs[1], runs[0]);
+    for path in ["v2/runs/bulk/", "v1/runs/bulk", "v1/runs-external/bulk"] {
+        assert_eq!(ids(&sandbox.get(path, &query)), [runs[1], runs[0]]);
+    }
+    // The official SDK's own name for the parameter.
+    assert_eq!(ids(&sandbox.get("v1/runs/bulk", &format!("ids={}", runs[0]))), [runs[0]]);
+    for wrong in ["", "run_ids=", "run_ids=[1,2]", "run_ids=a"] {
+        assert_eq!(sandbox.cekura("GET", "v2/runs/bulk/", wrong, &Value::Null).status, 400);
+    }
+}
+
+#[test]
+fn lists_are_filtered_and_paged_with_the_newest_first() {
+    let mut sandbox = Rehearsal::default();
+    let runs = with_runs(&mut sandbox, 25);
+    sandbox.wait(2_000);
+    let listed = sandbox.get("v2/runs/", "page_size=10&page=3");
+    assert_eq!(ids(&listed["results"]), [runs[4], runs[3], runs[2], runs[1], runs[0]]);
+    assert_eq!((&listed["count"], &listed["next"]), (&json!(25), &Value::Null));
+    assert!(listed["previous"].as_str().unwrap().ends_with("page=2&page_size=10"));
+    let count = |sandbox: &mut Rehearsal, query: &str| {
+        sandbox.get("v2/runs/", &format!("page_size=1&{query}"))["count"].as_u64().unwrap()
+    };
+    assert_eq!(count(&mut sandbox, "status__in=pending,in_progress"), 25);
+    assert_eq!(count(&mut sandbox, "status=completed"), 0);
+    assert_eq!(count(&mut sandbox, &format!("id__in={},{}", runs[0], runs[1])), 2);
+    assert_eq!(count(&mut sandbox, "run_as_text=True"), 0);
+    let result = sandbox.run(runs[3])["result_id"].as_u64().unwrap();
+    assert_eq!(count(&mut sandbox, &format!("result_id={result}")), 1);
+    for wrong in ["page=0", "page=99", "page=x"] {
+        assert_eq!(sandbox.cekura("GET", "v2/runs/", wrong, &Value::Null).status, 404, "{wrong}");
+    }
+    assert_eq!(sandbox.get("v1/results", "")["count"], 25);
+}
+
+#[test]
+fn a_result_is_over_when_all_of_its_runs_are() {
+    let mut sandbox = Rehearsal::default();
+    sandbox.furnish("good", "{}");
+    let entries = [sandbox.entry("good"), sandbox.entry("bare")];
+    let answer = sandbox.submit_entries(Mode::Voice, &entries);
+    let started: Value = serde_json::from_slice(&answer.body).unwrap();
+    let path = format!("v2/results/{}/", started["id"]);
+    sandbox.wait(5_499);
+    assert_eq!(sandbox.get(&path, "")["status"], "in_progress");
+    sandbox.wait(2_000);
+    let result = sandbox.get(&path, "");
+    assert_eq!(result["status"], "completed");
+    assert_eq!(
+        (&result["total_runs_count"], &result["success_runs_count"]),
+        (&json!(2), &json!(1))
+    );
+    assert_eq!(result["failed_runs_count"], 0, "only completed runs that were judged failures");
+    assert_eq!(result["runs"].as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn ending_a_results_calls_cancels_what_is_not_over() {
+    let mut sandbox = Rehearsal::default();
+    sandbox.furnish("a", "{}");
+    sandbox.furnish("b", "{}");
+    let entries = [sandbox.entry("a"), sandbox.entry("b")];
+    let answer = sandbox.submit_entries(Mode::Voice, &entries);
+    let started: Value = serde_json::from_slice(&answer.body).unwrap();
+    sandbox.wait(1_000);
+    let path = format!("v1/results/{}/end_calls/", started["id"]);
+    let ended = sandbox.cekura("POST", &path, "", &Value::Null);
+    assert_eq!((ended.status, ended.body.len()), (200, 0));
+    assert_eq!(sandbox.truth().counts.runs_over, [("cancelled", 2)].into());
+    assert_eq!(sandbox.cekura("POST", "v1/results/9/end_calls/", "", &Value::Null).status, 404);
+    assert_eq!(sandbox.cekura("GET", &path, "", &Value::Null).status, 405);
+}
+
+#[test]
+fn polls_meet_their_faults() {
+    let polled = |fault: Fault| {
+        let mut sandbox = Rehearsal::new(config_with(Faults::always(fault)));
+        let run = with_runs(&mut sandbox, 1)[0];
+        sandbox.cekura("GET", "v2/runs/bulk/", &format!("run_ids={run}"), &Value::Null)
+    };
+    let answer = polled(Fault::PollTooMany);
+    assert_eq!((answer.status, answer.retry_after.as_deref()), (429, Some("2")));
+    assert_eq!(polled(Fault::PollError).status, 500);
+    assert_eq!(polled(Fault::PollHtml).content_type, "text/html");
+    assert_eq!(polled(Fault::PollReset).delivery, Delivery::Reset);
+    assert_eq!(polled(Fault::PollSlow).after, Micros::from_millis(3_004));
+    let answer = polled(Fault::PollMissingRun);
+    assert_eq!((answer.status, answer.body.as_slice()), (200, b"[]".as_slice()));
+}
+
+#[test]
+fn the_plan_is_told_to_keys_of_the_organization_alone() {
+    let plan = CekuraPlan { voice_runs: 10, chat_runs: 20, key: KeyScope::Organization };
+    let mut sandbox = Rehearsal::new(SandboxConfig { plan, ..config() });
+    let pack = sandbox.get("billing/info/", "")["subscription_status"]["pack"].clone();
+    assert_eq!(pack["max_concurrent_runs_limit"], 10);
+    assert_eq!(pack["max_concurrent_chat_runs_limit"], 20);
+    let plan = CekuraPlan { key: KeyScope::Project, ..plan };
+    let mut sandbox = Rehearsal::new(SandboxConfig { plan, ..config() });
+    assert_eq!(sandbox.cekura("GET", "billing/info", "", &Value::Null).status, 403);
+}

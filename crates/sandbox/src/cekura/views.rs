@@ -1,0 +1,261 @@
+//! Runs and results as Cekura shows them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::world::{Folder, Phase, Run, World};
+use rushhour_core::chance::Latency;
+use rushhour_core::units::{Micros, Mode, SessionTime};
+
+/// What an agent's answers take in the sandbox, for the metric that Cekura computes of a voice call.
+const AGENT_LATENCY: Latency = Latency::lognormal(800, 1_600, 5_000);
+
+/// A run, with the fields that Cekura's schema has and a client may read.
+#[derive(Debug, Serialize)]
+pub(super) struct RunView<'a> {
+    id: u64,
+    result_id: u64,
+    scenario: u64,
+    scenario_name: String,
+    agent: u64,
+    agent_name: &'static str,
+    status: &'static str,
+    success: bool,
+    evaluation_status: Option<&'static str>,
+    evaluation: Value,
+    duration: String,
+    run_as_text: bool,
+    timestamp: String,
+    executed_at: Option<String>,
+    error_message: &'a str,
+    metadata: Value,
+    provider_call_id: Option<&'a str>,
+    transcript: &'static str,
+    transcript_object: [Value; 0],
+    test_profile_data: Option<Value>,
+    is_reviewed: bool,
+    feedback: &'static str,
+    voice_recording_url: Option<&'static str>,
+    run_type: Option<&'static str>,
+}
+
+impl<'a> RunView<'a> {
+    pub(super) fn of(world: &'a World, id: u64) -> Option<Self> {
+        let run = world.run(id)?;
+        let agent = world.folder(run.folder).map_or(1, |folder| folder.agent);
+        let metadata = match run.ended_reason {
+            "" => json!({}),
+            reason => json!({ "ended_reason": reason }),
+        };
+        Some(Self {
+            id,
+            result_id: run.folder,
+            scenario: run.scenario,
+            scenario_name: scenario_name(run.scenario),
+            agent,
+            agent_name: "Sandbox agent",
+            status: run.phase.status(),
+            success: run.phase == Phase::Completed { success: true },
+            evaluation_status: match run.phase {
+                Phase::Completed { success: true } => Some("success"),
+                phase if phase.is_over() => Some("failure"),
+                _ => None,
+            },
+            evaluation: json!({ "metrics": metrics(world, run) }),
+            duration: minutes(length(run)),
+            run_as_text: run.mode == Mode::Chat,
+            timestamp: world.anchor.rfc3339(run.accepted_at),
+            executed_at: run.started_at.map(|at| world.anchor.rfc3339(at)),
+            error_message: &run.error_message,
+            metadata,
+            provider_call_id: run.room_sid.as_deref(),
+            transcript: "",
+            transcript_object: [],
+            test_profile_data: None,
+            is_reviewed: false,
+            feedback: "",
+            voice_recording_url: None,
+            run_type: None,
+        })
+    }
+}
+
+fn scenario_name(scenario: u64) -> String {
+    format!("Scenario {scenario}")
+}
+
+fn metrics(world: &World, run: &Run) -> Vec<Value> {
+    let Phase::Completed { success } = run.phase else { return Vec::new() };
+    let expected = json!({
+        "id": 1,
+        "name": "Expected Outcome",
+        "type": "binary",
+        "score": if success { 100.0 } else { 0.0 },
+        "explanation": [],
+        "extra": {},
+    });
+    if run.mode == Mode::Chat {
+        return vec![expected];
+    }
+    let millis = world.time("agent latency", &run.key, AGENT_LATENCY).0 / 1_000;
+    let latency = json!({
+        "id": 2,
+        "name": "Latency (in ms)",
+        "type": "numeric",
+        "score": millis,
+        "explanation": [],
+        "extra": { "percentiles": { "p50": millis } },
+    });
+    vec![expected, latency]
+}
+
+/// How long the conversation was; nothing while it is not over.
+fn length(run: &Run) -> Micros {
+    match (run.started_at, run.over_at) {
+        (Some(started), Some(over)) => over.since(started),
+        _ => Micros::ZERO,
+    }
+}
+
+fn minutes(length: Micros) -> String {
+    let seconds = length.0 / 1_000_000;
+    format!("{:02}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// The answer to a submission: a result that lists these of its runs.
+pub(super) fn started(world: &World, folder: u64, listed: &[u64]) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct StartedRun {
+        id: u64,
+        status: &'static str,
+        scenario: u64,
+        scenario_name: String,
+        test_profile_data: Option<Value>,
+        number: Option<Value>,
+        inbound_number: Option<Value>,
+        outbound_dial_window_opens_at: Option<Value>,
+        outbound_dial_window_seconds: Option<Value>,
+        outbound_dial_window_closes_at: Option<Value>,
+    }
+    #[derive(Serialize)]
+    struct Started {
+        id: u64,
+        name: &'static str,
+        agent: u64,
+        status: &'static str,
+        success_rate: f64,
+        run_as_text: bool,
+        is_cronjob: bool,
+        runs: Vec<StartedRun>,
+        created_at: String,
+        updated_at: String,
+    }
+    let runs = listed.iter().filter_map(|id| {
+        let run = world.run(*id)?;
+        Some(StartedRun {
+            id: *id,
+            status: run.phase.status(),
+            scenario: run.scenario,
+            scenario_name: scenario_name(run.scenario),
+            test_profile_data: None,
+            number: None,
+            inbound_number: None,
+            outbound_dial_window_opens_at: None,
+            outbound_dial_window_seconds: None,
+            outbound_dial_window_closes_at: None,
+        })
+    });
+    let (agent, mode, made_at) = world
+        .folder(folder)
+        .map_or((1, Mode::Voice, SessionTime::START), |it| (it.agent, it.mode, it.made_at));
+    let at = world.anchor.rfc3339(made_at);
+    let started = Started {
+        id: folder,
+        name: "",
+        agent,
+        status: "in_progress",
+        success_rate: 0.0,
+        run_as_text: mode == Mode::Chat,
+        is_cronjob: false,
+        runs: runs.collect(),
+        created_at: at.clone(),
+        updated_at: at,
+    };
+    serde_json::to_vec(&started).expect("the fields are numbers and texts")
+}
+
+/// A result with its runs, keyed by their numbers.
+pub(super) fn result(world: &World, id: u64) -> Option<Value> {
+    let folder = world.folder(id)?;
+    let runs: BTreeMap<String, RunView<'_>> = folder
+        .runs
+        .iter()
+        .filter_map(|run| Some((run.to_string(), RunView::of(world, *run)?)))
+        .collect();
+    let mut view = result_summary(world, id)?;
+    view["runs"] = json!(runs);
+    Some(view)
+}
+
+/// A result as lists show it, its runs as an array of summaries.
+pub(super) fn result_summary(world: &World, id: u64) -> Option<Value> {
+    let folder = world.folder(id)?;
+    let runs: Vec<(u64, &Run)> =
+        folder.runs.iter().filter_map(|run| Some((*run, world.run(*run)?))).collect();
+    let count = |fits: fn(&Run) -> bool| runs.iter().filter(|(_, run)| fits(run)).count();
+    let completed = count(|run| matches!(run.phase, Phase::Completed { .. }));
+    let success = count(|run| run.phase == Phase::Completed { success: true });
+    let rate = if runs.is_empty() { 0.0 } else { success as f64 * 100.0 / runs.len() as f64 };
+    let total: u64 = runs.iter().map(|(_, run)| length(run).0).sum();
+    let connected = |is: bool| {
+        let such = runs.iter().filter(|(_, run)| run.phase.is_over());
+        such.filter(|(_, run)| run.started_at.is_some() == is)
+            .map(|(id, _)| *id)
+            .collect::<Vec<_>>()
+    };
+    let summaries = runs.iter().map(|(id, run)| {
+        json!({
+            "id": id,
+            "status": run.phase.status(),
+            "scenario": run.scenario,
+            "scenario_name": scenario_name(run.scenario),
+        })
+    });
+    let updated = runs.iter().filter_map(|(_, run)| run.ended_at).max();
+    Some(json!({
+        "id": id,
+        "name": "",
+        "agent": folder.agent,
+        "agent_name": "Sandbox agent",
+        "status": result_status(folder, &runs),
+        "success_rate": rate,
+        "run_as_text": folder.mode == Mode::Chat,
+        "is_cronjob": false,
+        "total_duration": minutes(Micros(total)),
+        "total_runs_count": runs.len(),
+        "completed_runs_count": completed,
+        "success_runs_count": success,
+        "failed_runs_count": completed - success,
+        "connected_runs": connected(true),
+        "not_connected_runs": connected(false),
+        "overall_evaluation": null,
+        "failed_reasons": null,
+        "run_settings": null,
+        "created_at": world.anchor.rfc3339(folder.made_at),
+        "updated_at": world.anchor.rfc3339(updated.unwrap_or(folder.made_at)),
+        "runs": summaries.collect::<Vec<_>>(),
+    }))
+}
+
+/// Over once every run is; then completed if any run completed.
+fn result_status(folder: &Folder, runs: &[(u64, &Run)]) -> &'static str {
+    let all_over = runs.iter().all(|(_, run)| run.phase.is_over());
+    if !all_over || runs.is_empty() && !folder.runs.is_empty() {
+        return "in_progress";
+    }
+    let ends = ["completed", "timeout", "failed", "cancelled"];
+    let ended = |end: &&str| runs.iter().any(|(_, run)| run.phase.status() == *end);
+    ends.into_iter().find(ended).unwrap_or("completed")
+}

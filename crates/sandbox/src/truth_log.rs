@@ -1,0 +1,150 @@
+//! Where the truth is written, one JSON object a line.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use rushhour_core::units::SessionTime;
+
+use super::facts::Fact;
+
+/// Where the truth is written.
+#[derive(Debug, Clone, Default)]
+pub enum TruthLog {
+    /// Nowhere; the counts of [`Truth`](super::Truth) are kept all the same.
+    #[default]
+    Off,
+    /// To a file, which is made anew.
+    File(PathBuf),
+    /// To a writer.
+    Writer(TruthWriter),
+}
+
+/// A writer shared between a configuration and the sandbox that writes to it.
+#[derive(Clone)]
+pub struct TruthWriter(Arc<Mutex<dyn Write + Send>>);
+
+impl TruthWriter {
+    /// Shares a writer; the caller may keep a copy and read what was written.
+    pub fn new(writer: Arc<Mutex<dyn Write + Send>>) -> Self {
+        Self(writer)
+    }
+}
+
+impl fmt::Debug for TruthWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TruthWriter(..)")
+    }
+}
+
+impl Write for TruthWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+/// An open truth log. The first write that fails closes it, for a log with a hole proves nothing.
+pub(crate) struct OpenTruthLog {
+    writer: Option<Box<dyn Write + Send>>,
+    failure: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    at_us: SessionTime,
+    #[serde(flatten)]
+    fact: &'a Fact,
+}
+
+impl OpenTruthLog {
+    /// Opens the log.
+    ///
+    /// # Errors
+    /// Where its file cannot be made.
+    pub(crate) fn open(log: TruthLog) -> io::Result<Self> {
+        let writer: Option<Box<dyn Write + Send>> = match log {
+            TruthLog::Off => None,
+            TruthLog::File(path) => {
+                // Dispatch metadata stands in it as it was sent.
+                let mut options = OpenOptions::new();
+                let file =
+                    options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+                Some(Box::new(BufWriter::new(file)))
+            }
+            TruthLog::Writer(writer) => Some(Box::new(BufWriter::new(writer))),
+        };
+        Ok(Self { writer, failure: None })
+    }
+
+    /// Writes these facts.
+    pub(crate) fn write(&mut self, facts: &[(SessionTime, Fact)]) {
+        self.attempt(|writer| {
+            for (at_us, fact) in facts {
+                serde_json::to_writer(&mut *writer, &Line { at_us: *at_us, fact })?;
+                writer.write_all(b"\n")?;
+            }
+            Ok(())
+        });
+    }
+
+    /// Hands what was written to the system.
+    pub(crate) fn flush(&mut self) {
+        self.attempt(Write::flush);
+    }
+
+    /// Why the log is not whole, where it is not.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    fn attempt(&mut self, work: impl FnOnce(&mut Box<dyn Write + Send>) -> io::Result<()>) {
+        if let Some(writer) = &mut self.writer
+            && let Err(error) = work(writer)
+        {
+            self.failure = Some(error.to_string());
+            self.writer = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::RoomEnd;
+    use super::*;
+    use rushhour_core::units::RoomName;
+
+    fn closed() -> (SessionTime, Fact) {
+        let room = RoomName::new("room-1");
+        (SessionTime(42), Fact::RoomClosed { room, reason: RoomEnd::Deleted })
+    }
+
+    #[test]
+    fn a_fact_is_one_line_of_json() {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let mut log = OpenTruthLog::open(TruthLog::Writer(TruthWriter::new(kept.clone()))).unwrap();
+        log.write(&[closed(), closed()]);
+        log.flush();
+        let text = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
+        let line = r#"{"at_us":42,"fact":"room_closed","room":"room-1","reason":"deleted"}"#;
+        assert_eq!(text, format!("{line}\n{line}\n"));
+    }
+
+    #[test]
+    fn a_full_disk_is_remembered_and_stops_the_log() {
+        let mut log = OpenTruthLog::open(TruthLog::File("/dev/full".into())).unwrap();
+        log.write(&[closed()]);
+        assert_eq!(log.failure(), None);
+        log.flush();
+        assert!(log.failure().unwrap().contains("No space left"), "{:?}", log.failure());
+        log.write(&[closed()]);
+    }
+}

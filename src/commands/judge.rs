@@ -1,0 +1,185 @@
+//! `rushhour judge`, and `run` where the profile asks for it: runs of our own callers held again by Cekura,
+//! in a session of their own within the session that is judged.
+
+use std::path::Path;
+
+use super::run::{Held, Wanted, hold_in};
+use crate::arguments::JudgeArguments;
+use crate::exit::{Exit, Trouble};
+use crate::folder::{self, JOURNAL, JUDGED};
+use crate::journal_reader::read_session;
+use crate::print;
+use crate::report_writer::{render_judging, session_folder};
+use crate::services::cekura_key;
+use crate::spending;
+use rushhour_core::bill::BillForecast;
+use rushhour_core::event::{Happening, Opening};
+use rushhour_core::plan::draw_selection;
+use rushhour_core::profile::{Loaded, Profile, Selection};
+use rushhour_report::record::{Candidates, Names, Told};
+use rushhour_report::report::Judgement;
+
+pub(crate) fn judge(arguments: &JudgeArguments) -> Result<Exit, Trouble> {
+    let folder = session_folder(&arguments.session)?;
+    let drawn = draw(&folder)?;
+    let count = drawn.selection.count();
+    // Files that a profile names are looked for beside it.
+    let beside = arguments.files.join("profile.toml");
+    agree(&drawn.opening.profile, &beside, count, arguments.yes)?;
+    let judgement =
+        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
+    let wanted = Wanted {
+        profile_path: &beside,
+        out: &folder,
+        quiet: arguments.quiet,
+        judgement,
+        summary: true,
+    };
+    hold_again(&folder, &drawn, &wanted)
+}
+
+/// Judges the runs of a session that has just been held, unless it was stopped; tells how both ended.
+pub(crate) fn after(held: &Held, wanted: &Wanted<'_>) -> Result<Exit, Trouble> {
+    if matches!(held.exit, Exit::Stopped | Exit::Usage | Exit::Internal) {
+        print::err(&format!(
+            "No run was judged, because the session was stopped: `rushhour judge {}` does it.",
+            held.folder.display()
+        ));
+        return Ok(held.exit);
+    }
+    let judged = draw(&held.folder).and_then(|drawn| hold_again(&held.folder, &drawn, wanted));
+    match judged {
+        _ if held.exit == Exit::Passed => judged,
+        // What the session itself came to is the verdict.
+        Ok(_) => Ok(held.exit),
+        Err(trouble) => {
+            print::trouble(&trouble.words);
+            Ok(held.exit)
+        }
+    }
+}
+
+/// Shows what judging so many runs will cost at the most, and makes sure that it is agreed to and that
+/// there is a key; before anything is started.
+pub(crate) fn agree(
+    profile: &Profile,
+    profile_path: &Path,
+    runs: u64,
+    yes: bool,
+) -> Result<(), Trouble> {
+    let Some((forecast, most)) = at_the_most(profile, runs) else { return Ok(()) };
+    print::err(&forecast_words(&forecast, most));
+    spending::agree(&forecast, most, yes).map_err(|trouble| in_judgings_words(&trouble))?;
+    cekura_key(&forecast, profile_path)?;
+    Ok(())
+}
+
+/// What judging would come to where so many runs are planned, in a sentence; none where the profile asks
+/// for none.
+pub(crate) fn outlook(profile: &Profile, runs: u64) -> Option<String> {
+    at_the_most(profile, runs).map(|(forecast, most)| forecast_words(&forecast, most))
+}
+
+/// The judging session at its largest, and how many runs it then has.
+fn at_the_most(profile: &Profile, runs: u64) -> Option<(Profile, u64)> {
+    let most = runs.min(u64::from(profile.judging.as_ref()?.most));
+    Some((profile.judging_forecast(u32::try_from(most).unwrap_or(u32::MAX))?, most))
+}
+
+fn forecast_words(forecast: &Profile, most: u64) -> String {
+    let bill = BillForecast::new(forecast, most);
+    let words = bill
+        .map_or("nothing is charged for it".to_owned(), |bill| spending::brief(forecast, &bill));
+    format!("Judging of {most} runs at the most afterwards: {words}.")
+}
+
+/// The limits of the judging session stand in [judging].
+fn in_judgings_words(trouble: &Trouble) -> Trouble {
+    let words = trouble.words.replace("limits.", "judging.");
+    Trouble { words: format!("judging: {words}"), exit: trouble.exit }
+}
+
+/// Writes the reports of the session again whose judging, in `folder`, was taken up.
+pub(crate) fn render_judged(
+    folder: &Path,
+    is_judging: bool,
+    judgement: Judgement,
+) -> Result<(), Trouble> {
+    let parent = folder.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
+    match parent.filter(|parent| is_judging && parent.join(JOURNAL).is_file()) {
+        Some(parent) => render_judging(&parent, judgement),
+        None => Ok(()),
+    }
+}
+
+/// A session, and which of its runs are judged.
+struct Drawn {
+    opening: Opening,
+    selection: Selection,
+}
+
+/// Draws the runs of a session that came to its end and was not judged yet.
+fn draw(folder: &Path) -> Result<Drawn, Trouble> {
+    let judging = folder.join(JUDGED);
+    if judging.join(JOURNAL).is_file() {
+        return Err(Trouble::usage(format!(
+            "{} was judged before, or begun to be: nothing is judged twice; `rushhour resume {}` brings what was begun to its end",
+            folder.display(),
+            judging.display()
+        )));
+    }
+    let mut candidates = Candidates::default();
+    let mut names = None;
+    let folded = read_session(&folder.join(JOURNAL), |event, told| {
+        if let Happening::Opened(opening) = &event.happening {
+            names = Some(Names::of(opening));
+        }
+        if let (Told::Run(record), Some(names)) = (told, &names) {
+            candidates.take(record, names);
+        }
+        Ok(())
+    })?;
+    let profile = &folded.opening.profile;
+    let Some(settings) = &profile.judging else {
+        return Err(Trouble::usage(format!(
+            "the profile of {} has no [judging]: add it, and run the profile again",
+            folder.display()
+        )));
+    };
+    if !folded.closed {
+        return Err(Trouble::usage(format!(
+            "{} did not come to its end; `rushhour resume` first",
+            folder.display()
+        )));
+    }
+    let of = (candidates.runs.as_slice(), candidates.apart);
+    let session = folded.opening.session.clone();
+    let selection = draw_selection(session, profile.seed, settings, of);
+    Ok(Drawn { opening: folded.opening, selection })
+}
+
+/// Holds the drawn runs again, and writes the reports of the session that they are of once more.
+fn hold_again(folder: &Path, drawn: &Drawn, wanted: &Wanted<'_>) -> Result<Exit, Trouble> {
+    let selection = &drawn.selection;
+    let Some(profile) = drawn.opening.profile.judging_session(selection) else {
+        print::err(
+            "No run was judged: none of them passed, and none failed that can be run again.",
+        );
+        return Ok(Exit::Passed);
+    };
+    print::err(&format!(
+        "\nJudging {} of {} runs: they are held again, at most {} at once.",
+        selection.count(),
+        selection.passed + selection.failed,
+        profile.limits.in_flight
+    ));
+    // Its journal holds the choice before anything is sent, so that no run is ever judged twice.
+    let loaded = Loaded { profile, settings: drawn.opening.settings.clone() };
+    let make = |_| folder::make_judging(folder, &drawn.opening.session);
+    let held = hold_in(&loaded, wanted, make)?;
+    render_judging(folder, wanted.judgement)?;
+    Ok(match held.exit {
+        exit @ (Exit::Stopped | Exit::Usage | Exit::Internal | Exit::Budget) => exit,
+        _ => Exit::Passed,
+    })
+}

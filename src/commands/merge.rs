@@ -1,0 +1,151 @@
+//! `rushhour merge`: the sessions of several machines as one, with a journal of its own.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::arguments::MergeArguments;
+use crate::exit::{Exit, Trouble};
+use crate::folder::{JOURNAL, PARTS};
+use crate::journal_reader::{named, open, read_events};
+use crate::print;
+use crate::report_writer::{render, replace, session_folder};
+use rushhour_core::event::{Event, Happening, Sink};
+use rushhour_core::units::{RoomName, SessionId, SessionTime};
+use rushhour_report::record::{Extent, Journal, Merge};
+use rushhour_report::report::Judgement;
+
+/// Events that may wait for the disk.
+const MOST_WAITING: usize = 50_000;
+
+pub(crate) fn merge(arguments: &MergeArguments) -> Result<Exit, Trouble> {
+    let journals = arguments
+        .sessions
+        .iter()
+        .map(|session| Ok(session_folder(session)?.join(JOURNAL)))
+        .collect::<Result<Vec<PathBuf>, Trouble>>()?;
+    let extents = extents(&journals)?;
+    let into = &arguments.into;
+    let merge = Merge::of(&extents, name_of(into)?, arguments.force).map_err(Trouble::usage)?;
+    if merge.in_step {
+        print::err(
+            "note: some parts have the same seed: their runs were meant to start at the same offsets; give each machine its own with --set seed=N",
+        );
+    }
+    make(into)?;
+    write(&journals, &merge, into).inspect_err(|_| {
+        let _ = fs::remove_dir_all(into);
+    })?;
+    let judgement =
+        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
+    render(into, judgement)
+}
+
+/// Goes through every journal once: what it holds, and that no run is in two of them.
+fn extents(journals: &[PathBuf]) -> Result<Vec<Extent>, Trouble> {
+    let mut rooms: HashSet<RoomName> = HashSet::new();
+    let mut extents = Vec::new();
+    for journal in journals {
+        let mut extent = Extent::default();
+        read_events(journal, |event| {
+            extent.add(&event);
+            match event.happening {
+                Happening::RunStarted { room, .. } if !rooms.insert(room.clone()) => {
+                    let words =
+                        format!("room {room} is in another part too: its run would count twice");
+                    Err(named(journal, &words))
+                }
+                _ => Ok(()),
+            }
+        })?;
+        if extent.opening.is_none() {
+            return Err(named(journal, &"the journal does not begin with a session"));
+        }
+        extents.push(extent);
+    }
+    Ok(extents)
+}
+
+fn name_of(into: &Path) -> Result<SessionId, Trouble> {
+    let name = into.file_name().and_then(|name| name.to_str());
+    let name =
+        name.ok_or_else(|| Trouble::usage(format!("{} is no name for a session", into.display())))?;
+    Ok(SessionId::new(name))
+}
+
+fn make(into: &Path) -> Result<(), Trouble> {
+    let refused = |error: &dyn std::fmt::Display| {
+        Trouble::usage(format!(
+            "cannot make the folder {}: {error}; name one that does not exist with --into",
+            into.display()
+        ))
+    };
+    if let Some(parent) = into.parent() {
+        fs::create_dir_all(parent).map_err(|error| refused(&error))?;
+    }
+    fs::create_dir(into).map_err(|error| refused(&error))
+}
+
+/// Writes all events in the order of their times, and where the parts came from.
+fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), Trouble> {
+    let refused = |error: &dyn std::fmt::Display| {
+        Trouble::usage(format!("cannot write in {}: {error}", into.display()))
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().build().map_err(Trouble::internal)?;
+    let merged = Journal::create(&into.join(JOURNAL)).map_err(|error| refused(&error))?;
+    let opened = Happening::Opened(Box::new(merge.opening.clone()));
+    merged.take(Event { at: SessionTime::START, happening: opened });
+    let mut parts = journals
+        .iter()
+        .map(|journal| Ok((open(journal)?, journal.as_path())))
+        .collect::<Result<Vec<_>, Trouble>>()?;
+    let mut heads = vec![None; parts.len()];
+    let next = |index: usize, parts: &mut Vec<(_, &Path)>| -> Result<Option<Event>, Trouble> {
+        let (reader, journal): &mut (rushhour_report::record::JournalReader<_>, &Path) =
+            &mut parts[index];
+        while let Some(event) = reader.next_event().map_err(|error| named(journal, &error))? {
+            if let Some(event) = merge.placements[index].place(event) {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    };
+    for (index, head) in heads.iter_mut().enumerate() {
+        *head = next(index, &mut parts)?;
+    }
+    let mut waiting = 0;
+    // The earliest head goes next; a part's own order is kept.
+    while let Some(index) = (0..heads.len())
+        .filter(|index| heads[*index].is_some())
+        .min_by_key(|index| heads[*index].as_ref().map(|event| event.at))
+    {
+        if let Some(event) = heads[index].take() {
+            merged.take(event);
+        }
+        heads[index] = next(index, &mut parts)?;
+        waiting += 1;
+        if waiting == MOST_WAITING {
+            runtime.block_on(merged.kept()).map_err(|error| refused(&error))?;
+            waiting = 0;
+        }
+    }
+    if merge.closed {
+        merged.take(Event { at: merge.last, happening: Happening::Closed });
+    }
+    runtime.block_on(merged.kept()).map_err(|error| refused(&error))?;
+    let parts = parts_json(merge);
+    replace(&into.join(PARTS), format!("{parts:#}\n").as_bytes())
+}
+
+fn parts_json(merge: &Merge) -> serde_json::Value {
+    let part = |placement: &rushhour_report::record::Placement| {
+        serde_json::json!({
+            "session": placement.session.as_str(),
+            "began_later_us": placement.later.0,
+            "first_run": placement.first_run,
+            "first_request": placement.first_request,
+        })
+    };
+    serde_json::json!({ "parts": merge.placements.iter().map(part).collect::<Vec<_>>() })
+}

@@ -1,0 +1,21 @@
+//! One file or folder for each command.
+
+#[cfg(feature = "native")]
+pub(crate) mod agent;
+pub(crate) mod capacity;
+pub(crate) mod compare;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod history;
+pub(crate) mod init;
+pub(crate) mod judge;
+pub(crate) mod merge;
+pub(crate) mod plan;
+pub(crate) mod report;
+pub(crate) mod resume;
+pub(crate) mod run;
+pub(crate) mod sandbox;
+pub(crate) mod schema;
+pub(crate) mod soak;
+pub(crate) mod sweep;
+pub(crate) mod validate;

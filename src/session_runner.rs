@@ -1,0 +1,94 @@
+//! A session carried out to its end, begun anew or taken up again: signals, thresholds, progress.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::abort_on_fail;
+use crate::exit::Trouble;
+use crate::progress::{Progress, Watched};
+use crate::services::Services;
+use crate::signals;
+use crate::worker_monitor::{Attendance, list_rooms};
+use rushhour_core::event::Sink;
+use rushhour_core::plan::Forecast;
+use rushhour_core::profile::Profile;
+use rushhour_core::units::SessionId;
+use rushhour_driver::{Input, Names, Outside, Session, SessionClock, Settings, drive};
+use rushhour_livekit::LiveKitErrorKind;
+
+/// Shows that LiveKit answers and accepts the key, before anything is made there.
+pub(crate) async fn greet(services: &Services) -> Result<(), Trouble> {
+    services.livekit.greet().await.map_err(|error| {
+        let hint = match error.kind {
+            LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
+                "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
+            }
+            _ => "check livekit.url, or LIVEKIT_URL",
+        };
+        Trouble::usage(format!("{}: {error}; {hint}", services.livekit_url))
+    })
+}
+
+/// The outside world as a session's driver sees it.
+pub(crate) fn outside(
+    services: &Services,
+    watched: &Arc<Watched>,
+    (session, names): (SessionId, Names),
+    profile: Arc<Profile>,
+    settings: Arc<Settings>,
+) -> Outside {
+    Outside {
+        control: services.livekit.clone(),
+        evaluator: services.evaluator.clone(),
+        mint: services.mint.clone(),
+        sink: watched.clone(),
+        livekit_url: services.livekit_url.clone(),
+        session,
+        profile,
+        names,
+        settings,
+    }
+}
+
+/// Drives a session to its end, and looks at the agent's worker and at what was left behind where the profile
+/// asks for it; must be called within a runtime.
+pub(crate) async fn conduct(
+    session: Session,
+    outside: Outside,
+    clock: SessionClock,
+    watched: &Arc<Watched>,
+    (forecast, services): (Option<&Forecast>, &Services),
+) -> Result<(), Trouble> {
+    let (profile, names) = (Arc::clone(&outside.profile), outside.names.clone());
+    let attendance = match &profile.agent_health {
+        Some(settings) => Some(Attendance::begin(settings, clock, watched.clone()).await?),
+        None => None,
+    };
+    let (stops, stop) = mpsc::unbounded_channel();
+    signals::pass_on(stops.clone(), || Input::Stop, signals::OF_A_SESSION)?;
+    let thresholds = watched.may_abort().then(|| abort_on_fail::watch(watched, clock, stops));
+    let progress = forecast.map(|forecast| Progress::show(watched, clock, forecast));
+    let kept = drive(session, outside, clock, stop).await;
+    drop(progress);
+    if let Some(thresholds) = thresholds {
+        thresholds.abort();
+    }
+    let kept = match kept {
+        Ok(()) => {
+            if let Some(attendance) = attendance {
+                attendance.settle().await;
+            }
+            if profile.soak.is_some() {
+                list_rooms(services, &names, clock, &**watched).await;
+            }
+            watched.kept().await
+        }
+        Err(error) => Err(error),
+    };
+    kept.map_err(|error| {
+        Trouble::internal(format!(
+            "{error}; the session was brought to an end, and what was kept before is safe"
+        ))
+    })
+}
