@@ -7,17 +7,17 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 use crate::print;
-use crate::progress::Watched;
-use rushhour_driver::{Input, SessionClock};
+use crate::progress::ProgressSink;
+use rushhour_driver::{SessionClock, SessionInput};
 
 /// How often thresholds are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Looks at the thresholds until one fails; must be called within a runtime.
 pub(crate) fn watch(
-    watched: &Arc<Watched>,
+    watched: &Arc<ProgressSink>,
     clock: SessionClock,
-    wishes: UnboundedSender<Input>,
+    wishes: UnboundedSender<SessionInput>,
 ) -> JoinHandle<()> {
     let watched = Arc::clone(watched);
     tokio::spawn(async move {
@@ -29,7 +29,7 @@ pub(crate) fn watch(
                     "{words}: nothing more is started, the runs under way are finished"
                 ));
                 // The session may have ended by itself meanwhile.
-                let _ = wishes.send(Input::Abort { words });
+                let _ = wishes.send(SessionInput::Abort { words });
                 return;
             }
         }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::arguments::{Arguments, Command};
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::{
     commands::capacity, commands::compare, commands::completions, commands::doctor,
     commands::history, commands::init, commands::judge, commands::merge, commands::plan,
@@ -26,13 +26,13 @@ pub(crate) fn main() -> ExitCode {
     match carry_out(&arguments.command) {
         Ok(exit) => exit.into(),
         Err(trouble) => {
-            print::trouble(&trouble.words);
+            print::trouble(&trouble.message);
             trouble.exit.into()
         }
     }
 }
 
-fn carry_out(command: &Command) -> Result<Exit, Trouble> {
+fn carry_out(command: &Command) -> Result<Exit, CliError> {
     match command {
         Command::Run(arguments) => run::run(arguments),
         Command::Soak(arguments) => soak::soak(arguments),

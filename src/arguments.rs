@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use rushhour_core::units::{Metric, Percent, Percentile};
-use rushhour_report::report::{Judgement, Split};
+use rushhour_report::report::{Criterion, Split};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -233,8 +233,8 @@ pub(crate) struct RunArguments {
 
 impl RunArguments {
     /// How thresholds are judged.
-    pub(crate) const fn judgement(&self) -> Judgement {
-        if self.point_estimate { Judgement::PointEstimate } else { Judgement::Interval }
+    pub(crate) const fn judgement(&self) -> Criterion {
+        if self.point_estimate { Criterion::PointEstimate } else { Criterion::Interval }
     }
 }
 

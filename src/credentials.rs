@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::exit::Trouble;
+use crate::exit::CliError;
 use rushhour_core::units::Secret;
 
 /// Where one secret is looked for.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct CredentialRequest<'a> {
     /// The environment variable.
     pub(crate) variable: &'a str,
     /// The file that the profile names, relative to the profile.
@@ -17,7 +17,7 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Finds a secret; the environment wins over a file.
-pub(crate) fn find(wanted: &Wanted<'_>, profile: &Path) -> Result<Secret, Trouble> {
+pub(crate) fn find(wanted: &CredentialRequest<'_>, profile: &Path) -> Result<Secret, CliError> {
     let from_environment = std::env::var(wanted.variable).ok();
     if let Some(text) = &from_environment
         && !text.trim().is_empty()
@@ -31,21 +31,21 @@ pub(crate) fn find(wanted: &Wanted<'_>, profile: &Path) -> Result<Secret, Troubl
         } else {
             format!(", or name a file that holds it with `{}` in the profile", wanted.setting)
         };
-        return Err(Trouble::usage(format!(
+        return Err(CliError::usage(format!(
             "{} {state}; set it in the environment{or_file}",
             wanted.variable
         )));
     };
     let path: PathBuf = profile.parent().unwrap_or_else(|| Path::new(".")).join(file);
     let text = fs::read_to_string(&path).map_err(|error| {
-        Trouble::usage(format!(
+        CliError::usage(format!(
             "cannot read {} that `{}` names: {error}",
             path.display(),
             wanted.setting
         ))
     })?;
     if text.trim().is_empty() {
-        return Err(Trouble::usage(format!(
+        return Err(CliError::usage(format!(
             "{} that `{}` names is empty; write the secret into it, or set {}",
             path.display(),
             wanted.setting,
@@ -56,10 +56,10 @@ pub(crate) fn find(wanted: &Wanted<'_>, profile: &Path) -> Result<Secret, Troubl
 }
 
 /// A secret is sent in a header: a line end in the middle of it is a slip of copying.
-fn clean(text: &str, source: &str) -> Result<Secret, Trouble> {
+fn clean(text: &str, source: &str) -> Result<Secret, CliError> {
     let text = text.trim();
     if text.chars().any(|c| c.is_control() || !c.is_ascii()) {
-        return Err(Trouble::usage(format!(
+        return Err(CliError::usage(format!(
             "{source} holds a line end or a character that no key has; copy it again"
         )));
     }

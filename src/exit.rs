@@ -34,19 +34,19 @@ impl From<Exit> for ExitCode {
 
 /// Why a command could not be carried out, in words, and how the process then ends.
 #[derive(Debug)]
-pub(crate) struct Trouble {
+pub(crate) struct CliError {
     pub(crate) exit: Exit,
-    pub(crate) words: String,
+    pub(crate) message: String,
 }
 
-impl Trouble {
+impl CliError {
     /// The reader has to change something.
     pub(crate) fn usage(words: impl Display) -> Self {
-        Self { exit: Exit::Usage, words: words.to_string() }
+        Self { exit: Exit::Usage, message: words.to_string() }
     }
 
     /// It is not the reader's doing.
     pub(crate) fn internal(words: impl Display) -> Self {
-        Self { exit: Exit::Internal, words: words.to_string() }
+        Self { exit: Exit::Internal, message: words.to_string() }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::exit::Trouble;
+use crate::exit::CliError;
 use rushhour_core::units::SessionId;
 
 /// The journal's name in a session's folder.
@@ -31,7 +31,7 @@ pub(crate) const JUDGED: &str = "judged";
 pub(crate) fn make_judging(
     judged: &Path,
     session: &SessionId,
-) -> Result<(PathBuf, SessionId), Trouble> {
+) -> Result<(PathBuf, SessionId), CliError> {
     let path = judged.join(JUDGED);
     match fs::create_dir(&path) {
         Ok(()) => {}
@@ -39,7 +39,7 @@ pub(crate) fn make_judging(
         Err(error)
             if error.kind() == io::ErrorKind::AlreadyExists && !path.join(JOURNAL).exists() => {}
         Err(error) => {
-            return Err(Trouble::usage(format!(
+            return Err(CliError::usage(format!(
                 "cannot make the folder {}: {error}",
                 path.display()
             )));
@@ -68,9 +68,9 @@ pub(crate) fn make(
     parent: &Path,
     name: &str,
     start: Timestamp,
-) -> Result<(PathBuf, SessionId), Trouble> {
+) -> Result<(PathBuf, SessionId), CliError> {
     let refused = |path: &Path, error: &io::Error| {
-        Trouble::usage(format!(
+        CliError::usage(format!(
             "cannot make the folder {}: {error}; choose another with --out",
             path.display()
         ))
@@ -86,7 +86,7 @@ pub(crate) fn make(
             Err(error) => return Err(refused(&path, &error)),
         }
     }
-    Err(Trouble::usage(format!(
+    Err(CliError::usage(format!(
         "a thousand sessions named {base} are in {}; choose another folder with --out",
         parent.display()
     )))

@@ -7,9 +7,9 @@ use url::Url;
 
 use crate::spending;
 use rushhour_core::bill::BillForecast;
-use rushhour_core::plan::{CLOUD_ROOMS, Caution, CloudExcess, Forecast, cloud_excess};
+use rushhour_core::plan::{CLOUD_ROOMS, CloudExcess, Forecast, PlanWarning, cloud_excess};
 use rushhour_core::profile::{
-    EvaluatorSettings, LiveKitTarget, Loaded, Profile, TargetKind, target_kind,
+    EvaluatorSettings, LiveKitTarget, LoadedProfile, Profile, TargetKind, target_kind,
 };
 use rushhour_core::units::SessionTime;
 use rushhour_stats::{Confidence, Design, Power, Quantile, Spread};
@@ -47,7 +47,7 @@ pub(crate) fn cloud_words(excess: &CloudExcess) -> String {
 }
 
 /// Everything that `plan` shows.
-pub(crate) fn full(loaded: &Loaded, forecast: &Forecast, today: Date) -> String {
+pub(crate) fn full(loaded: &LoadedProfile, forecast: &Forecast, today: Date) -> String {
     let profile = &loaded.profile;
     let mut text = String::new();
     let _ = writeln!(text, "{} ({} mode, seed {})", profile.name, profile.mode, profile.seed);
@@ -206,24 +206,24 @@ fn kind_words(url: &str) -> &'static str {
     }
 }
 
-pub(crate) fn caution_words(caution: &Caution) -> String {
+pub(crate) fn caution_words(caution: &PlanWarning) -> String {
     match caution {
-        Caution::InFlight { needed, limit } => format!(
+        PlanWarning::InFlight { needed, limit } => format!(
             "about {:.0} places in flight are needed and limits.in_flight is {limit}: starts will wait or be skipped",
             needed.ceil()
         ),
-        Caution::Requests { needed, limit } => format!(
+        PlanWarning::Requests { needed, limit } => format!(
             "{needed:.2} submissions a second are needed and limits.requests allows {limit:.2}: they will queue up"
         ),
-        Caution::Polls { needed, limit } => format!(
+        PlanWarning::Polls { needed, limit } => format!(
             "{needed:.2} polls a second are needed and limits.polls allows {limit:.2}: ends will be seen late"
         ),
-        Caution::CopiesLeft { left } => {
+        PlanWarning::CopiesLeft { left } => {
             format!(
                 "the stages end before {left} of the copies' runs are started: lengthen them or raise the rate"
             )
         }
-        Caution::StageCutShort { stage } => {
+        PlanWarning::StageCutShort { stage } => {
             format!("the copies are used up before stage `{stage}` is over")
         }
     }

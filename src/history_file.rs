@@ -5,8 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::exit::Trouble;
-use rushhour_report::soak::{History, Night};
+use crate::exit::CliError;
+use rushhour_report::soak::{History, NightlyRun};
 
 /// The history's name in a folder of reports.
 const HISTORY: &str = "history.jsonl";
@@ -19,7 +19,7 @@ pub(crate) fn path_in(reports: &Path) -> PathBuf {
 }
 
 /// Reads the history of a folder of reports; one without nights where there is none yet.
-pub(crate) fn read(reports: &Path) -> Result<History, Trouble> {
+pub(crate) fn read(reports: &Path) -> Result<History, CliError> {
     let path = path_in(reports);
     let mut bytes = Vec::new();
     let file = match OpenOptions::new().read(true).open(&path) {
@@ -32,12 +32,12 @@ pub(crate) fn read(reports: &Path) -> Result<History, Trouble> {
 }
 
 /// Adds a night, unless the history says the same of its session already.
-pub(crate) fn keep(reports: &Path, night: &Night, history: &History) -> Result<(), Trouble> {
+pub(crate) fn keep(reports: &Path, night: &NightlyRun, history: &History) -> Result<(), CliError> {
     if history.of_session(&night.session) == Some(night) {
         return Ok(());
     }
     let path = path_in(reports);
-    let line = night.line().map_err(Trouble::internal)?;
+    let line = night.line().map_err(CliError::internal)?;
     let write = || -> io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).append(true).create(true).mode(0o600).open(&path)?;
@@ -60,6 +60,6 @@ fn is_torn(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-fn cannot(what: &str, path: &Path, error: &io::Error) -> Trouble {
-    Trouble::usage(format!("cannot {what} the history {}: {error}", path.display()))
+fn cannot(what: &str, path: &Path, error: &io::Error) -> CliError {
+    CliError::usage(format!("cannot {what} the history {}: {error}", path.display()))
 }

@@ -5,20 +5,20 @@ use std::io;
 use std::path::Path;
 
 use crate::arguments::ProfileArguments;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::print;
-use rushhour_core::profile::{ENVIRONMENT, Input, Loaded, explain, load};
+use rushhour_core::profile::{ENVIRONMENT, LoadedProfile, ProfileInput, explain, load};
 use rushhour_report::report::Style;
 
 /// Reads the profile that the arguments name.
-pub(crate) fn load_profile(arguments: &ProfileArguments) -> Result<Loaded, Trouble> {
+pub(crate) fn load_profile(arguments: &ProfileArguments) -> Result<LoadedProfile, CliError> {
     let path = &arguments.profile;
     let bytes = fs::read(path).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::NotFound => "; `rushhour init` writes one to start from",
             _ => "",
         };
-        Trouble::usage(format!("cannot read the profile {}: {error}{hint}", path.display()))
+        CliError::usage(format!("cannot read the profile {}: {error}{hint}", path.display()))
     })?;
     refuse_own_secrets(&bytes, &arguments.set)?;
     let environment: Vec<(&'static str, String)> = ENVIRONMENT
@@ -28,7 +28,7 @@ pub(crate) fn load_profile(arguments: &ProfileArguments) -> Result<Loaded, Troub
     let file = path.display().to_string();
     let folder = path.parent().unwrap_or(Path::new(""));
     let lend = |name: &str| fs::read(folder.join(name)).map_err(|error| error.to_string());
-    let input = Input {
+    let input = ProfileInput {
         file: &file,
         bytes: &bytes,
         environment: &environment,
@@ -38,12 +38,12 @@ pub(crate) fn load_profile(arguments: &ProfileArguments) -> Result<Loaded, Troub
     load(input).map_err(|refused| {
         print::err(&explain(&refused, print::err_style() == Style::Colours));
         print::err("");
-        Trouble { exit: Exit::ProfileInvalid, words: format!("{refused}: {file}") }
+        CliError { exit: Exit::ProfileInvalid, message: format!("{refused}: {file}") }
     })
 }
 
 /// A profile that holds a secret of the environment would put it into every journal and report.
-fn refuse_own_secrets(profile: &[u8], flags: &[String]) -> Result<(), Trouble> {
+fn refuse_own_secrets(profile: &[u8], flags: &[String]) -> Result<(), CliError> {
     /// Shorter ones, such as a development server's, are words of their own.
     const SHORTEST: usize = 12;
     for variable in ["LIVEKIT_API_SECRET", "CEKURA_API_KEY"] {
@@ -54,9 +54,9 @@ fn refuse_own_secrets(profile: &[u8], flags: &[String]) -> Result<(), Trouble> {
         if secret.len() >= SHORTEST
             && (holds(profile) || flags.iter().any(|flag| holds(flag.as_bytes())))
         {
-            return Err(Trouble {
+            return Err(CliError {
                 exit: Exit::ProfileInvalid,
-                words: format!(
+                message: format!(
                     "the value of {variable} stands in the profile; take it out, the environment is enough"
                 ),
             });

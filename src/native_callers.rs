@@ -4,13 +4,13 @@ use std::path::Path;
 #[cfg(feature = "native")]
 use std::sync::Arc;
 
-use crate::exit::Trouble;
+use crate::exit::CliError;
 use rushhour_core::evaluator::Evaluator;
 use rushhour_core::profile::{EvaluatorSettings, Profile};
 use rushhour_driver::SessionClock;
 
 #[cfg(feature = "native")]
-pub(crate) use with_callers::{OurCallers, callers};
+pub(crate) use with_callers::{SessionCallers, callers};
 #[cfg(not(feature = "native"))]
 pub(crate) use without_callers::{OurCallers, callers};
 
@@ -19,33 +19,36 @@ mod with_callers {
     use std::collections::HashMap;
     use std::collections::hash_map::Entry;
 
-    use super::{Arc, Evaluator, EvaluatorSettings, Path, Profile, SessionClock, Trouble};
-    use rushhour_callers::Native;
+    use super::{Arc, CliError, Evaluator, EvaluatorSettings, Path, Profile, SessionClock};
+    use rushhour_callers::NativeCallers;
     use rushhour_callers::audio::Clip;
-    use rushhour_callers::caller::Prompts;
+    use rushhour_callers::caller::PreparedScript;
     use rushhour_callers::engine::{EngineClock, HANDLES_EACH, raise_file_limit};
 
     /// File handles of everything but the callers.
     const OTHER_HANDLES: u64 = 200;
 
     /// Callers that wait for the session to begin.
-    pub(crate) struct OurCallers(Arc<Native>);
+    pub(crate) struct SessionCallers(Arc<NativeCallers>);
 
-    impl OurCallers {
+    impl SessionCallers {
         pub(crate) fn evaluator(&self) -> Arc<dyn Evaluator> {
             self.0.clone()
         }
 
         /// Has them live by the session's clock.
-        pub(crate) fn begin(&self, clock: SessionClock) -> Result<(), Trouble> {
+        pub(crate) fn begin(&self, clock: SessionClock) -> Result<(), CliError> {
             let (anchor, wall_ms) = clock.anchor();
             let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            self.0.begin(EngineClock::new(anchor, wall_ms), threads).map_err(Trouble::internal)
+            self.0.begin(EngineClock::new(anchor, wall_ms), threads).map_err(CliError::internal)
         }
     }
 
     /// Makes the callers of a profile ready, where it has any; paths are relative to its folder.
-    pub(crate) fn callers(profile: &Profile, folder: &Path) -> Result<Option<OurCallers>, Trouble> {
+    pub(crate) fn callers(
+        profile: &Profile,
+        folder: &Path,
+    ) -> Result<Option<SessionCallers>, CliError> {
         let EvaluatorSettings::Native(settings) = &profile.evaluator else { return Ok(None) };
         let mut clips = HashMap::new();
         let mut clip = |name: &str| -> Result<Clip, String> {
@@ -58,19 +61,20 @@ mod with_callers {
         for scenario in profile.mix.scenarios() {
             let Some(script) = &scenario.script else { continue };
             for mode in profile.mode.modes() {
-                let ready = Prompts::new(script, *mode, &mut clip).map_err(Trouble::usage)?;
+                let ready =
+                    PreparedScript::new(script, *mode, &mut clip).map_err(CliError::usage)?;
                 prompts.insert((scenario.id.clone(), *mode), Arc::new(ready));
             }
         }
         let files = raise_file_limit();
         let needed = u64::from(profile.limits.in_flight) * HANDLES_EACH + OTHER_HANDLES;
         if files < needed {
-            return Err(Trouble::usage(format!(
+            return Err(CliError::usage(format!(
                 "{} callers need {needed} open files, and this process may have {files}; raise the limit (`ulimit -n {needed}`) or lower limits.in_flight",
                 profile.limits.in_flight
             )));
         }
-        Ok(Some(OurCallers(Arc::new(Native::new(settings.clone(), prompts)))))
+        Ok(Some(SessionCallers(Arc::new(NativeCallers::new(settings.clone(), prompts)))))
     }
 
     fn read(path: &Path) -> Result<Clip, String> {
@@ -90,20 +94,20 @@ mod without_callers {
     /// There are none in this build.
     pub(crate) enum OurCallers {}
 
-    impl OurCallers {
+    impl SessionCallers {
         pub(crate) fn evaluator(&self) -> Arc<dyn Evaluator> {
             match *self {}
         }
 
-        pub(crate) fn begin(&self, _: SessionClock) -> Result<(), Trouble> {
+        pub(crate) fn begin(&self, _: SessionClock) -> Result<(), CliError> {
             match *self {}
         }
     }
 
-    pub(crate) fn callers(profile: &Profile, _: &Path) -> Result<Option<OurCallers>, Trouble> {
+    pub(crate) fn callers(profile: &Profile, _: &Path) -> Result<Option<SessionCallers>, CliError> {
         match &profile.evaluator {
             EvaluatorSettings::Cekura(_) => Ok(None),
-            EvaluatorSettings::Native(_) => Err(Trouble::usage(
+            EvaluatorSettings::Native(_) => Err(CliError::usage(
                 "this build has no callers of its own; build it with the feature `native`",
             )),
         }

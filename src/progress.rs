@@ -10,13 +10,15 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::print;
-use rushhour_core::event::{Event, FailureClass, Happening, Outcome, Sink, SinkError, StopReason};
+use rushhour_core::event::{
+    Event, EventKind, EventSink, EventSinkError, FailureClass, Outcome, StopReason,
+};
 use rushhour_core::plan::Forecast;
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::SessionClock;
 use rushhour_report::record::{Fold, Journal};
-use rushhour_report::report::Overall;
+use rushhour_report::report::SessionVerdict;
 
 const TERMINAL_EVERY: Duration = Duration::from_millis(200);
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -35,14 +37,14 @@ struct Counters {
 
 impl Counters {
     fn take(&mut self, event: &Event) {
-        match &event.happening {
-            Happening::RunStarted { intended, .. } => {
+        match &event.kind {
+            EventKind::RunStarted { intended, .. } => {
                 self.started += 1;
                 self.behind = event.at.since(*intended);
             }
-            Happening::RunSkipped { .. } => self.skipped += 1,
-            Happening::RestNotStarted { count, .. } => self.not_started += count,
-            Happening::Ended { outcome, .. } => match outcome {
+            EventKind::RunSkipped { .. } => self.skipped += 1,
+            EventKind::RestNotStarted { count, .. } => self.not_started += count,
+            EventKind::Ended { outcome, .. } => match outcome {
                 Outcome::Failed { class, .. } => *self.failed.entry(*class).or_default() += 1,
                 Outcome::Completed { .. } | Outcome::Skipped => self.completed += 1,
             },
@@ -56,13 +58,13 @@ impl Counters {
 }
 
 /// Counts events on their way to the journal, and folds them where a threshold may end the session.
-pub(crate) struct Watched {
+pub(crate) struct ProgressSink {
     journal: Journal,
     counters: Mutex<Counters>,
     fold: Option<Mutex<Fold>>,
 }
 
-impl Watched {
+impl ProgressSink {
     pub(crate) fn new(journal: Journal, profile: &Profile) -> Self {
         let aborts = profile.thresholds.iter().any(|threshold| threshold.abort_after.is_some());
         Self { journal, counters: Mutex::default(), fold: aborts.then(Mutex::default) }
@@ -85,7 +87,7 @@ impl Watched {
     /// Why the session is to end now, where a threshold says so.
     pub(crate) fn aborts(&self, now: SessionTime) -> Option<String> {
         let fold = self.fold.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
-        fold.so_far().and_then(|folded| Overall::aborts(folded, now))
+        fold.so_far().and_then(|folded| SessionVerdict::aborts(folded, now))
     }
 
     fn counters(&self) -> Counters {
@@ -93,13 +95,13 @@ impl Watched {
     }
 }
 
-impl Sink for Watched {
+impl EventSink for ProgressSink {
     fn take(&self, event: Event) {
         self.recall(&event);
-        if let Happening::Stopping {
+        if let EventKind::Stopping {
             reason: StopReason::Journal | StopReason::Credentials,
             detail,
-        } = &event.happening
+        } = &event.kind
         {
             print::err(&format!(
                 "{detail}: nothing more is started, the runs under way are finished"
@@ -108,7 +110,7 @@ impl Sink for Watched {
         self.journal.take(event);
     }
 
-    fn kept(&self) -> Pin<Box<dyn Future<Output = Result<(), SinkError>> + Send + '_>> {
+    fn kept(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>> {
         self.journal.kept()
     }
 }
@@ -121,7 +123,11 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Begins to show how a session gets on; must be called within a runtime.
-    pub(crate) fn show(watched: &Arc<Watched>, clock: SessionClock, forecast: &Forecast) -> Self {
+    pub(crate) fn show(
+        watched: &Arc<ProgressSink>,
+        clock: SessionClock,
+        forecast: &Forecast,
+    ) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = terminal.then(|| {
             let bar = ProgressBar::new_spinner();
@@ -147,7 +153,7 @@ impl Drop for Progress {
 }
 
 async fn show(
-    watched: Arc<Watched>,
+    watched: Arc<ProgressSink>,
     clock: SessionClock,
     runs: u64,
     last_start: SessionTime,

@@ -6,16 +6,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::arguments::ReportFormat;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::folder::{JOURNAL, JUDGED};
 use crate::journal_reader::read_session;
 use crate::print;
-use rushhour_core::event::{Happening, StopReason};
-use rushhour_report::record::{Folded, Told};
+use rushhour_core::event::{EventKind, StopReason};
+use rushhour_report::record::{EndedRuns, FoldedSession};
 use rushhour_report::report::{
-    Judged, JudgedFold, Judgement, Overall, RunsCsv, Summary, TurnsCsv, funnel_csv, histogram_csv,
-    hlog, judged_csv, judged_words, junit, markdown, page, pairs_csv, percentiles_csv,
-    session_json, terminal, timeseries_csv,
+    Criterion, JudgedFold, JudgingResult, RunsCsv, SessionVerdict, Summary, TurnsCsv, funnel_csv,
+    histogram_csv, hlog, judged_csv, judged_words, junit, markdown, page, pairs_csv,
+    percentiles_csv, session_json, terminal, timeseries_csv,
 };
 
 /// The files that are written run by run.
@@ -23,7 +23,7 @@ const RUNS: &str = "runs.csv";
 const TURNS: &str = "turns.csv";
 
 /// Reads the journal of a session, writes all reports beside it, prints the summary, and tells how the session ended.
-pub(crate) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Trouble> {
+pub(crate) fn render(folder: &Path, judgement: Criterion) -> Result<Exit, CliError> {
     let Reported { folded, overall, exit } = write_reports(folder, judgement)?;
     print::out(&terminal(&folded, &overall, print::out_style()));
     print::out(&format!("Reports are in {}", folder.display()));
@@ -31,7 +31,7 @@ pub(crate) fn render(folder: &Path, judgement: Judgement) -> Result<Exit, Troubl
 }
 
 /// Writes all reports of a session again, and prints only what its judging comes to.
-pub(crate) fn render_judging(folder: &Path, judgement: Judgement) -> Result<(), Trouble> {
+pub(crate) fn render_judging(folder: &Path, judgement: Criterion) -> Result<(), CliError> {
     let Reported { overall, .. } = write_reports(folder, judgement)?;
     if let Some(judged) = &overall.judged {
         print::out(&format!("\n{}", judged_words(judged).join("\n")));
@@ -42,20 +42,20 @@ pub(crate) fn render_judging(folder: &Path, judgement: Judgement) -> Result<(), 
 
 /// A session whose reports were written.
 pub(crate) struct Reported {
-    folded: Folded,
-    overall: Overall,
+    folded: FoldedSession,
+    overall: SessionVerdict,
     /// How the session ended.
     pub(crate) exit: Exit,
 }
 
 /// Reads the journal of a session and writes all reports beside it.
-pub(crate) fn write_reports(folder: &Path, judgement: Judgement) -> Result<Reported, Trouble> {
+pub(crate) fn write_reports(folder: &Path, judgement: Criterion) -> Result<Reported, CliError> {
     let folded = fold_and_write_runs(folder)?;
     let judged = read_judged(folder, &folded)?;
-    let overall = Overall { judged, ..Overall::of(&folded, judgement) };
+    let overall = SessionVerdict { judged, ..SessionVerdict::of(&folded, judgement) };
     let write = |name: &str, render: &dyn Fn(&mut Vec<u8>) -> Result<(), String>| {
         let mut bytes = Vec::new();
-        render(&mut bytes).map_err(Trouble::internal)?;
+        render(&mut bytes).map_err(CliError::internal)?;
         replace(&folder.join(name), &bytes)
     };
     let csv_words = |error: csv::Error| error.to_string();
@@ -82,16 +82,16 @@ pub(crate) fn write_reports(folder: &Path, judgement: Judgement) -> Result<Repor
 }
 
 /// Brings a session and the one that judged its runs together, where there is one.
-fn read_judged(folder: &Path, session: &Folded) -> Result<Option<Judged>, Trouble> {
+fn read_judged(folder: &Path, session: &FoldedSession) -> Result<Option<JudgingResult>, CliError> {
     let journal = folder.join(JUDGED).join(JOURNAL);
     if !journal.is_file() {
         return Ok(None);
     }
     let mut fold: Option<JudgedFold> = None;
     let judging = read_session(&journal, |event, told| {
-        match (&event.happening, told, &mut fold) {
-            (Happening::Opened(opening), ..) => fold = JudgedFold::new(opening, &session.opening),
-            (_, Told::Run(record), Some(fold)) => fold.add_again(record),
+        match (&event.kind, told, &mut fold) {
+            (EventKind::Opened(opening), ..) => fold = JudgedFold::new(opening, &session.opening),
+            (_, EndedRuns::Run(record), Some(fold)) => fold.add_again(record),
             _ => {}
         }
         Ok(())
@@ -99,7 +99,7 @@ fn read_judged(folder: &Path, session: &Folded) -> Result<Option<Judged>, Troubl
     let Some(mut fold) = fold else { return Ok(None) };
     judging.open.iter().for_each(|record| fold.add_again(record));
     read_session(&folder.join(JOURNAL), |_, told| {
-        if let Told::Run(record) = told {
+        if let EndedRuns::Run(record) = told {
             fold.add_ours(record);
         }
         Ok(())
@@ -108,7 +108,7 @@ fn read_judged(folder: &Path, session: &Folded) -> Result<Option<Judged>, Troubl
 }
 
 /// Finds the session's folder from the folder itself or its journal.
-pub(crate) fn session_folder(path: &Path) -> Result<PathBuf, Trouble> {
+pub(crate) fn session_folder(path: &Path) -> Result<PathBuf, CliError> {
     let folder = if path.is_dir() {
         path.to_owned()
     } else {
@@ -117,7 +117,7 @@ pub(crate) fn session_folder(path: &Path) -> Result<PathBuf, Trouble> {
     if folder.join(JOURNAL).is_file() {
         return Ok(folder);
     }
-    Err(Trouble::usage(format!(
+    Err(CliError::usage(format!(
         "{} holds no {JOURNAL}; name the folder of a session, such as reports/20261122T213015Z-quickstart",
         path.display()
     )))
@@ -133,23 +133,23 @@ pub(crate) fn json(value: &impl serde::Serialize, to: &mut Vec<u8>) -> Result<()
 /// Reads the journal of a session, prints one report, writes nothing, and tells how the session ended.
 pub(crate) fn print_one(
     folder: &Path,
-    judgement: Judgement,
+    judgement: Criterion,
     format: ReportFormat,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let folded = read_session(&folder.join(JOURNAL), |_, _| Ok(()))?;
     let judged = read_judged(folder, &folded)?;
-    let overall = Overall { judged, ..Overall::of(&folded, judgement) };
+    let overall = SessionVerdict { judged, ..SessionVerdict::of(&folded, judgement) };
     let mut bytes = Vec::new();
     let text = match format {
         ReportFormat::Text => terminal(&folded, &overall, print::out_style()),
         ReportFormat::Markdown => markdown(&folded, &overall, judgement),
         ReportFormat::Html => page(&folded, &overall, judgement),
         ReportFormat::Json => {
-            json(&Summary::new(&folded, &overall), &mut bytes).map_err(Trouble::internal)?;
+            json(&Summary::new(&folded, &overall), &mut bytes).map_err(CliError::internal)?;
             String::from_utf8_lossy(&bytes).into_owned()
         }
         ReportFormat::Junit => {
-            junit(&folded, &overall, &mut bytes).map_err(Trouble::internal)?;
+            junit(&folded, &overall, &mut bytes).map_err(CliError::internal)?;
             String::from_utf8_lossy(&bytes).into_owned()
         }
     };
@@ -157,7 +157,7 @@ pub(crate) fn print_one(
     Ok(exit_of(&folded, &overall))
 }
 
-fn fold_and_write_runs(folder: &Path) -> Result<Folded, Trouble> {
+fn fold_and_write_runs(folder: &Path) -> Result<FoldedSession, CliError> {
     let folded = fold_into_files(folder);
     if folded.is_err() {
         for name in [RUNS, TURNS] {
@@ -172,11 +172,11 @@ fn unfinished(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.unfinished"))
 }
 
-fn fold_into_files(folder: &Path) -> Result<Folded, Trouble> {
+fn fold_into_files(folder: &Path) -> Result<FoldedSession, CliError> {
     let mut runs: Option<RunFile<RunsCsv<BufWriter<File>>>> = None;
     let mut turns: Option<RunFile<TurnsCsv<BufWriter<File>>>> = None;
     let folded = read_session(&folder.join(JOURNAL), |event, told| {
-        if let Happening::Opened(opening) = &event.happening {
+        if let EventKind::Opened(opening) = &event.kind {
             runs = Some(RunFile::begin(folder, RUNS, |to| RunsCsv::new(opening, to))?);
             if opening.profile.evaluator.cekura().is_none() {
                 turns = Some(RunFile::begin(folder, TURNS, |to| TurnsCsv::new(opening, to))?);
@@ -186,7 +186,7 @@ fn fold_into_files(folder: &Path) -> Result<Folded, Trouble> {
         if let Some(runs) = &mut runs {
             runs.with(|csv| csv.write(told))?;
         }
-        if let (Some(turns), Told::Run(record)) = (&mut turns, told) {
+        if let (Some(turns), EndedRuns::Run(record)) = (&mut turns, told) {
             turns.with(|csv| csv.write(record))?;
         }
         Ok(())
@@ -214,7 +214,7 @@ impl<C> RunFile<C> {
         folder: &Path,
         name: &str,
         begin: impl FnOnce(BufWriter<File>) -> csv::Result<C>,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, CliError> {
         let (target, unfinished) = (folder.join(name), unfinished(folder, name));
         let file = private(&unfinished).map_err(|error| cannot_write(&target, &error))?;
         let csv =
@@ -222,11 +222,11 @@ impl<C> RunFile<C> {
         Ok(Self { csv, target, unfinished })
     }
 
-    fn with(&mut self, write: impl FnOnce(&mut C) -> csv::Result<()>) -> Result<(), Trouble> {
+    fn with(&mut self, write: impl FnOnce(&mut C) -> csv::Result<()>) -> Result<(), CliError> {
         write(&mut self.csv).map_err(|error| cannot_write(&self.target, &error.into()))
     }
 
-    fn end(self, finish: impl FnOnce(C) -> csv::Result<()>) -> Result<(), Trouble> {
+    fn end(self, finish: impl FnOnce(C) -> csv::Result<()>) -> Result<(), CliError> {
         finish(self.csv).map_err(|error| cannot_write(&self.target, &error.into()))?;
         fs::rename(&self.unfinished, &self.target)
             .map_err(|error| cannot_write(&self.target, &error))
@@ -239,7 +239,7 @@ fn private(path: &Path) -> io::Result<File> {
 }
 
 /// Writes a file whole or not at all: a reader never meets half of it.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let unfinished = path.with_added_extension("unfinished");
     let write = || -> io::Result<()> {
         let mut file = private(&unfinished)?;
@@ -252,15 +252,15 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
     })
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> Trouble {
-    Trouble::usage(format!(
+fn cannot_write(path: &Path, error: &io::Error) -> CliError {
+    CliError::usage(format!(
         "cannot write {}: {error}; what was measured is safe in the journal: make room and run `rushhour report`",
         path.display()
     ))
 }
 
 /// How the process ends, by how the session did.
-pub(crate) fn exit_of(folded: &Folded, overall: &Overall) -> Exit {
+pub(crate) fn exit_of(folded: &FoldedSession, overall: &SessionVerdict) -> Exit {
     let stopped =
         |reasons: &[StopReason]| folded.stops.iter().any(|(reason, _)| reasons.contains(reason));
     if stopped(&[StopReason::Credentials]) {

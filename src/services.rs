@@ -3,25 +3,25 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::credentials::{Wanted, find};
-use crate::exit::Trouble;
-use crate::native_callers::{OurCallers, callers};
+use crate::credentials::{CredentialRequest, find};
+use crate::exit::CliError;
+use crate::native_callers::{SessionCallers, callers};
 use rushhour_core::evaluator::Evaluator;
 use rushhour_core::profile::{
     EvaluatorSettings, LatencyModel, LiveKitTarget, Profile, SandboxSettings,
 };
 use rushhour_core::units::{Micros, Secret};
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
-use rushhour_livekit::{LiveKitServer, TokenMint};
-use rushhour_sandbox::{Fault, Latency, Rooms, Sandbox, SandboxConfig, TruthLog};
+use rushhour_livekit::{LiveKitClient, TokenSigner};
+use rushhour_sandbox::{DelayDistribution, Fault, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
 
 /// The services a session speaks to.
-pub(crate) struct Services {
-    pub(crate) livekit: Arc<LiveKitServer>,
+pub(crate) struct Clients {
+    pub(crate) livekit: Arc<LiveKitClient>,
     pub(crate) evaluator: Arc<dyn Evaluator>,
     /// Callers of our own, where they are the evaluator.
-    pub(crate) callers: Option<OurCallers>,
-    pub(crate) mint: TokenMint,
+    pub(crate) callers: Option<SessionCallers>,
+    pub(crate) mint: TokenSigner,
     pub(crate) livekit_url: String,
     pub(crate) evaluator_url: String,
     /// Kept alive as long as the session.
@@ -35,7 +35,7 @@ pub(crate) struct Keys {
 }
 
 /// Finds the keys that a profile needs.
-pub(crate) fn keys(profile: &Profile, profile_path: &Path) -> Result<Keys, Trouble> {
+pub(crate) fn keys(profile: &Profile, profile_path: &Path) -> Result<Keys, CliError> {
     Ok(Keys {
         livekit: livekit_keys(profile, profile_path)?,
         cekura: cekura_key(profile, profile_path)?,
@@ -46,8 +46,10 @@ pub(crate) fn keys(profile: &Profile, profile_path: &Path) -> Result<Keys, Troub
 pub(crate) fn livekit_keys(
     profile: &Profile,
     profile_path: &Path,
-) -> Result<Option<(Secret, Secret)>, Trouble> {
-    let wanted = |variable, file, setting| find(&Wanted { variable, file, setting }, profile_path);
+) -> Result<Option<(Secret, Secret)>, CliError> {
+    let wanted = |variable, file, setting| {
+        find(&CredentialRequest { variable, file, setting }, profile_path)
+    };
     let settings = &profile.livekit;
     Ok(match &settings.target {
         LiveKitTarget::Sandbox => None,
@@ -62,14 +64,14 @@ pub(crate) fn livekit_keys(
 pub(crate) fn cekura_key(
     profile: &Profile,
     profile_path: &Path,
-) -> Result<Option<Secret>, Trouble> {
+) -> Result<Option<Secret>, CliError> {
     let Some(settings) = profile.evaluator.cekura() else { return Ok(None) };
     let (variable, setting) = ("CEKURA_API_KEY", "evaluator.key_file");
     let file = settings.key_file.as_deref();
     settings
         .url
         .is_some()
-        .then(|| find(&Wanted { variable, file, setting }, profile_path))
+        .then(|| find(&CredentialRequest { variable, file, setting }, profile_path))
         .transpose()
 }
 
@@ -80,7 +82,7 @@ pub(crate) fn services(
     keys: Keys,
     truth: &Path,
     profile_path: &Path,
-) -> Result<Services, Trouble> {
+) -> Result<Clients, CliError> {
     let folder = profile_path.parent().unwrap_or(Path::new(""));
     let is_stand_in = profile.evaluator.cekura().is_some_and(|settings| settings.url.is_none());
     let uses_sandbox = profile.livekit.target == LiveKitTarget::Sandbox || is_stand_in;
@@ -89,15 +91,15 @@ pub(crate) fn services(
         let mut config = sandbox_config(profile.seed, &profile.sandbox, truth)?;
         if let Some((key, secret)) = &keys.livekit {
             // The evaluator's stand-in checks the tokens of a real server, and takes its rooms on trust.
-            config.rooms = Rooms::Elsewhere;
+            config.rooms = RoomOwnership::Elsewhere;
             key.expose().clone_into(&mut config.api_key);
             config.api_secret = secret.clone();
         }
-        Some(Sandbox::start(config, 0).map_err(Trouble::usage)?)
+        Some(Sandbox::start(config, 0).map_err(CliError::usage)?)
     } else {
         None
     };
-    let stand_in = || Trouble::internal("a stand-in is wanted and was not started");
+    let stand_in = || CliError::internal("a stand-in is wanted and was not started");
     let (livekit_url, (key, secret)) = match (&profile.livekit.target, keys.livekit, &sandbox) {
         (LiveKitTarget::Url(url), Some(keys), _) => (url.clone(), keys),
         (_, _, Some(sandbox)) => (
@@ -108,7 +110,7 @@ pub(crate) fn services(
     };
     let timeout = profile.limits.livekit_timeout.as_duration();
     let livekit =
-        LiveKitServer::new(&livekit_url, &key, &secret, timeout).map_err(Trouble::internal)?;
+        LiveKitClient::new(&livekit_url, &key, &secret, timeout).map_err(CliError::internal)?;
     let callers = callers(profile, folder)?;
     let (evaluator_url, evaluator) = match (&profile.evaluator, &callers) {
         (EvaluatorSettings::Cekura(settings), _) => {
@@ -118,7 +120,7 @@ pub(crate) fn services(
                 _ => return Err(stand_in()),
             };
             let config = CekuraConfig { url: url.clone(), key, settings: settings.clone() };
-            let evaluator = Cekura::new(config, &profile.limits).map_err(Trouble::internal)?;
+            let evaluator = Cekura::new(config, &profile.limits).map_err(CliError::internal)?;
             (url, Arc::new(evaluator) as Arc<dyn Evaluator>)
         }
         (EvaluatorSettings::Native(_), Some(callers)) => {
@@ -126,11 +128,11 @@ pub(crate) fn services(
         }
         (EvaluatorSettings::Native(_), None) => return Err(stand_in()),
     };
-    Ok(Services {
+    Ok(Clients {
         livekit: Arc::new(livekit),
         evaluator,
         callers,
-        mint: TokenMint::new(key, secret),
+        mint: TokenSigner::new(key, secret),
         livekit_url,
         evaluator_url,
         _sandbox: sandbox,
@@ -142,7 +144,7 @@ pub(crate) fn sandbox_config(
     seed: u64,
     settings: &SandboxSettings,
     truth: TruthLog,
-) -> Result<SandboxConfig, Trouble> {
+) -> Result<SandboxConfig, CliError> {
     let mut config = SandboxConfig { seed, ..SandboxConfig::default() };
     let cekura = &mut config.times.cekura;
     cekura.submit = latency(settings.submission);
@@ -151,23 +153,23 @@ pub(crate) fn sandbox_config(
     cekura.chat = latency(settings.conversation);
     cekura.judging = latency(settings.judging);
     // A profile gives the time from the dispatch to the agent as one figure.
-    config.times.livekit.assignment = Latency::fixed(0);
+    config.times.livekit.assignment = DelayDistribution::fixed(0);
     config.times.livekit.join = latency(settings.agent_join);
     let late = settings.late_by.micros();
-    config.times.livekit.late = Latency::Fixed(late);
+    config.times.livekit.late = DelayDistribution::Fixed(late);
     config.plan.voice_runs = settings.concurrency;
     config.plan.chat_runs = settings.concurrency;
     for (name, share) in &settings.faults {
-        let fault: Fault = name.parse().map_err(Trouble::usage)?;
+        let fault: Fault = name.parse().map_err(CliError::usage)?;
         config.faults = config.faults.with(fault, *share);
     }
     config.truth_log = truth;
     Ok(config)
 }
 
-fn latency(model: LatencyModel) -> Latency {
+fn latency(model: LatencyModel) -> DelayDistribution {
     let p95 = model.p95.micros();
-    Latency::Lognormal {
+    DelayDistribution::Lognormal {
         median: model.median.micros(),
         p95,
         // Far out in the tail, and yet an end.
@@ -180,11 +182,11 @@ mod tests {
     use super::*;
     use rushhour_core::profile::SANDBOX_FAULTS;
     use rushhour_livekit::PLACEHOLDER_AGENT;
-    use rushhour_sandbox::Workers;
+    use rushhour_sandbox::WorkerPool;
 
     #[test]
     fn the_placeholder_has_no_worker_in_the_sandbox() {
-        assert_eq!(PLACEHOLDER_AGENT, Workers::PLACEHOLDER);
+        assert_eq!(PLACEHOLDER_AGENT, WorkerPool::PLACEHOLDER);
     }
 
     #[test]

@@ -5,20 +5,22 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::abort_on_fail;
-use crate::exit::Trouble;
-use crate::progress::{Progress, Watched};
-use crate::services::Services;
+use crate::exit::CliError;
+use crate::progress::{Progress, ProgressSink};
+use crate::services::Clients;
 use crate::signals;
-use crate::worker_monitor::{Attendance, list_rooms};
-use rushhour_core::event::Sink;
+use crate::worker_monitor::{WorkerMonitor, list_rooms};
+use rushhour_core::event::EventSink;
 use rushhour_core::plan::Forecast;
 use rushhour_core::profile::Profile;
 use rushhour_core::units::SessionId;
-use rushhour_driver::{Input, Names, Outside, Session, SessionClock, Settings, drive};
+use rushhour_driver::{
+    DriverSettings, RoomNames, Services, Session, SessionClock, SessionInput, drive,
+};
 use rushhour_livekit::LiveKitErrorKind;
 
 /// Shows that LiveKit answers and accepts the key, before anything is made there.
-pub(crate) async fn greet(services: &Services) -> Result<(), Trouble> {
+pub(crate) async fn greet(services: &Clients) -> Result<(), CliError> {
     services.livekit.greet().await.map_err(|error| {
         let hint = match error.kind {
             LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
@@ -26,19 +28,19 @@ pub(crate) async fn greet(services: &Services) -> Result<(), Trouble> {
             }
             _ => "check livekit.url, or LIVEKIT_URL",
         };
-        Trouble::usage(format!("{}: {error}; {hint}", services.livekit_url))
+        CliError::usage(format!("{}: {error}; {hint}", services.livekit_url))
     })
 }
 
 /// The outside world as a session's driver sees it.
 pub(crate) fn outside(
-    services: &Services,
-    watched: &Arc<Watched>,
-    (session, names): (SessionId, Names),
+    services: &Clients,
+    watched: &Arc<ProgressSink>,
+    (session, names): (SessionId, RoomNames),
     profile: Arc<Profile>,
-    settings: Arc<Settings>,
-) -> Outside {
-    Outside {
+    settings: Arc<DriverSettings>,
+) -> Services {
+    Services {
         control: services.livekit.clone(),
         evaluator: services.evaluator.clone(),
         mint: services.mint.clone(),
@@ -55,18 +57,18 @@ pub(crate) fn outside(
 /// asks for it; must be called within a runtime.
 pub(crate) async fn conduct(
     session: Session,
-    outside: Outside,
+    outside: Services,
     clock: SessionClock,
-    watched: &Arc<Watched>,
-    (forecast, services): (Option<&Forecast>, &Services),
-) -> Result<(), Trouble> {
+    watched: &Arc<ProgressSink>,
+    (forecast, services): (Option<&Forecast>, &Clients),
+) -> Result<(), CliError> {
     let (profile, names) = (Arc::clone(&outside.profile), outside.names.clone());
     let attendance = match &profile.agent_health {
-        Some(settings) => Some(Attendance::begin(settings, clock, watched.clone()).await?),
+        Some(settings) => Some(WorkerMonitor::begin(settings, clock, watched.clone()).await?),
         None => None,
     };
     let (stops, stop) = mpsc::unbounded_channel();
-    signals::pass_on(stops.clone(), || Input::Stop, signals::OF_A_SESSION)?;
+    signals::pass_on(stops.clone(), || SessionInput::Stop, signals::OF_A_SESSION)?;
     let thresholds = watched.may_abort().then(|| abort_on_fail::watch(watched, clock, stops));
     let progress = forecast.map(|forecast| Progress::show(watched, clock, forecast));
     let kept = drive(session, outside, clock, stop).await;
@@ -87,7 +89,7 @@ pub(crate) async fn conduct(
         Err(error) => Err(error),
     };
     kept.map_err(|error| {
-        Trouble::internal(format!(
+        CliError::internal(format!(
             "{error}; the session was brought to an end, and what was kept before is safe"
         ))
     })

@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::exit::Trouble;
+use crate::exit::CliError;
 use crate::print;
 
 /// What is said at the first, the second and every further signal of a session.
@@ -18,8 +18,8 @@ pub(crate) fn pass_on<T: Send + 'static>(
     stops: UnboundedSender<T>,
     stop: fn() -> T,
     words: [&'static str; 3],
-) -> Result<(), Trouble> {
-    let listen = |kind| signal(kind).map_err(Trouble::internal);
+) -> Result<(), CliError> {
+    let listen = |kind| signal(kind).map_err(CliError::internal);
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;

@@ -5,14 +5,14 @@ use std::io::{self, BufRead, IsTerminal};
 
 use jiff::civil::Date;
 
-use crate::exit::Trouble;
+use crate::exit::CliError;
 use crate::print;
-use rushhour_core::bill::{BillForecast, Caps, Purse};
+use rushhour_core::bill::{BillForecast, Budget, BudgetLimits};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::Usd;
 
 /// Makes sure that the cost of the runs to start is agreed to, and that the caps let any start at all.
-pub(crate) fn agree(profile: &Profile, runs: u64, yes: bool) -> Result<(), Trouble> {
+pub(crate) fn agree(profile: &Profile, runs: u64, yes: bool) -> Result<(), CliError> {
     agree_or(profile, runs, yes, "raise bill.ask_above")
 }
 
@@ -22,9 +22,9 @@ pub(crate) fn agree_or(
     runs: u64,
     yes: bool,
     otherwise: &str,
-) -> Result<(), Trouble> {
-    if let Some(words) = Purse::new(Caps::of(profile)).refuses() {
-        return Err(Trouble::usage(format!(
+) -> Result<(), CliError> {
+    if let Some(words) = Budget::new(BudgetLimits::of(profile)).refuses() {
+        return Err(CliError::usage(format!(
             "{words}: raise it, or lower limits.run_timeout, which a run may take at its worst"
         )));
     }
@@ -34,7 +34,7 @@ pub(crate) fn agree_or(
         return Ok(());
     }
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Trouble::usage(format!(
+        return Err(CliError::usage(format!(
             "{words}; nothing was started: run it with --yes, or {otherwise}"
         )));
     }
@@ -44,7 +44,7 @@ pub(crate) fn agree_or(
     if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
         return Ok(());
     }
-    Err(Trouble::usage("nothing was started"))
+    Err(CliError::usage("nothing was started"))
 }
 
 /// What is to be agreed to, in words; none where nothing is charged, or not more than may be unasked.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use crate::exit::Trouble;
-use crate::services::Services;
+use crate::exit::CliError;
+use crate::services::Clients;
 use crate::signals::interrupted;
-use rushhour_core::event::{AgentHealth, Event, Happening, Sink};
+use rushhour_core::event::{AgentHealth, Event, EventKind, EventSink};
 use rushhour_core::profile::AgentHealthSettings;
 use rushhour_core::units::RoomName;
-use rushhour_driver::worker::WorkerWatch;
-use rushhour_driver::{Names, SessionClock};
+use rushhour_driver::worker::WorkerClient;
+use rushhour_driver::{RoomNames, SessionClock};
 use rushhour_livekit::ControlPlane;
 
 /// After its end the worker is looked at more often, so that nobody waits for what is gone already.
@@ -24,29 +24,29 @@ const LIST_WITHIN: Duration = Duration::from_secs(10);
 const LISTS: u32 = 3;
 
 /// Looks at the agent's worker until it is dropped.
-pub(crate) struct Attendance {
-    watch: WorkerWatch,
+pub(crate) struct WorkerMonitor {
+    watch: WorkerClient,
     settings: AgentHealthSettings,
     clock: SessionClock,
-    sink: Arc<dyn Sink>,
+    sink: Arc<dyn EventSink>,
     before: AgentHealth,
     task: JoinHandle<()>,
 }
 
-impl Drop for Attendance {
+impl Drop for WorkerMonitor {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Attendance {
+impl WorkerMonitor {
     /// Takes a first look, before anything is started, and goes on in the background.
     pub(crate) async fn begin(
         settings: &AgentHealthSettings,
         clock: SessionClock,
-        sink: Arc<dyn Sink>,
-    ) -> Result<Self, Trouble> {
-        let watch = WorkerWatch::new(settings.clone()).map_err(Trouble::internal)?;
+        sink: Arc<dyn EventSink>,
+    ) -> Result<Self, CliError> {
+        let watch = WorkerClient::new(settings.clone()).map_err(CliError::internal)?;
         let before = watch.look().await;
         keep(&*sink, clock, before.clone());
         let task = tokio::spawn(attend(watch.clone(), settings.clone(), clock, Arc::clone(&sink)));
@@ -80,10 +80,10 @@ impl Attendance {
 }
 
 async fn attend(
-    watch: WorkerWatch,
+    watch: WorkerClient,
     settings: AgentHealthSettings,
     clock: SessionClock,
-    sink: Arc<dyn Sink>,
+    sink: Arc<dyn EventSink>,
 ) {
     let mut ticks = interval(settings.every.as_duration());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -94,8 +94,8 @@ async fn attend(
     }
 }
 
-fn keep(sink: &dyn Sink, clock: SessionClock, said: AgentHealth) {
-    sink.take(Event { at: clock.now(), happening: Happening::AgentHealth(said) });
+fn keep(sink: &dyn EventSink, clock: SessionClock, said: AgentHealth) {
+    sink.take(Event { at: clock.now(), kind: EventKind::AgentHealth(said) });
 }
 
 /// Whether nothing more is to be waited for.
@@ -110,10 +110,10 @@ fn is_back(before: &AgentHealth, now: &AgentHealth) -> bool {
 /// Keeps how many of the session's rooms the server still lists, nothing where it does not say. A server may list
 /// a room again that it deleted while its state was being written: such a room is deleted once more first.
 pub(crate) async fn list_rooms(
-    services: &Services,
-    names: &Names,
+    services: &Clients,
+    names: &RoomNames,
     clock: SessionClock,
-    sink: &dyn Sink,
+    sink: &dyn EventSink,
 ) {
     let (mut rooms, mut deleted_again) = (0, 0);
     for attempt in 1..=LISTS {
@@ -134,13 +134,10 @@ pub(crate) async fn list_rooms(
         }
         tokio::time::sleep(AT_REST_EVERY).await;
     }
-    sink.take(Event {
-        at: clock.now(),
-        happening: Happening::RoomsListed { rooms, deleted_again },
-    });
+    sink.take(Event { at: clock.now(), kind: EventKind::RoomsListed { rooms, deleted_again } });
 }
 
-async fn rooms_left(services: &Services, names: &Names) -> Option<Vec<RoomName>> {
+async fn rooms_left(services: &Clients, names: &RoomNames) -> Option<Vec<RoomName>> {
     let listed = timeout(LIST_WITHIN, services.livekit.list_rooms(Vec::new())).await.ok()?.ok()?;
     let rooms = listed.rooms.into_iter().map(|sight| sight.room);
     Some(rooms.filter(|room| names.made(room)).collect())

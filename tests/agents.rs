@@ -8,14 +8,17 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use rushhour_agent::behaviour::{Behaviour, JobFault, JobFaults};
-use rushhour_callers::audio::{Clip, DEFAULT_HANGOVER, Hearing, Playing, SpeechEdge};
+use rushhour_callers::audio::{Clip, DEFAULT_HANGOVER, Playback, SpeechEdge, VoiceActivity};
 use rushhour_callers::data::{AGENT_SESSION_TOPIC, DataEvent, read_agent_session};
-use rushhour_callers::engine::{App, Engine, EngineClock, Hand, Held, Joining, Left, Next};
+use rushhour_callers::engine::{
+    Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantControl, ParticipantHandle,
+    ParticipantHandler,
+};
 use rushhour_callers::participant::{JoinConfig, ParticipantEvent};
 use rushhour_core::units::{AgentName, Identity, Micros, RoomName, SessionTime};
 use rushhour_livekit::{
-    ControlPlane, DispatchRequest, LiveKitServer as Client, RoomAgents, RoomRequest, TokenMint,
-    TokenRequest,
+    ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient as Client, RoomAgents,
+    TokenRequest, TokenSigner,
 };
 use serde_json::Value;
 
@@ -38,7 +41,7 @@ enum Found {
 struct Caller {
     room: RoomName,
     told: Sender<(RoomName, Found)>,
-    voice: Option<(Hearing, Playing)>,
+    voice: Option<(VoiceActivity, Playback)>,
     open: bool,
     listening: bool,
     begun: bool,
@@ -52,7 +55,7 @@ impl Caller {
         let _ = self.told.send((self.room.clone(), found));
     }
 
-    fn begin(&mut self, hand: &mut dyn Hand) {
+    fn begin(&mut self, hand: &mut dyn ParticipantHandle) {
         if !self.open || !self.listening || std::mem::replace(&mut self.begun, true) {
             return;
         }
@@ -73,8 +76,8 @@ impl Caller {
     }
 }
 
-impl App for Caller {
-    fn event(&mut self, event: ParticipantEvent, _: SessionTime, hand: &mut dyn Hand) {
+impl ParticipantHandler for Caller {
+    fn event(&mut self, event: ParticipantEvent, _: SessionTime, hand: &mut dyn ParticipantHandle) {
         match event {
             ParticipantEvent::Open => {
                 self.open = true;
@@ -120,8 +123,8 @@ impl App for Caller {
         }
     }
 
-    fn beat(&mut self, hand: &mut dyn Hand) -> Next {
-        let Some((hearing, playing)) = &mut self.voice else { return Next::Event };
+    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
+        let Some((hearing, playing)) = &mut self.voice else { return NextTick::Event };
         let edges = hearing.tick(hand.now());
         if self.open {
             while let Some(frame) = playing.next_due(hand.now()) {
@@ -132,10 +135,10 @@ impl App for Caller {
             }
         }
         self.hear(&edges);
-        Next::Beat
+        NextTick::Beat
     }
 
-    fn left(&mut self, _: Left, _: SessionTime) {}
+    fn left(&mut self, _: LeaveReason, _: SessionTime) {}
 }
 
 #[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
@@ -146,7 +149,7 @@ fn now() -> Instant {
 /// Callers in rooms of their own, with an agent dispatched to each.
 struct Callers {
     engine: Engine,
-    held: Vec<Held>,
+    held: Vec<ParticipantControl>,
     found: Receiver<(RoomName, Found)>,
 }
 
@@ -155,14 +158,14 @@ impl Callers {
     async fn call(server: &LiveKitServer, rooms: &[RoomName], voice: bool) -> Self {
         let clock = EngineClock::new(now(), 0);
         let engine = Engine::start(clock, 1).expect("there are threads");
-        let mint = TokenMint::new(server.key(), server.secret());
+        let mint = TokenSigner::new(server.key(), server.secret());
         let (told, found) = channel();
         let timeout = Duration::from_secs(5);
         let client = Client::new(&server.url(), &server.key(), &server.secret(), timeout)
             .expect("a client can be made");
         let mut held = Vec::new();
         for room in rooms {
-            let request = RoomRequest {
+            let request = CreateRoomRequest {
                 room: room.clone(),
                 empty_timeout: Micros::from_secs(60),
                 metadata: String::new(),
@@ -179,8 +182,8 @@ impl Callers {
                 .expect("a token can be signed");
             let ear = || {
                 (
-                    Hearing::new(DEFAULT_HANGOVER).expect("there is memory"),
-                    Playing::new(clock.now(), 0),
+                    VoiceActivity::new(DEFAULT_HANGOVER).expect("there is memory"),
+                    Playback::new(clock.now(), 0),
                 )
             };
             let caller = Caller {
@@ -194,7 +197,7 @@ impl Callers {
                 after: None,
                 text: String::new(),
             };
-            held.push(engine.join(Joining {
+            held.push(engine.join(JoinRequest {
                 url: server.url(),
                 token,
                 config: JoinConfig { speaks: voice, attributes: HashMap::new() },
@@ -202,8 +205,8 @@ impl Callers {
             }));
             let metadata = if voice { "{}" } else { r#"{"text_mode":true}"# };
             let (agent, metadata) = (AgentName::new("echo"), metadata.to_owned());
-            let request = DispatchRequest { room: room.clone(), agent, metadata };
-            client.dispatch(request).await.expect("an agent can be dispatched");
+            let request = CreateDispatchRequest { room: room.clone(), agent, metadata };
+            client.create_dispatch(request).await.expect("an agent can be dispatched");
         }
         Self { engine, held, found }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rushhour_sandbox::{KeyScope, Sandbox, SandboxConfig, Workers};
+use rushhour_sandbox::{KeyScope, Sandbox, SandboxConfig, WorkerPool};
 use serde_json::Value;
 
 use crate::support::{LiveKitServer, Rushhour, Workplace};
@@ -137,7 +137,7 @@ fn wrong_and_missing_keys_are_named_and_the_rest_is_looked_at() {
 
 #[test]
 fn an_agent_without_a_worker_fails_and_no_dispatch_says_that_it_was_not_tried() {
-    let workers = Workers::Only(std::collections::BTreeSet::new());
+    let workers = WorkerPool::Only(std::collections::BTreeSet::new());
     let config = SandboxConfig { workers, ..SandboxConfig::default() };
     let (code, found) = examine(config.clone(), &[], &[]);
     assert_eq!(code, Some(2));

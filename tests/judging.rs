@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rushhour_core::plan::draw_selection;
-use rushhour_core::profile::{CallersVerdict, Candidate, Input, load};
+use rushhour_core::profile::{CallersVerdict, JudgingCandidate, ProfileInput, load};
 use rushhour_core::units::{Micros, RunIndex, SessionId};
-use rushhour_sandbox::{Latency, Rooms, Sandbox, SandboxConfig, TruthLog};
+use rushhour_sandbox::{DelayDistribution, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
 use rushhour_stats::{Confidence, Proportion, Stratum, stratified_share};
 
 use crate::native::{agent, profile, workplace};
@@ -132,15 +132,15 @@ fn a_sample_and_every_failure_are_judged_and_weighted_back() {
 fn cekura(workplace: &Workplace, server: &LiveKitServer) -> (Sandbox, PathBuf) {
     let truth = workplace.path().join("truth-of-cekura.jsonl");
     let mut config = SandboxConfig {
-        rooms: Rooms::Elsewhere,
+        rooms: RoomOwnership::Elsewhere,
         truth_log: TruthLog::File(truth.clone()),
         api_secret: server.secret(),
         ..SandboxConfig::default()
     };
     server.key().expose().clone_into(&mut config.api_key);
-    config.times.cekura.chat = Latency::Fixed(Micros::from_millis(1_500));
-    config.times.cekura.queue = Latency::Fixed(Micros::from_millis(100));
-    config.times.cekura.judging = Latency::Fixed(Micros::from_millis(100));
+    config.times.cekura.chat = DelayDistribution::Fixed(Micros::from_millis(1_500));
+    config.times.cekura.queue = DelayDistribution::Fixed(Micros::from_millis(100));
+    config.times.cekura.judging = DelayDistribution::Fixed(Micros::from_millis(100));
     (Sandbox::start(config, 0).expect("a free port is always to be had"), truth)
 }
 
@@ -299,7 +299,7 @@ fn weighting_back_finds_the_truth_that_the_judged_runs_alone_miss() {
     let text = hybrid_alone("sample = \"5%\"\nmost = 400");
     let lend = |_: &str| Ok(b"[[turn]]\nsay = \"Hello.\"\n".to_vec());
     let (file, bytes) = ("p.toml", text.as_bytes());
-    let settings = load(Input { file, bytes, environment: &[], flags: &[], files: &lend })
+    let settings = load(ProfileInput { file, bytes, environment: &[], flags: &[], files: &lend })
         .expect("it is valid")
         .profile
         .judging
@@ -307,8 +307,8 @@ fn weighting_back_finds_the_truth_that_the_judged_runs_alone_miss() {
     let verdict = |run: u64| {
         if run.is_multiple_of(10) { CallersVerdict::Failed } else { CallersVerdict::Passed }
     };
-    let all: Vec<Candidate> = (0..1_000)
-        .map(|run| Candidate { run: RunIndex(run), scenario: 0, verdict: verdict(run) })
+    let all: Vec<JudgingCandidate> = (0..1_000)
+        .map(|run| JudgingCandidate { run: RunIndex(run), scenario: 0, verdict: verdict(run) })
         .collect();
     let truth = 0.9 * 0.95 + 0.1 * 0.30;
     let (trials, mut weighted, mut plain, mut held) = (2_000_u64, 0.0, 0.0, 0_u64);

@@ -3,19 +3,19 @@
 
 use std::time::Instant;
 
-use rushhour_callers::data::{DataEvent, Incoming, read_agent_session};
+use rushhour_callers::data::{DataEvent, DataReceiver, read_agent_session};
 use rushhour_callers::participant::{
-    JoinConfig, Outlet, Participant, ParticipantEvent, decode_signal,
+    JoinConfig, Participant, ParticipantEvent, ParticipantOutput, decode_signal,
 };
 use rushhour_core::event::Event;
-use rushhour_core::profile::{Input, explain, load, no_files};
+use rushhour_core::profile::{ProfileInput, explain, load, no_files};
 use rushhour_core::units::{ScenarioId, Secret, SessionTime, redact};
 use rushhour_driver::cekura::{read_accepted, read_limits, read_sights, words_of};
-use rushhour_livekit::http::Answer;
+use rushhour_livekit::http::HttpResponse;
 use rushhour_livekit::{LiveKitError, room_mark};
 use rushhour_report::record::{Fold, JournalReader};
-use rushhour_report::report::{Judgement, Overall, Style, Summary, terminal};
-use rushhour_sandbox::{AnyRequest, SandboxConfig, Socketless};
+use rushhour_report::report::{Criterion, SessionVerdict, Style, Summary, terminal};
+use rushhour_sandbox::{AnyRequest, InProcessSandbox, SandboxConfig};
 
 /// Takes any bytes and does not panic.
 pub(crate) type Parser = fn(&[u8]);
@@ -34,7 +34,7 @@ pub(crate) const PARSERS: &[(&str, Parser)] = &[
 /// A profile, and the explanation of what is wrong with it.
 fn profile(bytes: &[u8]) {
     let flags = ["limits.in_flight=7".to_owned()];
-    match load(Input {
+    match load(ProfileInput {
         file: "fuzz.toml",
         bytes,
         environment: &[],
@@ -61,7 +61,7 @@ fn events(bytes: &[u8]) {
         }
     }
     if let Ok(folded) = fold.finish() {
-        let overall = Overall::of(&folded, Judgement::Interval);
+        let overall = SessionVerdict::of(&folded, Criterion::Interval);
         let _ = serde_json::to_vec(&Summary::new(&folded, &overall));
         let _ = terminal(&folded, &overall, Style::Plain);
     }
@@ -78,7 +78,7 @@ fn cekura(bytes: &[u8]) {
         let _ = read_limits(&json);
     }
     let body = bytes.to_vec();
-    let answer = Answer { status: 400, retry_after: None, date: None, body, cut: false };
+    let answer = HttpResponse { status: 400, retry_after: None, date: None, body, cut: false };
     assert!(words_of(&answer).chars().count() < 400);
     let error = LiveKitError::of_refusal(401, bytes);
     assert!(!redact(&error.words, &[&Secret::new("key-4711")]).contains("key-4711"));
@@ -91,7 +91,7 @@ fn request(bytes: &[u8]) {
     let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok()).unwrap_or("");
     let (path, query, authorization, content_type) = (text(), text(), text(), text());
     let body = parts.next().unwrap_or_default();
-    let mut sandbox = Socketless::new(SandboxConfig::default(), 1_784_000_000_000_000);
+    let mut sandbox = InProcessSandbox::new(SandboxConfig::default(), 1_784_000_000_000_000);
     for method in ["POST", "GET"] {
         let authorization = Some(authorization);
         sandbox.answer(AnyRequest { method, path, query, authorization, content_type, body });
@@ -112,7 +112,7 @@ fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
 /// What the server says on the signal connection, taken in by a participant.
 fn signal(bytes: &[u8]) {
     struct Nowhere;
-    impl Outlet for Nowhere {
+    impl ParticipantOutput for Nowhere {
         fn transmit(&mut self, _: std::net::SocketAddr, _: &[u8]) {}
         fn signal(&mut self, _: livekit_protocol::signal_request::Message) {}
         fn event(&mut self, _: ParticipantEvent) {}
@@ -135,7 +135,7 @@ fn signal(bytes: &[u8]) {
 
 /// What arrives on the data channels.
 fn data(bytes: &[u8]) {
-    let mut incoming = Incoming::default();
+    let mut incoming = DataReceiver::default();
     for piece in pieces(bytes) {
         for event in incoming.take(piece) {
             if let DataEvent::Bytes { bytes, .. } = event {

@@ -6,10 +6,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use rushhour_callers::data::DataEvent;
-use rushhour_callers::engine::{App, Engine, EngineClock, Hand, Joining, Left, Next};
-use rushhour_callers::participant::{JoinConfig, ParticipantEvent, Send as Sent};
+use rushhour_callers::engine::{
+    Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantHandle, ParticipantHandler,
+};
+use rushhour_callers::participant::{JoinConfig, ParticipantEvent, SendOutcome as Sent};
 use rushhour_core::units::{Identity, Micros, RoomName, Secret, SessionTime};
-use rushhour_livekit::{TokenMint, TokenRequest};
+use rushhour_livekit::{TokenRequest, TokenSigner};
 
 use crate::support::{LiveKitServer, Workplace};
 
@@ -17,7 +19,7 @@ use crate::support::{LiveKitServer, Workplace};
 #[derive(Debug)]
 enum Told {
     Event(ParticipantEvent),
-    Left(Left),
+    Left(LeaveReason),
 }
 
 /// Says a text and some frames as soon as it can, and tells everything.
@@ -27,15 +29,15 @@ struct Talker {
     told: Sender<Told>,
 }
 
-impl App for Talker {
-    fn event(&mut self, event: ParticipantEvent, _: SessionTime, hand: &mut dyn Hand) {
+impl ParticipantHandler for Talker {
+    fn event(&mut self, event: ParticipantEvent, _: SessionTime, hand: &mut dyn ParticipantHandle) {
         if matches!(event, ParticipantEvent::Person(_) | ParticipantEvent::Joined { .. }) {
             hand.set_attributes(HashMap::from([("mood".to_owned(), "good".to_owned())]));
         }
         let _ = self.told.send(Told::Event(event));
     }
 
-    fn beat(&mut self, hand: &mut dyn Hand) -> Next {
+    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
         if let Some(text) = &self.text
             && hand.say("lk.chat", text, HashMap::new()) == Sent::Out
         {
@@ -47,10 +49,10 @@ impl App for Talker {
                 self.frames -= 1;
             }
         }
-        Next::Beat
+        NextTick::Beat
     }
 
-    fn left(&mut self, why: Left, _: SessionTime) {
+    fn left(&mut self, why: LeaveReason, _: SessionTime) {
         let _ = self.told.send(Told::Left(why));
     }
 }
@@ -79,7 +81,7 @@ fn two_participants_write_and_speak_to_each_other_on_a_real_server() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     let engine = Engine::start(EngineClock::new(now(), 0), 1).unwrap();
-    let mint = TokenMint::new(server.key(), server.secret());
+    let mint = TokenSigner::new(server.key(), server.secret());
     let join = |name: &str, text: Option<&str>, frames| {
         let token = mint
             .mint(TokenRequest {
@@ -91,7 +93,7 @@ fn two_participants_write_and_speak_to_each_other_on_a_real_server() {
             .unwrap();
         let (told, receiver) = channel();
         let app = Talker { text: text.map(str::to_owned), frames, told };
-        let held = engine.join(Joining {
+        let held = engine.join(JoinRequest {
             url: server.url(),
             token,
             config: JoinConfig { speaks: frames > 0, attributes: HashMap::new() },
@@ -127,7 +129,7 @@ fn two_participants_write_and_speak_to_each_other_on_a_real_server() {
         Told::Left(why) => Some(why),
         Told::Event(_) => None,
     });
-    assert_eq!(why, Left::ByItself);
+    assert_eq!(why, LeaveReason::ByItself);
 }
 
 #[test]
@@ -138,15 +140,16 @@ fn a_participant_with_a_wrong_token_is_told_so_by_the_real_server() {
     let _entered = runtime.enter();
     let engine = Engine::start(EngineClock::new(now(), 0), 1).unwrap();
     let (told, receiver) = channel();
-    let token = TokenMint::new(server.key(), Secret::new("a-secret-of-more-than-thirty-two-chars"))
-        .mint(TokenRequest {
-            identity: Identity::new("stranger"),
-            room: RoomName::new("closed"),
-            lifetime: Micros::from_secs(60),
-            agent: None,
-        })
-        .unwrap();
-    engine.join(Joining {
+    let token =
+        TokenSigner::new(server.key(), Secret::new("a-secret-of-more-than-thirty-two-chars"))
+            .mint(TokenRequest {
+                identity: Identity::new("stranger"),
+                room: RoomName::new("closed"),
+                lifetime: Micros::from_secs(60),
+                agent: None,
+            })
+            .unwrap();
+    engine.join(JoinRequest {
         url: server.url(),
         token,
         config: JoinConfig::default(),
@@ -156,7 +159,7 @@ fn a_participant_with_a_wrong_token_is_told_so_by_the_real_server() {
         Told::Left(why) => Some(why),
         Told::Event(_) => None,
     });
-    assert!(matches!(&why, Left::Refused { status: Some(401), .. }), "{why:?}");
+    assert!(matches!(&why, LeaveReason::Refused { status: Some(401), .. }), "{why:?}");
     assert!(
         !format!("{why:?}").contains("eyJ"),
         "the server repeats the token, we do not: {why:?}"

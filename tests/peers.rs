@@ -94,7 +94,7 @@ fn an_agent_without_a_worker_is_told_from_a_slow_one_on_a_real_server() {
 fn every_token_is_accepted_by_the_real_server_for_its_room_alone() {
     let workplace = Workplace::new();
     let server = LiveKitServer::start(workplace.path());
-    let mint = rushhour_livekit::TokenMint::new(server.key(), server.secret());
+    let mint = rushhour_livekit::TokenSigner::new(server.key(), server.secret());
     let token = mint
         .mint(rushhour_livekit::TokenRequest {
             identity: rushhour_core::units::Identity::new("caller-1"),

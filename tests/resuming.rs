@@ -6,10 +6,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rushhour_core::event::Happening;
+use rushhour_core::event::EventKind;
 use rushhour_core::units::Micros;
 use rushhour_report::record::JournalReader;
-use rushhour_sandbox::{Latency, Sandbox, SandboxConfig, TruthLog};
+use rushhour_sandbox::{DelayDistribution, Sandbox, SandboxConfig, TruthLog};
 
 use crate::support::{Running, Rushhour, Session, Truth, Workplace};
 
@@ -42,9 +42,9 @@ impl Scene {
         let truth = workplace.path().join("truth.jsonl");
         let mut config =
             SandboxConfig { truth_log: TruthLog::File(truth.clone()), ..SandboxConfig::default() };
-        config.times.cekura.chat = Latency::Fixed(Micros::from_millis(1_500));
-        config.times.cekura.queue = Latency::Fixed(Micros::from_millis(200));
-        config.times.cekura.judging = Latency::Fixed(Micros::from_millis(200));
+        config.times.cekura.chat = DelayDistribution::Fixed(Micros::from_millis(1_500));
+        config.times.cekura.queue = DelayDistribution::Fixed(Micros::from_millis(200));
+        config.times.cekura.judging = DelayDistribution::Fixed(Micros::from_millis(200));
         let sandbox = Sandbox::start(config, 0).expect("a free port is always to be had");
         Self { workplace, sandbox, truth }
     }
@@ -319,9 +319,8 @@ fn cut_anywhere_in_its_last_records_it_comes_to_the_same_total() {
         let events = fs::read(&journal).expect("it is there");
         let (events, torn) = JournalReader::new(&events[..]).read_all().expect("it is whole");
         assert_eq!(torn, None);
-        let ended = |event: &&rushhour_core::event::Event| {
-            matches!(event.happening, Happening::Ended { .. })
-        };
+        let ended =
+            |event: &&rushhour_core::event::Event| matches!(event.kind, EventKind::Ended { .. });
         assert_eq!(events.iter().filter(ended).count(), 8, "cut at {cut}");
     }
 }

@@ -12,8 +12,8 @@ use livekit_api::services::room::{CreateRoomOptions, RoomClient};
 use livekit_protocol as proto;
 use rushhour_core::units::Percent;
 use rushhour_sandbox::{
-    Fault, Faults, Latency, LivekitTimes, Sandbox, SandboxConfig, SandboxError, Times, TruthLog,
-    TruthWriter,
+    DelayDistribution, Fault, Faults, LivekitTimes, Sandbox, SandboxConfig, SandboxError,
+    SandboxTimes, TruthLog, TruthWriter,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -22,10 +22,10 @@ const SUBMIT: &str = "/test_framework/v1/scenarios-external/run_scenarios_liveki
 
 /// A configuration in which nothing takes long, with these faults.
 fn quick(faults: Faults) -> SandboxConfig {
-    let mut times = Times::default();
-    times.cekura.submit = Latency::fixed(20);
-    times.cekura.submit_slow = Latency::fixed(300);
-    times.cekura.poll = Latency::fixed(5);
+    let mut times = SandboxTimes::default();
+    times.cekura.submit = DelayDistribution::fixed(20);
+    times.cekura.submit_slow = DelayDistribution::fixed(300);
+    times.cekura.poll = DelayDistribution::fixed(5);
     SandboxConfig { faults, times, ..SandboxConfig::default() }
 }
 
@@ -106,9 +106,9 @@ fn submitted(fault: Fault) -> (io::Result<Reply>, u64) {
 fn the_official_client_makes_rooms_and_finds_agents_in_them() {
     let mut config = quick(Faults::NONE);
     config.times.livekit = LivekitTimes {
-        assignment: Latency::fixed(50),
-        join: Latency::fixed(20),
-        listening: Latency::fixed(20),
+        assignment: DelayDistribution::fixed(50),
+        join: DelayDistribution::fixed(20),
+        listening: DelayDistribution::fixed(20),
         ..LivekitTimes::default()
     };
     let sandbox = Sandbox::start(config, 0).unwrap();

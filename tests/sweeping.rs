@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rushhour_core::units::{Micros, RoomName, Secret};
-use rushhour_livekit::{ControlPlane, LiveKitServer as Client, RoomAgents, RoomRequest};
-use rushhour_sandbox::{Latency, Sandbox, SandboxConfig};
+use rushhour_livekit::{ControlPlane, CreateRoomRequest, LiveKitClient as Client, RoomAgents};
+use rushhour_sandbox::{DelayDistribution, Sandbox, SandboxConfig};
 
 use crate::support::{LiveKitServer, Running, Rushhour, Workplace};
 
@@ -41,7 +41,7 @@ burst = 4
 async fn others(client: &Client) {
     let mark = "{\"rushhour\":{\"session\":\"20260101T000000Z-elsewhere\",\"run\":1}}";
     for (room, metadata) in [(STRANGER, ""), (ELSEWHERE, mark), (OTHER_NAME, mark)] {
-        let request = RoomRequest {
+        let request = CreateRoomRequest {
             room: RoomName::new(room),
             empty_timeout: Micros::from_secs(600),
             metadata: metadata.to_owned(),
@@ -93,7 +93,7 @@ impl Scene<'_> {
 #[test]
 fn a_dead_sessions_rooms_and_calls_go_and_everybody_elses_stay() {
     let mut config = SandboxConfig::default();
-    config.times.cekura.chat = Latency::fixed(300_000);
+    config.times.cekura.chat = DelayDistribution::fixed(300_000);
     let sandbox = Sandbox::start(config, 0).expect("a free port is always to be had");
     let workplace = Workplace::new();
     let keys = |rushhour: Rushhour| {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rushhour_callers::audio::{
-    Clip, DEFAULT_HANGOVER, DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, Hearing,
+    Clip, DEFAULT_HANGOVER, DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES,
+    VoiceActivity,
 };
 use rushhour_callers::participant::AudioPacket;
 use rushhour_core::units::{Micros, SessionTime};
@@ -48,7 +49,7 @@ fn heard(frames: &[Arc<[u8]>]) -> (f64, f64) {
             at: SessionTime::START + Micros(FRAME_LENGTH.0 * u64::from(sequence)),
         })
         .collect();
-    let mut hearing = Hearing::new(DEFAULT_HANGOVER).expect("there is memory");
+    let mut hearing = VoiceActivity::new(DEFAULT_HANGOVER).expect("there is memory");
     let begun = Instant::now();
     let edges: usize = packets.iter().map(|packet| hearing.hear(packet).len()).sum();
     let each = begun.elapsed().as_secs_f64() / packets.len() as f64;

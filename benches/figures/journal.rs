@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rushhour_core::event::{
-    Entered, Event, FORMAT_VERSION, Happening, Mapping, Opening, Outcome, Sighting, Sink,
+    AcceptedRun, Event, EventKind, EventSink, FORMAT_VERSION, Outcome, RunMapping, RunPhase,
+    SessionHeader,
 };
-use rushhour_core::profile::{Input, load, no_files};
+use rushhour_core::profile::{ProfileInput, load, no_files};
 use rushhour_core::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, Mode, RoomName, RunIndex, SessionId, SessionTime,
 };
@@ -46,8 +47,8 @@ fn durable_intents(folder: &Path) {
                 let mut waits = Vec::new();
                 while begun.elapsed() < Duration::from_secs(5) {
                     let run = RunIndex(waiter);
-                    let happening = Happening::SubmitIntent { request: waiter, runs: vec![run] };
-                    journal.take(Event { at: SessionTime(waiter), happening });
+                    let happening = EventKind::SubmitIntent { request: waiter, runs: vec![run] };
+                    journal.take(Event { at: SessionTime(waiter), kind: happening });
                     let asked = Instant::now();
                     journal.kept().await.expect("the disk is there");
                     waits.push(asked.elapsed().as_secs_f64() * 1e3);
@@ -71,9 +72,9 @@ fn durable_intents(folder: &Path) {
 }
 
 /// How the session of these runs begins.
-pub(crate) fn opening() -> Opening {
+pub(crate) fn opening() -> SessionHeader {
     let text = "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 100000\n[[stage]]\nrate = \"10/s\"\n";
-    let input = Input {
+    let input = ProfileInput {
         file: "bench",
         bytes: text.as_bytes(),
         environment: &[],
@@ -81,7 +82,7 @@ pub(crate) fn opening() -> Opening {
         files: &no_files,
     };
     let loaded = load(input).expect("the profile is valid");
-    Opening {
+    SessionHeader {
         format: FORMAT_VERSION,
         rushhour: "bench".into(),
         session: SessionId::new("bench"),
@@ -126,11 +127,11 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
         let seconds = (offset + vary(offset / 4 + 1)) as f64 * stretch / 1e6;
         start + Micros::from_secs_f64(seconds)
     };
-    let event = |at: SessionTime, happening| Event { at, happening };
+    let event = |at: SessionTime, happening| Event { at, kind: happening };
     [
         event(
             start,
-            Happening::RunStarted {
+            EventKind::RunStarted {
                 run,
                 stage: 0,
                 scenario: 0,
@@ -142,10 +143,10 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
                 room: RoomName::new(format!("rushhour-bench-{n:06}")),
             },
         ),
-        event(at(10_000), Happening::RoomMade { run, sent: start, answered: at(10_000) }),
+        event(at(10_000), EventKind::RoomMade { run, sent: start, answered: at(10_000) }),
         event(
             at(20_000),
-            Happening::Dispatched {
+            EventKind::Dispatched {
                 run,
                 dispatch: Some(DispatchId::new("AD_bench")),
                 sent: at(10_000),
@@ -154,7 +155,7 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
         ),
         event(
             at(500_000),
-            Happening::AgentSeen {
+            EventKind::AgentSeen {
                 run,
                 identity: Identity::new("agent-AJ_bench"),
                 after: at(400_000),
@@ -162,28 +163,28 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
                 joined: Some(at(450_000)),
             },
         ),
-        event(at(500_000), Happening::SubmitIntent { request: n, runs: vec![run] }),
+        event(at(500_000), EventKind::SubmitIntent { request: n, runs: vec![run] }),
         event(
             at(700_000),
-            Happening::Submitted {
+            EventKind::Submitted {
                 request: n,
                 admitted: at(500_000),
                 sent: at(510_000),
                 answered: at(700_000),
                 result: None,
-                entered: vec![Entered {
+                entered: vec![AcceptedRun {
                     run,
                     evaluator_run: EvaluatorRunId::new(n.to_string()),
                     ready: at(500_000),
                 }],
-                mapping: Mapping::Proven,
+                mapping: RunMapping::Proven,
             },
         ),
-        sighted(run, Sighting::Running, at(5_000_000)),
-        sighted(run, Sighting::Judging, at(90_000_000)),
+        sighted(run, RunPhase::Running, at(5_000_000)),
+        sighted(run, RunPhase::Judging, at(90_000_000)),
         event(
             at(95_000_000),
-            Happening::Ended {
+            EventKind::Ended {
                 run,
                 outcome: Outcome::Completed { judged: Some(true) },
                 after: at(92_000_000),
@@ -191,16 +192,13 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
                 talked: None,
             },
         ),
-        event(at(95_100_000), Happening::RoomDeleted { run }),
+        event(at(95_100_000), EventKind::RoomDeleted { run }),
     ]
 }
 
-fn sighted(run: RunIndex, sighting: Sighting, seen: SessionTime) -> Event {
+fn sighted(run: RunIndex, sighting: RunPhase, seen: SessionTime) -> Event {
     let after = seen - Micros::from_secs(1);
-    Event {
-        at: seen,
-        happening: Happening::Sighted { run, sighting, word: "word".into(), after, seen },
-    }
+    Event { at: seen, kind: EventKind::Sighted { run, sighting, word: "word".into(), after, seen } }
 }
 
 /// The journal of a session of so many runs, in a folder of its own; latencies stretched by a tenth are a
@@ -209,12 +207,12 @@ pub(crate) fn write_session(session: &Path, runs: u64, stretch: f64) -> u64 {
     fs::create_dir(session).expect("a folder can be made");
     let path = session.join("journal.jsonl");
     let journal = Journal::create(&path).expect("a new file");
-    let happening = Happening::Opened(Box::new(opening()));
-    journal.take(Event { at: SessionTime::START, happening });
+    let happening = EventKind::Opened(Box::new(opening()));
+    journal.take(Event { at: SessionTime::START, kind: happening });
     for event in events(runs, stretch) {
         journal.take(event);
     }
-    journal.take(Event { at: SessionTime(runs * 200_000), happening: Happening::Closed });
+    journal.take(Event { at: SessionTime(runs * 200_000), kind: EventKind::Closed });
     drop(journal);
     fs::metadata(&path).expect("it was written").len()
 }

@@ -2,27 +2,27 @@
 
 use std::time::Instant;
 
-use rushhour_core::event::{Event, Happening};
+use rushhour_core::event::{Event, EventKind};
 use rushhour_core::units::SessionTime;
 use rushhour_report::record::Fold;
-use rushhour_report::report::{Judgement, Overall, page};
+use rushhour_report::report::{Criterion, SessionVerdict, page};
 
 const RUNS: u64 = 100_000;
 
 pub(crate) fn figures() {
     let mut fold = Fold::default();
-    let happening = Happening::Opened(Box::new(super::journal::opening()));
-    let opened = Event { at: SessionTime::START, happening };
+    let happening = EventKind::Opened(Box::new(super::journal::opening()));
+    let opened = Event { at: SessionTime::START, kind: happening };
     for event in std::iter::once(opened).chain(super::journal::events(RUNS, 1.0)) {
         fold.add(&event).expect("it is a session's");
     }
     let folded = fold.finish().expect("it was opened");
-    let overall = Overall::of(&folded, Judgement::Interval);
+    let overall = SessionVerdict::of(&folded, Criterion::Interval);
     let mut best = f64::MAX;
     let mut bytes = 0;
     for _ in 0..5 {
         let begun = Instant::now();
-        bytes = page(&folded, &overall, Judgement::Interval).len() as u64;
+        bytes = page(&folded, &overall, Criterion::Interval).len() as u64;
         best = best.min(begun.elapsed().as_secs_f64());
     }
     super::support::figure(

@@ -7,16 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rushhour_core::evaluator::{
-    Accepted, Following, Manner, Sight, SightState, SubmitError, SubmitErrorKind,
+    AcceptedSubmission, EvaluatorCapabilities, RunState, RunStatus, SubmitError, SubmitErrorKind,
+    UpdateMode,
 };
-use rushhour_core::event::{Event, Happening, Mapping, Outcome, Sighting, Sink};
+use rushhour_core::event::{Event, EventKind, EventSink, Outcome, RunMapping, RunPhase};
 use rushhour_core::plan::Plan;
 use rushhour_core::profile::{self, load, no_files};
 use rushhour_core::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionId, SessionTime,
 };
-use rushhour_driver::{Action, Input, Names, RoomSight, Session, Settings, Timing};
-use rushhour_livekit::AgentSight;
+use rushhour_driver::{
+    DriverSettings, RequestTiming, RoomNames, RoomPoll, Session, SessionEffect, SessionInput,
+};
+use rushhour_livekit::AgentParticipant;
 use rushhour_report::record::{Fold, Journal, JournalFile};
 
 const RUNS: u64 = 1_000_000;
@@ -88,7 +91,7 @@ impl Soak {
             "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = {runs}\nlasts = \"60s\"\n\
              [[stage]]\nrate = \"12/s\"\n[limits]\nrequests = \"50/s\"\npolls = \"20/s\"\nlooks = \"400/s\"\nin_flight = 2000\n"
         );
-        let input = profile::Input {
+        let input = profile::ProfileInput {
             file: "soak",
             bytes: text.as_bytes(),
             environment: &[],
@@ -96,22 +99,23 @@ impl Soak {
             files: &no_files,
         };
         let profile = load(input).expect("the profile is valid").profile;
-        let manner = Manner {
+        let manner = EvaluatorCapabilities {
             entries_per_request: 1,
             fill_within: Micros::ZERO,
-            ask_every: Micros::from_secs(5),
-            runs_per_question: 100,
-            following: Following::Asks,
+            poll_every: Micros::from_secs(5),
+            runs_per_poll: 100,
+            updates: UpdateMode::Poll,
         };
         let plan = Plan::new(profile.clone());
-        let settings = Settings::new(&profile, manner);
-        let mut session = Session::new(settings, plan.walk(), Names::new("soak"));
-        let mut kept = Kept::new(Happening::Opened(Box::new(rushhour_core::event::Opening {
-            session: SessionId::new("soak"),
-            profile,
-            planned: Some(runs),
-            ..super::journal::opening()
-        })));
+        let settings = DriverSettings::new(&profile, manner);
+        let mut session = Session::new(settings, plan.walk(), RoomNames::new("soak"));
+        let mut kept =
+            Kept::new(EventKind::Opened(Box::new(rushhour_core::event::SessionHeader {
+                session: SessionId::new("soak"),
+                profile,
+                planned: Some(runs),
+                ..super::journal::opening()
+            })));
         let mut world = World::default();
         let (mut most, mut memory_after_a_tenth) = (0, 0);
         session.tick(world.now);
@@ -119,7 +123,7 @@ impl Soak {
         while !session.is_finished() {
             for action in session.take_actions() {
                 match action {
-                    Action::Record(event) => kept.take(event),
+                    SessionEffect::Record(event) => kept.take(event),
                     action => world.perform(action),
                 }
             }
@@ -132,7 +136,7 @@ impl Soak {
                 Some(at) if at <= deadline => {
                     let (_, input) = world.coming.pop_first().expect("it was just seen");
                     world.now = world.now.max(at);
-                    if matches!(input, Input::Machine { .. }) {
+                    if matches!(input, SessionInput::Machine { .. }) {
                         world.come(at + HEALTH_EVERY, health());
                     }
                     session.handle(input, world.now);
@@ -167,20 +171,20 @@ struct Kept {
 }
 
 impl Kept {
-    fn new(opening: Happening) -> Self {
+    fn new(opening: EventKind) -> Self {
         let length = Arc::new(AtomicU64::new(0));
         let journal = Journal::new(Measured(Arc::clone(&length))).expect("there are threads");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime can be had");
         let fold = Fold::default();
         let mut kept = Self { fold, journal, length, runtime, taken: 0, started: 0, ended: 0 };
-        kept.take(Event { at: SessionTime::START, happening: opening });
+        kept.take(Event { at: SessionTime::START, kind: opening });
         kept
     }
 
     fn take(&mut self, event: Event) {
-        match event.happening {
-            Happening::RunStarted { .. } => self.started += 1,
-            Happening::Ended { .. } => self.ended += 1,
+        match event.kind {
+            EventKind::RunStarted { .. } => self.started += 1,
+            EventKind::Ended { .. } => self.ended += 1,
             _ => {}
         }
         self.fold.add(&event).expect("the session's events are in order");
@@ -201,45 +205,52 @@ impl Kept {
 #[derive(Default)]
 struct World {
     now: SessionTime,
-    coming: BTreeMap<(SessionTime, u64), Input>,
+    coming: BTreeMap<(SessionTime, u64), SessionInput>,
     sequence: u64,
     joins: HashMap<RunIndex, SessionTime>,
     conversations: HashMap<EvaluatorRunId, SessionTime>,
 }
 
 impl World {
-    fn come(&mut self, at: SessionTime, input: Input) {
+    fn come(&mut self, at: SessionTime, input: SessionInput) {
         self.sequence += 1;
         self.coming.insert((at, self.sequence), input);
     }
 
-    fn perform(&mut self, action: Action) {
+    fn perform(&mut self, action: SessionEffect) {
         let vary = self.sequence.wrapping_mul(2_654_435_761);
         let at = self.now + Micros(5_000 + vary % 40_000);
-        let timing = Timing { sent: self.now, answered: at };
+        let timing = RequestTiming { sent: self.now, answered: at };
         let input = match action {
-            Action::Record(_) | Action::Finish => return,
-            Action::MakeRoom(planned) => {
-                Input::RoomMade { run: planned.index, timing, result: Ok(()) }
+            SessionEffect::Record(_) | SessionEffect::Finish => return,
+            SessionEffect::MakeRoom(planned) => {
+                SessionInput::RoomMade { run: planned.index, timing, result: Ok(()) }
             }
-            Action::Dispatch(planned) => {
+            SessionEffect::Dispatch(planned) => {
                 let run = planned.index;
                 // One agent in a thousand never comes.
                 if run.0 % 1_000 != 7 {
                     self.joins.insert(run, self.now + Micros(300_000 + vary % 2_000_000));
                 }
-                Input::Dispatched { run, timing, result: Ok(DispatchId::new("AD_123456789012")) }
+                SessionInput::Dispatched {
+                    run,
+                    timing,
+                    result: Ok(DispatchId::new("AD_123456789012")),
+                }
             }
-            Action::Look(run) => {
+            SessionEffect::Look(run) => {
                 let joins = self.joins.get(&run).copied().filter(|joins| *joins <= at);
                 let agent = joins.map(|joins| {
                     let identity = Identity::new("agent-AJ_123456789012");
-                    (AgentSight { identity, joined_at_ms: None, listening: true }, Some(joins))
+                    (
+                        AgentParticipant { identity, joined_at_ms: None, listening: true },
+                        Some(joins),
+                    )
                 });
-                Input::Looked { run, timing, result: Ok(RoomSight { agent, caller: false }) }
+                SessionInput::Looked { run, timing, result: Ok(RoomPoll { agent, caller: false }) }
             }
-            Action::AskAssigned(run) => Input::Assigned { run, result: Ok(true) },
-            Action::Submit { request, runs } => {
+            SessionEffect::AskAssigned(run) => SessionInput::Assigned { run, result: Ok(true) },
+            SessionEffect::Submit { request, runs } => {
                 let run = runs[0].index;
                 let name = EvaluatorRunId::new((5_000_000 + run.0).to_string());
                 // What became of one submission in a thousand is never known.
@@ -249,39 +260,39 @@ impl World {
                 } else {
                     let over = at + Micros::from_secs(30 + vary % 60);
                     self.conversations.insert(name.clone(), over);
-                    let mapping = Mapping::Proven;
-                    Ok(Accepted { result: None, runs: vec![Some(name)], mapping })
+                    let mapping = RunMapping::Proven;
+                    Ok(AcceptedSubmission { result: None, runs: vec![Some(name)], mapping })
                 };
-                Input::Submitted { request, timing, result }
+                SessionInput::Submitted { request, timing, result }
             }
-            Action::Ask { runs } => {
+            SessionEffect::Ask { runs } => {
                 let sights = runs.iter().filter_map(|(_, name)| self.sight(name, at)).collect();
                 let runs = runs.into_iter().map(|(run, _)| run).collect();
-                Input::Asked { runs, timing, result: Ok(sights) }
+                SessionInput::Asked { runs, timing, result: Ok(sights) }
             }
-            Action::EndCall { run, .. } => Input::CallEnded { run },
-            Action::DeleteRoom(run) => {
+            SessionEffect::EndCall { run, .. } => SessionInput::CallEnded { run },
+            SessionEffect::DeleteRoom(run) => {
                 self.joins.remove(&run);
-                Input::RoomDeleted { run, result: Ok(()) }
+                SessionInput::RoomDeleted { run, result: Ok(()) }
             }
         };
         self.come(at, input);
     }
 
-    fn sight(&mut self, name: &EvaluatorRunId, at: SessionTime) -> Option<Sight> {
+    fn sight(&mut self, name: &EvaluatorRunId, at: SessionTime) -> Option<RunStatus> {
         let over = *self.conversations.get(name)?;
         let state = if at < over {
-            SightState::Going(Sighting::Running)
+            RunState::Going(RunPhase::Running)
         } else {
             self.conversations.remove(name);
-            SightState::Ended(Outcome::Completed { judged: Some(true) })
+            RunState::Ended(Outcome::Completed { judged: Some(true) })
         };
-        Some(Sight { run: name.clone(), state, word: "in_progress".into(), talked: None })
+        Some(RunStatus { run: name.clone(), state, word: "in_progress".into(), talked: None })
     }
 }
 
-fn health() -> Input {
-    Input::Machine { cpu: Micros::ZERO, memory: 0, callers: None }
+fn health() -> SessionInput {
+    SessionInput::Machine { cpu: Micros::ZERO, memory: 0, callers: None }
 }
 
 /// This process's resident memory in bytes (`man 5 proc`, `VmRSS`).

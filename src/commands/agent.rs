@@ -6,14 +6,14 @@ use std::str::FromStr;
 use clap::{Args, ValueHint};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::credentials::{Wanted, find};
-use crate::exit::{Exit, Trouble};
+use crate::credentials::{CredentialRequest, find};
+use crate::exit::{CliError, Exit};
 use crate::{print, signals};
-use rushhour_agent::behaviour::{Behaviour, Greeting, JobFault, JobFaults};
-use rushhour_agent::{AgentConfig, Notice, run};
+use rushhour_agent::behaviour::{AgentGreeting, Behaviour, JobFault, JobFaults};
+use rushhour_agent::{AgentConfig, AgentEvent, run};
 use rushhour_callers::audio::Clip;
-use rushhour_core::units::{AgentName, Length, ParseUnitError, Percent};
-use rushhour_livekit::TokenMint;
+use rushhour_core::units::{AgentName, ParseUnitError, Percent, PositiveDuration};
+use rushhour_livekit::TokenSigner;
 
 pub(crate) const HELP: &str = "\
 Examples:
@@ -121,18 +121,19 @@ const AT_A_SIGNAL: [&str; 3] = [
     "ending at once",
 ];
 
-pub(crate) fn agent(arguments: &AgentArguments) -> Result<Exit, Trouble> {
+pub(crate) fn agent(arguments: &AgentArguments) -> Result<Exit, CliError> {
     let url = match (&arguments.url, std::env::var("LIVEKIT_URL")) {
         (Some(url), _) => url.clone(),
         (None, Ok(url)) if !url.trim().is_empty() => url.trim().to_owned(),
         (None, _) => {
-            return Err(Trouble::usage(
+            return Err(CliError::usage(
                 "no server is named; pass --url ws://127.0.0.1:7880, or set LIVEKIT_URL",
             ));
         }
     };
-    let wanted = |variable| find(&Wanted { variable, file: None, setting: "" }, Path::new("."));
-    let mint = TokenMint::new(wanted("LIVEKIT_API_KEY")?, wanted("LIVEKIT_API_SECRET")?);
+    let wanted =
+        |variable| find(&CredentialRequest { variable, file: None, setting: "" }, Path::new("."));
+    let mint = TokenSigner::new(wanted("LIVEKIT_API_KEY")?, wanted("LIVEKIT_API_SECRET")?);
     let config = AgentConfig {
         url: url.clone(),
         mint,
@@ -147,37 +148,37 @@ pub(crate) fn agent(arguments: &AgentArguments) -> Result<Exit, Trouble> {
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(Trouble::internal)?;
+        .map_err(CliError::internal)?;
     let name = &arguments.name;
     runtime.block_on(async {
         let (stop, stops) = unbounded_channel();
         signals::pass_on(stop, || (), AT_A_SIGNAL)?;
         print::out(&format!("Agent `{name}` of {url}, seed {}, until Ctrl-C.", arguments.seed));
         let told = |notice| match notice {
-            Notice::Serving(address) => print::out(&format!("Status: http://{address}/worker")),
-            Notice::Registered(true) => print::out(&format!("Registered as `{name}`.")),
-            Notice::Registered(false) => {
+            AgentEvent::Serving(address) => print::out(&format!("Status: http://{address}/worker")),
+            AgentEvent::Registered(true) => print::out(&format!("Registered as `{name}`.")),
+            AgentEvent::Registered(false) => {
                 print::err("the server is gone; sessions go on, and it is tried again");
             }
         };
-        run(config, stops, told).await.map_err(Trouble::usage)
+        run(config, stops, told).await.map_err(CliError::usage)
     })?;
     Ok(Exit::Passed)
 }
 
-fn behaviour(arguments: &AgentArguments) -> Result<Behaviour, Trouble> {
+fn behaviour(arguments: &AgentArguments) -> Result<Behaviour, CliError> {
     let mut faults = JobFaults::NONE;
     for text in &arguments.faults {
         let (name, share) = text.split_once('=').ok_or_else(|| {
-            Trouble::usage(format!("--fault {text}: write a name and a share, such as drop=5%"))
+            CliError::usage(format!("--fault {text}: write a name and a share, such as drop=5%"))
         })?;
-        let fault: JobFault = name.trim().parse().map_err(Trouble::usage)?;
+        let fault: JobFault = name.trim().parse().map_err(CliError::usage)?;
         let share: Percent = read("--fault", share)?;
-        faults = faults.with(fault, share).map_err(Trouble::usage)?;
+        faults = faults.with(fault, share).map_err(CliError::usage)?;
     }
     let greeting_delay = read("--greeting-delay", &arguments.greeting_delay)?;
     if arguments.capacity == 0 {
-        return Err(Trouble::usage(
+        return Err(CliError::usage(
             "--capacity 0: a worker without room takes no job; write 1 or more",
         ));
     }
@@ -186,7 +187,10 @@ fn behaviour(arguments: &AgentArguments) -> Result<Behaviour, Trouble> {
         faults,
         join_delay: read("--join-delay", &arguments.join_delay)?,
         ready_delay: read("--ready-delay", &arguments.ready_delay)?,
-        greeting: arguments.greeting.clone().map(|text| Greeting { text, delay: greeting_delay }),
+        greeting: arguments
+            .greeting
+            .clone()
+            .map(|text| AgentGreeting { text, delay: greeting_delay }),
         turn_delay: read("--turn-delay", &arguments.turn_delay)?,
         final_delay: read("--final-delay", &arguments.final_delay)?,
         yield_delay: read("--yield-delay", &arguments.yield_delay)?,
@@ -200,17 +204,17 @@ fn behaviour(arguments: &AgentArguments) -> Result<Behaviour, Trouble> {
     })
 }
 
-fn read<T: FromStr<Err = ParseUnitError>>(flag: &str, text: &str) -> Result<T, Trouble> {
+fn read<T: FromStr<Err = ParseUnitError>>(flag: &str, text: &str) -> Result<T, CliError> {
     text.parse()
-        .map_err(|error: T::Err| Trouble::usage(format!("{flag} {text}: {error}; {}", error.hint)))
+        .map_err(|error: T::Err| CliError::usage(format!("{flag} {text}: {error}; {}", error.hint)))
 }
 
 /// A growth in an hour, which may be more than all of it: a trial of some minutes wants to see something.
-fn growth(text: &str) -> Result<f64, Trouble> {
+fn growth(text: &str) -> Result<f64, CliError> {
     /// A hundredfold.
     const MOST: f64 = 10_000.0;
     let wrong = || {
-        Trouble::usage(format!(
+        CliError::usage(format!(
             "--drift {text}: write a share such as \"10%\" or \"600%\", at most {MOST}%"
         ))
     };
@@ -219,9 +223,9 @@ fn growth(text: &str) -> Result<f64, Trouble> {
     if (0.0..=MOST).contains(&percent) { Ok(percent / 100.0) } else { Err(wrong()) }
 }
 
-fn size(text: &str) -> Result<usize, Trouble> {
+fn size(text: &str) -> Result<usize, CliError> {
     let wrong =
-        || Trouble::usage(format!("--leak {text}: write a size, such as \"64kB\" or \"1MB\""));
+        || CliError::usage(format!("--leak {text}: write a size, such as \"64kB\" or \"1MB\""));
     let (number, unit) = if let Some(number) = text.strip_suffix("kB") {
         (number, 1_000)
     } else {
@@ -231,16 +235,16 @@ fn size(text: &str) -> Result<usize, Trouble> {
     number.checked_mul(unit).ok_or_else(wrong)
 }
 
-fn speech(arguments: &AgentArguments) -> Result<Clip, Trouble> {
+fn speech(arguments: &AgentArguments) -> Result<Clip, CliError> {
     let Some(path) = &arguments.clip else {
-        let length: Length = read("--speech", &arguments.speech)?;
-        return Clip::tone(length.micros()).map_err(Trouble::internal);
+        let length: PositiveDuration = read("--speech", &arguments.speech)?;
+        return Clip::tone(length.micros()).map_err(CliError::internal);
     };
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|error| {
-        Trouble::usage(format!("--clip {shown}: {error}; name a file of yours"))
+        CliError::usage(format!("--clip {shown}: {error}; name a file of yours"))
     })?;
-    Clip::from_bytes(&bytes).map_err(|error| Trouble::usage(format!("--clip {shown}: {error}")))
+    Clip::from_bytes(&bytes).map_err(|error| CliError::usage(format!("--clip {shown}: {error}")))
 }
 
 #[cfg(test)]
@@ -260,7 +264,7 @@ mod tests {
         assert_eq!(size("64kB").unwrap(), 64_000);
         assert_eq!(size("1 MB").unwrap(), 1_000_000);
         for wrong in ["64", "MB", "-1kB", "1GB"] {
-            assert!(size(wrong).unwrap_err().words.contains("write a size"), "{wrong}");
+            assert!(size(wrong).unwrap_err().message.contains("write a size"), "{wrong}");
         }
     }
 }

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use crate::arguments::HistoryArguments;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::history_file;
 use crate::print;
 use crate::report_writer::replace;
 use rushhour_report::report::{JudgedNights, history_page, history_text};
-use rushhour_report::soak::Nights;
+use rushhour_report::soak::NightlyComparison;
 
-pub(crate) fn history(arguments: &HistoryArguments) -> Result<Exit, Trouble> {
+pub(crate) fn history(arguments: &HistoryArguments) -> Result<Exit, CliError> {
     let history = history_file::read(&arguments.reports)?;
     let wanted = |name: &str| arguments.profile.as_ref().is_none_or(|profile| profile == name);
     let mut profiles: BTreeMap<(&str, &str), JudgedNights<'_>> = BTreeMap::new();
     for night in history.nights.iter().filter(|night| wanted(&night.profile)) {
-        let judged = Nights::judge(night, &history);
+        let judged = NightlyComparison::judge(night, &history);
         let key = (night.profile.as_str(), night.profile_hash.as_str());
         profiles.entry(key).or_default().push((night, judged));
     }
@@ -31,7 +31,7 @@ pub(crate) fn history(arguments: &HistoryArguments) -> Result<Exit, Trouble> {
     profiles.sort_by_key(|nights| nights.last().map(|(night, _)| night.started.clone()));
     if profiles.is_empty() {
         let of = arguments.profile.as_ref().map_or(String::new(), |name| format!(" of {name}"));
-        return Err(Trouble::usage(format!(
+        return Err(CliError::usage(format!(
             "{} holds no nights{of}; `rushhour soak` writes one for each session that it judges",
             history_file::path_in(&arguments.reports).display()
         )));

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use super::run::{Held, Wanted, hold_in};
+use super::run::{CompletedSession, RunRequest, hold_in};
 use crate::arguments::JudgeArguments;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::folder::{self, JOURNAL, JUDGED};
 use crate::journal_reader::read_session;
 use crate::print;
@@ -13,13 +13,13 @@ use crate::report_writer::{render_judging, session_folder};
 use crate::services::cekura_key;
 use crate::spending;
 use rushhour_core::bill::BillForecast;
-use rushhour_core::event::{Happening, Opening};
+use rushhour_core::event::{EventKind, SessionHeader};
 use rushhour_core::plan::draw_selection;
-use rushhour_core::profile::{Loaded, Profile, Selection};
-use rushhour_report::record::{Candidates, Names, Told};
-use rushhour_report::report::Judgement;
+use rushhour_core::profile::{JudgingSelection, LoadedProfile, Profile};
+use rushhour_report::record::{Candidates, EndedRuns, StageNames};
+use rushhour_report::report::Criterion;
 
-pub(crate) fn judge(arguments: &JudgeArguments) -> Result<Exit, Trouble> {
+pub(crate) fn judge(arguments: &JudgeArguments) -> Result<Exit, CliError> {
     let folder = session_folder(&arguments.session)?;
     let drawn = draw(&folder)?;
     let count = drawn.selection.count();
@@ -27,8 +27,8 @@ pub(crate) fn judge(arguments: &JudgeArguments) -> Result<Exit, Trouble> {
     let beside = arguments.files.join("profile.toml");
     agree(&drawn.opening.profile, &beside, count, arguments.yes)?;
     let judgement =
-        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
-    let wanted = Wanted {
+        if arguments.point_estimate { Criterion::PointEstimate } else { Criterion::Interval };
+    let wanted = RunRequest {
         profile_path: &beside,
         out: &folder,
         quiet: arguments.quiet,
@@ -39,7 +39,7 @@ pub(crate) fn judge(arguments: &JudgeArguments) -> Result<Exit, Trouble> {
 }
 
 /// Judges the runs of a session that has just been held, unless it was stopped; tells how both ended.
-pub(crate) fn after(held: &Held, wanted: &Wanted<'_>) -> Result<Exit, Trouble> {
+pub(crate) fn after(held: &CompletedSession, wanted: &RunRequest<'_>) -> Result<Exit, CliError> {
     if matches!(held.exit, Exit::Stopped | Exit::Usage | Exit::Internal) {
         print::err(&format!(
             "No run was judged, because the session was stopped: `rushhour judge {}` does it.",
@@ -53,7 +53,7 @@ pub(crate) fn after(held: &Held, wanted: &Wanted<'_>) -> Result<Exit, Trouble> {
         // What the session itself came to is the verdict.
         Ok(_) => Ok(held.exit),
         Err(trouble) => {
-            print::trouble(&trouble.words);
+            print::trouble(&trouble.message);
             Ok(held.exit)
         }
     }
@@ -66,7 +66,7 @@ pub(crate) fn agree(
     profile_path: &Path,
     runs: u64,
     yes: bool,
-) -> Result<(), Trouble> {
+) -> Result<(), CliError> {
     let Some((forecast, most)) = at_the_most(profile, runs) else { return Ok(()) };
     print::err(&forecast_words(&forecast, most));
     spending::agree(&forecast, most, yes).map_err(|trouble| in_judgings_words(&trouble))?;
@@ -94,17 +94,17 @@ fn forecast_words(forecast: &Profile, most: u64) -> String {
 }
 
 /// The limits of the judging session stand in [judging].
-fn in_judgings_words(trouble: &Trouble) -> Trouble {
-    let words = trouble.words.replace("limits.", "judging.");
-    Trouble { words: format!("judging: {words}"), exit: trouble.exit }
+fn in_judgings_words(trouble: &CliError) -> CliError {
+    let words = trouble.message.replace("limits.", "judging.");
+    CliError { message: format!("judging: {words}"), exit: trouble.exit }
 }
 
 /// Writes the reports of the session again whose judging, in `folder`, was taken up.
 pub(crate) fn render_judged(
     folder: &Path,
     is_judging: bool,
-    judgement: Judgement,
-) -> Result<(), Trouble> {
+    judgement: Criterion,
+) -> Result<(), CliError> {
     let parent = folder.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
     match parent.filter(|parent| is_judging && parent.join(JOURNAL).is_file()) {
         Some(parent) => render_judging(&parent, judgement),
@@ -113,16 +113,16 @@ pub(crate) fn render_judged(
 }
 
 /// A session, and which of its runs are judged.
-struct Drawn {
-    opening: Opening,
-    selection: Selection,
+struct JudgingPlan {
+    opening: SessionHeader,
+    selection: JudgingSelection,
 }
 
 /// Draws the runs of a session that came to its end and was not judged yet.
-fn draw(folder: &Path) -> Result<Drawn, Trouble> {
+fn draw(folder: &Path) -> Result<JudgingPlan, CliError> {
     let judging = folder.join(JUDGED);
     if judging.join(JOURNAL).is_file() {
-        return Err(Trouble::usage(format!(
+        return Err(CliError::usage(format!(
             "{} was judged before, or begun to be: nothing is judged twice; `rushhour resume {}` brings what was begun to its end",
             folder.display(),
             judging.display()
@@ -131,23 +131,23 @@ fn draw(folder: &Path) -> Result<Drawn, Trouble> {
     let mut candidates = Candidates::default();
     let mut names = None;
     let folded = read_session(&folder.join(JOURNAL), |event, told| {
-        if let Happening::Opened(opening) = &event.happening {
-            names = Some(Names::of(opening));
+        if let EventKind::Opened(opening) = &event.kind {
+            names = Some(StageNames::of(opening));
         }
-        if let (Told::Run(record), Some(names)) = (told, &names) {
+        if let (EndedRuns::Run(record), Some(names)) = (told, &names) {
             candidates.take(record, names);
         }
         Ok(())
     })?;
     let profile = &folded.opening.profile;
     let Some(settings) = &profile.judging else {
-        return Err(Trouble::usage(format!(
+        return Err(CliError::usage(format!(
             "the profile of {} has no [judging]: add it, and run the profile again",
             folder.display()
         )));
     };
     if !folded.closed {
-        return Err(Trouble::usage(format!(
+        return Err(CliError::usage(format!(
             "{} did not come to its end; `rushhour resume` first",
             folder.display()
         )));
@@ -155,11 +155,15 @@ fn draw(folder: &Path) -> Result<Drawn, Trouble> {
     let of = (candidates.runs.as_slice(), candidates.apart);
     let session = folded.opening.session.clone();
     let selection = draw_selection(session, profile.seed, settings, of);
-    Ok(Drawn { opening: folded.opening, selection })
+    Ok(JudgingPlan { opening: folded.opening, selection })
 }
 
 /// Holds the drawn runs again, and writes the reports of the session that they are of once more.
-fn hold_again(folder: &Path, drawn: &Drawn, wanted: &Wanted<'_>) -> Result<Exit, Trouble> {
+fn hold_again(
+    folder: &Path,
+    drawn: &JudgingPlan,
+    wanted: &RunRequest<'_>,
+) -> Result<Exit, CliError> {
     let selection = &drawn.selection;
     let Some(profile) = drawn.opening.profile.judging_session(selection) else {
         print::err(
@@ -174,7 +178,7 @@ fn hold_again(folder: &Path, drawn: &Drawn, wanted: &Wanted<'_>) -> Result<Exit,
         profile.limits.in_flight
     ));
     // Its journal holds the choice before anything is sent, so that no run is ever judged twice.
-    let loaded = Loaded { profile, settings: drawn.opening.settings.clone() };
+    let loaded = LoadedProfile { profile, settings: drawn.opening.settings.clone() };
     let make = |_| folder::make_judging(folder, &drawn.opening.session);
     let held = hold_in(&loaded, wanted, make)?;
     render_judging(folder, wanted.judgement)?;

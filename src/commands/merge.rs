@@ -5,28 +5,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::arguments::MergeArguments;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::folder::{JOURNAL, PARTS};
 use crate::journal_reader::{named, open, read_events};
 use crate::print;
 use crate::report_writer::{render, replace, session_folder};
-use rushhour_core::event::{Event, Happening, Sink};
+use rushhour_core::event::{Event, EventKind, EventSink};
 use rushhour_core::units::{RoomName, SessionId, SessionTime};
-use rushhour_report::record::{Extent, Journal, Merge};
-use rushhour_report::report::Judgement;
+use rushhour_report::record::{Journal, JournalExtent, Merge};
+use rushhour_report::report::Criterion;
 
 /// Events that may wait for the disk.
 const MOST_WAITING: usize = 50_000;
 
-pub(crate) fn merge(arguments: &MergeArguments) -> Result<Exit, Trouble> {
+pub(crate) fn merge(arguments: &MergeArguments) -> Result<Exit, CliError> {
     let journals = arguments
         .sessions
         .iter()
         .map(|session| Ok(session_folder(session)?.join(JOURNAL)))
-        .collect::<Result<Vec<PathBuf>, Trouble>>()?;
+        .collect::<Result<Vec<PathBuf>, CliError>>()?;
     let extents = extents(&journals)?;
     let into = &arguments.into;
-    let merge = Merge::of(&extents, name_of(into)?, arguments.force).map_err(Trouble::usage)?;
+    let merge = Merge::of(&extents, name_of(into)?, arguments.force).map_err(CliError::usage)?;
     if merge.in_step {
         print::err(
             "note: some parts have the same seed: their runs were meant to start at the same offsets; give each machine its own with --set seed=N",
@@ -37,20 +37,20 @@ pub(crate) fn merge(arguments: &MergeArguments) -> Result<Exit, Trouble> {
         let _ = fs::remove_dir_all(into);
     })?;
     let judgement =
-        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
+        if arguments.point_estimate { Criterion::PointEstimate } else { Criterion::Interval };
     render(into, judgement)
 }
 
 /// Goes through every journal once: what it holds, and that no run is in two of them.
-fn extents(journals: &[PathBuf]) -> Result<Vec<Extent>, Trouble> {
+fn extents(journals: &[PathBuf]) -> Result<Vec<JournalExtent>, CliError> {
     let mut rooms: HashSet<RoomName> = HashSet::new();
     let mut extents = Vec::new();
     for journal in journals {
-        let mut extent = Extent::default();
+        let mut extent = JournalExtent::default();
         read_events(journal, |event| {
             extent.add(&event);
-            match event.happening {
-                Happening::RunStarted { room, .. } if !rooms.insert(room.clone()) => {
+            match event.kind {
+                EventKind::RunStarted { room, .. } if !rooms.insert(room.clone()) => {
                     let words =
                         format!("room {room} is in another part too: its run would count twice");
                     Err(named(journal, &words))
@@ -66,16 +66,16 @@ fn extents(journals: &[PathBuf]) -> Result<Vec<Extent>, Trouble> {
     Ok(extents)
 }
 
-fn name_of(into: &Path) -> Result<SessionId, Trouble> {
+fn name_of(into: &Path) -> Result<SessionId, CliError> {
     let name = into.file_name().and_then(|name| name.to_str());
-    let name =
-        name.ok_or_else(|| Trouble::usage(format!("{} is no name for a session", into.display())))?;
+    let name = name
+        .ok_or_else(|| CliError::usage(format!("{} is no name for a session", into.display())))?;
     Ok(SessionId::new(name))
 }
 
-fn make(into: &Path) -> Result<(), Trouble> {
+fn make(into: &Path) -> Result<(), CliError> {
     let refused = |error: &dyn std::fmt::Display| {
-        Trouble::usage(format!(
+        CliError::usage(format!(
             "cannot make the folder {}: {error}; name one that does not exist with --into",
             into.display()
         ))
@@ -87,21 +87,21 @@ fn make(into: &Path) -> Result<(), Trouble> {
 }
 
 /// Writes all events in the order of their times, and where the parts came from.
-fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), Trouble> {
+fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), CliError> {
     let refused = |error: &dyn std::fmt::Display| {
-        Trouble::usage(format!("cannot write in {}: {error}", into.display()))
+        CliError::usage(format!("cannot write in {}: {error}", into.display()))
     };
     let runtime =
-        tokio::runtime::Builder::new_current_thread().build().map_err(Trouble::internal)?;
+        tokio::runtime::Builder::new_current_thread().build().map_err(CliError::internal)?;
     let merged = Journal::create(&into.join(JOURNAL)).map_err(|error| refused(&error))?;
-    let opened = Happening::Opened(Box::new(merge.opening.clone()));
-    merged.take(Event { at: SessionTime::START, happening: opened });
+    let opened = EventKind::Opened(Box::new(merge.opening.clone()));
+    merged.take(Event { at: SessionTime::START, kind: opened });
     let mut parts = journals
         .iter()
         .map(|journal| Ok((open(journal)?, journal.as_path())))
-        .collect::<Result<Vec<_>, Trouble>>()?;
+        .collect::<Result<Vec<_>, CliError>>()?;
     let mut heads = vec![None; parts.len()];
-    let next = |index: usize, parts: &mut Vec<(_, &Path)>| -> Result<Option<Event>, Trouble> {
+    let next = |index: usize, parts: &mut Vec<(_, &Path)>| -> Result<Option<Event>, CliError> {
         let (reader, journal): &mut (rushhour_report::record::JournalReader<_>, &Path) =
             &mut parts[index];
         while let Some(event) = reader.next_event().map_err(|error| named(journal, &error))? {
@@ -131,7 +131,7 @@ fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), Trouble
         }
     }
     if merge.closed {
-        merged.take(Event { at: merge.last, happening: Happening::Closed });
+        merged.take(Event { at: merge.last, kind: EventKind::Closed });
     }
     runtime.block_on(merged.kept()).map_err(|error| refused(&error))?;
     let parts = parts_json(merge);
@@ -139,7 +139,7 @@ fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), Trouble
 }
 
 fn parts_json(merge: &Merge) -> serde_json::Value {
-    let part = |placement: &rushhour_report::record::Placement| {
+    let part = |placement: &rushhour_report::record::MergePlacement| {
         serde_json::json!({
             "session": placement.session.as_str(),
             "began_later_us": placement.later.0,

@@ -2,13 +2,13 @@
 
 use super::judge;
 use crate::arguments::PlanArguments;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::forecast_text;
 use crate::load_profile::load_profile;
 use crate::print;
 use rushhour_core::plan::{Forecast, Plan};
 
-pub(crate) fn plan(arguments: &PlanArguments) -> Result<Exit, Trouble> {
+pub(crate) fn plan(arguments: &PlanArguments) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
     let plan = Plan::new(loaded.profile.clone());
     if arguments.runs {
@@ -24,7 +24,7 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<Exit, Trouble> {
     Ok(Exit::Passed)
 }
 
-fn list_runs(plan: &Plan) -> Result<(), Trouble> {
+fn list_runs(plan: &Plan) -> Result<(), CliError> {
     let profile = plan.profile();
     let scenarios = profile.mix.scenarios();
     let mut csv = csv::Writer::from_writer(std::io::stdout().lock());
@@ -45,7 +45,7 @@ fn list_runs(plan: &Plan) -> Result<(), Trouble> {
     })();
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Trouble::internal(error))
+            Err(CliError::internal(error))
         }
         _ => Ok(()),
     }

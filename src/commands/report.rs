@@ -2,17 +2,17 @@
 
 use super::capacity;
 use crate::arguments::ReportArguments;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::report_writer::{print_one, render, session_folder};
-use rushhour_report::report::Judgement;
+use rushhour_report::report::Criterion;
 
-pub(crate) fn report(arguments: &ReportArguments) -> Result<Exit, Trouble> {
+pub(crate) fn report(arguments: &ReportArguments) -> Result<Exit, CliError> {
     if let Some(folder) = capacity::search_folder(&arguments.session) {
         return capacity::report(&folder, arguments.format);
     }
     let folder = session_folder(&arguments.session)?;
     let judgement =
-        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
+        if arguments.point_estimate { Criterion::PointEstimate } else { Criterion::Interval };
     match arguments.format {
         None => render(&folder, judgement),
         Some(format) => print_one(&folder, judgement, format),

@@ -8,33 +8,35 @@ use jiff::Timestamp;
 use super::judge;
 use super::run::room_stem;
 use crate::arguments::ResumeArguments;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::folder::{self, JOURNAL};
 use crate::journal_reader::{named, read_events};
 use crate::print;
-use crate::progress::Watched;
+use crate::progress::ProgressSink;
 use crate::report_writer::{render, session_folder};
-use crate::services::{Services, keys, services};
+use crate::services::{Clients, keys, services};
 use crate::session_runner::{conduct, greet, outside};
 use crate::spending;
-use rushhour_core::event::Opening;
+use rushhour_core::event::SessionHeader;
 use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{EvaluatorSettings, LiveKitTarget, Profile};
 use rushhour_core::units::{Micros, SessionTime};
-use rushhour_driver::{Carried, EvaluatorFate, Names, Resumption, Session, SessionClock, Settings};
-use rushhour_report::record::{Orphan, OrphanError};
-use rushhour_report::report::Judgement;
+use rushhour_driver::{
+    DriverSettings, EvaluatorFate, ReplayedSession, Resumption, RoomNames, Session, SessionClock,
+};
+use rushhour_report::record::{OrphanedJournal, OrphanedJournalError};
+use rushhour_report::report::Criterion;
 
 /// What was found in a session's folder.
-struct Found {
+struct OrphanedSession {
     folder: PathBuf,
-    orphan: Orphan,
-    carried: Carried,
-    opening: Opening,
+    orphan: OrphanedJournal,
+    carried: ReplayedSession,
+    opening: SessionHeader,
     torn: u64,
 }
 
-pub(crate) fn resume(arguments: &ResumeArguments) -> Result<Exit, Trouble> {
+pub(crate) fn resume(arguments: &ResumeArguments) -> Result<Exit, CliError> {
     let folder = session_folder(&arguments.session)?;
     let Some(found) = find(folder)? else { return Ok(Exit::Passed) };
     let profile = &found.opening.profile;
@@ -47,7 +49,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<Exit, Trouble> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(Trouble::internal)?;
+        .map_err(CliError::internal)?;
     // Files that a profile names are looked for beside it.
     let beside = arguments.files.join("profile.toml");
     let keys = keys(profile, &beside)?;
@@ -63,10 +65,10 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<Exit, Trouble> {
     drop(services);
     runtime.shutdown_background();
     if let Err(trouble) = &kept {
-        print::trouble(&trouble.words);
+        print::trouble(&trouble.message);
     }
     let judgement =
-        if arguments.point_estimate { Judgement::PointEstimate } else { Judgement::Interval };
+        if arguments.point_estimate { Criterion::PointEstimate } else { Criterion::Interval };
     let rendered = render(&folder, judgement);
     judge::render_judged(&folder, is_judging, judgement)?;
     if wants_judging {
@@ -77,24 +79,24 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<Exit, Trouble> {
     }
     let Err(trouble) = kept else { return rendered };
     if let Err(trouble) = &rendered {
-        print::trouble(&trouble.words);
+        print::trouble(&trouble.message);
     }
     Ok(trouble.exit)
 }
 
 /// Takes hold of the journal and reads it; nothing where its session came to its end.
-fn find(folder: PathBuf) -> Result<Option<Found>, Trouble> {
+fn find(folder: PathBuf) -> Result<Option<OrphanedSession>, CliError> {
     let journal = folder.join(JOURNAL);
-    let mut orphan = Orphan::hold(&journal).map_err(|error| match error {
-        OrphanError::Owned => Trouble::usage(format!(
+    let mut orphan = OrphanedJournal::hold(&journal).map_err(|error| match error {
+        OrphanedJournalError::Owned => CliError::usage(format!(
             "{}: {error}; wait for its end, or interrupt it",
             journal.display()
         )),
-        OrphanError::Io(_) => named(&journal, &error),
+        OrphanedJournalError::Io(_) => named(&journal, &error),
     })?;
-    let mut carried = Carried::default();
+    let mut carried = ReplayedSession::default();
     let torn = orphan.read(|event| carried.add(event)).map_err(|error| {
-        Trouble::usage(format!(
+        CliError::usage(format!(
             "{}: {error}; nothing was changed: what a damaged journal says cannot be built upon (`rushhour sweep` deletes what its session left behind)",
             journal.display()
         ))
@@ -107,25 +109,25 @@ fn find(folder: PathBuf) -> Result<Option<Found>, Trouble> {
         return Ok(None);
     }
     let opening = carried.opening().map_err(|error| named(&journal, &error))?.clone();
-    Ok(Some(Found { folder, orphan, carried, opening, torn }))
+    Ok(Some(OrphanedSession { folder, orphan, carried, opening, torn }))
 }
 
 async fn carry_out(
-    found: Found,
-    services: &Services,
+    found: OrphanedSession,
+    services: &Clients,
     arguments: &ResumeArguments,
-) -> Result<(), Trouble> {
-    let Found { folder, orphan, carried, opening, torn } = found;
+) -> Result<(), CliError> {
+    let OrphanedSession { folder, orphan, carried, opening, torn } = found;
     let path = folder.join(JOURNAL);
     let journal = orphan.go_on().map_err(|error| named(&path, &error))?;
-    let watched = Watched::new(journal, &opening.profile);
+    let watched = ProgressSink::new(journal, &opening.profile);
     read_events(&path, |event| {
         watched.recall(&event);
         Ok(())
     })?;
     let watched = Arc::new(watched);
     let profile = Arc::new(opening.profile.clone());
-    let settings = Settings::new(&profile, services.evaluator.manner());
+    let settings = DriverSettings::new(&profile, services.evaluator.capabilities());
     let wall = Timestamp::now();
     let now = session_time(&opening, wall, carried.last())?;
     let clock = SessionClock::going_on(now, wall.as_millisecond());
@@ -134,8 +136,8 @@ async fn carry_out(
     }
     let names = carried
         .any_room()
-        .and_then(|(room, run)| Names::of_room(room, run))
-        .unwrap_or_else(|| Names::new(room_stem(&profile, wall)));
+        .and_then(|(room, run)| RoomNames::of_room(room, run))
+        .unwrap_or_else(|| RoomNames::new(room_stem(&profile, wall)));
     let unwatched = now.since(carried.last());
     print::err(&taken_up(&opening, unwatched, torn));
     let how = Resumption {
@@ -156,12 +158,12 @@ async fn carry_out(
 /// The session's time now: by the wall clock, and not before the journal's last event, whatever was done
 /// to that clock.
 fn session_time(
-    opening: &Opening,
+    opening: &SessionHeader,
     wall: Timestamp,
     last: SessionTime,
-) -> Result<SessionTime, Trouble> {
+) -> Result<SessionTime, CliError> {
     let anchor: Timestamp = opening.anchor.parse().map_err(|_| {
-        Trouble::usage("the session began at no time that can be read; its clock cannot go on")
+        CliError::usage("the session began at no time that can be read; its clock cannot go on")
     })?;
     let since = wall.as_microsecond().saturating_sub(anchor.as_microsecond());
     Ok(SessionTime(u64::try_from(since).unwrap_or(0)).max(last))
@@ -180,7 +182,7 @@ fn fate(profile: &Profile) -> EvaluatorFate {
     }
 }
 
-fn taken_up(opening: &Opening, unwatched: Micros, torn: u64) -> String {
+fn taken_up(opening: &SessionHeader, unwatched: Micros, torn: u64) -> String {
     let half = if torn > 0 {
         format!("; {torn} bytes of half a line were cut off its journal")
     } else {

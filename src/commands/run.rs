@@ -10,25 +10,25 @@ use sha2::{Digest, Sha256};
 
 use super::judge;
 use crate::arguments::RunArguments;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::folder::{self, JOURNAL};
 use crate::forecast_text;
 use crate::load_profile::load_profile;
 use crate::print;
-use crate::progress::Watched;
+use crate::progress::ProgressSink;
 use crate::report_writer::{render, write_reports};
-use crate::services::{Services, keys, services};
+use crate::services::{Clients, keys, services};
 use crate::session_runner::{conduct, greet, outside};
 use crate::spending;
-use rushhour_core::event::{Event, FORMAT_VERSION, Happening, Opening, Sink};
+use rushhour_core::event::{Event, EventKind, EventSink, FORMAT_VERSION, SessionHeader};
 use rushhour_core::plan::{CLOUD_ROOMS, Forecast, Plan, cloud_excess};
-use rushhour_core::profile::{LiveKitTarget, Loaded, Profile};
+use rushhour_core::profile::{LiveKitTarget, LoadedProfile, Profile};
 use rushhour_core::units::{SessionId, SessionTime};
-use rushhour_driver::{Names, Session, SessionClock, Settings};
+use rushhour_driver::{DriverSettings, RoomNames, Session, SessionClock};
 use rushhour_report::record::Journal;
-use rushhour_report::report::Judgement;
+use rushhour_report::report::Criterion;
 
-pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
+pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
     let forecast = within_cloud_limits(&loaded.profile, arguments.accept_cloud_limits)?;
     spending::agree(&loaded.profile, forecast.runs, arguments.yes)?;
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
         judge::agree(&loaded.profile, &arguments.profile.profile, forecast.runs, arguments.yes)?;
     }
     let judgement = arguments.judgement();
-    let wanted = Wanted {
+    let wanted = RunRequest {
         profile_path: &arguments.profile.profile,
         out: &arguments.out,
         quiet: arguments.quiet,
@@ -49,10 +49,10 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, Trouble> {
 }
 
 /// The forecast of a profile, where it keeps to what LiveKit Cloud allows unasked.
-pub(crate) fn within_cloud_limits(profile: &Profile, accepted: bool) -> Result<Forecast, Trouble> {
+pub(crate) fn within_cloud_limits(profile: &Profile, accepted: bool) -> Result<Forecast, CliError> {
     let forecast = Forecast::new(&Plan::new(profile.clone()));
     match cloud_excess(profile, &forecast) {
-        Some(excess) if !accepted => Err(Trouble::usage(format!(
+        Some(excess) if !accepted => Err(CliError::usage(format!(
             "{}; ask LiveKit first, then run it with --accept-cloud-limits, or keep to {CLOUD_ROOMS} with limits.in_flight",
             forecast_text::cloud_words(&excess)
         ))),
@@ -61,7 +61,7 @@ pub(crate) fn within_cloud_limits(profile: &Profile, accepted: bool) -> Result<F
 }
 
 /// How a session is to be held, beside what its profile says.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct RunRequest<'a> {
     /// Where the profile is: files that it names are relative to it.
     pub(crate) profile_path: &'a Path,
     /// Where the session's folder is made.
@@ -71,11 +71,11 @@ pub(crate) struct Wanted<'a> {
     /// Whether what it will come to is told before it, and what it came to after it.
     pub(crate) summary: bool,
     /// How thresholds are judged.
-    pub(crate) judgement: Judgement,
+    pub(crate) judgement: Criterion,
 }
 
 /// A session that was held and reported.
-pub(crate) struct Held {
+pub(crate) struct CompletedSession {
     /// Its folder.
     pub(crate) folder: PathBuf,
     /// How it ended.
@@ -83,24 +83,27 @@ pub(crate) struct Held {
 }
 
 /// Holds one session from its first start to its reports. What it costs was agreed to before.
-pub(crate) fn hold(loaded: &Loaded, wanted: &Wanted<'_>) -> Result<Held, Trouble> {
+pub(crate) fn hold(
+    loaded: &LoadedProfile,
+    wanted: &RunRequest<'_>,
+) -> Result<CompletedSession, CliError> {
     let name = &loaded.profile.name;
     hold_in(loaded, wanted, |start| folder::make(wanted.out, name, start))
 }
 
 /// The same, in a folder that `make` makes for a session that begins then.
 pub(crate) fn hold_in(
-    loaded: &Loaded,
-    wanted: &Wanted<'_>,
-    make: impl FnOnce(Timestamp) -> Result<(PathBuf, SessionId), Trouble>,
-) -> Result<Held, Trouble> {
+    loaded: &LoadedProfile,
+    wanted: &RunRequest<'_>,
+    make: impl FnOnce(Timestamp) -> Result<(PathBuf, SessionId), CliError>,
+) -> Result<CompletedSession, CliError> {
     let plan = Plan::new(loaded.profile.clone());
     let forecast = Forecast::new(&plan);
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(Trouble::internal)?;
+        .map_err(CliError::internal)?;
     let start = Timestamp::now();
     let keys = keys(&loaded.profile, wanted.profile_path)?;
     let (folder, session) = make(start)?;
@@ -128,35 +131,35 @@ pub(crate) fn hold_in(
     drop(services);
     runtime.shutdown_background();
     if let Err(trouble) = &kept {
-        print::trouble(&trouble.words);
+        print::trouble(&trouble.message);
     }
     let rendered = if wanted.summary {
         render(&folder, wanted.judgement)
     } else {
         write_reports(&folder, wanted.judgement).map(|reported| reported.exit)
     };
-    let Err(trouble) = kept else { return Ok(Held { folder, exit: rendered? }) };
+    let Err(trouble) = kept else { return Ok(CompletedSession { folder, exit: rendered? }) };
     if let Err(trouble) = &rendered {
-        print::trouble(&trouble.words);
+        print::trouble(&trouble.message);
     }
-    Ok(Held { folder, exit: trouble.exit })
+    Ok(CompletedSession { folder, exit: trouble.exit })
 }
 
 async fn carry_out(
-    loaded: &Loaded,
+    loaded: &LoadedProfile,
     plan: &Plan,
     forecast: &Forecast,
-    services: &Services,
+    services: &Clients,
     (folder, session, start): (&Path, SessionId, Timestamp),
     quiet: bool,
-) -> Result<(), Trouble> {
+) -> Result<(), CliError> {
     let journal = Journal::create(&folder.join(JOURNAL)).map_err(|error| {
-        Trouble::usage(format!("cannot write a journal in {}: {error}", folder.display()))
+        CliError::usage(format!("cannot write a journal in {}: {error}", folder.display()))
     })?;
-    let watched = Arc::new(Watched::new(journal, &loaded.profile));
+    let watched = Arc::new(ProgressSink::new(journal, &loaded.profile));
     let profile = Arc::new(loaded.profile.clone());
-    let settings = Arc::new(Settings::new(&profile, services.evaluator.manner()));
-    let names = Names::new(room_stem(&profile, start));
+    let settings = Arc::new(DriverSettings::new(&profile, services.evaluator.capabilities()));
+    let names = RoomNames::new(room_stem(&profile, start));
     // Both clocks are read at once: what lies between them would be added to every server's time.
     let anchor = Timestamp::now();
     let clock = SessionClock::anchored(anchor.as_millisecond());
@@ -165,7 +168,7 @@ async fn carry_out(
     }
     watched.take(Event {
         at: SessionTime::START,
-        happening: Happening::Opened(Box::new(opening(loaded, plan, services, &session, anchor))),
+        kind: EventKind::Opened(Box::new(opening(loaded, plan, services, &session, anchor))),
     });
     let outside = outside(services, &watched, (session, names.clone()), profile, settings.clone());
     let session = Session::new((*settings).clone(), plan.walk(), names);
@@ -173,13 +176,13 @@ async fn carry_out(
 }
 
 fn opening(
-    loaded: &Loaded,
+    loaded: &LoadedProfile,
     plan: &Plan,
-    services: &Services,
+    services: &Clients,
     session: &SessionId,
     anchor: Timestamp,
-) -> Opening {
-    Opening {
+) -> SessionHeader {
+    SessionHeader {
         format: FORMAT_VERSION,
         rushhour: env!("CARGO_PKG_VERSION").to_owned(),
         session: session.clone(),

@@ -3,33 +3,33 @@
 use std::path::Path;
 
 use crate::arguments::SandboxArguments;
-use crate::credentials::{Wanted, find};
-use crate::exit::{Exit, Trouble};
+use crate::credentials::{CredentialRequest, find};
+use crate::exit::{CliError, Exit};
 use crate::print;
 use crate::signals::interrupted;
-use rushhour_core::units::{Length, ParseUnitError, Percent};
-use rushhour_sandbox::{Fault, Latency, Rooms, Sandbox, SandboxConfig, TruthLog};
+use rushhour_core::units::{ParseUnitError, Percent, PositiveDuration};
+use rushhour_sandbox::{DelayDistribution, Fault, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
 
-pub(crate) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, Trouble> {
+pub(crate) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, CliError> {
     let mut config = SandboxConfig { seed: arguments.seed, ..SandboxConfig::default() };
     for text in &arguments.faults {
         let (name, share) = text.split_once('=').ok_or_else(|| {
-            Trouble::usage(format!(
+            CliError::usage(format!(
                 "--fault {text}: write a name and a share, such as submit_slow=2%"
             ))
         })?;
-        let fault: Fault = name.trim().parse().map_err(Trouble::usage)?;
+        let fault: Fault = name.trim().parse().map_err(CliError::usage)?;
         let share: Percent = share.parse().map_err(|error: ParseUnitError| {
-            Trouble::usage(format!("--fault {text}: {error}; {}", error.hint))
+            CliError::usage(format!("--fault {text}: {error}; {}", error.hint))
         })?;
         config.faults = config.faults.with(fault, share);
     }
     if let Some(text) = &arguments.conversation {
-        let length: Length = text.parse().map_err(|error: ParseUnitError| {
-            Trouble::usage(format!("--conversation {text}: {error}; {}", error.hint))
+        let length: PositiveDuration = text.parse().map_err(|error: ParseUnitError| {
+            CliError::usage(format!("--conversation {text}: {error}; {}", error.hint))
         })?;
-        config.times.cekura.voice = Latency::Fixed(length.micros());
-        config.times.cekura.chat = Latency::Fixed(length.micros());
+        config.times.cekura.voice = DelayDistribution::Fixed(length.micros());
+        config.times.cekura.chat = DelayDistribution::Fixed(length.micros());
     }
     config.plan.voice_runs = arguments.concurrency;
     config.plan.chat_runs = arguments.concurrency;
@@ -37,12 +37,14 @@ pub(crate) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, Trouble> {
         config.truth_log = TruthLog::File(path.clone());
     }
     if arguments.rooms_elsewhere {
-        let wanted = |variable| find(&Wanted { variable, file: None, setting: "" }, Path::new("."));
-        config.rooms = Rooms::Elsewhere;
+        let wanted = |variable| {
+            find(&CredentialRequest { variable, file: None, setting: "" }, Path::new("."))
+        };
+        config.rooms = RoomOwnership::Elsewhere;
         wanted("LIVEKIT_API_KEY")?.expose().clone_into(&mut config.api_key);
         config.api_secret = wanted("LIVEKIT_API_SECRET")?;
     }
-    let sandbox = Sandbox::start(config, arguments.port).map_err(Trouble::usage)?;
+    let sandbox = Sandbox::start(config, arguments.port).map_err(CliError::usage)?;
     let cekura =
         format!("CEKURA_API_URL={}\nCEKURA_API_KEY={}", sandbox.url(), SandboxConfig::CEKURA_KEY);
     print::out(&if arguments.rooms_elsewhere {
@@ -59,8 +61,8 @@ pub(crate) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(Trouble::internal)?;
-    runtime.block_on(interrupted()).map_err(Trouble::internal)?;
+        .map_err(CliError::internal)?;
+    runtime.block_on(interrupted()).map_err(CliError::internal)?;
     let truth = sandbox.stop();
     print::err(&format!(
         "served {} submissions with {} entries; {} rooms are still open",

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rushhour_core::event::{
-    Entered, Event, FORMAT_VERSION, FailureClass, Happening, Mapping, Opening, Outcome, Sighting,
-    Sink,
+    AcceptedRun, Event, EventKind, EventSink, FORMAT_VERSION, FailureClass, Outcome, RunMapping,
+    RunPhase, SessionHeader,
 };
-use rushhour_core::profile::{Input, load, no_files};
+use rushhour_core::profile::{ProfileInput, load, no_files};
 use rushhour_core::units::{
     EvaluatorRunId, Identity, Micros, RoomName, RunIndex, SessionId, SessionTime,
 };
@@ -60,21 +60,21 @@ impl Made {
         let mut events = self.events();
         events.sort_by_key(|event| event.at);
         let last = events.last().map_or(SessionTime::START, |event| event.at);
-        let opened = Happening::Opened(Box::new(self.opening()));
-        journal.take(Event { at: SessionTime::START, happening: opened });
+        let opened = EventKind::Opened(Box::new(self.opening()));
+        journal.take(Event { at: SessionTime::START, kind: opened });
         for event in events {
             journal.take(event);
         }
-        journal.take(Event { at: last, happening: Happening::Closed });
+        journal.take(Event { at: last, kind: EventKind::Closed });
         folder
     }
 
-    fn opening(&self) -> Opening {
+    fn opening(&self) -> SessionHeader {
         let text = format!(
             "mode = \"{}\"\nseed = {}\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 30\ncopies = 4\n[[scenario]]\nid = 31\ncopies = 4\n[[stage]]\nrate = \"2/s\"\n{}",
             self.mode, self.seed, self.more
         );
-        let input = Input {
+        let input = ProfileInput {
             file: "made",
             bytes: text.as_bytes(),
             environment: &[],
@@ -82,7 +82,7 @@ impl Made {
             files: &no_files,
         };
         let loaded = load(input).unwrap_or_else(|_| panic!("the profile is valid: {text}"));
-        Opening {
+        SessionHeader {
             format: FORMAT_VERSION,
             rushhour: "made".into(),
             session: SessionId::new(self.name),
@@ -110,13 +110,13 @@ impl Made {
                 (seconds(0.4), seconds(0.8), seconds(6.0), seconds(0.5));
             let after = |seconds: f64| start + Micros::from_secs_f64(seconds);
             let looked = |at: SessionTime| at - Micros(50_000);
-            let mut event = |at, happening| events.push(Event { at, happening });
+            let mut event = |at, happening| events.push(Event { at, kind: happening });
             let room = RoomName::new(format!("rushhour-{}-{}-{n}", self.name, self.seed));
             let (scenario, copy, pair) = (u32::from(n % 2 == 1), 0, None);
             let (stage, intended, free) = (0, start, start);
             event(
                 start,
-                Happening::RunStarted {
+                EventKind::RunStarted {
                     run,
                     stage,
                     scenario,
@@ -129,20 +129,20 @@ impl Made {
                 },
             );
             let (sent, answered, dispatch) = (start, after(0.02), None);
-            event(answered, Happening::Dispatched { run, dispatch, sent, answered });
+            event(answered, EventKind::Dispatched { run, dispatch, sent, answered });
             let seen = after(join + 0.05);
             let identity = Identity::new("agent");
             event(
                 seen,
-                Happening::AgentSeen { run, identity, after: looked(seen), seen, joined: None },
+                EventKind::AgentSeen { run, identity, after: looked(seen), seen, joined: None },
             );
-            let (request, mapping, result) = (n, Mapping::Proven, None);
+            let (request, mapping, result) = (n, RunMapping::Proven, None);
             let evaluator_run = EvaluatorRunId::new(n.to_string());
-            let entered = vec![Entered { run, evaluator_run, ready: seen }];
+            let entered = vec![AcceptedRun { run, evaluator_run, ready: seen }];
             let (admitted, sent, answered) = (seen, seen, seen + Micros(90_000 + n % 37 * 1_000));
             event(
                 answered,
-                Happening::Submitted {
+                EventKind::Submitted {
                     request,
                     admitted,
                     sent,
@@ -154,14 +154,14 @@ impl Made {
             );
             let mut sighted = |sighting, seen| {
                 let (word, after) = ("word".to_owned(), looked(seen));
-                event(seen, Happening::Sighted { run, sighting, word, after, seen });
+                event(seen, EventKind::Sighted { run, sighting, word, after, seen });
             };
             let begun = answered + Micros::from_secs_f64(queue) + Micros(50_000);
-            sighted(Sighting::Running, begun);
+            sighted(RunPhase::Running, begun);
             let given_up = talk > self.give_up_after;
             let over = begun + Micros::from_secs_f64(talk.min(self.give_up_after));
             if !given_up {
-                sighted(Sighting::Judging, over);
+                sighted(RunPhase::Judging, over);
             }
             let seen = over + Micros::from_secs_f64(judge) + Micros(50_000);
             let outcome = match (given_up, n % 20) {
@@ -170,7 +170,7 @@ impl Made {
                 (false, tenth) => Outcome::Completed { judged: Some(tenth != 3) },
             };
             let after = if given_up { seen } else { looked(seen) };
-            event(seen, Happening::Ended { run, outcome, after, seen, talked: None });
+            event(seen, EventKind::Ended { run, outcome, after, seen, talked: None });
         }
         events
     }

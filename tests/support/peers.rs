@@ -149,7 +149,7 @@ impl LiveKitServer {
     pub(crate) fn rooms(&self) -> Vec<String> {
         let (key, secret) = (self.key(), self.secret());
         let timeout = Duration::from_secs(5);
-        let server = rushhour_livekit::LiveKitServer::new(&self.url(), &key, &secret, timeout)
+        let server = rushhour_livekit::LiveKitClient::new(&self.url(), &key, &secret, timeout)
             .expect("a client can be made");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -11,14 +11,18 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::behaviour::Behaviour;
-use super::session::{Common, Session};
-use super::status::{Board, serve};
-use super::truth::{Fact, TruthFile, TruthSink};
-use super::worker::{Assignment, Crew, JobEnd, Wishes, Worker, WorkerConfig, WorkerError, carry};
+use super::session::{AgentContext, AgentSession};
+use super::status::{WorkerStats, serve};
+use super::truth::{AgentFact, TruthFile, TruthSink};
+use super::worker::{
+    Assignment, JobEnd, JobRunner, Worker, WorkerCommands, WorkerConfig, WorkerError, carry,
+};
 use rushhour_callers::audio::Clip;
-use rushhour_callers::engine::{Engine, EngineClock, Held, Joining, raise_file_limit};
+use rushhour_callers::engine::{
+    Engine, EngineClock, JoinRequest, ParticipantControl, raise_file_limit,
+};
 use rushhour_core::units::{AgentName, SessionTime};
-use rushhour_livekit::TokenMint;
+use rushhour_livekit::TokenSigner;
 
 /// What an agent is started with.
 #[derive(Debug, Clone)]
@@ -26,7 +30,7 @@ pub struct AgentConfig {
     /// The server, `ws://` or `wss://`.
     pub url: String,
     /// Who signs its tokens.
-    pub mint: TokenMint,
+    pub mint: TokenSigner,
     /// The name that it registers.
     pub agent: AgentName,
     /// How it behaves.
@@ -73,7 +77,7 @@ pub enum AgentError {
 
 /// Something that whoever runs the agent may want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub enum AgentEvent {
     /// Status is served at this address.
     Serving(std::net::SocketAddr),
     /// LiveKit has it as a worker, or has it no longer.
@@ -88,7 +92,7 @@ pub enum Notice {
 pub async fn run(
     config: AgentConfig,
     stops: UnboundedReceiver<()>,
-    notice: impl FnMut(Notice),
+    notice: impl FnMut(AgentEvent),
 ) -> Result<(), AgentError> {
     raise_file_limit();
     #[expect(clippy::disallowed_methods, reason = "the anchor of the agent's clock")]
@@ -98,7 +102,7 @@ pub async fn run(
     let truth = log.as_ref().map_or(TruthSink::OFF, TruthFile::sink);
     truth.tell(
         SessionTime::START,
-        Fact::Began {
+        AgentFact::Began {
             wall_unix_us: u64::try_from(wall.as_microsecond()).unwrap_or_default(),
             agent: config.agent.clone(),
             seed: config.behaviour.seed,
@@ -124,18 +128,18 @@ async fn work(
     clock: EngineClock,
     truth: TruthSink,
     stops: UnboundedReceiver<()>,
-    mut notice: impl FnMut(Notice),
+    mut notice: impl FnMut(AgentEvent),
 ) -> Result<(), AgentError> {
     let behaviour = Arc::new(config.behaviour.clone());
     let common =
-        Arc::new(Common::new(Arc::clone(&behaviour), truth.clone(), config.speech.clone()));
-    let board = Arc::new(Board::new(config.agent.clone(), Arc::clone(&common)));
+        Arc::new(AgentContext::new(Arc::clone(&behaviour), truth.clone(), config.speech.clone()));
+    let board = Arc::new(WorkerStats::new(config.agent.clone(), Arc::clone(&common)));
     let _status = match config.port {
         Some(port) => {
             let status = serve(Arc::clone(&board), clock, port)
                 .await
                 .map_err(|source| AgentError::Port { port, source })?;
-            notice(Notice::Serving(status.address));
+            notice(AgentEvent::Serving(status.address));
             Some(status)
         }
         None => None,
@@ -144,7 +148,7 @@ async fn work(
     let (over, ends) = unbounded_channel();
     let worker_config = WorkerConfig { agent: config.agent.clone(), behaviour };
     let worker = Worker::new(worker_config, truth, clock.now());
-    let mut hall = Hall {
+    let mut hall = SessionRegistry {
         url: config.url.clone(),
         common,
         board,
@@ -154,30 +158,31 @@ async fn work(
         registered: false,
         notice,
     };
-    carry(worker, &config.url, &config.mint, clock, Wishes { ends, stops }, &mut hall).await?;
+    carry(worker, &config.url, &config.mint, clock, WorkerCommands { ends, stops }, &mut hall)
+        .await?;
     Ok(())
 }
 
 /// Where the sessions are.
-struct Hall<N> {
+struct SessionRegistry<N> {
     url: String,
-    common: Arc<Common>,
-    board: Arc<Board>,
+    common: Arc<AgentContext>,
+    board: Arc<WorkerStats>,
     engine: Engine,
     over: UnboundedSender<(String, JobEnd)>,
-    held: HashMap<String, Held>,
+    held: HashMap<String, ParticipantControl>,
     registered: bool,
     notice: N,
 }
 
-impl<N: FnMut(Notice)> Crew for Hall<N> {
+impl<N: FnMut(AgentEvent)> JobRunner for SessionRegistry<N> {
     fn start(&mut self, assignment: Assignment) {
         let (over, job) = (self.over.clone(), assignment.job.clone());
         let when_over = Box::new(move |end| {
             // Where nobody listens any more the worker is gone too.
             let _ = over.send((job, end));
         });
-        let session = match Session::new(Arc::clone(&self.common), &assignment, when_over) {
+        let session = match AgentSession::new(Arc::clone(&self.common), &assignment, when_over) {
             Ok(session) => session,
             Err(error) => {
                 let failed = JobEnd::Failed(error.to_string());
@@ -186,7 +191,7 @@ impl<N: FnMut(Notice)> Crew for Hall<N> {
             }
         };
         let Assignment { job, url, token, .. } = assignment;
-        let held = self.engine.join(Joining {
+        let held = self.engine.join(JoinRequest {
             url: url.unwrap_or_else(|| self.url.clone()),
             token,
             config: session.join_config(),
@@ -215,7 +220,7 @@ impl<N: FnMut(Notice)> Crew for Hall<N> {
         self.board.note(worker);
         if worker.is_registered() != self.registered {
             self.registered = worker.is_registered();
-            (self.notice)(Notice::Registered(self.registered));
+            (self.notice)(AgentEvent::Registered(self.registered));
         }
     }
 }

@@ -10,4 +10,4 @@ pub mod status;
 pub mod truth;
 pub mod worker;
 
-pub use agent::{AgentConfig, AgentError, Notice, run};
+pub use agent::{AgentConfig, AgentError, AgentEvent, run};

@@ -11,4 +11,4 @@ pub mod engine;
 mod native;
 pub mod participant;
 
-pub use native::Native;
+pub use native::NativeCallers;

@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
-use super::caller::{Caller, CallerConfig, Prompts};
-use super::engine::{Engine, EngineClock, Held, Joining};
+use super::caller::{Caller, CallerConfig, PreparedScript};
+use super::engine::{Engine, EngineClock, JoinRequest, ParticipantControl};
 use super::participant::JoinConfig;
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
-    Accepted, AskError, Entry, Evaluator, Following, Manner, News, Sight, SubmitError,
-    SubmitErrorKind, Told,
+    AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
+    PollError, RunStatus, SubmitError, SubmitErrorKind, UpdateKind, UpdateMode,
 };
-use rushhour_core::event::{CallersHealth, Mapping};
+use rushhour_core::event::{CallersHealth, RunMapping};
 use rushhour_core::profile::NativeSettings;
 use rushhour_core::units::{EvaluatorRunId, Micros, Mode, RunIndex, ScenarioId};
 
@@ -23,34 +23,34 @@ use rushhour_core::units::{EvaluatorRunId, Micros, Mode, RunIndex, ScenarioId};
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Callers of our own.
-pub struct Native {
+pub struct NativeCallers {
     engine: OnceLock<Engine>,
     settings: NativeSettings,
-    prompts: HashMap<(ScenarioId, Mode), Arc<Prompts>>,
-    callers: Arc<Callers>,
-    news: UnboundedSender<Told>,
-    told: AsyncMutex<UnboundedReceiver<Told>>,
+    prompts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
+    callers: Arc<ActiveCallers>,
+    news: UnboundedSender<CallerUpdate>,
+    told: AsyncMutex<UnboundedReceiver<CallerUpdate>>,
     last_health: Mutex<CallersHealth>,
 }
 
 /// The callers under way.
 #[derive(Default)]
-struct Callers {
-    held: Mutex<HashMap<RunIndex, Held>>,
+struct ActiveCallers {
+    held: Mutex<HashMap<RunIndex, ParticipantControl>>,
     one_left: Notify,
 }
 
-impl Callers {
-    fn with<R>(&self, act: impl FnOnce(&mut HashMap<RunIndex, Held>) -> R) -> R {
+impl ActiveCallers {
+    fn with<R>(&self, act: impl FnOnce(&mut HashMap<RunIndex, ParticipantControl>) -> R) -> R {
         act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Native {
+impl NativeCallers {
     /// Callers that [wait to begin](Self::begin), with what they say in each scenario and mode.
     pub fn new(
         settings: NativeSettings,
-        prompts: HashMap<(ScenarioId, Mode), Arc<Prompts>>,
+        prompts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
     ) -> Self {
         let (news, told) = unbounded_channel();
         Self {
@@ -76,7 +76,7 @@ impl Native {
         Ok(())
     }
 
-    fn call(&self, entry: Entry) -> Result<EvaluatorRunId, SubmitError> {
+    fn call(&self, entry: ConversationRequest) -> Result<EvaluatorRunId, SubmitError> {
         let rejected = |words: String| SubmitError { kind: SubmitErrorKind::Rejected, words };
         let prompts = self.prompts.get(&(entry.scenario.clone(), entry.mode)).ok_or_else(|| {
             rejected(format!("scenario {} has no script for {}", entry.scenario, entry.mode))
@@ -91,7 +91,7 @@ impl Native {
         .map_err(|error| rejected(error.to_string()))?;
         let engine =
             self.engine.get().ok_or_else(|| rejected("the callers have not begun".to_owned()))?;
-        let held = engine.join(Joining {
+        let held = engine.join(JoinRequest {
             url: entry.livekit_url,
             token: entry.token,
             config: JoinConfig { speaks: entry.mode == Mode::Voice, attributes: HashMap::new() },
@@ -102,32 +102,35 @@ impl Native {
     }
 }
 
-impl Evaluator for Native {
-    fn manner(&self) -> Manner {
-        Manner {
+impl Evaluator for NativeCallers {
+    fn capabilities(&self) -> EvaluatorCapabilities {
+        EvaluatorCapabilities {
             entries_per_request: 1,
             fill_within: Micros::ZERO,
-            ask_every: Micros::from_secs(1),
-            runs_per_question: 1,
-            following: Following::Tells,
+            poll_every: Micros::from_secs(1),
+            runs_per_poll: 1,
+            updates: UpdateMode::Push,
         }
     }
 
-    fn submit(&self, entries: Vec<Entry>) -> BoxFuture<'_, Result<Accepted, SubmitError>> {
+    fn submit(
+        &self,
+        entries: Vec<ConversationRequest>,
+    ) -> BoxFuture<'_, Result<AcceptedSubmission, SubmitError>> {
         let runs: Result<Vec<_>, SubmitError> =
             entries.into_iter().map(|entry| self.call(entry).map(Some)).collect();
-        Box::pin(std::future::ready(runs.map(|runs| Accepted {
+        Box::pin(std::future::ready(runs.map(|runs| AcceptedSubmission {
             result: None,
             runs,
-            mapping: Mapping::Proven,
+            mapping: RunMapping::Proven,
         })))
     }
 
-    fn ask(&self, _: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<Sight>, AskError>> {
+    fn poll(&self, _: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<RunStatus>, PollError>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
-    fn end(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), AskError>> {
+    fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>> {
         Box::pin(async move {
             let Ok(run) = run.as_str().parse().map(RunIndex) else { return Ok(()) };
             if let Some(held) = self.callers.with(|callers| callers.get(&run).cloned()) {
@@ -149,11 +152,11 @@ impl Evaluator for Native {
         })
     }
 
-    fn told(&self) -> BoxFuture<'_, Told> {
+    fn next_update(&self) -> BoxFuture<'_, CallerUpdate> {
         Box::pin(async move {
             match self.told.lock().await.recv().await {
                 Some(told) => {
-                    if matches!(told.news, News::Over { .. }) {
+                    if matches!(told.kind, UpdateKind::Over { .. }) {
                         self.callers.with(|callers| callers.remove(&told.run));
                         self.callers.one_left.notify_waiters();
                     }

@@ -1,7 +1,7 @@
 //! What the driver asks of whoever talks to the agent.
 
 use crate::BoxFuture;
-use crate::event::{AgentUse, CallersHealth, FramesSent, Mapping, Outcome, Sighting, Turn};
+use crate::event::{CallersHealth, FramesSent, ModelUsage, Outcome, RunMapping, RunPhase, Turn};
 use crate::units::{
     EvaluatorRunId, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId, Secret,
     SessionTime,
@@ -9,7 +9,7 @@ use crate::units::{
 
 /// One conversation to be held.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct ConversationRequest {
     /// The run.
     pub run: RunIndex,
     /// What is talked about.
@@ -26,43 +26,43 @@ pub struct Entry {
 
 /// How an evaluator wants to be spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct EvaluatorCapabilities {
     /// How many entries may share one submission, at least 1.
     pub entries_per_request: u32,
     /// How long a submission waits to be filled.
     pub fill_within: Micros,
     /// How often a run that may be over is asked after.
-    pub ask_every: Micros,
+    pub poll_every: Micros,
     /// How many runs one question may be about, at least 1.
-    pub runs_per_question: usize,
+    pub runs_per_poll: usize,
     /// How it is known how a run is getting on.
-    pub following: Following,
+    pub updates: UpdateMode,
 }
 
 /// How it is known how a run is getting on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Following {
+pub enum UpdateMode {
     /// By asking; the agent is sent for before the evaluator.
-    Asks,
+    Poll,
     /// The evaluator tells, from inside the room, and is there before the agent is sent for: a server
     /// tells a newcomer who is there at once, and others of a newcomer up to 3 s later.
-    Tells,
+    Push,
 }
 
 /// Something an evaluator tells of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct CallerUpdate {
     /// The run.
     pub run: RunIndex,
     /// When it happened.
     pub at: SessionTime,
     /// What.
-    pub news: News,
+    pub kind: UpdateKind,
 }
 
 /// What an evaluator can tell of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum UpdateKind {
     /// The caller is in the room and can be spoken to.
     Joined,
     /// An agent is in the room.
@@ -79,7 +79,7 @@ pub enum News {
     /// A turn is over.
     Turn(Turn),
     /// What the agent says that its models took, in all.
-    Used(AgentUse),
+    Used(ModelUsage),
     /// The conversation is over; the last news of a run.
     Over {
         /// How it ended.
@@ -91,13 +91,13 @@ pub enum News {
 
 /// A submission that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
+pub struct AcceptedSubmission {
     /// The evaluator's folder of the runs.
     pub result: Option<ResultId>,
     /// For each entry in order its run, or none where the evaluator made no run for it.
     pub runs: Vec<Option<EvaluatorRunId>>,
     /// How sure it is which is which.
-    pub mapping: Mapping,
+    pub mapping: RunMapping,
 }
 
 /// What a failed submission means.
@@ -130,11 +130,11 @@ pub struct SubmitError {
 
 /// A run as it was seen at the evaluator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sight {
+pub struct RunStatus {
     /// The run.
     pub run: EvaluatorRunId,
     /// Its state.
-    pub state: SightState,
+    pub state: RunState,
     /// The evaluator's own word for it.
     pub word: String,
     /// How long the conversation was, where it says so.
@@ -143,9 +143,9 @@ pub struct Sight {
 
 /// The state of a run at the evaluator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SightState {
+pub enum RunState {
     /// It has not ended.
-    Going(Sighting),
+    Going(RunPhase),
     /// It has not ended, as far as can be told from a word that is not known.
     Unclear,
     /// It has ended.
@@ -155,7 +155,7 @@ pub enum SightState {
 /// A question that was not answered usefully.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{words}")]
-pub struct AskError {
+pub struct PollError {
     /// Whether it was an answer of 429, and how long the service then asks us to wait.
     pub rate_limited: bool,
     /// How long the service asks us to wait, where it does.
@@ -167,19 +167,22 @@ pub struct AskError {
 /// Whoever talks to the agent.
 pub trait Evaluator: Send + Sync + 'static {
     /// How it wants to be spoken to.
-    fn manner(&self) -> Manner;
+    fn capabilities(&self) -> EvaluatorCapabilities;
 
     /// Asks for conversations to be held. Sent once: repeating is the caller's decision.
-    fn submit(&self, entries: Vec<Entry>) -> BoxFuture<'_, Result<Accepted, SubmitError>>;
+    fn submit(
+        &self,
+        entries: Vec<ConversationRequest>,
+    ) -> BoxFuture<'_, Result<AcceptedSubmission, SubmitError>>;
 
     /// Asks how runs are getting on. Runs that the evaluator does not know (yet) are left out of the answer.
-    fn ask(&self, runs: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<Sight>, AskError>>;
+    fn poll(&self, runs: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<RunStatus>, PollError>>;
 
     /// Ends a run's conversation, as far as the evaluator lets us.
-    fn end(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), AskError>>;
+    fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>>;
 
     /// The next news, where it [tells](Following::Tells). Nothing is lost where it is not waited for to the end.
-    fn told(&self) -> BoxFuture<'_, Told> {
+    fn next_update(&self) -> BoxFuture<'_, CallerUpdate> {
         Box::pin(std::future::pending())
     }
 

@@ -1,14 +1,16 @@
 //! What the session asks the shell to do, and what the shell tells the session.
 
-use rushhour_core::evaluator::{Accepted, AskError, Sight, SubmitError, Told};
+use rushhour_core::evaluator::{
+    AcceptedSubmission, CallerUpdate, PollError, RunStatus, SubmitError,
+};
 use rushhour_core::event::{CallersHealth, Event};
 use rushhour_core::plan::PlannedRun;
 use rushhour_core::units::{DispatchId, EvaluatorRunId, Micros, RunIndex, SessionTime};
-use rushhour_livekit::{AgentSight, LiveKitError};
+use rushhour_livekit::{AgentParticipant, LiveKitError};
 
 /// Something to be done. Each action but a record is answered by exactly one input.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
+pub enum SessionEffect {
     /// Keep an event.
     Record(Event),
     /// Make a run's room; answered by [`Input::RoomMade`].
@@ -46,16 +48,16 @@ pub enum Action {
 
 /// Who was seen in a room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RoomSight {
+pub struct RoomPoll {
     /// The agent, with the server's time of its joining on the session's clock.
-    pub agent: Option<(AgentSight, Option<SessionTime>)>,
+    pub agent: Option<(AgentParticipant, Option<SessionTime>)>,
     /// Whether the evaluator is there.
     pub caller: bool,
 }
 
 /// When a request was sent and when it was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
+pub struct RequestTiming {
     /// Sent.
     pub sent: SessionTime,
     /// Answered.
@@ -64,13 +66,13 @@ pub struct Timing {
 
 /// Something that came in.
 #[derive(Debug, Clone)]
-pub enum Input {
+pub enum SessionInput {
     /// An answer to [`Action::MakeRoom`].
     RoomMade {
         /// The run.
         run: RunIndex,
         /// When.
-        timing: Timing,
+        timing: RequestTiming,
         /// Whether it is there.
         result: Result<(), LiveKitError>,
     },
@@ -79,7 +81,7 @@ pub enum Input {
         /// The run.
         run: RunIndex,
         /// When.
-        timing: Timing,
+        timing: RequestTiming,
         /// Its name.
         result: Result<DispatchId, LiveKitError>,
     },
@@ -88,9 +90,9 @@ pub enum Input {
         /// The run.
         run: RunIndex,
         /// When.
-        timing: Timing,
+        timing: RequestTiming,
         /// Who is there.
-        result: Result<RoomSight, LiveKitError>,
+        result: Result<RoomPoll, LiveKitError>,
     },
     /// An answer to [`Action::AskAssigned`].
     Assigned {
@@ -104,9 +106,9 @@ pub enum Input {
         /// The submission.
         request: u64,
         /// When.
-        timing: Timing,
+        timing: RequestTiming,
         /// What became of it.
-        result: Result<Accepted, SubmitError>,
+        result: Result<AcceptedSubmission, SubmitError>,
     },
     /// A submission was not sent, because what must be kept first could not be.
     NotKept {
@@ -120,9 +122,9 @@ pub enum Input {
         /// The runs that were asked after.
         runs: Vec<RunIndex>,
         /// When.
-        timing: Timing,
+        timing: RequestTiming,
         /// What was seen.
-        result: Result<Vec<Sight>, AskError>,
+        result: Result<Vec<RunStatus>, PollError>,
     },
     /// An answer to [`Action::EndCall`].
     CallEnded {
@@ -139,7 +141,7 @@ pub enum Input {
     /// An evaluator that tells has told something.
     Told {
         /// What.
-        told: Told,
+        told: CallerUpdate,
         /// Where an agent came: the server's time of its joining on the session's clock.
         joined: Option<SessionTime>,
     },

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rushhour_core::bill::{Caps, Purse};
+use rushhour_core::bill::{Budget, BudgetLimits};
 use rushhour_core::event::{
-    Event, FailureClass, Happening, Opening, Outcome, Sighting, StopReason,
+    Event, EventKind, FailureClass, Outcome, RunPhase, SessionHeader, StopReason,
 };
-use rushhour_core::plan::{Plan, PlannedRun, Step, Walk};
+use rushhour_core::plan::{Plan, PlannedRun, Schedule, ScheduleStep};
 use rushhour_core::units::{EvaluatorRunId, Micros, RoomName, RunIndex, SessionTime};
 
 /// Why a session cannot be taken up again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CarriedError {
+pub enum ReplayError {
     /// The journal holds no beginning.
     #[error("the journal does not begin with a session")]
     NotOpened,
@@ -24,7 +24,7 @@ pub enum CarriedError {
 
 /// What was sent for a run, as far as the journal says.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Submission {
+pub(super) enum ReplayedSubmission {
     /// Nothing was sent to the evaluator.
     NotSent,
     /// It was about to be sent then; whether it was accepted is not known.
@@ -40,7 +40,7 @@ pub(super) enum Submission {
 
 /// A run that was under way, or whose room may still be there.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct CarriedRun {
+pub(super) struct ReplayedRun {
     pub(super) planned: PlannedRun,
     /// When the answered request was sent that made its room.
     pub(super) room_made: Option<SessionTime>,
@@ -48,8 +48,8 @@ pub(super) struct CarriedRun {
     pub(super) dispatched: Option<SessionTime>,
     pub(super) agent_seen: bool,
     pub(super) caller_seen: bool,
-    pub(super) submission: Submission,
-    pub(super) seen: Option<Sighting>,
+    pub(super) submission: ReplayedSubmission,
+    pub(super) seen: Option<RunPhase>,
     pub(super) running_since: Option<SessionTime>,
     /// The last moment at which it is known not to have ended.
     pub(super) last_look: SessionTime,
@@ -59,21 +59,21 @@ pub(super) struct CarriedRun {
 
 /// How a session began, and how far it had got with its plan and its money.
 #[derive(Debug)]
-struct Begun {
-    opening: Box<Opening>,
-    walk: Walk,
-    purse: Purse,
+struct ReplayedHeader {
+    opening: Box<SessionHeader>,
+    walk: Schedule,
+    purse: Budget,
 }
 
 /// A session whose process died, read event by event from its journal.
 #[derive(Debug, Default)]
-pub struct Carried {
-    begun: Option<Begun>,
+pub struct ReplayedSession {
+    begun: Option<ReplayedHeader>,
     last: SessionTime,
     closed: bool,
     first_room: Option<(RoomName, RunIndex)>,
     other_plan: Option<RunIndex>,
-    pub(super) runs: BTreeMap<RunIndex, CarriedRun>,
+    pub(super) runs: BTreeMap<RunIndex, ReplayedRun>,
     /// Runs for which a late request, or a late evaluator, may make the room anew.
     pub(super) revisits: BTreeSet<RunIndex>,
     pub(super) next_request: u64,
@@ -85,22 +85,22 @@ pub struct Carried {
     pub(super) rest_told: bool,
 }
 
-impl Carried {
+impl ReplayedSession {
     /// Takes in the next event of the journal.
     pub fn add(&mut self, event: &Event) {
         self.last = self.last.max(event.at);
         if let Some(begun) = &mut self.begun {
-            begun.purse.take(&event.happening, event.at);
+            begun.purse.take(&event.kind, event.at);
         }
-        match &event.happening {
-            Happening::Opened(opening) => {
-                self.begun.get_or_insert_with(|| Begun {
+        match &event.kind {
+            EventKind::Opened(opening) => {
+                self.begun.get_or_insert_with(|| ReplayedHeader {
                     opening: opening.clone(),
                     walk: Plan::new(opening.profile.clone()).walk(),
-                    purse: Purse::new(Caps::of(&opening.profile)),
+                    purse: Budget::new(BudgetLimits::of(&opening.profile)),
                 });
             }
-            Happening::RunStarted {
+            EventKind::RunStarted {
                 run,
                 stage,
                 scenario,
@@ -123,68 +123,68 @@ impl Carried {
                 self.walked(planned);
                 self.last_stage = Some(*stage);
                 self.first_room.get_or_insert_with(|| (room.clone(), *run));
-                self.runs.insert(*run, CarriedRun::started(planned));
+                self.runs.insert(*run, ReplayedRun::started(planned));
             }
-            Happening::RunSkipped { run, stage, scenario, copy, mode, pair, intended } => {
+            EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, intended } => {
                 let (index, mode, pair, intended) = (*run, *mode, *pair, *intended);
                 let (stage, scenario, copy) = (*stage, *scenario, *copy);
                 self.walked(PlannedRun { index, stage, scenario, copy, mode, pair, intended });
             }
-            Happening::SubmitIntent { request, runs } => {
+            EventKind::SubmitIntent { request, runs } => {
                 self.next_request = self.next_request.max(request + 1);
                 for run in runs {
-                    self.of(*run, |run| run.submission = Submission::Unknown);
+                    self.of(*run, |run| run.submission = ReplayedSubmission::Unknown);
                 }
             }
-            Happening::Submitted { sent, answered, entered, .. } => {
+            EventKind::Submitted { sent, answered, entered, .. } => {
                 for entry in entered {
                     let evaluator_run = entry.evaluator_run.clone();
                     self.of(entry.run, |run| {
                         run.submission =
-                            Submission::Accepted { evaluator_run, answered: *answered };
+                            ReplayedSubmission::Accepted { evaluator_run, answered: *answered };
                         run.last_look = *sent;
                     });
                 }
             }
-            Happening::RoomMade { run, sent, .. } => {
+            EventKind::RoomMade { run, sent, .. } => {
                 self.of(*run, |run| run.room_made = Some(*sent));
             }
-            Happening::Dispatched { run, sent, .. } => {
+            EventKind::Dispatched { run, sent, .. } => {
                 self.of(*run, |run| run.dispatched = Some(*sent));
             }
-            Happening::AgentSeen { run, .. } => self.of(*run, |run| run.agent_seen = true),
-            Happening::EvaluatorSeen { run, .. } => self.of(*run, |run| run.caller_seen = true),
-            Happening::Sighted { run, sighting, after, seen, .. } => self.of(*run, |run| {
+            EventKind::AgentSeen { run, .. } => self.of(*run, |run| run.agent_seen = true),
+            EventKind::EvaluatorSeen { run, .. } => self.of(*run, |run| run.caller_seen = true),
+            EventKind::Sighted { run, sighting, after, seen, .. } => self.of(*run, |run| {
                 run.seen = Some(*sighting);
                 run.last_look = *after;
-                if *sighting == Sighting::Running {
+                if *sighting == RunPhase::Running {
                     run.running_since = Some(*seen);
                 }
             }),
-            Happening::Ended { run, outcome, .. } => {
+            EventKind::Ended { run, outcome, .. } => {
                 if outcome.class().is_some_and(may_leave_a_request_behind) {
                     self.revisits.insert(*run);
                 }
                 self.of(*run, |run| run.ended = Some(outcome.clone()));
             }
-            Happening::RoomDeleted { run } | Happening::RoomLeft { run, .. } => {
+            EventKind::RoomDeleted { run } | EventKind::RoomLeft { run, .. } => {
                 if self.runs.get(run).is_some_and(|run| run.ended.is_some()) {
                     self.runs.remove(run);
                 }
             }
-            Happening::Stopping { reason, .. } => self.stopped = Some(*reason),
-            Happening::RestNotStarted { .. } => self.rest_told = true,
-            Happening::Resumed { unwatched, .. } => self.unwatched = self.unwatched + *unwatched,
-            Happening::Closed => self.closed = true,
-            Happening::SubmitRetry { .. }
-            | Happening::AgentReady { .. }
-            | Happening::Greeted { .. }
-            | Happening::Turn { .. }
-            | Happening::Used { .. }
-            | Happening::Spoke { .. }
-            | Happening::Health(_)
-            | Happening::AgentHealth(_)
-            | Happening::RoomsListed { .. } => {}
+            EventKind::Stopping { reason, .. } => self.stopped = Some(*reason),
+            EventKind::RestNotStarted { .. } => self.rest_told = true,
+            EventKind::Resumed { unwatched, .. } => self.unwatched = self.unwatched + *unwatched,
+            EventKind::Closed => self.closed = true,
+            EventKind::SubmitRetry { .. }
+            | EventKind::AgentReady { .. }
+            | EventKind::Greeted { .. }
+            | EventKind::Turn { .. }
+            | EventKind::Used { .. }
+            | EventKind::Spoke { .. }
+            | EventKind::Health(_)
+            | EventKind::AgentHealth(_)
+            | EventKind::RoomsListed { .. } => {}
         }
     }
 
@@ -202,11 +202,11 @@ impl Carried {
     ///
     /// # Errors
     /// Where the journal holds no beginning, or its runs are not those of its plan.
-    pub fn opening(&self) -> Result<&Opening, CarriedError> {
+    pub fn opening(&self) -> Result<&SessionHeader, ReplayError> {
         if let Some(run) = self.other_plan {
-            return Err(CarriedError::OtherPlan(run));
+            return Err(ReplayError::OtherPlan(run));
         }
-        self.begun.as_ref().map(|begun| &*begun.opening).ok_or(CarriedError::NotOpened)
+        self.begun.as_ref().map(|begun| &*begun.opening).ok_or(ReplayError::NotOpened)
     }
 
     /// A room's name and its run, where any run was let in: they tell how rooms are named.
@@ -225,7 +225,7 @@ impl Carried {
     }
 
     /// What was spent, and what is held back for the runs that were under way, each at its worst.
-    pub(super) fn purse(&self) -> Option<Purse> {
+    pub(super) fn purse(&self) -> Option<Budget> {
         self.begun.as_ref().map(|begun| begun.purse.clone())
     }
 
@@ -236,13 +236,13 @@ impl Carried {
     }
 
     /// What is still to come of the plan, so much later than planned as nobody watched until `now`.
-    pub(super) fn rest_of_the_plan(&self, now: SessionTime) -> Option<Walk> {
+    pub(super) fn rest_of_the_plan(&self, now: SessionTime) -> Option<Schedule> {
         let mut walk = self.begun.as_ref()?.walk.clone();
         walk.put_off(self.unwatched + now.since(self.last));
         Some(walk)
     }
 
-    fn of(&mut self, run: RunIndex, change: impl FnOnce(&mut CarriedRun)) {
+    fn of(&mut self, run: RunIndex, change: impl FnOnce(&mut ReplayedRun)) {
         if let Some(run) = self.runs.get_mut(&run) {
             change(run);
         }
@@ -250,16 +250,18 @@ impl Carried {
 
     /// Goes along the plan to a run of the journal.
     fn walked(&mut self, run: PlannedRun) {
-        let Some(Begun { walk, .. }) = &mut self.begun else { return };
+        let Some(ReplayedHeader { walk, .. }) = &mut self.begun else { return };
         let planned = loop {
             match walk.peek() {
-                Step::Start(planned) => {
+                ScheduleStep::Start(planned) => {
                     walk.pass();
                     break Some(planned);
                 }
-                Step::Hold(hold) if hold.stage == run.stage => break walk.draw(run.intended),
-                Step::Hold(hold) => walk.leave_hold(hold.until),
-                Step::End => break None,
+                ScheduleStep::Hold(hold) if hold.stage == run.stage => {
+                    break walk.draw(run.intended);
+                }
+                ScheduleStep::Hold(hold) => walk.leave_hold(hold.until),
+                ScheduleStep::End => break None,
             }
         };
         let place =
@@ -281,7 +283,7 @@ const fn may_leave_a_request_behind(class: FailureClass) -> bool {
     )
 }
 
-impl CarriedRun {
+impl ReplayedRun {
     fn started(planned: PlannedRun) -> Self {
         Self {
             planned,
@@ -289,7 +291,7 @@ impl CarriedRun {
             dispatched: None,
             agent_seen: false,
             caller_seen: false,
-            submission: Submission::NotSent,
+            submission: ReplayedSubmission::NotSent,
             seen: None,
             running_since: None,
             last_look: SessionTime::START,

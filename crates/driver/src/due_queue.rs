@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use super::limiter::Limiter;
+use super::limiter::RateLimiter;
 use rushhour_core::units::{Micros, Rate, RunIndex, SessionTime};
 
 /// Runs that are due for a look, or for a question, at their times; served within a rate.
-pub(super) struct DueQueue {
+pub(super) struct PollQueue {
     due: BTreeSet<(SessionTime, RunIndex)>,
-    limiter: Limiter,
+    limiter: RateLimiter,
     not_before: SessionTime,
     longest_wait: Micros,
 }
 
-impl DueQueue {
+impl PollQueue {
     pub(super) fn new(rate: Rate) -> Self {
         Self {
             due: BTreeSet::new(),
-            limiter: Limiter::new(rate),
+            limiter: RateLimiter::new(rate),
             not_before: SessionTime::START,
             longest_wait: Micros::ZERO,
         }
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_longest_due_comes_first_and_the_rate_is_kept() {
-        let mut queue = DueQueue::new("10/s".parse().unwrap());
+        let mut queue = PollQueue::new("10/s".parse().unwrap());
         for (at, run) in [(300, 3), (100, 1), (200, 2)] {
             queue.insert(SessionTime(at), RunIndex(run));
         }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_is_due_soon_fills_a_question_up_but_does_not_cause_one() {
-        let mut queue = DueQueue::new("10/s".parse().unwrap());
+        let mut queue = PollQueue::new("10/s".parse().unwrap());
         queue.insert(SessionTime(500), RunIndex(1));
         let soon = SessionTime(1_000);
         assert_eq!(queue.take(SessionTime(100), soon, 9), []);

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::carried::Carried;
-use super::names::Names;
+use super::carried::ReplayedSession;
+use super::names::RoomNames;
 use super::run::EvaluatorFate;
 use super::session::{Resumption, Session};
 use super::simulation::{Trouble, World, go_on, outcomes, settings_of, world};
-use rushhour_core::bill::{Caps, Purse};
+use rushhour_core::bill::{Budget, BudgetLimits};
 use rushhour_core::event::{
-    Event, FORMAT_VERSION, FailureClass, Happening, Opening, Outcome, StopReason,
+    Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, SessionHeader, StopReason,
 };
 use rushhour_core::plan::Plan;
 use rushhour_core::plan::tests_support::plan_of;
@@ -42,7 +42,7 @@ const DEATHS: Deaths =
     Deaths { most_actions: 150, fate: EvaluatorFate::LivedOn, finish_only: false };
 
 fn opened(plan: &Plan) -> Event {
-    let opening = Opening {
+    let opening = SessionHeader {
         format: FORMAT_VERSION,
         rushhour: String::new(),
         session: SessionId::new("session"),
@@ -55,11 +55,11 @@ fn opened(plan: &Plan) -> Event {
         planned: None,
         cores: 1,
     };
-    Event { at: SessionTime::START, happening: Happening::Opened(Box::new(opening)) }
+    Event { at: SessionTime::START, kind: EventKind::Opened(Box::new(opening)) }
 }
 
-fn carried(events: &[Event]) -> Carried {
-    let mut carried = Carried::default();
+fn carried(events: &[Event]) -> ReplayedSession {
+    let mut carried = ReplayedSession::default();
     for event in events {
         carried.add(event);
     }
@@ -81,7 +81,7 @@ fn take_up(plan: &Plan, world: &mut World, deaths: Deaths) -> Session {
         fate: deaths.fate,
         finish_only: deaths.finish_only,
     };
-    Session::resumed(settings_of(plan), Names::new("room"), carried, how, world.now).unwrap()
+    Session::resumed(settings_of(plan), RoomNames::new("room"), carried, how, world.now).unwrap()
 }
 
 /// Drives a session through deaths to its end; gives the world and how often it died.
@@ -90,7 +90,7 @@ fn die_and_resume(profile: &str, seed: u64, trouble: Trouble, deaths: Deaths) ->
     let mut world = world(seed, trouble);
     world.events.push(opened(&plan));
     world.kept = 1;
-    let mut session = Session::new(settings_of(&plan), plan.walk(), Names::new("room"));
+    let mut session = Session::new(settings_of(&plan), plan.walk(), RoomNames::new("room"));
     for died in 0.. {
         // Every life is long enough for a session of few runs to come to its end at last.
         let lives = 1 + world.below(deaths.most_actions + 40 * u64::from(died));
@@ -113,13 +113,13 @@ fn check(world: &World, planned: u64) {
     for (run, times) in &world.submissions {
         assert_eq!(*times, 1, "run {run} was accepted once");
     }
-    assert_eq!(world.events.last().unwrap().happening, Happening::Closed);
+    assert_eq!(world.events.last().unwrap().kind, EventKind::Closed);
     assert!(world.events.is_sorted_by_key(|event| event.at));
     let left: BTreeSet<RunIndex> = world
         .events
         .iter()
-        .filter_map(|event| match &event.happening {
-            Happening::RoomLeft { run, .. } => Some(*run),
+        .filter_map(|event| match &event.kind {
+            EventKind::RoomLeft { run, .. } => Some(*run),
             _ => None,
         })
         .collect();
@@ -134,7 +134,7 @@ fn classes(world: &World) -> BTreeSet<FailureClass> {
 fn dispatched(events: &[Event]) -> BTreeMap<RunIndex, u32> {
     let mut times = BTreeMap::new();
     for event in events {
-        if let Happening::Dispatched { run, .. } = &event.happening {
+        if let EventKind::Dispatched { run, .. } = &event.kind {
             *times.entry(*run).or_default() += 1;
         }
     }
@@ -194,12 +194,12 @@ fn conversations_that_died_with_the_process_are_given_up() {
 
 /// A purse that is told everything, whichever process it happened in.
 fn never_lets_in_what_its_purse_would_refuse(profile: &str, world: &World) {
-    let mut purse = Purse::new(Caps::of(plan_of(profile).profile()));
+    let mut purse = Budget::new(BudgetLimits::of(plan_of(profile).profile()));
     for event in &world.events {
-        if matches!(event.happening, Happening::RunStarted { .. }) {
+        if matches!(event.kind, EventKind::RunStarted { .. }) {
             assert_eq!(purse.refuses(), None, "at {:?}", event.at);
         }
-        purse.take(&event.happening, event.at);
+        purse.take(&event.kind, event.at);
     }
 }
 
@@ -218,7 +218,7 @@ fn caps_hold_for_all_its_processes_together() {
                 deaths_in_all += died;
                 stopped += u32::from(world.events.iter().any(|event| {
                     let of_budget = StopReason::Budget;
-                    matches!(&event.happening, Happening::Stopping { reason, .. } if *reason == of_budget)
+                    matches!(&event.kind, EventKind::Stopping { reason, .. } if *reason == of_budget)
                 }));
             }
             assert!(stopped > 0 && deaths_in_all > 20, "{cap}: {stopped}, {deaths_in_all}");
@@ -242,13 +242,11 @@ fn nothing_more_is_started_where_nothing_more_is_wanted() {
         let deaths = Deaths { finish_only: true, ..DEATHS };
         let (world, died) = die_and_resume(FIFTY, seed, Trouble::default(), deaths);
         check(&world, 50);
-        let resumed = world
-            .events
-            .iter()
-            .position(|event| matches!(event.happening, Happening::Resumed { .. }));
+        let resumed =
+            world.events.iter().position(|event| matches!(event.kind, EventKind::Resumed { .. }));
         assert_eq!(resumed.is_some(), died > 0);
         let after = world.events.iter().skip(resumed.unwrap_or(world.events.len()));
-        let mut started = after.filter(|e| matches!(e.happening, Happening::RunStarted { .. }));
+        let mut started = after.filter(|e| matches!(e.kind, EventKind::RunStarted { .. }));
         assert_eq!(started.next(), None);
     }
 }
@@ -262,12 +260,12 @@ fn a_hold_stage_goes_on_for_as_long_as_it_was_watched() {
         check(&world, runs);
         assert!(world.most_in_flight <= 13, "{}", world.most_in_flight);
         let mut unwatched = 0;
-        let burst = world.events.iter().find_map(|event| match event.happening {
-            Happening::Resumed { unwatched: gap, .. } => {
+        let burst = world.events.iter().find_map(|event| match event.kind {
+            EventKind::Resumed { unwatched: gap, .. } => {
                 unwatched += gap.0;
                 None
             }
-            Happening::RunStarted { stage: 1, intended, .. } => Some(intended),
+            EventKind::RunStarted { stage: 1, intended, .. } => Some(intended),
             _ => None,
         });
         assert_eq!(burst, Some(SessionTime(300_000_000 + unwatched)), "seed {seed}");
@@ -292,7 +290,7 @@ fn the_rest_of_the_plan_comes_later_by_the_time_nobody_watched() {
         let (last, gap) = (carried.last(), Micros::from_secs(1_000));
         let drawn = whole.events[..cut]
             .iter()
-            .filter(|event| matches!(event.happening, Happening::RunStarted { .. }))
+            .filter(|event| matches!(event.kind, EventKind::RunStarted { .. }))
             .count();
         let rest = carried.rest_of_the_plan(last + gap).unwrap();
         let expected = plan.walk().skip(drawn).map(|mut run| {
@@ -313,7 +311,7 @@ fn a_journal_of_another_plan_is_refused_with_the_run() {
     );
     let mut events = whole.events;
     for event in &mut events {
-        if let Happening::RunStarted { run: RunIndex(7), copy, .. } = &mut event.happening {
+        if let EventKind::RunStarted { run: RunIndex(7), copy, .. } = &mut event.kind {
             *copy += 1;
         }
     }
@@ -329,7 +327,7 @@ fn pairs_stay_pairs_through_deaths() {
         check(&world, 100);
         let mut pairs: BTreeMap<PairId, Vec<(u32, Mode)>> = BTreeMap::new();
         for event in &world.events {
-            if let Happening::RunStarted { pair, scenario, mode, .. } = event.happening {
+            if let EventKind::RunStarted { pair, scenario, mode, .. } = event.kind {
                 pairs.entry(pair.unwrap()).or_default().push((scenario, mode));
             }
         }
@@ -348,7 +346,7 @@ fn an_outcome_that_was_kept_stays() {
         let mut world = world(seed, Trouble::everything(0.05));
         world.events.push(opened(&plan));
         world.kept = 1;
-        let mut session = Session::new(settings_of(&plan), plan.walk(), Names::new("room"));
+        let mut session = Session::new(settings_of(&plan), plan.walk(), RoomNames::new("room"));
         assert!(!go_on(&mut session, &mut world, 900));
         let mut session = take_up(&plan, &mut world, DEATHS);
         let before: Vec<(RunIndex, Vec<Outcome>)> = outcomes(&world.events).into_iter().collect();

@@ -29,12 +29,12 @@ mod simulation;
 mod telling;
 pub mod worker;
 
-pub use action::{Action, Input, RoomSight, Timing};
-pub use carried::{Carried, CarriedError};
+pub use action::{RequestTiming, RoomPoll, SessionEffect, SessionInput};
+pub use carried::{ReplayError, ReplayedSession};
 pub use clock::SessionClock;
-pub use names::Names;
-pub use perform::Outside;
+pub use names::RoomNames;
+pub use perform::Services;
 pub use run::EvaluatorFate;
 pub use session::{Resumption, Session};
-pub use settings::{AtCap, Settings};
+pub use settings::{DriverSettings, OnBudgetReached};
 pub use shell::drive;

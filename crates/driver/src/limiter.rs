@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use governor::Quota;
 use governor::clock::{Clock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 
 use rushhour_core::units::{Rate, SessionTime};
 
 /// A clock that shows what it was last set to.
 #[derive(Debug, Clone, Default)]
-struct SetClock(Arc<AtomicU64>);
+struct FakeClock(Arc<AtomicU64>);
 
-impl Clock for SetClock {
+impl Clock for FakeClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
@@ -24,21 +24,21 @@ impl Clock for SetClock {
 }
 
 /// Admits at most its rate, never two at once. It has one owner, who asks in the order that is fair.
-pub(super) struct Limiter {
-    clock: SetClock,
-    governor: RateLimiter<NotKeyed, InMemoryState, SetClock, NoOpMiddleware<Nanos>>,
+pub(super) struct RateLimiter {
+    clock: FakeClock,
+    governor: governor::RateLimiter<NotKeyed, InMemoryState, FakeClock, NoOpMiddleware<Nanos>>,
     paused_until: SessionTime,
 }
 
-impl Limiter {
+impl RateLimiter {
     pub(super) fn new(rate: Rate) -> Self {
-        let clock = SetClock::default();
+        let clock = FakeClock::default();
         // The library counts in nanoseconds, and the rate is at most 100,000 a second.
         let period = std::time::Duration::from_secs_f64(1.0 / rate.per_second());
         let quota = Quota::with_period(period)
             .expect("a rate is at most 100,000 a second, so its period is not zero")
             .allow_burst(std::num::NonZeroU32::MIN);
-        let governor = RateLimiter::direct_with_clock(quota, clock.clone());
+        let governor = governor::RateLimiter::direct_with_clock(quota, clock.clone());
         Self { clock, governor, paused_until: SessionTime::START }
     }
 
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn sixty_a_minute_are_sixty_in_a_minute() {
-        let mut limiter = Limiter::new("60/min".parse().unwrap());
+        let mut limiter = RateLimiter::new("60/min".parse().unwrap());
         let mut admitted = 0;
         let mut now = SessionTime::START;
         while now < SessionTime(60_000_000) {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn idle_time_is_not_saved_up() {
-        let mut limiter = Limiter::new("2/s".parse().unwrap());
+        let mut limiter = RateLimiter::new("2/s".parse().unwrap());
         let later = SessionTime(10_000_000);
         assert_eq!(limiter.admit(later), Ok(()));
         assert_eq!(limiter.admit(later), Err(SessionTime(10_500_000)));
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_pause_holds_everything_back() {
-        let mut limiter = Limiter::new("100/s".parse().unwrap());
+        let mut limiter = RateLimiter::new("100/s".parse().unwrap());
         limiter.pause(SessionTime(3_000_000));
         assert_eq!(limiter.admit(SessionTime::START), Err(SessionTime(3_000_000)));
         assert_eq!(limiter.admit(SessionTime(3_000_000)), Ok(()));

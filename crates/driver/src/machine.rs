@@ -8,11 +8,11 @@ const TICKS_PER_SECOND: u64 = 100;
 const PAGE: u64 = 4096;
 
 /// What a session uses of the machine: a process may hold several, one after the other.
-pub(super) struct Machine {
+pub(super) struct ProcessStats {
     cpu_before: Micros,
 }
 
-impl Machine {
+impl ProcessStats {
     /// From now on.
     pub(super) fn watch() -> Self {
         Self { cpu_before: machine().unwrap_or_default().0 }
@@ -66,7 +66,7 @@ mod tests {
         while machine().unwrap().0 < Micros::from_millis(300) {
             sum = (0..1_000_000_u64).fold(sum, |sum, n| std::hint::black_box(sum ^ n));
         }
-        let (used, _) = Machine::watch().used();
+        let (used, _) = ProcessStats::watch().used();
         assert!(used < Micros::from_millis(200), "{used} {sum}");
     }
 

@@ -4,11 +4,11 @@ use rushhour_core::units::{Identity, RoomName, RunIndex};
 
 /// Names the rooms and callers of one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
+pub struct RoomNames {
     stem: String,
 }
 
-impl Names {
+impl RoomNames {
     /// Rooms are called `stem` and the run's number; the stem is unlike any other session's.
     pub fn new(stem: impl Into<String>) -> Self {
         Self { stem: stem.into() }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::limiter::Limiter;
+use super::limiter::RateLimiter;
 use rushhour_core::units::{Micros, Mode, Rate, RunIndex, SessionTime};
 
 /// The wait before a submission is sent again doubles from this, where the service does not say.
@@ -28,19 +28,19 @@ pub(super) struct Submission {
 type Runs = VecDeque<(RunIndex, SessionTime)>;
 
 /// All submissions between a run's being ready and its being accepted.
-pub(super) struct Outgoing {
+pub(super) struct SubmissionQueue {
     entries_per_request: usize,
     fill_within: Micros,
     /// Runs that wait for a request to be filled: a request is of one mode.
     filling: [Runs; 2],
     line: VecDeque<(SessionTime, Submission)>,
     sent: HashMap<u64, Submission>,
-    limiter: Limiter,
+    limiter: RateLimiter,
     not_before: SessionTime,
     next_request: u64,
 }
 
-impl Outgoing {
+impl SubmissionQueue {
     pub(super) fn new(rate: Rate, entries_per_request: u32, fill_within: Micros) -> Self {
         Self {
             entries_per_request: entries_per_request.max(1) as usize,
@@ -48,7 +48,7 @@ impl Outgoing {
             filling: Mode::ALL.map(|_| VecDeque::new()),
             line: VecDeque::new(),
             sent: HashMap::new(),
-            limiter: Limiter::new(rate),
+            limiter: RateLimiter::new(rate),
             not_before: SessionTime::START,
             next_request: 0,
         }
@@ -186,8 +186,8 @@ impl Outgoing {
 mod tests {
     use super::*;
 
-    fn outgoing(entries: u32) -> Outgoing {
-        Outgoing::new("10/s".parse().unwrap(), entries, Micros::from_secs(1))
+    fn outgoing(entries: u32) -> SubmissionQueue {
+        SubmissionQueue::new("10/s".parse().unwrap(), entries, Micros::from_secs(1))
     }
 
     fn runs(submission: &Submission) -> Vec<u64> {

@@ -4,35 +4,36 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::action::{Action, Input, RoomSight, Timing};
+use super::action::{RequestTiming, RoomPoll, SessionEffect, SessionInput};
 use super::clock::SessionClock;
-use super::names::Names;
-use super::settings::Settings;
+use super::names::RoomNames;
+use super::settings::DriverSettings;
 use rushhour_core::evaluator::{
-    AskError, Entry, Evaluator, News, SubmitError, SubmitErrorKind, Told,
+    CallerUpdate, ConversationRequest, Evaluator, PollError, SubmitError, SubmitErrorKind,
+    UpdateKind,
 };
-use rushhour_core::event::Sink;
+use rushhour_core::event::EventSink;
 use rushhour_core::plan::PlannedRun;
-use rushhour_core::profile::{Dispatch, Profile};
+use rushhour_core::profile::{AgentDispatch, Profile};
 use rushhour_core::units::{EvaluatorRunId, RunIndex, SessionId};
 use rushhour_livekit::{
-    ControlPlane, DispatchRequest, LiveKitError, LiveKitErrorKind, RoomAgents, RoomRequest,
-    TokenMint, TokenRequest, dispatch_metadata, room_metadata,
+    ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitError, LiveKitErrorKind,
+    RoomAgents, TokenRequest, TokenSigner, dispatch_metadata, room_metadata,
 };
 
 const PANICKED: &str = "a task of ours panicked; please report it";
 
 /// The outside world of a session.
 #[derive(Clone)]
-pub struct Outside {
+pub struct Services {
     /// LiveKit's server side.
     pub control: Arc<dyn ControlPlane>,
     /// Who talks to the agent.
     pub evaluator: Arc<dyn Evaluator>,
     /// Signs the evaluator's tokens.
-    pub mint: TokenMint,
+    pub mint: TokenSigner,
     /// Keeps the events.
-    pub sink: Arc<dyn Sink>,
+    pub sink: Arc<dyn EventSink>,
     /// The LiveKit address that the evaluator is given.
     pub livekit_url: String,
     /// The session.
@@ -40,26 +41,26 @@ pub struct Outside {
     /// What is wanted.
     pub profile: Arc<Profile>,
     /// Names the rooms.
-    pub names: Names,
+    pub names: RoomNames,
     /// How it is driven.
-    pub settings: Arc<Settings>,
+    pub settings: Arc<DriverSettings>,
 }
 
 /// An answer that is owed: given, or made up where its task ends without one.
-struct Owed {
-    inbox: UnboundedSender<Input>,
-    otherwise: Option<Input>,
+struct ReplyGuard {
+    inbox: UnboundedSender<SessionInput>,
+    otherwise: Option<SessionInput>,
 }
 
-impl Owed {
-    fn answer(mut self, input: Input) {
+impl ReplyGuard {
+    fn answer(mut self, input: SessionInput) {
         self.otherwise = None;
         // The session is gone where nobody listens any more, and the answer with it.
         let _ = self.inbox.send(input);
     }
 }
 
-impl Drop for Owed {
+impl Drop for ReplyGuard {
     fn drop(&mut self) {
         if let Some(input) = self.otherwise.take() {
             let _ = self.inbox.send(input);
@@ -69,26 +70,26 @@ impl Drop for Owed {
 
 /// Performs actions, and puts what comes of them into the inbox.
 #[derive(Clone)]
-pub(super) struct Performer {
-    pub(super) outside: Outside,
+pub(super) struct Executor {
+    pub(super) outside: Services,
     pub(super) clock: SessionClock,
-    pub(super) inbox: UnboundedSender<Input>,
+    pub(super) inbox: UnboundedSender<SessionInput>,
 }
 
-impl Performer {
+impl Executor {
     /// Performs one action; those that take time go on in a task of their own.
-    pub(super) fn perform(&self, action: Action) {
+    pub(super) fn perform(&self, action: SessionEffect) {
         match action {
-            Action::Record(event) => self.outside.sink.take(event),
-            Action::Finish => {}
-            Action::MakeRoom(planned) => self.make_room(planned),
-            Action::Dispatch(planned) => self.dispatch(planned),
-            Action::Look(run) => self.look(run),
-            Action::AskAssigned(run) => self.ask_assigned(run),
-            Action::Submit { request, runs } => self.submit(request, runs),
-            Action::Ask { runs } => self.ask(runs),
-            Action::EndCall { run, evaluator_run } => self.end_call(run, evaluator_run),
-            Action::DeleteRoom(run) => self.delete_room(run),
+            SessionEffect::Record(event) => self.outside.sink.take(event),
+            SessionEffect::Finish => {}
+            SessionEffect::MakeRoom(planned) => self.make_room(planned),
+            SessionEffect::Dispatch(planned) => self.dispatch(planned),
+            SessionEffect::Look(run) => self.look(run),
+            SessionEffect::AskAssigned(run) => self.ask_assigned(run),
+            SessionEffect::Submit { request, runs } => self.submit(request, runs),
+            SessionEffect::Ask { runs } => self.ask(runs),
+            SessionEffect::EndCall { run, evaluator_run } => self.end_call(run, evaluator_run),
+            SessionEffect::DeleteRoom(run) => self.delete_room(run),
         }
     }
 
@@ -97,22 +98,22 @@ impl Performer {
         let this = self.clone();
         tokio::spawn(async move {
             if let Err(error) = this.outside.sink.kept().await {
-                let _ = this.inbox.send(Input::JournalFailed { words: error.0 });
+                let _ = this.inbox.send(SessionInput::JournalFailed { words: error.0 });
             }
         });
     }
 
     /// What an evaluator tells, with the server's times on the session's clock.
-    pub(super) fn take_in(&self, told: Told) -> Input {
-        let joined = match told.news {
-            News::AgentCame { joined_at_ms: Some(ms), .. } => self.clock.from_wall_ms(ms),
+    pub(super) fn take_in(&self, told: CallerUpdate) -> SessionInput {
+        let joined = match told.kind {
+            UpdateKind::AgentCame { joined_at_ms: Some(ms), .. } => self.clock.from_wall_ms(ms),
             _ => None,
         };
-        Input::Told { told, joined }
+        SessionInput::Told { told, joined }
     }
 
-    fn owe(&self, otherwise: Input) -> Owed {
-        Owed { inbox: self.inbox.clone(), otherwise: Some(otherwise) }
+    fn owe(&self, otherwise: SessionInput) -> ReplyGuard {
+        ReplyGuard { inbox: self.inbox.clone(), otherwise: Some(otherwise) }
     }
 
     fn metadata(&self, planned: PlannedRun) -> String {
@@ -125,14 +126,15 @@ impl Performer {
     fn make_room(&self, planned: PlannedRun) {
         let this = self.clone();
         let run = planned.index;
-        let owed = self.owe(Input::RoomMade { run, timing: self.now(), result: Err(our_fault()) });
+        let owed =
+            self.owe(SessionInput::RoomMade { run, timing: self.now(), result: Err(our_fault()) });
         tokio::spawn(async move {
             let agents = match &this.outside.settings.dispatch {
-                Dispatch::Explicit { .. } => RoomAgents::Placeholder,
-                Dispatch::ExplicitFresh { .. } | Dispatch::Token { .. } | Dispatch::None => {
-                    RoomAgents::Absent
-                }
-                Dispatch::Room { agent } => {
+                AgentDispatch::Explicit { .. } => RoomAgents::Placeholder,
+                AgentDispatch::ExplicitFresh { .. }
+                | AgentDispatch::Token { .. }
+                | AgentDispatch::None => RoomAgents::Absent,
+                AgentDispatch::Room { agent } => {
                     RoomAgents::Agent(agent.clone(), this.metadata(planned))
                 }
             };
@@ -140,7 +142,7 @@ impl Performer {
             // configuration may send for.
             let kept = this.kept().await;
             let sent = this.clock.now();
-            let request = RoomRequest {
+            let request = CreateRoomRequest {
                 room: this.outside.names.room(run),
                 empty_timeout: this.outside.settings.room_lifetime,
                 metadata: room_metadata(&this.outside.session, run),
@@ -150,19 +152,22 @@ impl Performer {
                 Ok(()) => this.outside.control.create_room(request).await,
                 Err(error) => Err(error),
             };
-            let timing = Timing { sent, answered: this.clock.now() };
-            owed.answer(Input::RoomMade { run, timing, result });
+            let timing = RequestTiming { sent, answered: this.clock.now() };
+            owed.answer(SessionInput::RoomMade { run, timing, result });
         });
     }
 
     fn dispatch(&self, planned: PlannedRun) {
         let this = self.clone();
         let run = planned.index;
-        let owed =
-            self.owe(Input::Dispatched { run, timing: self.now(), result: Err(our_fault()) });
+        let owed = self.owe(SessionInput::Dispatched {
+            run,
+            timing: self.now(),
+            result: Err(our_fault()),
+        });
         tokio::spawn(async move {
             let Some(agent) = this.outside.settings.dispatch.agent().cloned() else { return };
-            let request = DispatchRequest {
+            let request = CreateDispatchRequest {
                 room: this.outside.names.room(run),
                 agent,
                 metadata: this.metadata(planned),
@@ -170,75 +175,81 @@ impl Performer {
             let kept = this.kept().await;
             let sent = this.clock.now();
             let result = match kept {
-                Ok(()) => this.outside.control.dispatch(request).await,
+                Ok(()) => this.outside.control.create_dispatch(request).await,
                 Err(error) => Err(error),
             };
-            let timing = Timing { sent, answered: this.clock.now() };
-            owed.answer(Input::Dispatched { run, timing, result });
+            let timing = RequestTiming { sent, answered: this.clock.now() };
+            owed.answer(SessionInput::Dispatched { run, timing, result });
         });
     }
 
     fn look(&self, run: RunIndex) {
         let this = self.clone();
-        let owed = self.owe(Input::Looked { run, timing: self.now(), result: Err(our_fault()) });
+        let owed =
+            self.owe(SessionInput::Looked { run, timing: self.now(), result: Err(our_fault()) });
         tokio::spawn(async move {
             let sent = this.clock.now();
             let names = &this.outside.names;
-            let result = this.outside.control.look(names.room(run), names.caller(run)).await;
-            let result = result.map(|present| RoomSight {
+            let result =
+                this.outside.control.list_participants(names.room(run), names.caller(run)).await;
+            let result = result.map(|present| RoomPoll {
                 caller: present.caller,
                 agent: present.agent.map(|sight| {
                     let joined = sight.joined_at_ms.and_then(|ms| this.clock.from_wall_ms(ms));
                     (sight, joined)
                 }),
             });
-            let timing = Timing { sent, answered: this.clock.now() };
-            owed.answer(Input::Looked { run, timing, result });
+            let timing = RequestTiming { sent, answered: this.clock.now() };
+            owed.answer(SessionInput::Looked { run, timing, result });
         });
     }
 
     fn ask_assigned(&self, run: RunIndex) {
         let this = self.clone();
-        let owed = self.owe(Input::Assigned { run, result: Err(our_fault()) });
+        let owed = self.owe(SessionInput::Assigned { run, result: Err(our_fault()) });
         tokio::spawn(async move {
             let result = match this.outside.settings.dispatch.agent().cloned() {
                 Some(agent) => {
-                    this.outside.control.assigned(this.outside.names.room(run), agent).await
+                    this.outside
+                        .control
+                        .is_dispatch_assigned(this.outside.names.room(run), agent)
+                        .await
                 }
                 // Automatic dispatch has no name to be asked after.
                 None => Ok(true),
             };
-            owed.answer(Input::Assigned { run, result });
+            owed.answer(SessionInput::Assigned { run, result });
         });
     }
 
     fn submit(&self, request: u64, runs: Vec<PlannedRun>) {
         let this = self.clone();
         let unknown = SubmitError { kind: SubmitErrorKind::Unknown, words: PANICKED.to_owned() };
-        let owed = self.owe(Input::Submitted { request, timing: self.now(), result: Err(unknown) });
+        let owed =
+            self.owe(SessionInput::Submitted { request, timing: self.now(), result: Err(unknown) });
         tokio::spawn(async move {
             // What may cost money is on the disk before it is sent.
             if let Err(error) = this.outside.sink.kept().await {
-                owed.answer(Input::NotKept { request, words: error.0 });
+                owed.answer(SessionInput::NotKept { request, words: error.0 });
                 return;
             }
-            let entries: Result<Vec<Entry>, String> =
+            let entries: Result<Vec<ConversationRequest>, String> =
                 runs.into_iter().map(|run| this.entry(run)).collect();
             let sent = this.clock.now();
             let result = match entries {
                 Ok(entries) => this.outside.evaluator.submit(entries).await,
                 Err(words) => Err(SubmitError { kind: SubmitErrorKind::Rejected, words }),
             };
-            let timing = Timing { sent, answered: this.clock.now() };
-            owed.answer(Input::Submitted { request, timing, result });
+            let timing = RequestTiming { sent, answered: this.clock.now() };
+            owed.answer(SessionInput::Submitted { request, timing, result });
         });
     }
 
-    fn entry(&self, planned: PlannedRun) -> Result<Entry, String> {
-        let Outside { names, settings, profile, .. } = &self.outside;
+    fn entry(&self, planned: PlannedRun) -> Result<ConversationRequest, String> {
+        let Services { names, settings, profile, .. } = &self.outside;
         let room = names.room(planned.index);
         let agent = match &settings.dispatch {
-            Dispatch::Token { agent } => Some((agent.clone(), self.metadata(planned))),
+            AgentDispatch::Token { agent } => Some((agent.clone(), self.metadata(planned))),
             _ => None,
         };
         let request = TokenRequest {
@@ -249,7 +260,7 @@ impl Performer {
         };
         let token = self.outside.mint.mint(request).map_err(|error| error.to_string())?;
         let scenarios = profile.mix.scenarios();
-        Ok(Entry {
+        Ok(ConversationRequest {
             run: planned.index,
             scenario: scenarios[planned.scenario as usize].id.clone(),
             mode: planned.mode,
@@ -262,51 +273,52 @@ impl Performer {
     fn ask(&self, runs: Vec<(RunIndex, EvaluatorRunId)>) {
         let this = self.clone();
         let (indexes, names): (Vec<RunIndex>, Vec<EvaluatorRunId>) = runs.into_iter().unzip();
-        let error = AskError { rate_limited: false, retry_after: None, words: PANICKED.to_owned() };
-        let owed = self.owe(Input::Asked {
+        let error =
+            PollError { rate_limited: false, retry_after: None, words: PANICKED.to_owned() };
+        let owed = self.owe(SessionInput::Asked {
             runs: indexes.clone(),
             timing: self.now(),
             result: Err(error),
         });
         tokio::spawn(async move {
             let sent = this.clock.now();
-            let result = this.outside.evaluator.ask(names).await;
-            let timing = Timing { sent, answered: this.clock.now() };
-            owed.answer(Input::Asked { runs: indexes, timing, result });
+            let result = this.outside.evaluator.poll(names).await;
+            let timing = RequestTiming { sent, answered: this.clock.now() };
+            owed.answer(SessionInput::Asked { runs: indexes, timing, result });
         });
     }
 
     fn end_call(&self, run: RunIndex, evaluator_run: EvaluatorRunId) {
         let this = self.clone();
-        let owed = self.owe(Input::CallEnded { run });
+        let owed = self.owe(SessionInput::CallEnded { run });
         tokio::spawn(async move {
             // Whether it worked cannot be told from the answer, and the room's deletion ends the call anyway.
-            let _ = this.outside.evaluator.end(evaluator_run).await;
-            owed.answer(Input::CallEnded { run });
+            let _ = this.outside.evaluator.end_call(evaluator_run).await;
+            owed.answer(SessionInput::CallEnded { run });
         });
     }
 
     fn delete_room(&self, run: RunIndex) {
         let this = self.clone();
-        let owed = self.owe(Input::RoomDeleted { run, result: Err(our_fault()) });
+        let owed = self.owe(SessionInput::RoomDeleted { run, result: Err(our_fault()) });
         tokio::spawn(async move {
             let result = this.outside.control.delete_room(this.outside.names.room(run)).await;
-            owed.answer(Input::RoomDeleted { run, result });
+            owed.answer(SessionInput::RoomDeleted { run, result });
         });
     }
 
     async fn kept(&self) -> Result<(), LiveKitError> {
         self.outside.sink.kept().await.map_err(|error| {
             // What cannot be kept now ends the session, also where the disk recovers before it is looked at again.
-            let _ = self.inbox.send(Input::JournalFailed { words: error.0.clone() });
+            let _ = self.inbox.send(SessionInput::JournalFailed { words: error.0.clone() });
             let words = format!("the journal could not keep it: {error}");
             LiveKitError::new(LiveKitErrorKind::OurFault, words)
         })
     }
 
-    fn now(&self) -> Timing {
+    fn now(&self) -> RequestTiming {
         let now = self.clock.now();
-        Timing { sent: now, answered: now }
+        RequestTiming { sent: now, answered: now }
     }
 }
 

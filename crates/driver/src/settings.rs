@@ -1,15 +1,15 @@
 //! What the driver needs to know of a profile, in the form it uses.
 
-use rushhour_core::bill::Caps;
-use rushhour_core::evaluator::Manner;
+use rushhour_core::bill::BudgetLimits;
+use rushhour_core::evaluator::EvaluatorCapabilities;
 use rushhour_core::plan::{room_lifetime, token_lifetime};
-use rushhour_core::profile::{Dispatch, DispatchMethod, Profile, WhenFull};
+use rushhour_core::profile::{AgentDispatch, DispatchMethod, Profile, WhenFull};
 use rushhour_core::units::{Micros, Rate};
 
 /// What becomes of a place of a hold stage whose next run a cap does not let start while others are
 /// under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AtCap {
+pub enum OnBudgetReached {
     /// The session ends: a load is not thinned out unseen.
     Stop,
     /// The place is given up. What is held back for the runs under way may turn out not to be needed,
@@ -19,9 +19,9 @@ pub enum AtCap {
 
 /// How a session is driven.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct DriverSettings {
     /// How the agent gets into the room.
-    pub dispatch: Dispatch,
+    pub dispatch: AgentDispatch,
     /// Whether an agent must be seen before the evaluator is asked to call.
     pub wait_for_agent: bool,
     /// An agent that joins later than this is late.
@@ -57,16 +57,16 @@ pub struct Settings {
     /// How long a conversation of each scenario is expected to last.
     pub expected: Vec<Micros>,
     /// How the evaluator wants to be spoken to.
-    pub manner: Manner,
+    pub manner: EvaluatorCapabilities,
     /// What money, runs and minutes must not go beyond.
-    pub caps: Caps,
+    pub caps: BudgetLimits,
     /// What they do to a hold stage.
-    pub at_cap: AtCap,
+    pub at_cap: OnBudgetReached,
 }
 
-impl Settings {
+impl DriverSettings {
     /// The settings of a profile for an evaluator.
-    pub fn new(profile: &Profile, manner: Manner) -> Self {
+    pub fn new(profile: &Profile, manner: EvaluatorCapabilities) -> Self {
         let limits = &profile.limits;
         Self {
             dispatch: profile.livekit.dispatch.clone(),
@@ -88,8 +88,12 @@ impl Settings {
             room_lifetime: room_lifetime(profile),
             expected: profile.mix.scenarios().iter().map(|s| s.lasts.micros()).collect(),
             manner,
-            caps: Caps::of(profile),
-            at_cap: if profile.judges.is_some() { AtCap::Narrow } else { AtCap::Stop },
+            caps: BudgetLimits::of(profile),
+            at_cap: if profile.judges.is_some() {
+                OnBudgetReached::Narrow
+            } else {
+                OnBudgetReached::Stop
+            },
         }
     }
 

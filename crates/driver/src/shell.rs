@@ -3,13 +3,13 @@
 use tokio::sync::mpsc;
 use tokio::time::{Duration, MissedTickBehavior};
 
-use super::action::{Action, Input};
+use super::action::{SessionEffect, SessionInput};
 use super::alarm::Alarm;
 use super::clock::SessionClock;
-use super::machine::Machine;
-use super::perform::{Outside, Performer};
+use super::machine::ProcessStats;
+use super::perform::{Executor, Services};
 use super::session::Session;
-use rushhour_core::event::SinkError;
+use rushhour_core::event::EventSinkError;
 
 /// How often the journal's health is looked at.
 const JOURNAL_EVERY: Duration = Duration::from_secs(1);
@@ -26,28 +26,28 @@ const INPUTS_AT_ONCE: usize = 64;
 /// system has no timer to lend.
 pub async fn drive(
     mut session: Session,
-    outside: Outside,
+    outside: Services,
     clock: SessionClock,
-    mut wishes: mpsc::UnboundedReceiver<Input>,
-) -> Result<(), SinkError> {
+    mut wishes: mpsc::UnboundedReceiver<SessionInput>,
+) -> Result<(), EventSinkError> {
     // As many inputs as actions are under way, which the limit of runs in flight bounds.
     let (sender, mut inbox) = mpsc::unbounded_channel();
-    let performer = Performer { outside, clock, inbox: sender };
+    let performer = Executor { outside, clock, inbox: sender };
     let evaluator = performer.outside.evaluator.clone();
     let mut journal = tokio::time::interval(JOURNAL_EVERY);
     let mut health = tokio::time::interval(HEALTH_EVERY);
     journal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     health.set_missed_tick_behavior(MissedTickBehavior::Delay);
     health.reset();
-    let machine = Machine::watch();
+    let machine = ProcessStats::watch();
     let mut nobody_wishes = false;
     let no_timer =
-        |error: std::io::Error| SinkError(format!("there is no timer to be had: {error}"));
+        |error: std::io::Error| EventSinkError(format!("there is no timer to be had: {error}"));
     let alarm = Alarm::new().map_err(no_timer)?;
     session.tick(clock.now());
     loop {
         for action in session.take_actions() {
-            if action == Action::Finish {
+            if action == SessionEffect::Finish {
                 return performer.outside.sink.kept().await;
             }
             performer.perform(action);
@@ -61,7 +61,7 @@ pub async fn drive(
                     session.handle(input, clock.now());
                 }
             }
-            told = evaluator.told() => {
+            told = evaluator.next_update() => {
                 session.handle(performer.take_in(told), clock.now());
             }
             rung = alarm.rung() => {
@@ -75,7 +75,7 @@ pub async fn drive(
             _ = health.tick() => {
                 let (cpu, memory) = machine.used();
                 let callers = performer.outside.evaluator.health();
-                session.handle(Input::Machine { cpu, memory, callers }, clock.now());
+                session.handle(SessionInput::Machine { cpu, memory, callers }, clock.now());
             }
             _ = journal.tick() => performer.look_at_the_journal(),
         }

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::names::Names;
+use super::names::RoomNames;
 use super::session::Session;
-use super::settings::{AtCap, Settings};
+use super::settings::{DriverSettings, OnBudgetReached};
 use super::simulation::{Trouble, World, go_on, outcomes, settings_of, simulate, world};
-use rushhour_core::bill::{Tariff, Usage};
-use rushhour_core::event::{AgentUse, FailureClass, Happening, Outcome, StopReason};
+use rushhour_core::bill::{RunUsage, Tariff};
+use rushhour_core::event::{EventKind, FailureClass, ModelUsage, Outcome, StopReason};
 use rushhour_core::plan::preparation_bound;
 use rushhour_core::plan::tests_support::plan_of;
 use rushhour_core::units::{Micros, Mode, RunIndex, SessionTime, Usd};
@@ -21,30 +21,30 @@ fn profile(load: &str, limits: &str, run_timeout: u64) -> String {
 }
 
 /// What each run that was started may have been: connected from its start, talking from its first submission.
-fn dearest(world: &World) -> Vec<Usage> {
+fn dearest(world: &World) -> Vec<RunUsage> {
     let mut started: HashMap<RunIndex, SessionTime> = HashMap::new();
     let mut submitted: HashMap<RunIndex, SessionTime> = HashMap::new();
     let mut dearest = Vec::new();
     for event in &world.events {
-        match &event.happening {
-            Happening::RunStarted { run, .. } => {
+        match &event.kind {
+            EventKind::RunStarted { run, .. } => {
                 started.insert(*run, event.at);
             }
-            Happening::Submitted { sent, entered, .. } => {
+            EventKind::Submitted { sent, entered, .. } => {
                 for entry in entered {
                     submitted.insert(entry.run, *sent);
                 }
             }
-            Happening::Ended { run, seen, .. } => {
+            EventKind::Ended { run, seen, .. } => {
                 let talked = submitted.get(run).map_or(Micros::ZERO, |at| seen.since(*at));
-                dearest.push(Usage {
+                dearest.push(RunUsage {
                     mode: Mode::Voice,
                     agent: seen.since(started[run]),
                     caller: talked,
                     conversation: talked,
                     told: true,
                     messages: None,
-                    used: AgentUse::default(),
+                    used: ModelUsage::default(),
                     judged: true,
                 });
             }
@@ -55,9 +55,10 @@ fn dearest(world: &World) -> Vec<Usage> {
 }
 
 fn stopped_for_budget(world: &World) -> bool {
-    world.events.iter().any(|event| {
-        matches!(event.happening, Happening::Stopping { reason: StopReason::Budget, .. })
-    })
+    world
+        .events
+        .iter()
+        .any(|event| matches!(event.kind, EventKind::Stopping { reason: StopReason::Budget, .. }))
 }
 
 const LOADS: [&str; 3] = [
@@ -126,9 +127,9 @@ fn a_budget_narrows_the_places_of_a_session_that_may_wait_and_is_used_up() {
         profile("copies = 60\nlasts = \"40s\"\n[[stage]]\nhold = 12\n", "budget = \"30 USD\"", 600);
     let plan = plan_of(&text);
     let tariff = Tariff::of(plan.profile()).expect("a rehearsal is charged for");
-    let held = |at_cap: AtCap, trouble: Trouble, seed: u64| {
-        let settings = Settings { at_cap, ..settings_of(&plan) };
-        let mut session = Session::new(settings, plan.walk(), Names::new("room"));
+    let held = |at_cap: OnBudgetReached, trouble: Trouble, seed: u64| {
+        let settings = DriverSettings { at_cap, ..settings_of(&plan) };
+        let mut session = Session::new(settings, plan.walk(), RoomNames::new("room"));
         let mut world = world(seed, trouble);
         go_on(&mut session, &mut world, u64::MAX);
         let runs = dearest(&world);
@@ -137,11 +138,13 @@ fn a_budget_narrows_the_places_of_a_session_that_may_wait_and_is_used_up() {
         assert_eq!(outcomes(&world.events).len(), 60, "every run has an outcome");
         runs.len()
     };
-    let (stopped, narrowed) =
-        (held(AtCap::Stop, Trouble::default(), 3), held(AtCap::Narrow, Trouble::default(), 3));
+    let (stopped, narrowed) = (
+        held(OnBudgetReached::Stop, Trouble::default(), 3),
+        held(OnBudgetReached::Narrow, Trouble::default(), 3),
+    );
     assert!(stopped > 0 && narrowed >= 2 * stopped, "{narrowed} runs, and {stopped} without");
     for seed in 0..40 {
-        held(AtCap::Narrow, Trouble::everything(0.1), seed);
+        held(OnBudgetReached::Narrow, Trouble::everything(0.1), seed);
     }
 }
 
@@ -166,13 +169,13 @@ fn a_run_that_waits_past_its_share_is_given_up_before_it_is_paid_for() {
 fn nothing_is_submitted_later_than(within: Micros, world: &World) {
     let mut started: HashMap<RunIndex, SessionTime> = HashMap::new();
     for event in &world.events {
-        let sent: Vec<(RunIndex, SessionTime)> = match &event.happening {
-            Happening::RunStarted { run, .. } => {
+        let sent: Vec<(RunIndex, SessionTime)> = match &event.kind {
+            EventKind::RunStarted { run, .. } => {
                 started.insert(*run, event.at);
                 continue;
             }
-            Happening::SubmitIntent { runs, .. } => runs.iter().map(|r| (*r, event.at)).collect(),
-            Happening::Submitted { sent, entered, .. } => {
+            EventKind::SubmitIntent { runs, .. } => runs.iter().map(|r| (*r, event.at)).collect(),
+            EventKind::Submitted { sent, entered, .. } => {
                 entered.iter().map(|entry| (entry.run, *sent)).collect()
             }
             _ => continue,

@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use super::action::{Action, Input, RoomSight, Timing};
-use super::names::Names;
+use super::action::{RequestTiming, RoomPoll, SessionEffect, SessionInput};
+use super::names::RoomNames;
 use super::session::Session;
-use super::settings::Settings;
+use super::settings::DriverSettings;
 use rushhour_core::evaluator::{
-    Accepted, AskError, Following, Manner, Sight, SightState, SubmitError, SubmitErrorKind,
+    AcceptedSubmission, EvaluatorCapabilities, PollError, RunState, RunStatus, SubmitError,
+    SubmitErrorKind, UpdateMode,
 };
-use rushhour_core::event::{Event, Happening, Mapping, Outcome, Sighting};
+use rushhour_core::event::{Event, EventKind, Outcome, RunMapping, RunPhase};
 use rushhour_core::plan::Plan;
 use rushhour_core::plan::tests_support::plan_of;
 use rushhour_core::units::{DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionTime};
-use rushhour_livekit::{AgentSight, LiveKitError, LiveKitErrorKind};
+use rushhour_livekit::{AgentParticipant, LiveKitError, LiveKitErrorKind};
 
 /// How often each kind of trouble happens, as a share between 0 and 1.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,7 +62,7 @@ pub(super) struct World {
     random: ChaCha8Rng,
     trouble: Trouble,
     pub(super) now: SessionTime,
-    pub(super) coming: BTreeMap<(SessionTime, u64), Input>,
+    pub(super) coming: BTreeMap<(SessionTime, u64), SessionInput>,
     sequence: u64,
     agents: HashMap<RunIndex, SessionTime>,
     accepted: HashMap<EvaluatorRunId, (SessionTime, SessionTime)>,
@@ -92,21 +93,24 @@ impl World {
         self.now + Micros::from_millis(millis)
     }
 
-    fn answer(&mut self, at: SessionTime, input: impl FnOnce(Timing) -> Input) {
-        let input = input(Timing { sent: self.now, answered: at });
+    fn answer(&mut self, at: SessionTime, input: impl FnOnce(RequestTiming) -> SessionInput) {
+        let input = input(RequestTiming { sent: self.now, answered: at });
         self.sequence += 1;
         self.coming.insert((at, self.sequence), input);
     }
 
-    fn perform(&mut self, action: Action) {
+    fn perform(&mut self, action: SessionEffect) {
         self.performed += 1;
-        if matches!(action, Action::MakeRoom(_) | Action::Dispatch(_) | Action::Submit { .. }) {
+        if matches!(
+            action,
+            SessionEffect::MakeRoom(_) | SessionEffect::Dispatch(_) | SessionEffect::Submit { .. }
+        ) {
             self.kept = self.events.len();
         }
         match action {
-            Action::Record(event) => self.events.push(event),
-            Action::Finish => {}
-            Action::MakeRoom(planned) => {
+            SessionEffect::Record(event) => self.events.push(event),
+            SessionEffect::Finish => {}
+            SessionEffect::MakeRoom(planned) => {
                 let run = planned.index;
                 let fails = self.chance(self.trouble.room_fails);
                 // A room whose making failed may be there all the same.
@@ -115,9 +119,9 @@ impl World {
                 }
                 let at = self.after(2, 40);
                 let result = if fails { Err(trouble()) } else { Ok(()) };
-                self.answer(at, |timing| Input::RoomMade { run, timing, result });
+                self.answer(at, |timing| SessionInput::RoomMade { run, timing, result });
             }
-            Action::Dispatch(planned) => {
+            SessionEffect::Dispatch(planned) => {
                 let run = planned.index;
                 self.rooms.insert(run);
                 let fails = self.chance(self.trouble.dispatch_fails);
@@ -127,55 +131,58 @@ impl World {
                 }
                 let at = self.after(2, 40);
                 let result = if fails { Err(trouble()) } else { Ok(DispatchId::new("AD_1")) };
-                self.answer(at, |timing| Input::Dispatched { run, timing, result });
+                self.answer(at, |timing| SessionInput::Dispatched { run, timing, result });
             }
-            Action::Look(run) => {
+            SessionEffect::Look(run) => {
                 let at = self.after(1, 10);
                 let sight = self.agents.get(&run).copied().filter(|joins| *joins <= at);
                 let sight = sight.map(|joins| {
                     let identity = Identity::new("agent-1");
-                    (AgentSight { identity, joined_at_ms: None, listening: true }, Some(joins))
+                    (
+                        AgentParticipant { identity, joined_at_ms: None, listening: true },
+                        Some(joins),
+                    )
                 });
                 let name = EvaluatorRunId::new(format!("e{}", run.0));
                 let caller = self.accepted.get(&name).is_some_and(|(begins, _)| *begins <= at);
                 let result = if self.chance(self.trouble.look_fails) {
                     Err(trouble())
                 } else {
-                    Ok(RoomSight { agent: sight, caller })
+                    Ok(RoomPoll { agent: sight, caller })
                 };
-                self.answer(at, |timing| Input::Looked { run, timing, result });
+                self.answer(at, |timing| SessionInput::Looked { run, timing, result });
             }
-            Action::AskAssigned(run) => {
+            SessionEffect::AskAssigned(run) => {
                 let at = self.after(1, 10);
                 let assigned = self.agents.contains_key(&run);
-                self.answer(at, |_| Input::Assigned { run, result: Ok(assigned) });
+                self.answer(at, |_| SessionInput::Assigned { run, result: Ok(assigned) });
             }
-            Action::Submit { request, runs } => {
+            SessionEffect::Submit { request, runs } => {
                 let runs: Vec<RunIndex> = runs.into_iter().map(|run| run.index).collect();
                 self.submit(request, &runs);
             }
-            Action::Ask { runs } => {
+            SessionEffect::Ask { runs } => {
                 let at = self.after(5, 200);
                 let result = if self.chance(self.trouble.ask_fails) {
-                    Err(AskError { rate_limited: false, retry_after: None, words: "502".into() })
+                    Err(PollError { rate_limited: false, retry_after: None, words: "502".into() })
                 } else {
                     Ok(runs.iter().filter_map(|(_, name)| self.sight(name, at)).collect())
                 };
                 let runs = runs.into_iter().map(|(run, _)| run).collect();
-                self.answer(at, |timing| Input::Asked { runs, timing, result });
+                self.answer(at, |timing| SessionInput::Asked { runs, timing, result });
             }
-            Action::EndCall { run, .. } => {
+            SessionEffect::EndCall { run, .. } => {
                 let at = self.after(5, 50);
-                self.answer(at, |_| Input::CallEnded { run });
+                self.answer(at, |_| SessionInput::CallEnded { run });
             }
-            Action::DeleteRoom(run) => {
+            SessionEffect::DeleteRoom(run) => {
                 let at = self.after(1, 30);
                 let fails = self.chance(self.trouble.deletion_fails);
                 if !fails {
                     self.rooms.remove(&run);
                 }
                 let result = if fails { Err(trouble()) } else { Ok(()) };
-                self.answer(at, |_| Input::RoomDeleted { run, result });
+                self.answer(at, |_| SessionInput::RoomDeleted { run, result });
             }
         }
     }
@@ -218,23 +225,23 @@ impl World {
                     self.accepted.insert(name.clone(), (begins, ends));
                     made.push(Some(name));
                 }
-                Ok(Accepted { result: None, runs: made, mapping: Mapping::Proven })
+                Ok(AcceptedSubmission { result: None, runs: made, mapping: RunMapping::Proven })
             }
         };
-        self.answer(at, |timing| Input::Submitted { request, timing, result });
+        self.answer(at, |timing| SessionInput::Submitted { request, timing, result });
     }
 
-    fn sight(&mut self, name: &EvaluatorRunId, at: SessionTime) -> Option<Sight> {
+    fn sight(&mut self, name: &EvaluatorRunId, at: SessionTime) -> Option<RunStatus> {
         let (begins, ends) = *self.accepted.get(name)?;
         if self.chance(self.trouble.run_missing) {
             return None;
         }
         let state = match at {
-            at if at < begins => SightState::Going(Sighting::Queued),
-            at if at < ends => SightState::Going(Sighting::Running),
-            _ => SightState::Ended(Outcome::Completed { judged: Some(true) }),
+            at if at < begins => RunState::Going(RunPhase::Queued),
+            at if at < ends => RunState::Going(RunPhase::Running),
+            _ => RunState::Ended(Outcome::Completed { judged: Some(true) }),
         };
-        Some(Sight { run: name.clone(), state, word: "word".into(), talked: None })
+        Some(RunStatus { run: name.clone(), state, word: "word".into(), talked: None })
     }
 }
 
@@ -263,28 +270,28 @@ pub(super) fn world(seed: u64, trouble: Trouble) -> World {
 }
 
 /// The settings of a plan in an invented world.
-pub(super) fn settings_of(plan: &Plan) -> Settings {
-    let manner = Manner {
+pub(super) fn settings_of(plan: &Plan) -> DriverSettings {
+    let manner = EvaluatorCapabilities {
         entries_per_request: plan
             .profile()
             .evaluator
             .cekura()
             .map_or(1, |cekura| cekura.entries_per_request),
         fill_within: Micros::from_secs(1),
-        ask_every: Micros::from_secs(5),
-        runs_per_question: 100,
-        following: Following::Asks,
+        poll_every: Micros::from_secs(5),
+        runs_per_poll: 100,
+        updates: UpdateMode::Poll,
     };
-    Settings::new(plan.profile(), manner)
+    DriverSettings::new(plan.profile(), manner)
 }
 
 /// Drives a profile's plan through the invented world; somebody wants it to stop at the given times.
 pub(super) fn simulate(profile: &str, seed: u64, trouble: Trouble, stops: &[u64]) -> World {
     let plan = plan_of(profile);
-    let mut session = Session::new(settings_of(&plan), plan.walk(), Names::new("room"));
+    let mut session = Session::new(settings_of(&plan), plan.walk(), RoomNames::new("room"));
     let mut world = world(seed, trouble);
     for stop in stops {
-        world.answer(SessionTime(stop * 1_000_000), |_| Input::Stop);
+        world.answer(SessionTime(stop * 1_000_000), |_| SessionInput::Stop);
     }
     go_on(&mut session, &mut world, u64::MAX);
     world
@@ -325,14 +332,14 @@ pub(super) fn go_on(session: &mut Session, world: &mut World, dies_after: u64) -
 pub(super) fn outcomes(events: &[Event]) -> BTreeMap<RunIndex, Vec<Outcome>> {
     let mut outcomes: BTreeMap<RunIndex, Vec<Outcome>> = BTreeMap::new();
     for event in events {
-        match &event.happening {
-            Happening::Ended { run, outcome, .. } => {
+        match &event.kind {
+            EventKind::Ended { run, outcome, .. } => {
                 outcomes.entry(*run).or_default().push(outcome.clone());
             }
-            Happening::RunSkipped { run, .. } => {
+            EventKind::RunSkipped { run, .. } => {
                 outcomes.entry(*run).or_default().push(Outcome::Skipped);
             }
-            Happening::RestNotStarted { from, count } => {
+            EventKind::RestNotStarted { from, count } => {
                 for run in from.0..from.0 + count {
                     let outcome =
                         Outcome::failed(rushhour_core::event::FailureClass::Cancelled, "");
@@ -371,7 +378,7 @@ run_timeout = "5m"
         for (run, times) in &world.submissions {
             assert_eq!(*times, 1, "run {run} was accepted once");
         }
-        assert_eq!(world.events.last().unwrap().happening, Happening::Closed);
+        assert_eq!(world.events.last().unwrap().kind, EventKind::Closed);
         assert!(world.events.is_sorted_by_key(|event| event.at));
     }
 
@@ -392,8 +399,8 @@ run_timeout = "5m"
             let left: BTreeSet<RunIndex> = world
                 .events
                 .iter()
-                .filter_map(|event| match &event.happening {
-                    Happening::RoomLeft { run, .. } => Some(*run),
+                .filter_map(|event| match &event.kind {
+                    EventKind::RoomLeft { run, .. } => Some(*run),
                     _ => None,
                 })
                 .collect();
@@ -444,7 +451,7 @@ run_timeout = "5m"
         check(&world, runs);
         assert!((80..160).contains(&runs), "{runs}");
         for event in &world.events {
-            if let Happening::RunStarted { intended, .. } = event.happening {
+            if let EventKind::RunStarted { intended, .. } = event.kind {
                 assert!(event.at.since(intended) < Micros::from_millis(1), "{event:?}");
             }
         }
@@ -458,7 +465,7 @@ run_timeout = "5m"
         check(&world, outcomes(&world.events).len() as u64);
         let mut starts = [const { Vec::new() }; 3];
         for event in &world.events {
-            if let Happening::RunStarted { stage, intended, .. } = event.happening {
+            if let EventKind::RunStarted { stage, intended, .. } = event.kind {
                 assert!(event.at.since(intended) < Micros::from_millis(1), "{event:?}");
                 starts[stage as usize].push(intended.as_secs_f64());
             }

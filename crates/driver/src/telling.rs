@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use super::action::{Action, Input, Timing};
-use super::names::Names;
+use super::action::{RequestTiming, SessionEffect, SessionInput};
+use super::names::RoomNames;
 use super::session::Session;
-use super::settings::Settings;
+use super::settings::DriverSettings;
 use super::simulation::outcomes;
 use rushhour_core::evaluator::{
-    Accepted, Following, Manner, News, SubmitError, SubmitErrorKind, Told,
+    AcceptedSubmission, CallerUpdate, EvaluatorCapabilities, SubmitError, SubmitErrorKind,
+    UpdateKind, UpdateMode,
 };
-use rushhour_core::event::{Event, FailureClass, FramesSent, Happening, Mapping, Outcome};
+use rushhour_core::event::{Event, EventKind, FailureClass, FramesSent, Outcome, RunMapping};
 use rushhour_core::plan::tests_support::plan_of;
 use rushhour_core::units::{DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionTime};
 use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
@@ -37,7 +38,7 @@ struct World {
     /// How often something fails, from 0 to 1.
     trouble: f64,
     now: SessionTime,
-    coming: BTreeMap<(SessionTime, u64), Input>,
+    coming: BTreeMap<(SessionTime, u64), SessionInput>,
     sequence: u64,
     rooms: BTreeSet<RunIndex>,
     /// Rooms that a request under way will make.
@@ -58,7 +59,7 @@ impl World {
         self.now + Micros::from_millis(1 + self.random.next_u64() % most_ms)
     }
 
-    fn comes(&mut self, at: SessionTime, input: Input) -> u64 {
+    fn comes(&mut self, at: SessionTime, input: SessionInput) -> u64 {
         self.sequence += 1;
         self.coming.insert((at, self.sequence), input);
         self.sequence
@@ -71,32 +72,32 @@ impl World {
         Ok(good)
     }
 
-    fn perform(&mut self, action: Action) {
+    fn perform(&mut self, action: SessionEffect) {
         let at = self.within(300);
-        let timing = Timing { sent: self.now, answered: at };
+        let timing = RequestTiming { sent: self.now, answered: at };
         match action {
-            Action::Record(event) => self.events.push(event),
-            Action::Finish | Action::Look(_) | Action::Ask { .. } => {}
-            Action::MakeRoom(planned) => {
+            SessionEffect::Record(event) => self.events.push(event),
+            SessionEffect::Finish | SessionEffect::Look(_) | SessionEffect::Ask { .. } => {}
+            SessionEffect::MakeRoom(planned) => {
                 let run = planned.index;
                 let result = self.result(());
                 self.rooms.insert(run);
-                self.comes(at, Input::RoomMade { run, timing, result });
+                self.comes(at, SessionInput::RoomMade { run, timing, result });
             }
-            Action::Dispatch(planned) => {
+            SessionEffect::Dispatch(planned) => {
                 let run = planned.index;
                 let result = self.result(DispatchId::new("AD_1"));
                 let at = self.within(5_000);
-                let timing = Timing { sent: self.now, answered: at };
-                let number = self.comes(at, Input::Dispatched { run, timing, result });
+                let timing = RequestTiming { sent: self.now, answered: at };
+                let number = self.comes(at, SessionInput::Dispatched { run, timing, result });
                 self.making.insert((at, number), run);
             }
-            Action::AskAssigned(run) => {
+            SessionEffect::AskAssigned(run) => {
                 let good = self.chance(0.5);
                 let result = self.result(good);
-                self.comes(at, Input::Assigned { run, result });
+                self.comes(at, SessionInput::Assigned { run, result });
             }
-            Action::Submit { request, runs } => {
+            SessionEffect::Submit { request, runs } => {
                 let result = if self.fails() {
                     let (kind, words) = (SubmitErrorKind::Rejected, "in words".to_owned());
                     Err(SubmitError { kind, words })
@@ -106,24 +107,24 @@ impl World {
                     }
                     let names = runs.iter().map(|run| EvaluatorRunId::new(run.index.0.to_string()));
                     let runs = names.map(Some).collect();
-                    Ok(Accepted { result: None, runs, mapping: Mapping::Proven })
+                    Ok(AcceptedSubmission { result: None, runs, mapping: RunMapping::Proven })
                 };
-                self.comes(at, Input::Submitted { request, timing, result });
+                self.comes(at, SessionInput::Submitted { request, timing, result });
             }
-            Action::EndCall { run, .. } => {
+            SessionEffect::EndCall { run, .. } => {
                 if self.chance(0.5) {
                     let outcome = Outcome::failed(FailureClass::Cancelled, "stopped");
-                    self.tell(run, at, News::Over { outcome, frames: None });
+                    self.tell(run, at, UpdateKind::Over { outcome, frames: None });
                 }
                 let at = self.within(2_000);
-                self.comes(at, Input::CallEnded { run });
+                self.comes(at, SessionInput::CallEnded { run });
             }
-            Action::DeleteRoom(run) => {
+            SessionEffect::DeleteRoom(run) => {
                 let result = self.result(());
                 if result.is_ok() {
                     self.rooms.remove(&run);
                 }
-                self.comes(at, Input::RoomDeleted { run, result });
+                self.comes(at, SessionInput::RoomDeleted { run, result });
             }
         }
     }
@@ -132,13 +133,13 @@ impl World {
     fn call(&mut self, run: RunIndex) {
         let outcome = Outcome::Completed { judged: None };
         let identity = Identity::new("agent");
-        let over = News::Over { outcome, frames: Some(FramesSent::default()) };
+        let over = UpdateKind::Over { outcome, frames: Some(FramesSent::default()) };
         let all = [
-            News::Joined,
-            News::AgentCame { identity: identity.clone(), joined_at_ms: None },
-            News::AgentCame { identity, joined_at_ms: None },
-            News::AgentReady,
-            News::Greeted,
+            UpdateKind::Joined,
+            UpdateKind::AgentCame { identity: identity.clone(), joined_at_ms: None },
+            UpdateKind::AgentCame { identity, joined_at_ms: None },
+            UpdateKind::AgentReady,
+            UpdateKind::Greeted,
             over.clone(),
             over,
         ];
@@ -155,22 +156,25 @@ impl World {
         }
     }
 
-    fn tell(&mut self, run: RunIndex, at: SessionTime, news: News) {
-        self.comes(at, Input::Told { told: Told { run, at, news }, joined: None });
+    fn tell(&mut self, run: RunIndex, at: SessionTime, news: UpdateKind) {
+        self.comes(
+            at,
+            SessionInput::Told { told: CallerUpdate { run, at, kind: news }, joined: None },
+        );
     }
 }
 
 fn simulate(profile: &str, seed: u64, trouble: f64, stops: &[u64]) -> World {
     let plan = plan_of(profile);
-    let manner = Manner {
+    let manner = EvaluatorCapabilities {
         entries_per_request: 1,
         fill_within: Micros::ZERO,
-        ask_every: Micros::from_secs(1),
-        runs_per_question: 1,
-        following: Following::Tells,
+        poll_every: Micros::from_secs(1),
+        runs_per_poll: 1,
+        updates: UpdateMode::Push,
     };
-    let settings = Settings::new(plan.profile(), manner);
-    let mut session = Session::new(settings, plan.walk(), Names::new("room"));
+    let settings = DriverSettings::new(plan.profile(), manner);
+    let mut session = Session::new(settings, plan.walk(), RoomNames::new("room"));
     let mut world = World {
         random: ChaCha8Rng::seed_from_u64(seed),
         trouble,
@@ -182,7 +186,7 @@ fn simulate(profile: &str, seed: u64, trouble: f64, stops: &[u64]) -> World {
         events: Vec::new(),
     };
     for stop in stops {
-        world.comes(SessionTime(stop * 1_000_000), Input::Stop);
+        world.comes(SessionTime(stop * 1_000_000), SessionInput::Stop);
     }
     session.tick(world.now);
     for _ in 0..1_000_000_u64 {
@@ -220,13 +224,13 @@ fn check(world: &World, what: &str) {
     let left: BTreeSet<RunIndex> = world
         .events
         .iter()
-        .filter_map(|event| match &event.happening {
-            Happening::RoomLeft { run, .. } => Some(*run),
+        .filter_map(|event| match &event.kind {
+            EventKind::RoomLeft { run, .. } => Some(*run),
             _ => None,
         })
         .collect();
     assert!(world.rooms.is_subset(&left), "{what}: {:?} are left untold", world.rooms);
-    assert_eq!(world.events.last().expect("some").happening, Happening::Closed);
+    assert_eq!(world.events.last().expect("some").kind, EventKind::Closed);
 }
 
 #[test]
@@ -254,10 +258,8 @@ fn an_agent_that_comes_with_the_room_needs_no_dispatch() {
         let text = profile.replacen('\n', &format!("\ndispatch = \"{method}\"\n"), 1);
         let world = simulate(&text, 3, 0.05, &[]);
         check(&world, method);
-        let dispatched = world
-            .events
-            .iter()
-            .any(|event| matches!(event.happening, Happening::Dispatched { .. }));
+        let dispatched =
+            world.events.iter().any(|event| matches!(event.kind, EventKind::Dispatched { .. }));
         assert!(!dispatched, "{method}");
     }
 }

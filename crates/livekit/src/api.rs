@@ -6,7 +6,8 @@ use livekit_api::access_token::VideoGrants;
 use livekit_protocol as proto;
 
 use super::control_plane::{
-    AgentSight, ControlPlane, DispatchRequest, Present, RoomAgents, RoomRequest,
+    AgentParticipant, ControlPlane, CreateDispatchRequest, CreateRoomRequest, RoomAgents,
+    RoomParticipants,
 };
 use super::error::{LiveKitError, LiveKitErrorKind};
 use super::twirp::Twirp;
@@ -21,7 +22,7 @@ const AGENT_STATE: &str = "lk.agent.state";
 
 /// A room as the server lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomSight {
+pub struct RoomInfo {
     /// Its name.
     pub room: RoomName,
     /// Its metadata, as it stands there.
@@ -36,16 +37,16 @@ pub struct RoomSight {
 
 /// The rooms that are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rooms {
+pub struct RoomList {
     /// One by one.
-    pub rooms: Vec<RoomSight>,
+    pub rooms: Vec<RoomInfo>,
     /// The server's wall clock, to the second, where it tells.
     pub server_clock: Option<SystemTime>,
 }
 
 /// A dispatch as the server lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DispatchSight {
+pub struct DispatchInfo {
     /// Whose; empty for the nameless job of a room without an agents list.
     pub agent: AgentName,
     /// How many jobs workers were given.
@@ -53,11 +54,11 @@ pub struct DispatchSight {
 }
 
 /// A LiveKit server: one client, nothing replayed behind our back.
-pub struct LiveKitServer {
+pub struct LiveKitClient {
     twirp: Twirp,
 }
 
-impl LiveKitServer {
+impl LiveKitClient {
     /// A client for the server at `url` (`ws://`, `wss://`, `http://` or `https://`); every request may take `timeout`.
     ///
     /// # Errors
@@ -92,12 +93,12 @@ impl LiveKitServer {
     ///
     /// # Errors
     /// Where the server does not say.
-    pub async fn list_rooms(&self, names: Vec<String>) -> Result<Rooms, LiveKitError> {
+    pub async fn list_rooms(&self, names: Vec<String>) -> Result<RoomList, LiveKitError> {
         let grants = VideoGrants { room_list: true, ..VideoGrants::default() };
         let request = proto::ListRoomsRequest { names };
         let (answer, server_clock): (proto::ListRoomsResponse, _) =
             self.twirp.call_dated("RoomService/ListRooms", grants, &request).await?;
-        let rooms = answer.rooms.into_iter().map(|room| RoomSight {
+        let rooms = answer.rooms.into_iter().map(|room| RoomInfo {
             made_at_ms: match (room.creation_time_ms, room.creation_time) {
                 (ms @ 1.., _) => Some(ms),
                 // Servers before 1.8 tell whole seconds alone.
@@ -109,14 +110,14 @@ impl LiveKitServer {
             empty_timeout: Micros::from_secs(u64::from(room.empty_timeout)),
             participants: room.num_participants,
         });
-        Ok(Rooms { rooms: rooms.collect(), server_clock })
+        Ok(RoomList { rooms: rooms.collect(), server_clock })
     }
 
     /// The dispatches of a room but for the placeholder's; none where the room is not there.
     ///
     /// # Errors
     /// Where the server does not say.
-    pub async fn dispatches(&self, room: &RoomName) -> Result<Vec<DispatchSight>, LiveKitError> {
+    pub async fn dispatches(&self, room: &RoomName) -> Result<Vec<DispatchInfo>, LiveKitError> {
         let request = proto::ListAgentDispatchRequest {
             room: room.as_str().to_owned(),
             ..proto::ListAgentDispatchRequest::default()
@@ -127,7 +128,7 @@ impl LiveKitServer {
         let named = listed.agent_dispatches.into_iter();
         Ok(named
             .filter(|dispatch| dispatch.agent_name != PLACEHOLDER_AGENT)
-            .map(|dispatch| DispatchSight {
+            .map(|dispatch| DispatchInfo {
                 jobs: dispatch.state.map_or(0, |state| state.jobs.len()),
                 agent: AgentName::new(dispatch.agent_name),
             })
@@ -151,8 +152,8 @@ fn none_if_absent<T: Default>(result: Result<T, LiveKitError>) -> Result<T, Live
     }
 }
 
-impl ControlPlane for LiveKitServer {
-    fn create_room(&self, request: RoomRequest) -> BoxFuture<'_, Result<(), LiveKitError>> {
+impl ControlPlane for LiveKitClient {
+    fn create_room(&self, request: CreateRoomRequest) -> BoxFuture<'_, Result<(), LiveKitError>> {
         let agent = |agent_name: String, metadata: String| proto::RoomAgentDispatch {
             agent_name,
             metadata,
@@ -178,9 +179,9 @@ impl ControlPlane for LiveKitServer {
         })
     }
 
-    fn dispatch(
+    fn create_dispatch(
         &self,
-        request: DispatchRequest,
+        request: CreateDispatchRequest,
     ) -> BoxFuture<'_, Result<DispatchId, LiveKitError>> {
         let grants = room_admin(&request.room);
         let request = proto::CreateAgentDispatchRequest {
@@ -196,11 +197,11 @@ impl ControlPlane for LiveKitServer {
         })
     }
 
-    fn look(
+    fn list_participants(
         &self,
         room: RoomName,
         caller: Identity,
-    ) -> BoxFuture<'_, Result<Present, LiveKitError>> {
+    ) -> BoxFuture<'_, Result<RoomParticipants, LiveKitError>> {
         Box::pin(async move {
             let request = proto::ListParticipantsRequest { room: room.as_str().to_owned() };
             let method = "RoomService/ListParticipants";
@@ -212,7 +213,7 @@ impl ControlPlane for LiveKitServer {
                 .participants
                 .into_iter()
                 .find(|participant| participant.kind() == proto::participant_info::Kind::Agent);
-            let agent = agent.map(|participant| AgentSight {
+            let agent = agent.map(|participant| AgentParticipant {
                 joined_at_ms: (participant.joined_at_ms > 0).then_some(participant.joined_at_ms),
                 listening: participant
                     .attributes
@@ -220,11 +221,11 @@ impl ControlPlane for LiveKitServer {
                     .is_some_and(|state| state == "listening"),
                 identity: Identity::new(participant.identity),
             });
-            Ok(Present { agent, caller })
+            Ok(RoomParticipants { agent, caller })
         })
     }
 
-    fn assigned(
+    fn is_dispatch_assigned(
         &self,
         room: RoomName,
         agent: AgentName,

@@ -6,7 +6,7 @@ use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, RoomName};
 
 /// A room to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomRequest {
+pub struct CreateRoomRequest {
     /// Its name.
     pub room: RoomName,
     /// How long it stays without anybody in it.
@@ -30,7 +30,7 @@ pub enum RoomAgents {
 
 /// An agent to be sent into a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DispatchRequest {
+pub struct CreateDispatchRequest {
     /// The room.
     pub room: RoomName,
     /// The agent.
@@ -41,7 +41,7 @@ pub struct DispatchRequest {
 
 /// An agent seen in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgentSight {
+pub struct AgentParticipant {
     /// Who it is.
     pub identity: Identity,
     /// When the server says it joined, in milliseconds of the Unix epoch.
@@ -52,9 +52,9 @@ pub struct AgentSight {
 
 /// Who is in a room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Present {
+pub struct RoomParticipants {
     /// An agent, if one is there.
-    pub agent: Option<AgentSight>,
+    pub agent: Option<AgentParticipant>,
     /// Whether the one who was asked after is there.
     pub caller: bool,
 }
@@ -62,21 +62,23 @@ pub struct Present {
 /// The server side of LiveKit.
 pub trait ControlPlane: Send + Sync + 'static {
     /// Makes a room.
-    fn create_room(&self, request: RoomRequest) -> BoxFuture<'_, Result<(), LiveKitError>>;
+    fn create_room(&self, request: CreateRoomRequest) -> BoxFuture<'_, Result<(), LiveKitError>>;
 
     /// Sends an agent into a room. Success says nothing of an agent.
-    fn dispatch(&self, request: DispatchRequest)
-    -> BoxFuture<'_, Result<DispatchId, LiveKitError>>;
+    fn create_dispatch(
+        &self,
+        request: CreateDispatchRequest,
+    ) -> BoxFuture<'_, Result<DispatchId, LiveKitError>>;
 
     /// Looks for an agent in a room, and for a caller.
-    fn look(
+    fn list_participants(
         &self,
         room: RoomName,
         caller: Identity,
-    ) -> BoxFuture<'_, Result<Present, LiveKitError>>;
+    ) -> BoxFuture<'_, Result<RoomParticipants, LiveKitError>>;
 
     /// Whether any worker was given a job of the agent in the room.
-    fn assigned(
+    fn is_dispatch_assigned(
         &self,
         room: RoomName,
         agent: AgentName,

@@ -1,6 +1,6 @@
 //! What can go wrong between us and LiveKit, sorted by what it means for a run.
 
-use crate::http::{TransportError, TransportKind};
+use crate::http::{TransportError, TransportErrorKind};
 use rushhour_core::units::redact;
 
 /// What kind of trouble it was.
@@ -26,7 +26,7 @@ pub enum LiveKitErrorKind {
 
 /// An error in Twirp's own form.
 #[derive(serde::Deserialize)]
-struct TwirpError {
+struct TwirpErrorBody {
     code: String,
     msg: String,
 }
@@ -51,7 +51,7 @@ impl LiveKitError {
     /// with 401 and plain text, which repeats the token; and a missing grant with 401, `unauthenticated`
     /// and the words "permissions denied".
     pub fn of_refusal(status: u16, body: &[u8]) -> Self {
-        if let Ok(error) = serde_json::from_slice::<TwirpError>(body) {
+        if let Ok(error) = serde_json::from_slice::<TwirpErrorBody>(body) {
             return Self::twirp(&error.code, &redact(&error.msg, &[]));
         }
         match status {
@@ -79,9 +79,9 @@ impl LiveKitError {
     /// Sorts trouble below the protocol.
     pub(super) fn transport(error: &TransportError) -> Self {
         let kind = match error.kind {
-            TransportKind::NotSent => LiveKitErrorKind::Unreachable,
-            TransportKind::TimedOut => LiveKitErrorKind::TimedOut,
-            TransportKind::Broken => LiveKitErrorKind::Transport,
+            TransportErrorKind::NotSent => LiveKitErrorKind::Unreachable,
+            TransportErrorKind::TimedOut => LiveKitErrorKind::TimedOut,
+            TransportErrorKind::Broken => LiveKitErrorKind::Transport,
         };
         Self::new(kind, format!("LiveKit: {error}"))
     }

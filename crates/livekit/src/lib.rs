@@ -10,10 +10,11 @@ mod metadata;
 mod token;
 mod twirp;
 
-pub use api::{DispatchSight, LiveKitServer, PLACEHOLDER_AGENT, RoomSight, Rooms};
+pub use api::{DispatchInfo, LiveKitClient, PLACEHOLDER_AGENT, RoomInfo, RoomList};
 pub use control_plane::{
-    AgentSight, ControlPlane, DispatchRequest, Present, RoomAgents, RoomRequest,
+    AgentParticipant, ControlPlane, CreateDispatchRequest, CreateRoomRequest, RoomAgents,
+    RoomParticipants,
 };
 pub use error::{LiveKitError, LiveKitErrorKind};
-pub use metadata::{RoomMark, dispatch_metadata, room_mark, room_metadata};
-pub use token::{TokenError, TokenMint, TokenRequest};
+pub use metadata::{RoomOwner, dispatch_metadata, room_mark, room_metadata};
+pub use token::{TokenError, TokenRequest, TokenSigner};

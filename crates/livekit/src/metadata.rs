@@ -30,7 +30,7 @@ pub fn room_metadata(session: &SessionId, run: RunIndex) -> String {
 
 /// What the metadata of a room says of who made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomMark {
+pub struct RoomOwner {
     /// The session.
     pub session: SessionId,
     /// The run.
@@ -38,12 +38,12 @@ pub struct RoomMark {
 }
 
 /// Reads what [`room_metadata`] wrote; none where the room is not of any session of ours.
-pub fn room_mark(metadata: &str) -> Option<RoomMark> {
+pub fn room_mark(metadata: &str) -> Option<RoomOwner> {
     let metadata: Value = serde_json::from_str(metadata).ok()?;
     let mark = metadata.get("rushhour")?;
     let session = mark.get("session")?.as_str().filter(|session| !session.is_empty())?;
     let run = mark.get("run")?.as_u64()?;
-    Some(RoomMark { session: SessionId::new(session), run: RunIndex(run) })
+    Some(RoomOwner { session: SessionId::new(session), run: RunIndex(run) })
 }
 
 #[cfg(test)]
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn only_our_own_mark_is_read() {
-        let mark = RoomMark { session: SessionId::new("20261122T213015Z-a"), run: RunIndex(7) };
+        let mark = RoomOwner { session: SessionId::new("20261122T213015Z-a"), run: RunIndex(7) };
         assert_eq!(room_mark(&room_metadata(&mark.session, mark.run)), Some(mark));
         for foreign in [
             "",

@@ -25,12 +25,12 @@ pub struct TokenError(#[from] AccessTokenError);
 
 /// Signs tokens with one key.
 #[derive(Debug, Clone)]
-pub struct TokenMint {
+pub struct TokenSigner {
     key: Secret,
     secret: Secret,
 }
 
-impl TokenMint {
+impl TokenSigner {
     /// A mint with the server's key and secret.
     pub const fn new(key: Secret, secret: Secret) -> Self {
         Self { key, secret }
@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn a_token_grants_one_room_for_as_long_as_asked() {
         let secret = Secret::new("a-secret-of-thirty-two-characters");
-        let token = TokenMint::new(Secret::new("key"), secret.clone()).mint(request(None)).unwrap();
+        let token =
+            TokenSigner::new(Secret::new("key"), secret.clone()).mint(request(None)).unwrap();
         let claims =
             TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
         assert_eq!(claims.sub, "caller-7");
@@ -118,7 +119,7 @@ mod tests {
         let secret = Secret::new("a-secret-of-thirty-two-characters");
         let agent = Some((AgentName::new("echo"), "{\"text_mode\":true}".to_owned()));
         let token =
-            TokenMint::new(Secret::new("key"), secret.clone()).mint(request(agent)).unwrap();
+            TokenSigner::new(Secret::new("key"), secret.clone()).mint(request(agent)).unwrap();
         let claims =
             TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
         let agents = claims.room_config.unwrap().agents;
@@ -131,7 +132,7 @@ mod tests {
     #[test]
     fn a_workers_token_grants_that_alone() {
         let secret = Secret::new("a-secret-of-thirty-two-characters");
-        let mint = TokenMint::new(Secret::new("key"), secret.clone());
+        let mint = TokenSigner::new(Secret::new("key"), secret.clone());
         let token = mint.mint_for_worker(Micros::from_secs(60)).unwrap();
         let claims =
             TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
@@ -140,6 +141,6 @@ mod tests {
 
     #[test]
     fn an_empty_secret_is_refused() {
-        assert!(TokenMint::new(Secret::new("key"), Secret::new("")).mint(request(None)).is_err());
+        assert!(TokenSigner::new(Secret::new("key"), Secret::new("")).mint(request(None)).is_err());
     }
 }

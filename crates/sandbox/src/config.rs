@@ -6,7 +6,7 @@ use rushhour_core::units::{AgentName, Micros, Secret};
 
 use super::faults::Faults;
 use super::truth_log::TruthLog;
-use rushhour_core::chance::Latency;
+use rushhour_core::chance::DelayDistribution;
 
 /// Everything that decides how a sandbox behaves; with the same configuration it answers the same.
 #[derive(Debug, Clone)]
@@ -20,9 +20,9 @@ pub struct SandboxConfig {
     /// Cekura's API key, expected in `X-CEKURA-API-KEY`.
     pub cekura_key: Secret,
     /// In whose rooms the evaluator meets the agents.
-    pub rooms: Rooms,
+    pub rooms: RoomOwnership,
     /// Which agents have a worker.
-    pub workers: Workers,
+    pub workers: WorkerPool,
     /// Whether agents take `text_mode` of the dispatch metadata to heart, as Cekura's tracer makes
     /// them: chat with one that was not told `true` stays silent, and so does voice with one that was.
     pub text_mode: bool,
@@ -31,7 +31,7 @@ pub struct SandboxConfig {
     /// What the Cekura account allows.
     pub plan: CekuraPlan,
     /// How long things take.
-    pub times: Times,
+    pub times: SandboxTimes,
     /// What goes wrong, and how often.
     pub faults: Faults,
     /// How far its wall clock is ahead of the machine's, in seconds; behind where negative.
@@ -58,12 +58,12 @@ impl Default for SandboxConfig {
             api_key: Self::API_KEY.to_owned(),
             api_secret: Secret::new(Self::API_SECRET),
             cekura_key: Secret::new(Self::CEKURA_KEY),
-            rooms: Rooms::Own,
-            workers: Workers::default(),
+            rooms: RoomOwnership::Own,
+            workers: WorkerPool::default(),
             text_mode: true,
             scenarios: None,
             plan: CekuraPlan::default(),
-            times: Times::default(),
+            times: SandboxTimes::default(),
             faults: Faults::NONE,
             clock_offset_s: 0,
             kept: Micros::from_secs(600),
@@ -74,7 +74,7 @@ impl Default for SandboxConfig {
 
 /// In whose rooms the evaluator meets the agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rooms {
+pub enum RoomOwnership {
     /// In the sandbox's: any other `livekit_room_url` cannot be reached.
     Own,
     /// In those of a real LiveKit server with the same key and secret: tokens are checked, the room and
@@ -86,14 +86,14 @@ pub enum Rooms {
 ///
 /// The nameless agent is dispatched by itself into every room that is made without a list of agents.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Workers {
+pub enum WorkerPool {
     /// Those with these names.
     Only(BTreeSet<AgentName>),
     /// All but those with these names.
     AllBut(BTreeSet<AgentName>),
 }
 
-impl Workers {
+impl WorkerPool {
     /// The name that this tool lists in a room so that a server launches no nameless job; nobody has it.
     pub const PLACEHOLDER: &str = "rushhour-placeholder";
 
@@ -106,7 +106,7 @@ impl Workers {
     }
 }
 
-impl Default for Workers {
+impl Default for WorkerPool {
     /// All but the nameless one and the placeholder.
     fn default() -> Self {
         Self::AllBut(["", Self::PLACEHOLDER].map(AgentName::new).into())
@@ -141,7 +141,7 @@ pub enum KeyScope {
 
 /// How long things take.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Times {
+pub struct SandboxTimes {
     /// On LiveKit's side.
     pub livekit: LivekitTimes,
     /// On Cekura's side.
@@ -152,31 +152,31 @@ pub struct Times {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LivekitTimes {
     /// Answering a room call.
-    pub room_call: Latency,
+    pub room_call: DelayDistribution,
     /// Answering a dispatch call.
-    pub dispatch_call: Latency,
+    pub dispatch_call: DelayDistribution,
     /// From a dispatch to a job; a real server takes 200 ms at the least.
-    pub assignment: Latency,
+    pub assignment: DelayDistribution,
     /// From a job to its agent in the room.
-    pub join: Latency,
+    pub join: DelayDistribution,
     /// From the agent in the room to its state `listening`.
-    pub listening: Latency,
+    pub listening: DelayDistribution,
     /// What a slow room call takes on top.
-    pub slow: Latency,
+    pub slow: DelayDistribution,
     /// What a late agent takes on top.
-    pub late: Latency,
+    pub late: DelayDistribution,
 }
 
 impl Default for LivekitTimes {
     fn default() -> Self {
         Self {
-            room_call: Latency::lognormal(3, 9, 50),
-            dispatch_call: Latency::lognormal(3, 12, 50),
-            assignment: Latency::lognormal(202, 208, 260),
-            join: Latency::lognormal(150, 400, 2_000),
-            listening: Latency::lognormal(60, 150, 500),
-            slow: Latency::fixed(3_000),
-            late: Latency::fixed(20_000),
+            room_call: DelayDistribution::lognormal(3, 9, 50),
+            dispatch_call: DelayDistribution::lognormal(3, 12, 50),
+            assignment: DelayDistribution::lognormal(202, 208, 260),
+            join: DelayDistribution::lognormal(150, 400, 2_000),
+            listening: DelayDistribution::lognormal(60, 150, 500),
+            slow: DelayDistribution::fixed(3_000),
+            late: DelayDistribution::fixed(20_000),
         }
     }
 }
@@ -185,25 +185,25 @@ impl Default for LivekitTimes {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CekuraTimes {
     /// Answering a submission.
-    pub submit: Latency,
+    pub submit: DelayDistribution,
     /// What a slow submission takes on top.
-    pub submit_slow: Latency,
+    pub submit_slow: DelayDistribution,
     /// Answering any other request.
-    pub poll: Latency,
+    pub poll: DelayDistribution,
     /// What a slow poll takes on top.
-    pub poll_slow: Latency,
+    pub poll_slow: DelayDistribution,
     /// What a refusal with 429 asks the client to wait; in a header rounded up to whole seconds.
     pub retry_after: Micros,
     /// From an accepted run to its wish to start; waiting for a free place comes on top.
-    pub queue: Latency,
+    pub queue: DelayDistribution,
     /// A voice conversation.
-    pub voice: Latency,
+    pub voice: DelayDistribution,
     /// A chat conversation.
-    pub chat: Latency,
+    pub chat: DelayDistribution,
     /// From the conversation's end to the verdict.
-    pub judging: Latency,
+    pub judging: DelayDistribution,
     /// How long the undocumented status lasts.
-    pub undocumented: Latency,
+    pub undocumented: DelayDistribution,
     /// How long the evaluator waits in a room for an agent.
     pub patience: Micros,
     /// How long the evaluator bears with an agent that says nothing.
@@ -213,16 +213,16 @@ pub struct CekuraTimes {
 impl Default for CekuraTimes {
     fn default() -> Self {
         Self {
-            submit: Latency::lognormal(80, 200, 1_000),
-            submit_slow: Latency::fixed(5_000),
-            poll: Latency::lognormal(25, 60, 300),
-            poll_slow: Latency::fixed(3_000),
+            submit: DelayDistribution::lognormal(80, 200, 1_000),
+            submit_slow: DelayDistribution::fixed(5_000),
+            poll: DelayDistribution::lognormal(25, 60, 300),
+            poll_slow: DelayDistribution::fixed(3_000),
             retry_after: Micros::from_secs(1),
-            queue: Latency::lognormal(300, 800, 3_000),
-            voice: Latency::lognormal(4_000, 8_000, 20_000),
-            chat: Latency::lognormal(2_000, 5_000, 15_000),
-            judging: Latency::lognormal(1_000, 2_500, 10_000),
-            undocumented: Latency::fixed(500),
+            queue: DelayDistribution::lognormal(300, 800, 3_000),
+            voice: DelayDistribution::lognormal(4_000, 8_000, 20_000),
+            chat: DelayDistribution::lognormal(2_000, 5_000, 15_000),
+            judging: DelayDistribution::lognormal(1_000, 2_500, 10_000),
+            undocumented: DelayDistribution::fixed(500),
             patience: Micros::from_secs(10),
             silence: Micros::from_secs(10),
         }

@@ -4,7 +4,7 @@ use rushhour_core::units::{Micros, SessionTime};
 
 /// A request, read to its end.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Request<'a> {
+pub(crate) struct SandboxRequest<'a> {
     /// The HTTP method in capitals.
     pub(crate) method: &'a str,
     /// The path, undecoded.
@@ -21,7 +21,7 @@ pub(crate) struct Request<'a> {
     pub(crate) body: &'a [u8],
 }
 
-impl Request<'_> {
+impl SandboxRequest<'_> {
     /// A parameter of the query, decoded; the first where there are several.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         self.query.split('&').find_map(|pair| {
@@ -75,7 +75,7 @@ pub(crate) struct Receipt {
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct SandboxResponse {
     /// The HTTP status.
     pub(crate) status: u16,
     /// The header `Content-Type`.
@@ -92,7 +92,7 @@ pub(crate) struct Answer {
     pub(crate) receipt: Option<Receipt>,
 }
 
-impl Answer {
+impl SandboxResponse {
     /// An answer at once, with a body of this type.
     pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self {
@@ -149,7 +149,10 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded() {
-        let request = Request { query: "a=1%2C2&run_ids=3,4&x=%zz+%41%&a=5", ..Request::default() };
+        let request = SandboxRequest {
+            query: "a=1%2C2&run_ids=3,4&x=%zz+%41%&a=5",
+            ..SandboxRequest::default()
+        };
         assert_eq!(request.parameter("a").unwrap(), "1,2");
         assert_eq!(request.parameter("run_ids").unwrap(), "3,4");
         assert_eq!(request.parameter("x").unwrap(), "%zz A%");

@@ -12,7 +12,7 @@ use super::faults::Fault;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Fact {
+pub enum SandboxFact {
     /// The log's first line: the wall time at which the sandbox's clock read zero.
     Anchor {
         /// That wall time.
@@ -177,7 +177,7 @@ pub enum RoomEnd {
 
 /// Counts of everything since the sandbox started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
+pub struct SandboxCounts {
     /// Rooms made.
     pub rooms_made: u64,
     /// Rooms closed by `DeleteRoom`.
@@ -213,38 +213,42 @@ pub struct Counts {
 /// What an evaluator needs of a token, and no more.
 const NEEDED_GRANTS: [&str; 4] = ["roomJoin", "canPublish", "canPublishData", "canSubscribe"];
 
-impl Counts {
-    pub(crate) fn count(&mut self, fact: &Fact) {
+impl SandboxCounts {
+    pub(crate) fn count(&mut self, fact: &SandboxFact) {
         match fact {
-            Fact::RoomMade { .. } => self.rooms_made += 1,
-            Fact::RoomClosed { reason: RoomEnd::Deleted, .. } => self.rooms_deleted += 1,
-            Fact::RoomClosed { reason: RoomEnd::Empty, .. } => self.rooms_expired += 1,
-            Fact::DispatchMade { by: DispatchStart::CreateDispatch, .. } => self.dispatches += 1,
-            Fact::DispatchMade { by: DispatchStart::Room, .. } => self.room_dispatches += 1,
-            Fact::JobAssigned { .. } => self.jobs += 1,
-            Fact::AgentJoined { .. } => self.agents_joined += 1,
-            Fact::EntryAccepted { copy, grants, .. } => {
+            SandboxFact::RoomMade { .. } => self.rooms_made += 1,
+            SandboxFact::RoomClosed { reason: RoomEnd::Deleted, .. } => self.rooms_deleted += 1,
+            SandboxFact::RoomClosed { reason: RoomEnd::Empty, .. } => self.rooms_expired += 1,
+            SandboxFact::DispatchMade { by: DispatchStart::CreateDispatch, .. } => {
+                self.dispatches += 1;
+            }
+            SandboxFact::DispatchMade { by: DispatchStart::Room, .. } => self.room_dispatches += 1,
+            SandboxFact::JobAssigned { .. } => self.jobs += 1,
+            SandboxFact::AgentJoined { .. } => self.agents_joined += 1,
+            SandboxFact::EntryAccepted { copy, grants, .. } => {
                 self.entries += 1;
                 self.duplicates += u64::from(*copy > 1);
                 let wide = grants.iter().any(|grant| !NEEDED_GRANTS.contains(grant));
                 self.wide_tokens += u64::from(wide);
             }
-            Fact::RunStatus { over: true, status, .. } => {
+            SandboxFact::RunStatus { over: true, status, .. } => {
                 *self.runs_over.entry(status).or_default() += 1;
             }
-            Fact::EndCalls { .. } => self.end_calls += 1,
-            Fact::FaultStruck { fault, .. } => *self.faults.entry(fault).or_default() += 1,
-            Fact::SubmissionAnswered { .. } => self.submissions += 1,
-            Fact::Anchor { .. } | Fact::AgentListening { .. } | Fact::RunStatus { .. } => {}
+            SandboxFact::EndCalls { .. } => self.end_calls += 1,
+            SandboxFact::FaultStruck { fault, .. } => *self.faults.entry(fault).or_default() += 1,
+            SandboxFact::SubmissionAnswered { .. } => self.submissions += 1,
+            SandboxFact::Anchor { .. }
+            | SandboxFact::AgentListening { .. }
+            | SandboxFact::RunStatus { .. } => {}
         }
     }
 }
 
 /// What is true of a sandbox now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Truth {
+pub struct SandboxTruth {
     /// Counts of everything since it started.
-    pub counts: Counts,
+    pub counts: SandboxCounts,
     /// Runs that are not over.
     pub runs_open: u64,
     /// Rooms that are open, by name.
@@ -255,7 +259,7 @@ pub struct Truth {
     pub log_failure: Option<String>,
 }
 
-impl Truth {
+impl SandboxTruth {
     /// How many times a fault struck.
     pub fn struck(&self, fault: Fault) -> u64 {
         self.counts.faults.get(fault.name()).copied().unwrap_or_default()

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use rushhour_core::units::Percent;
 
-use rushhour_core::chance::Draw;
+use rushhour_core::chance::KeyedDraw;
 
 /// One table: variant, name in profiles and logs, what it does.
 macro_rules! faults {
@@ -220,7 +220,7 @@ impl Faults {
     }
 
     /// Which of the group's faults strikes on this draw; the draw is asked for only where one can.
-    pub(crate) fn choose(&self, group: Group, draw: impl FnOnce() -> Draw) -> Option<Fault> {
+    pub(crate) fn choose(&self, group: Group, draw: impl FnOnce() -> KeyedDraw) -> Option<Fault> {
         if group.1.iter().all(|fault| self.share(*fault) == Percent::ZERO) {
             return None;
         }
@@ -246,7 +246,7 @@ pub struct TooManyFaults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushhour_core::chance::Chance;
+    use rushhour_core::chance::KeyedRng;
 
     #[test]
     fn every_fault_is_in_a_group_and_its_name_reads_back() {
@@ -264,7 +264,7 @@ mod tests {
         let faults = Faults::each(share).with(Fault::SubmitSlow, Percent::ZERO);
         let mut counts: BTreeMap<Option<Fault>, u32> = BTreeMap::new();
         for n in 0..20_000 {
-            let draw = || Chance::new(11).draw("submission", &n.to_string());
+            let draw = || KeyedRng::new(11).draw("submission", &n.to_string());
             *counts.entry(faults.choose(Group::SUBMISSION, draw)).or_default() += 1;
         }
         assert_eq!(counts.get(&Some(Fault::SubmitSlow)), None);
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(Faults::NONE.choose(Group::POLL, draw), None);
         let always = Faults::always(Fault::PollHtml);
         for n in 0..100 {
-            let draw = || Chance::new(1).draw("poll", &n.to_string());
+            let draw = || KeyedRng::new(1).draw("poll", &n.to_string());
             assert_eq!(always.choose(Group::POLL, draw), Some(Fault::PollHtml));
         }
     }

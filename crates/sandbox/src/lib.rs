@@ -25,11 +25,14 @@ mod truth_log;
 mod world;
 
 pub use config::{
-    CekuraPlan, CekuraTimes, KeyScope, LivekitTimes, Rooms, SandboxConfig, Times, Workers,
+    CekuraPlan, CekuraTimes, KeyScope, LivekitTimes, RoomOwnership, SandboxConfig, SandboxTimes,
+    WorkerPool,
 };
-pub use facts::{AcceptedEntry, Counts, DispatchStart, Fact, RoomEnd, RoomStart, Truth};
+pub use facts::{
+    AcceptedEntry, DispatchStart, RoomEnd, RoomStart, SandboxCounts, SandboxFact, SandboxTruth,
+};
 pub use faults::{Fault, Faults, TooManyFaults, UnknownFault};
-pub use rushhour_core::chance::Latency;
+pub use rushhour_core::chance::DelayDistribution;
 pub use server::{Sandbox, SandboxError};
-pub use socketless::{AnyRequest, Socketless};
+pub use socketless::{AnyRequest, InProcessSandbox};
 pub use truth_log::{TruthLog, TruthWriter};

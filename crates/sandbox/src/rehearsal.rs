@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use rushhour_core::units::{AgentName, Micros, Mode, RoomName, SessionTime};
 
 use super::clock::Anchor;
-use super::exchange::{Answer, Request};
-use super::facts::{Fact, Truth};
+use super::exchange::{SandboxRequest, SandboxResponse};
+use super::facts::{SandboxFact, SandboxTruth};
 use super::tokens::sign;
 use super::world::{Occupant, World};
-use super::{CekuraTimes, Faults, Latency, LivekitTimes, SandboxConfig, Times, router};
+use super::{
+    CekuraTimes, DelayDistribution, Faults, LivekitTimes, SandboxConfig, SandboxTimes, router,
+};
 
 /// The agent that rooms are furnished with.
 pub(crate) const AGENT: &str = "front-desk";
@@ -21,13 +23,13 @@ pub(crate) const AUTHORITY: &str = "127.0.0.1:7881";
 const WALL_MICROS: u64 = 1_784_000_000_000_000;
 
 /// A rehearsed sandbox.
-pub(crate) struct Rehearsal {
+pub(crate) struct TestSandbox {
     pub(crate) world: World,
     now: SessionTime,
-    facts: Vec<(SessionTime, Fact)>,
+    facts: Vec<(SessionTime, SandboxFact)>,
 }
 
-impl Default for Rehearsal {
+impl Default for TestSandbox {
     fn default() -> Self {
         Self::new(config())
     }
@@ -36,27 +38,27 @@ impl Default for Rehearsal {
 /// A configuration whose times are round: an agent is there after 300 ms, a run starts after 500 ms, a voice
 /// conversation takes 4 s, a chat 2 s, judging 1 s; patience is 5 s and silence 3 s.
 pub(crate) fn config() -> SandboxConfig {
-    let times = Times {
+    let times = SandboxTimes {
         livekit: LivekitTimes {
-            room_call: Latency::fixed(2),
-            dispatch_call: Latency::fixed(3),
-            assignment: Latency::fixed(200),
-            join: Latency::fixed(100),
-            listening: Latency::fixed(50),
-            slow: Latency::fixed(3_000),
-            late: Latency::fixed(20_000),
+            room_call: DelayDistribution::fixed(2),
+            dispatch_call: DelayDistribution::fixed(3),
+            assignment: DelayDistribution::fixed(200),
+            join: DelayDistribution::fixed(100),
+            listening: DelayDistribution::fixed(50),
+            slow: DelayDistribution::fixed(3_000),
+            late: DelayDistribution::fixed(20_000),
         },
         cekura: CekuraTimes {
-            submit: Latency::fixed(0),
-            submit_slow: Latency::fixed(5_000),
-            poll: Latency::fixed(4),
-            poll_slow: Latency::fixed(3_000),
+            submit: DelayDistribution::fixed(0),
+            submit_slow: DelayDistribution::fixed(5_000),
+            poll: DelayDistribution::fixed(4),
+            poll_slow: DelayDistribution::fixed(3_000),
             retry_after: Micros::from_millis(1_500),
-            queue: Latency::fixed(500),
-            voice: Latency::fixed(4_000),
-            chat: Latency::fixed(2_000),
-            judging: Latency::fixed(1_000),
-            undocumented: Latency::fixed(700),
+            queue: DelayDistribution::fixed(500),
+            voice: DelayDistribution::fixed(4_000),
+            chat: DelayDistribution::fixed(2_000),
+            judging: DelayDistribution::fixed(1_000),
+            undocumented: DelayDistribution::fixed(700),
             patience: Micros::from_secs(5),
             silence: Micros::from_secs(3),
         },
@@ -79,7 +81,7 @@ pub(crate) fn admin(room: &str) -> VideoGrants {
     VideoGrants { room_admin: true, room: room.to_owned(), ..VideoGrants::default() }
 }
 
-impl Rehearsal {
+impl TestSandbox {
     pub(crate) fn new(config: SandboxConfig) -> Self {
         let world = World::new(config, Anchor::new(WALL_MICROS), AUTHORITY);
         Self { world, now: SessionTime::START, facts: Vec::new() }
@@ -91,7 +93,7 @@ impl Rehearsal {
         self.world.advance(self.now);
     }
 
-    pub(crate) fn send(&mut self, request: &Request<'_>) -> Answer {
+    pub(crate) fn send(&mut self, request: &SandboxRequest<'_>) -> SandboxResponse {
         router::answer(&mut self.world, request, self.now)
     }
 
@@ -108,7 +110,7 @@ impl Rehearsal {
         method: &str,
         video: VideoGrants,
         query: &impl Message,
-    ) -> Result<A, Box<Answer>> {
+    ) -> Result<A, Box<SandboxResponse>> {
         let token = sign(&self.claims(video), SandboxConfig::API_SECRET);
         let answer = self.twirp_answer(method, &format!("Bearer {token}"), query);
         if answer.status == 200 {
@@ -124,14 +126,14 @@ impl Rehearsal {
         method: &str,
         authorization: &str,
         query: &impl Message,
-    ) -> Answer {
-        self.send(&Request {
+    ) -> SandboxResponse {
+        self.send(&SandboxRequest {
             method: "POST",
             path: &format!("/twirp/livekit.{method}"),
             authorization: Some(authorization),
             content_type: "application/protobuf",
             body: &query.encode_to_vec(),
-            ..Request::default()
+            ..SandboxRequest::default()
         })
     }
 
@@ -149,21 +151,30 @@ impl Rehearsal {
         self.twirp::<proto::Room>("RoomService/CreateRoom", creator(), &query).unwrap();
     }
 
-    pub(crate) fn delete(&mut self, room: &str) -> Result<proto::DeleteRoomResponse, Box<Answer>> {
+    pub(crate) fn delete(
+        &mut self,
+        room: &str,
+    ) -> Result<proto::DeleteRoomResponse, Box<SandboxResponse>> {
         let query = proto::DeleteRoomRequest { room: room.to_owned() };
         self.twirp("RoomService/DeleteRoom", creator(), &query)
     }
 
     /// A request to Cekura's API with the right key.
-    pub(crate) fn cekura(&mut self, method: &str, path: &str, query: &str, body: &Value) -> Answer {
-        self.send(&Request {
+    pub(crate) fn cekura(
+        &mut self,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: &Value,
+    ) -> SandboxResponse {
+        self.send(&SandboxRequest {
             method,
             path: &format!("/test_framework/{path}"),
             query,
             cekura_key: Some(SandboxConfig::CEKURA_KEY),
             content_type: "application/json",
             body: body.to_string().as_bytes(),
-            ..Request::default()
+            ..SandboxRequest::default()
         })
     }
 
@@ -190,7 +201,7 @@ impl Rehearsal {
         })
     }
 
-    pub(crate) fn submit_entries(&mut self, mode: Mode, entries: &[Value]) -> Answer {
+    pub(crate) fn submit_entries(&mut self, mode: Mode, entries: &[Value]) -> SandboxResponse {
         let path = match mode {
             Mode::Voice => "v1/scenarios-external/run_scenarios_livekit/",
             Mode::Chat => "v1/scenarios-external/run_scenarios_livekit_chat/",
@@ -226,12 +237,12 @@ impl Rehearsal {
         agents.collect()
     }
 
-    pub(crate) fn truth(&self) -> Truth {
+    pub(crate) fn truth(&self) -> SandboxTruth {
         self.world.truth(None)
     }
 
     /// Everything that was noted so far.
-    pub(crate) fn facts(&mut self) -> &[(SessionTime, Fact)] {
+    pub(crate) fn facts(&mut self) -> &[(SessionTime, SandboxFact)] {
         self.facts.extend(self.world.take_facts());
         &self.facts
     }

@@ -2,12 +2,16 @@
 
 use rushhour_core::units::SessionTime;
 
-use super::exchange::{Answer, Request};
+use super::exchange::{SandboxRequest, SandboxResponse};
 use super::world::World;
 use super::{cekura, livekit};
 
 /// Answers a request that came in at `now`.
-pub(crate) fn answer(world: &mut World, request: &Request<'_>, now: SessionTime) -> Answer {
+pub(crate) fn answer(
+    world: &mut World,
+    request: &SandboxRequest<'_>,
+    now: SessionTime,
+) -> SandboxResponse {
     world.advance(now);
     let (label, answer) = if request.path.starts_with("/twirp/") {
         livekit::answer(world, request)
@@ -15,9 +19,12 @@ pub(crate) fn answer(world: &mut World, request: &Request<'_>, now: SessionTime)
         cekura::answer(world, request)
     } else if request.path == "/" {
         // LiveKit's health check.
-        ("/", Answer::new(200, "text/plain; charset=utf-8", "OK"))
+        ("/", SandboxResponse::new(200, "text/plain; charset=utf-8", "OK"))
     } else {
-        ("elsewhere", Answer::new(404, "text/plain; charset=utf-8", "404 page not found\n"))
+        (
+            "elsewhere",
+            SandboxResponse::new(404, "text/plain; charset=utf-8", "404 page not found\n"),
+        )
     };
     world.count_request(label, answer.outcome());
     answer

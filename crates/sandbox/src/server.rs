@@ -20,9 +20,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::SandboxConfig;
 use super::clock::Anchor;
 use super::connection::{Connection, ResetOnClose};
-use super::facts::Truth;
+use super::facts::SandboxTruth;
 use super::faults::TooManyFaults;
-use super::shell::Shell;
+use super::shell::SandboxState;
 use super::truth_log::{OpenTruthLog, TruthLog};
 use super::world::World;
 
@@ -66,7 +66,7 @@ pub enum SandboxError {
 /// A running sandbox. It has a thread of its own, so that its work is not its clients'; dropping it stops it.
 pub struct Sandbox {
     address: SocketAddr,
-    shell: Arc<Shell>,
+    shell: Arc<SandboxState>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -95,7 +95,7 @@ impl Sandbox {
         let wall = wall.as_microsecond().saturating_add(offset);
         let anchor = Anchor::new(u64::try_from(wall).unwrap_or_default());
         let world = World::new(config, anchor, &address.to_string());
-        let shell = Arc::new(Shell::new(world, log, start));
+        let shell = Arc::new(SandboxState::new(world, log, start));
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&shell);
         let thread = thread::Builder::new()
@@ -120,12 +120,12 @@ impl Sandbox {
     }
 
     /// What is true now.
-    pub fn truth(&self) -> Truth {
+    pub fn truth(&self) -> SandboxTruth {
         self.shell.truth()
     }
 
     /// Stops the sandbox, closes its connections and writes the truth log to its end.
-    pub fn stop(mut self) -> Truth {
+    pub fn stop(mut self) -> SandboxTruth {
         self.stop_thread();
         self.shell.truth()
     }
@@ -162,7 +162,7 @@ fn listen(port: u16) -> io::Result<(std::net::TcpListener, SocketAddr)> {
 /// Serves until `stopped`; what is still open then is dropped with the runtime.
 async fn serve(
     listener: std::net::TcpListener,
-    shell: &Arc<Shell>,
+    shell: &Arc<SandboxState>,
     stopped: impl Future<Output = Result<(), oneshot::error::RecvError>>,
 ) {
     tokio::select! {
@@ -172,7 +172,7 @@ async fn serve(
     }
 }
 
-async fn settle(shell: &Shell) {
+async fn settle(shell: &SandboxState) {
     let mut ticks = interval(SETTLING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -181,7 +181,7 @@ async fn settle(shell: &Shell) {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, shell: &Arc<Shell>) {
+async fn accept(listener: std::net::TcpListener, shell: &Arc<SandboxState>) {
     // Fails only outside a runtime with its event queue enabled.
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     loop {

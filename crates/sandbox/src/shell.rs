@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep_until};
 use rushhour_core::units::SessionTime;
 
 use super::connection::ResetOnClose;
-use super::exchange::{Answer, Delivery, Receipt, Request};
-use super::facts::Truth;
+use super::exchange::{Delivery, Receipt, SandboxRequest, SandboxResponse};
+use super::facts::SandboxTruth;
 use super::router;
 use super::truth_log::OpenTruthLog;
 use super::world::World;
@@ -26,12 +26,12 @@ const LONGEST_BODY: usize = 16 * 1_024 * 1_024;
 const SPACES: &[u8] = &[b' '; 64 * 1_024];
 
 /// The world with its clock and its log, shared by all connections.
-pub(super) struct Shell {
-    state: Mutex<State>,
+pub(super) struct SandboxState {
+    state: Mutex<WorldState>,
     start: Instant,
 }
 
-struct State {
+struct WorldState {
     world: World,
     log: OpenTruthLog,
 }
@@ -41,23 +41,23 @@ struct State {
 #[error("dropped by a fault")]
 pub(super) struct Dropped;
 
-impl Shell {
+impl SandboxState {
     /// A shell whose clock read zero at `start`.
     pub(super) const fn new(world: World, log: OpenTruthLog, start: Instant) -> Self {
-        Self { state: Mutex::new(State { world, log }), start }
+        Self { state: Mutex::new(WorldState { world, log }), start }
     }
 
     /// Lets happen what is due, and writes what is known.
     pub(super) fn settle(&self) {
         let now = self.now();
-        let State { world, log } = &mut *self.state();
+        let WorldState { world, log } = &mut *self.state();
         world.advance(now);
         log.write(&world.take_facts());
         log.flush();
     }
 
     /// What is true now.
-    pub(super) fn truth(&self) -> Truth {
+    pub(super) fn truth(&self) -> SandboxTruth {
         self.settle();
         let state = self.state();
         state.world.truth(state.log.failure().map(str::to_owned))
@@ -72,12 +72,13 @@ impl Shell {
         let received = self.now();
         let (head, body) = request.into_parts();
         let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
-            let too_large = Answer::new(413, "text/plain; charset=utf-8", "body too large\n");
+            let too_large =
+                SandboxResponse::new(413, "text/plain; charset=utf-8", "body too large\n");
             return Ok(self.response(too_large));
         };
         let body = body.to_bytes();
         let mut answer = {
-            let request = Request {
+            let request = SandboxRequest {
                 method: head.method.as_str(),
                 path: head.uri.path(),
                 query: head.uri.query().unwrap_or_default(),
@@ -105,7 +106,7 @@ impl Shell {
     }
 
     /// The answer with the date on the sandbox's own wall clock, which may be wrong by intention.
-    fn response(&self, answer: Answer) -> Response<AnswerBody> {
+    fn response(&self, answer: SandboxResponse) -> Response<AnswerBody> {
         let date = self.state().world.anchor.http_now(self.now());
         let mut response = response(answer);
         if let Ok(date) = HeaderValue::try_from(date) {
@@ -118,7 +119,7 @@ impl Shell {
         SessionTime::START + self.start.elapsed().into()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WorldState> {
         // A panic elsewhere must not take the truth with it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,7 +127,7 @@ impl Shell {
 
 /// A submission whose answer is not yet on its way; where the client leaves before that, this is noted.
 struct OpenReceipt<'a> {
-    shell: &'a Shell,
+    shell: &'a SandboxState,
     receipt: Option<Receipt>,
 }
 
@@ -134,7 +135,7 @@ impl OpenReceipt<'_> {
     fn close(&mut self, outcome: String, answered: Option<SessionTime>) {
         if let Some(receipt) = self.receipt.take() {
             let now = self.shell.now();
-            let State { world, .. } = &mut *self.shell.state();
+            let WorldState { world, .. } = &mut *self.shell.state();
             world.advance(now);
             world.note_answer(receipt, outcome, answered);
         }
@@ -151,8 +152,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn response(answer: Answer) -> Response<AnswerBody> {
-    let Answer { status, content_type, retry_after, body, delivery, .. } = answer;
+fn response(answer: SandboxResponse) -> Response<AnswerBody> {
+    let SandboxResponse { status, content_type, retry_after, body, delivery, .. } = answer;
     let mut response = Response::new(AnswerBody::new(body, delivery));
     *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
     let headers = response.headers_mut();

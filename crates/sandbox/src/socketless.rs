@@ -4,12 +4,12 @@ use rushhour_core::units::SessionTime;
 
 use super::SandboxConfig;
 use super::clock::Anchor;
-use super::exchange::Request;
+use super::exchange::SandboxRequest;
 use super::router;
 use super::world::World;
 
 /// A sandbox that is asked by calling it.
-pub struct Socketless {
+pub struct InProcessSandbox {
     world: World,
     now: SessionTime,
 }
@@ -31,7 +31,7 @@ pub struct AnyRequest<'a> {
     pub body: &'a [u8],
 }
 
-impl Socketless {
+impl InProcessSandbox {
     /// A sandbox whose wall clock reads `unix_micros`, in microseconds since 1970.
     pub fn new(config: SandboxConfig, unix_micros: u64) -> Self {
         let world = World::new(config, Anchor::new(unix_micros), "127.0.0.1:7881");
@@ -41,7 +41,7 @@ impl Socketless {
     /// Answers a request with the right key for Cekura, a second after the last one; gives the status and the body.
     pub fn answer(&mut self, request: AnyRequest<'_>) -> (u16, Vec<u8>) {
         let key = self.world.config.cekura_key.clone();
-        let request = Request {
+        let request = SandboxRequest {
             method: request.method,
             path: request.path,
             query: request.query,

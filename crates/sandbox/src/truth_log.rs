@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use rushhour_core::units::SessionTime;
 
-use super::facts::Fact;
+use super::facts::SandboxFact;
 
 /// Where the truth is written.
 #[derive(Debug, Clone, Default)]
@@ -62,7 +62,7 @@ pub(crate) struct OpenTruthLog {
 struct Line<'a> {
     at_us: SessionTime,
     #[serde(flatten)]
-    fact: &'a Fact,
+    fact: &'a SandboxFact,
 }
 
 impl OpenTruthLog {
@@ -86,7 +86,7 @@ impl OpenTruthLog {
     }
 
     /// Writes these facts.
-    pub(crate) fn write(&mut self, facts: &[(SessionTime, Fact)]) {
+    pub(crate) fn write(&mut self, facts: &[(SessionTime, SandboxFact)]) {
         self.attempt(|writer| {
             for (at_us, fact) in facts {
                 serde_json::to_writer(&mut *writer, &Line { at_us: *at_us, fact })?;
@@ -122,9 +122,9 @@ mod tests {
     use super::*;
     use rushhour_core::units::RoomName;
 
-    fn closed() -> (SessionTime, Fact) {
+    fn closed() -> (SessionTime, SandboxFact) {
         let room = RoomName::new("room-1");
-        (SessionTime(42), Fact::RoomClosed { room, reason: RoomEnd::Deleted })
+        (SessionTime(42), SandboxFact::RoomClosed { room, reason: RoomEnd::Deleted })
     }
 
     #[test]

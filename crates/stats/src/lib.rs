@@ -56,10 +56,10 @@ pub use survival::{
 };
 pub use trend::{
     Baseline, BaselineError, Cusum, CusumAlarm, CusumLimits, CusumPoint, Direction, Drift,
-    FirstLastError, Line, Materiality, Series, SeriesError, StepChange, Trend, first_against_last,
-    next_value, self_starting_scores, step_change, theil_sen,
+    FirstLastError, FittedLine, Materiality, Series, SeriesError, StepChange, Trend,
+    first_against_last, next_value, self_starting_scores, step_change, theil_sen,
 };
 pub use two_sample::{
-    Comparison, Dominance, KolmogorovSmirnov, MannWhitney, PValueMethod, Shift, hodges_lehmann,
-    kolmogorov_smirnov, mann_whitney,
+    Dominance, KolmogorovSmirnov, MannWhitney, PValueMethod, Shift, TwoSampleComparison,
+    hodges_lehmann, kolmogorov_smirnov, mann_whitney,
 };

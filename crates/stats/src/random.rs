@@ -10,9 +10,9 @@ use super::numbers::real;
 /// Only exact operations follow it (integers, the four arithmetic operations and the square root,
 /// which IEEE 754 rounds correctly), so that draws do not depend on a platform's logarithm.
 #[derive(Debug, Clone)]
-pub(super) struct Random(ChaCha8Rng);
+pub(super) struct StatsRng(ChaCha8Rng);
 
-impl Random {
+impl StatsRng {
     /// The numbered stream of a seed.
     pub(super) fn new(seed: u64, stream: u64) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_draws_for_ever() {
-        let mut random = Random::new(7, 1);
+        let mut random = StatsRng::new(7, 1);
         let indices: Vec<usize> = (0..8).map(|_| random.index(1000)).collect();
         assert_eq!(indices, [992, 9, 721, 528, 58, 595, 521, 689]);
         let drawn = [random.unit(), random.normal(), random.gamma(2.5)].map(f64::to_bits);
@@ -105,7 +105,7 @@ mod tests {
             drawn,
             [4_607_052_262_784_780_205, 4_603_254_330_731_271_041, 4_614_426_803_349_217_848]
         );
-        assert_ne!(Random::new(7, 2).index(1 << 40), Random::new(7, 1).index(1 << 40));
+        assert_ne!(StatsRng::new(7, 2).index(1 << 40), StatsRng::new(7, 1).index(1 << 40));
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn indices_are_uniform() {
-        let mut random = Random::new(1, 0);
+        let mut random = StatsRng::new(1, 0);
         let mut seen = [0_u32; 7];
         for _ in 0..70_000 {
             seen[random.index(7)] += 1;
@@ -132,9 +132,9 @@ mod tests {
 
     #[test]
     fn moments_are_those_of_the_distributions() {
-        let mut random = Random::new(2, 0);
+        let mut random = StatsRng::new(2, 0);
         let n = 40_000;
-        let mut moments = |draw: &mut dyn FnMut(&mut Random) -> f64| {
+        let mut moments = |draw: &mut dyn FnMut(&mut StatsRng) -> f64| {
             let values: Vec<f64> = (0..n).map(|_| draw(&mut random)).collect();
             let mean = values.iter().sum::<f64>() / real(count(n));
             let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
@@ -144,8 +144,8 @@ mod tests {
             (found.0 - mean).abs() < 5.0 * (variance / 4e4).sqrt()
                 && (found.1 / variance - 1.0).abs() < 0.08
         };
-        assert!(within(moments(&mut Random::unit), 0.5, 1.0 / 12.0));
-        assert!(within(moments(&mut Random::normal), 0.0, 1.0));
+        assert!(within(moments(&mut StatsRng::unit), 0.5, 1.0 / 12.0));
+        assert!(within(moments(&mut StatsRng::normal), 0.0, 1.0));
         for shape in [1.0, 2.0, 50.0, 1e6] {
             let found = moments(&mut |random| random.gamma(shape));
             assert!(within(found, shape, shape), "{shape}: {found:?}");

@@ -8,35 +8,36 @@ use super::interruption::Interruption;
 use super::log::SearchLog;
 use super::reporting::{finding, render};
 use crate::arguments::CapacityArguments;
-use crate::commands::run::{Wanted, hold, within_cloud_limits};
-use crate::exit::{Exit, Trouble};
+use crate::commands::run::{RunRequest, hold, within_cloud_limits};
+use crate::exit::{CliError, Exit};
 use crate::folder::{self, LEVELS};
 use crate::load_profile::load_profile;
 use crate::{print, spending};
 use rushhour_core::bill::BillForecast;
-use rushhour_core::profile::{Loaded, Profile};
+use rushhour_core::profile::{LoadedProfile, Profile};
 use rushhour_report::capacity::{
-    Ending, LOG_VERSION, LogEnded, LogHeld, LogLine, LogOpening, Next, Outlook, Purpose, Rules,
-    Search, Spent, Trial, about_to_try, level_profile, what_came,
+    CapacitySearch, LOG_VERSION, LogEnded, LogLine, LogOpening, LogTrial, Purpose, SearchEnd,
+    SearchForecast, SearchRules, SearchSpend, SearchStep, Trial, about_to_try, level_profile,
+    what_came,
 };
-use rushhour_report::report::Judgement;
+use rushhour_report::report::Criterion;
 
-pub(crate) fn capacity(arguments: &CapacityArguments) -> Result<Exit, Trouble> {
+pub(crate) fn capacity(arguments: &CapacityArguments) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
     let profile = &loaded.profile;
     if profile.thresholds.is_empty() {
         return Err(without_thresholds(profile));
     }
-    let rules = Rules::of(profile);
+    let rules = SearchRules::of(profile);
     let most = Trial {
         purpose: Purpose::Step,
         in_flight: rules.settings.most,
         lasts: rules.first_stretch(rules.settings.most),
     };
-    if let Some(highest) = level_profile(profile, &rules, most, 1, Spent::default()) {
+    if let Some(highest) = level_profile(profile, &rules, most, 1, SearchSpend::default()) {
         within_cloud_limits(&highest, arguments.accept_cloud_limits)?;
     }
-    let outlook = Outlook::of(profile);
+    let outlook = SearchForecast::of(profile);
     spending::agree(profile, outlook.usual.runs, arguments.yes)?;
     if !arguments.quiet {
         print::err(&forecast(profile, &rules, &outlook));
@@ -52,34 +53,38 @@ pub(crate) fn capacity(arguments: &CapacityArguments) -> Result<Exit, Trouble> {
         profile: profile.clone(),
     };
     let mut log = SearchLog::create(&folder, opening.clone())?;
-    let mut carried = Carried { arguments, loaded: &loaded, folder: &folder, opening };
-    let ending = carried.out(Search::new(rules), &mut log)?;
+    let mut carried = TrialOutcome { arguments, loaded: &loaded, folder: &folder, opening };
+    let ending = carried.out(CapacitySearch::new(rules), &mut log)?;
     log.write(&LogLine::Ended(LogEnded { ending }))?;
     render(&folder)
 }
 
 /// A search being carried out.
-struct Carried<'a> {
+struct TrialOutcome<'a> {
     arguments: &'a CapacityArguments,
-    loaded: &'a Loaded,
+    loaded: &'a LoadedProfile,
     folder: &'a Path,
     opening: LogOpening,
 }
 
-impl Carried<'_> {
-    fn out(&mut self, mut search: Search, log: &mut SearchLog) -> Result<Ending, Trouble> {
+impl TrialOutcome<'_> {
+    fn out(
+        &mut self,
+        mut search: CapacitySearch,
+        log: &mut SearchLog,
+    ) -> Result<SearchEnd, CliError> {
         let interruption = Interruption::listen()?;
-        let mut spent = Spent::default();
+        let mut spent = SearchSpend::default();
         loop {
             let trial = match search.next() {
-                Next::Try(_) if interruption.was_asked() => return Ok(Ending::Stopped),
-                Next::Try(trial) => trial,
-                Next::End(ending) => return Ok(ending),
+                SearchStep::Try(_) if interruption.was_asked() => return Ok(SearchEnd::Stopped),
+                SearchStep::Try(trial) => trial,
+                SearchStep::End(ending) => return Ok(ending),
             };
             let number = u32::try_from(search.tried().len() + 1).unwrap_or(u32::MAX);
             let profile = &self.loaded.profile;
             let Some(level) = level_profile(profile, search.rules(), trial, number, spent) else {
-                return Ok(Ending::Budget);
+                return Ok(SearchEnd::Budget);
             };
             self.tell(&about_to_try(number, &trial));
             let folder = match self.hold(level) {
@@ -89,11 +94,11 @@ impl Carried<'_> {
                     return Err(trouble);
                 }
                 Err(trouble) => {
-                    print::trouble(&trouble.words);
-                    return Ok(Ending::Broken);
+                    print::trouble(&trouble.message);
+                    return Ok(SearchEnd::Broken);
                 }
             };
-            let held = LogHeld { number, trial, folder };
+            let held = LogTrial { number, trial, folder };
             log.write(&LogLine::Held(held.clone()))?;
             let finding = finding(self.folder, &self.opening, &held)?;
             self.tell(&what_came(&finding));
@@ -103,14 +108,14 @@ impl Carried<'_> {
     }
 
     /// Holds one session, and gives its folder below that of the search.
-    fn hold(&self, level: Profile) -> Result<String, Trouble> {
-        let loaded = Loaded { profile: level, settings: self.loaded.settings.clone() };
-        let wanted = Wanted {
+    fn hold(&self, level: Profile) -> Result<String, CliError> {
+        let loaded = LoadedProfile { profile: level, settings: self.loaded.settings.clone() };
+        let wanted = RunRequest {
             profile_path: &self.arguments.profile.profile,
             out: &self.folder.join(LEVELS),
             quiet: self.arguments.quiet,
             summary: false,
-            judgement: Judgement::Interval,
+            judgement: Criterion::Interval,
         };
         let folder = hold(&loaded, &wanted)?.folder;
         let below = folder.strip_prefix(self.folder).unwrap_or(&folder);
@@ -124,21 +129,21 @@ impl Carried<'_> {
     }
 }
 
-fn without_thresholds(profile: &Profile) -> Trouble {
+fn without_thresholds(profile: &Profile) -> CliError {
     let latency = match profile.mode.any() {
         rushhour_core::units::Mode::Chat => "\"turn.chat.first p95\" = \"< 2s\"",
         rushhour_core::units::Mode::Voice => "\"turn.voice p95\" = \"< 3s\"",
     };
-    Trouble {
+    CliError {
         exit: Exit::ProfileInvalid,
-        words: format!(
+        message: format!(
             "the profile has no thresholds, so nothing says when a level is no longer held; add\n  [thresholds]\n  failed = \"< 5%\"\n  \"agent_join p95\" = \"< 5s\"\n  {latency}"
         ),
     }
 }
 
 /// What the search will come to, before it begins.
-fn forecast(profile: &Profile, rules: &Rules, outlook: &Outlook) -> String {
+fn forecast(profile: &Profile, rules: &SearchRules, outlook: &SearchForecast) -> String {
     let settings = &rules.settings;
     let (usual, longest) = (outlook.usual, outlook.longest);
     let mut text = format!(

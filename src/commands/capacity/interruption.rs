@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::exit::Trouble;
+use crate::exit::CliError;
 
 /// Notes from now on whether a signal asked for an end.
 pub(crate) struct Interruption {
@@ -14,17 +14,17 @@ pub(crate) struct Interruption {
 }
 
 impl Interruption {
-    pub(crate) fn listen() -> Result<Self, Trouble> {
+    pub(crate) fn listen() -> Result<Self, CliError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_io()
             .build()
-            .map_err(Trouble::internal)?;
+            .map_err(CliError::internal)?;
         let asked = Arc::new(AtomicBool::new(false));
         for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
             let mut signals = {
                 let _inside = runtime.enter();
-                signal(kind).map_err(Trouble::internal)?
+                signal(kind).map_err(CliError::internal)?
             };
             let asked = asked.clone();
             runtime.spawn(async move {

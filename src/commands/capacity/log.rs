@@ -5,9 +5,9 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::exit::Trouble;
+use crate::exit::CliError;
 use crate::folder::SEARCH;
-use rushhour_report::capacity::{Ending, LOG_VERSION, LogHeld, LogLine, LogOpening};
+use rushhour_report::capacity::{LOG_VERSION, LogLine, LogOpening, LogTrial, SearchEnd};
 
 /// What was decided, being written.
 pub(crate) struct SearchLog {
@@ -16,7 +16,7 @@ pub(crate) struct SearchLog {
 }
 
 impl SearchLog {
-    pub(crate) fn create(folder: &Path, opening: LogOpening) -> Result<Self, Trouble> {
+    pub(crate) fn create(folder: &Path, opening: LogOpening) -> Result<Self, CliError> {
         let path = folder.join(SEARCH);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = file.map_err(|error| cannot_write(&path, &error))?;
@@ -25,8 +25,8 @@ impl SearchLog {
         Ok(log)
     }
 
-    pub(crate) fn write(&mut self, line: &LogLine) -> Result<(), Trouble> {
-        let text = line.to_line().map_err(Trouble::internal)?;
+    pub(crate) fn write(&mut self, line: &LogLine) -> Result<(), CliError> {
+        let text = line.to_line().map_err(CliError::internal)?;
         self.file
             .write_all(text.as_bytes())
             .and_then(|()| self.file.sync_data())
@@ -34,8 +34,8 @@ impl SearchLog {
     }
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Trouble {
-    Trouble::usage(format!(
+fn cannot_write(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::usage(format!(
         "cannot write {}: {error}; make room, or choose another --out",
         path.display()
     ))
@@ -44,14 +44,14 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Trouble {
 /// What was decided, read once more.
 pub(crate) struct ReadLog {
     pub(crate) opening: LogOpening,
-    pub(crate) held: Vec<LogHeld>,
+    pub(crate) held: Vec<LogTrial>,
     /// None where the search's process died.
-    pub(crate) ending: Option<Ending>,
+    pub(crate) ending: Option<SearchEnd>,
 }
 
-pub(crate) fn read(folder: &Path) -> Result<ReadLog, Trouble> {
+pub(crate) fn read(folder: &Path) -> Result<ReadLog, CliError> {
     let path = folder.join(SEARCH);
-    let unfit = |words: String| Trouble::usage(format!("cannot read {}: {words}", path.display()));
+    let unfit = |words: String| CliError::usage(format!("cannot read {}: {words}", path.display()));
     let text = fs::read_to_string(&path).map_err(|error| unfit(error.to_string()))?;
     let mut lines = text.split_inclusive('\n').enumerate().filter_map(|(number, line)| {
         // Half a line was left by a process that died.

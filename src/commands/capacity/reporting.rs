@@ -7,19 +7,20 @@ use jiff::Timestamp;
 
 use super::log;
 use crate::arguments::ReportFormat;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::folder::{JOURNAL, SEARCH};
 use crate::journal_reader::read_session;
 use crate::print;
 use crate::report_writer::{json, replace};
-use rushhour_core::bill::{Caps, Purse};
-use rushhour_core::event::Happening;
+use rushhour_core::bill::{Budget, BudgetLimits};
+use rushhour_core::event::EventKind;
 use rushhour_core::units::Micros;
 use rushhour_report::capacity::{
-    Answer, CapacitySummary, Ceiling, Ending, Finding, Holds, LogHeld, LogOpening, Needed, Rules,
-    Search, Searched, Spent, capacity_csv, capacity_page, headline, remarks,
+    CapacityAnswer, CapacitySearch, CapacitySummary, Ceiling, CompletedSearch, HeldRange,
+    LogOpening, LogTrial, NeededVerdict, SearchEnd, SearchRules, SearchSpend, TrialFinding,
+    capacity_csv, capacity_page, headline, remarks,
 };
-use rushhour_report::report::{Judgement, Overall};
+use rushhour_report::report::{Criterion, SessionVerdict};
 
 /// The folder of a search, where the path leads to one.
 pub(crate) fn search_folder(path: &Path) -> Option<PathBuf> {
@@ -31,27 +32,27 @@ pub(crate) fn search_folder(path: &Path) -> Option<PathBuf> {
 pub(crate) fn finding(
     folder: &Path,
     opening: &LogOpening,
-    held: &LogHeld,
-) -> Result<Finding, Trouble> {
-    let mut purse: Option<Purse> = None;
+    held: &LogTrial,
+) -> Result<TrialFinding, CliError> {
+    let mut purse: Option<Budget> = None;
     let folded = read_session(&folder.join(&held.folder).join(JOURNAL), |event, _| {
-        if let Happening::Opened(opened) = &event.happening {
-            purse = Some(Purse::new(Caps::of(&opened.profile)));
+        if let EventKind::Opened(opened) = &event.kind {
+            purse = Some(Budget::new(BudgetLimits::of(&opened.profile)));
         }
         if let Some(purse) = &mut purse {
-            purse.take(&event.happening, event.at);
+            purse.take(&event.kind, event.at);
         }
         Ok(())
     })?;
-    let overall = Overall::of(&folded, Judgement::Interval);
-    let spent = Spent {
-        money: purse.as_ref().map(Purse::spent).unwrap_or_default(),
+    let overall = SessionVerdict::of(&folded, Criterion::Interval);
+    let spent = SearchSpend {
+        money: purse.as_ref().map(Budget::spent).unwrap_or_default(),
         runs: folded.tally.started,
-        talked: purse.as_ref().map(Purse::talked).unwrap_or_default(),
+        talked: purse.as_ref().map(Budget::talked).unwrap_or_default(),
     };
     let begins = since(&opening.began, &folded.opening.anchor);
     let tried = (held.number, held.trial, held.folder.clone());
-    Ok(Finding::of(&folded, &overall, tried, begins, spent))
+    Ok(TrialFinding::of(&folded, &overall, tried, begins, spent))
 }
 
 /// From one wall clock to a later one; nothing where either is none.
@@ -61,7 +62,7 @@ fn since(began: &str, at: &str) -> Micros {
 }
 
 /// Makes all reports of a search, prints its answer, and tells how it ended.
-pub(crate) fn render(folder: &Path) -> Result<Exit, Trouble> {
+pub(crate) fn render(folder: &Path) -> Result<Exit, CliError> {
     with_search(folder, |searched| {
         write_files(folder, searched)?;
         print::out("");
@@ -74,27 +75,27 @@ pub(crate) fn render(folder: &Path) -> Result<Exit, Trouble> {
 /// Reads what was decided and what the sessions say, and tells how the search ended.
 fn with_search(
     folder: &Path,
-    tell: impl FnOnce(&Searched<'_>) -> Result<(), Trouble>,
-) -> Result<Exit, Trouble> {
+    tell: impl FnOnce(&CompletedSearch<'_>) -> Result<(), CliError>,
+) -> Result<Exit, CliError> {
     let read = log::read(folder)?;
-    let findings: Vec<Finding> = read
+    let findings: Vec<TrialFinding> = read
         .held
         .iter()
         .map(|held| finding(folder, &read.opening, held))
         .collect::<Result<_, _>>()?;
-    let mut search = Search::new(Rules::of(&read.opening.profile));
+    let mut search = CapacitySearch::new(SearchRules::of(&read.opening.profile));
     for finding in &findings {
         search.add(finding.tried);
     }
-    let ending = read.ending.unwrap_or(Ending::Broken);
+    let ending = read.ending.unwrap_or(SearchEnd::Broken);
     let searched =
-        Searched { opening: &read.opening, search: &search, findings: &findings, ending };
+        CompletedSearch { opening: &read.opening, search: &search, findings: &findings, ending };
     tell(&searched)?;
     Ok(exit_of(&searched.answer()))
 }
 
 /// The answer as it is printed.
-fn answer_text(searched: &Searched<'_>) -> String {
+fn answer_text(searched: &CompletedSearch<'_>) -> String {
     let answer = searched.answer();
     let mut text = format!("{}: {}.", searched.opening.profile.name, headline(&answer));
     for remark in remarks(&answer) {
@@ -103,18 +104,18 @@ fn answer_text(searched: &Searched<'_>) -> String {
     text
 }
 
-fn write_files(folder: &Path, searched: &Searched<'_>) -> Result<(), Trouble> {
+fn write_files(folder: &Path, searched: &CompletedSearch<'_>) -> Result<(), CliError> {
     let mut bytes = Vec::new();
-    json(&CapacitySummary::new(searched), &mut bytes).map_err(Trouble::internal)?;
+    json(&CapacitySummary::new(searched), &mut bytes).map_err(CliError::internal)?;
     replace(&folder.join("capacity.json"), &bytes)?;
     bytes.clear();
-    capacity_csv(searched, &mut bytes).map_err(Trouble::internal)?;
+    capacity_csv(searched, &mut bytes).map_err(CliError::internal)?;
     replace(&folder.join("capacity.csv"), &bytes)?;
     replace(&folder.join("report.html"), capacity_page(searched).as_bytes())
 }
 
 /// `rushhour report` of a search.
-pub(crate) fn report(folder: &Path, format: Option<ReportFormat>) -> Result<Exit, Trouble> {
+pub(crate) fn report(folder: &Path, format: Option<ReportFormat>) -> Result<Exit, CliError> {
     let Some(format) = format else { return render(folder) };
     with_search(folder, |searched| {
         let text = match format {
@@ -122,11 +123,11 @@ pub(crate) fn report(folder: &Path, format: Option<ReportFormat>) -> Result<Exit
             ReportFormat::Html => capacity_page(searched),
             ReportFormat::Json => {
                 let mut bytes = Vec::new();
-                json(&CapacitySummary::new(searched), &mut bytes).map_err(Trouble::internal)?;
+                json(&CapacitySummary::new(searched), &mut bytes).map_err(CliError::internal)?;
                 String::from_utf8_lossy(&bytes).into_owned()
             }
             ReportFormat::Markdown | ReportFormat::Junit => {
-                return Err(Trouble::usage(format!(
+                return Err(CliError::usage(format!(
                     "{} is a search for capacity, which has text, json and html; each of its sessions has all formats",
                     folder.display()
                 )));
@@ -137,23 +138,23 @@ pub(crate) fn report(folder: &Path, format: Option<ReportFormat>) -> Result<Exit
     })
 }
 
-fn exit_of(answer: &Answer<'_>) -> Exit {
+fn exit_of(answer: &CapacityAnswer<'_>) -> Exit {
     match (answer.needed, answer.ending) {
-        (_, Ending::Stopped) => return Exit::Stopped,
-        (Some(Needed::Met(_)), _) => return Exit::Passed,
-        (Some(Needed::NotMet(_)), _) => return Exit::ThresholdFailed,
-        (_, Ending::Budget) => return Exit::Budget,
-        (_, Ending::Broken) => return Exit::Internal,
-        (Some(Needed::Unknown(_)), _) => {
-            let generator = matches!(answer.holds, Holds::AtLeast(_, Ceiling::Generator(_)));
+        (_, SearchEnd::Stopped) => return Exit::Stopped,
+        (Some(NeededVerdict::Met(_)), _) => return Exit::Passed,
+        (Some(NeededVerdict::NotMet(_)), _) => return Exit::ThresholdFailed,
+        (_, SearchEnd::Budget) => return Exit::Budget,
+        (_, SearchEnd::Broken) => return Exit::Internal,
+        (Some(NeededVerdict::Unknown(_)), _) => {
+            let generator = matches!(answer.holds, HeldRange::AtLeast(_, Ceiling::Generator(_)));
             return if generator { Exit::Invalid } else { Exit::Undecided };
         }
-        (None, Ending::Complete | Ending::Time) => {}
+        (None, SearchEnd::Complete | SearchEnd::Time) => {}
     }
     match answer.holds {
-        Holds::Between(..) | Holds::AtLeast(_, Ceiling::Most) => Exit::Passed,
-        Holds::AtLeast(_, Ceiling::Generator(_)) => Exit::Invalid,
-        Holds::FewerThan(end) if end.in_flight == 1 => Exit::ThresholdFailed,
-        Holds::AtLeast(..) | Holds::FewerThan(_) | Holds::Unknown => Exit::Undecided,
+        HeldRange::Between(..) | HeldRange::AtLeast(_, Ceiling::Most) => Exit::Passed,
+        HeldRange::AtLeast(_, Ceiling::Generator(_)) => Exit::Invalid,
+        HeldRange::FewerThan(end) if end.in_flight == 1 => Exit::ThresholdFailed,
+        HeldRange::AtLeast(..) | HeldRange::FewerThan(_) | HeldRange::Unknown => Exit::Undecided,
     }
 }

@@ -8,19 +8,19 @@ use indicatif::ProgressBar;
 
 use super::finding::{Diagnosis, Finding, passed};
 use super::judgement::cloud;
-use super::worker::{Trial, try_room};
+use super::worker::{DispatchTrial, try_room};
 use super::{account, machine, network, server};
 use crate::arguments::{DoctorArguments, OutputFormat};
-use crate::exit::{Exit, Trouble};
+use crate::exit::{CliError, Exit};
 use crate::forecast_text::caution_words;
 use crate::load_profile::load_profile;
 use crate::print;
 use crate::services::{cekura_key, livekit_keys, sandbox_config};
-use rushhour_core::plan::{Caution, Forecast, Plan, cloud_excess};
+use rushhour_core::plan::{Forecast, Plan, PlanWarning, cloud_excess};
 use rushhour_core::profile::{LiveKitTarget, Profile};
 use rushhour_core::units::Secret;
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
-use rushhour_livekit::LiveKitServer;
+use rushhour_livekit::LiveKitClient;
 use rushhour_sandbox::{Sandbox, SandboxConfig, TruthLog};
 
 /// Findings as they come: shown at once to a reader, kept for a program.
@@ -62,7 +62,7 @@ struct Service<K> {
     opened_by: Result<K, String>,
 }
 
-pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Exit, Trouble> {
+pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
     let plan = Plan::new(loaded.profile.clone());
     let forecast = Forecast::new(&plan);
@@ -70,7 +70,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Exit, Trouble> {
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(Trouble::internal)?;
+        .map_err(CliError::internal)?;
     let mut findings = Findings::new(arguments.format);
     let interrupted =
         runtime.block_on(examine(arguments, &loaded.profile, &forecast, &mut findings))?;
@@ -78,7 +78,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Exit, Trouble> {
     let passed = passed(&findings.list);
     if findings.format == OutputFormat::Json {
         let diagnosis = Diagnosis { passed, findings: &findings.list };
-        let text = serde_json::to_string_pretty(&diagnosis).map_err(Trouble::internal)?;
+        let text = serde_json::to_string_pretty(&diagnosis).map_err(CliError::internal)?;
         print::out(&text);
     } else if passed {
         print::out("\nNothing stands in the way of a session.");
@@ -98,7 +98,7 @@ async fn examine(
     profile: &Profile,
     forecast: &Forecast,
     findings: &mut Findings,
-) -> Result<bool, Trouble> {
+) -> Result<bool, CliError> {
     findings.add(machine::look(profile, forecast, &arguments.out));
     findings.add(budgets(forecast));
     findings.add(cloud(cloud_excess(profile, forecast).as_ref()));
@@ -136,7 +136,7 @@ async fn examine_livekit(
     profile: &Profile,
     service: Service<(Secret, Secret)>,
     findings: &mut Findings,
-) -> Result<bool, Trouble> {
+) -> Result<bool, CliError> {
     let (key, secret) = match service.opened_by {
         Ok(keys) => keys,
         Err(words) => {
@@ -150,7 +150,7 @@ async fn examine_livekit(
     };
     let timeout = profile.limits.livekit_timeout.as_duration();
     let livekit =
-        LiveKitServer::new(&service.url, &key, &secret, timeout).map_err(Trouble::internal)?;
+        LiveKitClient::new(&service.url, &key, &secret, timeout).map_err(CliError::internal)?;
     findings.about_to("asking LiveKit".to_owned());
     let accepted = server::key(&livekit).await;
     let opens = passed(std::slice::from_ref(&accepted));
@@ -162,8 +162,9 @@ async fn examine_livekit(
         ]);
         return Ok(false);
     }
-    let trial = if arguments.no_dispatch { Trial::RoomOnly } else { Trial::Dispatch };
-    if trial == Trial::Dispatch {
+    let trial =
+        if arguments.no_dispatch { DispatchTrial::RoomOnly } else { DispatchTrial::Dispatch };
+    if trial == DispatchTrial::Dispatch {
         findings.about_to(format!(
             "sending for the agent, for up to {}",
             profile.livekit.give_up_after.micros()
@@ -180,7 +181,7 @@ async fn examine_cekura(
     forecast: &Forecast,
     service: Service<Secret>,
     findings: &mut Findings,
-) -> Result<(), Trouble> {
+) -> Result<(), CliError> {
     let key = match service.opened_by {
         Ok(key) => key,
         Err(words) => {
@@ -193,7 +194,7 @@ async fn examine_cekura(
     };
     let Some(settings) = profile.evaluator.cekura() else { return Ok(()) };
     let config = CekuraConfig { url: service.url, key, settings: settings.clone() };
-    let cekura = Cekura::new(config, &profile.limits).map_err(Trouble::internal)?;
+    let cekura = Cekura::new(config, &profile.limits).map_err(CliError::internal)?;
     findings.about_to("asking Cekura".to_owned());
     for mode in profile.mode.modes() {
         findings.add(account::look(&cekura, *mode, forecast.in_flight).await);
@@ -203,7 +204,8 @@ async fn examine_cekura(
 
 /// The rates that the plan needs against those that the profile allows.
 fn budgets(forecast: &Forecast) -> Vec<Finding> {
-    let budget = |check: &str, needed: f64, found: Option<&Caution>, setting: &str| match found {
+    let budget = |check: &str, needed: f64, found: Option<&PlanWarning>, setting: &str| match found
+    {
         Some(caution) => Finding::warning(
             check,
             caution_words(caution),
@@ -211,10 +213,11 @@ fn budgets(forecast: &Forecast) -> Vec<Finding> {
         ),
         None => Finding::ok(check, format!("{needed:.2} a second are needed at the peak")),
     };
-    let find = |fits: fn(&Caution) -> bool| forecast.cautions.iter().find(|caution| fits(caution));
-    let requests = find(|caution| matches!(caution, Caution::Requests { .. }));
-    let polls = find(|caution| matches!(caution, Caution::Polls { .. }));
-    let places = find(|caution| matches!(caution, Caution::InFlight { .. }));
+    let find =
+        |fits: fn(&PlanWarning) -> bool| forecast.cautions.iter().find(|caution| fits(caution));
+    let requests = find(|caution| matches!(caution, PlanWarning::Requests { .. }));
+    let polls = find(|caution| matches!(caution, PlanWarning::Polls { .. }));
+    let places = find(|caution| matches!(caution, PlanWarning::InFlight { .. }));
     let mut findings = vec![
         budget("submissions", forecast.requests_per_second, requests, "limits.requests"),
         budget("polls", forecast.polls_per_second, polls, "limits.polls"),
@@ -234,12 +237,12 @@ fn budgets(forecast: &Forecast) -> Vec<Finding> {
 }
 
 /// The stand-ins, where the profile's rooms are there.
-fn stand_in(profile: &Profile) -> Result<Option<Sandbox>, Trouble> {
+fn stand_in(profile: &Profile) -> Result<Option<Sandbox>, CliError> {
     if profile.livekit.target != LiveKitTarget::Sandbox {
         return Ok(None);
     }
     let config = sandbox_config(profile.seed, &profile.sandbox, TruthLog::Off)?;
-    Sandbox::start(config, 0).map(Some).map_err(Trouble::usage)
+    Sandbox::start(config, 0).map(Some).map_err(CliError::usage)
 }
 
 type Services = (Service<(Secret, Secret)>, Option<Service<Secret>>);
@@ -249,9 +252,9 @@ fn services(
     arguments: &DoctorArguments,
     profile: &Profile,
     sandbox: Option<&Sandbox>,
-) -> Result<Services, Trouble> {
+) -> Result<Services, CliError> {
     let path = &arguments.profile.profile;
-    let missing = || Trouble::internal("a stand-in is wanted and was not started");
+    let missing = || CliError::internal("a stand-in is wanted and was not started");
     let livekit = match &profile.livekit.target {
         LiveKitTarget::Sandbox => {
             let keys = (SandboxConfig::API_KEY, SandboxConfig::API_SECRET);
@@ -259,7 +262,7 @@ fn services(
             Service { url, opened_by: Ok((Secret::new(keys.0), Secret::new(keys.1))) }
         }
         LiveKitTarget::Url(url) => {
-            let keys = livekit_keys(profile, path).map_err(|trouble| trouble.words);
+            let keys = livekit_keys(profile, path).map_err(|trouble| trouble.message);
             let opened_by = keys.and_then(|keys| keys.ok_or_else(|| "there is none".to_owned()));
             Service { url: url.clone(), opened_by }
         }
@@ -272,7 +275,7 @@ fn services(
             Some(Service { url, opened_by: Ok(Secret::new(SandboxConfig::CEKURA_KEY)) })
         }
         (Some(url), _) => {
-            let key = cekura_key(profile, path).map_err(|trouble| trouble.words);
+            let key = cekura_key(profile, path).map_err(|trouble| trouble.message);
             let opened_by = key.and_then(|key| key.ok_or_else(|| "there is none".to_owned()));
             Some(Service { url: url.clone(), opened_by })
         }

@@ -9,7 +9,7 @@ use rushhour_report::report::Style;
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub(crate) enum FindingState {
     /// As it should be.
     Ok,
     /// A session can be run, and its reader ought to know this.
@@ -20,7 +20,7 @@ pub(crate) enum State {
     NotChecked,
 }
 
-impl State {
+impl FindingState {
     const fn words(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -46,7 +46,7 @@ pub(crate) struct Finding {
     /// What was looked at.
     pub(crate) check: String,
     /// How it ended.
-    pub(crate) state: State,
+    pub(crate) state: FindingState,
     /// What was seen, and what it means.
     pub(crate) says: String,
     /// What to do, where something is to be done.
@@ -55,7 +55,7 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn ok(check: impl Into<String>, says: impl Into<String>) -> Self {
-        Self { check: check.into(), state: State::Ok, says: says.into(), advice: None }
+        Self { check: check.into(), state: FindingState::Ok, says: says.into(), advice: None }
     }
 
     pub(crate) fn warning(
@@ -64,7 +64,7 @@ impl Finding {
         advice: impl Into<String>,
     ) -> Self {
         let (says, advice) = (says.into(), Some(advice.into()));
-        Self { check: check.into(), state: State::Warning, says, advice }
+        Self { check: check.into(), state: FindingState::Warning, says, advice }
     }
 
     pub(crate) fn failed(
@@ -73,11 +73,16 @@ impl Finding {
         advice: impl Into<String>,
     ) -> Self {
         let (says, advice) = (says.into(), Some(advice.into()));
-        Self { check: check.into(), state: State::Failed, says, advice }
+        Self { check: check.into(), state: FindingState::Failed, says, advice }
     }
 
     pub(crate) fn not_checked(check: impl Into<String>, says: impl Into<String>) -> Self {
-        Self { check: check.into(), state: State::NotChecked, says: says.into(), advice: None }
+        Self {
+            check: check.into(),
+            state: FindingState::NotChecked,
+            says: says.into(),
+            advice: None,
+        }
     }
 
     /// One line, and what to do below it.
@@ -106,7 +111,7 @@ pub(crate) struct Diagnosis<'a> {
 
 /// Whether a session can be run.
 pub(crate) fn passed(findings: &[Finding]) -> bool {
-    findings.iter().all(|finding| finding.state != State::Failed)
+    findings.iter().all(|finding| finding.state != FindingState::Failed)
 }
 
 #[cfg(test)]

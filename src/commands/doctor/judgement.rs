@@ -134,7 +134,7 @@ pub(crate) fn conversations(limits: &PlanLimits, mode: Mode, in_flight: f64) -> 
 
 /// How an agent came into a room, after it was sent for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Coming {
+pub(crate) enum AgentArrival {
     /// It was seen in the room this long after it was sent for, and listening after the second time.
     Joined(Micros, Option<Micros>),
     /// A worker took the job, and no agent came within this time.
@@ -144,10 +144,10 @@ pub(crate) enum Coming {
 }
 
 /// What it means for a session whether and how fast an agent came.
-pub(crate) fn worker(agent: &str, coming: Coming, within: Micros) -> Finding {
+pub(crate) fn worker(agent: &str, coming: AgentArrival, within: Micros) -> Finding {
     let check = "agent";
     match coming {
-        Coming::Joined(after, listening) if after > within => Finding::warning(
+        AgentArrival::Joined(after, listening) if after > within => Finding::warning(
             check,
             format!(
                 "{agent} came after {after}{}, later than livekit.agent_within ({within}): runs would fail as agent_late",
@@ -155,15 +155,15 @@ pub(crate) fn worker(agent: &str, coming: Coming, within: Micros) -> Finding {
             ),
             "start more workers or prewarm them, or allow more with livekit.agent_within",
         ),
-        Coming::Joined(after, listening) => {
+        AgentArrival::Joined(after, listening) => {
             Finding::ok(check, format!("{agent} came after {after}{}", listening_words(listening)))
         }
-        Coming::NeverJoined(waited) => Finding::failed(
+        AgentArrival::NeverJoined(waited) => Finding::failed(
             check,
             format!("a worker took the job of {agent}, and it was not in the room after {waited}"),
             "look into the worker's log: the job's process died, or cannot reach the server",
         ),
-        Coming::Unassigned(waited) => Finding::failed(
+        AgentArrival::Unassigned(waited) => Finding::failed(
             check,
             format!(
                 "no worker took the job of {agent} within {waited}: none is registered under this name, or all are full"
@@ -189,7 +189,7 @@ pub(crate) fn cloud(excess: Option<&CloudExcess>) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::State;
+    use super::super::finding::FindingState;
     use super::*;
 
     #[test]
@@ -204,41 +204,41 @@ mod tests {
     #[test]
     fn clocks_within_the_servers_patience_pass() {
         let state = |skew| clock("clock", Some(skew)).state;
-        assert_eq!(state(0), State::Ok);
-        assert_eq!(state(-20_000), State::Warning);
-        assert_eq!((state(59_000), state(-59_000)), (State::Failed, State::Failed));
+        assert_eq!(state(0), FindingState::Ok);
+        assert_eq!(state(-20_000), FindingState::Warning);
+        assert_eq!((state(59_000), state(-59_000)), (FindingState::Failed, FindingState::Failed));
         assert!(clock("clock", Some(90_000)).says.contains("behind"));
-        assert_eq!(clock("clock", None).state, State::NotChecked);
+        assert_eq!(clock("clock", None).state, FindingState::NotChecked);
     }
 
     #[test]
     fn files_and_space_are_held_against_the_plan() {
-        assert_eq!(open_files(Some(1_024), 100).state, State::Ok);
+        assert_eq!(open_files(Some(1_024), 100).state, FindingState::Ok);
         assert_eq!(open_files(Some(1_024), 500).advice.unwrap(), "raise the limit: ulimit -n 2048");
-        assert_eq!(open_files(None, 100_000).state, State::Ok);
-        assert_eq!(disk(1_000_000_000, 1_000).state, State::Ok);
-        assert_eq!(disk(1_000_000_000, 100_000).state, State::Warning);
-        assert_eq!(disk(1_000_000_000, 1_000_000).state, State::Failed);
+        assert_eq!(open_files(None, 100_000).state, FindingState::Ok);
+        assert_eq!(disk(1_000_000_000, 1_000).state, FindingState::Ok);
+        assert_eq!(disk(1_000_000_000, 100_000).state, FindingState::Warning);
+        assert_eq!(disk(1_000_000_000, 1_000_000).state, FindingState::Failed);
     }
 
     #[test]
     fn the_evaluators_plan_is_held_against_ours() {
         let limits = |voice, credits, active| PlanLimits { voice, chat: None, credits, active };
         let state = |limits: &PlanLimits, mode| conversations(limits, mode, 49.2).state;
-        assert_eq!(state(&limits(Some(50), Some(1.0), Some(true)), Mode::Voice), State::Ok);
-        assert_eq!(state(&limits(Some(49), None, None), Mode::Voice), State::Warning);
-        assert_eq!(state(&limits(Some(50), None, None), Mode::Chat), State::NotChecked);
-        assert_eq!(state(&limits(Some(50), Some(0.0), None), Mode::Voice), State::Failed);
-        assert_eq!(state(&limits(Some(50), None, Some(false)), Mode::Voice), State::Failed);
+        assert_eq!(state(&limits(Some(50), Some(1.0), Some(true)), Mode::Voice), FindingState::Ok);
+        assert_eq!(state(&limits(Some(49), None, None), Mode::Voice), FindingState::Warning);
+        assert_eq!(state(&limits(Some(50), None, None), Mode::Chat), FindingState::NotChecked);
+        assert_eq!(state(&limits(Some(50), Some(0.0), None), Mode::Voice), FindingState::Failed);
+        assert_eq!(state(&limits(Some(50), None, Some(false)), Mode::Voice), FindingState::Failed);
     }
 
     #[test]
     fn an_agent_comes_in_time_late_or_never() {
         let (fast, slow) = (Micros::from_secs(1), Micros::from_secs(9));
         let state = |coming| worker("echo", coming, Micros::from_secs(5)).state;
-        assert_eq!(state(Coming::Joined(fast, None)), State::Ok);
-        assert_eq!(state(Coming::Joined(slow, Some(slow))), State::Warning);
-        assert_eq!(state(Coming::NeverJoined(slow)), State::Failed);
-        assert_eq!(state(Coming::Unassigned(slow)), State::Failed);
+        assert_eq!(state(AgentArrival::Joined(fast, None)), FindingState::Ok);
+        assert_eq!(state(AgentArrival::Joined(slow, Some(slow))), FindingState::Warning);
+        assert_eq!(state(AgentArrival::NeverJoined(slow)), FindingState::Failed);
+        assert_eq!(state(AgentArrival::Unassigned(slow)), FindingState::Failed);
     }
 }

@@ -51,17 +51,17 @@ fn writable(out: &Path, folder: &Path) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::doctor::finding::State;
+    use crate::commands::doctor::finding::FindingState;
 
     #[test]
     fn a_folder_that_is_not_there_yet_is_judged_by_the_one_above() {
         let place = tempfile::tempdir().unwrap();
         let out = place.path().join("a/b/c");
         assert_eq!(nearest(&out), place.path());
-        assert_eq!(writable(&out, &nearest(&out)).state, State::Ok);
+        assert_eq!(writable(&out, &nearest(&out)).state, FindingState::Ok);
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "nothing is left behind");
         let file = place.path().join("file");
         fs::write(&file, "").unwrap();
-        assert_eq!(writable(&file, &file).state, State::Failed);
+        assert_eq!(writable(&file, &file).state, FindingState::Failed);
     }
 }

@@ -10,7 +10,7 @@ use super::finding::Finding;
 use super::judgement::{clock, clock_skew_ms};
 use rushhour_core::profile::{TargetKind, target_kind};
 use rushhour_core::units::Micros;
-use rushhour_livekit::http::{HttpClient, TransportKind};
+use rushhour_livekit::http::{HttpClient, TransportErrorKind};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A page is not looked at, only that it came.
@@ -53,10 +53,10 @@ pub(crate) async fn look(service: &str, address: &str) -> Vec<Finding> {
         }
         Err(error) => {
             let advice = match error.kind {
-                TransportKind::NotSent => {
+                TransportErrorKind::NotSent => {
                     "check the address, its certificate, and whether a firewall or proxy is in the way"
                 }
-                TransportKind::TimedOut | TransportKind::Broken => {
+                TransportErrorKind::TimedOut | TransportErrorKind::Broken => {
                     "check whether a firewall or proxy is in the way"
                 }
             };

@@ -1,10 +1,10 @@
 //! Whether LiveKit accepts the key, and grants what a session asks of it.
 
 use super::finding::Finding;
-use rushhour_livekit::{LiveKitError, LiveKitErrorKind, LiveKitServer};
+use rushhour_livekit::{LiveKitClient, LiveKitError, LiveKitErrorKind};
 
 /// Asks for one room that is not there.
-pub(crate) async fn key(livekit: &LiveKitServer) -> Finding {
+pub(crate) async fn key(livekit: &LiveKitClient) -> Finding {
     let check = "livekit key";
     match livekit.greet().await {
         Ok(()) => Finding::ok(check, "accepted, and rooms may be listed"),

@@ -5,14 +5,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::finding::Finding;
-use super::judgement::{Coming, worker};
+use super::judgement::{AgentArrival, worker};
 use super::server::refused;
 use crate::signals::interrupted;
-use rushhour_core::profile::{Dispatch, Profile};
+use rushhour_core::profile::{AgentDispatch, Profile};
 use rushhour_core::units::{AgentName, Identity, Micros, RoomName, RunIndex, SessionId};
 use rushhour_livekit::{
-    ControlPlane, DispatchRequest, LiveKitError, LiveKitServer, RoomAgents, RoomRequest,
-    dispatch_metadata, room_metadata,
+    ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient, LiveKitError,
+    RoomAgents, dispatch_metadata, room_metadata,
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -23,7 +23,7 @@ const ATTEMPTS: u32 = 3;
 
 /// Whether agents are sent for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trial {
+pub(crate) enum DispatchTrial {
     /// The agent of the profile.
     Dispatch,
     /// None: the room alone is made and deleted.
@@ -31,7 +31,7 @@ pub(crate) enum Trial {
 }
 
 /// What came of the trial.
-pub(crate) struct Tried {
+pub(crate) struct DispatchTrialResult {
     pub(crate) findings: Vec<Finding>,
     pub(crate) interrupted: bool,
 }
@@ -39,11 +39,11 @@ pub(crate) struct Tried {
 /// Makes a room, sends for the agent, waits for it, and deletes the room; told in two findings: what is
 /// granted, and whether an agent came.
 pub(crate) async fn try_room(
-    livekit: &LiveKitServer,
+    livekit: &LiveKitClient,
     profile: &Profile,
     name: &str,
-    trial: Trial,
-) -> Tried {
+    trial: DispatchTrial,
+) -> DispatchTrialResult {
     let room = RoomName::new(name);
     let (mut findings, interrupted) = tokio::select! {
         findings = in_room(livekit, profile, &room, trial) => (findings, false),
@@ -58,14 +58,14 @@ pub(crate) async fn try_room(
             "it goes by itself once it is empty, or with `rushhour sweep`",
         ));
     }
-    Tried { findings, interrupted }
+    DispatchTrialResult { findings, interrupted }
 }
 
 async fn in_room(
-    livekit: &LiveKitServer,
+    livekit: &LiveKitClient,
     profile: &Profile,
     room: &RoomName,
-    trial: Trial,
+    trial: DispatchTrial,
 ) -> Vec<Finding> {
     let settings = &profile.livekit;
     let metadata = || match profile.mix.scenarios().first() {
@@ -74,15 +74,19 @@ async fn in_room(
     };
     let sent = Instant::now();
     let agents = match (trial, &settings.dispatch) {
-        (Trial::Dispatch, Dispatch::Room { agent }) => RoomAgents::Agent(agent.clone(), metadata()),
-        (Trial::Dispatch, Dispatch::ExplicitFresh { .. } | Dispatch::None) => RoomAgents::Absent,
-        (Trial::RoomOnly, _)
-        | (Trial::Dispatch, Dispatch::Explicit { .. } | Dispatch::Token { .. }) => {
+        (DispatchTrial::Dispatch, AgentDispatch::Room { agent }) => {
+            RoomAgents::Agent(agent.clone(), metadata())
+        }
+        (DispatchTrial::Dispatch, AgentDispatch::ExplicitFresh { .. } | AgentDispatch::None) => {
+            RoomAgents::Absent
+        }
+        (DispatchTrial::RoomOnly, _)
+        | (DispatchTrial::Dispatch, AgentDispatch::Explicit { .. } | AgentDispatch::Token { .. }) => {
             RoomAgents::Placeholder
         }
     };
     let made = livekit
-        .create_room(RoomRequest {
+        .create_room(CreateRoomRequest {
             room: room.clone(),
             empty_timeout: settings.give_up_after.micros() + Micros::from_secs(60),
             metadata: room_metadata(&SessionId::new(room.as_str()), RunIndex(0)),
@@ -95,7 +99,7 @@ async fn in_room(
             Finding::not_checked("agent", "no room can be made"),
         ];
     }
-    if let Err(error) = livekit.look(room.clone(), Identity::new("nobody")).await {
+    if let Err(error) = livekit.list_participants(room.clone(), Identity::new("nobody")).await {
         return vec![
             refused("livekit grants", &error),
             Finding::not_checked("agent", "the room cannot be looked into"),
@@ -103,8 +107,10 @@ async fn in_room(
     }
     let granted = Finding::ok("livekit grants", "a room can be made, looked into and deleted");
     let agent = match trial {
-        Trial::RoomOnly => Finding::not_checked("agent", "nobody was sent for: --no-dispatch"),
-        Trial::Dispatch => match send_for(livekit, profile, room, metadata(), sent).await {
+        DispatchTrial::RoomOnly => {
+            Finding::not_checked("agent", "nobody was sent for: --no-dispatch")
+        }
+        DispatchTrial::Dispatch => match send_for(livekit, profile, room, metadata(), sent).await {
             Ok((agent, coming)) => worker(&agent, coming, settings.agent_within.micros()),
             Err(error) => refused("agent", &error),
         },
@@ -114,22 +120,23 @@ async fn in_room(
 
 /// Sends for the agent where the making of the room has not, and waits for it.
 async fn send_for(
-    livekit: &LiveKitServer,
+    livekit: &LiveKitClient,
     profile: &Profile,
     room: &RoomName,
     metadata: String,
     room_sent: Instant,
-) -> Result<(String, Coming), LiveKitError> {
+) -> Result<(String, AgentArrival), LiveKitError> {
     let settings = &profile.livekit;
     let mut sent = room_sent;
     let named = settings.dispatch.agent().cloned();
     match (&settings.dispatch, &named) {
-        (Dispatch::Room { .. } | Dispatch::None, _) | (_, None) => {}
+        (AgentDispatch::Room { .. } | AgentDispatch::None, _) | (_, None) => {}
         // An agent that a token sends for is registered under the same name.
         (_, Some(agent)) => {
             sent = Instant::now();
-            let request = DispatchRequest { room: room.clone(), agent: agent.clone(), metadata };
-            livekit.dispatch(request).await?;
+            let request =
+                CreateDispatchRequest { room: room.clone(), agent: agent.clone(), metadata };
+            livekit.create_dispatch(request).await?;
         }
     }
     let agent = named.unwrap_or_else(|| AgentName::new(""));
@@ -140,33 +147,36 @@ async fn send_for(
     let longest = settings.give_up_after.micros().as_duration();
     let mut joined: Option<Duration> = None;
     loop {
-        let seen = livekit.look(room.clone(), Identity::new("nobody")).await;
+        let seen = livekit.list_participants(room.clone(), Identity::new("nobody")).await;
         let after = sent.elapsed();
         // One look that fails is not the agent's fault.
         let sight = seen.ok().and_then(|present| present.agent);
         if let Some(sight) = sight {
             let since = *joined.get_or_insert(after);
             if sight.listening {
-                return Ok((shown, Coming::Joined(since.into(), Some(after.into()))));
+                return Ok((shown, AgentArrival::Joined(since.into(), Some(after.into()))));
             }
         }
         if let Some(since) = joined
             && after > since + LISTENING_WITHIN
         {
-            return Ok((shown, Coming::Joined(since.into(), None)));
+            return Ok((shown, AgentArrival::Joined(since.into(), None)));
         }
         if joined.is_none() && after > longest {
             let waited = Micros::from(after);
-            let assigned = livekit.assigned(room.clone(), agent).await.unwrap_or(false);
-            let coming =
-                if assigned { Coming::NeverJoined(waited) } else { Coming::Unassigned(waited) };
+            let assigned = livekit.is_dispatch_assigned(room.clone(), agent).await.unwrap_or(false);
+            let coming = if assigned {
+                AgentArrival::NeverJoined(waited)
+            } else {
+                AgentArrival::Unassigned(waited)
+            };
             return Ok((shown, coming));
         }
         sleep(LOOK_EVERY).await;
     }
 }
 
-async fn delete(livekit: &LiveKitServer, room: &RoomName) -> Result<(), LiveKitError> {
+async fn delete(livekit: &LiveKitClient, room: &RoomName) -> Result<(), LiveKitError> {
     let mut attempt = 1;
     loop {
         match livekit.delete_room(room.clone()).await {

@@ -1,9 +1,9 @@
 //! The evaluator's calls of a dead session: which are still held, and ending them.
 
-use super::sessions::Trail;
-use crate::credentials::{Wanted, find};
-use crate::exit::Trouble;
-use rushhour_core::evaluator::{Evaluator, SightState};
+use super::sessions::SessionTrail;
+use crate::credentials::{CredentialRequest, find};
+use crate::exit::CliError;
+use rushhour_core::evaluator::{Evaluator, RunState};
 use rushhour_core::units::EvaluatorRunId;
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
 
@@ -24,7 +24,7 @@ pub(crate) struct Call {
 }
 
 /// Asks the evaluator after the calls that a journal did not see end.
-pub(crate) async fn held_calls(trail: &Trail) -> Result<Calls, Trouble> {
+pub(crate) async fn held_calls(trail: &SessionTrail) -> Result<Calls, CliError> {
     if trail.calls.is_empty() {
         return Ok(Calls::Nothing(None));
     }
@@ -36,24 +36,24 @@ pub(crate) async fn held_calls(trail: &Trail) -> Result<Calls, Trouble> {
         let gone = "the session's calls were held by the embedded stand-in, which ended with it";
         return Ok(Calls::Nothing(Some(gone)));
     }
-    let wanted = Wanted { variable: "CEKURA_API_KEY", file: None, setting: "" };
+    let wanted = CredentialRequest { variable: "CEKURA_API_KEY", file: None, setting: "" };
     let key = find(&wanted, std::path::Path::new(".")).map_err(|trouble| {
         let calls = trail.calls.len();
-        Trouble::usage(format!("{calls} calls may still be held at Cekura; {}", trouble.words))
+        CliError::usage(format!("{calls} calls may still be held at Cekura; {}", trouble.message))
     })?;
     let config =
         CekuraConfig { url: trail.opening.evaluator_url.clone(), key, settings: settings.clone() };
-    let cekura = Cekura::new(config, &trail.opening.profile.limits).map_err(Trouble::internal)?;
+    let cekura = Cekura::new(config, &trail.opening.profile.limits).map_err(CliError::internal)?;
     let mut held = Vec::new();
-    for runs in trail.calls.chunks(cekura.manner().runs_per_question) {
-        let sights = cekura.ask(runs.to_vec()).await.map_err(|error| {
-            Trouble::usage(format!("cannot see which calls are still held: {error}"))
+    for runs in trail.calls.chunks(cekura.capabilities().runs_per_poll) {
+        let sights = cekura.poll(runs.to_vec()).await.map_err(|error| {
+            CliError::usage(format!("cannot see which calls are still held: {error}"))
         })?;
         held.extend(sights.into_iter().filter_map(|sight| match sight.state {
-            SightState::Going(_) | SightState::Unclear => {
+            RunState::Going(_) | RunState::Unclear => {
                 Some(Call { run: sight.run, word: sight.word })
             }
-            SightState::Ended(_) => None,
+            RunState::Ended(_) => None,
         }));
     }
     Ok(Calls::Held(Box::new(cekura), held))

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use super::calls::{Call, Calls, held_calls};
-use super::decision::{Judged, Known, Verdict, judge};
-use super::sessions::{Held, Trail, follow, held, known};
+use super::decision::{RoomDecision, SessionLiveness, SweepVerdict, judge};
+use super::sessions::{JournalLock, SessionTrail, follow, held, known};
 use super::table::{Row, calls_table, rooms_table};
 use crate::arguments::{ProfileArguments, SweepArguments};
-use crate::credentials::{Wanted, find};
-use crate::exit::{Exit, Trouble};
+use crate::credentials::{CredentialRequest, find};
+use crate::exit::{CliError, Exit};
 use crate::folder::JOURNAL;
 use crate::load_profile::load_profile;
 use crate::print;
@@ -20,7 +20,7 @@ use crate::report_writer::session_folder;
 use rushhour_core::evaluator::Evaluator;
 use rushhour_core::profile::{DispatchMethod, LiveKitSettings, LiveKitTarget};
 use rushhour_core::units::SessionId;
-use rushhour_livekit::{ControlPlane, LiveKitServer, RoomSight, Rooms};
+use rushhour_livekit::{ControlPlane, LiveKitClient, RoomInfo, RoomList};
 
 /// How long one request may take where no profile says.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,16 +28,16 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 3;
 
 /// Where to sweep, and how far.
-struct Ground {
+struct SweepScope {
     url: String,
     prefix: String,
     /// Files with the key and the secret, and what they are relative to.
     files: (Option<String>, Option<String>, PathBuf),
     /// The one session that is swept up after, where one was named.
-    trail: Option<Trail>,
+    trail: Option<SessionTrail>,
 }
 
-pub(crate) fn sweep(arguments: &SweepArguments) -> Result<Exit, Trouble> {
+pub(crate) fn sweep(arguments: &SweepArguments) -> Result<Exit, CliError> {
     let ground = ground(arguments)?;
     let Some(ground) = ground else {
         print::out(
@@ -48,23 +48,23 @@ pub(crate) fn sweep(arguments: &SweepArguments) -> Result<Exit, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(Trouble::internal)?;
+        .map_err(CliError::internal)?;
     runtime.block_on(carry_out(arguments, &ground))
 }
 
 /// Decides where to sweep from what was named: a session, a profile, or nothing.
-fn ground(arguments: &SweepArguments) -> Result<Option<Ground>, Trouble> {
+fn ground(arguments: &SweepArguments) -> Result<Option<SweepScope>, CliError> {
     match &arguments.target {
         None => {
             let url = std::env::var("LIVEKIT_URL").ok().filter(|url| !url.trim().is_empty());
             let url = url.ok_or_else(|| {
-                Trouble::usage(
+                CliError::usage(
                     "LIVEKIT_URL is not set; set it, or name a profile or a session's folder",
                 )
             })?;
             let prefix = arguments.prefix.clone().unwrap_or_else(|| "rushhour-".to_owned());
             let files = (None, None, PathBuf::from("."));
-            Ok(Some(Ground { url, prefix, files, trail: None }))
+            Ok(Some(SweepScope { url, prefix, files, trail: None }))
         }
         Some(path) if path.extension().is_some_and(|end| end == "toml") => {
             let asked = ProfileArguments { profile: path.clone(), set: arguments.set.clone() };
@@ -74,16 +74,16 @@ fn ground(arguments: &SweepArguments) -> Result<Option<Ground>, Trouble> {
         Some(path) => {
             let journal = session_folder(path)?.join(JOURNAL);
             let refused = |error: &dyn std::fmt::Display| {
-                Trouble::usage(format!("{}: {error}", journal.display()))
+                CliError::usage(format!("{}: {error}", journal.display()))
             };
             match held(&journal).map_err(|error| refused(&error))? {
-                Held::Yes => {
-                    return Err(Trouble::usage(format!(
+                JournalLock::Yes => {
+                    return Err(CliError::usage(format!(
                         "{} is being written: its session is running; interrupt it, and it deletes its rooms itself",
                         journal.display()
                     )));
                 }
-                Held::No | Held::Unknown => {}
+                JournalLock::No | JournalLock::Unknown => {}
             }
             let trail = follow(&journal).map_err(|error| refused(&error))?;
             let settings = trail.opening.profile.livekit.clone();
@@ -96,20 +96,20 @@ fn of_settings(
     arguments: &SweepArguments,
     settings: &LiveKitSettings,
     path: &Path,
-    trail: Option<Trail>,
-) -> Option<Ground> {
+    trail: Option<SessionTrail>,
+) -> Option<SweepScope> {
     let LiveKitTarget::Url(url) = &settings.target else { return None };
     let prefix = arguments.prefix.clone().unwrap_or_else(|| settings.room_prefix.clone());
     let files = (settings.key_file.clone(), settings.secret_file.clone(), path.to_owned());
-    Some(Ground { url: url.clone(), prefix, files, trail })
+    Some(SweepScope { url: url.clone(), prefix, files, trail })
 }
 
-async fn carry_out(arguments: &SweepArguments, ground: &Ground) -> Result<Exit, Trouble> {
+async fn carry_out(arguments: &SweepArguments, ground: &SweepScope) -> Result<Exit, CliError> {
     let livekit = server(ground)?;
     let listed = livekit
         .list_rooms(Vec::new())
         .await
-        .map_err(|error| Trouble::usage(format!("{}: {error}", ground.url)))?;
+        .map_err(|error| CliError::usage(format!("{}: {error}", ground.url)))?;
     let (judged, strangers) = judge_all(arguments, ground, listed);
     let mut rows = Vec::with_capacity(judged.len());
     for judged in judged {
@@ -137,7 +137,7 @@ async fn carry_out(arguments: &SweepArguments, ground: &Ground) -> Result<Exit, 
         }
         // The rooms are swept all the same.
         Err(trouble) => {
-            print::trouble(&trouble.words);
+            print::trouble(&trouble.message);
             exit = trouble.exit;
             (None, Vec::new())
         }
@@ -145,7 +145,7 @@ async fn carry_out(arguments: &SweepArguments, ground: &Ground) -> Result<Exit, 
     if !open.is_empty() {
         print::out(calls_table(&open).trim_end());
     }
-    let dead: Vec<&Judged> =
+    let dead: Vec<&RoomDecision> =
         rows.iter().map(|row| &row.judged).filter(|judged| judged.verdict.is_dead()).collect();
     if dead.is_empty() && open.is_empty() {
         print::out("There is nothing to sweep.");
@@ -172,24 +172,29 @@ async fn carry_out(arguments: &SweepArguments, ground: &Ground) -> Result<Exit, 
     Ok(exit)
 }
 
-fn server(ground: &Ground) -> Result<LiveKitServer, Trouble> {
+fn server(ground: &SweepScope) -> Result<LiveKitClient, CliError> {
     let (key_file, secret_file, beside) = &ground.files;
-    let wanted = |variable, file, setting| find(&Wanted { variable, file, setting }, beside);
+    let wanted =
+        |variable, file, setting| find(&CredentialRequest { variable, file, setting }, beside);
     let (key_setting, secret_setting) = match ground.trail {
         None if key_file.is_some() => ("livekit.key_file", "livekit.secret_file"),
         _ => ("", ""),
     };
     let key = wanted("LIVEKIT_API_KEY", key_file.as_deref(), key_setting)?;
     let secret = wanted("LIVEKIT_API_SECRET", secret_file.as_deref(), secret_setting)?;
-    LiveKitServer::new(&ground.url, &key, &secret, TIMEOUT).map_err(Trouble::usage)
+    LiveKitClient::new(&ground.url, &key, &secret, TIMEOUT).map_err(CliError::usage)
 }
 
 /// Judges every room whose name begins as ours do; counts those of strangers among them.
-fn judge_all(arguments: &SweepArguments, ground: &Ground, listed: Rooms) -> (Vec<Judged>, usize) {
+fn judge_all(
+    arguments: &SweepArguments,
+    ground: &SweepScope,
+    listed: RoomList,
+) -> (Vec<RoomDecision>, usize) {
     #[expect(clippy::disallowed_methods, reason = "a room's age is on the wall clock")]
     let now = listed.server_clock.unwrap_or_else(SystemTime::now);
     let now_ms = Timestamp::try_from(now).map_or(0, Timestamp::as_millisecond);
-    let mut sessions: HashMap<SessionId, Known> = HashMap::new();
+    let mut sessions: HashMap<SessionId, SessionLiveness> = HashMap::new();
     let mut judged = Vec::new();
     let mut strangers = 0;
     for sight in listed.rooms {
@@ -219,27 +224,35 @@ fn judge_all(arguments: &SweepArguments, ground: &Ground, listed: Rooms) -> (Vec
 }
 
 /// What this machine knows of a session: from the journal that was named, or from its folder.
-fn known_here(arguments: &SweepArguments, ground: &Ground, session: &SessionId) -> Known {
+fn known_here(
+    arguments: &SweepArguments,
+    ground: &SweepScope,
+    session: &SessionId,
+) -> SessionLiveness {
     match &ground.trail {
-        Some(trail) if trail.opening.session == *session => Known::Over(trail.rooms.clone()),
+        Some(trail) if trail.opening.session == *session => {
+            SessionLiveness::Over(trail.rooms.clone())
+        }
         _ => known(&arguments.reports, session),
     }
 }
 
 /// A room that a token made carries no mark; the journal of its session names it all the same, and no
 /// other session's room is called like it.
-fn named_by_journal(ground: &Ground, sight: &RoomSight) -> Option<Judged> {
+fn named_by_journal(ground: &SweepScope, sight: &RoomInfo) -> Option<RoomDecision> {
     let trail = ground.trail.as_ref()?;
     let by_token = trail.opening.profile.livekit.dispatch.method() == DispatchMethod::Token;
-    (by_token && sight.metadata.is_empty() && trail.rooms.contains(&sight.room)).then(|| Judged {
-        sight: sight.clone(),
-        session: trail.opening.session.clone(),
-        age: None,
-        verdict: Verdict::Over,
+    (by_token && sight.metadata.is_empty() && trail.rooms.contains(&sight.room)).then(|| {
+        RoomDecision {
+            sight: sight.clone(),
+            session: trail.opening.session.clone(),
+            age: None,
+            verdict: SweepVerdict::Over,
+        }
     })
 }
 
-fn show(ground: &Ground, rows: &[Row], strangers: usize) {
+fn show(ground: &SweepScope, rows: &[Row], strangers: usize) {
     if !rows.is_empty() {
         print::out(rooms_table(rows).trim_end());
     }
@@ -255,7 +268,7 @@ fn show(ground: &Ground, rows: &[Row], strangers: usize) {
     }
 }
 
-async fn delete_rooms(livekit: &LiveKitServer, dead: &[&Judged]) -> usize {
+async fn delete_rooms(livekit: &LiveKitClient, dead: &[&RoomDecision]) -> usize {
     let mut deleted = 0;
     for judged in dead {
         let mut attempt = 1;
@@ -279,7 +292,7 @@ async fn delete_rooms(livekit: &LiveKitServer, dead: &[&Judged]) -> usize {
 async fn end_calls(evaluator: &impl Evaluator, calls: &[Call]) -> usize {
     let mut ended = 0;
     for call in calls {
-        match evaluator.end(call.run.clone()).await {
+        match evaluator.end_call(call.run.clone()).await {
             Ok(()) => ended += 1,
             Err(error) => print::err(&format!("call {}: {error}", call.run)),
         }

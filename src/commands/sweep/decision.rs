@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use rushhour_core::units::{Micros, RoomName, SessionId};
-use rushhour_livekit::{RoomSight, room_mark};
+use rushhour_livekit::{RoomInfo, room_mark};
 
 /// A room counts as left behind this long after its planned end: clocks disagree, and retries take time.
 const GRACE: Micros = Micros::from_secs(30 * 60);
 
 /// What this machine knows of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Known {
+pub(crate) enum SessionLiveness {
     /// A process holds its journal.
     Running,
     /// Its journal is here and no process holds it: the rooms that it names are nobody's any more.
@@ -21,7 +21,7 @@ pub(crate) enum Known {
 
 /// What is to become of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum SweepVerdict {
     /// Its session is over.
     Over,
     /// Its session is not known here; the room is this far past the end that was planned for it.
@@ -34,7 +34,7 @@ pub(crate) enum Verdict {
     AgeUnknown,
 }
 
-impl Verdict {
+impl SweepVerdict {
     /// Whether the room is deleted.
     pub(crate) const fn is_dead(self) -> bool {
         matches!(self, Self::Over | Self::PastItsEnd(_))
@@ -43,43 +43,43 @@ impl Verdict {
 
 /// A room of a session, and what is to become of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Judged {
-    pub(crate) sight: RoomSight,
+pub(crate) struct RoomDecision {
+    pub(crate) sight: RoomInfo,
     pub(crate) session: SessionId,
     /// How long it has been there, where the server says so.
     pub(crate) age: Option<Micros>,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: SweepVerdict,
 }
 
 /// Judges a room at `now_ms` on the server's clock. None where it carries no mark of a session: it is
 /// somebody else's, whatever it is called.
 pub(crate) fn judge(
-    sight: RoomSight,
-    known: impl FnOnce(&SessionId) -> Known,
+    sight: RoomInfo,
+    known: impl FnOnce(&SessionId) -> SessionLiveness,
     now_ms: i64,
-) -> Option<Judged> {
+) -> Option<RoomDecision> {
     let session = room_mark(&sight.metadata)?.session;
     let age = sight.made_at_ms.map(|made| {
         Micros::from_millis(u64::try_from(now_ms.saturating_sub(made)).unwrap_or_default())
     });
     let verdict = match known(&session) {
-        Known::Running => Verdict::Running,
-        Known::Over(rooms) if rooms.contains(&sight.room) => Verdict::Over,
+        SessionLiveness::Running => SweepVerdict::Running,
+        SessionLiveness::Over(rooms) if rooms.contains(&sight.room) => SweepVerdict::Over,
         // Another machine may have begun a session of the same name in the same second.
-        Known::Over(_) | Known::Nothing => by_age(age, sight.empty_timeout),
+        SessionLiveness::Over(_) | SessionLiveness::Nothing => by_age(age, sight.empty_timeout),
     };
-    Some(Judged { sight, session, age, verdict })
+    Some(RoomDecision { sight, session, age, verdict })
 }
 
 /// A session asks for its rooms to stay as long as a run may take from its making to its end, waiting
 /// included: that long after its making, its run is over, in whatever way.
-fn by_age(age: Option<Micros>, lifetime: Micros) -> Verdict {
-    let Some(age) = age else { return Verdict::AgeUnknown };
+fn by_age(age: Option<Micros>, lifetime: Micros) -> SweepVerdict {
+    let Some(age) = age else { return SweepVerdict::AgeUnknown };
     let wanted = lifetime + GRACE;
     if age > wanted {
-        Verdict::PastItsEnd(age.saturating_sub(lifetime))
+        SweepVerdict::PastItsEnd(age.saturating_sub(lifetime))
     } else {
-        Verdict::MayBeWanted(wanted.saturating_sub(age))
+        SweepVerdict::MayBeWanted(wanted.saturating_sub(age))
     }
 }
 
@@ -91,8 +91,8 @@ mod tests {
 
     const MADE: i64 = 1_784_000_000_000;
 
-    fn room(name: &str, metadata: &str) -> RoomSight {
-        RoomSight {
+    fn room(name: &str, metadata: &str) -> RoomInfo {
+        RoomInfo {
             room: RoomName::new(name),
             metadata: metadata.to_owned(),
             made_at_ms: Some(MADE),
@@ -101,15 +101,15 @@ mod tests {
         }
     }
 
-    fn ours() -> RoomSight {
+    fn ours() -> RoomInfo {
         room("rushhour-1", &room_metadata(&SessionId::new("a"), RunIndex(1)))
     }
 
-    fn over(names: &[&str]) -> Known {
-        Known::Over(names.iter().map(|name| RoomName::new(*name)).collect())
+    fn over(names: &[&str]) -> SessionLiveness {
+        SessionLiveness::Over(names.iter().map(|name| RoomName::new(*name)).collect())
     }
 
-    fn verdict(known: Known, age_s: i64) -> Verdict {
+    fn verdict(known: SessionLiveness, age_s: i64) -> SweepVerdict {
         judge(ours(), |_| known, MADE + age_s * 1_000).unwrap().verdict
     }
 
@@ -124,13 +124,13 @@ mod tests {
 
     #[test]
     fn a_living_sessions_room_stays_whatever_its_age() {
-        assert_eq!(verdict(Known::Running, 1_000_000), Verdict::Running);
-        assert!(!verdict(Known::Running, 1_000_000).is_dead());
+        assert_eq!(verdict(SessionLiveness::Running, 1_000_000), SweepVerdict::Running);
+        assert!(!verdict(SessionLiveness::Running, 1_000_000).is_dead());
     }
 
     #[test]
     fn a_journal_that_nobody_holds_proves_the_end_of_the_rooms_that_it_names() {
-        assert_eq!(verdict(over(&["rushhour-1"]), 1), Verdict::Over);
+        assert_eq!(verdict(over(&["rushhour-1"]), 1), SweepVerdict::Over);
         // A session of the same name elsewhere: its rooms are called otherwise.
         assert!(!verdict(over(&["rushhour-2"]), 1).is_dead());
     }
@@ -139,18 +139,21 @@ mod tests {
     fn without_a_journal_only_age_beyond_the_planned_end_counts() {
         let end = 600 + 30 * 60;
         assert_eq!(
-            verdict(Known::Nothing, end),
-            Verdict::MayBeWanted(Micros::ZERO),
+            verdict(SessionLiveness::Nothing, end),
+            SweepVerdict::MayBeWanted(Micros::ZERO),
             "to the second"
         );
         assert_eq!(
-            verdict(Known::Nothing, end + 1),
-            Verdict::PastItsEnd(Micros::from_secs(30 * 60 + 1))
+            verdict(SessionLiveness::Nothing, end + 1),
+            SweepVerdict::PastItsEnd(Micros::from_secs(30 * 60 + 1))
         );
-        assert_eq!(verdict(Known::Nothing, -50), Verdict::MayBeWanted(Micros::from_secs(2_400)));
-        let ageless = RoomSight { made_at_ms: None, ..ours() };
-        let judged = judge(ageless, |_| Known::Nothing, i64::MAX).unwrap();
-        assert_eq!((judged.verdict, judged.age), (Verdict::AgeUnknown, None));
+        assert_eq!(
+            verdict(SessionLiveness::Nothing, -50),
+            SweepVerdict::MayBeWanted(Micros::from_secs(2_400))
+        );
+        let ageless = RoomInfo { made_at_ms: None, ..ours() };
+        let judged = judge(ageless, |_| SessionLiveness::Nothing, i64::MAX).unwrap();
+        assert_eq!((judged.verdict, judged.age), (SweepVerdict::AgeUnknown, None));
         assert!(!judged.verdict.is_dead());
     }
 }

@@ -5,15 +5,15 @@ use std::fs::{DirEntry, File, TryLockError};
 use std::io::BufReader;
 use std::path::{Component, Path, PathBuf};
 
-use super::decision::Known;
+use super::decision::SessionLiveness;
 use crate::folder::{JOURNAL, JUDGED, LEVELS};
-use rushhour_core::event::{FailureClass, Happening, Opening, Outcome};
+use rushhour_core::event::{EventKind, FailureClass, Outcome, SessionHeader};
 use rushhour_core::units::{EvaluatorRunId, RoomName, RunIndex, SessionId};
 use rushhour_report::record::{JournalError, JournalReader};
 
 /// Whether a process holds a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
+pub(crate) enum JournalLock {
     /// One does: its session is running.
     Yes,
     /// None does.
@@ -23,18 +23,18 @@ pub(crate) enum Held {
 }
 
 /// Looks whether a process holds the journal at `path`.
-pub(crate) fn held(path: &Path) -> std::io::Result<Held> {
+pub(crate) fn held(path: &Path) -> std::io::Result<JournalLock> {
     // A shared lock stands in nobody's way but a writer's, and is gone with the file.
     Ok(match File::open(path)?.try_lock_shared() {
-        Ok(()) => Held::No,
-        Err(TryLockError::WouldBlock) => Held::Yes,
-        Err(TryLockError::Error(_)) => Held::Unknown,
+        Ok(()) => JournalLock::No,
+        Err(TryLockError::WouldBlock) => JournalLock::Yes,
+        Err(TryLockError::Error(_)) => JournalLock::Unknown,
     })
 }
 
 /// What a journal says of what its session may have left behind.
-pub(crate) struct Trail {
-    pub(crate) opening: Opening,
+pub(crate) struct SessionTrail {
+    pub(crate) opening: SessionHeader,
     /// The rooms of all its runs.
     pub(crate) rooms: HashSet<RoomName>,
     /// The evaluator's runs that it did not see end.
@@ -42,28 +42,28 @@ pub(crate) struct Trail {
 }
 
 /// Follows a journal to its end.
-pub(crate) fn follow(path: &Path) -> Result<Trail, JournalError> {
+pub(crate) fn follow(path: &Path) -> Result<SessionTrail, JournalError> {
     let mut reader = JournalReader::new(BufReader::new(File::open(path)?));
-    let Some(Happening::Opened(opening)) = reader.next_event()?.map(|event| event.happening) else {
+    let Some(EventKind::Opened(opening)) = reader.next_event()?.map(|event| event.kind) else {
         return Err(JournalError::Foreign("it does not begin with a session".to_owned()));
     };
     let mut rooms = HashSet::new();
     let mut calls: BTreeMap<RunIndex, EvaluatorRunId> = BTreeMap::new();
     while let Some(event) = reader.next_event()? {
-        match event.happening {
-            Happening::RunStarted { room, .. } => {
+        match event.kind {
+            EventKind::RunStarted { room, .. } => {
                 rooms.insert(room);
             }
-            Happening::Submitted { entered, .. } => {
+            EventKind::Submitted { entered, .. } => {
                 calls.extend(entered.into_iter().map(|entry| (entry.run, entry.evaluator_run)));
             }
-            Happening::Ended { run, outcome, .. } if ended_there(&outcome) => {
+            EventKind::Ended { run, outcome, .. } if ended_there(&outcome) => {
                 calls.remove(&run);
             }
             _ => {}
         }
     }
-    Ok(Trail { opening: *opening, rooms, calls: calls.into_values().collect() })
+    Ok(SessionTrail { opening: *opening, rooms, calls: calls.into_values().collect() })
 }
 
 /// Whether a run with this outcome was seen to end at the evaluator, rather than given up by us.
@@ -91,20 +91,20 @@ fn journal_of(reports: &Path, name: &str) -> PathBuf {
 }
 
 /// What is known of a session whose folder would be in `reports`.
-pub(crate) fn known(reports: &Path, session: &SessionId) -> Known {
+pub(crate) fn known(reports: &Path, session: &SessionId) -> SessionLiveness {
     // The name comes from a server: it must not lead anywhere else.
     let mut parts = Path::new(session.as_str()).components();
     let (Some(Component::Normal(_)), None) = (parts.next(), parts.next()) else {
-        return Known::Nothing;
+        return SessionLiveness::Nothing;
     };
     let journal = journal_of(reports, session.as_str());
     match held(&journal) {
-        Ok(Held::Yes) => Known::Running,
-        Ok(Held::No) => match follow(&journal) {
-            Ok(trail) => Known::Over(trail.rooms),
-            Err(_) => Known::Nothing,
+        Ok(JournalLock::Yes) => SessionLiveness::Running,
+        Ok(JournalLock::No) => match follow(&journal) {
+            Ok(trail) => SessionLiveness::Over(trail.rooms),
+            Err(_) => SessionLiveness::Nothing,
         },
-        Ok(Held::Unknown) | Err(_) => Known::Nothing,
+        Ok(JournalLock::Unknown) | Err(_) => SessionLiveness::Nothing,
     }
 }
 
@@ -135,8 +135,8 @@ mod tests {
         let journal = File::create(judging.join(JOURNAL)).unwrap();
         journal.lock().unwrap();
         let session = |name: &str| known(reports.path(), &SessionId::new(name));
-        assert!(matches!(session("a-judged"), Known::Running));
-        assert!(matches!(session("a"), Known::Nothing));
-        assert!(matches!(session("../a-judged"), Known::Nothing));
+        assert!(matches!(session("a-judged"), SessionLiveness::Running));
+        assert!(matches!(session("a"), SessionLiveness::Nothing));
+        assert!(matches!(session("../a-judged"), SessionLiveness::Nothing));
     }
 }

@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use super::calls::Call;
-use super::decision::{Judged, Verdict};
-use rushhour_livekit::DispatchSight;
+use super::decision::{RoomDecision, SweepVerdict};
+use rushhour_livekit::DispatchInfo;
 
 /// A room that is judged, with its dispatches where it is dead.
 pub(crate) struct Row {
-    pub(crate) judged: Judged,
-    pub(crate) dispatches: Vec<DispatchSight>,
+    pub(crate) judged: RoomDecision,
+    pub(crate) dispatches: Vec<DispatchInfo>,
 }
 
 /// The table of rooms, dead ones first; empty where there are none.
@@ -67,7 +67,7 @@ fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     text
 }
 
-fn dispatch_words(dispatches: &[DispatchSight]) -> String {
+fn dispatch_words(dispatches: &[DispatchInfo]) -> String {
     let words: Vec<String> = dispatches
         .iter()
         .map(|dispatch| {
@@ -81,15 +81,15 @@ fn dispatch_words(dispatches: &[DispatchSight]) -> String {
     if words.is_empty() { "-".to_owned() } else { words.join(", ") }
 }
 
-fn verdict_words(verdict: Verdict) -> String {
+fn verdict_words(verdict: SweepVerdict) -> String {
     match verdict {
-        Verdict::Over => "dead: its journal is here, and no process holds it".to_owned(),
-        Verdict::PastItsEnd(by) => format!("dead: {by} past its planned end"),
-        Verdict::Running => "kept: its session is running on this machine".to_owned(),
-        Verdict::MayBeWanted(left) => {
+        SweepVerdict::Over => "dead: its journal is here, and no process holds it".to_owned(),
+        SweepVerdict::PastItsEnd(by) => format!("dead: {by} past its planned end"),
+        SweepVerdict::Running => "kept: its session is running on this machine".to_owned(),
+        SweepVerdict::MayBeWanted(left) => {
             format!("kept: its session may run elsewhere; dead in {left} at the latest")
         }
-        Verdict::AgeUnknown => {
+        SweepVerdict::AgeUnknown => {
             "kept: its session may run elsewhere, and the server tells no age".to_owned()
         }
     }
@@ -99,10 +99,10 @@ fn verdict_words(verdict: Verdict) -> String {
 mod tests {
     use super::*;
     use rushhour_core::units::{AgentName, Micros, RoomName, SessionId};
-    use rushhour_livekit::RoomSight;
+    use rushhour_livekit::RoomInfo;
 
-    fn row(name: &str, verdict: Verdict) -> Row {
-        let sight = RoomSight {
+    fn row(name: &str, verdict: SweepVerdict) -> Row {
+        let sight = RoomInfo {
             room: RoomName::new(name),
             metadata: String::new(),
             made_at_ms: None,
@@ -111,16 +111,16 @@ mod tests {
         };
         let age = Some(Micros::from_secs(600));
         Row {
-            judged: Judged { sight, session: SessionId::new("s\u{1b}[2J"), age, verdict },
-            dispatches: vec![DispatchSight { agent: AgentName::new("echo"), jobs: 1 }],
+            judged: RoomDecision { sight, session: SessionId::new("s\u{1b}[2J"), age, verdict },
+            dispatches: vec![DispatchInfo { agent: AgentName::new("echo"), jobs: 1 }],
         }
     }
 
     #[test]
     fn dead_rooms_come_first_and_names_cannot_write_on_the_terminal() {
         let rows = [
-            row("rushhour-kept", Verdict::Running),
-            row("rushhour-dead", Verdict::PastItsEnd(Micros::from_secs(7_200))),
+            row("rushhour-kept", SweepVerdict::Running),
+            row("rushhour-dead", SweepVerdict::PastItsEnd(Micros::from_secs(7_200))),
         ];
         let text = rooms_table(&rows);
         let lines: Vec<&str> = text.lines().collect();

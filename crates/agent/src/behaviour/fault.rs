@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use rushhour_core::chance::Draw;
+use rushhour_core::chance::KeyedDraw;
 use rushhour_core::units::Percent;
 
 /// One table: variant, name on the command line and in the truth log, what it does.
@@ -96,7 +96,7 @@ impl JobFaults {
     }
 
     /// Which fault, if any, strikes on this draw.
-    pub fn choose(&self, draw: Draw) -> Option<JobFault> {
+    pub fn choose(&self, draw: KeyedDraw) -> Option<JobFault> {
         let mut left = draw.unit();
         self.0.iter().find_map(|(fault, share)| {
             left -= share.fraction();
@@ -108,7 +108,7 @@ impl JobFaults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushhour_core::chance::Chance;
+    use rushhour_core::chance::KeyedRng;
 
     #[test]
     fn every_name_reads_back_and_every_fault_is_explained() {
@@ -127,7 +127,7 @@ mod tests {
             .unwrap();
         let mut counts: BTreeMap<Option<JobFault>, f64> = BTreeMap::new();
         for n in 0..20_000 {
-            let draw = Chance::new(7).draw("fate", &format!("room-{n}"));
+            let draw = KeyedRng::new(7).draw("fate", &format!("room-{n}"));
             *counts.entry(faults.choose(draw)).or_default() += 1.0;
         }
         // Six standard deviations of binomial counts.

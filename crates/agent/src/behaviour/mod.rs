@@ -4,4 +4,4 @@ mod fault;
 mod settings;
 
 pub use fault::{JobFault, JobFaults, TooManyJobFaults, UnknownJobFault};
-pub use settings::{Behaviour, Circumstances, Greeting};
+pub use settings::{AgentGreeting, Behaviour, JobCircumstances};

@@ -1,7 +1,7 @@
 //! The settings of an agent, and what follows from them for one room and one turn.
 
 use super::fault::{JobFault, JobFaults};
-use rushhour_core::chance::{Chance, Latency};
+use rushhour_core::chance::{DelayDistribution, KeyedRng};
 use rushhour_core::units::{Micros, RoomName};
 
 /// Seconds of an hour.
@@ -9,11 +9,11 @@ const HOUR: f64 = 3_600.0;
 
 /// What an agent says by itself once it listens.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Greeting {
+pub struct AgentGreeting {
     /// The words; a voice agent speaks for as long as they take.
     pub text: String,
     /// From being ready to the greeting.
-    pub delay: Latency,
+    pub delay: DelayDistribution,
 }
 
 /// How an agent behaves.
@@ -24,17 +24,17 @@ pub struct Behaviour {
     /// Which share of the jobs has which fault.
     pub faults: JobFaults,
     /// From the assignment of a job to joining its room.
-    pub join_delay: Latency,
+    pub join_delay: DelayDistribution,
     /// From open data channels to the state `listening`.
-    pub ready_delay: Latency,
+    pub ready_delay: DelayDistribution,
     /// What it says by itself, if anything.
-    pub greeting: Option<Greeting>,
+    pub greeting: Option<AgentGreeting>,
     /// From the end of what the caller says to the first word of the answer.
-    pub turn_delay: Latency,
+    pub turn_delay: DelayDistribution,
     /// From the first word of a written answer to its last.
-    pub final_delay: Latency,
+    pub final_delay: DelayDistribution,
     /// From the caller's barging in to the agent's silence.
-    pub yield_delay: Latency,
+    pub yield_delay: DelayDistribution,
     /// After how many turns an agent with that fault crashes.
     pub crash_after_turns: u32,
     /// Sessions at once; more are declined.
@@ -57,12 +57,12 @@ impl Default for Behaviour {
         Self {
             seed: 1,
             faults: JobFaults::NONE,
-            join_delay: Latency::fixed(0),
-            ready_delay: Latency::fixed(0),
+            join_delay: DelayDistribution::fixed(0),
+            ready_delay: DelayDistribution::fixed(0),
             greeting: None,
-            turn_delay: Latency::fixed(300),
-            final_delay: Latency::fixed(50),
-            yield_delay: Latency::fixed(200),
+            turn_delay: DelayDistribution::fixed(300),
+            final_delay: DelayDistribution::fixed(50),
+            yield_delay: DelayDistribution::fixed(200),
             crash_after_turns: 2,
             capacity: 10_000,
             slow_above: None,
@@ -76,7 +76,7 @@ impl Default for Behaviour {
 
 /// What besides seed and room decides how long an answer takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Circumstances {
+pub struct JobCircumstances {
     /// Sessions at this moment, this one with them.
     pub sessions: usize,
     /// Since the agent was started.
@@ -107,7 +107,7 @@ impl Behaviour {
 
     /// From the end of the caller's turn (from 1) to the answer: the drawn delay, times `sessions` over
     /// [`Self::slow_above`] where there are more, times the drift so far.
-    pub fn turn_delay(&self, room: &RoomName, turn: u32, under: Circumstances) -> Micros {
+    pub fn turn_delay(&self, room: &RoomName, turn: u32, under: JobCircumstances) -> Micros {
         let delay = self.turn_delay.sample(self.turn_draw("turn", room, turn)).as_secs_f64();
         let crowd = match self.slow_above {
             Some(most) if under.sessions > most => under.sessions as f64 / most.max(1) as f64,
@@ -127,11 +127,16 @@ impl Behaviour {
         self.yield_delay.sample(self.turn_draw("yield", room, turn))
     }
 
-    const fn chance(&self) -> Chance {
-        Chance::new(self.seed)
+    const fn chance(&self) -> KeyedRng {
+        KeyedRng::new(self.seed)
     }
 
-    fn turn_draw(&self, what: &str, room: &RoomName, turn: u32) -> rushhour_core::chance::Draw {
+    fn turn_draw(
+        &self,
+        what: &str,
+        room: &RoomName,
+        turn: u32,
+    ) -> rushhour_core::chance::KeyedDraw {
         self.chance().draw(what, &format!("{room}/{turn}"))
     }
 }
@@ -142,7 +147,9 @@ mod tests {
 
     fn delay(behaviour: &Behaviour, sessions: usize, hours: u64) -> u64 {
         let running_for = Micros::from_secs(3_600 * hours);
-        behaviour.turn_delay(&RoomName::new("room-1"), 1, Circumstances { sessions, running_for }).0
+        behaviour
+            .turn_delay(&RoomName::new("room-1"), 1, JobCircumstances { sessions, running_for })
+            .0
     }
 
     #[test]
@@ -165,7 +172,7 @@ mod tests {
             join_delay: "uniform 0s..3s".parse().unwrap(),
             ..Behaviour::default()
         };
-        let under = Circumstances { sessions: 1, running_for: Micros::ZERO };
+        let under = JobCircumstances { sessions: 1, running_for: Micros::ZERO };
         let turn = |room: &str, turn| behaviour.turn_delay(&RoomName::new(room), turn, under);
         assert_eq!(turn("a", 1), turn("a", 1));
         assert_ne!(turn("a", 1), turn("a", 2));

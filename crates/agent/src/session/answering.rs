@@ -1,14 +1,14 @@
 //! The turns of a conversation: hearing the caller out, thinking, answering, and giving way.
 
 use super::agenda::Step;
-use super::session::Session;
+use super::session::AgentSession;
 use super::words::{self, State, TRANSCRIPTION_TOPIC};
 use crate::behaviour::JobFault;
-use crate::truth::{Fact, Kept};
+use crate::truth::{AgentFact, KeptAudio};
 use rushhour_callers::audio::SpeechEdge;
 use rushhour_callers::data::{AGENT_SESSION_TOPIC, write_agent_session};
-use rushhour_callers::engine::Hand;
-use rushhour_callers::participant::Send as Sent;
+use rushhour_callers::engine::ParticipantHandle;
+use rushhour_callers::participant::SendOutcome as Sent;
 use rushhour_core::event::TurnParts;
 use rushhour_core::units::{Micros, SessionTime};
 
@@ -59,17 +59,22 @@ fn segment(turn: u32) -> String {
     format!("SG_{turn}")
 }
 
-impl Session {
+impl AgentSession {
     /// The whole of a text has come in from the caller.
-    pub(super) fn hear_text(&mut self, text: &str, at: SessionTime, hand: &mut dyn Hand) {
+    pub(super) fn hear_text(
+        &mut self,
+        text: &str,
+        at: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
         self.turn += 1;
         let (room, turn) = (self.room.clone(), self.turn);
-        self.tell(at, Fact::HeardText { room, turn, bytes: text.len() });
+        self.tell(at, AgentFact::HeardText { room, turn, bytes: text.len() });
         self.think(Heard::Text, at, format!("You said: {text}"), hand);
     }
 
     /// Something is known of the caller's speech.
-    pub(super) fn hear_edges(&mut self, edges: &[SpeechEdge], hand: &mut dyn Hand) {
+    pub(super) fn hear_edges(&mut self, edges: &[SpeechEdge], hand: &mut dyn ParticipantHandle) {
         for edge in edges.iter().filter(|_| self.ready).copied().collect::<Vec<_>>() {
             match edge {
                 SpeechEdge::Started { at } => self.hear_beginning(at, hand),
@@ -78,11 +83,11 @@ impl Session {
         }
     }
 
-    fn hear_beginning(&mut self, at: SessionTime, hand: &mut dyn Hand) {
+    fn hear_beginning(&mut self, at: SessionTime, hand: &mut dyn ParticipantHandle) {
         let Some(answer) = &self.answer else { return };
         let turn = answer.turn;
         if answer.began_after.is_some() {
-            self.tell(at, Fact::BargedIn { room: self.room.clone(), turn });
+            self.tell(at, AgentFact::BargedIn { room: self.room.clone(), turn });
             let delay = self.common.behaviour.yield_delay(&self.room, turn);
             self.agenda.put(at + delay, Step::Yield { since: at });
         } else if matches!(answer.heard, Heard::Speech(_)) {
@@ -93,7 +98,7 @@ impl Session {
         }
     }
 
-    fn hear_end(&mut self, last_audible_at: SessionTime, hand: &mut dyn Hand) {
+    fn hear_end(&mut self, last_audible_at: SessionTime, hand: &mut dyn ParticipantHandle) {
         if let Some(since) = self.agenda.yields() {
             // The caller was done before the agent had given way.
             self.yield_to_caller(since, hand);
@@ -101,7 +106,7 @@ impl Session {
         self.turn += 1;
         let known_after_us = hand.now().since(last_audible_at);
         let (room, turn) = (self.room.clone(), self.turn);
-        self.tell(last_audible_at, Fact::HeardSpeech { room, turn, known_after_us });
+        self.tell(last_audible_at, AgentFact::HeardSpeech { room, turn, known_after_us });
         if let (Some(caller), true) = (&self.caller, self.common.behaviour.user_transcription) {
             let track = self.voice.as_ref().and_then(|voice| voice.callers_track());
             let attributes = words::heard(&format!("user_{turn}"), track);
@@ -112,7 +117,13 @@ impl Session {
         self.think(Heard::Speech(known_after_us), last_audible_at, text, hand);
     }
 
-    fn think(&mut self, heard: Heard, since: SessionTime, text: String, hand: &mut dyn Hand) {
+    fn think(
+        &mut self,
+        heard: Heard,
+        since: SessionTime,
+        text: String,
+        hand: &mut dyn ParticipantHandle,
+    ) {
         if self.fault == Some(JobFault::Mute) {
             return;
         }
@@ -130,7 +141,7 @@ impl Session {
     }
 
     /// Speaks by itself, which is turn 0.
-    pub(super) fn greet(&mut self, since: SessionTime, hand: &mut dyn Hand) {
+    pub(super) fn greet(&mut self, since: SessionTime, hand: &mut dyn ParticipantHandle) {
         let behaviour = &self.common.behaviour;
         let (Some(greeting), Some(wanted)) =
             (&behaviour.greeting, behaviour.greeting_delay(&self.room))
@@ -148,7 +159,7 @@ impl Session {
     }
 
     /// Sends a whole segment that answers nothing, under an old name.
-    pub(super) fn stray(&mut self, hand: &mut dyn Hand) {
+    pub(super) fn stray(&mut self, hand: &mut dyn ParticipantHandle) {
         let Some(answer) = &self.answer else { return };
         let (turn, since) = (answer.turn, answer.since);
         let stale = format!("What was said in turn {}.", turn.saturating_sub(1));
@@ -161,24 +172,24 @@ impl Session {
         text: &str,
         turn: u32,
         since: SessionTime,
-        hand: &mut dyn Hand,
+        hand: &mut dyn ParticipantHandle,
     ) {
         let stream = hand.begin_text(TRANSCRIPTION_TOPIC, words::begun(segment));
         hand.continue_text(&stream, 0, text);
         hand.end_text(&stream, words::ended());
         let (now, room) = (hand.now(), self.room.clone());
-        self.tell(now, Fact::StraySegment { room, turn, delay_us: now.since(since) });
+        self.tell(now, AgentFact::StraySegment { room, turn, delay_us: now.since(since) });
     }
 
     /// The delay is over: a voice begins with its next frame, and its text with it.
-    pub(super) fn begin_answer(&mut self, hand: &mut dyn Hand) {
+    pub(super) fn begin_answer(&mut self, hand: &mut dyn ParticipantHandle) {
         match &mut self.voice {
             Some(voice) => voice.speak(self.common.speech.clone()),
             None => self.write_first(hand),
         }
     }
 
-    fn write_first(&mut self, hand: &mut dyn Hand) {
+    fn write_first(&mut self, hand: &mut dyn ParticipantHandle) {
         let Some(answer) = &self.answer else { return };
         let (turn, since) = (answer.turn, answer.since);
         let mut name = segment(turn);
@@ -191,9 +202,9 @@ impl Session {
         let sent = hand.continue_text(&stream, 0, answer.split().0);
         let now = hand.now();
         let delay_us = now.since(since);
-        let kept = Kept { wanted_us: answer.wanted, delay_us };
+        let kept = KeptAudio { wanted_us: answer.wanted, delay_us };
         let room = self.room.clone();
-        self.tell(now, Fact::FirstChunk { room, turn, kept });
+        self.tell(now, AgentFact::FirstChunk { room, turn, kept });
         self.unless_sent(sent, turn, now);
         if let Some(answer) = &mut self.answer {
             answer.stream = Some((stream, 1));
@@ -210,12 +221,12 @@ impl Session {
 
     fn unless_sent(&self, sent: Sent, turn: u32, now: SessionTime) {
         if sent == Sent::Not {
-            self.tell(now, Fact::NotSent { room: self.room.clone(), turn });
+            self.tell(now, AgentFact::NotSent { room: self.room.clone(), turn });
         }
     }
 
     /// More of an answer without end.
-    pub(super) fn go_on(&mut self, hand: &mut dyn Hand) {
+    pub(super) fn go_on(&mut self, hand: &mut dyn ParticipantHandle) {
         let Some(answer) = &mut self.answer else { return };
         let turn = answer.turn;
         let Some((stream, parts)) = &mut answer.stream else { return };
@@ -227,7 +238,7 @@ impl Session {
     }
 
     /// Sends the frames that are due; the answer's text follows its voice.
-    pub(super) fn speak_due(&mut self, hand: &mut dyn Hand) {
+    pub(super) fn speak_due(&mut self, hand: &mut dyn ParticipantHandle) {
         while let Some((frame, sent)) = self.voice.as_mut().and_then(|voice| voice.send_due(hand)) {
             let Some(answer) = &mut self.answer else { continue };
             if !frame.is_first_audible || answer.began_after.is_some() {
@@ -236,8 +247,8 @@ impl Session {
             let (now, turn) = (hand.now(), answer.turn);
             let delay_us = now.since(answer.since);
             answer.began_after = Some(delay_us);
-            let kept = Kept { wanted_us: answer.wanted, delay_us };
-            self.tell(now, Fact::FirstAudible { room: self.room.clone(), turn, kept });
+            let kept = KeptAudio { wanted_us: answer.wanted, delay_us };
+            self.tell(now, AgentFact::FirstAudible { room: self.room.clone(), turn, kept });
             self.unless_sent(sent, turn, now);
             self.write_first(hand);
         }
@@ -251,13 +262,13 @@ impl Session {
         }
         if let Some(answer) = &self.answer {
             let (room, turn) = (self.room.clone(), answer.turn);
-            self.tell(hand.now(), Fact::Spoken { room, turn });
+            self.tell(hand.now(), AgentFact::Spoken { room, turn });
         }
         self.finish(hand);
     }
 
     /// Sends the rest of the answer's text and listens again.
-    pub(super) fn finish(&mut self, hand: &mut dyn Hand) {
+    pub(super) fn finish(&mut self, hand: &mut dyn ParticipantHandle) {
         let Some(answer) = self.answer.take() else { return };
         self.agenda.forget_answer();
         let turn = answer.turn;
@@ -276,7 +287,7 @@ impl Session {
             let ended = hand.end_text(stream, words::ended());
             let now = hand.now();
             let (room, delay_us) = (self.room.clone(), now.since(answer.since));
-            self.tell(now, Fact::FinalChunk { room, turn, delay_us });
+            self.tell(now, AgentFact::FinalChunk { room, turn, delay_us });
             self.unless_sent(if sent == Sent::Out { ended } else { sent }, turn, now);
         }
         if self.common.behaviour.metrics && answer.heard != Heard::Nothing {
@@ -287,7 +298,7 @@ impl Session {
         self.listen_again(turn, hand);
     }
 
-    fn listen_again(&mut self, turn: u32, hand: &mut dyn Hand) {
+    fn listen_again(&mut self, turn: u32, hand: &mut dyn ParticipantHandle) {
         self.answered += u32::from(turn > 0);
         let enough = self.answered >= self.common.behaviour.crash_after_turns;
         if self.fault == Some(JobFault::CrashAfterTurns) && enough {
@@ -298,7 +309,7 @@ impl Session {
     }
 
     /// Breaks off what is being said or thought of.
-    fn interrupt(&mut self, hand: &mut dyn Hand) {
+    fn interrupt(&mut self, hand: &mut dyn ParticipantHandle) {
         self.agenda.forget_answer();
         if let Some(voice) = &mut self.voice {
             voice.hush();
@@ -309,13 +320,13 @@ impl Session {
     }
 
     /// Falls silent for the caller, who began to speak at `since`.
-    pub(super) fn yield_to_caller(&mut self, since: SessionTime, hand: &mut dyn Hand) {
+    pub(super) fn yield_to_caller(&mut self, since: SessionTime, hand: &mut dyn ParticipantHandle) {
         let Some(turn) = self.answer.as_ref().map(|answer| answer.turn) else { return };
         self.interrupt(hand);
         let now = hand.now();
         let wanted_us = self.common.behaviour.yield_delay(&self.room, turn);
-        let kept = Kept { wanted_us, delay_us: now.since(since) };
-        self.tell(now, Fact::Yielded { room: self.room.clone(), turn, kept });
+        let kept = KeptAudio { wanted_us, delay_us: now.since(since) };
+        self.tell(now, AgentFact::Yielded { room: self.room.clone(), turn, kept });
         self.listen_again(turn, hand);
     }
 }

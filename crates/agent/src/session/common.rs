@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::behaviour::{Behaviour, Circumstances};
+use crate::behaviour::{Behaviour, JobCircumstances};
 use crate::truth::TruthSink;
 use rushhour_callers::audio::Clip;
 use rushhour_core::units::SessionTime;
 
 /// What all sessions of an agent share.
 #[derive(Debug)]
-pub struct Common {
+pub struct AgentContext {
     /// How they behave.
     pub behaviour: Arc<Behaviour>,
     /// Where they tell what they did.
@@ -21,7 +21,7 @@ pub struct Common {
     leaked: Mutex<Vec<Vec<u8>>>,
 }
 
-impl Common {
+impl AgentContext {
     /// Without a session so far.
     pub const fn new(behaviour: Arc<Behaviour>, truth: TruthSink, speech: Clip) -> Self {
         Self {
@@ -44,9 +44,9 @@ impl Common {
         leaked.iter().map(Vec::len).sum()
     }
 
-    pub(super) fn circumstances(&self, now: SessionTime) -> Circumstances {
+    pub(super) fn circumstances(&self, now: SessionTime) -> JobCircumstances {
         let running_for = now.since(SessionTime::START);
-        Circumstances { sessions: self.sessions(), running_for }
+        JobCircumstances { sessions: self.sessions(), running_for }
     }
 
     pub(super) fn enter(&self) {

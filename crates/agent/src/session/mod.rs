@@ -13,5 +13,5 @@ mod tests;
 mod voice;
 mod words;
 
-pub use common::Common;
-pub use session::{Session, WhenOver};
+pub use common::AgentContext;
+pub use session::{AgentSession, OnSessionEnd};

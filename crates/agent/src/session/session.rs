@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use super::agenda::{Agenda, Step};
 use super::answering::Answer;
-use super::common::Common;
+use super::common::AgentContext;
 use super::voice::Voice;
 use super::words::{CHAT_TOPIC, State};
 use crate::behaviour::JobFault;
-use crate::truth::{Fact, Kept};
+use crate::truth::{AgentFact, KeptAudio};
 use crate::worker::{Assignment, JobEnd};
 use rushhour_callers::audio::OpusError;
 use rushhour_callers::data::DataEvent;
-use rushhour_callers::engine::{App, Hand, Left, Next};
-use rushhour_callers::participant::{JoinConfig, ParticipantEvent, Person};
+use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
+use rushhour_callers::participant::{JoinConfig, ParticipantEvent, RemoteParticipant};
 use rushhour_core::units::{Identity, Mode, RoomName, SessionTime};
 
 /// The longest text of a caller's that is kept.
@@ -22,10 +22,10 @@ const LONGEST_TEXT: usize = 64 * 1_024;
 const MOST_TEXTS: usize = 8;
 
 /// Told once, when the session is over.
-pub type WhenOver = Box<dyn FnOnce(JobEnd) + Send>;
+pub type OnSessionEnd = Box<dyn FnOnce(JobEnd) + Send>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum SessionPlace {
     Outside,
     Inside,
     /// It has asked to be let out.
@@ -33,8 +33,8 @@ enum Place {
 }
 
 /// One agent in one room.
-pub struct Session {
-    pub(super) common: Arc<Common>,
+pub struct AgentSession {
+    pub(super) common: Arc<AgentContext>,
     pub(super) room: RoomName,
     pub(super) fault: Option<JobFault>,
     pub(super) voice: Option<Voice>,
@@ -48,22 +48,22 @@ pub struct Session {
     pub(super) answer: Option<Answer>,
     identity: Identity,
     assigned_at: SessionTime,
-    place: Place,
+    place: SessionPlace,
     counted: bool,
     crashed: bool,
     texts: Vec<(String, String)>,
-    when_over: Option<WhenOver>,
+    when_over: Option<OnSessionEnd>,
 }
 
-impl Session {
+impl AgentSession {
     /// A session that is about to join. `when_over` is called in any case, were the session only dropped.
     ///
     /// # Errors
     /// Where libopus finds no memory.
     pub fn new(
-        common: Arc<Common>,
+        common: Arc<AgentContext>,
         assignment: &Assignment,
-        when_over: WhenOver,
+        when_over: OnSessionEnd,
     ) -> Result<Self, OpusError> {
         let voice = match assignment.mode {
             Mode::Voice => Some(Voice::new()?),
@@ -82,7 +82,7 @@ impl Session {
             answer: None,
             identity: assignment.identity.clone(),
             assigned_at: assignment.assigned_at,
-            place: Place::Outside,
+            place: SessionPlace::Outside,
             counted: false,
             crashed: false,
             texts: Vec::new(),
@@ -95,29 +95,34 @@ impl Session {
         JoinConfig { speaks: self.voice.is_some(), attributes: State::Initializing.attributes() }
     }
 
-    pub(super) fn tell(&self, at: SessionTime, fact: Fact) {
+    pub(super) fn tell(&self, at: SessionTime, fact: AgentFact) {
         self.common.truth.tell(at, fact);
     }
 
     /// Leaves without a word, as the fault has it.
-    pub(super) fn crash(&mut self, hand: &mut dyn Hand) {
+    pub(super) fn crash(&mut self, hand: &mut dyn ParticipantHandle) {
         self.crashed = true;
-        let fact = Fact::Crashed { room: self.room.clone(), turns: self.answered };
+        let fact = AgentFact::Crashed { room: self.room.clone(), turns: self.answered };
         self.tell(hand.now(), fact);
         self.go(hand);
     }
 
-    fn go(&mut self, hand: &mut dyn Hand) {
-        self.place = Place::Leaving;
+    fn go(&mut self, hand: &mut dyn ParticipantHandle) {
+        self.place = SessionPlace::Leaving;
         self.agenda.clear();
         hand.leave();
     }
 
-    fn joined(&mut self, others: Vec<Person>, at: SessionTime, hand: &mut dyn Hand) {
-        self.place = Place::Inside;
+    fn joined(
+        &mut self,
+        others: Vec<RemoteParticipant>,
+        at: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
+        self.place = SessionPlace::Inside;
         self.counted = true;
         self.common.enter();
-        let fact = Fact::Joined {
+        let fact = AgentFact::Joined {
             room: self.room.clone(),
             identity: self.identity.clone(),
             since_assigned_us: at.since(self.assigned_at),
@@ -131,7 +136,7 @@ impl Session {
         }
     }
 
-    fn seen(&mut self, person: &Person, hand: &mut dyn Hand) {
+    fn seen(&mut self, person: &RemoteParticipant, hand: &mut dyn ParticipantHandle) {
         if person.is_agent || person.identity == self.identity {
             return;
         }
@@ -143,7 +148,7 @@ impl Session {
         }
     }
 
-    fn open(&mut self, at: SessionTime, hand: &mut dyn Hand) {
+    fn open(&mut self, at: SessionTime, hand: &mut dyn ParticipantHandle) {
         if let Some(voice) = &mut self.voice {
             voice.open(hand.next_beat());
         }
@@ -151,20 +156,20 @@ impl Session {
         self.agenda.put(at + delay, Step::BeReady { since: at });
     }
 
-    fn be_ready(&mut self, since: SessionTime, hand: &mut dyn Hand) {
+    fn be_ready(&mut self, since: SessionTime, hand: &mut dyn ParticipantHandle) {
         self.ready = true;
         hand.set_attributes(State::Listening.attributes());
         let now = hand.now();
         let wanted_us = self.common.behaviour.ready_delay(&self.room);
-        let kept = Kept { wanted_us, delay_us: now.since(since) };
-        self.tell(now, Fact::Ready { room: self.room.clone(), kept });
+        let kept = KeptAudio { wanted_us, delay_us: now.since(since) };
+        self.tell(now, AgentFact::Ready { room: self.room.clone(), kept });
         let greets = self.fault != Some(JobFault::Mute);
         if let Some(delay) = self.common.behaviour.greeting_delay(&self.room).filter(|_| greets) {
             self.agenda.put(now + delay, Step::Greet { since: now });
         }
     }
 
-    fn data(&mut self, data: DataEvent, at: SessionTime, hand: &mut dyn Hand) {
+    fn data(&mut self, data: DataEvent, at: SessionTime, hand: &mut dyn ParticipantHandle) {
         match data {
             DataEvent::TextBegins { stream, sender, topic, .. } => {
                 // What is said before an agent listens is lost, and so is what others say.
@@ -191,7 +196,7 @@ impl Session {
         }
     }
 
-    fn step(&mut self, step: Step, hand: &mut dyn Hand) {
+    fn step(&mut self, step: Step, hand: &mut dyn ParticipantHandle) {
         match step {
             Step::BeReady { since } => self.be_ready(since, hand),
             Step::Greet { since } => self.greet(since, hand),
@@ -213,9 +218,14 @@ impl Session {
     }
 }
 
-impl App for Session {
-    fn event(&mut self, event: ParticipantEvent, at: SessionTime, hand: &mut dyn Hand) {
-        if self.place == Place::Leaving {
+impl ParticipantHandler for AgentSession {
+    fn event(
+        &mut self,
+        event: ParticipantEvent,
+        at: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
+        if self.place == SessionPlace::Leaving {
             return;
         }
         match event {
@@ -234,7 +244,7 @@ impl App for Session {
         }
     }
 
-    fn beat(&mut self, hand: &mut dyn Hand) -> Next {
+    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
         if let Some(voice) = &mut self.voice {
             let edges = voice.listen(hand.now());
             self.hear_edges(&edges, hand);
@@ -242,34 +252,34 @@ impl App for Session {
         while let Some(step) = self.agenda.take_due(hand.now()) {
             self.step(step, hand);
         }
-        if self.place == Place::Leaving {
-            return Next::Event;
+        if self.place == SessionPlace::Leaving {
+            return NextTick::Event;
         }
         self.speak_due(hand);
         match (&self.voice, self.agenda.next()) {
-            (Some(_), _) => Next::Beat,
-            (None, Some(at)) => Next::At(at),
-            (None, None) => Next::Event,
+            (Some(_), _) => NextTick::Beat,
+            (None, Some(at)) => NextTick::At(at),
+            (None, None) => NextTick::Event,
         }
     }
 
-    fn left(&mut self, why: Left, at: SessionTime) {
+    fn left(&mut self, why: LeaveReason, at: SessionTime) {
         let (why, end) = match why {
-            Left::ByItself if self.crashed => {
+            LeaveReason::ByItself if self.crashed => {
                 ("crashed as it was to".to_owned(), JobEnd::Failed("crashed".to_owned()))
             }
-            Left::ByItself => ("the conversation is over".to_owned(), JobEnd::Done),
-            Left::RoomDeleted => ("the room was deleted".to_owned(), JobEnd::Done),
-            Left::Refused { words, .. } | Left::OurFault(words) | Left::Lost(words) => {
-                (words.clone(), JobEnd::Failed(words))
-            }
+            LeaveReason::ByItself => ("the conversation is over".to_owned(), JobEnd::Done),
+            LeaveReason::RoomDeleted => ("the room was deleted".to_owned(), JobEnd::Done),
+            LeaveReason::Refused { words, .. }
+            | LeaveReason::OurFault(words)
+            | LeaveReason::Lost(words) => (words.clone(), JobEnd::Failed(words)),
         };
-        self.tell(at, Fact::Left { room: self.room.clone(), why, turns: self.answered });
+        self.tell(at, AgentFact::Left { room: self.room.clone(), why, turns: self.answered });
         self.over(end);
     }
 }
 
-impl Drop for Session {
+impl Drop for AgentSession {
     fn drop(&mut self) {
         self.over(JobEnd::Failed("its engine ended".to_owned()));
     }

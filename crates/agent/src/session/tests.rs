@@ -3,14 +3,14 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::behaviour::{Behaviour, Greeting, JobFault};
-use crate::truth::{Fact, TruthSink};
+use crate::behaviour::{AgentGreeting, Behaviour, JobFault};
+use crate::truth::{AgentFact, TruthSink};
 use crate::worker::{Assignment, JobEnd};
 use rushhour_callers::audio::{Clip, FRAME_SAMPLES};
 use rushhour_callers::data::DataEvent;
-use rushhour_callers::engine::testing::Notes;
-use rushhour_callers::engine::{App, Left, Next};
-use rushhour_callers::participant::{AudioPacket, ParticipantEvent, Person};
+use rushhour_callers::engine::testing::RecordingHandle;
+use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandler};
+use rushhour_callers::participant::{AudioPacket, ParticipantEvent, RemoteParticipant};
 use rushhour_core::units::{Identity, Micros, Mode, RoomName, Secret, SessionTime};
 
 const fn at(millis: u64) -> SessionTime {
@@ -19,16 +19,23 @@ const fn at(millis: u64) -> SessionTime {
 
 /// A session, its hand, and what it told.
 struct Scene {
-    session: Session,
-    hand: Notes,
-    told: Receiver<(SessionTime, Fact)>,
+    session: AgentSession,
+    hand: RecordingHandle,
+    told: Receiver<(SessionTime, AgentFact)>,
     ends: Arc<Mutex<Vec<JobEnd>>>,
-    common: Arc<Common>,
+    common: Arc<AgentContext>,
 }
 
-fn person(name: &str, is_agent: bool, present: bool) -> Person {
+fn person(name: &str, is_agent: bool, present: bool) -> RemoteParticipant {
     let identity = Identity::new(name);
-    Person { identity, is_agent, present, joined_at_ms: None, agent_state: None, tracks: vec![] }
+    RemoteParticipant {
+        identity,
+        is_agent,
+        present,
+        joined_at_ms: None,
+        agent_state: None,
+        tracks: vec![],
+    }
 }
 
 impl Scene {
@@ -36,7 +43,7 @@ impl Scene {
     fn outside(mode: Mode, fault: Option<JobFault>, behaviour: Behaviour) -> Self {
         let (truth, told) = TruthSink::new();
         let speech = Clip::tone(Micros::from_millis(200)).unwrap();
-        let common = Arc::new(Common::new(Arc::new(behaviour), truth, speech));
+        let common = Arc::new(AgentContext::new(Arc::new(behaviour), truth, speech));
         let assignment = Assignment {
             job: "AJ_1".to_owned(),
             room: RoomName::new("room-1"),
@@ -50,8 +57,8 @@ impl Scene {
         let ends = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&ends);
         let when_over = Box::new(move |end| kept.lock().unwrap().push(end));
-        let session = Session::new(Arc::clone(&common), &assignment, when_over).unwrap();
-        Self { session, hand: Notes::default(), told, ends, common }
+        let session = AgentSession::new(Arc::clone(&common), &assignment, when_over).unwrap();
+        Self { session, hand: RecordingHandle::default(), told, ends, common }
     }
 
     /// A session that listens from 100 ms on, to `caller`.
@@ -71,9 +78,9 @@ impl Scene {
         self.session.event(event, at(millis), &mut self.hand);
     }
 
-    fn beat(&mut self, millis: u64) -> Next {
+    fn beat(&mut self, millis: u64) -> NextTick {
         self.hand.now = at(millis);
-        self.session.beat(&mut self.hand)
+        self.session.tick(&mut self.hand)
     }
 
     /// Beats every 20 ms up to `millis`.
@@ -122,7 +129,7 @@ impl Scene {
 
     /// What was told since, as JSON without the room.
     fn facts(&mut self) -> Vec<(u64, String)> {
-        let words = |fact: Fact| {
+        let words = |fact: AgentFact| {
             let mut value = serde_json::to_value(fact).unwrap();
             let fields = value.as_object_mut().unwrap();
             fields.remove("room");
@@ -146,13 +153,13 @@ fn told(millis: u64, words: &str) -> (u64, String) {
 fn a_text_is_answered_after_its_delay_and_the_truth_is_told() {
     let mut scene = chat(None);
     scene.write(1_000, "in", "hello there");
-    assert_eq!(scene.beat(1_000), Next::At(at(1_300)));
+    assert_eq!(scene.beat(1_000), NextTick::At(at(1_300)));
     scene.beat(1_299);
     assert_eq!(scene.hand.take(), ["thinking"]);
     // The beat comes 7 ms late, which is part of the truth.
-    assert_eq!(scene.beat(1_307), Next::At(at(1_357)));
+    assert_eq!(scene.beat(1_307), NextTick::At(at(1_357)));
     assert_eq!(scene.hand.take(), ["s1 begins SG_1", "s1[0] You ", "speaking"]);
-    assert_eq!(scene.beat(1_360), Next::Event);
+    assert_eq!(scene.beat(1_360), NextTick::Event);
     assert_eq!(scene.hand.take(), ["s1[1] said: hello there", "s1 ends", "listening"]);
     assert_eq!(
         scene.facts(),
@@ -261,7 +268,7 @@ fn crashes_come_when_they_should_and_count_as_failed() {
         .event(20, ParticipantEvent::Joined { others: vec![], own: Identity::new("agent-AJ_1") });
     assert!(at_join.hand.gone);
     assert!(at_join.hand.take().is_empty(), "without a word");
-    at_join.session.left(Left::ByItself, at(30));
+    at_join.session.left(LeaveReason::ByItself, at(30));
     assert_eq!(*at_join.ends.lock().unwrap(), [JobEnd::Failed("crashed".to_owned())]);
     assert_eq!(at_join.common.sessions(), 0);
 
@@ -278,7 +285,7 @@ fn crashes_come_when_they_should_and_count_as_failed() {
 
 #[test]
 fn it_greets_and_leaves_with_its_caller() {
-    let greeting = Greeting { text: "Good day.".to_owned(), delay: "50ms".parse().unwrap() };
+    let greeting = AgentGreeting { text: "Good day.".to_owned(), delay: "50ms".parse().unwrap() };
     let behaviour = Behaviour { greeting: Some(greeting), ..Behaviour::default() };
     let mut scene = Scene::listening(Mode::Chat, None, behaviour);
     scene.beat(150);
@@ -291,7 +298,7 @@ fn it_greets_and_leaves_with_its_caller() {
     assert!(!scene.hand.gone);
     scene.event(400, ParticipantEvent::Person(person("caller", false, false)));
     assert!(scene.hand.gone);
-    scene.session.left(Left::ByItself, at(410));
+    scene.session.left(LeaveReason::ByItself, at(410));
     assert_eq!(*scene.ends.lock().unwrap(), [JobEnd::Done]);
 }
 

@@ -1,28 +1,28 @@
 //! An agent's ear and mouth: frames out at their pace, edges of the caller's speech in.
 
 use rushhour_callers::audio::{
-    Clip, DEFAULT_HANGOVER, DueFrame, Hearing, OpusError, Playing, SpeechEdge,
+    Clip, DEFAULT_HANGOVER, DueFrame, OpusError, Playback, SpeechEdge, VoiceActivity,
 };
-use rushhour_callers::engine::Hand;
-use rushhour_callers::participant::{AudioPacket, Send as Sent};
+use rushhour_callers::engine::ParticipantHandle;
+use rushhour_callers::participant::{AudioPacket, SendOutcome as Sent};
 use rushhour_core::units::SessionTime;
 
 /// An ear, and a mouth once there is a connection to speak into.
 #[derive(Debug)]
 pub(super) struct Voice {
-    hearing: Hearing,
-    mouth: Option<Playing>,
+    hearing: VoiceActivity,
+    mouth: Option<Playback>,
     track: Option<String>,
 }
 
 impl Voice {
     pub(super) fn new() -> Result<Self, OpusError> {
-        Ok(Self { hearing: Hearing::new(DEFAULT_HANGOVER)?, mouth: None, track: None })
+        Ok(Self { hearing: VoiceActivity::new(DEFAULT_HANGOVER)?, mouth: None, track: None })
     }
 
     /// From a beat on a frame is sent every 20 ms, of silence where there is nothing to say.
     pub(super) fn open(&mut self, beat: SessionTime) {
-        self.mouth = Some(Playing::new(beat, 0));
+        self.mouth = Some(Playback::new(beat, 0));
     }
 
     /// Begins to speak.
@@ -41,7 +41,7 @@ impl Voice {
 
     /// Whether there is more to say.
     pub(super) fn is_speaking(&self) -> bool {
-        self.mouth.as_ref().is_some_and(Playing::is_playing)
+        self.mouth.as_ref().is_some_and(Playback::is_playing)
     }
 
     /// The track on which the caller was heard.
@@ -63,7 +63,10 @@ impl Voice {
     }
 
     /// Sends the next frame that is due; gives it, and whether it went out.
-    pub(super) fn send_due(&mut self, hand: &mut dyn Hand) -> Option<(DueFrame, Sent)> {
+    pub(super) fn send_due(
+        &mut self,
+        hand: &mut dyn ParticipantHandle,
+    ) -> Option<(DueFrame, Sent)> {
         let frame = self.mouth.as_mut()?.next_due(hand.now())?;
         let sent = hand.speak(&frame.payload, frame.rtp_time, frame.marker);
         Some((frame, sent))

@@ -5,23 +5,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use serde_json::{Value, json};
 
-use crate::session::Common;
+use crate::session::AgentContext;
 use crate::worker::Worker;
 use rushhour_core::units::{AgentName, SessionTime};
 
 /// The figures, kept up to date by the worker.
 #[derive(Debug)]
-pub struct Board {
+pub struct WorkerStats {
     agent: AgentName,
-    common: Arc<Common>,
+    common: Arc<AgentContext>,
     jobs: AtomicUsize,
     load_millionths: AtomicU64,
     registered: AtomicBool,
 }
 
-impl Board {
+impl WorkerStats {
     /// A board that knows nothing of jobs yet.
-    pub const fn new(agent: AgentName, common: Arc<Common>) -> Self {
+    pub const fn new(agent: AgentName, common: Arc<AgentContext>) -> Self {
         Self {
             agent,
             common,

@@ -3,5 +3,5 @@
 mod board;
 mod server;
 
-pub use board::Board;
+pub use board::WorkerStats;
 pub use server::{StatusServer, serve};

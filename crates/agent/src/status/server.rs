@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::board::Board;
+use super::board::WorkerStats;
 use rushhour_callers::engine::EngineClock;
 
 /// A server that answers until it is dropped.
@@ -36,7 +36,11 @@ impl Drop for StatusServer {
 ///
 /// # Errors
 /// Where the port is taken.
-pub async fn serve(board: Arc<Board>, clock: EngineClock, port: u16) -> io::Result<StatusServer> {
+pub async fn serve(
+    board: Arc<WorkerStats>,
+    clock: EngineClock,
+    port: u16,
+) -> io::Result<StatusServer> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
     let task = tokio::spawn(async move {
@@ -59,7 +63,7 @@ pub async fn serve(board: Arc<Board>, clock: EngineClock, port: u16) -> io::Resu
     Ok(StatusServer { address, task })
 }
 
-fn answer(board: &Board, clock: EngineClock, path: &str) -> Response<Full<Bytes>> {
+fn answer(board: &WorkerStats, clock: EngineClock, path: &str) -> Response<Full<Bytes>> {
     let (status, kind, text) = match path {
         "/worker" => {
             let text = board.worker(clock.now(), resident_memory()).to_string();

@@ -18,7 +18,7 @@ pub enum Refusal {
 
 /// A delay that was to be kept, and the one that was: both from the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Kept {
+pub struct KeptAudio {
     /// What the settings and the seed asked for.
     pub wanted_us: Micros,
     /// What it truly was, up to the moment that the packet was handed to the system.
@@ -28,7 +28,7 @@ pub struct Kept {
 /// Something the agent did, or that befell it. Turns count from 1; turn 0 is the greeting.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
-pub enum Fact {
+pub enum AgentFact {
     /// The agent was started; all times of the log count from here.
     Began {
         /// Microseconds since 1970 at that moment.
@@ -104,7 +104,7 @@ pub enum Fact {
         room: RoomName,
         /// From open data channels.
         #[serde(flatten)]
-        kept: Kept,
+        kept: KeptAudio,
     },
     /// The end of the caller's text arrived.
     HeardText {
@@ -132,7 +132,7 @@ pub enum Fact {
         turn: u32,
         /// From the end of what the caller said.
         #[serde(flatten)]
-        kept: Kept,
+        kept: KeptAudio,
     },
     /// The final chunk of the answer's text was sent.
     FinalChunk {
@@ -160,7 +160,7 @@ pub enum Fact {
         turn: u32,
         /// From the caller's last audible frame.
         #[serde(flatten)]
-        kept: Kept,
+        kept: KeptAudio,
     },
     /// The answer was spoken to its end.
     Spoken {
@@ -184,7 +184,7 @@ pub enum Fact {
         turn: u32,
         /// From the caller's first audible frame.
         #[serde(flatten)]
-        kept: Kept,
+        kept: KeptAudio,
     },
     /// A packet found no room to be sent, and was lost.
     NotSent {

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use serde::Serialize;
 
-use super::fact::Fact;
+use super::fact::AgentFact;
 use rushhour_core::units::SessionTime;
 
 /// Facts that may wait for the disk; one more is counted as lost.
@@ -16,11 +16,11 @@ const BUFFER: usize = 65_536;
 
 /// Where facts are told. Cheap to clone; telling never waits.
 #[derive(Debug, Clone, Default)]
-pub struct TruthSink(Option<Told>);
+pub struct TruthSink(Option<LoggedFact>);
 
 #[derive(Debug, Clone)]
-struct Told {
-    sender: SyncSender<(SessionTime, Fact)>,
+struct LoggedFact {
+    sender: SyncSender<(SessionTime, AgentFact)>,
     lost: Arc<AtomicU64>,
 }
 
@@ -29,17 +29,17 @@ impl TruthSink {
     pub const OFF: Self = Self(None);
 
     /// A sink, and what is told to it.
-    pub fn new() -> (Self, Receiver<(SessionTime, Fact)>) {
+    pub fn new() -> (Self, Receiver<(SessionTime, AgentFact)>) {
         Self::with_buffer(BUFFER)
     }
 
-    fn with_buffer(buffer: usize) -> (Self, Receiver<(SessionTime, Fact)>) {
+    fn with_buffer(buffer: usize) -> (Self, Receiver<(SessionTime, AgentFact)>) {
         let (sender, receiver) = sync_channel(buffer);
-        (Self(Some(Told { sender, lost: Arc::default() })), receiver)
+        (Self(Some(LoggedFact { sender, lost: Arc::default() })), receiver)
     }
 
     /// Tells a fact of this moment. One that finds the buffer full is lost, and counted.
-    pub fn tell(&self, at: SessionTime, fact: Fact) {
+    pub fn tell(&self, at: SessionTime, fact: AgentFact) {
         if let Some(told) = &self.0
             && told.sender.try_send((at, fact)).is_err()
         {
@@ -57,14 +57,17 @@ impl TruthSink {
 struct Line<'a> {
     at_us: SessionTime,
     #[serde(flatten)]
-    fact: &'a Fact,
+    fact: &'a AgentFact,
 }
 
 /// Writes what is told until [`Fact::Ended`], or until nobody is left who could tell.
 ///
 /// # Errors
 /// The first that the writer meets.
-pub fn written(told: &Receiver<(SessionTime, Fact)>, writer: &mut impl Write) -> io::Result<()> {
+pub fn written(
+    told: &Receiver<(SessionTime, AgentFact)>,
+    writer: &mut impl Write,
+) -> io::Result<()> {
     loop {
         let next = match told.try_recv() {
             Ok(next) => next,
@@ -78,7 +81,7 @@ pub fn written(told: &Receiver<(SessionTime, Fact)>, writer: &mut impl Write) ->
         let (at_us, fact) = next;
         serde_json::to_writer(&mut *writer, &Line { at_us, fact: &fact })?;
         writer.write_all(b"\n")?;
-        if matches!(fact, Fact::Ended { .. }) {
+        if matches!(fact, AgentFact::Ended { .. }) {
             return writer.flush();
         }
     }
@@ -114,7 +117,7 @@ impl TruthFile {
     /// # Errors
     /// The first that the writer met; the log has a hole then, and proves nothing.
     pub fn end(self, at: SessionTime) -> io::Result<()> {
-        let ended = Fact::Ended { lost: self.sink.lost() };
+        let ended = AgentFact::Ended { lost: self.sink.lost() };
         if let Some(told) = &self.sink.0 {
             // The thread is gone already where this fails, and says why below.
             let _ = told.sender.send((at, ended));
@@ -125,13 +128,13 @@ impl TruthFile {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fact::Kept;
+    use super::super::fact::KeptAudio;
     use super::*;
     use rushhour_core::units::{Micros, RoomName};
 
-    fn ready() -> Fact {
-        let kept = Kept { wanted_us: Micros(5), delay_us: Micros(7) };
-        Fact::Ready { room: RoomName::new("room-1"), kept }
+    fn ready() -> AgentFact {
+        let kept = KeptAudio { wanted_us: Micros(5), delay_us: Micros(7) };
+        AgentFact::Ready { room: RoomName::new("room-1"), kept }
     }
 
     #[test]

@@ -3,5 +3,5 @@
 mod fact;
 mod log;
 
-pub use fact::{Fact, Kept, Refusal};
+pub use fact::{AgentFact, KeptAudio, Refusal};
 pub use log::{TruthFile, TruthSink, written};

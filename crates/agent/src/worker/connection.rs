@@ -11,16 +11,16 @@ use tokio::time::sleep_until;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::job::{Assignment, JobEnd};
-use super::protocol::{Action, Worker};
-use rushhour_callers::engine::{EngineClock, Left, WebSocket, connect};
+use super::protocol::{Worker, WorkerAction};
+use rushhour_callers::engine::{EngineClock, LeaveReason, WebSocket, connect};
 use rushhour_core::units::Micros;
-use rushhour_livekit::TokenMint;
+use rushhour_livekit::TokenSigner;
 
 /// How long after it was made a token may be used to register.
 const TOKEN_LIFETIME: Micros = Micros::from_secs(600);
 
 /// Who carries out what the worker decides.
-pub trait Crew {
+pub trait JobRunner {
     /// Starts the session of a job; its end comes back over [`Wishes::ends`].
     fn start(&mut self, assignment: Assignment);
     /// Has a session leave its room.
@@ -34,7 +34,7 @@ pub trait Crew {
 }
 
 /// What reaches the worker from its own side.
-pub struct Wishes {
+pub struct WorkerCommands {
     /// Sessions that are over, by their jobs.
     pub ends: UnboundedReceiver<(String, JobEnd)>,
     /// The first has it take no more jobs, the second ends its sessions, the third is not waited for.
@@ -55,7 +55,7 @@ pub enum WorkerError {
     Token(String),
 }
 
-type Connecting = Pin<Box<dyn Future<Output = Result<WebSocket, Left>> + Send>>;
+type ConnectFuture = Pin<Box<dyn Future<Output = Result<WebSocket, LeaveReason>> + Send>>;
 
 /// Lets the worker work at the server `url` until it is stopped and its sessions are over.
 ///
@@ -64,19 +64,19 @@ type Connecting = Pin<Box<dyn Future<Output = Result<WebSocket, Left>> + Send>>;
 pub async fn carry(
     mut worker: Worker,
     url: &str,
-    mint: &TokenMint,
+    mint: &TokenSigner,
     clock: EngineClock,
-    mut wishes: Wishes,
-    crew: &mut impl Crew,
+    mut wishes: WorkerCommands,
+    crew: &mut impl JobRunner,
 ) -> Result<(), WorkerError> {
     let mut socket: Option<WebSocket> = None;
-    let mut connecting: Option<Connecting> = None;
+    let mut connecting: Option<ConnectFuture> = None;
     let mut stops = 0;
     loop {
         worker.tick(clock.now());
         for action in worker.take_actions() {
             match action {
-                Action::Connect => {
+                WorkerAction::Connect => {
                     let token = mint
                         .mint_for_worker(TOKEN_LIFETIME)
                         .map_err(|error| WorkerError::Token(error.to_string()))?;
@@ -84,17 +84,17 @@ pub async fn carry(
                     connecting =
                         Some(Box::pin(async move { connect(&url, "/agent", &token).await }));
                 }
-                Action::Send(message) => {
+                WorkerAction::Send(message) => {
                     let message = proto::WorkerMessage { message: Some(*message) };
                     let message = Message::Binary(message.encode_to_vec().into());
                     send(&mut socket, message, &mut worker, clock).await;
                 }
-                Action::Ping => {
+                WorkerAction::Ping => {
                     send(&mut socket, Message::Ping(Vec::new().into()), &mut worker, clock).await;
                 }
-                Action::Close => socket = None,
-                Action::Start(assignment) => crew.start(*assignment),
-                Action::Stop(job) => crew.stop(&job),
+                WorkerAction::Close => socket = None,
+                WorkerAction::Start(assignment) => crew.start(*assignment),
+                WorkerAction::Stop(job) => crew.stop(&job),
             }
         }
         crew.note(&worker);
@@ -109,7 +109,7 @@ pub async fn carry(
                         socket = Some(made);
                         worker.connected(clock.now());
                     }
-                    Err(Left::Refused { words, status: Some(401 | 403) }) => {
+                    Err(LeaveReason::Refused { words, status: Some(401 | 403) }) => {
                         return Err(WorkerError::Refused(words));
                     }
                     Err(left) => worker.disconnected(&in_words(left), clock.now()),
@@ -172,7 +172,7 @@ async fn send(
 }
 
 /// The connection being made; never, where none is.
-async fn made_of(connecting: &mut Option<Connecting>) -> Result<WebSocket, Left> {
+async fn made_of(connecting: &mut Option<ConnectFuture>) -> Result<WebSocket, LeaveReason> {
     match connecting {
         Some(connecting) => connecting.await,
         None => std::future::pending().await,
@@ -191,9 +191,13 @@ async fn next_of(socket: &mut Option<WebSocket>) -> Result<Message, String> {
     }
 }
 
-fn in_words(left: Left) -> String {
+fn in_words(left: LeaveReason) -> String {
     match left {
-        Left::Refused { words, .. } | Left::OurFault(words) | Left::Lost(words) => words,
-        Left::ByItself | Left::RoomDeleted => "the connection was not made".to_owned(),
+        LeaveReason::Refused { words, .. }
+        | LeaveReason::OurFault(words)
+        | LeaveReason::Lost(words) => words,
+        LeaveReason::ByItself | LeaveReason::RoomDeleted => {
+            "the connection was not made".to_owned()
+        }
     }
 }

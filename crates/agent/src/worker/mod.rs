@@ -6,6 +6,6 @@ mod connection;
 mod job;
 mod protocol;
 
-pub use connection::{Crew, Wishes, WorkerError, carry};
+pub use connection::{JobRunner, WorkerCommands, WorkerError, carry};
 pub use job::{Assignment, JobEnd};
-pub use protocol::{Action, Worker, WorkerConfig};
+pub use protocol::{Worker, WorkerAction, WorkerConfig};

@@ -13,7 +13,7 @@ use proto::worker_message::Message as ToServer;
 
 use super::job::{Assignment, JobEnd, identity_of};
 use crate::behaviour::{Behaviour, JobFault};
-use crate::truth::{Fact, Refusal, TruthSink};
+use crate::truth::{AgentFact, Refusal, TruthSink};
 use rushhour_core::units::{AgentName, Micros, RoomName, SessionTime};
 
 /// How often the server is told how busy the worker is.
@@ -43,7 +43,7 @@ pub struct WorkerConfig {
 
 /// Something for the shell to do.
 #[derive(Debug, Clone)]
-pub enum Action {
+pub enum WorkerAction {
     /// Connect to the server; [`Worker::connected`] or [`Worker::disconnected`] is called next.
     Connect,
     /// Send a message.
@@ -87,7 +87,7 @@ pub struct Worker {
     pinged: bool,
     jobs: BTreeMap<String, Job>,
     draining: bool,
-    actions: Vec<Action>,
+    actions: Vec<WorkerAction>,
 }
 
 impl Worker {
@@ -107,7 +107,7 @@ impl Worker {
     }
 
     /// What is to be done by now.
-    pub fn take_actions(&mut self) -> Vec<Action> {
+    pub fn take_actions(&mut self) -> Vec<WorkerAction> {
         mem::take(&mut self.actions)
     }
 
@@ -175,7 +175,7 @@ impl Worker {
 
     /// There is no connection: it was lost, or could not be made.
     pub fn disconnected(&mut self, why: &str, now: SessionTime) {
-        self.truth.tell(now, Fact::Unregistered { why: why.to_owned() });
+        self.truth.tell(now, AgentFact::Unregistered { why: why.to_owned() });
         self.link = Link::Down { again_at: now + self.gap };
         self.gap = Micros(self.gap.0 * 2).min(LONGEST_GAP);
         // Their offers were the lost connection's.
@@ -183,7 +183,7 @@ impl Worker {
     }
 
     fn give_up_connection(&mut self, why: &str, now: SessionTime) {
-        self.actions.push(Action::Close);
+        self.actions.push(WorkerAction::Close);
         self.disconnected(why, now);
     }
 
@@ -200,7 +200,7 @@ impl Worker {
             FromServer::Register(registered) => {
                 self.link = Link::Up { status_at: now };
                 self.gap = FIRST_GAP;
-                self.truth.tell(now, Fact::Registered { worker: registered.worker_id });
+                self.truth.tell(now, AgentFact::Registered { worker: registered.worker_id });
                 self.tell_status(now);
             }
             FromServer::Availability(offer) => self.offered(offer, now),
@@ -217,7 +217,7 @@ impl Worker {
         let Some(job) = offer.job else { return };
         let room = RoomName::new(job.room.map(|room| room.name).unwrap_or_default());
         let id = job.id;
-        self.truth.tell(now, Fact::JobOffered { room: room.clone(), job: id.clone() });
+        self.truth.tell(now, AgentFact::JobOffered { room: room.clone(), job: id.clone() });
         let fault = self.config.behaviour.fate(&room);
         let refusal = if self.draining {
             Some(Refusal::Draining)
@@ -238,11 +238,11 @@ impl Worker {
             ..proto::AvailabilityResponse::default()
         }));
         if let Some(why) = refusal {
-            self.truth.tell(now, Fact::JobRejected { room, job: id, why });
+            self.truth.tell(now, AgentFact::JobRejected { room, job: id, why });
         } else {
             self.jobs.insert(id.clone(), Job::Accepted { fault, until: now + ASSIGNMENT });
             let fault = fault.map(JobFault::name);
-            self.truth.tell(now, Fact::JobAccepted { room, job: id, fault });
+            self.truth.tell(now, AgentFact::JobAccepted { room, job: id, fault });
         }
     }
 
@@ -255,11 +255,11 @@ impl Worker {
         let room = assignment.room.clone();
         if assignment.fault == Some(JobFault::Drop) {
             self.jobs.remove(&id);
-            self.truth.tell(now, Fact::JobDropped { room, job: id });
+            self.truth.tell(now, AgentFact::JobDropped { room, job: id });
             return;
         }
         let join_delay_us = self.config.behaviour.join_delay(&room);
-        self.truth.tell(now, Fact::JobAssigned { room, job: id.clone(), join_delay_us });
+        self.truth.tell(now, AgentFact::JobAssigned { room, job: id.clone(), join_delay_us });
         let due = Job::Due { join_at: now + join_delay_us, assignment: Box::new(assignment) };
         self.jobs.insert(id, due);
         self.start_due(now);
@@ -267,7 +267,7 @@ impl Worker {
 
     fn terminated(&mut self, id: &str) {
         match self.jobs.get(id) {
-            Some(Job::Running) => self.actions.push(Action::Stop(id.to_owned())),
+            Some(Job::Running) => self.actions.push(WorkerAction::Stop(id.to_owned())),
             Some(_) => {
                 self.jobs.remove(id);
             }
@@ -298,7 +298,7 @@ impl Worker {
         match self.link {
             Link::Down { again_at } if again_at <= now => {
                 self.link = Link::Connecting;
-                self.actions.push(Action::Connect);
+                self.actions.push(WorkerAction::Connect);
             }
             Link::Registering { until } if until <= now => {
                 self.give_up_connection("the server does not answer the registration", now);
@@ -308,7 +308,7 @@ impl Worker {
                     if mem::replace(&mut self.pinged, true) {
                         self.give_up_connection("the server is silent", now);
                     } else {
-                        self.actions.push(Action::Ping);
+                        self.actions.push(WorkerAction::Ping);
                     }
                 } else if status_at <= now {
                     self.tell_status(now);
@@ -325,7 +325,7 @@ impl Worker {
             if matches!(job, Job::Due { join_at, .. } if *join_at <= now)
                 && let Job::Due { assignment, .. } = mem::replace(job, Job::Running)
             {
-                self.actions.push(Action::Start(assignment));
+                self.actions.push(WorkerAction::Start(assignment));
             }
         }
     }
@@ -360,7 +360,7 @@ impl Worker {
     }
 
     fn send(&mut self, message: ToServer) {
-        self.actions.push(Action::Send(Box::new(message)));
+        self.actions.push(WorkerAction::Send(Box::new(message)));
     }
 }
 

@@ -5,7 +5,7 @@ use std::iter::repeat_n;
 use std::sync::{Arc, LazyLock};
 
 use super::clip_error::ClipError;
-use super::listener::Listener;
+use super::listener::LevelMeter;
 use super::loudness::AUDIBLE;
 use super::opus::{Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, OpusError, SAMPLE_RATE};
 use super::{ogg_opus, wav};
@@ -68,7 +68,7 @@ impl Clip {
     }
 
     fn of_frames(mut all: Vec<Arc<[u8]>>) -> Result<Self, ClipError> {
-        let mut listener = Listener::new()?;
+        let mut listener = LevelMeter::new()?;
         let silence = Self::silence_frame();
         let played = all.iter().chain(repeat_n(&silence, OVERLAP_FRAMES));
         let levels = (0..).zip(played).map(|(place, frame)| listener.hear((0, place), frame));
@@ -169,12 +169,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::loudness::Level;
-    use super::super::testing::{BOOK, Part, SHIPPED, SMITH, hear, packets, sound, spurts, wav_of};
-    use super::super::{Hearing, packet};
+    use super::super::testing::{
+        BOOK, SHIPPED, SMITH, SoundPart, hear, packets, sound, spurts, wav_of,
+    };
+    use super::super::{VoiceActivity, packet};
     use super::*;
 
     fn levels(clip: &Clip) -> Vec<Level> {
-        let mut listener = Listener::new().unwrap();
+        let mut listener = LevelMeter::new().unwrap();
         (0..).zip(clip.frames()).map(|(place, frame)| listener.hear((0, place), frame)).collect()
     }
 
@@ -197,7 +199,10 @@ mod tests {
 
     #[test]
     fn sound_is_found_in_a_file_of_any_rate() {
-        let samples = sound(&[Part::Quiet(200), Part::Voice(500), Part::Quiet(300)], Level(-70.0));
+        let samples = sound(
+            &[SoundPart::Quiet(200), SoundPart::Voice(500), SoundPart::Quiet(300)],
+            Level(-70.0),
+        );
         for (rate, channels) in [(8_000, 1), (16_000, 2), (44_100, 1), (48_000, 2)] {
             let clip = Clip::from_bytes(&wav_of(&samples, rate, channels)).unwrap();
             assert!(clip.frames().len().abs_diff(51) <= 1, "{rate}");
@@ -225,7 +230,7 @@ mod tests {
     fn the_silence_frame_is_silent_for_20_ms() {
         let frame = Clip::silence_frame();
         assert_eq!(packet::length(&frame), Some(FRAME_LENGTH));
-        let mut listener = Listener::new().unwrap();
+        let mut listener = LevelMeter::new().unwrap();
         assert!((0..20).all(|place| listener.hear((0, place), &frame) < Level(-80.0)));
         assert_eq!(listener.decoded(), 20);
     }
@@ -239,7 +244,7 @@ mod tests {
         });
         // A file that ends in the middle of a word, at all places within a frame.
         let cut = (0..20).step_by(3).map(|more| {
-            let sound = sound(&[Part::Quiet(60), Part::Voice(300 + more)], Level(-70.0));
+            let sound = sound(&[SoundPart::Quiet(60), SoundPart::Voice(300 + more)], Level(-70.0));
             (format!("cut at {more} ms"), Clip::from_bytes(&wav_of(&sound, 48_000, 1)).unwrap())
         });
         let mut longer = 0;
@@ -247,7 +252,7 @@ mod tests {
             let silence = vec![Clip::silence_frame().to_vec(); 30];
             let said: Vec<_> = clip.frames().iter().map(|frame| frame.to_vec()).collect();
             let frames = [silence.clone(), said, silence].concat();
-            let mut hearing = Hearing::new(Micros::from_secs(1)).unwrap();
+            let mut hearing = VoiceActivity::new(Micros::from_secs(1)).unwrap();
             let heard = spurts(&hear(&mut hearing, &packets(&frames, 5)));
             let is = vec![(30 + clip.first_audible(), 30 + clip.last_audible())];
             assert_eq!(heard, is, "{name}");
@@ -290,7 +295,7 @@ mod tests {
             cut in 0..SMITH.len(),
             is_wav in any::<bool>(),
         ) {
-            let sound = sound(&[Part::Voice(60)], Level(-70.0));
+            let sound = sound(&[SoundPart::Voice(60)], Level(-70.0));
             let mut bytes = if is_wav { wav_of(&sound, 16_000, 1) } else { SMITH.to_vec() };
             let at = if is_wav { at % 60 } else { at };
             bytes[at] = to;

@@ -1,10 +1,10 @@
 //! What a caller hears: packets of any streams in, beginnings and ends of speech out.
 
 use super::super::participant::AudioPacket;
-use super::listener::Listener;
+use super::listener::LevelMeter;
 use super::opus::OpusError;
 use super::spurt::SpeechEdge;
-use super::track::Track;
+use super::track::IncomingTrack;
 use rushhour_core::units::{Micros, SessionTime};
 
 /// How long it must be silent for speech to have ended, where nothing else is set: longer than the pauses within words.
@@ -22,15 +22,15 @@ const ABANDONED: Micros = Micros::from_secs(2);
 /// by the hangover. The times they carry are exact to one packet all the same. In a stream that describes its
 /// silence, a lone sound shorter than 100 ms whose packets are no larger than those of the silence may be missed.
 #[derive(Debug)]
-pub struct Hearing {
+pub struct VoiceActivity {
     hangover: Micros,
-    listener: Listener,
-    tracks: Vec<Track>,
+    listener: LevelMeter,
+    tracks: Vec<IncomingTrack>,
     speaking: usize,
     latest_audible_at: SessionTime,
 }
 
-impl Hearing {
+impl VoiceActivity {
     /// An ear that has heard nothing yet. A pause shorter than `hangover` does not split speech.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl Hearing {
     pub fn new(hangover: Micros) -> Result<Self, OpusError> {
         Ok(Self {
             hangover,
-            listener: Listener::new()?,
+            listener: LevelMeter::new()?,
             tracks: Vec::new(),
             speaking: 0,
             latest_audible_at: SessionTime::START,
@@ -80,7 +80,7 @@ impl Hearing {
 
     /// While somebody speaks, the last moment at which that is known to have been heard.
     pub fn last_audible_at(&self) -> Option<SessionTime> {
-        self.tracks.iter().filter_map(Track::last_audible_at).max()
+        self.tracks.iter().filter_map(IncomingTrack::last_audible_at).max()
     }
 
     /// How many packets have been decoded so far, which is what hearing costs.
@@ -94,13 +94,13 @@ impl Hearing {
             return known;
         }
         if self.tracks.len() == MOST_TRACKS {
-            let since = |track: &Track| packet.at.since(track.heard_at());
+            let since = |track: &IncomingTrack| packet.at.since(track.heard_at());
             let abandoned = self.tracks.iter().position(|track| since(track) > ABANDONED)?;
             let mut edges = Vec::new();
             self.tracks.swap_remove(abandoned).finish(&mut self.listener, &mut edges);
             self.merge(&edges, told);
         }
-        self.tracks.push(Track::new(packet.ssrc, self.hangover));
+        self.tracks.push(IncomingTrack::new(packet.ssrc, self.hangover));
         Some(self.tracks.len() - 1)
     }
 
@@ -137,32 +137,32 @@ mod tests {
     use super::super::loudness::Level;
     use super::super::opus::{DecodeRate, Dtx};
     use super::super::testing::{
-        BOOK, GOODBYE, Part, SMITH, arrival, assert_close, encode, frames_of, hear, packets, sound,
-        spurts, truth,
+        BOOK, GOODBYE, SMITH, SoundPart, arrival, assert_close, encode, frames_of, hear, packets,
+        sound, spurts, truth,
     };
     use super::*;
 
     const HANGOVER_FRAMES: usize = 10;
 
-    fn hearing() -> Hearing {
-        Hearing::new(DEFAULT_HANGOVER).unwrap()
+    fn hearing() -> VoiceActivity {
+        VoiceActivity::new(DEFAULT_HANGOVER).unwrap()
     }
 
     fn heard(frames: &[Vec<u8>]) -> Vec<(usize, usize)> {
         spurts(&hear(&mut hearing(), &packets(frames, 7)))
     }
 
-    const PARTS: [Part; 9] = [
-        Part::Quiet(1_000),
-        Part::Voice(700),
+    const PARTS: [SoundPart; 9] = [
+        SoundPart::Quiet(1_000),
+        SoundPart::Voice(700),
         // A pause within speech.
-        Part::Quiet(130),
-        Part::Voice(500),
-        Part::Quiet(400),
-        Part::Voice(120),
-        Part::Quiet(950),
-        Part::Voice(333),
-        Part::Quiet(1_500),
+        SoundPart::Quiet(130),
+        SoundPart::Voice(500),
+        SoundPart::Quiet(400),
+        SoundPart::Voice(120),
+        SoundPart::Quiet(950),
+        SoundPart::Voice(333),
+        SoundPart::Quiet(1_500),
     ];
     /// The frames in which the sound of the three spurts begins and ends, the codec's delay of 6.5 ms included.
     const SPURTS: [(usize, usize); 3] = [(50, 116), (136, 142), (190, 206)];
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn speech_ends_although_no_packet_comes_any_more() {
-        let frames = encode(&sound(&[Part::Voice(560)], Level::SILENCE), 24_000, Dtx::Off);
+        let frames = encode(&sound(&[SoundPart::Voice(560)], Level::SILENCE), 24_000, Dtx::Off);
         let mut hearing = hearing();
         let packets = packets(&frames, 7);
         let mut edges = Vec::new();
@@ -217,10 +217,15 @@ mod tests {
 
     #[test]
     fn the_hangover_is_what_splits_speech() {
-        let parts = [Part::Voice(300), Part::Quiet(300), Part::Voice(300), Part::Quiet(500)];
+        let parts = [
+            SoundPart::Voice(300),
+            SoundPart::Quiet(300),
+            SoundPart::Voice(300),
+            SoundPart::Quiet(500),
+        ];
         let packets = packets(&encode(&sound(&parts, Level(-60.0)), 24_000, Dtx::Off), 7);
         for (hangover, count) in [(40, 2), (280, 2), (340, 1), (1_000, 1)] {
-            let mut hearing = Hearing::new(Micros::from_millis(hangover)).unwrap();
+            let mut hearing = VoiceActivity::new(Micros::from_millis(hangover)).unwrap();
             let heard = spurts(&hear(&mut hearing, &packets));
             assert_eq!(heard.len(), count, "{hangover} ms: {heard:?}");
             assert_eq!(heard[0].0, 0);
@@ -254,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_track_that_goes_on_under_another_number_is_the_same_speech() {
-        let parts = [Part::Quiet(200), Part::Voice(1_000), Part::Quiet(600)];
+        let parts = [SoundPart::Quiet(200), SoundPart::Voice(1_000), SoundPart::Quiet(600)];
         let frames = encode(&sound(&parts, Level(-60.0)), 24_000, Dtx::Off);
         let mut packets = packets(&frames, 7);
         for packet in &mut packets[33..] {
@@ -271,7 +276,8 @@ mod tests {
     #[test]
     fn two_tracks_at_once_are_one_speech() {
         let quiet = |before, voice| {
-            let parts = [Part::Quiet(before), Part::Voice(voice), Part::Quiet(1_400)];
+            let parts =
+                [SoundPart::Quiet(before), SoundPart::Voice(voice), SoundPart::Quiet(1_400)];
             encode(&sound(&parts, Level(-60.0)), 24_000, Dtx::Off)
         };
         let mut both = packets(&quiet(200, 600), 7);
@@ -287,7 +293,7 @@ mod tests {
 
     #[test]
     fn steady_speech_and_silence_cost_little() {
-        let parts = [Part::Quiet(4_000), Part::Voice(4_000), Part::Quiet(4_000)];
+        let parts = [SoundPart::Quiet(4_000), SoundPart::Voice(4_000), SoundPart::Quiet(4_000)];
         let decoded = |frames: &[Vec<u8>]| {
             let mut hearing = hearing();
             assert_eq!(hear(&mut hearing, &packets(frames, 7)).len(), 2);
@@ -298,14 +304,14 @@ mod tests {
         assert!(described < 0.5, "{described}");
         assert!(silent < 0.4, "{silent}");
         let spoken = frames_of(BOOK, 0);
-        let mut hearing = Hearing::new(DEFAULT_HANGOVER).unwrap();
+        let mut hearing = VoiceActivity::new(DEFAULT_HANGOVER).unwrap();
         hear(&mut hearing, &packets(&spoken, 7));
         let share = hearing.decoded_packets() as f64 / spoken.len() as f64;
 
         assert!(share < 0.8, "{share}");
         let mut frames = frames_of(SMITH, 2_000);
         frames.truncate(2_000);
-        let mut hearing = Hearing::new(DEFAULT_HANGOVER).unwrap();
+        let mut hearing = VoiceActivity::new(DEFAULT_HANGOVER).unwrap();
         assert_eq!(hear(&mut hearing, &packets(&frames, 7)), []);
         assert!(hearing.decoded_packets() < 5, "{}", hearing.decoded_packets());
     }

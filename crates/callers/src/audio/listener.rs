@@ -1,6 +1,6 @@
 //! The ear: tells how loud each Opus packet sounds, with one decoder for any number of streams.
 
-use super::loudness::{Level, Meter};
+use super::loudness::{Level, LoudnessFilter};
 use super::opus::{DecodeRate, Decoder, OpusError};
 use super::packet;
 
@@ -8,24 +8,24 @@ use super::packet;
 const RATE: DecodeRate = DecodeRate::Wide;
 
 /// A place in a stream: its sender's number, and a packet's number in it.
-pub(super) type Place = (u32, i64);
+pub(super) type StreamPosition = (u32, i64);
 
 /// A decoder and a meter, and where in which stream they are.
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(super) struct LevelMeter {
     decoder: Decoder,
-    meter: Meter,
+    meter: LoudnessFilter,
     samples: Vec<f32>,
-    place: Option<Place>,
+    place: Option<StreamPosition>,
     run: usize,
     decoded: u64,
 }
 
-impl Listener {
+impl LevelMeter {
     pub(super) fn new() -> Result<Self, OpusError> {
         Ok(Self {
             decoder: Decoder::new(RATE)?,
-            meter: Meter::new(RATE),
+            meter: LoudnessFilter::new(RATE),
             samples: Vec::new(),
             place: None,
             run: 0,
@@ -34,7 +34,7 @@ impl Listener {
     }
 
     /// Where the last packet that was decoded is.
-    pub(super) const fn place(&self) -> Option<Place> {
+    pub(super) const fn place(&self) -> Option<StreamPosition> {
         self.place
     }
 
@@ -51,14 +51,14 @@ impl Listener {
     /// Forgets all it has heard.
     pub(super) fn start_anew(&mut self) {
         self.decoder.reset();
-        self.meter = Meter::new(RATE);
+        self.meter = LoudnessFilter::new(RATE);
         self.place = None;
         self.run = 0;
     }
 
     /// How loud the packet at `place` is after those before it. Bytes that are no Opus packet are silence, and so
     /// are those of a sender that has stopped describing its silence; these are not decoded.
-    pub(super) fn hear(&mut self, place: Place, payload: &[u8]) -> Level {
+    pub(super) fn hear(&mut self, place: StreamPosition, payload: &[u8]) -> Level {
         if payload.len() <= packet::SILENT_BYTES {
             return Level::SILENCE;
         }

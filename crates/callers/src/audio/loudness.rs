@@ -44,20 +44,20 @@ const PARTS_A_SECOND: u32 = 100;
 
 /// Measures frames of one sound, one after the other, with what lies below 250 Hz taken away.
 #[derive(Debug, Clone)]
-pub(super) struct Meter {
+pub(super) struct LoudnessFilter {
     part: usize,
     keep: f32,
-    stages: [Stage; 2],
+    stages: [HighPass; 2],
 }
 
 /// A high-pass filter of the first order: `y[n] = keep * (y[n-1] + x[n] - x[n-1])`.
 #[derive(Debug, Clone, Copy, Default)]
-struct Stage {
+struct HighPass {
     input: f32,
     output: f32,
 }
 
-impl Stage {
+impl HighPass {
     fn pass(&mut self, keep: f32, input: f32) -> f32 {
         self.output = keep * (self.output + input - self.input);
         self.input = input;
@@ -65,11 +65,11 @@ impl Stage {
     }
 }
 
-impl Meter {
+impl LoudnessFilter {
     pub(super) fn new(rate: DecodeRate) -> Self {
         let hertz = rate.hertz();
         let keep = 1.0 / (1.0 + TAU * LOWEST_HERTZ / hertz as f32);
-        Self { part: (hertz / PARTS_A_SECOND) as usize, keep, stages: [Stage::default(); 2] }
+        Self { part: (hertz / PARTS_A_SECOND) as usize, keep, stages: [HighPass::default(); 2] }
     }
 
     /// The level of the loudest 10 ms of the sound's next stretch.
@@ -103,12 +103,12 @@ mod tests {
     fn a_voices_level_is_that_of_its_samples_and_hum_is_none() {
         for rate in [DecodeRate::Narrow, DecodeRate::Wide, DecodeRate::Full] {
             // A sine is 3 dB below a square wave.
-            let level = Meter::new(rate).measure(&sine(2_000.0, 0.1, rate));
+            let level = LoudnessFilter::new(rate).measure(&sine(2_000.0, 0.1, rate));
             assert!((level.0 + 23.0).abs() < 2.0, "{rate:?}: {level}");
-            let hum = Meter::new(rate).measure(&sine(50.0, 0.05, rate));
+            let hum = LoudnessFilter::new(rate).measure(&sine(50.0, 0.05, rate));
             assert!(hum < AUDIBLE, "{rate:?}: {hum}");
         }
-        let silence = Meter::new(DecodeRate::Wide).measure(&[0.0; 320]);
+        let silence = LoudnessFilter::new(DecodeRate::Wide).measure(&[0.0; 320]);
         assert_eq!(silence, Level::SILENCE);
         assert_eq!(silence.to_string(), "-100.0 dBFS");
     }
@@ -117,7 +117,7 @@ mod tests {
     fn the_loudest_part_counts() {
         let mut samples = vec![0.0; 320];
         samples[160..].copy_from_slice(&sine(2_000.0, 0.1, DecodeRate::Wide)[..160]);
-        let level = Meter::new(DecodeRate::Wide).measure(&samples);
+        let level = LoudnessFilter::new(DecodeRate::Wide).measure(&samples);
         assert!((level.0 + 23.0).abs() < 1.0, "{level}");
     }
 }

@@ -21,10 +21,10 @@ mod wav;
 
 pub use clip::{Clip, LONGEST_CLIP};
 pub use clip_error::ClipError;
-pub use hearing::{DEFAULT_HANGOVER, Hearing};
+pub use hearing::{DEFAULT_HANGOVER, VoiceActivity};
 pub use loudness::{AUDIBLE, Level};
 pub use opus::{
     DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, OpusError, SAMPLE_RATE,
 };
-pub use playing::{DueFrame, LATE, PacingCounts, Playing};
+pub use playing::{DueFrame, LATE, PacingCounts, Playback};
 pub use spurt::SpeechEdge;

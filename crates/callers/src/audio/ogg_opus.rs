@@ -113,12 +113,12 @@ mod tests {
 
     use super::super::loudness::Level;
     use super::super::opus::Dtx;
-    use super::super::testing::{Part, SMITH, encode, sound};
+    use super::super::testing::{SMITH, SoundPart, encode, sound};
     use super::*;
 
     /// A file of one second with 312 samples to skip, which ends within its last packet.
     fn file(head: &[u8], end: u64) -> Vec<u8> {
-        let frames = encode(&sound(&[Part::Voice(1_000)], Level(-70.0)), 24_000, Dtx::Off);
+        let frames = encode(&sound(&[SoundPart::Voice(1_000)], Level(-70.0)), 24_000, Dtx::Off);
         let mut bytes = Vec::new();
         let mut writer = PacketWriter::new(&mut bytes);
         let mut write = |data: Vec<u8>, info, position| {

@@ -172,17 +172,17 @@ fn set_up(code: ErrorCode) -> OpusError {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::loudness::{AUDIBLE, Level, Meter};
-    use super::super::testing::{Part, encode, sound};
+    use super::super::loudness::{AUDIBLE, Level, LoudnessFilter};
+    use super::super::testing::{SoundPart, encode, sound};
     use super::*;
 
     #[test]
     fn a_voice_comes_out_as_loud_as_it_went_in() {
-        let samples = sound(&[Part::Voice(400)], Level(-70.0));
-        let went_in = Meter::new(DecodeRate::Full).measure(&samples);
+        let samples = sound(&[SoundPart::Voice(400)], Level(-70.0));
+        let went_in = LoudnessFilter::new(DecodeRate::Full).measure(&samples);
         for rate in [DecodeRate::Narrow, DecodeRate::Wide, DecodeRate::Full] {
             let mut decoder = Decoder::new(rate).unwrap();
-            let mut meter = Meter::new(rate);
+            let mut meter = LoudnessFilter::new(rate);
             let mut decoded = Vec::new();
             let mut last = Level::SILENCE;
             for frame in encode(&samples, 32_000, Dtx::Off) {
@@ -196,11 +196,14 @@ mod tests {
 
     #[test]
     fn frames_of_discontinuous_transmission_decode_to_silence() {
-        let frames =
-            encode(&sound(&[Part::Voice(400), Part::Quiet(4_000)], Level(-64.0)), 24_000, Dtx::On);
+        let frames = encode(
+            &sound(&[SoundPart::Voice(400), SoundPart::Quiet(4_000)], Level(-64.0)),
+            24_000,
+            Dtx::On,
+        );
         for rate in [DecodeRate::Narrow, DecodeRate::Wide, DecodeRate::Full] {
             let mut decoder = Decoder::new(rate).unwrap();
-            let mut meter = Meter::new(rate);
+            let mut meter = LoudnessFilter::new(rate);
             let mut decoded = Vec::new();
             let mut silent = 0;
             for frame in &frames {
@@ -217,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_decoder_that_was_reset_is_as_new() {
-        let frames = encode(&sound(&[Part::Voice(400)], Level(-70.0)), 24_000, Dtx::Off);
+        let frames = encode(&sound(&[SoundPart::Voice(400)], Level(-70.0)), 24_000, Dtx::Off);
         let mut decoder = Decoder::new(DecodeRate::Wide).unwrap();
         let [mut first, mut again] = [Vec::new(), Vec::new()];
         decoder.decode(&frames[9], &mut first).unwrap();

@@ -45,7 +45,7 @@ pub struct PacingCounts {
 /// Time in the stream grows with time on the clock, so a stall leaves a gap in the stream. What a clip would have
 /// said in the gap is put off, not lost: its next frame follows after it.
 #[derive(Debug, Clone)]
-pub struct Playing {
+pub struct Playback {
     begin: SessionTime,
     first_rtp_time: u32,
     /// How many beats have passed.
@@ -54,7 +54,7 @@ pub struct Playing {
     counts: PacingCounts,
 }
 
-impl Playing {
+impl Playback {
     /// A beat whose first frame is due at `begin`, with `first_rtp_time`.
     pub fn new(begin: SessionTime, first_rtp_time: u32) -> Self {
         Self { begin, first_rtp_time, beats: 0, clip: None, counts: PacingCounts::default() }
@@ -147,13 +147,13 @@ mod tests {
         BEGIN + Micros::from_millis(millis)
     }
 
-    fn due(playing: &mut Playing, millis: u64) -> Vec<DueFrame> {
+    fn due(playing: &mut Playback, millis: u64) -> Vec<DueFrame> {
         std::iter::from_fn(|| playing.next_due(at(millis))).collect()
     }
 
     #[test]
     fn a_frame_is_due_every_20_ms_and_its_time_in_the_stream_wraps() {
-        let mut playing = Playing::new(BEGIN, u32::MAX - 959);
+        let mut playing = Playback::new(BEGIN, u32::MAX - 959);
         assert!(playing.next_due(SessionTime(4_999_999)).is_none());
         let mut frames = Vec::new();
         for millis in (3..400).step_by(7) {
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_clip_is_handed_out_whole_and_tells_its_audible_ends() {
         let clip = Clip::from_bytes(super::super::testing::SMITH).unwrap();
-        let mut playing = Playing::new(BEGIN, 0);
+        let mut playing = Playback::new(BEGIN, 0);
         due(&mut playing, 20);
         playing.play(clip.clone());
         let mut frames = Vec::new();
@@ -197,7 +197,7 @@ mod tests {
     fn a_clip_can_be_broken_off_by_silence_and_by_another() {
         let long = Clip::tone(Micros::from_secs(1)).unwrap();
         let short = Clip::tone(Micros::from_millis(20)).unwrap();
-        let mut playing = Playing::new(BEGIN, 0);
+        let mut playing = Playback::new(BEGIN, 0);
         playing.play(long.clone());
         due(&mut playing, 20);
         playing.play(short.clone());
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_stall_is_caught_up_by_three_frames_and_the_rest_is_given_up() {
         let clip = Clip::tone(Micros::from_secs(1)).unwrap();
-        let mut playing = Playing::new(BEGIN, 0);
+        let mut playing = Playback::new(BEGIN, 0);
         playing.play(clip.clone());
         due(&mut playing, 5);
         assert_eq!(playing.counts(), PacingCounts { frames: 1, late: 0, given_up: 0 });
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_end_of_time_is_no_trouble() {
-        let mut playing = Playing::new(BEGIN, 7);
+        let mut playing = Playback::new(BEGIN, 7);
         assert!(std::iter::from_fn(|| playing.next_due(SessionTime::NEVER)).count() == 3);
     }
 }

@@ -19,12 +19,12 @@ pub enum SpeechEdge {
 
 /// Tells speech from pauses: one that is shorter than the hangover belongs to the speech around it.
 #[derive(Debug, Clone)]
-pub(super) struct Spurt {
+pub(super) struct TalkSpurt {
     hangover: Micros,
     last_audible_at: Option<SessionTime>,
 }
 
-impl Spurt {
+impl TalkSpurt {
     pub(super) const fn new(hangover: Micros) -> Self {
         Self { hangover, last_audible_at: None }
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn edges(sounds: &[u64], until: u64) -> Vec<(bool, u64)> {
-        let mut spurt = Spurt::new(Micros(200));
+        let mut spurt = TalkSpurt::new(Micros(200));
         let mut edges = Vec::new();
         for &at in sounds {
             spurt.sound(SessionTime(at), &mut edges);

@@ -4,11 +4,11 @@ use std::f32::consts::TAU;
 use std::sync::Arc;
 
 use super::super::participant::AudioPacket;
-use super::loudness::{AUDIBLE, Level, Meter};
+use super::loudness::{AUDIBLE, Level, LoudnessFilter};
 use super::opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, SAMPLE_RATE};
 use super::resample::resample;
 use super::spurt::SpeechEdge;
-use super::{Clip, Hearing};
+use super::{Clip, VoiceActivity};
 use rushhour_core::units::{Micros, SessionTime};
 
 pub(super) const SMITH: &[u8] =
@@ -35,18 +35,18 @@ pub(super) const SHIPPED: [(&str, &[u8]); 8] = [
 
 /// A stretch of sound and its length in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub(super) enum SoundPart {
     Quiet(usize),
     Voice(usize),
 }
 
 /// The parts one after the other, over noise of so much.
-pub(super) fn sound(parts: &[Part], noise: Level) -> Vec<f32> {
+pub(super) fn sound(parts: &[SoundPart], noise: Level) -> Vec<f32> {
     let amplitude = 10.0_f32.powf(noise.0 / 20.0) * 3.0_f32.sqrt();
     let mut state = 1_u32;
     let mut samples = Vec::new();
     for part in parts {
-        let (Part::Quiet(millis) | Part::Voice(millis)) = *part;
+        let (SoundPart::Quiet(millis) | SoundPart::Voice(millis)) = *part;
         for index in 0..millis * 48 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let noise = (state as f32 / u32::MAX as f32 * 2.0 - 1.0) * amplitude;
@@ -54,7 +54,7 @@ pub(super) fn sound(parts: &[Part], noise: Level) -> Vec<f32> {
             let voice = (1_u8..8)
                 .map(|n| (TAU * (180.0 * f32::from(n) * turns).fract()).sin() / f32::from(n))
                 .sum::<f32>();
-            let gain = if matches!(part, Part::Voice(_)) { 0.12 } else { 0.0 };
+            let gain = if matches!(part, SoundPart::Voice(_)) { 0.12 } else { 0.0 };
             samples.push(voice * gain + noise);
         }
     }
@@ -104,7 +104,7 @@ pub(super) fn packets(frames: &[Vec<u8>], ssrc: u32) -> Vec<AudioPacket> {
 }
 
 /// What a hearing tells of the packets and of the silence after them.
-pub(super) fn hear(hearing: &mut Hearing, packets: &[AudioPacket]) -> Vec<SpeechEdge> {
+pub(super) fn hear(hearing: &mut VoiceActivity, packets: &[AudioPacket]) -> Vec<SpeechEdge> {
     let mut edges = Vec::new();
     for packet in packets {
         while hearing.deadline() < packet.at {
@@ -139,7 +139,7 @@ pub(super) fn truth(
     rate: DecodeRate,
 ) -> Vec<(usize, usize)> {
     let mut decoder = Decoder::new(rate).unwrap();
-    let mut meter = Meter::new(rate);
+    let mut meter = LoudnessFilter::new(rate);
     let mut samples = Vec::new();
     let mut spurts: Vec<(usize, usize)> = Vec::new();
     for (index, frame) in frames.iter().enumerate() {

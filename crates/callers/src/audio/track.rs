@@ -9,10 +9,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::super::participant::AudioPacket;
-use super::listener::Listener;
+use super::listener::LevelMeter;
 use super::loudness::{AUDIBLE, Level};
 use super::packet;
-use super::spurt::{SpeechEdge, Spurt};
+use super::spurt::{SpeechEdge, TalkSpurt};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// How many packets a decoder hears before one whose loudness counts: Opus predicts each from those before it.
@@ -36,23 +36,23 @@ const MOST_WAITING: usize = 64;
 const LONGEST_JUMP: u16 = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum PacketVerdict {
     Waiting,
     Silent,
     Audible,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct KeptPacket {
     sequence: i64,
     at: SessionTime,
     payload: Arc<[u8]>,
-    verdict: Verdict,
+    verdict: PacketVerdict,
 }
 
 /// What packets of this stream look like while nobody speaks.
 #[derive(Debug, Default)]
-struct SilenceLooks {
+struct SilencePattern {
     largest: usize,
     /// A payload that came twice in a row and was silent.
     repeated: Option<Arc<[u8]>>,
@@ -60,27 +60,27 @@ struct SilenceLooks {
 
 /// A stream, by its sender's number.
 #[derive(Debug)]
-pub(super) struct Track {
+pub(super) struct IncomingTrack {
     ssrc: u32,
     newest: Option<i64>,
     /// The last packets by their numbers; the first `settled` of them have had their say.
-    kept: VecDeque<Kept>,
+    kept: VecDeque<KeptPacket>,
     settled: usize,
-    spurt: Spurt,
-    silence: SilenceLooks,
+    spurt: TalkSpurt,
+    silence: SilencePattern,
     looked_at: SessionTime,
     heard_at: SessionTime,
 }
 
-impl Track {
+impl IncomingTrack {
     pub(super) fn new(ssrc: u32, hangover: Micros) -> Self {
         Self {
             ssrc,
             newest: None,
             kept: VecDeque::new(),
             settled: 0,
-            spurt: Spurt::new(hangover),
-            silence: SilenceLooks::default(),
+            spurt: TalkSpurt::new(hangover),
+            silence: SilencePattern::default(),
             looked_at: SessionTime::START,
             heard_at: SessionTime::START,
         }
@@ -112,14 +112,14 @@ impl Track {
     /// When the first packet came that has not been looked at yet.
     fn waiting(&self) -> Option<SessionTime> {
         let mut unsettled = self.kept.range(self.settled..);
-        unsettled.find(|kept| kept.verdict == Verdict::Waiting).map(|kept| kept.at)
+        unsettled.find(|kept| kept.verdict == PacketVerdict::Waiting).map(|kept| kept.at)
     }
 
     /// Takes in one packet.
     pub(super) fn take(
         &mut self,
         packet: &AudioPacket,
-        listener: &mut Listener,
+        listener: &mut LevelMeter,
         edges: &mut Vec<SpeechEdge>,
     ) {
         self.heard_at = self.heard_at.max(packet.at);
@@ -131,9 +131,9 @@ impl Track {
         }
         let verdict = self.at_first_sight(index, &packet.payload);
         let payload = Arc::clone(&packet.payload);
-        self.kept.insert(index, Kept { sequence, at: packet.at, payload, verdict });
+        self.kept.insert(index, KeptPacket { sequence, at: packet.at, payload, verdict });
         let is_newest = index + 1 == self.kept.len();
-        if is_newest && verdict == Verdict::Waiting && self.is_worth_a_look() {
+        if is_newest && verdict == PacketVerdict::Waiting && self.is_worth_a_look() {
             self.look(listener, edges);
         } else if self.is_overdue(packet.at) {
             self.resolve(listener, edges);
@@ -146,7 +146,7 @@ impl Track {
     fn place(
         &mut self,
         sequence: u16,
-        listener: &mut Listener,
+        listener: &mut LevelMeter,
         edges: &mut Vec<SpeechEdge>,
     ) -> Option<i64> {
         let Some(newest) = self.newest else {
@@ -159,7 +159,7 @@ impl Track {
             self.resolve(listener, edges);
             self.kept.clear();
             self.settled = 0;
-            self.silence = SilenceLooks::default();
+            self.silence = SilencePattern::default();
             // Further on than any before, so that the decoder is not taken to be there.
             self.newest = Some(((newest >> 16) + 2) << 16 | i64::from(sequence));
             return self.newest;
@@ -170,15 +170,15 @@ impl Track {
     }
 
     /// What a packet says without being decoded.
-    fn at_first_sight(&self, index: usize, payload: &[u8]) -> Verdict {
+    fn at_first_sight(&self, index: usize, payload: &[u8]) -> PacketVerdict {
         let in_silence = self.spurt.last_audible_at().is_none()
             && index == self.kept.len()
             && self.waiting().is_none();
         let is_repeated = in_silence && self.silence.repeated.as_deref() == Some(payload);
         if is_repeated || payload.len() <= packet::SILENT_BYTES {
-            Verdict::Silent
+            PacketVerdict::Silent
         } else {
-            Verdict::Waiting
+            PacketVerdict::Waiting
         }
     }
 
@@ -205,7 +205,7 @@ impl Track {
     }
 
     /// Decodes the newest packet, and all that wait where it shows that there may be an edge among them.
-    fn look(&mut self, listener: &mut Listener, edges: &mut Vec<SpeechEdge>) {
+    fn look(&mut self, listener: &mut LevelMeter, edges: &mut Vec<SpeechEdge>) {
         let index = self.kept.len() - 1;
         let at = self.kept[index].at;
         self.looked_at = at;
@@ -228,7 +228,9 @@ impl Track {
                 self.spurt.sound(at, edges);
                 self.settle_all();
             }
-            (true, false) if self.spurt.reaches(at) => self.kept[index].verdict = Verdict::Silent,
+            (true, false) if self.spurt.reaches(at) => {
+                self.kept[index].verdict = PacketVerdict::Silent;
+            }
             (false, false) => {
                 self.learn_silence(index);
                 self.settle_all();
@@ -240,8 +242,8 @@ impl Track {
         }
     }
 
-    const fn verdict(is_audible: bool) -> Verdict {
-        if is_audible { Verdict::Audible } else { Verdict::Silent }
+    const fn verdict(is_audible: bool) -> PacketVerdict {
+        if is_audible { PacketVerdict::Audible } else { PacketVerdict::Silent }
     }
 
     fn learn_silence(&mut self, index: usize) {
@@ -254,8 +256,8 @@ impl Track {
     }
 
     /// Decodes what still waits, in order, and draws the conclusions.
-    fn resolve(&mut self, listener: &mut Listener, edges: &mut Vec<SpeechEdge>) {
-        let waits = |kept: &Kept| kept.verdict == Verdict::Waiting;
+    fn resolve(&mut self, listener: &mut LevelMeter, edges: &mut Vec<SpeechEdge>) {
+        let waits = |kept: &KeptPacket| kept.verdict == PacketVerdict::Waiting;
         let first = (self.settled..self.kept.len()).find(|index| waits(&self.kept[*index]));
         let last = (self.settled..self.kept.len()).rfind(|index| waits(&self.kept[*index]));
         if let (Some(first), Some(last)) = (first, last) {
@@ -267,24 +269,24 @@ impl Track {
                 }
             }
         }
-        let mut heard: Vec<(SessionTime, Verdict)> =
+        let mut heard: Vec<(SessionTime, PacketVerdict)> =
             self.kept.range(self.settled..).map(|kept| (kept.at, kept.verdict)).collect();
         heard.sort_by_key(|(at, _)| *at);
         for (at, verdict) in heard {
             match verdict {
-                Verdict::Audible => self.spurt.sound(at, edges),
-                Verdict::Silent | Verdict::Waiting => self.spurt.pass(at, edges),
+                PacketVerdict::Audible => self.spurt.sound(at, edges),
+                PacketVerdict::Silent | PacketVerdict::Waiting => self.spurt.pass(at, edges),
             }
             self.looked_at = self.looked_at.max(at);
         }
         if self.spurt.last_audible_at().is_some() {
-            self.silence = SilenceLooks::default();
+            self.silence = SilencePattern::default();
         }
         self.settle_all();
     }
 
     /// Sees to it that the decoder has heard what is before the packet.
-    fn bring_to(&self, index: usize, run_up: usize, listener: &mut Listener) {
+    fn bring_to(&self, index: usize, run_up: usize, listener: &mut LevelMeter) {
         let before = index.checked_sub(1).map(|before| (self.ssrc, self.kept[before].sequence));
         if before.is_some() && listener.place() == before {
             return;
@@ -295,7 +297,7 @@ impl Track {
         }
     }
 
-    fn hear(&self, index: usize, listener: &mut Listener) -> Level {
+    fn hear(&self, index: usize, listener: &mut LevelMeter) -> Level {
         let kept = &self.kept[index];
         listener.hear((self.ssrc, kept.sequence), &kept.payload)
     }
@@ -310,7 +312,7 @@ impl Track {
     pub(super) fn pass(
         &mut self,
         now: SessionTime,
-        listener: &mut Listener,
+        listener: &mut LevelMeter,
         edges: &mut Vec<SpeechEdge>,
     ) {
         if self.is_overdue(now) {
@@ -320,7 +322,7 @@ impl Track {
     }
 
     /// Nothing will come any more: tells what there is to tell.
-    pub(super) fn finish(&mut self, listener: &mut Listener, edges: &mut Vec<SpeechEdge>) {
+    pub(super) fn finish(&mut self, listener: &mut LevelMeter, edges: &mut Vec<SpeechEdge>) {
         self.resolve(listener, edges);
         self.spurt.pass(SessionTime::NEVER, edges);
     }

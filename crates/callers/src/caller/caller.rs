@@ -6,16 +6,16 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::departure::outcome_of;
-use super::floor::{Change, Floor};
+use super::floor::{RoomChange, TurnState};
 use super::open_turn::{OpenTurn, Written};
-use super::prompts::{Prompt, Prompts, Words};
+use super::prompts::{PreparedScript, PreparedTurn, TurnContent};
 use super::utterances::Utterances;
-use crate::audio::{DEFAULT_HANGOVER, Hearing, OpusError, Playing, SpeechEdge};
+use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, SpeechEdge, VoiceActivity};
 use crate::data::{AGENT_SESSION_TOPIC, DataEvent, read_agent_session, read_agent_use};
-use crate::engine::{App, Hand, Left, Next};
-use crate::participant::{ParticipantEvent, Person, Send as Sent};
-use rushhour_core::evaluator::{News, Told};
-use rushhour_core::event::{AgentUse, FailureClass, FramesSent, Outcome, TurnEnding};
+use crate::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
+use crate::participant::{ParticipantEvent, RemoteParticipant, SendOutcome as Sent};
+use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
+use rushhour_core::event::{FailureClass, FramesSent, ModelUsage, Outcome, TurnEnding};
 use rushhour_core::profile::NativeSettings;
 use rushhour_core::units::{Micros, Mode, RunIndex, SessionTime};
 
@@ -33,21 +33,21 @@ pub struct CallerConfig {
     /// How it talks.
     pub mode: Mode,
     /// What it says.
-    pub prompts: Arc<Prompts>,
+    pub prompts: Arc<PreparedScript>,
     /// How it behaves.
     pub settings: NativeSettings,
     /// Where it tells what happens.
-    pub news: UnboundedSender<Told>,
+    pub news: UnboundedSender<CallerUpdate>,
 }
 
 /// A caller.
 #[expect(clippy::struct_excessive_bools, reason = "facts of their own, each true once and for all")]
 pub struct Caller {
     config: CallerConfig,
-    stage: Stage,
-    floor: Floor,
+    stage: CallerStage,
+    floor: TurnState,
     utterances: Utterances,
-    voice: Option<Voice>,
+    voice: Option<CallerVoice>,
     open: bool,
     ready: bool,
     greeted: bool,
@@ -56,12 +56,12 @@ pub struct Caller {
     turn: Option<OpenTurn>,
     verdict: Option<Outcome>,
     /// What the agent has told last of what its models took.
-    used: Option<AgentUse>,
+    used: Option<ModelUsage>,
 }
 
 /// What a caller is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum CallerStage {
     Joining,
     JoiningUntil(SessionTime),
     AwaitingAgent,
@@ -82,10 +82,10 @@ enum Stage {
     Done,
 }
 
-struct Voice {
+struct CallerVoice {
     /// From the moment on at which it can be heard.
-    playing: Option<Playing>,
-    hearing: Hearing,
+    playing: Option<Playback>,
+    hearing: VoiceActivity,
     speaking_since: Option<SessionTime>,
 }
 
@@ -97,16 +97,16 @@ impl Caller {
     pub fn new(config: CallerConfig) -> Result<Self, OpusError> {
         let voice = match config.mode {
             Mode::Chat => None,
-            Mode::Voice => Some(Voice {
+            Mode::Voice => Some(CallerVoice {
                 playing: None,
-                hearing: Hearing::new(DEFAULT_HANGOVER)?,
+                hearing: VoiceActivity::new(DEFAULT_HANGOVER)?,
                 speaking_since: None,
             }),
         };
         Ok(Self {
             config,
-            stage: Stage::Joining,
-            floor: Floor::default(),
+            stage: CallerStage::Joining,
+            floor: TurnState::default(),
             utterances: Utterances::default(),
             voice,
             open: false,
@@ -120,38 +120,43 @@ impl Caller {
         })
     }
 
-    fn tell(&self, at: SessionTime, news: News) {
+    fn tell(&self, at: SessionTime, news: UpdateKind) {
         // Nobody listens any more where the session is over.
-        let _ = self.config.news.send(Told { run: self.config.run, at, news });
+        let _ = self.config.news.send(CallerUpdate { run: self.config.run, at, kind: news });
     }
 
-    fn person(&mut self, person: &Person, at: SessionTime, hand: &mut dyn Hand) {
+    fn person(
+        &mut self,
+        person: &RemoteParticipant,
+        at: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
         match self.floor.person(person, at) {
-            Change::Came => {
+            RoomChange::Came => {
                 let identity = person.identity.clone();
                 let joined_at_ms = person.joined_at_ms;
-                self.tell(at, News::AgentCame { identity, joined_at_ms });
+                self.tell(at, UpdateKind::AgentCame { identity, joined_at_ms });
                 self.agent_came(at);
             }
-            Change::Left if self.stage != Stage::Done => self.agent_left(at, hand),
-            Change::Left | Change::None => {}
+            RoomChange::Left if self.stage != CallerStage::Done => self.agent_left(at, hand),
+            RoomChange::Left | RoomChange::None => {}
         }
         if self.floor.is_listening() && !self.ready {
             self.ready = true;
-            self.tell(at, News::AgentReady);
+            self.tell(at, UpdateKind::AgentReady);
         }
     }
 
     fn agent_came(&mut self, at: SessionTime) {
-        if self.stage == Stage::AwaitingAgent {
-            self.stage = Stage::AwaitingReady {
+        if self.stage == CallerStage::AwaitingAgent {
+            self.stage = CallerStage::AwaitingReady {
                 until: at + self.config.settings.ready_within.micros(),
                 stateless_at: at + STATELESS,
             };
         }
     }
 
-    fn agent_left(&mut self, at: SessionTime, hand: &mut dyn Hand) {
+    fn agent_left(&mut self, at: SessionTime, hand: &mut dyn ParticipantHandle) {
         self.read_answer();
         let turns = self.config.prompts.turns.len();
         let has_all = !self.is_speaking()
@@ -185,7 +190,7 @@ impl Caller {
 
     fn heard(&mut self, at: SessionTime) {
         if !std::mem::replace(&mut self.greeted, true) {
-            self.tell(at, News::Greeted);
+            self.tell(at, UpdateKind::Greeted);
         }
     }
 
@@ -230,7 +235,7 @@ impl Caller {
     }
 
     /// Sends what is due of the audio; notes when the last of a clip that can be heard went out.
-    fn send_audio(&mut self, hand: &mut dyn Hand) {
+    fn send_audio(&mut self, hand: &mut dyn ParticipantHandle) {
         let Some(voice) = &mut self.voice else { return };
         let Some(playing) = &mut voice.playing else { return };
         while let Some(frame) = playing.next_due(hand.now()) {
@@ -243,12 +248,12 @@ impl Caller {
             }
             if frame.is_last_audible {
                 turn.said = Some(hand.now());
-                self.stage = Stage::AwaitingAnswer;
+                self.stage = CallerStage::AwaitingAnswer;
             }
         }
     }
 
-    fn go_on(&mut self, now: SessionTime, hand: &mut dyn Hand) {
+    fn go_on(&mut self, now: SessionTime, hand: &mut dyn ParticipantHandle) {
         loop {
             let before = self.stage;
             self.step(now, hand);
@@ -258,39 +263,42 @@ impl Caller {
         }
     }
 
-    fn step(&mut self, now: SessionTime, hand: &mut dyn Hand) {
+    fn step(&mut self, now: SessionTime, hand: &mut dyn ParticipantHandle) {
         match self.stage {
-            Stage::Joining => {
+            CallerStage::Joining => {
                 let until = now + self.config.settings.join_within.micros();
-                self.stage = Stage::JoiningUntil(until);
+                self.stage = CallerStage::JoiningUntil(until);
             }
-            Stage::JoiningUntil(_) if self.open => {
-                self.stage = Stage::AwaitingAgent;
+            CallerStage::JoiningUntil(_) if self.open => {
+                self.stage = CallerStage::AwaitingAgent;
                 if let Some(came) = self.floor.came {
                     self.agent_came(came);
                 }
             }
-            Stage::JoiningUntil(until) if now >= until => {
+            CallerStage::JoiningUntil(until) if now >= until => {
                 let within = self.config.settings.join_within;
                 let words = format!(
                     "no connection for media and data within {within} of joining; is UDP to the server blocked?"
                 );
                 self.fail(FailureClass::RoomFailed, words, now, hand);
             }
-            Stage::AwaitingReady { until, stateless_at } => {
+            CallerStage::AwaitingReady { until, stateless_at } => {
                 self.await_ready(until, stateless_at, now, hand);
             }
-            Stage::AwaitingGreeting { until } => {
+            CallerStage::AwaitingGreeting { until } => {
                 if self.greeted {
-                    self.stage = Stage::AwaitingFloor { turn: 0, since: now };
+                    self.stage = CallerStage::AwaitingFloor { turn: 0, since: now };
                 } else if now >= until {
                     let words = "the agent joined and said nothing, where a greeting was expected";
                     self.fail(FailureClass::AgentMute, words, now, hand);
                 }
             }
-            Stage::AwaitingFloor { turn, since } => self.await_floor(turn, since, now, hand),
-            Stage::AwaitingAnswer => self.await_answer(now, hand),
-            Stage::JoiningUntil(_) | Stage::AwaitingAgent | Stage::Speaking | Stage::Done => {}
+            CallerStage::AwaitingFloor { turn, since } => self.await_floor(turn, since, now, hand),
+            CallerStage::AwaitingAnswer => self.await_answer(now, hand),
+            CallerStage::JoiningUntil(_)
+            | CallerStage::AwaitingAgent
+            | CallerStage::Speaking
+            | CallerStage::Done => {}
         }
     }
 
@@ -299,16 +307,16 @@ impl Caller {
         until: SessionTime,
         stateless_at: SessionTime,
         now: SessionTime,
-        hand: &mut dyn Hand,
+        hand: &mut dyn ParticipantHandle,
     ) {
         let is_stateless = self.floor.state().is_none() && now >= stateless_at;
         if self.ready || self.greeted || is_stateless {
             self.stage = match &self.config.prompts.greeting {
                 Some((_, within)) => {
                     let came = self.floor.came.unwrap_or(now);
-                    Stage::AwaitingGreeting { until: came + *within }
+                    CallerStage::AwaitingGreeting { until: came + *within }
                 }
-                None => Stage::AwaitingFloor { turn: 0, since: now },
+                None => CallerStage::AwaitingFloor { turn: 0, since: now },
             };
         } else if now >= until {
             let state = self.floor.state().unwrap_or("unknown");
@@ -323,7 +331,7 @@ impl Caller {
         index: usize,
         since: SessionTime,
         now: SessionTime,
-        hand: &mut dyn Hand,
+        hand: &mut dyn ParticipantHandle,
     ) {
         let prompts = self.config.prompts.clone();
         let Some(prompt) = prompts.turns.get(index) else {
@@ -348,23 +356,28 @@ impl Caller {
         self.close_turn();
         let turn = OpenTurn { index, ..OpenTurn::default() };
         match (&prompt.words, &mut self.voice) {
-            (Words::Text(text), _) => {
+            (TurnContent::Text(text), _) => {
                 if hand.say(CHAT, text, HashMap::new()) == Sent::Out {
                     self.turn = Some(OpenTurn { said: Some(hand.now()), ..turn });
-                    self.stage = Stage::AwaitingAnswer;
+                    self.stage = CallerStage::AwaitingAnswer;
                 }
             }
-            (Words::Clip(clip), Some(Voice { playing: Some(playing), .. })) => {
+            (TurnContent::Clip(clip), Some(CallerVoice { playing: Some(playing), .. })) => {
                 playing.play(clip.clone());
                 self.turn = Some(turn);
-                self.stage = Stage::Speaking;
+                self.stage = CallerStage::Speaking;
             }
-            (Words::Clip(_), _) => {}
+            (TurnContent::Clip(_), _) => {}
         }
     }
 
     /// Waits no longer for an agent that goes on and on.
-    fn give_up_the_floor(&mut self, since: SessionTime, now: SessionTime, hand: &mut dyn Hand) {
+    fn give_up_the_floor(
+        &mut self,
+        since: SessionTime,
+        now: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
         if now >= since + self.config.settings.quiet.micros() + LONGEST_ANSWER {
             let words = format!("the agent did not fall silent within {LONGEST_ANSWER}");
             self.fail(FailureClass::TurnTimeout, words, now, hand);
@@ -380,18 +393,18 @@ impl Caller {
     }
 
     /// When a caller that waits for its turn has to look again, unless something happens before.
-    fn floor_due(&self, index: usize, since: SessionTime, now: SessionTime) -> Next {
+    fn floor_due(&self, index: usize, since: SessionTime, now: SessionTime) -> NextTick {
         let prompt = self.config.prompts.turns.get(index).filter(|one| one.interrupt.is_none());
         match (self.silent_since(now), prompt) {
             (Some(silent), Some(prompt)) => {
                 let quiet = self.config.settings.quiet.micros();
-                Next::At(silent.max(since) + quiet + prompt.pause)
+                NextTick::At(silent.max(since) + quiet + prompt.pause)
             }
-            _ => Next::Beat,
+            _ => NextTick::Beat,
         }
     }
 
-    fn await_answer(&mut self, now: SessionTime, hand: &mut dyn Hand) {
+    fn await_answer(&mut self, now: SessionTime, hand: &mut dyn ParticipantHandle) {
         let prompts = self.config.prompts.clone();
         let written = self.read_answer();
         let Some(turn) = self.turn else { return };
@@ -416,22 +429,27 @@ impl Caller {
             }
         };
         if is_over {
-            self.stage = Stage::AwaitingFloor { turn: turn.index + 1, since: now };
+            self.stage = CallerStage::AwaitingFloor { turn: turn.index + 1, since: now };
         } else if turn.first.is_some_and(|first| now >= first + LONGEST_ANSWER) {
             let words = format!("an answer was not over {LONGEST_ANSWER} after it began");
             self.fail_turn(FailureClass::TurnTimeout, words, now, hand);
         }
     }
 
-    fn complete(&mut self, hand: &mut dyn Hand) {
+    fn complete(&mut self, hand: &mut dyn ParticipantHandle) {
         self.close_turn();
         let judged = self.config.prompts.expects_anything().then_some(self.as_expected);
         self.verdict = Some(Outcome::Completed { judged });
-        self.stage = Stage::Done;
+        self.stage = CallerStage::Done;
         hand.leave();
     }
 
-    fn no_answer(&mut self, prompt: &Prompt, now: SessionTime, hand: &mut dyn Hand) {
+    fn no_answer(
+        &mut self,
+        prompt: &PreparedTurn,
+        now: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
         let class = if self.greeted { FailureClass::TurnTimeout } else { FailureClass::AgentMute };
         let number = self.turn.map_or(0, |turn| turn.index + 1);
         let words = format!("no answer to turn {number} within {}", prompt.within);
@@ -455,7 +473,7 @@ impl Caller {
 
     fn tell_turn(&self, turn: &OpenTurn, ending: TurnEnding) {
         if let Some(told) = turn.close(ending) {
-            self.tell(told.last.or(told.first).unwrap_or(told.said), News::Turn(told));
+            self.tell(told.last.or(told.first).unwrap_or(told.said), UpdateKind::Turn(told));
         }
     }
 
@@ -478,7 +496,7 @@ impl Caller {
         class: FailureClass,
         words: impl Into<String>,
         now: SessionTime,
-        hand: &mut dyn Hand,
+        hand: &mut dyn ParticipantHandle,
     ) {
         if let Some(turn) = self.turn.take() {
             self.tell_turn(&turn, TurnEnding::TimedOut);
@@ -491,17 +509,17 @@ impl Caller {
         class: FailureClass,
         words: impl Into<String>,
         _at: SessionTime,
-        hand: &mut dyn Hand,
+        hand: &mut dyn ParticipantHandle,
     ) {
         self.verdict.get_or_insert_with(|| Outcome::failed(class, words));
         self.break_off();
-        self.stage = Stage::Done;
+        self.stage = CallerStage::Done;
         hand.leave();
     }
 
     /// The turn that is open will not go on. Where the answer to it had been waited for, it broke off.
     fn break_off(&mut self) {
-        if matches!(self.stage, Stage::AwaitingFloor { .. }) {
+        if matches!(self.stage, CallerStage::AwaitingFloor { .. }) {
             self.close_turn();
         } else if let Some(turn) = self.turn.take() {
             self.tell_turn(&turn, TurnEnding::BrokenOff);
@@ -534,9 +552,14 @@ impl Caller {
     }
 }
 
-impl App for Caller {
-    fn event(&mut self, event: ParticipantEvent, at: SessionTime, hand: &mut dyn Hand) {
-        if self.stage == Stage::Done {
+impl ParticipantHandler for Caller {
+    fn event(
+        &mut self,
+        event: ParticipantEvent,
+        at: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
+        if self.stage == CallerStage::Done {
             return;
         }
         match event {
@@ -549,9 +572,9 @@ impl App for Caller {
             ParticipantEvent::Open => {
                 self.open = true;
                 if let Some(voice) = &mut self.voice {
-                    voice.playing = Some(Playing::new(hand.next_beat(), 0));
+                    voice.playing = Some(Playback::new(hand.next_beat(), 0));
                 }
-                self.tell(at, News::Joined);
+                self.tell(at, UpdateKind::Joined);
             }
             ParticipantEvent::Data(data, at) => self.data(&data, at),
             ParticipantEvent::Audio(packet, _) => {
@@ -562,34 +585,38 @@ impl App for Caller {
         }
     }
 
-    fn beat(&mut self, hand: &mut dyn Hand) -> Next {
+    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
         let now = hand.now();
         let edges = self.voice.as_mut().map(|voice| voice.hearing.tick(now));
         self.edges(edges.unwrap_or_default());
         self.send_audio(hand);
         self.go_on(hand.now(), hand);
         match self.stage {
-            Stage::Done => Next::Event,
-            _ if self.voice.as_ref().is_some_and(|voice| voice.playing.is_some()) => Next::Beat,
-            Stage::JoiningUntil(until) | Stage::AwaitingGreeting { until } => Next::At(until),
-            Stage::AwaitingAgent => Next::Event,
-            Stage::AwaitingReady { until, stateless_at } => Next::At(until.min(stateless_at)),
-            Stage::AwaitingAnswer if self.turn.is_some_and(|turn| turn.first.is_none()) => {
+            CallerStage::Done => NextTick::Event,
+            _ if self.voice.as_ref().is_some_and(|voice| voice.playing.is_some()) => NextTick::Beat,
+            CallerStage::JoiningUntil(until) | CallerStage::AwaitingGreeting { until } => {
+                NextTick::At(until)
+            }
+            CallerStage::AwaitingAgent => NextTick::Event,
+            CallerStage::AwaitingReady { until, stateless_at } => {
+                NextTick::At(until.min(stateless_at))
+            }
+            CallerStage::AwaitingAnswer if self.turn.is_some_and(|turn| turn.first.is_none()) => {
                 let turn = self.turn.unwrap_or_default();
                 let within = self.config.prompts.turns[turn.index].within;
-                turn.said.map_or(Next::Beat, |said| Next::At(said + within))
+                turn.said.map_or(NextTick::Beat, |said| NextTick::At(said + within))
             }
-            Stage::AwaitingFloor { turn, since } => self.floor_due(turn, since, hand.now()),
-            _ => Next::Beat,
+            CallerStage::AwaitingFloor { turn, since } => self.floor_due(turn, since, hand.now()),
+            _ => NextTick::Beat,
         }
     }
 
-    fn left(&mut self, why: Left, at: SessionTime) {
+    fn left(&mut self, why: LeaveReason, at: SessionTime) {
         self.break_off();
         let outcome = self.verdict.take().unwrap_or_else(|| outcome_of(why));
         if let Some(used) = self.used {
-            self.tell(at, News::Used(used));
+            self.tell(at, UpdateKind::Used(used));
         }
-        self.tell(at, News::Over { outcome, frames: self.frames() });
+        self.tell(at, UpdateKind::Over { outcome, frames: self.frames() });
     }
 }

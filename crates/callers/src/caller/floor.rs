@@ -1,7 +1,7 @@
 //! Who has the floor: agents in the room, what they say of themselves, and whether they are silent.
 
 use super::utterances::Utterances;
-use crate::participant::Person;
+use crate::participant::RemoteParticipant;
 use rushhour_core::units::{Identity, Micros, SessionTime};
 
 /// An agent that says it is busy, or whose stream is open, and of which nothing has come for this long is
@@ -10,7 +10,7 @@ const LONGEST_SILENCE: Micros = Micros::from_secs(5);
 
 /// The agents of a room.
 #[derive(Debug, Default)]
-pub(super) struct Floor {
+pub(super) struct TurnState {
     agents: Vec<(Identity, Option<String>)>,
     /// When the first agent was seen.
     pub(super) came: Option<SessionTime>,
@@ -20,7 +20,7 @@ pub(super) struct Floor {
 
 /// What changed in the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum RoomChange {
     /// Nothing that matters.
     None,
     /// The first agent came.
@@ -29,31 +29,31 @@ pub(super) enum Change {
     Left,
 }
 
-impl Floor {
+impl TurnState {
     /// Takes in what the server says of somebody.
-    pub(super) fn person(&mut self, person: &Person, at: SessionTime) -> Change {
+    pub(super) fn person(&mut self, person: &RemoteParticipant, at: SessionTime) -> RoomChange {
         if !person.is_agent {
-            return Change::None;
+            return RoomChange::None;
         }
         let known = self.agents.iter().position(|(identity, _)| *identity == person.identity);
         match (known, person.present) {
             (Some(index), true) => {
                 self.agents[index].1.clone_from(&person.agent_state);
-                Change::None
+                RoomChange::None
             }
             (None, true) => {
                 self.agents.push((person.identity.clone(), person.agent_state.clone()));
                 if self.came.is_some() {
-                    return Change::None;
+                    return RoomChange::None;
                 }
                 self.came = Some(at);
-                Change::Came
+                RoomChange::Came
             }
             (Some(index), false) => {
                 self.agents.remove(index);
-                if self.agents.is_empty() { Change::Left } else { Change::None }
+                if self.agents.is_empty() { RoomChange::Left } else { RoomChange::None }
             }
-            (None, false) => Change::None,
+            (None, false) => RoomChange::None,
         }
     }
 
@@ -97,8 +97,8 @@ impl Floor {
 mod tests {
     use super::*;
 
-    fn agent(state: Option<&str>, present: bool) -> Person {
-        Person {
+    fn agent(state: Option<&str>, present: bool) -> RemoteParticipant {
+        RemoteParticipant {
             identity: Identity::new("agent"),
             is_agent: true,
             present,
@@ -110,26 +110,26 @@ mod tests {
 
     #[test]
     fn an_agent_comes_once_and_leaves_when_all_have() {
-        let mut floor = Floor::default();
-        assert_eq!(floor.person(&agent(None, true), SessionTime(1)), Change::Came);
-        assert_eq!(floor.person(&agent(Some("listening"), true), SessionTime(2)), Change::None);
-        let other = Person { identity: Identity::new("agent-2"), ..agent(None, true) };
-        assert_eq!(floor.person(&other, SessionTime(3)), Change::None);
-        assert_eq!(floor.person(&agent(None, false), SessionTime(4)), Change::None);
-        let gone = Person { present: false, ..other };
-        assert_eq!(floor.person(&gone, SessionTime(5)), Change::Left);
-        assert_eq!(floor.person(&gone, SessionTime(6)), Change::None);
-        let guest = Person { is_agent: false, ..agent(None, true) };
-        assert_eq!(floor.person(&guest, SessionTime(7)), Change::None);
+        let mut floor = TurnState::default();
+        assert_eq!(floor.person(&agent(None, true), SessionTime(1)), RoomChange::Came);
+        assert_eq!(floor.person(&agent(Some("listening"), true), SessionTime(2)), RoomChange::None);
+        let other = RemoteParticipant { identity: Identity::new("agent-2"), ..agent(None, true) };
+        assert_eq!(floor.person(&other, SessionTime(3)), RoomChange::None);
+        assert_eq!(floor.person(&agent(None, false), SessionTime(4)), RoomChange::None);
+        let gone = RemoteParticipant { present: false, ..other };
+        assert_eq!(floor.person(&gone, SessionTime(5)), RoomChange::Left);
+        assert_eq!(floor.person(&gone, SessionTime(6)), RoomChange::None);
+        let guest = RemoteParticipant { is_agent: false, ..agent(None, true) };
+        assert_eq!(floor.person(&guest, SessionTime(7)), RoomChange::None);
     }
 
     #[test]
     fn an_agent_that_says_it_is_busy_is_waited_for_but_not_for_ever() {
-        let mut floor = Floor::default();
+        let mut floor = TurnState::default();
         let nothing = Utterances::default();
         floor.person(&agent(Some("thinking"), true), SessionTime(0));
         floor.sign(SessionTime(1_000_000));
-        let silent = |floor: &Floor, now| floor.silent_since(false, &nothing, SessionTime(now));
+        let silent = |floor: &TurnState, now| floor.silent_since(false, &nothing, SessionTime(now));
         assert_eq!(silent(&floor, 2_000_000), None);
         assert_eq!(silent(&floor, 6_000_000), Some(SessionTime(1_000_000)));
         floor.person(&agent(Some("listening"), true), SessionTime(0));

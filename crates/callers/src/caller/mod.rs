@@ -15,4 +15,4 @@ mod tests;
 mod utterances;
 
 pub use caller::{Caller, CallerConfig};
-pub use prompts::{Prompt, Prompts};
+pub use prompts::{PreparedScript, PreparedTurn};

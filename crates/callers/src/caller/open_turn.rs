@@ -1,6 +1,6 @@
 //! A turn that is not over: what is known of it so far.
 
-use super::prompts::Prompt;
+use super::prompts::PreparedTurn;
 use super::utterances::{Utterance, Utterances};
 use rushhour_core::event::{Turn, TurnEnding, TurnParts};
 use rushhour_core::units::{Micros, SessionTime};
@@ -42,7 +42,7 @@ pub(super) enum Written {
 impl OpenTurn {
     /// Looks for the answer among what the agent wrote: the first segment that began after we had finished,
     /// or where something is expected the first that is as expected.
-    pub(super) fn read(&mut self, prompt: &Prompt, utterances: &Utterances) -> Written {
+    pub(super) fn read(&mut self, prompt: &PreparedTurn, utterances: &Utterances) -> Written {
         let Some(said) = self.said else { return Written::Nothing };
         let written: Vec<&Utterance> =
             utterances.since(said).filter(|one| one.first.is_some()).collect();

@@ -4,22 +4,22 @@ use regex::Regex;
 
 use crate::audio::Clip;
 use rushhour_core::profile::{Script, ScriptTurn};
-use rushhour_core::units::{Length, Micros, Mode};
+use rushhour_core::units::{Micros, Mode, PositiveDuration};
 
 /// A script made ready, shared by all callers that go through it.
 #[derive(Debug, Clone)]
-pub struct Prompts {
+pub struct PreparedScript {
     /// What the agent is expected to begin with, and within what of its joining.
     pub greeting: Option<(Option<Regex>, Micros)>,
     /// The turns, at least one.
-    pub turns: Vec<Prompt>,
+    pub turns: Vec<PreparedTurn>,
 }
 
 /// One turn made ready.
 #[derive(Debug, Clone)]
-pub struct Prompt {
+pub struct PreparedTurn {
     /// What is said.
-    pub words: Words,
+    pub words: TurnContent,
     /// What the answer's words match.
     pub expect: Option<Regex>,
     /// How long after the last of ours the answer has to begin.
@@ -32,14 +32,14 @@ pub struct Prompt {
 
 /// What is said in a turn.
 #[derive(Debug, Clone)]
-pub enum Words {
+pub enum TurnContent {
     /// Written.
     Text(String),
     /// Spoken.
     Clip(Clip),
 }
 
-impl Prompts {
+impl PreparedScript {
     /// Makes a script ready for a mode; `clip` gives the clip of a path.
     ///
     /// # Errors
@@ -61,20 +61,20 @@ impl Prompts {
             })
             .transpose()?;
         let mut words = |turn: &ScriptTurn| match (mode, &turn.say, &turn.play) {
-            (Mode::Chat, Some(text), _) => Ok(Words::Text(text.clone())),
-            (Mode::Voice, _, Some(path)) => Ok(Words::Clip(clip(path)?)),
+            (Mode::Chat, Some(text), _) => Ok(TurnContent::Text(text.clone())),
+            (Mode::Voice, _, Some(path)) => Ok(TurnContent::Clip(clip(path)?)),
             _ => Err(format!("a turn says nothing in {mode}")),
         };
         let turns = script
             .turns
             .iter()
             .map(|turn| {
-                Ok(Prompt {
+                Ok(PreparedTurn {
                     words: words(turn)?,
                     expect: expression(&turn.expect)?,
                     within: turn.within.micros(),
-                    pause: turn.pause.map_or(Micros::ZERO, Length::micros),
-                    interrupt: turn.interrupt.map(Length::micros),
+                    pause: turn.pause.map_or(Micros::ZERO, PositiveDuration::micros),
+                    interrupt: turn.interrupt.map(PositiveDuration::micros),
                 })
             })
             .collect::<Result<_, String>>()?;

@@ -3,7 +3,7 @@
 use livekit_protocol::agent as proto;
 use prost::Message;
 
-use rushhour_core::event::{AgentUse, TurnParts};
+use rushhour_core::event::{ModelUsage, TurnParts};
 use rushhour_core::units::Micros;
 
 /// The topic of that stream.
@@ -60,7 +60,7 @@ pub fn read_agent_session(bytes: &[u8]) -> Option<TurnParts> {
 }
 
 /// One message of the stream that says what the models have taken so far.
-pub fn write_agent_use(used: &AgentUse) -> Vec<u8> {
+pub fn write_agent_use(used: &ModelUsage) -> Vec<u8> {
     use proto::agent_session_event::{Event, SessionUsageUpdated};
     use proto::agent_session_message::Message as Kind;
     use proto::model_usage::Usage;
@@ -95,14 +95,14 @@ pub fn write_agent_use(used: &AgentUse) -> Vec<u8> {
 }
 
 /// Reads one message of the stream; gives what the models have taken so far, if it tells that.
-pub fn read_agent_use(bytes: &[u8]) -> Option<AgentUse> {
+pub fn read_agent_use(bytes: &[u8]) -> Option<ModelUsage> {
     use proto::agent_session_event::Event;
     use proto::agent_session_message::Message as Kind;
     use proto::model_usage::Usage;
     let message = proto::AgentSessionMessage::decode(bytes).ok()?;
     let Kind::Event(event) = message.message? else { return None };
     let Event::SessionUsageUpdated(updated) = event.event? else { return None };
-    let mut used = AgentUse::default();
+    let mut used = ModelUsage::default();
     let add = |sum: &mut Option<u64>, count: i32| {
         *sum = Some(sum.unwrap_or(0).saturating_add(u64::try_from(count).unwrap_or(0)));
     };
@@ -126,7 +126,7 @@ pub fn read_agent_use(bytes: &[u8]) -> Option<AgentUse> {
             Some(Usage::Interruption(_) | Usage::Eot(_)) | None => {}
         }
     }
-    (used != AgentUse::default()).then_some(used)
+    (used != ModelUsage::default()).then_some(used)
 }
 
 #[cfg(test)]
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_models_took_is_read_back_and_summed() {
-        let used = AgentUse {
+        let used = ModelUsage {
             tokens_read: Some(1_200),
             tokens_cached: Some(800),
             tokens_written: Some(60),
@@ -144,9 +144,9 @@ mod tests {
             heard: Some(Micros::from_secs(30)),
         };
         assert_eq!(read_agent_use(&write_agent_use(&used)), Some(used));
-        let written = AgentUse { characters: None, spoken: None, heard: None, ..used };
+        let written = ModelUsage { characters: None, spoken: None, heard: None, ..used };
         assert_eq!(read_agent_use(&write_agent_use(&written)), Some(written));
-        assert_eq!(read_agent_use(&write_agent_use(&AgentUse::default())), None);
+        assert_eq!(read_agent_use(&write_agent_use(&ModelUsage::default())), None);
         let times = TurnParts { end_to_end: Some(Micros::from_secs(2)), ..TurnParts::default() };
         assert_eq!(read_agent_use(&write_agent_session("item-1", "Hello.", &times)), None);
         assert_eq!(read_agent_session(&write_agent_use(&used)), None);

@@ -55,7 +55,7 @@ pub enum DataEvent {
 
 /// Byte streams being put together; text streams are passed on part by part.
 #[derive(Debug, Default)]
-pub struct Incoming {
+pub struct DataReceiver {
     texts: Vec<String>,
     bytes: Vec<ByteStream>,
 }
@@ -68,7 +68,7 @@ struct ByteStream {
     bytes: Vec<u8>,
 }
 
-impl Incoming {
+impl DataReceiver {
     /// Takes in a packet; what cannot be read, or concerns nobody here, gives nothing.
     pub fn take(&mut self, packet: &[u8]) -> Vec<DataEvent> {
         let Ok(packet) = proto::DataPacket::decode(packet) else { return Vec::new() };
@@ -138,18 +138,18 @@ impl Incoming {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Outgoing;
+    use super::super::DataSender;
     use super::*;
 
     fn read(packets: Vec<Vec<u8>>) -> Vec<DataEvent> {
-        let mut incoming = Incoming::default();
+        let mut incoming = DataReceiver::default();
         packets.into_iter().flat_map(|packet| incoming.take(&packet)).collect()
     }
 
     #[test]
     fn a_text_goes_out_and_comes_in_whole() {
         let text = "grüße ".repeat(6_000);
-        let packets = Outgoing::default().text("lk.chat", &text, HashMap::new(), 1);
+        let packets = DataSender::default().text("lk.chat", &text, HashMap::new(), 1);
         assert!(packets.len() > 4, "it takes several chunks");
         let events = read(packets);
         let parts: String = events
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn bytes_go_out_and_come_in_whole() {
         let bytes: Vec<u8> = (0..40_000_u32).map(|n| n.to_le_bytes()[0]).collect();
-        let packets = Outgoing::default().bytes("lk.agent.session", &bytes, HashMap::new(), 1);
+        let packets = DataSender::default().bytes("lk.agent.session", &bytes, HashMap::new(), 1);
         assert_eq!(packets.len(), 5, "a header, three chunks and a trailer");
         let (sender, topic) = (Identity::new(""), "lk.agent.session".to_owned());
         assert_eq!(read(packets), [DataEvent::Bytes { sender, topic, bytes }]);
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_text_can_be_somebody_elses() {
         let caller = Identity::new("caller-1");
-        let packets = Outgoing::default().text_of(&caller, "t", "hello", HashMap::new(), 1);
+        let packets = DataSender::default().text_of(&caller, "t", "hello", HashMap::new(), 1);
         let sequences: Vec<u32> = packets
             .iter()
             .map(|packet| proto::DataPacket::decode(&packet[..]).unwrap().sequence)
@@ -192,10 +192,10 @@ mod tests {
 
     #[test]
     fn nonsense_is_passed_over() {
-        let mut incoming = Incoming::default();
+        let mut incoming = DataReceiver::default();
         assert_eq!(incoming.take(&[0xff; 40]), []);
         assert_eq!(incoming.take(&[]), []);
-        let mut outgoing = Outgoing::default();
+        let mut outgoing = DataSender::default();
         for chunk in outgoing.chunks("unheard-of", 0, "text") {
             assert_eq!(incoming.take(&chunk), []);
         }
@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn a_sender_that_never_ends_its_streams_fills_nothing() {
-        let mut incoming = Incoming::default();
-        let mut outgoing = Outgoing::default();
+        let mut incoming = DataReceiver::default();
+        let mut outgoing = DataSender::default();
         for n in 0..1_000 {
             let header = outgoing.header(&format!("s{n}"), "t", HashMap::new(), None, 0);
             incoming.take(&header);

@@ -7,5 +7,5 @@ mod outgoing;
 pub use agent_session::{
     AGENT_SESSION_TOPIC, read_agent_session, read_agent_use, write_agent_session, write_agent_use,
 };
-pub use incoming::{DataEvent, Incoming};
-pub use outgoing::Outgoing;
+pub use incoming::{DataEvent, DataReceiver};
+pub use outgoing::DataSender;

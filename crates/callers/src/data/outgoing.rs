@@ -18,12 +18,12 @@ const CHUNK: usize = 15_000;
 
 /// Numbers packets and streams of one participant.
 #[derive(Debug, Default)]
-pub struct Outgoing {
+pub struct DataSender {
     sequence: u32,
     streams: u64,
 }
 
-impl Outgoing {
+impl DataSender {
     /// A whole text as one stream; `wall_ms` is the Unix time that its header shows.
     pub fn text(
         &mut self,

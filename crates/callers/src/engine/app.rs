@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::participant::{ParticipantEvent, Send as Sent};
+use crate::participant::{ParticipantEvent, SendOutcome as Sent};
 use rushhour_core::units::{Identity, SessionTime};
 
 /// What a participant can do. The engine has one for its sockets, tests have one for their notes.
-pub trait Hand {
+pub trait ParticipantHandle {
     /// The time now, read anew at each call.
     fn now(&self) -> SessionTime;
     /// When the participant's next beat is meant to be; beats follow 20 ms apart. Audio that is due on them
@@ -41,7 +41,7 @@ pub trait Hand {
 
 /// Why a participant is no longer in the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Left {
+pub enum LeaveReason {
     /// It never got in: the server's answer or the connection's error, in words, and the HTTP status if there was one.
     Refused {
         /// The words.
@@ -61,7 +61,7 @@ pub enum Left {
 
 /// When an app wants to be called again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum NextTick {
     /// At the participant's next beat, at most 20 ms away.
     Beat,
     /// At the first beat from this time on.
@@ -71,15 +71,15 @@ pub enum Next {
 }
 
 /// What a participant is used for. Its engine calls it on one thread, one call at a time.
-pub trait App: Send {
+pub trait ParticipantHandler: Send {
     /// Something happened in the room, at `at`; for what came over the network that is when it arrived.
-    fn event(&mut self, event: ParticipantEvent, at: SessionTime, hand: &mut dyn Hand);
+    fn event(&mut self, event: ParticipantEvent, at: SessionTime, hand: &mut dyn ParticipantHandle);
     /// Time has passed; says when to be called next. An event leads to a call at the next beat, whatever was said.
-    fn beat(&mut self, hand: &mut dyn Hand) -> Next;
+    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick;
     /// Whoever holds the participant from outside wants it to leave.
-    fn stop(&mut self, hand: &mut dyn Hand) {
+    fn stop(&mut self, hand: &mut dyn ParticipantHandle) {
         hand.leave();
     }
     /// The participant is out of the room. The last call.
-    fn left(&mut self, why: Left, at: SessionTime);
+    fn left(&mut self, why: LeaveReason, at: SessionTime);
 }

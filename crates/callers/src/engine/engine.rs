@@ -10,12 +10,12 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
 use url::Url;
 
-use super::app::{App, Left};
+use super::app::{LeaveReason, ParticipantHandler};
 use super::clock::EngineClock;
-use super::health::{Counters, EngineHealth};
-use super::seat::Seat;
+use super::health::{EngineCounters, EngineHealth};
+use super::seat::ParticipantSlot;
 use super::socket::Socket;
-use super::thread::{Order, SeatId, attend};
+use super::thread::{SlotId, ThreadCommand, attend};
 use super::wire;
 use crate::participant::{JoinConfig, Participant};
 use rushhour_core::units::Secret;
@@ -26,7 +26,7 @@ const FULL: usize = 48;
 pub const HANDLES_EACH: u64 = 2;
 
 /// A participant that is to join.
-pub struct Joining {
+pub struct JoinRequest {
     /// The server, `ws://` or `wss://`.
     pub url: String,
     /// The token that lets it in.
@@ -34,20 +34,20 @@ pub struct Joining {
     /// How it joins.
     pub config: JoinConfig,
     /// What it is used for.
-    pub app: Box<dyn App>,
+    pub app: Box<dyn ParticipantHandler>,
 }
 
 /// Participants on threads of their own.
 pub struct Engine {
     clock: EngineClock,
     runtime: Handle,
-    counters: Arc<Counters>,
+    counters: Arc<EngineCounters>,
     next: AtomicU64,
-    threads: Vec<Thread>,
+    threads: Vec<EngineThread>,
 }
 
-struct Thread {
-    orders: Sender<Order>,
+struct EngineThread {
+    orders: Sender<ThreadCommand>,
     load: Arc<AtomicUsize>,
     handle: JoinHandle<()>,
 }
@@ -58,7 +58,7 @@ impl Engine {
     /// # Errors
     /// Where the system gives no threads.
     pub fn start(clock: EngineClock, threads: usize) -> std::io::Result<Self> {
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(EngineCounters::default());
         let threads = (0..threads.max(1))
             .map(|number| {
                 let (orders, inbox) = channel();
@@ -66,9 +66,9 @@ impl Engine {
                 let handle = std::thread::Builder::new()
                     .name(format!("callers-{number}"))
                     .spawn(move || attend(&inbox, clock, &counters))?;
-                Ok(Thread { orders, load: Arc::new(AtomicUsize::new(0)), handle })
+                Ok(EngineThread { orders, load: Arc::new(AtomicUsize::new(0)), handle })
             })
-            .collect::<std::io::Result<Vec<Thread>>>()?;
+            .collect::<std::io::Result<Vec<EngineThread>>>()?;
         let runtime = Handle::current();
         Ok(Self { clock, runtime, counters, next: AtomicU64::new(0), threads })
     }
@@ -79,16 +79,16 @@ impl Engine {
     }
 
     /// Lets a participant join; everything that becomes of it is told to its app.
-    pub fn join(&self, joining: Joining) -> Held {
+    pub fn join(&self, joining: JoinRequest) -> ParticipantControl {
         // Numbers come in an order that spreads neighbours over the phases of the beat.
-        let id = SeatId(self.next.fetch_add(1, Relaxed));
+        let id = SlotId(self.next.fetch_add(1, Relaxed));
         let thread = self.pick();
         thread.load.fetch_add(1, Relaxed);
-        let held = Held(Arc::new(AtomicBool::new(false)));
-        let way_in = WayIn {
+        let held = ParticipantControl(Arc::new(AtomicBool::new(false)));
+        let way_in = JoinAttempt {
             id,
             orders: thread.orders.clone(),
-            load: Load(thread.load.clone()),
+            load: ThreadLoad(thread.load.clone()),
             stop: held.0.clone(),
             clock: self.clock,
             counters: self.counters.clone(),
@@ -102,7 +102,7 @@ impl Engine {
         self.counters.read()
     }
 
-    fn pick(&self) -> &Thread {
+    fn pick(&self) -> &EngineThread {
         let loads = self.threads.iter().map(|thread| (thread.load.load(Relaxed), thread));
         let packed = loads.clone().find(|(load, _)| *load < FULL);
         let chosen = packed.or_else(|| loads.min_by_key(|(load, _)| *load));
@@ -112,9 +112,9 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        for Thread { orders, handle, .. } in self.threads.drain(..) {
+        for EngineThread { orders, handle, .. } in self.threads.drain(..) {
             // Everybody leaves at the next beat; a thread that has panicked has nobody left.
-            if orders.send(Order::Close).is_ok() {
+            if orders.send(ThreadCommand::Close).is_ok() {
                 let _ = handle.join();
             }
         }
@@ -123,9 +123,9 @@ impl Drop for Engine {
 
 /// A participant as whoever let it join holds it.
 #[derive(Debug, Clone)]
-pub struct Held(Arc<AtomicBool>);
+pub struct ParticipantControl(Arc<AtomicBool>);
 
-impl Held {
+impl ParticipantControl {
     /// Has it leave, as its app sees fit; on its way in, as soon as it is there.
     pub fn stop(&self) {
         self.0.store(true, Relaxed);
@@ -133,27 +133,27 @@ impl Held {
 }
 
 /// Counts as long as it is there.
-struct Load(Arc<AtomicUsize>);
+struct ThreadLoad(Arc<AtomicUsize>);
 
-impl Drop for Load {
+impl Drop for ThreadLoad {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
 }
 
 /// What a participant on its way in needs.
-struct WayIn {
-    id: SeatId,
-    orders: Sender<Order>,
-    load: Load,
+struct JoinAttempt {
+    id: SlotId,
+    orders: Sender<ThreadCommand>,
+    load: ThreadLoad,
     stop: Arc<AtomicBool>,
     clock: EngineClock,
-    counters: Arc<Counters>,
+    counters: Arc<EngineCounters>,
 }
 
-impl WayIn {
-    async fn join(self, joining: Joining) {
-        let Joining { url, token, config, mut app } = joining;
+impl JoinAttempt {
+    async fn join(self, joining: JoinRequest) {
+        let JoinRequest { url, token, config, mut app } = joining;
         let connected = match prepare(&url, config, self.clock).await {
             Ok((participant, socket, path)) => {
                 wire::connect(&url, &path, &token).await.map(|wire| (participant, socket, wire))
@@ -169,16 +169,16 @@ impl WayIn {
         };
         let Self { id, orders, load, stop, clock, counters } = self;
         let (sender, outgoing) = unbounded_channel();
-        let seat = Seat::new(participant, socket, sender, app, stop);
+        let seat = ParticipantSlot::new(participant, socket, sender, app, stop);
         counters.participants.fetch_add(1, Relaxed);
-        if orders.send(Order::Take(id, Box::new(seat))).is_err() {
+        if orders.send(ThreadCommand::Take(id, Box::new(seat))).is_err() {
             return;
         }
         // A task of its own, without what only the way in needed: there are as many as participants.
         tokio::spawn(async move {
             let _load = load;
             wire::carry(websocket, outgoing, clock, |message| {
-                let _ = orders.send(Order::Signal(id, Box::new(message), clock.now()));
+                let _ = orders.send(ThreadCommand::Signal(id, Box::new(message), clock.now()));
             })
             .await;
         });
@@ -190,8 +190,8 @@ async fn prepare(
     url: &str,
     config: JoinConfig,
     clock: EngineClock,
-) -> Result<(Participant, Socket, String), Left> {
-    let refused = |words: String| Left::Refused { words, status: None };
+) -> Result<(Participant, Socket, String), LeaveReason> {
+    let refused = |words: String| LeaveReason::Refused { words, status: None };
     let parsed = Url::parse(url).map_err(|error| refused(format!("{url}: {error}")))?;
     let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = parsed.port().unwrap_or(if parsed.scheme() == "wss" { 443 } else { 80 });
@@ -202,7 +202,7 @@ async fn prepare(
         .ok_or_else(|| refused(format!("{host} has no address")))?;
     let socket = Socket::towards(server).map_err(|error| {
         if wire::out_of_files(&error) {
-            Left::OurFault(error.to_string())
+            LeaveReason::OurFault(error.to_string())
         } else {
             refused(format!("no socket towards {server}: {error}"))
         }
@@ -214,8 +214,8 @@ async fn prepare(
     });
     match made.await {
         Ok(Ok((participant, query))) => Ok((participant, socket, query.path())),
-        Ok(Err(error)) => Err(Left::OurFault(error.to_string())),
-        Err(error) => Err(Left::OurFault(format!("a task of ours ended: {error}"))),
+        Ok(Err(error)) => Err(LeaveReason::OurFault(error.to_string())),
+        Err(error) => Err(LeaveReason::OurFault(format!("a task of ours ended: {error}"))),
     }
 }
 

@@ -9,7 +9,7 @@ pub const LATE_BEAT: Micros = Micros::from_millis(5);
 
 /// Counters that all threads share.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(super) struct EngineCounters {
     pub(super) beats: AtomicU64,
     pub(super) late_beats: AtomicU64,
     pub(super) latest_beat: AtomicU64,
@@ -38,7 +38,7 @@ pub struct EngineHealth {
     pub participants: u64,
 }
 
-impl Counters {
+impl EngineCounters {
     pub(super) fn read(&self) -> EngineHealth {
         EngineHealth {
             beats: self.beats.load(Relaxed),

@@ -14,8 +14,8 @@ pub mod testing;
 mod thread;
 mod wire;
 
-pub use app::{App, Hand, Left, Next};
+pub use app::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 pub use clock::EngineClock;
-pub use engine::{Engine, HANDLES_EACH, Held, Joining, raise_file_limit};
+pub use engine::{Engine, HANDLES_EACH, JoinRequest, ParticipantControl, raise_file_limit};
 pub use health::{EngineHealth, LATE_BEAT};
 pub use wire::{WebSocket, connect};

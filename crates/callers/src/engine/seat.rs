@@ -10,45 +10,47 @@ use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::app::{App, Hand, Left, Next};
+use super::app::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 use super::clock::EngineClock;
-use super::health::Counters;
-use super::socket::{Inbox, Socket};
-use crate::participant::{Outlet, Participant, ParticipantError, ParticipantEvent, Send as Sent};
+use super::health::EngineCounters;
+use super::socket::{ReceiveBuffers, Socket};
+use crate::participant::{
+    Participant, ParticipantError, ParticipantEvent, ParticipantOutput, SendOutcome as Sent,
+};
 use rushhour_core::units::{Identity, SessionTime};
 
 /// Most events that wait to be handed over; what comes on top is a flood and is dropped.
 const MOST_EVENTS: usize = 4_096;
 
 /// What is lent to a seat while it is attended to.
-pub(super) struct Lent<'a> {
+pub(super) struct TickContext<'a> {
     pub(super) clock: &'a EngineClock,
-    pub(super) inbox: &'a mut Inbox,
-    pub(super) counters: &'a Counters,
+    pub(super) inbox: &'a mut ReceiveBuffers,
+    pub(super) counters: &'a EngineCounters,
     /// When the seat that is attended to has its next beat.
     pub(super) next_beat: SessionTime,
 }
 
 /// A participant in its place.
-pub(super) struct Seat {
+pub(super) struct ParticipantSlot {
     participant: Participant,
     socket: Socket,
     wire: UnboundedSender<Request>,
-    app: Box<dyn App>,
+    app: Box<dyn ParticipantHandler>,
     events: VecDeque<(ParticipantEvent, SessionTime)>,
-    next: Next,
+    next: NextTick,
     open: bool,
     stop: Arc<AtomicBool>,
     stopped: bool,
-    left: Option<Left>,
+    left: Option<LeaveReason>,
 }
 
-impl Seat {
+impl ParticipantSlot {
     pub(super) fn new(
         participant: Participant,
         socket: Socket,
         wire: UnboundedSender<Request>,
-        app: Box<dyn App>,
+        app: Box<dyn ParticipantHandler>,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
@@ -58,7 +60,7 @@ impl Seat {
             app,
             events: VecDeque::new(),
             // Whoever waits for the server's word has to know that time passes.
-            next: Next::Beat,
+            next: NextTick::Beat,
             open: false,
             stop,
             stopped: false,
@@ -76,10 +78,10 @@ impl Seat {
         &mut self,
         message: Result<Response, String>,
         at: SessionTime,
-        lent: &mut Lent<'_>,
+        lent: &mut TickContext<'_>,
     ) {
         let Self { participant, socket, wire, events, .. } = self;
-        let mut out = Out { socket, wire, events, at, counters: lent.counters };
+        let mut out = SlotOutput { socket, wire, events, at, counters: lent.counters };
         let result = match message {
             Ok(message) => participant.signal(message, at, &mut out),
             Err(why) => {
@@ -91,12 +93,15 @@ impl Seat {
     }
 
     /// Attends to it: what arrived, what is due, what it wants. Gives why it left, if it has.
-    pub(super) fn attend(&mut self, lent: &mut Lent<'_>) -> Option<(Left, SessionTime)> {
+    pub(super) fn attend(
+        &mut self,
+        lent: &mut TickContext<'_>,
+    ) -> Option<(LeaveReason, SessionTime)> {
         self.take_datagrams(lent);
         let now = lent.clock.now();
         if self.left.is_none() && self.participant.deadline() <= now {
             let Self { participant, socket, wire, events, .. } = self;
-            let mut out = Out { socket, wire, events, at: now, counters: lent.counters };
+            let mut out = SlotOutput { socket, wire, events, at: now, counters: lent.counters };
             let result = participant.tick(now, &mut out);
             self.unless_broken(result);
         }
@@ -106,20 +111,20 @@ impl Seat {
             self.with_hand(lent, |app, hand| app.stop(hand));
         }
         let due = match self.next {
-            Next::Beat => true,
-            Next::At(time) => time <= now,
-            Next::Event => false,
+            NextTick::Beat => true,
+            NextTick::At(time) => time <= now,
+            NextTick::Event => false,
         };
         if self.left.is_none() && (told || due) {
-            self.next = self.with_hand(lent, |app, hand| app.beat(hand));
+            self.next = self.with_hand(lent, |app, hand| app.tick(hand));
             self.hand_over(lent);
         }
         self.left.take().map(|why| (why, lent.clock.now()))
     }
 
     /// The last thing that happens to it.
-    pub(super) fn depart(mut self, why: Left, at: SessionTime) {
-        if why == Left::ByItself {
+    pub(super) fn depart(mut self, why: LeaveReason, at: SessionTime) {
+        if why == LeaveReason::ByItself {
             let _ = self.wire.send(Request::Leave(proto::LeaveRequest {
                 reason: proto::DisconnectReason::ClientInitiated.into(),
                 ..proto::LeaveRequest::default()
@@ -128,7 +133,7 @@ impl Seat {
         self.app.left(why, at);
     }
 
-    fn take_datagrams(&mut self, lent: &mut Lent<'_>) {
+    fn take_datagrams(&mut self, lent: &mut TickContext<'_>) {
         let Self { participant, socket, wire, events, left, .. } = self;
         let counters = lent.counters;
         let mut count = 0;
@@ -137,9 +142,9 @@ impl Seat {
             if left.is_some() {
                 return;
             }
-            let mut out = Out { socket, wire, events, at, counters };
+            let mut out = SlotOutput { socket, wire, events, at, counters };
             if let Err(error) = participant.datagram(bytes, from, at, &mut out) {
-                *left = Some(Left::Lost(error.to_string()));
+                *left = Some(LeaveReason::Lost(error.to_string()));
             }
         });
         if count > 0 {
@@ -147,7 +152,7 @@ impl Seat {
         }
     }
 
-    fn hand_over(&mut self, lent: &mut Lent<'_>) -> bool {
+    fn hand_over(&mut self, lent: &mut TickContext<'_>) -> bool {
         let mut told = false;
         while self.left.is_none()
             && let Some((event, at)) = self.events.pop_front()
@@ -156,11 +161,11 @@ impl Seat {
             match &event {
                 ParticipantEvent::Open => self.open = true,
                 ParticipantEvent::Left { room_deleted: true, .. } => {
-                    self.left = Some(Left::RoomDeleted);
+                    self.left = Some(LeaveReason::RoomDeleted);
                     break;
                 }
                 ParticipantEvent::Left { reason, .. } => {
-                    self.left = Some(Left::Lost(reason.clone()));
+                    self.left = Some(LeaveReason::Lost(reason.clone()));
                     break;
                 }
                 _ => {}
@@ -172,11 +177,11 @@ impl Seat {
 
     fn with_hand<R>(
         &mut self,
-        lent: &Lent<'_>,
-        use_it: impl FnOnce(&mut dyn App, &mut dyn Hand) -> R,
+        lent: &TickContext<'_>,
+        use_it: impl FnOnce(&mut dyn ParticipantHandler, &mut dyn ParticipantHandle) -> R,
     ) -> R {
         let Self { participant, socket, wire, app, events, left, .. } = self;
-        let mut hand = SeatHand {
+        let mut hand = SlotHandle {
             participant,
             socket,
             wire,
@@ -191,21 +196,21 @@ impl Seat {
 
     fn unless_broken(&mut self, result: Result<(), ParticipantError>) {
         if let Err(error) = result {
-            self.left.get_or_insert(Left::Lost(error.to_string()));
+            self.left.get_or_insert(LeaveReason::Lost(error.to_string()));
         }
     }
 }
 
 /// Where what comes out of the participant goes.
-struct Out<'a> {
+struct SlotOutput<'a> {
     socket: &'a Socket,
     wire: &'a UnboundedSender<Request>,
     events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
     at: SessionTime,
-    counters: &'a Counters,
+    counters: &'a EngineCounters,
 }
 
-impl Outlet for Out<'_> {
+impl ParticipantOutput for SlotOutput<'_> {
     fn transmit(&mut self, to: SocketAddr, datagram: &[u8]) {
         let sent = self.socket.send(to, datagram);
         let counter =
@@ -226,27 +231,31 @@ impl Outlet for Out<'_> {
 }
 
 /// A participant's hand on real sockets.
-struct SeatHand<'a> {
+struct SlotHandle<'a> {
     participant: &'a mut Participant,
     socket: &'a Socket,
     wire: &'a UnboundedSender<Request>,
     events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
-    left: &'a mut Option<Left>,
+    left: &'a mut Option<LeaveReason>,
     clock: &'a EngineClock,
-    counters: &'a Counters,
+    counters: &'a EngineCounters,
     next_beat: SessionTime,
 }
 
-impl SeatHand<'_> {
+impl SlotHandle<'_> {
     fn with(
         &mut self,
-        act: impl FnOnce(&mut Participant, SessionTime, &mut Out<'_>) -> Result<Sent, ParticipantError>,
+        act: impl FnOnce(
+            &mut Participant,
+            SessionTime,
+            &mut SlotOutput<'_>,
+        ) -> Result<Sent, ParticipantError>,
     ) -> Sent {
         if self.left.is_some() {
             return Sent::Not;
         }
         let now = self.clock.now();
-        let mut out = Out {
+        let mut out = SlotOutput {
             socket: self.socket,
             wire: self.wire,
             events: self.events,
@@ -254,7 +263,7 @@ impl SeatHand<'_> {
             counters: self.counters,
         };
         act(self.participant, now, &mut out).unwrap_or_else(|error| {
-            *self.left = Some(Left::Lost(error.to_string()));
+            *self.left = Some(LeaveReason::Lost(error.to_string()));
             Sent::Not
         })
     }
@@ -264,7 +273,7 @@ impl SeatHand<'_> {
     }
 }
 
-impl Hand for SeatHand<'_> {
+impl ParticipantHandle for SlotHandle<'_> {
     fn now(&self) -> SessionTime {
         self.clock.now()
     }
@@ -331,6 +340,6 @@ impl Hand for SeatHand<'_> {
     }
 
     fn leave(&mut self) {
-        self.left.get_or_insert(Left::ByItself);
+        self.left.get_or_insert(LeaveReason::ByItself);
     }
 }

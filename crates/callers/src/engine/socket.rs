@@ -52,12 +52,12 @@ impl Socket {
 }
 
 /// Room for what one call takes in; one for each thread.
-pub(super) struct Inbox {
+pub(super) struct ReceiveBuffers {
     buffers: Box<[[u8; LONGEST]; AT_ONCE]>,
     batch: stamps::Batch,
 }
 
-impl Default for Inbox {
+impl Default for ReceiveBuffers {
     fn default() -> Self {
         let buffers = vec![[0; LONGEST]; AT_ONCE].into_boxed_slice();
         let buffers = buffers.try_into().expect("as many as were made");
@@ -65,7 +65,7 @@ impl Default for Inbox {
     }
 }
 
-impl Inbox {
+impl ReceiveBuffers {
     /// Hands over everything that has arrived at a socket, with where from and when.
     pub(super) fn empty(
         &mut self,
@@ -232,7 +232,7 @@ mod tests {
         std::thread::sleep(Duration::from_millis(50));
         let looked = clock.now();
         let mut seen = Vec::new();
-        Inbox::default().empty(&socket, &clock, |bytes, from, at| {
+        ReceiveBuffers::default().empty(&socket, &clock, |bytes, from, at| {
             assert_eq!((bytes.len(), from), (100, peer.local_addr().unwrap()));
             seen.push((bytes[0], at));
         });

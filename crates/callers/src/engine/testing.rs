@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::app::Hand;
+use super::app::ParticipantHandle;
 use crate::data::read_agent_session;
-use crate::participant::Send as Sent;
+use crate::participant::SendOutcome as Sent;
 use rushhour_core::units::{Identity, Micros, SessionTime};
 
 /// A hand that notes what its app does, in words, at a time of the test's.
 #[derive(Default)]
-pub struct Notes {
+pub struct RecordingHandle {
     /// What it takes the time to be.
     pub now: SessionTime,
     /// How far away the next beat is.
@@ -27,7 +27,7 @@ pub struct Notes {
     pub full: bool,
 }
 
-impl Notes {
+impl RecordingHandle {
     fn note(&mut self, words: String) -> Sent {
         self.said.push(words);
         if self.full { Sent::Not } else { Sent::Out }
@@ -39,7 +39,7 @@ impl Notes {
     }
 }
 
-impl Hand for Notes {
+impl ParticipantHandle for RecordingHandle {
     fn now(&self) -> SessionTime {
         self.now
     }

@@ -8,11 +8,11 @@ use std::sync::mpsc::Receiver;
 
 use livekit_protocol::signal_response::Message as Response;
 
-use super::app::Left;
+use super::app::LeaveReason;
 use super::clock::EngineClock;
-use super::health::Counters;
-use super::seat::{Lent, Seat};
-use super::socket::Inbox;
+use super::health::EngineCounters;
+use super::seat::{ParticipantSlot, TickContext};
+use super::socket::ReceiveBuffers;
 use rushhour_core::units::{Micros, SessionTime};
 
 /// The beat. A participant that is joining is attended to at every one,
@@ -22,26 +22,30 @@ const PHASES: u64 = 4;
 
 /// Which participant of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct SeatId(pub(super) u64);
+pub(super) struct SlotId(pub(super) u64);
 
 /// What a thread is told.
-pub(super) enum Order {
+pub(super) enum ThreadCommand {
     /// Take in a participant.
-    Take(SeatId, Box<Seat>),
+    Take(SlotId, Box<ParticipantSlot>),
     /// The server says something to one, or says nothing any more.
-    Signal(SeatId, Box<Result<Response, String>>, SessionTime),
+    Signal(SlotId, Box<Result<Response, String>>, SessionTime),
     /// The engine is no more: everybody leaves.
     Close,
 }
 
 /// Attends to participants until the engine is no more.
-pub(super) fn attend(orders: &Receiver<Order>, clock: EngineClock, counters: &Arc<Counters>) {
-    let mut seats: HashMap<SeatId, Seat> = HashMap::new();
-    let mut inbox = Inbox::default();
+pub(super) fn attend(
+    orders: &Receiver<ThreadCommand>,
+    clock: EngineClock,
+    counters: &Arc<EngineCounters>,
+) {
+    let mut seats: HashMap<SlotId, ParticipantSlot> = HashMap::new();
+    let mut inbox = ReceiveBuffers::default();
     let mut beat: u64 = 0;
     loop {
         let next_beat = SessionTime((beat + 1) * BEAT.0);
-        let mut lent = Lent { clock: &clock, inbox: &mut inbox, counters, next_beat };
+        let mut lent = TickContext { clock: &clock, inbox: &mut inbox, counters, next_beat };
         if seats.is_empty() {
             let Ok(order) = orders.recv() else { return };
             if obey(order, &mut seats, &mut lent).is_break() {
@@ -55,11 +59,11 @@ pub(super) fn attend(orders: &Receiver<Order>, clock: EngineClock, counters: &Ar
         while let Ok(order) = orders.try_recv() {
             closing |= obey(order, &mut seats, &mut lent).is_break();
         }
-        let mut gone: Vec<(SeatId, Left, SessionTime)> = Vec::new();
+        let mut gone: Vec<(SlotId, LeaveReason, SessionTime)> = Vec::new();
         for (id, seat) in &mut seats {
             lent.next_beat = next_beat_of(*id, beat);
             if closing {
-                gone.push((*id, Left::ByItself, clock.now()));
+                gone.push((*id, LeaveReason::ByItself, clock.now()));
             } else if (!seat.is_open() || id.0 % PHASES == beat % PHASES)
                 && let Some((why, at)) = seat.attend(&mut lent)
             {
@@ -79,30 +83,34 @@ pub(super) fn attend(orders: &Receiver<Order>, clock: EngineClock, counters: &Ar
 }
 
 /// When a seat has its next beat in its own phase.
-const fn next_beat_of(id: SeatId, beat: u64) -> SessionTime {
+const fn next_beat_of(id: SlotId, beat: u64) -> SessionTime {
     let ahead = (id.0 % PHASES + PHASES - beat % PHASES) % PHASES;
     let ahead = if ahead == 0 { PHASES } else { ahead };
     SessionTime((beat + ahead) * BEAT.0)
 }
 
-fn obey(order: Order, seats: &mut HashMap<SeatId, Seat>, lent: &mut Lent<'_>) -> ControlFlow<()> {
+fn obey(
+    order: ThreadCommand,
+    seats: &mut HashMap<SlotId, ParticipantSlot>,
+    lent: &mut TickContext<'_>,
+) -> ControlFlow<()> {
     match order {
-        Order::Take(id, seat) => {
+        ThreadCommand::Take(id, seat) => {
             seats.insert(id, *seat);
         }
-        Order::Signal(id, message, at) => {
+        ThreadCommand::Signal(id, message, at) => {
             if let Some(seat) = seats.get_mut(&id) {
                 seat.signal(*message, at, lent);
             }
         }
-        Order::Close => return ControlFlow::Break(()),
+        ThreadCommand::Close => return ControlFlow::Break(()),
     }
     ControlFlow::Continue(())
 }
 
 /// Sleeps until the beat after `last`; beats that have gone by meanwhile are left out, but for one round of
 /// phases, so that nobody is passed over.
-fn wait_for_next(last: u64, clock: EngineClock, counters: &Counters) -> u64 {
+fn wait_for_next(last: u64, clock: EngineClock, counters: &EngineCounters) -> u64 {
     let mut next = last + 1;
     let now = clock.now();
     let current = now.0 / BEAT.0;
@@ -126,7 +134,7 @@ mod tests {
     fn each_seat_has_a_beat_every_20_ms_in_its_own_phase() {
         for id in 0..8 {
             for beat in 100..120 {
-                let next = next_beat_of(SeatId(id), beat).0 / BEAT.0;
+                let next = next_beat_of(SlotId(id), beat).0 / BEAT.0;
                 assert!(next > beat && next <= beat + PHASES);
                 assert_eq!(next % PHASES, id % PHASES);
             }

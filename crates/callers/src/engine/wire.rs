@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::app::Left;
+use super::app::LeaveReason;
 use super::clock::EngineClock;
 use crate::participant::{decode_signal, encode_signal};
 use rushhour_core::units::{Secret, redact};
@@ -32,8 +32,8 @@ pub type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 ///
 /// # Errors
 /// Where it is refused, or not answered within 10 s; never more than [`Left::Refused`] and [`Left::OurFault`].
-pub async fn connect(url: &str, path: &str, token: &Secret) -> Result<WebSocket, Left> {
-    let refused = |words: String, status| Left::Refused { words, status };
+pub async fn connect(url: &str, path: &str, token: &Secret) -> Result<WebSocket, LeaveReason> {
+    let refused = |words: String, status| LeaveReason::Refused { words, status };
     let mut request = format!("{}{path}", url.trim_end_matches('/'))
         .into_client_request()
         .map_err(|error| refused(error.to_string(), None))?;
@@ -54,7 +54,7 @@ pub async fn connect(url: &str, path: &str, token: &Secret) -> Result<WebSocket,
     }
 }
 
-fn explain(error: Error) -> Left {
+fn explain(error: Error) -> LeaveReason {
     match error {
         Error::Http(answer) => {
             let status = answer.status();
@@ -64,10 +64,10 @@ fn explain(error: Error) -> Left {
             let said: String = body.chars().take(LONGEST_WORDS).collect();
             let words =
                 if said.is_empty() { status.to_string() } else { format!("{status}: {said}") };
-            Left::Refused { words, status: Some(status.as_u16()) }
+            LeaveReason::Refused { words, status: Some(status.as_u16()) }
         }
-        Error::Io(error) if out_of_files(&error) => Left::OurFault(error.to_string()),
-        other => Left::Refused { words: other.to_string(), status: None },
+        Error::Io(error) if out_of_files(&error) => LeaveReason::OurFault(error.to_string()),
+        other => LeaveReason::Refused { words: other.to_string(), status: None },
     }
 }
 

@@ -10,7 +10,9 @@ mod peer;
 mod person;
 mod signal;
 
-pub use participant::{JoinConfig, Outlet, Participant, ParticipantError, ParticipantEvent, Send};
+pub use participant::{
+    JoinConfig, Participant, ParticipantError, ParticipantEvent, ParticipantOutput, SendOutcome,
+};
 pub use peer::AudioPacket;
-pub use person::{Person, TrackInfo};
+pub use person::{RemoteParticipant, TrackInfo};
 pub use signal::{JoinQuery, decode_signal, encode_signal};

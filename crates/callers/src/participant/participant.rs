@@ -11,10 +11,10 @@ use proto::signal_response::Message as Response;
 use str0m::RtcError;
 use str0m::media::Mid;
 
-use super::peer::{AudioPacket, Peer, PeerEvent};
-use super::person::Person;
+use super::peer::{AudioPacket, PeerConnection, PeerEvent};
+use super::person::RemoteParticipant;
 use super::signal::JoinQuery;
-use crate::data::{DataEvent, Incoming, Outgoing};
+use crate::data::{DataEvent, DataReceiver, DataSender};
 use rushhour_core::units::{Identity, SessionTime};
 
 /// How a participant joins.
@@ -42,12 +42,12 @@ pub enum ParticipantEvent {
         /// Who we are.
         own: Identity,
         /// The others.
-        others: Vec<Person>,
+        others: Vec<RemoteParticipant>,
     },
     /// The data channel is open: texts can be sent.
     Open,
     /// Somebody came, changed or left.
-    Person(Person),
+    Person(RemoteParticipant),
     /// Something came in over the data channel, and when.
     Data(DataEvent, SessionTime),
     /// An Opus packet came in, on the track of that name where it is known.
@@ -62,7 +62,7 @@ pub enum ParticipantEvent {
 }
 
 /// Where what comes out of a participant goes.
-pub trait Outlet {
+pub trait ParticipantOutput {
     /// Send a datagram.
     fn transmit(&mut self, to: SocketAddr, datagram: &[u8]);
     /// Send a signal message.
@@ -73,7 +73,7 @@ pub trait Outlet {
 
 /// Whether something went out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Send {
+pub enum SendOutcome {
     /// It did.
     Out,
     /// There was no room for it, or no connection yet.
@@ -82,9 +82,9 @@ pub enum Send {
 
 /// A participant of a room.
 pub struct Participant {
-    peer: Peer,
-    incoming: Incoming,
-    outgoing: Outgoing,
+    peer: PeerConnection,
+    incoming: DataReceiver,
+    outgoing: DataSender,
     track_of: HashMap<String, String>,
     left: bool,
 }
@@ -102,7 +102,7 @@ impl Participant {
         local: SocketAddr,
     ) -> Result<(Self, JoinQuery), ParticipantError> {
         let track = config.speaks.then_some("rushhour-audio");
-        let (peer, offer) = Peer::new(epoch, now, local, track)?;
+        let (peer, offer) = PeerConnection::new(epoch, now, local, track)?;
         let query = JoinQuery {
             offer,
             audio_track: track.map(str::to_owned),
@@ -110,8 +110,8 @@ impl Participant {
         };
         let participant = Self {
             peer,
-            incoming: Incoming::default(),
-            outgoing: Outgoing::default(),
+            incoming: DataReceiver::default(),
+            outgoing: DataSender::default(),
             track_of: HashMap::new(),
             left: false,
         };
@@ -124,7 +124,7 @@ impl Participant {
     }
 
     /// Numbers and names streams of text that are put together by hand.
-    pub const fn outgoing(&mut self) -> &mut Outgoing {
+    pub const fn outgoing(&mut self) -> &mut DataSender {
         &mut self.outgoing
     }
 
@@ -136,12 +136,12 @@ impl Participant {
         &mut self,
         message: Response,
         now: SessionTime,
-        out: &mut impl Outlet,
+        out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
         match message {
             Response::Join(join) => out.event(ParticipantEvent::Joined {
                 own: Identity::new(join.participant.map_or_else(String::new, |own| own.identity)),
-                others: join.other_participants.into_iter().map(Person::from).collect(),
+                others: join.other_participants.into_iter().map(RemoteParticipant::from).collect(),
             }),
             Response::Answer(answer) => {
                 for (mid, track) in answer.mid_to_track_id {
@@ -166,7 +166,7 @@ impl Participant {
             }
             Response::Update(update) => {
                 for person in update.participants {
-                    out.event(ParticipantEvent::Person(Person::from(person)));
+                    out.event(ParticipantEvent::Person(RemoteParticipant::from(person)));
                 }
             }
             Response::Leave(leave) => self.leave_told(leave.reason(), out),
@@ -175,7 +175,7 @@ impl Participant {
         self.drain(now, out)
     }
 
-    fn leave_told(&mut self, reason: proto::DisconnectReason, out: &mut impl Outlet) {
+    fn leave_told(&mut self, reason: proto::DisconnectReason, out: &mut impl ParticipantOutput) {
         if !std::mem::replace(&mut self.left, true) {
             out.event(ParticipantEvent::Left {
                 reason: reason.as_str_name().to_lowercase(),
@@ -188,7 +188,7 @@ impl Participant {
     }
 
     /// The signal connection is gone, which ends the participant.
-    pub fn signal_lost(&mut self, words: &str, out: &mut impl Outlet) {
+    pub fn signal_lost(&mut self, words: &str, out: &mut impl ParticipantOutput) {
         if !std::mem::replace(&mut self.left, true) {
             out.event(ParticipantEvent::Left { reason: words.to_owned(), room_deleted: false });
         }
@@ -203,7 +203,7 @@ impl Participant {
         bytes: &[u8],
         from: SocketAddr,
         at: SessionTime,
-        out: &mut impl Outlet,
+        out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
         self.peer.datagram(bytes, from, at)?;
         self.drain(at, out)
@@ -216,7 +216,7 @@ impl Participant {
     pub fn tick(
         &mut self,
         now: SessionTime,
-        out: &mut impl Outlet,
+        out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
         self.peer.tick(now)?;
         self.drain(now, out)
@@ -232,15 +232,15 @@ impl Participant {
         rtp_time: u32,
         marker: bool,
         now: SessionTime,
-        out: &mut impl Outlet,
-    ) -> Result<Send, ParticipantError> {
+        out: &mut impl ParticipantOutput,
+    ) -> Result<SendOutcome, ParticipantError> {
         if !self.peer.speak(payload, rtp_time, marker, now) {
-            return Ok(Send::Not);
+            return Ok(SendOutcome::Not);
         }
         // Without it the packet would wait in the queue until something else happens.
         self.peer.tick(now)?;
         self.drain(now, out)?;
-        Ok(Send::Out)
+        Ok(SendOutcome::Out)
     }
 
     /// Sends a text as one stream.
@@ -254,11 +254,11 @@ impl Participant {
         attributes: HashMap<String, String>,
         wall_ms: i64,
         now: SessionTime,
-        out: &mut impl Outlet,
-    ) -> Result<Send, ParticipantError> {
+        out: &mut impl ParticipantOutput,
+    ) -> Result<SendOutcome, ParticipantError> {
         // Packets are numbered as they are made: those that cannot go out must not be.
         if !self.peer.is_open() {
-            return Ok(Send::Not);
+            return Ok(SendOutcome::Not);
         }
         let packets = self.outgoing.text(topic, text, attributes, wall_ms);
         self.send(&packets, now, out)
@@ -272,12 +272,12 @@ impl Participant {
         &mut self,
         packets: &[Vec<u8>],
         now: SessionTime,
-        out: &mut impl Outlet,
-    ) -> Result<Send, ParticipantError> {
-        let mut all = Send::Out;
+        out: &mut impl ParticipantOutput,
+    ) -> Result<SendOutcome, ParticipantError> {
+        let mut all = SendOutcome::Out;
         for packet in packets {
             if !self.peer.send(packet) {
-                all = Send::Not;
+                all = SendOutcome::Not;
                 break;
             }
             self.peer.tick(now)?;
@@ -286,7 +286,11 @@ impl Participant {
         Ok(all)
     }
 
-    fn drain(&mut self, at: SessionTime, out: &mut impl Outlet) -> Result<(), ParticipantError> {
+    fn drain(
+        &mut self,
+        at: SessionTime,
+        out: &mut impl ParticipantOutput,
+    ) -> Result<(), ParticipantError> {
         let mut told: Vec<PeerEvent> = Vec::new();
         self.peer.drain(at, |to, datagram| out.transmit(to, datagram), |event| told.push(event))?;
         for event in told {

@@ -50,13 +50,13 @@ pub(super) enum PeerEvent {
 }
 
 /// A peer connection.
-pub(super) struct Peer {
+pub(super) struct PeerConnection {
     rtc: Rtc,
     epoch: Instant,
     local: SocketAddr,
     reliable: ChannelId,
     /// The audio that is sent, once it is negotiated.
-    speaking: Option<Speaking>,
+    speaking: Option<AudioSender>,
     pending: Option<SdpPendingOffer>,
     /// Parts to receive audio on.
     hearing: Vec<Mid>,
@@ -70,13 +70,13 @@ pub(super) struct Peer {
     deadline: SessionTime,
 }
 
-struct Speaking {
+struct AudioSender {
     mid: Mid,
     pt: Option<Pt>,
     sequence: u64,
 }
 
-impl Peer {
+impl PeerConnection {
     /// A connection from `local`, and its first offer: two channels, and a part to send audio on where
     /// `audio_track` names a track. Parts to receive on are asked for by the server.
     pub(super) fn new(
@@ -110,7 +110,7 @@ impl Peer {
                 Some(track.to_owned()),
                 None,
             );
-            Speaking { mid, pt: None, sequence: 1 }
+            AudioSender { mid, pt: None, sequence: 1 }
         });
         let (offer, pending) = change.apply().expect("two channels are a change");
         let peer = Self {

@@ -9,7 +9,7 @@ const AGENT_STATE: &str = "lk.agent.state";
 
 /// Somebody in the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
+pub struct RemoteParticipant {
     /// Who it is.
     pub identity: Identity,
     /// Whether it is an agent.
@@ -33,7 +33,7 @@ pub struct TrackInfo {
     pub is_audio: bool,
 }
 
-impl From<proto::ParticipantInfo> for Person {
+impl From<proto::ParticipantInfo> for RemoteParticipant {
     fn from(mut info: proto::ParticipantInfo) -> Self {
         Self {
             is_agent: info.kind() == proto::participant_info::Kind::Agent,

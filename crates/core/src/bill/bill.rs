@@ -1,13 +1,13 @@
 //! What runs come to together: item by item, the agent's side and the evaluator's apart.
 
 use super::tariff::Tariff;
-use super::usage::Usage;
+use super::usage::RunUsage;
 use crate::profile::Item;
 use crate::units::Usd;
 
 /// How an amount is known; what is summed is as sure as the least sure of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Known {
+pub enum Provenance {
     /// Counted, or told by who charges it.
     Measured,
     /// From moments that were seen.
@@ -16,7 +16,7 @@ pub enum Known {
     Assumed,
 }
 
-impl Known {
+impl Provenance {
     /// The word used in reports.
     pub const fn word(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ pub struct BillRow {
     /// What is left to pay where nothing else uses up the units that the base fee covers.
     pub after_included: Usd,
     /// How the quantity is known.
-    pub known: Known,
+    pub known: Provenance,
 }
 
 impl BillRow {
@@ -72,14 +72,14 @@ impl Bill {
                 each,
                 list: Usd::ZERO,
                 after_included: Usd::ZERO,
-                known: Known::Measured,
+                known: Provenance::Measured,
             })
         };
         Self { rows: tariff.items().iter().filter_map(row).collect() }
     }
 
     /// Adds so many runs that each took this.
-    pub fn add(&mut self, tariff: &Tariff, usage: &Usage, runs: u64) {
+    pub fn add(&mut self, tariff: &Tariff, usage: &RunUsage, runs: u64) {
         for charge in tariff.charges(usage) {
             let Some(row) = self.rows.iter_mut().find(|row| row.item == charge.item) else {
                 continue;

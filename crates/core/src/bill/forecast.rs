@@ -1,10 +1,10 @@
 //! What a plan's runs will come to, before any of them is started.
 
-use super::bill::{Bill, Known};
+use super::bill::{Bill, Provenance};
 use super::tariff::{Tariff, scripted_messages};
-use super::usage::Usage;
-use crate::event::AgentUse;
-use crate::profile::{Mix, Profile};
+use super::usage::RunUsage;
+use crate::event::ModelUsage;
+use crate::profile::{Profile, ScenarioMix};
 use crate::units::Usd;
 
 /// What a plan's runs will come to.
@@ -24,8 +24,10 @@ impl BillForecast {
         let tariff = Tariff::of(profile)?;
         let mut expected = Bill::of(&tariff);
         let shares: Vec<f64> = match &profile.mix {
-            Mix::Copies(list) => list.iter().map(|(_, copies)| f64::from(*copies)).collect(),
-            Mix::Weights(list) => list.iter().map(|(_, weight)| *weight).collect(),
+            ScenarioMix::Copies(list) => {
+                list.iter().map(|(_, copies)| f64::from(*copies)).collect()
+            }
+            ScenarioMix::Weights(list) => list.iter().map(|(_, weight)| *weight).collect(),
         };
         let all: f64 = shares.iter().sum();
         let modes = profile.mode.modes();
@@ -38,21 +40,21 @@ impl BillForecast {
             let count = (runs as f64 * share / all / modes.len() as f64).round() as u64;
             for mode in modes {
                 let lasts = scenario.lasts_in(*mode).micros();
-                let usage = Usage {
+                let usage = RunUsage {
                     mode: *mode,
                     agent: lasts,
                     caller: lasts,
                     conversation: lasts,
                     told: false,
                     messages: scripted_messages(scenario),
-                    used: AgentUse::default(),
+                    used: ModelUsage::default(),
                     judged: true,
                 };
                 expected.add(&tariff, &usage, count);
             }
         }
         for row in &mut expected.rows {
-            row.known = Known::Assumed;
+            row.known = Provenance::Assumed;
         }
         Some(Self { expected, worst_run: tariff.cost(tariff.worst()), runs })
     }
@@ -74,7 +76,7 @@ mod tests {
         // 30 of one minute and 10 of two.
         assert_eq!(forecast.expected.evaluator(), Usd::from_dollars(50.0 * 0.25));
         assert!(forecast.worst_run > Usd::from_dollars(5.75));
-        assert!(forecast.expected.rows.iter().all(|row| row.known == Known::Assumed));
+        assert!(forecast.expected.rows.iter().all(|row| row.known == Provenance::Assumed));
         let own = plan.profile().clone();
         let free = Profile { bill: crate::profile::BillSettings::default(), ..own };
         assert_eq!(BillForecast::new(&free, 40), None);
@@ -109,14 +111,14 @@ mod tests {
         for seed in 0..100 {
             let mut bill = Bill::of(&tariff);
             for length in lengths(seed, 200, mean as f64) {
-                let usage = Usage {
+                let usage = RunUsage {
                     mode: Mode::Voice,
                     agent: length,
                     caller: length,
                     conversation: length,
                     told: false,
                     messages: None,
-                    used: AgentUse::default(),
+                    used: ModelUsage::default(),
                     judged: true,
                 };
                 bill.add(&tariff, &usage, 1);

@@ -12,9 +12,9 @@ mod purse;
 mod tariff;
 mod usage;
 
-pub use bill::{Bill, BillRow, Known};
+pub use bill::{Bill, BillRow, Provenance};
 pub use forecast::BillForecast;
-pub use moments::Moments;
-pub use purse::{Caps, Purse};
+pub use moments::BillableTimes;
+pub use purse::{Budget, BudgetLimits};
 pub use tariff::{Charge, Tariff};
-pub use usage::Usage;
+pub use usage::RunUsage;

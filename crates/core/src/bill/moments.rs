@@ -1,10 +1,10 @@
 //! The moments of one run that bear on its cost. Where one is not known the dearer reading is taken.
 
-use super::usage::Usage;
-use crate::event::{AgentUse, FailureClass, Sighting};
+use super::usage::RunUsage;
+use crate::event::{FailureClass, ModelUsage, RunPhase};
 use crate::units::{Micros, Mode, SessionTime};
 
-const NOTHING_TOLD: AgentUse = AgentUse {
+const NOTHING_TOLD: ModelUsage = ModelUsage {
     tokens_read: None,
     tokens_cached: None,
     tokens_written: None,
@@ -15,7 +15,7 @@ const NOTHING_TOLD: AgentUse = AgentUse {
 
 /// The moments of one run that bear on its cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moments {
+pub struct BillableTimes {
     /// How the conversation is held.
     pub mode: Mode,
     /// When the agent can first have been in the room: the last look that did not find it.
@@ -29,10 +29,10 @@ pub struct Moments {
     /// Turns of a caller of our own.
     pub turns: Option<u32>,
     /// What the agent says that its models took.
-    pub used: AgentUse,
+    pub used: ModelUsage,
 }
 
-impl Moments {
+impl BillableTimes {
     /// Those of a run of which nothing is known yet.
     pub const fn of(mode: Mode) -> Self {
         let (agent, submitted, running, judging, turns) = (None, None, None, None, None);
@@ -40,11 +40,11 @@ impl Moments {
     }
 
     /// The run was seen in a new state at the evaluator, not yet so at `after`.
-    pub const fn sighted(&mut self, sighting: Sighting, after: SessionTime, seen: SessionTime) {
+    pub const fn sighted(&mut self, sighting: RunPhase, after: SessionTime, seen: SessionTime) {
         match sighting {
-            Sighting::Queued => {}
-            Sighting::Running => self.running = Some(after),
-            Sighting::Judging => self.judging = Some(seen),
+            RunPhase::Queued => {}
+            RunPhase::Running => self.running = Some(after),
+            RunPhase::Judging => self.judging = Some(seen),
         }
     }
 
@@ -59,7 +59,7 @@ impl Moments {
         ended: SessionTime,
         class: Option<FailureClass>,
         talked: Option<Micros>,
-    ) -> Usage {
+    ) -> RunUsage {
         let refused = matches!(
             class,
             Some(
@@ -76,7 +76,7 @@ impl Moments {
             (None, Some(from)) => over.since(from),
             (None, None) => Micros::ZERO,
         };
-        Usage {
+        RunUsage {
             mode: self.mode,
             agent: since(self.agent.or(submitted)),
             caller: since(submitted),
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn each_party_counts_from_its_own_coming() {
-        let moments = Moments {
+        let moments = BillableTimes {
             mode: Mode::Voice,
             agent: Some(at(2)),
             submitted: Some(at(5)),
@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn what_was_refused_costs_the_agent_alone_and_what_is_unknown_costs_all() {
-        let nothing = Moments::of(Mode::Voice);
-        let moments = Moments { agent: Some(at(2)), submitted: Some(at(5)), ..nothing };
+        let nothing = BillableTimes::of(Mode::Voice);
+        let moments = BillableTimes { agent: Some(at(2)), submitted: Some(at(5)), ..nothing };
         let refused = moments.usage(at(9), Some(FailureClass::SubmitRejected), None);
         assert_eq!((refused.agent, refused.conversation), (Micros::from_secs(7), Micros::ZERO));
         let unknown = moments.usage(at(9), Some(FailureClass::SubmitUnknown), None);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::moments::Moments;
+use super::moments::BillableTimes;
 use super::tariff::Tariff;
-use crate::event::Happening;
+use crate::event::EventKind;
 use crate::plan::{conversation_bound, preparation_bound};
 use crate::profile::{EvaluatorSettings, Profile};
 use crate::units::{Micros, RunIndex, SessionTime, Usd};
@@ -13,7 +13,7 @@ const MINUTE: u64 = 60_000_000;
 
 /// What a session must not go beyond.
 #[derive(Debug, Clone)]
-pub struct Caps {
+pub struct BudgetLimits {
     budget: Option<Usd>,
     max_runs: Option<u64>,
     max_minutes: Option<u64>,
@@ -27,7 +27,7 @@ pub struct Caps {
     counts_turns: bool,
 }
 
-impl Caps {
+impl BudgetLimits {
     /// The caps of a profile.
     pub fn of(profile: &Profile) -> Self {
         let limits = &profile.limits;
@@ -47,10 +47,10 @@ impl Caps {
 
 /// What was spent and what is held back, for a session under way. Everything in flight counts at its worst.
 #[derive(Debug, Clone)]
-pub struct Purse {
-    caps: Caps,
+pub struct Budget {
+    caps: BudgetLimits,
     /// Runs under way, and when each is given up unless it is submitted by then.
-    held: HashMap<RunIndex, (Moments, SessionTime)>,
+    held: HashMap<RunIndex, (BillableTimes, SessionTime)>,
     /// The latter in order.
     overdue: BTreeSet<(SessionTime, RunIndex)>,
     spent: Usd,
@@ -58,9 +58,9 @@ pub struct Purse {
     started: u64,
 }
 
-impl Purse {
+impl Budget {
     /// A purse of which nothing is spent.
-    pub fn new(caps: Caps) -> Self {
+    pub fn new(caps: BudgetLimits) -> Self {
         Self {
             caps,
             held: HashMap::new(),
@@ -72,32 +72,32 @@ impl Purse {
     }
 
     /// Takes in what happened at `at`. A session that is gone on with is told what happened before.
-    pub fn take(&mut self, happening: &Happening, at: SessionTime) {
+    pub fn take(&mut self, happening: &EventKind, at: SessionTime) {
         match happening {
-            Happening::RunStarted { run, mode, .. } => {
+            EventKind::RunStarted { run, mode, .. } => {
                 self.started += 1;
                 let turns = self.caps.counts_turns.then_some(0);
                 let due = match self.caps.budget {
                     Some(_) => at + self.caps.submitted_within,
                     None => SessionTime::NEVER,
                 };
-                self.held.insert(*run, (Moments { turns, ..Moments::of(*mode) }, due));
+                self.held.insert(*run, (BillableTimes { turns, ..BillableTimes::of(*mode) }, due));
                 self.overdue.insert((due, *run));
             }
-            Happening::AgentSeen { run, after, .. } => self.of(*run, |m| m.agent = Some(*after)),
-            Happening::SubmitIntent { runs, .. } => {
+            EventKind::AgentSeen { run, after, .. } => self.of(*run, |m| m.agent = Some(*after)),
+            EventKind::SubmitIntent { runs, .. } => {
                 for run in runs {
                     self.of(*run, |moments| moments.submitted = Some(at));
                 }
             }
-            Happening::Sighted { run, sighting, after, seen, .. } => {
+            EventKind::Sighted { run, sighting, after, seen, .. } => {
                 self.of(*run, |moments| moments.sighted(*sighting, *after, *seen));
             }
-            Happening::Turn { run, .. } => {
+            EventKind::Turn { run, .. } => {
                 self.of(*run, |moments| moments.turns = moments.turns.map(|turns| turns + 1));
             }
-            Happening::Used { run, used } => self.of(*run, |moments| moments.used = *used),
-            Happening::Ended { run, outcome, seen, talked, .. } => {
+            EventKind::Used { run, used } => self.of(*run, |moments| moments.used = *used),
+            EventKind::Ended { run, outcome, seen, talked, .. } => {
                 let Some((moments, due)) = self.held.remove(run) else { return };
                 self.overdue.remove(&(due, *run));
                 let usage = moments.usage(*seen, outcome.class(), *talked);
@@ -108,7 +108,7 @@ impl Purse {
                     if usage.told { usage.conversation } else { self.caps.worst_conversation };
                 self.talked = self.talked + usage.conversation.min(longest);
             }
-            Happening::Resumed { unwatched, .. } => self.put_off(*unwatched),
+            EventKind::Resumed { unwatched, .. } => self.put_off(*unwatched),
             _ => {}
         }
     }
@@ -122,7 +122,7 @@ impl Purse {
         self.overdue = overdue.into_iter().map(|(due, run)| (due + by, run)).collect();
     }
 
-    fn of(&mut self, run: RunIndex, note: impl FnOnce(&mut Moments)) {
+    fn of(&mut self, run: RunIndex, note: impl FnOnce(&mut BillableTimes)) {
         if let Some((moments, _)) = self.held.get_mut(&run) {
             note(moments);
         }
@@ -188,15 +188,15 @@ mod tests {
     use crate::plan::tests_support::plan_of;
     use crate::units::{Mode, RoomName};
 
-    fn purse(limits: &str) -> Purse {
+    fn purse(limits: &str) -> Budget {
         let text = format!(
             "[[scenario]]\nid = 1\ncopies = 9\n[[stage]]\nrate = \"1/s\"\n[limits]\n{limits}"
         );
-        Purse::new(Caps::of(plan_of(&text).profile()))
+        Budget::new(BudgetLimits::of(plan_of(&text).profile()))
     }
 
-    fn start(purse: &mut Purse, run: u64) {
-        let started = Happening::RunStarted {
+    fn start(purse: &mut Budget, run: u64) {
+        let started = EventKind::RunStarted {
             run: RunIndex(run),
             stage: 0,
             scenario: 0,
@@ -210,13 +210,13 @@ mod tests {
         purse.take(&started, SessionTime::START);
     }
 
-    fn end(purse: &mut Purse, run: u64, seconds: u64) {
+    fn end(purse: &mut Budget, run: u64, seconds: u64) {
         let at = SessionTime(seconds * 1_000_000);
         let run = RunIndex(run);
-        let intent = Happening::SubmitIntent { request: run.0, runs: vec![run] };
+        let intent = EventKind::SubmitIntent { request: run.0, runs: vec![run] };
         purse.take(&intent, SessionTime::START);
         let outcome = Outcome::Completed { judged: None };
-        purse.take(&Happening::Ended { run, outcome, after: at, seen: at, talked: None }, at);
+        purse.take(&EventKind::Ended { run, outcome, after: at, seen: at, talked: None }, at);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A profile's prices applied to what a run took.
 
-use super::bill::Known;
-use super::usage::Usage;
-use crate::event::AgentUse;
+use super::bill::Provenance;
+use super::usage::RunUsage;
+use crate::event::ModelUsage;
 use crate::plan::{conversation_bound, preparation_bound};
 use crate::profile::{BillSettings, Item, Price, PriceUnit, Profile, Rounding, Scenario};
 use crate::units::{Micros, Mode, Usd};
@@ -25,7 +25,7 @@ pub struct Tariff {
     /// A conversation that nobody told the length of is not longer than this.
     longest: Micros,
     /// The dearest that a run can be.
-    worst: Usage,
+    worst: RunUsage,
 }
 
 /// What one run is charged for one item.
@@ -52,14 +52,14 @@ impl Tariff {
         let scenarios = profile.mix.scenarios();
         let scripted = scenarios.iter().filter_map(|scenario| scripted_messages(scenario)).max();
         let unscripted = |mode| matches!(mode, Mode::Chat).then_some(profile.bill.most_messages);
-        let worst = |mode: Mode| Usage {
+        let worst = |mode: Mode| RunUsage {
             mode,
             agent: connected,
             caller: longest,
             conversation: longest,
             told: false,
             messages: scripted.or(unscripted(mode)),
-            used: AgentUse::default(),
+            used: ModelUsage::default(),
             judged: true,
         };
         let each = profile.mode.modes().iter().map(|mode| worst(*mode));
@@ -70,7 +70,7 @@ impl Tariff {
     }
 
     /// What the dearest run takes.
-    pub const fn worst(&self) -> &Usage {
+    pub const fn worst(&self) -> &RunUsage {
         &self.worst
     }
 
@@ -85,42 +85,42 @@ impl Tariff {
     }
 
     /// What a run is charged, item by item.
-    pub fn charges(&self, usage: &Usage) -> impl Iterator<Item = Charge> {
+    pub fn charges(&self, usage: &RunUsage) -> impl Iterator<Item = Charge> {
         let usage = *usage;
         let charged = self.settings.charged.iter().filter(move |item| item.is_of(usage.mode));
         charged.filter_map(move |item| Some(self.charge(self.price(*item)?, &usage)))
     }
 
     /// What a run costs.
-    pub fn cost(&self, usage: &Usage) -> Usd {
+    pub fn cost(&self, usage: &RunUsage) -> Usd {
         self.charges(usage).map(|charge| charge.cost).sum()
     }
 
     /// How long the conversation is taken to have lasted.
-    pub fn conversation(&self, usage: &Usage) -> Micros {
+    pub fn conversation(&self, usage: &RunUsage) -> Micros {
         if usage.told { usage.conversation } else { usage.conversation.min(self.longest) }
     }
 
     /// How the amount of an item that a run took is known.
-    pub const fn known(item: Item, usage: &Usage) -> Known {
+    pub const fn known(item: Item, usage: &RunUsage) -> Provenance {
         match item {
-            Item::EvaluatorVoice if usage.told => Known::Measured,
-            Item::EvaluatorChat if usage.messages.is_some() => Known::Measured,
-            Item::TextToSpeech if told(usage.used.characters).is_some() => Known::Measured,
-            Item::ModelInput if told(usage.used.tokens_read).is_some() => Known::Measured,
-            Item::ModelOutput if told(usage.used.tokens_written).is_some() => Known::Measured,
+            Item::EvaluatorVoice if usage.told => Provenance::Measured,
+            Item::EvaluatorChat if usage.messages.is_some() => Provenance::Measured,
+            Item::TextToSpeech if told(usage.used.characters).is_some() => Provenance::Measured,
+            Item::ModelInput if told(usage.used.tokens_read).is_some() => Provenance::Measured,
+            Item::ModelOutput if told(usage.used.tokens_written).is_some() => Provenance::Measured,
             Item::AgentSession | Item::Participant | Item::SpeechToText | Item::EvaluatorVoice => {
-                Known::Derived
+                Provenance::Derived
             }
             Item::TextToSpeech
             | Item::ModelInput
             | Item::ModelOutput
             | Item::EvaluatorChat
-            | Item::EvaluatorMetric => Known::Assumed,
+            | Item::EvaluatorMetric => Provenance::Assumed,
         }
     }
 
-    fn charge(&self, price: &Price, usage: &Usage) -> Charge {
+    fn charge(&self, price: &Price, usage: &RunUsage) -> Charge {
         let per = per(price.item.unit());
         let amount = self.amount(price.item, usage);
         let amount = match price.rounding {
@@ -130,7 +130,7 @@ impl Tariff {
         Charge { item: price.item, amount, per, cost: price.usd.for_amount(amount, per) }
     }
 
-    fn amount(&self, item: Item, usage: &Usage) -> u64 {
+    fn amount(&self, item: Item, usage: &RunUsage) -> u64 {
         let conversation = self.conversation(usage);
         let a_minute = |count: u64| conversation.0.saturating_mul(count).div_ceil(MINUTE);
         let messages = || match (usage.talked(), usage.messages, usage.mode) {
@@ -191,21 +191,21 @@ mod tests {
         Tariff::of(plan_of(&text).profile()).unwrap()
     }
 
-    fn spoken(seconds: u64) -> Usage {
+    fn spoken(seconds: u64) -> RunUsage {
         let length = Micros::from_secs(seconds);
-        Usage {
+        RunUsage {
             mode: Mode::Voice,
             agent: length,
             caller: length,
             conversation: length,
             told: false,
             messages: None,
-            used: AgentUse::default(),
+            used: ModelUsage::default(),
             judged: true,
         }
     }
 
-    fn cost_of(tariff: &Tariff, usage: &Usage, item: Item) -> Usd {
+    fn cost_of(tariff: &Tariff, usage: &RunUsage, item: Item) -> Usd {
         tariff.charges(usage).find(|charge| charge.item == item).unwrap().cost
     }
 
@@ -245,18 +245,22 @@ mod tests {
     fn what_the_agent_tells_of_its_models_is_measured_and_not_assumed() {
         let tariff = tariff("");
         let (tokens_read, tokens_written) = (Some(50_000), Some(1_000));
-        let used =
-            AgentUse { tokens_read, tokens_written, characters: Some(900), ..AgentUse::default() };
-        let usage = Usage { used, ..spoken(60) };
+        let used = ModelUsage {
+            tokens_read,
+            tokens_written,
+            characters: Some(900),
+            ..ModelUsage::default()
+        };
+        let usage = RunUsage { used, ..spoken(60) };
         let costs =
             [(Item::TextToSpeech, 0.045), (Item::ModelInput, 0.02), (Item::ModelOutput, 0.0016)];
         for (item, cost) in costs {
             assert_eq!(cost_of(&tariff, &usage, item), Usd::from_dollars(cost), "{item}");
-            assert_eq!(Tariff::known(item, &usage), Known::Measured, "{item}");
-            assert_eq!(Tariff::known(item, &spoken(60)), Known::Assumed, "{item}");
+            assert_eq!(Tariff::known(item, &usage), Provenance::Measured, "{item}");
+            assert_eq!(Tariff::known(item, &spoken(60)), Provenance::Assumed, "{item}");
         }
-        let silent = Usage { used: AgentUse { characters: Some(0), ..used }, ..usage };
-        assert_eq!(Tariff::known(Item::TextToSpeech, &silent), Known::Assumed);
+        let silent = RunUsage { used: ModelUsage { characters: Some(0), ..used }, ..usage };
+        assert_eq!(Tariff::known(Item::TextToSpeech, &silent), Provenance::Assumed);
     }
 
     #[test]
@@ -266,7 +270,7 @@ mod tests {
         let cost = tariff.cost(&worst);
         for share in [1, 3, 17, 99] {
             let part = |length: Micros| Micros(length.0 * share / 100);
-            let usage = Usage {
+            let usage = RunUsage {
                 agent: part(worst.agent),
                 caller: part(worst.caller),
                 conversation: part(worst.conversation),

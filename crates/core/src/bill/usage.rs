@@ -1,11 +1,11 @@
 //! What one run took of everything that may be charged.
 
-use crate::event::AgentUse;
+use crate::event::ModelUsage;
 use crate::units::{Micros, Mode};
 
 /// What one run took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
+pub struct RunUsage {
     /// How the conversation was held.
     pub mode: Mode,
     /// How long the agent was connected.
@@ -19,12 +19,12 @@ pub struct Usage {
     /// Messages or utterances of the caller, where they were counted.
     pub messages: Option<u32>,
     /// What the agent itself says that its models took.
-    pub used: AgentUse,
+    pub used: ModelUsage,
     /// Whether the conversation may have been judged.
     pub judged: bool,
 }
 
-impl Usage {
+impl RunUsage {
     /// Whether there was a conversation, as far as is known.
     pub fn talked(&self) -> bool {
         self.caller > Micros::ZERO

@@ -6,33 +6,33 @@ use sha2::{Digest, Sha256};
 
 /// Where all randomness comes from. It holds no state, so the order in which things are asked cannot matter.
 #[derive(Debug, Clone, Copy)]
-pub struct Chance {
+pub struct KeyedRng {
     seed: u64,
 }
 
-impl Chance {
+impl KeyedRng {
     /// Chance that depends on `seed` alone.
     pub const fn new(seed: u64) -> Self {
         Self { seed }
     }
 
     /// The draw for one question (`what`) about one thing (`key`): always the same one.
-    pub fn draw(self, what: &str, key: &str) -> Draw {
+    pub fn draw(self, what: &str, key: &str) -> KeyedDraw {
         let mut hash = Sha256::new();
         hash.update(self.seed.to_le_bytes());
         hash.update(what.as_bytes());
         // No name holds a zero byte, so that two questions never run together.
         hash.update([0]);
         hash.update(key.as_bytes());
-        Draw(hash.finalize().into())
+        KeyedDraw(hash.finalize().into())
     }
 }
 
 /// One drawn value, read as a number or as letters.
 #[derive(Debug, Clone, Copy)]
-pub struct Draw([u8; 32]);
+pub struct KeyedDraw([u8; 32]);
 
-impl Draw {
+impl KeyedDraw {
     /// A number from 0 to below 1, uniform.
     pub fn unit(self) -> f64 {
         self.word::<0>()
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_draw_depends_on_seed_question_and_key_and_on_nothing_else() {
-        let unit = |seed, what, key| Chance::new(seed).draw(what, key).unit();
+        let unit = |seed, what, key| KeyedRng::new(seed).draw(what, key).unit();
         assert!((unit(7, "fate", "room-1") - unit(7, "fate", "room-1")).abs() < f64::EPSILON);
         for (seed, what, key) in
             [(8, "fate", "room-1"), (7, "queue", "room-1"), (7, "fate", "room-2"), (7, "f", "ate")]
@@ -77,9 +77,9 @@ mod tests {
 
     #[test]
     fn units_are_uniform_and_normals_are_standard() {
-        let chance = Chance::new(1);
-        let draws: Vec<Draw> = (0..20_000).map(|n| chance.draw("t", &n.to_string())).collect();
-        let mean = |values: &dyn Fn(&Draw) -> f64| {
+        let chance = KeyedRng::new(1);
+        let draws: Vec<KeyedDraw> = (0..20_000).map(|n| chance.draw("t", &n.to_string())).collect();
+        let mean = |values: &dyn Fn(&KeyedDraw) -> f64| {
             draws.iter().map(values).sum::<f64>() / draws.len() as f64
         };
         // Five standard errors: 1/sqrt(12 n), 1/sqrt(n) and sqrt(2/n).

@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 use crate::units::{Micros, ParseUnitError, format_duration, parse_duration};
 
-use super::Draw;
+use super::KeyedDraw;
 
 /// The standard normal distribution's 95th percentile.
 const Z95: f64 = 1.644_853_626_951_472_2;
 
 /// A model of how long one kind of thing takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Latency {
+pub enum DelayDistribution {
     /// Always the same.
     Fixed(Micros),
     /// Any time between the two is as likely as any other.
@@ -33,7 +33,7 @@ pub enum Latency {
     },
 }
 
-impl Latency {
+impl DelayDistribution {
     /// Always `millis` milliseconds.
     pub const fn fixed(millis: u64) -> Self {
         Self::Fixed(Micros::from_millis(millis))
@@ -49,7 +49,7 @@ impl Latency {
     }
 
     /// The time that this draw stands for.
-    pub fn sample(self, draw: Draw) -> Micros {
+    pub fn sample(self, draw: KeyedDraw) -> Micros {
         match self {
             Self::Fixed(micros) => micros,
             Self::Uniform { shortest, longest } => {
@@ -68,7 +68,7 @@ impl Latency {
 const HINT: &str = "write a length such as \"300ms\", \"uniform 0s..3s\" (shortest and longest) or \
                     \"lognormal 300ms..900ms\" (median and 95th percentile)";
 
-impl FromStr for Latency {
+impl FromStr for DelayDistribution {
     type Err = ParseUnitError;
 
     /// Reads `300ms`, `uniform 0s..3s`, or `lognormal 300ms..900ms`, whose cap is ten times the second.
@@ -96,7 +96,7 @@ impl FromStr for Latency {
     }
 }
 
-impl fmt::Display for Latency {
+impl fmt::Display for DelayDistribution {
     /// The form that is read back.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |micros: Micros| format_duration(micros.as_duration());
@@ -115,11 +115,11 @@ impl fmt::Display for Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chance::Chance;
+    use crate::chance::KeyedRng;
 
-    fn samples(latency: Latency) -> Vec<u64> {
+    fn samples(latency: DelayDistribution) -> Vec<u64> {
         let mut samples: Vec<u64> = (0..10_000)
-            .map(|n| latency.sample(Chance::new(3).draw("t", &n.to_string())).0)
+            .map(|n| latency.sample(KeyedRng::new(3).draw("t", &n.to_string())).0)
             .collect();
         samples.sort_unstable();
         samples
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_lognormal_has_the_median_the_p95_and_the_cap_it_was_given() {
-        let times = samples(Latency::lognormal(100, 250, 400));
+        let times = samples(DelayDistribution::lognormal(100, 250, 400));
         let near = |at: usize, micros: f64| (times[at] as f64 / micros - 1.0).abs() < 0.05;
         assert!(near(5_000, 100_000.0), "{}", times[5_000]);
         assert!(near(9_500, 250_000.0), "{}", times[9_500]);
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_uniform_one_fills_its_range_and_no_more() {
         let (shortest, longest) = (Micros::from_millis(200), Micros::from_millis(800));
-        let times = samples(Latency::Uniform { shortest, longest });
+        let times = samples(DelayDistribution::Uniform { shortest, longest });
         assert!(times[0] >= 200_000 && times[0] < 202_000, "{}", times[0]);
         assert!(times[9_999] <= 800_000 && times[9_999] > 798_000, "{}", times[9_999]);
         assert!((times[5_000] as f64 / 500_000.0 - 1.0).abs() < 0.05, "{}", times[5_000]);
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn what_people_write_is_read_and_written_back() {
         for text in ["300ms", "0s", "uniform 0s..3s", "lognormal 300ms..900ms"] {
-            assert_eq!(text.parse::<Latency>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<DelayDistribution>().unwrap().to_string(), text);
         }
         for (text, what) in [
             ("300", "`300` has no unit"),
@@ -155,14 +155,14 @@ mod tests {
             ("lognormal 0s..1s", "`lognormal 0s..1s` has a median of zero"),
             ("gamma 1s..2s", "`gamma 1s..2s` is no distribution that is known"),
         ] {
-            assert_eq!(text.parse::<Latency>().unwrap_err().what, what);
+            assert_eq!(text.parse::<DelayDistribution>().unwrap_err().what, what);
         }
     }
 
     #[test]
     fn odd_models_stay_harmless() {
-        assert_eq!(samples(Latency::fixed(5)), vec![5_000; 10_000]);
-        assert_eq!(samples(Latency::lognormal(0, 0, 10)), vec![0; 10_000]);
-        assert_eq!(samples(Latency::lognormal(20, 10, 1_000)), vec![20_000; 10_000]);
+        assert_eq!(samples(DelayDistribution::fixed(5)), vec![5_000; 10_000]);
+        assert_eq!(samples(DelayDistribution::lognormal(0, 0, 10)), vec![0; 10_000]);
+        assert_eq!(samples(DelayDistribution::lognormal(20, 10, 1_000)), vec![20_000; 10_000]);
     }
 }

@@ -5,5 +5,5 @@
 mod draw;
 mod latency;
 
-pub use draw::{Chance, Draw};
-pub use latency::Latency;
+pub use draw::{KeyedDraw, KeyedRng};
+pub use latency::DelayDistribution;

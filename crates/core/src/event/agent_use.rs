@@ -7,7 +7,7 @@ use crate::units::Micros;
 /// What an agent itself says that its models took of a conversation (`session_usage_updated` on LiveKit's
 /// `lk.agent.session`), summed over models of a kind; what it says nothing of is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgentUse {
+pub struct ModelUsage {
     /// Tokens that its language model read, those it had in its cache included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_read: Option<u64>,

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::agent_use::AgentUse;
+use super::agent_use::ModelUsage;
 use super::outcome::Outcome;
 use super::turn::{FramesSent, Turn};
-use crate::profile::{Profile, Setting};
+use crate::profile::{Profile, ResolvedSetting};
 use crate::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, Mode, PairId, ResultId, RoomName, RunIndex,
     SessionId, SessionTime,
@@ -22,15 +22,15 @@ pub struct Event {
     pub at: SessionTime,
     /// What it was.
     #[serde(rename = "e")]
-    pub happening: Happening,
+    pub kind: EventKind,
 }
 
 /// What can happen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Happening {
+pub enum EventKind {
     /// The session began; always the first event.
-    Opened(Box<Opening>),
+    Opened(Box<SessionHeader>),
     /// A run was let in: its place in flight is taken.
     RunStarted {
         /// The run.
@@ -139,7 +139,7 @@ pub enum Happening {
         /// The run.
         run: RunIndex,
         /// What they took.
-        used: AgentUse,
+        used: ModelUsage,
     },
     /// What our caller sent of audio in all.
     Spoke {
@@ -179,9 +179,9 @@ pub enum Happening {
         /// The evaluator's folder of its runs.
         result: Option<ResultId>,
         /// Its runs, as the evaluator names them.
-        entered: Vec<Entered>,
+        entered: Vec<AcceptedRun>,
         /// How sure it is which run is which.
-        mapping: Mapping,
+        mapping: RunMapping,
     },
     /// The evaluator is in the room of a submission that was not known to be accepted: it was.
     EvaluatorSeen {
@@ -197,7 +197,7 @@ pub enum Happening {
         /// The run.
         run: RunIndex,
         /// The state.
-        sighting: Sighting,
+        sighting: RunPhase,
         /// The evaluator's own word for it.
         word: String,
         /// The last look that saw it in the state before.
@@ -231,7 +231,7 @@ pub enum Happening {
         detail: String,
     },
     /// How the generator itself was doing over the last stretch.
-    Health(Health),
+    Health(GeneratorHealth),
     /// Nothing more will be started.
     Stopping {
         /// Why.
@@ -268,7 +268,7 @@ pub enum Happening {
 
 /// How a session began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Opening {
+pub struct SessionHeader {
     /// The version of the vocabulary.
     pub format: u32,
     /// The version of Rushhour.
@@ -282,7 +282,7 @@ pub struct Opening {
     /// The profile's hash: SHA-256 of its JSON, in hexadecimal.
     pub profile_hash: String,
     /// Where its settings came from.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<ResolvedSetting>,
     /// The LiveKit server that was spoken to.
     pub livekit_url: String,
     /// The evaluator that was spoken to.
@@ -295,7 +295,7 @@ pub struct Opening {
 
 /// A run that the evaluator accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entered {
+pub struct AcceptedRun {
     /// The run.
     pub run: RunIndex,
     /// Its name at the evaluator.
@@ -307,7 +307,7 @@ pub struct Entered {
 /// How sure it is which of the evaluator's runs is which of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mapping {
+pub enum RunMapping {
     /// By construction: one entry in the request, or every entry a scenario of its own.
     Proven,
     /// By the order of the answer, which nobody promises.
@@ -327,7 +327,7 @@ pub enum RetryReason {
 /// A run's state at the evaluator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sighting {
+pub enum RunPhase {
     /// It waits its turn.
     Queued,
     /// The conversation is held.
@@ -370,7 +370,7 @@ impl StopReason {
 
 /// How the generator itself was doing over a stretch of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Health {
+pub struct GeneratorHealth {
     /// The stretch.
     pub over: Micros,
     /// Runs in flight at its end.

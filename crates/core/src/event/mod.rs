@@ -10,12 +10,12 @@ mod outcome;
 mod sink;
 mod turn;
 
-pub use agent_use::AgentUse;
+pub use agent_use::ModelUsage;
 pub use failure::FailureClass;
 pub use happening::{
-    AgentHealth, CallersHealth, Entered, Event, FORMAT_VERSION, Happening, Health, Mapping,
-    Opening, RetryReason, Sighting, StopReason,
+    AcceptedRun, AgentHealth, CallersHealth, Event, EventKind, FORMAT_VERSION, GeneratorHealth,
+    RetryReason, RunMapping, RunPhase, SessionHeader, StopReason,
 };
 pub use outcome::Outcome;
-pub use sink::{Sink, SinkError};
+pub use sink::{EventSink, EventSinkError};
 pub use turn::{FramesSent, Turn, TurnEnding, TurnParts};

@@ -8,10 +8,10 @@ use super::happening::Event;
 /// Events could not be kept.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
-pub struct SinkError(pub String);
+pub struct EventSinkError(pub String);
 
 /// Takes events in order.
-pub trait Sink: Send + Sync {
+pub trait EventSink: Send + Sync {
     /// Takes an event; it will be kept after all that were taken before it.
     fn take(&self, event: Event);
 
@@ -19,5 +19,5 @@ pub trait Sink: Send + Sync {
     ///
     /// # Errors
     /// Where it could not be; everything after fails too.
-    fn kept(&self) -> Pin<Box<dyn Future<Output = Result<(), SinkError>> + Send + '_>>;
+    fn kept(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>>;
 }

@@ -1,6 +1,6 @@
 //! Starts per time as a piecewise straight line, its area so far, and the moment at which an area is reached.
 
-use crate::profile::Curve;
+use crate::profile::ArrivalRate;
 use crate::units::Micros;
 
 /// A rate over a stage: straight pieces one after the other, times in seconds from the stage's start.
@@ -41,12 +41,12 @@ impl Piece {
 
 impl RateCurve {
     /// The curve over a stage that lasts `lasts`, or without an end.
-    pub(super) fn new(curve: &Curve, lasts: Option<Micros>) -> Self {
+    pub(super) fn new(curve: &ArrivalRate, lasts: Option<Micros>) -> Self {
         let seconds = lasts.map_or(f64::INFINITY, Micros::as_secs_f64);
         let rates: Vec<(f64, f64)> = match curve {
-            Curve::Constant(rate) => vec![(rate.per_second(), rate.per_second())],
-            Curve::Ramp { from, to } => vec![(from.per_second(), to.per_second())],
-            Curve::Steps { from, to, steps } => {
+            ArrivalRate::Constant(rate) => vec![(rate.per_second(), rate.per_second())],
+            ArrivalRate::Ramp { from, to } => vec![(from.per_second(), to.per_second())],
+            ArrivalRate::Steps { from, to, steps } => {
                 let (from, to) = (from.per_second(), to.per_second());
                 (0..*steps)
                     .map(|step| {
@@ -103,29 +103,29 @@ mod tests {
         Rate::new(per_second).unwrap()
     }
 
-    fn times(curve: &Curve, seconds: u64, areas: &[f64]) -> Vec<Option<f64>> {
+    fn times(curve: &ArrivalRate, seconds: u64, areas: &[f64]) -> Vec<Option<f64>> {
         let curve = RateCurve::new(curve, Some(Micros::from_secs(seconds)));
         areas.iter().map(|area| curve.time_of(*area).map(|t| (t * 1e6).round() / 1e6)).collect()
     }
 
     #[test]
     fn a_constant_rate_reaches_each_area_in_proportion() {
-        let found = times(&Curve::Constant(rate(2.0)), 10, &[0.0, 1.0, 19.0, 20.0]);
+        let found = times(&ArrivalRate::Constant(rate(2.0)), 10, &[0.0, 1.0, 19.0, 20.0]);
         assert_eq!(found, [Some(0.0), Some(0.5), Some(9.5), None]);
     }
 
     #[test]
     fn a_ramp_is_slow_first_and_fast_later_and_the_other_way_round() {
-        let up = Curve::Ramp { from: rate(1.0), to: rate(3.0) };
+        let up = ArrivalRate::Ramp { from: rate(1.0), to: rate(3.0) };
         // Area t + t^2/10 over 10 s: 20 in all, 7.5 after 5 s.
         assert_eq!(times(&up, 10, &[0.0, 7.5, 20.0]), [Some(0.0), Some(5.0), None]);
-        let down = Curve::Ramp { from: rate(3.0), to: rate(1.0) };
+        let down = ArrivalRate::Ramp { from: rate(3.0), to: rate(1.0) };
         assert_eq!(times(&down, 10, &[0.0, 12.5, 19.999]), [Some(0.0), Some(5.0), Some(9.999)]);
     }
 
     #[test]
     fn steps_are_level_stretches() {
-        let steps = Curve::Steps { from: rate(1.0), to: rate(3.0), steps: 3 };
+        let steps = ArrivalRate::Steps { from: rate(1.0), to: rate(3.0), steps: 3 };
         let curve = RateCurve::new(&steps, Some(Micros::from_secs(30)));
         assert!((curve.total() - 60.0).abs() < 1e-9);
         assert!((curve.peak() - 3.0).abs() < 1e-12);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_curve_without_an_end_goes_on() {
-        let curve = RateCurve::new(&Curve::Constant(rate(4.0)), None);
+        let curve = RateCurve::new(&ArrivalRate::Constant(rate(4.0)), None);
         assert_eq!(curve.time_of(1e6), Some(250_000.0));
     }
 }

@@ -1,12 +1,12 @@
 //! Whose turn it is: scenarios drawn like cards from a shuffled deck, or with replacement by weight.
 
-use super::random::{Random, Stream};
-use crate::profile::Mix;
+use super::random::{PlanRng, RngStream};
+use crate::profile::ScenarioMix;
 
 /// The scenarios still to be run, in a seeded order.
 #[derive(Debug, Clone)]
-pub(super) struct Deck {
-    random: Random,
+pub(super) struct ScenarioSampler {
+    random: PlanRng,
     shares: Shares,
     drawn: Vec<u32>,
 }
@@ -21,21 +21,21 @@ enum Shares {
 
 /// One drawn entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Drawn {
+pub(super) struct Pick {
     /// The scenario's position in the profile.
     pub(super) scenario: u32,
     /// How many times it was drawn before.
     pub(super) copy: u32,
 }
 
-impl Deck {
-    pub(super) fn new(mix: &Mix, seed: u64) -> Self {
+impl ScenarioSampler {
+    pub(super) fn new(mix: &ScenarioMix, seed: u64) -> Self {
         let shares = match mix {
-            Mix::Copies(list) => {
+            ScenarioMix::Copies(list) => {
                 let copies: Vec<u64> = list.iter().map(|(_, copies)| u64::from(*copies)).collect();
                 Shares::Left { total: copies.iter().sum(), copies }
             }
-            Mix::Weights(list) => {
+            ScenarioMix::Weights(list) => {
                 let mut sum = 0.0;
                 Shares::Weights(
                     list.iter()
@@ -48,7 +48,7 @@ impl Deck {
             }
         };
         let drawn = vec![0; mix.scenarios().len()];
-        Self { random: Random::new(seed, Stream::Deck), shares, drawn }
+        Self { random: PlanRng::new(seed, RngStream::Deck), shares, drawn }
     }
 
     /// How many are left; none where there is no end.
@@ -60,7 +60,7 @@ impl Deck {
     }
 
     /// The next entry; none where all copies are used up.
-    pub(super) fn draw(&mut self) -> Option<Drawn> {
+    pub(super) fn draw(&mut self) -> Option<Pick> {
         let scenario = match &mut self.shares {
             Shares::Left { total: 0, .. } => return None,
             Shares::Left { copies, total } => {
@@ -84,7 +84,7 @@ impl Deck {
         let copy = self.drawn[scenario];
         self.drawn[scenario] += 1;
         let scenario = u32::try_from(scenario).ok()?;
-        Some(Drawn { scenario, copy })
+        Some(Pick { scenario, copy })
     }
 }
 
@@ -92,19 +92,19 @@ impl Deck {
 mod tests {
     use super::*;
     use crate::profile::Scenario;
-    use crate::units::{Length, ScenarioId};
+    use crate::units::{PositiveDuration, ScenarioId};
 
     fn scenario(id: u32) -> Scenario {
         let id = ScenarioId::new(id.to_string());
-        let (name, lasts) = (id.to_string(), Length::secs(60));
+        let (name, lasts) = (id.to_string(), PositiveDuration::secs(60));
         Scenario { name, id, lasts, chat_lasts: None, script: None, cekura: None }
     }
 
     #[test]
     fn every_copy_is_dealt_once_and_the_order_is_mixed() {
-        let mix = Mix::Copies(vec![(scenario(1), 300), (scenario(2), 100)]);
-        let mut deck = Deck::new(&mix, 5);
-        let dealt: Vec<Drawn> = std::iter::from_fn(|| deck.draw()).collect();
+        let mix = ScenarioMix::Copies(vec![(scenario(1), 300), (scenario(2), 100)]);
+        let mut deck = ScenarioSampler::new(&mix, 5);
+        let dealt: Vec<Pick> = std::iter::from_fn(|| deck.draw()).collect();
         assert_eq!(dealt.len(), 400);
         assert_eq!(dealt.iter().filter(|drawn| drawn.scenario == 1).count(), 100);
         let first_half = dealt[..200].iter().filter(|drawn| drawn.scenario == 1).count();
@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn weights_are_kept_in_proportion() {
-        let mix = Mix::Weights(vec![(scenario(1), 3.0), (scenario(2), 1.0)]);
-        let mut deck = Deck::new(&mix, 5);
+        let mix = ScenarioMix::Weights(vec![(scenario(1), 3.0), (scenario(2), 1.0)]);
+        let mut deck = ScenarioSampler::new(&mix, 5);
         let second = (0..10_000).filter(|_| deck.draw().unwrap().scenario == 1).count();
         assert!((2_350..=2_650).contains(&second), "{second}");
     }

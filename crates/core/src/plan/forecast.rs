@@ -1,9 +1,9 @@
 //! What a plan will come to before any of it is done: runs, places in flight, requests, token lifetime.
 
 use super::curve::RateCurve;
-use super::walk::{Plan, Step};
-use crate::profile::{EvaluatorSettings, Load, Profile};
-use crate::units::{Length, Micros, SessionTime};
+use super::walk::{Plan, ScheduleStep};
+use crate::profile::{EvaluatorSettings, Profile, StageLoad};
+use crate::units::{Micros, PositiveDuration, SessionTime};
 
 /// How many runs one question about their state covers.
 const RUNS_PER_POLL: f64 = 100.0;
@@ -34,7 +34,7 @@ pub struct Forecast {
     /// How long a room has to stay with nobody in it.
     pub room_lifetime: Micros,
     /// What the reader ought to know before starting.
-    pub cautions: Vec<Caution>,
+    pub cautions: Vec<PlanWarning>,
 }
 
 /// What one stage will come to.
@@ -58,7 +58,7 @@ pub struct StageForecast {
 
 /// Something in a plan that will not go as its writer may think.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Caution {
+pub enum PlanWarning {
     /// More starts at once than `limits.in_flight` has places for.
     InFlight {
         /// Places needed, by Little's law.
@@ -133,18 +133,18 @@ impl Forecast {
         let mean_length = profile.mix.mean_seconds(profile.mode);
         let mut stages: Vec<StageForecast> = Vec::with_capacity(profile.stages.len());
         for stage in &profile.stages {
-            let lasts = stage.lasts.map(Length::micros);
+            let lasts = stage.lasts.map(PositiveDuration::micros);
             let peak_rate = match &stage.load {
-                Load::Open { curve, .. } => Some(RateCurve::new(curve, lasts).peak()),
-                Load::Hold { in_flight, .. } => Some(f64::from(*in_flight) / mean_length),
-                Load::Burst { .. } => None,
+                StageLoad::Open { curve, .. } => Some(RateCurve::new(curve, lasts).peak()),
+                StageLoad::Hold { in_flight, .. } => Some(f64::from(*in_flight) / mean_length),
+                StageLoad::Burst { .. } => None,
             };
             stages.push(StageForecast {
                 name: stage.name.clone(),
                 measured: stage.measured,
                 begins: SessionTime::NEVER,
                 runs: 0,
-                estimated: matches!(stage.load, Load::Hold { .. }),
+                estimated: matches!(stage.load, StageLoad::Hold { .. }),
                 peak_rate,
                 in_flight: 0.0,
             });
@@ -153,7 +153,7 @@ impl Forecast {
         for (stage, forecast) in profile.stages.iter().zip(&mut stages) {
             let runs = forecast.runs as f64;
             forecast.in_flight = match (&stage.load, forecast.peak_rate) {
-                (Load::Hold { in_flight, .. }, _) => f64::from(*in_flight).min(runs),
+                (StageLoad::Hold { in_flight, .. }, _) => f64::from(*in_flight).min(runs),
                 (_, Some(rate)) => (rate * mean_length).min(runs),
                 (_, None) => runs,
             };
@@ -193,7 +193,7 @@ fn count(plan: &Plan, mean_length: f64, stages: &mut [StageForecast]) -> (Sessio
     let mut counted = 0_u64;
     loop {
         match walk.peek() {
-            Step::Start(run) => {
+            ScheduleStep::Start(run) => {
                 let stage = &mut stages[run.stage as usize];
                 stage.runs += 1;
                 stage.begins = stage.begins.min(run.intended);
@@ -201,7 +201,7 @@ fn count(plan: &Plan, mean_length: f64, stages: &mut [StageForecast]) -> (Sessio
                 counted += 1;
                 walk.pass();
             }
-            Step::Hold(hold) => {
+            ScheduleStep::Hold(hold) => {
                 let left = total.map_or(u64::MAX, |total| total - counted);
                 let (runs, ends) = hold_estimate(&hold, left, mean_length);
                 for _ in 0..runs {
@@ -214,7 +214,7 @@ fn count(plan: &Plan, mean_length: f64, stages: &mut [StageForecast]) -> (Sessio
                 last_start = last_start.max(ends);
                 walk.leave_hold(ends);
             }
-            Step::End => break,
+            ScheduleStep::End => break,
         }
     }
     (last_start, total.map_or(0, |total| total - counted))
@@ -237,40 +237,41 @@ fn hold_estimate(hold: &super::walk::HoldStage, left: u64, mean_length: f64) -> 
     (runs, ends.min(hold.until))
 }
 
-fn cautions(profile: &Profile, forecast: &Forecast, left: u64) -> Vec<Caution> {
+fn cautions(profile: &Profile, forecast: &Forecast, left: u64) -> Vec<PlanWarning> {
     let limits = &profile.limits;
     let mut cautions = Vec::new();
     if forecast.in_flight > f64::from(limits.in_flight) {
-        cautions.push(Caution::InFlight { needed: forecast.in_flight, limit: limits.in_flight });
+        cautions
+            .push(PlanWarning::InFlight { needed: forecast.in_flight, limit: limits.in_flight });
     }
     if forecast.requests_per_second > limits.requests.per_second() * 1.000_001 {
-        cautions.push(Caution::Requests {
+        cautions.push(PlanWarning::Requests {
             needed: forecast.requests_per_second,
             limit: limits.requests.per_second(),
         });
     }
     if forecast.polls_per_second > limits.polls.per_second() {
-        cautions.push(Caution::Polls {
+        cautions.push(PlanWarning::Polls {
             needed: forecast.polls_per_second,
             limit: limits.polls.per_second(),
         });
     }
     if left > 0 {
-        cautions.push(Caution::CopiesLeft { left });
+        cautions.push(PlanWarning::CopiesLeft { left });
     }
     for (stage, forecast) in profile.stages.iter().zip(&forecast.stages) {
         let wanted = match &stage.load {
-            Load::Open { curve, .. } => stage
+            StageLoad::Open { curve, .. } => stage
                 .lasts
                 .map_or(0.0, |lasts| RateCurve::new(curve, Some(lasts.micros())).total().floor()),
-            Load::Burst { runs } => f64::from(*runs),
-            Load::Hold { .. } => 0.0,
+            StageLoad::Burst { runs } => f64::from(*runs),
+            StageLoad::Hold { .. } => 0.0,
         };
         // A Poisson stage has more or fewer than its mean; six standard deviations are no accident.
         if profile.runs().is_some()
             && (forecast.runs as f64) < wanted - 6.0 * wanted.sqrt().max(1.0)
         {
-            cautions.push(Caution::StageCutShort { stage: stage.name.clone() });
+            cautions.push(PlanWarning::StageCutShort { stage: stage.name.clone() });
         }
     }
     cautions
@@ -289,7 +290,7 @@ mod tests {
         assert_eq!(forecast.runs, 1200);
         assert!((forecast.in_flight - 180.0).abs() < 1e-9);
         assert!((forecast.polls_per_second - 0.4).abs() < 1e-9);
-        assert!(matches!(forecast.cautions[..], [Caution::InFlight { limit: 100, .. }]));
+        assert!(matches!(forecast.cautions[..], [PlanWarning::InFlight { limit: 100, .. }]));
         // 120 s submission, 20 min run, 60 s skew; before it 40 s agent and 100 places at 5 a second.
         assert_eq!(forecast.token_lifetime, Micros::from_secs(120 + 1200 + 60));
         assert_eq!(forecast.room_lifetime, Micros::from_secs(40 + 20 + 120 + 1200 + 60));
@@ -300,11 +301,11 @@ mod tests {
         let short = Forecast::new(&plan_of(
             "[[scenario]]\nid = 1\ncopies = 50\n[[stage]]\nrate = \"1/s\"\nlasts = \"10s\"\n[[stage]]\nname = \"peak\"\nrate = \"9/s\"\nlasts = \"60s\"",
         ));
-        assert!(short.cautions.contains(&Caution::StageCutShort { stage: "peak".into() }));
+        assert!(short.cautions.contains(&PlanWarning::StageCutShort { stage: "peak".into() }));
         let left = Forecast::new(&plan_of(
             "[[scenario]]\nid = 1\ncopies = 50\n[[stage]]\nrate = \"1/s\"\nlasts = \"10s\"",
         ));
-        assert!(left.cautions.contains(&Caution::CopiesLeft { left: 40 }));
+        assert!(left.cautions.contains(&PlanWarning::CopiesLeft { left: 40 }));
         assert_eq!(left.runs, 10);
     }
 

@@ -17,9 +17,9 @@ pub mod tests_support;
 mod walk;
 
 pub use forecast::{
-    Caution, Forecast, StageForecast, conversation_bound, preparation_bound, room_lifetime,
+    Forecast, PlanWarning, StageForecast, conversation_bound, preparation_bound, room_lifetime,
     token_lifetime,
 };
 pub use guard::{CLOUD_ROOMS, CloudExcess, cloud_excess};
 pub use selection::draw_selection;
-pub use walk::{HoldStage, Plan, PlannedRun, Step, Walk};
+pub use walk::{HoldStage, Plan, PlannedRun, Schedule, ScheduleStep};

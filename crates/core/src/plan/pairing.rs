@@ -1,7 +1,7 @@
 //! In which mode each drawn scenario is run: all in one, or each in both, the one beside the other.
 
-use super::deck::{Deck, Drawn};
-use super::random::{Random, Stream};
+use super::deck::{Pick, ScenarioSampler};
+use super::random::{PlanRng, RngStream};
 use crate::profile::{Profile, SessionMode};
 use crate::units::{Mode, PairId};
 
@@ -12,12 +12,12 @@ use crate::units::{Mode, PairId};
 /// decides which mode begins.
 #[derive(Debug, Clone)]
 pub(super) struct Pairing {
-    deck: Deck,
-    held: Held,
+    deck: ScenarioSampler,
+    held: PairedStage,
 }
 
 #[derive(Debug, Clone)]
-enum Held {
+enum PairedStage {
     /// Every run in this mode.
     In(Mode),
     /// Every scenario in both modes.
@@ -26,14 +26,14 @@ enum Held {
         begins: Mode,
         pairs: u64,
         /// The second run of a pair whose first was given.
-        second: Option<Given>,
+        second: Option<ScheduledRun>,
     },
 }
 
 /// A run without its moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Given {
-    pub(super) drawn: Drawn,
+pub(super) struct ScheduledRun {
+    pub(super) drawn: Pick,
     pub(super) mode: Mode,
     pub(super) pair: Option<PairId>,
 }
@@ -41,36 +41,38 @@ pub(super) struct Given {
 impl Pairing {
     pub(super) fn new(profile: &Profile) -> Self {
         let held = match profile.mode {
-            SessionMode::Voice => Held::In(Mode::Voice),
-            SessionMode::Chat => Held::In(Mode::Chat),
+            SessionMode::Voice => PairedStage::In(Mode::Voice),
+            SessionMode::Chat => PairedStage::In(Mode::Chat),
             SessionMode::Paired => {
                 let [voice, chat] = Mode::ALL;
-                let side = Random::new(profile.seed, Stream::FirstMode).below(2);
+                let side = PlanRng::new(profile.seed, RngStream::FirstMode).below(2);
                 let begins = if side == 0 { voice } else { chat };
-                Held::Twice { begins, pairs: 0, second: None }
+                PairedStage::Twice { begins, pairs: 0, second: None }
             }
         };
-        Self { deck: Deck::new(&profile.mix, profile.seed), held }
+        Self { deck: ScenarioSampler::new(&profile.mix, profile.seed), held }
     }
 
     /// Whether all copies are used up.
     pub(super) const fn is_used_up(&self) -> bool {
-        let open = matches!(self.held, Held::Twice { second: Some(_), .. });
+        let open = matches!(self.held, PairedStage::Twice { second: Some(_), .. });
         matches!(self.deck.left(), Some(0)) && !open
     }
 
     /// The next run; none where all copies are used up.
-    pub(super) fn next(&mut self) -> Option<Given> {
+    pub(super) fn next(&mut self) -> Option<ScheduledRun> {
         match &mut self.held {
-            Held::In(mode) => Some(Given { drawn: self.deck.draw()?, mode: *mode, pair: None }),
-            Held::Twice { second, .. } if second.is_some() => second.take(),
-            Held::Twice { begins, pairs, second } => {
+            PairedStage::In(mode) => {
+                Some(ScheduledRun { drawn: self.deck.draw()?, mode: *mode, pair: None })
+            }
+            PairedStage::Twice { second, .. } if second.is_some() => second.take(),
+            PairedStage::Twice { begins, pairs, second } => {
                 let drawn = self.deck.draw()?;
                 let pair = Some(PairId(*pairs));
                 let mode = if pairs.is_multiple_of(2) { *begins } else { begins.other() };
                 *pairs += 1;
-                *second = Some(Given { drawn, mode: mode.other(), pair });
-                Some(Given { drawn, mode, pair })
+                *second = Some(ScheduledRun { drawn, mode: mode.other(), pair });
+                Some(ScheduledRun { drawn, mode, pair })
             }
         }
     }
@@ -81,7 +83,7 @@ mod tests {
     use super::*;
     use crate::plan::tests_support::plan_of;
 
-    fn given(mode: SessionMode, seed: u64) -> Vec<Given> {
+    fn given(mode: SessionMode, seed: u64) -> Vec<ScheduledRun> {
         let text = "[[scenario]]\nid = 1\ncopies = 30\n[[scenario]]\nid = 2\ncopies = 10\n[[stage]]\nrate = \"1/s\"\n";
         let mut profile = plan_of(text).profile().clone();
         (profile.seed, profile.mode) = (seed, mode);
@@ -120,7 +122,7 @@ mod tests {
     fn one_mode_deals_the_same_scenarios_without_pairs() {
         let one = given(SessionMode::Chat, 7);
         let both = given(SessionMode::Paired, 7);
-        let firsts: Vec<Drawn> = both.iter().step_by(2).map(|given| given.drawn).collect();
+        let firsts: Vec<Pick> = both.iter().step_by(2).map(|given| given.drawn).collect();
         assert_eq!(one.iter().map(|given| given.drawn).collect::<Vec<_>>(), firsts);
         assert!(one.iter().all(|given| given.pair.is_none() && given.mode == Mode::Chat));
     }

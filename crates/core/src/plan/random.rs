@@ -5,7 +5,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// What a stream of random numbers decides; streams of one seed do not depend on each other.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Stream {
+pub(super) enum RngStream {
     /// Which scenario's turn it is.
     Deck,
     /// When the starts of a stage come, by its position.
@@ -18,16 +18,16 @@ pub(super) enum Stream {
 
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Random(ChaCha8Rng);
+pub(super) struct PlanRng(ChaCha8Rng);
 
-impl Random {
-    pub(super) fn new(seed: u64, stream: Stream) -> Self {
+impl PlanRng {
+    pub(super) fn new(seed: u64, stream: RngStream) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         generator.set_stream(match stream {
-            Stream::Deck => 0,
-            Stream::Arrivals(stage) => 1 + u64::from(stage),
-            Stream::FirstMode => u64::MAX,
-            Stream::Judging => u64::MAX - 1,
+            RngStream::Deck => 0,
+            RngStream::Arrivals(stage) => 1 + u64::from(stage),
+            RngStream::FirstMode => u64::MAX,
+            RngStream::Judging => u64::MAX - 1,
         });
         Self(generator)
     }
@@ -62,17 +62,17 @@ mod tests {
     #[test]
     fn streams_are_independent_and_repeatable() {
         let draw = |stream| {
-            let mut random = Random::new(7, stream);
+            let mut random = PlanRng::new(7, stream);
             [random.below(1000), random.below(1000), random.below(1000)]
         };
-        assert_eq!(draw(Stream::Deck), draw(Stream::Deck));
-        assert_ne!(draw(Stream::Deck), draw(Stream::Arrivals(0)));
-        assert_ne!(draw(Stream::Arrivals(1)), draw(Stream::Arrivals(0)));
+        assert_eq!(draw(RngStream::Deck), draw(RngStream::Deck));
+        assert_ne!(draw(RngStream::Deck), draw(RngStream::Arrivals(0)));
+        assert_ne!(draw(RngStream::Arrivals(1)), draw(RngStream::Arrivals(0)));
     }
 
     #[test]
     fn exponentials_have_mean_one() {
-        let mut random = Random::new(1, Stream::Deck);
+        let mut random = PlanRng::new(1, RngStream::Deck);
         let mean = (0..100_000).map(|_| random.exponential()).sum::<f64>() / 1e5;
         assert!((mean - 1.0).abs() < 0.01, "{mean}");
     }

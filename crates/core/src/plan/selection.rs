@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::random::{Random, Stream};
+use super::random::{PlanRng, RngStream};
 use crate::profile::{
-    CallersVerdict, Candidate, Chosen, ChosenScenario, JudgingSettings, Selection,
+    CallersVerdict, JudgingCandidate, JudgingSelection, JudgingSettings, SelectedRun,
+    SelectedScenario,
 };
 use crate::units::SessionId;
 
@@ -19,10 +20,10 @@ pub fn draw_selection(
     session: SessionId,
     seed: u64,
     settings: &JudgingSettings,
-    (candidates, apart): (&[Candidate], u64),
-) -> Selection {
+    (candidates, apart): (&[JudgingCandidate], u64),
+) -> JudgingSelection {
     let of = |verdict: CallersVerdict| {
-        let mut of: Vec<Candidate> =
+        let mut of: Vec<JudgingCandidate> =
             candidates.iter().filter(|candidate| candidate.verdict == verdict).copied().collect();
         of.sort_by_key(|candidate| candidate.run);
         of
@@ -36,20 +37,20 @@ pub fn draw_selection(
     ];
     let [from_passed, from_failed] = within_most(wanted, settings.most);
     let (all_passed, all_failed) = (passed.len() as u64, failed.len() as u64);
-    let mut random = Random::new(seed, Stream::Judging);
+    let mut random = PlanRng::new(seed, RngStream::Judging);
     shuffle(&mut passed, &mut random);
     shuffle(&mut failed, &mut random);
     passed.truncate(from_passed);
     failed.truncate(from_failed);
     let mut drawn = [passed, failed].concat();
     shuffle(&mut drawn, &mut random);
-    let mut chosen: BTreeMap<u32, Vec<Chosen>> = BTreeMap::new();
-    for Candidate { run, scenario, verdict } in drawn {
-        chosen.entry(scenario).or_default().push(Chosen { run, verdict });
+    let mut chosen: BTreeMap<u32, Vec<SelectedRun>> = BTreeMap::new();
+    for JudgingCandidate { run, scenario, verdict } in drawn {
+        chosen.entry(scenario).or_default().push(SelectedRun { run, verdict });
     }
     let chosen =
-        chosen.into_iter().map(|(scenario, runs)| ChosenScenario { scenario, runs }).collect();
-    Selection { session, passed: all_passed, failed: all_failed, apart, chosen }
+        chosen.into_iter().map(|(scenario, runs)| SelectedScenario { scenario, runs }).collect();
+    JudgingSelection { session, passed: all_passed, failed: all_failed, apart, chosen }
 }
 
 /// Whole numbers in the proportion of `wanted`, together `most` at the most.
@@ -69,7 +70,7 @@ fn within_most([passed, failed]: [f64; 2], most: u32) -> [usize; 2] {
 }
 
 /// Every order is equally likely (R. Durstenfeld, Algorithm 235, Communications of the ACM 7 (1964), 420).
-fn shuffle<T>(list: &mut [T], random: &mut Random) {
+fn shuffle<T>(list: &mut [T], random: &mut PlanRng) {
     for left in (2..=list.len()).rev() {
         let drawn = usize::try_from(random.below(left as u64)).unwrap_or_default();
         list.swap(left - 1, drawn);
@@ -81,7 +82,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::profile::{Input, load};
+    use crate::profile::{ProfileInput, load};
     use crate::units::RunIndex;
 
     fn settings(more: &str) -> JudgingSettings {
@@ -90,7 +91,7 @@ mod tests {
         );
         let lend = |_: &str| Ok(b"[[turn]]\nsay = \"Hello.\"\n".to_vec());
         let (file, bytes) = ("p.toml", text.as_bytes());
-        load(Input { file, bytes, environment: &[], flags: &[], files: &lend })
+        load(ProfileInput { file, bytes, environment: &[], flags: &[], files: &lend })
             .unwrap_or_else(|refused| panic!("{:?}", refused.faults))
             .profile
             .judging
@@ -98,12 +99,12 @@ mod tests {
     }
 
     /// Two scenarios in turn; one run in so many failed.
-    fn candidates(runs: u64, one_in: u64) -> Vec<Candidate> {
+    fn candidates(runs: u64, one_in: u64) -> Vec<JudgingCandidate> {
         let verdict = |run: u64| {
             if run.is_multiple_of(one_in) { CallersVerdict::Failed } else { CallersVerdict::Passed }
         };
         (0..runs)
-            .map(|run| Candidate {
+            .map(|run| JudgingCandidate {
                 run: RunIndex(run),
                 scenario: u32::from(run % 2 == 1),
                 verdict: verdict(run),
@@ -111,7 +112,7 @@ mod tests {
             .collect()
     }
 
-    fn drawn(seed: u64, more: &str, of: &[Candidate]) -> (Selection, u64, u64) {
+    fn drawn(seed: u64, more: &str, of: &[JudgingCandidate]) -> (JudgingSelection, u64, u64) {
         let selection = draw_selection(SessionId::new("s"), seed, &settings(more), (of, 3));
         let count = |verdict| {
             let all = selection.chosen.iter().flat_map(|scenario| &scenario.runs);
@@ -158,7 +159,7 @@ mod tests {
     #[test]
     fn the_seed_decides_and_not_the_order_in_which_runs_ended() {
         let all = candidates(400, 40);
-        let backwards: Vec<Candidate> = all.iter().rev().copied().collect();
+        let backwards: Vec<JudgingCandidate> = all.iter().rev().copied().collect();
         let (selection, ..) = drawn(1, "", &all);
         assert_eq!(selection, drawn(1, "", &backwards).0);
         assert_ne!(selection, drawn(2, "", &all).0);

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::arrivals::ArrivalTimes;
-use super::pairing::{Given, Pairing};
-use crate::profile::{Load, Profile};
-use crate::units::{Length, Micros, Mode, PairId, Rate, RunIndex, SessionTime};
+use super::pairing::{Pairing, ScheduledRun};
+use crate::profile::{Profile, StageLoad};
+use crate::units::{Micros, Mode, PairId, PositiveDuration, Rate, RunIndex, SessionTime};
 
 /// Every run of a session: fully determined by the profile, which carries the seed. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub struct HoldStage {
 
 /// What comes next in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum ScheduleStep {
     /// A run at its intended start.
     Start(PlannedRun),
     /// A stage whose runs are drawn with [`Walk::draw`] until [`Walk::leave_hold`].
@@ -70,13 +70,13 @@ impl Plan {
     }
 
     /// A walk from the beginning.
-    pub fn walk(&self) -> Walk {
-        Walk {
+    pub fn walk(&self) -> Schedule {
+        Schedule {
             pairing: Pairing::new(&self.profile),
             plan: self.clone(),
             position: 0,
             stage_start: SessionTime::START,
-            source: Source::Unopened,
+            source: StageStarts::Unopened,
             peeked: None,
             next_index: 0,
         }
@@ -85,28 +85,28 @@ impl Plan {
 
 /// A place in a plan.
 #[derive(Debug, Clone)]
-pub struct Walk {
+pub struct Schedule {
     plan: Plan,
     pairing: Pairing,
     position: usize,
     stage_start: SessionTime,
-    source: Source,
-    peeked: Option<Step>,
+    source: StageStarts,
+    peeked: Option<ScheduleStep>,
     next_index: u64,
 }
 
 /// Where the runs of the current stage come from.
 #[derive(Debug, Clone)]
-enum Source {
+enum StageStarts {
     Unopened,
     Open(Box<ArrivalTimes>),
     Burst { left: u32 },
     Hold,
 }
 
-impl Walk {
+impl Schedule {
     /// What comes next, without going there.
-    pub fn peek(&mut self) -> Step {
+    pub fn peek(&mut self) -> ScheduleStep {
         if let Some(step) = self.peeked {
             return step;
         }
@@ -117,20 +117,23 @@ impl Walk {
 
     /// Goes past the start that [`Self::peek`] showed. A hold stage stays until it is left.
     pub fn pass(&mut self) {
-        if matches!(self.peek(), Step::Start(_)) {
+        if matches!(self.peek(), ScheduleStep::Start(_)) {
             self.peeked = None;
         }
     }
 
     /// The next run of the hold stage the walk is in, meant to start at `intended`; none where the copies are used up.
     pub fn draw(&mut self, intended: SessionTime) -> Option<PlannedRun> {
-        debug_assert!(matches!(self.peeked, Some(Step::Hold(_))), "drawn outside a hold stage");
+        debug_assert!(
+            matches!(self.peeked, Some(ScheduleStep::Hold(_))),
+            "drawn outside a hold stage"
+        );
         self.take(intended)
     }
 
     /// Leaves the hold stage the walk is in, at `now` where it has no end of its own.
     pub fn leave_hold(&mut self, now: SessionTime) {
-        if let Some(Step::Hold(hold)) = self.peeked {
+        if let Some(ScheduleStep::Hold(hold)) = self.peeked {
             self.stage_start = hold.until.min(now.max(hold.from));
             self.next_stage();
         }
@@ -140,18 +143,18 @@ impl Walk {
     pub fn put_off(&mut self, by: Micros) {
         self.stage_start += by;
         match &mut self.peeked {
-            Some(Step::Start(run)) => run.intended += by,
-            Some(Step::Hold(hold)) => {
+            Some(ScheduleStep::Start(run)) => run.intended += by,
+            Some(ScheduleStep::Hold(hold)) => {
                 hold.from += by;
                 hold.until += by;
             }
-            Some(Step::End) | None => {}
+            Some(ScheduleStep::End) | None => {}
         }
     }
 
     /// Runs drawn so far.
     pub const fn drawn(&self) -> u64 {
-        self.next_index - if matches!(self.peeked, Some(Step::Start(_))) { 1 } else { 0 }
+        self.next_index - if matches!(self.peeked, Some(ScheduleStep::Start(_))) { 1 } else { 0 }
     }
 
     /// Whether the copies are used up, the start that [`Self::peek`] shows among them.
@@ -167,13 +170,13 @@ impl Walk {
                 let mut open = 0;
                 loop {
                     match rest.peek() {
-                        Step::Start(_) => {
+                        ScheduleStep::Start(_) => {
                             open += 1;
                             rest.pass();
                         }
                         // A hold stage may go on until the copies are used up.
-                        Step::Hold(_) => return total - self.drawn(),
-                        Step::End => return open,
+                        ScheduleStep::Hold(_) => return total - self.drawn(),
+                        ScheduleStep::End => return open,
                     }
                 }
             }
@@ -183,25 +186,25 @@ impl Walk {
 
     fn next_stage(&mut self) {
         self.position += 1;
-        self.source = Source::Unopened;
+        self.source = StageStarts::Unopened;
         self.peeked = None;
     }
 
-    fn advance(&mut self) -> Step {
+    fn advance(&mut self) -> ScheduleStep {
         loop {
             let Some(stage) = self.plan.profile.stages.get(self.position) else {
-                return Step::End;
+                return ScheduleStep::End;
             };
             if self.pairing.is_used_up() {
-                return Step::End;
+                return ScheduleStep::End;
             }
-            let lasts = stage.lasts.map(Length::micros);
+            let lasts = stage.lasts.map(PositiveDuration::micros);
             let stage_index = u32::try_from(self.position).unwrap_or(u32::MAX);
             match &mut self.source {
-                Source::Unopened => {
+                StageStarts::Unopened => {
                     self.source = match &stage.load {
-                        Load::Open { curve, arrivals } => {
-                            Source::Open(Box::new(ArrivalTimes::new(
+                        StageLoad::Open { curve, arrivals } => {
+                            StageStarts::Open(Box::new(ArrivalTimes::new(
                                 curve,
                                 *arrivals,
                                 lasts,
@@ -209,31 +212,33 @@ impl Walk {
                                 stage_index,
                             )))
                         }
-                        Load::Burst { runs } => Source::Burst { left: *runs },
-                        Load::Hold { .. } => Source::Hold,
+                        StageLoad::Burst { runs } => StageStarts::Burst { left: *runs },
+                        StageLoad::Hold { .. } => StageStarts::Hold,
                     };
                 }
-                Source::Open(arrivals) => {
+                StageStarts::Open(arrivals) => {
                     if let Some(offset) = arrivals.next() {
                         if let Some(run) = self.take(self.stage_start + offset) {
-                            return Step::Start(run);
+                            return ScheduleStep::Start(run);
                         }
-                        return Step::End;
+                        return ScheduleStep::End;
                     }
                     self.end_stage(lasts);
                 }
-                Source::Burst { left: 0 } => self.end_stage(lasts),
-                Source::Burst { left } => {
+                StageStarts::Burst { left: 0 } => self.end_stage(lasts),
+                StageStarts::Burst { left } => {
                     *left -= 1;
                     match self.take(self.stage_start) {
-                        Some(run) => return Step::Start(run),
-                        None => return Step::End,
+                        Some(run) => return ScheduleStep::Start(run),
+                        None => return ScheduleStep::End,
                     }
                 }
-                Source::Hold => {
-                    let Load::Hold { in_flight, ramp } = stage.load else { return Step::End };
+                StageStarts::Hold => {
+                    let StageLoad::Hold { in_flight, ramp } = stage.load else {
+                        return ScheduleStep::End;
+                    };
                     let until = lasts.map_or(SessionTime::NEVER, |lasts| self.stage_start + lasts);
-                    return Step::Hold(HoldStage {
+                    return ScheduleStep::Hold(HoldStage {
                         stage: stage_index,
                         in_flight,
                         opens_every: ramp.map_or(Micros::ZERO, Rate::gap),
@@ -251,7 +256,7 @@ impl Walk {
     }
 
     fn take(&mut self, intended: SessionTime) -> Option<PlannedRun> {
-        let Given { drawn, mode, pair } = self.pairing.next()?;
+        let ScheduledRun { drawn, mode, pair } = self.pairing.next()?;
         let index = RunIndex(self.next_index);
         self.next_index += 1;
         Some(PlannedRun {
@@ -266,19 +271,19 @@ impl Walk {
     }
 }
 
-impl Iterator for Walk {
+impl Iterator for Schedule {
     type Item = PlannedRun;
 
     /// The runs of open stages; hold stages, whose runs depend on how long others take, are passed over.
     fn next(&mut self) -> Option<PlannedRun> {
         loop {
             match self.peek() {
-                Step::Start(run) => {
+                ScheduleStep::Start(run) => {
                     self.pass();
                     return Some(run);
                 }
-                Step::Hold(hold) => self.leave_hold(hold.until),
-                Step::End => return None,
+                ScheduleStep::Hold(hold) => self.leave_hold(hold.until),
+                ScheduleStep::End => return None,
             }
         }
     }
@@ -331,7 +336,7 @@ rate = "4/s"
             "[[scenario]]\nid = 1\n[[stage]]\nhold = 3\nlasts = \"10s\"\n[[stage]]\nrate = \"1/s\"\nlasts = \"2s\"\n",
         );
         let mut walk = plan.walk();
-        let Step::Hold(hold) = walk.peek() else { panic!() };
+        let ScheduleStep::Hold(hold) = walk.peek() else { panic!() };
         assert_eq!((hold.in_flight, hold.until), (3, SessionTime(10_000_000)));
         let drawn = walk.draw(SessionTime(4_000_000)).unwrap();
         assert_eq!((drawn.index, drawn.intended), (RunIndex(0), SessionTime(4_000_000)));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Length, Percent, Rate};
+use crate::units::{Percent, PositiveDuration, Rate};
 
 /// How a search for capacity goes, its profile's stages left aside.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -19,22 +19,22 @@ pub struct CapacitySettings {
     /// How fast a level's number is reached.
     pub ramp: Rate,
     /// How long a level is held after its number was reached, before its runs count.
-    pub settle: Length,
+    pub settle: PositiveDuration,
     /// How long a level's measured stretch is; where there is none, as long as its thresholds need.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lasts: Option<Length>,
+    pub lasts: Option<PositiveDuration>,
     /// How long the measured stretch of an undecided level may become; not below `lasts`. Four times its
     /// first length where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub longest: Option<Length>,
+    pub longest: Option<PositiveDuration>,
     /// How long after the first failed level it is watched for its recovery; not at all where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recover: Option<Length>,
+    pub recover: Option<PositiveDuration>,
     /// Whether the last passed level is also started at one instant.
     pub burst: bool,
     /// How many at once are needed; the search answers without it, and ends with 99 where they are not held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needed: Option<u32>,
     /// No level is begun later than this after the search began.
-    pub within: Length,
+    pub within: PositiveDuration,
 }

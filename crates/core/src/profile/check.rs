@@ -17,13 +17,13 @@ use super::model::{
 use super::prices::Prices;
 use super::raw::{RawLatency, RawLimits, RawProfile, RawSandbox, RawThreshold};
 use super::script::RawScripts;
-use super::source::{At, Faults, Origin, Place, Source};
+use super::source::{Diagnostics, Located, Origin, SourceSpan, SourceText};
 use super::threshold::{Threshold, parse_bound, parse_measure};
-use crate::units::{Length, Rate, Usd};
+use crate::units::{PositiveDuration, Rate, Usd};
 
 /// One setting as it was decided, and who decided it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting {
+pub struct ResolvedSetting {
     /// Its path in the profile, such as `limits.in_flight`.
     pub path: String,
     /// Its value.
@@ -33,19 +33,19 @@ pub struct Setting {
 }
 
 /// Decides settings one by one, keeping who decided and what is wrong.
-pub(super) struct Checker<'a> {
-    pub(super) faults: &'a mut Faults,
-    sources: &'a [Source],
-    settings: Vec<Setting>,
+pub(super) struct Resolver<'a> {
+    pub(super) faults: &'a mut Diagnostics,
+    sources: &'a [SourceText],
+    settings: Vec<ResolvedSetting>,
     spoiled: bool,
 }
 
-impl Checker<'_> {
+impl Resolver<'_> {
     /// The value given, or the default.
     pub(super) fn or_default<T: Clone + Display>(
         &mut self,
         path: &str,
-        given: Option<&At<T>>,
+        given: Option<&Located<T>>,
         default: T,
     ) -> T {
         self.note(path, given, &default);
@@ -56,7 +56,7 @@ impl Checker<'_> {
     pub(super) fn optional<T: Clone + Display>(
         &mut self,
         path: &str,
-        given: Option<&At<T>>,
+        given: Option<&Located<T>>,
     ) -> Option<T> {
         if given.is_some() {
             self.note(path, given, &"");
@@ -68,7 +68,7 @@ impl Checker<'_> {
     pub(super) fn at_least(
         &mut self,
         path: &str,
-        given: Option<&At<u32>>,
+        given: Option<&Located<u32>>,
         least: u32,
         default: u32,
     ) -> u32 {
@@ -93,7 +93,7 @@ impl Checker<'_> {
         let settings = self.settings.split_off(before);
         self.settings.extend(settings.into_iter().filter_map(|setting| {
             let path = path(&setting.path)?;
-            Some(Setting { path, ..setting })
+            Some(ResolvedSetting { path, ..setting })
         }));
         decided
     }
@@ -105,15 +105,15 @@ impl Checker<'_> {
         }
     }
 
-    fn note<T: Display>(&mut self, path: &str, given: Option<&At<T>>, default: &dyn Display) {
+    fn note<T: Display>(&mut self, path: &str, given: Option<&Located<T>>, default: &dyn Display) {
         let (value, origin) = match given {
             Some(at) => (at.value.to_string(), self.origin(&at.place)),
             None => (default.to_string(), Origin::Default),
         };
-        self.settings.push(Setting { path: path.to_owned(), value, origin });
+        self.settings.push(ResolvedSetting { path: path.to_owned(), value, origin });
     }
 
-    pub(super) fn origin(&self, place: &Place) -> Origin {
+    pub(super) fn origin(&self, place: &SourceSpan) -> Origin {
         self.sources.get(place.source.0).map_or(Origin::Default, |source| source.origin)
     }
 }
@@ -123,10 +123,10 @@ pub(super) fn check(
     raw: &RawProfile,
     file_stem: &str,
     (scripts, prices): (&RawScripts, Prices),
-    sources: &[Source],
-    faults: &mut Faults,
-) -> Option<(Profile, Vec<Setting>)> {
-    let mut checker = Checker { faults, sources, settings: Vec::new(), spoiled: raw.spoiled };
+    sources: &[SourceText],
+    faults: &mut Diagnostics,
+) -> Option<(Profile, Vec<ResolvedSetting>)> {
+    let mut checker = Resolver { faults, sources, settings: Vec::new(), spoiled: raw.spoiled };
     let name = check_name(raw.name.as_ref(), file_stem, &mut checker);
     let seed = checker.or_default("seed", raw.seed.as_ref(), 1);
     let mode = checker.or_default("mode", raw.mode.as_ref(), SessionMode::Voice);
@@ -168,7 +168,11 @@ pub(super) fn check(
     Some((profile, settings))
 }
 
-fn check_name(given: Option<&At<String>>, file_stem: &str, checker: &mut Checker<'_>) -> String {
+fn check_name(
+    given: Option<&Located<String>>,
+    file_stem: &str,
+    checker: &mut Resolver<'_>,
+) -> String {
     let fits = |name: &str| {
         (1..=64).contains(&name.len())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
@@ -185,10 +189,17 @@ fn check_name(given: Option<&At<String>>, file_stem: &str, checker: &mut Checker
     checker.or_default("name", given, default.to_owned())
 }
 
-fn check_limits(raw: Option<&At<RawLimits>>, native: bool, checker: &mut Checker<'_>) -> Limits {
+fn check_limits(
+    raw: Option<&Located<RawLimits>>,
+    native: bool,
+    checker: &mut Resolver<'_>,
+) -> Limits {
     let raw = raw.map(|at| at.value.clone()).unwrap_or_default();
-    let run_timeout =
-        checker.or_default("limits.run_timeout", raw.run_timeout.as_ref(), Length::secs(20 * 60));
+    let run_timeout = checker.or_default(
+        "limits.run_timeout",
+        raw.run_timeout.as_ref(),
+        PositiveDuration::secs(20 * 60),
+    );
     let limits = Limits {
         requests: checker.or_default(
             "limits.requests",
@@ -204,23 +215,23 @@ fn check_limits(raw: Option<&At<RawLimits>>, native: bool, checker: &mut Checker
         livekit_timeout: checker.or_default(
             "limits.livekit_timeout",
             raw.livekit_timeout.as_ref(),
-            Length::secs(10),
+            PositiveDuration::secs(10),
         ),
         submit_timeout: checker.or_default(
             "limits.submit_timeout",
             raw.submit_timeout.as_ref(),
-            Length::secs(120),
+            PositiveDuration::secs(120),
         ),
         poll_timeout: checker.or_default(
             "limits.poll_timeout",
             raw.poll_timeout.as_ref(),
-            Length::secs(30),
+            PositiveDuration::secs(30),
         ),
         run_timeout,
         watch_unknown: checker.or_default(
             "limits.watch_unknown",
             raw.watch_unknown.as_ref(),
-            Length::secs(30),
+            PositiveDuration::secs(30),
         ),
         drain: checker.or_default("limits.drain", raw.drain.as_ref(), run_timeout),
         budget: checker.optional("limits.budget", raw.budget.as_ref()),
@@ -245,7 +256,7 @@ fn check_limits(raw: Option<&At<RawLimits>>, native: bool, checker: &mut Checker
     limits
 }
 
-fn check_thresholds(raw: &RawProfile, checker: &mut Checker<'_>) -> Vec<Threshold> {
+fn check_thresholds(raw: &RawProfile, checker: &mut Resolver<'_>) -> Vec<Threshold> {
     let Some(named) = &raw.thresholds else { return Vec::new() };
     let mut thresholds = Vec::new();
     for (key, bound) in &named.value.0 {
@@ -269,10 +280,13 @@ fn check_thresholds(raw: &RawProfile, checker: &mut Checker<'_>) -> Vec<Threshol
 }
 
 /// A threshold's bound, and from when on it may end the session, if it may.
-fn bound_of(raw: &At<RawThreshold>, faults: &mut Faults) -> Option<(At<String>, Option<Length>)> {
+fn bound_of(
+    raw: &Located<RawThreshold>,
+    faults: &mut Diagnostics,
+) -> Option<(Located<String>, Option<PositiveDuration>)> {
     let table = match &raw.value {
         RawThreshold::Bound(bound) => {
-            return Some((At { value: bound.clone(), place: raw.place.clone() }, None));
+            return Some((Located { value: bound.clone(), place: raw.place.clone() }, None));
         }
         RawThreshold::Table(table) => table,
     };
@@ -287,7 +301,7 @@ fn bound_of(raw: &At<RawThreshold>, faults: &mut Faults) -> Option<(At<String>, 
         faults.at(&after.place, "`after` has no meaning without `abort`".to_owned(), hint);
         return None;
     }
-    let after = table.after.as_ref().map_or(Length::secs(1), |after| after.value);
+    let after = table.after.as_ref().map_or(PositiveDuration::secs(1), |after| after.value);
     Some((bound.clone(), may_abort.then_some(after)))
 }
 
@@ -330,10 +344,10 @@ pub const SANDBOX_FAULTS: &[&str] = &[
     "judged_failure",
 ];
 
-fn check_sandbox(raw: Option<&At<RawSandbox>>, checker: &mut Checker<'_>) -> SandboxSettings {
+fn check_sandbox(raw: Option<&Located<RawSandbox>>, checker: &mut Resolver<'_>) -> SandboxSettings {
     let given = raw.is_some();
     let raw = raw.map(|at| at.value.clone()).unwrap_or_default();
-    let mut latency = |name: &str, given: Option<&At<RawLatency>>, median_ms, p95_ms| {
+    let mut latency = |name: &str, given: Option<&Located<RawLatency>>, median_ms, p95_ms| {
         check_latency(&format!("sandbox.{name}"), given, median_ms, p95_ms, checker)
     };
     let settings = SandboxSettings {
@@ -344,7 +358,7 @@ fn check_sandbox(raw: Option<&At<RawSandbox>>, checker: &mut Checker<'_>) -> San
         judging: latency("judging", raw.judging.as_ref(), 500, 1_500),
         late_by: checker
             .optional("sandbox.late_by", raw.late_by.as_ref())
-            .unwrap_or(Length::secs(30)),
+            .unwrap_or(PositiveDuration::secs(30)),
         concurrency: match &raw.concurrency {
             Some(at) => checker.at_least("sandbox.concurrency", Some(at), 1, 1),
             None => 2_000,
@@ -375,19 +389,19 @@ fn check_sandbox(raw: Option<&At<RawSandbox>>, checker: &mut Checker<'_>) -> San
 
 fn check_latency(
     path: &str,
-    given: Option<&At<RawLatency>>,
+    given: Option<&Located<RawLatency>>,
     median_ms: u64,
     p95_ms: u64,
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> LatencyModel {
     let raw = given.map(|at| at.value.clone()).unwrap_or_default();
     let median = checker
         .optional(&format!("{path}.median"), raw.median.as_ref())
-        .unwrap_or(Length::millis(median_ms));
+        .unwrap_or(PositiveDuration::millis(median_ms));
     let stretched = median.micros().0 * p95_ms / median_ms;
     let p95 = checker
         .optional(&format!("{path}.p95"), raw.p95.as_ref())
-        .unwrap_or(Length::millis(stretched.div_ceil(1000).max(1)));
+        .unwrap_or(PositiveDuration::millis(stretched.div_ceil(1000).max(1)));
     if let Some(at) = raw.p95.as_ref().filter(|at| at.value < median) {
         checker.faults.at(
             &at.place,

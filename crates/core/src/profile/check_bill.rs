@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::check::Checker;
+use super::check::Resolver;
 use super::check_livekit::{TargetKind, target_kind};
 use super::model::{BillSettings, EvaluatorSettings, LiveKitSettings, LiveKitTarget, SessionMode};
 use super::prices::{Item, Prices};
@@ -15,7 +15,7 @@ pub(super) fn check_bill(
     raw: &RawProfile,
     prices: Prices,
     (mode, livekit, evaluator): (SessionMode, Option<&LiveKitSettings>, Option<&EvaluatorSettings>),
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> BillSettings {
     checker.optional("prices", raw.prices.as_ref());
     let raw = raw.bill.as_ref().map(|at| at.value.clone()).unwrap_or_default();
@@ -106,17 +106,17 @@ impl Parties {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::{Input, Item, Loaded, Refused, load};
+    use crate::profile::{InvalidProfile, Item, LoadedProfile, ProfileInput, load};
     use crate::units::Usd;
 
     const CLOUD: &str = "mode = \"chat\"\nprices = \"mine.toml\"\n[livekit]\nurl = \"wss://x.livekit.cloud\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n";
     const SHIPPED: &str = include_str!("../../../../profiles/prices.toml");
 
-    fn load_with(profile: &str, prices: &str) -> Result<Loaded, Refused> {
+    fn load_with(profile: &str, prices: &str) -> Result<LoadedProfile, InvalidProfile> {
         let lend = |name: &str| {
             (name == "mine.toml").then(|| prices.into()).ok_or_else(|| "not found".to_owned())
         };
-        load(Input {
+        load(ProfileInput {
             file: "p.toml",
             bytes: profile.as_bytes(),
             environment: &[],

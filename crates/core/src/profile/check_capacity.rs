@@ -1,11 +1,11 @@
 //! The settings of a search for capacity.
 
 use super::capacity::CapacitySettings;
-use super::check::Checker;
-use super::model::{Limits, Mix};
+use super::check::Resolver;
+use super::model::{Limits, ScenarioMix};
 use super::raw_capacity::RawCapacity;
-use super::source::At;
-use crate::units::{Length, Percent, Rate};
+use super::source::Located;
+use crate::units::{Percent, PositiveDuration, Rate};
 
 /// The most starts a second at which a level's number is reached, unless the profile says otherwise: a
 /// join costs a LiveKit server some 50 ms of processor time.
@@ -13,12 +13,12 @@ const RAMP: u32 = 10;
 const FACTOR: f64 = 1.5;
 const WIDTH: f64 = 0.1;
 const START: u32 = 5;
-const RECOVER_WITHIN: Length = Length::secs(5 * 60);
-const WITHIN: Length = Length::secs(8 * 3_600);
+const RECOVER_WITHIN: PositiveDuration = PositiveDuration::secs(5 * 60);
+const WITHIN: PositiveDuration = PositiveDuration::secs(8 * 3_600);
 
 impl CapacitySettings {
     /// The settings of a profile that has no `[capacity]`.
-    pub fn usual(mix: &Mix, limits: &Limits) -> Self {
+    pub fn usual(mix: &ScenarioMix, limits: &Limits) -> Self {
         let longest_scenario = mix.scenarios().iter().map(|scenario| scenario.lasts).max();
         let ramp = Rate::per_second_const(RAMP);
         Self {
@@ -27,7 +27,7 @@ impl CapacitySettings {
             factor: FACTOR,
             width: Percent::from_fraction(WIDTH).unwrap_or_default(),
             ramp: if limits.requests < ramp { limits.requests } else { ramp },
-            settle: longest_scenario.unwrap_or(Length::secs(60)),
+            settle: longest_scenario.unwrap_or(PositiveDuration::secs(60)),
             lasts: None,
             longest: None,
             recover: Some(RECOVER_WITHIN),
@@ -40,10 +40,10 @@ impl CapacitySettings {
 
 /// Decides how capacity is searched for; `None` where the profile says nothing of it.
 pub(super) fn check_capacity(
-    raw: Option<&At<RawCapacity>>,
-    mix: Option<&Mix>,
+    raw: Option<&Located<RawCapacity>>,
+    mix: Option<&ScenarioMix>,
     limits: &Limits,
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> Option<CapacitySettings> {
     let (raw, usual) = (&raw?.value, CapacitySettings::usual(mix?, limits));
     let most = checker.at_least("capacity.most", raw.most.as_ref(), 1, usual.most);
@@ -73,7 +73,7 @@ fn contradictions(
     raw: &RawCapacity,
     settings: &CapacitySettings,
     limits: &Limits,
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) {
     let faults = &mut *checker.faults;
     if let Some(at) = raw.most.as_ref().filter(|at| at.value > limits.in_flight) {
@@ -114,10 +114,10 @@ fn contradictions(
 #[cfg(test)]
 mod tests {
     use crate::profile::testing::load_text;
-    use crate::profile::{CapacitySettings, Loaded, Refused};
-    use crate::units::{Length, Rate};
+    use crate::profile::{CapacitySettings, InvalidProfile, LoadedProfile};
+    use crate::units::{PositiveDuration, Rate};
 
-    fn loaded(capacity: &str) -> Result<Loaded, Refused> {
+    fn loaded(capacity: &str) -> Result<LoadedProfile, InvalidProfile> {
         let text = format!(
             "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\nlasts = \"40s\"\n[[stage]]\nhold = 2\nlasts = \"1m\"\n[limits]\nin_flight = 60\nrequests = \"4/s\"\n{capacity}"
         );
@@ -137,12 +137,15 @@ mod tests {
         assert_eq!(profile.capacity, None);
         let usual = CapacitySettings::usual(&profile.mix, &profile.limits);
         assert_eq!((usual.start, usual.most), (5, 60));
-        assert_eq!((usual.settle, usual.ramp), (Length::secs(40), Rate::per_second_const(4)));
+        assert_eq!(
+            (usual.settle, usual.ramp),
+            (PositiveDuration::secs(40), Rate::per_second_const(4))
+        );
         assert_eq!(loaded("[capacity]\n").unwrap().profile.capacity, Some(usual));
         let own = "[capacity]\nstart = 3\nmost = 50\nrecover = false\nneeded = 20\nlasts = \"2m\"";
         let own = loaded(own).unwrap().profile.capacity.unwrap();
         assert_eq!((own.start, own.most, own.needed), (3, 50, Some(20)));
-        assert_eq!((own.recover, own.lasts), (None, Some(Length::secs(120))));
+        assert_eq!((own.recover, own.lasts), (None, Some(PositiveDuration::secs(120))));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use url::Url;
 
-use super::check::Checker;
+use super::check::Resolver;
 use super::check_livekit::{TargetKind, target_kind};
 use super::model::{CekuraSettings, EvaluatorSettings, NativeSettings, SessionMode};
 use super::raw::{RawEvaluator, RawEvaluatorKind, RawLiveKit};
-use super::source::{At, Place};
-use crate::units::Length;
+use super::source::{Located, SourceSpan};
+use crate::units::PositiveDuration;
 
 const CEKURA_URL: &str = "https://api.cekura.ai";
 const VOICE_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit/";
@@ -17,10 +17,10 @@ const END_CALL_PATH: &str = "/test_framework/v2/runs/{id}/end_call/";
 
 /// Decides the settings of the evaluator; `None` where its address cannot be used.
 pub(super) fn check_evaluator(
-    raw: Option<&At<RawEvaluator>>,
-    livekit: Option<&At<RawLiveKit>>,
+    raw: Option<&Located<RawEvaluator>>,
+    livekit: Option<&Located<RawLiveKit>>,
     mode: SessionMode,
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> Option<EvaluatorSettings> {
     let raw = raw.map(|at| at.value.clone()).unwrap_or_default();
     let livekit_url = livekit.and_then(|at| at.value.url.as_ref());
@@ -59,7 +59,7 @@ pub(super) fn check_evaluator(
             "at most 200",
         );
     }
-    let mut path = |name: &str, given: Option<&At<String>>, default: &str| {
+    let mut path = |name: &str, given: Option<&Located<String>>, default: &str| {
         check_path(&format!("evaluator.{name}"), given, default, checker)
     };
     let voice_path = path("voice_path", raw.voice_path.as_ref(), VOICE_PATH);
@@ -73,7 +73,7 @@ pub(super) fn check_evaluator(
         fill_within: checker.or_default(
             "evaluator.fill_within",
             raw.fill_within.as_ref(),
-            Length::secs(1),
+            PositiveDuration::secs(1),
         ),
         agent: checker.optional("evaluator.agent", raw.agent.as_ref()),
         publish_data_message: raw.publish_data_message.as_ref().map(|at| {
@@ -82,7 +82,11 @@ pub(super) fn check_evaluator(
         poll_every: checker.or_default(
             "evaluator.poll_every",
             raw.poll_every.as_ref(),
-            if kind == RawEvaluatorKind::Sandbox { Length::secs(1) } else { Length::secs(5) },
+            if kind == RawEvaluatorKind::Sandbox {
+                PositiveDuration::secs(1)
+            } else {
+                PositiveDuration::secs(5)
+            },
         ),
         voice_path,
         chat_path,
@@ -93,8 +97,8 @@ pub(super) fn check_evaluator(
 
 fn check_native(
     raw: &RawEvaluator,
-    livekit: Option<&At<String>>,
-    checker: &mut Checker<'_>,
+    livekit: Option<&Located<String>>,
+    checker: &mut Resolver<'_>,
 ) -> NativeSettings {
     if let Some(at) = livekit.filter(|at| at.value == "sandbox") {
         checker.faults.at(
@@ -112,17 +116,17 @@ fn check_native(
         ("poll_every", raw.poll_every.as_ref().map(|at| &at.place)),
     ];
     not_here(of_cekura, "is of Cekura's service, and callers of our own have none", checker);
-    let mut length = |name: &str, given: Option<&At<Length>>, default| {
+    let mut length = |name: &str, given: Option<&Located<PositiveDuration>>, default| {
         checker.or_default(&format!("evaluator.{name}"), given, default)
     };
     NativeSettings {
-        join_within: length("join_within", raw.join_within.as_ref(), Length::secs(15)),
-        ready_within: length("ready_within", raw.ready_within.as_ref(), Length::secs(15)),
-        quiet: length("quiet", raw.quiet.as_ref(), Length::millis(300)),
+        join_within: length("join_within", raw.join_within.as_ref(), PositiveDuration::secs(15)),
+        ready_within: length("ready_within", raw.ready_within.as_ref(), PositiveDuration::secs(15)),
+        quiet: length("quiet", raw.quiet.as_ref(), PositiveDuration::millis(300)),
     }
 }
 
-fn native_only(raw: &RawEvaluator, checker: &mut Checker<'_>) {
+fn native_only(raw: &RawEvaluator, checker: &mut Resolver<'_>) {
     let places = [
         ("join_within", raw.join_within.as_ref().map(|at| &at.place)),
         ("ready_within", raw.ready_within.as_ref().map(|at| &at.place)),
@@ -132,9 +136,9 @@ fn native_only(raw: &RawEvaluator, checker: &mut Checker<'_>) {
 }
 
 fn not_here<const N: usize>(
-    places: [(&str, Option<&Place>); N],
+    places: [(&str, Option<&SourceSpan>); N],
     why: &str,
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) {
     for (name, place) in places {
         if let Some(place) = place {
@@ -143,7 +147,7 @@ fn not_here<const N: usize>(
     }
 }
 
-fn check_service_url(given: Option<&At<String>>, checker: &mut Checker<'_>) -> Option<Url> {
+fn check_service_url(given: Option<&Located<String>>, checker: &mut Resolver<'_>) -> Option<Url> {
     let text = checker.or_default("evaluator.url", given, CEKURA_URL.to_owned());
     let parsed = Url::parse(&text).ok();
     let fits = parsed.as_ref().is_some_and(|url| match url.scheme() {
@@ -163,7 +167,7 @@ fn check_service_url(given: Option<&At<String>>, checker: &mut Checker<'_>) -> O
 }
 
 /// Cekura calls into the room from where it is: it cannot reach a LiveKit on this machine.
-fn reachable(service: &Url, livekit: Option<&At<String>>, checker: &mut Checker<'_>) {
+fn reachable(service: &Url, livekit: Option<&Located<String>>, checker: &mut Resolver<'_>) {
     let Some(at) = livekit else { return };
     if matches!(target_kind(service), TargetKind::Loopback | TargetKind::Private) {
         return;
@@ -179,7 +183,7 @@ fn reachable(service: &Url, livekit: Option<&At<String>>, checker: &mut Checker<
     }
 }
 
-fn chat_only(raw: &RawEvaluator, mode: SessionMode, checker: &mut Checker<'_>) {
+fn chat_only(raw: &RawEvaluator, mode: SessionMode, checker: &mut Resolver<'_>) {
     if mode != SessionMode::Voice {
         return;
     }
@@ -200,9 +204,9 @@ fn chat_only(raw: &RawEvaluator, mode: SessionMode, checker: &mut Checker<'_>) {
 
 fn check_path(
     setting: &str,
-    given: Option<&At<String>>,
+    given: Option<&Located<String>>,
     default: &str,
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> String {
     let Some(at) = given else { return default.to_owned() };
     if !at.value.starts_with('/') || at.value.contains(['?', '#', ' ']) {

@@ -1,14 +1,14 @@
 //! The settings of judging: who judges, how many runs, at what rate and for how much.
 
-use super::check::Checker;
+use super::check::Resolver;
 use super::check_bill::check_bill;
 use super::check_evaluator::check_evaluator;
 use super::judging::JudgingSettings;
 use super::model::{BillSettings, EvaluatorSettings, LiveKitSettings, SessionMode};
 use super::prices::Prices;
 use super::raw::{RawEvaluator, RawEvaluatorKind, RawJudge, RawJudging, RawProfile, RawScenario};
-use super::source::At;
-use crate::units::{Length, Percent, Rate, Usd};
+use super::source::Located;
+use crate::units::{Percent, PositiveDuration, Rate, Usd};
 
 /// Judged runs at once, at the most: they are held without the load.
 const MOST_IN_FLIGHT: u32 = 50;
@@ -18,7 +18,7 @@ pub(super) fn check_judging(
     raw: &RawProfile,
     prices: &Prices,
     (mode, livekit, evaluator): (SessionMode, Option<&LiveKitSettings>, Option<&EvaluatorSettings>),
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> Option<JudgingSettings> {
     let scenarios = raw.scenario.as_ref().map(|at| at.value.as_slice()).unwrap_or_default();
     let Some(at) = &raw.judging else {
@@ -50,7 +50,7 @@ pub(super) fn check_judging(
     stands_for_each(scenarios, checker);
     let judging = &at.value;
     let asked = judged_evaluator(judging);
-    let asked = At { value: asked, place: at.place.clone() };
+    let asked = Located { value: asked, place: at.place.clone() };
     let decided = checker.shown_as(own_path, |checker| {
         check_evaluator(Some(&asked), raw.livekit.as_ref(), mode, checker)
     })?;
@@ -91,7 +91,11 @@ pub(super) fn check_judging(
         most,
         requests,
         in_flight: checker.at_least("judging.in_flight", judging.in_flight.as_ref(), 1, 5),
-        run_timeout: checker.or_default("judging.run_timeout", run_timeout, Length::secs(20 * 60)),
+        run_timeout: checker.or_default(
+            "judging.run_timeout",
+            run_timeout,
+            PositiveDuration::secs(20 * 60),
+        ),
         budget: checker.optional("judging.budget", judging.budget.as_ref()),
         bill: judging_bill(raw, prices, (mode, livekit, &decided), checker),
     };
@@ -109,7 +113,7 @@ fn own_path(path: &str) -> Option<String> {
 }
 
 /// Every scenario says which one at Cekura stands for it.
-fn stands_for_each(scenarios: &[RawScenario], checker: &mut Checker<'_>) {
+fn stands_for_each(scenarios: &[RawScenario], checker: &mut Resolver<'_>) {
     for scenario in scenarios.iter().filter(|scenario| !scenario.spoiled) {
         let (Some(id), None) = (&scenario.id, &scenario.cekura) else { continue };
         checker.faults.at(
@@ -121,7 +125,7 @@ fn stands_for_each(scenarios: &[RawScenario], checker: &mut Checker<'_>) {
 }
 
 fn judged_evaluator(raw: &RawJudging) -> RawEvaluator {
-    let kind = raw.by.as_ref().map(|by| At {
+    let kind = raw.by.as_ref().map(|by| Located {
         value: match by.value {
             RawJudge::Cekura => RawEvaluatorKind::Cekura,
             RawJudge::Sandbox => RawEvaluatorKind::Sandbox,
@@ -149,7 +153,7 @@ fn judging_bill(
     raw: &RawProfile,
     prices: &Prices,
     (mode, livekit, evaluator): (SessionMode, Option<&LiveKitSettings>, &EvaluatorSettings),
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> BillSettings {
     if !checker.faults.is_empty() {
         return BillSettings::default();
@@ -163,8 +167,8 @@ fn judging_bill(
 #[cfg(test)]
 mod tests {
     use crate::profile::{
-        CallersVerdict, Chosen, ChosenScenario, Input, Item, Loaded, Mix, Profile, Refused,
-        Selection, load,
+        CallersVerdict, InvalidProfile, Item, JudgingSelection, LoadedProfile, Profile,
+        ProfileInput, ScenarioMix, SelectedRun, SelectedScenario, load,
     };
     use crate::units::{RunIndex, SessionId, Usd};
 
@@ -192,13 +196,19 @@ script = "s.toml"
 rate = "1/s"
 "#;
 
-    fn load_text(text: &str) -> Result<Loaded, Refused> {
+    fn load_text(text: &str) -> Result<LoadedProfile, InvalidProfile> {
         let lend = |name: &str| match name {
             "s.toml" => Ok(b"[[turn]]\nsay = \"Good evening.\"\n".to_vec()),
             _ => Err("not found".to_owned()),
         };
         let file = "p.toml";
-        load(Input { file, bytes: text.as_bytes(), environment: &[], flags: &[], files: &lend })
+        load(ProfileInput {
+            file,
+            bytes: text.as_bytes(),
+            environment: &[],
+            flags: &[],
+            files: &lend,
+        })
     }
 
     fn profile(text: &str) -> Profile {
@@ -273,23 +283,23 @@ rate = "1/s"
     #[test]
     fn the_judging_session_holds_the_chosen_runs_within_limits_of_its_own() {
         let parent = profile(HYBRID);
-        let chosen = |run| Chosen { run: RunIndex(run), verdict: CallersVerdict::Passed };
-        let selection = Selection {
+        let chosen = |run| SelectedRun { run: RunIndex(run), verdict: CallersVerdict::Passed };
+        let selection = JudgingSelection {
             session: SessionId::new("s"),
             passed: 8,
             failed: 0,
             apart: 0,
-            chosen: vec![ChosenScenario { scenario: 1, runs: vec![chosen(6), chosen(2)] }],
+            chosen: vec![SelectedScenario { scenario: 1, runs: vec![chosen(6), chosen(2)] }],
         };
         let judging = parent.judging_session(&selection).expect("something was chosen");
-        let Mix::Copies(mix) = &judging.mix else { panic!("{:?}", judging.mix) };
+        let ScenarioMix::Copies(mix) = &judging.mix else { panic!("{:?}", judging.mix) };
         assert_eq!((mix.len(), mix[0].0.id.as_str(), mix[0].1), (1, "31", 2));
         assert_eq!(mix[0].0.name, "book");
         assert_eq!(judging.limits.budget, Some(Usd::from_dollars(5.0)));
         assert!(judging.evaluator.cekura().is_some() && judging.judging.is_none());
         assert_eq!(selection.of(0, 1), Some(chosen(2)));
         assert_eq!((selection.of(0, 2), selection.of(1, 0), selection.count()), (None, None, 2));
-        let nothing = Selection { chosen: Vec::new(), ..selection };
+        let nothing = JudgingSelection { chosen: Vec::new(), ..selection };
         assert_eq!(parent.judging_session(&nothing), None);
         // It is kept in the journal, and read back.
         let kept = serde_json::to_string(&judging).unwrap();

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::check::Checker;
-use super::model::{Dispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, TextMode};
+use super::check::Resolver;
+use super::model::{AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, TextMode};
 use super::raw::{RawLiveKit, RawProfile, RawTextMode};
 use super::read::{Json, Named};
-use super::source::At;
-use crate::units::{AgentName, Length};
+use super::source::Located;
+use crate::units::{AgentName, PositiveDuration};
 
 /// What kind of machine an address points at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ fn ip_kind(address: IpAddr) -> TargetKind {
 /// Decides the settings of LiveKit; `None` where the server or the agent is not known.
 pub(super) fn check_livekit(
     profile: &RawProfile,
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> Option<LiveKitSettings> {
     let Some(raw) = &profile.livekit else {
         checker.missing(
@@ -92,9 +92,12 @@ pub(super) fn check_livekit(
     }
     let wait_for_agent =
         checker.or_default("livekit.wait_for_agent", raw.wait_for_agent.as_ref(), before_the_call);
-    let agent_within =
-        checker.or_default("livekit.agent_within", raw.agent_within.as_ref(), Length::secs(20));
-    let patient = Length::millis((agent_within.micros().0 / 500).max(1));
+    let agent_within = checker.or_default(
+        "livekit.agent_within",
+        raw.agent_within.as_ref(),
+        PositiveDuration::secs(20),
+    );
+    let patient = PositiveDuration::millis((agent_within.micros().0 / 500).max(1));
     let give_up_after =
         checker.or_default("livekit.give_up_after", raw.give_up_after.as_ref(), patient);
     if let Some(at) = raw.give_up_after.as_ref().filter(|at| at.value < agent_within) {
@@ -118,7 +121,7 @@ pub(super) fn check_livekit(
     })
 }
 
-fn check_url(raw: &RawLiveKit, checker: &mut Checker<'_>) -> Option<LiveKitTarget> {
+fn check_url(raw: &RawLiveKit, checker: &mut Resolver<'_>) -> Option<LiveKitTarget> {
     let Some(at) = &raw.url else {
         if raw.spoiled {
             return None;
@@ -168,13 +171,13 @@ fn check_url(raw: &RawLiveKit, checker: &mut Checker<'_>) -> Option<LiveKitTarge
     Some(LiveKitTarget::Url(at.value.trim_end_matches('/').to_owned()))
 }
 
-fn check_dispatch(raw: &RawLiveKit, checker: &mut Checker<'_>) -> Option<Dispatch> {
+fn check_dispatch(raw: &RawLiveKit, checker: &mut Resolver<'_>) -> Option<AgentDispatch> {
     let method =
         checker.or_default("livekit.dispatch", raw.dispatch.as_ref(), DispatchMethod::Explicit);
     let agent = checker.optional("livekit.agent", raw.agent.as_ref());
     let named = agent.filter(|name| !name.trim().is_empty()).map(AgentName::new);
     match (method, named) {
-        (DispatchMethod::None, None) => Some(Dispatch::None),
+        (DispatchMethod::None, None) => Some(AgentDispatch::None),
         (DispatchMethod::None, Some(agent)) => {
             let place = raw.dispatch.as_ref().or(None).map(|at| at.place.clone());
             let what = format!("`{agent}` is named, but dispatch is none");
@@ -194,14 +197,16 @@ fn check_dispatch(raw: &RawLiveKit, checker: &mut Checker<'_>) -> Option<Dispatc
             }
             None
         }
-        (DispatchMethod::Explicit, Some(agent)) => Some(Dispatch::Explicit { agent }),
-        (DispatchMethod::ExplicitFresh, Some(agent)) => Some(Dispatch::ExplicitFresh { agent }),
-        (DispatchMethod::Room, Some(agent)) => Some(Dispatch::Room { agent }),
-        (DispatchMethod::Token, Some(agent)) => Some(Dispatch::Token { agent }),
+        (DispatchMethod::Explicit, Some(agent)) => Some(AgentDispatch::Explicit { agent }),
+        (DispatchMethod::ExplicitFresh, Some(agent)) => {
+            Some(AgentDispatch::ExplicitFresh { agent })
+        }
+        (DispatchMethod::Room, Some(agent)) => Some(AgentDispatch::Room { agent }),
+        (DispatchMethod::Token, Some(agent)) => Some(AgentDispatch::Token { agent }),
     }
 }
 
-fn check_text_mode(raw: Option<&At<RawTextMode>>, checker: &mut Checker<'_>) -> TextMode {
+fn check_text_mode(raw: Option<&Located<RawTextMode>>, checker: &mut Resolver<'_>) -> TextMode {
     let raw = raw.map(|at| at.value.clone()).unwrap_or_default();
     if let Some(at) = raw.key.as_ref().filter(|at| at.value.is_empty() || at.value == "scenario_id")
     {
@@ -211,9 +216,9 @@ fn check_text_mode(raw: Option<&At<RawTextMode>>, checker: &mut Checker<'_>) -> 
             "the usual key is \"text_mode\"",
         );
     }
-    let mut value = |name: &str, given: Option<&At<Json>>| {
+    let mut value = |name: &str, given: Option<&Located<Json>>| {
         given.map(|at| {
-            let shown = At { value: at.value.0.to_string(), place: at.place.clone() };
+            let shown = Located { value: at.value.0.to_string(), place: at.place.clone() };
             checker.optional(&format!("livekit.text_mode.{name}"), Some(&shown));
             at.value.0.clone()
         })
@@ -228,9 +233,9 @@ fn check_text_mode(raw: Option<&At<RawTextMode>>, checker: &mut Checker<'_>) -> 
 }
 
 fn check_metadata(
-    raw: Option<&At<Named<Json>>>,
+    raw: Option<&Located<Named<Json>>>,
     text_mode: &TextMode,
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> serde_json::Map<String, serde_json::Value> {
     let mut metadata = serde_json::Map::new();
     for (key, value) in raw.iter().flat_map(|at| &at.value.0) {
@@ -247,14 +252,14 @@ fn check_metadata(
                 "remove it here; [livekit.text_mode] says what it is in chat and in voice",
             );
         }
-        let shown = At { value: value.0.to_string(), place: key.place.clone() };
+        let shown = Located { value: value.0.to_string(), place: key.place.clone() };
         checker.optional(&format!("livekit.metadata.{}", key.value), Some(&shown));
         metadata.insert(key.value.clone(), value.0.clone());
     }
     metadata
 }
 
-fn check_prefix(given: Option<&At<String>>, checker: &mut Checker<'_>) -> String {
+fn check_prefix(given: Option<&Located<String>>, checker: &mut Resolver<'_>) -> String {
     let fits = |prefix: &str| {
         (3..=40).contains(&prefix.len())
             && prefix.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))

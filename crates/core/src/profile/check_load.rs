@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use super::check::Checker;
-use super::model::{Arrivals, Curve, Load, Mix, Scenario, SessionMode, Stage};
+use super::check::Resolver;
+use super::model::{ArrivalRate, Arrivals, Scenario, ScenarioMix, SessionMode, Stage, StageLoad};
 use super::raw::{RawRamp, RawRate, RawScenario, RawStage};
 use super::script::{RawScripts, check_script};
-use super::source::{At, Place};
-use crate::units::{Length, Rate};
+use super::source::{Located, SourceSpan};
+use crate::units::{PositiveDuration, Rate};
 
 /// Runs in one session at the most; beyond it a plan is a slip of the pen.
 const MOST_RUNS: f64 = 20e6;
 
 /// Decides the scenarios; `None` where there is none that could be run.
 pub(super) fn check_mix(
-    raw: Option<&At<Vec<RawScenario>>>,
+    raw: Option<&Located<Vec<RawScenario>>>,
     (scripts, mode, native): (&RawScripts, SessionMode, bool),
-    checker: &mut Checker<'_>,
-) -> Option<Mix> {
+    checker: &mut Resolver<'_>,
+) -> Option<ScenarioMix> {
     let Some(raw) = raw.filter(|at| !at.value.is_empty()) else {
         checker.missing(
             "the profile has no scenario",
@@ -57,7 +57,7 @@ pub(super) fn check_mix(
             lasts: checker.or_default(
                 &format!("{path}.lasts"),
                 scenario.lasts.as_ref(),
-                Length::secs(120),
+                PositiveDuration::secs(120),
             ),
             chat_lasts: checker
                 .optional(&format!("{path}.chat_lasts"), scenario.chat_lasts.as_ref()),
@@ -109,17 +109,17 @@ pub(super) fn check_mix(
         if total as f64 > MOST_RUNS {
             checker.faults.at(&raw.place, format!("{total} runs are too many"), "at most 20000000");
         }
-        (!copies.is_empty()).then_some(Mix::Copies(copies))
+        (!copies.is_empty()).then_some(ScenarioMix::Copies(copies))
     } else {
-        (!weights.is_empty()).then_some(Mix::Weights(weights))
+        (!weights.is_empty()).then_some(ScenarioMix::Weights(weights))
     }
 }
 
 /// Decides the stages; empty where something is wrong with them.
 pub(super) fn check_stages(
-    raw: Option<&At<Vec<RawStage>>>,
-    scenarios: Option<&At<Vec<RawScenario>>>,
-    checker: &mut Checker<'_>,
+    raw: Option<&Located<Vec<RawStage>>>,
+    scenarios: Option<&Located<Vec<RawScenario>>>,
+    checker: &mut Resolver<'_>,
 ) -> Vec<Stage> {
     let Some(raw) = raw.filter(|at| !at.value.is_empty()) else {
         checker.missing(
@@ -180,12 +180,12 @@ pub(super) fn check_stages(
 
 fn check_load(
     stage: &RawStage,
-    list: &Place,
+    list: &SourceSpan,
     name: &str,
-    checker: &mut Checker<'_>,
-) -> Option<Load> {
+    checker: &mut Resolver<'_>,
+) -> Option<StageLoad> {
     let path = format!("stage.{name}");
-    let given: Vec<(&str, &Place)> = [
+    let given: Vec<(&str, &SourceSpan)> = [
         stage.rate.as_ref().map(|at| ("rate", &at.place)),
         stage.hold.as_ref().map(|at| ("hold", &at.place)),
         stage.burst.as_ref().map(|at| ("burst", &at.place)),
@@ -231,25 +231,25 @@ fn check_load(
                 Arrivals::Even,
             );
             let curve = check_curve(stage, &path, checker)?;
-            Some(Load::Open { curve, arrivals })
+            Some(StageLoad::Open { curve, arrivals })
         }
-        "hold" => Some(Load::Hold {
+        "hold" => Some(StageLoad::Hold {
             in_flight: checker.at_least(&format!("{path}.hold"), stage.hold.as_ref(), 1, 1),
             ramp: checker.optional(&format!("{path}.ramp"), stage.ramp.as_ref()),
         }),
-        _ => Some(Load::Burst {
+        _ => Some(StageLoad::Burst {
             runs: checker.at_least(&format!("{path}.burst"), stage.burst.as_ref(), 1, 1),
         }),
     }
 }
 
-fn check_curve(stage: &RawStage, path: &str, checker: &mut Checker<'_>) -> Option<Curve> {
+fn check_curve(stage: &RawStage, path: &str, checker: &mut Resolver<'_>) -> Option<ArrivalRate> {
     let at = stage.rate.as_ref()?;
     match &at.value {
         RawRate::Constant(rate) => {
-            let shown = At { value: *rate, place: at.place.clone() };
+            let shown = Located { value: *rate, place: at.place.clone() };
             checker.optional(&format!("{path}.rate"), Some(&shown));
-            Some(Curve::Constant(*rate))
+            Some(ArrivalRate::Constant(*rate))
         }
         RawRate::Ramp(ramp) => check_ramp(ramp, stage, &at.place, path, checker),
     }
@@ -258,10 +258,10 @@ fn check_curve(stage: &RawStage, path: &str, checker: &mut Checker<'_>) -> Optio
 fn check_ramp(
     ramp: &RawRamp,
     stage: &RawStage,
-    place: &Place,
+    place: &SourceSpan,
     path: &str,
-    checker: &mut Checker<'_>,
-) -> Option<Curve> {
+    checker: &mut Resolver<'_>,
+) -> Option<ArrivalRate> {
     let from: Option<Rate> = checker.optional(&format!("{path}.rate.from"), ramp.from.as_ref());
     let to: Option<Rate> = checker.optional(&format!("{path}.rate.to"), ramp.to.as_ref());
     let (Some(from), Some(to)) = (from, to) else {
@@ -282,7 +282,7 @@ fn check_ramp(
             "set `lasts` in the same stage",
         );
     }
-    let Some(steps) = &ramp.steps else { return Some(Curve::Ramp { from, to }) };
+    let Some(steps) = &ramp.steps else { return Some(ArrivalRate::Ramp { from, to }) };
     if steps.value > 1_000 {
         checker.faults.at(
             &steps.place,
@@ -291,18 +291,24 @@ fn check_ramp(
         );
     }
     let steps = checker.at_least(&format!("{path}.rate.steps"), Some(steps), 2, 2);
-    Some(Curve::Steps { from, to, steps })
+    Some(ArrivalRate::Steps { from, to, steps })
 }
 
-fn too_many(load: &Load, lasts: Option<Length>, place: &Place, checker: &mut Checker<'_>) {
+fn too_many(
+    load: &StageLoad,
+    lasts: Option<PositiveDuration>,
+    place: &SourceSpan,
+    checker: &mut Resolver<'_>,
+) {
     let seconds = lasts.map_or(0.0, |lasts| lasts.micros().as_secs_f64());
     let runs = match load {
-        Load::Open { curve: Curve::Constant(rate), .. } => rate.per_second() * seconds,
-        Load::Open { curve: Curve::Ramp { from, to } | Curve::Steps { from, to, .. }, .. } => {
-            f64::midpoint(from.per_second(), to.per_second()) * seconds
-        }
-        Load::Hold { .. } => 0.0,
-        Load::Burst { runs } => f64::from(*runs),
+        StageLoad::Open { curve: ArrivalRate::Constant(rate), .. } => rate.per_second() * seconds,
+        StageLoad::Open {
+            curve: ArrivalRate::Ramp { from, to } | ArrivalRate::Steps { from, to, .. },
+            ..
+        } => f64::midpoint(from.per_second(), to.per_second()) * seconds,
+        StageLoad::Hold { .. } => 0.0,
+        StageLoad::Burst { runs } => f64::from(*runs),
     };
     if runs > MOST_RUNS {
         checker.faults.at(

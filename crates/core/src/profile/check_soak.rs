@@ -2,14 +2,14 @@
 
 use url::{Host, Url};
 
-use super::check::Checker;
+use super::check::Resolver;
 use super::raw::{RawAgentHealth, RawSoak};
 use super::soak_settings::{AgentHealthSettings, SoakSettings};
-use super::source::At;
-use crate::units::Length;
+use super::source::Located;
+use crate::units::PositiveDuration;
 
 /// Decides how a session is judged as a soak.
-pub(super) fn check_soak(raw: &RawSoak, checker: &mut Checker<'_>) -> SoakSettings {
+pub(super) fn check_soak(raw: &RawSoak, checker: &mut Resolver<'_>) -> SoakSettings {
     let usual = SoakSettings::usual();
     SoakSettings {
         material: checker.or_default("soak.material", raw.material.as_ref(), usual.material),
@@ -24,8 +24,8 @@ pub(super) fn check_soak(raw: &RawSoak, checker: &mut Checker<'_>) -> SoakSettin
 
 /// Decides where the agent's worker is asked how it is; nothing where no address is given, which is a fault.
 pub(super) fn check_agent_health(
-    raw: &At<RawAgentHealth>,
-    checker: &mut Checker<'_>,
+    raw: &Located<RawAgentHealth>,
+    checker: &mut Resolver<'_>,
 ) -> Option<AgentHealthSettings> {
     let table = &raw.value;
     for address in [&table.url, &table.metrics].into_iter().flatten() {
@@ -42,8 +42,16 @@ pub(super) fn check_agent_health(
     Some(AgentHealthSettings {
         url: checker.optional("agent_health.url", table.url.as_ref()),
         metrics: checker.optional("agent_health.metrics", table.metrics.as_ref()),
-        every: checker.or_default("agent_health.every", table.every.as_ref(), Length::secs(10)),
-        settle: checker.or_default("agent_health.settle", table.settle.as_ref(), Length::secs(30)),
+        every: checker.or_default(
+            "agent_health.every",
+            table.every.as_ref(),
+            PositiveDuration::secs(10),
+        ),
+        settle: checker.or_default(
+            "agent_health.settle",
+            table.settle.as_ref(),
+            PositiveDuration::secs(30),
+        ),
     })
 }
 

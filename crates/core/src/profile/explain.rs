@@ -2,13 +2,13 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::load::Refused;
+use super::load::InvalidProfile;
 use super::mask::masked;
 use super::read::WOULD_HOLD_A_SECRET;
 use crate::units::redact;
 
 /// All mistakes as a text for people, with colours where the output has them.
-pub fn explain(refused: &Refused, colours: bool) -> String {
+pub fn explain(refused: &InvalidProfile, colours: bool) -> String {
     let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
     let texts: Vec<String> = refused
         .sources
@@ -44,7 +44,7 @@ pub fn explain(refused: &Refused, colours: bool) -> String {
 }
 
 /// Where keys stand whose mistake is that they hold a secret.
-fn secret_keys(refused: &Refused, source: usize) -> Vec<std::ops::Range<usize>> {
+fn secret_keys(refused: &InvalidProfile, source: usize) -> Vec<std::ops::Range<usize>> {
     refused
         .faults
         .iter()

@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::model::{
-    BillSettings, CekuraSettings, EvaluatorSettings, Limits, Load, Mix, Profile, Scenario, Stage,
-    WhenFull,
+    BillSettings, CekuraSettings, EvaluatorSettings, Limits, Profile, Scenario, ScenarioMix, Stage,
+    StageLoad, WhenFull,
 };
-use crate::units::{Length, Percent, Rate, RunIndex, ScenarioId, SessionId, Usd};
+use crate::units::{Percent, PositiveDuration, Rate, RunIndex, ScenarioId, SessionId, Usd};
 
 /// How runs of our own callers are judged: a seeded sample, and failures, are held again by Cekura.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct JudgingSettings {
     /// Judged runs in flight at once, at least 1.
     pub in_flight: u32,
     /// How long a judged run may take from its acceptance to its end.
-    pub run_timeout: Length,
+    pub run_timeout: PositiveDuration,
     /// What the judging may cost at list prices; more than nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Usd>,
@@ -55,7 +55,7 @@ impl CallersVerdict {
 
 /// A run that can be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Candidate {
+pub struct JudgingCandidate {
     /// The run.
     pub run: RunIndex,
     /// Its scenario's position in the profile.
@@ -66,7 +66,7 @@ pub struct Candidate {
 
 /// A run that was chosen to be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Chosen {
+pub struct SelectedRun {
     /// The run of our own callers.
     pub run: RunIndex,
     /// What they made of it.
@@ -75,16 +75,16 @@ pub struct Chosen {
 
 /// The runs of one scenario that were chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChosenScenario {
+pub struct SelectedScenario {
     /// The scenario's position in the profile of the session that is judged.
     pub scenario: u32,
     /// The runs, in random order: the copy of that number is held for each.
-    pub runs: Vec<Chosen>,
+    pub runs: Vec<SelectedRun>,
 }
 
 /// Which runs of a session are judged, and what they stand for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Selection {
+pub struct JudgingSelection {
     /// The session that is judged.
     pub session: SessionId,
     /// Measured runs of it that passed, judged or not.
@@ -94,17 +94,17 @@ pub struct Selection {
     /// Measured runs that say nothing of the conversation: our own faults, refused keys, cancelled runs.
     pub apart: u64,
     /// The chosen runs, in the order of the judging session's scenarios; none is empty.
-    pub chosen: Vec<ChosenScenario>,
+    pub chosen: Vec<SelectedScenario>,
 }
 
-impl Selection {
+impl JudgingSelection {
     /// How many were chosen.
     pub fn count(&self) -> u64 {
         self.chosen.iter().map(|scenario| scenario.runs.len() as u64).sum()
     }
 
     /// The run that was chosen of a scenario of the judging session, by its position, as this copy.
-    pub fn of(&self, scenario: u32, copy: u32) -> Option<Chosen> {
+    pub fn of(&self, scenario: u32, copy: u32) -> Option<SelectedRun> {
         self.chosen.get(scenario as usize)?.runs.get(copy as usize).copied()
     }
 }
@@ -112,7 +112,7 @@ impl Selection {
 impl Profile {
     /// The profile of the session that holds the chosen runs again, so many in flight and none beside
     /// them; none where this profile asks for no judging, or nothing was chosen.
-    pub fn judging_session(&self, selection: &Selection) -> Option<Self> {
+    pub fn judging_session(&self, selection: &JudgingSelection) -> Option<Self> {
         let settings = self.judging.as_ref()?;
         let scenarios = self.mix.scenarios();
         let mix: Vec<(Scenario, u32)> = selection
@@ -144,13 +144,13 @@ impl Profile {
         let stage = Stage {
             name: "judging".to_owned(),
             measured: true,
-            load: Load::Hold { in_flight: settings.in_flight, ramp: None },
+            load: StageLoad::Hold { in_flight: settings.in_flight, ramp: None },
             lasts: None,
         };
         (!mix.is_empty()).then(|| Self {
             name: format!("{}-judged", self.name),
             evaluator: EvaluatorSettings::Cekura(settings.cekura.clone()),
-            mix: Mix::Copies(mix),
+            mix: ScenarioMix::Copies(mix),
             stages: vec![stage],
             limits: Limits {
                 requests: settings.requests,

@@ -1,14 +1,14 @@
 //! From texts to a profile: the file, the environment over it, the flags over both.
 
-use super::check::{Setting, check};
+use super::check::{ResolvedSetting, check};
 use super::mask::tokens_in;
 use super::model::Profile;
-use super::node::{Node, Value};
+use super::node::{Node, NodeValue};
 use super::prices::read_prices;
 use super::raw::RawProfile;
 use super::read::Read;
 use super::script::read_scripts;
-use super::source::{Fault, Faults, Origin, Place, Source, SourceId};
+use super::source::{Diagnostic, Diagnostics, Origin, SourceId, SourceSpan, SourceText};
 
 /// A profile's file larger than this is none.
 const LARGEST: usize = 1024 * 1024;
@@ -19,7 +19,7 @@ pub const ENVIRONMENT: [(&str, [&str; 2]); 2] =
 
 /// The texts a profile is read from.
 #[derive(Clone, Copy)]
-pub struct Input<'a> {
+pub struct ProfileInput<'a> {
     /// How to name the file to the reader.
     pub file: &'a str,
     /// Its bytes.
@@ -42,38 +42,38 @@ pub fn no_files(_: &str) -> Result<Vec<u8>, String> {
 
 /// A valid profile, and where each of its settings came from.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct LoadedProfile {
     /// The profile.
     pub profile: Profile,
     /// Every setting that was decided, in the order of the profile.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<ResolvedSetting>,
 }
 
 /// A profile that cannot be used: all that is wrong with it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{} in the profile", match faults.len() { 1 => "1 mistake".to_owned(), n => format!("{n} mistakes") })]
-pub struct Refused {
+pub struct InvalidProfile {
     /// The texts that were read.
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceText>,
     /// What is wrong, in the order of the texts; at least one.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<Diagnostic>,
 }
 
 /// Reads a profile.
 ///
 /// # Errors
 /// All mistakes at once, where there are any.
-pub fn load(input: Input<'_>) -> Result<Loaded, Refused> {
-    let mut faults = Faults::default();
+pub fn load(input: ProfileInput<'_>) -> Result<LoadedProfile, InvalidProfile> {
+    let mut faults = Diagnostics::default();
     let mut sources = Vec::new();
     let text = match readable(input.bytes) {
         Ok(text) => text,
         Err((what, hint)) => {
             faults.missing(what, hint);
-            return Err(Refused { sources, faults: faults.into_sorted() });
+            return Err(InvalidProfile { sources, faults: faults.into_sorted() });
         }
     };
-    sources.push(Source {
+    sources.push(SourceText {
         origin: Origin::Profile,
         name: input.file.to_owned(),
         text: text.to_owned(),
@@ -81,7 +81,7 @@ pub fn load(input: Input<'_>) -> Result<Loaded, Refused> {
     let mut tree = Node::parse(text, SourceId(0), &mut faults);
     if !faults.is_empty() {
         // A file with a slip in its syntax would yield false alarms from every half-read table.
-        return Err(Refused { sources, faults: faults.into_sorted() });
+        return Err(InvalidProfile { sources, faults: faults.into_sorted() });
     }
     for (variable, value) in input.environment {
         lay_environment(&mut tree, variable, value, &mut sources, &mut faults);
@@ -95,17 +95,17 @@ pub fn load(input: Input<'_>) -> Result<Loaded, Refused> {
     let prices = read_prices(raw.prices.as_ref(), input.files, &mut sources, &mut faults);
     let stem = file_stem(input.file);
     match check(&raw, stem, (&scripts, prices), &sources, &mut faults) {
-        Some((profile, settings)) if faults.is_empty() => Ok(Loaded { profile, settings }),
-        _ => Err(Refused { sources, faults: faults.into_sorted() }),
+        Some((profile, settings)) if faults.is_empty() => Ok(LoadedProfile { profile, settings }),
+        _ => Err(InvalidProfile { sources, faults: faults.into_sorted() }),
     }
 }
 
 /// A token in a profile would be in every journal and report.
-fn refuse_tokens(sources: &[Source], faults: &mut Faults) {
+fn refuse_tokens(sources: &[SourceText], faults: &mut Diagnostics) {
     for (number, source) in sources.iter().enumerate() {
         for span in tokens_in(&source.text) {
             faults.at(
-                &Place { source: SourceId(number), span },
+                &SourceSpan { source: SourceId(number), span },
                 "this looks like a token, which would be in every journal and report",
                 "keep tokens out of profiles: LIVEKIT_API_SECRET and CEKURA_API_KEY are all that is needed",
             );
@@ -136,8 +136,8 @@ fn lay_environment(
     tree: &mut Node,
     variable: &str,
     value: &str,
-    sources: &mut Vec<Source>,
-    faults: &mut Faults,
+    sources: &mut Vec<SourceText>,
+    faults: &mut Diagnostics,
 ) {
     let Some((_, path)) = ENVIRONMENT.iter().find(|(known, _)| *known == variable) else {
         return;
@@ -147,24 +147,24 @@ fn lay_environment(
         return;
     }
     let source = SourceId(sources.len());
-    sources.push(Source {
+    sources.push(SourceText {
         origin: Origin::Environment,
         name: variable.to_owned(),
         text: value.to_owned(),
     });
-    let leaf = Node::text(value.trim().to_owned(), Place { source, span: 0..value.len() });
+    let leaf = Node::text(value.trim().to_owned(), SourceSpan { source, span: 0..value.len() });
     tree.lay(Node::at_path(path, leaf), faults);
 }
 
 /// Where our own callers hold the conversations, the service's address is that of the judge, if there is one.
 fn owner_of(tree: &Node, path: [&'static str; 2]) -> [&'static str; 2] {
-    let Value::Table(tables) = &tree.value else { return path };
+    let NodeValue::Table(tables) = &tree.value else { return path };
     let table = |name: &str| tables.iter().find(|entry| entry.key == name);
     let is_native = table("evaluator").is_some_and(|entry| {
-        let Value::Table(entries) = &entry.node.value else { return false };
+        let NodeValue::Table(entries) = &entry.node.value else { return false };
         entries.iter().any(|entry| {
             entry.key == "kind"
-                && matches!(&entry.node.value, Value::Text(text) if text == "native")
+                && matches!(&entry.node.value, NodeValue::Text(text) if text == "native")
         })
     });
     if path == ["evaluator", "url"] && is_native && table("judging").is_some() {
@@ -176,24 +176,28 @@ fn owner_of(tree: &Node, path: [&'static str; 2]) -> [&'static str; 2] {
 
 /// A profile that asks for the stand-ins must not reach a real service because of a variable that happens to be set.
 fn says_sandbox(tree: &Node, path: &[&str; 2]) -> bool {
-    let Value::Table(tables) = &tree.value else { return false };
+    let NodeValue::Table(tables) = &tree.value else { return false };
     tables.iter().filter(|entry| entry.key == path[0]).any(|entry| {
-        let Value::Table(entries) = &entry.node.value else { return false };
+        let NodeValue::Table(entries) = &entry.node.value else { return false };
         entries.iter().any(|entry| {
-            matches!((&*entry.key, &entry.node.value), ("url" | "kind" | "by", Value::Text(text)) if text == "sandbox")
+            matches!((&*entry.key, &entry.node.value), ("url" | "kind" | "by", NodeValue::Text(text)) if text == "sandbox")
         })
     })
 }
 
-fn lay_flag(tree: &mut Node, flag: &str, sources: &mut Vec<Source>, faults: &mut Faults) {
+fn lay_flag(tree: &mut Node, flag: &str, sources: &mut Vec<SourceText>, faults: &mut Diagnostics) {
     let source = SourceId(sources.len());
-    sources.push(Source { origin: Origin::Flag, name: "--set".to_owned(), text: flag.to_owned() });
-    let whole = Place { source, span: 0..flag.len() };
+    sources.push(SourceText {
+        origin: Origin::Flag,
+        name: "--set".to_owned(),
+        text: flag.to_owned(),
+    });
+    let whole = SourceSpan { source, span: 0..flag.len() };
     let Some((key, value)) = flag.split_once('=') else {
         faults.at(&whole, "this sets nothing", "write key=value, such as limits.in_flight=50");
         return;
     };
-    let mut own_faults = Faults::default();
+    let mut own_faults = Diagnostics::default();
     let mut parsed = Node::parse(flag, source, &mut own_faults);
     if !own_faults.is_empty() {
         // Quotes are a nuisance in a shell: what is no TOML value is taken as a text.
@@ -206,7 +210,7 @@ fn lay_flag(tree: &mut Node, flag: &str, sources: &mut Vec<Source>, faults: &mut
             );
             return;
         }
-        let place = Place { source, span: flag.len() - value.len()..flag.len() };
+        let place = SourceSpan { source, span: flag.len() - value.len()..flag.len() };
         parsed = Node::at_path(&path, Node::text(value.trim().to_owned(), place));
     }
     tree.lay(parsed, faults);
@@ -215,7 +219,7 @@ fn lay_flag(tree: &mut Node, flag: &str, sources: &mut Vec<Source>, faults: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Load, Mix, explain};
+    use crate::profile::{ScenarioMix, StageLoad, explain};
 
     const GOOD: &str = r#"
 [livekit]
@@ -228,9 +232,9 @@ copies = 200
 rate = "1/s"
 "#;
 
-    fn load_text(text: &str, flags: &[&str]) -> Result<Loaded, Refused> {
+    fn load_text(text: &str, flags: &[&str]) -> Result<LoadedProfile, InvalidProfile> {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        load(Input {
+        load(ProfileInput {
             file: "launch.toml",
             bytes: text.as_bytes(),
             environment: &[],
@@ -248,7 +252,7 @@ rate = "1/s"
         let loaded = load_text(GOOD, &[]).unwrap();
         assert_eq!(loaded.profile.name, "launch");
         assert_eq!(loaded.profile.limits.in_flight, 100);
-        assert!(matches!(&loaded.profile.mix, Mix::Copies(list) if list[0].1 == 200));
+        assert!(matches!(&loaded.profile.mix, ScenarioMix::Copies(list) if list[0].1 == 200));
         let origin = |path: &str| {
             loaded.settings.iter().find(|setting| setting.path == path).unwrap().origin
         };
@@ -259,7 +263,7 @@ rate = "1/s"
     #[test]
     fn a_flag_wins_over_the_environment_and_that_over_the_file() {
         let load_with = |flags: &[String]| {
-            load(Input {
+            load(ProfileInput {
                 file: "p.toml",
                 bytes: GOOD.as_bytes(),
                 environment: &[("LIVEKIT_URL", "wss://from.environment".to_owned())],
@@ -268,7 +272,7 @@ rate = "1/s"
             })
             .unwrap()
         };
-        let url = |loaded: &Loaded| {
+        let url = |loaded: &LoadedProfile| {
             let setting = loaded.settings.iter().find(|s| s.path == "livekit.url").unwrap().clone();
             (setting.value, setting.origin)
         };
@@ -281,7 +285,7 @@ rate = "1/s"
     #[test]
     fn the_environment_does_not_turn_a_sandbox_profile_on_a_real_server() {
         let text = GOOD.replace("wss://example.livekit.cloud", "sandbox");
-        let loaded = load(Input {
+        let loaded = load(ProfileInput {
             file: "p.toml",
             bytes: text.as_bytes(),
             environment: &[("LIVEKIT_URL", "wss://production".to_owned())],
@@ -297,7 +301,7 @@ rate = "1/s"
         let text = GOOD.replace("id = 30\n", "id = 30\ncekura = 30\nscript = \"s.toml\"\n")
             + "[evaluator]\nkind = \"native\"\n[judging]\nby = \"cekura\"\n";
         let judge = |text: &str| {
-            let loaded = load(Input {
+            let loaded = load(ProfileInput {
                 file: "p.toml",
                 bytes: text.as_bytes(),
                 environment: &[("CEKURA_API_URL", "https://eu.example".to_owned())],
@@ -316,7 +320,7 @@ rate = "1/s"
         let flags = ["stage.0.rate=3/s", "scenario.30.copies=7", "livekit.metadata.tenant=acme"];
         let profile = load_text(GOOD, &flags).unwrap().profile;
         assert!(
-            matches!(&profile.stages[0].load, Load::Open { curve: crate::profile::Curve::Constant(rate), .. } if rate.to_string() == "3/s")
+            matches!(&profile.stages[0].load, StageLoad::Open { curve: crate::profile::ArrivalRate::Constant(rate), .. } if rate.to_string() == "3/s")
         );
         assert_eq!(profile.mix.total(), Some(7));
         assert_eq!(profile.livekit.metadata["tenant"], "acme");
@@ -477,9 +481,14 @@ rate = "1/s"
     #[test]
     fn what_is_no_profile_is_told_in_one_mistake() {
         let bytes = |bytes: &[u8]| {
-            let refused =
-                load(Input { file: "x", bytes, environment: &[], flags: &[], files: &no_files })
-                    .unwrap_err();
+            let refused = load(ProfileInput {
+                file: "x",
+                bytes,
+                environment: &[],
+                flags: &[],
+                files: &no_files,
+            })
+            .unwrap_err();
             assert_eq!(refused.faults.len(), 1);
             refused.faults[0].what.clone()
         };

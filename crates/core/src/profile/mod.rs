@@ -33,20 +33,24 @@ pub mod testing;
 mod threshold;
 
 pub use capacity::CapacitySettings;
-pub use check::{SANDBOX_FAULTS, Setting};
+pub use check::{ResolvedSetting, SANDBOX_FAULTS};
 pub use check_livekit::{TargetKind, target_kind};
 pub use explain::explain;
-pub use judging::{CallersVerdict, Candidate, Chosen, ChosenScenario, JudgingSettings, Selection};
-pub use load::{ENVIRONMENT, Input, Loaded, Refused, load, no_files};
-pub use model::{
-    Arrivals, BillSettings, CekuraSettings, Curve, Dispatch, DispatchMethod, EvaluatorSettings,
-    LatencyModel, Limits, LiveKitSettings, LiveKitTarget, Load, Mix, NativeSettings, Profile,
-    SandboxSettings, Scenario, SessionMode, Stage, TextMode, WhenFull,
+pub use judging::{
+    CallersVerdict, JudgingCandidate, JudgingSelection, JudgingSettings, SelectedRun,
+    SelectedScenario,
 };
-pub use prices::{Day, Item, Price, PriceUnit, Prices, Rounding};
+pub use load::{ENVIRONMENT, InvalidProfile, LoadedProfile, ProfileInput, load, no_files};
+pub use model::{
+    AgentDispatch, ArrivalRate, Arrivals, BillSettings, CekuraSettings, DispatchMethod,
+    EvaluatorSettings, LatencyModel, Limits, LiveKitSettings, LiveKitTarget, NativeSettings,
+    Profile, SandboxSettings, Scenario, ScenarioMix, SessionMode, Stage, StageLoad, TextMode,
+    WhenFull,
+};
+pub use prices::{Item, Price, PriceDate, PriceUnit, Prices, Rounding};
 pub use schema::json_schema;
-pub use script::{Greeting, Script, ScriptTurn};
+pub use script::{ExpectedGreeting, Script, ScriptTurn};
 pub use soak_settings::{AgentHealthSettings, SoakSettings};
-pub use source::{Fault, Origin, Place, Source, SourceId};
+pub use source::{Diagnostic, Origin, SourceId, SourceSpan, SourceText};
 pub use template::starting_profile;
-pub use threshold::{Bound, Comparison, Measure, Share, Threshold};
+pub use threshold::{RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator};

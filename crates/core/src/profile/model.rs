@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::capacity::CapacitySettings;
-use super::judging::{JudgingSettings, Selection};
+use super::judging::{JudgingSelection, JudgingSettings};
 use super::prices::{Item, Prices};
 use super::raw::{RawArrivals, RawDispatch, RawMode, RawWhenFull};
 use super::script::Script;
 use super::soak_settings::{AgentHealthSettings, SoakSettings};
 use super::threshold::Threshold;
-use crate::units::{AgentName, Length, Mode, Percent, Rate, ScenarioId, Usd};
+use crate::units::{AgentName, Mode, Percent, PositiveDuration, Rate, ScenarioId, Usd};
 
 /// How the conversations of a session are held.
 pub type SessionMode = RawMode;
@@ -70,7 +70,7 @@ pub struct Profile {
     /// Who talks to the agent.
     pub evaluator: EvaluatorSettings,
     /// What is talked about, and in which shares.
-    pub mix: Mix,
+    pub mix: ScenarioMix,
     /// The load over time; at least one stage.
     pub stages: Vec<Stage>,
     /// What must not be exceeded.
@@ -96,7 +96,7 @@ pub struct Profile {
     pub judging: Option<JudgingSettings>,
     /// The runs of another session that this one judges, where it is a judging session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub judges: Option<Selection>,
+    pub judges: Option<JudgingSelection>,
 }
 
 impl Profile {
@@ -123,7 +123,7 @@ pub struct LiveKitSettings {
     /// The server.
     pub target: LiveKitTarget,
     /// How the agent is dispatched, and which.
-    pub dispatch: Dispatch,
+    pub dispatch: AgentDispatch,
     /// The user's own keys of the dispatch metadata.
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// How an agent is told to hold a chat.
@@ -133,9 +133,9 @@ pub struct LiveKitSettings {
     /// Whether an agent must be seen in the room before the evaluator is asked to call.
     pub wait_for_agent: bool,
     /// An agent that joins later than this is late.
-    pub agent_within: Length,
+    pub agent_within: PositiveDuration,
     /// An agent that has not joined by then is given up; not before `agent_within`.
-    pub give_up_after: Length,
+    pub give_up_after: PositiveDuration,
     /// A file with the API key, relative to the profile.
     pub key_file: Option<String>,
     /// A file with the API secret, relative to the profile.
@@ -145,7 +145,7 @@ pub struct LiveKitSettings {
 /// How the agent is dispatched, and which one where that has to be said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "kebab-case")]
-pub enum Dispatch {
+pub enum AgentDispatch {
     /// CreateDispatch into a room that was created with an agents list.
     Explicit {
         /// The agent's name.
@@ -170,7 +170,7 @@ pub enum Dispatch {
     None,
 }
 
-impl Dispatch {
+impl AgentDispatch {
     /// The method without the agent.
     pub const fn method(&self) -> DispatchMethod {
         match self {
@@ -229,11 +229,11 @@ impl EvaluatorSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NativeSettings {
     /// How long a caller may take into the room.
-    pub join_within: Length,
+    pub join_within: PositiveDuration,
     /// How long after joining the agent may take until it listens.
-    pub ready_within: Length,
+    pub ready_within: PositiveDuration,
     /// How long the agent has to be silent before a caller goes on.
-    pub quiet: Length,
+    pub quiet: PositiveDuration,
 }
 
 /// How Cekura's service is spoken to.
@@ -246,13 +246,13 @@ pub struct CekuraSettings {
     /// Entries that share one request, at least 1.
     pub entries_per_request: u32,
     /// How long a request waits to be filled.
-    pub fill_within: Length,
+    pub fill_within: PositiveDuration,
     /// Cekura's agent, where its scenarios have none.
     pub agent: Option<u64>,
     /// A data message for the evaluator to publish.
     pub publish_data_message: Option<serde_json::Map<String, serde_json::Value>>,
     /// How often a run that may be over is asked after.
-    pub poll_every: Length,
+    pub poll_every: PositiveDuration,
     /// The path that starts voice runs.
     pub voice_path: String,
     /// The path that starts chat runs.
@@ -271,10 +271,10 @@ pub struct Scenario {
     /// How it is called in reports.
     pub name: String,
     /// How long its conversation is expected to last.
-    pub lasts: Length,
+    pub lasts: PositiveDuration,
     /// The same of the written conversation of a paired session, where it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chat_lasts: Option<Length>,
+    pub chat_lasts: Option<PositiveDuration>,
     /// What our own callers say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<Script>,
@@ -285,7 +285,7 @@ pub struct Scenario {
 
 impl Scenario {
     /// How long its conversation is expected to last in a mode.
-    pub fn lasts_in(&self, mode: Mode) -> Length {
+    pub fn lasts_in(&self, mode: Mode) -> PositiveDuration {
         match mode {
             Mode::Voice => self.lasts,
             Mode::Chat => self.chat_lasts.unwrap_or(self.lasts),
@@ -296,14 +296,14 @@ impl Scenario {
 /// Which scenarios are run, and in which shares; at least one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mix {
+pub enum ScenarioMix {
     /// Each a number of times, together the whole session.
     Copies(Vec<(Scenario, u32)>),
     /// Each in proportion to its weight, for as long as the stages last.
     Weights(Vec<(Scenario, f64)>),
 }
 
-impl Mix {
+impl ScenarioMix {
     /// The scenarios in the order of the profile.
     pub fn scenarios(&self) -> Vec<&Scenario> {
         match self {
@@ -344,19 +344,19 @@ pub struct Stage {
     /// Whether its runs count in the figures.
     pub measured: bool,
     /// The load.
-    pub load: Load,
+    pub load: StageLoad,
     /// How long it lasts; none where it lasts until the copies are used up.
-    pub lasts: Option<Length>,
+    pub lasts: Option<PositiveDuration>,
 }
 
 /// One kind of load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Load {
+pub enum StageLoad {
     /// Starts at a rate, whatever becomes of the runs before.
     Open {
         /// The rate over the stage.
-        curve: Curve,
+        curve: ArrivalRate,
         /// How the starts are spaced.
         arrivals: Arrivals,
     },
@@ -378,7 +378,7 @@ pub enum Load {
 /// Starts per time over a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Curve {
+pub enum ArrivalRate {
     /// One rate throughout.
     Constant(Rate),
     /// A straight line from one rate to another.
@@ -415,17 +415,17 @@ pub struct Limits {
     /// How often a submission that was certainly not accepted is sent, at least 1.
     pub attempts: u32,
     /// How long one request to LiveKit may take.
-    pub livekit_timeout: Length,
+    pub livekit_timeout: PositiveDuration,
     /// How long one submission may take.
-    pub submit_timeout: Length,
+    pub submit_timeout: PositiveDuration,
     /// How long one question about the state of runs may take.
-    pub poll_timeout: Length,
+    pub poll_timeout: PositiveDuration,
     /// How long a run may take from its acceptance to its end.
-    pub run_timeout: Length,
+    pub run_timeout: PositiveDuration,
     /// How long the room of a submission that may have been accepted is watched for the evaluator.
-    pub watch_unknown: Length,
+    pub watch_unknown: PositiveDuration,
     /// How long a stopped session waits for the runs under way.
-    pub drain: Length,
+    pub drain: PositiveDuration,
     /// What the session may cost at list prices; more than nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Usd>,
@@ -460,9 +460,9 @@ pub struct BillSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencyModel {
     /// Half of them are shorter.
-    pub median: Length,
+    pub median: PositiveDuration,
     /// One in twenty is longer; not below the median.
-    pub p95: Length,
+    pub p95: PositiveDuration,
 }
 
 /// How the embedded stand-ins behave.
@@ -479,7 +479,7 @@ pub struct SandboxSettings {
     /// How long the judging after it takes.
     pub judging: LatencyModel,
     /// How much later a held-up agent is.
-    pub late_by: Length,
+    pub late_by: PositiveDuration,
     /// Conversations at once; more are queued.
     pub concurrency: u32,
     /// How often each fault happens, by its name.

@@ -6,9 +6,9 @@ use jiff::civil::Date;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::node::{Node, Value};
+use super::node::{Node, NodeValue};
 use super::read::{Read, raw_choice, raw_table};
-use super::source::{At, Faults, Origin, Place, Source, SourceId};
+use super::source::{Diagnostics, Located, Origin, SourceId, SourceSpan, SourceText};
 use crate::units::{Mode, Usd};
 
 /// The price file that is used where the profile names none.
@@ -149,7 +149,7 @@ raw_table! {
         /// The service, its tier, the model.
         tier: String,
         /// The day on which the source said so.
-        as_of: Day,
+        as_of: PriceDate,
         /// Where the price stands to be read.
         source: String,
     }
@@ -160,7 +160,7 @@ raw_table! {
 pub(crate) struct RawUsd(Usd);
 
 impl Read for RawUsd {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         let usd = Usd::read(node, faults)?;
         if usd == Usd::ZERO {
             let hint = "name the item in bill.without where nothing is charged for it";
@@ -188,9 +188,9 @@ impl JsonSchema for RawUsd {
 /// A day of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Day(pub Date);
+pub struct PriceDate(pub Date);
 
-impl TryFrom<String> for Day {
+impl TryFrom<String> for PriceDate {
     type Error = jiff::Error;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -198,15 +198,15 @@ impl TryFrom<String> for Day {
     }
 }
 
-impl From<Day> for String {
-    fn from(day: Day) -> Self {
+impl From<PriceDate> for String {
+    fn from(day: PriceDate) -> Self {
         day.0.to_string()
     }
 }
 
-impl Read for Day {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
-        let (Value::Datetime(text) | Value::Text(text)) = &node.value else {
+impl Read for PriceDate {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
+        let (NodeValue::Datetime(text) | NodeValue::Text(text)) = &node.value else {
             let what = format!("this is {}, not a day", node.value.kind());
             faults.at(&node.place, what, "write a day such as 2026-02-17");
             return None;
@@ -220,7 +220,7 @@ impl Read for Day {
     }
 }
 
-impl JsonSchema for Day {
+impl JsonSchema for PriceDate {
     fn inline_schema() -> bool {
         true
     }
@@ -248,7 +248,7 @@ pub struct Price {
     /// The service, its tier, the model.
     pub tier: String,
     /// The day on which the source said so.
-    pub as_of: Day,
+    pub as_of: PriceDate,
     /// Where the price stands to be read.
     pub source: String,
 }
@@ -278,10 +278,10 @@ impl Price {
 
 /// Reads the price file that a profile names, or the shipped one.
 pub(super) fn read_prices(
-    named: Option<&At<String>>,
+    named: Option<&Located<String>>,
     lend: &dyn Fn(&str) -> Result<Vec<u8>, String>,
-    sources: &mut Vec<Source>,
-    faults: &mut Faults,
+    sources: &mut Vec<SourceText>,
+    faults: &mut Diagnostics,
 ) -> Prices {
     let (file, text) = match named {
         None => (SHIPPED_NAME.to_owned(), Ok(SHIPPED.to_owned())),
@@ -304,12 +304,12 @@ pub(super) fn read_prices(
     let source = SourceId(sources.len());
     let tree = Node::parse(&text, source, faults);
     let origin = if named.is_some() { Origin::Profile } else { Origin::Default };
-    sources.push(Source { origin, name: file.clone(), text });
+    sources.push(SourceText { origin, name: file.clone(), text });
     let raw = RawPrices::read(&tree, faults).unwrap_or_default();
     Prices { file, rows: rows(&raw, source, faults) }
 }
 
-fn rows(raw: &RawPrices, source: SourceId, faults: &mut Faults) -> Vec<Price> {
+fn rows(raw: &RawPrices, source: SourceId, faults: &mut Diagnostics) -> Vec<Price> {
     let mut rows: Vec<Price> = Vec::new();
     for raw in raw.item.iter().flat_map(|at| &at.value) {
         let Some(item) = &raw.item else {
@@ -379,11 +379,11 @@ fn incomplete(
     raw: &RawPrice,
     what: &str,
     hint: &str,
-    (source, place): (SourceId, Option<&Place>),
-    faults: &mut Faults,
+    (source, place): (SourceId, Option<&SourceSpan>),
+    faults: &mut Diagnostics,
 ) {
     if !raw.spoiled {
-        let whole = Place { source, span: 0..0 };
+        let whole = SourceSpan { source, span: 0..0 };
         faults.at(place.unwrap_or(&whole), what, hint);
     }
 }

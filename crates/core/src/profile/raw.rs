@@ -2,12 +2,12 @@
 
 use schemars::JsonSchema;
 
-use super::node::{Node, Value};
+use super::node::{Node, NodeValue};
 use super::prices::Item;
 use super::raw_capacity::RawCapacity;
 use super::read::{Json, Named, Read, raw_choice, raw_table};
-use super::source::{At, Faults};
-use crate::units::{Length, Percent, Rate, ScenarioId, Usd};
+use super::source::{Diagnostics, Located};
+use crate::units::{Percent, PositiveDuration, Rate, ScenarioId, Usd};
 
 raw_table! {
     /// A load test of an agent: what to start, when, against which LiveKit and which evaluator.
@@ -29,7 +29,7 @@ raw_table! {
         /// What must not be exceeded, and how long anything may take.
         limits: RawLimits,
         /// What has to hold for the session to pass: a measure, and a bound such as "< 2s" or "< 1%".
-        thresholds: Named<At<RawThreshold>>,
+        thresholds: Named<Located<RawThreshold>>,
         /// How the embedded stand-ins behave.
         sandbox: RawSandbox,
         /// A file of prices, relative to the profile; the shipped one where left out.
@@ -77,9 +77,9 @@ raw_table! {
         /// Whether an agent must be seen in the room before the evaluator is asked to call.
         wait_for_agent: bool,
         /// An agent that joins later than this counts as late.
-        agent_within: Length,
+        agent_within: PositiveDuration,
         /// An agent that has not joined by then is not waited for any longer.
-        give_up_after: Length,
+        give_up_after: PositiveDuration,
         /// A file that holds the API key, in place of LIVEKIT_API_KEY; relative to the profile.
         key_file: String,
         /// A file that holds the API secret, in place of LIVEKIT_API_SECRET; relative to the profile.
@@ -127,19 +127,19 @@ raw_table! {
         /// How many entries share one request. With more than one, which run belongs to which entry may be an assumption.
         entries_per_request: u32,
         /// How long a request waits to be filled where entries share one.
-        fill_within: Length,
+        fill_within: PositiveDuration,
         /// Cekura's agent, where its scenarios have none assigned; chat only.
         agent: u64,
         /// A data message for the evaluator to publish in the room; chat only.
         publish_data_message: Named<Json>,
         /// How often a run that may be over is asked after.
-        poll_every: Length,
+        poll_every: PositiveDuration,
         /// How long our own caller may take into the room; native only.
-        join_within: Length,
+        join_within: PositiveDuration,
         /// How long after joining the agent may take until it listens; native only.
-        ready_within: Length,
+        ready_within: PositiveDuration,
         /// How long the agent has to be silent before our caller goes on; native only.
-        quiet: Length,
+        quiet: PositiveDuration,
         /// The path that starts voice runs.
         voice_path: String,
         /// The path that starts chat runs.
@@ -175,9 +175,9 @@ raw_table! {
         /// Its share among the scenarios, where the stages say how many runs there are.
         weight: f64,
         /// How long its conversation is expected to last; forecasts and polling use it.
-        lasts: Length,
+        lasts: PositiveDuration,
         /// How long its written conversation is expected to last in a paired session, where that differs.
-        chat_lasts: Length,
+        chat_lasts: PositiveDuration,
         /// What our own callers say: a TOML file of turns, relative to the profile.
         script: String,
         /// The number of the same scenario at Cekura, where runs of it are judged.
@@ -203,7 +203,7 @@ raw_table! {
         /// Starts this many at the same instant.
         burst: u32,
         /// How long the stage lasts; may be left out in the last one where the scenarios have copies.
-        lasts: Length,
+        lasts: PositiveDuration,
     }
 }
 
@@ -240,9 +240,9 @@ pub(super) enum RawRate {
 }
 
 impl Read for RawRate {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         match node.value {
-            Value::Table(_) => RawRamp::read(node, faults).map(Self::Ramp),
+            NodeValue::Table(_) => RawRamp::read(node, faults).map(Self::Ramp),
             _ => Rate::read(node, faults).map(Self::Constant),
         }
     }
@@ -256,7 +256,7 @@ raw_table! {
         /// Whether the session is brought to an end once its whole interval lies outside.
         abort: bool,
         /// How long it is left alone from the session's beginning; a second where left out.
-        after: Length,
+        after: PositiveDuration,
     }
 }
 
@@ -271,9 +271,9 @@ pub(super) enum RawThreshold {
 }
 
 impl Read for RawThreshold {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         match node.value {
-            Value::Table(_) => RawThresholdTable::read(node, faults).map(Self::Table),
+            NodeValue::Table(_) => RawThresholdTable::read(node, faults).map(Self::Table),
             _ => String::read(node, faults).map(Self::Bound),
         }
     }
@@ -295,17 +295,17 @@ raw_table! {
         /// How often a submission that was certainly not accepted is sent again.
         attempts: u32,
         /// How long one request to LiveKit may take.
-        livekit_timeout: Length,
+        livekit_timeout: PositiveDuration,
         /// How long one submission may take before it is not known whether it was accepted.
-        submit_timeout: Length,
+        submit_timeout: PositiveDuration,
         /// How long one question about the state of runs may take.
-        poll_timeout: Length,
+        poll_timeout: PositiveDuration,
         /// How long a run may take from its acceptance to its end.
-        run_timeout: Length,
+        run_timeout: PositiveDuration,
         /// How long the room of a submission that may have been accepted is watched for the evaluator, whose coming is the proof.
-        watch_unknown: Length,
+        watch_unknown: PositiveDuration,
         /// How long a stopped session waits for the runs under way.
-        drain: Length,
+        drain: PositiveDuration,
         /// What the session may cost at list prices; nothing is started that could go beyond it.
         budget: Usd,
         /// Runs that may be started.
@@ -331,7 +331,7 @@ raw_table! {
         /// Judged runs in flight at once.
         in_flight: u32,
         /// How long a judged run may take from its acceptance to its end.
-        run_timeout: Length,
+        run_timeout: PositiveDuration,
         /// What the judging may cost at list prices; nothing is started that could go beyond it.
         budget: Usd,
         /// The service's base address.
@@ -343,7 +343,7 @@ raw_table! {
         /// A data message for the evaluator to publish in the room; chat only.
         publish_data_message: Named<Json>,
         /// How often a run that may be over is asked after.
-        poll_every: Length,
+        poll_every: PositiveDuration,
         /// The path that starts voice runs.
         voice_path: String,
         /// The path that starts chat runs.
@@ -391,7 +391,7 @@ raw_table! {
         /// Failures have to become this much more, in points, before that counts.
         material_failures: Percent,
         /// The width of a window; chosen from the session's length and its runs where left out.
-        window: Length,
+        window: PositiveDuration,
     }
 }
 
@@ -403,9 +403,9 @@ raw_table! {
         /// The worker's Prometheus text, such as "http://127.0.0.1:8081/metrics"; on this machine only.
         metrics: String,
         /// How often it is asked.
-        every: Length,
+        every: PositiveDuration,
         /// How long it is watched after the last run for its jobs and processes to go.
-        settle: Length,
+        settle: PositiveDuration,
     }
 }
 
@@ -433,11 +433,11 @@ raw_table! {
         /// How long the judging after it takes.
         judging: RawLatency,
         /// How much later an agent is that the fault `agent_late` holds up.
-        late_by: Length,
+        late_by: PositiveDuration,
         /// Conversations at once; more are queued.
         concurrency: u32,
         /// How often each fault happens, by its name.
-        faults: Named<At<Percent>>,
+        faults: Named<Located<Percent>>,
     }
 }
 
@@ -445,9 +445,9 @@ raw_table! {
     /// A random length of time, lognormal.
     RawLatency {
         /// Half of them are shorter.
-        median: Length,
+        median: PositiveDuration,
         /// One in twenty is longer.
-        p95: Length,
+        p95: PositiveDuration,
     }
 }
 
@@ -467,7 +467,7 @@ raw_table! {
         /// A regular expression that its words match.
         expect: String,
         /// How long after it joined it has to begin.
-        within: Length,
+        within: PositiveDuration,
     }
 }
 
@@ -481,10 +481,10 @@ raw_table! {
         /// A regular expression that the answer's words match.
         expect: String,
         /// How long after the last of ours the answer has to begin.
-        within: Length,
+        within: PositiveDuration,
         /// How long the caller waits before it begins, once the agent is silent.
-        pause: Length,
+        pause: PositiveDuration,
         /// The caller begins this long after the agent began to speak, whether it has finished or not.
-        interrupt: Length,
+        interrupt: PositiveDuration,
     }
 }

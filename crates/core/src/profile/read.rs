@@ -4,23 +4,23 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::node::{Entry, Node, Value};
-use super::source::{At, Faults};
-use crate::units::{Length, Percent, Rate, ScenarioId, Usd};
+use super::node::{Node, NodeValue, TableEntry};
+use super::source::{Diagnostics, Located};
+use crate::units::{Percent, PositiveDuration, Rate, ScenarioId, Usd};
 
 /// A value that can be read from a node; what is wrong with it goes to the faults.
 pub(super) trait Read: Sized {
     /// Reads the node, or notes why it cannot and gives nothing.
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self>;
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self>;
 }
 
-impl<T: Read> Read for At<T> {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+impl<T: Read> Read for Located<T> {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         Some(Self { value: T::read(node, faults)?, place: node.place.clone() })
     }
 }
 
-impl<T: JsonSchema> JsonSchema for At<T> {
+impl<T: JsonSchema> JsonSchema for Located<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
     }
@@ -38,7 +38,7 @@ impl<T: JsonSchema> JsonSchema for At<T> {
     }
 }
 
-fn wrong_type<T>(node: &Node, wanted: &str, faults: &mut Faults) -> Option<T> {
+fn wrong_type<T>(node: &Node, wanted: &str, faults: &mut Diagnostics) -> Option<T> {
     faults.at(
         &node.place,
         format!("this is {}, not {wanted}", node.value.kind()),
@@ -48,28 +48,28 @@ fn wrong_type<T>(node: &Node, wanted: &str, faults: &mut Faults) -> Option<T> {
 }
 
 impl Read for String {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         match &node.value {
-            Value::Text(text) => Some(text.clone()),
+            NodeValue::Text(text) => Some(text.clone()),
             _ => wrong_type(node, "a text in quotes", faults),
         }
     }
 }
 
 impl Read for bool {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         match node.value {
-            Value::Boolean(boolean) => Some(boolean),
+            NodeValue::Boolean(boolean) => Some(boolean),
             _ => wrong_type(node, "true or false", faults),
         }
     }
 }
 
 impl Read for f64 {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         match node.value {
-            Value::Integer(number) => Some(number as Self),
-            Value::Float(number) => Some(number),
+            NodeValue::Integer(number) => Some(number as Self),
+            NodeValue::Float(number) => Some(number),
             _ => wrong_type(node, "a number", faults),
         }
     }
@@ -78,8 +78,8 @@ impl Read for f64 {
 macro_rules! read_integer {
     ($($type:ty),*) => {$(
         impl Read for $type {
-            fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
-                let Value::Integer(number) = node.value else {
+            fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
+                let NodeValue::Integer(number) = node.value else {
                     return wrong_type(node, "a whole number", faults);
                 };
                 let converted = Self::try_from(number).ok();
@@ -100,8 +100,8 @@ read_integer!(u32, u64);
 macro_rules! read_parsed {
     ($($type:ty: $wanted:literal),* $(,)?) => {$(
         impl Read for $type {
-            fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
-                let Value::Text(text) = &node.value else {
+            fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
+                let NodeValue::Text(text) = &node.value else {
                     return wrong_type(node, $wanted, faults);
                 };
                 text.parse().map_err(|error: crate::units::ParseUnitError| {
@@ -113,17 +113,17 @@ macro_rules! read_parsed {
 }
 read_parsed! {
     Rate: "a rate in quotes, such as \"5/s\"",
-    Length: "a length of time in quotes, such as \"30s\"",
+    PositiveDuration: "a length of time in quotes, such as \"30s\"",
     Percent: "a share in quotes, such as \"2%\"",
     Usd: "an amount in quotes, such as \"20 USD\"",
 }
 
 impl Read for ScenarioId {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         match &node.value {
-            Value::Integer(number) if *number >= 0 => Some(Self::new(number.to_string())),
-            Value::Text(text) if !text.trim().is_empty() => Some(Self::new(text.clone())),
-            Value::Integer(_) | Value::Text(_) => {
+            NodeValue::Integer(number) if *number >= 0 => Some(Self::new(number.to_string())),
+            NodeValue::Text(text) if !text.trim().is_empty() => Some(Self::new(text.clone())),
+            NodeValue::Integer(_) | NodeValue::Text(_) => {
                 faults.at(
                     &node.place,
                     "this is no scenario",
@@ -137,8 +137,8 @@ impl Read for ScenarioId {
 }
 
 impl<T: Read> Read for Vec<T> {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
-        let Value::Array(items) = &node.value else {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
+        let NodeValue::Array(items) = &node.value else {
             return wrong_type(node, "a list", faults);
         };
         Some(items.iter().filter_map(|item| T::read(item, faults)).collect())
@@ -147,15 +147,15 @@ impl<T: Read> Read for Vec<T> {
 
 /// Named values whose names are the user's own.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Named<T>(pub Vec<(At<String>, T)>);
+pub(super) struct Named<T>(pub Vec<(Located<String>, T)>);
 
 impl<T: Read> Read for Named<T> {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
-        let Value::Table(entries) = &node.value else {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
+        let NodeValue::Table(entries) = &node.value else {
             return wrong_type(node, "a table", faults);
         };
-        let read = |Entry { key, key_place, node }: &Entry| {
-            let key = At { value: key.clone(), place: key_place.clone() };
+        let read = |TableEntry { key, key_place, node }: &TableEntry| {
+            let key = Located { value: key.clone(), place: key_place.clone() };
             Some((key, T::read(node, faults)?))
         };
         Some(Self(entries.iter().filter_map(read).collect()))
@@ -184,21 +184,21 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
 pub(super) struct Json(pub serde_json::Value);
 
 impl Read for Json {
-    fn read(node: &Node, faults: &mut Faults) -> Option<Self> {
+    fn read(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         let json = match &node.value {
-            Value::Text(text) | Value::Datetime(text) => text.clone().into(),
-            Value::Integer(number) => (*number).into(),
-            Value::Float(number) => match serde_json::Number::from_f64(*number) {
+            NodeValue::Text(text) | NodeValue::Datetime(text) => text.clone().into(),
+            NodeValue::Integer(number) => (*number).into(),
+            NodeValue::Float(number) => match serde_json::Number::from_f64(*number) {
                 Some(number) => number.into(),
                 None => return wrong_type(node, "a finite number", faults),
             },
-            Value::Boolean(boolean) => (*boolean).into(),
-            Value::Array(items) => items
+            NodeValue::Boolean(boolean) => (*boolean).into(),
+            NodeValue::Array(items) => items
                 .iter()
                 .filter_map(|item| Some(Self::read(item, faults)?.0))
                 .collect::<Vec<_>>()
                 .into(),
-            Value::Table(entries) => serde_json::Value::Object(
+            NodeValue::Table(entries) => serde_json::Value::Object(
                 entries
                     .iter()
                     .filter_map(|entry| {
@@ -241,24 +241,24 @@ pub(super) const WOULD_HOLD_A_SECRET: &str = "would put a secret into the profil
 
 /// A table being read field by field; keys nobody asked for are reported at the end.
 pub(super) struct TableReader<'a, 'f> {
-    entries: &'a [Entry],
-    faults: &'f mut Faults,
+    entries: &'a [TableEntry],
+    faults: &'f mut Diagnostics,
     spoiled: bool,
 }
 
 impl<'a, 'f> TableReader<'a, 'f> {
     /// Opens a table, or notes that the node is none.
-    pub(super) fn open(node: &'a Node, faults: &'f mut Faults) -> Option<Self> {
+    pub(super) fn open(node: &'a Node, faults: &'f mut Diagnostics) -> Option<Self> {
         match &node.value {
-            Value::Table(entries) => Some(Self { entries, faults, spoiled: false }),
+            NodeValue::Table(entries) => Some(Self { entries, faults, spoiled: false }),
             _ => wrong_type(node, "a table", faults),
         }
     }
 
     /// The field of that name, if it is there and can be read.
-    pub(super) fn field<T: Read>(&mut self, name: &str) -> Option<At<T>> {
+    pub(super) fn field<T: Read>(&mut self, name: &str) -> Option<Located<T>> {
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
-        let value = At::read(&entry.node, self.faults);
+        let value = Located::read(&entry.node, self.faults);
         self.spoiled |= value.is_none();
         value
     }
@@ -301,7 +301,7 @@ macro_rules! raw_table {
         #[derive(Debug, Clone, Default, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
         pub(crate) struct $name {
-            $( $(#[doc = $doc])* pub(crate) $field: Option<$crate::profile::source::At<$type>>, )*
+            $( $(#[doc = $doc])* pub(crate) $field: Option<$crate::profile::source::Located<$type>>, )*
             /// Whether a key of it could not be read: what is missing may be what was misspelt.
             #[schemars(skip)]
             pub(crate) spoiled: bool,
@@ -310,7 +310,7 @@ macro_rules! raw_table {
         impl $crate::profile::read::Read for $name {
             fn read(
                 node: &$crate::profile::node::Node,
-                faults: &mut $crate::profile::source::Faults,
+                faults: &mut $crate::profile::source::Diagnostics,
             ) -> Option<Self> {
                 let mut reader = $crate::profile::read::TableReader::open(node, faults)?;
                 let mut table =
@@ -353,7 +353,7 @@ macro_rules! raw_choice {
         impl $crate::profile::read::Read for $name {
             fn read(
                 node: &$crate::profile::node::Node,
-                faults: &mut $crate::profile::source::Faults,
+                faults: &mut $crate::profile::source::Diagnostics,
             ) -> Option<Self> {
                 let text = String::read(node, faults)?;
                 match text.as_str() {

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::check::Checker;
+use super::check::Resolver;
 use super::model::SessionMode;
 use super::node::Node;
 use super::raw::{RawGreeting, RawScenario, RawScript, RawTurn};
 use super::read::Read;
-use super::source::{At, Faults, Origin, Place, Source, SourceId};
-use crate::units::{Length, Mode};
+use super::source::{Diagnostics, Located, Origin, SourceId, SourceSpan, SourceText};
+use crate::units::{Mode, PositiveDuration};
 
 /// Most turns of one script.
 const MOST_TURNS: usize = 1_000;
@@ -20,18 +20,18 @@ const MOST_TURNS: usize = 1_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Script {
     /// What the agent is expected to begin with; none where the caller begins.
-    pub greeting: Option<Greeting>,
+    pub greeting: Option<ExpectedGreeting>,
     /// The turns, at least one.
     pub turns: Vec<ScriptTurn>,
 }
 
 /// What the agent is expected to begin with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Greeting {
+pub struct ExpectedGreeting {
     /// A regular expression that its words match.
     pub expect: Option<String>,
     /// How long after it joined it has to begin.
-    pub within: Length,
+    pub within: PositiveDuration,
 }
 
 /// One turn.
@@ -44,11 +44,11 @@ pub struct ScriptTurn {
     /// A regular expression that the answer's words match.
     pub expect: Option<String>,
     /// How long after the last of ours the answer has to begin.
-    pub within: Length,
+    pub within: PositiveDuration,
     /// How long the caller waits before it begins, once the agent is silent.
-    pub pause: Option<Length>,
+    pub pause: Option<PositiveDuration>,
     /// The caller begins this long after the agent began to speak, whether it has finished or not.
-    pub interrupt: Option<Length>,
+    pub interrupt: Option<PositiveDuration>,
 }
 
 /// The scripts of a profile by the path that it gives, as they are written.
@@ -56,10 +56,10 @@ pub(super) type RawScripts = HashMap<String, (SourceId, RawScript)>;
 
 /// Reads the files of scripts that a profile names.
 pub(super) fn read_scripts(
-    scenarios: Option<&At<Vec<RawScenario>>>,
+    scenarios: Option<&Located<Vec<RawScenario>>>,
     lend: &dyn Fn(&str) -> Result<Vec<u8>, String>,
-    sources: &mut Vec<Source>,
-    faults: &mut Faults,
+    sources: &mut Vec<SourceText>,
+    faults: &mut Diagnostics,
 ) -> RawScripts {
     let mut scripts = RawScripts::new();
     let named = scenarios.into_iter().flat_map(|at| &at.value).filter_map(|s| s.script.as_ref());
@@ -83,7 +83,7 @@ pub(super) fn read_scripts(
         };
         let source = SourceId(sources.len());
         let tree = Node::parse(&text, source, faults);
-        sources.push(Source { origin: Origin::Profile, name: at.value.clone(), text });
+        sources.push(SourceText { origin: Origin::Profile, name: at.value.clone(), text });
         if let Some(script) = RawScript::read(&tree, faults) {
             scripts.insert(at.value.clone(), (source, script));
         }
@@ -97,14 +97,14 @@ pub(super) fn check_script(
     scenario: &RawScenario,
     scripts: &RawScripts,
     mode: SessionMode,
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> Option<Script> {
     let at = scenario.script.as_ref()?;
     checker.optional(&format!("{path}.script"), Some(at));
     let (source, raw) = scripts.get(&at.value)?;
     let folder = at.value.rsplit_once('/').map_or("", |(folder, _)| folder);
     let turns = raw.turn.as_ref().map(|at| at.value.as_slice()).unwrap_or_default();
-    let whole = Place { source: *source, span: 0..0 };
+    let whole = SourceSpan { source: *source, span: 0..0 };
     if turns.is_empty() && !raw.spoiled {
         checker.faults.at(&whole, "the script has no turn", "add [[turn]] with `say` or `play`");
         return None;
@@ -129,19 +129,19 @@ pub(super) fn check_script(
     Some(Script { greeting, turns })
 }
 
-fn check_greeting(raw: &RawGreeting, checker: &mut Checker<'_>) -> Greeting {
-    Greeting {
+fn check_greeting(raw: &RawGreeting, checker: &mut Resolver<'_>) -> ExpectedGreeting {
+    ExpectedGreeting {
         expect: expression(raw.expect.as_ref(), checker),
-        within: raw.within.as_ref().map_or(Length::secs(10), |at| at.value),
+        within: raw.within.as_ref().map_or(PositiveDuration::secs(10), |at| at.value),
     }
 }
 
 fn check_turn(
     raw: &RawTurn,
-    (index, whole): (usize, &Place),
+    (index, whole): (usize, &SourceSpan),
     (folder, mode): (&str, SessionMode),
     nothing_before: bool,
-    checker: &mut Checker<'_>,
+    checker: &mut Resolver<'_>,
 ) -> ScriptTurn {
     let number = index + 1;
     for mode in mode.modes() {
@@ -166,7 +166,7 @@ fn check_turn(
         say: raw.say.as_ref().map(|at| at.value.clone()),
         play: raw.play.as_ref().map(|at| within(folder, &at.value)),
         expect: expression(raw.expect.as_ref(), checker),
-        within: raw.within.as_ref().map_or(Length::secs(20), |at| at.value),
+        within: raw.within.as_ref().map_or(PositiveDuration::secs(20), |at| at.value),
         pause: raw.pause.as_ref().map(|at| at.value),
         interrupt: raw.interrupt.as_ref().map(|at| at.value),
     }
@@ -181,7 +181,7 @@ fn within(folder: &str, file: &str) -> String {
     }
 }
 
-fn expression(given: Option<&At<String>>, checker: &mut Checker<'_>) -> Option<String> {
+fn expression(given: Option<&Located<String>>, checker: &mut Resolver<'_>) -> Option<String> {
     let at = given?;
     if let Err(error) = Regex::new(&at.value) {
         let words = error.to_string();

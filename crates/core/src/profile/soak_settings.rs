@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Length, Percent};
+use crate::units::{Percent, PositiveDuration};
 
 /// How a session is judged as a soak.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct SoakSettings {
     pub material_failures: Percent,
     /// The width of a window; none where it follows from the session's length and its runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window: Option<Length>,
+    pub window: Option<PositiveDuration>,
 }
 
 impl SoakSettings {
@@ -34,7 +34,7 @@ pub struct AgentHealthSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<String>,
     /// How often it is asked.
-    pub every: Length,
+    pub every: PositiveDuration,
     /// How long it is watched after the last run.
-    pub settle: Length,
+    pub settle: PositiveDuration,
 }

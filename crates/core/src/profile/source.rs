@@ -32,7 +32,7 @@ impl fmt::Display for Origin {
 
 /// One text that settings were read from.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct SourceText {
     /// What kind of text it is.
     pub origin: Origin,
     /// How to name it to the reader: a path, a variable, a flag.
@@ -47,7 +47,7 @@ pub struct SourceId(pub(super) usize);
 
 /// A stretch of one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceSpan {
     /// The source it is in.
     pub source: SourceId,
     /// Its bytes in that source.
@@ -56,18 +56,18 @@ pub struct Place {
 
 /// A value and where it was written.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct At<T> {
+pub(super) struct Located<T> {
     /// The value.
     pub value: T,
     /// Where it stands.
-    pub place: Place,
+    pub place: SourceSpan,
 }
 
 /// One mistake in a profile.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fault {
+pub struct Diagnostic {
     /// What to underline; nothing where something is missing altogether.
-    pub place: Option<Place>,
+    pub place: Option<SourceSpan>,
     /// What is wrong.
     pub what: String,
     /// What would be right.
@@ -76,19 +76,28 @@ pub struct Fault {
 
 /// The mistakes found so far: reading goes on after each, so that all are told at once.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
-    list: Vec<Fault>,
+pub(super) struct Diagnostics {
+    list: Vec<Diagnostic>,
 }
 
-impl Faults {
+impl Diagnostics {
     /// Notes a mistake at a place.
-    pub(super) fn at(&mut self, place: &Place, what: impl Into<String>, hint: impl Into<String>) {
-        self.list.push(Fault { place: Some(place.clone()), what: what.into(), hint: hint.into() });
+    pub(super) fn at(
+        &mut self,
+        place: &SourceSpan,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.list.push(Diagnostic {
+            place: Some(place.clone()),
+            what: what.into(),
+            hint: hint.into(),
+        });
     }
 
     /// Notes that something is missing, or wrong as a whole.
     pub(super) fn missing(&mut self, what: impl Into<String>, hint: impl Into<String>) {
-        self.list.push(Fault { place: None, what: what.into(), hint: hint.into() });
+        self.list.push(Diagnostic { place: None, what: what.into(), hint: hint.into() });
     }
 
     /// Whether nothing is wrong so far.
@@ -97,7 +106,7 @@ impl Faults {
     }
 
     /// All mistakes, those with a place first and in the order of the text.
-    pub(super) fn into_sorted(mut self) -> Vec<Fault> {
+    pub(super) fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|fault| match &fault.place {
             Some(place) => (0, place.source.0, place.span.start),
             None => (1, 0, 0),

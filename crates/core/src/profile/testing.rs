@@ -1,14 +1,14 @@
 //! Profiles for tests, from their text alone.
 
-use super::load::{Input, Loaded, Refused, load, no_files};
+use super::load::{InvalidProfile, LoadedProfile, ProfileInput, load, no_files};
 use super::model::Profile;
 
 /// Loads a profile that names no files, with no environment and no flags.
 ///
 /// # Errors
 /// All mistakes of an invalid profile.
-pub fn load_text(text: &str) -> Result<Loaded, Refused> {
-    load(Input {
+pub fn load_text(text: &str) -> Result<LoadedProfile, InvalidProfile> {
+    load(ProfileInput {
         file: "p.toml",
         bytes: text.as_bytes(),
         environment: &[],

@@ -4,12 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Length, Metric, Micros, ParseUnitError, Percent, Percentile, parse_duration};
+use crate::units::{
+    Metric, Micros, ParseUnitError, Percent, Percentile, PositiveDuration, parse_duration,
+};
 
 /// What a threshold looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Measure {
+pub enum ThresholdMeasure {
     /// A percentile of a latency.
     Latency {
         /// The latency.
@@ -18,13 +20,13 @@ pub enum Measure {
         percentile: Percentile,
     },
     /// A share of the runs.
-    Share(Share),
+    Share(RunShare),
 }
 
 /// A share of the measured runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Share {
+pub enum RunShare {
     /// Failed, of all that were started.
     Failed,
     /// Skipped because nothing was free, of all that were planned.
@@ -33,7 +35,7 @@ pub enum Share {
     JudgedFailed,
 }
 
-impl Share {
+impl RunShare {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Failed, Self::Skipped, Self::JudgedFailed];
 
@@ -47,7 +49,7 @@ impl Share {
     }
 }
 
-impl fmt::Display for Measure {
+impl fmt::Display for ThresholdMeasure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Latency { metric, percentile } => write!(f, "{metric} {percentile}"),
@@ -58,7 +60,7 @@ impl fmt::Display for Measure {
 
 /// On which side of the bound the measure has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Comparison {
+pub enum ThresholdOperator {
     /// Below the bound, or at it.
     #[serde(rename = "<")]
     Below,
@@ -70,14 +72,14 @@ pub enum Comparison {
 /// The bound, in the measure's own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Bound {
+pub enum ThresholdBound {
     /// Of a latency.
     Time(Micros),
     /// Of a share.
     Share(Percent),
 }
 
-impl fmt::Display for Bound {
+impl fmt::Display for ThresholdBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Time(micros) => micros.fmt(f),
@@ -90,22 +92,22 @@ impl fmt::Display for Bound {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// What is looked at.
-    pub measure: Measure,
+    pub measure: ThresholdMeasure,
     /// On which side of the bound it has to be.
-    pub comparison: Comparison,
+    pub comparison: ThresholdOperator,
     /// The bound; a time for a latency, a share for a share.
-    pub bound: Bound,
+    pub bound: ThresholdBound,
     /// Where it may end the session before the plan does: not before so long from its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub abort_after: Option<Length>,
+    pub abort_after: Option<PositiveDuration>,
 }
 
 impl Threshold {
     /// The bound as a number: a share between 0 and 1, or microseconds.
     pub fn bound_number(&self) -> f64 {
         match self.bound {
-            Bound::Time(micros) => micros.0 as f64,
-            Bound::Share(percent) => percent.fraction(),
+            ThresholdBound::Time(micros) => micros.0 as f64,
+            ThresholdBound::Share(percent) => percent.fraction(),
         }
     }
 }
@@ -113,8 +115,8 @@ impl Threshold {
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = match self.comparison {
-            Comparison::Below => "<",
-            Comparison::Above => ">",
+            ThresholdOperator::Below => "<",
+            ThresholdOperator::Above => ">",
         };
         write!(f, "{} {sign} {}", self.measure, self.bound)
     }
@@ -124,15 +126,16 @@ impl fmt::Display for Threshold {
 ///
 /// # Errors
 /// Where it is neither a latency with a percentile nor a share.
-pub(super) fn parse_measure(text: &str) -> Result<Measure, ParseUnitError> {
+pub(super) fn parse_measure(text: &str) -> Result<ThresholdMeasure, ParseUnitError> {
     let mut words = text.split_whitespace();
     match (words.next(), words.next(), words.next()) {
-        (Some(metric), Some(percentile), None) => {
-            Ok(Measure::Latency { metric: metric.parse()?, percentile: percentile.parse()? })
-        }
+        (Some(metric), Some(percentile), None) => Ok(ThresholdMeasure::Latency {
+            metric: metric.parse()?,
+            percentile: percentile.parse()?,
+        }),
         (Some(word), None, None) => {
-            if let Some(share) = Share::ALL.into_iter().find(|share| share.name() == word) {
-                return Ok(Measure::Share(share));
+            if let Some(share) = RunShare::ALL.into_iter().find(|share| share.name() == word) {
+                return Ok(ThresholdMeasure::Share(share));
             }
             let known: Metric = word.parse().map_err(|error: ParseUnitError| ParseUnitError {
                 hint: format!("{}; or a share: failed, skipped, judged_failed", error.hint),
@@ -156,14 +159,14 @@ pub(super) fn parse_measure(text: &str) -> Result<Measure, ParseUnitError> {
 /// # Errors
 /// Where there is no comparison, or the bound is of the other kind.
 pub(super) fn parse_bound(
-    measure: &Measure,
+    measure: &ThresholdMeasure,
     text: &str,
-) -> Result<(Comparison, Bound), ParseUnitError> {
+) -> Result<(ThresholdOperator, ThresholdBound), ParseUnitError> {
     let trimmed = text.trim();
     let (comparison, rest) = if let Some(rest) = trimmed.strip_prefix('<') {
-        (Comparison::Below, rest)
+        (ThresholdOperator::Below, rest)
     } else if let Some(rest) = trimmed.strip_prefix('>') {
-        (Comparison::Above, rest)
+        (ThresholdOperator::Above, rest)
     } else {
         return Err(ParseUnitError {
             what: format!("`{text}` has no comparison"),
@@ -172,8 +175,10 @@ pub(super) fn parse_bound(
     };
     let rest = rest.strip_prefix('=').unwrap_or(rest).trim();
     let bound = match measure {
-        Measure::Latency { .. } => Bound::Time(Micros::from(parse_duration(rest)?)),
-        Measure::Share(_) => Bound::Share(rest.parse()?),
+        ThresholdMeasure::Latency { .. } => {
+            ThresholdBound::Time(Micros::from(parse_duration(rest)?))
+        }
+        ThresholdMeasure::Share(_) => ThresholdBound::Share(rest.parse()?),
     };
     Ok((comparison, bound))
 }

@@ -16,9 +16,9 @@ const LONGEST: Duration = Duration::from_hours(31 * 24);
 
 /// A length of time that a profile states: more than zero, at most 31 days, kept in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Length(Micros);
+pub struct PositiveDuration(Micros);
 
-impl Length {
+impl PositiveDuration {
     /// A length for defaults written in code.
     ///
     /// # Panics
@@ -88,7 +88,7 @@ pub fn format_duration(duration: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
-impl FromStr for Length {
+impl FromStr for PositiveDuration {
     type Err = ParseUnitError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -100,26 +100,26 @@ impl FromStr for Length {
     }
 }
 
-impl fmt::Display for Length {
+impl fmt::Display for PositiveDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format_duration(self.as_duration()))
     }
 }
 
-impl Serialize for Length {
+impl Serialize for PositiveDuration {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Length {
+impl<'de> Deserialize<'de> for PositiveDuration {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'_, str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
 }
 
-impl JsonSchema for Length {
+impl JsonSchema for PositiveDuration {
     fn schema_name() -> Cow<'static, str> {
         "Length".into()
     }
@@ -147,16 +147,16 @@ mod tests {
             ("1h 30m", 5_400_000_000, "1h30m"),
             ("15us", 15, "15us"),
         ] {
-            let length: Length = text.parse().unwrap();
+            let length: PositiveDuration = text.parse().unwrap();
             assert_eq!(length.micros().0, micros, "{text}");
             assert_eq!(length.to_string(), back);
-            assert_eq!(back.parse::<Length>().unwrap(), length);
+            assert_eq!(back.parse::<PositiveDuration>().unwrap(), length);
         }
     }
 
     #[test]
     fn the_message_names_the_mistake() {
-        let wrong = |text: &str| text.parse::<Length>().unwrap_err().what;
+        let wrong = |text: &str| text.parse::<PositiveDuration>().unwrap_err().what;
         assert_eq!(wrong("30"), "`30` has no unit");
         assert_eq!(wrong("soon"), "`soon` is not a length of time");
         assert_eq!(wrong("-5s"), "`-5s` is negative");

@@ -10,7 +10,7 @@ mod rate;
 mod secret;
 mod time;
 
-pub use duration::{Length, format_duration, parse_duration};
+pub use duration::{PositiveDuration, format_duration, parse_duration};
 pub use ids::{
     AgentName, DispatchId, EvaluatorRunId, Identity, PairId, ResultId, RoomName, RunIndex,
     ScenarioId, SessionId,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::client::Cekura;
 use super::words::words_of;
 use rushhour_core::units::{Mode, redact};
-use rushhour_livekit::http::Answer;
+use rushhour_livekit::http::HttpResponse;
 
 /// Asked of the organization that the key belongs to.
 const BILLING_PATH: &str = "/test_framework/billing/info/";
@@ -80,12 +80,12 @@ impl Cekura {
     async fn account_answer(
         &self,
         request: reqwest::RequestBuilder,
-    ) -> Result<Answer, AccountError> {
+    ) -> Result<HttpResponse, AccountError> {
         let sent = self.send_question(request).await;
         sent.map_err(|error| AccountError::Unknown(error.to_string()))
     }
 
-    fn refusal(&self, answer: &Answer) -> AccountError {
+    fn refusal(&self, answer: &HttpResponse) -> AccountError {
         let words = format!("Cekura answered {}: {}", answer.status, words_of(answer));
         let words = redact(&words, &[&self.config().key]);
         match answer.status {

@@ -7,11 +7,12 @@ use super::status::read_sights;
 use super::words::{advice, shorten, words_of};
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
-    Accepted, AskError, Entry, Evaluator, Following, Manner, Sight, SubmitError, SubmitErrorKind,
+    AcceptedSubmission, ConversationRequest, Evaluator, EvaluatorCapabilities, PollError,
+    RunStatus, SubmitError, SubmitErrorKind, UpdateMode,
 };
 use rushhour_core::profile::{CekuraSettings, Limits};
 use rushhour_core::units::{EvaluatorRunId, Mode, ScenarioId, Secret, redact};
-use rushhour_livekit::http::{Answer, HttpClient, TransportError, TransportKind};
+use rushhour_livekit::http::{HttpClient, HttpResponse, TransportError, TransportErrorKind};
 
 /// An answer about a hundred runs with their transcripts is some megabytes.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
@@ -63,11 +64,11 @@ impl Cekura {
     pub(super) async fn send_question(
         &self,
         request: reqwest::RequestBuilder,
-    ) -> Result<Answer, TransportError> {
+    ) -> Result<HttpResponse, TransportError> {
         self.asking.send(request, LARGEST_ANSWER).await
     }
 
-    fn body(&self, entries: &[Entry], mode: Mode) -> Value {
+    fn body(&self, entries: &[ConversationRequest], mode: Mode) -> Value {
         let message = match mode {
             Mode::Chat => self.config.settings.publish_data_message.as_ref(),
             Mode::Voice => None,
@@ -94,7 +95,10 @@ impl Cekura {
         body
     }
 
-    async fn submit_entries(&self, entries: Vec<Entry>) -> Result<Accepted, SubmitError> {
+    async fn submit_entries(
+        &self,
+        entries: Vec<ConversationRequest>,
+    ) -> Result<AcceptedSubmission, SubmitError> {
         let mode = entries.first().map_or(Mode::Voice, |entry| entry.mode);
         let path = match mode {
             Mode::Voice => &self.config.settings.voice_path,
@@ -111,8 +115,10 @@ impl Cekura {
             Ok(answer) => judge_submission(&answer, &scenarios),
             Err(error) => Err(SubmitError {
                 kind: match error.kind {
-                    TransportKind::NotSent => SubmitErrorKind::NotSent,
-                    TransportKind::TimedOut | TransportKind::Broken => SubmitErrorKind::Unknown,
+                    TransportErrorKind::NotSent => SubmitErrorKind::NotSent,
+                    TransportErrorKind::TimedOut | TransportErrorKind::Broken => {
+                        SubmitErrorKind::Unknown
+                    }
                 },
                 words: format!("Cekura: {error}"),
             }),
@@ -124,13 +130,13 @@ impl Cekura {
         })
     }
 
-    async fn ask_after(&self, runs: Vec<EvaluatorRunId>) -> Result<Vec<Sight>, AskError> {
+    async fn ask_after(&self, runs: Vec<EvaluatorRunId>) -> Result<Vec<RunStatus>, PollError> {
         let ids: Vec<&str> = runs.iter().map(EvaluatorRunId::as_str).collect();
         let request =
             self.get(&self.config.settings.runs_path).query(&[("run_ids", ids.join(","))]);
         let answer = self.answer_to(request).await?;
         if answer.cut {
-            return Err(AskError {
+            return Err(PollError {
                 rate_limited: false,
                 retry_after: None,
                 words: format!("Cekura's answer is longer than {LARGEST_ANSWER} bytes"),
@@ -138,7 +144,7 @@ impl Cekura {
         }
         match serde_json::from_slice::<Value>(&answer.body) {
             Ok(json) => Ok(read_sights(&json)),
-            Err(_) => Err(AskError {
+            Err(_) => Err(PollError {
                 rate_limited: false,
                 retry_after: None,
                 words: format!("Cekura's answer is no JSON: {}", words_of(&answer)),
@@ -146,8 +152,8 @@ impl Cekura {
         }
     }
 
-    async fn answer_to(&self, request: reqwest::RequestBuilder) -> Result<Answer, AskError> {
-        let answer = self.send_question(request).await.map_err(|error| AskError {
+    async fn answer_to(&self, request: reqwest::RequestBuilder) -> Result<HttpResponse, PollError> {
+        let answer = self.send_question(request).await.map_err(|error| PollError {
             rate_limited: false,
             retry_after: None,
             words: format!("Cekura: {error}"),
@@ -156,14 +162,14 @@ impl Cekura {
             return Ok(answer);
         }
         let words = format!("Cekura answered {}: {}", answer.status, words_of(&answer));
-        Err(AskError {
+        Err(PollError {
             rate_limited: answer.status == 429,
             retry_after: answer.retry_after,
             words: redact(&words, &[&self.config.key]),
         })
     }
 
-    async fn end_call(&self, run: EvaluatorRunId) -> Result<(), AskError> {
+    async fn end_call(&self, run: EvaluatorRunId) -> Result<(), PollError> {
         let path = self.config.settings.end_call_path.replace("{id}", run.as_str());
         let request = self
             .asking
@@ -174,7 +180,10 @@ impl Cekura {
 }
 
 /// What an answer to a submission means. Only what certainly was not accepted may be sent again.
-fn judge_submission(answer: &Answer, scenarios: &[ScenarioId]) -> Result<Accepted, SubmitError> {
+fn judge_submission(
+    answer: &HttpResponse,
+    scenarios: &[ScenarioId],
+) -> Result<AcceptedSubmission, SubmitError> {
     let says = || format!("Cekura answered {}: {}", answer.status, words_of(answer));
     let advised = |words: String| format!("{words}; {}", advice(answer.status));
     let kind = match answer.status {
@@ -189,7 +198,10 @@ fn judge_submission(answer: &Answer, scenarios: &[ScenarioId]) -> Result<Accepte
     Err(SubmitError { kind, words: advised(says()) })
 }
 
-fn read_success(answer: &Answer, scenarios: &[ScenarioId]) -> Result<Accepted, SubmitError> {
+fn read_success(
+    answer: &HttpResponse,
+    scenarios: &[ScenarioId],
+) -> Result<AcceptedSubmission, SubmitError> {
     let unknown = |what: &str| SubmitError {
         kind: SubmitErrorKind::Unknown,
         words: format!(
@@ -215,25 +227,28 @@ fn read_success(answer: &Answer, scenarios: &[ScenarioId]) -> Result<Accepted, S
 }
 
 impl Evaluator for Cekura {
-    fn manner(&self) -> Manner {
-        Manner {
+    fn capabilities(&self) -> EvaluatorCapabilities {
+        EvaluatorCapabilities {
             entries_per_request: self.config.settings.entries_per_request,
             fill_within: self.config.settings.fill_within.micros(),
-            ask_every: self.config.settings.poll_every.micros(),
-            runs_per_question: RUNS_PER_QUESTION,
-            following: Following::Asks,
+            poll_every: self.config.settings.poll_every.micros(),
+            runs_per_poll: RUNS_PER_QUESTION,
+            updates: UpdateMode::Poll,
         }
     }
 
-    fn submit(&self, entries: Vec<Entry>) -> BoxFuture<'_, Result<Accepted, SubmitError>> {
+    fn submit(
+        &self,
+        entries: Vec<ConversationRequest>,
+    ) -> BoxFuture<'_, Result<AcceptedSubmission, SubmitError>> {
         Box::pin(self.submit_entries(entries))
     }
 
-    fn ask(&self, runs: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<Sight>, AskError>> {
+    fn poll(&self, runs: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<RunStatus>, PollError>> {
         Box::pin(self.ask_after(runs))
     }
 
-    fn end(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), AskError>> {
+    fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>> {
         Box::pin(self.end_call(run))
     }
 }
@@ -241,11 +256,11 @@ impl Evaluator for Cekura {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushhour_core::event::Mapping;
+    use rushhour_core::event::RunMapping;
 
-    fn judge(status: u16, body: &str) -> Result<Accepted, SubmitErrorKind> {
+    fn judge(status: u16, body: &str) -> Result<AcceptedSubmission, SubmitErrorKind> {
         let answer =
-            Answer { status, retry_after: None, date: None, body: body.into(), cut: false };
+            HttpResponse { status, retry_after: None, date: None, body: body.into(), cut: false };
         judge_submission(&answer, &[ScenarioId::new("30")]).map_err(|error| error.kind)
     }
 
@@ -277,7 +292,7 @@ mod tests {
         for status in [200, 201, 202] {
             let accepted = judge(status, "{\"id\": 7, \"runs\": [{\"id\": 3}]}").unwrap();
             assert_eq!(accepted.runs, [Some(EvaluatorRunId::new("3"))]);
-            assert_eq!(accepted.mapping, Mapping::Proven);
+            assert_eq!(accepted.mapping, RunMapping::Proven);
         }
     }
 }

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::status::{id_of, runs_of};
-use rushhour_core::evaluator::Accepted;
-use rushhour_core::event::Mapping;
+use rushhour_core::evaluator::AcceptedSubmission;
+use rushhour_core::event::RunMapping;
 use rushhour_core::units::{EvaluatorRunId, ResultId, ScenarioId};
 
 /// One run as a submission's answer tells it.
-struct MadeRun {
+struct CreatedRun {
     id: EvaluatorRunId,
     scenario: Option<String>,
 }
@@ -19,9 +19,9 @@ struct MadeRun {
 ///
 /// A run's entry is proven where the request had one entry, or where every entry and every run names
 /// a scenario of its own. Otherwise it is assumed from the order, scenario by scenario.
-pub fn read_accepted(answer: &Value, scenarios: &[ScenarioId]) -> Option<Accepted> {
+pub fn read_accepted(answer: &Value, scenarios: &[ScenarioId]) -> Option<AcceptedSubmission> {
     let result = id_of(answer.get("id").or_else(|| answer.get("result_id"))).map(ResultId::new);
-    let made: Vec<MadeRun> = runs_of(answer)
+    let made: Vec<CreatedRun> = runs_of(answer)
         .into_iter()
         .filter_map(|(key, run)| {
             let id = id_of(run.get("id")).or_else(|| key.map(str::to_owned))?;
@@ -29,31 +29,31 @@ pub fn read_accepted(answer: &Value, scenarios: &[ScenarioId]) -> Option<Accepte
                 Some(Value::Object(fields)) => id_of(fields.get("id")),
                 other => id_of(other),
             };
-            Some(MadeRun { id: EvaluatorRunId::new(id), scenario })
+            Some(CreatedRun { id: EvaluatorRunId::new(id), scenario })
         })
         .collect();
     if made.is_empty() && result.is_none() {
         return None;
     }
     let (runs, mapping) = pair(made, scenarios);
-    Some(Accepted { result, runs, mapping })
+    Some(AcceptedSubmission { result, runs, mapping })
 }
 
 fn pair(
-    mut made: Vec<MadeRun>,
+    mut made: Vec<CreatedRun>,
     scenarios: &[ScenarioId],
-) -> (Vec<Option<EvaluatorRunId>>, Mapping) {
+) -> (Vec<Option<EvaluatorRunId>>, RunMapping) {
     if scenarios.len() == 1 && made.len() <= 1 {
-        return (vec![made.pop().map(|run| run.id)], Mapping::Proven);
+        return (vec![made.pop().map(|run| run.id)], RunMapping::Proven);
     }
     let distinct_entries = scenarios.iter().collect::<HashSet<_>>().len() == scenarios.len();
     let named: Vec<&str> = made.iter().filter_map(|run| run.scenario.as_deref()).collect();
     let distinct_runs =
         named.len() == made.len() && named.iter().collect::<HashSet<_>>().len() == named.len();
     let mapping =
-        if distinct_entries && distinct_runs { Mapping::Proven } else { Mapping::Assumed };
-    let mut left: Vec<Option<MadeRun>> = made.into_iter().map(Some).collect();
-    let mut take = |fits: &dyn Fn(&MadeRun) -> bool| {
+        if distinct_entries && distinct_runs { RunMapping::Proven } else { RunMapping::Assumed };
+    let mut left: Vec<Option<CreatedRun>> = made.into_iter().map(Some).collect();
+    let mut take = |fits: &dyn Fn(&CreatedRun) -> bool| {
         left.iter_mut()
             .find(|run| run.as_ref().is_some_and(fits))
             .and_then(Option::take)
@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    fn read(answer: &Value, scenarios: &[&str]) -> (Vec<Option<String>>, Mapping) {
+    fn read(answer: &Value, scenarios: &[&str]) -> (Vec<Option<String>>, RunMapping) {
         let scenarios: Vec<ScenarioId> = scenarios.iter().map(|id| ScenarioId::new(*id)).collect();
         let accepted = read_accepted(answer, &scenarios).unwrap();
         let runs = accepted.runs.into_iter().map(|run| run.map(|id| id.as_str().to_owned()));
@@ -93,21 +93,24 @@ mod tests {
             json!({ "id": "7", "runs": { "34": { "status": "running" } } }),
             json!([{ "id": 34 }]),
         ] {
-            assert_eq!(read(&answer, &["30"]), (some(&["34"]), Mapping::Proven));
+            assert_eq!(read(&answer, &["30"]), (some(&["34"]), RunMapping::Proven));
         }
         // A result without a run: nothing was made for the entry.
-        assert_eq!(read(&json!({ "id": 7, "runs": [] }), &["30"]), (vec![None], Mapping::Proven));
+        assert_eq!(
+            read(&json!({ "id": 7, "runs": [] }), &["30"]),
+            (vec![None], RunMapping::Proven)
+        );
     }
 
     #[test]
     fn different_scenarios_are_proven_even_out_of_order() {
         let answer =
             json!({ "id": 7, "runs": [{ "id": 2, "scenario": 31 }, { "id": 1, "scenario": 30 }] });
-        assert_eq!(read(&answer, &["30", "31"]), (some(&["1", "2"]), Mapping::Proven));
+        assert_eq!(read(&answer, &["30", "31"]), (some(&["1", "2"]), RunMapping::Proven));
         let missing = json!({ "id": 7, "runs": [{ "id": 2, "scenario": { "id": 31 } }] });
         assert_eq!(
             read(&missing, &["30", "31"]),
-            (vec![None, Some("2".to_owned())], Mapping::Proven)
+            (vec![None, Some("2".to_owned())], RunMapping::Proven)
         );
     }
 
@@ -115,13 +118,16 @@ mod tests {
     fn copies_of_one_scenario_are_assumed() {
         let answer = json!({ "id": 7, "runs": [
             { "id": 1, "scenario": 30 }, { "id": 3, "scenario": 31 }, { "id": 2, "scenario": 30 }] });
-        assert_eq!(read(&answer, &["30", "30", "31"]), (some(&["1", "2", "3"]), Mapping::Assumed));
+        assert_eq!(
+            read(&answer, &["30", "30", "31"]),
+            (some(&["1", "2", "3"]), RunMapping::Assumed)
+        );
         let nameless = json!({ "id": 7, "runs": [{ "id": 1 }, { "id": 2 }] });
-        assert_eq!(read(&nameless, &["30", "31"]), (some(&["1", "2"]), Mapping::Assumed));
+        assert_eq!(read(&nameless, &["30", "31"]), (some(&["1", "2"]), RunMapping::Assumed));
         let fewer = json!({ "id": 7, "runs": [{ "id": 1, "scenario": 30 }] });
         assert_eq!(
             read(&fewer, &["30", "30"]),
-            (vec![Some("1".to_owned()), None], Mapping::Assumed)
+            (vec![Some("1".to_owned()), None], RunMapping::Assumed)
         );
     }
 

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use rushhour_core::evaluator::{Sight, SightState};
-use rushhour_core::event::{FailureClass, Outcome, Sighting};
+use rushhour_core::evaluator::{RunState, RunStatus};
+use rushhour_core::event::{FailureClass, Outcome, RunPhase};
 use rushhour_core::units::{EvaluatorRunId, Micros};
 
 /// Reads an answer about runs: an array of runs, an array under `results` or `runs`, or a map of runs
 /// by id. Entries that are no runs are passed over.
-pub fn read_sights(answer: &Value) -> Vec<Sight> {
+pub fn read_sights(answer: &Value) -> Vec<RunStatus> {
     runs_of(answer).iter().filter_map(|(key, run)| read_sight(*key, run)).collect()
 }
 
@@ -49,10 +49,10 @@ pub(super) fn id_of(value: Option<&Value>) -> Option<String> {
     }
 }
 
-fn read_sight(key: Option<&str>, run: &Value) -> Option<Sight> {
+fn read_sight(key: Option<&str>, run: &Value) -> Option<RunStatus> {
     let id = id_of(run.get("id")).or_else(|| key.map(str::to_owned))?;
     let word = run.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Some(Sight {
+    Some(RunStatus {
         run: EvaluatorRunId::new(id),
         state: state_of(&word, run),
         talked: talked(run.get("duration")),
@@ -60,22 +60,22 @@ fn read_sight(key: Option<&str>, run: &Value) -> Option<Sight> {
     })
 }
 
-fn state_of(word: &str, run: &Value) -> SightState {
+fn state_of(word: &str, run: &Value) -> RunState {
     match word {
-        "pending" | "in_queue" | "scaling_up" => SightState::Going(Sighting::Queued),
-        "running" | "in_progress" => SightState::Going(Sighting::Running),
-        "evaluating" => SightState::Going(Sighting::Judging),
-        "completed" => SightState::Ended(Outcome::Completed { judged: judgement(run) }),
-        "failed" => SightState::Ended(failure(run)),
-        "timeout" => SightState::Ended(Outcome::failed(
+        "pending" | "in_queue" | "scaling_up" => RunState::Going(RunPhase::Queued),
+        "running" | "in_progress" => RunState::Going(RunPhase::Running),
+        "evaluating" => RunState::Going(RunPhase::Judging),
+        "completed" => RunState::Ended(Outcome::Completed { judged: judgement(run) }),
+        "failed" => RunState::Ended(failure(run)),
+        "timeout" => RunState::Ended(Outcome::failed(
             FailureClass::EvaluatorTimeout,
             with_reason("Cekura ended the run: it exceeded its time limit", run),
         )),
-        "cancelled" => SightState::Ended(Outcome::failed(
+        "cancelled" => RunState::Ended(Outcome::failed(
             FailureClass::Cancelled,
             with_reason("cancelled at Cekura", run),
         )),
-        _ => SightState::Unclear,
+        _ => RunState::Unclear,
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
             let sights = read_sights(&shape);
             assert_eq!(sights.len(), 1, "{shape}");
             assert_eq!(sights[0].run, EvaluatorRunId::new("301"), "{shape}");
-            assert_eq!(sights[0].state, SightState::Going(Sighting::Running), "{shape}");
+            assert_eq!(sights[0].state, RunState::Going(RunPhase::Running), "{shape}");
         }
         for nothing in
             [json!(null), json!(3), json!("x"), json!([]), json!([1, "a", {}]), json!({})]
@@ -172,12 +172,12 @@ mod tests {
         let state =
             |status: &str| read_sights(&json!([{ "id": 1, "status": status }]))[0].state.clone();
         for word in ["pending", "in_queue", "scaling_up"] {
-            assert_eq!(state(word), SightState::Going(Sighting::Queued), "{word}");
+            assert_eq!(state(word), RunState::Going(RunPhase::Queued), "{word}");
         }
-        assert_eq!(state("evaluating"), SightState::Going(Sighting::Judging));
-        assert_eq!(state("daydreaming"), SightState::Unclear);
+        assert_eq!(state("evaluating"), RunState::Going(RunPhase::Judging));
+        assert_eq!(state("daydreaming"), RunState::Unclear);
         let ended = |word: &str| match state(word) {
-            SightState::Ended(outcome) => outcome.class(),
+            RunState::Ended(outcome) => outcome.class(),
             other => panic!("{other:?}"),
         };
         assert_eq!(ended("completed"), None);
@@ -190,8 +190,7 @@ mod tests {
     fn a_failure_keeps_the_services_own_words() {
         let run = json!([{ "id": 1, "status": "failed", "error_message": "could not connect to room",
             "metadata": { "ended_reason": "Testing agent-did-not-connect" } }]);
-        let SightState::Ended(Outcome::Failed { class, detail }) =
-            read_sights(&run)[0].state.clone()
+        let RunState::Ended(Outcome::Failed { class, detail }) = read_sights(&run)[0].state.clone()
         else {
             panic!()
         };
@@ -199,7 +198,7 @@ mod tests {
         assert!(detail.contains("Testing agent-did-not-connect; could not connect to room"));
         assert!(detail.contains("verify livekit_room_url"));
         let run = json!([{ "id": 1, "status": "failed", "metadata": { "ended_reason": "Main agent-did-not-answer" } }]);
-        let SightState::Ended(outcome) = read_sights(&run)[0].state.clone() else { panic!() };
+        let RunState::Ended(outcome) = read_sights(&run)[0].state.clone() else { panic!() };
         assert_eq!(outcome.class(), Some(FailureClass::AgentNeverJoined));
     }
 
@@ -207,7 +206,7 @@ mod tests {
     fn judgement_and_length_are_read_in_their_forms() {
         let sight = |run: Value| read_sights(&json!([run]))[0].clone();
         let judged = |run| match sight(run).state {
-            SightState::Ended(Outcome::Completed { judged }) => judged,
+            RunState::Ended(Outcome::Completed { judged }) => judged,
             other => panic!("{other:?}"),
         };
         assert_eq!(judged(json!({ "id": 1, "status": "completed", "success": true })), Some(true));

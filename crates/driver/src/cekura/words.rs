@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use rushhour_livekit::http::Answer;
+use rushhour_livekit::http::HttpResponse;
 
 const LONGEST: usize = 300;
 
 /// What the answer says, whatever its shape.
-pub fn words_of(answer: &Answer) -> String {
+pub fn words_of(answer: &HttpResponse) -> String {
     if answer.body.iter().all(u8::is_ascii_whitespace) {
         return "an empty answer".to_owned();
     }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     fn words(body: &str) -> String {
-        words_of(&Answer {
+        words_of(&HttpResponse {
             status: 400,
             retry_after: None,
             date: None,

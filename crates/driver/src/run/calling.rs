@@ -1,16 +1,16 @@
 //! A conversation that our own caller holds and tells of: first the caller in the room, then the agent.
 
-use super::ending::{By, Ended};
-use super::state::{Run, State, Todo};
-use crate::action::Timing;
-use crate::settings::Settings;
-use rushhour_core::evaluator::News;
-use rushhour_core::event::{FailureClass, Happening, Sighting};
+use super::ending::{EndedBy, RunEnd};
+use super::state::{MachineState, RunEffect, RunMachine};
+use crate::action::RequestTiming;
+use crate::settings::DriverSettings;
+use rushhour_core::evaluator::UpdateKind;
+use rushhour_core::event::{EventKind, FailureClass, RunPhase};
 use rushhour_core::units::{EvaluatorRunId, SessionTime};
 
 /// A caller under way.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Call {
+pub(super) struct CallState {
     /// When the run has to be over.
     pub(super) deadline: SessionTime,
     /// When the agent has to be there, once it was sent for.
@@ -19,19 +19,20 @@ pub(super) struct Call {
     pub(super) dispatching: bool,
 }
 
-impl Run {
+impl RunMachine {
     /// The caller is on its way into the room.
     pub(super) fn calls(
         &mut self,
         evaluator_run: EvaluatorRunId,
-        timing: Timing,
-        settings: &Settings,
-        todo: &mut Vec<Todo>,
+        timing: RequestTiming,
+        settings: &DriverSettings,
+        todo: &mut Vec<RunEffect>,
     ) {
         let deadline = timing.answered + settings.run_timeout;
         self.entered_as = Some(evaluator_run);
-        self.state = State::Calling(Call { deadline, agent_deadline: None, dispatching: false });
-        todo.push(Todo::WakeAt(deadline));
+        self.state =
+            MachineState::Calling(CallState { deadline, agent_deadline: None, dispatching: false });
+        todo.push(RunEffect::WakeAt(deadline));
         if !settings.makes_room() {
             // The token carries the agent: the caller's coming sends for it.
             self.sent_for = Some(timing.sent);
@@ -42,11 +43,16 @@ impl Run {
         }
     }
 
-    fn send_for_agent(&mut self, settings: &Settings, now: SessionTime, todo: &mut Vec<Todo>) {
-        let State::Calling(call) = &mut self.state else { return };
+    fn send_for_agent(
+        &mut self,
+        settings: &DriverSettings,
+        now: SessionTime,
+        todo: &mut Vec<RunEffect>,
+    ) {
+        let MachineState::Calling(call) = &mut self.state else { return };
         if settings.dispatches_by_request() {
             call.dispatching = true;
-            todo.push(Todo::Dispatch);
+            todo.push(RunEffect::Dispatch);
         } else {
             self.await_agent(settings, now, todo);
         }
@@ -55,22 +61,22 @@ impl Run {
     /// The caller tells something.
     pub(crate) fn told(
         &mut self,
-        news: News,
+        news: UpdateKind,
         at: SessionTime,
         joined: Option<SessionTime>,
-        settings: &Settings,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         if self.is_over() {
             return;
         }
         let run = self.planned.index;
         match news {
-            News::Joined => {
-                todo.push(Todo::Record(Happening::Sighted {
+            UpdateKind::Joined => {
+                todo.push(RunEffect::Record(EventKind::Sighted {
                     run,
-                    sighting: Sighting::Running,
+                    sighting: RunPhase::Running,
                     word: "joined".to_owned(),
                     after: at,
                     seen: at,
@@ -78,9 +84,9 @@ impl Run {
                 self.caller_seen = true;
                 self.send_for_agent(settings, now, todo);
             }
-            News::AgentCame { identity, .. } => {
+            UpdateKind::AgentCame { identity, .. } => {
                 self.agent_seen = true;
-                todo.push(Todo::Record(Happening::AgentSeen {
+                todo.push(RunEffect::Record(EventKind::AgentSeen {
                     run,
                     identity,
                     after: at,
@@ -88,26 +94,26 @@ impl Run {
                     joined,
                 }));
                 // At the same moment the whole run may have to be over.
-                if let State::Calling(call) = &mut self.state
+                if let MachineState::Calling(call) = &mut self.state
                     && let Some(deadline) = call.agent_deadline.take()
                     && deadline != call.deadline
                 {
-                    todo.push(Todo::NoWakeAt(deadline));
+                    todo.push(RunEffect::NoWakeAt(deadline));
                 }
                 self.late_unless_in_time(joined.unwrap_or(at), settings, now, todo);
             }
-            News::AgentReady => {
-                todo.push(Todo::Record(Happening::AgentReady { run, after: at, seen: at }));
+            UpdateKind::AgentReady => {
+                todo.push(RunEffect::Record(EventKind::AgentReady { run, after: at, seen: at }));
             }
-            News::Greeted => todo.push(Todo::Record(Happening::Greeted { run, at })),
-            News::Turn(turn) => todo.push(Todo::Record(Happening::Turn { run, turn })),
-            News::Used(used) => todo.push(Todo::Record(Happening::Used { run, used })),
-            News::Over { outcome, frames } => {
+            UpdateKind::Greeted => todo.push(RunEffect::Record(EventKind::Greeted { run, at })),
+            UpdateKind::Turn(turn) => todo.push(RunEffect::Record(EventKind::Turn { run, turn })),
+            UpdateKind::Used(used) => todo.push(RunEffect::Record(EventKind::Used { run, used })),
+            UpdateKind::Over { outcome, frames } => {
                 if let Some(frames) = frames {
-                    todo.push(Todo::Record(Happening::Spoke { run, frames }));
+                    todo.push(RunEffect::Record(EventKind::Spoke { run, frames }));
                 }
-                let ended = Ended { outcome, after: at, seen: at, talked: None };
-                self.end(ended, By::Evaluator, todo);
+                let ended = RunEnd { outcome, after: at, seen: at, talked: None };
+                self.end(ended, EndedBy::Evaluator, todo);
             }
         }
     }
@@ -115,34 +121,39 @@ impl Run {
     /// The agent was sent for by a request of its own.
     pub(super) fn dispatched_into_call(
         &mut self,
-        timing: Timing,
-        settings: &Settings,
+        timing: RequestTiming,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         self.sent_for = Some(timing.sent);
-        if let State::Calling(call) = &mut self.state {
+        if let MachineState::Calling(call) = &mut self.state {
             call.dispatching = false;
         }
         self.await_agent(settings, now, todo);
     }
 
-    fn await_agent(&mut self, settings: &Settings, now: SessionTime, todo: &mut Vec<Todo>) {
-        if let State::Calling(call) = &mut self.state
+    fn await_agent(
+        &mut self,
+        settings: &DriverSettings,
+        now: SessionTime,
+        todo: &mut Vec<RunEffect>,
+    ) {
+        if let MachineState::Calling(call) = &mut self.state
             && !self.agent_seen
         {
             let deadline = self.sent_for.unwrap_or(now) + settings.give_up_after;
             call.agent_deadline = Some(deadline);
-            todo.push(Todo::WakeAt(deadline));
+            todo.push(RunEffect::WakeAt(deadline));
         }
     }
 
     fn late_unless_in_time(
         &mut self,
         came: SessionTime,
-        settings: &Settings,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         let Some(sent_for) = self.sent_for else { return };
         let after = came.since(sent_for);
@@ -158,18 +169,18 @@ impl Run {
     /// A deadline of the call may be past.
     pub(super) fn wake_in_call(
         &mut self,
-        call: Call,
-        settings: &Settings,
+        call: CallState,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         if now >= call.deadline {
             let detail = format!("the conversation was not over after {}", settings.run_timeout);
             self.fail(FailureClass::EvaluatorTimeout, detail, now, todo);
         } else if call.agent_deadline.is_some_and(|deadline| now >= deadline) && !self.agent_seen {
-            todo.push(Todo::NoWakeAt(call.deadline));
-            self.state = State::AskingAssigned;
-            todo.push(Todo::AskAssigned);
+            todo.push(RunEffect::NoWakeAt(call.deadline));
+            self.state = MachineState::AskingAssigned;
+            todo.push(RunEffect::AskAssigned);
         }
     }
 }

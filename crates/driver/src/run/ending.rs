@@ -1,7 +1,7 @@
 //! The one outcome of a run, and clearing up after it on every path.
 
-use super::state::{Cleaning, Run, State, Todo};
-use rushhour_core::event::{FailureClass, Happening, Outcome};
+use super::state::{CleanupState, MachineState, RunEffect, RunMachine};
+use rushhour_core::event::{EventKind, FailureClass, Outcome};
 use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
 use rushhour_livekit::LiveKitError;
 
@@ -11,7 +11,7 @@ const DELETE_AGAIN: Micros = Micros::from_secs(1);
 const DELETIONS_TRIED_AGAIN: u32 = 3;
 
 /// How a run ended, and when.
-pub(super) struct Ended {
+pub(super) struct RunEnd {
     pub(super) outcome: Outcome,
     pub(super) after: SessionTime,
     pub(super) seen: SessionTime,
@@ -20,72 +20,78 @@ pub(super) struct Ended {
 
 /// Who ended it: what the evaluator has ended need not be ended there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum EndedBy {
     Evaluator,
     Us,
 }
 
-impl Run {
+impl RunMachine {
     /// Ends it as failed, whatever it was at.
     pub(crate) fn fail(
         &mut self,
         class: FailureClass,
         detail: impl Into<String>,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         let outcome = Outcome::failed(class, detail);
-        self.end(Ended { outcome, after: now, seen: now, talked: None }, By::Us, todo);
+        self.end(RunEnd { outcome, after: now, seen: now, talked: None }, EndedBy::Us, todo);
     }
 
-    pub(super) fn end(&mut self, ended: Ended, by: By, todo: &mut Vec<Todo>) {
+    pub(super) fn end(&mut self, ended: RunEnd, by: EndedBy, todo: &mut Vec<RunEffect>) {
         if self.is_over() {
             return;
         }
-        let Ended { outcome, after, seen, talked } = ended;
+        let RunEnd { outcome, after, seen, talked } = ended;
         let run = self.planned.index;
-        todo.push(Todo::Record(Happening::Ended { run, outcome, after, seen, talked }));
-        todo.push(Todo::Over);
+        todo.push(RunEffect::Record(EventKind::Ended { run, outcome, after, seen, talked }));
+        todo.push(RunEffect::Over);
         let room_may_come = match self.state {
-            State::MakingRoom | State::Dispatching => true,
-            State::Calling(call) => call.dispatching,
+            MachineState::MakingRoom | MachineState::Dispatching => true,
+            MachineState::Calling(call) => call.dispatching,
             _ => false,
         };
         let mut cleaning =
-            Cleaning { room_may_come, room_left: false, call_left: false, failed_deletions: 0 };
+            CleanupState { room_may_come, room_left: false, call_left: false, failed_deletions: 0 };
         let wakes = match self.state {
-            State::Following(follow) => [Some(follow.deadline), None],
-            State::Calling(call) => [Some(call.deadline), call.agent_deadline],
+            MachineState::Following(follow) => [Some(follow.deadline), None],
+            MachineState::Calling(call) => [Some(call.deadline), call.agent_deadline],
             _ => [None, None],
         };
-        todo.extend(wakes.into_iter().flatten().map(Todo::NoWakeAt));
-        let is_talking =
-            matches!(self.state, State::Following(_) | State::Calling(_) | State::AskingAssigned);
-        if let (By::Us, true, Some(run)) = (by, is_talking, &self.entered_as) {
+        todo.extend(wakes.into_iter().flatten().map(RunEffect::NoWakeAt));
+        let is_talking = matches!(
+            self.state,
+            MachineState::Following(_) | MachineState::Calling(_) | MachineState::AskingAssigned
+        );
+        if let (EndedBy::Us, true, Some(run)) = (by, is_talking, &self.entered_as) {
             cleaning.call_left = true;
-            todo.push(Todo::EndCall(run.clone()));
+            todo.push(RunEffect::EndCall(run.clone()));
         }
         if !room_may_come {
             cleaning.room_left = true;
-            todo.push(Todo::DeleteRoom);
+            todo.push(RunEffect::DeleteRoom);
         }
-        self.state = State::Cleaning(cleaning);
+        self.state = MachineState::Cleaning(cleaning);
     }
 
     /// Deletes the room of a run whose outcome is known, and ends its call where that may go on.
-    pub(super) fn begin_to_clear_up(&mut self, call: Option<EvaluatorRunId>, todo: &mut Vec<Todo>) {
-        self.state = State::Cleaning(Cleaning {
+    pub(super) fn begin_to_clear_up(
+        &mut self,
+        call: Option<EvaluatorRunId>,
+        todo: &mut Vec<RunEffect>,
+    ) {
+        self.state = MachineState::Cleaning(CleanupState {
             room_may_come: false,
             room_left: true,
             call_left: call.is_some(),
             failed_deletions: 0,
         });
-        todo.extend(call.map(Todo::EndCall));
-        todo.push(Todo::DeleteRoom);
+        todo.extend(call.map(RunEffect::EndCall));
+        todo.push(RunEffect::DeleteRoom);
     }
 
-    pub(crate) fn call_ended(&mut self, todo: &mut Vec<Todo>) {
-        if let State::Cleaning(cleaning) = &mut self.state {
+    pub(crate) fn call_ended(&mut self, todo: &mut Vec<RunEffect>) {
+        if let MachineState::Cleaning(cleaning) = &mut self.state {
             cleaning.call_left = false;
             self.gone_if_clean(todo);
         }
@@ -95,52 +101,52 @@ impl Run {
         &mut self,
         result: &Result<(), LiveKitError>,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
-        let State::Cleaning(cleaning) = &mut self.state else { return };
+        let MachineState::Cleaning(cleaning) = &mut self.state else { return };
         if result.is_err() && cleaning.failed_deletions < DELETIONS_TRIED_AGAIN {
-            todo.push(Todo::WakeAt(now + Micros(DELETE_AGAIN.0 << cleaning.failed_deletions)));
+            todo.push(RunEffect::WakeAt(now + Micros(DELETE_AGAIN.0 << cleaning.failed_deletions)));
             cleaning.failed_deletions += 1;
             return;
         }
         cleaning.room_left = false;
         todo.push(match result {
-            Ok(()) => Todo::Record(Happening::RoomDeleted { run: self.planned.index }),
+            Ok(()) => RunEffect::Record(EventKind::RoomDeleted { run: self.planned.index }),
             // The server may be back when everything else is done.
-            Err(_) => Todo::Revisit,
+            Err(_) => RunEffect::Revisit,
         });
         self.gone_if_clean(todo);
     }
 
     /// Stops waiting for what is left of it.
-    pub(crate) fn leave_behind(&self, todo: &mut Vec<Todo>) {
-        if let State::Cleaning(cleaning) = self.state
+    pub(crate) fn leave_behind(&self, todo: &mut Vec<RunEffect>) {
+        if let MachineState::Cleaning(cleaning) = self.state
             && (cleaning.room_left || cleaning.room_may_come)
         {
             let detail = "the session ended before its room was deleted".to_owned();
-            todo.push(Todo::Record(Happening::RoomLeft { run: self.planned.index, detail }));
+            todo.push(RunEffect::Record(EventKind::RoomLeft { run: self.planned.index, detail }));
         }
-        todo.push(Todo::Gone);
+        todo.push(RunEffect::Gone);
     }
 
     /// A request that was under way when the run was given up has made the room.
-    pub(super) fn room_came_late(&mut self, todo: &mut Vec<Todo>) {
-        if let State::Cleaning(cleaning) = &mut self.state {
+    pub(super) fn room_came_late(&mut self, todo: &mut Vec<RunEffect>) {
+        if let MachineState::Cleaning(cleaning) = &mut self.state {
             cleaning.room_may_come = false;
             cleaning.room_left = true;
-            todo.push(Todo::DeleteRoom);
+            todo.push(RunEffect::DeleteRoom);
         }
     }
 
-    pub(super) fn gone_if_clean(&self, todo: &mut Vec<Todo>) {
-        if let State::Cleaning(Cleaning {
+    pub(super) fn gone_if_clean(&self, todo: &mut Vec<RunEffect>) {
+        if let MachineState::Cleaning(CleanupState {
             room_may_come: false,
             room_left: false,
             call_left: false,
             ..
         }) = self.state
         {
-            todo.push(Todo::Gone);
+            todo.push(RunEffect::Gone);
         }
     }
 }

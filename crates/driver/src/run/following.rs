@@ -1,11 +1,11 @@
 //! From the submission to the end at the evaluator.
 
-use super::ending::{By, Ended};
-use super::state::{Cleaning, Follow, Run, State, Todo};
-use crate::action::Timing;
-use crate::settings::Settings;
-use rushhour_core::evaluator::{Following, Sight, SightState};
-use rushhour_core::event::{FailureClass, Happening, Outcome, Sighting};
+use super::ending::{EndedBy, RunEnd};
+use super::state::{CleanupState, FollowState, MachineState, RunEffect, RunMachine};
+use crate::action::RequestTiming;
+use crate::settings::DriverSettings;
+use rushhour_core::evaluator::{RunState, RunStatus, UpdateMode};
+use rushhour_core::event::{EventKind, FailureClass, Outcome, RunPhase};
 use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
 
 /// An answer to a submission that takes longer than this may never come: the room is looked into meanwhile.
@@ -13,49 +13,49 @@ const SLOW_ANSWER: Micros = Micros::from_secs(3);
 /// While a conversation cannot be over yet, it is asked after at most this much more rarely.
 const LONGEST_ASK_GAP: u64 = 4;
 
-impl Run {
+impl RunMachine {
     pub(crate) fn submission_sent(
         &mut self,
-        settings: &Settings,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
-        if self.state == State::Ready {
-            self.state = State::Submitting;
-            if settings.manner.following == Following::Asks {
-                todo.push(Todo::LookAt(now + SLOW_ANSWER));
+        if self.state == MachineState::Ready {
+            self.state = MachineState::Submitting;
+            if settings.manner.updates == UpdateMode::Poll {
+                todo.push(RunEffect::LookAt(now + SLOW_ANSWER));
             }
         }
     }
 
     /// The submission will be sent again: until then the run can still be withdrawn.
     pub(crate) fn submission_postponed(&mut self) {
-        if self.state == State::Submitting {
-            self.state = State::Ready;
+        if self.state == MachineState::Submitting {
+            self.state = MachineState::Ready;
         }
     }
 
     pub(crate) fn accepted(
         &mut self,
         evaluator_run: EvaluatorRunId,
-        timing: Timing,
-        settings: &Settings,
-        todo: &mut Vec<Todo>,
+        timing: RequestTiming,
+        settings: &DriverSettings,
+        todo: &mut Vec<RunEffect>,
     ) {
-        if let State::Cleaning(cleaning) = &mut self.state {
+        if let MachineState::Cleaning(cleaning) = &mut self.state {
             // It was given up while the answer was under way, and is running after all.
             cleaning.call_left = true;
-            todo.push(Todo::EndCall(evaluator_run));
+            todo.push(RunEffect::EndCall(evaluator_run));
             return;
         }
-        if settings.manner.following == Following::Tells {
+        if settings.manner.updates == UpdateMode::Push {
             self.calls(evaluator_run, timing, settings, todo);
             return;
         }
         let deadline = timing.answered + settings.run_timeout;
-        let ask_gap = settings.manner.ask_every;
+        let ask_gap = settings.manner.poll_every;
         self.entered_as = Some(evaluator_run);
-        self.state = State::Following(Follow {
+        self.state = MachineState::Following(FollowState {
             seen: None,
             last_look: timing.sent,
             running_since: None,
@@ -63,37 +63,37 @@ impl Run {
             deadline,
             last_chance: false,
         });
-        todo.push(Todo::AskAt(timing.answered + ask_gap));
-        todo.push(Todo::WakeAt(deadline));
+        todo.push(RunEffect::AskAt(timing.answered + ask_gap));
+        todo.push(RunEffect::WakeAt(deadline));
     }
 
     /// What was seen of it, or nothing where the evaluator did not mention it.
     pub(crate) fn sighted(
         &mut self,
-        sight: Option<Sight>,
-        timing: Timing,
-        settings: &Settings,
+        sight: Option<RunStatus>,
+        timing: RequestTiming,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
-        let State::Following(follow) = &mut self.state else { return };
+        let MachineState::Following(follow) = &mut self.state else { return };
         let Some(sight) = sight else {
-            todo.push(Todo::AskAt(now + settings.manner.ask_every));
+            todo.push(RunEffect::AskAt(now + settings.manner.poll_every));
             return;
         };
         let going = match sight.state {
-            SightState::Ended(outcome) => {
+            RunState::Ended(outcome) => {
                 let after = follow.last_look;
                 let outcome = self.as_seen_from_here(outcome);
-                let ended = Ended { outcome, after, seen: timing.answered, talked: sight.talked };
-                self.end(ended, By::Evaluator, todo);
+                let ended = RunEnd { outcome, after, seen: timing.answered, talked: sight.talked };
+                self.end(ended, EndedBy::Evaluator, todo);
                 return;
             }
-            SightState::Going(going) => Some(going),
-            SightState::Unclear => None,
+            RunState::Going(going) => Some(going),
+            RunState::Unclear => None,
         };
         if let Some(going) = going.filter(|going| Some(*going) > follow.seen) {
-            todo.push(Todo::Record(Happening::Sighted {
+            todo.push(RunEffect::Record(EventKind::Sighted {
                 run: self.planned.index,
                 sighting: going,
                 word: sight.word,
@@ -101,7 +101,7 @@ impl Run {
                 seen: timing.answered,
             }));
             follow.seen = Some(going);
-            if going == Sighting::Running {
+            if going == RunPhase::Running {
                 follow.running_since = Some(timing.answered);
             }
         }
@@ -112,27 +112,32 @@ impl Run {
         }
         let expected =
             settings.expected.get(self.planned.scenario as usize).copied().unwrap_or(Micros::ZERO);
-        let next = follow.next_look(now, settings.manner.ask_every, expected);
-        todo.push(Todo::AskAt(next));
+        let next = follow.next_look(now, settings.manner.poll_every, expected);
+        todo.push(RunEffect::AskAt(next));
     }
 
     /// A question about it was not answered: asks again.
-    pub(crate) fn not_answered(&self, again: SessionTime, todo: &mut Vec<Todo>) {
-        if matches!(self.state, State::Following(_)) {
-            todo.push(Todo::AskAt(again));
+    pub(crate) fn not_answered(&self, again: SessionTime, todo: &mut Vec<RunEffect>) {
+        if matches!(self.state, MachineState::Following(_)) {
+            todo.push(RunEffect::AskAt(again));
         }
     }
 
     /// Its time is up, or its room is to be deleted once more.
-    pub(crate) fn wake(&mut self, settings: &Settings, now: SessionTime, todo: &mut Vec<Todo>) {
+    pub(crate) fn wake(
+        &mut self,
+        settings: &DriverSettings,
+        now: SessionTime,
+        todo: &mut Vec<RunEffect>,
+    ) {
         let follow = match self.state {
-            State::Following(follow) => follow,
-            State::Calling(call) => {
+            MachineState::Following(follow) => follow,
+            MachineState::Calling(call) => {
                 self.wake_in_call(call, settings, now, todo);
                 return;
             }
-            State::Cleaning(Cleaning { room_left: true, .. }) => {
-                todo.push(Todo::DeleteRoom);
+            MachineState::Cleaning(CleanupState { room_left: true, .. }) => {
+                todo.push(RunEffect::DeleteRoom);
                 return;
             }
             _ => return,
@@ -143,18 +148,24 @@ impl Run {
         }
         // Questions may have gone unanswered for a while: its end may be there to be seen.
         let until = now + settings.poll_timeout;
-        self.state = State::Following(Follow { last_chance: true, deadline: until, ..follow });
-        todo.push(Todo::AskAt(now));
-        todo.push(Todo::WakeAt(until));
+        self.state =
+            MachineState::Following(FollowState { last_chance: true, deadline: until, ..follow });
+        todo.push(RunEffect::AskAt(now));
+        todo.push(RunEffect::WakeAt(until));
     }
 
-    fn out_of_time(&mut self, settings: &Settings, now: SessionTime, todo: &mut Vec<Todo>) {
-        let State::Following(follow) = self.state else { return };
+    fn out_of_time(
+        &mut self,
+        settings: &DriverSettings,
+        now: SessionTime,
+        todo: &mut Vec<RunEffect>,
+    ) {
+        let MachineState::Following(follow) = self.state else { return };
         let seen = match follow.seen {
             None => "never seen at the evaluator",
-            Some(Sighting::Queued) => "still queued",
-            Some(Sighting::Running) => "still running",
-            Some(Sighting::Judging) => "still being judged",
+            Some(RunPhase::Queued) => "still queued",
+            Some(RunPhase::Running) => "still running",
+            Some(RunPhase::Judging) => "still being judged",
         };
         let detail = format!("not over {} after it was accepted: {seen}", settings.run_timeout);
         self.fail(FailureClass::EvaluatorTimeout, detail, now, todo);
@@ -173,12 +184,12 @@ impl Run {
     }
 }
 
-impl Follow {
+impl FollowState {
     /// When to ask next: at the evaluator's pace, and more rarely while the conversation, of which at
     /// least half the expected length is still to come, cannot be over yet.
     fn next_look(&mut self, now: SessionTime, every: Micros, expected: Micros) -> SessionTime {
         let cannot_be_over_before = match (self.seen, self.running_since) {
-            (Some(Sighting::Running), Some(since)) => since + Micros(expected.0 / 2),
+            (Some(RunPhase::Running), Some(since)) => since + Micros(expected.0 / 2),
             _ => SessionTime::START,
         };
         if now + every >= cannot_be_over_before {

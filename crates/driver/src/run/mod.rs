@@ -12,6 +12,6 @@ mod resuming;
 mod state;
 mod watching;
 
-pub(crate) use resuming::AfterDeath;
+pub(crate) use resuming::AfterCrash;
 pub use resuming::EvaluatorFate;
-pub(super) use state::{Run, Todo};
+pub(super) use state::{RunEffect, RunMachine};

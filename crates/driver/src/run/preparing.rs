@@ -1,10 +1,10 @@
 //! From being let in to being ready to submit: the room, the dispatch, the agent.
 
-use super::state::{AgentWait, Run, State, Todo};
-use crate::action::{RoomSight, Timing};
-use crate::settings::Settings;
-use rushhour_core::evaluator::Following;
-use rushhour_core::event::{FailureClass, Happening, StopReason};
+use super::state::{AgentWait, MachineState, RunEffect, RunMachine};
+use crate::action::{RequestTiming, RoomPoll};
+use crate::settings::DriverSettings;
+use rushhour_core::evaluator::UpdateMode;
+use rushhour_core::event::{EventKind, FailureClass, StopReason};
 use rushhour_core::units::{DispatchId, Micros, SessionTime};
 use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
 
@@ -14,59 +14,61 @@ const FIRST_LOOK: Micros = Micros::from_millis(150);
 pub(super) const SHORTEST_LOOK_GAP: Micros = Micros::from_millis(100);
 /// to this.
 const LONGEST_LOOK_GAP: Micros = Micros::from_secs(1);
-impl Run {
+impl RunMachine {
     pub(crate) fn room_made(
         &mut self,
-        timing: Timing,
+        timing: RequestTiming,
         result: Result<(), LiveKitError>,
-        settings: &Settings,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         if let Err(error) = result {
             self.livekit_failed(FailureClass::RoomFailed, &error, now, todo);
             return;
         }
-        todo.push(Todo::Record(Happening::RoomMade {
+        todo.push(RunEffect::Record(EventKind::RoomMade {
             run: self.planned.index,
             sent: timing.sent,
             answered: timing.answered,
         }));
         match self.state {
-            State::MakingRoom if settings.manner.following == Following::Tells => {
+            MachineState::MakingRoom if settings.manner.updates == UpdateMode::Push => {
                 // With the room, unless a request of its own follows the caller.
                 self.sent_for = (!settings.dispatches_by_request()).then_some(timing.sent);
                 self.prepared(todo);
             }
-            State::MakingRoom if settings.dispatches_by_request() => {
-                self.state = State::Dispatching;
-                todo.push(Todo::Dispatch);
+            MachineState::MakingRoom if settings.dispatches_by_request() => {
+                self.state = MachineState::Dispatching;
+                todo.push(RunEffect::Dispatch);
             }
-            State::MakingRoom => self.agent_sent_for(timing, settings, now, todo),
+            MachineState::MakingRoom => self.agent_sent_for(timing, settings, now, todo),
             _ => self.room_came_late(todo),
         }
     }
 
     pub(crate) fn dispatched(
         &mut self,
-        timing: Timing,
+        timing: RequestTiming,
         result: Result<DispatchId, LiveKitError>,
-        settings: &Settings,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         match result {
             Err(error) => self.livekit_failed(FailureClass::DispatchFailed, &error, now, todo),
             Ok(dispatch) => {
-                todo.push(Todo::Record(Happening::Dispatched {
+                todo.push(RunEffect::Record(EventKind::Dispatched {
                     run: self.planned.index,
                     dispatch: Some(dispatch),
                     sent: timing.sent,
                     answered: timing.answered,
                 }));
                 match self.state {
-                    State::Dispatching => self.agent_sent_for(timing, settings, now, todo),
-                    State::Calling(_) => self.dispatched_into_call(timing, settings, now, todo),
+                    MachineState::Dispatching => self.agent_sent_for(timing, settings, now, todo),
+                    MachineState::Calling(_) => {
+                        self.dispatched_into_call(timing, settings, now, todo);
+                    }
                     _ => self.room_came_late(todo),
                 }
             }
@@ -75,39 +77,39 @@ impl Run {
 
     fn agent_sent_for(
         &mut self,
-        timing: Timing,
-        settings: &Settings,
+        timing: RequestTiming,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         if !settings.wait_for_agent {
             self.prepared(todo);
             return;
         }
-        self.state = State::AwaitingAgent(AgentWait {
+        self.state = MachineState::AwaitingAgent(AgentWait {
             since: timing.sent,
             not_seen_at: timing.sent,
             gap: SHORTEST_LOOK_GAP,
         });
-        todo.push(Todo::LookAt(now + FIRST_LOOK));
+        todo.push(RunEffect::LookAt(now + FIRST_LOOK));
     }
 
-    pub(super) fn prepared(&mut self, todo: &mut Vec<Todo>) {
-        self.state = State::Ready;
-        todo.push(Todo::BeReady);
+    pub(super) fn prepared(&mut self, todo: &mut Vec<RunEffect>) {
+        self.state = MachineState::Ready;
+        todo.push(RunEffect::BeReady);
     }
 
     pub(crate) fn looked(
         &mut self,
-        timing: Timing,
-        result: Result<RoomSight, LiveKitError>,
-        settings: &Settings,
+        timing: RequestTiming,
+        result: Result<RoomPoll, LiveKitError>,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         let wait = match self.state {
-            State::AwaitingAgent(wait) => wait,
-            State::Submitting | State::Watching(_) => {
+            MachineState::AwaitingAgent(wait) => wait,
+            MachineState::Submitting | MachineState::Watching(_) => {
                 return self.watched(timing, &result, now, todo);
             }
             _ => return,
@@ -117,7 +119,7 @@ impl Run {
         match result {
             Ok(Some((sight, joined))) => {
                 self.agent_seen = true;
-                todo.push(Todo::Record(Happening::AgentSeen {
+                todo.push(RunEffect::Record(EventKind::AgentSeen {
                     run: self.planned.index,
                     identity: sight.identity,
                     after: wait.not_seen_at,
@@ -125,7 +127,7 @@ impl Run {
                     joined,
                 }));
                 if sight.listening {
-                    todo.push(Todo::Record(Happening::AgentReady {
+                    todo.push(RunEffect::Record(EventKind::AgentReady {
                         run: self.planned.index,
                         after: wait.not_seen_at,
                         seen: timing.answered,
@@ -147,15 +149,15 @@ impl Run {
                 self.livekit_failed(FailureClass::TokenRejected, &error, now, todo);
             }
             Ok(None) | Err(_) if waited >= settings.give_up_after => {
-                self.state = State::AskingAssigned;
-                todo.push(Todo::AskAssigned);
+                self.state = MachineState::AskingAssigned;
+                todo.push(RunEffect::AskAssigned);
             }
             // A look that failed says nothing of the agent: the last one that worked still stands.
             other => {
                 let not_seen_at = if other.is_ok() { timing.sent } else { wait.not_seen_at };
                 let gap = Micros((wait.gap.0 * 3 / 2).min(LONGEST_LOOK_GAP.0));
-                self.state = State::AwaitingAgent(AgentWait { not_seen_at, gap, ..wait });
-                todo.push(Todo::LookAt(now + wait.gap));
+                self.state = MachineState::AwaitingAgent(AgentWait { not_seen_at, gap, ..wait });
+                todo.push(RunEffect::LookAt(now + wait.gap));
             }
         }
     }
@@ -163,11 +165,11 @@ impl Run {
     pub(crate) fn assigned(
         &mut self,
         result: Result<bool, LiveKitError>,
-        settings: &Settings,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
-        if self.state != State::AskingAssigned {
+        if self.state != MachineState::AskingAssigned {
             return;
         }
         let waited = settings.give_up_after;
@@ -201,13 +203,13 @@ impl Run {
         class: FailureClass,
         error: &LiveKitError,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         let refused =
             matches!(error.kind, LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden);
         if error.kind == LiveKitErrorKind::Unauthenticated {
             let words = format!("{}; check LIVEKIT_API_KEY and LIVEKIT_API_SECRET", error.words);
-            todo.push(Todo::StopSession(StopReason::Credentials, words));
+            todo.push(RunEffect::StopSession(StopReason::Credentials, words));
         }
         let class = match error.kind {
             _ if refused => FailureClass::TokenRejected,
@@ -218,14 +220,14 @@ impl Run {
         self.fail(class, error.words.clone(), now, todo);
         if matches!(error.kind, LiveKitErrorKind::TimedOut | LiveKitErrorKind::Transport) {
             // A server that was held up may do it yet, after the room's deletion.
-            todo.push(Todo::Revisit);
+            todo.push(RunEffect::Revisit);
         }
-        if let State::Cleaning(cleaning) = &mut self.state
+        if let MachineState::Cleaning(cleaning) = &mut self.state
             && cleaning.room_may_come
         {
             cleaning.room_may_come = false;
             cleaning.room_left = true;
-            todo.push(Todo::DeleteRoom);
+            todo.push(RunEffect::DeleteRoom);
         }
     }
 }

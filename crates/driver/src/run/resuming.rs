@@ -5,12 +5,12 @@
 //! submitted, goes on once the agent is seen in its room. All others are given up: their agent may have been
 //! sent for, and a second one must not be.
 
-use super::ending::{By, Ended};
+use super::ending::{EndedBy, RunEnd};
 use super::preparing::SHORTEST_LOOK_GAP;
-use super::state::{AgentWait, Follow, Run, State, Todo};
-use crate::carried::{CarriedRun, Submission};
-use crate::settings::Settings;
-use rushhour_core::event::{FailureClass, Outcome, Sighting};
+use super::state::{AgentWait, FollowState, MachineState, RunEffect, RunMachine};
+use crate::carried::{ReplayedRun, ReplayedSubmission};
+use crate::settings::DriverSettings;
+use rushhour_core::event::{FailureClass, Outcome, RunPhase};
 use rushhour_core::units::{EvaluatorRunId, SessionTime};
 
 const CALL_DIED: &str = "the process that held its conversation died";
@@ -28,7 +28,7 @@ pub enum EvaluatorFate {
 
 /// What a run that is taken up again meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AfterDeath {
+pub(crate) struct AfterCrash {
     /// What became of the evaluator.
     pub(crate) fate: EvaluatorFate,
     /// The process lived until then at least.
@@ -39,59 +39,65 @@ pub(crate) struct AfterDeath {
     pub(crate) may_submit: bool,
 }
 
-impl Run {
+impl RunMachine {
     /// Takes a run up that had no outcome when the process died.
     pub(crate) fn resume(
-        carried: &CarriedRun,
-        after: AfterDeath,
-        settings: &Settings,
-        todo: &mut Vec<Todo>,
+        carried: &ReplayedRun,
+        after: AfterCrash,
+        settings: &DriverSettings,
+        todo: &mut Vec<RunEffect>,
     ) -> Self {
-        let AfterDeath { fate, died, now, may_submit } = after;
+        let AfterCrash { fate, died, now, may_submit } = after;
         let mut run = Self::known_as(carried);
         let sent_for =
             if settings.dispatches_by_request() { carried.dispatched } else { carried.room_made };
         match (fate, &carried.submission) {
-            (EvaluatorFate::LivedOn, Submission::Accepted { evaluator_run, answered }) => {
+            (EvaluatorFate::LivedOn, ReplayedSubmission::Accepted { evaluator_run, answered }) => {
                 run.follow_on(carried, evaluator_run, *answered, settings, now, todo);
             }
-            (EvaluatorFate::LivedOn, Submission::Unknown) => {
-                run.state = State::Submitting;
+            (EvaluatorFate::LivedOn, ReplayedSubmission::Unknown) => {
+                run.state = MachineState::Submitting;
                 run.perhaps_accepted(NO_ANSWER, settings, now, todo);
             }
-            (_, Submission::NotSent) if !settings.makes_room() => {
+            (_, ReplayedSubmission::NotSent) if !settings.makes_room() => {
                 return Self::start(carried.planned, settings, todo);
             }
-            (EvaluatorFate::LivedOn, Submission::NotSent)
+            (EvaluatorFate::LivedOn, ReplayedSubmission::NotSent)
                 if may_submit && settings.wait_for_agent && sent_for.is_some() =>
             {
                 run.look_for_agent_again(sent_for.unwrap_or(died), (died, now), todo);
             }
-            (_, Submission::NotSent) => run.give_up(NOT_SUBMITTED, died, now, todo),
+            (_, ReplayedSubmission::NotSent) => run.give_up(NOT_SUBMITTED, died, now, todo),
             (EvaluatorFate::DiedToo, _) => run.give_up(CALL_DIED, died, now, todo),
         }
         run
     }
 
     /// Takes a run up whose outcome is known, and whose room was not seen to go.
-    pub(crate) fn clear_up(carried: &CarriedRun, outcome: &Outcome, todo: &mut Vec<Todo>) -> Self {
+    pub(crate) fn clear_up(
+        carried: &ReplayedRun,
+        outcome: &Outcome,
+        todo: &mut Vec<RunEffect>,
+    ) -> Self {
         let given_up = matches!(
             outcome.class(),
             Some(FailureClass::EvaluatorTimeout | FailureClass::Cancelled)
         );
         let mut run = Self::known_as(carried);
         let call = match &carried.submission {
-            Submission::Accepted { evaluator_run, .. } if given_up => Some(evaluator_run.clone()),
+            ReplayedSubmission::Accepted { evaluator_run, .. } if given_up => {
+                Some(evaluator_run.clone())
+            }
             _ => None,
         };
         run.begin_to_clear_up(call, todo);
         run
     }
 
-    fn known_as(carried: &CarriedRun) -> Self {
+    fn known_as(carried: &ReplayedRun) -> Self {
         Self {
             planned: carried.planned,
-            state: State::Ready,
+            state: MachineState::Ready,
             agent_seen: carried.agent_seen,
             caller_seen: carried.caller_seen,
             sent_for: None,
@@ -104,46 +110,52 @@ impl Run {
         &mut self,
         sent_for: SessionTime,
         (died, now): (SessionTime, SessionTime),
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         let waited = died.since(sent_for);
-        self.state = State::AwaitingAgent(AgentWait {
+        self.state = MachineState::AwaitingAgent(AgentWait {
             since: SessionTime(now.0.saturating_sub(waited.0)),
             not_seen_at: sent_for,
             gap: SHORTEST_LOOK_GAP,
         });
-        todo.push(Todo::LookAt(now));
+        todo.push(RunEffect::LookAt(now));
     }
 
     fn follow_on(
         &mut self,
-        carried: &CarriedRun,
+        carried: &ReplayedRun,
         evaluator_run: &EvaluatorRunId,
         answered: SessionTime,
-        settings: &Settings,
+        settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<Todo>,
+        todo: &mut Vec<RunEffect>,
     ) {
         let deadline = (answered + settings.run_timeout).max(now);
         self.entered_as = Some(evaluator_run.clone());
-        self.state = State::Following(Follow {
+        self.state = MachineState::Following(FollowState {
             seen: carried.seen,
             last_look: carried.last_look,
             running_since: carried
                 .running_since
-                .filter(|_| carried.seen == Some(Sighting::Running)),
-            ask_gap: settings.manner.ask_every,
+                .filter(|_| carried.seen == Some(RunPhase::Running)),
+            ask_gap: settings.manner.poll_every,
             deadline,
             last_chance: false,
         });
-        todo.push(Todo::AskAt(now));
-        todo.push(Todo::WakeAt(deadline));
+        todo.push(RunEffect::AskAt(now));
+        todo.push(RunEffect::WakeAt(deadline));
     }
 
-    fn give_up(&mut self, words: &str, died: SessionTime, now: SessionTime, todo: &mut Vec<Todo>) {
+    fn give_up(
+        &mut self,
+        words: &str,
+        died: SessionTime,
+        now: SessionTime,
+        todo: &mut Vec<RunEffect>,
+    ) {
         let outcome = Outcome::failed(FailureClass::GeneratorFault, words);
         // A request that was under way when the process died may make the room after its deletion.
-        todo.push(Todo::Revisit);
-        self.end(Ended { outcome, after: died, seen: now, talked: None }, By::Us, todo);
+        todo.push(RunEffect::Revisit);
+        self.end(RunEnd { outcome, after: died, seen: now, talked: None }, EndedBy::Us, todo);
     }
 }

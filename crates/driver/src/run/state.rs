@@ -1,16 +1,16 @@
 //! Where a run stands, and what can be asked for it.
 
-use super::calling::Call;
-use super::watching::Watch;
-use crate::settings::Settings;
-use rushhour_core::event::{Happening, Sighting, StopReason};
+use super::calling::CallState;
+use super::watching::SubmissionProbe;
+use crate::settings::DriverSettings;
+use rushhour_core::event::{EventKind, RunPhase, StopReason};
 use rushhour_core::plan::PlannedRun;
 use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
 
 /// What is to be done for a run.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Todo {
-    Record(Happening),
+pub(crate) enum RunEffect {
+    Record(EventKind),
     MakeRoom,
     Dispatch,
     LookAt(SessionTime),
@@ -35,17 +35,17 @@ pub(crate) enum Todo {
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum State {
+pub(super) enum MachineState {
     MakingRoom,
     Dispatching,
     AwaitingAgent(AgentWait),
     AskingAssigned,
     Ready,
     Submitting,
-    Watching(Box<Watch>),
-    Following(Follow),
-    Calling(Call),
-    Cleaning(Cleaning),
+    Watching(Box<SubmissionProbe>),
+    Following(FollowState),
+    Calling(CallState),
+    Cleaning(CleanupState),
 }
 
 /// Waiting for the agent to come into the room.
@@ -58,8 +58,8 @@ pub(super) struct AgentWait {
 
 /// Following an accepted run to its end.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Follow {
-    pub(super) seen: Option<Sighting>,
+pub(super) struct FollowState {
+    pub(super) seen: Option<RunPhase>,
     /// When the last look that saw it not ended was sent.
     pub(super) last_look: SessionTime,
     pub(super) running_since: Option<SessionTime>,
@@ -71,7 +71,7 @@ pub(super) struct Follow {
 
 /// Its outcome is recorded; what is left behind is cleared away.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Cleaning {
+pub(super) struct CleanupState {
     /// A request is under way that may still make the room.
     pub(super) room_may_come: bool,
     pub(super) room_left: bool,
@@ -82,9 +82,9 @@ pub(super) struct Cleaning {
 
 /// One run.
 #[derive(Debug, Clone)]
-pub(crate) struct Run {
+pub(crate) struct RunMachine {
     pub(crate) planned: PlannedRun,
-    pub(super) state: State,
+    pub(super) state: MachineState,
     pub(super) agent_seen: bool,
     /// Whether the evaluator was seen in its room: its submission was accepted, whatever the answer.
     pub(super) caller_seen: bool,
@@ -94,19 +94,23 @@ pub(crate) struct Run {
     pub(super) entered_as: Option<EvaluatorRunId>,
 }
 
-impl Run {
+impl RunMachine {
     /// A run that was let in.
-    pub(crate) fn start(planned: PlannedRun, settings: &Settings, todo: &mut Vec<Todo>) -> Self {
+    pub(crate) fn start(
+        planned: PlannedRun,
+        settings: &DriverSettings,
+        todo: &mut Vec<RunEffect>,
+    ) -> Self {
         let mut run = Self {
             planned,
-            state: State::MakingRoom,
+            state: MachineState::MakingRoom,
             agent_seen: false,
             caller_seen: false,
             sent_for: None,
             entered_as: None,
         };
         if settings.makes_room() {
-            todo.push(Todo::MakeRoom);
+            todo.push(RunEffect::MakeRoom);
         } else {
             run.prepared(todo);
         }
@@ -116,30 +120,30 @@ impl Run {
     /// The run's name at the evaluator, once it is accepted and while it is followed.
     pub(crate) fn followed(&self) -> Option<&EvaluatorRunId> {
         match self.state {
-            State::Following(_) => self.entered_as.as_ref(),
+            MachineState::Following(_) => self.entered_as.as_ref(),
             _ => None,
         }
     }
 
     /// Whether its outcome is recorded.
     pub(crate) const fn is_over(&self) -> bool {
-        matches!(self.state, State::Cleaning(_))
+        matches!(self.state, MachineState::Cleaning(_))
     }
 
     /// Whether no submission of it is under way or was made.
     pub(crate) const fn is_before_submission(&self) -> bool {
         matches!(
             self.state,
-            State::MakingRoom
-                | State::Dispatching
-                | State::AwaitingAgent(_)
-                | State::AskingAssigned
-                | State::Ready
+            MachineState::MakingRoom
+                | MachineState::Dispatching
+                | MachineState::AwaitingAgent(_)
+                | MachineState::AskingAssigned
+                | MachineState::Ready
         )
     }
 
     /// Whether a submission of it is under way.
     pub(crate) fn is_submitting(&self) -> bool {
-        self.state == State::Submitting
+        self.state == MachineState::Submitting
     }
 }

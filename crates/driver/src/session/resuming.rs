@@ -1,14 +1,14 @@
 //! A session taken up again after its process died: its runs as the journal left them, the rest of its plan.
 
 use super::session::Session;
-use super::starting::Hold;
-use super::stopping::Stopping;
-use crate::carried::{Carried, CarriedError};
-use crate::names::Names;
-use crate::run::{AfterDeath, EvaluatorFate, Run};
-use crate::settings::Settings;
-use rushhour_core::event::{Happening, StopReason};
-use rushhour_core::plan::Step;
+use super::starting::HoldState;
+use super::stopping::StopState;
+use crate::carried::{ReplayError, ReplayedSession};
+use crate::names::RoomNames;
+use crate::run::{AfterCrash, EvaluatorFate, RunMachine};
+use crate::settings::DriverSettings;
+use rushhour_core::event::{EventKind, StopReason};
+use rushhour_core::plan::ScheduleStep;
 use rushhour_core::units::{RunIndex, SessionTime};
 
 /// How a session is taken up again.
@@ -30,22 +30,22 @@ impl Session {
     /// # Errors
     /// Where the journal is not one of a session of this plan.
     pub fn resumed(
-        settings: Settings,
-        names: Names,
-        carried: Carried,
+        settings: DriverSettings,
+        names: RoomNames,
+        carried: ReplayedSession,
         how: Resumption,
         now: SessionTime,
-    ) -> Result<Self, CarriedError> {
+    ) -> Result<Self, ReplayError> {
         carried.opening()?;
-        let walk = carried.rest_of_the_plan(now).ok_or(CarriedError::NotOpened)?;
+        let walk = carried.rest_of_the_plan(now).ok_or(ReplayError::NotOpened)?;
         let mut session = Self::new(settings, walk, names);
-        session.purse = carried.purse().ok_or(CarriedError::NotOpened)?;
+        session.purse = carried.purse().ok_or(ReplayError::NotOpened)?;
         let died = carried.last();
         let open = carried.open();
         let Resumption { wall, torn, fate, finish_only } = how;
-        let after = AfterDeath { fate, died, now, may_submit: !finish_only };
+        let after = AfterCrash { fate, died, now, may_submit: !finish_only };
         let unwatched = now.since(died);
-        session.record(Happening::Resumed { wall, torn, unwatched, open: open.clone() }, now);
+        session.record(EventKind::Resumed { wall, torn, unwatched, open: open.clone() }, now);
         session.health_since = now;
         session.free_since = now;
         session.outgoing.go_on_from(carried.next_request);
@@ -55,8 +55,8 @@ impl Session {
         for (index, run) in carried.runs {
             let mut todo = Vec::new();
             let run = match &run.ended {
-                Some(outcome) => Run::clear_up(&run, outcome, &mut todo),
-                None => Run::resume(&run, after, &session.settings, &mut todo),
+                Some(outcome) => RunMachine::clear_up(&run, outcome, &mut todo),
+                None => RunMachine::resume(&run, after, &session.settings, &mut todo),
             };
             session.runs.insert(index, run);
             session.carry_out(index, todo, now);
@@ -68,16 +68,16 @@ impl Session {
     /// The hold stage the plan is in, where runs of it were let in: those that are under way hold a place.
     fn hold_that_was_begun(
         &mut self,
-        carried: &Carried,
+        carried: &ReplayedSession,
         open: &[RunIndex],
         now: SessionTime,
-    ) -> Option<Hold> {
-        let Step::Hold(stage) = self.walk.peek() else { return None };
+    ) -> Option<HoldState> {
+        let ScheduleStep::Hold(stage) = self.walk.peek() else { return None };
         if carried.last_stage != Some(stage.stage) {
             return None;
         }
         let free = (stage.in_flight as usize).saturating_sub(open.len());
-        Some(Hold::with_free_places(free, stage, now))
+        Some(HoldState::with_free_places(free, stage, now))
     }
 
     fn go_on_stopping(
@@ -88,11 +88,11 @@ impl Session {
         now: SessionTime,
     ) {
         match stopped {
-            None if finish_only && !matches!(self.walk.peek(), Step::End) => {
+            None if finish_only && !matches!(self.walk.peek(), ScheduleStep::End) => {
                 let words = "taken up again to finish the runs under way: nothing more is started";
                 self.stop_for(StopReason::Drain, words.to_owned(), now);
                 // Every run has a deadline of its own.
-                self.stopping = Stopping::Draining { until: SessionTime::NEVER };
+                self.stopping = StopState::Draining { until: SessionTime::NEVER };
             }
             None => {}
             Some(reason) => {
@@ -100,7 +100,7 @@ impl Session {
                     self.tell_the_rest(now);
                 }
                 let until = if reason == StopReason::Now { now } else { now + self.settings.drain };
-                self.stopping = Stopping::Draining { until };
+                self.stopping = StopState::Draining { until };
             }
         }
     }

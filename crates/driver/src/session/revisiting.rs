@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::Session;
-use crate::action::Action;
-use rushhour_core::event::Happening;
+use crate::action::SessionEffect;
+use rushhour_core::event::EventKind;
 use rushhour_core::units::{Micros, RunIndex, SessionTime};
 use rushhour_livekit::LiveKitError;
 
@@ -17,7 +17,7 @@ const LONGEST: Micros = Micros::from_secs(60);
 
 /// Rooms that are looked after once all runs are gone.
 #[derive(Default)]
-pub(super) struct Revisits {
+pub(super) struct RoomCleanup {
     /// Not begun yet.
     waiting: BTreeSet<RunIndex>,
     /// Deletions under way, with how often each failed before.
@@ -28,7 +28,7 @@ pub(super) struct Revisits {
     until: Option<SessionTime>,
 }
 
-impl Revisits {
+impl RoomCleanup {
     pub(super) fn insert(&mut self, run: RunIndex) {
         self.waiting.insert(run);
     }
@@ -116,11 +116,11 @@ impl Session {
         if now >= until || self.stopping.is_over(now) {
             for run in self.revisits.abandon() {
                 let detail = "the session ended before its room was deleted once more".to_owned();
-                self.record(Happening::RoomLeft { run, detail }, now);
+                self.record(EventKind::RoomLeft { run, detail }, now);
             }
         }
         let most = self.deletions_at_once();
-        let rooms = self.revisits.begin(most, now).into_iter().map(Action::DeleteRoom);
+        let rooms = self.revisits.begin(most, now).into_iter().map(SessionEffect::DeleteRoom);
         self.actions.extend(rooms);
         self.revisits.are_done()
     }
@@ -132,7 +132,7 @@ impl Session {
         now: SessionTime,
     ) {
         if let Some(detail) = self.revisits.answered(run, result, now) {
-            self.record(Happening::RoomLeft { run, detail }, now);
+            self.record(EventKind::RoomLeft { run, detail }, now);
         }
     }
 }
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_deletion_that_fails_is_tried_again_and_told_in_the_end() {
-        let mut revisits = Revisits::default();
+        let mut revisits = RoomCleanup::default();
         revisits.insert(RunIndex(7));
         let mut now = SessionTime::START;
         for _ in 0..TRIED_AGAIN {
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn so_many_are_under_way_at_once_and_no_more() {
-        let mut revisits = Revisits::default();
+        let mut revisits = RoomCleanup::default();
         (0..5).for_each(|run| revisits.insert(RunIndex(run)));
         let now = SessionTime::START;
         assert_eq!(revisits.begin(2, now), [RunIndex(0), RunIndex(1)]);

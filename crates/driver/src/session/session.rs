@@ -2,61 +2,61 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::revisiting::Revisits;
-use super::starting::Hold;
-use super::stopping::Stopping;
-use crate::action::{Action, Input};
-use crate::due_queue::DueQueue;
-use crate::names::Names;
-use crate::outgoing::Outgoing;
-use crate::run::{Run, Todo};
-use crate::settings::Settings;
-use rushhour_core::bill::Purse;
-use rushhour_core::evaluator::Told;
-use rushhour_core::event::{CallersHealth, Event, Happening, Health, StopReason};
-use rushhour_core::plan::{Step, Walk};
+use super::revisiting::RoomCleanup;
+use super::starting::HoldState;
+use super::stopping::StopState;
+use crate::action::{SessionEffect, SessionInput};
+use crate::due_queue::PollQueue;
+use crate::names::RoomNames;
+use crate::outgoing::SubmissionQueue;
+use crate::run::{RunEffect, RunMachine};
+use crate::settings::DriverSettings;
+use rushhour_core::bill::Budget;
+use rushhour_core::evaluator::CallerUpdate;
+use rushhour_core::event::{CallersHealth, Event, EventKind, GeneratorHealth, StopReason};
+use rushhour_core::plan::{Schedule, ScheduleStep};
 use rushhour_core::units::{Micros, RunIndex, SessionTime};
 
 /// All runs of a session, and everything that is still to come.
 pub struct Session {
-    pub(super) settings: Settings,
-    pub(super) names: Names,
-    pub(super) walk: Walk,
-    pub(super) runs: HashMap<RunIndex, Run>,
+    pub(super) settings: DriverSettings,
+    pub(super) names: RoomNames,
+    pub(super) walk: Schedule,
+    pub(super) runs: HashMap<RunIndex, RunMachine>,
     /// Runs whose outcome is not known: those that hold a place.
     pub(crate) in_flight: u32,
     /// When a place was last free for a start that had to wait.
     pub(super) free_since: SessionTime,
-    pub(super) hold: Option<Hold>,
+    pub(super) hold: Option<HoldState>,
     pub(super) wakes: BTreeSet<(SessionTime, RunIndex)>,
-    pub(super) outgoing: Outgoing,
-    pub(super) looks: DueQueue,
-    pub(super) asks: DueQueue,
+    pub(super) outgoing: SubmissionQueue,
+    pub(super) looks: PollQueue,
+    pub(super) asks: PollQueue,
     pub(super) asks_failed_in_a_row: u32,
-    pub(super) stopping: Stopping,
-    pub(super) purse: Purse,
-    pub(super) health: Health,
+    pub(super) stopping: StopState,
+    pub(super) purse: Budget,
+    pub(super) health: GeneratorHealth,
     pub(super) health_since: SessionTime,
     pub(super) cpu_before: Micros,
-    pub(super) actions: Vec<Action>,
+    pub(super) actions: Vec<SessionEffect>,
     /// Runs whose rooms are deleted once more at the end: the evaluator may have made them anew.
-    pub(super) revisits: Revisits,
+    pub(super) revisits: RoomCleanup,
     pub(super) finished: bool,
 }
 
 impl Session {
     /// A session at its beginning.
-    pub fn new(settings: Settings, walk: Walk, names: Names) -> Self {
+    pub fn new(settings: DriverSettings, walk: Schedule, names: RoomNames) -> Self {
         let manner = settings.manner;
         Self {
-            outgoing: Outgoing::new(
+            outgoing: SubmissionQueue::new(
                 settings.requests,
                 manner.entries_per_request,
                 manner.fill_within,
             ),
-            looks: DueQueue::new(settings.looks),
-            asks: DueQueue::new(settings.polls),
-            purse: Purse::new(settings.caps.clone()),
+            looks: PollQueue::new(settings.looks),
+            asks: PollQueue::new(settings.polls),
+            purse: Budget::new(settings.caps.clone()),
             settings,
             names,
             walk,
@@ -66,18 +66,18 @@ impl Session {
             hold: None,
             wakes: BTreeSet::new(),
             asks_failed_in_a_row: 0,
-            stopping: Stopping::default(),
-            health: Health::default(),
+            stopping: StopState::default(),
+            health: GeneratorHealth::default(),
             health_since: SessionTime::START,
             cpu_before: Micros::ZERO,
             actions: Vec::new(),
-            revisits: Revisits::default(),
+            revisits: RoomCleanup::default(),
             finished: false,
         }
     }
 
     /// What is to be done now; to be called after every [`Self::tick`] and [`Self::handle`].
-    pub fn take_actions(&mut self) -> Vec<Action> {
+    pub fn take_actions(&mut self) -> Vec<SessionEffect> {
         std::mem::take(&mut self.actions)
     }
 
@@ -126,68 +126,68 @@ impl Session {
     }
 
     /// Takes in what came.
-    pub fn handle(&mut self, input: Input, now: SessionTime) {
+    pub fn handle(&mut self, input: SessionInput, now: SessionTime) {
         match input {
-            Input::RoomMade { run, timing, result } => {
+            SessionInput::RoomMade { run, timing, result } => {
                 self.with_run(run, now, |run, settings, todo| {
                     run.room_made(timing, result, settings, now, todo);
                 });
             }
-            Input::Dispatched { run, timing, result } => {
+            SessionInput::Dispatched { run, timing, result } => {
                 self.with_run(run, now, |run, settings, todo| {
                     run.dispatched(timing, result, settings, now, todo);
                 });
             }
-            Input::Looked { run, timing, result } => {
+            SessionInput::Looked { run, timing, result } => {
                 self.health.looks += 1;
                 self.with_run(run, now, |run, settings, todo| {
                     run.looked(timing, result, settings, now, todo);
                 });
             }
-            Input::Assigned { run, result } => {
+            SessionInput::Assigned { run, result } => {
                 self.with_run(run, now, |run, settings, todo| {
                     run.assigned(result, settings, now, todo);
                 });
             }
-            Input::Submitted { request, timing, result } => {
+            SessionInput::Submitted { request, timing, result } => {
                 self.submitted(request, timing, result, now);
             }
-            Input::NotKept { request, words } => self.not_kept(request, &words, now),
-            Input::Asked { runs, timing, result } => self.asked(runs, timing, result, now),
-            Input::CallEnded { run } => {
+            SessionInput::NotKept { request, words } => self.not_kept(request, &words, now),
+            SessionInput::Asked { runs, timing, result } => self.asked(runs, timing, result, now),
+            SessionInput::CallEnded { run } => {
                 self.with_run(run, now, |run, _, todo| run.call_ended(todo));
             }
-            Input::RoomDeleted { run, result } if self.revisits.have_begun() => {
+            SessionInput::RoomDeleted { run, result } if self.revisits.have_begun() => {
                 self.revisited(run, result, now);
             }
-            Input::RoomDeleted { run, result } => {
+            SessionInput::RoomDeleted { run, result } => {
                 self.with_run(run, now, |run, _, todo| run.room_deleted(&result, now, todo));
             }
-            Input::Told { told: Told { run, at, news }, joined } => {
+            SessionInput::Told { told: CallerUpdate { run, at, kind: news }, joined } => {
                 self.with_run(run, now, |run, settings, todo| {
                     run.told(news, at, joined, settings, now, todo);
                 });
             }
-            Input::Stop => self.stop(now),
-            Input::Abort { words } => self.stop_for(StopReason::Threshold, words, now),
-            Input::JournalFailed { words } => self.stop_for(StopReason::Journal, words, now),
-            Input::Machine { cpu, memory, callers } => {
+            SessionInput::Stop => self.stop(now),
+            SessionInput::Abort { words } => self.stop_for(StopReason::Threshold, words, now),
+            SessionInput::JournalFailed { words } => self.stop_for(StopReason::Journal, words, now),
+            SessionInput::Machine { cpu, memory, callers } => {
                 self.note_health((cpu, memory, callers), now);
             }
         }
         self.tick(now);
     }
 
-    pub(super) fn record(&mut self, happening: Happening, now: SessionTime) {
+    pub(super) fn record(&mut self, happening: EventKind, now: SessionTime) {
         self.purse.take(&happening, now);
-        self.actions.push(Action::Record(Event { at: now, happening }));
+        self.actions.push(SessionEffect::Record(Event { at: now, kind: happening }));
     }
 
     pub(super) fn with_run(
         &mut self,
         index: RunIndex,
         now: SessionTime,
-        step: impl FnOnce(&mut Run, &Settings, &mut Vec<Todo>),
+        step: impl FnOnce(&mut RunMachine, &DriverSettings, &mut Vec<RunEffect>),
     ) {
         let mut todo = Vec::new();
         if let Some(run) = self.runs.get_mut(&index) {
@@ -196,36 +196,36 @@ impl Session {
         self.carry_out(index, todo, now);
     }
 
-    pub(super) fn carry_out(&mut self, index: RunIndex, todo: Vec<Todo>, now: SessionTime) {
+    pub(super) fn carry_out(&mut self, index: RunIndex, todo: Vec<RunEffect>, now: SessionTime) {
         for item in todo {
             let Some(planned) = self.runs.get(&index).map(|run| run.planned) else { return };
             match item {
-                Todo::Record(happening) => self.record(happening, now),
-                Todo::MakeRoom => self.actions.push(Action::MakeRoom(planned)),
-                Todo::Dispatch => self.actions.push(Action::Dispatch(planned)),
-                Todo::LookAt(at) => self.looks.insert(at, index),
-                Todo::AskAssigned => self.actions.push(Action::AskAssigned(index)),
-                Todo::BeReady => self.outgoing.ready(index, planned.mode, now),
-                Todo::AskAt(at) => self.asks.insert(at, index),
-                Todo::WakeAt(at) => {
+                RunEffect::Record(happening) => self.record(happening, now),
+                RunEffect::MakeRoom => self.actions.push(SessionEffect::MakeRoom(planned)),
+                RunEffect::Dispatch => self.actions.push(SessionEffect::Dispatch(planned)),
+                RunEffect::LookAt(at) => self.looks.insert(at, index),
+                RunEffect::AskAssigned => self.actions.push(SessionEffect::AskAssigned(index)),
+                RunEffect::BeReady => self.outgoing.ready(index, planned.mode, now),
+                RunEffect::AskAt(at) => self.asks.insert(at, index),
+                RunEffect::WakeAt(at) => {
                     self.wakes.insert((at, index));
                 }
-                Todo::NoWakeAt(at) => {
+                RunEffect::NoWakeAt(at) => {
                     self.wakes.remove(&(at, index));
                 }
-                Todo::EndCall(evaluator_run) => {
-                    self.actions.push(Action::EndCall { run: index, evaluator_run });
+                RunEffect::EndCall(evaluator_run) => {
+                    self.actions.push(SessionEffect::EndCall { run: index, evaluator_run });
                 }
-                Todo::Revisit => self.revisits.insert(index),
-                Todo::DeleteRoom => self.actions.push(Action::DeleteRoom(index)),
-                Todo::Over => {
+                RunEffect::Revisit => self.revisits.insert(index),
+                RunEffect::DeleteRoom => self.actions.push(SessionEffect::DeleteRoom(index)),
+                RunEffect::Over => {
                     self.outgoing.withdraw(index);
                     self.place_freed(now);
                 }
-                Todo::Gone => {
+                RunEffect::Gone => {
                     self.runs.remove(&index);
                 }
-                Todo::StopSession(reason, words) => self.stop_for(reason, words, now),
+                RunEffect::StopSession(reason, words) => self.stop_for(reason, words, now),
             }
         }
     }
@@ -242,20 +242,21 @@ impl Session {
             let taken = self.looks.take(now, now, 1);
             let [run] = taken[..] else { break };
             if self.runs.get(&run).is_some_and(|run| !run.is_over()) {
-                self.actions.push(Action::Look(run));
+                self.actions.push(SessionEffect::Look(run));
             }
         }
     }
 
     fn finish_if_done(&mut self, now: SessionTime) {
-        let nothing_to_start = self.stopping.is_stopping() || matches!(self.walk.peek(), Step::End);
+        let nothing_to_start =
+            self.stopping.is_stopping() || matches!(self.walk.peek(), ScheduleStep::End);
         if !nothing_to_start || !self.runs.is_empty() || self.finished {
             return;
         }
         if self.revisit(now) {
             self.finished = true;
-            self.record(Happening::Closed, now);
-            self.actions.push(Action::Finish);
+            self.record(EventKind::Closed, now);
+            self.actions.push(SessionEffect::Finish);
         }
     }
 
@@ -264,7 +265,7 @@ impl Session {
         (cpu, memory, callers): (Micros, u64, Option<CallersHealth>),
         now: SessionTime,
     ) {
-        let health = Health {
+        let health = GeneratorHealth {
             over: now.since(self.health_since),
             in_flight: self.in_flight,
             cpu: cpu.saturating_sub(self.cpu_before),
@@ -276,6 +277,6 @@ impl Session {
         };
         self.cpu_before = cpu;
         self.health_since = now;
-        self.record(Happening::Health(health), now);
+        self.record(EventKind::Health(health), now);
     }
 }

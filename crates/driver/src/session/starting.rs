@@ -1,20 +1,20 @@
 //! Letting runs in: when their time has come and a place in flight is free.
 
 use super::session::Session;
-use crate::run::Run;
-use crate::settings::AtCap;
-use rushhour_core::event::Happening;
-use rushhour_core::plan::{HoldStage, PlannedRun, Step};
+use crate::run::RunMachine;
+use crate::settings::OnBudgetReached;
+use rushhour_core::event::EventKind;
+use rushhour_core::plan::{HoldStage, PlannedRun, ScheduleStep};
 use rushhour_core::profile::WhenFull;
 use rushhour_core::units::SessionTime;
 
 /// A hold stage the walk is in: places that are free, and since when.
-pub(super) struct Hold {
+pub(super) struct HoldState {
     stage: HoldStage,
     free: std::collections::VecDeque<SessionTime>,
 }
 
-impl Hold {
+impl HoldState {
     /// A stage that begins: runs of earlier stages that are under way keep their places, the others open
     /// one after the other.
     fn begin(stage: HoldStage, in_flight: u32) -> Self {
@@ -48,23 +48,23 @@ impl Session {
         }
         let full = self.in_flight >= self.settings.in_flight;
         match self.walk.peek() {
-            Step::Start(_) if full && self.settings.when_full == WhenFull::Wait => {
+            ScheduleStep::Start(_) if full && self.settings.when_full == WhenFull::Wait => {
                 SessionTime::NEVER
             }
-            Step::Start(run) => run.intended,
-            Step::Hold(stage) => match &self.hold {
+            ScheduleStep::Start(run) => run.intended,
+            ScheduleStep::Hold(stage) => match &self.hold {
                 None => stage.from,
                 Some(hold) if hold.free.is_empty() || full => stage.until,
                 Some(hold) => hold.free.front().copied().unwrap_or(stage.until).max(stage.from),
             },
-            Step::End => SessionTime::NEVER,
+            ScheduleStep::End => SessionTime::NEVER,
         }
     }
 
     pub(super) fn start_what_is_due(&mut self, now: SessionTime) {
         while self.next_start() <= now {
             match self.walk.peek() {
-                Step::Start(run) => {
+                ScheduleStep::Start(run) => {
                     let full = self.in_flight >= self.settings.in_flight;
                     if !full && self.stops_at_cap(now) {
                         break;
@@ -76,15 +76,15 @@ impl Session {
                         self.start(run, self.free_since.max(run.intended), now);
                     }
                 }
-                Step::Hold(stage) => self.hold_step(stage, now),
-                Step::End => break,
+                ScheduleStep::Hold(stage) => self.hold_step(stage, now),
+                ScheduleStep::End => break,
             }
         }
     }
 
     fn hold_step(&mut self, stage: HoldStage, now: SessionTime) {
         let in_flight = self.in_flight;
-        let hold = self.hold.get_or_insert_with(|| Hold::begin(stage, in_flight));
+        let hold = self.hold.get_or_insert_with(|| HoldState::begin(stage, in_flight));
         if now >= stage.until {
             self.hold = None;
             self.walk.leave_hold(now);
@@ -106,7 +106,7 @@ impl Session {
 
     /// Whether no run may start in the place that is free; it is given up, or the session ends.
     fn keeps_to_cap(&mut self, now: SessionTime) -> bool {
-        let may_wait = self.settings.at_cap == AtCap::Narrow && self.in_flight > 0;
+        let may_wait = self.settings.at_cap == OnBudgetReached::Narrow && self.in_flight > 0;
         if may_wait && self.purse.refuses().is_some() {
             if let Some(hold) = &mut self.hold {
                 hold.free.pop_front();
@@ -118,7 +118,7 @@ impl Session {
 
     fn start(&mut self, planned: PlannedRun, free: SessionTime, now: SessionTime) {
         self.record(
-            Happening::RunStarted {
+            EventKind::RunStarted {
                 run: planned.index,
                 stage: planned.stage,
                 scenario: planned.scenario,
@@ -133,7 +133,7 @@ impl Session {
         );
         self.in_flight += 1;
         let mut todo = Vec::new();
-        let run = Run::start(planned, &self.settings, &mut todo);
+        let run = RunMachine::start(planned, &self.settings, &mut todo);
         self.runs.insert(planned.index, run);
         self.carry_out(planned.index, todo, now);
     }
@@ -141,7 +141,7 @@ impl Session {
     fn skip(&mut self, run: PlannedRun, now: SessionTime) {
         let PlannedRun { index, stage, scenario, copy, mode, pair, intended } = run;
         self.record(
-            Happening::RunSkipped { run: index, stage, scenario, copy, mode, pair, intended },
+            EventKind::RunSkipped { run: index, stage, scenario, copy, mode, pair, intended },
             now,
         );
     }

@@ -1,7 +1,7 @@
 //! Coming to an end before the plan does: first no more starts, then no more waiting, then no more cleaning.
 
 use super::session::Session;
-use rushhour_core::event::{FailureClass, Happening, StopReason};
+use rushhour_core::event::{EventKind, FailureClass, StopReason};
 use rushhour_core::units::{Micros, RunIndex, SessionTime};
 
 /// How long the answers to submissions under way are waited for once everything is to end now: each
@@ -10,7 +10,7 @@ const LAST_ANSWERS: Micros = Micros::from_secs(5);
 
 /// How far the ending has got.
 #[derive(Debug, Default)]
-pub(super) enum Stopping {
+pub(super) enum StopState {
     /// Nothing is to end.
     #[default]
     Not,
@@ -20,7 +20,7 @@ pub(super) enum Stopping {
     Now { answers_until: SessionTime, until: SessionTime },
 }
 
-impl Stopping {
+impl StopState {
     pub(super) const fn is_stopping(&self) -> bool {
         !matches!(self, Self::Not)
     }
@@ -47,14 +47,14 @@ impl Session {
     /// Somebody wants an end: first time to drain, second time now.
     pub(super) fn stop(&mut self, now: SessionTime) {
         match self.stopping {
-            Stopping::Not => {
+            StopState::Not => {
                 let words = "a signal: nothing more is started, the runs under way are finished";
                 self.stop_for(StopReason::Drain, words.to_owned(), now);
             }
-            Stopping::Draining { .. } => {
+            StopState::Draining { .. } => {
                 self.end_everything("a second signal: the runs under way are ended", now);
             }
-            Stopping::Now { .. } => {}
+            StopState::Now { .. } => {}
         }
     }
 
@@ -63,28 +63,28 @@ impl Session {
         if self.stopping.is_stopping() || self.is_finished() {
             return;
         }
-        self.record(Happening::Stopping { reason, detail }, now);
+        self.record(EventKind::Stopping { reason, detail }, now);
         self.tell_the_rest(now);
-        self.stopping = Stopping::Draining { until: now + self.settings.drain };
+        self.stopping = StopState::Draining { until: now + self.settings.drain };
     }
 
     pub(super) fn tell_the_rest(&mut self, now: SessionTime) {
         let count = self.walk.remaining();
         if count > 0 {
             let from = RunIndex(self.walk.drawn());
-            self.record(Happening::RestNotStarted { from, count }, now);
+            self.record(EventKind::RestNotStarted { from, count }, now);
         }
     }
 
     pub(super) fn stop_what_is_due(&mut self, now: SessionTime) {
         match self.stopping {
-            Stopping::Draining { until } if now >= until => {
+            StopState::Draining { until } if now >= until => {
                 self.end_everything("the time to drain is over: the runs under way are ended", now);
             }
-            Stopping::Now { answers_until, until } => {
+            StopState::Now { answers_until, until } => {
                 if now >= answers_until && answers_until < until {
                     self.give_up_answers(now);
-                    self.stopping = Stopping::Now { answers_until: until, until };
+                    self.stopping = StopState::Now { answers_until: until, until };
                 }
                 if now >= until {
                     for run in self.run_indexes() {
@@ -97,14 +97,14 @@ impl Session {
     }
 
     fn end_everything(&mut self, words: &str, now: SessionTime) {
-        self.record(Happening::Stopping { reason: StopReason::Now, detail: words.to_owned() }, now);
+        self.record(EventKind::Stopping { reason: StopReason::Now, detail: words.to_owned() }, now);
         let answers_until = now + LAST_ANSWERS;
         // Two rounds of requests to LiveKit: one that may be under way, and the deletion.
         let until = answers_until
             + self.settings.livekit_timeout
             + self.settings.livekit_timeout
             + Micros::from_secs(1);
-        self.stopping = Stopping::Now { answers_until, until };
+        self.stopping = StopState::Now { answers_until, until };
         for run in self.run_indexes() {
             self.with_run(run, now, |run, _, todo| run.stop_now(now, todo));
         }

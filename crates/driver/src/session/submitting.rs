@@ -1,10 +1,10 @@
 //! Submissions: sent when the limiter lets them, and what becomes of each.
 
 use super::session::Session;
-use crate::action::{Action, Timing};
+use crate::action::{RequestTiming, SessionEffect};
 use crate::outgoing::Submission;
-use rushhour_core::evaluator::{Accepted, SubmitError, SubmitErrorKind};
-use rushhour_core::event::{Entered, FailureClass, Happening, RetryReason, StopReason};
+use rushhour_core::evaluator::{AcceptedSubmission, SubmitError, SubmitErrorKind};
+use rushhour_core::event::{AcceptedRun, EventKind, FailureClass, RetryReason, StopReason};
 use rushhour_core::units::{EvaluatorRunId, RunIndex, SessionTime};
 
 impl Session {
@@ -19,18 +19,18 @@ impl Session {
             }
             if submission.attempt == 1 {
                 let indexes = runs.iter().map(|run| run.index).collect();
-                let intent = Happening::SubmitIntent { request: submission.request, runs: indexes };
+                let intent = EventKind::SubmitIntent { request: submission.request, runs: indexes };
                 self.record(intent, now);
             }
-            self.actions.push(Action::Submit { request: submission.request, runs });
+            self.actions.push(SessionEffect::Submit { request: submission.request, runs });
         }
     }
 
     pub(super) fn submitted(
         &mut self,
         request: u64,
-        timing: Timing,
-        result: Result<Accepted, SubmitError>,
+        timing: RequestTiming,
+        result: Result<AcceptedSubmission, SubmitError>,
         now: SessionTime,
     ) {
         match result {
@@ -39,7 +39,13 @@ impl Session {
         }
     }
 
-    fn accepted(&mut self, request: u64, timing: Timing, accepted: Accepted, now: SessionTime) {
+    fn accepted(
+        &mut self,
+        request: u64,
+        timing: RequestTiming,
+        accepted: AcceptedSubmission,
+        now: SessionTime,
+    ) {
         let Some(Submission { runs, admitted, .. }) = self.outgoing.settle(request) else { return };
         let paired: Vec<((RunIndex, SessionTime), Option<EvaluatorRunId>)> =
             runs.into_iter().zip(accepted.runs).collect();
@@ -47,11 +53,11 @@ impl Session {
             .iter()
             .filter_map(|((run, ready), evaluator_run)| {
                 let evaluator_run = evaluator_run.clone()?;
-                Some(Entered { run: *run, evaluator_run, ready: *ready })
+                Some(AcceptedRun { run: *run, evaluator_run, ready: *ready })
             })
             .collect();
         self.record(
-            Happening::Submitted {
+            EventKind::Submitted {
                 request,
                 admitted,
                 sent: timing.sent,
@@ -100,7 +106,7 @@ impl Session {
             for run in &runs {
                 self.with_run(*run, now, |run, _, _| run.submission_postponed());
             }
-            self.record(Happening::SubmitRetry { request, attempt, reason, wait }, now);
+            self.record(EventKind::SubmitRetry { request, attempt, reason, wait }, now);
             self.give_up_postponed(runs, now + wait, now);
             return;
         }

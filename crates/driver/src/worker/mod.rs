@@ -8,4 +8,4 @@ mod watch;
 
 pub use exposition::read_exposition;
 pub use status::read_status;
-pub use watch::WorkerWatch;
+pub use watch::WorkerClient;

@@ -15,12 +15,12 @@ const LARGEST: usize = 1024 * 1024;
 
 /// Asks a worker how it is.
 #[derive(Debug, Clone)]
-pub struct WorkerWatch {
+pub struct WorkerClient {
     client: HttpClient,
     settings: AgentHealthSettings,
 }
 
-impl WorkerWatch {
+impl WorkerClient {
     /// A watch of the worker that a profile names.
     ///
     /// # Errors

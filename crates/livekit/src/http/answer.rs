@@ -6,7 +6,7 @@ use rushhour_core::units::Micros;
 
 /// An answer to a request.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
     /// How long the service asks us to wait, where it does.
@@ -19,7 +19,7 @@ pub struct Answer {
     pub cut: bool,
 }
 
-impl Answer {
+impl HttpResponse {
     /// Whether the status is one of success.
     pub const fn is_success(&self) -> bool {
         self.status >= 200 && self.status < 300
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_page_is_told_from_an_answer() {
-        let answer = |body: &str| Answer {
+        let answer = |body: &str| HttpResponse {
             status: 502,
             retry_after: None,
             date: None,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::answer::{Answer, retry_after};
+use super::answer::{HttpResponse, retry_after};
 use super::transport::TransportError;
 
 /// An HTTP client; cheap to clone, all clones share one pool of connections.
@@ -44,7 +44,7 @@ impl HttpClient {
         &self,
         request: reqwest::RequestBuilder,
         largest: usize,
-    ) -> Result<Answer, TransportError> {
+    ) -> Result<HttpResponse, TransportError> {
         let mut response = request.send().await.map_err(TransportError::sort)?;
         let header =
             |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -64,6 +64,6 @@ impl HttpClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, retry_after, date, body, cut })
+        Ok(HttpResponse { status, retry_after, date, body, cut })
     }
 }

@@ -4,6 +4,6 @@ mod answer;
 mod client;
 mod transport;
 
-pub use answer::Answer;
+pub use answer::HttpResponse;
 pub use client::HttpClient;
-pub use transport::{TransportError, TransportKind};
+pub use transport::{TransportError, TransportErrorKind};

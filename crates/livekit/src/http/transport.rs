@@ -2,7 +2,7 @@
 
 /// What kind of trouble it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransportKind {
+pub enum TransportErrorKind {
     /// No connection could be made: nothing was sent.
     NotSent,
     /// No whole answer in time: the request may have been taken in.
@@ -16,7 +16,7 @@ pub enum TransportKind {
 #[error("{words}")]
 pub struct TransportError {
     /// What kind of trouble it was.
-    pub kind: TransportKind,
+    pub kind: TransportErrorKind,
     /// What happened, in words that name no address.
     pub words: String,
 }
@@ -26,11 +26,11 @@ impl TransportError {
     pub fn sort(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let (kind, words) = if error.is_connect() || error.is_builder() {
-            (TransportKind::NotSent, format!("no connection: {}", innermost(&error)))
+            (TransportErrorKind::NotSent, format!("no connection: {}", innermost(&error)))
         } else if error.is_timeout() {
-            (TransportKind::TimedOut, "no answer in time".to_owned())
+            (TransportErrorKind::TimedOut, "no answer in time".to_owned())
         } else {
-            (TransportKind::Broken, format!("the connection broke: {}", innermost(&error)))
+            (TransportErrorKind::Broken, format!("the connection broke: {}", innermost(&error)))
         };
         Self { kind, words }
     }

@@ -1,15 +1,15 @@
 //! What a search comes to: how many are held, what gives way first and why, burst and recovery.
 
-use super::finding::{Finding, ThresholdFinding};
-use super::search::{Ending, Search};
+use super::finding::{TrialFinding, TrialThreshold};
+use super::search::{CapacitySearch, SearchEnd};
 use super::trial::{LevelVerdict, Purpose};
 use crate::report::Estimated;
-use rushhour_core::profile::Measure;
+use rushhour_core::profile::ThresholdMeasure;
 use rushhour_core::units::Micros;
 
 /// One end of the answer: a level, and how many sessions say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
+pub struct CapacityBound {
     /// The level.
     pub in_flight: u32,
     /// Sessions with that verdict.
@@ -31,24 +31,24 @@ pub enum Ceiling {
 
 /// How many are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
+pub enum HeldRange {
     /// The last that passed, and the first that failed.
-    Between(End, End),
+    Between(CapacityBound, CapacityBound),
     /// The last that passed; none was seen to fail.
-    AtLeast(End, Ceiling),
+    AtLeast(CapacityBound, Ceiling),
     /// The lowest that failed; none was seen to pass.
-    FewerThan(End),
+    FewerThan(CapacityBound),
     /// No level was decided.
     Unknown,
 }
 
 /// The first thing that gave way.
 #[derive(Debug, Clone, PartialEq)]
-pub struct GaveWay<'a> {
+pub struct FirstFailure<'a> {
     /// The session of the lowest failed level that shows it.
-    pub finding: &'a Finding,
+    pub finding: &'a TrialFinding,
     /// The threshold, the first of the profile's that does not hold there.
-    pub threshold: &'a ThresholdFinding,
+    pub threshold: &'a TrialThreshold,
     /// The same threshold at the lowest level that passed, where there is one.
     pub before: Option<(u32, Estimated)>,
 }
@@ -57,9 +57,9 @@ pub struct GaveWay<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct BurstAnswer<'a> {
     /// At one instant.
-    pub burst: &'a Finding,
+    pub burst: &'a TrialFinding,
     /// Ramped.
-    pub ramped: &'a Finding,
+    pub ramped: &'a TrialFinding,
 }
 
 /// How soon the lowest level was well again after the first failed one.
@@ -80,7 +80,7 @@ pub struct Recovery {
 
 /// Whether as many as needed are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needed {
+pub enum NeededVerdict {
     /// They are.
     Met(u32),
     /// They are not.
@@ -91,13 +91,13 @@ pub enum Needed {
 
 /// What a search comes to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer<'a> {
+pub struct CapacityAnswer<'a> {
     /// How many are held.
-    pub holds: Holds,
+    pub holds: HeldRange,
     /// Why it ended.
-    pub ending: Ending,
+    pub ending: SearchEnd,
     /// What gave way first.
-    pub gave_way: Option<GaveWay<'a>>,
+    pub gave_way: Option<FirstFailure<'a>>,
     /// Levels between the ends that could not be decided.
     pub undecided: Vec<u32>,
     /// The last passed level at one instant.
@@ -105,14 +105,14 @@ pub struct Answer<'a> {
     /// How soon it was well again.
     pub recovery: Option<Recovery>,
     /// Whether as many as needed are held.
-    pub needed: Option<Needed>,
+    pub needed: Option<NeededVerdict>,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> CapacityAnswer<'a> {
     /// From the search and what its sessions say, in the same order.
-    pub fn of(search: &Search, findings: &'a [Finding], ending: Ending) -> Self {
+    pub fn of(search: &CapacitySearch, findings: &'a [TrialFinding], ending: SearchEnd) -> Self {
         let standings = search.standings();
-        let end_of = |level: u32, count: fn(&super::standing::Record) -> u32| End {
+        let end_of = |level: u32, count: fn(&super::standing::Record) -> u32| CapacityBound {
             in_flight: level,
             times: count(&standings.record(level)),
         };
@@ -121,29 +121,29 @@ impl<'a> Answer<'a> {
         let undecided = standings.undecided();
         let most = search.rules().settings.most;
         let holds = match (passed, failed) {
-            (Some(passed), Some(failed)) => Holds::Between(passed, failed),
+            (Some(passed), Some(failed)) => HeldRange::Between(passed, failed),
             (Some(passed), None) => {
                 let ceiling = if passed.in_flight >= most {
                     Ceiling::Most
                 } else if let Some(level) = standings.beyond() {
                     Ceiling::Generator(level)
-                } else if let (Some(level), Ending::Complete) = (undecided.first(), ending) {
+                } else if let (Some(level), SearchEnd::Complete) = (undecided.first(), ending) {
                     Ceiling::Undecided(*level)
                 } else {
                     Ceiling::Ended
                 };
-                Holds::AtLeast(passed, ceiling)
+                HeldRange::AtLeast(passed, ceiling)
             }
-            (None, Some(failed)) => Holds::FewerThan(failed),
-            (None, None) => Holds::Unknown,
+            (None, Some(failed)) => HeldRange::FewerThan(failed),
+            (None, None) => HeldRange::Unknown,
         };
         let needed = search.rules().settings.needed.map(|needed| {
             if passed.is_some_and(|passed| passed.in_flight >= needed) {
-                Needed::Met(needed)
+                NeededVerdict::Met(needed)
             } else if failed.is_some_and(|failed| failed.in_flight <= needed) {
-                Needed::NotMet(needed)
+                NeededVerdict::NotMet(needed)
             } else {
-                Needed::Unknown(needed)
+                NeededVerdict::Unknown(needed)
             }
         });
         Self {
@@ -158,8 +158,8 @@ impl<'a> Answer<'a> {
     }
 }
 
-fn of_level(findings: &[Finding], level: u32, verdict: LevelVerdict) -> Option<&Finding> {
-    let says = |finding: &&Finding| {
+fn of_level(findings: &[TrialFinding], level: u32, verdict: LevelVerdict) -> Option<&TrialFinding> {
+    let says = |finding: &&TrialFinding| {
         finding.in_flight() == level
             && finding.tried.verdict == verdict
             && finding.purpose().judges_the_level()
@@ -167,7 +167,7 @@ fn of_level(findings: &[Finding], level: u32, verdict: LevelVerdict) -> Option<&
     findings.iter().filter(says).max_by_key(|finding| finding.runs.0)
 }
 
-fn gave_way(level: u32, findings: &[Finding]) -> Option<GaveWay<'_>> {
+fn gave_way(level: u32, findings: &[TrialFinding]) -> Option<FirstFailure<'_>> {
     let finding = of_level(findings, level, LevelVerdict::Failed)?;
     let threshold = finding.failed_thresholds().next()?;
     let lowest = findings
@@ -179,16 +179,16 @@ fn gave_way(level: u32, findings: &[Finding]) -> Option<GaveWay<'_>> {
         let same = lowest.thresholds.iter().find(|found| found.threshold == threshold.threshold)?;
         Some((lowest.in_flight(), same.estimated?))
     });
-    Some(GaveWay { finding, threshold, before })
+    Some(FirstFailure { finding, threshold, before })
 }
 
-fn burst(findings: &[Finding]) -> Option<BurstAnswer<'_>> {
+fn burst(findings: &[TrialFinding]) -> Option<BurstAnswer<'_>> {
     let burst = findings.iter().find(|finding| finding.purpose() == Purpose::Burst)?;
     let ramped = of_level(findings, burst.in_flight(), LevelVerdict::Passed)?;
     Some(BurstAnswer { burst, ramped })
 }
 
-fn recovery(search: &Search) -> Option<Recovery> {
+fn recovery(search: &CapacitySearch) -> Option<Recovery> {
     let (place, failed) = search.first_failed()?;
     let probes: Vec<_> = search.tried()[place + 1..]
         .iter()
@@ -208,9 +208,9 @@ fn recovery(search: &Search) -> Option<Recovery> {
     })
 }
 
-impl GaveWay<'_> {
+impl FirstFailure<'_> {
     /// Whether it is a share of runs, which failures explain, rather than a latency.
     pub(super) const fn is_share(&self) -> bool {
-        matches!(self.threshold.threshold.measure, Measure::Share(_))
+        matches!(self.threshold.threshold.measure, ThresholdMeasure::Share(_))
     }
 }

@@ -2,15 +2,15 @@
 
 use std::io::Write;
 
-use super::finding::ThresholdFinding;
-use super::searched::Searched;
-use rushhour_core::profile::{Bound, Threshold};
+use super::finding::TrialThreshold;
+use super::searched::CompletedSearch;
+use rushhour_core::profile::{Threshold, ThresholdBound};
 
 /// Writes the sessions of a search.
 ///
 /// # Errors
 /// Where `to` cannot be written.
-pub fn capacity_csv(searched: &Searched<'_>, to: impl Write) -> csv::Result<()> {
+pub fn capacity_csv(searched: &CompletedSearch<'_>, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     let thresholds = &searched.opening.profile.thresholds;
     let mut head: Vec<String> = [
@@ -67,16 +67,16 @@ fn column(threshold: &Threshold) -> String {
 
 const fn unit(threshold: &Threshold) -> &'static str {
     match threshold.bound {
-        Bound::Time(_) => "us",
-        Bound::Share(_) => "share",
+        ThresholdBound::Time(_) => "us",
+        ThresholdBound::Share(_) => "share",
     }
 }
 
-fn cells(found: Option<&ThresholdFinding>) -> [String; 5] {
+fn cells(found: Option<&TrialThreshold>) -> [String; 5] {
     let Some(found) = found else { return [const { String::new() }; 5] };
     let number = |value: f64| match found.threshold.bound {
-        Bound::Time(_) => format!("{value:.0}"),
-        Bound::Share(_) => format!("{value:.6}"),
+        ThresholdBound::Time(_) => format!("{value:.0}"),
+        ThresholdBound::Share(_) => format!("{value:.6}"),
     };
     let estimated = found.estimated.map(|e| [number(e.value), number(e.low), number(e.high)]);
     let [value, low, high] = estimated.unwrap_or_default();

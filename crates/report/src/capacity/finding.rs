@@ -1,16 +1,16 @@
 //! What a session says of its level: its verdict, each threshold's figure, and what went wrong.
 
-use super::level::Spent;
-use super::trial::{LevelVerdict, Purpose, Trial, Tried};
-use crate::record::Folded;
-use crate::report::{Estimated, Overall, Verdict};
+use super::level::SearchSpend;
+use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
+use crate::record::FoldedSession;
+use crate::report::{Estimated, SessionVerdict, Verdict};
 use rushhour_core::event::{FailureClass, StopReason};
 use rushhour_core::profile::Threshold;
 use rushhour_core::units::Micros;
 
 /// A threshold at one level.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ThresholdFinding {
+pub struct TrialThreshold {
     /// The threshold.
     pub threshold: Threshold,
     /// What came of it.
@@ -25,11 +25,11 @@ pub struct ThresholdFinding {
 
 /// What a session says of its level.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub struct TrialFinding {
     /// Its place in the search, from 1.
     pub number: u32,
     /// What was tried and what came of it.
-    pub tried: Tried,
+    pub tried: TrialResult,
     /// The session's folder, below that of the search.
     pub folder: String,
     /// Measured runs whose outcome is known, and how many of them failed.
@@ -37,7 +37,7 @@ pub struct Finding {
     /// The most that were in flight.
     pub peak: u64,
     /// The thresholds, in the profile's order.
-    pub thresholds: Vec<ThresholdFinding>,
+    pub thresholds: Vec<TrialThreshold>,
     /// Why measured runs failed, the most frequent first.
     pub failures: Vec<(FailureClass, u64)>,
     /// Why the generator's figures say nothing of the agent; empty where it delivered.
@@ -45,22 +45,22 @@ pub struct Finding {
     /// Why the session ended before its plan, in words; none where it did not.
     pub stopped: Option<String>,
     /// What it used up of the search's caps.
-    pub spent: Spent,
+    pub spent: SearchSpend,
 }
 
-impl Finding {
+impl TrialFinding {
     /// What a session that was tried as the `number`th says; `begins` is its beginning, from the search's.
     pub fn of(
-        folded: &Folded,
-        overall: &Overall,
+        folded: &FoldedSession,
+        overall: &SessionVerdict,
         (number, trial, folder): (u32, Trial, String),
         begins: Micros,
-        spent: Spent,
+        spent: SearchSpend,
     ) -> Self {
-        let thresholds: Vec<ThresholdFinding> = overall
+        let thresholds: Vec<TrialThreshold> = overall
             .thresholds
             .iter()
-            .map(|result| ThresholdFinding {
+            .map(|result| TrialThreshold {
                 threshold: result.threshold,
                 verdict: result.verdict.clone(),
                 n: result.n,
@@ -68,7 +68,7 @@ impl Finding {
                 found: result.found.clone(),
             })
             .collect();
-        let tried = Tried {
+        let tried = TrialResult {
             trial,
             verdict: verdict_of(folded, overall),
             longer: longer(&thresholds),
@@ -104,14 +104,14 @@ impl Finding {
     }
 
     /// The thresholds that do not hold.
-    pub fn failed_thresholds(&self) -> impl Iterator<Item = &ThresholdFinding> {
+    pub fn failed_thresholds(&self) -> impl Iterator<Item = &TrialThreshold> {
         self.thresholds
             .iter()
             .filter(|found| matches!(found.verdict, Verdict::Failed | Verdict::NoSamples))
     }
 }
 
-fn verdict_of(folded: &Folded, overall: &Overall) -> LevelVerdict {
+fn verdict_of(folded: &FoldedSession, overall: &SessionVerdict) -> LevelVerdict {
     let stopped =
         |reasons: &[StopReason]| folded.stops.iter().any(|(reason, _)| reasons.contains(reason));
     if stopped(&[StopReason::Credentials, StopReason::Journal]) || !folded.closed {
@@ -132,7 +132,7 @@ fn verdict_of(folded: &Folded, overall: &Overall) -> LevelVerdict {
 }
 
 /// How many times as many samples would settle what is undecided, by the one that needs most.
-fn longer(thresholds: &[ThresholdFinding]) -> Option<f64> {
+fn longer(thresholds: &[TrialThreshold]) -> Option<f64> {
     thresholds
         .iter()
         .filter_map(|found| match found.verdict {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Ceiling, Holds, Needed};
-use super::finding::{Finding, ThresholdFinding};
-use super::search::Ending;
-use super::searched::Searched;
+use super::answer::{Ceiling, HeldRange, NeededVerdict};
+use super::finding::{TrialFinding, TrialThreshold};
+use super::search::SearchEnd;
+use super::searched::CompletedSearch;
 use super::trial::{LevelVerdict, Purpose};
 use super::words::{because, headline, remarks};
 
@@ -51,7 +51,7 @@ pub struct CapacitySummary {
     /// Levels between the two that could not be decided.
     pub undecided: Vec<u32>,
     /// Why the search ended.
-    pub ending: Ending,
+    pub ending: SearchEnd,
     /// What gave way first.
     pub first_to_give: Option<FirstToGive>,
     /// The last passed level started at one instant.
@@ -83,7 +83,7 @@ pub struct FirstToGive {
     /// At how many at once.
     pub in_flight: u32,
     /// The threshold and its figures there.
-    pub threshold: ThresholdSummary,
+    pub threshold: LevelThresholdSummary,
     /// Why, in words.
     pub because: String,
 }
@@ -149,7 +149,7 @@ pub struct SessionSummary {
     /// The most that were in flight.
     pub peak_in_flight: u64,
     /// The thresholds.
-    pub thresholds: Vec<ThresholdSummary>,
+    pub thresholds: Vec<LevelThresholdSummary>,
     /// Why the generator's figures say nothing of the agent.
     pub generator: Vec<String>,
     /// Its folder, below that of the search.
@@ -158,7 +158,7 @@ pub struct SessionSummary {
 
 /// A threshold at one level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ThresholdSummary {
+pub struct LevelThresholdSummary {
     /// The threshold.
     pub threshold: String,
     /// What came of it.
@@ -175,16 +175,17 @@ pub struct ThresholdSummary {
 
 impl CapacitySummary {
     /// What a search comes to.
-    pub fn new(searched: &Searched<'_>) -> Self {
+    pub fn new(searched: &CompletedSearch<'_>) -> Self {
         let answer = searched.answer();
         let (opening, spent) = (searched.opening, searched.spent());
         let profile = &opening.profile;
-        let end = |end: super::End| LevelEnd { in_flight: end.in_flight, sessions: end.times };
+        let end =
+            |end: super::CapacityBound| LevelEnd { in_flight: end.in_flight, sessions: end.times };
         let (passed, failed, ceiling) = match answer.holds {
-            Holds::Between(passed, failed) => (Some(passed), Some(failed), None),
-            Holds::AtLeast(passed, ceiling) => (Some(passed), None, Some(ceiling)),
-            Holds::FewerThan(failed) => (None, Some(failed), None),
-            Holds::Unknown => (None, None, None),
+            HeldRange::Between(passed, failed) => (Some(passed), Some(failed), None),
+            HeldRange::AtLeast(passed, ceiling) => (Some(passed), None, Some(ceiling)),
+            HeldRange::FewerThan(failed) => (None, Some(failed), None),
+            HeldRange::Unknown => (None, None, None),
         };
         let generator_limit = match ceiling {
             Some(Ceiling::Generator(level)) => Some(level),
@@ -242,16 +243,16 @@ const fn ceiling_word(ceiling: Ceiling) -> &'static str {
     }
 }
 
-const fn needed(needed: Needed) -> NeededSummary {
+const fn needed(needed: NeededVerdict) -> NeededSummary {
     let (in_flight, held) = match needed {
-        Needed::Met(needed) => (needed, Some(true)),
-        Needed::NotMet(needed) => (needed, Some(false)),
-        Needed::Unknown(needed) => (needed, None),
+        NeededVerdict::Met(needed) => (needed, Some(true)),
+        NeededVerdict::NotMet(needed) => (needed, Some(false)),
+        NeededVerdict::Unknown(needed) => (needed, None),
     };
     NeededSummary { in_flight, held }
 }
 
-fn session(finding: &Finding) -> SessionSummary {
+fn session(finding: &TrialFinding) -> SessionSummary {
     let tried = &finding.tried;
     SessionSummary {
         order: finding.number,
@@ -271,8 +272,8 @@ fn session(finding: &Finding) -> SessionSummary {
     }
 }
 
-fn threshold(found: &ThresholdFinding) -> ThresholdSummary {
-    ThresholdSummary {
+fn threshold(found: &TrialThreshold) -> LevelThresholdSummary {
+    LevelThresholdSummary {
         threshold: found.threshold.to_string(),
         verdict: found.verdict.word().to_owned(),
         n: found.n,

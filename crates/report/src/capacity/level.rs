@@ -1,9 +1,9 @@
 //! A trial as the profile of a session: the search's profile with its stages replaced.
 
-use super::rules::Rules;
+use super::rules::SearchRules;
 use super::trial::{Purpose, Trial};
-use rushhour_core::profile::{Limits, Load, Mix, Profile, Stage};
-use rushhour_core::units::{Length, Micros, Usd};
+use rushhour_core::profile::{Limits, Profile, ScenarioMix, Stage, StageLoad};
+use rushhour_core::units::{Micros, PositiveDuration, Usd};
 
 /// Names of sessions are kept as short as names of profiles.
 const LONGEST_NAME: usize = 64;
@@ -12,7 +12,7 @@ const BETWEEN_BURSTS: u64 = 2;
 
 /// What the sessions of a search have used up of its caps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct SearchSpend {
     /// At list prices.
     pub money: Usd,
     /// Runs started.
@@ -21,7 +21,7 @@ pub struct Spent {
     pub talked: Micros,
 }
 
-impl Spent {
+impl SearchSpend {
     /// Together with what another session used.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -37,10 +37,10 @@ impl Spent {
 /// caps; none where a cap leaves nothing to start with.
 pub fn level_profile(
     profile: &Profile,
-    rules: &Rules,
+    rules: &SearchRules,
     trial: Trial,
     number: u32,
-    spent: Spent,
+    spent: SearchSpend,
 ) -> Option<Profile> {
     let mut name = profile.name.clone();
     let suffix = format!("-{}-{}", trial.purpose.word(), trial.in_flight);
@@ -58,16 +58,16 @@ pub fn level_profile(
     })
 }
 
-fn shares(mix: &Mix) -> Mix {
+fn shares(mix: &ScenarioMix) -> ScenarioMix {
     match mix {
-        Mix::Weights(_) => mix.clone(),
-        Mix::Copies(list) => Mix::Weights(
+        ScenarioMix::Weights(_) => mix.clone(),
+        ScenarioMix::Copies(list) => ScenarioMix::Weights(
             list.iter().map(|(scenario, copies)| (scenario.clone(), f64::from(*copies))).collect(),
         ),
     }
 }
 
-fn what_is_left(limits: &Limits, spent: Spent) -> Option<Limits> {
+fn what_is_left(limits: &Limits, spent: SearchSpend) -> Option<Limits> {
     let mut left = limits.clone();
     if let Some(budget) = &mut left.budget {
         *budget = budget.saturating_sub(spent.money);
@@ -83,14 +83,14 @@ fn what_is_left(limits: &Limits, spent: Spent) -> Option<Limits> {
     Some(left)
 }
 
-fn stages(profile: &Profile, rules: &Rules, trial: Trial) -> Vec<Stage> {
+fn stages(profile: &Profile, rules: &SearchRules, trial: Trial) -> Vec<Stage> {
     let in_flight = trial.in_flight;
     let ramp = rules.settings.ramp;
     let hold = |name: String, measured, ramp, lasts: Micros| Stage {
         name,
         measured,
-        load: Load::Hold { in_flight, ramp },
-        lasts: Length::new(lasts),
+        load: StageLoad::Hold { in_flight, ramp },
+        lasts: PositiveDuration::new(lasts),
     };
     let reached = Micros(ramp.gap().0.saturating_mul(u64::from(in_flight)));
     match trial.purpose {
@@ -105,11 +105,12 @@ fn stages(profile: &Profile, rules: &Rules, trial: Trial) -> Vec<Stage> {
         }
         Purpose::Burst => {
             let conversations = Micros(rules.conversation.0.saturating_mul(BETWEEN_BURSTS));
-            let lasts = Length::new(profile.livekit.give_up_after.micros() + conversations);
+            let lasts =
+                PositiveDuration::new(profile.livekit.give_up_after.micros() + conversations);
             let burst = |number| Stage {
                 name: format!("burst-{number}"),
                 measured: true,
-                load: Load::Burst { runs: in_flight },
+                load: StageLoad::Burst { runs: in_flight },
                 lasts,
             };
             (1..=rules.bursts(in_flight)).map(burst).collect()
@@ -129,15 +130,15 @@ mod tests {
         profile_of(PROFILE)
     }
 
-    fn level(purpose: Purpose, spent: Spent) -> Option<Profile> {
-        let rules = Rules::of(&profile());
+    fn level(purpose: Purpose, spent: SearchSpend) -> Option<Profile> {
+        let rules = SearchRules::of(&profile());
         let trial = Trial { purpose, in_flight: 20, lasts: rules.first_stretch(20) };
         level_profile(&profile(), &rules, trial, 3, spent)
     }
 
     #[test]
     fn a_level_is_reached_settles_and_is_then_measured() {
-        let level = level(Purpose::Step, Spent::default()).unwrap();
+        let level = level(Purpose::Step, SearchSpend::default()).unwrap();
         assert_eq!((level.name.as_str(), level.seed), ("desk-step-20", 8));
         let shown: Vec<(&str, bool, u64)> = level
             .stages
@@ -154,24 +155,25 @@ mod tests {
 
     #[test]
     fn a_burst_is_repeated_until_there_is_enough_to_judge_by() {
-        let level = level(Purpose::Burst, Spent::default()).unwrap();
-        let bursts = level.stages.iter().filter(|stage| stage.load == Load::Burst { runs: 20 });
+        let level = level(Purpose::Burst, SearchSpend::default()).unwrap();
+        let bursts =
+            level.stages.iter().filter(|stage| stage.load == StageLoad::Burst { runs: 20 });
         assert_eq!(bursts.count(), 5, "110 runs or so");
         assert_eq!(
             level.stages[0].lasts,
-            Some(Length::secs(60)),
+            Some(PositiveDuration::secs(60)),
             "the agent's 40 s, and two talks"
         );
     }
 
     #[test]
     fn caps_are_those_of_the_whole_search() {
-        let spent = Spent { runs: 480, money: Usd::from_dollars(7.5), talked: Micros::ZERO };
+        let spent = SearchSpend { runs: 480, money: Usd::from_dollars(7.5), talked: Micros::ZERO };
         let level_of = |spent| level(Purpose::Step, spent).map(|level| level.limits);
         let left = level_of(spent).unwrap();
         assert_eq!((left.max_runs, left.budget), (Some(20), Some(Usd::from_dollars(1.5))));
-        assert_eq!(level_of(spent.and(Spent { runs: 20, ..Spent::default() })), None);
-        let all = Spent { money: Usd::from_dollars(9.0), ..Spent::default() };
+        assert_eq!(level_of(spent.and(SearchSpend { runs: 20, ..SearchSpend::default() })), None);
+        let all = SearchSpend { money: Usd::from_dollars(9.0), ..SearchSpend::default() };
         assert_eq!(level_of(all), None);
     }
 }

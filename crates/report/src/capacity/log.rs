@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::search::Ending;
+use super::search::SearchEnd;
 use super::trial::Trial;
 use rushhour_core::profile::Profile;
 
@@ -16,7 +16,7 @@ pub enum LogLine {
     /// The search begins.
     Search(Box<LogOpening>),
     /// A session was held.
-    Held(LogHeld),
+    Held(LogTrial),
     /// Nothing more is tried.
     Ended(LogEnded),
 }
@@ -38,7 +38,7 @@ pub struct LogOpening {
 
 /// A session that was held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogHeld {
+pub struct LogTrial {
     /// Its place in the search, from 1.
     pub number: u32,
     /// What was tried.
@@ -51,7 +51,7 @@ pub struct LogHeld {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEnded {
     /// Why.
-    pub ending: Ending,
+    pub ending: SearchEnd,
 }
 
 impl LogLine {

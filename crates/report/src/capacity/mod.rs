@@ -22,16 +22,19 @@ mod standing;
 mod trial;
 mod words;
 
-pub use answer::{Answer, BurstAnswer, Ceiling, End, GaveWay, Holds, Needed, Recovery};
+pub use answer::{
+    BurstAnswer, CapacityAnswer, CapacityBound, Ceiling, FirstFailure, HeldRange, NeededVerdict,
+    Recovery,
+};
 pub use csv::capacity_csv;
-pub use finding::{Finding, ThresholdFinding};
+pub use finding::{TrialFinding, TrialThreshold};
 pub use json::{CAPACITY_VERSION, CapacitySummary, capacity_schema};
-pub use level::{Spent, level_profile};
-pub use log::{LOG_VERSION, LogEnded, LogHeld, LogLine, LogOpening};
-pub use outlook::{Most, Outlook};
+pub use level::{SearchSpend, level_profile};
+pub use log::{LOG_VERSION, LogEnded, LogLine, LogOpening, LogTrial};
+pub use outlook::{SearchForecast, SearchMaximum};
 pub use page::capacity_page;
-pub use rules::Rules;
-pub use search::{Ending, Next, Search};
-pub use searched::Searched;
-pub use trial::{LevelVerdict, Purpose, Trial, Tried};
+pub use rules::SearchRules;
+pub use search::{CapacitySearch, SearchEnd, SearchStep};
+pub use searched::CompletedSearch;
+pub use trial::{LevelVerdict, Purpose, Trial, TrialResult};
 pub use words::{about_to_try, headline, remarks, what_came};

@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 
-use super::level::{Spent, level_profile};
-use super::rules::Rules;
-use super::search::{Next, Search};
-use super::trial::{LevelVerdict, Purpose, Trial, Tried};
+use super::level::{SearchSpend, level_profile};
+use super::rules::SearchRules;
+use super::search::{CapacitySearch, SearchStep};
+use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
 use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::Profile;
-use rushhour_core::units::{Length, Micros};
+use rushhour_core::units::{Micros, PositiveDuration};
 
 /// From one limit that is reckoned with to the next.
 const NEXT_LIMIT: f64 = 1.1;
 
 /// The most that a search of one kind comes to, over all limits that the agent may have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Most {
+pub struct SearchMaximum {
     /// Sessions.
     pub sessions: usize,
     /// How long all of them take.
@@ -26,36 +26,36 @@ pub struct Most {
 
 /// What a search may come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outlook {
+pub struct SearchForecast {
     /// Where every level is decided at first.
-    pub usual: Most,
+    pub usual: SearchMaximum,
     /// Where every level is undecided until it has been held as long as allowed.
-    pub longest: Most,
+    pub longest: SearchMaximum,
 }
 
-impl Outlook {
+impl SearchForecast {
     /// Of a profile's search.
     pub fn of(profile: &Profile) -> Self {
         let mut forecaster =
-            Forecaster { profile, rules: Rules::of(profile), known: HashMap::new() };
+            Forecaster { profile, rules: SearchRules::of(profile), known: HashMap::new() };
         Self { usual: forecaster.most(false), longest: forecaster.most(true) }
     }
 }
 
 struct Forecaster<'a> {
     profile: &'a Profile,
-    rules: Rules,
+    rules: SearchRules,
     known: HashMap<(Purpose, u32, Micros), (Micros, u64)>,
 }
 
 impl Forecaster<'_> {
-    fn most(&mut self, hesitant: bool) -> Most {
-        let mut most = Most::default();
+    fn most(&mut self, hesitant: bool) -> SearchMaximum {
+        let mut most = SearchMaximum::default();
         let top = self.rules.settings.most;
         let mut limit = 0;
         loop {
             let one = self.search(limit, hesitant);
-            most = Most {
+            most = SearchMaximum {
                 sessions: most.sessions.max(one.sessions),
                 lasts: most.lasts.max(one.lasts),
                 runs: most.runs.max(one.runs),
@@ -73,13 +73,13 @@ impl Forecaster<'_> {
         }
     }
 
-    fn search(&mut self, limit: u32, hesitant: bool) -> Most {
-        let mut search = Search::new(self.rules.clone());
-        let mut all = Most::default();
-        while let Next::Try(trial) = search.next() {
+    fn search(&mut self, limit: u32, hesitant: bool) -> SearchMaximum {
+        let mut search = CapacitySearch::new(self.rules.clone());
+        let mut all = SearchMaximum::default();
+        while let SearchStep::Try(trial) = search.next() {
             let (lasts, runs) = self.session(trial);
             let begins = all.lasts;
-            all = Most {
+            all = SearchMaximum {
                 sessions: all.sessions + 1,
                 lasts: all.lasts + lasts,
                 runs: all.runs + runs,
@@ -92,7 +92,7 @@ impl Forecaster<'_> {
             } else {
                 LevelVerdict::Failed
             };
-            search.add(Tried { trial, verdict, longer: None, begins, ends: all.lasts });
+            search.add(TrialResult { trial, verdict, longer: None, begins, ends: all.lasts });
         }
         all
     }
@@ -103,11 +103,12 @@ impl Forecaster<'_> {
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let level = level_profile(self.profile, &self.rules, trial, 1, Spent::default());
+        let level = level_profile(self.profile, &self.rules, trial, 1, SearchSpend::default());
         let known = level.map_or((Micros::ZERO, 0), |level| {
             let stages = level.stages.iter().filter_map(|stage| stage.lasts);
-            let lasts =
-                stages.map(Length::micros).fold(self.rules.conversation, |all, one| all + one);
+            let lasts = stages
+                .map(PositiveDuration::micros)
+                .fold(self.rules.conversation, |all, one| all + one);
             (lasts, Forecast::new(&Plan::new(level)).runs)
         });
         self.known.insert(key, known);
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_outlook_is_the_worst_over_all_limits() {
-        let outlook = Outlook::of(&profile("start = 10\nmost = 100\nlasts = \"60s\""));
+        let outlook = SearchForecast::of(&profile("start = 10\nmost = 100\nlasts = \"60s\""));
         let (usual, longest) = (outlook.usual, outlook.longest);
         assert!((11..=16).contains(&usual.sessions), "{usual:?}");
         // A session takes 60 s measured, 10 s each to settle, to stay and to end, and up to 10 s to be reached.
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_search_that_may_not_go_far_is_short() {
-        let outlook = Outlook::of(&profile("start = 1\nmost = 1\nburst = false"));
+        let outlook = SearchForecast::of(&profile("start = 1\nmost = 1\nburst = false"));
         assert_eq!(outlook.usual.sessions, 2, "once, and once more");
     }
 }

@@ -1,6 +1,8 @@
 //! What is searched for, and how long a level is held: a profile's settings, with all that follows from it.
 
-use rushhour_core::profile::{CapacitySettings, Comparison, Measure, Profile, Threshold};
+use rushhour_core::profile::{
+    CapacitySettings, Profile, Threshold, ThresholdMeasure, ThresholdOperator,
+};
 use rushhour_core::units::Micros;
 use rushhour_stats::{Confidence, Proportion, Quantile, smallest_n};
 
@@ -16,7 +18,7 @@ const MOST_SAMPLES: u64 = 100_000;
 
 /// What is searched for, and how.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rules {
+pub struct SearchRules {
     /// The settings.
     pub settings: CapacitySettings,
     /// The longest that a conversation is expected to last.
@@ -27,7 +29,7 @@ pub struct Rules {
     pub samples: u64,
 }
 
-impl Rules {
+impl SearchRules {
     /// The rules of a profile, whether it has a `[capacity]` or not.
     pub fn of(profile: &Profile) -> Self {
         let settings = profile
@@ -79,16 +81,16 @@ impl Rules {
 fn fewest_samples(threshold: &Threshold) -> u64 {
     let confidence = Confidence::default();
     match threshold.measure {
-        Measure::Latency { percentile, .. } => {
+        ThresholdMeasure::Latency { percentile, .. } => {
             let quantile = Quantile::from_fraction(percentile.fraction()).unwrap_or(Quantile::P50);
             smallest_n(quantile, confidence)
         }
-        Measure::Share(_) => {
+        ThresholdMeasure::Share(_) => {
             let bound = threshold.bound_number();
             let passes = |n: u64| {
                 let (count, below) = match threshold.comparison {
-                    Comparison::Below => (0, true),
-                    Comparison::Above => (n, false),
+                    ThresholdOperator::Below => (0, true),
+                    ThresholdOperator::Above => (n, false),
                 };
                 Proportion::new(count, n).is_ok_and(|share| {
                     let interval = share.wilson_interval(confidence);
@@ -109,11 +111,11 @@ mod tests {
     use super::*;
     use rushhour_core::profile::testing::profile_of;
 
-    fn rules(thresholds: &str, capacity: &str) -> Rules {
+    fn rules(thresholds: &str, capacity: &str) -> SearchRules {
         let text = format!(
             "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\nlasts = \"40s\"\n[[stage]]\nhold = 2\nlasts = \"1m\"\n[thresholds]\n{thresholds}\n[capacity]\n{capacity}\n"
         );
-        Rules::of(&profile_of(&text))
+        SearchRules::of(&profile_of(&text))
     }
 
     #[test]

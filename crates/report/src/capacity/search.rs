@@ -1,8 +1,8 @@
 //! What was tried, and what to try next: a function of the rules and of what came of each session before.
 
-use super::rules::Rules;
-use super::standing::{GENERATOR_FAULTS, Standings};
-use super::trial::{LevelVerdict, Purpose, Trial, Tried};
+use super::rules::SearchRules;
+use super::standing::{GENERATOR_FAULTS, LevelStandings};
+use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
 use rushhour_core::units::Micros;
 
 /// Sessions of one search at the most, whatever comes of them.
@@ -14,11 +14,11 @@ const SPARE: f64 = 1.2;
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum SearchStep {
     /// Hold this.
     Try(Trial),
     /// Nothing more.
-    End(Ending),
+    End(SearchEnd),
 }
 
 /// Why a search ends.
@@ -26,7 +26,7 @@ pub enum Next {
     Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum SearchEnd {
     /// Everything that was to be found was found.
     Complete,
     /// A signal.
@@ -41,50 +41,50 @@ pub enum Ending {
 
 /// A search under way.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Search {
-    rules: Rules,
-    tried: Vec<Tried>,
+pub struct CapacitySearch {
+    rules: SearchRules,
+    tried: Vec<TrialResult>,
 }
 
-impl Search {
+impl CapacitySearch {
     /// A search at its beginning.
-    pub const fn new(rules: Rules) -> Self {
+    pub const fn new(rules: SearchRules) -> Self {
         Self { rules, tried: Vec::new() }
     }
 
     /// What it goes by.
-    pub const fn rules(&self) -> &Rules {
+    pub const fn rules(&self) -> &SearchRules {
         &self.rules
     }
 
     /// What was tried, in order.
-    pub fn tried(&self) -> &[Tried] {
+    pub fn tried(&self) -> &[TrialResult] {
         &self.tried
     }
 
     /// Takes in what came of a session.
-    pub fn add(&mut self, tried: Tried) {
+    pub fn add(&mut self, tried: TrialResult) {
         self.tried.push(tried);
     }
 
-    pub(super) fn standings(&self) -> Standings {
-        Standings::of(&self.rules, &self.tried)
+    pub(super) fn standings(&self) -> LevelStandings {
+        LevelStandings::of(&self.rules, &self.tried)
     }
 
     /// What to do next.
-    pub fn next(&self) -> Next {
+    pub fn next(&self) -> SearchStep {
         let standings = self.standings();
         let Some(last) = self.tried.last() else {
             return self.hold(Purpose::Step, self.rules.settings.start);
         };
         match last.verdict {
-            LevelVerdict::Stopped => return Next::End(Ending::Stopped),
-            LevelVerdict::Budget => return Next::End(Ending::Budget),
-            LevelVerdict::Broken => return Next::End(Ending::Broken),
+            LevelVerdict::Stopped => return SearchStep::End(SearchEnd::Stopped),
+            LevelVerdict::Budget => return SearchStep::End(SearchEnd::Budget),
+            LevelVerdict::Broken => return SearchStep::End(SearchEnd::Broken),
             _ => {}
         }
         if last.ends >= self.rules.settings.within.micros() || self.tried.len() >= MOST_TRIALS {
-            return Next::End(Ending::Time);
+            return SearchStep::End(SearchEnd::Time);
         }
         self.again(last, &standings)
             .or_else(|| self.recovery())
@@ -92,15 +92,15 @@ impl Search {
             .or_else(|| self.step_or_bisect(&standings))
             .or_else(|| self.confirmation(&standings))
             .or_else(|| self.burst(&standings))
-            .map_or(Next::End(Ending::Complete), |next| next)
+            .map_or(SearchStep::End(SearchEnd::Complete), |next| next)
     }
 
-    fn hold(&self, purpose: Purpose, in_flight: u32) -> Next {
-        Next::Try(Trial { purpose, in_flight, lasts: self.rules.first_stretch(in_flight) })
+    fn hold(&self, purpose: Purpose, in_flight: u32) -> SearchStep {
+        SearchStep::Try(Trial { purpose, in_flight, lasts: self.rules.first_stretch(in_flight) })
     }
 
     /// The same level longer where it was undecided; the same again where the generator had one bad moment.
-    fn again(&self, last: &Tried, standings: &Standings) -> Option<Next> {
+    fn again(&self, last: &TrialResult, standings: &LevelStandings) -> Option<SearchStep> {
         let trial = last.trial;
         if !trial.purpose.judges_the_level() {
             return None;
@@ -111,18 +111,18 @@ impl Search {
                 let longer = last.longer.unwrap_or(2.0) * SPARE;
                 let seconds = trial.lasts.as_secs_f64() * longer.clamp(LONGER.0, LONGER.1);
                 let lasts = Micros::from_secs_f64(seconds).min(longest);
-                (trial.lasts < longest).then_some(Next::Try(Trial { lasts, ..trial }))
+                (trial.lasts < longest).then_some(SearchStep::Try(Trial { lasts, ..trial }))
             }
             LevelVerdict::Generator => {
                 let faults = standings.record(trial.in_flight).generator;
-                (faults < GENERATOR_FAULTS).then_some(Next::Try(trial))
+                (faults < GENERATOR_FAULTS).then_some(SearchStep::Try(trial))
             }
             _ => None,
         }
     }
 
     /// The lowest passed level right after the first failed one, until it passes again.
-    fn recovery(&self) -> Option<Next> {
+    fn recovery(&self) -> Option<SearchStep> {
         let watched = self.rules.settings.recover?.micros();
         let (failed_at, failed) = self.first_failed()?;
         let probes = &self.tried[failed_at + 1..];
@@ -137,7 +137,7 @@ impl Search {
     }
 
     /// The first session that failed its level, and which of all it was.
-    pub(super) fn first_failed(&self) -> Option<(usize, &Tried)> {
+    pub(super) fn first_failed(&self) -> Option<(usize, &TrialResult)> {
         self.tried.iter().enumerate().find(|(_, tried)| {
             tried.verdict == LevelVerdict::Failed && tried.trial.purpose.judges_the_level()
         })
@@ -152,7 +152,7 @@ impl Search {
     }
 
     /// The same level for as long as it was last decided.
-    fn once_more(&self, level: u32) -> Next {
+    fn once_more(&self, level: u32) -> SearchStep {
         let decided = self.tried.iter().rev().find(|tried| {
             tried.trial.in_flight == level
                 && tried.trial.purpose.judges_the_level()
@@ -160,10 +160,10 @@ impl Search {
         });
         let lasts =
             decided.map_or_else(|| self.rules.first_stretch(level), |tried| tried.trial.lasts);
-        Next::Try(Trial { purpose: Purpose::Confirm, in_flight: level, lasts })
+        SearchStep::Try(Trial { purpose: Purpose::Confirm, in_flight: level, lasts })
     }
 
-    fn step_or_bisect(&self, standings: &Standings) -> Option<Next> {
+    fn step_or_bisect(&self, standings: &LevelStandings) -> Option<SearchStep> {
         let settings = &self.rules.settings;
         let (lowest, highest) = standings.ends()?;
         let failed = standings.failed();
@@ -192,13 +192,13 @@ impl Search {
     }
 
     /// The last passed and the first failed level are each held once more.
-    fn confirmation(&self, standings: &Standings) -> Option<Next> {
+    fn confirmation(&self, standings: &LevelStandings) -> Option<SearchStep> {
         let open = |level: &u32| !standings.record(*level).is_confirmed_or_cannot_be();
         let ends = [standings.failed(), standings.passed()];
         ends.into_iter().flatten().find(open).map(|level| self.once_more(level))
     }
 
-    fn burst(&self, standings: &Standings) -> Option<Next> {
+    fn burst(&self, standings: &LevelStandings) -> Option<SearchStep> {
         let done = self.tried.iter().any(|tried| tried.trial.purpose == Purpose::Burst);
         let level = standings.passed().filter(|_| self.rules.settings.burst && !done)?;
         Some(self.hold(Purpose::Burst, level))

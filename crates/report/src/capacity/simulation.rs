@@ -1,11 +1,11 @@
 //! Searches of simulated agents whose limit is known: whether the bracket holds the truth.
 
-use super::finding::{Finding, ThresholdFinding};
-use super::level::Spent;
+use super::finding::{TrialFinding, TrialThreshold};
+use super::level::SearchSpend;
 use super::log::{LOG_VERSION, LogOpening};
-use super::rules::Rules;
-use super::search::{Ending, Next, Search};
-use super::trial::{LevelVerdict, Purpose, Trial, Tried};
+use super::rules::SearchRules;
+use super::search::{CapacitySearch, SearchEnd, SearchStep};
+use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
 use crate::report::{Estimated, Verdict};
 use rushhour_core::event::FailureClass;
 use rushhour_core::profile::Profile;
@@ -28,8 +28,8 @@ const SPREAD: f64 = 0.4;
 const MEDIAN_TURN: f64 = 0.4;
 
 /// The rules of a profile whose `[capacity]` says this.
-pub(super) fn rules(capacity: &str) -> Rules {
-    Rules::of(&profile(capacity))
+pub(super) fn rules(capacity: &str) -> SearchRules {
+    SearchRules::of(&profile(capacity))
 }
 
 /// A profile whose `[capacity]` says this.
@@ -46,7 +46,7 @@ pub(super) fn finding(
     (purpose, in_flight, verdict): (Purpose, u32, LevelVerdict),
     failed: u64,
     class: FailureClass,
-) -> Finding {
+) -> TrialFinding {
     let runs = 200;
     let share = Proportion::new(failed, runs).expect("there are runs");
     let interval = share.wilson_interval(Confidence::default());
@@ -58,9 +58,9 @@ pub(super) fn finding(
         _ => Verdict::Passed,
     };
     let minute = |minutes: u32| Micros::from_secs(u64::from(minutes) * 60);
-    Finding {
+    TrialFinding {
         number,
-        tried: Tried {
+        tried: TrialResult {
             trial: Trial { purpose, in_flight, lasts: Micros::from_secs(120) },
             verdict,
             longer: None,
@@ -70,7 +70,7 @@ pub(super) fn finding(
         folder: format!("levels/{number}"),
         runs: (runs, failed),
         peak: u64::from(in_flight),
-        thresholds: vec![ThresholdFinding {
+        thresholds: vec![TrialThreshold {
             threshold,
             verdict: of_threshold,
             n: runs,
@@ -83,14 +83,14 @@ pub(super) fn finding(
             _ => Vec::new(),
         },
         stopped: None,
-        spent: Spent::default(),
+        spent: SearchSpend::default(),
     }
 }
 
 /// A search of which this was said, session by session.
-pub(super) fn told(capacity: &str, findings: &[Finding]) -> (LogOpening, Search) {
+pub(super) fn told(capacity: &str, findings: &[TrialFinding]) -> (LogOpening, CapacitySearch) {
     let profile = profile(capacity);
-    let mut search = Search::new(Rules::of(&profile));
+    let mut search = CapacitySearch::new(SearchRules::of(&profile));
     for finding in findings {
         search.add(finding.tried);
     }
@@ -209,14 +209,14 @@ impl Agent {
 /// Searches for an agent's limit: the last that passed, the first that failed, and how many sessions it took.
 fn search(agent: &Agent, seed: u64) -> (Option<u32>, Option<u32>, usize) {
     let settings = format!("start = {}\nmost = 900", [5, 10, 20, 60][(seed % 4) as usize]);
-    let mut search = Search::new(rules(&settings));
+    let mut search = CapacitySearch::new(rules(&settings));
     let mut numbers = Numbers(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let mut now = Micros::ZERO;
     loop {
         let trial = match search.next() {
-            Next::Try(trial) => trial,
-            Next::End(ending) => {
-                assert!(matches!(ending, Ending::Complete | Ending::Time), "{ending:?}");
+            SearchStep::Try(trial) => trial,
+            SearchStep::End(ending) => {
+                assert!(matches!(ending, SearchEnd::Complete | SearchEnd::Time), "{ending:?}");
                 let standings = search.standings();
                 return (standings.passed(), standings.failed(), search.tried().len());
             }
@@ -224,7 +224,7 @@ fn search(agent: &Agent, seed: u64) -> (Option<u32>, Option<u32>, usize) {
         let (verdict, longer) = agent.verdict(&trial, &mut numbers);
         let begins = now;
         now = now + trial.lasts + Micros::from_secs(30);
-        search.add(Tried { trial, verdict, longer, begins, ends: now });
+        search.add(TrialResult { trial, verdict, longer, begins, ends: now });
     }
 }
 

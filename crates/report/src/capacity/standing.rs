@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::Rules;
-use super::trial::{LevelVerdict, Tried};
+use super::rules::SearchRules;
+use super::trial::{LevelVerdict, TrialResult};
 
 /// A level whose generator failed so often is beyond it: once may be the machine's bad moment.
 pub(super) const GENERATOR_FAULTS: u32 = 2;
 
 /// What a level is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum LevelStanding {
     /// More sessions of it passed than failed.
     Passed,
     /// More sessions of it failed than passed.
@@ -34,15 +34,15 @@ pub(super) struct Record {
 }
 
 impl Record {
-    fn standing(&self) -> Option<Standing> {
+    fn standing(&self) -> Option<LevelStanding> {
         match self.passed.cmp(&self.failed) {
-            std::cmp::Ordering::Greater => Some(Standing::Passed),
-            std::cmp::Ordering::Less => Some(Standing::Failed),
-            std::cmp::Ordering::Equal if self.undecided > 0 => Some(Standing::Undecided),
+            std::cmp::Ordering::Greater => Some(LevelStanding::Passed),
+            std::cmp::Ordering::Less => Some(LevelStanding::Failed),
+            std::cmp::Ordering::Equal if self.undecided > 0 => Some(LevelStanding::Undecided),
             std::cmp::Ordering::Equal if self.generator >= GENERATOR_FAULTS => {
-                Some(Standing::Beyond)
+                Some(LevelStanding::Beyond)
             }
-            std::cmp::Ordering::Equal if self.passed > 0 => Some(Standing::Contradictory),
+            std::cmp::Ordering::Equal if self.passed > 0 => Some(LevelStanding::Contradictory),
             std::cmp::Ordering::Equal => None,
         }
     }
@@ -55,13 +55,13 @@ impl Record {
 
 /// What all levels are taken for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Standings {
+pub(super) struct LevelStandings {
     records: BTreeMap<u32, Record>,
 }
 
-impl Standings {
+impl LevelStandings {
     /// Of what was tried.
-    pub(super) fn of(rules: &Rules, tried: &[Tried]) -> Self {
+    pub(super) fn of(rules: &SearchRules, tried: &[TrialResult]) -> Self {
         let mut records: BTreeMap<u32, Record> = BTreeMap::new();
         for tried in tried.iter().filter(|tried| tried.trial.purpose.judges_the_level()) {
             let trial = tried.trial;
@@ -88,7 +88,7 @@ impl Standings {
         self.records.get(&level).copied().unwrap_or_default()
     }
 
-    fn levels(&self, wanted: Standing) -> impl DoubleEndedIterator<Item = u32> {
+    fn levels(&self, wanted: LevelStanding) -> impl DoubleEndedIterator<Item = u32> {
         self.records
             .iter()
             .filter(move |(_, record)| record.standing() == Some(wanted))
@@ -97,29 +97,29 @@ impl Standings {
 
     /// The lowest level that fails.
     pub(super) fn failed(&self) -> Option<u32> {
-        self.levels(Standing::Failed).next()
+        self.levels(LevelStanding::Failed).next()
     }
 
     /// The highest level that passes below all that fail.
     pub(super) fn passed(&self) -> Option<u32> {
         let failed = self.failed().unwrap_or(u32::MAX);
-        self.levels(Standing::Passed).rfind(|level| *level < failed)
+        self.levels(LevelStanding::Passed).rfind(|level| *level < failed)
     }
 
     /// Levels that cannot be decided, between what passes and what fails.
     pub(super) fn undecided(&self) -> Vec<u32> {
         let between = self.passed().unwrap_or(0)..self.failed().unwrap_or(u32::MAX);
-        self.levels(Standing::Undecided).filter(|level| between.contains(level)).collect()
+        self.levels(LevelStanding::Undecided).filter(|level| between.contains(level)).collect()
     }
 
     /// The lowest level of which every session contradicts another.
     pub(super) fn contradictory(&self) -> Option<u32> {
-        self.levels(Standing::Contradictory).next()
+        self.levels(LevelStanding::Contradictory).next()
     }
 
     /// The lowest level that the generator could not hold.
     pub(super) fn beyond(&self) -> Option<u32> {
-        self.levels(Standing::Beyond).next()
+        self.levels(LevelStanding::Beyond).next()
     }
 
     /// The lowest and the highest level of which anything is known.

@@ -104,7 +104,7 @@ impl LevelVerdict {
 
 /// One session of a search, after it was held.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tried {
+pub struct TrialResult {
     /// What was tried.
     pub trial: Trial,
     /// What came of it.

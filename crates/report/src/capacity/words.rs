@@ -1,24 +1,27 @@
 //! The answer in sentences.
 
-use super::answer::{Answer, BurstAnswer, Ceiling, End, GaveWay, Holds, Needed, Recovery};
-use super::finding::Finding;
-use super::search::Ending;
+use super::answer::{
+    BurstAnswer, CapacityAnswer, CapacityBound, Ceiling, FirstFailure, HeldRange, NeededVerdict,
+    Recovery,
+};
+use super::finding::TrialFinding;
+use super::search::SearchEnd;
 use super::trial::{LevelVerdict, Trial};
 use crate::report::{Estimated, Verdict};
 use rushhour_core::event::FailureClass;
-use rushhour_core::profile::{Bound, Measure, Share, Threshold};
+use rushhour_core::profile::{RunShare, Threshold, ThresholdBound, ThresholdMeasure};
 use rushhour_core::units::Micros;
 
 /// How many are held, what gives way first and why, in one sentence without its full stop.
-pub fn headline(answer: &Answer<'_>) -> String {
+pub fn headline(answer: &CapacityAnswer<'_>) -> String {
     let holds = match answer.holds {
-        Holds::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
+        HeldRange::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
             format!("holds {} at once, and not {}", passed.in_flight, failed.in_flight)
         }
-        Holds::Between(passed, failed) => {
+        HeldRange::Between(passed, failed) => {
             format!("holds {} to {} at once", passed.in_flight, failed.in_flight)
         }
-        Holds::AtLeast(passed, ceiling) => {
+        HeldRange::AtLeast(passed, ceiling) => {
             let why = match ceiling {
                 Ceiling::Most => "the most that were tried".to_owned(),
                 Ceiling::Generator(level) => {
@@ -33,14 +36,18 @@ pub fn headline(answer: &Answer<'_>) -> String {
             };
             format!("holds at least {} at once; {why}", passed.in_flight)
         }
-        Holds::FewerThan(End { in_flight: 1, .. }) => "does not hold even 1".to_owned(),
-        Holds::FewerThan(failed) => {
+        HeldRange::FewerThan(CapacityBound { in_flight: 1, .. }) => {
+            "does not hold even 1".to_owned()
+        }
+        HeldRange::FewerThan(failed) => {
             format!(
                 "holds fewer than {} at once, and no lower level was seen to pass",
                 failed.in_flight
             )
         }
-        Holds::Unknown => format!("it cannot be said how many it holds: {}", ending(answer.ending)),
+        HeldRange::Unknown => {
+            format!("it cannot be said how many it holds: {}", ending(answer.ending))
+        }
     };
     match &answer.gave_way {
         Some(gave_way) => format!("{holds}; {}", first_to_give(gave_way)),
@@ -48,7 +55,7 @@ pub fn headline(answer: &Answer<'_>) -> String {
     }
 }
 
-fn first_to_give(gave_way: &GaveWay<'_>) -> String {
+fn first_to_give(gave_way: &FirstFailure<'_>) -> String {
     let threshold = gave_way.threshold;
     format!(
         "the first thing to give is {}, at {}, where it is {} against a bound of {}, because {}",
@@ -60,17 +67,21 @@ fn first_to_give(gave_way: &GaveWay<'_>) -> String {
     )
 }
 
-fn measure_words(measure: Measure) -> String {
+fn measure_words(measure: ThresholdMeasure) -> String {
     match measure {
-        Measure::Latency { .. } => measure.to_string(),
-        Measure::Share(Share::Failed) => "the share of runs that fail".to_owned(),
-        Measure::Share(Share::Skipped) => "the share of runs that are skipped".to_owned(),
-        Measure::Share(Share::JudgedFailed) => "the share of runs judged as failed".to_owned(),
+        ThresholdMeasure::Latency { .. } => measure.to_string(),
+        ThresholdMeasure::Share(RunShare::Failed) => "the share of runs that fail".to_owned(),
+        ThresholdMeasure::Share(RunShare::Skipped) => {
+            "the share of runs that are skipped".to_owned()
+        }
+        ThresholdMeasure::Share(RunShare::JudgedFailed) => {
+            "the share of runs judged as failed".to_owned()
+        }
     }
 }
 
 /// Why it gave way, from the failures and the figures.
-pub(super) fn because(gave_way: &GaveWay<'_>) -> String {
+pub(super) fn because(gave_way: &FirstFailure<'_>) -> String {
     let finding = gave_way.finding;
     let failures = finding.failures.first().map(|(class, count)| {
         format!("{} ({class}, {count} of {} runs)", class_words(*class), finding.runs.0)
@@ -138,25 +149,25 @@ pub(super) fn figure(threshold: &Threshold, estimated: Option<Estimated>) -> Str
 /// A number in the unit of a threshold's bound.
 pub(super) fn number(threshold: &Threshold, value: f64) -> String {
     match threshold.bound {
-        Bound::Time(_) => Micros::from_secs_f64(value / 1e6).to_string(),
-        Bound::Share(_) => format!("{:.1} %", value * 100.0),
+        ThresholdBound::Time(_) => Micros::from_secs_f64(value / 1e6).to_string(),
+        ThresholdBound::Share(_) => format!("{:.1} %", value * 100.0),
     }
 }
 
 /// How sure the ends are, one sentence; none where nothing was decided.
-pub(super) fn confidence(answer: &Answer<'_>) -> Option<String> {
-    let times = |end: End, verb: &str| match end.times {
+pub(super) fn confidence(answer: &CapacityAnswer<'_>) -> Option<String> {
+    let times = |end: CapacityBound, verb: &str| match end.times {
         1 => format!("{} {verb} once", end.in_flight),
         2 => format!("{} {verb} twice", end.in_flight),
         more => format!("{} {verb} {more} times", end.in_flight),
     };
     let ends = match answer.holds {
-        Holds::Between(passed, failed) => {
+        HeldRange::Between(passed, failed) => {
             format!("{}, {}", times(passed, "passed"), times(failed, "failed"))
         }
-        Holds::AtLeast(passed, _) => times(passed, "passed"),
-        Holds::FewerThan(failed) => times(failed, "failed"),
-        Holds::Unknown => return None,
+        HeldRange::AtLeast(passed, _) => times(passed, "passed"),
+        HeldRange::FewerThan(failed) => times(failed, "failed"),
+        HeldRange::Unknown => return None,
     };
     Some(format!(
         "{ends}; each time by its whole 95 % interval: a level passes where every threshold's lies inside its bound, and fails where one lies outside"
@@ -166,7 +177,7 @@ pub(super) fn confidence(answer: &Answer<'_>) -> Option<String> {
 /// The last passed level at one instant.
 pub(super) fn burst(answer: &BurstAnswer<'_>) -> String {
     let level = answer.burst.in_flight();
-    let beside = |burst: &Finding| -> Vec<String> {
+    let beside = |burst: &TrialFinding| -> Vec<String> {
         burst
             .thresholds
             .iter()
@@ -216,29 +227,29 @@ pub(super) fn recovery(recovery: &Recovery) -> String {
 }
 
 /// Whether as many as needed are held.
-pub(super) fn needed(needed: Needed) -> String {
+pub(super) fn needed(needed: NeededVerdict) -> String {
     match needed {
-        Needed::Met(needed) => format!("the {needed} that are needed are held"),
-        Needed::NotMet(needed) => format!("the {needed} that are needed are not held"),
-        Needed::Unknown(needed) => {
+        NeededVerdict::Met(needed) => format!("the {needed} that are needed are held"),
+        NeededVerdict::NotMet(needed) => format!("the {needed} that are needed are not held"),
+        NeededVerdict::Unknown(needed) => {
             format!("whether the {needed} that are needed are held cannot be said")
         }
     }
 }
 
 /// Why a search ended, in words.
-pub(super) const fn ending(ending: Ending) -> &'static str {
+pub(super) const fn ending(ending: SearchEnd) -> &'static str {
     match ending {
-        Ending::Complete => "every level was undecided or beyond the generator",
-        Ending::Stopped => "stopped by a signal",
-        Ending::Budget => "a cap on money, runs or minutes was reached",
-        Ending::Time => "its time was up",
-        Ending::Broken => "a session could not be held to its end",
+        SearchEnd::Complete => "every level was undecided or beyond the generator",
+        SearchEnd::Stopped => "stopped by a signal",
+        SearchEnd::Budget => "a cap on money, runs or minutes was reached",
+        SearchEnd::Time => "its time was up",
+        SearchEnd::Broken => "a session could not be held to its end",
     }
 }
 
 /// Everything beside the headline that a reader has to know, one sentence each.
-pub fn remarks(answer: &Answer<'_>) -> Vec<String> {
+pub fn remarks(answer: &CapacityAnswer<'_>) -> Vec<String> {
     let mut remarks = Vec::new();
     remarks.extend(answer.needed.map(needed));
     remarks.extend(confidence(answer));
@@ -248,7 +259,7 @@ pub fn remarks(answer: &Answer<'_>) -> Vec<String> {
     }
     remarks.extend(answer.burst.as_ref().map(burst));
     remarks.extend(answer.recovery.as_ref().map(recovery));
-    if answer.ending != Ending::Complete {
+    if answer.ending != SearchEnd::Complete {
         remarks.push(format!("the search did not come to its end: {}", ending(answer.ending)));
     }
     remarks
@@ -268,7 +279,7 @@ pub fn about_to_try(number: u32, trial: &Trial) -> String {
 }
 
 /// What came of a session, in words.
-pub fn what_came(finding: &Finding) -> String {
+pub fn what_came(finding: &TrialFinding) -> String {
     let (ended, failed) = finding.runs;
     let verdict = finding.tried.verdict.words();
     let open = finding.thresholds.iter().filter(|found| found.verdict != Verdict::Passed);
@@ -289,14 +300,14 @@ pub fn what_came(finding: &Finding) -> String {
 mod tests {
     use super::*;
     use crate::capacity::simulation::{finding, told};
-    use crate::capacity::{LevelVerdict::*, Purpose::*, Search};
+    use crate::capacity::{CapacitySearch, LevelVerdict::*, Purpose::*};
 
     type Session = (crate::capacity::Purpose, u32, LevelVerdict, u64, FailureClass);
 
     const NONE: FailureClass = FailureClass::Cancelled;
     const REJECTED: FailureClass = FailureClass::DispatchUnassigned;
 
-    fn findings(sessions: &[Session]) -> Vec<Finding> {
+    fn findings(sessions: &[Session]) -> Vec<TrialFinding> {
         (1..)
             .zip(sessions)
             .map(|(number, (purpose, level, verdict, failed, class))| {
@@ -305,10 +316,10 @@ mod tests {
             .collect()
     }
 
-    fn answered(capacity: &str, sessions: &[Session], ending: Ending) -> (String, Vec<String>) {
+    fn answered(capacity: &str, sessions: &[Session], ending: SearchEnd) -> (String, Vec<String>) {
         let findings = findings(sessions);
-        let (_, search): (_, Search) = told(capacity, &findings);
-        let answer = Answer::of(&search, &findings, ending);
+        let (_, search): (_, CapacitySearch) = told(capacity, &findings);
+        let answer = CapacityAnswer::of(&search, &findings, ending);
         (headline(&answer), remarks(&answer))
     }
 
@@ -327,7 +338,7 @@ mod tests {
                 (Confirm, 30, Passed, 1, NONE),
                 (Burst, 30, Failed, 60, REJECTED),
             ],
-            Ending::Complete,
+            SearchEnd::Complete,
         );
         assert_eq!(
             headline,
@@ -344,11 +355,11 @@ mod tests {
 
     #[test]
     fn what_was_not_found_is_not_claimed() {
-        let cases: [(&str, &[Session], Ending, &str); 5] = [
+        let cases: [(&str, &[Session], SearchEnd, &str); 5] = [
             (
                 "most = 30",
                 &[(Step, 30, Passed, 0, NONE)],
-                Ending::Complete,
+                SearchEnd::Complete,
                 "holds at least 30 at once; the most that were tried",
             ),
             (
@@ -358,25 +369,25 @@ mod tests {
                     (Step, 30, Generator, 90, REJECTED),
                     (Step, 30, Generator, 90, REJECTED),
                 ],
-                Ending::Complete,
+                SearchEnd::Complete,
                 "holds at least 20 at once; at 30 the generator was the limit, which says nothing of the agent",
             ),
             (
                 "start = 20",
                 &[(Step, 20, Passed, 0, NONE), (Step, 30, Budget, 0, NONE)],
-                Ending::Budget,
+                SearchEnd::Budget,
                 "holds at least 20 at once; the search ended before more were tried: a cap on money, runs or minutes was reached",
             ),
             (
                 "start = 1",
                 &[(Step, 1, Failed, 200, FailureClass::AgentMute)],
-                Ending::Complete,
+                SearchEnd::Complete,
                 "does not hold even 1; the first thing to give is the share of runs that fail, at 1, where it is 100.0 % [98.1 %, 100.0 %] against a bound of 5%, because agents joined and said nothing (agent_mute, 200 of 200 runs)",
             ),
             (
                 "start = 4",
                 &[(Step, 4, Stopped, 0, NONE)],
-                Ending::Stopped,
+                SearchEnd::Stopped,
                 "it cannot be said how many it holds: stopped by a signal",
             ),
         ];

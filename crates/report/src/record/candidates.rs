@@ -1,22 +1,22 @@
 //! Which runs of a session can be judged, and what our own callers made of them.
 
-use super::fold::Names;
+use super::fold::StageNames;
 use super::run_record::RunRecord;
 use rushhour_core::event::{FailureClass, Outcome};
-use rushhour_core::profile::{CallersVerdict, Candidate};
+use rushhour_core::profile::{CallersVerdict, JudgingCandidate};
 
 /// The measured runs of a session that can be judged, gathered as their outcomes become known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Candidates {
     /// Those that can be judged, in the order in which they ended.
-    pub runs: Vec<Candidate>,
+    pub runs: Vec<JudgingCandidate>,
     /// How many say nothing of the conversation.
     pub apart: u64,
 }
 
 impl Candidates {
     /// Takes in a run whose outcome is known. Runs of stages that are not measured are passed over.
-    pub fn take(&mut self, record: &RunRecord, names: &Names) {
+    pub fn take(&mut self, record: &RunRecord, names: &StageNames) {
         let Some(ending) = &record.ending else { return };
         if !names.is_measured(record.stage) {
             return;
@@ -24,7 +24,7 @@ impl Candidates {
         match callers_verdict(&ending.outcome) {
             Some(verdict) => {
                 let (run, scenario) = (record.run, record.scenario);
-                self.runs.push(Candidate { run, scenario, verdict });
+                self.runs.push(JudgingCandidate { run, scenario, verdict });
             }
             None => self.apart += 1,
         }
@@ -69,20 +69,20 @@ pub const fn is_the_agents(class: FailureClass) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::run_record::tests::completed;
-    use super::super::run_record::{Ending, Span};
+    use super::super::run_record::{RunOutcome, TimeSpan};
     use super::*;
     use rushhour_core::units::{RunIndex, SessionTime};
 
     fn ended(run: u64, stage: u32, outcome: Outcome) -> RunRecord {
-        let seen = Span { from: SessionTime(9), to: SessionTime(9) };
-        let ending = Some(Ending { outcome, seen, talked: None });
+        let seen = TimeSpan { from: SessionTime(9), to: SessionTime(9) };
+        let ending = Some(RunOutcome { outcome, seen, talked: None });
         RunRecord { run: RunIndex(run), stage, ending, ..completed() }
     }
 
     #[test]
     fn what_the_agent_failed_is_told_from_what_it_had_no_part_in() {
         let stages = vec![("warm".to_owned(), false), ("steady".to_owned(), true)];
-        let names = Names { stages, scenarios: vec!["greet".to_owned()] };
+        let names = StageNames { stages, scenarios: vec!["greet".to_owned()] };
         let mut candidates = Candidates::default();
         let failed = |class| Outcome::failed(class, "");
         for (run, (stage, outcome)) in (0..).zip([

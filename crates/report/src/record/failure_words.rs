@@ -12,17 +12,17 @@ const LONGEST: usize = 300;
 
 /// What was said of failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FailureWords {
-    by_class: BTreeMap<FailureClass, Words>,
+pub struct FailureMessages {
+    by_class: BTreeMap<FailureClass, MessageCounts>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Words {
+struct MessageCounts {
     counted: BTreeMap<String, u64>,
     others: u64,
 }
 
-impl FailureWords {
+impl FailureMessages {
     /// Counts what was said of one failure.
     pub(super) fn add(&mut self, class: FailureClass, words: &str) {
         let kept: String = words.chars().take(LONGEST).collect();
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_is_alike_is_counted_and_what_differs_without_end_is_bounded() {
-        let mut words = FailureWords::default();
+        let mut words = FailureMessages::default();
         let class = FailureClass::SubmitRejected;
         for number in 0..1_000 {
             words.add(class, "Insufficient balance");

@@ -3,18 +3,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::failure_words::FailureWords;
+use super::failure_words::FailureMessages;
 use super::funnel::Funnel;
 use super::latencies::LatencyTable;
-use super::pairs::Pairs;
-use super::run_record::{AgentTimes, Ending, RunRecord, Span, SubmissionTimes};
+use super::pairs::PairTable;
+use super::run_record::{AgentTimes, RunOutcome, RunRecord, SubmissionTimes, TimeSpan};
 use super::slowest::Slowest;
-use super::tally::Tally;
+use super::tally::OutcomeTally;
 use super::timeline::Timeline;
 use rushhour_core::bill::{Bill, Tariff};
 use rushhour_core::event::{
-    Event, FailureClass, FramesSent, Happening, Health, Mapping, Opening, Outcome, Sighting,
-    StopReason,
+    Event, EventKind, FailureClass, FramesSent, GeneratorHealth, Outcome, RunMapping, RunPhase,
+    SessionHeader, StopReason,
 };
 use rushhour_core::profile::DispatchMethod;
 use rushhour_core::units::{Micros, Mode, PairId, RunIndex, SessionTime};
@@ -35,16 +35,16 @@ pub enum FoldError {
 
 /// Names of stages and scenarios by their position in the profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
+pub struct StageNames {
     /// Each stage's name, and whether it is measured.
     pub stages: Vec<(String, bool)>,
     /// Each scenario's name.
     pub scenarios: Vec<String>,
 }
 
-impl Names {
+impl StageNames {
     /// The names in the profile that a session was opened with.
-    pub fn of(opening: &Opening) -> Self {
+    pub fn of(opening: &SessionHeader) -> Self {
         let profile = &opening.profile;
         Self {
             stages: profile.stages.iter().map(|s| (s.name.clone(), s.measured)).collect(),
@@ -87,19 +87,19 @@ pub struct PeakHealth {
 
 /// What a session comes to.
 #[derive(Debug, Clone)]
-pub struct Folded {
+pub struct FoldedSession {
     /// How it began.
-    pub opening: Opening,
+    pub opening: SessionHeader,
     /// Names by position.
-    pub names: Names,
+    pub names: StageNames,
     /// All runs.
-    pub tally: Tally,
+    pub tally: OutcomeTally,
     /// The runs of measured stages.
-    pub measured: Tally,
+    pub measured: OutcomeTally,
     /// The runs of each stage.
-    pub by_stage: BTreeMap<u32, Tally>,
+    pub by_stage: BTreeMap<u32, OutcomeTally>,
     /// Its pairs; none in a session of one mode.
-    pub pairs: Option<Pairs>,
+    pub pairs: Option<PairTable>,
     /// What its runs cost; empty where nothing is charged.
     pub bill: Bill,
     /// Latencies.
@@ -115,7 +115,7 @@ pub struct Folded {
     /// Audio that our own callers sent.
     pub frames: FramesSent,
     /// What was said of failures.
-    pub failure_words: FailureWords,
+    pub failure_words: FailureMessages,
     /// The slowest runs of measured stages.
     pub slowest: Slowest,
     /// Submissions accepted, and attempts in all.
@@ -144,7 +144,7 @@ pub struct Folded {
     /// Why nothing more was started, in order.
     pub stops: Vec<(StopReason, String)>,
     /// When its process died and another one took it up, in order.
-    pub resumptions: Vec<Resumption>,
+    pub resumptions: Vec<ResumptionRecord>,
     /// The last event's time.
     pub last_event: SessionTime,
     /// Whether the session came to its end; a killed one did not.
@@ -156,9 +156,9 @@ pub struct Folded {
 
 /// The session's process died, and another one took it up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resumption {
+pub struct ResumptionRecord {
     /// The time in which nobody watched.
-    pub gap: Span,
+    pub gap: TimeSpan,
     /// The wall clock when it was taken up.
     pub wall: String,
     /// Bytes of half a line that were cut off the journal.
@@ -169,7 +169,7 @@ pub struct Resumption {
 
 /// What an event told of outcomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum EndedRuns {
     /// Nothing.
     Nothing,
     /// The outcome of a run.
@@ -188,7 +188,7 @@ pub enum Told {
 /// A session being folded.
 #[derive(Debug, Default)]
 pub struct Fold {
-    folded: Option<Folded>,
+    folded: Option<FoldedSession>,
     live: HashMap<RunIndex, RunRecord>,
     attempts: HashMap<u64, u32>,
 }
@@ -198,18 +198,18 @@ impl Fold {
     ///
     /// # Errors
     /// Where the events are no session's.
-    pub fn add(&mut self, event: &Event) -> Result<Told, FoldError> {
+    pub fn add(&mut self, event: &Event) -> Result<EndedRuns, FoldError> {
         let Some(folded) = &mut self.folded else {
-            let Happening::Opened(opening) = &event.happening else {
+            let EventKind::Opened(opening) = &event.kind else {
                 return Err(FoldError::NotOpened);
             };
-            self.folded = Some(Folded::new((**opening).clone()));
-            return Ok(Told::Nothing);
+            self.folded = Some(FoldedSession::new((**opening).clone()));
+            return Ok(EndedRuns::Nothing);
         };
         folded.last_event = folded.last_event.max(event.at);
-        match &event.happening {
-            Happening::Opened(_) => return Err(FoldError::OpenedTwice),
-            Happening::RunStarted {
+        match &event.kind {
+            EventKind::Opened(_) => return Err(FoldError::OpenedTwice),
+            EventKind::RunStarted {
                 run,
                 stage,
                 scenario,
@@ -229,7 +229,7 @@ impl Fold {
                 self.live.insert(*run, record);
                 folded.in_flight_peak = folded.in_flight_peak.max(self.live.len() as u64);
             }
-            Happening::RunSkipped { run, stage, scenario, copy, mode, pair, intended } => {
+            EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, intended } => {
                 folded.each_tally(*stage, |tally| tally.skipped += 1);
                 folded.intended(*stage, *intended);
                 let window = folded.timeline.at(*intended);
@@ -237,83 +237,83 @@ impl Fold {
                 window.skipped += 1;
                 let place = (*run, *stage, *scenario, *copy);
                 let mut record = new_record(place, (*mode, *pair), *intended);
-                let seen = Span { from: event.at, to: event.at };
-                record.ending = Some(Ending { outcome: Outcome::Skipped, seen, talked: None });
+                let seen = TimeSpan { from: event.at, to: event.at };
+                record.ending = Some(RunOutcome { outcome: Outcome::Skipped, seen, talked: None });
                 folded.pair(&record);
-                return Ok(Told::Run(Box::new(record)));
+                return Ok(EndedRuns::Run(Box::new(record)));
             }
-            Happening::RestNotStarted { from, count } => {
+            EventKind::RestNotStarted { from, count } => {
                 folded.tally.not_started += count;
                 let class = match folded.stops.last() {
                     Some((StopReason::Budget, _)) => FailureClass::BudgetStopped,
                     _ => FailureClass::Cancelled,
                 };
-                return Ok(Told::NotStarted { from: *from, count: *count, class });
+                return Ok(EndedRuns::NotStarted { from: *from, count: *count, class });
             }
-            Happening::SubmitRetry { request, attempt, .. } => {
+            EventKind::SubmitRetry { request, attempt, .. } => {
                 folded.submissions.1 += 1;
                 self.attempts.insert(*request, *attempt);
             }
-            Happening::Submitted { .. } => self.submitted(&event.happening),
-            Happening::Ended { run, outcome, after, seen, talked } => {
+            EventKind::Submitted { .. } => self.submitted(&event.kind),
+            EventKind::Ended { run, outcome, after, seen, talked } => {
                 let mut record = self.live.remove(run).ok_or(FoldError::UnknownRun(*run))?;
-                record.ending = Some(Ending {
+                record.ending = Some(RunOutcome {
                     outcome: outcome.clone(),
-                    seen: Span { from: *after, to: *seen },
+                    seen: TimeSpan { from: *after, to: *seen },
                     talked: *talked,
                 });
                 folded.ended(&record, *seen);
-                return Ok(Told::Run(Box::new(record)));
+                return Ok(EndedRuns::Run(Box::new(record)));
             }
-            Happening::RoomDeleted { .. } => folded.rooms_deleted += 1,
-            Happening::RoomLeft { .. } => folded.rooms_left += 1,
-            Happening::Health(health) => folded.health.take(health),
-            Happening::Stopping { reason, detail } => folded.stops.push((*reason, detail.clone())),
-            Happening::Closed => folded.closed = true,
+            EventKind::RoomDeleted { .. } => folded.rooms_deleted += 1,
+            EventKind::RoomLeft { .. } => folded.rooms_left += 1,
+            EventKind::Health(health) => folded.health.take(health),
+            EventKind::Stopping { reason, detail } => folded.stops.push((*reason, detail.clone())),
+            EventKind::Closed => folded.closed = true,
             // A series of its own follows what the agent's worker says.
-            Happening::AgentHealth(_) => {}
-            Happening::RoomsListed { rooms, deleted_again } => {
+            EventKind::AgentHealth(_) => {}
+            EventKind::RoomsListed { rooms, deleted_again } => {
                 folded.rooms_listed = Some((*rooms, *deleted_again));
             }
-            Happening::Resumed { .. } => self.resumed(&event.happening, event.at),
-            Happening::EvaluatorSeen { .. } => folded.proven_late += 1,
-            Happening::SubmitIntent { runs, .. } => {
+            EventKind::Resumed { .. } => self.resumed(&event.kind, event.at),
+            EventKind::EvaluatorSeen { .. } => folded.proven_late += 1,
+            EventKind::SubmitIntent { runs, .. } => {
                 for run in runs {
                     let Some(record) = self.live.get_mut(run) else { continue };
                     record.asked = Some(event.at);
                 }
             }
-            Happening::RoomMade { .. }
-            | Happening::Dispatched { .. }
-            | Happening::AgentSeen { .. }
-            | Happening::AgentReady { .. }
-            | Happening::Greeted { .. }
-            | Happening::Turn { .. }
-            | Happening::Used { .. }
-            | Happening::Spoke { .. }
-            | Happening::Sighted { .. } => self.of_a_run(&event.happening),
+            EventKind::RoomMade { .. }
+            | EventKind::Dispatched { .. }
+            | EventKind::AgentSeen { .. }
+            | EventKind::AgentReady { .. }
+            | EventKind::Greeted { .. }
+            | EventKind::Turn { .. }
+            | EventKind::Used { .. }
+            | EventKind::Spoke { .. }
+            | EventKind::Sighted { .. } => self.of_a_run(&event.kind),
         }
-        Ok(Told::Nothing)
+        Ok(EndedRuns::Nothing)
     }
 
-    fn resumed(&mut self, happening: &Happening, at: SessionTime) {
-        let Happening::Resumed { wall, torn, unwatched, open } = happening else { return };
+    fn resumed(&mut self, happening: &EventKind, at: SessionTime) {
+        let EventKind::Resumed { wall, torn, unwatched, open } = happening else { return };
         let Some(folded) = &mut self.folded else { return };
-        let gap = Span { from: at - *unwatched, to: at };
+        let gap = TimeSpan { from: at - *unwatched, to: at };
         let sends_late = folded.opening.profile.livekit.dispatch.method() == DispatchMethod::Token;
         for run in open {
             let Some(record) = self.live.get_mut(run) else { continue };
             record.not_watched(gap, sends_late);
         }
         let (wall, torn) = (wall.clone(), *torn);
-        folded.resumptions.push(Resumption { gap, wall, torn, open: open.len() as u64 });
+        folded.resumptions.push(ResumptionRecord { gap, wall, torn, open: open.len() as u64 });
     }
 
     /// What it all came to.
     ///
     /// # Errors
     /// Where there was no event at all.
-    pub fn finish(self) -> Result<Folded, FoldError> {
+    pub fn finish(self) -> Result<FoldedSession, FoldError> {
         let mut folded = self.folded.ok_or(FoldError::NotOpened)?;
         folded.open = self.live.into_values().collect();
         folded.open.sort_by_key(|record| record.run);
@@ -328,72 +328,72 @@ impl Fold {
     }
 
     /// What it has come to so far.
-    pub const fn so_far(&self) -> Option<&Folded> {
+    pub const fn so_far(&self) -> Option<&FoldedSession> {
         self.folded.as_ref()
     }
 
     /// What is said of a run after its outcome, when its room comes late for example, changes nothing of it.
-    fn of_a_run(&mut self, happening: &Happening) {
+    fn of_a_run(&mut self, happening: &EventKind) {
         let Some(folded) = &mut self.folded else { return };
         let method = folded.opening.profile.livekit.dispatch.method();
         match happening {
-            Happening::RoomMade { run, sent, answered } => {
+            EventKind::RoomMade { run, sent, answered } => {
                 folded.rooms_made += 1;
                 let Some(record) = self.live.get_mut(run) else { return };
-                record.room_made = Some(Span { from: *sent, to: *answered });
+                record.room_made = Some(TimeSpan { from: *sent, to: *answered });
                 if matches!(method, DispatchMethod::Room | DispatchMethod::None) {
                     record.agent_sent_for = Some(*sent);
                 }
             }
-            Happening::Dispatched { run, sent, answered, .. } => {
+            EventKind::Dispatched { run, sent, answered, .. } => {
                 let Some(record) = self.live.get_mut(run) else { return };
-                record.dispatched = Some(Span { from: *sent, to: *answered });
+                record.dispatched = Some(TimeSpan { from: *sent, to: *answered });
                 record.agent_sent_for = Some(*sent);
             }
-            Happening::AgentSeen { run, after, seen, joined, .. } => {
+            EventKind::AgentSeen { run, after, seen, joined, .. } => {
                 let Some(record) = self.live.get_mut(run) else { return };
-                let seen = Span { from: *after, to: *seen };
+                let seen = TimeSpan { from: *after, to: *seen };
                 // After a resumption it may be looked for again.
                 record.agent.get_or_insert(AgentTimes { seen, joined: *joined });
             }
-            Happening::AgentReady { run, after, seen } => {
+            EventKind::AgentReady { run, after, seen } => {
                 let Some(record) = self.live.get_mut(run) else { return };
-                record.agent_ready.get_or_insert(Span { from: *after, to: *seen });
+                record.agent_ready.get_or_insert(TimeSpan { from: *after, to: *seen });
             }
-            Happening::Greeted { run, at } => {
+            EventKind::Greeted { run, at } => {
                 let Some(record) = self.live.get_mut(run) else { return };
                 record.greeted = Some(*at);
             }
-            Happening::Turn { run, turn } => {
+            EventKind::Turn { run, turn } => {
                 let Some(record) = self.live.get_mut(run) else { return };
                 record.turns.push(*turn);
             }
-            Happening::Used { run, used } => {
+            EventKind::Used { run, used } => {
                 let Some(record) = self.live.get_mut(run) else { return };
                 record.used = Some(*used);
             }
-            Happening::Spoke { run, frames } => {
+            EventKind::Spoke { run, frames } => {
                 let Some(record) = self.live.get_mut(run) else { return };
                 record.frames = Some(*frames);
                 folded.frames.sent += frames.sent;
                 folded.frames.late += frames.late;
                 folded.frames.given_up += frames.given_up;
             }
-            Happening::Sighted { run, sighting, after, seen, .. } => {
+            EventKind::Sighted { run, sighting, after, seen, .. } => {
                 let Some(record) = self.live.get_mut(run) else { return };
-                let span = Some(Span { from: *after, to: *seen });
+                let span = Some(TimeSpan { from: *after, to: *seen });
                 match sighting {
-                    Sighting::Queued => {}
-                    Sighting::Running => record.running = span,
-                    Sighting::Judging => record.judging = span,
+                    RunPhase::Queued => {}
+                    RunPhase::Running => record.running = span,
+                    RunPhase::Judging => record.judging = span,
                 }
             }
             _ => {}
         }
     }
 
-    fn submitted(&mut self, happening: &Happening) {
-        let Happening::Submitted { request, admitted, sent, answered, result, entered, mapping } =
+    fn submitted(&mut self, happening: &EventKind) {
+        let EventKind::Submitted { request, admitted, sent, answered, result, entered, mapping } =
             happening
         else {
             return;
@@ -404,7 +404,7 @@ impl Fold {
         folded.submissions.1 += 1;
         let method = folded.opening.profile.livekit.dispatch.method();
         for entry in entered {
-            if *mapping == Mapping::Assumed {
+            if *mapping == RunMapping::Assumed {
                 folded.assumed += 1;
             }
             let Some(record) = self.live.get_mut(&entry.run) else { continue };
@@ -412,7 +412,7 @@ impl Fold {
                 request: *request,
                 ready: entry.ready,
                 admitted: *admitted,
-                span: Span { from: *sent, to: *answered },
+                span: TimeSpan { from: *sent, to: *answered },
                 attempts,
                 result: result.clone(),
                 evaluator_run: entry.evaluator_run.clone(),
@@ -425,26 +425,26 @@ impl Fold {
     }
 }
 
-impl Folded {
-    fn new(opening: Opening) -> Self {
+impl FoldedSession {
+    fn new(opening: SessionHeader) -> Self {
         let tariff = Tariff::of(&opening.profile);
         let is_paired = opening.profile.mode.is_paired();
         Self {
-            names: Names::of(&opening),
+            names: StageNames::of(&opening),
             funnel: Funnel::of(&opening.profile),
             opening,
-            pairs: is_paired.then(|| Pairs::of(tariff.as_ref())),
+            pairs: is_paired.then(|| PairTable::of(tariff.as_ref())),
             bill: tariff.as_ref().map(Bill::of).unwrap_or_default(),
             tariff,
-            tally: Tally::default(),
-            measured: Tally::default(),
+            tally: OutcomeTally::default(),
+            measured: OutcomeTally::default(),
             by_stage: BTreeMap::new(),
             latencies: LatencyTable::default(),
             unfinished: LatencyTable::default(),
             timeline: Timeline::default(),
             stage_starts: BTreeMap::new(),
             frames: FramesSent::default(),
-            failure_words: FailureWords::default(),
+            failure_words: FailureMessages::default(),
             slowest: Slowest::default(),
             submissions: (0, 0),
             assumed: 0,
@@ -465,7 +465,7 @@ impl Folded {
         }
     }
 
-    fn each_tally(&mut self, stage: u32, count: impl Fn(&mut Tally)) {
+    fn each_tally(&mut self, stage: u32, count: impl Fn(&mut OutcomeTally)) {
         count(&mut self.tally);
         if self.names.is_measured(stage) {
             count(&mut self.measured);
@@ -535,7 +535,7 @@ impl Folded {
 }
 
 impl PeakHealth {
-    fn take(&mut self, health: &Health) {
+    fn take(&mut self, health: &GeneratorHealth) {
         self.memory = self.memory.max(health.memory);
         self.cpu = self.cpu + health.cpu;
         if health.over > Micros::ZERO {

@@ -10,7 +10,7 @@ use rushhour_core::units::{Metric, Mode};
 
 /// A step of a run's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Step {
+pub enum FunnelStep {
     /// The driver let it in.
     Started,
     /// CreateRoom was answered.
@@ -41,7 +41,7 @@ pub enum Step {
     Passed,
 }
 
-impl Step {
+impl FunnelStep {
     /// The words used in reports.
     pub fn name(self) -> Cow<'static, str> {
         match self {
@@ -108,25 +108,25 @@ impl Step {
 }
 
 /// Steps of a run that an evaluator elsewhere follows.
-const ASKED_AFTER: [Step; 10] = [
-    Step::Started,
-    Step::RoomMade,
-    Step::Dispatched,
-    Step::AgentSeen,
-    Step::AgentReady,
-    Step::Submitted,
-    Step::Accepted,
-    Step::Running,
-    Step::Completed,
-    Step::Passed,
+const ASKED_AFTER: [FunnelStep; 10] = [
+    FunnelStep::Started,
+    FunnelStep::RoomMade,
+    FunnelStep::Dispatched,
+    FunnelStep::AgentSeen,
+    FunnelStep::AgentReady,
+    FunnelStep::Submitted,
+    FunnelStep::Accepted,
+    FunnelStep::Running,
+    FunnelStep::Completed,
+    FunnelStep::Passed,
 ];
 
 /// How many runs came how far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Funnel {
-    steps: Vec<Step>,
-    reached: BTreeMap<Step, u64>,
-    stayed: BTreeMap<(Step, Option<FailureClass>), u64>,
+    steps: Vec<FunnelStep>,
+    reached: BTreeMap<FunnelStep, u64>,
+    stayed: BTreeMap<(FunnelStep, Option<FailureClass>), u64>,
 }
 
 impl Funnel {
@@ -139,18 +139,18 @@ impl Funnel {
                 let turns = scripts.map(|script| script.turns.len()).max().unwrap_or(0);
                 let turns = u32::try_from(turns).unwrap_or(u32::MAX);
                 [
-                    Step::Started,
-                    Step::RoomMade,
-                    Step::CallerJoined,
-                    Step::Dispatched,
-                    Step::Assigned,
-                    Step::AgentSeen,
-                    Step::AgentReady,
-                    Step::Greeted,
+                    FunnelStep::Started,
+                    FunnelStep::RoomMade,
+                    FunnelStep::CallerJoined,
+                    FunnelStep::Dispatched,
+                    FunnelStep::Assigned,
+                    FunnelStep::AgentSeen,
+                    FunnelStep::AgentReady,
+                    FunnelStep::Greeted,
                 ]
                 .into_iter()
-                .chain((1..=turns).map(Step::Turn))
-                .chain([Step::Completed, Step::Passed])
+                .chain((1..=turns).map(FunnelStep::Turn))
+                .chain([FunnelStep::Completed, FunnelStep::Passed])
                 .collect()
             }
         };
@@ -158,13 +158,13 @@ impl Funnel {
     }
 
     /// The steps that such a run takes, in their order.
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[FunnelStep] {
         &self.steps
     }
 
     /// Counts a run that was started.
     pub(super) fn add(&mut self, record: &RunRecord) {
-        let mut furthest = Step::Started;
+        let mut furthest = FunnelStep::Started;
         for step in self.steps.iter().copied().filter(|step| reached(record, *step)) {
             *self.reached.entry(step).or_default() += 1;
             furthest = step;
@@ -179,13 +179,13 @@ impl Funnel {
     }
 
     /// How many runs reached a step.
-    pub fn reached(&self, step: Step) -> u64 {
+    pub fn reached(&self, step: FunnelStep) -> u64 {
         self.reached.get(&step).copied().unwrap_or(0)
     }
 
     /// Runs that went no further than a step, by why; those without a class were under way when the
     /// session was killed.
-    pub fn stayed(&self, step: Step) -> impl Iterator<Item = (Option<FailureClass>, u64)> {
+    pub fn stayed(&self, step: FunnelStep) -> impl Iterator<Item = (Option<FailureClass>, u64)> {
         self.stayed
             .iter()
             .filter(move |((at, _), _)| *at == step)
@@ -194,32 +194,32 @@ impl Funnel {
 }
 
 /// A step that was passed through unseen was reached where a later one of the same party was.
-fn reached(record: &RunRecord, step: Step) -> bool {
+fn reached(record: &RunRecord, step: FunnelStep) -> bool {
     let completed = match record.ending.as_ref().map(|ending| &ending.outcome) {
         Some(Outcome::Completed { judged }) => Some(*judged),
         _ => None,
     };
     let running = record.running.is_some() || record.judging.is_some() || completed.is_some();
     match step {
-        Step::Started => record.started.is_some(),
-        Step::RoomMade => record.room_made.is_some(),
-        Step::Dispatched => record.dispatched.is_some(),
-        Step::Assigned => {
+        FunnelStep::Started => record.started.is_some(),
+        FunnelStep::RoomMade => record.room_made.is_some(),
+        FunnelStep::Dispatched => record.dispatched.is_some(),
+        FunnelStep::Assigned => {
             let class = record.ending.as_ref().and_then(|ending| ending.outcome.class());
             record.agent.is_some() || class == Some(FailureClass::AgentNeverJoined)
         }
-        Step::AgentSeen => record.agent.is_some() || record.agent_ready.is_some(),
-        Step::AgentReady => record.agent_ready.is_some(),
-        Step::Submitted => record.asked.is_some() || record.submission.is_some(),
-        Step::Accepted => record.submission.is_some(),
-        Step::Running => running,
-        Step::CallerJoined => record.running.is_some(),
-        Step::Greeted => record.greeted.is_some(),
-        Step::Turn(number) => {
+        FunnelStep::AgentSeen => record.agent.is_some() || record.agent_ready.is_some(),
+        FunnelStep::AgentReady => record.agent_ready.is_some(),
+        FunnelStep::Submitted => record.asked.is_some() || record.submission.is_some(),
+        FunnelStep::Accepted => record.submission.is_some(),
+        FunnelStep::Running => running,
+        FunnelStep::CallerJoined => record.running.is_some(),
+        FunnelStep::Greeted => record.greeted.is_some(),
+        FunnelStep::Turn(number) => {
             record.turns.iter().any(|turn| turn.number == number && turn.ending.is_answered())
         }
-        Step::Completed => completed.is_some(),
-        Step::Passed => completed == Some(Some(true)),
+        FunnelStep::Completed => completed.is_some(),
+        FunnelStep::Passed => completed == Some(Some(true)),
     }
 }
 
@@ -227,7 +227,7 @@ fn reached(record: &RunRecord, step: Step) -> bool {
 mod tests {
     use super::super::run_record::tests::{completed, span};
     use super::*;
-    use crate::record::Ending;
+    use crate::record::RunOutcome;
     use rushhour_core::units::SessionTime;
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
         lost.submission = None;
         lost.running = None;
         lost.judging = None;
-        lost.ending = Some(Ending {
+        lost.ending = Some(RunOutcome {
             outcome: Outcome::failed(FailureClass::DispatchUnassigned, "no worker"),
             seen: span(10_000, 11_000),
             talked: None,
@@ -252,9 +252,9 @@ mod tests {
         funnel.add(&open);
         let counts: Vec<u64> = ASKED_AFTER.iter().map(|step| funnel.reached(*step)).collect();
         assert_eq!(counts, [3, 3, 3, 1, 0, 2, 1, 1, 1, 0]);
-        let stayed: Vec<_> = funnel.stayed(Step::Dispatched).collect();
+        let stayed: Vec<_> = funnel.stayed(FunnelStep::Dispatched).collect();
         assert_eq!(stayed, [(Some(FailureClass::DispatchUnassigned), 1)]);
-        assert_eq!(funnel.stayed(Step::Submitted).collect::<Vec<_>>(), [(None, 1)]);
-        assert_eq!(funnel.stayed(Step::Completed).count(), 0);
+        assert_eq!(funnel.stayed(FunnelStep::Submitted).collect::<Vec<_>>(), [(None, 1)]);
+        assert_eq!(funnel.stayed(FunnelStep::Completed).count(), 0);
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::journal_file::{JournalFile, OwnFile};
 use super::line::{Chain, write_line};
-use rushhour_core::event::{Event, Sink, SinkError};
+use rushhour_core::event::{Event, EventSink, EventSinkError};
 
 /// Events that wait to be written at the most; more, and the disk is taken for dead.
 const MOST_WAITING: usize = 1_000_000;
@@ -23,7 +23,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 enum Message {
     Event(Box<Event>),
-    Barrier(oneshot::Sender<Result<(), SinkError>>),
+    Barrier(oneshot::Sender<Result<(), EventSinkError>>),
 }
 
 /// An append-only journal. Its thread ends, having written everything, when it is dropped.
@@ -79,21 +79,23 @@ impl Journal {
     }
 }
 
-impl Sink for Journal {
+impl EventSink for Journal {
     fn take(&self, event: Event) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.send(Message::Event(Box::new(event)));
     }
 
-    fn kept(&self) -> Pin<Box<dyn Future<Output = Result<(), SinkError>> + Send + '_>> {
+    fn kept(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>> {
         let (sender, receiver) = oneshot::channel();
         let behind = self.waiting.load(Ordering::Relaxed) > MOST_WAITING;
         self.send(Message::Barrier(sender));
         Box::pin(async move {
             if behind {
-                return Err(SinkError("the disk does not keep up".to_owned()));
+                return Err(EventSinkError("the disk does not keep up".to_owned()));
             }
-            receiver.await.unwrap_or_else(|_| Err(SinkError("the journal is closed".to_owned())))
+            receiver
+                .await
+                .unwrap_or_else(|_| Err(EventSinkError("the journal is closed".to_owned())))
         })
     }
 }
@@ -119,9 +121,9 @@ struct Writer<F> {
     /// Whether anything written is not durable yet.
     dirty: bool,
     /// Why what is unwritten could not be written.
-    failure: Option<SinkError>,
+    failure: Option<EventSinkError>,
     /// Why what was written may not last; stays until somebody was told, for later writes do not mend it.
-    not_durable: Option<SinkError>,
+    not_durable: Option<EventSinkError>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -166,7 +168,7 @@ impl<F: JournalFile> Writer<F> {
     fn take(
         &mut self,
         message: Message,
-        barriers: &mut Vec<oneshot::Sender<Result<(), SinkError>>>,
+        barriers: &mut Vec<oneshot::Sender<Result<(), EventSinkError>>>,
     ) {
         match message {
             Message::Event(event) => {
@@ -174,7 +176,8 @@ impl<F: JournalFile> Writer<F> {
                 let before = self.unwritten.len();
                 if let Err(error) = write_line(&event, &mut self.chain, &mut self.unwritten) {
                     self.unwritten.truncate(before);
-                    self.failure = Some(SinkError(format!("an event cannot be written: {error}")));
+                    self.failure =
+                        Some(EventSinkError(format!("an event cannot be written: {error}")));
                 }
             }
             Message::Barrier(sender) => barriers.push(sender),
@@ -193,7 +196,8 @@ impl<F: JournalFile> Writer<F> {
                 self.failure = None;
             }
             Err(error) => {
-                self.failure = Some(SinkError(format!("the journal cannot be written: {error}")));
+                self.failure =
+                    Some(EventSinkError(format!("the journal cannot be written: {error}")));
                 // Half a line must not stay: the next attempt writes it whole. Where even that fails, the
                 // reader cuts it.
                 let _ = self.file.cut(self.length);
@@ -208,7 +212,8 @@ impl<F: JournalFile> Writer<F> {
         match self.file.sync() {
             Ok(()) => self.dirty = false,
             Err(error) => {
-                self.not_durable = Some(SinkError(format!("the journal cannot be kept: {error}")));
+                self.not_durable =
+                    Some(EventSinkError(format!("the journal cannot be kept: {error}")));
             }
         }
     }
@@ -218,7 +223,7 @@ impl<F: JournalFile> Writer<F> {
 mod tests {
     use super::*;
     use crate::record::JournalReader;
-    use rushhour_core::event::Happening;
+    use rushhour_core::event::EventKind;
     use rushhour_core::units::{RunIndex, SessionTime};
 
     /// A disk in memory that can be full.
@@ -263,7 +268,7 @@ mod tests {
     }
 
     fn event(n: u64) -> Event {
-        Event { at: SessionTime(n), happening: Happening::RoomDeleted { run: RunIndex(n) } }
+        Event { at: SessionTime(n), kind: EventKind::RoomDeleted { run: RunIndex(n) } }
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::{Counter, Histogram};
 
-use super::run_record::Sample;
+use super::run_record::LatencySample;
 use rushhour_core::units::{Metric, Micros, Mode};
 
 /// From one microsecond
@@ -50,7 +50,7 @@ impl Default for Latencies {
 
 impl Latencies {
     /// Adds a sample.
-    pub fn add(&mut self, sample: &Sample) {
+    pub fn add(&mut self, sample: &LatencySample) {
         let clamp = |micros: Micros| micros.0.min(HIGHEST);
         self.coarsest = self.coarsest.max(sample.high.saturating_sub(sample.low));
         if sample.low != sample.high || self.low.is_some() {
@@ -145,7 +145,14 @@ pub struct LatencyTable {
 
 impl LatencyTable {
     /// Adds a sample to every part of the session it belongs to.
-    pub fn add(&mut self, sample: &Sample, mode: Mode, scenario: u32, stage: u32, measured: bool) {
+    pub fn add(
+        &mut self,
+        sample: &LatencySample,
+        mode: Mode,
+        scenario: u32,
+        stage: u32,
+        measured: bool,
+    ) {
         let mut add = |scope| {
             self.table.entry((sample.metric, mode, scope)).or_default().add(sample);
         };
@@ -173,8 +180,8 @@ impl LatencyTable {
 mod tests {
     use super::*;
 
-    fn exact(value: u64) -> Sample {
-        Sample { metric: Metric::Room, low: Micros(value), high: Micros(value) }
+    fn exact(value: u64) -> LatencySample {
+        LatencySample { metric: Metric::Room, low: Micros(value), high: Micros(value) }
     }
 
     #[test]
@@ -204,7 +211,7 @@ mod tests {
 
     #[test]
     fn bounds_are_kept_where_they_differ_and_merge() {
-        let bounded = Sample { metric: Metric::Queue, low: Micros(100), high: Micros(350) };
+        let bounded = LatencySample { metric: Metric::Queue, low: Micros(100), high: Micros(350) };
         let mut one = Latencies::default();
         one.add(&exact(50));
         assert!(one.lower_bounds().is_none());

@@ -51,14 +51,14 @@ pub(super) fn read_line(line: &[u8], chain: &mut Chain) -> Result<Event, String>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushhour_core::event::Happening;
+    use rushhour_core::event::EventKind;
     use rushhour_core::units::{RunIndex, SessionTime};
 
     fn lines() -> (Vec<Event>, Vec<u8>) {
         let events: Vec<Event> = (0..3)
             .map(|n| Event {
                 at: SessionTime(n),
-                happening: Happening::RoomDeleted { run: RunIndex(n) },
+                kind: EventKind::RoomDeleted { run: RunIndex(n) },
             })
             .collect();
         let mut chain = Chain::START;

@@ -1,14 +1,14 @@
 //! Sessions of several machines as one: their events on one clock, their runs numbered one after another.
 
-use rushhour_core::event::{Entered, Event, Happening, Opening};
+use rushhour_core::event::{AcceptedRun, Event, EventKind, SessionHeader};
 use rushhour_core::profile::{Profile, SessionMode};
 use rushhour_core::units::{Micros, PairId, RunIndex, SessionId, SessionTime};
 
 /// What has to be known of a journal before it can be merged.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Extent {
+pub struct JournalExtent {
     /// How it began.
-    pub opening: Option<Opening>,
+    pub opening: Option<SessionHeader>,
     /// One more than the highest number of a run.
     pub runs: u64,
     /// One more than the highest number of a submission.
@@ -19,24 +19,24 @@ pub struct Extent {
     pub closed: bool,
 }
 
-impl Extent {
+impl JournalExtent {
     /// Takes in an event.
     pub fn add(&mut self, event: &Event) {
         self.last = self.last.max(event.at);
-        match &event.happening {
-            Happening::Opened(opening) => self.opening = Some((**opening).clone()),
-            Happening::RunStarted { run, .. } | Happening::RunSkipped { run, .. } => {
+        match &event.kind {
+            EventKind::Opened(opening) => self.opening = Some((**opening).clone()),
+            EventKind::RunStarted { run, .. } | EventKind::RunSkipped { run, .. } => {
                 self.runs = self.runs.max(run.0 + 1);
             }
-            Happening::RestNotStarted { from, count } => {
+            EventKind::RestNotStarted { from, count } => {
                 self.runs = self.runs.max(from.0.saturating_add(*count));
             }
-            Happening::SubmitIntent { request, .. }
-            | Happening::SubmitRetry { request, .. }
-            | Happening::Submitted { request, .. } => {
+            EventKind::SubmitIntent { request, .. }
+            | EventKind::SubmitRetry { request, .. }
+            | EventKind::Submitted { request, .. } => {
                 self.requests = self.requests.max(request + 1);
             }
-            Happening::Closed => self.closed = true,
+            EventKind::Closed => self.closed = true,
             _ => {}
         }
     }
@@ -78,7 +78,7 @@ pub enum MergeError {
 
 /// Where one session's events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placement {
+pub struct MergePlacement {
     /// The session.
     pub session: SessionId,
     /// How much later it began than the first.
@@ -93,9 +93,9 @@ pub struct Placement {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merge {
     /// How the merged session began.
-    pub opening: Opening,
+    pub opening: SessionHeader,
     /// Where each one's events go, in the order given.
-    pub placements: Vec<Placement>,
+    pub placements: Vec<MergePlacement>,
     /// The last event's time.
     pub last: SessionTime,
     /// Whether all came to their end.
@@ -110,7 +110,11 @@ impl Merge {
     ///
     /// # Errors
     /// Where they cannot be merged.
-    pub fn of(extents: &[Extent], session: SessionId, force: bool) -> Result<Self, MergeError> {
+    pub fn of(
+        extents: &[JournalExtent],
+        session: SessionId,
+        force: bool,
+    ) -> Result<Self, MergeError> {
         let openings = extents
             .iter()
             .enumerate()
@@ -138,7 +142,7 @@ impl Merge {
         let (mut first_run, mut first_request) = (0, 0);
         let mut placements = Vec::new();
         for ((extent, opening), begin) in extents.iter().zip(&openings).zip(&begins) {
-            placements.push(Placement {
+            placements.push(MergePlacement {
                 session: opening.session.clone(),
                 later: Micros(begin.abs_diff(earliest)),
                 first_run,
@@ -150,7 +154,7 @@ impl Merge {
         let seeds: Vec<u64> = openings.iter().map(|opening| opening.profile.seed).collect();
         let in_step = (1..seeds.len()).any(|index| seeds[..index].contains(&seeds[index]));
         let leader = begins.iter().position(|begin| *begin == earliest).unwrap_or(0);
-        let opening = Opening {
+        let opening = SessionHeader {
             session,
             planned: openings.iter().map(|opening| opening.planned).sum(),
             // Each machine's share of its own cores is told: the fewest is the strictest.
@@ -164,7 +168,7 @@ impl Merge {
     }
 }
 
-fn is_same(one: &Opening, other: &Opening) -> bool {
+fn is_same(one: &SessionHeader, other: &SessionHeader) -> bool {
     one.session == other.session && one.anchor == other.anchor
 }
 
@@ -183,12 +187,12 @@ fn names(profile: &Profile) -> (SessionMode, Vec<(&str, bool)>, Vec<&str>) {
     (profile.mode, stages.collect(), scenarios.collect())
 }
 
-impl Placement {
+impl MergePlacement {
     /// The event in the merged session; none for a beginning or an end, of which there is one for all, and for
     /// looks at a machine's own worker.
     pub fn place(&self, event: Event) -> Option<Event> {
-        let happening = self.happening(event.happening)?;
-        Some(Event { at: event.at + self.later, happening })
+        let happening = self.happening(event.kind)?;
+        Some(Event { at: event.at + self.later, kind: happening })
     }
 
     /// A session has no more pairs than runs, so that those of another begin above them.
@@ -200,8 +204,8 @@ impl Placement {
         RunIndex(run.0 + self.first_run)
     }
 
-    fn happening(&self, happening: Happening) -> Option<Happening> {
-        use Happening as H;
+    fn happening(&self, happening: EventKind) -> Option<EventKind> {
+        use EventKind as H;
         let (run, at) = (|run| self.run(run), |at: SessionTime| at + self.later);
         let request = |request: u64| request + self.first_request;
         Some(match happening {
@@ -245,7 +249,7 @@ impl Placement {
                 H::SubmitRetry { request: request(n), attempt, reason, wait }
             }
             H::Submitted { request: n, admitted, sent, answered, result, entered, mapping } => {
-                let entered = entered.into_iter().map(|one| Entered {
+                let entered = entered.into_iter().map(|one| AcceptedRun {
                     run: run(one.run),
                     ready: at(one.ready),
                     ..one

@@ -25,17 +25,19 @@ mod tally;
 mod timeline;
 
 pub use candidates::{Candidates, callers_verdict, is_the_agents};
-pub use failure_words::FailureWords;
-pub use fold::{Fold, FoldError, Folded, Names, PeakHealth, Resumption, Told};
-pub use funnel::{Funnel, Step};
+pub use failure_words::FailureMessages;
+pub use fold::{
+    EndedRuns, Fold, FoldError, FoldedSession, PeakHealth, ResumptionRecord, StageNames,
+};
+pub use funnel::{Funnel, FunnelStep};
 pub use journal::Journal;
 pub use journal_file::JournalFile;
 pub use latencies::{Latencies, LatencyTable, Scope, value_at_rank};
-pub use merge::{Extent, Merge, MergeError, Placement};
-pub use orphan::{Orphan, OrphanError};
-pub use pairs::{Pair, PairedEnd, PairedRun, Pairs};
-pub use reader::{JournalError, JournalReader, Torn};
-pub use run_record::{AgentTimes, Ending, RunRecord, Sample, Span, SubmissionTimes};
+pub use merge::{JournalExtent, Merge, MergeError, MergePlacement};
+pub use orphan::{OrphanedJournal, OrphanedJournalError};
+pub use pairs::{PairTable, PairedEnd, PairedRun, RunPair};
+pub use reader::{JournalError, JournalReader, TornTail};
+pub use run_record::{AgentTimes, LatencySample, RunOutcome, RunRecord, SubmissionTimes, TimeSpan};
 pub use slowest::{SlowRun, Slowest};
-pub use tally::Tally;
-pub use timeline::{Timeline, WINDOWED, Window};
+pub use tally::OutcomeTally;
+pub use timeline::{Timeline, TimelineWindow, WINDOWED};

@@ -15,7 +15,7 @@ const BUFFER: usize = 256 * 1024;
 
 /// Why a journal cannot be taken over.
 #[derive(Debug, thiserror::Error)]
-pub enum OrphanError {
+pub enum OrphanedJournalError {
     /// It cannot be opened for writing.
     #[error("it cannot be opened: {0}")]
     Io(#[from] io::Error),
@@ -26,7 +26,7 @@ pub enum OrphanError {
 
 /// A journal that nobody else holds. The lock goes when it does, or with the journal made of it.
 #[derive(Debug)]
-pub struct Orphan {
+pub struct OrphanedJournal {
     file: File,
     path: PathBuf,
     end: Option<End>,
@@ -44,19 +44,19 @@ struct End {
     torn: u64,
 }
 
-impl Orphan {
+impl OrphanedJournal {
     /// Takes hold of the journal at `path`.
     ///
     /// # Errors
     /// Where it cannot be opened, or another process holds it.
-    pub fn hold(path: &Path) -> Result<Self, OrphanError> {
+    pub fn hold(path: &Path) -> Result<Self, OrphanedJournalError> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         match file.try_lock() {
             // Some network file systems know no locks.
             Ok(()) | Err(TryLockError::Error(_)) => {
                 Ok(Self { file, path: path.to_owned(), end: None })
             }
-            Err(TryLockError::WouldBlock) => Err(OrphanError::Owned),
+            Err(TryLockError::WouldBlock) => Err(OrphanedJournalError::Owned),
         }
     }
 
@@ -114,11 +114,11 @@ impl Orphan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushhour_core::event::{Happening, Sink};
+    use rushhour_core::event::{EventKind, EventSink};
     use rushhour_core::units::{RunIndex, SessionTime};
 
     fn event(n: u64) -> Event {
-        Event { at: SessionTime(n), happening: Happening::RoomDeleted { run: RunIndex(n) } }
+        Event { at: SessionTime(n), kind: EventKind::RoomDeleted { run: RunIndex(n) } }
     }
 
     fn written(path: &Path, events: u64) -> Vec<u8> {
@@ -146,7 +146,7 @@ mod tests {
             bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at).collect();
         for cut in ends[0] + 1..=bytes.len() {
             std::fs::write(&path, &bytes[..cut]).unwrap();
-            let mut orphan = Orphan::hold(&path).unwrap();
+            let mut orphan = OrphanedJournal::hold(&path).unwrap();
             let mut seen = Vec::new();
             let torn = orphan.read(|event| seen.push(event.clone())).unwrap();
             // A line that lacks its end alone is whole.
@@ -172,7 +172,7 @@ mod tests {
                 let mut broken = bytes.clone();
                 broken[byte] ^= 1 << bit;
                 std::fs::write(&path, &broken).unwrap();
-                let mut orphan = Orphan::hold(&path).unwrap();
+                let mut orphan = OrphanedJournal::hold(&path).unwrap();
                 let mut seen = Vec::new();
                 let Err(error) = orphan.read(|event| seen.push(event.clone())) else {
                     assert_eq!(byte + 1, bytes.len(), "the last line end");
@@ -196,11 +196,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
         let journal = Journal::create(&path).unwrap();
-        assert!(matches!(Orphan::hold(&path), Err(OrphanError::Owned)));
+        assert!(matches!(OrphanedJournal::hold(&path), Err(OrphanedJournalError::Owned)));
         drop(journal);
-        let orphan = Orphan::hold(&path).unwrap();
-        assert!(matches!(Orphan::hold(&path), Err(OrphanError::Owned)));
+        let orphan = OrphanedJournal::hold(&path).unwrap();
+        assert!(matches!(OrphanedJournal::hold(&path), Err(OrphanedJournalError::Owned)));
         drop(orphan);
-        Orphan::hold(&path).unwrap();
+        OrphanedJournal::hold(&path).unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::run_record::RunRecord;
 use rushhour_core::bill::{Bill, Tariff};
-use rushhour_core::event::{AgentUse, Outcome};
+use rushhour_core::event::{ModelUsage, Outcome};
 use rushhour_core::profile::{Item, Profile};
 use rushhour_core::units::{Micros, Mode, PairId, RunIndex, SessionTime, Usd};
 
@@ -42,7 +42,7 @@ pub struct PairedRun {
     /// The mean time from the end of what we said to the last of the answer.
     pub last: Option<Micros>,
     /// What the agent says that its models took.
-    pub used: Option<AgentUse>,
+    pub used: Option<ModelUsage>,
     /// What it cost, item by item; empty where nothing is charged or it has no outcome.
     pub charges: Vec<(Item, Usd)>,
 }
@@ -101,7 +101,7 @@ fn mean(times: impl Iterator<Item = Micros>) -> Option<Micros> {
 
 /// One pair, as far as its runs are of measured stages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pair {
+pub struct RunPair {
     /// Its scenario's position in the profile.
     pub scenario: u32,
     /// The spoken run; none where it was not started, or is of an unmeasured stage.
@@ -110,7 +110,7 @@ pub struct Pair {
     pub chat: Option<PairedRun>,
 }
 
-impl Pair {
+impl RunPair {
     /// The run of a mode.
     pub const fn run(&self, mode: Mode) -> Option<&PairedRun> {
         match mode {
@@ -134,13 +134,13 @@ impl Pair {
 /// The pairs of a session that are of measured stages, in the order in which they were planned, and what
 /// each mode came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pairs {
-    by_number: BTreeMap<PairId, Pair>,
+pub struct PairTable {
+    by_number: BTreeMap<PairId, RunPair>,
     voice: Bill,
     chat: Bill,
 }
 
-impl Pairs {
+impl PairTable {
     pub(super) fn of(tariff: Option<&Tariff>) -> Self {
         let bill = tariff.map(Bill::of).unwrap_or_default();
         let only = |mode: Mode| {
@@ -163,7 +163,7 @@ impl Pairs {
                 Mode::Chat => self.chat.add(tariff, &usage, 1),
             }
         }
-        let empty = Pair { scenario: record.scenario, voice: None, chat: None };
+        let empty = RunPair { scenario: record.scenario, voice: None, chat: None };
         let pair = self.by_number.entry(pair).or_insert(empty);
         match record.mode {
             Mode::Voice => pair.voice = Some(run),
@@ -172,7 +172,7 @@ impl Pairs {
     }
 
     /// Every pair with its number.
-    pub fn iter(&self) -> impl Iterator<Item = (PairId, &Pair)> {
+    pub fn iter(&self) -> impl Iterator<Item = (PairId, &RunPair)> {
         self.by_number.iter().map(|(number, pair)| (*number, pair))
     }
 

@@ -39,7 +39,7 @@ pub enum JournalError {
 
 /// The end of a journal whose writer died in the middle of a line: the part that is no line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Torn {
+pub struct TornTail {
     /// Where it begins: the length to which the file can be cut.
     pub byte: u64,
     /// How long it is.
@@ -53,7 +53,7 @@ pub struct JournalReader<R> {
     line: u64,
     byte: u64,
     buffer: Vec<u8>,
-    torn: Option<Torn>,
+    torn: Option<TornTail>,
 }
 
 impl<R: BufRead> JournalReader<R> {
@@ -77,7 +77,7 @@ impl<R: BufRead> JournalReader<R> {
             if self.line == 1 {
                 return Err(JournalError::Foreign("its first line has no end".to_owned()));
             }
-            self.torn = Some(Torn { byte: self.byte, length });
+            self.torn = Some(TornTail { byte: self.byte, length });
             return Ok(None);
         }
         self.buffer.pop();
@@ -91,7 +91,7 @@ impl<R: BufRead> JournalReader<R> {
     }
 
     /// What follows the last whole line, once the end was reached.
-    pub const fn torn(&self) -> Option<Torn> {
+    pub const fn torn(&self) -> Option<TornTail> {
         self.torn
     }
 
@@ -109,7 +109,7 @@ impl<R: BufRead> JournalReader<R> {
     ///
     /// # Errors
     /// As [`Self::next_event`].
-    pub fn read_all(mut self) -> Result<(Vec<Event>, Option<Torn>), JournalError> {
+    pub fn read_all(mut self) -> Result<(Vec<Event>, Option<TornTail>), JournalError> {
         let mut events = Vec::new();
         while let Some(event) = self.next_event()? {
             events.push(event);
@@ -137,15 +137,16 @@ fn refuse_first(line: &[u8], why: String) -> JournalError {
 mod tests {
     use super::*;
     use crate::record::line::write_line;
-    use rushhour_core::event::Happening;
+    use rushhour_core::event::EventKind;
     use rushhour_core::units::{RunIndex, SessionTime};
 
     fn journal(lines: u64) -> Vec<u8> {
         let mut chain = Chain::START;
         let mut bytes = Vec::new();
         for n in 0..lines {
-            let happening = Happening::RoomDeleted { run: RunIndex(n) };
-            write_line(&Event { at: SessionTime(n), happening }, &mut chain, &mut bytes).unwrap();
+            let happening = EventKind::RoomDeleted { run: RunIndex(n) };
+            write_line(&Event { at: SessionTime(n), kind: happening }, &mut chain, &mut bytes)
+                .unwrap();
         }
         bytes
     }

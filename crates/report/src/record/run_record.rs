@@ -1,7 +1,7 @@
 //! Everything known of one run, and the latencies that follow from it.
 
-use rushhour_core::bill::{Moments, Usage};
-use rushhour_core::event::{AgentUse, FailureClass, FramesSent, Mapping, Outcome, Turn};
+use rushhour_core::bill::{BillableTimes, RunUsage};
+use rushhour_core::event::{FailureClass, FramesSent, ModelUsage, Outcome, RunMapping, Turn};
 use rushhour_core::profile::{EvaluatorSettings, Profile};
 use rushhour_core::units::{
     EvaluatorRunId, Metric, Micros, Mode, PairId, ResultId, RoomName, RunIndex, SessionTime,
@@ -9,14 +9,14 @@ use rushhour_core::units::{
 
 /// Two moments of one request: sent and answered; or of one observation: not yet, and then seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct TimeSpan {
     /// Sent, or last seen not to be so.
     pub from: SessionTime,
     /// Answered, or first seen to be so.
     pub to: SessionTime,
 }
 
-impl Span {
+impl TimeSpan {
     /// How long it is.
     pub const fn length(self) -> Micros {
         self.to.since(self.from)
@@ -27,7 +27,7 @@ impl Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AgentTimes {
     /// The last look without it, and the look with it.
-    pub seen: Span,
+    pub seen: TimeSpan,
     /// The server's own time of its joining.
     pub joined: Option<SessionTime>,
 }
@@ -42,7 +42,7 @@ pub struct SubmissionTimes {
     /// When the limiter admitted it.
     pub admitted: SessionTime,
     /// Its last attempt.
-    pub span: Span,
+    pub span: TimeSpan,
     /// How often it was sent.
     pub attempts: u32,
     /// The evaluator's folder.
@@ -50,16 +50,16 @@ pub struct SubmissionTimes {
     /// The run at the evaluator.
     pub evaluator_run: EvaluatorRunId,
     /// How sure it is that it is this one.
-    pub mapping: Mapping,
+    pub mapping: RunMapping,
 }
 
 /// How and when a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
+pub struct RunOutcome {
     /// How.
     pub outcome: Outcome,
     /// Last seen not ended, and first seen ended.
-    pub seen: Span,
+    pub seen: TimeSpan,
     /// The conversation's length in the evaluator's own words.
     pub talked: Option<Micros>,
 }
@@ -88,23 +88,23 @@ pub struct RunRecord {
     /// Its room.
     pub room: Option<RoomName>,
     /// The room's making.
-    pub room_made: Option<Span>,
+    pub room_made: Option<TimeSpan>,
     /// The dispatch.
-    pub dispatched: Option<Span>,
+    pub dispatched: Option<TimeSpan>,
     /// When the request that sends for the agent was sent, whichever it was.
     pub agent_sent_for: Option<SessionTime>,
     /// The agent's coming.
     pub agent: Option<AgentTimes>,
     /// The agent's listening.
-    pub agent_ready: Option<Span>,
+    pub agent_ready: Option<TimeSpan>,
     /// When it was about to be submitted.
     pub asked: Option<SessionTime>,
     /// The submission.
     pub submission: Option<SubmissionTimes>,
     /// First seen running.
-    pub running: Option<Span>,
+    pub running: Option<TimeSpan>,
     /// First seen being judged.
-    pub judging: Option<Span>,
+    pub judging: Option<TimeSpan>,
     /// First heard or read of the agent.
     pub greeted: Option<SessionTime>,
     /// The turns of the conversation, where our own caller held it.
@@ -112,16 +112,16 @@ pub struct RunRecord {
     /// The audio that our own caller sent.
     pub frames: Option<FramesSent>,
     /// What the agent says that its models took.
-    pub used: Option<AgentUse>,
+    pub used: Option<ModelUsage>,
     /// The end.
-    pub ending: Option<Ending>,
+    pub ending: Option<RunOutcome>,
     /// Times in which nobody watched it, because the session's process was dead.
-    pub unwatched: Vec<Span>,
+    pub unwatched: Vec<TimeSpan>,
 }
 
 /// One measured latency; where it comes from polling, its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample {
+pub struct LatencySample {
     /// What was measured.
     pub metric: Metric,
     /// It was not shorter than this.
@@ -132,10 +132,10 @@ pub struct Sample {
 
 impl RunRecord {
     /// What it took of everything that may be charged; where it has no outcome, until `until`.
-    pub fn usage(&self, profile: &Profile, until: SessionTime) -> Usage {
+    pub fn usage(&self, profile: &Profile, until: SessionTime) -> RunUsage {
         let own_callers = matches!(profile.evaluator, EvaluatorSettings::Native(_));
         let turns = u32::try_from(self.turns.len()).unwrap_or(u32::MAX);
-        let moments = Moments {
+        let moments = BillableTimes {
             mode: self.mode,
             agent: self.agent.map(|agent| agent.seen.from),
             submitted: self.asked,
@@ -152,17 +152,17 @@ impl RunRecord {
 
     /// The latencies that follow. Those of the conversation only where it was completed: how long a
     /// failure took is no latency of a success.
-    pub fn samples(&self) -> Vec<Sample> {
+    pub fn samples(&self) -> Vec<LatencySample> {
         let mut samples = Vec::with_capacity(16);
         let mut exact = |metric, length: Option<Micros>| {
             if let Some(length) = length {
-                samples.push(Sample { metric, low: length, high: length });
+                samples.push(LatencySample { metric, low: length, high: length });
             }
         };
         exact(Metric::ScheduleLag, self.started.map(|started| started.since(self.free)));
         exact(Metric::InFlightWait, self.started.map(|_| self.free.since(self.intended)));
-        exact(Metric::Room, self.room_made.map(Span::length));
-        exact(Metric::Dispatch, self.dispatched.map(Span::length));
+        exact(Metric::Room, self.room_made.map(TimeSpan::length));
+        exact(Metric::Dispatch, self.dispatched.map(TimeSpan::length));
         let submission = self.submission.as_ref();
         exact(Metric::LimiterWait, submission.map(|s| s.admitted.since(s.ready)));
         exact(Metric::SubmissionService, submission.map(|s| s.span.length()));
@@ -190,10 +190,10 @@ impl RunRecord {
     }
 
     /// What our own caller heard or read. A turn that was not answered is a failure and no latency.
-    fn conversation_samples(&self, samples: &mut Vec<Sample>) {
+    fn conversation_samples(&self, samples: &mut Vec<LatencySample>) {
         let mut exact = |metric, length: Option<Micros>| {
             if let Some(length) = length {
-                samples.push(Sample { metric, low: length, high: length });
+                samples.push(LatencySample { metric, low: length, high: length });
             }
         };
         let joined = self.agent.map(|agent| agent.seen.to);
@@ -219,11 +219,11 @@ impl RunRecord {
     /// How long it had gone on when it was last known not to be over, where it was cut off before its end,
     /// and how long its agent had been waited for in vain: each would have taken longer than that. A run
     /// without an outcome was still going on at `until`.
-    pub fn unfinished(&self, until: SessionTime) -> Vec<Sample> {
+    pub fn unfinished(&self, until: SessionTime) -> Vec<LatencySample> {
         let mut samples = Vec::new();
         let mut longer_than = |metric, from: SessionTime, last: SessionTime| {
             let length = last.since(from);
-            samples.push(Sample { metric, low: length, high: length });
+            samples.push(LatencySample { metric, low: length, high: length });
         };
         if let (Some(sent), None, Some(last)) =
             (self.agent_sent_for, self.agent, self.last_without_agent(until))
@@ -243,7 +243,7 @@ impl RunRecord {
 
     /// When it was last known to go on, where its end was not seen.
     fn last_before_end(&self, until: SessionTime) -> Option<SessionTime> {
-        let Some(Ending { outcome, seen, .. }) = &self.ending else { return Some(until) };
+        let Some(RunOutcome { outcome, seen, .. }) = &self.ending else { return Some(until) };
         let unseen = match outcome {
             Outcome::Completed { .. } => self.was_unseen(*seen),
             Outcome::Failed { .. } | Outcome::Skipped => outcome.class().is_some_and(was_cut_off),
@@ -264,8 +264,8 @@ impl RunRecord {
     fn completion_samples(
         &self,
         submission: &SubmissionTimes,
-        ended: Span,
-        samples: &mut Vec<Sample>,
+        ended: TimeSpan,
+        samples: &mut Vec<LatencySample>,
     ) {
         let judging = self.judging.unwrap_or(ended);
         let running = self.running.unwrap_or(judging);
@@ -281,14 +281,14 @@ impl RunRecord {
 
     /// Whether a moment of which only this span is known may lie where nobody watched: of what it ends,
     /// only a lower bound is known.
-    fn was_unseen(&self, moment: Span) -> bool {
+    fn was_unseen(&self, moment: TimeSpan) -> bool {
         self.unwatched.iter().any(|gap| moment.from <= gap.from && gap.to <= moment.to)
     }
 
     /// Whether nobody watched for a while between its intended start and a moment: it waited for that, and
     /// not for anybody's service.
     fn was_unseen_before(&self, moment: SessionTime) -> bool {
-        self.was_unseen(Span { from: self.intended, to: moment })
+        self.was_unseen(TimeSpan { from: self.intended, to: moment })
     }
 
     fn submitted(&self) -> Option<SessionTime> {
@@ -297,7 +297,7 @@ impl RunRecord {
 
     /// Takes in that nobody watched for a while. Where nothing had been sent for it yet, its times move
     /// along with those of all that was still to start.
-    pub(super) fn not_watched(&mut self, gap: Span, nothing_sent: bool) {
+    pub(super) fn not_watched(&mut self, gap: TimeSpan, nothing_sent: bool) {
         self.unwatched.push(gap);
         if nothing_sent && self.room_made.is_none() && self.asked.is_none() {
             self.intended += gap.length();
@@ -316,21 +316,21 @@ const fn was_cut_off(class: FailureClass) -> bool {
 }
 
 /// From an exact moment to one that lies within a span.
-const fn between(metric: Metric, from: SessionTime, to: Span) -> Sample {
-    Sample { metric, low: to.from.since(from), high: to.to.since(from) }
+const fn between(metric: Metric, from: SessionTime, to: TimeSpan) -> LatencySample {
+    LatencySample { metric, low: to.from.since(from), high: to.to.since(from) }
 }
 
 /// From a moment within one span to a moment within a later one.
-const fn apart(metric: Metric, from: Span, to: Span) -> Sample {
-    Sample { metric, low: to.from.since(from.to), high: to.to.since(from.from) }
+const fn apart(metric: Metric, from: TimeSpan, to: TimeSpan) -> LatencySample {
+    LatencySample { metric, low: to.from.since(from.to), high: to.to.since(from.from) }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
 
-    pub(crate) const fn span(from: u64, to: u64) -> Span {
-        Span { from: SessionTime(from), to: SessionTime(to) }
+    pub(crate) const fn span(from: u64, to: u64) -> TimeSpan {
+        TimeSpan { from: SessionTime(from), to: SessionTime(to) }
     }
 
     pub(crate) fn completed() -> RunRecord {
@@ -363,11 +363,11 @@ pub(super) mod tests {
                 attempts: 1,
                 result: None,
                 evaluator_run: EvaluatorRunId::new("1"),
-                mapping: Mapping::Proven,
+                mapping: RunMapping::Proven,
             }),
             running: Some(span(4_000, 5_000)),
             judging: Some(span(8_000, 9_000)),
-            ending: Some(Ending {
+            ending: Some(RunOutcome {
                 outcome: Outcome::Completed { judged: None },
                 seen: span(10_000, 11_000),
                 talked: None,
@@ -416,7 +416,7 @@ pub(super) mod tests {
     #[test]
     fn a_failure_has_no_latency_of_completion() {
         let mut record = completed();
-        record.ending = Some(Ending {
+        record.ending = Some(RunOutcome {
             outcome: Outcome::failed(rushhour_core::event::FailureClass::EvaluatorFailed, ""),
             seen: span(10_000, 11_000),
             talked: None,
@@ -450,10 +450,10 @@ pub(super) mod tests {
     fn what_was_cut_off_took_longer_and_what_failed_otherwise_did_not() {
         let ended = |class| {
             let outcome = Outcome::failed(class, "");
-            let ending = Some(Ending { outcome, seen: span(10_000, 11_000), talked: None });
+            let ending = Some(RunOutcome { outcome, seen: span(10_000, 11_000), talked: None });
             RunRecord { ending, ..completed() }.unfinished(SessionTime(99_000))
         };
-        let lengths = |samples: Vec<Sample>| -> Vec<(Metric, u64, u64)> {
+        let lengths = |samples: Vec<LatencySample>| -> Vec<(Metric, u64, u64)> {
             samples.into_iter().map(|s| (s.metric, s.low.0, s.high.0)).collect()
         };
         let both = [(Metric::CompletionService, 7_100), (Metric::CompletionResponse, 9_000)];
@@ -471,7 +471,7 @@ pub(super) mod tests {
     fn an_agent_that_was_waited_for_in_vain_would_have_joined_later_than_that() {
         let waited = |class, agent| {
             let outcome = Outcome::failed(class, "");
-            let ending = Some(Ending { outcome, seen: span(10_000, 10_000), talked: None });
+            let ending = Some(RunOutcome { outcome, seen: span(10_000, 10_000), talked: None });
             let agent_sent_for = Some(SessionTime(1_500));
             let record =
                 RunRecord { ending, submission: None, agent, agent_sent_for, ..completed() };

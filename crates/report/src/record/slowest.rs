@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::run_record::{RunRecord, Sample};
+use super::run_record::{LatencySample, RunRecord};
 use super::timeline::WINDOWED;
 use rushhour_core::units::{EvaluatorRunId, Metric, Micros, Mode, RoomName, RunIndex, SessionTime};
 
@@ -38,7 +38,7 @@ pub struct Slowest {
 
 impl Slowest {
     /// Keeps a run where it is among the slowest; of equals the one that ended first.
-    pub(super) fn add(&mut self, record: &RunRecord, sample: &Sample) {
+    pub(super) fn add(&mut self, record: &RunRecord, sample: &LatencySample) {
         if !WINDOWED.contains(&sample.metric) {
             return;
         }
@@ -79,8 +79,9 @@ mod tests {
             let mut record = completed();
             record.run = RunIndex(number);
             let high = Micros(number * 37 % 100);
-            slowest.add(&record, &Sample { metric: Metric::AgentJoin, low: Micros(0), high });
-            slowest.add(&record, &Sample { metric: Metric::Room, low: high, high });
+            slowest
+                .add(&record, &LatencySample { metric: Metric::AgentJoin, low: Micros(0), high });
+            slowest.add(&record, &LatencySample { metric: Metric::Room, low: high, high });
         }
         let kept = slowest.of(Metric::AgentJoin, Mode::Chat);
         let values: Vec<u64> = kept.iter().map(|slow| slow.high.0).collect();

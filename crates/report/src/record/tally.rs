@@ -6,7 +6,7 @@ use rushhour_core::event::{FailureClass, Outcome};
 
 /// How many runs ended how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct OutcomeTally {
     /// Started.
     pub started: u64,
     /// Completed.
@@ -23,7 +23,7 @@ pub struct Tally {
     pub not_started: u64,
 }
 
-impl Tally {
+impl OutcomeTally {
     /// Counts an outcome of a run that was started.
     pub fn end(&mut self, outcome: &Outcome) {
         match outcome {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::run_record::Sample;
+use super::run_record::LatencySample;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
 /// Windows at the most; at one more, every two become one.
@@ -28,7 +28,7 @@ pub const WINDOWED: [Metric; 7] = [
 
 /// What happened in one stretch of time.
 #[derive(Debug, Clone, Default)]
-pub struct Window {
+pub struct TimelineWindow {
     /// Runs meant to start in it.
     pub intended: u64,
     /// Runs that started in it.
@@ -43,7 +43,7 @@ pub struct Window {
     latencies: BTreeMap<Metric, Histogram<u32>>,
 }
 
-impl Window {
+impl TimelineWindow {
     /// The latencies of one metric of the runs that were meant to start in it.
     pub fn latencies(&self, metric: Metric) -> Option<&Histogram<u32>> {
         self.latencies.get(&metric)
@@ -70,7 +70,7 @@ impl Window {
 #[derive(Debug, Clone)]
 pub struct Timeline {
     width: Micros,
-    windows: Vec<Window>,
+    windows: Vec<TimelineWindow>,
 }
 
 impl Default for Timeline {
@@ -86,24 +86,24 @@ impl Timeline {
     }
 
     /// The windows in order, from the session's beginning.
-    pub fn windows(&self) -> &[Window] {
+    pub fn windows(&self) -> &[TimelineWindow] {
         &self.windows
     }
 
     /// The window that a moment lies in.
-    pub fn at(&mut self, time: SessionTime) -> &mut Window {
+    pub fn at(&mut self, time: SessionTime) -> &mut TimelineWindow {
         while time.0 / self.width.0 >= MOST_WINDOWS as u64 {
             self.widen();
         }
         let index = usize::try_from(time.0 / self.width.0).unwrap_or(MOST_WINDOWS - 1);
         if index >= self.windows.len() {
-            self.windows.resize_with(index + 1, Window::default);
+            self.windows.resize_with(index + 1, TimelineWindow::default);
         }
         &mut self.windows[index]
     }
 
     /// Adds a latency of a run that was meant to start at `intended`, if it is one that is shown over time.
-    pub fn add(&mut self, intended: SessionTime, sample: &Sample) {
+    pub fn add(&mut self, intended: SessionTime, sample: &LatencySample) {
         if !WINDOWED.contains(&sample.metric) {
             return;
         }
@@ -138,8 +138,11 @@ mod tests {
         for second in 0..86_400 {
             let time = SessionTime(second * 1_000_000);
             timeline.at(time).started += 1;
-            let sample =
-                Sample { metric: Metric::AgentJoin, low: Micros(0), high: Micros(1_000 + second) };
+            let sample = LatencySample {
+                metric: Metric::AgentJoin,
+                low: Micros(0),
+                high: Micros(1_000 + second),
+            };
             timeline.add(time, &sample);
         }
         assert!((120..=240).contains(&timeline.windows().len()));

@@ -12,7 +12,7 @@ const FEWEST_PARTS: usize = 16;
 
 /// Whether the runs of two sides went on at the same time, under the same load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Timing {
+pub(super) enum SideTiming {
     /// Each side has blocks of its own.
     Apart,
     /// Both sides have the same blocks: what a minute does to one, it does to the other.
@@ -21,7 +21,7 @@ pub(super) enum Timing {
 
 /// A value with the moment that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Timed {
+pub(super) struct TimedValue {
     pub(super) at: SessionTime,
     pub(super) value: f64,
 }
@@ -35,18 +35,22 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Cuts two sides; shared blocks are as long as the side needs them that needs the longer ones.
-    pub(super) fn cut(baseline: &[Timed], candidate: &[Timed], timing: Timing) -> Self {
+    pub(super) fn cut(
+        baseline: &[TimedValue],
+        candidate: &[TimedValue],
+        timing: SideTiming,
+    ) -> Self {
         let (from, to) = (parts_of(baseline), parts_of(candidate));
         let (all, parts) = (baseline.len() + candidate.len(), from.min(to));
-        let before = |side: &[Timed], end: &dyn Fn(SessionTime) -> bool| {
+        let before = |side: &[TimedValue], end: &dyn Fn(SessionTime) -> bool| {
             side.partition_point(|value| end(value.at))
         };
         match timing {
-            Timing::Apart => Self {
+            SideTiming::Apart => Self {
                 baseline: (0..baseline.len()).map(|rank| rank * from / baseline.len()).collect(),
                 candidate: (0..candidate.len()).map(|rank| rank * to / candidate.len()).collect(),
             },
-            Timing::Shared => Self {
+            SideTiming::Shared => Self {
                 baseline: (0..)
                     .zip(baseline)
                     .map(|(rank, value)| rank + before(candidate, &|at| at < value.at))
@@ -62,7 +66,7 @@ impl Blocks {
     }
 }
 
-fn parts_of(side: &[Timed]) -> usize {
+fn parts_of(side: &[TimedValue]) -> usize {
     let (Some(first), Some(last)) = (side.first(), side.last()) else { return 1 };
     let values: Vec<f64> = side.iter().map(|timed| timed.value).collect();
     parts(last.at.since(first.at), &values)
@@ -110,18 +114,20 @@ mod tests {
 
     #[test]
     fn shared_blocks_are_of_one_time_and_own_ones_are_not() {
-        let side = |from: usize| -> Vec<Timed> {
-            let timed =
-                |(second, value): (u64, f64)| Timed { at: SessionTime(second * 1_000_000), value };
+        let side = |from: usize| -> Vec<TimedValue> {
+            let timed = |(second, value): (u64, f64)| TimedValue {
+                at: SessionTime(second * 1_000_000),
+                value,
+            };
             (0..).zip(noise(400)).map(timed).skip(from).collect()
         };
         let (long, late) = (side(0), side(200));
-        let shared = Blocks::cut(&long, &late, Timing::Shared);
+        let shared = Blocks::cut(&long, &late, SideTiming::Shared);
         assert_eq!(shared.baseline[200..], shared.candidate);
         assert_eq!((shared.baseline[0], shared.candidate[199]), (0, 29));
-        let apart = Blocks::cut(&long, &late, Timing::Apart);
+        let apart = Blocks::cut(&long, &late, SideTiming::Apart);
         assert_eq!((apart.candidate[0], apart.candidate[199], apart.baseline[399]), (0, 29, 29));
-        let none = Blocks::cut(&[], &late, Timing::Shared);
+        let none = Blocks::cut(&[], &late, SideTiming::Shared);
         assert!(none.baseline.is_empty() && none.candidate.len() == 200);
     }
 }

@@ -6,7 +6,7 @@ use rushhour_stats::{Confidence, Quantile, rank_interval};
 
 /// A percentile, or why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Figure {
+pub enum PercentileFigure {
     /// The value, and the interval that holds the truth with 95 % confidence.
     Known {
         /// The value.
@@ -31,7 +31,7 @@ pub struct QuantileFigure {
     /// Which.
     pub percentile: Percentile,
     /// What it is.
-    pub figure: Figure,
+    pub figure: PercentileFigure,
 }
 
 /// The quantile that a percentile names.
@@ -41,14 +41,14 @@ pub(super) fn quantile_of(percentile: Percentile) -> Quantile {
 
 /// The percentile of a latency, with its distribution-free interval. Where the samples are bounds from
 /// polling, the value and the upper end are of the upper bounds and the lower end is of the lower ones.
-pub fn figure(latencies: &Latencies, percentile: Percentile) -> Figure {
+pub fn figure(latencies: &Latencies, percentile: Percentile) -> PercentileFigure {
     let quantile = quantile_of(percentile);
     let n = latencies.count();
     match rank_interval(quantile, n, Confidence::default()) {
-        Err(few) => Figure::TooFew { n: few.n, needs: few.needs },
+        Err(few) => PercentileFigure::TooFew { n: few.n, needs: few.needs },
         Ok(ranks) => {
             let rank = quantile.rank(n).unwrap_or(1);
-            Figure::Known {
+            PercentileFigure::Known {
                 value: latencies.at_rank(rank),
                 low: latencies.low_at_rank(ranks.low),
                 high: latencies.at_rank(ranks.high),
@@ -68,13 +68,13 @@ pub(super) fn listed(latencies: &Latencies) -> Vec<QuantileFigure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Sample;
+    use crate::record::LatencySample;
     use rushhour_core::units::Metric;
 
     fn latencies(n: u64) -> Latencies {
         let mut latencies = Latencies::default();
         for value in 1..=n {
-            latencies.add(&Sample {
+            latencies.add(&LatencySample {
                 metric: Metric::Room,
                 low: Micros(value),
                 high: Micros(value),
@@ -89,13 +89,16 @@ mod tests {
 
     #[test]
     fn a_percentile_is_told_only_with_enough_samples() {
-        assert_eq!(figure(&latencies(71), p("p95")), Figure::TooFew { n: 71, needs: 72 });
-        let Figure::Known { value, low, high } = figure(&latencies(100), p("p95")) else {
+        assert_eq!(figure(&latencies(71), p("p95")), PercentileFigure::TooFew { n: 71, needs: 72 });
+        let PercentileFigure::Known { value, low, high } = figure(&latencies(100), p("p95")) else {
             panic!()
         };
         assert_eq!(value, Micros(95));
         assert!(low < value && value < high && high <= Micros(100), "{low} {high}");
-        assert_eq!(figure(&Latencies::default(), p("p50")), Figure::TooFew { n: 0, needs: 6 });
+        assert_eq!(
+            figure(&Latencies::default(), p("p50")),
+            PercentileFigure::TooFew { n: 0, needs: 6 }
+        );
     }
 
     #[test]
@@ -103,9 +106,11 @@ mod tests {
         let mut polled = Latencies::default();
         for value in 1..=100 {
             let (low, high) = (Micros(value * 1000), Micros((value + 5) * 1000));
-            polled.add(&Sample { metric: Metric::Judging, low, high });
+            polled.add(&LatencySample { metric: Metric::Judging, low, high });
         }
-        let Figure::Known { value, low, .. } = figure(&polled, p("p50")) else { panic!() };
+        let PercentileFigure::Known { value, low, .. } = figure(&polled, p("p50")) else {
+            panic!()
+        };
         assert!(value.0.abs_diff(55_000) < 60);
         assert!(low.0 < 42_000, "{low}");
     }

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use super::figures::{Figure, figure};
-use crate::record::{Folded, Scope, Step};
+use super::figures::{PercentileFigure, figure};
+use crate::record::{FoldedSession, FunnelStep, Scope};
 use rushhour_core::units::{Mode, Percentile};
 
 /// One step of the funnel, ready to be shown.
 struct Row {
-    step: Step,
+    step: FunnelStep,
     runs: u64,
     lost: u64,
     why: String,
@@ -19,14 +19,14 @@ struct Row {
 
 /// The mode of all runs. A step counts the runs of both modes of a paired session, whose times would be
 /// two; these are among the latencies.
-fn only_mode(folded: &Folded) -> Option<Mode> {
+fn only_mode(folded: &FoldedSession) -> Option<Mode> {
     match folded.opening.profile.mode.modes() {
         [mode] => Some(*mode),
         _ => None,
     }
 }
 
-fn rows(folded: &Folded) -> Vec<Row> {
+fn rows(folded: &FoldedSession) -> Vec<Row> {
     let mode = only_mode(folded);
     let funnel = &folded.funnel;
     funnel
@@ -47,8 +47,8 @@ fn rows(folded: &Folded) -> Vec<Row> {
                 .and_then(|mode| folded.latencies.get(step.metric(mode)?, mode, Scope::Measured));
             let times = latencies.map(|latencies| {
                 let value = |percentile: &Percentile| match figure(latencies, *percentile) {
-                    Figure::Known { value, .. } => Some(value.0),
-                    Figure::TooFew { .. } => None,
+                    PercentileFigure::Known { value, .. } => Some(value.0),
+                    PercentileFigure::TooFew { .. } => None,
                 };
                 (latencies.count(), Percentile::LISTED.iter().map(value).collect())
             });
@@ -63,7 +63,7 @@ fn rows(folded: &Folded) -> Vec<Row> {
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn funnel_csv(folded: &Folded, to: impl Write) -> csv::Result<()> {
+pub fn funnel_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     let percentiles = Percentile::LISTED.iter().map(|percentile| format!("{percentile}_us"));
     let head = ["step", "dispatch_method", "runs", "went_no_further", "why", "latency", "n"];
@@ -94,17 +94,17 @@ pub fn funnel_csv(folded: &Folded, to: impl Write) -> csv::Result<()> {
 const MOST_TURNS: u32 = 8;
 
 /// The funnel in words, a line for each step; nothing where an evaluator elsewhere held the conversations.
-pub(super) fn funnel_lines(folded: &Folded) -> Vec<String> {
+pub(super) fn funnel_lines(folded: &FoldedSession) -> Vec<String> {
     if folded.opening.profile.evaluator.cekura().is_some() || folded.tally.started == 0 {
         return Vec::new();
     }
     let mut lines = vec![format!("{:<22}{:>7}  {}", "funnel", "runs", "went no further")];
     for row in rows(folded) {
-        if matches!(row.step, Step::Turn(number) if number > MOST_TURNS) && row.lost == 0 {
+        if matches!(row.step, FunnelStep::Turn(number) if number > MOST_TURNS) && row.lost == 0 {
             continue;
         }
         let nothing_judged = folded.tally.judged_failed + folded.tally.judged_passed == 0;
-        if row.step == Step::Passed && nothing_judged {
+        if row.step == FunnelStep::Passed && nothing_judged {
             continue;
         }
         let line = format!("{:<22}{:>7}  {}", row.step.name(), row.runs, row.why);

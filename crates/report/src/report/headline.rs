@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::verdict::{Judgement, Overall, ThresholdResult, Verdict};
-use crate::record::{Folded, Resumption};
+use super::verdict::{Criterion, SessionVerdict, ThresholdResult, Verdict};
+use crate::record::{FoldedSession, ResumptionRecord};
 use rushhour_core::units::SessionTime;
 
 /// What a session is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum SessionStanding {
     /// Every threshold holds.
     Passed,
     /// A threshold does not hold.
@@ -21,8 +21,8 @@ pub(super) enum Standing {
     Unjudged,
 }
 
-impl Standing {
-    pub(super) fn of(overall: &Overall) -> Self {
+impl SessionStanding {
+    pub(super) fn of(overall: &SessionVerdict) -> Self {
         if !overall.validity.holds() {
             Self::Invalid
         } else if overall.any_failed() {
@@ -49,21 +49,25 @@ impl Standing {
 }
 
 /// What the session is worth, why, and how sure that is.
-pub(super) fn verdict_sentence(folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
+pub(super) fn verdict_sentence(
+    folded: &FoldedSession,
+    overall: &SessionVerdict,
+    judgement: Criterion,
+) -> String {
     let all = overall.thresholds.len();
     let of = |wanted: &dyn Fn(&ThresholdResult) -> bool| -> Vec<&ThresholdResult> {
         overall.thresholds.iter().filter(|result| wanted(result)).collect()
     };
     let n = folded.measured.ended();
-    match Standing::of(overall) {
-        Standing::Invalid => {
+    match SessionStanding::of(overall) {
+        SessionStanding::Invalid => {
             let broken: Vec<&str> = overall.validity.broken().map(|check| check.name).collect();
             format!(
                 "nothing is said of the agent, because the generator did not deliver the load as asked ({})",
                 broken.join(", ")
             )
         }
-        Standing::Failed => {
+        SessionStanding::Failed => {
             let failed =
                 of(&|result| matches!(result.verdict, Verdict::Failed | Verdict::NoSamples));
             let named: Vec<String> = failed
@@ -84,7 +88,7 @@ pub(super) fn verdict_sentence(folded: &Folded, overall: &Overall, judgement: Ju
                 named.join("; ")
             )
         }
-        Standing::Undecided => {
+        SessionStanding::Undecided => {
             let open = of(&|result| matches!(result.verdict, Verdict::Undecided { .. }));
             let held = all - open.len();
             let named: Vec<String> = open.iter().map(|result| undecided(result)).collect();
@@ -100,17 +104,17 @@ pub(super) fn verdict_sentence(folded: &Folded, overall: &Overall, judgement: Ju
                 named.join("; ")
             )
         }
-        Standing::Passed => {
+        SessionStanding::Passed => {
             let all_hold = match all {
                 1 => "the one threshold holds".to_owned(),
                 more => format!("all {more} thresholds hold"),
             };
             format!("{all_hold}{}, over {n} measured runs", how_surely(judgement, all))
         }
-        Standing::Unjudged if folded.tally.started == 0 => {
+        SessionStanding::Unjudged if folded.tally.started == 0 => {
             "no run was started, so nothing was measured".to_owned()
         }
-        Standing::Unjudged => {
+        SessionStanding::Unjudged => {
             format!("the profile sets no thresholds; {n} measured runs came to an end")
         }
     }
@@ -120,11 +124,11 @@ fn thresholds(all: usize) -> String {
     if all == 1 { "1 threshold".to_owned() } else { format!("{all} thresholds") }
 }
 
-const fn how_surely(judgement: Judgement, of: usize) -> &'static str {
+const fn how_surely(judgement: Criterion, of: usize) -> &'static str {
     match (judgement, of) {
-        (Judgement::Interval, 1) => ", with 95 % confidence",
-        (Judgement::Interval, _) => ", each with 95 % confidence",
-        (Judgement::PointEstimate, _) => ", by the figures alone, without their intervals",
+        (Criterion::Interval, 1) => ", with 95 % confidence",
+        (Criterion::Interval, _) => ", each with 95 % confidence",
+        (Criterion::PointEstimate, _) => ", by the figures alone, without their intervals",
     }
 }
 
@@ -139,7 +143,7 @@ fn undecided(result: &ThresholdResult) -> String {
 }
 
 /// How many runs came to which end, in one sentence.
-pub(super) fn what_happened(folded: &Folded) -> String {
+pub(super) fn what_happened(folded: &FoldedSession) -> String {
     let tally = &folded.tally;
     let profile = &folded.opening.profile;
     let mut parts = vec![format!("{} completed", tally.completed)];
@@ -174,8 +178,8 @@ pub(super) fn what_happened(folded: &Folded) -> String {
 }
 
 /// When the session's process died and another one took it up, and what that means for the figures.
-pub(super) fn resumptions(folded: &Folded) -> Vec<String> {
-    let words = |resumption: &Resumption| {
+pub(super) fn resumptions(folded: &FoldedSession) -> Vec<String> {
+    let words = |resumption: &ResumptionRecord| {
         let torn = match resumption.torn {
             0 => String::new(),
             torn => format!(" {torn} bytes of half a line were cut off its journal."),
@@ -192,7 +196,7 @@ pub(super) fn resumptions(folded: &Folded) -> Vec<String> {
 
 /// What a reader has to know before reading on: that the session was cut short, what is assumed, what
 /// was left behind.
-pub(super) fn warnings(folded: &Folded) -> Vec<String> {
+pub(super) fn warnings(folded: &FoldedSession) -> Vec<String> {
     let mut notes: Vec<String> = folded
         .stops
         .iter()

@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use super::percentiles_csv::scope_words;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 
 /// Writes one line for each filled bucket, three significant digits wide; bounds are included.
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn histogram_csv(folded: &Folded, to: impl Write) -> csv::Result<()> {
+pub fn histogram_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     csv.write_record([
         "metric",

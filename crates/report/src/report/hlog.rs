@@ -13,7 +13,7 @@ use hdrhistogram::serialization::interval_log::{
 };
 use jiff::Timestamp;
 
-use crate::record::{Folded, Scope};
+use crate::record::{FoldedSession, Scope};
 
 /// The log could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum HlogError {
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn hlog(folded: &Folded, mut to: impl Write) -> Result<(), HlogError> {
+pub fn hlog(folded: &FoldedSession, mut to: impl Write) -> Result<(), HlogError> {
     let start: Timestamp = folded.opening.anchor.parse().unwrap_or_default();
     let start_time = SystemTime::UNIX_EPOCH
         + Duration::from_millis(u64::try_from(start.as_millisecond()).unwrap_or(0));

@@ -8,10 +8,10 @@ use std::io::{self, Write};
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use quick_xml::writer::Writer;
 
-use super::headline::{Standing, what_happened};
-use super::verdict::{Overall, ThresholdResult, Verdict};
+use super::headline::{SessionStanding, what_happened};
+use super::verdict::{SessionVerdict, ThresholdResult, Verdict};
 use super::visible::visible;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 
 /// The file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,11 @@ type Ending = Option<(&'static str, String)>;
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn junit(folded: &Folded, overall: &Overall, to: impl Write) -> Result<(), JunitError> {
+pub fn junit(
+    folded: &FoldedSession,
+    overall: &SessionVerdict,
+    to: impl Write,
+) -> Result<(), JunitError> {
     let name = visible(&folded.opening.profile.name);
     let cases = cases(folded, overall);
     let count = |kind: &str| {
@@ -99,8 +103,8 @@ fn write_case<W: Write>(
     Ok(())
 }
 
-fn cases(folded: &Folded, overall: &Overall) -> Vec<(String, String, Ending)> {
-    let invalid = Standing::of(overall) == Standing::Invalid;
+fn cases(folded: &FoldedSession, overall: &SessionVerdict) -> Vec<(String, String, Ending)> {
+    let invalid = SessionStanding::of(overall) == SessionStanding::Invalid;
     let broken: Vec<String> = overall
         .validity
         .broken()
@@ -128,7 +132,7 @@ fn cases(folded: &Folded, overall: &Overall) -> Vec<(String, String, Ending)> {
     cases
 }
 
-fn cut_short(folded: &Folded) -> Ending {
+fn cut_short(folded: &FoldedSession) -> Ending {
     let words = match folded.stops.first() {
         Some((reason, detail)) => format!("stopped ({}): {detail}", reason.name()),
         None if !folded.closed => "it was killed, or is still running".to_owned(),
@@ -161,7 +165,7 @@ mod tests {
 
     const THRESHOLDS: &str = "[thresholds]\n\"agent_join p95\" = \"< 2s\"\n\"agent_join p50\" = \"< 100ms\"\n\"agent_join p99.9\" = \"< 2s\"\n";
 
-    fn written(session: &(Folded, Overall)) -> String {
+    fn written(session: &(FoldedSession, SessionVerdict)) -> String {
         let mut bytes = Vec::new();
         junit(&session.0, &session.1, &mut bytes).unwrap();
         let text = String::from_utf8(bytes).unwrap();

@@ -2,20 +2,20 @@
 
 use std::fmt::Write;
 
-use super::figures::{Figure, figure};
-use super::headline::{Standing, verdict_sentence, warnings, what_happened};
+use super::figures::{PercentileFigure, figure};
+use super::headline::{SessionStanding, verdict_sentence, warnings, what_happened};
 use super::judged::judged_words;
 use super::measured::measured;
 use super::money::bill_words;
 use super::paired::{PairedComparison, pairs_words, table_rows};
 use super::terminal::{PERCENTILES, SHOWN};
-use super::verdict::{Judgement, Overall, Verdict};
+use super::verdict::{Criterion, SessionVerdict, Verdict};
 use super::visible::visible;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 
 /// The session in Markdown, with tables of thresholds, latencies and failures.
-pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
-    let standing = Standing::of(overall);
+pub fn markdown(folded: &FoldedSession, overall: &SessionVerdict, judgement: Criterion) -> String {
+    let standing = SessionStanding::of(overall);
     let mut text = format!(
         "### {}: {}\n\n{}\n",
         standing.word(),
@@ -56,7 +56,12 @@ pub fn markdown(folded: &Folded, overall: &Overall, judgement: Judgement) -> Str
     text
 }
 
-fn thresholds(overall: &Overall, standing: Standing, judgement: Judgement, text: &mut String) {
+fn thresholds(
+    overall: &SessionVerdict,
+    standing: SessionStanding,
+    judgement: Criterion,
+    text: &mut String,
+) {
     if overall.thresholds.is_empty() {
         return;
     }
@@ -64,7 +69,7 @@ fn thresholds(overall: &Overall, standing: Standing, judgement: Judgement, text:
     let _ = writeln!(text, "\n| threshold | {found} | verdict |\n| --- | --- | --- |");
     for result in &overall.thresholds {
         let word = match (standing, &result.verdict) {
-            (Standing::Invalid, _) => "not judged".to_owned(),
+            (SessionStanding::Invalid, _) => "not judged".to_owned(),
             (_, Verdict::Undecided { needs: Some(needs) }) => {
                 format!("not enough data, needs about {needs}")
             }
@@ -75,7 +80,7 @@ fn thresholds(overall: &Overall, standing: Standing, judgement: Judgement, text:
     }
 }
 
-fn latencies(folded: &Folded, text: &mut String) {
+fn latencies(folded: &FoldedSession, text: &mut String) {
     let mut begun = false;
     for one in measured(folded, SHOWN) {
         if !begun {
@@ -87,8 +92,10 @@ fn latencies(folded: &Folded, text: &mut String) {
         let _ = write!(text, "| `{}` | {} ", one.label(), one.latencies.count());
         for percentile in PERCENTILES {
             let _ = match figure(one.latencies, percentile) {
-                Figure::Known { value, low, high } => write!(text, "| {value} [{low}, {high}] "),
-                Figure::TooFew { needs, .. } => write!(text, "| n/a (needs {needs}) "),
+                PercentileFigure::Known { value, low, high } => {
+                    write!(text, "| {value} [{low}, {high}] ")
+                }
+                PercentileFigure::TooFew { needs, .. } => write!(text, "| n/a (needs {needs}) "),
             };
         }
         text.push_str("|\n");
@@ -110,7 +117,7 @@ fn paired(pairs: &PairedComparison, text: &mut String) {
     }
 }
 
-fn failures(folded: &Folded, text: &mut String) {
+fn failures(folded: &FoldedSession, text: &mut String) {
     if folded.tally.failed.is_empty() {
         return;
     }
@@ -155,7 +162,7 @@ mod tests {
     fn the_verdict_comes_first_and_every_table_keeps_its_columns() {
         let thresholds = "[thresholds]\n\"agent_join p95\" = \"< 2s\"\n";
         let (folded, overall) = ordinary(400, thresholds);
-        let text = markdown(&folded, &overall, Judgement::Interval);
+        let text = markdown(&folded, &overall, Criterion::Interval);
         assert!(
             text.starts_with("### Passed: the one threshold holds, with 95 % confidence"),
             "{text}"
@@ -164,7 +171,7 @@ mod tests {
         let mut made = Made::of(thresholds);
         made.run(SessionTime(0), Micros::ZERO, Fate::Fails(HOSTILE));
         let (folded, overall) = made.closed();
-        let text = markdown(&folded, &overall, Judgement::Interval);
+        let text = markdown(&folded, &overall, Criterion::Interval);
         let row = text.lines().find(|line| line.contains("`submit_rejected`")).unwrap();
         let edges = row.replace("\\|", "").matches('|').count();
         assert_eq!(edges, 4, "{row}");

@@ -1,6 +1,6 @@
 //! Latencies of measured runs as reports list them: a paired session has most of them once for each mode.
 
-use crate::record::{Folded, Latencies, Scope};
+use crate::record::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Metric, Mode};
 
 /// One latency of the measured runs of one mode.
@@ -24,7 +24,7 @@ impl Measured<'_> {
 
 /// Those of some metrics that were measured, in the order of the metrics.
 pub(super) fn measured(
-    folded: &Folded,
+    folded: &FoldedSession,
     metrics: impl IntoIterator<Item = Metric>,
 ) -> Vec<Measured<'_>> {
     let session = folded.opening.profile.mode;

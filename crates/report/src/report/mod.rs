@@ -32,29 +32,29 @@ mod verdict;
 mod visible;
 
 pub use compare::{
-    Arm, ArmBuilder, COMPARISON_VERSION, Comparison, Conclusion, CostComparison, Finding,
-    Incomparable, LatencyComparison, Part, PartError, QuantileComparison, Question, RateComparison,
-    Shape, Side, Split, SplitBy, SplitError, comparison_csv, comparison_markdown,
-    comparison_schema, comparison_text,
+    Arm, ArmBuilder, COMPARISON_VERSION, ComparisonCriteria, ComparisonFinding, Conclusion,
+    CostComparison, Incomparable, LatencyComparison, PartError, QuantileComparison, RateComparison,
+    SessionComparison, SessionPart, Shape, Side, Split, SplitBy, SplitError, comparison_csv,
+    comparison_markdown, comparison_schema, comparison_text,
 };
-pub use figures::{Figure, QuantileFigure, figure};
+pub use figures::{PercentileFigure, QuantileFigure, figure};
 pub use funnel::funnel_csv;
 pub use histogram_csv::histogram_csv;
 pub use hlog::{HlogError, hlog};
 pub use judged::{
-    HeldRun, Judged, JudgedFailures, JudgedFigures, JudgedFold, JudgedRun, JudgedStratum,
+    JudgedFailures, JudgedFigures, JudgedFold, JudgedRun, JudgedStratum, JudgingResult, RunVerdict,
     WeightedShare, judged_csv, judged_words,
 };
 pub use junit::{JunitError, junit};
 pub use markdown::markdown;
 pub use money::{BillItem, BillSummary, CostEach, old_prices};
 pub(crate) use page::{
-    ChartFigure, Line, Scale, Tick, framed, over_interval, place, scrolled, section, sideways,
+    ChartFigure, LineStyle, Scale, Tick, framed, over_interval, place, scrolled, section, sideways,
     through,
 };
 pub use page::{JudgedNights, history_page, page, soak_page};
 pub use paired::{
-    Difference, ModeFigures, PairCounts, PairedComparison, Premium, PremiumPart, pairs_csv,
+    ModeFigures, PairCounts, PairedComparison, PairedDifference, Premium, PremiumPart, pairs_csv,
 };
 pub use percentiles_csv::percentiles_csv;
 pub use runs_csv::RunsCsv;
@@ -65,6 +65,6 @@ pub use terminal::{Style, terminal};
 pub use timeseries_csv::timeseries_csv;
 pub use turns_csv::TurnsCsv;
 pub use unfinished::{ReachedFigure, WithUnfinished};
-pub use validity::{Check, Validity};
-pub use verdict::{Estimated, Judgement, Overall, ThresholdResult, Verdict};
+pub use validity::{Validity, ValidityRule};
+pub use verdict::{Criterion, Estimated, SessionVerdict, ThresholdResult, Verdict};
 pub(crate) use visible::visible;

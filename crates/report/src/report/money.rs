@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::Folded;
+use crate::record::FoldedSession;
 use rushhour_core::bill::{Bill, BillForecast, BillRow};
 use rushhour_core::profile::{BillSettings, Item};
 use rushhour_core::units::Usd;
@@ -106,7 +106,7 @@ pub struct BillItem {
 
 impl BillSummary {
     /// The bill of a session; none where nothing is charged.
-    pub(super) fn of(folded: &Folded) -> Option<Self> {
+    pub(super) fn of(folded: &FoldedSession) -> Option<Self> {
         let (bill, profile) = (&folded.bill, &folded.opening.profile);
         let forecast = forecast(folded)?;
         let item = |row: &BillRow| {
@@ -150,7 +150,7 @@ const fn side(is_evaluators: bool) -> &'static str {
 }
 
 /// What as many runs as were started were forecast to cost; none where nothing is charged.
-fn forecast(folded: &Folded) -> Option<Bill> {
+fn forecast(folded: &FoldedSession) -> Option<Bill> {
     let forecast = BillForecast::new(&folded.opening.profile, folded.tally.started)?;
     Some(forecast.expected)
 }
@@ -166,20 +166,20 @@ fn error(billed: Usd, forecast: Usd) -> Option<f64> {
 }
 
 /// What runs cost each that cost so much together.
-fn each(folded: &Folded, total: Usd) -> CostEach {
+fn each(folded: &FoldedSession, total: Usd) -> CostEach {
     let tally = &folded.tally;
     let judged = tally.judged_passed + tally.judged_failed;
     let successful = (judged > 0).then_some(tally.judged_passed);
     CostEach::of(total, tally.started, tally.completed, successful)
 }
 
-fn per_completed(folded: &Folded) -> Option<Usd> {
+fn per_completed(folded: &FoldedSession) -> Option<Usd> {
     let completed = folded.tally.completed;
     (completed > 0).then(|| folded.bill.list().for_amount(1, completed))
 }
 
 /// The bill in one sentence, and how far the forecast was off; none where nothing is charged.
-pub(super) fn bill_words(folded: &Folded) -> Option<String> {
+pub(super) fn bill_words(folded: &FoldedSession) -> Option<String> {
     let forecast = forecast(folded)?;
     let list = folded.bill.list();
     let verb =
@@ -208,13 +208,13 @@ pub(super) fn bill_words(folded: &Folded) -> Option<String> {
 }
 
 /// Whether not every completed run was judged as passed, so that a success costs more than a completion.
-fn judged_otherwise(folded: &Folded) -> bool {
+fn judged_otherwise(folded: &FoldedSession) -> bool {
     folded.tally.judged_passed < folded.tally.completed
 }
 
 /// The item whose bill is furthest from its forecast in money, where items are off by other shares than
 /// the whole.
-fn furthest_off(folded: &Folded, forecast: &Bill) -> String {
+fn furthest_off(folded: &FoldedSession, forecast: &Bill) -> String {
     let off = |row: &BillRow| row.list.micros().abs_diff(forecast_of(forecast, row.item).micros());
     let rows = folded.bill.rows.iter().filter(|row| off(row) > 0);
     let furthest = rows.max_by_key(|row| off(row));
@@ -226,7 +226,7 @@ fn furthest_off(folded: &Folded, forecast: &Bill) -> String {
 }
 
 /// That prices of a session had grown old when it began, in words.
-pub(super) fn old_prices_of(folded: &Folded) -> Option<String> {
+pub(super) fn old_prices_of(folded: &FoldedSession) -> Option<String> {
     let began: Timestamp = folded.opening.anchor.parse().ok()?;
     old_prices(&folded.opening.profile.bill, began.to_zoned(TimeZone::UTC).date())
 }

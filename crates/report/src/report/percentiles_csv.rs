@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use super::figures::{Figure, listed};
+use super::figures::{PercentileFigure, listed};
 use super::unfinished::{ReachedFigure, WithUnfinished};
-use crate::record::{Folded, Latencies, Scope};
+use crate::record::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Micros, Percentile};
 
 /// Writes one line for each percentile. `value_us` is `n/a` where there are too few samples, and `note`
@@ -13,7 +13,7 @@ use rushhour_core::units::{Micros, Percentile};
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn percentiles_csv(folded: &Folded, to: impl Write) -> csv::Result<()> {
+pub fn percentiles_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     csv.write_record([
         "metric",
@@ -76,10 +76,10 @@ fn lines(latencies: &Latencies) -> Vec<Line> {
     for listed in listed(latencies) {
         let name = listed.percentile.to_string();
         lines.push(match listed.figure {
-            Figure::Known { value, low, high } => {
+            PercentileFigure::Known { value, low, high } => {
                 (name, [value, low, high].map(|micros| micros.0.to_string()), String::new())
             }
-            Figure::TooFew { n, needs } => (
+            PercentileFigure::TooFew { n, needs } => (
                 name,
                 ["n/a"; 3].map(str::to_owned),
                 format!("n={n}, needs {needs} for a 95 % interval"),
@@ -116,7 +116,7 @@ fn unfinished_words(with: Option<&WithUnfinished>, percentile: &str) -> [String;
 }
 
 /// A part of the session in words: its kind, its name, and whether it counts.
-pub(super) fn scope_words(folded: &Folded, scope: Scope) -> (&'static str, &str, bool) {
+pub(super) fn scope_words(folded: &FoldedSession, scope: Scope) -> (&'static str, &str, bool) {
     match scope {
         Scope::Measured => ("session", "", true),
         Scope::Scenario(index) => {

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use crate::record::{RunRecord, Span, SubmissionTimes, Told};
+use crate::record::{EndedRuns, RunRecord, SubmissionTimes, TimeSpan};
 use rushhour_core::bill::Tariff;
-use rushhour_core::event::{Mapping, Opening, Outcome};
+use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
@@ -84,7 +84,7 @@ impl<W: Write> RunsCsv<W> {
     ///
     /// # Errors
     /// Where the writer refuses.
-    pub fn new(opening: &Opening, to: W) -> csv::Result<Self> {
+    pub fn new(opening: &SessionHeader, to: W) -> csv::Result<Self> {
         let mut csv = csv::Writer::from_writer(to);
         csv.write_record(HEADER)?;
         let profile = &opening.profile;
@@ -101,11 +101,11 @@ impl<W: Write> RunsCsv<W> {
     ///
     /// # Errors
     /// Where the writer refuses.
-    pub fn write(&mut self, told: &Told) -> csv::Result<()> {
+    pub fn write(&mut self, told: &EndedRuns) -> csv::Result<()> {
         match told {
-            Told::Nothing => Ok(()),
-            Told::Run(record) => self.write_run(record),
-            Told::NotStarted { from, count, class } => {
+            EndedRuns::Nothing => Ok(()),
+            EndedRuns::Run(record) => self.write_run(record),
+            EndedRuns::NotStarted { from, count, class } => {
                 for run in from.0..from.0 + count {
                     let mut line = vec![String::new(); HEADER.len()];
                     line[0] = run.to_string();
@@ -164,8 +164,8 @@ impl<W: Write> RunsCsv<W> {
             moment(ended.map(|ending| ending.seen.to)),
             high(Metric::ScheduleLag),
             high(Metric::InFlightWait),
-            text(record.room_made.map(Span::length)),
-            text(record.dispatched.map(Span::length)),
+            text(record.room_made.map(TimeSpan::length)),
+            text(record.dispatched.map(TimeSpan::length)),
             low(Metric::AgentJoin),
             high(Metric::AgentJoin),
             high(Metric::AgentJoinServer),
@@ -247,8 +247,8 @@ fn outcome_words(record: &RunRecord) -> (&str, &str, &str, &str) {
 
 const fn mapping_word(submission: Option<&SubmissionTimes>) -> &'static str {
     match submission {
-        Some(SubmissionTimes { mapping: Mapping::Proven, .. }) => "proven",
-        Some(SubmissionTimes { mapping: Mapping::Assumed, .. }) => "assumed",
+        Some(SubmissionTimes { mapping: RunMapping::Proven, .. }) => "proven",
+        Some(SubmissionTimes { mapping: RunMapping::Assumed, .. }) => "assumed",
         None => "",
     }
 }

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::validity::rates;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 
 /// The session's own description.
-pub fn session_json(folded: &Folded) -> Value {
+pub fn session_json(folded: &FoldedSession) -> Value {
     let opening = &folded.opening;
     let (asked, delivered) = rates(folded);
     json!({

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::figures::{Figure, listed};
+use super::figures::{PercentileFigure, listed};
 use super::judged::JudgedFigures;
 use super::money::BillSummary;
 use super::paired::PairedComparison;
 use super::percentiles_csv::scope_words;
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::validity::rates;
-use super::verdict::{Overall, Verdict};
-use crate::record::{Folded, Latencies, Scope, Tally};
+use super::verdict::{SessionVerdict, Verdict};
+use crate::record::{FoldedSession, Latencies, OutcomeTally, Scope};
 use rushhour_core::units::{Micros, Percentile};
 
 /// The version of the summary's shape.
@@ -45,7 +45,7 @@ pub struct Summary {
     /// Whether the session came to its end; a killed one did not.
     pub closed: bool,
     /// Why nothing more was started, in order; empty where the plan was walked to its end.
-    pub stops: Vec<Stop>,
+    pub stops: Vec<StopSummary>,
     /// When its process died and another one took it up, in order.
     pub resumptions: Vec<ResumptionSummary>,
     /// Whether the generator did what was asked of it; where it did not, nothing is said of the agent.
@@ -57,11 +57,11 @@ pub struct Summary {
     /// Starts a second that were made.
     pub delivered_per_s: Option<f64>,
     /// All runs.
-    pub runs: Counts,
+    pub runs: OutcomeCounts,
     /// The runs of measured stages.
-    pub measured: Counts,
+    pub measured: OutcomeCounts,
     /// The runs of each stage.
-    pub stages: BTreeMap<String, Counts>,
+    pub stages: BTreeMap<String, OutcomeCounts>,
     /// Submissions accepted.
     pub submissions: u64,
     /// Submissions sent, those that were repeated counted each time.
@@ -71,7 +71,7 @@ pub struct Summary {
     /// Runs whose name at the evaluator is an assumption.
     pub mapping_assumed: u64,
     /// Rooms made, deleted, and left behind.
-    pub rooms: Rooms,
+    pub rooms: RoomCounts,
     /// The thresholds.
     pub thresholds: Vec<ThresholdSummary>,
     /// Latencies of the runs of measured stages.
@@ -86,7 +86,7 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<JudgedFigures>,
     /// The generator's own health.
-    pub generator: Generator,
+    pub generator: GeneratorSummary,
 }
 
 /// The session's process died, and another one took it up.
@@ -106,7 +106,7 @@ pub struct ResumptionSummary {
 
 /// Why nothing more was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Stop {
+pub struct StopSummary {
     /// The reason's name.
     pub reason: String,
     /// In words.
@@ -126,7 +126,7 @@ pub struct ValidityCheck {
 
 /// How many runs ended how.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Counts {
+pub struct OutcomeCounts {
     /// Planned, as far as their fate is known.
     pub planned: u64,
     /// Started.
@@ -151,7 +151,7 @@ pub struct Counts {
 
 /// What became of the rooms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Rooms {
+pub struct RoomCounts {
     /// Made.
     pub made: u64,
     /// Deleted.
@@ -238,7 +238,7 @@ pub struct UnfinishedSummary {
 
 /// The generator's own health.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Generator {
+pub struct GeneratorSummary {
     /// The most runs in flight at once.
     pub in_flight_peak: u64,
     /// Processor cores it may use.
@@ -263,7 +263,7 @@ pub struct Generator {
 
 impl Summary {
     /// The summary of a session.
-    pub fn new(folded: &Folded, overall: &Overall) -> Self {
+    pub fn new(folded: &FoldedSession, overall: &SessionVerdict) -> Self {
         let opening = &folded.opening;
         let profile = &opening.profile;
         let (asked_per_s, delivered_per_s) = rates(folded);
@@ -283,7 +283,7 @@ impl Summary {
             stops: folded
                 .stops
                 .iter()
-                .map(|(reason, detail)| Stop {
+                .map(|(reason, detail)| StopSummary {
                     reason: reason.name().to_owned(),
                     detail: detail.clone(),
                 })
@@ -325,7 +325,7 @@ impl Summary {
             submissions_sent: folded.submissions.1,
             submissions_proven_late: folded.proven_late,
             mapping_assumed: folded.assumed,
-            rooms: Rooms {
+            rooms: RoomCounts {
                 made: folded.rooms_made,
                 deleted: folded.rooms_deleted,
                 left: folded.rooms_left,
@@ -344,7 +344,7 @@ impl Summary {
             bill: BillSummary::of(folded),
             pairs: overall.pairs.clone(),
             judged: overall.judged.as_ref().map(|judged| judged.figures.clone()),
-            generator: Generator {
+            generator: GeneratorSummary {
                 in_flight_peak: folded.in_flight_peak,
                 cores: opening.cores,
                 cpu_peak: health.cpu_share,
@@ -360,8 +360,8 @@ impl Summary {
     }
 }
 
-fn counts(tally: &Tally) -> Counts {
-    Counts {
+fn counts(tally: &OutcomeTally) -> OutcomeCounts {
+    OutcomeCounts {
         planned: tally.planned(),
         started: tally.started,
         completed: tally.completed,
@@ -379,7 +379,7 @@ fn counts(tally: &Tally) -> Counts {
     }
 }
 
-fn thresholds(overall: &Overall) -> Vec<ThresholdSummary> {
+fn thresholds(overall: &SessionVerdict) -> Vec<ThresholdSummary> {
     overall
         .thresholds
         .iter()
@@ -424,7 +424,7 @@ fn latency(
                 );
                 let with_unfinished = cut.and_then(|cut| unfinished(cut, listed.percentile));
                 match listed.figure {
-                    Figure::Known { value, low, high } => PercentileSummary {
+                    PercentileFigure::Known { value, low, high } => PercentileSummary {
                         percentile,
                         value_us: Some(value.0),
                         low_us: Some(low.0),
@@ -432,7 +432,7 @@ fn latency(
                         needs,
                         with_unfinished,
                     },
-                    Figure::TooFew { .. } => PercentileSummary {
+                    PercentileFigure::TooFew { .. } => PercentileSummary {
                         percentile,
                         value_us: None,
                         low_us: None,

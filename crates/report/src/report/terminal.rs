@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::figures::{Figure, figure};
+use super::figures::{PercentileFigure, figure};
 use super::funnel::funnel_lines;
 use super::headline::{resumptions, what_happened};
 use super::judged::judged_words;
@@ -10,8 +10,8 @@ use super::measured::measured;
 use super::money::{bill_words, old_prices_of};
 use super::paired::{PairedComparison, pairs_words, table_rows};
 use super::unfinished::{ReachedFigure, WithUnfinished};
-use super::verdict::{Overall, Verdict};
-use crate::record::{Folded, Latencies, Scope};
+use super::verdict::{SessionVerdict, Verdict};
+use crate::record::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Metric, Mode, Percentile};
 
 /// Latencies that the screen has room for; those that were not measured are left out.
@@ -72,7 +72,7 @@ impl Style {
 }
 
 /// The session in words.
-pub fn terminal(folded: &Folded, overall: &Overall, style: Style) -> String {
+pub fn terminal(folded: &FoldedSession, overall: &SessionVerdict, style: Style) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
         text.push_str(&line);
@@ -146,7 +146,7 @@ fn paired(pairs: &PairedComparison, style: Style) -> Vec<String> {
     lines
 }
 
-fn failures(folded: &Folded) -> Vec<String> {
+fn failures(folded: &FoldedSession) -> Vec<String> {
     let classes = folded.tally.failed_most_first();
     classes
         .into_iter()
@@ -154,7 +154,7 @@ fn failures(folded: &Folded) -> Vec<String> {
         .collect()
 }
 
-fn latencies(folded: &Folded) -> Vec<String> {
+fn latencies(folded: &FoldedSession) -> Vec<String> {
     let shown = measured(folded, SHOWN);
     if shown.is_empty() {
         return vec!["Nothing was measured.".to_owned()];
@@ -168,8 +168,8 @@ fn latencies(folded: &Folded) -> Vec<String> {
         let mut line = format!("{:<width$}{:>7}  ", one.label(), one.latencies.count());
         for percentile in PERCENTILES {
             let cell = match figure(one.latencies, percentile) {
-                Figure::Known { value, low, high } => format!("{value} [{low}, {high}]"),
-                Figure::TooFew { needs, .. } => format!("n/a (needs {needs})"),
+                PercentileFigure::Known { value, low, high } => format!("{value} [{low}, {high}]"),
+                PercentileFigure::TooFew { needs, .. } => format!("n/a (needs {needs})"),
             };
             let _ = write!(line, "{cell:<26}");
         }
@@ -179,7 +179,7 @@ fn latencies(folded: &Folded) -> Vec<String> {
 }
 
 /// What completion would be with the runs that were cut off, where these are many enough to matter.
-fn unfinished(folded: &Folded, mode: Mode) -> Option<String> {
+fn unfinished(folded: &FoldedSession, mode: Mode) -> Option<String> {
     let metric = Metric::CompletionResponse;
     let nothing = Latencies::default();
     let ended = folded.latencies.get(metric, mode, Scope::Measured).unwrap_or(&nothing);
@@ -202,7 +202,7 @@ fn unfinished(folded: &Folded, mode: Mode) -> Option<String> {
     ))
 }
 
-fn thresholds(overall: &Overall, style: Style) -> Vec<String> {
+fn thresholds(overall: &SessionVerdict, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     for result in &overall.thresholds {
         if lines.is_empty() {
@@ -225,7 +225,7 @@ fn thresholds(overall: &Overall, style: Style) -> Vec<String> {
     lines
 }
 
-fn generator(folded: &Folded, overall: &Overall, style: Style) -> Vec<String> {
+fn generator(folded: &FoldedSession, overall: &SessionVerdict, style: Style) -> Vec<String> {
     let method = folded.opening.profile.livekit.dispatch.method();
     let mut lines = Vec::new();
     if overall.validity.holds() {

@@ -1,9 +1,10 @@
 //! Sessions made up for tests of reports: events as a driver would have recorded them.
 
-use super::verdict::{Judgement, Overall};
-use crate::record::{Fold, Folded};
+use super::verdict::{Criterion, SessionVerdict};
+use crate::record::{Fold, FoldedSession};
 use rushhour_core::event::{
-    Entered, Event, FORMAT_VERSION, FailureClass, Happening, Mapping, Opening, Outcome, Sighting,
+    AcceptedRun, Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, RunMapping, RunPhase,
+    SessionHeader,
 };
 use rushhour_core::profile::testing::load_text;
 use rushhour_core::units::{
@@ -49,7 +50,7 @@ impl Made {
             name = serde_json::to_string("book a <b>table</b>").unwrap(),
         );
         let loaded = load_text(&text).expect("the profile is valid");
-        let opening = Opening {
+        let opening = SessionHeader {
             format: FORMAT_VERSION,
             rushhour: "0.0.0".into(),
             session: SessionId::new("made-up"),
@@ -63,13 +64,13 @@ impl Made {
             cores: 2,
         };
         let mut made = Self { fold: Fold::default(), runs: 0, last: SessionTime::START };
-        made.add(SessionTime::START, Happening::Opened(Box::new(opening)));
+        made.add(SessionTime::START, EventKind::Opened(Box::new(opening)));
         made
     }
 
-    fn add(&mut self, at: SessionTime, happening: Happening) {
+    fn add(&mut self, at: SessionTime, happening: EventKind) {
         self.last = self.last.max(at);
-        self.fold.add(&Event { at, happening }).expect("it is a session's");
+        self.fold.add(&Event { at, kind: happening }).expect("it is a session's");
     }
 
     /// A run that was meant to start at `intended` and is let in so much later.
@@ -96,7 +97,7 @@ impl Made {
         self.runs += 1;
         let start = intended + late;
         let room = RoomName::new(format!("rushhour-made-{run}"));
-        let started = Happening::RunStarted {
+        let started = EventKind::RunStarted {
             run,
             stage: 0,
             scenario: 0,
@@ -113,7 +114,7 @@ impl Made {
             Fate::Fails(words) => {
                 let outcome = Outcome::failed(FailureClass::SubmitRejected, words);
                 let ended =
-                    Happening::Ended { run, outcome, after: start, seen: start, talked: None };
+                    EventKind::Ended { run, outcome, after: start, seen: start, talked: None };
                 self.add(start, ended);
             }
             Fate::Stays => {}
@@ -124,18 +125,18 @@ impl Made {
         let times: Vec<SessionTime> =
             std::iter::successors(Some(start), |at| Some(*at + step)).take(8).collect();
         let identity = Identity::new("agent");
-        let entered = Entered { run, evaluator_run: EvaluatorRunId::new("9"), ready: times[3] };
+        let entered = AcceptedRun { run, evaluator_run: EvaluatorRunId::new("9"), ready: times[3] };
         let word = || String::from("word");
         let judged = Outcome::Completed { judged: Some(true) };
         for (at, happening) in [
-            (times[1], Happening::RoomMade { run, sent: times[0], answered: times[1] }),
+            (times[1], EventKind::RoomMade { run, sent: times[0], answered: times[1] }),
             (
                 times[2],
-                Happening::Dispatched { run, dispatch: None, sent: times[1], answered: times[2] },
+                EventKind::Dispatched { run, dispatch: None, sent: times[1], answered: times[2] },
             ),
             (
                 times[3],
-                Happening::AgentSeen {
+                EventKind::AgentSeen {
                     run,
                     identity,
                     after: times[3],
@@ -143,24 +144,24 @@ impl Made {
                     joined: None,
                 },
             ),
-            (times[3], Happening::SubmitIntent { request: run.0, runs: vec![run] }),
+            (times[3], EventKind::SubmitIntent { request: run.0, runs: vec![run] }),
             (
                 times[4],
-                Happening::Submitted {
+                EventKind::Submitted {
                     request: run.0,
                     admitted: times[3],
                     sent: times[3],
                     answered: times[4],
                     result: None,
                     entered: vec![entered],
-                    mapping: Mapping::Proven,
+                    mapping: RunMapping::Proven,
                 },
             ),
             (
                 times[5],
-                Happening::Sighted {
+                EventKind::Sighted {
                     run,
-                    sighting: Sighting::Running,
+                    sighting: RunPhase::Running,
                     word: word(),
                     after: times[5],
                     seen: times[5],
@@ -168,9 +169,9 @@ impl Made {
             ),
             (
                 times[6],
-                Happening::Sighted {
+                EventKind::Sighted {
                     run,
-                    sighting: Sighting::Judging,
+                    sighting: RunPhase::Judging,
                     word: word(),
                     after: times[5],
                     seen: times[6],
@@ -178,7 +179,7 @@ impl Made {
             ),
             (
                 times[7],
-                Happening::Ended {
+                EventKind::Ended {
                     run,
                     outcome: judged,
                     after: times[7],
@@ -192,21 +193,21 @@ impl Made {
     }
 
     /// What it comes to, where the session comes to its end.
-    pub(super) fn closed(mut self) -> (Folded, Overall) {
-        self.add(self.last, Happening::Closed);
+    pub(super) fn closed(mut self) -> (FoldedSession, SessionVerdict) {
+        self.add(self.last, EventKind::Closed);
         self.killed()
     }
 
     /// What it comes to, where the session is killed here.
-    pub(super) fn killed(self) -> (Folded, Overall) {
+    pub(super) fn killed(self) -> (FoldedSession, SessionVerdict) {
         let folded = self.fold.finish().expect("it was opened");
-        let overall = Overall::of(&folded, Judgement::Interval);
+        let overall = SessionVerdict::of(&folded, Criterion::Interval);
         (folded, overall)
     }
 }
 
 /// A session of so many runs, ten a second, whose steps take from 100 to 199 ms.
-pub(super) fn ordinary(runs: u64, more: &str) -> (Folded, Overall) {
+pub(super) fn ordinary(runs: u64, more: &str) -> (FoldedSession, SessionVerdict) {
     let mut made = Made::of(more);
     for run in 0..runs {
         let step = Micros::from_millis(100 + run * 37 % 100);

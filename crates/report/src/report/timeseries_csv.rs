@@ -6,7 +6,7 @@ use std::io::Write;
 use hdrhistogram::Histogram;
 
 use super::figures::quantile_of;
-use crate::record::{Folded, WINDOWED, Window};
+use crate::record::{FoldedSession, TimelineWindow, WINDOWED};
 use rushhour_core::units::{Metric, Percentile};
 use rushhour_stats::Quantile;
 
@@ -18,7 +18,7 @@ const SHOWN: [Percentile; 2] = [Percentile::LISTED[0], Percentile::LISTED[3]];
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn timeseries_csv(folded: &Folded, to: impl Write) -> csv::Result<()> {
+pub fn timeseries_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     let shown: Vec<Metric> = WINDOWED
         .into_iter()
@@ -80,7 +80,7 @@ fn header(shown: &[Metric]) -> Vec<String> {
 }
 
 fn latency_cells(
-    window: &Window,
+    window: &TimelineWindow,
     metric: Metric,
     so_far: &mut BTreeMap<Metric, Histogram<u32>>,
 ) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::record::RunRecord;
-use rushhour_core::event::Opening;
+use rushhour_core::event::SessionHeader;
 use rushhour_core::units::{Micros, SessionTime};
 
 const HEADER: [&str; 17] = [
@@ -41,7 +41,7 @@ impl<W: Write> TurnsCsv<W> {
     ///
     /// # Errors
     /// Where the writer refuses.
-    pub fn new(opening: &Opening, to: W) -> csv::Result<Self> {
+    pub fn new(opening: &SessionHeader, to: W) -> csv::Result<Self> {
         let mut csv = csv::Writer::from_writer(to);
         csv.write_record(HEADER.into_iter().chain([LAST]))?;
         let profile = &opening.profile;

@@ -113,16 +113,16 @@ fn buckets(histogram: &hdrhistogram::Histogram<u64>) -> impl Iterator<Item = (f6
 
 #[cfg(test)]
 mod tests {
-    use super::super::figures::{Figure, figure};
+    use super::super::figures::{PercentileFigure, figure};
     use super::*;
-    use crate::record::Sample;
+    use crate::record::LatencySample;
     use rushhour_core::units::Metric;
 
     fn latencies(times: impl IntoIterator<Item = (u64, u64)>) -> Latencies {
         let mut latencies = Latencies::default();
         for (low, high) in times {
             let metric = Metric::CompletionResponse;
-            latencies.add(&Sample { metric, low: Micros(low), high: Micros(high) });
+            latencies.add(&LatencySample { metric, low: Micros(low), high: Micros(high) });
         }
         latencies
     }
@@ -142,11 +142,13 @@ mod tests {
         let cut = exact([600; 400]);
         let with = WithUnfinished::new(&ended, Some(&cut)).unwrap();
         assert!((with.share() - 0.4).abs() < 1e-12);
-        let Figure::Known { value: truth, .. } = figure(&all, p("p50")) else { panic!() };
+        let PercentileFigure::Known { value: truth, .. } = figure(&all, p("p50")) else { panic!() };
         let ReachedFigure::Known { value, low, high, .. } = with.figure(p("p50")) else { panic!() };
         assert_eq!(value, Some(truth));
         assert!(low.unwrap() < truth && high.unwrap() > truth);
-        let Figure::Known { value: naive, .. } = figure(&ended, p("p50")) else { panic!() };
+        let PercentileFigure::Known { value: naive, .. } = figure(&ended, p("p50")) else {
+            panic!()
+        };
         assert_eq!(naive, Micros(300), "what leaving them out would say");
         let ReachedFigure::Known { value, high, seen_until, .. } = with.figure(p("p95")) else {
             panic!()

@@ -1,6 +1,6 @@
 //! Whether the generator did what was asked of it; where it did not, nothing is said of the agent.
 
-use crate::record::{Folded, Latencies, Scope};
+use crate::record::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
 /// At least this share of the asked rate has to be delivered.
@@ -23,7 +23,7 @@ const LATE_BEATS: f64 = 0.05;
 
 /// One thing that has to hold for the figures to speak of the agent.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Check {
+pub struct ValidityRule {
     /// Its name.
     pub name: &'static str,
     /// Whether it holds.
@@ -38,12 +38,12 @@ pub struct Check {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Validity {
     /// All checks, in the order they are told.
-    pub checks: Vec<Check>,
+    pub checks: Vec<ValidityRule>,
 }
 
 impl Validity {
     /// Looks at what a session comes to.
-    pub fn of(folded: &Folded) -> Self {
+    pub fn of(folded: &FoldedSession) -> Self {
         // A session that judges another asks for no load.
         let is_load = folded.opening.profile.judges.is_none();
         let checks = [
@@ -65,14 +65,14 @@ impl Validity {
     }
 
     /// What does not hold.
-    pub fn broken(&self) -> impl Iterator<Item = &Check> {
+    pub fn broken(&self) -> impl Iterator<Item = &ValidityRule> {
         self.checks.iter().filter(|check| !check.holds)
     }
 }
 
 /// The asked rate against the delivered one, over all that was to start: skipped starts were not
 /// delivered, and late ones were delivered at a lower rate.
-fn delivered(folded: &Folded) -> Option<Check> {
+fn delivered(folded: &FoldedSession) -> Option<ValidityRule> {
     let tally = &folded.tally;
     let asked = tally.started + tally.skipped;
     if asked == 0 {
@@ -84,7 +84,7 @@ fn delivered(folded: &Folded) -> Option<Check> {
         _ => 1.0,
     };
     let share = stretched * tally.started as f64 / asked as f64;
-    Some(Check {
+    Some(ValidityRule {
         name: "delivered rate",
         holds: share >= DELIVERED,
         found: format!(
@@ -103,7 +103,7 @@ fn delivered(folded: &Folded) -> Option<Check> {
 }
 
 /// Starts a second that were asked for, and that were made; none where all were at one instant.
-pub(super) fn rates(folded: &Folded) -> (Option<f64>, Option<f64>) {
+pub(super) fn rates(folded: &FoldedSession) -> (Option<f64>, Option<f64>) {
     let rate = |until: SessionTime| {
         let gaps = folded.tally.started.checked_sub(1).filter(|gaps| *gaps > 0)?;
         let seconds = until.as_secs_f64();
@@ -113,17 +113,17 @@ pub(super) fn rates(folded: &Folded) -> (Option<f64>, Option<f64>) {
 }
 
 /// A latency of the measured runs of each mode that has it.
-fn of_each_mode(folded: &Folded, metric: Metric) -> impl Iterator<Item = &Latencies> {
+fn of_each_mode(folded: &FoldedSession, metric: Metric) -> impl Iterator<Item = &Latencies> {
     let modes = folded.opening.profile.mode.modes().iter();
     modes.filter_map(move |mode| folded.latencies.get(metric, *mode, Scope::Measured))
 }
 
-fn schedule_lag(folded: &Folded) -> Option<Check> {
+fn schedule_lag(folded: &FoldedSession) -> Option<ValidityRule> {
     let p99 =
         |latencies: &Latencies| latencies.at_rank((latencies.count() * 99).div_ceil(100).max(1));
     // Of a paired session's modes the worse one counts.
     let p99 = of_each_mode(folded, Metric::ScheduleLag).map(p99).max()?;
-    Some(Check {
+    Some(ValidityRule {
         name: "schedule lag",
         holds: p99 <= SCHEDULE_LAG,
         found: format!(
@@ -133,14 +133,14 @@ fn schedule_lag(folded: &Folded) -> Option<Check> {
     })
 }
 
-fn limiter(folded: &Folded) -> Option<Check> {
+fn limiter(folded: &FoldedSession) -> Option<ValidityRule> {
     let waited_long = |latencies: &Latencies| {
         let within = latencies.histogram().count_between(0, LIMITER_WAIT.0);
         1.0 - within as f64 / latencies.count() as f64
     };
     let share =
         of_each_mode(folded, Metric::LimiterWait).map(waited_long).max_by(f64::total_cmp)?;
-    Some(Check {
+    Some(ValidityRule {
         name: "limiter",
         holds: share <= LIMITED,
         found: format!(
@@ -152,14 +152,14 @@ fn limiter(folded: &Folded) -> Option<Check> {
     })
 }
 
-fn throttled(folded: &Folded) -> Option<Check> {
+fn throttled(folded: &FoldedSession) -> Option<ValidityRule> {
     let health = &folded.health;
     let requests = folded.submissions.1 + health.polls.0 + health.polls.1;
     if requests == 0 {
         return None;
     }
     let share = health.throttled as f64 / requests as f64;
-    Some(Check {
+    Some(ValidityRule {
         name: "throttling",
         holds: share <= THROTTLED,
         found: format!(
@@ -171,10 +171,10 @@ fn throttled(folded: &Folded) -> Option<Check> {
     })
 }
 
-fn polling(folded: &Folded) -> Option<Check> {
+fn polling(folded: &FoldedSession) -> Option<ValidityRule> {
     let settings = folded.opening.profile.evaluator.cekura()?;
     let every = settings.poll_every.micros();
-    (folded.health.polls.0 > 0).then(|| Check {
+    (folded.health.polls.0 > 0).then(|| ValidityRule {
         name: "polling",
         holds: folded.health.poll_lag <= every,
         found: format!(
@@ -185,9 +185,9 @@ fn polling(folded: &Folded) -> Option<Check> {
     })
 }
 
-fn cpu(folded: &Folded) -> Option<Check> {
+fn cpu(folded: &FoldedSession) -> Option<ValidityRule> {
     let cores = f64::from(folded.opening.cores);
-    (folded.health.cpu > Micros::ZERO).then(|| Check {
+    (folded.health.cpu > Micros::ZERO).then(|| ValidityRule {
         name: "processor",
         holds: folded.health.cpu_share <= CPU * cores,
         found: format!(
@@ -199,10 +199,10 @@ fn cpu(folded: &Folded) -> Option<Check> {
     })
 }
 /// Callers that are not attended to on their beat hear late and speak late.
-fn beat(folded: &Folded) -> Option<Check> {
+fn beat(folded: &FoldedSession) -> Option<ValidityRule> {
     let (beats, late) = folded.health.beats;
     let share = late as f64 / beats as f64;
-    (beats > 0).then(|| Check {
+    (beats > 0).then(|| ValidityRule {
         name: "callers' beat",
         holds: share <= LATE_BEATS,
         found: format!(
@@ -215,10 +215,10 @@ fn beat(folded: &Folded) -> Option<Check> {
     })
 }
 
-fn audio(folded: &Folded) -> Option<Check> {
+fn audio(folded: &FoldedSession) -> Option<ValidityRule> {
     let frames = folded.frames;
     let share = (frames.late + frames.given_up) as f64 / (frames.sent + frames.given_up) as f64;
-    (frames.sent > 0).then(|| Check {
+    (frames.sent > 0).then(|| ValidityRule {
         name: "audio pace",
         holds: share <= LATE_FRAMES,
         found: format!(

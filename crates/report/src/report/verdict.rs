@@ -1,17 +1,19 @@
 //! Whether a session passed: three-valued, because a figure that could lie on either side of its bound has not failed.
 
-use super::figures::{Figure, figure, quantile_of};
-use super::judged::Judged;
+use super::figures::{PercentileFigure, figure, quantile_of};
+use super::judged::JudgingResult;
 use super::paired::PairedComparison;
 use super::validity::Validity;
-use crate::record::{Folded, Scope};
-use rushhour_core::profile::{Bound, Comparison, Measure, Share, Threshold};
+use crate::record::{FoldedSession, Scope};
+use rushhour_core::profile::{
+    RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
+};
 use rushhour_core::units::{Metric, Micros, Mode, Percentile, SessionTime};
 use rushhour_stats::{Confidence, Proportion};
 
 /// What is held against the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Judgement {
+pub enum Criterion {
     /// The whole interval: what lies on both sides is undecided.
     #[default]
     Interval,
@@ -19,7 +21,7 @@ pub enum Judgement {
     PointEstimate,
 }
 
-impl Judgement {
+impl Criterion {
     /// What stands above the figures that thresholds are held against.
     pub(super) const fn found_heading(self) -> &'static str {
         match self {
@@ -86,7 +88,7 @@ impl ThresholdResult {
 
 /// What a session is worth.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Overall {
+pub struct SessionVerdict {
     /// Whether the generator did what was asked of it.
     pub validity: Validity,
     /// The thresholds, in the profile's order.
@@ -94,12 +96,12 @@ pub struct Overall {
     /// Voice against chat; none for a session of one mode.
     pub pairs: Option<PairedComparison>,
     /// What the judging of its runs came to, where they were judged; added by who has read that session.
-    pub judged: Option<Judged>,
+    pub judged: Option<JudgingResult>,
 }
 
-impl Overall {
+impl SessionVerdict {
     /// Judges a session.
-    pub fn of(folded: &Folded, judgement: Judgement) -> Self {
+    pub fn of(folded: &FoldedSession, judgement: Criterion) -> Self {
         let thresholds = folded.opening.profile.thresholds.iter();
         let validity = Validity::of(folded);
         Self {
@@ -114,7 +116,7 @@ impl Overall {
 
     /// The first threshold that may end a session under way and fails at `now` with its whole interval,
     /// in words; none while the generator is at fault, for then nothing is said of the agent.
-    pub fn aborts(folded: &Folded, now: SessionTime) -> Option<String> {
+    pub fn aborts(folded: &FoldedSession, now: SessionTime) -> Option<String> {
         let elapsed = now.since(SessionTime::START);
         let may_end = |threshold: &&Threshold| {
             threshold.abort_after.is_some_and(|after| elapsed >= after.micros())
@@ -125,7 +127,7 @@ impl Overall {
             .thresholds
             .iter()
             .filter(may_end)
-            .flat_map(|threshold| judge(folded, threshold, Judgement::Interval))
+            .flat_map(|threshold| judge(folded, threshold, Criterion::Interval))
             .find(|result| result.verdict == Verdict::Failed)?;
         let words = format!("{} does not hold: {}", failed.name(), failed.found);
         Validity::of(folded).holds().then_some(words)
@@ -157,10 +159,14 @@ pub struct Estimated {
 }
 
 /// What came of a threshold: of a latency that both modes of a paired session have, in each of them.
-fn judge(folded: &Folded, threshold: &Threshold, judgement: Judgement) -> Vec<ThresholdResult> {
+fn judge(
+    folded: &FoldedSession,
+    threshold: &Threshold,
+    judgement: Criterion,
+) -> Vec<ThresholdResult> {
     let session = folded.opening.profile.mode;
     match (threshold.measure, threshold.bound) {
-        (Measure::Latency { metric, percentile }, Bound::Time(bound)) => {
+        (ThresholdMeasure::Latency { metric, percentile }, ThresholdBound::Time(bound)) => {
             let has = |mode: &&Mode| {
                 !session.is_paired() || metric.mode().is_none_or(|only| only == **mode)
             };
@@ -172,11 +178,11 @@ fn judge(folded: &Folded, threshold: &Threshold, judgement: Judgement) -> Vec<Th
             };
             session.modes().iter().filter(has).map(result).collect()
         }
-        (Measure::Share(share), Bound::Share(bound)) => {
+        (ThresholdMeasure::Share(share), ThresholdBound::Share(bound)) => {
             vec![judge_share(folded, threshold, share, bound.fraction(), judgement)]
         }
         // The profile pairs each measure with a bound of its own kind.
-        (_, Bound::Time(_) | Bound::Share(_)) => vec![ThresholdResult {
+        (_, ThresholdBound::Time(_) | ThresholdBound::Share(_)) => vec![ThresholdResult {
             threshold: *threshold,
             mode: None,
             verdict: Verdict::NoSamples,
@@ -188,11 +194,11 @@ fn judge(folded: &Folded, threshold: &Threshold, judgement: Judgement) -> Vec<Th
 }
 
 fn judge_latency(
-    folded: &Folded,
+    folded: &FoldedSession,
     threshold: &Threshold,
     (metric, mode, percentile): (Metric, Mode, Percentile),
     bound: Micros,
-    judgement: Judgement,
+    judgement: Criterion,
 ) -> ThresholdResult {
     let result = |verdict, n, found, estimated| ThresholdResult {
         threshold: *threshold,
@@ -212,17 +218,17 @@ fn judge_latency(
     let n = latencies.count();
     let point = latencies.at_rank(quantile_of(percentile).rank(n).unwrap_or(1));
     match figure(latencies, percentile) {
-        Figure::Known { value, low, high } => {
+        PercentileFigure::Known { value, low, high } => {
             let estimated =
                 Estimated { value: value.0 as f64, low: low.0 as f64, high: high.0 as f64 };
             let verdict = decide(&estimated, threshold.comparison, bound.0 as f64, n, judgement);
             result(verdict, n, format!("{value} [{low}, {high}] (n={n})"), Some(estimated))
         }
-        Figure::TooFew { n, needs } => {
+        PercentileFigure::TooFew { n, needs } => {
             let value = point.0 as f64;
             let verdict = match judgement {
-                Judgement::Interval => Verdict::Undecided { needs: Some(needs) },
-                Judgement::PointEstimate => decide(
+                Criterion::Interval => Verdict::Undecided { needs: Some(needs) },
+                Criterion::PointEstimate => decide(
                     &Estimated { value, low: value, high: value },
                     threshold.comparison,
                     bound.0 as f64,
@@ -236,17 +242,17 @@ fn judge_latency(
 }
 
 fn judge_share(
-    folded: &Folded,
+    folded: &FoldedSession,
     threshold: &Threshold,
-    share: Share,
+    share: RunShare,
     bound: f64,
-    judgement: Judgement,
+    judgement: Criterion,
 ) -> ThresholdResult {
     let tally = &folded.measured;
     let (count, of) = match share {
-        Share::Failed => (tally.failed_in_all(), tally.ended()),
-        Share::Skipped => (tally.skipped, tally.started + tally.skipped),
-        Share::JudgedFailed => (tally.judged_failed, tally.judged_failed + tally.judged_passed),
+        RunShare::Failed => (tally.failed_in_all(), tally.ended()),
+        RunShare::Skipped => (tally.skipped, tally.started + tally.skipped),
+        RunShare::JudgedFailed => (tally.judged_failed, tally.judged_failed + tally.judged_passed),
     };
     let result = |verdict, found, estimated| ThresholdResult {
         threshold: *threshold,
@@ -280,18 +286,18 @@ fn judge_share(
 /// interval shrinks with the root of the number of samples, which tells about how many it takes.
 fn decide(
     estimated: &Estimated,
-    comparison: Comparison,
+    comparison: ThresholdOperator,
     bound: f64,
     n: u64,
-    judgement: Judgement,
+    judgement: Criterion,
 ) -> Verdict {
     let (low, high) = match judgement {
-        Judgement::Interval => (estimated.low, estimated.high),
-        Judgement::PointEstimate => (estimated.value, estimated.value),
+        Criterion::Interval => (estimated.low, estimated.high),
+        Criterion::PointEstimate => (estimated.value, estimated.value),
     };
     let (inside, outside) = match comparison {
-        Comparison::Below => (high <= bound, low > bound),
-        Comparison::Above => (low >= bound, high < bound),
+        ThresholdOperator::Below => (high <= bound, low > bound),
+        ThresholdOperator::Above => (low >= bound, high < bound),
     };
     match (inside, outside) {
         (true, _) => Verdict::Passed,
@@ -320,14 +326,14 @@ fn decide(
 mod tests {
     use super::*;
 
-    fn decided(value: f64, low: f64, high: f64, comparison: Comparison) -> Verdict {
+    fn decided(value: f64, low: f64, high: f64, comparison: ThresholdOperator) -> Verdict {
         let estimated = Estimated { value, low, high };
-        decide(&estimated, comparison, 100.0, 50, Judgement::Interval)
+        decide(&estimated, comparison, 100.0, 50, Criterion::Interval)
     }
 
     #[test]
     fn only_a_whole_interval_decides() {
-        use Comparison::{Above, Below};
+        use ThresholdOperator::{Above, Below};
         assert_eq!(decided(80.0, 70.0, 99.0, Below), Verdict::Passed);
         assert_eq!(decided(120.0, 101.0, 150.0, Below), Verdict::Failed);
         assert_eq!(decided(80.0, 70.0, 99.0, Above), Verdict::Failed);
@@ -340,7 +346,8 @@ mod tests {
     #[test]
     fn a_point_estimate_always_decides() {
         let estimated = Estimated { value: 99.0, low: 1.0, high: 1000.0 };
-        let decided = decide(&estimated, Comparison::Below, 100.0, 5, Judgement::PointEstimate);
+        let decided =
+            decide(&estimated, ThresholdOperator::Below, 100.0, 5, Criterion::PointEstimate);
         assert_eq!(decided, Verdict::Passed);
     }
 }

@@ -2,20 +2,20 @@
 
 use super::judging::{SeriesFinding, SeriesJudgement};
 use super::resting::{LeakCheck, LeakFinding};
-use super::series::{Followed, percent};
-use super::soak::{Soak, Standing};
+use super::series::{TrackedSeries, percent};
+use super::soak::{Soak, SoakVerdict};
 use rushhour_core::units::Micros;
 
 /// What a soak comes to, in one sentence without its full stop.
 pub(super) fn answer(soak: &Soak) -> String {
     match soak.standing {
-        Standing::Invalid => {
+        SoakVerdict::Invalid => {
             "nothing is said of the agent, because the generator did not deliver the load as asked"
                 .to_owned()
         }
-        Standing::Drifts => drifts(soak),
-        Standing::Steady => steady(soak),
-        Standing::TooLittle => format!(
+        SoakVerdict::Drifts => drifts(soak),
+        SoakVerdict::Steady => steady(soak),
+        SoakVerdict::TooLittle => format!(
             "{} measured runs over {} are too few to say whether anything drifts",
             soak.runs,
             Micros(soak.span_us)
@@ -86,8 +86,8 @@ fn leaked(soak: &Soak) -> impl Iterator<Item = &LeakCheck> {
 fn told_once(series: &[SeriesJudgement]) -> Vec<&SeriesJudgement> {
     let worse = |one: &&SeriesJudgement| one.finding.is_worse();
     let median_told = |one: &SeriesJudgement| match one.followed {
-        Some(Followed::P95(metric)) => series.iter().any(|other| {
-            other.followed == Some(Followed::Median(metric)) && other.finding.is_worse()
+        Some(TrackedSeries::P95(metric)) => series.iter().any(|other| {
+            other.followed == Some(TrackedSeries::Median(metric)) && other.finding.is_worse()
         }),
         _ => false,
     };

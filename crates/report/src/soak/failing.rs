@@ -1,9 +1,9 @@
 //! Whether more runs fail as the session goes on: its first third against its last.
 
 use super::judging::{SeriesFinding, SeriesJudgement, Slope, median};
-use super::question::Question;
-use super::series::{Followed, Unit, percent};
-use super::windows::{Window, Windows};
+use super::question::SoakCriteria;
+use super::series::{SeriesUnit, TrackedSeries, percent};
+use super::windows::{SoakWindow, SoakWindows};
 use rushhour_stats::{Confidence, Proportion, newcombe_difference};
 
 /// Windows at the least, so that each third has some.
@@ -15,11 +15,11 @@ const FEWEST_RUNS: u64 = 20;
 /// compared (Newcombe's interval), and once more without the window that speaks loudest, so that one burst is no
 /// drift.
 pub(super) fn judge_failures(
-    cut: &Windows,
-    question: &Question,
+    cut: &SoakWindows,
+    question: &SoakCriteria,
     confidence: Confidence,
 ) -> Option<SeriesJudgement> {
-    let points = Followed::Failed.points(cut);
+    let points = TrackedSeries::Failed.points(cut);
     if points.is_empty() {
         return None;
     }
@@ -30,7 +30,7 @@ pub(super) fn judge_failures(
     let material = question.settings.material_failures.fraction();
     let finding = match compared {
         None => SeriesFinding::TooFew,
-        Some((_, Change { point, .. })) if point.abs() <= material => SeriesFinding::Steady,
+        Some((_, FailureChange { point, .. })) if point.abs() <= material => SeriesFinding::Steady,
         Some((_, change)) if change.low > 0.0 => {
             let calmer = without_worst(last);
             match compare(first, &calmer, confidence) {
@@ -70,8 +70,8 @@ pub(super) fn judge_failures(
         }
     };
     Some(SeriesJudgement {
-        series: Followed::Failed.name(),
-        unit: Unit::Share,
+        series: TrackedSeries::Failed.name(),
+        unit: SeriesUnit::Share,
         windows: points.len() as u64,
         level: median(points.iter().map(|point| point.value)),
         slope,
@@ -79,19 +79,19 @@ pub(super) fn judge_failures(
         first_last: None,
         finding,
         words,
-        followed: Some(Followed::Failed),
+        followed: Some(TrackedSeries::Failed),
         points,
     })
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Change {
+struct FailureChange {
     point: f64,
     low: f64,
     high: f64,
 }
 
-fn counts(windows: &[Window]) -> (u64, u64) {
+fn counts(windows: &[SoakWindow]) -> (u64, u64) {
     windows
         .iter()
         .fold((0, 0), |(failed, runs), window| (failed + window.failed, runs + window.runs))
@@ -99,22 +99,25 @@ fn counts(windows: &[Window]) -> (u64, u64) {
 
 /// The shares of two stretches, and their difference.
 fn compare(
-    first: &[Window],
-    last: &[Window],
+    first: &[SoakWindow],
+    last: &[SoakWindow],
     confidence: Confidence,
-) -> Option<((f64, f64), Change)> {
-    let proportion = |windows: &[Window]| {
+) -> Option<((f64, f64), FailureChange)> {
+    let proportion = |windows: &[SoakWindow]| {
         let (failed, runs) = counts(windows);
         Proportion::new(failed, runs).ok().filter(|_| runs >= FEWEST_RUNS)
     };
     let (from, to) = (proportion(first)?, proportion(last)?);
     let found = newcombe_difference(from, to, confidence);
-    let change =
-        Change { point: found.point, low: found.interval.low(), high: found.interval.high() };
+    let change = FailureChange {
+        point: found.point,
+        low: found.interval.low(),
+        high: found.interval.high(),
+    };
     Some(((from.share(), to.share()), change))
 }
 
-fn without_worst(windows: &[Window]) -> Vec<Window> {
+fn without_worst(windows: &[SoakWindow]) -> Vec<SoakWindow> {
     let worst = windows.iter().enumerate().max_by_key(|(_, window)| window.failed);
     let worst = worst.map(|(index, _)| index);
     let others = windows.iter().enumerate().filter(|(index, _)| Some(*index) != worst);

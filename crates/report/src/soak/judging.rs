@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::failing::judge_failures;
-use super::question::{FALSE_STEPS, Question};
-use super::series::{Followed, Point, Unit};
+use super::question::{FALSE_STEPS, SoakCriteria};
+use super::series::{SeriesPoint, SeriesUnit, TrackedSeries};
 use super::wall::WallClock;
-use super::windows::Windows;
+use super::windows::SoakWindows;
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_stats::{
     Confidence, Direction, Drift, Materiality, PValue, Quantile, Sample, Series, StepChange, Trend,
@@ -73,7 +73,7 @@ pub struct Slope {
 
 /// The likeliest place of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Step {
+pub struct SeriesStep {
     /// When the first window after it begins, in microseconds of the session's clock.
     pub at_us: u64,
     /// The same on the wall clock, RFC 3339 in UTC.
@@ -103,7 +103,7 @@ pub struct SeriesJudgement {
     /// Its name.
     pub series: String,
     /// What it is in.
-    pub unit: Unit,
+    pub unit: SeriesUnit,
     /// Windows that have a value.
     pub windows: u64,
     /// The median of its windows.
@@ -113,7 +113,7 @@ pub struct SeriesJudgement {
     pub slope: Option<Slope>,
     /// Its likeliest step, where it is one: clearer than chance, and a better account than the slope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<Step>,
+    pub step: Option<SeriesStep>,
     /// Its first stretch against its last, where both fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_last: Option<FirstLast>,
@@ -123,16 +123,16 @@ pub struct SeriesJudgement {
     pub words: String,
     /// Which figure it is.
     #[serde(skip)]
-    pub followed: Option<Followed>,
+    pub followed: Option<TrackedSeries>,
     /// Its values.
     #[serde(skip)]
-    pub points: Vec<Point>,
+    pub points: Vec<SeriesPoint>,
 }
 
 /// A series on its way to its judgement.
 struct Draft {
-    followed: Followed,
-    points: Vec<Point>,
+    followed: TrackedSeries,
+    points: Vec<SeriesPoint>,
     /// Against hours; against hundreds of runs for memory.
     series: Series,
     trend: Option<Trend>,
@@ -140,9 +140,9 @@ struct Draft {
 }
 
 impl Draft {
-    fn of(followed: Followed, points: Vec<Point>) -> Option<Self> {
-        let along = |point: &Point| match followed {
-            Followed::Memory => point.started / 100.0,
+    fn of(followed: TrackedSeries, points: Vec<SeriesPoint>) -> Option<Self> {
+        let along = |point: &SeriesPoint| match followed {
+            TrackedSeries::Memory => point.started / 100.0,
             _ => point.hours,
         };
         let series = Series::new(points.iter().map(|point| (along(point), point.value))).ok()?;
@@ -152,13 +152,13 @@ impl Draft {
 
 /// Judges all series of a session as one family, and tells how many there are in it.
 pub(super) fn judge_series(
-    cut: &Windows,
-    question: &Question,
+    cut: &SoakWindows,
+    question: &SoakCriteria,
     wall: &WallClock,
 ) -> (Vec<SeriesJudgement>, usize) {
-    let mut drafts: Vec<Draft> = Followed::all()
+    let mut drafts: Vec<Draft> = TrackedSeries::all()
         .into_iter()
-        .filter(|followed| *followed != Followed::Failed)
+        .filter(|followed| *followed != TrackedSeries::Failed)
         .filter_map(|followed| Draft::of(followed, followed.points(cut)))
         .collect();
     // Failures are one of the family, where any run ended.
@@ -180,8 +180,8 @@ pub(super) fn judge_series(
         .zip(adjusted)
         .map(|(draft, adjusted)| context.judge(draft, adjusted))
         .collect();
-    let failures = judge_failures(cut, question, Question::confidence(family));
-    let place = judged.iter().position(|one| one.followed == Some(Followed::Memory));
+    let failures = judge_failures(cut, question, SoakCriteria::confidence(family));
+    let place = judged.iter().position(|one| one.followed == Some(TrackedSeries::Memory));
     if let Some(failures) = failures {
         judged.insert(place.unwrap_or(judged.len()), failures);
     }
@@ -189,8 +189,8 @@ pub(super) fn judge_series(
 }
 
 struct Context<'a> {
-    cut: &'a Windows,
-    question: &'a Question,
+    cut: &'a SoakWindows,
+    question: &'a SoakCriteria,
     wall: &'a WallClock,
 }
 
@@ -236,7 +236,7 @@ impl Context<'_> {
         judged
     }
 
-    fn slope(&self, followed: Followed, trend: &Trend) -> Slope {
+    fn slope(&self, followed: TrackedSeries, trend: &Trend) -> Slope {
         let hours = (self.cut.span().as_secs_f64() / 3_600.0).max(1e-9);
         Slope {
             start: trend.start,
@@ -245,16 +245,16 @@ impl Context<'_> {
             change_low: trend.change.interval.low(),
             change_high: trend.change.interval.high(),
             per_hour: trend.change.point / hours,
-            per_hundred_runs: (followed == Followed::Memory).then_some(trend.slope.point),
+            per_hundred_runs: (followed == TrackedSeries::Memory).then_some(trend.slope.point),
             carried_over: trend.carried_over,
         }
     }
 
-    fn step(&self, step: &StepChange, adjusted: PValue) -> Step {
+    fn step(&self, step: &StepChange, adjusted: PValue) -> SeriesStep {
         // The middle of the first window after it, back to where that window begins.
         let middle = SessionTime(Micros::from_secs_f64(step.between.high() * 3_600.0).0);
         let at = middle - Micros(self.cut.width.0 / 2);
-        Step {
+        SeriesStep {
             at_us: at.0,
             at: self.wall.full(at),
             before: step.before,
@@ -295,7 +295,7 @@ impl Context<'_> {
     }
 
     /// By how much, in the units that suit the session: an hour, a hundred runs, all of it.
-    fn growth(&self, unit: Unit, slope: &Slope) -> String {
+    fn growth(&self, unit: SeriesUnit, slope: &Slope) -> String {
         let over = format!(
             "from {} to {} ({}) over {}",
             unit.words(slope.start),
@@ -326,7 +326,7 @@ pub(super) fn share_words(change: f64, start: f64) -> String {
 }
 
 /// Whether a step leaves less of the values unexplained than a line does.
-fn explains(step: &StepChange, points: &[Point], trend: Option<Trend>) -> bool {
+fn explains(step: &StepChange, points: &[SeriesPoint], trend: Option<Trend>) -> bool {
     let Some(trend) = trend else { return true };
     let slope = {
         let span = points.last().map_or(0.0, |last| last.hours)
@@ -348,7 +348,7 @@ fn explains(step: &StepChange, points: &[Point], trend: Option<Trend>) -> bool {
     levels < line
 }
 
-fn first_last(points: &[Point]) -> Option<FirstLast> {
+fn first_last(points: &[SeriesPoint]) -> Option<FirstLast> {
     let series = Series::new(points.iter().map(|point| (point.hours, point.value))).ok()?;
     let stretch = ((series.end() - series.begin()) / STRETCHES).min(1.0);
     // Refuses stretches that do not fit.

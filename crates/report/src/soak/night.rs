@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::judging::SeriesFinding;
-use super::series::{Followed, Unit};
-use super::soak::{Soak, Standing};
+use super::series::{SeriesUnit, TrackedSeries};
+use super::soak::{Soak, SoakVerdict};
 
 /// The version of a line's shape.
 pub const HISTORY_VERSION: u32 = 1;
@@ -19,7 +19,7 @@ const TAIL: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NightFigure {
     /// What it is in.
-    pub unit: Unit,
+    pub unit: SeriesUnit,
     /// The median of its windows; for failures the share of all runs.
     pub level: f64,
     /// By how much its line changed over the session, where there is one.
@@ -34,7 +34,7 @@ pub struct NightFigure {
 
 /// A soak as the history keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Night {
+pub struct NightlyRun {
     /// The version of this shape.
     pub version: u32,
     /// The session.
@@ -48,7 +48,7 @@ pub struct Night {
     /// The profile's hash.
     pub profile_hash: String,
     /// What it came to.
-    pub standing: Standing,
+    pub standing: SoakVerdict,
     /// Measured runs.
     pub runs: u64,
     /// Of these, failed.
@@ -63,12 +63,13 @@ pub struct Night {
     pub series: BTreeMap<String, NightFigure>,
 }
 
-impl Night {
+impl NightlyRun {
     /// What is kept of a soak whose session is in this folder.
     pub fn of(soak: &Soak, folder: &str) -> Self {
         let failed = soak.failed as f64 / soak.runs.max(1) as f64;
         let figures = soak.series.iter().map(|one| {
-            let level = if one.followed == Some(Followed::Failed) { failed } else { one.level };
+            let level =
+                if one.followed == Some(TrackedSeries::Failed) { failed } else { one.level };
             let figure = NightFigure {
                 unit: one.unit,
                 level: rounded(level),
@@ -97,7 +98,7 @@ impl Night {
 
     /// Whether it says how well an agent was: its generator delivered, and there were runs enough.
     pub const fn counts(&self) -> bool {
-        matches!(self.standing, Standing::Steady | Standing::Drifts)
+        matches!(self.standing, SoakVerdict::Steady | SoakVerdict::Drifts)
     }
 
     /// Whether anything grew through it.
@@ -140,7 +141,7 @@ fn rounded(number: f64) -> f64 {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     /// In the order in which they began; of lines of the same session the last.
-    pub nights: Vec<Night>,
+    pub nights: Vec<NightlyRun>,
     /// Lines that are none: damaged, torn, or of a newer version.
     pub unreadable: u64,
 }
@@ -148,17 +149,17 @@ pub struct History {
 impl History {
     /// Reads a history, passing over what cannot be read.
     pub fn read(text: &str) -> Self {
-        let mut by_session: BTreeMap<String, Night> = BTreeMap::new();
+        let mut by_session: BTreeMap<String, NightlyRun> = BTreeMap::new();
         let mut unreadable = 0;
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            match Night::read(line) {
+            match NightlyRun::read(line) {
                 Some(night) => {
                     by_session.insert(night.session.clone(), night);
                 }
                 None => unreadable += 1,
             }
         }
-        let mut nights: Vec<Night> = by_session.into_values().collect();
+        let mut nights: Vec<NightlyRun> = by_session.into_values().collect();
         nights.sort_by(|one, other| {
             (&one.started, &one.session).cmp(&(&other.started, &other.session))
         });
@@ -166,7 +167,7 @@ impl History {
     }
 
     /// The line of a session that counts.
-    pub fn of_session(&self, session: &str) -> Option<&Night> {
+    pub fn of_session(&self, session: &str) -> Option<&NightlyRun> {
         self.nights.iter().find(|night| night.session == session)
     }
 
@@ -175,9 +176,9 @@ impl History {
         &'a self,
         started: &'a str,
         session: &'a str,
-    ) -> impl DoubleEndedIterator<Item = &'a Night> {
+    ) -> impl DoubleEndedIterator<Item = &'a NightlyRun> {
         let earlier =
-            move |night: &&Night| night.started.as_str() < started && night.session != session;
+            move |night: &&NightlyRun| night.started.as_str() < started && night.session != session;
         self.nights.iter().filter(earlier)
     }
 }
@@ -187,22 +188,22 @@ pub(super) mod tests {
     use super::*;
 
     /// A night of some number with this level of one latency.
-    pub(in crate::soak) fn night(number: usize, levels: &[(&str, f64)]) -> Night {
+    pub(in crate::soak) fn night(number: usize, levels: &[(&str, f64)]) -> NightlyRun {
         let figure = |level| NightFigure {
-            unit: Unit::Microseconds,
+            unit: SeriesUnit::Microseconds,
             level,
             change: None,
             per_hundred_runs: None,
             finding: SeriesFinding::Steady,
         };
-        Night {
+        NightlyRun {
             version: HISTORY_VERSION,
             session: format!("night-{number:03}"),
             started: format!("2026-11-01T22:00:{number:02}.000000Z"),
             folder: format!("night-{number:03}"),
             profile: "soak".to_owned(),
             profile_hash: "hash".to_owned(),
-            standing: Standing::Steady,
+            standing: SoakVerdict::Steady,
             runs: 1_000,
             failed: 10,
             leaked: false,
@@ -217,9 +218,10 @@ pub(super) mod tests {
 
     #[test]
     fn lines_are_read_back_and_the_last_of_a_session_counts() {
-        let nights: Vec<Night> = (0..3).rev().map(|number| night(number, &[("a", 1.5)])).collect();
+        let nights: Vec<NightlyRun> =
+            (0..3).rev().map(|number| night(number, &[("a", 1.5)])).collect();
         let mut text: String = nights.iter().map(|night| night.line().unwrap()).collect();
-        let again = Night { failed: 99, ..night(1, &[("a", 2.5)]) };
+        let again = NightlyRun { failed: 99, ..night(1, &[("a", 2.5)]) };
         text.push_str(&again.line().unwrap());
         let history = History::read(&text);
         assert_eq!(history.unreadable, 0);
@@ -227,7 +229,7 @@ pub(super) mod tests {
             history.nights.iter().map(|night| night.session.as_str()).collect();
         assert_eq!(sessions, ["night-000", "night-001", "night-002"]);
         assert_eq!(history.of_session("night-001"), Some(&again));
-        let before: Vec<&Night> = history.before(&again.started, "x").collect();
+        let before: Vec<&NightlyRun> = history.before(&again.started, "x").collect();
         assert_eq!(before.len(), 1);
     }
 
@@ -236,7 +238,7 @@ pub(super) mod tests {
         let line = night(0, &[("a", 1.0)]).line().unwrap();
         let torn = &line[..line.len() / 2];
         let changed = line.replace("\"runs\":1000", "\"runs\":1001");
-        let newer = Night { version: 9, ..night(1, &[]) }.line().unwrap();
+        let newer = NightlyRun { version: 9, ..night(1, &[]) }.line().unwrap();
         let text = format!("{line}{changed}{newer}\n{{}}\nGrüße aus dem Log ü\n{torn}");
         let history = History::read(&text);
         assert_eq!((history.nights.len(), history.unreadable), (1, 5));

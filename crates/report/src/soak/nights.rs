@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::judging::share_words;
-use super::night::{History, Night};
-use super::series::{Followed, Unit, percent};
+use super::night::{History, NightlyRun};
+use super::series::{SeriesUnit, TrackedSeries, percent};
 use rushhour_stats::{
     Baseline, Confidence, Cusum, CusumLimits, Proportion, newcombe_difference, next_value,
     self_starting_scores,
@@ -49,7 +49,7 @@ pub struct NightJudgement {
     /// The series.
     pub series: String,
     /// What it is in.
-    pub unit: Unit,
+    pub unit: SeriesUnit,
     /// How many nights before have it.
     pub nights: u64,
     /// What it was in this session.
@@ -72,7 +72,7 @@ pub struct NightJudgement {
 
 /// A session against the nights before.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Nights {
+pub struct NightlyComparison {
     /// Nights of the same profile that it is compared with.
     pub compared: u64,
     /// Nights of the same profile that say nothing: too short, or the generator's fault.
@@ -87,13 +87,13 @@ pub struct Nights {
     pub series: Vec<NightJudgement>,
 }
 
-impl Nights {
+impl NightlyComparison {
     /// Compares a night with those before it.
-    pub fn judge(tonight: &Night, history: &History) -> Self {
-        let before: Vec<&Night> = history.before(&tonight.started, &tonight.session).collect();
-        let same = |night: &&&Night| night.profile_hash == tonight.profile_hash;
-        let of_profile: Vec<&Night> = before.iter().filter(same).copied().collect();
-        let counting: Vec<&Night> =
+    pub fn judge(tonight: &NightlyRun, history: &History) -> Self {
+        let before: Vec<&NightlyRun> = history.before(&tonight.started, &tonight.session).collect();
+        let same = |night: &&&NightlyRun| night.profile_hash == tonight.profile_hash;
+        let of_profile: Vec<&NightlyRun> = before.iter().filter(same).copied().collect();
+        let counting: Vec<&NightlyRun> =
             of_profile.iter().filter(|night| night.counts()).copied().collect();
         let from = counting.len().saturating_sub(MOST_NIGHTS);
         let nights = &counting[from..];
@@ -120,7 +120,7 @@ impl Nights {
             let figure = tonight.series.get(name)?;
             let asked = Asked { name, unit: figure.unit, level: figure.level, family, tonight };
             let mut judged = asked.judge(&values)?;
-            if *name == Followed::Failed.name() && !more_fail(tonight, nights, family) {
+            if *name == TrackedSeries::Failed.name() && !more_fail(tonight, nights, family) {
                 judged.finding = NightFinding::Within;
             }
             judged.words = asked.words(&judged, last.len());
@@ -165,18 +165,18 @@ impl Nights {
 
 struct Asked<'a> {
     name: &'a str,
-    unit: Unit,
+    unit: SeriesUnit,
     level: f64,
     family: usize,
-    tonight: &'a Night,
+    tonight: &'a NightlyRun,
 }
 
 impl Asked<'_> {
     /// What has to change for the change to count.
     fn material(&self, mean: f64) -> f64 {
         match self.unit {
-            Unit::Share => self.tonight.material_failures,
-            Unit::Microseconds | Unit::Bytes => self.tonight.material * mean.abs(),
+            SeriesUnit::Share => self.tonight.material_failures,
+            SeriesUnit::Microseconds | SeriesUnit::Bytes => self.tonight.material * mean.abs(),
         }
     }
 
@@ -220,10 +220,10 @@ impl Asked<'_> {
         let amount = |value: f64| self.unit.words(value);
         let (level, mean) = (judged.level, judged.mean);
         let by = match self.unit {
-            Unit::Share => {
+            SeriesUnit::Share => {
                 format!("{} points", percent((level - mean).abs()).trim_end_matches(" %"))
             }
-            Unit::Microseconds | Unit::Bytes => share_words(level - mean, mean),
+            SeriesUnit::Microseconds | SeriesUnit::Bytes => share_words(level - mean, mean),
         };
         let than =
             format!("the nights before ({} of them, {} on average)", judged.nights, amount(mean));
@@ -264,7 +264,7 @@ fn has_crept(all: &[f64], cusum: &Cusum, material: f64) -> bool {
 }
 
 /// Whether more or fewer runs fail than in the nights before beyond what chance does to counts.
-fn more_fail(tonight: &Night, before: &[&Night], family: usize) -> bool {
+fn more_fail(tonight: &NightlyRun, before: &[&NightlyRun], family: usize) -> bool {
     let (failed, runs) = before
         .iter()
         .fold((0, 0), |(failed, runs), night| (failed + night.failed, runs + night.runs));
@@ -285,9 +285,9 @@ mod tests {
         History { nights: nights.collect(), unreadable: 0 }
     }
 
-    fn against(before: &[f64], tonight: f64) -> Nights {
+    fn against(before: &[f64], tonight: f64) -> NightlyComparison {
         let tonight = night(before.len(), &[("turn p50", tonight)]);
-        Nights::judge(&tonight, &history(before))
+        NightlyComparison::judge(&tonight, &history(before))
     }
 
     const CALM: [f64; 7] = [300e3, 304e3, 297e3, 301e3, 299e3, 303e3, 296e3];
@@ -322,9 +322,9 @@ mod tests {
     fn other_profiles_and_nights_that_say_nothing_are_left_out() {
         let mut history = history(&CALM);
         history.nights[0].profile_hash = "another".to_owned();
-        history.nights[1].standing = super::super::soak::Standing::Invalid;
+        history.nights[1].standing = super::super::soak::SoakVerdict::Invalid;
         let tonight = night(7, &[("turn p50", 300e3), ("new", 1.0)]);
-        let found = Nights::judge(&tonight, &history);
+        let found = NightlyComparison::judge(&tonight, &history);
         assert_eq!((found.compared, found.left_out, found.other_profiles), (5, 1, 1));
         assert_eq!(found.series.len(), 1, "a series without nights is not judged");
         assert!(against(&CALM[..3], 900e3).series.is_empty(), "three nights are too few");
@@ -338,12 +338,12 @@ mod tests {
         let with = |number: usize, failed: u64| {
             let mut one = night(number, &[("failed", failed as f64 / 1_000.0)]);
             one.failed = failed;
-            one.series.values_mut().for_each(|figure| figure.unit = Unit::Share);
+            one.series.values_mut().for_each(|figure| figure.unit = SeriesUnit::Share);
             one
         };
-        let nights: Vec<Night> = (0..7).map(|number| with(number, 0)).collect();
+        let nights: Vec<NightlyRun> = (0..7).map(|number| with(number, 0)).collect();
         let history = History { nights, unreadable: 0 };
-        let found = |failed| Nights::judge(&with(8, failed), &history).series[0].finding;
+        let found = |failed| NightlyComparison::judge(&with(8, failed), &history).series[0].finding;
         assert_eq!(found(5), NightFinding::Within);
         assert_eq!(found(60), NightFinding::Above);
     }

@@ -10,7 +10,7 @@ pub(super) const FALSE_STEPS: f64 = 0.01;
 
 /// What a soak is asked.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Question {
+pub struct SoakCriteria {
     /// What matters, and how wide windows are.
     pub settings: SoakSettings,
     /// Seeds the resampling.
@@ -19,7 +19,7 @@ pub struct Question {
     pub resamples: u32,
 }
 
-impl Question {
+impl SoakCriteria {
     /// The question with a profile's settings, or the usual ones.
     pub fn of(settings: Option<SoakSettings>) -> Self {
         let settings = settings.unwrap_or_else(SoakSettings::usual);

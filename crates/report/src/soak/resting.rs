@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::gathering::Gathered;
+use super::gathering::SoakData;
 use rushhour_core::event::AgentHealth;
 use rushhour_core::units::{Micros, SessionTime};
 
 /// Which stretch without a run under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stretch {
+pub enum IdleKind {
     /// Before the first run.
     Before,
     /// After some runs.
@@ -21,7 +21,7 @@ pub enum Stretch {
     },
 }
 
-impl Stretch {
+impl IdleKind {
     /// Whether both are after runs of one stage.
     pub const fn is_of_stage_of(self, other: Self) -> bool {
         match (self, other) {
@@ -34,9 +34,9 @@ impl Stretch {
 
 /// A stretch in which no run was under way and the worker was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rest {
+pub struct IdlePeriod {
     /// Which.
-    pub stretch: Stretch,
+    pub stretch: IdleKind,
     /// When the last run before it ended; the session's beginning where there was none.
     pub since: SessionTime,
     /// The last look.
@@ -47,10 +47,10 @@ pub struct Rest {
     pub children: Option<(u64, u64)>,
 }
 
-impl Rest {
+impl IdlePeriod {
     /// A rest with its first look.
     pub fn begin(
-        stretch: Stretch,
+        stretch: IdleKind,
         since: SessionTime,
         at: SessionTime,
         said: &AgentHealth,
@@ -76,7 +76,7 @@ impl Rest {
 /// What may stay behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Kept {
+pub enum Resource {
     /// Jobs that the worker counts as active.
     Jobs,
     /// Processes that the worker started.
@@ -85,7 +85,7 @@ pub enum Kept {
     Rooms,
 }
 
-impl Kept {
+impl Resource {
     const fn words(self) -> &'static str {
         match self {
             Self::Jobs => "jobs",
@@ -111,7 +111,7 @@ pub enum LeakFinding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeakCheck {
     /// What may stay behind.
-    pub kept: Kept,
+    pub kept: Resource,
     /// After how many runs; absent where it is the session's end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_runs: Option<u64>,
@@ -129,16 +129,16 @@ pub struct LeakCheck {
 
 /// Looks whether jobs, processes and rooms went back to what they were, after each wave and at the end;
 /// `settle` is how long they are given.
-pub(super) fn leaks(gathered: &Gathered, settle: Micros) -> Vec<LeakCheck> {
-    let before = gathered.rests.iter().find(|rest| rest.stretch == Stretch::Before);
-    let after: Vec<&Rest> =
-        gathered.rests.iter().filter(|rest| rest.stretch != Stretch::Before).collect();
+pub(super) fn leaks(gathered: &SoakData, settle: Micros) -> Vec<LeakCheck> {
+    let before = gathered.rests.iter().find(|rest| rest.stretch == IdleKind::Before);
+    let after: Vec<&IdlePeriod> =
+        gathered.rests.iter().filter(|rest| rest.stretch != IdleKind::Before).collect();
     let (end, waves) = match after.split_last() {
         Some((last, waves)) => (Some(*last), waves),
         None => (None, &[][..]),
     };
     let mut checks = Vec::new();
-    for kept in [Kept::Jobs, Kept::Processes] {
+    for kept in [Resource::Jobs, Resource::Processes] {
         for wave in waves {
             checks.extend(check(kept, before, Some(wave), settle, true));
         }
@@ -148,18 +148,18 @@ pub(super) fn leaks(gathered: &Gathered, settle: Micros) -> Vec<LeakCheck> {
     checks
 }
 
-fn of(rest: &Rest, kept: Kept) -> Option<(u64, u64)> {
+fn of(rest: &IdlePeriod, kept: Resource) -> Option<(u64, u64)> {
     match kept {
-        Kept::Jobs => rest.jobs,
-        Kept::Processes => rest.children,
-        Kept::Rooms => None,
+        Resource::Jobs => rest.jobs,
+        Resource::Processes => rest.children,
+        Resource::Rooms => None,
     }
 }
 
 fn check(
-    kept: Kept,
-    before: Option<&Rest>,
-    rest: Option<&Rest>,
+    kept: Resource,
+    before: Option<&IdlePeriod>,
+    rest: Option<&IdlePeriod>,
     settle: Micros,
     wave: bool,
 ) -> Option<LeakCheck> {
@@ -170,8 +170,8 @@ fn check(
     }
     let name = kept.words();
     let after_runs = rest.filter(|_| wave).and_then(|rest| match rest.stretch {
-        Stretch::Before => None,
-        Stretch::After { runs, .. } => Some(runs),
+        IdleKind::Before => None,
+        IdleKind::After { runs, .. } => Some(runs),
     });
     let moment =
         after_runs.map_or("after the last run".to_owned(), |runs| format!("after {runs} runs"));
@@ -222,7 +222,7 @@ fn rooms(listed: Option<(u64, u64)>) -> LeakCheck {
         }
         None => (LeakFinding::NotLookedAt, "rooms: not looked at after the end".to_owned()),
     };
-    let (kept, after_runs, before) = (Kept::Rooms, None, None);
+    let (kept, after_runs, before) = (Resource::Rooms, None, None);
     LeakCheck { kept, after_runs, before, after: listed.map(|(rooms, _)| rooms), finding, words }
 }
 
@@ -241,10 +241,11 @@ mod tests {
     }
 
     /// Rests with jobs by second: before, after a wave of 10 runs, and at the end.
-    fn gathered(before: Option<u64>, wave: &[(u64, u64)], end: &[(u64, u64)]) -> Gathered {
+    fn gathered(before: Option<u64>, wave: &[(u64, u64)], end: &[(u64, u64)]) -> SoakData {
         let rest = |stretch, since: u64, looks: &[(u64, u64)]| {
             let (first, rest) = looks.split_first()?;
-            let begin = Rest::begin(stretch, seconds(since), seconds(first.0), &said(first.1));
+            let begin =
+                IdlePeriod::begin(stretch, seconds(since), seconds(first.0), &said(first.1));
             Some(rest.iter().fold(begin, |mut rest, (at, jobs)| {
                 rest.take(seconds(*at), &said(*jobs));
                 rest
@@ -252,17 +253,17 @@ mod tests {
         };
         let looks: Vec<(u64, u64)> = before.map(|jobs| (0, jobs)).into_iter().collect();
         let rests = [
-            rest(Stretch::Before, 0, &looks),
-            rest(Stretch::After { stage: 0, runs: 10 }, 100, wave),
-            rest(Stretch::After { stage: 1, runs: 20 }, 200, end),
+            rest(IdleKind::Before, 0, &looks),
+            rest(IdleKind::After { stage: 0, runs: 10 }, 100, wave),
+            rest(IdleKind::After { stage: 1, runs: 20 }, 200, end),
         ];
-        Gathered { rests: rests.into_iter().flatten().collect(), ..Gathered::default() }
+        SoakData { rests: rests.into_iter().flatten().collect(), ..SoakData::default() }
     }
 
-    fn of_jobs(gathered: &Gathered) -> Vec<(Option<u64>, LeakFinding)> {
+    fn of_jobs(gathered: &SoakData) -> Vec<(Option<u64>, LeakFinding)> {
         let checks = leaks(gathered, SETTLE).into_iter();
         checks
-            .filter(|one| one.kept == Kept::Jobs)
+            .filter(|one| one.kept == Resource::Jobs)
             .map(|one| (one.after_runs, one.finding))
             .collect()
     }
@@ -282,7 +283,7 @@ mod tests {
     #[test]
     fn what_was_not_looked_at_is_said_to_be_so() {
         for gathered in
-            [Gathered::default(), gathered(None, &[], &[(210, 5)]), gathered(Some(0), &[], &[])]
+            [SoakData::default(), gathered(None, &[], &[(210, 5)]), gathered(Some(0), &[], &[])]
         {
             let checks = leaks(&gathered, SETTLE);
             assert_eq!(checks.len(), 3);

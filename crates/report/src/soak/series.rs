@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::windows::{Window, Windows};
+use super::windows::{SoakWindow, SoakWindows};
 use crate::record::WINDOWED;
 use rushhour_core::units::{Metric, Micros};
 
 /// A figure that is followed through a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Followed {
+pub enum TrackedSeries {
     /// The median of a latency.
     Median(Metric),
     /// The 95th percentile of a latency.
@@ -23,7 +23,7 @@ pub enum Followed {
 /// What a figure is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Unit {
+pub enum SeriesUnit {
     /// Microseconds.
     Microseconds,
     /// A share, from 0 to 1.
@@ -32,7 +32,7 @@ pub enum Unit {
     Bytes,
 }
 
-impl Followed {
+impl TrackedSeries {
     /// Every figure that may be followed, in the order in which they are told.
     pub fn all() -> Vec<Self> {
         let latencies =
@@ -51,16 +51,16 @@ impl Followed {
     }
 
     /// What it is in.
-    pub const fn unit(self) -> Unit {
+    pub const fn unit(self) -> SeriesUnit {
         match self {
-            Self::Median(_) | Self::P95(_) => Unit::Microseconds,
-            Self::Failed => Unit::Share,
-            Self::Memory => Unit::Bytes,
+            Self::Median(_) | Self::P95(_) => SeriesUnit::Microseconds,
+            Self::Failed => SeriesUnit::Share,
+            Self::Memory => SeriesUnit::Bytes,
         }
     }
 
     /// Its value in a window, where there is one.
-    pub fn value(self, window: &Window) -> Option<f64> {
+    pub fn value(self, window: &SoakWindow) -> Option<f64> {
         match self {
             Self::Median(metric) => Some(window.latencies.get(&metric)?.p50),
             Self::P95(metric) => window.latencies.get(&metric)?.p95,
@@ -70,10 +70,15 @@ impl Followed {
     }
 
     /// Its points through a session.
-    pub fn points(self, cut: &Windows) -> Vec<Point> {
-        let point = |(index, window): (usize, &Window)| {
+    pub fn points(self, cut: &SoakWindows) -> Vec<SeriesPoint> {
+        let point = |(index, window): (usize, &SoakWindow)| {
             let started = window.worker.map_or(0.0, |worker| worker.started);
-            Some(Point { index, hours: cut.hours(index), started, value: self.value(window)? })
+            Some(SeriesPoint {
+                index,
+                hours: cut.hours(index),
+                started,
+                value: self.value(window)?,
+            })
         };
         cut.windows.iter().enumerate().filter_map(point).collect()
     }
@@ -81,7 +86,7 @@ impl Followed {
 
 /// A figure in one window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
+pub struct SeriesPoint {
     /// The window.
     pub index: usize,
     /// Its middle, in hours since the session's beginning.
@@ -92,7 +97,7 @@ pub struct Point {
     pub value: f64,
 }
 
-impl Unit {
+impl SeriesUnit {
     /// An amount in words: `312ms`, `1.2 %`, `34.5 MB`.
     pub fn words(self, amount: f64) -> String {
         let sign = if amount < 0.0 { "-" } else { "" };
@@ -125,10 +130,10 @@ mod tests {
 
     #[test]
     fn amounts_are_told_in_their_unit() {
-        assert_eq!(Unit::Microseconds.words(312_400.0), "312ms");
-        assert_eq!(Unit::Microseconds.words(-1_500.0), "-1.50ms");
-        assert_eq!(Unit::Bytes.words(34_500_000.0), "34.5 MB");
-        assert_eq!(Unit::Share.words(0.012), "1.2 %");
+        assert_eq!(SeriesUnit::Microseconds.words(312_400.0), "312ms");
+        assert_eq!(SeriesUnit::Microseconds.words(-1_500.0), "-1.50ms");
+        assert_eq!(SeriesUnit::Bytes.words(34_500_000.0), "34.5 MB");
+        assert_eq!(SeriesUnit::Share.words(0.012), "1.2 %");
         assert_eq!(
             [percent(0.03), percent(2.4), percent(0.0), percent(-0.15)],
             ["3.0 %", "240 %", "0 %", "-15 %"]

@@ -8,17 +8,17 @@ use std::f64::consts::TAU;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use super::gathering::{Ended, Gathered, Look, Timed};
+use super::gathering::{EndedRun, SoakData, TimedLatency, WorkerSample};
 use super::judging::{SeriesFinding, SeriesJudgement, judge_series};
 use super::night::History;
 use super::night::tests::night as night_of;
-use super::nights::Nights;
-use super::question::Question;
-use super::series::Followed;
+use super::nights::NightlyComparison;
+use super::question::SoakCriteria;
+use super::series::TrackedSeries;
 use super::wall::WallClock;
-use super::windows::Windows;
+use super::windows::SoakWindows;
 use rushhour_core::event::AgentHealth;
-use rushhour_core::units::{Length, Metric, Micros, SessionTime};
+use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
 use rushhour_stats::Bootstrap;
 
 const WINDOWS: u32 = 48;
@@ -78,21 +78,21 @@ impl Dice {
     }
 }
 
-fn night(truth: &Truth, seed: u64) -> Gathered {
+fn night(truth: &Truth, seed: u64) -> SoakData {
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
     let deviations: Vec<Vec<f64>> = METRICS.iter().map(|_| dice.windows(truth.carried)).collect();
     let memory = dice.windows(truth.carried);
-    let mut gathered = Gathered::default();
+    let mut gathered = SoakData::default();
     for run in 0..WINDOWS * RUNS {
         let along = f64::from(run) / f64::from(WINDOWS * RUNS - 1);
         let window = usize::try_from(run / RUNS).unwrap();
         let at = SessionTime::START + Micros::from_secs_f64(along * HOURS * 3_600.0);
         let failed = dice.unit() < (truth.failing)(along);
-        gathered.ended.push(Ended { at, failed });
+        gathered.ended.push(EndedRun { at, failed });
         for (metric, shared) in METRICS.iter().zip(&deviations) {
             let grown = if *metric == Metric::TurnChatFirst { (truth.turns)(along) } else { 1.0 };
             let seconds = 0.4 * grown * (SIGMA * dice.normal() + SHARED * shared[window]).exp();
-            let timed = Timed { at, took: Micros::from_secs_f64(seconds) };
+            let timed = TimedLatency { at, took: Micros::from_secs_f64(seconds) };
             gathered.latencies.entry(*metric).or_default().push(timed);
         }
         if run % 10 == 0 {
@@ -101,17 +101,17 @@ fn night(truth: &Truth, seed: u64) -> Gathered {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some 3e8")]
             let memory = Some(bytes as u64);
             let said = AgentHealth { memory, ..AgentHealth::default() };
-            gathered.looks.push(Look { at, started: u64::from(run), in_flight: 1, said });
+            gathered.looks.push(WorkerSample { at, started: u64::from(run), in_flight: 1, said });
         }
     }
     gathered
 }
 
 fn judged(truth: &Truth, seed: u64, resamples: u32) -> Vec<SeriesJudgement> {
-    let mut question = Question { seed, resamples, ..Question::of(None) };
+    let mut question = SoakCriteria { seed, resamples, ..SoakCriteria::of(None) };
     // Windows twice as wide are judged four times as fast.
-    question.settings.window = (resamples < 1_000).then_some(Length::secs(20 * 60));
-    let cut = Windows::cut(&night(truth, seed), question.settings.window);
+    question.settings.window = (resamples < 1_000).then_some(PositiveDuration::secs(20 * 60));
+    let cut = SoakWindows::cut(&night(truth, seed), question.settings.window);
     let judged = judge_series(&cut, &question, &WallClock::of("2026-11-22T22:00:00Z")).0;
     let all = judged.iter().all(|one| one.finding != SeriesFinding::TooFew);
     assert!(all && judged.len() == 2 * METRICS.len() + 2, "every series is judged");
@@ -139,7 +139,7 @@ fn shows(one: &SeriesJudgement) -> bool {
 }
 
 fn turns_rise(one: &SeriesJudgement) -> bool {
-    one.followed == Some(Followed::Median(Metric::TurnChatFirst)) && one.finding.is_worse()
+    one.followed == Some(TrackedSeries::Median(Metric::TurnChatFirst)) && one.finding.is_worse()
 }
 
 /// Every figure that the shorter tests watch, over nights enough to print them with a digit or two.
@@ -201,17 +201,17 @@ fn nights_in_a_row(histories: u64) -> [f64; 3] {
         let mut history = History::default();
         for number in 0..14 {
             let night = one(number, 1.0);
-            let judged = Nights::judge(&night, &history);
+            let judged = NightlyComparison::judge(&night, &history);
             steady += u32::from(!judged.series.is_empty());
             called += u32::from(judged.is_worse());
             history.nights.push(night);
         }
         let week = History { nights: history.nights[..7].to_vec(), unreadable: 0 };
-        found += u32::from(Nights::judge(&one(20, 1.2), &week).is_worse());
+        found += u32::from(NightlyComparison::judge(&one(20, 1.2), &week).is_worse());
         let mut creeping = week;
         let creeps = (0..21).any(|step| {
             let night = one(7 + step, 1.0 + 0.02 * (step + 1) as f64);
-            let judged = Nights::judge(&night, &creeping);
+            let judged = NightlyComparison::judge(&night, &creeping);
             creeping.nights.push(night);
             judged.series.iter().any(|one| one.series == "series 0" && one.finding.is_worse())
         });
@@ -273,7 +273,7 @@ fn a_leak_is_found_in_bytes_per_hundred_runs() {
     let leak = Truth { leak: 4e6, ..STEADY };
     for seed in 0..5 {
         let judged = judged(&leak, seed, 600);
-        let memory = judged.iter().find(|one| one.followed == Some(Followed::Memory)).unwrap();
+        let memory = judged.iter().find(|one| one.followed == Some(TrackedSeries::Memory)).unwrap();
         assert_eq!(memory.finding, SeriesFinding::Rises, "{}", memory.words);
         let slope = memory.slope.unwrap().per_hundred_runs.unwrap();
         assert!((3.2e6..4.8e6).contains(&slope), "{}", memory.words);
@@ -283,7 +283,7 @@ fn a_leak_is_found_in_bytes_per_hundred_runs() {
 #[test]
 fn more_failures_are_found_and_one_burst_is_not() {
     let worse = Truth { failing: |along| 0.01 + 0.09 * along, ..STEADY };
-    let failed = |one: &SeriesJudgement| one.followed == Some(Followed::Failed) && drifts(one);
+    let failed = |one: &SeriesJudgement| one.followed == Some(TrackedSeries::Failed) && drifts(one);
     assert!(share(&worse, 8, 600, failed) >= 0.75);
     let burst = Truth {
         failing: |along| if (0.90..0.915).contains(&along) { 0.9 } else { 0.02 },

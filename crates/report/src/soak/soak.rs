@@ -4,16 +4,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::answer;
-use super::gathering::{Gathered, Look};
+use super::gathering::{SoakData, WorkerSample};
 use super::judging::{SeriesFinding, SeriesJudgement, judge_series};
-use super::night::{History, Night};
-use super::nights::Nights;
-use super::question::{FALSE_SLOPES, FALSE_STEPS, Question};
+use super::night::{History, NightlyRun};
+use super::nights::NightlyComparison;
+use super::question::{FALSE_SLOPES, FALSE_STEPS, SoakCriteria};
 use super::resting::{LeakCheck, LeakFinding, leaks};
 use super::wall::WallClock;
-use super::windows::Windows;
-use crate::record::Folded;
-use rushhour_core::event::Opening;
+use super::windows::SoakWindows;
+use crate::record::FoldedSession;
+use rushhour_core::event::SessionHeader;
 use rushhour_core::units::Micros;
 
 /// The version of the shape of `soak.json`.
@@ -25,7 +25,7 @@ const SETTLE: Micros = Micros::from_secs(30);
 /// What a soak comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum SoakVerdict {
     /// Nothing grows, nothing is left behind, the nights before are no better.
     Steady,
     /// Something grows, is left behind, or is worse than in the nights before.
@@ -36,7 +36,7 @@ pub enum Standing {
     Invalid,
 }
 
-impl Standing {
+impl SoakVerdict {
     /// The word used in reports.
     pub const fn word(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ pub struct Soak {
     /// When it began, RFC 3339 in UTC.
     pub started: String,
     /// What it comes to.
-    pub standing: Standing,
+    pub standing: SoakVerdict,
     /// The answer in one sentence.
     pub answer: String,
     /// From the first measured start to the last, in microseconds.
@@ -96,29 +96,29 @@ pub struct Soak {
     /// What was left behind.
     pub leaks: Vec<LeakCheck>,
     /// The session against the nights before it.
-    pub nights: Nights,
+    pub nights: NightlyComparison,
     /// What else a reader has to know.
     pub notes: Vec<String>,
     /// The windows.
     #[serde(skip)]
-    pub cut: Option<Windows>,
+    pub cut: Option<SoakWindows>,
     /// The looks at the agent's worker, evenly thinned where there are many.
     #[serde(skip)]
-    pub worker: Vec<Look>,
+    pub worker: Vec<WorkerSample>,
 }
 
 impl Soak {
     /// Judges what was gathered of a session, against the nights before it too; `delivered` is whether its generator
     /// delivered the load as asked.
     pub fn judge(
-        gathered: Gathered,
-        folded: &Folded,
-        question: &Question,
+        gathered: SoakData,
+        folded: &FoldedSession,
+        question: &SoakCriteria,
         (delivered, history): (bool, &History),
     ) -> Self {
-        let Opening { profile, profile_hash, session, anchor, .. } = &folded.opening;
+        let SessionHeader { profile, profile_hash, session, anchor, .. } = &folded.opening;
         let wall = WallClock::of(anchor);
-        let cut = Windows::cut(&gathered, question.settings.window);
+        let cut = SoakWindows::cut(&gathered, question.settings.window);
         let (series, family) = judge_series(&cut, question, &wall);
         let settle = profile.agent_health.as_ref().map_or(SETTLE, |health| health.settle.micros());
         let leaks = leaks(&gathered, settle);
@@ -128,7 +128,7 @@ impl Soak {
             profile: profile.name.clone(),
             profile_hash: profile_hash.clone(),
             started: anchor.clone(),
-            standing: Standing::TooLittle,
+            standing: SoakVerdict::TooLittle,
             answer: String::new(),
             span_us: cut.span().0,
             windows: cut.windows.len() as u64,
@@ -145,15 +145,15 @@ impl Soak {
             resamples: question.resamples,
             series,
             leaks,
-            nights: Nights::default(),
+            nights: NightlyComparison::default(),
             notes: Vec::new(),
             cut: Some(cut),
             worker: gathered.looks,
         };
         soak.standing = soak.stands(delivered);
-        soak.nights = Nights::judge(&Night::of(&soak, ""), history);
-        if soak.standing == Standing::Steady && soak.nights.is_worse() {
-            soak.standing = Standing::Drifts;
+        soak.nights = NightlyComparison::judge(&NightlyRun::of(&soak, ""), history);
+        if soak.standing == SoakVerdict::Steady && soak.nights.is_worse() {
+            soak.standing = SoakVerdict::Drifts;
         }
         soak.notes = soak.notes(folded);
         soak.notes.extend(soak.nights.notes(history));
@@ -161,15 +161,15 @@ impl Soak {
         soak
     }
 
-    fn stands(&self, delivered: bool) -> Standing {
+    fn stands(&self, delivered: bool) -> SoakVerdict {
         if !delivered {
-            Standing::Invalid
+            SoakVerdict::Invalid
         } else if self.has_leaked() || self.series.iter().any(|one| one.finding.is_worse()) {
-            Standing::Drifts
+            SoakVerdict::Drifts
         } else if self.judged().next().is_none() {
-            Standing::TooLittle
+            SoakVerdict::TooLittle
         } else {
-            Standing::Steady
+            SoakVerdict::Steady
         }
     }
 
@@ -183,7 +183,7 @@ impl Soak {
         self.series.iter().filter(|one| one.finding != SeriesFinding::TooFew)
     }
 
-    fn notes(&self, folded: &Folded) -> Vec<String> {
+    fn notes(&self, folded: &FoldedSession) -> Vec<String> {
         let mut notes = Vec::new();
         if self.runs == 0 {
             notes.push("no measured run came to its end".to_owned());

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::gathering::Gathered;
-use rushhour_core::units::{Length, Metric, Micros, SessionTime};
+use super::gathering::SoakData;
+use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
 use rushhour_stats::{Quantile, Sample};
 
 /// Windows where there are runs enough for them.
@@ -34,7 +34,7 @@ pub struct WindowFigure {
 
 /// What the worker said in a window, in the medians of its looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct WindowLooks {
+pub struct WindowWorker {
     /// Runs that had been started.
     pub started: f64,
     /// Memory, in bytes.
@@ -47,7 +47,7 @@ pub struct WindowLooks {
 
 /// A window.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Window {
+pub struct SoakWindow {
     /// Runs of which it is known how they ended.
     pub runs: u64,
     /// Of these, failed.
@@ -55,12 +55,12 @@ pub struct Window {
     /// Latencies that have a median.
     pub latencies: BTreeMap<Metric, WindowFigure>,
     /// What the worker said, where it was looked at.
-    pub worker: Option<WindowLooks>,
+    pub worker: Option<WindowWorker>,
 }
 
 /// A session in windows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Windows {
+pub struct SoakWindows {
     /// The first measured run's intended start.
     pub begin: SessionTime,
     /// The last one's.
@@ -68,12 +68,12 @@ pub struct Windows {
     /// The width of each window; more than zero.
     pub width: Micros,
     /// The windows in order of time; none where there are no measured runs.
-    pub windows: Vec<Window>,
+    pub windows: Vec<SoakWindow>,
 }
 
-impl Windows {
+impl SoakWindows {
     /// Cuts a session; into windows of the width that is asked for, or as narrow as the runs allow.
-    pub fn cut(gathered: &Gathered, width: Option<Length>) -> Self {
+    pub fn cut(gathered: &SoakData, width: Option<PositiveDuration>) -> Self {
         let first = gathered.ended.iter().map(|run| run.at).min();
         let last = gathered.ended.iter().map(|run| run.at).max();
         let (Some(begin), Some(end)) = (first, last) else {
@@ -92,7 +92,7 @@ impl Windows {
         let width = width.map_or(0, |width| width.micros().0).max(span.div_ceil(count));
         let mut cut = Self { begin, end, width: Micros(width), windows: Vec::new() };
         let count = usize::try_from(span.div_ceil(width)).unwrap_or(1);
-        cut.windows.resize_with(count, Window::default);
+        cut.windows.resize_with(count, SoakWindow::default);
         cut.fill(gathered);
         cut
     }
@@ -106,7 +106,7 @@ impl Windows {
         (index < self.windows.len()).then_some(index)
     }
 
-    fn fill(&mut self, gathered: &Gathered) {
+    fn fill(&mut self, gathered: &SoakData) {
         for run in &gathered.ended {
             let Some(index) = self.index(run.at) else { continue };
             self.windows[index].runs += 1;
@@ -132,10 +132,10 @@ impl Windows {
             }
         }
         for (window, looks) in self.windows.iter_mut().zip(looks) {
-            let middle = |value: &dyn Fn(&super::gathering::Look) -> Option<f64>| {
+            let middle = |value: &dyn Fn(&super::gathering::WorkerSample) -> Option<f64>| {
                 median(looks.iter().filter_map(|look| value(look)).collect())
             };
-            window.worker = middle(&|look| Some(look.started as f64)).map(|started| WindowLooks {
+            window.worker = middle(&|look| Some(look.started as f64)).map(|started| WindowWorker {
                 started,
                 memory: middle(&|look| look.said.memory.map(|bytes| bytes as f64)),
                 load: middle(&|look| look.said.load),
@@ -176,16 +176,16 @@ fn median(values: Vec<f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::gathering::{Ended, Timed};
+    use super::super::gathering::{EndedRun, TimedLatency};
     use super::*;
 
-    fn runs(count: u64, every_s: u64) -> Gathered {
+    fn runs(count: u64, every_s: u64) -> SoakData {
         let at = |run: u64| SessionTime(900_000_000 + run * every_s * 1_000_000);
-        let timed = |run| Timed { at: at(run), took: Micros(1_000 + run % 7) };
-        Gathered {
-            ended: (0..count).map(|run| Ended { at: at(run), failed: run % 10 == 0 }).collect(),
+        let timed = |run| TimedLatency { at: at(run), took: Micros(1_000 + run % 7) };
+        SoakData {
+            ended: (0..count).map(|run| EndedRun { at: at(run), failed: run % 10 == 0 }).collect(),
             latencies: [(Metric::AgentJoin, (0..count).map(timed).collect())].into(),
-            ..Gathered::default()
+            ..SoakData::default()
         }
     }
 
@@ -194,7 +194,7 @@ mod tests {
         for (count, windows, p95) in
             [(2_880, 48, true), (800, 26, true), (300, 24, false), (100, 12, false), (3, 1, false)]
         {
-            let cut = Windows::cut(&runs(count, 10), None);
+            let cut = SoakWindows::cut(&runs(count, 10), None);
             assert_eq!(cut.windows.len(), windows, "{count}");
             assert_eq!(cut.windows.iter().map(|window| window.runs).sum::<u64>(), count);
             let has = cut.windows.iter().all(|window| {
@@ -206,15 +206,15 @@ mod tests {
 
     #[test]
     fn a_width_that_is_asked_for_is_kept_within_bounds() {
-        let cut = Windows::cut(&runs(100, 60), Some(Length::secs(600)));
+        let cut = SoakWindows::cut(&runs(100, 60), Some(PositiveDuration::secs(600)));
         assert_eq!((cut.width, cut.windows.len()), (Micros::from_secs(600), 10));
         assert_eq!(cut.begin, SessionTime(900_000_000));
         let most = usize::try_from(MOST).unwrap();
-        let cut = Windows::cut(&runs(5_000, 60), Some(Length::millis(1)));
+        let cut = SoakWindows::cut(&runs(5_000, 60), Some(PositiveDuration::millis(1)));
         assert!(cut.windows.len() <= most && cut.windows.len() > most / 2, "{}", cut.windows.len());
-        let none = Windows::cut(&Gathered::default(), None);
+        let none = SoakWindows::cut(&SoakData::default(), None);
         assert!(none.windows.is_empty());
-        let at_once = Windows::cut(&runs(40, 0), None);
+        let at_once = SoakWindows::cut(&runs(40, 0), None);
         assert_eq!(at_once.windows.len(), 1, "a single moment is one window");
     }
 }

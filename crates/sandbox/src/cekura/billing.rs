@@ -3,19 +3,19 @@
 use serde_json::json;
 
 use crate::config::KeyScope;
-use crate::exchange::Answer;
+use crate::exchange::SandboxResponse;
 use crate::world::World;
 use rushhour_core::units::SessionTime;
 
 use super::routes::refusal;
 
-pub(super) fn info(world: &World) -> Answer {
+pub(super) fn info(world: &World) -> SandboxResponse {
     let plan = world.config.plan;
     if plan.key == KeyScope::Project {
         return refusal(403, "Project-scoped API keys are not allowed");
     }
     let since = world.anchor.rfc3339(SessionTime::START);
-    Answer::json(
+    SandboxResponse::json(
         200,
         &json!({
             "organization": 1,

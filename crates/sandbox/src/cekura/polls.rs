@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::exchange::{Answer, Delivery, Request};
+use crate::exchange::{Delivery, SandboxRequest, SandboxResponse};
 use crate::faults::{Fault, Group};
 use crate::world::{Phase, Run, World};
 use rushhour_core::units::{Micros, Mode};
@@ -15,34 +15,40 @@ const PAGE_SIZE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 
 /// Runs by number; numbers that nobody knows are left out.
-pub(super) fn bulk(world: &mut World, request: &Request<'_>) -> Answer {
+pub(super) fn bulk(world: &mut World, request: &SandboxRequest<'_>) -> SandboxResponse {
     // `ids` is what the official SDK 1.6.7 sends from `results.get_runs`.
     let Some(list) = request.parameter("run_ids").or_else(|| request.parameter("ids")) else {
-        return Answer::json(400, &json!({ "run_ids": ["This query parameter is required."] }));
+        return SandboxResponse::json(
+            400,
+            &json!({ "run_ids": ["This query parameter is required."] }),
+        );
     };
     let Some(ids) = numbers(&list) else {
-        return Answer::json(400, &json!({ "run_ids": ["Expected comma-separated integers."] }));
+        return SandboxResponse::json(
+            400,
+            &json!({ "run_ids": ["Expected comma-separated integers."] }),
+        );
     };
     polled(world, &ids, |world| {
         let shown: Vec<u64> = ids.iter().copied().filter(|id| !world.left_out(*id)).collect();
         let runs: Vec<RunView<'_>> =
             shown.iter().filter_map(|id| RunView::of(world, *id)).collect();
-        Answer::json(200, &runs)
+        SandboxResponse::json(200, &runs)
     })
 }
 
-pub(super) fn run(world: &mut World, id: u64) -> Answer {
+pub(super) fn run(world: &mut World, id: u64) -> SandboxResponse {
     polled(world, &[id], |world| {
         let left_out = world.left_out(id);
         match RunView::of(world, id).filter(|_| !left_out) {
-            Some(run) => Answer::json(200, &run),
+            Some(run) => SandboxResponse::json(200, &run),
             None => refusal(404, "No Run matches the given query."),
         }
     })
 }
 
 /// Runs by what they are, the newest first, in pages.
-pub(super) fn runs(world: &mut World, request: &Request<'_>) -> Answer {
+pub(super) fn runs(world: &mut World, request: &SandboxRequest<'_>) -> SandboxResponse {
     let list = |name: &str| request.parameter(name);
     let statuses: Option<Vec<String>> = list("status__in")
         .or_else(|| list("status"))
@@ -74,16 +80,16 @@ pub(super) fn runs(world: &mut World, request: &Request<'_>) -> Answer {
     })
 }
 
-pub(super) fn result(world: &mut World, id: u64) -> Answer {
+pub(super) fn result(world: &mut World, id: u64) -> SandboxResponse {
     let runs = world.folder(id).map(|folder| folder.runs.clone()).unwrap_or_default();
     polled(world, &runs, |world| match views::result(world, id) {
-        Some(result) => Answer::json(200, &result),
+        Some(result) => SandboxResponse::json(200, &result),
         None => refusal(404, "No Result matches the given query."),
     })
 }
 
 /// Results, the newest first, in pages.
-pub(super) fn results(world: &mut World, request: &Request<'_>) -> Answer {
+pub(super) fn results(world: &mut World, request: &SandboxRequest<'_>) -> SandboxResponse {
     let found: Vec<u64> = world.all_folders().map(|(id, _)| id).rev().collect();
     let Some(page) = Page::of(request, &found) else {
         return refusal(404, "Invalid page.");
@@ -95,7 +101,11 @@ pub(super) fn results(world: &mut World, request: &Request<'_>) -> Answer {
 }
 
 /// Counts the poll, lets faults strike, and answers in its own time.
-fn polled(world: &mut World, ids: &[u64], answer: impl FnOnce(&mut World) -> Answer) -> Answer {
+fn polled(
+    world: &mut World,
+    ids: &[u64],
+    answer: impl FnOnce(&mut World) -> SandboxResponse,
+) -> SandboxResponse {
     let key = world.count_poll(ids);
     let times = world.config.times.cekura;
     let wait = world.time("poll", &key, times.poll);
@@ -106,8 +116,10 @@ fn polled(world: &mut World, ids: &[u64], answer: impl FnOnce(&mut World) -> Ans
             answer.later(wait)
         }
         Some(Fault::PollError) => refusal(500, "Internal server error.").later(wait),
-        Some(Fault::PollHtml) => Answer::bad_gateway().later(wait),
-        Some(Fault::PollReset) => Answer::bad_gateway().delivered(Delivery::Reset).later(wait),
+        Some(Fault::PollHtml) => SandboxResponse::bad_gateway().later(wait),
+        Some(Fault::PollReset) => {
+            SandboxResponse::bad_gateway().delivered(Delivery::Reset).later(wait)
+        }
         Some(Fault::PollSlow) => {
             let slow: Micros = world.time("poll slow", &key, times.poll_slow);
             answer(world).later(wait + slow)
@@ -131,7 +143,7 @@ struct Page {
 
 impl Page {
     /// The page that the request asks for; `None` where there is no such page.
-    fn of(request: &Request<'_>, found: &[u64]) -> Option<Self> {
+    fn of(request: &SandboxRequest<'_>, found: &[u64]) -> Option<Self> {
         let number = |name: &str, default: usize| match request.parameter(name) {
             Some(text) => text.parse::<usize>().ok().filter(|number| *number > 0),
             None => Some(default),
@@ -152,7 +164,7 @@ impl Page {
         })
     }
 
-    fn answer<V: serde::Serialize>(&self, views: &[V]) -> Answer {
+    fn answer<V: serde::Serialize>(&self, views: &[V]) -> SandboxResponse {
         #[derive(serde::Serialize)]
         struct Listing<'a, V> {
             count: usize,
@@ -161,7 +173,7 @@ impl Page {
             results: &'a [V],
         }
         let (next, previous) = (self.next.as_deref(), self.previous.as_deref());
-        Answer::json(200, &Listing { count: self.count, next, previous, results: views })
+        SandboxResponse::json(200, &Listing { count: self.count, next, previous, results: views })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::exchange::{Answer, Request};
+use crate::exchange::{SandboxRequest, SandboxResponse};
 use crate::world::World;
 use rushhour_core::units::Mode;
 
@@ -71,14 +71,17 @@ impl Route {
 }
 
 /// Answers a request below `/test_framework/`; with the name under which it is counted.
-pub(crate) fn answer(world: &mut World, request: &Request<'_>) -> (&'static str, Answer) {
+pub(crate) fn answer(
+    world: &mut World,
+    request: &SandboxRequest<'_>,
+) -> (&'static str, SandboxResponse) {
     let Some(route) = Route::of(request.path) else {
         return ("cekura", refusal(404, "Not found."));
     };
     (route.label(), answer_route(world, request, route))
 }
 
-fn answer_route(world: &mut World, request: &Request<'_>, route: Route) -> Answer {
+fn answer_route(world: &mut World, request: &SandboxRequest<'_>, route: Route) -> SandboxResponse {
     match request.cekura_key {
         None | Some("") => return refusal(401, "Authentication credentials were not provided."),
         Some(key) if key != world.config.cekura_key.expose() => {
@@ -102,15 +105,15 @@ fn answer_route(world: &mut World, request: &Request<'_>, route: Route) -> Answe
     }
 }
 
-fn end_calls(world: &mut World, runs: Option<Vec<u64>>) -> Answer {
+fn end_calls(world: &mut World, runs: Option<Vec<u64>>) -> SandboxResponse {
     let Some(runs) = runs else { return refusal(404, "Not found.") };
     world.end_calls(&runs);
-    Answer::new(200, "application/json", "")
+    SandboxResponse::new(200, "application/json", "")
 }
 
 /// A refusal in the form of Django's REST framework.
-pub(super) fn refusal(status: u16, detail: &str) -> Answer {
-    Answer::json(status, &json!({ "detail": detail }))
+pub(super) fn refusal(status: u16, detail: &str) -> SandboxResponse {
+    SandboxResponse::json(status, &json!({ "detail": detail }))
 }
 
 #[cfg(test)]

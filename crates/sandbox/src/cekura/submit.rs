@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{Answer, Delivery, Receipt, Request};
+use crate::exchange::{Delivery, Receipt, SandboxRequest, SandboxResponse};
 use crate::faults::{Fault, Group};
-use crate::world::{Accepted, Entry, Submission, World};
+use crate::world::{Submission, SubmissionEntry, SubmissionReceipt, World};
 use rushhour_core::units::{Micros, Mode};
 
 use super::routes::refusal;
@@ -18,7 +18,11 @@ const DEFAULT_AGENT: u64 = 1;
 const HUGE: usize = 50 * 1_024 * 1_024;
 const REQUIRED: &str = "This field is required.";
 
-pub(super) fn answer(world: &mut World, request: &Request<'_>, mode: Mode) -> Answer {
+pub(super) fn answer(
+    world: &mut World,
+    request: &SandboxRequest<'_>,
+    mode: Mode,
+) -> SandboxResponse {
     let submission = match read(world, request.body, mode) {
         Ok(submission) => submission,
         Err(refusal) => return *refusal,
@@ -34,13 +38,13 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, mode: Mode) -> An
     if fault == Some(Fault::SubmitSlow) {
         wait = wait + world.time("submit slow", &key, times.submit_slow);
     }
-    let Accepted { submission, folder, runs } = world.accept(submission, wait);
+    let SubmissionReceipt { submission, folder, runs } = world.accept(submission, wait);
     let listed = listed(&runs, fault);
     let body = views::started(world, folder, &listed);
     let answer = match fault {
         Some(Fault::SubmitErrorAfter) => refusal(500, "Internal server error."),
-        Some(Fault::SubmitEmpty) => Answer::new(200, "application/json", ""),
-        _ => Answer::new(200, "application/json", body),
+        Some(Fault::SubmitEmpty) => SandboxResponse::new(200, "application/json", ""),
+        _ => SandboxResponse::new(200, "application/json", body),
     };
     let delivery = match fault {
         Some(Fault::SubmitSilent) => Delivery::Never,
@@ -55,7 +59,7 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, mode: Mode) -> An
 }
 
 /// The answer to a submission that makes nothing.
-fn refused(world: &World, fault: Fault, wait: Micros) -> Option<Answer> {
+fn refused(world: &World, fault: Fault, wait: Micros) -> Option<SandboxResponse> {
     let retry_after = world.config.times.cekura.retry_after;
     let too_many = |header: Option<String>| {
         let mut answer = refusal(429, "Request was throttled.");
@@ -70,8 +74,8 @@ fn refused(world: &World, fault: Fault, wait: Micros) -> Option<Answer> {
         }
         Fault::SubmitTooManyBare => Some(too_many(None)),
         Fault::SubmitErrorBefore => Some(refusal(500, "Internal server error.")),
-        Fault::SubmitHtml => Some(Answer::bad_gateway()),
-        Fault::SubmitResetBefore => Some(Answer::bad_gateway().delivered(Delivery::Reset)),
+        Fault::SubmitHtml => Some(SandboxResponse::bad_gateway()),
+        Fault::SubmitResetBefore => Some(SandboxResponse::bad_gateway().delivered(Delivery::Reset)),
         _ => None,
     }
 }
@@ -92,12 +96,12 @@ fn listed(runs: &[u64], fault: Option<Fault>) -> Vec<u64> {
     listed
 }
 
-fn read(world: &World, body: &[u8], mode: Mode) -> Result<Submission, Box<Answer>> {
+fn read(world: &World, body: &[u8], mode: Mode) -> Result<Submission, Box<SandboxResponse>> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| Box::new(refusal(400, &format!("JSON parse error - {error}"))))?;
     let fields = body.as_object().ok_or_else(|| {
         let why = ["Invalid data. Expected a dictionary."];
-        Box::new(Answer::json(400, &json!({ "non_field_errors": why })))
+        Box::new(SandboxResponse::json(400, &json!({ "non_field_errors": why })))
     })?;
     let agent = match fields.get("agent") {
         None | Some(Value::Null) => DEFAULT_AGENT,
@@ -114,14 +118,14 @@ fn read(world: &World, body: &[u8], mode: Mode) -> Result<Submission, Box<Answer
             return Err(field_refused("scenarios", &["Expected a list of items."]));
         }
     };
-    let read: Vec<Result<Entry, EntryErrors>> = scenarios.iter().map(entry).collect();
+    let read: Vec<Result<SubmissionEntry, EntryErrors>> = scenarios.iter().map(entry).collect();
     if read.iter().any(Result::is_err) {
         let errors: Vec<EntryErrors> =
             read.into_iter().map(|entry| entry.err().unwrap_or_default()).collect();
-        return Err(Box::new(Answer::json(400, &json!({ "scenarios": errors }))));
+        return Err(Box::new(SandboxResponse::json(400, &json!({ "scenarios": errors }))));
     }
-    let entries: Vec<Entry> = read.into_iter().flatten().collect();
-    let known = |entry: &Entry| {
+    let entries: Vec<SubmissionEntry> = read.into_iter().flatten().collect();
+    let known = |entry: &SubmissionEntry| {
         world.config.scenarios.as_ref().is_none_or(|known| known.contains(&entry.scenario))
     };
     if !entries.iter().all(known) {
@@ -134,7 +138,7 @@ fn read(world: &World, body: &[u8], mode: Mode) -> Result<Submission, Box<Answer
 /// What is wrong with an entry, by field; nothing where it is right.
 type EntryErrors = BTreeMap<&'static str, [&'static str; 1]>;
 
-fn entry(item: &Value) -> Result<Entry, EntryErrors> {
+fn entry(item: &Value) -> Result<SubmissionEntry, EntryErrors> {
     let nothing = Map::new();
     let fields = item.as_object().unwrap_or(&nothing);
     let mut errors = EntryErrors::new();
@@ -157,7 +161,7 @@ fn entry(item: &Value) -> Result<Entry, EntryErrors> {
     if !message.is_object() && !message.is_null() {
         errors.insert("publish_data_message", ["Expected a dictionary of items."]);
     }
-    if errors.is_empty() { Ok(Entry { scenario, room_url, token }) } else { Err(errors) }
+    if errors.is_empty() { Ok(SubmissionEntry { scenario, room_url, token }) } else { Err(errors) }
 }
 
 /// An integer as Django's REST framework takes it: a number, or a text of digits.
@@ -165,9 +169,9 @@ fn integer(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-fn field_refused(field: &str, errors: &[&str]) -> Box<Answer> {
+fn field_refused(field: &str, errors: &[&str]) -> Box<SandboxResponse> {
     let fields: BTreeMap<&str, &[&str]> = [(field, errors)].into();
-    Box::new(Answer::json(400, &fields))
+    Box::new(SandboxResponse::json(400, &fields))
 }
 
 #[cfg(test)]

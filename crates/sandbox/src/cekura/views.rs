@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::world::{Folder, Phase, Run, World};
-use rushhour_core::chance::Latency;
+use rushhour_core::chance::DelayDistribution;
 use rushhour_core::units::{Micros, Mode, SessionTime};
 
 /// What an agent's answers take in the sandbox, for the metric that Cekura computes of a voice call.
-const AGENT_LATENCY: Latency = Latency::lognormal(800, 1_600, 5_000);
+const AGENT_LATENCY: DelayDistribution = DelayDistribution::lognormal(800, 1_600, 5_000);
 
 /// A run, with the fields that Cekura's schema has and a client may read.
 #[derive(Debug, Serialize)]

@@ -4,7 +4,7 @@ use livekit_protocol as proto;
 
 use crate::clock::signed;
 use crate::facts::{DispatchStart, RoomStart};
-use crate::world::{Dispatch, DispatchRequest, RoomRequest, World};
+use crate::world::{Dispatch, NewDispatch, NewRoom, World};
 use rushhour_core::units::{AgentName, DispatchId, RoomName, SessionTime};
 
 use super::twirp::TwirpError;
@@ -15,8 +15,8 @@ pub(super) fn create(
     query: &proto::CreateAgentDispatchRequest,
 ) -> Result<proto::AgentDispatch, TwirpError> {
     let room = RoomName::new(&query.room);
-    world.make_room(RoomRequest::named(room.clone()), RoomStart::CreateDispatch);
-    let asked = DispatchRequest {
+    world.make_room(NewRoom::named(room.clone()), RoomStart::CreateDispatch);
+    let asked = NewDispatch {
         agent: AgentName::new(&query.agent_name),
         metadata: query.metadata.clone(),
         attributes: query.attributes.clone().into_iter().collect(),

@@ -5,7 +5,7 @@ use livekit_protocol::participant_info;
 
 use crate::clock::signed;
 use crate::facts::{RoomEnd, RoomStart};
-use crate::world::{Occupant, Participant, Room, RoomRequest, World};
+use crate::world::{NewRoom, Occupant, Room, RoomMember, World};
 use rushhour_core::units::{Identity, RoomName};
 
 use super::twirp::TwirpError;
@@ -30,7 +30,7 @@ pub(super) fn create(
         return Err(TwirpError::invalid_argument(&why));
     }
     let name = RoomName::new(&query.name);
-    let request = RoomRequest {
+    let request = NewRoom {
         name: name.clone(),
         empty_timeout: query.empty_timeout,
         departure_timeout: query.departure_timeout,
@@ -124,7 +124,7 @@ fn wire_room(world: &World, name: &RoomName) -> Option<proto::Room> {
     })
 }
 
-fn wire_participant(world: &World, one: &Participant) -> proto::ParticipantInfo {
+fn wire_participant(world: &World, one: &RoomMember) -> proto::ParticipantInfo {
     let unix_micros = world.anchor.unix_micros(one.joined_at);
     let (kind, attributes) = match &one.occupant {
         Occupant::Caller { .. } => (participant_info::Kind::Standard, Vec::new()),

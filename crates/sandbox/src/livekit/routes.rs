@@ -5,7 +5,7 @@ use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::exchange::{Answer, Delivery, Request};
+use crate::exchange::{Delivery, SandboxRequest, SandboxResponse};
 use crate::faults::{Fault, Group};
 use crate::tokens::{TokenError, valid_at};
 use crate::world::World;
@@ -29,7 +29,7 @@ enum Grant {
 }
 
 /// One method: what it is called, needs and does.
-struct Call<Q, A> {
+struct ApiMethod<Q, A> {
     /// `Service/Method`, also the name under which it is counted.
     label: &'static str,
     grant: Grant,
@@ -40,7 +40,10 @@ struct Call<Q, A> {
 }
 
 /// Answers a request below `/twirp/`; with the name under which it is counted.
-pub(crate) fn answer(world: &mut World, request: &Request<'_>) -> (&'static str, Answer) {
+pub(crate) fn answer(
+    world: &mut World,
+    request: &SandboxRequest<'_>,
+) -> (&'static str, SandboxResponse) {
     let label = label_of(request.path);
     let claims = match authenticate(world, request) {
         Ok(claims) => claims,
@@ -62,7 +65,7 @@ pub(crate) fn answer(world: &mut World, request: &Request<'_>) -> (&'static str,
             let why = format!("no handler for path {:?}", request.path);
             TwirpError::bad_route(&why, request).answer()
         }
-        _ => Answer::new(404, "text/plain; charset=utf-8", "404 page not found\n"),
+        _ => SandboxResponse::new(404, "text/plain; charset=utf-8", "404 page not found\n"),
     };
     (label, answer)
 }
@@ -91,9 +94,13 @@ fn label_of(path: &str) -> &'static str {
 }
 
 /// What the request's token claims; `None` where it has none. The refusals are the real server's.
-fn authenticate(world: &World, request: &Request<'_>) -> Result<Option<Claims>, Box<Answer>> {
+fn authenticate(
+    world: &World,
+    request: &SandboxRequest<'_>,
+) -> Result<Option<Claims>, Box<SandboxResponse>> {
     let Some(header) = request.authorization else { return Ok(None) };
-    let plain = |text: String| Box::new(Answer::new(401, "text/plain; charset=utf-8", text));
+    let plain =
+        |text: String| Box::new(SandboxResponse::new(401, "text/plain; charset=utf-8", text));
     let token = header
         .strip_prefix("Bearer ")
         .ok_or_else(|| plain("invalid authorization header. Must start with Bearer ".to_owned()))?;
@@ -109,10 +116,10 @@ fn authenticate(world: &World, request: &Request<'_>) -> Result<Option<Claims>, 
 
 fn serve<Q, A>(
     world: &mut World,
-    request: &Request<'_>,
+    request: &SandboxRequest<'_>,
     claims: Option<&Claims>,
-    call: &Call<Q, A>,
-) -> Answer
+    call: &ApiMethod<Q, A>,
+) -> SandboxResponse
 where
     Q: Message + Default + DeserializeOwned,
     A: Message + Serialize,
@@ -144,9 +151,9 @@ where
         Some(Fault::RoomUnavailable | Fault::DispatchUnavailable) => {
             return TwirpError::unavailable().answer().later(wait);
         }
-        Some(Fault::LivekitHtml) => return Answer::bad_gateway().later(wait),
+        Some(Fault::LivekitHtml) => return SandboxResponse::bad_gateway().later(wait),
         Some(Fault::LivekitReset) => {
-            return Answer::bad_gateway().delivered(Delivery::Reset).later(wait);
+            return SandboxResponse::bad_gateway().delivered(Delivery::Reset).later(wait);
         }
         Some(Fault::RoomSlow) => wait = wait + world.time("slow", &key, times.slow),
         _ => {}
@@ -170,7 +177,7 @@ fn grants(claims: &Claims, grant: Grant, room: &str) -> bool {
 
 macro_rules! calls {
     ($($name:ident: $request:ident -> $answer:ident = $label:literal, $grant:ident, $faults:ident, $room:expr, $work:path;)*) => {
-        $(const $name: Call<livekit_protocol::$request, livekit_protocol::$answer> = Call {
+        $(const $name: ApiMethod<livekit_protocol::$request, livekit_protocol::$answer> = ApiMethod {
             label: $label,
             grant: Grant::$grant,
             faults: Group::$faults,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::exchange::{Answer, Request};
+use crate::exchange::{SandboxRequest, SandboxResponse};
 
 /// An error as Twirp words it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +43,12 @@ impl TwirpError {
     }
 
     /// The service has no such method, or not in this way.
-    pub(super) fn bad_route(why: &str, request: &Request<'_>) -> Self {
+    pub(super) fn bad_route(why: &str, request: &SandboxRequest<'_>) -> Self {
         let invalid_route = Some(format!("{} {}", request.method, request.path));
         Self { invalid_route, ..Self::new(404, "bad_route", why) }
     }
 
-    pub(super) fn answer(&self) -> Answer {
+    pub(super) fn answer(&self) -> SandboxResponse {
         #[derive(Serialize)]
         struct Meta<'a> {
             twirp_invalid_route: &'a str,
@@ -62,7 +62,7 @@ impl TwirpError {
         }
         let meta =
             self.invalid_route.as_deref().map(|twirp_invalid_route| Meta { twirp_invalid_route });
-        Answer::json(self.status, &Body { code: self.code, msg: &self.message, meta })
+        SandboxResponse::json(self.status, &Body { code: self.code, msg: &self.message, meta })
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) enum Codec {
 
 impl Codec {
     /// The codec that the request's content type names.
-    pub(super) fn of(request: &Request<'_>) -> Result<Self, TwirpError> {
+    pub(super) fn of(request: &SandboxRequest<'_>) -> Result<Self, TwirpError> {
         match request.content_type.split(';').next().unwrap_or_default().trim() {
             "application/protobuf" => Ok(Self::Protobuf),
             "application/json" => Ok(Self::Json),
@@ -99,12 +99,14 @@ impl Codec {
         }
     }
 
-    pub(super) fn encode<T: Message + Serialize>(self, message: &T) -> Answer {
+    pub(super) fn encode<T: Message + Serialize>(self, message: &T) -> SandboxResponse {
         match self {
-            Self::Protobuf => Answer::new(200, "application/protobuf", message.encode_to_vec()),
+            Self::Protobuf => {
+                SandboxResponse::new(200, "application/protobuf", message.encode_to_vec())
+            }
             Self::Json => {
                 let value = serde_json::to_value(message);
-                Answer::json(200, &with_proto_names(value.unwrap_or_default()))
+                SandboxResponse::json(200, &with_proto_names(value.unwrap_or_default()))
             }
         }
     }

@@ -3,19 +3,19 @@
 use livekit_protocol::RoomAgentDispatch;
 use serde_json::Value;
 
-use crate::facts::{DispatchStart, Fact};
+use crate::facts::{DispatchStart, SandboxFact};
 use crate::faults::{Fault, Group};
 use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, Mode, RoomName, SessionTime};
 
-use super::state::Event;
-use super::{Occupant, Participant, World};
+use super::state::TimerEvent;
+use super::{Occupant, RoomMember, World};
 
 /// An agent asked for, into a room.
 #[derive(Debug, Clone)]
 pub(crate) struct Dispatch {
     pub(crate) id: DispatchId,
     pub(crate) made_at: SessionTime,
-    pub(crate) asked: DispatchRequest,
+    pub(crate) asked: NewDispatch,
     /// When a worker took the job.
     pub(crate) assigned_at: Option<SessionTime>,
     fate: Option<Fault>,
@@ -24,7 +24,7 @@ pub(crate) struct Dispatch {
 
 /// What is asked of a dispatch.
 #[derive(Debug, Clone)]
-pub(crate) struct DispatchRequest {
+pub(crate) struct NewDispatch {
     pub(crate) agent: AgentName,
     pub(crate) metadata: String,
     pub(crate) attributes: Vec<(String, String)>,
@@ -32,7 +32,7 @@ pub(crate) struct DispatchRequest {
 
 /// What an agent pays attention to, by the metadata of its dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hearing {
+pub(crate) struct AgentAudience {
     chat: bool,
     voice: bool,
 }
@@ -57,14 +57,14 @@ impl Dispatch {
     }
 }
 
-impl DispatchRequest {
+impl NewDispatch {
     /// What real servers ask for in a room that asks for no agent.
     pub(super) fn nameless() -> Self {
         Self { agent: AgentName::new(""), metadata: String::new(), attributes: Vec::new() }
     }
 }
 
-impl From<RoomAgentDispatch> for DispatchRequest {
+impl From<RoomAgentDispatch> for NewDispatch {
     fn from(asked: RoomAgentDispatch) -> Self {
         Self {
             agent: AgentName::new(asked.agent_name),
@@ -74,7 +74,7 @@ impl From<RoomAgentDispatch> for DispatchRequest {
     }
 }
 
-impl Hearing {
+impl AgentAudience {
     /// Cekura's tracer drops speech where `text_mode` is anything that Python takes for true, and a
     /// text is true: `"false"` too. Chat wants the boolean, so that such slips are seen.
     fn of_metadata(metadata: &str) -> Self {
@@ -105,7 +105,7 @@ impl World {
     pub(crate) fn dispatch(
         &mut self,
         room: &RoomName,
-        asked: DispatchRequest,
+        asked: NewDispatch,
         by: DispatchStart,
     ) -> DispatchId {
         let number = self.attempt(room, "dispatch");
@@ -113,7 +113,7 @@ impl World {
         let id = DispatchId::new(format!("AD_{}", self.draw("dispatch id", &key).letters()));
         let nameless = asked.agent.as_str().is_empty();
         if !nameless {
-            self.note(Fact::DispatchMade {
+            self.note(SandboxFact::DispatchMade {
                 room: room.clone(),
                 dispatch: id.clone(),
                 agent: asked.agent.clone(),
@@ -165,7 +165,7 @@ impl World {
         for same in dispatches.filter(|other| other.id == dispatch.id) {
             same.assigned_at = Some(now);
         }
-        self.note(Fact::JobAssigned { room: name.clone(), dispatch: dispatch.id.clone() });
+        self.note(SandboxFact::JobAssigned { room: name.clone(), dispatch: dispatch.id.clone() });
         let times = self.config.times.livekit;
         let late = match dispatch.fate {
             Some(Fault::AgentNeverJoins) => return,
@@ -181,7 +181,7 @@ impl World {
         let sid = format!("PA_{}", self.draw("agent sid", &dispatch.key).letters());
         let Some(room) = self.rooms.get_mut(name) else { return };
         room.participants.reserve_exact(1);
-        room.participants.push(Participant {
+        room.participants.push(RoomMember {
             sid,
             identity: dispatch.identity(),
             joined_at,
@@ -189,10 +189,10 @@ impl World {
                 dispatch: dispatch.id.clone(),
                 name: dispatch.asked.agent.clone(),
                 listening: false,
-                hearing: Hearing::of_metadata(&dispatch.asked.metadata),
+                hearing: AgentAudience::of_metadata(&dispatch.asked.metadata),
             },
         });
-        self.note(Fact::AgentJoined {
+        self.note(SandboxFact::AgentJoined {
             room: name.clone(),
             dispatch: dispatch.id.clone(),
             identity: dispatch.identity(),
@@ -218,7 +218,7 @@ impl World {
         // It may have left again.
         let Some(listening) = here else { return };
         *listening = true;
-        self.note(Fact::AgentListening {
+        self.note(SandboxFact::AgentListening {
             room: name.clone(),
             dispatch: dispatch.id.clone(),
             after_us: self.now().since(dispatch.made_at).0,
@@ -226,7 +226,7 @@ impl World {
     }
 
     fn agent_later(&mut self, room: &RoomName, id: &DispatchId, step: AgentStep, wait: Micros) {
-        self.after(wait, Event::Agent { room: room.clone(), dispatch: id.clone(), step });
+        self.after(wait, TimerEvent::Agent { room: room.clone(), dispatch: id.clone(), step });
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn agents_hear_what_their_metadata_tells_them_to() {
         let hears = |metadata: &str| {
-            let hearing = Hearing::of_metadata(metadata);
+            let hearing = AgentAudience::of_metadata(metadata);
             (hearing.answers(Mode::Chat), hearing.answers(Mode::Voice))
         };
         assert_eq!(hears(r#"{"text_mode":true,"scenario_id":30}"#), (true, false));

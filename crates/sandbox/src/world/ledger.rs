@@ -4,11 +4,11 @@ use crate::facts::AcceptedEntry;
 use rushhour_core::units::{RoomName, SessionTime};
 
 use super::World;
-use super::state::Event;
+use super::state::TimerEvent;
 
 /// Counts under one room's name. They make every attempt's draw another one, and a repeat visible.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct RoomHistory {
     attempts: Vec<(&'static str, u32)>,
     /// Scenario and how many times it was accepted.
     entries: Vec<(u64, u32)>,
@@ -17,7 +17,7 @@ pub(super) struct Ledger {
     touched: SessionTime,
 }
 
-impl Ledger {
+impl RoomHistory {
     pub(super) fn accepted_entries(&self, room: &RoomName) -> impl Iterator<Item = AcceptedEntry> {
         self.entries.iter().map(|(scenario, accepted)| AcceptedEntry {
             room: room.clone(),
@@ -40,11 +40,11 @@ impl World {
         next(&mut ledger.entries, scenario)
     }
 
-    fn ledger(&mut self, room: &RoomName) -> &mut Ledger {
+    fn ledger(&mut self, room: &RoomName) -> &mut RoomHistory {
         let now = self.now();
         if !self.ledgers.contains_key(room) {
-            self.ledgers.insert(room.clone(), Ledger::default());
-            self.after(self.config.kept, Event::ForgetRoom { room: room.clone() });
+            self.ledgers.insert(room.clone(), RoomHistory::default());
+            self.after(self.config.kept, TimerEvent::ForgetRoom { room: room.clone() });
         }
         let ledger = self.ledgers.entry(room.clone()).or_default();
         ledger.touched = now;
@@ -56,7 +56,7 @@ impl World {
         let Some(ledger) = self.ledgers.get(&room) else { return };
         let recent = self.now().since(ledger.touched) < self.config.kept;
         if recent || ledger.runs > 0 || self.rooms.contains_key(&room) {
-            self.after(self.config.kept, Event::ForgetRoom { room });
+            self.after(self.config.kept, TimerEvent::ForgetRoom { room });
         } else {
             self.ledgers.remove(&room);
         }
@@ -75,13 +75,13 @@ fn next<K: PartialEq + Copy>(counts: &mut Vec<(K, u32)>, key: K) -> u32 {
 #[cfg(test)]
 mod tests {
     use crate::SandboxConfig;
-    use crate::rehearsal::{Rehearsal, config};
+    use crate::rehearsal::{TestSandbox, config};
     use rushhour_core::units::{Micros, RoomName};
 
     #[test]
     fn a_room_is_remembered_until_nobody_asked_for_it_lately() {
         let kept = Micros::from_secs(60);
-        let mut sandbox = Rehearsal::new(SandboxConfig { kept, ..config() });
+        let mut sandbox = TestSandbox::new(SandboxConfig { kept, ..config() });
         let room = RoomName::new("room-1");
         let mut attempt = |after: u64| {
             sandbox.wait(after);

@@ -12,8 +12,8 @@ mod state;
 mod submissions;
 mod ticket;
 
-pub(crate) use agents::{Dispatch, DispatchRequest};
-pub(crate) use rooms::{Occupant, Participant, Room, RoomRequest};
+pub(crate) use agents::{Dispatch, NewDispatch};
+pub(crate) use rooms::{NewRoom, Occupant, Room, RoomMember};
 pub(crate) use runs::{Phase, Run};
 pub(crate) use state::World;
-pub(crate) use submissions::{Accepted, Entry, Folder, Submission};
+pub(crate) use submissions::{Folder, Submission, SubmissionEntry, SubmissionReceipt};

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use livekit_protocol::RoomAgentDispatch;
 
-use crate::facts::{DispatchStart, Fact, RoomEnd, RoomStart};
+use crate::facts::{DispatchStart, RoomEnd, RoomStart, SandboxFact};
 use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, RoomName, SessionTime};
 
-use super::agents::{Dispatch, DispatchRequest, Hearing};
-use super::state::Event;
+use super::agents::{AgentAudience, Dispatch, NewDispatch};
+use super::state::TimerEvent;
 use super::{Phase, World};
 
 /// How long a room waits for its first participant, where its maker did not say.
@@ -28,14 +28,14 @@ pub(crate) struct Room {
     pub(crate) departure_timeout: u32,
     pub(crate) max_participants: u32,
     pub(crate) metadata: String,
-    pub(crate) participants: Vec<Participant>,
+    pub(crate) participants: Vec<RoomMember>,
     pub(crate) dispatches: Vec<Dispatch>,
     caller_left_at: Option<SessionTime>,
 }
 
 /// Somebody in a room.
 #[derive(Debug)]
-pub(crate) struct Participant {
+pub(crate) struct RoomMember {
     pub(crate) sid: String,
     pub(crate) identity: Identity,
     pub(crate) joined_at: SessionTime,
@@ -48,12 +48,12 @@ pub(crate) enum Occupant {
     /// The evaluator's side of a run.
     Caller { run: u64 },
     /// An agent.
-    Agent { dispatch: DispatchId, name: AgentName, listening: bool, hearing: Hearing },
+    Agent { dispatch: DispatchId, name: AgentName, listening: bool, hearing: AgentAudience },
 }
 
 /// What a room is made with.
 #[derive(Debug, Clone)]
-pub(crate) struct RoomRequest {
+pub(crate) struct NewRoom {
     pub(crate) name: RoomName,
     /// In seconds; 0 for the default.
     pub(crate) empty_timeout: u32,
@@ -64,7 +64,7 @@ pub(crate) struct RoomRequest {
     pub(crate) agents: Vec<RoomAgentDispatch>,
 }
 
-impl RoomRequest {
+impl NewRoom {
     /// A room of this name, all else as the server likes it.
     pub(crate) fn named(name: RoomName) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl Room {
     }
 
     /// What the first agent in the room can hear; `None` where there is no agent.
-    pub(super) fn agent_hearing(&self) -> Option<Hearing> {
+    pub(super) fn agent_hearing(&self) -> Option<AgentAudience> {
         self.participants.iter().find_map(|participant| match &participant.occupant {
             Occupant::Agent { hearing, .. } => Some(*hearing),
             Occupant::Caller { .. } => None,
@@ -107,8 +107,8 @@ impl World {
     }
 
     /// Makes a room, unless it is there; an open one stays as it is.
-    pub(crate) fn make_room(&mut self, request: RoomRequest, by: RoomStart) {
-        let RoomRequest { name, agents, .. } = request;
+    pub(crate) fn make_room(&mut self, request: NewRoom, by: RoomStart) {
+        let NewRoom { name, agents, .. } = request;
         if self.rooms.contains_key(&name) {
             return;
         }
@@ -129,14 +129,14 @@ impl World {
         let sid = room.sid.clone();
         let idle = Micros::from_secs(u64::from(room.empty_timeout));
         self.rooms.insert(name.clone(), room);
-        self.note(Fact::RoomMade { room: name.clone(), sid, by });
+        self.note(SandboxFact::RoomMade { room: name.clone(), sid, by });
         self.look_when_idle(&name, idle);
         if agents.is_empty() {
             // Real servers offer every room that asks for no agent to nameless workers.
-            self.dispatch(&name, DispatchRequest::nameless(), DispatchStart::Room);
+            self.dispatch(&name, NewDispatch::nameless(), DispatchStart::Room);
         }
         for agent in agents {
-            self.dispatch(&name, DispatchRequest::from(agent), DispatchStart::Room);
+            self.dispatch(&name, NewDispatch::from(agent), DispatchStart::Room);
         }
     }
 
@@ -149,7 +149,7 @@ impl World {
     /// Closes a room and ends what is going on in it; whether it was there.
     pub(crate) fn close_room(&mut self, name: &RoomName, reason: RoomEnd) -> bool {
         let Some(room) = self.rooms.remove(name) else { return false };
-        self.note(Fact::RoomClosed { room: name.clone(), reason });
+        self.note(SandboxFact::RoomClosed { room: name.clone(), reason });
         let callers: Vec<u64> = room.callers().collect();
         for run in callers {
             self.run_disconnected(run, "the room was closed");
@@ -180,7 +180,7 @@ impl World {
     /// Lets a run into its room; one of the same identity has to go, as on a real server.
     pub(super) fn enter_room(&mut self, name: &RoomName, identity: &Identity, run: u64) {
         let earlier = self.rooms.get(name).and_then(|room| {
-            let same = |participant: &&Participant| participant.identity == *identity;
+            let same = |participant: &&RoomMember| participant.identity == *identity;
             room.participants.iter().find(same).map(|participant| participant.occupant.clone())
         });
         if let Some(Occupant::Caller { run }) = earlier {
@@ -191,7 +191,7 @@ impl World {
         if let Some(room) = self.rooms.get_mut(name) {
             // Two participants are the rule, and a list doubles to four at its first push.
             room.participants.reserve_exact(1);
-            room.participants.push(Participant {
+            room.participants.push(RoomMember {
                 sid: format!("PA_{letters}"),
                 identity: identity.clone(),
                 joined_at,
@@ -219,13 +219,13 @@ impl World {
     /// Looks at a room in the end, but at least every minute: deleted rooms leave their timers behind, and
     /// the time-outs of a soak's rooms are hours.
     fn look_when_idle(&mut self, name: &RoomName, wait: Micros) {
-        self.after(wait.min(LOOK_AGAIN), Event::RoomIdle { room: name.clone() });
+        self.after(wait.min(LOOK_AGAIN), TimerEvent::RoomIdle { room: name.clone() });
     }
 
     /// Removes a participant; whether it was there.
     pub(crate) fn remove_participant(&mut self, name: &RoomName, identity: &Identity) -> bool {
         let Some(room) = self.rooms.get_mut(name) else { return false };
-        let is_meant = |participant: &Participant| participant.identity == *identity;
+        let is_meant = |participant: &RoomMember| participant.identity == *identity;
         let Some(at) = room.participants.iter().position(is_meant) else { return false };
         if let Occupant::Caller { run } = room.participants[at].occupant {
             self.run_disconnected(run, "the participant was removed");

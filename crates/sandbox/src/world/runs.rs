@@ -1,14 +1,14 @@
 //! Runs: queued, in their room, in conversation, judged, over.
 
-use crate::config::Rooms;
-use crate::facts::{Fact, RoomStart};
+use crate::config::RoomOwnership;
+use crate::facts::{RoomStart, SandboxFact};
 use crate::faults::{Fault, Group};
 use rushhour_core::units::{Micros, Mode, Percent, SessionTime};
 
 use super::queue::Queue;
-use super::state::Event;
+use super::state::TimerEvent;
 use super::ticket::Ticket;
-use super::{RoomRequest, World};
+use super::{NewRoom, World};
 
 /// For how long a run that never ends is remembered.
 const STUCK_KEPT: Micros = Micros::from_secs(24 * 3_600);
@@ -138,7 +138,7 @@ impl World {
             phase.is_some_and(|phase| !phase.is_over() && phase != Phase::Judging)
         };
         let runs: Vec<u64> = runs.iter().copied().filter(ends).collect();
-        self.note(Fact::EndCalls { runs: runs.clone() });
+        self.note(SandboxFact::EndCalls { runs: runs.clone() });
         for id in runs {
             self.end(id, Phase::Cancelled, Reason("run-cancelled-by-user", String::new()));
         }
@@ -187,7 +187,7 @@ impl World {
             (Phase::Stuck, _) => {
                 self.leave_room_of(id);
                 self.give_place_back(id);
-                self.after(STUCK_KEPT, Event::ForgetRun { run: id });
+                self.after(STUCK_KEPT, TimerEvent::ForgetRun { run: id });
             }
             (Phase::Judging, fate) => {
                 let success = fate != Some(Fault::JudgedFailure);
@@ -227,13 +227,13 @@ impl World {
             return;
         }
         run.started_at = Some(now);
-        if self.config.rooms == Rooms::Elsewhere {
+        if self.config.rooms == RoomOwnership::Elsewhere {
             self.converse(id);
             return;
         }
         let (room, identity) = (run.ticket.room.clone(), run.ticket.identity.clone());
         let configuration = run.ticket.room_configuration.take().unwrap_or_default();
-        let request = RoomRequest {
+        let request = NewRoom {
             name: room.clone(),
             empty_timeout: configuration.empty_timeout,
             departure_timeout: configuration.departure_timeout,
@@ -312,13 +312,13 @@ impl World {
         if phase.status() != before {
             let (room, ended_reason) = (run.ticket.room.clone(), run.ended_reason);
             let (status, over) = (phase.status(), phase.is_over());
-            self.note(Fact::RunStatus { run: id, room, status, over, ended_reason });
+            self.note(SandboxFact::RunStatus { run: id, room, status, over, ended_reason });
         }
         if let Some(wait) = wait {
-            self.after(wait, Event::Run { run: id, step });
+            self.after(wait, TimerEvent::Run { run: id, step });
         }
         if phase.is_over() {
-            self.after(self.config.kept, Event::ForgetRun { run: id });
+            self.after(self.config.kept, TimerEvent::ForgetRun { run: id });
         }
     }
 
@@ -343,7 +343,7 @@ impl World {
             waited.has_place = true;
             // Not started here: thousands whose tokens ran out in the queue would start each other in one stack.
             let step = waited.step;
-            self.after(Micros::ZERO, Event::Run { run, step });
+            self.after(Micros::ZERO, TimerEvent::Run { run, step });
         }
     }
 
@@ -369,7 +369,7 @@ impl World {
     pub(super) fn forget_run(&mut self, id: u64) {
         let Some(run) = self.runs.get(&id) else { return };
         if self.rooms.contains_key(&run.ticket.room) {
-            self.after(self.config.kept, Event::ForgetRun { run: id });
+            self.after(self.config.kept, TimerEvent::ForgetRun { run: id });
             return;
         }
         let Some(run) = self.runs.remove(&id) else { return };

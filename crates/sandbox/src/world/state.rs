@@ -7,14 +7,14 @@ use std::mem;
 use crate::SandboxConfig;
 use crate::clock::Anchor;
 use crate::exchange::Receipt;
-use crate::facts::{AcceptedEntry, Counts, Fact, Truth};
+use crate::facts::{AcceptedEntry, SandboxCounts, SandboxFact, SandboxTruth};
 use crate::faults::{Fault, Group};
 use crate::tokens::Tokens;
-use rushhour_core::chance::{Chance, Draw, Latency};
+use rushhour_core::chance::{DelayDistribution, KeyedDraw, KeyedRng};
 use rushhour_core::units::{DispatchId, Micros, RoomName, SessionTime};
 
 use super::agents::AgentStep;
-use super::ledger::Ledger;
+use super::ledger::RoomHistory;
 use super::queue::Queue;
 use super::{Folder, Room, Run};
 
@@ -31,19 +31,19 @@ pub(crate) struct World {
     pub(super) folders: BTreeMap<u64, Folder>,
     pub(super) voice: Queue,
     pub(super) chat: Queue,
-    pub(super) ledgers: HashMap<RoomName, Ledger>,
-    pub(super) numbers: Numbers,
-    chance: Chance,
+    pub(super) ledgers: HashMap<RoomName, RoomHistory>,
+    pub(super) numbers: IdCounters,
+    chance: KeyedRng,
     now: SessionTime,
     timers: BinaryHeap<Reverse<Timer>>,
     timers_set: u64,
-    facts: Vec<(SessionTime, Fact)>,
-    counts: Counts,
+    facts: Vec<(SessionTime, SandboxFact)>,
+    counts: SandboxCounts,
 }
 
 /// The last numbers given out.
 #[derive(Debug)]
-pub(super) struct Numbers {
+pub(super) struct IdCounters {
     pub(super) submission: u64,
     pub(super) folder: u64,
     pub(super) run: u64,
@@ -54,12 +54,12 @@ struct Timer {
     at: SessionTime,
     /// Timers of the same moment fire in the order they were set.
     order: u64,
-    event: Event,
+    event: TimerEvent,
 }
 
 /// What a timer sets off.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Event {
+pub(super) enum TimerEvent {
     /// A dispatch goes a step further, if it is still there.
     Agent { room: RoomName, dispatch: DispatchId, step: AgentStep },
     /// A room is looked at and closed if nobody was in it for too long.
@@ -86,18 +86,18 @@ impl World {
             chat: Queue::new(config.plan.chat_runs),
             ledgers: HashMap::new(),
             // Numbers of different things do not overlap, so that a mix-up shows.
-            numbers: Numbers { submission: 0, folder: 1_000, run: 5_000_000 },
-            chance: Chance::new(config.seed),
+            numbers: IdCounters { submission: 0, folder: 1_000, run: 5_000_000 },
+            chance: KeyedRng::new(config.seed),
             now: SessionTime::START,
             timers: BinaryHeap::new(),
             timers_set: 0,
             facts: Vec::new(),
-            counts: Counts::default(),
+            counts: SandboxCounts::default(),
             config,
         };
         let wall = anchor.rfc3339(SessionTime::START);
         let unix_us = anchor.unix_micros(SessionTime::START);
-        world.note(Fact::Anchor { wall, unix_us, seed: world.config.seed });
+        world.note(SandboxFact::Anchor { wall, unix_us, seed: world.config.seed });
         world
     }
 
@@ -117,23 +117,23 @@ impl World {
         self.now = self.now.max(now);
     }
 
-    fn fire(&mut self, event: Event) {
+    fn fire(&mut self, event: TimerEvent) {
         match event {
-            Event::Agent { room, dispatch, step } => self.agent_due(&room, &dispatch, step),
-            Event::RoomIdle { room } => self.room_idle(&room),
-            Event::Run { run, step } => self.run_due(run, step),
-            Event::ForgetRun { run } => self.forget_run(run),
-            Event::ForgetRoom { room } => self.forget_room(room),
+            TimerEvent::Agent { room, dispatch, step } => self.agent_due(&room, &dispatch, step),
+            TimerEvent::RoomIdle { room } => self.room_idle(&room),
+            TimerEvent::Run { run, step } => self.run_due(run, step),
+            TimerEvent::ForgetRun { run } => self.forget_run(run),
+            TimerEvent::ForgetRoom { room } => self.forget_room(room),
         }
     }
 
-    pub(super) fn after(&mut self, wait: Micros, event: Event) {
+    pub(super) fn after(&mut self, wait: Micros, event: TimerEvent) {
         self.timers_set += 1;
         let (at, order) = (self.now + wait, self.timers_set);
         self.timers.push(Reverse(Timer { at, order, event }));
     }
 
-    pub(super) fn note(&mut self, fact: Fact) {
+    pub(super) fn note(&mut self, fact: SandboxFact) {
         self.counts.count(&fact);
         self.facts.push((self.now, fact));
     }
@@ -145,19 +145,19 @@ impl World {
     }
 
     /// The facts since the last time they were taken.
-    pub(crate) fn take_facts(&mut self) -> Vec<(SessionTime, Fact)> {
+    pub(crate) fn take_facts(&mut self) -> Vec<(SessionTime, SandboxFact)> {
         mem::take(&mut self.facts)
     }
 
     /// The draw for one question about one thing.
-    pub(crate) fn draw(&self, what: &str, key: &str) -> Draw {
+    pub(crate) fn draw(&self, what: &str, key: &str) -> KeyedDraw {
         self.chance.draw(what, key)
     }
 
     /// How long one thing takes.
-    pub(crate) fn time(&self, what: &str, key: &str, latency: Latency) -> Micros {
+    pub(crate) fn time(&self, what: &str, key: &str, latency: DelayDistribution) -> Micros {
         match latency {
-            Latency::Fixed(micros) => micros,
+            DelayDistribution::Fixed(micros) => micros,
             _ => latency.sample(self.draw(what, key)),
         }
     }
@@ -165,7 +165,7 @@ impl World {
     /// Which of the group's faults strikes this thing.
     pub(crate) fn fault(&mut self, group: Group, key: &str) -> Option<Fault> {
         let struck = self.config.faults.choose(group, || self.chance.draw(group.name(), key))?;
-        self.note(Fact::FaultStruck { fault: struck.name(), key: key.to_owned() });
+        self.note(SandboxFact::FaultStruck { fault: struck.name(), key: key.to_owned() });
         Some(struck)
     }
 
@@ -182,7 +182,7 @@ impl World {
         answered: Option<SessionTime>,
     ) {
         let Receipt { submission, runs, received: received_us } = receipt;
-        self.note(Fact::SubmissionAnswered {
+        self.note(SandboxFact::SubmissionAnswered {
             submission,
             runs,
             outcome,
@@ -192,13 +192,13 @@ impl World {
     }
 
     /// What is true now.
-    pub(crate) fn truth(&self, log_failure: Option<String>) -> Truth {
+    pub(crate) fn truth(&self, log_failure: Option<String>) -> SandboxTruth {
         let mut rooms_open: Vec<RoomName> = self.rooms.keys().cloned().collect();
         rooms_open.sort_unstable();
         let mut entries: Vec<AcceptedEntry> =
             self.ledgers.iter().flat_map(|(room, ledger)| ledger.accepted_entries(room)).collect();
         entries.sort_unstable_by(|a, b| (&a.room, a.scenario).cmp(&(&b.room, b.scenario)));
         let runs_open = self.runs.values().filter(|run| run.ended_at.is_none()).count() as u64;
-        Truth { counts: self.counts.clone(), runs_open, rooms_open, entries, log_failure }
+        SandboxTruth { counts: self.counts.clone(), runs_open, rooms_open, entries, log_failure }
     }
 }

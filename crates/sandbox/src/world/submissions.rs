@@ -1,10 +1,10 @@
 //! Submissions: each entry becomes a run.
 
-use crate::facts::Fact;
+use crate::facts::SandboxFact;
 use crate::faults::Group;
 use rushhour_core::units::{Micros, Mode, RoomName, SessionTime};
 
-use super::state::Event;
+use super::state::TimerEvent;
 use super::{Phase, Run, World};
 
 /// A valid submission.
@@ -13,12 +13,12 @@ pub(crate) struct Submission {
     pub(crate) mode: Mode,
     /// Cekura's number of the agent.
     pub(crate) agent: u64,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<SubmissionEntry>,
 }
 
 /// What one run is made from.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct SubmissionEntry {
     pub(crate) scenario: u64,
     pub(crate) room_url: String,
     pub(crate) token: String,
@@ -35,7 +35,7 @@ pub(crate) struct Folder {
 
 /// What a submission made.
 #[derive(Debug)]
-pub(crate) struct Accepted {
+pub(crate) struct SubmissionReceipt {
     pub(crate) submission: u64,
     pub(crate) folder: u64,
     pub(crate) runs: Vec<u64>,
@@ -53,7 +53,11 @@ impl World {
     }
 
     /// Makes a run of each entry. Their time in the queue counts from the planned answer, `answer_after`.
-    pub(crate) fn accept(&mut self, submission: Submission, answer_after: Micros) -> Accepted {
+    pub(crate) fn accept(
+        &mut self,
+        submission: Submission,
+        answer_after: Micros,
+    ) -> SubmissionReceipt {
         let Submission { mode, agent, entries } = submission;
         self.numbers.submission += 1;
         self.numbers.folder += 1;
@@ -64,7 +68,7 @@ impl World {
             .collect();
         let made_at = self.now();
         self.folders.insert(folder, Folder { mode, agent, made_at, runs: runs.clone() });
-        Accepted { submission: number, folder, runs }
+        SubmissionReceipt { submission: number, folder, runs }
     }
 
     fn accept_run(
@@ -72,7 +76,7 @@ impl World {
         submission: u64,
         folder: u64,
         mode: Mode,
-        entry: &Entry,
+        entry: &SubmissionEntry,
         answer_after: Micros,
     ) -> u64 {
         let received = self.now();
@@ -83,7 +87,7 @@ impl World {
         self.numbers.run += 1;
         let id = self.numbers.run;
         let copy = self.accept_entry(&room, entry.scenario);
-        self.note(Fact::EntryAccepted {
+        self.note(SandboxFact::EntryAccepted {
             submission,
             result: folder,
             run: id,
@@ -117,7 +121,7 @@ impl World {
             has_place: false,
         };
         self.runs.insert(id, run);
-        self.after(wait, Event::Run { run: id, step: 0 });
+        self.after(wait, TimerEvent::Run { run: id, step: 0 });
         id
     }
 

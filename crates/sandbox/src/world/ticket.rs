@@ -3,11 +3,11 @@
 use livekit_api::access_token::Claims;
 use livekit_protocol::RoomConfiguration;
 
-use crate::config::Rooms;
+use crate::config::RoomOwnership;
 use crate::tokens::{granted, valid_at};
 use rushhour_core::units::{Identity, RoomName, SessionTime};
 
-use super::{Entry, World};
+use super::{SubmissionEntry, World};
 
 /// An entry's way into its room.
 #[derive(Debug)]
@@ -42,7 +42,11 @@ impl Ticket {
 
 impl World {
     /// Looks at an entry's URL and token; the run made from it finds out later whether they serve.
-    pub(super) fn ticket(&self, entry: &Entry, received: SessionTime) -> (Ticket, TokenWidth) {
+    pub(super) fn ticket(
+        &self,
+        entry: &SubmissionEntry,
+        received: SessionTime,
+    ) -> (Ticket, TokenWidth) {
         let url_flaw = self.url_flaw(&entry.room_url);
         let (claims, token_flaw) = match self.tokens.read(&entry.token) {
             Ok(claims) if !claims.video.room_join || claims.video.room.is_empty() => {
@@ -85,7 +89,7 @@ impl World {
 
     /// What keeps an evaluator from reaching this URL.
     fn url_flaw(&self, url: &str) -> Option<String> {
-        if self.config.rooms == Rooms::Elsewhere {
+        if self.config.rooms == RoomOwnership::Elsewhere {
             return None;
         }
         let Some((scheme, rest)) = url.split_once("://") else {

@@ -5,7 +5,7 @@ use super::super::numbers::{count, real};
 use super::super::order_statistic::smallest_n;
 use super::super::p_value::PValue;
 use super::super::quantile::Quantile;
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::sample::Sample;
 use super::clusters::{ClusteredSample, PairedSample};
 use super::independent::IndependentDraws;
@@ -70,9 +70,9 @@ impl Arms<'_> {
         let mut ascending = quantiles.to_vec();
         ascending.sort_unstable();
         ascending.dedup();
-        let draws = self
-            .require_freedom(plan)
-            .map(|()| Pairs::draw(plan, ascending.len(), self.quantile_draws(&ascending, plan)));
+        let draws = self.require_freedom(plan).map(|()| {
+            ResampledStatistics::draw(plan, ascending.len(), self.quantile_draws(&ascending, plan))
+        });
         // A quantile's percentiles among independent values are order statistics: right as they are.
         let alone = matches!(self, Self::Independent { .. });
         let freedom = if alone { Freedom::UNLIMITED } else { self.freedom() };
@@ -95,7 +95,7 @@ impl Arms<'_> {
     /// zero.
     pub fn mean_ratio(&self, plan: &Bootstrap) -> Result<Ratio, BootstrapError> {
         self.require_freedom(plan)?;
-        let draws = Pairs::draw(plan, 1, self.mean_draws(plan));
+        let draws = ResampledStatistics::draw(plan, 1, self.mean_draws(plan));
         draws.ratio(0, self.baseline().mean(), self.candidate().mean(), self.freedom(), plan)
     }
 
@@ -194,12 +194,12 @@ impl Arms<'_> {
 }
 
 /// Resampled statistics of both arms, one list per statistic.
-pub(super) struct Pairs {
+pub(super) struct ResampledStatistics {
     baseline: Vec<Vec<f64>>,
     candidate: Vec<Vec<f64>>,
 }
 
-impl Pairs {
+impl ResampledStatistics {
     pub(super) fn draw(
         plan: &Bootstrap,
         statistics: usize,
@@ -245,7 +245,7 @@ impl Pairs {
     }
 }
 
-fn resampled_mean(values: &[f64], random: &mut Random) -> f64 {
+fn resampled_mean(values: &[f64], random: &mut StatsRng) -> f64 {
     let sum: f64 = values.iter().map(|_| values[random.index(values.len())]).sum();
     sum / real(count(values.len()).max(1))
 }

@@ -1,7 +1,7 @@
 //! Blocks of neighbouring values: how long they must be, and drawing them.
 
 use super::super::numbers::{count, real, whole};
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::sample::mean;
 
 /// How many neighbouring values stay together; at least 1.
@@ -96,7 +96,7 @@ impl Autocovariances {
 pub(in super::super) fn resample_circular_blocks(
     values: &[f64],
     block: BlockLength,
-    random: &mut Random,
+    random: &mut StatsRng,
     resample: &mut Vec<f64>,
 ) {
     resample.clear();
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn autoregressive(n: usize, phi: f64, seed: u64) -> Vec<f64> {
-        let mut random = Random::new(seed, 0);
+        let mut random = StatsRng::new(seed, 0);
         let mut value = 0.0;
         let mut next = || {
             value = phi * value + random.normal();
@@ -162,7 +162,7 @@ mod tests {
     fn blocks_keep_their_order_and_run_over_the_end() {
         let values: Vec<f64> = (0..10).map(f64::from).collect();
         let mut resample = Vec::new();
-        let mut random = Random::new(1, 0);
+        let mut random = StatsRng::new(1, 0);
         let mut wrapped = false;
         for _ in 0..20 {
             resample_circular_blocks(&values, BlockLength(4), &mut random, &mut resample);

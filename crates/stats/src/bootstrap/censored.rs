@@ -6,9 +6,9 @@ use super::super::interval::TooFew;
 use super::super::numbers::{count, real};
 use super::super::order_statistic::smallest_n;
 use super::super::quantile::Quantile;
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::sample::{SampleError, normalised};
-use super::arms::{Pairs, QuantileRatio};
+use super::arms::{QuantileRatio, ResampledStatistics};
 use super::percentile::Freedom;
 use super::plan::{Bootstrap, BootstrapError};
 
@@ -96,7 +96,7 @@ impl CensoredSample {
         Freedom::of_units(count(self.clusters))
     }
 
-    fn draw_multiplicities(&self, random: &mut Random, multiplicities: &mut Vec<u32>) {
+    fn draw_multiplicities(&self, random: &mut StatsRng, multiplicities: &mut Vec<u32>) {
         multiplicities.clear();
         multiplicities.resize(self.clusters, 0);
         for _ in 0..self.clusters {
@@ -164,7 +164,7 @@ pub(super) fn ratios(
     ascending.dedup();
     let pairs = plan.require_clusters(freedom).map(|()| {
         let (mut left, mut right) = (Vec::new(), Vec::new());
-        Pairs::draw(plan, ascending.len(), |from, to| {
+        ResampledStatistics::draw(plan, ascending.len(), |from, to| {
             draw(&mut left, &mut right);
             baseline.quantiles(&left, &ascending, from);
             candidate.quantiles(&right, &ascending, to);
@@ -196,7 +196,7 @@ mod tests {
     use crate::{Confidence, Observation, SurvivalCurve};
 
     fn lognormal(seed: u64, n: u32) -> Vec<(u32, f64)> {
-        let mut random = Random::new(seed, 7);
+        let mut random = StatsRng::new(seed, 7);
         (0..n).map(|index| (index / 5, (0.5 * random.normal()).exp() * 240.0)).collect()
     }
 

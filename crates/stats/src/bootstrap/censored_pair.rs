@@ -48,7 +48,8 @@ impl CensoredPair {
         let held = |(from, to): &(Durations, Durations)| (!from.is_empty(), !to.is_empty());
         clusters.sort_by_key(held);
         let mut strata = Vec::new();
-        let (mut of_baseline, mut of_candidate) = (Held::default(), Held::default());
+        let (mut of_baseline, mut of_candidate) =
+            (PresentClusters::default(), PresentClusters::default());
         for stratum in clusters.chunk_by(|one, other| held(one) == held(other)) {
             let begin = strata.last().map_or(0, |last: &Range<usize>| last.end);
             strata.push(begin..begin + stratum.len());
@@ -85,12 +86,12 @@ impl CensoredPair {
 
 /// The clusters and strata in which one side has durations.
 #[derive(Debug, Clone, Copy, Default)]
-struct Held {
+struct PresentClusters {
     clusters: u64,
     strata: u64,
 }
 
-impl Held {
+impl PresentClusters {
     fn add(&mut self, clusters: usize, held: bool) {
         if held {
             self.clusters += count(clusters);
@@ -105,7 +106,7 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::random::Random;
+    use super::super::super::random::StatsRng;
     use super::super::censored::censored_ratios;
     use super::super::plan::BootstrapError;
     use super::*;
@@ -113,7 +114,7 @@ mod tests {
 
     /// Durations of clusters that are slow or fast as wholes, each a little different.
     fn shaken(seed: u64, factor: f64, clusters: std::ops::Range<u32>) -> Vec<(u32, f64, bool)> {
-        let mut random = Random::new(seed, 3);
+        let mut random = StatsRng::new(seed, 3);
         let each = clusters.flat_map(|cluster| (0..20).map(move |_| cluster));
         each.map(|cluster| {
             let shock = f64::from(cluster * 7919 % 13) / 6.0;

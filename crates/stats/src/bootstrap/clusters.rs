@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::super::numbers::{at_rank, count, real};
 use super::super::quantile::Quantile;
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::sample::{Sample, SampleError, normalised};
 use super::percentile::Freedom;
 
@@ -84,7 +84,7 @@ impl ClusteredSample {
     }
 
     /// Draws how often each cluster occurs in the next resample.
-    pub(super) fn draw_multiplicities(&self, random: &mut Random, multiplicities: &mut Vec<u32>) {
+    pub(super) fn draw_multiplicities(&self, random: &mut StatsRng, multiplicities: &mut Vec<u32>) {
         multiplicities.clear();
         multiplicities.resize(self.sizes.len(), 0);
         for stratum in &self.strata {
@@ -218,7 +218,7 @@ mod tests {
     /// Reading a rank from multiplicities is sorting the resample and taking its rank.
     #[test]
     fn weighted_quantiles_are_those_of_the_written_out_resample() {
-        let mut random = Random::new(4, 0);
+        let mut random = StatsRng::new(4, 0);
         let quantiles = [
             Quantile::P50,
             Quantile::P75,
@@ -261,7 +261,7 @@ mod tests {
         let values = (0..30).map(|i| (i % 3, i / 6, f64::from(i)));
         let clustered = ClusteredSample::stratified(values).unwrap();
         assert_eq!((clustered.clusters(), clustered.freedom().degrees), (15, 12));
-        let (mut random, mut multiplicities) = (Random::new(1, 0), Vec::new());
+        let (mut random, mut multiplicities) = (StatsRng::new(1, 0), Vec::new());
         for _ in 0..10 {
             clustered.draw_multiplicities(&mut random, &mut multiplicities);
             for stratum in multiplicities.chunks(5) {

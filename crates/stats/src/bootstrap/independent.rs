@@ -2,7 +2,7 @@
 
 use super::super::numbers::{count, index_below, real};
 use super::super::quantile::Quantile;
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::sample::Sample;
 
 /// Quantiles of one resample after another, each at a cost that does not depend on the sample's
@@ -17,12 +17,12 @@ pub(super) struct IndependentDraws<'a> {
     ascending: &'a [f64],
     ranks: Vec<u64>,
     sums: Vec<f64>,
-    random: Random,
+    random: StatsRng,
 }
 
 impl<'a> IndependentDraws<'a> {
     /// `quantiles` are in ascending order.
-    pub(super) fn new(sample: &'a Sample, quantiles: &[Quantile], random: Random) -> Self {
+    pub(super) fn new(sample: &'a Sample, quantiles: &[Quantile], random: StatsRng) -> Self {
         let ranks: Vec<u64> =
             quantiles.iter().filter_map(|quantile| quantile.rank(sample.size())).collect();
         Self { ascending: sample.ascending(), sums: vec![0.0; ranks.len()], ranks, random }
@@ -45,7 +45,7 @@ impl<'a> IndependentDraws<'a> {
     }
 }
 
-fn spacing(random: &mut Random, ranks: u64) -> f64 {
+fn spacing(random: &mut StatsRng, ranks: u64) -> f64 {
     if ranks == 0 { 0.0 } else { random.gamma(real(ranks)) }
 }
 
@@ -59,8 +59,8 @@ mod tests {
         let n = 60;
         let sample = Sample::new((0..n).map(f64::from).collect()).unwrap();
         let quantiles = [Quantile::P50, Quantile::P90];
-        let mut draws = IndependentDraws::new(&sample, &quantiles, Random::new(1, 0));
-        let mut random = Random::new(1, 1);
+        let mut draws = IndependentDraws::new(&sample, &quantiles, StatsRng::new(1, 0));
+        let mut random = StatsRng::new(1, 1);
         let (mut by_rank, mut in_full) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);
         for _ in 0..4000 {
             let mut found = [0.0; 2];
@@ -91,7 +91,7 @@ mod tests {
     fn quantiles_at_the_same_rank_are_the_same_value() {
         let sample = Sample::new(vec![1.0, 2.0, 3.0]).unwrap();
         let quantiles = [Quantile::P95, Quantile::P99];
-        let mut draws = IndependentDraws::new(&sample, &quantiles, Random::new(3, 0));
+        let mut draws = IndependentDraws::new(&sample, &quantiles, StatsRng::new(3, 0));
         for _ in 0..50 {
             let mut found = [0.0; 2];
             draws.draw(&mut found);

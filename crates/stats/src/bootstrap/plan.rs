@@ -5,7 +5,7 @@ use super::super::interval::{Estimate, TooFew};
 use super::super::numbers::{count, whole};
 use super::super::order_statistic::smallest_n;
 use super::super::quantile::Quantile;
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::blocks::{BlockLength, resample_circular_blocks};
 use super::percentile::{Freedom, percentile_interval};
 
@@ -74,8 +74,8 @@ impl Bootstrap {
         self.confidence
     }
 
-    pub(in super::super) fn random(&self, stream: u64) -> Random {
-        Random::new(self.seed, stream)
+    pub(in super::super) fn random(&self, stream: u64) -> StatsRng {
+        StatsRng::new(self.seed, stream)
     }
 
     /// The interval of any statistic of independent values, by percentiles of its resamples.
@@ -176,7 +176,7 @@ impl Bootstrap {
     }
 }
 
-fn redraw<T: Copy>(values: &[T], random: &mut Random, resample: &mut Vec<T>) {
+fn redraw<T: Copy>(values: &[T], random: &mut StatsRng, resample: &mut Vec<T>) {
     resample.clear();
     resample.extend((0..values.len()).map(|_| values[random.index(values.len())]));
 }

@@ -12,7 +12,7 @@ use super::super::survival::{Observation, Reach, SurvivalBracket};
 use super::super::trend::{
     Baseline, Cusum, CusumLimits, Materiality, Series, Trend, first_against_last, step_change,
 };
-use super::super::two_sample::Comparison;
+use super::super::two_sample::TwoSampleComparison;
 
 /// Numbers of every kind: everyday ones, ties, zeros, the greatest and smallest, and none at all.
 fn number() -> impl Strategy<Value = f64> {
@@ -68,7 +68,7 @@ proptest! {
         };
         prop_assert_eq!(baseline.is_ok(), usable(&from));
         let (Ok(baseline), Ok(candidate)) = (baseline, candidate) else { return Ok(()) };
-        let comparison = Comparison::of(&baseline, &candidate, Confidence::PERCENT_95);
+        let comparison = TwoSampleComparison::of(&baseline, &candidate, Confidence::PERCENT_95);
         prop_assert!(comparison.dominance.cliffs_delta().abs() <= 1.0);
         prop_assert!(comparison.mann_whitney.u.is_finite());
         prop_assert!(comparison.shift.estimate.is_finite());

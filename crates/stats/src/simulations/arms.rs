@@ -5,14 +5,14 @@ use super::super::confidence::Confidence;
 use super::super::p_value::holm;
 use super::super::power::{Design, Spread};
 use super::super::quantile::Quantile;
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::two_sample::{kolmogorov_smirnov, mann_whitney};
 use super::trials::{SIGMA, expect_share, latencies, share, shares};
 
 const USUAL: Confidence = Confidence::PERCENT_95;
 
 /// A plan with a seed of its own: trials that share resamples would err together.
-fn plan(random: &mut Random, resamples: u32) -> Bootstrap {
+fn plan(random: &mut StatsRng, resamples: u32) -> Bootstrap {
     Bootstrap::new(random.index(1 << 40) as u64, resamples, USUAL).unwrap()
 }
 
@@ -109,7 +109,7 @@ fn tests_on_identical_arms_seldom_alarm() {
 }
 
 /// Runs of one minute share that minute's mood: a factor of their own besides each run's.
-fn moody(random: &mut Random, minutes: u32, runs: u32) -> Vec<(u32, f64)> {
+fn moody(random: &mut StatsRng, minutes: u32, runs: u32) -> Vec<(u32, f64)> {
     let mut all = Vec::new();
     for minute in 0..minutes {
         let mood = 0.3 * random.normal();
@@ -145,11 +145,11 @@ fn clusters_keep_false_alarms_rare_where_independence_does_not() {
 /// Scenarios differ far more than arms do: pairing takes that out, and so do strata.
 #[test]
 fn pairs_and_strata_find_what_independence_hides() {
-    let arm = |random: &mut Random, scenarios: &[f64], scale: f64| -> Vec<(usize, f64)> {
+    let arm = |random: &mut StatsRng, scenarios: &[f64], scale: f64| -> Vec<(usize, f64)> {
         let runs = scenarios.iter().enumerate().flat_map(|(key, &length)| [(key, length); 5]);
         runs.map(|(key, length)| (key, scale * length * (0.2 * random.normal()).exp())).collect()
     };
-    let trial = |random: &mut Random, scale: f64| {
+    let trial = |random: &mut StatsRng, scale: f64| {
         let scenarios: Vec<f64> = (0..30).map(|_| (0.8 * random.normal()).exp()).collect();
         let (from, to) = (arm(random, &scenarios, 1.0), arm(random, &scenarios, scale));
         let paired = PairedSample::new(from.clone(), to.clone()).unwrap();

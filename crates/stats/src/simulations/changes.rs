@@ -2,7 +2,7 @@
 
 use super::super::bootstrap::{BlockLength, Bootstrap};
 use super::super::confidence::Confidence;
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::sample::mean;
 use super::super::trend::{
     Baseline, Cusum, CusumLimits, Drift, Materiality, Series, Trend, step_change, theil_sen,
@@ -10,12 +10,12 @@ use super::super::trend::{
 use super::trials::{expect_share, share, shares};
 
 /// A plan with a seed of its own: trials that share resamples would err together.
-fn plan(random: &mut Random, resamples: u32) -> Bootstrap {
+fn plan(random: &mut StatsRng, resamples: u32) -> Bootstrap {
     Bootstrap::new(random.index(1 << 40) as u64, resamples, Confidence::PERCENT_95).unwrap()
 }
 
 /// Windows of which each keeps 0.6 of what the one before strayed by; a standard deviation of 1.
-fn windows(random: &mut Random, n: u32) -> Vec<f64> {
+fn windows(random: &mut StatsRng, n: u32) -> Vec<f64> {
     let mut value = random.normal();
     let mut next = || {
         let now = value;
@@ -26,7 +26,7 @@ fn windows(random: &mut Random, n: u32) -> Vec<f64> {
 }
 
 /// Windows around 100 with a standard deviation of `noise`, rising by `rise` over all.
-fn series(random: &mut Random, n: u32, noise: f64, rise: f64) -> Series {
+fn series(random: &mut StatsRng, n: u32, noise: f64, rise: f64) -> Series {
     let values = windows(random, n).into_iter().zip(0..n).map(|(stray, at)| {
         let along = f64::from(at) / f64::from(n - 1);
         (f64::from(at), 100.0 + rise * along + noise * stray)
@@ -64,7 +64,7 @@ fn drift_is_seldom_seen_where_there_is_none() {
 #[test]
 fn drift_that_matters_is_found_and_what_does_not_is_told_apart() {
     let ten_percent = Materiality::Relative(0.1);
-    let verdict = |random: &mut Random, rise| {
+    let verdict = |random: &mut StatsRng, rise| {
         let series = series(random, 48, 2.0, rise);
         Trend::of(&series, &plan(random, 119)).unwrap().drift(ten_percent)
     };

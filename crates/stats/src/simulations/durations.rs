@@ -2,7 +2,7 @@
 
 use super::super::confidence::Confidence;
 use super::super::quantile::Quantile;
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::sample::Sample;
 use super::super::survival::{Observation, Reach, SurvivalBracket, SurvivalCurve};
 use super::trials::{expect_share, latency, shares};
@@ -16,7 +16,7 @@ fn holds(low: Reach, high: Reach, truth: f64) -> bool {
 }
 
 /// Runs of median 240 s that start evenly over a stage of 20 minutes and are cut 30 s after it.
-fn stage(random: &mut Random, runs: u32) -> Vec<(Observation, f64, bool)> {
+fn stage(random: &mut StatsRng, runs: u32) -> Vec<(Observation, f64, bool)> {
     let one = |run: u32| {
         let start = 1200.0 * (f64::from(run) + random.unit()) / f64::from(runs);
         let (lasts, left) = (MEDIAN * latency(random), 1230.0 - start);

@@ -4,13 +4,13 @@ use super::super::bootstrap::{Bootstrap, PairedRuns};
 use super::super::confidence::Confidence;
 use super::super::numbers::real;
 use super::super::proportion::PairedVotes;
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::trials::{expect_share, shares};
 
 const USUAL: Confidence = Confidence::PERCENT_95;
 
 /// A plan with a seed of its own: trials that share resamples would err together.
-fn plan(random: &mut Random) -> Bootstrap {
+fn plan(random: &mut StatsRng) -> Bootstrap {
     Bootstrap::new(random.index(1 << 40) as u64, 399, USUAL).unwrap()
 }
 
@@ -28,7 +28,7 @@ const COMMON: f64 = 0.3;
 const OWN: f64 = 0.3;
 
 fn session(
-    random: &mut Random,
+    random: &mut StatsRng,
     (pairs, scenarios): (usize, usize),
     premium: Option<f64>,
     mood: f64,
@@ -116,7 +116,7 @@ fn a_steady_drift_weighs_on_both_modes_alike_only_where_they_take_turns() {
     let biases = |order: Vec<(usize, usize)>| {
         let (mut sum, mut held) = (0.0, 0_u32);
         for trial in 0..400 {
-            let mut random = Random::new(33, trial);
+            let mut random = StatsRng::new(33, trial);
             let made: Vec<(usize, usize, f64, f64)> = order
                 .iter()
                 .enumerate()
@@ -145,7 +145,7 @@ fn a_steady_drift_weighs_on_both_modes_alike_only_where_they_take_turns() {
 fn shares_of_pairs_hold_the_truth_and_seldom_alarm() {
     // A task that is hard in one mode is hard in the other: both fail together more often than by chance.
     let [held, false_alarms] = shares(3_000, 34, |random| {
-        let votes = |random: &mut Random, chat: f64, voice: f64| {
+        let votes = |random: &mut StatsRng, chat: f64, voice: f64| {
             let mut votes = PairedVotes::default();
             for _ in 0..60 {
                 let hard = 0.8 * random.normal();

@@ -2,13 +2,13 @@
 
 use super::super::confidence::Confidence;
 use super::super::proportion::{Proportion, newcombe_difference};
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::stratified::{Stratum, stratified_share};
 use super::trials::{expect_share, share};
 
 const USUAL: Confidence = Confidence::PERCENT_95;
 
-fn failures(random: &mut Random, rate: f64, trials: u64) -> Proportion {
+fn failures(random: &mut StatsRng, rate: f64, trials: u64) -> Proportion {
     let failed = (0..trials).filter(|_| random.unit() < rate).count();
     Proportion::new(failed as u64, trials).unwrap()
 }

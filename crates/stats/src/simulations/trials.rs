@@ -1,26 +1,26 @@
 //! What the simulations share: draws with a known truth, and shares of trials.
 
 use super::super::numbers::{count, real};
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::sample::Sample;
 
 /// The standard deviation of the logarithms of latencies in these trials.
 pub(super) const SIGMA: f64 = 0.5;
 
 /// A lognormal latency with median 1.
-pub(super) fn latency(random: &mut Random) -> f64 {
+pub(super) fn latency(random: &mut StatsRng) -> f64 {
     (SIGMA * random.normal()).exp()
 }
 
 /// So many latencies, `scale` times as long.
-pub(super) fn latencies(random: &mut Random, n: usize, scale: f64) -> Sample {
+pub(super) fn latencies(random: &mut StatsRng, n: usize, scale: f64) -> Sample {
     let values = (0..n).map(|_| scale * latency(random)).collect();
     Sample::new(values).expect("latencies are finite and there is at least one")
 }
 
 /// The share of trials that come out true; every trial has a stream of its own.
-pub(super) fn share(trials: u64, seed: u64, mut trial: impl FnMut(&mut Random) -> bool) -> f64 {
-    let held = (0..trials).filter(|&number| trial(&mut Random::new(seed, number))).count();
+pub(super) fn share(trials: u64, seed: u64, mut trial: impl FnMut(&mut StatsRng) -> bool) -> f64 {
+    let held = (0..trials).filter(|&number| trial(&mut StatsRng::new(seed, number))).count();
     real(count(held)) / real(trials)
 }
 
@@ -28,11 +28,11 @@ pub(super) fn share(trials: u64, seed: u64, mut trial: impl FnMut(&mut Random) -
 pub(super) fn shares<const N: usize>(
     trials: u64,
     seed: u64,
-    mut trial: impl FnMut(&mut Random) -> [bool; N],
+    mut trial: impl FnMut(&mut StatsRng) -> [bool; N],
 ) -> [f64; N] {
     let mut held = [0_u64; N];
     for number in 0..trials {
-        let outcomes = trial(&mut Random::new(seed, number));
+        let outcomes = trial(&mut StatsRng::new(seed, number));
         for (held, outcome) in held.iter_mut().zip(outcomes) {
             *held += u64::from(outcome);
         }

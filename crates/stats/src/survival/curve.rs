@@ -4,7 +4,7 @@ use super::super::confidence::Confidence;
 use super::super::interval::Interval;
 use super::super::numbers::real;
 use super::super::quantile::Quantile;
-use super::observation::{Ending, Observation, ObservationError, RangeEnd};
+use super::observation::{EndObservation, Observation, ObservationError, RangeEnd};
 
 /// Rounding in a product of up to millions of factors; far below one observation's share.
 const ROUNDING: f64 = 1e-9;
@@ -99,7 +99,7 @@ impl SurvivalCurve {
     }
 
     pub(super) fn from_checked(observations: &[(Observation, u64)], end: RangeEnd) -> Self {
-        let mut endings: Vec<Ending> = observations
+        let mut endings: Vec<EndObservation> = observations
             .iter()
             .map(|&(observation, count)| observation.ending(count, end))
             .collect();
@@ -197,7 +197,7 @@ pub(super) fn check(
     if checked.is_empty() { Err(ObservationError::Empty) } else { Ok(checked) }
 }
 
-fn tally(endings: &[Ending], seen: bool) -> u64 {
+fn tally(endings: &[EndObservation], seen: bool) -> u64 {
     endings
         .iter()
         .filter(|ending| ending.seen == seen)

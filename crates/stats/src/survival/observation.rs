@@ -35,7 +35,7 @@ pub enum ObservationError {
 
 /// An end that was seen, or a look after which nothing more is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Ending {
+pub(super) struct EndObservation {
     pub(super) time: f64,
     pub(super) seen: bool,
     pub(super) count: u64,
@@ -65,13 +65,13 @@ impl Observation {
         }
     }
 
-    pub(super) fn ending(self, count: u64, end: RangeEnd) -> Ending {
+    pub(super) fn ending(self, count: u64, end: RangeEnd) -> EndObservation {
         let (time, seen) = match (self, end) {
             (Self::After(time), _) => (time, false),
             (Self::At(time), _)
             | (Self::Between(time, _), RangeEnd::Lower)
             | (Self::Between(_, time), RangeEnd::Upper) => (time, true),
         };
-        Ending { time, seen, count }
+        EndObservation { time, seen, count }
     }
 }

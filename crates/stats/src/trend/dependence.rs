@@ -2,7 +2,7 @@
 
 use super::super::bootstrap::{BlockLength, resample_circular_blocks};
 use super::super::numbers::{count, real};
-use super::super::random::Random;
+use super::super::random::StatsRng;
 use super::super::sample::mean;
 
 /// Beyond, a series of any length in use cannot be told from one that wanders off for good.
@@ -39,13 +39,13 @@ impl Dependence {
     }
 
     /// A coefficient that may as well have been the true one.
-    fn plausible(self, random: &mut Random) -> f64 {
+    fn plausible(self, random: &mut StatsRng) -> f64 {
         (self.coefficient + self.standard_error * random.normal()).clamp(0.0, STRONGEST)
     }
 
     /// Fills `noise` with normal noise of this dependence, its uncertainty included; the first
     /// value is as spread as the last.
-    pub(super) fn normal_noise(self, random: &mut Random, noise: &mut [f64]) {
+    pub(super) fn normal_noise(self, random: &mut StatsRng, noise: &mut [f64]) {
         let carried = self.plausible(random);
         let fresh = (1.0 - carried * carried).sqrt();
         let mut value = random.normal();
@@ -83,7 +83,7 @@ impl ResidualSource {
     }
 
     /// Fills `residuals` with another draw.
-    pub(super) fn draw(&mut self, random: &mut Random, residuals: &mut [f64]) {
+    pub(super) fn draw(&mut self, random: &mut StatsRng, residuals: &mut [f64]) {
         let carried = self.dependence.plausible(random);
         let mut value = 0.0;
         while carried > 0.0 && self.run_in.len() < RUN_IN && !self.fresh.is_empty() {
@@ -112,7 +112,7 @@ mod tests {
     fn noise(coefficient: f64, n: usize) -> Vec<f64> {
         let exact = Dependence { coefficient, standard_error: 0.0 };
         let mut noise = vec![0.0; n];
-        exact.normal_noise(&mut Random::new(1, 0), &mut noise);
+        exact.normal_noise(&mut StatsRng::new(1, 0), &mut noise);
         noise
     }
 
@@ -124,7 +124,7 @@ mod tests {
             assert!((found.coefficient - coefficient).abs() < 0.02, "{found:?}");
             let mut source = ResidualSource::new(&series, found, BlockLength::new(10).unwrap());
             let mut again = vec![0.0; 20_000];
-            source.draw(&mut Random::new(2, 0), &mut again);
+            source.draw(&mut StatsRng::new(2, 0), &mut again);
             let refound = Dependence::of_residuals(&again, 1.0);
             assert!((refound.coefficient - coefficient).abs() < 0.04, "{found:?} {refound:?}");
             let square = |values: &[f64]| values.iter().map(|value| value * value).sum::<f64>();
@@ -139,7 +139,7 @@ mod tests {
         let exact = Dependence { coefficient: 0.6, standard_error: 0.0 };
         let found = (0..400).map(|stream| {
             let mut noise = [0.0; 40];
-            exact.normal_noise(&mut Random::new(3, stream), &mut noise);
+            exact.normal_noise(&mut StatsRng::new(3, stream), &mut noise);
             Dependence::of_residuals(&noise, 1.0).coefficient
         });
         let mean = found.sum::<f64>() / 400.0;
@@ -156,7 +156,7 @@ mod tests {
             );
             let mut again = vec![7.0; residuals.len()];
             let mut source = ResidualSource::new(residuals, found, BlockLength::new(3).unwrap());
-            source.draw(&mut Random::new(1, 0), &mut again);
+            source.draw(&mut StatsRng::new(1, 0), &mut again);
             assert!(again.iter().all(|value| value.is_finite()));
         }
     }

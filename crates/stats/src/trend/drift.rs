@@ -5,7 +5,7 @@ use super::super::interval::{Estimate, Interval, TooFew};
 use super::super::numbers::count;
 use super::dependence::{Dependence, ResidualSource};
 use super::series::Series;
-use super::theil_sen::{Line, MOST_POINTS, median_slope, theil_sen};
+use super::theil_sen::{FittedLine, MOST_POINTS, median_slope, theil_sen};
 
 /// Blocks are this share of the series.
 const STRETCHES: usize = 12;
@@ -17,7 +17,7 @@ const PARAMETERS: f64 = 2.0;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trend {
     /// The line.
-    pub line: Line,
+    pub line: FittedLine,
     /// The slope with its interval, per unit of time.
     pub slope: Estimate,
     /// The line's value at the first time.
@@ -119,14 +119,14 @@ impl Trend {
     }
 }
 
-fn residuals(series: &Series, line: Line) -> Vec<f64> {
+fn residuals(series: &Series, line: FittedLine) -> Vec<f64> {
     series.times().iter().zip(series.values()).map(|(&time, value)| value - line.at(time)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::confidence::Confidence;
-    use super::super::super::random::Random;
+    use super::super::super::random::StatsRng;
     use super::super::NILE;
     use super::*;
 
@@ -136,7 +136,7 @@ mod tests {
 
     /// Hourly values that wander a little around a line.
     fn wandering(n: u32, slope: f64) -> Series {
-        let mut random = Random::new(1, 0);
+        let mut random = StatsRng::new(1, 0);
         let mut value = |i: u32| 100.0 + slope * f64::from(i) + random.unit() - 0.5;
         Series::new((0..n).map(|i| (f64::from(i), value(i)))).unwrap()
     }

@@ -2,7 +2,7 @@
 
 use super::super::confidence::Confidence;
 use super::super::sample::{Sample, SampleError};
-use super::super::two_sample::Comparison;
+use super::super::two_sample::TwoSampleComparison;
 use super::series::Series;
 
 /// Why the first stretch cannot be set against the last.
@@ -25,7 +25,7 @@ pub fn first_against_last(
     series: &Series,
     length: f64,
     confidence: Confidence,
-) -> Result<Comparison, FirstLastError> {
+) -> Result<TwoSampleComparison, FirstLastError> {
     let (begin, end) = (series.begin(), series.end());
     if length.is_nan() || length <= 0.0 || begin + length >= end - length {
         return Err(FirstLastError::Overlap);
@@ -34,7 +34,7 @@ pub fn first_against_last(
     let last = series.times().partition_point(|&time| time <= end - length);
     let baseline = Sample::new(series.values()[..first].to_vec())?;
     let candidate = Sample::new(series.values()[last..].to_vec())?;
-    Ok(Comparison::of(&baseline, &candidate, confidence))
+    Ok(TwoSampleComparison::of(&baseline, &candidate, confidence))
 }
 
 #[cfg(test)]

@@ -24,4 +24,4 @@ pub use first_last::{FirstLastError, first_against_last};
 pub use next_value::{next_value, self_starting_scores};
 pub use series::{Series, SeriesError};
 pub use step::{StepChange, step_change};
-pub use theil_sen::{Line, theil_sen};
+pub use theil_sen::{FittedLine, theil_sen};

@@ -133,7 +133,7 @@ impl Ranks {
 #[cfg(test)]
 mod tests {
     use super::super::super::confidence::Confidence;
-    use super::super::super::random::Random;
+    use super::super::super::random::StatsRng;
     use super::super::NILE;
     use super::*;
 
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_bump_that_passes_is_no_lasting_step() {
-        let mut random = Random::new(1, 0);
+        let mut random = StatsRng::new(1, 0);
         let mut found = |level: &dyn Fn(u32) -> f64| {
             let points = (0..120).map(|i| (f64::from(i), level(i) + random.normal()));
             step_change(&Series::new(points).unwrap(), &plan()).unwrap()

@@ -12,14 +12,14 @@ const SAME_TIME: f64 = 1e-100;
 
 /// A straight line.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Line {
+pub struct FittedLine {
     /// Change of the value per unit of time.
     pub slope: f64,
     /// The value at time 0.
     pub intercept: f64,
 }
 
-impl Line {
+impl FittedLine {
     /// The value at a time.
     pub fn at(self, time: f64) -> f64 {
         self.intercept + self.slope * time
@@ -35,13 +35,13 @@ impl Line {
 ///
 /// # Errors
 /// [`TooFew`] when no two points differ in time.
-pub fn theil_sen(series: &Series) -> Result<Line, TooFew> {
+pub fn theil_sen(series: &Series) -> Result<FittedLine, TooFew> {
     let series = series.clone().condensed(MOST_POINTS);
     let mut slopes = Vec::new();
     let slope = median_slope(series.times(), series.values(), &mut slopes)
         .ok_or(TooFew { n: 1, needs: 2 })?;
     let middle = |values: &[f64]| median(&mut values.to_vec());
-    Ok(Line { slope, intercept: middle(series.values()) - slope * middle(series.times()) })
+    Ok(FittedLine { slope, intercept: middle(series.values()) - slope * middle(series.times()) })
 }
 
 /// The median slope of all pairs; `None` when no two differ in time. `slopes` is room to work in.
@@ -97,6 +97,6 @@ mod tests {
         let some = Series::new([(1.0, 2.0), (1.0, 4.0), (2.0, 5.0)]).unwrap();
         assert!((theil_sen(&some).unwrap().slope - 2.0).abs() < 1e-12);
         let flat = Series::new((0..50).map(|i| (f64::from(i), 7.0))).unwrap();
-        assert_eq!(theil_sen(&flat).unwrap(), Line { slope: 0.0, intercept: 7.0 });
+        assert_eq!(theil_sen(&flat).unwrap(), FittedLine { slope: 0.0, intercept: 7.0 });
     }
 }

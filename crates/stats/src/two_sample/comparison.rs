@@ -9,7 +9,7 @@ use super::smirnov::{KolmogorovSmirnov, kolmogorov_smirnov};
 
 /// Every distribution-free comparison of a candidate with its baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison {
+pub struct TwoSampleComparison {
     /// How often the candidate's values are greater.
     pub dominance: Dominance,
     /// Whether that could be chance.
@@ -20,7 +20,7 @@ pub struct Comparison {
     pub kolmogorov_smirnov: KolmogorovSmirnov,
 }
 
-impl Comparison {
+impl TwoSampleComparison {
     /// Compares independent values; for values that depend on their neighbours the p-values are too
     /// small.
     pub fn of(baseline: &Sample, candidate: &Sample, confidence: Confidence) -> Self {
@@ -41,7 +41,7 @@ mod tests {
     fn all_four_point_the_same_way() {
         let from = Sample::new((0..100).map(f64::from).collect()).unwrap();
         let to = Sample::new((0..100).map(|i| f64::from(i) + 30.0).collect()).unwrap();
-        let comparison = Comparison::of(&from, &to, Confidence::PERCENT_95);
+        let comparison = TwoSampleComparison::of(&from, &to, Confidence::PERCENT_95);
         assert!(comparison.dominance.cliffs_delta() > 0.3);
         assert!(comparison.mann_whitney.p_value.is_significant_at(0.001));
         assert!((comparison.shift.estimate - 30.0).abs() < 1e-12);

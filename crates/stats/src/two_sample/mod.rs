@@ -9,7 +9,7 @@ mod rank_sum;
 mod shift;
 mod smirnov;
 
-pub use comparison::Comparison;
+pub use comparison::TwoSampleComparison;
 pub use dominance::Dominance;
 pub use rank_sum::{MannWhitney, PValueMethod, mann_whitney};
 pub use shift::{Shift, hodges_lehmann};

@@ -29,7 +29,7 @@ pub struct KolmogorovSmirnov {
 pub fn kolmogorov_smirnov(baseline: &Sample, candidate: &Sample) -> KolmogorovSmirnov {
     let steps = merged_steps(baseline.ascending(), candidate.ascending());
     let (n, m) = (baseline.size(), candidate.size());
-    let gap = |step: &Step| (step.from * m).abs_diff(step.to * n);
+    let gap = |step: &CumulativeCounts| (step.from * m).abs_diff(step.to * n);
     let (greatest, at) = steps.iter().fold((0, baseline.least()), |(greatest, at), step| {
         if gap(step) > greatest { (gap(step), step.value) } else { (greatest, at) }
     });
@@ -44,13 +44,13 @@ pub fn kolmogorov_smirnov(baseline: &Sample, candidate: &Sample) -> KolmogorovSm
 }
 
 /// How many values of each sample lie at or below a value.
-struct Step {
+struct CumulativeCounts {
     value: f64,
     from: u64,
     to: u64,
 }
 
-fn merged_steps(from: &[f64], to: &[f64]) -> Vec<Step> {
+fn merged_steps(from: &[f64], to: &[f64]) -> Vec<CumulativeCounts> {
     let mut values: Vec<f64> = from.iter().chain(to).copied().collect();
     values.sort_unstable_by(f64::total_cmp);
     values.dedup();
@@ -58,7 +58,7 @@ fn merged_steps(from: &[f64], to: &[f64]) -> Vec<Step> {
     let step = |value: f64| {
         left += from[left..].iter().take_while(|one| **one <= value).count();
         right += to[right..].iter().take_while(|one| **one <= value).count();
-        Step { value, from: count(left), to: count(right) }
+        CumulativeCounts { value, from: count(left), to: count(right) }
     };
     values.into_iter().map(step).collect()
 }
@@ -69,7 +69,7 @@ fn merged_steps(from: &[f64], to: &[f64]) -> Vec<Step> {
 /// Every order is a path of steps to the right or up; the chance of a path's next step is the share
 /// of values left. What leaves the corridor is added up at once, so that small chances keep their
 /// digits.
-fn exact_p_value(steps: &[Step], n: u64, m: u64, greatest: u64) -> f64 {
+fn exact_p_value(steps: &[CumulativeCounts], n: u64, m: u64, greatest: u64) -> f64 {
     if greatest == 0 {
         return 1.0;
     }

@@ -46,14 +46,14 @@ fn assignment(n: u32) -> FromServer {
 }
 
 /// What was sent, in words.
-fn words(actions: Vec<Action>) -> Vec<String> {
+fn words(actions: Vec<WorkerAction>) -> Vec<String> {
     let word = |action| match action {
-        Action::Connect => "connect".to_owned(),
-        Action::Ping => "ping".to_owned(),
-        Action::Close => "close".to_owned(),
-        Action::Start(assignment) => format!("start {}", assignment.room),
-        Action::Stop(job) => format!("stop {job}"),
-        Action::Send(message) => match *message {
+        WorkerAction::Connect => "connect".to_owned(),
+        WorkerAction::Ping => "ping".to_owned(),
+        WorkerAction::Close => "close".to_owned(),
+        WorkerAction::Start(assignment) => format!("start {}", assignment.room),
+        WorkerAction::Stop(job) => format!("stop {job}"),
+        WorkerAction::Send(message) => match *message {
             ToServer::Register(request) => format!("register {}", request.agent_name),
             ToServer::Availability(answer) => {
                 format!("{} available={}", answer.job_id, answer.available)
@@ -82,7 +82,7 @@ fn it_connects_registers_and_says_how_busy_it_is() {
     assert_eq!(words(worker.take_actions()), ["connect"]);
     worker.connected(at(1));
     let actions = worker.take_actions();
-    let [Action::Send(message)] = &actions[..] else { panic!("{actions:?}") };
+    let [WorkerAction::Send(message)] = &actions[..] else { panic!("{actions:?}") };
     let ToServer::Register(request) = &**message else { panic!("{message:?}") };
     assert_eq!(request.r#type(), proto::JobType::JtRoom);
     assert!(request.allowed_permissions.as_ref().unwrap().can_update_metadata);
@@ -98,14 +98,14 @@ fn a_job_goes_from_its_offer_to_its_end() {
     let mut worker = registered(Behaviour::default());
     worker.message(offer(1), at(10));
     let actions = worker.take_actions();
-    let [Action::Send(message)] = &actions[..] else { panic!("{actions:?}") };
+    let [WorkerAction::Send(message)] = &actions[..] else { panic!("{actions:?}") };
     let ToServer::Availability(answer) = &**message else { panic!("{message:?}") };
     assert!(answer.available);
     assert_eq!(answer.participant_identity, "agent-AJ_1");
     assert_eq!(answer.participant_attributes["lk.agent.name"], "echo");
     worker.message(assignment(1), at(11));
     let actions = worker.take_actions();
-    let Some(Action::Start(started)) = actions.last() else { panic!("{actions:?}") };
+    let Some(WorkerAction::Start(started)) = actions.last() else { panic!("{actions:?}") };
     assert_eq!((started.mode, started.url.clone()), (Mode::Chat, None));
     assert_eq!(words(actions), ["AJ_1 JS_RUNNING", "start room-1"]);
     worker.ended("AJ_1", &JobEnd::Done, at(20));

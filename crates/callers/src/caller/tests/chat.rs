@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::super::prompts::{Prompt, Prompts};
+use super::super::prompts::{PreparedScript, PreparedTurn};
 use super::scene::{Scene, at, expression, person, writes};
 use crate::data::{AGENT_SESSION_TOPIC, DataEvent, write_agent_session, write_agent_use};
 use crate::participant::ParticipantEvent;
-use rushhour_core::evaluator::News;
-use rushhour_core::event::{AgentUse, FailureClass, Outcome, Turn, TurnEnding, TurnParts};
+use rushhour_core::evaluator::UpdateKind;
+use rushhour_core::event::{FailureClass, ModelUsage, Outcome, Turn, TurnEnding, TurnParts};
 use rushhour_core::units::{Identity, Micros, Mode};
 
 fn turn(number: u32, said: u64, first: u64, last: u64) -> Turn {
@@ -33,9 +33,9 @@ fn each_turn_goes_with_its_own_answer() {
     assert_eq!(
         scene.news(),
         [
-            (200, News::Joined),
-            (500, News::AgentCame { identity, joined_at_ms: None }),
-            (600, News::AgentReady),
+            (200, UpdateKind::Joined),
+            (500, UpdateKind::AgentCame { identity, joined_at_ms: None }),
+            (600, UpdateKind::AgentReady),
         ]
     );
     // It was ready at the beat of 620 ms, and quiet from there on.
@@ -100,7 +100,7 @@ fn the_first_of_two_segments_is_the_answer_and_the_second_is_waited_for() {
 
 #[test]
 fn where_something_is_expected_the_answer_is_what_is_as_expected() {
-    let expects = || Prompt { expect: Some(expression("(?i)table")), ..writes("One.") };
+    let expects = || PreparedTurn { expect: Some(expression("(?i)table")), ..writes("One.") };
     let mut scene = Scene::chat(vec![expects()]);
     scene.until(1_120);
     scene.answers(1_300, "SG_1", "One moment.");
@@ -123,7 +123,7 @@ fn where_something_is_expected_the_answer_is_what_is_as_expected() {
 
 #[test]
 fn a_greeting_comes_first_and_is_no_answer() {
-    let greeting = |expect| Prompts {
+    let greeting = |expect| PreparedScript {
         greeting: Some((Some(expression(expect)), Micros::from_secs(4))),
         turns: vec![writes("One.")],
     };
@@ -139,10 +139,13 @@ fn a_greeting_comes_first_and_is_no_answer() {
         scene.answers(3_000, "SG_1", "Yes.");
         scene.until(5_000);
         let news = scene.news();
-        assert!(news.contains(&(2_050, News::Greeted)), "{news:?}");
-        let turns: Vec<_> = news.iter().filter(|(_, news)| matches!(news, News::Turn(_))).collect();
-        assert_eq!(turns, [&(3_100, News::Turn(turn(1, 2_600, 3_050, 3_100)))]);
-        let (_, News::Over { outcome, .. }) = news.last().unwrap() else { panic!("{news:?}") };
+        assert!(news.contains(&(2_050, UpdateKind::Greeted)), "{news:?}");
+        let turns: Vec<_> =
+            news.iter().filter(|(_, news)| matches!(news, UpdateKind::Turn(_))).collect();
+        assert_eq!(turns, [&(3_100, UpdateKind::Turn(turn(1, 2_600, 3_050, 3_100)))]);
+        let (_, UpdateKind::Over { outcome, .. }) = news.last().unwrap() else {
+            panic!("{news:?}")
+        };
         assert_eq!(*outcome, Outcome::Completed { judged: Some(fits) });
     }
     let mut mute = Scene::with_agent(Mode::Chat, greeting("."));
@@ -156,7 +159,7 @@ fn a_greeting_comes_first_and_is_no_answer() {
 
 #[test]
 fn a_pause_of_the_script_is_kept_and_a_busy_agent_waited_for() {
-    let pauses = Prompt { pause: Micros::from_secs(2), ..writes("One.") };
+    let pauses = PreparedTurn { pause: Micros::from_secs(2), ..writes("One.") };
     let mut scene = Scene::chat(vec![pauses]);
     scene.until(3_100);
     assert_eq!(scene.hand.take(), [] as [&str; 0]);
@@ -178,7 +181,7 @@ fn a_pause_of_the_script_is_kept_and_a_busy_agent_waited_for() {
 #[test]
 fn an_agent_that_tells_no_state_is_spoken_to_after_three_seconds() {
     let mut scene =
-        Scene::alone(Mode::Chat, Prompts { greeting: None, turns: vec![writes("One.")] });
+        Scene::alone(Mode::Chat, PreparedScript { greeting: None, turns: vec![writes("One.")] });
     scene.agent(500, None);
     scene.until(3_900);
     assert_eq!(scene.hand.take(), [] as [&str; 0]);
@@ -189,7 +192,7 @@ fn an_agent_that_tells_no_state_is_spoken_to_after_three_seconds() {
 #[test]
 fn an_agent_that_was_there_before_and_one_that_comes_twice_are_one_agent() {
     let mut scene =
-        Scene::outside(Mode::Chat, Prompts { greeting: None, turns: vec![writes("One.")] });
+        Scene::outside(Mode::Chat, PreparedScript { greeting: None, turns: vec![writes("One.")] });
     let others = vec![person("agent-1", Some("listening")), person("guest", None)];
     scene.event(100, ParticipantEvent::Joined { own: Identity::new("caller"), others });
     scene.event(200, ParticipantEvent::Open);
@@ -197,7 +200,8 @@ fn an_agent_that_was_there_before_and_one_that_comes_twice_are_one_agent() {
     scene.event(400, ParticipantEvent::Person(person("agent-2", Some("initializing"))));
     scene.until(1_500);
     assert_eq!(scene.hand.take(), ["lk.chat: One."]);
-    let came = scene.news().into_iter().filter(|(_, news)| matches!(news, News::AgentCame { .. }));
+    let came =
+        scene.news().into_iter().filter(|(_, news)| matches!(news, UpdateKind::AgentCame { .. }));
     assert_eq!(came.count(), 1);
     scene.agent_leaves(1_600);
     assert!(!scene.hand.gone, "another one is there");
@@ -205,7 +209,7 @@ fn an_agent_that_was_there_before_and_one_that_comes_twice_are_one_agent() {
 
 #[test]
 fn a_caller_that_interrupts_begins_while_the_agent_writes() {
-    let interrupts = Prompt { interrupt: Some(Micros::from_millis(300)), ..writes("Stop!") };
+    let interrupts = PreparedTurn { interrupt: Some(Micros::from_millis(300)), ..writes("Stop!") };
     let mut scene = Scene::chat(vec![writes("One."), interrupts.clone()]);
     scene.until(1_120);
     scene.begins(1_300, "agent-1", "SG_1", "SG_1");
@@ -255,15 +259,15 @@ fn what_the_agents_models_took_is_told_once_as_it_was_told_last() {
     scene.until(1_120);
     scene.answers(1_300, "SG_1", "Yes.");
     for (who, tokens) in [("agent-1", 900), ("agent-1", 1_200), ("guest", 5)] {
-        let used = AgentUse { tokens_read: Some(tokens), ..AgentUse::default() };
+        let used = ModelUsage { tokens_read: Some(tokens), ..ModelUsage::default() };
         let (sender, topic) = (Identity::new(who), AGENT_SESSION_TOPIC.to_owned());
         scene.data(1_450, DataEvent::Bytes { sender, topic, bytes: write_agent_use(&used) });
     }
     scene.until(9_000);
-    let used: Vec<AgentUse> = scene
+    let used: Vec<ModelUsage> = scene
         .news()
         .into_iter()
-        .filter_map(|(_, news)| if let News::Used(used) = news { Some(used) } else { None })
+        .filter_map(|(_, news)| if let UpdateKind::Used(used) = news { Some(used) } else { None })
         .collect();
     let [told] = used[..] else { panic!("{used:?}") };
     assert_eq!((told.tokens_read, told.tokens_written), (Some(1_200), Some(0)));

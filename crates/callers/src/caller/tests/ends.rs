@@ -1,14 +1,14 @@
 //! How conversations end that do not end well, each in its own class.
 
-use super::super::prompts::Prompts;
+use super::super::prompts::PreparedScript;
 use super::scene::{Scene, at, writes};
-use crate::engine::Left;
-use rushhour_core::evaluator::News;
+use crate::engine::LeaveReason;
+use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{FailureClass, Outcome, TurnEnding};
 use rushhour_core::units::Mode;
 
-fn one() -> Prompts {
-    Prompts { greeting: None, turns: vec![writes("One.")] }
+fn one() -> PreparedScript {
+    PreparedScript { greeting: None, turns: vec![writes("One.")] }
 }
 
 #[test]
@@ -140,20 +140,20 @@ fn an_agent_that_never_lets_the_caller_speak_is_given_up() {
 
 #[test]
 fn whatever_puts_the_caller_out_has_its_class() {
-    let refused = |status| Left::Refused { words: "401 Unauthorized".to_owned(), status };
+    let refused = |status| LeaveReason::Refused { words: "401 Unauthorized".to_owned(), status };
     for (why, class, part) in [
         (refused(Some(401)), FailureClass::TokenRejected, "401"),
         (refused(Some(403)), FailureClass::TokenRejected, "401"),
         (refused(Some(503)), FailureClass::RoomFailed, "could not be joined"),
         (refused(None), FailureClass::RoomFailed, "could not be joined"),
         (
-            Left::OurFault("too many open files".to_owned()),
+            LeaveReason::OurFault("too many open files".to_owned()),
             FailureClass::GeneratorFault,
             "ulimit -n",
         ),
-        (Left::RoomDeleted, FailureClass::RoomFailed, "deleted during"),
-        (Left::Lost("it is gone".to_owned()), FailureClass::RoomFailed, "lost: it is gone"),
-        (Left::ByItself, FailureClass::Cancelled, "stopped"),
+        (LeaveReason::RoomDeleted, FailureClass::RoomFailed, "deleted during"),
+        (LeaveReason::Lost("it is gone".to_owned()), FailureClass::RoomFailed, "lost: it is gone"),
+        (LeaveReason::ByItself, FailureClass::Cancelled, "stopped"),
     ] {
         let mut scene = Scene::outside(Mode::Chat, one());
         scene.left(40, why.clone());
@@ -176,5 +176,5 @@ fn nothing_is_told_after_the_end() {
     scene.agent(1_300, Some("listening"));
     scene.answers(1_400, "SG_1", "Too late.");
     scene.until(20_000);
-    assert_eq!(scene.news(), [] as [(u64, News); 0]);
+    assert_eq!(scene.news(), [] as [(u64, UpdateKind); 0]);
 }

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use regex::Regex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::super::prompts::{Prompt, Prompts, Words};
+use super::super::prompts::{PreparedScript, PreparedTurn, TurnContent};
 use super::super::{Caller, CallerConfig};
-use crate::audio::{Clip, Playing};
+use crate::audio::{Clip, Playback};
 use crate::data::DataEvent;
-use crate::engine::testing::Notes;
-use crate::engine::{App, Left, Next};
-use crate::participant::{AudioPacket, ParticipantEvent, Person};
-use rushhour_core::evaluator::{News, Told};
+use crate::engine::testing::RecordingHandle;
+use crate::engine::{LeaveReason, NextTick, ParticipantHandler};
+use crate::participant::{AudioPacket, ParticipantEvent, RemoteParticipant};
+use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{FailureClass, FramesSent, Outcome, Turn};
 use rushhour_core::profile::NativeSettings;
-use rushhour_core::units::{Identity, Length, Micros, Mode, RunIndex, SessionTime};
+use rushhour_core::units::{Identity, Micros, Mode, PositiveDuration, RunIndex, SessionTime};
 
 /// A participant is attended to this far apart at the most.
 const BEAT: u64 = 20;
@@ -30,9 +30,9 @@ pub(super) fn expression(text: &str) -> Regex {
 }
 
 /// A turn that is written, and to be answered within 5 s.
-pub(super) fn writes(text: &str) -> Prompt {
-    Prompt {
-        words: Words::Text(text.to_owned()),
+pub(super) fn writes(text: &str) -> PreparedTurn {
+    PreparedTurn {
+        words: TurnContent::Text(text.to_owned()),
         expect: None,
         within: Micros::from_secs(5),
         pause: Micros::ZERO,
@@ -41,16 +41,16 @@ pub(super) fn writes(text: &str) -> Prompt {
 }
 
 /// A turn that is spoken, and to be answered within 5 s.
-pub(super) fn speaks(clip: &Clip) -> Prompt {
-    Prompt { words: Words::Clip(clip.clone()), ..writes("") }
+pub(super) fn speaks(clip: &Clip) -> PreparedTurn {
+    PreparedTurn { words: TurnContent::Clip(clip.clone()), ..writes("") }
 }
 
 pub(super) fn tone(millis: u64) -> Clip {
     Clip::tone(Micros::from_millis(millis)).unwrap()
 }
 
-pub(super) fn person(name: &str, state: Option<&str>) -> Person {
-    Person {
+pub(super) fn person(name: &str, state: Option<&str>) -> RemoteParticipant {
+    RemoteParticipant {
         identity: Identity::new(name),
         is_agent: name.starts_with("agent"),
         present: true,
@@ -62,31 +62,31 @@ pub(super) fn person(name: &str, state: Option<&str>) -> Person {
 
 /// A caller, its hand, what it told, and the agent's voice.
 pub(super) struct Scene {
-    pub(super) hand: Notes,
+    pub(super) hand: RecordingHandle,
     caller: Caller,
-    next: Next,
+    next: NextTick,
     is_touched: bool,
-    told: UnboundedReceiver<Told>,
-    voice: Option<Playing>,
+    told: UnboundedReceiver<CallerUpdate>,
+    voice: Option<Playback>,
     sequence: u16,
     over: bool,
 }
 
 impl Scene {
     /// A caller on its way in.
-    pub(super) fn outside(mode: Mode, prompts: Prompts) -> Self {
+    pub(super) fn outside(mode: Mode, prompts: PreparedScript) -> Self {
         let (news, told) = unbounded_channel();
         let settings = NativeSettings {
-            join_within: Length::secs(10),
-            ready_within: Length::secs(8),
+            join_within: PositiveDuration::secs(10),
+            ready_within: PositiveDuration::secs(8),
             quiet: "500ms".parse().unwrap(),
         };
         let prompts = Arc::new(prompts);
         let config = CallerConfig { run: RunIndex(7), mode, prompts, settings, news };
         Self {
-            hand: Notes::default(),
+            hand: RecordingHandle::default(),
             caller: Caller::new(config).unwrap(),
-            next: Next::Event,
+            next: NextTick::Event,
             is_touched: true,
             told,
             voice: None,
@@ -96,7 +96,7 @@ impl Scene {
     }
 
     /// A caller that was let in at 100 ms and whose channel opened at 200 ms.
-    pub(super) fn alone(mode: Mode, prompts: Prompts) -> Self {
+    pub(super) fn alone(mode: Mode, prompts: PreparedScript) -> Self {
         let mut scene = Self::outside(mode, prompts);
         let joined = ParticipantEvent::Joined { own: Identity::new("caller"), others: vec![] };
         scene.event(100, joined);
@@ -105,22 +105,22 @@ impl Scene {
     }
 
     /// The same with an agent that came at 500 ms and listens from 600 ms on; with a voice it is never quite still.
-    pub(super) fn with_agent(mode: Mode, prompts: Prompts) -> Self {
+    pub(super) fn with_agent(mode: Mode, prompts: PreparedScript) -> Self {
         let mut scene = Self::alone(mode, prompts);
         scene.agent(500, None);
         scene.agent(600, Some("listening"));
         if mode == Mode::Voice {
-            scene.voice = Some(Playing::new(at(600), 0));
+            scene.voice = Some(Playback::new(at(600), 0));
         }
         scene
     }
 
-    pub(super) fn chat(turns: Vec<Prompt>) -> Self {
-        Self::with_agent(Mode::Chat, Prompts { greeting: None, turns })
+    pub(super) fn chat(turns: Vec<PreparedTurn>) -> Self {
+        Self::with_agent(Mode::Chat, PreparedScript { greeting: None, turns })
     }
 
-    pub(super) fn spoken(turns: Vec<Prompt>) -> Self {
-        Self::with_agent(Mode::Voice, Prompts { greeting: None, turns })
+    pub(super) fn spoken(turns: Vec<PreparedTurn>) -> Self {
+        Self::with_agent(Mode::Voice, PreparedScript { greeting: None, turns })
     }
 
     /// Lets time pass, with the beats that the caller asked for and what the agent says meanwhile.
@@ -131,13 +131,13 @@ impl Scene {
             self.let_the_agent_speak();
             let is_due = self.is_touched
                 || match self.next {
-                    Next::Beat => true,
-                    Next::At(time) => time <= self.hand.now,
-                    Next::Event => false,
+                    NextTick::Beat => true,
+                    NextTick::At(time) => time <= self.hand.now,
+                    NextTick::Event => false,
                 };
             if is_due && !self.over {
                 self.is_touched = false;
-                self.next = self.caller.beat(&mut self.hand);
+                self.next = self.caller.tick(&mut self.hand);
             }
             self.leave_if_gone();
         }
@@ -173,17 +173,17 @@ impl Scene {
 
     fn leave_if_gone(&mut self) {
         if self.hand.gone && !self.over {
-            self.out(Left::ByItself);
+            self.out(LeaveReason::ByItself);
         }
     }
 
-    fn out(&mut self, why: Left) {
+    fn out(&mut self, why: LeaveReason) {
         self.over = true;
         self.caller.left(why, self.hand.now);
     }
 
     /// Something puts the caller out of the room, at `millis`.
-    pub(super) fn left(&mut self, millis: u64, why: Left) {
+    pub(super) fn left(&mut self, millis: u64, why: LeaveReason) {
         self.until(millis);
         self.out(why);
     }
@@ -204,7 +204,7 @@ impl Scene {
 
     /// The agent is gone.
     pub(super) fn agent_leaves(&mut self, millis: u64) {
-        let gone = Person { present: false, ..person("agent-1", None) };
+        let gone = RemoteParticipant { present: false, ..person("agent-1", None) };
         self.event(millis, ParticipantEvent::Person(gone));
     }
 
@@ -246,11 +246,11 @@ impl Scene {
     }
 
     /// What was told so far and not looked at.
-    pub(super) fn news(&mut self) -> Vec<(u64, News)> {
+    pub(super) fn news(&mut self) -> Vec<(u64, UpdateKind)> {
         std::iter::from_fn(|| self.told.try_recv().ok())
             .map(|told| {
                 assert_eq!(told.run, RunIndex(7));
-                (told.at.0 / 1_000, told.news)
+                (told.at.0 / 1_000, told.kind)
             })
             .collect()
     }
@@ -258,7 +258,7 @@ impl Scene {
     /// The turns that were told and not looked at.
     pub(super) fn turns(&mut self) -> Vec<Turn> {
         let turn = |(_, news)| match news {
-            News::Turn(turn) => Some(turn),
+            UpdateKind::Turn(turn) => Some(turn),
             _ => None,
         };
         self.news().into_iter().filter_map(turn).collect()
@@ -268,12 +268,12 @@ impl Scene {
     #[track_caller]
     pub(super) fn end(&mut self) -> (Vec<Turn>, Outcome, Option<FramesSent>) {
         let mut news = self.news();
-        let Some((_, News::Over { outcome, frames })) = news.pop() else {
+        let Some((_, UpdateKind::Over { outcome, frames })) = news.pop() else {
             panic!("it is over: {news:?}");
         };
         let turns = news.into_iter().filter_map(|(_, news)| match news {
-            News::Turn(turn) => Some(turn),
-            News::Over { .. } => panic!("it ended twice"),
+            UpdateKind::Turn(turn) => Some(turn),
+            UpdateKind::Over { .. } => panic!("it ended twice"),
             _ => None,
         });
         (turns.collect(), outcome, frames)

@@ -1,6 +1,6 @@
 //! Spoken turns: real clips out, real packets back.
 
-use super::super::prompts::Prompt;
+use super::super::prompts::PreparedTurn;
 use super::scene::{Scene, at, speaks, tone};
 use crate::audio::Clip;
 use rushhour_core::event::{FailureClass, Outcome, Turn, TurnEnding};
@@ -93,7 +93,7 @@ fn what_the_agent_writes_in_a_spoken_conversation_is_no_answer() {
 fn barge_in(after: u64) -> (Scene, Clip) {
     let (ours, theirs) = (tone(800), tone(6_000));
     let interrupt = Some(Micros::from_millis(after));
-    let second = Prompt { interrupt, ..speaks(&ours) };
+    let second = PreparedTurn { interrupt, ..speaks(&ours) };
     let mut scene = Scene::spoken(vec![speaks(&ours), second]);
     scene.agent_speaks(2_400, &theirs);
     (scene, ours)
@@ -142,7 +142,7 @@ fn an_agent_that_fell_silent_just_before_was_not_spoken_over() {
     let (ours, theirs) = (tone(800), tone(1_100));
     // The agent's end, at 3,500 ms, is known 200 ms later only.
     let interrupt = Some(Micros::from_millis(1_160));
-    let second = Prompt { interrupt, ..speaks(&ours) };
+    let second = PreparedTurn { interrupt, ..speaks(&ours) };
     let mut scene = Scene::spoken(vec![speaks(&ours), second]);
     scene.agent_speaks(2_400, &theirs);
     scene.until(3_700);

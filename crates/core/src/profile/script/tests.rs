@@ -1,5 +1,5 @@
 use super::*;
-use crate::profile::{Input, Loaded, Refused, explain, load};
+use crate::profile::{InvalidProfile, LoadedProfile, ProfileInput, explain, load};
 
 const PROFILE: &str = r#"
 mode = "chat"
@@ -28,13 +28,13 @@ play = "two.wav"
 interrupt = "1s"
 "#;
 
-fn load_with(profile: &str, script: Result<&[u8], &str>) -> Result<Loaded, Refused> {
+fn load_with(profile: &str, script: Result<&[u8], &str>) -> Result<LoadedProfile, InvalidProfile> {
     let files = |path: &str| -> Result<Vec<u8>, String> {
         assert_eq!(path, "scripts/s.toml");
         script.map(<[u8]>::to_vec).map_err(str::to_owned)
     };
     let bytes = profile.as_bytes();
-    load(Input { file: "p.toml", bytes, environment: &[], flags: &[], files: &files })
+    load(ProfileInput { file: "p.toml", bytes, environment: &[], flags: &[], files: &files })
 }
 
 /// Each mistake with the name of the text in which it is underlined, and what is underlined.
@@ -57,11 +57,11 @@ fn mistakes(profile: &str, script: Result<&[u8], &str>) -> Vec<(String, String, 
 fn a_script_is_read_and_its_files_are_beside_it() {
     let loaded = load_with(PROFILE, Ok(SCRIPT.as_bytes())).unwrap();
     let script = loaded.profile.mix.scenarios()[0].script.clone().unwrap();
-    assert_eq!(script.greeting.unwrap().within, Length::secs(10));
+    assert_eq!(script.greeting.unwrap().within, PositiveDuration::secs(10));
     assert_eq!(script.turns[0].play.as_deref(), Some("scripts/one.wav"));
     assert_eq!(
         (script.turns[0].within, script.turns[1].interrupt),
-        (Length::secs(20), Some(Length::secs(1)))
+        (PositiveDuration::secs(20), Some(PositiveDuration::secs(1)))
     );
 }
 
@@ -170,7 +170,7 @@ fn every_shipped_profile_loads_and_can_be_walked() {
     };
     for (name, text, runs) in shipped {
         let bytes = text.as_bytes();
-        let input = Input { file: name, bytes, environment: &[], flags: &[], files: &files };
+        let input = ProfileInput { file: name, bytes, environment: &[], flags: &[], files: &files };
         let loaded = load(input).unwrap_or_else(|refused| panic!("{}", explain(&refused, false)));
         if runs > 0 {
             assert_eq!(loaded.profile.mix.total(), Some(runs), "{name}");

@@ -1,8 +1,8 @@
 use super::*;
-use crate::run::state::Todo as T;
-use rushhour_core::evaluator::{Following, Manner};
+use crate::run::state::RunEffect as T;
+use rushhour_core::evaluator::{EvaluatorCapabilities, UpdateMode};
 use rushhour_core::event::Outcome;
-use rushhour_core::plan::Step;
+use rushhour_core::plan::ScheduleStep;
 use rushhour_core::plan::tests_support::plan_of;
 use rushhour_core::units::{DispatchId, Identity, Micros, RunIndex};
 use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
@@ -11,41 +11,41 @@ const fn at(millis: u64) -> SessionTime {
     SessionTime(millis * 1_000)
 }
 
-fn settings() -> Settings {
+fn settings() -> DriverSettings {
     let plan = plan_of("[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n");
-    let manner = Manner {
+    let manner = EvaluatorCapabilities {
         entries_per_request: 1,
         fill_within: Micros::ZERO,
-        ask_every: Micros::from_secs(1),
-        runs_per_question: 1,
-        following: Following::Tells,
+        poll_every: Micros::from_secs(1),
+        runs_per_poll: 1,
+        updates: UpdateMode::Push,
     };
-    Settings {
+    DriverSettings {
         agent_within: Micros::from_secs(5),
         give_up_after: Micros::from_secs(8),
         run_timeout: Micros::from_secs(60),
-        ..Settings::new(plan.profile(), manner)
+        ..DriverSettings::new(plan.profile(), manner)
     }
 }
 
 /// A run, and what it wants to be done, in words.
 struct Scene {
-    settings: Settings,
-    run: Run,
-    todo: Vec<Todo>,
+    settings: DriverSettings,
+    run: RunMachine,
+    todo: Vec<RunEffect>,
 }
 
-fn timing(millis: u64) -> Timing {
-    Timing { sent: at(millis), answered: at(millis + 10) }
+fn timing(millis: u64) -> RequestTiming {
+    RequestTiming { sent: at(millis), answered: at(millis + 10) }
 }
 
 impl Scene {
     fn start() -> Self {
         let settings = settings();
         let plan = plan_of("[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n");
-        let Step::Start(planned) = plan.walk().peek() else { panic!("it has a run") };
+        let ScheduleStep::Start(planned) = plan.walk().peek() else { panic!("it has a run") };
         let mut todo = Vec::new();
-        let run = Run::start(planned, &settings, &mut todo);
+        let run = RunMachine::start(planned, &settings, &mut todo);
         Self { settings, run, todo }
     }
 
@@ -63,7 +63,7 @@ impl Scene {
     fn dispatched() -> Self {
         let mut scene = Self::submitted(900);
         scene.accepted(900);
-        scene.tell(1_000, News::Joined);
+        scene.tell(1_000, UpdateKind::Joined);
         scene.dispatch(1_000, Ok(()));
         scene.take();
         scene
@@ -74,18 +74,18 @@ impl Scene {
         self.run.accepted(name, timing(millis), &self.settings, &mut self.todo);
     }
 
-    fn tell(&mut self, millis: u64, news: News) {
+    fn tell(&mut self, millis: u64, news: UpdateKind) {
         self.run.told(news, at(millis), None, &self.settings, at(millis), &mut self.todo);
     }
 
     fn agent_comes(&mut self, millis: u64) {
         let identity = Identity::new("agent");
-        self.tell(millis, News::AgentCame { identity, joined_at_ms: None });
+        self.tell(millis, UpdateKind::AgentCame { identity, joined_at_ms: None });
     }
 
     fn over(&mut self, millis: u64) {
         let outcome = Outcome::Completed { judged: None };
-        self.tell(millis, News::Over { outcome, frames: None });
+        self.tell(millis, UpdateKind::Over { outcome, frames: None });
     }
 
     fn dispatch(&mut self, millis: u64, result: Result<(), LiveKitErrorKind>) {
@@ -106,8 +106,8 @@ impl Scene {
 
     /// What was wanted since, without when it wants to be woken.
     fn take(&mut self) -> Vec<String> {
-        let words = |todo: Todo| match todo {
-            T::Record(Happening::Ended { outcome, .. }) => {
+        let words = |todo: RunEffect| match todo {
+            T::Record(EventKind::Ended { outcome, .. }) => {
                 Some(outcome.class().map_or(outcome.name(), FailureClass::name).to_owned())
             }
             T::Record(happening) => {
@@ -133,8 +133,8 @@ impl Scene {
         let mut wakes = Vec::new();
         for todo in &self.todo {
             match todo {
-                Todo::WakeAt(at) => wakes.push(*at),
-                Todo::NoWakeAt(at) => wakes.retain(|wake| wake != at),
+                RunEffect::WakeAt(at) => wakes.push(*at),
+                RunEffect::NoWakeAt(at) => wakes.retain(|wake| wake != at),
                 _ => {}
             }
         }
@@ -147,14 +147,14 @@ fn first_the_room_then_the_caller_then_the_agent() {
     let mut scene = Scene::submitted(900);
     scene.accepted(900);
     assert_eq!(scene.take(), [] as [&str; 0], "nobody is sent for before the caller is there");
-    scene.tell(1_000, News::Joined);
+    scene.tell(1_000, UpdateKind::Joined);
     assert_eq!(scene.take(), ["Sighted", "dispatch"]);
     scene.dispatch(1_000, Ok(()));
     assert_eq!(scene.wakes(), [at(9_000)], "given up 8 s after it was sent for");
     assert_eq!(scene.take(), ["Dispatched"]);
     scene.agent_comes(2_000);
-    scene.tell(2_100, News::AgentReady);
-    scene.tell(2_200, News::Greeted);
+    scene.tell(2_100, UpdateKind::AgentReady);
+    scene.tell(2_200, UpdateKind::Greeted);
     assert_eq!(scene.take(), ["AgentSeen", "AgentReady", "Greeted"]);
     scene.over(30_000);
     assert_eq!(scene.take(), ["completed", "over", "delete room"], "it need not be told to leave");
@@ -165,7 +165,7 @@ fn first_the_room_then_the_caller_then_the_agent() {
 #[test]
 fn a_caller_that_is_there_before_the_answer_is_not_forgotten() {
     let mut scene = Scene::submitted(900);
-    scene.tell(905, News::Joined);
+    scene.tell(905, UpdateKind::Joined);
     assert_eq!(scene.take(), ["Sighted"]);
     scene.accepted(900);
     assert_eq!(scene.take(), ["dispatch"]);
@@ -192,7 +192,7 @@ fn an_agent_that_cannot_be_sent_for_fails_the_run_and_clears_up() {
     ] {
         let mut scene = Scene::submitted(900);
         scene.accepted(900);
-        scene.tell(1_000, News::Joined);
+        scene.tell(1_000, UpdateKind::Joined);
         scene.take();
         scene.dispatch(1_000, Err(kind));
         assert_eq!(scene.take(), [class, "over", "end call", "delete room"]);
@@ -234,7 +234,7 @@ fn time_before_the_agent_was_sent_for_is_not_the_agents() {
     // The room was made at 0 s; a limiter held the submission back for longer than an agent may take.
     let mut scene = Scene::submitted(20_000);
     scene.accepted(20_000);
-    scene.tell(20_100, News::Joined);
+    scene.tell(20_100, UpdateKind::Joined);
     // It came before the answer to the dispatch.
     scene.agent_comes(20_300);
     assert_eq!(scene.take(), ["Sighted", "dispatch", "AgentSeen"]);
@@ -261,7 +261,7 @@ fn a_room_that_a_dispatch_may_make_anew_is_deleted_after_it() {
     for result in [Ok(()), Err(LiveKitErrorKind::TimedOut)] {
         let mut scene = Scene::submitted(900);
         scene.accepted(900);
-        scene.tell(1_000, News::Joined);
+        scene.tell(1_000, UpdateKind::Joined);
         scene.take();
         scene.over(1_005);
         assert_eq!(scene.take(), ["completed", "over"], "the dispatch is under way");

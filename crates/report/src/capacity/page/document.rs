@@ -4,14 +4,14 @@ use maud::{Markup, html};
 
 use super::figures::figures;
 use super::levels::{levels, sessions};
-use crate::capacity::answer::{Answer, Holds, Needed};
-use crate::capacity::searched::Searched;
+use crate::capacity::answer::{CapacityAnswer, HeldRange, NeededVerdict};
+use crate::capacity::searched::CompletedSearch;
 use crate::capacity::words::{headline, remarks};
 use crate::report::{framed, section, visible};
 use rushhour_core::units::Usd;
 
 /// `report.html` of a search: one page that needs no network and no script.
-pub fn capacity_page(searched: &Searched<'_>) -> String {
+pub fn capacity_page(searched: &CompletedSearch<'_>) -> String {
     let answer = searched.answer();
     let name = visible(&searched.opening.profile.name);
     framed(
@@ -27,13 +27,12 @@ pub fn capacity_page(searched: &Searched<'_>) -> String {
     )
 }
 
-fn header(searched: &Searched<'_>, answer: &Answer<'_>) -> Markup {
+fn header(searched: &CompletedSearch<'_>, answer: &CapacityAnswer<'_>) -> Markup {
     let (class, sign) = match (answer.needed, answer.holds) {
-        (Some(Needed::NotMet(_)), _) | (None, Holds::FewerThan(_)) => ("failed", "✗"),
-        (Some(Needed::Unknown(_)), _) | (None, Holds::Unknown) => ("undecided", "?"),
-        (Some(Needed::Met(_)), _) | (None, Holds::Between(..) | Holds::AtLeast(..)) => {
-            ("passed", "✓")
-        }
+        (Some(NeededVerdict::NotMet(_)), _) | (None, HeldRange::FewerThan(_)) => ("failed", "✗"),
+        (Some(NeededVerdict::Unknown(_)), _) | (None, HeldRange::Unknown) => ("undecided", "?"),
+        (Some(NeededVerdict::Met(_)), _)
+        | (None, HeldRange::Between(..) | HeldRange::AtLeast(..)) => ("passed", "✓"),
     };
     html! {
         header class=(class) {
@@ -74,7 +73,7 @@ fn claim() -> Markup {
     }
 }
 
-fn provenance(searched: &Searched<'_>) -> Markup {
+fn provenance(searched: &CompletedSearch<'_>) -> Markup {
     let (opening, spent) = (searched.opening, searched.spent());
     let profile = &opening.profile;
     let settings = &searched.search.rules().settings;
@@ -112,7 +111,7 @@ mod tests {
     use quick_xml::reader::Reader;
 
     use super::*;
-    use crate::capacity::search::Ending;
+    use crate::capacity::search::SearchEnd;
     use crate::capacity::simulation::{finding, told};
     use crate::capacity::trial::{LevelVerdict, Purpose};
     use rushhour_core::event::FailureClass;
@@ -129,8 +128,8 @@ mod tests {
             .collect();
         let (mut opening, search) = told("start = 10", &findings);
         opening.profile.name = name.to_owned();
-        let ending = Ending::Complete;
-        let page = capacity_page(&Searched {
+        let ending = SearchEnd::Complete;
+        let page = capacity_page(&CompletedSearch {
             opening: &opening,
             search: &search,
             findings: &findings,

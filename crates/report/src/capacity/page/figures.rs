@@ -4,22 +4,22 @@ use maud::{Markup, html};
 
 use super::levels::upright;
 use super::marks::{key, line_of_threshold};
-use crate::capacity::searched::Searched;
+use crate::capacity::searched::CompletedSearch;
 use crate::capacity::words::{figure, number};
-use crate::report::{ChartFigure, Estimated, Line, Scale, Tick, place, scrolled};
-use rushhour_core::profile::{Bound, Threshold};
+use crate::report::{ChartFigure, Estimated, LineStyle, Scale, Tick, place, scrolled};
+use rushhour_core::profile::{Threshold, ThresholdBound};
 use rushhour_core::units::Micros;
 
 /// One session's figure.
 struct Point {
     in_flight: u32,
     estimated: Estimated,
-    line: Line,
+    line: LineStyle,
     n: u64,
 }
 
 /// A chart for each threshold that was measured; none of bursts and recoveries, which are no levels.
-pub(super) fn figures(searched: &Searched<'_>) -> Markup {
+pub(super) fn figures(searched: &CompletedSearch<'_>) -> Markup {
     let thresholds = &searched.opening.profile.thresholds;
     html! {
         @for (place, threshold) in thresholds.iter().enumerate() {
@@ -28,7 +28,7 @@ pub(super) fn figures(searched: &Searched<'_>) -> Markup {
     }
 }
 
-fn points(searched: &Searched<'_>, threshold: &Threshold) -> Vec<Point> {
+fn points(searched: &CompletedSearch<'_>, threshold: &Threshold) -> Vec<Point> {
     let mut points: Vec<Point> = searched
         .findings
         .iter()
@@ -47,7 +47,7 @@ fn points(searched: &Searched<'_>, threshold: &Threshold) -> Vec<Point> {
     points
 }
 
-fn one(searched: &Searched<'_>, threshold: &Threshold, number_of: usize) -> Markup {
+fn one(searched: &CompletedSearch<'_>, threshold: &Threshold, number_of: usize) -> Markup {
     let points = points(searched, threshold);
     let Some(highest) = points.last().map(|point| point.in_flight) else {
         return html! { p { (threshold) ": too little was measured for a figure." } };
@@ -55,7 +55,7 @@ fn one(searched: &Searched<'_>, threshold: &Threshold, number_of: usize) -> Mark
     let across = Scale::up_to(f64::from(highest));
     let up = axis(threshold, &points);
     let name = format!("{} against how many at once", threshold.measure);
-    let drawn: Vec<Line> = points.iter().map(|point| point.line).collect();
+    let drawn: Vec<LineStyle> = points.iter().map(|point| point.line).collect();
     ChartFigure {
         id: &format!("threshold-{number_of}"),
         title: html! { (threshold.measure) " against how many at once" },
@@ -103,8 +103,8 @@ fn axis(threshold: &Threshold, points: &[Point]) -> Scale {
     let lowest = points.iter().map(low).fold(bound, f64::min);
     let highest = points.iter().map(|point| point.estimated.high).fold(bound, f64::max);
     match threshold.bound {
-        Bound::Share(_) => Scale::up_to(highest),
-        Bound::Time(_) => {
+        ThresholdBound::Share(_) => Scale::up_to(highest),
+        ThresholdBound::Time(_) => {
             let micros = |value: f64| Micros::from_secs_f64(value / 1e6);
             Scale::latency(micros(lowest), micros(highest))
         }
@@ -113,8 +113,8 @@ fn axis(threshold: &Threshold, points: &[Point]) -> Scale {
 
 fn ticks_up(up: Scale, threshold: &Threshold) -> Vec<Tick> {
     let ticks = match threshold.bound {
-        Bound::Time(_) => up.latency_ticks(7),
-        Bound::Share(_) => {
+        ThresholdBound::Time(_) => up.latency_ticks(7),
+        ThresholdBound::Share(_) => {
             let numbered = up.number_ticks(6).into_iter();
             numbered.map(|(value, _)| (value, number(threshold, value))).collect()
         }

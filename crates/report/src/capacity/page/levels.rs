@@ -3,25 +3,26 @@
 use maud::{Markup, html};
 
 use super::marks::{key, line_of, shown};
-use crate::capacity::finding::Finding;
-use crate::capacity::searched::Searched;
+use crate::capacity::finding::TrialFinding;
+use crate::capacity::searched::CompletedSearch;
 use crate::capacity::words::figure;
 use crate::report::{
-    ChartFigure, Line, Scale, over_interval, place, scrolled, sideways, through, visible,
+    ChartFigure, LineStyle, Scale, over_interval, place, scrolled, sideways, through, visible,
 };
 
 /// The line through the levels.
-const PATH: Line = Line(5);
+const PATH: LineStyle = LineStyle(5);
 
 /// The levels in their order.
-pub(super) fn levels(searched: &Searched<'_>) -> Markup {
+pub(super) fn levels(searched: &CompletedSearch<'_>) -> Markup {
     let findings = searched.findings;
     if findings.is_empty() {
         return html! { p { "No session was held." } };
     }
-    let highest = findings.iter().map(Finding::in_flight).max().unwrap_or(1);
+    let highest = findings.iter().map(TrialFinding::in_flight).max().unwrap_or(1);
     let (up, across) = (Scale::up_to(f64::from(highest)), Scale::up_to(findings.len() as f64));
-    let drawn: Vec<Line> = findings.iter().map(|finding| line_of(finding.tried.verdict)).collect();
+    let drawn: Vec<LineStyle> =
+        findings.iter().map(|finding| line_of(finding.tried.verdict)).collect();
     ChartFigure {
         id: "levels-in-order",
         title: html! { "Levels in the order in which they were held" },
@@ -61,7 +62,7 @@ pub(super) fn levels(searched: &Searched<'_>) -> Markup {
     })
 }
 
-fn table(findings: &[Finding]) -> Markup {
+fn table(findings: &[TrialFinding]) -> Markup {
     scrolled(&html! {
         table class="figures" {
             thead { tr {
@@ -82,7 +83,7 @@ fn table(findings: &[Finding]) -> Markup {
 }
 
 /// Every session with its figures and the way to its own report.
-pub(super) fn sessions(searched: &Searched<'_>) -> Markup {
+pub(super) fn sessions(searched: &CompletedSearch<'_>) -> Markup {
     let thresholds = &searched.opening.profile.thresholds;
     sideways(&html! {
         table {
@@ -126,7 +127,7 @@ fn place_of(folder: &str) -> String {
 }
 
 /// A mark's place, kept here so that figures draw it alike.
-pub(super) fn upright(line: Line, x: f64, from: f64, to: f64) -> Markup {
+pub(super) fn upright(line: LineStyle, x: f64, from: f64, to: f64) -> Markup {
     let path = format!("M{} {}V{}", place(x), place(from), place(to));
     html! { path class=(line.class("interval")) d=(path) {} }
 }

@@ -3,17 +3,17 @@
 use maud::{Markup, html};
 
 use crate::capacity::trial::LevelVerdict;
-use crate::report::{Line, Verdict};
+use crate::report::{LineStyle, Verdict};
 
 /// The kinds of verdicts that are told apart in drawings, with their words for the key.
-pub(super) const KINDS: [(Line, &str); 4] = [
-    (Line(2), "passed"),
-    (Line(4), "failed"),
-    (Line(1), "not enough data"),
-    (Line(5), "nothing is said of the agent"),
+pub(super) const KINDS: [(LineStyle, &str); 4] = [
+    (LineStyle(2), "passed"),
+    (LineStyle(4), "failed"),
+    (LineStyle(1), "not enough data"),
+    (LineStyle(5), "nothing is said of the agent"),
 ];
 
-pub(super) const fn line_of(verdict: LevelVerdict) -> Line {
+pub(super) const fn line_of(verdict: LevelVerdict) -> LineStyle {
     match verdict {
         LevelVerdict::Passed => KINDS[0].0,
         LevelVerdict::Failed => KINDS[1].0,
@@ -25,7 +25,7 @@ pub(super) const fn line_of(verdict: LevelVerdict) -> Line {
     }
 }
 
-pub(super) const fn line_of_threshold(verdict: &Verdict) -> Line {
+pub(super) const fn line_of_threshold(verdict: &Verdict) -> LineStyle {
     match verdict {
         Verdict::Passed => KINDS[0].0,
         Verdict::Failed | Verdict::NoSamples => KINDS[1].0,
@@ -34,7 +34,7 @@ pub(super) const fn line_of_threshold(verdict: &Verdict) -> Line {
 }
 
 /// The key's entries of the kinds that are drawn.
-pub(super) fn key(drawn: &[Line]) -> Vec<(Line, String)> {
+pub(super) fn key(drawn: &[LineStyle]) -> Vec<(LineStyle, String)> {
     KINDS
         .into_iter()
         .filter(|(line, _)| drawn.contains(line))

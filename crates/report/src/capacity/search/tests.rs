@@ -5,22 +5,22 @@ use crate::capacity::simulation::rules;
 fn searched(
     settings: &str,
     mut agent: impl FnMut(&Trial, usize) -> LevelVerdict,
-) -> (Search, Ending) {
-    let mut search = Search::new(rules(settings));
+) -> (CapacitySearch, SearchEnd) {
+    let mut search = CapacitySearch::new(rules(settings));
     let mut now = Micros::ZERO;
     loop {
         let trial = match search.next() {
-            Next::Try(trial) => trial,
-            Next::End(ending) => return (search, ending),
+            SearchStep::Try(trial) => trial,
+            SearchStep::End(ending) => return (search, ending),
         };
         let verdict = agent(&trial, search.tried().len());
         let begins = now;
         now = now + trial.lasts + Micros::from_secs(10);
-        search.add(Tried { trial, verdict, longer: None, begins, ends: now });
+        search.add(TrialResult { trial, verdict, longer: None, begins, ends: now });
     }
 }
 
-fn shown(search: &Search) -> Vec<(Purpose, u32)> {
+fn shown(search: &CapacitySearch) -> Vec<(Purpose, u32)> {
     search.tried().iter().map(|tried| (tried.trial.purpose, tried.trial.in_flight)).collect()
 }
 
@@ -36,7 +36,7 @@ use Purpose::{Bisect, Burst, Confirm, Recover, Step};
 #[test]
 fn it_steps_up_looks_for_recovery_bisects_confirms_and_bursts() {
     let (search, ending) = searched("start = 10\nmost = 100", holds(26));
-    assert_eq!(ending, Ending::Complete);
+    assert_eq!(ending, SearchEnd::Complete);
     let expected = [
         (Step, 10),
         (Step, 15),
@@ -60,7 +60,7 @@ fn it_steps_up_looks_for_recovery_bisects_confirms_and_bursts() {
 fn every_limit_is_found_within_the_width() {
     for limit in 1..=300 {
         let (search, ending) = searched("start = 5\nmost = 400", holds(limit));
-        assert_eq!(ending, Ending::Complete);
+        assert_eq!(ending, SearchEnd::Complete);
         let standings = search.standings();
         let (passed, failed) = (standings.passed().unwrap(), standings.failed().unwrap());
         assert!(passed <= limit && limit < failed, "{limit}: {passed} {failed}");
@@ -77,14 +77,14 @@ fn a_first_level_that_fails_leads_down() {
     assert_eq!(steps, [40, 20, 10, 5, 2, 3, 4, 4, 3], "nothing had passed that could recover");
     let (search, ending) = searched("start = 4\nmost = 100", holds(0));
     assert_eq!(shown(&search), [(Step, 4), (Step, 2), (Step, 1), (Confirm, 1)]);
-    assert_eq!((search.standings().passed(), ending), (None, Ending::Complete));
+    assert_eq!((search.standings().passed(), ending), (None, SearchEnd::Complete));
 }
 
 #[test]
 fn where_the_last_level_allowed_passes_there_is_no_upper_end() {
     let (search, ending) = searched("start = 10\nmost = 20", holds(1_000));
     assert_eq!(shown(&search), [(Step, 10), (Step, 15), (Step, 20), (Confirm, 20), (Burst, 20)]);
-    assert_eq!((search.standings().failed(), ending), (None, Ending::Complete));
+    assert_eq!((search.standings().failed(), ending), (None, SearchEnd::Complete));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn what_the_generator_cannot_hold_is_never_the_agents_failure() {
     assert_eq!(shown(&search), expected);
     let standings = search.standings();
     assert_eq!((standings.failed(), standings.beyond()), (None, Some(35)));
-    assert_eq!(ending, Ending::Complete);
+    assert_eq!(ending, SearchEnd::Complete);
     // One bad moment is no limit.
     let (search, _) =
         searched("start = 10\nmost = 20", |_, place| if place == 1 { Generator } else { Passed });
@@ -118,7 +118,7 @@ fn an_undecided_level_is_held_longer_and_then_left_open() {
                 _ => Failed,
             }
         });
-    assert_eq!(ending, Ending::Complete);
+    assert_eq!(ending, SearchEnd::Complete);
     let of_29: Vec<u64> = search
         .tried()
         .iter()
@@ -168,9 +168,9 @@ fn recovery_is_watched_until_it_passes_or_for_as_long_as_allowed() {
 #[test]
 fn caps_and_signals_end_it_with_what_is_known() {
     for (verdict, ending) in [
-        (LevelVerdict::Stopped, Ending::Stopped),
-        (LevelVerdict::Budget, Ending::Budget),
-        (LevelVerdict::Broken, Ending::Broken),
+        (LevelVerdict::Stopped, SearchEnd::Stopped),
+        (LevelVerdict::Budget, SearchEnd::Budget),
+        (LevelVerdict::Broken, SearchEnd::Broken),
     ] {
         let (search, ended) =
             searched(
@@ -184,7 +184,7 @@ fn caps_and_signals_end_it_with_what_is_known() {
     }
     let (search, ended) =
         searched("start = 10\nmost = 100\nlasts = \"1m\"\nwithin = \"3m\"", holds(50));
-    assert_eq!((search.tried().len(), ended), (3, Ending::Time));
+    assert_eq!((search.tried().len(), ended), (3, SearchEnd::Time));
 }
 
 #[test]

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::blocks::{Timed, Timing};
-use super::split::{Part, PartError, Split, SplitBy};
-use crate::record::{Folded, RunRecord, Told};
+use super::super::blocks::{SideTiming, TimedValue};
+use super::split::{PartError, SessionPart, Split, SplitBy};
+use crate::record::{EndedRuns, FoldedSession, RunRecord};
 use rushhour_core::bill::Tariff;
-use rushhour_core::event::{Opening, Outcome};
+use rushhour_core::event::{Outcome, SessionHeader};
 use rushhour_core::profile::{Profile, SessionMode};
 use rushhour_core::units::{Metric, Micros, Mode, RunIndex, SessionTime};
 
 /// A duration of one run, in microseconds; one that had not ended was longer.
 #[derive(Debug, Clone, Copy)]
-struct Value {
+struct RunDuration {
     metric: Metric,
     time: Micros,
     /// How far apart the two looks were that it ended between.
@@ -22,20 +22,20 @@ struct Value {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum RunEnding {
     Completed { judged: Option<bool> },
     Failed,
     Open,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
+pub(super) struct ArmRun {
     intended: SessionTime,
     index: RunIndex,
     pub(super) stage: u32,
     pub(super) scenario: u32,
     pub(super) mode: Mode,
-    end: End,
+    end: RunEnding,
     /// What it cost in US dollars, where it came to an end and anything is charged.
     cost: Option<f64>,
     values: (usize, usize),
@@ -45,34 +45,34 @@ pub(super) struct Run {
 #[derive(Debug, Default)]
 pub struct ArmBuilder {
     charged: Option<(Profile, Tariff)>,
-    runs: Vec<Run>,
-    values: Vec<Value>,
+    runs: Vec<ArmRun>,
+    values: Vec<RunDuration>,
 }
 
 impl ArmBuilder {
     /// Begins with a session, whose profile says what its runs are charged.
-    pub fn begin(&mut self, opening: &Opening) {
+    pub fn begin(&mut self, opening: &SessionHeader) {
         let profile = &opening.profile;
         self.charged = Tariff::of(profile).map(|tariff| (profile.clone(), tariff));
     }
 
     /// Takes in what an event told of outcomes.
-    pub fn add(&mut self, told: &Told) {
-        if let Told::Run(record) = told {
+    pub fn add(&mut self, told: &EndedRuns) {
+        if let EndedRuns::Run(record) = told {
             self.add_run(record, SessionTime::START);
         }
     }
 
     fn add_run(&mut self, record: &RunRecord, until: SessionTime) {
         let end = match record.ending.as_ref().map(|ending| &ending.outcome) {
-            None => End::Open,
-            Some(Outcome::Completed { judged }) => End::Completed { judged: *judged },
-            Some(Outcome::Failed { .. }) => End::Failed,
+            None => RunEnding::Open,
+            Some(Outcome::Completed { judged }) => RunEnding::Completed { judged: *judged },
+            Some(Outcome::Failed { .. }) => RunEnding::Failed,
             Some(Outcome::Skipped) => return,
         };
         let from = self.values.len();
         let value = |ended| {
-            move |sample: crate::record::Sample| Value {
+            move |sample: crate::record::LatencySample| RunDuration {
                 metric: sample.metric,
                 time: sample.high,
                 grain: sample.high.saturating_sub(sample.low),
@@ -87,11 +87,11 @@ impl ArmBuilder {
             tariff.cost(&record.usage(profile, ending.seen.to)).dollars()
         });
         let RunRecord { run: index, stage, scenario, mode, intended, .. } = *record;
-        self.runs.push(Run { intended, index, stage, scenario, mode, end, cost, values });
+        self.runs.push(ArmRun { intended, index, stage, scenario, mode, end, cost, values });
     }
 
     /// The side of a session that was folded to its end.
-    pub fn finish(mut self, folded: Folded) -> Arm {
+    pub fn finish(mut self, folded: FoldedSession) -> Arm {
         for record in &folded.open {
             self.add_run(record, folded.last_event);
         }
@@ -107,13 +107,13 @@ impl ArmBuilder {
 /// One side of a comparison.
 #[derive(Debug)]
 pub struct Arm {
-    pub(super) folded: Arc<Folded>,
+    pub(super) folded: Arc<FoldedSession>,
     /// Which part of its session it is; none where it is all of it.
-    pub(super) part: Option<Part>,
+    pub(super) part: Option<SessionPart>,
     /// How its conversations were held.
     pub(super) mode: SessionMode,
-    runs: Vec<Run>,
-    values: Arc<[Value]>,
+    runs: Vec<ArmRun>,
+    values: Arc<[RunDuration]>,
 }
 
 /// A duration with the groups that it belongs to.
@@ -131,14 +131,14 @@ pub(super) struct Observed<'a> {
 
 impl Observed<'_> {
     /// The duration on the scale on which it is compared, at its moment.
-    pub(super) fn timed(&self) -> Timed {
-        Timed { at: self.intended, value: self.time.max(1.0).ln() }
+    pub(super) fn timed(&self) -> TimedValue {
+        TimedValue { at: self.intended, value: self.time.max(1.0).ln() }
     }
 }
 
 /// What a share is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Share {
+pub(super) enum ArmShare {
     Failed,
     JudgedFailed,
 }
@@ -153,9 +153,9 @@ impl Arm {
         Ok((self.only(baseline)?, self.only(candidate)?))
     }
 
-    fn only(&self, part: Part) -> Result<Self, PartError> {
+    fn only(&self, part: SessionPart) -> Result<Self, PartError> {
         let names = &self.folded.names;
-        let runs: Vec<Run> =
+        let runs: Vec<ArmRun> =
             self.runs.iter().filter(|run| part.holds(run, names)).copied().collect();
         let Some(first) = runs.first() else {
             return Err(PartError::WithoutRuns { measured: part.is_measured(names), part });
@@ -170,15 +170,15 @@ impl Arm {
     }
 
     /// Whether two sides ran at the same time: parts of one session whose runs overlap.
-    pub(super) fn timing(&self, other: &Self) -> Timing {
+    pub(super) fn timing(&self, other: &Self) -> SideTiming {
         let span = |arm: &Self| Some((arm.runs.first()?.intended, arm.runs.last()?.intended));
         match (span(self), span(other)) {
             (Some(one), Some(two))
                 if self.is_of_one_session_with(other) && one.0 < two.1 && two.0 < one.1 =>
             {
-                Timing::Shared
+                SideTiming::Shared
             }
-            _ => Timing::Apart,
+            _ => SideTiming::Apart,
         }
     }
 
@@ -197,7 +197,7 @@ impl Arm {
         counted
     }
 
-    fn scenario(&self, run: &Run) -> &str {
+    fn scenario(&self, run: &ArmRun) -> &str {
         self.folded.names.scenarios.get(run.scenario as usize).map_or("", |name| name)
     }
 
@@ -223,24 +223,24 @@ impl Arm {
 
     /// A share of the runs of some scenarios whose outcome is known: 1 for yes, 0 for no, in the order of
     /// intended starts.
-    pub(super) fn votes(&self, share: Share, of: &BTreeSet<String>) -> Vec<Timed> {
+    pub(super) fn votes(&self, share: ArmShare, of: &BTreeSet<String>) -> Vec<TimedValue> {
         let runs = self.runs.iter().filter(|run| of.contains(self.scenario(run)));
         runs.filter_map(|run| {
             let yes = match (share, run.end) {
-                (Share::Failed, End::Completed { .. }) => false,
-                (Share::Failed, End::Failed) => true,
-                (Share::JudgedFailed, End::Completed { judged }) => !judged?,
-                (_, End::Open) | (Share::JudgedFailed, End::Failed) => return None,
+                (ArmShare::Failed, RunEnding::Completed { .. }) => false,
+                (ArmShare::Failed, RunEnding::Failed) => true,
+                (ArmShare::JudgedFailed, RunEnding::Completed { judged }) => !judged?,
+                (_, RunEnding::Open) | (ArmShare::JudgedFailed, RunEnding::Failed) => return None,
             };
-            Some(Timed { at: run.intended, value: f64::from(u8::from(yes)) })
+            Some(TimedValue { at: run.intended, value: f64::from(u8::from(yes)) })
         })
         .collect()
     }
 
     /// What the runs of some scenarios cost that came to an end, in the order of intended starts.
-    pub(super) fn costs(&self, of: &BTreeSet<String>) -> Vec<Timed> {
+    pub(super) fn costs(&self, of: &BTreeSet<String>) -> Vec<TimedValue> {
         let runs = self.runs.iter().filter(|run| of.contains(self.scenario(run)));
-        runs.filter_map(|run| Some(Timed { at: run.intended, value: run.cost? })).collect()
+        runs.filter_map(|run| Some(TimedValue { at: run.intended, value: run.cost? })).collect()
     }
 
     /// How many measured runs were started.
@@ -250,20 +250,20 @@ impl Arm {
 
     /// How many of them were completed.
     pub(super) fn completed(&self) -> u64 {
-        self.count(|end| matches!(end, End::Completed { .. }))
+        self.count(|end| matches!(end, RunEnding::Completed { .. }))
     }
 
     /// How many of them failed.
     pub(super) fn failed(&self) -> u64 {
-        self.count(|end| end == End::Failed)
+        self.count(|end| end == RunEnding::Failed)
     }
 
     /// How many of them have no outcome, because the session was killed.
     pub(super) fn open(&self) -> u64 {
-        self.count(|end| end == End::Open)
+        self.count(|end| end == RunEnding::Open)
     }
 
-    fn count(&self, ended: impl Fn(End) -> bool) -> u64 {
+    fn count(&self, ended: impl Fn(RunEnding) -> bool) -> u64 {
         self.runs.iter().filter(|run| ended(run.end)).count() as u64
     }
 }

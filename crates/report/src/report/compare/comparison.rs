@@ -6,16 +6,16 @@ use std::thread;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::blocks::Timing;
+use super::super::blocks::SideTiming;
 use super::super::validity::Validity;
-use super::arm::{Arm, Share};
+use super::arm::{Arm, ArmShare};
 use super::cost::{CostComparison, compare_cost};
 use super::differences::differences;
-use super::finding::Finding;
+use super::finding::ComparisonFinding;
 use super::latency::{LatencyComparison, compare_latency};
-use super::question::Question;
+use super::question::ComparisonCriteria;
 use super::rate::{RateComparison, compare_rate};
-use super::split::{Part, SplitBy};
+use super::split::{SessionPart, SplitBy};
 use rushhour_core::profile::SessionMode;
 use rushhour_core::units::Metric;
 use rushhour_stats::{Confidence, PValue, holm};
@@ -101,7 +101,7 @@ pub struct Side {
 
 /// Two sessions held against each other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Comparison {
+pub struct SessionComparison {
     /// The version of this shape.
     pub schema_version: u32,
     /// What is compared against.
@@ -137,15 +137,19 @@ pub struct Comparison {
 
 /// The JSON Schema (draft 2020-12) of a comparison.
 pub fn comparison_schema() -> serde_json::Value {
-    schemars::schema_for!(Comparison).to_value()
+    schemars::schema_for!(SessionComparison).to_value()
 }
 
-impl Comparison {
+impl SessionComparison {
     /// Holds a candidate against its baseline.
     ///
     /// # Errors
     /// Where the two have nothing to be compared by.
-    pub fn of(baseline: &Arm, candidate: &Arm, question: &Question) -> Result<Self, Incomparable> {
+    pub fn of(
+        baseline: &Arm,
+        candidate: &Arm,
+        question: &ComparisonCriteria,
+    ) -> Result<Self, Incomparable> {
         let modes = (baseline.mode, candidate.mode);
         // Who splits a session by its modes has asked for it.
         let across_modes = question.across_modes || baseline.is_of_one_session_with(candidate);
@@ -178,7 +182,12 @@ impl Comparison {
         Ok(comparison)
     }
 
-    fn measure(&mut self, arms: (&Arm, &Arm), shared: &BTreeSet<String>, question: &Question) {
+    fn measure(
+        &mut self,
+        arms: (&Arm, &Arm),
+        shared: &BTreeSet<String>,
+        question: &ComparisonCriteria,
+    ) {
         let metrics: Vec<Metric> = Metric::ALL
             .iter()
             .copied()
@@ -197,7 +206,7 @@ impl Comparison {
                 })
                 .collect()
         });
-        self.rates = [Share::Failed, Share::JudgedFailed]
+        self.rates = [ArmShare::Failed, ArmShare::JudgedFailed]
             .into_iter()
             .filter_map(|share| compare_rate(share, arms, shared, question))
             .collect();
@@ -212,7 +221,7 @@ impl Comparison {
         !(other_method && joins.contains(&metric) || other_mode && metric == Metric::Greeting)
     }
 
-    fn judge(&mut self, question: &Question) {
+    fn judge(&mut self, question: &ComparisonCriteria) {
         let percentiles = || self.latencies.iter().flat_map(|latency| &latency.percentiles);
         let family: Vec<PValue> = percentiles()
             .filter_map(super::latency::QuantileComparison::joins)
@@ -263,7 +272,7 @@ impl Comparison {
     /// Whether any latency could be judged: shares alone say little of an agent.
     fn anything_timed(&self) -> bool {
         let mut all = self.latencies.iter().flat_map(|latency| &latency.percentiles);
-        all.any(|percentile| percentile.finding != Finding::NotEnoughData)
+        all.any(|percentile| percentile.finding != ComparisonFinding::NotEnoughData)
     }
 }
 
@@ -273,7 +282,7 @@ fn side(arm: &Arm) -> Side {
     let broken = Validity::of(folded);
     Side {
         session: opening.session.as_str().to_owned(),
-        part: arm.part.as_ref().map(Part::to_string),
+        part: arm.part.as_ref().map(SessionPart::to_string),
         rushhour: opening.rushhour.clone(),
         started: opening.anchor.clone(),
         mode: arm.mode.word().to_owned(),
@@ -373,10 +382,10 @@ fn notes(baseline: &Arm, candidate: &Arm, shared: &BTreeSet<String>) -> Vec<Stri
 
 fn notes_of_parts(baseline: &Arm, candidate: &Arm) -> Vec<String> {
     let timing = match baseline.timing(candidate) {
-        Timing::Shared => {
+        SideTiming::Shared => {
             "A and B are parts of one session that ran at the same time: the same blocks of time were resampled for both, and what slows one may slow the other."
         }
-        Timing::Apart => {
+        SideTiming::Apart => {
             "A and B are parts of one session that ran one after the other: whatever else changed in between is part of what differs."
         }
     };

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::blocks::{Blocks, Timed, Timing};
+use super::super::blocks::{Blocks, SideTiming, TimedValue};
 use super::arm::Arm;
-use super::finding::Finding;
+use super::finding::ComparisonFinding;
 use super::latency::why_not;
-use super::question::Question;
+use super::question::ComparisonCriteria;
 use rushhour_stats::{Arms, Bootstrap, BootstrapError, ClusteredSample, PairedSample, Ratio};
 
 /// What a run costs at list prices on two sides. It judges nothing: no cost is a regression.
@@ -30,7 +30,7 @@ pub struct CostComparison {
     /// The upper end of its 95 % interval.
     pub ratio_high: Option<f64>,
     /// What was found.
-    pub finding: Finding,
+    pub finding: ComparisonFinding,
     /// Why there is no ratio.
     pub note: Option<String>,
 }
@@ -39,7 +39,7 @@ pub struct CostComparison {
 pub(super) fn compare_cost(
     (baseline, candidate): (&Arm, &Arm),
     shared: &BTreeSet<String>,
-    question: &Question,
+    question: &ComparisonCriteria,
 ) -> Option<CostComparison> {
     let (from, to) = (baseline.costs(shared), candidate.costs(shared));
     if from.is_empty() || to.is_empty() {
@@ -47,7 +47,7 @@ pub(super) fn compare_cost(
     }
     let timing = baseline.timing(candidate);
     let blocks = Blocks::cut(&from, &to, timing);
-    let side = |values: &[Timed], blocks: &[usize]| -> Vec<(usize, f64)> {
+    let side = |values: &[TimedValue], blocks: &[usize]| -> Vec<(usize, f64)> {
         blocks.iter().copied().zip(values.iter().map(|one| one.value)).collect()
     };
     let (left, right) = (side(&from, &blocks.baseline), side(&to, &blocks.candidate));
@@ -57,10 +57,10 @@ pub(super) fn compare_cost(
     let means = (mean(&left), mean(&right));
     let found = ratio(left, right, timing, &question.plan(from.len().max(to.len())));
     let (finding, note) = match found {
-        Ok(ratio) if ratio.interval.is_above(1.0) => (Finding::CostsMore, None),
-        Ok(ratio) if ratio.interval.is_below(1.0) => (Finding::CostsLess, None),
-        Ok(_) => (Finding::NoDifference, None),
-        Err(error) => (Finding::NotEnoughData, Some(why_not(error))),
+        Ok(ratio) if ratio.interval.is_above(1.0) => (ComparisonFinding::CostsMore, None),
+        Ok(ratio) if ratio.interval.is_below(1.0) => (ComparisonFinding::CostsLess, None),
+        Ok(_) => (ComparisonFinding::NoDifference, None),
+        Err(error) => (ComparisonFinding::NotEnoughData, Some(why_not(error))),
     };
     let ratio = found.ok();
     Some(CostComparison {
@@ -79,16 +79,16 @@ pub(super) fn compare_cost(
 fn ratio(
     from: Vec<(usize, f64)>,
     to: Vec<(usize, f64)>,
-    timing: Timing,
+    timing: SideTiming,
     plan: &Bootstrap,
 ) -> Result<Ratio, BootstrapError> {
     let unusual = |_| BootstrapError::NotFinite;
     match timing {
-        Timing::Shared => {
+        SideTiming::Shared => {
             let both = PairedSample::new(from, to).map_err(unusual)?;
             Arms::Paired(&both).mean_ratio(plan)
         }
-        Timing::Apart => {
+        SideTiming::Apart => {
             let from = ClusteredSample::new(from).map_err(unusual)?;
             let to = ClusteredSample::new(to).map_err(unusual)?;
             Arms::Clustered { baseline: &from, candidate: &to }.mean_ratio(plan)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What was found of one measure: the candidate against its baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Finding {
+pub enum ComparisonFinding {
     /// A latency is longer, beyond chance.
     #[serde(rename = "slower")]
     Slower,
@@ -32,7 +32,7 @@ pub enum Finding {
     NotEnoughData,
 }
 
-impl Finding {
+impl ComparisonFinding {
     /// The words used in reports.
     pub const fn words(self) -> &'static str {
         match self {

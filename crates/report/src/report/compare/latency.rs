@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::blocks::{Blocks, Timed, Timing};
+use super::super::blocks::{Blocks, SideTiming, TimedValue};
 use super::super::figures::quantile_of;
 use super::arm::{Arm, Observed};
-use super::finding::{FALSE_ALARMS, Finding};
-use super::question::Question;
+use super::finding::{ComparisonFinding, FALSE_ALARMS};
+use super::question::ComparisonCriteria;
 use super::text::in_words;
 use rushhour_core::units::{Metric, Percent};
 use rushhour_stats::{
@@ -66,7 +66,7 @@ pub struct QuantileComparison {
     /// What was resampled: `blocks` of neighbouring runs, or pairs of `scenarios` where that is wider.
     pub resampled: String,
     /// What was found.
-    pub finding: Finding,
+    pub finding: ComparisonFinding,
     /// Whether it counts as a regression: slower, and by more than the tolerance with its whole interval.
     pub regression: bool,
     /// Whether it is settled that it is no regression beyond the tolerance, or that it is one.
@@ -103,7 +103,7 @@ pub(super) fn compare_latency(
     metric: Metric,
     (baseline, candidate): (&Arm, &Arm),
     shared: &BTreeSet<String>,
-    question: &Question,
+    question: &ComparisonCriteria,
 ) -> Option<LatencyComparison> {
     let mut from = baseline.observed(metric, shared);
     let mut to = candidate.observed(metric, shared);
@@ -151,8 +151,9 @@ pub(super) fn compare_latency(
     })
 }
 
-fn into_blocks<'a>(from: &mut [Observed<'a>], to: &mut [Observed<'a>], timing: Timing) {
-    let timed = |side: &[Observed<'_>]| side.iter().map(Observed::timed).collect::<Vec<Timed>>();
+fn into_blocks<'a>(from: &mut [Observed<'a>], to: &mut [Observed<'a>], timing: SideTiming) {
+    let timed =
+        |side: &[Observed<'_>]| side.iter().map(Observed::timed).collect::<Vec<TimedValue>>();
     let blocks = Blocks::cut(&timed(from), &timed(to), timing);
     for (side, blocks) in [(from, blocks.baseline), (to, blocks.candidate)] {
         for (one, block) in side.iter_mut().zip(blocks) {
@@ -172,7 +173,7 @@ const SCENARIOS: &str = "scenarios";
 struct Sides<'a> {
     from: &'a [Observed<'a>],
     to: &'a [Observed<'a>],
-    timing: Timing,
+    timing: SideTiming,
     durations: &'a (CensoredSample, CensoredSample),
     plan: &'a Bootstrap,
     censored: bool,
@@ -185,7 +186,7 @@ impl Sides<'_> {
         quantiles: &[Quantile],
         scenarios: usize,
     ) -> Vec<(QuantileRatio, &'static str)> {
-        let by_blocks = if self.timing == Timing::Shared {
+        let by_blocks = if self.timing == SideTiming::Shared {
             let side = |values: &'_ [Observed<'_>]| -> Vec<(usize, f64, bool)> {
                 values.iter().map(|one| (one.block, one.time, one.ended)).collect()
             };
@@ -244,8 +245,8 @@ fn quantile_comparison(
     grain: (f64, f64),
 ) -> QuantileComparison {
     let (finding, note) = match ratio {
-        Ok(_) => (Finding::NoDifference, too_close(baseline_us, candidate_us, grain)),
-        Err(error) => (Finding::NotEnoughData, Some(why_not(error))),
+        Ok(_) => (ComparisonFinding::NoDifference, too_close(baseline_us, candidate_us, grain)),
+        Err(error) => (ComparisonFinding::NotEnoughData, Some(why_not(error))),
     };
     let ratio = ratio.ok();
     let smallest_ratio_seen = ratio.and_then(|ratio| {
@@ -272,7 +273,7 @@ fn quantile_comparison(
 impl QuantileComparison {
     /// The p-value that joins the family; none where there is nothing to judge.
     pub(super) fn joins(&self) -> Option<PValue> {
-        let asked = self.finding != Finding::NotEnoughData;
+        let asked = self.finding != ComparisonFinding::NotEnoughData;
         self.p_value.filter(|_| asked).and_then(PValue::new)
     }
 
@@ -289,10 +290,11 @@ impl QuantileComparison {
         };
         self.p_adjusted = Some(adjusted.probability());
         if self.is_significant() && self.note.is_none() {
-            self.finding = if ratio > 1.0 { Finding::Slower } else { Finding::Faster };
+            self.finding =
+                if ratio > 1.0 { ComparisonFinding::Slower } else { ComparisonFinding::Faster };
         }
         let bound = 1.0 + tolerance.fraction();
-        self.regression = self.finding == Finding::Slower && low > bound;
+        self.regression = self.finding == ComparisonFinding::Slower && low > bound;
         self.decided = self.regression || high <= bound;
     }
 }
@@ -323,7 +325,7 @@ fn shape(from: &[Observed<'_>], to: &[Observed<'_>]) -> Option<Shape> {
         Sample::new(ended.collect()).ok()
     };
     let (from, to) = (side(from)?, side(to)?);
-    let compared = rushhour_stats::Comparison::of(&from, &to, Confidence::default());
+    let compared = rushhour_stats::TwoSampleComparison::of(&from, &to, Confidence::default());
     let interval = compared.shift.interval.ok();
     Some(Shape {
         probability_of_superiority: compared.dominance.probability_of_superiority(),

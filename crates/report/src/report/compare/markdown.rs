@@ -1,10 +1,10 @@
 //! A comparison as Markdown, for pull requests and job summaries.
 
-use super::comparison::{Comparison, Conclusion, Side};
+use super::comparison::{Conclusion, SessionComparison, Side};
 use super::text::{in_words, times};
 
 /// The comparison as a heading, a table and notes.
-pub fn comparison_markdown(comparison: &Comparison) -> String {
+pub fn comparison_markdown(comparison: &SessionComparison) -> String {
     let (a, b) = (&comparison.baseline, &comparison.candidate);
     let mut lines = vec![
         format!("### {}", heading(comparison)),
@@ -44,7 +44,7 @@ fn side(name: &str, side: &Side) -> String {
     )
 }
 
-fn heading(comparison: &Comparison) -> &'static str {
+fn heading(comparison: &SessionComparison) -> &'static str {
     match comparison.conclusion {
         Conclusion::Invalid => "Nothing is said: a generator did not deliver its load",
         Conclusion::Regression => "Regression",
@@ -54,7 +54,7 @@ fn heading(comparison: &Comparison) -> &'static str {
     }
 }
 
-fn rows(comparison: &Comparison) -> Vec<String> {
+fn rows(comparison: &SessionComparison) -> Vec<String> {
     let mut rows = Vec::new();
     for latency in &comparison.latencies {
         for one in &latency.percentiles {

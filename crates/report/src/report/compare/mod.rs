@@ -22,15 +22,15 @@ mod text;
 
 pub use arm::{Arm, ArmBuilder};
 pub use comparison::{
-    COMPARISON_VERSION, Comparison, Conclusion, Incomparable, Side, comparison_schema,
+    COMPARISON_VERSION, Conclusion, Incomparable, SessionComparison, Side, comparison_schema,
 };
 pub use cost::CostComparison;
-pub use finding::Finding;
+pub use finding::ComparisonFinding;
 pub use latency::{LatencyComparison, QuantileComparison, Shape};
 pub use markdown::comparison_markdown;
-pub use question::Question;
+pub use question::ComparisonCriteria;
 pub use rate::RateComparison;
-pub use split::{Part, PartError, Split, SplitBy, SplitError};
+pub use split::{PartError, SessionPart, Split, SplitBy, SplitError};
 pub use table::comparison_csv;
 pub use text::comparison_text;
 pub(super) use text::wrapped;

@@ -26,7 +26,7 @@ const LOOKED_AT: u64 = 200_000_000;
 
 /// What is asked of two sessions, and how strictly.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Question {
+pub struct ComparisonCriteria {
     /// Seeds the resampling.
     pub seed: u64,
     /// Resamples at the most, where values are few.
@@ -43,7 +43,7 @@ pub struct Question {
     pub across_modes: bool,
 }
 
-impl Default for Question {
+impl Default for ComparisonCriteria {
     fn default() -> Self {
         let [p50, _, p90, p95, p99, _] = Percentile::LISTED;
         Self {
@@ -58,7 +58,7 @@ impl Default for Question {
     }
 }
 
-impl Question {
+impl ComparisonCriteria {
     /// How to resample so many values: as often as their number allows in bounded time.
     pub(super) fn plan(&self, values: usize) -> Bootstrap {
         let most = self.resamples;
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn many_values_are_resampled_less_often_and_never_too_rarely() {
-        let resamples = |values| Question::default().plan(values).resamples();
+        let resamples = |values| ComparisonCriteria::default().plan(values).resamples();
         assert_eq!(resamples(0), 20_000);
         assert_eq!(resamples(20_000), 10_000);
         assert_eq!(resamples(10_000_000), 2_000);

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::blocks::{Blocks, Timed, Timing};
-use super::arm::{Arm, Share};
-use super::finding::{FALSE_ALARMS, Finding};
-use super::question::Question;
+use super::super::blocks::{Blocks, SideTiming, TimedValue};
+use super::arm::{Arm, ArmShare};
+use super::finding::{ComparisonFinding, FALSE_ALARMS};
+use super::question::ComparisonCriteria;
 use rushhour_core::units::Percent;
 use rushhour_stats::{
     Confidence, Interval, PValue, Power, Proportion, newcombe_difference, smallest_ratio_seen,
@@ -56,7 +56,7 @@ pub struct RateComparison {
     /// The smallest difference that would have been found in four of five such comparisons.
     pub smallest_difference_seen: Option<f64>,
     /// What was found.
-    pub finding: Finding,
+    pub finding: ComparisonFinding,
     /// Whether it counts as a regression: more, and by more than the tolerance with its whole interval.
     pub regression: bool,
     /// Whether it is settled that it is no regression beyond the tolerance, or that it is one.
@@ -67,16 +67,16 @@ pub struct RateComparison {
 
 /// A share of two sides, its finding open; none where nobody was judged on either.
 pub(super) fn compare_rate(
-    share: Share,
+    share: ArmShare,
     (baseline, candidate): (&Arm, &Arm),
     shared: &BTreeSet<String>,
-    question: &Question,
+    question: &ComparisonCriteria,
 ) -> Option<RateComparison> {
     let timing = baseline.timing(candidate);
     let (from, to) =
         in_blocks(&baseline.votes(share, shared), &candidate.votes(share, shared), timing);
     let ((from_yes, from_of), (to_yes, to_of)) = (sum(&from), sum(&to));
-    if share == Share::JudgedFailed && from_of == 0 && to_of == 0 {
+    if share == ArmShare::JudgedFailed && from_of == 0 && to_of == 0 {
         return None;
     }
     let enough = from_of >= FEWEST && to_of >= FEWEST;
@@ -87,8 +87,8 @@ pub(super) fn compare_rate(
     let blocks = enough.then(|| question.plan(from.len().max(to.len()))).and_then(|plan| {
         let contrast = |from: &[Votes], to: &[Votes]| share_of(to) - share_of(from);
         match timing {
-            Timing::Apart => plan.contrast_of(&from, &to, contrast).ok(),
-            Timing::Shared => {
+            SideTiming::Apart => plan.contrast_of(&from, &to, contrast).ok(),
+            SideTiming::Shared => {
                 let both: Vec<(Votes, Votes)> =
                     from.iter().copied().zip(to.iter().copied()).collect();
                 let statistic = |both: &[(Votes, Votes)]| {
@@ -102,8 +102,8 @@ pub(super) fn compare_rate(
     let fewest = from_of.min(to_of);
     Some(RateComparison {
         measure: match share {
-            Share::Failed => "failed".to_owned(),
-            Share::JudgedFailed => "judged_failed".to_owned(),
+            ArmShare::Failed => "failed".to_owned(),
+            ArmShare::JudgedFailed => "judged_failed".to_owned(),
         },
         baseline_count: from_yes,
         baseline_n: from_of,
@@ -118,7 +118,11 @@ pub(super) fn compare_rate(
         p_adjusted: None,
         smallest_difference_seen: estimate
             .and_then(|(.., found)| smallest_difference(found.interval)),
-        finding: if enough { Finding::NoDifference } else { Finding::NotEnoughData },
+        finding: if enough {
+            ComparisonFinding::NoDifference
+        } else {
+            ComparisonFinding::NotEnoughData
+        },
         regression: false,
         decided: false,
         note: (!enough).then(|| format!("{fewest} runs, needs {FEWEST}")),
@@ -126,9 +130,13 @@ pub(super) fn compare_rate(
 }
 
 /// Both sides block by block; shared blocks are as many on either side.
-fn in_blocks(from: &[Timed], to: &[Timed], timing: Timing) -> (Vec<Votes>, Vec<Votes>) {
+fn in_blocks(
+    from: &[TimedValue],
+    to: &[TimedValue],
+    timing: SideTiming,
+) -> (Vec<Votes>, Vec<Votes>) {
     let blocks = Blocks::cut(from, to, timing);
-    let collect = |side: &[Timed], blocks: &[usize]| {
+    let collect = |side: &[TimedValue], blocks: &[usize]| {
         let mut votes = vec![Votes::default(); blocks.last().map_or(0, |last| last + 1)];
         for (vote, block) in side.iter().zip(blocks) {
             votes[*block].of += 1;
@@ -137,7 +145,7 @@ fn in_blocks(from: &[Timed], to: &[Timed], timing: Timing) -> (Vec<Votes>, Vec<V
         votes
     };
     let (mut from, mut to) = (collect(from, &blocks.baseline), collect(to, &blocks.candidate));
-    if timing == Timing::Shared {
+    if timing == SideTiming::Shared {
         let most = from.len().max(to.len());
         from.resize(most, Votes::default());
         to.resize(most, Votes::default());
@@ -194,7 +202,7 @@ impl RateComparison {
 
     /// The p-value that joins the family; none where there is nothing to judge.
     pub(super) fn joins(&self) -> Option<PValue> {
-        let asked = self.finding != Finding::NotEnoughData;
+        let asked = self.finding != ComparisonFinding::NotEnoughData;
         self.p_value.filter(|_| asked).and_then(PValue::new)
     }
 
@@ -210,10 +218,11 @@ impl RateComparison {
             (self.blocks_low.unwrap_or(low), self.blocks_high.unwrap_or(high));
         let beyond_bursts = blocks_low > 0.0 || blocks_high < 0.0;
         if adjusted.is_significant_at(FALSE_ALARMS) && beyond_bursts {
-            self.finding = if difference > 0.0 { Finding::More } else { Finding::Fewer };
+            self.finding =
+                if difference > 0.0 { ComparisonFinding::More } else { ComparisonFinding::Fewer };
         }
         let bound = tolerance.fraction();
-        self.regression = self.finding == Finding::More && low.min(blocks_low) > bound;
+        self.regression = self.finding == ComparisonFinding::More && low.min(blocks_low) > bound;
         self.decided = self.regression || high <= bound;
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::arm::Run;
-use crate::record::Names;
+use super::arm::ArmRun;
+use crate::record::StageNames;
 use rushhour_core::units::Mode;
 
 /// What a session is split by.
@@ -29,7 +29,7 @@ impl SplitBy {
         }
     }
 
-    fn names(self, of: &Names) -> Vec<&str> {
+    fn names(self, of: &StageNames) -> Vec<&str> {
         match self {
             Self::Scenario => of.scenarios.iter().map(String::as_str).collect(),
             Self::Stage => of.stages.iter().map(|(name, _)| name.as_str()).collect(),
@@ -66,7 +66,7 @@ pub enum PartError {
     },
     /// A part against itself.
     #[error("both arms are {0}; name two that differ")]
-    Same(Part),
+    Same(SessionPart),
     /// Nothing to measure by.
     #[error(
         "{part} has no measured run{}; name another",
@@ -74,7 +74,7 @@ pub enum PartError {
     )]
     WithoutRuns {
         /// The part.
-        part: Part,
+        part: SessionPart,
         /// Whether its runs would have counted.
         measured: bool,
     },
@@ -93,7 +93,7 @@ impl FromStr for Split {
 
 impl Split {
     /// The two parts among the names of a session.
-    pub(super) fn parts(&self, of: &Names) -> Result<(Part, Part), PartError> {
+    pub(super) fn parts(&self, of: &StageNames) -> Result<(SessionPart, SessionPart), PartError> {
         let known = self.by.names(of);
         let splits = || {
             let commas = self.names.match_indices(',');
@@ -105,7 +105,7 @@ impl Split {
             name: name.to_owned(),
             known: known.join(", "),
         };
-        let part = |name: &str| Part { by: self.by, name: name.to_owned() };
+        let part = |name: &str| SessionPart { by: self.by, name: name.to_owned() };
         if let Some((baseline, candidate)) = splits().find(|(a, b)| is_known(a) && is_known(b)) {
             if baseline == candidate {
                 return Err(PartError::Same(part(baseline)));
@@ -124,14 +124,14 @@ impl Split {
 
 /// One part of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct SessionPart {
     pub(super) by: SplitBy,
     name: String,
 }
 
-impl Part {
+impl SessionPart {
     /// Whether a run is of it.
-    pub(super) fn holds(&self, run: &Run, names: &Names) -> bool {
+    pub(super) fn holds(&self, run: &ArmRun, names: &StageNames) -> bool {
         let scenario = || names.scenarios.get(run.scenario as usize);
         let stage = || names.stages.get(run.stage as usize).map(|(name, _)| name);
         match self.by {
@@ -142,14 +142,14 @@ impl Part {
     }
 
     /// Whether its runs count: those of a stage may not.
-    pub(super) fn is_measured(&self, names: &Names) -> bool {
+    pub(super) fn is_measured(&self, names: &StageNames) -> bool {
         let named = |stage: &&(String, bool)| stage.0 == self.name;
         self.by != SplitBy::Stage
             || names.stages.iter().filter(named).any(|(_, measured)| *measured)
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for SessionPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.by.word(), self.name)
     }
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn parts(text: &str) -> Result<(String, String), String> {
-        let names = Names {
+        let names = StageNames {
             stages: vec![("ramp".into(), false), ("hold".into(), true)],
             scenarios: vec!["book".into(), "ask, then leave".into(), "ask".into()],
         };

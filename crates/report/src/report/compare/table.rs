@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use super::comparison::Comparison;
+use super::comparison::SessionComparison;
 use super::cost::CostComparison;
 
 /// Writes one line for each percentile, for each share and for the cost of a run; what there is none of is empty.
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn comparison_csv(comparison: &Comparison, to: impl Write) -> csv::Result<()> {
+pub fn comparison_csv(comparison: &SessionComparison, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     csv.write_record([
         "measure",

@@ -4,7 +4,8 @@ mod parts;
 use super::*;
 use crate::record::Fold;
 use rushhour_core::event::{
-    Entered, Event, FORMAT_VERSION, FailureClass, Happening, Health, Mapping, Opening, Outcome,
+    AcceptedRun, Event, EventKind, FORMAT_VERSION, FailureClass, GeneratorHealth, Outcome,
+    RunMapping, SessionHeader,
 };
 use rushhour_core::profile::SessionMode;
 use rushhour_core::profile::testing::profile_of;
@@ -68,9 +69,9 @@ fn session_with(
     name: &str,
     profile: rushhour_core::profile::Profile,
     runs: &[Made],
-    more: &[Happening],
+    more: &[EventKind],
 ) -> Arm {
-    let opening = Opening {
+    let opening = SessionHeader {
         format: FORMAT_VERSION,
         rushhour: "test".into(),
         session: SessionId::new(name),
@@ -84,44 +85,44 @@ fn session_with(
         profile,
     };
     let mut events =
-        vec![Event { at: SessionTime::START, happening: Happening::Opened(Box::new(opening)) }];
+        vec![Event { at: SessionTime::START, kind: EventKind::Opened(Box::new(opening)) }];
     for (n, made) in (0..).zip(runs) {
         let (run, start) = (RunIndex(n), SessionTime(n * 1_000_000));
         let end = start + Micros::from_secs_f64(made.seconds);
         let room = RoomName::new(format!("{name}-{n}"));
-        let mut event = |at, happening| events.push(Event { at, happening });
+        let mut event = |at, happening| events.push(Event { at, kind: happening });
         let Made { stage, scenario, mode, .. } = *made;
         let (copy, pair) = (0, None);
         let (intended, free) = (start, start);
         event(
             start,
-            Happening::RunStarted { run, stage, scenario, copy, mode, pair, intended, free, room },
+            EventKind::RunStarted { run, stage, scenario, copy, mode, pair, intended, free, room },
         );
         let evaluator_run = EvaluatorRunId::new(n.to_string());
-        let entered = vec![Entered { run, evaluator_run, ready: start }];
-        let (request, mapping, result) = (n, Mapping::Proven, None);
+        let entered = vec![AcceptedRun { run, evaluator_run, ready: start }];
+        let (request, mapping, result) = (n, RunMapping::Proven, None);
         let (admitted, sent, answered) = (start, start, start);
-        event(start, Happening::SubmitIntent { request, runs: vec![run] });
+        event(start, EventKind::SubmitIntent { request, runs: vec![run] });
         event(
             start,
-            Happening::Submitted { request, admitted, sent, answered, result, entered, mapping },
+            EventKind::Submitted { request, admitted, sent, answered, result, entered, mapping },
         );
         if let Some(outcome) = made.outcome.clone() {
             let (after, seen, talked) = (end, end, None);
-            event(end, Happening::Ended { run, outcome, after, seen, talked });
+            event(end, EventKind::Ended { run, outcome, after, seen, talked });
         }
     }
     for happening in more {
-        events.push(Event { at: SessionTime(events.len() as u64), happening: happening.clone() });
+        events.push(Event { at: SessionTime(events.len() as u64), kind: happening.clone() });
     }
     events.sort_by_key(|event| event.at);
     if runs.iter().all(|made| made.outcome.is_some()) {
         let at = events.last().unwrap().at;
-        events.push(Event { at, happening: Happening::Closed });
+        events.push(Event { at, kind: EventKind::Closed });
     }
     let (mut fold, mut builder) = (Fold::default(), ArmBuilder::default());
     for event in events {
-        if let Happening::Opened(opening) = &event.happening {
+        if let EventKind::Opened(opening) = &event.kind {
             builder.begin(opening);
         }
         builder.add(&fold.add(&event).unwrap());
@@ -134,19 +135,19 @@ fn chat(name: &str, runs: &[Made]) -> Arm {
 }
 
 /// Completion alone is judged, in these tests: all else is instant.
-fn question() -> Question {
+fn question() -> ComparisonCriteria {
     let metrics = vec![Metric::CompletionResponse];
-    Question { metrics, resamples: 2_000, ..Question::default() }
+    ComparisonCriteria { metrics, resamples: 2_000, ..ComparisonCriteria::default() }
 }
 
-fn compared(baseline: &Arm, candidate: &Arm) -> Comparison {
-    let comparison = Comparison::of(baseline, candidate, &question()).unwrap();
+fn compared(baseline: &Arm, candidate: &Arm) -> SessionComparison {
+    let comparison = SessionComparison::of(baseline, candidate, &question()).unwrap();
     told_everywhere(&comparison);
     comparison
 }
 
 /// Every face of a comparison is free of what no reader can use.
-fn told_everywhere(comparison: &Comparison) {
+fn told_everywhere(comparison: &SessionComparison) {
     let text = comparison_text(comparison, crate::report::Style::Plain);
     for line in text.lines() {
         assert!(line.chars().count() <= 100, "{line}");
@@ -163,7 +164,7 @@ fn told_everywhere(comparison: &Comparison) {
     }
 }
 
-fn percentile<'a>(comparison: &'a Comparison, name: &str) -> &'a QuantileComparison {
+fn percentile<'a>(comparison: &'a SessionComparison, name: &str) -> &'a QuantileComparison {
     let all = &comparison.latencies[0].percentiles;
     all.iter().find(|one| one.percentile == name).unwrap()
 }
@@ -178,10 +179,10 @@ fn half_as_slow_again_is_shown_and_a_session_does_not_differ_from_itself() {
     let (fast, slow) = (chat("a", &noisy(1, 400, 10.0)), chat("b", &noisy(2, 400, 15.0)));
     let slower = compared(&fast, &slow);
     let p50 = percentile(&slower, "p50");
-    assert_eq!((p50.finding, p50.regression), (Finding::Slower, true), "{p50:?}");
+    assert_eq!((p50.finding, p50.regression), (ComparisonFinding::Slower, true), "{p50:?}");
     assert!((p50.ratio.unwrap() - 1.5).abs() < 0.2);
     assert_eq!(slower.conclusion, Conclusion::Regression);
-    assert_eq!(percentile(&compared(&slow, &fast), "p50").finding, Finding::Faster);
+    assert_eq!(percentile(&compared(&slow, &fast), "p50").finding, ComparisonFinding::Faster);
     let same = compared(&fast, &fast);
     assert_eq!(same.conclusion, Conclusion::NoRegressionShown);
     assert!((percentile(&same, "p95").ratio.unwrap() - 1.0).abs() < 1e-12);
@@ -200,7 +201,7 @@ fn a_tenth_more_at_the_tail_of_a_hundred_runs_is_no_regression() {
         Made { seconds: made.seconds * longer, ..made.clone() }
     });
     let found = compared(&chat("a", &runs), &chat("b", &tail.collect::<Vec<_>>()));
-    assert_eq!(percentile(&found, "p99").finding, Finding::NotEnoughData);
+    assert_eq!(percentile(&found, "p99").finding, ComparisonFinding::NotEnoughData);
     assert!(percentile(&found, "p99").note.as_ref().unwrap().contains("needs 368"));
     assert_eq!(found.conclusion, Conclusion::NoRegressionShown);
 }
@@ -222,13 +223,14 @@ fn sessions_that_do_not_differ_are_rarely_called_slower_though_their_minutes_dif
         chat("a", &runs)
     };
     let mut alarms = 0;
-    let asked = Question { resamples: 1_000, ..question() };
+    let asked = ComparisonCriteria { resamples: 1_000, ..question() };
     for pair in 0..40 {
         let (a, b) = (made(2 * pair + 1_000), made(2 * pair + 1_001));
-        let found = Comparison::of(&a, &b, &asked).unwrap();
+        let found = SessionComparison::of(&a, &b, &asked).unwrap();
         let percentiles = &found.latencies[0].percentiles;
-        let false_alarm =
-            |one: &QuantileComparison| matches!(one.finding, Finding::Slower | Finding::Faster);
+        let false_alarm = |one: &QuantileComparison| {
+            matches!(one.finding, ComparisonFinding::Slower | ComparisonFinding::Faster)
+        };
         alarms += u32::from(percentiles.iter().any(false_alarm));
     }
     assert!(asked.plan(1_800).resamples() == 1_000);
@@ -255,9 +257,9 @@ fn unfinished_runs_count_as_longer_and_hide_no_regression() {
     let p50 = percentile(&found, "p50");
     assert!((p50.ratio.unwrap() - 1.5).abs() < 0.25, "{p50:?}");
     let p95 = percentile(&found, "p95");
-    assert_eq!(p95.finding, Finding::NotEnoughData);
+    assert_eq!(p95.finding, ComparisonFinding::NotEnoughData);
     assert!(p95.note.as_ref().unwrap().contains("had not ended"), "{p95:?}");
-    assert_eq!(found.rates[0].finding, Finding::More);
+    assert_eq!(found.rates[0].finding, ComparisonFinding::More);
 }
 
 #[test]
@@ -273,15 +275,18 @@ fn more_failures_are_a_regression_and_a_burst_of_them_is_not() {
     let many = chat("b", &runs(&|n| n % 17 == 3));
     let burst = chat("c", &runs(&|n| n % 100 == 7 || (300..340).contains(&n)));
     let found = compared(&few, &many);
-    assert_eq!((found.rates[0].finding, found.rates[0].regression), (Finding::More, true));
+    assert_eq!(
+        (found.rates[0].finding, found.rates[0].regression),
+        (ComparisonFinding::More, true)
+    );
     assert_eq!(found.conclusion, Conclusion::Regression);
-    assert_eq!(compared(&many, &few).rates[0].finding, Finding::Fewer);
+    assert_eq!(compared(&many, &few).rates[0].finding, ComparisonFinding::Fewer);
     let found = compared(&few, &burst);
     assert!(found.rates[0].p_adjusted.unwrap() < 0.01, "{:?}", found.rates[0]);
-    assert_eq!(found.rates[0].finding, Finding::NoDifference);
-    let patient = Question { failure_tolerance: "20%".parse().unwrap(), ..question() };
-    let found = Comparison::of(&few, &many, &patient).unwrap();
-    assert_eq!(found.rates[0].finding, Finding::More);
+    assert_eq!(found.rates[0].finding, ComparisonFinding::NoDifference);
+    let patient = ComparisonCriteria { failure_tolerance: "20%".parse().unwrap(), ..question() };
+    let found = SessionComparison::of(&few, &many, &patient).unwrap();
+    assert_eq!(found.rates[0].finding, ComparisonFinding::More);
     assert_eq!(found.conclusion, Conclusion::NoRegressionShown);
 }
 
@@ -291,15 +296,15 @@ fn within_a_tolerance_slower_is_no_regression_and_may_be_settled() {
     let longer: Vec<Made> =
         runs.iter().map(|made| Made { seconds: made.seconds * 1.15, ..made.clone() }).collect();
     let (a, b) = (chat("a", &runs), chat("b", &longer));
-    let asked = |tolerance: f64| Question {
+    let asked = |tolerance: f64| ComparisonCriteria {
         tolerance: Percent::from_fraction(tolerance).unwrap(),
         percentiles: vec![Percentile::LISTED[0]],
         ..question()
     };
-    let found = |tolerance| Comparison::of(&a, &b, &asked(tolerance)).unwrap();
+    let found = |tolerance| SessionComparison::of(&a, &b, &asked(tolerance)).unwrap();
     assert_eq!(found(0.05).conclusion, Conclusion::Regression);
     assert_eq!(found(0.16).conclusion, Conclusion::NoRegressionShown);
-    assert_eq!(found(0.16).latencies[0].percentiles[0].finding, Finding::Slower);
+    assert_eq!(found(0.16).latencies[0].percentiles[0].finding, ComparisonFinding::Slower);
     assert_eq!(found(0.5).conclusion, Conclusion::NoRegression);
 }
 
@@ -312,7 +317,8 @@ fn sessions_with_next_to_nothing_in_them_are_told_as_such() {
         for (a, b) in [(&some, &little), (&little, &some), (&little, &little)] {
             let found = compared(a, b);
             let why = format!("{} runs: {found:?}", runs.len());
-            let judged_well = found.rates.iter().any(|rate| rate.finding == Finding::More);
+            let judged_well =
+                found.rates.iter().any(|rate| rate.finding == ComparisonFinding::More);
             if judged_well {
                 assert_eq!(found.conclusion, Conclusion::Regression, "{why}");
             } else {
@@ -321,7 +327,7 @@ fn sessions_with_next_to_nothing_in_them_are_told_as_such() {
         }
     }
     let instant = chat("instant", &vec![completed(0.0); 100]);
-    assert_eq!(percentile(&compared(&some, &instant), "p50").finding, Finding::Faster);
+    assert_eq!(percentile(&compared(&some, &instant), "p50").finding, ComparisonFinding::Faster);
     let found = compared(&instant, &some);
     assert!(percentile(&found, "p50").note.as_ref().unwrap().contains("the baseline is zero"));
     assert_eq!(found.conclusion, Conclusion::NotEnoughData);
@@ -329,7 +335,7 @@ fn sessions_with_next_to_nothing_in_them_are_told_as_such() {
     let found = compared(&constant, &constant);
     let p95 = percentile(&found, "p95");
     assert_eq!((p95.ratio_low, p95.ratio_high), (Some(1.0), Some(1.0)));
-    assert_eq!(p95.finding, Finding::NoDifference);
+    assert_eq!(p95.finding, ComparisonFinding::NoDifference);
     assert_eq!(found.conclusion, Conclusion::NoRegression);
 }
 
@@ -349,9 +355,12 @@ fn a_killed_session_is_told_and_its_open_runs_count_as_longer() {
 #[test]
 fn a_generator_at_fault_silences_the_comparison() {
     let runs = noisy(1, 100, 10.0);
-    let health =
-        Health { over: Micros::from_secs(10), cpu: Micros::from_secs(20), ..Health::default() };
-    let busy = session_with("busy", profile("chat", 1, 1), &runs, &[Happening::Health(health)]);
+    let health = GeneratorHealth {
+        over: Micros::from_secs(10),
+        cpu: Micros::from_secs(20),
+        ..GeneratorHealth::default()
+    };
+    let busy = session_with("busy", profile("chat", 1, 1), &runs, &[EventKind::Health(health)]);
     let found = compared(&chat("a", &runs), &busy);
     assert_eq!(found.conclusion, Conclusion::Invalid);
     assert!(found.latencies.is_empty() && found.rates.is_empty());
@@ -363,14 +372,14 @@ fn modes_are_compared_only_where_asked_and_profiles_differences_are_told() {
     let runs = noisy(1, 100, 10.0);
     let chat = session("a", profile("chat", 1, 1), &runs);
     let voice = session("b", profile("voice", 2, 1), &runs);
-    let refused = Comparison::of(&chat, &voice, &question()).unwrap_err();
+    let refused = SessionComparison::of(&chat, &voice, &question()).unwrap_err();
     assert_eq!(
         refused,
         Incomparable::Modes { baseline: SessionMode::Chat, candidate: SessionMode::Voice }
     );
     assert!(refused.to_string().contains("--across-modes"));
-    let across = Question { across_modes: true, ..question() };
-    let found = Comparison::of(&chat, &voice, &across).unwrap();
+    let across = ComparisonCriteria { across_modes: true, ..question() };
+    let found = SessionComparison::of(&chat, &voice, &across).unwrap();
     told_everywhere(&found);
     assert_eq!(found.latencies.len(), 1);
     assert!(found.profile_differences.contains(&"mode: chat, then voice".to_owned()));
@@ -387,6 +396,6 @@ fn only_shared_scenarios_are_compared() {
     assert_eq!((found.latencies[0].baseline_n, found.latencies[0].candidate_n), (100, 50));
     assert!(found.notes.iter().any(|note| note.contains("scenarios of its own")), "{found:?}");
     let c = session("c", three(), &of(2, 20.0, 100));
-    let refused = Comparison::of(&a, &c, &question()).unwrap_err();
+    let refused = SessionComparison::of(&a, &c, &question()).unwrap_err();
     assert!(matches!(refused, Incomparable::Scenarios { .. }), "{refused}");
 }

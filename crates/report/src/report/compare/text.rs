@@ -1,9 +1,9 @@
 //! A comparison on the terminal, in at most a hundred columns.
 
 use super::super::terminal::Style;
-use super::comparison::{Comparison, Conclusion, Side};
+use super::comparison::{Conclusion, SessionComparison, Side};
 use super::cost::CostComparison;
-use super::finding::Finding;
+use super::finding::ComparisonFinding;
 use super::latency::{LatencyComparison, QuantileComparison};
 use super::rate::RateComparison;
 use rushhour_core::units::Micros;
@@ -12,7 +12,7 @@ use rushhour_core::units::Micros;
 const WIDTH: usize = 100;
 
 /// The comparison in words.
-pub fn comparison_text(comparison: &Comparison, style: Style) -> String {
+pub fn comparison_text(comparison: &SessionComparison, style: Style) -> String {
     let mut lines = side("A", &comparison.baseline);
     lines.extend(side("B", &comparison.candidate));
     if !comparison.profile_differences.is_empty() {
@@ -143,19 +143,22 @@ fn cost_lines(cost: &CostComparison, style: Style) -> Vec<String> {
     vec![style.strong(&head), format!("  {:<22}{a:>9} {b:>9}  {ratio:<30}  {words}", "mean, USD")]
 }
 
-fn finding(finding: Finding, regression: bool, style: Style) -> String {
+fn finding(finding: ComparisonFinding, regression: bool, style: Style) -> String {
     let words = finding.words();
     match finding {
         _ if regression => style.bad(words),
-        Finding::Slower | Finding::More | Finding::CostsMore | Finding::NotEnoughData => {
-            style.unclear(words)
+        ComparisonFinding::Slower
+        | ComparisonFinding::More
+        | ComparisonFinding::CostsMore
+        | ComparisonFinding::NotEnoughData => style.unclear(words),
+        ComparisonFinding::Faster | ComparisonFinding::Fewer | ComparisonFinding::CostsLess => {
+            style.good(words)
         }
-        Finding::Faster | Finding::Fewer | Finding::CostsLess => style.good(words),
-        Finding::NoDifference => words.to_owned(),
+        ComparisonFinding::NoDifference => words.to_owned(),
     }
 }
 
-fn conclusion(comparison: &Comparison, style: Style) -> Vec<String> {
+fn conclusion(comparison: &SessionComparison, style: Style) -> Vec<String> {
     let tolerance = comparison.tolerance * 100.0;
     let mut lines = match comparison.conclusion {
         Conclusion::Invalid => Vec::new(),

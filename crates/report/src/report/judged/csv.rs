@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::fold::{HeldRun, Judged, JudgedRun};
+use super::fold::{JudgedRun, JudgingResult, RunVerdict};
 use rushhour_core::event::Outcome;
 
 const HEADER: [&str; 17] = [
@@ -30,7 +30,7 @@ const HEADER: [&str; 17] = [
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn judged_csv(judged: &Judged, to: impl Write) -> csv::Result<()> {
+pub fn judged_csv(judged: &JudgingResult, to: impl Write) -> csv::Result<()> {
     use rushhour_core::profile::CallersVerdict::{Failed, Passed};
     let mut csv = csv::Writer::from_writer(to);
     csv.write_record(HEADER)?;
@@ -77,7 +77,7 @@ struct Cells {
     detail: String,
 }
 
-fn cells(held: Option<&HeldRun>) -> Cells {
+fn cells(held: Option<&RunVerdict>) -> Cells {
     let Some(held) = held else { return Cells::default() };
     let detail = match &held.outcome {
         Some(Outcome::Failed { detail, .. }) => detail.clone(),

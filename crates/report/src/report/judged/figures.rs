@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fold::JudgedRun;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 use rushhour_core::event::Outcome;
-use rushhour_core::profile::{CallersVerdict, Selection};
+use rushhour_core::profile::{CallersVerdict, JudgingSelection};
 use rushhour_stats::{Confidence, Proportion, StratifiedShare, Stratum, stratified_share};
 
 /// What the judging of a session comes to.
@@ -128,9 +128,9 @@ impl WeightedShare {
 
 impl JudgedFigures {
     pub(super) fn new(
-        selection: &Selection,
+        selection: &JudgingSelection,
         runs: &[JudgedRun],
-        (judging, session): (&Folded, &Folded),
+        (judging, session): (&FoldedSession, &FoldedSession),
     ) -> Self {
         let opening = &judging.opening;
         let is_real = opening.profile.evaluator.cekura().is_some_and(|cekura| cekura.url.is_some());

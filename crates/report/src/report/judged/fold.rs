@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::money::bill_words;
 use super::figures::JudgedFigures;
-use crate::record::{Folded, RunRecord, is_the_agents};
-use rushhour_core::event::{FailureClass, Opening, Outcome};
-use rushhour_core::profile::{CallersVerdict, Selection};
+use crate::record::{FoldedSession, RunRecord, is_the_agents};
+use rushhour_core::event::{FailureClass, Outcome, SessionHeader};
+use rushhour_core::profile::{CallersVerdict, JudgingSelection};
 use rushhour_core::units::{EvaluatorRunId, RoomName, RunIndex};
 
 /// A run as it was held: by our own callers, or again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldRun {
+pub struct RunVerdict {
     /// The run, in its own session.
     pub run: RunIndex,
     /// Its room.
@@ -22,7 +22,7 @@ pub struct HeldRun {
     pub outcome: Option<Outcome>,
 }
 
-impl HeldRun {
+impl RunVerdict {
     fn of(record: &RunRecord) -> Self {
         Self {
             run: record.run,
@@ -53,16 +53,16 @@ pub struct JudgedRun {
     /// What our own callers made of it.
     pub verdict: CallersVerdict,
     /// As our own callers held it.
-    pub ours: HeldRun,
+    pub ours: RunVerdict,
     /// As it was held again; none where it was not.
-    pub again: Option<HeldRun>,
+    pub again: Option<RunVerdict>,
     /// Whether it passed when it was held again; none where there is no verdict.
     pub judged: Option<bool>,
 }
 
 /// What the judging of a session comes to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judged {
+pub struct JudgingResult {
     /// The figures.
     pub figures: JudgedFigures,
     /// Every run that was chosen, in the order of the judged session.
@@ -74,17 +74,17 @@ pub struct Judged {
 /// Brings a judging session and the session that it judges together.
 #[derive(Debug)]
 pub struct JudgedFold {
-    selection: Selection,
+    selection: JudgingSelection,
     chosen: HashSet<RunIndex>,
     scenarios: Vec<String>,
-    ours: HashMap<RunIndex, HeldRun>,
-    again: HashMap<RunIndex, HeldRun>,
+    ours: HashMap<RunIndex, RunVerdict>,
+    again: HashMap<RunIndex, RunVerdict>,
 }
 
 impl JudgedFold {
     /// Begins with how the judging session was opened; none where it judges no other session, or
     /// another than `session`.
-    pub fn new(opening: &Opening, session: &Opening) -> Option<Self> {
+    pub fn new(opening: &SessionHeader, session: &SessionHeader) -> Option<Self> {
         let selection =
             opening.profile.judges.clone().filter(|judges| judges.session == session.session)?;
         let scenarios =
@@ -97,26 +97,26 @@ impl JudgedFold {
     /// Takes in a run of the judging session, ended or not.
     pub fn add_again(&mut self, record: &RunRecord) {
         if let Some(chosen) = self.selection.of(record.scenario, record.copy) {
-            self.again.insert(chosen.run, HeldRun::of(record));
+            self.again.insert(chosen.run, RunVerdict::of(record));
         }
     }
 
     /// Takes in a run of the session that is judged; those that were not chosen are passed over.
     pub fn add_ours(&mut self, record: &RunRecord) {
         if self.chosen.contains(&record.run) {
-            self.ours.insert(record.run, HeldRun::of(record));
+            self.ours.insert(record.run, RunVerdict::of(record));
         }
     }
 
     /// What it comes to, given the whole of both sessions.
-    pub fn finish(mut self, judging: &Folded, session: &Folded) -> Judged {
+    pub fn finish(mut self, judging: &FoldedSession, session: &FoldedSession) -> JudgingResult {
         let mut runs: BTreeMap<RunIndex, JudgedRun> = BTreeMap::new();
         for (position, scenario) in self.selection.chosen.iter().enumerate() {
             for chosen in &scenario.runs {
                 // A session whose journal lacks a run that was drawn from it is not that session.
                 let Some(ours) = self.ours.remove(&chosen.run) else { continue };
                 let again = self.again.remove(&chosen.run);
-                let judged = again.as_ref().and_then(HeldRun::judgement);
+                let judged = again.as_ref().and_then(RunVerdict::judgement);
                 let scenario = self.scenarios.get(position).cloned().unwrap_or_default();
                 let verdict = chosen.verdict;
                 runs.insert(chosen.run, JudgedRun { scenario, verdict, ours, again, judged });
@@ -124,6 +124,6 @@ impl JudgedFold {
         }
         let runs: Vec<JudgedRun> = runs.into_values().collect();
         let figures = JudgedFigures::new(&self.selection, &runs, (judging, session));
-        Judged { figures, runs, bill: bill_words(judging) }
+        JudgingResult { figures, runs, bill: bill_words(judging) }
     }
 }

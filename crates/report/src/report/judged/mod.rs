@@ -8,7 +8,7 @@ mod words;
 
 pub use csv::judged_csv;
 pub use figures::{JudgedFailures, JudgedFigures, JudgedStratum, WeightedShare};
-pub use fold::{HeldRun, Judged, JudgedFold, JudgedRun};
+pub use fold::{JudgedFold, JudgedRun, JudgingResult, RunVerdict};
 pub use words::judged_words;
 #[cfg(test)]
 pub(super) use words::tests::example;

@@ -1,10 +1,10 @@
 //! The judging of a session in plain sentences.
 
 use super::figures::{JudgedFigures, WeightedShare};
-use super::fold::Judged;
+use super::fold::JudgingResult;
 
 /// What the judging comes to, the figure first; one sentence or two in each.
-pub fn judged_words(judged: &Judged) -> Vec<String> {
+pub fn judged_words(judged: &JudgingResult) -> Vec<String> {
     let figures = &judged.figures;
     let mut words = vec![headline(figures)];
     if figures.judged() > 0 {
@@ -114,14 +114,14 @@ fn lower(sentence: &str) -> String {
 pub(in crate::report) mod tests {
     use super::super::super::test_sessions::ordinary;
     use super::super::csv::judged_csv;
-    use super::super::fold::{HeldRun, JudgedRun};
+    use super::super::fold::{JudgedRun, RunVerdict};
     use super::*;
     use rushhour_core::event::{FailureClass, Outcome};
-    use rushhour_core::profile::{CallersVerdict, Selection};
+    use rushhour_core::profile::{CallersVerdict, JudgingSelection};
     use rushhour_core::units::{EvaluatorRunId, RoomName, RunIndex, SessionId};
 
-    fn held(run: u64, outcome: Outcome) -> HeldRun {
-        HeldRun {
+    fn held(run: u64, outcome: Outcome) -> RunVerdict {
+        RunVerdict {
             run: RunIndex(run),
             room: Some(RoomName::new(format!("room-{run}"))),
             evaluator_run: Some(EvaluatorRunId::new("77")),
@@ -141,7 +141,7 @@ pub(in crate::report) mod tests {
     }
 
     /// Of 400 runs that passed 20 are judged and 2 of them fail; of 12 that failed 10 are, and 8 pass.
-    pub(in crate::report) fn example(failed: u64) -> Judged {
+    pub(in crate::report) fn example(failed: u64) -> JudgingResult {
         let passed = (0..20).map(|n| run(n, CallersVerdict::Passed, Some(n >= 2)));
         let again = (20..30).map(|n| run(n, CallersVerdict::Failed, Some(n >= 22)));
         let left = (30..32).map(|n| run(n, CallersVerdict::Failed, None));
@@ -150,7 +150,7 @@ pub(in crate::report) mod tests {
             .chain(again.take(usize::try_from(judged).unwrap()))
             .chain(left.take(usize::try_from(failed - judged).unwrap()))
             .collect();
-        let selection = Selection {
+        let selection = JudgingSelection {
             session: SessionId::new("made-up"),
             passed: 400,
             failed: 12,
@@ -159,7 +159,7 @@ pub(in crate::report) mod tests {
         };
         let ((judging, _), (session, _)) = (ordinary(1, ""), ordinary(1, ""));
         let figures = JudgedFigures::new(&selection, &runs, (&judging, &session));
-        Judged { figures, runs, bill: Some("It cost about 2 USD.".to_owned()) }
+        JudgingResult { figures, runs, bill: Some("It cost about 2 USD.".to_owned()) }
     }
 
     #[test]

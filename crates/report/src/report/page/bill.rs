@@ -5,10 +5,10 @@ use maud::{Markup, html};
 use super::super::money::{BillSummary, bill_words, old_prices_of};
 use super::super::visible::visible;
 use super::tables::scrolled;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 
 /// The bill; none where nothing is charged.
-pub(super) fn bill(folded: &Folded) -> Option<Markup> {
+pub(super) fn bill(folded: &FoldedSession) -> Option<Markup> {
     let (bill, words) = (BillSummary::of(folded)?, bill_words(folded)?);
     let table = html! {
         table {

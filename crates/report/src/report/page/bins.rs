@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::super::figures::quantile_of;
-use crate::record::{Folded, WINDOWED, value_at_rank};
+use crate::record::{FoldedSession, WINDOWED, value_at_rank};
 use rushhour_core::units::{Metric, Micros, Percentile, SessionTime};
 use rushhour_stats::{Confidence, Quantile, rank_interval};
 
@@ -77,7 +77,7 @@ impl Bin {
 }
 
 /// Bins in which latencies can be told.
-pub(super) fn latency_bins(folded: &Folded) -> Vec<Bin> {
+pub(super) fn latency_bins(folded: &FoldedSession) -> Vec<Bin> {
     let wanted = (folded.measured.started / RUNS_A_BIN).clamp(OF_LATENCIES.0, OF_LATENCIES.1);
     let first = folded
         .stage_starts
@@ -94,12 +94,12 @@ pub(super) fn latency_bins(folded: &Folded) -> Vec<Bin> {
 }
 
 /// Bins in which starts and ends are counted.
-pub(super) fn count_bins(folded: &Folded) -> Vec<Bin> {
+pub(super) fn count_bins(folded: &FoldedSession) -> Vec<Bin> {
     let wanted = (folded.tally.planned() / STARTS_A_BIN).clamp(OF_COUNTS.0, OF_COUNTS.1);
     bins(folded, wanted)
 }
 
-fn bins(folded: &Folded, most: u64) -> Vec<Bin> {
+fn bins(folded: &FoldedSession, most: u64) -> Vec<Bin> {
     let windows = folded.timeline.windows();
     let width = folded.timeline.width();
     let together = windows.len().div_ceil(usize::try_from(most).unwrap_or(usize::MAX)).max(1);
@@ -107,7 +107,8 @@ fn bins(folded: &Folded, most: u64) -> Vec<Bin> {
     let mut bins = Vec::new();
     for (number, group) in windows.chunks(together).enumerate() {
         let from = (number * together) as u64 * width.0;
-        let sum = |count: fn(&crate::record::Window) -> u64| group.iter().map(count).sum::<u64>();
+        let sum =
+            |count: fn(&crate::record::TimelineWindow) -> u64| group.iter().map(count).sum::<u64>();
         let (started, completed, failed) =
             (sum(|w| w.started), sum(|w| w.completed), sum(|w| w.failed));
         under_way = (under_way + started).saturating_sub(completed + failed);

@@ -34,7 +34,7 @@ const TICKS: f64 = 38.0;
 const KEY_ROW: f64 = 20.0;
 
 /// A figure with its words: what is drawn, for those who do not see it, and as a table.
-pub(crate) struct Figure<'a> {
+pub(crate) struct ChartFigure<'a> {
     /// Its anchor.
     pub(crate) id: &'a str,
     /// Its title.
@@ -49,7 +49,7 @@ pub(crate) struct Figure<'a> {
     pub(crate) table: Markup,
 }
 
-impl Figure<'_> {
+impl ChartFigure<'_> {
     /// The figure, drawn once for each width.
     pub(crate) fn draw(&self, draw: impl Fn(&Canvas) -> (f64, Markup)) -> Markup {
         html! {
@@ -116,7 +116,7 @@ impl Canvas {
     }
 
     /// The key, below the plot, and the height of everything down to its end.
-    pub(crate) fn key(&self, entries: &[(Line, String)]) -> (f64, Markup) {
+    pub(crate) fn key(&self, entries: &[(LineStyle, String)]) -> (f64, Markup) {
         let top = TOP + self.height + TICKS;
         let columns = self.key_columns.min(entries.len()).max(1);
         let column = (self.width - LEFT) / columns as f64;
@@ -143,9 +143,9 @@ fn anchor(share: f64) -> &'static str {
 
 /// A line's look: its colour, its dashes and its mark all tell it from the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Line(pub(crate) usize);
+pub(crate) struct LineStyle(pub(crate) usize);
 
-impl Line {
+impl LineStyle {
     /// How many lines can be told apart.
     pub(crate) const COUNT: usize = 6;
 

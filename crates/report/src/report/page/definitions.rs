@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::record::{Folded, Step};
+use crate::record::{FoldedSession, FunnelStep};
 use rushhour_core::event::FailureClass;
 use rushhour_core::units::Metric;
 
@@ -17,7 +17,7 @@ pub(super) fn class_link(class: FailureClass) -> Markup {
 }
 
 /// The definitions of everything that was measured, of every failure that was seen, and of the steps.
-pub(super) fn definitions(folded: &Folded) -> Markup {
+pub(super) fn definitions(folded: &FoldedSession) -> Markup {
     let measured = |metric: &Metric| folded.latencies.iter().any(|(other, ..)| other == *metric);
     html! {
         dl {
@@ -50,6 +50,6 @@ pub(super) fn definitions(folded: &Folded) -> Markup {
 }
 
 /// What a turn is need be said once.
-const fn is_later_turn(step: Step) -> bool {
-    matches!(step, Step::Turn(number) if number > 1)
+const fn is_later_turn(step: FunnelStep) -> bool {
+    matches!(step, FunnelStep::Turn(number) if number > 1)
 }

@@ -6,14 +6,14 @@ use std::fmt::Write;
 use hdrhistogram::Histogram;
 use maud::{Markup, html};
 
-use super::super::figures::{Figure as Percentiles, figure};
+use super::super::figures::{PercentileFigure as Percentiles, figure};
 use super::super::measured::{Measured, measured};
 use super::super::terminal::PERCENTILES;
-use super::chart::{Canvas, Figure, Line, place};
+use super::chart::{Canvas, ChartFigure, LineStyle, place};
 use super::definitions::metric_link;
 use super::scale::Scale;
 use super::tables::{interval, scrolled};
-use crate::record::{Folded, Latencies};
+use crate::record::{FoldedSession, Latencies};
 use rushhour_core::units::{Metric, Micros, Percentile};
 
 /// Latencies that are drawn where they were measured, the first six of them.
@@ -31,10 +31,10 @@ const DRAWN: [Metric; 8] = [
 const FINEST: f64 = 1.0;
 
 /// The figure; words where nothing was measured.
-pub(super) fn distribution(folded: &Folded) -> Markup {
+pub(super) fn distribution(folded: &FoldedSession) -> Markup {
     let mut shown = measured(folded, DRAWN);
     shown.retain(|one| one.latencies.count() > 0);
-    shown.truncate(Line::COUNT);
+    shown.truncate(LineStyle::COUNT);
     if shown.is_empty() {
         return html! { p { "Nothing was measured, so there is no distribution to show." } };
     }
@@ -43,7 +43,7 @@ pub(super) fn distribution(folded: &Folded) -> Markup {
         shown.iter().map(|one| one.latencies.max()).max().unwrap_or_default(),
     );
     let polled = shown.iter().any(|one| one.latencies.lower_bounds().is_some());
-    Figure {
+    ChartFigure {
         id: "distribution",
         title: html! { "Distributions" },
         name: "Distributions of latencies".to_owned(),
@@ -65,16 +65,16 @@ pub(super) fn distribution(folded: &Folded) -> Markup {
             .map(|(value, words)| (scale.at(value), words))
             .collect();
         let up = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| (share * TALL, format!("{:.0} %", share * 100.0)));
-        let key: Vec<(Line, String)> = shown
+        let key: Vec<(LineStyle, String)> = shown
             .iter()
             .enumerate()
-            .map(|(n, one)| (Line(n), format!("{} (n={})", one.label(), one.latencies.count())))
+            .map(|(n, one)| (LineStyle(n), format!("{} (n={})", one.label(), one.latencies.count())))
             .collect();
         let (height, key) = canvas.key(&key);
         let drawn = html! {
             (canvas.frame(&across, &up, ("latency", "share of runs")))
-            @for (n, one) in shown.iter().enumerate() { (curve(canvas, scale, Line(n), one.latencies)) }
-            @for (n, one) in shown.iter().enumerate() { (marks(canvas, scale, Line(n), one.latencies)) }
+            @for (n, one) in shown.iter().enumerate() { (curve(canvas, scale, LineStyle(n), one.latencies)) }
+            @for (n, one) in shown.iter().enumerate() { (marks(canvas, scale, LineStyle(n), one.latencies)) }
             (key)
         };
         (height, drawn)
@@ -104,7 +104,7 @@ fn described(shown: &[Measured<'_>]) -> String {
     format!("{}.", words.join("; "))
 }
 
-fn curve(canvas: &Canvas, scale: Scale, line: Line, latencies: &Latencies) -> Markup {
+fn curve(canvas: &Canvas, scale: Scale, line: LineStyle, latencies: &Latencies) -> Markup {
     let upper = corners(canvas, scale, latencies.histogram());
     let foot = canvas.y(0.0);
     html! {
@@ -171,7 +171,7 @@ fn between(lower: &[(f64, f64)], upper: &[(f64, f64)], foot: f64) -> String {
     path
 }
 
-fn marks(canvas: &Canvas, scale: Scale, line: Line, latencies: &Latencies) -> Markup {
+fn marks(canvas: &Canvas, scale: Scale, line: LineStyle, latencies: &Latencies) -> Markup {
     html! {
         @for percentile in PERCENTILES {
             @if let Percentiles::Known { value, low, high } = figure(latencies, percentile) {

@@ -2,8 +2,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::super::headline::{Standing, verdict_sentence, warnings, what_happened};
-use super::super::verdict::{Judgement, Overall};
+use super::super::headline::{SessionStanding, verdict_sentence, warnings, what_happened};
+use super::super::verdict::{Criterion, SessionVerdict};
 use super::super::visible::visible;
 use super::bill::bill;
 use super::definitions::definitions;
@@ -15,7 +15,7 @@ use super::over_time::over_time;
 use super::pairs::pairs;
 use super::provenance::provenance;
 use super::tables::{failures, generator, latencies, slowest, thresholds};
-use crate::record::Folded;
+use crate::record::FoldedSession;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -23,9 +23,9 @@ const STYLE: &str = include_str!("style.css");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// `report.html`: the session as one page that needs no network and no script.
-pub fn page(folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
+pub fn page(folded: &FoldedSession, overall: &SessionVerdict, judgement: Criterion) -> String {
     let name = visible(&folded.opening.profile.name);
-    let standing = Standing::of(overall);
+    let standing = SessionStanding::of(overall);
     let title = format!("{name}: {}", standing.word());
     let header = header(folded, overall, judgement, standing);
     framed(
@@ -75,13 +75,18 @@ pub(super) fn whole(title: &str, body: &Markup) -> String {
     page
 }
 
-fn header(folded: &Folded, overall: &Overall, judgement: Judgement, standing: Standing) -> Markup {
+fn header(
+    folded: &FoldedSession,
+    overall: &SessionVerdict,
+    judgement: Criterion,
+    standing: SessionStanding,
+) -> Markup {
     let (class, sign) = match standing {
-        Standing::Passed => ("passed", "✓"),
-        Standing::Failed => ("failed", "✗"),
-        Standing::Undecided => ("undecided", "?"),
-        Standing::Invalid => ("invalid", "!"),
-        Standing::Unjudged => ("unjudged", "–"),
+        SessionStanding::Passed => ("passed", "✓"),
+        SessionStanding::Failed => ("failed", "✗"),
+        SessionStanding::Undecided => ("undecided", "?"),
+        SessionStanding::Invalid => ("invalid", "!"),
+        SessionStanding::Unjudged => ("unjudged", "–"),
     };
     html! {
         header class=(class) {

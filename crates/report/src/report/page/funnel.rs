@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use maud::{Markup, html};
 
 use super::definitions::class_link;
-use crate::record::{Folded, Step};
+use crate::record::{FoldedSession, FunnelStep};
 use rushhour_core::event::FailureClass;
 use rushhour_core::profile::{DispatchMethod, Profile};
 
@@ -26,7 +26,7 @@ enum Loss {
 }
 
 /// The funnel of all runs, those of unmeasured stages too.
-pub(super) fn funnel(folded: &Folded) -> Markup {
+pub(super) fn funnel(folded: &FoldedSession) -> Markup {
     let rows = rows(folded);
     let planned = rows.first().map_or(0, |row| row.runs);
     if planned == 0 {
@@ -77,7 +77,7 @@ fn words(loss: &Loss) -> Markup {
     }
 }
 
-fn rows(folded: &Folded) -> Vec<Row> {
+fn rows(folded: &FoldedSession) -> Vec<Row> {
     let tally = &folded.tally;
     let profile = &folded.opening.profile;
     let planned = folded.opening.planned.unwrap_or(0).max(tally.planned());
@@ -101,25 +101,25 @@ fn rows(folded: &Folded) -> Vec<Row> {
 }
 
 /// Whether a step that no run reached belongs to the session all the same.
-fn belongs(step: Step, profile: &Profile, folded: &Folded) -> bool {
+fn belongs(step: FunnelStep, profile: &Profile, folded: &FoldedSession) -> bool {
     match step {
-        Step::Dispatched => matches!(
+        FunnelStep::Dispatched => matches!(
             profile.livekit.dispatch.method(),
             DispatchMethod::Explicit | DispatchMethod::ExplicitFresh
         ),
-        Step::AgentSeen => waits_for_agent(profile),
-        Step::AgentReady => false,
-        Step::Passed => folded.tally.judged_failed > 0,
-        Step::Started
-        | Step::RoomMade
-        | Step::Submitted
-        | Step::Accepted
-        | Step::Running
-        | Step::CallerJoined
-        | Step::Assigned
-        | Step::Greeted
-        | Step::Turn(_)
-        | Step::Completed => true,
+        FunnelStep::AgentSeen => waits_for_agent(profile),
+        FunnelStep::AgentReady => false,
+        FunnelStep::Passed => folded.tally.judged_failed > 0,
+        FunnelStep::Started
+        | FunnelStep::RoomMade
+        | FunnelStep::Submitted
+        | FunnelStep::Accepted
+        | FunnelStep::Running
+        | FunnelStep::CallerJoined
+        | FunnelStep::Assigned
+        | FunnelStep::Greeted
+        | FunnelStep::Turn(_)
+        | FunnelStep::Completed => true,
     }
 }
 
@@ -129,10 +129,10 @@ fn waits_for_agent(profile: &Profile) -> bool {
 }
 
 /// Whether a run had to reach the step to go on.
-fn waited_for(step: Step, profile: &Profile) -> bool {
+fn waited_for(step: FunnelStep, profile: &Profile) -> bool {
     match step {
-        Step::AgentSeen => waits_for_agent(profile),
-        Step::AgentReady => false,
+        FunnelStep::AgentSeen => waits_for_agent(profile),
+        FunnelStep::AgentReady => false,
         _ => true,
     }
 }

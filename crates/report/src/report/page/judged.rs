@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::judged::{Judged, JudgedRun, JudgedStratum, judged_words};
+use super::super::judged::{JudgedRun, JudgedStratum, JudgingResult, judged_words};
 use super::super::visible::visible;
 use super::tables::scrolled;
 use rushhour_core::event::Outcome;
@@ -12,7 +12,7 @@ use rushhour_core::profile::CallersVerdict;
 const SHOWN: usize = 200;
 
 /// The judging in words, as a table of both verdicts, and run by run where they differ first.
-pub(super) fn judged(judged: &Judged) -> Markup {
+pub(super) fn judged(judged: &JudgingResult) -> Markup {
     let figures = &judged.figures;
     let mut runs: Vec<&JudgedRun> = judged.runs.iter().collect();
     runs.sort_by_key(|run| !differ(run));

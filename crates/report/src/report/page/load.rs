@@ -4,20 +4,20 @@ use maud::{Markup, html};
 
 use super::super::validity::rates;
 use super::bins::{Bin, count_bins};
-use super::chart::{Canvas, Figure, Line, through};
+use super::chart::{Canvas, ChartFigure, LineStyle, through};
 use super::over_time::end;
 use super::scale::Scale;
 use super::stages::stages;
 use super::tables::scrolled;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 use rushhour_core::units::Micros;
 
-const DELIVERED: Line = Line(0);
-const ASKED: Line = Line(1);
-const IN_FLIGHT: Line = Line(0);
+const DELIVERED: LineStyle = LineStyle(0);
+const ASKED: LineStyle = LineStyle(1);
+const IN_FLIGHT: LineStyle = LineStyle(0);
 
 /// Both figures; words where nothing was to start.
-pub(super) fn load(folded: &Folded) -> Markup {
+pub(super) fn load(folded: &FoldedSession) -> Markup {
     let bins = count_bins(folded);
     if bins.iter().all(|bin| bin.intended == 0 && bin.started == 0) {
         return html! { p { "No run was to start, so there is no load to show." } };
@@ -28,7 +28,7 @@ pub(super) fn load(folded: &Folded) -> Markup {
     }
 }
 
-fn rate(folded: &Folded, bins: &[Bin]) -> Markup {
+fn rate(folded: &FoldedSession, bins: &[Bin]) -> Markup {
     let asked = |bin: &Bin| bin.intended as f64 / bin.seconds();
     let made = |bin: &Bin| bin.started as f64 / bin.seconds();
     let most = bins.iter().flat_map(|bin| [asked(bin), made(bin)]).fold(0.0, f64::max);
@@ -40,7 +40,7 @@ fn rate(folded: &Folded, bins: &[Bin]) -> Markup {
             "All starts were at one instant, so there is no rate over the whole session.".to_owned()
         }
     };
-    Figure {
+    ChartFigure {
         id: "rate",
         title: html! { "Starts asked for and made" },
         name: "Starts asked for and made, over time".to_owned(),
@@ -60,12 +60,12 @@ fn rate(folded: &Folded, bins: &[Bin]) -> Markup {
     })
 }
 
-fn in_flight(folded: &Folded, bins: &[Bin]) -> Markup {
+fn in_flight(folded: &FoldedSession, bins: &[Bin]) -> Markup {
     let count = |bin: &Bin| bin.in_flight_at_end as f64;
     let most = bins.iter().map(count).fold(0.0, f64::max);
     let peak = folded.in_flight_peak;
     let limit = folded.opening.profile.limits.in_flight;
-    Figure {
+    ChartFigure {
         id: "in-flight",
         title: html! { "Runs in flight" },
         name: "Runs in flight, over time".to_owned(),
@@ -89,12 +89,12 @@ fn in_flight(folded: &Folded, bins: &[Bin]) -> Markup {
 }
 
 fn draw(
-    folded: &Folded,
+    folded: &FoldedSession,
     canvas: &Canvas,
     bins: &[Bin],
     up: Scale,
     name: &str,
-    key: &[(Line, String)],
+    key: &[(LineStyle, String)],
     lines: &dyn Fn(&Canvas, Scale) -> Markup,
 ) -> (f64, Markup) {
     let time = Scale::time(end(bins));

@@ -27,7 +27,7 @@ mod tables;
 mod tests;
 mod upward;
 
-pub(crate) use chart::{Figure as ChartFigure, Line, place, through};
+pub(crate) use chart::{ChartFigure, LineStyle, place, through};
 pub use document::page;
 pub(crate) use document::{framed, section};
 pub use nights::{JudgedNights, history_page};

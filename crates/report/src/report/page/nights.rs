@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use super::super::visible::visible;
-use super::chart::{Figure, Line, through};
+use super::chart::{ChartFigure, LineStyle, through};
 use super::document::{section, whole};
 use super::scale::Tick;
 use super::tables::scrolled;
 use super::upward::Upward;
-use crate::soak::{FEWEST_NIGHTS, Night, NightFinding, NightJudgement, Nights, Soak, Unit};
+use crate::soak::{
+    FEWEST_NIGHTS, NightFinding, NightJudgement, NightlyComparison, NightlyRun, SeriesUnit, Soak,
+};
 
-const LEVEL: Line = Line(0);
-const ALARM: Line = Line(4);
+const LEVEL: LineStyle = LineStyle(0);
+const ALARM: LineStyle = LineStyle(4);
 
 /// One profile's nights in order, each with what it came to against those before it.
-pub type JudgedNights<'a> = Vec<(&'a Night, Nights)>;
+pub type JudgedNights<'a> = Vec<(&'a NightlyRun, NightlyComparison)>;
 
 /// A session against the nights before it.
 pub(super) fn against(soak: &Soak) -> Markup {
@@ -89,7 +91,7 @@ pub fn history_page(profiles: &[JudgedNights<'_>]) -> String {
     whole("Nights", &body)
 }
 
-fn title(night: &Night) -> String {
+fn title(night: &NightlyRun) -> String {
     let hash: String = night.profile_hash.chars().take(8).collect();
     visible(&format!("{} ({hash})", night.profile))
 }
@@ -123,7 +125,7 @@ fn profile(number: usize, nights: &JudgedNights<'_>) -> Markup {
 }
 
 /// What a night came to against those before it, in a few words.
-fn in_words(judged: &Nights) -> String {
+fn in_words(judged: &NightlyComparison) -> String {
     if judged.series.is_empty() {
         return "too few before".to_owned();
     }
@@ -141,32 +143,32 @@ fn in_words(judged: &Nights) -> String {
 }
 
 /// The day and the time to the minute.
-fn day(night: &Night) -> String {
+fn day(night: &NightlyRun) -> String {
     visible(&night.started.chars().take(16).collect::<String>().replace('T', " "))
 }
 
-struct Spot<'a> {
-    night: &'a Night,
+struct NightMark<'a> {
+    night: &'a NightlyRun,
     level: f64,
     judged: Option<&'a NightJudgement>,
 }
 
 fn chart(id: &str, name: &str, nights: &JudgedNights<'_>) -> Markup {
-    let spots: Vec<Spot<'_>> = nights
+    let spots: Vec<NightMark<'_>> = nights
         .iter()
         .filter(|(night, _)| night.counts())
         .filter_map(|(night, judged)| {
             let judged = judged.series.iter().find(|one| one.series == name);
-            Some(Spot { night, level: night.series.get(name)?.level, judged })
+            Some(NightMark { night, level: night.series.get(name)?.level, judged })
         })
         .collect();
     let Some(last) = spots.last() else { return html! {} };
-    let unit = last.night.series.get(name).map_or(Unit::Microseconds, |figure| figure.unit);
+    let unit = last.night.series.get(name).map_or(SeriesUnit::Microseconds, |figure| figure.unit);
     let highs = spots.iter().filter_map(|spot| Some(spot.judged?.high));
     let up = Upward::of(unit, spots.iter().map(|spot| spot.level).chain(highs));
     let alarms = spots.iter().filter(|spot| spot.judged.is_some_and(|one| one.finding.is_worse()));
     let alarms = alarms.count();
-    Figure {
+    ChartFigure {
         id,
         title: html! { (name) },
         name: format!("{name} from night to night"),
@@ -214,7 +216,7 @@ fn chart(id: &str, name: &str, nights: &JudgedNights<'_>) -> Markup {
     })
 }
 
-fn table(name: &str, spots: &[Spot<'_>]) -> Markup {
+fn table(name: &str, spots: &[NightMark<'_>]) -> Markup {
     scrolled(&html! {
         table {
             thead { tr {

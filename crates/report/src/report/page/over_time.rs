@@ -4,21 +4,21 @@
 use maud::{Markup, html};
 
 use super::bins::{Bin, BinFigure, ENOUGH_FOR_P95, latency_bins};
-use super::chart::{Canvas, Figure, Line, place, through};
+use super::chart::{Canvas, ChartFigure, LineStyle, place, through};
 use super::definitions::metric_link;
 use super::scale::Scale;
 use super::stages::stages;
 use super::tables::scrolled;
-use crate::record::{Folded, WINDOWED};
+use crate::record::{FoldedSession, WINDOWED};
 use rushhour_core::units::{Metric, Micros};
 
 /// The height of the lane in which failures stand, as a share of the plot.
 const LANE: f64 = 0.16;
-const MEDIAN: Line = Line(0);
-const HIGH: Line = Line(1);
+const MEDIAN: LineStyle = LineStyle(0);
+const HIGH: LineStyle = LineStyle(1);
 
 /// One figure for each latency that is shown over time and was measured.
-pub(super) fn over_time(folded: &Folded) -> Markup {
+pub(super) fn over_time(folded: &FoldedSession) -> Markup {
     let bins = latency_bins(folded);
     let shown: Vec<(Metric, Vec<Option<BinFigure>>)> = WINDOWED
         .into_iter()
@@ -36,7 +36,12 @@ pub(super) fn over_time(folded: &Folded) -> Markup {
     }
 }
 
-fn one(folded: &Folded, metric: Metric, bins: &[Bin], figures: &[Option<BinFigure>]) -> Markup {
+fn one(
+    folded: &FoldedSession,
+    metric: Metric,
+    bins: &[Bin],
+    figures: &[Option<BinFigure>],
+) -> Markup {
     let known = || figures.iter().flatten();
     let smallest = known().map(|f| f.interval.map_or(f.median, |(low, _)| low)).min();
     let largest =
@@ -46,7 +51,7 @@ fn one(folded: &Folded, metric: Metric, bins: &[Bin], figures: &[Option<BinFigur
     let medians = || known().map(|figure| figure.median);
     let failed: u64 = bins.iter().map(|bin| bin.failed).sum();
     let name = format!("{metric} over time");
-    Figure {
+    ChartFigure {
         id: &format!("time-{}", metric.name().replace('.', "-")),
         title: html! { (metric_link(metric)) " over time" },
         name,

@@ -4,10 +4,10 @@ use maud::{Markup, html};
 
 use super::super::visible::visible;
 use super::tables::scrolled;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 
 /// The session's own description.
-pub(super) fn provenance(folded: &Folded) -> Markup {
+pub(super) fn provenance(folded: &FoldedSession) -> Markup {
     let opening = &folded.opening;
     let profile = &opening.profile;
     let facts = [

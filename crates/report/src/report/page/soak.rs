@@ -3,9 +3,9 @@
 
 use maud::{Markup, html};
 
-use super::super::verdict::{Judgement, Overall};
+use super::super::verdict::{Criterion, SessionVerdict};
 use super::super::visible::visible;
-use super::chart::{Figure, Line, through};
+use super::chart::{ChartFigure, LineStyle, through};
 use super::document::{section, whole};
 use super::nights::against;
 use super::provenance::provenance;
@@ -13,20 +13,26 @@ use super::scale::Scale;
 use super::stages::stages;
 use super::tables::{generator, scrolled, sideways, thresholds};
 use super::upward::Upward;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 use crate::soak::{
-    LeakCheck, LeakFinding, SeriesFinding, SeriesJudgement, Slope, Soak, Standing, Windows, percent,
+    LeakCheck, LeakFinding, SeriesFinding, SeriesJudgement, Slope, Soak, SoakVerdict, SoakWindows,
+    percent,
 };
 use rushhour_core::units::{Micros, SessionTime};
 
-const VALUES: Line = Line(0);
-const TREND: Line = Line(1);
-const LEVELS: Line = Line(4);
+const VALUES: LineStyle = LineStyle(0);
+const TREND: LineStyle = LineStyle(1);
+const LEVELS: LineStyle = LineStyle(4);
 /// Points of a line that is bent by its axis.
 const BENDS: u32 = 24;
 
 /// A soak as one page that needs no network and no script.
-pub fn soak_page(soak: &Soak, folded: &Folded, overall: &Overall, judgement: Judgement) -> String {
+pub fn soak_page(
+    soak: &Soak,
+    folded: &FoldedSession,
+    overall: &SessionVerdict,
+    judgement: Criterion,
+) -> String {
     let body = html! {
         (header(soak))
         main {
@@ -43,10 +49,10 @@ pub fn soak_page(soak: &Soak, folded: &Folded, overall: &Overall, judgement: Jud
 
 fn header(soak: &Soak) -> Markup {
     let (class, sign) = match soak.standing {
-        Standing::Steady => ("passed", "✓"),
-        Standing::Drifts => ("failed", "✗"),
-        Standing::TooLittle => ("undecided", "?"),
-        Standing::Invalid => ("invalid", "!"),
+        SoakVerdict::Steady => ("passed", "✓"),
+        SoakVerdict::Drifts => ("failed", "✗"),
+        SoakVerdict::TooLittle => ("undecided", "?"),
+        SoakVerdict::Invalid => ("invalid", "!"),
     };
     html! {
         header class=(class) {
@@ -120,7 +126,7 @@ fn table(soak: &Soak) -> Markup {
     }
 }
 
-fn charts(soak: &Soak, folded: &Folded) -> Markup {
+fn charts(soak: &Soak, folded: &FoldedSession) -> Markup {
     let Some(cut) = &soak.cut else { return html! {} };
     let is_steady = |one: &&SeriesJudgement| {
         matches!(
@@ -143,7 +149,7 @@ fn line_at(slope: &Slope, along: f64) -> (f64, f64, f64) {
     (middle + slope.change * from_middle, low.max(0.0), high.max(0.0))
 }
 
-fn chart(one: &SeriesJudgement, cut: &Windows, folded: &Folded) -> Markup {
+fn chart(one: &SeriesJudgement, cut: &SoakWindows, folded: &FoldedSession) -> Markup {
     let hour = 3.6e9;
     let end = cut.from(cut.windows.len());
     let time = Scale::time(Micros(end.0));
@@ -152,7 +158,7 @@ fn chart(one: &SeriesJudgement, cut: &Windows, folded: &Folded) -> Markup {
     let ends = one.points.first().zip(one.points.last());
     let least = values.clone().fold(f64::INFINITY, f64::min);
     let most = values.fold(0.0, f64::max);
-    Figure {
+    ChartFigure {
         id: &format!("series-{}", one.series.replace(['.', ' '], "-")),
         title: html! { (one.series) },
         name: format!("{} through the session", one.series),
@@ -222,7 +228,7 @@ fn chart(one: &SeriesJudgement, cut: &Windows, folded: &Folded) -> Markup {
     })
 }
 
-fn values_table(one: &SeriesJudgement, cut: &Windows) -> Markup {
+fn values_table(one: &SeriesJudgement, cut: &SoakWindows) -> Markup {
     scrolled(&html! {
         table {
             thead { tr { th scope="col" { "from" } th scope="col" { "runs" } th scope="col" { (one.series) } } }

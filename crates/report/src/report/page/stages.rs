@@ -5,13 +5,13 @@ use maud::{Markup, html};
 use super::super::visible::visible;
 use super::chart::{Canvas, place};
 use super::scale::Scale;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 
 /// A character's width, about.
 const CHARACTER: f64 = 6.6;
 
 /// The stages that runs were meant for, behind a plot.
-pub(super) fn stages(folded: &Folded, canvas: &Canvas, time: Scale) -> Markup {
+pub(super) fn stages(folded: &FoldedSession, canvas: &Canvas, time: Scale) -> Markup {
     let begun: Vec<(u32, f64)> = folded
         .stage_starts
         .iter()
@@ -35,7 +35,7 @@ pub(super) fn stages(folded: &Folded, canvas: &Canvas, time: Scale) -> Markup {
 }
 
 /// As much of a stage's name as there is room for.
-fn label(folded: &Folded, stage: u32, room: f64) -> String {
+fn label(folded: &FoldedSession, stage: u32, room: f64) -> String {
     let Some((name, measured)) = folded.names.stages.get(stage as usize) else {
         return String::new();
     };

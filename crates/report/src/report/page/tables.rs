@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::super::figures::{Figure, figure};
-use super::super::headline::Standing;
+use super::super::figures::{PercentileFigure, figure};
+use super::super::headline::SessionStanding;
 use super::super::measured::measured;
 use super::super::terminal::{PERCENTILES, SHOWN};
-use super::super::verdict::{Judgement, Overall, ThresholdResult, Verdict};
+use super::super::verdict::{Criterion, SessionVerdict, ThresholdResult, Verdict};
 use super::super::visible::visible;
 use super::definitions::{class_link, metric_link};
-use crate::record::{Folded, WINDOWED};
+use crate::record::{FoldedSession, WINDOWED};
 use rushhour_core::units::SessionTime;
 
 /// Different words shown of one class of failure.
@@ -32,23 +32,23 @@ pub(crate) fn over_interval(words: &str) -> Markup {
 }
 
 /// A percentile with its interval, or how many samples it takes.
-pub(super) fn interval(figure: Figure) -> Markup {
+pub(super) fn interval(figure: PercentileFigure) -> Markup {
     html! {
         @match figure {
-            Figure::Known { value, low, high } => {
+            PercentileFigure::Known { value, low, high } => {
                 (value) span class="interval" { " [" (low) ", " (high) "]" }
             }
-            Figure::TooFew { needs, .. } => { span class="aside" { "n/a, needs " (needs) } }
+            PercentileFigure::TooFew { needs, .. } => { span class="aside" { "n/a, needs " (needs) } }
         }
     }
 }
 
 /// The thresholds and what came of them.
-pub(super) fn thresholds(overall: &Overall, judgement: Judgement) -> Markup {
+pub(super) fn thresholds(overall: &SessionVerdict, judgement: Criterion) -> Markup {
     if overall.thresholds.is_empty() {
         return html! { p { "The profile sets no thresholds." } };
     }
-    let standing = Standing::of(overall);
+    let standing = SessionStanding::of(overall);
     html! {
         table {
             thead { tr {
@@ -68,9 +68,9 @@ pub(super) fn thresholds(overall: &Overall, judgement: Judgement) -> Markup {
     }
 }
 
-fn verdict(result: &ThresholdResult, standing: Standing) -> Markup {
+fn verdict(result: &ThresholdResult, standing: SessionStanding) -> Markup {
     let (class, sign) = match (standing, &result.verdict) {
-        (Standing::Invalid, _) => {
+        (SessionStanding::Invalid, _) => {
             return html! { span class="verdict invalid" { "– not judged" } };
         }
         (_, Verdict::Passed) => ("passed", "✓"),
@@ -86,7 +86,7 @@ fn verdict(result: &ThresholdResult, standing: Standing) -> Markup {
 }
 
 /// The latencies of measured runs.
-pub(super) fn latencies(folded: &Folded) -> Markup {
+pub(super) fn latencies(folded: &FoldedSession) -> Markup {
     let shown = measured(folded, SHOWN);
     if shown.is_empty() {
         return html! { p { "No run of a measured stage came far enough for anything to be measured." } };
@@ -124,7 +124,7 @@ pub(super) fn latencies(folded: &Folded) -> Markup {
 }
 
 /// Failures by class, with what was said of them.
-pub(super) fn failures(folded: &Folded) -> Markup {
+pub(super) fn failures(folded: &FoldedSession) -> Markup {
     let classes = folded.tally.failed_most_first();
     if classes.is_empty() {
         return html! { p { "No run that was started failed." } };
@@ -159,7 +159,7 @@ pub(super) fn failures(folded: &Folded) -> Markup {
 }
 
 /// The slowest runs of each latency that is shown over time.
-pub(super) fn slowest(folded: &Folded) -> Markup {
+pub(super) fn slowest(folded: &FoldedSession) -> Markup {
     let session = folded.opening.profile.mode;
     let each = |metric| session.modes().iter().map(move |mode| (metric, *mode));
     let mut shown = WINDOWED
@@ -203,7 +203,7 @@ pub(super) fn slowest(folded: &Folded) -> Markup {
 }
 
 /// What the generator had to keep to, and how it did.
-pub(super) fn generator(folded: &Folded, overall: &Overall) -> Markup {
+pub(super) fn generator(folded: &FoldedSession, overall: &SessionVerdict) -> Markup {
     let health = &folded.health;
     html! {
         @if overall.validity.checks.is_empty() {

@@ -3,17 +3,17 @@ use quick_xml::reader::Reader;
 
 use super::super::judged::example;
 use super::super::test_sessions::{Fate, HOSTILE, Made, ordinary};
-use super::super::verdict::{Judgement, Overall};
+use super::super::verdict::{Criterion, SessionVerdict};
 use super::page;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 use rushhour_core::event::{FailureClass, Outcome};
 use rushhour_core::units::{Micros, SessionTime};
 
 const THRESHOLDS: &str = "[thresholds]\n\"agent_join p95\" = \"< 2s\"\n\"failed\" = \"< 5%\"\n";
 
 /// The page, and what has to hold of every page.
-fn checked(session: &(Folded, Overall)) -> String {
-    let page = page(&session.0, &session.1, Judgement::Interval);
+fn checked(session: &(FoldedSession, SessionVerdict)) -> String {
+    let page = page(&session.0, &session.1, Criterion::Interval);
     for number in ["NaN", "\"inf", ">inf", " inf", "-inf", "infinity"] {
         assert!(!page.contains(number), "{number} is no number: {page}");
     }

@@ -1,7 +1,7 @@
 //! The upward axis of an amount: latencies each tenfold as high as the next, memory and shares from zero.
 
 use super::scale::{Scale, Tick};
-use crate::soak::Unit;
+use crate::soak::SeriesUnit;
 use rushhour_core::units::Micros;
 
 /// Ticks up, at most.
@@ -10,13 +10,13 @@ const TICKS: usize = 6;
 /// An upward axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Upward {
-    unit: Unit,
+    unit: SeriesUnit,
     scale: Scale,
 }
 
 impl Upward {
     /// An axis that holds all of these amounts.
-    pub(super) fn of(unit: Unit, amounts: impl Iterator<Item = f64>) -> Self {
+    pub(super) fn of(unit: SeriesUnit, amounts: impl Iterator<Item = f64>) -> Self {
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
         for amount in amounts.filter(|amount| amount.is_finite() && *amount > 0.0) {
             least = least.min(amount);
@@ -24,10 +24,12 @@ impl Upward {
         }
         let micros = |amount: f64| Micros::from_secs_f64(amount / 1e6);
         let scale = match unit {
-            Unit::Microseconds if least.is_finite() => Scale::latency(micros(least), micros(most)),
-            Unit::Microseconds => Scale::latency(Micros(1), Micros(1)),
-            Unit::Bytes => Scale::up_to(most / 1e6),
-            Unit::Share => Scale::up_to(most * 100.0),
+            SeriesUnit::Microseconds if least.is_finite() => {
+                Scale::latency(micros(least), micros(most))
+            }
+            SeriesUnit::Microseconds => Scale::latency(Micros(1), Micros(1)),
+            SeriesUnit::Bytes => Scale::up_to(most / 1e6),
+            SeriesUnit::Share => Scale::up_to(most * 100.0),
         };
         Self { unit, scale }
     }
@@ -35,17 +37,17 @@ impl Upward {
     /// Where an amount stands, from 0 to 1.
     pub(super) fn at(self, amount: f64) -> f64 {
         match self.unit {
-            Unit::Microseconds => self.scale.at(amount),
-            Unit::Bytes => self.scale.at(amount / 1e6),
-            Unit::Share => self.scale.at(amount * 100.0),
+            SeriesUnit::Microseconds => self.scale.at(amount),
+            SeriesUnit::Bytes => self.scale.at(amount / 1e6),
+            SeriesUnit::Share => self.scale.at(amount * 100.0),
         }
     }
 
     /// Its ticks.
     pub(super) fn ticks(self) -> Vec<Tick> {
         let ticks = match self.unit {
-            Unit::Microseconds => self.scale.latency_ticks(TICKS),
-            Unit::Bytes | Unit::Share => self.scale.number_ticks(TICKS),
+            SeriesUnit::Microseconds => self.scale.latency_ticks(TICKS),
+            SeriesUnit::Bytes | SeriesUnit::Share => self.scale.number_ticks(TICKS),
         };
         ticks.into_iter().map(|(value, words)| (self.scale.at(value), words)).collect()
     }
@@ -53,9 +55,9 @@ impl Upward {
     /// What stands above it.
     pub(super) fn name(self, series: &str) -> String {
         match self.unit {
-            Unit::Microseconds => series.to_owned(),
-            Unit::Bytes => format!("{series}, MB"),
-            Unit::Share => format!("{series}, %"),
+            SeriesUnit::Microseconds => series.to_owned(),
+            SeriesUnit::Bytes => format!("{series}, MB"),
+            SeriesUnit::Share => format!("{series}, %"),
         }
     }
 }

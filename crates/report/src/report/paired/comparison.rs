@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::super::money::CostEach;
 use super::difference::{
-    Difference, PairValue, difference, difference_of_each, plan, share_difference,
+    PairValue, PairedDifference, difference, difference_of_each, plan, share_difference,
 };
 use super::money::Premium;
 use super::words::{answer, notes};
-use crate::record::{Folded, Pair, PairedEnd, PairedRun, Pairs};
+use crate::record::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
 use rushhour_core::units::{Micros, Mode};
 use rushhour_stats::{Bootstrap, PairedVotes};
 
@@ -25,7 +25,7 @@ pub struct PairedComparison {
     /// The written runs.
     pub chat: ModeFigures,
     /// What differs, voice less chat; empty where the generator did not deliver its load.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<PairedDifference>,
     /// What the difference in cost is made of; absent where nothing is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub premium: Option<Premium>,
@@ -76,7 +76,7 @@ pub struct ModeFigures {
 
 impl PairedComparison {
     /// The comparison; none for a session of one mode.
-    pub(in super::super) fn of(folded: &Folded, is_valid: bool) -> Option<Self> {
+    pub(in super::super) fn of(folded: &FoldedSession, is_valid: bool) -> Option<Self> {
         let pairs = folded.pairs.as_ref()?;
         let mut comparison = Self {
             answer: String::new(),
@@ -97,7 +97,7 @@ impl PairedComparison {
     }
 
     /// The difference of one measure.
-    pub(super) fn difference(&self, measure: &str) -> Option<&Difference> {
+    pub(super) fn difference(&self, measure: &str) -> Option<&PairedDifference> {
         self.differences.iter().find(|difference| difference.measure == measure)
     }
 
@@ -115,7 +115,7 @@ pub(super) const COST: &str = "cost of a run";
 pub(super) const HEARD_OR_BEGUN: &str = "answer heard, against begun to be read";
 pub(super) const HEARD_OR_READ: &str = "answer heard, against read to its end";
 
-fn counts(pairs: &Pairs) -> PairCounts {
+fn counts(pairs: &PairTable) -> PairCounts {
     let mut counts = PairCounts::default();
     for (_, pair) in pairs.iter() {
         counts.seen += 1;
@@ -131,7 +131,7 @@ fn counts(pairs: &Pairs) -> PairCounts {
     counts
 }
 
-fn figures(pairs: &Pairs, mode: Mode) -> ModeFigures {
+fn figures(pairs: &PairTable, mode: Mode) -> ModeFigures {
     let ended: Vec<&PairedRun> = pairs.runs(mode).filter(|run| run.is_ended()).collect();
     let completed: Vec<&PairedRun> =
         ended.iter().copied().filter(|run| run.is_completed()).collect();
@@ -168,8 +168,8 @@ const fn judged(run: &PairedRun) -> Option<bool> {
     }
 }
 
-fn differences(pairs: &Pairs, plan: &Bootstrap) -> Vec<Difference> {
-    let mut in_time: Vec<&Pair> = pairs.iter().map(|(_, pair)| pair).collect();
+fn differences(pairs: &PairTable, plan: &Bootstrap) -> Vec<PairedDifference> {
+    let mut in_time: Vec<&RunPair> = pairs.iter().map(|(_, pair)| pair).collect();
     in_time.sort_by_key(|pair| pair.voice.iter().chain(&pair.chat).map(|run| run.intended).min());
     let ended = |value: &dyn Fn(&PairedRun) -> Option<f64>| -> Vec<PairValue> {
         let both = in_time.iter().filter_map(|pair| Some((pair.scenario, pair.ended()?)));

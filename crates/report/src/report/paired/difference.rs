@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::blocks::{Blocks, Timed, Timing};
+use super::super::blocks::{Blocks, SideTiming, TimedValue};
 use rushhour_core::units::SessionTime;
 use rushhour_stats::{
     Bootstrap, BootstrapError, Confidence, Estimate, Interval, PairedRuns, PairedVotes,
@@ -25,7 +25,7 @@ pub(super) struct PairValue {
 
 /// One measure of both modes: its means, and how far voice exceeds chat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Difference {
+pub struct PairedDifference {
     /// What was measured.
     pub measure: String,
     /// `USD`, `us`, `turns`, `tokens` or `share`.
@@ -54,7 +54,7 @@ pub struct Difference {
     pub note: Option<String>,
 }
 
-impl Difference {
+impl PairedDifference {
     /// Of means and what resampling says of their difference and their ratio.
     fn resampled(
         (measure, unit): (&str, &str),
@@ -96,7 +96,7 @@ pub(super) fn difference(
     unit: &str,
     values: &[PairValue],
     plan: &Bootstrap,
-) -> Option<Difference> {
+) -> Option<PairedDifference> {
     let blocks = blocks_of(values);
     let keyed = values
         .iter()
@@ -108,16 +108,16 @@ pub(super) fn difference(
     let ratio = runs.mean_ratio(plan).ok();
     let ratio = ratio.map(|ratio| Estimate { point: ratio.point, interval: ratio.interval });
     let resampled = (runs.mean_difference(plan), ratio);
-    Some(Difference::resampled((measure, unit), runs.pairs(), (voice, chat), resampled))
+    Some(PairedDifference::resampled((measure, unit), runs.pairs(), (voice, chat), resampled))
 }
 
 /// A share of the pairs' runs; none where no pair has a vote on both sides.
-pub(super) fn share_difference(measure: &str, votes: PairedVotes) -> Option<Difference> {
+pub(super) fn share_difference(measure: &str, votes: PairedVotes) -> Option<PairedDifference> {
     let found = votes.difference(Confidence::default()).ok()?;
     let n = votes.pairs();
     let share = |count: u64| count as f64 / n as f64;
     let interval = (n >= FEWEST).then_some(found.interval);
-    Some(Difference {
+    Some(PairedDifference {
         measure: measure.to_owned(),
         unit: "share".to_owned(),
         pairs: n,
@@ -141,7 +141,7 @@ pub(super) fn difference_of_each(
     unit: &str,
     parts: &[(PairValue, PairValue)],
     plan: &Bootstrap,
-) -> Option<Difference> {
+) -> Option<PairedDifference> {
     let took: Vec<PairValue> = parts.iter().map(|(took, _)| *took).collect();
     let mut sums: Vec<[f64; 4]> = Vec::new();
     for (block, (took, of)) in blocks_of(&took).into_iter().zip(parts) {
@@ -171,16 +171,16 @@ pub(super) fn difference_of_each(
         voice / chat
     });
     let pairs = parts.len() as u64;
-    Some(Difference::resampled((measure, unit), pairs, (voice, chat), (found, ratio.ok())))
+    Some(PairedDifference::resampled((measure, unit), pairs, (voice, chat), (found, ratio.ok())))
 }
 
 /// Neighbours in time share the state of the network, the agent and the evaluator.
 fn blocks_of(values: &[PairValue]) -> Vec<usize> {
-    let timed: Vec<Timed> = values
+    let timed: Vec<TimedValue> = values
         .iter()
-        .map(|value| Timed { at: value.at, value: value.voice - value.chat })
+        .map(|value| TimedValue { at: value.at, value: value.voice - value.chat })
         .collect();
-    Blocks::cut(&timed, &[], Timing::Apart).baseline
+    Blocks::cut(&timed, &[], SideTiming::Apart).baseline
 }
 
 fn finding(interval: Interval) -> &'static str {

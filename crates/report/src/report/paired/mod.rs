@@ -13,7 +13,7 @@ mod tests;
 mod words;
 
 pub use comparison::{ModeFigures, PairCounts, PairedComparison};
-pub use difference::Difference;
+pub use difference::PairedDifference;
 pub use money::{Premium, PremiumPart};
 pub use table::pairs_csv;
 pub(super) use words::{DIFFERENT_LATENCIES, figure_words, pairs_words, table_rows};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Pair, PairedRun};
+use crate::record::{PairedRun, RunPair};
 use rushhour_core::profile::Item;
 use rushhour_core::units::Usd;
 
@@ -49,8 +49,8 @@ impl Premium {
     /// The difference between both runs of pairs that came to an end; none where nothing was charged.
     ///
     /// Sums are of whole millionths of a dollar, so that the parts add up to the difference.
-    pub(super) fn of<'a>(pairs: impl Iterator<Item = &'a Pair>) -> Option<Self> {
-        let ended: Vec<(&PairedRun, &PairedRun)> = pairs.filter_map(Pair::ended).collect();
+    pub(super) fn of<'a>(pairs: impl Iterator<Item = &'a RunPair>) -> Option<Self> {
+        let ended: Vec<(&PairedRun, &PairedRun)> = pairs.filter_map(RunPair::ended).collect();
         let n = ended.len();
         let sum = |runs: &dyn Fn(usize) -> &'a PairedRun, items: &[Item]| -> Usd {
             let charges = (0..n).flat_map(|pair| &runs(pair).charges);

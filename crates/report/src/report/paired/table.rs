@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::record::{Folded, Pair, PairedEnd, PairedRun, Pairs};
+use crate::record::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
 use rushhour_core::units::{Micros, Mode};
 
 /// What is told of either run.
@@ -25,13 +25,13 @@ const EACH: [&str; 9] = [
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn pairs_csv(folded: &Folded, to: impl Write) -> csv::Result<()> {
+pub fn pairs_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     let of_mode = |mode: Mode| EACH.map(move |column| format!("{mode}_{column}"));
     let head = ["pair", "scenario", "first", "cost_difference_usd"].map(str::to_owned);
     let [voice, chat] = Mode::ALL.map(of_mode);
     csv.write_record(head.into_iter().chain(voice).chain(chat))?;
-    for (number, pair) in folded.pairs.iter().flat_map(Pairs::iter) {
+    for (number, pair) in folded.pairs.iter().flat_map(PairTable::iter) {
         let scenario = folded.names.scenarios.get(pair.scenario as usize);
         let head = [
             number.to_string(),
@@ -46,12 +46,12 @@ pub fn pairs_csv(folded: &Folded, to: impl Write) -> csv::Result<()> {
     Ok(())
 }
 
-fn first(pair: &Pair) -> Option<Mode> {
+fn first(pair: &RunPair) -> Option<Mode> {
     let (voice, chat) = pair.voice.as_ref().zip(pair.chat.as_ref())?;
     Some(if voice.run < chat.run { Mode::Voice } else { Mode::Chat })
 }
 
-fn difference(pair: &Pair) -> String {
+fn difference(pair: &RunPair) -> String {
     match pair.ended() {
         Some((voice, chat)) if !voice.charges.is_empty() => {
             format!("{:.6}", voice.cost().dollars() - chat.cost().dollars())

@@ -1,7 +1,7 @@
 use super::super::test_sessions::{Fate, Made};
-use super::super::verdict::Overall;
+use super::super::verdict::SessionVerdict;
 use super::*;
-use crate::record::Folded;
+use crate::record::FoldedSession;
 use rushhour_core::units::{Micros, Mode, PairId, SessionTime};
 
 fn takes(seconds: u64) -> Fate {
@@ -9,7 +9,11 @@ fn takes(seconds: u64) -> Fate {
 }
 
 /// A session of pairs, one every ten seconds.
-fn session(pairs: u64, more: &str, fates: impl Fn(u64) -> [Fate; 2]) -> (Folded, Overall) {
+fn session(
+    pairs: u64,
+    more: &str,
+    fates: impl Fn(u64) -> [Fate; 2],
+) -> (FoldedSession, SessionVerdict) {
     let mut made = Made::paired(more);
     for pair in 0..pairs {
         made.pair(pair, SessionTime(pair * 10_000_000), fates(pair));
@@ -17,7 +21,7 @@ fn session(pairs: u64, more: &str, fates: impl Fn(u64) -> [Fate; 2]) -> (Folded,
     made.closed()
 }
 
-fn comparison(overall: &Overall) -> &PairedComparison {
+fn comparison(overall: &SessionVerdict) -> &PairedComparison {
     overall.pairs.as_ref().expect("a paired session is compared")
 }
 

@@ -2,15 +2,19 @@
 
 use super::super::money::CostEach;
 use super::comparison::{COST, PairedComparison};
-use super::difference::Difference;
-use crate::record::Folded;
+use super::difference::PairedDifference;
+use crate::record::FoldedSession;
 use rushhour_core::units::Micros;
 
 /// Why latencies of the two modes are not one thing.
 pub(in super::super) const DIFFERENT_LATENCIES: &str = "A heard answer is timed to the first frame that sounds, and is still being spoken then; a written one to its first chunk, of which little can be read yet, and to its last, when all of it is there: each is right on its own terms, and no two of them are the same moment.";
 
 /// The answer in one sentence.
-pub(super) fn answer(comparison: &PairedComparison, folded: &Folded, is_valid: bool) -> String {
+pub(super) fn answer(
+    comparison: &PairedComparison,
+    folded: &FoldedSession,
+    is_valid: bool,
+) -> String {
     if !is_valid {
         return "Nothing is said of voice against chat, because the generator did not deliver the load as asked.".to_owned();
     }
@@ -62,7 +66,7 @@ fn reason(comparison: &PairedComparison) -> String {
 }
 
 /// What the reader has to know of the pairs.
-pub(super) fn notes(comparison: &PairedComparison, folded: &Folded) -> Vec<String> {
+pub(super) fn notes(comparison: &PairedComparison, folded: &FoldedSession) -> Vec<String> {
     let pairs = &comparison.pairs;
     let mut notes = Vec::new();
     if pairs.only_voice + pairs.only_chat > 0 {
@@ -88,7 +92,9 @@ pub(super) fn notes(comparison: &PairedComparison, folded: &Folded) -> Vec<Strin
             .bill
             .rows
             .iter()
-            .filter(|row| row.known == rushhour_core::bill::Known::Assumed && row.quantity() > 0.0)
+            .filter(|row| {
+                row.known == rushhour_core::bill::Provenance::Assumed && row.quantity() > 0.0
+            })
             .map(|row| row.item.word())
             .collect();
         if !assumed.is_empty() {
@@ -124,7 +130,7 @@ pub(in super::super) fn table_rows(comparison: &PairedComparison) -> Vec<[String
     comparison.differences.iter().map(row).collect()
 }
 
-fn row(one: &Difference) -> [String; 5] {
+fn row(one: &PairedDifference) -> [String; 5] {
     let value = |value: f64| figure_words(value, &one.unit);
     let signed = |number: f64| match one.unit.as_str() {
         "share" => format!("{:+.1}", number * 100.0),

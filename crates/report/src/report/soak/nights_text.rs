@@ -3,16 +3,16 @@
 use super::super::page::JudgedNights;
 use super::super::terminal::Style;
 use super::super::visible::visible;
-use crate::soak::{Followed, Standing};
+use crate::soak::{SoakVerdict, TrackedSeries};
 use rushhour_core::units::Metric;
 
 /// Figures that a line has room for, the first that the nights have.
-const SHOWN: [Followed; 5] = [
-    Followed::Median(Metric::TurnVoice),
-    Followed::Median(Metric::TurnChatFirst),
-    Followed::Median(Metric::CompletionResponse),
-    Followed::P95(Metric::AgentJoin),
-    Followed::Memory,
+const SHOWN: [TrackedSeries; 5] = [
+    TrackedSeries::Median(Metric::TurnVoice),
+    TrackedSeries::Median(Metric::TurnChatFirst),
+    TrackedSeries::Median(Metric::CompletionResponse),
+    TrackedSeries::P95(Metric::AgentJoin),
+    TrackedSeries::Memory,
 ];
 const COLUMNS: usize = 3;
 
@@ -32,7 +32,7 @@ pub fn history_text(profiles: &[JudgedNights<'_>], style: Style) -> String {
         ))));
         let names: Vec<String> = SHOWN
             .into_iter()
-            .map(Followed::name)
+            .map(TrackedSeries::name)
             .filter(|name| nights.iter().any(|(night, _)| night.series.contains_key(name)))
             .take(COLUMNS)
             .collect();
@@ -58,9 +58,9 @@ pub fn history_text(profiles: &[JudgedNights<'_>], style: Style) -> String {
             found.extend(worse.map(|one| format!("{} worse than before", one.series)));
             let found = visible(&found.join(", "));
             let found = match night.standing {
-                Standing::Steady => style.good(&found),
-                Standing::Drifts => style.bad(&found),
-                Standing::TooLittle | Standing::Invalid => style.unclear(&found),
+                SoakVerdict::Steady => style.good(&found),
+                SoakVerdict::Drifts => style.bad(&found),
+                SoakVerdict::TooLittle | SoakVerdict::Invalid => style.unclear(&found),
             };
             let began = visible(&began.replace('T', " "));
             lines.push(format!("{began:<17}{:>6}{:>7}{cells}  {found}", night.runs, night.failed));

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::soak::{Followed, Soak, Unit};
+use crate::soak::{SeriesUnit, Soak, TrackedSeries};
 
 /// Writes one line for each window: what its runs came to, in microseconds and bytes, and what the worker said.
 /// A figure that a window has no values enough for is missing.
@@ -11,11 +11,11 @@ use crate::soak::{Followed, Soak, Unit};
 /// Where the writer refuses.
 pub fn soak_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
-    let followed: Vec<Followed> = soak
+    let followed: Vec<TrackedSeries> = soak
         .series
         .iter()
         .filter_map(|one| one.followed)
-        .filter(|one| !matches!(one, Followed::Failed))
+        .filter(|one| !matches!(one, TrackedSeries::Failed))
         .collect();
     let mut header: Vec<String> =
         ["from_us", "width_us", "runs", "failed"].map(ToOwned::to_owned).to_vec();
@@ -36,11 +36,11 @@ pub fn soak_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
     Ok(csv.flush()?)
 }
 
-fn column(followed: Followed) -> String {
+fn column(followed: TrackedSeries) -> String {
     let unit = match followed.unit() {
-        Unit::Microseconds => "us",
-        Unit::Share => "share",
-        Unit::Bytes => "bytes",
+        SeriesUnit::Microseconds => "us",
+        SeriesUnit::Share => "share",
+        SeriesUnit::Bytes => "bytes",
     };
     format!("{}_{unit}", followed.name().replace(' ', "_"))
 }

@@ -2,18 +2,18 @@
 
 use super::super::compare::wrapped;
 use super::super::terminal::Style;
-use super::super::verdict::{Overall, Verdict};
+use super::super::verdict::{SessionVerdict, Verdict};
 use super::super::visible::visible;
-use crate::soak::{LeakFinding, SeriesFinding, SeriesJudgement, Soak, Standing, percent};
+use crate::soak::{LeakFinding, SeriesFinding, SeriesJudgement, Soak, SoakVerdict, percent};
 use rushhour_core::units::Micros;
 
 /// A soak in words.
-pub fn soak_text(soak: &Soak, overall: &Overall, style: Style) -> String {
+pub fn soak_text(soak: &Soak, overall: &SessionVerdict, style: Style) -> String {
     let head = format!("{}: {}.", soak.standing.word(), visible(&soak.answer));
     let paint = |line: &String| match soak.standing {
-        Standing::Steady => style.good(line),
-        Standing::Drifts | Standing::Invalid => style.bad(line),
-        Standing::TooLittle => style.unclear(line),
+        SoakVerdict::Steady => style.good(line),
+        SoakVerdict::Drifts | SoakVerdict::Invalid => style.bad(line),
+        SoakVerdict::TooLittle => style.unclear(line),
     };
     let mut lines: Vec<String> = wrapped(&head, 0).iter().map(paint).collect();
     lines.push(String::new());

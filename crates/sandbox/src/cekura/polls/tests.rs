@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
 use crate::exchange::Delivery;
-use crate::rehearsal::{Rehearsal, config, config_with};
+use crate::rehearsal::{TestSandbox, config, config_with};
 use crate::{CekuraPlan, Fault, Faults, KeyScope, SandboxConfig};
 use rushhour_core::units::{Micros, Mode};
 
-fn with_runs(sandbox: &mut Rehearsal, count: usize) -> Vec<u64> {
+fn with_runs(sandbox: &mut TestSandbox, count: usize) -> Vec<u64> {
     (0..count)
         .map(|n| {
             let room = format!("room-{n}");
@@ -21,7 +21,7 @@ fn ids(runs: &Value) -> Vec<u64> {
 
 #[test]
 fn bulk_takes_a_plain_list_and_leaves_out_what_nobody_knows() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let runs = with_runs(&mut sandbox, 2);
     let query = format!("run_ids={}%2C999%2C{}", runs[1], runs[0]);
     for path in ["v2/runs/bulk/", "v1/runs/bulk", "v1/runs-external/bulk"] {
@@ -36,14 +36,14 @@ fn bulk_takes_a_plain_list_and_leaves_out_what_nobody_knows() {
 
 #[test]
 fn lists_are_filtered_and_paged_with_the_newest_first() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let runs = with_runs(&mut sandbox, 25);
     sandbox.wait(2_000);
     let listed = sandbox.get("v2/runs/", "page_size=10&page=3");
     assert_eq!(ids(&listed["results"]), [runs[4], runs[3], runs[2], runs[1], runs[0]]);
     assert_eq!((&listed["count"], &listed["next"]), (&json!(25), &Value::Null));
     assert!(listed["previous"].as_str().unwrap().ends_with("page=2&page_size=10"));
-    let count = |sandbox: &mut Rehearsal, query: &str| {
+    let count = |sandbox: &mut TestSandbox, query: &str| {
         sandbox.get("v2/runs/", &format!("page_size=1&{query}"))["count"].as_u64().unwrap()
     };
     assert_eq!(count(&mut sandbox, "status__in=pending,in_progress"), 25);
@@ -60,7 +60,7 @@ fn lists_are_filtered_and_paged_with_the_newest_first() {
 
 #[test]
 fn a_result_is_over_when_all_of_its_runs_are() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.furnish("good", "{}");
     let entries = [sandbox.entry("good"), sandbox.entry("bare")];
     let answer = sandbox.submit_entries(Mode::Voice, &entries);
@@ -81,7 +81,7 @@ fn a_result_is_over_when_all_of_its_runs_are() {
 
 #[test]
 fn ending_a_results_calls_cancels_what_is_not_over() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.furnish("a", "{}");
     sandbox.furnish("b", "{}");
     let entries = [sandbox.entry("a"), sandbox.entry("b")];
@@ -99,7 +99,7 @@ fn ending_a_results_calls_cancels_what_is_not_over() {
 #[test]
 fn polls_meet_their_faults() {
     let polled = |fault: Fault| {
-        let mut sandbox = Rehearsal::new(config_with(Faults::always(fault)));
+        let mut sandbox = TestSandbox::new(config_with(Faults::always(fault)));
         let run = with_runs(&mut sandbox, 1)[0];
         sandbox.cekura("GET", "v2/runs/bulk/", &format!("run_ids={run}"), &Value::Null)
     };
@@ -116,11 +116,11 @@ fn polls_meet_their_faults() {
 #[test]
 fn the_plan_is_told_to_keys_of_the_organization_alone() {
     let plan = CekuraPlan { voice_runs: 10, chat_runs: 20, key: KeyScope::Organization };
-    let mut sandbox = Rehearsal::new(SandboxConfig { plan, ..config() });
+    let mut sandbox = TestSandbox::new(SandboxConfig { plan, ..config() });
     let pack = sandbox.get("billing/info/", "")["subscription_status"]["pack"].clone();
     assert_eq!(pack["max_concurrent_runs_limit"], 10);
     assert_eq!(pack["max_concurrent_chat_runs_limit"], 20);
     let plan = CekuraPlan { key: KeyScope::Project, ..plan };
-    let mut sandbox = Rehearsal::new(SandboxConfig { plan, ..config() });
+    let mut sandbox = TestSandbox::new(SandboxConfig { plan, ..config() });
     assert_eq!(sandbox.cekura("GET", "billing/info", "", &Value::Null).status, 403);
 }

@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::exchange::{Answer, Delivery, Request};
-use crate::facts::Fact;
-use crate::rehearsal::{Rehearsal, config, config_with};
+use crate::exchange::{Delivery, SandboxRequest, SandboxResponse};
+use crate::facts::SandboxFact;
+use crate::rehearsal::{TestSandbox, config, config_with};
 use crate::{Fault, Faults, SandboxConfig};
 use rushhour_core::units::{Micros, Mode, Percent};
 
@@ -12,12 +12,12 @@ use super::HUGE;
 
 const PATH: &str = "v1/scenarios-external/run_scenarios_livekit/";
 
-fn json_of(answer: &Answer) -> Value {
+fn json_of(answer: &SandboxResponse) -> Value {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
-fn submitted(faults: Faults, rooms: &[&str]) -> (Rehearsal, Answer) {
-    let mut sandbox = Rehearsal::new(config_with(faults));
+fn submitted(faults: Faults, rooms: &[&str]) -> (TestSandbox, SandboxResponse) {
+    let mut sandbox = TestSandbox::new(config_with(faults));
     let entries: Vec<Value> = rooms.iter().map(|room| sandbox.entry(room)).collect();
     let answer = sandbox.submit_entries(Mode::Voice, &entries);
     (sandbox, answer)
@@ -25,7 +25,7 @@ fn submitted(faults: Faults, rooms: &[&str]) -> (Rehearsal, Answer) {
 
 #[test]
 fn a_submission_is_answered_with_a_result_and_its_runs_in_order() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let mut entries = vec![sandbox.entry("a"), sandbox.entry("b"), sandbox.entry("c")];
     entries[1]["scenario"] = json!("31");
     let answer = sandbox.submit_entries(Mode::Chat, &entries);
@@ -42,11 +42,16 @@ fn a_submission_is_answered_with_a_result_and_its_runs_in_order() {
 
 #[test]
 fn the_key_is_asked_for_first() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let mut status = |cekura_key: Option<&str>| {
         let path = &format!("/test_framework/{PATH}");
-        let request =
-            Request { method: "POST", path, cekura_key, body: b"{", ..Request::default() };
+        let request = SandboxRequest {
+            method: "POST",
+            path,
+            cekura_key,
+            body: b"{",
+            ..SandboxRequest::default()
+        };
         sandbox.send(&request).status
     };
     assert_eq!(status(None), 401);
@@ -57,7 +62,7 @@ fn the_key_is_asked_for_first() {
 #[test]
 fn bodies_are_refused_field_by_field() {
     let scenarios = Some([30].into());
-    let mut sandbox = Rehearsal::new(SandboxConfig { scenarios, ..config() });
+    let mut sandbox = TestSandbox::new(SandboxConfig { scenarios, ..config() });
     let entry = sandbox.entry("a");
     let mut refusal = |body: Value| {
         let answer = sandbox.cekura("POST", PATH, "", &body);
@@ -148,7 +153,7 @@ fn runs_can_be_listed_in_another_order_or_too_few() {
 fn what_a_token_grants_and_for_how_long_is_noted() {
     let (mut sandbox, _) = submitted(Faults::NONE, &["a"]);
     let noted = sandbox.facts().iter().find_map(|(_, fact)| match fact {
-        Fact::EntryAccepted { token_ttl_s, grants, identity, room, .. } => {
+        SandboxFact::EntryAccepted { token_ttl_s, grants, identity, room, .. } => {
             Some((*token_ttl_s, grants.clone(), identity.to_string(), room.to_string()))
         }
         _ => None,
@@ -167,7 +172,7 @@ fn fates(order: &[usize]) -> Vec<String> {
             faults.with(fault, Percent::ZERO)
         });
     // Drawn times, not the rehearsal's fixed ones.
-    let mut sandbox = Rehearsal::new(SandboxConfig { faults, ..SandboxConfig::default() });
+    let mut sandbox = TestSandbox::new(SandboxConfig { faults, ..SandboxConfig::default() });
     let mut fates = Vec::new();
     for n in order {
         let room = format!("room-{n}");
@@ -176,7 +181,7 @@ fn fates(order: &[usize]) -> Vec<String> {
         for attempt in 1..=2 {
             let answer = sandbox.submit_entries(Mode::Voice, &[sandbox.entry(&room)]);
             sandbox.wait(1);
-            let Answer { status, delivery, .. } = answer;
+            let SandboxResponse { status, delivery, .. } = answer;
             fates.push(format!("{room} attempt {attempt}: {status} {delivery:?}"));
         }
     }
@@ -184,9 +189,11 @@ fn fates(order: &[usize]) -> Vec<String> {
     let mut accepted = BTreeMap::new();
     for (at, fact) in sandbox.facts() {
         match fact {
-            Fact::EntryAccepted { run, .. } => drop(accepted.insert(*run, *at)),
-            Fact::FaultStruck { fault, key } => fates.push(format!("{key} struck by {fault}")),
-            Fact::RunStatus { run, room, status, ended_reason, .. } => {
+            SandboxFact::EntryAccepted { run, .. } => drop(accepted.insert(*run, *at)),
+            SandboxFact::FaultStruck { fault, key } => {
+                fates.push(format!("{key} struck by {fault}"));
+            }
+            SandboxFact::RunStatus { run, room, status, ended_reason, .. } => {
                 let after = at.since(accepted[run]);
                 fates.push(format!("{room}: {status} {ended_reason} after {after}"));
             }

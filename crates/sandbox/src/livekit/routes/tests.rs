@@ -1,21 +1,24 @@
 use livekit_api::access_token::VideoGrants;
 use livekit_protocol as proto;
 
-use crate::exchange::{Answer, Delivery, Request};
-use crate::rehearsal::{AGENT, Rehearsal, admin, config, config_with, creator};
+use crate::exchange::{Delivery, SandboxRequest, SandboxResponse};
+use crate::rehearsal::{AGENT, TestSandbox, admin, config, config_with, creator};
 use crate::tokens::sign;
-use crate::{Fault, Faults, SandboxConfig, Workers};
+use crate::{Fault, Faults, SandboxConfig, WorkerPool};
 use rushhour_core::units::{AgentName, Micros};
 
 fn room_request() -> proto::CreateRoomRequest {
     proto::CreateRoomRequest { name: "room-1".to_owned(), ..Default::default() }
 }
 
-fn text(answer: &Answer) -> String {
+fn text(answer: &SandboxResponse) -> String {
     String::from_utf8(answer.body.clone()).unwrap()
 }
 
-fn dispatch(sandbox: &mut Rehearsal, agent: &str) -> Result<proto::AgentDispatch, Box<Answer>> {
+fn dispatch(
+    sandbox: &mut TestSandbox,
+    agent: &str,
+) -> Result<proto::AgentDispatch, Box<SandboxResponse>> {
     let query = proto::CreateAgentDispatchRequest {
         room: "room-1".to_owned(),
         agent_name: agent.to_owned(),
@@ -25,7 +28,7 @@ fn dispatch(sandbox: &mut Rehearsal, agent: &str) -> Result<proto::AgentDispatch
     sandbox.twirp("AgentDispatchService/CreateDispatch", admin("room-1"), &query)
 }
 
-fn listed(sandbox: &mut Rehearsal) -> Vec<proto::AgentDispatch> {
+fn listed(sandbox: &mut TestSandbox) -> Vec<proto::AgentDispatch> {
     let query = proto::ListAgentDispatchRequest { room: "room-1".to_owned(), ..Default::default() };
     let answer: proto::ListAgentDispatchResponse =
         sandbox.twirp("AgentDispatchService/ListDispatch", admin("room-1"), &query).unwrap();
@@ -34,7 +37,7 @@ fn listed(sandbox: &mut Rehearsal) -> Vec<proto::AgentDispatch> {
 
 #[test]
 fn tokens_that_do_not_verify_are_refused_in_the_servers_words() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let claims = sandbox.claims(creator());
     let mut refusal = |authorization: &str| {
         let answer = sandbox.twirp_answer("RoomService/CreateRoom", authorization, &room_request());
@@ -61,11 +64,11 @@ fn tokens_that_do_not_verify_are_refused_in_the_servers_words() {
 
 #[test]
 fn each_method_wants_its_grant() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.furnish("room-1", "{}");
     let lister = VideoGrants { room_list: true, ..VideoGrants::default() };
     let room = "room-1".to_owned();
-    let refused = |answer: Result<(), Box<Answer>>| {
+    let refused = |answer: Result<(), Box<SandboxResponse>>| {
         let answer = answer.unwrap_err();
         assert_eq!(answer.status, 401);
         assert_eq!(text(&answer), r#"{"code":"unauthenticated","msg":"permissions denied"}"#);
@@ -108,7 +111,7 @@ fn each_method_wants_its_grant() {
 
 #[test]
 fn an_agent_is_assigned_joins_and_listens_in_its_time() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.twirp::<proto::Room>("RoomService/CreateRoom", creator(), &room_request()).unwrap();
     let made = dispatch(&mut sandbox, AGENT).unwrap();
     assert!(made.state.as_ref().unwrap().jobs.is_empty());
@@ -144,8 +147,8 @@ fn an_agent_is_assigned_joins_and_listens_in_its_time() {
 
 #[test]
 fn a_dispatch_without_a_worker_says_nothing_and_stays_without_jobs() {
-    let workers = Workers::Only([AgentName::new("other")].into());
-    let mut sandbox = Rehearsal::new(SandboxConfig { workers, ..config() });
+    let workers = WorkerPool::Only([AgentName::new("other")].into());
+    let mut sandbox = TestSandbox::new(SandboxConfig { workers, ..config() });
     dispatch(&mut sandbox, AGENT).unwrap();
     sandbox.wait(60_000);
     assert_eq!(listed(&mut sandbox).len(), 2);
@@ -154,11 +157,11 @@ fn a_dispatch_without_a_worker_says_nothing_and_stays_without_jobs() {
 
 #[test]
 fn a_dispatch_taken_back_takes_its_agent_along() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let id = dispatch(&mut sandbox, AGENT).unwrap().id;
     sandbox.wait(1_000);
     let query = proto::DeleteAgentDispatchRequest { dispatch_id: id, room: "room-1".to_owned() };
-    let mut delete = || -> Result<proto::AgentDispatch, Box<Answer>> {
+    let mut delete = || -> Result<proto::AgentDispatch, Box<SandboxResponse>> {
         sandbox.twirp("AgentDispatchService/DeleteDispatch", admin("room-1"), &query)
     };
     assert!(delete().is_ok());
@@ -168,7 +171,7 @@ fn a_dispatch_taken_back_takes_its_agent_along() {
 
 #[test]
 fn dispatches_of_a_room_that_is_not_there_are_waited_for_in_vain() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let query = proto::ListAgentDispatchRequest { room: "no".to_owned(), ..Default::default() };
     let answer = sandbox
         .twirp::<proto::ListAgentDispatchResponse>(
@@ -183,7 +186,7 @@ fn dispatches_of_a_room_that_is_not_there_are_waited_for_in_vain() {
 #[test]
 fn faults_of_calls_come_as_they_are_called() {
     let made = |fault: Fault| {
-        let mut sandbox = Rehearsal::new(config_with(Faults::always(fault)));
+        let mut sandbox = TestSandbox::new(config_with(Faults::always(fault)));
         let token = sign(&sandbox.claims(creator()), SandboxConfig::API_SECRET);
         let answer = sandbox.twirp_answer(
             "RoomService/CreateRoom",
@@ -203,7 +206,7 @@ fn faults_of_calls_come_as_they_are_called() {
     assert_eq!((answer.delivery, rooms), (Delivery::Reset, 0));
     let (answer, rooms) = made(Fault::LivekitResetAfter);
     assert_eq!((answer.delivery, rooms), (Delivery::Reset, 1));
-    let mut sandbox = Rehearsal::new(config_with(Faults::always(Fault::DispatchUnavailable)));
+    let mut sandbox = TestSandbox::new(config_with(Faults::always(Fault::DispatchUnavailable)));
     assert_eq!(dispatch(&mut sandbox, AGENT).unwrap_err().status, 503);
     assert_eq!(sandbox.truth().counts.dispatches, 0);
 }
@@ -211,7 +214,7 @@ fn faults_of_calls_come_as_they_are_called() {
 #[test]
 fn faulty_dispatches_lose_delay_or_keep_away_their_agent() {
     let after_a_while = |fault: Fault| {
-        let mut sandbox = Rehearsal::new(config_with(Faults::always(fault)));
+        let mut sandbox = TestSandbox::new(config_with(Faults::always(fault)));
         dispatch(&mut sandbox, AGENT).unwrap();
         sandbox.wait(20_299);
         let before = sandbox.truth().counts.agents_joined;
@@ -226,10 +229,15 @@ fn faulty_dispatches_lose_delay_or_keep_away_their_agent() {
 
 #[test]
 fn wrong_routes_methods_and_bodies_are_told_apart() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let mut send = |method: &str, path: &str, content_type: &str, body: &[u8]| {
-        let answer =
-            sandbox.send(&Request { method, path, content_type, body, ..Request::default() });
+        let answer = sandbox.send(&SandboxRequest {
+            method,
+            path,
+            content_type,
+            body,
+            ..SandboxRequest::default()
+        });
         (answer.status, text(&answer))
     };
     let create = "/twirp/livekit.RoomService/CreateRoom";

@@ -1,12 +1,12 @@
 use livekit_protocol as proto;
 
-use crate::facts::{Fact, RoomEnd, RoomStart};
-use crate::rehearsal::{AGENT, Rehearsal, admin, config, creator};
+use crate::facts::{RoomEnd, RoomStart, SandboxFact};
+use crate::rehearsal::{AGENT, TestSandbox, admin, config, creator};
 use crate::tokens::sign;
-use crate::{SandboxConfig, Workers};
+use crate::{SandboxConfig, WorkerPool};
 use rushhour_core::units::{AgentName, Mode, RoomName};
 
-fn is_open(sandbox: &Rehearsal, room: &str) -> bool {
+fn is_open(sandbox: &TestSandbox, room: &str) -> bool {
     sandbox.world.room(&RoomName::new(room)).is_some()
 }
 
@@ -17,7 +17,7 @@ fn room_of(empty_timeout: u32, departure_timeout: u32) -> proto::CreateRoomReque
 
 #[test]
 fn a_room_that_nobody_enters_closes_after_its_empty_timeout() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.twirp::<proto::Room>("RoomService/CreateRoom", creator(), &room_of(30, 5)).unwrap();
     sandbox.wait(29_900);
     assert!(is_open(&sandbox, "room-1"));
@@ -29,7 +29,7 @@ fn a_room_that_nobody_enters_closes_after_its_empty_timeout() {
 
 #[test]
 fn an_agent_alone_keeps_no_room_open() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.furnish("room-1", "{}");
     sandbox.wait(1_000);
     assert_eq!(sandbox.agents_in("room-1"), [AgentName::new(AGENT)]);
@@ -39,7 +39,7 @@ fn an_agent_alone_keeps_no_room_open() {
 
 #[test]
 fn a_room_that_everybody_left_closes_after_its_departure_timeout() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.twirp::<proto::Room>("RoomService/CreateRoom", creator(), &room_of(30, 5)).unwrap();
     let run = sandbox.submit(Mode::Voice, "room-1");
     // The evaluator is there from 500 ms on, loses patience after 5 s, and the room waits 5 s more.
@@ -52,7 +52,7 @@ fn a_room_that_everybody_left_closes_after_its_departure_timeout() {
 
 #[test]
 fn a_room_made_again_is_another_room() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.furnish("room-1", "{}");
     sandbox.delete("room-1").unwrap();
     sandbox.wait(10);
@@ -66,7 +66,7 @@ fn a_room_made_again_is_another_room() {
         .facts()
         .iter()
         .filter_map(|(_, fact)| match fact {
-            Fact::RoomMade { sid, by: RoomStart::CreateRoom, .. } => Some(sid.clone()),
+            SandboxFact::RoomMade { sid, by: RoomStart::CreateRoom, .. } => Some(sid.clone()),
             _ => None,
         })
         .collect();
@@ -76,7 +76,7 @@ fn a_room_made_again_is_another_room() {
 
 #[test]
 fn joining_makes_a_room_with_the_agents_of_the_token() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let mut entry = sandbox.entry("made-by-joining");
     let video = livekit_api::access_token::VideoGrants {
         room_join: true,
@@ -99,7 +99,7 @@ fn joining_makes_a_room_with_the_agents_of_the_token() {
     assert_eq!((counts.runs_over.get("completed"), counts.agents_joined), (Some(&1), 1));
 
     // Where the room is there already, the token's agents are ignored, as on a real server.
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox
         .twirp::<proto::Room>(
             "RoomService/CreateRoom",
@@ -115,8 +115,8 @@ fn joining_makes_a_room_with_the_agents_of_the_token() {
 
 #[test]
 fn rooms_that_ask_for_no_agent_get_the_nameless_one_where_there_is_one() {
-    let workers = Workers::Only([AgentName::new("")].into());
-    let mut sandbox = Rehearsal::new(SandboxConfig { workers, ..config() });
+    let workers = WorkerPool::Only([AgentName::new("")].into());
+    let mut sandbox = TestSandbox::new(SandboxConfig { workers, ..config() });
     sandbox.twirp::<proto::Room>("RoomService/CreateRoom", creator(), &room_of(0, 0)).unwrap();
     sandbox.furnish("room-2", "{}");
     sandbox.wait(1_000);
@@ -126,7 +126,7 @@ fn rooms_that_ask_for_no_agent_get_the_nameless_one_where_there_is_one() {
 
 #[test]
 fn removing_the_agent_ends_the_conversation() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.furnish("room-1", "{}");
     let run = sandbox.submit(Mode::Voice, "room-1");
     sandbox.wait(1_000);
@@ -156,14 +156,14 @@ fn removing_the_agent_ends_the_conversation() {
 
 #[test]
 fn how_a_room_closed_is_told_apart() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.furnish("a", "{}");
     sandbox.furnish("b", "{}");
     sandbox.delete("a").unwrap();
     assert_eq!(sandbox.truth().rooms_open, [RoomName::new("b")]);
     assert_eq!(sandbox.delete("a").unwrap_err().status, 404);
     let closed = sandbox.facts().iter().find_map(|(_, fact)| match fact {
-        Fact::RoomClosed { room, reason } => Some((room.to_string(), *reason)),
+        SandboxFact::RoomClosed { room, reason } => Some((room.to_string(), *reason)),
         _ => None,
     });
     assert_eq!(closed, Some(("a".to_owned(), RoomEnd::Deleted)));

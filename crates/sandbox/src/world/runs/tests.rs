@@ -1,23 +1,23 @@
 use serde_json::{Value, json};
 
-use crate::facts::Fact;
-use crate::rehearsal::{AGENT, Rehearsal, admin, config, config_with, creator};
+use crate::facts::SandboxFact;
+use crate::rehearsal::{AGENT, TestSandbox, admin, config, config_with, creator};
 use crate::tokens::sign;
-use crate::{CekuraPlan, Fault, Faults, Rooms, SandboxConfig};
+use crate::{CekuraPlan, Fault, Faults, RoomOwnership, SandboxConfig};
 use rushhour_core::units::{Micros, Mode};
 
 const TEXT: &str = r#"{"text_mode":true,"scenario_id":30}"#;
 
 /// A run in a furnished room, half a second before it starts.
-fn submitted(config: SandboxConfig, mode: Mode, metadata: &str) -> (Rehearsal, u64) {
-    let mut sandbox = Rehearsal::new(config);
+fn submitted(config: SandboxConfig, mode: Mode, metadata: &str) -> (TestSandbox, u64) {
+    let mut sandbox = TestSandbox::new(config);
     sandbox.furnish("room-1", metadata);
     let run = sandbox.submit(mode, "room-1");
     (sandbox, run)
 }
 
 /// Dispatches one more agent.
-fn dispatch(sandbox: &mut Rehearsal) {
+fn dispatch(sandbox: &mut TestSandbox) {
     let query = livekit_protocol::CreateAgentDispatchRequest {
         room: "room-1".to_owned(),
         agent_name: AGENT.to_owned(),
@@ -27,7 +27,7 @@ fn dispatch(sandbox: &mut Rehearsal) {
     sandbox.twirp::<livekit_protocol::AgentDispatch>(method, admin("room-1"), &query).unwrap();
 }
 
-fn ended(sandbox: &mut Rehearsal, run: u64) -> (String, String) {
+fn ended(sandbox: &mut TestSandbox, run: u64) -> (String, String) {
     let view = sandbox.run(run);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (text(&view["status"]), text(&view["metadata"]["ended_reason"]))
@@ -65,7 +65,7 @@ fn what_is_seen_late_happened_in_time() {
         .facts()
         .iter()
         .filter_map(|(at, fact)| match fact {
-            Fact::RunStatus { status, .. } => Some((at.0, *status)),
+            SandboxFact::RunStatus { status, .. } => Some((at.0, *status)),
             _ => None,
         })
         .collect();
@@ -98,7 +98,7 @@ fn chat_needs_an_agent_that_was_told_and_voice_one_that_was_not() {
 
 #[test]
 fn without_an_agent_the_evaluator_loses_patience() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let run = sandbox.submit(Mode::Voice, "bare");
     sandbox.wait(5_400);
     assert_eq!(sandbox.status(run), "in_progress");
@@ -109,7 +109,7 @@ fn without_an_agent_the_evaluator_loses_patience() {
 
 #[test]
 fn an_agent_that_comes_while_the_evaluator_waits_is_talked_to() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     let run = sandbox.submit(Mode::Voice, "room-1");
     sandbox.wait(3_000);
     dispatch(&mut sandbox);
@@ -121,8 +121,8 @@ fn an_agent_that_comes_while_the_evaluator_waits_is_talked_to() {
 
 #[test]
 fn a_ticket_that_does_not_serve_fails_the_run_and_says_why() {
-    let ending = |change: &dyn Fn(&Rehearsal, &mut Value)| {
-        let mut sandbox = Rehearsal::default();
+    let ending = |change: &dyn Fn(&TestSandbox, &mut Value)| {
+        let mut sandbox = TestSandbox::default();
         sandbox.furnish("room-1", "{}");
         let mut entry = sandbox.entry("room-1");
         change(&sandbox, &mut entry);
@@ -166,8 +166,8 @@ fn a_ticket_that_does_not_serve_fails_the_run_and_says_why() {
 #[test]
 fn a_token_is_checked_when_the_run_connects_and_not_when_it_is_submitted() {
     let plan = CekuraPlan { voice_runs: 1, ..CekuraPlan::default() };
-    let mut sandbox = Rehearsal::new(SandboxConfig { plan, ..config() });
-    sandbox.world.config.times.cekura.voice = crate::Latency::fixed(400_000);
+    let mut sandbox = TestSandbox::new(SandboxConfig { plan, ..config() });
+    sandbox.world.config.times.cekura.voice = crate::DelayDistribution::fixed(400_000);
     sandbox.furnish("room-1", "{}");
     sandbox.furnish("room-2", "{}");
     sandbox.submit(Mode::Voice, "room-1");
@@ -183,7 +183,7 @@ fn a_token_is_checked_when_the_run_connects_and_not_when_it_is_submitted() {
 #[test]
 fn runs_above_the_plan_wait_in_the_queue_each_mode_in_its_own() {
     let plan = CekuraPlan { voice_runs: 1, chat_runs: 1, ..CekuraPlan::default() };
-    let mut sandbox = Rehearsal::new(SandboxConfig { plan, ..config() });
+    let mut sandbox = TestSandbox::new(SandboxConfig { plan, ..config() });
     for room in ["v1", "v2", "v3"] {
         sandbox.furnish(room, "{}");
     }
@@ -206,7 +206,7 @@ fn runs_above_the_plan_wait_in_the_queue_each_mode_in_its_own() {
 #[test]
 fn thousands_that_fail_in_the_queue_do_not_pile_up_on_the_stack() {
     let plan = CekuraPlan { voice_runs: 1, ..CekuraPlan::default() };
-    let mut sandbox = Rehearsal::new(SandboxConfig { plan, ..config() });
+    let mut sandbox = TestSandbox::new(SandboxConfig { plan, ..config() });
     sandbox.furnish("first", "{}");
     sandbox.submit(Mode::Voice, "first");
     sandbox.wait(1_000);
@@ -244,7 +244,7 @@ fn a_second_agent_does_not_start_the_conversation_again() {
 
 #[test]
 fn a_run_that_never_came_in_leaves_the_agent_alone() {
-    let mut sandbox = Rehearsal::default();
+    let mut sandbox = TestSandbox::default();
     sandbox.furnish("room-1", "{}");
     let mut entry = sandbox.entry("room-1");
     entry["livekit_room_url"] = "ws://127.0.0.1:9".into();
@@ -315,8 +315,8 @@ fn an_undocumented_status_passes() {
 
 #[test]
 fn rooms_of_another_server_are_taken_on_trust_and_tokens_are_not() {
-    let config = SandboxConfig { rooms: Rooms::Elsewhere, ..config() };
-    let mut sandbox = Rehearsal::new(config);
+    let config = SandboxConfig { rooms: RoomOwnership::Elsewhere, ..config() };
+    let mut sandbox = TestSandbox::new(config);
     let mut entry = sandbox.entry("room-1");
     entry["livekit_room_url"] = "wss://example.livekit.cloud".into();
     let mut forged = entry.clone();
@@ -331,7 +331,7 @@ fn rooms_of_another_server_are_taken_on_trust_and_tokens_are_not() {
 #[test]
 fn what_is_over_is_forgotten_and_still_counted() {
     let kept = Micros::from_secs(60);
-    let mut sandbox = Rehearsal::new(SandboxConfig { kept, ..config() });
+    let mut sandbox = TestSandbox::new(SandboxConfig { kept, ..config() });
     let patient = livekit_protocol::CreateRoomRequest {
         name: "room-0".to_owned(),
         departure_timeout: 120,

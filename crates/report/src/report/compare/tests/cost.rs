@@ -12,14 +12,17 @@ fn lasting(seconds: f64) -> Arm {
 fn what_costs_more_is_said_to_and_by_how_much() {
     let (short, long) = (lasting(30.0), lasting(150.0));
     let cost = compared(&short, &long).cost.expect("both are charged");
-    assert_eq!((cost.baseline_n, cost.candidate_n, cost.finding), (300, 300, Finding::CostsMore));
+    assert_eq!(
+        (cost.baseline_n, cost.candidate_n, cost.finding),
+        (300, 300, ComparisonFinding::CostsMore)
+    );
     // Two agent minutes and two of the caller's connection more, but for the few of more than three.
     assert!((cost.candidate_usd - cost.baseline_usd - 0.021).abs() < 1e-4, "{cost:?}");
     let ratio = cost.candidate_usd / cost.baseline_usd;
     assert!((cost.ratio.unwrap() - ratio).abs() < 1e-9 && cost.ratio_low.unwrap() > 1.0);
-    assert_eq!(compared(&long, &short).cost.unwrap().finding, Finding::CostsLess);
+    assert_eq!(compared(&long, &short).cost.unwrap().finding, ComparisonFinding::CostsLess);
     let same = compared(&short, &lasting(31.0));
-    assert_eq!(same.cost.as_ref().unwrap().finding, Finding::NoDifference);
+    assert_eq!(same.cost.as_ref().unwrap().finding, ComparisonFinding::NoDifference);
     assert!(same.regressions.is_empty(), "no cost is a regression");
     let comparison = compared(&short, &long);
     let mut csv = Vec::new();

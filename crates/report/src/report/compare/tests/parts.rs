@@ -49,7 +49,11 @@ fn what_slows_both_scenarios_at_once_does_not_hide_what_slows_one() {
     let named = format!("scenario {}", session.folded.names.scenarios[1]);
     assert_eq!(found.candidate.part, Some(named));
     let paired = percentile(&found, "p50");
-    assert_eq!((paired.finding, paired.regression), (Finding::Slower, true), "{paired:?}");
+    assert_eq!(
+        (paired.finding, paired.regression),
+        (ComparisonFinding::Slower, true),
+        "{paired:?}"
+    );
     let told = |words: &str| found.notes.iter().any(|note| note.contains(words));
     assert!(told("ran at the same time") && told("different scenarios"), "{:?}", found.notes);
     assert!(!told("same session.") && !told("the mix"), "{:?}", found.notes);
@@ -61,7 +65,7 @@ fn one_scenario_twice_is_no_difference() {
     let (a, b) = halves(&session, &scenarios(&session)).unwrap();
     let found = compared(&a, &b);
     assert!(found.regressions.is_empty(), "{:?}", found.regressions);
-    assert_eq!(percentile(&found, "p50").finding, Finding::NoDifference);
+    assert_eq!(percentile(&found, "p50").finding, ComparisonFinding::NoDifference);
 }
 
 #[test]
@@ -70,10 +74,10 @@ fn stages_follow_each_other_and_unmeasured_or_empty_ones_are_refused() {
     let (low, high) = halves(&session, "stage=low,high").unwrap();
     let found = compared(&low, &high);
     assert_eq!((found.baseline.started_runs, found.candidate.started_runs), (300, 300));
-    assert_eq!(percentile(&found, "p50").finding, Finding::Slower);
+    assert_eq!(percentile(&found, "p50").finding, ComparisonFinding::Slower);
     assert!(found.notes[0].contains("one after the other"), "{:?}", found.notes);
     let back = compared(&high, &low);
-    assert_eq!(percentile(&back, "p50").finding, Finding::Faster);
+    assert_eq!(percentile(&back, "p50").finding, ComparisonFinding::Faster);
     let refused = |split| halves(&session, split).unwrap_err().to_string();
     assert!(refused("stage=warm,low").contains("the stage is not measured"));
     assert_eq!(refused("stage=low,none"), "stage none has no measured run; name another");
@@ -92,7 +96,7 @@ fn modes_of_one_session_are_compared_without_being_asked_twice() {
     let (chat, voice) = halves(&session, "mode=chat,voice").unwrap();
     let found = compared(&chat, &voice);
     assert_eq!((&*found.baseline.mode, &*found.candidate.mode), ("chat", "voice"));
-    assert_eq!(percentile(&found, "p50").finding, Finding::Slower);
+    assert_eq!(percentile(&found, "p50").finding, ComparisonFinding::Slower);
     assert!(found.notes.iter().any(|note| note.contains("greetings and turns are not compared")));
 }
 
@@ -112,8 +116,8 @@ fn failures_that_come_together_for_both_are_not_held_against_one() {
     let worse = session_of(8);
     let (a, b) = halves(&worse, &scenarios(&worse)).unwrap();
     let found = compared(&a, &b);
-    assert_eq!(found.rates[0].finding, Finding::More, "{:?}", found.rates[0]);
+    assert_eq!(found.rates[0].finding, ComparisonFinding::More, "{:?}", found.rates[0]);
     let same = session_of(5_000);
     let (a, b) = halves(&same, &scenarios(&same)).unwrap();
-    assert_eq!(compared(&a, &b).rates[0].finding, Finding::NoDifference);
+    assert_eq!(compared(&a, &b).rates[0].finding, ComparisonFinding::NoDifference);
 }
