@@ -29,7 +29,7 @@ pub(crate) fn watch(
                     "{words}: nothing more is started, the runs under way are finished"
                 ));
                 // The session may have ended by itself meanwhile.
-                let _ = wishes.send(SessionInput::Abort { words });
+                let _ = wishes.send(SessionInput::Abort { message: words });
                 return;
             }
         }

@@ -112,7 +112,7 @@ something was left to be started.")]
     /// Hold a session and judge whether the agent stays well through it; or judge one that was held.
     #[command(after_help = SOAK)]
     Soak(SoakArguments),
-    /// Have the runs of a session of our own callers judged by Cekura, as its profile's [judging] says.
+    /// Have the runs of a session of our own callers judged by Cekura, as its profile's `[judging]` says.
     #[command(after_help = "\
 Examples:
   rushhour run hybrid.toml --no-judging && rushhour judge reports/20261122T213015Z-hybrid
@@ -226,7 +226,7 @@ pub(crate) struct RunArguments {
     /// Go on without asking, whatever the forecast of the bill.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Judge no run, whatever the profile's [judging] says; `rushhour judge` does it later.
+    /// Judge no run, whatever the profile's `[judging]` says; `rushhour judge` does it later.
     #[arg(long)]
     pub(crate) no_judging: bool,
 }

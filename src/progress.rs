@@ -96,7 +96,7 @@ impl ProgressSink {
 }
 
 impl EventSink for ProgressSink {
-    fn take(&self, event: Event) {
+    fn record(&self, event: Event) {
         self.recall(&event);
         if let EventKind::Stopping {
             reason: StopReason::Journal | StopReason::Credentials,
@@ -107,11 +107,11 @@ impl EventSink for ProgressSink {
                 "{detail}: nothing more is started, the runs under way are finished"
             ));
         }
-        self.journal.take(event);
+        self.journal.record(event);
     }
 
-    fn kept(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>> {
-        self.journal.kept()
+    fn flush(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>> {
+        self.journal.flush()
     }
 }
 

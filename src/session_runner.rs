@@ -84,7 +84,7 @@ pub(crate) async fn conduct(
             if profile.soak.is_some() {
                 list_rooms(services, &names, clock, &**watched).await;
             }
-            watched.kept().await
+            watched.flush().await
         }
         Err(error) => Err(error),
     };

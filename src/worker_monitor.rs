@@ -12,7 +12,7 @@ use crate::signals::interrupted;
 use rushhour_core::event::{AgentHealth, Event, EventKind, EventSink};
 use rushhour_core::profile::AgentHealthSettings;
 use rushhour_core::units::RoomName;
-use rushhour_driver::worker::WorkerClient;
+use rushhour_driver::agent_worker::WorkerClient;
 use rushhour_driver::{RoomNames, SessionClock};
 use rushhour_livekit::ControlPlane;
 
@@ -95,7 +95,7 @@ async fn attend(
 }
 
 fn keep(sink: &dyn EventSink, clock: SessionClock, said: AgentHealth) {
-    sink.take(Event { at: clock.now(), kind: EventKind::AgentHealth(said) });
+    sink.record(Event { at: clock.now(), kind: EventKind::AgentHealth(said) });
 }
 
 /// Whether nothing more is to be waited for.
@@ -104,7 +104,7 @@ fn is_back(before: &AgentHealth, now: &AgentHealth) -> bool {
         (Some(before), Some(now)) => now <= before,
         _ => true,
     };
-    now.trouble.is_none() && back(before.jobs, now.jobs) && back(before.children, now.children)
+    now.error.is_none() && back(before.jobs, now.jobs) && back(before.children, now.children)
 }
 
 /// Keeps how many of the session's rooms the server still lists, nothing where it does not say. A server may list
@@ -134,7 +134,7 @@ pub(crate) async fn list_rooms(
         }
         tokio::time::sleep(AT_REST_EVERY).await;
     }
-    sink.take(Event { at: clock.now(), kind: EventKind::RoomsListed { rooms, deleted_again } });
+    sink.record(Event { at: clock.now(), kind: EventKind::RoomsListed { rooms, deleted_again } });
 }
 
 async fn rooms_left(services: &Clients, names: &RoomNames) -> Option<Vec<RoomName>> {
@@ -154,7 +154,7 @@ mod tests {
         assert!(is_back(&said(Some(1), Some(4)), &said(Some(0), Some(4))));
         assert!(!is_back(&said(Some(0), Some(4)), &said(Some(0), Some(5))));
         assert!(!is_back(&said(Some(0), None), &said(Some(2), None)));
-        let silent = AgentHealth { trouble: Some("gone".into()), ..AgentHealth::default() };
+        let silent = AgentHealth { error: Some("gone".into()), ..AgentHealth::default() };
         assert!(!is_back(&said(Some(0), None), &silent));
     }
 }

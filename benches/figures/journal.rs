@@ -48,9 +48,9 @@ fn durable_intents(folder: &Path) {
                 while begun.elapsed() < Duration::from_secs(5) {
                     let run = RunIndex(waiter);
                     let happening = EventKind::SubmitIntent { request: waiter, runs: vec![run] };
-                    journal.take(Event { at: SessionTime(waiter), kind: happening });
+                    journal.record(Event { at: SessionTime(waiter), kind: happening });
                     let asked = Instant::now();
-                    journal.kept().await.expect("the disk is there");
+                    journal.flush().await.expect("the disk is there");
                     waits.push(asked.elapsed().as_secs_f64() * 1e3);
                 }
                 waits
@@ -143,7 +143,7 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
                 room: RoomName::new(format!("rushhour-bench-{n:06}")),
             },
         ),
-        event(at(10_000), EventKind::RoomMade { run, sent: start, answered: at(10_000) }),
+        event(at(10_000), EventKind::RoomCreated { run, sent: start, answered: at(10_000) }),
         event(
             at(20_000),
             EventKind::Dispatched {
@@ -172,7 +172,7 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
                 sent: at(510_000),
                 answered: at(700_000),
                 result: None,
-                entered: vec![AcceptedRun {
+                accepted: vec![AcceptedRun {
                     run,
                     evaluator_run: EvaluatorRunId::new(n.to_string()),
                     ready: at(500_000),
@@ -189,7 +189,7 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
                 outcome: Outcome::Completed { judged: Some(true) },
                 after: at(92_000_000),
                 seen: at(95_000_000),
-                talked: None,
+                conversation_duration: None,
             },
         ),
         event(at(95_100_000), EventKind::RoomDeleted { run }),
@@ -198,7 +198,10 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
 
 fn sighted(run: RunIndex, sighting: RunPhase, seen: SessionTime) -> Event {
     let after = seen - Micros::from_secs(1);
-    Event { at: seen, kind: EventKind::Sighted { run, sighting, word: "word".into(), after, seen } }
+    Event {
+        at: seen,
+        kind: EventKind::PhaseSeen { run, phase: sighting, word: "word".into(), after, seen },
+    }
 }
 
 /// The journal of a session of so many runs, in a folder of its own; latencies stretched by a tenth are a
@@ -208,11 +211,11 @@ pub(crate) fn write_session(session: &Path, runs: u64, stretch: f64) -> u64 {
     let path = session.join("journal.jsonl");
     let journal = Journal::create(&path).expect("a new file");
     let happening = EventKind::Opened(Box::new(opening()));
-    journal.take(Event { at: SessionTime::START, kind: happening });
+    journal.record(Event { at: SessionTime::START, kind: happening });
     for event in events(runs, stretch) {
-        journal.take(event);
+        journal.record(event);
     }
-    journal.take(Event { at: SessionTime(runs * 200_000), kind: EventKind::Closed });
+    journal.record(Event { at: SessionTime(runs * 200_000), kind: EventKind::Closed });
     drop(journal);
     fs::metadata(&path).expect("it was written").len()
 }

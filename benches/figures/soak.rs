@@ -136,7 +136,7 @@ impl Soak {
                 Some(at) if at <= deadline => {
                     let (_, input) = world.coming.pop_first().expect("it was just seen");
                     world.now = world.now.max(at);
-                    if matches!(input, SessionInput::Machine { .. }) {
+                    if matches!(input, SessionInput::ProcessStats { .. }) {
                         world.come(at + HEALTH_EVERY, health());
                     }
                     session.handle(input, world.now);
@@ -188,15 +188,15 @@ impl Kept {
             _ => {}
         }
         self.fold.add(&event).expect("the session's events are in order");
-        self.journal.take(event);
+        self.journal.record(event);
         self.taken += 1;
         if self.taken.is_multiple_of(EVENTS_AHEAD) {
-            self.runtime.block_on(self.journal.kept()).expect("the length can be counted");
+            self.runtime.block_on(self.journal.flush()).expect("the length can be counted");
         }
     }
 
     fn close(self) -> u64 {
-        self.runtime.block_on(self.journal.kept()).expect("the length can be counted");
+        self.runtime.block_on(self.journal.flush()).expect("the length can be counted");
         self.length.load(Ordering::Relaxed)
     }
 }
@@ -223,8 +223,8 @@ impl World {
         let timing = RequestTiming { sent: self.now, answered: at };
         let input = match action {
             SessionEffect::Record(_) | SessionEffect::Finish => return,
-            SessionEffect::MakeRoom(planned) => {
-                SessionInput::RoomMade { run: planned.index, timing, result: Ok(()) }
+            SessionEffect::CreateRoom(planned) => {
+                SessionInput::RoomCreated { run: planned.index, timing, result: Ok(()) }
             }
             SessionEffect::Dispatch(planned) => {
                 let run = planned.index;
@@ -238,7 +238,7 @@ impl World {
                     result: Ok(DispatchId::new("AD_123456789012")),
                 }
             }
-            SessionEffect::Look(run) => {
+            SessionEffect::PollRoom(run) => {
                 let joins = self.joins.get(&run).copied().filter(|joins| *joins <= at);
                 let agent = joins.map(|joins| {
                     let identity = Identity::new("agent-AJ_123456789012");
@@ -247,16 +247,22 @@ impl World {
                         Some(joins),
                     )
                 });
-                SessionInput::Looked { run, timing, result: Ok(RoomPoll { agent, caller: false }) }
+                SessionInput::RoomPolled {
+                    run,
+                    timing,
+                    result: Ok(RoomPoll { agent, caller: false }),
+                }
             }
-            SessionEffect::AskAssigned(run) => SessionInput::Assigned { run, result: Ok(true) },
+            SessionEffect::CheckDispatch(run) => {
+                SessionInput::DispatchChecked { run, result: Ok(true) }
+            }
             SessionEffect::Submit { request, runs } => {
                 let run = runs[0].index;
                 let name = EvaluatorRunId::new((5_000_000 + run.0).to_string());
                 // What became of one submission in a thousand is never known.
                 let result = if run.0 % 1_000 == 13 {
                     let words = "no answer in time".to_owned();
-                    Err(SubmitError { kind: SubmitErrorKind::Unknown, words })
+                    Err(SubmitError { kind: SubmitErrorKind::Unknown, message: words })
                 } else {
                     let over = at + Micros::from_secs(30 + vary % 60);
                     self.conversations.insert(name.clone(), over);
@@ -265,10 +271,10 @@ impl World {
                 };
                 SessionInput::Submitted { request, timing, result }
             }
-            SessionEffect::Ask { runs } => {
+            SessionEffect::PollStatus { runs } => {
                 let sights = runs.iter().filter_map(|(_, name)| self.sight(name, at)).collect();
                 let runs = runs.into_iter().map(|(run, _)| run).collect();
-                SessionInput::Asked { runs, timing, result: Ok(sights) }
+                SessionInput::StatusPolled { runs, timing, result: Ok(sights) }
             }
             SessionEffect::EndCall { run, .. } => SessionInput::CallEnded { run },
             SessionEffect::DeleteRoom(run) => {
@@ -282,17 +288,22 @@ impl World {
     fn sight(&mut self, name: &EvaluatorRunId, at: SessionTime) -> Option<RunStatus> {
         let over = *self.conversations.get(name)?;
         let state = if at < over {
-            RunState::Going(RunPhase::Running)
+            RunState::InProgress(RunPhase::Running)
         } else {
             self.conversations.remove(name);
             RunState::Ended(Outcome::Completed { judged: Some(true) })
         };
-        Some(RunStatus { run: name.clone(), state, word: "in_progress".into(), talked: None })
+        Some(RunStatus {
+            run: name.clone(),
+            state,
+            word: "in_progress".into(),
+            conversation_duration: None,
+        })
     }
 }
 
 fn health() -> SessionInput {
-    SessionInput::Machine { cpu: Micros::ZERO, memory: 0, callers: None }
+    SessionInput::ProcessStats { cpu: Micros::ZERO, memory: 0, callers: None }
 }
 
 /// This process's resident memory in bytes (`man 5 proc`, `VmRSS`).

@@ -93,7 +93,7 @@ fn forecast_words(forecast: &Profile, most: u64) -> String {
     format!("Judging of {most} runs at the most afterwards: {words}.")
 }
 
-/// The limits of the judging session stand in [judging].
+/// The limits of the judging session stand in `[judging]`.
 fn in_judgings_words(trouble: &CliError) -> CliError {
     let words = trouble.message.replace("limits.", "judging.");
     CliError { message: format!("judging: {words}"), exit: trouble.exit }

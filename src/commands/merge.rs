@@ -95,7 +95,7 @@ fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), CliErro
         tokio::runtime::Builder::new_current_thread().build().map_err(CliError::internal)?;
     let merged = Journal::create(&into.join(JOURNAL)).map_err(|error| refused(&error))?;
     let opened = EventKind::Opened(Box::new(merge.opening.clone()));
-    merged.take(Event { at: SessionTime::START, kind: opened });
+    merged.record(Event { at: SessionTime::START, kind: opened });
     let mut parts = journals
         .iter()
         .map(|journal| Ok((open(journal)?, journal.as_path())))
@@ -121,19 +121,19 @@ fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), CliErro
         .min_by_key(|index| heads[*index].as_ref().map(|event| event.at))
     {
         if let Some(event) = heads[index].take() {
-            merged.take(event);
+            merged.record(event);
         }
         heads[index] = next(index, &mut parts)?;
         waiting += 1;
         if waiting == MOST_WAITING {
-            runtime.block_on(merged.kept()).map_err(|error| refused(&error))?;
+            runtime.block_on(merged.flush()).map_err(|error| refused(&error))?;
             waiting = 0;
         }
     }
     if merge.closed {
-        merged.take(Event { at: merge.last, kind: EventKind::Closed });
+        merged.record(Event { at: merge.last, kind: EventKind::Closed });
     }
-    runtime.block_on(merged.kept()).map_err(|error| refused(&error))?;
+    runtime.block_on(merged.flush()).map_err(|error| refused(&error))?;
     let parts = parts_json(merge);
     replace(&into.join(PARTS), format!("{parts:#}\n").as_bytes())
 }

@@ -166,7 +166,7 @@ async fn carry_out(
     if let Some(callers) = &services.callers {
         callers.begin(clock)?;
     }
-    watched.take(Event {
+    watched.record(Event {
         at: SessionTime::START,
         kind: EventKind::Opened(Box::new(opening(loaded, plan, services, &session, anchor))),
     });

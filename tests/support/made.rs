@@ -61,11 +61,11 @@ impl Made {
         events.sort_by_key(|event| event.at);
         let last = events.last().map_or(SessionTime::START, |event| event.at);
         let opened = EventKind::Opened(Box::new(self.opening()));
-        journal.take(Event { at: SessionTime::START, kind: opened });
+        journal.record(Event { at: SessionTime::START, kind: opened });
         for event in events {
-            journal.take(event);
+            journal.record(event);
         }
-        journal.take(Event { at: last, kind: EventKind::Closed });
+        journal.record(Event { at: last, kind: EventKind::Closed });
         folder
     }
 
@@ -148,13 +148,13 @@ impl Made {
                     sent,
                     answered,
                     result,
-                    entered,
+                    accepted: entered,
                     mapping,
                 },
             );
             let mut sighted = |sighting, seen| {
                 let (word, after) = ("word".to_owned(), looked(seen));
-                event(seen, EventKind::Sighted { run, sighting, word, after, seen });
+                event(seen, EventKind::PhaseSeen { run, phase: sighting, word, after, seen });
             };
             let begun = answered + Micros::from_secs_f64(queue) + Micros(50_000);
             sighted(RunPhase::Running, begun);
@@ -170,7 +170,10 @@ impl Made {
                 (false, tenth) => Outcome::Completed { judged: Some(tenth != 3) },
             };
             let after = if given_up { seen } else { looked(seen) };
-            event(seen, EventKind::Ended { run, outcome, after, seen, talked: None });
+            event(
+                seen,
+                EventKind::Ended { run, outcome, after, seen, conversation_duration: None },
+            );
         }
         events
     }

@@ -8,7 +8,7 @@ pub mod audio;
 pub mod caller;
 pub mod data;
 pub mod engine;
-mod native;
+mod evaluator;
 pub mod participant;
 
-pub use native::NativeCallers;
+pub use evaluator::NativeCallers;

@@ -66,7 +66,7 @@ pub enum UpdateKind {
     /// The caller is in the room and can be spoken to.
     Joined,
     /// An agent is in the room.
-    AgentCame {
+    AgentJoined {
         /// The agent.
         identity: Identity,
         /// When the server says it joined, in milliseconds of the Unix epoch.
@@ -79,9 +79,9 @@ pub enum UpdateKind {
     /// A turn is over.
     Turn(Turn),
     /// What the agent says that its models took, in all.
-    Used(ModelUsage),
+    ModelUsage(ModelUsage),
     /// The conversation is over; the last news of a run.
-    Over {
+    Ended {
         /// How it ended.
         outcome: Outcome,
         /// The audio that was sent, where it was spoken.
@@ -120,12 +120,12 @@ pub enum SubmitErrorKind {
 
 /// A submission that was not accepted, or may have been.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{words}")]
+#[error("{message}")]
 pub struct SubmitError {
     /// What it means.
     pub kind: SubmitErrorKind,
     /// What happened, in words, with advice.
-    pub words: String,
+    pub message: String,
 }
 
 /// A run as it was seen at the evaluator.
@@ -138,30 +138,30 @@ pub struct RunStatus {
     /// The evaluator's own word for it.
     pub word: String,
     /// How long the conversation was, where it says so.
-    pub talked: Option<Micros>,
+    pub conversation_duration: Option<Micros>,
 }
 
 /// The state of a run at the evaluator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunState {
     /// It has not ended.
-    Going(RunPhase),
+    InProgress(RunPhase),
     /// It has not ended, as far as can be told from a word that is not known.
-    Unclear,
+    Unknown,
     /// It has ended.
     Ended(Outcome),
 }
 
 /// A question that was not answered usefully.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{words}")]
+#[error("{message}")]
 pub struct PollError {
     /// Whether it was an answer of 429, and how long the service then asks us to wait.
     pub rate_limited: bool,
     /// How long the service asks us to wait, where it does.
     pub retry_after: Option<Micros>,
     /// What happened, in words.
-    pub words: String,
+    pub message: String,
 }
 
 /// Whoever talks to the agent.
@@ -181,7 +181,7 @@ pub trait Evaluator: Send + Sync + 'static {
     /// Ends a run's conversation, as far as the evaluator lets us.
     fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>>;
 
-    /// The next news, where it [tells](Following::Tells). Nothing is lost where it is not waited for to the end.
+    /// The next news, where it [tells](UpdateMode::Push). Nothing is lost where it is not waited for to the end.
     fn next_update(&self) -> BoxFuture<'_, CallerUpdate> {
         Box::pin(std::future::pending())
     }

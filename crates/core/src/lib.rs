@@ -4,11 +4,11 @@
 //! Nothing here reads a clock, a file, a socket or an unseeded random source.
 
 pub mod bill;
-pub mod chance;
 pub mod evaluator;
 pub mod event;
 pub mod plan;
 pub mod profile;
+pub mod rng;
 pub mod units;
 
 use std::pin::Pin;

@@ -4,37 +4,37 @@
 //! what came in and what time it is, and answers with what to do. `shell` does it, and nothing else
 //! knows a clock or a socket. Runs never see each other; the session is the one owner of all state.
 
-mod action;
-mod alarm;
-mod carried;
+pub mod agent_worker;
+#[cfg(test)]
+mod budget_tests;
 pub mod cekura;
 mod clock;
-mod due_queue;
 #[cfg(test)]
-mod dying;
-mod limiter;
-mod machine;
-mod names;
-mod outgoing;
-mod perform;
+mod crash_tests;
+mod effects;
+mod event_loop;
+mod executor;
+mod poll_queue;
+mod process_stats;
+#[cfg(test)]
+mod push_tests;
+mod rate_limiter;
+mod replay;
+mod room_names;
 mod run;
 mod session;
 mod settings;
-mod shell;
-#[cfg(test)]
-mod simulated_caps;
 #[cfg(test)]
 mod simulation;
-#[cfg(test)]
-mod telling;
-pub mod worker;
+mod submission_queue;
+mod timer;
 
-pub use action::{RequestTiming, RoomPoll, SessionEffect, SessionInput};
-pub use carried::{ReplayError, ReplayedSession};
 pub use clock::SessionClock;
-pub use names::RoomNames;
-pub use perform::Services;
+pub use effects::{RequestTiming, RoomPoll, SessionEffect, SessionInput};
+pub use event_loop::drive;
+pub use executor::Services;
+pub use replay::{ReplayError, ReplayedSession};
+pub use room_names::RoomNames;
 pub use run::EvaluatorFate;
 pub use session::{Resumption, Session};
 pub use settings::{DriverSettings, OnBudgetReached};
-pub use shell::drive;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use super::action::{RequestTiming, RoomPoll, SessionEffect, SessionInput};
-use super::names::RoomNames;
+use super::effects::{RequestTiming, RoomPoll, SessionEffect, SessionInput};
+use super::room_names::RoomNames;
 use super::session::Session;
 use super::settings::DriverSettings;
 use rushhour_core::evaluator::{
@@ -15,7 +15,7 @@ use rushhour_core::evaluator::{
 };
 use rushhour_core::event::{Event, EventKind, Outcome, RunMapping, RunPhase};
 use rushhour_core::plan::Plan;
-use rushhour_core::plan::tests_support::plan_of;
+use rushhour_core::plan::testing::plan_of;
 use rushhour_core::units::{DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionTime};
 use rushhour_livekit::{AgentParticipant, LiveKitError, LiveKitErrorKind};
 
@@ -103,14 +103,16 @@ impl World {
         self.performed += 1;
         if matches!(
             action,
-            SessionEffect::MakeRoom(_) | SessionEffect::Dispatch(_) | SessionEffect::Submit { .. }
+            SessionEffect::CreateRoom(_)
+                | SessionEffect::Dispatch(_)
+                | SessionEffect::Submit { .. }
         ) {
             self.kept = self.events.len();
         }
         match action {
             SessionEffect::Record(event) => self.events.push(event),
             SessionEffect::Finish => {}
-            SessionEffect::MakeRoom(planned) => {
+            SessionEffect::CreateRoom(planned) => {
                 let run = planned.index;
                 let fails = self.chance(self.trouble.room_fails);
                 // A room whose making failed may be there all the same.
@@ -119,7 +121,7 @@ impl World {
                 }
                 let at = self.after(2, 40);
                 let result = if fails { Err(trouble()) } else { Ok(()) };
-                self.answer(at, |timing| SessionInput::RoomMade { run, timing, result });
+                self.answer(at, |timing| SessionInput::RoomCreated { run, timing, result });
             }
             SessionEffect::Dispatch(planned) => {
                 let run = planned.index;
@@ -133,7 +135,7 @@ impl World {
                 let result = if fails { Err(trouble()) } else { Ok(DispatchId::new("AD_1")) };
                 self.answer(at, |timing| SessionInput::Dispatched { run, timing, result });
             }
-            SessionEffect::Look(run) => {
+            SessionEffect::PollRoom(run) => {
                 let at = self.after(1, 10);
                 let sight = self.agents.get(&run).copied().filter(|joins| *joins <= at);
                 let sight = sight.map(|joins| {
@@ -150,26 +152,26 @@ impl World {
                 } else {
                     Ok(RoomPoll { agent: sight, caller })
                 };
-                self.answer(at, |timing| SessionInput::Looked { run, timing, result });
+                self.answer(at, |timing| SessionInput::RoomPolled { run, timing, result });
             }
-            SessionEffect::AskAssigned(run) => {
+            SessionEffect::CheckDispatch(run) => {
                 let at = self.after(1, 10);
                 let assigned = self.agents.contains_key(&run);
-                self.answer(at, |_| SessionInput::Assigned { run, result: Ok(assigned) });
+                self.answer(at, |_| SessionInput::DispatchChecked { run, result: Ok(assigned) });
             }
             SessionEffect::Submit { request, runs } => {
                 let runs: Vec<RunIndex> = runs.into_iter().map(|run| run.index).collect();
                 self.submit(request, &runs);
             }
-            SessionEffect::Ask { runs } => {
+            SessionEffect::PollStatus { runs } => {
                 let at = self.after(5, 200);
                 let result = if self.chance(self.trouble.ask_fails) {
-                    Err(PollError { rate_limited: false, retry_after: None, words: "502".into() })
+                    Err(PollError { rate_limited: false, retry_after: None, message: "502".into() })
                 } else {
                     Ok(runs.iter().filter_map(|(_, name)| self.sight(name, at)).collect())
                 };
                 let runs = runs.into_iter().map(|(run, _)| run).collect();
-                self.answer(at, |timing| SessionInput::Asked { runs, timing, result });
+                self.answer(at, |timing| SessionInput::StatusPolled { runs, timing, result });
             }
             SessionEffect::EndCall { run, .. } => {
                 let at = self.after(5, 50);
@@ -189,7 +191,7 @@ impl World {
 
     fn submit(&mut self, request: u64, runs: &[RunIndex]) {
         let at = self.after(20, 400);
-        let refused = |kind| Err(SubmitError { kind, words: "in words".into() });
+        let refused = |kind| Err(SubmitError { kind, message: "in words".into() });
         let result = if self.chance(self.trouble.submit_throttled) {
             let retry_after = self.chance(0.5).then_some(Micros::from_secs(2));
             refused(SubmitErrorKind::RateLimited { retry_after })
@@ -237,11 +239,16 @@ impl World {
             return None;
         }
         let state = match at {
-            at if at < begins => RunState::Going(RunPhase::Queued),
-            at if at < ends => RunState::Going(RunPhase::Running),
+            at if at < begins => RunState::InProgress(RunPhase::Queued),
+            at if at < ends => RunState::InProgress(RunPhase::Running),
             _ => RunState::Ended(Outcome::Completed { judged: Some(true) }),
         };
-        Some(RunStatus { run: name.clone(), state, word: "word".into(), talked: None })
+        Some(RunStatus {
+            run: name.clone(),
+            state,
+            word: "word".into(),
+            conversation_duration: None,
+        })
     }
 }
 
@@ -400,7 +407,7 @@ run_timeout = "5m"
                 .events
                 .iter()
                 .filter_map(|event| match &event.kind {
-                    EventKind::RoomLeft { run, .. } => Some(*run),
+                    EventKind::RoomNotDeleted { run, .. } => Some(*run),
                     _ => None,
                 })
                 .collect();

@@ -6,7 +6,7 @@ use rushhour_core::units::{AgentName, Micros, Secret};
 
 use super::faults::Faults;
 use super::truth_log::TruthLog;
-use rushhour_core::chance::DelayDistribution;
+use rushhour_core::rng::DelayDistribution;
 
 /// Everything that decides how a sandbox behaves; with the same configuration it answers the same.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use rushhour_core::units::Percent;
 
-use rushhour_core::chance::KeyedDraw;
+use rushhour_core::rng::KeyedDraw;
 
 /// One table: variant, name in profiles and logs, what it does.
 macro_rules! faults {
@@ -246,7 +246,7 @@ pub struct TooManyFaults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushhour_core::chance::KeyedRng;
+    use rushhour_core::rng::KeyedRng;
 
     #[test]
     fn every_fault_is_in_a_group_and_its_name_reads_back() {

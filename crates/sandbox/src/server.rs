@@ -20,9 +20,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::SandboxConfig;
 use super::clock::Anchor;
 use super::connection::{Connection, ResetOnClose};
-use super::facts::SandboxTruth;
 use super::faults::TooManyFaults;
-use super::shell::SandboxState;
+use super::state::SandboxState;
+use super::truth::SandboxTruth;
 use super::truth_log::{OpenTruthLog, TruthLog};
 use super::world::World;
 

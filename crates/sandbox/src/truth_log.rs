@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use rushhour_core::units::SessionTime;
 
-use super::facts::SandboxFact;
+use super::truth::SandboxFact;
 
 /// Where the truth is written.
 #[derive(Debug, Clone, Default)]
 pub enum TruthLog {
-    /// Nowhere; the counts of [`Truth`](super::Truth) are kept all the same.
+    /// Nowhere; the counts of [`Truth`](super::SandboxTruth) are kept all the same.
     #[default]
     Off,
     /// To a file, which is made anew.
@@ -118,7 +118,7 @@ impl OpenTruthLog {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::RoomEnd;
+    use super::super::truth::RoomEnd;
     use super::*;
     use rushhour_core::units::RoomName;
 

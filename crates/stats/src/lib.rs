@@ -13,22 +13,22 @@
 //! | values that hang together in minutes or scenarios | [`ClusteredSample`], [`BlockLength`] |
 //! | a candidate as a multiple of its baseline | [`Arms`], [`censored_ratios`] |
 //! | a candidate beside its baseline, pair by pair | [`PairedRuns`], [`PairedVotes`] |
-//! | which is greater, by how much, in what shape | [`Comparison`], [`holm`] |
+//! | which is greater, by how much, in what shape | [`TwoSampleComparison`], [`holm`] |
 //! | drift, steps and departures over hours | [`Trend`], [`step_change`], [`Cusum`] |
 //! | one more night after some others | [`next_value`], [`self_starting_scores`] |
 //! | what so many runs can show | [`Design`], [`smallest_ratio_seen`] |
 
 mod bootstrap;
 mod confidence;
+mod convert;
 mod interval;
 mod normal;
-mod numbers;
 mod order_statistic;
 mod p_value;
 mod power;
 mod proportion;
 mod quantile;
-mod random;
+mod rng;
 mod sample;
 #[cfg(test)]
 mod simulations;

@@ -1,8 +1,8 @@
 //! Distribution-free intervals for quantiles: which ranks hold the truth, and from how many values.
 
 use super::confidence::Confidence;
+use super::convert::{count, real, whole};
 use super::interval::TooFew;
-use super::numbers::{count, real, whole};
 use super::quantile::Quantile;
 
 /// Ranks, counted from 1, of the two ordered values that hold a quantile between them.

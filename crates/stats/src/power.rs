@@ -7,9 +7,9 @@
 //! 21.5). It is good from about the smallest number of values that gives an interval.
 
 use super::confidence::Confidence;
+use super::convert::{count, real, whole};
 use super::interval::{Interval, TooFew};
 use super::normal;
-use super::numbers::{count, real, whole};
 use super::order_statistic::smallest_n;
 use super::quantile::Quantile;
 use super::sample::{Sample, mean};

@@ -1,8 +1,8 @@
 //! Shares of a whole: how sure a failure rate is, and a difference between two.
 
 use super::confidence::Confidence;
+use super::convert::{real, whole};
 use super::interval::{Estimate, Interval};
-use super::numbers::{real, whole};
 
 /// `successes` among `trials`; at least one trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Values fit to be reckoned with: never empty, never NaN, in order.
 
 use super::confidence::Confidence;
+use super::convert::{at_rank, count, real};
 use super::interval::{Interval, TooFew};
-use super::numbers::{at_rank, count, real};
 use super::order_statistic::rank_interval;
 use super::quantile::Quantile;
 

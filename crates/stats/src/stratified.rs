@@ -1,8 +1,8 @@
 //! A share of a whole of which some parts were looked at more closely than others.
 
 use super::confidence::Confidence;
+use super::convert::real;
 use super::interval::Interval;
-use super::numbers::real;
 use super::proportion::Proportion;
 
 /// One part of a whole (a stratum): how large it is, and what was found among those of it that were

@@ -50,7 +50,7 @@ pub(crate) async fn held_calls(trail: &SessionTrail) -> Result<Calls, CliError> 
             CliError::usage(format!("cannot see which calls are still held: {error}"))
         })?;
         held.extend(sights.into_iter().filter_map(|sight| match sight.state {
-            RunState::Going(_) | RunState::Unclear => {
+            RunState::InProgress(_) | RunState::Unknown => {
                 Some(Call { run: sight.run, word: sight.word })
             }
             RunState::Ended(_) => None,

@@ -54,7 +54,7 @@ pub(crate) fn follow(path: &Path) -> Result<SessionTrail, JournalError> {
             EventKind::RunStarted { room, .. } => {
                 rooms.insert(room);
             }
-            EventKind::Submitted { entered, .. } => {
+            EventKind::Submitted { accepted: entered, .. } => {
                 calls.extend(entered.into_iter().map(|entry| (entry.run, entry.evaluator_run)));
             }
             EventKind::Ended { run, outcome, .. } if ended_there(&outcome) => {

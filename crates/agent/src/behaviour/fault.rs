@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use rushhour_core::chance::KeyedDraw;
+use rushhour_core::rng::KeyedDraw;
 use rushhour_core::units::Percent;
 
 /// One table: variant, name on the command line and in the truth log, what it does.
@@ -108,7 +108,7 @@ impl JobFaults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rushhour_core::chance::KeyedRng;
+    use rushhour_core::rng::KeyedRng;
 
     #[test]
     fn every_name_reads_back_and_every_fault_is_explained() {

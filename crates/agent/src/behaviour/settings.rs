@@ -1,7 +1,7 @@
 //! The settings of an agent, and what follows from them for one room and one turn.
 
 use super::fault::{JobFault, JobFaults};
-use rushhour_core::chance::{DelayDistribution, KeyedRng};
+use rushhour_core::rng::{DelayDistribution, KeyedRng};
 use rushhour_core::units::{Micros, RoomName};
 
 /// Seconds of an hour.
@@ -131,12 +131,7 @@ impl Behaviour {
         KeyedRng::new(self.seed)
     }
 
-    fn turn_draw(
-        &self,
-        what: &str,
-        room: &RoomName,
-        turn: u32,
-    ) -> rushhour_core::chance::KeyedDraw {
+    fn turn_draw(&self, what: &str, room: &RoomName, turn: u32) -> rushhour_core::rng::KeyedDraw {
         self.chance().draw(what, &format!("{room}/{turn}"))
     }
 }

@@ -1,7 +1,7 @@
 //! How the agent is, for whoever asks over HTTP on this machine, as LiveKit's own workers tell it.
 
-mod board;
 mod server;
+mod stats;
 
-pub use board::WorkerStats;
 pub use server::{StatusServer, serve};
+pub use stats::WorkerStats;

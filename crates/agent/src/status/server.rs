@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::board::WorkerStats;
+use super::stats::WorkerStats;
 use rushhour_callers::engine::EngineClock;
 
 /// A server that answers until it is dropped.

@@ -60,7 +60,7 @@ struct Line<'a> {
     fact: &'a AgentFact,
 }
 
-/// Writes what is told until [`Fact::Ended`], or until nobody is left who could tell.
+/// Writes what is told until [`AgentFact::Ended`], or until nobody is left who could tell.
 ///
 /// # Errors
 /// The first that the writer meets.

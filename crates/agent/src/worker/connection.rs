@@ -21,7 +21,7 @@ const TOKEN_LIFETIME: Micros = Micros::from_secs(600);
 
 /// Who carries out what the worker decides.
 pub trait JobRunner {
-    /// Starts the session of a job; its end comes back over [`Wishes::ends`].
+    /// Starts the session of a job; its end comes back over [`WorkerCommands::ends`].
     fn start(&mut self, assignment: Assignment);
     /// Has a session leave its room.
     fn stop(&mut self, job: &str);

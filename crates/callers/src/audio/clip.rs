@@ -5,7 +5,7 @@ use std::iter::repeat_n;
 use std::sync::{Arc, LazyLock};
 
 use super::clip_error::ClipError;
-use super::listener::LevelMeter;
+use super::level_meter::LevelMeter;
 use super::loudness::AUDIBLE;
 use super::opus::{Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, OpusError, SAMPLE_RATE};
 use super::{ogg_opus, wav};

@@ -5,26 +5,26 @@
 
 mod clip;
 mod clip_error;
-mod hearing;
-mod listener;
+mod level_meter;
 mod loudness;
 mod ogg_opus;
 mod opus;
 mod packet;
-mod playing;
+mod playback;
 mod resample;
-mod spurt;
+mod talk_spurt;
 #[cfg(test)]
 mod testing;
 mod track;
+mod voice_activity;
 mod wav;
 
 pub use clip::{Clip, LONGEST_CLIP};
 pub use clip_error::ClipError;
-pub use hearing::{DEFAULT_HANGOVER, VoiceActivity};
 pub use loudness::{AUDIBLE, Level};
 pub use opus::{
     DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, OpusError, SAMPLE_RATE,
 };
-pub use playing::{DueFrame, LATE, PacingCounts, Playback};
-pub use spurt::SpeechEdge;
+pub use playback::{DueFrame, LATE, PacingCounts, Playback};
+pub use talk_spurt::SpeechEdge;
+pub use voice_activity::{DEFAULT_HANGOVER, VoiceActivity};

@@ -7,7 +7,7 @@ use super::super::participant::AudioPacket;
 use super::loudness::{AUDIBLE, Level, LoudnessFilter};
 use super::opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, SAMPLE_RATE};
 use super::resample::resample;
-use super::spurt::SpeechEdge;
+use super::talk_spurt::SpeechEdge;
 use super::{Clip, VoiceActivity};
 use rushhour_core::units::{Micros, SessionTime};
 

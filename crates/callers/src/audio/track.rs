@@ -9,10 +9,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::super::participant::AudioPacket;
-use super::listener::LevelMeter;
+use super::level_meter::LevelMeter;
 use super::loudness::{AUDIBLE, Level};
 use super::packet;
-use super::spurt::{SpeechEdge, TalkSpurt};
+use super::talk_spurt::{SpeechEdge, TalkSpurt};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// How many packets a decoder hears before one whose loudness counts: Opus predicts each from those before it.

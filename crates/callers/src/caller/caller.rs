@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::departure::outcome_of;
-use super::floor::{RoomChange, TurnState};
 use super::open_turn::{OpenTurn, Written};
-use super::prompts::{PreparedScript, PreparedTurn, TurnContent};
+use super::prepared_script::{PreparedScript, PreparedTurn, TurnContent};
+use super::turn_state::{RoomChange, TurnState};
 use super::utterances::Utterances;
 use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, SpeechEdge, VoiceActivity};
 use crate::data::{AGENT_SESSION_TOPIC, DataEvent, read_agent_session, read_agent_use};
@@ -135,7 +135,7 @@ impl Caller {
             RoomChange::Came => {
                 let identity = person.identity.clone();
                 let joined_at_ms = person.joined_at_ms;
-                self.tell(at, UpdateKind::AgentCame { identity, joined_at_ms });
+                self.tell(at, UpdateKind::AgentJoined { identity, joined_at_ms });
                 self.agent_came(at);
             }
             RoomChange::Left if self.stage != CallerStage::Done => self.agent_left(at, hand),
@@ -615,8 +615,8 @@ impl ParticipantHandler for Caller {
         self.break_off();
         let outcome = self.verdict.take().unwrap_or_else(|| outcome_of(why));
         if let Some(used) = self.used {
-            self.tell(at, UpdateKind::Used(used));
+            self.tell(at, UpdateKind::ModelUsage(used));
         }
-        self.tell(at, UpdateKind::Over { outcome, frames: self.frames() });
+        self.tell(at, UpdateKind::Ended { outcome, frames: self.frames() });
     }
 }

@@ -7,12 +7,12 @@
 #[expect(clippy::module_inception, reason = "the room's own file is named for it")]
 mod caller;
 mod departure;
-mod floor;
 mod open_turn;
-mod prompts;
+mod prepared_script;
 #[cfg(test)]
 mod tests;
+mod turn_state;
 mod utterances;
 
 pub use caller::{Caller, CallerConfig};
-pub use prompts::{PreparedScript, PreparedTurn};
+pub use prepared_script::{PreparedScript, PreparedTurn};

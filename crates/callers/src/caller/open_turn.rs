@@ -1,6 +1,6 @@
 //! A turn that is not over: what is known of it so far.
 
-use super::prompts::PreparedTurn;
+use super::prepared_script::PreparedTurn;
 use super::utterances::{Utterance, Utterances};
 use rushhour_core::event::{Turn, TurnEnding, TurnParts};
 use rushhour_core::units::{Micros, SessionTime};

@@ -10,13 +10,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
 use url::Url;
 
-use super::app::{LeaveReason, ParticipantHandler};
 use super::clock::EngineClock;
+use super::handler::{LeaveReason, ParticipantHandler};
 use super::health::{EngineCounters, EngineHealth};
-use super::seat::ParticipantSlot;
+use super::signal_connection;
+use super::slot::ParticipantSlot;
 use super::socket::Socket;
 use super::thread::{SlotId, ThreadCommand, attend};
-use super::wire;
 use crate::participant::{JoinConfig, Participant};
 use rushhour_core::units::Secret;
 
@@ -155,9 +155,9 @@ impl JoinAttempt {
     async fn join(self, joining: JoinRequest) {
         let JoinRequest { url, token, config, mut app } = joining;
         let connected = match prepare(&url, config, self.clock).await {
-            Ok((participant, socket, path)) => {
-                wire::connect(&url, &path, &token).await.map(|wire| (participant, socket, wire))
-            }
+            Ok((participant, socket, path)) => signal_connection::connect(&url, &path, &token)
+                .await
+                .map(|wire| (participant, socket, wire)),
             Err(left) => Err(left),
         };
         let (participant, socket, websocket) = match connected {
@@ -177,7 +177,7 @@ impl JoinAttempt {
         // A task of its own, without what only the way in needed: there are as many as participants.
         tokio::spawn(async move {
             let _load = load;
-            wire::carry(websocket, outgoing, clock, |message| {
+            signal_connection::carry(websocket, outgoing, clock, |message| {
                 let _ = orders.send(ThreadCommand::Signal(id, Box::new(message), clock.now()));
             })
             .await;
@@ -201,7 +201,7 @@ async fn prepare(
         .next()
         .ok_or_else(|| refused(format!("{host} has no address")))?;
     let socket = Socket::towards(server).map_err(|error| {
-        if wire::out_of_files(&error) {
+        if signal_connection::out_of_files(&error) {
             LeaveReason::OurFault(error.to_string())
         } else {
             refused(format!("no socket towards {server}: {error}"))

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::app::ParticipantHandle;
+use super::handler::ParticipantHandle;
 use crate::data::read_agent_session;
 use crate::participant::SendOutcome as Sent;
 use rushhour_core::units::{Identity, Micros, SessionTime};

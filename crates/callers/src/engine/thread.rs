@@ -8,10 +8,10 @@ use std::sync::mpsc::Receiver;
 
 use livekit_protocol::signal_response::Message as Response;
 
-use super::app::LeaveReason;
 use super::clock::EngineClock;
+use super::handler::LeaveReason;
 use super::health::EngineCounters;
-use super::seat::{ParticipantSlot, TickContext};
+use super::slot::{ParticipantSlot, TickContext};
 use super::socket::ReceiveBuffers;
 use rushhour_core::units::{Micros, SessionTime};
 

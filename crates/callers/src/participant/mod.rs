@@ -6,13 +6,13 @@
 
 #[expect(clippy::module_inception, reason = "the room's own file is named for it")]
 mod participant;
-mod peer;
-mod person;
+mod peer_connection;
+mod remote_participant;
 mod signal;
 
 pub use participant::{
     JoinConfig, Participant, ParticipantError, ParticipantEvent, ParticipantOutput, SendOutcome,
 };
-pub use peer::AudioPacket;
-pub use person::{RemoteParticipant, TrackInfo};
+pub use peer_connection::AudioPacket;
+pub use remote_participant::{RemoteParticipant, TrackInfo};
 pub use signal::{JoinQuery, decode_signal, encode_signal};

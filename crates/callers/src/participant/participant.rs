@@ -11,8 +11,8 @@ use proto::signal_response::Message as Response;
 use str0m::RtcError;
 use str0m::media::Mid;
 
-use super::peer::{AudioPacket, PeerConnection, PeerEvent};
-use super::person::RemoteParticipant;
+use super::peer_connection::{AudioPacket, PeerConnection, PeerEvent};
+use super::remote_participant::RemoteParticipant;
 use super::signal::JoinQuery;
 use crate::data::{DataEvent, DataReceiver, DataSender};
 use rushhour_core::units::{Identity, SessionTime};

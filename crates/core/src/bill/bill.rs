@@ -1,8 +1,8 @@
 //! What runs come to together: item by item, the agent's side and the evaluator's apart.
 
+use super::run_usage::RunUsage;
 use super::tariff::Tariff;
-use super::usage::RunUsage;
-use crate::profile::Item;
+use crate::profile::PriceItem;
 use crate::units::Usd;
 
 /// How an amount is known; what is summed is as sure as the least sure of it.
@@ -31,7 +31,7 @@ impl Provenance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BillRow {
     /// The item.
-    pub item: Item,
+    pub item: PriceItem,
     /// How much of it, in `per`ths of its unit.
     amount: u64,
     /// How many make one unit.
@@ -63,7 +63,7 @@ pub struct Bill {
 impl Bill {
     /// A bill of no run.
     pub fn of(tariff: &Tariff) -> Self {
-        let row = |item: &Item| {
+        let row = |item: &PriceItem| {
             let each = tariff.price(*item)?.usd;
             Some(BillRow {
                 item: *item,

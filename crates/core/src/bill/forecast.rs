@@ -1,8 +1,8 @@
 //! What a plan's runs will come to, before any of them is started.
 
 use super::bill::{Bill, Provenance};
+use super::run_usage::RunUsage;
 use super::tariff::{Tariff, scripted_messages};
-use super::usage::RunUsage;
 use crate::event::ModelUsage;
 use crate::profile::{Profile, ScenarioMix};
 use crate::units::Usd;
@@ -63,8 +63,8 @@ impl BillForecast {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests_support::plan_of;
-    use crate::profile::Item;
+    use crate::plan::testing::plan_of;
+    use crate::profile::PriceItem;
     use crate::units::{Micros, Mode};
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
         let plan = plan_of(&text);
         let forecast = BillForecast::new(plan.profile(), 200).unwrap().expected;
         let tariff = Tariff::of(plan.profile()).unwrap();
-        let of = |bill: &Bill, item: Item| {
+        let of = |bill: &Bill, item: PriceItem| {
             bill.rows.iter().find(|row| row.item == item).unwrap().list.dollars()
         };
         let mut errors: [Vec<f64>; 3] = Default::default();
@@ -126,7 +126,7 @@ mod tests {
             let error = |billed: f64, forecast: f64| billed / forecast - 1.0;
             errors[0].push(error(bill.list().dollars(), forecast.list().dollars()));
             for (errors, item) in
-                errors[1..].iter_mut().zip([Item::EvaluatorVoice, Item::SpeechToText])
+                errors[1..].iter_mut().zip([PriceItem::EvaluatorVoice, PriceItem::SpeechToText])
             {
                 errors.push(error(of(&bill, item), of(&forecast, item)));
             }

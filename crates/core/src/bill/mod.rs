@@ -6,15 +6,15 @@
 
 #[expect(clippy::module_inception, reason = "the bill's own file is named for it")]
 mod bill;
+mod billable_times;
+mod budget;
 mod forecast;
-mod moments;
-mod purse;
+mod run_usage;
 mod tariff;
-mod usage;
 
 pub use bill::{Bill, BillRow, Provenance};
+pub use billable_times::BillableTimes;
+pub use budget::{Budget, BudgetLimits};
 pub use forecast::BillForecast;
-pub use moments::BillableTimes;
-pub use purse::{Budget, BudgetLimits};
+pub use run_usage::RunUsage;
 pub use tariff::{Charge, Tariff};
-pub use usage::RunUsage;

@@ -1,10 +1,10 @@
 //! A profile's prices applied to what a run took.
 
 use super::bill::Provenance;
-use super::usage::RunUsage;
+use super::run_usage::RunUsage;
 use crate::event::ModelUsage;
 use crate::plan::{conversation_bound, preparation_bound};
-use crate::profile::{BillSettings, Item, Price, PriceUnit, Profile, Rounding, Scenario};
+use crate::profile::{BillSettings, Price, PriceItem, PriceUnit, Profile, Rounding, Scenario};
 use crate::units::{Micros, Mode, Usd};
 
 /// Characters that an agent speaks in a minute of conversation: about 900 while it speaks, which is not quite
@@ -32,7 +32,7 @@ pub struct Tariff {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
     /// The item.
-    pub item: Item,
+    pub item: PriceItem,
     /// How much of it, rounded as its price says, in `per`ths of its unit.
     pub amount: u64,
     /// How many make one unit.
@@ -75,12 +75,12 @@ impl Tariff {
     }
 
     /// The price of an item.
-    pub fn price(&self, item: Item) -> Option<&Price> {
+    pub fn price(&self, item: PriceItem) -> Option<&Price> {
         self.settings.prices.of(item)
     }
 
     /// The items that are charged.
-    pub fn items(&self) -> &[Item] {
+    pub fn items(&self) -> &[PriceItem] {
         &self.settings.charged
     }
 
@@ -102,21 +102,26 @@ impl Tariff {
     }
 
     /// How the amount of an item that a run took is known.
-    pub const fn known(item: Item, usage: &RunUsage) -> Provenance {
+    pub const fn known(item: PriceItem, usage: &RunUsage) -> Provenance {
         match item {
-            Item::EvaluatorVoice if usage.told => Provenance::Measured,
-            Item::EvaluatorChat if usage.messages.is_some() => Provenance::Measured,
-            Item::TextToSpeech if told(usage.used.characters).is_some() => Provenance::Measured,
-            Item::ModelInput if told(usage.used.tokens_read).is_some() => Provenance::Measured,
-            Item::ModelOutput if told(usage.used.tokens_written).is_some() => Provenance::Measured,
-            Item::AgentSession | Item::Participant | Item::SpeechToText | Item::EvaluatorVoice => {
-                Provenance::Derived
+            PriceItem::EvaluatorVoice if usage.told => Provenance::Measured,
+            PriceItem::EvaluatorChat if usage.messages.is_some() => Provenance::Measured,
+            PriceItem::TextToSpeech if told(usage.used.characters).is_some() => {
+                Provenance::Measured
             }
-            Item::TextToSpeech
-            | Item::ModelInput
-            | Item::ModelOutput
-            | Item::EvaluatorChat
-            | Item::EvaluatorMetric => Provenance::Assumed,
+            PriceItem::ModelInput if told(usage.used.tokens_read).is_some() => Provenance::Measured,
+            PriceItem::ModelOutput if told(usage.used.tokens_written).is_some() => {
+                Provenance::Measured
+            }
+            PriceItem::AgentSession
+            | PriceItem::Participant
+            | PriceItem::SpeechToText
+            | PriceItem::EvaluatorVoice => Provenance::Derived,
+            PriceItem::TextToSpeech
+            | PriceItem::ModelInput
+            | PriceItem::ModelOutput
+            | PriceItem::EvaluatorChat
+            | PriceItem::EvaluatorMetric => Provenance::Assumed,
         }
     }
 
@@ -130,7 +135,7 @@ impl Tariff {
         Charge { item: price.item, amount, per, cost: price.usd.for_amount(amount, per) }
     }
 
-    fn amount(&self, item: Item, usage: &RunUsage) -> u64 {
+    fn amount(&self, item: PriceItem, usage: &RunUsage) -> u64 {
         let conversation = self.conversation(usage);
         let a_minute = |count: u64| conversation.0.saturating_mul(count).div_ceil(MINUTE);
         let messages = || match (usage.talked(), usage.messages, usage.mode) {
@@ -140,20 +145,20 @@ impl Tariff {
             (true, None, Mode::Voice) => a_minute(TURNS_PER_MINUTE),
         };
         match item {
-            Item::AgentSession | Item::SpeechToText => usage.agent.0,
-            Item::Participant => usage.caller.0.min(self.longest.0),
-            Item::TextToSpeech => {
+            PriceItem::AgentSession | PriceItem::SpeechToText => usage.agent.0,
+            PriceItem::Participant => usage.caller.0.min(self.longest.0),
+            PriceItem::TextToSpeech => {
                 told(usage.used.characters).unwrap_or_else(|| a_minute(SPOKEN_PER_MINUTE))
             }
             // All at the one price that there is: what the model had in its cache may cost less.
-            Item::ModelInput => told(usage.used.tokens_read)
+            PriceItem::ModelInput => told(usage.used.tokens_read)
                 .unwrap_or_else(|| TOKENS_READ.saturating_mul(messages())),
-            Item::ModelOutput => told(usage.used.tokens_written)
+            PriceItem::ModelOutput => told(usage.used.tokens_written)
                 .unwrap_or_else(|| TOKENS_WRITTEN.saturating_mul(messages())),
-            Item::EvaluatorVoice => conversation.0,
-            Item::EvaluatorChat => messages(),
-            Item::EvaluatorMetric if usage.judged => u64::from(self.settings.metrics),
-            Item::EvaluatorMetric => 0,
+            PriceItem::EvaluatorVoice => conversation.0,
+            PriceItem::EvaluatorChat => messages(),
+            PriceItem::EvaluatorMetric if usage.judged => u64::from(self.settings.metrics),
+            PriceItem::EvaluatorMetric => 0,
         }
     }
 }
@@ -184,7 +189,7 @@ const fn per(unit: PriceUnit) -> u64 {
 mod tests {
     use super::*;
     use crate::bill::Bill;
-    use crate::plan::tests_support::plan_of;
+    use crate::plan::testing::plan_of;
 
     fn tariff(more: &str) -> Tariff {
         let text = format!("[[scenario]]\nid = 1\ncopies = 3\n[[stage]]\nrate = \"1/s\"\n{more}");
@@ -205,7 +210,7 @@ mod tests {
         }
     }
 
-    fn cost_of(tariff: &Tariff, usage: &RunUsage, item: Item) -> Usd {
+    fn cost_of(tariff: &Tariff, usage: &RunUsage, item: PriceItem) -> Usd {
         tariff.charges(usage).find(|charge| charge.item == item).unwrap().cost
     }
 
@@ -214,19 +219,19 @@ mod tests {
         let tariff = tariff("");
         let cents = |hundredths: f64| Usd::from_dollars(hundredths / 100.0);
         for (seconds, cost) in [(0, 0.0), (1, 1.0), (10, 1.0), (60, 1.0), (61, 2.0), (70, 2.0)] {
-            let session = cost_of(&tariff, &spoken(seconds), Item::AgentSession);
+            let session = cost_of(&tariff, &spoken(seconds), PriceItem::AgentSession);
             assert_eq!(session, cents(cost), "{seconds} s");
         }
         let mut bill = Bill::of(&tariff);
         for _ in 0..3 {
             bill.add(&tariff, &spoken(10), 1);
         }
-        let row = bill.rows.iter().find(|row| row.item == Item::AgentSession).unwrap();
+        let row = bill.rows.iter().find(|row| row.item == PriceItem::AgentSession).unwrap();
         assert!((row.quantity() - 3.0).abs() < 1e-9, "three connections, three minutes");
         assert_eq!(row.list, cents(3.0));
         assert_eq!(row.after_included, Usd::ZERO, "5000 minutes are included");
         // By the second, where that is how it is charged: 30 s at 0.0077 USD a minute.
-        let heard = bill.rows.iter().find(|row| row.item == Item::SpeechToText).unwrap();
+        let heard = bill.rows.iter().find(|row| row.item == PriceItem::SpeechToText).unwrap();
         assert_eq!(heard.list, Usd::from_dollars(0.003_852), "each rounded up to the millionth");
     }
 
@@ -252,15 +257,18 @@ mod tests {
             ..ModelUsage::default()
         };
         let usage = RunUsage { used, ..spoken(60) };
-        let costs =
-            [(Item::TextToSpeech, 0.045), (Item::ModelInput, 0.02), (Item::ModelOutput, 0.0016)];
+        let costs = [
+            (PriceItem::TextToSpeech, 0.045),
+            (PriceItem::ModelInput, 0.02),
+            (PriceItem::ModelOutput, 0.0016),
+        ];
         for (item, cost) in costs {
             assert_eq!(cost_of(&tariff, &usage, item), Usd::from_dollars(cost), "{item}");
             assert_eq!(Tariff::known(item, &usage), Provenance::Measured, "{item}");
             assert_eq!(Tariff::known(item, &spoken(60)), Provenance::Assumed, "{item}");
         }
         let silent = RunUsage { used: ModelUsage { characters: Some(0), ..used }, ..usage };
-        assert_eq!(Tariff::known(Item::TextToSpeech, &silent), Provenance::Assumed);
+        assert_eq!(Tariff::known(PriceItem::TextToSpeech, &silent), Provenance::Assumed);
     }
 
     #[test]

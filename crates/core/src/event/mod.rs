@@ -3,19 +3,19 @@
 //! A line of a journal is one [`Event`]. The vocabulary is versioned: what a newer version wrote is
 //! refused by name, never half understood.
 
-mod agent_use;
+mod event_kind;
 mod failure;
-mod happening;
+mod model_usage;
 mod outcome;
 mod sink;
 mod turn;
 
-pub use agent_use::ModelUsage;
-pub use failure::FailureClass;
-pub use happening::{
+pub use event_kind::{
     AcceptedRun, AgentHealth, CallersHealth, Event, EventKind, FORMAT_VERSION, GeneratorHealth,
     RetryReason, RunMapping, RunPhase, SessionHeader, StopReason,
 };
+pub use failure::FailureClass;
+pub use model_usage::ModelUsage;
 pub use outcome::Outcome;
 pub use sink::{EventSink, EventSinkError};
 pub use turn::{FramesSent, Turn, TurnEnding, TurnParts};

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::happening::Event;
+use super::event_kind::Event;
 
 /// Events could not be kept.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -13,11 +13,11 @@ pub struct EventSinkError(pub String);
 /// Takes events in order.
 pub trait EventSink: Send + Sync {
     /// Takes an event; it will be kept after all that were taken before it.
-    fn take(&self, event: Event);
+    fn record(&self, event: Event);
 
     /// Resolves when everything taken so far is kept for good.
     ///
     /// # Errors
     /// Where it could not be; everything after fails too.
-    fn kept(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>>;
+    fn flush(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>>;
 }

@@ -1,7 +1,7 @@
 //! The moments of a stage's starts: evenly along its rate, or as a Poisson process of that rate.
 
 use super::curve::RateCurve;
-use super::random::{PlanRng, RngStream};
+use super::rng::{PlanRng, RngStream};
 use crate::profile::{ArrivalRate, Arrivals};
 use crate::units::Micros;
 

@@ -1,7 +1,7 @@
 //! What a plan will come to before any of it is done: runs, places in flight, requests, token lifetime.
 
 use super::curve::RateCurve;
-use super::walk::{Plan, ScheduleStep};
+use super::schedule::{Plan, ScheduleStep};
 use crate::profile::{EvaluatorSettings, Profile, StageLoad};
 use crate::units::{Micros, PositiveDuration, SessionTime};
 
@@ -205,7 +205,7 @@ fn count(plan: &Plan, mean_length: f64, stages: &mut [StageForecast]) -> (Sessio
                 let left = total.map_or(u64::MAX, |total| total - counted);
                 let (runs, ends) = hold_estimate(&hold, left, mean_length);
                 for _ in 0..runs {
-                    let _ = walk.draw(hold.from);
+                    let _ = walk.next(hold.from);
                 }
                 let stage = &mut stages[hold.stage as usize];
                 stage.runs = runs;
@@ -221,7 +221,11 @@ fn count(plan: &Plan, mean_length: f64, stages: &mut [StageForecast]) -> (Sessio
 }
 
 /// Rounds of one mean length each, as many as begin before the stage ends or the copies are used up.
-fn hold_estimate(hold: &super::walk::HoldStage, left: u64, mean_length: f64) -> (u64, SessionTime) {
+fn hold_estimate(
+    hold: &super::schedule::HoldStage,
+    left: u64,
+    mean_length: f64,
+) -> (u64, SessionTime) {
     let places = u64::from(hold.in_flight);
     let rounds = if hold.until == SessionTime::NEVER {
         left.div_ceil(places)
@@ -280,7 +284,7 @@ fn cautions(profile: &Profile, forecast: &Forecast, left: u64) -> Vec<PlanWarnin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests_support::plan_of;
+    use crate::plan::testing::plan_of;
 
     #[test]
     fn littles_law_says_how_many_are_in_flight() {

@@ -5,21 +5,21 @@
 //! Of a session that is over, `selection` draws the runs that are judged.
 
 mod arrivals;
+mod cloud_limit;
 mod curve;
-mod deck;
 mod forecast;
-mod guard;
+mod judging_selection;
 mod pairing;
-mod random;
-mod selection;
+mod rng;
+mod scenario_sampler;
+mod schedule;
 #[cfg(any(test, feature = "testing"))]
-pub mod tests_support;
-mod walk;
+pub mod testing;
 
+pub use cloud_limit::{CLOUD_ROOMS, CloudExcess, cloud_excess};
 pub use forecast::{
     Forecast, PlanWarning, StageForecast, conversation_bound, preparation_bound, room_lifetime,
     token_lifetime,
 };
-pub use guard::{CLOUD_ROOMS, CloudExcess, cloud_excess};
-pub use selection::draw_selection;
-pub use walk::{HoldStage, Plan, PlannedRun, Schedule, ScheduleStep};
+pub use judging_selection::draw_selection;
+pub use schedule::{HoldStage, Plan, PlannedRun, Schedule, ScheduleStep};

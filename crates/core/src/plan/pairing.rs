@@ -1,7 +1,7 @@
 //! In which mode each drawn scenario is run: all in one, or each in both, the one beside the other.
 
-use super::deck::{Pick, ScenarioSampler};
-use super::random::{PlanRng, RngStream};
+use super::rng::{PlanRng, RngStream};
+use super::scenario_sampler::{Pick, ScenarioSampler};
 use crate::profile::{Profile, SessionMode};
 use crate::units::{Mode, PairId};
 
@@ -81,7 +81,7 @@ impl Pairing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests_support::plan_of;
+    use crate::plan::testing::plan_of;
 
     fn given(mode: SessionMode, seed: u64) -> Vec<ScheduledRun> {
         let text = "[[scenario]]\nid = 1\ncopies = 30\n[[scenario]]\nid = 2\ncopies = 10\n[[stage]]\nrate = \"1/s\"\n";

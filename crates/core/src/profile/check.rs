@@ -11,13 +11,13 @@ use super::check_judging::check_judging;
 use super::check_livekit::check_livekit;
 use super::check_load::{check_mix, check_stages};
 use super::check_soak::{check_agent_health, check_soak};
+use super::diagnostic::{Diagnostics, Located, Origin, SourceSpan, SourceText};
 use super::model::{
     EvaluatorSettings, LatencyModel, Limits, Profile, SandboxSettings, SessionMode, WhenFull,
 };
 use super::prices::Prices;
 use super::raw::{RawLatency, RawLimits, RawProfile, RawSandbox, RawThreshold};
 use super::script::RawScripts;
-use super::source::{Diagnostics, Located, Origin, SourceSpan, SourceText};
 use super::threshold::{Threshold, parse_bound, parse_measure};
 use crate::units::{PositiveDuration, Rate, Usd};
 

@@ -5,7 +5,7 @@ use url::Url;
 use super::check::Resolver;
 use super::check_livekit::{TargetKind, target_kind};
 use super::model::{BillSettings, EvaluatorSettings, LiveKitSettings, LiveKitTarget, SessionMode};
-use super::prices::{Item, Prices};
+use super::prices::{PriceItem, Prices};
 use super::raw::RawProfile;
 use crate::units::Usd;
 
@@ -38,13 +38,13 @@ pub(super) fn check_bill(
     }
     let parties =
         livekit.zip(evaluator).map(|(livekit, evaluator)| Parties::of(livekit, evaluator));
-    let charged: Vec<Item> = parties.as_ref().map_or(Vec::new(), |parties| {
-        let is_used = |item: Item| mode.modes().iter().any(|mode| item.is_of(*mode));
-        let charges = |item: &Item| {
+    let charged: Vec<PriceItem> = parties.as_ref().map_or(Vec::new(), |parties| {
+        let is_used = |item: PriceItem| mode.modes().iter().any(|mode| item.is_of(*mode));
+        let charges = |item: &PriceItem| {
             let is_charged = parties.charge(*item, metrics) || with.contains(item);
             is_used(*item) && is_charged && !without.contains(item)
         };
-        Item::ALL.into_iter().filter(charges).collect()
+        PriceItem::ALL.into_iter().filter(charges).collect()
     });
     let unpriced = charged.iter().filter(|item| prices.of(**item).is_none());
     // A file that could not be read would be blamed for each of its rows again.
@@ -92,21 +92,22 @@ impl Parties {
         }
     }
 
-    const fn charge(&self, item: Item, metrics: u32) -> bool {
+    const fn charge(&self, item: PriceItem, metrics: u32) -> bool {
         match item {
-            Item::AgentSession | Item::Participant => self.livekit,
-            Item::SpeechToText | Item::TextToSpeech | Item::ModelInput | Item::ModelOutput => {
-                self.models
-            }
-            Item::EvaluatorVoice | Item::EvaluatorChat => self.evaluator,
-            Item::EvaluatorMetric => self.evaluator && metrics > 0,
+            PriceItem::AgentSession | PriceItem::Participant => self.livekit,
+            PriceItem::SpeechToText
+            | PriceItem::TextToSpeech
+            | PriceItem::ModelInput
+            | PriceItem::ModelOutput => self.models,
+            PriceItem::EvaluatorVoice | PriceItem::EvaluatorChat => self.evaluator,
+            PriceItem::EvaluatorMetric => self.evaluator && metrics > 0,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::{InvalidProfile, Item, LoadedProfile, ProfileInput, load};
+    use crate::profile::{InvalidProfile, LoadedProfile, PriceItem, ProfileInput, load};
     use crate::units::Usd;
 
     const CLOUD: &str = "mode = \"chat\"\nprices = \"mine.toml\"\n[livekit]\nurl = \"wss://x.livekit.cloud\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n";
@@ -127,18 +128,18 @@ mod tests {
 
     fn mistakes(profile: &str, prices: &str) -> Vec<String> {
         let refused = load_with(profile, prices).unwrap_err();
-        refused.faults.into_iter().map(|fault| fault.what).collect()
+        refused.faults.into_iter().map(|fault| fault.message).collect()
     }
 
     #[test]
     fn who_charges_follows_from_where_the_session_goes() {
         let charged = |profile: &str| load_with(profile, SHIPPED).unwrap().profile.bill.charged;
         let chat = [
-            Item::AgentSession,
-            Item::Participant,
-            Item::ModelInput,
-            Item::ModelOutput,
-            Item::EvaluatorChat,
+            PriceItem::AgentSession,
+            PriceItem::Participant,
+            PriceItem::ModelInput,
+            PriceItem::ModelOutput,
+            PriceItem::EvaluatorChat,
         ];
         assert_eq!(charged(CLOUD), chat);
         assert_eq!(charged(&format!("{CLOUD}[bill]\nwithout = [\"agent_session\"]\n")), chat[1..]);
@@ -154,7 +155,9 @@ mod tests {
         let own = CLOUD.replace("x.livekit.cloud", "livekit.example.org");
         assert_eq!(charged(&own), chat[2..]);
         let voice = charged(&CLOUD.replace("chat", "voice"));
-        assert!(voice.contains(&Item::TextToSpeech) && voice.contains(&Item::EvaluatorVoice));
+        assert!(
+            voice.contains(&PriceItem::TextToSpeech) && voice.contains(&PriceItem::EvaluatorVoice)
+        );
         let stand_ins = CLOUD.replace("wss://x.livekit.cloud", "sandbox");
         let bill = load_with(&stand_ins, SHIPPED).unwrap().profile.bill;
         assert!(bill.rehearsal && bill.charged == chat);
@@ -199,7 +202,7 @@ mod tests {
     #[test]
     fn a_price_grows_old_after_ninety_days() {
         let loaded = load_with(CLOUD, SHIPPED).unwrap();
-        let price = loaded.profile.bill.prices.of(Item::AgentSession).unwrap();
+        let price = loaded.profile.bill.prices.of(PriceItem::AgentSession).unwrap();
         assert_eq!(price.usd, Usd::from_dollars(0.01));
         assert!(!price.is_old_on(jiff::civil::date(2026, 5, 18)));
         assert!(price.is_old_on(jiff::civil::date(2026, 5, 19)));

@@ -2,9 +2,9 @@
 
 use super::capacity::CapacitySettings;
 use super::check::Resolver;
+use super::diagnostic::Located;
 use super::model::{Limits, ScenarioMix};
 use super::raw_capacity::RawCapacity;
-use super::source::Located;
 use crate::units::{Percent, PositiveDuration, Rate};
 
 /// The most starts a second at which a level's number is reached, unless the profile says otherwise: a
@@ -128,7 +128,7 @@ mod tests {
         let refused = loaded(&format!("[capacity]\n{capacity}\n")).unwrap_err();
         assert_eq!(refused.faults.len(), 1, "{:?}", refused.faults);
         assert!(refused.faults[0].place.is_some(), "{capacity} is underlined");
-        refused.faults[0].what.clone()
+        refused.faults[0].message.clone()
     }
 
     #[test]

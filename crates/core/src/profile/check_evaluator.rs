@@ -4,9 +4,9 @@ use url::Url;
 
 use super::check::Resolver;
 use super::check_livekit::{TargetKind, target_kind};
+use super::diagnostic::{Located, SourceSpan};
 use super::model::{CekuraSettings, EvaluatorSettings, NativeSettings, SessionMode};
 use super::raw::{RawEvaluator, RawEvaluatorKind, RawLiveKit};
-use super::source::{Located, SourceSpan};
 use crate::units::PositiveDuration;
 
 const CEKURA_URL: &str = "https://api.cekura.ai";

@@ -3,11 +3,11 @@
 use super::check::Resolver;
 use super::check_bill::check_bill;
 use super::check_evaluator::check_evaluator;
+use super::diagnostic::Located;
 use super::judging::JudgingSettings;
 use super::model::{BillSettings, EvaluatorSettings, LiveKitSettings, SessionMode};
 use super::prices::Prices;
 use super::raw::{RawEvaluator, RawEvaluatorKind, RawJudge, RawJudging, RawProfile, RawScenario};
-use super::source::Located;
 use crate::units::{Percent, PositiveDuration, Rate, Usd};
 
 /// Judged runs at once, at the most: they are held without the load.
@@ -167,7 +167,7 @@ fn judging_bill(
 #[cfg(test)]
 mod tests {
     use crate::profile::{
-        CallersVerdict, InvalidProfile, Item, JudgingSelection, LoadedProfile, Profile,
+        CallersVerdict, InvalidProfile, JudgingSelection, LoadedProfile, PriceItem, Profile,
         ProfileInput, ScenarioMix, SelectedRun, SelectedScenario, load,
     };
     use crate::units::{RunIndex, SessionId, Usd};
@@ -222,8 +222,8 @@ rate = "1/s"
         assert_eq!((judging.most, judging.in_flight, judging.failures), (50, 5, true));
         assert_eq!(judging.sample.to_string(), "5%");
         assert_eq!(judging.cekura.url.as_deref(), Some("https://api.cekura.ai"));
-        assert!(judging.bill.charged.contains(&Item::EvaluatorChat));
-        assert!(!loaded.profile.bill.charged.contains(&Item::EvaluatorChat));
+        assert!(judging.bill.charged.contains(&PriceItem::EvaluatorChat));
+        assert!(!loaded.profile.bill.charged.contains(&PriceItem::EvaluatorChat));
         let shown = |path: &str| loaded.settings.iter().filter(|s| s.path == path).count();
         let paths = ["judging.by", "judging.url", "evaluator.kind", "bill.messages"];
         assert_eq!(paths.map(shown), [1, 1, 1, 1]);
@@ -275,7 +275,7 @@ rate = "1/s"
         ] {
             assert!(HYBRID.contains(find), "{find}");
             let refused = load_text(&HYBRID.replace(find, put)).unwrap_err();
-            let found: Vec<&str> = refused.faults.iter().map(|fault| &*fault.what).collect();
+            let found: Vec<&str> = refused.faults.iter().map(|fault| &*fault.message).collect();
             assert!(found.contains(&what), "{what}: {found:?}");
         }
     }

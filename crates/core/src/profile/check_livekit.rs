@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use super::check::Resolver;
+use super::diagnostic::Located;
 use super::model::{AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, TextMode};
 use super::raw::{RawLiveKit, RawProfile, RawTextMode};
 use super::read::{Json, Named};
-use super::source::Located;
 use crate::units::{AgentName, PositiveDuration};
 
 /// What kind of machine an address points at.

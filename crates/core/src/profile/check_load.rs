@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::check::Resolver;
+use super::diagnostic::{Located, SourceSpan};
 use super::model::{ArrivalRate, Arrivals, Scenario, ScenarioMix, SessionMode, Stage, StageLoad};
 use super::raw::{RawRamp, RawRate, RawScenario, RawStage};
 use super::script::{RawScripts, check_script};
-use super::source::{Located, SourceSpan};
 use crate::units::{PositiveDuration, Rate};
 
 /// Runs in one session at the most; beyond it a plan is a slip of the pen.

@@ -3,9 +3,9 @@
 use url::{Host, Url};
 
 use super::check::Resolver;
+use super::diagnostic::Located;
 use super::raw::{RawAgentHealth, RawSoak};
 use super::soak_settings::{AgentHealthSettings, SoakSettings};
-use super::source::Located;
 use crate::units::PositiveDuration;
 
 /// Decides how a session is judged as a soak.

@@ -3,8 +3,8 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::load::InvalidProfile;
-use super::mask::masked;
 use super::read::WOULD_HOLD_A_SECRET;
+use super::redaction::masked;
 use crate::units::redact;
 
 /// All mistakes as a text for people, with colours where the output has them.
@@ -21,7 +21,7 @@ pub fn explain(refused: &InvalidProfile, colours: bool) -> String {
         .iter()
         .map(|fault| {
             // Some mistakes repeat what was written.
-            let (what, hint) = (redact(&fault.what, &[]), redact(&fault.hint, &[]));
+            let (what, hint) = (redact(&fault.message, &[]), redact(&fault.hint, &[]));
             let title = Level::ERROR.primary_title(what);
             let help = Level::HELP.message(hint);
             let group = match fault.place.as_ref().and_then(|place| {
@@ -48,7 +48,7 @@ fn secret_keys(refused: &InvalidProfile, source: usize) -> Vec<std::ops::Range<u
     refused
         .faults
         .iter()
-        .filter(|fault| fault.what.ends_with(WOULD_HOLD_A_SECRET))
+        .filter(|fault| fault.message.ends_with(WOULD_HOLD_A_SECRET))
         .filter_map(|fault| fault.place.as_ref())
         .filter(|place| place.source.0 == source)
         .map(|place| place.span.clone())

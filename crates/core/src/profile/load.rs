@@ -1,14 +1,14 @@
 //! From texts to a profile: the file, the environment over it, the flags over both.
 
 use super::check::{ResolvedSetting, check};
-use super::mask::tokens_in;
+use super::diagnostic::{Diagnostic, Diagnostics, Origin, SourceId, SourceSpan, SourceText};
 use super::model::Profile;
 use super::node::{Node, NodeValue};
 use super::prices::read_prices;
 use super::raw::RawProfile;
 use super::read::Read;
+use super::redaction::tokens_in;
 use super::script::read_scripts;
-use super::source::{Diagnostic, Diagnostics, Origin, SourceId, SourceSpan, SourceText};
 
 /// A profile's file larger than this is none.
 const LARGEST: usize = 1024 * 1024;
@@ -244,7 +244,7 @@ rate = "1/s"
     }
 
     fn mistakes(text: &str) -> Vec<String> {
-        load_text(text, &[]).unwrap_err().faults.into_iter().map(|fault| fault.what).collect()
+        load_text(text, &[]).unwrap_err().faults.into_iter().map(|fault| fault.message).collect()
     }
 
     #[test]
@@ -324,8 +324,11 @@ rate = "1/s"
         );
         assert_eq!(profile.mix.total(), Some(7));
         assert_eq!(profile.livekit.metadata["tenant"], "acme");
-        assert_eq!(load_text(GOOD, &["stage"]).unwrap_err().faults[0].what, "this sets nothing");
-        assert_eq!(load_text(GOOD, &["=3"]).unwrap_err().faults[0].what, "this names no setting");
+        assert_eq!(load_text(GOOD, &["stage"]).unwrap_err().faults[0].message, "this sets nothing");
+        assert_eq!(
+            load_text(GOOD, &["=3"]).unwrap_err().faults[0].message,
+            "this names no setting"
+        );
     }
 
     #[test]
@@ -333,7 +336,7 @@ rate = "1/s"
         let text = GOOD.replace("rate = ", "rte = ").replace("copies = 200", "copies = \"many\"")
             + "lasts = \"soon\"\n[limits]\nin_flight = 0\nrequests = \"5\"\n[livekt]\n";
         let refused = load_text(&text, &[]).unwrap_err();
-        let found: Vec<&str> = refused.faults.iter().map(|fault| &*fault.what).collect();
+        let found: Vec<&str> = refused.faults.iter().map(|fault| &*fault.message).collect();
         assert_eq!(
             found,
             [
@@ -490,7 +493,7 @@ rate = "1/s"
             })
             .unwrap_err();
             assert_eq!(refused.faults.len(), 1);
-            refused.faults[0].what.clone()
+            refused.faults[0].message.clone()
         };
         assert_eq!(bytes(&vec![b'a'; 10_000_000]), "a file of 10 MB is no profile");
         assert_eq!(bytes(&[0x61, 0xff, 0xfe]), "byte 1 is no text (UTF-8)");

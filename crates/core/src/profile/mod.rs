@@ -13,20 +13,20 @@ mod check_judging;
 mod check_livekit;
 mod check_load;
 mod check_soak;
+mod diagnostic;
 mod explain;
 mod judging;
 mod load;
-mod mask;
 mod model;
 mod node;
 mod prices;
 mod raw;
 mod raw_capacity;
 mod read;
+mod redaction;
 mod schema;
 mod script;
 mod soak_settings;
-mod source;
 mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -35,6 +35,7 @@ mod threshold;
 pub use capacity::CapacitySettings;
 pub use check::{ResolvedSetting, SANDBOX_FAULTS};
 pub use check_livekit::{TargetKind, target_kind};
+pub use diagnostic::{Diagnostic, Origin, SourceId, SourceSpan, SourceText};
 pub use explain::explain;
 pub use judging::{
     CallersVerdict, JudgingCandidate, JudgingSelection, JudgingSettings, SelectedRun,
@@ -47,10 +48,9 @@ pub use model::{
     Profile, SandboxSettings, Scenario, ScenarioMix, SessionMode, Stage, StageLoad, TextMode,
     WhenFull,
 };
-pub use prices::{Item, Price, PriceDate, PriceUnit, Prices, Rounding};
+pub use prices::{Price, PriceDate, PriceItem, PriceUnit, Prices, Rounding};
 pub use schema::json_schema;
 pub use script::{ExpectedGreeting, Script, ScriptTurn};
 pub use soak_settings::{AgentHealthSettings, SoakSettings};
-pub use source::{Diagnostic, Origin, SourceId, SourceSpan, SourceText};
 pub use template::starting_profile;
 pub use threshold::{RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator};

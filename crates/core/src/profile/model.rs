@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::capacity::CapacitySettings;
 use super::judging::{JudgingSelection, JudgingSettings};
-use super::prices::{Item, Prices};
+use super::prices::{PriceItem, Prices};
 use super::raw::{RawArrivals, RawDispatch, RawMode, RawWhenFull};
 use super::script::Script;
 use super::soak_settings::{AgentHealthSettings, SoakSettings};
@@ -443,7 +443,7 @@ pub struct BillSettings {
     /// The prices.
     pub prices: Prices,
     /// What a run of this profile is charged for; each has a price.
-    pub charged: Vec<Item>,
+    pub charged: Vec<PriceItem>,
     /// Whether both sides are stand-ins: the bill is what it would come to, and nothing is charged.
     pub rehearsal: bool,
     /// Above this forecast it is asked first.

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::source::{Diagnostics, SourceId, SourceSpan};
+use super::diagnostic::{Diagnostics, SourceId, SourceSpan};
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(find(&base, &["stage", "1", "rate"]), &NodeValue::Integer(6));
         assert_eq!(find(&base, &["scenario", "0", "copies"]), &NodeValue::Integer(9));
         base.lay(parse("stage.cold.rate = 5"), &mut faults);
-        assert_eq!(faults.into_sorted()[0].what, "no element `cold` in this list");
+        assert_eq!(faults.into_sorted()[0].message, "no element `cold` in this list");
     }
 
     #[test]

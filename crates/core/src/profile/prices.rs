@@ -6,9 +6,9 @@ use jiff::civil::Date;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::diagnostic::{Diagnostics, Located, Origin, SourceId, SourceSpan, SourceText};
 use super::node::{Node, NodeValue};
 use super::read::{Read, raw_choice, raw_table};
-use super::source::{Diagnostics, Located, Origin, SourceId, SourceSpan, SourceText};
 use crate::units::{Mode, Usd};
 
 /// The price file that is used where the profile names none.
@@ -43,9 +43,9 @@ raw_choice! {
 }
 
 /// Something that is charged.
-pub type Item = RawItem;
+pub type PriceItem = RawItem;
 
-impl Item {
+impl PriceItem {
     /// Every item: what is charged for the agent, then what the evaluator charges.
     pub const ALL: [Self; 9] = [
         Self::AgentSession,
@@ -238,7 +238,7 @@ impl JsonSchema for PriceDate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
     /// What is charged.
-    pub item: Item,
+    pub item: PriceItem,
     /// The price of one unit of the item; more than nothing.
     pub usd: Usd,
     /// How a quantity is rounded before it is charged.
@@ -264,7 +264,7 @@ pub struct Prices {
 
 impl Prices {
     /// The price of an item.
-    pub fn of(&self, item: Item) -> Option<&Price> {
+    pub fn of(&self, item: PriceItem) -> Option<&Price> {
         self.rows.iter().find(|price| price.item == item)
     }
 }

@@ -2,11 +2,11 @@
 
 use schemars::JsonSchema;
 
+use super::diagnostic::{Diagnostics, Located};
 use super::node::{Node, NodeValue};
-use super::prices::Item;
+use super::prices::PriceItem;
 use super::raw_capacity::RawCapacity;
 use super::read::{Json, Named, Read, raw_choice, raw_table};
-use super::source::{Diagnostics, Located};
 use crate::units::{Percent, PositiveDuration, Rate, ScenarioId, Usd};
 
 raw_table! {
@@ -377,9 +377,9 @@ raw_table! {
         /// Metrics by which the evaluator judges a conversation, as far as it charges them.
         metrics: u32,
         /// Items of the price file that are charged here, though the addresses do not say so: the models of an agent on a server of one's own, for example.
-        with: Vec<Item>,
+        with: Vec<PriceItem>,
         /// Items of the price file for which nothing is charged here.
-        without: Vec<Item>,
+        without: Vec<PriceItem>,
     }
 }
 

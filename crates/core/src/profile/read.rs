@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use super::diagnostic::{Diagnostics, Located};
 use super::node::{Node, NodeValue, TableEntry};
-use super::source::{Diagnostics, Located};
 use crate::units::{Percent, PositiveDuration, Rate, ScenarioId, Usd};
 
 /// A value that can be read from a node; what is wrong with it goes to the faults.
@@ -301,7 +301,7 @@ macro_rules! raw_table {
         #[derive(Debug, Clone, Default, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
         pub(crate) struct $name {
-            $( $(#[doc = $doc])* pub(crate) $field: Option<$crate::profile::source::Located<$type>>, )*
+            $( $(#[doc = $doc])* pub(crate) $field: Option<$crate::profile::diagnostic::Located<$type>>, )*
             /// Whether a key of it could not be read: what is missing may be what was misspelt.
             #[schemars(skip)]
             pub(crate) spoiled: bool,
@@ -310,7 +310,7 @@ macro_rules! raw_table {
         impl $crate::profile::read::Read for $name {
             fn read(
                 node: &$crate::profile::node::Node,
-                faults: &mut $crate::profile::source::Diagnostics,
+                faults: &mut $crate::profile::diagnostic::Diagnostics,
             ) -> Option<Self> {
                 let mut reader = $crate::profile::read::TableReader::open(node, faults)?;
                 let mut table =
@@ -353,7 +353,7 @@ macro_rules! raw_choice {
         impl $crate::profile::read::Read for $name {
             fn read(
                 node: &$crate::profile::node::Node,
-                faults: &mut $crate::profile::source::Diagnostics,
+                faults: &mut $crate::profile::diagnostic::Diagnostics,
             ) -> Option<Self> {
                 let text = String::read(node, faults)?;
                 match text.as_str() {

@@ -6,11 +6,11 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::check::Resolver;
+use super::diagnostic::{Diagnostics, Located, Origin, SourceId, SourceSpan, SourceText};
 use super::model::SessionMode;
 use super::node::Node;
 use super::raw::{RawGreeting, RawScenario, RawScript, RawTurn};
 use super::read::Read;
-use super::source::{Diagnostics, Located, Origin, SourceId, SourceSpan, SourceText};
 use crate::units::{Mode, PositiveDuration};
 
 /// Most turns of one script.

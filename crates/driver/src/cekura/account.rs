@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::client::Cekura;
-use super::words::words_of;
+use super::error_message::words_of;
 use rushhour_core::units::{Mode, redact};
 use rushhour_livekit::http::HttpResponse;
 

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::entries::read_accepted;
+use super::error_message::{advice, shorten, words_of};
 use super::status::read_sights;
-use super::words::{advice, shorten, words_of};
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, ConversationRequest, Evaluator, EvaluatorCapabilities, PollError,
@@ -120,13 +120,13 @@ impl Cekura {
                         SubmitErrorKind::Unknown
                     }
                 },
-                words: format!("Cekura: {error}"),
+                message: format!("Cekura: {error}"),
             }),
         };
         outcome.map_err(|error| {
             let mut secrets: Vec<&Secret> = entries.iter().map(|entry| &entry.token).collect();
             secrets.push(&self.config.key);
-            SubmitError { words: redact(&error.words, &secrets), ..error }
+            SubmitError { message: redact(&error.message, &secrets), ..error }
         })
     }
 
@@ -139,7 +139,7 @@ impl Cekura {
             return Err(PollError {
                 rate_limited: false,
                 retry_after: None,
-                words: format!("Cekura's answer is longer than {LARGEST_ANSWER} bytes"),
+                message: format!("Cekura's answer is longer than {LARGEST_ANSWER} bytes"),
             });
         }
         match serde_json::from_slice::<Value>(&answer.body) {
@@ -147,7 +147,7 @@ impl Cekura {
             Err(_) => Err(PollError {
                 rate_limited: false,
                 retry_after: None,
-                words: format!("Cekura's answer is no JSON: {}", words_of(&answer)),
+                message: format!("Cekura's answer is no JSON: {}", words_of(&answer)),
             }),
         }
     }
@@ -156,7 +156,7 @@ impl Cekura {
         let answer = self.send_question(request).await.map_err(|error| PollError {
             rate_limited: false,
             retry_after: None,
-            words: format!("Cekura: {error}"),
+            message: format!("Cekura: {error}"),
         })?;
         if answer.is_success() {
             return Ok(answer);
@@ -165,7 +165,7 @@ impl Cekura {
         Err(PollError {
             rate_limited: answer.status == 429,
             retry_after: answer.retry_after,
-            words: redact(&words, &[&self.config.key]),
+            message: redact(&words, &[&self.config.key]),
         })
     }
 
@@ -195,7 +195,7 @@ fn judge_submission(
         300..=499 => SubmitErrorKind::Rejected,
         _ => SubmitErrorKind::Unknown,
     };
-    Err(SubmitError { kind, words: advised(says()) })
+    Err(SubmitError { kind, message: advised(says()) })
 }
 
 fn read_success(
@@ -204,7 +204,7 @@ fn read_success(
 ) -> Result<AcceptedSubmission, SubmitError> {
     let unknown = |what: &str| SubmitError {
         kind: SubmitErrorKind::Unknown,
-        words: format!(
+        message: format!(
             "Cekura answered {} {what}; look for the run at Cekura before running it again",
             answer.status
         ),

@@ -6,11 +6,11 @@
 mod account;
 mod client;
 mod entries;
+mod error_message;
 mod status;
-mod words;
 
 pub use account::{AccountError, PlanLimits, read_limits};
 pub use client::{Cekura, CekuraConfig};
 pub use entries::read_accepted;
+pub use error_message::words_of;
 pub use status::read_sights;
-pub use words::words_of;

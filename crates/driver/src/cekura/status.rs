@@ -55,16 +55,16 @@ fn read_sight(key: Option<&str>, run: &Value) -> Option<RunStatus> {
     Some(RunStatus {
         run: EvaluatorRunId::new(id),
         state: state_of(&word, run),
-        talked: talked(run.get("duration")),
+        conversation_duration: talked(run.get("duration")),
         word,
     })
 }
 
 fn state_of(word: &str, run: &Value) -> RunState {
     match word {
-        "pending" | "in_queue" | "scaling_up" => RunState::Going(RunPhase::Queued),
-        "running" | "in_progress" => RunState::Going(RunPhase::Running),
-        "evaluating" => RunState::Going(RunPhase::Judging),
+        "pending" | "in_queue" | "scaling_up" => RunState::InProgress(RunPhase::Queued),
+        "running" | "in_progress" => RunState::InProgress(RunPhase::Running),
+        "evaluating" => RunState::InProgress(RunPhase::Judging),
         "completed" => RunState::Ended(Outcome::Completed { judged: judgement(run) }),
         "failed" => RunState::Ended(failure(run)),
         "timeout" => RunState::Ended(Outcome::failed(
@@ -75,7 +75,7 @@ fn state_of(word: &str, run: &Value) -> RunState {
             FailureClass::Cancelled,
             with_reason("cancelled at Cekura", run),
         )),
-        _ => RunState::Unclear,
+        _ => RunState::Unknown,
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
             let sights = read_sights(&shape);
             assert_eq!(sights.len(), 1, "{shape}");
             assert_eq!(sights[0].run, EvaluatorRunId::new("301"), "{shape}");
-            assert_eq!(sights[0].state, RunState::Going(RunPhase::Running), "{shape}");
+            assert_eq!(sights[0].state, RunState::InProgress(RunPhase::Running), "{shape}");
         }
         for nothing in
             [json!(null), json!(3), json!("x"), json!([]), json!([1, "a", {}]), json!({})]
@@ -172,10 +172,10 @@ mod tests {
         let state =
             |status: &str| read_sights(&json!([{ "id": 1, "status": status }]))[0].state.clone();
         for word in ["pending", "in_queue", "scaling_up"] {
-            assert_eq!(state(word), RunState::Going(RunPhase::Queued), "{word}");
+            assert_eq!(state(word), RunState::InProgress(RunPhase::Queued), "{word}");
         }
-        assert_eq!(state("evaluating"), RunState::Going(RunPhase::Judging));
-        assert_eq!(state("daydreaming"), RunState::Unclear);
+        assert_eq!(state("evaluating"), RunState::InProgress(RunPhase::Judging));
+        assert_eq!(state("daydreaming"), RunState::Unknown);
         let ended = |word: &str| match state(word) {
             RunState::Ended(outcome) => outcome.class(),
             other => panic!("{other:?}"),
@@ -217,7 +217,8 @@ mod tests {
             Some(false)
         );
         assert_eq!(judged(json!({ "id": 1, "status": "completed" })), None);
-        let length = |duration: Value| sight(json!({ "id": 1, "duration": duration })).talked;
+        let length =
+            |duration: Value| sight(json!({ "id": 1, "duration": duration })).conversation_duration;
         assert_eq!(length(json!("01:10")), Some(Micros::from_secs(70)));
         assert_eq!(length(json!("1:00:05")), Some(Micros::from_secs(3605)));
         assert_eq!(length(json!(42.5)), Some(Micros::from_millis(42_500)));

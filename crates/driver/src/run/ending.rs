@@ -44,7 +44,13 @@ impl RunMachine {
         }
         let RunEnd { outcome, after, seen, talked } = ended;
         let run = self.planned.index;
-        todo.push(RunEffect::Record(EventKind::Ended { run, outcome, after, seen, talked }));
+        todo.push(RunEffect::Record(EventKind::Ended {
+            run,
+            outcome,
+            after,
+            seen,
+            conversation_duration: talked,
+        }));
         todo.push(RunEffect::Over);
         let room_may_come = match self.state {
             MachineState::MakingRoom | MachineState::Dispatching => true,
@@ -124,7 +130,10 @@ impl RunMachine {
             && (cleaning.room_left || cleaning.room_may_come)
         {
             let detail = "the session ended before its room was deleted".to_owned();
-            todo.push(RunEffect::Record(EventKind::RoomLeft { run: self.planned.index, detail }));
+            todo.push(RunEffect::Record(EventKind::RoomNotDeleted {
+                run: self.planned.index,
+                detail,
+            }));
         }
         todo.push(RunEffect::Gone);
     }

@@ -2,7 +2,7 @@
 
 use super::ending::{EndedBy, RunEnd};
 use super::state::{CleanupState, FollowState, MachineState, RunEffect, RunMachine};
-use crate::action::RequestTiming;
+use crate::effects::RequestTiming;
 use crate::settings::DriverSettings;
 use rushhour_core::evaluator::{RunState, RunStatus, UpdateMode};
 use rushhour_core::event::{EventKind, FailureClass, Outcome, RunPhase};
@@ -85,17 +85,22 @@ impl RunMachine {
             RunState::Ended(outcome) => {
                 let after = follow.last_look;
                 let outcome = self.as_seen_from_here(outcome);
-                let ended = RunEnd { outcome, after, seen: timing.answered, talked: sight.talked };
+                let ended = RunEnd {
+                    outcome,
+                    after,
+                    seen: timing.answered,
+                    talked: sight.conversation_duration,
+                };
                 self.end(ended, EndedBy::Evaluator, todo);
                 return;
             }
-            RunState::Going(going) => Some(going),
-            RunState::Unclear => None,
+            RunState::InProgress(going) => Some(going),
+            RunState::Unknown => None,
         };
         if let Some(going) = going.filter(|going| Some(*going) > follow.seen) {
-            todo.push(RunEffect::Record(EventKind::Sighted {
+            todo.push(RunEffect::Record(EventKind::PhaseSeen {
                 run: self.planned.index,
-                sighting: going,
+                phase: going,
                 word: sight.word,
                 after: follow.last_look,
                 seen: timing.answered,

@@ -4,13 +4,13 @@
 //! evaluator, until it is over; `watching` where it may or may not have been accepted) and `ending`
 //! (its one outcome, and clearing up after it). `resuming` takes up a run whose process died.
 
-mod calling;
+mod call;
 mod ending;
 mod following;
 mod preparing;
 mod resuming;
 mod state;
-mod watching;
+mod submission_probe;
 
 pub(crate) use resuming::AfterCrash;
 pub use resuming::EvaluatorFate;

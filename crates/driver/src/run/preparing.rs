@@ -1,7 +1,7 @@
 //! From being let in to being ready to submit: the room, the dispatch, the agent.
 
 use super::state::{AgentWait, MachineState, RunEffect, RunMachine};
-use crate::action::{RequestTiming, RoomPoll};
+use crate::effects::{RequestTiming, RoomPoll};
 use crate::settings::DriverSettings;
 use rushhour_core::evaluator::UpdateMode;
 use rushhour_core::event::{EventKind, FailureClass, StopReason};
@@ -27,7 +27,7 @@ impl RunMachine {
             self.livekit_failed(FailureClass::RoomFailed, &error, now, todo);
             return;
         }
-        todo.push(RunEffect::Record(EventKind::RoomMade {
+        todo.push(RunEffect::Record(EventKind::RoomCreated {
             run: self.planned.index,
             sent: timing.sent,
             answered: timing.answered,

@@ -8,7 +8,7 @@
 use super::ending::{EndedBy, RunEnd};
 use super::preparing::SHORTEST_LOOK_GAP;
 use super::state::{AgentWait, FollowState, MachineState, RunEffect, RunMachine};
-use crate::carried::{ReplayedRun, ReplayedSubmission};
+use crate::replay::{ReplayedRun, ReplayedSubmission};
 use crate::settings::DriverSettings;
 use rushhour_core::event::{FailureClass, Outcome, RunPhase};
 use rushhour_core::units::{EvaluatorRunId, SessionTime};

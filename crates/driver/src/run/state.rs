@@ -1,7 +1,7 @@
 //! Where a run stands, and what can be asked for it.
 
-use super::calling::CallState;
-use super::watching::SubmissionProbe;
+use super::call::CallState;
+use super::submission_probe::SubmissionProbe;
 use crate::settings::DriverSettings;
 use rushhour_core::event::{EventKind, RunPhase, StopReason};
 use rushhour_core::plan::PlannedRun;

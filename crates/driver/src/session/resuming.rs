@@ -3,8 +3,8 @@
 use super::session::Session;
 use super::starting::HoldState;
 use super::stopping::StopState;
-use crate::carried::{ReplayError, ReplayedSession};
-use crate::names::RoomNames;
+use crate::replay::{ReplayError, ReplayedSession};
+use crate::room_names::RoomNames;
 use crate::run::{AfterCrash, EvaluatorFate, RunMachine};
 use crate::settings::DriverSettings;
 use rushhour_core::event::{EventKind, StopReason};

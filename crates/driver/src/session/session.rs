@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::revisiting::RoomCleanup;
+use super::room_cleanup::RoomCleanup;
 use super::starting::HoldState;
 use super::stopping::StopState;
-use crate::action::{SessionEffect, SessionInput};
-use crate::due_queue::PollQueue;
-use crate::names::RoomNames;
-use crate::outgoing::SubmissionQueue;
+use crate::effects::{SessionEffect, SessionInput};
+use crate::poll_queue::PollQueue;
+use crate::room_names::RoomNames;
 use crate::run::{RunEffect, RunMachine};
 use crate::settings::DriverSettings;
+use crate::submission_queue::SubmissionQueue;
 use rushhour_core::bill::Budget;
 use rushhour_core::evaluator::CallerUpdate;
 use rushhour_core::event::{CallersHealth, Event, EventKind, GeneratorHealth, StopReason};
@@ -128,7 +128,7 @@ impl Session {
     /// Takes in what came.
     pub fn handle(&mut self, input: SessionInput, now: SessionTime) {
         match input {
-            SessionInput::RoomMade { run, timing, result } => {
+            SessionInput::RoomCreated { run, timing, result } => {
                 self.with_run(run, now, |run, settings, todo| {
                     run.room_made(timing, result, settings, now, todo);
                 });
@@ -138,13 +138,13 @@ impl Session {
                     run.dispatched(timing, result, settings, now, todo);
                 });
             }
-            SessionInput::Looked { run, timing, result } => {
-                self.health.looks += 1;
+            SessionInput::RoomPolled { run, timing, result } => {
+                self.health.room_polls += 1;
                 self.with_run(run, now, |run, settings, todo| {
                     run.looked(timing, result, settings, now, todo);
                 });
             }
-            SessionInput::Assigned { run, result } => {
+            SessionInput::DispatchChecked { run, result } => {
                 self.with_run(run, now, |run, settings, todo| {
                     run.assigned(result, settings, now, todo);
                 });
@@ -152,8 +152,12 @@ impl Session {
             SessionInput::Submitted { request, timing, result } => {
                 self.submitted(request, timing, result, now);
             }
-            SessionInput::NotKept { request, words } => self.not_kept(request, &words, now),
-            SessionInput::Asked { runs, timing, result } => self.asked(runs, timing, result, now),
+            SessionInput::NotDurable { request, message: words } => {
+                self.not_kept(request, &words, now);
+            }
+            SessionInput::StatusPolled { runs, timing, result } => {
+                self.asked(runs, timing, result, now);
+            }
             SessionInput::CallEnded { run } => {
                 self.with_run(run, now, |run, _, todo| run.call_ended(todo));
             }
@@ -163,15 +167,22 @@ impl Session {
             SessionInput::RoomDeleted { run, result } => {
                 self.with_run(run, now, |run, _, todo| run.room_deleted(&result, now, todo));
             }
-            SessionInput::Told { told: CallerUpdate { run, at, kind: news }, joined } => {
+            SessionInput::CallerUpdated {
+                update: CallerUpdate { run, at, kind: news },
+                joined,
+            } => {
                 self.with_run(run, now, |run, settings, todo| {
                     run.told(news, at, joined, settings, now, todo);
                 });
             }
             SessionInput::Stop => self.stop(now),
-            SessionInput::Abort { words } => self.stop_for(StopReason::Threshold, words, now),
-            SessionInput::JournalFailed { words } => self.stop_for(StopReason::Journal, words, now),
-            SessionInput::Machine { cpu, memory, callers } => {
+            SessionInput::Abort { message: words } => {
+                self.stop_for(StopReason::Threshold, words, now);
+            }
+            SessionInput::JournalFailed { message: words } => {
+                self.stop_for(StopReason::Journal, words, now);
+            }
+            SessionInput::ProcessStats { cpu, memory, callers } => {
                 self.note_health((cpu, memory, callers), now);
             }
         }
@@ -201,10 +212,10 @@ impl Session {
             let Some(planned) = self.runs.get(&index).map(|run| run.planned) else { return };
             match item {
                 RunEffect::Record(happening) => self.record(happening, now),
-                RunEffect::MakeRoom => self.actions.push(SessionEffect::MakeRoom(planned)),
+                RunEffect::MakeRoom => self.actions.push(SessionEffect::CreateRoom(planned)),
                 RunEffect::Dispatch => self.actions.push(SessionEffect::Dispatch(planned)),
                 RunEffect::LookAt(at) => self.looks.insert(at, index),
-                RunEffect::AskAssigned => self.actions.push(SessionEffect::AskAssigned(index)),
+                RunEffect::AskAssigned => self.actions.push(SessionEffect::CheckDispatch(index)),
                 RunEffect::BeReady => self.outgoing.ready(index, planned.mode, now),
                 RunEffect::AskAt(at) => self.asks.insert(at, index),
                 RunEffect::WakeAt(at) => {
@@ -242,7 +253,7 @@ impl Session {
             let taken = self.looks.take(now, now, 1);
             let [run] = taken[..] else { break };
             if self.runs.get(&run).is_some_and(|run| !run.is_over()) {
-                self.actions.push(SessionEffect::Look(run));
+                self.actions.push(SessionEffect::PollRoom(run));
             }
         }
     }
@@ -272,7 +283,7 @@ impl Session {
             memory,
             callers,
             poll_lag: self.asks.take_longest_wait(),
-            look_lag: self.looks.take_longest_wait(),
+            room_poll_lag: self.looks.take_longest_wait(),
             ..std::mem::take(&mut self.health)
         };
         self.cpu_before = cpu;

@@ -96,7 +96,7 @@ impl Session {
         // A place that came free is what the next run is meant to start at: that is its intended start.
         let hold = self.hold.as_mut();
         let Some(intended) = hold.and_then(|hold| hold.free.pop_front()) else { return };
-        if let Some(run) = self.walk.draw(intended) {
+        if let Some(run) = self.walk.next(intended) {
             self.start(run, self.free_since.max(intended), now);
         } else {
             self.hold = None;

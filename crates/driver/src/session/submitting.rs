@@ -1,8 +1,8 @@
 //! Submissions: sent when the limiter lets them, and what becomes of each.
 
 use super::session::Session;
-use crate::action::{RequestTiming, SessionEffect};
-use crate::outgoing::Submission;
+use crate::effects::{RequestTiming, SessionEffect};
+use crate::submission_queue::Submission;
 use rushhour_core::evaluator::{AcceptedSubmission, SubmitError, SubmitErrorKind};
 use rushhour_core::event::{AcceptedRun, EventKind, FailureClass, RetryReason, StopReason};
 use rushhour_core::units::{EvaluatorRunId, RunIndex, SessionTime};
@@ -63,7 +63,7 @@ impl Session {
                 sent: timing.sent,
                 answered: timing.answered,
                 result: accepted.result,
-                entered,
+                accepted: entered,
                 mapping: accepted.mapping,
             },
             now,
@@ -122,14 +122,14 @@ impl Session {
         for (run, _) in submission.runs {
             self.with_run(run, now, |run, settings, todo| {
                 if watches {
-                    run.perhaps_accepted(&error.words, settings, now, todo);
+                    run.perhaps_accepted(&error.message, settings, now, todo);
                 } else {
-                    run.fail(class, error.words.clone(), now, todo);
+                    run.fail(class, error.message.clone(), now, todo);
                 }
             });
         }
         if error.kind == SubmitErrorKind::Unauthorized {
-            self.stop_for(StopReason::Credentials, error.words.clone(), now);
+            self.stop_for(StopReason::Credentials, error.message.clone(), now);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::answer::{HttpResponse, retry_after};
+use super::response::{HttpResponse, retry_after};
 use super::transport::TransportError;
 
 /// An HTTP client; cheap to clone, all clones share one pool of connections.

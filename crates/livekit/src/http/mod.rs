@@ -1,9 +1,9 @@
 //! The one HTTP client: rustls, no redirects, no hidden retries, bounded answers, trouble sorted by what it means.
 
-mod answer;
 mod client;
+mod response;
 mod transport;
 
-pub use answer::HttpResponse;
 pub use client::HttpClient;
+pub use response::HttpResponse;
 pub use transport::{TransportError, TransportErrorKind};

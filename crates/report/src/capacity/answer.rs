@@ -112,7 +112,7 @@ impl<'a> CapacityAnswer<'a> {
     /// From the search and what its sessions say, in the same order.
     pub fn of(search: &CapacitySearch, findings: &'a [TrialFinding], ending: SearchEnd) -> Self {
         let standings = search.standings();
-        let end_of = |level: u32, count: fn(&super::standing::Record) -> u32| CapacityBound {
+        let end_of = |level: u32, count: fn(&super::level_standing::Record) -> u32| CapacityBound {
             in_flight: level,
             times: count(&standings.record(level)),
         };

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
+use super::completed_search::CompletedSearch;
 use super::finding::TrialThreshold;
-use super::searched::CompletedSearch;
 use rushhour_core::profile::{Threshold, ThresholdBound};
 
 /// Writes the sessions of a search.

@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Ceiling, HeldRange, NeededVerdict};
+use super::completed_search::CompletedSearch;
 use super::finding::{TrialFinding, TrialThreshold};
+use super::messages::{because, headline, remarks};
 use super::search::SearchEnd;
-use super::searched::CompletedSearch;
 use super::trial::{LevelVerdict, Purpose};
-use super::words::{because, headline, remarks};
 
 /// The version of this shape.
 pub const CAPACITY_VERSION: u32 = 1;

@@ -6,35 +6,35 @@
 //! says of its level), `answer` and `words` (what all of it comes to), `csv`, `json` and `page` (to bytes).
 
 mod answer;
+mod completed_search;
 mod csv;
 mod finding;
+mod forecast;
 mod json;
 mod level;
+mod level_standing;
 mod log;
-mod outlook;
+mod messages;
 mod page;
 mod rules;
 mod search;
-mod searched;
 #[cfg(test)]
 mod simulation;
-mod standing;
 mod trial;
-mod words;
 
 pub use answer::{
     BurstAnswer, CapacityAnswer, CapacityBound, Ceiling, FirstFailure, HeldRange, NeededVerdict,
     Recovery,
 };
+pub use completed_search::CompletedSearch;
 pub use csv::capacity_csv;
 pub use finding::{TrialFinding, TrialThreshold};
+pub use forecast::{SearchForecast, SearchMaximum};
 pub use json::{CAPACITY_VERSION, CapacitySummary, capacity_schema};
 pub use level::{SearchSpend, level_profile};
 pub use log::{LOG_VERSION, LogEnded, LogLine, LogOpening, LogTrial};
-pub use outlook::{SearchForecast, SearchMaximum};
+pub use messages::{about_to_try, headline, remarks, what_came};
 pub use page::capacity_page;
 pub use rules::SearchRules;
 pub use search::{CapacitySearch, SearchEnd, SearchStep};
-pub use searched::CompletedSearch;
 pub use trial::{LevelVerdict, Purpose, Trial, TrialResult};
-pub use words::{about_to_try, headline, remarks, what_came};

@@ -1,7 +1,7 @@
 //! What was tried, and what to try next: a function of the rules and of what came of each session before.
 
+use super::level_standing::{GENERATOR_FAULTS, LevelStandings};
 use super::rules::SearchRules;
-use super::standing::{GENERATOR_FAULTS, LevelStandings};
 use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
 use rushhour_core::units::Micros;
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::failure_words::FailureMessages;
+use super::failure_messages::FailureMessages;
 use super::funnel::Funnel;
 use super::latencies::LatencyTable;
 use super::pairs::PairTable;
@@ -255,7 +255,7 @@ impl Fold {
                 self.attempts.insert(*request, *attempt);
             }
             EventKind::Submitted { .. } => self.submitted(&event.kind),
-            EventKind::Ended { run, outcome, after, seen, talked } => {
+            EventKind::Ended { run, outcome, after, seen, conversation_duration: talked } => {
                 let mut record = self.live.remove(run).ok_or(FoldError::UnknownRun(*run))?;
                 record.ending = Some(RunOutcome {
                     outcome: outcome.clone(),
@@ -266,7 +266,7 @@ impl Fold {
                 return Ok(EndedRuns::Run(Box::new(record)));
             }
             EventKind::RoomDeleted { .. } => folded.rooms_deleted += 1,
-            EventKind::RoomLeft { .. } => folded.rooms_left += 1,
+            EventKind::RoomNotDeleted { .. } => folded.rooms_left += 1,
             EventKind::Health(health) => folded.health.take(health),
             EventKind::Stopping { reason, detail } => folded.stops.push((*reason, detail.clone())),
             EventKind::Closed => folded.closed = true,
@@ -283,15 +283,15 @@ impl Fold {
                     record.asked = Some(event.at);
                 }
             }
-            EventKind::RoomMade { .. }
+            EventKind::RoomCreated { .. }
             | EventKind::Dispatched { .. }
             | EventKind::AgentSeen { .. }
             | EventKind::AgentReady { .. }
             | EventKind::Greeted { .. }
             | EventKind::Turn { .. }
-            | EventKind::Used { .. }
-            | EventKind::Spoke { .. }
-            | EventKind::Sighted { .. } => self.of_a_run(&event.kind),
+            | EventKind::ModelUsage { .. }
+            | EventKind::AudioSent { .. }
+            | EventKind::PhaseSeen { .. } => self.of_a_run(&event.kind),
         }
         Ok(EndedRuns::Nothing)
     }
@@ -337,7 +337,7 @@ impl Fold {
         let Some(folded) = &mut self.folded else { return };
         let method = folded.opening.profile.livekit.dispatch.method();
         match happening {
-            EventKind::RoomMade { run, sent, answered } => {
+            EventKind::RoomCreated { run, sent, answered } => {
                 folded.rooms_made += 1;
                 let Some(record) = self.live.get_mut(run) else { return };
                 record.room_made = Some(TimeSpan { from: *sent, to: *answered });
@@ -368,18 +368,18 @@ impl Fold {
                 let Some(record) = self.live.get_mut(run) else { return };
                 record.turns.push(*turn);
             }
-            EventKind::Used { run, used } => {
+            EventKind::ModelUsage { run, usage: used } => {
                 let Some(record) = self.live.get_mut(run) else { return };
                 record.used = Some(*used);
             }
-            EventKind::Spoke { run, frames } => {
+            EventKind::AudioSent { run, frames } => {
                 let Some(record) = self.live.get_mut(run) else { return };
                 record.frames = Some(*frames);
                 folded.frames.sent += frames.sent;
                 folded.frames.late += frames.late;
                 folded.frames.given_up += frames.given_up;
             }
-            EventKind::Sighted { run, sighting, after, seen, .. } => {
+            EventKind::PhaseSeen { run, phase: sighting, after, seen, .. } => {
                 let Some(record) = self.live.get_mut(run) else { return };
                 let span = Some(TimeSpan { from: *after, to: *seen });
                 match sighting {
@@ -393,8 +393,15 @@ impl Fold {
     }
 
     fn submitted(&mut self, happening: &EventKind) {
-        let EventKind::Submitted { request, admitted, sent, answered, result, entered, mapping } =
-            happening
+        let EventKind::Submitted {
+            request,
+            admitted,
+            sent,
+            answered,
+            result,
+            accepted: entered,
+            mapping,
+        } = happening
         else {
             return;
         };
@@ -547,12 +554,12 @@ impl PeakHealth {
         self.polls.1 += u64::from(health.polls_failed);
         self.poll_lag = self.poll_lag.max(health.poll_lag);
         self.throttled += u64::from(health.throttled);
-        self.looks += u64::from(health.looks);
-        self.look_lag = self.look_lag.max(health.look_lag);
+        self.looks += u64::from(health.room_polls);
+        self.look_lag = self.look_lag.max(health.room_poll_lag);
         if let Some(callers) = health.callers {
-            self.beats.0 += callers.beats;
-            self.beats.1 += callers.late_beats;
-            self.latest_beat = self.latest_beat.max(callers.latest_beat);
+            self.beats.0 += callers.ticks;
+            self.beats.1 += callers.late_ticks;
+            self.latest_beat = self.latest_beat.max(callers.latest_tick);
         }
     }
 }

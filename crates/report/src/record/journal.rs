@@ -80,12 +80,12 @@ impl Journal {
 }
 
 impl EventSink for Journal {
-    fn take(&self, event: Event) {
+    fn record(&self, event: Event) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.send(Message::Event(Box::new(event)));
     }
 
-    fn kept(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>> {
+    fn flush(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>> {
         let (sender, receiver) = oneshot::channel();
         let behind = self.waiting.load(Ordering::Relaxed) > MOST_WAITING;
         self.send(Message::Barrier(sender));
@@ -276,9 +276,9 @@ mod tests {
         let disk = Disk::default();
         let journal = Journal::new(disk.clone()).unwrap();
         for n in 0..100 {
-            journal.take(event(n));
+            journal.record(event(n));
         }
-        journal.kept().await.unwrap();
+        journal.flush().await.unwrap();
         let state = disk.0.lock().unwrap();
         assert_eq!(state.durable, state.bytes.len());
         let (read, torn) = JournalReader::new(&state.bytes[..]).read_all().unwrap();
@@ -292,8 +292,8 @@ mod tests {
         let journal = Journal::new(disk.clone()).unwrap();
         let waits: Vec<_> = (0..500)
             .map(|n| {
-                journal.take(event(n));
-                journal.kept()
+                journal.record(event(n));
+                journal.flush()
             })
             .collect();
         for wait in waits {
@@ -309,14 +309,14 @@ mod tests {
         disk.0.lock().unwrap().full_at = Some(10);
         let journal = Journal::new(disk.clone()).unwrap();
         for n in 0..10 {
-            journal.take(event(n));
+            journal.record(event(n));
         }
-        let told = journal.kept().await.unwrap_err();
+        let told = journal.flush().await.unwrap_err();
         assert!(told.0.starts_with("the journal cannot be written"), "{told}");
         assert_eq!(disk.0.lock().unwrap().bytes, b"", "no half line stays");
         disk.0.lock().unwrap().full_at = None;
-        journal.take(event(10));
-        journal.kept().await.unwrap();
+        journal.record(event(10));
+        journal.flush().await.unwrap();
         let bytes = disk.0.lock().unwrap().bytes.clone();
         let (read, _) = JournalReader::new(&bytes[..]).read_all().unwrap();
         assert_eq!(read, (0..=10).map(event).collect::<Vec<_>>());
@@ -327,22 +327,22 @@ mod tests {
         let disk = Disk::default();
         disk.0.lock().unwrap().fails_to_sync = true;
         let journal = Journal::new(disk.clone()).unwrap();
-        journal.take(event(0));
+        journal.record(event(0));
         // Nobody waits when it fails.
         while disk.0.lock().unwrap().fails_to_sync {
             tokio::task::yield_now().await;
         }
-        journal.take(event(1));
-        let told = journal.kept().await.unwrap_err();
+        journal.record(event(1));
+        let told = journal.flush().await.unwrap_err();
         assert!(told.0.contains("the disk lost it"), "{told}");
-        journal.kept().await.unwrap();
+        journal.flush().await.unwrap();
     }
 
     #[test]
     fn dropping_it_writes_the_rest() {
         let disk = Disk::default();
         let journal = Journal::new(disk.clone()).unwrap();
-        journal.take(event(1));
+        journal.record(event(1));
         drop(journal);
         let state = disk.0.lock().unwrap();
         assert!(!state.bytes.is_empty() && state.durable == state.bytes.len());

@@ -222,8 +222,8 @@ impl MergePlacement {
                 H::RunSkipped { run: run(n), stage, scenario, copy, mode, pair, intended }
             }
             H::RestNotStarted { from, count } => H::RestNotStarted { from: run(from), count },
-            H::RoomMade { run: n, sent, answered } => {
-                H::RoomMade { run: run(n), sent: at(sent), answered: at(answered) }
+            H::RoomCreated { run: n, sent, answered } => {
+                H::RoomCreated { run: run(n), sent: at(sent), answered: at(answered) }
             }
             H::Dispatched { run: n, dispatch, sent, answered } => {
                 H::Dispatched { run: run(n), dispatch, sent: at(sent), answered: at(answered) }
@@ -240,15 +240,23 @@ impl MergePlacement {
             }
             H::Greeted { run: n, at: when } => H::Greeted { run: run(n), at: at(when) },
             H::Turn { run: n, turn } => H::Turn { run: run(n), turn: turn.later(self.later) },
-            H::Used { run: n, used } => H::Used { run: run(n), used },
-            H::Spoke { run: n, frames } => H::Spoke { run: run(n), frames },
+            H::ModelUsage { run: n, usage: used } => H::ModelUsage { run: run(n), usage: used },
+            H::AudioSent { run: n, frames } => H::AudioSent { run: run(n), frames },
             H::SubmitIntent { request: n, runs } => {
                 H::SubmitIntent { request: request(n), runs: runs.into_iter().map(run).collect() }
             }
             H::SubmitRetry { request: n, attempt, reason, wait } => {
                 H::SubmitRetry { request: request(n), attempt, reason, wait }
             }
-            H::Submitted { request: n, admitted, sent, answered, result, entered, mapping } => {
+            H::Submitted {
+                request: n,
+                admitted,
+                sent,
+                answered,
+                result,
+                accepted: entered,
+                mapping,
+            } => {
                 let entered = entered.into_iter().map(|one| AcceptedRun {
                     run: run(one.run),
                     ready: at(one.ready),
@@ -260,21 +268,29 @@ impl MergePlacement {
                     sent: at(sent),
                     answered: at(answered),
                     result,
-                    entered: entered.collect(),
+                    accepted: entered.collect(),
                     mapping,
                 }
             }
             H::EvaluatorSeen { run: n, after, seen } => {
                 H::EvaluatorSeen { run: run(n), after: at(after), seen: at(seen) }
             }
-            H::Sighted { run: n, sighting, word, after, seen } => {
-                H::Sighted { run: run(n), sighting, word, after: at(after), seen: at(seen) }
-            }
-            H::Ended { run: n, outcome, after, seen, talked } => {
-                H::Ended { run: run(n), outcome, after: at(after), seen: at(seen), talked }
-            }
+            H::PhaseSeen { run: n, phase: sighting, word, after, seen } => H::PhaseSeen {
+                run: run(n),
+                phase: sighting,
+                word,
+                after: at(after),
+                seen: at(seen),
+            },
+            H::Ended { run: n, outcome, after, seen, conversation_duration: talked } => H::Ended {
+                run: run(n),
+                outcome,
+                after: at(after),
+                seen: at(seen),
+                conversation_duration: talked,
+            },
             H::RoomDeleted { run: n } => H::RoomDeleted { run: run(n) },
-            H::RoomLeft { run: n, detail } => H::RoomLeft { run: run(n), detail },
+            H::RoomNotDeleted { run: n, detail } => H::RoomNotDeleted { run: run(n), detail },
             H::Health(health) => H::Health(health),
             H::Resumed { wall, torn, unwatched, open } => {
                 H::Resumed { wall, torn, unwatched, open: open.into_iter().map(run).collect() }

@@ -8,7 +8,7 @@
 //! session of several machines' journals.
 
 mod candidates;
-mod failure_words;
+mod failure_messages;
 mod fold;
 mod funnel;
 mod journal;
@@ -16,7 +16,7 @@ mod journal_file;
 mod latencies;
 mod line;
 mod merge;
-mod orphan;
+mod orphaned_journal;
 mod pairs;
 mod reader;
 mod run_record;
@@ -25,7 +25,7 @@ mod tally;
 mod timeline;
 
 pub use candidates::{Candidates, callers_verdict, is_the_agents};
-pub use failure_words::FailureMessages;
+pub use failure_messages::FailureMessages;
 pub use fold::{
     EndedRuns, Fold, FoldError, FoldedSession, PeakHealth, ResumptionRecord, StageNames,
 };
@@ -34,7 +34,7 @@ pub use journal::Journal;
 pub use journal_file::JournalFile;
 pub use latencies::{Latencies, LatencyTable, Scope, value_at_rank};
 pub use merge::{JournalExtent, Merge, MergeError, MergePlacement};
-pub use orphan::{OrphanedJournal, OrphanedJournalError};
+pub use orphaned_journal::{OrphanedJournal, OrphanedJournalError};
 pub use pairs::{PairTable, PairedEnd, PairedRun, RunPair};
 pub use reader::{JournalError, JournalReader, TornTail};
 pub use run_record::{AgentTimes, LatencySample, RunOutcome, RunRecord, SubmissionTimes, TimeSpan};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::run_record::RunRecord;
 use rushhour_core::bill::{Bill, Tariff};
 use rushhour_core::event::{ModelUsage, Outcome};
-use rushhour_core::profile::{Item, Profile};
+use rushhour_core::profile::{PriceItem, Profile};
 use rushhour_core::units::{Micros, Mode, PairId, RunIndex, SessionTime, Usd};
 
 /// How a run of a pair came out.
@@ -44,7 +44,7 @@ pub struct PairedRun {
     /// What the agent says that its models took.
     pub used: Option<ModelUsage>,
     /// What it cost, item by item; empty where nothing is charged or it has no outcome.
-    pub charges: Vec<(Item, Usd)>,
+    pub charges: Vec<(PriceItem, Usd)>,
 }
 
 impl PairedRun {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::FoldedSession;
 use rushhour_core::bill::{Bill, BillForecast, BillRow};
-use rushhour_core::profile::{BillSettings, Item};
+use rushhour_core::profile::{BillSettings, PriceItem};
 use rushhour_core::units::Usd;
 
 /// What a session cost at list prices.
@@ -155,7 +155,7 @@ fn forecast(folded: &FoldedSession) -> Option<Bill> {
     Some(forecast.expected)
 }
 
-fn forecast_of(forecast: &Bill, item: Item) -> Usd {
+fn forecast_of(forecast: &Bill, item: PriceItem) -> Usd {
     let row = forecast.rows.iter().find(|row| row.item == item);
     row.map_or(Usd::ZERO, |row| row.list)
 }

@@ -113,8 +113,13 @@ impl Made {
             Fate::Completes(step) => self.completes(run, start, step),
             Fate::Fails(words) => {
                 let outcome = Outcome::failed(FailureClass::SubmitRejected, words);
-                let ended =
-                    EventKind::Ended { run, outcome, after: start, seen: start, talked: None };
+                let ended = EventKind::Ended {
+                    run,
+                    outcome,
+                    after: start,
+                    seen: start,
+                    conversation_duration: None,
+                };
                 self.add(start, ended);
             }
             Fate::Stays => {}
@@ -129,7 +134,7 @@ impl Made {
         let word = || String::from("word");
         let judged = Outcome::Completed { judged: Some(true) };
         for (at, happening) in [
-            (times[1], EventKind::RoomMade { run, sent: times[0], answered: times[1] }),
+            (times[1], EventKind::RoomCreated { run, sent: times[0], answered: times[1] }),
             (
                 times[2],
                 EventKind::Dispatched { run, dispatch: None, sent: times[1], answered: times[2] },
@@ -153,15 +158,15 @@ impl Made {
                     sent: times[3],
                     answered: times[4],
                     result: None,
-                    entered: vec![entered],
+                    accepted: vec![entered],
                     mapping: RunMapping::Proven,
                 },
             ),
             (
                 times[5],
-                EventKind::Sighted {
+                EventKind::PhaseSeen {
                     run,
-                    sighting: RunPhase::Running,
+                    phase: RunPhase::Running,
                     word: word(),
                     after: times[5],
                     seen: times[5],
@@ -169,9 +174,9 @@ impl Made {
             ),
             (
                 times[6],
-                EventKind::Sighted {
+                EventKind::PhaseSeen {
                     run,
-                    sighting: RunPhase::Judging,
+                    phase: RunPhase::Judging,
                     word: word(),
                     after: times[5],
                     seen: times[6],
@@ -184,7 +189,7 @@ impl Made {
                     outcome: judged,
                     after: times[7],
                     seen: times[7],
-                    talked: None,
+                    conversation_duration: None,
                 },
             ),
         ] {

@@ -5,29 +5,29 @@
 //! family; `resting` finds what is left behind; `nights` holds it against the nights before, of which `night` is a
 //! line of the history; `soak` puts it together and `answer` says it in a sentence.
 
-mod answer;
-mod failing;
-mod gathering;
-mod judging;
-mod night;
-mod nights;
-mod question;
-mod resting;
+mod criteria;
+mod failure_series;
+mod headline;
+mod idle_periods;
+mod nightly_comparison;
+mod nightly_run;
 mod series;
+mod series_judgement;
 #[cfg(test)]
 mod simulations;
 #[expect(clippy::module_inception, reason = "the room's name is also its main idea's")]
 mod soak;
+mod soak_data;
 mod wall;
 mod windows;
 
-pub use gathering::{EndedRun, SoakBuilder, SoakData, TimedLatency, WorkerSample};
-pub use judging::{FirstLast, SeriesFinding, SeriesJudgement, SeriesStep, Slope};
-pub use night::{HISTORY_VERSION, History, NightFigure, NightlyRun};
-pub use nights::{FEWEST_NIGHTS, NightFinding, NightJudgement, NightlyComparison};
-pub use question::SoakCriteria;
-pub use resting::{IdleKind, IdlePeriod, LeakCheck, LeakFinding, Resource};
+pub use criteria::SoakCriteria;
+pub use idle_periods::{IdleKind, IdlePeriod, LeakCheck, LeakFinding, Resource};
+pub use nightly_comparison::{FEWEST_NIGHTS, NightFinding, NightJudgement, NightlyComparison};
+pub use nightly_run::{HISTORY_VERSION, History, NightFigure, NightlyRun};
 pub use series::{SeriesPoint, SeriesUnit, TrackedSeries, percent};
+pub use series_judgement::{FirstLast, SeriesFinding, SeriesJudgement, SeriesStep, Slope};
 pub use soak::{SOAK_VERSION, Soak, SoakVerdict};
+pub use soak_data::{EndedRun, SoakBuilder, SoakData, TimedLatency, WorkerSample};
 pub use wall::WallClock;
 pub use windows::{SoakWindow, SoakWindows, WindowFigure, WindowWorker};

@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::answer::answer;
-use super::gathering::{SoakData, WorkerSample};
-use super::judging::{SeriesFinding, SeriesJudgement, judge_series};
-use super::night::{History, NightlyRun};
-use super::nights::NightlyComparison;
-use super::question::{FALSE_SLOPES, FALSE_STEPS, SoakCriteria};
-use super::resting::{LeakCheck, LeakFinding, leaks};
+use super::criteria::{FALSE_SLOPES, FALSE_STEPS, SoakCriteria};
+use super::headline::answer;
+use super::idle_periods::{LeakCheck, LeakFinding, leaks};
+use super::nightly_comparison::NightlyComparison;
+use super::nightly_run::{History, NightlyRun};
+use super::series_judgement::{SeriesFinding, SeriesJudgement, judge_series};
+use super::soak_data::{SoakData, WorkerSample};
 use super::wall::WallClock;
 use super::windows::SoakWindows;
 use crate::record::FoldedSession;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::gathering::SoakData;
+use super::soak_data::SoakData;
 use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
 use rushhour_stats::{Quantile, Sample};
 
@@ -132,7 +132,7 @@ impl SoakWindows {
             }
         }
         for (window, looks) in self.windows.iter_mut().zip(looks) {
-            let middle = |value: &dyn Fn(&super::gathering::WorkerSample) -> Option<f64>| {
+            let middle = |value: &dyn Fn(&super::soak_data::WorkerSample) -> Option<f64>| {
                 median(looks.iter().filter_map(|look| value(look)).collect())
             };
             window.worker = middle(&|look| Some(look.started as f64)).map(|started| WindowWorker {
@@ -176,7 +176,7 @@ fn median(values: Vec<f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::gathering::{EndedRun, TimedLatency};
+    use super::super::soak_data::{EndedRun, TimedLatency};
     use super::*;
 
     fn runs(count: u64, every_s: u64) -> SoakData {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::world::{Folder, Phase, Run, World};
-use rushhour_core::chance::DelayDistribution;
+use rushhour_core::rng::DelayDistribution;
 use rushhour_core::units::{Micros, Mode, SessionTime};
 
 /// What an agent's answers take in the sandbox, for the metric that Cekura computes of a voice call.

@@ -3,7 +3,7 @@
 use livekit_protocol as proto;
 
 use crate::clock::signed;
-use crate::facts::{DispatchStart, RoomStart};
+use crate::truth::{DispatchStart, RoomStart};
 use crate::world::{Dispatch, NewDispatch, NewRoom, World};
 use rushhour_core::units::{AgentName, DispatchId, RoomName, SessionTime};
 

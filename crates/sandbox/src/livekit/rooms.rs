@@ -4,7 +4,7 @@ use livekit_protocol as proto;
 use livekit_protocol::participant_info;
 
 use crate::clock::signed;
-use crate::facts::{RoomEnd, RoomStart};
+use crate::truth::{RoomEnd, RoomStart};
 use crate::world::{NewRoom, Occupant, Room, RoomMember, World};
 use rushhour_core::units::{Identity, RoomName};
 

@@ -3,8 +3,8 @@
 use livekit_protocol::RoomAgentDispatch;
 use serde_json::Value;
 
-use crate::facts::{DispatchStart, SandboxFact};
 use crate::faults::{Fault, Group};
+use crate::truth::{DispatchStart, SandboxFact};
 use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, Mode, RoomName, SessionTime};
 
 use super::state::TimerEvent;

@@ -4,8 +4,8 @@
 //! its own time, so that what a request finds does not depend on when it happened to be looked at.
 
 mod agents;
-mod ledger;
 mod queue;
+mod room_history;
 mod rooms;
 mod runs;
 mod state;

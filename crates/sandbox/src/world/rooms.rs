@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use livekit_protocol::RoomAgentDispatch;
 
-use crate::facts::{DispatchStart, RoomEnd, RoomStart, SandboxFact};
+use crate::truth::{DispatchStart, RoomEnd, RoomStart, SandboxFact};
 use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, RoomName, SessionTime};
 
 use super::agents::{AgentAudience, Dispatch, NewDispatch};

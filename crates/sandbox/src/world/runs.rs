@@ -1,8 +1,8 @@
 //! Runs: queued, in their room, in conversation, judged, over.
 
 use crate::config::RoomOwnership;
-use crate::facts::{RoomStart, SandboxFact};
 use crate::faults::{Fault, Group};
+use crate::truth::{RoomStart, SandboxFact};
 use rushhour_core::units::{Micros, Mode, Percent, SessionTime};
 
 use super::queue::Queue;

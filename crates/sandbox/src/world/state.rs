@@ -7,15 +7,15 @@ use std::mem;
 use crate::SandboxConfig;
 use crate::clock::Anchor;
 use crate::exchange::Receipt;
-use crate::facts::{AcceptedEntry, SandboxCounts, SandboxFact, SandboxTruth};
 use crate::faults::{Fault, Group};
 use crate::tokens::Tokens;
-use rushhour_core::chance::{DelayDistribution, KeyedDraw, KeyedRng};
+use crate::truth::{AcceptedEntry, SandboxCounts, SandboxFact, SandboxTruth};
+use rushhour_core::rng::{DelayDistribution, KeyedDraw, KeyedRng};
 use rushhour_core::units::{DispatchId, Micros, RoomName, SessionTime};
 
 use super::agents::AgentStep;
-use super::ledger::RoomHistory;
 use super::queue::Queue;
+use super::room_history::RoomHistory;
 use super::{Folder, Room, Run};
 
 /// Everything that exists in a sandbox.

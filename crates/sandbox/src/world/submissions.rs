@@ -1,7 +1,7 @@
 //! Submissions: each entry becomes a run.
 
-use crate::facts::SandboxFact;
 use crate::faults::Group;
+use crate::truth::SandboxFact;
 use rushhour_core::units::{Micros, Mode, RoomName, SessionTime};
 
 use super::state::TimerEvent;

@@ -1,11 +1,11 @@
 //! How many times as great a candidate is as its baseline, quantile by quantile.
 
+use super::super::convert::{count, real};
 use super::super::interval::{Interval, TooFew};
-use super::super::numbers::{count, real};
 use super::super::order_statistic::smallest_n;
 use super::super::p_value::PValue;
 use super::super::quantile::Quantile;
-use super::super::random::StatsRng;
+use super::super::rng::StatsRng;
 use super::super::sample::Sample;
 use super::clusters::{ClusteredSample, PairedSample};
 use super::independent::IndependentDraws;

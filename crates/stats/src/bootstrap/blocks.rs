@@ -1,7 +1,7 @@
 //! Blocks of neighbouring values: how long they must be, and drawing them.
 
-use super::super::numbers::{count, real, whole};
-use super::super::random::StatsRng;
+use super::super::convert::{count, real, whole};
+use super::super::rng::StatsRng;
 use super::super::sample::mean;
 
 /// How many neighbouring values stay together; at least 1.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::super::convert::{count, real};
 use super::super::interval::TooFew;
-use super::super::numbers::{count, real};
 use super::super::order_statistic::smallest_n;
 use super::super::quantile::Quantile;
-use super::super::random::StatsRng;
+use super::super::rng::StatsRng;
 use super::super::sample::{SampleError, normalised};
 use super::arms::{QuantileRatio, ResampledStatistics};
 use super::percentile::Freedom;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::super::numbers::count;
+use super::super::convert::count;
 use super::super::quantile::Quantile;
 use super::super::sample::{SampleError, normalised};
 use super::arms::QuantileRatio;
@@ -106,7 +106,7 @@ impl PresentClusters {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::random::StatsRng;
+    use super::super::super::rng::StatsRng;
     use super::super::censored::censored_ratios;
     use super::super::plan::BootstrapError;
     use super::*;

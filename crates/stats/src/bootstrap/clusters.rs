@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::super::numbers::{at_rank, count, real};
+use super::super::convert::{at_rank, count, real};
 use super::super::quantile::Quantile;
-use super::super::random::StatsRng;
+use super::super::rng::StatsRng;
 use super::super::sample::{Sample, SampleError, normalised};
 use super::percentile::Freedom;
 

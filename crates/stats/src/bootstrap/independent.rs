@@ -1,8 +1,8 @@
 //! Quantiles of resamples of independent values without drawing the resamples.
 
-use super::super::numbers::{count, index_below, real};
+use super::super::convert::{count, index_below, real};
 use super::super::quantile::Quantile;
-use super::super::random::StatsRng;
+use super::super::rng::StatsRng;
 use super::super::sample::Sample;
 
 /// Quantiles of one resample after another, each at a cost that does not depend on the sample's

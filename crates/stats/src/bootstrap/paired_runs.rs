@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::super::convert::{count, real};
 use super::super::interval::Estimate;
-use super::super::numbers::{count, real};
 use super::super::sample::{SampleError, normalised};
 use super::arms::{Arms, Ratio};
 use super::clusters::{ClusteredSample, PairedSample};

@@ -1,9 +1,9 @@
 //! From resampled statistics to the ends of an interval and a p-value.
 
 use super::super::confidence::Confidence;
+use super::super::convert::{at_rank, count, real, whole};
 use super::super::interval::Interval;
 use super::super::normal;
-use super::super::numbers::{at_rank, count, real, whole};
 use super::super::p_value::PValue;
 
 /// How many groups vary freely: what a bootstrap of few groups is too sure by.

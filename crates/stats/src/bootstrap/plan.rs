@@ -1,11 +1,11 @@
 //! How to resample, and the plain bootstrap of any statistic.
 
 use super::super::confidence::Confidence;
+use super::super::convert::{count, whole};
 use super::super::interval::{Estimate, TooFew};
-use super::super::numbers::{count, whole};
 use super::super::order_statistic::smallest_n;
 use super::super::quantile::Quantile;
-use super::super::random::StatsRng;
+use super::super::rng::StatsRng;
 use super::blocks::{BlockLength, resample_circular_blocks};
 use super::percentile::{Freedom, percentile_interval};
 

@@ -5,7 +5,7 @@ use super::super::confidence::Confidence;
 use super::super::p_value::holm;
 use super::super::power::{Design, Spread};
 use super::super::quantile::Quantile;
-use super::super::random::StatsRng;
+use super::super::rng::StatsRng;
 use super::super::two_sample::{kolmogorov_smirnov, mann_whitney};
 use super::trials::{SIGMA, expect_share, latencies, share, shares};
 

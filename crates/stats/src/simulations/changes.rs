@@ -2,7 +2,7 @@
 
 use super::super::bootstrap::{BlockLength, Bootstrap};
 use super::super::confidence::Confidence;
-use super::super::random::StatsRng;
+use super::super::rng::StatsRng;
 use super::super::sample::mean;
 use super::super::trend::{
     Baseline, Cusum, CusumLimits, Drift, Materiality, Series, Trend, step_change, theil_sen,

@@ -2,7 +2,7 @@
 
 use super::super::confidence::Confidence;
 use super::super::quantile::Quantile;
-use super::super::random::StatsRng;
+use super::super::rng::StatsRng;
 use super::super::sample::Sample;
 use super::super::survival::{Observation, Reach, SurvivalBracket, SurvivalCurve};
 use super::trials::{expect_share, latency, shares};

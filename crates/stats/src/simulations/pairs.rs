@@ -2,9 +2,9 @@
 
 use super::super::bootstrap::{Bootstrap, PairedRuns};
 use super::super::confidence::Confidence;
-use super::super::numbers::real;
+use super::super::convert::real;
 use super::super::proportion::PairedVotes;
-use super::super::random::StatsRng;
+use super::super::rng::StatsRng;
 use super::trials::{expect_share, shares};
 
 const USUAL: Confidence = Confidence::PERCENT_95;

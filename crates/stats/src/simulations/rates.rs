@@ -2,7 +2,7 @@
 
 use super::super::confidence::Confidence;
 use super::super::proportion::{Proportion, newcombe_difference};
-use super::super::random::StatsRng;
+use super::super::rng::StatsRng;
 use super::super::stratified::{Stratum, stratified_share};
 use super::trials::{expect_share, share};
 

@@ -1,7 +1,7 @@
 //! What the simulations share: draws with a known truth, and shares of trials.
 
-use super::super::numbers::{count, real};
-use super::super::random::StatsRng;
+use super::super::convert::{count, real};
+use super::super::rng::StatsRng;
 use super::super::sample::Sample;
 
 /// The standard deviation of the logarithms of latencies in these trials.

@@ -1,8 +1,8 @@
 //! The Kaplan-Meier estimate from ends that are known or right-censored, with its intervals.
 
 use super::super::confidence::Confidence;
+use super::super::convert::real;
 use super::super::interval::Interval;
-use super::super::numbers::real;
 use super::super::quantile::Quantile;
 use super::observation::{EndObservation, Observation, ObservationError, RangeEnd};
 

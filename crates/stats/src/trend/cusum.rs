@@ -1,7 +1,7 @@
 //! CUSUM: a departure from a run known to be good, summed up until it is past doubt.
 
+use super::super::convert::{count, real};
 use super::super::interval::TooFew;
-use super::super::numbers::{count, real};
 use super::super::sample::{SampleError, mean, normalise};
 use super::drift::Direction;
 

@@ -1,8 +1,8 @@
 //! How much each value resembles the one before, and noise that resembles itself as much.
 
 use super::super::bootstrap::{BlockLength, resample_circular_blocks};
-use super::super::numbers::{count, real};
-use super::super::random::StatsRng;
+use super::super::convert::{count, real};
+use super::super::rng::StatsRng;
 use super::super::sample::mean;
 
 /// Beyond, a series of any length in use cannot be told from one that wanders off for good.

@@ -1,8 +1,8 @@
 //! Slow drift: a slope with its interval, and a verdict that asks for two keys.
 
 use super::super::bootstrap::{BlockLength, Bootstrap, Freedom, basic_interval};
+use super::super::convert::count;
 use super::super::interval::{Estimate, Interval, TooFew};
-use super::super::numbers::count;
 use super::dependence::{Dependence, ResidualSource};
 use super::series::Series;
 use super::theil_sen::{FittedLine, MOST_POINTS, median_slope, theil_sen};
@@ -126,7 +126,7 @@ fn residuals(series: &Series, line: FittedLine) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::super::super::confidence::Confidence;
-    use super::super::super::random::StatsRng;
+    use super::super::super::rng::StatsRng;
     use super::super::NILE;
     use super::*;
 

@@ -1,9 +1,9 @@
 //! One more value of a few that came before: where it should lie, and how odd each was when it came.
 
 use super::super::confidence::Confidence;
+use super::super::convert::{count, real};
 use super::super::interval::{Interval, TooFew};
 use super::super::normal;
-use super::super::numbers::{count, real};
 use super::super::sample::{mean, normalise};
 use super::cusum::{Baseline, BaselineError};
 

@@ -1,6 +1,6 @@
 //! Values in order of time.
 
-use super::super::numbers::{count, median};
+use super::super::convert::{count, median};
 use super::super::sample::normalised;
 
 /// Finite values at finite times that never fall; one or more.

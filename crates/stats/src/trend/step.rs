@@ -1,8 +1,8 @@
 //! A sudden step: when the values changed, from what to what, and whether that could be chance.
 
 use super::super::bootstrap::Bootstrap;
+use super::super::convert::{count, median, real};
 use super::super::interval::{Interval, TooFew};
-use super::super::numbers::{count, median, real};
 use super::super::p_value::PValue;
 use super::dependence::Dependence;
 use super::series::Series;
@@ -133,7 +133,7 @@ impl Ranks {
 #[cfg(test)]
 mod tests {
     use super::super::super::confidence::Confidence;
-    use super::super::super::random::StatsRng;
+    use super::super::super::rng::StatsRng;
     use super::super::NILE;
     use super::*;
 

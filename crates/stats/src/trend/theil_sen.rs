@@ -1,7 +1,7 @@
 //! A straight line through points that outliers cannot tilt.
 
+use super::super::convert::median;
 use super::super::interval::TooFew;
-use super::super::numbers::median;
 use super::series::Series;
 
 /// More points are first drawn together, so that all pairs fit into some 4 MB.

@@ -1,6 +1,6 @@
 //! How often a value of one sample exceeds a value of the other.
 
-use super::super::numbers::{count, real};
+use super::super::convert::{count, real};
 use super::super::sample::Sample;
 
 /// All pairs of a candidate's and a baseline's value, by which is greater.

@@ -1,7 +1,7 @@
 //! The Mann-Whitney test: does one sample tend to greater values than the other?
 
+use super::super::convert::{count, index_below, real};
 use super::super::normal;
-use super::super::numbers::{count, index_below, real};
 use super::super::p_value::PValue;
 use super::super::sample::Sample;
 use super::dominance::Dominance;

@@ -1,8 +1,8 @@
 //! The Hodges-Lehmann shift: by how much one sample's values exceed the other's.
 
 use super::super::confidence::Confidence;
+use super::super::convert::{count, real, whole};
 use super::super::interval::{Interval, TooFew};
-use super::super::numbers::{count, real, whole};
 use super::super::sample::Sample;
 use super::rank_sum::{GREATEST_EXACT, rank_sum_chances};
 

@@ -1,6 +1,6 @@
 //! The two-sample Kolmogorov-Smirnov test: do two samples differ in any way, shape included?
 
-use super::super::numbers::{count, real};
+use super::super::convert::{count, real};
 use super::super::p_value::PValue;
 use super::super::sample::Sample;
 use super::rank_sum::PValueMethod;

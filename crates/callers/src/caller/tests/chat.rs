@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::prompts::{PreparedScript, PreparedTurn};
+use super::super::prepared_script::{PreparedScript, PreparedTurn};
 use super::scene::{Scene, at, expression, person, writes};
 use crate::data::{AGENT_SESSION_TOPIC, DataEvent, write_agent_session, write_agent_use};
 use crate::participant::ParticipantEvent;
@@ -34,7 +34,7 @@ fn each_turn_goes_with_its_own_answer() {
         scene.news(),
         [
             (200, UpdateKind::Joined),
-            (500, UpdateKind::AgentCame { identity, joined_at_ms: None }),
+            (500, UpdateKind::AgentJoined { identity, joined_at_ms: None }),
             (600, UpdateKind::AgentReady),
         ]
     );
@@ -143,7 +143,7 @@ fn a_greeting_comes_first_and_is_no_answer() {
         let turns: Vec<_> =
             news.iter().filter(|(_, news)| matches!(news, UpdateKind::Turn(_))).collect();
         assert_eq!(turns, [&(3_100, UpdateKind::Turn(turn(1, 2_600, 3_050, 3_100)))]);
-        let (_, UpdateKind::Over { outcome, .. }) = news.last().unwrap() else {
+        let (_, UpdateKind::Ended { outcome, .. }) = news.last().unwrap() else {
             panic!("{news:?}")
         };
         assert_eq!(*outcome, Outcome::Completed { judged: Some(fits) });
@@ -201,7 +201,7 @@ fn an_agent_that_was_there_before_and_one_that_comes_twice_are_one_agent() {
     scene.until(1_500);
     assert_eq!(scene.hand.take(), ["lk.chat: One."]);
     let came =
-        scene.news().into_iter().filter(|(_, news)| matches!(news, UpdateKind::AgentCame { .. }));
+        scene.news().into_iter().filter(|(_, news)| matches!(news, UpdateKind::AgentJoined { .. }));
     assert_eq!(came.count(), 1);
     scene.agent_leaves(1_600);
     assert!(!scene.hand.gone, "another one is there");
@@ -267,7 +267,9 @@ fn what_the_agents_models_took_is_told_once_as_it_was_told_last() {
     let used: Vec<ModelUsage> = scene
         .news()
         .into_iter()
-        .filter_map(|(_, news)| if let UpdateKind::Used(used) = news { Some(used) } else { None })
+        .filter_map(
+            |(_, news)| if let UpdateKind::ModelUsage(used) = news { Some(used) } else { None },
+        )
         .collect();
     let [told] = used[..] else { panic!("{used:?}") };
     assert_eq!((told.tokens_read, told.tokens_written), (Some(1_200), Some(0)));

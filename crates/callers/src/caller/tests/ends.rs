@@ -1,6 +1,6 @@
 //! How conversations end that do not end well, each in its own class.
 
-use super::super::prompts::PreparedScript;
+use super::super::prepared_script::PreparedScript;
 use super::scene::{Scene, at, writes};
 use crate::engine::LeaveReason;
 use rushhour_core::evaluator::UpdateKind;

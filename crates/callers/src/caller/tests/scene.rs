@@ -6,7 +6,7 @@ use std::sync::Arc;
 use regex::Regex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::super::prompts::{PreparedScript, PreparedTurn, TurnContent};
+use super::super::prepared_script::{PreparedScript, PreparedTurn, TurnContent};
 use super::super::{Caller, CallerConfig};
 use crate::audio::{Clip, Playback};
 use crate::data::DataEvent;
@@ -268,12 +268,12 @@ impl Scene {
     #[track_caller]
     pub(super) fn end(&mut self) -> (Vec<Turn>, Outcome, Option<FramesSent>) {
         let mut news = self.news();
-        let Some((_, UpdateKind::Over { outcome, frames })) = news.pop() else {
+        let Some((_, UpdateKind::Ended { outcome, frames })) = news.pop() else {
             panic!("it is over: {news:?}");
         };
         let turns = news.into_iter().filter_map(|(_, news)| match news {
             UpdateKind::Turn(turn) => Some(turn),
-            UpdateKind::Over { .. } => panic!("it ended twice"),
+            UpdateKind::Ended { .. } => panic!("it ended twice"),
             _ => None,
         });
         (turns.collect(), outcome, frames)

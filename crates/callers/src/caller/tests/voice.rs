@@ -1,6 +1,6 @@
 //! Spoken turns: real clips out, real packets back.
 
-use super::super::prompts::PreparedTurn;
+use super::super::prepared_script::PreparedTurn;
 use super::scene::{Scene, at, speaks, tone};
 use crate::audio::Clip;
 use rushhour_core::event::{FailureClass, Outcome, Turn, TurnEnding};

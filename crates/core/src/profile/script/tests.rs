@@ -41,14 +41,14 @@ fn load_with(profile: &str, script: Result<&[u8], &str>) -> Result<LoadedProfile
 fn mistakes(profile: &str, script: Result<&[u8], &str>) -> Vec<(String, String, String)> {
     let refused = load_with(profile, script).unwrap_err();
     let shown = explain(&refused, false);
-    assert!(refused.faults.iter().all(|fault| shown.contains(&fault.what)), "{shown}");
+    assert!(refused.faults.iter().all(|fault| shown.contains(&fault.message)), "{shown}");
     let told = refused.faults.iter().map(|fault| {
         let place = fault.place.as_ref();
         let source = place.map(|place| &refused.sources[place.source.0]);
         let name = source.map(|source| source.name.clone()).unwrap_or_default();
         let text =
             source.zip(place).map(|(source, place)| source.text[place.span.clone()].to_owned());
-        (fault.what.clone(), name, text.unwrap_or_default())
+        (fault.message.clone(), name, text.unwrap_or_default())
     });
     told.collect()
 }

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::figures::figures;
 use super::levels::{levels, sessions};
 use crate::capacity::answer::{CapacityAnswer, HeldRange, NeededVerdict};
-use crate::capacity::searched::CompletedSearch;
-use crate::capacity::words::{headline, remarks};
+use crate::capacity::completed_search::CompletedSearch;
+use crate::capacity::messages::{headline, remarks};
 use crate::report::{framed, section, visible};
 use rushhour_core::units::Usd;
 

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::levels::upright;
 use super::marks::{key, line_of_threshold};
-use crate::capacity::searched::CompletedSearch;
-use crate::capacity::words::{figure, number};
+use crate::capacity::completed_search::CompletedSearch;
+use crate::capacity::messages::{figure, number};
 use crate::report::{ChartFigure, Estimated, LineStyle, Scale, Tick, place, scrolled};
 use rushhour_core::profile::{Threshold, ThresholdBound};
 use rushhour_core::units::Micros;

@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::marks::{key, line_of, shown};
+use crate::capacity::completed_search::CompletedSearch;
 use crate::capacity::finding::TrialFinding;
-use crate::capacity::searched::CompletedSearch;
-use crate::capacity::words::figure;
+use crate::capacity::messages::figure;
 use crate::report::{
     ChartFigure, LineStyle, Scale, over_interval, place, scrolled, sideways, through, visible,
 };

@@ -105,11 +105,22 @@ fn session_with(
         event(start, EventKind::SubmitIntent { request, runs: vec![run] });
         event(
             start,
-            EventKind::Submitted { request, admitted, sent, answered, result, entered, mapping },
+            EventKind::Submitted {
+                request,
+                admitted,
+                sent,
+                answered,
+                result,
+                accepted: entered,
+                mapping,
+            },
         );
         if let Some(outcome) = made.outcome.clone() {
             let (after, seen, talked) = (end, end, None);
-            event(end, EventKind::Ended { run, outcome, after, seen, talked });
+            event(
+                end,
+                EventKind::Ended { run, outcome, after, seen, conversation_duration: talked },
+            );
         }
     }
     for happening in more {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{PairedRun, RunPair};
-use rushhour_core::profile::Item;
+use rushhour_core::profile::PriceItem;
 use rushhour_core::units::Usd;
 
 /// What the difference in cost is made of.
@@ -35,14 +35,17 @@ pub struct PremiumPart {
 }
 
 /// Items that are one thing to whoever compares voice with chat.
-const PARTS: [(&str, &[Item]); 7] = [
-    ("agent minutes", &[Item::AgentSession]),
-    ("the caller's connection", &[Item::Participant]),
-    ("speech to text", &[Item::SpeechToText]),
-    ("text to speech", &[Item::TextToSpeech]),
-    ("the language model", &[Item::ModelInput, Item::ModelOutput]),
-    ("evaluator minutes (messages in chat)", &[Item::EvaluatorVoice, Item::EvaluatorChat]),
-    ("evaluator metrics", &[Item::EvaluatorMetric]),
+const PARTS: [(&str, &[PriceItem]); 7] = [
+    ("agent minutes", &[PriceItem::AgentSession]),
+    ("the caller's connection", &[PriceItem::Participant]),
+    ("speech to text", &[PriceItem::SpeechToText]),
+    ("text to speech", &[PriceItem::TextToSpeech]),
+    ("the language model", &[PriceItem::ModelInput, PriceItem::ModelOutput]),
+    (
+        "evaluator minutes (messages in chat)",
+        &[PriceItem::EvaluatorVoice, PriceItem::EvaluatorChat],
+    ),
+    ("evaluator metrics", &[PriceItem::EvaluatorMetric]),
 ];
 
 impl Premium {
@@ -52,11 +55,11 @@ impl Premium {
     pub(super) fn of<'a>(pairs: impl Iterator<Item = &'a RunPair>) -> Option<Self> {
         let ended: Vec<(&PairedRun, &PairedRun)> = pairs.filter_map(RunPair::ended).collect();
         let n = ended.len();
-        let sum = |runs: &dyn Fn(usize) -> &'a PairedRun, items: &[Item]| -> Usd {
+        let sum = |runs: &dyn Fn(usize) -> &'a PairedRun, items: &[PriceItem]| -> Usd {
             let charges = (0..n).flat_map(|pair| &runs(pair).charges);
             charges.filter(|(item, _)| items.contains(item)).map(|(_, cost)| *cost).sum()
         };
-        let is_charged = |items: &[Item]| {
+        let is_charged = |items: &[PriceItem]| {
             let charges =
                 ended.iter().flat_map(|(voice, chat)| voice.charges.iter().chain(&chat.charges));
             charges.into_iter().any(|(item, _)| items.contains(item))

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::exchange::Delivery;
-use crate::rehearsal::{TestSandbox, config, config_with};
+use crate::test_sandbox::{TestSandbox, config, config_with};
 use crate::{CekuraPlan, Fault, Faults, KeyScope, SandboxConfig};
 use rushhour_core::units::{Micros, Mode};
 

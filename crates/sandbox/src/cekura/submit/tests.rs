@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::exchange::{Delivery, SandboxRequest, SandboxResponse};
-use crate::facts::SandboxFact;
-use crate::rehearsal::{TestSandbox, config, config_with};
+use crate::test_sandbox::{TestSandbox, config, config_with};
+use crate::truth::SandboxFact;
 use crate::{Fault, Faults, SandboxConfig};
 use rushhour_core::units::{Micros, Mode, Percent};
 

@@ -2,7 +2,7 @@ use livekit_api::access_token::VideoGrants;
 use livekit_protocol as proto;
 
 use crate::exchange::{Delivery, SandboxRequest, SandboxResponse};
-use crate::rehearsal::{AGENT, TestSandbox, admin, config, config_with, creator};
+use crate::test_sandbox::{AGENT, TestSandbox, admin, config, config_with, creator};
 use crate::tokens::sign;
 use crate::{Fault, Faults, SandboxConfig, WorkerPool};
 use rushhour_core::units::{AgentName, Micros};

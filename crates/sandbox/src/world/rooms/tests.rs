@@ -1,8 +1,8 @@
 use livekit_protocol as proto;
 
-use crate::facts::{RoomEnd, RoomStart, SandboxFact};
-use crate::rehearsal::{AGENT, TestSandbox, admin, config, creator};
+use crate::test_sandbox::{AGENT, TestSandbox, admin, config, creator};
 use crate::tokens::sign;
+use crate::truth::{RoomEnd, RoomStart, SandboxFact};
 use crate::{SandboxConfig, WorkerPool};
 use rushhour_core::units::{AgentName, Mode, RoomName};
 

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
-use crate::facts::SandboxFact;
-use crate::rehearsal::{AGENT, TestSandbox, admin, config, config_with, creator};
+use crate::test_sandbox::{AGENT, TestSandbox, admin, config, config_with, creator};
 use crate::tokens::sign;
+use crate::truth::SandboxFact;
 use crate::{CekuraPlan, Fault, Faults, RoomOwnership, SandboxConfig};
 use rushhour_core::units::{Micros, Mode};
 

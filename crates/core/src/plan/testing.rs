@@ -1,0 +1,14 @@
+//! Plans for tests, from the part of a profile that says what is run and when.
+
+use super::schedule::Plan;
+use crate::profile::testing::profile_of;
+
+/// The plan of a profile against the sandbox; where it has a mode, on its first line.
+pub fn plan_of(text: &str) -> Plan {
+    let (mode, rest) = match text.split_once('\n') {
+        Some((mode, rest)) if mode.starts_with("mode") => (mode, rest),
+        _ => ("", text),
+    };
+    let text = format!("{mode}\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n{rest}");
+    Plan::new(profile_of(&text))
+}
