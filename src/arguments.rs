@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use rushhour_core::units::{Metric, Percent, Percentile};
-use rushhour_report::report::{Criterion, Split};
+use rushhour_report::compare::Split;
+use rushhour_report::session::Criterion;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,7 +8,7 @@ use crate::arguments::ProfileArguments;
 use crate::exit::{CliError, Exit};
 use crate::print;
 use rushhour_core::profile::{ENVIRONMENT, LoadedProfile, ProfileInput, explain, load};
-use rushhour_report::report::Style;
+use rushhour_report::render::Style;
 
 /// Reads the profile that the arguments name.
 pub(crate) fn load_profile(arguments: &ProfileArguments) -> Result<LoadedProfile, CliError> {

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use rushhour_report::report::Style;
+use rushhour_report::render::Style;
 
 /// Prints to standard output. A reader that has gone is no error: `rushhour report | head` is fine.
 pub(crate) fn out(text: &str) {

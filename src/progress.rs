@@ -18,7 +18,8 @@ use rushhour_core::profile::Profile;
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::SessionClock;
 use rushhour_report::record::{Fold, Journal};
-use rushhour_report::report::SessionVerdict;
+use rushhour_report::render::abort_reason;
+use rushhour_report::session::SessionVerdict;
 
 const TERMINAL_EVERY: Duration = Duration::from_millis(200);
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -87,7 +88,9 @@ impl ProgressSink {
     /// Why the session is to end now, where a threshold says so.
     pub(crate) fn aborts(&self, now: SessionTime) -> Option<String> {
         let fold = self.fold.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
-        fold.so_far().and_then(|folded| SessionVerdict::aborts(folded, now))
+        fold.so_far()
+            .and_then(|folded| SessionVerdict::aborting_threshold(folded, now))
+            .map(|failed| abort_reason(&failed))
     }
 
     fn counters(&self) -> Counters {

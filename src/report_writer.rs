@@ -11,12 +11,14 @@ use crate::folder::{JOURNAL, JUDGED};
 use crate::journal_reader::read_session;
 use crate::print;
 use rushhour_core::event::{EventKind, StopReason};
+use rushhour_report::judged::{JudgedFold, JudgingResult};
 use rushhour_report::record::{EndedRuns, FoldedSession};
-use rushhour_report::report::{
-    Criterion, JudgedFold, JudgingResult, RunsCsv, SessionVerdict, Summary, TurnsCsv, funnel_csv,
-    histogram_csv, hlog, judged_csv, judged_words, junit, markdown, page, pairs_csv,
-    percentiles_csv, session_json, terminal, timeseries_csv,
+use rushhour_report::render::{
+    RunsCsv, TurnsCsv, funnel_csv, histogram_csv, hlog, judged_csv, judging_sentences, junit,
+    pairs_csv, percentiles_csv, session_json, session_markdown, session_page, session_text,
+    timeseries_csv,
 };
+use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 
 /// The files that are written run by run.
 const RUNS: &str = "runs.csv";
@@ -25,7 +27,7 @@ const TURNS: &str = "turns.csv";
 /// Reads the journal of a session, writes all reports beside it, prints the summary, and tells how the session ended.
 pub(crate) fn render(folder: &Path, judgement: Criterion) -> Result<Exit, CliError> {
     let Reported { folded, overall, exit } = write_reports(folder, judgement)?;
-    print::out(&terminal(&folded, &overall, print::out_style()));
+    print::out(&session_text(&folded, &overall, judgement, print::out_style()));
     print::out(&format!("Reports are in {}", folder.display()));
     Ok(exit)
 }
@@ -34,7 +36,7 @@ pub(crate) fn render(folder: &Path, judgement: Criterion) -> Result<Exit, CliErr
 pub(crate) fn render_judging(folder: &Path, judgement: Criterion) -> Result<(), CliError> {
     let Reported { overall, .. } = write_reports(folder, judgement)?;
     if let Some(judged) = &overall.judged {
-        print::out(&format!("\n{}", judged_words(judged).join("\n")));
+        print::out(&format!("\n{}", judging_sentences(judged).join("\n")));
         print::out(&format!("Reports are in {}", folder.display()));
     }
     Ok(())
@@ -71,7 +73,7 @@ pub(crate) fn write_reports(folder: &Path, judgement: Criterion) -> Result<Repor
     write("session.json", &|to| json(&session_json(&folded), to))?;
     write("junit.xml", &|to| junit(&folded, &overall, to).map_err(|error| error.to_string()))?;
     write("report.html", &|to| {
-        to.extend(page(&folded, &overall, judgement).into_bytes());
+        to.extend(session_page(&folded, &overall, judgement).into_bytes());
         Ok(())
     })?;
     if let Some(judged) = &overall.judged {
@@ -91,16 +93,16 @@ fn read_judged(folder: &Path, session: &FoldedSession) -> Result<Option<JudgingR
     let judging = read_session(&journal, |event, told| {
         match (&event.kind, told, &mut fold) {
             (EventKind::Opened(opening), ..) => fold = JudgedFold::new(opening, &session.opening),
-            (_, EndedRuns::Run(record), Some(fold)) => fold.add_again(record),
+            (_, EndedRuns::Run(record), Some(fold)) => fold.add_rerun(record),
             _ => {}
         }
         Ok(())
     })?;
     let Some(mut fold) = fold else { return Ok(None) };
-    judging.open.iter().for_each(|record| fold.add_again(record));
+    judging.open.iter().for_each(|record| fold.add_rerun(record));
     read_session(&folder.join(JOURNAL), |_, told| {
         if let EndedRuns::Run(record) = told {
-            fold.add_ours(record);
+            fold.add_original(record);
         }
         Ok(())
     })?;
@@ -141,9 +143,9 @@ pub(crate) fn print_one(
     let overall = SessionVerdict { judged, ..SessionVerdict::of(&folded, judgement) };
     let mut bytes = Vec::new();
     let text = match format {
-        ReportFormat::Text => terminal(&folded, &overall, print::out_style()),
-        ReportFormat::Markdown => markdown(&folded, &overall, judgement),
-        ReportFormat::Html => page(&folded, &overall, judgement),
+        ReportFormat::Text => session_text(&folded, &overall, judgement, print::out_style()),
+        ReportFormat::Markdown => session_markdown(&folded, &overall, judgement),
+        ReportFormat::Html => session_page(&folded, &overall, judgement),
         ReportFormat::Json => {
             json(&Summary::new(&folded, &overall), &mut bytes).map_err(CliError::internal)?;
             String::from_utf8_lossy(&bytes).into_owned()

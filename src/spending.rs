@@ -10,6 +10,7 @@ use crate::print;
 use rushhour_core::bill::{BillForecast, Budget, BudgetLimits};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::Usd;
+use rushhour_report::session::OldPrices;
 
 /// Makes sure that the cost of the runs to start is agreed to, and that the caps let any start at all.
 pub(crate) fn agree(profile: &Profile, runs: u64, yes: bool) -> Result<(), CliError> {
@@ -120,7 +121,7 @@ fn held_back(profile: &Profile, bill: &BillForecast) -> Usd {
 
 /// That prices have grown old, in words.
 pub(crate) fn old_prices(profile: &Profile, today: Date) -> Option<String> {
-    rushhour_report::report::old_prices(&profile.bill, today)
+    OldPrices::on_day(&profile.bill, today).map(|old| old.to_string())
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use rushhour_driver::cekura::{read_accepted, read_limits, read_sights, words_of}
 use rushhour_livekit::http::HttpResponse;
 use rushhour_livekit::{LiveKitError, room_mark};
 use rushhour_report::record::{Fold, JournalReader};
-use rushhour_report::report::{Criterion, SessionVerdict, Style, Summary, terminal};
+use rushhour_report::render::{Style, session_text};
+use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 use rushhour_sandbox::{AnyRequest, InProcessSandbox, SandboxConfig};
 
 /// Takes any bytes and does not panic.
@@ -63,7 +64,7 @@ fn events(bytes: &[u8]) {
     if let Ok(folded) = fold.finish() {
         let overall = SessionVerdict::of(&folded, Criterion::Interval);
         let _ = serde_json::to_vec(&Summary::new(&folded, &overall));
-        let _ = terminal(&folded, &overall, Style::Plain);
+        let _ = session_text(&folded, &overall, Criterion::Interval, Style::Plain);
     }
 }
 

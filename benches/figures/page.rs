@@ -5,7 +5,8 @@ use std::time::Instant;
 use rushhour_core::event::{Event, EventKind};
 use rushhour_core::units::SessionTime;
 use rushhour_report::record::Fold;
-use rushhour_report::report::{Criterion, SessionVerdict, page};
+use rushhour_report::render::session_page;
+use rushhour_report::session::{Criterion, SessionVerdict};
 
 const RUNS: u64 = 100_000;
 
@@ -22,7 +23,7 @@ pub(crate) fn figures() {
     let mut bytes = 0;
     for _ in 0..5 {
         let begun = Instant::now();
-        bytes = page(&folded, &overall, Criterion::Interval).len() as u64;
+        bytes = session_page(&folded, &overall, Criterion::Interval).len() as u64;
         best = best.min(begun.elapsed().as_secs_f64());
     }
     super::support::figure(

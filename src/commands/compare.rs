@@ -10,10 +10,10 @@ use crate::journal_reader::read_session;
 use crate::print;
 use crate::report_writer::session_folder;
 use rushhour_core::event::EventKind;
-use rushhour_report::report::{
-    Arm, ArmBuilder, ComparisonCriteria, Conclusion, SessionComparison, comparison_csv,
-    comparison_markdown, comparison_text,
+use rushhour_report::compare::{
+    Arm, ArmBuilder, ComparisonCriteria, Conclusion, SessionComparison,
 };
+use rushhour_report::render::{comparison_csv, comparison_markdown, comparison_text};
 
 pub(crate) fn compare(arguments: &CompareArguments) -> Result<Exit, CliError> {
     let (baseline, candidate) = match &arguments.arms {

@@ -7,7 +7,7 @@ use crate::exit::{CliError, Exit};
 use crate::history_file;
 use crate::print;
 use crate::report_writer::replace;
-use rushhour_report::report::{JudgedNights, history_page, history_text};
+use rushhour_report::render::{JudgedNights, history_page, history_text};
 use rushhour_report::soak::NightlyComparison;
 
 pub(crate) fn history(arguments: &HistoryArguments) -> Result<Exit, CliError> {

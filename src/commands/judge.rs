@@ -17,7 +17,7 @@ use rushhour_core::event::{EventKind, SessionHeader};
 use rushhour_core::plan::draw_selection;
 use rushhour_core::profile::{JudgingSelection, LoadedProfile, Profile};
 use rushhour_report::record::{Candidates, EndedRuns, StageNames};
-use rushhour_report::report::Criterion;
+use rushhour_report::session::Criterion;
 
 pub(crate) fn judge(arguments: &JudgeArguments) -> Result<Exit, CliError> {
     let folder = session_folder(&arguments.session)?;

@@ -13,7 +13,7 @@ use crate::report_writer::{render, replace, session_folder};
 use rushhour_core::event::{Event, EventKind, EventSink};
 use rushhour_core::units::{RoomName, SessionId, SessionTime};
 use rushhour_report::record::{Journal, JournalExtent, Merge};
-use rushhour_report::report::Criterion;
+use rushhour_report::session::Criterion;
 
 /// Events that may wait for the disk.
 const MOST_WAITING: usize = 50_000;

@@ -4,7 +4,7 @@ use super::capacity;
 use crate::arguments::ReportArguments;
 use crate::exit::{CliError, Exit};
 use crate::report_writer::{print_one, render, session_folder};
-use rushhour_report::report::Criterion;
+use rushhour_report::session::Criterion;
 
 pub(crate) fn report(arguments: &ReportArguments) -> Result<Exit, CliError> {
     if let Some(folder) = capacity::search_folder(&arguments.session) {

@@ -25,7 +25,7 @@ use rushhour_driver::{
     DriverSettings, EvaluatorFate, ReplayedSession, Resumption, RoomNames, Session, SessionClock,
 };
 use rushhour_report::record::{OrphanedJournal, OrphanedJournalError};
-use rushhour_report::report::Criterion;
+use rushhour_report::session::Criterion;
 
 /// What was found in a session's folder.
 struct OrphanedSession {

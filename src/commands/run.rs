@@ -26,7 +26,7 @@ use rushhour_core::profile::{LiveKitTarget, LoadedProfile, Profile};
 use rushhour_core::units::{SessionId, SessionTime};
 use rushhour_driver::{DriverSettings, RoomNames, Session, SessionClock};
 use rushhour_report::record::Journal;
-use rushhour_report::report::Criterion;
+use rushhour_report::session::Criterion;
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;

@@ -4,8 +4,9 @@ use crate::arguments::{SchemaArguments, SchemaOf};
 use crate::exit::Exit;
 use crate::print;
 use rushhour_core::profile::json_schema;
-use rushhour_report::capacity::capacity_schema;
-use rushhour_report::report::{comparison_schema, soak_schema, summary_schema};
+use rushhour_report::compare::comparison_schema;
+use rushhour_report::render::{capacity_schema, soak_schema};
+use rushhour_report::session::summary_schema;
 
 pub(crate) fn schema(arguments: &SchemaArguments) -> Exit {
     let schema = match arguments.of {

@@ -13,9 +13,8 @@ use crate::print;
 use crate::report_writer::{exit_of, json, replace, session_folder};
 use crate::spending;
 use rushhour_core::profile::SoakSettings;
-use rushhour_report::report::{
-    Criterion, SessionVerdict, agent_health_csv, soak_csv, soak_page, soak_text,
-};
+use rushhour_report::render::{agent_health_csv, soak_csv, soak_page, soak_text};
+use rushhour_report::session::{Criterion, SessionVerdict};
 use rushhour_report::soak::{NightlyRun, Soak, SoakBuilder, SoakCriteria, SoakVerdict};
 
 pub(crate) fn soak(arguments: &SoakArguments) -> Result<Exit, CliError> {

@@ -1,6 +1,13 @@
 //! From the journal of a session to its reports: reading and folding events, analysis, rendering.
+//!
+//! Analysis (`session`, `compare`, `paired`, `judged`, `soak`, `capacity`) produces data. `render` turns it into bytes and
+//! sentences, and computes nothing.
 
 pub mod capacity;
+pub mod compare;
+pub mod judged;
+pub mod paired;
 pub mod record;
-pub mod report;
+pub mod render;
+pub mod session;
 pub mod soak;

@@ -17,10 +17,10 @@ use rushhour_core::bill::BillForecast;
 use rushhour_core::profile::{LoadedProfile, Profile};
 use rushhour_report::capacity::{
     CapacitySearch, LOG_VERSION, LogEnded, LogLine, LogOpening, LogTrial, Purpose, SearchEnd,
-    SearchForecast, SearchRules, SearchSpend, SearchStep, Trial, about_to_try, level_profile,
-    what_came,
+    SearchForecast, SearchRules, SearchSpend, SearchStep, Trial, level_profile,
 };
-use rushhour_report::report::Criterion;
+use rushhour_report::render::{trial_line, trial_result_line};
+use rushhour_report::session::Criterion;
 
 pub(crate) fn capacity(arguments: &CapacityArguments) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
@@ -86,7 +86,7 @@ impl TrialOutcome<'_> {
             let Some(level) = level_profile(profile, search.rules(), trial, number, spent) else {
                 return Ok(SearchEnd::Budget);
             };
-            self.tell(&about_to_try(number, &trial));
+            self.tell(&trial_line(number, &trial));
             let folder = match self.hold(level) {
                 Ok(folder) => folder,
                 Err(trouble) if number == 1 => {
@@ -101,7 +101,7 @@ impl TrialOutcome<'_> {
             let held = LogTrial { number, trial, folder };
             log.write(&LogLine::Held(held.clone()))?;
             let finding = finding(self.folder, &self.opening, &held)?;
-            self.tell(&what_came(&finding));
+            self.tell(&trial_result_line(&finding));
             spent = spent.and(finding.spent);
             search.add(finding.tried);
         }

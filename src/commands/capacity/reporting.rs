@@ -16,11 +16,13 @@ use rushhour_core::bill::{Budget, BudgetLimits};
 use rushhour_core::event::EventKind;
 use rushhour_core::units::Micros;
 use rushhour_report::capacity::{
-    CapacityAnswer, CapacitySearch, CapacitySummary, Ceiling, CompletedSearch, HeldRange,
-    LogOpening, LogTrial, NeededVerdict, SearchEnd, SearchRules, SearchSpend, TrialFinding,
-    capacity_csv, capacity_page, headline, remarks,
+    CapacityAnswer, CapacitySearch, Ceiling, CompletedSearch, HeldRange, LogOpening, LogTrial,
+    NeededVerdict, SearchEnd, SearchRules, SearchSpend, TrialFinding,
 };
-use rushhour_report::report::{Criterion, SessionVerdict};
+use rushhour_report::render::{
+    CapacitySummary, capacity_csv, capacity_headline, capacity_page, capacity_remarks,
+};
+use rushhour_report::session::{Criterion, SessionVerdict};
 
 /// The folder of a search, where the path leads to one.
 pub(crate) fn search_folder(path: &Path) -> Option<PathBuf> {
@@ -97,8 +99,8 @@ fn with_search(
 /// The answer as it is printed.
 fn answer_text(searched: &CompletedSearch<'_>) -> String {
     let answer = searched.answer();
-    let mut text = format!("{}: {}.", searched.opening.profile.name, headline(&answer));
-    for remark in remarks(&answer) {
+    let mut text = format!("{}: {}.", searched.opening.profile.name, capacity_headline(&answer));
+    for remark in capacity_remarks(&answer) {
         let _ = write!(text, "\n  {remark}.");
     }
     text

@@ -3,7 +3,7 @@
 use super::finding::{TrialFinding, TrialThreshold};
 use super::search::{CapacitySearch, SearchEnd};
 use super::trial::{LevelVerdict, Purpose};
-use crate::report::Estimated;
+use crate::session::Estimated;
 use rushhour_core::profile::ThresholdMeasure;
 use rushhour_core::units::Micros;
 
@@ -210,7 +210,7 @@ fn recovery(search: &CapacitySearch) -> Option<Recovery> {
 
 impl FirstFailure<'_> {
     /// Whether it is a share of runs, which failures explain, rather than a latency.
-    pub(super) const fn is_share(&self) -> bool {
+    pub(crate) const fn is_share(&self) -> bool {
         matches!(self.threshold.threshold.measure, ThresholdMeasure::Share(_))
     }
 }

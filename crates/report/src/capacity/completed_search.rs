@@ -27,12 +27,12 @@ impl<'a> CompletedSearch<'a> {
     }
 
     /// What all its sessions used up.
-    pub(super) fn spent(&self) -> SearchSpend {
+    pub(crate) fn spent(&self) -> SearchSpend {
         self.findings.iter().fold(SearchSpend::default(), |all, finding| all.and(finding.spent))
     }
 
     /// From its beginning to the end of its last session.
-    pub(super) fn lasted(&self) -> Micros {
+    pub(crate) fn lasted(&self) -> Micros {
         self.findings.last().map_or(Micros::ZERO, |last| last.tried.ends)
     }
 }

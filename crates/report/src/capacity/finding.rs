@@ -3,7 +3,7 @@
 use super::level::SearchSpend;
 use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
 use crate::record::FoldedSession;
-use crate::report::{Estimated, SessionVerdict, Verdict};
+use crate::session::{Estimated, SessionVerdict, Verdict};
 use rushhour_core::event::{FailureClass, StopReason};
 use rushhour_core::profile::Threshold;
 use rushhour_core::units::Micros;
@@ -62,10 +62,10 @@ impl TrialFinding {
             .iter()
             .map(|result| TrialThreshold {
                 threshold: result.threshold,
-                verdict: result.verdict.clone(),
-                n: result.n,
-                estimated: result.estimated,
-                found: result.found.clone(),
+                verdict: result.verdict,
+                n: result.found.n(),
+                estimated: result.found.estimated(),
+                found: result.found.to_string(),
             })
             .collect();
         let tried = TrialResult {
@@ -83,11 +83,7 @@ impl TrialFinding {
             peak: folded.in_flight_peak,
             thresholds,
             failures: folded.measured.failed_most_first(),
-            generator: overall
-                .validity
-                .broken()
-                .map(|check| format!("{}: {}", check.name, check.found))
-                .collect(),
+            generator: overall.validity.broken().map(ToString::to_string).collect(),
             stopped: folded.stops.first().map(|(_, words)| words.clone()),
             spent,
         }

@@ -6,7 +6,7 @@ use super::log::{LOG_VERSION, LogOpening};
 use super::rules::SearchRules;
 use super::search::{CapacitySearch, SearchEnd, SearchStep};
 use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
-use crate::report::{Estimated, Verdict};
+use crate::session::{Estimated, Verdict};
 use rushhour_core::event::FailureClass;
 use rushhour_core::profile::Profile;
 use rushhour_core::profile::testing::profile_of;
@@ -41,7 +41,7 @@ pub(super) fn profile(capacity: &str) -> Profile {
 }
 
 /// What a session might say of its level: the share that failed of 200 runs, and why.
-pub(super) fn finding(
+pub(crate) fn finding(
     number: u32,
     (purpose, in_flight, verdict): (Purpose, u32, LevelVerdict),
     failed: u64,
@@ -88,7 +88,7 @@ pub(super) fn finding(
 }
 
 /// A search of which this was said, session by session.
-pub(super) fn told(capacity: &str, findings: &[TrialFinding]) -> (LogOpening, CapacitySearch) {
+pub(crate) fn told(capacity: &str, findings: &[TrialFinding]) -> (LogOpening, CapacitySearch) {
     let profile = profile(capacity);
     let mut search = CapacitySearch::new(SearchRules::of(&profile));
     for finding in findings {

@@ -1,0 +1,283 @@
+//! One side of a comparison: the measurements of each run, in the order of intended starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::blocks::{SideTiming, TimedValue};
+use super::criteria::ComparisonCriteria;
+use super::split::{PartError, SessionPart, Split, SplitBy};
+use crate::record::{EndedRuns, FoldedSession, LatencySample, RunRecord};
+use rushhour_core::bill::Tariff;
+use rushhour_core::event::{Outcome, SessionHeader};
+use rushhour_core::profile::{Profile, SessionMode};
+use rushhour_core::units::{Metric, Micros, Mode, RunIndex, SessionTime};
+
+/// A latency of one run; a lower bound if it had not ended.
+#[derive(Debug, Clone, Copy)]
+struct RunDuration {
+    metric: Metric,
+    time: Micros,
+    /// The time between the two polls that its end fell between.
+    resolution: Micros,
+    ended: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RunEnding {
+    Completed { judged: Option<bool> },
+    Failed,
+    Open,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ArmRun {
+    intended: SessionTime,
+    index: RunIndex,
+    pub(super) stage: u32,
+    pub(super) scenario: u32,
+    pub(super) mode: Mode,
+    end: RunEnding,
+    /// In US dollars; `None` if it did not end, or if nothing is charged.
+    cost: Option<f64>,
+    durations: Range<usize>,
+}
+
+/// Collects one side while its session is folded.
+#[derive(Debug, Default)]
+pub struct ArmBuilder {
+    charged: Option<(Profile, Tariff)>,
+    runs: Vec<ArmRun>,
+    durations: Vec<RunDuration>,
+}
+
+impl ArmBuilder {
+    /// Starts with a session's header, whose profile defines what runs are charged.
+    pub fn begin(&mut self, opening: &SessionHeader) {
+        let profile = &opening.profile;
+        self.charged = Tariff::of(profile).map(|tariff| (profile.clone(), tariff));
+    }
+
+    /// Adds the outcome that an event reported.
+    pub fn add(&mut self, ended: &EndedRuns) {
+        if let EndedRuns::Run(record) = ended {
+            self.add_run(record, SessionTime::START);
+        }
+    }
+
+    fn add_run(&mut self, record: &RunRecord, until: SessionTime) {
+        let end = match record.ending.as_ref().map(|ending| &ending.outcome) {
+            None => RunEnding::Open,
+            Some(Outcome::Completed { judged }) => RunEnding::Completed { judged: *judged },
+            Some(Outcome::Failed { .. }) => RunEnding::Failed,
+            Some(Outcome::Skipped) => return,
+        };
+        let from = self.durations.len();
+        let duration = |ended| {
+            move |sample: LatencySample| RunDuration {
+                metric: sample.metric,
+                time: sample.high,
+                resolution: sample.high.saturating_sub(sample.low),
+                ended,
+            }
+        };
+        self.durations.extend(record.samples().into_iter().map(duration(true)));
+        self.durations.extend(record.unfinished(until).into_iter().map(duration(false)));
+        let durations = from..self.durations.len();
+        let cost = self.charged.as_ref().zip(record.ending.as_ref());
+        let cost = cost.map(|((profile, tariff), ending)| {
+            tariff.cost(&record.usage(profile, ending.seen.to)).dollars()
+        });
+        let RunRecord { run: index, stage, scenario, mode, intended, .. } = *record;
+        self.runs.push(ArmRun { intended, index, stage, scenario, mode, end, cost, durations });
+    }
+
+    /// The whole session as one side.
+    pub fn finish(mut self, folded: FoldedSession) -> Arm {
+        for record in &folded.open {
+            self.add_run(record, folded.last_event);
+        }
+        let mut runs = self.runs;
+        runs.retain(|run| folded.names.is_measured(run.stage));
+        runs.sort_unstable_by_key(|run| (run.intended, run.index));
+        let mode = folded.opening.profile.mode;
+        let (folded, durations) = (Arc::new(folded), self.durations.into());
+        Arm { folded, part: None, mode, runs, durations }
+    }
+}
+
+/// One side of a comparison.
+#[derive(Debug)]
+pub struct Arm {
+    pub(super) folded: Arc<FoldedSession>,
+    /// `None` if it is the whole session.
+    pub(super) part: Option<SessionPart>,
+    pub(super) mode: SessionMode,
+    runs: Vec<ArmRun>,
+    durations: Arc<[RunDuration]>,
+}
+
+/// A latency of one run, with the groups that it belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Observed<'a> {
+    pub(super) scenario: &'a str,
+    pub(super) intended: SessionTime,
+    pub(super) block: usize,
+    /// In microseconds.
+    pub(super) time: f64,
+    /// The time between the two polls that its end fell between, in microseconds.
+    pub(super) resolution: f64,
+    pub(super) ended: bool,
+}
+
+impl Observed<'_> {
+    /// The logarithm of the time, because latencies are compared by their ratio.
+    pub(super) fn timed(&self) -> TimedValue {
+        TimedValue { at: self.intended, value: self.time.max(1.0).ln() }
+    }
+}
+
+/// Which share of the runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ArmShare {
+    Failed,
+    JudgedFailed,
+}
+
+impl Arm {
+    /// Splits a session into two parts.
+    ///
+    /// # Errors
+    /// If the session has no such part, or a part has no measured run.
+    pub fn split(&self, split: &Split) -> Result<(Self, Self), PartError> {
+        let (baseline, candidate) = split.parts(&self.folded.names)?;
+        Ok((self.only(baseline)?, self.only(candidate)?))
+    }
+
+    fn only(&self, part: SessionPart) -> Result<Self, PartError> {
+        let names = &self.folded.names;
+        let runs: Vec<ArmRun> =
+            self.runs.iter().filter(|run| part.contains(run, names)).cloned().collect();
+        let Some(first) = runs.first() else {
+            return Err(PartError::WithoutRuns { measured: part.is_measured(names), part });
+        };
+        Ok(Self {
+            folded: Arc::clone(&self.folded),
+            mode: if part.by == SplitBy::Mode { first.mode.into() } else { self.mode },
+            part: Some(part),
+            runs,
+            durations: Arc::clone(&self.durations),
+        })
+    }
+
+    /// Shared if both are parts of one session whose runs overlap in time.
+    pub(super) fn timing(&self, other: &Self) -> SideTiming {
+        let span = |arm: &Self| Some((arm.runs.first()?.intended, arm.runs.last()?.intended));
+        match (span(self), span(other)) {
+            (Some(one), Some(two))
+                if self.shares_session_with(other) && one.0 < two.1 && two.0 < one.1 =>
+            {
+                SideTiming::Shared
+            }
+            _ => SideTiming::Apart,
+        }
+    }
+
+    /// Whether both are parts of one session.
+    pub(super) fn shares_session_with(&self, other: &Self) -> bool {
+        let are_parts = self.part.is_some() && other.part.is_some();
+        are_parts && Arc::ptr_eq(&self.folded, &other.folded)
+    }
+
+    /// The scenarios' names at the evaluator, with their numbers of measured runs.
+    pub(super) fn scenarios(&self) -> BTreeMap<String, u64> {
+        let mut counted = BTreeMap::new();
+        for run in &self.runs {
+            *counted.entry(self.scenario(run).to_owned()).or_default() += 1;
+        }
+        counted
+    }
+
+    fn scenario(&self, run: &ArmRun) -> &str {
+        self.folded.names.scenarios.get(run.scenario as usize).map_or("", |name| name)
+    }
+
+    /// One latency of the runs of some scenarios, in the order of intended starts.
+    pub(super) fn observed(&self, metric: Metric, of: &BTreeSet<String>) -> Vec<Observed<'_>> {
+        let mut observed = Vec::new();
+        for run in self.runs.iter().filter(|run| of.contains(self.scenario(run))) {
+            let mut durations = self.durations[run.durations.clone()].iter();
+            if let Some(duration) = durations.find(|duration| duration.metric == metric) {
+                observed.push(Observed {
+                    scenario: self.scenario(run),
+                    intended: run.intended,
+                    block: 0,
+                    time: duration.time.0 as f64,
+                    resolution: duration.resolution.0 as f64,
+                    ended: duration.ended,
+                });
+            }
+        }
+        observed
+    }
+
+    /// Whether each run of some scenarios counts towards a share: 1 for yes, 0 for no, in the order of intended
+    /// starts. Runs without an outcome are left out.
+    pub(super) fn indicators(&self, share: ArmShare, of: &BTreeSet<String>) -> Vec<TimedValue> {
+        let runs = self.runs.iter().filter(|run| of.contains(self.scenario(run)));
+        runs.filter_map(|run| {
+            let yes = match (share, run.end) {
+                (ArmShare::Failed, RunEnding::Completed { .. }) => false,
+                (ArmShare::Failed, RunEnding::Failed) => true,
+                (ArmShare::JudgedFailed, RunEnding::Completed { judged }) => !judged?,
+                (_, RunEnding::Open) | (ArmShare::JudgedFailed, RunEnding::Failed) => return None,
+            };
+            Some(TimedValue { at: run.intended, value: f64::from(u8::from(yes)) })
+        })
+        .collect()
+    }
+
+    /// The cost of each ended run of some scenarios in US dollars, in the order of intended starts.
+    pub(super) fn costs(&self, of: &BTreeSet<String>) -> Vec<TimedValue> {
+        let runs = self.runs.iter().filter(|run| of.contains(self.scenario(run)));
+        runs.filter_map(|run| Some(TimedValue { at: run.intended, value: run.cost? })).collect()
+    }
+
+    /// The number of measured runs that were started.
+    pub(super) fn started(&self) -> u64 {
+        self.runs.len() as u64
+    }
+
+    pub(super) fn completed(&self) -> u64 {
+        self.count(|end| matches!(end, RunEnding::Completed { .. }))
+    }
+
+    pub(super) fn failed(&self) -> u64 {
+        self.count(|end| end == RunEnding::Failed)
+    }
+
+    /// The number of runs without an outcome, because the session was killed.
+    pub(super) fn open(&self) -> u64 {
+        self.count(|end| end == RunEnding::Open)
+    }
+
+    fn count(&self, counts: impl Fn(RunEnding) -> bool) -> u64 {
+        self.runs.iter().filter(|run| counts(run.end)).count() as u64
+    }
+}
+
+/// Two sides, and how to compare them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ArmPair<'a> {
+    pub(super) baseline: &'a Arm,
+    pub(super) candidate: &'a Arm,
+    /// The scenarios whose runs are compared.
+    pub(super) scenarios: &'a BTreeSet<String>,
+    pub(super) criteria: &'a ComparisonCriteria,
+}
+
+impl ArmPair<'_> {
+    pub(super) fn timing(&self) -> SideTiming {
+        self.baseline.timing(self.candidate)
+    }
+}

@@ -1,0 +1,266 @@
+//! `runs.csv`: every run with its times and its outcome, in the order in which the runs ended.
+
+use std::io::Write;
+
+use crate::record::{EndedRuns, RunRecord, StageNames, SubmissionTimes, TimeSpan};
+use rushhour_core::bill::Tariff;
+use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
+use rushhour_core::profile::Profile;
+use rushhour_core::units::{Metric, Micros, SessionTime};
+
+const HEADER: [&str; 57] = [
+    "run",
+    "stage",
+    "measured",
+    "scenario",
+    "copy",
+    "mode",
+    "dispatch_method",
+    "room",
+    "outcome",
+    "failure_class",
+    "detail",
+    "judged",
+    "intended_us",
+    "started_us",
+    "ended_us",
+    "schedule_lag_us",
+    "in_flight_wait_us",
+    "room_us",
+    "dispatch_us",
+    "agent_join_low_us",
+    "agent_join_us",
+    "agent_join.server_us",
+    "agent_ready_low_us",
+    "agent_ready_us",
+    "ready_us",
+    "limiter_wait_us",
+    "submitted_us",
+    "submission.service_us",
+    "submission.response_us",
+    "attempts",
+    "request",
+    "evaluator_result",
+    "evaluator_run",
+    "mapping",
+    "queue_low_us",
+    "queue_us",
+    "conversation_low_us",
+    "conversation_us",
+    "judging_low_us",
+    "judging_us",
+    "completion.service_low_us",
+    "completion.service_us",
+    "completion.response_low_us",
+    "completion.response_us",
+    "talked_us",
+    "greeting_us",
+    "turns",
+    "turns_answered",
+    "frames_sent",
+    "frames_late",
+    "frames_given_up",
+    "intended_utc",
+    "cost_usd",
+    "pair",
+    "agent.tokens_read",
+    "agent.tokens_written",
+    "agent.characters",
+];
+
+/// Writes runs, one by one.
+pub struct RunsCsv<W: Write> {
+    csv: csv::Writer<W>,
+    names: StageNames,
+    method: &'static str,
+    anchor: jiff::Timestamp,
+    profile: Profile,
+    tariff: Option<Tariff>,
+}
+
+impl<W: Write> RunsCsv<W> {
+    /// Starts the file of a session.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn new(opening: &SessionHeader, to: W) -> csv::Result<Self> {
+        let mut csv = csv::Writer::from_writer(to);
+        csv.write_record(HEADER)?;
+        let profile = &opening.profile;
+        let names = StageNames::of(opening);
+        let method = profile.livekit.dispatch.method().word();
+        let anchor = opening.anchor.parse().unwrap_or_default();
+        let tariff = Tariff::of(profile);
+        let profile = profile.clone();
+        Ok(Self { csv, names, method, anchor, profile, tariff })
+    }
+
+    /// Writes the outcomes that an event reported.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn write(&mut self, ended: &EndedRuns) -> csv::Result<()> {
+        match ended {
+            EndedRuns::Nothing => Ok(()),
+            EndedRuns::Run(record) => self.write_run(record),
+            EndedRuns::NotStarted { from, count, class } => {
+                for run in from.0..from.0 + count {
+                    let mut line = vec![String::new(); HEADER.len()];
+                    line[0] = run.to_string();
+                    "not_started".clone_into(&mut line[8]);
+                    class.name().clone_into(&mut line[9]);
+                    self.csv.write_record(line)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes a run without an outcome, which was under way when the session was killed.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn write_open(&mut self, record: &RunRecord) -> csv::Result<()> {
+        self.write_run(record)
+    }
+
+    /// Completes the file.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn finish(mut self) -> csv::Result<()> {
+        self.csv.flush()?;
+        Ok(())
+    }
+
+    fn write_run(&mut self, record: &RunRecord) -> csv::Result<()> {
+        let samples = record.samples();
+        let sample = |metric| samples.iter().find(|sample| sample.metric == metric);
+        let high = |metric| duration(sample(metric).map(|sample| sample.high));
+        let low = |metric| duration(sample(metric).map(|sample| sample.low));
+        let (stage, measured) =
+            self.names.stages.get(record.stage as usize).map_or(("", false), |(n, m)| (n, *m));
+        let scenario = self.names.scenarios.get(record.scenario as usize);
+        let scenario = scenario.map_or("", String::as_str);
+        let (outcome, class, detail, judged) = outcome_cells(record);
+        let submission = record.submission.as_ref();
+        let ended = record.ending.as_ref();
+        let line: [String; HEADER.len()] = [
+            record.run.to_string(),
+            stage.to_owned(),
+            measured.to_string(),
+            scenario.to_owned(),
+            record.copy.to_string(),
+            record.mode.name().to_owned(),
+            self.method.to_owned(),
+            record.room.as_ref().map_or("", |room| room.as_str()).to_owned(),
+            outcome.to_owned(),
+            class.to_owned(),
+            detail.to_owned(),
+            judged.to_owned(),
+            record.intended.0.to_string(),
+            moment(record.started),
+            moment(ended.map(|ending| ending.seen.to)),
+            high(Metric::ScheduleLag),
+            high(Metric::InFlightWait),
+            duration(record.room_made.map(TimeSpan::length)),
+            duration(record.dispatched.map(TimeSpan::length)),
+            low(Metric::AgentJoin),
+            high(Metric::AgentJoin),
+            high(Metric::AgentJoinServer),
+            low(Metric::AgentReady),
+            high(Metric::AgentReady),
+            moment(submission.map(|s| s.ready)),
+            high(Metric::LimiterWait),
+            moment(submission.map(|s| s.span.from)),
+            high(Metric::SubmissionService),
+            high(Metric::SubmissionResponse),
+            submission.map_or(String::new(), |s| s.attempts.to_string()),
+            submission.map_or(String::new(), |s| s.request.to_string()),
+            submission
+                .and_then(|s| s.result.as_ref())
+                .map_or("", |result| result.as_str())
+                .to_owned(),
+            submission.map_or("", |s| s.evaluator_run.as_str()).to_owned(),
+            mapping_word(submission).to_owned(),
+            low(Metric::Queue),
+            high(Metric::Queue),
+            low(Metric::Conversation),
+            high(Metric::Conversation),
+            low(Metric::Judging),
+            high(Metric::Judging),
+            low(Metric::CompletionService),
+            high(Metric::CompletionService),
+            low(Metric::CompletionResponse),
+            high(Metric::CompletionResponse),
+            duration(ended.and_then(|ending| ending.talked)),
+            high(Metric::Greeting),
+            record.turns.len().to_string(),
+            record.turns.iter().filter(|turn| turn.ending.is_answered()).count().to_string(),
+            count(record.frames.map(|frames| frames.sent)),
+            count(record.frames.map(|frames| frames.late)),
+            count(record.frames.map(|frames| frames.given_up)),
+            self.wall(record.intended),
+            self.cost(record),
+            count(record.pair.map(|pair| pair.0)),
+            count(record.used.and_then(|used| used.tokens_read)),
+            count(record.used.and_then(|used| used.tokens_written)),
+            count(record.used.and_then(|used| used.characters)),
+        ];
+        self.csv.write_record(line)
+    }
+
+    /// In dollars with six decimals; empty if nothing is charged, or if the run has no outcome.
+    fn cost(&self, record: &RunRecord) -> String {
+        let Some((tariff, ending)) = self.tariff.as_ref().zip(record.ending.as_ref()) else {
+            return String::new();
+        };
+        let usage = record.usage(&self.profile, ending.seen.to);
+        format!("{:.6}", tariff.cost(&usage).dollars())
+    }
+
+    fn wall(&self, time: SessionTime) -> String {
+        let since_start =
+            jiff::SignedDuration::from_micros(i64::try_from(time.0).unwrap_or(i64::MAX));
+        match self.anchor.checked_add(since_start) {
+            Ok(wall) => format!("{wall:.6}"),
+            Err(_) => String::new(),
+        }
+    }
+}
+
+fn outcome_cells(record: &RunRecord) -> (&str, &str, &str, &str) {
+    match record.ending.as_ref().map(|ending| &ending.outcome) {
+        None => ("open", "", "", ""),
+        Some(Outcome::Skipped) => ("skipped", "", "", ""),
+        Some(Outcome::Completed { judged }) => {
+            let judged = match judged {
+                Some(true) => "passed",
+                Some(false) => "failed",
+                None => "",
+            };
+            ("completed", "", "", judged)
+        }
+        Some(Outcome::Failed { class, detail }) => ("failed", class.name(), detail, ""),
+    }
+}
+
+const fn mapping_word(submission: Option<&SubmissionTimes>) -> &'static str {
+    match submission {
+        Some(SubmissionTimes { mapping: RunMapping::Proven, .. }) => "proven",
+        Some(SubmissionTimes { mapping: RunMapping::Assumed, .. }) => "assumed",
+        None => "",
+    }
+}
+
+fn duration(micros: Option<Micros>) -> String {
+    micros.map_or(String::new(), |micros| micros.0.to_string())
+}
+
+fn count(count: Option<u64>) -> String {
+    count.map_or(String::new(), |count| count.to_string())
+}
+
+fn moment(time: Option<SessionTime>) -> String {
+    time.map_or(String::new(), |time| time.0.to_string())
+}

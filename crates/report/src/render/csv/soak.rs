@@ -1,0 +1,77 @@
+//! `soak.csv`: the figures of each window. `agent_health.csv`: each poll of the agent's worker.
+
+use std::io::Write;
+
+use crate::soak::{SeriesUnit, Soak, TrackedSeries};
+
+/// Writes one line per window: the figures of its runs in microseconds, and those of the agent's worker in bytes. Figures
+/// for which a window has too few values are empty.
+///
+/// # Errors
+/// If writing fails.
+pub fn soak_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
+    let mut csv = csv::Writer::from_writer(to);
+    let tracked: Vec<TrackedSeries> = soak
+        .series
+        .iter()
+        .filter_map(|one| one.followed)
+        .filter(|one| !matches!(one, TrackedSeries::Failed))
+        .collect();
+    let mut header: Vec<String> =
+        ["from_us", "width_us", "runs", "failed"].map(ToOwned::to_owned).to_vec();
+    header.extend(tracked.iter().map(|one| column(*one)));
+    header.extend(["agent_load", "agent_jobs"].map(ToOwned::to_owned));
+    csv.write_record(header)?;
+    let Some(cut) = &soak.cut else { return Ok(csv.flush()?) };
+    for (index, window) in cut.windows.iter().enumerate() {
+        let mut line = vec![cut.from(index).0.to_string(), cut.width.0.to_string()];
+        line.extend([window.runs, window.failed].map(|count| count.to_string()));
+        let cell = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.0}"));
+        line.extend(tracked.iter().map(|one| cell(one.value(window))));
+        let worker = window.worker.unwrap_or_default();
+        line.push(worker.load.map_or(String::new(), |load| format!("{load:.4}")));
+        line.push(cell(worker.jobs));
+        csv.write_record(line)?;
+    }
+    Ok(csv.flush()?)
+}
+
+fn column(series: TrackedSeries) -> String {
+    let unit = match series.unit() {
+        SeriesUnit::Microseconds => "us",
+        SeriesUnit::Share => "share",
+        SeriesUnit::Bytes => "bytes",
+    };
+    format!("{}_{unit}", series.name().replace(' ', "_"))
+}
+
+/// Writes one line per poll of the agent's worker. Figures that it did not report are empty.
+///
+/// # Errors
+/// If writing fails.
+pub fn agent_health_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
+    let mut csv = csv::Writer::from_writer(to);
+    csv.write_record([
+        "at_us",
+        "started",
+        "in_flight",
+        "jobs",
+        "load",
+        "children",
+        "memory_bytes",
+    ])?;
+    for sample in &soak.worker {
+        let count = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
+        let load = sample.said.load.map_or(String::new(), |load| format!("{load:.4}"));
+        csv.write_record([
+            sample.at.0.to_string(),
+            sample.started.to_string(),
+            sample.in_flight.to_string(),
+            count(sample.said.jobs),
+            load,
+            count(sample.said.children),
+            count(sample.said.memory),
+        ])?;
+    }
+    Ok(csv.flush()?)
+}

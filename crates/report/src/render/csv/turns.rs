@@ -1,0 +1,96 @@
+//! `turns.csv`: every turn of Rushhour's own callers, in the order in which their runs ended.
+
+use std::io::Write;
+
+use crate::record::{RunRecord, StageNames};
+use rushhour_core::event::SessionHeader;
+use rushhour_core::units::{Micros, SessionTime};
+
+/// `first_us` and `last_us` count from `said_us`, which counts from the session's start.
+const HEADER: [&str; 18] = [
+    "run",
+    "stage",
+    "measured",
+    "scenario",
+    "mode",
+    "dispatch_method",
+    "room",
+    "turn",
+    "ending",
+    "said_us",
+    "first_us",
+    "last_us",
+    "time_to_yield_us",
+    "agent.transcription_us",
+    "agent.end_of_turn_us",
+    "agent.llm_first_token_us",
+    "agent.tts_first_byte_us",
+    "agent.end_to_end_us",
+];
+
+/// Writes turns, run by run.
+pub struct TurnsCsv<W: Write> {
+    csv: csv::Writer<W>,
+    names: StageNames,
+    method: &'static str,
+}
+
+impl<W: Write> TurnsCsv<W> {
+    /// Starts the file of a session.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn new(opening: &SessionHeader, to: W) -> csv::Result<Self> {
+        let mut csv = csv::Writer::from_writer(to);
+        csv.write_record(HEADER)?;
+        let method = opening.profile.livekit.dispatch.method().word();
+        Ok(Self { csv, names: StageNames::of(opening), method })
+    }
+
+    /// Writes the turns of a run.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn write(&mut self, record: &RunRecord) -> csv::Result<()> {
+        let (stage, measured) =
+            self.names.stages.get(record.stage as usize).map_or(("", false), |(n, m)| (n, *m));
+        let scenario = self.names.scenarios.get(record.scenario as usize);
+        let scenario = scenario.map_or("", String::as_str);
+        let micros =
+            |length: Option<Micros>| length.map_or(String::new(), |length| length.0.to_string());
+        for turn in &record.turns {
+            let since_said = |at: Option<SessionTime>| micros(at.map(|at| at.since(turn.said)));
+            let parts = turn.parts;
+            self.csv.write_record([
+                record.run.to_string().as_str(),
+                stage,
+                if measured { "true" } else { "false" },
+                scenario,
+                record.mode.name(),
+                self.method,
+                record.room.as_ref().map_or("", |room| room.as_str()),
+                &turn.number.to_string(),
+                turn.ending.name(),
+                &turn.said.0.to_string(),
+                &since_said(turn.first),
+                &since_said(turn.last),
+                &micros(turn.yielded),
+                &micros(parts.transcription),
+                &micros(parts.end_of_turn),
+                &micros(parts.llm_first_token),
+                &micros(parts.tts_first_byte),
+                &micros(parts.end_to_end),
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// Completes the file.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn finish(mut self) -> csv::Result<()> {
+        self.csv.flush()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! The page of a search, in the order in which it is read.
+
+use maud::{Markup, html};
+
+use super::figures::figures;
+use super::levels::levels;
+use crate::capacity::{CapacityAnswer, CompletedSearch, HeldRange, NeededVerdict};
+use crate::render::html::page::{HeaderTone, page, section};
+use crate::render::html::provenance::facts;
+use crate::render::sentences::capacity::{capacity_headline, capacity_remarks};
+use crate::render::sentences::capitalised;
+use crate::render::table::Frame;
+use crate::render::tables::capacity::session_table;
+use crate::render::visible;
+use rushhour_core::units::Usd;
+
+/// A search as one page.
+pub fn capacity_page(searched: &CompletedSearch<'_>) -> String {
+    let answer = searched.answer();
+    let name = visible(&searched.opening.profile.name);
+    page(
+        &format!("{name}: capacity"),
+        &header(searched, &answer),
+        &html! {
+            (section("levels", "Search", &levels(searched)))
+            (section("figures", "Thresholds by level", &figures(searched)))
+            (section("sessions", "Sessions", &session_table(searched).html(Frame::Whole)))
+            (section("claim", "How to read the answer", &method()))
+            (section("provenance", "Provenance", &provenance(searched)))
+        },
+    )
+}
+
+fn header(searched: &CompletedSearch<'_>, answer: &CapacityAnswer<'_>) -> Markup {
+    let tone = match (answer.needed, answer.holds) {
+        (Some(NeededVerdict::NotMet(_)), _) | (None, HeldRange::FewerThan(_)) => HeaderTone::Failed,
+        (Some(NeededVerdict::Unknown(_)), _) | (None, HeldRange::Unknown) => HeaderTone::Undecided,
+        (Some(NeededVerdict::Met(_)), _)
+        | (None, HeldRange::Between(..) | HeldRange::AtLeast(..)) => HeaderTone::Passed,
+    };
+    html! {
+        header class=(tone.class()) {
+            p class="session" { (visible(&searched.opening.search)) }
+            h1 {
+                (tone.sign()) (visible(&searched.opening.profile.name)) ": "
+                (visible(&capacity_headline(answer))) "."
+            }
+            @for remark in capacity_remarks(answer) { p { (visible(&capitalised(&remark))) "." } }
+        }
+    }
+}
+
+fn method() -> Markup {
+    html! {
+        p {
+            "Each level is a session of its own: the load ramps up to it, settles, is measured with that many "
+            "conversations in flight, and continues until the last measured conversation is nearly over. Only runs "
+            "with an intended start in the measured stage are judged."
+        }
+        p {
+            "A level passes if the whole 95 % interval of every threshold is inside its bound, and fails if one is "
+            "wholly outside. If an interval includes the bound, the level is measured for longer, and otherwise stays "
+            "undecided. Both ends of the answer are confirmed by a second session; if two sessions contradict each "
+            "other, a third one decides. So each end is wrong by chance in less than one of twenty searches. The answer "
+            "is about the hour in which it was measured and about these scenarios. Runs of one session share the "
+            "conditions of their minutes, which no interval accounts for."
+        }
+        p {
+            "A session whose load generator did not deliver the load says nothing about the agent and never counts as "
+            "its failure."
+        }
+    }
+}
+
+fn provenance(searched: &CompletedSearch<'_>) -> Markup {
+    let (opening, spent) = (searched.opening, searched.spent());
+    let profile = &opening.profile;
+    let settings = &searched.search.rules().settings;
+    let money = match spent.money {
+        Usd::ZERO => String::new(),
+        money if profile.bill.rehearsal => format!("{money}, if the stand-ins were real"),
+        money => money.to_string(),
+    };
+    facts(&[
+        ("search", opening.search.clone()),
+        ("started", opening.began.clone()),
+        ("lasted", searched.lasted().to_string()),
+        ("sessions", searched.findings.len().to_string()),
+        ("runs", spent.runs.to_string()),
+        ("cost at list prices", money),
+        ("seed", profile.seed.to_string()),
+        ("mode", profile.mode.to_string()),
+        ("dispatched by", profile.livekit.dispatch.method().to_string()),
+        ("levels", format!("from {} up to {} at once", settings.start, settings.most)),
+        ("requested width", settings.width.to_string()),
+        ("Rushhour", opening.rushhour.clone()),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::simulation::{finding, told};
+    use crate::capacity::{LevelVerdict, Purpose, SearchEnd};
+    use crate::render::html::tests::check_page;
+    use rushhour_core::event::FailureClass;
+
+    /// The page of sessions with these verdicts: 10 at once in the first, 11 in the second, and so on.
+    fn page(verdicts: &[LevelVerdict], name: &str) -> String {
+        let findings: Vec<_> = (1..)
+            .zip(verdicts)
+            .map(|(number, verdict)| {
+                let failed = if *verdict == LevelVerdict::Failed { 60 } else { 0 };
+                let what = (Purpose::Step, 9 + number, *verdict);
+                finding(number, what, failed, FailureClass::AgentLeft)
+            })
+            .collect();
+        let (mut opening, search) = told("start = 10", &findings);
+        opening.profile.name = name.to_owned();
+        let ending = SearchEnd::Complete;
+        let page = capacity_page(&CompletedSearch {
+            opening: &opening,
+            search: &search,
+            findings: &findings,
+            ending,
+        });
+        check_page(&page);
+        page
+    }
+
+    #[test]
+    fn the_answer_comes_first_and_every_session_is_drawn_and_linked() {
+        use LevelVerdict::{Failed, Generator, Passed, Undecided};
+        let page = page(&[Passed, Undecided, Generator, Failed], "desk");
+        let heading = page.find("holds 10 to 13 at once; the first thing to give is the share of");
+        assert!(heading.unwrap() < page.find("<svg").unwrap());
+        for number in 1..=4 {
+            assert!(page.contains(&format!("href=\"levels/{number}/report.html\"")));
+        }
+        for words in ["not enough data", "the generator's limit", "processor: all of it was used"] {
+            assert!(page.contains(words), "{words}");
+        }
+        // The session with a generator fault is in no chart of a threshold.
+        assert!(page.contains("3 sessions of 10 to 13 at once; the bound is 5%."));
+    }
+
+    #[test]
+    fn a_search_without_a_session_and_with_a_hostile_name_has_a_page() {
+        let page = page(&[], "</h1><script>alert(1)</script>\u{202e}");
+        assert!(page.contains("No session was run.") && page.contains("it is unknown how many"));
+    }
+}

@@ -1,0 +1,29 @@
+//! HTML pages that need no network and no script: `report.html` of a session and of a search, `soak.html` and
+//! `history.html`.
+//!
+//! `page` frames every page. `session_page` is the order in which a session is read, and `sections` are its parts.
+//! `chart` draws on the axes of `scale` and `value_axis`. The size of a page does not grow with the number of runs,
+//! because everything drawn comes from histograms and windows.
+
+mod capacity;
+mod chart;
+mod definitions;
+mod distribution;
+mod history;
+mod load;
+mod over_time;
+mod page;
+mod provenance;
+mod scale;
+mod sections;
+mod session_page;
+mod soak;
+mod stages;
+#[cfg(test)]
+mod tests;
+mod value_axis;
+
+pub use capacity::capacity_page;
+pub use history::{JudgedNights, history_page};
+pub use session_page::session_page;
+pub use soak::soak_page;

@@ -1,0 +1,75 @@
+//! The frame of every page.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const STYLE: &str = include_str!("style.css");
+
+/// Forbids everything that a page could fetch or run, whatever text from outside contains.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+/// A page with a header and sections.
+pub(super) fn page(title: &str, header: &Markup, sections: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (header) main { (sections) } }
+        }
+    };
+    let mut page = page.into_string();
+    page.push('\n');
+    page
+}
+
+/// What a page's header says at a glance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeaderTone {
+    Passed,
+    Failed,
+    Undecided,
+    Invalid,
+    None,
+}
+
+impl HeaderTone {
+    pub(super) const fn class(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Undecided => "undecided",
+            Self::Invalid => "invalid",
+            Self::None => "unjudged",
+        }
+    }
+
+    /// The tone's sign, which screen readers skip.
+    pub(super) fn sign(self) -> Markup {
+        let sign = match self {
+            Self::Passed => "✓",
+            Self::Failed => "✗",
+            Self::Undecided => "?",
+            Self::Invalid => "!",
+            Self::None => "–",
+        };
+        html! { span class="sign" aria-hidden="true" { (sign) } " " }
+    }
+}
+
+/// A part of a page under its own heading.
+pub(super) fn section(id: &str, title: &str, content: &Markup) -> Markup {
+    let heading = format!("{id}-heading");
+    html! {
+        section id=(id) aria-labelledby=(heading) {
+            h2 id=(heading) { (title) }
+            (content)
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! `soak.html`: the answer, each series with its trend, what was left behind, the nights before.
+
+use maud::{Markup, html};
+
+use super::chart::{Canvas, ChartFigure, LineStyle, line_through};
+use super::history::compared_with_nights_before;
+use super::page::{HeaderTone, page, section};
+use super::provenance::provenance;
+use super::scale::{Axis, Scale};
+use super::sections::{generator, thresholds};
+use super::stages::stages;
+use super::value_axis::ValueAxis;
+use crate::record::FoldedSession;
+use crate::render::table::{Cell, Column, Frame, Number, Table};
+use crate::render::tables::soak::{leak_table, series_table};
+use crate::render::visible;
+use crate::session::{Criterion, SessionVerdict};
+use crate::soak::{
+    SeriesFinding, SeriesJudgement, SeriesPoint, Slope, Soak, SoakVerdict, SoakWindows, percent,
+};
+use rushhour_core::units::Micros;
+
+const VALUES: LineStyle = LineStyle(0);
+const TREND: LineStyle = LineStyle(1);
+const LEVELS: LineStyle = LineStyle(4);
+/// Segments of a trend line, which is curved on a logarithmic axis.
+const SEGMENTS: u32 = 24;
+/// Microseconds in an hour.
+const HOUR: f64 = 3.6e9;
+
+/// A soak as one page.
+pub fn soak_page(
+    soak: &Soak,
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+) -> String {
+    page(
+        &format!("{}: {}", visible(&soak.profile), soak.standing.word()),
+        &header(soak),
+        &html! {
+            (section("series", "Series", &html! { (series(soak)) (charts(soak, folded)) }))
+            (section("left", "Left behind", &leak_table(&soak.leaks).html(Frame::None)))
+            (section("nights", "Compared with the nights before", &compared_with_nights_before(&soak.nights)))
+            (section("thresholds", "Thresholds", &thresholds(verdict, criterion)))
+            (section("generator", "Load generator", &generator(folded, verdict)))
+            (section("provenance", "Provenance", &provenance(folded)))
+        },
+    )
+}
+
+fn header(soak: &Soak) -> Markup {
+    let tone = match soak.standing {
+        SoakVerdict::Steady => HeaderTone::Passed,
+        SoakVerdict::Drifts => HeaderTone::Failed,
+        SoakVerdict::TooLittle => HeaderTone::Undecided,
+        SoakVerdict::Invalid => HeaderTone::Invalid,
+    };
+    html! {
+        header class=(tone.class()) {
+            p class="session" { (visible(&soak.session)) }
+            h1 { (tone.sign()) (soak.standing.word()) ": " (visible(&soak.answer)) "." }
+            p {
+                (soak.runs) " measured runs over " (Micros(soak.span_us)) ", " (soak.failed) " failed; "
+                (soak.windows) " windows of " (Micros(soak.window_us)) "."
+            }
+            @for note in &soak.notes { p class="warning" { (visible(note)) "." } }
+        }
+    }
+}
+
+fn series(soak: &Soak) -> Markup {
+    if soak.series.is_empty() {
+        return html! { p { "Nothing was measured that could be followed over time." } };
+    }
+    html! {
+        (series_table(soak).html(Frame::Whole))
+        p class="aside" {
+            "A series drifts if the interval of its change excludes zero and the change is more than "
+            (percent(soak.material)) " of its start (" (percent(soak.material_failures))
+            " in percentage points for failures). Lines are Theil-Sen lines, with intervals from resampling blocks of "
+            "neighbouring windows. All " (soak.family) " series are judged as one family: in a steady session, the "
+            "probability that any of them is called drifting is at most " (percent(soak.false_alarms)) ". The first and "
+            "the last period are an hour each, or a sixth of a shorter session."
+        }
+    }
+}
+
+/// A chart per series, those first that changed.
+fn charts(soak: &Soak, folded: &FoldedSession) -> Markup {
+    let Some(windows) = &soak.cut else { return html! {} };
+    let is_steady = |one: &&SeriesJudgement| {
+        matches!(
+            one.finding,
+            SeriesFinding::Steady | SeriesFinding::Immaterial | SeriesFinding::TooFew
+        )
+    };
+    let drawn = soak.series.iter().filter(|one| !one.points.is_empty());
+    let (steady, changed): (Vec<_>, Vec<_>) = drawn.partition(is_steady);
+    html! {
+        @for judged in changed.into_iter().chain(steady) {
+            (SeriesChart::new(judged, windows).draw(folded))
+        }
+    }
+}
+
+/// The trend line and the ends of its interval at a position along the session from 0 to 1.
+fn trend_at(slope: &Slope, along: f64) -> (f64, f64, f64) {
+    let middle = f64::midpoint(slope.start, slope.end);
+    let from_middle = along - 0.5;
+    let ends = [slope.change_low, slope.change_high].map(|change| middle + change * from_middle);
+    let (low, high) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+    (middle + slope.change * from_middle, low.max(0.0), high.max(0.0))
+}
+
+struct SeriesChart<'a> {
+    judged: &'a SeriesJudgement,
+    windows: &'a SoakWindows,
+    time: Scale,
+    axis: ValueAxis,
+}
+
+impl<'a> SeriesChart<'a> {
+    fn new(judged: &'a SeriesJudgement, windows: &'a SoakWindows) -> Self {
+        let end = windows.from(windows.windows.len());
+        let axis = ValueAxis::of(judged.unit, judged.points.iter().map(|point| point.value));
+        Self { judged, windows, time: Scale::time(Micros(end.0)), axis }
+    }
+
+    fn draw(&self, folded: &FoldedSession) -> Markup {
+        let judged = self.judged;
+        let values = || judged.points.iter().map(|point| point.value);
+        let mut legend = vec![(VALUES, "each window".to_owned())];
+        if judged.step.is_some() {
+            legend.push((LEVELS, "step".to_owned()));
+        } else if judged.slope.is_some() {
+            legend.push((TREND, "trend, shaded: its interval".to_owned()));
+        }
+        ChartFigure {
+            id: &format!("series-{}", judged.series.replace(['.', ' '], "-")),
+            title: html! { (judged.series) },
+            name: format!("{} over the session", judged.series),
+            description: format!(
+                "{} windows, from {} to {}; {}.",
+                judged.points.len(),
+                judged.unit.words(values().fold(f64::INFINITY, f64::min)),
+                judged.unit.words(values().fold(0.0, f64::max)),
+                judged.words
+            ),
+            note: html! { (visible(&judged.words)) "." },
+            table: values_table(judged, self.windows).html(Frame::Scrolled),
+        }
+        .draw(|canvas| {
+            let points: Vec<(f64, f64)> = judged
+                .points
+                .iter()
+                .map(|point| (self.x(canvas, point.hours), self.y(canvas, point.value)))
+                .collect();
+            let (height, legend) = canvas.legend(&legend);
+            let drawn = html! {
+                (stages(folded, canvas, self.time))
+                (canvas.axes(
+                    &Axis { name: "session time", ticks: &self.time.time_ticks(canvas.ticks_across) },
+                    &Axis { name: &self.axis.name(&judged.series), ticks: &self.axis.ticks() },
+                ))
+                @if judged.step.is_some() { (self.levels(canvas)) } @else { (self.trend(canvas)) }
+                (VALUES.path(&line_through(points.iter().copied().map(Some))))
+                @for (x, y) in &points { (VALUES.mark(*x, *y)) }
+                (legend)
+            };
+            (height, drawn)
+        })
+    }
+
+    fn x(&self, canvas: &Canvas, hours: f64) -> f64 {
+        canvas.x(self.time.at(hours * HOUR))
+    }
+
+    fn y(&self, canvas: &Canvas, value: f64) -> f64 {
+        canvas.y(self.axis.at(value))
+    }
+
+    fn ends(&self) -> Option<(&SeriesPoint, &SeriesPoint)> {
+        self.judged.points.first().zip(self.judged.points.last())
+    }
+
+    /// The trend line with its interval.
+    fn trend(&self, canvas: &Canvas) -> Markup {
+        let Some((slope, (first, last))) = self.judged.slope.zip(self.ends()) else {
+            return html! {};
+        };
+        let point = |step: u32| {
+            let along = f64::from(step) / f64::from(SEGMENTS);
+            let x = self.x(canvas, first.hours + (last.hours - first.hours) * along);
+            let (value, low, high) = trend_at(&slope, along);
+            (x, self.y(canvas, value), self.y(canvas, low), self.y(canvas, high))
+        };
+        let points: Vec<_> = (0..=SEGMENTS).map(point).collect();
+        let line = line_through(points.iter().map(|(x, value, ..)| Some((*x, *value))));
+        let upper = points.iter().map(|(x, _, _, high)| Some((*x, *high)));
+        let lower = points.iter().rev().map(|(x, _, low, _)| Some((*x, *low)));
+        html! {
+            path class=(TREND.class("band")) d=(format!("{}z", line_through(upper.chain(lower)))) {}
+            (TREND.path(&line))
+        }
+    }
+
+    /// The levels before and after a step.
+    fn levels(&self, canvas: &Canvas) -> Markup {
+        let Some((step, (first, last))) = self.judged.step.as_ref().zip(self.ends()) else {
+            return html! {};
+        };
+        let at = step.at_us as f64 / HOUR;
+        let corners = [
+            (first.hours, step.before),
+            (at, step.before),
+            (at, step.after),
+            (last.hours, step.after),
+        ];
+        LEVELS.path(&line_through(
+            corners.map(|(hours, value)| Some((self.x(canvas, hours), self.y(canvas, value)))),
+        ))
+    }
+}
+
+fn values_table<'a>(
+    judged: &'a SeriesJudgement,
+    windows: &'a SoakWindows,
+) -> Table<'a, &'a SeriesPoint> {
+    Table::new([
+        Column::number("from", |row: &&SeriesPoint| {
+            Cell::number(Number::micros(Micros(windows.from(row.index).0)))
+        }),
+        Column::number("runs", |row: &&SeriesPoint| {
+            Cell::count(windows.windows.get(row.index).map_or(0, |window| window.runs))
+        }),
+        Column::number(&judged.series, |row: &&SeriesPoint| {
+            Cell::text(judged.unit.words(row.value))
+        }),
+    ])
+    .with_rows(&judged.points)
+}

@@ -1,0 +1,398 @@
+//! A search for capacity: its answer, and its progress.
+
+use crate::capacity::{
+    BurstAnswer, CapacityAnswer, CapacityBound, Ceiling, FirstFailure, HeldRange, LevelVerdict,
+    NeededVerdict, Purpose, Recovery, SearchEnd, Trial, TrialFinding,
+};
+use crate::session::{Estimated, Verdict};
+use rushhour_core::event::FailureClass;
+use rushhour_core::profile::{RunShare, Threshold, ThresholdBound, ThresholdMeasure};
+use rushhour_core::units::Micros;
+
+/// How many conversations the agent holds, what fails first and why, in one sentence without a full stop.
+pub fn capacity_headline(answer: &CapacityAnswer<'_>) -> String {
+    let holds = match answer.holds {
+        HeldRange::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
+            format!("holds {} at once, and not {}", passed.in_flight, failed.in_flight)
+        }
+        HeldRange::Between(passed, failed) => {
+            format!("holds {} to {} at once", passed.in_flight, failed.in_flight)
+        }
+        HeldRange::AtLeast(passed, ceiling) => {
+            let why = match ceiling {
+                Ceiling::Most => "more were not tried".to_owned(),
+                Ceiling::Generator(level) => {
+                    format!(
+                        "at {level} the load generator was the limit, which says nothing about the agent"
+                    )
+                }
+                Ceiling::Undecided(level) => format!("from {level} on the search is undecided"),
+                Ceiling::Ended => {
+                    format!("the search ended before more were tried: {}", ending(answer.ending))
+                }
+            };
+            format!("holds at least {} at once; {why}", passed.in_flight)
+        }
+        HeldRange::FewerThan(CapacityBound { in_flight: 1, .. }) => {
+            "does not hold even 1".to_owned()
+        }
+        HeldRange::FewerThan(failed) => {
+            format!(
+                "holds fewer than {} at once, and no lower level was seen to pass",
+                failed.in_flight
+            )
+        }
+        HeldRange::Unknown => {
+            format!("it is unknown how many it holds: {}", ending(answer.ending))
+        }
+    };
+    match &answer.gave_way {
+        Some(gave_way) => format!("{holds}; {}", first_to_give(gave_way)),
+        None => holds,
+    }
+}
+
+fn first_to_give(gave_way: &FirstFailure<'_>) -> String {
+    let threshold = gave_way.threshold;
+    format!(
+        "the first thing to give is {}, at {}, where it is {} against a bound of {}, because {}",
+        measure_label(threshold.threshold.measure),
+        gave_way.finding.in_flight(),
+        figure(&threshold.threshold, threshold.estimated),
+        threshold.threshold.bound,
+        because(gave_way)
+    )
+}
+
+fn measure_label(measure: ThresholdMeasure) -> String {
+    match measure {
+        ThresholdMeasure::Latency { .. } => measure.to_string(),
+        ThresholdMeasure::Share(RunShare::Failed) => "the share of runs that fail".to_owned(),
+        ThresholdMeasure::Share(RunShare::Skipped) => {
+            "the share of runs that are skipped".to_owned()
+        }
+        ThresholdMeasure::Share(RunShare::JudgedFailed) => {
+            "the share of runs judged as failed".to_owned()
+        }
+    }
+}
+
+/// Why the threshold failed, from the failures and the figures.
+pub(crate) fn because(gave_way: &FirstFailure<'_>) -> String {
+    let finding = gave_way.finding;
+    let failures = finding.failures.first().map(|(class, count)| {
+        format!("{} ({class}, {count} of {} runs)", class_label(*class), finding.runs.0)
+    });
+    let grew = || {
+        let (level, before) = gave_way.before?;
+        let now = gave_way.threshold.estimated?;
+        let threshold = &gave_way.threshold.threshold;
+        Some(format!(
+            "it went from {} at {level} to {} at {}",
+            number(threshold, before.value),
+            number(threshold, now.value),
+            finding.in_flight()
+        ))
+    };
+    if gave_way.threshold.verdict == Verdict::NoSamples {
+        let nothing = "nothing of it was measured".to_owned();
+        return failures.map_or(nothing.clone(), |failures| format!("{nothing}: {failures}"));
+    }
+    if gave_way.is_share() {
+        return failures.or_else(grew).unwrap_or_else(|| "it exceeds its bound".to_owned());
+    }
+    let grew = grew().unwrap_or_else(|| "its whole interval is outside the bound".to_owned());
+    failures.map_or(grew.clone(), |failures| format!("{grew}; also, {failures}"))
+}
+
+/// What a class of failure says about the limit.
+const fn class_label(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::TokenRejected => "LiveKit rejected tokens",
+        FailureClass::RoomFailed => "LiveKit did not create rooms",
+        FailureClass::DispatchFailed => "LiveKit did not accept dispatches",
+        FailureClass::DispatchUnassigned => "workers reject, or none is free",
+        FailureClass::AgentNeverJoined => "no agent joined",
+        FailureClass::AgentLate => "agents joined late",
+        FailureClass::AgentMute => "agents joined and said nothing",
+        FailureClass::AgentLeft => "agents left before the end",
+        FailureClass::TurnTimeout => "turns were not answered in time",
+        FailureClass::SubmitRejected => "the evaluator refused submissions",
+        FailureClass::SubmitUnknown => "the evaluator did not answer submissions",
+        FailureClass::EvaluatorFailed => "the evaluator ended runs as failed",
+        FailureClass::EvaluatorTimeout => "runs did not end in time",
+        FailureClass::RateLimited => {
+            "the evaluator answers 429, which is its limit, not the agent's"
+        }
+        FailureClass::BudgetStopped => "the budget was reached",
+        FailureClass::Cancelled => "runs were cancelled",
+        FailureClass::GeneratorFault => "Rushhour itself could not execute runs",
+    }
+}
+
+/// A threshold's figure with its interval.
+fn figure(threshold: &Threshold, estimated: Option<Estimated>) -> String {
+    match estimated {
+        Some(Estimated { value, low, high }) => format!(
+            "{} [{}, {}]",
+            number(threshold, value),
+            number(threshold, low),
+            number(threshold, high)
+        ),
+        None => "n/a".to_owned(),
+    }
+}
+
+/// A number in the unit of a threshold's bound.
+pub(crate) fn number(threshold: &Threshold, value: f64) -> String {
+    match threshold.bound {
+        ThresholdBound::Time(_) => Micros::from_secs_f64(value / 1e6).to_string(),
+        ThresholdBound::Share(_) => format!("{:.1} %", value * 100.0),
+    }
+}
+
+/// How often each end of the range was confirmed; `None` if no level was decided.
+fn confidence(answer: &CapacityAnswer<'_>) -> Option<String> {
+    let times = |end: CapacityBound, verb: &str| match end.times {
+        1 => format!("{} {verb} once", end.in_flight),
+        2 => format!("{} {verb} twice", end.in_flight),
+        more => format!("{} {verb} {more} times", end.in_flight),
+    };
+    let ends = match answer.holds {
+        HeldRange::Between(passed, failed) => {
+            format!("{}, {}", times(passed, "passed"), times(failed, "failed"))
+        }
+        HeldRange::AtLeast(passed, _) => times(passed, "passed"),
+        HeldRange::FewerThan(failed) => times(failed, "failed"),
+        HeldRange::Unknown => return None,
+    };
+    Some(format!(
+        "{ends}; each time by its whole 95 % interval: a level passes where every threshold's lies inside its bound, and fails where one lies outside"
+    ))
+}
+
+/// The last passed level, started at one instant.
+fn burst(answer: &BurstAnswer<'_>) -> String {
+    let level = answer.burst.in_flight();
+    let compared = |burst: &TrialFinding| -> Vec<String> {
+        burst
+            .thresholds
+            .iter()
+            .zip(&answer.ramped.thresholds)
+            .filter(|(burst, _)| burst.verdict != Verdict::Passed)
+            .map(|(burst, ramped)| {
+                format!(
+                    "{} is {} and was {} when ramped",
+                    burst.threshold.measure,
+                    figure(&burst.threshold, burst.estimated),
+                    figure(&ramped.threshold, ramped.estimated)
+                )
+            })
+            .collect()
+    };
+    match answer.burst.tried.verdict {
+        LevelVerdict::Passed => format!("{level} at the same instant are held too"),
+        LevelVerdict::Failed => {
+            format!(
+                "{level} at the same instant are not held: {}",
+                compared(answer.burst).join(", ")
+            )
+        }
+        LevelVerdict::Generator => {
+            format!("{level} at the same instant were more than the generator could start")
+        }
+        LevelVerdict::Undecided => format!(
+            "whether {level} are held at the same instant cannot be decided: {}",
+            compared(answer.burst).join(", ")
+        ),
+        other => format!("{level} at the same instant: {}", other.words()),
+    }
+}
+
+/// How soon the agent recovered.
+fn recovery(recovery: &Recovery) -> String {
+    let Recovery { after, level, not_before, by, watched } = recovery;
+    let head = format!("after the first {after} at once, {level} at once");
+    match by {
+        Some(by) if *not_before == Micros::ZERO => {
+            format!(
+                "{head} were inside the thresholds again at most {by} after the last of them had ended"
+            )
+        }
+        Some(by) => format!(
+            "{head} were inside the thresholds again between {not_before} and {by} after the last of them had ended"
+        ),
+        None => format!("{head} were not inside the thresholds again within {watched}"),
+    }
+}
+
+/// Whether the agent holds as many as needed.
+fn needed(needed: NeededVerdict) -> String {
+    match needed {
+        NeededVerdict::Met(needed) => format!("the {needed} that are needed are held"),
+        NeededVerdict::NotMet(needed) => format!("the {needed} that are needed are not held"),
+        NeededVerdict::Unknown(needed) => {
+            format!("it is unknown whether the {needed} that are needed are held")
+        }
+    }
+}
+
+/// Why a search ended.
+const fn ending(ending: SearchEnd) -> &'static str {
+    match ending {
+        SearchEnd::Complete => "every level was undecided, or too high for the load generator",
+        SearchEnd::Stopped => "stopped by a signal",
+        SearchEnd::Budget => "a cap on money, runs or minutes was reached",
+        SearchEnd::Time => "its time limit was reached",
+        SearchEnd::Broken => "a session did not finish",
+    }
+}
+
+/// What the reader must know beside the headline, one sentence each, without full stops.
+pub fn capacity_remarks(answer: &CapacityAnswer<'_>) -> Vec<String> {
+    let mut remarks = Vec::new();
+    remarks.extend(answer.needed.map(needed));
+    remarks.extend(confidence(answer));
+    if let (Some(first), Some(last)) = (answer.undecided.first(), answer.undecided.last()) {
+        let levels = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        remarks.push(format!("{levels} at once could not be decided, held as long as allowed"));
+    }
+    remarks.extend(answer.burst.as_ref().map(burst));
+    remarks.extend(answer.recovery.as_ref().map(recovery));
+    if answer.ending != SearchEnd::Complete {
+        remarks.push(format!("the search did not finish: {}", ending(answer.ending)));
+    }
+    remarks
+}
+
+/// A session that is about to start.
+pub fn trial_line(number: u32, trial: &Trial) -> String {
+    let level = trial.in_flight;
+    let what = match trial.purpose {
+        Purpose::Step => format!("{level} at once"),
+        Purpose::Bisect => format!("{level} at once, in between"),
+        Purpose::Confirm => format!("{level} at once, to confirm"),
+        Purpose::Burst => return format!("session {number}: {level} at the same instant"),
+        Purpose::Recover => format!("{level} at once, to see whether the agent has recovered"),
+    };
+    format!("session {number}: {what}, {} measured", trial.lasts)
+}
+
+/// The result of a session.
+pub fn trial_result_line(finding: &TrialFinding) -> String {
+    let (ended, failed) = finding.runs;
+    let verdict = finding.tried.verdict.words();
+    let not_passed = finding.thresholds.iter().filter(|found| found.verdict != Verdict::Passed);
+    let figures: Vec<String> = not_passed
+        .take(2)
+        .map(|found| format!("{} is {}", found.threshold.measure, found.found))
+        .collect();
+    let why = match finding.tried.verdict {
+        LevelVerdict::Failed | LevelVerdict::Undecided => figures.join(", "),
+        LevelVerdict::Generator => finding.generator.join(", "),
+        _ => finding.stopped.clone().unwrap_or_default(),
+    };
+    let why = if why.is_empty() { why } else { format!(": {why}") };
+    format!("  {verdict}, {failed} of {ended} runs failed{why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::simulation::{finding, told};
+    use crate::capacity::{CapacitySearch, LevelVerdict::*, Purpose::*};
+
+    type Session = (crate::capacity::Purpose, u32, LevelVerdict, u64, FailureClass);
+
+    const NONE: FailureClass = FailureClass::Cancelled;
+    const REJECTED: FailureClass = FailureClass::DispatchUnassigned;
+
+    fn findings(sessions: &[Session]) -> Vec<TrialFinding> {
+        (1..)
+            .zip(sessions)
+            .map(|(number, (purpose, level, verdict, failed, class))| {
+                finding(number, (*purpose, *level, *verdict), *failed, *class)
+            })
+            .collect()
+    }
+
+    fn answered(capacity: &str, sessions: &[Session], ending: SearchEnd) -> (String, Vec<String>) {
+        let findings = findings(sessions);
+        let (_, search): (_, CapacitySearch) = told(capacity, &findings);
+        let answer = CapacityAnswer::of(&search, &findings, ending);
+        (capacity_headline(&answer), capacity_remarks(&answer))
+    }
+
+    #[test]
+    fn the_answer_says_how_many_and_what_fails_first_and_why() {
+        let (headline, remarks) = answered(
+            "start = 20\nneeded = 33",
+            &[
+                (Step, 20, Passed, 0, NONE),
+                (Step, 30, Passed, 1, REJECTED),
+                (Step, 33, Failed, 40, REJECTED),
+                (Recover, 20, Failed, 30, REJECTED),
+                (Recover, 20, Failed, 30, REJECTED),
+                (Recover, 20, Passed, 1, NONE),
+                (Confirm, 33, Failed, 20, REJECTED),
+                (Confirm, 30, Passed, 1, NONE),
+                (Burst, 30, Failed, 60, REJECTED),
+            ],
+            SearchEnd::Complete,
+        );
+        assert_eq!(
+            headline,
+            "holds 30 to 33 at once; the first thing to give is the share of runs that fail, at 33, where it is 10.0 % [6.6 %, 14.9 %] against a bound of 5%, because workers reject, or none is free (dispatch_unassigned, 20 of 200 runs)"
+        );
+        assert_eq!(remarks[0], "the 33 that are needed are not held");
+        assert!(remarks[1].starts_with("30 passed twice, 33 failed twice; "), "{remarks:?}");
+        assert!(remarks[2].starts_with("30 at the same instant are not held: failed is 30.0 % ["));
+        assert_eq!(
+            remarks[3],
+            "after the first 33 at once, 20 at once were inside the thresholds again between 60.0s and 3m00s after the last of them had ended"
+        );
+    }
+
+    #[test]
+    fn what_was_not_found_is_not_claimed() {
+        let cases: [(&str, &[Session], SearchEnd, &str); 5] = [
+            (
+                "most = 30",
+                &[(Step, 30, Passed, 0, NONE)],
+                SearchEnd::Complete,
+                "holds at least 30 at once; more were not tried",
+            ),
+            (
+                "start = 20",
+                &[
+                    (Step, 20, Passed, 0, NONE),
+                    (Step, 30, Generator, 90, REJECTED),
+                    (Step, 30, Generator, 90, REJECTED),
+                ],
+                SearchEnd::Complete,
+                "holds at least 20 at once; at 30 the load generator was the limit, which says nothing about the agent",
+            ),
+            (
+                "start = 20",
+                &[(Step, 20, Passed, 0, NONE), (Step, 30, Budget, 0, NONE)],
+                SearchEnd::Budget,
+                "holds at least 20 at once; the search ended before more were tried: a cap on money, runs or minutes was reached",
+            ),
+            (
+                "start = 1",
+                &[(Step, 1, Failed, 200, FailureClass::AgentMute)],
+                SearchEnd::Complete,
+                "does not hold even 1; the first thing to give is the share of runs that fail, at 1, where it is 100.0 % [98.1 %, 100.0 %] against a bound of 5%, because agents joined and said nothing (agent_mute, 200 of 200 runs)",
+            ),
+            (
+                "start = 4",
+                &[(Step, 4, Stopped, 0, NONE)],
+                SearchEnd::Stopped,
+                "it is unknown how many it holds: stopped by a signal",
+            ),
+        ];
+        for (capacity, sessions, ending, expected) in cases {
+            assert_eq!(answered(capacity, sessions, ending).0, expected);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Two sessions compared.
+
+use std::fmt;
+
+use crate::compare::{ComparisonNote, FigureNote, ProfileDifference, Regression};
+use rushhour_core::units::Micros;
+
+impl fmt::Display for FigureNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooFewSamples(few) => write!(f, "{} samples, needs {}", few.n, few.needs),
+            Self::TooFewBlocks(few) => write!(f, "{} blocks of runs, needs {}", few.n, few.needs),
+            Self::TooFewRuns { n, needs } => write!(f, "{n} runs, needs {needs}"),
+            Self::TooManyUnfinished => f.write_str("too many had not ended"),
+            Self::ZeroBaseline => f.write_str("the baseline is zero"),
+            Self::WithinPollingResolution { baseline_us, candidate_us } => write!(
+                f,
+                "polls were {} and {} apart, which explains a difference of this size",
+                micros(*baseline_us),
+                micros(*candidate_us)
+            ),
+        }
+    }
+}
+
+fn micros(us: f64) -> Micros {
+    Micros::from_secs_f64(us.round() / 1e6)
+}
+
+impl fmt::Display for ComparisonNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMeasuredRun { arm } => write!(f, "{arm} has no measured run."),
+            Self::UnsharedScenarios { arm, scenarios, runs } => write!(
+                f,
+                "{arm} has {scenarios} scenarios of its own; their {runs} runs are left out."
+            ),
+            Self::NotFinished { arm, open } => write!(
+                f,
+                "{arm} did not finish: {open} runs without an outcome count as longer than the time observed."
+            ),
+            Self::ScenarioMix { scenario, baseline, candidate } => write!(
+                f,
+                "Scenario {scenario} is {:.0} % of A's runs and {:.0} % of B's: part of the difference may be due to the mix.",
+                baseline * 100.0,
+                candidate * 100.0
+            ),
+            Self::DispatchMethods { baseline, candidate } => write!(
+                f,
+                "Agents were dispatched by `{baseline}` and by `{candidate}`: their joins are not compared."
+            ),
+            Self::Modes { baseline, candidate } => write!(
+                f,
+                "A is {baseline} and B is {candidate}: greetings and turns are not compared."
+            ),
+            Self::SameTime => f.write_str(
+                "A and B are parts of one session that ran at the same time: the same blocks of time were resampled for both, and what slows one may slow the other.",
+            ),
+            Self::OneAfterTheOther => f.write_str(
+                "A and B are parts of one session that ran one after the other: whatever else changed in between is part of the difference.",
+            ),
+            Self::DifferentScenarios => f.write_str(
+                "A and B are different scenarios: part of the difference is what was talked about.",
+            ),
+            Self::SameSession => f.write_str("A and B are the same session."),
+        }
+    }
+}
+
+impl fmt::Display for ProfileDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting { path, baseline, candidate } => {
+                write!(f, "{path}: {baseline}, then {candidate}")
+            }
+            Self::More(count) => write!(f, "and {count} more"),
+        }
+    }
+}
+
+impl fmt::Display for Regression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Slower { metric, percentile, tolerance } => {
+                write!(f, "{metric} {percentile} is slower by more than {tolerance}")
+            }
+            Self::MoreFailed => f.write_str("more runs failed"),
+            Self::MoreJudgedFailed => f.write_str("more runs were judged as failed"),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Every sentence that people read, one module per subject. Types of the analysis are written by their `Display`.
+
+pub(crate) mod bill;
+pub(crate) mod capacity;
+mod comparison;
+pub(crate) mod judging;
+pub(crate) mod paired;
+pub(crate) mod session;
+pub(crate) mod threshold;
+mod validity;
+
+/// `1 run`, `2 runs`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// The sentence with its first letter in upper case.
+pub(crate) fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,204 @@
+//! A session in sentences: its verdict, what happened, and what the reader must know first.
+
+use std::fmt::Write;
+
+use super::counted;
+use super::threshold::needs_note;
+use crate::record::{FoldedSession, ResumptionRecord};
+use crate::session::{Criterion, OverallVerdict, SessionVerdict, ThresholdResult, Verdict};
+use rushhour_core::units::SessionTime;
+
+/// In reports of invalid sessions.
+pub(crate) const INVALID: &str = "The load generator did not deliver the requested load, so the session says nothing about the agent.";
+/// In reports of sessions that were killed or are still running.
+pub(crate) const NOT_FINISHED: &str =
+    "The session did not finish: it was killed, or it is still running.";
+
+impl OverallVerdict {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "Passed",
+            Self::Failed => "Failed",
+            Self::Undecided => "Not enough data",
+            Self::Invalid => "Invalid",
+            Self::NoThresholds => "No verdict",
+        }
+    }
+}
+
+/// The verdict with its reason and its confidence, without a full stop.
+pub(crate) fn verdict_sentence(
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+) -> String {
+    let all = verdict.thresholds.len() as u64;
+    let of = |wanted: &dyn Fn(Verdict) -> bool| -> Vec<&ThresholdResult> {
+        verdict.thresholds.iter().filter(|result| wanted(result.verdict)).collect()
+    };
+    let undecided = of(&|verdict| matches!(verdict, Verdict::Undecided { .. }));
+    let runs = counted(folded.measured.ended(), "measured run");
+    match OverallVerdict::of(verdict) {
+        OverallVerdict::Invalid => {
+            let broken: Vec<&str> =
+                verdict.validity.broken().map(|rule| rule.figure.label()).collect();
+            format!(
+                "the session says nothing about the agent, because the load generator did not deliver the requested load ({})",
+                broken.join(", ")
+            )
+        }
+        OverallVerdict::Failed => {
+            let failed = of(&|verdict| verdict.is_failure());
+            let named: Vec<String> = failed
+                .iter()
+                .map(|result| format!("{}, measured {}", result.name(), result.found))
+                .collect();
+            let rest = match undecided.len() {
+                0 => String::new(),
+                1 => "; 1 is undecided".to_owned(),
+                some => format!("; {some} are undecided"),
+            };
+            let do_not = if failed.len() == 1 { "does not" } else { "do not" };
+            format!(
+                "{} of {} {do_not} hold{}: {}{rest}",
+                failed.len(),
+                counted(all, "threshold"),
+                confidence(criterion, failed.len()),
+                named.join("; ")
+            )
+        }
+        OverallVerdict::Undecided => {
+            let named: Vec<String> =
+                undecided.iter().map(|result| undecided_threshold(result)).collect();
+            let rest = match all - undecided.len() as u64 {
+                0 => String::new(),
+                1 => "; 1 other holds".to_owned(),
+                more => format!("; {more} others hold"),
+            };
+            let are = if undecided.len() == 1 { "is" } else { "are" };
+            format!(
+                "{} of {} {are} undecided after {runs}; {}{rest}",
+                undecided.len(),
+                counted(all, "threshold"),
+                named.join("; ")
+            )
+        }
+        OverallVerdict::Passed => {
+            let all_hold = match all {
+                1 => "the one threshold holds".to_owned(),
+                more => format!("all {more} thresholds hold"),
+            };
+            let confidence = confidence(criterion, verdict.thresholds.len());
+            format!("{all_hold}{confidence}, over {runs}")
+        }
+        OverallVerdict::NoThresholds if folded.tally.started == 0 => {
+            "no run was started, so nothing was measured".to_owned()
+        }
+        OverallVerdict::NoThresholds => {
+            format!("the profile sets no thresholds; {runs} ended")
+        }
+    }
+}
+
+const fn confidence(criterion: Criterion, thresholds: usize) -> &'static str {
+    match (criterion, thresholds) {
+        (Criterion::Interval, 1) => ", with 95 % confidence",
+        (Criterion::Interval, _) => ", each with 95 % confidence",
+        (Criterion::PointEstimate, _) => ", by the figures alone, without their intervals",
+    }
+}
+
+fn undecided_threshold(result: &ThresholdResult) -> String {
+    let needs = needs_note(result.verdict).map_or(String::new(), |note| format!(", and {note}"));
+    format!("{}: {}{needs}", result.name(), result.found)
+}
+
+/// The number of runs by outcome, in one sentence.
+pub(crate) fn outcome_sentence(folded: &FoldedSession) -> String {
+    let tally = &folded.tally;
+    let profile = &folded.opening.profile;
+    let mut parts = vec![format!("{} completed", tally.completed)];
+    if tally.judged_passed + tally.judged_failed > 0 {
+        let _ = write!(
+            parts[0],
+            " ({} judged as passed, {} not)",
+            tally.judged_passed, tally.judged_failed
+        );
+    }
+    for (count, word) in [
+        (tally.failed_in_all(), "failed"),
+        (tally.skipped, "skipped"),
+        (tally.not_started, "not started"),
+        (tally.open(), "still open"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    let judges = profile.judges.as_ref().map_or(String::new(), |judges| {
+        format!(" They are reruns of runs of {}, to be judged.", judges.session)
+    });
+    format!(
+        "{}: {} {} runs in {}: {}.{judges}",
+        profile.name,
+        tally.planned(),
+        profile.mode,
+        folded.last_event.since(SessionTime::START),
+        parts.join(", ")
+    )
+}
+
+/// When the session's process died and another one resumed it, and what that means for the figures.
+pub(crate) fn resumption_notes(folded: &FoldedSession) -> Vec<String> {
+    let note = |resumption: &ResumptionRecord| {
+        let torn = match resumption.torn {
+            0 => String::new(),
+            torn => format!(" {torn} bytes of an incomplete line were cut off the journal."),
+        };
+        format!(
+            "The process died, and the session was resumed at {}. It was not observed for {}, with {} under way; runs that ended in that time count as longer than the time observed.{torn}",
+            resumption.wall,
+            resumption.gap.length(),
+            counted(resumption.open, "run"),
+        )
+    };
+    folded.resumptions.iter().map(note).collect()
+}
+
+/// Why no more runs were started.
+pub(crate) fn stop_notes(folded: &FoldedSession) -> Vec<String> {
+    let note = |(reason, detail): &(rushhour_core::event::StopReason, String)| {
+        format!("Stopped ({}): {detail}.", reason.name())
+    };
+    folded.stops.iter().map(note).collect()
+}
+
+/// That the ids of runs at the evaluator are assumptions.
+pub(crate) fn assumption_note(folded: &FoldedSession) -> Option<String> {
+    (folded.assumed > 0).then(|| {
+        format!(
+            "The evaluator's ids of {} are an assumption, based on their order.",
+            counted(folded.assumed, "run")
+        )
+    })
+}
+
+/// That rooms were left behind.
+pub(crate) fn room_note(folded: &FoldedSession) -> Option<String> {
+    (folded.rooms_left > 0).then(|| {
+        format!(
+            "{} could not be deleted; `rushhour sweep` finds and deletes them.",
+            counted(folded.rooms_left, "room")
+        )
+    })
+}
+
+/// What the reader must know first.
+pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
+    let mut notes = stop_notes(folded);
+    notes.extend(resumption_notes(folded));
+    notes.extend((!folded.closed).then(|| NOT_FINISHED.to_owned()));
+    notes.extend(assumption_note(folded));
+    notes.extend(room_note(folded));
+    notes
+}

@@ -1,0 +1,54 @@
+//! A soak on the terminal: the answer, the figures behind it, and the notes.
+
+use super::wrap::wrapped;
+use crate::render::table::Style;
+use crate::render::tables::soak::series_table;
+use crate::render::visible;
+use crate::session::SessionVerdict;
+use crate::soak::{LeakFinding, Soak, SoakVerdict, percent};
+use rushhour_core::units::Micros;
+
+/// A soak as text.
+pub fn soak_text(soak: &Soak, verdict: &SessionVerdict, style: Style) -> String {
+    let head = format!("{}: {}.", soak.standing.word(), visible(&soak.answer));
+    let paint = |line: &String| match soak.standing {
+        SoakVerdict::Steady => style.good(line),
+        SoakVerdict::Drifts | SoakVerdict::Invalid => style.bad(line),
+        SoakVerdict::TooLittle => style.unclear(line),
+    };
+    let mut lines: Vec<String> = wrapped(&head, 0).iter().map(paint).collect();
+    lines.push(String::new());
+    lines.push(format!(
+        "{} measured runs in {} windows of {}; {} series judged as one family, false alarms at most {}",
+        soak.runs,
+        soak.windows,
+        Micros(soak.window_us),
+        soak.family,
+        percent(soak.false_alarms)
+    ));
+    if !soak.series.is_empty() {
+        lines.push(String::new());
+        lines.extend(series_table(soak).text(style));
+    }
+    lines.push(String::new());
+    for leak in &soak.leaks {
+        let paint = |line: String| match leak.finding {
+            LeakFinding::Leaked => style.bad(&line),
+            LeakFinding::GivenBack => line,
+            LeakFinding::NotLookedAt => style.unclear(&line),
+        };
+        lines.extend(wrapped(&visible(&leak.words), 0).into_iter().map(paint));
+    }
+    let thresholds = verdict.thresholds.iter().filter(|result| result.verdict.is_failure());
+    let failed = thresholds.map(|result| {
+        format!("threshold {} does not hold: measured {}", result.threshold, result.found)
+    });
+    let broken = verdict.validity.broken().map(crate::session::ValidityRule::with_advice);
+    for line in failed.chain(broken) {
+        lines.extend(wrapped(&line, 0).into_iter().map(|line| style.bad(&line)));
+    }
+    for note in &soak.notes {
+        lines.extend(wrapped(&visible(note), 0).into_iter().map(|line| style.unclear(&line)));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,111 @@
+//! The funnel, row by row: how many runs reached each step, and why the others did not.
+
+use crate::record::{FoldedSession, FunnelStep, Latencies, Scope};
+use rushhour_core::event::FailureClass;
+use rushhour_core::profile::{DispatchMethod, Profile};
+use rushhour_core::units::Mode;
+
+/// One row of the funnel.
+pub(crate) struct FunnelRow<'a> {
+    /// `None` for the first row, which counts all planned runs.
+    pub(crate) step: Option<FunnelStep>,
+    pub(crate) runs: u64,
+    /// Runs that got no further, by reason, most frequent first.
+    pub(crate) lost: Vec<(Loss, u64)>,
+    /// Whether a run must reach the step to continue.
+    pub(crate) is_required: bool,
+    /// The latency that ends with the step, in a session of one mode.
+    pub(crate) latencies: Option<&'a Latencies>,
+    /// Whether the step belongs to sessions of this profile.
+    pub(crate) applies: bool,
+}
+
+/// Why a run got no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    Failed(FailureClass),
+    Skipped,
+    NotStarted,
+    Open,
+}
+
+/// The mode of all runs. `None` in a paired session: its steps count the runs of both modes, which have different
+/// latencies.
+pub(crate) fn single_mode(folded: &FoldedSession) -> Option<Mode> {
+    match folded.opening.profile.mode.modes() {
+        [mode] => Some(*mode),
+        _ => None,
+    }
+}
+
+/// Every step, starting with the planned runs.
+pub(crate) fn funnel_rows(folded: &FoldedSession) -> Vec<FunnelRow<'_>> {
+    let tally = &folded.tally;
+    let profile = &folded.opening.profile;
+    let mode = single_mode(folded);
+    let mut before = vec![(Loss::Skipped, tally.skipped), (Loss::NotStarted, tally.not_started)];
+    before.retain(|(_, count)| *count > 0);
+    let planned = FunnelRow {
+        step: None,
+        runs: folded.opening.planned.unwrap_or(0).max(tally.planned()),
+        lost: before,
+        is_required: true,
+        latencies: None,
+        applies: true,
+    };
+    let step_row = |step: &FunnelStep| {
+        let stayed = folded.funnel.stayed(*step);
+        let mut lost: Vec<(Loss, u64)> =
+            stayed.map(|(class, count)| (class.map_or(Loss::Open, Loss::Failed), count)).collect();
+        lost.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let runs = folded.funnel.reached(*step);
+        let metric = mode.and_then(|mode| Some((step.metric(mode)?, mode)));
+        FunnelRow {
+            step: Some(*step),
+            runs,
+            lost,
+            is_required: is_required(*step, profile),
+            latencies: metric
+                .and_then(|(metric, mode)| folded.latencies.get(metric, mode, Scope::Measured)),
+            applies: runs > 0 || applies(*step, folded),
+        }
+    };
+    std::iter::once(planned).chain(folded.funnel.steps().iter().map(step_row)).collect()
+}
+
+/// Whether a step that no run reached belongs to the session all the same.
+fn applies(step: FunnelStep, folded: &FoldedSession) -> bool {
+    let profile = &folded.opening.profile;
+    match step {
+        FunnelStep::Dispatched => matches!(
+            profile.livekit.dispatch.method(),
+            DispatchMethod::Explicit | DispatchMethod::ExplicitFresh
+        ),
+        FunnelStep::AgentSeen => waits_for_agent(profile),
+        FunnelStep::AgentReady => false,
+        FunnelStep::Passed => folded.tally.judged_failed > 0,
+        FunnelStep::Started
+        | FunnelStep::RoomMade
+        | FunnelStep::Submitted
+        | FunnelStep::Accepted
+        | FunnelStep::Running
+        | FunnelStep::CallerJoined
+        | FunnelStep::Assigned
+        | FunnelStep::Greeted
+        | FunnelStep::Turn(_)
+        | FunnelStep::Completed => true,
+    }
+}
+
+/// Rushhour's own callers always wait, because they cannot talk to an agent that is not there.
+fn waits_for_agent(profile: &Profile) -> bool {
+    profile.livekit.wait_for_agent || profile.evaluator.cekura().is_none()
+}
+
+fn is_required(step: FunnelStep, profile: &Profile) -> bool {
+    match step {
+        FunnelStep::AgentSeen => waits_for_agent(profile),
+        FunnelStep::AgentReady => false,
+        _ => true,
+    }
+}

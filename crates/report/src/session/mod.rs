@@ -1,0 +1,35 @@
+//! One session analysed: percentiles, thresholds, validity, cost, and the summary of all of it. Data only; every
+//! sentence about it is written in `render`.
+
+mod bill;
+mod funnel_rows;
+mod measured_latency;
+mod overall_verdict;
+mod percentiles;
+mod summary;
+mod summary_parts;
+#[cfg(test)]
+pub(crate) mod test_sessions;
+mod threshold;
+mod time_bins;
+mod unfinished;
+mod validity;
+mod verdict;
+
+pub use bill::{BillItem, BillSummary, BillTotals, CostEach, OldPrices};
+pub(crate) use funnel_rows::{FunnelRow, Loss, funnel_rows, single_mode};
+pub(crate) use measured_latency::{MeasuredLatency, measured_latencies};
+pub(crate) use overall_verdict::OverallVerdict;
+pub(crate) use percentiles::{PercentileFigure, listed_percentiles, quantile_of};
+pub use summary::{SUMMARY_VERSION, Summary, summary_schema};
+pub(crate) use summary_parts::scope_of;
+pub use summary_parts::{
+    GeneratorSummary, LatencySummary, OutcomeCounts, PercentileSummary, ResumptionSummary,
+    RoomCounts, StopSummary, ThresholdSummary, UnfinishedSummary, ValidityCheck,
+};
+pub use threshold::{Criterion, Estimated, ThresholdFigure, ThresholdResult, Verdict};
+pub(crate) use time_bins::{Bin, BinFigure, FEWEST_FOR_P95, count_bins, latency_bins};
+pub(crate) use unfinished::{ReachedFigure, WithUnfinished};
+pub use validity::{StartRates, Validity, ValidityFigure, ValidityRule};
+pub(crate) use validity::{limits, start_rates};
+pub use verdict::SessionVerdict;

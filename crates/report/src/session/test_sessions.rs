@@ -1,0 +1,224 @@
+//! Sessions for tests: events as a driver would record them.
+
+use super::threshold::Criterion;
+use super::verdict::SessionVerdict;
+use crate::record::{Fold, FoldedSession};
+use rushhour_core::event::{
+    AcceptedRun, Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, RunMapping, RunPhase,
+    SessionHeader,
+};
+use rushhour_core::profile::testing::load_text;
+use rushhour_core::units::{
+    EvaluatorRunId, Identity, Micros, Mode, PairId, RoomName, RunIndex, SessionId, SessionTime,
+};
+
+/// Text that does harm wherever it is not escaped.
+pub(crate) const HOSTILE: &str =
+    "</td><script>alert('x')</script>]]>&amp;\u{0}\u{1b}[31m\u{202e}\"onload=\"x\" | `a`\n# b";
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fate {
+    /// It completes. Each of its steps takes this long.
+    Completes(Micros),
+    /// It fails before anything is measured, with this message.
+    Fails(&'static str),
+    /// It is open when the journal ends.
+    StaysOpen,
+}
+
+/// Builds a session.
+pub(crate) struct SessionBuilder {
+    fold: Fold,
+    runs: u64,
+    last: SessionTime,
+}
+
+impl SessionBuilder {
+    /// A chat session; `more` is added to its profile.
+    pub(crate) fn chat(more: &str) -> Self {
+        Self::in_mode("chat", more)
+    }
+
+    /// A paired session; `more` is added to its profile.
+    pub(crate) fn paired(more: &str) -> Self {
+        Self::in_mode("paired", more)
+    }
+
+    fn in_mode(mode: &str, more: &str) -> Self {
+        let text = format!(
+            "mode = \"{mode}\"\n[livekit]\nurl = \"sandbox\"\nagent = \"front-desk\"\n[[scenario]]\nid = 30\nname = {name}\ncopies = 100000\n[[stage]]\nname = \"first\"\nrate = \"10/s\"\n{more}",
+            name = serde_json::to_string("book a <b>table</b>").unwrap(),
+        );
+        let loaded = load_text(&text).expect("the profile is valid");
+        let opening = SessionHeader {
+            format: FORMAT_VERSION,
+            rushhour: "0.0.0".into(),
+            session: SessionId::new("made-up"),
+            anchor: "2026-01-01T00:00:00Z".into(),
+            profile: loaded.profile,
+            profile_hash: "0123456789abcdef".into(),
+            settings: loaded.settings,
+            livekit_url: String::new(),
+            evaluator_url: String::new(),
+            planned: None,
+            cores: 2,
+        };
+        let mut builder = Self { fold: Fold::default(), runs: 0, last: SessionTime::START };
+        builder.add(SessionTime::START, EventKind::Opened(Box::new(opening)));
+        builder
+    }
+
+    fn add(&mut self, at: SessionTime, kind: EventKind) {
+        self.last = self.last.max(at);
+        self.fold.add(&Event { at, kind }).expect("the events are those of one session");
+    }
+
+    /// A chat run that starts `late` after its intended start.
+    pub(crate) fn run(&mut self, intended: SessionTime, late: Micros, fate: Fate) {
+        self.run_of(Mode::Chat, None, intended, late, fate);
+    }
+
+    /// A pair whose runs are intended to start at the same time, voice first.
+    pub(crate) fn pair(&mut self, number: u64, intended: SessionTime, [voice, chat]: [Fate; 2]) {
+        let pair = Some(PairId(number));
+        self.run_of(Mode::Voice, pair, intended, Micros::ZERO, voice);
+        self.run_of(Mode::Chat, pair, intended, Micros::ZERO, chat);
+    }
+
+    /// A run of a mode, and in a paired session of a pair.
+    pub(crate) fn run_of(
+        &mut self,
+        mode: Mode,
+        pair: Option<PairId>,
+        intended: SessionTime,
+        late: Micros,
+        fate: Fate,
+    ) {
+        let run = RunIndex(self.runs);
+        self.runs += 1;
+        let start = intended + late;
+        let room = RoomName::new(format!("rushhour-made-{run}"));
+        let started = EventKind::RunStarted {
+            run,
+            stage: 0,
+            scenario: 0,
+            copy: 0,
+            mode,
+            pair,
+            intended,
+            free: intended,
+            room,
+        };
+        self.add(start, started);
+        match fate {
+            Fate::Completes(step) => self.completes(run, start, step),
+            Fate::Fails(message) => {
+                let outcome = Outcome::failed(FailureClass::SubmitRejected, message);
+                let ended = EventKind::Ended {
+                    run,
+                    outcome,
+                    after: start,
+                    seen: start,
+                    conversation_duration: None,
+                };
+                self.add(start, ended);
+            }
+            Fate::StaysOpen => {}
+        }
+    }
+
+    fn completes(&mut self, run: RunIndex, start: SessionTime, step: Micros) {
+        let times: Vec<SessionTime> =
+            std::iter::successors(Some(start), |at| Some(*at + step)).take(8).collect();
+        let identity = Identity::new("agent");
+        let entered = AcceptedRun { run, evaluator_run: EvaluatorRunId::new("9"), ready: times[3] };
+        let word = || String::from("word");
+        let judged = Outcome::Completed { judged: Some(true) };
+        for (at, kind) in [
+            (times[1], EventKind::RoomCreated { run, sent: times[0], answered: times[1] }),
+            (
+                times[2],
+                EventKind::Dispatched { run, dispatch: None, sent: times[1], answered: times[2] },
+            ),
+            (
+                times[3],
+                EventKind::AgentSeen {
+                    run,
+                    identity,
+                    after: times[3],
+                    seen: times[3],
+                    joined: None,
+                },
+            ),
+            (times[3], EventKind::SubmitIntent { request: run.0, runs: vec![run] }),
+            (
+                times[4],
+                EventKind::Submitted {
+                    request: run.0,
+                    admitted: times[3],
+                    sent: times[3],
+                    answered: times[4],
+                    result: None,
+                    accepted: vec![entered],
+                    mapping: RunMapping::Proven,
+                },
+            ),
+            (
+                times[5],
+                EventKind::PhaseSeen {
+                    run,
+                    phase: RunPhase::Running,
+                    word: word(),
+                    after: times[5],
+                    seen: times[5],
+                },
+            ),
+            (
+                times[6],
+                EventKind::PhaseSeen {
+                    run,
+                    phase: RunPhase::Judging,
+                    word: word(),
+                    after: times[5],
+                    seen: times[6],
+                },
+            ),
+            (
+                times[7],
+                EventKind::Ended {
+                    run,
+                    outcome: judged,
+                    after: times[7],
+                    seen: times[7],
+                    conversation_duration: None,
+                },
+            ),
+        ] {
+            self.add(at, kind);
+        }
+    }
+
+    /// The session and its analysis, if the session finishes here.
+    pub(crate) fn closed(mut self) -> (FoldedSession, SessionVerdict) {
+        self.add(self.last, EventKind::Closed);
+        self.killed()
+    }
+
+    /// The session and its analysis, if the session is killed here.
+    pub(crate) fn killed(self) -> (FoldedSession, SessionVerdict) {
+        let folded = self.fold.finish().expect("the session was opened");
+        let verdict = SessionVerdict::of(&folded, Criterion::Interval);
+        (folded, verdict)
+    }
+}
+
+/// A session of completed runs, ten per second, whose steps take from 100 to 199 ms.
+pub(crate) fn ordinary(runs: u64, more: &str) -> (FoldedSession, SessionVerdict) {
+    let mut builder = SessionBuilder::chat(more);
+    for run in 0..runs {
+        let step = Micros::from_millis(100 + run * 37 % 100);
+        builder.run(SessionTime(run * 100_000), Micros::ZERO, Fate::Completes(step));
+    }
+    builder.closed()
+}

@@ -1,0 +1,141 @@
+//! The session's windows, merged into bins that hold enough runs to show a figure.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use super::percentiles::quantile_of;
+use crate::record::{FoldedSession, TimelineWindow, WINDOWED, value_at_rank};
+use rushhour_core::units::{Metric, Micros, Percentile, SessionTime};
+use rushhour_stats::{Confidence, Quantile, rank_interval};
+
+/// The target number of runs in a bin of latencies.
+const RUNS_PER_BIN: u64 = 24;
+/// The target number of starts in a bin of counts.
+const STARTS_PER_BIN: u64 = 5;
+/// With fewer runs, the 95th percentile is the maximum.
+pub(crate) const FEWEST_FOR_P95: u64 = 20;
+/// The fewest and the most bins of latencies.
+const LATENCY_BINS: (u64, u64) = (6, 80);
+/// The fewest and the most bins of counts.
+const COUNT_BINS: (u64, u64) = (20, 120);
+
+/// A period of the session.
+#[derive(Debug, Clone)]
+pub(crate) struct Bin {
+    pub(crate) from: SessionTime,
+    pub(crate) to: SessionTime,
+    /// When its measured part begins.
+    measured_from: SessionTime,
+    pub(crate) intended: u64,
+    pub(crate) started: u64,
+    pub(crate) skipped: u64,
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
+    pub(crate) in_flight_at_end: u64,
+    latencies: BTreeMap<Metric, Histogram<u32>>,
+}
+
+/// One latency in one bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BinFigure {
+    pub(crate) n: u64,
+    pub(crate) median: Micros,
+    /// The median's 95 % interval; `None` with fewer than six runs.
+    pub(crate) interval: Option<(Micros, Micros)>,
+    /// `None` with fewer than [`FEWEST_FOR_P95`] runs.
+    pub(crate) p95: Option<Micros>,
+}
+
+impl Bin {
+    /// The middle of its measured part, in microseconds of session time.
+    pub(crate) fn middle(&self) -> f64 {
+        f64::midpoint(self.measured_from.0 as f64, self.to.0 as f64)
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.to.since(self.from).as_secs_f64()
+    }
+
+    /// `None` if the latency was not measured.
+    pub(crate) fn figure(&self, metric: Metric) -> Option<BinFigure> {
+        let histogram = self.latencies.get(&metric)?;
+        let n = histogram.len();
+        let at = |quantile: Quantile| {
+            let rank = quantile.rank(n).unwrap_or(1);
+            value_at_rank(histogram, rank)
+        };
+        let ranks = rank_interval(Quantile::P50, n, Confidence::default()).ok();
+        Some(BinFigure {
+            n,
+            median: at(Quantile::P50),
+            interval: ranks.map(|ranks| {
+                (value_at_rank(histogram, ranks.low), value_at_rank(histogram, ranks.high))
+            }),
+            p95: (n >= FEWEST_FOR_P95).then(|| at(quantile_of(Percentile::LISTED[3]))),
+        })
+    }
+}
+
+/// Bins for latencies.
+pub(crate) fn latency_bins(folded: &FoldedSession) -> Vec<Bin> {
+    let target = (folded.measured.started / RUNS_PER_BIN).clamp(LATENCY_BINS.0, LATENCY_BINS.1);
+    let first = folded
+        .stage_starts
+        .iter()
+        .filter(|(stage, _)| folded.names.is_measured(**stage))
+        .map(|(_, at)| *at)
+        .min();
+    let mut bins = bins(folded, target);
+    for bin in &mut bins {
+        let begun = first.filter(|first| (bin.from..bin.to).contains(first));
+        bin.measured_from = begun.unwrap_or(bin.from);
+    }
+    bins
+}
+
+/// Bins for counts of starts and ends.
+pub(crate) fn count_bins(folded: &FoldedSession) -> Vec<Bin> {
+    let target = (folded.tally.planned() / STARTS_PER_BIN).clamp(COUNT_BINS.0, COUNT_BINS.1);
+    bins(folded, target)
+}
+
+fn bins(folded: &FoldedSession, most: u64) -> Vec<Bin> {
+    let windows = folded.timeline.windows();
+    let width = folded.timeline.width();
+    let per_bin = windows.len().div_ceil(usize::try_from(most).unwrap_or(usize::MAX)).max(1);
+    let mut in_flight: u64 = 0;
+    let mut bins = Vec::new();
+    for (number, group) in windows.chunks(per_bin).enumerate() {
+        let from = (number * per_bin) as u64 * width.0;
+        let sum = |count: fn(&TimelineWindow) -> u64| group.iter().map(count).sum::<u64>();
+        let (started, completed, failed) =
+            (sum(|w| w.started), sum(|w| w.completed), sum(|w| w.failed));
+        in_flight = (in_flight + started).saturating_sub(completed + failed);
+        let mut latencies: BTreeMap<Metric, Histogram<u32>> = BTreeMap::new();
+        for window in group {
+            for metric in WINDOWED {
+                let Some(own) = window.latencies(metric) else { continue };
+                match latencies.get_mut(&metric) {
+                    Some(all) => all.add(own).expect("both histograms resize themselves"),
+                    None => {
+                        latencies.insert(metric, own.clone());
+                    }
+                }
+            }
+        }
+        bins.push(Bin {
+            from: SessionTime(from),
+            measured_from: SessionTime(from),
+            to: SessionTime(from + group.len() as u64 * width.0),
+            intended: sum(|w| w.intended),
+            started,
+            skipped: sum(|w| w.skipped),
+            completed,
+            failed,
+            in_flight_at_end: in_flight,
+            latencies,
+        });
+    }
+    bins
+}
