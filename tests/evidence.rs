@@ -95,7 +95,7 @@ fn two_parts_of_one_session_are_compared_and_what_is_not_there_is_refused() {
         let words = [&["compare", "a"], words].concat();
         workplace.rushhour(&words).run().ended_with(2).complaining(complaint);
     };
-    refused(&["--arms", &format!("scenario={first},{first}")], "name two that differ");
+    refused(&["--arms", &format!("scenario={first},{first}")], "name two different ones");
     refused(&["--arms", "mode=chat,voice"], "mode voice has no measured run");
     refused(&["--arms", "colour=red,blue"], "write scenario=A,B");
     refused(&["b", "--arms", &split], "cannot be used with");
@@ -109,7 +109,7 @@ fn torn_empty_and_single_sessions_are_told_as_what_they_are() {
     fs::write(&journal, &bytes[..bytes.len() * 3 / 4]).expect("it can be cut");
     let ran = workplace.rushhour(&["compare", "a", "b"]).run().ended_with(0);
     assert!(ran.err.contains("half a line"), "{}", ran.err);
-    assert!(ran.out.contains("B did not come to its end"), "{}", ran.out);
+    assert!(ran.out.contains("B did not finish"), "{}", ran.out);
     for runs in [0, 1] {
         let name = ["none", "one"][runs];
         Made { name, runs: runs as u64, ..Made::default() }.write(workplace.path());

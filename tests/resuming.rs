@@ -254,7 +254,7 @@ fn with_finish_only_nothing_more_is_started_and_reports_stay_the_same() {
     assert_eq!(fs::read(&journal).expect("it is there"), bytes, "nothing was changed");
     let ran = scene.resume(&["--finish-only"]).run().ended_with(105);
     assert!(ran.err.contains("13 bytes of half a line were cut off"), "{}", ran.err);
-    assert!(ran.out.contains("nobody watched for"), "{}", ran.out);
+    assert!(ran.out.contains("was not observed for"), "{}", ran.out);
     let before = Session::open(&scene.folder()).files();
     let folder = scene.folder().display().to_string();
     scene.workplace.rushhour(&["report", &folder]).run().ended_with(105);

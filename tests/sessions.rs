@@ -219,7 +219,7 @@ fn a_full_house_skips_where_the_profile_says_so_and_nothing_is_said_of_the_agent
     let profile =
         copies(60, "20/s", "").replace("in_flight = 1000", "in_flight = 5\nwhen_full = \"skip\"");
     let ran = workplace.run_profile(&profile).ended_with(112);
-    assert!(ran.out.contains("nothing is said of the agent"), "{}", ran.out);
+    assert!(ran.out.contains("says nothing about the agent"), "{}", ran.out);
     let session = workplace.session();
     check(&session, 60);
     assert!(session.tally("outcome")["skipped"] > 30);
@@ -235,7 +235,7 @@ fn a_killed_session_is_reported_as_far_as_it_got() {
     let folder = workplace.sessions().remove(0);
     let shown = folder.to_str().expect("a temporary folder's name is text");
     let ran = workplace.rushhour(&["report", shown]).run();
-    assert!(ran.out.contains("did not come to its end"), "{}", ran.out);
+    assert!(ran.out.contains("did not finish"), "{}", ran.out);
     let session = Session::open(&folder);
     let outcomes = session.tally("outcome");
     assert!(outcomes["open"] > 5, "{outcomes:?}");

@@ -49,7 +49,7 @@ pub fn history_page(profiles: &[JudgedNights<'_>]) -> String {
                 (counted(nights as u64, "night")) " of " (counted(profiles.len() as u64, "profile"))
             }
             p {
-                "A night is a session that `rushhour soak` judged. Profiles that differ in any setting are not compared; "
+                "A night is a session that " code { "rushhour soak" } " judged. Profiles that differ in any setting are not compared; "
                 "each has its own part."
             }
         }

@@ -202,7 +202,7 @@ fn table<'a>(
         Column::number("from", move |row: &Row<'_>| time(row.0.from)),
         Column::number("to", move |row: &Row<'_>| time(row.0.to)),
         Column::number("n", |row: &Row<'_>| Cell::count(row.1.map_or(0, |figure| figure.n))),
-        Column::number("median, 95 % interval", |row: &Row<'_>| match row.1 {
+        Column::figure("median, 95 % interval", |row: &Row<'_>| match row.1 {
             Some(BinFigure { median, interval: Some((low, high)), .. }) => {
                 Cell::interval(Number::micros(median), Number::micros(low), Number::micros(high))
             }

@@ -11,6 +11,7 @@ use super::sections::{generator, thresholds};
 use super::stages::stages;
 use super::value_axis::ValueAxis;
 use crate::record::FoldedSession;
+use crate::render::sentences::capitalised;
 use crate::render::table::{Cell, Column, Frame, Number, Table};
 use crate::render::tables::soak::{leak_table, series_table};
 use crate::render::visible;
@@ -64,7 +65,7 @@ fn header(soak: &Soak) -> Markup {
                 (soak.runs) " measured runs over " (Micros(soak.span_us)) ", " (soak.failed) " failed; "
                 (soak.windows) " windows of " (Micros(soak.window_us)) "."
             }
-            @for note in &soak.notes { p class="warning" { (visible(note)) "." } }
+            @for note in &soak.notes { p class="warning" { (visible(&capitalised(note))) "." } }
         }
     }
 }

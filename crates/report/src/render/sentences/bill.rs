@@ -38,7 +38,7 @@ impl fmt::Display for OldPrices {
         let items: Vec<&str> = self.items.iter().map(|item| item.word()).collect();
         write!(
             f,
-            "prices in {} are older than 90 days, the oldest of {}: {}",
+            "prices older than 90 days ({}, the oldest of {}): {}",
             self.file,
             self.oldest,
             items.join(", ")

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::counted;
+use super::{capitalised, counted};
 use crate::paired::{
     CostReason, DifferenceNote, PairedAnswer, PairedComparison, PairedFinding, PairedMeasure,
     PairedNote, PairedUnit,
@@ -66,12 +66,16 @@ impl fmt::Display for PairedNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pairs = |count: &u64| counted(*count, "pair");
         match self {
-            Self::OneCompleted { only_chat, only_voice } => write!(
-                f,
-                "In {} only the chat run was completed, in {} only the voice run. Costs and shares include these runs, durations do not.",
-                pairs(only_chat),
-                pairs(only_voice)
-            ),
+            Self::OneCompleted { only_chat, only_voice } => {
+                let completed = |mode, count: &u64| {
+                    let count = (*count > 0).then(|| pairs(count))?;
+                    Some(format!("only the {mode} run was completed in {count}"))
+                };
+                let modes = [completed("chat", only_chat), completed("voice", only_voice)];
+                let modes: Vec<String> = modes.into_iter().flatten().collect();
+                let completed = capitalised(&modes.join("; "));
+                write!(f, "{completed}. Costs and shares include these runs, durations do not.")
+            }
             Self::BothFailed(count) => write!(f, "In {} both runs failed.", pairs(count)),
             Self::Incomplete { pairs: count, stopped } => {
                 let why = if *stopped { ", because the session was stopped" } else { "" };

@@ -48,7 +48,7 @@ fn framed(class: &str, table: &Markup) -> Markup {
 impl GridColumn<'_> {
     const fn class(&self) -> Option<&'static str> {
         match (self.align, self.wraps) {
-            (Align::Right, _) => Some("number"),
+            (Align::Right | Align::Figure, _) => Some("number"),
             (Align::Left, true) => Some("wraps"),
             (Align::Left, false) => None,
         }

@@ -17,7 +17,7 @@ impl<R> Table<'_, R> {
         for column in &grid.columns {
             text.push_str(match column.align {
                 Align::Left => " --- |",
-                Align::Right => " ---: |",
+                Align::Right | Align::Figure => " ---: |",
             });
         }
         text.push('\n');

@@ -48,6 +48,8 @@ impl Formats {
 enum Align {
     Left,
     Right,
+    /// Left in text, where intervals of different lengths are easier to read, and right in other formats.
+    Figure,
 }
 
 /// A column, which reads its cell from a row's record.
@@ -78,6 +80,11 @@ impl<'a, R> Column<'a, R> {
     /// A right-aligned column in the formats for people.
     pub(crate) fn number(heading: impl Into<String>, cell: impl Fn(&R) -> Cell + 'a) -> Self {
         Self { align: Align::Right, ..Self::text(heading, cell) }
+    }
+
+    /// A column of figures with intervals in the formats for people.
+    pub(crate) fn figure(heading: impl Into<String>, cell: impl Fn(&R) -> Cell + 'a) -> Self {
+        Self { align: Align::Figure, ..Self::text(heading, cell) }
     }
 
     /// A column in CSV files only.

@@ -110,8 +110,8 @@ fn line(
                 line.push_str(&padding);
                 line.push_str(&painted);
             }
-            Align::Left if place + 1 == last => line.push_str(&painted),
-            Align::Left => {
+            Align::Left | Align::Figure if place + 1 == last => line.push_str(&painted),
+            Align::Left | Align::Figure => {
                 line.push_str(&painted);
                 line.push_str(&padding);
             }

@@ -26,7 +26,7 @@ pub(crate) fn session_table<'a>(searched: &CompletedSearch<'a>) -> Table<'a, &'a
         Column::number("failed", |row: &Row<'_>| Cell::count(row.runs.1)).and_csv("failed"),
     ];
     for threshold in &searched.opening.profile.thresholds {
-        columns.push(Column::text(threshold.to_string(), move |row: &Row<'_>| {
+        columns.push(Column::figure(threshold.to_string(), move |row: &Row<'_>| {
             of_threshold(row, threshold).map_or_else(Cell::absent, |found| {
                 figure(threshold, found.estimated).with_suffix(format!(" (n={})", found.n))
             })

@@ -32,8 +32,7 @@ pub(crate) fn comparison_table(comparison: &SessionComparison) -> Table<'_, Comp
     }
     for rate in &comparison.rates {
         let [baseline, candidate] = rate_counts(rate);
-        table
-            .push_heading(format!("{} ({baseline}, and {candidate})", rate.measure), Formats::TEXT);
+        table.push_heading(format!("{} ({baseline} and {candidate})", rate.measure), Formats::TEXT);
         table.push(ComparisonRow::Rate(rate));
     }
     if let Some(cost) = &comparison.cost {

@@ -19,7 +19,7 @@ pub(crate) fn failure_table(folded: &FoldedSession) -> Table<'_, (FailureClass, 
             messages(row.0).first().map_or_else(Cell::absent, |(message, _)| Cell::foreign(message))
         })
         .only(Formats::MARKDOWN),
-        Column::text("messages", move |row: &(FailureClass, u64)| {
+        Column::text("messages, and what to do", move |row: &(FailureClass, u64)| {
             let messages = messages(row.0);
             let shown = || messages.iter().take(MESSAGES_SHOWN);
             let others = row.1 - shown().map(|(_, count)| count).sum::<u64>();
@@ -30,9 +30,11 @@ pub(crate) fn failure_table(folded: &FoldedSession) -> Table<'_, (FailureClass, 
                         .map(|(message, count)| Aside::message(*count, message)),
                 )
                 .with_asides((others > 0).then(|| Aside::note(format!("{others} other messages"))))
+                .with_asides([Aside::note(format!("→ {}", row.0.advice()))])
         })
         .only(Formats::HTML),
-        Column::text("what to do", |row: &(FailureClass, u64)| Cell::text(row.0.advice())),
+        Column::text("what to do", |row: &(FailureClass, u64)| Cell::text(row.0.advice()))
+            .only(Formats::TEXT.and(Formats::MARKDOWN)),
     ])
     .with_rows(folded.tally.failed_most_first())
 }

@@ -26,7 +26,7 @@ pub(crate) fn funnel_table(folded: &FoldedSession) -> Table<'_, FunnelRow<'_>> {
             Cell::text(step_name(row)).with_suffix(optional).with_asides(row.lost.iter().map(loss))
         }),
         Column::number("runs", |row: &FunnelRow<'_>| Cell::count(row.runs)).and_csv("runs"),
-        Column::text("share of the planned runs", move |row: &FunnelRow<'_>| {
+        Column::text("share of planned", move |row: &FunnelRow<'_>| {
             Cell::bar(row.runs as f64 / planned as f64, !row.is_required)
         })
         .only(Formats::SHOWN),

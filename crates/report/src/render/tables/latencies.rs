@@ -52,7 +52,7 @@ pub(crate) fn distribution_table<'a>(
 }
 
 fn name_column<'a>() -> Column<'a, MeasuredLatency<'a>> {
-    Column::text("latency", |row: &MeasuredLatency<'_>| {
+    Column::text("latency, 95 % intervals", |row: &MeasuredLatency<'_>| {
         Cell::code(row.label()).linking_to(definition_address(row.metric.name()))
     })
 }
@@ -62,7 +62,7 @@ fn count_column<'a>() -> Column<'a, MeasuredLatency<'a>> {
 }
 
 fn percentile_column<'a>(percentile: Percentile) -> Column<'a, MeasuredLatency<'a>> {
-    Column::text(percentile.to_string(), move |row: &MeasuredLatency<'_>| {
+    Column::figure(percentile.to_string(), move |row: &MeasuredLatency<'_>| {
         Cell::percentile(PercentileFigure::of(row.latencies, percentile))
     })
 }

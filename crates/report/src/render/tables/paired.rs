@@ -14,10 +14,10 @@ pub(crate) fn difference_table(comparison: &PairedComparison) -> Table<'_, &Pair
         Column::number("pairs", |row: &&PairedDifference| Cell::count(row.pairs)).only(more),
         Column::number("chat", |row: &&PairedDifference| Cell::number(value(row, row.chat))),
         Column::number("voice", |row: &&PairedDifference| Cell::number(value(row, row.voice))),
-        Column::number("voice minus chat, 95 % interval", |row: &&PairedDifference| {
+        Column::figure("voice minus chat, 95 % interval", |row: &&PairedDifference| {
             difference(row)
         }),
-        Column::number("voice / chat", |row: &&PairedDifference| ratio(row)).only(more),
+        Column::figure("voice / chat", |row: &&PairedDifference| ratio(row)).only(more),
         Column::text("finding", |row: &&PairedDifference| {
             let words = row.finding.map_or("not enough data", |finding| finding.words());
             Cell::text(words)

@@ -2,6 +2,7 @@
 
 use crate::record::{FoldedSession, Latencies, Scope};
 use crate::render::sentences::bill::bill_sentence;
+use crate::render::sentences::counted;
 use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
 use crate::render::sentences::session::{
@@ -91,8 +92,9 @@ fn unfinished(folded: &FoldedSession, mode: Mode) -> Option<String> {
     let is_paired = folded.opening.profile.mode.is_paired();
     let of_mode = if is_paired { format!(" {}", mode.name()) } else { String::new() };
     Some(format!(
-        "{metric}{of_mode} with the {} runs that were cut off counted as longer: {figures}.",
-        censored.unfinished()
+        "{metric}{of_mode} with {} that {} cut off counted as longer: {figures}.",
+        counted(censored.unfinished(), "run"),
+        if censored.unfinished() == 1 { "was" } else { "were" }
     ))
 }
 

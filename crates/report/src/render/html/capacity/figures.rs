@@ -134,7 +134,7 @@ fn value_ticks(scale: Scale, threshold: &Threshold) -> Vec<Tick> {
 fn table<'a>(threshold: &'a Threshold, points: &'a [Point]) -> Table<'a, &'a Point> {
     Table::new([
         Column::number("at once", |row: &&Point| Cell::count(row.in_flight.into())),
-        Column::text(threshold.measure.to_string(), |row: &&Point| {
+        Column::figure(threshold.measure.to_string(), |row: &&Point| {
             figure(threshold, Some(row.estimated))
         }),
         Column::number("n", |row: &&Point| Cell::count(row.n)),
