@@ -247,7 +247,7 @@ fn a_judging_keeps_to_a_budget_of_its_own_and_says_what_it_left_out() {
     assert!((12..=16).contains(&left), "{left}: {:?}", found.judged);
     assert_eq!(found.judged.len(), 24, "all were drawn");
     assert_eq!(Truth::read(&truth).entries().len() as u64, 24 - left);
-    assert!(ran.out.contains(&format!("not held again {left}")), "{}", ran.out);
+    assert!(ran.out.contains(&format!("not rerun {left}")), "{}", ran.out);
     let spent = found.again.summary["bill"]["list_usd"].as_f64().expect("it is charged");
     assert!(spent > 0.2 && spent <= 2.0, "{spent}");
 }

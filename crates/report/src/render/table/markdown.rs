@@ -36,6 +36,7 @@ impl<R> Table<'_, R> {
 fn markdown_cell(cell: &Cell) -> String {
     let text = match (&cell.content, cell.shown()) {
         (Content::Code(code), text) if *code == text && !text.is_empty() => code_span(code),
+        (Content::Number(_) | Content::Interval { .. }, text) if cell.asides.is_empty() => text,
         (_, text) => escaped(&text),
     };
     match cell.tone {
@@ -52,8 +53,14 @@ fn code_span(code: &str) -> String {
 /// Text of which Markdown shows every character unchanged: no markup, mention, link or edge of a table.
 pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in visible(text).chars() {
+    let text = visible(text);
+    let mut following = text.chars().skip(1);
+    let mut after_word = false;
+    for character in text.chars() {
+        let before_word = following.next().is_some_and(char::is_alphanumeric);
         match character {
+            // Inside a word it does not emphasise.
+            '_' if after_word && before_word => escaped.push('_'),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
@@ -65,6 +72,7 @@ pub(crate) fn escaped(text: &str) -> String {
             }
             plain => escaped.push(plain),
         }
+        after_word = character.is_alphanumeric();
     }
     escaped.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
