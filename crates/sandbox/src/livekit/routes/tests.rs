@@ -27,6 +27,10 @@ fn dispatch(
     sandbox.twirp("AgentDispatchService/CreateDispatch", admin_grant("room-1"), &request)
 }
 
+fn has_no_jobs(dispatch: &proto::AgentDispatch) -> bool {
+    dispatch.state.as_ref().unwrap().jobs.is_empty()
+}
+
 fn listed(sandbox: &mut TestSandbox) -> Vec<proto::AgentDispatch> {
     let request =
         proto::ListAgentDispatchRequest { room: "room-1".to_owned(), ..Default::default() };
@@ -118,16 +122,9 @@ fn an_agent_is_assigned_joins_and_listens_after_its_delays() {
         .twirp::<proto::Room>("RoomService/CreateRoom", create_grant(), &room_request())
         .unwrap();
     let created = dispatch(&mut sandbox, AGENT).unwrap();
-    assert!(created.state.as_ref().unwrap().jobs.is_empty());
+    assert!(has_no_jobs(&created));
     sandbox.advance(199);
-    assert!(
-        listed(&mut sandbox).iter().all(|dispatch| dispatch
-            .state
-            .as_ref()
-            .unwrap()
-            .jobs
-            .is_empty())
-    );
+    assert!(listed(&mut sandbox).iter().all(has_no_jobs));
     sandbox.advance(1);
     let found = listed(&mut sandbox);
     // A room created without agents also has a dispatch of the nameless agent.
@@ -163,14 +160,7 @@ fn a_dispatch_without_a_worker_stays_without_jobs() {
     dispatch(&mut sandbox, AGENT).unwrap();
     sandbox.advance(60_000);
     assert_eq!(listed(&mut sandbox).len(), 2);
-    assert!(
-        listed(&mut sandbox).iter().all(|dispatch| dispatch
-            .state
-            .as_ref()
-            .unwrap()
-            .jobs
-            .is_empty())
-    );
+    assert!(listed(&mut sandbox).iter().all(has_no_jobs));
 }
 
 #[test]
