@@ -10,6 +10,8 @@ const PURE: &[&str] = &[
     "crates/stats/src/",
     "crates/core/src/",
     "crates/callers/src/audio/",
+    "crates/callers/src/caller/",
+    "crates/callers/src/data/",
     "crates/driver/src/run/",
     "crates/driver/src/session/",
     "crates/driver/src/outgoing.rs",

@@ -195,7 +195,7 @@ impl<N: FnMut(AgentEvent)> JobRunner for SessionRegistry<N> {
             url: url.unwrap_or_else(|| self.url.clone()),
             token,
             config: session.join_config(),
-            app: Box::new(session),
+            handler: Box::new(session),
         });
         self.held.insert(job, held);
     }

@@ -6,9 +6,9 @@ use super::words::{self, State, TRANSCRIPTION_TOPIC};
 use crate::behaviour::JobFault;
 use crate::truth::{AgentFact, KeptAudio};
 use rushhour_callers::audio::SpeechEdge;
-use rushhour_callers::data::{AGENT_SESSION_TOPIC, write_agent_session};
+use rushhour_callers::data::{AGENT_SESSION_TOPIC, encode_turn_metrics};
 use rushhour_callers::engine::ParticipantHandle;
-use rushhour_callers::participant::SendOutcome as Sent;
+use rushhour_callers::participant::SendOutcome;
 use rushhour_core::event::TurnParts;
 use rushhour_core::units::{Micros, SessionTime};
 
@@ -111,7 +111,7 @@ impl AgentSession {
             let track = self.voice.as_ref().and_then(|voice| voice.callers_track());
             let attributes = words::heard(&format!("user_{turn}"), track);
             let text = format!("What the caller said, turn {turn}.");
-            hand.say_as(caller, TRANSCRIPTION_TOPIC, &text, attributes);
+            hand.send_text_as(caller, TRANSCRIPTION_TOPIC, &text, attributes);
         }
         let text = format!("I have heard you, turn {turn}.");
         self.think(Heard::Speech(known_after_us), last_audible_at, text, hand);
@@ -174,9 +174,9 @@ impl AgentSession {
         since: SessionTime,
         hand: &mut dyn ParticipantHandle,
     ) {
-        let stream = hand.begin_text(TRANSCRIPTION_TOPIC, words::begun(segment));
-        hand.continue_text(&stream, 0, text);
-        hand.end_text(&stream, words::ended());
+        let stream = hand.open_text_stream(TRANSCRIPTION_TOPIC, words::begun(segment));
+        hand.write_text_stream(&stream, 0, text);
+        hand.close_text_stream(&stream, words::ended());
         let (now, room) = (hand.now(), self.room.clone());
         self.tell(now, AgentFact::StraySegment { room, turn, delay_us: now.since(since) });
     }
@@ -198,8 +198,8 @@ impl AgentSession {
             self.write_segment(&format!("{name}_2"), second, turn, since, hand);
             name.push_str("_1");
         }
-        let stream = hand.begin_text(TRANSCRIPTION_TOPIC, words::begun(&name));
-        let sent = hand.continue_text(&stream, 0, answer.split().0);
+        let stream = hand.open_text_stream(TRANSCRIPTION_TOPIC, words::begun(&name));
+        let sent = hand.write_text_stream(&stream, 0, answer.split().0);
         let now = hand.now();
         let delay_us = now.since(since);
         let kept = KeptAudio { wanted_us: answer.wanted, delay_us };
@@ -219,8 +219,8 @@ impl AgentSession {
         }
     }
 
-    fn unless_sent(&self, sent: Sent, turn: u32, now: SessionTime) {
-        if sent == Sent::Not {
+    fn unless_sent(&self, sent: SendOutcome, turn: u32, now: SessionTime) {
+        if sent == SendOutcome::NotSent {
             self.tell(now, AgentFact::NotSent { room: self.room.clone(), turn });
         }
     }
@@ -230,7 +230,7 @@ impl AgentSession {
         let Some(answer) = &mut self.answer else { return };
         let turn = answer.turn;
         let Some((stream, parts)) = &mut answer.stream else { return };
-        let sent = hand.continue_text(stream, *parts, "and on ");
+        let sent = hand.write_text_stream(stream, *parts, "and on ");
         *parts += 1;
         let now = hand.now();
         self.unless_sent(sent, turn, now);
@@ -281,18 +281,18 @@ impl AgentSession {
                 _ => answer.split().1,
             };
             let sent = match rest {
-                "" => Sent::Out,
-                rest => hand.continue_text(stream, *parts, rest),
+                "" => SendOutcome::Sent,
+                rest => hand.write_text_stream(stream, *parts, rest),
             };
-            let ended = hand.end_text(stream, words::ended());
+            let ended = hand.close_text_stream(stream, words::ended());
             let now = hand.now();
             let (room, delay_us) = (self.room.clone(), now.since(answer.since));
             self.tell(now, AgentFact::FinalChunk { room, turn, delay_us });
-            self.unless_sent(if sent == Sent::Out { ended } else { sent }, turn, now);
+            self.unless_sent(if sent == SendOutcome::Sent { ended } else { sent }, turn, now);
         }
         if self.common.behaviour.metrics && answer.heard != Heard::Nothing {
             let item = format!("item_{turn}");
-            let bytes = write_agent_session(&item, &answer.text, &times(&answer));
+            let bytes = encode_turn_metrics(&item, &answer.text, &times(&answer));
             hand.send_bytes(AGENT_SESSION_TOPIC, &bytes);
         }
         self.listen_again(turn, hand);
@@ -315,7 +315,7 @@ impl AgentSession {
             voice.hush();
         }
         if let Some((stream, _)) = self.answer.take().and_then(|answer| answer.stream) {
-            hand.end_text(&stream, words::ended());
+            hand.close_text_stream(&stream, words::ended());
         }
     }
 

@@ -13,7 +13,9 @@ use crate::worker::{Assignment, JobEnd};
 use rushhour_callers::audio::OpusError;
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
-use rushhour_callers::participant::{JoinConfig, ParticipantEvent, RemoteParticipant};
+use rushhour_callers::participant::{
+    DisconnectError, JoinConfig, ParticipantEvent, RemoteParticipant,
+};
 use rushhour_core::units::{Identity, Mode, RoomName, SessionTime};
 
 /// The longest text of a caller's that is kept.
@@ -92,7 +94,10 @@ impl AgentSession {
 
     /// How it joins.
     pub fn join_config(&self) -> JoinConfig {
-        JoinConfig { speaks: self.voice.is_some(), attributes: State::Initializing.attributes() }
+        JoinConfig {
+            publish_audio: self.voice.is_some(),
+            attributes: State::Initializing.attributes(),
+        }
     }
 
     pub(super) fn tell(&self, at: SessionTime, fact: AgentFact) {
@@ -140,7 +145,7 @@ impl AgentSession {
         if person.is_agent || person.identity == self.identity {
             return;
         }
-        if person.present {
+        if person.connected {
             // The first who is there is whom the agent serves; LiveKit's framework does the same.
             self.caller.get_or_insert_with(|| person.identity.clone());
         } else if self.caller.as_ref() == Some(&person.identity) {
@@ -150,7 +155,7 @@ impl AgentSession {
 
     fn open(&mut self, at: SessionTime, hand: &mut dyn ParticipantHandle) {
         if let Some(voice) = &mut self.voice {
-            voice.open(hand.next_beat());
+            voice.open(hand.next_tick());
         }
         let delay = self.common.behaviour.ready_delay(&self.room);
         self.agenda.put(at + delay, Step::BeReady { since: at });
@@ -171,7 +176,7 @@ impl AgentSession {
 
     fn data(&mut self, data: DataEvent, at: SessionTime, hand: &mut dyn ParticipantHandle) {
         match data {
-            DataEvent::TextBegins { stream, sender, topic, .. } => {
+            DataEvent::TextStreamOpened { stream_id: stream, sender, topic, .. } => {
                 // What is said before an agent listens is lost, and so is what others say.
                 if topic == CHAT_TOPIC && self.ready && self.caller.as_ref() == Some(&sender) {
                     if self.texts.len() >= MOST_TEXTS {
@@ -180,19 +185,19 @@ impl AgentSession {
                     self.texts.push((stream, String::new()));
                 }
             }
-            DataEvent::TextPart { stream, text } => {
+            DataEvent::TextChunk { stream_id: stream, text } => {
                 let open = self.texts.iter_mut().find(|(open, _)| *open == stream);
                 if let Some((_, whole)) = open.filter(|(_, whole)| whole.len() < LONGEST_TEXT) {
                     whole.push_str(&text);
                 }
             }
-            DataEvent::TextEnds { stream, .. } => {
+            DataEvent::TextStreamClosed { stream_id: stream, .. } => {
                 if let Some(index) = self.texts.iter().position(|(open, _)| *open == stream) {
                     let (_, text) = self.texts.remove(index);
                     self.hear_text(&text, at, hand);
                 }
             }
-            DataEvent::Bytes { .. } => {}
+            DataEvent::ByteStreamReceived { .. } => {}
         }
     }
 
@@ -219,7 +224,7 @@ impl AgentSession {
 }
 
 impl ParticipantHandler for AgentSession {
-    fn event(
+    fn on_event(
         &mut self,
         event: ParticipantEvent,
         at: SessionTime,
@@ -230,21 +235,21 @@ impl ParticipantHandler for AgentSession {
         }
         match event {
             ParticipantEvent::Joined { others, .. } => self.joined(others, at, hand),
-            ParticipantEvent::Open => self.open(at, hand),
-            ParticipantEvent::Person(person) => self.seen(&person, hand),
-            ParticipantEvent::Data(data, at) => self.data(data, at, hand),
-            ParticipantEvent::Audio(packet, track) => {
+            ParticipantEvent::DataChannelOpen => self.open(at, hand),
+            ParticipantEvent::ParticipantUpdated(person) => self.seen(&person, hand),
+            ParticipantEvent::Data(data) => self.data(data, at, hand),
+            ParticipantEvent::Audio { packet, track_sid } => {
                 if let Some(voice) = &mut self.voice {
-                    let edges = voice.hear(&packet, track);
+                    let edges = voice.hear(&packet, track_sid);
                     self.hear_edges(&edges, hand);
                 }
             }
             // The engine says why it is out.
-            ParticipantEvent::Left { .. } => {}
+            ParticipantEvent::Disconnected(_) => {}
         }
     }
 
-    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
+    fn on_tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
         if let Some(voice) = &mut self.voice {
             let edges = voice.listen(hand.now());
             self.hear_edges(&edges, hand);
@@ -253,26 +258,28 @@ impl ParticipantHandler for AgentSession {
             self.step(step, hand);
         }
         if self.place == SessionPlace::Leaving {
-            return NextTick::Event;
+            return NextTick::OnEvent;
         }
         self.speak_due(hand);
         match (&self.voice, self.agenda.next()) {
-            (Some(_), _) => NextTick::Beat,
+            (Some(_), _) => NextTick::Next,
             (None, Some(at)) => NextTick::At(at),
-            (None, None) => NextTick::Event,
+            (None, None) => NextTick::OnEvent,
         }
     }
 
-    fn left(&mut self, why: LeaveReason, at: SessionTime) {
+    fn on_left(&mut self, why: LeaveReason, at: SessionTime) {
         let (why, end) = match why {
-            LeaveReason::ByItself if self.crashed => {
+            LeaveReason::ClientInitiated if self.crashed => {
                 ("crashed as it was to".to_owned(), JobEnd::Failed("crashed".to_owned()))
             }
-            LeaveReason::ByItself => ("the conversation is over".to_owned(), JobEnd::Done),
-            LeaveReason::RoomDeleted => ("the room was deleted".to_owned(), JobEnd::Done),
-            LeaveReason::Refused { words, .. }
-            | LeaveReason::OurFault(words)
-            | LeaveReason::Lost(words) => (words.clone(), JobEnd::Failed(words)),
+            LeaveReason::ClientInitiated => ("the conversation is over".to_owned(), JobEnd::Done),
+            LeaveReason::Disconnected(DisconnectError::RoomDeleted) => {
+                ("the room was deleted".to_owned(), JobEnd::Done)
+            }
+            LeaveReason::JoinFailed(_) | LeaveReason::Disconnected(_) => {
+                (why.to_string(), JobEnd::Failed(why.to_string()))
+            }
         };
         self.tell(at, AgentFact::Left { room: self.room.clone(), why, turns: self.answered });
         self.over(end);

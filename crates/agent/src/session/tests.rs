@@ -31,10 +31,9 @@ fn person(name: &str, is_agent: bool, present: bool) -> RemoteParticipant {
     RemoteParticipant {
         identity,
         is_agent,
-        present,
+        connected: present,
         joined_at_ms: None,
         agent_state: None,
-        tracks: vec![],
     }
 }
 
@@ -65,22 +64,22 @@ impl Scene {
     fn listening(mode: Mode, fault: Option<JobFault>, behaviour: Behaviour) -> Self {
         let mut scene = Self::outside(mode, fault, behaviour);
         let others = vec![person("caller", false, true)];
-        scene.event(20, ParticipantEvent::Joined { others, own: Identity::new("agent-AJ_1") });
-        scene.event(100, ParticipantEvent::Open);
+        scene.event(20, ParticipantEvent::Joined { others, identity: Identity::new("agent-AJ_1") });
+        scene.event(100, ParticipantEvent::DataChannelOpen);
         scene.beat(100);
-        assert_eq!(scene.hand.take(), ["listening"]);
+        assert_eq!(scene.hand.take_log(), ["listening"]);
         scene.facts();
         scene
     }
 
     fn event(&mut self, millis: u64, event: ParticipantEvent) {
         self.hand.now = self.hand.now.max(at(millis));
-        self.session.event(event, at(millis), &mut self.hand);
+        self.session.on_event(event, at(millis), &mut self.hand);
     }
 
     fn beat(&mut self, millis: u64) -> NextTick {
         self.hand.now = at(millis);
-        self.session.tick(&mut self.hand)
+        self.session.on_tick(&mut self.hand)
     }
 
     /// Beats every 20 ms up to `millis`.
@@ -95,16 +94,16 @@ impl Scene {
         let (sender, topic) = (Identity::new("caller"), "lk.chat".to_owned());
         let (stream, attributes) = (stream.to_owned(), HashMap::new());
         for data in [
-            DataEvent::TextBegins {
-                stream: stream.clone(),
+            DataEvent::TextStreamOpened {
+                stream_id: stream.clone(),
                 sender,
                 topic,
                 attributes: attributes.clone(),
             },
-            DataEvent::TextPart { stream: stream.clone(), text: text.to_owned() },
-            DataEvent::TextEnds { stream, attributes },
+            DataEvent::TextChunk { stream_id: stream.clone(), text: text.to_owned() },
+            DataEvent::TextStreamClosed { stream_id: stream, attributes },
         ] {
-            self.event(millis, ParticipantEvent::Data(data, at(millis)));
+            self.event(millis, ParticipantEvent::Data(data));
         }
     }
 
@@ -115,14 +114,13 @@ impl Scene {
         for (frame, n) in clip.frames().iter().zip(0_u16..) {
             let now = millis + 20 * u64::from(n);
             let packet = AudioPacket {
-                mid: "1".into(),
                 ssrc: 9,
                 sequence: u16::try_from(now / 20).unwrap(),
                 rtp_time: u32::try_from(now / 20 * FRAME_SAMPLES as u64).unwrap(),
                 payload: frame.clone(),
                 at: at(now),
             };
-            self.event(now, ParticipantEvent::Audio(packet, Some("TR_1".to_owned())));
+            self.event(now, ParticipantEvent::Audio { packet, track_sid: Some("TR_1".to_owned()) });
             self.beat(now);
         }
     }
@@ -155,12 +153,12 @@ fn a_text_is_answered_after_its_delay_and_the_truth_is_told() {
     scene.write(1_000, "in", "hello there");
     assert_eq!(scene.beat(1_000), NextTick::At(at(1_300)));
     scene.beat(1_299);
-    assert_eq!(scene.hand.take(), ["thinking"]);
+    assert_eq!(scene.hand.take_log(), ["thinking"]);
     // The beat comes 7 ms late, which is part of the truth.
     assert_eq!(scene.beat(1_307), NextTick::At(at(1_357)));
-    assert_eq!(scene.hand.take(), ["s1 begins SG_1", "s1[0] You ", "speaking"]);
-    assert_eq!(scene.beat(1_360), NextTick::Event);
-    assert_eq!(scene.hand.take(), ["s1[1] said: hello there", "s1 ends", "listening"]);
+    assert_eq!(scene.hand.take_log(), ["s1 begins SG_1", "s1[0] You ", "speaking"]);
+    assert_eq!(scene.beat(1_360), NextTick::OnEvent);
+    assert_eq!(scene.hand.take_log(), ["s1[1] said: hello there", "s1 ends", "listening"]);
     assert_eq!(
         scene.facts(),
         [
@@ -169,7 +167,7 @@ fn a_text_is_answered_after_its_delay_and_the_truth_is_told() {
             told(1_360, "final_chunk 360000 1"),
         ]
     );
-    assert_eq!(scene.hand.own_times, [Micros::from_millis(307)]);
+    assert_eq!(scene.hand.reported_latencies, [Micros::from_millis(307)]);
 }
 
 #[test]
@@ -178,13 +176,13 @@ fn it_is_ready_after_its_delay_and_hears_nothing_before() {
     let behaviour = Behaviour { ready_delay, ..Behaviour::default() };
     let mut scene = Scene::outside(Mode::Chat, None, behaviour);
     let others = vec![person("caller", false, true)];
-    scene.event(20, ParticipantEvent::Joined { others, own: Identity::new("agent-AJ_1") });
-    scene.event(100, ParticipantEvent::Open);
+    scene.event(20, ParticipantEvent::Joined { others, identity: Identity::new("agent-AJ_1") });
+    scene.event(100, ParticipantEvent::DataChannelOpen);
     scene.write(300, "in", "too early");
     scene.beat(599);
-    assert!(scene.hand.take().is_empty());
+    assert!(scene.hand.take_log().is_empty());
     scene.beat(600);
-    assert_eq!(scene.hand.take(), ["listening"]);
+    assert_eq!(scene.hand.take_log(), ["listening"]);
     let facts = scene.facts();
     assert_eq!(facts[0], told(20, "joined \"agent-AJ_1\" 20000"));
     assert_eq!(facts[1..], [told(600, "ready 500000 500000")]);
@@ -195,18 +193,19 @@ fn it_is_ready_after_its_delay_and_hears_nothing_before() {
 fn only_the_callers_texts_are_answered() {
     let mut scene = chat(None);
     for (sender, topic) in [("stranger", "lk.chat"), ("caller", "lk.transcription")] {
-        let begins = DataEvent::TextBegins {
-            stream: "in".to_owned(),
+        let begins = DataEvent::TextStreamOpened {
+            stream_id: "in".to_owned(),
             sender: Identity::new(sender),
             topic: topic.to_owned(),
             attributes: HashMap::new(),
         };
-        scene.event(200, ParticipantEvent::Data(begins, at(200)));
-        let ends = DataEvent::TextEnds { stream: "in".to_owned(), attributes: HashMap::new() };
-        scene.event(200, ParticipantEvent::Data(ends, at(200)));
+        scene.event(200, ParticipantEvent::Data(begins));
+        let ends =
+            DataEvent::TextStreamClosed { stream_id: "in".to_owned(), attributes: HashMap::new() };
+        scene.event(200, ParticipantEvent::Data(ends));
     }
     scene.beat(5_000);
-    assert!(scene.hand.take().is_empty());
+    assert!(scene.hand.take_log().is_empty());
 }
 
 #[test]
@@ -216,10 +215,10 @@ fn a_second_text_interrupts_the_answer_to_the_first() {
     scene.beat(1_300);
     scene.write(1_310, "in-2", "two");
     scene.beat(1_400);
-    scene.hand.take();
+    scene.hand.take_log();
     scene.beat(1_610);
     scene.beat(1_700);
-    let said = scene.hand.take();
+    let said = scene.hand.take_log();
     assert_eq!(said[..2], ["s2 begins SG_2", "s2[0] You "], "and the first was ended");
     let finals: Vec<_> =
         scene.facts().into_iter().filter(|(_, fact)| fact.starts_with("final")).collect();
@@ -231,22 +230,22 @@ fn each_fault_shows_as_it_should() {
     let mut mute = chat(Some(JobFault::Mute));
     mute.write(1_000, "in", "hello");
     mute.beat(60_000);
-    assert!(mute.hand.take().is_empty());
+    assert!(mute.hand.take_log().is_empty());
     assert_eq!(mute.facts(), [told(1_000, "heard_text 5 1")]);
 
     let mut stale = chat(Some(JobFault::StaleSegment));
     stale.write(1_000, "in", "hello");
     stale.beat(1_150);
-    let said = stale.hand.take();
+    let said = stale.hand.take_log();
     assert_eq!(said[1..], ["s1 begins SG_0", "s1[0] What was said in turn 0.", "s1 ends"]);
     stale.beat(1_300);
-    assert_eq!(stale.hand.take()[0], "s2 begins SG_1");
+    assert_eq!(stale.hand.take_log()[0], "s2 begins SG_1");
 
     let mut swapped = chat(Some(JobFault::SwappedSegments));
     swapped.write(1_000, "in", "hello over there");
     swapped.beat(1_300);
     swapped.beat(1_350);
-    let said = swapped.hand.take();
+    let said = swapped.hand.take_log();
     let streams = ["s1 begins SG_1_2", "s1[0] hello over there", "s1 ends", "s2 begins SG_1_1"];
     assert_eq!(said[1..5], streams);
     assert_eq!(said[5..], ["s2[0] You ", "speaking", "s2[1] said: ", "s2 ends", "listening"]);
@@ -256,7 +255,7 @@ fn each_fault_shows_as_it_should() {
     for millis in (1_300..=11_300).step_by(100) {
         endless.beat(millis);
     }
-    let said = endless.hand.take();
+    let said = endless.hand.take_log();
     assert_eq!(said.iter().filter(|words| words.ends_with("and on ")).count(), 100);
     assert!(!said.contains(&"s1 ends".to_owned()));
 }
@@ -264,22 +263,24 @@ fn each_fault_shows_as_it_should() {
 #[test]
 fn crashes_come_when_they_should_and_count_as_failed() {
     let mut at_join = Scene::outside(Mode::Chat, Some(JobFault::CrashAtJoin), Behaviour::default());
-    at_join
-        .event(20, ParticipantEvent::Joined { others: vec![], own: Identity::new("agent-AJ_1") });
-    assert!(at_join.hand.gone);
-    assert!(at_join.hand.take().is_empty(), "without a word");
-    at_join.session.left(LeaveReason::ByItself, at(30));
+    at_join.event(
+        20,
+        ParticipantEvent::Joined { others: vec![], identity: Identity::new("agent-AJ_1") },
+    );
+    assert!(at_join.hand.has_left);
+    assert!(at_join.hand.take_log().is_empty(), "without a word");
+    at_join.session.on_left(LeaveReason::ClientInitiated, at(30));
     assert_eq!(*at_join.ends.lock().unwrap(), [JobEnd::Failed("crashed".to_owned())]);
     assert_eq!(at_join.common.sessions(), 0);
 
     let mut later = chat(Some(JobFault::CrashAfterTurns));
     for turn in 1..=2_u64 {
-        assert!(!later.hand.gone);
+        assert!(!later.hand.has_left);
         later.write(turn * 1_000, &format!("in-{turn}"), "hello");
         later.beat(turn * 1_000 + 300);
         later.beat(turn * 1_000 + 400);
     }
-    assert!(later.hand.gone);
+    assert!(later.hand.has_left);
     assert_eq!(later.facts().pop(), Some(told(2_400, "crashed 2")));
 }
 
@@ -290,15 +291,15 @@ fn it_greets_and_leaves_with_its_caller() {
     let mut scene = Scene::listening(Mode::Chat, None, behaviour);
     scene.beat(150);
     scene.beat(200);
-    let said = scene.hand.take();
+    let said = scene.hand.take_log();
     assert_eq!(said[..2], ["s1 begins SG_0", "s1[0] Good "]);
     assert_eq!(said[2..], ["speaking", "s1[1] day.", "s1 ends", "listening"]);
     assert_eq!(scene.facts()[0], told(150, "first_chunk 50000 0 50000"));
-    scene.event(300, ParticipantEvent::Person(person("someone else", false, false)));
-    assert!(!scene.hand.gone);
-    scene.event(400, ParticipantEvent::Person(person("caller", false, false)));
-    assert!(scene.hand.gone);
-    scene.session.left(LeaveReason::ByItself, at(410));
+    scene.event(300, ParticipantEvent::ParticipantUpdated(person("someone else", false, false)));
+    assert!(!scene.hand.has_left);
+    scene.event(400, ParticipantEvent::ParticipantUpdated(person("caller", false, false)));
+    assert!(scene.hand.has_left);
+    scene.session.on_left(LeaveReason::ClientInitiated, at(410));
     assert_eq!(*scene.ends.lock().unwrap(), [JobEnd::Done]);
 }
 
@@ -319,7 +320,7 @@ fn speech_is_answered_after_the_delay_from_its_last_audible_frame() {
     assert!((2_300..=2_320).contains(&answered), "{facts:?}");
     assert_eq!(facts[1].1, format!("first_audible {} 1 700000", (answered - 1_600) * 1_000));
     assert!((200..=220).contains(&(facts[3].0 - answered)), "200 ms are spoken: {facts:?}");
-    let said = scene.hand.take();
+    let said = scene.hand.take_log();
     assert_eq!(said[..2], ["as caller on TR_1: user_1", "thinking"]);
     assert_eq!(said.last().unwrap(), "listening");
 }
@@ -353,14 +354,14 @@ fn it_yields_to_a_caller_who_barges_in() {
     let yielded = facts.iter().find(|(_, fact)| fact.starts_with("yielded")).unwrap();
     assert!((3_300..=3_320).contains(&yielded.0), "{facts:?}");
     let silence = Clip::silence_frame();
-    let after = scene.hand.spoken.len();
-    assert!(scene.hand.spoken[after - 5..].iter().all(|(_, frame)| *frame == silence));
+    let after = scene.hand.sent_audio.len();
+    assert!(scene.hand.sent_audio[after - 5..].iter().all(|(_, frame)| *frame == silence));
 }
 
 #[test]
 fn what_cannot_be_sent_is_part_of_the_truth() {
     let mut scene = chat(None);
-    scene.hand.full = true;
+    scene.hand.is_blocked = true;
     scene.write(1_000, "in", "hello");
     scene.beat(1_300);
     assert_eq!(scene.facts().pop(), Some(told(1_300, "not_sent 1")));

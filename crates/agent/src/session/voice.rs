@@ -4,7 +4,7 @@ use rushhour_callers::audio::{
     Clip, DEFAULT_HANGOVER, DueFrame, OpusError, Playback, SpeechEdge, VoiceActivity,
 };
 use rushhour_callers::engine::ParticipantHandle;
-use rushhour_callers::participant::{AudioPacket, SendOutcome as Sent};
+use rushhour_callers::participant::{AudioPacket, SendOutcome};
 use rushhour_core::units::SessionTime;
 
 /// An ear, and a mouth once there is a connection to speak into.
@@ -54,21 +54,21 @@ impl Voice {
         if track.is_some() {
             self.track = track;
         }
-        self.hearing.hear(packet)
+        self.hearing.handle_packet(packet)
     }
 
     /// What is known of the caller's speech now that time has passed.
     pub(super) fn listen(&mut self, now: SessionTime) -> Vec<SpeechEdge> {
-        self.hearing.tick(now)
+        self.hearing.handle_timeout(now)
     }
 
     /// Sends the next frame that is due; gives it, and whether it went out.
     pub(super) fn send_due(
         &mut self,
         hand: &mut dyn ParticipantHandle,
-    ) -> Option<(DueFrame, Sent)> {
+    ) -> Option<(DueFrame, SendOutcome)> {
         let frame = self.mouth.as_mut()?.next_due(hand.now())?;
-        let sent = hand.speak(&frame.payload, frame.rtp_time, frame.marker);
+        let sent = hand.send_audio(&frame.payload, frame.rtp_time, frame.marker);
         Some((frame, sent))
     }
 }

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::job::{Assignment, JobEnd};
 use super::protocol::{Worker, WorkerAction};
-use rushhour_callers::engine::{EngineClock, LeaveReason, WebSocket, connect};
+use rushhour_callers::engine::{ConnectError, EngineClock, WebSocket, connect};
 use rushhour_core::units::Micros;
 use rushhour_livekit::TokenSigner;
 
@@ -55,7 +55,7 @@ pub enum WorkerError {
     Token(String),
 }
 
-type ConnectFuture = Pin<Box<dyn Future<Output = Result<WebSocket, LeaveReason>> + Send>>;
+type ConnectFuture = Pin<Box<dyn Future<Output = Result<WebSocket, ConnectError>> + Send>>;
 
 /// Lets the worker work at the server `url` until it is stopped and its sessions are over.
 ///
@@ -109,10 +109,10 @@ pub async fn carry(
                         socket = Some(made);
                         worker.connected(clock.now());
                     }
-                    Err(LeaveReason::Refused { words, status: Some(401 | 403) }) => {
-                        return Err(WorkerError::Refused(words));
+                    Err(error @ ConnectError::Refused { status: 401 | 403, .. }) => {
+                        return Err(WorkerError::Refused(error.to_string()));
                     }
-                    Err(left) => worker.disconnected(&in_words(left), clock.now()),
+                    Err(error) => worker.disconnected(&error.to_string(), clock.now()),
                 }
             }
             incoming = async { next_of(&mut socket).await } => {
@@ -172,7 +172,7 @@ async fn send(
 }
 
 /// The connection being made; never, where none is.
-async fn made_of(connecting: &mut Option<ConnectFuture>) -> Result<WebSocket, LeaveReason> {
+async fn made_of(connecting: &mut Option<ConnectFuture>) -> Result<WebSocket, ConnectError> {
     match connecting {
         Some(connecting) => connecting.await,
         None => std::future::pending().await,
@@ -188,16 +188,5 @@ async fn next_of(socket: &mut Option<WebSocket>) -> Result<Message, String> {
             None => Err("the server closed the connection".to_owned()),
         },
         None => std::future::pending().await,
-    }
-}
-
-fn in_words(left: LeaveReason) -> String {
-    match left {
-        LeaveReason::Refused { words, .. }
-        | LeaveReason::OurFault(words)
-        | LeaveReason::Lost(words) => words,
-        LeaveReason::ByItself | LeaveReason::RoomDeleted => {
-            "the connection was not made".to_owned()
-        }
     }
 }
