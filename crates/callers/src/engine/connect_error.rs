@@ -13,7 +13,7 @@ use crate::participant::ParticipantError;
 #[non_exhaustive]
 pub enum ConnectError {
     /// The server's URL cannot be parsed.
-    #[error("{url}: {source}")]
+    #[error("{url} is not a valid URL: {source}")]
     Url {
         /// The URL.
         url: String,
@@ -21,7 +21,7 @@ pub enum ConnectError {
         source: url::ParseError,
     },
     /// The server's name cannot be resolved.
-    #[error("{host}: {source}")]
+    #[error("cannot resolve {host}: {source}")]
     Resolve {
         /// The name.
         host: String,
@@ -35,7 +35,7 @@ pub enum ConnectError {
         host: String,
     },
     /// No UDP socket can be bound to an address that reaches the server.
-    #[error("no socket towards {server}: {source}")]
+    #[error("cannot bind a UDP socket to reach {server}: {source}")]
     Socket {
         /// The server.
         server: SocketAddr,
@@ -60,8 +60,8 @@ pub enum ConnectError {
     #[error("no answer within {} s", CONNECT_TIMEOUT.as_secs())]
     Timeout,
     /// TCP, TLS or the WebSocket handshake failed.
-    #[error(transparent)]
-    WebSocket(Box<tungstenite::Error>),
+    #[error("cannot connect to the server: {0}")]
+    WebSocket(#[source] Box<tungstenite::Error>),
     /// No offer could be made.
     #[error(transparent)]
     Participant(#[from] ParticipantError),

@@ -39,7 +39,7 @@ pub enum ParticipantEvent {
     },
     /// The reliable data channel is open, and with it media: texts, bytes and audio can be sent.
     DataChannelOpen,
-    /// Another participant joined, changed or left.
+    /// A participant joined, changed or left. The server includes this participant itself.
     ParticipantUpdated(RemoteParticipant),
     /// A part of a data stream arrived.
     Data(DataEvent),
