@@ -42,7 +42,7 @@ pub enum DecodeRate {
 
 impl DecodeRate {
     /// The sample rate in hertz.
-    pub const fn hertz(self) -> u32 {
+    pub(super) const fn hertz(self) -> u32 {
         match self {
             Self::Narrowband => 8_000,
             Self::Wideband => 16_000,
@@ -94,7 +94,7 @@ impl Decoder {
     }
 
     /// Forgets the history, as if new.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.inner.reset().expect("libopus resets any decoder that it set up");
     }
 }
@@ -135,7 +135,7 @@ impl Encoder {
     }
 
     /// By how many samples encoding and decoding delay the audio.
-    pub fn delay_samples(&mut self) -> usize {
+    pub(super) fn delay_samples(&mut self) -> usize {
         let delay = self
             .inner
             .get_look_ahead()

@@ -66,8 +66,8 @@ impl Playback {
         Self { start, first_rtp_time, next_index: 0, clip: None, counts: PacingCounts::default() }
     }
 
-    /// When the next frame is due.
-    pub fn deadline(&self) -> SessionTime {
+    #[cfg(test)]
+    fn deadline(&self) -> SessionTime {
         self.due(self.next_index)
     }
 

@@ -73,13 +73,13 @@ impl VoiceActivity {
         deadlines.min().unwrap_or(SessionTime::NEVER)
     }
 
-    /// Whether the participant speaks, as far as edges were reported.
-    pub const fn is_speaking(&self) -> bool {
+    #[cfg(test)]
+    const fn is_speaking(&self) -> bool {
         self.speaking_tracks > 0
     }
 
-    /// During speech, the last moment that is known to be audible.
-    pub fn last_audible_at(&self) -> Option<SessionTime> {
+    #[cfg(test)]
+    fn last_audible_at(&self) -> Option<SessionTime> {
         self.tracks.iter().filter_map(TrackActivity::last_audible_at).max()
     }
 

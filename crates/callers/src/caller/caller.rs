@@ -42,7 +42,7 @@ pub(crate) struct Caller {
     pub(super) connected: bool,
     /// Whether the agent has been listening.
     pub(super) agent_ready: bool,
-    /// Whether the agent has been heard or read.
+    /// Whether the agent has spoken, or written in chat.
     pub(super) greeted: bool,
     /// Whether the greeting has been compared with the script.
     pub(super) greeting_checked: bool,
@@ -182,13 +182,13 @@ impl Caller {
         if utterances.handle_data(event, at, |identity| turn_state.is_agent(identity)) {
             turn_state.agent_active(at);
             if self.voice.is_none() && matches!(event, DataEvent::TextChunk { .. }) {
-                self.agent_expressed_itself(at);
+                self.note_agent_output(at);
             }
         }
     }
 
-    /// The agent was heard or read.
-    fn agent_expressed_itself(&mut self, at: SessionTime) {
+    /// The agent spoke, or wrote in chat: reports the first time.
+    fn note_agent_output(&mut self, at: SessionTime) {
         if !std::mem::replace(&mut self.greeted, true) {
             self.report(at, UpdateKind::Greeted);
         }
@@ -204,7 +204,7 @@ impl Caller {
     }
 
     fn agent_began_to_speak(&mut self, at: SessionTime) {
-        self.agent_expressed_itself(at);
+        self.note_agent_output(at);
         self.turn_state.agent_active(at);
         if let Some(voice) = &mut self.voice {
             voice.speaking_since = Some(at);

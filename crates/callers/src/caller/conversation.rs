@@ -148,7 +148,7 @@ impl Caller {
             return;
         };
         let interrupts = prompt.interrupt.is_some_and(|after| {
-            self.agent_expresses_itself_since().is_some_and(|since| now >= since + after)
+            self.agent_output_since().is_some_and(|since| now >= since + after)
         });
         let is_silent = self.silent_since(now).is_some_and(|silent_since| {
             now >= silent_since.max(since) + self.quiet() + prompt.pause
@@ -330,7 +330,7 @@ impl Caller {
     }
 
     /// While the agent speaks or, in chat, writes: since when.
-    fn agent_expresses_itself_since(&self) -> Option<SessionTime> {
+    fn agent_output_since(&self) -> Option<SessionTime> {
         match &self.voice {
             Some(voice) => voice.speaking_since,
             None => self.utterances.writing_since(),

@@ -1,8 +1,8 @@
 //! A caller: has one conversation with an agent by a script, and reports what happens in it.
 //!
-//! [`Caller`] is the handler of a participant. It decides without IO, at times that it is told: `prepared_script` is
-//! what it says, `turn_state` knows the agents in the room, `utterances` what they wrote, `open_turn` the turn in
-//! progress, `conversation` moves from stage to stage, and `leave_outcome` says what leaving early means for the run.
+//! `Caller` is the handler of a participant, without IO and without a clock: `prepared_script` is what it says,
+//! `turn_state` knows the agents in the room, `utterances` what they wrote, `open_turn` the turn in progress;
+//! `conversation` moves from stage to stage, and `leave_outcome` says what leaving early means for the run.
 
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod caller;

@@ -25,8 +25,7 @@ impl EngineClock {
         Self::new(anchor, i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// The anchor on the monotonic clock.
-    pub const fn anchor(&self) -> Instant {
+    pub(super) const fn anchor(&self) -> Instant {
         self.anchor
     }
 
@@ -36,7 +35,7 @@ impl EngineClock {
     }
 
     /// The wall clock's time at `time`, in milliseconds since the Unix epoch.
-    pub fn wall_ms(&self, time: SessionTime) -> i64 {
+    pub(super) fn wall_ms(&self, time: SessionTime) -> i64 {
         self.anchor_wall_ms.saturating_add(i64::try_from(time.0 / 1_000).unwrap_or(i64::MAX))
     }
 

@@ -79,7 +79,7 @@ fn refusal(status: u16, message: &str) -> String {
 
 impl ConnectError {
     /// Whether the fault is this machine's, not the server's or the network's.
-    pub const fn is_local_fault(&self) -> bool {
+    pub(crate) const fn is_local_fault(&self) -> bool {
         matches!(self, Self::OutOfFiles(_) | Self::Participant(_) | Self::Task(_))
     }
 }

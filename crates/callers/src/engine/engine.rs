@@ -90,11 +90,6 @@ impl Engine {
         Ok(Self { clock, runtime, counters, next_id: AtomicU64::new(0), threads })
     }
 
-    /// The clock of all times that participants see.
-    pub const fn clock(&self) -> EngineClock {
-        self.clock
-    }
-
     /// Starts to join a participant. Its handler learns everything else, a failure to join included.
     pub fn join(&self, request: JoinRequest) -> ParticipantControl {
         // Consecutive ids spread participants over the phases of the tick.

@@ -21,7 +21,7 @@ impl fmt::Display for LeaveReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::JoinFailed(error) => error.fmt(f),
-            Self::ClientInitiated => f.write_str("left"),
+            Self::ClientInitiated => f.write_str("client initiated"),
             Self::Disconnected(error) => error.fmt(f),
         }
     }
