@@ -8,7 +8,8 @@ use std::path::Path;
 use crate::exit::CliError;
 use crate::print;
 use rushhour_core::event::Event;
-use rushhour_report::record::{EndedRuns, Fold, FoldedSession, JournalReader};
+use rushhour_report::fold::{EndedRuns, Fold, FoldedSession};
+use rushhour_report::journal::JournalReader;
 
 /// Folds a journal, handing each event and what it told of outcomes to `each`.
 pub(crate) fn read_session(

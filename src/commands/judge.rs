@@ -16,7 +16,7 @@ use rushhour_core::bill::BillForecast;
 use rushhour_core::event::{EventKind, SessionHeader};
 use rushhour_core::plan::draw_selection;
 use rushhour_core::profile::{JudgingSelection, LoadedProfile, Profile};
-use rushhour_report::record::{Candidates, EndedRuns, StageNames};
+use rushhour_report::fold::{Candidates, EndedRuns, StageNames};
 use rushhour_report::report::Criterion;
 
 pub(crate) fn judge(arguments: &JudgeArguments) -> Result<Exit, CliError> {

@@ -12,7 +12,8 @@ use crate::print;
 use crate::report_writer::{render, replace, session_folder};
 use rushhour_core::event::{Event, EventKind, EventSink};
 use rushhour_core::units::{RoomName, SessionId, SessionTime};
-use rushhour_report::record::{Journal, JournalExtent, Merge};
+use rushhour_report::fold::{JournalExtent, Merge};
+use rushhour_report::journal::Journal;
 use rushhour_report::report::Criterion;
 
 /// Events that may wait for the disk.
@@ -102,7 +103,7 @@ fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), CliErro
         .collect::<Result<Vec<_>, CliError>>()?;
     let mut heads = vec![None; parts.len()];
     let next = |index: usize, parts: &mut Vec<(_, &Path)>| -> Result<Option<Event>, CliError> {
-        let (reader, journal): &mut (rushhour_report::record::JournalReader<_>, &Path) =
+        let (reader, journal): &mut (rushhour_report::journal::JournalReader<_>, &Path) =
             &mut parts[index];
         while let Some(event) = reader.next_event().map_err(|error| named(journal, &error))? {
             if let Some(event) = merge.placements[index].place(event) {
@@ -139,7 +140,7 @@ fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), CliErro
 }
 
 fn parts_json(merge: &Merge) -> serde_json::Value {
-    let part = |placement: &rushhour_report::record::MergePlacement| {
+    let part = |placement: &rushhour_report::fold::MergePlacement| {
         serde_json::json!({
             "session": placement.session.as_str(),
             "began_later_us": placement.later.0,

@@ -24,7 +24,7 @@ use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::{
     DriverSettings, EvaluatorFate, ReplayedSession, Resumption, RoomNames, Session, SessionClock,
 };
-use rushhour_report::record::{OrphanedJournal, OrphanedJournalError};
+use rushhour_report::journal::{OrphanedJournal, OrphanedJournalError};
 use rushhour_report::report::Criterion;
 
 /// What was found in a session's folder.

@@ -80,7 +80,7 @@ fn judge(folder: &Path, judgement: Criterion) -> Result<Exit, CliError> {
     history_file::keep(reports, &NightlyRun::of(&soak, &name), &history)?;
     print::out("");
     print::out(&soak_text(&soak, &overall, print::out_style()));
-    Ok(combined(exit_of(&folded, &overall), soak.standing))
+    Ok(combined(exit_of(&folded, &overall), soak.verdict))
 }
 
 /// How the process ends: as the session did where that says more than its thresholds, else as the soak did.
@@ -89,7 +89,7 @@ const fn combined(session: Exit, soak: SoakVerdict) -> Exit {
         (Exit::Passed | Exit::Undecided | Exit::ThresholdFailed, SoakVerdict::Drifts) => {
             Exit::ThresholdFailed
         }
-        (Exit::Passed, SoakVerdict::TooLittle) => Exit::Undecided,
+        (Exit::Passed, SoakVerdict::NotEnoughData) => Exit::Undecided,
         (session, _) => session,
     }
 }
@@ -105,13 +105,13 @@ mod tests {
             (Exit::Passed, SoakVerdict::Drifts, Exit::ThresholdFailed),
             (Exit::Undecided, SoakVerdict::Drifts, Exit::ThresholdFailed),
             (Exit::ThresholdFailed, SoakVerdict::Steady, Exit::ThresholdFailed),
-            (Exit::Passed, SoakVerdict::TooLittle, Exit::Undecided),
+            (Exit::Passed, SoakVerdict::NotEnoughData, Exit::Undecided),
             (Exit::Undecided, SoakVerdict::Steady, Exit::Undecided),
-            (Exit::ThresholdFailed, SoakVerdict::TooLittle, Exit::ThresholdFailed),
+            (Exit::ThresholdFailed, SoakVerdict::NotEnoughData, Exit::ThresholdFailed),
             (Exit::Invalid, SoakVerdict::Invalid, Exit::Invalid),
             (Exit::Stopped, SoakVerdict::Drifts, Exit::Stopped),
             (Exit::Budget, SoakVerdict::Steady, Exit::Budget),
-            (Exit::Internal, SoakVerdict::TooLittle, Exit::Internal),
+            (Exit::Internal, SoakVerdict::NotEnoughData, Exit::Internal),
         ] {
             assert_eq!(combined(session, soak), exit, "{session:?} and {soak:?}");
         }

@@ -48,7 +48,7 @@ pub(crate) fn finding(
     let spent = SearchSpend {
         money: purse.as_ref().map(Budget::spent).unwrap_or_default(),
         runs: folded.tally.started,
-        talked: purse.as_ref().map(Budget::talked).unwrap_or_default(),
+        conversation_duration: purse.as_ref().map(Budget::talked).unwrap_or_default(),
     };
     let begins = since(&opening.began, &folded.opening.anchor);
     let tried = (held.number, held.trial, held.folder.clone());
@@ -85,7 +85,7 @@ fn with_search(
         .collect::<Result<_, _>>()?;
     let mut search = CapacitySearch::new(SearchRules::of(&read.opening.profile));
     for finding in &findings {
-        search.add(finding.tried);
+        search.add(finding.result);
     }
     let ending = read.ending.unwrap_or(SearchEnd::Broken);
     let searched =
@@ -146,12 +146,12 @@ fn exit_of(answer: &CapacityAnswer<'_>) -> Exit {
         (_, SearchEnd::Budget) => return Exit::Budget,
         (_, SearchEnd::Broken) => return Exit::Internal,
         (Some(NeededVerdict::Unknown(_)), _) => {
-            let generator = matches!(answer.holds, HeldRange::AtLeast(_, Ceiling::Generator(_)));
+            let generator = matches!(answer.range, HeldRange::AtLeast(_, Ceiling::Generator(_)));
             return if generator { Exit::Invalid } else { Exit::Undecided };
         }
         (None, SearchEnd::Complete | SearchEnd::Time) => {}
     }
-    match answer.holds {
+    match answer.range {
         HeldRange::Between(..) | HeldRange::AtLeast(_, Ceiling::Most) => Exit::Passed,
         HeldRange::AtLeast(_, Ceiling::Generator(_)) => Exit::Invalid,
         HeldRange::FewerThan(end) if end.in_flight == 1 => Exit::ThresholdFailed,

@@ -9,7 +9,7 @@ use super::decision::SessionLiveness;
 use crate::folder::{JOURNAL, JUDGED, LEVELS};
 use rushhour_core::event::{EventKind, FailureClass, Outcome, SessionHeader};
 use rushhour_core::units::{EvaluatorRunId, RoomName, RunIndex, SessionId};
-use rushhour_report::record::{JournalError, JournalReader};
+use rushhour_report::journal::{JournalError, JournalReader};
 
 /// Whether a process holds a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ pub struct CapacityBound {
     /// The level.
     pub in_flight: u32,
     /// Sessions with that verdict.
-    pub times: u32,
+    pub sessions: u32,
 }
 
 /// Why no level above was found to fail.
@@ -66,16 +66,16 @@ pub struct BurstAnswer<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recovery {
     /// The level that failed.
-    pub after: u32,
+    pub failed_level: u32,
     /// The level that was tried then.
-    pub level: u32,
+    pub probed_level: u32,
     /// From the end of the former's last run to the beginning of the last session of the latter that
     /// failed; nothing where none did.
-    pub not_before: Micros,
+    pub earliest: Micros,
     /// To the end of the first session that passed; none where none did.
-    pub by: Option<Micros>,
+    pub latest: Option<Micros>,
     /// For how long it was watched.
-    pub watched: Micros,
+    pub observed_for: Micros,
 }
 
 /// Whether as many as needed are held.
@@ -93,11 +93,11 @@ pub enum NeededVerdict {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CapacityAnswer<'a> {
     /// How many are held.
-    pub holds: HeldRange,
+    pub range: HeldRange,
     /// Why it ended.
     pub ending: SearchEnd,
     /// What gave way first.
-    pub gave_way: Option<FirstFailure<'a>>,
+    pub first_failure: Option<FirstFailure<'a>>,
     /// Levels between the ends that could not be decided.
     pub undecided: Vec<u32>,
     /// The last passed level at one instant.
@@ -111,10 +111,9 @@ pub struct CapacityAnswer<'a> {
 impl<'a> CapacityAnswer<'a> {
     /// From the search and what its sessions say, in the same order.
     pub fn of(search: &CapacitySearch, findings: &'a [TrialFinding], ending: SearchEnd) -> Self {
-        let standings = search.standings();
-        let end_of = |level: u32, count: fn(&super::level_standing::Record) -> u32| CapacityBound {
-            in_flight: level,
-            times: count(&standings.record(level)),
+        let standings = search.level_verdicts();
+        let end_of = |level: u32, count: fn(&super::level_verdicts::VerdictCounts) -> u32| {
+            CapacityBound { in_flight: level, sessions: count(&standings.record(level)) }
         };
         let passed = standings.passed().map(|level| end_of(level, |record| record.passed));
         let failed = standings.failed().map(|level| end_of(level, |record| record.failed));
@@ -125,7 +124,7 @@ impl<'a> CapacityAnswer<'a> {
             (Some(passed), None) => {
                 let ceiling = if passed.in_flight >= most {
                     Ceiling::Most
-                } else if let Some(level) = standings.beyond() {
+                } else if let Some(level) = standings.generator_limited() {
                     Ceiling::Generator(level)
                 } else if let (Some(level), SearchEnd::Complete) = (undecided.first(), ending) {
                     Ceiling::Undecided(*level)
@@ -147,9 +146,9 @@ impl<'a> CapacityAnswer<'a> {
             }
         });
         Self {
-            holds,
+            range: holds,
             ending,
-            gave_way: failed.and_then(|failed| gave_way(failed.in_flight, findings)),
+            first_failure: failed.and_then(|failed| gave_way(failed.in_flight, findings)),
             undecided,
             burst: burst(findings),
             recovery: recovery(search),
@@ -161,8 +160,8 @@ impl<'a> CapacityAnswer<'a> {
 fn of_level(findings: &[TrialFinding], level: u32, verdict: LevelVerdict) -> Option<&TrialFinding> {
     let says = |finding: &&TrialFinding| {
         finding.in_flight() == level
-            && finding.tried.verdict == verdict
-            && finding.purpose().judges_the_level()
+            && finding.result.verdict == verdict
+            && finding.purpose().decides_level()
     };
     findings.iter().filter(says).max_by_key(|finding| finding.runs.0)
 }
@@ -172,8 +171,8 @@ fn gave_way(level: u32, findings: &[TrialFinding]) -> Option<FirstFailure<'_>> {
     let threshold = finding.failed_thresholds().next()?;
     let lowest = findings
         .iter()
-        .filter(|other| other.tried.verdict == LevelVerdict::Passed)
-        .filter(|other| other.purpose().judges_the_level())
+        .filter(|other| other.result.verdict == LevelVerdict::Passed)
+        .filter(|other| other.purpose().decides_level())
         .min_by_key(|other| other.in_flight());
     let before = lowest.and_then(|lowest| {
         let same = lowest.thresholds.iter().find(|found| found.threshold == threshold.threshold)?;
@@ -190,21 +189,21 @@ fn burst(findings: &[TrialFinding]) -> Option<BurstAnswer<'_>> {
 
 fn recovery(search: &CapacitySearch) -> Option<Recovery> {
     let (place, failed) = search.first_failed()?;
-    let probes: Vec<_> = search.tried()[place + 1..]
+    let probes: Vec<_> = search.results()[place + 1..]
         .iter()
         .take_while(|tried| tried.trial.purpose == Purpose::Recover)
         .collect();
-    let since = |at: Micros| at.saturating_sub(failed.ends);
+    let since = |at: Micros| at.saturating_sub(failed.end);
     let last_failed = probes.iter().rfind(|probe| probe.verdict == LevelVerdict::Failed);
     Some(Recovery {
-        after: failed.trial.in_flight,
-        level: probes.first()?.trial.in_flight,
-        not_before: last_failed.map_or(Micros::ZERO, |probe| since(probe.begins)),
-        by: probes
+        failed_level: failed.trial.in_flight,
+        probed_level: probes.first()?.trial.in_flight,
+        earliest: last_failed.map_or(Micros::ZERO, |probe| since(probe.start)),
+        latest: probes
             .iter()
             .find(|probe| probe.verdict == LevelVerdict::Passed)
-            .map(|probe| since(probe.ends)),
-        watched: since(probes.last()?.ends),
+            .map(|probe| since(probe.end)),
+        observed_for: since(probes.last()?.end),
     })
 }
 

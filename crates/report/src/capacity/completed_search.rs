@@ -28,11 +28,11 @@ impl<'a> CompletedSearch<'a> {
 
     /// What all its sessions used up.
     pub(super) fn spent(&self) -> SearchSpend {
-        self.findings.iter().fold(SearchSpend::default(), |all, finding| all.and(finding.spent))
+        self.findings.iter().fold(SearchSpend::default(), |all, finding| all.plus(finding.spent))
     }
 
     /// From its beginning to the end of its last session.
-    pub(super) fn lasted(&self) -> Micros {
-        self.findings.last().map_or(Micros::ZERO, |last| last.tried.ends)
+    pub(super) fn duration(&self) -> Micros {
+        self.findings.last().map_or(Micros::ZERO, |last| last.result.end)
     }
 }

@@ -37,15 +37,15 @@ pub fn capacity_csv(searched: &CompletedSearch<'_>, to: impl Write) -> csv::Resu
     csv.write_record(&head)?;
     for finding in searched.findings {
         let (runs, failed) = finding.runs;
-        let tried = &finding.tried;
+        let tried = &finding.result;
         let mut row = vec![
             finding.number.to_string(),
             finding.in_flight().to_string(),
             finding.purpose().word().to_owned(),
             tried.verdict.word().to_owned(),
-            tried.begins.0.to_string(),
-            tried.trial.lasts.0.to_string(),
-            tried.ends.0.to_string(),
+            tried.start.0.to_string(),
+            tried.trial.duration.0.to_string(),
+            tried.end.0.to_string(),
             runs.to_string(),
             failed.to_string(),
         ];

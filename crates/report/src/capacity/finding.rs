@@ -2,7 +2,7 @@
 
 use super::level::SearchSpend;
 use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::report::{Estimated, SessionVerdict, Verdict};
 use rushhour_core::event::{FailureClass, StopReason};
 use rushhour_core::profile::Threshold;
@@ -29,19 +29,19 @@ pub struct TrialFinding {
     /// Its place in the search, from 1.
     pub number: u32,
     /// What was tried and what came of it.
-    pub tried: TrialResult,
+    pub result: TrialResult,
     /// The session's folder, below that of the search.
     pub folder: String,
     /// Measured runs whose outcome is known, and how many of them failed.
     pub runs: (u64, u64),
     /// The most that were in flight.
-    pub peak: u64,
+    pub peak_in_flight: u64,
     /// The thresholds, in the profile's order.
     pub thresholds: Vec<TrialThreshold>,
     /// Why measured runs failed, the most frequent first.
     pub failures: Vec<(FailureClass, u64)>,
     /// Why the generator's figures say nothing of the agent; empty where it delivered.
-    pub generator: Vec<String>,
+    pub generator_faults: Vec<String>,
     /// Why the session ended before its plan, in words; none where it did not.
     pub stopped: Option<String>,
     /// What it used up of the search's caps.
@@ -71,19 +71,19 @@ impl TrialFinding {
         let tried = TrialResult {
             trial,
             verdict: verdict_of(folded, overall),
-            longer: longer(&thresholds),
-            begins,
-            ends: begins + Micros(folded.last_event.0),
+            extension: longer(&thresholds),
+            start: begins,
+            end: begins + Micros(folded.last_event.0),
         };
         Self {
             number,
-            tried,
+            result: tried,
             folder,
             runs: (folded.measured.ended(), folded.measured.failed_in_all()),
-            peak: folded.in_flight_peak,
+            peak_in_flight: folded.in_flight_peak,
             thresholds,
             failures: folded.measured.failed_most_first(),
-            generator: overall
+            generator_faults: overall
                 .validity
                 .broken()
                 .map(|check| format!("{}: {}", check.name, check.found))
@@ -95,12 +95,12 @@ impl TrialFinding {
 
     /// The level.
     pub const fn in_flight(&self) -> u32 {
-        self.tried.trial.in_flight
+        self.result.trial.in_flight
     }
 
     /// What it was for.
     pub const fn purpose(&self) -> Purpose {
-        self.tried.trial.purpose
+        self.result.trial.purpose
     }
 
     /// The thresholds that do not hold.

@@ -19,7 +19,7 @@ pub struct SearchMaximum {
     /// Sessions.
     pub sessions: usize,
     /// How long all of them take.
-    pub lasts: Micros,
+    pub duration: Micros,
     /// Runs; an estimate.
     pub runs: u64,
 }
@@ -57,7 +57,7 @@ impl Forecaster<'_> {
             let one = self.search(limit, hesitant);
             most = SearchMaximum {
                 sessions: most.sessions.max(one.sessions),
-                lasts: most.lasts.max(one.lasts),
+                duration: most.duration.max(one.duration),
                 runs: most.runs.max(one.runs),
             };
             if limit >= top {
@@ -78,28 +78,34 @@ impl Forecaster<'_> {
         let mut all = SearchMaximum::default();
         while let SearchStep::Try(trial) = search.next() {
             let (lasts, runs) = self.session(trial);
-            let begins = all.lasts;
+            let begins = all.duration;
             all = SearchMaximum {
                 sessions: all.sessions + 1,
-                lasts: all.lasts + lasts,
+                duration: all.duration + lasts,
                 runs: all.runs + runs,
             };
-            let longest = self.rules.longest_stretch(trial.in_flight);
-            let verdict = if hesitant && trial.purpose.judges_the_level() && trial.lasts < longest {
+            let longest = self.rules.max_duration(trial.in_flight);
+            let verdict = if hesitant && trial.purpose.decides_level() && trial.duration < longest {
                 LevelVerdict::Undecided
             } else if trial.in_flight <= limit {
                 LevelVerdict::Passed
             } else {
                 LevelVerdict::Failed
             };
-            search.add(TrialResult { trial, verdict, longer: None, begins, ends: all.lasts });
+            search.add(TrialResult {
+                trial,
+                verdict,
+                extension: None,
+                start: begins,
+                end: all.duration,
+            });
         }
         all
     }
 
     /// How long a session takes, and how many runs it starts.
     fn session(&mut self, trial: Trial) -> (Micros, u64) {
-        let key = (trial.purpose, trial.in_flight, trial.lasts);
+        let key = (trial.purpose, trial.in_flight, trial.duration);
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
@@ -108,7 +114,7 @@ impl Forecaster<'_> {
             let stages = level.stages.iter().filter_map(|stage| stage.lasts);
             let lasts = stages
                 .map(PositiveDuration::micros)
-                .fold(self.rules.conversation, |all, one| all + one);
+                .fold(self.rules.longest_conversation, |all, one| all + one);
             (lasts, Forecast::new(&Plan::new(level)).runs)
         });
         self.known.insert(key, known);
@@ -127,10 +133,10 @@ mod tests {
         let (usual, longest) = (outlook.usual, outlook.longest);
         assert!((11..=16).contains(&usual.sessions), "{usual:?}");
         // A session takes 60 s measured, 10 s each to settle, to stay and to end, and up to 10 s to be reached.
-        let each = usual.lasts.as_secs_f64() / usual.sessions as f64;
+        let each = usual.duration.as_secs_f64() / usual.sessions as f64;
         assert!((80.0..110.0).contains(&each), "{usual:?}");
         assert!(
-            longest.lasts.0 > usual.lasts.0 * 2 && longest.runs > usual.runs * 2,
+            longest.duration.0 > usual.duration.0 * 2 && longest.runs > usual.runs * 2,
             "{outlook:?}"
         );
     }

@@ -18,17 +18,17 @@ pub struct SearchSpend {
     /// Runs started.
     pub runs: u64,
     /// Conversation held over all runs.
-    pub talked: Micros,
+    pub conversation_duration: Micros,
 }
 
 impl SearchSpend {
     /// Together with what another session used.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn plus(self, other: Self) -> Self {
         Self {
             money: self.money + other.money,
             runs: self.runs + other.runs,
-            talked: self.talked + other.talked,
+            conversation_duration: self.conversation_duration + other.conversation_duration,
         }
     }
 }
@@ -77,7 +77,7 @@ fn what_is_left(limits: &Limits, spent: SearchSpend) -> Option<Limits> {
         *runs = runs.checked_sub(spent.runs).filter(|left| *left > 0)?;
     }
     if let Some(minutes) = &mut left.max_minutes {
-        let used = spent.talked.0.div_ceil(60_000_000);
+        let used = spent.conversation_duration.0.div_ceil(60_000_000);
         *minutes = minutes.checked_sub(used).filter(|left| *left > 0)?;
     }
     Some(left)
@@ -96,15 +96,15 @@ fn stages(profile: &Profile, rules: &SearchRules, trial: Trial) -> Vec<Stage> {
     match trial.purpose {
         Purpose::Step | Purpose::Bisect | Purpose::Confirm => vec![
             hold("settle".into(), false, Some(ramp), reached + rules.settings.settle.micros()),
-            hold(format!("hold-{in_flight}"), true, None, trial.lasts),
+            hold(format!("hold-{in_flight}"), true, None, trial.duration),
             // Those that started last are to be held among as many as the others.
-            hold("stay".into(), false, None, rules.conversation),
+            hold("stay".into(), false, None, rules.longest_conversation),
         ],
         Purpose::Recover => {
-            vec![hold(format!("again-{in_flight}"), true, Some(ramp), reached + trial.lasts)]
+            vec![hold(format!("again-{in_flight}"), true, Some(ramp), reached + trial.duration)]
         }
         Purpose::Burst => {
-            let conversations = Micros(rules.conversation.0.saturating_mul(BETWEEN_BURSTS));
+            let conversations = Micros(rules.longest_conversation.0.saturating_mul(BETWEEN_BURSTS));
             let lasts =
                 PositiveDuration::new(profile.livekit.give_up_after.micros() + conversations);
             let burst = |number| Stage {
@@ -132,7 +132,7 @@ mod tests {
 
     fn level(purpose: Purpose, spent: SearchSpend) -> Option<Profile> {
         let rules = SearchRules::of(&profile());
-        let trial = Trial { purpose, in_flight: 20, lasts: rules.first_stretch(20) };
+        let trial = Trial { purpose, in_flight: 20, duration: rules.initial_duration(20) };
         level_profile(&profile(), &rules, trial, 3, spent)
     }
 
@@ -168,11 +168,15 @@ mod tests {
 
     #[test]
     fn caps_are_those_of_the_whole_search() {
-        let spent = SearchSpend { runs: 480, money: Usd::from_dollars(7.5), talked: Micros::ZERO };
+        let spent = SearchSpend {
+            runs: 480,
+            money: Usd::from_dollars(7.5),
+            conversation_duration: Micros::ZERO,
+        };
         let level_of = |spent| level(Purpose::Step, spent).map(|level| level.limits);
         let left = level_of(spent).unwrap();
         assert_eq!((left.max_runs, left.budget), (Some(20), Some(Usd::from_dollars(1.5))));
-        assert_eq!(level_of(spent.and(SearchSpend { runs: 20, ..SearchSpend::default() })), None);
+        assert_eq!(level_of(spent.plus(SearchSpend { runs: 20, ..SearchSpend::default() })), None);
         let all = SearchSpend { money: Usd::from_dollars(9.0), ..SearchSpend::default() };
         assert_eq!(level_of(all), None);
     }

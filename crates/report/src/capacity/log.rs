@@ -16,7 +16,7 @@ pub enum LogLine {
     /// The search begins.
     Search(Box<LogOpening>),
     /// A session was held.
-    Held(LogTrial),
+    Trial(LogTrial),
     /// Nothing more is tried.
     Ended(LogEnded),
 }

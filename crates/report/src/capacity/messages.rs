@@ -14,7 +14,7 @@ use rushhour_core::units::Micros;
 
 /// How many are held, what gives way first and why, in one sentence without its full stop.
 pub fn headline(answer: &CapacityAnswer<'_>) -> String {
-    let holds = match answer.holds {
+    let holds = match answer.range {
         HeldRange::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
             format!("holds {} at once, and not {}", passed.in_flight, failed.in_flight)
         }
@@ -49,7 +49,7 @@ pub fn headline(answer: &CapacityAnswer<'_>) -> String {
             format!("it cannot be said how many it holds: {}", ending(answer.ending))
         }
     };
-    match &answer.gave_way {
+    match &answer.first_failure {
         Some(gave_way) => format!("{holds}; {}", first_to_give(gave_way)),
         None => holds,
     }
@@ -156,12 +156,12 @@ pub(super) fn number(threshold: &Threshold, value: f64) -> String {
 
 /// How sure the ends are, one sentence; none where nothing was decided.
 pub(super) fn confidence(answer: &CapacityAnswer<'_>) -> Option<String> {
-    let times = |end: CapacityBound, verb: &str| match end.times {
+    let times = |end: CapacityBound, verb: &str| match end.sessions {
         1 => format!("{} {verb} once", end.in_flight),
         2 => format!("{} {verb} twice", end.in_flight),
         more => format!("{} {verb} {more} times", end.in_flight),
     };
-    let ends = match answer.holds {
+    let ends = match answer.range {
         HeldRange::Between(passed, failed) => {
             format!("{}, {}", times(passed, "passed"), times(failed, "failed"))
         }
@@ -193,7 +193,7 @@ pub(super) fn burst(answer: &BurstAnswer<'_>) -> String {
             })
             .collect()
     };
-    match answer.burst.tried.verdict {
+    match answer.burst.result.verdict {
         LevelVerdict::Passed => format!("{level} at the same instant are held too"),
         LevelVerdict::Failed => {
             format!("{level} at the same instant are not held: {}", beside(answer.burst).join(", "))
@@ -205,13 +205,19 @@ pub(super) fn burst(answer: &BurstAnswer<'_>) -> String {
             "whether {level} are held at the same instant cannot be decided: {}",
             beside(answer.burst).join(", ")
         ),
-        other => format!("{level} at the same instant: {}", other.words()),
+        other => format!("{level} at the same instant: {}", other.label()),
     }
 }
 
 /// How soon it was well again.
 pub(super) fn recovery(recovery: &Recovery) -> String {
-    let Recovery { after, level, not_before, by, watched } = recovery;
+    let Recovery {
+        failed_level: after,
+        probed_level: level,
+        earliest: not_before,
+        latest: by,
+        observed_for: watched,
+    } = recovery;
     let head = format!("after the first {after} at once, {level} at once");
     match by {
         Some(by) if *not_before == Micros::ZERO => {
@@ -275,21 +281,21 @@ pub fn about_to_try(number: u32, trial: &Trial) -> String {
         super::Purpose::Burst => return format!("session {number}: {level} at the same instant"),
         super::Purpose::Recover => format!("{level} at once, to see whether it is well again"),
     };
-    format!("session {number}: {what}, {} measured", trial.lasts)
+    format!("session {number}: {what}, {} measured", trial.duration)
 }
 
 /// What came of a session, in words.
 pub fn what_came(finding: &TrialFinding) -> String {
     let (ended, failed) = finding.runs;
-    let verdict = finding.tried.verdict.words();
+    let verdict = finding.result.verdict.label();
     let open = finding.thresholds.iter().filter(|found| found.verdict != Verdict::Passed);
     let figures: Vec<String> = open
         .take(2)
         .map(|found| format!("{} is {}", found.threshold.measure, found.found))
         .collect();
-    let why = match finding.tried.verdict {
+    let why = match finding.result.verdict {
         LevelVerdict::Failed | LevelVerdict::Undecided => figures.join(", "),
-        LevelVerdict::Generator => finding.generator.join(", "),
+        LevelVerdict::Generator => finding.generator_faults.join(", "),
         _ => finding.stopped.clone().unwrap_or_default(),
     };
     let why = if why.is_empty() { why } else { format!(": {why}") };

@@ -12,7 +12,7 @@ mod finding;
 mod forecast;
 mod json;
 mod level;
-mod level_standing;
+mod level_verdicts;
 mod log;
 mod messages;
 mod page;

@@ -22,11 +22,11 @@ pub struct SearchRules {
     /// The settings.
     pub settings: CapacitySettings,
     /// The longest that a conversation is expected to last.
-    pub conversation: Micros,
+    pub longest_conversation: Micros,
     /// The mean length of a conversation, in seconds.
-    pub mean_seconds: f64,
+    pub mean_conversation_seconds: f64,
     /// Runs that decide every threshold where nothing goes wrong.
-    pub samples: u64,
+    pub runs_needed: u64,
 }
 
 impl SearchRules {
@@ -41,37 +41,40 @@ impl SearchRules {
         let samples = (fewest as f64 * SPARE).ceil() as u64;
         Self {
             settings,
-            conversation: lasts.max().unwrap_or(Micros::from_secs(1)),
-            mean_seconds: profile.mix.mean_seconds(profile.mode),
-            samples,
+            longest_conversation: lasts.max().unwrap_or(Micros::from_secs(1)),
+            mean_conversation_seconds: profile.mix.mean_seconds(profile.mode),
+            runs_needed: samples,
         }
     }
 
     /// How long a level's measured stretch is at first.
-    pub fn first_stretch(&self, in_flight: u32) -> Micros {
+    pub fn initial_duration(&self, in_flight: u32) -> Micros {
         if let Some(lasts) = self.settings.lasts {
             return lasts.micros();
         }
-        let needed = self.samples as f64 * self.mean_seconds / f64::from(in_flight.max(1));
-        let rounds = Micros(self.conversation.0.saturating_mul(CONVERSATIONS));
+        let needed =
+            self.runs_needed as f64 * self.mean_conversation_seconds / f64::from(in_flight.max(1));
+        let rounds = Micros(self.longest_conversation.0.saturating_mul(CONVERSATIONS));
         let stretch = rounds.max(Micros::from_secs_f64(needed.ceil()));
         self.settings.longest.map_or(stretch, |longest| stretch.min(longest.micros()))
     }
 
     /// How long it may become where it leaves the level undecided.
-    pub fn longest_stretch(&self, in_flight: u32) -> Micros {
-        let first = self.first_stretch(in_flight);
+    pub fn max_duration(&self, in_flight: u32) -> Micros {
+        let first = self.initial_duration(in_flight);
         let usual = Micros(first.0.saturating_mul(LONGEST));
         self.settings.longest.map_or(usual, |longest| longest.micros().max(first))
     }
 
     /// How many bursts of so many at once give enough runs to judge by: from 1 to 5.
     pub fn bursts(&self, in_flight: u32) -> u32 {
-        u32::try_from(self.samples.div_ceil(u64::from(in_flight.max(1)))).unwrap_or(5).clamp(1, 5)
+        u32::try_from(self.runs_needed.div_ceil(u64::from(in_flight.max(1))))
+            .unwrap_or(5)
+            .clamp(1, 5)
     }
 
     /// Whether a failed level is near enough to a passed one below it.
-    pub(super) fn is_narrow(&self, passed: u32, failed: u32) -> bool {
+    pub(super) fn is_within_width(&self, passed: u32, failed: u32) -> bool {
         let gap = failed.saturating_sub(passed);
         gap <= 1 || f64::from(gap) <= self.settings.width.fraction() * f64::from(passed)
     }
@@ -122,28 +125,28 @@ mod tests {
     fn a_level_is_held_for_as_long_as_its_thresholds_need() {
         // 72 values have an interval of their p95; half as many again are 108, of 40 s at 10 at once.
         let few = rules("\"agent_join p95\" = \"< 5s\"", "");
-        assert_eq!((few.samples, few.first_stretch(10)), (108, Micros::from_secs(432)));
-        assert_eq!(few.first_stretch(100), Micros::from_secs(120), "three conversations");
-        assert_eq!(few.longest_stretch(100), Micros::from_secs(480));
+        assert_eq!((few.runs_needed, few.initial_duration(10)), (108, Micros::from_secs(432)));
+        assert_eq!(few.initial_duration(100), Micros::from_secs(120), "three conversations");
+        assert_eq!(few.max_duration(100), Micros::from_secs(480));
         // No failure in 73 has an upper end of 5 %.
         let share = rules("failed = \"< 5%\"", "");
-        assert!((110..115).contains(&share.samples), "{}", share.samples);
-        assert!(rules("failed = \"< 0%\"", "").samples >= MOST_SAMPLES);
+        assert!((110..115).contains(&share.runs_needed), "{}", share.runs_needed);
+        assert!(rules("failed = \"< 0%\"", "").runs_needed >= MOST_SAMPLES);
     }
 
     #[test]
     fn the_profile_has_the_last_word_on_how_long() {
         let own = rules("failed = \"< 1%\"", "lasts = \"30s\"\nlongest = \"70s\"");
-        let stretches = (own.first_stretch(3), own.longest_stretch(3));
+        let stretches = (own.initial_duration(3), own.max_duration(3));
         assert_eq!(stretches, (Micros::from_secs(30), Micros::from_secs(70)));
         let capped = rules("failed = \"< 1%\"", "longest = \"5m\"");
-        assert_eq!(capped.first_stretch(2), Micros::from_secs(300));
+        assert_eq!(capped.initial_duration(2), Micros::from_secs(300));
     }
 
     #[test]
     fn near_enough_is_the_width_or_a_neighbour() {
         let rules = rules("failed = \"< 5%\"", "width = \"10%\"");
-        assert!(rules.is_narrow(3, 4) && rules.is_narrow(100, 110));
-        assert!(!rules.is_narrow(3, 5) && !rules.is_narrow(100, 111));
+        assert!(rules.is_within_width(3, 4) && rules.is_within_width(100, 110));
+        assert!(!rules.is_within_width(3, 5) && !rules.is_within_width(100, 111));
     }
 }

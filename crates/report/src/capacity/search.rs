@@ -1,6 +1,6 @@
 //! What was tried, and what to try next: a function of the rules and of what came of each session before.
 
-use super::level_standing::{GENERATOR_FAULTS, LevelStandings};
+use super::level_verdicts::{GENERATOR_FAULTS, LevelVerdicts};
 use super::rules::SearchRules;
 use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
 use rushhour_core::units::Micros;
@@ -43,13 +43,13 @@ pub enum SearchEnd {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CapacitySearch {
     rules: SearchRules,
-    tried: Vec<TrialResult>,
+    results: Vec<TrialResult>,
 }
 
 impl CapacitySearch {
     /// A search at its beginning.
     pub const fn new(rules: SearchRules) -> Self {
-        Self { rules, tried: Vec::new() }
+        Self { rules, results: Vec::new() }
     }
 
     /// What it goes by.
@@ -58,24 +58,24 @@ impl CapacitySearch {
     }
 
     /// What was tried, in order.
-    pub fn tried(&self) -> &[TrialResult] {
-        &self.tried
+    pub fn results(&self) -> &[TrialResult] {
+        &self.results
     }
 
     /// Takes in what came of a session.
     pub fn add(&mut self, tried: TrialResult) {
-        self.tried.push(tried);
+        self.results.push(tried);
     }
 
-    pub(super) fn standings(&self) -> LevelStandings {
-        LevelStandings::of(&self.rules, &self.tried)
+    pub(super) fn level_verdicts(&self) -> LevelVerdicts {
+        LevelVerdicts::of(&self.rules, &self.results)
     }
 
     /// What to do next.
     pub fn next(&self) -> SearchStep {
-        let standings = self.standings();
-        let Some(last) = self.tried.last() else {
-            return self.hold(Purpose::Step, self.rules.settings.start);
+        let standings = self.level_verdicts();
+        let Some(last) = self.results.last() else {
+            return self.run_level(Purpose::Step, self.rules.settings.start);
         };
         match last.verdict {
             LevelVerdict::Stopped => return SearchStep::End(SearchEnd::Stopped),
@@ -83,10 +83,10 @@ impl CapacitySearch {
             LevelVerdict::Broken => return SearchStep::End(SearchEnd::Broken),
             _ => {}
         }
-        if last.ends >= self.rules.settings.within.micros() || self.tried.len() >= MOST_TRIALS {
+        if last.end >= self.rules.settings.within.micros() || self.results.len() >= MOST_TRIALS {
             return SearchStep::End(SearchEnd::Time);
         }
-        self.again(last, &standings)
+        self.repeat(last, &standings)
             .or_else(|| self.recovery())
             .or_else(|| standings.contradictory().map(|level| self.once_more(level)))
             .or_else(|| self.step_or_bisect(&standings))
@@ -95,23 +95,28 @@ impl CapacitySearch {
             .map_or(SearchStep::End(SearchEnd::Complete), |next| next)
     }
 
-    fn hold(&self, purpose: Purpose, in_flight: u32) -> SearchStep {
-        SearchStep::Try(Trial { purpose, in_flight, lasts: self.rules.first_stretch(in_flight) })
+    fn run_level(&self, purpose: Purpose, in_flight: u32) -> SearchStep {
+        SearchStep::Try(Trial {
+            purpose,
+            in_flight,
+            duration: self.rules.initial_duration(in_flight),
+        })
     }
 
     /// The same level longer where it was undecided; the same again where the generator had one bad moment.
-    fn again(&self, last: &TrialResult, standings: &LevelStandings) -> Option<SearchStep> {
+    fn repeat(&self, last: &TrialResult, standings: &LevelVerdicts) -> Option<SearchStep> {
         let trial = last.trial;
-        if !trial.purpose.judges_the_level() {
+        if !trial.purpose.decides_level() {
             return None;
         }
         match last.verdict {
             LevelVerdict::Undecided => {
-                let longest = self.rules.longest_stretch(trial.in_flight);
-                let longer = last.longer.unwrap_or(2.0) * SPARE;
-                let seconds = trial.lasts.as_secs_f64() * longer.clamp(LONGER.0, LONGER.1);
+                let longest = self.rules.max_duration(trial.in_flight);
+                let longer = last.extension.unwrap_or(2.0) * SPARE;
+                let seconds = trial.duration.as_secs_f64() * longer.clamp(LONGER.0, LONGER.1);
                 let lasts = Micros::from_secs_f64(seconds).min(longest);
-                (trial.lasts < longest).then_some(SearchStep::Try(Trial { lasts, ..trial }))
+                (trial.duration < longest)
+                    .then_some(SearchStep::Try(Trial { duration: lasts, ..trial }))
             }
             LevelVerdict::Generator => {
                 let faults = standings.record(trial.in_flight).generator;
@@ -125,26 +130,26 @@ impl CapacitySearch {
     fn recovery(&self) -> Option<SearchStep> {
         let watched = self.rules.settings.recover?.micros();
         let (failed_at, failed) = self.first_failed()?;
-        let probes = &self.tried[failed_at + 1..];
+        let probes = &self.results[failed_at + 1..];
         let is_over = probes.iter().any(|probe| {
             probe.trial.purpose != Purpose::Recover || probe.verdict == LevelVerdict::Passed
         });
-        let now = self.tried.last().map_or(Micros::ZERO, |last| last.ends);
-        if is_over || now.saturating_sub(failed.ends) >= watched {
+        let now = self.results.last().map_or(Micros::ZERO, |last| last.end);
+        if is_over || now.saturating_sub(failed.end) >= watched {
             return None;
         }
-        Some(self.hold(Purpose::Recover, self.lowest_passed_before(failed_at)?))
+        Some(self.run_level(Purpose::Recover, self.lowest_passed_before(failed_at)?))
     }
 
     /// The first session that failed its level, and which of all it was.
     pub(super) fn first_failed(&self) -> Option<(usize, &TrialResult)> {
-        self.tried.iter().enumerate().find(|(_, tried)| {
-            tried.verdict == LevelVerdict::Failed && tried.trial.purpose.judges_the_level()
+        self.results.iter().enumerate().find(|(_, tried)| {
+            tried.verdict == LevelVerdict::Failed && tried.trial.purpose.decides_level()
         })
     }
 
     fn lowest_passed_before(&self, place: usize) -> Option<u32> {
-        self.tried[..place]
+        self.results[..place]
             .iter()
             .filter(|tried| tried.verdict == LevelVerdict::Passed)
             .map(|tried| tried.trial.in_flight)
@@ -153,35 +158,35 @@ impl CapacitySearch {
 
     /// The same level for as long as it was last decided.
     fn once_more(&self, level: u32) -> SearchStep {
-        let decided = self.tried.iter().rev().find(|tried| {
+        let decided = self.results.iter().rev().find(|tried| {
             tried.trial.in_flight == level
-                && tried.trial.purpose.judges_the_level()
+                && tried.trial.purpose.decides_level()
                 && matches!(tried.verdict, LevelVerdict::Passed | LevelVerdict::Failed)
         });
-        let lasts =
-            decided.map_or_else(|| self.rules.first_stretch(level), |tried| tried.trial.lasts);
-        SearchStep::Try(Trial { purpose: Purpose::Confirm, in_flight: level, lasts })
+        let lasts = decided
+            .map_or_else(|| self.rules.initial_duration(level), |tried| tried.trial.duration);
+        SearchStep::Try(Trial { purpose: Purpose::Confirm, in_flight: level, duration: lasts })
     }
 
-    fn step_or_bisect(&self, standings: &LevelStandings) -> Option<SearchStep> {
+    fn step_or_bisect(&self, standings: &LevelVerdicts) -> Option<SearchStep> {
         let settings = &self.rules.settings;
         let (lowest, highest) = standings.ends()?;
         let failed = standings.failed();
-        if failed.is_none() && standings.beyond().is_none() && highest < settings.most {
-            return Some(self.hold(Purpose::Step, self.step_up(highest)));
+        if failed.is_none() && standings.generator_limited().is_none() && highest < settings.most {
+            return Some(self.run_level(Purpose::Step, self.step_up(highest)));
         }
         let Some(passed) = standings.passed() else {
-            return (lowest > 1).then(|| self.hold(Purpose::Step, (lowest / 2).max(1)));
+            return (lowest > 1).then(|| self.run_level(Purpose::Step, (lowest / 2).max(1)));
         };
         let undecided = standings.undecided();
         let above = undecided.first().copied().or(failed);
         let below_failed = undecided.last().copied();
         let gaps = [above.map(|above| (passed, above)), below_failed.zip(failed)];
-        let wide = |gap: &(u32, u32)| !self.rules.is_narrow(gap.0, gap.1);
+        let wide = |gap: &(u32, u32)| !self.rules.is_within_width(gap.0, gap.1);
         let (low, high) = gaps.into_iter().flatten().find(wide)?;
         let middle = low.midpoint(high);
-        let within_reach = standings.beyond().is_none_or(|beyond| middle < beyond);
-        within_reach.then(|| self.hold(Purpose::Bisect, middle))
+        let within_reach = standings.generator_limited().is_none_or(|beyond| middle < beyond);
+        within_reach.then(|| self.run_level(Purpose::Bisect, middle))
     }
 
     fn step_up(&self, from: u32) -> u32 {
@@ -192,16 +197,16 @@ impl CapacitySearch {
     }
 
     /// The last passed and the first failed level are each held once more.
-    fn confirmation(&self, standings: &LevelStandings) -> Option<SearchStep> {
+    fn confirmation(&self, standings: &LevelVerdicts) -> Option<SearchStep> {
         let open = |level: &u32| !standings.record(*level).is_confirmed_or_cannot_be();
         let ends = [standings.failed(), standings.passed()];
         ends.into_iter().flatten().find(open).map(|level| self.once_more(level))
     }
 
-    fn burst(&self, standings: &LevelStandings) -> Option<SearchStep> {
-        let done = self.tried.iter().any(|tried| tried.trial.purpose == Purpose::Burst);
+    fn burst(&self, standings: &LevelVerdicts) -> Option<SearchStep> {
+        let done = self.results.iter().any(|tried| tried.trial.purpose == Purpose::Burst);
         let level = standings.passed().filter(|_| self.rules.settings.burst && !done)?;
-        Some(self.hold(Purpose::Burst, level))
+        Some(self.run_level(Purpose::Burst, level))
     }
 }
 

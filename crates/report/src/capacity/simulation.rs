@@ -60,16 +60,16 @@ pub(super) fn finding(
     let minute = |minutes: u32| Micros::from_secs(u64::from(minutes) * 60);
     TrialFinding {
         number,
-        tried: TrialResult {
-            trial: Trial { purpose, in_flight, lasts: Micros::from_secs(120) },
+        result: TrialResult {
+            trial: Trial { purpose, in_flight, duration: Micros::from_secs(120) },
             verdict,
-            longer: None,
-            begins: minute(number - 1),
-            ends: minute(number),
+            extension: None,
+            start: minute(number - 1),
+            end: minute(number),
         },
         folder: format!("levels/{number}"),
         runs: (runs, failed),
-        peak: u64::from(in_flight),
+        peak_in_flight: u64::from(in_flight),
         thresholds: vec![TrialThreshold {
             threshold,
             verdict: of_threshold,
@@ -78,7 +78,7 @@ pub(super) fn finding(
             found: format!("{failed} of {runs}"),
         }],
         failures: if failed > 0 { vec![(class, failed)] } else { Vec::new() },
-        generator: match verdict {
+        generator_faults: match verdict {
             LevelVerdict::Generator => vec!["processor: all of it was used".to_owned()],
             _ => Vec::new(),
         },
@@ -92,7 +92,7 @@ pub(super) fn told(capacity: &str, findings: &[TrialFinding]) -> (LogOpening, Ca
     let profile = profile(capacity);
     let mut search = CapacitySearch::new(SearchRules::of(&profile));
     for finding in findings {
-        search.add(finding.tried);
+        search.add(finding.result);
     }
     let opening = LogOpening {
         format: LOG_VERSION,
@@ -176,7 +176,7 @@ impl Agent {
     /// A session's verdict, from samples as a session draws them.
     fn verdict(&self, trial: &Trial, numbers: &mut Numbers) -> (LevelVerdict, Option<f64>) {
         let level = trial.in_flight;
-        let rounds = trial.lasts.as_secs_f64() / CONVERSATION;
+        let rounds = trial.duration.as_secs_f64() / CONVERSATION;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "is positive")]
         let runs =
             ((f64::from(level) * rounds * (1.0 + 0.05 * numbers.normal())).round() as u64).max(1);
@@ -217,14 +217,14 @@ fn search(agent: &Agent, seed: u64) -> (Option<u32>, Option<u32>, usize) {
             SearchStep::Try(trial) => trial,
             SearchStep::End(ending) => {
                 assert!(matches!(ending, SearchEnd::Complete | SearchEnd::Time), "{ending:?}");
-                let standings = search.standings();
-                return (standings.passed(), standings.failed(), search.tried().len());
+                let standings = search.level_verdicts();
+                return (standings.passed(), standings.failed(), search.results().len());
             }
         };
         let (verdict, longer) = agent.verdict(&trial, &mut numbers);
         let begins = now;
-        now = now + trial.lasts + Micros::from_secs(30);
-        search.add(TrialResult { trial, verdict, longer, begins, ends: now });
+        now = now + trial.duration + Micros::from_secs(30);
+        search.add(TrialResult { trial, verdict, extension: longer, start: begins, end: now });
     }
 }
 

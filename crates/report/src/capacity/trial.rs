@@ -36,7 +36,7 @@ impl Purpose {
     }
 
     /// Whether its verdict says whether the level is held.
-    pub const fn judges_the_level(self) -> bool {
+    pub const fn decides_level(self) -> bool {
         matches!(self, Self::Step | Self::Bisect | Self::Confirm)
     }
 }
@@ -49,7 +49,7 @@ pub struct Trial {
     /// Conversations at once, at least 1.
     pub in_flight: u32,
     /// How long its measured stretch is; of a burst, how long the level it is compared with was held.
-    pub lasts: Micros,
+    pub duration: Micros,
 }
 
 /// What a session says of its level.
@@ -89,7 +89,7 @@ impl LevelVerdict {
     }
 
     /// The words used in reports.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Failed => "failed",
@@ -110,9 +110,9 @@ pub struct TrialResult {
     /// What came of it.
     pub verdict: LevelVerdict,
     /// Where it is undecided: about how many times as long would settle it, if that is known.
-    pub longer: Option<f64>,
+    pub extension: Option<f64>,
     /// When its load began, from the search's beginning.
-    pub begins: Micros,
+    pub start: Micros,
     /// When its last run had ended, from the search's beginning.
-    pub ends: Micros,
+    pub end: Micros,
 }

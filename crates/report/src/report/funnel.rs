@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use super::figures::{PercentileFigure, figure};
-use crate::record::{FoldedSession, FunnelStep, Scope};
+use crate::fold::{FoldedSession, FunnelStep, Scope};
 use rushhour_core::units::{Mode, Percentile};
 
 /// One step of the funnel, ready to be shown.

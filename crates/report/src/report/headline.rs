@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::verdict::{Criterion, SessionVerdict, ThresholdResult, Verdict};
-use crate::record::{FoldedSession, ResumptionRecord};
+use crate::fold::{FoldedSession, ResumptionRecord};
 use rushhour_core::units::SessionTime;
 
 /// What a session is worth.

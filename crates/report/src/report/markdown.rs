@@ -11,7 +11,7 @@ use super::paired::{PairedComparison, pairs_words, table_rows};
 use super::terminal::{PERCENTILES, SHOWN};
 use super::verdict::{Criterion, SessionVerdict, Verdict};
 use super::visible::visible;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 
 /// The session in Markdown, with tables of thresholds, latencies and failures.
 pub fn markdown(folded: &FoldedSession, overall: &SessionVerdict, judgement: Criterion) -> String {

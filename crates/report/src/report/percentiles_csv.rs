@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::figures::{PercentileFigure, listed};
 use super::unfinished::{ReachedFigure, WithUnfinished};
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Micros, Percentile};
 
 /// Writes one line for each percentile. `value_us` is `n/a` where there are too few samples, and `note`

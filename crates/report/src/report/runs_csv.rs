@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::record::{EndedRuns, RunRecord, SubmissionTimes, TimeSpan};
+use crate::fold::{EndedRuns, RunRecord, SubmissionTimes, TimeSpan};
 use rushhour_core::bill::Tariff;
 use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;

@@ -13,7 +13,7 @@ use super::percentiles_csv::scope_words;
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::validity::rates;
 use super::verdict::{SessionVerdict, Verdict};
-use crate::record::{FoldedSession, Latencies, OutcomeTally, Scope};
+use crate::fold::{FoldedSession, Latencies, OutcomeTally, Scope};
 use rushhour_core::units::{Micros, Percentile};
 
 /// The version of the summary's shape.

@@ -11,7 +11,7 @@ use super::money::{bill_words, old_prices_of};
 use super::paired::{PairedComparison, pairs_words, table_rows};
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::verdict::{SessionVerdict, Verdict};
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Metric, Mode, Percentile};
 
 /// Latencies that the screen has room for; those that were not measured are left out.

@@ -6,7 +6,7 @@ use std::io::Write;
 use hdrhistogram::Histogram;
 
 use super::figures::quantile_of;
-use crate::record::{FoldedSession, TimelineWindow, WINDOWED};
+use crate::fold::{FoldedSession, TimelineWindow, WINDOWED};
 use rushhour_core::units::{Metric, Percentile};
 use rushhour_stats::Quantile;
 

@@ -1,6 +1,6 @@
 //! Whether the generator did what was asked of it; where it did not, nothing is said of the agent.
 
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
 /// At least this share of the asked rate has to be delivered.

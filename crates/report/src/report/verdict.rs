@@ -4,7 +4,7 @@ use super::figures::{PercentileFigure, figure, quantile_of};
 use super::judged::JudgingResult;
 use super::paired::PairedComparison;
 use super::validity::Validity;
-use crate::record::{FoldedSession, Scope};
+use crate::fold::{FoldedSession, Scope};
 use rushhour_core::profile::{
     RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
 };

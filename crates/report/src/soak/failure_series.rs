@@ -79,7 +79,7 @@ pub(super) fn judge_failures(
         first_last: None,
         finding,
         words,
-        followed: Some(TrackedSeries::Failed),
+        tracked: Some(TrackedSeries::Failed),
         points,
     })
 }

@@ -8,14 +8,14 @@ use rushhour_core::units::Micros;
 
 /// What a soak comes to, in one sentence without its full stop.
 pub(super) fn answer(soak: &Soak) -> String {
-    match soak.standing {
+    match soak.verdict {
         SoakVerdict::Invalid => {
             "nothing is said of the agent, because the generator did not deliver the load as asked"
                 .to_owned()
         }
         SoakVerdict::Drifts => drifts(soak),
         SoakVerdict::Steady => steady(soak),
-        SoakVerdict::TooLittle => format!(
+        SoakVerdict::NotEnoughData => format!(
             "{} measured runs over {} are too few to say whether anything drifts",
             soak.runs,
             Micros(soak.span_us)
@@ -75,7 +75,7 @@ fn steady(soak: &Soak) -> String {
 }
 
 fn looked_at(soak: &Soak) -> bool {
-    soak.leaks.iter().any(|leak| leak.finding == LeakFinding::GivenBack)
+    soak.leaks.iter().any(|leak| leak.finding == LeakFinding::Released)
 }
 
 fn leaked(soak: &Soak) -> impl Iterator<Item = &LeakCheck> {
@@ -85,9 +85,9 @@ fn leaked(soak: &Soak) -> impl Iterator<Item = &LeakCheck> {
 /// What grows; of a latency whose median and 95th percentile both do, the median alone.
 fn told_once(series: &[SeriesJudgement]) -> Vec<&SeriesJudgement> {
     let worse = |one: &&SeriesJudgement| one.finding.is_worse();
-    let median_told = |one: &SeriesJudgement| match one.followed {
+    let median_told = |one: &SeriesJudgement| match one.tracked {
         Some(TrackedSeries::P95(metric)) => series.iter().any(|other| {
-            other.followed == Some(TrackedSeries::Median(metric)) && other.finding.is_worse()
+            other.tracked == Some(TrackedSeries::Median(metric)) && other.finding.is_worse()
         }),
         _ => false,
     };

@@ -23,7 +23,7 @@ pub enum IdleKind {
 
 impl IdleKind {
     /// Whether both are after runs of one stage.
-    pub const fn is_of_stage_of(self, other: Self) -> bool {
+    pub const fn has_stage_of(self, other: Self) -> bool {
         match (self, other) {
             (Self::Before, Self::Before) => true,
             (Self::After { stage, .. }, Self::After { stage: later, .. }) => stage == later,
@@ -36,7 +36,7 @@ impl IdleKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdlePeriod {
     /// Which.
-    pub stretch: IdleKind,
+    pub kind: IdleKind,
     /// When the last run before it ended; the session's beginning where there was none.
     pub since: SessionTime,
     /// The last look.
@@ -55,7 +55,7 @@ impl IdlePeriod {
         at: SessionTime,
         said: &AgentHealth,
     ) -> Self {
-        let mut rest = Self { stretch, since, last: at, jobs: None, children: None };
+        let mut rest = Self { kind: stretch, since, last: at, jobs: None, children: None };
         rest.take(at, said);
         rest
     }
@@ -100,18 +100,18 @@ impl Resource {
 #[serde(rename_all = "snake_case")]
 pub enum LeakFinding {
     /// It went back to what it was before.
-    GivenBack,
+    Released,
     /// It stayed above that for as long as was waited.
     Leaked,
     /// Nothing was looked at, or not for long enough.
-    NotLookedAt,
+    NotObserved,
 }
 
 /// Whether one thing went back to what it was, after one wave or at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeakCheck {
     /// What may stay behind.
-    pub kept: Resource,
+    pub resource: Resource,
     /// After how many runs; absent where it is the session's end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_runs: Option<u64>,
@@ -130,9 +130,9 @@ pub struct LeakCheck {
 /// Looks whether jobs, processes and rooms went back to what they were, after each wave and at the end;
 /// `settle` is how long they are given.
 pub(super) fn leaks(gathered: &SoakData, settle: Micros) -> Vec<LeakCheck> {
-    let before = gathered.rests.iter().find(|rest| rest.stretch == IdleKind::Before);
+    let before = gathered.idle_periods.iter().find(|rest| rest.kind == IdleKind::Before);
     let after: Vec<&IdlePeriod> =
-        gathered.rests.iter().filter(|rest| rest.stretch != IdleKind::Before).collect();
+        gathered.idle_periods.iter().filter(|rest| rest.kind != IdleKind::Before).collect();
     let (end, waves) = match after.split_last() {
         Some((last, waves)) => (Some(*last), waves),
         None => (None, &[][..]),
@@ -169,7 +169,7 @@ fn check(
         return None;
     }
     let name = kept.words();
-    let after_runs = rest.filter(|_| wave).and_then(|rest| match rest.stretch {
+    let after_runs = rest.filter(|_| wave).and_then(|rest| match rest.kind {
         IdleKind::Before => None,
         IdleKind::After { runs, .. } => Some(runs),
     });
@@ -179,7 +179,7 @@ fn check(
     let (finding, words) = match (most_before, fewest) {
         (Some(most), Some(fewest)) if fewest <= most => {
             let words = format!("{name} {moment}: {fewest}, {most} before the first; given back");
-            (LeakFinding::GivenBack, words)
+            (LeakFinding::Released, words)
         }
         // The last look may come one interval before the time is up.
         (Some(most), Some(fewest)) if waited.0 >= settle.0 / 2 => {
@@ -190,40 +190,52 @@ fn check(
         (Some(_), Some(fewest)) => {
             let words =
                 format!("{name} {moment}: {fewest}; looked at for {waited} only, too short to say");
-            (LeakFinding::NotLookedAt, words)
+            (LeakFinding::NotObserved, words)
         }
         (None, Some(_)) => {
-            (LeakFinding::NotLookedAt, format!("{name}: not looked at before the first run"))
+            (LeakFinding::NotObserved, format!("{name}: not looked at before the first run"))
         }
         (_, None) if rest.is_some() => (
-            LeakFinding::NotLookedAt,
+            LeakFinding::NotObserved,
             format!("{name}: not looked at, the worker does not tell them"),
         ),
-        (_, None) => (LeakFinding::NotLookedAt, format!("{name}: not looked at {moment}")),
+        (_, None) => (LeakFinding::NotObserved, format!("{name}: not looked at {moment}")),
     };
-    Some(LeakCheck { kept, after_runs, before: most_before, after: fewest, finding, words })
+    Some(LeakCheck {
+        resource: kept,
+        after_runs,
+        before: most_before,
+        after: fewest,
+        finding,
+        words,
+    })
 }
 
 fn rooms(listed: Option<(u64, u64)>) -> LeakCheck {
     let (finding, words) = match listed {
-        Some((0, 0)) => {
-            (LeakFinding::GivenBack, "rooms: the server lists none any more".to_owned())
-        }
+        Some((0, 0)) => (LeakFinding::Released, "rooms: the server lists none any more".to_owned()),
         Some((0, again)) => {
             let words = format!(
                 "rooms: the server lists none any more; {again} that it still listed after their deletion were deleted once more"
             );
-            (LeakFinding::GivenBack, words)
+            (LeakFinding::Released, words)
         }
         Some((rooms, _)) => {
             let words =
                 format!("rooms: the server still lists {rooms}; `rushhour sweep` deletes them");
             (LeakFinding::Leaked, words)
         }
-        None => (LeakFinding::NotLookedAt, "rooms: not looked at after the end".to_owned()),
+        None => (LeakFinding::NotObserved, "rooms: not looked at after the end".to_owned()),
     };
     let (kept, after_runs, before) = (Resource::Rooms, None, None);
-    LeakCheck { kept, after_runs, before, after: listed.map(|(rooms, _)| rooms), finding, words }
+    LeakCheck {
+        resource: kept,
+        after_runs,
+        before,
+        after: listed.map(|(rooms, _)| rooms),
+        finding,
+        words,
+    }
 }
 
 #[cfg(test)]
@@ -257,13 +269,13 @@ mod tests {
             rest(IdleKind::After { stage: 0, runs: 10 }, 100, wave),
             rest(IdleKind::After { stage: 1, runs: 20 }, 200, end),
         ];
-        SoakData { rests: rests.into_iter().flatten().collect(), ..SoakData::default() }
+        SoakData { idle_periods: rests.into_iter().flatten().collect(), ..SoakData::default() }
     }
 
     fn of_jobs(gathered: &SoakData) -> Vec<(Option<u64>, LeakFinding)> {
         let checks = leaks(gathered, SETTLE).into_iter();
         checks
-            .filter(|one| one.kept == Resource::Jobs)
+            .filter(|one| one.resource == Resource::Jobs)
             .map(|one| (one.after_runs, one.finding))
             .collect()
     }
@@ -272,11 +284,11 @@ mod tests {
     fn jobs_that_go_are_given_back_and_those_that_stay_are_left_behind() {
         let (wave, end) = (Some(10), None);
         let back = gathered(Some(0), &[(101, 4), (103, 0)], &[(201, 2), (205, 0)]);
-        assert_eq!(of_jobs(&back), [(wave, LeakFinding::GivenBack), (end, LeakFinding::GivenBack)]);
+        assert_eq!(of_jobs(&back), [(wave, LeakFinding::Released), (end, LeakFinding::Released)]);
         let stays = gathered(Some(1), &[(101, 4), (112, 3)], &[(201, 4), (211, 3)]);
         assert_eq!(of_jobs(&stays), [(wave, LeakFinding::Leaked), (end, LeakFinding::Leaked)]);
         let short = gathered(Some(0), &[(101, 4)], &[(201, 0)]);
-        let found = [(wave, LeakFinding::NotLookedAt), (end, LeakFinding::GivenBack)];
+        let found = [(wave, LeakFinding::NotObserved), (end, LeakFinding::Released)];
         assert_eq!(of_jobs(&short), found, "a second is too short to say");
     }
 
@@ -287,15 +299,15 @@ mod tests {
         {
             let checks = leaks(&gathered, SETTLE);
             assert_eq!(checks.len(), 3);
-            assert!(checks.iter().all(|one| one.finding == LeakFinding::NotLookedAt), "{checks:?}");
+            assert!(checks.iter().all(|one| one.finding == LeakFinding::NotObserved), "{checks:?}");
         }
     }
 
     #[test]
     fn rooms_that_stay_are_left_behind() {
-        assert_eq!(rooms(Some((0, 0))).finding, LeakFinding::GivenBack);
-        assert_eq!(rooms(Some((0, 3))).finding, LeakFinding::GivenBack);
+        assert_eq!(rooms(Some((0, 0))).finding, LeakFinding::Released);
+        assert_eq!(rooms(Some((0, 3))).finding, LeakFinding::Released);
         assert_eq!(rooms(Some((2, 0))).finding, LeakFinding::Leaked);
-        assert_eq!(rooms(None).finding, LeakFinding::NotLookedAt);
+        assert_eq!(rooms(None).finding, LeakFinding::NotObserved);
     }
 }

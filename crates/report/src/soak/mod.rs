@@ -18,7 +18,7 @@ mod simulations;
 #[expect(clippy::module_inception, reason = "the room's name is also its main idea's")]
 mod soak;
 mod soak_data;
-mod wall;
+mod wall_clock;
 mod windows;
 
 pub use criteria::SoakCriteria;
@@ -29,5 +29,5 @@ pub use series::{SeriesPoint, SeriesUnit, TrackedSeries, percent};
 pub use series_judgement::{FirstLast, SeriesFinding, SeriesJudgement, SeriesStep, Slope};
 pub use soak::{SOAK_VERSION, Soak, SoakVerdict};
 pub use soak_data::{EndedRun, SoakBuilder, SoakData, TimedLatency, WorkerSample};
-pub use wall::WallClock;
+pub use wall_clock::WallClock;
 pub use windows::{SoakWindow, SoakWindows, WindowFigure, WindowWorker};

@@ -322,7 +322,7 @@ mod tests {
     fn other_profiles_and_nights_that_say_nothing_are_left_out() {
         let mut history = history(&CALM);
         history.nights[0].profile_hash = "another".to_owned();
-        history.nights[1].standing = super::super::soak::SoakVerdict::Invalid;
+        history.nights[1].verdict = super::super::soak::SoakVerdict::Invalid;
         let tonight = night(7, &[("turn p50", 300e3), ("new", 1.0)]);
         let found = NightlyComparison::judge(&tonight, &history);
         assert_eq!((found.compared, found.left_out, found.other_profiles), (5, 1, 1));

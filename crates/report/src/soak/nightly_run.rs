@@ -48,7 +48,7 @@ pub struct NightlyRun {
     /// The profile's hash.
     pub profile_hash: String,
     /// What it came to.
-    pub standing: SoakVerdict,
+    pub verdict: SoakVerdict,
     /// Measured runs.
     pub runs: u64,
     /// Of these, failed.
@@ -68,8 +68,7 @@ impl NightlyRun {
     pub fn of(soak: &Soak, folder: &str) -> Self {
         let failed = soak.failed as f64 / soak.runs.max(1) as f64;
         let figures = soak.series.iter().map(|one| {
-            let level =
-                if one.followed == Some(TrackedSeries::Failed) { failed } else { one.level };
+            let level = if one.tracked == Some(TrackedSeries::Failed) { failed } else { one.level };
             let figure = NightFigure {
                 unit: one.unit,
                 level: rounded(level),
@@ -86,7 +85,7 @@ impl NightlyRun {
             folder: folder.to_owned(),
             profile: soak.profile.clone(),
             profile_hash: soak.profile_hash.clone(),
-            standing: soak.standing,
+            verdict: soak.verdict,
             runs: soak.runs,
             failed: soak.failed,
             leaked: soak.has_leaked(),
@@ -98,7 +97,7 @@ impl NightlyRun {
 
     /// Whether it says how well an agent was: its generator delivered, and there were runs enough.
     pub const fn counts(&self) -> bool {
-        matches!(self.standing, SoakVerdict::Steady | SoakVerdict::Drifts)
+        matches!(self.verdict, SoakVerdict::Steady | SoakVerdict::Drifts)
     }
 
     /// Whether anything grew through it.
@@ -203,7 +202,7 @@ pub(super) mod tests {
             folder: format!("night-{number:03}"),
             profile: "soak".to_owned(),
             profile_hash: "hash".to_owned(),
-            standing: SoakVerdict::Steady,
+            verdict: SoakVerdict::Steady,
             runs: 1_000,
             failed: 10,
             leaked: false,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::windows::{SoakWindow, SoakWindows};
-use crate::record::WINDOWED;
+use crate::fold::WINDOWED;
 use rushhour_core::units::{Metric, Micros};
 
 /// A figure that is followed through a session.
@@ -75,7 +75,7 @@ impl TrackedSeries {
             let started = window.worker.map_or(0.0, |worker| worker.started);
             Some(SeriesPoint {
                 index,
-                hours: cut.hours(index),
+                hours: cut.middle_hours(index),
                 started,
                 value: self.value(window)?,
             })

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::criteria::{FALSE_STEPS, SoakCriteria};
 use super::failure_series::judge_failures;
 use super::series::{SeriesPoint, SeriesUnit, TrackedSeries};
-use super::wall::WallClock;
+use super::wall_clock::WallClock;
 use super::windows::SoakWindows;
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_stats::{
@@ -123,7 +123,7 @@ pub struct SeriesJudgement {
     pub words: String,
     /// Which figure it is.
     #[serde(skip)]
-    pub followed: Option<TrackedSeries>,
+    pub tracked: Option<TrackedSeries>,
     /// Its values.
     #[serde(skip)]
     pub points: Vec<SeriesPoint>,
@@ -181,7 +181,7 @@ pub(super) fn judge_series(
         .map(|(draft, adjusted)| context.judge(draft, adjusted))
         .collect();
     let failures = judge_failures(cut, question, SoakCriteria::confidence(family));
-    let place = judged.iter().position(|one| one.followed == Some(TrackedSeries::Memory));
+    let place = judged.iter().position(|one| one.tracked == Some(TrackedSeries::Memory));
     if let Some(failures) = failures {
         judged.insert(place.unwrap_or(judged.len()), failures);
     }
@@ -229,7 +229,7 @@ impl Context<'_> {
             first_last: first_last(&points),
             finding,
             words: String::new(),
-            followed: Some(followed),
+            tracked: Some(followed),
             points,
         };
         judged.words = self.words(&judged);

@@ -15,7 +15,7 @@ use super::nightly_run::tests::night as night_of;
 use super::series::TrackedSeries;
 use super::series_judgement::{SeriesFinding, SeriesJudgement, judge_series};
 use super::soak_data::{EndedRun, SoakData, TimedLatency, WorkerSample};
-use super::wall::WallClock;
+use super::wall_clock::WallClock;
 use super::windows::SoakWindows;
 use rushhour_core::event::AgentHealth;
 use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
@@ -88,11 +88,11 @@ fn night(truth: &Truth, seed: u64) -> SoakData {
         let window = usize::try_from(run / RUNS).unwrap();
         let at = SessionTime::START + Micros::from_secs_f64(along * HOURS * 3_600.0);
         let failed = dice.unit() < (truth.failing)(along);
-        gathered.ended.push(EndedRun { at, failed });
+        gathered.ended.push(EndedRun { intended: at, failed });
         for (metric, shared) in METRICS.iter().zip(&deviations) {
             let grown = if *metric == Metric::TurnChatFirst { (truth.turns)(along) } else { 1.0 };
             let seconds = 0.4 * grown * (SIGMA * dice.normal() + SHARED * shared[window]).exp();
-            let timed = TimedLatency { at, took: Micros::from_secs_f64(seconds) };
+            let timed = TimedLatency { intended: at, latency: Micros::from_secs_f64(seconds) };
             gathered.latencies.entry(*metric).or_default().push(timed);
         }
         if run % 10 == 0 {
@@ -101,7 +101,12 @@ fn night(truth: &Truth, seed: u64) -> SoakData {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some 3e8")]
             let memory = Some(bytes as u64);
             let said = AgentHealth { memory, ..AgentHealth::default() };
-            gathered.looks.push(WorkerSample { at, started: u64::from(run), in_flight: 1, said });
+            gathered.worker_samples.push(WorkerSample {
+                at,
+                started: u64::from(run),
+                in_flight: 1,
+                health: said,
+            });
         }
     }
     gathered
@@ -111,7 +116,7 @@ fn judged(truth: &Truth, seed: u64, resamples: u32) -> Vec<SeriesJudgement> {
     let mut question = SoakCriteria { seed, resamples, ..SoakCriteria::of(None) };
     // Windows twice as wide are judged four times as fast.
     question.settings.window = (resamples < 1_000).then_some(PositiveDuration::secs(20 * 60));
-    let cut = SoakWindows::cut(&night(truth, seed), question.settings.window);
+    let cut = SoakWindows::of(&night(truth, seed), question.settings.window);
     let judged = judge_series(&cut, &question, &WallClock::of("2026-11-22T22:00:00Z")).0;
     let all = judged.iter().all(|one| one.finding != SeriesFinding::TooFew);
     assert!(all && judged.len() == 2 * METRICS.len() + 2, "every series is judged");
@@ -139,7 +144,7 @@ fn shows(one: &SeriesJudgement) -> bool {
 }
 
 fn turns_rise(one: &SeriesJudgement) -> bool {
-    one.followed == Some(TrackedSeries::Median(Metric::TurnChatFirst)) && one.finding.is_worse()
+    one.tracked == Some(TrackedSeries::Median(Metric::TurnChatFirst)) && one.finding.is_worse()
 }
 
 /// Every figure that the shorter tests watch, over nights enough to print them with a digit or two.
@@ -273,7 +278,7 @@ fn a_leak_is_found_in_bytes_per_hundred_runs() {
     let leak = Truth { leak: 4e6, ..STEADY };
     for seed in 0..5 {
         let judged = judged(&leak, seed, 600);
-        let memory = judged.iter().find(|one| one.followed == Some(TrackedSeries::Memory)).unwrap();
+        let memory = judged.iter().find(|one| one.tracked == Some(TrackedSeries::Memory)).unwrap();
         assert_eq!(memory.finding, SeriesFinding::Rises, "{}", memory.words);
         let slope = memory.slope.unwrap().per_hundred_runs.unwrap();
         assert!((3.2e6..4.8e6).contains(&slope), "{}", memory.words);
@@ -283,7 +288,7 @@ fn a_leak_is_found_in_bytes_per_hundred_runs() {
 #[test]
 fn more_failures_are_found_and_one_burst_is_not() {
     let worse = Truth { failing: |along| 0.01 + 0.09 * along, ..STEADY };
-    let failed = |one: &SeriesJudgement| one.followed == Some(TrackedSeries::Failed) && drifts(one);
+    let failed = |one: &SeriesJudgement| one.tracked == Some(TrackedSeries::Failed) && drifts(one);
     assert!(share(&worse, 8, 600, failed) >= 0.75);
     let burst = Truth {
         failing: |along| if (0.90..0.915).contains(&along) { 0.9 } else { 0.02 },

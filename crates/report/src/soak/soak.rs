@@ -10,9 +10,9 @@ use super::nightly_comparison::NightlyComparison;
 use super::nightly_run::{History, NightlyRun};
 use super::series_judgement::{SeriesFinding, SeriesJudgement, judge_series};
 use super::soak_data::{SoakData, WorkerSample};
-use super::wall::WallClock;
+use super::wall_clock::WallClock;
 use super::windows::SoakWindows;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use rushhour_core::event::SessionHeader;
 use rushhour_core::units::Micros;
 
@@ -31,18 +31,18 @@ pub enum SoakVerdict {
     /// Something grows, is left behind, or is worse than in the nights before.
     Drifts,
     /// There is too little to say.
-    TooLittle,
+    NotEnoughData,
     /// The generator did not deliver its load, so nothing is said of the agent.
     Invalid,
 }
 
 impl SoakVerdict {
     /// The word used in reports.
-    pub const fn word(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Steady => "Steady",
             Self::Drifts => "Not steady",
-            Self::TooLittle => "Not enough data",
+            Self::NotEnoughData => "Not enough data",
             Self::Invalid => "Invalid",
         }
     }
@@ -62,7 +62,7 @@ pub struct Soak {
     /// When it began, RFC 3339 in UTC.
     pub started: String,
     /// What it comes to.
-    pub standing: SoakVerdict,
+    pub verdict: SoakVerdict,
     /// The answer in one sentence.
     pub answer: String,
     /// From the first measured start to the last, in microseconds.
@@ -118,7 +118,7 @@ impl Soak {
     ) -> Self {
         let SessionHeader { profile, profile_hash, session, anchor, .. } = &folded.opening;
         let wall = WallClock::of(anchor);
-        let cut = SoakWindows::cut(&gathered, question.settings.window);
+        let cut = SoakWindows::of(&gathered, question.settings.window);
         let (series, family) = judge_series(&cut, question, &wall);
         let settle = profile.agent_health.as_ref().map_or(SETTLE, |health| health.settle.micros());
         let leaks = leaks(&gathered, settle);
@@ -128,15 +128,15 @@ impl Soak {
             profile: profile.name.clone(),
             profile_hash: profile_hash.clone(),
             started: anchor.clone(),
-            standing: SoakVerdict::TooLittle,
+            verdict: SoakVerdict::NotEnoughData,
             answer: String::new(),
             span_us: cut.span().0,
             windows: cut.windows.len() as u64,
             window_us: cut.width.0,
             runs: gathered.ended.len() as u64,
             failed: gathered.ended.iter().filter(|run| run.failed).count() as u64,
-            looks: gathered.looks.len() as u64,
-            looks_failed: gathered.looks_failed,
+            looks: gathered.worker_samples.len() as u64,
+            looks_failed: gathered.failed_worker_polls,
             material: question.settings.material.fraction(),
             material_failures: question.settings.material_failures.fraction(),
             family: family as u64,
@@ -148,12 +148,12 @@ impl Soak {
             nights: NightlyComparison::default(),
             notes: Vec::new(),
             cut: Some(cut),
-            worker: gathered.looks,
+            worker: gathered.worker_samples,
         };
-        soak.standing = soak.stands(delivered);
+        soak.verdict = soak.stands(delivered);
         soak.nights = NightlyComparison::judge(&NightlyRun::of(&soak, ""), history);
-        if soak.standing == SoakVerdict::Steady && soak.nights.is_worse() {
-            soak.standing = SoakVerdict::Drifts;
+        if soak.verdict == SoakVerdict::Steady && soak.nights.is_worse() {
+            soak.verdict = SoakVerdict::Drifts;
         }
         soak.notes = soak.notes(folded);
         soak.notes.extend(soak.nights.notes(history));
@@ -167,7 +167,7 @@ impl Soak {
         } else if self.has_leaked() || self.series.iter().any(|one| one.finding.is_worse()) {
             SoakVerdict::Drifts
         } else if self.judged().next().is_none() {
-            SoakVerdict::TooLittle
+            SoakVerdict::NotEnoughData
         } else {
             SoakVerdict::Steady
         }

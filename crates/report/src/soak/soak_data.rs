@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::idle_periods::{IdleKind, IdlePeriod};
-use crate::record::{EndedRuns, FoldedSession, RunRecord, WINDOWED};
+use crate::fold::{EndedRuns, FoldedSession, RunRecord, WINDOWED};
 use rushhour_core::event::{AgentHealth, Event, EventKind, FailureClass, Outcome};
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
@@ -16,16 +16,16 @@ const MOST_LOOKS: usize = 4_096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedLatency {
     /// When the run was meant to start.
-    pub at: SessionTime,
+    pub intended: SessionTime,
     /// How long it took.
-    pub took: Micros,
+    pub latency: Micros,
 }
 
 /// A run of which it is known how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndedRun {
     /// When it was meant to start.
-    pub at: SessionTime,
+    pub intended: SessionTime,
     /// Whether it failed.
     pub failed: bool,
 }
@@ -40,7 +40,7 @@ pub struct WorkerSample {
     /// Runs under way.
     pub in_flight: u64,
     /// What the worker said.
-    pub said: AgentHealth,
+    pub health: AgentHealth,
 }
 
 /// What a soak is judged by.
@@ -51,12 +51,12 @@ pub struct SoakData {
     /// Runs of measured stages that completed, or failed for a reason that may be the agent's, in any order.
     pub ended: Vec<EndedRun>,
     /// Looks at the worker, in order of time.
-    pub looks: Vec<WorkerSample>,
+    pub worker_samples: Vec<WorkerSample>,
     /// Looks that were not answered usefully.
-    pub looks_failed: u64,
+    pub failed_worker_polls: u64,
     /// The stretches of the session in which no run was under way and the worker was looked at: before the
     /// first run, between stages, after the last.
-    pub rests: Vec<IdlePeriod>,
+    pub idle_periods: Vec<IdlePeriod>,
     /// Rooms that the server still listed after the end, where it was asked, and how many it had listed that were
     /// then deleted once more.
     pub rooms_listed: Option<(u64, u64)>,
@@ -133,7 +133,7 @@ impl SoakBuilder {
             self.rest(at, said);
         }
         let (started, in_flight) = (self.started, self.in_flight);
-        self.looks.add(WorkerSample { at, started, in_flight, said: said.clone() });
+        self.looks.add(WorkerSample { at, started, in_flight, health: said.clone() });
     }
 
     /// A look while nothing was under way belongs to the rest that it is in.
@@ -144,7 +144,7 @@ impl SoakBuilder {
         };
         let since = self.last_end.unwrap_or(SessionTime::START);
         match self.rests.last_mut() {
-            Some(rest) if rest.stretch == stretch => rest.take(at, said),
+            Some(rest) if rest.kind == stretch => rest.take(at, said),
             _ => self.rests.push(IdlePeriod::begin(stretch, since, at, said)),
         }
     }
@@ -155,10 +155,10 @@ impl SoakBuilder {
             Some(Outcome::Failed { class, .. }) if is_of_the_agent(*class) => true,
             None | Some(Outcome::Failed { .. } | Outcome::Skipped) => return,
         };
-        self.ended.push((record.stage, EndedRun { at: record.intended, failed }));
+        self.ended.push((record.stage, EndedRun { intended: record.intended, failed }));
         for sample in record.samples() {
             if WINDOWED.contains(&sample.metric) {
-                let timed = TimedLatency { at: record.intended, took: sample.high };
+                let timed = TimedLatency { intended: record.intended, latency: sample.high };
                 self.latencies.entry((record.stage, sample.metric)).or_default().push(timed);
             }
         }
@@ -178,16 +178,16 @@ impl SoakBuilder {
         let mut rests: Vec<IdlePeriod> = Vec::new();
         for rest in self.rests {
             match rests.last_mut() {
-                Some(before) if before.stretch.is_of_stage_of(rest.stretch) => *before = rest,
+                Some(before) if before.kind.has_stage_of(rest.kind) => *before = rest,
                 _ => rests.push(rest),
             }
         }
         SoakData {
             latencies,
             ended,
-            looks: self.looks.kept,
-            looks_failed: self.failed,
-            rests,
+            worker_samples: self.looks.kept,
+            failed_worker_polls: self.failed,
+            idle_periods: rests,
             rooms_listed: folded.rooms_listed,
         }
     }
@@ -211,7 +211,12 @@ mod tests {
         let count = 100_000_u64;
         for second in 0..count {
             let at = SessionTime(second);
-            looks.add(WorkerSample { at, started: 0, in_flight: 0, said: AgentHealth::default() });
+            looks.add(WorkerSample {
+                at,
+                started: 0,
+                in_flight: 0,
+                health: AgentHealth::default(),
+            });
         }
         assert!((MOST_LOOKS / 2..=MOST_LOOKS).contains(&looks.kept.len()), "{}", looks.kept.len());
         assert!(looks.kept.last().unwrap().at.0 > count - 64);

@@ -73,9 +73,9 @@ pub struct SoakWindows {
 
 impl SoakWindows {
     /// Cuts a session; into windows of the width that is asked for, or as narrow as the runs allow.
-    pub fn cut(gathered: &SoakData, width: Option<PositiveDuration>) -> Self {
-        let first = gathered.ended.iter().map(|run| run.at).min();
-        let last = gathered.ended.iter().map(|run| run.at).max();
+    pub fn of(gathered: &SoakData, width: Option<PositiveDuration>) -> Self {
+        let first = gathered.ended.iter().map(|run| run.intended).min();
+        let last = gathered.ended.iter().map(|run| run.intended).max();
         let (Some(begin), Some(end)) = (first, last) else {
             let begin = SessionTime::START;
             return Self { begin, end: begin, width: Micros(1), windows: Vec::new() };
@@ -108,15 +108,15 @@ impl SoakWindows {
 
     fn fill(&mut self, gathered: &SoakData) {
         for run in &gathered.ended {
-            let Some(index) = self.index(run.at) else { continue };
+            let Some(index) = self.index(run.intended) else { continue };
             self.windows[index].runs += 1;
             self.windows[index].failed += u64::from(run.failed);
         }
         for (metric, values) in &gathered.latencies {
             let mut cut = vec![Vec::new(); self.windows.len()];
             for value in values {
-                if let Some(index) = self.index(value.at) {
-                    cut[index].push(value.took.0 as f64);
+                if let Some(index) = self.index(value.intended) {
+                    cut[index].push(value.latency.0 as f64);
                 }
             }
             for (window, values) in self.windows.iter_mut().zip(cut) {
@@ -126,7 +126,7 @@ impl SoakWindows {
             }
         }
         let mut looks = vec![Vec::new(); self.windows.len()];
-        for look in &gathered.looks {
+        for look in &gathered.worker_samples {
             if let Some(index) = self.index(look.at) {
                 looks[index].push(look);
             }
@@ -137,21 +137,21 @@ impl SoakWindows {
             };
             window.worker = middle(&|look| Some(look.started as f64)).map(|started| WindowWorker {
                 started,
-                memory: middle(&|look| look.said.memory.map(|bytes| bytes as f64)),
-                load: middle(&|look| look.said.load),
-                jobs: middle(&|look| look.said.jobs.map(|jobs| jobs as f64)),
+                memory: middle(&|look| look.health.memory.map(|bytes| bytes as f64)),
+                load: middle(&|look| look.health.load),
+                jobs: middle(&|look| look.health.jobs.map(|jobs| jobs as f64)),
             });
         }
     }
 
     /// When a window begins.
-    pub fn from(&self, index: usize) -> SessionTime {
+    pub fn start_of(&self, index: usize) -> SessionTime {
         self.begin + Micros(self.width.0.saturating_mul(index as u64))
     }
 
     /// The middle of a window, in hours since the session's beginning.
-    pub fn hours(&self, index: usize) -> f64 {
-        (self.from(index).0 as f64 + self.width.0 as f64 / 2.0) / 3.6e9
+    pub fn middle_hours(&self, index: usize) -> f64 {
+        (self.start_of(index).0 as f64 + self.width.0 as f64 / 2.0) / 3.6e9
     }
 
     /// From the first measured start to the last.
@@ -181,9 +181,11 @@ mod tests {
 
     fn runs(count: u64, every_s: u64) -> SoakData {
         let at = |run: u64| SessionTime(900_000_000 + run * every_s * 1_000_000);
-        let timed = |run| TimedLatency { at: at(run), took: Micros(1_000 + run % 7) };
+        let timed = |run| TimedLatency { intended: at(run), latency: Micros(1_000 + run % 7) };
         SoakData {
-            ended: (0..count).map(|run| EndedRun { at: at(run), failed: run % 10 == 0 }).collect(),
+            ended: (0..count)
+                .map(|run| EndedRun { intended: at(run), failed: run % 10 == 0 })
+                .collect(),
             latencies: [(Metric::AgentJoin, (0..count).map(timed).collect())].into(),
             ..SoakData::default()
         }
@@ -194,7 +196,7 @@ mod tests {
         for (count, windows, p95) in
             [(2_880, 48, true), (800, 26, true), (300, 24, false), (100, 12, false), (3, 1, false)]
         {
-            let cut = SoakWindows::cut(&runs(count, 10), None);
+            let cut = SoakWindows::of(&runs(count, 10), None);
             assert_eq!(cut.windows.len(), windows, "{count}");
             assert_eq!(cut.windows.iter().map(|window| window.runs).sum::<u64>(), count);
             let has = cut.windows.iter().all(|window| {
@@ -206,15 +208,15 @@ mod tests {
 
     #[test]
     fn a_width_that_is_asked_for_is_kept_within_bounds() {
-        let cut = SoakWindows::cut(&runs(100, 60), Some(PositiveDuration::secs(600)));
+        let cut = SoakWindows::of(&runs(100, 60), Some(PositiveDuration::secs(600)));
         assert_eq!((cut.width, cut.windows.len()), (Micros::from_secs(600), 10));
         assert_eq!(cut.begin, SessionTime(900_000_000));
         let most = usize::try_from(MOST).unwrap();
-        let cut = SoakWindows::cut(&runs(5_000, 60), Some(PositiveDuration::millis(1)));
+        let cut = SoakWindows::of(&runs(5_000, 60), Some(PositiveDuration::millis(1)));
         assert!(cut.windows.len() <= most && cut.windows.len() > most / 2, "{}", cut.windows.len());
-        let none = SoakWindows::cut(&SoakData::default(), None);
+        let none = SoakWindows::of(&SoakData::default(), None);
         assert!(none.windows.is_empty());
-        let at_once = SoakWindows::cut(&runs(40, 0), None);
+        let at_once = SoakWindows::of(&runs(40, 0), None);
         assert_eq!(at_once.windows.len(), 1, "a single moment is one window");
     }
 }

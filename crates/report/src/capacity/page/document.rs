@@ -28,7 +28,7 @@ pub fn capacity_page(searched: &CompletedSearch<'_>) -> String {
 }
 
 fn header(searched: &CompletedSearch<'_>, answer: &CapacityAnswer<'_>) -> Markup {
-    let (class, sign) = match (answer.needed, answer.holds) {
+    let (class, sign) = match (answer.needed, answer.range) {
         (Some(NeededVerdict::NotMet(_)), _) | (None, HeldRange::FewerThan(_)) => ("failed", "✗"),
         (Some(NeededVerdict::Unknown(_)), _) | (None, HeldRange::Unknown) => ("undecided", "?"),
         (Some(NeededVerdict::Met(_)), _)
@@ -85,7 +85,7 @@ fn provenance(searched: &CompletedSearch<'_>) -> Markup {
     let facts = [
         ("search", opening.search.clone()),
         ("began", opening.began.clone()),
-        ("lasted", searched.lasted().to_string()),
+        ("lasted", searched.duration().to_string()),
         ("sessions", searched.findings.len().to_string()),
         ("runs", spent.runs.to_string()),
         ("at list prices", money),

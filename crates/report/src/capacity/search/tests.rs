@@ -13,15 +13,15 @@ fn searched(
             SearchStep::Try(trial) => trial,
             SearchStep::End(ending) => return (search, ending),
         };
-        let verdict = agent(&trial, search.tried().len());
+        let verdict = agent(&trial, search.results().len());
         let begins = now;
-        now = now + trial.lasts + Micros::from_secs(10);
-        search.add(TrialResult { trial, verdict, longer: None, begins, ends: now });
+        now = now + trial.duration + Micros::from_secs(10);
+        search.add(TrialResult { trial, verdict, extension: None, start: begins, end: now });
     }
 }
 
 fn shown(search: &CapacitySearch) -> Vec<(Purpose, u32)> {
-    search.tried().iter().map(|tried| (tried.trial.purpose, tried.trial.in_flight)).collect()
+    search.results().iter().map(|tried| (tried.trial.purpose, tried.trial.in_flight)).collect()
 }
 
 fn holds(most: u32) -> impl FnMut(&Trial, usize) -> LevelVerdict {
@@ -52,7 +52,7 @@ fn it_steps_up_looks_for_recovery_bisects_confirms_and_bursts() {
     ];
     // 29 is more than a tenth above 26.
     assert_eq!(shown(&search), expected);
-    let ends = (search.standings().passed(), search.standings().failed());
+    let ends = (search.level_verdicts().passed(), search.level_verdicts().failed());
     assert_eq!(ends, (Some(26), Some(27)));
 }
 
@@ -61,30 +61,30 @@ fn every_limit_is_found_within_the_width() {
     for limit in 1..=300 {
         let (search, ending) = searched("start = 5\nmost = 400", holds(limit));
         assert_eq!(ending, SearchEnd::Complete);
-        let standings = search.standings();
+        let standings = search.level_verdicts();
         let (passed, failed) = (standings.passed().unwrap(), standings.failed().unwrap());
         assert!(passed <= limit && limit < failed, "{limit}: {passed} {failed}");
-        assert!(search.rules().is_narrow(passed, failed), "{limit}: {passed} {failed}");
+        assert!(search.rules().is_within_width(passed, failed), "{limit}: {passed} {failed}");
         assert!(standings.record(passed).passed == 2 && standings.record(failed).failed == 2);
-        assert!(search.tried().len() <= 22, "{limit}: {}", search.tried().len());
+        assert!(search.results().len() <= 22, "{limit}: {}", search.results().len());
     }
 }
 
 #[test]
 fn a_first_level_that_fails_leads_down() {
     let (search, _) = searched("start = 40\nmost = 100\nburst = false", holds(3));
-    let steps: Vec<u32> = search.tried().iter().map(|tried| tried.trial.in_flight).collect();
+    let steps: Vec<u32> = search.results().iter().map(|tried| tried.trial.in_flight).collect();
     assert_eq!(steps, [40, 20, 10, 5, 2, 3, 4, 4, 3], "nothing had passed that could recover");
     let (search, ending) = searched("start = 4\nmost = 100", holds(0));
     assert_eq!(shown(&search), [(Step, 4), (Step, 2), (Step, 1), (Confirm, 1)]);
-    assert_eq!((search.standings().passed(), ending), (None, SearchEnd::Complete));
+    assert_eq!((search.level_verdicts().passed(), ending), (None, SearchEnd::Complete));
 }
 
 #[test]
 fn where_the_last_level_allowed_passes_there_is_no_upper_end() {
     let (search, ending) = searched("start = 10\nmost = 20", holds(1_000));
     assert_eq!(shown(&search), [(Step, 10), (Step, 15), (Step, 20), (Confirm, 20), (Burst, 20)]);
-    assert_eq!((search.standings().failed(), ending), (None, SearchEnd::Complete));
+    assert_eq!((search.level_verdicts().failed(), ending), (None, SearchEnd::Complete));
 }
 
 #[test]
@@ -99,13 +99,13 @@ fn what_the_generator_cannot_hold_is_never_the_agents_failure() {
     let expected =
         [(Step, 10), (Step, 15), (Step, 23), (Step, 35), (Step, 35), (Confirm, 23), (Burst, 23)];
     assert_eq!(shown(&search), expected);
-    let standings = search.standings();
-    assert_eq!((standings.failed(), standings.beyond()), (None, Some(35)));
+    let standings = search.level_verdicts();
+    assert_eq!((standings.failed(), standings.generator_limited()), (None, Some(35)));
     assert_eq!(ending, SearchEnd::Complete);
     // One bad moment is no limit.
     let (search, _) =
         searched("start = 10\nmost = 20", |_, place| if place == 1 { Generator } else { Passed });
-    assert_eq!(search.standings().passed(), Some(20));
+    assert_eq!(search.level_verdicts().passed(), Some(20));
 }
 
 #[test]
@@ -120,13 +120,13 @@ fn an_undecided_level_is_held_longer_and_then_left_open() {
         });
     assert_eq!(ending, SearchEnd::Complete);
     let of_29: Vec<u64> = search
-        .tried()
+        .results()
         .iter()
         .filter(|tried| tried.trial.in_flight == 29)
-        .map(|tried| tried.trial.lasts.0 / 1_000_000)
+        .map(|tried| tried.trial.duration.0 / 1_000_000)
         .collect();
     assert_eq!(of_29, [30, 72, 80], "longer each time, up to the longest");
-    let standings = search.standings();
+    let standings = search.level_verdicts();
     assert_eq!(standings.passed(), Some(27), "28 is near enough to 29 to be left out");
     assert!(standings.undecided().contains(&29));
     let failed = standings.failed().unwrap();
@@ -142,7 +142,7 @@ fn a_verdict_that_is_contradicted_is_decided_by_a_third_session() {
     let tail = &shown(&search)[1..];
     let of_15 = tail.iter().filter(|(purpose, level)| *level == 15 && *purpose != Burst).count();
     assert_eq!(of_15, 3, "{tail:?}");
-    assert_eq!(search.standings().passed(), Some(20), "{tail:?}");
+    assert_eq!(search.level_verdicts().passed(), Some(20), "{tail:?}");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn recovery_is_watched_until_it_passes_or_for_as_long_as_allowed() {
             }
             if trial.in_flight <= 20 { Passed } else { Failed }
         });
-        search.tried().iter().filter(|tried| tried.trial.purpose == Recover).count()
+        search.results().iter().filter(|tried| tried.trial.purpose == Recover).count()
     };
     let settings = "start = 10\nmost = 100\nlasts = \"30s\"\nrecover_within = \"2m\"";
     assert_eq!(probes(0, settings), 1);
@@ -179,12 +179,12 @@ fn caps_and_signals_end_it_with_what_is_known() {
                     if place == 2 { verdict } else { Passed }
                 },
             );
-        assert_eq!((search.tried().len(), ended), (3, ending));
-        assert_eq!(search.standings().passed(), Some(15));
+        assert_eq!((search.results().len(), ended), (3, ending));
+        assert_eq!(search.level_verdicts().passed(), Some(15));
     }
     let (search, ended) =
         searched("start = 10\nmost = 100\nlasts = \"1m\"\nwithin = \"3m\"", holds(50));
-    assert_eq!((search.tried().len(), ended), (3, SearchEnd::Time));
+    assert_eq!((search.results().len(), ended), (3, SearchEnd::Time));
 }
 
 #[test]
@@ -195,6 +195,6 @@ fn whatever_comes_of_the_sessions_it_ends() {
             verdicts[(seed * 31 + place * 17 + trial.in_flight as usize * 7)
                 % (1 + seed % 4 + 1).min(4)]
         });
-        assert!(search.tried().len() <= MOST_TRIALS);
+        assert!(search.results().len() <= MOST_TRIALS);
     }
 }

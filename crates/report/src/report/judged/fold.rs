@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::money::bill_words;
 use super::figures::JudgedFigures;
-use crate::record::{FoldedSession, RunRecord, is_the_agents};
+use crate::fold::{FoldedSession, RunRecord, is_the_agents};
 use rushhour_core::event::{FailureClass, Outcome, SessionHeader};
 use rushhour_core::profile::{CallersVerdict, JudgingSelection};
 use rushhour_core::units::{EvaluatorRunId, RoomName, RunIndex};

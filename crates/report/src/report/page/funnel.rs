@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use maud::{Markup, html};
 
 use super::definitions::class_link;
-use crate::record::{FoldedSession, FunnelStep};
+use crate::fold::{FoldedSession, FunnelStep};
 use rushhour_core::event::FailureClass;
 use rushhour_core::profile::{DispatchMethod, Profile};
 

@@ -113,7 +113,7 @@ fn profile(number: usize, nights: &JudgedNights<'_>) -> Markup {
                             td { (visible(&night.session)) }
                             td { (night.runs) }
                             td { (night.failed) }
-                            td { (night.standing.word()) }
+                            td { (night.verdict.label()) }
                             td { (in_words(judged)) }
                         }
                     }

@@ -9,7 +9,7 @@ use super::definitions::metric_link;
 use super::scale::Scale;
 use super::stages::stages;
 use super::tables::scrolled;
-use crate::record::{FoldedSession, WINDOWED};
+use crate::fold::{FoldedSession, WINDOWED};
 use rushhour_core::units::{Metric, Micros};
 
 /// The height of the lane in which failures stand, as a share of the plot.

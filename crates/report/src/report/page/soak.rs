@@ -13,7 +13,7 @@ use super::scale::Scale;
 use super::stages::stages;
 use super::tables::{generator, scrolled, sideways, thresholds};
 use super::upward::Upward;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::soak::{
     LeakCheck, LeakFinding, SeriesFinding, SeriesJudgement, Slope, Soak, SoakVerdict, SoakWindows,
     percent,
@@ -44,14 +44,14 @@ pub fn soak_page(
             (section("provenance", "Where this comes from", &provenance(folded)))
         }
     };
-    whole(&format!("{}: {}", visible(&soak.profile), soak.standing.word()), &body)
+    whole(&format!("{}: {}", visible(&soak.profile), soak.verdict.label()), &body)
 }
 
 fn header(soak: &Soak) -> Markup {
-    let (class, sign) = match soak.standing {
+    let (class, sign) = match soak.verdict {
         SoakVerdict::Steady => ("passed", "✓"),
         SoakVerdict::Drifts => ("failed", "✗"),
-        SoakVerdict::TooLittle => ("undecided", "?"),
+        SoakVerdict::NotEnoughData => ("undecided", "?"),
         SoakVerdict::Invalid => ("invalid", "!"),
     };
     html! {
@@ -59,7 +59,7 @@ fn header(soak: &Soak) -> Markup {
             p class="session" { (visible(&soak.session)) }
             h1 {
                 span class="sign" aria-hidden="true" { (sign) } " "
-                (soak.standing.word()) ": " (visible(&soak.answer)) "."
+                (soak.verdict.label()) ": " (visible(&soak.answer)) "."
             }
             p {
                 (soak.runs) " measured runs over " (Micros(soak.span_us)) ", " (soak.failed) " failed; "
@@ -151,7 +151,7 @@ fn line_at(slope: &Slope, along: f64) -> (f64, f64, f64) {
 
 fn chart(one: &SeriesJudgement, cut: &SoakWindows, folded: &FoldedSession) -> Markup {
     let hour = 3.6e9;
-    let end = cut.from(cut.windows.len());
+    let end = cut.start_of(cut.windows.len());
     let time = Scale::time(Micros(end.0));
     let values = one.points.iter().map(|point| point.value);
     let up = Upward::of(one.unit, values.clone());
@@ -235,7 +235,7 @@ fn values_table(one: &SeriesJudgement, cut: &SoakWindows) -> Markup {
             tbody {
                 @for point in &one.points {
                     tr {
-                        td { (Micros(cut.from(point.index).0)) }
+                        td { (Micros(cut.start_of(point.index).0)) }
                         td { (cut.windows.get(point.index).map_or(0, |window| window.runs)) }
                         td { (one.unit.words(point.value)) }
                     }
@@ -252,9 +252,9 @@ fn leaks(leaks: &[LeakCheck]) -> Markup {
             tbody {
                 @for leak in leaks {
                     @let (class, words) = match leak.finding {
-                        LeakFinding::GivenBack => ("passed", "✓ given back"),
+                        LeakFinding::Released => ("passed", "✓ given back"),
                         LeakFinding::Leaked => ("failed", "✗ left behind"),
-                        LeakFinding::NotLookedAt => ("undecided", "? not looked at"),
+                        LeakFinding::NotObserved => ("undecided", "? not looked at"),
                     };
                     tr {
                         td { (visible(&leak.words)) }

@@ -9,7 +9,7 @@ use super::super::terminal::{PERCENTILES, SHOWN};
 use super::super::verdict::{Criterion, SessionVerdict, ThresholdResult, Verdict};
 use super::super::visible::visible;
 use super::definitions::{class_link, metric_link};
-use crate::record::{FoldedSession, WINDOWED};
+use crate::fold::{FoldedSession, WINDOWED};
 use rushhour_core::units::SessionTime;
 
 /// Different words shown of one class of failure.

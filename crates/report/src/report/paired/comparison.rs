@@ -9,7 +9,7 @@ use super::difference::{
 };
 use super::money::Premium;
 use super::words::{answer, notes};
-use crate::record::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
+use crate::fold::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
 use rushhour_core::units::{Micros, Mode};
 use rushhour_stats::{Bootstrap, PairedVotes};
 

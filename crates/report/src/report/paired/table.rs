@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::record::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
+use crate::fold::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
 use rushhour_core::units::{Micros, Mode};
 
 /// What is told of either run.

@@ -14,7 +14,7 @@ pub fn soak_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
     let followed: Vec<TrackedSeries> = soak
         .series
         .iter()
-        .filter_map(|one| one.followed)
+        .filter_map(|one| one.tracked)
         .filter(|one| !matches!(one, TrackedSeries::Failed))
         .collect();
     let mut header: Vec<String> =
@@ -24,7 +24,7 @@ pub fn soak_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
     csv.write_record(header)?;
     let Some(cut) = &soak.cut else { return Ok(csv.flush()?) };
     for (index, window) in cut.windows.iter().enumerate() {
-        let mut line = vec![cut.from(index).0.to_string(), cut.width.0.to_string()];
+        let mut line = vec![cut.start_of(index).0.to_string(), cut.width.0.to_string()];
         line.extend([window.runs, window.failed].map(|count| count.to_string()));
         let cell = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.0}"));
         line.extend(followed.iter().map(|one| cell(one.value(window))));
@@ -62,15 +62,15 @@ pub fn agent_health_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
     ])?;
     for look in &soak.worker {
         let count = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
-        let load = look.said.load.map_or(String::new(), |load| format!("{load:.4}"));
+        let load = look.health.load.map_or(String::new(), |load| format!("{load:.4}"));
         csv.write_record([
             look.at.0.to_string(),
             look.started.to_string(),
             look.in_flight.to_string(),
-            count(look.said.jobs),
+            count(look.health.jobs),
             load,
-            count(look.said.children),
-            count(look.said.memory),
+            count(look.health.children),
+            count(look.health.memory),
         ])?;
     }
     Ok(csv.flush()?)

@@ -9,11 +9,11 @@ use rushhour_core::units::Micros;
 
 /// A soak in words.
 pub fn soak_text(soak: &Soak, overall: &SessionVerdict, style: Style) -> String {
-    let head = format!("{}: {}.", soak.standing.word(), visible(&soak.answer));
-    let paint = |line: &String| match soak.standing {
+    let head = format!("{}: {}.", soak.verdict.label(), visible(&soak.answer));
+    let paint = |line: &String| match soak.verdict {
         SoakVerdict::Steady => style.good(line),
         SoakVerdict::Drifts | SoakVerdict::Invalid => style.bad(line),
-        SoakVerdict::TooLittle => style.unclear(line),
+        SoakVerdict::NotEnoughData => style.unclear(line),
     };
     let mut lines: Vec<String> = wrapped(&head, 0).iter().map(paint).collect();
     lines.push(String::new());
@@ -38,8 +38,8 @@ pub fn soak_text(soak: &Soak, overall: &SessionVerdict, style: Style) -> String 
         let line = visible(&leak.words);
         let paint = |line: String| match leak.finding {
             LeakFinding::Leaked => style.bad(&line),
-            LeakFinding::GivenBack => line,
-            LeakFinding::NotLookedAt => style.unclear(&line),
+            LeakFinding::Released => line,
+            LeakFinding::NotObserved => style.unclear(&line),
         };
         lines.extend(wrapped(&line, 0).into_iter().map(paint));
     }

@@ -10,7 +10,7 @@ pub(super) const GENERATOR_FAULTS: u32 = 2;
 
 /// What a level is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LevelStanding {
+pub(super) enum CombinedVerdict {
     /// More sessions of it passed than failed.
     Passed,
     /// More sessions of it failed than passed.
@@ -20,12 +20,12 @@ pub(super) enum LevelStanding {
     /// Held as long as allowed, and not decided.
     Undecided,
     /// The generator could not hold it.
-    Beyond,
+    GeneratorLimited,
 }
 
 /// How often a level was found to be what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct VerdictCounts {
     pub(super) passed: u32,
     pub(super) failed: u32,
     /// After its longest stretch.
@@ -33,16 +33,16 @@ pub(super) struct Record {
     pub(super) generator: u32,
 }
 
-impl Record {
-    fn standing(&self) -> Option<LevelStanding> {
+impl VerdictCounts {
+    fn verdict(&self) -> Option<CombinedVerdict> {
         match self.passed.cmp(&self.failed) {
-            std::cmp::Ordering::Greater => Some(LevelStanding::Passed),
-            std::cmp::Ordering::Less => Some(LevelStanding::Failed),
-            std::cmp::Ordering::Equal if self.undecided > 0 => Some(LevelStanding::Undecided),
+            std::cmp::Ordering::Greater => Some(CombinedVerdict::Passed),
+            std::cmp::Ordering::Less => Some(CombinedVerdict::Failed),
+            std::cmp::Ordering::Equal if self.undecided > 0 => Some(CombinedVerdict::Undecided),
             std::cmp::Ordering::Equal if self.generator >= GENERATOR_FAULTS => {
-                Some(LevelStanding::Beyond)
+                Some(CombinedVerdict::GeneratorLimited)
             }
-            std::cmp::Ordering::Equal if self.passed > 0 => Some(LevelStanding::Contradictory),
+            std::cmp::Ordering::Equal if self.passed > 0 => Some(CombinedVerdict::Contradictory),
             std::cmp::Ordering::Equal => None,
         }
     }
@@ -55,22 +55,22 @@ impl Record {
 
 /// What all levels are taken for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct LevelStandings {
-    records: BTreeMap<u32, Record>,
+pub(super) struct LevelVerdicts {
+    records: BTreeMap<u32, VerdictCounts>,
 }
 
-impl LevelStandings {
+impl LevelVerdicts {
     /// Of what was tried.
     pub(super) fn of(rules: &SearchRules, tried: &[TrialResult]) -> Self {
-        let mut records: BTreeMap<u32, Record> = BTreeMap::new();
-        for tried in tried.iter().filter(|tried| tried.trial.purpose.judges_the_level()) {
+        let mut records: BTreeMap<u32, VerdictCounts> = BTreeMap::new();
+        for tried in tried.iter().filter(|tried| tried.trial.purpose.decides_level()) {
             let trial = tried.trial;
             let record = records.entry(trial.in_flight).or_default();
             match tried.verdict {
                 LevelVerdict::Passed => record.passed += 1,
                 LevelVerdict::Failed => record.failed += 1,
                 LevelVerdict::Undecided
-                    if trial.lasts >= rules.longest_stretch(trial.in_flight) =>
+                    if trial.duration >= rules.max_duration(trial.in_flight) =>
                 {
                     record.undecided += 1;
                 }
@@ -84,47 +84,47 @@ impl LevelStandings {
         Self { records }
     }
 
-    pub(super) fn record(&self, level: u32) -> Record {
+    pub(super) fn record(&self, level: u32) -> VerdictCounts {
         self.records.get(&level).copied().unwrap_or_default()
     }
 
-    fn levels(&self, wanted: LevelStanding) -> impl DoubleEndedIterator<Item = u32> {
+    fn levels(&self, wanted: CombinedVerdict) -> impl DoubleEndedIterator<Item = u32> {
         self.records
             .iter()
-            .filter(move |(_, record)| record.standing() == Some(wanted))
+            .filter(move |(_, record)| record.verdict() == Some(wanted))
             .map(|(level, _)| *level)
     }
 
     /// The lowest level that fails.
     pub(super) fn failed(&self) -> Option<u32> {
-        self.levels(LevelStanding::Failed).next()
+        self.levels(CombinedVerdict::Failed).next()
     }
 
     /// The highest level that passes below all that fail.
     pub(super) fn passed(&self) -> Option<u32> {
         let failed = self.failed().unwrap_or(u32::MAX);
-        self.levels(LevelStanding::Passed).rfind(|level| *level < failed)
+        self.levels(CombinedVerdict::Passed).rfind(|level| *level < failed)
     }
 
     /// Levels that cannot be decided, between what passes and what fails.
     pub(super) fn undecided(&self) -> Vec<u32> {
         let between = self.passed().unwrap_or(0)..self.failed().unwrap_or(u32::MAX);
-        self.levels(LevelStanding::Undecided).filter(|level| between.contains(level)).collect()
+        self.levels(CombinedVerdict::Undecided).filter(|level| between.contains(level)).collect()
     }
 
     /// The lowest level of which every session contradicts another.
     pub(super) fn contradictory(&self) -> Option<u32> {
-        self.levels(LevelStanding::Contradictory).next()
+        self.levels(CombinedVerdict::Contradictory).next()
     }
 
     /// The lowest level that the generator could not hold.
-    pub(super) fn beyond(&self) -> Option<u32> {
-        self.levels(LevelStanding::Beyond).next()
+    pub(super) fn generator_limited(&self) -> Option<u32> {
+        self.levels(CombinedVerdict::GeneratorLimited).next()
     }
 
     /// The lowest and the highest level of which anything is known.
     pub(super) fn ends(&self) -> Option<(u32, u32)> {
-        let known = || self.records.iter().filter(|(_, record)| record.standing().is_some());
+        let known = || self.records.iter().filter(|(_, record)| record.verdict().is_some());
         Some((*known().next()?.0, *known().next_back()?.0))
     }
 }

@@ -227,7 +227,7 @@ fn reached(record: &RunRecord, step: FunnelStep) -> bool {
 mod tests {
     use super::super::run_record::tests::{completed, span};
     use super::*;
-    use crate::record::RunOutcome;
+    use crate::fold::RunOutcome;
     use rushhour_core::units::SessionTime;
 
     #[test]

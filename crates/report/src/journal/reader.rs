@@ -136,7 +136,7 @@ fn refuse_first(line: &[u8], why: String) -> JournalError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::line::write_line;
+    use crate::journal::line::write_line;
     use rushhour_core::event::EventKind;
     use rushhour_core::units::{RunIndex, SessionTime};
 

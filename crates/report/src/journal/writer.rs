@@ -222,7 +222,7 @@ impl<F: JournalFile> Writer<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::JournalReader;
+    use crate::journal::JournalReader;
     use rushhour_core::event::EventKind;
     use rushhour_core::units::{RunIndex, SessionTime};
 

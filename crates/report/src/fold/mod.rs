@@ -11,14 +11,9 @@ mod candidates;
 mod failure_messages;
 mod fold;
 mod funnel;
-mod journal;
-mod journal_file;
 mod latencies;
-mod line;
 mod merge;
-mod orphaned_journal;
 mod pairs;
-mod reader;
 mod run_record;
 mod slowest;
 mod tally;
@@ -30,13 +25,9 @@ pub use fold::{
     EndedRuns, Fold, FoldError, FoldedSession, PeakHealth, ResumptionRecord, StageNames,
 };
 pub use funnel::{Funnel, FunnelStep};
-pub use journal::Journal;
-pub use journal_file::JournalFile;
 pub use latencies::{Latencies, LatencyTable, Scope, value_at_rank};
 pub use merge::{JournalExtent, Merge, MergeError, MergePlacement};
-pub use orphaned_journal::{OrphanedJournal, OrphanedJournalError};
 pub use pairs::{PairTable, PairedEnd, PairedRun, RunPair};
-pub use reader::{JournalError, JournalReader, TornTail};
 pub use run_record::{AgentTimes, LatencySample, RunOutcome, RunRecord, SubmissionTimes, TimeSpan};
 pub use slowest::{SlowRun, Slowest};
 pub use tally::OutcomeTally;

@@ -5,10 +5,10 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::journal::Journal;
 use super::journal_file::{JournalFile, OwnFile};
 use super::line::{Chain, read_line};
 use super::reader::{JournalError, JournalReader};
+use super::writer::Journal;
 use rushhour_core::event::Event;
 
 const BUFFER: usize = 256 * 1024;
