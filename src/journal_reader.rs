@@ -33,7 +33,7 @@ pub(crate) fn read_events(
     while let Some(event) = reader.next_event().map_err(|error| named(journal, &error))? {
         each(event)?;
     }
-    if let Some(torn) = reader.torn() {
+    if let Some(torn) = reader.torn_tail() {
         print::err(&format!(
             "note: {}: the last {} bytes are half a line, left by a process that died; they are passed over",
             journal.display(),

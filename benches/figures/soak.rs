@@ -70,7 +70,7 @@ impl JournalFile for Measured {
         Ok(())
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.0.store(length, Ordering::Relaxed);
         Ok(())
     }

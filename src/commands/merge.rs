@@ -28,7 +28,7 @@ pub(crate) fn merge(arguments: &MergeArguments) -> Result<Exit, CliError> {
     let extents = extents(&journals)?;
     let into = &arguments.into;
     let merge = Merge::of(&extents, name_of(into)?, arguments.force).map_err(CliError::usage)?;
-    if merge.in_step {
+    if merge.shares_seed {
         print::err(
             "note: some parts have the same seed: their runs were meant to start at the same offsets; give each machine its own with --set seed=N",
         );
@@ -106,7 +106,7 @@ fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), CliErro
         let (reader, journal): &mut (rushhour_report::journal::JournalReader<_>, &Path) =
             &mut parts[index];
         while let Some(event) = reader.next_event().map_err(|error| named(journal, &error))? {
-            if let Some(event) = merge.placements[index].place(event) {
+            if let Some(event) = merge.placements[index].relocate(event) {
                 return Ok(Some(event));
             }
         }
@@ -143,7 +143,7 @@ fn parts_json(merge: &Merge) -> serde_json::Value {
     let part = |placement: &rushhour_report::fold::MergePlacement| {
         serde_json::json!({
             "session": placement.session.as_str(),
-            "began_later_us": placement.later.0,
+            "began_later_us": placement.offset.0,
             "first_run": placement.first_run,
             "first_request": placement.first_request,
         })

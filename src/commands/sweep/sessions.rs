@@ -45,7 +45,7 @@ pub(crate) struct SessionTrail {
 pub(crate) fn follow(path: &Path) -> Result<SessionTrail, JournalError> {
     let mut reader = JournalReader::new(BufReader::new(File::open(path)?));
     let Some(EventKind::Opened(opening)) = reader.next_event()?.map(|event| event.kind) else {
-        return Err(JournalError::Foreign("it does not begin with a session".to_owned()));
+        return Err(JournalError::NoSession);
     };
     let mut rooms = HashSet::new();
     let mut calls: BTreeMap<RunIndex, EvaluatorRunId> = BTreeMap::new();

@@ -79,10 +79,10 @@ impl TrialFinding {
             number,
             result: tried,
             folder,
-            runs: (folded.measured.ended(), folded.measured.failed_in_all()),
+            runs: (folded.measured.ended(), folded.measured.failed_total()),
             peak_in_flight: folded.in_flight_peak,
             thresholds,
-            failures: folded.measured.failed_most_first(),
+            failures: folded.measured.failures_by_count(),
             generator_faults: overall
                 .validity
                 .broken()

@@ -1,34 +1,41 @@
-//! What is kept of a session: the journal, and what it comes to.
+//! One pass over the events of a session, which computes everything that analysis and reports need.
 //!
-//! The journal is the source of everything else. `journal` writes it and `reader` reads it, line by line, and
-//! `orphan` is one whose process died; `fold` goes through its events once and keeps what reports need: a
-//! record for each run (`run_record`), latencies (`latencies`), windows over time (`timeline`), counts
-//! (`tally`), how far runs came (`funnel`), what was said of failures (`failure_words`), where to look first
-//! (`slowest`), the `pairs` of a paired session, which runs can be judged (`candidates`). `merge` makes one
-//! session of several machines' journals.
+//! `session_fold` is the pass, `folded_session` its result. Each run in flight has a `run_record`, from which follow
+//! `latency_samples` and, for a run that was cut off, its `unfinished` latencies. They go into `latencies` (histograms),
+//! `timeline` (windows over time) and `slowest`; outcomes go into `tally`, `funnel`, `failure_messages`, `pairs` (of a
+//! paired session) and `candidates` (runs that can be judged). `merge` makes the journals of several machines one
+//! session.
 
 mod candidates;
 mod failure_messages;
-mod fold;
+mod folded_session;
 mod funnel;
+mod funnel_texts;
 mod latencies;
+mod latency_samples;
 mod merge;
 mod pairs;
+mod peak_health;
 mod run_record;
+mod session_fold;
 mod slowest;
+mod stage_names;
 mod tally;
 mod timeline;
+mod unfinished;
 
-pub use candidates::{Candidates, callers_verdict, is_the_agents};
+pub use candidates::{Candidates, callers_verdict, is_agent_failure};
 pub use failure_messages::FailureMessages;
-pub use fold::{
-    EndedRuns, Fold, FoldError, FoldedSession, PeakHealth, ResumptionRecord, StageNames,
-};
+pub use folded_session::{FoldedSession, ResumptionRecord, RoomsListed};
 pub use funnel::{Funnel, FunnelStep};
 pub use latencies::{Latencies, LatencyTable, Scope, value_at_rank};
+pub use latency_samples::LatencySample;
 pub use merge::{JournalExtent, Merge, MergeError, MergePlacement};
 pub use pairs::{PairTable, PairedEnd, PairedRun, RunPair};
-pub use run_record::{AgentTimes, LatencySample, RunOutcome, RunRecord, SubmissionTimes, TimeSpan};
+pub use peak_health::PeakHealth;
+pub use run_record::{AgentTimes, RunOutcome, RunRecord, SubmissionTimes, TimeSpan};
+pub use session_fold::{EndedRuns, Fold, FoldError};
 pub use slowest::{SlowRun, Slowest};
+pub use stage_names::StageNames;
 pub use tally::OutcomeTally;
-pub use timeline::{Timeline, TimelineWindow, WINDOWED};
+pub use timeline::{TIMELINE_METRICS, Timeline, TimelineWindow};

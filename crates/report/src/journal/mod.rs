@@ -11,6 +11,7 @@ mod reader;
 mod writer;
 
 pub use journal_file::JournalFile;
+pub use line::LineError;
 pub use orphaned_journal::{OrphanedJournal, OrphanedJournalError};
 pub use reader::{JournalError, JournalReader, TornTail};
 pub use writer::Journal;

@@ -124,8 +124,8 @@ fn failures(folded: &FoldedSession, text: &mut String) {
     text.push_str(
         "\n| failed | runs | in the other side's words, most often |\n| --- | ---: | --- |\n",
     );
-    for (class, count) in folded.tally.failed_most_first() {
-        let words = folded.failure_words.of(class);
+    for (class, count) in folded.tally.failures_by_count() {
+        let words = folded.failure_messages.of(class);
         let words = words.first().map_or(String::new(), |(words, _)| quoted(words));
         let _ = writeln!(text, "| `{class}` | {count} | {words} |");
     }

@@ -52,7 +52,7 @@ pub fn percentiles_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()
                 &value,
                 &low,
                 &high,
-                &latencies.coarsest().0.to_string(),
+                &latencies.widest_bounds().0.to_string(),
                 &note,
                 &count,
                 &cut,

@@ -250,7 +250,7 @@ fn judge_share(
 ) -> ThresholdResult {
     let tally = &folded.measured;
     let (count, of) = match share {
-        RunShare::Failed => (tally.failed_in_all(), tally.ended()),
+        RunShare::Failed => (tally.failed_total(), tally.ended()),
         RunShare::Skipped => (tally.skipped, tally.started + tally.skipped),
         RunShare::JudgedFailed => (tally.judged_failed, tally.judged_failed + tally.judged_passed),
     };

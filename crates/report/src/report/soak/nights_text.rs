@@ -44,7 +44,7 @@ pub fn history_text(profiles: &[JudgedNights<'_>], style: Style) -> String {
                 .iter()
                 .map(|name| night.series.get(name))
                 .map(|figure| {
-                    figure.map_or("-".to_owned(), |figure| figure.unit.words(figure.level))
+                    figure.map_or("-".to_owned(), |figure| figure.unit.amount(figure.level))
                 })
                 .map(|cell| format!("{cell:>24}"))
                 .collect();
