@@ -36,7 +36,7 @@ pub fn capacity_csv(searched: &CompletedSearch<'_>, to: impl Write) -> csv::Resu
     head.push("folder".to_owned());
     csv.write_record(&head)?;
     for finding in searched.findings {
-        let (runs, failed) = finding.runs;
+        let (runs, failed) = (finding.runs, finding.failed);
         let tried = &finding.result;
         let mut row = vec![
             finding.number.to_string(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Ceiling, HeldRange, NeededVerdict};
+use super::answer::{CapacityRange, Ceiling, NeededVerdict};
 use super::completed_search::CompletedSearch;
 use super::finding::{TrialFinding, TrialThreshold};
 use super::messages::{because, headline, remarks};
@@ -184,10 +184,10 @@ impl CapacitySummary {
             sessions: end.sessions,
         };
         let (passed, failed, ceiling) = match answer.range {
-            HeldRange::Between(passed, failed) => (Some(passed), Some(failed), None),
-            HeldRange::AtLeast(passed, ceiling) => (Some(passed), None, Some(ceiling)),
-            HeldRange::FewerThan(failed) => (None, Some(failed), None),
-            HeldRange::Unknown => (None, None, None),
+            CapacityRange::Between(passed, failed) => (Some(passed), Some(failed), None),
+            CapacityRange::AtLeast(passed, ceiling) => (Some(passed), None, Some(ceiling)),
+            CapacityRange::FewerThan(failed) => (None, Some(failed), None),
+            CapacityRange::Unknown => (None, None, None),
         };
         let generator_limit = match ceiling {
             Some(Ceiling::Generator(level)) => Some(level),
@@ -264,8 +264,8 @@ fn session(finding: &TrialFinding) -> SessionSummary {
         began_us: tried.start.0,
         measured_us: tried.trial.duration.0,
         ended_us: tried.end.0,
-        runs: finding.runs.0,
-        failed: finding.runs.1,
+        runs: finding.runs,
+        failed: finding.failed,
         failures: finding.failures.iter().map(|(class, n)| (class.name().to_owned(), *n)).collect(),
         peak_in_flight: finding.peak_in_flight,
         thresholds: finding.thresholds.iter().map(threshold).collect(),

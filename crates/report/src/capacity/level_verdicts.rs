@@ -1,34 +1,34 @@
-//! What all sessions of a search say together of each level.
+//! What all sessions of a search together say about each level.
 
 use std::collections::BTreeMap;
 
 use super::rules::SearchRules;
 use super::trial::{LevelVerdict, TrialResult};
 
-/// A level whose generator failed so often is beyond it: once may be the machine's bad moment.
+/// How often the generator must fail at a level to be its limit: once may be a bad moment of the machine.
 pub(super) const GENERATOR_FAULTS: u32 = 2;
 
-/// What a level is taken for.
+/// The verdict of all sessions of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CombinedVerdict {
-    /// More sessions of it passed than failed.
+    /// More sessions passed than failed.
     Passed,
-    /// More sessions of it failed than passed.
+    /// More sessions failed than passed.
     Failed,
-    /// As many passed as failed: one more decides.
+    /// As many passed as failed: another one decides.
     Contradictory,
-    /// Held as long as allowed, and not decided.
+    /// It ran for as long as allowed and is not decided.
     Undecided,
-    /// The generator could not hold it.
+    /// The generator could not deliver it.
     GeneratorLimited,
 }
 
-/// How often a level was found to be what.
+/// The number of sessions of a level by verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct VerdictCounts {
     pub(super) passed: u32,
     pub(super) failed: u32,
-    /// After its longest stretch.
+    /// After the longest duration allowed.
     pub(super) undecided: u32,
     pub(super) generator: u32,
 }
@@ -47,51 +47,50 @@ impl VerdictCounts {
         }
     }
 
-    /// Whether there is no use in holding it again to confirm its verdict.
+    /// Whether another session cannot confirm the verdict, or need not.
     pub(super) const fn is_confirmed_or_cannot_be(&self) -> bool {
         self.passed + self.failed >= 2 || self.undecided > 0 || self.generator >= GENERATOR_FAULTS
     }
 }
 
-/// What all levels are taken for.
+/// The verdicts of all levels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct LevelVerdicts {
-    records: BTreeMap<u32, VerdictCounts>,
+    by_level: BTreeMap<u32, VerdictCounts>,
 }
 
 impl LevelVerdicts {
-    /// Of what was tried.
-    pub(super) fn of(rules: &SearchRules, tried: &[TrialResult]) -> Self {
-        let mut records: BTreeMap<u32, VerdictCounts> = BTreeMap::new();
-        for tried in tried.iter().filter(|tried| tried.trial.purpose.decides_level()) {
-            let trial = tried.trial;
-            let record = records.entry(trial.in_flight).or_default();
-            match tried.verdict {
-                LevelVerdict::Passed => record.passed += 1,
-                LevelVerdict::Failed => record.failed += 1,
+    pub(super) fn of(rules: &SearchRules, results: &[TrialResult]) -> Self {
+        let mut by_level: BTreeMap<u32, VerdictCounts> = BTreeMap::new();
+        for result in results.iter().filter(|result| result.trial.purpose.decides_level()) {
+            let trial = result.trial;
+            let counts = by_level.entry(trial.in_flight).or_default();
+            match result.verdict {
+                LevelVerdict::Passed => counts.passed += 1,
+                LevelVerdict::Failed => counts.failed += 1,
                 LevelVerdict::Undecided
                     if trial.duration >= rules.max_duration(trial.in_flight) =>
                 {
-                    record.undecided += 1;
+                    counts.undecided += 1;
                 }
-                LevelVerdict::Generator => record.generator += 1,
+                LevelVerdict::Generator => counts.generator += 1,
                 LevelVerdict::Undecided
                 | LevelVerdict::Stopped
                 | LevelVerdict::Budget
                 | LevelVerdict::Broken => {}
             }
         }
-        Self { records }
+        Self { by_level }
     }
 
-    pub(super) fn record(&self, level: u32) -> VerdictCounts {
-        self.records.get(&level).copied().unwrap_or_default()
+    pub(super) fn counts(&self, level: u32) -> VerdictCounts {
+        self.by_level.get(&level).copied().unwrap_or_default()
     }
 
-    fn levels(&self, wanted: CombinedVerdict) -> impl DoubleEndedIterator<Item = u32> {
-        self.records
+    fn levels(&self, verdict: CombinedVerdict) -> impl DoubleEndedIterator<Item = u32> {
+        self.by_level
             .iter()
-            .filter(move |(_, record)| record.verdict() == Some(wanted))
+            .filter(move |(_, counts)| counts.verdict() == Some(verdict))
             .map(|(level, _)| *level)
     }
 
@@ -100,31 +99,31 @@ impl LevelVerdicts {
         self.levels(CombinedVerdict::Failed).next()
     }
 
-    /// The highest level that passes below all that fail.
+    /// The highest level that passes, below all that fail.
     pub(super) fn passed(&self) -> Option<u32> {
         let failed = self.failed().unwrap_or(u32::MAX);
         self.levels(CombinedVerdict::Passed).rfind(|level| *level < failed)
     }
 
-    /// Levels that cannot be decided, between what passes and what fails.
+    /// Levels that cannot be decided, between the one that passes and the one that fails.
     pub(super) fn undecided(&self) -> Vec<u32> {
         let between = self.passed().unwrap_or(0)..self.failed().unwrap_or(u32::MAX);
         self.levels(CombinedVerdict::Undecided).filter(|level| between.contains(level)).collect()
     }
 
-    /// The lowest level of which every session contradicts another.
+    /// The lowest level with as many passed as failed sessions.
     pub(super) fn contradictory(&self) -> Option<u32> {
         self.levels(CombinedVerdict::Contradictory).next()
     }
 
-    /// The lowest level that the generator could not hold.
+    /// The lowest level that the generator could not deliver.
     pub(super) fn generator_limited(&self) -> Option<u32> {
         self.levels(CombinedVerdict::GeneratorLimited).next()
     }
 
-    /// The lowest and the highest level of which anything is known.
+    /// The lowest and the highest level with a verdict.
     pub(super) fn ends(&self) -> Option<(u32, u32)> {
-        let known = || self.records.iter().filter(|(_, record)| record.verdict().is_some());
+        let known = || self.by_level.iter().filter(|(_, counts)| counts.verdict().is_some());
         Some((*known().next()?.0, *known().next_back()?.0))
     }
 }

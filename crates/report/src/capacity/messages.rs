@@ -1,8 +1,8 @@
 //! The answer in sentences.
 
 use super::answer::{
-    BurstAnswer, CapacityAnswer, CapacityBound, Ceiling, FirstFailure, HeldRange, NeededVerdict,
-    Recovery,
+    BurstAnswer, CapacityAnswer, CapacityBound, CapacityRange, Ceiling, FirstFailure,
+    NeededVerdict, Recovery,
 };
 use super::finding::TrialFinding;
 use super::search::SearchEnd;
@@ -15,13 +15,13 @@ use rushhour_core::units::Micros;
 /// How many are held, what gives way first and why, in one sentence without its full stop.
 pub fn headline(answer: &CapacityAnswer<'_>) -> String {
     let holds = match answer.range {
-        HeldRange::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
+        CapacityRange::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
             format!("holds {} at once, and not {}", passed.in_flight, failed.in_flight)
         }
-        HeldRange::Between(passed, failed) => {
+        CapacityRange::Between(passed, failed) => {
             format!("holds {} to {} at once", passed.in_flight, failed.in_flight)
         }
-        HeldRange::AtLeast(passed, ceiling) => {
+        CapacityRange::AtLeast(passed, ceiling) => {
             let why = match ceiling {
                 Ceiling::Most => "the most that were tried".to_owned(),
                 Ceiling::Generator(level) => {
@@ -36,16 +36,16 @@ pub fn headline(answer: &CapacityAnswer<'_>) -> String {
             };
             format!("holds at least {} at once; {why}", passed.in_flight)
         }
-        HeldRange::FewerThan(CapacityBound { in_flight: 1, .. }) => {
+        CapacityRange::FewerThan(CapacityBound { in_flight: 1, .. }) => {
             "does not hold even 1".to_owned()
         }
-        HeldRange::FewerThan(failed) => {
+        CapacityRange::FewerThan(failed) => {
             format!(
                 "holds fewer than {} at once, and no lower level was seen to pass",
                 failed.in_flight
             )
         }
-        HeldRange::Unknown => {
+        CapacityRange::Unknown => {
             format!("it cannot be said how many it holds: {}", ending(answer.ending))
         }
     };
@@ -84,7 +84,7 @@ fn measure_words(measure: ThresholdMeasure) -> String {
 pub(super) fn because(gave_way: &FirstFailure<'_>) -> String {
     let finding = gave_way.finding;
     let failures = finding.failures.first().map(|(class, count)| {
-        format!("{} ({class}, {count} of {} runs)", class_words(*class), finding.runs.0)
+        format!("{} ({class}, {count} of {} runs)", class_words(*class), finding.runs)
     });
     let grew = || {
         let (level, before) = gave_way.before?;
@@ -162,12 +162,12 @@ pub(super) fn confidence(answer: &CapacityAnswer<'_>) -> Option<String> {
         more => format!("{} {verb} {more} times", end.in_flight),
     };
     let ends = match answer.range {
-        HeldRange::Between(passed, failed) => {
+        CapacityRange::Between(passed, failed) => {
             format!("{}, {}", times(passed, "passed"), times(failed, "failed"))
         }
-        HeldRange::AtLeast(passed, _) => times(passed, "passed"),
-        HeldRange::FewerThan(failed) => times(failed, "failed"),
-        HeldRange::Unknown => return None,
+        CapacityRange::AtLeast(passed, _) => times(passed, "passed"),
+        CapacityRange::FewerThan(failed) => times(failed, "failed"),
+        CapacityRange::Unknown => return None,
     };
     Some(format!(
         "{ends}; each time by its whole 95 % interval: a level passes where every threshold's lies inside its bound, and fails where one lies outside"
@@ -286,7 +286,7 @@ pub fn about_to_try(number: u32, trial: &Trial) -> String {
 
 /// What came of a session, in words.
 pub fn what_came(finding: &TrialFinding) -> String {
-    let (ended, failed) = finding.runs;
+    let (ended, failed) = (finding.runs, finding.failed);
     let verdict = finding.result.verdict.label();
     let open = finding.thresholds.iter().filter(|found| found.verdict != Verdict::Passed);
     let figures: Vec<String> = open
@@ -305,7 +305,7 @@ pub fn what_came(finding: &TrialFinding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::simulation::{finding, told};
+    use crate::capacity::simulation::{finding, search_with};
     use crate::capacity::{CapacitySearch, LevelVerdict::*, Purpose::*};
 
     type Session = (crate::capacity::Purpose, u32, LevelVerdict, u64, FailureClass);
@@ -317,14 +317,14 @@ mod tests {
         (1..)
             .zip(sessions)
             .map(|(number, (purpose, level, verdict, failed, class))| {
-                finding(number, (*purpose, *level, *verdict), *failed, *class)
+                finding(number, *purpose, *level, *verdict, *failed, *class)
             })
             .collect()
     }
 
     fn answered(capacity: &str, sessions: &[Session], ending: SearchEnd) -> (String, Vec<String>) {
         let findings = findings(sessions);
-        let (_, search): (_, CapacitySearch) = told(capacity, &findings);
+        let (_, search): (_, CapacitySearch) = search_with(capacity, &findings);
         let answer = CapacityAnswer::of(&search, &findings, ending);
         (headline(&answer), remarks(&answer))
     }

@@ -102,8 +102,8 @@ pub(super) fn sessions(searched: &CompletedSearch<'_>) -> Markup {
                         td { (finding.purpose().word()) }
                         td { (shown(finding.result.verdict)) }
                         td { (finding.result.trial.duration) }
-                        td class="number" { (finding.runs.0) }
-                        td class="number" { (finding.runs.1) }
+                        td class="number" { (finding.runs) }
+                        td class="number" { (finding.failed) }
                         @for found in &finding.thresholds {
                             td { (over_interval(&figure(&found.threshold, found.estimated))) " (n=" (found.n) ")" }
                         }

@@ -112,7 +112,7 @@ mod tests {
         let turns = TrackedSeries::Median(Metric::TurnVoice);
         assert_eq!(
             said(&judged(turns, SeriesFinding::Rises)),
-            "turn.voice p50 grows by 10 % per hour, from 300ms to 360ms (+20 %) over 120m00s"
+            "turn.voice p50 grows by 10 % per hour, from 300ms to 360ms (+20 %) over 2h00m"
         );
         assert_eq!(
             said(&judged(turns, SeriesFinding::Steady)),
