@@ -54,10 +54,10 @@ pub struct FirstFailure<'a> {
     pub before: Option<(u32, Estimated)>,
 }
 
-/// The highest level that passed, started at once, and the same level ramped.
+/// The highest level that passed, started simultaneously, and the same level ramped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BurstAnswer<'a> {
-    /// Started at once.
+    /// Started simultaneously.
     pub burst: &'a TrialFinding,
     /// Ramped.
     pub ramped: &'a TrialFinding,
@@ -101,7 +101,7 @@ pub struct CapacityAnswer<'a> {
     pub first_failure: Option<FirstFailure<'a>>,
     /// Levels within the range that could not be decided.
     pub undecided: Vec<u32>,
-    /// The highest level that passed, started at once.
+    /// The highest level that passed, started simultaneously.
     pub burst: Option<BurstAnswer<'a>>,
     /// How soon the agent recovered.
     pub recovery: Option<Recovery>,

@@ -41,8 +41,8 @@ pub fn capacity_csv(searched: &CompletedSearch<'_>, to: impl Write) -> csv::Resu
         let mut row = vec![
             finding.number.to_string(),
             finding.in_flight().to_string(),
-            finding.purpose().word().to_owned(),
-            tried.verdict.word().to_owned(),
+            finding.purpose().name().to_owned(),
+            tried.verdict.name().to_owned(),
             tried.start.0.to_string(),
             tried.trial.duration.0.to_string(),
             tried.end.0.to_string(),

@@ -43,7 +43,7 @@ pub fn level_profile(
     spent: SearchSpend,
 ) -> Option<Profile> {
     let mut name = profile.name.clone();
-    let suffix = format!("-{}-{}", trial.purpose.word(), trial.in_flight);
+    let suffix = format!("-{}-{}", trial.purpose.name(), trial.in_flight);
     name.truncate(MAX_NAME - suffix.len());
     Some(Profile {
         name: name + &suffix,

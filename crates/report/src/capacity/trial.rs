@@ -17,15 +17,15 @@ pub enum Purpose {
     Bisect,
     /// A repetition of a level that the answer depends on.
     Confirm,
-    /// The highest level that passed, started at once.
+    /// The highest level that passed, started simultaneously.
     Burst,
     /// The lowest level right after the first that failed: has the agent recovered?
     Recover,
 }
 
 impl Purpose {
-    /// The word used in files and reports.
-    pub const fn word(self) -> &'static str {
+    /// The name in files and reports.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Step => "step",
             Self::Bisect => "bisect",
@@ -76,8 +76,8 @@ pub enum LevelVerdict {
 }
 
 impl LevelVerdict {
-    /// The word used in files.
-    pub const fn word(self) -> &'static str {
+    /// The name in files.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Failed => "failed",

@@ -44,7 +44,7 @@ pub const fn callers_verdict(outcome: &Outcome) -> Option<CallersVerdict> {
 
 /// Whether a failure is the agent's, so that judging the conversation makes sense: not a refused key, a room that the
 /// server did not create, a submission that a service did not accept, or a stop of ours.
-pub const fn is_agent_failure(class: FailureClass) -> bool {
+pub(crate) const fn is_agent_failure(class: FailureClass) -> bool {
     match class {
         FailureClass::DispatchUnassigned
         | FailureClass::AgentNeverJoined

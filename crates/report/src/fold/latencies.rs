@@ -119,7 +119,7 @@ impl Latencies {
 }
 
 /// The value at a rank from 1 to the number of values, to the precision of the histogram.
-pub fn value_at_rank<C: Counter>(histogram: &Histogram<C>, rank: u64) -> Micros {
+pub(crate) fn value_at_rank<C: Counter>(histogram: &Histogram<C>, rank: u64) -> Micros {
     if rank >= histogram.len() {
         return Micros(histogram.max());
     }

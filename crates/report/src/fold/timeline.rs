@@ -16,7 +16,7 @@ const DIGITS: u8 = 2;
 const HIGHEST: u64 = 24 * 3600 * 1_000_000;
 
 /// The metrics that are shown over time.
-pub const TIMELINE_METRICS: [Metric; 7] = [
+pub(crate) const TIMELINE_METRICS: [Metric; 7] = [
     Metric::AgentJoin,
     Metric::SubmissionResponse,
     Metric::CompletionResponse,
@@ -58,7 +58,7 @@ impl TimelineWindow {
         for (metric, histogram) in other.latencies {
             match self.latencies.get_mut(&metric) {
                 Some(own) => {
-                    own.add(&histogram).expect("auto-resizing histograms hold every value")
+                    own.add(&histogram).expect("auto-resizing histograms hold every value");
                 }
                 None => {
                     self.latencies.insert(metric, histogram);

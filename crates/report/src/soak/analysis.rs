@@ -69,7 +69,7 @@ pub struct SoakAnalysis {
     /// What leaked.
     pub leaks: Vec<LeakCheck>,
     /// The session compared with previous nightly runs.
-    pub nights: NightlyComparison,
+    pub nightly: NightlyComparison,
 }
 
 impl SoakAnalysis {
@@ -105,11 +105,11 @@ impl SoakAnalysis {
             resumed: !folded.resumptions.is_empty(),
             series,
             family: family as u64,
-            nights: NightlyComparison::default(),
+            nightly: NightlyComparison::default(),
         };
         analysis.verdict = analysis.verdict_alone(delivered);
-        analysis.nights = NightlyComparison::of(&NightlyRun::of(&analysis, ""), history);
-        if analysis.verdict == SoakVerdict::Steady && analysis.nights.is_worse() {
+        analysis.nightly = NightlyComparison::of(&NightlyRun::of(&analysis, ""), history);
+        if analysis.verdict == SoakVerdict::Steady && analysis.nightly.is_worse() {
             analysis.verdict = SoakVerdict::Drifts;
         }
         analysis

@@ -8,7 +8,7 @@ const SLOPE_FALSE_ALARMS: f64 = 0.04;
 /// The probability that any step of a steady session is called a drift.
 pub(super) const STEP_FALSE_ALARMS: f64 = 0.01;
 /// The probability that a steady session is called drifting.
-pub const FALSE_ALARMS: f64 = SLOPE_FALSE_ALARMS + STEP_FALSE_ALARMS;
+pub(crate) const FALSE_ALARMS: f64 = SLOPE_FALSE_ALARMS + STEP_FALSE_ALARMS;
 
 /// What a soak is judged by.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -22,15 +22,19 @@ mod soak_data;
 mod windows;
 
 pub use analysis::{SoakAnalysis, SoakVerdict};
-pub use criteria::{FALSE_ALARMS, SoakCriteria};
+pub(crate) use criteria::FALSE_ALARMS;
+pub use criteria::SoakCriteria;
 pub use idle_periods::{CountRange, IdleKind, IdlePeriod};
 pub use leaks::{LeakCheck, LeakFinding, Resource};
-pub use nightly_comparison::{MIN_NIGHTS, NightFinding, NightJudgement, NightlyComparison};
-pub use nightly_run::{HISTORY_VERSION, History, NightFigure, NightlyRun};
+pub(crate) use nightly_comparison::MIN_NIGHTS;
+pub use nightly_comparison::{NightlyComparison, NightlyFinding, NightlyJudgement};
+pub use nightly_run::{History, NightlyFigure, NightlyRun};
 pub use rendering::{
-    LeakSummary, NightSeriesSummary, NightlySummary, SOAK_VERSION, SeriesStepSummary,
-    SeriesSummary, SoakSummary, WallClock, leak_sentence, nightly_sentence, percent,
-    series_sentence, soak_headline, soak_notes,
+    LeakSummary, NightlySeriesSummary, NightlySummary, SeriesStepSummary, SeriesSummary,
+    SoakSummary,
+};
+pub(crate) use rendering::{
+    leak_sentence, nightly_sentence, percent, series_sentence, soak_headline, soak_notes,
 };
 pub use series::{SeriesPoint, SeriesUnit, TrackedSeries};
 pub use series_judgement::{FirstLast, SeriesFinding, SeriesJudgement, SeriesStep, Slope};

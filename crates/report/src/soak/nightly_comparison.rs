@@ -11,7 +11,7 @@ use rushhour_stats::{
 };
 
 /// The fewest previous nightly runs for a comparison.
-pub const MIN_NIGHTS: usize = 4;
+pub(crate) const MIN_NIGHTS: usize = 4;
 /// The most previous nightly runs that are compared.
 const MAX_NIGHTS: usize = 28;
 /// The most recent nightly runs of which reports say how many drifted.
@@ -24,7 +24,7 @@ const CREEP_FALSE_ALARMS: f64 = 0.02;
 /// What was found of one series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum NightFinding {
+pub enum NightlyFinding {
     /// As expected from previous nightly runs.
     Within,
     /// Above the expected range, by a material amount.
@@ -35,7 +35,7 @@ pub enum NightFinding {
     Creeps,
 }
 
-impl NightFinding {
+impl NightlyFinding {
     /// Whether it is worse than in previous nightly runs.
     pub const fn is_worse(self) -> bool {
         matches!(self, Self::Above | Self::Creeps)
@@ -44,13 +44,13 @@ impl NightFinding {
 
 /// One series compared with previous nightly runs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NightJudgement {
+pub struct NightlyJudgement {
     /// The series.
     pub series: String,
     /// The unit.
     pub unit: SeriesUnit,
     /// How many previous nightly runs have it.
-    pub nights: u64,
+    pub previous_runs: u64,
     /// Its level in this session.
     pub level: f64,
     /// The mean of previous nightly runs.
@@ -64,7 +64,7 @@ pub struct NightJudgement {
     /// The decision limit of the CUSUM.
     pub limit: f64,
     /// What was found.
-    pub finding: NightFinding,
+    pub finding: NightlyFinding,
 }
 
 /// A session compared with previous nightly runs.
@@ -83,7 +83,7 @@ pub struct NightlyComparison {
     /// In how many of these any series grew.
     pub last_drifted: u64,
     /// Each series that enough nightly runs have.
-    pub series: Vec<NightJudgement>,
+    pub series: Vec<NightlyJudgement>,
 }
 
 impl NightlyComparison {
@@ -118,7 +118,7 @@ impl NightlyComparison {
 }
 
 /// Judges each series that enough previous nightly runs have.
-fn judge(current: &NightlyRun, previous: &[&NightlyRun]) -> Vec<NightJudgement> {
+fn judge(current: &NightlyRun, previous: &[&NightlyRun]) -> Vec<NightlyJudgement> {
     let levels = |name: &str| -> Vec<f64> {
         previous.iter().filter_map(|run| Some(run.series.get(name)?.level)).collect()
     };
@@ -133,7 +133,7 @@ fn judge(current: &NightlyRun, previous: &[&NightlyRun]) -> Vec<NightJudgement> 
         let mut judged = judge_series(current, name, &levels, family)?;
         let is_failures = *name == TrackedSeries::Failed.name();
         if is_failures && !failures_differ(current, previous, family) {
-            judged.finding = NightFinding::Within;
+            judged.finding = NightlyFinding::Within;
         }
         Some(judged)
     });
@@ -145,7 +145,7 @@ fn judge_series(
     name: &str,
     previous: &[f64],
     family: usize,
-) -> Option<NightJudgement> {
+) -> Option<NightlyJudgement> {
     let figure = current.series.get(name)?;
     let level = figure.level;
     let confidence = Confidence::from_fraction(1.0 - BAND_FALSE_ALARMS / family as f64)?;
@@ -161,18 +161,18 @@ fn judge_series(
         SeriesUnit::Microseconds | SeriesUnit::Bytes => current.material * mean.abs(),
     };
     let finding = if level > band.high() && level - mean > material {
-        NightFinding::Above
+        NightlyFinding::Above
     } else if level < band.low() && mean - level > material {
-        NightFinding::Below
+        NightlyFinding::Below
     } else if upper > limits.decision() && has_crept(&all, &cusum, material) {
-        NightFinding::Creeps
+        NightlyFinding::Creeps
     } else {
-        NightFinding::Within
+        NightlyFinding::Within
     };
-    Some(NightJudgement {
+    Some(NightlyJudgement {
         series: name.to_owned(),
         unit: figure.unit,
-        nights: previous.len() as u64,
+        previous_runs: previous.len() as u64,
         level,
         mean,
         low: band.low(),
@@ -211,9 +211,9 @@ mod tests {
     use super::*;
 
     fn history(levels: &[f64]) -> History {
-        let nights =
+        let runs =
             levels.iter().enumerate().map(|(n, level)| nightly_run(n, &[("turn p50", *level)]));
-        History { nights: nights.collect(), unreadable: 0 }
+        History { runs: runs.collect(), unreadable: 0 }
     }
 
     fn compared(before: &[f64], level: f64) -> NightlyComparison {
@@ -226,37 +226,37 @@ mod tests {
     #[test]
     fn a_worse_run_is_above_and_one_like_the_others_is_not() {
         let found = |level| compared(&CALM, level).series[0].finding;
-        assert_eq!(found(302e3), NightFinding::Within);
-        assert_eq!(found(360e3), NightFinding::Above);
-        assert_eq!(found(240e3), NightFinding::Below);
-        assert_eq!(found(325e3), NightFinding::Within, "outside the range, but not material");
+        assert_eq!(found(302e3), NightlyFinding::Within);
+        assert_eq!(found(360e3), NightlyFinding::Above);
+        assert_eq!(found(240e3), NightlyFinding::Below);
+        assert_eq!(found(325e3), NightlyFinding::Within, "outside the range, but not material");
     }
 
     #[test]
     fn creeping_runs_are_found_although_none_stands_out() {
-        let creeping: Vec<f64> = CALM
-            .into_iter()
-            .chain((1..=12).map(|night| {
-                300e3 + 6e3 * f64::from(night) + if night % 2 == 0 { 3e3 } else { -3e3 }
-            }))
-            .collect();
+        let creeping: Vec<f64> =
+            CALM.into_iter()
+                .chain((1..=12).map(|run| {
+                    300e3 + 6e3 * f64::from(run) + if run % 2 == 0 { 3e3 } else { -3e3 }
+                }))
+                .collect();
         let found = compared(&creeping, 381e3);
-        assert_eq!(found.series[0].finding, NightFinding::Creeps, "{found:?}");
+        assert_eq!(found.series[0].finding, NightlyFinding::Creeps, "{found:?}");
     }
 
     #[test]
     fn other_profiles_and_inconclusive_runs_are_left_out() {
         let mut history = history(&CALM);
-        history.nights[0].profile_hash = "another".to_owned();
-        history.nights[1].verdict = super::super::analysis::SoakVerdict::Invalid;
+        history.runs[0].profile_hash = "another".to_owned();
+        history.runs[1].verdict = super::super::analysis::SoakVerdict::Invalid;
         let current = nightly_run(7, &[("turn p50", 300e3), ("new", 1.0)]);
         let found = NightlyComparison::of(&current, &history);
         assert_eq!((found.compared, found.left_out, found.other_profiles), (5, 1, 1));
         assert_eq!(found.series.len(), 1, "a series that no previous run has is not judged");
         assert!(compared(&CALM[..3], 900e3).series.is_empty(), "three runs are too few");
         let alike = compared(&[300e3; 6], 300e3);
-        assert_eq!(alike.series[0].finding, NightFinding::Within);
-        assert_eq!(compared(&[0.0; 6], 0.0).series[0].finding, NightFinding::Within);
+        assert_eq!(alike.series[0].finding, NightlyFinding::Within);
+        assert_eq!(compared(&[0.0; 6], 0.0).series[0].finding, NightlyFinding::Within);
     }
 
     #[test]
@@ -267,10 +267,10 @@ mod tests {
             one.series.values_mut().for_each(|figure| figure.unit = SeriesUnit::Share);
             one
         };
-        let nights: Vec<NightlyRun> = (0..7).map(|number| with(number, 0)).collect();
-        let history = History { nights, unreadable: 0 };
+        let runs: Vec<NightlyRun> = (0..7).map(|number| with(number, 0)).collect();
+        let history = History { runs, unreadable: 0 };
         let found = |failed| NightlyComparison::of(&with(8, failed), &history).series[0].finding;
-        assert_eq!(found(5), NightFinding::Within);
-        assert_eq!(found(60), NightFinding::Above);
+        assert_eq!(found(5), NightlyFinding::Within);
+        assert_eq!(found(60), NightlyFinding::Above);
     }
 }

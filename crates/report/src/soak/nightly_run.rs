@@ -10,14 +10,14 @@ use super::series::{SeriesUnit, TrackedSeries};
 use super::series_judgement::SeriesFinding;
 
 /// The version of a line's format.
-pub const HISTORY_VERSION: u32 = 1;
+const HISTORY_VERSION: u32 = 1;
 
 /// Bytes of the end of every line: `,"c":"`, eight hexadecimal digits, `"}`.
 const CHECKSUM_LENGTH: usize = 16;
 
 /// One series of a nightly run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct NightFigure {
+pub struct NightlyFigure {
     /// The unit.
     pub unit: SeriesUnit,
     /// The median of its windows; of failures the share of all runs.
@@ -61,7 +61,7 @@ pub struct NightlyRun {
     /// The change of the share of failed runs that was material, as a fraction.
     pub material_failures: f64,
     /// Each series by its name.
-    pub series: BTreeMap<String, NightFigure>,
+    pub series: BTreeMap<String, NightlyFigure>,
 }
 
 impl NightlyRun {
@@ -70,7 +70,7 @@ impl NightlyRun {
         let failed = soak.failed as f64 / soak.runs.max(1) as f64;
         let figures = soak.series.iter().map(|one| {
             let level = if one.series == TrackedSeries::Failed { failed } else { one.level };
-            let figure = NightFigure {
+            let figure = NightlyFigure {
                 unit: one.series.unit(),
                 level: rounded(level),
                 change: one.slope.map(|slope| rounded(slope.change)),
@@ -145,7 +145,7 @@ fn rounded(number: f64) -> f64 {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     /// In the order in which they began. Of several lines of one session, the last counts.
-    pub nights: Vec<NightlyRun>,
+    pub runs: Vec<NightlyRun>,
     /// Lines that are damaged, incomplete, or of a newer version.
     pub unreadable: u64,
 }
@@ -163,16 +163,16 @@ impl History {
                 None => unreadable += 1,
             }
         }
-        let mut nights: Vec<NightlyRun> = by_session.into_values().collect();
-        nights.sort_by(|one, other| {
+        let mut runs: Vec<NightlyRun> = by_session.into_values().collect();
+        runs.sort_by(|one, other| {
             (&one.started, &one.session).cmp(&(&other.started, &other.session))
         });
-        Self { nights, unreadable }
+        Self { runs, unreadable }
     }
 
     /// The line of a session.
     pub fn of_session(&self, session: &str) -> Option<&NightlyRun> {
-        self.nights.iter().find(|run| run.session == session)
+        self.runs.iter().find(|run| run.session == session)
     }
 
     /// The nightly runs that began before `started`, without `session` itself.
@@ -183,7 +183,7 @@ impl History {
     ) -> impl DoubleEndedIterator<Item = &'a NightlyRun> {
         let earlier =
             move |run: &&NightlyRun| run.started.as_str() < started && run.session != session;
-        self.nights.iter().filter(earlier)
+        self.runs.iter().filter(earlier)
     }
 }
 
@@ -193,7 +193,7 @@ pub(super) mod tests {
 
     /// A nightly run with these levels of latencies; its number decides session and start.
     pub(in crate::soak) fn nightly_run(number: usize, levels: &[(&str, f64)]) -> NightlyRun {
-        let figure = |level| NightFigure {
+        let figure = |level| NightlyFigure {
             unit: SeriesUnit::Microseconds,
             level,
             change: None,
@@ -222,14 +222,14 @@ pub(super) mod tests {
 
     #[test]
     fn lines_are_read_back_and_the_last_one_of_a_session_counts() {
-        let nights: Vec<NightlyRun> =
+        let runs: Vec<NightlyRun> =
             (0..3).rev().map(|number| nightly_run(number, &[("a", 1.5)])).collect();
-        let mut text: String = nights.iter().map(|run| run.to_line().unwrap()).collect();
+        let mut text: String = runs.iter().map(|run| run.to_line().unwrap()).collect();
         let again = NightlyRun { failed: 99, ..nightly_run(1, &[("a", 2.5)]) };
         text.push_str(&again.to_line().unwrap());
         let history = History::read(&text);
         assert_eq!(history.unreadable, 0);
-        let sessions: Vec<&str> = history.nights.iter().map(|run| run.session.as_str()).collect();
+        let sessions: Vec<&str> = history.runs.iter().map(|run| run.session.as_str()).collect();
         assert_eq!(sessions, ["night-000", "night-001", "night-002"]);
         assert_eq!(history.of_session("night-001"), Some(&again));
         let before: Vec<&NightlyRun> = history.before(&again.started, "x").collect();
@@ -244,7 +244,7 @@ pub(super) mod tests {
         let newer = NightlyRun { version: 9, ..nightly_run(1, &[]) }.to_line().unwrap();
         let text = format!("{line}{changed}{newer}\n{{}}\nGrüße aus dem Log ü\n{torn}");
         let history = History::read(&text);
-        assert_eq!((history.nights.len(), history.unreadable), (1, 5));
+        assert_eq!((history.runs.len(), history.unreadable), (1, 5));
         for cut in 0..line.len() {
             History::read(&line[..cut]);
         }

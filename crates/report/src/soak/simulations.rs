@@ -213,19 +213,19 @@ fn consecutive_nights(histories: u64) -> [f64; 3] {
         };
         let mut history = History::default();
         for number in 0..14 {
-            let night = run(number, 1.0);
-            let judged = NightlyComparison::of(&night, &history);
+            let nightly = run(number, 1.0);
+            let judged = NightlyComparison::of(&nightly, &history);
             steady += u32::from(!judged.series.is_empty());
             called += u32::from(judged.is_worse());
-            history.nights.push(night);
+            history.runs.push(nightly);
         }
-        let week = History { nights: history.nights[..7].to_vec(), unreadable: 0 };
+        let week = History { runs: history.runs[..7].to_vec(), unreadable: 0 };
         found += u32::from(NightlyComparison::of(&run(20, 1.2), &week).is_worse());
         let mut creeping = week;
         let creeps = (0..21).any(|step| {
-            let night = run(7 + step, 1.0 + 0.02 * (step + 1) as f64);
-            let judged = NightlyComparison::of(&night, &creeping);
-            creeping.nights.push(night);
+            let nightly = run(7 + step, 1.0 + 0.02 * (step + 1) as f64);
+            let judged = NightlyComparison::of(&nightly, &creeping);
+            creeping.runs.push(nightly);
             judged.series.iter().any(|one| one.series == "series 0" && one.finding.is_worse())
         });
         crept += u32::from(creeps);

@@ -99,7 +99,7 @@ pub(super) fn sessions(searched: &CompletedSearch<'_>) -> Markup {
                     tr {
                         th scope="row" class="number" { (finding.number) }
                         td class="number" { (finding.in_flight()) }
-                        td { (finding.purpose().word()) }
+                        td { (finding.purpose().name()) }
                         td { (shown(finding.result.verdict)) }
                         td { (finding.result.trial.duration) }
                         td class="number" { (finding.runs) }

@@ -11,7 +11,7 @@ use super::scale::Tick;
 use super::tables::scrolled;
 use super::upward::Upward;
 use crate::soak::{
-    MIN_NIGHTS, NightFinding, NightJudgement, NightlyComparison, NightlyRun, SeriesUnit,
+    MIN_NIGHTS, NightlyComparison, NightlyFinding, NightlyJudgement, NightlyRun, SeriesUnit,
     SoakAnalysis, nightly_sentence,
 };
 
@@ -23,7 +23,7 @@ pub type JudgedNights<'a> = Vec<(&'a NightlyRun, NightlyComparison)>;
 
 /// A session against the nights before it.
 pub(super) fn against(soak: &SoakAnalysis) -> Markup {
-    let nights = &soak.nights;
+    let nights = &soak.nightly;
     html! {
         @if nights.series.is_empty() {
             p {
@@ -49,18 +49,18 @@ pub(super) fn against(soak: &SoakAnalysis) -> Markup {
     }
 }
 
-fn row(one: &NightJudgement) -> Markup {
+fn row(one: &NightlyJudgement) -> Markup {
     let amount = |value: f64| one.unit.amount(value);
     let (class, words) = match one.finding {
-        NightFinding::Within => ("passed", "✓ as before"),
-        NightFinding::Above => ("failed", "✗ above"),
-        NightFinding::Creeps => ("failed", "✗ creeps"),
-        NightFinding::Below => ("undecided", "– below"),
+        NightlyFinding::Within => ("passed", "✓ as before"),
+        NightlyFinding::Above => ("failed", "✗ above"),
+        NightlyFinding::Creeps => ("failed", "✗ creeps"),
+        NightlyFinding::Below => ("undecided", "– below"),
     };
     html! {
         tr {
             th scope="row" { (one.series) }
-            td { (one.nights) }
+            td { (one.previous_runs) }
             td { (amount(one.level)) }
             td { (amount(one.mean)) }
             td { (amount(one.low.max(0.0))) " to " (amount(one.high)) }
@@ -152,7 +152,7 @@ struct NightMark<'a> {
     night: &'a NightlyRun,
     level: f64,
     comparison: &'a NightlyComparison,
-    judged: Option<&'a NightJudgement>,
+    judged: Option<&'a NightlyJudgement>,
 }
 
 fn chart(id: &str, name: &str, nights: &JudgedNights<'_>) -> Markup {

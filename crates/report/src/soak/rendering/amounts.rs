@@ -5,7 +5,7 @@ use rushhour_core::units::Micros;
 
 impl SeriesUnit {
     /// An amount with its unit: `312ms`, `1.2 %`, `34.5 MB`.
-    pub fn amount(self, amount: f64) -> String {
+    pub(crate) fn amount(self, amount: f64) -> String {
         let sign = if amount < 0.0 { "-" } else { "" };
         let size = amount.abs();
         match self {
@@ -20,7 +20,7 @@ impl SeriesUnit {
 }
 
 /// A fraction as a percentage: `3.0 %`, `0.40 %`, `240 %`.
-pub fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     match percent.abs() {
         size if size >= 9.95 => format!("{percent:.0} %"),

@@ -10,7 +10,7 @@ use crate::soak::{
 
 impl SoakVerdict {
     /// The verdict as reports show it.
-    pub const fn label(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Steady => "Steady",
             Self::Drifts => "Not steady",
@@ -21,7 +21,7 @@ impl SoakVerdict {
 }
 
 /// The reasons for the verdict, in one sentence without its full stop.
-pub fn soak_headline(soak: &SoakAnalysis) -> String {
+pub(crate) fn soak_headline(soak: &SoakAnalysis) -> String {
     match soak.verdict {
         SoakVerdict::Invalid => {
             "the generator did not deliver the requested load, so this says nothing about the agent"
@@ -43,17 +43,17 @@ fn drifts(soak: &SoakAnalysis) -> String {
     let any_grew = !parts.is_empty();
     let leaks = soak.leaks.iter().filter(|leak| leak.finding == LeakFinding::Leaked);
     parts.extend(leaks.map(leak_sentence));
-    let worse = soak.nights.series.iter().filter(|one| one.finding.is_worse());
-    parts.extend(worse.map(|one| nightly_sentence(&soak.nights, one)));
+    let worse = soak.nightly.series.iter().filter(|one| one.finding.is_worse());
+    parts.extend(worse.map(|one| nightly_sentence(&soak.nightly, one)));
     if any_grew {
-        parts.extend(recent_nights(soak));
+        parts.extend(recent_nightly_runs(soak));
     }
     parts.join("; ")
 }
 
 /// Whether any series grew in recent nightly runs; none where there are none.
-fn recent_nights(soak: &SoakAnalysis) -> Option<String> {
-    Some(match (soak.nights.last, soak.nights.last_drifted) {
+fn recent_nightly_runs(soak: &SoakAnalysis) -> Option<String> {
+    Some(match (soak.nightly.last, soak.nightly.last_drifted) {
         (0, _) => return None,
         (1, 0) => "nothing grew in the previous nightly run".to_owned(),
         (1, _) => "something grew in the previous nightly run too".to_owned(),
@@ -85,8 +85,8 @@ fn steady(soak: &SoakAnalysis) -> String {
     let leaks_checked = soak.leaks.iter().any(|leak| leak.finding == LeakFinding::Released);
     let leaks = if leaks_checked { "nothing leaked" } else { "leaks were not checked" };
     parts.push(leaks.to_owned());
-    if !soak.nights.series.is_empty() {
-        parts.push(format!("no worse than the last {} nightly runs", soak.nights.last));
+    if !soak.nightly.series.is_empty() {
+        parts.push(format!("no worse than the last {} nightly runs", soak.nightly.last));
     }
     parts.join("; ")
 }

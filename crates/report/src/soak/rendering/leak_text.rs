@@ -4,7 +4,7 @@ use crate::soak::{LeakCheck, LeakFinding, Resource};
 use rushhour_core::units::Micros;
 
 /// Whether a resource leaked, without a full stop.
-pub fn leak_sentence(leak: &LeakCheck) -> String {
+pub(crate) fn leak_sentence(leak: &LeakCheck) -> String {
     let name = match leak.resource {
         Resource::Jobs => "jobs",
         Resource::Processes => "processes",

@@ -13,14 +13,13 @@ mod series_text;
 mod summary;
 mod wall_clock;
 
-pub use amounts::percent;
-pub use headline::soak_headline;
-pub use leak_text::leak_sentence;
-pub use nightly_text::nightly_sentence;
-pub use notes::soak_notes;
-pub use series_text::series_sentence;
+pub(crate) use amounts::percent;
+pub(crate) use headline::soak_headline;
+pub(crate) use leak_text::leak_sentence;
+pub(crate) use nightly_text::nightly_sentence;
+pub(crate) use notes::soak_notes;
+pub(crate) use series_text::series_sentence;
 pub use summary::{
-    LeakSummary, NightSeriesSummary, NightlySummary, SOAK_VERSION, SeriesStepSummary,
-    SeriesSummary, SoakSummary,
+    LeakSummary, NightlySeriesSummary, NightlySummary, SeriesStepSummary, SeriesSummary,
+    SoakSummary,
 };
-pub use wall_clock::WallClock;

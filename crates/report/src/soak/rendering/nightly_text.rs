@@ -1,11 +1,14 @@
 //! How one series compares with previous nightly runs, in a sentence.
 
 use super::amounts::{percent, relative_change};
-use crate::soak::{NightFinding, NightJudgement, NightlyComparison, SeriesUnit};
+use crate::soak::{NightlyComparison, NightlyFinding, NightlyJudgement, SeriesUnit};
 
 /// How a series compares with previous nightly runs, without a full stop.
-pub fn nightly_sentence(comparison: &NightlyComparison, judged: &NightJudgement) -> String {
-    let NightJudgement { series, unit, nights, level, mean, .. } = judged;
+pub(crate) fn nightly_sentence(
+    comparison: &NightlyComparison,
+    judged: &NightlyJudgement,
+) -> String {
+    let NightlyJudgement { series, unit, previous_runs, level, mean, .. } = judged;
     let amount = |value: f64| unit.amount(value);
     let change = match unit {
         SeriesUnit::Share => {
@@ -14,19 +17,19 @@ pub fn nightly_sentence(comparison: &NightlyComparison, judged: &NightJudgement)
         SeriesUnit::Microseconds | SeriesUnit::Bytes => relative_change(level - mean, *mean),
     };
     let previous =
-        format!("previous nightly runs ({nights} of them, {} on average)", amount(*mean));
+        format!("previous nightly runs ({previous_runs} of them, {} on average)", amount(*mean));
     match judged.finding {
-        NightFinding::Above => {
+        NightlyFinding::Above => {
             format!("{series} of {} is higher than in {previous}: {change}", amount(*level))
         }
-        NightFinding::Below => {
+        NightlyFinding::Below => {
             format!("{series} of {} is lower than in {previous}: {change}", amount(*level))
         }
-        NightFinding::Creeps => format!(
+        NightlyFinding::Creeps => format!(
             "{series} has been growing from one nightly run to the next: {} now, {change} compared with {previous}",
             amount(*level)
         ),
-        NightFinding::Within => format!(
+        NightlyFinding::Within => format!(
             "{series} of {} is as expected from the last {} nightly runs ({} to {})",
             amount(*level),
             comparison.last,
@@ -42,24 +45,24 @@ mod tests {
 
     #[test]
     fn a_worse_series_is_compared_with_the_mean_of_previous_runs() {
-        let judged = NightJudgement {
+        let judged = NightlyJudgement {
             series: "turn p50".to_owned(),
             unit: SeriesUnit::Microseconds,
-            nights: 7,
+            previous_runs: 7,
             level: 360e3,
             mean: 300e3,
             low: 290e3,
             high: 310e3,
             cusum: 0.0,
             limit: 5.0,
-            finding: NightFinding::Above,
+            finding: NightlyFinding::Above,
         };
         let comparison = NightlyComparison { last: 7, ..NightlyComparison::default() };
         assert_eq!(
             nightly_sentence(&comparison, &judged),
             "turn p50 of 360ms is higher than in previous nightly runs (7 of them, 300ms on average): +20 %"
         );
-        let within = NightJudgement { finding: NightFinding::Within, level: 301e3, ..judged };
+        let within = NightlyJudgement { finding: NightlyFinding::Within, level: 301e3, ..judged };
         assert_eq!(
             nightly_sentence(&comparison, &within),
             "turn p50 of 301ms is as expected from the last 7 nightly runs (290ms to 310ms)"

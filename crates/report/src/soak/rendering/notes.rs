@@ -3,7 +3,7 @@
 use crate::soak::{MIN_NIGHTS, NightlyComparison, SoakAnalysis};
 
 /// Limits of the analysis, one sentence each without its full stop.
-pub fn soak_notes(soak: &SoakAnalysis) -> Vec<String> {
+pub(crate) fn soak_notes(soak: &SoakAnalysis) -> Vec<String> {
     let mut notes = Vec::new();
     if soak.runs == 0 {
         notes.push("no measured run ended".to_owned());
@@ -20,7 +20,7 @@ pub fn soak_notes(soak: &SoakAnalysis) -> Vec<String> {
                 .to_owned(),
         );
     }
-    notes.extend(nightly_notes(&soak.nights));
+    notes.extend(nightly_notes(&soak.nightly));
     notes
 }
 
@@ -41,28 +41,28 @@ fn worker_note(soak: &SoakAnalysis) -> Option<String> {
     }
 }
 
-fn nightly_notes(nights: &NightlyComparison) -> Vec<String> {
+fn nightly_notes(nightly: &NightlyComparison) -> Vec<String> {
     let mut notes = Vec::new();
-    if nights.compared < MIN_NIGHTS as u64 {
+    if nightly.compared < MIN_NIGHTS as u64 {
         notes.push(format!(
             "previous nightly runs of this profile: {}; a comparison needs {MIN_NIGHTS}",
-            nights.compared
+            nightly.compared
         ));
     }
-    if nights.left_out > 0 {
+    if nightly.left_out > 0 {
         notes.push(format!(
             "previous nightly runs without a conclusive result, left out: {}",
-            nights.left_out
+            nightly.left_out
         ));
     }
-    if nights.other_profiles > 0 {
+    if nightly.other_profiles > 0 {
         notes.push(format!(
             "nightly runs of other profiles, or of this one before it changed, not compared: {}",
-            nights.other_profiles
+            nightly.other_profiles
         ));
     }
-    if nights.unreadable > 0 {
-        notes.push(format!("unreadable lines of the history: {}", nights.unreadable));
+    if nightly.unreadable > 0 {
+        notes.push(format!("unreadable lines of the history: {}", nightly.unreadable));
     }
     notes
 }

@@ -8,7 +8,7 @@ use crate::soak::{
 use rushhour_core::units::Micros;
 
 /// What was found of a series of a soak, without a full stop.
-pub fn series_sentence(soak: &SoakAnalysis, judged: &SeriesJudgement) -> String {
+pub(crate) fn series_sentence(soak: &SoakAnalysis, judged: &SeriesJudgement) -> String {
     sentence(judged, soak.windows.span(), WallClock::of(&soak.started))
 }
 

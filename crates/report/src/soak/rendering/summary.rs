@@ -10,13 +10,13 @@ use super::notes::soak_notes;
 use super::series_text::series_sentence;
 use super::wall_clock::WallClock;
 use crate::soak::{
-    FALSE_ALARMS, FirstLast, LeakCheck, LeakFinding, NightFinding, NightJudgement,
-    NightlyComparison, Resource, SeriesFinding, SeriesJudgement, SeriesStep, SeriesUnit, Slope,
+    FALSE_ALARMS, FirstLast, LeakCheck, LeakFinding, NightlyComparison, NightlyFinding,
+    NightlyJudgement, Resource, SeriesFinding, SeriesJudgement, SeriesStep, SeriesUnit, Slope,
     SoakAnalysis, SoakVerdict,
 };
 
 /// The version of the format of `soak.json`.
-pub const SOAK_VERSION: u32 = 1;
+const SOAK_VERSION: u32 = 1;
 
 /// A session judged as a soak.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -148,12 +148,12 @@ pub struct NightlySummary {
     /// In how many of these any series grew.
     pub last_drifted: u64,
     /// Each series that enough nightly runs have.
-    pub series: Vec<NightSeriesSummary>,
+    pub series: Vec<NightlySeriesSummary>,
 }
 
 /// One series compared with previous nightly runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct NightSeriesSummary {
+pub struct NightlySeriesSummary {
     /// The series.
     pub series: String,
     /// The unit.
@@ -174,7 +174,7 @@ pub struct NightSeriesSummary {
     /// The decision limit of the CUSUM.
     pub limit: f64,
     /// What was found.
-    pub finding: NightFinding,
+    pub finding: NightlyFinding,
     /// The same in a sentence.
     pub words: String,
 }
@@ -207,7 +207,7 @@ impl SoakSummary {
             resamples: soak.criteria.resamples,
             series: soak.series.iter().map(|one| series(soak, one, wall)).collect(),
             leaks: soak.leaks.iter().map(leak).collect(),
-            nights: nightly(&soak.nights),
+            nights: nightly(&soak.nightly),
             notes: soak_notes(soak),
         }
     }
@@ -246,10 +246,10 @@ fn leak(check: &LeakCheck) -> LeakSummary {
 }
 
 fn nightly(comparison: &NightlyComparison) -> NightlySummary {
-    let series = |judged: &NightJudgement| NightSeriesSummary {
+    let series = |judged: &NightlyJudgement| NightlySeriesSummary {
         series: judged.series.clone(),
         unit: judged.unit,
-        nights: judged.nights,
+        nights: judged.previous_runs,
         level: judged.level,
         mean: judged.mean,
         low: judged.low,

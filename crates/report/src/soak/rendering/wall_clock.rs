@@ -7,14 +7,14 @@ use rushhour_core::units::SessionTime;
 
 /// The wall clock at a session's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WallClock {
+pub(super) struct WallClock {
     /// None where the journal's anchor is not a time.
     anchor: Option<Timestamp>,
 }
 
 impl WallClock {
     /// The clock of a session with this anchor, in RFC 3339.
-    pub fn of(anchor: &str) -> Self {
+    pub(super) fn of(anchor: &str) -> Self {
         Self { anchor: anchor.parse().ok() }
     }
 
@@ -25,7 +25,7 @@ impl WallClock {
 
     /// Hours and minutes, such as `02:10 UTC`; with seconds in a session's first hour, with the date from its second day
     /// on.
-    pub fn short(self, time: SessionTime) -> String {
+    pub(super) fn short(self, time: SessionTime) -> String {
         let Some(at) = self.at(time) else {
             return format!("{} after the start", time.since(SessionTime::START));
         };
@@ -38,7 +38,7 @@ impl WallClock {
     }
 
     /// RFC 3339 in UTC, to the second; empty where the journal's anchor is not a time.
-    pub fn full(self, time: SessionTime) -> String {
+    pub(super) fn full(self, time: SessionTime) -> String {
         self.at(time)
             .map(|at| at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
             .unwrap_or_default()
