@@ -7,15 +7,15 @@ use crate::exit::{CliError, Exit};
 use crate::history_file;
 use crate::print;
 use crate::report_writer::replace;
-use rushhour_report::render::{JudgedNights, history_page, history_text};
+use rushhour_report::render::{JudgedHistory, history_page, history_text};
 use rushhour_report::soak::NightlyComparison;
 
 pub(crate) fn history(arguments: &HistoryArguments) -> Result<Exit, CliError> {
     let history = history_file::read(&arguments.reports)?;
     let wanted = |name: &str| arguments.profile.as_ref().is_none_or(|profile| profile == name);
-    let mut profiles: BTreeMap<(&str, &str), JudgedNights<'_>> = BTreeMap::new();
-    for night in history.nights.iter().filter(|night| wanted(&night.profile)) {
-        let judged = NightlyComparison::judge(night, &history);
+    let mut profiles: BTreeMap<(&str, &str), JudgedHistory<'_>> = BTreeMap::new();
+    for night in history.runs.iter().filter(|night| wanted(&night.profile)) {
+        let judged = NightlyComparison::of(night, &history);
         let key = (night.profile.as_str(), night.profile_hash.as_str());
         profiles.entry(key).or_default().push((night, judged));
     }
@@ -26,7 +26,7 @@ pub(crate) fn history(arguments: &HistoryArguments) -> Result<Exit, CliError> {
             history.unreadable
         ));
     }
-    let mut profiles: Vec<JudgedNights<'_>> = profiles.into_values().collect();
+    let mut profiles: Vec<JudgedHistory<'_>> = profiles.into_values().collect();
     // The profile of the last night comes last, where the reader's eye is.
     profiles.sort_by_key(|nights| nights.last().map(|(night, _)| night.started.clone()));
     if profiles.is_empty() {

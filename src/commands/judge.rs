@@ -135,7 +135,7 @@ fn draw(folder: &Path) -> Result<JudgingPlan, CliError> {
             names = Some(StageNames::of(opening));
         }
         if let (EndedRuns::Run(record), Some(names)) = (told, &names) {
-            candidates.take(record, names);
+            candidates.add(record, names);
         }
         Ok(())
     })?;
@@ -152,7 +152,7 @@ fn draw(folder: &Path) -> Result<JudgingPlan, CliError> {
             folder.display()
         )));
     }
-    let of = (candidates.runs.as_slice(), candidates.apart);
+    let of = (candidates.runs.as_slice(), candidates.not_judgeable);
     let session = folded.opening.session.clone();
     let selection = draw_selection(session, profile.seed, settings, of);
     Ok(JudgingPlan { opening: folded.opening, selection })

@@ -5,9 +5,10 @@
 
 pub mod capacity;
 pub mod compare;
+pub mod fold;
+pub mod journal;
 pub mod judged;
 pub mod paired;
-pub mod record;
 pub mod render;
 pub mod session;
 pub mod soak;

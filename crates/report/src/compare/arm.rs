@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::blocks::{SideTiming, TimedValue};
 use super::criteria::ComparisonCriteria;
 use super::split::{PartError, SessionPart, Split, SplitBy};
-use crate::record::{EndedRuns, FoldedSession, LatencySample, RunRecord};
+use crate::fold::{EndedRuns, FoldedSession, LatencySample, RunRecord};
 use rushhour_core::bill::Tariff;
 use rushhour_core::event::{Outcome, SessionHeader};
 use rushhour_core::profile::{Profile, SessionMode};

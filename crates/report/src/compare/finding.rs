@@ -36,7 +36,7 @@ pub enum ComparisonFinding {
 
 impl ComparisonFinding {
     /// The words used in files and reports.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Slower => "slower",
             Self::Faster => "faster",

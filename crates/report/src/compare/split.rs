@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::arm::ArmRun;
-use crate::record::StageNames;
+use crate::fold::StageNames;
 use rushhour_core::units::Mode;
 
 /// What a session is split by.
@@ -21,7 +21,7 @@ pub enum SplitBy {
 impl SplitBy {
     const ALL: [Self; 3] = [Self::Scenario, Self::Stage, Self::Mode];
 
-    const fn word(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Scenario => "scenario",
             Self::Stage => "stage",
@@ -55,7 +55,7 @@ pub struct SplitError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PartError {
     /// It has no part of this name.
-    #[error("the session has no {} named `{name}`; it has: {known}", by.word())]
+    #[error("the session has no {} named `{name}`; it has: {known}", by.name())]
     Unknown {
         /// What it is split by.
         by: SplitBy,
@@ -85,7 +85,7 @@ impl FromStr for Split {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (word, names) = text.split_once('=').ok_or(SplitError)?;
-        let by = SplitBy::ALL.into_iter().find(|by| by.word() == word.trim()).ok_or(SplitError)?;
+        let by = SplitBy::ALL.into_iter().find(|by| by.name() == word.trim()).ok_or(SplitError)?;
         let both = names.split_once(',').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
         if both { Ok(Self { by, names: names.to_owned() }) } else { Err(SplitError) }
     }
@@ -150,7 +150,7 @@ impl SessionPart {
 
 impl fmt::Display for SessionPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.by.word(), self.name)
+        write!(f, "{} {}", self.by.name(), self.name)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::figures::JudgedFigures;
-use crate::record::{FoldedSession, RunRecord, is_the_agents};
+use crate::fold::{FoldedSession, RunRecord, is_agent_failure};
 use crate::session::BillTotals;
 use rushhour_core::event::{FailureClass, Outcome, SessionHeader};
 use rushhour_core::profile::{CallersVerdict, JudgingSelection};
@@ -40,7 +40,7 @@ impl RunVerdict {
             Outcome::Failed { class: FailureClass::EvaluatorTimeout, .. } | Outcome::Skipped => {
                 None
             }
-            Outcome::Failed { class, .. } => is_the_agents(*class).then_some(false),
+            Outcome::Failed { class, .. } => is_agent_failure(*class).then_some(false),
         }
     }
 }

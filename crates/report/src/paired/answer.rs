@@ -3,7 +3,7 @@
 use super::comparison::PairedComparison;
 use super::difference::{PairedFinding, PairedMeasure};
 use super::premium::PremiumPart;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::session::CostEach;
 use rushhour_core::bill::{BillRow, Provenance};
 use rushhour_core::profile::PriceItem;

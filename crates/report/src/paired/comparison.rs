@@ -7,7 +7,7 @@ use super::answer::{PairedAnswer, PairedNote, notes};
 use super::difference::{PairedDifference, PairedMeasure};
 use super::measures::{differences, judged};
 use super::premium::Premium;
-use crate::record::{FoldedSession, PairTable, PairedRun};
+use crate::fold::{FoldedSession, PairTable, PairedRun};
 use crate::session::CostEach;
 use rushhour_core::units::Mode;
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::compare::{Blocks, SideTiming, TimedValue};
-use crate::record::PairedRun;
+use crate::fold::PairedRun;
 use rushhour_core::units::SessionTime;
 use rushhour_stats::{
     Bootstrap, BootstrapError, Confidence, Estimate, Interval, PairedRuns, PairedVotes,
@@ -136,7 +136,7 @@ impl PairedFinding {
     }
 
     /// The words used in files and reports.
-    pub const fn words(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::VoiceMore => "voice is more",
             Self::ChatMore => "chat is more",

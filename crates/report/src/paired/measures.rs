@@ -4,7 +4,7 @@ use super::difference::{
     PairMetric, PairValue, PairedDifference, PairedMeasure, bootstrap, difference,
     difference_of_each, share_difference,
 };
-use crate::record::{PairTable, PairedEnd, PairedRun, RunPair};
+use crate::fold::{PairTable, PairedEnd, PairedRun, RunPair};
 use rushhour_core::units::Micros;
 use rushhour_stats::PairedVotes;
 
@@ -29,7 +29,8 @@ pub(super) fn differences(pairs: &PairTable, seed: u64) -> Vec<PairedDifference>
         per(pairs.of_ended(&|run| cost(run).map(|_| indicator(run.is_completed()))));
     let per_successful =
         per(pairs.of_ended(&|run| cost(run).map(|_| indicator(judged(run) == Some(true)))));
-    let answered = |chat: &PairMetric<'_>| pairs.of_each(&|run| micros(run.first), chat);
+    let answered =
+        |chat: &PairMetric<'_>| pairs.of_each(&|run| micros(run.mean_first_response), chat);
     let (completed, passed) = pairs.votes();
     [
         plain(PairedMeasure::CostOfRun, costs.clone()),
@@ -37,13 +38,16 @@ pub(super) fn differences(pairs: &PairTable, seed: u64) -> Vec<PairedDifference>
         difference_of_each(PairedMeasure::CostOfSuccessfulTask, &per_successful, &bootstrap),
         plain(PairedMeasure::Conversation, pairs.of_completed(&|run| micros(run.conversation))),
         plain(PairedMeasure::Turns, pairs.of_completed(&|run| run.turns.map(|n| n as f64))),
-        plain(PairedMeasure::TokensRead, pairs.of_completed(&|run| count(run.used?.tokens_read))),
+        plain(
+            PairedMeasure::TokensRead,
+            pairs.of_completed(&|run| count(run.model_usage?.tokens_read)),
+        ),
         plain(
             PairedMeasure::TokensWritten,
-            pairs.of_completed(&|run| count(run.used?.tokens_written)),
+            pairs.of_completed(&|run| count(run.model_usage?.tokens_written)),
         ),
-        plain(PairedMeasure::AnswerToFirst, answered(&|run| micros(run.first))),
-        plain(PairedMeasure::AnswerToLast, answered(&|run| micros(run.last))),
+        plain(PairedMeasure::AnswerToFirst, answered(&|run| micros(run.mean_first_response))),
+        plain(PairedMeasure::AnswerToLast, answered(&|run| micros(run.mean_last_response))),
         share_difference(PairedMeasure::Completed, completed),
         share_difference(PairedMeasure::JudgedAsPassed, passed),
     ]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::render::pairs_csv;
 use crate::session::SessionVerdict;
 use crate::session::test_sessions::{Fate, SessionBuilder, ordinary};

@@ -11,7 +11,7 @@ use quick_xml::writer::Writer;
 use super::sentences::session::outcome_sentence;
 use super::sentences::threshold::needs_note;
 use super::visible;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::session::{OverallVerdict, SessionVerdict, ThresholdResult, ValidityRule, Verdict};
 
 /// The file could not be written.

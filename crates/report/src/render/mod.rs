@@ -21,8 +21,11 @@ pub use csv::{
     judged_csv, pairs_csv, percentiles_csv, soak_csv, timeseries_csv,
 };
 pub use hlog::{HlogError, hlog};
-pub use html::{JudgedNights, capacity_page, history_page, session_page, soak_page};
-pub use json::{CAPACITY_VERSION, CapacitySummary, capacity_schema, session_json, soak_schema};
+pub use html::{JudgedHistory, capacity_page, history_page, session_page, soak_page};
+pub use json::{
+    CAPACITY_VERSION, CapacitySummary, LeakSummary, NightlySeriesSummary, NightlySummary,
+    SeriesStepSummary, SeriesSummary, SoakSummary, capacity_schema, session_json, soak_schema,
+};
 pub use junit::{JunitError, junit};
 pub use markdown::{comparison_markdown, session_markdown};
 pub use sentences::capacity::{capacity_headline, capacity_remarks, trial_line, trial_result_line};

@@ -1,6 +1,6 @@
 //! The funnel, row by row: how many runs reached each step, and why the others did not.
 
-use crate::record::{FoldedSession, FunnelStep, Latencies, Scope};
+use crate::fold::{FoldedSession, FunnelStep, Latencies, Scope};
 use rushhour_core::event::FailureClass;
 use rushhour_core::profile::{DispatchMethod, Profile};
 use rushhour_core::units::Mode;
@@ -54,7 +54,7 @@ pub(crate) fn funnel_rows(folded: &FoldedSession) -> Vec<FunnelRow<'_>> {
         applies: true,
     };
     let step_row = |step: &FunnelStep| {
-        let stayed = folded.funnel.stayed(*step);
+        let stayed = folded.funnel.stopped_at(*step);
         let mut lost: Vec<(Loss, u64)> =
             stayed.map(|(class, count)| (class.map_or(Loss::Open, Loss::Failed), count)).collect();
         lost.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -85,7 +85,7 @@ fn applies(step: FunnelStep, folded: &FoldedSession) -> bool {
         FunnelStep::AgentReady => false,
         FunnelStep::Passed => folded.tally.judged_failed > 0,
         FunnelStep::Started
-        | FunnelStep::RoomMade
+        | FunnelStep::RoomCreated
         | FunnelStep::Submitted
         | FunnelStep::Accepted
         | FunnelStep::Running

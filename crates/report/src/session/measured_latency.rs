@@ -1,6 +1,6 @@
 //! The latencies that reports list. A paired session has most of them once per mode.
 
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Metric, Mode};
 
 /// One latency of the measured runs of one mode.

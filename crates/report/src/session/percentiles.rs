@@ -1,6 +1,6 @@
 //! Percentiles with their confidence intervals.
 
-use crate::record::Latencies;
+use crate::fold::Latencies;
 use rushhour_core::units::{Micros, Percentile};
 use rushhour_stats::{Confidence, Quantile, rank_interval};
 
@@ -48,7 +48,7 @@ pub(crate) fn listed_percentiles(latencies: &Latencies) -> Vec<(Percentile, Perc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::LatencySample;
+    use crate::fold::LatencySample;
     use rushhour_core::units::Metric;
 
     fn latencies(n: u64) -> Latencies {

@@ -12,9 +12,9 @@ use super::summary_parts::{
 };
 use super::validity::start_rates;
 use super::verdict::SessionVerdict;
+use crate::fold::{FoldedSession, Scope};
 use crate::judged::JudgedFigures;
 use crate::paired::PairedComparison;
-use crate::record::{FoldedSession, Scope};
 
 /// The version of the summary's format.
 pub const SUMMARY_VERSION: u32 = 1;
@@ -123,14 +123,14 @@ impl Summary {
                     (name, OutcomeCounts::of(tally))
                 })
                 .collect(),
-            submissions: folded.submissions.0,
-            submissions_sent: folded.submissions.1,
-            submissions_proven_late: folded.proven_late,
-            mapping_assumed: folded.assumed,
+            submissions: folded.submissions,
+            submissions_sent: folded.submission_attempts,
+            submissions_proven_late: folded.submissions_found_accepted,
+            mapping_assumed: folded.assumed_mappings,
             rooms: RoomCounts {
-                made: folded.rooms_made,
+                made: folded.rooms_created,
                 deleted: folded.rooms_deleted,
-                left: folded.rooms_left,
+                left: folded.rooms_not_deleted,
             },
             thresholds: verdict.thresholds.iter().map(ThresholdSummary::of).collect(),
             latencies: folded

@@ -9,7 +9,7 @@ use super::percentiles::{PercentileFigure, listed_percentiles, quantile_of};
 use super::threshold::{ThresholdFigure, ThresholdResult, Verdict};
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::validity::{ValidityFigure, ValidityRule};
-use crate::record::{FoldedSession, Latencies, OutcomeTally, ResumptionRecord, Scope};
+use crate::fold::{FoldedSession, Latencies, OutcomeTally, ResumptionRecord, Scope};
 use rushhour_core::event::StopReason;
 use rushhour_core::units::{Metric, Micros, Mode, Percentile};
 use rushhour_stats::{Confidence, smallest_n};
@@ -35,8 +35,8 @@ impl ResumptionSummary {
             wall: resumption.wall.clone(),
             at_us: resumption.gap.to.0,
             unwatched_us: resumption.gap.length().0,
-            torn_bytes: resumption.torn,
-            open: resumption.open,
+            torn_bytes: resumption.torn_bytes,
+            open: resumption.open_runs,
         }
     }
 }
@@ -108,7 +108,7 @@ impl OutcomeCounts {
             completed: tally.completed,
             judged_passed: tally.judged_passed,
             judged_failed: tally.judged_failed,
-            failed: tally.failed_in_all(),
+            failed: tally.failed_total(),
             failed_by_class: by_class.map(|(class, n)| (class.name().to_owned(), *n)).collect(),
             skipped: tally.skipped,
             not_started: tally.not_started,
@@ -147,7 +147,7 @@ impl ThresholdSummary {
     pub(super) fn of(result: &ThresholdResult) -> Self {
         Self {
             threshold: result.name(),
-            verdict: result.verdict.word().to_owned(),
+            verdict: result.verdict.name().to_owned(),
             n: result.found.n(),
             needs: match result.verdict {
                 Verdict::Undecided { needs } => needs,
@@ -205,7 +205,7 @@ impl LatencySummary {
             min_us: latencies.min().0,
             mean_us: (latencies.mean() * 10.0).round() / 10.0,
             max_us: latencies.max().0,
-            coarsest_us: latencies.coarsest().0,
+            coarsest_us: latencies.widest_bounds().0,
             percentiles: listed_percentiles(latencies)
                 .into_iter()
                 .map(|(percentile, figure)| {
@@ -319,9 +319,9 @@ impl GeneratorSummary {
             memory_peak_bytes: health.memory,
             loop_lag_max_us: health.loop_lag.0,
             poll_lag_max_us: health.poll_lag.0,
-            look_lag_max_us: health.look_lag.0,
-            polls: health.polls.0,
-            polls_failed: health.polls.1,
+            look_lag_max_us: health.room_poll_lag.0,
+            polls: health.status_polls,
+            polls_failed: health.status_polls_failed,
             throttled: health.throttled,
         }
     }

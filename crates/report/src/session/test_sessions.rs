@@ -2,7 +2,7 @@
 
 use super::threshold::Criterion;
 use super::verdict::SessionVerdict;
-use crate::record::{Fold, FoldedSession};
+use crate::fold::{Fold, FoldedSession};
 use rushhour_core::event::{
     AcceptedRun, Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, RunMapping, RunPhase,
     SessionHeader,

@@ -1,7 +1,7 @@
 //! One threshold judged. Verdicts are three-valued: a figure whose interval includes the bound has not failed.
 
 use super::percentiles::{PercentileFigure, quantile_of};
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::profile::{
     RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
 };
@@ -36,7 +36,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The word used in files and reports.
-    pub const fn word(&self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Failed => "failed",
@@ -218,7 +218,7 @@ fn judge_share(
 ) -> (Verdict, ThresholdFigure) {
     let tally = &folded.measured;
     let (count, of) = match share {
-        RunShare::Failed => (tally.failed_in_all(), tally.ended()),
+        RunShare::Failed => (tally.failed_total(), tally.ended()),
         RunShare::Skipped => (tally.skipped, tally.started + tally.skipped),
         RunShare::JudgedFailed => (tally.judged_failed, tally.judged_failed + tally.judged_passed),
     };

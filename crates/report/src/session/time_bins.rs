@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::percentiles::quantile_of;
-use crate::record::{FoldedSession, TimelineWindow, WINDOWED, value_at_rank};
+use crate::fold::{FoldedSession, TIMELINE_METRICS, TimelineWindow, value_at_rank};
 use rushhour_core::units::{Metric, Micros, Percentile, SessionTime};
 use rushhour_stats::{Confidence, Quantile, rank_interval};
 
@@ -114,7 +114,7 @@ fn bins(folded: &FoldedSession, most: u64) -> Vec<Bin> {
         in_flight = (in_flight + started).saturating_sub(completed + failed);
         let mut latencies: BTreeMap<Metric, Histogram<u32>> = BTreeMap::new();
         for window in group {
-            for metric in WINDOWED {
+            for metric in TIMELINE_METRICS {
                 let Some(own) = window.latencies(metric) else { continue };
                 match latencies.get_mut(&metric) {
                     Some(all) => all.add(own).expect("both histograms resize themselves"),

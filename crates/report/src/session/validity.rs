@@ -1,7 +1,7 @@
 //! Whether the load generator delivered the load that the profile requests. If it did not, the session says nothing
 //! about the agent.
 
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
 /// The limits that the rules apply.
@@ -214,8 +214,10 @@ fn limiter_wait(folded: &FoldedSession) -> Option<ValidityRule> {
 
 fn throttling(folded: &FoldedSession) -> Option<ValidityRule> {
     let health = &folded.health;
-    let (throttled, requests) =
-        (health.throttled, folded.submissions.1 + health.polls.0 + health.polls.1);
+    let (throttled, requests) = (
+        health.throttled,
+        folded.submission_attempts + health.status_polls + health.status_polls_failed,
+    );
     (requests > 0).then(|| ValidityRule {
         holds: throttled as f64 / requests as f64 <= limits::THROTTLED,
         figure: ValidityFigure::Throttling { throttled, requests },
@@ -225,7 +227,7 @@ fn throttling(folded: &FoldedSession) -> Option<ValidityRule> {
 fn status_polls(folded: &FoldedSession) -> Option<ValidityRule> {
     let settings = folded.opening.profile.evaluator.cekura()?;
     let (longest_wait, interval) = (folded.health.poll_lag, settings.poll_every.micros());
-    (folded.health.polls.0 > 0).then(|| ValidityRule {
+    (folded.health.status_polls > 0).then(|| ValidityRule {
         holds: longest_wait <= interval,
         figure: ValidityFigure::StatusPolls { longest_wait, interval },
     })
@@ -241,11 +243,11 @@ fn processor(folded: &FoldedSession) -> Option<ValidityRule> {
 }
 
 fn caller_ticks(folded: &FoldedSession) -> Option<ValidityRule> {
-    let (ticks, late) = folded.health.beats;
+    let (ticks, late) = (folded.health.ticks, folded.health.late_ticks);
     let share = late as f64 / ticks as f64;
     (ticks > 0).then_some(ValidityRule {
         holds: share <= limits::LATE_TICKS,
-        figure: ValidityFigure::CallerTicks { share, latest: folded.health.latest_beat },
+        figure: ValidityFigure::CallerTicks { share, latest: folded.health.latest_tick },
     })
 }
 

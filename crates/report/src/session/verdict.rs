@@ -2,9 +2,9 @@
 
 use super::threshold::{Criterion, ThresholdResult, Verdict, judge};
 use super::validity::Validity;
+use crate::fold::FoldedSession;
 use crate::judged::JudgingResult;
 use crate::paired::PairedComparison;
-use crate::record::FoldedSession;
 use rushhour_core::units::SessionTime;
 
 /// The analysis of a session.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::session::scope_of;
 
 /// Writes one line per filled bucket of three significant digits. Both bounds are inclusive.

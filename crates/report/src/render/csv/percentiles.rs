@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::record::{FoldedSession, Latencies};
+use crate::fold::{FoldedSession, Latencies};
 use crate::session::{
     PercentileFigure, ReachedFigure, WithUnfinished, listed_percentiles, scope_of,
 };
@@ -55,7 +55,7 @@ pub fn percentiles_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()
                 &line.value,
                 &line.low,
                 &line.high,
-                &latencies.coarsest().0.to_string(),
+                &latencies.widest_bounds().0.to_string(),
                 &line.note,
                 &count,
                 &value,

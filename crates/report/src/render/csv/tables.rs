@@ -4,8 +4,8 @@ use std::io::Write;
 
 use crate::capacity::CompletedSearch;
 use crate::compare::SessionComparison;
+use crate::fold::FoldedSession;
 use crate::judged::JudgingResult;
-use crate::record::FoldedSession;
 use crate::render::tables::{capacity, comparison, funnel, judged};
 
 /// `funnel.csv`: how many runs reached each step. Counts are of all runs; times are of measured stages, and empty if

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::record::{FoldedSession, FunnelStep};
+use crate::fold::{FoldedSession, FunnelStep};
 use crate::render::tables::definition_anchor;
 use rushhour_core::units::Metric;
 

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::chart::{Canvas, ChartFigure, LineStyle, coordinate};
 use super::scale::{Axis, Scale, Tick};
-use crate::record::{FoldedSession, Latencies};
+use crate::fold::{FoldedSession, Latencies};
 use crate::render::table::Frame;
 use crate::render::tables::latencies::{PERCENTILES, distribution_table};
 use crate::session::{MeasuredLatency, PercentileFigure, measured_latencies};

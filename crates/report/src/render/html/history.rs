@@ -1,4 +1,4 @@
-//! `history.html`: each series of each profile over its nightly runs; and a soak compared with the nights before it.
+//! `history.html`: each series of each profile over its nightly runs; and a soak compared with previous nightly runs.
 
 use std::collections::BTreeSet;
 
@@ -9,53 +9,54 @@ use super::page::{HeaderTone, page, section};
 use super::scale::{Axis, Tick};
 use super::value_axis::ValueAxis;
 use crate::render::sentences::counted;
+use crate::render::sentences::soak::nightly_sentence;
 use crate::render::table::{Cell, Column, Frame, Table};
-use crate::render::tables::nights::{comparison_table, expected_range, history_table, started};
+use crate::render::tables::nightly::{comparison_table, expected_range, history_table, started};
 use crate::render::visible;
-use crate::soak::{FEWEST_NIGHTS, NightJudgement, NightlyComparison, NightlyRun, SeriesUnit};
+use crate::soak::{MIN_NIGHTS, NightlyComparison, NightlyJudgement, NightlyRun, SeriesUnit};
 
 const LEVEL: LineStyle = LineStyle(0);
 const ALARM: LineStyle = LineStyle(4);
 
-/// The nights of one profile in order, each compared with those before it.
-pub type JudgedNights<'a> = Vec<(&'a NightlyRun, NightlyComparison)>;
+/// The nightly runs of one profile in order, each compared with those before it.
+pub type JudgedHistory<'a> = Vec<(&'a NightlyRun, NightlyComparison)>;
 
-/// A soak compared with the nights before it.
-pub(super) fn compared_with_nights_before(nights: &NightlyComparison) -> Markup {
-    if nights.series.is_empty() {
+/// A soak compared with previous nightly runs.
+pub(super) fn previous_nightly_runs(comparison: &NightlyComparison) -> Markup {
+    if comparison.series.is_empty() {
         return html! {
             p {
-                "This profile has " (counted(nights.compared, "usable night")) " before this one. A session is compared "
-                "with them if there are at least " (FEWEST_NIGHTS) "."
+                "This profile has " (counted(comparison.compared, "conclusive nightly run")) " before this session. A session "
+                "is compared with them if there are at least " (MIN_NIGHTS) "."
             }
         };
     }
     html! {
-        (comparison_table(nights).html(Frame::Scrolled))
+        (comparison_table(comparison).html(Frame::Scrolled))
         p class="aside" {
-            "One more night like those before is expected in the range, with all series judged as one family. Growth "
-            "night by night is found by a self-starting CUSUM. Either counts only if the change is material."
+            "One more nightly run like the previous ones is expected in the range, with all series judged as one family. "
+            "Growth from run to run is found by a self-starting CUSUM. Either counts only if the change is material."
         }
     }
 }
 
 /// The history of each profile as one page.
-pub fn history_page(profiles: &[JudgedNights<'_>]) -> String {
-    let nights: usize = profiles.iter().map(Vec::len).sum();
+pub fn history_page(profiles: &[JudgedHistory<'_>]) -> String {
+    let runs: usize = profiles.iter().map(Vec::len).sum();
     let header = html! {
         header class=(HeaderTone::None.class()) {
             p class="session" { "history" }
             h1 {
-                (counted(nights as u64, "night")) " of " (counted(profiles.len() as u64, "profile"))
+                (counted(runs as u64, "nightly run")) " of " (counted(profiles.len() as u64, "profile"))
             }
             p {
-                "A night is a session that " code { "rushhour soak" } " judged. Profiles that differ in any setting are not compared; "
+                "A nightly run is a session that " code { "rushhour soak" } " judged. Profiles that differ in any setting are not compared; "
                 "each has its own part."
             }
         }
     };
     page(
-        "Nights",
+        "Nightly runs",
         &header,
         &html! {
             @for (number, nights) in profiles.iter().enumerate() {
@@ -72,7 +73,7 @@ fn title(night: &NightlyRun) -> String {
     visible(&format!("{} ({hash})", night.profile))
 }
 
-fn profile(number: usize, nights: &JudgedNights<'_>) -> Markup {
+fn profile(number: usize, nights: &JudgedHistory<'_>) -> Markup {
     let names: BTreeSet<&String> =
         nights.iter().flat_map(|(night, _)| night.series.keys()).collect();
     html! {
@@ -83,12 +84,13 @@ fn profile(number: usize, nights: &JudgedNights<'_>) -> Markup {
     }
 }
 
-/// One series in one night.
+/// One series in one nightly run.
 struct NightPoint<'a> {
     night: &'a NightlyRun,
     unit: SeriesUnit,
     level: f64,
-    judged: Option<&'a NightJudgement>,
+    comparison: &'a NightlyComparison,
+    judged: Option<&'a NightlyJudgement>,
 }
 
 impl NightPoint<'_> {
@@ -97,34 +99,37 @@ impl NightPoint<'_> {
     }
 }
 
-fn points<'a>(name: &str, nights: &'a JudgedNights<'_>) -> Vec<NightPoint<'a>> {
+fn points<'a>(name: &str, nights: &'a JudgedHistory<'_>) -> Vec<NightPoint<'a>> {
     nights
         .iter()
-        .filter(|(night, _)| night.counts())
-        .filter_map(|(night, judged)| {
+        .filter(|(night, _)| night.is_conclusive())
+        .filter_map(|(night, comparison)| {
             let figure = night.series.get(name)?;
-            let judged = judged.series.iter().find(|one| one.series == name);
-            Some(NightPoint { night, unit: figure.unit, level: figure.level, judged })
+            let judged = comparison.series.iter().find(|one| one.series == name);
+            Some(NightPoint { night, unit: figure.unit, level: figure.level, comparison, judged })
         })
         .collect()
 }
 
-fn chart(id: &str, name: &str, nights: &JudgedNights<'_>) -> Markup {
+fn chart(id: &str, name: &str, nights: &JudgedHistory<'_>) -> Markup {
     let points = points(name, nights);
     let Some(last) = points.last() else { return html! {} };
     let highs = points.iter().filter_map(|point| Some(point.judged?.high));
     let values = points.iter().map(|point| point.level).chain(highs);
     let axis = ValueAxis::of(last.unit, values);
     let alarms = points.iter().filter(|point| point.is_worse()).count();
-    let mut legend = vec![(LEVEL, "each night, shaded: expected range".to_owned())];
+    let mut legend = vec![(LEVEL, "each nightly run, shaded: expected range".to_owned())];
     if alarms > 0 {
-        legend.push((ALARM, "worse than the nights before".to_owned()));
+        legend.push((ALARM, "worse than previous nightly runs".to_owned()));
     }
     ChartFigure {
         id,
         title: html! { (name) },
-        name: format!("{name} by night"),
-        description: format!("{} nights, {alarms} worse than those before them.", points.len()),
+        name: format!("{name} by nightly run"),
+        description: format!(
+            "{} nightly runs, {alarms} worse than those before them.",
+            points.len()
+        ),
         note: html! {},
         table: table(name, &points).html(Frame::Scrolled),
     }
@@ -132,7 +137,7 @@ fn chart(id: &str, name: &str, nights: &JudgedNights<'_>) -> Markup {
         let (height, legend) = canvas.legend(&legend);
         let drawn = html! {
             (canvas.axes(
-                &Axis { name: "night", ticks: &night_ticks(canvas, &points) },
+                &Axis { name: "nightly run", ticks: &night_ticks(canvas, &points) },
                 &Axis { name: &axis.name(name), ticks: &axis.ticks() },
             ))
             (marks(canvas, axis, &points))
@@ -142,7 +147,7 @@ fn chart(id: &str, name: &str, nights: &JudgedNights<'_>) -> Markup {
     })
 }
 
-/// The position of a night on the horizontal axis.
+/// The position of a nightly run on the horizontal axis.
 fn position(index: usize, nights: usize) -> f64 {
     (index as f64 + 0.5) / nights as f64
 }
@@ -191,15 +196,17 @@ fn marks(canvas: &Canvas, axis: ValueAxis, points: &[NightPoint<'_>]) -> Markup 
 fn table<'a>(name: &'a str, points: &'a [NightPoint<'a>]) -> Table<'a, &'a NightPoint<'a>> {
     type Row<'a> = &'a NightPoint<'a>;
     Table::new([
-        Column::text("night", |row: &Row<'_>| Cell::text(started(row.night))),
-        Column::number(name, |row: &Row<'_>| Cell::text(row.unit.words(row.level))),
+        Column::text("nightly run", |row: &Row<'_>| Cell::text(started(row.night))),
+        Column::number(name, |row: &Row<'_>| Cell::text(row.unit.amount(row.level))),
         Column::text("expected range", |row: &Row<'_>| {
             row.judged
                 .map_or_else(|| Cell::missing("n/a"), |judged| Cell::text(expected_range(judged)))
         }),
         Column::text("finding", |row: &Row<'_>| {
-            row.judged
-                .map_or_else(|| Cell::missing("too few before"), |judged| Cell::text(&judged.words))
+            row.judged.map_or_else(
+                || Cell::missing("too few previous runs"),
+                |judged| Cell::text(nightly_sentence(row.comparison, judged)),
+            )
         }),
     ])
     .with_rows(points)

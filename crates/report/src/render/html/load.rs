@@ -6,7 +6,7 @@ use super::chart::{Canvas, ChartFigure, LineStyle, line_through};
 use super::over_time::end;
 use super::scale::{Axis, Scale};
 use super::stages::stages;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::render::table::{Cell, Column, Frame, Number, Table};
 use crate::session::{Bin, StartRates, count_bins, start_rates};
 use rushhour_core::units::{Micros, SessionTime};

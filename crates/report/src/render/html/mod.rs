@@ -24,6 +24,6 @@ mod tests;
 mod value_axis;
 
 pub use capacity::capacity_page;
-pub use history::{JudgedNights, history_page};
+pub use history::{JudgedHistory, history_page};
 pub use session_page::session_page;
 pub use soak::soak_page;

@@ -7,7 +7,7 @@ use super::chart::{Canvas, ChartFigure, LineStyle, coordinate, line_through};
 use super::definitions::metric_link;
 use super::scale::{Axis, Scale, Tick};
 use super::stages::stages;
-use crate::record::{FoldedSession, WINDOWED};
+use crate::fold::{FoldedSession, TIMELINE_METRICS};
 use crate::render::table::{Cell, Column, Frame, Number, Table};
 use crate::session::{Bin, BinFigure, FEWEST_FOR_P95, latency_bins};
 use rushhour_core::units::{Metric, Micros, SessionTime};
@@ -20,7 +20,7 @@ const P95: LineStyle = LineStyle(1);
 /// One chart per latency that is shown over time and was measured.
 pub(super) fn over_time(folded: &FoldedSession) -> Markup {
     let bins = latency_bins(folded);
-    let series: Vec<Series<'_>> = WINDOWED
+    let series: Vec<Series<'_>> = TIMELINE_METRICS
         .into_iter()
         .map(|metric| Series {
             metric,

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::render::table::{Cell, Column, Frame, Table};
 use crate::render::visible;
 use rushhour_core::event::SessionHeader;

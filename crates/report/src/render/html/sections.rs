@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::definitions::metric_link;
+use crate::fold::{FoldedSession, SlowRun, TIMELINE_METRICS};
 use crate::judged::JudgingResult;
 use crate::paired::PairedComparison;
-use crate::record::{FoldedSession, SlowRun, WINDOWED};
 use crate::render::sentences::bill::bill_sentence;
 use crate::render::sentences::counted;
 use crate::render::sentences::judging::judging_sentences;
@@ -46,8 +46,8 @@ pub(super) fn latencies(folded: &FoldedSession) -> Markup {
     html! {
         p {
             "Agents were dispatched by " code { (method) } ", on which join times depend: those of other methods are "
-            "not comparable. Rooms created: " (folded.rooms_made) ", deleted: " (folded.rooms_deleted)
-            ", left behind: " (folded.rooms_left) "."
+            "not comparable. Rooms created: " (folded.rooms_created) ", deleted: " (folded.rooms_deleted)
+            ", left behind: " (folded.rooms_not_deleted) "."
         }
         p class="aside" {
             "Runs of measured stages, with " a class="term" href="#is-interval" { "95 % intervals" } "."
@@ -119,7 +119,7 @@ pub(super) fn failures(folded: &FoldedSession) -> Markup {
 pub(super) fn slowest(folded: &FoldedSession) -> Markup {
     let session = folded.opening.profile.mode;
     let each = |metric| session.modes().iter().map(move |mode| (metric, *mode));
-    let mut measured = WINDOWED
+    let mut measured = TIMELINE_METRICS
         .into_iter()
         .flat_map(each)
         .map(|(metric, mode)| (metric, mode, folded.slowest.of(metric, mode)))
@@ -169,8 +169,8 @@ pub(super) fn generator(folded: &FoldedSession, verdict: &SessionVerdict) -> Mar
         @if health.memory > 0 {
             p {
                 "Peak memory " (format!("{:.1} MB", health.memory as f64 / 1e6)) ", processor time " (health.cpu)
-                ", longest delay of the event loop " (health.loop_lag) ", status polls " (health.polls.0)
-                ", of which failed " (health.polls.1) ", room polls " (health.looks) "."
+                ", longest delay of the event loop " (health.loop_lag) ", status polls " (health.status_polls)
+                ", of which failed " (health.status_polls_failed) ", room polls " (health.room_polls) "."
             }
         }
     }

@@ -11,7 +11,7 @@ use super::provenance::provenance;
 use super::sections::{
     bill, failures, funnel, generator, judged, latencies, pairs, slowest, thresholds,
 };
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::render::sentences::session::{outcome_sentence, verdict_sentence, warnings};
 use crate::render::visible;
 use crate::session::{Criterion, OverallVerdict, SessionVerdict};
@@ -23,7 +23,7 @@ pub fn session_page(
     criterion: Criterion,
 ) -> String {
     let name = visible(&folded.opening.profile.name);
-    let title = format!("{name}: {}", OverallVerdict::of(verdict).word());
+    let title = format!("{name}: {}", OverallVerdict::of(verdict).label());
     page(
         &title,
         &header(folded, verdict, criterion),
@@ -63,7 +63,7 @@ fn header(folded: &FoldedSession, verdict: &SessionVerdict, criterion: Criterion
         header class=(tone.class()) {
             p class="session" { (visible(folded.opening.session.as_str())) }
             h1 {
-                (tone.sign()) (overall.word()) ": "
+                (tone.sign()) (overall.label()) ": "
                 (visible(&verdict_sentence(folded, verdict, criterion))) "."
             }
             p { (visible(&outcome_sentence(folded))) }

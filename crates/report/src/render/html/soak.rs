@@ -1,24 +1,23 @@
-//! `soak.html`: the answer, each series with its trend, what was left behind, the nights before.
+//! `soak.html`: the answer, each series with its trend, leaks, previous nightly runs.
 
 use maud::{Markup, html};
 
 use super::chart::{Canvas, ChartFigure, LineStyle, line_through};
-use super::history::compared_with_nights_before;
+use super::history::previous_nightly_runs;
 use super::page::{HeaderTone, page, section};
 use super::provenance::provenance;
 use super::scale::{Axis, Scale};
 use super::sections::{generator, thresholds};
 use super::stages::stages;
 use super::value_axis::ValueAxis;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::render::sentences::capitalised;
+use crate::render::sentences::soak::{percent, series_sentence, soak_headline, soak_notes};
 use crate::render::table::{Cell, Column, Frame, Number, Table};
 use crate::render::tables::soak::{leak_table, series_table};
 use crate::render::visible;
 use crate::session::{Criterion, SessionVerdict};
-use crate::soak::{
-    SeriesFinding, SeriesJudgement, SeriesPoint, Slope, Soak, SoakVerdict, SoakWindows, percent,
-};
+use crate::soak::{FALSE_ALARMS, SeriesJudgement, SeriesPoint, Slope, SoakAnalysis, SoakVerdict};
 use rushhour_core::units::Micros;
 
 const VALUES: LineStyle = LineStyle(0);
@@ -31,18 +30,18 @@ const HOUR: f64 = 3.6e9;
 
 /// A soak as one page.
 pub fn soak_page(
-    soak: &Soak,
+    soak: &SoakAnalysis,
     folded: &FoldedSession,
     verdict: &SessionVerdict,
     criterion: Criterion,
 ) -> String {
     page(
-        &format!("{}: {}", visible(&soak.profile), soak.standing.word()),
+        &format!("{}: {}", visible(&soak.profile), soak.verdict.label()),
         &header(soak),
         &html! {
             (section("series", "Series", &html! { (series(soak)) (charts(soak, folded)) }))
-            (section("left", "Left behind", &leak_table(&soak.leaks).html(Frame::None)))
-            (section("nights", "Compared with the nights before", &compared_with_nights_before(&soak.nights)))
+            (section("leaks", "Leaks", &leak_table(&soak.leaks).html(Frame::None)))
+            (section("nightly", "Compared with previous nightly runs", &previous_nightly_runs(&soak.nightly)))
             (section("thresholds", "Thresholds", &thresholds(verdict, criterion)))
             (section("generator", "Load generator", &generator(folded, verdict)))
             (section("provenance", "Provenance", &provenance(folded)))
@@ -50,57 +49,51 @@ pub fn soak_page(
     )
 }
 
-fn header(soak: &Soak) -> Markup {
-    let tone = match soak.standing {
+fn header(soak: &SoakAnalysis) -> Markup {
+    let tone = match soak.verdict {
         SoakVerdict::Steady => HeaderTone::Passed,
         SoakVerdict::Drifts => HeaderTone::Failed,
-        SoakVerdict::TooLittle => HeaderTone::Undecided,
+        SoakVerdict::NotEnoughData => HeaderTone::Undecided,
         SoakVerdict::Invalid => HeaderTone::Invalid,
     };
     html! {
         header class=(tone.class()) {
             p class="session" { (visible(&soak.session)) }
-            h1 { (tone.sign()) (soak.standing.word()) ": " (visible(&soak.answer)) "." }
+            h1 { (tone.sign()) (soak.verdict.label()) ": " (visible(&soak_headline(soak))) "." }
             p {
-                (soak.runs) " measured runs over " (Micros(soak.span_us)) ", " (soak.failed) " failed; "
-                (soak.windows) " windows of " (Micros(soak.window_us)) "."
+                (soak.runs) " measured runs over " (soak.windows.span()) ", " (soak.failed) " failed; "
+                (soak.windows.windows.len()) " windows of " (soak.windows.width) "."
             }
-            @for note in &soak.notes { p class="warning" { (visible(&capitalised(note))) "." } }
+            @for note in &soak_notes(soak) { p class="warning" { (visible(&capitalised(note))) "." } }
         }
     }
 }
 
-fn series(soak: &Soak) -> Markup {
+fn series(soak: &SoakAnalysis) -> Markup {
     if soak.series.is_empty() {
         return html! { p { "Nothing was measured that could be followed over time." } };
     }
+    let criteria = &soak.criteria.settings;
     html! {
         (series_table(soak).html(Frame::Whole))
         p class="aside" {
             "A series drifts if the interval of its change excludes zero and the change is more than "
-            (percent(soak.material)) " of its start (" (percent(soak.material_failures))
+            (percent(criteria.material.fraction())) " of its start (" (percent(criteria.material_failures.fraction()))
             " in percentage points for failures). Lines are Theil-Sen lines, with intervals from resampling blocks of "
             "neighbouring windows. All " (soak.family) " series are judged as one family: in a steady session, the "
-            "probability that any of them is called drifting is at most " (percent(soak.false_alarms)) ". The first and "
+            "probability that any of them is called drifting is at most " (percent(FALSE_ALARMS)) ". The first and "
             "the last period are an hour each, or a sixth of a shorter session."
         }
     }
 }
 
 /// A chart per series, those first that changed.
-fn charts(soak: &Soak, folded: &FoldedSession) -> Markup {
-    let Some(windows) = &soak.cut else { return html! {} };
-    let is_steady = |one: &&SeriesJudgement| {
-        matches!(
-            one.finding,
-            SeriesFinding::Steady | SeriesFinding::Immaterial | SeriesFinding::TooFew
-        )
-    };
+fn charts(soak: &SoakAnalysis, folded: &FoldedSession) -> Markup {
     let drawn = soak.series.iter().filter(|one| !one.points.is_empty());
-    let (steady, changed): (Vec<_>, Vec<_>) = drawn.partition(is_steady);
+    let (changed, steady): (Vec<_>, Vec<_>) = drawn.partition(|one| one.finding.is_change());
     html! {
         @for judged in changed.into_iter().chain(steady) {
-            (SeriesChart::new(judged, windows).draw(folded))
+            (SeriesChart::new(judged, soak).draw(folded))
         }
     }
 }
@@ -116,20 +109,23 @@ fn trend_at(slope: &Slope, along: f64) -> (f64, f64, f64) {
 
 struct SeriesChart<'a> {
     judged: &'a SeriesJudgement,
-    windows: &'a SoakWindows,
+    soak: &'a SoakAnalysis,
     time: Scale,
     axis: ValueAxis,
 }
 
 impl<'a> SeriesChart<'a> {
-    fn new(judged: &'a SeriesJudgement, windows: &'a SoakWindows) -> Self {
-        let end = windows.from(windows.windows.len());
-        let axis = ValueAxis::of(judged.unit, judged.points.iter().map(|point| point.value));
-        Self { judged, windows, time: Scale::time(Micros(end.0)), axis }
+    fn new(judged: &'a SeriesJudgement, soak: &'a SoakAnalysis) -> Self {
+        let end = soak.windows.start_of(soak.windows.windows.len());
+        let axis =
+            ValueAxis::of(judged.series.unit(), judged.points.iter().map(|point| point.value));
+        Self { judged, soak, time: Scale::time(Micros(end.0)), axis }
     }
 
     fn draw(&self, folded: &FoldedSession) -> Markup {
         let judged = self.judged;
+        let (name, unit) = (judged.series.name(), judged.series.unit());
+        let sentence = series_sentence(self.soak, judged);
         let values = || judged.points.iter().map(|point| point.value);
         let mut legend = vec![(VALUES, "each window".to_owned())];
         if judged.step.is_some() {
@@ -138,18 +134,17 @@ impl<'a> SeriesChart<'a> {
             legend.push((TREND, "trend, shaded: its interval".to_owned()));
         }
         ChartFigure {
-            id: &format!("series-{}", judged.series.replace(['.', ' '], "-")),
-            title: html! { (judged.series) },
-            name: format!("{} over the session", judged.series),
+            id: &format!("series-{}", name.replace(['.', ' '], "-")),
+            title: html! { (name) },
+            name: format!("{name} over the session"),
             description: format!(
-                "{} windows, from {} to {}; {}.",
+                "{} windows, from {} to {}; {sentence}.",
                 judged.points.len(),
-                judged.unit.words(values().fold(f64::INFINITY, f64::min)),
-                judged.unit.words(values().fold(0.0, f64::max)),
-                judged.words
+                unit.amount(values().fold(f64::INFINITY, f64::min)),
+                unit.amount(values().fold(0.0, f64::max)),
             ),
-            note: html! { (visible(&judged.words)) "." },
-            table: values_table(judged, self.windows).html(Frame::Scrolled),
+            note: html! { (visible(&sentence)) "." },
+            table: values_table(judged, self.soak).html(Frame::Scrolled),
         }
         .draw(|canvas| {
             let points: Vec<(f64, f64)> = judged
@@ -162,7 +157,7 @@ impl<'a> SeriesChart<'a> {
                 (stages(folded, canvas, self.time))
                 (canvas.axes(
                     &Axis { name: "session time", ticks: &self.time.time_ticks(canvas.ticks_across) },
-                    &Axis { name: &self.axis.name(&judged.series), ticks: &self.axis.ticks() },
+                    &Axis { name: &self.axis.name(&name), ticks: &self.axis.ticks() },
                 ))
                 @if judged.step.is_some() { (self.levels(canvas)) } @else { (self.trend(canvas)) }
                 (VALUES.path(&line_through(points.iter().copied().map(Some))))
@@ -211,7 +206,7 @@ impl<'a> SeriesChart<'a> {
         let Some((step, (first, last))) = self.judged.step.as_ref().zip(self.ends()) else {
             return html! {};
         };
-        let at = step.at_us as f64 / HOUR;
+        let at = step.at.0 as f64 / HOUR;
         let corners = [
             (first.hours, step.before),
             (at, step.before),
@@ -226,17 +221,18 @@ impl<'a> SeriesChart<'a> {
 
 fn values_table<'a>(
     judged: &'a SeriesJudgement,
-    windows: &'a SoakWindows,
+    soak: &'a SoakAnalysis,
 ) -> Table<'a, &'a SeriesPoint> {
+    let (windows, unit) = (&soak.windows, judged.series.unit());
     Table::new([
-        Column::number("from", |row: &&SeriesPoint| {
-            Cell::number(Number::micros(Micros(windows.from(row.index).0)))
+        Column::number("from", move |row: &&SeriesPoint| {
+            Cell::number(Number::micros(Micros(windows.start_of(row.index).0)))
         }),
-        Column::number("runs", |row: &&SeriesPoint| {
+        Column::number("runs", move |row: &&SeriesPoint| {
             Cell::count(windows.windows.get(row.index).map_or(0, |window| window.runs))
         }),
-        Column::number(&judged.series, |row: &&SeriesPoint| {
-            Cell::text(judged.unit.words(row.value))
+        Column::number(judged.series.name(), move |row: &&SeriesPoint| {
+            Cell::text(unit.amount(row.value))
         }),
     ])
     .with_rows(&judged.points)

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::chart::{Canvas, coordinate};
 use super::scale::Scale;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::render::visible;
 
 /// The approximate width of a character.

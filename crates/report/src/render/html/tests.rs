@@ -2,7 +2,7 @@ use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
 use super::session_page;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::render::sentences::judging::tests::example;
 use crate::session::test_sessions::{Fate, HOSTILE, SessionBuilder, ordinary};
 use crate::session::{Criterion, SessionVerdict};

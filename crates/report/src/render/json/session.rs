@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::session::start_rates;
 
 /// The session's own description.

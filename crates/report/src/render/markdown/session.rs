@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::render::sentences::bill::bill_sentence;
 use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
@@ -22,7 +22,7 @@ pub fn session_markdown(
 ) -> String {
     let mut text = format!(
         "### {}: {}\n\n{}\n",
-        OverallVerdict::of(verdict).word(),
+        OverallVerdict::of(verdict).label(),
         escaped(&verdict_sentence(folded, verdict, criterion)),
         escaped(&outcome_sentence(folded))
     );

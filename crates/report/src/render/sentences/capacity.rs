@@ -1,7 +1,7 @@
 //! A search for capacity: its answer, and its progress.
 
 use crate::capacity::{
-    BurstAnswer, CapacityAnswer, CapacityBound, Ceiling, FirstFailure, HeldRange, LevelVerdict,
+    BurstAnswer, CapacityAnswer, CapacityBound, CapacityRange, Ceiling, FirstFailure, LevelVerdict,
     NeededVerdict, Purpose, Recovery, SearchEnd, Trial, TrialFinding,
 };
 use crate::session::{Estimated, Verdict};
@@ -11,14 +11,14 @@ use rushhour_core::units::Micros;
 
 /// How many conversations the agent holds, what fails first and why, in one sentence without a full stop.
 pub fn capacity_headline(answer: &CapacityAnswer<'_>) -> String {
-    let holds = match answer.holds {
-        HeldRange::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
+    let holds = match answer.range {
+        CapacityRange::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
             format!("holds {} at once, and not {}", passed.in_flight, failed.in_flight)
         }
-        HeldRange::Between(passed, failed) => {
+        CapacityRange::Between(passed, failed) => {
             format!("holds {} to {} at once", passed.in_flight, failed.in_flight)
         }
-        HeldRange::AtLeast(passed, ceiling) => {
+        CapacityRange::AtLeast(passed, ceiling) => {
             let why = match ceiling {
                 Ceiling::Most => "more were not tried".to_owned(),
                 Ceiling::Generator(level) => {
@@ -33,20 +33,20 @@ pub fn capacity_headline(answer: &CapacityAnswer<'_>) -> String {
             };
             format!("holds at least {} at once; {why}", passed.in_flight)
         }
-        HeldRange::FewerThan(CapacityBound { in_flight: 1, .. }) => {
+        CapacityRange::FewerThan(CapacityBound { in_flight: 1, .. }) => {
             "does not hold even 1".to_owned()
         }
-        HeldRange::FewerThan(failed) => {
+        CapacityRange::FewerThan(failed) => {
             format!(
                 "holds fewer than {} at once, and no lower level was seen to pass",
                 failed.in_flight
             )
         }
-        HeldRange::Unknown => {
+        CapacityRange::Unknown => {
             format!("it is unknown how many it holds: {}", ending(answer.ending))
         }
     };
-    match &answer.gave_way {
+    match &answer.first_failure {
         Some(gave_way) => format!("{holds}; {}", first_to_give(gave_way)),
         None => holds,
     }
@@ -81,7 +81,7 @@ fn measure_label(measure: ThresholdMeasure) -> String {
 pub(crate) fn because(gave_way: &FirstFailure<'_>) -> String {
     let finding = gave_way.finding;
     let failures = finding.failures.first().map(|(class, count)| {
-        format!("{} ({class}, {count} of {} runs)", class_label(*class), finding.runs.0)
+        format!("{} ({class}, {count} of {} runs)", class_label(*class), finding.runs)
     });
     let grew = || {
         let (level, before) = gave_way.before?;
@@ -153,18 +153,18 @@ pub(crate) fn number(threshold: &Threshold, value: f64) -> String {
 
 /// How often each end of the range was confirmed; `None` if no level was decided.
 fn confidence(answer: &CapacityAnswer<'_>) -> Option<String> {
-    let times = |end: CapacityBound, verb: &str| match end.times {
+    let times = |end: CapacityBound, verb: &str| match end.sessions {
         1 => format!("{} {verb} once", end.in_flight),
         2 => format!("{} {verb} twice", end.in_flight),
         more => format!("{} {verb} {more} times", end.in_flight),
     };
-    let ends = match answer.holds {
-        HeldRange::Between(passed, failed) => {
+    let ends = match answer.range {
+        CapacityRange::Between(passed, failed) => {
             format!("{}, {}", times(passed, "passed"), times(failed, "failed"))
         }
-        HeldRange::AtLeast(passed, _) => times(passed, "passed"),
-        HeldRange::FewerThan(failed) => times(failed, "failed"),
-        HeldRange::Unknown => return None,
+        CapacityRange::AtLeast(passed, _) => times(passed, "passed"),
+        CapacityRange::FewerThan(failed) => times(failed, "failed"),
+        CapacityRange::Unknown => return None,
     };
     Some(format!(
         "{ends}; each time by its whole 95 % interval: a level passes where every threshold's lies inside its bound, and fails where one lies outside"
@@ -190,7 +190,7 @@ fn burst(answer: &BurstAnswer<'_>) -> String {
             })
             .collect()
     };
-    match answer.burst.tried.verdict {
+    match answer.burst.result.verdict {
         LevelVerdict::Passed => format!("{level} at the same instant are held too"),
         LevelVerdict::Failed => {
             format!(
@@ -205,24 +205,24 @@ fn burst(answer: &BurstAnswer<'_>) -> String {
             "whether {level} are held at the same instant cannot be decided: {}",
             compared(answer.burst).join(", ")
         ),
-        other => format!("{level} at the same instant: {}", other.words()),
+        other => format!("{level} at the same instant: {}", other.label()),
     }
 }
 
 /// How soon the agent recovered.
 fn recovery(recovery: &Recovery) -> String {
-    let Recovery { after, level, not_before, by, watched } = recovery;
-    let head = format!("after the first {after} at once, {level} at once");
-    match by {
-        Some(by) if *not_before == Micros::ZERO => {
+    let Recovery { failed_level, probed_level, earliest, latest, observed_for } = recovery;
+    let head = format!("after the first {failed_level} at once, {probed_level} at once");
+    match latest {
+        Some(latest) if *earliest == Micros::ZERO => {
             format!(
-                "{head} were inside the thresholds again at most {by} after the last of them had ended"
+                "{head} were inside the thresholds again at most {latest} after the last of them had ended"
             )
         }
-        Some(by) => format!(
-            "{head} were inside the thresholds again between {not_before} and {by} after the last of them had ended"
+        Some(latest) => format!(
+            "{head} were inside the thresholds again between {earliest} and {latest} after the last of them had ended"
         ),
-        None => format!("{head} were not inside the thresholds again within {watched}"),
+        None => format!("{head} were not inside the thresholds again within {observed_for}"),
     }
 }
 
@@ -275,21 +275,21 @@ pub fn trial_line(number: u32, trial: &Trial) -> String {
         Purpose::Burst => return format!("session {number}: {level} at the same instant"),
         Purpose::Recover => format!("{level} at once, to see whether the agent has recovered"),
     };
-    format!("session {number}: {what}, {} measured", trial.lasts)
+    format!("session {number}: {what}, {} measured", trial.duration)
 }
 
 /// The result of a session.
 pub fn trial_result_line(finding: &TrialFinding) -> String {
-    let (ended, failed) = finding.runs;
-    let verdict = finding.tried.verdict.words();
+    let (ended, failed) = (finding.runs, finding.failed);
+    let verdict = finding.result.verdict.label();
     let not_passed = finding.thresholds.iter().filter(|found| found.verdict != Verdict::Passed);
     let figures: Vec<String> = not_passed
         .take(2)
         .map(|found| format!("{} is {}", found.threshold.measure, found.found))
         .collect();
-    let why = match finding.tried.verdict {
+    let why = match finding.result.verdict {
         LevelVerdict::Failed | LevelVerdict::Undecided => figures.join(", "),
-        LevelVerdict::Generator => finding.generator.join(", "),
+        LevelVerdict::Generator => finding.generator_faults.join(", "),
         _ => finding.stopped.clone().unwrap_or_default(),
     };
     let why = if why.is_empty() { why } else { format!(": {why}") };
@@ -299,7 +299,7 @@ pub fn trial_result_line(finding: &TrialFinding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::simulation::{finding, told};
+    use crate::capacity::simulation::{finding, search_with};
     use crate::capacity::{CapacitySearch, LevelVerdict::*, Purpose::*};
 
     type Session = (crate::capacity::Purpose, u32, LevelVerdict, u64, FailureClass);
@@ -311,14 +311,14 @@ mod tests {
         (1..)
             .zip(sessions)
             .map(|(number, (purpose, level, verdict, failed, class))| {
-                finding(number, (*purpose, *level, *verdict), *failed, *class)
+                finding(number, *purpose, *level, *verdict, *failed, *class)
             })
             .collect()
     }
 
     fn answered(capacity: &str, sessions: &[Session], ending: SearchEnd) -> (String, Vec<String>) {
         let findings = findings(sessions);
-        let (_, search): (_, CapacitySearch) = told(capacity, &findings);
+        let (_, search): (_, CapacitySearch) = search_with(capacity, &findings);
         let answer = CapacityAnswer::of(&search, &findings, ending);
         (capacity_headline(&answer), capacity_remarks(&answer))
     }

@@ -6,6 +6,7 @@ mod comparison;
 pub(crate) mod judging;
 pub(crate) mod paired;
 pub(crate) mod session;
+pub(crate) mod soak;
 pub(crate) mod threshold;
 mod validity;
 

@@ -99,7 +99,7 @@ impl fmt::Display for PairedNote {
 
 impl fmt::Display for PairedFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.words())
+        f.write_str(self.label())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::counted;
 use super::threshold::needs_note;
-use crate::record::{FoldedSession, ResumptionRecord};
+use crate::fold::{FoldedSession, ResumptionRecord};
 use crate::session::{Criterion, OverallVerdict, SessionVerdict, ThresholdResult, Verdict};
 use rushhour_core::units::SessionTime;
 
@@ -15,7 +15,7 @@ pub(crate) const NOT_FINISHED: &str =
     "The session did not finish: it was killed, or it is still running.";
 
 impl OverallVerdict {
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Passed => "Passed",
             Self::Failed => "Failed",
@@ -126,7 +126,7 @@ pub(crate) fn outcome_sentence(folded: &FoldedSession) -> String {
         );
     }
     for (count, word) in [
-        (tally.failed_in_all(), "failed"),
+        (tally.failed_total(), "failed"),
         (tally.skipped, "skipped"),
         (tally.not_started, "not started"),
         (tally.open(), "still open"),
@@ -151,7 +151,7 @@ pub(crate) fn outcome_sentence(folded: &FoldedSession) -> String {
 /// When the session's process died and another one resumed it, and what that means for the figures.
 pub(crate) fn resumption_notes(folded: &FoldedSession) -> Vec<String> {
     let note = |resumption: &ResumptionRecord| {
-        let torn = match resumption.torn {
+        let torn = match resumption.torn_bytes {
             0 => String::new(),
             torn => format!(" {torn} bytes of an incomplete line were cut off the journal."),
         };
@@ -159,7 +159,7 @@ pub(crate) fn resumption_notes(folded: &FoldedSession) -> Vec<String> {
             "The process died, and the session was resumed at {}. It was not observed for {}, with {} under way; runs that ended in that time count as longer than the time observed.{torn}",
             resumption.wall,
             resumption.gap.length(),
-            counted(resumption.open, "run"),
+            counted(resumption.open_runs, "run"),
         )
     };
     folded.resumptions.iter().map(note).collect()
@@ -175,20 +175,20 @@ pub(crate) fn stop_notes(folded: &FoldedSession) -> Vec<String> {
 
 /// That the ids of runs at the evaluator are assumptions.
 pub(crate) fn assumption_note(folded: &FoldedSession) -> Option<String> {
-    (folded.assumed > 0).then(|| {
+    (folded.assumed_mappings > 0).then(|| {
         format!(
             "The evaluator's ids of {} are an assumption, based on their order.",
-            counted(folded.assumed, "run")
+            counted(folded.assumed_mappings, "run")
         )
     })
 }
 
 /// That rooms were left behind.
 pub(crate) fn room_note(folded: &FoldedSession) -> Option<String> {
-    (folded.rooms_left > 0).then(|| {
+    (folded.rooms_not_deleted > 0).then(|| {
         format!(
             "{} could not be deleted; `rushhour sweep` finds and deletes them.",
-            counted(folded.rooms_left, "room")
+            counted(folded.rooms_not_deleted, "room")
         )
     })
 }

@@ -12,18 +12,18 @@ pub(crate) fn session_table<'a>(searched: &CompletedSearch<'a>) -> Table<'a, &'a
         Column::number("session", |row: &Row<'_>| Cell::count(row.number.into())).and_csv("order"),
         Column::number("at once", |row: &Row<'_>| Cell::count(row.in_flight().into()))
             .and_csv("in_flight"),
-        Column::text("purpose", |row: &Row<'_>| Cell::text(row.purpose().word()))
+        Column::text("purpose", |row: &Row<'_>| Cell::text(row.purpose().name()))
             .and_csv("purpose"),
-        Column::text("verdict", |row: &Row<'_>| level_verdict(row.tried.verdict)),
-        Column::csv("verdict", |row: &Row<'_>| Cell::text(row.tried.verdict.word())),
-        Column::csv("began_us", |row: &Row<'_>| Cell::number(Number::micros(row.tried.begins))),
+        Column::text("verdict", |row: &Row<'_>| level_verdict(row.result.verdict)),
+        Column::csv("verdict", |row: &Row<'_>| Cell::text(row.result.verdict.name())),
+        Column::csv("began_us", |row: &Row<'_>| Cell::number(Number::micros(row.result.start))),
         Column::text("measured for", |row: &Row<'_>| {
-            Cell::number(Number::micros(row.tried.trial.lasts))
+            Cell::number(Number::micros(row.result.trial.duration))
         })
         .and_csv("measured_us"),
-        Column::csv("ended_us", |row: &Row<'_>| Cell::number(Number::micros(row.tried.ends))),
-        Column::number("runs", |row: &Row<'_>| Cell::count(row.runs.0)).and_csv("runs"),
-        Column::number("failed", |row: &Row<'_>| Cell::count(row.runs.1)).and_csv("failed"),
+        Column::csv("ended_us", |row: &Row<'_>| Cell::number(Number::micros(row.result.end))),
+        Column::number("runs", |row: &Row<'_>| Cell::count(row.runs)).and_csv("runs"),
+        Column::number("failed", |row: &Row<'_>| Cell::count(row.failed)).and_csv("failed"),
     ];
     for threshold in &searched.opening.profile.thresholds {
         columns.push(Column::figure(threshold.to_string(), move |row: &Row<'_>| {
@@ -43,7 +43,7 @@ pub(crate) fn session_table<'a>(searched: &CompletedSearch<'a>) -> Table<'a, &'a
     let mut table = Table::new(columns);
     for finding in searched.findings {
         table.push(finding);
-        for broken in &finding.generator {
+        for broken in &finding.generator_faults {
             table.push_note(broken, Formats::HTML);
         }
     }
@@ -61,7 +61,7 @@ pub(crate) fn level_verdict(verdict: LevelVerdict) -> Cell {
         | LevelVerdict::Budget
         | LevelVerdict::Broken => Tone::Invalid,
     };
-    Cell::verdict(tone, verdict.words())
+    Cell::verdict(tone, verdict.label())
 }
 
 /// A threshold's figure with its interval.
@@ -111,7 +111,7 @@ fn csv_columns(threshold: &Threshold) -> Vec<Column<'_, &TrialFinding>> {
         }),
         Column::csv(format!("{name}_verdict"), move |row: &&TrialFinding| {
             let found = of_threshold(row, threshold);
-            found.map_or_else(Cell::absent, |found| Cell::text(found.verdict.word()))
+            found.map_or_else(Cell::absent, |found| Cell::text(found.verdict.name()))
         }),
     ]
 }

@@ -167,7 +167,7 @@ impl ComparisonRow<'_> {
             }
             ComparisonFinding::NoDifference => Tone::Plain,
         };
-        Cell::verdict(tone, finding.words())
+        Cell::verdict(tone, finding.label())
     }
 }
 
@@ -245,7 +245,7 @@ impl RawFigures {
                 p_value: quantile.p_value,
                 p_adjusted: quantile.p_adjusted,
                 detectable: quantile.smallest_ratio_seen,
-                finding: quantile.finding.words(),
+                finding: quantile.finding.label(),
                 regression: quantile.regression,
                 note: quantile.note,
                 ..Self::default()
@@ -258,7 +258,7 @@ impl RawFigures {
                 p_value: rate.p_value,
                 p_adjusted: rate.p_adjusted,
                 detectable: rate.smallest_difference_seen,
-                finding: rate.finding.words(),
+                finding: rate.finding.label(),
                 regression: rate.regression,
                 note: rate.note,
                 ..Self::default()
@@ -267,7 +267,7 @@ impl RawFigures {
                 measure: "cost".to_owned(),
                 n: [cost.baseline_n, cost.candidate_n],
                 ratio: [cost.ratio, cost.ratio_low, cost.ratio_high],
-                finding: cost.finding.words(),
+                finding: cost.finding.label(),
                 note: cost.note,
                 usd: [cost.baseline_usd, cost.candidate_usd].map(Some),
                 ..Self::default()

@@ -1,7 +1,7 @@
 //! Failures by class, with their messages and what to do about them.
 
 use super::definition_address;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::render::table::{Aside, Cell, Column, Formats, Table};
 use rushhour_core::event::FailureClass;
 
@@ -9,7 +9,7 @@ use rushhour_core::event::FailureClass;
 const MESSAGES_SHOWN: usize = 5;
 
 pub(crate) fn failure_table(folded: &FoldedSession) -> Table<'_, (FailureClass, u64)> {
-    let messages = |class| folded.failure_words.of(class);
+    let messages = |class| folded.failure_messages.of(class);
     Table::new([
         Column::text("class", |row: &(FailureClass, u64)| {
             Cell::code(row.0.name()).linking_to(definition_address(row.0.name()))
@@ -36,5 +36,5 @@ pub(crate) fn failure_table(folded: &FoldedSession) -> Table<'_, (FailureClass, 
         Column::text("what to do", |row: &(FailureClass, u64)| Cell::text(row.0.advice()))
             .only(Formats::TEXT.and(Formats::MARKDOWN)),
     ])
-    .with_rows(folded.tally.failed_most_first())
+    .with_rows(folded.tally.failures_by_count())
 }

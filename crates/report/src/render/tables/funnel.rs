@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::definition_anchor;
-use crate::record::{FoldedSession, FunnelStep, Latencies};
+use crate::fold::{FoldedSession, FunnelStep, Latencies};
 use crate::render::table::{Aside, Cell, Column, Formats, Number, Table};
 use crate::session::{FunnelRow, Loss, PercentileFigure, funnel_rows, single_mode};
 use rushhour_core::units::Percentile;

@@ -1,7 +1,7 @@
 //! Latencies with their percentiles.
 
 use super::definition_address;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::render::table::{Cell, Column, Number, Table};
 use crate::session::{MeasuredLatency, PercentileFigure, measured_latencies};
 use rushhour_core::units::{Metric, Percentile};

@@ -7,7 +7,7 @@ pub(crate) mod failures;
 pub(crate) mod funnel;
 pub(crate) mod judged;
 pub(crate) mod latencies;
-pub(crate) mod nights;
+pub(crate) mod nightly;
 pub(crate) mod paired;
 pub(crate) mod soak;
 pub(crate) mod thresholds;

@@ -19,7 +19,7 @@ pub(crate) fn difference_table(comparison: &PairedComparison) -> Table<'_, &Pair
         }),
         Column::figure("voice / chat", |row: &&PairedDifference| ratio(row)).only(more),
         Column::text("finding", |row: &&PairedDifference| {
-            let words = row.finding.map_or("not enough data", |finding| finding.words());
+            let words = row.finding.map_or("not enough data", |finding| finding.label());
             Cell::text(words)
         })
         .wrapping()

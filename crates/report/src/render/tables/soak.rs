@@ -1,13 +1,14 @@
-//! A soak: its series, and what it left behind.
+//! A soak: its series, and its leaks.
 
+use crate::render::sentences::soak::leak_sentence;
 use crate::render::table::{Cell, Column, Formats, Table, Tone};
-use crate::soak::{LeakCheck, LeakFinding, SeriesFinding, SeriesJudgement, Soak};
+use crate::soak::{LeakCheck, LeakFinding, SeriesFinding, SeriesJudgement, SoakAnalysis};
 
-pub(crate) fn series_table(soak: &Soak) -> Table<'_, &SeriesJudgement> {
+pub(crate) fn series_table(soak: &SoakAnalysis) -> Table<'_, &SeriesJudgement> {
     type Row<'a> = &'a SeriesJudgement;
-    let amount = |row: &Row<'_>, value: f64| Cell::text(row.unit.words(value));
+    let amount = |row: &Row<'_>, value: f64| Cell::text(row.series.unit().amount(value));
     Table::new([
-        Column::text("series", |row: &Row<'_>| Cell::text(&row.series)),
+        Column::text("series", |row: &Row<'_>| Cell::text(row.series.name())),
         Column::number("start", move |row: &Row<'_>| match &row.slope {
             Some(slope) => amount(row, slope.start.max(0.0)),
             None => amount(row, row.level),
@@ -16,14 +17,14 @@ pub(crate) fn series_table(soak: &Soak) -> Table<'_, &SeriesJudgement> {
             row.slope.as_ref().map_or_else(no_figure, |slope| amount(row, slope.end.max(0.0)))
         }),
         Column::text("change over the session", |row: &Row<'_>| {
-            let words = |value: f64| row.unit.words(value);
+            let words = |value: f64| row.series.unit().amount(value);
             row.slope.as_ref().map_or_else(no_figure, |slope| {
                 let (low, high) = (words(slope.change_low), words(slope.change_high));
                 Cell::text(format!("{low} to {high}"))
             })
         }),
         Column::text("first and last period", |row: &Row<'_>| {
-            let words = |value: f64| row.unit.words(value);
+            let words = |value: f64| row.series.unit().amount(value);
             row.first_last.as_ref().map_or_else(no_figure, |ends| {
                 Cell::text(format!("{}, {}", words(ends.first), words(ends.last)))
             })
@@ -52,11 +53,11 @@ fn finding(finding: SeriesFinding) -> Cell {
 
 pub(crate) fn leak_table(leaks: &[LeakCheck]) -> Table<'_, &LeakCheck> {
     Table::new([
-        Column::text("check", |row: &&LeakCheck| Cell::text(&row.words)),
+        Column::text("check", |row: &&LeakCheck| Cell::text(leak_sentence(row))),
         Column::text("verdict", |row: &&LeakCheck| match row.finding {
-            LeakFinding::GivenBack => Cell::verdict(Tone::Good, "released"),
-            LeakFinding::Leaked => Cell::verdict(Tone::Bad, "left behind"),
-            LeakFinding::NotLookedAt => Cell::verdict(Tone::Open, "not checked"),
+            LeakFinding::Released => Cell::verdict(Tone::Good, "released"),
+            LeakFinding::Leaked => Cell::verdict(Tone::Bad, "leaked"),
+            LeakFinding::NotObserved => Cell::verdict(Tone::Open, "not observed"),
         }),
     ])
     .with_rows(leaks)

@@ -17,7 +17,7 @@ pub(crate) fn threshold_table(
                 return Cell::verdict(Tone::Invalid, "not judged");
             }
             let note = needs_note(row.verdict).map(Aside::note);
-            Cell::verdict(tone(row.verdict), row.verdict.word()).with_asides(note)
+            Cell::verdict(tone(row.verdict), row.verdict.name()).with_asides(note)
         }),
     ])
     .with_rows(&verdict.thresholds)

@@ -1,6 +1,6 @@
 //! A session on the terminal: what happened, how fast, and whether it passed.
 
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use crate::render::sentences::bill::bill_sentence;
 use crate::render::sentences::counted;
 use crate::render::sentences::judging::judging_sentences;

@@ -1,30 +1,30 @@
 //! A soak on the terminal: the answer, the figures behind it, and the notes.
 
 use super::wrap::wrapped;
+use crate::render::sentences::soak::{leak_sentence, percent, soak_headline, soak_notes};
 use crate::render::table::Style;
 use crate::render::tables::soak::series_table;
 use crate::render::visible;
 use crate::session::SessionVerdict;
-use crate::soak::{LeakFinding, Soak, SoakVerdict, percent};
-use rushhour_core::units::Micros;
+use crate::soak::{FALSE_ALARMS, LeakFinding, SoakAnalysis, SoakVerdict};
 
 /// A soak as text.
-pub fn soak_text(soak: &Soak, verdict: &SessionVerdict, style: Style) -> String {
-    let head = format!("{}: {}.", soak.standing.word(), visible(&soak.answer));
-    let paint = |line: &String| match soak.standing {
+pub fn soak_text(soak: &SoakAnalysis, verdict: &SessionVerdict, style: Style) -> String {
+    let head = format!("{}: {}.", soak.verdict.label(), visible(&soak_headline(soak)));
+    let paint = |line: &String| match soak.verdict {
         SoakVerdict::Steady => style.good(line),
         SoakVerdict::Drifts | SoakVerdict::Invalid => style.bad(line),
-        SoakVerdict::TooLittle => style.unclear(line),
+        SoakVerdict::NotEnoughData => style.unclear(line),
     };
     let mut lines: Vec<String> = wrapped(&head, 0).iter().map(paint).collect();
     lines.push(String::new());
     lines.push(format!(
         "{} measured runs in {} windows of {}; {} series judged as one family, false alarms at most {}",
         soak.runs,
-        soak.windows,
-        Micros(soak.window_us),
+        soak.windows.windows.len(),
+        soak.windows.width,
         soak.family,
-        percent(soak.false_alarms)
+        percent(FALSE_ALARMS)
     ));
     if !soak.series.is_empty() {
         lines.push(String::new());
@@ -34,10 +34,10 @@ pub fn soak_text(soak: &Soak, verdict: &SessionVerdict, style: Style) -> String 
     for leak in &soak.leaks {
         let paint = |line: String| match leak.finding {
             LeakFinding::Leaked => style.bad(&line),
-            LeakFinding::GivenBack => line,
-            LeakFinding::NotLookedAt => style.unclear(&line),
+            LeakFinding::Released => line,
+            LeakFinding::NotObserved => style.unclear(&line),
         };
-        lines.extend(wrapped(&visible(&leak.words), 0).into_iter().map(paint));
+        lines.extend(wrapped(&visible(&leak_sentence(leak)), 0).into_iter().map(paint));
     }
     let thresholds = verdict.thresholds.iter().filter(|result| result.verdict.is_failure());
     let failed = thresholds.map(|result| {
@@ -47,7 +47,7 @@ pub fn soak_text(soak: &Soak, verdict: &SessionVerdict, style: Style) -> String 
     for line in failed.chain(broken) {
         lines.extend(wrapped(&line, 0).into_iter().map(|line| style.bad(&line)));
     }
-    for note in &soak.notes {
+    for note in &soak_notes(soak) {
         lines.extend(wrapped(&visible(note), 0).into_iter().map(|line| style.unclear(&line)));
     }
     lines.join("\n")

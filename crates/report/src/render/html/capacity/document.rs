@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::figures::figures;
 use super::levels::levels;
-use crate::capacity::{CapacityAnswer, CompletedSearch, HeldRange, NeededVerdict};
+use crate::capacity::{CapacityAnswer, CapacityRange, CompletedSearch, NeededVerdict};
 use crate::render::html::page::{HeaderTone, page, section};
 use crate::render::html::provenance::facts;
 use crate::render::sentences::capacity::{capacity_headline, capacity_remarks};
@@ -32,11 +32,15 @@ pub fn capacity_page(searched: &CompletedSearch<'_>) -> String {
 }
 
 fn header(searched: &CompletedSearch<'_>, answer: &CapacityAnswer<'_>) -> Markup {
-    let tone = match (answer.needed, answer.holds) {
-        (Some(NeededVerdict::NotMet(_)), _) | (None, HeldRange::FewerThan(_)) => HeaderTone::Failed,
-        (Some(NeededVerdict::Unknown(_)), _) | (None, HeldRange::Unknown) => HeaderTone::Undecided,
+    let tone = match (answer.needed, answer.range) {
+        (Some(NeededVerdict::NotMet(_)), _) | (None, CapacityRange::FewerThan(_)) => {
+            HeaderTone::Failed
+        }
+        (Some(NeededVerdict::Unknown(_)), _) | (None, CapacityRange::Unknown) => {
+            HeaderTone::Undecided
+        }
         (Some(NeededVerdict::Met(_)), _)
-        | (None, HeldRange::Between(..) | HeldRange::AtLeast(..)) => HeaderTone::Passed,
+        | (None, CapacityRange::Between(..) | CapacityRange::AtLeast(..)) => HeaderTone::Passed,
     };
     html! {
         header class=(tone.class()) {
@@ -84,7 +88,7 @@ fn provenance(searched: &CompletedSearch<'_>) -> Markup {
     facts(&[
         ("search", opening.search.clone()),
         ("started", opening.began.clone()),
-        ("lasted", searched.lasted().to_string()),
+        ("lasted", searched.duration().to_string()),
         ("sessions", searched.findings.len().to_string()),
         ("runs", spent.runs.to_string()),
         ("cost at list prices", money),
@@ -100,7 +104,7 @@ fn provenance(searched: &CompletedSearch<'_>) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::simulation::{finding, told};
+    use crate::capacity::simulation::{finding, search_with};
     use crate::capacity::{LevelVerdict, Purpose, SearchEnd};
     use crate::render::html::tests::check_page;
     use rushhour_core::event::FailureClass;
@@ -111,11 +115,11 @@ mod tests {
             .zip(verdicts)
             .map(|(number, verdict)| {
                 let failed = if *verdict == LevelVerdict::Failed { 60 } else { 0 };
-                let what = (Purpose::Step, 9 + number, *verdict);
-                finding(number, what, failed, FailureClass::AgentLeft)
+                let level = 9 + number;
+                finding(number, Purpose::Step, level, *verdict, failed, FailureClass::AgentLeft)
             })
             .collect();
-        let (mut opening, search) = told("start = 10", &findings);
+        let (mut opening, search) = search_with("start = 10", &findings);
         opening.profile.name = name.to_owned();
         let ending = SearchEnd::Complete;
         let page = capacity_page(&CompletedSearch {

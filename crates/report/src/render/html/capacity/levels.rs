@@ -21,7 +21,7 @@ pub(super) fn levels(searched: &CompletedSearch<'_>) -> Markup {
     let highest = findings.iter().map(TrialFinding::in_flight).max().unwrap_or(1);
     let (up, across) = (Scale::up_to(f64::from(highest)), Scale::up_to(findings.len() as f64));
     let marks: Vec<LineStyle> =
-        findings.iter().map(|finding| level_mark(finding.tried.verdict)).collect();
+        findings.iter().map(|finding| level_mark(finding.result.verdict)).collect();
     let sessions = counted(findings.len() as u64, "session");
     ChartFigure {
         id: "levels-in-order",
@@ -57,7 +57,7 @@ fn table(findings: &[TrialFinding]) -> Table<'_, &TrialFinding> {
     Table::new([
         Column::number("session", |row: &&TrialFinding| Cell::count(row.number.into())),
         Column::number("at once", |row: &&TrialFinding| Cell::count(row.in_flight().into())),
-        Column::text("verdict", |row: &&TrialFinding| level_verdict(row.tried.verdict)),
+        Column::text("verdict", |row: &&TrialFinding| level_verdict(row.result.verdict)),
     ])
     .with_rows(findings)
 }
