@@ -126,6 +126,12 @@ mod tests {
                 let is_broken = is_prose(pair[0]) && is_prose(pair[1]);
                 assert!(!is_broken, "{name}: a paragraph is broken by hand: {pair:?}");
             }
+            let narrow = command.clone().term_width(50).render_long_help().to_string();
+            // clap wraps neither the usage nor single words.
+            let wraps = |line: &&str| !line.starts_with("Usage:") && line.trim().contains(' ');
+            for line in narrow.lines().filter(wraps) {
+                assert!(line.chars().count() <= 50, "{name}: {line}");
+            }
             // A list that wraps loses its columns.
             for line in lines.iter().filter(|line| line.starts_with(' ')) {
                 assert!(line.chars().count() <= WIDEST, "{name}: {line}");
