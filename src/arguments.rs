@@ -1,11 +1,12 @@
 //! Arguments that several commands share.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueHint};
 
+use crate::session::new_session::SessionOptions;
 use rushhour_core::units::{ParseUnitError, Percent};
 use rushhour_report::report::Criterion;
 
@@ -62,6 +63,36 @@ pub(crate) struct CloudArgs {
     /// Confirm that LiveKit agreed to a load test of more than 50 rooms at once on LiveKit Cloud.
     #[arg(long)]
     pub(crate) accept_cloud_limits: bool,
+}
+
+/// How to run a new session.
+#[derive(Debug, Args)]
+pub(crate) struct NewSessionArgs {
+    #[command(flatten)]
+    out: OutArgs,
+    #[command(flatten)]
+    criterion: CriterionArgs,
+    #[command(flatten)]
+    pub(crate) interaction: InteractionArgs,
+    #[command(flatten)]
+    pub(crate) cloud: CloudArgs,
+}
+
+impl NewSessionArgs {
+    /// The options of a session with the profile at `profile_path`.
+    pub(crate) fn options<'a>(&'a self, profile_path: &'a Path) -> SessionOptions<'a> {
+        SessionOptions {
+            profile_path,
+            out: &self.out.out,
+            quiet: self.interaction.quiet,
+            print_summary: true,
+            criterion: self.criterion.criterion(),
+        }
+    }
+
+    pub(crate) const fn criterion(&self) -> Criterion {
+        self.criterion.criterion()
+    }
 }
 
 /// A session that was run before.

@@ -26,7 +26,7 @@ use crate::logging::LogArgs;
 /// The widest that help is shown, in columns.
 const WIDEST: usize = 100;
 
-// Paragraphs are long lines on purpose: clap wraps them at the terminal's width.
+// A paragraph is one line, continued with backslashes: clap wraps it at the terminal's width.
 const HELP: &str = "\
 Examples:
   # Run a first session against the embedded sandbox

@@ -61,7 +61,7 @@ pub(crate) fn find(request: &CredentialRequest<'_>, profile: &Path) -> Result<Se
     Ok(secret)
 }
 
-/// A secret is sent in a header, so that a line end within it is a slip of copying.
+/// A secret is sent in a header, so a line end within it is a copying mistake.
 fn parse(text: &str, source: &str) -> Result<Secret, CliError> {
     let text = text.trim();
     if text.chars().any(|c| c.is_control() || !c.is_ascii()) {

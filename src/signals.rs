@@ -1,4 +1,4 @@
-//! Signals that ask for an end: the first one drains, the second one ends at once.
+//! Signals that stop a session: the first one drains, the second one ends it at once.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;

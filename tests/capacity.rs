@@ -129,7 +129,7 @@ fn what_cannot_be_searched_is_refused_in_words() {
     };
     let text = profile(SEARCH);
     let (open, _) = text.split_once("[thresholds]").expect("it has some");
-    refused(open, 104, "the profile has no thresholds, so that nothing says when a level fails");
+    refused(open, 104, "the profile has no thresholds, so nothing says when a level fails");
     let nobody = text.replace("\"sandbox\"\nagent =", "\"ws://127.0.0.1:9\"\nagent =");
     refused(&nobody, 2, "LIVEKIT_API_KEY");
     refused(

@@ -149,7 +149,7 @@ fn indiscreet_server() -> u16 {
         for stream in listener.incoming().flatten() {
             let mut stream = stream;
             // The requests are small enough for one read.
-            let _ = stream.read(&mut [0; 64 * 1024]);
+            let _ = stream.read(&mut [0; 16 * 1024]);
             let _ = stream.write_all(response.as_bytes());
         }
     });

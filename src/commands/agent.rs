@@ -40,9 +40,12 @@ Examples:
   rushhour agent --url ws://127.0.0.1:7880 --name echo \\
       --drift 10% --leak 1MB --port 8081
 
-The agent writes if the dispatch metadata contains \"text_mode\": true, and speaks otherwise. Delays are written `300ms`, `uniform 0s..3s` (shortest and longest) or `lognormal 300ms..900ms` (median and 95th percentile).
+The agent writes if the dispatch metadata contains \"text_mode\": true, and speaks otherwise. \
+Delays are written `300ms`, `uniform 0s..3s` (shortest and longest) or `lognormal 300ms..900ms` \
+(median and 95th percentile).
 
-LIVEKIT_API_KEY and LIVEKIT_API_SECRET come from the environment. Press Ctrl-C once to take no more jobs and end with the last session, twice to end the sessions now.
+LIVEKIT_API_KEY and LIVEKIT_API_SECRET come from the environment. Press Ctrl-C once to take no \
+more jobs and end with the last session, twice to end the sessions now.
 
 Faults; each job has at most one, chosen by the seed and the room's name:";
 

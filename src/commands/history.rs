@@ -20,7 +20,8 @@ Examples:
   # List those of one profile, and chart them in reports/history.html
   rushhour history soak --html
 
-Each `rushhour soak` appends a line to history.jsonl in the folder of reports. Soaks are compared only if their profiles are the same in everything.";
+Each `rushhour soak` appends a line to history.jsonl in the folder of reports. Soaks are \
+compared only if their profiles are the same in everything.";
 
 /// List the results of earlier soaks, and chart them.
 #[derive(Debug, Args)]

@@ -14,9 +14,13 @@ Examples:
   rushhour run hybrid.toml --no-judging
   rushhour judge reports/20261122T213015Z-hybrid
 
-[judging] in the profile says which runs of Rushhour's own callers are judged: a sample of those that passed, drawn from the seed, and the failures. Cekura runs their conversations again, in rooms of their own, within the rate and the budget of [judging]. The reports of the session are then rewritten; they weight the sample back to all runs.
+[judging] in the profile says which runs of Rushhour's own callers are judged: a sample of those \
+that passed, drawn from the seed, and the failures. Cekura runs their conversations again, in \
+rooms of their own, within the rate and the budget of [judging]. The reports of the session are \
+then rewritten; they weight the sample back to all runs.
 
-The judging is a session of its own, in the folder `judged` of the first one. Resume one that was interrupted with `rushhour resume SESSION/judged`.";
+The judging is a session of its own, in the folder `judged` of the first one. Resume one that \
+was interrupted with `rushhour resume SESSION/judged`.";
 
 /// Have a sample of a session's runs judged by Cekura.
 #[derive(Debug, Args)]

@@ -30,7 +30,9 @@ Examples:
   rushhour merge eu/20261122T213015Z-launch us/20261122T213015Z-launch \\
       --into reports/launch-merged
 
-Every run counts: percentiles are computed from all of them, not averaged. The sessions are aligned by the wall clocks of their machines. Give each machine a seed of its own, with --set seed=2, or their runs start in step.";
+Every run counts: percentiles are computed from all of them, not averaged. The sessions are \
+aligned by the wall clocks of their machines. Give each machine a seed of its own, with --set \
+seed=2, or their runs start in step.";
 
 /// Merge the sessions of several machines into one.
 #[derive(Debug, Args)]
@@ -61,7 +63,7 @@ pub(crate) fn merge(arguments: &MergeArgs) -> Result<Exit, CliError> {
         Merge::of(&extents, session_name(into)?, arguments.force).map_err(CliError::from_usage)?;
     if merge.in_step {
         print::stderr(
-            "note: some sessions have the same seed, so that their runs were planned at the same offsets; give each machine its own with --set seed=N",
+            "note: some sessions have the same seed, so their runs were planned at the same offsets; give each machine its own with --set seed=N",
         );
     }
     create_folder(into)?;

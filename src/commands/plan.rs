@@ -21,7 +21,8 @@ Examples:
   rushhour plan my-agent.toml --set stage.steady.rate=2/s
   rushhour plan my-agent.toml --runs > runs.csv
 
-It shows the runs of each stage, how many are in flight, the rates of requests, the cost, and where each setting came from. The same profile and seed give the same plan.";
+It shows the runs of each stage, how many are in flight, the rates of requests, the cost, and \
+where each setting came from. The same profile and seed give the same plan.";
 
 /// Show what a profile would do and cost, without doing any of it.
 #[derive(Debug, Args)]

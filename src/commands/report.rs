@@ -16,7 +16,8 @@ Examples:
   # Print a summary for a pull request
   rushhour report reports/20261122T213015Z-quickstart --format markdown
 
-Without --format, all reports are written next to the journal. With it, one is printed and nothing is written. The folder of a capacity search is accepted too.
+Without --format, all reports are written next to the journal. With it, one is printed and \
+nothing is written. The folder of a capacity search is accepted too.
 
 The exit code is that of the session, as after `rushhour run`.";
 

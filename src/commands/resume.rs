@@ -36,9 +36,13 @@ Examples:
   # Start nothing more
   rushhour resume reports/20261122T213015Z-launch --finish-only
 
-The journal says what was sent, and nothing that may cost money is sent twice. Conversations that were accepted are followed to their end, those that may have been accepted are looked for in their rooms, and rooms are deleted. The rest of the plan is shifted by the time during which no process watched. The credentials come from the environment again.
+The journal says what was sent, and nothing that may cost money is sent twice. Conversations \
+that were accepted are followed to their end, those that may have been accepted are looked for \
+in their rooms, and rooms are deleted. The rest of the plan is shifted by the time during which \
+no process watched. The credentials come from the environment again.
 
-Ctrl-C and the exit codes are those of `rushhour run`. With --finish-only the exit code is 105 if runs were left to start.";
+Ctrl-C and the exit codes are those of `rushhour run`. With --finish-only the exit code is 105 \
+if runs were left to start.";
 
 /// Resume a session whose process died, and bring it to its end.
 #[derive(Debug, Args)]
@@ -218,7 +222,7 @@ fn session_time(
 ) -> Result<SessionTime, CliError> {
     let anchor: Timestamp = header.anchor.parse().map_err(|error| {
         CliError::usage(
-            "the journal does not say when its session began, so that its clock cannot go on",
+            "the journal does not say when its session began, so its clock cannot continue",
         )
         .caused_by(error)
     })?;

@@ -2,24 +2,28 @@
 
 use clap::Args;
 
-use crate::arguments::{CloudArgs, CriterionArgs, InteractionArgs, OutArgs, ProfileArgs};
+use crate::arguments::{NewSessionArgs, ProfileArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load_profile::load_profile;
 use crate::session::cost::CostCheck;
 use crate::session::judging::{confirm_judging, judge_completed};
-use crate::session::new_session::{SessionOptions, forecast_within_cloud_limits, run_session};
+use crate::session::new_session::{forecast_within_cloud_limits, run_session};
 
 const HELP: &str = "\
 Examples:
   rushhour run profiles/quickstart.toml
   rushhour run my-agent.toml --set stage.steady.rate=2/s --set seed=7 --out /tmp/reports
 
-It starts the conversations on schedule, follows each to its end, and writes reports into a folder of their own.
+It starts the conversations on schedule, follows each to its end, and writes reports into a \
+folder of their own.
 
-It shows the forecast cost at list prices first. Above bill.ask_above it asks before it starts anything; without a terminal it requires --yes. It never exceeds limits.budget, limits.max_runs and limits.max_minutes.
+It shows the forecast cost at list prices first. Above bill.ask_above it asks before it starts \
+anything; without a terminal it requires --yes. It never exceeds limits.budget, limits.max_runs \
+and limits.max_minutes.
 
-Press Ctrl-C once to start no more runs and finish those in flight, twice to end them now. Either way every planned run has an outcome, rooms are deleted and reports are written.
+Press Ctrl-C once to start no more runs and finish those in flight, twice to end them now. \
+Either way every planned run has an outcome, rooms are deleted and reports are written.
 
 Exit codes:
   0    passed
@@ -38,13 +42,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     profile: ProfileArgs,
     #[command(flatten)]
-    out: OutArgs,
-    #[command(flatten)]
-    criterion: CriterionArgs,
-    #[command(flatten)]
-    interaction: InteractionArgs,
-    #[command(flatten)]
-    cloud: CloudArgs,
+    session: NewSessionArgs,
     /// Judge no run, whatever the profile's `[judging]` says.
     ///
     /// `rushhour judge` judges them later.
@@ -54,21 +52,15 @@ pub(crate) struct RunArgs {
 
 pub(crate) fn run(arguments: &RunArgs) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
-    let profile = &loaded.profile;
-    let (path, agreed) = (&arguments.profile.profile, arguments.interaction.yes);
-    let forecast = forecast_within_cloud_limits(profile, arguments.cloud.accept_cloud_limits)?;
+    let (profile, session) = (&loaded.profile, &arguments.session);
+    let agreed = session.interaction.yes;
+    let forecast = forecast_within_cloud_limits(profile, session.cloud.accept_cloud_limits)?;
     CostCheck::new(profile, forecast.runs, agreed).confirm()?;
+    let options = session.options(&arguments.profile.profile);
     let is_judged = !arguments.no_judging && profile.judging.is_some();
     if is_judged {
-        confirm_judging(profile, path, forecast.runs, agreed)?;
+        confirm_judging(profile, options.profile_path, forecast.runs, agreed)?;
     }
-    let options = SessionOptions {
-        profile_path: path,
-        out: &arguments.out.out,
-        quiet: arguments.interaction.quiet,
-        print_summary: true,
-        criterion: arguments.criterion.criterion(),
-    };
     let completed = run_session(&loaded, &options)?;
     if is_judged { judge_completed(&completed, &options) } else { Ok(completed.exit) }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use crate::arguments::{CloudArgs, CriterionArgs, InteractionArgs, OutArgs, ProfileArgs};
+use crate::arguments::{NewSessionArgs, ProfileArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load_profile::load_profile;
@@ -16,9 +16,7 @@ use crate::reports::output_file::{to_json, write_atomically};
 use crate::reports::session_reports::{exit_of, rendered};
 use crate::session::cost::CostCheck;
 use crate::session::folder::JOURNAL;
-use crate::session::new_session::{
-    CompletedSession, SessionOptions, forecast_within_cloud_limits, run_session,
-};
+use crate::session::new_session::{CompletedSession, forecast_within_cloud_limits, run_session};
 use rushhour_core::profile::SoakSettings;
 use rushhour_report::report::{
     Criterion, SessionVerdict, agent_health_csv, soak_csv, soak_page, soak_text,
@@ -34,7 +32,12 @@ Examples:
 
 The reports of the same session are the same bytes each time.
 
-The measured stages are divided into windows. A latency, the failures or the agent's memory drift if the confidence interval of their slope excludes zero and the change is material: 10 %, or what [soak] in the profile says. All series are tested as one family, so that a steady session is called drifting at most once in twenty. With [agent_health] in the profile, the agent's worker is polled throughout: its memory, its load, and whether its jobs and processes end.
+The measured stages are divided into windows. A latency, the failures or the agent's memory \
+drift if the confidence interval of their slope excludes zero and the change is material: 10 %, \
+or what [soak] in the profile says. All series are tested as one family, so that a steady \
+session is called drifting at most once in twenty. With [agent_health] in the profile, the \
+agent's worker is polled throughout: its memory, its load, and whether its jobs and processes \
+end.
 
 Exit codes:
   0    steady
@@ -56,17 +59,11 @@ pub(crate) struct SoakArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(flatten)]
-    out: OutArgs,
-    #[command(flatten)]
-    criterion: CriterionArgs,
-    #[command(flatten)]
-    interaction: InteractionArgs,
-    #[command(flatten)]
-    cloud: CloudArgs,
+    session: NewSessionArgs,
 }
 
 pub(crate) fn soak(arguments: &SoakArgs) -> Result<Exit, CliError> {
-    let (target, criterion) = (&arguments.target, arguments.criterion.criterion());
+    let (target, criterion) = (&arguments.target, arguments.session.criterion());
     if target.is_dir() || target.file_name().is_some_and(|name| name == JOURNAL) {
         return judge(&session_folder(target)?, criterion);
     }
@@ -81,17 +78,11 @@ fn run(arguments: &SoakArgs) -> Result<CompletedSession, CliError> {
     let mut loaded = load_profile(&profile)?;
     // Every soak checks what it left behind, even where the profile has no [soak].
     loaded.profile.soak.get_or_insert_with(SoakSettings::usual);
+    let session = &arguments.session;
     let forecast =
-        forecast_within_cloud_limits(&loaded.profile, arguments.cloud.accept_cloud_limits)?;
-    CostCheck::new(&loaded.profile, forecast.runs, arguments.interaction.yes).confirm()?;
-    let options = SessionOptions {
-        profile_path: &arguments.target,
-        out: &arguments.out.out,
-        quiet: arguments.interaction.quiet,
-        print_summary: true,
-        criterion: arguments.criterion.criterion(),
-    };
-    run_session(&loaded, &options)
+        forecast_within_cloud_limits(&loaded.profile, session.cloud.accept_cloud_limits)?;
+    CostCheck::new(&loaded.profile, forecast.runs, session.interaction.yes).confirm()?;
+    run_session(&loaded, &session.options(&arguments.target))
 }
 
 /// Judges the session in `folder`, writes the soak's reports next to its journal, and prints the answer.

@@ -1,4 +1,4 @@
-//! Reports of sessions and of capacity searches: made from journals alone, always in the same way.
+//! Reports of sessions and of capacity searches: written from journals alone, always in the same way.
 
 pub(crate) mod history_file;
 pub(crate) mod journal;

@@ -16,7 +16,7 @@ use rushhour_driver::agent_worker::WorkerClient;
 use rushhour_driver::{RoomNames, SessionClock};
 use rushhour_livekit::ControlPlane;
 
-/// How often the worker is polled after the session, so that nobody waits for jobs that are gone already.
+/// How often the worker is polled after the session: often, because the user waits.
 const SETTLING_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the server may take to list rooms, or to delete one.

@@ -34,7 +34,10 @@ Examples:
   rushhour capacity my-agent.toml --set capacity.needed=60 \\
       --set limits.budget='20 USD'
 
-Each level is a session of its own, with its own journal and reports. The level rises until a threshold of the profile fails, and the search then narrows down the highest level that passes. [capacity] in the profile says where to start, how far to go and how long to hold each level; the profile's own stages are not used.
+Each level is a session of its own, with its own journal and reports. The level rises until a \
+threshold of the profile fails, and the search then narrows down the highest level that passes. \
+[capacity] in the profile says where to start, how far to go and how long to hold each level; \
+the profile's own stages are not used.
 
 Exit codes:
   0    the answer was found, or capacity.needed are handled
@@ -180,7 +183,7 @@ fn no_thresholds(mode: Mode) -> CliError {
     };
     CliError::new(
         ErrorKind::InvalidProfile,
-        "the profile has no thresholds, so that nothing says when a level fails",
+        "the profile has no thresholds, so nothing says when a level fails",
     )
     .with_hint(format!(
         "add, for example:\n  [thresholds]\n  failed = \"< 5%\"\n  \"agent_join p95\" = \"< 5s\"\n  {latency}"

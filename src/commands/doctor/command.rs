@@ -30,7 +30,8 @@ Examples:
   rushhour doctor my-agent.toml
   rushhour doctor my-agent.toml --no-dispatch --format json
 
-It checks this machine, the network, keys, clocks and limits. It also dispatches one agent, into a room of its own that it deletes afterwards. It submits nothing to the evaluator.
+It checks this machine, the network, keys, clocks and limits. It also dispatches one agent, into \
+a room of its own that it deletes afterwards. It submits nothing to the evaluator.
 
 Exit codes:
   0    no check failed

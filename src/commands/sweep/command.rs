@@ -45,7 +45,9 @@ Examples:
   # Clean up after one session, its calls at Cekura too
   rushhour sweep reports/20261122T213015Z-launch --yes
 
-Nothing is deleted without --yes. A room is deleted only if its metadata names a session of Rushhour that is dead: its journal is on this machine and no process holds it, or the room is half an hour past its planned end.";
+Nothing is deleted without --yes. A room is deleted only if its metadata names a session of \
+Rushhour that is dead: its journal is on this machine and no process holds it, or the room is \
+half an hour past its planned end.";
 
 /// Delete the rooms that dead sessions left behind, and end their calls.
 #[derive(Debug, Args)]

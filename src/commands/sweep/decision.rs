@@ -13,7 +13,7 @@ const GRACE: Micros = Micros::from_secs(30 * 60);
 pub(crate) enum SessionLiveness {
     /// A process holds its journal.
     Running,
-    /// Its journal is here and no process holds it, so that nobody uses the rooms that it names.
+    /// Its journal is here and no process holds it, so nobody uses the rooms that it names.
     Ended(HashSet<RoomName>),
     /// Its journal is not here, or cannot be read or locked.
     Unknown,

@@ -38,7 +38,7 @@ pub(crate) fn calls_table(calls: &[OpenCall]) -> String {
     aligned(&lines)
 }
 
-/// Columns as wide as their widest cell; the last one is ragged. Names come from a server, so that control characters
+/// Columns as wide as their widest cell; the last one is ragged. Names come from a server: control characters
 /// are left out.
 fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     let clean: Vec<Vec<String>> = lines
