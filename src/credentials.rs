@@ -1,67 +1,74 @@
-//! Keys and secrets: from the environment, or from files that the profile names; never from the profile.
+//! Keys and secrets: from the environment, or from files that the profile names; never from the profile itself.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::exit::CliError;
+use tracing::debug;
+
+use crate::error::CliError;
+use crate::known_secrets;
 use rushhour_core::units::Secret;
 
-/// Where one secret is looked for.
+/// Where to look for one secret.
 pub(crate) struct CredentialRequest<'a> {
     /// The environment variable.
     pub(crate) variable: &'a str,
     /// The file that the profile names, relative to the profile.
     pub(crate) file: Option<&'a str>,
-    /// The setting that names the file; empty where there is none.
-    pub(crate) setting: &'a str,
+    /// The setting that names the file; none where there is no profile.
+    pub(crate) setting: Option<&'a str>,
 }
 
-/// Finds a secret; the environment wins over a file.
-pub(crate) fn find(wanted: &CredentialRequest<'_>, profile: &Path) -> Result<Secret, CliError> {
-    let from_environment = std::env::var(wanted.variable).ok();
-    if let Some(text) = &from_environment
+/// A secret of the environment alone, where there is no profile.
+pub(crate) fn from_environment(variable: &str) -> Result<Secret, CliError> {
+    find(&CredentialRequest { variable, file: None, setting: None }, Path::new("."))
+}
+
+/// Finds a secret. The environment takes precedence over a file.
+pub(crate) fn find(request: &CredentialRequest<'_>, profile: &Path) -> Result<Secret, CliError> {
+    let variable = request.variable;
+    let value = std::env::var(variable).ok();
+    if let Some(text) = &value
         && !text.trim().is_empty()
     {
-        return clean(text, wanted.variable);
+        debug!(variable, "found a credential in the environment");
+        return parse(text, variable);
     }
-    let Some(file) = wanted.file else {
-        let state = if from_environment.is_some() { "is empty" } else { "is not set" };
-        let or_file = if wanted.setting.is_empty() {
-            String::new()
-        } else {
-            format!(", or name a file that holds it with `{}` in the profile", wanted.setting)
+    let (Some(file), Some(setting)) = (request.file, request.setting) else {
+        let state = if value.is_some() { "is empty" } else { "is not set" };
+        let hint = match request.setting {
+            Some(setting) => format!(
+                "set it in the environment, or name a file that holds it with `{setting}` in the profile"
+            ),
+            None => "set it in the environment".to_owned(),
         };
-        return Err(CliError::usage(format!(
-            "{} {state}; set it in the environment{or_file}",
-            wanted.variable
-        )));
+        return Err(CliError::usage(format!("{variable} {state}")).with_hint(hint));
     };
-    let path: PathBuf = profile.parent().unwrap_or_else(|| Path::new(".")).join(file);
+    let path = profile.parent().unwrap_or_else(|| Path::new(".")).join(file);
+    let named = format!("{} that `{setting}` names", path.display());
     let text = fs::read_to_string(&path).map_err(|error| {
-        CliError::usage(format!(
-            "cannot read {} that `{}` names: {error}",
-            path.display(),
-            wanted.setting
-        ))
+        CliError::usage(format!("cannot read the file {named}"))
+            .caused_by(error)
+            .with_hint(format!("correct the path, or set {variable}"))
     })?;
     if text.trim().is_empty() {
-        return Err(CliError::usage(format!(
-            "{} that `{}` names is empty; write the secret into it, or set {}",
-            path.display(),
-            wanted.setting,
-            wanted.variable
-        )));
+        return Err(CliError::usage(format!("the file {named} is empty"))
+            .with_hint(format!("write the secret into it, or set {variable}")));
     }
-    clean(&text, wanted.setting)
+    debug!(variable, file = %path.display(), "found a credential in a file");
+    let secret = parse(&text, setting)?;
+    known_secrets::remember(&secret);
+    Ok(secret)
 }
 
-/// A secret is sent in a header: a line end in the middle of it is a slip of copying.
-fn clean(text: &str, source: &str) -> Result<Secret, CliError> {
+/// A secret is sent in a header, so a line end within it is a copying mistake.
+fn parse(text: &str, source: &str) -> Result<Secret, CliError> {
     let text = text.trim();
     if text.chars().any(|c| c.is_control() || !c.is_ascii()) {
         return Err(CliError::usage(format!(
-            "{source} holds a line end or a character that no key has; copy it again"
-        )));
+            "{source} contains a line end or another character that no key has"
+        ))
+        .with_hint("copy it again"));
     }
     Ok(Secret::new(text))
 }

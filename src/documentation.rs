@@ -1,13 +1,14 @@
 //! Checks of README.md and docs/: every TOML block is a valid profile, every command line parses, every link leads
 //! to a file.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use rushhour_core::profile::{ProfileInput, explain, load};
 
-use crate::arguments::Arguments;
+use crate::command_line::CommandLine;
 
 /// What a block needs around it to be a whole profile, by section; a section that the block has itself is left out.
 const BASE: &[(&str, &str)] = &[
@@ -89,7 +90,7 @@ fn whole_profile(block: &str) -> String {
     if !sections.contains(&"evaluator") {
         let native = sections.contains(&"judging") || own.contains("script =");
         let kind = if native { "native" } else { "sandbox" };
-        text.push_str(&format!("[evaluator]\nkind = \"{kind}\"\n"));
+        let _ = write!(text, "[evaluator]\nkind = \"{kind}\"\n");
     }
     text.push_str(own);
     text
@@ -176,8 +177,9 @@ fn every_command_line_parses() {
     for page in pages() {
         for arguments in command_lines(&page.text) {
             let line = arguments.join(" ");
-            let parsed =
-                Arguments::try_parse_from(std::iter::once("rushhour".to_owned()).chain(arguments));
+            let parsed = CommandLine::try_parse_from(
+                std::iter::once("rushhour".to_owned()).chain(arguments),
+            );
             if let Err(error) = parsed {
                 panic!("{}: rushhour {line}\n{error}", page.path.display());
             }

@@ -1,30 +1,83 @@
-//! The `rushhour` command line: parse, wire the crates together, open files, print, exit code.
+//! The `rushhour` command line: parses the arguments, runs one command, prints its error, and returns its exit code.
 
-mod abort_on_fail;
-mod app;
 mod arguments;
+mod command_line;
 mod commands;
 mod credentials;
 #[cfg(test)]
 mod documentation;
+mod error;
 mod exit;
-mod folder;
-mod forecast_text;
-mod history_file;
-mod journal_reader;
+mod known_secrets;
 mod load_profile;
-mod native_callers;
+mod logging;
 mod print;
-mod progress;
-mod report_writer;
-mod services;
-mod session_runner;
+mod profile_reference;
+mod reports;
+mod session;
 mod signals;
-mod spending;
-mod worker_monitor;
 
 use std::process::ExitCode;
 
+use clap::Parser;
+use tracing::info;
+
+use crate::command_line::{Command, CommandLine};
+use crate::error::CliError;
+use crate::exit::Exit;
+
 fn main() -> ExitCode {
-    app::main()
+    let command_line = match CommandLine::try_parse() {
+        Ok(command_line) => command_line,
+        Err(error) => {
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Passed };
+            return exit.into();
+        }
+    };
+    match run(&command_line) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            print::error(&error);
+            error.exit().into()
+        }
+    }
+}
+
+fn run(command_line: &CommandLine) -> Result<Exit, CliError> {
+    logging::start(&command_line.log)?;
+    info!(version = env!("CARGO_PKG_VERSION"), "started");
+    let result = run_command(&command_line.command);
+    match &result {
+        Ok(exit) => info!(exit_code = *exit as u8, "finished"),
+        Err(error) => {
+            info!(exit_code = error.exit() as u8, error = error.one_line(), "finished");
+        }
+    }
+    result
+}
+
+fn run_command(command: &Command) -> Result<Exit, CliError> {
+    use crate::commands as c;
+    match command {
+        Command::Run(arguments) => c::run::run(arguments),
+        Command::Capacity(arguments) => c::capacity::capacity(arguments),
+        Command::Soak(arguments) => c::soak::soak(arguments),
+        Command::Plan(arguments) => c::plan::plan(arguments),
+        Command::Validate(arguments) => c::validate::validate(arguments),
+        Command::Doctor(arguments) => c::doctor::doctor(arguments),
+        Command::Report(arguments) => c::report::report(arguments),
+        Command::Compare(arguments) => c::compare::compare(arguments),
+        Command::History(arguments) => c::history::history(arguments),
+        Command::Resume(arguments) => c::resume::resume(arguments),
+        Command::Judge(arguments) => c::judge::judge(arguments),
+        Command::Merge(arguments) => c::merge::merge(arguments),
+        Command::Sweep(arguments) => c::sweep::sweep(arguments),
+        Command::Sandbox(arguments) => c::sandbox::sandbox(arguments),
+        #[cfg(feature = "native")]
+        Command::Agent(arguments) => c::agent::agent(arguments),
+        Command::Init(arguments) => c::init::init(arguments),
+        Command::Schema(arguments) => Ok(c::schema::schema(arguments)),
+        Command::Completions(arguments) => Ok(c::completions::completions(arguments)),
+    }
 }

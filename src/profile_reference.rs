@@ -3,12 +3,51 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use rushhour_core::profile::{Origin, ProfileInput, json_schema, load};
 use serde_json::Value;
 
 /// An introduction, and a table of keys for each section of a profile.
-///
+pub(crate) fn profile_reference() -> String {
+    render(&json_schema(), &defaults())
+}
+
+/// Profiles of the fewest keys, one for each evaluator: each shows defaults that the others do not have.
+const LEAST: [&str; 3] = [
+    "[livekit]\nurl = \"wss://example.com\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n",
+    "[livekit]\nurl = \"ws://127.0.0.1:7880\"\nagent = \"a\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = \"s\"\nscript = \"s.toml\"\ncekura = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n[judging]\nby = \"sandbox\"\nsample = \"5%\"\n[capacity]\n[soak]\n[agent_health]\nurl = \"http://127.0.0.1:8081/worker\"\n",
+    "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n[sandbox]\n",
+];
+
+/// The default of each key by its path, such as `limits.in_flight`.
+fn defaults() -> BTreeMap<String, String> {
+    let script = |_: &str| Ok(b"[[turn]]\nsay = \"hello\"\nplay = \"hello.opus\"\n".to_vec());
+    let mut defaults = BTreeMap::new();
+    for text in LEAST {
+        let input = ProfileInput {
+            file: "least",
+            bytes: text.as_bytes(),
+            environment: &[],
+            flags: &[],
+            files: &script,
+        };
+        let settings = load(input).map(|loaded| loaded.settings).unwrap_or_default();
+        for setting in settings.into_iter().filter(|setting| setting.origin == Origin::Default) {
+            // Entries of a list are named: `stage.stage-1.measured`.
+            let parts: Vec<&str> = setting.path.split('.').collect();
+            let path = match parts[..] {
+                [list @ ("scenario" | "stage"), _, ref rest @ ..] => {
+                    format!("{list}.{}", rest.join("."))
+                }
+                _ => setting.path.clone(),
+            };
+            defaults.entry(path).or_insert(setting.value);
+        }
+    }
+    defaults
+}
+
 /// `defaults` maps paths such as `limits.in_flight` to the value that is used when a key is left out.
-pub(crate) fn profile_reference(schema: &Value, defaults: &BTreeMap<String, String>) -> String {
+fn render(schema: &Value, defaults: &BTreeMap<String, String>) -> String {
     let reference = Reference { schema, defaults };
     let mut keys = String::new();
     let mut sections = String::new();
@@ -23,8 +62,7 @@ pub(crate) fn profile_reference(schema: &Value, defaults: &BTreeMap<String, Stri
         }
         let header = if array { format!("[[{name}]]") } else { format!("[{name}]") };
         let _ = write!(sections, "\n## `{header}`\n\n{}\n\n{HEAD}", description(property, target));
-        let path = if array { format!("{name}.0") } else { name.clone() };
-        reference.rows(&mut sections, "", &path, target);
+        reference.rows(&mut sections, "", name, target);
     }
     format!("{INTRODUCTION}{HEAD}{keys}{sections}")
 }
@@ -32,7 +70,7 @@ pub(crate) fn profile_reference(schema: &Value, defaults: &BTreeMap<String, Stri
 const INTRODUCTION: &str = "\
 # Profile reference
 
-<!-- Made by `rushhour schema profile --format markdown`; a test keeps it current. -->
+<!-- Made by `rushhour schema reference`; a test keeps it current. -->
 
 A profile is a TOML file. `rushhour init` writes a commented one, `rushhour validate` shows every mistake, and
 `rushhour plan` shows where each setting comes from: the default, the profile, the environment or `--set key=value`.
@@ -56,7 +94,8 @@ impl<'a> Reference<'a> {
 
     /// A row for each key of a table; tables within it follow as `table.key`.
     fn rows(&self, out: &mut String, prefix: &str, path: &str, table: &'a Value) {
-        if let Some(values) = table.get("additionalProperties").filter(|values| values.is_object()) {
+        if let Some(values) = table.get("additionalProperties").filter(|values| values.is_object())
+        {
             let name = format!("{prefix}NAME");
             self.row(out, &name, &format!("{path}.NAME"), values);
         }
@@ -75,10 +114,16 @@ impl<'a> Reference<'a> {
     }
 
     fn row(&self, out: &mut String, shown: &str, path: &str, property: &'a Value) {
-        let default = self.defaults.get(path).map(|value| format!("`{value}`")).unwrap_or_default();
+        let default = self
+            .defaults
+            .get(path)
+            .filter(|_| path != "name")
+            .map(|value| format!("`{value}`"))
+            .unwrap_or_default();
         let meaning = description(property, self.resolved(property));
         let kind = self.kind(property);
-        let _ = writeln!(out, "| `{shown}` | {kind} | {default} | {} |", meaning.replace('|', "\\|"));
+        let _ =
+            writeln!(out, "| `{shown}` | {kind} | {default} | {} |", meaning.replace('|', "\\|"));
     }
 
     /// What is written for a value: its type with an example, or the words to choose from.
@@ -127,6 +172,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_reference_in_the_documentation_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/profile.md");
+        let page = std::fs::read_to_string(path).expect("docs/profile.md exists");
+        assert!(page == profile_reference(), "run `rushhour schema reference > docs/profile.md`");
+    }
+
+    #[test]
+    fn the_profiles_of_the_fewest_keys_are_valid() {
+        let defaults = defaults();
+        for key in ["limits.in_flight", "evaluator.quiet", "judging.failures", "stage.measured"] {
+            assert!(defaults.contains_key(key), "{key}: {:?}", defaults.keys());
+        }
+    }
+
+    #[test]
     fn sections_keys_types_and_defaults_are_shown() {
         let schema = serde_json::json!({
             "properties": {
@@ -141,11 +201,14 @@ mod tests {
                 "Duration": { "type": "string", "examples": ["30s"] },
             },
         });
-        let defaults = BTreeMap::from([("stage.0.lasts".to_owned(), "1m".to_owned())]);
-        let reference = profile_reference(&schema, &defaults);
+        let defaults = BTreeMap::from([("stage.lasts".to_owned(), "1m".to_owned())]);
+        let reference = render(&schema, &defaults);
         assert!(reference.contains("| `name` | text |  | Names the session. |"), "{reference}");
         assert!(reference.contains("## `[[stage]]`\n\nThe load.\n"), "{reference}");
-        assert!(reference.contains("| `lasts` | such as `\"30s\"` | `1m` | How long. |"), "{reference}");
+        assert!(
+            reference.contains("| `lasts` | such as `\"30s\"` | `1m` | How long. |"),
+            "{reference}"
+        );
         assert!(reference.contains("| `mode` | `\"a\"`, `\"b\"` |"), "{reference}");
     }
 }

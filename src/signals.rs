@@ -1,30 +1,35 @@
-//! Signals: each is a wish for an end; the first drains, the second ends now.
+//! Signals that stop a session: the first one drains, the second one ends it at once.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
+use tracing::info;
 
-use crate::exit::CliError;
+use crate::error::CliError;
 use crate::print;
 
-/// What is said at the first, the second and every further signal of a session.
-pub(crate) const OF_A_SESSION: [&str; 3] = [
-    "nothing more is started, runs under way are finished; once more ends them now",
-    "runs under way are ended, rooms deleted, reports written",
-    "already ending; wait some seconds for the rooms to be deleted",
+/// What to say at the first, the second and every further signal.
+pub(crate) type SignalMessages = [&'static str; 3];
+
+pub(crate) const SESSION_SIGNALS: SignalMessages = [
+    "no more runs will start, and the runs in flight will be finished; interrupt again to end them now",
+    "ending the runs in flight, deleting their rooms and writing the reports",
+    "already ending; deleting the rooms takes a few seconds",
 ];
 
-/// Passes SIGINT, SIGTERM and SIGHUP on, from now until the runtime ends, and says what each leads to.
-pub(crate) fn pass_on<T: Send + 'static>(
-    stops: UnboundedSender<T>,
+/// Sends `stop()` for every SIGINT, SIGTERM and SIGHUP, from now until the runtime ends, and prints what each leads to.
+pub(crate) fn forward<T: Send + 'static>(
+    inputs: UnboundedSender<T>,
     stop: fn() -> T,
-    words: [&'static str; 3],
+    messages: SignalMessages,
 ) -> Result<(), CliError> {
-    let listen = |kind| signal(kind).map_err(CliError::internal);
+    let listen = |kind| {
+        signal(kind)
+            .map_err(|error| CliError::internal("cannot listen for signals").caused_by(error))
+    };
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;
-    // A file that may not grow any more (`ulimit -f`) is to be a write that fails, and no end without a word:
-    // whoever listens is not killed.
+    // With a listener, a file that may not grow further (`ulimit -f`) fails the write instead of killing the process.
     let mut file_too_large = listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     tokio::spawn(async move { while file_too_large.recv().await.is_some() {} });
     tokio::spawn(async move {
@@ -32,11 +37,11 @@ pub(crate) fn pass_on<T: Send + 'static>(
             let name = tokio::select! {
                 _ = interrupt.recv() => "interrupted",
                 _ = terminate.recv() => "terminated",
-                _ = hang_up.recv() => "the terminal is gone",
+                _ = hang_up.recv() => "the terminal was closed",
             };
-            let what = words[count.min(2)];
-            print::err(&format!("\n{name}: {what}"));
-            if stops.send(stop()).is_err() {
+            info!(signal = name, count = count + 1, "stop requested");
+            print::stderr(&format!("\n{name}: {}", messages[count.min(2)]));
+            if inputs.send(stop()).is_err() {
                 break;
             }
         }

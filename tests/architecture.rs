@@ -32,7 +32,7 @@ const PURE: &[&str] = &[
     "crates/agent/src/session/",
     "src/commands/sweep/decision.rs",
     "src/commands/doctor/finding.rs",
-    "src/commands/doctor/judgement.rs",
+    "src/commands/doctor/rules.rs",
 ];
 
 /// What a pure file must not name.

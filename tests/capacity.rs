@@ -116,7 +116,7 @@ fn a_known_limit_is_found_and_told() {
     let printed = |format: &str| workplace.rushhour(&["report", &name, "--format", format]).run();
     assert_eq!(printed("json").ended_with(0).out.as_bytes(), before[0]);
     assert_eq!(printed("html").ended_with(0).out.as_bytes(), before[2]);
-    printed("junit").ended_with(2).complaining("has text, json and html");
+    printed("junit").ended_with(2).complaining("has the formats text, json and html");
 }
 
 #[test]
@@ -129,11 +129,7 @@ fn what_cannot_be_searched_is_refused_in_words() {
     };
     let text = profile(SEARCH);
     let (open, _) = text.split_once("[thresholds]").expect("it has some");
-    refused(
-        open,
-        104,
-        "the profile has no thresholds, so nothing says when a level is no longer held",
-    );
+    refused(open, 104, "the profile has no thresholds, so nothing says when a level fails");
     let nobody = text.replace("\"sandbox\"\nagent =", "\"ws://127.0.0.1:9\"\nagent =");
     refused(&nobody, 2, "LIVEKIT_API_KEY");
     refused(

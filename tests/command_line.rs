@@ -127,7 +127,7 @@ fn secrets_in_a_profile_are_refused_and_not_repeated() {
         .with("LIVEKIT_API_SECRET", secret)
         .run()
         .ended_with(104)
-        .complaining("the value of LIVEKIT_API_SECRET stands in the profile");
+        .complaining("the profile contains the value of LIVEKIT_API_SECRET");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn missing_and_empty_keys_are_named() {
         .with("CEKURA_API_KEY", "cekura-key\nof-the-tests")
         .run()
         .ended_with(2)
-        .complaining("CEKURA_API_KEY holds a line end");
+        .complaining("CEKURA_API_KEY contains a line end");
     // With all keys there is nobody at the address.
     with_both()
         .with("CEKURA_API_KEY", "cekura-key-of-the-tests-0815")
@@ -328,7 +328,12 @@ fn reports_are_made_again_byte_for_byte() {
 #[test]
 fn a_foreign_or_damaged_journal_is_refused_with_its_place() {
     let workplace = Workplace::new();
-    workplace.rushhour(&["report", "nowhere"]).run().ended_with(2).complaining("journal.jsonl");
+    workplace
+        .rushhour(&["report", "nowhere"])
+        .run()
+        .ended_with(2)
+        .complaining("there is no folder or file nowhere")
+        .complaining("hint: name the folder of a session");
     fs::create_dir(workplace.path().join("foreign")).expect("a folder can be made");
     workplace.write("foreign/journal.jsonl", "a,b\n1,2\n");
     workplace.rushhour(&["report", "foreign"]).run().ended_with(2).complaining("not a journal");
@@ -395,7 +400,8 @@ fn what_costs_more_than_may_be_unasked_is_not_started_without_yes() {
     };
     run(&[])
         .ended_with(2)
-        .complaining("above bill.ask_above of 0.01 USD; nothing was started: run it with --yes");
+        .complaining("above bill.ask_above of 0.01 USD; nothing was started")
+        .complaining("hint: run it with --yes");
     // Agreed to, it goes on to the server, which is not there.
     run(&["--yes"]).ended_with(2).complaining("ws://127.0.0.1:9");
     assert!(workplace.sessions().is_empty(), "no session was begun");
@@ -428,7 +434,7 @@ fn on_a_terminal_it_is_asked_whether_to_spend() {
             .output()
             .expect("there is a shell");
         let seen = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(seen.contains("Go on? [y/N]"), "{seen}");
+        assert!(seen.contains("Continue? [y/N]"), "{seen}");
         assert_eq!(output.status.code(), Some(2), "{seen}");
         seen
     };

@@ -114,7 +114,7 @@ fn a_healthy_world_passes() {
     let (code, found) = examine(SandboxConfig::default(), &[], &[]);
     assert_eq!(code, Some(0));
     found.otherwise_ok(&[]);
-    found.is("agent", "ok", "echo came after ");
+    found.is("agent", "ok", "echo joined after ");
     found.is("cekura plan", "ok", "10000 credits are left");
 }
 
@@ -124,7 +124,7 @@ fn wrong_and_missing_keys_are_named_and_the_rest_is_looked_at() {
     let (code, found) = examine(SandboxConfig::default(), &[("LIVEKIT_API_SECRET", other)], &[]);
     assert_eq!(code, Some(2));
     found.is("livekit key", "failed", "refused the token");
-    found.is("agent", "not_checked", "the key is not accepted");
+    found.is("agent", "not_checked", "the key was not accepted");
     found.otherwise_ok(&["livekit key", "livekit grants", "agent"]);
 
     let wrong = [("CEKURA_API_KEY", "cekura-key-of-the-tests-0815"), ("LIVEKIT_API_KEY", "")];
@@ -141,7 +141,7 @@ fn an_agent_without_a_worker_fails_and_no_dispatch_says_that_it_was_not_tried() 
     let config = SandboxConfig { workers, ..SandboxConfig::default() };
     let (code, found) = examine(config.clone(), &[], &[]);
     assert_eq!(code, Some(2));
-    found.is("agent", "failed", "no worker took the job of echo within 4");
+    found.is("agent", "failed", "no worker accepted the job of echo within 4");
     found.otherwise_ok(&["agent"]);
 
     let (code, found) = examine(config, &[], &["--no-dispatch"]);
@@ -195,8 +195,8 @@ fn what_cannot_be_reached_or_written_is_named() {
     found.is("livekit dns", "failed", "livekit.rushhour.invalid");
     found.is("livekit tls", "failed", "no connection");
     found.is("cekura tls", "failed", "no connection");
-    found.is("cekura clock", "not_checked", "nothing answers");
-    found.is("submissions", "warning", "900.00 submissions a second are needed");
+    found.is("cekura clock", "not_checked", "the server did not answer");
+    found.is("submissions", "warning", "900.00 submissions per second are needed");
     // A million MB may be free; that many files may not be open.
     assert!(["ok", "failed"].contains(&found.0["open files"]["state"].as_str().unwrap_or("")));
 }
@@ -226,7 +226,7 @@ fn a_real_worker_on_a_real_server_is_found_and_a_missing_one_missed() {
         found.is("livekit clock", "ok", "");
         found.is("livekit grants", "ok", "");
         found.is("agent", state, agent);
-        found.is("cekura", "not_checked", "stand-in");
+        found.is("cekura", "not_checked", "the embedded sandbox is used");
         assert_eq!(server.rooms(), [] as [String; 0]);
     }
     let wrong = keyed(&server, workplace.rushhour(&words))

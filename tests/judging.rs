@@ -89,7 +89,7 @@ fn a_sample_and_every_failure_are_judged_and_weighted_back() {
     let text = hybrid(&server, "by = \"sandbox\"\nsample = \"40%\"", QUICK);
     workplace.write("profile.toml", &text);
     let ran = held(server.keyed(workplace.rushhour(&["run", "profile.toml"])).run(), 0);
-    assert!(ran.err.contains("Judging of 24 runs at the most"), "{}", ran.err);
+    assert!(ran.err.contains("Judging at most 24 runs"), "{}", ran.err);
     let found = read(&workplace);
     hangs_together(&found);
     let tally = found.session.tally("failure_class");
@@ -274,7 +274,7 @@ fn what_cannot_be_judged_is_refused_before_anything_is_started() {
     refused(
         &format!("{paid}budget = \"0.01 USD\"\n"),
         2,
-        "judging.budget of 0.01 USD could be exceeded",
+        "the first run could exceed judging.budget of 0.01 USD",
     );
     refused(&format!("{paid}[bill]\nask_above = \"0.10 USD\"\n"), 2, "nothing was started");
     // The doctor looks for the judge's key.

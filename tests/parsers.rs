@@ -13,10 +13,11 @@ use rushhour_core::units::{ScenarioId, Secret, SessionTime, redact};
 use rushhour_driver::cekura::{read_accepted, read_limits, read_sights, words_of};
 use rushhour_livekit::http::HttpResponse;
 use rushhour_livekit::{LiveKitError, room_mark};
-use rushhour_report::record::{Fold, JournalReader};
+use rushhour_report::fold::Fold;
+use rushhour_report::journal::JournalReader;
 use rushhour_report::render::{Style, session_text};
 use rushhour_report::session::{Criterion, SessionVerdict, Summary};
-use rushhour_sandbox::{AnyRequest, InProcessSandbox, SandboxConfig};
+use rushhour_sandbox::{InProcessSandbox, RawRequest, SandboxConfig};
 
 /// Takes any bytes and does not panic.
 pub(crate) type Parser = fn(&[u8]);

@@ -225,11 +225,11 @@ fn a_folder_has_one_owner_and_what_is_over_is_not_resumed() {
     wait_until("it runs", || {
         scene.workplace.sessions().first().is_some_and(|folder| has_begun(folder))
     });
-    scene.resume(&[]).run().ended_with(2).complaining("another process is writing it");
+    scene.resume(&[]).run().ended_with(2).complaining("another process writes it");
     running.finish();
     let before = Session::open(&scene.folder()).files();
     let ran = scene.resume(&[]).run().ended_with(0);
-    assert!(ran.out.contains("came to its end: there is nothing to resume"), "{}", ran.out);
+    assert!(ran.out.contains("has ended: there is nothing to resume"), "{}", ran.out);
     assert_eq!(Session::open(&scene.folder()).files(), before);
 }
 
@@ -253,7 +253,7 @@ fn with_finish_only_nothing_more_is_started_and_reports_stay_the_same() {
     assert!(asked.err.contains("start nothing more with --finish-only"), "{}", asked.err);
     assert_eq!(fs::read(&journal).expect("it is there"), bytes, "nothing was changed");
     let ran = scene.resume(&["--finish-only"]).run().ended_with(105);
-    assert!(ran.err.contains("13 bytes of half a line were cut off"), "{}", ran.err);
+    assert!(ran.err.contains("An incomplete last line of 13 bytes was cut off"), "{}", ran.err);
     assert!(ran.out.contains("was not observed for"), "{}", ran.out);
     let before = Session::open(&scene.folder()).files();
     let folder = scene.folder().display().to_string();

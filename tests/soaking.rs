@@ -135,7 +135,7 @@ fn a_night_is_held_against_those_before_it() {
         .rushhour(&["history", "nobody", "--reports", "."])
         .run()
         .ended_with(2)
-        .complaining("holds no nights of nobody");
+        .complaining("contains no soaks of nobody");
 }
 
 #[test]
@@ -159,9 +159,9 @@ fn what_is_too_little_is_said_in_words() {
         assert!(!text.contains("NaN") && !text.contains("inf"), "{name}");
     }
     let nowhere = soak(&workplace, "nowhere.toml").ended_with(2);
-    nowhere.complaining("cannot read the profile nowhere.toml");
+    nowhere.complaining("there is no profile nowhere.toml");
     fs::create_dir(workplace.path().join("none")).expect("a folder");
-    soak(&workplace, "none").ended_with(2).complaining("holds no journal.jsonl");
+    soak(&workplace, "none").ended_with(2).complaining("contains no journal.jsonl");
     let far = "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 2\n[[stage]]\nrate = \"1/s\"\n[agent_health]\nurl = \"http://example.com/worker\"\n";
     workplace.write("far.toml", far);
     soak(&workplace, "far.toml")

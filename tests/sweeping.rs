@@ -127,8 +127,8 @@ fn a_dead_sessions_rooms_and_calls_go_and_everybody_elses_stay() {
         "4 rooms would be deleted",
         "its journal is here, and no process holds it",
         "its session is running on this machine",
-        "its session may run elsewhere",
-        "note: 1 rooms are called rushhour-... and carry no mark",
+        "its session may be running elsewhere",
+        "note: 1 rooms have names that begin with rushhour- but name no session",
         "nobody (1 jobs)",
     ] {
         assert!(shown.out.contains(words), "not said: {words}\n{}", shown.out);

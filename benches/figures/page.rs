@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rushhour_core::event::{Event, EventKind};
 use rushhour_core::units::SessionTime;
-use rushhour_report::record::Fold;
+use rushhour_report::fold::Fold;
 use rushhour_report::render::session_page;
 use rushhour_report::session::{Criterion, SessionVerdict};
 

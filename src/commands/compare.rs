@@ -1,87 +1,161 @@
-//! `rushhour compare`: two sessions, or two parts of one, held against each other, from journals alone.
+//! `rushhour compare`: compares two sessions, or two parts of one, from their journals alone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
-use crate::arguments::{CompareArguments, ComparisonFormat};
-use crate::exit::{CliError, Exit};
-use crate::folder::JOURNAL;
-use crate::journal_reader::read_session;
+use clap::{Args, ValueHint};
+
+use crate::arguments::parse_unit;
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::print;
-use crate::report_writer::session_folder;
+use crate::reports::journal::read_session;
+use crate::reports::locate::session_folder;
+use crate::reports::session_reports::{rendered, to_text};
+use crate::session::folder::JOURNAL;
 use rushhour_core::event::EventKind;
+use rushhour_core::units::{Metric, Percent, Percentile};
 use rushhour_report::compare::{
-    Arm, ArmBuilder, ComparisonCriteria, Conclusion, SessionComparison,
+    Arm, ArmBuilder, ComparisonCriteria, Conclusion, SessionComparison, Split,
 };
 use rushhour_report::render::{comparison_csv, comparison_markdown, comparison_text};
 
-pub(crate) fn compare(arguments: &CompareArguments) -> Result<Exit, CliError> {
+const HELP: &str = "\
+Examples:
+  rushhour compare reports/20261122T213015Z-desk reports/20261123T213011Z-desk
+  # Allow 10 %, and summarise for a pull request
+  rushhour compare main/ branch/ --tolerance 10% --format markdown
+  # Judge one figure, and fail unless it is decided
+  rushhour compare A B --metric agent_join --percentile p95 --require-decision
+  # Compare two parts of one session
+  rushhour compare A --arms scenario=booking,refund
+
+Exit codes:
+  0    no regression was shown
+  2    a journal cannot be read, or the sessions cannot be compared
+  99   something is worse beyond --tolerance or --failure-tolerance
+  111  nothing could be judged; or a figure is open, with --require-decision
+  112  invalid: a load generator did not deliver its load";
+
+/// Compare two sessions: what got slower, and what fails more often.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct CompareArgs {
+    /// The baseline: a session's folder, or its journal.
+    #[arg(value_name = "A", value_hint = ValueHint::AnyPath)]
+    baseline: PathBuf,
+    /// The session to compare with the baseline.
+    #[arg(value_name = "B", value_hint = ValueHint::AnyPath, required_unless_present = "arms")]
+    candidate: Option<PathBuf>,
+    /// Compare two parts of A, the baseline first: `scenario=X,Y`, `stage=X,Y` or `mode=chat,voice`.
+    #[arg(long, value_name = "KIND=X,Y", conflicts_with = "candidate")]
+    arms: Option<Split>,
+    /// How much longer a latency may be before it counts as a regression.
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = parse_unit::<Percent>)]
+    tolerance: Percent,
+    /// By how many percentage points more runs may fail before it counts as a regression.
+    #[arg(long, value_name = "POINTS", default_value = "0%", value_parser = parse_unit::<Percent>)]
+    failure_tolerance: Percent,
+    /// Judge only this latency; may be repeated.
+    #[arg(long = "metric", value_name = "NAME")]
+    metrics: Vec<Metric>,
+    /// Judge only this percentile; may be repeated.
+    #[arg(long = "percentile", value_name = "P")]
+    percentiles: Vec<Percentile>,
+    /// Exit with 111 unless every judged figure shows that there is no regression.
+    #[arg(long)]
+    require_decision: bool,
+    /// Compare a voice session with a chat session, in what both measure.
+    #[arg(long)]
+    across_modes: bool,
+    /// The seed of the bootstrap resampling.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The output format.
+    #[arg(long, value_enum, default_value_t = ComparisonFormat::Text)]
+    format: ComparisonFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ComparisonFormat {
+    /// Tables for a terminal.
+    Text,
+    /// One JSON object; see `rushhour schema comparison`.
+    Json,
+    /// A summary for a pull request.
+    Markdown,
+    /// One row per figure.
+    Csv,
+}
+
+pub(crate) fn compare(arguments: &CompareArgs) -> Result<Exit, CliError> {
     let (baseline, candidate) = match &arguments.arms {
-        Some(split) => arm(&arguments.baseline)?.split(split).map_err(CliError::usage)?,
-        None => two_sessions(&arguments.baseline, arguments.candidate.as_deref())?,
+        Some(split) => read_arm(&arguments.baseline)?.split(split).map_err(CliError::from_usage)?,
+        None => read_both(&arguments.baseline, arguments.candidate.as_deref())?,
     };
-    let question = question(arguments);
-    let comparison =
-        SessionComparison::of(&baseline, &candidate, &question).map_err(CliError::usage)?;
+    let comparison = SessionComparison::of(&baseline, &candidate, &criteria(arguments))
+        .map_err(CliError::from_usage)?;
     print(&comparison, arguments.format)?;
     Ok(exit_of(comparison.conclusion, arguments.require_decision))
 }
 
-fn two_sessions(baseline: &Path, candidate: Option<&Path>) -> Result<(Arm, Arm), CliError> {
-    let candidate = candidate.ok_or_else(|| CliError::usage("name a second session, or --arms"))?;
+fn read_both(baseline: &Path, candidate: Option<&Path>) -> Result<(Arm, Arm), CliError> {
+    let candidate = candidate.ok_or_else(|| {
+        CliError::usage("there is nothing to compare with")
+            .with_hint("name a second session, or two parts of the first with --arms")
+    })?;
     thread::scope(|scope| {
-        let baseline = scope.spawn(|| arm(baseline));
-        let candidate = arm(candidate);
-        let baseline =
-            baseline.join().unwrap_or_else(|_| Err(CliError::internal("a thread panicked")));
+        let baseline = scope.spawn(|| read_arm(baseline));
+        let candidate = read_arm(candidate);
+        let baseline = baseline
+            .join()
+            .unwrap_or_else(|_| Err(CliError::internal("the thread that read A panicked")));
         Ok((baseline?, candidate?))
     })
 }
 
-fn arm(path: &Path) -> Result<Arm, CliError> {
+fn read_arm(path: &Path) -> Result<Arm, CliError> {
     let folder = session_folder(path)?;
     let mut builder = ArmBuilder::default();
-    let folded = read_session(&folder.join(JOURNAL), |event, told| {
-        if let EventKind::Opened(opening) = &event.kind {
-            builder.begin(opening);
+    let folded = read_session(&folder.join(JOURNAL), |event, ended| {
+        if let EventKind::Opened(header) = &event.kind {
+            builder.begin(header);
         }
-        builder.add(told);
+        builder.add(ended);
         Ok(())
     })?;
     Ok(builder.finish(folded))
 }
 
-fn question(arguments: &CompareArguments) -> ComparisonCriteria {
-    let usual = ComparisonCriteria::default();
+fn criteria(arguments: &CompareArgs) -> ComparisonCriteria {
+    let default = ComparisonCriteria::default();
     ComparisonCriteria {
         seed: arguments.seed,
-        resamples: usual.resamples,
+        resamples: default.resamples,
         tolerance: arguments.tolerance,
         failure_tolerance: arguments.failure_tolerance,
-        metrics: asked(&arguments.metrics, usual.metrics),
-        percentiles: asked(&arguments.percentiles, usual.percentiles),
+        metrics: given_or(&arguments.metrics, default.metrics),
+        percentiles: given_or(&arguments.percentiles, default.percentiles),
         across_modes: arguments.across_modes,
     }
 }
 
-fn asked<T: Copy>(list: &[T], usual: Vec<T>) -> Vec<T> {
-    if list.is_empty() { usual } else { list.to_vec() }
+fn given_or<T: Copy>(given: &[T], default: Vec<T>) -> Vec<T> {
+    if given.is_empty() { default } else { given.to_vec() }
 }
 
 fn print(comparison: &SessionComparison, format: ComparisonFormat) -> Result<(), CliError> {
     let text = match format {
-        ComparisonFormat::Text => comparison_text(comparison, print::out_style()),
+        ComparisonFormat::Text => comparison_text(comparison, print::stdout_style()),
         ComparisonFormat::Markdown => comparison_markdown(comparison),
         ComparisonFormat::Json => {
-            serde_json::to_string_pretty(comparison).map_err(CliError::internal)?
+            serde_json::to_string_pretty(comparison).map_err(CliError::from_internal)?
         }
         ComparisonFormat::Csv => {
-            let mut bytes = Vec::new();
-            comparison_csv(comparison, &mut bytes).map_err(CliError::internal)?;
-            String::from_utf8_lossy(bytes.trim_ascii_end()).into_owned()
+            to_text(rendered(|to| comparison_csv(comparison, to))?.trim_ascii_end())
         }
     };
-    print::out(&text);
+    print::stdout(&text);
     Ok(())
 }
 

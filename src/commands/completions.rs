@@ -1,14 +1,27 @@
-//! `rushhour completions`: what a shell needs to complete our words.
+//! `rushhour completions`: prints the completion script of a shell.
 
-use clap::CommandFactory;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
 
-use crate::arguments::{Arguments, CompletionsArguments};
+use crate::command_line::CommandLine;
 use crate::exit::Exit;
 use crate::print;
 
-pub(crate) fn completions(arguments: &CompletionsArguments) -> Exit {
+const HELP: &str = "\
+Examples:
+  rushhour completions zsh > ~/.zfunc/_rushhour";
+
+/// Print the completion script of a shell.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    shell: Shell,
+}
+
+pub(crate) fn completions(arguments: &CompletionsArgs) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "rushhour", &mut script);
-    print::out(String::from_utf8_lossy(&script).trim_end());
+    clap_complete::generate(arguments.shell, &mut CommandLine::command(), "rushhour", &mut script);
+    print::stdout(String::from_utf8_lossy(&script).trim_end());
     Exit::Passed
 }

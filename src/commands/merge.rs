@@ -1,24 +1,58 @@
-//! `rushhour merge`: the sessions of several machines as one, with a journal of its own.
+//! `rushhour merge`: merges the sessions of several machines into one, with a journal of its own.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use crate::arguments::MergeArguments;
-use crate::exit::{CliError, Exit};
-use crate::folder::{JOURNAL, PARTS};
-use crate::journal_reader::{named, open, read_events};
+use clap::{Args, ValueHint};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::arguments::CriterionArgs;
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::print;
-use crate::report_writer::{render, replace, session_folder};
+use crate::reports::journal::{open, read_events, unreadable};
+use crate::reports::locate::session_folder;
+use crate::reports::output_file::write_atomically;
+use crate::reports::session_reports::write_and_print_reports;
+use crate::session::folder::{JOURNAL, PARTS};
 use rushhour_core::event::{Event, EventKind, EventSink};
 use rushhour_core::units::{RoomName, SessionId, SessionTime};
-use rushhour_report::record::{Journal, JournalExtent, Merge};
-use rushhour_report::session::Criterion;
+use rushhour_report::fold::{JournalExtent, Merge, MergePlacement};
+use rushhour_report::journal::{Journal, JournalReader};
 
-/// Events that may wait for the disk.
-const MOST_WAITING: usize = 50_000;
+/// The most events that wait to be written.
+const MOST_PENDING: usize = 50_000;
 
-pub(crate) fn merge(arguments: &MergeArguments) -> Result<Exit, CliError> {
+const HELP: &str = "\
+Examples:
+  rushhour merge eu/20261122T213015Z-launch us/20261122T213015Z-launch \\
+      --into reports/launch-merged
+
+Every run counts: percentiles are computed from all of them, not averaged. The sessions are \
+aligned by the wall clocks of their machines. Give each machine a seed of its own, with --set \
+seed=2, or their runs start in step.";
+
+/// Merge the sessions of several machines into one.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct MergeArgs {
+    /// The sessions' folders, or their journals.
+    #[arg(value_name = "SESSION", required = true, num_args = 2.., value_hint = ValueHint::AnyPath)]
+    sessions: Vec<PathBuf>,
+    /// The folder of the merged session; it must not exist.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    into: PathBuf,
+    /// Merge sessions of different profiles, as long as stages and scenarios have the same names.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    criterion: CriterionArgs,
+}
+
+pub(crate) fn merge(arguments: &MergeArgs) -> Result<Exit, CliError> {
     let journals = arguments
         .sessions
         .iter()
@@ -26,22 +60,26 @@ pub(crate) fn merge(arguments: &MergeArguments) -> Result<Exit, CliError> {
         .collect::<Result<Vec<PathBuf>, CliError>>()?;
     let extents = extents(&journals)?;
     let into = &arguments.into;
-    let merge = Merge::of(&extents, name_of(into)?, arguments.force).map_err(CliError::usage)?;
+    let merge =
+        Merge::of(&extents, session_name(into)?, arguments.force).map_err(CliError::from_usage)?;
     if merge.shares_seed {
-        print::err(
-            "note: some parts have the same seed: their runs were meant to start at the same offsets; give each machine its own with --set seed=N",
+        print::stderr(
+            "note: some sessions have the same seed, so their runs were planned at the same offsets; give each machine its own with --set seed=N",
         );
     }
-    make(into)?;
-    write(&journals, &merge, into).inspect_err(|_| {
-        let _ = fs::remove_dir_all(into);
-    })?;
-    let judgement =
-        if arguments.point_estimate { Criterion::PointEstimate } else { Criterion::Interval };
-    render(into, judgement)
+    create_folder(into)?;
+    MergedJournal::create(into)
+        .and_then(|journal| journal.write(&journals, &merge))
+        .and_then(|()| {
+            write_atomically(&into.join(PARTS), format!("{:#}\n", parts(&merge)).as_bytes())
+        })
+        .inspect_err(|_| {
+            let _ = fs::remove_dir_all(into);
+        })?;
+    write_and_print_reports(into, arguments.criterion.criterion())
 }
 
-/// Goes through every journal once: what it holds, and that no run is in two of them.
+/// Reads every journal once: what it contains, and that no run is in two of them.
 fn extents(journals: &[PathBuf]) -> Result<Vec<JournalExtent>, CliError> {
     let mut rooms: HashSet<RoomName> = HashSet::new();
     let mut extents = Vec::new();
@@ -51,101 +89,143 @@ fn extents(journals: &[PathBuf]) -> Result<Vec<JournalExtent>, CliError> {
             extent.add(&event);
             match event.kind {
                 EventKind::RunStarted { room, .. } if !rooms.insert(room.clone()) => {
-                    let words =
-                        format!("room {room} is in another part too: its run would count twice");
-                    Err(named(journal, &words))
+                    Err(CliError::usage(format!(
+                        "room {room} of {} is in another session too: its run would count twice",
+                        journal.display()
+                    ))
+                    .with_hint("name each session once, and not together with one merged from it"))
                 }
                 _ => Ok(()),
             }
         })?;
         if extent.opening.is_none() {
-            return Err(named(journal, &"the journal does not begin with a session"));
+            return Err(CliError::usage(format!(
+                "{} does not begin with a session",
+                journal.display()
+            )));
         }
         extents.push(extent);
     }
     Ok(extents)
 }
 
-fn name_of(into: &Path) -> Result<SessionId, CliError> {
+fn session_name(into: &Path) -> Result<SessionId, CliError> {
     let name = into.file_name().and_then(|name| name.to_str());
-    let name = name
-        .ok_or_else(|| CliError::usage(format!("{} is no name for a session", into.display())))?;
-    Ok(SessionId::new(name))
+    name.map(SessionId::new).ok_or_else(|| {
+        CliError::usage(format!("{} cannot be the name of a session", into.display()))
+            .with_hint("name a folder with --into, such as reports/launch-merged")
+    })
 }
 
-fn make(into: &Path) -> Result<(), CliError> {
-    let refused = |error: &dyn std::fmt::Display| {
-        CliError::usage(format!(
-            "cannot make the folder {}: {error}; name one that does not exist with --into",
-            into.display()
-        ))
+fn create_folder(into: &Path) -> Result<(), CliError> {
+    let cannot_create = |error: io::Error| {
+        CliError::usage(format!("cannot create the folder {}", into.display()))
+            .caused_by(error)
+            .with_hint("name one that does not exist with --into")
     };
     if let Some(parent) = into.parent() {
-        fs::create_dir_all(parent).map_err(|error| refused(&error))?;
+        fs::create_dir_all(parent).map_err(cannot_create)?;
     }
-    fs::create_dir(into).map_err(|error| refused(&error))
+    fs::create_dir(into).map_err(cannot_create)
 }
 
-/// Writes all events in the order of their times, and where the parts came from.
-fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), CliError> {
-    let refused = |error: &dyn std::fmt::Display| {
-        CliError::usage(format!("cannot write in {}: {error}", into.display()))
-    };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().build().map_err(CliError::internal)?;
-    let merged = Journal::create(&into.join(JOURNAL)).map_err(|error| refused(&error))?;
-    let opened = EventKind::Opened(Box::new(merge.opening.clone()));
-    merged.record(Event { at: SessionTime::START, kind: opened });
-    let mut parts = journals
-        .iter()
-        .map(|journal| Ok((open(journal)?, journal.as_path())))
-        .collect::<Result<Vec<_>, CliError>>()?;
-    let mut heads = vec![None; parts.len()];
-    let next = |index: usize, parts: &mut Vec<(_, &Path)>| -> Result<Option<Event>, CliError> {
-        let (reader, journal): &mut (rushhour_report::journal::JournalReader<_>, &Path) =
-            &mut parts[index];
-        while let Some(event) = reader.next_event().map_err(|error| named(journal, &error))? {
-            if let Some(event) = merge.placements[index].relocate(event) {
-                return Ok(Some(event));
+/// The journal of the merged session, which is being written.
+struct MergedJournal<'a> {
+    folder: &'a Path,
+    journal: Journal,
+    runtime: Runtime,
+    pending: usize,
+}
+
+impl<'a> MergedJournal<'a> {
+    fn create(folder: &'a Path) -> Result<Self, CliError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(CliError::from_internal)?;
+        let journal = Journal::create(&folder.join(JOURNAL)).map_err(|error| {
+            CliError::usage(format!("cannot write in {}", folder.display())).caused_by(error)
+        })?;
+        Ok(Self { folder, journal, runtime, pending: 0 })
+    }
+
+    /// Writes the events of all parts in the order of their times. Events of one part keep their order.
+    fn write(mut self, journals: &[PathBuf], merge: &Merge) -> Result<(), CliError> {
+        let opened = EventKind::Opened(Box::new(merge.opening.clone()));
+        self.add(Event { at: SessionTime::START, kind: opened })?;
+        let mut parts = journals
+            .iter()
+            .zip(&merge.placements)
+            .map(|(journal, placement)| Part::open(journal, placement))
+            .collect::<Result<Vec<_>, CliError>>()?;
+        let earliest = |parts: &[Part<'_>]| {
+            let heads = parts.iter().enumerate();
+            let times = heads.filter_map(|(index, part)| Some((part.head.as_ref()?.at, index)));
+            times.min().map(|(_, index)| index)
+        };
+        while let Some(index) = earliest(&parts) {
+            if let Some(event) = parts[index].next()? {
+                self.add(event)?;
             }
         }
-        Ok(None)
-    };
-    for (index, head) in heads.iter_mut().enumerate() {
-        *head = next(index, &mut parts)?;
-    }
-    let mut waiting = 0;
-    // The earliest head goes next; a part's own order is kept.
-    while let Some(index) = (0..heads.len())
-        .filter(|index| heads[*index].is_some())
-        .min_by_key(|index| heads[*index].as_ref().map(|event| event.at))
-    {
-        if let Some(event) = heads[index].take() {
-            merged.record(event);
+        if merge.closed {
+            self.add(Event { at: merge.last, kind: EventKind::Closed })?;
         }
-        heads[index] = next(index, &mut parts)?;
-        waiting += 1;
-        if waiting == MOST_WAITING {
-            runtime.block_on(merged.flush()).map_err(|error| refused(&error))?;
-            waiting = 0;
-        }
+        self.flush()
     }
-    if merge.closed {
-        merged.record(Event { at: merge.last, kind: EventKind::Closed });
+
+    fn add(&mut self, event: Event) -> Result<(), CliError> {
+        self.journal.record(event);
+        self.pending += 1;
+        if self.pending == MOST_PENDING { self.flush() } else { Ok(()) }
     }
-    runtime.block_on(merged.flush()).map_err(|error| refused(&error))?;
-    let parts = parts_json(merge);
-    replace(&into.join(PARTS), format!("{parts:#}\n").as_bytes())
+
+    fn flush(&mut self) -> Result<(), CliError> {
+        self.pending = 0;
+        self.runtime.block_on(self.journal.flush()).map_err(|error| {
+            CliError::usage(format!("cannot write in {}", self.folder.display())).caused_by(error)
+        })
+    }
 }
 
-fn parts_json(merge: &Merge) -> serde_json::Value {
-    let part = |placement: &rushhour_report::fold::MergePlacement| {
-        serde_json::json!({
+/// One of the sessions to merge, and its next event.
+struct Part<'a> {
+    path: &'a Path,
+    reader: JournalReader<BufReader<File>>,
+    placement: &'a MergePlacement,
+    head: Option<Event>,
+}
+
+impl<'a> Part<'a> {
+    fn open(path: &'a Path, placement: &'a MergePlacement) -> Result<Self, CliError> {
+        let mut part = Self { path, reader: open(path)?, placement, head: None };
+        part.next()?;
+        Ok(part)
+    }
+
+    /// Takes the next event, and reads the one after it.
+    fn next(&mut self) -> Result<Option<Event>, CliError> {
+        let next = self.head.take();
+        while let Some(event) =
+            self.reader.next_event().map_err(|error| unreadable(self.path, error))?
+        {
+            self.head = self.placement.relocate(event);
+            if self.head.is_some() {
+                break;
+            }
+        }
+        Ok(next)
+    }
+}
+
+/// Where each part of the merged session came from.
+fn parts(merge: &Merge) -> serde_json::Value {
+    let part = |placement: &MergePlacement| {
+        json!({
             "session": placement.session.as_str(),
             "began_later_us": placement.offset.0,
             "first_run": placement.first_run,
             "first_request": placement.first_request,
         })
     };
-    serde_json::json!({ "parts": merge.placements.iter().map(part).collect::<Vec<_>>() })
+    json!({ "parts": merge.placements.iter().map(part).collect::<Vec<_>>() })
 }

@@ -1,4 +1,4 @@
-//! One file or folder for each command.
+//! The commands: a file or a folder for each, with its arguments and its help.
 
 #[cfg(feature = "native")]
 pub(crate) mod agent;

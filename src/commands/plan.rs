@@ -1,14 +1,41 @@
-//! `rushhour plan`: what a profile would do, without doing any of it.
+//! `rushhour plan`: shows what a profile would do, without doing any of it.
 
-use super::judge;
-use crate::arguments::PlanArguments;
-use crate::exit::{CliError, Exit};
-use crate::forecast_text;
+use std::io;
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::arguments::ProfileArgs;
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::load_profile::load_profile;
 use crate::print;
+use crate::session::forecast_text;
+use crate::session::judging::forecast_judging;
 use rushhour_core::plan::{Forecast, Plan};
 
-pub(crate) fn plan(arguments: &PlanArguments) -> Result<Exit, CliError> {
+const HELP: &str = "\
+Examples:
+  rushhour plan my-agent.toml
+  rushhour plan my-agent.toml --set stage.steady.rate=2/s
+  rushhour plan my-agent.toml --runs > runs.csv
+
+It shows the runs of each stage, how many are in flight, the rates of requests, the cost, and \
+where each setting came from. The same profile and seed give the same plan.";
+
+/// Show what a profile would do and cost, without doing any of it.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    profile: ProfileArgs,
+    /// List every run with its intended start, as CSV.
+    #[arg(long)]
+    runs: bool,
+}
+
+pub(crate) fn plan(arguments: &PlanArgs) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
     let plan = Plan::new(loaded.profile.clone());
     if arguments.runs {
@@ -16,37 +43,38 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<Exit, CliError> {
         return Ok(Exit::Passed);
     }
     let forecast = Forecast::new(&plan);
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    print::out(forecast_text::full(&loaded, &forecast, today).trim_end());
-    if let Some(words) = judge::outlook(&loaded.profile, forecast.runs) {
-        print::out(&words);
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    print::stdout(forecast_text::plan(&loaded, &forecast, today).trim_end());
+    if let Some(judging) = forecast_judging(&loaded.profile, forecast.runs) {
+        print::stdout(&judging);
     }
     Ok(Exit::Passed)
 }
 
 fn list_runs(plan: &Plan) -> Result<(), CliError> {
-    let profile = plan.profile();
-    let scenarios = profile.mix.scenarios();
-    let mut csv = csv::Writer::from_writer(std::io::stdout().lock());
-    let written = (|| {
-        csv.write_record(["run", "intended_us", "stage", "scenario", "copy", "mode", "pair"])?;
-        for run in plan.walk() {
-            csv.write_record([
-                &run.index.to_string(),
-                &run.intended.0.to_string(),
-                &profile.stages[run.stage as usize].name,
-                scenarios[run.scenario as usize].id.as_str(),
-                &run.copy.to_string(),
-                run.mode.name(),
-                &run.pair.map_or(String::new(), |pair| pair.to_string()),
-            ])?;
-        }
-        csv.flush()
-    })();
-    match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(CliError::internal(error))
+    match write_runs(plan, io::stdout().lock()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::internal("cannot write to standard output").caused_by(error))
         }
         _ => Ok(()),
     }
+}
+
+fn write_runs(plan: &Plan, to: impl io::Write) -> io::Result<()> {
+    let profile = plan.profile();
+    let scenarios = profile.mix.scenarios();
+    let mut csv = csv::Writer::from_writer(to);
+    csv.write_record(["run", "intended_us", "stage", "scenario", "copy", "mode", "pair"])?;
+    for run in plan.walk() {
+        csv.write_record([
+            &run.index.to_string(),
+            &run.intended.0.to_string(),
+            &profile.stages[run.stage as usize].name,
+            scenarios[run.scenario as usize].id.as_str(),
+            &run.copy.to_string(),
+            run.mode.name(),
+            &run.pair.map_or(String::new(), |pair| pair.to_string()),
+        ])?;
+    }
+    csv.flush()
 }

@@ -1,20 +1,50 @@
-//! `rushhour report`: the reports of a session once more, from its journal alone.
+//! `rushhour report`: regenerates the reports of a session from its journal.
 
-use super::capacity;
-use crate::arguments::ReportArguments;
-use crate::exit::{CliError, Exit};
-use crate::report_writer::{print_one, render, session_folder};
-use rushhour_report::session::Criterion;
+use clap::Args;
 
-pub(crate) fn report(arguments: &ReportArguments) -> Result<Exit, CliError> {
-    if let Some(folder) = capacity::search_folder(&arguments.session) {
-        return capacity::report(&folder, arguments.format);
+use crate::arguments::{CriterionArgs, SessionArgs};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::reports::locate::{search_folder, session_folder};
+use crate::reports::session_reports::ReportFormat;
+use crate::reports::{search_reports, session_reports};
+
+const HELP: &str = "\
+Examples:
+  rushhour report reports/20261122T213015Z-quickstart
+  rushhour report reports/20261122T213015Z-quickstart --point-estimate
+  # Print a summary for a pull request
+  rushhour report reports/20261122T213015Z-quickstart --format markdown
+
+Without --format, all reports are written next to the journal. With it, one is printed and \
+nothing is written. The folder of a capacity search is accepted too.
+
+The exit code is that of the session, as after `rushhour run`.";
+
+/// Regenerate the reports of a session from its journal.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    session: SessionArgs,
+    #[command(flatten)]
+    criterion: CriterionArgs,
+    /// Print one report instead of writing all of them.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<ReportFormat>,
+}
+
+pub(crate) fn report(arguments: &ReportArgs) -> Result<Exit, CliError> {
+    let path = &arguments.session.session;
+    if let Some(folder) = search_folder(path) {
+        return match arguments.format {
+            None => search_reports::write_and_print_reports(&folder),
+            Some(format) => search_reports::print_report(&folder, format),
+        };
     }
-    let folder = session_folder(&arguments.session)?;
-    let judgement =
-        if arguments.point_estimate { Criterion::PointEstimate } else { Criterion::Interval };
+    let (folder, criterion) = (session_folder(path)?, arguments.criterion.criterion());
     match arguments.format {
-        None => render(&folder, judgement),
-        Some(format) => print_one(&folder, judgement, format),
+        None => session_reports::write_and_print_reports(&folder, criterion),
+        Some(format) => session_reports::print_report(&folder, criterion, format),
     }
 }

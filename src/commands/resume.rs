@@ -1,22 +1,26 @@
-//! `rushhour resume`: a session whose process died, taken up from its journal and brought to its end.
+//! `rushhour resume`: resumes a session whose process died, from its journal, and brings it to its end.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::Args;
 use jiff::Timestamp;
+use tracing::info;
 
-use super::judge;
-use super::run::room_stem;
-use crate::arguments::ResumeArguments;
-use crate::exit::{CliError, Exit};
-use crate::folder::{self, JOURNAL};
-use crate::journal_reader::{named, read_events};
+use crate::arguments::{CriterionArgs, InteractionArgs, ProfileFilesArgs, SessionArgs};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::print;
-use crate::progress::ProgressSink;
-use crate::report_writer::{render, session_folder};
-use crate::services::{Clients, keys, services};
-use crate::session_runner::{conduct, greet, outside};
-use crate::spending;
+use crate::reports::journal::{read_events, unreadable};
+use crate::reports::locate::session_folder;
+use crate::reports::session_reports::write_and_print_reports;
+use crate::session::clients::{Clients, Keys};
+use crate::session::cost::CostCheck;
+use crate::session::drive::ReadySession;
+use crate::session::folder::{JOURNAL, TRUTH_LOG};
+use crate::session::judging::rewrite_judged_session;
+use crate::session::new_session::room_name_stem;
+use crate::session::progress::ProgressSink;
 use rushhour_core::event::SessionHeader;
 use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{EvaluatorSettings, LiveKitTarget, Profile};
@@ -24,178 +28,235 @@ use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::{
     DriverSettings, EvaluatorFate, ReplayedSession, Resumption, RoomNames, Session, SessionClock,
 };
-use rushhour_report::record::{OrphanedJournal, OrphanedJournalError};
-use rushhour_report::session::Criterion;
+use rushhour_report::journal::{JournalError, OrphanedJournal, OrphanedJournalError};
 
-/// What was found in a session's folder.
-struct OrphanedSession {
-    folder: PathBuf,
-    orphan: OrphanedJournal,
-    carried: ReplayedSession,
-    opening: SessionHeader,
-    torn: u64,
+const HELP: &str = "\
+Examples:
+  rushhour resume reports/20261122T213015Z-launch
+  # Start nothing more
+  rushhour resume reports/20261122T213015Z-launch --finish-only
+
+The journal says what was sent, and nothing that may cost money is sent twice. Conversations \
+that were accepted are followed to their end, those that may have been accepted are looked for \
+in their rooms, and rooms are deleted. The rest of the plan is shifted by the time during which \
+no process watched. The credentials come from the environment again.
+
+Ctrl-C and the exit codes are those of `rushhour run`. With --finish-only the exit code is 105 \
+if runs were left to start.";
+
+/// Resume a session whose process died, and bring it to its end.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    session: SessionArgs,
+    /// Start no more runs; only finish those that were in flight.
+    #[arg(long)]
+    finish_only: bool,
+    #[command(flatten)]
+    files: ProfileFilesArgs,
+    #[command(flatten)]
+    criterion: CriterionArgs,
+    #[command(flatten)]
+    interaction: InteractionArgs,
 }
 
-pub(crate) fn resume(arguments: &ResumeArguments) -> Result<Exit, CliError> {
-    let folder = session_folder(&arguments.session)?;
-    let Some(found) = find(folder)? else { return Ok(Exit::Passed) };
-    let profile = &found.opening.profile;
-    if !arguments.finish_only && !found.carried.is_stopped() {
-        let planned = Forecast::new(&Plan::new(profile.clone())).runs;
-        let left = planned.saturating_sub(found.carried.drawn());
-        // The profile in the journal cannot be changed.
-        spending::agree_or(profile, left, arguments.yes, "start nothing more with --finish-only")?;
-    }
+/// A session whose process died, as its journal tells it.
+struct OrphanedSession {
+    folder: PathBuf,
+    journal: OrphanedJournal,
+    replayed: ReplayedSession,
+    header: SessionHeader,
+    /// The bytes of an incomplete last line.
+    torn_bytes: u64,
+}
+
+pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
+    let folder = session_folder(&arguments.session.session)?;
+    let Some(orphan) = find_orphan(folder)? else { return Ok(Exit::Passed) };
+    confirm_rest(&orphan, arguments)?;
+    let profile = &orphan.header.profile;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(CliError::internal)?;
-    // Files that a profile names are looked for beside it.
-    let beside = arguments.files.join("profile.toml");
-    let keys = keys(profile, &beside)?;
-    let truth = free_truth(&found.folder);
-    let services = services(profile, keys, &truth, &beside)?;
+        .map_err(CliError::from_internal)?;
+    let profile_path = arguments.files.profile_path();
+    let keys = Keys::find(profile, &profile_path)?;
+    let truth_log = unused_truth_log(&orphan.folder);
+    let clients = Clients::new(profile, keys, &truth_log, &profile_path)?;
     if profile.livekit.target != LiveKitTarget::Sandbox {
-        runtime.block_on(greet(&services))?;
+        runtime.block_on(clients.check_connectivity())?;
     }
-    let folder = found.folder.clone();
-    let is_judging = found.opening.profile.judges.is_some();
-    let wants_judging = found.opening.profile.judging.is_some();
-    let kept = runtime.block_on(carry_out(found, &services, arguments));
-    drop(services);
+    let folder = orphan.folder.clone();
+    let is_judging = profile.judges.is_some();
+    let is_to_be_judged = profile.judging.is_some();
+    let driven = runtime.block_on(drive(orphan, &clients, arguments));
+    drop(clients);
     runtime.shutdown_background();
-    if let Err(trouble) = &kept {
-        print::trouble(&trouble.message);
+    if let Err(error) = &driven {
+        print::error(error);
     }
-    let judgement =
-        if arguments.point_estimate { Criterion::PointEstimate } else { Criterion::Interval };
-    let rendered = render(&folder, judgement);
-    judge::render_judged(&folder, is_judging, judgement)?;
-    if wants_judging {
-        print::err(&format!(
-            "None of its runs was judged: `rushhour judge {}` does it.",
+    let criterion = arguments.criterion.criterion();
+    let reported = write_and_print_reports(&folder, criterion);
+    rewrite_judged_session(&folder, is_judging, criterion)?;
+    if is_to_be_judged {
+        print::stderr(&format!(
+            "No run was judged. `rushhour judge {}` judges them.",
             folder.display()
         ));
     }
-    let Err(trouble) = kept else { return rendered };
-    if let Err(trouble) = &rendered {
-        print::trouble(&trouble.message);
+    let Err(error) = driven else { return reported };
+    if let Err(error) = &reported {
+        print::error(error);
     }
-    Ok(trouble.exit)
+    Ok(error.exit())
 }
 
-/// Takes hold of the journal and reads it; nothing where its session came to its end.
-fn find(folder: PathBuf) -> Result<Option<OrphanedSession>, CliError> {
-    let journal = folder.join(JOURNAL);
-    let mut orphan = OrphanedJournal::lock(&journal).map_err(|error| match error {
-        OrphanedJournalError::Locked => CliError::usage(format!(
-            "{}: {error}; wait for its end, or interrupt it",
-            journal.display()
-        )),
-        OrphanedJournalError::Io(_) => named(&journal, &error),
+/// Makes sure that the user agrees to the cost of the runs that are still to start.
+fn confirm_rest(orphan: &OrphanedSession, arguments: &ResumeArgs) -> Result<(), CliError> {
+    if arguments.finish_only || orphan.replayed.is_stopped() {
+        return Ok(());
+    }
+    let profile = &orphan.header.profile;
+    let planned = Forecast::new(&Plan::new(profile.clone())).runs;
+    let left = planned.saturating_sub(orphan.replayed.drawn());
+    // The profile in the journal cannot be changed any more.
+    let alternative = "start nothing more with --finish-only";
+    CostCheck { alternative, ..CostCheck::new(profile, left, arguments.interaction.yes) }.confirm()
+}
+
+/// Locks and reads the journal; none if its session has ended.
+fn find_orphan(folder: PathBuf) -> Result<Option<OrphanedSession>, CliError> {
+    let path = folder.join(JOURNAL);
+    let shown = path.display();
+    let mut journal = OrphanedJournal::lock(&path).map_err(|error| match error {
+        OrphanedJournalError::Locked => {
+            CliError::usage(format!("the session of {shown} is running: another process writes it"))
+                .with_hint("wait for its end, or interrupt it")
+        }
+        OrphanedJournalError::Io(error) => {
+            CliError::usage(format!("cannot open {shown} for writing")).caused_by(error)
+        }
     })?;
-    let mut carried = ReplayedSession::default();
-    let torn = orphan.read(|event| carried.add(event)).map_err(|error| {
-        CliError::usage(format!(
-            "{}: {error}; nothing was changed: what a damaged journal says cannot be built upon (`rushhour sweep` deletes what its session left behind)",
-            journal.display()
-        ))
+    let mut replayed = ReplayedSession::default();
+    let torn_bytes = journal.read(|event| replayed.add(event)).map_err(|error| {
+        let is_damaged = matches!(error, JournalError::Damaged { .. });
+        let error = unreadable(&path, error);
+        if !is_damaged {
+            return error;
+        }
+        error.with_hint(
+            "restore it from a backup; `rushhour sweep` deletes the rooms that its session left behind",
+        )
     })?;
-    if carried.is_closed() {
-        print::out(&format!(
-            "The session came to its end: there is nothing to resume. `rushhour report {}` makes its reports again.",
+    if replayed.is_closed() {
+        print::stdout(&format!(
+            "The session has ended: there is nothing to resume. `rushhour report {}` regenerates its reports.",
             folder.display()
         ));
         return Ok(None);
     }
-    let opening = carried.opening().map_err(|error| named(&journal, &error))?.clone();
-    Ok(Some(OrphanedSession { folder, orphan, carried, opening, torn }))
+    let header = replayed
+        .opening()
+        .map_err(|error| {
+            CliError::usage(format!("the session of {shown} cannot be resumed")).caused_by(error)
+        })?
+        .clone();
+    Ok(Some(OrphanedSession { folder, journal, replayed, header, torn_bytes }))
 }
 
-async fn carry_out(
-    found: OrphanedSession,
-    services: &Clients,
-    arguments: &ResumeArguments,
+async fn drive(
+    orphan: OrphanedSession,
+    clients: &Clients,
+    arguments: &ResumeArgs,
 ) -> Result<(), CliError> {
-    let OrphanedSession { folder, orphan, carried, opening, torn } = found;
+    let OrphanedSession { folder, journal, replayed, header, torn_bytes } = orphan;
     let path = folder.join(JOURNAL);
-    let journal = orphan.resume().map_err(|error| named(&path, &error))?;
-    let watched = ProgressSink::new(journal, &opening.profile);
+    let journal = journal.resume().map_err(|error| {
+        CliError::usage(format!("cannot continue {}", path.display())).caused_by(error)
+    })?;
+    let sink = ProgressSink::new(journal, &header.profile);
     read_events(&path, |event| {
-        watched.recall(&event);
+        sink.replay(&event);
         Ok(())
     })?;
-    let watched = Arc::new(watched);
-    let profile = Arc::new(opening.profile.clone());
-    let settings = DriverSettings::new(&profile, services.evaluator.capabilities());
+    let sink = Arc::new(sink);
+    let profile = Arc::new(header.profile.clone());
+    let settings = DriverSettings::new(&profile, clients.evaluator.capabilities());
     let wall = Timestamp::now();
-    let now = session_time(&opening, wall, carried.last())?;
+    let now = session_time(&header, wall, replayed.last())?;
     let clock = SessionClock::going_on(now, wall.as_millisecond());
-    if let Some(callers) = &services.callers {
-        callers.begin(clock)?;
+    if let Some(callers) = &clients.callers {
+        callers.start(clock)?;
     }
-    let names = carried
+    let names = replayed
         .any_room()
         .and_then(|(room, run)| RoomNames::of_room(room, run))
-        .unwrap_or_else(|| RoomNames::new(room_stem(&profile, wall)));
-    let unwatched = now.since(carried.last());
-    print::err(&taken_up(&opening, unwatched, torn));
-    let how = Resumption {
+        .unwrap_or_else(|| RoomNames::new(room_name_stem(&profile, wall)));
+    let unwatched = now.since(replayed.last());
+    info!(session = %header.session, %unwatched, torn_bytes, "resuming");
+    print::stderr(&resuming(&header, unwatched, torn_bytes));
+    let resumption = Resumption {
         wall: format!("{wall:.6}"),
-        torn,
-        fate: fate(&profile),
+        torn: torn_bytes,
+        fate: evaluator_fate(&profile),
         finish_only: arguments.finish_only,
     };
-    let session = Session::resumed(settings.clone(), names.clone(), carried, how, now)
-        .map_err(|error| named(&path, &error))?;
-    let forecast = Forecast::new(&Plan::new(opening.profile));
-    let outside =
-        outside(services, &watched, (opening.session, names), profile, Arc::new(settings));
-    let shown = (!arguments.quiet).then_some(&forecast);
-    conduct(session, outside, clock, &watched, (shown, services)).await
+    let session = Session::resumed(settings.clone(), names.clone(), replayed, resumption, now)
+        .map_err(|error| {
+            CliError::usage(format!("the session of {} cannot be resumed", path.display()))
+                .caused_by(error)
+        })?;
+    let forecast = Forecast::new(&Plan::new(header.profile));
+    let services =
+        clients.driver_services(&sink, header.session, names, profile, Arc::new(settings));
+    let progress = (!arguments.interaction.quiet).then_some(&forecast);
+    ReadySession { session, services, clients, clock, sink, progress }.drive().await
 }
 
-/// The session's time now: by the wall clock, and not before the journal's last event, whatever was done
-/// to that clock.
+/// The session's time now: by the wall clock, but not before the journal's last event, whatever happened to that clock.
 fn session_time(
-    opening: &SessionHeader,
+    header: &SessionHeader,
     wall: Timestamp,
     last: SessionTime,
 ) -> Result<SessionTime, CliError> {
-    let anchor: Timestamp = opening.anchor.parse().map_err(|_| {
-        CliError::usage("the session began at no time that can be read; its clock cannot go on")
+    let anchor: Timestamp = header.anchor.parse().map_err(|error| {
+        CliError::usage(
+            "the journal does not say when its session began, so its clock cannot continue",
+        )
+        .caused_by(error)
     })?;
-    let since = wall.as_microsecond().saturating_sub(anchor.as_microsecond());
-    Ok(SessionTime(u64::try_from(since).unwrap_or(0)).max(last))
+    let elapsed = wall.as_microsecond().saturating_sub(anchor.as_microsecond());
+    Ok(SessionTime(u64::try_from(elapsed).unwrap_or(0)).max(last))
 }
 
 /// Whether the evaluator's runs outlived the session's process.
-fn fate(profile: &Profile) -> EvaluatorFate {
-    let is_a_service = match &profile.evaluator {
+fn evaluator_fate(profile: &Profile) -> EvaluatorFate {
+    let is_service = match &profile.evaluator {
         EvaluatorSettings::Cekura(settings) => settings.url.is_some(),
         EvaluatorSettings::Native(_) => false,
     };
-    if is_a_service && profile.livekit.target != LiveKitTarget::Sandbox {
+    if is_service && profile.livekit.target != LiveKitTarget::Sandbox {
         EvaluatorFate::LivedOn
     } else {
         EvaluatorFate::DiedToo
     }
 }
 
-fn taken_up(opening: &SessionHeader, unwatched: Micros, torn: u64) -> String {
-    let half = if torn > 0 {
-        format!("; {torn} bytes of half a line were cut off its journal")
+fn resuming(header: &SessionHeader, unwatched: Micros, torn_bytes: u64) -> String {
+    let torn = if torn_bytes > 0 {
+        format!(" An incomplete last line of {torn_bytes} bytes was cut off its journal.")
     } else {
         String::new()
     };
-    format!("Taking up {}: nobody watched it for {unwatched}{half}.", opening.session)
+    format!("Resuming {} after {unwatched} without a process.{torn}", header.session)
 }
 
-/// The stand-ins' log of an earlier process stays as it is.
-fn free_truth(folder: &Path) -> PathBuf {
+/// A name for the sandbox's log; those of earlier processes stay as they are.
+fn unused_truth_log(folder: &Path) -> PathBuf {
     let numbered = (2..).map(|number| folder.join(format!("sandbox-{number}.jsonl")));
-    std::iter::once(folder.join(folder::TRUTH))
+    std::iter::once(folder.join(TRUTH_LOG))
         .chain(numbered)
         .find(|path| !path.exists())
-        .unwrap_or_else(|| folder.join(folder::TRUTH))
+        .unwrap_or_else(|| folder.join(TRUTH_LOG))
 }

@@ -1,53 +1,69 @@
-//! `rushhour sandbox`: the stand-ins, served for other clients until interrupted.
+//! `rushhour sandbox`: serves the stand-ins for LiveKit and Cekura to other clients, until interrupted.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use crate::arguments::SandboxArguments;
-use crate::credentials::{CredentialRequest, find};
-use crate::exit::{CliError, Exit};
+use clap::{Args, ValueHint};
+
+use crate::arguments::{help_with_list, parse_share, parse_unit};
+use crate::credentials::from_environment;
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::print;
 use crate::signals::interrupted;
-use rushhour_core::units::{ParseUnitError, Percent, PositiveDuration};
+use rushhour_core::units::{Percent, PositiveDuration};
 use rushhour_sandbox::{DelayDistribution, Fault, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
 
-pub(crate) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, CliError> {
-    let mut config = SandboxConfig { seed: arguments.seed, ..SandboxConfig::default() };
-    for text in &arguments.faults {
-        let (name, share) = text.split_once('=').ok_or_else(|| {
-            CliError::usage(format!(
-                "--fault {text}: write a name and a share, such as submit_slow=2%"
-            ))
-        })?;
-        let fault: Fault = name.trim().parse().map_err(CliError::usage)?;
-        let share: Percent = share.parse().map_err(|error: ParseUnitError| {
-            CliError::usage(format!("--fault {text}: {error}; {}", error.hint))
-        })?;
-        config.faults = config.faults.with(fault, share);
-    }
-    if let Some(text) = &arguments.conversation {
-        let length: PositiveDuration = text.parse().map_err(|error: ParseUnitError| {
-            CliError::usage(format!("--conversation {text}: {error}; {}", error.hint))
-        })?;
-        config.times.cekura.voice = DelayDistribution::Fixed(length.micros());
-        config.times.cekura.chat = DelayDistribution::Fixed(length.micros());
-    }
-    config.plan.voice_runs = arguments.concurrency;
-    config.plan.chat_runs = arguments.concurrency;
-    if let Some(path) = &arguments.truth {
-        config.truth_log = TruthLog::File(path.clone());
-    }
-    if arguments.rooms_elsewhere {
-        let wanted = |variable| {
-            find(&CredentialRequest { variable, file: None, setting: "" }, Path::new("."))
-        };
-        config.rooms = RoomOwnership::Elsewhere;
-        wanted("LIVEKIT_API_KEY")?.expose().clone_into(&mut config.api_key);
-        config.api_secret = wanted("LIVEKIT_API_SECRET")?;
-    }
-    let sandbox = Sandbox::start(config, arguments.port).map_err(CliError::usage)?;
+const HELP: &str = "\
+Examples:
+  rushhour sandbox --fault submit_429_seconds=2% --fault dispatch_lost=1%
+
+It prints the addresses and the keys to use, and serves until you press Ctrl-C.
+
+Faults:";
+
+/// Serve stand-ins for LiveKit's control plane and Cekura: the sandbox.
+#[derive(Debug, Args)]
+#[command(after_long_help = help())]
+pub(crate) struct SandboxArgs {
+    /// The port on 127.0.0.1; 0 for any free one.
+    #[arg(long, default_value_t = 7881)]
+    port: u16,
+    /// The seed of everything random.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Inject a fault at this rate, such as `submit_500_after=2%`; may be repeated.
+    #[arg(long = "fault", value_name = "NAME=SHARE", value_parser = parse_share::<Fault>)]
+    faults: Vec<(Fault, Percent)>,
+    /// How long each conversation lasts, such as `20s`; random if not given.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = parse_unit::<PositiveDuration>
+    )]
+    conversation: Option<PositiveDuration>,
+    /// The most conversations at once; more are queued.
+    #[arg(long, value_name = "RUNS", default_value_t = 2_000)]
+    concurrency: u32,
+    /// Log what truly happens to FILE, one JSON object per line.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    truth: Option<PathBuf>,
+    /// Stand in for Cekura only, with rooms on a real LiveKit server.
+    ///
+    /// Rooms are assumed to exist, and tokens are checked with LIVEKIT_API_KEY and LIVEKIT_API_SECRET.
+    #[arg(long)]
+    rooms_elsewhere: bool,
+}
+
+fn help() -> String {
+    help_with_list(HELP, Fault::ALL.iter().map(|fault| (fault.name(), fault.about())))
+}
+
+pub(crate) fn sandbox(arguments: &SandboxArgs) -> Result<Exit, CliError> {
+    let sandbox =
+        Sandbox::start(config(arguments)?, arguments.port).map_err(CliError::from_usage)?;
     let cekura =
         format!("CEKURA_API_URL={}\nCEKURA_API_KEY={}", sandbox.url(), SandboxConfig::CEKURA_KEY);
-    print::out(&if arguments.rooms_elsewhere {
+    print::stdout(&if arguments.rooms_elsewhere {
         format!("Serving a stand-in for Cekura on this machine, until Ctrl-C.\n\n{cekura}")
     } else {
         format!(
@@ -61,14 +77,36 @@ pub(crate) fn sandbox(arguments: &SandboxArguments) -> Result<Exit, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(CliError::internal)?;
-    runtime.block_on(interrupted()).map_err(CliError::internal)?;
+        .map_err(CliError::from_internal)?;
+    runtime.block_on(interrupted()).map_err(CliError::from_internal)?;
     let truth = sandbox.stop();
-    print::err(&format!(
-        "served {} submissions with {} entries; {} rooms are still open",
+    print::stderr(&format!(
+        "Served {} submissions with {} entries; {} rooms are still open.",
         truth.counts.submissions,
         truth.counts.entries,
         truth.rooms_open.len()
     ));
     Ok(Exit::Passed)
+}
+
+fn config(arguments: &SandboxArgs) -> Result<SandboxConfig, CliError> {
+    let mut config = SandboxConfig { seed: arguments.seed, ..SandboxConfig::default() };
+    for (fault, share) in &arguments.faults {
+        config.faults = config.faults.with(*fault, *share);
+    }
+    if let Some(duration) = arguments.conversation {
+        config.times.cekura.voice = DelayDistribution::Fixed(duration.micros());
+        config.times.cekura.chat = DelayDistribution::Fixed(duration.micros());
+    }
+    config.plan.voice_runs = arguments.concurrency;
+    config.plan.chat_runs = arguments.concurrency;
+    if let Some(path) = &arguments.truth {
+        config.truth_log = TruthLog::File(path.clone());
+    }
+    if arguments.rooms_elsewhere {
+        config.rooms = RoomOwnership::Elsewhere;
+        from_environment("LIVEKIT_API_KEY")?.expose().clone_into(&mut config.api_key);
+        config.api_secret = from_environment("LIVEKIT_API_SECRET")?;
+    }
+    Ok(config)
 }

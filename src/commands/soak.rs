@@ -1,89 +1,120 @@
-//! `rushhour soak`: a session held and judged, or one that was held already: does the agent stay well.
+//! `rushhour soak`: judges whether an agent stays stable, in a session that it runs or that was run before.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::run::{self, CompletedSession};
-use crate::arguments::{RunArguments, SoakArguments};
-use crate::exit::{CliError, Exit};
-use crate::folder::JOURNAL;
-use crate::history_file;
-use crate::journal_reader::read_session;
+use clap::{Args, ValueHint};
+
+use crate::arguments::{NewSessionArgs, ProfileArgs};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::load_profile::load_profile;
 use crate::print;
-use crate::report_writer::{exit_of, json, replace, session_folder};
-use crate::spending;
+use crate::reports::history_file;
+use crate::reports::journal::read_session;
+use crate::reports::locate::session_folder;
+use crate::reports::output_file::{to_json, write_atomically};
+use crate::reports::session_reports::{exit_of, rendered};
+use crate::session::cost::CostCheck;
+use crate::session::folder::JOURNAL;
+use crate::session::new_session::{CompletedSession, forecast_within_cloud_limits, run_session};
 use rushhour_core::profile::SoakSettings;
-use rushhour_report::render::{agent_health_csv, soak_csv, soak_page, soak_text};
+use rushhour_report::render::{SoakSummary, agent_health_csv, soak_csv, soak_page, soak_text};
 use rushhour_report::session::{Criterion, SessionVerdict};
-use rushhour_report::soak::{NightlyRun, Soak, SoakBuilder, SoakCriteria, SoakVerdict};
+use rushhour_report::soak::{NightlyRun, SoakAnalysis, SoakBuilder, SoakCriteria, SoakVerdict};
 
-pub(crate) fn soak(arguments: &SoakArguments) -> Result<Exit, CliError> {
-    let judgement = arguments.run.judgement();
-    let target = &arguments.run.profile.profile;
+const HELP: &str = "\
+Examples:
+  # Run a soak, and judge it
+  rushhour soak profiles/native-soak.toml
+  # Judge a session that was run before
+  rushhour soak reports/20261122T213015Z-soak
+
+The reports of the same session are the same bytes each time.
+
+The measured stages are divided into windows. A latency, the failures or the agent's memory \
+drift if the confidence interval of their slope excludes zero and the change is material: 10 %, \
+or what [soak] in the profile says. All series are tested as one family, so that a steady \
+session is called drifting at most once in twenty. With [agent_health] in the profile, the \
+agent's worker is polled throughout: its memory, its load, and whether its jobs and processes \
+end.
+
+Exit codes:
+  0    steady
+  99   something drifts, steps up or is left behind; a threshold failed
+  111  too short, or too few runs, to decide
+  112  invalid: the load generator did not deliver the load
+Others are those of `rushhour run`.";
+
+/// Run a long session, and judge whether the agent stays stable.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct SoakArgs {
+    /// A profile to run, or the folder or journal of a session to judge.
+    #[arg(value_name = "PROFILE|SESSION", value_hint = ValueHint::AnyPath)]
+    target: PathBuf,
+    /// Override one setting, such as `limits.in_flight=50` or `stage.steady.rate=2/s`.
+    ///
+    /// Takes precedence over the profile and the environment. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    #[command(flatten)]
+    session: NewSessionArgs,
+}
+
+pub(crate) fn soak(arguments: &SoakArgs) -> Result<Exit, CliError> {
+    let (target, criterion) = (&arguments.target, arguments.session.criterion());
     if target.is_dir() || target.file_name().is_some_and(|name| name == JOURNAL) {
-        return judge(&session_folder(target)?, judgement);
+        return judge(&session_folder(target)?, criterion);
     }
-    let held = held(&arguments.run, judgement)?;
-    // A session that could not go on has said why; what was held of it is judged all the same.
-    let judged = judge(&held.folder, judgement)?;
-    Ok(if held.exit == Exit::Internal { Exit::Internal } else { judged })
+    let completed = run(arguments)?;
+    // A session that failed has said why; what it recorded is judged all the same.
+    let judged = judge(&completed.folder, criterion)?;
+    Ok(if completed.exit == Exit::Internal { Exit::Internal } else { judged })
 }
 
-fn held(arguments: &RunArguments, judgement: Criterion) -> Result<CompletedSession, CliError> {
-    let mut loaded = load_profile(&arguments.profile)?;
-    // What is left behind is looked at after every soak, also where the profile leaves its judging as usual.
+fn run(arguments: &SoakArgs) -> Result<CompletedSession, CliError> {
+    let profile = ProfileArgs { profile: arguments.target.clone(), set: arguments.set.clone() };
+    let mut loaded = load_profile(&profile)?;
+    // Every soak checks what it left behind, even where the profile has no [soak].
     loaded.profile.soak.get_or_insert_with(SoakSettings::usual);
-    let forecast = run::within_cloud_limits(&loaded.profile, arguments.accept_cloud_limits)?;
-    spending::agree(&loaded.profile, forecast.runs, arguments.yes)?;
-    let wanted = run::RunRequest {
-        profile_path: &arguments.profile.profile,
-        out: &arguments.out,
-        quiet: arguments.quiet,
-        judgement,
-        summary: true,
-    };
-    run::hold(&loaded, &wanted)
+    let session = &arguments.session;
+    let forecast =
+        forecast_within_cloud_limits(&loaded.profile, session.cloud.accept_cloud_limits)?;
+    CostCheck::new(&loaded.profile, forecast.runs, session.interaction.yes).confirm()?;
+    run_session(&loaded, &session.options(&arguments.target))
 }
 
-/// Judges the session of a folder, writes what it comes to beside its journal, and prints the answer.
-fn judge(folder: &Path, judgement: Criterion) -> Result<Exit, CliError> {
-    // Its name and its parent, also where it was named as `.`.
-    let folder = &folder.canonicalize().map_err(CliError::internal)?;
+/// Judges the session in `folder`, writes the soak's reports next to its journal, and prints the answer.
+fn judge(folder: &Path, criterion: Criterion) -> Result<Exit, CliError> {
+    // Its name and its parent, even if the user named it as `.`.
+    let folder = &folder.canonicalize().map_err(CliError::from_internal)?;
     let mut builder = SoakBuilder::default();
-    let folded = read_session(&folder.join(JOURNAL), |event, told| {
-        builder.add(event, told);
+    let folded = read_session(&folder.join(JOURNAL), |event, ended| {
+        builder.add(event, ended);
         Ok(())
     })?;
-    let overall = SessionVerdict::of(&folded, judgement);
-    let question = SoakCriteria::of(folded.opening.profile.soak);
-    let gathered = builder.finish(&folded);
+    let verdict = SessionVerdict::of(&folded, criterion);
+    let criteria = SoakCriteria::of(folded.opening.profile.soak);
+    let measured = builder.finish(&folded);
     let reports = folder.parent().unwrap_or(folder);
     let history = history_file::read(reports)?;
-    let delivered = overall.validity.holds();
-    let soak = SoakAnalysis::of(gathered, &folded, question, delivered, &history);
-    let write = |name: &str, render: &dyn Fn(&mut Vec<u8>) -> Result<(), String>| {
-        let mut bytes = Vec::new();
-        render(&mut bytes).map_err(CliError::internal)?;
-        replace(&folder.join(name), &bytes)
-    };
-    let csv_words = |error: csv::Error| error.to_string();
-    write("soak.json", &|to| json(&SoakSummary::of(&soak), to))?;
-    write("soak.csv", &|to| soak_csv(&soak, to).map_err(csv_words))?;
-    write("soak.html", &|to| {
-        to.extend(soak_page(&soak, &folded, &overall, judgement).into_bytes());
-        Ok(())
-    })?;
+    let delivered = verdict.validity.holds();
+    let soak = SoakAnalysis::of(measured, &folded, criteria, delivered, &history);
+    let write = |name: &str, bytes: &[u8]| write_atomically(&folder.join(name), bytes);
+    write("soak.json", &to_json(&SoakSummary::of(&soak))?)?;
+    write("soak.csv", &rendered(|to| soak_csv(&soak, to))?)?;
+    write("soak.html", soak_page(&soak, &folded, &verdict, criterion).as_bytes())?;
     if folded.opening.profile.agent_health.is_some() {
-        write("agent_health.csv", &|to| agent_health_csv(&soak, to).map_err(csv_words))?;
+        write("agent_health.csv", &rendered(|to| agent_health_csv(&soak, to))?)?;
     }
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    history_file::keep(reports, &NightlyRun::of(&soak, &name), &history)?;
-    print::out("");
-    print::out(&soak_text(&soak, &overall, print::out_style()));
-    Ok(combined(exit_of(&folded, &overall), soak.verdict))
+    history_file::append(reports, &NightlyRun::of(&soak, &name), &history)?;
+    print::stdout("");
+    print::stdout(&soak_text(&soak, &verdict, print::stdout_style()));
+    Ok(combined(exit_of(&folded, &verdict), soak.verdict))
 }
 
-/// How the process ends: as the session did where that says more than its thresholds, else as the soak did.
+/// The exit code of the session where it says more than its thresholds, else that of the soak.
 const fn combined(session: Exit, soak: SoakVerdict) -> Exit {
     match (session, soak) {
         (Exit::Passed | Exit::Undecided | Exit::ThresholdFailed, SoakVerdict::Drifts) => {
@@ -99,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_found_decides_and_how_the_session_ended_comes_first() {
+    fn the_sessions_end_comes_first_and_then_the_soaks_verdict() {
         for (session, soak, exit) in [
             (Exit::Passed, SoakVerdict::Steady, Exit::Passed),
             (Exit::Passed, SoakVerdict::Drifts, Exit::ThresholdFailed),

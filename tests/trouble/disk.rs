@@ -53,7 +53,7 @@ fn a_journal_that_may_not_grow_ends_the_session_and_keeps_what_was_written() {
     let ran = apart.start("ulimit -f 60").finish().ended_with(1);
     let ran = ran
         .complaining("the journal cannot be written: File too large")
-        .complaining("nothing more is started, the runs under way are finished");
+        .complaining("no more runs will start, and the runs in flight will be finished");
     assert!(!ran.err.contains("panicked"), "{}", ran.err);
     let (workplace, truth) = apart.truth();
     assert!(truth.rooms_left().is_empty(), "{:?}", truth.rooms_left());
@@ -88,7 +88,7 @@ fn a_folder_that_is_deleted_is_put_back_and_the_session_ends() {
     std::thread::sleep(Duration::from_secs(3));
     fs::remove_dir_all(apart.workplace.path().join("reports")).expect("it is there");
     let ran = running.finish().ended_with(1).complaining("was deleted while it was written");
-    assert!(ran.err.contains("nothing more is started"), "{}", ran.err);
+    assert!(ran.err.contains("no more runs will start"), "{}", ran.err);
     assert!(!ran.err.contains("panicked"), "{}", ran.err);
     let (workplace, truth) = apart.truth();
     let session = workplace.session();
@@ -113,7 +113,7 @@ fn a_folder_that_becomes_read_only_keeps_the_journal_and_the_reports_can_be_made
     running
         .finish()
         .ended_with(2)
-        .complaining("what was measured is safe in the journal")
+        .complaining("everything that was measured is safe in the journal")
         .complaining("run `rushhour report`");
     allow(0o700);
     let (workplace, truth) = apart.truth();

@@ -1,20 +1,25 @@
-//! The search carried out: asks what to try next, holds it as a session, and hears what it says.
+//! The command: runs each session that the search asks for, and tells the search what it found.
 
 use std::path::Path;
 
+use clap::Args;
 use jiff::Timestamp;
+use tracing::info;
 
 use super::interruption::Interruption;
-use super::log::SearchLog;
-use super::reporting::{finding, render};
-use crate::arguments::CapacityArguments;
-use crate::commands::run::{RunRequest, hold, within_cloud_limits};
-use crate::exit::{CliError, Exit};
-use crate::folder::{self, LEVELS};
+use crate::arguments::{CloudArgs, InteractionArgs, OutArgs, ProfileArgs};
+use crate::error::{CliError, ErrorKind};
+use crate::exit::Exit;
 use crate::load_profile::load_profile;
-use crate::{print, spending};
+use crate::print;
+use crate::reports::search_log::SearchLog;
+use crate::reports::search_reports::{trial_finding, write_and_print_reports};
+use crate::session::cost::{self, CostCheck};
+use crate::session::folder::{self, LEVELS};
+use crate::session::new_session::{SessionOptions, forecast_within_cloud_limits, run_session};
 use rushhour_core::bill::BillForecast;
 use rushhour_core::profile::{LoadedProfile, Profile};
+use rushhour_core::units::Mode;
 use rushhour_report::capacity::{
     CapacitySearch, LOG_VERSION, LogEnded, LogLine, LogOpening, LogTrial, Purpose, SearchEnd,
     SearchForecast, SearchRules, SearchSpend, SearchStep, Trial, level_profile,
@@ -22,62 +27,103 @@ use rushhour_report::capacity::{
 use rushhour_report::render::{trial_line, trial_result_line};
 use rushhour_report::session::Criterion;
 
-pub(crate) fn capacity(arguments: &CapacityArguments) -> Result<Exit, CliError> {
+const HELP: &str = "\
+Examples:
+  rushhour capacity profiles/native-capacity.toml
+  # Check that the agent handles 60 conversations, for at most 20 USD
+  rushhour capacity my-agent.toml --set capacity.needed=60 \\
+      --set limits.budget='20 USD'
+
+Each level is a session of its own, with its own journal and reports. The level rises until a \
+threshold of the profile fails, and the search then narrows down the highest level that passes. \
+[capacity] in the profile says where to start, how far to go and how long to hold each level; \
+the profile's own stages are not used.
+
+Exit codes:
+  0    the answer was found, or capacity.needed are handled
+  99   fewer than capacity.needed are handled, or not even one
+  105  stopped by a signal; what is known was written
+  111  undecided
+  112  the load generator was the limit
+  113  a limit on money, runs or minutes was reached
+Others are those of `rushhour run`.";
+
+/// Find how many conversations an agent handles at once.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct CapacityArgs {
+    #[command(flatten)]
+    profile: ProfileArgs,
+    #[command(flatten)]
+    out: OutArgs,
+    #[command(flatten)]
+    interaction: InteractionArgs,
+    #[command(flatten)]
+    cloud: CloudArgs,
+}
+
+pub(crate) fn capacity(arguments: &CapacityArgs) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
     let profile = &loaded.profile;
     if profile.thresholds.is_empty() {
-        return Err(without_thresholds(profile));
+        return Err(no_thresholds(profile.mode.any()));
     }
     let rules = SearchRules::of(profile);
-    let most = Trial {
+    check_cloud_limits(profile, &rules, arguments.cloud.accept_cloud_limits)?;
+    let forecast = SearchForecast::of(profile);
+    CostCheck::new(profile, forecast.usual.runs, arguments.interaction.yes).confirm()?;
+    if !arguments.interaction.quiet {
+        print::stderr(&forecast_text(profile, &rules, &forecast));
+    }
+    let began = Timestamp::now();
+    let name = format!("{}-capacity", profile.name);
+    let folder = folder::create(&arguments.out.out, &name, began)?;
+    let opening = LogOpening {
+        format: LOG_VERSION,
+        rushhour: env!("CARGO_PKG_VERSION").to_owned(),
+        search: folder.session.as_str().to_owned(),
+        began: format!("{began:.6}"),
+        profile: profile.clone(),
+    };
+    let mut log = SearchLog::create(&folder.path, opening.clone())?;
+    let running = RunningSearch { arguments, loaded: &loaded, folder: &folder.path, opening };
+    let ending = running.run(CapacitySearch::new(rules), &mut log)?;
+    log.write(&LogLine::Ended(LogEnded { ending }))?;
+    write_and_print_reports(&folder.path)
+}
+
+/// Checks that the highest level keeps to what LiveKit Cloud allows without asking.
+fn check_cloud_limits(
+    profile: &Profile,
+    rules: &SearchRules,
+    accepted: bool,
+) -> Result<(), CliError> {
+    let highest = Trial {
         purpose: Purpose::Step,
         in_flight: rules.settings.most,
         duration: rules.initial_duration(rules.settings.most),
     };
-    if let Some(highest) = level_profile(profile, &rules, most, 1, SearchSpend::default()) {
-        within_cloud_limits(&highest, arguments.accept_cloud_limits)?;
+    if let Some(highest) = level_profile(profile, rules, highest, 1, SearchSpend::default()) {
+        forecast_within_cloud_limits(&highest, accepted)?;
     }
-    let outlook = SearchForecast::of(profile);
-    spending::agree(profile, outlook.usual.runs, arguments.yes)?;
-    if !arguments.quiet {
-        print::err(&forecast(profile, &rules, &outlook));
-    }
-    let began = Timestamp::now();
-    let name = format!("{}-capacity", profile.name);
-    let (folder, id) = folder::make(&arguments.out, &name, began)?;
-    let opening = LogOpening {
-        format: LOG_VERSION,
-        rushhour: env!("CARGO_PKG_VERSION").to_owned(),
-        search: id.as_str().to_owned(),
-        began: format!("{began:.6}"),
-        profile: profile.clone(),
-    };
-    let mut log = SearchLog::create(&folder, opening.clone())?;
-    let mut carried = TrialOutcome { arguments, loaded: &loaded, folder: &folder, opening };
-    let ending = carried.out(CapacitySearch::new(rules), &mut log)?;
-    log.write(&LogLine::Ended(LogEnded { ending }))?;
-    render(&folder)
+    Ok(())
 }
 
-/// A search being carried out.
-struct TrialOutcome<'a> {
-    arguments: &'a CapacityArguments,
+struct RunningSearch<'a> {
+    arguments: &'a CapacityArgs,
     loaded: &'a LoadedProfile,
     folder: &'a Path,
     opening: LogOpening,
 }
 
-impl TrialOutcome<'_> {
-    fn out(
-        &mut self,
-        mut search: CapacitySearch,
-        log: &mut SearchLog,
-    ) -> Result<SearchEnd, CliError> {
+impl RunningSearch<'_> {
+    /// Runs one session after another until the search ends.
+    fn run(&self, mut search: CapacitySearch, log: &mut SearchLog) -> Result<SearchEnd, CliError> {
         let interruption = Interruption::listen()?;
         let mut spent = SearchSpend::default();
         loop {
             let trial = match search.next() {
-                SearchStep::Try(_) if interruption.was_asked() => return Ok(SearchEnd::Stopped),
+                SearchStep::Try(_) if interruption.is_requested() => return Ok(SearchEnd::Stopped),
                 SearchStep::Try(trial) => trial,
                 SearchStep::End(ending) => return Ok(ending),
             };
@@ -86,68 +132,70 @@ impl TrialOutcome<'_> {
             let Some(level) = level_profile(profile, search.rules(), trial, number, spent) else {
                 return Ok(SearchEnd::Budget);
             };
-            self.tell(&trial_line(number, &trial));
-            let folder = match self.hold(level) {
+            info!(number, in_flight = trial.in_flight, "trying a level");
+            self.print(&trial_line(number, &trial));
+            let folder = match self.run_level(level) {
                 Ok(folder) => folder,
-                Err(trouble) if number == 1 => {
-                    folder::unmake_search(self.folder);
-                    return Err(trouble);
+                Err(error) if number == 1 => {
+                    folder::remove_unused_search(self.folder);
+                    return Err(error);
                 }
-                Err(trouble) => {
-                    print::trouble(&trouble.message);
+                Err(error) => {
+                    print::error(&error);
                     return Ok(SearchEnd::Broken);
                 }
             };
-            let held = LogTrial { number, trial, folder };
-            log.write(&LogLine::Trial(held.clone()))?;
-            let finding = finding(self.folder, &self.opening, &held)?;
-            self.tell(&trial_result_line(&finding));
-            spent = spent.and(finding.spent);
-            search.add(finding.tried);
+            let trial = LogTrial { number, trial, folder };
+            log.write(&LogLine::Trial(trial.clone()))?;
+            let finding = trial_finding(self.folder, &self.opening, &trial)?;
+            self.print(&trial_result_line(&finding));
+            spent = spent.plus(finding.spent);
+            search.add(finding.result);
         }
     }
 
-    /// Holds one session, and gives its folder below that of the search.
-    fn hold(&self, level: Profile) -> Result<String, CliError> {
+    /// Runs the session of one level, and returns its folder, relative to that of the search.
+    fn run_level(&self, level: Profile) -> Result<String, CliError> {
         let loaded = LoadedProfile { profile: level, settings: self.loaded.settings.clone() };
-        let wanted = RunRequest {
+        let options = SessionOptions {
             profile_path: &self.arguments.profile.profile,
             out: &self.folder.join(LEVELS),
-            quiet: self.arguments.quiet,
-            summary: false,
-            judgement: Criterion::Interval,
+            quiet: self.arguments.interaction.quiet,
+            print_summary: false,
+            criterion: Criterion::Interval,
         };
-        let folder = hold(&loaded, &wanted)?.folder;
-        let below = folder.strip_prefix(self.folder).unwrap_or(&folder);
-        Ok(below.to_string_lossy().into_owned())
+        let folder = run_session(&loaded, &options)?.folder;
+        let relative = folder.strip_prefix(self.folder).unwrap_or(&folder);
+        Ok(relative.to_string_lossy().into_owned())
     }
 
-    fn tell(&self, words: &str) {
-        if !self.arguments.quiet {
-            print::err(words);
+    fn print(&self, text: &str) {
+        if !self.arguments.interaction.quiet {
+            print::stderr(text);
         }
     }
 }
 
-fn without_thresholds(profile: &Profile) -> CliError {
-    let latency = match profile.mode.any() {
-        rushhour_core::units::Mode::Chat => "\"turn.chat.first p95\" = \"< 2s\"",
-        rushhour_core::units::Mode::Voice => "\"turn.voice p95\" = \"< 3s\"",
+fn no_thresholds(mode: Mode) -> CliError {
+    let latency = match mode {
+        Mode::Chat => "\"turn.chat.first p95\" = \"< 2s\"",
+        Mode::Voice => "\"turn.voice p95\" = \"< 3s\"",
     };
-    CliError {
-        exit: Exit::ProfileInvalid,
-        message: format!(
-            "the profile has no thresholds, so nothing says when a level is no longer held; add\n  [thresholds]\n  failed = \"< 5%\"\n  \"agent_join p95\" = \"< 5s\"\n  {latency}"
-        ),
-    }
+    CliError::new(
+        ErrorKind::InvalidProfile,
+        "the profile has no thresholds, so nothing says when a level fails",
+    )
+    .with_hint(format!(
+        "add, for example:\n  [thresholds]\n  failed = \"< 5%\"\n  \"agent_join p95\" = \"< 5s\"\n  {latency}"
+    ))
 }
 
-/// What the search will come to, before it begins.
-fn forecast(profile: &Profile, rules: &SearchRules, outlook: &SearchForecast) -> String {
+/// What the search will take, before it begins.
+fn forecast_text(profile: &Profile, rules: &SearchRules, forecast: &SearchForecast) -> String {
     let settings = &rules.settings;
-    let (usual, longest) = (outlook.usual, outlook.longest);
+    let (usual, longest) = (forecast.usual, forecast.longest);
     let mut text = format!(
-        "{}: from {} to {} at once, until the answer is {} wide; at most {} sessions, {} and about {} runs where each level is decided at first, and {} and about {} where each is held as long as allowed",
+        "{}: from {} to {} at once, until the answer is {} wide; at most {} sessions: {} and about {} runs if every level is decided at once, {} and about {} runs if every level is held as long as allowed",
         profile.name,
         settings.start,
         settings.most,
@@ -159,8 +207,8 @@ fn forecast(profile: &Profile, rules: &SearchRules, outlook: &SearchForecast) ->
         longest.runs,
     );
     if let Some(bill) = BillForecast::new(profile, usual.runs) {
-        text.push_str("\nthe former ");
-        text.push_str(&spending::brief(profile, &bill));
+        text.push_str("\nthe former costs ");
+        text.push_str(&cost::summary(profile, &bill));
     }
     text
 }

@@ -1,15 +1,15 @@
-//! Signals between two sessions of a search, when no session listens.
+//! Signals between two sessions of a search, when no session listens for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::exit::CliError;
+use crate::error::CliError;
 
-/// Notes from now on whether a signal asked for an end.
+/// Remembers whether a signal has asked for an end.
 pub(crate) struct Interruption {
-    asked: Arc<AtomicBool>,
+    requested: Arc<AtomicBool>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -19,25 +19,25 @@ impl Interruption {
             .worker_threads(1)
             .enable_io()
             .build()
-            .map_err(CliError::internal)?;
-        let asked = Arc::new(AtomicBool::new(false));
+            .map_err(CliError::from_internal)?;
+        let requested = Arc::new(AtomicBool::new(false));
         for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
             let mut signals = {
-                let _inside = runtime.enter();
-                signal(kind).map_err(CliError::internal)?
+                let _context = runtime.enter();
+                signal(kind).map_err(CliError::from_internal)?
             };
-            let asked = asked.clone();
+            let requested = requested.clone();
             runtime.spawn(async move {
                 while signals.recv().await.is_some() {
-                    asked.store(true, Ordering::Relaxed);
+                    requested.store(true, Ordering::Relaxed);
                 }
             });
         }
-        Ok(Self { asked, runtime: Some(runtime) })
+        Ok(Self { requested, runtime: Some(runtime) })
     }
 
-    pub(crate) fn was_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+    pub(crate) fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::Relaxed)
     }
 }
 

@@ -1,12 +1,8 @@
-//! `rushhour capacity`: how many conversations an agent holds at once, session after session.
+//! `rushhour capacity`: finds how many conversations an agent handles at once, session after session.
 //!
-//! `command` holds the sessions that the search asks for, `log` keeps what was decided, `reporting` makes
-//! the search's reports from that and the sessions' journals.
+//! `command` runs the sessions that the search asks for, `interruption` notices signals between two of them.
 
 mod command;
 mod interruption;
-mod log;
-mod reporting;
 
-pub(crate) use command::capacity;
-pub(crate) use reporting::{report, search_folder};
+pub(crate) use command::{CapacityArgs, capacity};

@@ -1,21 +1,23 @@
-//! All checks, one after another, whatever each comes to.
+//! The command: makes all checks one after another, whatever each of them finds.
 
 use std::hash::{BuildHasher, Hasher};
-use std::io::IsTerminal;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use indicatif::ProgressBar;
+use clap::{Args, ValueHint};
 
+use super::dispatch::{DispatchTrial, try_room};
 use super::finding::{Diagnosis, Finding, passed};
-use super::judgement::cloud;
-use super::worker::{DispatchTrial, try_room};
-use super::{account, machine, network, server};
-use crate::arguments::{DoctorArguments, OutputFormat};
-use crate::exit::{CliError, Exit};
-use crate::forecast_text::caution_words;
+use super::rules::cloud_limits;
+use super::{cekura, livekit, machine, network};
+use crate::arguments::ProfileArgs;
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::load_profile::load_profile;
-use crate::print;
-use crate::services::{cekura_key, livekit_keys, sandbox_config};
+use crate::print::{self, StatusLine};
+use crate::session::clients::{
+    LiveKitKeys, cekura_key, livekit_keys, no_sandbox, sandbox_config, sandbox_keys,
+};
+use crate::session::forecast_text::plan_warning;
 use rushhour_core::plan::{Forecast, Plan, PlanWarning, cloud_excess};
 use rushhour_core::profile::{LiveKitTarget, Profile};
 use rushhour_core::units::Secret;
@@ -23,68 +25,91 @@ use rushhour_driver::cekura::{Cekura, CekuraConfig};
 use rushhour_livekit::LiveKitClient;
 use rushhour_sandbox::{Sandbox, SandboxConfig, TruthLog};
 
-/// Findings as they come: shown at once to a reader, kept for a program.
+const HELP: &str = "\
+Examples:
+  rushhour doctor my-agent.toml
+  rushhour doctor my-agent.toml --no-dispatch --format json
+
+It checks this machine, the network, keys, clocks and limits. It also dispatches one agent, into \
+a room of its own that it deletes afterwards. It submits nothing to the evaluator.
+
+Exit codes:
+  0    no check failed
+  2    a check failed
+  104  the profile is not valid
+  105  interrupted";
+
+/// Check everything that a session needs, before it costs anything.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    profile: ProfileArgs,
+    /// Dispatch no agent; only create and delete a room.
+    #[arg(long)]
+    no_dispatch: bool,
+    /// The folder in which the session's folder would be created.
+    #[arg(long, value_name = "FOLDER", default_value = "reports", value_hint = ValueHint::DirPath)]
+    out: PathBuf,
+    /// The output format.
+    #[arg(long, value_enum, default_value_t = DiagnosisFormat::Text)]
+    format: DiagnosisFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DiagnosisFormat {
+    /// One line per check, as it is made.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Findings as they come in: printed at once as text, or collected for JSON.
 struct Findings {
-    format: OutputFormat,
-    bar: ProgressBar,
+    format: DiagnosisFormat,
     list: Vec<Finding>,
 }
 
 impl Findings {
-    fn new(format: OutputFormat) -> Self {
-        let bar = if format == OutputFormat::Text && std::io::stderr().is_terminal() {
-            ProgressBar::new_spinner()
-        } else {
-            ProgressBar::hidden()
-        };
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self { format, bar, list: Vec::new() }
-    }
-
-    fn about_to(&self, what: String) {
-        self.bar.set_message(what);
-    }
-
     fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
         for finding in findings {
-            if self.format == OutputFormat::Text {
-                let line = finding.line(print::out_style());
-                self.bar.suspend(|| print::out(&line));
+            if self.format == DiagnosisFormat::Text {
+                print::stdout(&finding.line(print::stdout_style()));
             }
             self.list.push(finding);
         }
     }
 }
 
-/// What stands in the place of a service, or its address and what opens it.
+/// A service's address, and the key for it or why there is none.
 struct Service<K> {
     url: String,
-    opened_by: Result<K, String>,
+    key: Result<K, CliError>,
 }
 
-pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Exit, CliError> {
+pub(crate) fn doctor(arguments: &DoctorArgs) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
-    let plan = Plan::new(loaded.profile.clone());
-    let forecast = Forecast::new(&plan);
+    let forecast = Forecast::new(&Plan::new(loaded.profile.clone()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(CliError::internal)?;
-    let mut findings = Findings::new(arguments.format);
-    let interrupted =
-        runtime.block_on(examine(arguments, &loaded.profile, &forecast, &mut findings))?;
-    findings.bar.finish_and_clear();
+        .map_err(CliError::from_internal)?;
+    let is_text = arguments.format == DiagnosisFormat::Text;
+    let status_line = if is_text { StatusLine::show() } else { None };
+    let mut findings = Findings { format: arguments.format, list: Vec::new() };
+    let checked = runtime.block_on(check_all(arguments, &loaded.profile, &forecast, &mut findings));
+    drop(status_line);
+    let interrupted = checked?;
     let passed = passed(&findings.list);
-    if findings.format == OutputFormat::Json {
-        let diagnosis = Diagnosis { passed, findings: &findings.list };
-        let text = serde_json::to_string_pretty(&diagnosis).map_err(CliError::internal)?;
-        print::out(&text);
-    } else if passed {
-        print::out("\nNothing stands in the way of a session.");
-    } else {
-        print::out("\nA session would fail: see what failed above.");
-    }
+    print::stdout(&match (is_text, passed) {
+        (true, true) => "\nEverything that a session needs is in place.".to_owned(),
+        (true, false) => "\nA session would fail: see the failed checks above.".to_owned(),
+        (false, _) => {
+            let diagnosis = Diagnosis { passed, findings: &findings.list };
+            serde_json::to_string_pretty(&diagnosis).map_err(CliError::from_internal)?
+        }
+    });
     Ok(match (interrupted, passed) {
         (true, _) => Exit::Stopped,
         (false, true) => Exit::Passed,
@@ -92,56 +117,57 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Exit, CliError> {
     })
 }
 
-/// Goes through all checks; tells whether it was interrupted.
-async fn examine(
-    arguments: &DoctorArguments,
+/// Makes all checks, and returns whether it was interrupted.
+async fn check_all(
+    arguments: &DoctorArgs,
     profile: &Profile,
     forecast: &Forecast,
     findings: &mut Findings,
 ) -> Result<bool, CliError> {
-    findings.add(machine::look(profile, forecast, &arguments.out));
-    findings.add(budgets(forecast));
-    findings.add(cloud(cloud_excess(profile, forecast).as_ref()));
-    let sandbox = stand_in(profile)?;
-    // Where our own callers carry the load, Cekura is the one that judges.
+    findings.add(machine::check(profile, forecast, &arguments.out));
+    findings.add(limits(forecast));
+    findings.add(cloud_limits(cloud_excess(profile, forecast).as_ref()));
+    let sandbox = start_sandbox(profile)?;
+    // Where Rushhour's own callers carry the load, Cekura is the one that judges.
     let most = profile.judging.as_ref().map_or(0, |judging| judging.most);
     let judging = profile.judging_forecast(most);
-    let judged = judging.as_ref().unwrap_or(profile);
-    let (livekit, cekura) = services(arguments, judged, sandbox.as_ref())?;
-    findings.about_to(format!("looking at {}", livekit.url));
-    findings.add(network::look("livekit", &livekit.url).await);
-    let interrupted = examine_livekit(arguments, profile, livekit, findings).await?;
-    match cekura {
+    let evaluated = judging.as_ref().unwrap_or(profile);
+    let livekit = livekit_service(arguments, evaluated, sandbox.as_ref())?;
+    print::set_status(format!("connecting to {}", livekit.url));
+    findings.add(network::check("livekit", &livekit.url).await);
+    let interrupted = check_livekit(arguments, profile, livekit, findings).await?;
+    match cekura_service(arguments, evaluated, sandbox.as_ref())? {
         None => {
-            let why = match judged.evaluator.cekura() {
-                Some(_) => "the embedded stand-in is used",
-                None => "callers of our own are used",
+            let why = match evaluated.evaluator.cekura() {
+                Some(_) => "the embedded sandbox is used",
+                None => "Rushhour's own callers are used",
             };
             findings.add([Finding::not_checked("cekura", why)]);
         }
         Some(service) if !interrupted => {
-            findings.about_to(format!("looking at {}", service.url));
-            findings.add(network::look("cekura", &service.url).await);
+            print::set_status(format!("connecting to {}", service.url));
+            findings.add(network::check("cekura", &service.url).await);
             let planned = judging.clone().map(|judging| Forecast::new(&Plan::new(judging)));
             let forecast = planned.as_ref().unwrap_or(forecast);
-            examine_cekura(judged, forecast, service, findings).await?;
+            check_cekura(evaluated, forecast, service, findings).await?;
         }
         Some(_) => findings.add([Finding::not_checked("cekura", "interrupted")]),
     }
     Ok(interrupted)
 }
 
-async fn examine_livekit(
-    arguments: &DoctorArguments,
+/// Checks the key, the grants and the agent, and returns whether it was interrupted.
+async fn check_livekit(
+    arguments: &DoctorArgs,
     profile: &Profile,
-    service: Service<(Secret, Secret)>,
+    service: Service<LiveKitKeys>,
     findings: &mut Findings,
 ) -> Result<bool, CliError> {
-    let (key, secret) = match service.opened_by {
+    let LiveKitKeys { key, secret } = match service.key {
         Ok(keys) => keys,
-        Err(words) => {
+        Err(error) => {
             findings.add([
-                Finding::failed("livekit key", words, "copy both from the project's settings"),
+                no_key("livekit key", &error, "copy both from the project's settings"),
                 Finding::not_checked("livekit grants", "there is no key"),
                 Finding::not_checked("agent", "there is no key"),
             ]);
@@ -149,44 +175,44 @@ async fn examine_livekit(
         }
     };
     let timeout = profile.limits.livekit_timeout.as_duration();
-    let livekit =
-        LiveKitClient::new(&service.url, &key, &secret, timeout).map_err(CliError::internal)?;
-    findings.about_to("asking LiveKit".to_owned());
-    let accepted = server::key(&livekit).await;
-    let opens = passed(std::slice::from_ref(&accepted));
-    findings.add([accepted]);
-    if !opens {
+    let livekit = LiveKitClient::new(&service.url, &key, &secret, timeout)
+        .map_err(CliError::from_internal)?;
+    print::set_status("checking the key of LiveKit".to_owned());
+    let key = livekit::check_key(&livekit).await;
+    let is_accepted = passed(std::slice::from_ref(&key));
+    findings.add([key]);
+    if !is_accepted {
         findings.add([
-            Finding::not_checked("livekit grants", "the key is not accepted"),
-            Finding::not_checked("agent", "the key is not accepted"),
+            Finding::not_checked("livekit grants", "the key was not accepted"),
+            Finding::not_checked("agent", "the key was not accepted"),
         ]);
         return Ok(false);
     }
     let trial =
         if arguments.no_dispatch { DispatchTrial::RoomOnly } else { DispatchTrial::Dispatch };
     if trial == DispatchTrial::Dispatch {
-        findings.about_to(format!(
-            "sending for the agent, for up to {}",
+        print::set_status(format!(
+            "waiting for the agent, for up to {}",
             profile.livekit.give_up_after.micros()
         ));
     }
     let room = throw_away_room(profile);
-    let tried = try_room(&livekit, profile, &room, trial).await;
-    findings.add(tried.findings);
-    Ok(tried.interrupted)
+    let result = try_room(&livekit, profile, &room, trial).await;
+    findings.add(result.findings);
+    Ok(result.interrupted)
 }
 
-async fn examine_cekura(
+async fn check_cekura(
     profile: &Profile,
     forecast: &Forecast,
     service: Service<Secret>,
     findings: &mut Findings,
 ) -> Result<(), CliError> {
-    let key = match service.opened_by {
+    let key = match service.key {
         Ok(key) => key,
-        Err(words) => {
+        Err(error) => {
             findings.add([
-                Finding::failed("cekura key", words, "make one in Cekura's settings"),
+                no_key("cekura key", &error, "create one in Cekura's settings"),
                 Finding::not_checked("cekura plan", "there is no key"),
             ]);
             return Ok(());
@@ -194,98 +220,108 @@ async fn examine_cekura(
     };
     let Some(settings) = profile.evaluator.cekura() else { return Ok(()) };
     let config = CekuraConfig { url: service.url, key, settings: settings.clone() };
-    let cekura = Cekura::new(config, &profile.limits).map_err(CliError::internal)?;
-    findings.about_to("asking Cekura".to_owned());
+    let cekura = Cekura::new(config, &profile.limits).map_err(CliError::from_internal)?;
+    print::set_status("checking the key and the plan of Cekura".to_owned());
     for mode in profile.mode.modes() {
-        findings.add(account::look(&cekura, *mode, forecast.in_flight).await);
+        findings.add(cekura::check(&cekura, *mode, forecast.in_flight).await);
     }
     Ok(())
 }
 
-/// The rates that the plan needs against those that the profile allows.
-fn budgets(forecast: &Forecast) -> Vec<Finding> {
-    let budget = |check: &str, needed: f64, found: Option<&PlanWarning>, setting: &str| match found
-    {
-        Some(caution) => Finding::warning(
-            check,
-            caution_words(caution),
-            format!("raise {setting}, or lower the rates of the stages"),
-        ),
-        None => Finding::ok(check, format!("{needed:.2} a second are needed at the peak")),
+/// The finding for a key that is missing or unusable.
+fn no_key(check: &str, error: &CliError, where_from: &str) -> Finding {
+    let hint = match error.hint() {
+        Some(hint) => format!("{hint}; {where_from}"),
+        None => where_from.to_owned(),
     };
-    let find =
-        |fits: fn(&PlanWarning) -> bool| forecast.cautions.iter().find(|caution| fits(caution));
-    let requests = find(|caution| matches!(caution, PlanWarning::Requests { .. }));
-    let polls = find(|caution| matches!(caution, PlanWarning::Polls { .. }));
-    let places = find(|caution| matches!(caution, PlanWarning::InFlight { .. }));
-    let mut findings = vec![
-        budget("submissions", forecast.requests_per_second, requests, "limits.requests"),
-        budget("polls", forecast.polls_per_second, polls, "limits.polls"),
-    ];
-    findings.push(match places {
-        Some(caution) => Finding::warning(
-            "in flight",
-            caution_words(caution),
-            "raise limits.in_flight, or lower the rates of the stages",
-        ),
-        None => Finding::ok(
-            "in flight",
-            format!("about {:.0} places are needed at the peak", forecast.in_flight.ceil()),
-        ),
-    });
-    findings
+    Finding::failed(check, error.one_line(), hint)
 }
 
-/// The stand-ins, where the profile's rooms are there.
-fn stand_in(profile: &Profile) -> Result<Option<Sandbox>, CliError> {
+/// Compares the rates that the plan needs with those that the profile allows.
+fn limits(forecast: &Forecast) -> Vec<Finding> {
+    let warning = |is_it: fn(&PlanWarning) -> bool| forecast.cautions.iter().find(|it| is_it(it));
+    let finding =
+        |check: &str, setting: &str, found: Option<&PlanWarning>, needed: String| match found {
+            Some(warning) => Finding::warning(
+                check,
+                plan_warning(warning),
+                format!("raise {setting}, or lower the rates of the stages"),
+            ),
+            None => Finding::ok(check, needed),
+        };
+    vec![
+        finding(
+            "submissions",
+            "limits.requests",
+            warning(|warning| matches!(warning, PlanWarning::Requests { .. })),
+            format!("{:.2} per second are needed at the peak", forecast.requests_per_second),
+        ),
+        finding(
+            "polls",
+            "limits.polls",
+            warning(|warning| matches!(warning, PlanWarning::Polls { .. })),
+            format!("{:.2} per second are needed at the peak", forecast.polls_per_second),
+        ),
+        finding(
+            "in flight",
+            "limits.in_flight",
+            warning(|warning| matches!(warning, PlanWarning::InFlight { .. })),
+            format!("about {:.0} are needed at the peak", forecast.in_flight.ceil()),
+        ),
+    ]
+}
+
+/// Starts the sandbox, where the profile's rooms are there.
+fn start_sandbox(profile: &Profile) -> Result<Option<Sandbox>, CliError> {
     if profile.livekit.target != LiveKitTarget::Sandbox {
         return Ok(None);
     }
     let config = sandbox_config(profile.seed, &profile.sandbox, TruthLog::Off)?;
-    Sandbox::start(config, 0).map(Some).map_err(CliError::usage)
+    Sandbox::start(config, 0).map(Some).map_err(CliError::from_usage)
 }
 
-type Services = (Service<(Secret, Secret)>, Option<Service<Secret>>);
-
-/// Both services, real or not; an evaluator's stand-in for a real server has nothing to be examined.
-fn services(
-    arguments: &DoctorArguments,
+fn livekit_service(
+    arguments: &DoctorArgs,
     profile: &Profile,
     sandbox: Option<&Sandbox>,
-) -> Result<Services, CliError> {
-    let path = &arguments.profile.profile;
-    let missing = || CliError::internal("a stand-in is wanted and was not started");
-    let livekit = match &profile.livekit.target {
+) -> Result<Service<LiveKitKeys>, CliError> {
+    Ok(match &profile.livekit.target {
         LiveKitTarget::Sandbox => {
-            let keys = (SandboxConfig::API_KEY, SandboxConfig::API_SECRET);
-            let url = sandbox.ok_or_else(missing)?.livekit_url();
-            Service { url, opened_by: Ok((Secret::new(keys.0), Secret::new(keys.1))) }
+            let url = sandbox.ok_or_else(no_sandbox)?.livekit_url();
+            Service { url, key: Ok(sandbox_keys()) }
         }
         LiveKitTarget::Url(url) => {
-            let keys = livekit_keys(profile, path).map_err(|trouble| trouble.message);
-            let opened_by = keys.and_then(|keys| keys.ok_or_else(|| "there is none".to_owned()));
-            Service { url: url.clone(), opened_by }
+            let keys = livekit_keys(profile, &arguments.profile.profile);
+            let key = keys.and_then(|keys| keys.ok_or_else(no_sandbox));
+            Service { url: url.clone(), key }
         }
-    };
-    let Some(settings) = profile.evaluator.cekura() else { return Ok((livekit, None)) };
-    let cekura = match (&settings.url, &profile.livekit.target) {
-        (None, LiveKitTarget::Url(_)) => None,
-        (None, LiveKitTarget::Sandbox) => {
-            let url = sandbox.ok_or_else(missing)?.url();
-            Some(Service { url, opened_by: Ok(Secret::new(SandboxConfig::CEKURA_KEY)) })
-        }
-        (Some(url), _) => {
-            let key = cekura_key(profile, path).map_err(|trouble| trouble.message);
-            let opened_by = key.and_then(|key| key.ok_or_else(|| "there is none".to_owned()));
-            Some(Service { url: url.clone(), opened_by })
-        }
-    };
-    Ok((livekit, cekura))
+    })
 }
 
-/// A name that no room has.
+/// Cekura or its stand-in; none where there is nothing to check, as for the stand-in of a real LiveKit server.
+fn cekura_service(
+    arguments: &DoctorArgs,
+    profile: &Profile,
+    sandbox: Option<&Sandbox>,
+) -> Result<Option<Service<Secret>>, CliError> {
+    let Some(settings) = profile.evaluator.cekura() else { return Ok(None) };
+    Ok(match (&settings.url, &profile.livekit.target) {
+        (None, LiveKitTarget::Url(_)) => None,
+        (None, LiveKitTarget::Sandbox) => {
+            let url = sandbox.ok_or_else(no_sandbox)?.url();
+            Some(Service { url, key: Ok(Secret::new(SandboxConfig::CEKURA_KEY)) })
+        }
+        (Some(url), _) => {
+            let key = cekura_key(profile, &arguments.profile.profile);
+            let key = key.and_then(|key| key.ok_or_else(no_sandbox));
+            Some(Service { url: url.clone(), key })
+        }
+    })
+}
+
+/// A name that no other room has.
 fn throw_away_room(profile: &Profile) -> String {
-    // The standard library keys its hashers from the operating system's randomness.
+    // The standard library keys its hashers with randomness of the operating system.
     let random = std::hash::RandomState::new().build_hasher().finish();
     format!("{}doctor-{random:016x}", profile.livekit.room_prefix)
 }

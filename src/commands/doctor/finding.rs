@@ -1,4 +1,4 @@
-//! What a check comes to: its state, what it means, and what to do.
+//! The result of a check: its state, what was found, and what to do.
 
 use std::fmt::Write;
 
@@ -10,18 +10,16 @@ use rushhour_report::render::Style;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FindingState {
-    /// As it should be.
     Ok,
-    /// A session can be run, and its reader ought to know this.
+    /// A session can run, but there is something to know first.
     Warning,
-    /// A session would fail or be worth nothing.
+    /// A session would fail, or would be worthless.
     Failed,
-    /// Nothing is known.
     NotChecked,
 }
 
 impl FindingState {
-    const fn words(self) -> &'static str {
+    const fn label(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Warning => "warning",
@@ -40,76 +38,73 @@ impl FindingState {
     }
 }
 
-/// What a check comes to.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// What was looked at.
+    /// The name of the check.
     pub(crate) check: String,
-    /// How it ended.
     pub(crate) state: FindingState,
-    /// What was seen, and what it means.
-    pub(crate) says: String,
+    /// What was found, and what it means.
+    #[serde(rename = "says")]
+    pub(crate) message: String,
     /// What to do, where something is to be done.
-    pub(crate) advice: Option<String>,
+    #[serde(rename = "advice")]
+    pub(crate) hint: Option<String>,
 }
 
 impl Finding {
-    pub(crate) fn ok(check: impl Into<String>, says: impl Into<String>) -> Self {
-        Self { check: check.into(), state: FindingState::Ok, says: says.into(), advice: None }
+    fn new(check: impl Into<String>, state: FindingState, message: impl Into<String>) -> Self {
+        Self { check: check.into(), state, message: message.into(), hint: None }
+    }
+
+    pub(crate) fn ok(check: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(check, FindingState::Ok, message)
+    }
+
+    pub(crate) fn not_checked(check: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(check, FindingState::NotChecked, message)
     }
 
     pub(crate) fn warning(
         check: impl Into<String>,
-        says: impl Into<String>,
-        advice: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
     ) -> Self {
-        let (says, advice) = (says.into(), Some(advice.into()));
-        Self { check: check.into(), state: FindingState::Warning, says, advice }
+        Self { hint: Some(hint.into()), ..Self::new(check, FindingState::Warning, message) }
     }
 
     pub(crate) fn failed(
         check: impl Into<String>,
-        says: impl Into<String>,
-        advice: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
     ) -> Self {
-        let (says, advice) = (says.into(), Some(advice.into()));
-        Self { check: check.into(), state: FindingState::Failed, says, advice }
+        Self { hint: Some(hint.into()), ..Self::new(check, FindingState::Failed, message) }
     }
 
-    pub(crate) fn not_checked(check: impl Into<String>, says: impl Into<String>) -> Self {
-        Self {
-            check: check.into(),
-            state: FindingState::NotChecked,
-            says: says.into(),
-            advice: None,
-        }
-    }
-
-    /// One line, and what to do below it.
+    /// The finding on one line, with the hint below it.
     pub(crate) fn line(&self, style: Style) -> String {
         let (on, off) = match style {
             Style::Colours => (self.state.colour(), "\u{1b}[0m"),
             Style::Plain => ("", ""),
         };
         let mut text =
-            format!("{on}{:<12}{off}{:<18}{}", self.state.words(), self.check, self.says);
-        if let Some(advice) = &self.advice {
-            let _ = write!(text, "\n{:<30}-> {advice}", "");
+            format!("{on}{:<12}{off}{:<18}{}", self.state.label(), self.check, self.message);
+        if let Some(hint) = &self.hint {
+            let _ = write!(text, "\n{:<30}-> {hint}", "");
         }
         text
     }
 }
 
-/// All findings and what they come to, as JSON.
+/// All findings, as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Diagnosis<'a> {
     /// Whether nothing failed.
     pub(crate) passed: bool,
-    /// One by one.
     pub(crate) findings: &'a [Finding],
 }
 
-/// Whether a session can be run.
+/// Whether a session can run.
 pub(crate) fn passed(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.state != FindingState::Failed)
 }
@@ -119,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_failed_stands_in_the_way() {
+    fn only_a_failed_check_prevents_a_session() {
         let fine = [
             Finding::ok("a", "b"),
             Finding::warning("a", "b", "c"),
@@ -129,9 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_state_check_meaning_and_what_to_do() {
+    fn a_line_shows_state_check_message_and_hint() {
         let line = Finding::failed("livekit key", "refused", "check it").line(Style::Plain);
-        let advice = format!("\n{:<30}-> check it", "");
-        assert_eq!(line, format!("failed      livekit key       refused{advice}"));
+        let hint = format!("\n{:<30}-> check it", "");
+        assert_eq!(line, format!("failed      livekit key       refused{hint}"));
     }
 }

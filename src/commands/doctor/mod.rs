@@ -1,16 +1,15 @@
-//! `rushhour doctor`: everything that a session needs, looked at before it costs anything.
+//! `rushhour doctor`: checks everything that a session needs, before it costs anything.
 //!
-//! `finding` is what a check comes to and how it is shown; `judgement` holds the rules, without any
-//! clock or socket; `network`, `server`, `worker`, `account` and `machine` look at the world; `command`
-//! goes through them all, whatever each comes to.
+//! `rules` decide what a measurement means, without clock or socket; `machine`, `network`, `livekit`, `dispatch` and
+//! `cekura` measure; a `finding` is the result of one check; `command` makes all checks, whatever each of them finds.
 
-mod account;
+mod cekura;
 mod command;
+mod dispatch;
 mod finding;
-mod judgement;
+mod livekit;
 mod machine;
 mod network;
-mod server;
-mod worker;
+mod rules;
 
-pub(crate) use command::doctor;
+pub(crate) use command::{DoctorArgs, doctor};

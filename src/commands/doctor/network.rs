@@ -1,4 +1,4 @@
-//! Whether a host is known and reached, how securely, and what its clock says.
+//! Whether a host has an address and can be reached, how securely, and how its clock differs.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,17 +7,18 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::finding::Finding;
-use super::judgement::{clock, clock_skew_ms};
+use super::rules::{clock, clock_skew_ms};
 use rushhour_core::profile::{TargetKind, target_kind};
 use rushhour_core::units::Micros;
 use rushhour_livekit::http::{HttpClient, TransportErrorKind};
 
-const PATIENCE: Duration = Duration::from_secs(10);
-/// A page is not looked at, only that it came.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most bytes of the page that answers. Its content does not matter.
 const LARGEST_PAGE: usize = 64 * 1024;
 
-/// Looks at the host of `address` from the outside: name, connection, encryption, clock.
-pub(crate) async fn look(service: &str, address: &str) -> Vec<Finding> {
+/// Checks the host of `address`: its name, the connection, encryption and clock.
+pub(crate) async fn check(service: &str, address: &str) -> Vec<Finding> {
     let name = |what: &str| format!("{service} {what}");
     let http = match address.strip_prefix("ws") {
         Some(rest) => format!("http{rest}"),
@@ -26,12 +27,12 @@ pub(crate) async fn look(service: &str, address: &str) -> Vec<Finding> {
     let Ok(url) = Url::parse(&http) else {
         return vec![Finding::failed(
             name("address"),
-            format!("{address} is no address"),
+            format!("{address} is not an address"),
             "correct it",
         )];
     };
     let mut findings = vec![resolve(&name("dns"), &url).await];
-    let client = match HttpClient::new(PATIENCE) {
+    let client = match HttpClient::new(TIMEOUT) {
         Ok(client) => client,
         Err(error) => {
             findings.push(Finding::failed(
@@ -42,17 +43,17 @@ pub(crate) async fn look(service: &str, address: &str) -> Vec<Finding> {
             return findings;
         }
     };
-    let sent = wall_ms();
+    let sent = wall_clock_ms();
     match client.send(client.get(&http), LARGEST_PAGE).await {
-        Ok(answer) => {
-            let received = wall_ms();
+        Ok(response) => {
+            let received = wall_clock_ms();
             findings.push(encryption(&name("tls"), &url));
-            let date = answer.date.and_then(|date| Timestamp::try_from(date).ok());
+            let date = response.date.and_then(|date| Timestamp::try_from(date).ok());
             let skew = date.map(|date| clock_skew_ms(date.as_millisecond(), sent, received));
             findings.push(clock(&name("clock"), skew));
         }
         Err(error) => {
-            let advice = match error.kind {
+            let hint = match error.kind {
                 TransportErrorKind::NotSent => {
                     "check the address, its certificate, and whether a firewall or proxy is in the way"
                 }
@@ -60,8 +61,8 @@ pub(crate) async fn look(service: &str, address: &str) -> Vec<Finding> {
                     "check whether a firewall or proxy is in the way"
                 }
             };
-            findings.push(Finding::failed(name("tls"), error.to_string(), advice));
-            findings.push(Finding::not_checked(name("clock"), "nothing answers"));
+            findings.push(Finding::failed(name("tls"), error.to_string(), hint));
+            findings.push(Finding::not_checked(name("clock"), "the server did not answer"));
         }
     }
     findings
@@ -71,15 +72,15 @@ async fn resolve(check: &str, url: &Url) -> Finding {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_matches(['[', ']']);
     if bare.parse::<std::net::IpAddr>().is_ok() {
-        return Finding::ok(check, format!("{host} is an address, no name to be looked up"));
+        return Finding::ok(check, format!("{host} is an IP address"));
     }
     let port = url.port_or_known_default().unwrap_or(443);
     let begun = Instant::now();
-    match timeout(PATIENCE, tokio::net::lookup_host((bare, port))).await {
+    match timeout(TIMEOUT, tokio::net::lookup_host((bare, port))).await {
         Ok(Ok(addresses)) => {
             let count = addresses.count();
-            let took = Micros::from(begun.elapsed());
-            Finding::ok(check, format!("{host} has {count} addresses, looked up in {took}"))
+            let elapsed = Micros::from(begun.elapsed());
+            Finding::ok(check, format!("{host} has {count} addresses, resolved in {elapsed}"))
         }
         Ok(Err(error)) => Finding::failed(
             check,
@@ -92,28 +93,28 @@ async fn resolve(check: &str, url: &Url) -> Finding {
 
 fn encryption(check: &str, url: &Url) -> Finding {
     if url.scheme() == "https" {
-        return Finding::ok(check, "encrypted, and the certificate is valid");
+        return Finding::ok(check, "encrypted, with a valid certificate");
     }
     match target_kind(url) {
         TargetKind::Loopback => {
-            Finding::ok(check, "reached; not encrypted, and it stays on this machine")
+            Finding::ok(check, "reachable; not encrypted, but it stays on this machine")
         }
         TargetKind::Private => Finding::warning(
             check,
-            "reached, without encryption: who is in this network can read keys and conversations",
-            "use wss:// and https:// outside of tests",
+            "reachable, but not encrypted: anybody in this network can read keys and conversations",
+            "use wss:// and https:// for anything but tests",
         ),
         TargetKind::LiveKitCloud | TargetKind::Public => Finding::failed(
             check,
-            "reached, without encryption, over the open network",
+            "reachable, but not encrypted, over the public network",
             "use wss:// and https://",
         ),
     }
 }
 
-/// This machine's wall clock.
-fn wall_ms() -> i64 {
-    #[expect(clippy::disallowed_methods, reason = "the clock itself is examined")]
+/// This machine's wall clock, in milliseconds since 1970.
+fn wall_clock_ms() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "the clock itself is checked")]
     let now = SystemTime::now();
     Timestamp::try_from(now).map_or(0, Timestamp::as_millisecond)
 }

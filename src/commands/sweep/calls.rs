@@ -1,60 +1,72 @@
-//! The evaluator's calls of a dead session: which are still held, and ending them.
+//! The evaluator's calls of a dead session that are still open.
 
-use super::sessions::SessionTrail;
-use crate::credentials::{CredentialRequest, find};
-use crate::exit::CliError;
+use super::local_sessions::SessionTrail;
+use crate::credentials::from_environment;
+use crate::error::CliError;
+use crate::print;
 use rushhour_core::evaluator::{Evaluator, RunState};
 use rushhour_core::units::EvaluatorRunId;
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
 
-/// What is known of a session's calls.
-pub(crate) enum Calls {
-    /// There is nothing to ask after, or nobody to be asked; why, in words, where that is worth saying.
-    Nothing(Option<&'static str>),
-    /// These are still held.
-    Held(Box<Cekura>, Vec<Call>),
+/// The open calls of a session.
+pub(crate) enum OpenCalls {
+    /// None, or nobody who could be asked; why, where that is worth saying.
+    None(Option<&'static str>),
+    /// These, at Cekura.
+    AtCekura(Box<Cekura>, Vec<OpenCall>),
 }
 
-/// A call that is still held.
+/// A call that is still open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Call {
+pub(crate) struct OpenCall {
     pub(crate) run: EvaluatorRunId,
     /// The evaluator's own word for its state.
-    pub(crate) word: String,
+    pub(crate) state: String,
 }
 
-/// Asks the evaluator after the calls that a journal did not see end.
-pub(crate) async fn held_calls(trail: &SessionTrail) -> Result<Calls, CliError> {
+/// Asks the evaluator which calls are open of those whose end the journal does not have.
+pub(crate) async fn find_open_calls(trail: &SessionTrail) -> Result<OpenCalls, CliError> {
     if trail.calls.is_empty() {
-        return Ok(Calls::Nothing(None));
+        return Ok(OpenCalls::None(None));
     }
-    let Some(settings) = trail.opening.profile.evaluator.cekura() else {
-        let gone = "the session's calls were held by its own callers, which ended with it";
-        return Ok(Calls::Nothing(Some(gone)));
+    let Some(settings) = trail.header.profile.evaluator.cekura() else {
+        let why = "the session's calls were made by Rushhour's own callers, which ended with it";
+        return Ok(OpenCalls::None(Some(why)));
     };
     if settings.url.is_none() {
-        let gone = "the session's calls were held by the embedded stand-in, which ended with it";
-        return Ok(Calls::Nothing(Some(gone)));
+        let why = "the session's calls were made by the embedded sandbox, which ended with it";
+        return Ok(OpenCalls::None(Some(why)));
     }
-    let wanted = CredentialRequest { variable: "CEKURA_API_KEY", file: None, setting: "" };
-    let key = find(&wanted, std::path::Path::new(".")).map_err(|trouble| {
-        let calls = trail.calls.len();
-        CliError::usage(format!("{calls} calls may still be held at Cekura; {}", trouble.message))
+    let key = from_environment("CEKURA_API_KEY").map_err(|error| {
+        error.context(format!("{} calls may still be open at Cekura", trail.calls.len()))
     })?;
     let config =
-        CekuraConfig { url: trail.opening.evaluator_url.clone(), key, settings: settings.clone() };
-    let cekura = Cekura::new(config, &trail.opening.profile.limits).map_err(CliError::internal)?;
-    let mut held = Vec::new();
+        CekuraConfig { url: trail.header.evaluator_url.clone(), key, settings: settings.clone() };
+    let cekura =
+        Cekura::new(config, &trail.header.profile.limits).map_err(CliError::from_internal)?;
+    let mut open = Vec::new();
     for runs in trail.calls.chunks(cekura.capabilities().runs_per_poll) {
-        let sights = cekura.poll(runs.to_vec()).await.map_err(|error| {
-            CliError::usage(format!("cannot see which calls are still held: {error}"))
+        let statuses = cekura.poll(runs.to_vec()).await.map_err(|error| {
+            CliError::usage("cannot find out which calls are still open").caused_by(error)
         })?;
-        held.extend(sights.into_iter().filter_map(|sight| match sight.state {
+        open.extend(statuses.into_iter().filter_map(|status| match status.state {
             RunState::InProgress(_) | RunState::Unknown => {
-                Some(Call { run: sight.run, word: sight.word })
+                Some(OpenCall { run: status.run, state: status.word })
             }
             RunState::Ended(_) => None,
         }));
     }
-    Ok(Calls::Held(Box::new(cekura), held))
+    Ok(OpenCalls::AtCekura(Box::new(cekura), open))
+}
+
+/// Ends calls, and returns how many it ended.
+pub(crate) async fn end_calls(evaluator: &impl Evaluator, calls: &[OpenCall]) -> usize {
+    let mut ended = 0;
+    for call in calls {
+        match evaluator.end_call(call.run.clone()).await {
+            Ok(()) => ended += 1,
+            Err(error) => print::stderr(&format!("cannot end call {}: {error}", call.run)),
+        }
+    }
+    ended
 }

@@ -1,162 +1,218 @@
-//! Finding, showing, and deleting where `--yes` was given.
+//! The command: finds rooms and calls, shows them, and deletes them where `--yes` was given.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use clap::{Args, ValueHint};
 use jiff::Timestamp;
 
-use super::calls::{Call, Calls, held_calls};
-use super::decision::{RoomDecision, SessionLiveness, SweepVerdict, judge};
-use super::sessions::{JournalLock, SessionTrail, follow, held, known};
+use super::calls::{OpenCall, OpenCalls, end_calls, find_open_calls};
+use super::decision::{RoomDecision, SessionLiveness, SweepVerdict, decide};
+use super::local_sessions::{JournalLock, SessionTrail, liveness, lock_state, read_trail};
 use super::table::{Row, calls_table, rooms_table};
-use crate::arguments::{ProfileArguments, SweepArguments};
+use crate::arguments::ProfileArgs;
 use crate::credentials::{CredentialRequest, find};
-use crate::exit::{CliError, Exit};
-use crate::folder::JOURNAL;
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::load_profile::load_profile;
 use crate::print;
-use crate::report_writer::session_folder;
-use rushhour_core::evaluator::Evaluator;
+use crate::reports::journal::unreadable;
+use crate::reports::locate::session_folder;
+use crate::session::folder::JOURNAL;
 use rushhour_core::profile::{DispatchMethod, LiveKitSettings, LiveKitTarget};
 use rushhour_core::units::SessionId;
 use rushhour_livekit::{ControlPlane, LiveKitClient, RoomInfo, RoomList};
 
-/// How long one request may take where no profile says.
+/// How long one request may take, where no profile says so.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A room is asked to go this often.
+
+/// The attempts to delete one room.
 const ATTEMPTS: u32 = 3;
+
+/// What the names of Rushhour's rooms begin with, where no profile says so.
+const DEFAULT_PREFIX: &str = "rushhour-";
+
+/// The shortest prefix: one of one or two letters would match everybody's rooms.
+const SHORTEST_PREFIX: usize = 3;
+
+const HELP: &str = "\
+Examples:
+  # Show what is left on the server that LIVEKIT_URL names
+  rushhour sweep
+  # Delete what is left on a profile's server
+  rushhour sweep my-agent.toml --yes
+  # Clean up after one session, its calls at Cekura too
+  rushhour sweep reports/20261122T213015Z-launch --yes
+
+Nothing is deleted without --yes. A room is deleted only if its metadata names a session of \
+Rushhour that is dead: its journal is on this machine and no process holds it, or the room is \
+half an hour past its planned end.";
+
+/// Delete the rooms that dead sessions left behind, and end their calls.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct SweepArgs {
+    /// A session's folder, or a profile; without it, the server that LIVEKIT_URL names.
+    #[arg(value_name = "SESSION|PROFILE", value_hint = ValueHint::AnyPath)]
+    target: Option<PathBuf>,
+    /// Override one setting of the profile; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// What the rooms' names begin with; by default the profile's prefix, or `rushhour-`.
+    #[arg(long, value_name = "TEXT", value_parser = parse_prefix)]
+    prefix: Option<String>,
+    /// The folder with the sessions' folders: a session whose journal a process holds there is alive.
+    #[arg(long, value_name = "FOLDER", default_value = "reports", value_hint = ValueHint::DirPath)]
+    reports: PathBuf,
+    /// Delete the rooms and end the calls.
+    #[arg(long)]
+    yes: bool,
+}
+
+fn parse_prefix(text: &str) -> Result<String, &'static str> {
+    if text.len() < SHORTEST_PREFIX {
+        Err("write 3 characters or more")
+    } else {
+        Ok(text.to_owned())
+    }
+}
 
 /// Where to sweep, and how far.
 struct SweepScope {
     url: String,
+    /// What the names of Rushhour's rooms begin with.
     prefix: String,
-    /// Files with the key and the secret, and what they are relative to.
-    files: (Option<String>, Option<String>, PathBuf),
-    /// The one session that is swept up after, where one was named.
+    key_file: Option<String>,
+    secret_file: Option<String>,
+    /// What these files are relative to.
+    profile_path: PathBuf,
+    /// The one session to clean up after, where one was named.
     trail: Option<SessionTrail>,
 }
 
-pub(crate) fn sweep(arguments: &SweepArguments) -> Result<Exit, CliError> {
-    let ground = ground(arguments)?;
-    let Some(ground) = ground else {
-        print::out(
-            "The session's rooms were in the embedded stand-in, which ended with it: there is nothing to sweep.",
+pub(crate) fn sweep(arguments: &SweepArgs) -> Result<Exit, CliError> {
+    let Some(scope) = scope(arguments)? else {
+        print::stdout(
+            "The rooms were in the embedded sandbox, which ended with its session: there is nothing to sweep.",
         );
         return Ok(Exit::Passed);
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(CliError::internal)?;
-    runtime.block_on(carry_out(arguments, &ground))
+        .map_err(CliError::from_internal)?;
+    runtime.block_on(sweep_scope(arguments, &scope))
 }
 
-/// Decides where to sweep from what was named: a session, a profile, or nothing.
-fn ground(arguments: &SweepArguments) -> Result<Option<SweepScope>, CliError> {
+/// Decides where to sweep from what was named: a session, a profile, or nothing. None for the sandbox.
+fn scope(arguments: &SweepArgs) -> Result<Option<SweepScope>, CliError> {
     match &arguments.target {
         None => {
             let url = std::env::var("LIVEKIT_URL").ok().filter(|url| !url.trim().is_empty());
             let url = url.ok_or_else(|| {
-                CliError::usage(
-                    "LIVEKIT_URL is not set; set it, or name a profile or a session's folder",
-                )
+                CliError::usage("LIVEKIT_URL is not set")
+                    .with_hint("set it, or name a profile or the folder of a session")
             })?;
-            let prefix = arguments.prefix.clone().unwrap_or_else(|| "rushhour-".to_owned());
-            let files = (None, None, PathBuf::from("."));
-            Ok(Some(SweepScope { url, prefix, files, trail: None }))
+            Ok(Some(SweepScope {
+                url,
+                prefix: arguments.prefix.clone().unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
+                key_file: None,
+                secret_file: None,
+                profile_path: PathBuf::from("."),
+                trail: None,
+            }))
         }
-        Some(path) if path.extension().is_some_and(|end| end == "toml") => {
-            let asked = ProfileArguments { profile: path.clone(), set: arguments.set.clone() };
-            let settings = load_profile(&asked)?.profile.livekit;
-            Ok(of_settings(arguments, &settings, path, None))
+        Some(path) if path.extension().is_some_and(|extension| extension == "toml") => {
+            let profile = ProfileArgs { profile: path.clone(), set: arguments.set.clone() };
+            let settings = load_profile(&profile)?.profile.livekit;
+            Ok(scope_of_settings(arguments, &settings, path, None))
         }
         Some(path) => {
             let journal = session_folder(path)?.join(JOURNAL);
-            let refused = |error: &dyn std::fmt::Display| {
-                CliError::usage(format!("{}: {error}", journal.display()))
-            };
-            match held(&journal).map_err(|error| refused(&error))? {
-                JournalLock::Yes => {
-                    return Err(CliError::usage(format!(
-                        "{} is being written: its session is running; interrupt it, and it deletes its rooms itself",
-                        journal.display()
-                    )));
-                }
-                JournalLock::No | JournalLock::Unknown => {}
+            let lock = lock_state(&journal).map_err(|error| unreadable(&journal, error.into()))?;
+            if lock == JournalLock::Held {
+                return Err(CliError::usage(format!(
+                    "{} is being written: its session is running",
+                    journal.display()
+                ))
+                .with_hint("interrupt the session; it deletes its rooms itself"));
             }
-            let trail = follow(&journal).map_err(|error| refused(&error))?;
-            let settings = trail.opening.profile.livekit.clone();
-            Ok(of_settings(arguments, &settings, Path::new("."), Some(trail)))
+            let trail = read_trail(&journal).map_err(|error| unreadable(&journal, error))?;
+            let settings = trail.header.profile.livekit.clone();
+            Ok(scope_of_settings(arguments, &settings, Path::new("."), Some(trail)))
         }
     }
 }
 
-fn of_settings(
-    arguments: &SweepArguments,
+fn scope_of_settings(
+    arguments: &SweepArgs,
     settings: &LiveKitSettings,
-    path: &Path,
+    profile_path: &Path,
     trail: Option<SessionTrail>,
 ) -> Option<SweepScope> {
     let LiveKitTarget::Url(url) = &settings.target else { return None };
-    let prefix = arguments.prefix.clone().unwrap_or_else(|| settings.room_prefix.clone());
-    let files = (settings.key_file.clone(), settings.secret_file.clone(), path.to_owned());
-    Some(SweepScope { url: url.clone(), prefix, files, trail })
+    Some(SweepScope {
+        url: url.clone(),
+        prefix: arguments.prefix.clone().unwrap_or_else(|| settings.room_prefix.clone()),
+        key_file: settings.key_file.clone(),
+        secret_file: settings.secret_file.clone(),
+        profile_path: profile_path.to_owned(),
+        trail,
+    })
 }
 
-async fn carry_out(arguments: &SweepArguments, ground: &SweepScope) -> Result<Exit, CliError> {
-    let livekit = server(ground)?;
-    let listed = livekit
-        .list_rooms(Vec::new())
-        .await
-        .map_err(|error| CliError::usage(format!("{}: {error}", ground.url)))?;
-    let (judged, strangers) = judge_all(arguments, ground, listed);
-    let mut rows = Vec::with_capacity(judged.len());
-    for judged in judged {
-        let dispatches = if judged.verdict.is_dead() {
-            // Shown for the reader alone: the room takes them with it.
-            livekit.dispatches(&judged.sight.room).await.unwrap_or_default()
+async fn sweep_scope(arguments: &SweepArgs, scope: &SweepScope) -> Result<Exit, CliError> {
+    let livekit = client(scope)?;
+    let listed = livekit.list_rooms(Vec::new()).await.map_err(|error| {
+        CliError::usage(format!("cannot list the rooms of {}", scope.url)).caused_by(error)
+    })?;
+    let (decisions, unmarked) = decide_all(arguments, scope, listed);
+    let mut rows = Vec::with_capacity(decisions.len());
+    for decision in decisions {
+        let dispatches = if decision.verdict.is_dead() {
+            // Shown for information only: they are deleted with the room.
+            livekit.dispatches(&decision.room.room).await.unwrap_or_default()
         } else {
             Vec::new()
         };
-        rows.push(Row { judged, dispatches });
+        rows.push(Row { decision, dispatches });
     }
-    let calls = match &ground.trail {
-        Some(trail) => held_calls(trail).await,
-        None => Ok(Calls::Nothing(None)),
+    let calls = match &scope.trail {
+        Some(trail) => find_open_calls(trail).await,
+        None => Ok(OpenCalls::None(None)),
     };
-    show(ground, &rows, strangers);
+    show(scope, &rows, unmarked);
     let mut exit = Exit::Passed;
     let (cekura, open) = match calls {
-        Ok(Calls::Held(cekura, open)) => (Some(cekura), open),
-        Ok(Calls::Nothing(why)) => {
+        Ok(OpenCalls::AtCekura(cekura, open)) => (Some(cekura), open),
+        Ok(OpenCalls::None(why)) => {
             if let Some(why) = why {
-                print::out(&format!("note: {why}"));
+                print::stdout(&format!("note: {why}"));
             }
             (None, Vec::new())
         }
         // The rooms are swept all the same.
-        Err(trouble) => {
-            print::trouble(&trouble.message);
-            exit = trouble.exit;
+        Err(error) => {
+            print::error(&error);
+            exit = error.exit();
             (None, Vec::new())
         }
     };
     if !open.is_empty() {
-        print::out(calls_table(&open).trim_end());
+        print::stdout(calls_table(&open).trim_end());
     }
-    let dead: Vec<&RoomDecision> =
-        rows.iter().map(|row| &row.judged).filter(|judged| judged.verdict.is_dead()).collect();
+    let dead: Vec<&RoomDecision> = rows
+        .iter()
+        .map(|row| &row.decision)
+        .filter(|decision| decision.verdict.is_dead())
+        .collect();
     if dead.is_empty() && open.is_empty() {
-        print::out("There is nothing to sweep.");
+        print::stdout("There is nothing to sweep.");
         return Ok(exit);
     }
     if !arguments.yes {
-        print::out(&format!(
-            "{} rooms would be deleted and {} calls ended; run it again with --yes",
-            dead.len(),
-            open.len()
-        ));
+        print::stdout(&would_sweep(&dead, &open));
         return Ok(exit);
     }
     let ended = match &cekura {
@@ -164,122 +220,129 @@ async fn carry_out(arguments: &SweepArguments, ground: &SweepScope) -> Result<Ex
         None => 0,
     };
     let deleted = delete_rooms(&livekit, &dead).await;
-    print::out(&format!("{deleted} rooms deleted, {ended} calls ended"));
+    print::stdout(&format!("{deleted} rooms deleted, {ended} calls ended"));
     if deleted < dead.len() || ended < open.len() {
-        print::trouble("not all of it could be swept; run it again");
-        exit = Exit::Internal;
+        return Err(CliError::internal("some rooms or calls are left").with_hint("run it again"));
     }
     Ok(exit)
 }
 
-fn server(ground: &SweepScope) -> Result<LiveKitClient, CliError> {
-    let (key_file, secret_file, beside) = &ground.files;
-    let wanted =
-        |variable, file, setting| find(&CredentialRequest { variable, file, setting }, beside);
-    let (key_setting, secret_setting) = match ground.trail {
-        None if key_file.is_some() => ("livekit.key_file", "livekit.secret_file"),
-        _ => ("", ""),
-    };
-    let key = wanted("LIVEKIT_API_KEY", key_file.as_deref(), key_setting)?;
-    let secret = wanted("LIVEKIT_API_SECRET", secret_file.as_deref(), secret_setting)?;
-    LiveKitClient::new(&ground.url, &key, &secret, TIMEOUT).map_err(CliError::usage)
+fn would_sweep(dead: &[&RoomDecision], open: &[OpenCall]) -> String {
+    format!(
+        "{} rooms would be deleted and {} calls ended; run it again with --yes",
+        dead.len(),
+        open.len()
+    )
 }
 
-/// Judges every room whose name begins as ours do; counts those of strangers among them.
-fn judge_all(
-    arguments: &SweepArguments,
-    ground: &SweepScope,
+fn client(scope: &SweepScope) -> Result<LiveKitClient, CliError> {
+    let get = |variable, file: &Option<String>, setting| {
+        let file = file.as_deref();
+        let setting = file.map(|_| setting);
+        find(&CredentialRequest { variable, file, setting }, &scope.profile_path)
+    };
+    let key = get("LIVEKIT_API_KEY", &scope.key_file, "livekit.key_file")?;
+    let secret = get("LIVEKIT_API_SECRET", &scope.secret_file, "livekit.secret_file")?;
+    LiveKitClient::new(&scope.url, &key, &secret, TIMEOUT).map_err(CliError::from_usage)
+}
+
+/// Decides about every room whose name begins as ours do. Counts those among them that no session marked.
+fn decide_all(
+    arguments: &SweepArgs,
+    scope: &SweepScope,
     listed: RoomList,
 ) -> (Vec<RoomDecision>, usize) {
     #[expect(clippy::disallowed_methods, reason = "a room's age is on the wall clock")]
     let now = listed.server_clock.unwrap_or_else(SystemTime::now);
     let now_ms = Timestamp::try_from(now).map_or(0, Timestamp::as_millisecond);
     let mut sessions: HashMap<SessionId, SessionLiveness> = HashMap::new();
-    let mut judged = Vec::new();
-    let mut strangers = 0;
-    for sight in listed.rooms {
-        if let Some(named) = named_by_journal(ground, &sight) {
-            judged.push(named);
+    let mut decisions = Vec::new();
+    let mut unmarked = 0;
+    for room in listed.rooms {
+        if let Some(decision) = decide_by_journal(scope, &room) {
+            decisions.push(decision);
             continue;
         }
-        if !sight.room.as_str().starts_with(&ground.prefix) {
+        if !room.room.as_str().starts_with(&scope.prefix) {
             continue;
         }
-        let look = |session: &SessionId| {
+        let session_liveness = |session: &SessionId| {
             let known = sessions.entry(session.clone());
-            known.or_insert_with(|| known_here(arguments, ground, session)).clone()
+            known.or_insert_with(|| liveness_here(arguments, scope, session)).clone()
         };
-        match judge(sight, look, now_ms) {
-            Some(one) => {
-                let wanted = ground.trail.as_ref().is_none_or(|t| t.opening.session == one.session);
-                if wanted {
-                    judged.push(one);
+        match decide(room, session_liveness, now_ms) {
+            Some(decision) => {
+                let trail = scope.trail.as_ref();
+                if trail.is_none_or(|trail| trail.header.session == decision.session) {
+                    decisions.push(decision);
                 }
             }
-            None => strangers += 1,
+            None => unmarked += 1,
         }
     }
-    judged.sort_by(|a, b| a.sight.room.cmp(&b.sight.room));
-    (judged, strangers)
+    decisions.sort_by(|a, b| a.room.room.cmp(&b.room.room));
+    (decisions, unmarked)
 }
 
 /// What this machine knows of a session: from the journal that was named, or from its folder.
-fn known_here(
-    arguments: &SweepArguments,
-    ground: &SweepScope,
+fn liveness_here(
+    arguments: &SweepArgs,
+    scope: &SweepScope,
     session: &SessionId,
 ) -> SessionLiveness {
-    match &ground.trail {
-        Some(trail) if trail.opening.session == *session => {
-            SessionLiveness::Over(trail.rooms.clone())
+    match &scope.trail {
+        Some(trail) if trail.header.session == *session => {
+            SessionLiveness::Ended(trail.rooms.clone())
         }
-        _ => known(&arguments.reports, session),
+        _ => liveness(&arguments.reports, session),
     }
 }
 
-/// A room that a token made carries no mark; the journal of its session names it all the same, and no
-/// other session's room is called like it.
-fn named_by_journal(ground: &SweepScope, sight: &RoomInfo) -> Option<RoomDecision> {
-    let trail = ground.trail.as_ref()?;
-    let by_token = trail.opening.profile.livekit.dispatch.method() == DispatchMethod::Token;
-    (by_token && sight.metadata.is_empty() && trail.rooms.contains(&sight.room)).then(|| {
+/// Decides about a room that was created by a token, and so is not marked. The journal of its session names it, and no
+/// other session's room has such a name.
+fn decide_by_journal(scope: &SweepScope, room: &RoomInfo) -> Option<RoomDecision> {
+    let trail = scope.trail.as_ref()?;
+    let by_token = trail.header.profile.livekit.dispatch.method() == DispatchMethod::Token;
+    (by_token && room.metadata.is_empty() && trail.rooms.contains(&room.room)).then(|| {
         RoomDecision {
-            sight: sight.clone(),
-            session: trail.opening.session.clone(),
+            room: room.clone(),
+            session: trail.header.session.clone(),
             age: None,
-            verdict: SweepVerdict::Over,
+            verdict: SweepVerdict::SessionEnded,
         }
     })
 }
 
-fn show(ground: &SweepScope, rows: &[Row], strangers: usize) {
+fn show(scope: &SweepScope, rows: &[Row], unmarked: usize) {
     if !rows.is_empty() {
-        print::out(rooms_table(rows).trim_end());
+        print::stdout(rooms_table(rows).trim_end());
     }
-    if strangers > 0 {
-        print::out(&format!(
-            "note: {strangers} rooms are called {}... and carry no mark of a session: they are not touched",
-            ground.prefix
+    if unmarked > 0 {
+        print::stdout(&format!(
+            "note: {unmarked} rooms have names that begin with {} but name no session in their metadata; they are left alone",
+            scope.prefix
         ));
     }
-    let sessions: HashSet<&SessionId> = rows.iter().map(|row| &row.judged.session).collect();
+    let sessions: HashSet<&SessionId> = rows.iter().map(|row| &row.decision.session).collect();
     if sessions.len() > 1 {
-        print::out(&format!("{} rooms of {} sessions", rows.len(), sessions.len()));
+        print::stdout(&format!("{} rooms of {} sessions", rows.len(), sessions.len()));
     }
 }
 
+/// Deletes rooms, and returns how many it deleted.
 async fn delete_rooms(livekit: &LiveKitClient, dead: &[&RoomDecision]) -> usize {
     let mut deleted = 0;
-    for judged in dead {
+    for decision in dead {
+        let room = &decision.room.room;
         let mut attempt = 1;
         loop {
-            match livekit.delete_room(judged.sight.room.clone()).await {
+            match livekit.delete_room(room.clone()).await {
                 Ok(()) => {
                     deleted += 1;
                     break;
                 }
                 Err(error) if attempt == ATTEMPTS => {
-                    print::err(&format!("{}: {error}", judged.sight.room));
+                    print::stderr(&format!("cannot delete room {room}: {error}"));
                     break;
                 }
                 Err(_) => attempt += 1,
@@ -287,15 +350,4 @@ async fn delete_rooms(livekit: &LiveKitClient, dead: &[&RoomDecision]) -> usize 
         }
     }
     deleted
-}
-
-async fn end_calls(evaluator: &impl Evaluator, calls: &[Call]) -> usize {
-    let mut ended = 0;
-    for call in calls {
-        match evaluator.end_call(call.run.clone()).await {
-            Ok(()) => ended += 1,
-            Err(error) => print::err(&format!("call {}: {error}", call.run)),
-        }
-    }
-    ended
 }

@@ -1,11 +1,11 @@
-//! Whether a room may be deleted: only one of ours, and only of a session that is proven dead or long past its end.
+//! Whether a room may be deleted: only one of ours, and only of a session that is known to be dead or long past its end.
 
 use std::collections::HashSet;
 
 use rushhour_core::units::{Micros, RoomName, SessionId};
 use rushhour_livekit::{RoomInfo, room_mark};
 
-/// A room counts as left behind this long after its planned end: clocks disagree, and retries take time.
+/// How long after its planned end a room counts as left behind: clocks differ, and retries take time.
 const GRACE: Micros = Micros::from_secs(30 * 60);
 
 /// What this machine knows of a session.
@@ -13,73 +13,73 @@ const GRACE: Micros = Micros::from_secs(30 * 60);
 pub(crate) enum SessionLiveness {
     /// A process holds its journal.
     Running,
-    /// Its journal is here and no process holds it: the rooms that it names are nobody's any more.
-    Over(HashSet<RoomName>),
+    /// Its journal is here and no process holds it, so nobody uses the rooms that it names.
+    Ended(HashSet<RoomName>),
     /// Its journal is not here, or cannot be read or locked.
-    Nothing,
+    Unknown,
 }
 
-/// What is to become of a room.
+/// What happens to a room, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SweepVerdict {
-    /// Its session is over.
-    Over,
-    /// Its session is not known here; the room is this far past the end that was planned for it.
+    /// Deleted: its session has ended.
+    SessionEnded,
+    /// Deleted: its session is not known here, and the room is this far past its planned end.
     PastItsEnd(Micros),
-    /// Its session is running on this machine.
-    Running,
-    /// Its session may be running elsewhere: this much is left until nobody can want it any more.
-    MayBeWanted(Micros),
-    /// Its session may be running elsewhere, and the server does not say when the room was made.
+    /// Kept: its session is running on this machine.
+    SessionRunning,
+    /// Kept: its session may be running elsewhere, for this much longer at most.
+    MayBeInUse(Micros),
+    /// Kept: its session may be running elsewhere, and the server does not say when the room was created.
     AgeUnknown,
 }
 
 impl SweepVerdict {
-    /// Whether the room is deleted.
+    /// Whether the room is to be deleted.
     pub(crate) const fn is_dead(self) -> bool {
-        matches!(self, Self::Over | Self::PastItsEnd(_))
+        matches!(self, Self::SessionEnded | Self::PastItsEnd(_))
     }
 }
 
-/// A room of a session, and what is to become of it.
+/// A room of a session, and what happens to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RoomDecision {
-    pub(crate) sight: RoomInfo,
+    pub(crate) room: RoomInfo,
     pub(crate) session: SessionId,
-    /// How long it has been there, where the server says so.
+    /// How long ago it was created, where the server says so.
     pub(crate) age: Option<Micros>,
     pub(crate) verdict: SweepVerdict,
 }
 
-/// Judges a room at `now_ms` on the server's clock. None where it carries no mark of a session: it is
-/// somebody else's, whatever it is called.
-pub(crate) fn judge(
-    sight: RoomInfo,
-    known: impl FnOnce(&SessionId) -> SessionLiveness,
+/// Decides about a room at `now_ms` on the server's clock. None where its metadata names no session: it is somebody
+/// else's, whatever its name.
+pub(crate) fn decide(
+    room: RoomInfo,
+    liveness: impl FnOnce(&SessionId) -> SessionLiveness,
     now_ms: i64,
 ) -> Option<RoomDecision> {
-    let session = room_mark(&sight.metadata)?.session;
-    let age = sight.made_at_ms.map(|made| {
+    let session = room_mark(&room.metadata)?.session;
+    let age = room.made_at_ms.map(|made| {
         Micros::from_millis(u64::try_from(now_ms.saturating_sub(made)).unwrap_or_default())
     });
-    let verdict = match known(&session) {
-        SessionLiveness::Running => SweepVerdict::Running,
-        SessionLiveness::Over(rooms) if rooms.contains(&sight.room) => SweepVerdict::Over,
+    let verdict = match liveness(&session) {
+        SessionLiveness::Running => SweepVerdict::SessionRunning,
+        SessionLiveness::Ended(rooms) if rooms.contains(&room.room) => SweepVerdict::SessionEnded,
         // Another machine may have begun a session of the same name in the same second.
-        SessionLiveness::Over(_) | SessionLiveness::Nothing => by_age(age, sight.empty_timeout),
+        SessionLiveness::Ended(_) | SessionLiveness::Unknown => by_age(age, room.empty_timeout),
     };
-    Some(RoomDecision { sight, session, age, verdict })
+    Some(RoomDecision { room, session, age, verdict })
 }
 
-/// A session asks for its rooms to stay as long as a run may take from its making to its end, waiting
-/// included: that long after its making, its run is over, in whatever way.
-fn by_age(age: Option<Micros>, lifetime: Micros) -> SweepVerdict {
+/// Decides by age alone. A session sets the empty timeout of its rooms to the longest that a run may take from the
+/// creation of its room to its end, waiting included: after that, the run has ended, whatever happened.
+fn by_age(age: Option<Micros>, empty_timeout: Micros) -> SweepVerdict {
     let Some(age) = age else { return SweepVerdict::AgeUnknown };
-    let wanted = lifetime + GRACE;
-    if age > wanted {
-        SweepVerdict::PastItsEnd(age.saturating_sub(lifetime))
+    let limit = empty_timeout + GRACE;
+    if age > limit {
+        SweepVerdict::PastItsEnd(age.saturating_sub(empty_timeout))
     } else {
-        SweepVerdict::MayBeWanted(wanted.saturating_sub(age))
+        SweepVerdict::MayBeInUse(limit.saturating_sub(age))
     }
 }
 
@@ -89,71 +89,71 @@ mod tests {
     use rushhour_core::units::RunIndex;
     use rushhour_livekit::room_metadata;
 
-    const MADE: i64 = 1_784_000_000_000;
+    const CREATED: i64 = 1_784_000_000_000;
 
-    fn room(name: &str, metadata: &str) -> RoomInfo {
+    fn room(metadata: &str) -> RoomInfo {
         RoomInfo {
-            room: RoomName::new(name),
+            room: RoomName::new("rushhour-1"),
             metadata: metadata.to_owned(),
-            made_at_ms: Some(MADE),
+            made_at_ms: Some(CREATED),
             empty_timeout: Micros::from_secs(600),
             participants: 2,
         }
     }
 
     fn ours() -> RoomInfo {
-        room("rushhour-1", &room_metadata(&SessionId::new("a"), RunIndex(1)))
+        room(&room_metadata(&SessionId::new("a"), RunIndex(1)))
     }
 
-    fn over(names: &[&str]) -> SessionLiveness {
-        SessionLiveness::Over(names.iter().map(|name| RoomName::new(*name)).collect())
+    fn ended(rooms: &[&str]) -> SessionLiveness {
+        SessionLiveness::Ended(rooms.iter().map(|name| RoomName::new(*name)).collect())
     }
 
-    fn verdict(known: SessionLiveness, age_s: i64) -> SweepVerdict {
-        judge(ours(), |_| known, MADE + age_s * 1_000).unwrap().verdict
+    fn verdict(liveness: SessionLiveness, age_s: i64) -> SweepVerdict {
+        decide(ours(), |_| liveness, CREATED + age_s * 1_000).unwrap().verdict
     }
 
     #[test]
-    fn a_room_without_our_mark_is_nobody_we_know() {
-        let years = MADE + 100_000_000_000;
+    fn a_room_that_names_no_session_is_somebody_elses() {
+        let years_later = CREATED + 100_000_000_000;
         for metadata in ["", "{}", "{\"session\":\"a\"}", "rushhour"] {
-            let judged = judge(room("rushhour-1", metadata), |_| over(&["rushhour-1"]), years);
-            assert_eq!(judged, None, "{metadata}");
+            let decision = decide(room(metadata), |_| ended(&["rushhour-1"]), years_later);
+            assert_eq!(decision, None, "{metadata}");
         }
     }
 
     #[test]
-    fn a_living_sessions_room_stays_whatever_its_age() {
-        assert_eq!(verdict(SessionLiveness::Running, 1_000_000), SweepVerdict::Running);
+    fn the_room_of_a_running_session_is_kept_whatever_its_age() {
+        assert_eq!(verdict(SessionLiveness::Running, 1_000_000), SweepVerdict::SessionRunning);
         assert!(!verdict(SessionLiveness::Running, 1_000_000).is_dead());
     }
 
     #[test]
-    fn a_journal_that_nobody_holds_proves_the_end_of_the_rooms_that_it_names() {
-        assert_eq!(verdict(over(&["rushhour-1"]), 1), SweepVerdict::Over);
-        // A session of the same name elsewhere: its rooms are called otherwise.
-        assert!(!verdict(over(&["rushhour-2"]), 1).is_dead());
+    fn a_journal_that_no_process_holds_proves_the_end_of_the_rooms_that_it_names() {
+        assert_eq!(verdict(ended(&["rushhour-1"]), 1), SweepVerdict::SessionEnded);
+        // A session of the same name on another machine: its rooms have other names.
+        assert!(!verdict(ended(&["rushhour-2"]), 1).is_dead());
     }
 
     #[test]
-    fn without_a_journal_only_age_beyond_the_planned_end_counts() {
+    fn without_a_journal_only_an_age_beyond_the_planned_end_counts() {
         let end = 600 + 30 * 60;
         assert_eq!(
-            verdict(SessionLiveness::Nothing, end),
-            SweepVerdict::MayBeWanted(Micros::ZERO),
+            verdict(SessionLiveness::Unknown, end),
+            SweepVerdict::MayBeInUse(Micros::ZERO),
             "to the second"
         );
         assert_eq!(
-            verdict(SessionLiveness::Nothing, end + 1),
+            verdict(SessionLiveness::Unknown, end + 1),
             SweepVerdict::PastItsEnd(Micros::from_secs(30 * 60 + 1))
         );
         assert_eq!(
-            verdict(SessionLiveness::Nothing, -50),
-            SweepVerdict::MayBeWanted(Micros::from_secs(2_400))
+            verdict(SessionLiveness::Unknown, -50),
+            SweepVerdict::MayBeInUse(Micros::from_secs(2_400))
         );
         let ageless = RoomInfo { made_at_ms: None, ..ours() };
-        let judged = judge(ageless, |_| SessionLiveness::Nothing, i64::MAX).unwrap();
-        assert_eq!((judged.verdict, judged.age), (SweepVerdict::AgeUnknown, None));
-        assert!(!judged.verdict.is_dead());
+        let decision = decide(ageless, |_| SessionLiveness::Unknown, i64::MAX).unwrap();
+        assert_eq!((decision.verdict, decision.age), (SweepVerdict::AgeUnknown, None));
+        assert!(!decision.verdict.is_dead());
     }
 }

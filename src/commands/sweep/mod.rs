@@ -1,12 +1,12 @@
-//! `rushhour sweep`: what dead sessions left behind, shown, and deleted where that is asked for.
+//! `rushhour sweep`: shows what dead sessions left behind, and deletes it with `--yes`.
 //!
-//! `decision` says of each room whether it may go, `sessions` what this machine knows of the sessions,
-//! `calls` which of the evaluator's calls are still held, `table` shows it all, `command` does it.
+//! `decision` decides which rooms may be deleted, `local_sessions` finds out what this machine knows of a session,
+//! `calls` which calls are still open at the evaluator, `table` shows it all, and `command` does it.
 
 mod calls;
 mod command;
 mod decision;
-mod sessions;
+mod local_sessions;
 mod table;
 
-pub(crate) use command::sweep;
+pub(crate) use command::{SweepArgs, sweep};

@@ -1,51 +1,45 @@
-//! What was found, for a reader: a line for each room and each call.
+//! What a sweep found, as tables: a line for each room and each call.
 
 use std::fmt::Write;
 
-use super::calls::Call;
+use super::calls::OpenCall;
 use super::decision::{RoomDecision, SweepVerdict};
 use rushhour_livekit::DispatchInfo;
 
-/// A room that is judged, with its dispatches where it is dead.
+/// A room with its dispatches, which are listed for dead rooms only.
 pub(crate) struct Row {
-    pub(crate) judged: RoomDecision,
+    pub(crate) decision: RoomDecision,
     pub(crate) dispatches: Vec<DispatchInfo>,
 }
 
-/// The table of rooms, dead ones first; empty where there are none.
+/// The table of rooms, dead ones first.
 pub(crate) fn rooms_table(rows: &[Row]) -> String {
-    let mut lines = vec![[
-        "room".to_owned(),
-        "session".to_owned(),
-        "age".to_owned(),
-        "inside".to_owned(),
-        "dispatches".to_owned(),
-        "verdict".to_owned(),
-    ]];
+    let header = ["room", "session", "age", "participants", "dispatches", "verdict"];
+    let mut lines = vec![header.map(str::to_owned)];
     let (dead, kept): (Vec<&Row>, Vec<&Row>) =
-        rows.iter().partition(|row| row.judged.verdict.is_dead());
-    for row in dead.into_iter().chain(kept) {
+        rows.iter().partition(|row| row.decision.verdict.is_dead());
+    for Row { decision, dispatches } in dead.into_iter().chain(kept) {
         lines.push([
-            row.judged.sight.room.to_string(),
-            row.judged.session.to_string(),
-            row.judged.age.map_or_else(|| "?".to_owned(), |age| age.to_string()),
-            row.judged.sight.participants.to_string(),
-            dispatch_words(&row.dispatches),
-            verdict_words(row.judged.verdict),
+            decision.room.room.to_string(),
+            decision.session.to_string(),
+            decision.age.map_or_else(|| "?".to_owned(), |age| age.to_string()),
+            decision.room.participants.to_string(),
+            dispatches_text(dispatches),
+            verdict_text(decision.verdict),
         ]);
     }
     aligned(&lines)
 }
 
-/// The table of calls that are still held.
-pub(crate) fn calls_table(calls: &[Call]) -> String {
+/// The table of calls that are still open.
+pub(crate) fn calls_table(calls: &[OpenCall]) -> String {
     let mut lines = vec![["call".to_owned(), "state".to_owned()]];
-    lines.extend(calls.iter().map(|call| [call.run.to_string(), call.word.clone()]));
+    lines.extend(calls.iter().map(|call| [call.run.to_string(), call.state.clone()]));
     aligned(&lines)
 }
 
-/// Columns as wide as their widest cell; the last is ragged. Names come from a server, so control
-/// characters are left out.
+/// Columns as wide as their widest cell; the last one is ragged. Names come from a server: control characters
+/// are left out.
 fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     let clean: Vec<Vec<String>> = lines
         .iter()
@@ -67,8 +61,8 @@ fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     text
 }
 
-fn dispatch_words(dispatches: &[DispatchInfo]) -> String {
-    let words: Vec<String> = dispatches
+fn dispatches_text(dispatches: &[DispatchInfo]) -> String {
+    let listed: Vec<String> = dispatches
         .iter()
         .map(|dispatch| {
             let name = match dispatch.agent.as_str() {
@@ -78,19 +72,21 @@ fn dispatch_words(dispatches: &[DispatchInfo]) -> String {
             format!("{name} ({} jobs)", dispatch.jobs)
         })
         .collect();
-    if words.is_empty() { "-".to_owned() } else { words.join(", ") }
+    if listed.is_empty() { "-".to_owned() } else { listed.join(", ") }
 }
 
-fn verdict_words(verdict: SweepVerdict) -> String {
+fn verdict_text(verdict: SweepVerdict) -> String {
     match verdict {
-        SweepVerdict::Over => "dead: its journal is here, and no process holds it".to_owned(),
+        SweepVerdict::SessionEnded => {
+            "dead: its journal is here, and no process holds it".to_owned()
+        }
         SweepVerdict::PastItsEnd(by) => format!("dead: {by} past its planned end"),
-        SweepVerdict::Running => "kept: its session is running on this machine".to_owned(),
-        SweepVerdict::MayBeWanted(left) => {
-            format!("kept: its session may run elsewhere; dead in {left} at the latest")
+        SweepVerdict::SessionRunning => "kept: its session is running on this machine".to_owned(),
+        SweepVerdict::MayBeInUse(left) => {
+            format!("kept: its session may be running elsewhere; dead in {left} at the latest")
         }
         SweepVerdict::AgeUnknown => {
-            "kept: its session may run elsewhere, and the server tells no age".to_owned()
+            "kept: its session may be running elsewhere, and the server reports no age".to_owned()
         }
     }
 }
@@ -102,7 +98,7 @@ mod tests {
     use rushhour_livekit::RoomInfo;
 
     fn row(name: &str, verdict: SweepVerdict) -> Row {
-        let sight = RoomInfo {
+        let room = RoomInfo {
             room: RoomName::new(name),
             metadata: String::new(),
             made_at_ms: None,
@@ -111,23 +107,26 @@ mod tests {
         };
         let age = Some(Micros::from_secs(600));
         Row {
-            judged: RoomDecision { sight, session: SessionId::new("s\u{1b}[2J"), age, verdict },
+            decision: RoomDecision { room, session: SessionId::new("s\u{1b}[2J"), age, verdict },
             dispatches: vec![DispatchInfo { agent: AgentName::new("echo"), jobs: 1 }],
         }
     }
 
     #[test]
-    fn dead_rooms_come_first_and_names_cannot_write_on_the_terminal() {
+    fn dead_rooms_come_first_and_names_cannot_control_the_terminal() {
         let rows = [
-            row("rushhour-kept", SweepVerdict::Running),
+            row("rushhour-kept", SweepVerdict::SessionRunning),
             row("rushhour-dead", SweepVerdict::PastItsEnd(Micros::from_secs(7_200))),
         ];
         let text = rooms_table(&rows);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "room           session  age     inside  dispatches     verdict");
+        assert_eq!(
+            lines[0],
+            "room           session  age     participants  dispatches     verdict"
+        );
         assert_eq!(
             lines[1],
-            "rushhour-dead  s[2J     10m00s  2       echo (1 jobs)  dead: 2h00m past its planned end"
+            "rushhour-dead  s[2J     10m00s  2             echo (1 jobs)  dead: 2h00m past its planned end"
         );
         assert!(lines[2].ends_with("kept: its session is running on this machine"), "{text}");
     }

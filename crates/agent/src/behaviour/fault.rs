@@ -24,6 +24,11 @@ macro_rules! faults {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name,)* }
             }
+
+            /// What the agent does.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$kind => $about,)* }
+            }
         }
     };
 }

@@ -65,7 +65,7 @@ impl TrialFinding {
             .iter()
             .map(|result| TrialThreshold {
                 threshold: result.threshold,
-                verdict: result.verdict.clone(),
+                verdict: result.verdict,
                 n: result.found.n(),
                 estimated: result.found.estimated(),
                 found: result.found.to_string(),

@@ -106,7 +106,7 @@ impl<R: BufRead> JournalReader<R> {
     }
 
     /// The length in bytes of the complete lines read so far.
-    pub(super) const fn position(&self) -> u64 {
+    pub const fn position(&self) -> u64 {
         self.byte
     }
 

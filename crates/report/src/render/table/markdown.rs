@@ -66,7 +66,7 @@ pub(crate) fn escaped(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '@' => escaped.push_str("&#64;"),
             '#' => escaped.push_str("&#35;"),
-            '|' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '!' | '~' | '\\' => {
+            '|' | '`' | '*' | '_' | '[' | ']' | '~' | '\\' => {
                 escaped.push('\\');
                 escaped.push(character);
             }

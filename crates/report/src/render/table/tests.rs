@@ -46,10 +46,10 @@ fn markdown_keeps_its_columns_and_shows_text_from_outside_unchanged() {
         markdown.starts_with("| name | took | verdict |\n| --- | ---: | --- |\n"),
         "{markdown}"
     );
-    assert!(markdown.contains("| 3.00s \\[2.00s, 4.00s\\] | **failed** |"), "{markdown}");
+    assert!(markdown.contains("| 3.00s [2.00s, 4.00s] | **failed** |"), "{markdown}");
     assert_eq!(
-        escaped("a|b <img> [x](y) @all #1 `c`\n- http://d"),
-        "a\\|b &lt;img&gt; \\[x\\]\\(y\\) &#64;all &#35;1 \\`c\\` - http&#58;//d"
+        escaped("a|b <img> ![x](y) @all #1 `c`\n- http://d _e_ f_g"),
+        "a\\|b &lt;img&gt; !\\[x\\](y) &#64;all &#35;1 \\`c\\` - http&#58;//d \\_e\\_ f_g"
     );
 }
 

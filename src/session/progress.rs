@@ -1,15 +1,14 @@
-//! How a session is getting on, while it does: one line that moves in a terminal, plain lines elsewhere.
+//! Progress of a session: a status line on a terminal, plain lines elsewhere.
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::io::IsTerminal;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use tokio::task::JoinHandle;
 
-use crate::print;
+use crate::print::{self, StatusLine};
 use rushhour_core::event::{
     Event, EventKind, EventSink, EventSinkError, FailureClass, Outcome, StopReason,
 };
@@ -17,14 +16,25 @@ use rushhour_core::plan::Forecast;
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::SessionClock;
-use rushhour_report::record::{Fold, Journal};
+use rushhour_report::fold::Fold;
+use rushhour_report::journal::Journal;
 use rushhour_report::render::abort_reason;
 use rushhour_report::session::SessionVerdict;
 
-const TERMINAL_EVERY: Duration = Duration::from_millis(200);
-const LOG_EVERY: Duration = Duration::from_secs(10);
+const STATUS_LINE_INTERVAL: Duration = Duration::from_millis(200);
+const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What has happened so far.
+/// A start that is later than this is shown as behind schedule.
+const NOTABLE_LAG: Micros = Micros::from_millis(100);
+
+/// The failure classes that are named, most frequent first.
+const MOST_CLASSES: usize = 3;
+
+/// What to say when a session starts no further runs by itself.
+pub(crate) fn draining(reason: &str) -> String {
+    format!("{reason}; no more runs will start, and the runs in flight will be finished")
+}
+
 #[derive(Debug, Clone, Default)]
 struct Counters {
     started: u64,
@@ -32,16 +42,16 @@ struct Counters {
     failed: BTreeMap<FailureClass, u64>,
     skipped: u64,
     not_started: u64,
-    /// How late the last start was, waiting for a place included.
-    behind: Micros,
+    /// How late the last run started, time spent waiting for a slot included.
+    lag: Micros,
 }
 
 impl Counters {
-    fn take(&mut self, event: &Event) {
+    fn add(&mut self, event: &Event) {
         match &event.kind {
             EventKind::RunStarted { intended, .. } => {
                 self.started += 1;
-                self.behind = event.at.since(*intended);
+                self.lag = event.at.since(*intended);
             }
             EventKind::RunSkipped { .. } => self.skipped += 1,
             EventKind::RestNotStarted { count, .. } => self.not_started += count,
@@ -53,16 +63,20 @@ impl Counters {
         }
     }
 
-    fn failed_in_all(&self) -> u64 {
+    fn failed(&self) -> u64 {
         self.failed.values().sum()
     }
 }
 
-/// Counts events on their way to the journal, and folds them where a threshold may end the session.
+/// Counts events on their way to the journal, and folds them where a threshold can abort the session.
 pub(crate) struct ProgressSink {
     journal: Journal,
     counters: Mutex<Counters>,
     fold: Option<Mutex<Fold>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ProgressSink {
@@ -71,44 +85,42 @@ impl ProgressSink {
         Self { journal, counters: Mutex::default(), fold: aborts.then(Mutex::default) }
     }
 
-    /// Takes in what the journal already holds.
-    pub(crate) fn recall(&self, event: &Event) {
-        self.counters.lock().unwrap_or_else(PoisonError::into_inner).take(event);
+    /// Adds an event that the journal already holds.
+    pub(crate) fn replay(&self, event: &Event) {
+        lock(&self.counters).add(event);
         if let Some(fold) = &self.fold {
-            // Events of the driver's own are a session's; what is not would show in the report.
-            let _ = fold.lock().unwrap_or_else(PoisonError::into_inner).add(event);
+            // The driver's own events always fold; if not, the report will say so.
+            let _ = lock(fold).add(event);
         }
     }
 
-    /// Whether any threshold may end the session.
-    pub(crate) const fn may_abort(&self) -> bool {
+    /// Whether any threshold can abort the session.
+    pub(crate) const fn can_abort(&self) -> bool {
         self.fold.is_some()
     }
 
-    /// Why the session is to end now, where a threshold says so.
-    pub(crate) fn aborts(&self, now: SessionTime) -> Option<String> {
-        let fold = self.fold.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The threshold that aborts the session now, as a message; none while all of them hold.
+    pub(crate) fn failed_abort_threshold(&self, now: SessionTime) -> Option<String> {
+        let fold = lock(self.fold.as_ref()?);
         fold.so_far()
             .and_then(|folded| SessionVerdict::aborting_threshold(folded, now))
             .map(|failed| abort_reason(&failed))
     }
 
     fn counters(&self) -> Counters {
-        self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.counters).clone()
     }
 }
 
 impl EventSink for ProgressSink {
     fn record(&self, event: Event) {
-        self.recall(&event);
+        self.replay(&event);
         if let EventKind::Stopping {
             reason: StopReason::Journal | StopReason::Credentials,
             detail,
         } = &event.kind
         {
-            print::err(&format!(
-                "{detail}: nothing more is started, the runs under way are finished"
-            ));
+            print::stderr(&draining(detail));
         }
         self.journal.record(event);
     }
@@ -120,65 +132,47 @@ impl EventSink for ProgressSink {
 
 /// Shows progress until it is dropped.
 pub(crate) struct Progress {
-    task: tokio::task::JoinHandle<()>,
-    bar: Option<ProgressBar>,
+    task: JoinHandle<()>,
+    _status_line: Option<StatusLine>,
 }
 
 impl Progress {
-    /// Begins to show how a session gets on; must be called within a runtime.
-    pub(crate) fn show(
-        watched: &Arc<ProgressSink>,
-        clock: SessionClock,
-        forecast: &Forecast,
-    ) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let bar = terminal.then(|| {
-            let bar = ProgressBar::new_spinner();
-            bar.set_style(
-                ProgressStyle::with_template("{spinner} {msg}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
-            bar
-        });
+    /// Starts to show progress. Must be called within a runtime.
+    pub(crate) fn show(sink: &Arc<ProgressSink>, clock: SessionClock, forecast: &Forecast) -> Self {
+        let status_line = StatusLine::show();
         let (runs, last_start) = (forecast.runs, forecast.last_start);
-        let task = tokio::spawn(show(Arc::clone(watched), clock, runs, last_start, bar.clone()));
-        Self { task, bar }
+        let sink = Arc::clone(sink);
+        let on_terminal = status_line.is_some();
+        let task = tokio::spawn(async move {
+            let (interval, show): (_, fn(String)) = if on_terminal {
+                (STATUS_LINE_INTERVAL, print::set_status)
+            } else {
+                (PLAIN_LINE_INTERVAL, |line| print::stderr(&line))
+            };
+            let mut ticks = tokio::time::interval(interval);
+            ticks.tick().await;
+            loop {
+                ticks.tick().await;
+                show(progress_line(&sink.counters(), clock.now(), runs, last_start));
+            }
+        });
+        Self { task, _status_line: status_line }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.task.abort();
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }
 
-async fn show(
-    watched: Arc<ProgressSink>,
-    clock: SessionClock,
+fn progress_line(
+    counters: &Counters,
+    now: SessionTime,
     runs: u64,
     last_start: SessionTime,
-    bar: Option<ProgressBar>,
-) {
-    let mut ticks = tokio::time::interval(if bar.is_some() { TERMINAL_EVERY } else { LOG_EVERY });
-    ticks.tick().await;
-    loop {
-        ticks.tick().await;
-        let line = line(&watched.counters(), clock.now(), runs, last_start);
-        match &bar {
-            Some(bar) => {
-                bar.set_message(line);
-                bar.tick();
-            }
-            None => print::err(&line),
-        }
-    }
-}
-
-fn line(counters: &Counters, now: SessionTime, runs: u64, last_start: SessionTime) -> String {
-    let failed = counters.failed_in_all();
+) -> String {
+    let failed = counters.failed();
     let in_flight = counters.started.saturating_sub(counters.completed + failed);
     let mut parts = vec![
         format!("{} of {runs} started", counters.started),
@@ -188,17 +182,20 @@ fn line(counters: &Counters, now: SessionTime, runs: u64, last_start: SessionTim
     if failed > 0 {
         let mut classes: Vec<(&FailureClass, &u64)> = counters.failed.iter().collect();
         classes.sort_by_key(|(class, count)| (std::cmp::Reverse(**count), **class));
-        let shown: Vec<String> =
-            classes.iter().take(3).map(|(class, count)| format!("{class} {count}")).collect();
-        parts.push(format!("{failed} failed ({})", shown.join(", ")));
+        let named: Vec<String> = classes
+            .iter()
+            .take(MOST_CLASSES)
+            .map(|(class, count)| format!("{class} {count}"))
+            .collect();
+        parts.push(format!("{failed} failed ({})", named.join(", ")));
     }
     if counters.skipped > 0 {
         parts.push(format!("{} skipped", counters.skipped));
     }
     if counters.not_started > 0 {
         parts.push(format!("{} not started", counters.not_started));
-    } else if counters.behind > Micros::from_millis(100) {
-        parts.push(format!("{} behind schedule", counters.behind));
+    } else if counters.lag > NOTABLE_LAG {
+        parts.push(format!("{} behind schedule", counters.lag));
     }
     if now < last_start && counters.not_started == 0 {
         parts.push(format!("last start in {}", last_start.since(now)));

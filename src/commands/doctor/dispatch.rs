@@ -1,0 +1,205 @@
+//! A real dispatch into a throw-away room: whether an agent joins, and how fast. The room is deleted on every path.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::finding::Finding;
+use super::livekit::request_failed;
+use super::rules::{AgentArrival, agent};
+use crate::signals::interrupted;
+use rushhour_core::profile::{AgentDispatch, Profile};
+use rushhour_core::units::{AgentName, Identity, Micros, RoomName, RunIndex, SessionId};
+use rushhour_livekit::{
+    ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient, LiveKitError,
+    RoomAgents, dispatch_metadata, room_metadata,
+};
+
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long to wait for an agent in the room to listen.
+const LISTENING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an empty room stays beyond the wait for the agent.
+const EMPTY_TIMEOUT_MARGIN: Micros = Micros::from_secs(60);
+
+/// The attempts to delete the room.
+const ATTEMPTS: u32 = 3;
+
+/// What to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DispatchTrial {
+    /// Create a room, and dispatch the agent of the profile.
+    Dispatch,
+    /// Only create a room and delete it.
+    RoomOnly,
+}
+
+/// The result of the trial.
+pub(crate) struct DispatchTrialResult {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) interrupted: bool,
+}
+
+/// Creates a room, dispatches the agent, waits for it, and deletes the room. Finds out what the key is granted, and
+/// whether an agent joined.
+pub(crate) async fn try_room(
+    livekit: &LiveKitClient,
+    profile: &Profile,
+    name: &str,
+    trial: DispatchTrial,
+) -> DispatchTrialResult {
+    let room = RoomName::new(name);
+    let (mut findings, interrupted) = tokio::select! {
+        findings = create_and_dispatch(livekit, profile, &room, trial) => (findings, false),
+        _ = interrupted() => {
+            (vec![Finding::not_checked("agent", "interrupted; the room is deleted")], true)
+        }
+    };
+    if let Err(error) = delete(livekit, &room).await {
+        findings.push(Finding::warning(
+            "throw-away room",
+            format!("{room} could not be deleted: {error}"),
+            "the server deletes it once it is empty; `rushhour sweep` deletes it too",
+        ));
+    }
+    DispatchTrialResult { findings, interrupted }
+}
+
+async fn create_and_dispatch(
+    livekit: &LiveKitClient,
+    profile: &Profile,
+    room: &RoomName,
+    trial: DispatchTrial,
+) -> Vec<Finding> {
+    let settings = &profile.livekit;
+    let metadata = || match profile.mix.scenarios().first() {
+        Some(scenario) => dispatch_metadata(settings, &scenario.id, profile.mode.any()),
+        None => String::new(),
+    };
+    let room_requested = Instant::now();
+    let agents = match (trial, &settings.dispatch) {
+        (DispatchTrial::Dispatch, AgentDispatch::Room { agent }) => {
+            RoomAgents::Agent(agent.clone(), metadata())
+        }
+        (DispatchTrial::Dispatch, AgentDispatch::ExplicitFresh { .. } | AgentDispatch::None) => {
+            RoomAgents::Absent
+        }
+        (DispatchTrial::RoomOnly, _)
+        | (DispatchTrial::Dispatch, AgentDispatch::Explicit { .. } | AgentDispatch::Token { .. }) => {
+            RoomAgents::Placeholder
+        }
+    };
+    let created = livekit
+        .create_room(CreateRoomRequest {
+            room: room.clone(),
+            empty_timeout: settings.give_up_after.micros() + EMPTY_TIMEOUT_MARGIN,
+            metadata: room_metadata(&SessionId::new(room.as_str()), RunIndex(0)),
+            agents,
+        })
+        .await;
+    if let Err(error) = created {
+        return vec![
+            request_failed("livekit grants", &error),
+            Finding::not_checked("agent", "no room can be created"),
+        ];
+    }
+    if let Err(error) = livekit.list_participants(room.clone(), Identity::new("nobody")).await {
+        return vec![
+            request_failed("livekit grants", &error),
+            Finding::not_checked("agent", "the room's participants cannot be listed"),
+        ];
+    }
+    let granted =
+        Finding::ok("livekit grants", "may create and delete rooms, and list their participants");
+    let agent = match trial {
+        DispatchTrial::RoomOnly => {
+            Finding::not_checked("agent", "no agent was dispatched: --no-dispatch")
+        }
+        DispatchTrial::Dispatch => {
+            match dispatch(livekit, profile, room, metadata(), room_requested).await {
+                Ok((name, arrival)) => agent(&name, arrival, settings.agent_within.micros()),
+                Err(error) => request_failed("agent", &error),
+            }
+        }
+    };
+    vec![granted, agent]
+}
+
+/// Dispatches the agent, unless the creation of the room has done so, and waits for it.
+async fn dispatch(
+    livekit: &LiveKitClient,
+    profile: &Profile,
+    room: &RoomName,
+    metadata: String,
+    room_requested: Instant,
+) -> Result<(String, AgentArrival), LiveKitError> {
+    let settings = &profile.livekit;
+    let name = settings.dispatch.agent().cloned();
+    let dispatched = match (&settings.dispatch, &name) {
+        (AgentDispatch::Room { .. } | AgentDispatch::None, _) | (_, None) => room_requested,
+        // An agent that a token dispatches is registered under the same name.
+        (_, Some(agent)) => {
+            let requested = Instant::now();
+            let request =
+                CreateDispatchRequest { room: room.clone(), agent: agent.clone(), metadata };
+            livekit.create_dispatch(request).await?;
+            requested
+        }
+    };
+    let name = name.unwrap_or_else(|| AgentName::new(""));
+    let shown = match name.as_str() {
+        "" => "an agent of automatic dispatch".to_owned(),
+        name => name.to_owned(),
+    };
+    let give_up_after = settings.give_up_after.micros().as_duration();
+    Ok((shown, await_agent(livekit, room, name, dispatched, give_up_after).await))
+}
+
+/// Polls the room until the agent listens, or the wait is over.
+async fn await_agent(
+    livekit: &LiveKitClient,
+    room: &RoomName,
+    name: AgentName,
+    dispatched: Instant,
+    give_up_after: Duration,
+) -> AgentArrival {
+    let mut joined: Option<Duration> = None;
+    loop {
+        let listed = livekit.list_participants(room.clone(), Identity::new("nobody")).await;
+        let elapsed = dispatched.elapsed();
+        // One poll that fails is not the agent's fault.
+        if let Some(agent) = listed.ok().and_then(|participants| participants.agent) {
+            let joined = *joined.get_or_insert(elapsed);
+            if agent.listening {
+                let listening_after = Some(elapsed.into());
+                return AgentArrival::Joined { after: joined.into(), listening_after };
+            }
+        }
+        if let Some(joined) = joined
+            && elapsed > joined + LISTENING_TIMEOUT
+        {
+            return AgentArrival::Joined { after: joined.into(), listening_after: None };
+        }
+        if joined.is_none() && elapsed > give_up_after {
+            let waited = Micros::from(elapsed);
+            let assigned = livekit.is_dispatch_assigned(room.clone(), name).await.unwrap_or(false);
+            return if assigned {
+                AgentArrival::NeverJoined(waited)
+            } else {
+                AgentArrival::Unassigned(waited)
+            };
+        }
+        sleep(POLL_INTERVAL).await;
+    }
+}
+
+async fn delete(livekit: &LiveKitClient, room: &RoomName) -> Result<(), LiveKitError> {
+    let mut attempt = 1;
+    loop {
+        match livekit.delete_room(room.clone()).await {
+            Err(_) if attempt < ATTEMPTS => attempt += 1,
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The services that a session talks to: real ones with real keys, or the embedded sandbox.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::native_callers::{self, SessionCallers};
+use super::progress::ProgressSink;
+use crate::credentials::{CredentialRequest, find};
+use crate::error::CliError;
+use rushhour_core::evaluator::Evaluator;
+use rushhour_core::profile::{
+    EvaluatorSettings, LatencyModel, LiveKitTarget, Profile, SandboxSettings,
+};
+use rushhour_core::units::{Micros, Secret, SessionId};
+use rushhour_driver::cekura::{Cekura, CekuraConfig};
+use rushhour_driver::{DriverSettings, RoomNames, Services};
+use rushhour_livekit::{LiveKitClient, LiveKitErrorKind, TokenSigner};
+use rushhour_sandbox::{DelayDistribution, Fault, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
+
+/// The key and the secret of a LiveKit server.
+#[derive(Clone)]
+pub(crate) struct LiveKitKeys {
+    pub(crate) key: Secret,
+    pub(crate) secret: Secret,
+}
+
+/// The keys of those services that are real.
+pub(crate) struct Keys {
+    livekit: Option<LiveKitKeys>,
+    cekura: Option<Secret>,
+}
+
+impl Keys {
+    /// Finds the keys that a profile needs; files that it names are relative to `profile_path`.
+    pub(crate) fn find(profile: &Profile, profile_path: &Path) -> Result<Self, CliError> {
+        Ok(Self {
+            livekit: livekit_keys(profile, profile_path)?,
+            cekura: cekura_key(profile, profile_path)?,
+        })
+    }
+}
+
+/// The key and the secret of a real LiveKit server; none for the sandbox.
+pub(crate) fn livekit_keys(
+    profile: &Profile,
+    profile_path: &Path,
+) -> Result<Option<LiveKitKeys>, CliError> {
+    let settings = &profile.livekit;
+    let get = |variable, file, setting| {
+        find(&CredentialRequest { variable, file, setting: Some(setting) }, profile_path)
+    };
+    Ok(match &settings.target {
+        LiveKitTarget::Sandbox => None,
+        LiveKitTarget::Url(_) => Some(LiveKitKeys {
+            key: get("LIVEKIT_API_KEY", settings.key_file.as_deref(), "livekit.key_file")?,
+            secret: get(
+                "LIVEKIT_API_SECRET",
+                settings.secret_file.as_deref(),
+                "livekit.secret_file",
+            )?,
+        }),
+    })
+}
+
+/// The key of the real Cekura; none for the sandbox.
+pub(crate) fn cekura_key(
+    profile: &Profile,
+    profile_path: &Path,
+) -> Result<Option<Secret>, CliError> {
+    let Some(settings) = profile.evaluator.cekura() else { return Ok(None) };
+    if settings.url.is_none() {
+        return Ok(None);
+    }
+    let request = CredentialRequest {
+        variable: "CEKURA_API_KEY",
+        file: settings.key_file.as_deref(),
+        setting: Some("evaluator.key_file"),
+    };
+    find(&request, profile_path).map(Some)
+}
+
+/// Clients of the services that a session talks to.
+pub(crate) struct Clients {
+    pub(crate) livekit: Arc<LiveKitClient>,
+    pub(crate) evaluator: Arc<dyn Evaluator>,
+    /// Rushhour's own callers, where they are the evaluator.
+    pub(crate) callers: Option<SessionCallers>,
+    pub(crate) livekit_url: String,
+    pub(crate) evaluator_url: String,
+    token_signer: TokenSigner,
+    /// Serves as long as the session runs.
+    _sandbox: Option<Sandbox>,
+}
+
+impl Clients {
+    /// Connects the clients, and starts the sandbox where the profile asks for it. The sandbox logs what truly happens
+    /// to `truth_log`.
+    pub(crate) fn new(
+        profile: &Profile,
+        keys: Keys,
+        truth_log: &Path,
+        profile_path: &Path,
+    ) -> Result<Self, CliError> {
+        let sandbox = start_sandbox(profile, keys.livekit.as_ref(), truth_log)?;
+        let (livekit_url, livekit_keys) = match (&profile.livekit.target, keys.livekit, &sandbox) {
+            (LiveKitTarget::Url(url), Some(keys), _) => (url.clone(), keys),
+            (_, _, Some(sandbox)) => (sandbox.livekit_url(), sandbox_keys()),
+            _ => return Err(no_sandbox()),
+        };
+        let LiveKitKeys { key, secret } = livekit_keys;
+        let timeout = profile.limits.livekit_timeout.as_duration();
+        let livekit = LiveKitClient::new(&livekit_url, &key, &secret, timeout)
+            .map_err(CliError::from_internal)?;
+        let folder = profile_path.parent().unwrap_or(Path::new(""));
+        let callers = native_callers::prepare(profile, folder)?;
+        let (evaluator_url, evaluator): (String, Arc<dyn Evaluator>) =
+            match (&profile.evaluator, &callers) {
+                (EvaluatorSettings::Cekura(settings), _) => {
+                    let (url, key) = match (&settings.url, keys.cekura, &sandbox) {
+                        (Some(url), Some(key), _) => (url.clone(), key),
+                        (_, _, Some(sandbox)) => {
+                            (sandbox.url(), Secret::new(SandboxConfig::CEKURA_KEY))
+                        }
+                        _ => return Err(no_sandbox()),
+                    };
+                    let config = CekuraConfig { url: url.clone(), key, settings: settings.clone() };
+                    let cekura =
+                        Cekura::new(config, &profile.limits).map_err(CliError::from_internal)?;
+                    (url, Arc::new(cekura))
+                }
+                // Journals name this evaluator so.
+                (EvaluatorSettings::Native(_), Some(callers)) => {
+                    ("callers of our own".to_owned(), callers.evaluator())
+                }
+                (EvaluatorSettings::Native(_), None) => {
+                    return Err(CliError::internal("the session's callers were not prepared"));
+                }
+            };
+        Ok(Self {
+            livekit: Arc::new(livekit),
+            evaluator,
+            callers,
+            livekit_url,
+            evaluator_url,
+            token_signer: TokenSigner::new(key, secret),
+            _sandbox: sandbox,
+        })
+    }
+
+    /// Checks that LiveKit answers and accepts the key, before anything is created there.
+    pub(crate) async fn check_connectivity(&self) -> Result<(), CliError> {
+        self.livekit.greet().await.map_err(|error| {
+            let hint = match error.kind {
+                LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
+                    "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
+                }
+                _ => "check livekit.url, or LIVEKIT_URL",
+            };
+            CliError::usage(format!("cannot use the LiveKit server {}", self.livekit_url))
+                .caused_by(error)
+                .with_hint(hint)
+        })
+    }
+
+    /// The services as the driver takes them.
+    pub(crate) fn driver_services(
+        &self,
+        sink: &Arc<ProgressSink>,
+        session: SessionId,
+        names: RoomNames,
+        profile: Arc<Profile>,
+        settings: Arc<DriverSettings>,
+    ) -> Services {
+        Services {
+            control: self.livekit.clone(),
+            evaluator: self.evaluator.clone(),
+            mint: self.token_signer.clone(),
+            sink: sink.clone(),
+            livekit_url: self.livekit_url.clone(),
+            session,
+            profile,
+            names,
+            settings,
+        }
+    }
+}
+
+/// Starts the sandbox, where it stands in for LiveKit or for Cekura.
+fn start_sandbox(
+    profile: &Profile,
+    livekit_keys: Option<&LiveKitKeys>,
+    truth_log: &Path,
+) -> Result<Option<Sandbox>, CliError> {
+    let is_evaluator = profile.evaluator.cekura().is_some_and(|settings| settings.url.is_none());
+    if profile.livekit.target != LiveKitTarget::Sandbox && !is_evaluator {
+        return Ok(None);
+    }
+    let truth_log = TruthLog::File(truth_log.to_owned());
+    let mut config = sandbox_config(profile.seed, &profile.sandbox, truth_log)?;
+    if let Some(keys) = livekit_keys {
+        // The sandbox's Cekura checks the tokens of the real server, and assumes that its rooms exist.
+        config.rooms = RoomOwnership::Elsewhere;
+        keys.key.expose().clone_into(&mut config.api_key);
+        config.api_secret = keys.secret.clone();
+    }
+    Sandbox::start(config, 0).map(Some).map_err(CliError::from_usage)
+}
+
+/// The credentials of the sandbox's LiveKit.
+pub(crate) fn sandbox_keys() -> LiveKitKeys {
+    LiveKitKeys {
+        key: Secret::new(SandboxConfig::API_KEY),
+        secret: Secret::new(SandboxConfig::API_SECRET),
+    }
+}
+
+pub(crate) fn no_sandbox() -> CliError {
+    CliError::internal("the profile uses the sandbox, which was not started")
+}
+
+/// The sandbox as a profile describes it.
+pub(crate) fn sandbox_config(
+    seed: u64,
+    settings: &SandboxSettings,
+    truth_log: TruthLog,
+) -> Result<SandboxConfig, CliError> {
+    let mut config = SandboxConfig { seed, ..SandboxConfig::default() };
+    let cekura = &mut config.times.cekura;
+    cekura.submit = distribution(settings.submission);
+    cekura.queue = distribution(settings.queue);
+    cekura.voice = distribution(settings.conversation);
+    cekura.chat = distribution(settings.conversation);
+    cekura.judging = distribution(settings.judging);
+    // A profile gives the time from the dispatch to the agent as one figure.
+    config.times.livekit.assignment = DelayDistribution::fixed(0);
+    config.times.livekit.join = distribution(settings.agent_join);
+    config.times.livekit.late = DelayDistribution::Fixed(settings.late_by.micros());
+    config.plan.voice_runs = settings.concurrency;
+    config.plan.chat_runs = settings.concurrency;
+    for (name, share) in &settings.faults {
+        let fault: Fault = name.parse().map_err(CliError::from_usage)?;
+        config.faults = config.faults.with(fault, *share);
+    }
+    config.truth_log = truth_log;
+    Ok(config)
+}
+
+fn distribution(model: LatencyModel) -> DelayDistribution {
+    let p95 = model.p95.micros();
+    DelayDistribution::Lognormal {
+        median: model.median.micros(),
+        p95,
+        // Far out in the tail, but bounded.
+        cap: Micros(p95.0.saturating_mul(10)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rushhour_core::profile::SANDBOX_FAULTS;
+    use rushhour_livekit::PLACEHOLDER_AGENT;
+    use rushhour_sandbox::WorkerPool;
+
+    #[test]
+    fn the_placeholder_agent_has_no_worker_in_the_sandbox() {
+        assert_eq!(PLACEHOLDER_AGENT, WorkerPool::PLACEHOLDER);
+    }
+
+    #[test]
+    fn a_profile_knows_the_sandboxs_faults() {
+        let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        assert_eq!(SANDBOX_FAULTS, names);
+    }
+}

@@ -1,0 +1,67 @@
+//! Drives a session to its end, whether it is new or resumed: signals, thresholds, progress, the agent's health.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tracing::info;
+
+use super::abort_on_fail;
+use super::clients::Clients;
+use super::progress::{Progress, ProgressSink};
+use super::worker_monitor::{WorkerMonitor, record_rooms_left};
+use crate::error::CliError;
+use crate::signals::{self, SESSION_SIGNALS};
+use rushhour_core::event::{EventSink, EventSinkError};
+use rushhour_core::plan::Forecast;
+use rushhour_driver::{Services, Session, SessionClock, SessionInput, drive};
+
+/// A session that is ready to be driven.
+pub(crate) struct ReadySession<'a> {
+    pub(crate) session: Session,
+    pub(crate) services: Services,
+    pub(crate) clients: &'a Clients,
+    pub(crate) clock: SessionClock,
+    pub(crate) sink: Arc<ProgressSink>,
+    /// What progress is measured by; none where no progress is shown.
+    pub(crate) progress: Option<&'a Forecast>,
+}
+
+impl ReadySession<'_> {
+    /// Drives the session to its end. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// Where the worker's health or signals cannot be watched, or the journal cannot be written.
+    pub(crate) async fn drive(self) -> Result<(), CliError> {
+        let Self { session, services, clients, clock, sink, progress } = self;
+        let (profile, names) = (Arc::clone(&services.profile), services.names.clone());
+        let worker = match &profile.agent_health {
+            Some(settings) => Some(WorkerMonitor::start(settings, clock, sink.clone()).await?),
+            None => None,
+        };
+        let (inputs, input) = mpsc::unbounded_channel();
+        signals::forward(inputs.clone(), || SessionInput::Stop, SESSION_SIGNALS)?;
+        let abort = sink.can_abort().then(|| abort_on_fail::spawn(&sink, clock, inputs));
+        let progress = progress.map(|forecast| Progress::show(&sink, clock, forecast));
+        info!(session = %services.session, "the session begins");
+        let driven = drive(session, services, clock, input).await;
+        drop(progress);
+        if let Some(abort) = abort {
+            abort.abort();
+        }
+        driven.map_err(journal_failed)?;
+        info!("every run has ended");
+        if let Some(worker) = worker {
+            worker.settle().await;
+        }
+        if profile.soak.is_some() {
+            record_rooms_left(clients, &names, clock, &*sink).await;
+        }
+        sink.flush().await.map_err(journal_failed)
+    }
+}
+
+fn journal_failed(error: EventSinkError) -> CliError {
+    CliError::from_internal(error).with_hint(
+        "run `rushhour report` on its folder: the session was ended in order, and its journal holds everything up to the failure",
+    )
+}

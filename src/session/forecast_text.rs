@@ -1,0 +1,232 @@
+//! The forecast of a session as text: some lines before a run, all of it for `plan`.
+
+use std::fmt::Write;
+
+use jiff::civil::Date;
+use url::Url;
+
+use super::cost;
+use rushhour_core::bill::BillForecast;
+use rushhour_core::plan::{CLOUD_ROOMS, CloudExcess, Forecast, PlanWarning, cloud_excess};
+use rushhour_core::profile::{
+    DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile, Profile, TargetKind,
+    target_kind,
+};
+use rushhour_core::units::SessionTime;
+use rushhour_report::session::OldPrices;
+use rushhour_stats::{Confidence, Design, Power, Quantile, Spread};
+
+/// Some lines before a session: how much will happen, and where.
+pub(crate) fn summary(profile: &Profile, forecast: &Forecast, today: Date) -> String {
+    let mut text = format!(
+        "{}: {} {} runs over {}, about {:.0} in flight at the peak; {}",
+        profile.name,
+        count(forecast.runs, forecast.estimated),
+        profile.mode,
+        forecast.last_start.since(SessionTime::START),
+        forecast.in_flight.ceil(),
+        targets(profile),
+    );
+    if let Some(bill) = BillForecast::new(profile, forecast.runs) {
+        let _ = write!(text, "\n{}", cost::summary(profile, &bill));
+    }
+    for note in notes(profile, forecast, today) {
+        let _ = write!(text, "\nnote: {note}");
+    }
+    text
+}
+
+/// What to know about a forecast before it is run.
+fn notes(profile: &Profile, forecast: &Forecast, today: Date) -> Vec<String> {
+    let warnings = forecast.cautions.iter().map(plan_warning);
+    let cloud = cloud_excess(profile, forecast).map(|excess| cloud_warning(&excess));
+    warnings
+        .chain(OldPrices::on_day(&profile.bill, today).map(|old| old.to_string()))
+        .chain(cloud)
+        .collect()
+}
+
+/// How a plan exceeds what LiveKit's acceptable use policy allows without asking.
+pub(crate) fn cloud_warning(excess: &CloudExcess) -> String {
+    format!(
+        "about {} rooms at once on {}: LiveKit has to agree to a load test of more than {CLOUD_ROOMS} (see its acceptable use policy, and --accept-cloud-limits)",
+        excess.rooms, excess.host
+    )
+}
+
+/// Everything that `plan` shows.
+pub(crate) fn plan(loaded: &LoadedProfile, forecast: &Forecast, today: Date) -> String {
+    let profile = &loaded.profile;
+    let mut text = String::new();
+    let _ = writeln!(text, "{} ({} mode, seed {})", profile.name, profile.mode, profile.seed);
+    let _ = writeln!(text, "{}\n", targets(profile));
+    text.push_str(&stages(forecast));
+    let _ = writeln!(
+        text,
+        "\n{} runs{}; the last one starts after {}",
+        count(forecast.runs, forecast.estimated),
+        pairs(profile, forecast),
+        forecast.last_start.since(SessionTime::START)
+    );
+    let _ = writeln!(
+        text,
+        "in flight    {:.1} by Little's law (rate times expected duration); limits.in_flight is {}",
+        forecast.in_flight, profile.limits.in_flight
+    );
+    let _ = writeln!(
+        text,
+        "submissions  {:.3} per second at the peak; limits.requests is {}",
+        forecast.requests_per_second, profile.limits.requests
+    );
+    let _ = writeln!(
+        text,
+        "polls        {:.3} per second at the peak; limits.polls is {}",
+        forecast.polls_per_second, profile.limits.polls
+    );
+    let _ = writeln!(
+        text,
+        "tokens       valid for {}; an empty room stays for up to {}",
+        forecast.token_lifetime, forecast.room_lifetime
+    );
+    let _ = writeln!(
+        text,
+        "dispatch     {}, {}",
+        profile.livekit.dispatch.method(),
+        dispatch(profile.livekit.dispatch.method())
+    );
+    let _ = writeln!(text, "difference   {}", detectable_difference(forecast));
+    match BillForecast::new(profile, forecast.runs) {
+        Some(bill) => text.push_str(&cost::table(profile, &bill)),
+        None => text.push_str("bill         nothing is charged for\n"),
+    }
+    for note in notes(profile, forecast, today) {
+        let _ = writeln!(text, "note         {note}");
+    }
+    let _ = writeln!(text, "\n{:<34}{:<44}from", "setting", "value");
+    for setting in &loaded.settings {
+        let _ = writeln!(text, "{:<34}{:<44}{}", setting.path, setting.value, setting.origin);
+    }
+    text
+}
+
+fn stages(forecast: &Forecast) -> String {
+    let mut text = format!(
+        "{:<16}{:>10}{:>12}{:>12}{:>12}  measured\n",
+        "stage", "begins", "runs", "peak rate", "in flight"
+    );
+    for stage in &forecast.stages {
+        let begins = if stage.begins == SessionTime::NEVER {
+            "never".to_owned()
+        } else {
+            stage.begins.since(SessionTime::START).to_string()
+        };
+        let rate = stage.peak_rate.map_or("at once".to_owned(), |rate| format!("{rate:.3}/s"));
+        let _ = writeln!(
+            text,
+            "{:<16}{:>10}{:>12}{:>12}{:>12.1}  {}",
+            stage.name,
+            begins,
+            count(stage.runs, stage.estimated),
+            rate,
+            stage.in_flight,
+            if stage.measured { "yes" } else { "no" }
+        );
+    }
+    text
+}
+
+/// How many pairs the runs form, in a paired session.
+fn pairs(profile: &Profile, forecast: &Forecast) -> String {
+    if !profile.mode.is_paired() {
+        return String::new();
+    }
+    format!(
+        " in {} pairs: each conversation is run once in voice and once in chat, next to each other in time",
+        count(forecast.runs / 2, forecast.estimated)
+    )
+}
+
+/// The smallest difference that two sessions of this many measured runs would show.
+fn detectable_difference(forecast: &Forecast) -> String {
+    let measured: u64 =
+        forecast.stages.iter().filter(|stage| stage.measured).map(|stage| stage.runs).sum();
+    let smallest = |quantile: Quantile| {
+        let design = Design {
+            quantile,
+            runs_per_arm: measured,
+            spread: Spread::USUAL,
+            confidence: Confidence::default(),
+        };
+        match design.smallest_ratio(Power::PERCENT_80) {
+            Ok(ratio) => format!("{:.0} % at {quantile}", (ratio - 1.0) * 100.0),
+            Err(few) => format!("none at {quantile} (needs {} runs)", few.needs),
+        }
+    };
+    format!(
+        "two such sessions can tell apart {} and {}, with 80 % power and the usual spread of latencies (sigma 0.5)",
+        smallest(Quantile::P50),
+        smallest(Quantile::P95)
+    )
+}
+
+fn count(runs: u64, estimated: bool) -> String {
+    if estimated { format!("~{runs}") } else { runs.to_string() }
+}
+
+const fn dispatch(method: DispatchMethod) -> &'static str {
+    match method {
+        DispatchMethod::Explicit => "into a room that is created with an agents list",
+        DispatchMethod::ExplicitFresh => {
+            "into a room that is created without an agents list: the open-source server starts a nameless job next to it, and joins slow down above some 20 starts per second"
+        }
+        DispatchMethod::Room => "by the room's configuration",
+        DispatchMethod::Token => "by the evaluator's token",
+        DispatchMethod::None => "automatic",
+    }
+}
+
+fn targets(profile: &Profile) -> String {
+    let livekit = match &profile.livekit.target {
+        LiveKitTarget::Sandbox => "in the embedded sandbox".to_owned(),
+        LiveKitTarget::Url(url) => format!("on {url} ({})", kind_of_server(url)),
+    };
+    let evaluator = match &profile.evaluator {
+        EvaluatorSettings::Native(_) => "called by Rushhour's own callers".to_owned(),
+        EvaluatorSettings::Cekura(settings) => match &settings.url {
+            None => "judged by the sandbox's stand-in for Cekura".to_owned(),
+            Some(url) => format!("judged by Cekura at {url}"),
+        },
+    };
+    format!("rooms {livekit}, {evaluator}")
+}
+
+fn kind_of_server(url: &str) -> &'static str {
+    match Url::parse(url).map(|url| target_kind(&url)) {
+        Ok(TargetKind::Loopback) => "this machine",
+        Ok(TargetKind::Private) => "a private network",
+        Ok(TargetKind::LiveKitCloud) => "LiveKit Cloud",
+        Ok(TargetKind::Public) | Err(_) => "a public server",
+    }
+}
+
+/// Where a plan needs more than its limits allow.
+pub(crate) fn plan_warning(warning: &PlanWarning) -> String {
+    match warning {
+        PlanWarning::InFlight { needed, limit } => format!(
+            "about {:.0} runs in flight are needed, and limits.in_flight is {limit}: starts will wait or be skipped",
+            needed.ceil()
+        ),
+        PlanWarning::Requests { needed, limit } => format!(
+            "{needed:.2} submissions per second are needed, and limits.requests allows {limit:.2}: they will queue up"
+        ),
+        PlanWarning::Polls { needed, limit } => format!(
+            "{needed:.2} polls per second are needed, and limits.polls allows {limit:.2}: the ends of runs will be seen late"
+        ),
+        PlanWarning::CopiesLeft { left } => format!(
+            "the stages end before {left} of the scenarios' copies have started: lengthen the stages, or raise their rates"
+        ),
+        PlanWarning::StageCutShort { stage } => {
+            format!("all copies have started before stage `{stage}` is over")
+        }
+    }
+}

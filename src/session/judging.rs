@@ -1,0 +1,180 @@
+//! Has runs of a session judged by Cekura, in a session of its own inside the judged session's folder.
+
+use std::path::Path;
+
+use tracing::info;
+
+use super::clients::cekura_key;
+use super::cost::{self, CostCheck};
+use super::folder::{self, JOURNAL, JUDGED};
+use super::new_session::{CompletedSession, SessionOptions, run_session_in};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::print;
+use crate::reports::journal::read_session;
+use crate::reports::session_reports::rewrite_after_judging;
+use rushhour_core::bill::BillForecast;
+use rushhour_core::event::{EventKind, SessionHeader};
+use rushhour_core::plan::draw_selection;
+use rushhour_core::profile::{JudgingSelection, LoadedProfile, Profile};
+use rushhour_report::fold::{Candidates, EndedRuns, StageNames};
+use rushhour_report::session::Criterion;
+
+/// A session, and which of its runs are to be judged.
+pub(crate) struct JudgingPlan {
+    header: SessionHeader,
+    selection: JudgingSelection,
+}
+
+impl JudgingPlan {
+    /// The profile of the session to be judged.
+    pub(crate) const fn profile(&self) -> &Profile {
+        &self.header.profile
+    }
+
+    /// How many runs are to be judged.
+    pub(crate) fn runs(&self) -> u64 {
+        self.selection.count()
+    }
+}
+
+/// Shows what judging at most `runs` runs will cost, and makes sure that the user agrees and that there is a key,
+/// before anything is started.
+pub(crate) fn confirm_judging(
+    profile: &Profile,
+    profile_path: &Path,
+    runs: u64,
+    agreed: bool,
+) -> Result<(), CliError> {
+    let Some((forecast, most)) = largest_judging(profile, runs) else { return Ok(()) };
+    print::stderr(&judging_cost(&forecast, most));
+    CostCheck { section: "judging", ..CostCheck::new(&forecast, most, agreed) }
+        .confirm()
+        .map_err(|error| error.context("judging"))?;
+    cekura_key(&forecast, profile_path)?;
+    Ok(())
+}
+
+/// What judging would cost where `runs` are planned, as a sentence; none where the profile asks for no judging.
+pub(crate) fn forecast_judging(profile: &Profile, runs: u64) -> Option<String> {
+    largest_judging(profile, runs).map(|(forecast, most)| judging_cost(&forecast, most))
+}
+
+/// The judging session at its largest, and how many runs it then has.
+fn largest_judging(profile: &Profile, runs: u64) -> Option<(Profile, u64)> {
+    let most = runs.min(u64::from(profile.judging.as_ref()?.most));
+    Some((profile.judging_forecast(u32::try_from(most).unwrap_or(u32::MAX))?, most))
+}
+
+fn judging_cost(forecast: &Profile, most: u64) -> String {
+    let cost = BillForecast::new(forecast, most)
+        .map_or("nothing is charged for it".to_owned(), |bill| cost::summary(forecast, &bill));
+    format!("Judging at most {most} runs afterwards: {cost}.")
+}
+
+/// Judges the runs of a session that has just ended, unless it was stopped. Returns the exit code of both.
+pub(crate) fn judge_completed(
+    completed: &CompletedSession,
+    options: &SessionOptions<'_>,
+) -> Result<Exit, CliError> {
+    if matches!(completed.exit, Exit::Stopped | Exit::Usage | Exit::Internal) {
+        print::stderr(&format!(
+            "No run was judged, because the session was stopped. `rushhour judge {}` judges them.",
+            completed.folder.display()
+        ));
+        return Ok(completed.exit);
+    }
+    let judged = plan_judging(&completed.folder)
+        .and_then(|plan| judge_session(&completed.folder, &plan, options));
+    match judged {
+        _ if completed.exit == Exit::Passed => judged,
+        // The session's own verdict comes first.
+        Ok(_) => Ok(completed.exit),
+        Err(error) => {
+            print::error(&error);
+            Ok(completed.exit)
+        }
+    }
+}
+
+/// Selects the runs to judge of a session that has ended and was not judged before.
+pub(crate) fn plan_judging(folder: &Path) -> Result<JudgingPlan, CliError> {
+    let (shown, judging) = (folder.display(), folder.join(JUDGED));
+    if judging.join(JOURNAL).is_file() {
+        return Err(CliError::usage(format!(
+            "{shown} was judged before, or its judging has begun; nothing is judged twice"
+        ))
+        .with_hint(format!(
+            "finish a judging that was interrupted with `rushhour resume {}`",
+            judging.display()
+        )));
+    }
+    let mut candidates = Candidates::default();
+    let mut names = None;
+    let folded = read_session(&folder.join(JOURNAL), |event, ended| {
+        if let EventKind::Opened(header) = &event.kind {
+            names = Some(StageNames::of(header));
+        }
+        if let (EndedRuns::Run(record), Some(names)) = (ended, &names) {
+            candidates.add(record, names);
+        }
+        Ok(())
+    })?;
+    let profile = &folded.opening.profile;
+    let Some(settings) = &profile.judging else {
+        return Err(CliError::usage(format!("the profile of {shown} has no [judging]"))
+            .with_hint("add it to the profile, and run the profile again"));
+    };
+    if !folded.closed {
+        return Err(CliError::usage(format!("the session in {shown} has not ended"))
+            .with_hint(format!("finish it with `rushhour resume {shown}` first")));
+    }
+    let runs = (candidates.runs.as_slice(), candidates.not_judgeable);
+    let session = folded.opening.session.clone();
+    let selection = draw_selection(session, profile.seed, settings, runs);
+    Ok(JudgingPlan { header: folded.opening, selection })
+}
+
+/// Runs the selected conversations again with Cekura, and rewrites the reports of the session that they are of.
+pub(crate) fn judge_session(
+    folder: &Path,
+    plan: &JudgingPlan,
+    options: &SessionOptions<'_>,
+) -> Result<Exit, CliError> {
+    let selection = &plan.selection;
+    let Some(profile) = plan.header.profile.judging_session(selection) else {
+        print::stderr(
+            "No run was judged: none passed, and none failed in a way that can be run again.",
+        );
+        return Ok(Exit::Passed);
+    };
+    info!(folder = %folder.display(), runs = selection.count(), "judging");
+    print::stderr(&format!(
+        "\nJudging {} of {} runs: Cekura runs them again, at most {} at once.",
+        selection.count(),
+        selection.passed + selection.failed,
+        profile.limits.in_flight
+    ));
+    // The journal holds the selection before anything is submitted, so that no run is ever judged twice.
+    let loaded = LoadedProfile { profile, settings: plan.header.settings.clone() };
+    let create = |_| folder::create_judging(folder, &plan.header.session);
+    let completed = run_session_in(&loaded, options, create)?;
+    rewrite_after_judging(folder, options.criterion)?;
+    Ok(match completed.exit {
+        exit @ (Exit::Stopped | Exit::Usage | Exit::Internal | Exit::Budget) => exit,
+        _ => Exit::Passed,
+    })
+}
+
+/// Rewrites the reports of the session whose judging session, in `folder`, was resumed.
+pub(crate) fn rewrite_judged_session(
+    folder: &Path,
+    is_judging: bool,
+    criterion: Criterion,
+) -> Result<(), CliError> {
+    let parent = folder.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
+    match parent.filter(|parent| is_judging && parent.join(JOURNAL).is_file()) {
+        Some(parent) => rewrite_after_judging(&parent, criterion),
+        None => Ok(()),
+    }
+}

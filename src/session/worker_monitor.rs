@@ -1,0 +1,167 @@
+//! Health of the agent's worker during a session, and what the session left behind after it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::clients::Clients;
+use crate::error::CliError;
+use crate::signals::interrupted;
+use rushhour_core::event::{AgentHealth, Event, EventKind, EventSink};
+use rushhour_core::profile::AgentHealthSettings;
+use rushhour_core::units::RoomName;
+use rushhour_driver::agent_worker::WorkerClient;
+use rushhour_driver::{RoomNames, SessionClock};
+use rushhour_livekit::ControlPlane;
+
+/// How often the worker is polled after the session: often, because the user waits.
+const SETTLING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the server may take to list rooms, or to delete one.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often rooms are listed: one that was just deleted may still be in the first list.
+const LISTINGS: u32 = 3;
+
+/// Polls the health of the agent's worker until it is dropped.
+pub(crate) struct WorkerMonitor {
+    client: WorkerClient,
+    settings: AgentHealthSettings,
+    clock: SessionClock,
+    sink: Arc<dyn EventSink>,
+    /// The worker's health before the session.
+    baseline: AgentHealth,
+    task: JoinHandle<()>,
+}
+
+impl Drop for WorkerMonitor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl WorkerMonitor {
+    /// Polls once, before anything is started, and then goes on in the background.
+    pub(crate) async fn start(
+        settings: &AgentHealthSettings,
+        clock: SessionClock,
+        sink: Arc<dyn EventSink>,
+    ) -> Result<Self, CliError> {
+        let client = WorkerClient::new(settings.clone()).map_err(CliError::from_internal)?;
+        let baseline = client.look().await;
+        record(&*sink, clock, baseline.clone());
+        let polls = poll_forever(client.clone(), settings.clone(), clock, Arc::clone(&sink));
+        let task = tokio::spawn(polls);
+        Ok(Self { client, settings: settings.clone(), clock, sink, baseline, task })
+    }
+
+    /// Polls on after the session, until the worker's jobs and processes are back at what they were before it, the
+    /// time allowed for that is up, or somebody interrupts.
+    pub(crate) async fn settle(self) {
+        self.task.abort();
+        tokio::select! {
+            () = self.poll_until_settled() => {}
+            _ = interrupted() => {}
+        }
+    }
+
+    async fn poll_until_settled(&self) {
+        let deadline = Instant::now() + self.settings.settle.as_duration();
+        let mut ticks = interval(SETTLING_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while Instant::now() < deadline {
+            ticks.tick().await;
+            let health = self.client.look().await;
+            let settled = is_settled(&self.baseline, &health);
+            record(&*self.sink, self.clock, health);
+            if settled {
+                return;
+            }
+        }
+    }
+}
+
+async fn poll_forever(
+    client: WorkerClient,
+    settings: AgentHealthSettings,
+    clock: SessionClock,
+    sink: Arc<dyn EventSink>,
+) {
+    let mut ticks = interval(settings.every.as_duration());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        record(&*sink, clock, client.look().await);
+    }
+}
+
+fn record(sink: &dyn EventSink, clock: SessionClock, health: AgentHealth) {
+    sink.record(Event { at: clock.now(), kind: EventKind::AgentHealth(health) });
+}
+
+/// Whether jobs and processes are back at the baseline. What the worker does not report is not waited for.
+fn is_settled(baseline: &AgentHealth, now: &AgentHealth) -> bool {
+    let settled = |before: Option<u64>, now: Option<u64>| match (before, now) {
+        (Some(before), Some(now)) => now <= before,
+        _ => true,
+    };
+    now.error.is_none()
+        && settled(baseline.jobs, now.jobs)
+        && settled(baseline.children, now.children)
+}
+
+/// Records how many of the session's rooms the server still lists; records nothing where the server does not answer.
+/// A server that was writing a room's state while it deleted the room can list it again: such a room is deleted once
+/// more first.
+pub(crate) async fn record_rooms_left(
+    clients: &Clients,
+    names: &RoomNames,
+    clock: SessionClock,
+    sink: &dyn EventSink,
+) {
+    let (mut rooms, mut deleted_again) = (0, 0);
+    for listing in 1..=LISTINGS {
+        let Some(left) = rooms_left(clients, names).await else { return };
+        rooms = left.len() as u64;
+        if left.is_empty() || listing == LISTINGS {
+            break;
+        }
+        if listing == 1 {
+            deleted_again = rooms;
+        }
+        for room in left {
+            let deleted = timeout(ROOM_TIMEOUT, clients.livekit.delete_room(room)).await;
+            // A server that does not answer one request will not answer the next; the next listing shows what is left.
+            if !matches!(deleted, Ok(Ok(()))) {
+                break;
+            }
+        }
+        tokio::time::sleep(SETTLING_INTERVAL).await;
+    }
+    sink.record(Event { at: clock.now(), kind: EventKind::RoomsListed { rooms, deleted_again } });
+}
+
+async fn rooms_left(clients: &Clients, names: &RoomNames) -> Option<Vec<RoomName>> {
+    let listed = timeout(ROOM_TIMEOUT, clients.livekit.list_rooms(Vec::new())).await.ok()?.ok()?;
+    let rooms = listed.rooms.into_iter().map(|info| info.room);
+    Some(rooms.filter(|room| names.made(room)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_worker_reports_is_waited_for() {
+        let health = |jobs, children| AgentHealth { jobs, children, ..AgentHealth::default() };
+        assert!(is_settled(&health(Some(0), None), &health(Some(0), Some(3))));
+        assert!(is_settled(&health(Some(1), Some(4)), &health(Some(0), Some(4))));
+        assert!(!is_settled(&health(Some(0), Some(4)), &health(Some(0), Some(5))));
+        assert!(!is_settled(&health(Some(0), None), &health(Some(2), None)));
+        let failed = AgentHealth { error: Some("gone".into()), ..AgentHealth::default() };
+        assert!(!is_settled(&health(Some(0), None), &failed));
+    }
+}
