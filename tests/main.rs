@@ -9,7 +9,8 @@
 //! before a session and clearing up after it; `soaking` about whether an agent stays well; `trouble` about
 //! full disks, signals, dying
 //! servers and pairs of faults; `parsers` and `hostile_input` about bytes from outside; `peers` about the
-//! real LiveKit server, a real agent worker, the official Cekura SDK and other readers of our files.
+//! real LiveKit server, a real agent worker, the official Cekura SDK and other readers of our files; `frameworks`
+//! about agents on the frameworks that people use.
 
 #![expect(clippy::disallowed_methods, reason = "the binary and its peers live in real time")]
 
@@ -19,6 +20,7 @@ mod capacity;
 mod command_line;
 mod doctoring;
 mod evidence;
+mod frameworks;
 #[cfg(feature = "native")]
 mod hostile_input;
 #[cfg(feature = "native")]

@@ -17,6 +17,10 @@ VERSION = livekit.agents.__version__
 IS_SERVER = hasattr(livekit.agents, "AgentServer")
 NAME = os.environ.get("AGENT_NAME", "agent")
 
+if not IS_SERVER:
+    # A plugin registers itself, which must happen on the main thread.
+    from livekit.plugins import silero
+
 
 def note(event, **facts):
     """Writes a fact to the log."""
@@ -59,8 +63,6 @@ def session(options, *, llm, stt, tts):
         away = options.away_seconds
         return AgentSession(turn_handling=turns, user_away_timeout=away, **models)
     if not options.text_mode:
-        from livekit.plugins import silero
-
         models.update(vad=silero.VAD.load(), turn_detection="vad")
     return AgentSession(allow_interruptions=options.interruptible, **models)
 

@@ -20,7 +20,7 @@ from livekit.protocol.agent_pb import agent_session
 
 import speech
 
-LOUD_DBFS = -50.0
+LOUD_DBFS, FAINT_DBFS = -50.0, -70.0
 HANGOVER_SECONDS = 0.3
 LOOK_SECONDS = 0.5
 FRAME_SECONDS = 0.02
@@ -41,6 +41,7 @@ def read_arguments():
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--turn-seconds", type=float, default=1.2, help="length of a spoken turn")
     parser.add_argument("--ready", type=float, default=8.0, help="wait so long for an agent that listens")
+    parser.add_argument("--greets", action="store_true", help="wait for a greeting before the first turn")
     parser.add_argument("--quiet", type=float, default=1.0, help="silence that ends an answer")
     parser.add_argument("--within", type=float, default=15.0, help="wait so long for an answer")
     parser.add_argument("--barge-in", type=float, default=0.0, help="speak so long after its first sound")
@@ -101,6 +102,7 @@ class Observer:
         room.on("track_unpublished", lambda track, person: self.track("no_track", track, person))
         room.on("track_muted", lambda person, track: self.track("muted", track, person))
         room.on("track_subscribed", self.subscribed)
+        room.on("track_unsubscribed", lambda _, track, person: self.sounding.pop(track.sid, None))
         room.on("data_received", self.packet)
         room.on("transcription_received", self.transcription)
         room.on("sip_dtmf_received", lambda digit: self.tell("digit", digit=digit.digit))
@@ -171,7 +173,7 @@ class Observer:
             wave = numpy.frombuffer(event.frame.data, dtype="<i2")[:samples] / 32_768
             power = float(numpy.mean(wave**2))
             loud = power > 0 and 10 * math.log10(power) > LOUD_DBFS
-            if power > 0:
+            if power > 0 and 10 * math.log10(power) > FAINT_DBFS:
                 heard["sounding"] += FRAME_SECONDS
                 heard["power"] += power
             if loud:
@@ -194,12 +196,13 @@ class Observer:
         facts = {"topic": topic, "stream": info.stream_id[-6:], "sender": sender}
         self.tell("text", **facts, attributes=dict(info.attributes))
         words, chunks, first = "", 0, None
-        async for chunk in reader:
-            words += chunk
-            chunks += 1
-            first = first if first is not None else round(self.now(), 3)
-            if sender != self.arguments.identity:
-                self.news()
+        with contextlib.suppress(rtc.StreamError):  # we leave while it is open
+            async for chunk in reader:
+                words += chunk
+                chunks += 1
+                first = first if first is not None else round(self.now(), 3)
+                if sender != self.arguments.identity:
+                    self.news()
         # The reader's own attributes have the trailer's as soon as there is one.
         self.tell("text_end", **facts, first=first, chunks=chunks, text=words, attributes=dict(info.attributes))
 
@@ -273,7 +276,7 @@ class Observer:
                     await lkapi.room.delete_room(api.DeleteRoomRequest(room=self.name))
 
     def sum_up(self):
-        """How long each track was above the threshold, how long it was not digital silence, and how loud then."""
+        """How long each track was loud, how long it was more than silence, and its level then."""
         for track, heard in self.heard.items():
             frames = heard["sounding"] / FRAME_SECONDS
             dbfs = round(10 * math.log10(heard["power"] / frames), 1) if frames else None
@@ -330,6 +333,8 @@ class Observer:
     async def converse(self):
         arguments = self.arguments
         await self.until(lambda: self.state == "listening", arguments.ready)
+        if arguments.greets:
+            await self.until(lambda: self.first_news is not None, arguments.within)
         self.last_news = max(self.last_news, self.now())
         await self.until(self.is_silent, arguments.within)
         for turn in range(1, arguments.turns + 1):
@@ -341,6 +346,8 @@ class Observer:
                 self.tell("barge_in", turn=turn)
                 await self.speak(arguments.turn_seconds)
                 self.tell("barged_in", turn=turn)
+                self.first_news = None
+                await self.until(lambda: self.first_news is not None, arguments.within / 2)
             if not answered:
                 self.tell("no_answer", turn=turn)
             await self.until(self.is_silent, 4 * arguments.within)

@@ -50,10 +50,13 @@ class Conversation:
     def __init__(self, ctx, options):
         self.ctx, self.options = ctx, options
         self.stt = StandInSTT()
+        self.says_goodbye_first = False
         self.llm = self._model(GREETING, "")
         self.session = framework.session(
             options, llm=self.llm, stt=self.stt, tts=StandInTTS(choppy=options.choppy)
         )
+        # livekit-agents 1.0 has no `session.agent_state`.
+        self.state = ""
         self.ended = False
 
     def _model(self, greeting, prefix):
@@ -74,7 +77,7 @@ class Conversation:
         """What the model calls at this turn: words before it, the tool, its arguments."""
         options = self.options
         if turn == options.at_turn and options.end == "end_call":
-            return "", "end_call", {}
+            return GOODBYE if self.says_goodbye_first else "", "end_call", {}
         if turn == options.at_turn and options.hand_off == "agent":
             return "", "hand_over", {}
         if options.tool:
@@ -120,19 +123,20 @@ class Conversation:
         conversation = self
 
         @function_tool
-        async def end_call(context: RunContext) -> str:
-            """Ends the call."""
-            context.speech_handle.add_done_callback(lambda _: spawn(conversation.end_as_tool()))
-            return "say goodbye"
+        async def end_call(context: RunContext) -> None:
+            """Ends the call, once the goodbye before it was heard."""
+            spawn(conversation.leave_and_delete_room(context.speech_handle))
 
+        self.says_goodbye_first = True
         return [end_call]
 
-    async def end_as_tool(self):
+    async def leave_and_delete_room(self, goodbye):
         async def delete_room():
             await self.delete_room()
 
-        await self.session.aclose()
+        await goodbye.wait_for_playout()
         self.ctx.add_shutdown_callback(delete_room)
+        await self.session.aclose()
         self.ctx.shutdown(reason="end call")
 
     async def delete_room(self):
@@ -223,13 +227,13 @@ class Conversation:
     def _user_state_changed(self, event):
         note("user_state", state=event.new_state)
         if event.new_state == "speaking":
-            speaks = self.session.agent_state == "speaking"
-            self.stt.deaf = self.options.deaf_while_speaking and speaks
+            self.stt.deaf = self.options.deaf_while_speaking and self.state == "speaking"
         if event.new_state == "away" and self.options.end == "away":
             self.ctx.shutdown(reason="silence")
 
     def _state_changed(self, event):
         note("state", state=event.new_state)
+        self.state = event.new_state
         options = self.options
         if self.ended or self.llm.turns < options.at_turn:
             return
@@ -284,12 +288,14 @@ class Billing(Agent):
 
 async def entrypoint(ctx):
     options = behaviours.chosen(ctx.job.metadata)
-    note("job", room=ctx.job.room.name, behaviour=options.behaviour, metadata=ctx.job.metadata)
+    room, version = ctx.job.room.name, framework.VERSION
+    note("job", room=room, version=version, behaviour=options.behaviour, metadata=ctx.job.metadata)
     if options.participant == "standard":
         await participants.join_as_standard(ctx, options)
         return
     await framework.connect(ctx, options)
     if options.end == "crash":
+        await asyncio.sleep(options.start_seconds)
         raise RuntimeError("this agent dies on joining")
     await Conversation(ctx, options).run()
 

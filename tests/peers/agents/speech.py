@@ -17,6 +17,7 @@ CHARACTERS_A_SECOND = 15
 SHORTEST_SECONDS = 0.4
 PITCH_HERTZ = 110
 HIGHEST_HERTZ = 4_500
+BLOCK = 120
 # The first three formants of six vowels, their bandwidths and their share.
 VOWELS = numpy.array(
     [
@@ -56,20 +57,25 @@ def speak(seconds):
     sounding = phase <= 1
     phase = numpy.clip(phase, 0, 1)
 
-    glide = numpy.clip((phase - 0.6) / 0.4, 0, 1)[:, None]
-    vowel, following = (VOWELS[(index * 7 // 2) % len(VOWELS)] for index in (syllable, syllable + 1))
+    # Formants and pitch move in steps: a loudness for each sample would block an event loop.
+    melody = 0.15 * numpy.sin(2 * numpy.pi * time / (2.3 * word_seconds))
+    pitch = (PITCH_HERTZ * (1 + melody + 0.06 * numpy.sin(2 * numpy.pi * phase)))[::BLOCK]
+    steps = syllable[::BLOCK]
+    glide = numpy.clip((phase[::BLOCK] - 0.6) / 0.4, 0, 1)[:, None]
+    vowel, following = (VOWELS[(index * 7 // 2) % len(VOWELS)] for index in (steps, steps + 1))
     formants = vowel * (1 - glide) + following * glide
 
-    melody = 0.15 * numpy.sin(2 * numpy.pi * time / (2.3 * word_seconds))
-    pitch = PITCH_HERTZ * (1 + melody + 0.06 * numpy.sin(2 * numpy.pi * phase))
-    angle = 2 * numpy.pi * numpy.cumsum(pitch) / SAMPLE_RATE
+    angle = 2 * numpy.pi * numpy.cumsum(numpy.repeat(pitch, BLOCK)[:count]) / SAMPLE_RATE
+    twice, last, sine = 2 * numpy.cos(angle), numpy.zeros(count), numpy.sin(angle)
     voice = numpy.zeros(count)
     for harmonic in range(1, HIGHEST_HERTZ // PITCH_HERTZ):
         loudness = sum(
             share / (1 + ((harmonic * pitch - formants[:, i]) / bandwidth) ** 2)
             for i, (bandwidth, share) in enumerate(zip(BANDWIDTHS, SHARES))
         )
-        voice += loudness * numpy.sin(harmonic * angle) / harmonic**0.4
+        voice += numpy.repeat(loudness, BLOCK)[:count] * sine / harmonic**0.4
+        # The next sin(ka) from the two before it.
+        last, sine = sine, twice * sine - last
     voice *= numpy.clip(phase / 0.25, 0, 1) * numpy.clip((1 - phase) / 0.15, 0.25, 1) * sounding
     voice /= max(1e-9, numpy.abs(voice).max())
 

@@ -8,7 +8,7 @@ import asyncio
 import json
 
 from livekit import rtc
-from livekit.agents import llm, stt, tts
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, llm, stt, tts
 
 import speech
 
@@ -74,7 +74,7 @@ class StandInLLM(llm.LLM):
         self.seconds, self.word_seconds = options.llm_seconds, options.word_seconds
         self.turns = 0
 
-    def chat(self, *, chat_ctx, tools=None, conn_options=None, **_):
+    def chat(self, *, chat_ctx, tools=None, conn_options=DEFAULT_API_CONNECT_OPTIONS, **_):
         return StandInStream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
 
 
@@ -103,7 +103,7 @@ class VoiceStream(tts.ChunkedStream):
 
     async def _run(self, output_emitter=None):
         await asyncio.sleep(TTS_SECONDS)
-        samples = speech.speak(speech.seconds_of(self._input_text))
+        samples = await asyncio.to_thread(speech.speak, speech.seconds_of(self._input_text))
         choppy = self._tts.choppy
         if output_emitter is None:
             self._push = self._push_event
