@@ -89,6 +89,7 @@ impl LiveKitServer {
             .command(&Peers::find())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", &folder)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("LIVEKIT_URL", self.url())
             .env("LIVEKIT_API_KEY", self.key().expose())
             .env("LIVEKIT_API_SECRET", self.secret().expose())

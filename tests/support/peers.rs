@@ -42,7 +42,7 @@ impl Peers {
     pub(crate) fn python(&self, script: &str) -> Command {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
         let mut command = Command::new(self.root.join("venv/bin/python"));
-        command.arg(scripts.join(script)).env_clear();
+        command.arg(scripts.join(script)).env_clear().env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
 }
