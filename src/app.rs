@@ -53,5 +53,6 @@ fn carry_out(command: &Command) -> Result<Exit, CliError> {
         Command::Init(arguments) => init::init(arguments),
         Command::Schema(arguments) => Ok(schema::schema(arguments)),
         Command::Completions(arguments) => Ok(completions::completions(arguments)),
+        Command::Man(arguments) => crate::commands::man::man(arguments),
     }
 }

@@ -193,6 +193,9 @@ It prints the addresses and keys to use, and serves until it is interrupted.")]
 Example:
   rushhour completions zsh > ~/.zfunc/_rushhour")]
     Completions(CompletionsArguments),
+    /// Write the man pages, one for each command, into a folder; for packages.
+    #[command(hide = true)]
+    Man(crate::commands::man::ManArgs),
 }
 
 /// A profile, and what is to be different from it.
