@@ -25,6 +25,7 @@ mod hostile_input;
 mod judging;
 #[cfg(feature = "native")]
 mod native;
+mod packaging;
 mod pairing;
 #[cfg(feature = "native")]
 mod parsers;
