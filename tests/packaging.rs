@@ -10,6 +10,7 @@ mod image;
 mod manifests;
 mod workflows;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -69,7 +70,7 @@ fn yaml(path: &str) -> Vec<Value> {
 }
 
 fn cargo_toml() -> Value {
-    let text = std::fs::read_to_string(root().join("Cargo.toml")).expect("it is there");
+    let text = fs::read_to_string(root().join("Cargo.toml")).expect("it is there");
     let code = "import json, sys, tomllib\nprint(json.dumps(tomllib.loads(sys.argv[1])))";
     let json = succeed(Command::new(tool("python")).args(["-c", code, &text]));
     serde_json::from_str(&json).expect("Python prints JSON")
@@ -77,20 +78,25 @@ fn cargo_toml() -> Value {
 
 /// The archive of the binary that these tests were built with, without its symbols: they make it eight times larger.
 fn packed() -> &'static Path {
-    static ARCHIVE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, archive) = ARCHIVE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a temporary folder can be created");
-        let archive = pack(folder.path());
-        (folder, archive)
-    });
-    archive
+    static ARCHIVE: OnceLock<PathBuf> = OnceLock::new();
+    ARCHIVE.get_or_init(|| pack(&emptied("packed")))
 }
 
 fn pack(folder: &Path) -> PathBuf {
     let stripped = folder.join("rushhour");
-    succeed(Command::new("strip").arg("-o").args([&stripped, Path::new(BINARY)]));
-    let packing = succeed(script("packaging/archive").arg(host()).args([&stripped, folder]));
-    PathBuf::from(packing.trim())
+    succeed(Command::new("strip").arg("-o").arg(&stripped).arg(BINARY));
+    let path = succeed(script("packaging/archive").arg(host()).arg(&stripped).arg(folder));
+    PathBuf::from(path.trim())
+}
+
+/// A folder for what several tests share, without what an earlier run left in it.
+fn emptied(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packaging").join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("it is ours");
+    }
+    fs::create_dir_all(&folder).expect("a folder can be created");
+    folder
 }
 
 /// The target of an archive for this machine, as `actions/install` will ask for it.

@@ -12,7 +12,7 @@ struct Job {
 
 impl Job {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().expect("a temporary folder can be created") }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -26,7 +26,7 @@ impl Job {
     /// A step that runs a script of an action, with `rushhour` installed.
     fn step(&self, name: &str, environment: &[(&str, &str)]) -> Command {
         let mut command = script(name);
-        let binary = Path::new(BINARY).parent().unwrap().display();
+        let binary = Path::new(BINARY).parent().expect("it is in a folder").display();
         command.env_clear().current_dir(self.folder.path());
         command.env("PATH", format!("{binary}:/usr/local/bin:/usr/bin:/bin"));
         command.env("GITHUB_OUTPUT", self.path("output"));

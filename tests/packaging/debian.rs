@@ -5,27 +5,27 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::{BINARY, root, script, succeed, tool};
+use super::{BINARY, emptied, root, script, succeed, tool};
 
 /// The package of the binary that these tests were built with, and the folder that it was unpacked into.
 fn package() -> (&'static Path, &'static Path) {
-    static PACKAGE: OnceLock<(tempfile::TempDir, PathBuf, PathBuf)> = OnceLock::new();
-    let (_, package, unpacked) = PACKAGE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a temporary folder can be created");
+    static PACKAGE: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    let (package, unpacked) = PACKAGE.get_or_init(|| {
+        let folder = emptied("debian");
         let tools = tool("cargo-deb").parent().expect("it is in a folder").to_owned();
         let path = std::env::var("PATH").expect("there is one");
         let mut command = script("packaging/deb");
         command.env("PATH", format!("{}:{path}", tools.display()));
         command.env("RUSHHOUR_MAINTAINER", "Tests <tests@debian.org>");
-        command.arg(BINARY).arg(folder.path()).args(["--profile", "dev"]);
+        command.arg(BINARY).arg(&folder).args(["--profile", "dev"]);
         // The tests' own target folder may be another than `target`.
         let target = Path::new(BINARY).ancestors().nth(2).expect("target/debug/rushhour");
         succeed(command.env("CARGO_TARGET_DIR", target));
-        let mut files = fs::read_dir(folder.path()).expect("it is readable");
+        let mut files = fs::read_dir(&folder).expect("it is readable");
         let package = files.next().expect("one package").expect("it is readable").path();
-        let unpacked = folder.path().join("unpacked");
-        succeed(Command::new("dpkg-deb").arg("-x").args([&package, &unpacked]));
-        (folder, package, unpacked)
+        let unpacked = folder.join("unpacked");
+        succeed(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&unpacked));
+        (package, unpacked)
     });
     (package, unpacked)
 }

@@ -10,7 +10,7 @@ use super::{BINARY, SHORT, UNDECIDED, exit_with, root, script, succeed, yaml};
 
 /// The instructions of the Dockerfile, each with its arguments, continued lines joined.
 fn instructions() -> Vec<(String, String)> {
-    let text = fs::read_to_string(root().join("Dockerfile")).unwrap();
+    let text = fs::read_to_string(root().join("Dockerfile")).expect("it is there");
     let lines = text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
     let joined = lines.replace("\\\n", " ");
     let split = |line: &str| {
@@ -199,7 +199,8 @@ fn compose_runs_a_session_with_the_shipped_profile() {
 }
 
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
 }
 
 struct Stopped(std::process::Child);

@@ -43,10 +43,9 @@ fn the_service_has_few_rights() {
     succeed(security.arg(root().join("deploy/systemd/rushhour-soak@.service")));
 }
 
-/// The words of a command line that runs rushhour, from its name to the end.
+/// A command line of a nightly soak, and the profile that it is run with.
 fn validates(words: &[&str], profile: &Path) {
     assert_eq!(words[0], "soak");
-    // `plan` takes the same profile, and none of what only a session takes.
     assert!(words.contains(&"--yes"), "nobody is asked at night: {words:?}");
     succeed(Command::new(BINARY).arg("validate").arg(profile));
 }
@@ -56,7 +55,7 @@ fn cron_starts_one_soak_a_night_with_the_keys() {
     let table = fs::read_to_string(root().join("deploy/cron/rushhour-soak")).unwrap();
     let lines: Vec<&str> = table.lines().filter(|line| !line.starts_with('#')).collect();
     let (variables, jobs): (Vec<&str>, Vec<&str>) =
-        lines.iter().partition(|line| line.contains('=') && !line.contains(' '));
+        lines.into_iter().partition(|line: &&str| line.contains('=') && !line.contains(' '));
     assert_eq!(variables.len(), 3, "{variables:?}");
     let [job] = jobs[..] else { panic!("one job: {jobs:?}") };
     // Minute, hour, day, month, weekday, user; `%` would end the command.
