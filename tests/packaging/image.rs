@@ -195,7 +195,7 @@ fn compose_runs_a_session_with_the_shipped_profile() {
     let folder_of_session = fs::read_dir(&out).unwrap().next().unwrap().unwrap().path();
     let summary = fs::read_to_string(folder_of_session.join("summary.json")).unwrap();
     let summary: Value = serde_json::from_str(&summary).unwrap();
-    assert_eq!(summary["outcomes"]["completed"], 8, "{}", summary["outcomes"]);
+    assert_eq!(summary["runs"]["completed"], 8, "{}", summary["runs"]);
 }
 
 fn free_port() -> u16 {
