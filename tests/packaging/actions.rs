@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{BINARY, UNDECIDED, exit_with, root, script};
+use super::{BINARY, exit_with, root, run_short_session, script};
 
 struct Job {
     folder: tempfile::TempDir,
@@ -42,6 +42,10 @@ impl Job {
     }
 }
 
+fn verdict(code: i32) -> &'static str {
+    if code == 111 { "undecided" } else { "invalid" }
+}
+
 fn quickstart() -> String {
     root().join("profiles/quickstart.toml").display().to_string()
 }
@@ -55,20 +59,22 @@ fn a_session_ends_in_the_summary_the_outputs_and_the_exit_code() {
         ("REPORTS", "reports"),
         ("SET", "scenario.0.copies=12\nseed=7\n"),
     ];
-    let printed = exit_with(&mut job.step("actions/run/run", &environment), UNDECIDED);
-    assert!(printed.contains("::error::rushhour: undecided (exit code 111)"), "{printed}");
-    assert_eq!(job.output("exit-code"), "111");
-    assert_eq!(job.output("verdict"), "undecided");
+    let (code, printed) = run_short_session(&mut job.step("actions/run/run", &environment));
+    let verdict = verdict(code);
+    let error = format!("::error::rushhour: {verdict} (exit code {code})");
+    assert!(printed.contains(&error), "{printed}");
+    assert_eq!(job.output("exit-code"), code.to_string());
+    assert_eq!(job.output("verdict"), verdict);
     assert!(job.path(&job.output("session")).join("journal.jsonl").is_file());
     assert!(job.path(&job.output("junit")).is_file());
     assert!(job.read("summary").starts_with("### "), "{}", job.read("summary"));
 
-    // The same again, where 111 only warns: the session is the new one.
+    // The same again, where both codes only warn: the session is the new one.
     let before = job.output("session");
     let warned = [environment.as_slice(), &[("WARN_ON", "111 112")]].concat();
     let printed = exit_with(&mut job.step("actions/run/run", &warned), 0);
     assert!(printed.contains("::warning::"), "{printed}");
-    assert_eq!(job.output("exit-code"), "111");
+    assert!(["111", "112"].contains(&job.output("exit-code").as_str()));
     assert_ne!(job.output("session"), before);
 
     // A comparison of the two.
@@ -78,8 +84,9 @@ fn a_session_ends_in_the_summary_the_outputs_and_the_exit_code() {
         ("CANDIDATE", &candidate),
         ("ARGUMENTS", "--tolerance\n10%"),
     ];
-    let printed = exit_with(&mut job.step("actions/compare/compare", &environment), UNDECIDED);
-    assert!(printed.contains("::error::rushhour compare: undecided"), "{printed}");
+    let (code, printed) = run_short_session(&mut job.step("actions/compare/compare", &environment));
+    let error = format!("::error::rushhour compare: {}", self::verdict(code));
+    assert!(printed.contains(&error), "{printed}");
     assert!(job.read("summary").matches("###").count() > 2, "{}", job.read("summary"));
 }
 

@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{BINARY, SHORT, UNDECIDED, cargo_toml, exit_with, host, pack, packed, script, succeed};
+use super::{
+    BINARY, SHORT, cargo_toml, emptied, exit_with, host, pack, packed, run_short_session, script,
+    succeed,
+};
 
 fn name() -> String {
     format!("rushhour-{}-v{}", host(), env!("CARGO_PKG_VERSION"))
@@ -58,14 +61,14 @@ fn the_archive_holds_profiles_man_pages_and_completions() {
 
 #[test]
 fn the_same_binary_gives_the_same_archive() {
-    let again = tempfile::tempdir().unwrap();
-    assert!(fs::read(pack(again.path())).unwrap() == fs::read(packed()).unwrap());
+    let again = pack(&emptied("again"));
+    assert!(fs::read(again).unwrap() == fs::read(packed()).unwrap());
 }
 
 #[test]
 fn the_quickstart_runs_where_nothing_but_the_archive_is() {
     let mut command = script("packaging/try-in-empty-root");
-    let printed = exit_with(command.arg(packed()).args(SHORT), UNDECIDED);
+    let (_, printed) = run_short_session(command.arg(packed()).args(SHORT));
     assert!(printed.lines().any(|line| line == "report.html"), "{printed}");
 }
 

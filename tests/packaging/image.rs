@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{BINARY, SHORT, UNDECIDED, exit_with, root, script, succeed, yaml};
+use super::{BINARY, SHORT, root, run_short_session, script, succeed, yaml};
 
 /// The instructions of the Dockerfile, each with its arguments, continued lines joined.
 fn instructions() -> Vec<(String, String)> {
@@ -71,16 +71,17 @@ fn the_image_runs_the_quickstart() {
     let stage = last_stage();
     let list = |name| -> Vec<String> { serde_json::from_str(argument(&stage, name)).unwrap() };
     let entry = list("ENTRYPOINT");
-    let run = |arguments: &[String], code: i32| {
+    let command = |arguments: &[String]| {
         let mut command = in_root(image, argument(&stage, "USER"));
-        exit_with(command.args(&entry).args(arguments), code)
+        command.args(&entry).args(arguments);
+        command
     };
-    assert!(run(&list("CMD"), 0).contains("Usage: rushhour"));
+    assert!(succeed(&mut command(&list("CMD"))).contains("Usage: rushhour"));
     let session = ["run", "/profiles/quickstart.toml", "--quiet", "--out"].map(str::to_owned);
     let work = argument(&stage, "WORKDIR");
     let mut arguments = [session.as_slice(), &[format!("{work}/reports")]].concat();
     arguments.extend(SHORT.map(str::to_owned));
-    run(&arguments, UNDECIDED);
+    run_short_session(&mut command(&arguments));
     assert!(image.join(&work[1..]).join("reports").is_dir());
     assert!(image.join("etc/ssl/certs/ca-certificates.crt").is_file());
 }
@@ -190,8 +191,7 @@ fn compose_runs_a_session_with_the_shipped_profile() {
         again.args(arguments).args(["--quiet", "--set", "scenario.0.copies=8"]);
         again
     };
-    // Eight runs decide no threshold.
-    exit_with(&mut session, UNDECIDED);
+    run_short_session(&mut session);
     let folder_of_session = fs::read_dir(&out).unwrap().next().unwrap().unwrap().path();
     let summary = fs::read_to_string(folder_of_session.join("summary.json")).unwrap();
     let summary: Value = serde_json::from_str(&summary).unwrap();
