@@ -13,7 +13,8 @@ use rushhour_core::units::{ScenarioId, Secret, SessionTime, redact};
 use rushhour_driver::cekura::{read_accepted, read_limits, read_sights, words_of};
 use rushhour_livekit::http::HttpResponse;
 use rushhour_livekit::{LiveKitError, room_mark};
-use rushhour_report::record::{Fold, JournalReader};
+use rushhour_report::fold::Fold;
+use rushhour_report::journal::JournalReader;
 use rushhour_report::report::{Criterion, SessionVerdict, Style, Summary, terminal};
 use rushhour_sandbox::{InProcessSandbox, RawRequest, SandboxConfig};
 

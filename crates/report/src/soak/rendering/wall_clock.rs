@@ -1,20 +1,20 @@
-//! The session's clock on the wall: when in the night something was.
+//! Times of the session on the wall clock.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use rushhour_core::units::SessionTime;
 
-/// The wall clock at a session's beginning.
+/// The wall clock at a session's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WallClock {
-    /// None where the journal's anchor is no time.
+pub(super) struct WallClock {
+    /// None where the journal's anchor is not a time.
     anchor: Option<Timestamp>,
 }
 
 impl WallClock {
-    /// The clock of a session with this anchor, RFC 3339.
-    pub fn of(anchor: &str) -> Self {
+    /// The clock of a session with this anchor, in RFC 3339.
+    pub(super) fn of(anchor: &str) -> Self {
         Self { anchor: anchor.parse().ok() }
     }
 
@@ -23,9 +23,9 @@ impl WallClock {
         self.anchor?.checked_add(since).ok()
     }
 
-    /// Hours and minutes, such as `02:10 UTC`: with seconds in a session's first hour, with the day from its second
-    /// day on.
-    pub fn short(self, time: SessionTime) -> String {
+    /// Hours and minutes, such as `02:10 UTC`; with seconds in a session's first hour, with the date from its second day
+    /// on.
+    pub(super) fn short(self, time: SessionTime) -> String {
         let Some(at) = self.at(time) else {
             return format!("{} after the start", time.since(SessionTime::START));
         };
@@ -37,8 +37,8 @@ impl WallClock {
         at.to_zoned(TimeZone::UTC).strftime(form).to_string()
     }
 
-    /// RFC 3339 in UTC to the second; empty where the journal's anchor is no time.
-    pub fn full(self, time: SessionTime) -> String {
+    /// RFC 3339 in UTC, to the second; empty where the journal's anchor is not a time.
+    pub(super) fn full(self, time: SessionTime) -> String {
         self.at(time)
             .map(|at| at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
             .unwrap_or_default()
@@ -51,7 +51,7 @@ mod tests {
     use rushhour_core::units::Micros;
 
     #[test]
-    fn moments_are_told_on_the_wall() {
+    fn times_are_formatted_for_the_length_of_the_session() {
         let wall = WallClock::of("2026-11-22T21:30:15Z");
         let hours = |hours: f64| SessionTime::START + Micros::from_secs_f64(hours * 3_600.0);
         assert_eq!(wall.short(hours(4.667)), "02:10 UTC");

@@ -1,31 +1,31 @@
-//! Counts: how many were planned, started, ended how; of one part of a session or of all of it.
+//! Counts of runs by outcome, of a whole session or of a part of it.
 
 use std::collections::BTreeMap;
 
 use rushhour_core::event::{FailureClass, Outcome};
 
-/// How many runs ended how.
+/// Runs by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutcomeTally {
     /// Started.
     pub started: u64,
     /// Completed.
     pub completed: u64,
-    /// Completed and judged as passed.
+    /// Of the completed, judged as passed.
     pub judged_passed: u64,
-    /// Completed and judged as not passed.
+    /// Of the completed, judged as not passed.
     pub judged_failed: u64,
     /// Failed after being started, by class.
     pub failed: BTreeMap<FailureClass, u64>,
-    /// Skipped because no place was free.
+    /// Skipped because no slot was free.
     pub skipped: u64,
     /// Not started because the session was stopped.
     pub not_started: u64,
 }
 
 impl OutcomeTally {
-    /// Counts an outcome of a run that was started.
-    pub fn end(&mut self, outcome: &Outcome) {
+    /// Counts the outcome of a run.
+    pub fn add(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Completed { judged } => {
                 self.completed += 1;
@@ -40,30 +40,30 @@ impl OutcomeTally {
         }
     }
 
-    /// All that failed.
-    pub fn failed_in_all(&self) -> u64 {
+    /// All failures.
+    pub fn failed_total(&self) -> u64 {
         self.failed.values().sum()
     }
 
     /// Failures by class, the most frequent first.
-    pub fn failed_most_first(&self) -> Vec<(FailureClass, u64)> {
+    pub fn failures_by_count(&self) -> Vec<(FailureClass, u64)> {
         let mut classes: Vec<(FailureClass, u64)> =
             self.failed.iter().map(|(class, count)| (*class, *count)).collect();
         classes.sort_by_key(|(class, count)| (std::cmp::Reverse(*count), *class));
         classes
     }
 
-    /// All whose outcome is known.
+    /// Runs that completed or failed.
     pub fn ended(&self) -> u64 {
-        self.completed + self.failed_in_all()
+        self.completed + self.failed_total()
     }
 
-    /// Started, and not ended as far as is known.
+    /// Runs that started and have no outcome.
     pub fn open(&self) -> u64 {
         self.started.saturating_sub(self.ended())
     }
 
-    /// All that were planned and whose fate is known: started, skipped, not started.
+    /// Runs that started, were skipped, or were not started.
     pub const fn planned(&self) -> u64 {
         self.started + self.skipped + self.not_started
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::run_record::{LatencySample, RunRecord};
-use super::timeline::WINDOWED;
+use super::latency_samples::LatencySample;
+use super::run_record::RunRecord;
+use super::timeline::TIMELINE_METRICS;
 use rushhour_core::units::{EvaluatorRunId, Metric, Micros, Mode, RoomName, RunIndex, SessionTime};
 
-/// Runs kept of each latency.
-const KEPT: usize = 10;
+/// Runs per metric and mode.
+const MAX_RUNS: usize = 10;
 
 /// A run and its latency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +19,11 @@ pub struct SlowRun {
     pub stage: u32,
     /// Its scenario's position in the profile.
     pub scenario: u32,
-    /// When it was meant to start.
+    /// The intended start.
     pub intended: SessionTime,
-    /// The latency was not shorter than this.
+    /// The lower bound of the latency.
     pub low: Micros,
-    /// It was not longer than this; the figure that reports show.
+    /// The upper bound; the figure that reports show.
     pub high: Micros,
     /// Its room.
     pub room: Option<RoomName>,
@@ -37,14 +38,14 @@ pub struct Slowest {
 }
 
 impl Slowest {
-    /// Keeps a run where it is among the slowest; of equals the one that ended first.
+    /// Keeps a run if it is among the slowest; of equal ones, the run that ended first.
     pub(super) fn add(&mut self, record: &RunRecord, sample: &LatencySample) {
-        if !WINDOWED.contains(&sample.metric) {
+        if !TIMELINE_METRICS.contains(&sample.metric) {
             return;
         }
         let kept = self.by_metric.entry((sample.metric, record.mode)).or_default();
-        let place = kept.partition_point(|slow| slow.high >= sample.high);
-        if place >= KEPT {
+        let rank = kept.partition_point(|slow| slow.high >= sample.high);
+        if rank >= MAX_RUNS {
             return;
         }
         let slow = SlowRun {
@@ -57,11 +58,11 @@ impl Slowest {
             room: record.room.clone(),
             evaluator_run: record.submission.as_ref().map(|s| s.evaluator_run.clone()),
         };
-        kept.insert(place, slow);
-        kept.truncate(KEPT);
+        kept.insert(rank, slow);
+        kept.truncate(MAX_RUNS);
     }
 
-    /// The slowest runs of one latency, the slowest first.
+    /// The slowest runs of one metric, the slowest first.
     pub fn of(&self, metric: Metric, mode: Mode) -> &[SlowRun] {
         self.by_metric.get(&(metric, mode)).map_or(&[], Vec::as_slice)
     }
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slowest_are_kept_in_order_and_no_more() {
+    fn only_the_slowest_runs_are_kept_in_order() {
         let mut slowest = Slowest::default();
         for number in 0..100_u64 {
             let mut record = completed();

@@ -1,4 +1,4 @@
-//! The journal's writer: a thread that appends events, and makes them durable for all who wait, together.
+//! The journal's writer: a thread that appends events and makes them durable, with one sync for all who wait.
 
 use std::future::Future;
 use std::io;
@@ -12,62 +12,68 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::journal_file::{JournalFile, OwnFile};
-use super::line::{Chain, write_line};
+use super::journal_file::{JournalFile, LockedFile};
+use super::line::{ChainedChecksum, write_line};
 use rushhour_core::event::{Event, EventSink, EventSinkError};
 
-/// Events that wait to be written at the most; more, and the disk is taken for dead.
-const MOST_WAITING: usize = 1_000_000;
-/// What nobody waits for is made durable this often, and what could not be written is tried again.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// The most events that may wait to be written. With more, the disk counts as dead.
+const MAX_QUEUED: usize = 1_000_000;
+/// How often events that nobody waits for become durable, and how often a failed write is retried.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+type FlushResult = Result<(), EventSinkError>;
 
 enum Message {
     Event(Box<Event>),
-    Barrier(oneshot::Sender<Result<(), EventSinkError>>),
+    Flush(oneshot::Sender<FlushResult>),
 }
 
-/// An append-only journal. Its thread ends, having written everything, when it is dropped.
+/// An append-only journal. Dropping it writes everything that is queued and ends its thread.
 pub struct Journal {
     messages: Mutex<Option<Sender<Message>>>,
-    waiting: Arc<AtomicUsize>,
+    queued: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Journal {
-    /// Makes a new journal in a file that must not exist, and locks it against other processes.
+    /// Creates a journal in a file that must not exist, and locks it against other processes.
     ///
     /// # Errors
-    /// Where the file exists or cannot be made.
+    /// Where the file exists or cannot be created.
     pub fn create(path: &Path) -> io::Result<Self> {
-        Self::new(OwnFile::create(path)?)
+        Self::new(LockedFile::create(path)?)
     }
 
-    /// A journal that writes to a file at its beginning.
+    /// Starts a journal in an empty file.
     ///
     /// # Errors
     /// Where no thread can be started.
     pub fn new(file: impl JournalFile) -> io::Result<Self> {
-        Self::after(file, Chain::START, 0)
+        Self::resume_at(file, ChainedChecksum::START, 0)
     }
 
-    /// A journal that goes on after so many bytes of whole lines.
-    pub(super) fn after(file: impl JournalFile, chain: Chain, length: u64) -> io::Result<Self> {
+    /// Continues a journal after `length` bytes of complete lines.
+    pub(super) fn resume_at(
+        file: impl JournalFile,
+        checksum: ChainedChecksum,
+        length: u64,
+    ) -> io::Result<Self> {
         let (sender, receiver) = channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let queued = Arc::new(AtomicUsize::new(0));
         let writer = Writer {
             file,
-            chain,
+            checksum,
             length,
             unwritten: Vec::new(),
-            dirty: false,
-            failure: None,
-            not_durable: None,
-            waiting: Arc::clone(&waiting),
+            unsynced: false,
+            write_error: None,
+            sync_error: None,
+            queued: Arc::clone(&queued),
         };
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run(&receiver))?;
-        Ok(Self { messages: Mutex::new(Some(sender)), waiting, thread: Some(thread) })
+        Ok(Self { messages: Mutex::new(Some(sender)), queued, thread: Some(thread) })
     }
 
     fn send(&self, message: Message) {
@@ -81,14 +87,14 @@ impl Journal {
 
 impl EventSink for Journal {
     fn record(&self, event: Event) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.queued.fetch_add(1, Ordering::Relaxed);
         self.send(Message::Event(Box::new(event)));
     }
 
-    fn flush(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>> {
+    fn flush(&self) -> Pin<Box<dyn Future<Output = FlushResult> + Send + '_>> {
         let (sender, receiver) = oneshot::channel();
-        let behind = self.waiting.load(Ordering::Relaxed) > MOST_WAITING;
-        self.send(Message::Barrier(sender));
+        let behind = self.queued.load(Ordering::Relaxed) > MAX_QUEUED;
+        self.send(Message::Flush(sender));
         Box::pin(async move {
             if behind {
                 return Err(EventSinkError("the disk does not keep up".to_owned()));
@@ -104,42 +110,42 @@ impl Drop for Journal {
     fn drop(&mut self) {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = self.thread.take() {
-            // A panic of the writer was told to everybody who waited for it.
+            // Everybody who waited for a flush has already learned of a panic of the writer.
             let _ = thread.join();
         }
     }
 }
 
-/// The thread's own state.
+/// The state of the writing thread.
 struct Writer<F> {
     file: F,
-    chain: Chain,
-    /// Bytes that were wholly written.
+    checksum: ChainedChecksum,
+    /// Bytes of completely written lines.
     length: u64,
-    /// Lines that are not written yet; kept while the disk refuses, so that nothing is lost if it recovers.
+    /// Lines that are not written yet. They stay while the disk refuses, so that nothing is lost if it recovers.
     unwritten: Vec<u8>,
     /// Whether anything written is not durable yet.
-    dirty: bool,
-    /// Why what is unwritten could not be written.
-    failure: Option<EventSinkError>,
-    /// Why what was written may not last; stays until somebody was told, for later writes do not mend it.
-    not_durable: Option<EventSinkError>,
-    waiting: Arc<AtomicUsize>,
+    unsynced: bool,
+    /// Why `unwritten` could not be written.
+    write_error: Option<EventSinkError>,
+    /// Why written lines may not be durable. Stays until a flush has reported it: later writes do not repair it.
+    sync_error: Option<EventSinkError>,
+    queued: Arc<AtomicUsize>,
 }
 
 impl<F: JournalFile> Writer<F> {
     fn run(mut self, messages: &Receiver<Message>) {
-        let mut barriers = Vec::new();
+        let mut flushes = Vec::new();
         loop {
-            match messages.recv_timeout(FLUSH_EVERY) {
+            match messages.recv_timeout(FLUSH_INTERVAL) {
                 Ok(message) => {
-                    self.take(message, &mut barriers);
-                    // Everybody who is waiting by now is served by one write and one sync.
+                    self.handle(message, &mut flushes);
+                    // One write and one sync serve everybody who waits by now.
                     while let Ok(message) = messages.try_recv() {
-                        self.take(message, &mut barriers);
+                        self.handle(message, &mut flushes);
                     }
                     self.write();
-                    if !barriers.is_empty() {
+                    if !flushes.is_empty() {
                         self.sync();
                     }
                 }
@@ -153,34 +159,29 @@ impl<F: JournalFile> Writer<F> {
                     return;
                 }
             }
-            if barriers.is_empty() {
+            if flushes.is_empty() {
                 continue;
             }
-            let failure = self.not_durable.take().or_else(|| self.failure.clone());
-            for barrier in barriers.drain(..) {
-                let answer = failure.clone().map_or(Ok(()), Err);
-                // Whoever asked may have gone.
-                let _ = barrier.send(answer);
+            let error = self.sync_error.take().or_else(|| self.write_error.clone());
+            for flush in flushes.drain(..) {
+                // Nobody may be waiting any more.
+                let _ = flush.send(error.clone().map_or(Ok(()), Err));
             }
         }
     }
 
-    fn take(
-        &mut self,
-        message: Message,
-        barriers: &mut Vec<oneshot::Sender<Result<(), EventSinkError>>>,
-    ) {
+    fn handle(&mut self, message: Message, flushes: &mut Vec<oneshot::Sender<FlushResult>>) {
         match message {
             Message::Event(event) => {
-                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                self.queued.fetch_sub(1, Ordering::Relaxed);
                 let before = self.unwritten.len();
-                if let Err(error) = write_line(&event, &mut self.chain, &mut self.unwritten) {
+                if let Err(error) = write_line(&event, &mut self.checksum, &mut self.unwritten) {
                     self.unwritten.truncate(before);
-                    self.failure =
+                    self.write_error =
                         Some(EventSinkError(format!("an event cannot be written: {error}")));
                 }
             }
-            Message::Barrier(sender) => barriers.push(sender),
+            Message::Flush(sender) => flushes.push(sender),
         }
     }
 
@@ -192,28 +193,28 @@ impl<F: JournalFile> Writer<F> {
             Ok(()) => {
                 self.length += self.unwritten.len() as u64;
                 self.unwritten.clear();
-                self.dirty = true;
-                self.failure = None;
+                self.unsynced = true;
+                self.write_error = None;
             }
             Err(error) => {
-                self.failure =
+                self.write_error =
                     Some(EventSinkError(format!("the journal cannot be written: {error}")));
-                // Half a line must not stay: the next attempt writes it whole. Where even that fails, the
-                // reader cuts it.
-                let _ = self.file.cut(self.length);
+                // The next attempt writes the whole line, so an incomplete one must not stay. Where truncating fails
+                // too, the reader drops it.
+                let _ = self.file.truncate(self.length);
             }
         }
     }
 
     fn sync(&mut self) {
-        if !self.dirty {
+        if !self.unsynced {
             return;
         }
         match self.file.sync() {
-            Ok(()) => self.dirty = false,
+            Ok(()) => self.unsynced = false,
             Err(error) => {
-                self.not_durable =
-                    Some(EventSinkError(format!("the journal cannot be kept: {error}")));
+                self.sync_error =
+                    Some(EventSinkError(format!("the journal is not durable: {error}")));
             }
         }
     }
@@ -222,7 +223,7 @@ impl<F: JournalFile> Writer<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::JournalReader;
+    use crate::journal::JournalReader;
     use rushhour_core::event::EventKind;
     use rushhour_core::units::{RunIndex, SessionTime};
 
@@ -242,8 +243,8 @@ mod tests {
     impl JournalFile for Disk {
         fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
             let mut state = self.0.lock().unwrap();
-            let room = state.full_at.map_or(bytes.len(), |full| full - state.bytes.len());
-            let fits = bytes.len().min(room);
+            let free = state.full_at.map_or(bytes.len(), |full| full - state.bytes.len());
+            let fits = bytes.len().min(free);
             state.bytes.extend_from_slice(&bytes[..fits]);
             if fits < bytes.len() {
                 return Err(io::Error::from(io::ErrorKind::StorageFull));
@@ -261,7 +262,7 @@ mod tests {
             Ok(())
         }
 
-        fn cut(&mut self, length: u64) -> io::Result<()> {
+        fn truncate(&mut self, length: u64) -> io::Result<()> {
             self.0.lock().unwrap().bytes.truncate(usize::try_from(length).unwrap());
             Ok(())
         }
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_kept_is_durable_and_in_order() {
+    async fn flushed_events_are_durable_and_in_order() {
         let disk = Disk::default();
         let journal = Journal::new(disk.clone()).unwrap();
         for n in 0..100 {
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_who_wait_share_a_sync() {
+    async fn concurrent_flushes_share_a_sync() {
         let disk = Disk::default();
         let journal = Journal::new(disk.clone()).unwrap();
         let waits: Vec<_> = (0..500)
@@ -303,17 +304,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_is_told_and_nothing_is_lost_when_it_recovers() {
+    async fn a_full_disk_is_reported_and_nothing_is_lost_when_it_recovers() {
         let disk = Disk::default();
-        // Not one line fits, however the writer comes to share them out.
+        // Not one line fits, however the writer batches them.
         disk.0.lock().unwrap().full_at = Some(10);
         let journal = Journal::new(disk.clone()).unwrap();
         for n in 0..10 {
             journal.record(event(n));
         }
-        let told = journal.flush().await.unwrap_err();
-        assert!(told.0.starts_with("the journal cannot be written"), "{told}");
-        assert_eq!(disk.0.lock().unwrap().bytes, b"", "no half line stays");
+        let error = journal.flush().await.unwrap_err();
+        assert!(error.0.starts_with("the journal cannot be written"), "{error}");
+        assert_eq!(disk.0.lock().unwrap().bytes, b"", "no incomplete line stays");
         disk.0.lock().unwrap().full_at = None;
         journal.record(event(10));
         journal.flush().await.unwrap();
@@ -323,23 +324,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_written_and_may_not_last_is_told_once_though_later_writes_succeed() {
+    async fn a_failed_sync_is_reported_once_even_if_later_writes_succeed() {
         let disk = Disk::default();
         disk.0.lock().unwrap().fails_to_sync = true;
         let journal = Journal::new(disk.clone()).unwrap();
         journal.record(event(0));
-        // Nobody waits when it fails.
+        // The sync fails while nobody waits.
         while disk.0.lock().unwrap().fails_to_sync {
             tokio::task::yield_now().await;
         }
         journal.record(event(1));
-        let told = journal.flush().await.unwrap_err();
-        assert!(told.0.contains("the disk lost it"), "{told}");
+        let error = journal.flush().await.unwrap_err();
+        assert!(error.0.contains("the disk lost it"), "{error}");
         journal.flush().await.unwrap();
     }
 
     #[test]
-    fn dropping_it_writes_the_rest() {
+    fn dropping_the_journal_writes_what_is_queued() {
         let disk = Disk::default();
         let journal = Journal::new(disk.clone()).unwrap();
         journal.record(event(1));
@@ -349,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_exists_is_not_overwritten() {
+    fn an_existing_journal_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
         let _journal = Journal::create(&path).unwrap();

@@ -1,20 +1,20 @@
-//! Latencies in histograms: one for each metric and each part of the session that is looked at.
+//! Latency histograms, one for each metric, mode and part of the session.
 
 use std::collections::BTreeMap;
 
 use hdrhistogram::{Counter, Histogram};
 
-use super::run_record::LatencySample;
+use super::latency_samples::LatencySample;
 use rushhour_core::units::{Metric, Micros, Mode};
 
-/// From one microsecond
+/// The lowest discernible value, in microseconds.
 const LOWEST: u64 = 1;
-/// to twenty-four hours,
+/// The highest trackable value, in microseconds: 24 hours.
 const HIGHEST: u64 = 24 * 3600 * 1_000_000;
-/// to three significant digits: a value is off by less than one in a thousand.
+/// Significant digits: values are accurate to 0.1 %.
 const DIGITS: u8 = 3;
 
-/// Which part of the session.
+/// A part of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// All runs of measured stages.
@@ -29,22 +29,22 @@ pub enum Scope {
 #[derive(Debug, Clone)]
 pub struct Latencies {
     high: Histogram<u64>,
-    /// Lower bounds, where they come from polling and differ.
+    /// Lower bounds, where polling makes them differ from the upper ones.
     low: Option<Histogram<u64>>,
-    coarsest: Micros,
+    widest_bounds: Micros,
 }
 
 fn empty() -> Histogram<u64> {
     let mut histogram = Histogram::new_with_bounds(LOWEST, 2 * LOWEST, DIGITS)
         .expect("the bounds and digits are constants that the library accepts");
-    // It grows with what is recorded: most latencies are far below a day.
+    // It grows with the values recorded: most latencies are far below a day.
     histogram.auto(true);
     histogram
 }
 
 impl Default for Latencies {
     fn default() -> Self {
-        Self { high: empty(), low: None, coarsest: Micros::ZERO }
+        Self { high: empty(), low: None, widest_bounds: Micros::ZERO }
     }
 }
 
@@ -52,7 +52,7 @@ impl Latencies {
     /// Adds a sample.
     pub fn add(&mut self, sample: &LatencySample) {
         let clamp = |micros: Micros| micros.0.min(HIGHEST);
-        self.coarsest = self.coarsest.max(sample.high.saturating_sub(sample.low));
+        self.widest_bounds = self.widest_bounds.max(sample.high.saturating_sub(sample.low));
         if sample.low != sample.high || self.low.is_some() {
             let high = &self.high;
             let low = self.low.get_or_insert_with(|| high.clone());
@@ -69,45 +69,45 @@ impl Latencies {
             add(low, other.low.as_ref().unwrap_or(&other.high));
         }
         add(&mut self.high, &other.high);
-        self.coarsest = self.coarsest.max(other.coarsest);
+        self.widest_bounds = self.widest_bounds.max(other.widest_bounds);
     }
 
-    /// How many there are.
+    /// The number of samples.
     pub fn count(&self) -> u64 {
         self.high.len()
     }
 
-    /// The histogram of the figures that reports show; where they are bounds, the upper ones.
+    /// The histogram of the values that reports show: upper bounds, where the values are bounds.
     pub const fn histogram(&self) -> &Histogram<u64> {
         &self.high
     }
 
-    /// The histogram of lower bounds, where the figures are bounds.
+    /// The histogram of lower bounds, where the values are bounds.
     pub const fn lower_bounds(&self) -> Option<&Histogram<u64>> {
         self.low.as_ref()
     }
 
-    /// The widest pair of bounds among them: the figures are not finer than that.
-    pub const fn coarsest(&self) -> Micros {
-        self.coarsest
+    /// The largest difference between the bounds of a sample: the resolution of the values.
+    pub const fn widest_bounds(&self) -> Micros {
+        self.widest_bounds
     }
 
-    /// The value at a rank from 1 to the count, as the histogram knows it.
+    /// The value at a rank from 1 to [`Self::count`], to the precision of the histogram.
     pub fn at_rank(&self, rank: u64) -> Micros {
         value_at_rank(&self.high, rank)
     }
 
-    /// The lower bound at a rank from 1 to the count; the value itself where the figures are exact.
+    /// The lower bound at a rank from 1 to [`Self::count`]; the value itself where values are exact.
     pub fn low_at_rank(&self, rank: u64) -> Micros {
         value_at_rank(self.low.as_ref().unwrap_or(&self.high), rank)
     }
 
-    /// The smallest.
+    /// The smallest value.
     pub fn min(&self) -> Micros {
         Micros(self.high.min())
     }
 
-    /// The largest.
+    /// The largest value.
     pub fn max(&self) -> Micros {
         Micros(self.high.max())
     }
@@ -118,23 +118,23 @@ impl Latencies {
     }
 }
 
-/// The value at a rank from 1 to the count, as the histogram knows it.
-pub fn value_at_rank<C: Counter>(histogram: &Histogram<C>, rank: u64) -> Micros {
+/// The value at a rank from 1 to the number of values, to the precision of the histogram.
+pub(crate) fn value_at_rank<C: Counter>(histogram: &Histogram<C>, rank: u64) -> Micros {
     if rank >= histogram.len() {
         return Micros(histogram.max());
     }
-    // Half a rank below: the quotient never rounds up to the rank after.
+    // Half a rank less, so that the quotient never rounds up to the next rank.
     let quantile = (rank as f64 - 0.5) / histogram.len() as f64;
     Micros(histogram.value_at_quantile(quantile).min(histogram.max()))
 }
 
-/// Unlike the library's `saturating_record`, which never grows.
+/// `saturating_record` would not resize the histogram.
 fn record(histogram: &mut Histogram<u64>, value: u64) {
-    histogram.record(value).expect("it grows as it must");
+    histogram.record(value).expect("an auto-resizing histogram holds every value");
 }
 
 fn add(to: &mut Histogram<u64>, from: &Histogram<u64>) {
-    to.add(from).expect("both grow as they must");
+    to.add(from).expect("auto-resizing histograms hold every value");
 }
 
 /// All latencies of a session.
@@ -168,7 +168,7 @@ impl LatencyTable {
         self.table.get(&(metric, mode, scope))
     }
 
-    /// All, in the order of the metrics' own.
+    /// All latencies, ordered by metric, mode and scope.
     pub fn iter(&self) -> impl Iterator<Item = (Metric, Mode, Scope, &Latencies)> {
         self.table
             .iter()
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_kept_to_three_digits_up_to_a_day() {
+    fn values_are_accurate_to_three_digits_up_to_a_day() {
         let mut latencies = Latencies::default();
         for value in [0, 1, 1_234, 1_234_567, 3_600_000_000, u64::MAX / 2] {
             latencies.add(&exact(value));
@@ -210,13 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_kept_where_they_differ_and_merge() {
+    fn bounds_that_differ_are_kept_and_merged() {
         let bounded = LatencySample { metric: Metric::Queue, low: Micros(100), high: Micros(350) };
         let mut one = Latencies::default();
         one.add(&exact(50));
         assert!(one.lower_bounds().is_none());
         one.add(&bounded);
-        assert_eq!(one.coarsest(), Micros(250));
+        assert_eq!(one.widest_bounds(), Micros(250));
         let low = one.lower_bounds().unwrap();
         assert_eq!((low.len(), low.min(), low.max()), (2, 50, 100));
         let mut two = Latencies::default();

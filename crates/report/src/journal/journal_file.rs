@@ -1,11 +1,11 @@
-//! What the journal is written to: a file of its own, put back where somebody deletes it.
+//! The file under a journal: locked against other processes, and restored if somebody deletes it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// What the journal is written to. A trait, so that tests can have disks that fill up.
+/// What a journal is written to. A trait, so that tests can use disks that fill up.
 pub trait JournalFile: Send + 'static {
     /// Appends bytes.
     ///
@@ -19,30 +19,30 @@ pub trait JournalFile: Send + 'static {
     /// Where the disk refuses, or the file was deleted.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Cuts the file to a length.
+    /// Truncates the file to `length` bytes.
     ///
     /// # Errors
     /// Where the disk refuses.
-    fn cut(&mut self, length: u64) -> io::Result<()>;
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
 }
 
-/// A file that this process made or took over, and that no other writes to.
-pub(super) struct OwnFile {
+/// A file that this process created or took over, and that no other process writes to.
+pub(super) struct LockedFile {
     file: File,
     path: PathBuf,
 }
 
-impl OwnFile {
-    /// Makes it and locks it against other processes.
+impl LockedFile {
+    /// Creates the file and locks it against other processes.
     ///
     /// # Errors
-    /// Where there is such a file, or it cannot be made.
+    /// Where the file exists, or cannot be created.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        // The profile in it, and what services say, are nobody else's business on a shared machine.
+        // The journal holds the profile and what services answered: on a shared machine that is nobody else's business.
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create_new(true).mode(0o600).open(path)?;
         match file.try_lock() {
-            // Some network file systems know no locks; they are still written to.
+            // Some network file systems have no locks; the journal is written all the same.
             Ok(()) | Err(TryLockError::Error(_)) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(io::Error::other("another process owns this journal"));
@@ -55,32 +55,32 @@ impl OwnFile {
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// One that another process made and left, and that is locked against all others now.
-    pub(super) const fn taken_over(file: File, path: PathBuf) -> Self {
+    /// Wraps a file that another process left behind and that the caller has locked.
+    pub(super) const fn from_locked(file: File, path: PathBuf) -> Self {
         Self { file, path }
     }
 
-    /// A deleted file lives until it is closed: writes it again under its name, where there is none.
-    fn put_back(&mut self) -> io::Result<()> {
+    /// Copies a deleted file, which lives until it is closed, back to its path, unless there is another file by now.
+    fn restore(&mut self) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut again = Self::create(&self.path)?;
+        let mut restored = Self::create(&self.path)?;
         self.file.rewind()?;
-        let copied = io::copy(&mut self.file, &mut again.file)
-            .and_then(|_| again.file.sync_all())
+        let copied = io::copy(&mut self.file, &mut restored.file)
+            .and_then(|_| restored.file.sync_all())
             .and_then(|()| self.file.seek(SeekFrom::End(0)));
         if let Err(error) = copied {
-            // Half of it would be taken for all.
+            // An incomplete copy would pass for the whole journal.
             let _ = fs::remove_file(&self.path);
             return Err(error);
         }
-        *self = again;
+        *self = restored;
         Ok(())
     }
 }
 
-impl JournalFile for OwnFile {
+impl JournalFile for LockedFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)
     }
@@ -91,13 +91,13 @@ impl JournalFile for OwnFile {
             return Ok(());
         }
         let path = self.path.display().to_string();
-        Err(io::Error::other(match self.put_back() {
-            Ok(()) => format!("{path} was deleted while it was written; it was put back"),
-            Err(error) => format!("{path} was deleted and cannot be put back: {error}"),
+        Err(io::Error::other(match self.restore() {
+            Ok(()) => format!("{path} was deleted during the session; Rushhour restored it"),
+            Err(error) => format!("{path} was deleted and cannot be restored: {error}"),
         }))
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.file.set_len(length)?;
         self.file.seek(SeekFrom::Start(length)).map(|_| ())
     }
@@ -108,17 +108,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_deleted_is_put_back_and_told_once() {
+    fn a_deleted_file_is_restored_and_reported_once() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("session/journal.jsonl");
         fs::create_dir(path.parent().unwrap()).unwrap();
-        let mut file = OwnFile::create(&path).unwrap();
+        let mut file = LockedFile::create(&path).unwrap();
         file.append(b"one\n").unwrap();
         file.sync().unwrap();
         fs::remove_dir_all(path.parent().unwrap()).unwrap();
         file.append(b"two\n").unwrap();
-        let told = file.sync().unwrap_err().to_string();
-        assert!(told.ends_with("was deleted while it was written; it was put back"), "{told}");
+        let error = file.sync().unwrap_err().to_string();
+        assert!(error.ends_with("was deleted during the session; Rushhour restored it"), "{error}");
         file.append(b"three\n").unwrap();
         file.sync().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\nthree\n");
@@ -126,17 +126,17 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_overwritten_by_what_is_put_back() {
+    fn restoring_does_not_overwrite_another_file() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("journal.jsonl");
-        let mut file = OwnFile::create(&path).unwrap();
+        let mut file = LockedFile::create(&path).unwrap();
         file.append(b"ours\n").unwrap();
         fs::remove_file(&path).unwrap();
         fs::write(&path, "another's\n").unwrap();
-        let told = file.sync().unwrap_err().to_string();
-        assert!(told.contains("cannot be put back"), "{told}");
+        let error = file.sync().unwrap_err().to_string();
+        assert!(error.contains("cannot be restored"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"another's\n");
-        // The moment the name is free, nothing is lost.
+        // Once the path is free again, nothing is lost.
         fs::remove_file(&path).unwrap();
         file.append(b"more\n").unwrap();
         file.sync().unwrap_err();

@@ -2,14 +2,32 @@
 
 use rushhour_core::event::Event;
 
-/// What every line ends with: `,"c":"` eight digits `"}`.
-const TAIL: usize = 16;
+/// Bytes of the end of every line: `,"c":"`, eight hexadecimal digits, `"}`.
+const CHECKSUM_LENGTH: usize = 16;
 
-/// The checksum of the line before; lines are chained, so that none can be changed, lost or moved unseen.
+/// The CRC-32 of the lines so far. Each line's checksum covers the one before, so a line that was changed, lost or
+/// moved is detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Chain(u32);
+pub(super) struct ChainedChecksum(u32);
 
-impl Chain {
+/// Why a line is not what the writer wrote.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// It has no room for a checksum.
+    #[error("it is too short")]
+    TooShort,
+    /// Its checksum does not match its bytes and the lines before.
+    #[error("its checksum does not match")]
+    Checksum,
+    /// It is not an event.
+    #[error(transparent)]
+    Event(#[from] serde_json::Error),
+    /// It does not end with a line break.
+    #[error("it is incomplete")]
+    Incomplete,
+}
+
+impl ChainedChecksum {
     pub(super) const START: Self = Self(0);
 
     fn after(self, body: &[u8]) -> Self {
@@ -18,33 +36,38 @@ impl Chain {
         hasher.update(body);
         Self(hasher.finalize())
     }
+
+    fn suffix(self) -> String {
+        format!(",\"c\":\"{:08x}\"}}", self.0)
+    }
 }
 
-/// Adds an event's line, with its end, to `buffer`.
+/// Appends an event's line, including its line break, to `buffer`.
 pub(super) fn write_line(
     event: &Event,
-    chain: &mut Chain,
+    checksum: &mut ChainedChecksum,
     buffer: &mut Vec<u8>,
 ) -> Result<(), serde_json::Error> {
     let start = buffer.len();
     serde_json::to_writer(&mut *buffer, event)?;
     // The body is the object without its closing brace.
     buffer.pop();
-    *chain = chain.after(&buffer[start..]);
-    buffer.extend_from_slice(format!(",\"c\":\"{:08x}\"}}\n", chain.0).as_bytes());
+    *checksum = checksum.after(&buffer[start..]);
+    buffer.extend_from_slice(checksum.suffix().as_bytes());
+    buffer.push(b'\n');
     Ok(())
 }
 
-/// Reads a line without its end.
-pub(super) fn read_line(line: &[u8], chain: &mut Chain) -> Result<Event, String> {
-    let split = line.len().checked_sub(TAIL).ok_or("it is too short")?;
-    let (body, tail) = line.split_at(split);
-    let next = chain.after(body);
-    if tail != format!(",\"c\":\"{:08x}\"}}", next.0).as_bytes() {
-        return Err("its checksum does not fit".to_owned());
+/// Reads a line without its line break. `checksum` changes only where the line is intact.
+pub(super) fn read_line(line: &[u8], checksum: &mut ChainedChecksum) -> Result<Event, LineError> {
+    let split = line.len().checked_sub(CHECKSUM_LENGTH).ok_or(LineError::TooShort)?;
+    let (body, suffix) = line.split_at(split);
+    let next = checksum.after(body);
+    if suffix != next.suffix().as_bytes() {
+        return Err(LineError::Checksum);
     }
-    let event = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    *chain = next;
+    let event = serde_json::from_slice(line)?;
+    *checksum = next;
     Ok(event)
 }
 
@@ -61,19 +84,19 @@ mod tests {
                 kind: EventKind::RoomDeleted { run: RunIndex(n) },
             })
             .collect();
-        let mut chain = Chain::START;
+        let mut checksum = ChainedChecksum::START;
         let mut buffer = Vec::new();
         for event in &events {
-            write_line(event, &mut chain, &mut buffer).unwrap();
+            write_line(event, &mut checksum, &mut buffer).unwrap();
         }
         (events, buffer)
     }
 
-    fn read(text: &[u8]) -> Result<Vec<Event>, String> {
-        let mut chain = Chain::START;
+    fn read(text: &[u8]) -> Result<Vec<Event>, LineError> {
+        let mut checksum = ChainedChecksum::START;
         text.split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
-            .map(|line| read_line(line, &mut chain))
+            .map(|line| read_line(line, &mut checksum))
             .collect()
     }
 
@@ -87,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_lost_line_is_seen() {
+    fn every_flipped_bit_and_every_missing_or_moved_line_is_detected() {
         let (_, buffer) = lines();
         for byte in 0..buffer.len() {
             for bit in 0..8 {

@@ -1,4 +1,4 @@
-//! How far runs came: each step of a run's life, how many reached it, and why the others went no further.
+//! The funnel: each step of a run, how many runs reached it, and why the others stopped there.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,45 +8,45 @@ use rushhour_core::event::{FailureClass, Outcome};
 use rushhour_core::profile::{EvaluatorSettings, Profile};
 use rushhour_core::units::{Metric, Mode};
 
-/// A step of a run's life.
+/// A step of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FunnelStep {
-    /// The driver let it in.
+    /// The driver started it.
     Started,
-    /// CreateRoom was answered.
-    RoomMade,
-    /// Our own caller was in the room.
+    /// CreateRoom succeeded.
+    RoomCreated,
+    /// Our own caller joined the room.
     CallerJoined,
-    /// CreateDispatch was answered.
+    /// CreateDispatch succeeded.
     Dispatched,
-    /// A worker was given the job.
+    /// A worker was assigned the job.
     Assigned,
-    /// A participant of kind AGENT was in the room.
+    /// A participant of kind AGENT joined the room.
     AgentSeen,
-    /// The agent's own state was seen as listening.
+    /// The agent's state was listening.
     AgentReady,
-    /// It was about to be sent to the evaluator.
+    /// It was about to be submitted to the evaluator.
     Submitted,
     /// The evaluator accepted it.
     Accepted,
-    /// The conversation was being held.
+    /// The conversation began.
     Running,
-    /// The agent was heard or read.
+    /// The agent spoke or wrote for the first time.
     Greeted,
-    /// A turn was answered.
+    /// The agent answered this turn.
     Turn(u32),
-    /// The conversation was held to its end.
+    /// The conversation came to its end.
     Completed,
     /// The agent passed.
     Passed,
 }
 
 impl FunnelStep {
-    /// The words used in reports.
+    /// The name in reports.
     pub fn name(self) -> Cow<'static, str> {
         match self {
             Self::Started => "started".into(),
-            Self::RoomMade => "room made".into(),
+            Self::RoomCreated => "room made".into(),
             Self::CallerJoined => "caller joined".into(),
             Self::Dispatched => "dispatched".into(),
             Self::Assigned => "assigned".into(),
@@ -62,37 +62,11 @@ impl FunnelStep {
         }
     }
 
-    /// What it takes, in one sentence.
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::Started => "The driver let it in.",
-            Self::RoomMade => "CreateRoom was answered.",
-            Self::CallerJoined => "Our own caller was in the room and could be spoken to.",
-            Self::Dispatched => "CreateDispatch was answered; says nothing of an agent.",
-            Self::Assigned => {
-                "A worker was given the job: the agent came, or the server listed the job when the agent was given up."
-            }
-            Self::AgentSeen => "A participant of kind AGENT was in the room.",
-            Self::AgentReady => "The agent's own state was seen as listening.",
-            Self::Submitted => "It was about to be sent to the evaluator.",
-            Self::Accepted => "The evaluator accepted it.",
-            Self::Running => {
-                "The conversation was being held, or was over when it was next asked after."
-            }
-            Self::Greeted => "The agent was heard or read for the first time.",
-            Self::Turn(_) => "The agent answered this turn of the script, in time.",
-            Self::Completed => "The conversation was held to its end and judged.",
-            Self::Passed => {
-                "The agent passed: the evaluator judged so, or every answer was as the script expects."
-            }
-        }
-    }
-
-    /// The latency that ends with it, where one does.
+    /// The metric whose latency ends with this step.
     pub const fn metric(self, mode: Mode) -> Option<Metric> {
         match (self, mode) {
             (Self::Started, _) => Some(Metric::ScheduleLag),
-            (Self::RoomMade, _) => Some(Metric::Room),
+            (Self::RoomCreated, _) => Some(Metric::Room),
             (Self::CallerJoined | Self::Running, _) => Some(Metric::Queue),
             (Self::Dispatched, _) => Some(Metric::Dispatch),
             (Self::AgentSeen, _) => Some(Metric::AgentJoin),
@@ -107,10 +81,10 @@ impl FunnelStep {
     }
 }
 
-/// Steps of a run that an evaluator elsewhere follows.
-const ASKED_AFTER: [FunnelStep; 10] = [
+/// The steps of a run of an external evaluator.
+const EVALUATOR_STEPS: [FunnelStep; 10] = [
     FunnelStep::Started,
-    FunnelStep::RoomMade,
+    FunnelStep::RoomCreated,
     FunnelStep::Dispatched,
     FunnelStep::AgentSeen,
     FunnelStep::AgentReady,
@@ -121,26 +95,26 @@ const ASKED_AFTER: [FunnelStep; 10] = [
     FunnelStep::Passed,
 ];
 
-/// How many runs came how far.
+/// How many runs reached each step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Funnel {
     steps: Vec<FunnelStep>,
     reached: BTreeMap<FunnelStep, u64>,
-    stayed: BTreeMap<(FunnelStep, Option<FailureClass>), u64>,
+    stopped_at: BTreeMap<(FunnelStep, Option<FailureClass>), u64>,
 }
 
 impl Funnel {
-    /// Of the runs of such a profile.
+    /// The empty funnel of a profile.
     pub(super) fn of(profile: &Profile) -> Self {
         let steps = match &profile.evaluator {
-            EvaluatorSettings::Cekura(_) => ASKED_AFTER.to_vec(),
+            EvaluatorSettings::Cekura(_) => EVALUATOR_STEPS.to_vec(),
             EvaluatorSettings::Native(_) => {
                 let scripts = profile.mix.scenarios().into_iter().filter_map(|s| s.script.as_ref());
                 let turns = scripts.map(|script| script.turns.len()).max().unwrap_or(0);
                 let turns = u32::try_from(turns).unwrap_or(u32::MAX);
                 [
                     FunnelStep::Started,
-                    FunnelStep::RoomMade,
+                    FunnelStep::RoomCreated,
                     FunnelStep::CallerJoined,
                     FunnelStep::Dispatched,
                     FunnelStep::Assigned,
@@ -157,12 +131,12 @@ impl Funnel {
         Self { steps, ..Self::default() }
     }
 
-    /// The steps that such a run takes, in their order.
+    /// The steps in order.
     pub fn steps(&self) -> &[FunnelStep] {
         &self.steps
     }
 
-    /// Counts a run that was started.
+    /// Adds a run that was started.
     pub(super) fn add(&mut self, record: &RunRecord) {
         let mut furthest = FunnelStep::Started;
         for step in self.steps.iter().copied().filter(|step| reached(record, *step)) {
@@ -172,9 +146,9 @@ impl Funnel {
         match record.ending.as_ref().map(|ending| &ending.outcome) {
             Some(Outcome::Completed { .. } | Outcome::Skipped) => {}
             Some(Outcome::Failed { class, .. }) => {
-                *self.stayed.entry((furthest, Some(*class))).or_default() += 1;
+                *self.stopped_at.entry((furthest, Some(*class))).or_default() += 1;
             }
-            None => *self.stayed.entry((furthest, None)).or_default() += 1,
+            None => *self.stopped_at.entry((furthest, None)).or_default() += 1,
         }
     }
 
@@ -183,17 +157,20 @@ impl Funnel {
         self.reached.get(&step).copied().unwrap_or(0)
     }
 
-    /// Runs that went no further than a step, by why; those without a class were under way when the
-    /// session was killed.
-    pub fn stayed(&self, step: FunnelStep) -> impl Iterator<Item = (Option<FailureClass>, u64)> {
-        self.stayed
+    /// Runs that went no further than a step, by failure class; runs without a class were in flight when the session was
+    /// killed.
+    pub fn stopped_at(
+        &self,
+        step: FunnelStep,
+    ) -> impl Iterator<Item = (Option<FailureClass>, u64)> {
+        self.stopped_at
             .iter()
             .filter(move |((at, _), _)| *at == step)
             .map(|((_, class), count)| (*class, *count))
     }
 }
 
-/// A step that was passed through unseen was reached where a later one of the same party was.
+/// A step that no poll saw counts as reached if a later step of the same participant was.
 fn reached(record: &RunRecord, step: FunnelStep) -> bool {
     let completed = match record.ending.as_ref().map(|ending| &ending.outcome) {
         Some(Outcome::Completed { judged }) => Some(*judged),
@@ -202,7 +179,7 @@ fn reached(record: &RunRecord, step: FunnelStep) -> bool {
     let running = record.running.is_some() || record.judging.is_some() || completed.is_some();
     match step {
         FunnelStep::Started => record.started.is_some(),
-        FunnelStep::RoomMade => record.room_made.is_some(),
+        FunnelStep::RoomCreated => record.room_created.is_some(),
         FunnelStep::Dispatched => record.dispatched.is_some(),
         FunnelStep::Assigned => {
             let class = record.ending.as_ref().and_then(|ending| ending.outcome.class());
@@ -210,7 +187,7 @@ fn reached(record: &RunRecord, step: FunnelStep) -> bool {
         }
         FunnelStep::AgentSeen => record.agent.is_some() || record.agent_ready.is_some(),
         FunnelStep::AgentReady => record.agent_ready.is_some(),
-        FunnelStep::Submitted => record.asked.is_some() || record.submission.is_some(),
+        FunnelStep::Submitted => record.submit_intent.is_some() || record.submission.is_some(),
         FunnelStep::Accepted => record.submission.is_some(),
         FunnelStep::Running => running,
         FunnelStep::CallerJoined => record.running.is_some(),
@@ -227,34 +204,34 @@ fn reached(record: &RunRecord, step: FunnelStep) -> bool {
 mod tests {
     use super::super::run_record::tests::{completed, span};
     use super::*;
-    use crate::record::RunOutcome;
+    use crate::fold::RunOutcome;
     use rushhour_core::units::SessionTime;
 
     #[test]
-    fn a_run_counts_at_every_step_it_reached_and_stays_at_the_last() {
-        let mut funnel = Funnel { steps: ASKED_AFTER.to_vec(), ..Funnel::default() };
+    fn a_run_counts_at_every_step_it_reached_and_stops_at_the_last() {
+        let mut funnel = Funnel { steps: EVALUATOR_STEPS.to_vec(), ..Funnel::default() };
         funnel.add(&completed());
         let mut lost = completed();
         lost.agent = None;
-        lost.asked = None;
+        lost.submit_intent = None;
         lost.submission = None;
         lost.running = None;
         lost.judging = None;
         lost.ending = Some(RunOutcome {
             outcome: Outcome::failed(FailureClass::DispatchUnassigned, "no worker"),
             seen: span(10_000, 11_000),
-            talked: None,
+            conversation_duration: None,
         });
         funnel.add(&lost);
         let mut open = lost.clone();
         open.ending = None;
-        open.asked = Some(SessionTime(3_000));
+        open.submit_intent = Some(SessionTime(3_000));
         funnel.add(&open);
-        let counts: Vec<u64> = ASKED_AFTER.iter().map(|step| funnel.reached(*step)).collect();
+        let counts: Vec<u64> = EVALUATOR_STEPS.iter().map(|step| funnel.reached(*step)).collect();
         assert_eq!(counts, [3, 3, 3, 1, 0, 2, 1, 1, 1, 0]);
-        let stayed: Vec<_> = funnel.stayed(FunnelStep::Dispatched).collect();
-        assert_eq!(stayed, [(Some(FailureClass::DispatchUnassigned), 1)]);
-        assert_eq!(funnel.stayed(FunnelStep::Submitted).collect::<Vec<_>>(), [(None, 1)]);
-        assert_eq!(funnel.stayed(FunnelStep::Completed).count(), 0);
+        let stopped: Vec<_> = funnel.stopped_at(FunnelStep::Dispatched).collect();
+        assert_eq!(stopped, [(Some(FailureClass::DispatchUnassigned), 1)]);
+        assert_eq!(funnel.stopped_at(FunnelStep::Submitted).collect::<Vec<_>>(), [(None, 1)]);
+        assert_eq!(funnel.stopped_at(FunnelStep::Completed).count(), 0);
     }
 }

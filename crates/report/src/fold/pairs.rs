@@ -1,4 +1,4 @@
-//! The pairs of a paired session: what became of either run, and what it took.
+//! The pairs of a paired session: the outcome, duration and cost of either run.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use rushhour_core::event::{ModelUsage, Outcome};
 use rushhour_core::profile::{PriceItem, Profile};
 use rushhour_core::units::{Micros, Mode, PairId, RunIndex, SessionTime, Usd};
 
-/// How a run of a pair came out.
+/// The outcome of a run of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PairedEnd {
-    /// It was completed, and perhaps judged.
+    /// It completed, and may have been judged.
     Completed {
-        /// Whether it passed, where it was judged.
+        /// Whether it passed; none where it was not judged.
         judged: Option<bool>,
     },
     /// It failed.
     Failed,
-    /// It was not started, because no place was free.
+    /// It was skipped, because no slot was free.
     Skipped,
     /// It has no outcome, because the session was killed.
     Open,
@@ -29,36 +29,36 @@ pub enum PairedEnd {
 pub struct PairedRun {
     /// The run.
     pub run: RunIndex,
-    /// When it was meant to start.
+    /// The intended start.
     pub intended: SessionTime,
-    /// How it came out.
+    /// Its outcome.
     pub end: PairedEnd,
-    /// How long the conversation lasted, where it was completed.
+    /// The length of the conversation, where it completed.
     pub conversation: Option<Micros>,
-    /// Turns, where the caller was our own.
+    /// The number of turns, where the caller was ours.
     pub turns: Option<u64>,
-    /// The mean time from the end of what we said to the first of the answer.
-    pub first: Option<Micros>,
-    /// The mean time from the end of what we said to the last of the answer.
-    pub last: Option<Micros>,
-    /// What the agent says that its models took.
-    pub used: Option<ModelUsage>,
-    /// What it cost, item by item; empty where nothing is charged or it has no outcome.
+    /// The mean time from the end of the caller's turn to the first of the answer.
+    pub mean_first_response: Option<Micros>,
+    /// The mean time from the end of the caller's turn to the end of the answer.
+    pub mean_last_response: Option<Micros>,
+    /// The usage of models that the agent reported.
+    pub model_usage: Option<ModelUsage>,
+    /// Its cost, item by item; empty where nothing is charged or it has no outcome.
     pub charges: Vec<(PriceItem, Usd)>,
 }
 
 impl PairedRun {
-    /// Whether it was completed.
+    /// Whether it completed.
     pub const fn is_completed(&self) -> bool {
         matches!(self.end, PairedEnd::Completed { .. })
     }
 
-    /// Whether it came to an end of its own, completed or failed.
+    /// Whether it completed or failed.
     pub const fn is_ended(&self) -> bool {
         matches!(self.end, PairedEnd::Completed { .. } | PairedEnd::Failed)
     }
 
-    /// What it cost in all.
+    /// Its total cost.
     pub fn cost(&self) -> Usd {
         self.charges.iter().map(|(_, cost)| *cost).sum()
     }
@@ -74,7 +74,7 @@ impl PairedRun {
         let until = ending.map_or(record.intended, |ending| ending.seen.to);
         let usage = record.usage(profile, until);
         let own_callers = profile.evaluator.cekura().is_none();
-        let times = |at: fn(&rushhour_core::event::Turn) -> Option<SessionTime>| {
+        let mean_since_said = |at: fn(&rushhour_core::event::Turn) -> Option<SessionTime>| {
             mean(record.turns.iter().filter_map(|turn| Some(at(turn)?.since(turn.said))))
         };
         let charges = tariff.filter(|_| ending.is_some()).map(|tariff| {
@@ -85,9 +85,9 @@ impl PairedRun {
             intended: record.intended,
             conversation: matches!(end, PairedEnd::Completed { .. }).then_some(usage.conversation),
             turns: own_callers.then_some(record.turns.len() as u64),
-            first: times(|turn| turn.first),
-            last: times(|turn| turn.last),
-            used: record.used,
+            mean_first_response: mean_since_said(|turn| turn.first),
+            mean_last_response: mean_since_said(|turn| turn.last),
+            model_usage: record.model_usage,
             charges: charges.unwrap_or_default(),
             end,
         }
@@ -99,14 +99,14 @@ fn mean(times: impl Iterator<Item = Micros>) -> Option<Micros> {
     (count > 0).then(|| Micros(sum / count))
 }
 
-/// One pair, as far as its runs are of measured stages.
+/// One pair; only runs of measured stages count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunPair {
     /// Its scenario's position in the profile.
     pub scenario: u32,
-    /// The spoken run; none where it was not started, or is of an unmeasured stage.
+    /// The voice run; none where it was not started, or belongs to an unmeasured stage.
     pub voice: Option<PairedRun>,
-    /// The written run; likewise.
+    /// The chat run; likewise.
     pub chat: Option<PairedRun>,
 }
 
@@ -119,23 +119,22 @@ impl RunPair {
         }
     }
 
-    /// Both runs, where both came to an end of their own: the spoken one, and the written one.
+    /// The voice run and the chat run, where both completed or failed.
     pub fn ended(&self) -> Option<(&PairedRun, &PairedRun)> {
         let (voice, chat) = self.voice.as_ref().zip(self.chat.as_ref())?;
         (voice.is_ended() && chat.is_ended()).then_some((voice, chat))
     }
 
-    /// Both runs, where both were completed: the spoken one, and the written one.
+    /// The voice run and the chat run, where both completed.
     pub fn completed(&self) -> Option<(&PairedRun, &PairedRun)> {
         self.ended().filter(|(voice, chat)| voice.is_completed() && chat.is_completed())
     }
 }
 
-/// The pairs of a session that are of measured stages, in the order in which they were planned, and what
-/// each mode came to.
+/// The pairs of measured stages, in the order of the plan, and the cost of each mode.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PairTable {
-    by_number: BTreeMap<PairId, RunPair>,
+    by_id: BTreeMap<PairId, RunPair>,
     voice: Bill,
     chat: Bill,
 }
@@ -143,14 +142,14 @@ pub struct PairTable {
 impl PairTable {
     pub(super) fn of(tariff: Option<&Tariff>) -> Self {
         let bill = tariff.map(Bill::of).unwrap_or_default();
-        let only = |mode: Mode| {
+        let bill_of = |mode: Mode| {
             let rows = bill.rows.iter().filter(|row| row.item.is_of(mode)).copied().collect();
             Bill { rows }
         };
-        Self { by_number: BTreeMap::new(), voice: only(Mode::Voice), chat: only(Mode::Chat) }
+        Self { by_id: BTreeMap::new(), voice: bill_of(Mode::Voice), chat: bill_of(Mode::Chat) }
     }
 
-    /// Takes in a run of a measured stage; one that is of no pair is none of its business.
+    /// Adds a run of a measured stage; a run without a pair is ignored.
     pub(super) fn add(&mut self, record: &RunRecord, profile: &Profile, tariff: Option<&Tariff>) {
         let Some(pair) = record.pair else { return };
         let run = PairedRun::of(record, profile, tariff);
@@ -164,25 +163,24 @@ impl PairTable {
             }
         }
         let empty = RunPair { scenario: record.scenario, voice: None, chat: None };
-        let pair = self.by_number.entry(pair).or_insert(empty);
+        let pair = self.by_id.entry(pair).or_insert(empty);
         match record.mode {
             Mode::Voice => pair.voice = Some(run),
             Mode::Chat => pair.chat = Some(run),
         }
     }
 
-    /// Every pair with its number.
+    /// Every pair with its id.
     pub fn iter(&self) -> impl Iterator<Item = (PairId, &RunPair)> {
-        self.by_number.iter().map(|(number, pair)| (*number, pair))
+        self.by_id.iter().map(|(id, pair)| (*id, pair))
     }
 
     /// Every run of a mode.
     pub fn runs(&self, mode: Mode) -> impl Iterator<Item = &PairedRun> {
-        self.by_number.values().filter_map(move |pair| pair.run(mode))
+        self.by_id.values().filter_map(move |pair| pair.run(mode))
     }
 
-    /// What the runs of a mode cost that came to an end of their own, as if nothing else had used up what
-    /// base fees include.
+    /// The cost of the runs of a mode that completed or failed, as if nothing else used what base fees include.
     pub const fn bill(&self, mode: Mode) -> &Bill {
         match mode {
             Mode::Voice => &self.voice,
