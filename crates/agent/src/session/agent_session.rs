@@ -248,7 +248,7 @@ impl ParticipantHandler for AgentSession {
             ParticipantEvent::Joined { others, .. } => self.joined(others, at, handle),
             ParticipantEvent::DataChannelOpen => self.channels_opened(at, handle),
             ParticipantEvent::ParticipantUpdated(participant) => {
-                self.participant_changed(&participant, handle)
+                self.participant_changed(&participant, handle);
             }
             ParticipantEvent::Data(data) => self.receive_data(data, at, handle),
             ParticipantEvent::Audio { packet, track_sid: track } => {

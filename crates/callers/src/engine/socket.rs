@@ -167,9 +167,9 @@ mod timestamps {
                     _ => None,
                 })
             });
-            let at = timestamp.map_or(reading.now(), |timestamp| {
-                reading.session_time(Micros::from(std::time::Duration::from(timestamp)))
-            });
+            let wall =
+                timestamp.map(|timestamp| Micros::from(std::time::Duration::from(timestamp)));
+            let at = reading.session_time(wall);
             if let (Some(from), Some(bytes)) = (message.address, message.iovs().next()) {
                 handle(bytes, from, at);
             }
@@ -204,7 +204,7 @@ mod timestamps {
             let mut count = 0;
             while count < BATCH_SIZE {
                 let Ok((length, from)) = socket.socket.recv_from(&mut datagrams[0]) else { break };
-                handle(&datagrams[0][..length], from, clock.now());
+                handle(&datagrams[0][..length], from, clock.read_both().session_time(None));
                 count += 1;
             }
             count
