@@ -60,8 +60,8 @@ fn the_image_runs_the_quickstart() {
     succeed(script("packaging/image-files").arg(BINARY).arg(image));
     let libraries = Command::new("ldd").arg(BINARY).output().unwrap();
     for library in String::from_utf8_lossy(&libraries.stdout).split_whitespace() {
-        if library.starts_with('/') {
-            let copy = image.join(&library[1..]);
+        if let Some(path) = library.strip_prefix('/') {
+            let copy = image.join(path);
             fs::create_dir_all(copy.parent().unwrap()).unwrap();
             fs::copy(library, copy).unwrap();
         }
