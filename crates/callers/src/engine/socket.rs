@@ -191,7 +191,7 @@ mod timestamps {
 
     /// Receives one by one. Arrival times are those of the call, up to a tick late.
     #[derive(Default)]
-    pub(super) struct Batch;
+    pub(super) struct Batch {}
 
     impl Batch {
         pub(super) fn receive(
