@@ -28,6 +28,7 @@ mod judging;
 mod logging;
 #[cfg(feature = "native")]
 mod native;
+mod packaging;
 mod pairing;
 #[cfg(feature = "native")]
 mod parsers;
