@@ -11,6 +11,7 @@ use crate::commands::doctor::DoctorArgs;
 use crate::commands::history::HistoryArgs;
 use crate::commands::init::InitArgs;
 use crate::commands::judge::JudgeArgs;
+use crate::commands::man::ManArgs;
 use crate::commands::merge::MergeArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::report::ReportArgs;
@@ -91,6 +92,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 #[cfg(test)]

@@ -79,5 +79,6 @@ fn run_command(command: &Command) -> Result<Exit, CliError> {
         Command::Init(arguments) => c::init::init(arguments),
         Command::Schema(arguments) => Ok(c::schema::schema(arguments)),
         Command::Completions(arguments) => Ok(c::completions::completions(arguments)),
+        Command::Man(arguments) => c::man::man(arguments),
     }
 }

@@ -9,8 +9,8 @@
 //! before a session and clearing up after it; `soaking` about whether an agent stays well; `trouble` about
 //! full disks, signals, dying
 //! servers and pairs of faults; `parsers` and `hostile_input` about bytes from outside; `peers` about the
-//! real LiveKit server, a real agent worker, the official Cekura SDK and other readers of our files; `logging`
-//! about the log and what must not be in it.
+//! real LiveKit server, a real agent worker, the official Cekura SDK and other readers of our files; `frameworks`
+//! about agents on the frameworks that people use; `logging` about the log and what must not be in it.
 
 #![expect(clippy::disallowed_methods, reason = "the binary and its peers live in real time")]
 
@@ -20,6 +20,7 @@ mod capacity;
 mod command_line;
 mod doctoring;
 mod evidence;
+mod frameworks;
 #[cfg(feature = "native")]
 mod hostile_input;
 #[cfg(feature = "native")]
@@ -27,6 +28,7 @@ mod judging;
 mod logging;
 #[cfg(feature = "native")]
 mod native;
+mod packaging;
 mod pairing;
 #[cfg(feature = "native")]
 mod parsers;

@@ -1,6 +1,7 @@
 //! The harness: the binary, profiles, sessions and the truth, in the domain's words.
 
 mod binary;
+mod framework_agents;
 mod leaks;
 mod made;
 mod peers;
@@ -10,6 +11,7 @@ mod truth;
 mod workplace;
 
 pub(crate) use binary::{Ran, Running, Rushhour};
+pub(crate) use framework_agents::Framework;
 pub(crate) use made::Made;
 pub(crate) use peers::{LiveKitServer, Peers};
 pub(crate) use served::Served;

@@ -24,22 +24,25 @@ pub(crate) struct Peers {
 impl Peers {
     pub(crate) fn find() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
+        let peers = Self { root };
         for peer in ["bin/server", "venv/bin/python"] {
-            let path = root.join(peer);
-            assert!(
-                path.exists(),
-                "{} is missing: run ./tests/all, which installs it",
-                path.display()
-            );
+            peers.installed(peer);
         }
-        Self { root }
+        peers
+    }
+
+    /// Where this peer was installed.
+    pub(super) fn installed(&self, peer: &str) -> PathBuf {
+        let path = self.root.join(peer);
+        assert!(path.exists(), "{} is missing: run ./tests/all, which installs it", path.display());
+        path
     }
 
     /// A script of `tests/peers`, in the peers' own Python.
     pub(crate) fn python(&self, script: &str) -> Command {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
         let mut command = Command::new(self.root.join("venv/bin/python"));
-        command.arg(scripts.join(script)).env_clear();
+        command.arg(scripts.join(script)).env_clear().env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
 }
@@ -203,13 +206,13 @@ impl EchoWorker {
 }
 
 /// What a peer writes is not ours, and its configuration holds keys.
-fn own_folder(workplace: &Path) -> PathBuf {
+pub(super) fn own_folder(workplace: &Path) -> PathBuf {
     let folder = workplace.join(PEERS);
     fs::create_dir_all(&folder).expect("a folder can be made");
     folder
 }
 
-fn free_tcp_port() -> u16 {
+pub(super) fn free_tcp_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     listener.local_addr().expect("it is bound").port()
 }
@@ -219,7 +222,7 @@ fn free_udp_port() -> u16 {
     socket.local_addr().expect("it is bound").port()
 }
 
-fn wait_until(what: &str, longest: Duration, holds: impl Fn() -> bool) {
+pub(super) fn wait_until(what: &str, longest: Duration, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < longest, "not within {longest:?}: {what}");

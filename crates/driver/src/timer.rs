@@ -1,11 +1,11 @@
 //! Waking the loop on time: the runtime's own timer counts in milliseconds, and a start must not wait for the next.
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
 pub(super) use coarse::Alarm;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(super) use precise::Alarm;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod precise {
     use std::io;
     use std::os::fd::OwnedFd;
@@ -65,7 +65,7 @@ mod precise {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
 mod coarse {
     use std::io;
     use std::sync::Mutex;

@@ -66,12 +66,10 @@ pub(super) struct ClockReading {
 const MAX_TIMESTAMP_AGE: Micros = Micros::from_secs(2);
 
 impl ClockReading {
-    pub(super) const fn now(&self) -> SessionTime {
-        self.now
-    }
-
-    /// Converts a moment shortly before this reading, given as time since the Unix epoch.
-    pub(super) fn session_time(&self, wall: Micros) -> SessionTime {
+    /// Converts a moment shortly before this reading, given as time since the Unix epoch; the reading itself where the
+    /// system gives no timestamps.
+    pub(super) fn session_time(&self, wall: Option<Micros>) -> SessionTime {
+        let Some(wall) = wall else { return self.now };
         let age = self.wall.saturating_sub(wall);
         if age > MAX_TIMESTAMP_AGE { self.now } else { self.now - age }
     }
@@ -84,7 +82,8 @@ mod tests {
     #[test]
     fn kernel_timestamps_are_converted_by_their_age() {
         let reading = ClockReading { now: SessionTime(5_000_000), wall: Micros(1_000_000_000) };
-        let converted = |wall| reading.session_time(Micros(wall));
+        let converted = |wall| reading.session_time(Some(Micros(wall)));
+        assert_eq!(reading.session_time(None), SessionTime(5_000_000));
         assert_eq!(converted(999_999_000), SessionTime(4_999_000));
         assert_eq!(converted(1_000_000_500), SessionTime(5_000_000), "never in the future");
         assert_eq!(converted(1_000), SessionTime(5_000_000), "the wall clock was set");

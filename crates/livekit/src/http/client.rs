@@ -17,11 +17,16 @@ impl HttpClient {
     pub fn new(timeout: Duration) -> Result<Self, TransportError> {
         // Another provider may have been installed by the program that uses this library; either serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        reqwest::Client::builder()
-            .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("rushhour/", env!("CARGO_PKG_VERSION")))
+        let builder = || {
+            reqwest::Client::builder()
+                .timeout(timeout)
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("rushhour/", env!("CARGO_PKG_VERSION")))
+        };
+        builder()
             .build()
+            // A machine without root certificates, such as an empty container, gets those that are built in.
+            .or_else(|_| builder().tls_certs_only(built_in_roots()?).build())
             .map(Self)
             .map_err(TransportError::sort)
     }
@@ -65,5 +70,24 @@ impl HttpClient {
             body.extend_from_slice(&chunk);
         }
         Ok(HttpResponse { status, retry_after, date, body, cut })
+    }
+}
+
+/// Mozilla's root certificates.
+fn built_in_roots() -> reqwest::Result<Vec<reqwest::Certificate>> {
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+    roots.iter().map(|root| reqwest::Certificate::from_der(root)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_roots_make_a_client() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let roots = built_in_roots().unwrap();
+        assert!(roots.len() > 100, "{}", roots.len());
+        reqwest::Client::builder().tls_certs_only(roots).build().unwrap();
     }
 }
