@@ -29,7 +29,7 @@ pub(crate) fn brief(profile: &Profile, forecast: &Forecast, today: Date) -> Stri
         let _ = write!(text, "\n{}", spending::brief(profile, &bill));
     }
     let old = spending::old_prices(profile, today);
-    for words in forecast.cautions.iter().map(caution_words).chain(old) {
+    for words in forecast.warnings.iter().map(caution_words).chain(old) {
         let _ = write!(text, "\nnote: {words}");
     }
     if let Some(excess) = cloud_excess(profile, forecast) {
@@ -114,7 +114,7 @@ pub(crate) fn full(loaded: &LoadedProfile, forecast: &Forecast, today: Date) -> 
         None => text.push_str("bill         nothing is charged for\n"),
     }
     let old = spending::old_prices(profile, today);
-    for words in forecast.cautions.iter().map(caution_words).chain(old) {
+    for words in forecast.warnings.iter().map(caution_words).chain(old) {
         let _ = writeln!(text, "note         {words}");
     }
     if let Some(excess) = cloud_excess(profile, forecast) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::arguments::ProfileArguments;
 use crate::exit::{CliError, Exit};
 use crate::print;
-use rushhour_core::profile::{ENVIRONMENT, LoadedProfile, ProfileInput, explain, load};
+use rushhour_core::profile::{ENVIRONMENT_VARIABLES, LoadedProfile, ProfileInput, explain, load};
 use rushhour_report::report::Style;
 
 /// Reads the profile that the arguments name.
@@ -21,19 +21,19 @@ pub(crate) fn load_profile(arguments: &ProfileArguments) -> Result<LoadedProfile
         CliError::usage(format!("cannot read the profile {}: {error}{hint}", path.display()))
     })?;
     refuse_own_secrets(&bytes, &arguments.set)?;
-    let environment: Vec<(&'static str, String)> = ENVIRONMENT
+    let environment: Vec<(&'static str, String)> = ENVIRONMENT_VARIABLES
         .iter()
         .filter_map(|(name, _)| Some((*name, std::env::var(name).ok()?)))
         .collect();
     let file = path.display().to_string();
     let folder = path.parent().unwrap_or(Path::new(""));
-    let lend = |name: &str| fs::read(folder.join(name)).map_err(|error| error.to_string());
+    let lend = |name: &str| fs::read(folder.join(name));
     let input = ProfileInput {
         file: &file,
         bytes: &bytes,
         environment: &environment,
         flags: &arguments.set,
-        files: &lend,
+        read_file: &lend,
     };
     load(input).map_err(|refused| {
         print::err(&explain(&refused, print::err_style() == Style::Colours));

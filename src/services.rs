@@ -13,7 +13,7 @@ use rushhour_core::profile::{
 use rushhour_core::units::{Micros, Secret};
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
 use rushhour_livekit::{LiveKitClient, TokenSigner};
-use rushhour_sandbox::{DelayDistribution, Fault, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
+use rushhour_sandbox::{DelayDistribution, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
 
 /// The services a session speaks to.
 pub(crate) struct Clients {
@@ -88,7 +88,7 @@ pub(crate) fn services(
     let uses_sandbox = profile.livekit.target == LiveKitTarget::Sandbox || is_stand_in;
     let sandbox = if uses_sandbox {
         let truth = TruthLog::File(truth.to_owned());
-        let mut config = sandbox_config(profile.seed, &profile.sandbox, truth)?;
+        let mut config = sandbox_config(profile.seed, &profile.sandbox, truth);
         if let Some((key, secret)) = &keys.livekit {
             // The evaluator's stand-in checks the tokens of a real server, and takes its rooms on trust.
             config.rooms = RoomOwnership::Elsewhere;
@@ -144,7 +144,7 @@ pub(crate) fn sandbox_config(
     seed: u64,
     settings: &SandboxSettings,
     truth: TruthLog,
-) -> Result<SandboxConfig, CliError> {
+) -> SandboxConfig {
     let mut config = SandboxConfig { seed, ..SandboxConfig::default() };
     let cekura = &mut config.times.cekura;
     cekura.submit = latency(settings.submission);
@@ -159,12 +159,11 @@ pub(crate) fn sandbox_config(
     config.times.livekit.late = DelayDistribution::Fixed(late);
     config.plan.voice_runs = settings.concurrency;
     config.plan.chat_runs = settings.concurrency;
-    for (name, share) in &settings.faults {
-        let fault: Fault = name.parse().map_err(CliError::usage)?;
-        config.faults = config.faults.with(fault, *share);
+    for (fault, share) in &settings.faults {
+        config.faults = config.faults.with(*fault, *share);
     }
     config.truth_log = truth;
-    Ok(config)
+    config
 }
 
 fn latency(model: LatencyModel) -> DelayDistribution {
@@ -179,19 +178,11 @@ fn latency(model: LatencyModel) -> DelayDistribution {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use rushhour_core::profile::SANDBOX_FAULTS;
     use rushhour_livekit::PLACEHOLDER_AGENT;
     use rushhour_sandbox::WorkerPool;
 
     #[test]
     fn the_placeholder_has_no_worker_in_the_sandbox() {
         assert_eq!(PLACEHOLDER_AGENT, WorkerPool::PLACEHOLDER);
-    }
-
-    #[test]
-    fn a_profile_knows_the_sandboxs_faults() {
-        let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-        assert_eq!(SANDBOX_FAULTS, names);
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn agree_or(
     yes: bool,
     otherwise: &str,
 ) -> Result<(), CliError> {
-    if let Some(words) = Budget::new(BudgetLimits::of(profile)).refuses() {
+    if let Some(words) = Budget::new(BudgetLimits::new(profile)).refusal() {
         return Err(CliError::usage(format!(
             "{words}: raise it, or lower limits.run_timeout, which a run may take at its worst"
         )));
@@ -81,16 +81,16 @@ pub(crate) fn brief(profile: &Profile, bill: &BillForecast) -> String {
 pub(crate) fn table(profile: &Profile, bill: &BillForecast) -> String {
     let mut text = format!("bill         {}\n", brief(profile, bill));
     for row in &bill.expected.rows {
-        let Some(price) = profile.bill.prices.of(row.item) else { continue };
+        let Some(price) = profile.bill.prices.price(row.item) else { continue };
         let _ = writeln!(
             text,
             "  {:<18}{:>14.3} {:<14}{:>13} each{:>14}  {}, {}, {}",
-            row.item.word(),
+            row.item.name(),
             row.quantity(),
-            row.item.unit().word(),
+            row.item.unit().name(),
             row.each.to_string(),
             row.list.to_string(),
-            row.known.word(),
+            row.provenance.name(),
             price.tier,
             String::from(price.as_of),
         );

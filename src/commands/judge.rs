@@ -152,9 +152,9 @@ fn draw(folder: &Path) -> Result<JudgingPlan, CliError> {
             folder.display()
         )));
     }
-    let of = (candidates.runs.as_slice(), candidates.apart);
     let session = folded.opening.session.clone();
-    let selection = draw_selection(session, profile.seed, settings, of);
+    let selection =
+        draw_selection(session, profile.seed, settings, &candidates.runs, candidates.apart);
     Ok(JudgingPlan { opening: folded.opening, selection })
 }
 
@@ -165,7 +165,7 @@ fn hold_again(
     wanted: &RunRequest<'_>,
 ) -> Result<Exit, CliError> {
     let selection = &drawn.selection;
-    let Some(profile) = drawn.opening.profile.judging_session(selection) else {
+    let Some(profile) = drawn.opening.profile.judging_profile(selection) else {
         print::err(
             "No run was judged: none of them passed, and none failed that can be run again.",
         );

@@ -30,7 +30,7 @@ fn list_runs(plan: &Plan) -> Result<(), CliError> {
     let mut csv = csv::Writer::from_writer(std::io::stdout().lock());
     let written = (|| {
         csv.write_record(["run", "intended_us", "stage", "scenario", "copy", "mode", "pair"])?;
-        for run in plan.walk() {
+        for run in plan.schedule() {
             csv.write_record([
                 &run.index.to_string(),
                 &run.intended.0.to_string(),

@@ -171,7 +171,7 @@ async fn carry_out(
         kind: EventKind::Opened(Box::new(opening(loaded, plan, services, &session, anchor))),
     });
     let outside = outside(services, &watched, (session, names.clone()), profile, settings.clone());
-    let session = Session::new((*settings).clone(), plan.walk(), names);
+    let session = Session::new((*settings).clone(), plan.schedule(), names);
     conduct(session, outside, clock, &watched, ((!quiet).then_some(forecast), services)).await
 }
 

@@ -12,7 +12,6 @@ use crate::load_profile::load_profile;
 use crate::print;
 use crate::report_writer::{exit_of, json, replace, session_folder};
 use crate::spending;
-use rushhour_core::profile::SoakSettings;
 use rushhour_report::report::{
     Criterion, SessionVerdict, agent_health_csv, soak_csv, soak_page, soak_text,
 };
@@ -33,7 +32,7 @@ pub(crate) fn soak(arguments: &SoakArguments) -> Result<Exit, CliError> {
 fn held(arguments: &RunArguments, judgement: Criterion) -> Result<CompletedSession, CliError> {
     let mut loaded = load_profile(&arguments.profile)?;
     // What is left behind is looked at after every soak, also where the profile leaves its judging as usual.
-    loaded.profile.soak.get_or_insert_with(SoakSettings::usual);
+    loaded.profile.soak.get_or_insert_default();
     let forecast = run::within_cloud_limits(&loaded.profile, arguments.accept_cloud_limits)?;
     spending::agree(&loaded.profile, forecast.runs, arguments.yes)?;
     let wanted = run::RunRequest {

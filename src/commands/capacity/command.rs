@@ -130,7 +130,7 @@ impl TrialOutcome<'_> {
 }
 
 fn without_thresholds(profile: &Profile) -> CliError {
-    let latency = match profile.mode.any() {
+    let latency = match profile.mode.representative() {
         rushhour_core::units::Mode::Chat => "\"turn.chat.first p95\" = \"< 2s\"",
         rushhour_core::units::Mode::Voice => "\"turn.voice p95\" = \"< 3s\"",
     };

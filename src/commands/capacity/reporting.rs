@@ -37,10 +37,10 @@ pub(crate) fn finding(
     let mut purse: Option<Budget> = None;
     let folded = read_session(&folder.join(&held.folder).join(JOURNAL), |event, _| {
         if let EventKind::Opened(opened) = &event.kind {
-            purse = Some(Budget::new(BudgetLimits::of(&opened.profile)));
+            purse = Some(Budget::new(BudgetLimits::new(&opened.profile)));
         }
         if let Some(purse) = &mut purse {
-            purse.take(&event.kind, event.at);
+            purse.apply(&event.kind, event.at);
         }
         Ok(())
     })?;
@@ -48,7 +48,7 @@ pub(crate) fn finding(
     let spent = SearchSpend {
         money: purse.as_ref().map(Budget::spent).unwrap_or_default(),
         runs: folded.tally.started,
-        talked: purse.as_ref().map(Budget::talked).unwrap_or_default(),
+        talked: purse.as_ref().map(Budget::conversation_time).unwrap_or_default(),
     };
     let begins = since(&opening.began, &folded.opening.anchor);
     let tried = (held.number, held.trial, held.folder.clone());

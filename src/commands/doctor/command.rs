@@ -214,7 +214,7 @@ fn budgets(forecast: &Forecast) -> Vec<Finding> {
         None => Finding::ok(check, format!("{needed:.2} a second are needed at the peak")),
     };
     let find =
-        |fits: fn(&PlanWarning) -> bool| forecast.cautions.iter().find(|caution| fits(caution));
+        |fits: fn(&PlanWarning) -> bool| forecast.warnings.iter().find(|caution| fits(caution));
     let requests = find(|caution| matches!(caution, PlanWarning::Requests { .. }));
     let polls = find(|caution| matches!(caution, PlanWarning::Polls { .. }));
     let places = find(|caution| matches!(caution, PlanWarning::InFlight { .. }));
@@ -241,7 +241,7 @@ fn stand_in(profile: &Profile) -> Result<Option<Sandbox>, CliError> {
     if profile.livekit.target != LiveKitTarget::Sandbox {
         return Ok(None);
     }
-    let config = sandbox_config(profile.seed, &profile.sandbox, TruthLog::Off)?;
+    let config = sandbox_config(profile.seed, &profile.sandbox, TruthLog::Off);
     Sandbox::start(config, 0).map(Some).map_err(CliError::usage)
 }
 

@@ -69,7 +69,7 @@ async fn in_room(
 ) -> Vec<Finding> {
     let settings = &profile.livekit;
     let metadata = || match profile.mix.scenarios().first() {
-        Some(scenario) => dispatch_metadata(settings, &scenario.id, profile.mode.any()),
+        Some(scenario) => dispatch_metadata(settings, &scenario.id, profile.mode.representative()),
         None => String::new(),
     };
     let sent = Instant::now();

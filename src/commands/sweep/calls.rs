@@ -51,7 +51,7 @@ pub(crate) async fn held_calls(trail: &SessionTrail) -> Result<Calls, CliError> 
         })?;
         held.extend(sights.into_iter().filter_map(|sight| match sight.state {
             RunState::InProgress(_) | RunState::Unknown => {
-                Some(Call { run: sight.run, word: sight.word })
+                Some(Call { run: sight.run, word: sight.status })
             }
             RunState::Ended(_) => None,
         }));

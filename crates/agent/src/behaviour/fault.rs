@@ -97,7 +97,7 @@ impl JobFaults {
 
     /// Which fault, if any, strikes on this draw.
     pub fn choose(&self, draw: KeyedDraw) -> Option<JobFault> {
-        let mut left = draw.unit();
+        let mut left = draw.uniform();
         self.0.iter().find_map(|(fault, share)| {
             left -= share.fraction();
             (left < 0.0).then_some(*fault)

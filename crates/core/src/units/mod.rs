@@ -1,4 +1,4 @@
-//! Quantities and names with their units in the type: every other room speaks in these.
+//! Quantities and ids, each with its own type.
 
 mod duration;
 mod ids;
@@ -10,7 +10,8 @@ mod rate;
 mod secret;
 mod time;
 
-pub use duration::{PositiveDuration, format_duration, parse_duration};
+pub use duration::PositiveDuration;
+pub(crate) use duration::{format_duration, parse_duration};
 pub use ids::{
     AgentName, DispatchId, EvaluatorRunId, Identity, PairId, ResultId, RoomName, RunIndex,
     ScenarioId, SessionId,
@@ -23,18 +24,18 @@ pub use rate::Rate;
 pub use secret::{Secret, redact};
 pub use time::{Micros, SessionTime};
 
-/// Why a text is not a value of the wanted unit: what was wrong, and what would be right.
+/// A text that cannot be parsed as a quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
+#[error("{message}")]
 pub struct ParseUnitError {
     /// What is wrong with the text.
-    pub what: String,
-    /// What would be accepted, with an example.
+    pub message: String,
+    /// How to write it, with an example.
     pub hint: String,
 }
 
 impl ParseUnitError {
     pub(crate) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: hint.into() }
+        Self { message: what.into(), hint: hint.into() }
     }
 }

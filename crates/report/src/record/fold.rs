@@ -297,7 +297,9 @@ impl Fold {
     }
 
     fn resumed(&mut self, happening: &EventKind, at: SessionTime) {
-        let EventKind::Resumed { wall, torn, unwatched, open } = happening else { return };
+        let EventKind::Resumed { wall, torn, downtime: unwatched, open } = happening else {
+            return;
+        };
         let Some(folded) = &mut self.folded else { return };
         let gap = TimeSpan { from: at - *unwatched, to: at };
         let sends_late = folded.opening.profile.livekit.dispatch.method() == DispatchMethod::Token;
@@ -434,14 +436,14 @@ impl Fold {
 
 impl FoldedSession {
     fn new(opening: SessionHeader) -> Self {
-        let tariff = Tariff::of(&opening.profile);
+        let tariff = Tariff::new(&opening.profile);
         let is_paired = opening.profile.mode.is_paired();
         Self {
             names: StageNames::of(&opening),
             funnel: Funnel::of(&opening.profile),
             opening,
             pairs: is_paired.then(|| PairTable::of(tariff.as_ref())),
-            bill: tariff.as_ref().map(Bill::of).unwrap_or_default(),
+            bill: tariff.as_ref().map(Bill::new).unwrap_or_default(),
             tariff,
             tally: OutcomeTally::default(),
             measured: OutcomeTally::default(),
@@ -545,8 +547,8 @@ impl PeakHealth {
     fn take(&mut self, health: &GeneratorHealth) {
         self.memory = self.memory.max(health.memory);
         self.cpu = self.cpu + health.cpu;
-        if health.over > Micros::ZERO {
-            let share = health.cpu.as_secs_f64() / health.over.as_secs_f64();
+        if health.interval > Micros::ZERO {
+            let share = health.cpu.as_secs_f64() / health.interval.as_secs_f64();
             self.cpu_share = self.cpu_share.max(share);
         }
         self.loop_lag = self.loop_lag.max(health.loop_lag);

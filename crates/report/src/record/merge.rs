@@ -239,7 +239,7 @@ impl MergePlacement {
                 H::AgentReady { run: run(n), after: at(after), seen: at(seen) }
             }
             H::Greeted { run: n, at: when } => H::Greeted { run: run(n), at: at(when) },
-            H::Turn { run: n, turn } => H::Turn { run: run(n), turn: turn.later(self.later) },
+            H::Turn { run: n, turn } => H::Turn { run: run(n), turn: turn.shifted(self.later) },
             H::ModelUsage { run: n, usage: used } => H::ModelUsage { run: run(n), usage: used },
             H::AudioSent { run: n, frames } => H::AudioSent { run: run(n), frames },
             H::SubmitIntent { request: n, runs } => {
@@ -275,10 +275,10 @@ impl MergePlacement {
             H::EvaluatorSeen { run: n, after, seen } => {
                 H::EvaluatorSeen { run: run(n), after: at(after), seen: at(seen) }
             }
-            H::PhaseSeen { run: n, phase: sighting, word, after, seen } => H::PhaseSeen {
+            H::PhaseSeen { run: n, phase: sighting, status: word, after, seen } => H::PhaseSeen {
                 run: run(n),
                 phase: sighting,
-                word,
+                status: word,
                 after: at(after),
                 seen: at(seen),
             },
@@ -292,9 +292,12 @@ impl MergePlacement {
             H::RoomDeleted { run: n } => H::RoomDeleted { run: run(n) },
             H::RoomNotDeleted { run: n, detail } => H::RoomNotDeleted { run: run(n), detail },
             H::Health(health) => H::Health(health),
-            H::Resumed { wall, torn, unwatched, open } => {
-                H::Resumed { wall, torn, unwatched, open: open.into_iter().map(run).collect() }
-            }
+            H::Resumed { wall, torn, downtime: unwatched, open } => H::Resumed {
+                wall,
+                torn,
+                downtime: unwatched,
+                open: open.into_iter().map(run).collect(),
+            },
             H::Stopping { reason, detail } => {
                 H::Stopping { reason, detail: format!("{}: {detail}", self.session.as_str()) }
             }

@@ -142,7 +142,7 @@ impl RunRecord {
             running: self.running.map(|running| running.from),
             judging: self.judging.map(|judging| judging.to),
             turns: own_callers.then_some(turns),
-            used: self.used.unwrap_or_default(),
+            model_usage: self.used.unwrap_or_default(),
         };
         match &self.ending {
             Some(ending) => moments.usage(ending.seen.to, ending.outcome.class(), ending.talked),

@@ -5,9 +5,6 @@
 
 use std::f64::consts::TAU;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
-
 use super::criteria::SoakCriteria;
 use super::nightly_comparison::NightlyComparison;
 use super::nightly_run::History;
@@ -18,6 +15,7 @@ use super::soak_data::{EndedRun, SoakData, TimedLatency, WorkerSample};
 use super::wall::WallClock;
 use super::windows::SoakWindows;
 use rushhour_core::event::AgentHealth;
+use rushhour_core::rng::SeededRng;
 use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
 use rushhour_stats::Bootstrap;
 
@@ -52,7 +50,7 @@ struct Truth {
 
 const STEADY: Truth = Truth { carried: 0.3, turns: |_| 1.0, failing: |_| 0.02, leak: 0.0 };
 
-struct Dice(ChaCha8Rng);
+struct Dice(SeededRng);
 
 impl Dice {
     fn unit(&mut self) -> f64 {
@@ -79,7 +77,7 @@ impl Dice {
 }
 
 fn night(truth: &Truth, seed: u64) -> SoakData {
-    let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
+    let mut dice = Dice(SeededRng::new(seed));
     let deviations: Vec<Vec<f64>> = METRICS.iter().map(|_| dice.windows(truth.carried)).collect();
     let memory = dice.windows(truth.carried);
     let mut gathered = SoakData::default();
@@ -185,7 +183,7 @@ fn nights_in_a_row(histories: u64) -> [f64; 3] {
     const SPREAD: f64 = 0.03;
     let (mut called, mut steady, mut found, mut crept) = (0_u32, 0_u32, 0_u32, 0_u32);
     for seed in 0..histories {
-        let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
+        let mut dice = Dice(SeededRng::new(seed));
         let names: Vec<String> = (0..SERIES).map(|number| format!("series {number}")).collect();
         let mut one = |number: usize, first: f64| {
             let levels: Vec<(&str, f64)> = names

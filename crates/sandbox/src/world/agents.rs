@@ -110,7 +110,7 @@ impl World {
     ) -> DispatchId {
         let number = self.attempt(room, "dispatch");
         let key = format!("{room}/{}#{number}", asked.agent);
-        let id = DispatchId::new(format!("AD_{}", self.draw("dispatch id", &key).letters()));
+        let id = DispatchId::new(format!("AD_{}", self.draw("dispatch id", &key).alphanumeric()));
         let nameless = asked.agent.as_str().is_empty();
         if !nameless {
             self.note(SandboxFact::DispatchMade {
@@ -178,7 +178,7 @@ impl World {
 
     fn agent_joined(&mut self, name: &RoomName, dispatch: &Dispatch) {
         let joined_at = self.now();
-        let sid = format!("PA_{}", self.draw("agent sid", &dispatch.key).letters());
+        let sid = format!("PA_{}", self.draw("agent sid", &dispatch.key).alphanumeric());
         let Some(room) = self.rooms.get_mut(name) else { return };
         room.participants.reserve_exact(1);
         room.participants.push(RoomMember {

@@ -113,7 +113,7 @@ impl World {
             return;
         }
         let incarnation = self.attempt(&name, "room");
-        let letters = self.draw("room sid", &format!("{name}#{incarnation}")).letters();
+        let letters = self.draw("room sid", &format!("{name}#{incarnation}")).alphanumeric();
         let or = |seconds: u32, default: u32| if seconds == 0 { default } else { seconds };
         let room = Room {
             sid: format!("RM_{letters}"),
@@ -187,7 +187,7 @@ impl World {
             self.run_disconnected(run, "another participant joined with the same identity");
         }
         let joined_at = self.now();
-        let letters = self.draw("caller sid", &format!("{name}/{run}")).letters();
+        let letters = self.draw("caller sid", &format!("{name}/{run}")).alphanumeric();
         if let Some(room) = self.rooms.get_mut(name) {
             // Two participants are the rule, and a list doubles to four at its first push.
             room.participants.reserve_exact(1);

@@ -72,7 +72,7 @@ impl World {
         let room = match claims.video.room {
             // Tokens that name no room are told apart by themselves.
             room if room.is_empty() => {
-                format!("no-room-{}", self.draw("no room", &entry.token).letters())
+                format!("no-room-{}", self.draw("no room", &entry.token).alphanumeric())
             }
             room => room,
         };
