@@ -265,7 +265,7 @@ fn twenty_agents_come_and_the_seed_says_which_let_their_callers_down() {
     let behaviour = Behaviour { seed: 7, faults, ..Behaviour::default() };
     let rooms: Vec<RoomName> = (0..20).map(|n| RoomName::new(format!("room-{n}"))).collect();
     let with = |fault| {
-        let of = rooms.iter().filter(|room| behaviour.fate(room) == fault);
+        let of = rooms.iter().filter(|room| behaviour.fault(room) == fault);
         names(of.cloned())
     };
     let (dropped, crashed) = (with(Some(JobFault::Drop)), with(Some(JobFault::CrashAtJoin)));

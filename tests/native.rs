@@ -204,7 +204,7 @@ fn each_run_is_let_down_in_the_class_of_its_rooms_fault() {
     let behaviour = Behaviour { faults, ..Behaviour::default() };
     let mut seen = BTreeSet::new();
     for run in &session.runs {
-        let fate = behaviour.fate(&RoomName::new(run.text("room")));
+        let fate = behaviour.fault(&RoomName::new(run.text("room")));
         let class = shares.iter().find(|(fault, ..)| Some(*fault) == fate);
         let class = class.map_or("", |(.., class)| *class);
         assert_eq!(run.text("failure_class"), class, "{fate:?}: {run:?}");

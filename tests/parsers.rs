@@ -15,7 +15,7 @@ use rushhour_livekit::http::HttpResponse;
 use rushhour_livekit::{LiveKitError, room_mark};
 use rushhour_report::record::{Fold, JournalReader};
 use rushhour_report::report::{Criterion, SessionVerdict, Style, Summary, terminal};
-use rushhour_sandbox::{AnyRequest, InProcessSandbox, SandboxConfig};
+use rushhour_sandbox::{InProcessSandbox, RawRequest, SandboxConfig};
 
 /// Takes any bytes and does not panic.
 pub(crate) type Parser = fn(&[u8]);
@@ -94,7 +94,7 @@ fn request(bytes: &[u8]) {
     let mut sandbox = InProcessSandbox::new(SandboxConfig::default(), 1_784_000_000_000_000);
     for method in ["POST", "GET"] {
         let authorization = Some(authorization);
-        sandbox.answer(AnyRequest { method, path, query, authorization, content_type, body });
+        sandbox.handle(RawRequest { method, path, query, authorization, content_type, body });
     }
 }
 

@@ -3,27 +3,24 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::behaviour::{Behaviour, JobCircumstances};
+use crate::behaviour::{AgentLoad, Behaviour};
 use crate::truth::TruthSink;
 use rushhour_callers::audio::Clip;
 use rushhour_core::units::SessionTime;
 
 /// What all sessions of an agent share.
 #[derive(Debug)]
-pub struct AgentContext {
-    /// How they behave.
-    pub behaviour: Arc<Behaviour>,
-    /// Where they tell what they did.
-    pub truth: TruthSink,
-    /// What they say, all the same.
-    pub speech: Clip,
+pub(crate) struct AgentContext {
+    pub(super) behaviour: Arc<Behaviour>,
+    pub(crate) truth: TruthSink,
+    /// The audio of every spoken answer.
+    pub(super) speech: Clip,
     sessions: AtomicUsize,
     leaked: Mutex<Vec<Vec<u8>>>,
 }
 
 impl AgentContext {
-    /// Without a session so far.
-    pub const fn new(behaviour: Arc<Behaviour>, truth: TruthSink, speech: Clip) -> Self {
+    pub(crate) const fn new(behaviour: Arc<Behaviour>, truth: TruthSink, speech: Clip) -> Self {
         Self {
             behaviour,
             truth,
@@ -33,33 +30,32 @@ impl AgentContext {
         }
     }
 
-    /// Sessions that are in their rooms now.
-    pub fn sessions(&self) -> usize {
+    /// The number of sessions that are in their rooms.
+    pub(crate) fn sessions(&self) -> usize {
         self.sessions.load(Relaxed)
     }
 
-    /// Bytes that sessions have left behind for good, as the behaviour wants it.
-    pub fn leaked(&self) -> usize {
+    /// Bytes that sessions have leaked on purpose.
+    pub(crate) fn leaked(&self) -> usize {
         let leaked = self.leaked.lock().unwrap_or_else(PoisonError::into_inner);
         leaked.iter().map(Vec::len).sum()
     }
 
-    pub(super) fn circumstances(&self, now: SessionTime) -> JobCircumstances {
-        let running_for = now.since(SessionTime::START);
-        JobCircumstances { sessions: self.sessions(), running_for }
+    pub(super) fn load(&self, now: SessionTime) -> AgentLoad {
+        AgentLoad { sessions: self.sessions(), uptime: now.since(SessionTime::START) }
     }
 
-    pub(super) fn enter(&self) {
+    pub(super) fn session_joined(&self) {
         self.sessions.fetch_add(1, Relaxed);
         let bytes = self.behaviour.leak_per_session;
         if bytes > 0 {
-            // Zeros would cost address space alone.
+            // Pages of zeros would not be resident.
             let leak = vec![1; bytes];
             self.leaked.lock().unwrap_or_else(PoisonError::into_inner).push(leak);
         }
     }
 
-    pub(super) fn leave(&self) {
+    pub(super) fn session_left(&self) {
         self.sessions.fetch_sub(1, Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! The worker's connection: a WebSocket, a clock and the sessions' ends, lent to the protocol.
+//! The worker's event loop: connects the protocol to a WebSocket, a clock and the sessions.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,60 +14,62 @@ use super::job::{Assignment, JobEnd};
 use super::protocol::{Worker, WorkerAction};
 use rushhour_callers::engine::{EngineClock, LeaveReason, WebSocket, connect};
 use rushhour_core::units::Micros;
-use rushhour_livekit::TokenSigner;
+use rushhour_livekit::{TokenError, TokenSigner};
 
-/// How long after it was made a token may be used to register.
+/// How long a token may be used to register.
 const TOKEN_LIFETIME: Micros = Micros::from_secs(600);
+/// How long the server may take to close the connection when the worker stops.
+const CLOSE_TIMEOUT: Micros = Micros::from_secs(1);
 
-/// Who carries out what the worker decides.
-pub trait JobRunner {
-    /// Starts the session of a job; its end comes back over [`WorkerCommands::ends`].
+/// Runs the sessions of jobs.
+pub(crate) trait JobRunner {
+    /// Starts the session of a job. When it ends, it sends to [`WorkerInputs::session_ends`].
     fn start(&mut self, assignment: Assignment);
-    /// Has a session leave its room.
+    /// Makes a session leave its room.
     fn stop(&mut self, job: &str);
-    /// Has all of them leave.
+    /// Makes all sessions leave their rooms.
     fn stop_all(&mut self);
-    /// A session is over.
-    fn ended(&mut self, job: &str);
-    /// Takes note of how the worker is.
-    fn note(&mut self, worker: &Worker);
+    /// Forgets a session that has ended.
+    fn remove(&mut self, job: &str);
+    /// Called after every change of the worker.
+    fn update(&mut self, worker: &Worker);
 }
 
-/// What reaches the worker from its own side.
-pub struct WorkerCommands {
-    /// Sessions that are over, by their jobs.
-    pub ends: UnboundedReceiver<(String, JobEnd)>,
-    /// The first has it take no more jobs, the second ends its sessions, the third is not waited for.
-    pub stops: UnboundedReceiver<()>,
+/// What the worker receives from inside the agent.
+pub(crate) struct WorkerInputs {
+    /// Sessions that ended, by job id.
+    pub(crate) session_ends: UnboundedReceiver<(String, JobEnd)>,
+    /// The first drains the worker, the second ends its sessions, the third stops without waiting for them.
+    pub(crate) stop_requests: UnboundedReceiver<()>,
 }
 
-/// The worker cannot be one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why a worker cannot register.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
-    /// The key or the secret is not the server's.
+    /// The server does not accept the key or the secret.
     #[error(
         "the server does not let the worker register: {0}; check LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
     )]
     Refused(String),
-    /// No token could be made.
+    /// The token cannot be signed.
     #[error("{0}; set LIVEKIT_API_KEY and LIVEKIT_API_SECRET")]
-    Token(String),
+    Token(#[from] TokenError),
 }
 
 type ConnectFuture = Pin<Box<dyn Future<Output = Result<WebSocket, LeaveReason>> + Send>>;
 
-/// Lets the worker work at the server `url` until it is stopped and its sessions are over.
+/// Runs the worker at the server `url` until it is stopped and its sessions have ended.
 ///
 /// # Errors
-/// Where the server refuses the key.
-pub async fn carry(
+/// If no token can be signed or the server refuses it. The worker retries after all other errors.
+pub(crate) async fn run_worker(
     mut worker: Worker,
     url: &str,
-    mint: &TokenSigner,
+    token_signer: &TokenSigner,
     clock: EngineClock,
-    mut wishes: WorkerCommands,
-    crew: &mut impl JobRunner,
+    mut inputs: WorkerInputs,
+    runner: &mut impl JobRunner,
 ) -> Result<(), WorkerError> {
     let mut socket: Option<WebSocket> = None;
     let mut connecting: Option<ConnectFuture> = None;
@@ -77,9 +79,7 @@ pub async fn carry(
         for action in worker.take_actions() {
             match action {
                 WorkerAction::Connect => {
-                    let token = mint
-                        .mint_for_worker(TOKEN_LIFETIME)
-                        .map_err(|error| WorkerError::Token(error.to_string()))?;
+                    let token = token_signer.mint_for_worker(TOKEN_LIFETIME)?;
                     let url = url.to_owned();
                     connecting =
                         Some(Box::pin(async move { connect(&url, "/agent", &token).await }));
@@ -93,67 +93,66 @@ pub async fn carry(
                     send(&mut socket, Message::Ping(Vec::new().into()), &mut worker, clock).await;
                 }
                 WorkerAction::Close => socket = None,
-                WorkerAction::Start(assignment) => crew.start(*assignment),
-                WorkerAction::Stop(job) => crew.stop(&job),
+                WorkerAction::Start(assignment) => runner.start(*assignment),
+                WorkerAction::Stop(job) => runner.stop(&job),
             }
         }
-        crew.note(&worker);
+        runner.update(&worker);
         if worker.is_drained() || stops > 2 {
             break;
         }
         tokio::select! {
-            made = async { made_of(&mut connecting).await } => {
+            connected = async { finish_connecting(&mut connecting).await } => {
                 connecting = None;
-                match made {
-                    Ok(made) => {
-                        socket = Some(made);
+                match connected {
+                    Ok(connected) => {
+                        socket = Some(connected);
                         worker.connected(clock.now());
                     }
                     Err(LeaveReason::Refused { words, status: Some(401 | 403) }) => {
                         return Err(WorkerError::Refused(words));
                     }
-                    Err(left) => worker.disconnected(&in_words(left), clock.now()),
+                    Err(reason) => worker.disconnected(&connect_error(reason), clock.now()),
                 }
             }
-            incoming = async { next_of(&mut socket).await } => {
+            received = async { next_message(&mut socket).await } => {
                 let now = clock.now();
-                match incoming {
+                match received {
                     Ok(Message::Binary(bytes)) => {
-                        worker.heard(now);
+                        worker.mark_alive(now);
                         let message = proto::ServerMessage::decode(&bytes[..]).ok();
                         if let Some(message) = message.and_then(|message| message.message) {
-                            worker.message(message, now);
+                            worker.handle(message, now);
                         }
                     }
                     Ok(Message::Close(_)) => {
                         socket = None;
                         worker.disconnected("the server closed the connection", now);
                     }
-                    Ok(_) => worker.heard(now),
-                    Err(words) => {
+                    Ok(_) => worker.mark_alive(now),
+                    Err(error) => {
                         socket = None;
-                        worker.disconnected(&words, now);
+                        worker.disconnected(&error, now);
                     }
                 }
             }
-            Some((job, end)) = wishes.ends.recv() => {
-                crew.ended(&job);
-                worker.ended(&job, &end, clock.now());
+            Some((job, end)) = inputs.session_ends.recv() => {
+                runner.remove(&job);
+                worker.session_ended(&job, &end, clock.now());
             }
-            Some(()) = wishes.stops.recv() => {
+            Some(()) = inputs.stop_requests.recv() => {
                 stops += 1;
                 worker.drain(clock.now());
                 if stops > 1 {
-                    crew.stop_all();
+                    runner.stop_all();
                 }
             }
             () = sleep_until(clock.instant(worker.deadline()).into()) => {}
         }
     }
     if let Some(mut socket) = socket {
-        // Whether the server says goodbye or not, it is over.
-        let goodbye = socket.close(None);
-        let _ = tokio::time::timeout(Micros::from_secs(1).as_duration(), goodbye).await;
+        // The worker stops even if the server does not answer.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT.as_duration(), socket.close(None)).await;
     }
     Ok(())
 }
@@ -171,16 +170,18 @@ async fn send(
     }
 }
 
-/// The connection being made; never, where none is.
-async fn made_of(connecting: &mut Option<ConnectFuture>) -> Result<WebSocket, LeaveReason> {
+/// Waits for the connection being opened; for ever if there is none.
+async fn finish_connecting(
+    connecting: &mut Option<ConnectFuture>,
+) -> Result<WebSocket, LeaveReason> {
     match connecting {
         Some(connecting) => connecting.await,
         None => std::future::pending().await,
     }
 }
 
-/// The next message; never, where there is no connection.
-async fn next_of(socket: &mut Option<WebSocket>) -> Result<Message, String> {
+/// Waits for the next message; for ever without a connection.
+async fn next_message(socket: &mut Option<WebSocket>) -> Result<Message, String> {
     match socket {
         Some(socket) => match socket.next().await {
             Some(Ok(message)) => Ok(message),
@@ -191,13 +192,13 @@ async fn next_of(socket: &mut Option<WebSocket>) -> Result<Message, String> {
     }
 }
 
-fn in_words(left: LeaveReason) -> String {
-    match left {
+fn connect_error(reason: LeaveReason) -> String {
+    match reason {
         LeaveReason::Refused { words, .. }
         | LeaveReason::OurFault(words)
         | LeaveReason::Lost(words) => words,
         LeaveReason::ByItself | LeaveReason::RoomDeleted => {
-            "the connection was not made".to_owned()
+            "the connection could not be opened".to_owned()
         }
     }
 }
