@@ -9,7 +9,8 @@ use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Micros, ParseUnitError};
+use super::parse_error::ParseUnitError;
+use super::time::Micros;
 
 const HINT: &str = "write a number with its unit, such as \"250ms\", \"30s\", \"10m\" or \"1h30m\"";
 const LONGEST: Duration = Duration::from_hours(31 * 24);

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mode, ParseUnitError};
+use super::mode::Mode;
+use super::parse_error::ParseUnitError;
 
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal: $definition:literal,)*) => {

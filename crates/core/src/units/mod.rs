@@ -5,6 +5,7 @@ mod ids;
 mod metric;
 mod mode;
 mod money;
+mod parse_error;
 mod percent;
 mod rate;
 mod secret;
@@ -19,23 +20,8 @@ pub use ids::{
 pub use metric::{Metric, Percentile};
 pub use mode::Mode;
 pub use money::Usd;
+pub use parse_error::ParseUnitError;
 pub use percent::Percent;
 pub use rate::Rate;
 pub use secret::{Secret, redact};
 pub use time::{Micros, SessionTime};
-
-/// A text that cannot be parsed as a quantity.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ParseUnitError {
-    /// What is wrong with the text.
-    pub message: String,
-    /// How to write it, with an example.
-    pub hint: String,
-}
-
-impl ParseUnitError {
-    pub(crate) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: what.into(), hint: hint.into() }
-    }
-}

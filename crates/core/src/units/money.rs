@@ -9,7 +9,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::ParseUnitError;
+use super::parse_error::ParseUnitError;
 
 const HINT: &str = "write an amount with its currency, such as \"20 USD\" or \"0.05 USD\"";
 const MOST: f64 = 1e9;

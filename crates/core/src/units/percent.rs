@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::ParseUnitError;
+use super::parse_error::ParseUnitError;
 
 const HINT: &str = "write a percentage between \"0%\" and \"100%\", such as \"2%\" or \"0.5%\"";
 

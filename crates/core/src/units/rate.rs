@@ -7,7 +7,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Micros, ParseUnitError};
+use super::parse_error::ParseUnitError;
+use super::time::Micros;
 
 const HINT: &str =
     "write a number per second, minute or hour, such as \"5/s\", \"90/min\" or \"200/h\"";

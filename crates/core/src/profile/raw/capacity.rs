@@ -18,7 +18,7 @@ raw_table! {
         ramp: Rate,
         /// How long a level is held before its runs count; by default the longest scenario's `lasts`.
         settle: PositiveDuration,
-        /// How long a level's runs count; by default as long as its thresholds need, and three conversations.
+        /// How long a level's runs count; by default as long as its thresholds need, but at least three conversations.
         lasts: PositiveDuration,
         /// The longest that the runs of an undecided level count; by default four times as long.
         longest: PositiveDuration,

@@ -15,7 +15,7 @@ use super::soak::{AgentHealthSettings, SoakSettings};
 use super::stage::Stage;
 use super::threshold::Threshold;
 
-/// A valid profile. [`load`](crate::profile::load) builds it, and rejects settings that are out of
+/// A valid profile. [`load`](fn@crate::profile::load) builds it, and rejects settings that are out of
 /// range or contradict each other, so that other code need not check them again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
