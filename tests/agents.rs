@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rushhour_agent::behaviour::{Behaviour, JobFault, JobFaults};
 use rushhour_callers::audio::{Clip, DEFAULT_HANGOVER, Playback, SpeechEdge, VoiceActivity};
-use rushhour_callers::data::{AGENT_SESSION_TOPIC, DataEvent, read_agent_session};
+use rushhour_callers::data::{AGENT_SESSION_TOPIC, DataEvent, decode_turn_metrics};
 use rushhour_callers::engine::{
     Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantControl, ParticipantHandle,
     ParticipantHandler,
@@ -62,7 +62,7 @@ impl Caller {
         if let Some((_, playing)) = &mut self.voice {
             playing.play(Clip::tone(Micros::from_millis(600)).expect("a tone can be made"));
         } else {
-            hand.say("lk.chat", "good morning", HashMap::new());
+            hand.send_text("lk.chat", "good morning", HashMap::new());
             self.ended_at = Some(hand.now());
         }
     }
@@ -77,14 +77,19 @@ impl Caller {
 }
 
 impl ParticipantHandler for Caller {
-    fn event(&mut self, event: ParticipantEvent, _: SessionTime, hand: &mut dyn ParticipantHandle) {
+    fn on_event(
+        &mut self,
+        event: ParticipantEvent,
+        at: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
         match event {
-            ParticipantEvent::Open => {
+            ParticipantEvent::DataChannelOpen => {
                 self.open = true;
                 self.begin(hand);
             }
-            ParticipantEvent::Person(person) if person.is_agent => {
-                if !person.present {
+            ParticipantEvent::ParticipantUpdated(person) if person.is_agent => {
+                if !person.connected {
                     self.tell(Found::AgentLeft);
                 } else if person.agent_state.as_deref() == Some("listening") && !self.listening {
                     self.listening = true;
@@ -92,8 +97,8 @@ impl ParticipantHandler for Caller {
                     self.begin(hand);
                 }
             }
-            ParticipantEvent::Data(data, at) => match data {
-                DataEvent::TextPart { text, .. } => {
+            ParticipantEvent::Data(data) => match data {
+                DataEvent::TextChunk { text, .. } => {
                     if self.voice.is_none()
                         && let Some(ended_at) = self.ended_at
                     {
@@ -101,7 +106,7 @@ impl ParticipantHandler for Caller {
                     }
                     self.text.push_str(&text);
                 }
-                DataEvent::TextEnds { attributes, .. } => {
+                DataEvent::TextStreamClosed { attributes, .. } => {
                     if attributes.get("lk.transcription_final").is_some_and(|word| word == "true")
                         && let Some(after) = self.after
                     {
@@ -109,36 +114,38 @@ impl ParticipantHandler for Caller {
                         self.tell(Found::Answered { after, text });
                     }
                 }
-                DataEvent::Bytes { topic, bytes, .. } if topic == AGENT_SESSION_TOPIC => {
-                    let times = read_agent_session(&bytes).expect("it tells its times");
+                DataEvent::ByteStreamReceived { topic, bytes, .. }
+                    if topic == AGENT_SESSION_TOPIC =>
+                {
+                    let times = decode_turn_metrics(&bytes).expect("it tells its times");
                     self.tell(Found::SaidOfItself(times.end_to_end.expect("of the whole").0));
                 }
                 _ => {}
             },
-            ParticipantEvent::Audio(packet, _) => {
-                let edges = self.voice.as_mut().map(|(hearing, _)| hearing.hear(&packet));
+            ParticipantEvent::Audio { packet, .. } => {
+                let edges = self.voice.as_mut().map(|(hearing, _)| hearing.handle_packet(&packet));
                 self.hear(&edges.unwrap_or_default());
             }
             _ => {}
         }
     }
 
-    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
-        let Some((hearing, playing)) = &mut self.voice else { return NextTick::Event };
-        let edges = hearing.tick(hand.now());
+    fn on_tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
+        let Some((hearing, playing)) = &mut self.voice else { return NextTick::OnEvent };
+        let edges = hearing.handle_timeout(hand.now());
         if self.open {
             while let Some(frame) = playing.next_due(hand.now()) {
-                hand.speak(&frame.payload, frame.rtp_time, frame.marker);
+                hand.send_audio(&frame.payload, frame.rtp_time, frame.marker);
                 if frame.is_last_audible {
                     self.ended_at = Some(hand.now());
                 }
             }
         }
         self.hear(&edges);
-        NextTick::Beat
+        NextTick::Next
     }
 
-    fn left(&mut self, _: LeaveReason, _: SessionTime) {}
+    fn on_left(&mut self, _: LeaveReason, _: SessionTime) {}
 }
 
 #[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
@@ -200,8 +207,8 @@ impl Callers {
             held.push(engine.join(JoinRequest {
                 url: server.url(),
                 token,
-                config: JoinConfig { speaks: voice, attributes: HashMap::new() },
-                app: Box::new(caller),
+                config: JoinConfig { publish_audio: voice, attributes: HashMap::new() },
+                handler: Box::new(caller),
             }));
             let metadata = if voice { "{}" } else { r#"{"text_mode":true}"# };
             let (agent, metadata) = (AgentName::new("echo"), metadata.to_owned());

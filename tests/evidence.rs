@@ -56,7 +56,7 @@ fn what_cannot_be_compared_is_refused_in_words() {
     file("foreign", b"a,b,c\n1,2,3\n");
     compare("foreign").ended_with(2).complaining("not a journal of Rushhour");
     file("newer", b"{\"t\":0,\"e\":{\"opened\":{\"format\":99}},\"c\":\"00000000\"}\n");
-    compare("newer").ended_with(2).complaining("is of format 99");
+    compare("newer").ended_with(2).complaining("has format 99");
     file("empty", b"");
     compare("empty").ended_with(2).complaining("does not begin with a session");
     workplace.rushhour(&["compare", "a"]).run().ended_with(2);
@@ -177,7 +177,7 @@ fn sessions_that_do_not_belong_together_are_not_merged() {
     let merge = |words: &[&str]| workplace.rushhour(&[&["merge"], words].concat()).run();
     merge(&["a", "a", "--into", "m"]).ended_with(2).complaining("would count twice");
     merge(&["a", "other", "--into", "m"]).ended_with(2).complaining("--force");
-    merge(&["a", "voice", "--into", "m", "--force"]).ended_with(2).complaining("other modes");
+    merge(&["a", "voice", "--into", "m", "--force"]).ended_with(2).complaining("different modes");
     assert!(!workplace.path().join("m").exists());
     merge(&["a", "other", "--into", "m", "--force"]).ended_with(0);
     merge(&["a", "other", "--into", "m", "--force"]).ended_with(2).complaining("does not exist");

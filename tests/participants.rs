@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{
-    Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantHandle, ParticipantHandler,
+    ConnectError, Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantHandle,
+    ParticipantHandler,
 };
-use rushhour_callers::participant::{JoinConfig, ParticipantEvent, SendOutcome as Sent};
+use rushhour_callers::participant::{JoinConfig, ParticipantEvent, SendOutcome};
 use rushhour_core::units::{Identity, Micros, RoomName, Secret, SessionTime};
 use rushhour_livekit::{TokenRequest, TokenSigner};
 
@@ -30,29 +31,37 @@ struct Talker {
 }
 
 impl ParticipantHandler for Talker {
-    fn event(&mut self, event: ParticipantEvent, _: SessionTime, hand: &mut dyn ParticipantHandle) {
-        if matches!(event, ParticipantEvent::Person(_) | ParticipantEvent::Joined { .. }) {
+    fn on_event(
+        &mut self,
+        event: ParticipantEvent,
+        _: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
+        if matches!(
+            event,
+            ParticipantEvent::ParticipantUpdated(_) | ParticipantEvent::Joined { .. }
+        ) {
             hand.set_attributes(HashMap::from([("mood".to_owned(), "good".to_owned())]));
         }
         let _ = self.told.send(Told::Event(event));
     }
 
-    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
+    fn on_tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
         if let Some(text) = &self.text
-            && hand.say("lk.chat", text, HashMap::new()) == Sent::Out
+            && hand.send_text("lk.chat", text, HashMap::new()) == SendOutcome::Sent
         {
             self.text = None;
         }
         if self.frames > 0 {
             let silence: Arc<[u8]> = Arc::from([0xf8_u8, 0xff, 0xfe].as_slice());
-            if hand.speak(&silence, 960 * (1_000 - self.frames), false) == Sent::Out {
+            if hand.send_audio(&silence, 960 * (1_000 - self.frames), false) == SendOutcome::Sent {
                 self.frames -= 1;
             }
         }
-        NextTick::Beat
+        NextTick::Next
     }
 
-    fn left(&mut self, why: LeaveReason, _: SessionTime) {
+    fn on_left(&mut self, why: LeaveReason, _: SessionTime) {
         let _ = self.told.send(Told::Left(why));
     }
 }
@@ -96,26 +105,34 @@ fn two_participants_write_and_speak_to_each_other_on_a_real_server() {
         let held = engine.join(JoinRequest {
             url: server.url(),
             token,
-            config: JoinConfig { speaks: frames > 0, attributes: HashMap::new() },
-            app: Box::new(app),
+            config: JoinConfig { publish_audio: frames > 0, attributes: HashMap::new() },
+            handler: Box::new(app),
         });
         (held, receiver)
     };
     let (listener, listening) = join("listener", None, 0);
-    until(&listening, |told| matches!(told, Told::Event(ParticipantEvent::Open)).then_some(()));
+    until(&listening, |told| {
+        matches!(told, Told::Event(ParticipantEvent::DataChannelOpen)).then_some(())
+    });
     let (_talker, talking) = join("talker", Some("good evening"), 100);
-    until(&talking, |told| matches!(told, Told::Event(ParticipantEvent::Open)).then_some(()));
+    until(&talking, |told| {
+        matches!(told, Told::Event(ParticipantEvent::DataChannelOpen)).then_some(())
+    });
     let (mut text, mut ended, mut frames) = (String::new(), false, 0);
     until(&listening, |told| {
         match told {
-            Told::Event(ParticipantEvent::Data(DataEvent::TextBegins { sender, topic, .. }, _)) => {
+            Told::Event(ParticipantEvent::Data(DataEvent::TextStreamOpened {
+                sender,
+                topic,
+                ..
+            })) => {
                 assert_eq!((sender.as_str(), topic.as_str()), ("talker", "lk.chat"));
             }
-            Told::Event(ParticipantEvent::Data(DataEvent::TextPart { text: part, .. }, _)) => {
+            Told::Event(ParticipantEvent::Data(DataEvent::TextChunk { text: part, .. })) => {
                 text.push_str(&part);
             }
-            Told::Event(ParticipantEvent::Data(DataEvent::TextEnds { .. }, _)) => ended = true,
-            Told::Event(ParticipantEvent::Audio(packet, _)) => {
+            Told::Event(ParticipantEvent::Data(DataEvent::TextStreamClosed { .. })) => ended = true,
+            Told::Event(ParticipantEvent::Audio { packet, .. }) => {
                 assert_eq!(*packet.payload, [0xf8, 0xff, 0xfe]);
                 frames += 1;
             }
@@ -129,7 +146,7 @@ fn two_participants_write_and_speak_to_each_other_on_a_real_server() {
         Told::Left(why) => Some(why),
         Told::Event(_) => None,
     });
-    assert_eq!(why, LeaveReason::ByItself);
+    assert!(matches!(why, LeaveReason::ClientInitiated), "{why:?}");
 }
 
 #[test]
@@ -153,13 +170,14 @@ fn a_participant_with_a_wrong_token_is_told_so_by_the_real_server() {
         url: server.url(),
         token,
         config: JoinConfig::default(),
-        app: Box::new(Talker { text: None, frames: 0, told }),
+        handler: Box::new(Talker { text: None, frames: 0, told }),
     });
     let why = until(&receiver, |told| match told {
         Told::Left(why) => Some(why),
         Told::Event(_) => None,
     });
-    assert!(matches!(&why, LeaveReason::Refused { status: Some(401), .. }), "{why:?}");
+    let refused = |error: &ConnectError| matches!(error, ConnectError::Refused { status: 401, .. });
+    assert!(matches!(&why, LeaveReason::JoinFailed(error) if refused(error)), "{why:?}");
     assert!(
         !format!("{why:?}").contains("eyJ"),
         "the server repeats the token, we do not: {why:?}"

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rushhour_core::event::EventKind;
 use rushhour_core::units::Micros;
-use rushhour_report::record::JournalReader;
+use rushhour_report::journal::JournalReader;
 use rushhour_sandbox::{DelayDistribution, Sandbox, SandboxConfig, TruthLog};
 
 use crate::support::{Running, Rushhour, Session, Truth, Workplace};

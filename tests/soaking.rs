@@ -53,8 +53,8 @@ fn a_steady_night_is_steady_and_a_drifting_one_is_not() {
     let workplace = Workplace::new();
     let steady = Made { name: "steady", runs: 720, ..Made::default() }.write(workplace.path());
     let ran = soak(&workplace, "steady").ended_with(0);
-    assert!(unbroken(&ran).contains("Steady: over 6m00s in 24 windows none of"), "{}", ran.out);
-    assert!(ran.out.contains("jobs: not looked at after the last run"), "{}", ran.out);
+    assert!(unbroken(&ran).contains("Steady: over 6m00s in 24 windows, none of"), "{}", ran.out);
+    assert!(ran.out.contains("jobs: not observed after the last run"), "{}", ran.out);
     Made { name: "drifting", runs: 720, drift: 1.0, ..Made::default() }.write(workplace.path());
     let ran = soak(&workplace, "drifting").ended_with(99);
     assert!(unbroken(&ran).contains("Not steady: agent_join p50 grows from"), "{}", ran.out);
@@ -99,12 +99,20 @@ fn a_night_is_held_against_those_before_it() {
     let bad = Made { name: "bad", runs: 480, night: 9, began: 900, factor: 1.5, ..Made::default() };
     bad.write(workplace.path());
     let ran = soak(&workplace, "bad").ended_with(99);
-    assert!(unbroken(&ran).contains("is above the nights before (6 of them"), "{}", ran.out);
+    assert!(
+        unbroken(&ran).contains("is higher than in previous nightly runs (6 of them"),
+        "{}",
+        ran.out
+    );
     let other = Made { name: "other", runs: 480, seed: 7, began: 960, ..Made::default() };
     other.write(workplace.path());
     let ran = soak(&workplace, "other");
-    assert!(ran.out.contains("nights before of this profile: 0; from 4 on"), "{}", ran.out);
-    assert!(unbroken(&ran).contains("are not compared: 7"), "{}", ran.out);
+    assert!(
+        ran.out.contains("previous nightly runs of this profile: 0; a comparison needs 4"),
+        "{}",
+        ran.out
+    );
+    assert!(unbroken(&ran).contains("not compared: 7"), "{}", ran.out);
     let history = workplace.path().join("history.jsonl");
     let mut text = fs::read_to_string(&history).expect("it is kept");
     text.push_str("{\"version\":1,\"sess");
@@ -138,13 +146,13 @@ fn what_is_too_little_is_said_in_words() {
     assert!(ran.out.contains("Not enough data: 30 measured runs over"), "{}", ran.out);
     Made { name: "empty", runs: 0, ..Made::default() }.write(workplace.path());
     let ran = soak(&workplace, "empty");
-    assert!(ran.out.contains("no measured run came to its end"), "{}", ran.out);
+    assert!(ran.out.contains("no measured run ended"), "{}", ran.out);
     let warm_up =
         "name = \"w\"\nmeasured = false\nlasts = \"1h\"\n[[stage]]\nname = \"m\"\nrate = \"2/s\"\n";
     Made { name: "unmeasured", runs: 300, more: warm_up, ..Made::default() }
         .write(workplace.path());
     let ran = soak(&workplace, "unmeasured");
-    assert!(ran.out.contains("no measured run came to its end"), "{}", ran.out);
+    assert!(ran.out.contains("no measured run ended"), "{}", ran.out);
     for name in ["short", "empty", "unmeasured"] {
         let text =
             fs::read_to_string(workplace.path().join(name).join("soak.html")).expect("a page");
@@ -183,11 +191,11 @@ fn a_soak_is_held_judged_and_kept() {
     let ran = ran.ended_with(wanted);
     assert!(soak["looks"].as_u64().expect("a count") >= 10, "{soak}");
     assert!(
-        ran.out.contains("jobs after the last run: 2, 2 before the first; given back"),
+        ran.out.contains("jobs after the last run: 2, 2 before the first run; released"),
         "{}",
         ran.out
     );
-    assert!(ran.out.contains("rooms: the server lists none any more"), "{}", ran.out);
+    assert!(ran.out.contains("rooms: the server lists none\n"), "{}", ran.out);
     let health = fs::read_to_string(folders[0].join("agent_health.csv")).expect("it was written");
     assert!(
         health.starts_with("at_us,started,in_flight,jobs,load,children,memory_bytes\n"),

@@ -16,7 +16,7 @@ use rushhour_core::profile::{ProfileInput, load, no_files};
 use rushhour_core::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, Mode, RoomName, RunIndex, SessionId, SessionTime,
 };
-use rushhour_report::record::Journal;
+use rushhour_report::journal::Journal;
 
 /// What a run that goes well leaves in the journal.
 const EVENTS_A_RUN: usize = 10;

@@ -13,7 +13,9 @@ use crate::worker::{Assignment, JobEnd};
 use rushhour_callers::audio::OpusError;
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
-use rushhour_callers::participant::{JoinConfig, ParticipantEvent, RemoteParticipant};
+use rushhour_callers::participant::{
+    DisconnectError, JoinConfig, ParticipantEvent, RemoteParticipant,
+};
 use rushhour_core::units::{Identity, Mode, RoomName, SessionTime};
 
 /// The longest text from a caller, in bytes; further chunks are dropped.
@@ -95,7 +97,7 @@ impl AgentSession {
 
     pub(crate) fn join_config(&self) -> JoinConfig {
         JoinConfig {
-            speaks: self.voice.is_some(),
+            publish_audio: self.voice.is_some(),
             attributes: AgentState::Initializing.attributes(),
         }
     }
@@ -147,7 +149,7 @@ impl AgentSession {
         if participant.is_agent || participant.identity == self.identity {
             return;
         }
-        if participant.present {
+        if participant.connected {
             // The agent serves the first participant, as LiveKit's framework does.
             self.caller.get_or_insert_with(|| participant.identity.clone());
         } else if self.caller.as_ref() == Some(&participant.identity) {
@@ -157,7 +159,7 @@ impl AgentSession {
 
     fn channels_opened(&mut self, at: SessionTime, handle: &mut dyn ParticipantHandle) {
         if let Some(voice) = &mut self.voice {
-            voice.start_playback(handle.next_beat());
+            voice.start_playback(handle.next_tick());
         }
         let delay = self.context.behaviour.ready_delay(&self.room);
         self.steps.schedule(at + delay, Step::BecomeReady { since: at });
@@ -185,7 +187,7 @@ impl AgentSession {
         handle: &mut dyn ParticipantHandle,
     ) {
         match data {
-            DataEvent::TextBegins { stream, sender, topic, .. } => {
+            DataEvent::TextStreamOpened { stream_id: stream, sender, topic, .. } => {
                 // Texts from other participants, or from before the agent was ready, are ignored.
                 if topic == CHAT_TOPIC && self.ready && self.caller.as_ref() == Some(&sender) {
                     if self.open_texts.len() >= MAX_OPEN_TEXTS {
@@ -194,19 +196,19 @@ impl AgentSession {
                     self.open_texts.push((stream, String::new()));
                 }
             }
-            DataEvent::TextPart { stream, text } => {
+            DataEvent::TextChunk { stream_id: stream, text } => {
                 let open = self.open_texts.iter_mut().find(|(open, _)| *open == stream);
                 if let Some((_, whole)) = open.filter(|(_, whole)| whole.len() < MAX_TEXT) {
                     whole.push_str(&text);
                 }
             }
-            DataEvent::TextEnds { stream, .. } => {
+            DataEvent::TextStreamClosed { stream_id: stream, .. } => {
                 if let Some(index) = self.open_texts.iter().position(|(open, _)| *open == stream) {
                     let (_, text) = self.open_texts.remove(index);
                     self.receive_text(&text, at, handle);
                 }
             }
-            DataEvent::Bytes { .. } => {}
+            DataEvent::ByteStreamReceived { .. } => {}
         }
     }
 
@@ -233,7 +235,7 @@ impl AgentSession {
 }
 
 impl ParticipantHandler for AgentSession {
-    fn event(
+    fn on_event(
         &mut self,
         event: ParticipantEvent,
         at: SessionTime,
@@ -244,21 +246,23 @@ impl ParticipantHandler for AgentSession {
         }
         match event {
             ParticipantEvent::Joined { others, .. } => self.joined(others, at, handle),
-            ParticipantEvent::Open => self.channels_opened(at, handle),
-            ParticipantEvent::Person(participant) => self.participant_changed(&participant, handle),
-            ParticipantEvent::Data(data, at) => self.receive_data(data, at, handle),
-            ParticipantEvent::Audio(packet, track) => {
+            ParticipantEvent::DataChannelOpen => self.channels_opened(at, handle),
+            ParticipantEvent::ParticipantUpdated(participant) => {
+                self.participant_changed(&participant, handle)
+            }
+            ParticipantEvent::Data(data) => self.receive_data(data, at, handle),
+            ParticipantEvent::Audio { packet, track_sid: track } => {
                 if let Some(voice) = &mut self.voice {
                     let edges = voice.receive(&packet, track);
                     self.receive_speech(&edges, handle);
                 }
             }
             // The engine calls `left` with the reason.
-            ParticipantEvent::Left { .. } => {}
+            ParticipantEvent::Disconnected(_) => {}
         }
     }
 
-    fn tick(&mut self, handle: &mut dyn ParticipantHandle) -> NextTick {
+    fn on_tick(&mut self, handle: &mut dyn ParticipantHandle) -> NextTick {
         if let Some(voice) = &mut self.voice {
             let edges = voice.tick(handle.now());
             self.receive_speech(&edges, handle);
@@ -267,26 +271,28 @@ impl ParticipantHandler for AgentSession {
             self.perform(step, handle);
         }
         if self.departure.is_some() {
-            return NextTick::Event;
+            return NextTick::OnEvent;
         }
         self.send_due_frames(handle);
         match (&self.voice, self.steps.next()) {
-            (Some(_), _) => NextTick::Beat,
+            (Some(_), _) => NextTick::Next,
             (None, Some(at)) => NextTick::At(at),
-            (None, None) => NextTick::Event,
+            (None, None) => NextTick::OnEvent,
         }
     }
 
-    fn left(&mut self, why: LeaveReason, at: SessionTime) {
+    fn on_left(&mut self, why: LeaveReason, at: SessionTime) {
         let (why, end) = match why {
-            LeaveReason::ByItself if self.departure == Some(Departure::Crash) => {
+            LeaveReason::ClientInitiated if self.departure == Some(Departure::Crash) => {
                 ("the injected crash".to_owned(), JobEnd::Failed("crashed".to_owned()))
             }
-            LeaveReason::ByItself => ("the conversation is over".to_owned(), JobEnd::Done),
-            LeaveReason::RoomDeleted => ("the room was deleted".to_owned(), JobEnd::Done),
-            LeaveReason::Refused { words, .. }
-            | LeaveReason::OurFault(words)
-            | LeaveReason::Lost(words) => (words.clone(), JobEnd::Failed(words)),
+            LeaveReason::ClientInitiated => ("the conversation is over".to_owned(), JobEnd::Done),
+            LeaveReason::Disconnected(DisconnectError::RoomDeleted) => {
+                ("the room was deleted".to_owned(), JobEnd::Done)
+            }
+            LeaveReason::JoinFailed(_) | LeaveReason::Disconnected(_) => {
+                (why.to_string(), JobEnd::Failed(why.to_string()))
+            }
         };
         self.record(at, AgentFact::Left { room: self.room.clone(), why, turns: self.answered });
         self.end(end);

@@ -31,10 +31,9 @@ fn participant(name: &str, is_agent: bool, present: bool) -> RemoteParticipant {
     RemoteParticipant {
         identity,
         is_agent,
-        present,
+        connected: present,
         joined_at_ms: None,
         agent_state: None,
-        tracks: vec![],
     }
 }
 
@@ -65,22 +64,23 @@ impl TestSession {
     fn listening(mode: Mode, fault: Option<JobFault>, behaviour: Behaviour) -> Self {
         let mut session = Self::joining(mode, fault, behaviour);
         let others = vec![participant("caller", false, true)];
-        session.event(20, ParticipantEvent::Joined { others, own: Identity::new("agent-AJ_1") });
-        session.event(100, ParticipantEvent::Open);
+        session
+            .event(20, ParticipantEvent::Joined { others, identity: Identity::new("agent-AJ_1") });
+        session.event(100, ParticipantEvent::DataChannelOpen);
         session.tick(100);
-        assert_eq!(session.handle.take(), ["listening"]);
+        assert_eq!(session.handle.take_log(), ["listening"]);
         session.facts();
         session
     }
 
     fn event(&mut self, millis: u64, event: ParticipantEvent) {
         self.handle.now = self.handle.now.max(at(millis));
-        self.session.event(event, at(millis), &mut self.handle);
+        self.session.on_event(event, at(millis), &mut self.handle);
     }
 
     fn tick(&mut self, millis: u64) -> NextTick {
         self.handle.now = at(millis);
-        self.session.tick(&mut self.handle)
+        self.session.on_tick(&mut self.handle)
     }
 
     /// Ticks every 20 ms up to `millis`.
@@ -95,16 +95,16 @@ impl TestSession {
         let (sender, topic) = (Identity::new("caller"), "lk.chat".to_owned());
         let (stream, attributes) = (stream.to_owned(), HashMap::new());
         for data in [
-            DataEvent::TextBegins {
-                stream: stream.clone(),
+            DataEvent::TextStreamOpened {
+                stream_id: stream.clone(),
                 sender,
                 topic,
                 attributes: attributes.clone(),
             },
-            DataEvent::TextPart { stream: stream.clone(), text: text.to_owned() },
-            DataEvent::TextEnds { stream, attributes },
+            DataEvent::TextChunk { stream_id: stream.clone(), text: text.to_owned() },
+            DataEvent::TextStreamClosed { stream_id: stream, attributes },
         ] {
-            self.event(millis, ParticipantEvent::Data(data, at(millis)));
+            self.event(millis, ParticipantEvent::Data(data));
         }
     }
 
@@ -115,14 +115,13 @@ impl TestSession {
         for (frame, n) in clip.frames().iter().zip(0_u16..) {
             let now = millis + 20 * u64::from(n);
             let packet = AudioPacket {
-                mid: "1".into(),
                 ssrc: 9,
                 sequence: u16::try_from(now / 20).unwrap(),
                 rtp_time: u32::try_from(now / 20 * FRAME_SAMPLES as u64).unwrap(),
                 payload: frame.clone(),
                 at: at(now),
             };
-            self.event(now, ParticipantEvent::Audio(packet, Some("TR_1".to_owned())));
+            self.event(now, ParticipantEvent::Audio { packet, track_sid: Some("TR_1".to_owned()) });
             self.tick(now);
         }
     }
@@ -155,12 +154,12 @@ fn a_text_is_answered_after_the_delay_and_recorded() {
     session.receive_text(1_000, "in", "hello there");
     assert_eq!(session.tick(1_000), NextTick::At(at(1_300)));
     session.tick(1_299);
-    assert_eq!(session.handle.take(), ["thinking"]);
+    assert_eq!(session.handle.take_log(), ["thinking"]);
     // The tick is 7 ms late, which the facts show.
     assert_eq!(session.tick(1_307), NextTick::At(at(1_357)));
-    assert_eq!(session.handle.take(), ["s1 begins SG_1", "s1[0] You ", "speaking"]);
-    assert_eq!(session.tick(1_360), NextTick::Event);
-    assert_eq!(session.handle.take(), ["s1[1] said: hello there", "s1 ends", "listening"]);
+    assert_eq!(session.handle.take_log(), ["s1 begins SG_1", "s1[0] You ", "speaking"]);
+    assert_eq!(session.tick(1_360), NextTick::OnEvent);
+    assert_eq!(session.handle.take_log(), ["s1[1] said: hello there", "s1 ends", "listening"]);
     assert_eq!(
         session.facts(),
         [
@@ -169,7 +168,7 @@ fn a_text_is_answered_after_the_delay_and_recorded() {
             fact(1_360, "final_chunk 360000 1"),
         ]
     );
-    assert_eq!(session.handle.own_times, [Micros::from_millis(307)]);
+    assert_eq!(session.handle.reported_latencies, [Micros::from_millis(307)]);
 }
 
 #[test]
@@ -178,13 +177,13 @@ fn it_becomes_ready_after_the_delay_and_ignores_earlier_texts() {
     let behaviour = Behaviour { ready_delay, ..Behaviour::default() };
     let mut session = TestSession::joining(Mode::Chat, None, behaviour);
     let others = vec![participant("caller", false, true)];
-    session.event(20, ParticipantEvent::Joined { others, own: Identity::new("agent-AJ_1") });
-    session.event(100, ParticipantEvent::Open);
+    session.event(20, ParticipantEvent::Joined { others, identity: Identity::new("agent-AJ_1") });
+    session.event(100, ParticipantEvent::DataChannelOpen);
     session.receive_text(300, "in", "too early");
     session.tick(599);
-    assert!(session.handle.take().is_empty());
+    assert!(session.handle.take_log().is_empty());
     session.tick(600);
-    assert_eq!(session.handle.take(), ["listening"]);
+    assert_eq!(session.handle.take_log(), ["listening"]);
     let facts = session.facts();
     assert_eq!(facts[0], fact(20, "joined \"agent-AJ_1\" 20000"));
     assert_eq!(facts[1..], [fact(600, "ready 500000 500000")]);
@@ -195,18 +194,19 @@ fn it_becomes_ready_after_the_delay_and_ignores_earlier_texts() {
 fn only_the_callers_texts_are_answered() {
     let mut session = chat(None);
     for (sender, topic) in [("stranger", "lk.chat"), ("caller", "lk.transcription")] {
-        let begins = DataEvent::TextBegins {
-            stream: "in".to_owned(),
+        let begins = DataEvent::TextStreamOpened {
+            stream_id: "in".to_owned(),
             sender: Identity::new(sender),
             topic: topic.to_owned(),
             attributes: HashMap::new(),
         };
-        session.event(200, ParticipantEvent::Data(begins, at(200)));
-        let ends = DataEvent::TextEnds { stream: "in".to_owned(), attributes: HashMap::new() };
-        session.event(200, ParticipantEvent::Data(ends, at(200)));
+        session.event(200, ParticipantEvent::Data(begins));
+        let ends =
+            DataEvent::TextStreamClosed { stream_id: "in".to_owned(), attributes: HashMap::new() };
+        session.event(200, ParticipantEvent::Data(ends));
     }
     session.tick(5_000);
-    assert!(session.handle.take().is_empty());
+    assert!(session.handle.take_log().is_empty());
 }
 
 #[test]
@@ -216,10 +216,10 @@ fn a_second_text_interrupts_the_answer_to_the_first() {
     session.tick(1_300);
     session.receive_text(1_310, "in-2", "two");
     session.tick(1_400);
-    session.handle.take();
+    session.handle.take_log();
     session.tick(1_610);
     session.tick(1_700);
-    let sent = session.handle.take();
+    let sent = session.handle.take_log();
     assert_eq!(sent[..2], ["s2 begins SG_2", "s2[0] You "], "the first stream has ended");
     let finals: Vec<_> =
         session.facts().into_iter().filter(|(_, fact)| fact.starts_with("final")).collect();
@@ -231,22 +231,22 @@ fn faults_change_the_answers() {
     let mut mute = chat(Some(JobFault::Mute));
     mute.receive_text(1_000, "in", "hello");
     mute.tick(60_000);
-    assert!(mute.handle.take().is_empty());
+    assert!(mute.handle.take_log().is_empty());
     assert_eq!(mute.facts(), [fact(1_000, "heard_text 5 1")]);
 
     let mut stale = chat(Some(JobFault::StaleSegment));
     stale.receive_text(1_000, "in", "hello");
     stale.tick(1_150);
-    let sent = stale.handle.take();
+    let sent = stale.handle.take_log();
     assert_eq!(sent[1..], ["s1 begins SG_0", "s1[0] What was said in turn 0.", "s1 ends"]);
     stale.tick(1_300);
-    assert_eq!(stale.handle.take()[0], "s2 begins SG_1");
+    assert_eq!(stale.handle.take_log()[0], "s2 begins SG_1");
 
     let mut swapped = chat(Some(JobFault::SwappedSegments));
     swapped.receive_text(1_000, "in", "hello over there");
     swapped.tick(1_300);
     swapped.tick(1_350);
-    let sent = swapped.handle.take();
+    let sent = swapped.handle.take_log();
     let streams = ["s1 begins SG_1_2", "s1[0] hello over there", "s1 ends", "s2 begins SG_1_1"];
     assert_eq!(sent[1..5], streams);
     assert_eq!(sent[5..], ["s2[0] You ", "speaking", "s2[1] said: ", "s2 ends", "listening"]);
@@ -256,7 +256,7 @@ fn faults_change_the_answers() {
     for millis in (1_300..=11_300).step_by(100) {
         endless.tick(millis);
     }
-    let sent = endless.handle.take();
+    let sent = endless.handle.take_log();
     assert_eq!(sent.iter().filter(|action| action.ends_with("and on ")).count(), 100);
     assert!(!sent.contains(&"s1 ends".to_owned()));
 }
@@ -265,22 +265,24 @@ fn faults_change_the_answers() {
 fn crashes_happen_at_their_time_and_fail_the_job() {
     let mut at_join =
         TestSession::joining(Mode::Chat, Some(JobFault::CrashAtJoin), Behaviour::default());
-    at_join
-        .event(20, ParticipantEvent::Joined { others: vec![], own: Identity::new("agent-AJ_1") });
-    assert!(at_join.handle.gone);
-    assert!(at_join.handle.take().is_empty(), "it leaves without notice");
-    at_join.session.left(LeaveReason::ByItself, at(30));
+    at_join.event(
+        20,
+        ParticipantEvent::Joined { others: vec![], identity: Identity::new("agent-AJ_1") },
+    );
+    assert!(at_join.handle.has_left);
+    assert!(at_join.handle.take_log().is_empty(), "it leaves without notice");
+    at_join.session.on_left(LeaveReason::ClientInitiated, at(30));
     assert_eq!(*at_join.ends.lock().unwrap(), [JobEnd::Failed("crashed".to_owned())]);
     assert_eq!(at_join.context.sessions(), 0);
 
     let mut later = chat(Some(JobFault::CrashAfterTurns));
     for turn in 1..=2_u64 {
-        assert!(!later.handle.gone);
+        assert!(!later.handle.has_left);
         later.receive_text(turn * 1_000, &format!("in-{turn}"), "hello");
         later.tick(turn * 1_000 + 300);
         later.tick(turn * 1_000 + 400);
     }
-    assert!(later.handle.gone);
+    assert!(later.handle.has_left);
     assert_eq!(later.facts().pop(), Some(fact(2_400, "crashed 2")));
 }
 
@@ -291,15 +293,18 @@ fn it_greets_its_caller_and_leaves_when_the_caller_does() {
     let mut session = TestSession::listening(Mode::Chat, None, behaviour);
     session.tick(150);
     session.tick(200);
-    let sent = session.handle.take();
+    let sent = session.handle.take_log();
     assert_eq!(sent[..2], ["s1 begins SG_0", "s1[0] Good "]);
     assert_eq!(sent[2..], ["speaking", "s1[1] day.", "s1 ends", "listening"]);
     assert_eq!(session.facts()[0], fact(150, "first_chunk 50000 0 50000"));
-    session.event(300, ParticipantEvent::Person(participant("someone else", false, false)));
-    assert!(!session.handle.gone);
-    session.event(400, ParticipantEvent::Person(participant("caller", false, false)));
-    assert!(session.handle.gone);
-    session.session.left(LeaveReason::ByItself, at(410));
+    session.event(
+        300,
+        ParticipantEvent::ParticipantUpdated(participant("someone else", false, false)),
+    );
+    assert!(!session.handle.has_left);
+    session.event(400, ParticipantEvent::ParticipantUpdated(participant("caller", false, false)));
+    assert!(session.handle.has_left);
+    session.session.on_left(LeaveReason::ClientInitiated, at(410));
     assert_eq!(*session.ends.lock().unwrap(), [JobEnd::Done]);
 }
 
@@ -320,7 +325,7 @@ fn speech_is_answered_after_the_delay_from_its_last_audible_frame() {
     assert!((2_300..=2_320).contains(&answered), "{facts:?}");
     assert_eq!(facts[1].1, format!("first_audible {} 1 700000", (answered - 1_600) * 1_000));
     assert!((200..=220).contains(&(facts[3].0 - answered)), "200 ms are spoken: {facts:?}");
-    let sent = session.handle.take();
+    let sent = session.handle.take_log();
     assert_eq!(sent[..2], ["as caller on TR_1: user_1", "thinking"]);
     assert_eq!(sent.last().unwrap(), "listening");
 }
@@ -354,14 +359,14 @@ fn it_yields_to_a_caller_who_barges_in() {
     let yielded = facts.iter().find(|(_, fact)| fact.starts_with("yielded")).unwrap();
     assert!((3_300..=3_320).contains(&yielded.0), "{facts:?}");
     let silence = Clip::silence_frame();
-    let after = session.handle.spoken.len();
-    assert!(session.handle.spoken[after - 5..].iter().all(|(_, frame)| *frame == silence));
+    let after = session.handle.sent_audio.len();
+    assert!(session.handle.sent_audio[after - 5..].iter().all(|(_, frame)| *frame == silence));
 }
 
 #[test]
 fn unsent_packets_are_recorded() {
     let mut session = chat(None);
-    session.handle.full = true;
+    session.handle.is_blocked = true;
     session.receive_text(1_000, "in", "hello");
     session.tick(1_300);
     assert_eq!(session.facts().pop(), Some(fact(1_300, "not_sent 1")));

@@ -8,7 +8,7 @@ use super::step_queue::Step;
 use crate::behaviour::JobFault;
 use crate::truth::{AgentFact, MeasuredDelay};
 use rushhour_callers::audio::SpeechEdge;
-use rushhour_callers::data::{AGENT_SESSION_TOPIC, write_agent_session};
+use rushhour_callers::data::{AGENT_SESSION_TOPIC, encode_turn_metrics};
 use rushhour_callers::engine::ParticipantHandle;
 use rushhour_callers::participant::SendOutcome;
 use rushhour_core::event::TurnParts;
@@ -148,7 +148,7 @@ impl AgentSession {
             let track = self.voice.as_ref().and_then(|voice| voice.caller_track());
             let attributes = user_transcription(&format!("user_{turn}"), track);
             let text = format!("What the caller said, turn {turn}.");
-            handle.say_as(caller, TRANSCRIPTION_TOPIC, &text, attributes);
+            handle.send_text_as(caller, TRANSCRIPTION_TOPIC, &text, attributes);
         }
         let text = format!("I have heard you, turn {turn}.");
         self.prepare_answer(Trigger::Speech(known_after_us), last_audible_at, text, handle);
@@ -207,9 +207,9 @@ impl AgentSession {
         answer: &Answer,
         handle: &mut dyn ParticipantHandle,
     ) {
-        let stream = handle.begin_text(TRANSCRIPTION_TOPIC, open_segment(segment));
-        handle.continue_text(&stream, 0, text);
-        handle.end_text(&stream, end_of_segment());
+        let stream = handle.open_text_stream(TRANSCRIPTION_TOPIC, open_segment(segment));
+        handle.write_text_stream(&stream, 0, text);
+        handle.close_text_stream(&stream, end_of_segment());
         let (now, room, turn) = (handle.now(), self.room.clone(), answer.turn);
         let delay_us = now.since(answer.since);
         self.record(now, AgentFact::StraySegment { room, turn, delay_us });
@@ -232,8 +232,8 @@ impl AgentSession {
             self.send_stray_segment(&format!("{segment}_2"), second, answer, handle);
             segment.push_str("_1");
         }
-        let stream = handle.begin_text(TRANSCRIPTION_TOPIC, open_segment(&segment));
-        let outcome = handle.continue_text(&stream, 0, answer.chunks().0);
+        let stream = handle.open_text_stream(TRANSCRIPTION_TOPIC, open_segment(&segment));
+        let outcome = handle.write_text_stream(&stream, 0, answer.chunks().0);
         let now = handle.now();
         let delay_us = now.since(answer.since);
         let delay = MeasuredDelay { wanted_us: answer.configured_delay, delay_us };
@@ -253,7 +253,7 @@ impl AgentSession {
     }
 
     fn record_if_not_sent(&self, outcome: SendOutcome, turn: u32, now: SessionTime) {
-        if outcome == SendOutcome::Not {
+        if outcome == SendOutcome::NotSent {
             self.record(now, AgentFact::NotSent { room: self.room.clone(), turn });
         }
     }
@@ -262,7 +262,7 @@ impl AgentSession {
         let Some(answer) = &mut self.answer else { return };
         let turn = answer.turn;
         let Some((stream, chunks)) = &mut answer.stream else { return };
-        let outcome = handle.continue_text(stream, *chunks, "and on ");
+        let outcome = handle.write_text_stream(stream, *chunks, "and on ");
         *chunks += 1;
         let now = handle.now();
         self.record_if_not_sent(outcome, turn, now);
@@ -314,19 +314,19 @@ impl AgentSession {
                 _ => answer.chunks().1,
             };
             let outcome = match rest {
-                "" => SendOutcome::Out,
-                rest => handle.continue_text(stream, *chunks, rest),
+                "" => SendOutcome::Sent,
+                rest => handle.write_text_stream(stream, *chunks, rest),
             };
-            let end_outcome = handle.end_text(stream, end_of_segment());
+            let end_outcome = handle.close_text_stream(stream, end_of_segment());
             let now = handle.now();
             let (room, delay_us) = (self.room.clone(), now.since(answer.since));
             self.record(now, AgentFact::FinalChunk { room, turn, delay_us });
-            let outcome = if outcome == SendOutcome::Out { end_outcome } else { outcome };
+            let outcome = if outcome == SendOutcome::Sent { end_outcome } else { outcome };
             self.record_if_not_sent(outcome, turn, now);
         }
         if self.context.behaviour.metrics && answer.trigger != Trigger::Greeting {
             let item = format!("item_{turn}");
-            let bytes = write_agent_session(&item, &answer.text, &answer.own_times());
+            let bytes = encode_turn_metrics(&item, &answer.text, &answer.own_times());
             handle.send_bytes(AGENT_SESSION_TOPIC, &bytes);
         }
         self.end_turn(turn, handle);
@@ -350,7 +350,7 @@ impl AgentSession {
             voice.stop_speaking();
         }
         if let Some((stream, _)) = self.answer.take().and_then(|answer| answer.stream) {
-            handle.end_text(&stream, end_of_segment());
+            handle.close_text_stream(&stream, end_of_segment());
         }
     }
 

@@ -56,12 +56,12 @@ impl Voice {
         if track.is_some() {
             self.track = track;
         }
-        self.activity.hear(packet)
+        self.activity.handle_packet(packet)
     }
 
     /// The edges of the caller's speech that the passing of time reveals.
     pub(super) fn tick(&mut self, now: SessionTime) -> Vec<SpeechEdge> {
-        self.activity.tick(now)
+        self.activity.handle_timeout(now)
     }
 
     /// Sends the next frame, if one is due.
@@ -70,7 +70,7 @@ impl Voice {
         handle: &mut dyn ParticipantHandle,
     ) -> Option<(DueFrame, SendOutcome)> {
         let frame = self.playback.as_mut()?.next_due(handle.now())?;
-        let outcome = handle.speak(&frame.payload, frame.rtp_time, frame.marker);
+        let outcome = handle.send_audio(&frame.payload, frame.rtp_time, frame.marker);
         Some((frame, outcome))
     }
 }

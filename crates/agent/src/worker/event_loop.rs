@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::job::{Assignment, JobEnd};
 use super::protocol::{Worker, WorkerAction};
-use rushhour_callers::engine::{EngineClock, LeaveReason, WebSocket, connect};
+use rushhour_callers::engine::{ConnectError, EngineClock, WebSocket, connect};
 use rushhour_core::units::Micros;
 use rushhour_livekit::{TokenError, TokenSigner};
 
@@ -57,7 +57,7 @@ pub enum WorkerError {
     Token(#[from] TokenError),
 }
 
-type ConnectFuture = Pin<Box<dyn Future<Output = Result<WebSocket, LeaveReason>> + Send>>;
+type ConnectFuture = Pin<Box<dyn Future<Output = Result<WebSocket, ConnectError>> + Send>>;
 
 /// Runs the worker at the server `url` until it is stopped and its sessions have ended.
 ///
@@ -109,10 +109,10 @@ pub(crate) async fn run_worker(
                         socket = Some(connected);
                         worker.connected(clock.now());
                     }
-                    Err(LeaveReason::Refused { words, status: Some(401 | 403) }) => {
-                        return Err(WorkerError::Refused(words));
+                    Err(error @ ConnectError::Refused { status: 401 | 403, .. }) => {
+                        return Err(WorkerError::Refused(error.to_string()));
                     }
-                    Err(reason) => worker.disconnected(&connect_error(reason), clock.now()),
+                    Err(error) => worker.disconnected(&error.to_string(), clock.now()),
                 }
             }
             received = async { next_message(&mut socket).await } => {
@@ -173,7 +173,7 @@ async fn send(
 /// Waits for the connection being opened; for ever if there is none.
 async fn finish_connecting(
     connecting: &mut Option<ConnectFuture>,
-) -> Result<WebSocket, LeaveReason> {
+) -> Result<WebSocket, ConnectError> {
     match connecting {
         Some(connecting) => connecting.await,
         None => std::future::pending().await,
@@ -189,16 +189,5 @@ async fn next_message(socket: &mut Option<WebSocket>) -> Result<Message, String>
             None => Err("the server closed the connection".to_owned()),
         },
         None => std::future::pending().await,
-    }
-}
-
-fn connect_error(reason: LeaveReason) -> String {
-    match reason {
-        LeaveReason::Refused { words, .. }
-        | LeaveReason::OurFault(words)
-        | LeaveReason::Lost(words) => words,
-        LeaveReason::ByItself | LeaveReason::RoomDeleted => {
-            "the connection could not be opened".to_owned()
-        }
     }
 }
