@@ -135,9 +135,9 @@ fn what_cannot_be_searched_is_refused_in_words() {
     refused(
         &text.replace("start = 4", "start = 41"),
         104,
-        "the search would begin at 41 and end at 30",
+        "the search would begin at 41, above its highest level of 30",
     );
-    refused(&text.replace("most = 30", "most = 50"), 104, "more than limits.in_flight of 40");
+    refused(&text.replace("most = 30", "most = 50"), 104, "exceed limits.in_flight of 40");
     refused(&text.replace("settle", "setle"), 104, "did you mean `settle`?");
     assert!(workplace.sessions().is_empty(), "nothing was begun");
     let schema = workplace.rushhour(&["schema", "capacity"]).run().ended_with(0);

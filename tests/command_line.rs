@@ -102,7 +102,7 @@ fn mistakes_in_a_profile_are_underlined_all_at_once() {
         .ended_with(104)
         .complaining("unknown key `rte`")
         .complaining("did you mean `rate`?")
-        .complaining("this is no scenario")
+        .complaining("this is not a scenario's id")
         .complaining("bad.toml:11")
         .complaining("2 mistakes in the profile");
 }
@@ -135,11 +135,19 @@ fn what_is_no_profile_is_refused() {
     let workplace = Workplace::new();
     workplace.rushhour(&["run", "none.toml"]).run().ended_with(2).complaining("`rushhour init`");
     workplace.write("big.toml", &"# filler\n".repeat(1_200_000));
-    workplace.rushhour(&["run", "big.toml"]).run().ended_with(104).complaining("is no profile");
+    workplace
+        .rushhour(&["run", "big.toml"])
+        .run()
+        .ended_with(104)
+        .complaining("is too large for a profile");
     let noise: Vec<u8> =
         (0..5000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     fs::write(workplace.path().join("noise.toml"), noise).expect("a file can be written");
-    workplace.rushhour(&["run", "noise.toml"]).run().ended_with(104).complaining("no text");
+    workplace
+        .rushhour(&["run", "noise.toml"])
+        .run()
+        .ended_with(104)
+        .complaining("is not UTF-8 text");
 }
 
 #[test]

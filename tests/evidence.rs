@@ -64,7 +64,7 @@ fn what_cannot_be_compared_is_refused_in_words() {
         .rushhour(&["compare", "a", "b", "--metric", "speed"])
         .run()
         .ended_with(2)
-        .complaining("nothing named `speed` is measured");
+        .complaining("`speed` is not a metric");
 }
 
 #[test]
@@ -274,7 +274,7 @@ dispatch_lost = "90%"
         .rushhour(&["validate", "bad.toml"])
         .run()
         .ended_with(104)
-        .complaining("`after` has no meaning without `abort`");
+        .complaining("`after` has no effect without `abort`");
     let ran = workplace
         .run_profile(&profile(r#"{ bound = "< 10%", abort = true, after = "3s" }"#))
         .ended_with(99)

@@ -263,11 +263,7 @@ fn what_cannot_be_judged_is_refused_before_anything_is_started() {
         assert!(workplace.sessions().is_empty(), "nothing was started");
     };
     let text = hybrid(&server, "by = \"sandbox\"", "");
-    refused(
-        &text.replace("cekura = 30", ""),
-        104,
-        "does not say which scenario at Cekura stands for it",
-    );
+    refused(&text.replace("cekura = 30", ""), 104, "does not name the matching scenario at Cekura");
     // A service on this machine, so that the address is one that it can reach.
     let paid = hybrid(&server, "by = \"cekura\"\nurl = \"http://127.0.0.1:9\"", "");
     refused(&paid, 2, "CEKURA_API_KEY");
@@ -298,12 +294,14 @@ fn what_cannot_be_judged_is_refused_before_anything_is_started() {
 fn weighting_back_finds_the_truth_that_the_judged_runs_alone_miss() {
     let text = hybrid_alone("sample = \"5%\"\nmost = 400");
     let lend = |_: &str| Ok(b"[[turn]]\nsay = \"Hello.\"\n".to_vec());
-    let (file, bytes) = ("p.toml", text.as_bytes());
-    let settings = load(ProfileInput { file, bytes, environment: &[], flags: &[], files: &lend })
-        .expect("it is valid")
-        .profile
-        .judging
-        .expect("it was asked for");
+    let input = ProfileInput {
+        file: "p.toml",
+        bytes: text.as_bytes(),
+        environment: &[],
+        flags: &[],
+        read_file: &lend,
+    };
+    let settings = load(input).expect("it is valid").profile.judging.expect("it was asked for");
     let verdict = |run: u64| {
         if run.is_multiple_of(10) { CallersVerdict::Failed } else { CallersVerdict::Passed }
     };
@@ -313,9 +311,9 @@ fn weighting_back_finds_the_truth_that_the_judged_runs_alone_miss() {
     let truth = 0.9 * 0.95 + 0.1 * 0.30;
     let (trials, mut weighted, mut plain, mut held) = (2_000_u64, 0.0, 0.0, 0_u64);
     for seed in 0..trials {
-        let selection = draw_selection(SessionId::new("s"), seed, &settings, (&all, 0));
+        let selection = draw_selection(SessionId::new("s"), seed, &settings, &all, 0);
         let mut found = [(0_u64, 0_u64); 2];
-        for chosen in &selection.chosen[0].runs {
+        for chosen in &selection.scenarios[0].runs {
             let rate = if chosen.verdict == CallersVerdict::Passed { 0.95 } else { 0.30 };
             let (passed, judged) =
                 &mut found[usize::from(chosen.verdict == CallersVerdict::Failed)];

@@ -40,7 +40,7 @@ fn profile(bytes: &[u8]) {
         bytes,
         environment: &[],
         flags: &flags,
-        files: &no_files,
+        read_file: &no_files,
     }) {
         Ok(loaded) => assert!(!loaded.profile.stages.is_empty()),
         Err(refused) => assert!(!explain(&refused, false).is_empty()),

@@ -164,9 +164,7 @@ fn what_is_too_little_is_said_in_words() {
     soak(&workplace, "none").ended_with(2).complaining("contains no journal.jsonl");
     let far = "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 2\n[[stage]]\nrate = \"1/s\"\n[agent_health]\nurl = \"http://example.com/worker\"\n";
     workplace.write("far.toml", far);
-    soak(&workplace, "far.toml")
-        .ended_with(104)
-        .complaining("only a worker on this machine is asked");
+    soak(&workplace, "far.toml").ended_with(104).complaining("the worker must run on this machine");
 }
 
 #[test]

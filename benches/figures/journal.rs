@@ -79,7 +79,7 @@ pub(crate) fn opening() -> SessionHeader {
         bytes: text.as_bytes(),
         environment: &[],
         flags: &[],
-        files: &no_files,
+        read_file: &no_files,
     };
     let loaded = load(input).expect("the profile is valid");
     SessionHeader {
@@ -200,7 +200,7 @@ fn sighted(run: RunIndex, sighting: RunPhase, seen: SessionTime) -> Event {
     let after = seen - Micros::from_secs(1);
     Event {
         at: seen,
-        kind: EventKind::PhaseSeen { run, phase: sighting, word: "word".into(), after, seen },
+        kind: EventKind::PhaseSeen { run, phase: sighting, status: "word".into(), after, seen },
     }
 }
 

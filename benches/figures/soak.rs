@@ -97,7 +97,7 @@ impl Soak {
             bytes: text.as_bytes(),
             environment: &[],
             flags: &[],
-            files: &no_files,
+            read_file: &no_files,
         };
         let profile = load(input).expect("the profile is valid").profile;
         let manner = EvaluatorCapabilities {
@@ -109,7 +109,7 @@ impl Soak {
         };
         let plan = Plan::new(profile.clone());
         let settings = DriverSettings::new(&profile, manner);
-        let mut session = Session::new(settings, plan.walk(), RoomNames::new("soak"));
+        let mut session = Session::new(settings, plan.schedule(), RoomNames::new("soak"));
         let mut kept =
             Kept::new(EventKind::Opened(Box::new(rushhour_core::event::SessionHeader {
                 session: SessionId::new("soak"),
@@ -297,7 +297,7 @@ impl World {
         Some(RunStatus {
             run: name.clone(),
             state,
-            word: "in_progress".into(),
+            status: "in_progress".into(),
             conversation_duration: None,
         })
     }

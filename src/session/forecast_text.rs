@@ -38,7 +38,7 @@ pub(crate) fn summary(profile: &Profile, forecast: &Forecast, today: Date) -> St
 
 /// What to know about a forecast before it is run.
 fn notes(profile: &Profile, forecast: &Forecast, today: Date) -> Vec<String> {
-    let warnings = forecast.cautions.iter().map(plan_warning);
+    let warnings = forecast.warnings.iter().map(plan_warning);
     let cloud = cloud_excess(profile, forecast).map(|excess| cloud_warning(&excess));
     warnings.chain(old_prices(&profile.bill, today)).chain(cloud).collect()
 }

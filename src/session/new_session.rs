@@ -155,7 +155,7 @@ impl NewSession<'_> {
         let header = session_header(loaded, &plan, clients, &folder.session, anchor);
         let opened = EventKind::Opened(Box::new(header));
         sink.record(Event { at: SessionTime::START, kind: opened });
-        let session = Session::new((*settings).clone(), plan.walk(), names.clone());
+        let session = Session::new((*settings).clone(), plan.schedule(), names.clone());
         let services = clients.driver_services(&sink, folder.session, names, profile, settings);
         let progress = show_progress.then_some(&forecast);
         ReadySession { session, services, clients, clock, sink, progress }.drive().await

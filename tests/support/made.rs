@@ -79,7 +79,7 @@ impl Made {
             bytes: text.as_bytes(),
             environment: &[],
             flags: &[],
-            files: &no_files,
+            read_file: &no_files,
         };
         let loaded = load(input).unwrap_or_else(|_| panic!("the profile is valid: {text}"));
         SessionHeader {
@@ -99,7 +99,7 @@ impl Made {
 
     fn events(&self) -> Vec<Event> {
         let mut noise = Noise(self.seed ^ (self.night << 32));
-        let mode = self.opening().profile.mode.any();
+        let mode = self.opening().profile.mode.representative();
         let mut events = Vec::new();
         for n in 0..self.runs {
             let run = RunIndex(n);
@@ -154,7 +154,10 @@ impl Made {
             );
             let mut sighted = |sighting, seen| {
                 let (word, after) = ("word".to_owned(), looked(seen));
-                event(seen, EventKind::PhaseSeen { run, phase: sighting, word, after, seen });
+                event(
+                    seen,
+                    EventKind::PhaseSeen { run, phase: sighting, status: word, after, seen },
+                );
             };
             let begun = answered + Micros::from_secs_f64(queue) + Micros(50_000);
             sighted(RunPhase::Running, begun);

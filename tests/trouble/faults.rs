@@ -4,8 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
+use rushhour_core::rng::SeededRng;
 use rushhour_sandbox::Fault;
 
 use crate::support::{Row, Workplace};
@@ -179,10 +178,10 @@ fn run_all(cases: &[Case]) -> HashMap<String, usize> {
 
 /// So many of these cases, drawn from a seed.
 fn sample(mut cases: Vec<Case>, count: usize, seed: u64) -> Vec<Case> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut random = SeededRng::new(seed);
     let mut drawn = Vec::new();
     while drawn.len() < count && !cases.is_empty() {
-        let at = random.next_u64() % cases.len() as u64;
+        let at = random.below(cases.len() as u64);
         drawn.push(cases.swap_remove(usize::try_from(at).expect("it is below their number")));
     }
     drawn

@@ -42,9 +42,9 @@ fn dearest(world: &World) -> Vec<RunUsage> {
                     agent: seen.since(started[run]),
                     caller: talked,
                     conversation: talked,
-                    told: true,
+                    conversation_reported: true,
                     messages: None,
-                    used: ModelUsage::default(),
+                    model_usage: ModelUsage::default(),
                     judged: true,
                 });
             }
@@ -88,7 +88,7 @@ proptest! {
         ];
         let text = profile(LOADS[load], &limit[which], run_timeout);
         let world = simulate(&text, seed, Trouble::everything(trouble), &[]);
-        let tariff = Tariff::of(plan_of(&text).profile()).expect("a rehearsal is charged for");
+        let tariff = Tariff::new(plan_of(&text).profile()).expect("a rehearsal is charged for");
         let runs = dearest(&world);
         match which {
             0 => {
@@ -126,10 +126,10 @@ fn a_budget_narrows_the_places_of_a_session_that_may_wait_and_is_used_up() {
     let text =
         profile("copies = 60\nlasts = \"40s\"\n[[stage]]\nhold = 12\n", "budget = \"30 USD\"", 600);
     let plan = plan_of(&text);
-    let tariff = Tariff::of(plan.profile()).expect("a rehearsal is charged for");
+    let tariff = Tariff::new(plan.profile()).expect("a rehearsal is charged for");
     let held = |at_cap: OnBudgetReached, trouble: Trouble, seed: u64| {
         let settings = DriverSettings { at_cap, ..settings_of(&plan) };
-        let mut session = Session::new(settings, plan.walk(), RoomNames::new("room"));
+        let mut session = Session::new(settings, plan.schedule(), RoomNames::new("room"));
         let mut world = world(seed, trouble);
         go_on(&mut session, &mut world, u64::MAX);
         let runs = dearest(&world);

@@ -90,7 +90,7 @@ fn die_and_resume(profile: &str, seed: u64, trouble: Trouble, deaths: Deaths) ->
     let mut world = world(seed, trouble);
     world.events.push(opened(&plan));
     world.kept = 1;
-    let mut session = Session::new(settings_of(&plan), plan.walk(), RoomNames::new("room"));
+    let mut session = Session::new(settings_of(&plan), plan.schedule(), RoomNames::new("room"));
     for died in 0.. {
         // Every life is long enough for a session of few runs to come to its end at last.
         let lives = 1 + world.below(deaths.most_actions + 40 * u64::from(died));
@@ -194,12 +194,12 @@ fn conversations_that_died_with_the_process_are_given_up() {
 
 /// A purse that is told everything, whichever process it happened in.
 fn never_lets_in_what_its_purse_would_refuse(profile: &str, world: &World) {
-    let mut purse = Budget::new(BudgetLimits::of(plan_of(profile).profile()));
+    let mut purse = Budget::new(BudgetLimits::new(plan_of(profile).profile()));
     for event in &world.events {
         if matches!(event.kind, EventKind::RunStarted { .. }) {
-            assert_eq!(purse.refuses(), None, "at {:?}", event.at);
+            assert_eq!(purse.refusal(), None, "at {:?}", event.at);
         }
-        purse.take(&event.kind, event.at);
+        purse.apply(&event.kind, event.at);
     }
 }
 
@@ -261,7 +261,7 @@ fn a_hold_stage_goes_on_for_as_long_as_it_was_watched() {
         assert!(world.most_in_flight <= 13, "{}", world.most_in_flight);
         let mut unwatched = 0;
         let burst = world.events.iter().find_map(|event| match event.kind {
-            EventKind::Resumed { unwatched: gap, .. } => {
+            EventKind::Resumed { downtime: gap, .. } => {
                 unwatched += gap.0;
                 None
             }
@@ -293,7 +293,7 @@ fn the_rest_of_the_plan_comes_later_by_the_time_nobody_watched() {
             .filter(|event| matches!(event.kind, EventKind::RunStarted { .. }))
             .count();
         let rest = carried.rest_of_the_plan(last + gap).unwrap();
-        let expected = plan.walk().skip(drawn).map(|mut run| {
+        let expected = plan.schedule().skip(drawn).map(|mut run| {
             run.intended += gap;
             run
         });
@@ -346,7 +346,7 @@ fn an_outcome_that_was_kept_stays() {
         let mut world = world(seed, Trouble::everything(0.05));
         world.events.push(opened(&plan));
         world.kept = 1;
-        let mut session = Session::new(settings_of(&plan), plan.walk(), RoomNames::new("room"));
+        let mut session = Session::new(settings_of(&plan), plan.schedule(), RoomNames::new("room"));
         assert!(!go_on(&mut session, &mut world, 900));
         let mut session = take_up(&plan, &mut world, DEATHS);
         let before: Vec<(RunIndex, Vec<Outcome>)> = outcomes(&world.events).into_iter().collect();

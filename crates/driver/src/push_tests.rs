@@ -2,9 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
-
 use super::effects::{RequestTiming, SessionEffect, SessionInput};
 use super::room_names::RoomNames;
 use super::session::Session;
@@ -16,6 +13,7 @@ use rushhour_core::evaluator::{
 };
 use rushhour_core::event::{Event, EventKind, FailureClass, FramesSent, Outcome, RunMapping};
 use rushhour_core::plan::testing::plan_of;
+use rushhour_core::rng::SeededRng;
 use rushhour_core::units::{DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionTime};
 use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
 
@@ -34,7 +32,7 @@ run_timeout = "40s"
 
 /// Callers that tell what they like when they like.
 struct World {
-    random: ChaCha8Rng,
+    random: SeededRng,
     /// How often something fails, from 0 to 1.
     trouble: f64,
     now: SessionTime,
@@ -48,7 +46,7 @@ struct World {
 
 impl World {
     fn chance(&mut self, share: f64) -> bool {
-        ((self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64) < share
+        self.random.uniform() < share
     }
 
     fn fails(&mut self) -> bool {
@@ -56,7 +54,7 @@ impl World {
     }
 
     fn within(&mut self, most_ms: u64) -> SessionTime {
-        self.now + Micros::from_millis(1 + self.random.next_u64() % most_ms)
+        self.now + Micros::from_millis(1 + self.random.below(most_ms))
     }
 
     fn comes(&mut self, at: SessionTime, input: SessionInput) -> u64 {
@@ -146,7 +144,8 @@ impl World {
             over,
         ];
         let in_order = self.chance(0.5);
-        let most = [50, 2_000, 30_000, 90_000][(self.random.next_u64() % 4) as usize];
+        let choice = usize::try_from(self.random.below(4)).expect("it is below 4");
+        let most = [50, 2_000, 30_000, 90_000][choice];
         let mut times: Vec<SessionTime> = all.iter().map(|_| self.within(most)).collect();
         if in_order {
             times.sort_unstable();
@@ -179,9 +178,9 @@ fn simulate(profile: &str, seed: u64, trouble: f64, stops: &[u64]) -> World {
         updates: UpdateMode::Push,
     };
     let settings = DriverSettings::new(plan.profile(), manner);
-    let mut session = Session::new(settings, plan.walk(), RoomNames::new("room"));
+    let mut session = Session::new(settings, plan.schedule(), RoomNames::new("room"));
     let mut world = World {
-        random: ChaCha8Rng::seed_from_u64(seed),
+        random: SeededRng::new(seed),
         trouble,
         now: SessionTime::START,
         coming: BTreeMap::new(),

@@ -90,14 +90,14 @@ impl ReplayedSession {
     pub fn add(&mut self, event: &Event) {
         self.last = self.last.max(event.at);
         if let Some(begun) = &mut self.begun {
-            begun.purse.take(&event.kind, event.at);
+            begun.purse.apply(&event.kind, event.at);
         }
         match &event.kind {
             EventKind::Opened(opening) => {
                 self.begun.get_or_insert_with(|| ReplayedHeader {
                     opening: opening.clone(),
-                    walk: Plan::new(opening.profile.clone()).walk(),
-                    purse: Budget::new(BudgetLimits::of(&opening.profile)),
+                    walk: Plan::new(opening.profile.clone()).schedule(),
+                    purse: Budget::new(BudgetLimits::new(&opening.profile)),
                 });
             }
             EventKind::RunStarted {
@@ -176,7 +176,7 @@ impl ReplayedSession {
             }
             EventKind::Stopping { reason, .. } => self.stopped = Some(*reason),
             EventKind::RestNotStarted { .. } => self.rest_told = true,
-            EventKind::Resumed { unwatched, .. } => self.unwatched = self.unwatched + *unwatched,
+            EventKind::Resumed { downtime, .. } => self.unwatched = self.unwatched + *downtime,
             EventKind::Closed => self.closed = true,
             EventKind::SubmitRetry { .. }
             | EventKind::AgentReady { .. }
@@ -218,7 +218,7 @@ impl ReplayedSession {
 
     /// How many runs of the plan are behind: let in, or skipped.
     pub fn drawn(&self) -> u64 {
-        self.begun.as_ref().map_or(0, |begun| begun.walk.drawn())
+        self.begun.as_ref().map_or(0, |begun| begun.walk.runs_taken())
     }
 
     /// Whether something was to end it before its plan did: nothing more is started then.
@@ -256,7 +256,7 @@ impl ReplayedSession {
         let planned = loop {
             match walk.peek() {
                 ScheduleStep::Start(planned) => {
-                    walk.pass();
+                    walk.consume();
                     break Some(planned);
                 }
                 ScheduleStep::Hold(hold) if hold.stage == run.stage => {

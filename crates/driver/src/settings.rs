@@ -75,7 +75,7 @@ impl DriverSettings {
             give_up_after: profile.livekit.give_up_after.micros(),
             requests: limits.requests,
             polls: limits.polls,
-            looks: limits.looks,
+            looks: limits.room_polls,
             in_flight: limits.in_flight,
             when_full: limits.when_full,
             attempts: limits.attempts,
@@ -88,7 +88,7 @@ impl DriverSettings {
             room_lifetime: room_lifetime(profile),
             expected: profile.mix.scenarios().iter().map(|s| s.lasts.micros()).collect(),
             manner,
-            caps: BudgetLimits::of(profile),
+            caps: BudgetLimits::new(profile),
             at_cap: if profile.judges.is_some() {
                 OnBudgetReached::Narrow
             } else {

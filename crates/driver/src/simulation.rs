@@ -2,9 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
-
 use super::effects::{RequestTiming, RoomPoll, SessionEffect, SessionInput};
 use super::room_names::RoomNames;
 use super::session::Session;
@@ -16,6 +13,7 @@ use rushhour_core::evaluator::{
 use rushhour_core::event::{Event, EventKind, Outcome, RunMapping, RunPhase};
 use rushhour_core::plan::Plan;
 use rushhour_core::plan::testing::plan_of;
+use rushhour_core::rng::SeededRng;
 use rushhour_core::units::{DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionTime};
 use rushhour_livekit::{AgentParticipant, LiveKitError, LiveKitErrorKind};
 
@@ -59,7 +57,7 @@ impl Trouble {
 
 /// What the invented world knows.
 pub(super) struct World {
-    random: ChaCha8Rng,
+    random: SeededRng,
     trouble: Trouble,
     pub(super) now: SessionTime,
     pub(super) coming: BTreeMap<(SessionTime, u64), SessionInput>,
@@ -81,15 +79,15 @@ pub(super) struct World {
 impl World {
     /// A random number below `bound`, which is not zero.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.random.next_u64() % bound
+        self.random.below(bound)
     }
 
     fn chance(&mut self, share: f64) -> bool {
-        ((self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64) < share
+        self.random.uniform() < share
     }
 
     fn after(&mut self, least_ms: u64, most_ms: u64) -> SessionTime {
-        let millis = least_ms + self.random.next_u64() % (most_ms - least_ms + 1);
+        let millis = least_ms + self.random.below(most_ms - least_ms + 1);
         self.now + Micros::from_millis(millis)
     }
 
@@ -222,7 +220,7 @@ impl World {
                     let ends = if self.chance(self.trouble.never_ends) {
                         SessionTime::NEVER
                     } else {
-                        begins + Micros::from_secs(20 + self.random.next_u64() % 60)
+                        begins + Micros::from_secs(20 + self.random.below(60))
                     };
                     self.accepted.insert(name.clone(), (begins, ends));
                     made.push(Some(name));
@@ -246,7 +244,7 @@ impl World {
         Some(RunStatus {
             run: name.clone(),
             state,
-            word: "word".into(),
+            status: "word".into(),
             conversation_duration: None,
         })
     }
@@ -259,7 +257,7 @@ fn trouble() -> LiveKitError {
 /// An invented world at its beginning.
 pub(super) fn world(seed: u64, trouble: Trouble) -> World {
     World {
-        random: ChaCha8Rng::seed_from_u64(seed),
+        random: SeededRng::new(seed),
         trouble,
         now: SessionTime::START,
         coming: BTreeMap::new(),
@@ -295,7 +293,7 @@ pub(super) fn settings_of(plan: &Plan) -> DriverSettings {
 /// Drives a profile's plan through the invented world; somebody wants it to stop at the given times.
 pub(super) fn simulate(profile: &str, seed: u64, trouble: Trouble, stops: &[u64]) -> World {
     let plan = plan_of(profile);
-    let mut session = Session::new(settings_of(&plan), plan.walk(), RoomNames::new("room"));
+    let mut session = Session::new(settings_of(&plan), plan.schedule(), RoomNames::new("room"));
     let mut world = world(seed, trouble);
     for stop in stops {
         world.answer(SessionTime(stop * 1_000_000), |_| SessionInput::Stop);

@@ -1,23 +1,21 @@
-//! Where events go: the seam between the driver, which makes them, and the journal, which keeps them.
-
-use std::future::Future;
-use std::pin::Pin;
+//! The interface between the driver, which produces events, and the journal, which stores them.
 
 use super::event_kind::Event;
+use crate::BoxFuture;
 
-/// Events could not be kept.
+/// Events could not be written.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub struct EventSinkError(pub String);
 
-/// Takes events in order.
+/// Writes events in order.
 pub trait EventSink: Send + Sync {
-    /// Takes an event; it will be kept after all that were taken before it.
+    /// Queues an event after all events before it.
     fn record(&self, event: Event);
 
-    /// Resolves when everything taken so far is kept for good.
+    /// Resolves when all events queued so far are durable.
     ///
     /// # Errors
-    /// Where it could not be; everything after fails too.
-    fn flush(&self) -> Pin<Box<dyn Future<Output = Result<(), EventSinkError>> + Send + '_>>;
+    /// If they could not be written. All later calls fail too.
+    fn flush(&self) -> BoxFuture<'_, Result<(), EventSinkError>>;
 }

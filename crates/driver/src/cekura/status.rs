@@ -56,7 +56,7 @@ fn read_sight(key: Option<&str>, run: &Value) -> Option<RunStatus> {
         run: EvaluatorRunId::new(id),
         state: state_of(&word, run),
         conversation_duration: talked(run.get("duration")),
-        word,
+        status: word,
     })
 }
 

@@ -77,7 +77,7 @@ impl RunMachine {
                 todo.push(RunEffect::Record(EventKind::PhaseSeen {
                     run,
                     phase: RunPhase::Running,
-                    word: "joined".to_owned(),
+                    status: "joined".to_owned(),
                     after: at,
                     seen: at,
                 }));

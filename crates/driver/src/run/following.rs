@@ -101,7 +101,7 @@ impl RunMachine {
             todo.push(RunEffect::Record(EventKind::PhaseSeen {
                 run: self.planned.index,
                 phase: going,
-                word: sight.word,
+                status: sight.status,
                 after: follow.last_look,
                 seen: timing.answered,
             }));

@@ -7,8 +7,8 @@ use rushhour_core::units::{RunIndex, SessionTime};
 impl Session {
     /// Brings the session to an end where one more run could go beyond a cap; tells whether it did.
     pub(super) fn stops_at_cap(&mut self, now: SessionTime) -> bool {
-        let Some(words) = self.purse.refuses() else { return false };
-        self.stop_for(StopReason::Budget, words, now);
+        let Some(exceeded) = self.purse.refusal() else { return false };
+        self.stop_for(StopReason::Budget, exceeded.to_string(), now);
         true
     }
 

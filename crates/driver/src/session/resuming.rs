@@ -45,7 +45,10 @@ impl Session {
         let Resumption { wall, torn, fate, finish_only } = how;
         let after = AfterCrash { fate, died, now, may_submit: !finish_only };
         let unwatched = now.since(died);
-        session.record(EventKind::Resumed { wall, torn, unwatched, open: open.clone() }, now);
+        session.record(
+            EventKind::Resumed { wall, torn, downtime: unwatched, open: open.clone() },
+            now,
+        );
         session.health_since = now;
         session.free_since = now;
         session.outgoing.go_on_from(carried.next_request);

@@ -190,7 +190,7 @@ impl Session {
     }
 
     pub(super) fn record(&mut self, happening: EventKind, now: SessionTime) {
-        self.purse.take(&happening, now);
+        self.purse.apply(&happening, now);
         self.actions.push(SessionEffect::Record(Event { at: now, kind: happening }));
     }
 
@@ -277,7 +277,7 @@ impl Session {
         now: SessionTime,
     ) {
         let health = GeneratorHealth {
-            over: now.since(self.health_since),
+            interval: now.since(self.health_since),
             in_flight: self.in_flight,
             cpu: cpu.saturating_sub(self.cpu_before),
             memory,

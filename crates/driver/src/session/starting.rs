@@ -69,7 +69,7 @@ impl Session {
                     if !full && self.stops_at_cap(now) {
                         break;
                     }
-                    self.walk.pass();
+                    self.walk.consume();
                     if full {
                         self.skip(run, now);
                     } else {
@@ -90,7 +90,7 @@ impl Session {
             self.walk.leave_hold(now);
             return;
         }
-        if hold.free.is_empty() || (!self.walk.is_used_up() && self.keeps_to_cap(now)) {
+        if hold.free.is_empty() || (!self.walk.is_exhausted() && self.keeps_to_cap(now)) {
             return;
         }
         // A place that came free is what the next run is meant to start at: that is its intended start.
@@ -107,7 +107,7 @@ impl Session {
     /// Whether no run may start in the place that is free; it is given up, or the session ends.
     fn keeps_to_cap(&mut self, now: SessionTime) -> bool {
         let may_wait = self.settings.at_cap == OnBudgetReached::Narrow && self.in_flight > 0;
-        if may_wait && self.purse.refuses().is_some() {
+        if may_wait && self.purse.refusal().is_some() {
             if let Some(hold) = &mut self.hold {
                 hold.free.pop_front();
             }

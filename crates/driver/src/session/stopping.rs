@@ -71,7 +71,7 @@ impl Session {
     pub(super) fn tell_the_rest(&mut self, now: SessionTime) {
         let count = self.walk.remaining();
         if count > 0 {
-            let from = RunIndex(self.walk.drawn());
+            let from = RunIndex(self.walk.runs_taken());
             self.record(EventKind::RestNotStarted { from, count }, now);
         }
     }

@@ -34,7 +34,7 @@ impl SearchRules {
     pub fn of(profile: &Profile) -> Self {
         let settings = profile
             .capacity
-            .unwrap_or_else(|| CapacitySettings::usual(&profile.mix, &profile.limits));
+            .unwrap_or_else(|| CapacitySettings::default_for(&profile.mix, &profile.limits));
         let lasts = profile.mix.scenarios().into_iter().map(|scenario| scenario.lasts.micros());
         let fewest = profile.thresholds.iter().map(fewest_samples).max().unwrap_or(1);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "is positive")]

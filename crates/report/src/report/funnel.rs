@@ -69,7 +69,7 @@ pub fn funnel_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()> {
     let head = ["step", "dispatch_method", "runs", "went_no_further", "why", "latency", "n"];
     csv.write_record(head.into_iter().map(str::to_owned).chain(percentiles))?;
     let mode = only_mode(folded);
-    let method = folded.opening.profile.livekit.dispatch.method().word();
+    let method = folded.opening.profile.livekit.dispatch.method().name();
     for row in rows(folded) {
         let (n, times) = row.times.unwrap_or_else(|| (0, vec![None; Percentile::LISTED.len()]));
         let metric = mode.and_then(|mode| row.step.metric(mode));

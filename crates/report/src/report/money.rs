@@ -110,18 +110,18 @@ impl BillSummary {
         let (bill, profile) = (&folded.bill, &folded.opening.profile);
         let forecast = forecast(folded)?;
         let item = |row: &BillRow| {
-            let price = profile.bill.prices.of(row.item)?;
+            let price = profile.bill.prices.price(row.item)?;
             Some(BillItem {
-                item: row.item.word().to_owned(),
-                side: side(row.item.is_evaluators()).to_owned(),
+                item: row.item.name().to_owned(),
+                side: side(row.item.is_evaluator_charge()).to_owned(),
                 quantity: row.quantity(),
-                unit: row.item.unit().word().to_owned(),
+                unit: row.item.unit().name().to_owned(),
                 each_usd: row.each.dollars(),
                 list_usd: row.list.dollars(),
                 forecast_usd: forecast_of(&forecast, row.item).dollars(),
                 forecast_error: error(row.list, forecast_of(&forecast, row.item)),
                 after_included_usd: row.after_included.dollars(),
-                known: row.known.word().to_owned(),
+                known: row.provenance.name().to_owned(),
                 tier: price.tier.clone(),
                 as_of: price.as_of.into(),
                 source: price.source.clone(),
@@ -236,8 +236,8 @@ pub fn old_prices(bill: &BillSettings, day: Date) -> Option<String> {
     let old: Vec<&str> = bill
         .charged
         .iter()
-        .filter(|item| bill.prices.of(**item).is_some_and(|price| price.is_old_on(day)))
-        .map(|item| item.word())
+        .filter(|item| bill.prices.price(**item).is_some_and(|price| price.is_old_on(day)))
+        .map(|item| item.name())
         .collect();
     let oldest = bill.prices.rows.iter().map(|price| price.as_of.0).min()?;
     (!old.is_empty()).then(|| {

@@ -90,9 +90,9 @@ impl<W: Write> RunsCsv<W> {
         let profile = &opening.profile;
         let stages = profile.stages.iter().map(|s| (s.name.clone(), s.measured)).collect();
         let scenarios = profile.mix.scenarios().iter().map(|s| s.name.clone()).collect();
-        let method = profile.livekit.dispatch.method().word();
+        let method = profile.livekit.dispatch.method().name();
         let anchor = opening.anchor.parse().unwrap_or_default();
-        let tariff = Tariff::of(profile);
+        let tariff = Tariff::new(profile);
         let profile = profile.clone();
         Ok(Self { csv, names: (stages, scenarios), method, anchor, profile, tariff })
     }

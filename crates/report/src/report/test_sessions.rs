@@ -167,7 +167,7 @@ impl Made {
                 EventKind::PhaseSeen {
                     run,
                     phase: RunPhase::Running,
-                    word: word(),
+                    status: word(),
                     after: times[5],
                     seen: times[5],
                 },
@@ -177,7 +177,7 @@ impl Made {
                 EventKind::PhaseSeen {
                     run,
                     phase: RunPhase::Judging,
-                    word: word(),
+                    status: word(),
                     after: times[5],
                     seen: times[6],
                 },

@@ -47,7 +47,7 @@ impl<W: Write> TurnsCsv<W> {
         let profile = &opening.profile;
         let stages = profile.stages.iter().map(|s| (s.name.clone(), s.measured)).collect();
         let scenarios = profile.mix.scenarios().iter().map(|s| s.name.clone()).collect();
-        Ok(Self { csv, stages, scenarios, method: profile.livekit.dispatch.method().word() })
+        Ok(Self { csv, stages, scenarios, method: profile.livekit.dispatch.method().name() })
     }
 
     /// Writes the turns of a run.

@@ -24,7 +24,7 @@ pub struct SoakCriteria {
 impl SoakCriteria {
     /// The criteria with a profile's settings, or with the default ones.
     pub fn of(settings: Option<SoakSettings>) -> Self {
-        let settings = settings.unwrap_or_else(SoakSettings::usual);
+        let settings = settings.unwrap_or_default();
         Self { settings, seed: 1, resamples: Bootstrap::USUAL_RESAMPLES }
     }
 

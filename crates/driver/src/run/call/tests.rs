@@ -43,7 +43,7 @@ impl Scene {
     fn start() -> Self {
         let settings = settings();
         let plan = plan_of("[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n");
-        let ScheduleStep::Start(planned) = plan.walk().peek() else { panic!("it has a run") };
+        let ScheduleStep::Start(planned) = plan.schedule().peek() else { panic!("it has a run") };
         let mut todo = Vec::new();
         let run = RunMachine::start(planned, &settings, &mut todo);
         Self { settings, run, todo }

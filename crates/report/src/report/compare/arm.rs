@@ -53,7 +53,7 @@ impl ArmBuilder {
     /// Begins with a session, whose profile says what its runs are charged.
     pub fn begin(&mut self, opening: &SessionHeader) {
         let profile = &opening.profile;
-        self.charged = Tariff::of(profile).map(|tariff| (profile.clone(), tariff));
+        self.charged = Tariff::new(profile).map(|tariff| (profile.clone(), tariff));
     }
 
     /// Takes in what an event told of outcomes.

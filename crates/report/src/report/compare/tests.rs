@@ -367,7 +367,7 @@ fn a_killed_session_is_told_and_its_open_runs_count_as_longer() {
 fn a_generator_at_fault_silences_the_comparison() {
     let runs = noisy(1, 100, 10.0);
     let health = GeneratorHealth {
-        over: Micros::from_secs(10),
+        interval: Micros::from_secs(10),
         cpu: Micros::from_secs(20),
         ..GeneratorHealth::default()
     };

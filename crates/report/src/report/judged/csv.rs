@@ -48,10 +48,10 @@ pub fn judged_csv(judged: &JudgingResult, to: impl Write) -> csv::Result<()> {
         let ours = cells(Some(&run.ours));
         let again = cells(run.again.as_ref());
         let mut line: Vec<&str> = vec![&ours.run, &run.scenario, &ours.room];
-        line.extend([&*ours.outcome, &*ours.class, &*ours.detail, run.verdict.word(), &*weight]);
+        line.extend([&*ours.outcome, &*ours.class, &*ours.detail, run.verdict.name(), &*weight]);
         line.extend([&*again.run, &*again.room, &*again.evaluator_run]);
         line.extend([&*again.outcome, &*again.class, &*again.detail]);
-        line.extend([verdict.map_or("", |verdict| verdict.word()), agree, came_back(run)]);
+        line.extend([verdict.map_or("", |verdict| verdict.name()), agree, came_back(run)]);
         csv.write_record(line)?;
     }
     csv.flush()?;

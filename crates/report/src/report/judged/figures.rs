@@ -166,7 +166,7 @@ impl JudgedFigures {
             in_flight: opening.profile.limits.in_flight,
             passed,
             failed,
-            apart: selection.apart,
+            apart: selection.excluded,
             without_verdict,
             failures,
             success: success.map(WeightedShare::of),

@@ -89,14 +89,14 @@ impl JudgedFold {
             opening.profile.judges.clone().filter(|judges| judges.session == session.session)?;
         let scenarios =
             opening.profile.mix.scenarios().into_iter().map(|one| one.name.clone()).collect();
-        let all = selection.chosen.iter().flat_map(|scenario| &scenario.runs);
+        let all = selection.scenarios.iter().flat_map(|scenario| &scenario.runs);
         let chosen = all.map(|chosen| chosen.run).collect();
         Some(Self { selection, chosen, scenarios, ours: HashMap::new(), again: HashMap::new() })
     }
 
     /// Takes in a run of the judging session, ended or not.
     pub fn add_again(&mut self, record: &RunRecord) {
-        if let Some(chosen) = self.selection.of(record.scenario, record.copy) {
+        if let Some(chosen) = self.selection.selected_run(record.scenario, record.copy) {
             self.again.insert(chosen.run, RunVerdict::of(record));
         }
     }
@@ -111,7 +111,7 @@ impl JudgedFold {
     /// What it comes to, given the whole of both sessions.
     pub fn finish(mut self, judging: &FoldedSession, session: &FoldedSession) -> JudgingResult {
         let mut runs: BTreeMap<RunIndex, JudgedRun> = BTreeMap::new();
-        for (position, scenario) in self.selection.chosen.iter().enumerate() {
+        for (position, scenario) in self.selection.scenarios.iter().enumerate() {
             for chosen in &scenario.runs {
                 // A session whose journal lacks a run that was drawn from it is not that session.
                 let Some(ours) = self.ours.remove(&chosen.run) else { continue };

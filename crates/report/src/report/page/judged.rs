@@ -28,7 +28,7 @@ pub(super) fn judged(judged: &JudgingResult) -> Markup {
                     tr {
                         th scope="row" { (run.ours.run) }
                         td { bdi { (visible(&run.scenario)) } }
-                        td { (run.verdict.word()) (class(run.ours.outcome.as_ref())) }
+                        td { (run.verdict.name()) (class(run.ours.outcome.as_ref())) }
                         td { (verdict(run)) }
                         td { @if let Some(id) = run.again.as_ref().and_then(|again| again.evaluator_run.as_ref()) { (visible(id.as_str())) } }
                         td { bdi { (visible(detail(run))) } }
@@ -62,7 +62,7 @@ pub(super) fn judged(judged: &JudgingResult) -> Markup {
 fn row(verdict: CallersVerdict, stratum: &JudgedStratum) -> Markup {
     html! {
         tr {
-            th scope="row" { (verdict.word()) }
+            th scope="row" { (verdict.name()) }
             td { (stratum.in_all) }
             td { (stratum.chosen) }
             td { (stratum.judged_passed) }

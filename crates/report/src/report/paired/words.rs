@@ -93,9 +93,9 @@ pub(super) fn notes(comparison: &PairedComparison, folded: &FoldedSession) -> Ve
             .rows
             .iter()
             .filter(|row| {
-                row.known == rushhour_core::bill::Provenance::Assumed && row.quantity() > 0.0
+                row.provenance == rushhour_core::bill::Provenance::Assumed && row.quantity() > 0.0
             })
-            .map(|row| row.item.word())
+            .map(|row| row.item.name())
             .collect();
         if !assumed.is_empty() {
             let models = if comparison.difference("tokens read").is_none() {
