@@ -2,6 +2,7 @@
 //!
 //! `./tests/all` installs them under `target/peers`; without them these tests fail and say so.
 
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use livekit_api::access_token::{AccessToken, VideoGrants};
@@ -122,14 +123,14 @@ fn expired(key: &str, secret: &str) -> String {
     let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let header = part(serde_json::json!({ "alg": "HS256", "typ": "JWT" }));
     let signed = format!("{header}.{}", part(claims));
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
-    let signature = ring::hmac::sign(&key, signed.as_bytes());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signature = hmac::sign(&key, signed.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 /// Sends a request and gives its status and body.
 fn ask(request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder) -> (u16, Vec<u8>) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let request = request(&reqwest::Client::new());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

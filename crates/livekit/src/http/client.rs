@@ -16,7 +16,7 @@ impl HttpClient {
     /// Where the machine offers no TLS, which is told in words.
     pub fn new(timeout: Duration) -> Result<Self, TransportError> {
         // Another provider may have been installed by the program that uses this library; either serves.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         reqwest::Client::builder()
             .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())
