@@ -15,13 +15,13 @@ use rushhour_core::plan::Forecast;
 use rushhour_core::profile::Profile;
 use rushhour_core::units::SessionId;
 use rushhour_driver::{
-    DriverSettings, RoomNames, Services, Session, SessionClock, SessionInput, drive,
+    DriveError, DriverSettings, RoomNaming, Services, Session, SessionClock, SessionInput, drive,
 };
 use rushhour_livekit::LiveKitErrorKind;
 
 /// Shows that LiveKit answers and accepts the key, before anything is made there.
 pub(crate) async fn greet(services: &Clients) -> Result<(), CliError> {
-    services.livekit.greet().await.map_err(|error| {
+    services.livekit.check_connectivity().await.map_err(|error| {
         let hint = match error.kind {
             LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
                 "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
@@ -36,19 +36,19 @@ pub(crate) async fn greet(services: &Clients) -> Result<(), CliError> {
 pub(crate) fn outside(
     services: &Clients,
     watched: &Arc<ProgressSink>,
-    (session, names): (SessionId, RoomNames),
+    (session, names): (SessionId, RoomNaming),
     profile: Arc<Profile>,
     settings: Arc<DriverSettings>,
 ) -> Services {
     Services {
         control: services.livekit.clone(),
         evaluator: services.evaluator.clone(),
-        mint: services.mint.clone(),
+        tokens: services.mint.clone(),
         sink: watched.clone(),
         livekit_url: services.livekit_url.clone(),
-        session,
+        session_id: session,
         profile,
-        names,
+        naming: names,
         settings,
     }
 }
@@ -62,7 +62,7 @@ pub(crate) async fn conduct(
     watched: &Arc<ProgressSink>,
     (forecast, services): (Option<&Forecast>, &Clients),
 ) -> Result<(), CliError> {
-    let (profile, names) = (Arc::clone(&outside.profile), outside.names.clone());
+    let (profile, names) = (Arc::clone(&outside.profile), outside.naming.clone());
     let attendance = match &profile.agent_health {
         Some(settings) => Some(WorkerMonitor::begin(settings, clock, watched.clone()).await?),
         None => None,
@@ -84,7 +84,7 @@ pub(crate) async fn conduct(
             if profile.soak.is_some() {
                 list_rooms(services, &names, clock, &**watched).await;
             }
-            watched.flush().await
+            watched.flush().await.map_err(DriveError::from)
         }
         Err(error) => Err(error),
     };

@@ -13,7 +13,7 @@ use rushhour_core::event::{AgentHealth, Event, EventKind, EventSink};
 use rushhour_core::profile::AgentHealthSettings;
 use rushhour_core::units::RoomName;
 use rushhour_driver::agent_worker::WorkerClient;
-use rushhour_driver::{RoomNames, SessionClock};
+use rushhour_driver::{RoomNaming, SessionClock};
 use rushhour_livekit::ControlPlane;
 
 /// After its end the worker is looked at more often, so that nobody waits for what is gone already.
@@ -47,7 +47,7 @@ impl WorkerMonitor {
         sink: Arc<dyn EventSink>,
     ) -> Result<Self, CliError> {
         let watch = WorkerClient::new(settings.clone()).map_err(CliError::internal)?;
-        let before = watch.look().await;
+        let before = watch.poll().await;
         keep(&*sink, clock, before.clone());
         let task = tokio::spawn(attend(watch.clone(), settings.clone(), clock, Arc::clone(&sink)));
         Ok(Self { watch, settings: settings.clone(), clock, sink, before, task })
@@ -69,7 +69,7 @@ impl WorkerMonitor {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while Instant::now() < until {
             ticks.tick().await;
-            let said = self.watch.look().await;
+            let said = self.watch.poll().await;
             let back = is_back(&self.before, &said);
             keep(&*self.sink, self.clock, said);
             if back {
@@ -90,7 +90,7 @@ async fn attend(
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        keep(&*sink, clock, watch.look().await);
+        keep(&*sink, clock, watch.poll().await);
     }
 }
 
@@ -111,7 +111,7 @@ fn is_back(before: &AgentHealth, now: &AgentHealth) -> bool {
 /// a room again that it deleted while its state was being written: such a room is deleted once more first.
 pub(crate) async fn list_rooms(
     services: &Clients,
-    names: &RoomNames,
+    names: &RoomNaming,
     clock: SessionClock,
     sink: &dyn EventSink,
 ) {
@@ -137,10 +137,10 @@ pub(crate) async fn list_rooms(
     sink.record(Event { at: clock.now(), kind: EventKind::RoomsListed { rooms, deleted_again } });
 }
 
-async fn rooms_left(services: &Clients, names: &RoomNames) -> Option<Vec<RoomName>> {
+async fn rooms_left(services: &Clients, names: &RoomNaming) -> Option<Vec<RoomName>> {
     let listed = timeout(LIST_WITHIN, services.livekit.list_rooms(Vec::new())).await.ok()?.ok()?;
     let rooms = listed.rooms.into_iter().map(|sight| sight.room);
-    Some(rooms.filter(|room| names.made(room)).collect())
+    Some(rooms.filter(|room| names.owns(room)).collect())
 }
 
 #[cfg(test)]

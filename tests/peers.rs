@@ -97,7 +97,7 @@ fn every_token_is_accepted_by_the_real_server_for_its_room_alone() {
     let server = LiveKitServer::start(workplace.path());
     let mint = rushhour_livekit::TokenSigner::new(server.key(), server.secret());
     let token = mint
-        .mint(rushhour_livekit::TokenRequest {
+        .sign(rushhour_livekit::TokenRequest {
             identity: rushhour_core::units::Identity::new("caller-1"),
             room: rushhour_core::units::RoomName::new("rushhour-1"),
             lifetime: rushhour_core::units::Micros::from_secs(60),
@@ -156,7 +156,7 @@ fn refusals_of_the_real_server_are_told_apart() {
                 .header("content-type", "application/protobuf")
                 .body(request.encode_to_vec())
         });
-        (status, LiveKitError::of_refusal(status, &body))
+        (status, LiveKitError::from_response(status, &body))
     };
     let refusal = |token: AccessToken| refusal_of(&token.to_jwt().expect("a token can be signed"));
     let list = VideoGrants { room_list: true, ..VideoGrants::default() };
@@ -167,7 +167,7 @@ fn refusals_of_the_real_server_are_told_apart() {
     assert_eq!(refusal(signed(good.expose())).0, 200);
     let (_, error) = refusal(signed("another-secret-of-more-than-thirty-two-characters"));
     assert_eq!(error.kind, LiveKitErrorKind::Unauthenticated, "{error}");
-    assert!(!error.words.contains("eyJ"), "the server repeats the token, we do not: {error}");
+    assert!(!error.message.contains("eyJ"), "the server repeats the token, we do not: {error}");
     let (_, error) = refusal_of(&expired(server.key().expose(), good.expose()));
     assert_eq!(error.kind, LiveKitErrorKind::Unauthenticated, "{error}");
     let (_, error) = refusal(

@@ -22,7 +22,8 @@ use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{EvaluatorSettings, LiveKitTarget, Profile};
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::{
-    DriverSettings, EvaluatorFate, ReplayedSession, Resumption, RoomNames, Session, SessionClock,
+    DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Session,
+    SessionClock,
 };
 use rushhour_report::record::{OrphanedJournal, OrphanedJournalError};
 use rushhour_report::report::Criterion;
@@ -42,7 +43,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<Exit, CliError> {
     let profile = &found.opening.profile;
     if !arguments.finish_only && !found.carried.is_stopped() {
         let planned = Forecast::new(&Plan::new(profile.clone())).runs;
-        let left = planned.saturating_sub(found.carried.drawn());
+        let left = planned.saturating_sub(found.carried.runs_passed());
         // The profile in the journal cannot be changed.
         spending::agree_or(profile, left, arguments.yes, "start nothing more with --finish-only")?;
     }
@@ -108,7 +109,7 @@ fn find(folder: PathBuf) -> Result<Option<OrphanedSession>, CliError> {
         ));
         return Ok(None);
     }
-    let opening = carried.opening().map_err(|error| named(&journal, &error))?.clone();
+    let opening = carried.header().map_err(|error| named(&journal, &error))?.clone();
     Ok(Some(OrphanedSession { folder, orphan, carried, opening, torn }))
 }
 
@@ -129,24 +130,24 @@ async fn carry_out(
     let profile = Arc::new(opening.profile.clone());
     let settings = DriverSettings::new(&profile, services.evaluator.capabilities());
     let wall = Timestamp::now();
-    let now = session_time(&opening, wall, carried.last())?;
-    let clock = SessionClock::going_on(now, wall.as_millisecond());
+    let now = session_time(&opening, wall, carried.last_event_time())?;
+    let clock = SessionClock::resume(now, wall.as_millisecond());
     if let Some(callers) = &services.callers {
         callers.begin(clock)?;
     }
     let names = carried
         .any_room()
-        .and_then(|(room, run)| RoomNames::of_room(room, run))
-        .unwrap_or_else(|| RoomNames::new(room_stem(&profile, wall)));
-    let unwatched = now.since(carried.last());
+        .and_then(|(room, run)| RoomNaming::from_room(room, run))
+        .unwrap_or_else(|| RoomNaming::new(room_stem(&profile, wall)));
+    let unwatched = now.since(carried.last_event_time());
     print::err(&taken_up(&opening, unwatched, torn));
     let how = Resumption {
-        wall: format!("{wall:.6}"),
-        torn,
-        fate: fate(&profile),
+        wall_clock: format!("{wall:.6}"),
+        truncated_bytes: torn,
+        evaluator: fate(&profile),
         finish_only: arguments.finish_only,
     };
-    let session = Session::resumed(settings.clone(), names.clone(), carried, how, now)
+    let session = Session::resume(settings.clone(), names.clone(), carried, how, now)
         .map_err(|error| named(&path, &error))?;
     let forecast = Forecast::new(&Plan::new(opening.profile));
     let outside =
@@ -170,15 +171,15 @@ fn session_time(
 }
 
 /// Whether the evaluator's runs outlived the session's process.
-fn fate(profile: &Profile) -> EvaluatorFate {
+fn fate(profile: &Profile) -> EvaluatorLifetime {
     let is_a_service = match &profile.evaluator {
         EvaluatorSettings::Cekura(settings) => settings.url.is_some(),
         EvaluatorSettings::Native(_) => false,
     };
     if is_a_service && profile.livekit.target != LiveKitTarget::Sandbox {
-        EvaluatorFate::LivedOn
+        EvaluatorLifetime::Independent
     } else {
-        EvaluatorFate::DiedToo
+        EvaluatorLifetime::InProcess
     }
 }
 

@@ -77,8 +77,7 @@ impl NativeCallers {
     }
 
     fn call(&self, entry: ConversationRequest) -> Result<EvaluatorRunId, SubmitError> {
-        let rejected =
-            |words: String| SubmitError { kind: SubmitErrorKind::Rejected, message: words };
+        let rejected = |words: String| SubmitError::new(SubmitErrorKind::Rejected, words);
         let prompts = self.prompts.get(&(entry.scenario.clone(), entry.mode)).ok_or_else(|| {
             rejected(format!("scenario {} has no script for {}", entry.scenario, entry.mode))
         })?;
@@ -89,7 +88,7 @@ impl NativeCallers {
             settings: self.settings.clone(),
             news: self.news.clone(),
         })
-        .map_err(|error| rejected(error.to_string()))?;
+        .map_err(|error| rejected(error.to_string()).with_source(error))?;
         let engine =
             self.engine.get().ok_or_else(|| rejected("the callers have not begun".to_owned()))?;
         let held = engine.join(JoinRequest {

@@ -111,7 +111,7 @@ pub(crate) fn conversations(limits: &PlanLimits, mode: Mode, in_flight: f64) -> 
             "top up at Cekura",
         );
     }
-    match limits.at_once(mode) {
+    match limits.concurrency(mode) {
         Some(limit) if (limit as f64) < needed => Finding::warning(
             check,
             format!(

@@ -6,7 +6,7 @@ use rushhour_livekit::{LiveKitClient, LiveKitError, LiveKitErrorKind};
 /// Asks for one room that is not there.
 pub(crate) async fn key(livekit: &LiveKitClient) -> Finding {
     let check = "livekit key";
-    match livekit.greet().await {
+    match livekit.check_connectivity().await {
         Ok(()) => Finding::ok(check, "accepted, and rooms may be listed"),
         Err(error) => refused(check, &error),
     }

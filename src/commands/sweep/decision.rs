@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rushhour_core::units::{Micros, RoomName, SessionId};
-use rushhour_livekit::{RoomInfo, room_mark};
+use rushhour_livekit::{RoomInfo, parse_room_owner};
 
 /// A room counts as left behind this long after its planned end: clocks disagree, and retries take time.
 const GRACE: Micros = Micros::from_secs(30 * 60);
@@ -58,8 +58,8 @@ pub(crate) fn judge(
     known: impl FnOnce(&SessionId) -> SessionLiveness,
     now_ms: i64,
 ) -> Option<RoomDecision> {
-    let session = room_mark(&sight.metadata)?.session;
-    let age = sight.made_at_ms.map(|made| {
+    let session = parse_room_owner(&sight.metadata)?.session;
+    let age = sight.created_at_ms.map(|made| {
         Micros::from_millis(u64::try_from(now_ms.saturating_sub(made)).unwrap_or_default())
     });
     let verdict = match known(&session) {
@@ -95,7 +95,7 @@ mod tests {
         RoomInfo {
             room: RoomName::new(name),
             metadata: metadata.to_owned(),
-            made_at_ms: Some(MADE),
+            created_at_ms: Some(MADE),
             empty_timeout: Micros::from_secs(600),
             participants: 2,
         }
@@ -151,7 +151,7 @@ mod tests {
             verdict(SessionLiveness::Nothing, -50),
             SweepVerdict::MayBeWanted(Micros::from_secs(2_400))
         );
-        let ageless = RoomInfo { made_at_ms: None, ..ours() };
+        let ageless = RoomInfo { created_at_ms: None, ..ours() };
         let judged = judge(ageless, |_| SessionLiveness::Nothing, i64::MAX).unwrap();
         assert_eq!((judged.verdict, judged.age), (SweepVerdict::AgeUnknown, None));
         assert!(!judged.verdict.is_dead());

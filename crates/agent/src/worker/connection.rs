@@ -78,7 +78,7 @@ pub async fn carry(
             match action {
                 WorkerAction::Connect => {
                     let token = mint
-                        .mint_for_worker(TOKEN_LIFETIME)
+                        .sign_for_worker(TOKEN_LIFETIME)
                         .map_err(|error| WorkerError::Token(error.to_string()))?;
                     let url = url.to_owned();
                     connecting =

@@ -91,11 +91,9 @@ impl EventSink for Journal {
         self.send(Message::Barrier(sender));
         Box::pin(async move {
             if behind {
-                return Err(EventSinkError("the disk does not keep up".to_owned()));
+                return Err(EventSinkError::TooSlow);
             }
-            receiver
-                .await
-                .unwrap_or_else(|_| Err(EventSinkError("the journal is closed".to_owned())))
+            receiver.await.unwrap_or(Err(EventSinkError::Closed))
         })
     }
 }
@@ -176,8 +174,7 @@ impl<F: JournalFile> Writer<F> {
                 let before = self.unwritten.len();
                 if let Err(error) = write_line(&event, &mut self.chain, &mut self.unwritten) {
                     self.unwritten.truncate(before);
-                    self.failure =
-                        Some(EventSinkError(format!("an event cannot be written: {error}")));
+                    self.failure = Some(EventSinkError::Encode(Arc::new(error)));
                 }
             }
             Message::Barrier(sender) => barriers.push(sender),
@@ -196,8 +193,7 @@ impl<F: JournalFile> Writer<F> {
                 self.failure = None;
             }
             Err(error) => {
-                self.failure =
-                    Some(EventSinkError(format!("the journal cannot be written: {error}")));
+                self.failure = Some(EventSinkError::Write(Arc::new(error)));
                 // Half a line must not stay: the next attempt writes it whole. Where even that fails, the
                 // reader cuts it.
                 let _ = self.file.cut(self.length);
@@ -211,10 +207,7 @@ impl<F: JournalFile> Writer<F> {
         }
         match self.file.sync() {
             Ok(()) => self.dirty = false,
-            Err(error) => {
-                self.not_durable =
-                    Some(EventSinkError(format!("the journal cannot be kept: {error}")));
-            }
+            Err(error) => self.not_durable = Some(EventSinkError::Sync(Arc::new(error))),
         }
     }
 }
@@ -312,7 +305,7 @@ mod tests {
             journal.record(event(n));
         }
         let told = journal.flush().await.unwrap_err();
-        assert!(told.0.starts_with("the journal cannot be written"), "{told}");
+        assert!(told.to_string().starts_with("the journal cannot be written"), "{told}");
         assert_eq!(disk.0.lock().unwrap().bytes, b"", "no half line stays");
         disk.0.lock().unwrap().full_at = None;
         journal.record(event(10));
@@ -334,7 +327,7 @@ mod tests {
         }
         journal.record(event(1));
         let told = journal.flush().await.unwrap_err();
-        assert!(told.0.contains("the disk lost it"), "{told}");
+        assert!(told.to_string().contains("the disk lost it"), "{told}");
         journal.flush().await.unwrap();
     }
 
