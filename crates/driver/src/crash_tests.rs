@@ -6,7 +6,9 @@ use super::replay::ReplayedSession;
 use super::room_naming::RoomNaming;
 use super::run::EvaluatorLifetime;
 use super::session::{Resumption, Session};
-use super::simulation::{FaultRates, World, advance, outcomes, settings_of, world};
+use super::simulation::{
+    self, FaultRates, World, advance, outcomes, rooms_not_deleted, settings_of, world,
+};
 use rushhour_core::bill::{Budget, BudgetLimits};
 use rushhour_core::event::{
     Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, SessionHeader, StopReason,
@@ -110,24 +112,8 @@ fn crash_and_resume(
 
 #[track_caller]
 fn check(world: &World, planned: u64) {
-    let outcomes = outcomes(&world.events);
-    assert_eq!(outcomes.len() as u64, planned, "every run has an outcome");
-    for (run, outcomes) in &outcomes {
-        assert_eq!(outcomes.len(), 1, "run {run} has one outcome: {outcomes:?}");
-    }
-    for (run, times) in &world.submissions {
-        assert_eq!(*times, 1, "run {run} was accepted once");
-    }
-    assert_eq!(world.events.last().unwrap().kind, EventKind::Closed);
-    assert!(world.events.is_sorted_by_key(|event| event.at));
-    let left: BTreeSet<RunIndex> = world
-        .events
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::RoomNotDeleted { run, .. } => Some(*run),
-            _ => None,
-        })
-        .collect();
+    simulation::check(world, planned);
+    let left = rooms_not_deleted(&world.events);
     assert!(world.rooms.is_subset(&left), "rooms remain: {:?}", world.rooms);
 }
 

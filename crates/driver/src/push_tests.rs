@@ -10,7 +10,7 @@ use super::session::Session;
 use super::session_effect::SessionEffect;
 use super::session_input::{RequestTiming, SessionInput};
 use super::settings::DriverSettings;
-use super::simulation::outcomes;
+use super::simulation::{outcomes, rooms_not_deleted};
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, EvaluatorCapabilities, SubmitError, SubmitErrorKind,
     UpdateKind, UpdateMode,
@@ -223,14 +223,7 @@ fn check(world: &PushWorld, what: &str) {
     for (run, outcomes) in &outcomes {
         assert_eq!(outcomes.len(), 1, "{what}: run {run} has one outcome: {outcomes:?}");
     }
-    let left: BTreeSet<RunIndex> = world
-        .events
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::RoomNotDeleted { run, .. } => Some(*run),
-            _ => None,
-        })
-        .collect();
+    let left = rooms_not_deleted(&world.events);
     assert!(world.rooms.is_subset(&left), "{what}: {:?} remain and are not recorded", world.rooms);
     assert_eq!(world.events.last().expect("some").kind, EventKind::Closed);
 }

@@ -357,3 +357,27 @@ pub(super) fn outcomes(events: &[Event]) -> BTreeMap<RunIndex, Vec<Outcome>> {
     }
     outcomes
 }
+
+/// The runs whose rooms are recorded as not deleted.
+pub(super) fn rooms_not_deleted(events: &[Event]) -> BTreeSet<RunIndex> {
+    let runs = events.iter().filter_map(|event| match &event.kind {
+        EventKind::RoomNotDeleted { run, .. } => Some(*run),
+        _ => None,
+    });
+    runs.collect()
+}
+
+/// Checks that every planned run has one outcome and was accepted at most once, and that the session has ended.
+#[track_caller]
+pub(super) fn check(world: &World, planned: u64) {
+    let outcomes = outcomes(&world.events);
+    assert_eq!(outcomes.len() as u64, planned, "every run has an outcome");
+    for (run, outcomes) in &outcomes {
+        assert_eq!(outcomes.len(), 1, "run {run} has one outcome: {outcomes:?}");
+    }
+    for (run, times) in &world.submissions {
+        assert_eq!(*times, 1, "run {run} was accepted once");
+    }
+    assert_eq!(world.events.last().map(|event| &event.kind), Some(&EventKind::Closed));
+    assert!(world.events.is_sorted_by_key(|event| event.at));
+}

@@ -1,10 +1,8 @@
 //! Whole sessions against simulated services with faults.
 
-use std::collections::BTreeSet;
-
-use super::simulation::{FaultRates, World, outcomes, simulate};
+use super::simulation::{FaultRates, check, outcomes, rooms_not_deleted, simulate};
 use rushhour_core::event::{EventKind, Outcome};
-use rushhour_core::units::{Micros, RunIndex, SessionTime};
+use rushhour_core::units::{Micros, SessionTime};
 use rushhour_livekit::testing::EventCapture;
 
 const HUNDRED: &str = r#"
@@ -20,19 +18,6 @@ in_flight = 60
 run_timeout = "5m"
 "#;
 
-fn check(world: &World, planned: u64) {
-    let outcomes = outcomes(&world.events);
-    assert_eq!(outcomes.len() as u64, planned, "every run has an outcome");
-    for (run, outcomes) in &outcomes {
-        assert_eq!(outcomes.len(), 1, "run {run} has one outcome: {outcomes:?}");
-    }
-    for (run, times) in &world.submissions {
-        assert_eq!(*times, 1, "run {run} was accepted once");
-    }
-    assert_eq!(world.events.last().unwrap().kind, EventKind::Closed);
-    assert!(world.events.is_sorted_by_key(|event| event.at));
-}
-
 #[test]
 fn without_faults_everything_completes_and_no_room_remains() {
     let world = simulate(HUNDRED, 1, FaultRates::default(), &[]);
@@ -47,14 +32,7 @@ fn whatever_fails_every_run_has_one_outcome() {
     for seed in 0..40 {
         let world = simulate(HUNDRED, seed, FaultRates::everything(0.08), &[]);
         check(&world, 100);
-        let left: BTreeSet<RunIndex> = world
-            .events
-            .iter()
-            .filter_map(|event| match &event.kind {
-                EventKind::RoomNotDeleted { run, .. } => Some(*run),
-                _ => None,
-            })
-            .collect();
+        let left = rooms_not_deleted(&world.events);
         assert!(world.rooms.is_subset(&left), "remaining rooms are recorded (seed {seed})");
         assert!(left.len() <= 1, "deletion is retried: {left:?} (seed {seed})");
     }
@@ -167,9 +145,9 @@ fn the_same_seed_gives_the_same_events() {
 
 #[test]
 fn the_log_tells_state_changes_retries_pauses_and_stops() {
+    let faults = FaultRates { submit_throttled: 0.5, ..FaultRates::default() };
     let capture = EventCapture::default();
     let guard = capture.install();
-    let faults = FaultRates { submit_throttled: 0.5, ..FaultRates::default() };
     simulate(HUNDRED, 3, faults, &[20, 25]);
     drop(guard);
     let log = capture.events_of("rushhour_driver");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, Subscriber};
-use tracing::{Event, Metadata};
+use tracing::{Dispatch, Event, Metadata};
 
 /// Keeps the events of this thread as lines: level, message, and fields as `name=value`.
 #[derive(Debug, Clone, Default)]
@@ -16,8 +16,9 @@ pub struct EventCapture {
 
 impl EventCapture {
     /// Captures until the guard is dropped.
-    pub fn install(&self) -> DefaultGuard {
-        tracing::subscriber::set_default(self.clone())
+    pub fn install(&self) -> CaptureGuard {
+        let unused = Dispatch::new(Self::default());
+        CaptureGuard { _unused: unused, _default: tracing::subscriber::set_default(self.clone()) }
     }
 
     /// The events captured so far whose target begins with `target`.
@@ -26,6 +27,14 @@ impl EventCapture {
         let own = events.iter().filter(|(from, _)| from.starts_with(target));
         own.map(|(_, line)| line.clone()).collect()
     }
+}
+
+/// Ends the capture when it is dropped.
+pub struct CaptureGuard {
+    /// While there is only one subscriber, `tracing` disables for good what a thread without a subscriber logs first:
+    /// other tests in the process. With two it asks all subscribers.
+    _unused: Dispatch,
+    _default: DefaultGuard,
 }
 
 struct Line(String);

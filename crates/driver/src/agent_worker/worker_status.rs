@@ -14,10 +14,7 @@ struct Status {
 }
 
 /// Parses the response of `/worker`.
-///
-/// # Errors
-/// It is not JSON of that form, or has none of the fields.
-pub fn parse_status(body: &[u8]) -> Result<AgentHealth, WorkerPollError> {
+pub(super) fn parse_status(body: &[u8]) -> Result<AgentHealth, WorkerPollError> {
     let status: Status = serde_json::from_slice(body)?;
     let health = AgentHealth {
         jobs: status.active_jobs,

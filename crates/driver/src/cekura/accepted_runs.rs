@@ -1,4 +1,4 @@
-//! The response to an accepted submission: which of the created runs belongs to which entry, and whether that is certain.
+//! The response to an accepted submission: which created run belongs to which entry, and whether that is certain.
 
 use std::collections::HashSet;
 

@@ -1,6 +1,6 @@
 //! The client: one request per call, never repeated by itself, every response checked.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::accepted_runs::parse_accepted;
@@ -19,6 +19,8 @@ use rushhour_livekit::http::{HttpClient, HttpResponse, TransportError, Transport
 const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 /// A URL of some 2,000 characters passes everywhere.
 const RUNS_PER_POLL: usize = 100;
+/// All but the unreserved characters (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// How to reach Cekura.
 #[derive(Debug, Clone)]
@@ -177,15 +179,18 @@ impl Cekura {
     }
 
     async fn end_call(&self, run: EvaluatorRunId) -> Result<(), PollError> {
-        // The id comes from the service: it must not choose the path.
-        let id = utf8_percent_encode(run.as_str(), NON_ALPHANUMERIC).to_string();
-        let path = self.config.settings.end_call_path.replace("{id}", &id);
+        let path = end_call_path(&self.config.settings.end_call_path, &run);
         let request = self
             .poll_client
             .post(&format!("{}{path}", self.config.url))
             .header("x-cekura-api-key", self.config.key.expose());
         self.send_checked(request).await.map(|_| ())
     }
+}
+
+/// The path of a run, whose id comes from the service and must not choose another path.
+fn end_call_path(template: &str, run: &EvaluatorRunId) -> String {
+    template.replace("{id}", &utf8_percent_encode(run.as_str(), RESERVED).to_string())
 }
 
 /// What the response to a submission means. Only what certainly was not accepted may be retried.
@@ -296,6 +301,13 @@ mod tests {
         ] {
             assert_eq!(classify(status, body).unwrap_err(), kind, "{status} {body}");
         }
+    }
+
+    #[test]
+    fn an_id_stays_one_segment_of_the_path() {
+        let path = |id: &str| end_call_path("/runs/{id}/end/", &EvaluatorRunId::new(id));
+        assert_eq!(path("3-a_b"), "/runs/3-a_b/end/");
+        assert_eq!(path("3/../4?a#b"), "/runs/3%2F..%2F4%3Fa%23b/end/");
     }
 
     #[test]

@@ -94,7 +94,7 @@ fn scenario_passed(run: &Value) -> Option<bool> {
 /// Some of Cekura's reasons for the end of a call blame the agent.
 fn failed_outcome(run: &Value) -> Outcome {
     let class = match ended_reason(run) {
-        Some("Main agent-did-not-response" | "Main agent-call-not-connected") => {
+        Some("Main agent-did-not-answer" | "Main agent-call-not-connected") => {
             FailureClass::AgentNeverJoined
         }
         Some("Main agent-silence-timed-out") => FailureClass::AgentMute,
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(class, FailureClass::EvaluatorFailed);
         assert!(detail.contains("Testing agent-did-not-connect; could not connect to room"));
         assert!(detail.contains("verify livekit_room_url"));
-        let run = json!([{ "id": 1, "status": "failed", "metadata": { "ended_reason": "Main agent-did-not-response" } }]);
+        let run = json!([{ "id": 1, "status": "failed", "metadata": { "ended_reason": "Main agent-did-not-answer" } }]);
         let RunState::Ended(outcome) = parse_statuses(&run)[0].state.clone() else { panic!() };
         assert_eq!(outcome.class(), Some(FailureClass::AgentNeverJoined));
     }

@@ -17,7 +17,7 @@ pub enum TransportErrorKind {
 
 impl TransportErrorKind {
     /// A name for logs.
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::NotSent => "not_sent",
             Self::TimedOut => "timed_out",

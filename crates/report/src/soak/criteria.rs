@@ -23,7 +23,7 @@ impl SoakCriteria {
     /// The question with a profile's settings, or the usual ones.
     pub fn of(settings: Option<SoakSettings>) -> Self {
         let settings = settings.unwrap_or_else(SoakSettings::usual);
-        Self { settings, seed: 1, resamples: Bootstrap::USUAL_RESAMPLES }
+        Self { settings, seed: 1, resamples: Bootstrap::DEFAULT_RESAMPLES }
     }
 
     /// How sure the interval of each slope is, in a family of so many series (Bonferroni).

@@ -7,7 +7,7 @@ use super::nightly_run::{History, NightlyRun};
 use super::series::{SeriesUnit, TrackedSeries, percent};
 use super::series_judgement::share_words;
 use rushhour_stats::{
-    Baseline, Confidence, Cusum, CusumLimits, Proportion, newcombe_difference, next_value,
+    Baseline, Confidence, Cusum, CusumLimits, Proportion, newcombe_difference, prediction_interval,
     self_starting_scores,
 };
 
@@ -183,7 +183,7 @@ impl Asked<'_> {
     fn judge(&self, before: &[f64]) -> Option<NightJudgement> {
         let family = self.family.max(1) as f64;
         let confidence = Confidence::from_fraction(1.0 - FALSE_BAND / family)?;
-        let band = next_value(before, confidence).ok()?;
+        let band = prediction_interval(before, confidence).ok()?;
         let mean = f64::midpoint(band.low(), band.high());
         let all: Vec<f64> = before.iter().copied().chain([self.level]).collect();
         let scores = self_starting_scores(&all).ok()?;

@@ -11,7 +11,7 @@ use super::windows::SoakWindows;
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_stats::{
     Confidence, Direction, Drift, Materiality, PValue, Quantile, Sample, Series, StepChange, Trend,
-    first_against_last, holm, step_change,
+    compare_first_and_last, holm, step_change,
 };
 
 /// The stretches that are set against each other last an hour, or this part of a shorter session.
@@ -246,7 +246,7 @@ impl Context<'_> {
             change_high: trend.change.interval.high(),
             per_hour: trend.change.point / hours,
             per_hundred_runs: (followed == TrackedSeries::Memory).then_some(trend.slope.point),
-            carried_over: trend.carried_over,
+            carried_over: trend.autocorrelation,
         }
     }
 
@@ -352,7 +352,7 @@ fn first_last(points: &[SeriesPoint]) -> Option<FirstLast> {
     let series = Series::new(points.iter().map(|point| (point.hours, point.value))).ok()?;
     let stretch = ((series.end() - series.begin()) / STRETCHES).min(1.0);
     // Refuses stretches that do not fit.
-    first_against_last(&series, stretch, Confidence::PERCENT_95).ok()?;
+    compare_first_and_last(&series, stretch, Confidence::PERCENT_95).ok()?;
     let within = |from: f64, to: f64| {
         let inside = points.iter().filter(|point| (from..=to).contains(&point.hours));
         median(inside.map(|point| point.value))

@@ -30,7 +30,7 @@ const SHARED: f64 = 0.04;
 const HOURS: f64 = 8.0;
 /// The resamples of a soak that is not simulated. With fewer, intervals of such confidence are too narrow, if
 /// anything: what holds for them holds for it.
-const MANY: u32 = Bootstrap::USUAL_RESAMPLES;
+const MANY: u32 = Bootstrap::DEFAULT_RESAMPLES;
 const METRICS: [Metric; 4] = [
     Metric::AgentJoin,
     Metric::TurnChatFirst,
