@@ -180,7 +180,7 @@ impl Callers {
             };
             client.create_room(request).await.expect("a room can be made");
             let token = mint
-                .mint(TokenRequest {
+                .sign(TokenRequest {
                     identity: Identity::new("caller"),
                     room: room.clone(),
                     lifetime: Micros::from_secs(60),

@@ -221,7 +221,11 @@ fn an_agent_without_a_worker_and_an_unknown_scenario_are_told() {
     assert!(ran.out.contains("dispatch_unassigned"), "{}", ran.out);
     let session = workplace.session();
     assert_eq!(session.tally("failure_class")["dispatch_unassigned"], 2);
-    assert!(session.runs[0].text("detail").contains("is one registered under that name?"));
+    assert!(
+        session.runs[0]
+            .text("detail")
+            .contains("check that a worker is registered under that name")
+    );
 
     let workplace = Workplace::new();
     workplace.run_profile(&SANDBOX.replace("id = 30", "id = \"no-number\""));

@@ -10,9 +10,9 @@ use rushhour_callers::participant::{
 use rushhour_core::event::Event;
 use rushhour_core::profile::{ProfileInput, explain, load, no_files};
 use rushhour_core::units::{ScenarioId, Secret, SessionTime, redact};
-use rushhour_driver::cekura::{read_accepted, read_limits, read_sights, words_of};
+use rushhour_driver::cekura::{error_message, parse_accepted, parse_plan_limits, parse_statuses};
 use rushhour_livekit::http::HttpResponse;
-use rushhour_livekit::{LiveKitError, room_mark};
+use rushhour_livekit::{LiveKitError, parse_room_owner};
 use rushhour_report::fold::Fold;
 use rushhour_report::journal::JournalReader;
 use rushhour_report::report::{Criterion, SessionVerdict, Style, Summary, terminal};
@@ -72,18 +72,19 @@ fn events(bytes: &[u8]) {
 fn cekura(bytes: &[u8]) {
     if let Ok(json) = serde_json::from_slice(bytes) {
         let scenarios = ["30", "30", "31"].map(ScenarioId::new);
-        if let Some(accepted) = read_accepted(&json, &scenarios) {
+        if let Some(accepted) = parse_accepted(&json, &scenarios) {
             assert_eq!(accepted.runs.len(), scenarios.len());
         }
-        let _ = read_sights(&json);
-        let _ = read_limits(&json);
+        let _ = parse_statuses(&json);
+        let _ = parse_plan_limits(&json);
     }
     let body = bytes.to_vec();
-    let answer = HttpResponse { status: 400, retry_after: None, date: None, body, cut: false };
-    assert!(words_of(&answer).chars().count() < 400);
-    let error = LiveKitError::of_refusal(401, bytes);
-    assert!(!redact(&error.words, &[&Secret::new("key-4711")]).contains("key-4711"));
-    let _ = room_mark(&String::from_utf8_lossy(bytes));
+    let answer =
+        HttpResponse { status: 400, retry_after: None, date: None, body, truncated: false };
+    assert!(error_message(&answer).chars().count() < 400);
+    let error = LiveKitError::from_response(401, bytes);
+    assert!(!redact(&error.message, &[&Secret::new("key-4711")]).contains("key-4711"));
+    let _ = parse_room_owner(&String::from_utf8_lossy(bytes));
 }
 
 /// A request to the stand-ins: path, query, authorization and content type in a line each, then the body.

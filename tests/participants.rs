@@ -93,7 +93,7 @@ fn two_participants_write_and_speak_to_each_other_on_a_real_server() {
     let mint = TokenSigner::new(server.key(), server.secret());
     let join = |name: &str, text: Option<&str>, frames| {
         let token = mint
-            .mint(TokenRequest {
+            .sign(TokenRequest {
                 identity: Identity::new(name),
                 room: RoomName::new("together"),
                 lifetime: Micros::from_secs(60),
@@ -159,7 +159,7 @@ fn a_participant_with_a_wrong_token_is_told_so_by_the_real_server() {
     let (told, receiver) = channel();
     let token =
         TokenSigner::new(server.key(), Secret::new("a-secret-of-more-than-thirty-two-chars"))
-            .mint(TokenRequest {
+            .sign(TokenRequest {
                 identity: Identity::new("stranger"),
                 room: RoomName::new("closed"),
                 lifetime: Micros::from_secs(60),

@@ -2,6 +2,7 @@
 //!
 //! `./tests/all` installs them under `target/peers`; without them these tests fail and say so.
 
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use livekit_api::access_token::{AccessToken, VideoGrants};
@@ -96,7 +97,7 @@ fn every_token_is_accepted_by_the_real_server_for_its_room_alone() {
     let server = LiveKitServer::start(workplace.path());
     let mint = rushhour_livekit::TokenSigner::new(server.key(), server.secret());
     let token = mint
-        .mint(rushhour_livekit::TokenRequest {
+        .sign(rushhour_livekit::TokenRequest {
             identity: rushhour_core::units::Identity::new("caller-1"),
             room: rushhour_core::units::RoomName::new("rushhour-1"),
             lifetime: rushhour_core::units::Micros::from_secs(60),
@@ -122,14 +123,14 @@ fn expired(key: &str, secret: &str) -> String {
     let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let header = part(serde_json::json!({ "alg": "HS256", "typ": "JWT" }));
     let signed = format!("{header}.{}", part(claims));
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
-    let signature = ring::hmac::sign(&key, signed.as_bytes());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signature = hmac::sign(&key, signed.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 /// Sends a request and gives its status and body.
 fn ask(request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder) -> (u16, Vec<u8>) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let request = request(&reqwest::Client::new());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -155,7 +156,7 @@ fn refusals_of_the_real_server_are_told_apart() {
                 .header("content-type", "application/protobuf")
                 .body(request.encode_to_vec())
         });
-        (status, LiveKitError::of_refusal(status, &body))
+        (status, LiveKitError::from_response(status, &body))
     };
     let refusal = |token: AccessToken| refusal_of(&token.to_jwt().expect("a token can be signed"));
     let list = VideoGrants { room_list: true, ..VideoGrants::default() };
@@ -166,7 +167,7 @@ fn refusals_of_the_real_server_are_told_apart() {
     assert_eq!(refusal(signed(good.expose())).0, 200);
     let (_, error) = refusal(signed("another-secret-of-more-than-thirty-two-characters"));
     assert_eq!(error.kind, LiveKitErrorKind::Unauthenticated, "{error}");
-    assert!(!error.words.contains("eyJ"), "the server repeats the token, we do not: {error}");
+    assert!(!error.message.contains("eyJ"), "the server repeats the token, we do not: {error}");
     let (_, error) = refusal_of(&expired(server.key().expose(), good.expose()));
     assert_eq!(error.kind, LiveKitErrorKind::Unauthenticated, "{error}");
     let (_, error) = refusal(

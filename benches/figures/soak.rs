@@ -17,7 +17,8 @@ use rushhour_core::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionId, SessionTime,
 };
 use rushhour_driver::{
-    DriverSettings, RequestTiming, RoomNames, RoomPoll, Session, SessionEffect, SessionInput,
+    DriverSettings, PolledAgent, ProcessSample, RequestTiming, RoomNaming, RoomPoll, Session,
+    SessionEffect, SessionInput,
 };
 use rushhour_livekit::AgentParticipant;
 use rushhour_report::fold::Fold;
@@ -109,7 +110,7 @@ impl Soak {
         };
         let plan = Plan::new(profile.clone());
         let settings = DriverSettings::new(&profile, manner);
-        let mut session = Session::new(settings, plan.schedule(), RoomNames::new("soak"));
+        let mut session = Session::new(settings, plan.schedule(), RoomNaming::new("soak"));
         let mut kept =
             Kept::new(EventKind::Opened(Box::new(rushhour_core::event::SessionHeader {
                 session: SessionId::new("soak"),
@@ -122,7 +123,7 @@ impl Soak {
         session.tick(world.now);
         world.come(world.now + HEALTH_EVERY, health());
         while !session.is_finished() {
-            for action in session.take_actions() {
+            for action in session.take_effects() {
                 match action {
                     SessionEffect::Record(event) => kept.take(event),
                     action => world.perform(action),
@@ -137,7 +138,7 @@ impl Soak {
                 Some(at) if at <= deadline => {
                     let (_, input) = world.coming.pop_first().expect("it was just seen");
                     world.now = world.now.max(at);
-                    if matches!(input, SessionInput::ProcessStats { .. }) {
+                    if matches!(input, SessionInput::ProcessStats(_)) {
                         world.come(at + HEALTH_EVERY, health());
                     }
                     session.handle(input, world.now);
@@ -243,15 +244,14 @@ impl World {
                 let joins = self.joins.get(&run).copied().filter(|joins| *joins <= at);
                 let agent = joins.map(|joins| {
                     let identity = Identity::new("agent-AJ_123456789012");
-                    (
-                        AgentParticipant { identity, joined_at_ms: None, listening: true },
-                        Some(joins),
-                    )
+                    let participant =
+                        AgentParticipant { identity, joined_at_ms: None, listening: true };
+                    PolledAgent { participant, joined: Some(joins) }
                 });
                 SessionInput::RoomPolled {
                     run,
                     timing,
-                    result: Ok(RoomPoll { agent, caller: false }),
+                    result: Ok(RoomPoll { agent, caller_present: false }),
                 }
             }
             SessionEffect::CheckDispatch(run) => {
@@ -262,8 +262,7 @@ impl World {
                 let name = EvaluatorRunId::new((5_000_000 + run.0).to_string());
                 // What became of one submission in a thousand is never known.
                 let result = if run.0 % 1_000 == 13 {
-                    let words = "no answer in time".to_owned();
-                    Err(SubmitError { kind: SubmitErrorKind::Unknown, message: words })
+                    Err(SubmitError::new(SubmitErrorKind::Unknown, "no answer in time"))
                 } else {
                     let over = at + Micros::from_secs(30 + vary % 60);
                     self.conversations.insert(name.clone(), over);
@@ -304,7 +303,7 @@ impl World {
 }
 
 fn health() -> SessionInput {
-    SessionInput::ProcessStats { cpu: Micros::ZERO, memory: 0, callers: None }
+    SessionInput::ProcessStats(ProcessSample { cpu: Micros::ZERO, memory: 0, callers: None })
 }
 
 /// This process's resident memory in bytes (`man 5 proc`, `VmRSS`).

@@ -13,7 +13,7 @@ use rushhour_core::profile::{
 };
 use rushhour_core::units::{Micros, Secret, SessionId};
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
-use rushhour_driver::{DriverSettings, RoomNames, Services};
+use rushhour_driver::{DriverSettings, RoomNaming, Services};
 use rushhour_livekit::{LiveKitClient, LiveKitErrorKind, TokenSigner};
 use rushhour_sandbox::{DelayDistribution, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
 
@@ -149,7 +149,7 @@ impl Clients {
 
     /// Checks that LiveKit answers and accepts the key, before anything is created there.
     pub(crate) async fn check_connectivity(&self) -> Result<(), CliError> {
-        self.livekit.greet().await.map_err(|error| {
+        self.livekit.check_connectivity().await.map_err(|error| {
             let hint = match error.kind {
                 LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
                     "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
@@ -167,19 +167,19 @@ impl Clients {
         &self,
         sink: &Arc<ProgressSink>,
         session: SessionId,
-        names: RoomNames,
+        names: RoomNaming,
         profile: Arc<Profile>,
         settings: Arc<DriverSettings>,
     ) -> Services {
         Services {
             control: self.livekit.clone(),
             evaluator: self.evaluator.clone(),
-            mint: self.token_signer.clone(),
+            tokens: self.token_signer.clone(),
             sink: sink.clone(),
             livekit_url: self.livekit_url.clone(),
-            session,
+            session_id: session,
             profile,
-            names,
+            naming: names,
             settings,
         }
     }

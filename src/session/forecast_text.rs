@@ -151,10 +151,10 @@ fn detectable_difference(forecast: &Forecast) -> String {
         let design = Design {
             quantile,
             runs_per_arm: measured,
-            spread: Spread::USUAL,
+            spread: Spread::DEFAULT,
             confidence: Confidence::default(),
         };
-        match design.smallest_ratio(Power::PERCENT_80) {
+        match design.detectable_ratio(Power::PERCENT_80) {
             Ok(ratio) => format!("{:.0} % at {quantile}", (ratio - 1.0) * 100.0),
             Err(few) => format!("none at {quantile} (needs {} runs)", few.needs),
         }

@@ -1,11 +1,13 @@
 //! The interface between the driver and whoever talks to the agent.
 
-use crate::BoxFuture;
+use std::sync::Arc;
+
 use crate::event::{CallersHealth, FramesSent, ModelUsage, Outcome, RunMapping, RunPhase, Turn};
 use crate::units::{
     EvaluatorRunId, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId, Secret,
     SessionTime,
 };
+use crate::{BoxFuture, ErrorSource};
 
 /// A conversation that an evaluator is to have with the agent.
 #[derive(Debug, Clone)]
@@ -122,10 +124,42 @@ pub enum SubmitErrorKind {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct SubmitError {
-    /// What it means.
+    /// What it means for a retry.
     pub kind: SubmitErrorKind,
-    /// What happened, and what to do about it.
+    /// What happened, the innermost cause included.
     pub message: String,
+    /// What the reader can do about it.
+    pub hint: Option<&'static str>,
+    /// What caused it, where that is an error of its own.
+    #[source]
+    pub source: Option<ErrorSource>,
+}
+
+impl SubmitError {
+    /// An error without a hint or a cause of its own.
+    pub fn new(kind: SubmitErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, source: None }
+    }
+
+    /// The same error with what the reader can do about it.
+    #[must_use]
+    pub fn with_hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
+    }
+
+    /// The message and the hint in one sentence.
+    pub fn detail(&self) -> String {
+        match self.hint {
+            Some(hint) => format!("{}; {hint}", self.message),
+            None => self.message.clone(),
+        }
+    }
 }
 
 /// The status of a run at the evaluator.
@@ -152,16 +186,47 @@ pub enum RunState {
     Ended(Outcome),
 }
 
-/// A poll that failed.
+/// Why a status poll or another request about runs failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollErrorKind {
+    /// No complete response.
+    NoResponse,
+    /// Too many requests.
+    RateLimited,
+    /// The key was refused.
+    Unauthorized,
+    /// Any other response that does not report the status of runs.
+    BadResponse,
+}
+
+/// A status poll, or another request about runs, that failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct PollError {
-    /// Whether the answer was 429.
-    pub rate_limited: bool,
-    /// The service's Retry-After, if it sent one.
+    /// Why.
+    pub kind: PollErrorKind,
+    /// How long the service asks us to wait, where it does.
     pub retry_after: Option<Micros>,
-    /// What happened.
+    /// What happened, the innermost cause included.
     pub message: String,
+    /// What the reader can do about it.
+    pub hint: Option<&'static str>,
+    /// What caused it, where that is an error of its own.
+    #[source]
+    pub source: Option<ErrorSource>,
+}
+
+impl PollError {
+    /// An error without a hint or a cause of its own.
+    pub fn new(kind: PollErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, retry_after: None, message: message.into(), hint: None, source: None }
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
+    }
 }
 
 /// Whoever talks to the agent.

@@ -13,5 +13,8 @@ pub mod units;
 
 use std::pin::Pin;
 
+/// The cause of an error, shared so that errors can be cloned.
+pub type ErrorSource = std::sync::Arc<dyn std::error::Error + Send + Sync>;
+
 /// A future returned by a method of a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -418,7 +418,7 @@ fn latency(
             .into_iter()
             .map(|listed| {
                 let percentile = listed.percentile.to_string();
-                let needs = rushhour_stats::smallest_n(
+                let needs = rushhour_stats::min_sample_size(
                     super::figures::quantile_of(listed.percentile),
                     rushhour_stats::Confidence::default(),
                 );

@@ -270,7 +270,7 @@ fn judge_share(
         Estimated { value: proportion.share(), low: interval.low(), high: interval.high() };
     let mut verdict = decide(&estimated, threshold.comparison, bound, of, judgement);
     if let Verdict::Undecided { needs } = &mut verdict {
-        *needs = proportion.trials_to_settle(bound, Confidence::default());
+        *needs = proportion.trials_to_exclude(bound, Confidence::default());
     }
     let percent = |fraction: f64| format!("{:.2} %", fraction * 100.0);
     let found = format!(

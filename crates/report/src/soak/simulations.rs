@@ -27,7 +27,7 @@ const SHARED: f64 = 0.04;
 const HOURS: f64 = 8.0;
 /// The resamples of a real soak. With fewer, intervals of such confidence are too narrow, if anything: a rate of false
 /// alarms that holds with fewer holds with these.
-const USUAL_RESAMPLES: u32 = Bootstrap::USUAL_RESAMPLES;
+const USUAL_RESAMPLES: u32 = Bootstrap::DEFAULT_RESAMPLES;
 const METRICS: [Metric; 4] = [
     Metric::AgentJoin,
     Metric::TurnChatFirst,

@@ -15,7 +15,7 @@ use rushhour_core::units::{Metric, Percent};
 use rushhour_stats::{
     Arms, Bootstrap, BootstrapError, CensoredPair, CensoredSample, ClusteredSample, Confidence,
     PValue, PairedSample, Power, Quantile, QuantileRatio, Ratio, Sample, TooFew, censored_ratios,
-    smallest_n, smallest_ratio_seen,
+    detectable_ratio_of, min_sample_size,
 };
 
 /// From so many shared scenarios on they are resampled as pairs, too.
@@ -229,7 +229,7 @@ impl Sides<'_> {
 
     /// The two percentiles themselves: nearest rank, or Kaplan and Meier's where some had not ended.
     fn points(&self, quantile: Quantile) -> (Option<f64>, Option<f64>) {
-        let needs = smallest_n(quantile, Confidence::default());
+        let needs = min_sample_size(quantile, Confidence::default());
         let point = |durations: &CensoredSample| {
             (durations.size() >= needs).then(|| durations.quantile(quantile))?
         };
@@ -250,7 +250,7 @@ fn quantile_comparison(
     };
     let ratio = ratio.ok();
     let smallest_ratio_seen = ratio.and_then(|ratio| {
-        smallest_ratio_seen(ratio.interval, Confidence::default(), Power::default())
+        detectable_ratio_of(ratio.interval, Confidence::default(), Power::default())
     });
     QuantileComparison {
         percentile,

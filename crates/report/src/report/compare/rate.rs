@@ -11,7 +11,7 @@ use super::finding::{ComparisonFinding, FALSE_ALARMS};
 use super::question::ComparisonCriteria;
 use rushhour_core::units::Percent;
 use rushhour_stats::{
-    Confidence, Interval, PValue, Power, Proportion, newcombe_difference, smallest_ratio_seen,
+    Confidence, Interval, PValue, Power, Proportion, detectable_ratio_of, newcombe_difference,
 };
 
 /// Fewer runs than this say nothing of a share.
@@ -191,7 +191,7 @@ fn chance(from: Proportion, to: Proportion) -> f64 {
 /// A difference is a ratio on the exponential scale.
 fn smallest_difference(interval: Interval) -> Option<f64> {
     let scaled = Interval::new(interval.low().exp(), interval.high().exp())?;
-    smallest_ratio_seen(scaled, Confidence::default(), Power::default()).map(f64::ln)
+    detectable_ratio_of(scaled, Confidence::default(), Power::default()).map(f64::ln)
 }
 
 impl RateComparison {

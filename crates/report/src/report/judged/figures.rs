@@ -111,7 +111,7 @@ impl WeightedShare {
             share: share.point,
             low: share.interval.low(),
             high: share.interval.high(),
-            unseen: share.unseen,
+            unseen: share.unsampled,
         }
     }
 

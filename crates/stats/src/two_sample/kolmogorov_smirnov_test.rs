@@ -5,8 +5,8 @@ use super::super::p_value::PValue;
 use super::super::sample::Sample;
 use super::rank_sum::PValueMethod;
 
-/// Up to this many pairs the p-value is worked out exactly.
-const GREATEST_EXACT: u64 = 250_000;
+/// Up to this many pairs the p-value is exact.
+const MAX_EXACT_PAIRS: u64 = 250_000;
 
 /// The result of a two-sided, two-sample Kolmogorov-Smirnov test.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,9 +15,9 @@ pub struct KolmogorovSmirnov {
     pub distance: f64,
     /// The value at which it occurs.
     pub at: f64,
-    /// How rarely chance alone drives two samples of one distribution this far apart.
+    /// The probability of a distance at least this large between two samples of one distribution.
     pub p_value: PValue,
-    /// How that was found.
+    /// How the p-value was computed.
     pub method: PValueMethod,
 }
 
@@ -25,16 +25,16 @@ pub struct KolmogorovSmirnov {
 ///
 /// Exact given the ties for up to 250,000 pairs (J. L. Hodges, Arkiv för Matematik 3 (1957),
 /// 469-486; ties: G. Schröer and D. Trenkler, Computational Statistics & Data Analysis 20 (1995),
-/// 185-202); beyond, the limiting distribution of Kolmogorov, which ties make cautious.
+/// 185-202); beyond, Kolmogorov's limiting distribution, which is conservative where there are ties.
 pub fn kolmogorov_smirnov(baseline: &Sample, candidate: &Sample) -> KolmogorovSmirnov {
     let steps = merged_steps(baseline.ascending(), candidate.ascending());
     let (n, m) = (baseline.size(), candidate.size());
     let gap = |step: &CumulativeCounts| (step.from * m).abs_diff(step.to * n);
-    let (greatest, at) = steps.iter().fold((0, baseline.least()), |(greatest, at), step| {
+    let (greatest, at) = steps.iter().fold((0, baseline.min()), |(greatest, at), step| {
         if gap(step) > greatest { (gap(step), step.value) } else { (greatest, at) }
     });
     let distance = real(greatest) / real(n * m);
-    let (p_value, method) = if n * m <= GREATEST_EXACT {
+    let (p_value, method) = if n * m <= MAX_EXACT_PAIRS {
         (exact_p_value(&steps, n, m, greatest), PValueMethod::Exact)
     } else {
         let effective = (real(n) * real(m) / real(n + m)).sqrt();
@@ -63,19 +63,19 @@ fn merged_steps(from: &[f64], to: &[f64]) -> Vec<CumulativeCounts> {
     values.into_iter().map(step).collect()
 }
 
-/// The chance that a random order of all values drives the two counts at least `greatest` apart, at
-/// a place where the order of values can be told (not within ties).
+/// The probability that in a random order of all values the two counts are at least `greatest` apart, at a position
+/// that is not within ties.
 ///
-/// Every order is a path of steps to the right or up; the chance of a path's next step is the share
-/// of values left. What leaves the corridor is added up at once, so that small chances keep their
-/// digits.
+/// Every order is a path of steps to the right or up; the probability of a path's next step is the share of values left.
+/// Paths that leave the corridor are summed up directly, so that small probabilities keep their precision.
 fn exact_p_value(steps: &[CumulativeCounts], n: u64, m: u64, greatest: u64) -> f64 {
     if greatest == 0 {
         return 1.0;
     }
-    let mut told_apart = vec![false; steps.last().map_or(0, |step| index(step.from + step.to)) + 1];
+    let mut between_ties =
+        vec![false; steps.last().map_or(0, |step| index(step.from + step.to)) + 1];
     for step in steps {
-        told_apart[index(step.from + step.to)] = true;
+        between_ties[index(step.from + step.to)] = true;
     }
     let mut inside = vec![0.0; index(m) + 1];
     let mut outside = 0.0;
@@ -87,7 +87,7 @@ fn exact_p_value(steps: &[CumulativeCounts], n: u64, m: u64, greatest: u64) -> f
             if from + to == 0 {
                 arriving = 1.0;
             }
-            if told_apart[index(from + to)] && (from * m).abs_diff(to * n) >= greatest {
+            if between_ties[index(from + to)] && (from * m).abs_diff(to * n) >= greatest {
                 outside += arriving;
                 arriving = 0.0;
             }
@@ -103,9 +103,9 @@ fn index(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-/// The chance that Kolmogorov's limiting variable exceeds `x`: `2 sum (-1)^(k-1) exp(-2 k^2 x^2)`.
+/// The probability that Kolmogorov's limiting variable exceeds `x`: `2 sum (-1)^(k-1) exp(-2 k^2 x^2)`.
 fn kolmogorov_tail(x: f64) -> f64 {
-    // Below, the chance of less is under 1e-12, and the series needs many terms.
+    // Below, it is 1 to within 1e-12, and the series needs many terms.
     if x < 0.2 {
         return 1.0;
     }

@@ -1,13 +1,13 @@
-//! What a dispatch tells the agent, and what a room tells a sweep.
+//! Dispatch metadata, which the agent reads, and room metadata, by which `sweep` knows its own rooms.
 
 use serde_json::{Map, Value, json};
 
 use rushhour_core::profile::LiveKitSettings;
 use rushhour_core::units::{Mode, RunIndex, ScenarioId, SessionId};
 
-/// The dispatch metadata of a run: the user's own keys, `scenario_id`, and what tells the agent to
-/// hold a chat. A JSON object, because Cekura's tracer reads its top-level keys; `scenario_id` is a
-/// number where it is one.
+/// The dispatch metadata of a run: the user's own keys, `scenario_id`, and the key that makes the agent
+/// chat. A JSON object, because Cekura's tracer reads its top-level keys; `scenario_id` is a number where
+/// the id is numeric.
 pub fn dispatch_metadata(settings: &LiveKitSettings, scenario: &ScenarioId, mode: Mode) -> String {
     let mut metadata: Map<String, Value> = settings.metadata.clone();
     let scenario = scenario.as_str();
@@ -23,12 +23,12 @@ pub fn dispatch_metadata(settings: &LiveKitSettings, scenario: &ScenarioId, mode
     Value::Object(metadata).to_string()
 }
 
-/// The metadata of a room: which session made it, and for which run.
+/// The metadata of a room: the session that created it, and the run.
 pub fn room_metadata(session: &SessionId, run: RunIndex) -> String {
     json!({ "rushhour": { "session": session.as_str(), "run": run.0 } }).to_string()
 }
 
-/// What the metadata of a room says of who made it.
+/// Who created a room, from its metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomOwner {
     /// The session.
@@ -37,12 +37,12 @@ pub struct RoomOwner {
     pub run: RunIndex,
 }
 
-/// Reads what [`room_metadata`] wrote; none where the room is not of any session of ours.
-pub fn room_mark(metadata: &str) -> Option<RoomOwner> {
+/// Parses what [`room_metadata`] wrote; `None` for a room that no session created.
+pub fn parse_room_owner(metadata: &str) -> Option<RoomOwner> {
     let metadata: Value = serde_json::from_str(metadata).ok()?;
-    let mark = metadata.get("rushhour")?;
-    let session = mark.get("session")?.as_str().filter(|session| !session.is_empty())?;
-    let run = mark.get("run")?.as_u64()?;
+    let owner = metadata.get("rushhour")?;
+    let session = owner.get("session")?.as_str().filter(|session| !session.is_empty())?;
+    let run = owner.get("run")?.as_u64()?;
     Some(RoomOwner { session: SessionId::new(session), run: RunIndex(run) })
 }
 
@@ -74,9 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_mark_is_read() {
-        let mark = RoomOwner { session: SessionId::new("20261122T213015Z-a"), run: RunIndex(7) };
-        assert_eq!(room_mark(&room_metadata(&mark.session, mark.run)), Some(mark));
+    fn only_metadata_of_a_session_is_parsed() {
+        let owner = RoomOwner { session: SessionId::new("20261122T213015Z-a"), run: RunIndex(7) };
+        assert_eq!(parse_room_owner(&room_metadata(&owner.session, owner.run)), Some(owner));
         for foreign in [
             "",
             "{}",
@@ -86,7 +86,7 @@ mod tests {
             "{\"rushhour\":{\"session\":\"a\",\"run\":-1}}",
             "{\"session\":\"a\",\"run\":1}",
         ] {
-            assert_eq!(room_mark(foreign), None, "{foreign}");
+            assert_eq!(parse_room_owner(foreign), None, "{foreign}");
         }
     }
 

@@ -1,17 +1,15 @@
-//! What a worker says as Prometheus text: the few gauges of livekit-agents that tell how it is.
+//! The Prometheus metrics of a livekit-agents worker: the gauges that show its health.
 //!
-//! Source: the text exposition format 0.0.4, <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+//! Format: text exposition 0.0.4, <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
+use super::error::WorkerPollError;
 use rushhour_core::event::AgentHealth;
 
-/// Reads a worker's gauges. Where one has several lines, by labels, jobs, processes and memory are summed up, and
-/// the greatest load counts.
-///
-/// # Errors
-/// Where none of them is there.
-pub fn read_exposition(text: &str) -> Result<AgentHealth, String> {
+/// Parses a worker's gauges. Where one has several series, jobs, processes and memory are summed up, and the greatest
+/// load counts.
+pub(super) fn parse_metrics(text: &str) -> Result<AgentHealth, WorkerPollError> {
     let mut health = AgentHealth::default();
-    for (name, value) in text.lines().filter_map(sample) {
+    for (name, value) in text.lines().filter_map(parse_sample) {
         match name {
             "lk_agents_active_job_count" => add(&mut health.jobs, value),
             "lk_agents_child_process_count" => add(&mut health.children, value),
@@ -23,26 +21,26 @@ pub fn read_exposition(text: &str) -> Result<AgentHealth, String> {
         }
     }
     if health == AgentHealth::default() {
-        return Err("no worker's metrics: none of lk_agents_* is among them".to_owned());
+        return Err(WorkerPollError::NoMetrics);
     }
     Ok(health)
 }
 
 fn add(sum: &mut Option<u64>, value: f64) {
-    // Counts and bytes are whole and below 2^53; what is not is drawn back by the cast.
+    // Counts and bytes are whole numbers below 2^53; the cast saturates for anything else.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let value = value.round() as u64;
     *sum = Some(sum.unwrap_or(0).saturating_add(value));
 }
 
-/// The name and the value of a line; none of a comment, or of a value that is no finite number of zero or more.
-fn sample(line: &str) -> Option<(&str, f64)> {
+/// The name and the value of a line; `None` for a comment, or a value that is negative or not finite.
+fn parse_sample(line: &str) -> Option<(&str, f64)> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
         return None;
     }
     let (name, rest) = match line.split_once('{') {
-        // A label's value may hold a brace; the value comes after the last.
+        // A label's value may hold a brace: the sample's value comes after the last one.
         Some((name, labelled)) => (name, labelled.rsplit_once('}')?.1),
         None => line.split_once(char::is_whitespace)?,
     };
@@ -55,25 +53,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gauges_are_read_with_and_without_labels() {
+    fn gauges_are_parsed_with_and_without_labels() {
         let text = "# HELP lk_agents_worker_load x\n# TYPE lk_agents_worker_load gauge\n\
             lk_agents_worker_load{nodename=\"a}b\"} 0.125\n\
             lk_agents_active_job_count 2\nlk_agents_active_job_count{x=\"1\"} 1 1700000000\n\
             lk_agents_child_process_count 4.0\n\
             process_resident_memory_bytes 6.7108864e+07\n\
             lk_agents_active_job_count NaN\nother_metric +Inf\n";
-        let wanted = AgentHealth {
+        let expected = AgentHealth {
             jobs: Some(3),
             load: Some(0.125),
             children: Some(4),
             memory: Some(67_108_864),
             error: None,
         };
-        assert_eq!(read_exposition(text), Ok(wanted));
+        assert_eq!(parse_metrics(text).unwrap(), expected);
     }
 
     #[test]
-    fn what_is_none_is_refused() {
+    fn other_texts_are_refused() {
         for text in [
             "",
             "OK",
@@ -82,7 +80,7 @@ mod tests {
             "a 1\nb 2",
             "# lk_agents_worker_load 1",
         ] {
-            assert!(read_exposition(text).is_err(), "{text}");
+            assert!(parse_metrics(text).is_err(), "{text}");
         }
     }
 }

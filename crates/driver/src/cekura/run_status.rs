@@ -1,20 +1,21 @@
-//! Cekura's words for the state of a run, and what they mean here.
+//! Cekura's status of runs, and what it means here.
 
 use serde_json::Value;
 
+use super::error_message::shorten;
 use rushhour_core::evaluator::{RunState, RunStatus};
 use rushhour_core::event::{FailureClass, Outcome, RunPhase};
-use rushhour_core::units::{EvaluatorRunId, Micros};
+use rushhour_core::units::{EvaluatorRunId, Micros, redact};
 
-/// Reads an answer about runs: an array of runs, an array under `results` or `runs`, or a map of runs
-/// by id. Entries that are no runs are passed over.
-pub fn read_sights(answer: &Value) -> Vec<RunStatus> {
-    runs_of(answer).iter().filter_map(|(key, run)| read_sight(*key, run)).collect()
+/// Parses the status of runs: an array of runs, an array under `results` or `runs`, or a map of runs by id. Skips
+/// entries that are not runs.
+pub fn parse_statuses(response: &Value) -> Vec<RunStatus> {
+    runs_of(response).iter().filter_map(|(key, run)| parse_status(*key, run)).collect()
 }
 
-/// The runs in an answer, with their key where they stand in a map.
-pub(super) fn runs_of(answer: &Value) -> Vec<(Option<&str>, &Value)> {
-    match answer {
+/// The runs in a response, with their keys where they are in a map.
+pub(super) fn runs_of(response: &Value) -> Vec<(Option<&str>, &Value)> {
+    match response {
         Value::Array(runs) => runs.iter().map(|run| (None, run)).collect(),
         Value::Object(fields) => {
             if let Some(inner @ (Value::Array(_) | Value::Object(_))) =
@@ -28,7 +29,7 @@ pub(super) fn runs_of(answer: &Value) -> Vec<(Option<&str>, &Value)> {
                 };
             }
             if fields.contains_key("status") {
-                return vec![(None, answer)];
+                return vec![(None, response)];
             }
             fields
                 .iter()
@@ -40,7 +41,7 @@ pub(super) fn runs_of(answer: &Value) -> Vec<(Option<&str>, &Value)> {
     }
 }
 
-/// An id, which may be a number or a text.
+/// An id, which may be a number or a string.
 pub(super) fn id_of(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::Number(number) => Some(number.to_string()),
@@ -49,13 +50,13 @@ pub(super) fn id_of(value: Option<&Value>) -> Option<String> {
     }
 }
 
-fn read_sight(key: Option<&str>, run: &Value) -> Option<RunStatus> {
+fn parse_status(key: Option<&str>, run: &Value) -> Option<RunStatus> {
     let id = id_of(run.get("id")).or_else(|| key.map(str::to_owned))?;
     let word = run.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
     Some(RunStatus {
         run: EvaluatorRunId::new(id),
         state: state_of(&word, run),
-        conversation_duration: talked(run.get("duration")),
+        conversation_duration: parse_duration(run.get("duration")),
         status: word,
     })
 }
@@ -65,8 +66,8 @@ fn state_of(word: &str, run: &Value) -> RunState {
         "pending" | "in_queue" | "scaling_up" => RunState::InProgress(RunPhase::Queued),
         "running" | "in_progress" => RunState::InProgress(RunPhase::Running),
         "evaluating" => RunState::InProgress(RunPhase::Judging),
-        "completed" => RunState::Ended(Outcome::Completed { judged: judgement(run) }),
-        "failed" => RunState::Ended(failure(run)),
+        "completed" => RunState::Ended(Outcome::Completed { judged: scenario_passed(run) }),
+        "failed" => RunState::Ended(failed_outcome(run)),
         "timeout" => RunState::Ended(Outcome::failed(
             FailureClass::EvaluatorTimeout,
             with_reason("Cekura ended the run: it exceeded its time limit", run),
@@ -79,8 +80,8 @@ fn state_of(word: &str, run: &Value) -> RunState {
     }
 }
 
-/// Whether the scenario's checks passed: `success`, or else `evaluation_status`.
-fn judgement(run: &Value) -> Option<bool> {
+/// Whether the scenario passed: `success`, or else `evaluation_status`.
+fn scenario_passed(run: &Value) -> Option<bool> {
     run.get("success").and_then(Value::as_bool).or_else(|| {
         match run.get("evaluation_status").and_then(Value::as_str)? {
             "success" | "reviewed_success" => Some(true),
@@ -90,8 +91,8 @@ fn judgement(run: &Value) -> Option<bool> {
     })
 }
 
-/// The reasons a call ended with that blame the agent, in Cekura's words.
-fn failure(run: &Value) -> Outcome {
+/// Some of Cekura's reasons for the end of a call blame the agent.
+fn failed_outcome(run: &Value) -> Outcome {
     let class = match ended_reason(run) {
         Some("Main agent-did-not-answer" | "Main agent-call-not-connected") => {
             FailureClass::AgentNeverJoined
@@ -106,12 +107,12 @@ fn ended_reason(run: &Value) -> Option<&str> {
     run.get("metadata")?.get("ended_reason")?.as_str()
 }
 
-fn with_reason(words: &str, run: &Value) -> String {
+fn with_reason(summary: &str, run: &Value) -> String {
     let message = run.get("error_message").and_then(Value::as_str).filter(|text| !text.is_empty());
     let reasons: Vec<&str> = [ended_reason(run), message].into_iter().flatten().collect();
     let text = match reasons[..] {
-        [] => words.to_owned(),
-        _ => format!("{words}: {}", reasons.join("; ")),
+        [] => summary.to_owned(),
+        _ => format!("{summary}: {}", shorten(&redact(&reasons.join("; "), &[]))),
     };
     if text.contains("room") && text.contains("connect") {
         return format!(
@@ -121,8 +122,8 @@ fn with_reason(words: &str, run: &Value) -> String {
     text
 }
 
-/// A conversation's length: `MM:SS` or `HH:MM:SS`, or seconds as a number.
-fn talked(value: Option<&Value>) -> Option<Micros> {
+/// A conversation's duration: `MM:SS` or `HH:MM:SS`, or seconds as a number.
+fn parse_duration(value: Option<&Value>) -> Option<Micros> {
     let seconds = match value? {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => {
@@ -145,8 +146,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_are_found_in_every_shape() {
-        let shapes = [
+    fn runs_are_found_in_every_form() {
+        let forms = [
             json!([{ "id": 301, "status": "running" }]),
             json!({ "count": 1, "results": [{ "id": "301", "status": "running" }] }),
             json!({ "id": 9, "status": "in_progress", "runs": [{ "id": 301, "status": "running" }] }),
@@ -154,23 +155,23 @@ mod tests {
             json!({ "301": { "status": "running", "surprise": [1, 2] } }),
             json!({ "id": 301, "status": "running" }),
         ];
-        for shape in shapes {
-            let sights = read_sights(&shape);
-            assert_eq!(sights.len(), 1, "{shape}");
-            assert_eq!(sights[0].run, EvaluatorRunId::new("301"), "{shape}");
-            assert_eq!(sights[0].state, RunState::InProgress(RunPhase::Running), "{shape}");
+        for form in forms {
+            let statuses = parse_statuses(&form);
+            assert_eq!(statuses.len(), 1, "{form}");
+            assert_eq!(statuses[0].run, EvaluatorRunId::new("301"), "{form}");
+            assert_eq!(statuses[0].state, RunState::InProgress(RunPhase::Running), "{form}");
         }
         for nothing in
             [json!(null), json!(3), json!("x"), json!([]), json!([1, "a", {}]), json!({})]
         {
-            assert_eq!(read_sights(&nothing), [], "{nothing}");
+            assert_eq!(parse_statuses(&nothing), [], "{nothing}");
         }
     }
 
     #[test]
-    fn each_status_has_its_meaning_and_unknown_ones_are_not_the_end() {
+    fn every_status_has_a_meaning_and_unknown_ones_do_not_end_a_run() {
         let state =
-            |status: &str| read_sights(&json!([{ "id": 1, "status": status }]))[0].state.clone();
+            |status: &str| parse_statuses(&json!([{ "id": 1, "status": status }]))[0].state.clone();
         for word in ["pending", "in_queue", "scaling_up"] {
             assert_eq!(state(word), RunState::InProgress(RunPhase::Queued), "{word}");
         }
@@ -187,10 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_keeps_the_services_own_words() {
+    fn a_failure_keeps_the_services_own_message() {
         let run = json!([{ "id": 1, "status": "failed", "error_message": "could not connect to room",
             "metadata": { "ended_reason": "Testing agent-did-not-connect" } }]);
-        let RunState::Ended(Outcome::Failed { class, detail }) = read_sights(&run)[0].state.clone()
+        let RunState::Ended(Outcome::Failed { class, detail }) =
+            parse_statuses(&run)[0].state.clone()
         else {
             panic!()
         };
@@ -198,14 +200,14 @@ mod tests {
         assert!(detail.contains("Testing agent-did-not-connect; could not connect to room"));
         assert!(detail.contains("verify livekit_room_url"));
         let run = json!([{ "id": 1, "status": "failed", "metadata": { "ended_reason": "Main agent-did-not-answer" } }]);
-        let RunState::Ended(outcome) = read_sights(&run)[0].state.clone() else { panic!() };
+        let RunState::Ended(outcome) = parse_statuses(&run)[0].state.clone() else { panic!() };
         assert_eq!(outcome.class(), Some(FailureClass::AgentNeverJoined));
     }
 
     #[test]
-    fn judgement_and_length_are_read_in_their_forms() {
-        let sight = |run: Value| read_sights(&json!([run]))[0].clone();
-        let judged = |run| match sight(run).state {
+    fn judgement_and_duration_are_parsed_in_every_form() {
+        let status = |run: Value| parse_statuses(&json!([run]))[0].clone();
+        let judged = |run| match status(run).state {
             RunState::Ended(Outcome::Completed { judged }) => judged,
             other => panic!("{other:?}"),
         };
@@ -217,12 +219,13 @@ mod tests {
             Some(false)
         );
         assert_eq!(judged(json!({ "id": 1, "status": "completed" })), None);
-        let length =
-            |duration: Value| sight(json!({ "id": 1, "duration": duration })).conversation_duration;
-        assert_eq!(length(json!("01:10")), Some(Micros::from_secs(70)));
-        assert_eq!(length(json!("1:00:05")), Some(Micros::from_secs(3605)));
-        assert_eq!(length(json!(42.5)), Some(Micros::from_millis(42_500)));
-        assert_eq!(length(json!("soon")), None);
-        assert_eq!(length(json!(null)), None);
+        let duration = |duration: Value| {
+            status(json!({ "id": 1, "duration": duration })).conversation_duration
+        };
+        assert_eq!(duration(json!("01:10")), Some(Micros::from_secs(70)));
+        assert_eq!(duration(json!("1:00:05")), Some(Micros::from_secs(3605)));
+        assert_eq!(duration(json!(42.5)), Some(Micros::from_millis(42_500)));
+        assert_eq!(duration(json!("soon")), None);
+        assert_eq!(duration(json!(null)), None);
     }
 }

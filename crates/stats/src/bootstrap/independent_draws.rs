@@ -17,15 +17,15 @@ pub(super) struct IndependentDraws<'a> {
     ascending: &'a [f64],
     ranks: Vec<u64>,
     sums: Vec<f64>,
-    random: StatsRng,
+    rng: StatsRng,
 }
 
 impl<'a> IndependentDraws<'a> {
     /// `quantiles` are in ascending order.
-    pub(super) fn new(sample: &'a Sample, quantiles: &[Quantile], random: StatsRng) -> Self {
+    pub(super) fn new(sample: &'a Sample, quantiles: &[Quantile], rng: StatsRng) -> Self {
         let ranks: Vec<u64> =
             quantiles.iter().filter_map(|quantile| quantile.rank(sample.size())).collect();
-        Self { ascending: sample.ascending(), sums: vec![0.0; ranks.len()], ranks, random }
+        Self { ascending: sample.ascending(), sums: vec![0.0; ranks.len()], ranks, rng }
     }
 
     /// Writes the quantiles of the next resample.
@@ -33,11 +33,11 @@ impl<'a> IndependentDraws<'a> {
         let n = count(self.ascending.len());
         let (mut sum, mut reached) = (0.0, 0);
         for (below, &rank) in self.sums.iter_mut().zip(&self.ranks) {
-            sum += spacing(&mut self.random, rank - reached);
+            sum += spacing(&mut self.rng, rank - reached);
             reached = rank;
             *below = sum;
         }
-        let total = sum + spacing(&mut self.random, n + 1 - reached);
+        let total = sum + spacing(&mut self.rng, n + 1 - reached);
         for (quantile, below) in quantiles.iter_mut().zip(&self.sums) {
             let uniform = below / total;
             *quantile = self.ascending[index_below(uniform * real(n), self.ascending.len())];
@@ -45,8 +45,8 @@ impl<'a> IndependentDraws<'a> {
     }
 }
 
-fn spacing(random: &mut StatsRng, ranks: u64) -> f64 {
-    if ranks == 0 { 0.0 } else { random.gamma(real(ranks)) }
+fn spacing(rng: &mut StatsRng, ranks: u64) -> f64 {
+    if ranks == 0 { 0.0 } else { rng.gamma(real(ranks)) }
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
         let sample = Sample::new((0..n).map(f64::from).collect()).unwrap();
         let quantiles = [Quantile::P50, Quantile::P90];
         let mut draws = IndependentDraws::new(&sample, &quantiles, StatsRng::new(1, 0));
-        let mut random = StatsRng::new(1, 1);
+        let mut rng = StatsRng::new(1, 1);
         let (mut by_rank, mut in_full) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);
         for _ in 0..4000 {
             let mut found = [0.0; 2];
@@ -68,9 +68,8 @@ mod tests {
             by_rank[0].push(found[0]);
             by_rank[1].push(found[1]);
             by_rank[2].push(found[1] - found[0]);
-            let resample: Vec<f64> = (0..n)
-                .map(|_| sample.ascending()[random.index(sample.ascending().len())])
-                .collect();
+            let resample: Vec<f64> =
+                (0..n).map(|_| sample.ascending()[rng.index(sample.ascending().len())]).collect();
             let resample = Sample::new(resample).unwrap();
             let found = quantiles.map(|quantile| resample.quantile(quantile));
             in_full[0].push(found[0]);
