@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Files and folders that must stay pure, below `crates/` or the root.
+/// Files and folders that must stay pure.
 const PURE: &[&str] = &[
     "crates/stats/src/",
     "crates/core/src/",

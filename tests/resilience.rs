@@ -1,5 +1,5 @@
-//! Rushhour in trouble: whatever breaks around it, every run has one outcome, nothing is paid twice, rooms are
-//! deleted, and what was recorded stays.
+//! Whatever breaks around Rushhour, every run has one outcome, nothing is paid twice, rooms are deleted, and what was
+//! recorded stays.
 
 mod disk;
 mod faults;
@@ -9,13 +9,13 @@ mod handles;
 mod servers;
 mod signals;
 
-use crate::support::{Session, Workplace};
+use crate::support::{Session, TestDir};
 
-/// A profile of so many copies of one scenario, at so many starts a second, that is quickly over.
-fn quick(count: u32, rate: &str, more: &str) -> String {
+/// A profile with short conversations of one scenario.
+fn quick_profile(count: u32, rate: &str, more: &str) -> String {
     format!(
         r#"
-name = "trouble"
+name = "resilience"
 mode = "chat"
 [livekit]
 url = "sandbox"
@@ -47,9 +47,9 @@ judging = {{ median = "200ms" }}
     )
 }
 
-/// The one session that was run, held to the stand-ins' log; no room is left.
-fn settle(workplace: &Workplace, planned: u64) -> Session {
-    let session = workplace.session();
+/// Opens the only session and compares it with the sandbox's log; no room may be left.
+fn open_checked(dir: &TestDir, planned: u64) -> Session {
+    let session = dir.session();
     session.check(planned);
     let left = session.truth().rooms_left();
     assert!(left.is_empty(), "rooms are left: {left:?}");

@@ -1,20 +1,20 @@
-//! The stand-ins in a process of their own.
+//! The sandbox in a process of its own.
 
-use super::binary::{Running, Rushhour};
-use super::workplace::Workplace;
+use super::binary::{RunningCommand, Rushhour};
+use super::test_dir::TestDir;
 
-/// A sandbox of its own process, and the environment that leads to it.
-pub(crate) struct Served {
-    running: Running,
+/// A running `rushhour sandbox`, and the environment variables that lead to it.
+pub(crate) struct SandboxProcess {
+    running: RunningCommand,
     environment: Vec<(String, String)>,
 }
 
-impl Served {
-    pub(crate) fn start(workplace: &Workplace, words: &[&str]) -> Self {
+impl SandboxProcess {
+    pub(crate) fn start(dir: &TestDir, arguments: &[&str]) -> Self {
         let mut all = vec!["sandbox", "--port", "0"];
-        all.extend(words);
-        let (running, first) = workplace.rushhour(&all).start_until("CEKURA_API_KEY=");
-        let environment = first
+        all.extend(arguments);
+        let (running, printed) = dir.rushhour(&all).start_until("CEKURA_API_KEY=");
+        let environment = printed
             .lines()
             .filter_map(|line| line.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -22,7 +22,7 @@ impl Served {
         Self { running, environment }
     }
 
-    /// A profile of the embedded stand-ins, without their table, pointed at these.
+    /// Points a profile of the embedded sandbox, without its `[sandbox]` table, at this process.
     pub(crate) fn profile(&self, embedded: &str) -> String {
         let value = |name: &str| {
             self.environment.iter().find(|(key, _)| key == name).expect("it is printed").1.clone()
@@ -33,25 +33,24 @@ impl Served {
             .replace("[evaluator]", &evaluator)
     }
 
-    /// A command line with the keys of these stand-ins, but for those that are to be wrong.
+    /// A command line with this sandbox's keys; those in `wrong_keys` have other values.
     pub(crate) fn rushhour(
         &self,
-        workplace: &Workplace,
-        words: &[&str],
-        wrong: &[(&str, &str)],
+        dir: &TestDir,
+        arguments: &[&str],
+        wrong_keys: &[(&str, &str)],
     ) -> Rushhour {
         let keys = ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "CEKURA_API_KEY"];
-        let mut rushhour = workplace.rushhour(words);
+        let mut rushhour = dir.rushhour(arguments);
         for (name, value) in self.environment.iter().filter(|(name, _)| keys.contains(&&**name)) {
-            let value =
-                wrong.iter().find(|(key, _)| key == name).map_or(&**value, |(_, wrong)| wrong);
-            rushhour = rushhour.with(name, value);
+            let wrong = wrong_keys.iter().find(|(key, _)| key == name);
+            rushhour = rushhour.env(name, wrong.map_or(&**value, |(_, wrong)| wrong));
         }
         rushhour
     }
 
     pub(crate) fn stop(self) {
         self.running.signal("INT");
-        self.running.finish_secretly();
+        self.running.finish_with_secrets();
     }
 }

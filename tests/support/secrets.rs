@@ -18,43 +18,43 @@ const SECRETS: &[&str] = &[
     "sandbox-cekura-key",
 ];
 
-/// What every token begins with: a header with `typ` and `alg` in either order, in base64url.
+/// The start of every token: a header with `typ` and `alg` in either order, in base64url.
 const TOKEN_HEADERS: &[&str] =
     &["eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"];
 
 static ALL: LazyLock<Regex> = LazyLock::new(|| pattern(&[SECRETS, TOKEN_HEADERS].concat()));
 static TOKENS: LazyLock<Regex> = LazyLock::new(|| pattern(TOKEN_HEADERS));
 
-/// Where the first secret in `bytes` begins.
-pub(super) fn secret_in(bytes: &[u8]) -> Option<usize> {
+/// The position of the first secret or token in `bytes`.
+pub(super) fn find_secret(bytes: &[u8]) -> Option<usize> {
     ALL.find(bytes).map(|found| found.start())
 }
 
-/// Where the first token in `bytes` begins; the stand-ins hand out their own keys.
-pub(super) fn token_in(bytes: &[u8]) -> Option<usize> {
+/// The position of the first token in `bytes`; keys of the sandbox may be there.
+pub(super) fn find_token(bytes: &[u8]) -> Option<usize> {
     TOKENS.find(bytes).map(|found| found.start())
 }
 
-/// Asserts that no file below a folder holds a secret, but those for which `expected` holds.
+/// Asserts that no file below a folder holds a secret, except those for which `is_expected` holds.
 #[track_caller]
-pub(super) fn assert_none_below(folder: &Path, expected: &dyn Fn(&Path) -> bool) {
+pub(super) fn assert_none_below(folder: &Path, is_expected: &dyn Fn(&Path) -> bool) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
-        if expected(&path) {
+        if is_expected(&path) {
             continue;
         }
         if path.is_dir() {
-            assert_none_below(&path, expected);
+            assert_none_below(&path, is_expected);
         } else if let Ok(bytes) = fs::read(&path)
-            && let Some(at) = secret_in(&bytes)
+            && let Some(at) = find_secret(&bytes)
         {
             panic!("a secret is in {}, at byte {at}", path.display());
         }
     }
 }
 
-/// Finds these texts as they are, in hexadecimal, and in base64 wherever they begin in what is encoded.
+/// Matches these texts as they are, in hexadecimal, and in base64 at any offset.
 fn pattern(texts: &[&str]) -> Regex {
     let forms: Vec<String> =
         texts.iter().flat_map(|text| forms(text)).map(|form| regex::escape(&form)).collect();
@@ -67,7 +67,7 @@ fn forms(text: &str) -> Vec<String> {
     for shift in 0..3 {
         let bytes = [&vec![0; shift], text.as_bytes()].concat();
         for engine in [STANDARD, URL_SAFE] {
-            // Letters that hold bits of what stands before or after are left out.
+            // Characters that share bits with the bytes before or after are left out.
             let (from, to) = ((shift * 8).div_ceil(6), bytes.len() * 8 / 6);
             forms.push(engine.encode(&bytes)[from..to].to_owned());
         }
@@ -84,19 +84,19 @@ fn planted_secrets_are_found_in_every_form() {
             for planted in
                 [&plain, &STANDARD.encode(&plain), &URL_SAFE.encode(&plain), &hexadecimal]
             {
-                assert!(secret_in(planted.as_bytes()).is_some(), "{secret}: {planted}");
+                assert!(find_secret(planted.as_bytes()).is_some(), "{secret}: {planted}");
             }
         }
     }
-    assert_eq!(secret_in(b"{\"token_lifetime\":900,\"key_file\":\"livekit.key\"}"), None);
+    assert_eq!(find_secret(b"{\"token_lifetime\":900,\"key_file\":\"livekit.key\"}"), None);
 }
 
 #[test]
 #[should_panic(expected = "a secret is in")]
 fn a_token_in_a_session_folder_fails_the_test_that_wrote_it() {
-    let workplace = super::Workplace::new();
-    let folder = workplace.path().join("reports/planted");
-    fs::create_dir_all(&folder).expect("a folder can be made");
+    let dir = super::TestDir::new();
+    let folder = dir.path().join("reports/planted");
+    fs::create_dir_all(&folder).expect("a folder can be created");
     let line = format!("{{\"token\":\"{}.e30.c2ln\"}}", TOKEN_HEADERS[1]);
     fs::write(folder.join("journal.jsonl"), line).expect("a file can be written");
 }

@@ -1,4 +1,4 @@
-//! Every fault of the stand-ins alone, and every two together.
+//! Every fault of the sandbox alone, and every two together.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,26 +8,27 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rushhour_sandbox::Fault;
 
-use crate::support::{Row, Workplace};
+use crate::support::{Row, TestDir};
 
 /// Runs of each session.
 const RUNS: u64 = 100;
-/// What each limit of the profile below may be overrun by, on a machine that does other things too.
+/// By how much each limit of the profile may be exceeded, on a machine that does other things too.
 const SLACK: Duration = Duration::from_secs(6);
 const LIVEKIT: Duration = Duration::from_secs(2);
 const SUBMISSION: Duration = Duration::from_secs(2);
 const AGENT: Duration = Duration::from_secs(2);
 const CONVERSATION: Duration = Duration::from_secs(4);
-/// Longer than a slow submission is slow: the evaluator comes while somebody looks.
+/// Longer than the longest delay of a slow submission, so that its evaluator joins while the room is still polled.
 const WATCH: Duration = Duration::from_secs(5);
-/// How long a session may take in all: the longest way through every limit.
+/// How long a session may take in all.
 const SESSION: Duration = Duration::from_secs(90);
-/// The same where the service throttles: three attempts of each run, and a second for a handful of requests.
+/// How much longer it may take where the service throttles: three attempts for each run, and a second for a handful of
+/// requests.
 const THROTTLED_SESSION: Duration = Duration::from_mins(5);
-/// Sessions under way at once; they mostly wait.
+/// Sessions at the same time; they mostly wait.
 const AT_ONCE: usize = 20;
 
-/// Faults that strike the same session.
+/// The faults of one session.
 #[derive(Debug, Clone)]
 struct Case(Vec<Fault>);
 
@@ -42,14 +43,14 @@ impl Case {
         alone.chain(pairs).collect()
     }
 
-    /// Alone it strikes whatever it can; of two, each so often that all four combinations come about.
+    /// A fault alone always strikes; of two, each strikes often enough for all four combinations to occur.
     fn profile(&self) -> String {
         let share = if self.0.len() == 1 { "100%" } else { "40%" };
         let faults: Vec<String> =
             self.0.iter().map(|fault| format!("{fault} = \"{share}\"")).collect();
         format!(
             r#"
-name = "trouble"
+name = "faults"
 mode = "chat"
 [livekit]
 url = "sandbox"
@@ -89,34 +90,38 @@ judging = {{ median = "100ms" }}
         )
     }
 
-    /// What waiting for a service that throttles may add: it speaks for all requests, one after the other.
+    /// How much longer a run may take because a throttling service makes all requests wait for each other.
     fn throttled(&self) -> Duration {
         let throttles = self.0.iter().any(|fault| fault.name().starts_with("submit_429"));
         if throttles { THROTTLED_SESSION } else { Duration::ZERO }
     }
 
-    /// How late a run may be on top of its limits: answers of 50 MB are work for this machine too.
+    /// How much later than its limits a run may end: answers of 50 MB are work for this machine too.
     fn slack(&self) -> Duration {
         if self.0.contains(&Fault::SubmitHuge) { SLACK * 3 } else { SLACK }
     }
 
-    /// Runs it and holds it to the truth; gives the faults that struck.
+    /// Runs the session and compares it with the truth; returns the faults that struck.
     fn run(&self) -> HashSet<String> {
-        let workplace = Workplace::new();
+        let dir = TestDir::new();
         let begun = Instant::now();
-        let ran = workplace.run_profile(&self.profile());
+        let ran = dir.run_profile(&self.profile());
         let took = begun.elapsed();
         assert!(took < SESSION + self.throttled(), "it took {took:?}");
-        assert!(!ran.err.contains("panicked"), "{}", ran.err);
-        assert!([0, 99, 111, 112].contains(&ran.code.unwrap_or(-1)), "{:?}\n{}", ran.code, ran.err);
-        let session = workplace.session();
+        assert!(
+            [0, 99, 111, 112].contains(&ran.code.unwrap_or(-1)),
+            "{:?}\n{}",
+            ran.code,
+            ran.stderr
+        );
+        let session = dir.session();
         session.check(RUNS);
         let truth = session.truth();
         let struck = truth.faults();
-        // Polls are few, since one asks after all runs: one of two faults may find none to strike.
+        // There are few polls, because one is about all runs: one of two faults may find none to strike.
         assert!(self.0.iter().any(|fault| struck.contains(fault.name())), "no fault struck");
         for run in &session.runs {
-            ended_in_time(run, self.throttled(), self.slack());
+            assert_ended_in_time(run, self.throttled(), self.slack());
             assert!(!run.text("detail").contains("panicked"), "{run:?}");
         }
         let names: HashSet<&str> = session.runs.iter().map(|run| run.text("outcome")).collect();
@@ -125,14 +130,14 @@ judging = {{ median = "100ms" }}
     }
 }
 
-/// Each run ends within the limits that it went through.
-fn ended_in_time(run: &Row, throttled: Duration, slack: Duration) {
+/// Asserts that a run ended within the limits of the steps that it took.
+fn assert_ended_in_time(run: &Row, throttled: Duration, slack: Duration) {
     let at = |column| run.number(column).map(Duration::from_micros);
     let started = at("started_us").expect("every run was started");
     let ended = at("ended_us").expect("every run ended");
     let (from, longest) = match (at("submitted_us"), at("submission.service_us")) {
         (Some(sent), Some(service)) => (sent + service, CONVERSATION),
-        // What nobody knows was sent at the latest when it was ready for the last time.
+        // An unknown submission was sent at the latest when the run was last ready.
         _ if run.text("failure_class") == "submit_unknown" => {
             let from = at("submitted_us").or(at("ready_us")).unwrap_or(started);
             (from, throttled + SUBMISSION + WATCH)
@@ -143,7 +148,7 @@ fn ended_in_time(run: &Row, throttled: Duration, slack: Duration) {
     assert!(took <= longest + slack, "{took:?} where {longest:?} are allowed: {run:?}");
 }
 
-/// Runs these cases, several at once, and tells all that do not hold; gives how often each fault struck a session.
+/// Runs these cases, several at once, and reports all that fail; returns how many sessions each fault struck.
 fn run_all(cases: &[Case]) -> HashMap<String, usize> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -167,9 +172,9 @@ fn run_all(cases: &[Case]) -> HashMap<String, usize> {
                 }
             }
             Err(panic) => {
-                let words = panic.downcast_ref::<String>().map(String::as_str);
-                let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-                failed.push(format!("{case:?}: {}", words.unwrap_or("it panicked")));
+                let message = panic.downcast_ref::<String>().map(String::as_str);
+                let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+                failed.push(format!("{case:?}: {}", message.unwrap_or("it panicked")));
             }
         }
     }
@@ -177,31 +182,31 @@ fn run_all(cases: &[Case]) -> HashMap<String, usize> {
     sessions
 }
 
-/// So many of these cases, drawn from a seed.
+/// Draws `count` of these cases without replacement.
 fn sample(mut cases: Vec<Case>, count: usize, seed: u64) -> Vec<Case> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut drawn = Vec::new();
     while drawn.len() < count && !cases.is_empty() {
-        let at = random.next_u64() % cases.len() as u64;
+        let at = rng.next_u64() % cases.len() as u64;
         drawn.push(cases.swap_remove(usize::try_from(at).expect("it is below their number")));
     }
     drawn
 }
 
 #[test]
-fn two_faults_at_once_leave_every_run_one_outcome() {
+fn with_two_faults_at_once_every_run_has_one_outcome() {
     let pairs = Case::all().into_iter().filter(|case| case.0.len() == 2).collect();
     run_all(&sample(pairs, 24, 7));
 }
 
 #[test]
-#[ignore = "35 faults and 595 pairs take a quarter of an hour: cargo test --test integration every_fault_alone -- --ignored"]
-fn every_fault_alone_and_every_two_leave_every_run_one_outcome() {
+#[ignore = "35 faults and 595 pairs take a quarter of an hour: cargo test --test integration every_pair -- --ignored"]
+fn with_every_fault_and_every_pair_of_faults_every_run_has_one_outcome() {
     let cases = Case::all();
     assert_eq!(cases.len(), 35 + 595);
     let sessions = run_all(&cases);
     for fault in Fault::ALL {
         let struck = sessions.get(fault.name()).copied().unwrap_or(0);
-        assert!(struck >= 30, "{fault} struck {struck} sessions of the 35 that it was asked of");
+        assert!(struck >= 30, "{fault} struck {struck} of its 35 sessions");
     }
 }

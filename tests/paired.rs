@@ -1,10 +1,10 @@
-//! Voice against chat: paired sessions against the stand-ins, and what is made of them.
+//! Voice against chat: paired sessions against the sandbox, and their comparison.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::support::{Row, Session, Workplace};
+use crate::support::{Row, Session, TestDir};
 
 /// A paired session of 24 pairs of two scenarios.
 fn profile(more: &str) -> String {
@@ -47,7 +47,7 @@ conversation = {{ median = "2s", p95 = "3s" }}
 fn by_pair(session: &Session) -> BTreeMap<u64, Vec<&Row>> {
     let mut pairs: BTreeMap<u64, Vec<&Row>> = BTreeMap::new();
     for row in &session.runs {
-        pairs.entry(row.number("pair").expect("it is of a pair")).or_default().push(row);
+        pairs.entry(row.number("pair").expect("it belongs to a pair")).or_default().push(row);
     }
     for rows in pairs.values_mut() {
         rows.sort_by_key(|row| row.number("run"));
@@ -56,14 +56,14 @@ fn by_pair(session: &Session) -> BTreeMap<u64, Vec<&Row>> {
 }
 
 #[test]
-fn every_conversation_is_held_in_both_modes_and_held_against_itself() {
-    let workplace = Workplace::new();
-    let ran = workplace.run_profile(&profile(""));
-    let session = workplace.session();
+fn every_conversation_is_run_in_both_modes_and_compared_with_itself() {
+    let dir = TestDir::new();
+    let ran = dir.run_profile(&profile(""));
+    let session = dir.session();
     session.check(48);
     let pairs = by_pair(&session);
     assert_eq!(pairs.len(), 24);
-    let mut begun = Vec::new();
+    let mut first_modes = Vec::new();
     for (number, rows) in &pairs {
         let [first, second] = rows[..] else { panic!("pair {number} has {} runs", rows.len()) };
         for column in ["scenario", "copy", "stage"] {
@@ -72,15 +72,17 @@ fn every_conversation_is_held_in_both_modes_and_held_against_itself() {
         assert_ne!(first.text("mode"), second.text("mode"));
         assert_eq!(first.number("run"), Some(2 * number), "its runs are neighbours");
         assert_eq!(second.number("run"), Some(2 * number + 1));
-        begun.push(first.text("mode").to_owned());
+        first_modes.push(first.text("mode").to_owned());
     }
-    assert!(begun.windows(2).all(|two| two[0] != two[1]), "the modes take turns: {begun:?}");
+    let alternate = first_modes.windows(2).all(|two| two[0] != two[1]);
+    assert!(alternate, "the modes take turns at going first: {first_modes:?}");
 
-    // What the stand-ins saw: a request is of one mode, and the agent was told which.
+    // What the sandbox saw: a request has one mode, and the agent's metadata says which.
     let truth = session.truth();
     let mode_of: HashMap<&str, &str> =
         session.runs.iter().map(|row| (row.text("room"), row.text("mode"))).collect();
     let mut modes: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    assert_eq!(truth.entries().len(), 48);
     for entry in truth.entries() {
         assert_eq!(entry.mode, mode_of[entry.room.as_str()]);
         modes.entry(entry.submission).or_default().push(entry.mode);
@@ -88,70 +90,76 @@ fn every_conversation_is_held_in_both_modes_and_held_against_itself() {
     assert!(modes.len() < 40, "requests are shared: {} for 48 runs", modes.len());
     assert!(modes.values().all(|all| all.iter().all(|mode| *mode == all[0])), "{modes:?}");
     let metadata = truth.dispatch_metadata("front-desk");
-    assert_eq!(metadata.iter().filter(|told| told["text_mode"] == true).count(), 24);
+    assert_eq!(metadata.iter().filter(|one| one["text_mode"] == true).count(), 24);
 
-    let told = &session.summary["pairs"];
-    assert_eq!(told["pairs"]["completed"], 24, "{told}");
-    let answer = told["answer"].as_str().expect("there is an answer");
-    assert!(ran.out.contains(answer), "{}", ran.out);
+    let comparison = &session.summary["pairs"];
+    assert_eq!(comparison["pairs"]["completed"], 24, "{comparison}");
+    let answer = comparison["answer"].as_str().expect("there is an answer");
+    assert!(ran.stdout.contains(answer), "{}", ran.stdout);
     let files = session.files();
     let text = |name: &str| String::from_utf8_lossy(&files[name]).into_owned();
     assert_eq!(text("pairs.csv").lines().count(), 25);
     assert!(text("report.html").contains("Voice against chat"));
     assert!(text("report.html").contains(answer));
-    // Both modes together cost what the session did.
-    let dollars = |pointer: &str| told.pointer(pointer).and_then(Value::as_f64).expect("a sum");
+    // Both modes together cost as much as the session.
+    let dollars =
+        |pointer: &str| comparison.pointer(pointer).and_then(Value::as_f64).expect("a sum");
     let both = dollars("/voice/list/total_usd") + dollars("/chat/list/total_usd");
     let bill = session.summary["bill"]["list_usd"].as_f64().expect("a bill");
     assert!((both - bill).abs() < 1e-9, "{both} {bill}");
     if session.summary["valid"] == false {
-        // A machine that is too busy to start runs in time says nothing of what it measured.
+        // This machine was too busy to start runs in time, so nothing is concluded.
         assert!(answer.starts_with("Nothing is said of voice against chat"), "{answer}");
         return;
     }
-    let parts = told["premium"]["parts"].as_array().expect("there are parts");
-    let sum: f64 = parts.iter().filter_map(|part| part["difference_usd"].as_f64()).sum();
-    assert!((sum - dollars("/premium/difference_usd")).abs() < 1e-9, "{sum}: {told}");
+    let parts = comparison["premium"]["parts"].as_array().expect("there are parts");
+    let parts: Vec<f64> =
+        parts.iter().map(|part| part["difference_usd"].as_f64().expect("a difference")).collect();
+    let sum: f64 = parts.iter().sum();
+    assert!(parts.len() >= 2, "{comparison}");
+    assert!((sum - dollars("/premium/difference_usd")).abs() < 1e-9, "{sum}: {comparison}");
     assert!(answer.starts_with("Chat costs ") && answer.contains(" per completed task, voice "));
 }
 
 #[test]
-fn the_same_seed_pairs_the_same_and_the_plan_says_how_many() {
-    let workplace = Workplace::new();
-    workplace.write("profile.toml", &profile(""));
-    let runs = || workplace.rushhour(&["plan", "--runs", "profile.toml"]).run().ended_with(0).out;
+fn the_same_seed_makes_the_same_pairs_and_the_plan_counts_them() {
+    let dir = TestDir::new();
+    dir.write("profile.toml", &profile(""));
+    let runs = || dir.rushhour(&["plan", "--runs", "profile.toml"]).run().expect_exit(0).stdout;
     assert_eq!(runs(), runs());
     let lines: Vec<String> = runs().lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 49);
     assert!(lines[1].ends_with(",0") && lines[2].ends_with(",0") && lines[3].ends_with(",1"));
-    let plan = workplace.rushhour(&["plan", "profile.toml"]).run().ended_with(0);
-    assert!(plan.out.contains("48 runs in 24 pairs"), "{}", plan.out);
+    let plan = dir.rushhour(&["plan", "profile.toml"]).run().expect_exit(0);
+    assert!(plan.stdout.contains("48 runs in 24 pairs"), "{}", plan.stdout);
 }
 
 #[test]
-fn unequal_pairs_are_counted_and_told() {
-    let workplace = Workplace::new();
-    let ran = workplace.run_profile(&profile("[sandbox.faults]\nrun_fails = \"40%\"\n"));
-    let session = workplace.session();
+fn pairs_with_one_failed_run_are_counted_and_reported() {
+    let dir = TestDir::new();
+    let ran = dir.run_profile(&profile("[sandbox.faults]\nrun_fails = \"40%\"\n"));
+    let session = dir.session();
     session.check(48);
-    let mut wanted: BTreeMap<&str, u64> =
+    let mut expected: BTreeMap<&str, u64> =
         ["completed", "only_voice", "only_chat", "failed"].map(|name| (name, 0)).into();
     for rows in by_pair(&session).values() {
-        let done = |mode: &str| {
+        let completed = |mode: &str| {
             rows.iter().any(|row| row.text("mode") == mode && row.text("outcome") == "completed")
         };
-        let how = match (done("voice"), done("chat")) {
+        let result = match (completed("voice"), completed("chat")) {
             (true, true) => "completed",
             (true, false) => "only_voice",
             (false, true) => "only_chat",
             (false, false) => "failed",
         };
-        *wanted.entry(how).or_default() += 1;
+        *expected.entry(result).or_default() += 1;
     }
-    for (how, count) in &wanted {
-        assert_eq!(session.count(&format!("/pairs/pairs/{how}")), *count, "{how}");
+    for (result, count) in &expected {
+        assert_eq!(session.count(&format!("/pairs/pairs/{result}")), *count, "{result}");
     }
-    assert!(wanted["only_voice"] + wanted["only_chat"] > 0, "{wanted:?}");
-    let words = format!("Of {} pair", wanted["only_chat"]);
-    assert!(ran.out.contains(&words) && ran.out.contains("only the written run was completed"));
+    assert!(expected["only_voice"] + expected["only_chat"] > 0, "{expected:?}");
+    let sentence = format!("Of {} pair", expected["only_chat"]);
+    assert!(
+        ran.stdout.contains(&sentence) && ran.stdout.contains("only the written run was completed")
+    );
 }

@@ -1,4 +1,4 @@
-//! Sessions made up by a test: journals whose every duration the test knows.
+//! Journals of sessions that never ran: the test knows every duration in them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,54 +13,56 @@ use rushhour_core::units::{
 };
 use rushhour_report::record::Journal;
 
-/// A session to be made up: a run starts every half second.
+use super::rng::SplitMix64;
+
+/// A session to write a journal of; a run starts every half second.
 #[derive(Clone)]
-pub(crate) struct Made {
+pub(crate) struct SyntheticSession {
     pub(crate) name: &'static str,
     pub(crate) mode: &'static str,
     pub(crate) seed: u64,
     pub(crate) runs: u64,
-    /// Everything takes this many times as long.
+    /// Multiplies every duration.
     pub(crate) factor: f64,
-    /// By which part of itself everything takes longer from the first run to the last.
+    /// By how much durations grow from the first run to the last, as a share of themselves.
     pub(crate) drift: f64,
-    /// Sessions of the same profile and seed differ by it.
-    pub(crate) night: u64,
-    /// Conversations longer than this are given up.
-    pub(crate) give_up_after: f64,
-    /// Seconds after the first minute of 2026 at which it began.
-    pub(crate) began: u64,
-    /// Lines for the profile.
-    pub(crate) more: &'static str,
+    /// Tells sessions of the same profile and seed apart: each has its own random durations.
+    pub(crate) repetition: u64,
+    /// Conversations longer than this many seconds end as `evaluator_timeout`.
+    pub(crate) conversation_limit: f64,
+    /// When the session started, in seconds since the start of 2026; less than an hour.
+    pub(crate) start: u64,
+    /// Lines to append to the profile.
+    pub(crate) profile_lines: &'static str,
 }
 
-impl Default for Made {
+impl Default for SyntheticSession {
     fn default() -> Self {
         Self {
-            name: "made",
+            name: "synthetic",
             mode: "chat",
             seed: 1,
             runs: 400,
             factor: 1.0,
             drift: 0.0,
-            night: 0,
-            give_up_after: f64::INFINITY,
-            began: 0,
-            more: "",
+            repetition: 0,
+            conversation_limit: f64::INFINITY,
+            start: 0,
+            profile_lines: "",
         }
     }
 }
 
-impl Made {
-    /// Writes its journal into a folder of its own.
+impl SyntheticSession {
+    /// Writes the journal into a folder named after the session; returns the folder.
     pub(crate) fn write(&self, within: &Path) -> PathBuf {
         let folder = within.join(self.name);
-        fs::create_dir_all(&folder).expect("a folder can be made");
+        fs::create_dir_all(&folder).expect("a folder can be created");
         let journal = Journal::create(&folder.join("journal.jsonl")).expect("a new file");
         let mut events = self.events();
         events.sort_by_key(|event| event.at);
         let last = events.last().map_or(SessionTime::START, |event| event.at);
-        let opened = EventKind::Opened(Box::new(self.opening()));
+        let opened = EventKind::Opened(Box::new(self.header()));
         journal.record(Event { at: SessionTime::START, kind: opened });
         for event in events {
             journal.record(event);
@@ -69,13 +71,13 @@ impl Made {
         folder
     }
 
-    fn opening(&self) -> SessionHeader {
+    fn header(&self) -> SessionHeader {
         let text = format!(
             "mode = \"{}\"\nseed = {}\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 30\ncopies = 4\n[[scenario]]\nid = 31\ncopies = 4\n[[stage]]\nrate = \"2/s\"\n{}",
-            self.mode, self.seed, self.more
+            self.mode, self.seed, self.profile_lines
         );
         let input = ProfileInput {
-            file: "made",
+            file: "synthetic",
             bytes: text.as_bytes(),
             environment: &[],
             flags: &[],
@@ -84,9 +86,9 @@ impl Made {
         let loaded = load(input).unwrap_or_else(|_| panic!("the profile is valid: {text}"));
         SessionHeader {
             format: FORMAT_VERSION,
-            rushhour: "made".into(),
+            rushhour: "synthetic".into(),
             session: SessionId::new(self.name),
-            anchor: format!("2026-01-01T00:{:02}:{:02}Z", self.began / 60, self.began % 60),
+            anchor: format!("2026-01-01T00:{:02}:{:02}Z", self.start / 60, self.start % 60),
             profile_hash: format!("{:064}", self.seed),
             profile: loaded.profile,
             settings: Vec::new(),
@@ -98,19 +100,19 @@ impl Made {
     }
 
     fn events(&self) -> Vec<Event> {
-        let mut noise = Noise(self.seed ^ (self.night << 32));
-        let mode = self.opening().profile.mode.any();
+        let mut rng = SplitMix64::new(self.seed ^ (self.repetition << 32));
+        let mode = self.header().profile.mode.any();
         let mut events = Vec::new();
         for n in 0..self.runs {
             let run = RunIndex(n);
             let start = SessionTime(n * 500_000);
-            let grown = 1.0 + self.drift * n as f64 / self.runs as f64;
-            let mut seconds = |median: f64| self.factor * grown * median * noise.factor(0.5);
-            let (join, queue, talk, judge) =
+            let growth = 1.0 + self.drift * n as f64 / self.runs as f64;
+            let mut seconds = |median: f64| self.factor * growth * median * rng.lognormal(0.5);
+            let (join, queue, conversation, judging) =
                 (seconds(0.4), seconds(0.8), seconds(6.0), seconds(0.5));
             let after = |seconds: f64| start + Micros::from_secs_f64(seconds);
-            let looked = |at: SessionTime| at - Micros(50_000);
-            let mut event = |at, happening| events.push(Event { at, kind: happening });
+            let poll_before = |at: SessionTime| at - Micros(50_000);
+            let mut event = |at, kind| events.push(Event { at, kind });
             let room = RoomName::new(format!("rushhour-{}-{}-{n}", self.name, self.seed));
             let (scenario, copy, pair) = (u32::from(n % 2 == 1), 0, None);
             let (stage, intended, free) = (0, start, start);
@@ -134,11 +136,17 @@ impl Made {
             let identity = Identity::new("agent");
             event(
                 seen,
-                EventKind::AgentSeen { run, identity, after: looked(seen), seen, joined: None },
+                EventKind::AgentSeen {
+                    run,
+                    identity,
+                    after: poll_before(seen),
+                    seen,
+                    joined: None,
+                },
             );
             let (request, mapping, result) = (n, RunMapping::Proven, None);
             let evaluator_run = EvaluatorRunId::new(n.to_string());
-            let entered = vec![AcceptedRun { run, evaluator_run, ready: seen }];
+            let accepted = vec![AcceptedRun { run, evaluator_run, ready: seen }];
             let (admitted, sent, answered) = (seen, seen, seen + Micros(90_000 + n % 37 * 1_000));
             event(
                 answered,
@@ -148,51 +156,33 @@ impl Made {
                     sent,
                     answered,
                     result,
-                    accepted: entered,
+                    accepted,
                     mapping,
                 },
             );
-            let mut sighted = |sighting, seen| {
-                let (word, after) = ("word".to_owned(), looked(seen));
-                event(seen, EventKind::PhaseSeen { run, phase: sighting, word, after, seen });
+            let mut phase_seen = |phase, seen| {
+                let (word, after) = ("word".to_owned(), poll_before(seen));
+                event(seen, EventKind::PhaseSeen { run, phase, word, after, seen });
             };
-            let begun = answered + Micros::from_secs_f64(queue) + Micros(50_000);
-            sighted(RunPhase::Running, begun);
-            let given_up = talk > self.give_up_after;
-            let over = begun + Micros::from_secs_f64(talk.min(self.give_up_after));
-            if !given_up {
-                sighted(RunPhase::Judging, over);
+            let running = answered + Micros::from_secs_f64(queue) + Micros(50_000);
+            phase_seen(RunPhase::Running, running);
+            let timed_out = conversation > self.conversation_limit;
+            let ended = running + Micros::from_secs_f64(conversation.min(self.conversation_limit));
+            if !timed_out {
+                phase_seen(RunPhase::Judging, ended);
             }
-            let seen = over + Micros::from_secs_f64(judge) + Micros(50_000);
-            let outcome = match (given_up, n % 20) {
+            let seen = ended + Micros::from_secs_f64(judging) + Micros(50_000);
+            let outcome = match (timed_out, n % 20) {
                 (true, _) => Outcome::failed(FailureClass::EvaluatorTimeout, "took too long"),
                 (false, 7) => Outcome::failed(FailureClass::EvaluatorFailed, "no"),
-                (false, tenth) => Outcome::Completed { judged: Some(tenth != 3) },
+                (false, place) => Outcome::Completed { judged: Some(place != 3) },
             };
-            let after = if given_up { seen } else { looked(seen) };
+            let after = if timed_out { seen } else { poll_before(seen) };
             event(
                 seen,
                 EventKind::Ended { run, outcome, after, seen, conversation_duration: None },
             );
         }
         events
-    }
-}
-
-/// Random numbers of the tests' own, the same everywhere (SplitMix64).
-struct Noise(u64);
-
-impl Noise {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let n = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((n ^ (n >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// Lognormal around 1.
-    fn factor(&mut self, sigma: f64) -> f64 {
-        let sum: f64 = (0..12).map(|_| self.uniform()).sum();
-        (sigma * (sum - 6.0)).exp()
     }
 }

@@ -1,26 +1,28 @@
-//! A folder of a test's own, with profiles in it.
+//! The working directory of a test.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::binary::{Ran, Running, Rushhour};
-use super::leaks::assert_none_below;
+use super::binary::{CommandOutput, RunningCommand, Rushhour};
+use super::events::count_events;
+use super::secrets::assert_none_below;
 use super::session::Session;
+use super::wait::wait_until;
 
-/// Where peers keep what is theirs: their configuration holds keys.
+/// The folder for what peers write: their configuration holds keys.
 pub(super) const PEERS: &str = "peers";
 
-/// A temporary folder that is the working directory of the binary. When it goes, everything that was
+/// A temporary folder that is the working directory of the binary. When it is dropped, everything that was
 /// written there is searched for secrets.
-pub(crate) struct Workplace {
+pub(crate) struct TestDir {
     folder: tempfile::TempDir,
-    /// Files of the test's own, which may hold keys.
+    /// Files written by the test itself, which may hold keys.
     own: RefCell<HashSet<PathBuf>>,
 }
 
-impl Drop for Workplace {
+impl Drop for TestDir {
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;
@@ -30,9 +32,9 @@ impl Drop for Workplace {
     }
 }
 
-impl Workplace {
+impl TestDir {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         Self { folder, own: RefCell::default() }
     }
 
@@ -47,37 +49,51 @@ impl Workplace {
         path
     }
 
-    pub(crate) fn rushhour(&self, words: &[&str]) -> Rushhour {
-        Rushhour::new(self.path(), words)
+    pub(crate) fn rushhour(&self, arguments: &[&str]) -> Rushhour {
+        Rushhour::new(self.path(), arguments)
     }
 
-    /// Runs a profile; gives how it ended.
-    pub(crate) fn run_profile(&self, profile: &str) -> Ran {
-        self.write("profile.toml", profile);
-        self.rushhour(&["run", "profile.toml"]).run()
+    pub(crate) fn run_profile(&self, profile: &str) -> CommandOutput {
+        self.start_profile(profile).finish()
     }
 
-    /// Begins to run a profile.
-    pub(crate) fn start_profile(&self, profile: &str) -> Running {
+    pub(crate) fn start_profile(&self, profile: &str) -> RunningCommand {
         self.write("profile.toml", profile);
         self.rushhour(&["run", "profile.toml"]).start()
     }
 
-    /// The one session that was run here.
+    /// The only session in `reports`.
     pub(crate) fn session(&self) -> Session {
         self.session_in("reports")
     }
 
-    /// The one session whose folder is in `out`.
+    /// The only session in the folder `out`.
     pub(crate) fn session_in(&self, out: &str) -> Session {
         let mut sessions = self.sessions_in(out);
         assert_eq!(sessions.len(), 1, "one session is in {out}: {sessions:?}");
         Session::open(&sessions.remove(0))
     }
 
-    /// The folders of all sessions that were run here.
+    /// The folders of all sessions in `reports`, sorted.
     pub(crate) fn sessions(&self) -> Vec<PathBuf> {
         self.sessions_in("reports")
+    }
+
+    /// The folder of the first session in `reports`, as the argument of a command.
+    pub(crate) fn session_argument(&self) -> String {
+        let folder = self.sessions().into_iter().next().expect("a session was run");
+        folder.into_os_string().into_string().expect("a temporary folder's name is text")
+    }
+
+    /// Waits until a session has opened its journal in `reports`; returns its folder.
+    #[track_caller]
+    pub(crate) fn wait_for_session(&self) -> PathBuf {
+        let mut folder = None;
+        wait_until("a session has opened its journal", || {
+            folder = self.sessions().into_iter().find(|path| count_events(path, "opened") > 0);
+            folder.is_some()
+        });
+        folder.expect("it was just found")
     }
 
     fn sessions_in(&self, out: &str) -> Vec<PathBuf> {
