@@ -89,7 +89,7 @@ fn code_that_decides_reads_no_clock_file_socket_or_randomness() {
         if pure.ends_with('/') {
             sources_below(&start, &mut sources);
         } else if start.is_dir() || start.with_extension("rs").is_file() {
-            // A module's file and the folder beside it.
+            // A module's file and the folder of the same name.
             sources.push(start.with_extension("rs"));
             if start.is_dir() {
                 sources_below(&start, &mut sources);

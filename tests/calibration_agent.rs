@@ -316,16 +316,16 @@ fn twenty_agents_join_and_the_seed_decides_which_of_them_fail() {
         .map(|line| (line["room"].as_str().unwrap(), line["delay_us"].as_u64().unwrap()))
         .collect();
     for (room, observation) in &observed {
-        let delay_kept = delays.get(room.as_str()).copied();
+        let kept = delays.get(room.as_str()).copied();
         match observation {
             Observation::Answered { delay, text } => {
                 assert_eq!(text, "You said: good morning");
-                let kept = delay_kept.expect("it answered");
+                let kept = kept.expect("it answered");
                 assert!(kept >= 250_000, "{room} was answered too early: {kept} us");
                 // The caller's figure includes the way of the text to the agent and of the answer back.
                 assert!(delay.0 > kept, "{room}: {delay} cannot be less than {kept} us");
             }
-            Observation::ReportedDelay(micros) => assert_eq!(Some(*micros), delay_kept),
+            Observation::ReportedDelay(micros) => assert_eq!(Some(*micros), kept),
             Observation::Listening | Observation::Left => {}
         }
     }

@@ -307,6 +307,7 @@ fn weighting_by_stratum_finds_the_true_share_that_the_judged_runs_alone_miss() {
         .collect();
     let truth = 0.9 * 0.95 + 0.1 * 0.30;
     let (trials, mut weighted, mut unweighted, mut covered) = (2_000_u64, 0.0, 0.0, 0_u64);
+    let mut rng = SplitMix64::new(1);
     for seed in 0..trials {
         let selection = draw_selection(SessionId::new("s"), seed, &settings, (&all, 0));
         let mut found = [(0_u64, 0_u64); 2];
@@ -315,7 +316,7 @@ fn weighting_by_stratum_finds_the_true_share_that_the_judged_runs_alone_miss() {
             let (passed, judged) =
                 &mut found[usize::from(chosen.verdict == CallersVerdict::Failed)];
             *judged += 1;
-            *passed += u64::from(SplitMix64::new(seed * 1_000 + chosen.run.0).uniform() < rate);
+            *passed += u64::from(rng.uniform() < rate);
         }
         let stratum = |size, (passed, judged)| Stratum {
             size,

@@ -194,7 +194,7 @@ fn what_jenkins_refuses_is_found() {
         (suite(" skipped=\"0\"", counts, ""), "<testsuites> may not have skipped"),
         (suite("", " name=\"a\"", ""), "<testsuite> has no tests"),
         (suite("", counts, "<failure/>"), "<failure> in <testsuite>"),
-        (suite("", counts, "words"), "text in"),
+        (suite("", counts, "text"), "text in"),
         (suite(" time=\"1s\"", counts, ""), "has the time 1s"),
         (suite("", counts, "<testcase/>"), "<testcase> has no name"),
         (check("<testsuite/>"), "is the root"),

@@ -109,13 +109,16 @@ fn a_journal_of_a_newer_format_is_refused_in_one_sentence() {
     for command in ["report", "soak", "resume"] {
         let refused = dir.rushhour(&[command, "quickstart"]).run().expect_exit(2);
         assert_eq!(refused.stderr.lines().count(), 1, "{command}: {}", refused.stderr);
-        let tells = ["quickstart/journal.jsonl", "format", "4711"];
-        assert!(tells.iter().all(|part| refused.stderr.contains(part)), "{}", refused.stderr);
+        let named = ["quickstart/journal.jsonl", "format", "4711"];
+        assert!(named.iter().all(|part| refused.stderr.contains(part)), "{}", refused.stderr);
         assert_eq!(refused.stdout, "", "{command}");
     }
     let files = fs::read_dir(folder).expect("the folder exists").count();
     assert_eq!(files, 1, "nothing is written");
 }
+
+/// In the middle of a line of the fixture `quickstart`.
+const TORN_AT: usize = 100_000;
 
 #[test]
 fn a_torn_journal_is_read_up_to_its_last_complete_line() {
@@ -125,7 +128,6 @@ fn a_torn_journal_is_read_up_to_its_last_complete_line() {
         let output = dir.rushhour(&["report", "quickstart"]).run().expect_exit(105);
         (output, fs::read(folder.join("percentiles.csv")).expect("it was written"))
     };
-    const TORN_AT: usize = 100_000;
     let (torn, torn_figures) = render(|journal| journal[..TORN_AT].to_vec());
     let (complete, figures) = render(|journal| {
         let lines = journal[..TORN_AT].iter().rposition(|byte| *byte == b'\n');

@@ -1,5 +1,5 @@
-//! Every parser of bytes from outside, as a function that must not panic. The tests run it on the corpus, and the fuzzer
-//! in `tests/fuzz` on new inputs.
+//! Every parser of bytes from outside, as a function that must not panic. The tests run them on the corpus, the
+//! fuzzer in `tests/fuzz` on new inputs.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! How long a million runs take to plan, and in how much memory: `cargo bench -- plan`.
+//! How long planning a million runs takes, and its peak memory: `cargo bench -- plan`.
 
 use std::fs;
 use std::process::Stdio;
@@ -25,21 +25,21 @@ arrivals = "poisson"
 "#;
 
 pub(crate) fn figures() {
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let folder = tempfile::tempdir().expect("a temporary folder can be created");
     let profile = folder.path().join("million.toml");
     fs::write(&profile, PROFILE).expect("a file can be written");
     let mut best = f64::MAX;
     let mut memory = 0;
     for _ in 0..5 {
-        let begun = Instant::now();
+        let start = Instant::now();
         let mut child = super::support::rushhour()
             .arg("plan")
             .arg(&profile)
             .stdout(Stdio::null())
             .spawn()
             .expect("the binary was built");
-        memory = memory.max(super::support::watch_memory(&mut child));
-        best = best.min(begun.elapsed().as_secs_f64());
+        memory = memory.max(super::support::wait_for_peak_memory(&mut child));
+        best = best.min(start.elapsed().as_secs_f64());
     }
     super::support::figure(
         "plan of 1,000,000 runs, best of 5",

@@ -1,9 +1,9 @@
-"""Other hands on the same runs: pandas and scipy recompute what reports and a comparison say.
+"""pandas and scipy recompute the statistics of reports and of a comparison from the same runs.
 
 Takes the folders of two compared sessions, of one with runs that were cut off, and the comparison's
 JSON. From runs.csv alone: intervals of percentiles (binomial order statistics), the two-sample tests,
-Newcombe's difference from Wilson's intervals, ratios with a bootstrap of their own, and Kaplan and
-Meier's percentiles. Prints one JSON object of facts; exits with 0 only if everything agreed.
+Newcombe's difference from Wilson's intervals, ratios with their own bootstrap, and Kaplan-Meier
+percentiles. Prints one JSON object of facts; exits with 0 only if everything agreed.
 """
 
 import json
@@ -39,7 +39,7 @@ def nearest_rank(ascending, fraction):
 
 
 def check_intervals(folder):
-    """percentiles.csv: the ranks that a binomial variable stays between with 95 %."""
+    """percentiles.csv: the ranks between which a binomial variable stays with 95 %."""
     runs, table = measured(folder), pandas.read_csv(pathlib.Path(folder) / "percentiles.csv")
     for row in table[table["scope"] == "session"].itertuples():
         column, lows = f"{row.metric}_us", f"{row.metric}_low_us"
@@ -49,7 +49,7 @@ def check_intervals(folder):
         low = numpy.sort((runs[lows] if lows in runs else runs[column]).dropna())
         tail = (1 - LEVEL) / 2
         binomial = stats.binom(len(high), fraction_of(row.percentile))
-        # So many values may lie below the lower end, and so many up to the upper one.
+        # How many values may lie below the lower end, and how many up to the upper one.
         first = int(binomial.ppf(tail))
         first -= binomial.cdf(first) > tail
         last = int(binomial.isf(tail))
@@ -70,7 +70,7 @@ def check_comparison(one, other, comparison):
             facts["broken"].append(f"{column}: {len(a)} and {len(b)} in runs.csv, {latency}")
             continue
         shape = latency["shape"]
-        # Asymptotic unless small and without ties, as is told beside the definition.
+        # The comparison uses the exact distribution only for small samples without ties; these are large.
         whitney = stats.mannwhitneyu(b, a, method="asymptotic")
         agree("shapes", f"{column} U", shape["mann_whitney_u"], whitney.statistic)
         agree("shapes", f"{column} p of U", shape["mann_whitney_p"], whitney.pvalue, 1e-6, 1e-12)
@@ -86,7 +86,7 @@ def check_comparison(one, other, comparison):
             agree("ratios", f"{where} A", found["baseline_us"], nearest_rank(a, fraction))
             agree("ratios", f"{where} B", found["candidate_us"], nearest_rank(b, fraction))
             if fraction == 0.5:
-                # These runs are independent: blocks of them vary as much as they do one by one.
+                # These runs are independent, so a bootstrap of blocks has the same variance as one of single runs.
                 draws = [
                     numpy.sort(numpy.median(generator.choice(values, (4_000, len(values))), axis=1))
                     for values in (a, b)
@@ -97,15 +97,15 @@ def check_comparison(one, other, comparison):
                 agree("ratios", f"{where} width", ours, width, 0.35)
     for rate in comparison["rates"]:
         counts = (rate["baseline_count"], rate["baseline_n"], rate["candidate_count"], rate["candidate_n"])
-        wanted = []
+        expected = []
         for runs in (one, other):
             judged = runs[runs["outcome"] == "completed"]["judged"]
             if rate["measure"] == "failed":
-                wanted += [int((runs["outcome"] == "failed").sum()), len(runs)]
+                expected += [int((runs["outcome"] == "failed").sum()), len(runs)]
             else:
-                wanted += [int((judged.astype(str).isin(("failed", "False", "false"))).sum()), int(judged.notna().sum())]
-        if list(counts) != wanted:
-            facts["broken"].append(f"{rate['measure']}: {counts} here, {wanted} in runs.csv")
+                expected += [int((judged.astype(str).isin(("failed", "False", "false"))).sum()), int(judged.notna().sum())]
+        if list(counts) != expected:
+            facts["broken"].append(f"{rate['measure']}: {counts} here, {expected} in runs.csv")
         p, q = counts[0] / counts[1], counts[2] / counts[3]
         (l1, u1), (l2, u2) = (
             stats.binomtest(counts[n], counts[n + 1]).proportion_ci(LEVEL, method="wilson") for n in (0, 2)
@@ -116,7 +116,7 @@ def check_comparison(one, other, comparison):
 
 
 def check_survival(folder):
-    """percentiles.csv: Kaplan and Meier's, with what was cut off counted as longer."""
+    """percentiles.csv: Kaplan-Meier percentiles, with runs that were cut off counted as longer."""
     runs, table = measured(folder), pandas.read_csv(pathlib.Path(folder) / "percentiles.csv")
     ended = runs["completion.response_us"].dropna()
     cut = runs[runs["failure_class"] == "evaluator_timeout"]
@@ -137,10 +137,10 @@ def check_survival(folder):
             agree("survival", where, row.with_unfinished_us, reached[0], 2e-3, 1)
 
 
-baseline, candidate, cut, told = sys.argv[1:]
+baseline, candidate, cut, comparison_file = sys.argv[1:]
 for session in (baseline, candidate):
     check_intervals(session)
-check_comparison(measured(baseline), measured(candidate), json.load(open(told)))
+check_comparison(measured(baseline), measured(candidate), json.load(open(comparison_file)))
 check_survival(cut)
 print(json.dumps(facts))
 sys.exit(0 if not facts["broken"] else 1)

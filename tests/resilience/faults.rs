@@ -200,7 +200,7 @@ fn with_two_faults_at_once_every_run_has_one_outcome() {
 }
 
 #[test]
-#[ignore = "35 faults and 595 pairs take a quarter of an hour: cargo test --test integration every_pair -- --ignored"]
+#[ignore = "35 faults and 595 pairs take ten minutes: cargo test --test integration every_pair -- --ignored"]
 fn with_every_fault_and_every_pair_of_faults_every_run_has_one_outcome() {
     let cases = Case::all();
     assert_eq!(cases.len(), 35 + 595);

@@ -93,8 +93,8 @@ fn run_disturbed(kind: &str, disturb: impl FnOnce(&mut LiveKitServer)) {
     assert_eq!(server.rooms(), [] as [String; 0], "every room is deleted");
 }
 
-/// Runs that ended before the disturbance and runs that start after the recovery complete. Those between fail in a class
-/// that names the server, and none is cancelled. Times are microseconds of session time.
+/// Runs that ended before the disturbance and runs that start after the recovery complete. Those between fail in
+/// a class that can be the server's fault, and none is cancelled. Times are microseconds of session time.
 fn assert_recovers(session: &Session, disturbed_at: u64, recovered_at: u64) {
     let time = |run: &Row, column| run.number(column).expect("every run was started and ended");
     let assert_complete = |what: &str, runs: Vec<&Row>, at_least: usize, share: f64| {
@@ -116,11 +116,13 @@ fn assert_recovers(session: &Session, disturbed_at: u64, recovered_at: u64) {
 }
 
 #[test]
+#[ignore = "takes a minute: cargo test --test integration servers -- --ignored"]
 fn a_restarted_server_costs_only_the_runs_in_flight_with_cekura() {
     run_disturbed("sandbox", LiveKitServer::restart);
 }
 
 #[test]
+#[ignore = "takes a minute: cargo test --test integration servers -- --ignored"]
 fn a_restarted_server_costs_only_the_runs_in_flight_with_our_callers() {
     run_disturbed("native", LiveKitServer::restart);
 }
@@ -132,11 +134,13 @@ fn suspend(server: &mut LiveKitServer) {
 }
 
 #[test]
+#[ignore = "takes a minute: cargo test --test integration servers -- --ignored"]
 fn a_server_suspended_for_twenty_seconds_leaves_no_room_with_cekura() {
     run_disturbed("sandbox", suspend);
 }
 
 #[test]
+#[ignore = "takes a minute: cargo test --test integration servers -- --ignored"]
 fn a_server_suspended_for_twenty_seconds_leaves_no_room_with_our_callers() {
     run_disturbed("native", suspend);
 }

@@ -152,6 +152,8 @@ fn however_often_it_dies_every_run_has_one_outcome_and_is_paid_for_once() {
         let allowed = [FailureClass::GeneratorFault, FailureClass::SubmitUnknown];
         let found = classes(&world);
         assert!(found.iter().all(|class| allowed.contains(class)), "{found:?}");
+        assert!(!world.submissions.is_empty(), "nothing was submitted");
+        assert!(!dispatched(&world.events).is_empty(), "no agent was dispatched");
         for (run, times) in dispatched(&world.events) {
             assert_eq!(times, 1, "run {run} was given one agent");
             // What was dispatched was submitted, before or after the death.
@@ -184,12 +186,15 @@ fn shared_requests_and_dispatch_by_token_too() {
 
 #[test]
 fn conversations_that_died_with_the_process_are_given_up() {
+    let mut deaths_in_all = 0;
     for seed in 0..20 {
         let deaths = Deaths { fate: EvaluatorFate::DiedToo, ..DEATHS };
         let (world, died) = die_and_resume(FIFTY, seed, Trouble::default(), deaths);
         check(&world, 50);
+        deaths_in_all += died;
         assert!(died == 0 || classes(&world).contains(&FailureClass::GeneratorFault));
     }
+    assert!(deaths_in_all > 20, "{deaths_in_all} deaths");
 }
 
 /// A purse that is told everything, whichever process it happened in.
@@ -341,6 +346,7 @@ fn pairs_stay_pairs_through_deaths() {
 
 #[test]
 fn an_outcome_that_was_kept_stays() {
+    let mut outcomes_before = 0;
     for seed in 0..20 {
         let plan = plan_of(FIFTY);
         let mut world = world(seed, Trouble::everything(0.05));
@@ -352,8 +358,10 @@ fn an_outcome_that_was_kept_stays() {
         let before: Vec<(RunIndex, Vec<Outcome>)> = outcomes(&world.events).into_iter().collect();
         go_on(&mut session, &mut world, u64::MAX);
         let after = outcomes(&world.events);
+        outcomes_before += before.len();
         for (run, outcomes) in before {
             assert_eq!(after[&run], outcomes);
         }
     }
+    assert!(outcomes_before > 100, "{outcomes_before} outcomes before the deaths");
 }

@@ -382,6 +382,7 @@ run_timeout = "5m"
         for (run, outcomes) in &outcomes {
             assert_eq!(outcomes.len(), 1, "run {run} has one outcome: {outcomes:?}");
         }
+        assert!(!world.submissions.is_empty(), "nothing was submitted");
         for (run, times) in &world.submissions {
             assert_eq!(*times, 1, "run {run} was accepted once");
         }

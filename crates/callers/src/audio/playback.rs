@@ -184,6 +184,7 @@ mod tests {
         }
         let (said, after) = frames.split_at(clip.frames().len());
         assert!(said.iter().zip(clip.frames()).all(|(sent, frame)| sent.payload == *frame));
+        assert!(!after.is_empty());
         assert!(after.iter().all(|frame| frame.payload == Clip::silence_frame()));
         let places = |of: fn(&DueFrame) -> bool| -> Vec<usize> {
             frames.iter().enumerate().filter(|(_, frame)| of(frame)).map(|(at, _)| at).collect()

@@ -196,7 +196,9 @@ mod tests {
         assert_eq!(incoming.take(&[0xff; 40]), []);
         assert_eq!(incoming.take(&[]), []);
         let mut outgoing = DataSender::default();
-        for chunk in outgoing.chunks("unheard-of", 0, "text") {
+        let chunks: Vec<_> = outgoing.chunks("unheard-of", 0, "text").into_iter().collect();
+        assert!(!chunks.is_empty());
+        for chunk in chunks {
             assert_eq!(incoming.take(&chunk), []);
         }
         assert_eq!(incoming.take(&outgoing.trailer("unheard-of", HashMap::new())), []);

@@ -116,6 +116,7 @@ fn an_agent_is_assigned_joins_and_listens_in_its_time() {
     let made = dispatch(&mut sandbox, AGENT).unwrap();
     assert!(made.state.as_ref().unwrap().jobs.is_empty());
     sandbox.wait(199);
+    assert_eq!(listed(&mut sandbox).len(), 2);
     assert!(listed(&mut sandbox).iter().all(|one| one.state.as_ref().unwrap().jobs.is_empty()));
     sandbox.wait(1);
     let found = listed(&mut sandbox);
