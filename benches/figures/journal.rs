@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -220,19 +219,11 @@ pub(crate) fn write_session(session: &Path, runs: u64, factor: f64) -> u64 {
 fn fold(folder: &Path, runs: u64, target_seconds: f64, target_megabytes: u64) {
     let session = folder.join("session");
     let size = write_session(&session, runs, 1.0);
-    let mut best = f64::MAX;
-    let mut memory = 0;
-    for _ in 0..3 {
-        let start = Instant::now();
-        let mut child = super::support::rushhour()
-            .arg("report")
-            .arg(&session)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the binary was built");
-        memory = memory.max(super::support::wait_for_peak_memory(&mut child));
-        best = best.min(start.elapsed().as_secs_f64());
-    }
+    let (best, memory) = super::support::best_time_and_peak_memory(3, || {
+        let mut report = super::support::rushhour();
+        report.arg("report").arg(&session);
+        report
+    });
     super::support::figure(
         &format!(
             "reports of {} events ({}), best of 3",

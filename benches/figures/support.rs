@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Prints a figure next to its target.
 pub(crate) fn figure(name: &str, value: &str, target: &str, holds: bool) {
@@ -76,6 +76,19 @@ pub(crate) fn wait_for_peak_memory(child: &mut Child) -> u64 {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Runs a command so many times, with its output discarded; returns the shortest time in seconds and the peak memory of
+/// all in bytes.
+pub(crate) fn best_time_and_peak_memory(times: u32, command: impl Fn() -> Command) -> (f64, u64) {
+    let (mut best, mut peak) = (f64::MAX, 0);
+    for _ in 0..times {
+        let start = Instant::now();
+        let mut child = command().stdout(Stdio::null()).spawn().expect("the binary was built");
+        peak = peak.max(wait_for_peak_memory(&mut child));
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    (best, peak)
 }
 
 /// The folder of the only session in a folder of reports.

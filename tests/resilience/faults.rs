@@ -104,9 +104,9 @@ judging = {{ median = "100ms" }}
     /// Runs the session and compares it with the truth; returns the faults that struck.
     fn run(&self) -> HashSet<String> {
         let dir = TestDir::new();
-        let begun = Instant::now();
+        let start = Instant::now();
         let ran = dir.run_profile(&self.profile());
-        let took = begun.elapsed();
+        let took = start.elapsed();
         assert!(took < SESSION + self.throttled(), "it took {took:?}");
         assert!(
             [0, 99, 111, 112].contains(&ran.code.unwrap_or(-1)),
