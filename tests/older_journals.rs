@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{TestDir, rows};
+use crate::support::{SyntheticSession, TestDir, rows};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journals").join(name)
@@ -101,20 +101,26 @@ fn a_soak_of_the_version_before_is_judged_with_the_same_figures() {
 #[test]
 fn a_journal_of_a_newer_format_is_refused_in_one_sentence() {
     let dir = TestDir::new();
-    let folder = copy_journal(&dir, "quickstart", |journal| {
+    // One whose first line this version could read, and one whose checksum it does not know.
+    let format = 4_711;
+    SyntheticSession { name: "readable", format, ..SyntheticSession::default() }.write(dir.path());
+    copy_journal(&dir, "quickstart", |journal| {
         let text = String::from_utf8(journal).expect("a journal is text");
         assert!(text.contains("\"format\":1,"));
         text.replacen("\"format\":1,", "\"format\":4711,", 1).into_bytes()
     });
-    for command in ["report", "soak", "resume"] {
-        let refused = dir.rushhour(&[command, "quickstart"]).run().expect_exit(2);
-        assert_eq!(refused.stderr.lines().count(), 1, "{command}: {}", refused.stderr);
-        let named = ["quickstart/journal.jsonl", "format", "4711"];
-        assert!(named.iter().all(|part| refused.stderr.contains(part)), "{}", refused.stderr);
-        assert_eq!(refused.stdout, "", "{command}");
+    for name in ["readable", "quickstart"] {
+        for command in ["report", "soak", "resume"] {
+            let refused = dir.rushhour(&[command, name]).run().expect_exit(2);
+            assert_eq!(refused.stderr.lines().count(), 1, "{command}: {}", refused.stderr);
+            let journal = format!("{name}/journal.jsonl");
+            let named = [&*journal, "format", "4711"];
+            assert!(named.iter().all(|part| refused.stderr.contains(part)), "{}", refused.stderr);
+            assert_eq!(refused.stdout, "", "{command}");
+        }
+        let files = fs::read_dir(dir.path().join(name)).expect("the folder exists").count();
+        assert_eq!(files, 1, "nothing is written");
     }
-    let files = fs::read_dir(folder).expect("the folder exists").count();
-    assert_eq!(files, 1, "nothing is written");
 }
 
 /// In the middle of a line of the fixture `quickstart`.

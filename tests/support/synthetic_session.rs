@@ -32,6 +32,8 @@ pub(crate) struct SyntheticSession {
     pub(crate) conversation_limit: f64,
     /// When the session started, in seconds since the start of 2026; less than an hour.
     pub(crate) start: u64,
+    /// The version of the journal's format.
+    pub(crate) format: u32,
     /// Lines to append to the profile.
     pub(crate) profile_lines: &'static str,
 }
@@ -48,6 +50,7 @@ impl Default for SyntheticSession {
             repetition: 0,
             conversation_limit: f64::INFINITY,
             start: 0,
+            format: FORMAT_VERSION,
             profile_lines: "",
         }
     }
@@ -85,7 +88,7 @@ impl SyntheticSession {
         };
         let loaded = load(input).unwrap_or_else(|_| panic!("the profile is valid: {text}"));
         SessionHeader {
-            format: FORMAT_VERSION,
+            format: self.format,
             rushhour: "synthetic".into(),
             session: SessionId::new(self.name),
             anchor: format!("2026-01-01T00:{:02}:{:02}Z", self.start / 60, self.start % 60),

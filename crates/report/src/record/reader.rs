@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 
 use super::line::{Chain, read_line};
-use rushhour_core::event::{Event, FORMAT_VERSION};
+use rushhour_core::event::{Event, EventKind, FORMAT_VERSION};
 
 /// What the first line of every journal begins with, of whatever format; the format's number follows.
 const OPENED: &str = "{\"t\":0,\"e\":{\"opened\":{\"format\":";
@@ -84,7 +84,13 @@ impl<R: BufRead> JournalReader<R> {
         let byte = self.byte;
         self.byte += length;
         match read_line(&self.buffer, &mut self.chain) {
-            Ok(event) => Ok(Some(event)),
+            Ok(event) => match event.kind {
+                // What a newer version added could be missed in silence, although every line can be read.
+                EventKind::Opened(header) if header.format > FORMAT_VERSION => {
+                    Err(JournalError::Newer { found: header.format })
+                }
+                kind => Ok(Some(Event { kind, ..event })),
+            },
             Err(why) if self.line == 1 => Err(refuse_first(&self.buffer, why)),
             Err(why) => Err(JournalError::Damaged { line: self.line, byte, why }),
         }
@@ -137,7 +143,6 @@ fn refuse_first(line: &[u8], why: String) -> JournalError {
 mod tests {
     use super::*;
     use crate::record::line::write_line;
-    use rushhour_core::event::EventKind;
     use rushhour_core::units::{RunIndex, SessionTime};
 
     fn journal(lines: u64) -> Vec<u8> {
