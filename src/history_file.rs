@@ -37,7 +37,7 @@ pub(crate) fn keep(reports: &Path, night: &NightlyRun, history: &History) -> Res
         return Ok(());
     }
     let path = path_in(reports);
-    let line = night.line().map_err(CliError::internal)?;
+    let line = night.to_line().map_err(CliError::internal)?;
     let write = || -> io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).append(true).create(true).mode(0o600).open(&path)?;

@@ -8,7 +8,8 @@ use std::path::Path;
 use crate::exit::CliError;
 use crate::print;
 use rushhour_core::event::Event;
-use rushhour_report::record::{EndedRuns, Fold, FoldedSession, JournalReader};
+use rushhour_report::fold::{EndedRuns, Fold, FoldedSession};
+use rushhour_report::journal::JournalReader;
 
 /// Folds a journal, handing each event and what it told of outcomes to `each`.
 pub(crate) fn read_session(
@@ -32,7 +33,7 @@ pub(crate) fn read_events(
     while let Some(event) = reader.next_event().map_err(|error| named(journal, &error))? {
         each(event)?;
     }
-    if let Some(torn) = reader.torn() {
+    if let Some(torn) = reader.torn_tail() {
         print::err(&format!(
             "note: {}: the last {} bytes are half a line, left by a process that died; they are passed over",
             journal.display(),

@@ -5,6 +5,8 @@ mod app;
 mod arguments;
 mod commands;
 mod credentials;
+#[cfg(test)]
+mod documentation;
 mod exit;
 mod folder;
 mod forecast_text;

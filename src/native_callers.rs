@@ -23,7 +23,7 @@ mod with_callers {
     use rushhour_callers::NativeCallers;
     use rushhour_callers::audio::Clip;
     use rushhour_callers::caller::PreparedScript;
-    use rushhour_callers::engine::{EngineClock, HANDLES_EACH, raise_file_limit};
+    use rushhour_callers::engine::{EngineClock, FILES_PER_PARTICIPANT, raise_file_limit};
 
     /// File handles of everything but the callers.
     const OTHER_HANDLES: u64 = 200;
@@ -40,7 +40,7 @@ mod with_callers {
         pub(crate) fn begin(&self, clock: SessionClock) -> Result<(), CliError> {
             let (anchor, wall_ms) = clock.anchor();
             let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            self.0.begin(EngineClock::new(anchor, wall_ms), threads).map_err(CliError::internal)
+            self.0.start(EngineClock::new(anchor, wall_ms), threads).map_err(CliError::internal)
         }
     }
 
@@ -67,7 +67,7 @@ mod with_callers {
             }
         }
         let files = raise_file_limit();
-        let needed = u64::from(profile.limits.in_flight) * HANDLES_EACH + OTHER_HANDLES;
+        let needed = u64::from(profile.limits.in_flight) * FILES_PER_PARTICIPANT + OTHER_HANDLES;
         if files < needed {
             return Err(CliError::usage(format!(
                 "{} callers need {needed} open files, and this process may have {files}; raise the limit (`ulimit -n {needed}`) or lower limits.in_flight",

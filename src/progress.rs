@@ -17,7 +17,8 @@ use rushhour_core::plan::Forecast;
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::SessionClock;
-use rushhour_report::record::{Fold, Journal};
+use rushhour_report::fold::Fold;
+use rushhour_report::journal::Journal;
 use rushhour_report::report::SessionVerdict;
 
 const TERMINAL_EVERY: Duration = Duration::from_millis(200);

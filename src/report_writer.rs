@@ -11,7 +11,7 @@ use crate::folder::{JOURNAL, JUDGED};
 use crate::journal_reader::read_session;
 use crate::print;
 use rushhour_core::event::{EventKind, StopReason};
-use rushhour_report::record::{EndedRuns, FoldedSession};
+use rushhour_report::fold::{EndedRuns, FoldedSession};
 use rushhour_report::report::{
     Criterion, JudgedFold, JudgingResult, RunsCsv, SessionVerdict, Summary, TurnsCsv, funnel_csv,
     histogram_csv, hlog, judged_csv, judged_words, junit, markdown, page, pairs_csv,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rushhour_agent::behaviour::{Behaviour, JobFault, JobFaults};
 use rushhour_callers::audio::{Clip, DEFAULT_HANGOVER, Playback, SpeechEdge, VoiceActivity};
-use rushhour_callers::data::{AGENT_SESSION_TOPIC, DataEvent, read_agent_session};
+use rushhour_callers::data::{AGENT_SESSION_TOPIC, DataEvent, decode_turn_metrics};
 use rushhour_callers::engine::{
     Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantControl, ParticipantHandle,
     ParticipantHandler,
@@ -67,7 +67,7 @@ impl Caller {
         if let Some((_, playback)) = &mut self.voice {
             playback.play(Clip::tone(Micros::from_millis(600)).expect("a tone can be encoded"));
         } else {
-            hand.say("lk.chat", "good morning", HashMap::new());
+            hand.send_text("lk.chat", "good morning", HashMap::new());
             self.ended_at = Some(hand.now());
         }
     }
@@ -82,14 +82,19 @@ impl Caller {
 }
 
 impl ParticipantHandler for Caller {
-    fn event(&mut self, event: ParticipantEvent, _: SessionTime, hand: &mut dyn ParticipantHandle) {
+    fn on_event(
+        &mut self,
+        event: ParticipantEvent,
+        at: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
         match event {
-            ParticipantEvent::Open => {
+            ParticipantEvent::DataChannelOpen => {
                 self.channel_is_open = true;
                 self.start_turn(hand);
             }
-            ParticipantEvent::Person(person) if person.is_agent => {
-                if !person.present {
+            ParticipantEvent::ParticipantUpdated(person) if person.is_agent => {
+                if !person.connected {
                     self.report(Observation::Left);
                 } else if person.agent_state.as_deref() == Some("listening") && !self.agent_listens
                 {
@@ -98,8 +103,8 @@ impl ParticipantHandler for Caller {
                     self.start_turn(hand);
                 }
             }
-            ParticipantEvent::Data(data, at) => match data {
-                DataEvent::TextPart { text, .. } => {
+            ParticipantEvent::Data(data) => match data {
+                DataEvent::TextChunk { text, .. } => {
                     if self.voice.is_none()
                         && let Some(ended_at) = self.ended_at
                     {
@@ -107,7 +112,7 @@ impl ParticipantHandler for Caller {
                     }
                     self.text.push_str(&text);
                 }
-                DataEvent::TextEnds { attributes, .. } => {
+                DataEvent::TextStreamClosed { attributes, .. } => {
                     if attributes.get("lk.transcription_final").is_some_and(|value| value == "true")
                         && let Some(delay) = self.answer_delay
                     {
@@ -115,38 +120,41 @@ impl ParticipantHandler for Caller {
                         self.report(Observation::Answered { delay, text });
                     }
                 }
-                DataEvent::Bytes { topic, bytes, .. } if topic == AGENT_SESSION_TOPIC => {
-                    let times = read_agent_session(&bytes).expect("it reports its times");
+                DataEvent::ByteStreamReceived { topic, bytes, .. }
+                    if topic == AGENT_SESSION_TOPIC =>
+                {
+                    let times = decode_turn_metrics(&bytes).expect("it reports its times");
                     self.report(Observation::ReportedDelay(
                         times.end_to_end.expect("the whole turn is timed").0,
                     ));
                 }
                 _ => {}
             },
-            ParticipantEvent::Audio(packet, _) => {
-                let edges = self.voice.as_mut().map(|(activity, _)| activity.hear(&packet));
+            ParticipantEvent::Audio { packet, .. } => {
+                let edges =
+                    self.voice.as_mut().map(|(activity, _)| activity.handle_packet(&packet));
                 self.hear(&edges.unwrap_or_default());
             }
             _ => {}
         }
     }
 
-    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
-        let Some((activity, playback)) = &mut self.voice else { return NextTick::Event };
-        let edges = activity.tick(hand.now());
+    fn on_tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
+        let Some((activity, playback)) = &mut self.voice else { return NextTick::OnEvent };
+        let edges = activity.handle_timeout(hand.now());
         if self.channel_is_open {
             while let Some(frame) = playback.next_due(hand.now()) {
-                hand.speak(&frame.payload, frame.rtp_time, frame.marker);
+                hand.send_audio(&frame.payload, frame.rtp_time, frame.marker);
                 if frame.is_last_audible {
                     self.ended_at = Some(hand.now());
                 }
             }
         }
         self.hear(&edges);
-        NextTick::Beat
+        NextTick::Next
     }
 
-    fn left(&mut self, _: LeaveReason, _: SessionTime) {}
+    fn on_left(&mut self, _: LeaveReason, _: SessionTime) {}
 }
 
 #[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
@@ -208,8 +216,8 @@ impl Callers {
             controls.push(engine.join(JoinRequest {
                 url: server.url(),
                 token,
-                config: JoinConfig { speaks: voice, attributes: HashMap::new() },
-                app: Box::new(caller),
+                config: JoinConfig { publish_audio: voice, attributes: HashMap::new() },
+                handler: Box::new(caller),
             }));
             let metadata = if voice { "{}" } else { r#"{"text_mode":true}"# };
             let (agent, metadata) = (AgentName::new("echo"), metadata.to_owned());
@@ -276,7 +284,7 @@ fn twenty_agents_join_and_the_seed_decides_which_of_them_fail() {
     let behaviour = Behaviour { seed: 7, faults, ..Behaviour::default() };
     let rooms: Vec<RoomName> = (0..20).map(|n| RoomName::new(format!("room-{n}"))).collect();
     let with_fault = |fault| {
-        let rooms = rooms.iter().filter(|room| behaviour.fate(room) == fault);
+        let rooms = rooms.iter().filter(|room| behaviour.fault(room) == fault);
         names(rooms.cloned())
     };
     let dropped = with_fault(Some(JobFault::Drop));

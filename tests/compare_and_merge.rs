@@ -70,7 +70,7 @@ fn sessions_that_cannot_be_compared_are_refused() {
     file("foreign", b"a,b,c\n1,2,3\n");
     compare("foreign").expect_exit(2).expect_stderr("not a journal of Rushhour");
     file("newer", b"{\"t\":0,\"e\":{\"opened\":{\"format\":99}},\"c\":\"00000000\"}\n");
-    compare("newer").expect_exit(2).expect_stderr("is of format 99");
+    compare("newer").expect_exit(2).expect_stderr("has format 99");
     file("empty", b"");
     compare("empty").expect_exit(2).expect_stderr("does not begin with a session");
     dir.rushhour(&["compare", "a"]).run().expect_exit(2);
@@ -204,7 +204,9 @@ fn sessions_that_do_not_belong_together_are_not_merged() {
     let merge = |arguments: &[&str]| dir.rushhour(&[&["merge"], arguments].concat()).run();
     merge(&["a", "a", "--into", "m"]).expect_exit(2).expect_stderr("would count twice");
     merge(&["a", "other", "--into", "m"]).expect_exit(2).expect_stderr("--force");
-    merge(&["a", "voice", "--into", "m", "--force"]).expect_exit(2).expect_stderr("other modes");
+    merge(&["a", "voice", "--into", "m", "--force"])
+        .expect_exit(2)
+        .expect_stderr("different modes");
     assert!(!dir.path().join("m").exists());
     merge(&["a", "other", "--into", "m", "--force"]).expect_exit(0);
     merge(&["a", "other", "--into", "m", "--force"]).expect_exit(2).expect_stderr("does not exist");

@@ -216,7 +216,7 @@ fn each_run_fails_in_the_class_of_the_fault_in_its_room() {
     assert_eq!(session.runs.len(), 30);
     let mut seen = BTreeSet::new();
     for run in &session.runs {
-        let fate = behaviour.fate(&RoomName::new(run.text("room")));
+        let fate = behaviour.fault(&RoomName::new(run.text("room")));
         let class = shares.iter().find(|(fault, ..)| Some(*fault) == fate);
         let class = class.map_or("", |(.., class)| *class);
         assert_eq!(run.text("failure_class"), class, "{fate:?}: {run:?}");

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use rushhour_callers::data::{DataEvent, DataReceiver, read_agent_session};
+use rushhour_callers::data::{DataEvent, DataReceiver, decode_turn_metrics};
 use rushhour_callers::participant::{
     JoinConfig, Participant, ParticipantEvent, ParticipantOutput, decode_signal,
 };
@@ -13,9 +13,10 @@ use rushhour_core::units::{ScenarioId, Secret, SessionTime, redact};
 use rushhour_driver::cekura::{read_accepted, read_limits, read_sights, words_of};
 use rushhour_livekit::http::HttpResponse;
 use rushhour_livekit::{LiveKitError, room_mark};
-use rushhour_report::record::{Fold, JournalReader};
+use rushhour_report::fold::Fold;
+use rushhour_report::journal::JournalReader;
 use rushhour_report::report::{Criterion, SessionVerdict, Style, Summary, terminal};
-use rushhour_sandbox::{AnyRequest, InProcessSandbox, SandboxConfig};
+use rushhour_sandbox::{InProcessSandbox, RawRequest, SandboxConfig};
 
 /// Takes any bytes and must not panic.
 pub(crate) type Parser = fn(&[u8]);
@@ -94,7 +95,7 @@ fn request(bytes: &[u8]) {
     let mut sandbox = InProcessSandbox::new(SandboxConfig::default(), 1_784_000_000_000_000);
     for method in ["POST", "GET"] {
         let authorization = Some(authorization);
-        sandbox.answer(AnyRequest { method, path, query, authorization, content_type, body });
+        sandbox.handle(RawRequest { method, path, query, authorization, content_type, body });
     }
 }
 
@@ -114,20 +115,20 @@ fn signal(bytes: &[u8]) {
     struct Discard;
     impl ParticipantOutput for Discard {
         fn transmit(&mut self, _: std::net::SocketAddr, _: &[u8]) {}
-        fn signal(&mut self, _: livekit_protocol::signal_request::Message) {}
+        fn send_signal(&mut self, _: livekit_protocol::signal_request::Message) {}
         fn event(&mut self, _: ParticipantEvent) {}
     }
     let messages: Vec<_> = pieces(bytes).into_iter().filter_map(decode_signal).collect();
     if messages.is_empty() {
         return;
     }
-    let config = JoinConfig { speaks: true, attributes: std::collections::HashMap::new() };
+    let config = JoinConfig { publish_audio: true, attributes: std::collections::HashMap::new() };
     let local = ([127, 0, 0, 1], 5_000).into();
     let joined = Participant::new(&config, Instant::now(), SessionTime::START, local);
     let (mut participant, _) = joined.expect("loopback is an address");
     for (second, message) in messages.into_iter().take(16).enumerate() {
         let now = SessionTime(second as u64 * 1_000_000);
-        if participant.signal(message, now, &mut Discard).is_err() {
+        if participant.handle_signal(message, now, &mut Discard).is_err() {
             return;
         }
     }
@@ -137,11 +138,11 @@ fn signal(bytes: &[u8]) {
 fn data(bytes: &[u8]) {
     let mut receiver = DataReceiver::default();
     for piece in pieces(bytes) {
-        for event in receiver.take(piece) {
-            if let DataEvent::Bytes { bytes, .. } = event {
-                let _ = read_agent_session(&bytes);
+        for event in receiver.handle_packet(piece) {
+            if let DataEvent::ByteStreamReceived { bytes, .. } = event {
+                let _ = decode_turn_metrics(&bytes);
             }
         }
-        let _ = read_agent_session(piece);
+        let _ = decode_turn_metrics(piece);
     }
 }

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{
-    Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantHandle, ParticipantHandler,
+    ConnectError, Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantHandle,
+    ParticipantHandler,
 };
-use rushhour_callers::participant::{JoinConfig, ParticipantEvent, SendOutcome as Sent};
+use rushhour_callers::participant::{JoinConfig, ParticipantEvent, SendOutcome};
 use rushhour_core::units::{Identity, Micros, RoomName, Secret, SessionTime};
 use rushhour_livekit::{TokenRequest, TokenSigner};
 
@@ -30,29 +31,37 @@ struct Talker {
 }
 
 impl ParticipantHandler for Talker {
-    fn event(&mut self, event: ParticipantEvent, _: SessionTime, hand: &mut dyn ParticipantHandle) {
-        if matches!(event, ParticipantEvent::Person(_) | ParticipantEvent::Joined { .. }) {
+    fn on_event(
+        &mut self,
+        event: ParticipantEvent,
+        _: SessionTime,
+        hand: &mut dyn ParticipantHandle,
+    ) {
+        if matches!(
+            event,
+            ParticipantEvent::ParticipantUpdated(_) | ParticipantEvent::Joined { .. }
+        ) {
             hand.set_attributes(HashMap::from([("mood".to_owned(), "good".to_owned())]));
         }
         let _ = self.notices.send(Notice::Event(event));
     }
 
-    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
+    fn on_tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
         if let Some(text) = &self.text
-            && hand.say("lk.chat", text, HashMap::new()) == Sent::Out
+            && hand.send_text("lk.chat", text, HashMap::new()) == SendOutcome::Sent
         {
             self.text = None;
         }
         if self.frames > 0 {
             let silence: Arc<[u8]> = Arc::from([0xf8_u8, 0xff, 0xfe].as_slice());
-            if hand.speak(&silence, 960 * (1_000 - self.frames), false) == Sent::Out {
+            if hand.send_audio(&silence, 960 * (1_000 - self.frames), false) == SendOutcome::Sent {
                 self.frames -= 1;
             }
         }
-        NextTick::Beat
+        NextTick::Next
     }
 
-    fn left(&mut self, why: LeaveReason, _: SessionTime) {
+    fn on_left(&mut self, why: LeaveReason, _: SessionTime) {
         let _ = self.notices.send(Notice::Left(why));
     }
 }
@@ -96,33 +105,36 @@ fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
         let control = engine.join(JoinRequest {
             url: server.url(),
             token,
-            config: JoinConfig { speaks: frames > 0, attributes: HashMap::new() },
-            app: Box::new(app),
+            config: JoinConfig { publish_audio: frames > 0, attributes: HashMap::new() },
+            handler: Box::new(app),
         });
         (control, receiver)
     };
     let (listener, listener_notices) = join("listener", None, 0);
     receive_until(&listener_notices, |notice| {
-        matches!(notice, Notice::Event(ParticipantEvent::Open)).then_some(())
+        matches!(notice, Notice::Event(ParticipantEvent::DataChannelOpen)).then_some(())
     });
     let (_talker, talker_notices) = join("talker", Some("good evening"), 100);
     receive_until(&talker_notices, |notice| {
-        matches!(notice, Notice::Event(ParticipantEvent::Open)).then_some(())
+        matches!(notice, Notice::Event(ParticipantEvent::DataChannelOpen)).then_some(())
     });
     let (mut text, mut ended, mut frames) = (String::new(), false, 0);
     receive_until(&listener_notices, |notice| {
         match notice {
-            Notice::Event(ParticipantEvent::Data(
-                DataEvent::TextBegins { sender, topic, .. },
-                _,
-            )) => {
+            Notice::Event(ParticipantEvent::Data(DataEvent::TextStreamOpened {
+                sender,
+                topic,
+                ..
+            })) => {
                 assert_eq!((sender.as_str(), topic.as_str()), ("talker", "lk.chat"));
             }
-            Notice::Event(ParticipantEvent::Data(DataEvent::TextPart { text: part, .. }, _)) => {
+            Notice::Event(ParticipantEvent::Data(DataEvent::TextChunk { text: part, .. })) => {
                 text.push_str(&part);
             }
-            Notice::Event(ParticipantEvent::Data(DataEvent::TextEnds { .. }, _)) => ended = true,
-            Notice::Event(ParticipantEvent::Audio(packet, _)) => {
+            Notice::Event(ParticipantEvent::Data(DataEvent::TextStreamClosed { .. })) => {
+                ended = true;
+            }
+            Notice::Event(ParticipantEvent::Audio { packet, .. }) => {
                 assert_eq!(*packet.payload, [0xf8, 0xff, 0xfe]);
                 frames += 1;
             }
@@ -136,7 +148,7 @@ fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
         Notice::Left(why) => Some(why),
         Notice::Event(_) => None,
     });
-    assert_eq!(why, LeaveReason::ByItself);
+    assert!(matches!(why, LeaveReason::ClientInitiated), "{why:?}");
 }
 
 #[test]
@@ -160,13 +172,14 @@ fn a_participant_with_a_wrong_token_is_refused_by_a_real_server() {
         url: server.url(),
         token,
         config: JoinConfig::default(),
-        app: Box::new(Talker { text: None, frames: 0, notices }),
+        handler: Box::new(Talker { text: None, frames: 0, notices }),
     });
     let why = receive_until(&receiver, |notice| match notice {
         Notice::Left(why) => Some(why),
         Notice::Event(_) => None,
     });
-    assert!(matches!(&why, LeaveReason::Refused { status: Some(401), .. }), "{why:?}");
+    let refused = |error: &ConnectError| matches!(error, ConnectError::Refused { status: 401, .. });
+    assert!(matches!(&why, LeaveReason::JoinFailed(error) if refused(error)), "{why:?}");
     assert!(
         !format!("{why:?}").contains("eyJ"),
         "the server repeats the token, we do not: {why:?}"

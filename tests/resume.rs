@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use rushhour_core::event::EventKind;
 use rushhour_core::units::Micros;
-use rushhour_report::record::JournalReader;
+use rushhour_report::journal::JournalReader;
 use rushhour_sandbox::{DelayDistribution, Sandbox, SandboxConfig, TruthLog};
 
 use crate::support::{

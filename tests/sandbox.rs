@@ -151,7 +151,7 @@ fn the_official_client_creates_rooms_and_finds_agents_in_them() {
         assert!(stranger.list_rooms(Vec::new()).await.is_err());
     });
     let counts = sandbox.stop().counts;
-    assert_eq!((counts.rooms_made, counts.rooms_deleted, counts.agents_joined), (1, 1, 1));
+    assert_eq!((counts.rooms_created, counts.rooms_deleted, counts.agents_joined), (1, 1, 1));
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn under_every_fault_at_once_log_and_counts_agree() {
     assert_eq!(truth.entries.len() as u64, truth.counts.entries);
     assert_eq!((truth.counts.duplicates, truth.counts.wide_tokens), (0, 0));
     let outcomes = |outcome: &str| lines.iter().filter(|line| line["outcome"] == outcome).count();
-    assert_eq!(outcomes("reset") as u64, truth.struck(Fault::SubmitResetAfter));
+    assert_eq!(outcomes("reset") as u64, truth.injected(Fault::SubmitResetAfter));
     assert_eq!(outcomes("abandoned"), 0);
     let requests: u64 = truth.counts.requests["run_scenarios_livekit"].values().sum();
     assert_eq!(requests, 200);

@@ -58,8 +58,12 @@ fn a_steady_session_is_steady_and_a_drifting_one_is_not() {
     let steady = SyntheticSession { name: "steady", runs: 720, ..SyntheticSession::default() }
         .write(dir.path());
     let ran = soak(&dir, "steady").expect_exit(0);
-    assert!(unwrapped(&ran).contains("Steady: over 6m00s in 24 windows none of"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("jobs: not looked at after the last run"), "{}", ran.stdout);
+    assert!(
+        unwrapped(&ran).contains("Steady: over 6m00s in 24 windows, none of"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("jobs: not observed after the last run"), "{}", ran.stdout);
     SyntheticSession { name: "drifting", runs: 720, drift: 1.0, ..SyntheticSession::default() }
         .write(dir.path());
     let ran = soak(&dir, "drifting").expect_exit(99);
@@ -107,11 +111,19 @@ fn a_nightly_run_is_compared_with_those_before_it() {
     SyntheticSession { name: "bad", repetition: 9, start: 900, factor: 1.5, ..nightly.clone() }
         .write(dir.path());
     let ran = soak(&dir, "bad").expect_exit(99);
-    assert!(unwrapped(&ran).contains("is above the nights before (6 of them"), "{}", ran.stdout);
+    assert!(
+        unwrapped(&ran).contains("is higher than in previous nightly runs (6 of them"),
+        "{}",
+        ran.stdout
+    );
     SyntheticSession { name: "other", seed: 7, start: 960, ..nightly.clone() }.write(dir.path());
     let ran = soak(&dir, "other");
-    assert!(ran.stdout.contains("nights before of this profile: 0; from 4 on"), "{}", ran.stdout);
-    assert!(unwrapped(&ran).contains("are not compared: 7"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("previous nightly runs of this profile: 0; a comparison needs 4"),
+        "{}",
+        ran.stdout
+    );
+    assert!(unwrapped(&ran).contains("not compared: 7"), "{}", ran.stdout);
     let history = dir.path().join("history.jsonl");
     let mut text = fs::read_to_string(&history).expect("it is written");
     text.push_str("{\"version\":1,\"sess");
@@ -143,7 +155,7 @@ fn sessions_with_too_little_data_are_not_judged() {
     assert!(ran.stdout.contains("Not enough data: 30 measured runs over"), "{}", ran.stdout);
     SyntheticSession { name: "empty", runs: 0, ..SyntheticSession::default() }.write(dir.path());
     let ran = soak(&dir, "empty");
-    assert!(ran.stdout.contains("no measured run came to its end"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("no measured run ended"), "{}", ran.stdout);
     let warm_up =
         "name = \"w\"\nmeasured = false\nlasts = \"1h\"\n[[stage]]\nname = \"m\"\nrate = \"2/s\"\n";
     SyntheticSession {
@@ -154,7 +166,7 @@ fn sessions_with_too_little_data_are_not_judged() {
     }
     .write(dir.path());
     let ran = soak(&dir, "unmeasured");
-    assert!(ran.stdout.contains("no measured run came to its end"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("no measured run ended"), "{}", ran.stdout);
     for name in ["short", "empty", "unmeasured"] {
         let text = fs::read_to_string(dir.path().join(name).join("soak.html")).expect("a page");
         assert!(!text.contains("NaN") && !text.contains("inf"), "{name}");
@@ -192,11 +204,11 @@ fn a_soak_is_run_judged_and_added_to_the_history() {
     let ran = ran.expect_exit(exit);
     assert!(soak["looks"].as_u64().expect("a count") >= 10, "{soak}");
     assert!(
-        ran.stdout.contains("jobs after the last run: 2, 2 before the first; given back"),
+        ran.stdout.contains("jobs after the last run: 2, 2 before the first run; released"),
         "{}",
         ran.stdout
     );
-    assert!(ran.stdout.contains("rooms: the server lists none any more"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("rooms: the server lists none\n"), "{}", ran.stdout);
     let health = fs::read_to_string(folders[0].join("agent_health.csv")).expect("it was written");
     assert!(
         health.starts_with("at_us,started,in_flight,jobs,load,children,memory_bytes\n"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rushhour_callers::audio::{
-    Clip, DEFAULT_HANGOVER, DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES,
+    Clip, DEFAULT_HANGOVER, DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES,
     VoiceActivity,
 };
 use rushhour_callers::participant::AudioPacket;
@@ -41,17 +41,16 @@ fn measure(frames: &[Arc<[u8]>]) -> (f64, f64) {
     let packets: Vec<AudioPacket> = (0_u16..)
         .zip(frames)
         .map(|(sequence, payload)| AudioPacket {
-            mid: "0".into(),
             ssrc: 1,
             sequence,
             rtp_time: u32::from(sequence) * 960,
             payload: Arc::clone(payload),
-            at: SessionTime::START + Micros(FRAME_LENGTH.0 * u64::from(sequence)),
+            at: SessionTime::START + Micros(FRAME_DURATION.0 * u64::from(sequence)),
         })
         .collect();
     let mut activity = VoiceActivity::new(DEFAULT_HANGOVER).expect("there is memory");
     let start = Instant::now();
-    let edges: usize = packets.iter().map(|packet| activity.hear(packet).len()).sum();
+    let edges: usize = packets.iter().map(|packet| activity.handle_packet(packet).len()).sum();
     let each = start.elapsed().as_secs_f64() / packets.len() as f64;
     assert!(edges > 20, "{edges} edges");
     let decoded = activity.decoded_packets() as f64 / packets.len() as f64;
@@ -81,7 +80,7 @@ enum Background {
 
 /// Decodes the frames, adds the background, and encodes them again.
 fn encode_again(frames: &[Arc<[u8]>], background: Background, dtx: Dtx) -> Vec<Arc<[u8]>> {
-    let mut decoder = Decoder::new(DecodeRate::Full).expect("there is memory");
+    let mut decoder = Decoder::new(DecodeRate::Fullband).expect("there is memory");
     let mut encoder = Encoder::new(32_000, dtx).expect("there is memory");
     let mut samples = Vec::new();
     let mut state = 1_u32;

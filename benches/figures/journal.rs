@@ -15,7 +15,7 @@ use rushhour_core::profile::{ProfileInput, load, no_files};
 use rushhour_core::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, Mode, RoomName, RunIndex, SessionId, SessionTime,
 };
-use rushhour_report::record::Journal;
+use rushhour_report::journal::Journal;
 
 /// Journal events of a run that completes.
 const EVENTS_PER_RUN: usize = 10;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rushhour_core::event::{Event, EventKind};
 use rushhour_core::units::SessionTime;
-use rushhour_report::record::Fold;
+use rushhour_report::fold::Fold;
 use rushhour_report::report::{Criterion, SessionVerdict, page};
 
 const RUNS: u64 = 100_000;

@@ -20,7 +20,8 @@ use rushhour_driver::{
     DriverSettings, RequestTiming, RoomNames, RoomPoll, Session, SessionEffect, SessionInput,
 };
 use rushhour_livekit::AgentParticipant;
-use rushhour_report::record::{Fold, Journal, JournalFile};
+use rushhour_report::fold::Fold;
+use rushhour_report::journal::{Journal, JournalFile};
 
 const RUNS: u64 = 1_000_000;
 /// Events between two flushes of the journal, so that its queue does not count as memory of the session.
@@ -69,7 +70,7 @@ impl JournalFile for LengthOnly {
         Ok(())
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.0.store(length, Ordering::Relaxed);
         Ok(())
     }

@@ -136,7 +136,7 @@ pub(crate) fn agent(arguments: &AgentArguments) -> Result<Exit, CliError> {
     let mint = TokenSigner::new(wanted("LIVEKIT_API_KEY")?, wanted("LIVEKIT_API_SECRET")?);
     let config = AgentConfig {
         url: url.clone(),
-        mint,
+        token_signer: mint,
         agent: AgentName::new(&arguments.name),
         behaviour: behaviour(arguments)?,
         speech: speech(arguments)?,

@@ -14,8 +14,8 @@ pub(crate) fn history(arguments: &HistoryArguments) -> Result<Exit, CliError> {
     let history = history_file::read(&arguments.reports)?;
     let wanted = |name: &str| arguments.profile.as_ref().is_none_or(|profile| profile == name);
     let mut profiles: BTreeMap<(&str, &str), JudgedNights<'_>> = BTreeMap::new();
-    for night in history.nights.iter().filter(|night| wanted(&night.profile)) {
-        let judged = NightlyComparison::judge(night, &history);
+    for night in history.runs.iter().filter(|night| wanted(&night.profile)) {
+        let judged = NightlyComparison::of(night, &history);
         let key = (night.profile.as_str(), night.profile_hash.as_str());
         profiles.entry(key).or_default().push((night, judged));
     }

@@ -16,7 +16,7 @@ use rushhour_core::bill::BillForecast;
 use rushhour_core::event::{EventKind, SessionHeader};
 use rushhour_core::plan::draw_selection;
 use rushhour_core::profile::{JudgingSelection, LoadedProfile, Profile};
-use rushhour_report::record::{Candidates, EndedRuns, StageNames};
+use rushhour_report::fold::{Candidates, EndedRuns, StageNames};
 use rushhour_report::report::Criterion;
 
 pub(crate) fn judge(arguments: &JudgeArguments) -> Result<Exit, CliError> {
@@ -135,7 +135,7 @@ fn draw(folder: &Path) -> Result<JudgingPlan, CliError> {
             names = Some(StageNames::of(opening));
         }
         if let (EndedRuns::Run(record), Some(names)) = (told, &names) {
-            candidates.take(record, names);
+            candidates.add(record, names);
         }
         Ok(())
     })?;
@@ -152,7 +152,7 @@ fn draw(folder: &Path) -> Result<JudgingPlan, CliError> {
             folder.display()
         )));
     }
-    let of = (candidates.runs.as_slice(), candidates.apart);
+    let of = (candidates.runs.as_slice(), candidates.not_judgeable);
     let session = folded.opening.session.clone();
     let selection = draw_selection(session, profile.seed, settings, of);
     Ok(JudgingPlan { opening: folded.opening, selection })

@@ -12,7 +12,8 @@ use crate::print;
 use crate::report_writer::{render, replace, session_folder};
 use rushhour_core::event::{Event, EventKind, EventSink};
 use rushhour_core::units::{RoomName, SessionId, SessionTime};
-use rushhour_report::record::{Journal, JournalExtent, Merge};
+use rushhour_report::fold::{JournalExtent, Merge};
+use rushhour_report::journal::Journal;
 use rushhour_report::report::Criterion;
 
 /// Events that may wait for the disk.
@@ -27,7 +28,7 @@ pub(crate) fn merge(arguments: &MergeArguments) -> Result<Exit, CliError> {
     let extents = extents(&journals)?;
     let into = &arguments.into;
     let merge = Merge::of(&extents, name_of(into)?, arguments.force).map_err(CliError::usage)?;
-    if merge.in_step {
+    if merge.shares_seed {
         print::err(
             "note: some parts have the same seed: their runs were meant to start at the same offsets; give each machine its own with --set seed=N",
         );
@@ -102,10 +103,10 @@ fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), CliErro
         .collect::<Result<Vec<_>, CliError>>()?;
     let mut heads = vec![None; parts.len()];
     let next = |index: usize, parts: &mut Vec<(_, &Path)>| -> Result<Option<Event>, CliError> {
-        let (reader, journal): &mut (rushhour_report::record::JournalReader<_>, &Path) =
+        let (reader, journal): &mut (rushhour_report::journal::JournalReader<_>, &Path) =
             &mut parts[index];
         while let Some(event) = reader.next_event().map_err(|error| named(journal, &error))? {
-            if let Some(event) = merge.placements[index].place(event) {
+            if let Some(event) = merge.placements[index].relocate(event) {
                 return Ok(Some(event));
             }
         }
@@ -139,10 +140,10 @@ fn write(journals: &[PathBuf], merge: &Merge, into: &Path) -> Result<(), CliErro
 }
 
 fn parts_json(merge: &Merge) -> serde_json::Value {
-    let part = |placement: &rushhour_report::record::MergePlacement| {
+    let part = |placement: &rushhour_report::fold::MergePlacement| {
         serde_json::json!({
             "session": placement.session.as_str(),
-            "began_later_us": placement.later.0,
+            "began_later_us": placement.offset.0,
             "first_run": placement.first_run,
             "first_request": placement.first_request,
         })

@@ -24,7 +24,7 @@ use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::{
     DriverSettings, EvaluatorFate, ReplayedSession, Resumption, RoomNames, Session, SessionClock,
 };
-use rushhour_report::record::{OrphanedJournal, OrphanedJournalError};
+use rushhour_report::journal::{OrphanedJournal, OrphanedJournalError};
 use rushhour_report::report::Criterion;
 
 /// What was found in a session's folder.
@@ -87,8 +87,8 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<Exit, CliError> {
 /// Takes hold of the journal and reads it; nothing where its session came to its end.
 fn find(folder: PathBuf) -> Result<Option<OrphanedSession>, CliError> {
     let journal = folder.join(JOURNAL);
-    let mut orphan = OrphanedJournal::hold(&journal).map_err(|error| match error {
-        OrphanedJournalError::Owned => CliError::usage(format!(
+    let mut orphan = OrphanedJournal::lock(&journal).map_err(|error| match error {
+        OrphanedJournalError::Locked => CliError::usage(format!(
             "{}: {error}; wait for its end, or interrupt it",
             journal.display()
         )),
@@ -119,7 +119,7 @@ async fn carry_out(
 ) -> Result<(), CliError> {
     let OrphanedSession { folder, orphan, carried, opening, torn } = found;
     let path = folder.join(JOURNAL);
-    let journal = orphan.go_on().map_err(|error| named(&path, &error))?;
+    let journal = orphan.resume().map_err(|error| named(&path, &error))?;
     let watched = ProgressSink::new(journal, &opening.profile);
     read_events(&path, |event| {
         watched.recall(&event);

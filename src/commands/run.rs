@@ -25,7 +25,7 @@ use rushhour_core::plan::{CLOUD_ROOMS, Forecast, Plan, cloud_excess};
 use rushhour_core::profile::{LiveKitTarget, LoadedProfile, Profile};
 use rushhour_core::units::{SessionId, SessionTime};
 use rushhour_driver::{DriverSettings, RoomNames, Session, SessionClock};
-use rushhour_report::record::Journal;
+use rushhour_report::journal::Journal;
 use rushhour_report::report::Criterion;
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<Exit, CliError> {

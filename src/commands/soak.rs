@@ -16,7 +16,9 @@ use rushhour_core::profile::SoakSettings;
 use rushhour_report::report::{
     Criterion, SessionVerdict, agent_health_csv, soak_csv, soak_page, soak_text,
 };
-use rushhour_report::soak::{NightlyRun, Soak, SoakBuilder, SoakCriteria, SoakVerdict};
+use rushhour_report::soak::{
+    NightlyRun, SoakAnalysis, SoakBuilder, SoakCriteria, SoakSummary, SoakVerdict,
+};
 
 pub(crate) fn soak(arguments: &SoakArguments) -> Result<Exit, CliError> {
     let judgement = arguments.run.judgement();
@@ -60,14 +62,15 @@ fn judge(folder: &Path, judgement: Criterion) -> Result<Exit, CliError> {
     let gathered = builder.finish(&folded);
     let reports = folder.parent().unwrap_or(folder);
     let history = history_file::read(reports)?;
-    let soak = Soak::judge(gathered, &folded, &question, (overall.validity.holds(), &history));
+    let delivered = overall.validity.holds();
+    let soak = SoakAnalysis::of(gathered, &folded, question, delivered, &history);
     let write = |name: &str, render: &dyn Fn(&mut Vec<u8>) -> Result<(), String>| {
         let mut bytes = Vec::new();
         render(&mut bytes).map_err(CliError::internal)?;
         replace(&folder.join(name), &bytes)
     };
     let csv_words = |error: csv::Error| error.to_string();
-    write("soak.json", &|to| json(&soak, to))?;
+    write("soak.json", &|to| json(&SoakSummary::of(&soak), to))?;
     write("soak.csv", &|to| soak_csv(&soak, to).map_err(csv_words))?;
     write("soak.html", &|to| {
         to.extend(soak_page(&soak, &folded, &overall, judgement).into_bytes());
@@ -80,7 +83,7 @@ fn judge(folder: &Path, judgement: Criterion) -> Result<Exit, CliError> {
     history_file::keep(reports, &NightlyRun::of(&soak, &name), &history)?;
     print::out("");
     print::out(&soak_text(&soak, &overall, print::out_style()));
-    Ok(combined(exit_of(&folded, &overall), soak.standing))
+    Ok(combined(exit_of(&folded, &overall), soak.verdict))
 }
 
 /// How the process ends: as the session did where that says more than its thresholds, else as the soak did.
@@ -89,7 +92,7 @@ const fn combined(session: Exit, soak: SoakVerdict) -> Exit {
         (Exit::Passed | Exit::Undecided | Exit::ThresholdFailed, SoakVerdict::Drifts) => {
             Exit::ThresholdFailed
         }
-        (Exit::Passed, SoakVerdict::TooLittle) => Exit::Undecided,
+        (Exit::Passed, SoakVerdict::NotEnoughData) => Exit::Undecided,
         (session, _) => session,
     }
 }
@@ -105,13 +108,13 @@ mod tests {
             (Exit::Passed, SoakVerdict::Drifts, Exit::ThresholdFailed),
             (Exit::Undecided, SoakVerdict::Drifts, Exit::ThresholdFailed),
             (Exit::ThresholdFailed, SoakVerdict::Steady, Exit::ThresholdFailed),
-            (Exit::Passed, SoakVerdict::TooLittle, Exit::Undecided),
+            (Exit::Passed, SoakVerdict::NotEnoughData, Exit::Undecided),
             (Exit::Undecided, SoakVerdict::Steady, Exit::Undecided),
-            (Exit::ThresholdFailed, SoakVerdict::TooLittle, Exit::ThresholdFailed),
+            (Exit::ThresholdFailed, SoakVerdict::NotEnoughData, Exit::ThresholdFailed),
             (Exit::Invalid, SoakVerdict::Invalid, Exit::Invalid),
             (Exit::Stopped, SoakVerdict::Drifts, Exit::Stopped),
             (Exit::Budget, SoakVerdict::Steady, Exit::Budget),
-            (Exit::Internal, SoakVerdict::TooLittle, Exit::Internal),
+            (Exit::Internal, SoakVerdict::NotEnoughData, Exit::Internal),
         ] {
             assert_eq!(combined(session, soak), exit, "{session:?} and {soak:?}");
         }

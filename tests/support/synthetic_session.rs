@@ -11,7 +11,7 @@ use rushhour_core::profile::{ProfileInput, load, no_files};
 use rushhour_core::units::{
     EvaluatorRunId, Identity, Micros, RoomName, RunIndex, SessionId, SessionTime,
 };
-use rushhour_report::record::Journal;
+use rushhour_report::journal::Journal;
 
 use super::rng::SplitMix64;
 

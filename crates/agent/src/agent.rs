@@ -1,9 +1,10 @@
-//! The agent put together: clock, engine, worker, sessions, truth and status.
+//! Runs the agent: combines clock, engine, worker, sessions, truth log and status server.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter};
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,10 +13,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::behaviour::Behaviour;
 use super::session::{AgentContext, AgentSession};
-use super::status::{WorkerStats, serve};
+use super::status::{StatusServer, WorkerStats};
 use super::truth::{AgentFact, TruthFile, TruthSink};
 use super::worker::{
-    Assignment, JobEnd, JobRunner, Worker, WorkerCommands, WorkerConfig, WorkerError, carry,
+    Assignment, JobEnd, JobRunner, Worker, WorkerConfig, WorkerError, WorkerInputs, run_worker,
 };
 use rushhour_callers::audio::Clip;
 use rushhour_callers::engine::{
@@ -24,75 +25,75 @@ use rushhour_callers::engine::{
 use rushhour_core::units::{AgentName, SessionTime};
 use rushhour_livekit::TokenSigner;
 
-/// What an agent is started with.
+/// The configuration of an agent.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
-    /// The server, `ws://` or `wss://`.
+    /// The LiveKit server, `ws://` or `wss://`.
     pub url: String,
-    /// Who signs its tokens.
-    pub mint: TokenSigner,
-    /// The name that it registers.
+    /// Signs the worker's tokens.
+    pub token_signer: TokenSigner,
+    /// The agent name that the worker registers.
     pub agent: AgentName,
-    /// How it behaves.
+    /// Its delays and faults.
     pub behaviour: Behaviour,
-    /// What it says where it speaks.
+    /// The audio of every spoken answer.
     pub speech: Clip,
-    /// Where the truth is written, if anywhere.
+    /// The file of the truth log, if it is wanted.
     pub truth: Option<PathBuf>,
-    /// The loopback port on which it tells how it is, if it does; 0 for any that is free.
+    /// The loopback port of the status server, if it is wanted; 0 for any free one.
     pub port: Option<u16>,
-    /// Threads that carry its sessions.
+    /// The number of engine threads that run the sessions.
     pub threads: usize,
 }
 
-/// The agent cannot run.
+/// Why the agent cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AgentError {
-    /// The server does not take the worker.
+    /// The worker cannot register.
     #[error(transparent)]
     Worker(#[from] WorkerError),
-    /// The truth log cannot be made, or has a hole.
-    #[error("cannot write the truth log {path}: {source}; choose a place that can be written")]
+    /// The truth log cannot be created, or is incomplete.
+    #[error("cannot write the truth log {path}: {source}; choose a writable path")]
     Truth {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The port is not to be had.
+    /// The port is not available.
     #[error(
         "cannot listen on 127.0.0.1:{port}: {source}; choose another port, or 0 for any free one"
     )]
     Port {
-        /// The port asked for.
+        /// The requested port.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// There is no thread to be had.
+    /// The system has no thread left.
     #[error("cannot start the agent's threads: {0}; raise the limits on processes and open files")]
     Thread(io::Error),
 }
 
-/// Something that whoever runs the agent may want to know.
+/// A change of the agent's state, for the terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentEvent {
-    /// Status is served at this address.
-    Serving(std::net::SocketAddr),
-    /// LiveKit has it as a worker, or has it no longer.
+    /// The status server listens on this address.
+    Serving(SocketAddr),
+    /// Whether the worker is registered with LiveKit has changed.
     Registered(bool),
 }
 
-/// Runs an agent until `stops` says so: the first has it take no more jobs and end when it is empty, the second
-/// ends its sessions. Must be called within a tokio runtime with IO and time.
+/// Runs an agent until it is stopped. The first message in `stop_requests` drains the worker: it accepts no more jobs
+/// and ends with its last session. The second ends the sessions. Must be called within a tokio runtime with IO and time.
 ///
 /// # Errors
-/// Where it cannot start, the server refuses its key, or the truth log has a hole.
+/// If the agent cannot start, the server refuses its key, or the truth log is incomplete.
 pub async fn run(
     config: AgentConfig,
-    stops: UnboundedReceiver<()>,
-    notice: impl FnMut(AgentEvent),
+    stop_requests: UnboundedReceiver<()>,
+    on_event: impl FnMut(AgentEvent),
 ) -> Result<(), AgentError> {
     raise_file_limit();
     #[expect(clippy::disallowed_methods, reason = "the anchor of the agent's clock")]
@@ -100,7 +101,7 @@ pub async fn run(
     let clock = EngineClock::new(anchor, wall.as_millisecond());
     let log = config.truth.as_deref().map(open_log).transpose()?;
     let truth = log.as_ref().map_or(TruthSink::OFF, TruthFile::sink);
-    truth.tell(
+    truth.record(
         SessionTime::START,
         AgentFact::Began {
             wall_unix_us: u64::try_from(wall.as_microsecond()).unwrap_or_default(),
@@ -108,119 +109,120 @@ pub async fn run(
             seed: config.behaviour.seed,
         },
     );
-    let worked = work(&config, clock, truth, stops, notice).await;
+    let result = run_sessions(&config, clock, truth, stop_requests, on_event).await;
     if let (Some(log), Some(path)) = (log, config.truth) {
-        let written = log.end(clock.now());
-        worked?;
+        let written = log.finish(clock.now());
+        result?;
         return written.map_err(|source| AgentError::Truth { path, source });
     }
-    worked
+    result
 }
 
-fn open_log(path: &std::path::Path) -> Result<TruthFile, AgentError> {
+fn open_log(path: &Path) -> Result<TruthFile, AgentError> {
     File::create(path)
         .and_then(|file| TruthFile::start(BufWriter::new(file)))
         .map_err(|source| AgentError::Truth { path: path.to_owned(), source })
 }
 
-async fn work(
+async fn run_sessions(
     config: &AgentConfig,
     clock: EngineClock,
     truth: TruthSink,
-    stops: UnboundedReceiver<()>,
-    mut notice: impl FnMut(AgentEvent),
+    stop_requests: UnboundedReceiver<()>,
+    mut on_event: impl FnMut(AgentEvent),
 ) -> Result<(), AgentError> {
     let behaviour = Arc::new(config.behaviour.clone());
-    let common =
+    let context =
         Arc::new(AgentContext::new(Arc::clone(&behaviour), truth.clone(), config.speech.clone()));
-    let board = Arc::new(WorkerStats::new(config.agent.clone(), Arc::clone(&common)));
-    let _status = match config.port {
+    let stats = Arc::new(WorkerStats::new(config.agent.clone(), Arc::clone(&context)));
+    let _status_server = match config.port {
         Some(port) => {
-            let status = serve(Arc::clone(&board), clock, port)
+            let server = StatusServer::start(Arc::clone(&stats), clock, port)
                 .await
                 .map_err(|source| AgentError::Port { port, source })?;
-            notice(AgentEvent::Serving(status.address));
-            Some(status)
+            on_event(AgentEvent::Serving(server.address));
+            Some(server)
         }
         None => None,
     };
     let engine = Engine::start(clock, config.threads).map_err(AgentError::Thread)?;
-    let (over, ends) = unbounded_channel();
+    let (session_ended, session_ends) = unbounded_channel();
     let worker_config = WorkerConfig { agent: config.agent.clone(), behaviour };
     let worker = Worker::new(worker_config, truth, clock.now());
-    let mut hall = SessionRegistry {
+    let mut sessions = SessionRegistry {
         url: config.url.clone(),
-        common,
-        board,
+        context,
+        stats,
         engine,
-        over,
-        held: HashMap::new(),
+        session_ended,
+        participants: HashMap::new(),
         registered: false,
-        notice,
+        on_event,
     };
-    carry(worker, &config.url, &config.mint, clock, WorkerCommands { ends, stops }, &mut hall)
-        .await?;
+    let inputs = WorkerInputs { session_ends, stop_requests };
+    run_worker(worker, &config.url, &config.token_signer, clock, inputs, &mut sessions).await?;
     Ok(())
 }
 
-/// Where the sessions are.
-struct SessionRegistry<N> {
+/// Starts and stops the sessions of the worker's jobs.
+struct SessionRegistry<F> {
     url: String,
-    common: Arc<AgentContext>,
-    board: Arc<WorkerStats>,
+    context: Arc<AgentContext>,
+    stats: Arc<WorkerStats>,
     engine: Engine,
-    over: UnboundedSender<(String, JobEnd)>,
-    held: HashMap<String, ParticipantControl>,
+    session_ended: UnboundedSender<(String, JobEnd)>,
+    /// By job id.
+    participants: HashMap<String, ParticipantControl>,
     registered: bool,
-    notice: N,
+    on_event: F,
 }
 
-impl<N: FnMut(AgentEvent)> JobRunner for SessionRegistry<N> {
+impl<F: FnMut(AgentEvent)> JobRunner for SessionRegistry<F> {
     fn start(&mut self, assignment: Assignment) {
-        let (over, job) = (self.over.clone(), assignment.job.clone());
-        let when_over = Box::new(move |end| {
-            // Where nobody listens any more the worker is gone too.
-            let _ = over.send((job, end));
+        let (session_ended, job) = (self.session_ended.clone(), assignment.job.clone());
+        let on_end = Box::new(move |end| {
+            // Fails only once the worker has stopped.
+            let _ = session_ended.send((job, end));
         });
-        let session = match AgentSession::new(Arc::clone(&self.common), &assignment, when_over) {
+        let session = match AgentSession::new(Arc::clone(&self.context), &assignment, on_end) {
             Ok(session) => session,
             Err(error) => {
                 let failed = JobEnd::Failed(error.to_string());
-                let _ = self.over.send((assignment.job, failed));
+                let _ = self.session_ended.send((assignment.job, failed));
                 return;
             }
         };
         let Assignment { job, url, token, .. } = assignment;
-        let held = self.engine.join(JoinRequest {
+        let participant = self.engine.join(JoinRequest {
             url: url.unwrap_or_else(|| self.url.clone()),
             token,
             config: session.join_config(),
-            app: Box::new(session),
+            handler: Box::new(session),
         });
-        self.held.insert(job, held);
+        self.participants.insert(job, participant);
     }
 
     fn stop(&mut self, job: &str) {
-        if let Some(held) = self.held.get(job) {
-            held.stop();
+        if let Some(participant) = self.participants.get(job) {
+            participant.stop();
         }
     }
 
     fn stop_all(&mut self) {
-        for held in self.held.values() {
-            held.stop();
+        for participant in self.participants.values() {
+            participant.stop();
         }
     }
 
-    fn ended(&mut self, job: &str) {
-        self.held.remove(job);
+    fn remove(&mut self, job: &str) {
+        self.participants.remove(job);
     }
 
-    fn note(&mut self, worker: &Worker) {
-        self.board.note(worker);
+    fn update(&mut self, worker: &Worker) {
+        self.stats.update(worker);
         if worker.is_registered() != self.registered {
             self.registered = worker.is_registered();
-            (self.notice)(AgentEvent::Registered(self.registered));
+            (self.on_event)(AgentEvent::Registered(self.registered));
         }
     }
 }

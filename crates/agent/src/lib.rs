@@ -1,13 +1,14 @@
-//! The calibration agent: a real LiveKit agent worker whose delays and faults are known.
+//! The calibration agent: a real LiveKit agent worker with known delays and faults.
 //!
-//! Data goes one way: a [`worker`] takes jobs, each becomes a [`session`] that behaves as [`behaviour`] says,
-//! and what was truly done goes to [`truth`]. [`run`] puts them together, [`status`] tells how the agent is.
+//! A `worker` accepts jobs. Each job becomes a `session`, which behaves as [`behaviour`] says, and writes what it
+//! really did to the `truth` log. [`run`] combines them; `status` serves the worker's state over HTTP.
 
 mod agent;
 pub mod behaviour;
-pub mod session;
-pub mod status;
-pub mod truth;
-pub mod worker;
+mod session;
+mod status;
+mod truth;
+mod worker;
 
 pub use agent::{AgentConfig, AgentError, AgentEvent, run};
+pub use worker::WorkerError;

@@ -1,4 +1,4 @@
-//! The wall time that points on the sandbox's clock stand for.
+//! Converts times on the sandbox's clock to wall-clock times.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 use rushhour_core::units::{Micros, SessionTime};
 
-/// The wall time at which the sandbox's clock read zero.
+/// The wall-clock time at which the sandbox's clock read zero.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Anchor {
     unix_micros: u64,
 }
 
 impl Anchor {
-    /// An anchor at this many microseconds since 1970.
+    /// An anchor this many microseconds after 1970.
     pub(crate) const fn new(unix_micros: u64) -> Self {
         Self { unix_micros }
     }
@@ -23,32 +23,32 @@ impl Anchor {
         self.unix_micros + at.0
     }
 
-    /// Whole seconds since 1970, as tokens count them.
+    /// Whole seconds since 1970, rounded down.
     pub(crate) const fn unix_seconds(self, at: SessionTime) -> u64 {
         self.unix_micros(at) / 1_000_000
     }
 
-    /// The moment as RFC 3339 writes it, to the microsecond.
+    /// In RFC 3339, to the microsecond.
     pub(crate) fn rfc3339(self, at: SessionTime) -> String {
         let micros = i64::try_from(self.unix_micros(at)).unwrap_or(i64::MAX);
         // Out of jiff's range only beyond the year 9999.
         Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX).to_string()
     }
 
-    /// The second that it is, as RFC 9110 writes dates in headers.
-    pub(crate) fn http_now(self, at: SessionTime) -> String {
+    /// An HTTP date (RFC 9110, section 5.6.7), rounded down to the second.
+    pub(crate) fn http_date(self, at: SessionTime) -> String {
         httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(self.unix_seconds(at)))
     }
 
-    /// The first whole second that is at least `wait` later, as RFC 9110 writes dates in headers.
-    pub(crate) fn http_date(self, at: SessionTime, wait: Micros) -> String {
+    /// The HTTP date of the first whole second at least `wait` after `at`, for `Retry-After`.
+    pub(crate) fn retry_after_date(self, at: SessionTime, wait: Micros) -> String {
         let seconds = self.unix_micros(at + wait).div_ceil(1_000_000);
         httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
     }
 }
 
-/// A count for LiveKit's signed wire fields.
-pub(crate) fn signed(count: u64) -> i64 {
+/// Converts a count for LiveKit's signed protobuf fields.
+pub(crate) fn to_i64(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
@@ -57,12 +57,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn points_read_as_wall_times() {
+    fn times_convert_to_wall_clock_times() {
         let anchor = Anchor::new(1_784_000_000_250_000);
         let at = SessionTime(1_500_000);
         assert_eq!(anchor.unix_seconds(at), 1_784_000_001);
         assert_eq!(anchor.rfc3339(at), "2026-07-14T03:33:21.75Z");
-        assert_eq!(anchor.http_now(at), "Tue, 14 Jul 2026 03:33:21 GMT");
-        assert_eq!(anchor.http_date(at, Micros::from_millis(300)), "Tue, 14 Jul 2026 03:33:23 GMT");
+        assert_eq!(anchor.http_date(at), "Tue, 14 Jul 2026 03:33:21 GMT");
+        assert_eq!(
+            anchor.retry_after_date(at, Micros::from_millis(300)),
+            "Tue, 14 Jul 2026 03:33:23 GMT"
+        );
     }
 }

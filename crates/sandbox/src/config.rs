@@ -1,4 +1,4 @@
-//! What a sandbox is made of: credentials, who is known, how long things take, what goes wrong.
+//! The configuration of a sandbox: credentials, workers, delays and faults.
 
 use std::collections::BTreeSet;
 
@@ -8,46 +8,46 @@ use super::faults::Faults;
 use super::truth_log::TruthLog;
 use rushhour_core::rng::DelayDistribution;
 
-/// Everything that decides how a sandbox behaves; with the same configuration it answers the same.
+/// Everything that determines a sandbox's behaviour: the same configuration gives the same delays and faults.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
-    /// The source of all drawn times and faults.
+    /// The seed of all random delays and faults.
     pub seed: u64,
     /// LiveKit's API key.
     pub api_key: String,
-    /// The secret that signs LiveKit's tokens.
+    /// The secret that signs LiveKit tokens.
     pub api_secret: Secret,
-    /// Cekura's API key, expected in `X-CEKURA-API-KEY`.
+    /// Cekura's API key, expected in the `X-CEKURA-API-KEY` header.
     pub cekura_key: Secret,
-    /// In whose rooms the evaluator meets the agents.
+    /// Whose rooms the evaluator joins.
     pub rooms: RoomOwnership,
-    /// Which agents have a worker.
+    /// The agents that have a worker.
     pub workers: WorkerPool,
-    /// Whether agents take `text_mode` of the dispatch metadata to heart, as Cekura's tracer makes
-    /// them: chat with one that was not told `true` stays silent, and so does voice with one that was.
+    /// Whether agents respect `text_mode` in the dispatch metadata, as Cekura's tracer makes them: without
+    /// `true` they ignore chat, with it they ignore speech.
     pub text_mode: bool,
-    /// Scenario ids that exist; `None` for every number.
+    /// The ids of existing scenarios; `None` accepts every id.
     pub scenarios: Option<BTreeSet<u64>>,
-    /// What the Cekura account allows.
+    /// The limits of the Cekura account.
     pub plan: CekuraPlan,
-    /// How long things take.
+    /// How long operations take.
     pub times: SandboxTimes,
-    /// What goes wrong, and how often.
+    /// Which faults to inject, and how often.
     pub faults: Faults,
-    /// How far its wall clock is ahead of the machine's, in seconds; behind where negative.
+    /// How far the sandbox's wall clock is ahead of the machine's, in seconds; negative if behind.
     pub clock_offset_s: i64,
-    /// For how long ended runs and closed rooms are remembered; their counts are for ever.
-    pub kept: Micros,
-    /// Where the truth is written.
+    /// How long ended runs and closed rooms stay known. Counts are never reset.
+    pub retention: Micros,
+    /// Where the ground truth is written.
     pub truth_log: TruthLog,
 }
 
 impl SandboxConfig {
     /// The default API key for LiveKit.
     pub const API_KEY: &str = "sandbox";
-    /// The default API secret for LiveKit; it opens nothing but sandboxes.
+    /// The default API secret for LiveKit; only sandboxes accept it.
     pub const API_SECRET: &str = "sandbox-secret-of-at-least-32-characters";
-    /// The default API key for Cekura; it opens nothing but sandboxes.
+    /// The default API key for Cekura; only sandboxes accept it.
     pub const CEKURA_KEY: &str = "sandbox-cekura-key";
 }
 
@@ -66,39 +66,39 @@ impl Default for SandboxConfig {
             times: SandboxTimes::default(),
             faults: Faults::NONE,
             clock_offset_s: 0,
-            kept: Micros::from_secs(600),
+            retention: Micros::from_secs(600),
             truth_log: TruthLog::Off,
         }
     }
 }
 
-/// In whose rooms the evaluator meets the agents.
+/// Whose rooms the evaluator joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoomOwnership {
-    /// In the sandbox's: any other `livekit_room_url` cannot be reached.
+    /// The sandbox's own rooms: no other `livekit_room_url` can be reached.
     Own,
-    /// In those of a real LiveKit server with the same key and secret: tokens are checked, the room and
-    /// its agent are taken on trust.
+    /// Rooms of a real LiveKit server with the same key and secret. Tokens are checked; that the room exists and
+    /// has an agent is assumed.
     Elsewhere,
 }
 
-/// Which agents have a worker; a dispatch of any other is accepted and never becomes a job.
+/// Which agents have a worker. A dispatch of any other agent is accepted and never becomes a job.
 ///
-/// The nameless agent is dispatched by itself into every room that is made without a list of agents.
+/// Every room that is created without a list of agents dispatches the agent with the empty name, as on a real server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkerPool {
-    /// Those with these names.
+    /// Only agents with these names.
     Only(BTreeSet<AgentName>),
-    /// All but those with these names.
+    /// All agents except those with these names.
     AllBut(BTreeSet<AgentName>),
 }
 
 impl WorkerPool {
-    /// The name that this tool lists in a room so that a server launches no nameless job; nobody has it.
+    /// The agent name that Rushhour lists in a room to keep a server from dispatching the nameless agent. No worker
+    /// has it.
     pub const PLACEHOLDER: &str = "rushhour-placeholder";
 
-    /// Whether the agent of this name has a worker.
-    pub(crate) fn have(&self, agent: &AgentName) -> bool {
+    pub(crate) fn has_worker(&self, agent: &AgentName) -> bool {
         match self {
             Self::Only(names) => names.contains(agent),
             Self::AllBut(names) => !names.contains(agent),
@@ -107,20 +107,20 @@ impl WorkerPool {
 }
 
 impl Default for WorkerPool {
-    /// All but the nameless one and the placeholder.
+    /// All agents except the nameless one and the placeholder.
     fn default() -> Self {
         Self::AllBut(["", Self::PLACEHOLDER].map(AgentName::new).into())
     }
 }
 
-/// What the Cekura account allows.
+/// The limits of the Cekura account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CekuraPlan {
-    /// Voice runs at the same time; those above wait in the queue.
+    /// Concurrent voice runs; further ones wait in the queue.
     pub voice_runs: u32,
-    /// Chat runs at the same time; those above wait in the queue.
+    /// Concurrent chat runs; further ones wait in the queue.
     pub chat_runs: u32,
-    /// What the key may see.
+    /// What the key has access to.
     pub key: KeyScope,
 }
 
@@ -130,40 +130,40 @@ impl Default for CekuraPlan {
     }
 }
 
-/// What a Cekura key may see.
+/// What a Cekura key has access to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyScope {
-    /// The organization's billing too.
+    /// The organization, with its billing.
     Organization,
-    /// One project; billing is answered with 403.
+    /// One project; billing requests get a 403.
     Project,
 }
 
-/// How long things take.
+/// How long operations take.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SandboxTimes {
-    /// On LiveKit's side.
+    /// LiveKit's.
     pub livekit: LivekitTimes,
-    /// On Cekura's side.
+    /// Cekura's.
     pub cekura: CekuraTimes,
 }
 
-/// How long things take on LiveKit's side.
+/// How long LiveKit's operations take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LivekitTimes {
-    /// Answering a room call.
+    /// From a `RoomService` request to its response.
     pub room_call: DelayDistribution,
-    /// Answering a dispatch call.
+    /// From an `AgentDispatchService` request to its response.
     pub dispatch_call: DelayDistribution,
-    /// From a dispatch to a job; a real server takes 200 ms at the least.
+    /// From a dispatch to its job; a real server takes at least 200 ms.
     pub assignment: DelayDistribution,
-    /// From a job to its agent in the room.
+    /// From a job to its agent's joining the room.
     pub join: DelayDistribution,
-    /// From the agent in the room to its state `listening`.
+    /// From the agent's joining to its state `listening`.
     pub listening: DelayDistribution,
-    /// What a slow room call takes on top.
+    /// What the fault `room_slow` adds.
     pub slow: DelayDistribution,
-    /// What a late agent takes on top.
+    /// What the fault `agent_late` adds.
     pub late: DelayDistribution,
 }
 
@@ -181,33 +181,33 @@ impl Default for LivekitTimes {
     }
 }
 
-/// How long things take on Cekura's side.
+/// How long Cekura's operations take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CekuraTimes {
-    /// Answering a submission.
+    /// From a submission to its response.
     pub submit: DelayDistribution,
-    /// What a slow submission takes on top.
+    /// What the fault `submit_slow` adds.
     pub submit_slow: DelayDistribution,
-    /// Answering any other request.
+    /// From any other request to its response.
     pub poll: DelayDistribution,
-    /// What a slow poll takes on top.
+    /// What the fault `poll_slow` adds.
     pub poll_slow: DelayDistribution,
-    /// What a refusal with 429 asks the client to wait; in a header rounded up to whole seconds.
+    /// The wait that a 429 asks for; `Retry-After` rounds it up to whole seconds.
     pub retry_after: Micros,
-    /// From an accepted run to its wish to start; waiting for a free place comes on top.
+    /// From accepting a run to its start; waiting for a slot of the plan comes on top.
     pub queue: DelayDistribution,
-    /// A voice conversation.
+    /// The duration of a voice conversation.
     pub voice: DelayDistribution,
-    /// A chat conversation.
+    /// The duration of a chat conversation.
     pub chat: DelayDistribution,
-    /// From the conversation's end to the verdict.
+    /// From the end of the conversation to the verdict.
     pub judging: DelayDistribution,
-    /// How long the undocumented status lasts.
-    pub undocumented: DelayDistribution,
+    /// How long the undocumented status of the fault `run_unknown_status` lasts.
+    pub unknown_status: DelayDistribution,
     /// How long the evaluator waits in a room for an agent.
-    pub patience: Micros,
-    /// How long the evaluator bears with an agent that says nothing.
-    pub silence: Micros,
+    pub agent_timeout: Micros,
+    /// How long the evaluator waits for an agent that says nothing.
+    pub silence_timeout: Micros,
 }
 
 impl Default for CekuraTimes {
@@ -222,9 +222,9 @@ impl Default for CekuraTimes {
             voice: DelayDistribution::lognormal(4_000, 8_000, 20_000),
             chat: DelayDistribution::lognormal(2_000, 5_000, 15_000),
             judging: DelayDistribution::lognormal(1_000, 2_500, 10_000),
-            undocumented: DelayDistribution::fixed(500),
-            patience: Micros::from_secs(10),
-            silence: Micros::from_secs(10),
+            unknown_status: DelayDistribution::fixed(500),
+            agent_timeout: Micros::from_secs(10),
+            silence_timeout: Micros::from_secs(10),
         }
     }
 }

@@ -9,18 +9,17 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Says that a connection is to end in a reset: the peer then sees `ECONNRESET`, not an end of file.
+/// Makes a connection end in a reset: the peer sees `ECONNRESET` instead of an end of file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ResetOnClose(Arc<AtomicBool>);
 
 impl ResetOnClose {
-    /// From now on closing means resetting.
     pub(super) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// A connection that ends in a reset once it was told to.
+/// A connection that ends in a reset after [`ResetOnClose::set`].
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
@@ -36,8 +35,8 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if self.reset.0.load(Ordering::Relaxed) {
-            // Closing with a linger time of zero drops what is unsent and sends RST. Where the peer was
-            // faster and the socket is gone already, there is nothing left to reset.
+            // Closing with a linger time of zero discards unsent data and sends RST. It fails if the peer
+            // has already closed the connection; then there is nothing left to reset.
             let _ = self.stream.set_zero_linger();
         }
     }

@@ -1,4 +1,4 @@
-//! The faults that can be asked for, and which of them strikes.
+//! The faults that can be injected, and how often.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +8,17 @@ use rushhour_core::units::Percent;
 
 use rushhour_core::rng::KeyedDraw;
 
-/// One table: variant, name in profiles and logs, what it does.
+/// A table of faults: variant, name in profiles and logs, description.
 macro_rules! faults {
     ($($kind:ident $name:literal $about:literal)*) => {
-        /// A way in which the outside world lets a client down.
+        /// A fault of LiveKit's control plane or of Cekura.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Fault {
             $(#[doc = $about] $kind,)*
         }
 
         impl Fault {
-            /// Every fault there is.
+            /// Every fault.
             pub const ALL: &[Self] = &[$(Self::$kind,)*];
 
             /// Its name in profiles, logs and reports.
@@ -26,7 +26,7 @@ macro_rules! faults {
                 match self { $(Self::$kind => $name,)* }
             }
 
-            /// What it does, as a sentence.
+            /// A sentence that describes it.
             pub const fn about(self) -> &'static str {
                 match self { $(Self::$kind => $about,)* }
             }
@@ -72,12 +72,15 @@ faults! {
     JudgedFailure "judged_failure" "A run completes and is judged a failure."
 }
 
-/// Faults of which at most one strikes one thing.
+/// Mutually exclusive faults: a request, dispatch or run is affected by at most one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Group(&'static str, &'static [Fault]);
+pub(crate) struct FaultGroup {
+    name: &'static str,
+    faults: &'static [Fault],
+}
 
-impl Group {
-    pub(crate) const ROOM_CALL: Self = Self(
+impl FaultGroup {
+    pub(crate) const ROOM_CALL: Self = Self::new(
         "a room call",
         &[
             Fault::RoomUnavailable,
@@ -87,7 +90,7 @@ impl Group {
             Fault::LivekitHtml,
         ],
     );
-    pub(crate) const CREATE_DISPATCH: Self = Self(
+    pub(crate) const CREATE_DISPATCH: Self = Self::new(
         "a dispatch request",
         &[
             Fault::DispatchUnavailable,
@@ -96,13 +99,13 @@ impl Group {
             Fault::LivekitHtml,
         ],
     );
-    pub(crate) const DISPATCH_CALL: Self = Self(
+    pub(crate) const DISPATCH_CALL: Self = Self::new(
         "another dispatch call",
         &[Fault::LivekitReset, Fault::LivekitResetAfter, Fault::LivekitHtml],
     );
     pub(crate) const DISPATCH: Self =
-        Self("a dispatch", &[Fault::DispatchLost, Fault::AgentNeverJoins, Fault::AgentLate]);
-    pub(crate) const SUBMISSION: Self = Self(
+        Self::new("a dispatch", &[Fault::DispatchLost, Fault::AgentNeverJoins, Fault::AgentLate]);
+    pub(crate) const SUBMISSION: Self = Self::new(
         "a submission",
         &[
             Fault::SubmitSlow,
@@ -122,12 +125,12 @@ impl Group {
             Fault::RunsMissing,
         ],
     );
-    pub(crate) const POLL: Self = Self(
+    pub(crate) const POLL: Self = Self::new(
         "a poll",
         &[Fault::PollTooMany, Fault::PollError, Fault::PollHtml, Fault::PollReset, Fault::PollSlow],
     );
-    pub(crate) const MISSING_RUN: Self = Self("a run in a poll", &[Fault::PollMissingRun]);
-    pub(crate) const RUN: Self = Self(
+    pub(crate) const MISSING_RUN: Self = Self::new("a run in a poll", &[Fault::PollMissingRun]);
+    pub(crate) const RUN: Self = Self::new(
         "a run",
         &[
             Fault::RunNeverEnds,
@@ -148,9 +151,13 @@ impl Group {
         Self::RUN,
     ];
 
-    /// The group's name, the question that its draw answers.
+    /// Also the purpose of the group's random draws: another name would change which faults a seed injects.
     pub(crate) const fn name(self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    const fn new(name: &'static str, faults: &'static [Fault]) -> Self {
+        Self { name, faults }
     }
 }
 
@@ -160,7 +167,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A text is no fault's name.
+/// There is no fault of this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a fault; `rushhour sandbox --help` lists them")]
 pub struct UnknownFault(String);
@@ -174,69 +181,73 @@ impl FromStr for Fault {
     }
 }
 
-/// How often each fault strikes, as a share of the things it can strike.
+/// How often each fault is injected, as a share of the requests, dispatches or runs that it can affect.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Faults(BTreeMap<Fault, Percent>);
 
 impl Faults {
-    /// Nothing ever goes wrong.
+    /// No faults.
     pub const NONE: Self = Self(BTreeMap::new());
 
-    /// Every fault strikes this share.
+    /// Every fault with this share.
     pub fn each(share: Percent) -> Self {
         Self(Fault::ALL.iter().map(|fault| (*fault, share)).collect())
     }
 
-    /// One fault alone, always where it can.
+    /// One fault, injected wherever possible.
     pub fn always(fault: Fault) -> Self {
         Self::NONE.with(fault, Percent::from_fraction(1.0).unwrap_or_default())
     }
 
-    /// The same, with this fault's share.
+    /// Sets the share of a fault.
     #[must_use]
     pub fn with(mut self, fault: Fault, share: Percent) -> Self {
         self.0.insert(fault, share);
         self
     }
 
-    /// The share that this fault strikes.
+    /// The share of a fault.
     pub fn share(&self, fault: Fault) -> Percent {
         self.0.get(&fault).copied().unwrap_or_default()
     }
 
-    /// Whether the shares can be kept.
+    /// Checks that the shares are possible.
     ///
     /// # Errors
-    /// Where the faults of which one at most can strike the same thing add up to more than 100%.
+    /// If mutually exclusive faults add up to more than 100%.
     pub fn check(&self) -> Result<(), TooManyFaults> {
-        for group in Group::ALL {
-            let sum: f64 = group.1.iter().map(|fault| self.share(*fault).fraction()).sum();
-            // The shares come from decimal text: their sum may pass 1 by a rounding error.
+        for group in FaultGroup::ALL {
+            let sum: f64 = group.faults.iter().map(|fault| self.share(*fault).fraction()).sum();
+            // The shares come from decimal text, so their sum may exceed 1 by a rounding error.
             if sum > 1.0 + 1e-9 {
-                return Err(TooManyFaults { what: group.0, percent: sum * 100.0 });
+                return Err(TooManyFaults { what: group.name, percent: sum * 100.0 });
             }
         }
         Ok(())
     }
 
-    /// Which of the group's faults strikes on this draw; the draw is asked for only where one can.
-    pub(crate) fn choose(&self, group: Group, draw: impl FnOnce() -> KeyedDraw) -> Option<Fault> {
-        if group.1.iter().all(|fault| self.share(*fault) == Percent::ZERO) {
+    /// Chooses a fault of the group, or none. It draws a random number only if one of the faults has a share.
+    pub(crate) fn choose(
+        &self,
+        group: FaultGroup,
+        draw: impl FnOnce() -> KeyedDraw,
+    ) -> Option<Fault> {
+        if group.faults.iter().all(|fault| self.share(*fault) == Percent::ZERO) {
             return None;
         }
-        let mut left = draw().unit();
-        group.1.iter().copied().find(|fault| {
+        let mut remaining = draw().unit();
+        group.faults.iter().copied().find(|fault| {
             let share = self.share(*fault).fraction();
-            left -= share;
-            left < 0.0
+            remaining -= share;
+            remaining < 0.0
         })
     }
 }
 
-/// The faults that may strike one thing add up to more than all of them.
+/// Mutually exclusive faults add up to more than 100%.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
-    "the faults of {what} add up to {percent:.1}%; one at most strikes, so keep their sum within 100%"
+    "the faults of {what} add up to {percent:.1}%; lower them to at most 100%, because only one can occur at a time"
 )]
 pub struct TooManyFaults {
     what: &'static str,
@@ -249,26 +260,28 @@ mod tests {
     use rushhour_core::rng::KeyedRng;
 
     #[test]
-    fn every_fault_is_in_a_group_and_its_name_reads_back() {
+    fn every_fault_is_in_a_group_and_its_name_parses() {
         for fault in Fault::ALL {
             assert_eq!(fault.name().parse(), Ok(*fault));
-            assert!(Group::ALL.iter().any(|group| group.1.contains(fault)), "{fault}");
+            assert!(FaultGroup::ALL.iter().any(|group| group.faults.contains(fault)), "{fault}");
             assert!(fault.about().ends_with('.'));
         }
         assert!("submit_429".parse::<Fault>().unwrap_err().to_string().contains("`submit_429`"));
     }
 
     #[test]
-    fn each_fault_strikes_its_share_and_one_at_most() {
+    fn each_fault_occurs_in_its_share_of_the_draws() {
         let share = Percent::from_fraction(0.04).unwrap();
         let faults = Faults::each(share).with(Fault::SubmitSlow, Percent::ZERO);
         let mut counts: BTreeMap<Option<Fault>, u32> = BTreeMap::new();
         for n in 0..20_000 {
             let draw = || KeyedRng::new(11).draw("submission", &n.to_string());
-            *counts.entry(faults.choose(Group::SUBMISSION, draw)).or_default() += 1;
+            *counts.entry(faults.choose(FaultGroup::SUBMISSION, draw)).or_default() += 1;
         }
         assert_eq!(counts.get(&Some(Fault::SubmitSlow)), None);
-        for fault in Group::SUBMISSION.1.iter().filter(|fault| **fault != Fault::SubmitSlow) {
+        for fault in
+            FaultGroup::SUBMISSION.faults.iter().filter(|fault| **fault != Fault::SubmitSlow)
+        {
             let seen = f64::from(counts[&Some(*fault)]);
             // Six standard deviations of a binomial count with mean 800.
             assert!((seen - 800.0).abs() < 6.0 * 27.7, "{fault}: {seen}");
@@ -278,18 +291,18 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_group_costs_no_draw_and_a_full_one_always_strikes() {
+    fn a_group_without_shares_draws_nothing_and_one_of_100_percent_always_has_a_fault() {
         let draw = || panic!("no draw is needed");
-        assert_eq!(Faults::NONE.choose(Group::POLL, draw), None);
+        assert_eq!(Faults::NONE.choose(FaultGroup::POLL, draw), None);
         let always = Faults::always(Fault::PollHtml);
         for n in 0..100 {
             let draw = || KeyedRng::new(1).draw("poll", &n.to_string());
-            assert_eq!(always.choose(Group::POLL, draw), Some(Fault::PollHtml));
+            assert_eq!(always.choose(FaultGroup::POLL, draw), Some(Fault::PollHtml));
         }
     }
 
     #[test]
-    fn shares_that_cannot_be_kept_are_refused_by_name() {
+    fn shares_above_100_percent_are_refused() {
         let third = Percent::from_fraction(0.34).unwrap();
         let faults = Faults::NONE
             .with(Fault::RunFails, third)

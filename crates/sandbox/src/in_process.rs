@@ -1,45 +1,47 @@
-//! A sandbox without sockets: requests of any shape are answered, for tests that throw bytes at it.
+//! A sandbox without sockets, for tests that feed it arbitrary bytes.
 
-use rushhour_core::units::SessionTime;
+use rushhour_core::units::{Micros, SessionTime};
 
 use super::SandboxConfig;
 use super::clock::Anchor;
-use super::exchange::SandboxRequest;
+use super::http::SandboxRequest;
 use super::router;
 use super::world::World;
 
-/// A sandbox that is asked by calling it.
+/// A sandbox that handles requests by function call.
 pub struct InProcessSandbox {
     world: World,
     now: SessionTime,
 }
 
-/// A request as it may come from anybody.
+/// A request with arbitrary contents.
 #[derive(Debug, Clone, Copy)]
-pub struct AnyRequest<'a> {
+pub struct RawRequest<'a> {
     /// The HTTP method.
     pub method: &'a str,
-    /// The path, undecoded.
+    /// The path, still percent-encoded.
     pub path: &'a str,
-    /// What follows the question mark, undecoded.
+    /// The query without its question mark, still percent-encoded.
     pub query: &'a str,
-    /// The header `Authorization`.
+    /// The `Authorization` header.
     pub authorization: Option<&'a str>,
-    /// The header `Content-Type`.
+    /// The `Content-Type` header.
     pub content_type: &'a str,
     /// The body.
     pub body: &'a [u8],
 }
 
 impl InProcessSandbox {
-    /// A sandbox whose wall clock reads `unix_micros`, in microseconds since 1970.
+    /// A sandbox whose wall clock starts at `unix_micros`, in microseconds since 1970.
     pub fn new(config: SandboxConfig, unix_micros: u64) -> Self {
-        let world = World::new(config, Anchor::new(unix_micros), "127.0.0.1:7881");
+        let address = ([127, 0, 0, 1], 7881).into();
+        let world = World::new(config, Anchor::new(unix_micros), address);
         Self { world, now: SessionTime::START }
     }
 
-    /// Answers a request with the right key for Cekura, a second after the last one; gives the status and the body.
-    pub fn answer(&mut self, request: AnyRequest<'_>) -> (u16, Vec<u8>) {
+    /// Handles a request one second after the one before, with the right Cekura key. Returns the HTTP status and
+    /// the body.
+    pub fn handle(&mut self, request: RawRequest<'_>) -> (u16, Vec<u8>) {
         let key = self.world.config.cekura_key.clone();
         let request = SandboxRequest {
             method: request.method,
@@ -50,8 +52,8 @@ impl InProcessSandbox {
             content_type: request.content_type,
             body: request.body,
         };
-        self.now += rushhour_core::units::Micros::from_secs(1);
-        let answer = router::answer(&mut self.world, &request, self.now);
-        (answer.status, answer.body)
+        self.now += Micros::from_secs(1);
+        let response = router::handle(&mut self.world, &request, self.now);
+        (response.status, response.body)
     }
 }

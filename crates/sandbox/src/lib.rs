@@ -1,22 +1,22 @@
-//! Loopback stand-ins for the LiveKit control plane and for Cekura's API: the quickstart and the test bench.
+//! Loopback stand-ins for LiveKit's control plane and Cekura's API, for the quickstart and for tests.
 //!
-//! A [`Sandbox`] listens on one loopback port and serves both under their own paths, `/twirp/...` and
-//! `/test_framework/...`. Rooms, agents and runs live in one world that is moved by requests and by time alone;
-//! how long things take and which faults strike is drawn from the seed and from the request's own names (the
-//! room's, above all), never from the order in which requests come in. What really happened is kept as
-//! [`SandboxTruth`] and, line by line, in the [`TruthLog`].
+//! A [`Sandbox`] serves both on one loopback port, below `/twirp/` and `/test_framework/`. Rooms, agents and runs
+//! live in one simulated world that only requests and time change. Delays and faults are drawn from the seed and
+//! from the names in the request (the room's above all), never from the order in which requests arrive. The sandbox
+//! keeps the ground truth as [`SandboxTruth`] and writes it line by line to the [`TruthLog`].
 
 mod cekura;
 mod clock;
 mod config;
 mod connection;
-mod exchange;
 mod faults;
+mod http;
 mod in_process;
 mod livekit;
+mod response_body;
 mod router;
 mod server;
-mod state;
+mod service;
 #[cfg(test)]
 mod test_sandbox;
 mod tokens;
@@ -29,10 +29,8 @@ pub use config::{
     WorkerPool,
 };
 pub use faults::{Fault, Faults, TooManyFaults, UnknownFault};
-pub use in_process::{AnyRequest, InProcessSandbox};
+pub use in_process::{InProcessSandbox, RawRequest};
 pub use rushhour_core::rng::DelayDistribution;
 pub use server::{Sandbox, SandboxError};
-pub use truth::{
-    AcceptedEntry, DispatchStart, RoomEnd, RoomStart, SandboxCounts, SandboxFact, SandboxTruth,
-};
+pub use truth::{AcceptedCount, SandboxCounts, SandboxTruth};
 pub use truth_log::{TruthLog, TruthWriter};

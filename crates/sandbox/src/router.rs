@@ -1,31 +1,28 @@
-//! One door for every request: to the LiveKit side or to Cekura's, by its path.
+//! Routes a request by its path to the LiveKit or the Cekura stand-in.
 
 use rushhour_core::units::SessionTime;
 
-use super::exchange::{SandboxRequest, SandboxResponse};
+use super::http::{SandboxRequest, SandboxResponse};
 use super::world::World;
 use super::{cekura, livekit};
 
-/// Answers a request that came in at `now`.
-pub(crate) fn answer(
+/// Handles a request that arrived at `now`.
+pub(crate) fn handle(
     world: &mut World,
     request: &SandboxRequest<'_>,
     now: SessionTime,
 ) -> SandboxResponse {
     world.advance(now);
-    let (label, answer) = if request.path.starts_with("/twirp/") {
-        livekit::answer(world, request)
+    let (label, response) = if request.path.starts_with("/twirp/") {
+        livekit::handle(world, request)
     } else if request.path.starts_with("/test_framework/") {
-        cekura::answer(world, request)
+        cekura::handle(world, request)
     } else if request.path == "/" {
         // LiveKit's health check.
-        ("/", SandboxResponse::new(200, "text/plain; charset=utf-8", "OK"))
+        ("/", SandboxResponse::text(200, "OK"))
     } else {
-        (
-            "elsewhere",
-            SandboxResponse::new(404, "text/plain; charset=utf-8", "404 page not found\n"),
-        )
+        ("elsewhere", SandboxResponse::text(404, "404 page not found\n"))
     };
-    world.count_request(label, answer.outcome());
-    answer
+    world.count_request(label, response.outcome());
+    response
 }

@@ -1,4 +1,4 @@
-//! A running sandbox: its port, its thread, its truth.
+//! A running sandbox: its port, its thread and its ground truth.
 
 use std::future::Future;
 use std::io;
@@ -21,61 +21,64 @@ use super::SandboxConfig;
 use super::clock::Anchor;
 use super::connection::{Connection, ResetOnClose};
 use super::faults::TooManyFaults;
-use super::state::SandboxState;
+use super::service::SandboxService;
 use super::truth::SandboxTruth;
 use super::truth_log::{OpenTruthLog, TruthLog};
 use super::world::World;
 
-/// Connections that may wait to be accepted; a short queue makes bursts of clients wait a second for a repeated SYN.
+/// Connections that may wait to be accepted. With a short queue, clients in a burst wait a second until the system
+/// repeats their SYN.
 const BACKLOG: i32 = 4_096;
-/// How often the truth log is brought up to date.
-const SETTLING: Duration = Duration::from_millis(20);
-/// How long to wait where no connection can be accepted, for want of file descriptors above all.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+/// How often the truth log is written.
+const LOG_INTERVAL: Duration = Duration::from_millis(20);
+/// The pause after a connection could not be accepted, usually for lack of file descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Why a sandbox does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// The port is not to be had.
+    /// The port is not available.
     #[error(
         "cannot listen on 127.0.0.1:{port}: {source}; choose another port, or 0 for any free one"
     )]
     Port {
-        /// The port asked for.
+        /// The requested port.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The truth log's file cannot be made.
-    #[error("cannot write the truth log {path}: {source}; choose a folder that can be written")]
+    /// The truth log's file cannot be created.
+    #[error("cannot write the truth log {path}: {source}; choose a writable path")]
     TruthLog {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The faults' shares cannot be kept.
+    /// The rates of mutually exclusive faults add up to more than 100%.
     #[error(transparent)]
     Faults(#[from] TooManyFaults),
-    /// There is no thread or no event queue to be had.
+    /// The system has no thread or no event queue left.
     #[error("cannot start the sandbox's thread: {0}; raise the limits on processes and open files")]
     Thread(io::Error),
 }
 
-/// A running sandbox. It has a thread of its own, so that its work is not its clients'; dropping it stops it.
+/// A running sandbox. It has its own thread, so that it does not take time from its clients' threads. Dropping it
+/// stops it.
 pub struct Sandbox {
     address: SocketAddr,
-    shell: Arc<SandboxState>,
+    service: Arc<SandboxService>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sandbox {
-    /// Starts a sandbox on this loopback port, 0 for any that is free. It answers as soon as this returns.
+    /// Starts a sandbox on a loopback port; 0 takes any free one. It accepts requests once this returns.
     ///
     /// # Errors
-    /// Where the faults cannot be kept, the port is taken, the truth log cannot be written or no thread can be had.
+    /// If the fault rates add up to too much, the port is taken, the truth log cannot be written, or the thread
+    /// cannot be started.
     pub fn start(config: SandboxConfig, port: u16) -> Result<Self, SandboxError> {
         config.faults.check()?;
         let (listener, address) =
@@ -94,49 +97,49 @@ impl Sandbox {
         let offset = config.clock_offset_s.saturating_mul(1_000_000);
         let wall = wall.as_microsecond().saturating_add(offset);
         let anchor = Anchor::new(u64::try_from(wall).unwrap_or_default());
-        let world = World::new(config, anchor, &address.to_string());
-        let shell = Arc::new(SandboxState::new(world, log, start));
+        let world = World::new(config, anchor, address);
+        let service = Arc::new(SandboxService::new(world, log, start));
         let (stop, stopped) = oneshot::channel();
-        let shared = Arc::clone(&shell);
+        let shared = Arc::clone(&service);
         let thread = thread::Builder::new()
             .name("sandbox".to_owned())
             .spawn(move || {
                 runtime.block_on(serve(listener, &shared, stopped));
                 drop(runtime);
-                shared.settle();
+                shared.update();
             })
             .map_err(SandboxError::Thread)?;
-        Ok(Self { address, shell, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, service, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where Cekura's API and LiveKit's are served over HTTP, without a last slash: `http://127.0.0.1:7881`.
+    /// The base URL of both APIs, without a trailing slash: `http://127.0.0.1:7881`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The same place as LiveKit's clients write it: `ws://127.0.0.1:7881`.
+    /// The same as LiveKit's clients write it: `ws://127.0.0.1:7881`.
     pub fn livekit_url(&self) -> String {
         format!("ws://{}", self.address)
     }
 
-    /// What is true now.
+    /// The ground truth at this moment.
     pub fn truth(&self) -> SandboxTruth {
-        self.shell.truth()
+        self.service.truth()
     }
 
-    /// Stops the sandbox, closes its connections and writes the truth log to its end.
+    /// Stops the sandbox, closes its connections and completes the truth log.
     pub fn stop(mut self) -> SandboxTruth {
         self.stop_thread();
-        self.shell.truth()
+        self.service.truth()
     }
 
     fn stop_thread(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // The thread is gone already where this fails.
+            // Fails only if the thread has already ended.
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {
-            // A panic there has been printed by the thread itself.
+            // The thread itself has printed its panic, if it panicked.
             let _ = thread.join();
         }
     }
@@ -159,46 +162,46 @@ fn listen(port: u16) -> io::Result<(std::net::TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// Serves until `stopped`; what is still open then is dropped with the runtime.
+/// Serves until `stopped`. Connections that are still open then are dropped with the runtime.
 async fn serve(
     listener: std::net::TcpListener,
-    shell: &Arc<SandboxState>,
+    service: &Arc<SandboxService>,
     stopped: impl Future<Output = Result<(), oneshot::error::RecvError>>,
 ) {
     tokio::select! {
         _ = stopped => {}
-        () = accept(listener, shell) => {}
-        () = settle(shell) => {}
+        () = accept(listener, service) => {}
+        () = update_regularly(service) => {}
     }
 }
 
-async fn settle(shell: &SandboxState) {
-    let mut ticks = interval(SETTLING);
+async fn update_regularly(service: &SandboxService) {
+    let mut ticks = interval(LOG_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        shell.settle();
+        service.update();
     }
 }
 
-async fn accept(listener: std::net::TcpListener, shell: &Arc<SandboxState>) {
+async fn accept(listener: std::net::TcpListener, service: &Arc<SandboxService>) {
     // Fails only outside a runtime with its event queue enabled.
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            sleep(ACCEPT_AGAIN).await;
+            sleep(ACCEPT_RETRY_DELAY).await;
             continue;
         };
-        // Answers are small and complete: waiting for more to send only adds latency.
+        // Responses are small and written at once: waiting for more to send would only add latency.
         let _ = stream.set_nodelay(true);
-        let shell = Arc::clone(shell);
+        let service = Arc::clone(service);
         tokio::spawn(async move {
             let reset = ResetOnClose::default();
             let connection = TokioIo::new(Connection::new(stream, reset.clone()));
-            let service = service_fn(|request| shell.answer(request, &reset));
+            let handler = service_fn(|request| service.handle(request, &reset));
             let mut http = http1::Builder::new();
-            // An error here is a client that left or a fault that was asked for.
-            let _ = http.timer(TokioTimer::new()).serve_connection(connection, service).await;
+            // It fails when the client leaves or when a fault drops the connection.
+            let _ = http.timer(TokioTimer::new()).serve_connection(connection, handler).await;
         });
     }
 }

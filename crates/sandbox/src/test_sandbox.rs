@@ -1,6 +1,5 @@
-//! A sandbox without sockets and without a clock, for unit tests: requests in, answers out, time by hand.
+//! A sandbox for unit tests, without sockets; the test advances its clock.
 
-use livekit_api::access_token::{Claims, VideoGrants};
 use livekit_protocol as proto;
 use prost::Message;
 use serde_json::{Value, json};
@@ -8,21 +7,20 @@ use serde_json::{Value, json};
 use rushhour_core::units::{AgentName, Micros, Mode, RoomName, SessionTime};
 
 use super::clock::Anchor;
-use super::exchange::{SandboxRequest, SandboxResponse};
-use super::tokens::sign;
+use super::http::{SandboxRequest, SandboxResponse};
+use super::tokens::{TokenClaims, VideoGrant, sign};
 use super::truth::{SandboxFact, SandboxTruth};
-use super::world::{Occupant, World};
+use super::world::{ParticipantRole, World};
 use super::{
     CekuraTimes, DelayDistribution, Faults, LivekitTimes, SandboxConfig, SandboxTimes, router,
 };
 
-/// The agent that rooms are furnished with.
+/// The agent that [`TestSandbox::create_room_with_agent`] dispatches.
 pub(crate) const AGENT: &str = "front-desk";
-/// Where the rehearsed sandbox is reached.
+/// The sandbox's host and port.
 pub(crate) const AUTHORITY: &str = "127.0.0.1:7881";
 const WALL_MICROS: u64 = 1_784_000_000_000_000;
 
-/// A rehearsed sandbox.
 pub(crate) struct TestSandbox {
     pub(crate) world: World,
     now: SessionTime,
@@ -35,8 +33,8 @@ impl Default for TestSandbox {
     }
 }
 
-/// A configuration whose times are round: an agent is there after 300 ms, a run starts after 500 ms, a voice
-/// conversation takes 4 s, a chat 2 s, judging 1 s; patience is 5 s and silence 3 s.
+/// A configuration with fixed, round delays: an agent joins after 300 ms, a run starts after 500 ms, a voice
+/// conversation takes 4 s, a chat 2 s and judging 1 s. The evaluator waits 5 s for an agent and 3 s in silence.
 pub(crate) fn config() -> SandboxConfig {
     let times = SandboxTimes {
         livekit: LivekitTimes {
@@ -58,87 +56,87 @@ pub(crate) fn config() -> SandboxConfig {
             voice: DelayDistribution::fixed(4_000),
             chat: DelayDistribution::fixed(2_000),
             judging: DelayDistribution::fixed(1_000),
-            undocumented: DelayDistribution::fixed(700),
-            patience: Micros::from_secs(5),
-            silence: Micros::from_secs(3),
+            unknown_status: DelayDistribution::fixed(700),
+            agent_timeout: Micros::from_secs(5),
+            silence_timeout: Micros::from_secs(3),
         },
     };
     SandboxConfig { times, ..SandboxConfig::default() }
 }
 
-/// The same with these faults.
+/// [`config`] with these faults.
 pub(crate) fn config_with(faults: Faults) -> SandboxConfig {
     SandboxConfig { faults, ..config() }
 }
 
-/// The grants of a token that creates and deletes rooms.
-pub(crate) fn creator() -> VideoGrants {
-    VideoGrants { room_create: true, ..VideoGrants::default() }
+/// Grants creating and deleting rooms.
+pub(crate) fn create_grant() -> VideoGrant {
+    VideoGrant { room_create: true, ..VideoGrant::default() }
 }
 
-/// The grants of a token that administers this room.
-pub(crate) fn admin(room: &str) -> VideoGrants {
-    VideoGrants { room_admin: true, room: room.to_owned(), ..VideoGrants::default() }
+/// Grants administering this room.
+pub(crate) fn admin_grant(room: &str) -> VideoGrant {
+    VideoGrant { room_admin: true, room: room.to_owned(), ..VideoGrant::default() }
 }
 
 impl TestSandbox {
     pub(crate) fn new(config: SandboxConfig) -> Self {
-        let world = World::new(config, Anchor::new(WALL_MICROS), AUTHORITY);
+        let world = World::new(config, Anchor::new(WALL_MICROS), AUTHORITY.parse().unwrap());
         Self { world, now: SessionTime::START, facts: Vec::new() }
     }
 
-    /// Lets this many milliseconds pass.
-    pub(crate) fn wait(&mut self, millis: u64) {
+    /// Advances the clock by this many milliseconds.
+    pub(crate) fn advance(&mut self, millis: u64) {
         self.now += Micros::from_millis(millis);
         self.world.advance(self.now);
     }
 
     pub(crate) fn send(&mut self, request: &SandboxRequest<'_>) -> SandboxResponse {
-        router::answer(&mut self.world, request, self.now)
+        router::handle(&mut self.world, request, self.now)
     }
 
-    /// Claims that are valid for five minutes from now.
-    pub(crate) fn claims(&self, video: VideoGrants) -> Claims {
-        let now = usize::try_from((WALL_MICROS + self.now.0) / 1_000_000).unwrap();
+    /// Claims that are valid for the next five minutes.
+    pub(crate) fn claims(&self, video: VideoGrant) -> TokenClaims {
+        let now = (WALL_MICROS + self.now.0) / 1_000_000;
         let iss = SandboxConfig::API_KEY.to_owned();
-        Claims { iss, nbf: now, exp: now + 300, video, ..Claims::default() }
+        TokenClaims { iss, nbf: now, exp: now + 300, video, ..TokenClaims::default() }
     }
 
-    /// A Twirp call in protobuf with a token of these grants.
+    /// Makes a Twirp call in protobuf with a token of these grants.
     pub(crate) fn twirp<A: Message + Default>(
         &mut self,
         method: &str,
-        video: VideoGrants,
-        query: &impl Message,
+        video: VideoGrant,
+        request: &impl Message,
     ) -> Result<A, Box<SandboxResponse>> {
         let token = sign(&self.claims(video), SandboxConfig::API_SECRET);
-        let answer = self.twirp_answer(method, &format!("Bearer {token}"), query);
-        if answer.status == 200 {
-            Ok(A::decode(&*answer.body).unwrap())
+        let response = self.twirp_response(method, &format!("Bearer {token}"), request);
+        if response.status == 200 {
+            Ok(A::decode(&*response.body).unwrap())
         } else {
-            Err(Box::new(answer))
+            Err(Box::new(response))
         }
     }
 
-    /// The same with this `Authorization`, and with the whole answer.
-    pub(crate) fn twirp_answer(
+    /// Makes a Twirp call in protobuf with this `Authorization` header.
+    pub(crate) fn twirp_response(
         &mut self,
         method: &str,
         authorization: &str,
-        query: &impl Message,
+        request: &impl Message,
     ) -> SandboxResponse {
         self.send(&SandboxRequest {
             method: "POST",
             path: &format!("/twirp/livekit.{method}"),
             authorization: Some(authorization),
             content_type: "application/protobuf",
-            body: &query.encode_to_vec(),
+            body: &request.encode_to_vec(),
             ..SandboxRequest::default()
         })
     }
 
-    /// Makes a room and dispatches the agent into it.
-    pub(crate) fn furnish(&mut self, room: &str, metadata: &str) {
+    /// Creates a room with the agent [`AGENT`].
+    pub(crate) fn create_room_with_agent(&mut self, room: &str, metadata: &str) {
         let query = proto::CreateRoomRequest {
             name: room.to_owned(),
             agents: vec![proto::RoomAgentDispatch {
@@ -148,7 +146,7 @@ impl TestSandbox {
             }],
             ..proto::CreateRoomRequest::default()
         };
-        self.twirp::<proto::Room>("RoomService/CreateRoom", creator(), &query).unwrap();
+        self.twirp::<proto::Room>("RoomService/CreateRoom", create_grant(), &query).unwrap();
     }
 
     pub(crate) fn delete(
@@ -156,10 +154,10 @@ impl TestSandbox {
         room: &str,
     ) -> Result<proto::DeleteRoomResponse, Box<SandboxResponse>> {
         let query = proto::DeleteRoomRequest { room: room.to_owned() };
-        self.twirp("RoomService/DeleteRoom", creator(), &query)
+        self.twirp("RoomService/DeleteRoom", create_grant(), &query)
     }
 
-    /// A request to Cekura's API with the right key.
+    /// Sends a request to Cekura's API with the right key.
     pub(crate) fn cekura(
         &mut self,
         method: &str,
@@ -179,16 +177,15 @@ impl TestSandbox {
     }
 
     pub(crate) fn get(&mut self, path: &str, query: &str) -> Value {
-        let answer = self.cekura("GET", path, query, &Value::Null);
-        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-        serde_json::from_slice(&answer.body).unwrap()
+        let response = self.cekura("GET", path, query, &Value::Null);
+        assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
+        serde_json::from_slice(&response.body).unwrap()
     }
 
-    /// A token with which the evaluator joins this room.
-    pub(crate) fn ticket(&self, room: &str) -> String {
-        let video =
-            VideoGrants { room_join: true, room: room.to_owned(), ..VideoGrants::default() };
-        let claims = Claims { sub: "evaluator".to_owned(), ..self.claims(video) };
+    /// A token for the evaluator to join this room.
+    pub(crate) fn join_token(&self, room: &str) -> String {
+        let video = VideoGrant { room_join: true, room: room.to_owned(), ..VideoGrant::default() };
+        let claims = TokenClaims { sub: "evaluator".to_owned(), ..self.claims(video) };
         sign(&claims, SandboxConfig::API_SECRET)
     }
 
@@ -197,7 +194,7 @@ impl TestSandbox {
         json!({
             "scenario": 30,
             "livekit_room_url": format!("ws://{AUTHORITY}"),
-            "access_token": self.ticket(room),
+            "access_token": self.join_token(room),
         })
     }
 
@@ -209,14 +206,14 @@ impl TestSandbox {
         self.cekura("POST", path, "", &json!({ "scenarios": entries }))
     }
 
-    /// Submits one entry; its run.
+    /// Submits one entry and returns its run.
     pub(crate) fn submit(&mut self, mode: Mode, room: &str) -> u64 {
-        let answer = self.submit_entries(mode, &[self.entry(room)]);
-        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        let response = self.submit_entries(mode, &[self.entry(room)]);
+        let body: Value = serde_json::from_slice(&response.body).unwrap();
         body["runs"][0]["id"].as_u64().unwrap()
     }
 
-    /// The run as a poll shows it.
+    /// Polls a run.
     pub(crate) fn run(&mut self, id: u64) -> Value {
         let runs = self.get("v2/runs/bulk/", &format!("run_ids={id}"));
         runs[0].clone()
@@ -226,13 +223,13 @@ impl TestSandbox {
         self.run(id)["status"].as_str().unwrap_or("unknown").to_owned()
     }
 
-    /// Names of the agents that are in a room.
+    /// The names of the agents in a room.
     pub(crate) fn agents_in(&self, room: &str) -> Vec<AgentName> {
         let room = self.world.room(&RoomName::new(room));
         let participants = room.into_iter().flat_map(|room| &room.participants);
-        let agents = participants.filter_map(|participant| match &participant.occupant {
-            Occupant::Agent { name, .. } => Some(name.clone()),
-            Occupant::Caller { .. } => None,
+        let agents = participants.filter_map(|participant| match &participant.role {
+            ParticipantRole::Agent { name, .. } => Some(name.clone()),
+            ParticipantRole::Caller { .. } => None,
         });
         agents.collect()
     }
@@ -241,7 +238,7 @@ impl TestSandbox {
         self.world.truth(None)
     }
 
-    /// Everything that was noted so far.
+    /// All facts so far.
     pub(crate) fn facts(&mut self) -> &[(SessionTime, SandboxFact)] {
         self.facts.extend(self.world.take_facts());
         &self.facts

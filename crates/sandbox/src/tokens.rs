@@ -1,76 +1,137 @@
-//! Access tokens as a LiveKit server checks them: HS256 signature, issuer, time, grants.
+//! Verifies access tokens as a LiveKit server does: issuer, HS256 signature, validity period, grants.
 
-use std::fmt;
-
-use livekit_api::access_token::{Claims, VideoGrants};
-use sha2::{Digest, Sha256};
+use jsonwebtoken::dangerous::insecure_decode;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use livekit_protocol::RoomConfiguration;
+use serde::Deserialize;
 
 use rushhour_core::units::Secret;
 
-/// Clocks may differ by this much, in seconds; go-jose and golang-jwt, which servers use, allow it too.
+/// How far clocks may differ, in seconds; go-jose, which LiveKit servers use, allows as much.
 const LEEWAY: u64 = 60;
-const SHA256_BLOCK: usize = 64;
 
-/// Why a token opens nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The claims of an access token, as far as the sandbox uses them.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct TokenClaims {
+    /// The API key that issued the token.
+    pub(crate) iss: String,
+    /// The participant's identity.
+    pub(crate) sub: String,
+    /// The start of the validity period, in seconds since 1970; 0 if the token names none.
+    pub(crate) nbf: u64,
+    /// The expiry, in seconds since 1970.
+    pub(crate) exp: u64,
+    pub(crate) video: VideoGrant,
+    /// The configuration of a room that is created by joining it.
+    pub(crate) room_config: Option<RoomConfiguration>,
+}
+
+/// The `video` claim.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "LiveKit defines the fields")]
+pub(crate) struct VideoGrant {
+    pub(crate) room_create: bool,
+    pub(crate) room_list: bool,
+    pub(crate) room_record: bool,
+    pub(crate) room_admin: bool,
+    pub(crate) room_join: bool,
+    /// The room that `room_join` and `room_admin` refer to.
+    pub(crate) room: String,
+    pub(crate) destination_room: String,
+    pub(crate) can_publish: Option<bool>,
+    pub(crate) can_subscribe: Option<bool>,
+    pub(crate) can_publish_data: Option<bool>,
+    pub(crate) can_update_own_metadata: Option<bool>,
+    pub(crate) ingress_admin: bool,
+    pub(crate) hidden: bool,
+    pub(crate) recorder: bool,
+    pub(crate) agent: bool,
+}
+
+impl VideoGrant {
+    /// The JSON names of everything that the token grants. The three permissions inside a room are granted unless
+    /// the token denies them.
+    pub(crate) fn granted_names(&self) -> Vec<&'static str> {
+        let can_publish = self.can_publish.unwrap_or(true);
+        let grants = [
+            ("roomCreate", self.room_create),
+            ("roomList", self.room_list),
+            ("roomRecord", self.room_record),
+            ("roomAdmin", self.room_admin),
+            ("roomJoin", self.room_join),
+            ("destinationRoom", !self.destination_room.is_empty()),
+            ("canPublish", can_publish),
+            ("canSubscribe", self.can_subscribe.unwrap_or(true)),
+            ("canPublishData", self.can_publish_data.unwrap_or(can_publish)),
+            ("canUpdateOwnMetadata", self.can_update_own_metadata.unwrap_or(false)),
+            ("ingressAdmin", self.ingress_admin),
+            ("hidden", self.hidden),
+            ("recorder", self.recorder),
+            ("agent", self.agent),
+        ];
+        grants.into_iter().filter_map(|(name, granted)| granted.then_some(name)).collect()
+    }
+}
+
+/// Why a token is refused, in the words of a LiveKit server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
-    /// It is no JSON Web Token.
+    /// It is not a JSON Web Token.
+    #[error("invalid authorization token")]
     Malformed,
-    /// It was issued under another API key.
+    #[error("invalid API key: {0}")]
     UnknownKey(String),
-    /// Another secret signed it, or it was changed.
+    /// Signed with another secret or algorithm, or modified.
+    #[error("token signature is invalid: signature is invalid")]
     Signature,
-    /// Its time is over.
+    #[error("token has invalid claims: token is expired")]
     Expired,
-    /// Its time has not come.
+    #[error("token has invalid claims: token is not valid yet")]
     NotYetValid,
 }
 
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed => f.write_str("invalid authorization token"),
-            Self::UnknownKey(key) => write!(f, "invalid API key: {key}"),
-            Self::Signature => f.write_str("token signature is invalid: signature is invalid"),
-            Self::Expired => f.write_str("token has invalid claims: token is expired"),
-            Self::NotYetValid => f.write_str("token has invalid claims: token is not valid yet"),
-        }
-    }
-}
-
-/// The key pair that tokens are checked against.
+/// Verifies tokens against one API key and its secret.
 #[derive(Debug, Clone)]
-pub(crate) struct Tokens {
+pub(crate) struct TokenVerifier {
     api_key: String,
-    api_secret: Secret,
+    secret: DecodingKey,
+    validation: Validation,
 }
 
-impl Tokens {
-    /// Checks against this pair.
+impl TokenVerifier {
     pub(crate) fn new(api_key: &str, api_secret: &Secret) -> Self {
-        Self { api_key: api_key.to_owned(), api_secret: api_secret.clone() }
+        let mut validation = Validation::new(Algorithm::HS256);
+        // The library compares with the machine's clock; the sandbox has its own: see `check_validity`.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let secret = DecodingKey::from_secret(api_secret.expose().as_bytes());
+        Self { api_key: api_key.to_owned(), secret, validation }
     }
 
-    /// What a token claims, once its issuer and signature are known to be right.
-    ///
-    /// # Errors
-    /// Where it is malformed, of another key, or wrongly signed. Its time is not looked at.
-    pub(crate) fn read(&self, token: &str) -> Result<Claims, TokenError> {
-        let claims = Claims::from_unverified(token).map_err(|_| TokenError::Malformed)?;
+    /// The claims of a token with the right issuer and signature. It does not check the validity period.
+    pub(crate) fn verify(&self, token: &str) -> Result<TokenClaims, TokenError> {
+        let claims = unverified_claims(token)?;
         if claims.iss != self.api_key {
             return Err(TokenError::UnknownKey(claims.iss));
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-        let right = hmac_sha256(self.api_secret.expose().as_bytes(), signed.as_bytes());
-        if base64url(&right) == signature { Ok(claims) } else { Err(TokenError::Signature) }
+        let verified = decode(token, &self.secret, &self.validation);
+        verified.map(|token| token.claims).map_err(|_| TokenError::Signature)
     }
 }
 
-/// Whether a token counts at this time; all in seconds since 1970.
-///
-/// # Errors
-/// Where it is expired or not yet valid, by more than a minute.
-pub(crate) const fn valid_at(
+/// The claims of a token whose signature is not checked.
+pub(crate) fn unverified_claims(token: &str) -> Result<TokenClaims, TokenError> {
+    insecure_decode(token).map(|token| token.claims).map_err(|_| TokenError::Malformed)
+}
+
+/// Checks a validity period at a time; all in seconds since 1970.
+pub(crate) const fn check_validity(
     not_before: u64,
     expires: u64,
     unix_seconds: u64,
@@ -84,126 +145,77 @@ pub(crate) const fn valid_at(
     Ok(())
 }
 
-/// Everything that a token grants, under its names on the wire. The three permissions inside a room are
-/// granted where the token is silent.
-pub(crate) fn granted(video: &VideoGrants) -> Vec<&'static str> {
-    let grants = [
-        ("roomCreate", video.room_create),
-        ("roomList", video.room_list),
-        ("roomRecord", video.room_record),
-        ("roomAdmin", video.room_admin),
-        ("roomJoin", video.room_join),
-        ("destinationRoom", !video.destination_room.is_empty()),
-        ("canPublish", video.can_publish()),
-        ("canSubscribe", video.can_subscribe()),
-        ("canPublishData", video.can_publish_data()),
-        ("canUpdateOwnMetadata", video.can_update_own_metadata()),
-        ("ingressAdmin", video.ingress_admin),
-        ("hidden", video.hidden),
-        ("recorder", video.recorder),
-        ("agent", video.agent),
-    ];
-    grants.into_iter().filter_map(|(name, granted)| granted.then_some(name)).collect()
-}
-
-/// A token with these claims, for tests whose clock is not the system's.
+/// A token with these claims.
 #[cfg(test)]
-pub(crate) fn sign(claims: &Claims, api_secret: &str) -> String {
-    let claims = serde_json::to_vec(claims).expect("claims are plain values");
-    let header = br#"{"alg":"HS256","typ":"JWT"}"#;
-    let signed = format!("{}.{}", base64url(header), base64url(&claims));
-    let signature = hmac_sha256(api_secret.as_bytes(), signed.as_bytes());
-    format!("{signed}.{}", base64url(&signature))
-}
-
-/// The keyed hash of RFC 2104 over SHA-256.
-fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut block = [0; SHA256_BLOCK];
-    if key.len() > SHA256_BLOCK {
-        block[..32].copy_from_slice(&Sha256::digest(key));
-    } else {
-        block[..key.len()].copy_from_slice(key);
-    }
-    let inner = Sha256::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(message);
-    let outer = Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c));
-    outer.chain_update(inner.finalize()).finalize().into()
-}
-
-/// The alphabet of RFC 4648 section 5, without padding.
-fn base64url(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let at = |n: usize| u32::from(chunk.get(n).copied().unwrap_or_default());
-        let word = at(0) << 16 | at(1) << 8 | at(2);
-        for letter in 0..=chunk.len() {
-            text.push(char::from(ALPHABET[(word >> (18 - 6 * letter) & 0x3f) as usize]));
-        }
-    }
-    text
+pub(crate) fn sign(claims: &impl serde::Serialize, api_secret: &str) -> String {
+    let secret = jsonwebtoken::EncodingKey::from_secret(api_secret.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::new(Algorithm::HS256), claims, &secret).unwrap()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use livekit_api::access_token::AccessToken;
+    use serde_json::json;
 
     use super::*;
 
     fn token(key: &str, secret: &str) -> String {
-        let video = VideoGrants { room_join: true, room: "r".to_owned(), ..VideoGrants::default() };
-        let token = AccessToken::with_api_key(key, secret).with_identity("me").with_grants(video);
-        token.with_ttl(Duration::from_secs(90)).to_jwt().unwrap()
+        sign(&json!({ "iss": key, "sub": "me", "exp": 190, "nbf": 100 }), secret)
     }
 
     #[test]
-    fn tokens_of_the_official_library_are_read() {
-        // A key longer than SHA-256's block is hashed first.
-        for secret in ["short", &"long".repeat(40)] {
-            let tokens = Tokens::new("key", &Secret::new(secret));
-            let claims = tokens.read(&token("key", secret)).unwrap();
-            assert_eq!((claims.sub.as_str(), claims.video.room.as_str()), ("me", "r"));
-            assert_eq!(claims.exp - claims.nbf, 90);
-        }
+    fn claims_have_the_names_that_livekits_libraries_write() {
+        let claims = json!({
+            "exp": 190, "iss": "key", "nbf": 100, "sub": "me", "name": "unused",
+            "video": { "roomJoin": true, "room": "r", "canPublishData": false },
+            "roomConfig": { "agents": [{ "agentName": "echo", "metadata": "{}" }] },
+        });
+        let verifier = TokenVerifier::new("key", &Secret::new("secret"));
+        let claims = verifier.verify(&sign(&claims, "secret")).unwrap();
+        assert_eq!((claims.sub.as_str(), claims.video.room.as_str()), ("me", "r"));
+        assert_eq!((claims.nbf, claims.exp), (100, 190));
+        assert_eq!(claims.video.granted_names(), ["roomJoin", "canPublish", "canSubscribe"]);
+        assert_eq!(claims.room_config.unwrap().agents[0].agent_name, "echo");
     }
 
     #[test]
-    fn forged_and_foreign_tokens_are_told_apart() {
-        let tokens = Tokens::new("key", &Secret::new("secret"));
-        let read = |token: &str| tokens.read(token).unwrap_err();
-        assert_eq!(read(&token("key", "other")), TokenError::Signature);
-        assert_eq!(read(&token("other", "secret")), TokenError::UnknownKey("other".to_owned()));
-        assert_eq!(read("what"), TokenError::Malformed);
+    fn the_example_of_rfc_7515_verifies() {
+        // Appendix A.1. Its secret is not UTF-8, so the test replaces the key.
+        let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let mut verifier = TokenVerifier::new("joe", &Secret::new(""));
+        let padded = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ+EstJQLr/T+1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow==";
+        verifier.secret = DecodingKey::from_base64_secret(padded).unwrap();
+        assert_eq!(verifier.verify(token).unwrap().exp, 1_300_819_380);
+    }
+
+    #[test]
+    fn forged_and_foreign_tokens_are_refused_with_their_own_errors() {
+        let verifier = TokenVerifier::new("key", &Secret::new("secret"));
+        let error = |token: &str| verifier.verify(token).unwrap_err();
+        assert_eq!(error(&token("key", "other")), TokenError::Signature);
+        assert_eq!(error(&token("other", "secret")), TokenError::UnknownKey("other".to_owned()));
+        assert_eq!(error("what"), TokenError::Malformed);
         let good = token("key", "secret");
-        let (unsigned, _) = good.rsplit_once('.').unwrap();
-        assert_eq!(read(&format!("{unsigned}.")), TokenError::Signature);
-        let (header, rest) = good.split_once('.').unwrap();
-        let (_, signature) = rest.split_once('.').unwrap();
-        let widened = base64url(br#"{"iss":"key","exp":1,"video":{"roomCreate":true}}"#);
-        assert_eq!(read(&format!("{header}.{widened}.{signature}")), TokenError::Signature);
+        let (unsigned, signature) = good.rsplit_once('.').unwrap();
+        assert_eq!(error(&format!("{unsigned}.")), TokenError::Signature);
+        let wide = sign(&json!({ "iss": "key", "video": { "roomCreate": true } }), "other");
+        let (wide, _) = wide.rsplit_once('.').unwrap();
+        assert_eq!(error(&format!("{wide}.{signature}")), TokenError::Signature);
     }
 
     #[test]
-    fn a_minute_of_difference_between_clocks_is_forgiven() {
-        assert_eq!(valid_at(1_000, 2_000, 939), Err(TokenError::NotYetValid));
-        assert_eq!(valid_at(1_000, 2_000, 940), Ok(()));
-        assert_eq!(valid_at(1_000, 2_000, 2_060), Ok(()));
-        assert_eq!(valid_at(1_000, 2_000, 2_061), Err(TokenError::Expired));
+    fn clocks_may_differ_by_a_minute() {
+        assert_eq!(check_validity(1_000, 2_000, 939), Err(TokenError::NotYetValid));
+        assert_eq!(check_validity(1_000, 2_000, 940), Ok(()));
+        assert_eq!(check_validity(1_000, 2_000, 2_060), Ok(()));
+        assert_eq!(check_validity(1_000, 2_000, 2_061), Err(TokenError::Expired));
     }
 
     #[test]
-    fn silence_in_a_token_grants_the_permissions_inside_a_room() {
-        let join = VideoGrants { room_join: true, ..VideoGrants::default() };
-        assert_eq!(granted(&join), ["roomJoin", "canPublish", "canSubscribe", "canPublishData"]);
-        let hidden = VideoGrants { can_publish: Some(false), hidden: true, ..join };
-        assert_eq!(granted(&hidden), ["roomJoin", "canSubscribe", "hidden"]);
-    }
-
-    #[test]
-    fn the_keyed_hash_agrees_with_rfc_4231() {
-        // Test case 2: key `Jefe`.
-        let hash = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
-        assert_eq!(base64url(&hash), "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM");
+    fn permissions_inside_a_room_are_granted_unless_denied() {
+        let join = VideoGrant { room_join: true, ..VideoGrant::default() };
+        let all = ["roomJoin", "canPublish", "canSubscribe", "canPublishData"];
+        assert_eq!(join.granted_names(), all);
+        let hidden = VideoGrant { can_publish: Some(false), hidden: true, ..join };
+        assert_eq!(hidden.granted_names(), ["roomJoin", "canSubscribe", "hidden"]);
     }
 }

@@ -1,4 +1,4 @@
-//! What a sandbox knows for certain: facts as they happen, and their counts.
+//! The ground truth: what happened in the sandbox, as facts with a time and as counts.
 
 use std::collections::BTreeMap;
 
@@ -8,191 +8,160 @@ use rushhour_core::units::{AgentName, DispatchId, Identity, Mode, RoomName, Sess
 
 use super::faults::Fault;
 
-/// One thing that happened in the sandbox. Written with its time, it is a line of the truth log.
+/// Something that happened in the sandbox. With its time it is one line of the truth log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum SandboxFact {
-    /// The log's first line: the wall time at which the sandbox's clock read zero.
+pub(crate) enum SandboxFact {
+    /// The first line of the log: the wall-clock time at which the sandbox's clock read zero.
     Anchor {
-        /// That wall time.
+        /// In RFC 3339.
         wall: String,
         /// The same in microseconds since 1970.
         unix_us: u64,
-        /// The sandbox's seed.
         seed: u64,
     },
-    /// A room was made.
-    RoomMade {
-        /// Its name.
+    #[serde(rename = "room_made")]
+    RoomCreated {
         room: RoomName,
-        /// Its session id.
         sid: String,
-        /// What made it.
-        by: RoomStart,
+        by: RoomOrigin,
     },
-    /// A room was closed.
     RoomClosed {
-        /// Its name.
         room: RoomName,
-        /// Why.
-        reason: RoomEnd,
+        reason: RoomCloseReason,
     },
-    /// An agent was asked for.
-    DispatchMade {
-        /// The room it is asked into.
+    #[serde(rename = "dispatch_made")]
+    DispatchCreated {
         room: RoomName,
-        /// The dispatch's id.
         dispatch: DispatchId,
-        /// The agent's name.
         agent: AgentName,
-        /// The metadata as it was sent.
+        /// As the client sent it.
         metadata: String,
-        /// What asked for it.
-        by: DispatchStart,
+        by: DispatchOrigin,
     },
-    /// A worker took a job.
+    /// A worker accepted the job of a dispatch.
     JobAssigned {
-        /// The job's room.
         room: RoomName,
-        /// Its dispatch.
         dispatch: DispatchId,
     },
-    /// An agent is in its room.
     AgentJoined {
-        /// The room.
         room: RoomName,
-        /// Its dispatch.
         dispatch: DispatchId,
-        /// Its identity, `agent-<job id>`.
+        /// `agent-<job id>`.
         identity: Identity,
-        /// Microseconds since its dispatch.
+        /// Since the dispatch.
         after_us: u64,
     },
     /// An agent's state became `listening`.
     AgentListening {
-        /// The room.
         room: RoomName,
-        /// Its dispatch.
         dispatch: DispatchId,
-        /// Microseconds since its dispatch.
+        /// Since the dispatch.
         after_us: u64,
     },
-    /// A run was made from an entry of a submission.
+    /// An entry of a submission became a run.
     EntryAccepted {
-        /// The submission's number.
         submission: u64,
-        /// The result that holds the run.
+        /// The Cekura result that the run belongs to.
         result: u64,
-        /// The run.
         run: u64,
         /// The room that the entry's token names.
         room: RoomName,
-        /// The entry's scenario.
         scenario: u64,
-        /// By which endpoint it came.
+        /// The mode of the endpoint that received the submission.
         mode: Mode,
-        /// 1 for a room's and scenario's first acceptance; anything more was submitted twice.
+        /// How many times this room and scenario have been accepted. More than 1: the client submitted it twice.
         copy: u32,
         /// The identity in the token.
         identity: Identity,
-        /// From the token's start to its expiry, in seconds.
+        /// From the start of the token's validity to its expiry.
         token_ttl_s: u64,
-        /// What the token grants.
+        /// The names of the token's grants.
         grants: Vec<&'static str>,
-        /// When the submission came in.
         received_us: SessionTime,
     },
-    /// A submission was answered, cut off, or left to wait for ever.
+    /// A submission was answered, cut off, or left without an answer for ever.
     SubmissionAnswered {
-        /// The submission's number.
         submission: u64,
-        /// The runs made by it, listed in the answer or not.
+        /// The runs that it created, whether the answer lists them or not.
         runs: Vec<u64>,
-        /// The HTTP status, or `reset` or `silence`.
+        /// The HTTP status, `reset`, `silence`, or `abandoned` if the client left first.
         outcome: String,
-        /// When it came in.
         received_us: SessionTime,
-        /// When its answer was handed to the connection; absent where none ever was.
+        /// When the connection was handed the answer; `null` if that never happened.
         answered_us: Option<SessionTime>,
     },
-    /// A run changed its status.
+    /// The status of a run changed.
     RunStatus {
-        /// The run.
         run: u64,
-        /// Its room.
         room: RoomName,
-        /// The status now.
         status: &'static str,
-        /// Whether the run is over.
+        /// Whether the status is a final one.
         over: bool,
-        /// Why it ended, in Cekura's words; empty before.
+        /// As Cekura words it; empty while the run is not over.
         ended_reason: &'static str,
     },
-    /// A client asked to end the calls of these runs.
+    /// A client asked to end calls.
     EndCalls {
-        /// The runs that were not over.
+        /// Those of its runs that were not over.
         runs: Vec<u64>,
     },
-    /// An injected fault struck.
-    FaultStruck {
-        /// Its name.
+    #[serde(rename = "fault_struck")]
+    FaultInjected {
         fault: &'static str,
-        /// What it struck.
+        /// The request, dispatch or run that it affects.
         key: String,
     },
 }
 
-/// What made a room.
+/// What created a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RoomStart {
-    /// `CreateRoom`.
+pub(crate) enum RoomOrigin {
     CreateRoom,
-    /// `CreateDispatch` on a room that was not there.
+    /// `CreateDispatch` for a room that did not exist.
     CreateDispatch,
-    /// An evaluator that joined a room that was not there.
+    /// An evaluator that joined a room that did not exist.
     Join,
 }
 
-/// What asked for an agent.
+/// What dispatched an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum DispatchStart {
-    /// `CreateDispatch`.
+pub(crate) enum DispatchOrigin {
     CreateDispatch,
-    /// The list of agents that its room was made with, by request or by token.
+    /// The list of agents with which its room was created, by request or by token.
     Room,
 }
 
-/// What closed a room.
+/// Why a room was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RoomEnd {
-    /// `DeleteRoom`.
+pub(crate) enum RoomCloseReason {
+    /// By `DeleteRoom`.
     Deleted,
-    /// Nobody was in it for too long.
+    /// It was empty for longer than its timeout.
     Empty,
 }
 
-/// Counts of everything since the sandbox started.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// What happened since the sandbox started, in numbers.
+#[derive(Debug, Clone, Default)]
 pub struct SandboxCounts {
-    /// Rooms made.
-    pub rooms_made: u64,
+    /// Rooms created.
+    pub rooms_created: u64,
     /// Rooms closed by `DeleteRoom`.
     pub rooms_deleted: u64,
-    /// Rooms closed because nobody was in them.
+    /// Rooms closed because they were empty for too long.
     pub rooms_expired: u64,
-    /// Agents asked for by `CreateDispatch`.
+    /// Agents dispatched by `CreateDispatch`.
     pub dispatches: u64,
-    /// Agents with a name in the lists that rooms were made with.
+    /// Agents with a name that rooms were created with.
     pub room_dispatches: u64,
-    /// Jobs that a worker took.
+    /// Jobs that a worker accepted.
     pub jobs: u64,
-    /// Agents that came into a room.
+    /// Agents that joined a room.
     pub agents_joined: u64,
-    /// Submissions that made runs and were answered, or will never be.
+    /// Submissions that created runs and are finished: answered, cut off or left without an answer.
     pub submissions: u64,
     /// Entries that became runs.
     pub entries: u64,
@@ -202,27 +171,33 @@ pub struct SandboxCounts {
     pub wide_tokens: u64,
     /// Requests to end calls.
     pub end_calls: u64,
-    /// Runs that are over, by their status.
+    /// Runs that are over, by status.
     pub runs_over: BTreeMap<&'static str, u64>,
-    /// Injected faults that struck, by name.
+    /// Injected faults, by name.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Requests by what they asked for and how they were answered.
+    /// Requests, by endpoint and outcome (the status, `reset` or `silence`).
     pub requests: BTreeMap<&'static str, BTreeMap<String, u64>>,
 }
 
-/// What an evaluator needs of a token, and no more.
+/// The grants that an evaluator needs; a token with any other is too wide.
 const NEEDED_GRANTS: [&str; 4] = ["roomJoin", "canPublish", "canPublishData", "canSubscribe"];
 
 impl SandboxCounts {
     pub(crate) fn count(&mut self, fact: &SandboxFact) {
         match fact {
-            SandboxFact::RoomMade { .. } => self.rooms_made += 1,
-            SandboxFact::RoomClosed { reason: RoomEnd::Deleted, .. } => self.rooms_deleted += 1,
-            SandboxFact::RoomClosed { reason: RoomEnd::Empty, .. } => self.rooms_expired += 1,
-            SandboxFact::DispatchMade { by: DispatchStart::CreateDispatch, .. } => {
+            SandboxFact::RoomCreated { .. } => self.rooms_created += 1,
+            SandboxFact::RoomClosed { reason: RoomCloseReason::Deleted, .. } => {
+                self.rooms_deleted += 1;
+            }
+            SandboxFact::RoomClosed { reason: RoomCloseReason::Empty, .. } => {
+                self.rooms_expired += 1;
+            }
+            SandboxFact::DispatchCreated { by: DispatchOrigin::CreateDispatch, .. } => {
                 self.dispatches += 1;
             }
-            SandboxFact::DispatchMade { by: DispatchStart::Room, .. } => self.room_dispatches += 1,
+            SandboxFact::DispatchCreated { by: DispatchOrigin::Room, .. } => {
+                self.room_dispatches += 1;
+            }
             SandboxFact::JobAssigned { .. } => self.jobs += 1,
             SandboxFact::AgentJoined { .. } => self.agents_joined += 1,
             SandboxFact::EntryAccepted { copy, grants, .. } => {
@@ -235,7 +210,7 @@ impl SandboxCounts {
                 *self.runs_over.entry(status).or_default() += 1;
             }
             SandboxFact::EndCalls { .. } => self.end_calls += 1,
-            SandboxFact::FaultStruck { fault, .. } => *self.faults.entry(fault).or_default() += 1,
+            SandboxFact::FaultInjected { fault, .. } => *self.faults.entry(fault).or_default() += 1,
             SandboxFact::SubmissionAnswered { .. } => self.submissions += 1,
             SandboxFact::Anchor { .. }
             | SandboxFact::AgentListening { .. }
@@ -244,35 +219,35 @@ impl SandboxCounts {
     }
 }
 
-/// What is true of a sandbox now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// The state of a sandbox at one moment.
+#[derive(Debug, Clone)]
 pub struct SandboxTruth {
-    /// Counts of everything since it started.
+    /// What happened since the sandbox started.
     pub counts: SandboxCounts,
     /// Runs that are not over.
     pub runs_open: u64,
-    /// Rooms that are open, by name.
+    /// The names of the open rooms, sorted.
     pub rooms_open: Vec<RoomName>,
-    /// How many times each room and scenario was accepted, as far as they are still remembered.
-    pub entries: Vec<AcceptedEntry>,
-    /// Why the truth log is not whole, where it is not.
+    /// How many times each room and scenario was accepted, within the retention period; sorted.
+    pub entries: Vec<AcceptedCount>,
+    /// Why the truth log is incomplete, if it is.
     pub log_failure: Option<String>,
 }
 
 impl SandboxTruth {
-    /// How many times a fault struck.
-    pub fn struck(&self, fault: Fault) -> u64 {
+    /// How many times a fault was injected.
+    pub fn injected(&self, fault: Fault) -> u64 {
         self.counts.faults.get(fault.name()).copied().unwrap_or_default()
     }
 }
 
 /// How many times a room and scenario was accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AcceptedEntry {
+#[derive(Debug, Clone)]
+pub struct AcceptedCount {
     /// The room that the token named.
     pub room: RoomName,
     /// The scenario.
     pub scenario: u64,
-    /// How many runs were made of it.
+    /// How many runs it became.
     pub accepted: u32,
 }

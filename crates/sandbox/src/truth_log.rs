@@ -1,4 +1,4 @@
-//! Where the truth is written, one JSON object a line.
+//! Writes the ground truth as JSON lines.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -13,13 +13,13 @@ use rushhour_core::units::SessionTime;
 
 use super::truth::SandboxFact;
 
-/// Where the truth is written.
+/// Where a sandbox writes its ground truth, one JSON object a line.
 #[derive(Debug, Clone, Default)]
 pub enum TruthLog {
-    /// Nowhere; the counts of [`Truth`](super::SandboxTruth) are kept all the same.
+    /// Nowhere; [`SandboxTruth`](super::SandboxTruth) still counts.
     #[default]
     Off,
-    /// To a file, which is made anew.
+    /// To a file, which is created or emptied.
     File(PathBuf),
     /// To a writer.
     Writer(TruthWriter),
@@ -30,7 +30,7 @@ pub enum TruthLog {
 pub struct TruthWriter(Arc<Mutex<dyn Write + Send>>);
 
 impl TruthWriter {
-    /// Shares a writer; the caller may keep a copy and read what was written.
+    /// Shares a writer; the caller may keep a clone to read what was written.
     pub fn new(writer: Arc<Mutex<dyn Write + Send>>) -> Self {
         Self(writer)
     }
@@ -52,7 +52,7 @@ impl Write for TruthWriter {
     }
 }
 
-/// An open truth log. The first write that fails closes it, for a log with a hole proves nothing.
+/// An open truth log. The first failed write closes it: a log with a hole proves nothing.
 pub(crate) struct OpenTruthLog {
     writer: Option<Box<dyn Write + Send>>,
     failure: Option<String>,
@@ -66,15 +66,11 @@ struct Line<'a> {
 }
 
 impl OpenTruthLog {
-    /// Opens the log.
-    ///
-    /// # Errors
-    /// Where its file cannot be made.
     pub(crate) fn open(log: TruthLog) -> io::Result<Self> {
         let writer: Option<Box<dyn Write + Send>> = match log {
             TruthLog::Off => None,
             TruthLog::File(path) => {
-                // Dispatch metadata stands in it as it was sent.
+                // Readable by its owner alone: it contains dispatch metadata as the client sent it.
                 let mut options = OpenOptions::new();
                 let file =
                     options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
@@ -85,7 +81,6 @@ impl OpenTruthLog {
         Ok(Self { writer, failure: None })
     }
 
-    /// Writes these facts.
     pub(crate) fn write(&mut self, facts: &[(SessionTime, SandboxFact)]) {
         self.attempt(|writer| {
             for (at_us, fact) in facts {
@@ -96,12 +91,11 @@ impl OpenTruthLog {
         });
     }
 
-    /// Hands what was written to the system.
     pub(crate) fn flush(&mut self) {
         self.attempt(Write::flush);
     }
 
-    /// Why the log is not whole, where it is not.
+    /// Why the log is incomplete, if it is.
     pub(crate) fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
@@ -118,28 +112,39 @@ impl OpenTruthLog {
 
 #[cfg(test)]
 mod tests {
-    use super::super::truth::RoomEnd;
+    use super::super::truth::{RoomCloseReason, RoomOrigin};
     use super::*;
     use rushhour_core::units::RoomName;
 
     fn closed() -> (SessionTime, SandboxFact) {
         let room = RoomName::new("room-1");
-        (SessionTime(42), SandboxFact::RoomClosed { room, reason: RoomEnd::Deleted })
+        (SessionTime(42), SandboxFact::RoomClosed { room, reason: RoomCloseReason::Deleted })
     }
 
     #[test]
     fn a_fact_is_one_line_of_json() {
-        let kept = Arc::new(Mutex::new(Vec::new()));
-        let mut log = OpenTruthLog::open(TruthLog::Writer(TruthWriter::new(kept.clone()))).unwrap();
+        let output = Arc::new(Mutex::new(Vec::new()));
+        let writer = TruthWriter::new(output.clone());
+        let mut log = OpenTruthLog::open(TruthLog::Writer(writer)).unwrap();
         log.write(&[closed(), closed()]);
         log.flush();
-        let text = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
+        let text = String::from_utf8(output.lock().unwrap().clone()).unwrap();
         let line = r#"{"at_us":42,"fact":"room_closed","room":"room-1","reason":"deleted"}"#;
         assert_eq!(text, format!("{line}\n{line}\n"));
     }
 
     #[test]
-    fn a_full_disk_is_remembered_and_stops_the_log() {
+    fn renamed_facts_keep_their_names_in_the_log() {
+        let name = |fact: SandboxFact| serde_json::to_value(fact).unwrap()["fact"].clone();
+        let room = RoomName::new("room-1");
+        let (sid, by) = ("RM_1".to_owned(), RoomOrigin::CreateRoom);
+        assert_eq!(name(SandboxFact::RoomCreated { room, sid, by }), "room_made");
+        let (fault, key) = ("poll_500", "room-1#1@1".to_owned());
+        assert_eq!(name(SandboxFact::FaultInjected { fault, key }), "fault_struck");
+    }
+
+    #[test]
+    fn a_full_disk_stops_the_log_and_is_reported() {
         let mut log = OpenTruthLog::open(TruthLog::File("/dev/full".into())).unwrap();
         log.write(&[closed()]);
         assert_eq!(log.failure(), None);

@@ -32,7 +32,7 @@ pub(crate) fn capacity(arguments: &CapacityArguments) -> Result<Exit, CliError> 
     let most = Trial {
         purpose: Purpose::Step,
         in_flight: rules.settings.most,
-        lasts: rules.first_stretch(rules.settings.most),
+        duration: rules.initial_duration(rules.settings.most),
     };
     if let Some(highest) = level_profile(profile, &rules, most, 1, SearchSpend::default()) {
         within_cloud_limits(&highest, arguments.accept_cloud_limits)?;
@@ -81,7 +81,7 @@ impl TrialOutcome<'_> {
                 SearchStep::Try(trial) => trial,
                 SearchStep::End(ending) => return Ok(ending),
             };
-            let number = u32::try_from(search.tried().len() + 1).unwrap_or(u32::MAX);
+            let number = u32::try_from(search.results().len() + 1).unwrap_or(u32::MAX);
             let profile = &self.loaded.profile;
             let Some(level) = level_profile(profile, search.rules(), trial, number, spent) else {
                 return Ok(SearchEnd::Budget);
@@ -99,11 +99,11 @@ impl TrialOutcome<'_> {
                 }
             };
             let held = LogTrial { number, trial, folder };
-            log.write(&LogLine::Held(held.clone()))?;
+            log.write(&LogLine::Trial(held.clone()))?;
             let finding = finding(self.folder, &self.opening, &held)?;
             self.tell(&what_came(&finding));
-            spent = spent.and(finding.spent);
-            search.add(finding.tried);
+            spent = spent.plus(finding.spent);
+            search.add(finding.result);
         }
     }
 
@@ -153,9 +153,9 @@ fn forecast(profile: &Profile, rules: &SearchRules, outlook: &SearchForecast) ->
         settings.most,
         settings.width,
         usual.sessions,
-        usual.lasts,
+        usual.duration,
         usual.runs,
-        longest.lasts.min(settings.within.micros()),
+        longest.duration.min(settings.within.micros()),
         longest.runs,
     );
     if let Some(bill) = BillForecast::new(profile, usual.runs) {

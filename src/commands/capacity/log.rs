@@ -75,7 +75,7 @@ pub(crate) fn read(folder: &Path) -> Result<ReadLog, CliError> {
     for line in lines {
         match line? {
             LogLine::Search(_) => return Err(unfit("it holds a second search".to_owned())),
-            LogLine::Held(held) => read.held.push(held),
+            LogLine::Trial(held) => read.held.push(held),
             LogLine::Ended(ended) => read.ending = Some(ended.ending),
         }
     }

@@ -16,7 +16,7 @@ use rushhour_core::bill::{Budget, BudgetLimits};
 use rushhour_core::event::EventKind;
 use rushhour_core::units::Micros;
 use rushhour_report::capacity::{
-    CapacityAnswer, CapacitySearch, CapacitySummary, Ceiling, CompletedSearch, HeldRange,
+    CapacityAnswer, CapacityRange, CapacitySearch, CapacitySummary, Ceiling, CompletedSearch,
     LogOpening, LogTrial, NeededVerdict, SearchEnd, SearchRules, SearchSpend, TrialFinding,
     capacity_csv, capacity_page, headline, remarks,
 };
@@ -48,11 +48,10 @@ pub(crate) fn finding(
     let spent = SearchSpend {
         money: purse.as_ref().map(Budget::spent).unwrap_or_default(),
         runs: folded.tally.started,
-        talked: purse.as_ref().map(Budget::talked).unwrap_or_default(),
+        conversation_duration: purse.as_ref().map(Budget::talked).unwrap_or_default(),
     };
     let begins = since(&opening.began, &folded.opening.anchor);
-    let tried = (held.number, held.trial, held.folder.clone());
-    Ok(TrialFinding::of(&folded, &overall, tried, begins, spent))
+    Ok(TrialFinding::of(&folded, &overall, held, begins, spent))
 }
 
 /// From one wall clock to a later one; nothing where either is none.
@@ -85,7 +84,7 @@ fn with_search(
         .collect::<Result<_, _>>()?;
     let mut search = CapacitySearch::new(SearchRules::of(&read.opening.profile));
     for finding in &findings {
-        search.add(finding.tried);
+        search.add(finding.result);
     }
     let ending = read.ending.unwrap_or(SearchEnd::Broken);
     let searched =
@@ -146,15 +145,18 @@ fn exit_of(answer: &CapacityAnswer<'_>) -> Exit {
         (_, SearchEnd::Budget) => return Exit::Budget,
         (_, SearchEnd::Broken) => return Exit::Internal,
         (Some(NeededVerdict::Unknown(_)), _) => {
-            let generator = matches!(answer.holds, HeldRange::AtLeast(_, Ceiling::Generator(_)));
+            let generator =
+                matches!(answer.range, CapacityRange::AtLeast(_, Ceiling::Generator(_)));
             return if generator { Exit::Invalid } else { Exit::Undecided };
         }
         (None, SearchEnd::Complete | SearchEnd::Time) => {}
     }
-    match answer.holds {
-        HeldRange::Between(..) | HeldRange::AtLeast(_, Ceiling::Most) => Exit::Passed,
-        HeldRange::AtLeast(_, Ceiling::Generator(_)) => Exit::Invalid,
-        HeldRange::FewerThan(end) if end.in_flight == 1 => Exit::ThresholdFailed,
-        HeldRange::AtLeast(..) | HeldRange::FewerThan(_) | HeldRange::Unknown => Exit::Undecided,
+    match answer.range {
+        CapacityRange::Between(..) | CapacityRange::AtLeast(_, Ceiling::Most) => Exit::Passed,
+        CapacityRange::AtLeast(_, Ceiling::Generator(_)) => Exit::Invalid,
+        CapacityRange::FewerThan(end) if end.in_flight == 1 => Exit::ThresholdFailed,
+        CapacityRange::AtLeast(..) | CapacityRange::FewerThan(_) | CapacityRange::Unknown => {
+            Exit::Undecided
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::decision::SessionLiveness;
 use crate::folder::{JOURNAL, JUDGED, LEVELS};
 use rushhour_core::event::{EventKind, FailureClass, Outcome, SessionHeader};
 use rushhour_core::units::{EvaluatorRunId, RoomName, RunIndex, SessionId};
-use rushhour_report::record::{JournalError, JournalReader};
+use rushhour_report::journal::{JournalError, JournalReader};
 
 /// Whether a process holds a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(crate) struct SessionTrail {
 pub(crate) fn follow(path: &Path) -> Result<SessionTrail, JournalError> {
     let mut reader = JournalReader::new(BufReader::new(File::open(path)?));
     let Some(EventKind::Opened(opening)) = reader.next_event()?.map(|event| event.kind) else {
-        return Err(JournalError::Foreign("it does not begin with a session".to_owned()));
+        return Err(JournalError::NoSession);
     };
     let mut rooms = HashSet::new();
     let mut calls: BTreeMap<RunIndex, EvaluatorRunId> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What can be wrong with the agent of a room, and with which rooms it is.
+//! The faults of an agent, and how often they occur.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,41 +7,36 @@ use std::str::FromStr;
 use rushhour_core::rng::KeyedDraw;
 use rushhour_core::units::Percent;
 
-/// One table: variant, name on the command line and in the truth log, what it does.
+/// A table of faults: variant, name on the command line and in the truth log, description.
 macro_rules! faults {
     ($($kind:ident $name:literal $about:literal)*) => {
-        /// A way in which an agent lets its caller down. One job has one at most.
+        /// A fault of an agent. A job has at most one.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum JobFault {
             $(#[doc = $about] $kind,)*
         }
 
         impl JobFault {
-            /// Every fault there is.
+            /// Every fault.
             pub const ALL: &[Self] = &[$(Self::$kind,)*];
 
             /// Its name on the command line and in the truth log.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name,)* }
             }
-
-            /// What it does, as a sentence.
-            pub const fn about(self) -> &'static str {
-                match self { $(Self::$kind => $about,)* }
-            }
         }
     };
 }
 
 faults! {
-    Reject "reject" "The job is declined."
+    Reject "reject" "The job is rejected."
     Drop "drop" "The job is accepted, and no agent ever joins."
-    CrashAtJoin "crash_at_join" "The agent leaves without a word right after joining."
-    CrashAfterTurns "crash_after_turns" "The agent leaves without a word once it has answered some turns."
+    CrashAtJoin "crash_at_join" "The agent leaves right after joining, without notice."
+    CrashAfterTurns "crash_after_turns" "The agent leaves after some answered turns, without notice."
     Mute "mute" "The agent joins, listens, and never answers."
-    StaleSegment "stale_segment" "Before each answer comes an old text once more, under its old segment."
-    SwappedSegments "swapped_segments" "An answer has two segments, and the second comes first."
-    EndlessText "endless_text" "An answer goes on for ever."
+    StaleSegment "stale_segment" "Before each answer the agent sends an old text again, with its old segment id."
+    SwappedSegments "swapped_segments" "An answer has two segments, and the agent sends the second one first."
+    EndlessText "endless_text" "An answer never ends."
 }
 
 impl fmt::Display for JobFault {
@@ -50,7 +45,7 @@ impl fmt::Display for JobFault {
     }
 }
 
-/// A text is no fault's name.
+/// There is no fault of this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a fault of an agent; `rushhour agent --help` lists them")]
 pub struct UnknownJobFault(String);
@@ -64,43 +59,38 @@ impl FromStr for JobFault {
     }
 }
 
-/// How often each fault strikes, as a share of the jobs.
+/// How often each fault occurs, as a share of the jobs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct JobFaults(BTreeMap<JobFault, Percent>);
 
-/// The shares add up to more than all jobs.
+/// The faults add up to more than 100%.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
-    "the faults add up to {0:.1}% of the jobs; one at most strikes a job, so keep their sum within 100%"
+    "the faults add up to {0:.1}% of the jobs; lower them to at most 100%, because a job has only one"
 )]
 pub struct TooManyJobFaults(f64);
 
 impl JobFaults {
-    /// Nothing is ever wrong.
+    /// No faults.
     pub const NONE: Self = Self(BTreeMap::new());
 
-    /// The same, with this fault's share; refused where the shares then add up to more than 100%.
+    /// Sets the share of a fault.
     ///
     /// # Errors
-    /// Where they do.
+    /// If the faults then add up to more than 100%.
     pub fn with(mut self, fault: JobFault, share: Percent) -> Result<Self, TooManyJobFaults> {
         self.0.insert(fault, share);
         let sum: f64 = self.0.values().map(|share| share.fraction()).sum();
-        // The shares come from decimal text: their sum may pass 1 by a rounding error.
+        // The shares come from decimal text, so their sum may exceed 1 by a rounding error.
         if sum > 1.0 + 1e-9 { Err(TooManyJobFaults(sum * 100.0)) } else { Ok(self) }
     }
 
-    /// The shares that were set.
-    pub fn shares(&self) -> impl Iterator<Item = (JobFault, Percent)> {
-        self.0.iter().map(|(fault, share)| (*fault, *share))
-    }
-
-    /// Which fault, if any, strikes on this draw.
-    pub fn choose(&self, draw: KeyedDraw) -> Option<JobFault> {
-        let mut left = draw.unit();
+    /// Chooses a fault, or none.
+    pub(super) fn choose(&self, draw: KeyedDraw) -> Option<JobFault> {
+        let mut remaining = draw.unit();
         self.0.iter().find_map(|(fault, share)| {
-            left -= share.fraction();
-            (left < 0.0).then_some(*fault)
+            remaining -= share.fraction();
+            (remaining < 0.0).then_some(*fault)
         })
     }
 }
@@ -111,16 +101,15 @@ mod tests {
     use rushhour_core::rng::KeyedRng;
 
     #[test]
-    fn every_name_reads_back_and_every_fault_is_explained() {
+    fn every_name_parses() {
         for fault in JobFault::ALL {
             assert_eq!(fault.name().parse(), Ok(*fault));
-            assert!(fault.about().ends_with('.'));
         }
         assert!("crash".parse::<JobFault>().unwrap_err().to_string().contains("`crash`"));
     }
 
     #[test]
-    fn each_fault_strikes_its_share() {
+    fn each_fault_occurs_in_its_share_of_the_draws() {
         let faults = JobFaults::NONE
             .with(JobFault::Drop, "5%".parse().unwrap())
             .and_then(|faults| faults.with(JobFault::Mute, "20%".parse().unwrap()))
@@ -137,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_all_jobs_cannot_be_struck() {
+    fn shares_above_100_percent_are_refused() {
         let share = "60%".parse().unwrap();
         let error = JobFaults::NONE
             .with(JobFault::Drop, share)

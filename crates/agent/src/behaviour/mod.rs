@@ -1,7 +1,8 @@
-//! How the agent behaves: delays, faults and growth, each drawn from the seed and from the room's name alone.
+//! How the agent behaves. Delays and faults depend only on the seed, the room's name and the turn.
 
 mod fault;
 mod settings;
 
 pub use fault::{JobFault, JobFaults, TooManyJobFaults, UnknownJobFault};
-pub use settings::{AgentGreeting, Behaviour, JobCircumstances};
+pub(crate) use settings::AgentLoad;
+pub use settings::{AgentGreeting, Behaviour};

@@ -1,58 +1,57 @@
-//! The settings of an agent, and what follows from them for one room and one turn.
+//! The settings of an agent, and the delays and faults that they give a room and a turn.
 
 use super::fault::{JobFault, JobFaults};
-use rushhour_core::rng::{DelayDistribution, KeyedRng};
+use rushhour_core::rng::{DelayDistribution, KeyedDraw, KeyedRng};
 use rushhour_core::units::{Micros, RoomName};
 
-/// Seconds of an hour.
-const HOUR: f64 = 3_600.0;
+const SECONDS_PER_HOUR: f64 = 3_600.0;
 
-/// What an agent says by itself once it listens.
+/// What an agent says first, without waiting for the caller.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentGreeting {
-    /// The words; a voice agent speaks for as long as they take.
+    /// The text; a voice agent also speaks.
     pub text: String,
-    /// From being ready to the greeting.
+    /// From the state `listening` to the greeting.
     pub delay: DelayDistribution,
 }
 
-/// How an agent behaves.
+/// The delays, faults and limits of an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Behaviour {
-    /// Where all chance comes from.
+    /// The seed of all random delays and faults.
     pub seed: u64,
-    /// Which share of the jobs has which fault.
+    /// The share of the jobs that each fault affects.
     pub faults: JobFaults,
     /// From the assignment of a job to joining its room.
     pub join_delay: DelayDistribution,
     /// From open data channels to the state `listening`.
     pub ready_delay: DelayDistribution,
-    /// What it says by itself, if anything.
+    /// The greeting, if the agent greets.
     pub greeting: Option<AgentGreeting>,
-    /// From the end of what the caller says to the first word of the answer.
+    /// From the end of the caller's turn to the start of the answer.
     pub turn_delay: DelayDistribution,
     /// From the first word of a written answer to its last.
     pub final_delay: DelayDistribution,
-    /// From the caller's barging in to the agent's silence.
+    /// From the caller's interruption to the agent's silence.
     pub yield_delay: DelayDistribution,
-    /// After how many turns an agent with that fault crashes.
+    /// The number of turns after which an agent with the fault `crash_after_turns` crashes.
     pub crash_after_turns: u32,
-    /// Sessions at once; more are declined.
+    /// The maximum number of concurrent sessions; further jobs are rejected.
     pub capacity: usize,
-    /// With more sessions than this at once, answers come later in proportion.
+    /// The number of concurrent sessions above which answers slow down in proportion.
     pub slow_above: Option<usize>,
-    /// By which part of itself the turn delay grows in an hour.
+    /// The growth of the turn delay per hour, as a fraction of its first value.
     pub drift_per_hour: f64,
-    /// Bytes that each session leaves behind for good.
+    /// Bytes that each session leaks.
     pub leak_per_session: usize,
-    /// Whether a voice agent sends what it heard, in the caller's name.
+    /// Whether a voice agent publishes transcriptions of the caller's speech.
     pub user_transcription: bool,
-    /// Whether the parts of each turn are told on `lk.agent.session`.
+    /// Whether the agent sends the metrics of each turn on the topic `lk.agent.session`.
     pub metrics: bool,
 }
 
 impl Default for Behaviour {
-    /// An agent that does all it should: answers after 300 ms, in writing within further 50 ms.
+    /// An agent without faults that answers after 300 ms, and completes a written answer 50 ms later.
     fn default() -> Self {
         Self {
             seed: 1,
@@ -74,65 +73,61 @@ impl Default for Behaviour {
     }
 }
 
-/// What besides seed and room decides how long an answer takes.
+/// The circumstances that change turn delays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JobCircumstances {
-    /// Sessions at this moment, this one with them.
-    pub sessions: usize,
+pub(crate) struct AgentLoad {
+    /// Concurrent sessions, including this one.
+    pub(crate) sessions: usize,
     /// Since the agent was started.
-    pub running_for: Micros,
+    pub(crate) uptime: Micros,
 }
 
 impl Behaviour {
-    /// The fault of the agent in this room, if it has one.
-    pub fn fate(&self, room: &RoomName) -> Option<JobFault> {
-        self.faults.choose(self.chance().draw("fate", room.as_str()))
+    /// The fault of the job in this room, if it has one.
+    pub fn fault(&self, room: &RoomName) -> Option<JobFault> {
+        self.faults.choose(self.rng().draw("fate", room.as_str()))
     }
 
-    /// From the assignment to joining this room.
-    pub fn join_delay(&self, room: &RoomName) -> Micros {
-        self.join_delay.sample(self.chance().draw("join", room.as_str()))
+    pub(crate) fn join_delay(&self, room: &RoomName) -> Micros {
+        self.join_delay.sample(self.rng().draw("join", room.as_str()))
     }
 
-    /// From open data channels to `listening` in this room.
-    pub fn ready_delay(&self, room: &RoomName) -> Micros {
-        self.ready_delay.sample(self.chance().draw("ready", room.as_str()))
+    pub(crate) fn ready_delay(&self, room: &RoomName) -> Micros {
+        self.ready_delay.sample(self.rng().draw("ready", room.as_str()))
     }
 
-    /// From being ready to the greeting in this room, where there is one.
-    pub fn greeting_delay(&self, room: &RoomName) -> Option<Micros> {
-        let draw = self.chance().draw("greeting", room.as_str());
+    /// `None` if the agent does not greet.
+    pub(crate) fn greeting_delay(&self, room: &RoomName) -> Option<Micros> {
+        let draw = self.rng().draw("greeting", room.as_str());
         self.greeting.as_ref().map(|greeting| greeting.delay.sample(draw))
     }
 
-    /// From the end of the caller's turn (from 1) to the answer: the drawn delay, times `sessions` over
-    /// [`Self::slow_above`] where there are more, times the drift so far.
-    pub fn turn_delay(&self, room: &RoomName, turn: u32, under: JobCircumstances) -> Micros {
+    /// The delay of the answer to a turn, counted from 1: a random delay, multiplied by the ratio of the sessions to
+    /// [`Self::slow_above`] if there are more, and by the drift so far.
+    pub(crate) fn turn_delay(&self, room: &RoomName, turn: u32, load: AgentLoad) -> Micros {
         let delay = self.turn_delay.sample(self.turn_draw("turn", room, turn)).as_secs_f64();
-        let crowd = match self.slow_above {
-            Some(most) if under.sessions > most => under.sessions as f64 / most.max(1) as f64,
+        let slowdown = match self.slow_above {
+            Some(limit) if load.sessions > limit => load.sessions as f64 / limit.max(1) as f64,
             _ => 1.0,
         };
-        let drift = 1.0 + self.drift_per_hour * under.running_for.as_secs_f64() / HOUR;
-        Micros::from_secs_f64(delay * crowd * drift)
+        let drift = 1.0 + self.drift_per_hour * load.uptime.as_secs_f64() / SECONDS_PER_HOUR;
+        Micros::from_secs_f64(delay * slowdown * drift)
     }
 
-    /// From the first word of the answer to this turn to its last.
-    pub fn final_delay(&self, room: &RoomName, turn: u32) -> Micros {
+    pub(crate) fn final_delay(&self, room: &RoomName, turn: u32) -> Micros {
         self.final_delay.sample(self.turn_draw("final", room, turn))
     }
 
-    /// From the caller's barging in to silence, in this turn.
-    pub fn yield_delay(&self, room: &RoomName, turn: u32) -> Micros {
+    pub(crate) fn yield_delay(&self, room: &RoomName, turn: u32) -> Micros {
         self.yield_delay.sample(self.turn_draw("yield", room, turn))
     }
 
-    const fn chance(&self) -> KeyedRng {
+    const fn rng(&self) -> KeyedRng {
         KeyedRng::new(self.seed)
     }
 
-    fn turn_draw(&self, what: &str, room: &RoomName, turn: u32) -> rushhour_core::rng::KeyedDraw {
-        self.chance().draw(what, &format!("{room}/{turn}"))
+    fn turn_draw(&self, purpose: &str, room: &RoomName, turn: u32) -> KeyedDraw {
+        self.rng().draw(purpose, &format!("{room}/{turn}"))
     }
 }
 
@@ -141,14 +136,12 @@ mod tests {
     use super::*;
 
     fn delay(behaviour: &Behaviour, sessions: usize, hours: u64) -> u64 {
-        let running_for = Micros::from_secs(3_600 * hours);
-        behaviour
-            .turn_delay(&RoomName::new("room-1"), 1, JobCircumstances { sessions, running_for })
-            .0
+        let load = AgentLoad { sessions, uptime: Micros::from_secs(3_600 * hours) };
+        behaviour.turn_delay(&RoomName::new("room-1"), 1, load).0
     }
 
     #[test]
-    fn a_crowd_and_time_make_answers_slower_in_proportion() {
+    fn turn_delays_grow_with_sessions_and_uptime() {
         let plain = Behaviour::default();
         assert_eq!(delay(&plain, 5_000, 100), 300_000);
         let crowded = Behaviour { slow_above: Some(100), ..plain.clone() };
@@ -161,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn a_room_has_its_own_draws_and_always_the_same() {
+    fn each_room_and_turn_has_its_own_delay_and_always_the_same() {
         let behaviour = Behaviour {
             turn_delay: "uniform 0s..3s".parse().unwrap(),
             join_delay: "uniform 0s..3s".parse().unwrap(),
             ..Behaviour::default()
         };
-        let under = JobCircumstances { sessions: 1, running_for: Micros::ZERO };
-        let turn = |room: &str, turn| behaviour.turn_delay(&RoomName::new(room), turn, under);
+        let load = AgentLoad { sessions: 1, uptime: Micros::ZERO };
+        let turn = |room: &str, turn| behaviour.turn_delay(&RoomName::new(room), turn, load);
         assert_eq!(turn("a", 1), turn("a", 1));
         assert_ne!(turn("a", 1), turn("a", 2));
         assert_ne!(turn("a", 1), turn("b", 1));

@@ -1,17 +1,15 @@
-//! One agent in one room: what it does from joining to leaving, as its behaviour and its fault have it.
+//! One agent in one room, from joining to leaving, with the delays and the fault of its job.
 //!
-//! `session` is its life, `answering` its turns, `voice` its ear and mouth, `agenda` what it still has to do.
-//! None of it reads a clock or a socket: the engine that carries it hands both in.
+//! Nothing here reads a clock or a socket: the engine that runs the session passes both in.
 
-mod agenda;
-mod answering;
-mod common;
-#[expect(clippy::module_inception, reason = "the room's own file is named for it")]
-mod session;
+mod agent_session;
+mod attributes;
+mod context;
+mod step_queue;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod voice;
-mod words;
 
-pub use common::AgentContext;
-pub use session::{AgentSession, OnSessionEnd};
+pub(crate) use agent_session::AgentSession;
+pub(crate) use context::AgentContext;

@@ -1,7 +1,7 @@
-//! How the agent is, for whoever asks over HTTP on this machine, as LiveKit's own workers tell it.
+//! The agent's state over HTTP, in the formats of LiveKit's own workers.
 
 mod server;
 mod stats;
 
-pub use server::{StatusServer, serve};
-pub use stats::WorkerStats;
+pub(crate) use server::StatusServer;
+pub(crate) use stats::WorkerStats;

@@ -1,9 +1,10 @@
-//! A small HTTP server on loopback: `/worker`, `/metrics`, and `/` which says whether the worker is registered.
+//! An HTTP server on loopback: `/worker` (JSON), `/metrics` (Prometheus) and `/` (health check).
 
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -18,11 +19,13 @@ use tokio::task::JoinHandle;
 use super::stats::WorkerStats;
 use rushhour_callers::engine::EngineClock;
 
-/// A server that answers until it is dropped.
+/// The pause after a connection could not be accepted, usually for lack of file descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// A running status server; dropping it stops it.
 #[derive(Debug)]
-pub struct StatusServer {
-    /// Where it answers.
-    pub address: SocketAddr,
+pub(crate) struct StatusServer {
+    pub(crate) address: SocketAddr,
     task: JoinHandle<()>,
 }
 
@@ -32,61 +35,62 @@ impl Drop for StatusServer {
     }
 }
 
-/// Serves a board on this loopback port, 0 for any that is free.
-///
-/// # Errors
-/// Where the port is taken.
-pub async fn serve(
-    board: Arc<WorkerStats>,
-    clock: EngineClock,
-    port: u16,
-) -> io::Result<StatusServer> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    let address = listener.local_addr()?;
-    let task = tokio::spawn(async move {
-        loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                continue;
-            };
-            let board = Arc::clone(&board);
-            tokio::spawn(async move {
-                let answer = service_fn(|request: Request<Incoming>| {
-                    let answer = answer(&board, clock, request.uri().path());
-                    async move { Ok::<_, Infallible>(answer) }
-                });
-                // An error here is a client that left.
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
-            });
-        }
-    });
-    Ok(StatusServer { address, task })
+impl StatusServer {
+    /// Starts a server on a loopback port; 0 takes any free one.
+    pub(crate) async fn start(
+        stats: Arc<WorkerStats>,
+        clock: EngineClock,
+        port: u16,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(accept(listener, stats, clock));
+        Ok(Self { address, task })
+    }
 }
 
-fn answer(board: &WorkerStats, clock: EngineClock, path: &str) -> Response<Full<Bytes>> {
-    let (status, kind, text) = match path {
+async fn accept(listener: TcpListener, stats: Arc<WorkerStats>, clock: EngineClock) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+            continue;
+        };
+        let stats = Arc::clone(&stats);
+        tokio::spawn(async move {
+            let handler = service_fn(|request: Request<Incoming>| {
+                let response = response(&stats, clock, request.uri().path());
+                async move { Ok::<_, Infallible>(response) }
+            });
+            // It fails only when the client leaves.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), handler).await;
+        });
+    }
+}
+
+fn response(stats: &WorkerStats, clock: EngineClock, path: &str) -> Response<Full<Bytes>> {
+    let (status, content_type, body) = match path {
         "/worker" => {
-            let text = board.worker(clock.now(), resident_memory()).to_string();
-            (StatusCode::OK, "application/json", text)
+            let body = stats.to_json(clock.now(), resident_memory()).to_string();
+            (StatusCode::OK, "application/json", body)
         }
         "/metrics" => {
-            let text = board.metrics(resident_memory());
-            (StatusCode::OK, "text/plain; version=0.0.4", text)
+            let body = stats.to_prometheus(resident_memory());
+            (StatusCode::OK, "text/plain; version=0.0.4", body)
         }
-        "/" if board.is_registered() => (StatusCode::OK, "text/plain", "OK".to_owned()),
+        "/" if stats.is_registered() => (StatusCode::OK, "text/plain", "OK".to_owned()),
         "/" => {
-            let text = "the worker is not registered".to_owned();
-            (StatusCode::SERVICE_UNAVAILABLE, "text/plain", text)
+            let body = "the worker is not registered".to_owned();
+            (StatusCode::SERVICE_UNAVAILABLE, "text/plain", body)
         }
         _ => (StatusCode::NOT_FOUND, "text/plain", "try /worker or /metrics".to_owned()),
     };
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+    let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
-/// The process's resident memory in bytes, where the system has `/proc`.
+/// The resident memory of the process in bytes, on systems with `/proc`.
 fn resident_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

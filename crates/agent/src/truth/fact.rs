@@ -1,217 +1,173 @@
-//! The vocabulary of the truth log.
+//! The facts of the truth log.
 
 use serde::Serialize;
 
 use rushhour_core::units::{AgentName, Identity, Micros, RoomName};
 
-/// Why a job was declined.
+/// Why a job was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Refusal {
-    /// The seed wanted it.
+pub(crate) enum RejectReason {
+    /// The injected fault `reject`.
     Fault,
-    /// There are as many sessions as there may be.
+    /// The worker was at its capacity.
     Full,
-    /// The agent is about to end.
+    /// The worker was being stopped.
     Draining,
 }
 
-/// A delay that was to be kept, and the one that was: both from the same moment.
+/// A configured delay and how long it really was, from the same start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct KeptAudio {
-    /// What the settings and the seed asked for.
-    pub wanted_us: Micros,
-    /// What it truly was, up to the moment that the packet was handed to the system.
-    pub delay_us: Micros,
+pub(crate) struct MeasuredDelay {
+    /// The delay that the settings and the seed give.
+    pub(crate) wanted_us: Micros,
+    /// The delay until the packet was handed to the system.
+    pub(crate) delay_us: Micros,
 }
 
-/// Something the agent did, or that befell it. Turns count from 1; turn 0 is the greeting.
+/// Something that the agent did or observed. Turns count from 1; turn 0 is the greeting.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
-pub enum AgentFact {
-    /// The agent was started; all times of the log count from here.
+pub(crate) enum AgentFact {
+    /// The agent was started. All times of the log count from here.
     Began {
-        /// Microseconds since 1970 at that moment.
+        /// Microseconds since 1970.
         wall_unix_us: u64,
-        /// The name it registers.
         agent: AgentName,
-        /// The source of everything random.
         seed: u64,
     },
-    /// LiveKit has it as a worker.
+    /// LiveKit accepted the worker.
     Registered {
         /// The worker's id.
         worker: String,
     },
-    /// The connection to LiveKit was lost, or could not be made.
+    /// The connection to LiveKit was lost, or could not be opened.
     Unregistered {
-        /// Why, in words.
         why: String,
     },
-    /// A job was offered.
     JobOffered {
-        /// The room.
         room: RoomName,
-        /// The job's id.
         job: String,
     },
-    /// A job was declined.
     JobRejected {
-        /// The room.
         room: RoomName,
-        /// The job's id.
         job: String,
-        /// Why.
-        why: Refusal,
+        why: RejectReason,
     },
-    /// A job was accepted.
     JobAccepted {
-        /// The room.
         room: RoomName,
-        /// The job's id.
         job: String,
-        /// The fault that will show, if any.
+        /// The fault of this job, if it has one.
         fault: Option<&'static str>,
     },
-    /// A job was assigned.
     JobAssigned {
-        /// The room.
         room: RoomName,
-        /// The job's id.
         job: String,
-        /// When it is going to join, from now.
+        /// The configured delay until the agent joins.
         join_delay_us: Micros,
     },
-    /// A job was assigned and is forgotten: nobody will join.
+    /// A job was assigned, and its fault keeps the agent from joining.
     JobDropped {
-        /// The room.
         room: RoomName,
-        /// The job's id.
         job: String,
     },
-    /// The server let the agent into the room.
     Joined {
-        /// The room.
         room: RoomName,
-        /// As whom.
         identity: Identity,
-        /// Since the job was assigned.
+        /// Since the assignment of the job.
         since_assigned_us: Micros,
     },
-    /// The state `listening` was set for the first time.
+    /// The agent set its state to `listening` for the first time.
     Ready {
-        /// The room.
         room: RoomName,
-        /// From open data channels.
+        /// Since the data channels opened.
         #[serde(flatten)]
-        kept: KeptAudio,
+        delay: MeasuredDelay,
     },
-    /// The end of the caller's text arrived.
+    /// The end of a text from the caller arrived.
     HeardText {
-        /// The room.
         room: RoomName,
-        /// The turn.
         turn: u32,
-        /// How long the text was.
         bytes: usize,
     },
-    /// The last audible frame of what the caller said arrived, which shows only some time later.
+    /// The last audible frame of the caller's turn arrived. The time of the fact is that of the frame.
     HeardSpeech {
-        /// The room.
         room: RoomName,
-        /// The turn.
         turn: u32,
-        /// How much later it was sure.
+        /// How long after the frame the end of speech was detected.
         known_after_us: Micros,
     },
-    /// The first chunk of the answer's text was sent.
+    /// The agent sent the first chunk of the answer's text.
     FirstChunk {
-        /// The room.
         room: RoomName,
-        /// The turn.
         turn: u32,
-        /// From the end of what the caller said.
+        /// Since the end of the caller's turn.
         #[serde(flatten)]
-        kept: KeptAudio,
+        delay: MeasuredDelay,
     },
-    /// The final chunk of the answer's text was sent.
+    /// The agent sent the final chunk of the answer's text.
     FinalChunk {
-        /// The room.
         room: RoomName,
-        /// The turn.
         turn: u32,
-        /// From the end of what the caller said.
+        /// Since the end of the caller's turn.
         delay_us: Micros,
     },
-    /// A text that answers nothing was sent before the answer.
+    /// The agent sent a segment out of turn, as its fault demands.
     StraySegment {
-        /// The room.
         room: RoomName,
-        /// The turn.
         turn: u32,
-        /// From the end of what the caller said.
+        /// Since the end of the caller's turn.
         delay_us: Micros,
     },
-    /// The first audible frame of the answer was sent.
+    /// The agent sent the first audible frame of the answer.
     FirstAudible {
-        /// The room.
         room: RoomName,
-        /// The turn.
         turn: u32,
-        /// From the caller's last audible frame.
+        /// Since the caller's last audible frame.
         #[serde(flatten)]
-        kept: KeptAudio,
+        delay: MeasuredDelay,
     },
-    /// The answer was spoken to its end.
+    /// The agent spoke the answer to its end.
     Spoken {
-        /// The room.
         room: RoomName,
-        /// The turn.
         turn: u32,
     },
-    /// The caller was heard over the agent's voice; the time is that of the first audible frame.
+    /// The caller interrupted the agent. The time of the fact is that of the caller's first audible frame.
     BargedIn {
-        /// The room.
-        room: RoomName,
-        /// The turn that is being answered.
-        turn: u32,
-    },
-    /// The agent fell silent for the caller.
-    Yielded {
-        /// The room.
         room: RoomName,
         /// The turn that was being answered.
         turn: u32,
-        /// From the caller's first audible frame.
-        #[serde(flatten)]
-        kept: KeptAudio,
     },
-    /// A packet found no room to be sent, and was lost.
-    NotSent {
-        /// The room.
+    /// The agent fell silent because the caller interrupted it.
+    Yielded {
         room: RoomName,
-        /// The turn.
+        /// The turn that was being answered.
+        turn: u32,
+        /// Since the caller's first audible frame.
+        #[serde(flatten)]
+        delay: MeasuredDelay,
+    },
+    /// A packet was lost because the send buffer was full.
+    NotSent {
+        room: RoomName,
         turn: u32,
     },
-    /// The agent left without a word, as its fault wanted.
+    /// The agent left without notice, as its fault demands.
     Crashed {
-        /// The room.
         room: RoomName,
-        /// The turns it had answered.
+        /// The number of answered turns.
         turns: u32,
     },
-    /// The agent is out of the room.
+    /// The agent left the room, or never joined it.
     Left {
-        /// The room.
         room: RoomName,
-        /// Why, in words.
         why: String,
-        /// The turns it had answered.
+        /// The number of answered turns.
         turns: u32,
     },
-    /// The agent ended; the last line.
+    /// The agent stopped. This is the last line.
     Ended {
-        /// Facts that found the log's buffer full; where it is not zero the log has holes.
+        /// Facts that were dropped because the log's buffer was full. Unless it is zero, the log is incomplete.
         lost: u64,
     },
 }

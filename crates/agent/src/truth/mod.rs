@@ -1,7 +1,7 @@
-//! What the agent truly did, one JSON object a line, so that what its callers measured can be checked against it.
+//! The truth log: what the agent really did, as JSON lines, to check its callers' measurements against.
 
 mod fact;
 mod log;
 
-pub use fact::{AgentFact, KeptAudio, Refusal};
-pub use log::{TruthFile, TruthSink, written};
+pub(crate) use fact::{AgentFact, MeasuredDelay, RejectReason};
+pub(crate) use log::{TruthFile, TruthSink};

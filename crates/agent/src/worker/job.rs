@@ -1,33 +1,29 @@
-//! A job: what the server hands over with it, and how it ends.
+//! A job: what the server assigns, and how it ends.
 
 use livekit_protocol as proto;
 
 use crate::behaviour::JobFault;
 use rushhour_core::units::{Identity, Mode, RoomName, Secret, SessionTime};
 
-/// A job that is to be done now.
+/// An assigned job.
 #[derive(Debug, Clone)]
-pub struct Assignment {
+pub(crate) struct Assignment {
     /// The job's id.
-    pub job: String,
-    /// The room to join.
-    pub room: RoomName,
-    /// As whom.
-    pub identity: Identity,
-    /// Where the server is, unless it is where the worker is.
-    pub url: Option<String>,
+    pub(crate) job: String,
+    pub(crate) room: RoomName,
+    /// The agent's identity in the room.
+    pub(crate) identity: Identity,
+    /// The room's server, if it is not the worker's.
+    pub(crate) url: Option<String>,
     /// The token to join with.
-    pub token: Secret,
-    /// Whether it is a chat or a conversation.
-    pub mode: Mode,
-    /// The fault that is to show.
-    pub fault: Option<JobFault>,
-    /// When the job was assigned.
-    pub assigned_at: SessionTime,
+    pub(crate) token: Secret,
+    pub(crate) mode: Mode,
+    pub(crate) fault: Option<JobFault>,
+    pub(crate) assigned_at: SessionTime,
 }
 
 impl Assignment {
-    /// A job as the server assigns it.
+    /// `None` if the server's message lacks the job or its room.
     pub(super) fn new(
         assignment: proto::JobAssignment,
         fault: Option<JobFault>,
@@ -48,12 +44,12 @@ impl Assignment {
     }
 }
 
-/// As whom the agent of a job joins; the name that LiveKit's framework gives.
+/// The identity of a job's agent, as LiveKit's framework names it.
 pub(super) fn identity_of(job: &str) -> Identity {
     Identity::new(format!("agent-{job}"))
 }
 
-/// A chat where the dispatch metadata is a JSON object with `"text_mode": true`, else a conversation.
+/// Chat if the dispatch metadata is a JSON object with `"text_mode": true`, otherwise voice.
 fn mode_of(metadata: &str) -> Mode {
     let metadata: serde_json::Value = serde_json::from_str(metadata).unwrap_or_default();
     if metadata["text_mode"] == true { Mode::Chat } else { Mode::Voice }
@@ -61,10 +57,10 @@ fn mode_of(metadata: &str) -> Mode {
 
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobEnd {
-    /// The conversation is over.
+pub(crate) enum JobEnd {
+    /// The conversation ended.
     Done,
-    /// The agent never got in, lost its connection or crashed; in words.
+    /// The agent could not join, lost its connection or crashed; with the reason.
     Failed(String),
 }
 
@@ -73,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_boolean_makes_a_chat() {
+    fn only_the_boolean_selects_chat() {
         assert_eq!(mode_of(r#"{"text_mode":true,"tenant":"acme"}"#), Mode::Chat);
         for voice in ["", "{}", "true", "[1]", r#"{"text_mode":false}"#, r#"{"text_mode":"true"}"#]
         {

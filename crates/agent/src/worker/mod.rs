@@ -1,11 +1,12 @@
-//! A worker of LiveKit's agent service: it registers, is offered jobs, and says how they go.
+//! A worker of LiveKit's agent service: it registers, receives jobs and reports their status.
 //!
-//! `protocol` decides without IO, `connection` lends it a WebSocket and a clock.
+//! `protocol` decides without IO; `event_loop` gives it a WebSocket and a clock.
 
-mod connection;
+mod event_loop;
 mod job;
 mod protocol;
 
-pub use connection::{JobRunner, WorkerCommands, WorkerError, carry};
-pub use job::{Assignment, JobEnd};
-pub use protocol::{Worker, WorkerAction, WorkerConfig};
+pub use event_loop::WorkerError;
+pub(crate) use event_loop::{JobRunner, WorkerInputs, run_worker};
+pub(crate) use job::{Assignment, JobEnd};
+pub(crate) use protocol::{Worker, WorkerConfig};

@@ -1,7 +1,7 @@
-//! The worker's side of the protocol, without IO: messages, ends of jobs and time in; actions and a deadline out.
+//! The worker's side of the protocol, without IO. In: messages, ends of sessions, time. Out: actions and a deadline.
 //!
-//! Messages are `WorkerMessage` and `ServerMessage` of `livekit_agent.proto`; the figures are livekit-server
-//! 1.13's. An offer has to be answered within 3 s, which is why it is answered at once.
+//! Messages are `WorkerMessage` and `ServerMessage` of `livekit_agent.proto`; timeouts and load limits are those of
+//! livekit-server 1.13. The server waits 3 s for the answer to an offer; the worker answers at once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -13,78 +13,77 @@ use proto::worker_message::Message as ToServer;
 
 use super::job::{Assignment, JobEnd, identity_of};
 use crate::behaviour::{Behaviour, JobFault};
-use crate::truth::{AgentFact, Refusal, TruthSink};
+use crate::truth::{AgentFact, RejectReason, TruthSink};
 use rushhour_core::units::{AgentName, Micros, RoomName, SessionTime};
 
-/// How often the server is told how busy the worker is.
-const STATUS_EVERY: Micros = Micros::from_millis(2_500);
-/// From a load of 0.70 on the server offers nothing more, so that a worker one below full says less.
-const HIGHEST_LOAD: f32 = 0.69;
-/// How long the server may take to answer the registration.
-const REGISTRATION: Micros = Micros::from_secs(10);
-/// How long after an accepted offer its assignment may come.
-const ASSIGNMENT: Micros = Micros::from_millis(7_500);
-/// After so long without a word the server is pinged.
+/// How often the worker sends its load.
+const STATUS_INTERVAL: Micros = Micros::from_millis(2_500);
+/// The load to report at full capacity. The server offers no jobs to a worker whose load reaches 0.70, so that a worker
+/// with free slots has to stay below.
+const MAX_LOAD: f32 = 0.69;
+/// How long the server may take to confirm the registration.
+const REGISTRATION_TIMEOUT: Micros = Micros::from_secs(10);
+/// How long after an accepted offer the server may assign the job.
+const ASSIGNMENT_TIMEOUT: Micros = Micros::from_millis(7_500);
+/// The silence after which the worker pings the server.
 const PING_AFTER: Micros = Micros::from_secs(12);
-/// After so long without a word the connection counts as lost.
+/// The silence after which the connection counts as lost.
 const LOST_AFTER: Micros = Micros::from_secs(30);
-/// The first and the longest gap between two attempts to connect; each is twice the one before.
-const FIRST_GAP: Micros = Micros::from_millis(250);
-const LONGEST_GAP: Micros = Micros::from_secs(10);
+/// The first delay before reconnecting; every further one is twice as long, up to [`MAX_RECONNECT_DELAY`].
+const MIN_RECONNECT_DELAY: Micros = Micros::from_millis(250);
+const MAX_RECONNECT_DELAY: Micros = Micros::from_secs(10);
 
-/// Who the worker is.
 #[derive(Debug, Clone)]
-pub struct WorkerConfig {
-    /// The name that it registers.
-    pub agent: AgentName,
-    /// How its agents behave.
-    pub behaviour: Arc<Behaviour>,
+pub(crate) struct WorkerConfig {
+    /// The agent name to register.
+    pub(crate) agent: AgentName,
+    pub(crate) behaviour: Arc<Behaviour>,
 }
 
-/// Something for the shell to do.
+/// What the event loop has to do.
 #[derive(Debug, Clone)]
-pub enum WorkerAction {
-    /// Connect to the server; [`Worker::connected`] or [`Worker::disconnected`] is called next.
+pub(crate) enum WorkerAction {
+    /// Connect to the server, then call [`Worker::connected`] or [`Worker::disconnected`].
     Connect,
-    /// Send a message.
     Send(Box<ToServer>),
-    /// Send a ping of the WebSocket.
+    /// Send a WebSocket ping.
     Ping,
-    /// Close the connection; it is forgotten already.
+    /// Close the connection, without calling [`Worker::disconnected`].
     Close,
-    /// Start the session of a job; [`Worker::ended`] is called once it is over.
+    /// Start the session of a job; call [`Worker::session_ended`] when it has ended.
     Start(Box<Assignment>),
-    /// End the session of this job.
+    /// Stop the session of this job.
     Stop(String),
 }
 
 #[derive(Debug)]
-enum Link {
-    Down { again_at: SessionTime },
+enum ConnectionState {
+    Disconnected { reconnect_at: SessionTime },
     Connecting,
     Registering { until: SessionTime },
-    Up { status_at: SessionTime },
+    Registered { next_status_at: SessionTime },
 }
 
 #[derive(Debug)]
 enum Job {
-    /// Accepted; not yet assigned.
+    /// The offer was accepted; the assignment is due.
     Accepted { fault: Option<JobFault>, until: SessionTime },
-    /// Assigned; about to join.
-    Due { join_at: SessionTime, assignment: Box<Assignment> },
-    /// Its session is under way.
+    /// The agent joins after its delay.
+    Assigned { join_at: SessionTime, assignment: Box<Assignment> },
+    /// The session has started.
     Running,
 }
 
-/// The worker. It survives its connections: sessions under way go on while there is none.
+/// The worker. It outlives its connections: without one, running sessions continue.
 #[derive(Debug)]
-pub struct Worker {
+pub(crate) struct Worker {
     config: WorkerConfig,
     truth: TruthSink,
-    link: Link,
-    gap: Micros,
-    heard_at: SessionTime,
+    connection: ConnectionState,
+    reconnect_delay: Micros,
+    last_received_at: SessionTime,
     pinged: bool,
+    /// By id.
     jobs: BTreeMap<String, Job>,
     draining: bool,
     actions: Vec<WorkerAction>,
@@ -92,13 +91,13 @@ pub struct Worker {
 
 impl Worker {
     /// A worker that connects at its first tick.
-    pub const fn new(config: WorkerConfig, truth: TruthSink, now: SessionTime) -> Self {
+    pub(crate) const fn new(config: WorkerConfig, truth: TruthSink, now: SessionTime) -> Self {
         Self {
             config,
             truth,
-            link: Link::Down { again_at: now },
-            gap: FIRST_GAP,
-            heard_at: now,
+            connection: ConnectionState::Disconnected { reconnect_at: now },
+            reconnect_delay: MIN_RECONNECT_DELAY,
+            last_received_at: now,
             pinged: false,
             jobs: BTreeMap::new(),
             draining: false,
@@ -106,57 +105,57 @@ impl Worker {
         }
     }
 
-    /// What is to be done by now.
-    pub fn take_actions(&mut self) -> Vec<WorkerAction> {
+    /// The actions since the last call.
+    pub(crate) fn take_actions(&mut self) -> Vec<WorkerAction> {
         mem::take(&mut self.actions)
     }
 
-    /// When [`Self::tick`] has to be called.
-    pub fn deadline(&self) -> SessionTime {
-        let link = match self.link {
-            Link::Down { again_at } => again_at,
-            Link::Connecting => SessionTime::NEVER,
-            Link::Registering { until } => until,
-            Link::Up { status_at } => status_at.min(self.silence_ends()),
+    /// When to call [`Self::tick`] next.
+    pub(crate) fn deadline(&self) -> SessionTime {
+        let connection = match self.connection {
+            ConnectionState::Disconnected { reconnect_at } => reconnect_at,
+            ConnectionState::Connecting => SessionTime::NEVER,
+            ConnectionState::Registering { until } => until,
+            ConnectionState::Registered { next_status_at } => {
+                next_status_at.min(self.silence_deadline())
+            }
         };
         let jobs = self.jobs.values().map(|job| match job {
             Job::Accepted { until, .. } => *until,
-            Job::Due { join_at, .. } => *join_at,
+            Job::Assigned { join_at, .. } => *join_at,
             Job::Running => SessionTime::NEVER,
         });
-        jobs.fold(link, SessionTime::min)
+        jobs.fold(connection, SessionTime::min)
     }
 
-    fn silence_ends(&self) -> SessionTime {
-        self.heard_at + if self.pinged { LOST_AFTER } else { PING_AFTER }
+    fn silence_deadline(&self) -> SessionTime {
+        self.last_received_at + if self.pinged { LOST_AFTER } else { PING_AFTER }
     }
 
-    /// Sessions and what is about to be one.
-    pub fn jobs(&self) -> usize {
+    /// The number of jobs that were accepted and have not ended.
+    pub(crate) fn jobs(&self) -> usize {
         self.jobs.len()
     }
 
-    /// Whether the server has it as a worker.
-    pub const fn is_registered(&self) -> bool {
-        matches!(self.link, Link::Up { .. })
+    pub(crate) const fn is_registered(&self) -> bool {
+        matches!(self.connection, ConnectionState::Registered { .. })
     }
 
-    /// Whether it takes no more jobs and has none left.
-    pub fn is_drained(&self) -> bool {
+    /// Whether the worker is draining and its last job has ended.
+    pub(crate) fn is_drained(&self) -> bool {
         self.draining && self.jobs.is_empty()
     }
 
-    /// From now on no job is taken.
-    pub fn drain(&mut self, now: SessionTime) {
+    /// Rejects all further jobs.
+    pub(crate) fn drain(&mut self, now: SessionTime) {
         self.draining = true;
-        self.tell_status(now);
+        self.send_status(now);
     }
 
-    /// The connection that was asked for is there.
-    pub fn connected(&mut self, now: SessionTime) {
-        self.link = Link::Registering { until: now + REGISTRATION };
-        self.heard_at = now;
-        self.pinged = false;
+    /// The connection is open.
+    pub(crate) fn connected(&mut self, now: SessionTime) {
+        self.connection = ConnectionState::Registering { until: now + REGISTRATION_TIMEOUT };
+        self.mark_alive(now);
         let permissions = proto::ParticipantPermission {
             can_subscribe: true,
             can_publish: true,
@@ -173,99 +172,101 @@ impl Worker {
         }));
     }
 
-    /// There is no connection: it was lost, or could not be made.
-    pub fn disconnected(&mut self, why: &str, now: SessionTime) {
-        self.truth.tell(now, AgentFact::Unregistered { why: why.to_owned() });
-        self.link = Link::Down { again_at: now + self.gap };
-        self.gap = Micros(self.gap.0 * 2).min(LONGEST_GAP);
-        // Their offers were the lost connection's.
+    /// The connection was lost or could not be opened.
+    pub(crate) fn disconnected(&mut self, why: &str, now: SessionTime) {
+        self.truth.record(now, AgentFact::Unregistered { why: why.to_owned() });
+        let reconnect_at = now + self.reconnect_delay;
+        self.connection = ConnectionState::Disconnected { reconnect_at };
+        self.reconnect_delay = Micros(self.reconnect_delay.0 * 2).min(MAX_RECONNECT_DELAY);
+        // Accepted offers are void: the server assigns them over the connection that is gone.
         self.jobs.retain(|_, job| !matches!(job, Job::Accepted { .. }));
     }
 
-    fn give_up_connection(&mut self, why: &str, now: SessionTime) {
+    fn close_connection(&mut self, why: &str, now: SessionTime) {
         self.actions.push(WorkerAction::Close);
         self.disconnected(why, now);
     }
 
-    /// Something came in over the connection, were it only a ping.
-    pub const fn heard(&mut self, now: SessionTime) {
-        self.heard_at = now;
+    /// Something arrived over the connection, even if only a ping or a pong.
+    pub(crate) const fn mark_alive(&mut self, now: SessionTime) {
+        self.last_received_at = now;
         self.pinged = false;
     }
 
-    /// Takes in a message of the server.
-    pub fn message(&mut self, message: FromServer, now: SessionTime) {
-        self.heard(now);
+    /// Handles a message of the server.
+    pub(crate) fn handle(&mut self, message: FromServer, now: SessionTime) {
+        self.mark_alive(now);
         match message {
             FromServer::Register(registered) => {
-                self.link = Link::Up { status_at: now };
-                self.gap = FIRST_GAP;
-                self.truth.tell(now, AgentFact::Registered { worker: registered.worker_id });
-                self.tell_status(now);
+                self.connection = ConnectionState::Registered { next_status_at: now };
+                self.reconnect_delay = MIN_RECONNECT_DELAY;
+                self.truth.record(now, AgentFact::Registered { worker: registered.worker_id });
+                self.send_status(now);
             }
-            FromServer::Availability(offer) => self.offered(offer, now),
-            FromServer::Assignment(assignment) => self.assigned(assignment, now),
-            FromServer::Termination(termination) => self.terminated(&termination.job_id),
+            FromServer::Availability(offer) => self.handle_offer(offer, now),
+            FromServer::Assignment(assignment) => self.handle_assignment(assignment, now),
+            FromServer::Termination(termination) => self.handle_termination(&termination.job_id),
             FromServer::GoAway(_) => {
-                self.give_up_connection("the server asks its workers to go elsewhere", now);
+                self.close_connection("the server asks its workers to connect elsewhere", now);
             }
             FromServer::Pong(_) => {}
         }
     }
 
-    fn offered(&mut self, offer: proto::AvailabilityRequest, now: SessionTime) {
+    fn handle_offer(&mut self, offer: proto::AvailabilityRequest, now: SessionTime) {
         let Some(job) = offer.job else { return };
         let room = RoomName::new(job.room.map(|room| room.name).unwrap_or_default());
         let id = job.id;
-        self.truth.tell(now, AgentFact::JobOffered { room: room.clone(), job: id.clone() });
-        let fault = self.config.behaviour.fate(&room);
-        let refusal = if self.draining {
-            Some(Refusal::Draining)
+        self.truth.record(now, AgentFact::JobOffered { room: room.clone(), job: id.clone() });
+        let fault = self.config.behaviour.fault(&room);
+        let rejection = if self.draining {
+            Some(RejectReason::Draining)
         } else if fault == Some(JobFault::Reject) {
-            Some(Refusal::Fault)
-        } else if self.jobs.len() >= self.config.behaviour.capacity {
-            Some(Refusal::Full)
+            Some(RejectReason::Fault)
+        } else if self.is_full() {
+            Some(RejectReason::Full)
         } else {
             None
         };
         let name = ("lk.agent.name".to_owned(), self.config.agent.as_str().to_owned());
         self.send(ToServer::Availability(proto::AvailabilityResponse {
             job_id: id.clone(),
-            available: refusal.is_none(),
+            available: rejection.is_none(),
             participant_identity: identity_of(&id).as_str().to_owned(),
             participant_name: self.config.agent.as_str().to_owned(),
             participant_attributes: HashMap::from([name]),
             ..proto::AvailabilityResponse::default()
         }));
-        if let Some(why) = refusal {
-            self.truth.tell(now, AgentFact::JobRejected { room, job: id, why });
+        if let Some(why) = rejection {
+            self.truth.record(now, AgentFact::JobRejected { room, job: id, why });
         } else {
-            self.jobs.insert(id.clone(), Job::Accepted { fault, until: now + ASSIGNMENT });
+            let until = now + ASSIGNMENT_TIMEOUT;
+            self.jobs.insert(id.clone(), Job::Accepted { fault, until });
             let fault = fault.map(JobFault::name);
-            self.truth.tell(now, AgentFact::JobAccepted { room, job: id, fault });
+            self.truth.record(now, AgentFact::JobAccepted { room, job: id, fault });
         }
     }
 
-    fn assigned(&mut self, assignment: proto::JobAssignment, now: SessionTime) {
+    fn handle_assignment(&mut self, assignment: proto::JobAssignment, now: SessionTime) {
         let Some(id) = assignment.job.as_ref().map(|job| job.id.clone()) else { return };
-        // An assignment that nobody accepted, or that was waited for no longer, is the server's error.
+        // The worker ignores a job that it did not accept, or whose assignment comes too late.
         let Some(Job::Accepted { fault, .. }) = self.jobs.get(&id) else { return };
         let Some(assignment) = Assignment::new(assignment, *fault, now) else { return };
         self.send(job_status(&id, proto::JobStatus::JsRunning, ""));
         let room = assignment.room.clone();
         if assignment.fault == Some(JobFault::Drop) {
             self.jobs.remove(&id);
-            self.truth.tell(now, AgentFact::JobDropped { room, job: id });
+            self.truth.record(now, AgentFact::JobDropped { room, job: id });
             return;
         }
         let join_delay_us = self.config.behaviour.join_delay(&room);
-        self.truth.tell(now, AgentFact::JobAssigned { room, job: id.clone(), join_delay_us });
-        let due = Job::Due { join_at: now + join_delay_us, assignment: Box::new(assignment) };
-        self.jobs.insert(id, due);
-        self.start_due(now);
+        self.truth.record(now, AgentFact::JobAssigned { room, job: id.clone(), join_delay_us });
+        let join_at = now + join_delay_us;
+        self.jobs.insert(id, Job::Assigned { join_at, assignment: Box::new(assignment) });
+        self.start_due_sessions(now);
     }
 
-    fn terminated(&mut self, id: &str) {
+    fn handle_termination(&mut self, id: &str) {
         match self.jobs.get(id) {
             Some(Job::Running) => self.actions.push(WorkerAction::Stop(id.to_owned())),
             Some(_) => {
@@ -275,55 +276,55 @@ impl Worker {
         }
     }
 
-    /// The session of a job is over.
-    pub fn ended(&mut self, id: &str, end: &JobEnd, now: SessionTime) {
-        let was_full = self.is_full();
+    /// The session of a job has ended.
+    pub(crate) fn session_ended(&mut self, id: &str, end: &JobEnd, now: SessionTime) {
+        let was_available = self.is_available();
         if self.jobs.remove(id).is_none() {
             return;
         }
         let (status, error) = match end {
             JobEnd::Done => (proto::JobStatus::JsSuccess, ""),
-            JobEnd::Failed(words) => (proto::JobStatus::JsFailed, words.as_str()),
+            JobEnd::Failed(error) => (proto::JobStatus::JsFailed, error.as_str()),
         };
-        if matches!(self.link, Link::Up { .. }) {
+        if self.is_registered() {
             self.send(job_status(id, status, error));
         }
-        if was_full && !self.is_full() {
-            self.tell_status(now);
+        if !was_available && self.is_available() {
+            self.send_status(now);
         }
     }
 
-    /// Lets time pass.
-    pub fn tick(&mut self, now: SessionTime) {
-        match self.link {
-            Link::Down { again_at } if again_at <= now => {
-                self.link = Link::Connecting;
+    /// Does what is due: connect, ping, report the load, start sessions, give up.
+    pub(crate) fn tick(&mut self, now: SessionTime) {
+        match self.connection {
+            ConnectionState::Disconnected { reconnect_at } if reconnect_at <= now => {
+                self.connection = ConnectionState::Connecting;
                 self.actions.push(WorkerAction::Connect);
             }
-            Link::Registering { until } if until <= now => {
-                self.give_up_connection("the server does not answer the registration", now);
+            ConnectionState::Registering { until } if until <= now => {
+                self.close_connection("the server does not confirm the registration", now);
             }
-            Link::Up { status_at } => {
-                if self.silence_ends() <= now {
+            ConnectionState::Registered { next_status_at } => {
+                if self.silence_deadline() <= now {
                     if mem::replace(&mut self.pinged, true) {
-                        self.give_up_connection("the server is silent", now);
+                        self.close_connection("the server does not answer pings", now);
                     } else {
                         self.actions.push(WorkerAction::Ping);
                     }
-                } else if status_at <= now {
-                    self.tell_status(now);
+                } else if next_status_at <= now {
+                    self.send_status(now);
                 }
             }
             _ => {}
         }
         self.jobs.retain(|_, job| !matches!(job, Job::Accepted { until, .. } if *until <= now));
-        self.start_due(now);
+        self.start_due_sessions(now);
     }
 
-    fn start_due(&mut self, now: SessionTime) {
+    fn start_due_sessions(&mut self, now: SessionTime) {
         for job in self.jobs.values_mut() {
-            if matches!(job, Job::Due { join_at, .. } if *join_at <= now)
-                && let Job::Due { assignment, .. } = mem::replace(job, Job::Running)
+            if matches!(job, Job::Assigned { join_at, .. } if *join_at <= now)
+                && let Job::Assigned { assignment, .. } = mem::replace(job, Job::Running)
             {
                 self.actions.push(WorkerAction::Start(assignment));
             }
@@ -331,26 +332,31 @@ impl Worker {
     }
 
     fn is_full(&self) -> bool {
-        self.draining || self.jobs.len() >= self.config.behaviour.capacity
+        self.jobs.len() >= self.config.behaviour.capacity
     }
 
-    /// The share of the capacity that is taken.
-    pub fn load(&self) -> f64 {
+    fn is_available(&self) -> bool {
+        !self.draining && !self.is_full()
+    }
+
+    /// The share of the capacity in use.
+    pub(crate) fn load(&self) -> f64 {
         self.jobs.len() as f64 / self.config.behaviour.capacity.max(1) as f64
     }
 
-    fn tell_status(&mut self, now: SessionTime) {
-        if !matches!(self.link, Link::Up { .. }) {
+    fn send_status(&mut self, now: SessionTime) {
+        if !self.is_registered() {
             return;
         }
-        self.link = Link::Up { status_at: now + STATUS_EVERY };
-        let status = if self.is_full() {
-            proto::WorkerStatus::WsFull
-        } else {
+        let next_status_at = now + STATUS_INTERVAL;
+        self.connection = ConnectionState::Registered { next_status_at };
+        let status = if self.is_available() {
             proto::WorkerStatus::WsAvailable
+        } else {
+            proto::WorkerStatus::WsFull
         };
-        #[expect(clippy::cast_possible_truncation, reason = "the wire carries single precision")]
-        let load = HIGHEST_LOAD * self.load() as f32;
+        #[expect(clippy::cast_possible_truncation, reason = "the protocol has single precision")]
+        let load = MAX_LOAD * self.load() as f32;
         self.send(ToServer::UpdateWorker(proto::UpdateWorkerStatus {
             status: Some(status.into()),
             load,

@@ -1,4 +1,4 @@
-//! Clips: what callers say, as Opus frames of 20 ms that are ready to be sent.
+//! Clips: what callers say, as Opus frames of 20 ms.
 
 use std::f32::consts::TAU;
 use std::iter::repeat_n;
@@ -7,23 +7,23 @@ use std::sync::{Arc, LazyLock};
 use super::clip_error::ClipError;
 use super::level_meter::LevelMeter;
 use super::loudness::AUDIBLE;
-use super::opus::{Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, OpusError, SAMPLE_RATE};
+use super::opus::{Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError, SAMPLE_RATE};
 use super::{ogg_opus, wav};
 use rushhour_core::units::Micros;
 
-/// The longest that a clip may last.
-pub const LONGEST_CLIP: Micros = Micros::from_secs(60);
+/// The longest clip.
+pub const MAX_CLIP_DURATION: Micros = Micros::from_secs(60);
 
-/// So many frames of silence may still sound of what came before: each is blended with the one before it.
+/// Frames of silence after a clip in which its end may still be audible, because Opus overlaps frames.
 const OVERLAP_FRAMES: usize = 2;
 
-/// What speech in full is sent with; LiveKit's own clients take as much for a voice.
+/// The bit rate, which is that of LiveKit's own SDKs for speech.
 const BITS_PER_SECOND: u32 = 24_000;
 
-/// A frame of CELT, full band, 20 ms, mono, whose only word is that it is silent (RFC 6716, 3.1 and 4.3).
+/// A CELT frame, fullband, 20 ms, mono, with only the silence flag (RFC 6716, 3.1 and 4.3).
 const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
 
-/// What a caller says in one breath; cheap to clone.
+/// A piece of speech as Opus frames, and which of them are audible. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Clip(Arc<Frames>);
 
@@ -35,10 +35,10 @@ struct Frames {
 }
 
 impl Clip {
-    /// A clip from the bytes of a WAV or an Ogg Opus file, encoded anew at 24 kbit/s.
+    /// Reads a WAV or Ogg Opus file, and encodes it at 24 kbit/s.
     ///
     /// # Errors
-    /// Where the bytes are neither, are damaged or cut off, last longer than [`LONGEST_CLIP`], or hold no sound.
+    /// If the file is neither, is damaged or truncated, lasts longer than [`MAX_CLIP_DURATION`], or is silent.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ClipError> {
         if bytes.is_empty() {
             return Err(ClipError::Empty);
@@ -50,70 +50,69 @@ impl Clip {
         } else {
             return Err(ClipError::UnknownFormat);
         };
-        Self::of_frames(encode(&samples)?)
+        Self::from_frames(encode(&samples)?)
     }
 
-    /// A sound like a held vowel, made of harmonics of 160 Hz. It is audible from its first to its last frame and lasts
-    /// `length` rounded up to whole frames, at least one and at most [`LONGEST_CLIP`], and dies away in one more.
+    /// Synthesizes a vowel at 160 Hz, audible from the first frame to the last. It lasts `duration`, rounded up to
+    /// whole frames, at least one and at most [`MAX_CLIP_DURATION`]; one more frame holds its decay.
     ///
     /// # Errors
-    /// Where libopus finds no memory.
-    pub fn tone(length: Micros) -> Result<Self, ClipError> {
-        let length = length.min(LONGEST_CLIP).0.max(1).div_ceil(FRAME_LENGTH.0);
-        let count = usize::try_from(length).expect("a minute has 3,000 frames");
+    /// If libopus cannot allocate its state.
+    pub fn tone(duration: Micros) -> Result<Self, ClipError> {
+        let frames = duration.min(MAX_CLIP_DURATION).0.max(1).div_ceil(FRAME_DURATION.0);
+        let count = usize::try_from(frames).expect("a minute has 3,000 frames");
         let mut frames = encode(&vowel(count * FRAME_SAMPLES))?;
-        // The codec's delay spills into one more.
+        // The codec's delay needs one more frame, which is added below only if it is audible.
         frames.truncate(count);
-        Self::of_frames(frames)
+        Self::from_frames(frames)
     }
 
-    fn of_frames(mut all: Vec<Arc<[u8]>>) -> Result<Self, ClipError> {
-        let mut listener = LevelMeter::new()?;
+    fn from_frames(mut all: Vec<Arc<[u8]>>) -> Result<Self, ClipError> {
+        let mut meter = LevelMeter::new()?;
         let silence = Self::silence_frame();
         let played = all.iter().chain(repeat_n(&silence, OVERLAP_FRAMES));
-        let levels = (0..).zip(played).map(|(place, frame)| listener.hear((0, place), frame));
+        let levels = (0..).zip(played).map(|(index, frame)| meter.measure((0, index), frame));
         let mut audible = levels.enumerate().filter(|(_, l)| *l > AUDIBLE).map(|(index, _)| index);
-        let first_audible = audible.next().ok_or(ClipError::NoSound)?;
+        let first_audible = audible.next().ok_or(ClipError::Silent)?;
         let last_audible = audible.last().unwrap_or(first_audible);
-        // What the decoder carries over into the silence that follows is part of what is heard.
-        let length = all.len().max(last_audible + 1);
-        all.resize(length, silence);
+        // What is still audible in the silence after the clip belongs to the clip.
+        let count = all.len().max(last_audible + 1);
+        all.resize(count, silence);
         Ok(Self(Arc::new(Frames { all, first_audible, last_audible })))
     }
 
-    /// Its frames of 20 ms, in order.
+    /// The frames of 20 ms, in order.
     pub fn frames(&self) -> &[Arc<[u8]>] {
         &self.0.all
     }
 
-    /// The index of the first frame that a decoder makes audible sound of.
+    /// The index of the first audible frame.
     pub fn first_audible(&self) -> usize {
         self.0.first_audible
     }
 
-    /// The index of the last frame that a decoder makes audible sound of.
+    /// The index of the last audible frame.
     pub fn last_audible(&self) -> usize {
         self.0.last_audible
     }
 
-    /// How long it lasts, with the silence at its ends.
-    pub fn length(&self) -> Micros {
-        Micros(FRAME_LENGTH.0 * self.0.all.len() as u64)
+    /// The duration, with the silence at both ends.
+    pub fn duration(&self) -> Micros {
+        Micros(FRAME_DURATION.0 * self.0.all.len() as u64)
     }
 
-    /// A frame of 20 ms of silence, in three bytes: what is sent while nobody speaks.
+    /// A frame of 20 ms of silence, in three bytes: what is sent between clips.
     pub fn silence_frame() -> Arc<[u8]> {
         static FRAME: LazyLock<Arc<[u8]>> = LazyLock::new(|| Arc::from(SILENCE.as_slice()));
         Arc::clone(&FRAME)
     }
 }
 
-/// Refuses what lasts longer than a clip may.
-pub(super) fn check_length(length: Micros) -> Result<(), ClipError> {
-    if length > LONGEST_CLIP { Err(ClipError::TooLong { length }) } else { Ok(()) }
+pub(super) fn check_duration(duration: Micros) -> Result<(), ClipError> {
+    if duration > MAX_CLIP_DURATION { Err(ClipError::TooLong { duration }) } else { Ok(()) }
 }
 
-/// Frames that hold all of `samples`, also what the codec's delay puts after the last of them.
+/// Encodes all of `samples`, followed by as much silence as the codec's delay.
 fn encode(samples: &[f32]) -> Result<Vec<Arc<[u8]>>, OpusError> {
     let mut encoder = Encoder::new(BITS_PER_SECOND, Dtx::Off)?;
     let count = (samples.len() + encoder.delay_samples()).div_ceil(FRAME_SAMPLES);
@@ -131,7 +130,7 @@ fn encode(samples: &[f32]) -> Result<Vec<Arc<[u8]>>, OpusError> {
     Ok(frames)
 }
 
-/// Harmonics under the formants of an open vowel (730, 1,090 and 2,440 Hz), a little louder and softer four times a second.
+/// `count` samples of harmonics shaped by the formants of an open vowel (730, 1,090 and 2,440 Hz), with a slow tremolo.
 fn vowel(count: usize) -> Vec<f32> {
     const FUNDAMENTAL: f32 = 160.0;
     const FORMANTS: [(f32, f32, f32); 3] =
@@ -139,27 +138,27 @@ fn vowel(count: usize) -> Vec<f32> {
     let weights: Vec<f32> = (1_u8..=24)
         .map(|harmonic| {
             let hertz = FUNDAMENTAL * f32::from(harmonic);
-            let near = |(centre, width, gain): (f32, f32, f32)| {
+            let resonance = |(centre, width, gain): (f32, f32, f32)| {
                 gain / (1.0 + ((hertz - centre) / width).powi(2))
             };
-            0.05 + FORMANTS.into_iter().map(near).sum::<f32>()
+            0.05 + FORMANTS.into_iter().map(resonance).sum::<f32>()
         })
         .collect();
-    let whole: f32 = weights.iter().sum();
+    let total: f32 = weights.iter().sum();
     (0..count)
         .map(|index| {
             let seconds = index as f32 / SAMPLE_RATE as f32;
             let sum: f32 = (1_u8..)
                 .zip(&weights)
-                // Phases that differ keep the peaks from piling up (Schroeder).
+                // Schroeder's phases keep the peaks low.
                 .map(|(harmonic, weight)| {
                     let n = f32::from(harmonic);
                     let turns = (FUNDAMENTAL * n * seconds).fract() + n * n / 48.0;
                     weight * (TAU * turns).sin()
                 })
                 .sum();
-            let swell = 0.8 + 0.2 * (TAU * 4.0 * seconds).cos();
-            0.9 * swell * sum / whole
+            let tremolo = 0.8 + 0.2 * (TAU * 4.0 * seconds).cos();
+            0.9 * tremolo * sum / total
         })
         .collect()
 }
@@ -170,23 +169,26 @@ mod tests {
 
     use super::super::loudness::Level;
     use super::super::testing::{
-        BOOK, SHIPPED, SMITH, SoundPart, hear, packets, sound, spurts, wav_of,
+        BOOK, SHIPPED, SMITH, SignalPart, detect, packets, signal, spurts, wav_file,
     };
-    use super::super::{VoiceActivity, packet};
+    use super::super::{VoiceActivity, opus_packet};
     use super::*;
 
     fn levels(clip: &Clip) -> Vec<Level> {
-        let mut listener = LevelMeter::new().unwrap();
-        (0..).zip(clip.frames()).map(|(place, frame)| listener.hear((0, place), frame)).collect()
+        let mut meter = LevelMeter::new().unwrap();
+        (0..).zip(clip.frames()).map(|(index, frame)| meter.measure((0, index), frame)).collect()
     }
 
     #[test]
-    fn a_shipped_clip_is_frames_of_20_ms_that_know_their_sound() {
+    fn a_clip_is_frames_of_20_ms_and_knows_which_are_audible() {
         for bytes in [SMITH, BOOK] {
             let clip = Clip::from_bytes(bytes).unwrap();
-            let lengths: Vec<_> = clip.frames().iter().map(|frame| packet::length(frame)).collect();
-            assert!(lengths.iter().all(|length| *length == Some(FRAME_LENGTH)));
-            assert!(clip.length() > Micros::from_secs(1) && clip.length() < Micros::from_secs(6));
+            let durations: Vec<_> =
+                clip.frames().iter().map(|frame| opus_packet::duration(frame)).collect();
+            assert!(durations.iter().all(|duration| *duration == Some(FRAME_DURATION)));
+            assert!(
+                clip.duration() > Micros::from_secs(1) && clip.duration() < Micros::from_secs(6)
+            );
             let levels = levels(&clip);
             assert!(
                 levels[clip.first_audible()] > AUDIBLE && levels[clip.last_audible()] > AUDIBLE
@@ -198,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn sound_is_found_in_a_file_of_any_rate() {
-        let samples = sound(
-            &[SoundPart::Quiet(200), SoundPart::Voice(500), SoundPart::Quiet(300)],
+    fn audible_frames_are_found_at_any_sample_rate() {
+        let samples = signal(
+            &[SignalPart::Quiet(200), SignalPart::Voice(500), SignalPart::Quiet(300)],
             Level(-70.0),
         );
         for (rate, channels) in [(8_000, 1), (16_000, 2), (44_100, 1), (48_000, 2)] {
-            let clip = Clip::from_bytes(&wav_of(&samples, rate, channels)).unwrap();
+            let clip = Clip::from_bytes(&wav_file(&samples, rate, channels)).unwrap();
             assert!(clip.frames().len().abs_diff(51) <= 1, "{rate}");
             assert!(clip.first_audible().abs_diff(10) <= 1, "{rate}: {}", clip.first_audible());
             assert!(clip.last_audible().abs_diff(35) <= 1, "{rate}: {}", clip.last_audible());
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tone_is_well_audible_from_end_to_end() {
+    fn a_tone_is_audible_from_end_to_end() {
         for (millis, count) in [(0, 1), (20, 1), (21, 2), (1_000, 50)] {
             let clip = Clip::tone(Micros::from_millis(millis)).unwrap();
             assert_eq!(clip.frames().len(), count + 1);
@@ -222,66 +224,67 @@ mod tests {
             let loudest = levels.iter().map(|level| level.0).fold(f32::MIN, f32::max);
             assert!(quietest > AUDIBLE.0 + 10.0 && loudest < -3.0, "{quietest} {loudest}");
         }
-        let longest = Clip::tone(Micros::from_secs(1_000)).unwrap().length();
-        assert_eq!(longest, LONGEST_CLIP + FRAME_LENGTH);
+        let longest = Clip::tone(Micros::from_secs(1_000)).unwrap().duration();
+        assert_eq!(longest, MAX_CLIP_DURATION + FRAME_DURATION);
     }
 
     #[test]
     fn the_silence_frame_is_silent_for_20_ms() {
         let frame = Clip::silence_frame();
-        assert_eq!(packet::length(&frame), Some(FRAME_LENGTH));
-        let mut listener = LevelMeter::new().unwrap();
-        assert!((0..20).all(|place| listener.hear((0, place), &frame) < Level(-80.0)));
-        assert_eq!(listener.decoded(), 20);
+        assert_eq!(opus_packet::duration(&frame), Some(FRAME_DURATION));
+        let mut meter = LevelMeter::new().unwrap();
+        assert!((0..20).all(|index| meter.measure((0, index), &frame) < Level(-80.0)));
+        assert_eq!(meter.decoded_packets(), 20);
     }
 
     #[test]
-    fn a_listener_hears_a_clip_end_where_the_clip_says() {
+    fn voice_activity_detection_agrees_with_the_clip_on_its_audible_frames() {
         let shipped =
             SHIPPED.map(|(name, bytes)| (name.to_owned(), Clip::from_bytes(bytes).unwrap()));
         let tones = [20, 100, 200, 400, 1_000, 1_010].map(|millis| {
             (format!("{millis} ms"), Clip::tone(Micros::from_millis(millis)).unwrap())
         });
-        // A file that ends in the middle of a word, at all places within a frame.
+        // Files that end while a voice is audible, at several offsets within a frame.
         let cut = (0..20).step_by(3).map(|more| {
-            let sound = sound(&[SoundPart::Quiet(60), SoundPart::Voice(300 + more)], Level(-70.0));
-            (format!("cut at {more} ms"), Clip::from_bytes(&wav_of(&sound, 48_000, 1)).unwrap())
+            let parts = [SignalPart::Quiet(60), SignalPart::Voice(300 + more)];
+            let file = wav_file(&signal(&parts, Level(-70.0)), 48_000, 1);
+            (format!("cut at {more} ms"), Clip::from_bytes(&file).unwrap())
         });
-        let mut longer = 0;
+        let mut extended = 0;
         for (name, clip) in shipped.into_iter().chain(tones).chain(cut) {
             let silence = vec![Clip::silence_frame().to_vec(); 30];
-            let said: Vec<_> = clip.frames().iter().map(|frame| frame.to_vec()).collect();
-            let frames = [silence.clone(), said, silence].concat();
-            let mut hearing = VoiceActivity::new(Micros::from_secs(1)).unwrap();
-            let heard = spurts(&hear(&mut hearing, &packets(&frames, 5)));
-            let is = vec![(30 + clip.first_audible(), 30 + clip.last_audible())];
-            assert_eq!(heard, is, "{name}");
-            longer += usize::from(clip.frames().last() == Some(&Clip::silence_frame()));
+            let speech: Vec<_> = clip.frames().iter().map(|frame| frame.to_vec()).collect();
+            let frames = [silence.clone(), speech, silence].concat();
+            let mut activity = VoiceActivity::new(Micros::from_secs(1)).unwrap();
+            let detected = spurts(&detect(&mut activity, &packets(&frames, 5)));
+            let expected = vec![(30 + clip.first_audible(), 30 + clip.last_audible())];
+            assert_eq!(detected, expected, "{name}");
+            extended += usize::from(clip.frames().last() == Some(&Clip::silence_frame()));
         }
-        assert!(longer > 0, "of some the overlap into silence is audible");
+        assert!(extended > 0, "some clips are still audible in the silence after them");
     }
 
     #[test]
-    fn what_is_no_clip_is_refused_with_the_reason() {
-        let refused = |bytes: &[u8]| Clip::from_bytes(bytes).unwrap_err();
-        assert_eq!(refused(b""), ClipError::Empty);
-        assert_eq!(refused(b"hello, world"), ClipError::UnknownFormat);
+    fn unusable_files_are_errors_with_the_reason() {
+        let error_of = |bytes: &[u8]| Clip::from_bytes(bytes).unwrap_err();
+        assert_eq!(error_of(b""), ClipError::Empty);
+        assert_eq!(error_of(b"hello, world"), ClipError::UnknownFormat);
         let silent = vec![0.0; 48_000];
-        assert_eq!(refused(&wav_of(&silent, 48_000, 1)), ClipError::NoSound);
+        assert_eq!(error_of(&wav_file(&silent, 48_000, 1)), ClipError::Silent);
         let long = vec![0.0; 61 * 48_000];
-        let error = refused(&wav_of(&long, 48_000, 1));
-        assert_eq!(error, ClipError::TooLong { length: Micros::from_secs(61) });
+        let error = error_of(&wav_file(&long, 48_000, 1));
+        assert_eq!(error, ClipError::TooLong { duration: Micros::from_secs(61) });
         assert!(error.to_string().contains("longer than 60.0s"), "{error}");
-        assert_eq!(refused(&SMITH[..SMITH.len() / 2]), ClipError::Truncated);
+        assert_eq!(error_of(&SMITH[..SMITH.len() / 2]), ClipError::Truncated);
         assert!(error.hint().starts_with("cut it"));
     }
 
     proptest! {
-        // Each encodes a second or so of sound.
+        // Each case encodes about a second of audio.
         #![proptest_config(ProptestConfig::with_cases(40))]
 
         #[test]
-        fn no_bytes_make_it_panic(
+        fn arbitrary_bytes_are_errors(
             noise in prop::collection::vec(any::<u8>(), 0..400),
             magic in prop::sample::select(vec![&b""[..], b"RIFF", b"OggS", b"RIFF\0\0\0\0WAVEfmt "]),
         ) {
@@ -289,14 +292,14 @@ mod tests {
         }
 
         #[test]
-        fn no_damage_makes_it_panic(
+        fn damaged_files_never_panic(
             at in 0..SMITH.len(),
             to in any::<u8>(),
             cut in 0..SMITH.len(),
             is_wav in any::<bool>(),
         ) {
-            let sound = sound(&[SoundPart::Voice(60)], Level(-70.0));
-            let mut bytes = if is_wav { wav_of(&sound, 16_000, 1) } else { SMITH.to_vec() };
+            let samples = signal(&[SignalPart::Voice(60)], Level(-70.0));
+            let mut bytes = if is_wav { wav_file(&samples, 16_000, 1) } else { SMITH.to_vec() };
             let at = if is_wav { at % 60 } else { at };
             bytes[at] = to;
             let _ = Clip::from_bytes(&bytes);

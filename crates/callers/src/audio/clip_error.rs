@@ -1,75 +1,79 @@
-//! Why a file is no clip, and what to do about it.
+//! Why a file cannot be used as a clip, and what to do about it.
 
-use super::clip::LONGEST_CLIP;
+use super::clip::MAX_CLIP_DURATION;
 use super::opus::OpusError;
 use super::wav;
 use rushhour_core::units::Micros;
 
 const HOW_TO_CONVERT: &str =
     "convert it, for example with `ffmpeg -i FILE -ac 1 -ar 48000 clip.wav`";
-const HOW_TO_TRIM: &str = "cut it into the sentences of one turn each";
-const HOW_TO_MAKE_ANEW: &str = "make or copy the file anew";
+const HOW_TO_TRIM: &str = "cut it into clips of one turn each";
+const HOW_TO_REPLACE: &str = "create or copy the file again";
 
-/// Why bytes are no clip that can be played.
+/// Why a file cannot be used as a clip.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ClipError {
-    /// No bytes at all.
+    /// It has no bytes.
     #[error("the file is empty")]
     Empty,
-    /// It begins neither as WAV nor as Ogg.
-    #[error("this is neither a WAV nor an Ogg Opus file")]
+    /// It begins neither like WAV nor like Ogg.
+    #[error("the file is neither WAV nor Ogg Opus")]
     UnknownFormat,
-    /// Ogg, and no Opus in it.
-    #[error("this is an Ogg file, but there is no Opus in it")]
-    NoOpus,
-    /// A WAV or Ogg Opus file of a kind that is not read; the words say what about it.
-    #[error("{0} cannot be read")]
+    /// It is Ogg with another codec.
+    #[error("the file is Ogg, but does not contain Opus")]
+    NotOpus,
+    /// A kind of WAV or Ogg Opus that is not supported.
+    #[error("{0} is not supported")]
     Unsupported(String),
-    /// Samples a second outside what is read.
-    #[error("{hertz} samples a second are outside {} to {}", wav::LOWEST_RATE, wav::HIGHEST_RATE)]
-    Rate {
-        /// What the file says.
+    /// Its sample rate is not supported.
+    #[error(
+        "a sample rate of {hertz} Hz is not supported, only {} to {} Hz",
+        wav::MIN_RATE,
+        wav::MAX_RATE
+    )]
+    SampleRate {
+        /// The file's sample rate.
         hertz: u32,
     },
-    /// More channels than two.
-    #[error("it has {channels} channels, where one or two are read")]
+    /// It has more than two channels, or none.
+    #[error("{channels} channels are not supported, only one or two")]
     Channels {
-        /// What the file says.
+        /// The file's channels.
         channels: u16,
     },
-    /// The file stops before the sound that it announces does.
-    #[error("the file is cut off")]
+    /// It ends before the audio that its header announces.
+    #[error("the file is truncated")]
     Truncated,
-    /// What is in the file contradicts itself; the words say where.
+    /// Its content is inconsistent.
     #[error("the file is damaged: {0}")]
     Damaged(String),
-    /// Longer than a clip may be.
-    #[error("it lasts {length}, longer than {LONGEST_CLIP}")]
+    /// It lasts longer than [`MAX_CLIP_DURATION`].
+    #[error("the clip lasts {duration}, longer than {MAX_CLIP_DURATION}")]
     TooLong {
-        /// How long the file says that it lasts.
-        length: Micros,
+        /// Its duration, as far as it was read.
+        duration: Micros,
     },
-    /// Nothing in it can be heard.
-    #[error("there is no sound in it: nothing is louder than {}", super::loudness::AUDIBLE)]
-    NoSound,
+    /// Nothing in it is audible.
+    #[error("the clip is silent: nothing is louder than {}", super::loudness::AUDIBLE)]
+    Silent,
     /// The codec failed.
     #[error(transparent)]
     Opus(#[from] OpusError),
 }
 
 impl ClipError {
-    /// What whoever made the file can do.
+    /// What the user can do.
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::Empty | Self::Truncated | Self::Damaged(_) => HOW_TO_MAKE_ANEW,
+            Self::Empty | Self::Truncated | Self::Damaged(_) => HOW_TO_REPLACE,
             Self::UnknownFormat
-            | Self::NoOpus
+            | Self::NotOpus
             | Self::Unsupported(_)
-            | Self::Rate { .. }
+            | Self::SampleRate { .. }
             | Self::Channels { .. } => HOW_TO_CONVERT,
             Self::TooLong { .. } => HOW_TO_TRIM,
-            Self::NoSound => "check that it is the right file, and its volume",
-            Self::Opus(_) => "this is a fault of the generator's, not of the file",
+            Self::Silent => "check that it is the right file, and its volume",
+            Self::Opus(_) => "the file is not at fault; free some memory and try again",
         }
     }
 }

@@ -1,70 +1,71 @@
-//! The ear: tells how loud each Opus packet sounds, with one decoder for any number of streams.
+//! Measures the level of Opus packets, with one decoder shared by all streams.
 
-use super::loudness::{Level, LoudnessFilter};
+use super::loudness::{Level, LoudnessMeter};
 use super::opus::{DecodeRate, Decoder, OpusError};
-use super::packet;
+use super::opus_packet;
 
-/// Wide, because an `s` has next to nothing below 4 kHz.
-const RATE: DecodeRate = DecodeRate::Wide;
+/// Wideband, because an `s` has almost no energy below 4 kHz.
+const RATE: DecodeRate = DecodeRate::Wideband;
 
-/// A place in a stream: its sender's number, and a packet's number in it.
+/// A packet's position: its SSRC and its extended sequence number.
 pub(super) type StreamPosition = (u32, i64);
 
-/// A decoder and a meter, and where in which stream they are.
+/// Decodes packets and measures their level. Decoder and filter have a history, so a packet is measured after those
+/// before it.
 #[derive(Debug)]
 pub(super) struct LevelMeter {
     decoder: Decoder,
-    meter: LoudnessFilter,
+    meter: LoudnessMeter,
     samples: Vec<f32>,
-    place: Option<StreamPosition>,
-    run: usize,
-    decoded: u64,
+    position: Option<StreamPosition>,
+    packets_since_reset: usize,
+    decoded_packets: u64,
 }
 
 impl LevelMeter {
     pub(super) fn new() -> Result<Self, OpusError> {
         Ok(Self {
             decoder: Decoder::new(RATE)?,
-            meter: LoudnessFilter::new(RATE),
+            meter: LoudnessMeter::new(RATE),
             samples: Vec::new(),
-            place: None,
-            run: 0,
-            decoded: 0,
+            position: None,
+            packets_since_reset: 0,
+            decoded_packets: 0,
         })
     }
 
-    /// Where the last packet that was decoded is.
-    pub(super) const fn place(&self) -> Option<StreamPosition> {
-        self.place
+    /// The position of the packet that was decoded last.
+    pub(super) const fn position(&self) -> Option<StreamPosition> {
+        self.position
     }
 
-    /// How many packets have been decoded since it last started anew: the more, the surer its levels are.
-    pub(super) const fn run(&self) -> usize {
-        self.run
+    /// Packets decoded since the last reset. With more of them, levels are more reliable.
+    pub(super) const fn packets_since_reset(&self) -> usize {
+        self.packets_since_reset
     }
 
-    /// How many packets have been decoded so far.
-    pub(super) const fn decoded(&self) -> u64 {
-        self.decoded
+    /// Packets decoded in total.
+    pub(super) const fn decoded_packets(&self) -> u64 {
+        self.decoded_packets
     }
 
-    /// Forgets all it has heard.
-    pub(super) fn start_anew(&mut self) {
+    /// Forgets the history.
+    pub(super) fn reset(&mut self) {
         self.decoder.reset();
-        self.meter = LoudnessFilter::new(RATE);
-        self.place = None;
-        self.run = 0;
+        self.meter = LoudnessMeter::new(RATE);
+        self.position = None;
+        self.packets_since_reset = 0;
     }
 
-    /// How loud the packet at `place` is after those before it. Bytes that are no Opus packet are silence, and so
-    /// are those of a sender that has stopped describing its silence; these are not decoded.
-    pub(super) fn hear(&mut self, place: StreamPosition, payload: &[u8]) -> Level {
-        if payload.len() <= packet::SILENT_BYTES {
+    /// The level of the packet at `position`. Invalid packets count as silence; so does discontinuous transmission,
+    /// which is not decoded.
+    pub(super) fn measure(&mut self, position: StreamPosition, payload: &[u8]) -> Level {
+        if payload.len() <= opus_packet::MAX_DTX_BYTES {
             return Level::SILENCE;
         }
-        self.place = Some(place);
-        self.run += 1;
-        self.decoded += 1;
+        self.position = Some(position);
+        self.packets_since_reset += 1;
+        self.decoded_packets += 1;
         match self.decoder.decode(payload, &mut self.samples) {
             Ok(()) => self.meter.measure(&self.samples),
             Err(_) => Level::SILENCE,

@@ -1,25 +1,24 @@
-//! How loud a stretch of sound is, and from where on it counts as heard.
+//! The level of decoded audio, and from what level on it counts as audible.
 
 use std::f32::consts::TAU;
 use std::fmt;
 
 use super::opus::DecodeRate;
 
-/// A level in decibels relative to full scale, where a square wave from -1 to 1 has 0.
+/// A level in dBFS: decibels relative to a square wave from -1 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Level(pub f32);
+pub(super) struct Level(pub(super) f32);
 
 impl Level {
-    /// The level of no sound at all, and the least there is.
-    pub const SILENCE: Self = Self(-100.0);
+    /// The level of digital silence, and the lowest.
+    pub(super) const SILENCE: Self = Self(-100.0);
 
-    /// This many decibels more, or less.
     #[must_use]
-    pub fn louder_by(self, decibels: f32) -> Self {
+    pub(super) fn louder_by(self, decibels: f32) -> Self {
         Self(self.0 + decibels)
     }
 
-    fn of_mean_square(mean_square: f32) -> Self {
+    fn from_mean_square(mean_square: f32) -> Self {
         Self((10.0 * mean_square.log10()).max(Self::SILENCE.0))
     }
 }
@@ -30,27 +29,27 @@ impl fmt::Display for Level {
     }
 }
 
-/// What is louder than this is heard.
+/// Audio above this level counts as audible.
 ///
-/// Speech that is sent to people has its active level between -16 and -30 dBFS, its quietest sounds some
-/// 20 dB below it; codecs, converters and the comfort noise that stands for a quiet line stay below -50.
-pub const AUDIBLE: Level = Level(-47.0);
+/// Speech has an active level between -16 and -30 dBFS, and its quietest sounds are some 20 dB lower. Noise of codecs
+/// and converters, and comfort noise, stay below -50 dBFS.
+pub(super) const AUDIBLE: Level = Level(-47.0);
 
-/// Hum lives below this frequency, where speech has little that its overtones do not have too.
-const LOWEST_HERTZ: f32 = 250.0;
+/// The cutoff of the high-pass filter, which removes hum; the overtones of speech are above it.
+const CUTOFF_HERTZ: f32 = 250.0;
 
-/// How many parts of a second are weighed one by one: a sound that fills the end of a frame is as loud as one that fills all of it.
-const PARTS_A_SECOND: u32 = 100;
+/// Windows per second whose level is measured: a sound at the end of a frame counts as much as one that fills it.
+const WINDOWS_PER_SECOND: u32 = 100;
 
-/// Measures frames of one sound, one after the other, with what lies below 250 Hz taken away.
+/// Measures consecutive pieces of one signal, after a high-pass filter.
 #[derive(Debug, Clone)]
-pub(super) struct LoudnessFilter {
-    part: usize,
-    keep: f32,
+pub(super) struct LoudnessMeter {
+    window: usize,
+    coefficient: f32,
     stages: [HighPass; 2],
 }
 
-/// A high-pass filter of the first order: `y[n] = keep * (y[n-1] + x[n] - x[n-1])`.
+/// A first-order high-pass filter: `y[n] = coefficient * (y[n-1] + x[n] - x[n-1])`.
 #[derive(Debug, Clone, Copy, Default)]
 struct HighPass {
     input: f32,
@@ -58,33 +57,38 @@ struct HighPass {
 }
 
 impl HighPass {
-    fn pass(&mut self, keep: f32, input: f32) -> f32 {
-        self.output = keep * (self.output + input - self.input);
+    fn filter(&mut self, coefficient: f32, input: f32) -> f32 {
+        self.output = coefficient * (self.output + input - self.input);
         self.input = input;
         self.output
     }
 }
 
-impl LoudnessFilter {
+impl LoudnessMeter {
     pub(super) fn new(rate: DecodeRate) -> Self {
         let hertz = rate.hertz();
-        let keep = 1.0 / (1.0 + TAU * LOWEST_HERTZ / hertz as f32);
-        Self { part: (hertz / PARTS_A_SECOND) as usize, keep, stages: [HighPass::default(); 2] }
+        let coefficient = 1.0 / (1.0 + TAU * CUTOFF_HERTZ / hertz as f32);
+        Self {
+            window: (hertz / WINDOWS_PER_SECOND) as usize,
+            coefficient,
+            stages: [HighPass::default(); 2],
+        }
     }
 
-    /// The level of the loudest 10 ms of the sound's next stretch.
+    /// The level of the loudest 10 ms of the next samples.
     pub(super) fn measure(&mut self, samples: &[f32]) -> Level {
         let mut loudest = 0.0_f32;
-        for part in samples.chunks(self.part) {
+        for window in samples.chunks(self.window) {
             let mut sum = 0.0;
-            for &sample in part {
+            for &sample in window {
                 let [first, second] = &mut self.stages;
-                let passed = second.pass(self.keep, first.pass(self.keep, sample));
-                sum += passed * passed;
+                let filtered =
+                    second.filter(self.coefficient, first.filter(self.coefficient, sample));
+                sum += filtered * filtered;
             }
-            loudest = loudest.max(sum / part.len() as f32);
+            loudest = loudest.max(sum / window.len() as f32);
         }
-        Level::of_mean_square(loudest)
+        Level::from_mean_square(loudest)
     }
 }
 
@@ -100,24 +104,24 @@ mod tests {
     }
 
     #[test]
-    fn a_voices_level_is_that_of_its_samples_and_hum_is_none() {
-        for rate in [DecodeRate::Narrow, DecodeRate::Wide, DecodeRate::Full] {
+    fn a_voice_has_the_level_of_its_samples_and_hum_is_inaudible() {
+        for rate in [DecodeRate::Narrowband, DecodeRate::Wideband, DecodeRate::Fullband] {
             // A sine is 3 dB below a square wave.
-            let level = LoudnessFilter::new(rate).measure(&sine(2_000.0, 0.1, rate));
+            let level = LoudnessMeter::new(rate).measure(&sine(2_000.0, 0.1, rate));
             assert!((level.0 + 23.0).abs() < 2.0, "{rate:?}: {level}");
-            let hum = LoudnessFilter::new(rate).measure(&sine(50.0, 0.05, rate));
+            let hum = LoudnessMeter::new(rate).measure(&sine(50.0, 0.05, rate));
             assert!(hum < AUDIBLE, "{rate:?}: {hum}");
         }
-        let silence = LoudnessFilter::new(DecodeRate::Wide).measure(&[0.0; 320]);
+        let silence = LoudnessMeter::new(DecodeRate::Wideband).measure(&[0.0; 320]);
         assert_eq!(silence, Level::SILENCE);
         assert_eq!(silence.to_string(), "-100.0 dBFS");
     }
 
     #[test]
-    fn the_loudest_part_counts() {
+    fn the_loudest_window_counts() {
         let mut samples = vec![0.0; 320];
-        samples[160..].copy_from_slice(&sine(2_000.0, 0.1, DecodeRate::Wide)[..160]);
-        let level = LoudnessFilter::new(DecodeRate::Wide).measure(&samples);
+        samples[160..].copy_from_slice(&sine(2_000.0, 0.1, DecodeRate::Wideband)[..160]);
+        let level = LoudnessMeter::new(DecodeRate::Wideband).measure(&samples);
         assert!((level.0 + 23.0).abs() < 1.0, "{level}");
     }
 }

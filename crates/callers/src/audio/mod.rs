@@ -1,7 +1,10 @@
-//! Speech out and speech in: clips that callers play, and the agent's voice as they hear it.
+//! Speech out and speech in: clips that are played, and voice activity detection on Opus packets. No clock, files or
+//! sockets.
 //!
-//! `clip` reads files (`wav`, `ogg_opus`) into Opus frames, `playing` says which of them are due, and `hearing`
-//! tells from the packets that come in when speech began and ended. None of it reads a clock, a file or a socket.
+//! A [`Clip`] is read from WAV or Ogg Opus (`wav`, `ogg_opus`, `resample`) and encoded as Opus frames; [`Playback`]
+//! paces them. [`VoiceActivity`] detects when speech begins and ends: `track_activity` decides for each track which
+//! packets must be decoded, `level_meter` decodes them and measures their level (`loudness`), and `talk_spurt` joins
+//! audible packets to speech.
 
 mod clip;
 mod clip_error;
@@ -9,22 +12,19 @@ mod level_meter;
 mod loudness;
 mod ogg_opus;
 mod opus;
-mod packet;
+mod opus_packet;
 mod playback;
 mod resample;
 mod talk_spurt;
 #[cfg(test)]
 mod testing;
-mod track;
+mod track_activity;
 mod voice_activity;
 mod wav;
 
-pub use clip::{Clip, LONGEST_CLIP};
+pub use clip::{Clip, MAX_CLIP_DURATION};
 pub use clip_error::ClipError;
-pub use loudness::{AUDIBLE, Level};
-pub use opus::{
-    DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, OpusError, SAMPLE_RATE,
-};
-pub use playback::{DueFrame, LATE, PacingCounts, Playback};
+pub use opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError};
+pub use playback::{DueFrame, LATE_FRAME, PacingCounts, Playback};
 pub use talk_spurt::SpeechEdge;
 pub use voice_activity::{DEFAULT_HANGOVER, VoiceActivity};

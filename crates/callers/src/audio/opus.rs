@@ -1,99 +1,101 @@
-//! The Opus codec (RFC 6716), as far as callers need it: mono, 20 ms frames out, any packet in.
+//! The Opus codec (RFC 6716, libopus): encodes mono frames of 20 ms, decodes any packet to mono.
 
 use opusic_c::{Application, Bitrate, Channels, ErrorCode, SampleRate, Signal};
 
-use super::packet;
+use super::opus_packet;
 use rushhour_core::units::Micros;
 
-/// How long one frame of ours lasts.
-pub const FRAME_LENGTH: Micros = Micros::from_millis(20);
-/// Samples of one frame of ours; also what the RTP timestamp grows by from one to the next (RFC 7587, 4.1).
+/// The duration of an encoded frame.
+pub const FRAME_DURATION: Micros = Micros::from_millis(20);
+/// Samples of an encoded frame, which is also the step of the RTP timestamp (RFC 7587, 4.1).
 pub const FRAME_SAMPLES: usize = 960;
-/// Samples a second of what we encode, and ticks a second of Opus's RTP clock.
-pub const SAMPLE_RATE: u32 = 48_000;
+/// The sample rate of the encoder and of Opus's RTP clock, in hertz.
+pub(super) const SAMPLE_RATE: u32 = 48_000;
 
-/// The longest frame that Opus makes (RFC 6716, 3.4, R2); an encoder needs no more room.
-const LONGEST_FRAME: usize = 1_275;
+/// The largest Opus frame (RFC 6716, 3.4, R2).
+const MAX_FRAME_BYTES: usize = 1_275;
 
-/// What libopus would not do.
+/// A failure of libopus.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpusError {
-    /// libopus could not be set up; it then says why.
+    /// An encoder or a decoder could not be set up, with libopus's reason.
     #[error("the Opus codec cannot be set up: {0}")]
-    SetUp(&'static str),
-    /// Bytes that are no Opus packet.
-    #[error("these bytes are no Opus packet")]
-    NoPacket,
-    /// libopus could not encode; it then says why.
-    #[error("the sound cannot be encoded: {0}")]
+    Setup(&'static str),
+    /// Bytes that are not a valid Opus packet.
+    #[error("not a valid Opus packet")]
+    InvalidPacket,
+    /// Samples could not be encoded, with libopus's reason.
+    #[error("the audio cannot be encoded: {0}")]
     Encode(&'static str),
 }
 
-/// Samples a second that a [`Decoder`] gives.
+/// The sample rate of a [`Decoder`]'s output, by Opus's name for the audio bandwidth that it allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecodeRate {
-    /// 8,000: sound up to 4 kHz.
-    Narrow,
-    /// 16,000: sound up to 8 kHz, so that an `s` is heard.
-    Wide,
-    /// 48,000: all of it.
-    Full,
+    /// 8 kHz: audio up to 4 kHz.
+    Narrowband,
+    /// 16 kHz: audio up to 8 kHz.
+    Wideband,
+    /// 48 kHz: all audio.
+    Fullband,
 }
 
 impl DecodeRate {
-    /// The same as a number.
-    pub const fn hertz(self) -> u32 {
+    /// The sample rate in hertz.
+    pub(super) const fn hertz(self) -> u32 {
         match self {
-            Self::Narrow => 8_000,
-            Self::Wide => 16_000,
-            Self::Full => 48_000,
+            Self::Narrowband => 8_000,
+            Self::Wideband => 16_000,
+            Self::Fullband => 48_000,
         }
     }
 
-    const fn of_libopus(self) -> SampleRate {
+    const fn sample_rate(self) -> SampleRate {
         match self {
-            Self::Narrow => SampleRate::Hz8000,
-            Self::Wide => SampleRate::Hz16000,
-            Self::Full => SampleRate::Hz48000,
+            Self::Narrowband => SampleRate::Hz8000,
+            Self::Wideband => SampleRate::Hz16000,
+            Self::Fullband => SampleRate::Hz48000,
         }
     }
 }
 
-/// Turns Opus packets, mono or stereo, into mono samples from -1 to 1.
+/// Decodes Opus packets, mono or stereo, to mono samples from -1 to 1.
 pub struct Decoder {
     inner: opusic_c::Decoder,
     rate: DecodeRate,
 }
 
 impl Decoder {
-    /// A decoder that has heard nothing yet.
+    /// A decoder without history.
     ///
     /// # Errors
-    /// Where libopus finds no memory.
+    /// If libopus cannot allocate its state.
     pub fn new(rate: DecodeRate) -> Result<Self, OpusError> {
-        let inner = opusic_c::Decoder::new(Channels::Mono, rate.of_libopus()).map_err(set_up)?;
+        let inner =
+            opusic_c::Decoder::new(Channels::Mono, rate.sample_rate()).map_err(setup_error)?;
         Ok(Self { inner, rate })
     }
 
-    /// Decodes one packet into `samples`, whose former content is replaced.
+    /// Decodes one packet; its samples replace the content of `samples`.
     ///
     /// # Errors
-    /// Where `payload` is no Opus packet; `samples` is then empty and the decoder as it was.
+    /// If `payload` is not a valid Opus packet; `samples` is then empty and the decoder unchanged.
     pub fn decode(&mut self, payload: &[u8], samples: &mut Vec<f32>) -> Result<(), OpusError> {
         samples.clear();
-        let length = packet::length(payload).ok_or(OpusError::NoPacket)?;
-        let expected = length.0 * u64::from(self.rate.hertz()) / 1_000_000;
-        let expected = usize::try_from(expected).expect("120 ms are 5,760 samples at the most");
+        let duration = opus_packet::duration(payload).ok_or(OpusError::InvalidPacket)?;
+        let expected = duration.0 * u64::from(self.rate.hertz()) / 1_000_000;
+        let expected = usize::try_from(expected)
+            .expect("a packet of at most 120 ms has at most 5,760 samples");
         samples.resize(expected, 0.0);
         let decoded = self.inner.decode_float_to_slice(payload, samples, false);
-        // Empty where it failed.
+        // Empty on an error.
         samples.truncate(*decoded.as_ref().unwrap_or(&0));
-        decoded.map(|_| ()).map_err(|_| OpusError::NoPacket)
+        decoded.map(|_| ()).map_err(|_| OpusError::InvalidPacket)
     }
 
-    /// Forgets all it has heard.
-    pub fn reset(&mut self) {
-        self.inner.reset().expect("resetting a decoder that was set up cannot fail");
+    /// Forgets the history, as if new.
+    pub(super) fn reset(&mut self) {
+        self.inner.reset().expect("libopus resets any decoder that it set up");
     }
 }
 
@@ -103,52 +105,54 @@ impl std::fmt::Debug for Decoder {
     }
 }
 
-/// Whether an [`Encoder`] stops describing silence.
+/// Whether an [`Encoder`] uses discontinuous transmission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dtx {
-    /// Discontinuous transmission: frames of a byte or two while it is silent.
+    /// Silence is encoded as frames of one or two bytes.
     On,
-    /// Every frame in full.
+    /// Every frame is encoded in full.
     Off,
 }
 
-/// Turns mono samples at 48 kHz into Opus frames of 20 ms.
+/// Encodes mono samples at 48 kHz as Opus frames of 20 ms.
 pub struct Encoder {
     inner: opusic_c::Encoder,
 }
 
 impl Encoder {
-    /// An encoder for speech, at `bits_per_second` on average (500 to 512,000 are accepted).
+    /// An encoder for speech, at `bits_per_second` on average (from 500 to 512,000).
     ///
     /// # Errors
-    /// Where libopus refuses the bit rate or finds no memory.
+    /// If libopus rejects the bit rate or cannot allocate its state.
     pub fn new(bits_per_second: u32, dtx: Dtx) -> Result<Self, OpusError> {
         let mut inner =
             opusic_c::Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Voip)
-                .map_err(set_up)?;
-        inner.set_bitrate(Bitrate::Value(bits_per_second)).map_err(set_up)?;
-        inner.set_signal(Signal::Voice).map_err(set_up)?;
-        inner.set_dtx(dtx == Dtx::On).map_err(set_up)?;
+                .map_err(setup_error)?;
+        inner.set_bitrate(Bitrate::Value(bits_per_second)).map_err(setup_error)?;
+        inner.set_signal(Signal::Voice).map_err(setup_error)?;
+        inner.set_dtx(dtx == Dtx::On).map_err(setup_error)?;
         Ok(Self { inner })
     }
 
-    /// How many samples later the sound comes out of a decoder than it went in.
-    pub fn delay_samples(&mut self) -> usize {
-        let delay =
-            self.inner.get_look_ahead().expect("an encoder that was set up tells its delay");
+    /// By how many samples encoding and decoding delay the audio.
+    pub(super) fn delay_samples(&mut self) -> usize {
+        let delay = self
+            .inner
+            .get_look_ahead()
+            .expect("libopus knows the delay of any encoder that it set up");
         delay as usize
     }
 
-    /// Encodes the next 20 ms and appends the frame to `bytes`.
+    /// Encodes the next 20 ms, and appends the frame to `bytes`.
     ///
     /// # Errors
-    /// Where libopus fails, which it has no reason to.
+    /// If libopus fails.
     pub fn encode(
         &mut self,
         samples: &[f32; FRAME_SAMPLES],
         bytes: &mut Vec<u8>,
     ) -> Result<(), OpusError> {
-        let mut frame = [0; LONGEST_FRAME];
+        let mut frame = [0; MAX_FRAME_BYTES];
         let length = self
             .inner
             .encode_float_to_slice(samples, &mut frame)
@@ -164,25 +168,25 @@ impl std::fmt::Debug for Encoder {
     }
 }
 
-fn set_up(code: ErrorCode) -> OpusError {
-    OpusError::SetUp(code.message())
+fn setup_error(code: ErrorCode) -> OpusError {
+    OpusError::Setup(code.message())
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::loudness::{AUDIBLE, Level, LoudnessFilter};
-    use super::super::testing::{SoundPart, encode, sound};
+    use super::super::loudness::{AUDIBLE, Level, LoudnessMeter};
+    use super::super::testing::{SignalPart, encode, signal};
     use super::*;
 
     #[test]
-    fn a_voice_comes_out_as_loud_as_it_went_in() {
-        let samples = sound(&[SoundPart::Voice(400)], Level(-70.0));
-        let went_in = LoudnessFilter::new(DecodeRate::Full).measure(&samples);
-        for rate in [DecodeRate::Narrow, DecodeRate::Wide, DecodeRate::Full] {
+    fn decoding_preserves_the_level_of_a_voice() {
+        let samples = signal(&[SignalPart::Voice(400)], Level(-70.0));
+        let original = LoudnessMeter::new(DecodeRate::Fullband).measure(&samples);
+        for rate in [DecodeRate::Narrowband, DecodeRate::Wideband, DecodeRate::Fullband] {
             let mut decoder = Decoder::new(rate).unwrap();
-            let mut meter = LoudnessFilter::new(rate);
+            let mut meter = LoudnessMeter::new(rate);
             let mut decoded = Vec::new();
             let mut last = Level::SILENCE;
             for frame in encode(&samples, 32_000, Dtx::Off) {
@@ -190,26 +194,26 @@ mod tests {
                 assert_eq!(decoded.len(), rate.hertz() as usize / 50);
                 last = meter.measure(&decoded);
             }
-            assert!((last.0 - went_in.0).abs() < 3.0, "{rate:?}: {went_in}, then {last}");
+            assert!((last.0 - original.0).abs() < 3.0, "{rate:?}: {original}, decoded {last}");
         }
     }
 
     #[test]
     fn frames_of_discontinuous_transmission_decode_to_silence() {
         let frames = encode(
-            &sound(&[SoundPart::Voice(400), SoundPart::Quiet(4_000)], Level(-64.0)),
+            &signal(&[SignalPart::Voice(400), SignalPart::Quiet(4_000)], Level(-64.0)),
             24_000,
             Dtx::On,
         );
-        for rate in [DecodeRate::Narrow, DecodeRate::Wide, DecodeRate::Full] {
+        for rate in [DecodeRate::Narrowband, DecodeRate::Wideband, DecodeRate::Fullband] {
             let mut decoder = Decoder::new(rate).unwrap();
-            let mut meter = LoudnessFilter::new(rate);
+            let mut meter = LoudnessMeter::new(rate);
             let mut decoded = Vec::new();
             let mut silent = 0;
             for frame in &frames {
                 decoder.decode(frame, &mut decoded).unwrap();
                 let level = meter.measure(&decoded);
-                if frame.len() <= packet::SILENT_BYTES {
+                if frame.len() <= opus_packet::MAX_DTX_BYTES {
                     silent += 1;
                     assert!(level < AUDIBLE.louder_by(-10.0), "{rate:?}: {level}");
                 }
@@ -219,9 +223,9 @@ mod tests {
     }
 
     #[test]
-    fn a_decoder_that_was_reset_is_as_new() {
-        let frames = encode(&sound(&[SoundPart::Voice(400)], Level(-70.0)), 24_000, Dtx::Off);
-        let mut decoder = Decoder::new(DecodeRate::Wide).unwrap();
+    fn a_reset_decoder_behaves_like_a_new_one() {
+        let frames = encode(&signal(&[SignalPart::Voice(400)], Level(-70.0)), 24_000, Dtx::Off);
+        let mut decoder = Decoder::new(DecodeRate::Wideband).unwrap();
         let [mut first, mut again] = [Vec::new(), Vec::new()];
         decoder.decode(&frames[9], &mut first).unwrap();
         decoder.decode(&frames[10], &mut again).unwrap();
@@ -231,28 +235,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_packet_is_refused() {
-        let mut decoder = Decoder::new(DecodeRate::Wide).unwrap();
+    fn invalid_packets_are_errors() {
+        let mut decoder = Decoder::new(DecodeRate::Wideband).unwrap();
         let mut samples = vec![1.0];
-        assert_eq!(decoder.decode(&[], &mut samples), Err(OpusError::NoPacket));
+        assert_eq!(decoder.decode(&[], &mut samples), Err(OpusError::InvalidPacket));
         assert!(samples.is_empty());
-        // Two frames of equal length cannot share three bytes (RFC 6716, R3).
-        assert_eq!(decoder.decode(&[0x79, 0, 0, 0], &mut samples), Err(OpusError::NoPacket));
+        // Three bytes cannot hold two frames of equal size (RFC 6716, R3).
+        assert_eq!(decoder.decode(&[0x79, 0, 0, 0], &mut samples), Err(OpusError::InvalidPacket));
         assert!(samples.is_empty());
     }
 
     #[test]
-    fn an_encoder_refuses_no_bits_at_all() {
-        assert!(matches!(Encoder::new(0, Dtx::Off), Err(OpusError::SetUp(_))));
+    fn an_encoder_rejects_a_bit_rate_of_zero() {
+        assert!(matches!(Encoder::new(0, Dtx::Off), Err(OpusError::Setup(_))));
         assert!(Encoder::new(24_000, Dtx::Off).unwrap().delay_samples() < FRAME_SAMPLES);
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_a_decoder_panic(
+        fn a_decoder_never_panics(
             payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..6),
         ) {
-            let mut decoder = Decoder::new(DecodeRate::Wide).unwrap();
+            let mut decoder = Decoder::new(DecodeRate::Wideband).unwrap();
             let mut samples = Vec::new();
             for payload in payloads {
                 let decoded = decoder.decode(&payload, &mut samples);

@@ -1,11 +1,11 @@
-//! What the tests here share: sounds with known edges, their packets, and what a patient listener makes of them.
+//! Test fixtures: signals with known edges, their packets, and a reference detector that decodes everything.
 
 use std::f32::consts::TAU;
 use std::sync::Arc;
 
 use super::super::participant::AudioPacket;
-use super::loudness::{AUDIBLE, Level, LoudnessFilter};
-use super::opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_LENGTH, FRAME_SAMPLES, SAMPLE_RATE};
+use super::loudness::{AUDIBLE, Level, LoudnessMeter};
+use super::opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, SAMPLE_RATE};
 use super::resample::resample;
 use super::talk_spurt::SpeechEdge;
 use super::{Clip, VoiceActivity};
@@ -18,7 +18,7 @@ pub(super) const BOOK: &[u8] =
 pub(super) const GOODBYE: &[u8] =
     include_bytes!("../../../../profiles/scripts/clips/no-goodbye.opus");
 
-/// All clips that are shipped, by name.
+/// All clips in `profiles/scripts`, by name.
 pub(super) const SHIPPED: [(&str, &[u8]); 8] = [
     ("book-a-table", BOOK),
     ("name-is-smith", SMITH),
@@ -33,20 +33,20 @@ pub(super) const SHIPPED: [(&str, &[u8]); 8] = [
     ("yes-thank-you", include_bytes!("../../../../profiles/scripts/clips/yes-thank-you.opus")),
 ];
 
-/// A stretch of sound and its length in milliseconds.
+/// A part of a signal, and its duration in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum SoundPart {
+pub(super) enum SignalPart {
     Quiet(usize),
     Voice(usize),
 }
 
-/// The parts one after the other, over noise of so much.
-pub(super) fn sound(parts: &[SoundPart], noise: Level) -> Vec<f32> {
+/// The parts one after the other, with noise at a level.
+pub(super) fn signal(parts: &[SignalPart], noise: Level) -> Vec<f32> {
     let amplitude = 10.0_f32.powf(noise.0 / 20.0) * 3.0_f32.sqrt();
     let mut state = 1_u32;
     let mut samples = Vec::new();
     for part in parts {
-        let (SoundPart::Quiet(millis) | SoundPart::Voice(millis)) = *part;
+        let (SignalPart::Quiet(millis) | SignalPart::Voice(millis)) = *part;
         for index in 0..millis * 48 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let noise = (state as f32 / u32::MAX as f32 * 2.0 - 1.0) * amplitude;
@@ -54,7 +54,7 @@ pub(super) fn sound(parts: &[SoundPart], noise: Level) -> Vec<f32> {
             let voice = (1_u8..8)
                 .map(|n| (TAU * (180.0 * f32::from(n) * turns).fract()).sin() / f32::from(n))
                 .sum::<f32>();
-            let gain = if matches!(part, SoundPart::Voice(_)) { 0.12 } else { 0.0 };
+            let gain = if matches!(part, SignalPart::Voice(_)) { 0.12 } else { 0.0 };
             samples.push(voice * gain + noise);
         }
     }
@@ -83,17 +83,16 @@ pub(super) fn frames_of(bytes: &[u8], silent_frames: usize) -> Vec<Vec<u8>> {
     frames
 }
 
-/// Where packet number `index` arrives, where nothing is late.
+/// When packet number `index` arrives if none is late.
 pub(super) fn arrival(index: usize) -> SessionTime {
-    SessionTime(1_000_000) + Micros(FRAME_LENGTH.0 * index as u64)
+    SessionTime(1_000_000) + Micros(FRAME_DURATION.0 * index as u64)
 }
 
-/// The frames as packets that arrive every 20 ms; the numbers wrap soon.
+/// The frames as packets that arrive every 20 ms. Sequence numbers and timestamps wrap early.
 pub(super) fn packets(frames: &[Vec<u8>], ssrc: u32) -> Vec<AudioPacket> {
     (0_u16..)
         .zip(frames)
         .map(|(index, frame)| AudioPacket {
-            mid: "0".into(),
             ssrc,
             sequence: index.wrapping_sub(20),
             rtp_time: (u32::from(index) * 960).wrapping_sub(9_600),
@@ -103,43 +102,43 @@ pub(super) fn packets(frames: &[Vec<u8>], ssrc: u32) -> Vec<AudioPacket> {
         .collect()
 }
 
-/// What a hearing tells of the packets and of the silence after them.
-pub(super) fn hear(hearing: &mut VoiceActivity, packets: &[AudioPacket]) -> Vec<SpeechEdge> {
+/// The edges that are detected in the packets and in the silence after them.
+pub(super) fn detect(activity: &mut VoiceActivity, packets: &[AudioPacket]) -> Vec<SpeechEdge> {
     let mut edges = Vec::new();
     for packet in packets {
-        while hearing.deadline() < packet.at {
-            edges.extend(hearing.tick(hearing.deadline()));
+        while activity.deadline() < packet.at {
+            edges.extend(activity.handle_timeout(activity.deadline()));
         }
-        edges.extend(hearing.hear(packet));
+        edges.extend(activity.handle_packet(packet));
     }
-    while hearing.deadline() < SessionTime::NEVER {
-        edges.extend(hearing.tick(hearing.deadline()));
+    while activity.deadline() < SessionTime::NEVER {
+        edges.extend(activity.handle_timeout(activity.deadline()));
     }
     edges
 }
 
-/// Spurts of speech, by the frames at their ends.
+/// The talk spurts between edges, by their first and last frames.
 pub(super) fn spurts(edges: &[SpeechEdge]) -> Vec<(usize, usize)> {
-    let index = |at: SessionTime| (at.since(arrival(0)).0 / FRAME_LENGTH.0) as usize;
+    let index = |at: SessionTime| (at.since(arrival(0)).0 / FRAME_DURATION.0) as usize;
     edges
         .chunks(2)
         .map(|pair| match *pair {
             [SpeechEdge::Started { at }, SpeechEdge::Ended { last_audible_at }] => {
                 (index(at), index(last_audible_at))
             }
-            _ => panic!("no spurt: {pair:?}"),
+            _ => panic!("not a beginning and an end: {pair:?}"),
         })
         .collect()
 }
 
-/// The same by a decoder that hears every frame.
-pub(super) fn truth(
+/// The talk spurts that a detector finds that decodes every frame.
+pub(super) fn reference_spurts(
     frames: &[Vec<u8>],
     hangover_frames: usize,
     rate: DecodeRate,
 ) -> Vec<(usize, usize)> {
     let mut decoder = Decoder::new(rate).unwrap();
-    let mut meter = LoudnessFilter::new(rate);
+    let mut meter = LoudnessMeter::new(rate);
     let mut samples = Vec::new();
     let mut spurts: Vec<(usize, usize)> = Vec::new();
     for (index, frame) in frames.iter().enumerate() {
@@ -155,16 +154,16 @@ pub(super) fn truth(
     spurts
 }
 
-/// Holds where both have the same spurts, with edges one frame apart at the most.
-pub(super) fn assert_close(heard: &[(usize, usize)], truth: &[(usize, usize)], what: &str) {
+/// Asserts that both have the same spurts, with edges at most one frame apart.
+pub(super) fn assert_close(detected: &[(usize, usize)], expected: &[(usize, usize)], what: &str) {
     let close = |left: usize, right: usize| left.abs_diff(right) <= 1;
-    let same = heard.len() == truth.len()
-        && heard.iter().zip(truth).all(|(h, t)| close(h.0, t.0) && close(h.1, t.1));
-    assert!(same, "{what}: heard {heard:?}, was {truth:?}");
+    let same = detected.len() == expected.len()
+        && detected.iter().zip(expected).all(|(d, e)| close(d.0, e.0) && close(d.1, e.1));
+    assert!(same, "{what}: detected {detected:?}, expected {expected:?}");
 }
 
-/// A WAV file of 16 bits of a sound at 48 kHz, at another rate.
-pub(super) fn wav_of(samples: &[f32], rate: u32, channels: u16) -> Vec<u8> {
+/// A WAV file of 16 bits of a signal at 48 kHz, at another rate.
+pub(super) fn wav_file(samples: &[f32], rate: u32, channels: u16) -> Vec<u8> {
     let spec = hound::WavSpec {
         channels,
         sample_rate: rate,

@@ -1,34 +1,31 @@
-//! WAV files read as mono sound at 48 kHz.
+//! Reads WAV files as mono samples at 48 kHz.
 
 use std::io::{Cursor, ErrorKind};
 
 use hound::{SampleFormat, WavReader, WavSpec};
 
-use super::clip::check_length;
+use super::clip::check_duration;
 use super::clip_error::ClipError;
 use super::opus::SAMPLE_RATE;
 use super::resample::resample;
 use rushhour_core::units::Micros;
 
-/// The fewest samples a second that are read.
-pub(super) const LOWEST_RATE: u32 = 8_000;
-/// The most samples a second that are read.
-pub(super) const HIGHEST_RATE: u32 = 96_000;
+/// The lowest supported sample rate, in hertz.
+pub(super) const MIN_RATE: u32 = 8_000;
+/// The highest supported sample rate, in hertz.
+pub(super) const MAX_RATE: u32 = 96_000;
 
-/// How a WAV file begins.
+/// The first bytes of a WAV file.
 pub(super) const MAGIC: &[u8] = b"RIFF";
 
-/// The sound of a WAV file: whole numbers of 8, 16, 24 or 32 bits or fractions of 32, one or two channels.
-///
-/// # Errors
-/// Where the file is of another kind, damaged, cut off, or too long.
+/// The samples of a WAV file with one or two channels, in 8, 16, 24 or 32-bit integers or 32-bit floats.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<f32>, ClipError> {
-    let mut reader = WavReader::new(Cursor::new(bytes)).map_err(explain)?;
+    let mut reader = WavReader::new(Cursor::new(bytes)).map_err(clip_error)?;
     let spec = reader.spec();
     check(spec)?;
     let frames = u64::from(reader.duration());
-    check_length(Micros(frames * 1_000_000 / u64::from(spec.sample_rate)))?;
-    // Told before anything is set aside for it.
+    check_duration(Micros(frames * 1_000_000 / u64::from(spec.sample_rate)))?;
+    // Checked before any memory is allocated for it.
     let announced = frames * u64::from(spec.channels) * u64::from(spec.bits_per_sample / 8);
     if announced > bytes.len() as u64 {
         return Err(ClipError::Truncated);
@@ -43,8 +40,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<f32>, ClipError> {
 }
 
 fn check(spec: WavSpec) -> Result<(), ClipError> {
-    if !(LOWEST_RATE..=HIGHEST_RATE).contains(&spec.sample_rate) {
-        return Err(ClipError::Rate { hertz: spec.sample_rate });
+    if !(MIN_RATE..=MAX_RATE).contains(&spec.sample_rate) {
+        return Err(ClipError::SampleRate { hertz: spec.sample_rate });
     }
     if !(1..=2).contains(&spec.channels) {
         return Err(ClipError::Channels { channels: spec.channels });
@@ -52,10 +49,10 @@ fn check(spec: WavSpec) -> Result<(), ClipError> {
     match (spec.sample_format, spec.bits_per_sample) {
         (SampleFormat::Int, 8 | 16 | 24 | 32) | (SampleFormat::Float, 32) => Ok(()),
         (SampleFormat::Int, bits) => {
-            Err(ClipError::Unsupported(format!("a WAV file of {bits}-bit whole numbers")))
+            Err(ClipError::Unsupported(format!("WAV with {bits}-bit integers")))
         }
         (SampleFormat::Float, bits) => {
-            Err(ClipError::Unsupported(format!("a WAV file of {bits}-bit fractions")))
+            Err(ClipError::Unsupported(format!("WAV with {bits}-bit floats")))
         }
     }
 }
@@ -69,35 +66,33 @@ fn read_samples(
             .samples::<f32>()
             .map(|sample| match sample {
                 Ok(value) if value.is_finite() => Ok(value.clamp(-1.0, 1.0)),
-                Ok(value) => Err(ClipError::Damaged(format!("{value} is no sample"))),
-                Err(error) => Err(explain(error)),
+                Ok(value) => Err(ClipError::Damaged(format!("a sample is {value}"))),
+                Err(error) => Err(clip_error(error)),
             })
             .collect(),
         SampleFormat::Int => {
             let full_scale = (1_u64 << (spec.bits_per_sample - 1)) as f32;
             reader
                 .samples::<i32>()
-                .map(|sample| sample.map(|value| value as f32 / full_scale).map_err(explain))
+                .map(|sample| sample.map(|value| value as f32 / full_scale).map_err(clip_error))
                 .collect()
         }
     }
 }
 
-fn explain(error: hound::Error) -> ClipError {
+fn clip_error(error: hound::Error) -> ClipError {
     match error {
         hound::Error::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             ClipError::Truncated
         }
-        // The reader tells of a sample that ends too soon in this way only.
+        // hound has no other sign of an incomplete sample.
         hound::Error::IoError(error) if error.to_string() == "Failed to read enough bytes." => {
             ClipError::Truncated
         }
         hound::Error::IoError(error) => ClipError::Damaged(error.to_string()),
-        hound::Error::Unsupported => {
-            ClipError::Unsupported("a WAV file with compressed sound".to_owned())
-        }
+        hound::Error::Unsupported => ClipError::Unsupported("WAV with compressed audio".to_owned()),
         hound::Error::FormatError("no WAVE tag found") => ClipError::UnknownFormat,
-        hound::Error::FormatError(what) => ClipError::Damaged(what.to_owned()),
+        hound::Error::FormatError(problem) => ClipError::Damaged(problem.to_owned()),
         other => ClipError::Damaged(other.to_string()),
     }
 }
@@ -121,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_sample_is_read_at_its_height() {
+    fn every_sample_format_is_read() {
         for bits in [8, 16, 24, 32] {
             let half = 1_i32 << (bits - 2);
             let bytes = file(spec(1, 48_000, bits, SampleFormat::Int), |writer| {
@@ -139,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_named() {
+    fn unsupported_and_damaged_files_are_named() {
         let whole = file(spec(1, 16_000, 16, SampleFormat::Int), |writer| {
             for _ in 0..100 {
                 writer.write_sample(100_i16).unwrap();
@@ -149,7 +144,7 @@ mod tests {
         assert_eq!(read(&whole[..20]), Err(ClipError::Truncated));
         let of = |spec| read(&file(spec, |_| ()));
         let slow = of(spec(1, 4_000, 16, SampleFormat::Int));
-        assert_eq!(slow, Err(ClipError::Rate { hertz: 4_000 }));
+        assert_eq!(slow, Err(ClipError::SampleRate { hertz: 4_000 }));
         let wide = of(spec(6, 48_000, 16, SampleFormat::Int));
         assert_eq!(wide, Err(ClipError::Channels { channels: 6 }));
         let bytes = file(spec(1, 48_000, 32, SampleFormat::Float), |writer| {

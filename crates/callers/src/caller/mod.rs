@@ -1,12 +1,13 @@
-//! A caller: holds one conversation by its script and tells what happens in it.
+//! A caller: has one conversation with an agent by a script, and reports what happens in it.
 //!
-//! `prompts` is the script made ready, `floor` knows who is talking, `utterances` what the agent wrote,
-//! and `caller` goes through the turns;
-//! `departure` says what its being put out of the room means. None of it reads a clock or a socket.
+//! `Caller` is the handler of a participant, without IO and without a clock: `prepared_script` is what it says,
+//! `turn_state` knows the agents in the room, `utterances` what they wrote, `open_turn` the turn in progress;
+//! `conversation` moves from stage to stage, and `leave_outcome` says what leaving early means for the run.
 
-#[expect(clippy::module_inception, reason = "the room's own file is named for it")]
+#[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod caller;
-mod departure;
+mod conversation;
+mod leave_outcome;
 mod open_turn;
 mod prepared_script;
 #[cfg(test)]
@@ -14,5 +15,5 @@ mod tests;
 mod turn_state;
 mod utterances;
 
-pub use caller::{Caller, CallerConfig};
-pub use prepared_script::{PreparedScript, PreparedTurn};
+pub(crate) use caller::{Caller, CallerConfig};
+pub use prepared_script::{PreparedScript, ScriptError};

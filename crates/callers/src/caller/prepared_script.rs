@@ -1,4 +1,6 @@
-//! A script made ready: expressions compiled, clips decoded.
+//! A script prepared for one mode: expressions compiled, clips decoded.
+
+use std::error::Error;
 
 use regex::Regex;
 
@@ -6,84 +8,109 @@ use crate::audio::Clip;
 use rushhour_core::profile::{Script, ScriptTurn};
 use rushhour_core::units::{Micros, Mode, PositiveDuration};
 
-/// A script made ready, shared by all callers that go through it.
+/// A script prepared for one mode, shared by all callers that follow it.
 #[derive(Debug, Clone)]
 pub struct PreparedScript {
-    /// What the agent is expected to begin with, and within what of its joining.
-    pub greeting: Option<(Option<Regex>, Micros)>,
-    /// The turns, at least one.
-    pub turns: Vec<PreparedTurn>,
+    pub(super) greeting: Option<PreparedGreeting>,
+    /// At least one turn.
+    pub(super) turns: Vec<PreparedTurn>,
 }
 
-/// One turn made ready.
+/// The greeting that the agent is expected to begin with.
 #[derive(Debug, Clone)]
-pub struct PreparedTurn {
-    /// What is said.
-    pub words: TurnContent,
-    /// What the answer's words match.
-    pub expect: Option<Regex>,
-    /// How long after the last of ours the answer has to begin.
-    pub within: Micros,
+pub(super) struct PreparedGreeting {
+    /// What its text must match.
+    pub(super) expect: Option<Regex>,
+    /// How long after the agent joined it must begin.
+    pub(super) within: Micros,
+}
+
+/// One prepared turn.
+#[derive(Debug, Clone)]
+pub(super) struct PreparedTurn {
+    /// What the caller says.
+    pub(super) content: TurnContent,
+    /// What the answer's text must match.
+    pub(super) expect: Option<Regex>,
+    /// How long after the caller has finished the answer must begin.
+    pub(super) within: Micros,
     /// How long the caller waits once the agent is silent.
-    pub pause: Micros,
-    /// How long after the agent began to speak the caller begins, whether it has finished or not.
-    pub interrupt: Option<Micros>,
+    pub(super) pause: Micros,
+    /// How long after the agent began to speak the caller interrupts it.
+    pub(super) interrupt: Option<Micros>,
 }
 
-/// What is said in a turn.
+/// What a caller says in a turn.
 #[derive(Debug, Clone)]
-pub enum TurnContent {
-    /// Written.
+pub(super) enum TurnContent {
     Text(String),
-    /// Spoken.
     Clip(Clip),
 }
 
+/// Why a script cannot be prepared. A validated profile leads to none of these but [`ScriptError::Clip`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScriptError {
+    /// A turn has no text for chat, or no clip for voice.
+    #[error("turn {number} says nothing in {mode}")]
+    NoContent {
+        /// The turn, from 1.
+        number: usize,
+        /// The mode.
+        mode: Mode,
+    },
+    /// An expectation is not a valid regular expression.
+    #[error(transparent)]
+    Expression(#[from] regex::Error),
+    /// A clip cannot be loaded.
+    #[error(transparent)]
+    Clip(Box<dyn Error + Send + Sync>),
+}
+
 impl PreparedScript {
-    /// Makes a script ready for a mode; `clip` gives the clip of a path.
+    /// Prepares a script for a mode. `load_clip` returns the clip of a path.
     ///
     /// # Errors
-    /// In words, where a turn says nothing in this mode or an expression is none, which the profile has
-    /// refused before.
-    pub fn new(
+    /// If a turn has nothing for this mode, an expression is invalid, or a clip cannot be loaded.
+    pub fn new<E: Into<Box<dyn Error + Send + Sync>>>(
         script: &Script,
         mode: Mode,
-        mut clip: impl FnMut(&str) -> Result<Clip, String>,
-    ) -> Result<Self, String> {
-        let expression = |text: &Option<String>| {
-            text.as_deref().map(Regex::new).transpose().map_err(|error| error.to_string())
+        mut load_clip: impl FnMut(&str) -> Result<Clip, E>,
+    ) -> Result<Self, ScriptError> {
+        let compile = |text: &Option<String>| text.as_deref().map(Regex::new).transpose();
+        let greeting = match &script.greeting {
+            Some(greeting) => Some(PreparedGreeting {
+                expect: compile(&greeting.expect)?,
+                within: greeting.within.micros(),
+            }),
+            None => None,
         };
-        let greeting = script
-            .greeting
-            .as_ref()
-            .map(|greeting| {
-                Ok::<_, String>((expression(&greeting.expect)?, greeting.within.micros()))
-            })
-            .transpose()?;
-        let mut words = |turn: &ScriptTurn| match (mode, &turn.say, &turn.play) {
+        let mut content = |number, turn: &ScriptTurn| match (mode, &turn.say, &turn.play) {
             (Mode::Chat, Some(text), _) => Ok(TurnContent::Text(text.clone())),
-            (Mode::Voice, _, Some(path)) => Ok(TurnContent::Clip(clip(path)?)),
-            _ => Err(format!("a turn says nothing in {mode}")),
+            (Mode::Voice, _, Some(path)) => {
+                let clip = load_clip(path).map_err(|error| ScriptError::Clip(error.into()))?;
+                Ok(TurnContent::Clip(clip))
+            }
+            _ => Err(ScriptError::NoContent { number, mode }),
         };
-        let turns = script
-            .turns
-            .iter()
-            .map(|turn| {
+        let turns = (1..)
+            .zip(&script.turns)
+            .map(|(number, turn)| {
                 Ok(PreparedTurn {
-                    words: words(turn)?,
-                    expect: expression(&turn.expect)?,
+                    content: content(number, turn)?,
+                    expect: compile(&turn.expect)?,
                     within: turn.within.micros(),
                     pause: turn.pause.map_or(Micros::ZERO, PositiveDuration::micros),
                     interrupt: turn.interrupt.map(PositiveDuration::micros),
                 })
             })
-            .collect::<Result<_, String>>()?;
+            .collect::<Result<_, ScriptError>>()?;
         Ok(Self { greeting, turns })
     }
 
-    /// Whether anything is expected of any answer.
-    pub fn expects_anything(&self) -> bool {
-        self.greeting.as_ref().is_some_and(|(expect, _)| expect.is_some())
+    /// Whether any answer, or the greeting, must match an expression.
+    pub(super) fn has_expectations(&self) -> bool {
+        self.greeting.as_ref().is_some_and(|greeting| greeting.expect.is_some())
             || self.turns.iter().any(|turn| turn.expect.is_some())
     }
 }

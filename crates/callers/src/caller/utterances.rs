@@ -1,122 +1,124 @@
-//! What the agent writes: its text streams, each with its segment, when it began, and its words.
+//! What the agent writes: its text streams, with their segments and times.
 //!
-//! LiveKit's framework sends one stream a segment of speech on the topic `lk.transcription`, named by the
-//! attribute `lk.segment_id`. What it heard of the caller comes on the same topic in the caller's name.
+//! LiveKit's agent framework sends one stream for each segment of speech on the topic `lk.transcription`, named by the
+//! attribute `lk.segment_id`. Transcriptions of the caller come on the same topic, in the caller's name.
 
 use crate::data::DataEvent;
 use rushhour_core::units::{Identity, SessionTime};
 
-/// The topic on which an agent writes.
-const TRANSCRIPTION: &str = "lk.transcription";
-/// The topic on which an agent may also write.
-const CHAT: &str = "lk.chat";
+/// The topic of an agent's transcriptions.
+const TRANSCRIPTION_TOPIC: &str = "lk.transcription";
+/// The topic of chat, on which an agent may answer too.
+pub(super) const CHAT_TOPIC: &str = "lk.chat";
 /// The attribute that names a segment.
-const SEGMENT: &str = "lk.segment_id";
-/// Utterances that are remembered; more belong to an agent that never comes to an end.
-const MOST: usize = 64;
-/// Most of one utterance's words that is kept.
-const LONGEST: usize = 16 << 10;
+const SEGMENT_ID: &str = "lk.segment_id";
+/// Utterances that are kept, and segments that are remembered, at most.
+const MAX_UTTERANCES: usize = 64;
+/// Characters of one utterance that are kept, at most.
+const MAX_TEXT: usize = 16 << 10;
 
-/// Something the agent wrote.
+/// One text stream of the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Utterance {
-    stream: String,
+    stream_id: String,
     segment: Option<String>,
-    /// Whether its segment had been written before: an update, or a late echo.
-    pub(super) is_old: bool,
-    /// When its stream began.
-    pub(super) began: SessionTime,
-    /// When its first words arrived.
-    pub(super) first: Option<SessionTime>,
-    /// When its end arrived.
-    pub(super) ended: Option<SessionTime>,
-    /// Its words so far.
-    pub(super) words: String,
+    /// Whether an earlier stream had the same segment: this is an update or a late repetition.
+    is_repetition: bool,
+    opened_at: SessionTime,
+    /// When its first text arrived.
+    pub(super) first_text_at: Option<SessionTime>,
+    pub(super) closed_at: Option<SessionTime>,
+    /// Its text so far.
+    pub(super) text: String,
 }
 
-/// All that the agent wrote, the latest last.
+/// The agent's text streams, the latest last.
 #[derive(Debug, Default)]
 pub(super) struct Utterances {
     list: Vec<Utterance>,
+    /// The segments that were seen.
     segments: Vec<String>,
 }
 
 impl Utterances {
-    /// Takes in what arrived at `at`; gives whether it was the agent writing.
-    pub(super) fn take(
+    /// Handles an event that arrived at `at`. Returns whether it is part of a text stream of the agent.
+    pub(super) fn handle_data(
         &mut self,
         event: &DataEvent,
         at: SessionTime,
         is_agent: impl Fn(&Identity) -> bool,
     ) -> bool {
         match event {
-            DataEvent::TextBegins { stream, sender, topic, attributes } => {
-                if !(is_agent(sender) && [TRANSCRIPTION, CHAT].contains(&topic.as_str())) {
+            DataEvent::TextStreamOpened { stream_id, sender, topic, attributes } => {
+                if !(is_agent(sender)
+                    && [TRANSCRIPTION_TOPIC, CHAT_TOPIC].contains(&topic.as_str()))
+                {
                     return false;
                 }
-                self.begin(stream, attributes.get(SEGMENT), at);
+                self.open(stream_id, attributes.get(SEGMENT_ID), at);
             }
-            DataEvent::TextPart { stream, text } => {
-                let Some(utterance) = self.open(stream) else { return false };
+            DataEvent::TextChunk { stream_id, text } => {
+                let Some(utterance) = self.find_open(stream_id) else { return false };
                 if !text.is_empty() {
-                    utterance.first.get_or_insert(at);
+                    utterance.first_text_at.get_or_insert(at);
                 }
-                let room = LONGEST.saturating_sub(utterance.words.len());
-                utterance.words.extend(text.chars().take(room));
+                let free = MAX_TEXT.saturating_sub(utterance.text.len());
+                utterance.text.extend(text.chars().take(free));
             }
-            DataEvent::TextEnds { stream, .. } => {
-                let Some(utterance) = self.open(stream) else { return false };
-                utterance.ended = Some(at);
+            DataEvent::TextStreamClosed { stream_id, .. } => {
+                let Some(utterance) = self.find_open(stream_id) else { return false };
+                utterance.closed_at = Some(at);
             }
-            DataEvent::Bytes { .. } => return false,
+            DataEvent::ByteStreamReceived { .. } => return false,
         }
         true
     }
 
-    fn begin(&mut self, stream: &str, segment: Option<&String>, at: SessionTime) {
-        let is_old = segment.is_some_and(|segment| self.segments.contains(segment));
-        if let (Some(segment), false) = (segment, is_old) {
-            if self.segments.len() >= MOST {
+    fn open(&mut self, stream_id: &str, segment: Option<&String>, at: SessionTime) {
+        let is_repetition = segment.is_some_and(|segment| self.segments.contains(segment));
+        if let (Some(segment), false) = (segment, is_repetition) {
+            if self.segments.len() >= MAX_UTTERANCES {
                 self.segments.remove(0);
             }
             self.segments.push(segment.clone());
         }
-        if self.list.len() >= MOST {
+        if self.list.len() >= MAX_UTTERANCES {
             self.list.remove(0);
         }
         self.list.push(Utterance {
-            stream: stream.to_owned(),
+            stream_id: stream_id.to_owned(),
             segment: segment.cloned(),
-            is_old,
-            began: at,
-            first: None,
-            ended: None,
-            words: String::new(),
+            is_repetition,
+            opened_at: at,
+            first_text_at: None,
+            closed_at: None,
+            text: String::new(),
         });
     }
 
-    fn open(&mut self, stream: &str) -> Option<&mut Utterance> {
-        self.list.iter_mut().rev().find(|one| one.stream == stream && one.ended.is_none())
+    fn find_open(&mut self, stream_id: &str) -> Option<&mut Utterance> {
+        let mut latest_first = self.list.iter_mut().rev();
+        latest_first.find(|one| one.stream_id == stream_id && one.closed_at.is_none())
     }
 
     /// Whether a stream is open.
     pub(super) fn is_writing(&self) -> bool {
-        self.list.iter().any(|one| one.ended.is_none())
+        self.list.iter().any(|one| one.closed_at.is_none())
     }
 
-    /// Utterances of segments of their own whose streams began after `time`.
-    pub(super) fn since(&self, time: SessionTime) -> impl Iterator<Item = &Utterance> {
-        self.list.iter().filter(move |one| one.began > time && !one.is_old)
-    }
-
-    /// When the first words of the latest utterance that is still being written arrived.
+    /// When the first text of the latest open stream arrived.
     pub(super) fn writing_since(&self) -> Option<SessionTime> {
-        self.list.iter().rev().find(|one| one.ended.is_none())?.first
+        self.list.iter().rev().find(|one| one.closed_at.is_none())?.first_text_at
     }
 
-    /// All words that were written in streams that began after `time`.
-    pub(super) fn words_since(&self, time: SessionTime) -> String {
-        self.since(time).map(|one| one.words.as_str()).collect::<Vec<_>>().join(" ")
+    /// The streams that were opened after `time`, without repetitions.
+    pub(super) fn since(&self, time: SessionTime) -> impl Iterator<Item = &Utterance> {
+        self.list.iter().filter(move |one| one.opened_at > time && !one.is_repetition)
+    }
+
+    /// The text of the streams that were opened after `time`, without repetitions.
+    pub(super) fn text_since(&self, time: SessionTime) -> String {
+        self.since(time).map(|one| one.text.as_str()).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -126,61 +128,64 @@ mod tests {
 
     use super::*;
 
-    fn begins(stream: &str, sender: &str, segment: &str) -> DataEvent {
-        DataEvent::TextBegins {
-            stream: stream.to_owned(),
+    fn opened(stream: &str, sender: &str, segment: &str) -> DataEvent {
+        DataEvent::TextStreamOpened {
+            stream_id: stream.to_owned(),
             sender: Identity::new(sender),
-            topic: TRANSCRIPTION.to_owned(),
-            attributes: HashMap::from([(SEGMENT.to_owned(), segment.to_owned())]),
+            topic: TRANSCRIPTION_TOPIC.to_owned(),
+            attributes: HashMap::from([(SEGMENT_ID.to_owned(), segment.to_owned())]),
         }
     }
 
-    fn part(stream: &str, text: &str) -> DataEvent {
-        DataEvent::TextPart { stream: stream.to_owned(), text: text.to_owned() }
+    fn chunk(stream: &str, text: &str) -> DataEvent {
+        DataEvent::TextChunk { stream_id: stream.to_owned(), text: text.to_owned() }
     }
 
-    fn ends(stream: &str) -> DataEvent {
-        DataEvent::TextEnds { stream: stream.to_owned(), attributes: HashMap::new() }
+    fn closed(stream: &str) -> DataEvent {
+        DataEvent::TextStreamClosed { stream_id: stream.to_owned(), attributes: HashMap::new() }
     }
 
-    fn told(events: &[(DataEvent, u64)]) -> Utterances {
+    fn received(events: &[(DataEvent, u64)]) -> Utterances {
         let mut utterances = Utterances::default();
         for (event, at) in events {
-            utterances.take(event, SessionTime(*at), |who| who.as_str() == "agent");
+            utterances.handle_data(event, SessionTime(*at), |sender| sender.as_str() == "agent");
         }
         utterances
     }
 
     #[test]
-    fn an_utterance_has_its_moments_and_its_words() {
-        let utterances = told(&[
-            (begins("s", "agent", "a"), 10),
-            (part("s", ""), 11),
-            (part("s", "Good "), 12),
-            (part("s", "evening"), 13),
+    fn an_utterance_has_its_times_and_its_text() {
+        let utterances = received(&[
+            (opened("s", "agent", "a"), 10),
+            (chunk("s", ""), 11),
+            (chunk("s", "Good "), 12),
+            (chunk("s", "evening"), 13),
         ]);
         assert!(utterances.is_writing());
         assert_eq!(utterances.writing_since(), Some(SessionTime(12)));
-        let utterances = told(&[
-            (begins("s", "agent", "a"), 10),
-            (part("s", "Good evening"), 12),
-            (ends("s"), 14),
+        let utterances = received(&[
+            (opened("s", "agent", "a"), 10),
+            (chunk("s", "Good evening"), 12),
+            (closed("s"), 14),
         ]);
         let one = utterances.since(SessionTime(5)).next().unwrap();
-        assert_eq!((one.first, one.ended), (Some(SessionTime(12)), Some(SessionTime(14))));
-        assert_eq!(utterances.words_since(SessionTime(5)), "Good evening");
+        assert_eq!(
+            (one.first_text_at, one.closed_at),
+            (Some(SessionTime(12)), Some(SessionTime(14)))
+        );
+        assert_eq!(utterances.text_since(SessionTime(5)), "Good evening");
         assert!(!utterances.is_writing());
     }
 
     #[test]
-    fn an_echo_of_the_caller_and_a_segment_written_before_are_no_answers() {
-        let utterances = told(&[
-            (begins("e", "caller", "u"), 10),
-            (part("e", "I would like"), 11),
-            (begins("s", "agent", "a"), 20),
-            (ends("s"), 21),
-            (begins("t", "agent", "a"), 30),
-            (begins("v", "agent", "b"), 40),
+    fn transcriptions_of_the_caller_and_repeated_segments_are_left_out() {
+        let utterances = received(&[
+            (opened("e", "caller", "u"), 10),
+            (chunk("e", "I would like"), 11),
+            (opened("s", "agent", "a"), 20),
+            (closed("s"), 21),
+            (opened("t", "agent", "a"), 30),
+            (opened("v", "agent", "b"), 40),
         ]);
         let segments: Vec<_> =
             utterances.since(SessionTime(0)).map(|one| one.segment.clone().unwrap()).collect();
@@ -188,18 +193,19 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_that_never_comes_to_an_end_fills_nothing() {
+    fn an_agent_that_never_stops_writing_uses_bounded_memory() {
         let mut utterances = Utterances::default();
         for number in 0..10_000_u64 {
             let stream = format!("s{number}");
-            let begins = begins(&stream, "agent", &stream);
-            utterances.take(&begins, SessionTime(number), |_| true);
-            utterances.take(&part(&stream, &"x".repeat(100)), SessionTime(number), |_| true);
+            let header = opened(&stream, "agent", &stream);
+            utterances.handle_data(&header, SessionTime(number), |_| true);
+            utterances
+                .handle_data(&chunk(&stream, &"x".repeat(100)), SessionTime(number), |_| true);
         }
-        assert_eq!(utterances.list.len(), MOST);
+        assert_eq!(utterances.list.len(), MAX_UTTERANCES);
         for _ in 0..10_000 {
-            utterances.take(&part("s9999", &"x".repeat(100)), SessionTime(1), |_| true);
+            utterances.handle_data(&chunk("s9999", &"x".repeat(100)), SessionTime(1), |_| true);
         }
-        assert!(utterances.list.last().unwrap().words.len() <= LONGEST);
+        assert!(utterances.list.last().unwrap().text.len() <= MAX_TEXT);
     }
 }

@@ -1,132 +1,136 @@
-//! What an agent built with LiveKit's framework tells of its own turns, on the byte stream `lk.agent.session`.
+//! What an agent built with LiveKit's framework publishes about itself, on the byte stream `lk.agent.session`:
+//! the latencies of each answer, and what its models have used (LiveKit protocol, `agent/livekit_agent_session.proto`).
 
 use livekit_protocol::agent as proto;
 use prost::Message;
+use proto::agent_session_event::{ConversationItemAdded, Event};
+use proto::agent_session_message::Message as SessionMessage;
+use proto::chat_context::{ChatItem, chat_item::Item};
+use proto::model_usage::Usage;
 
 use rushhour_core::event::{ModelUsage, TurnParts};
 use rushhour_core::units::Micros;
 
-/// The topic of that stream.
+/// The topic of the stream.
 pub const AGENT_SESSION_TOPIC: &str = "lk.agent.session";
 
-/// One message of the stream that says: this was answered, and its parts took so long.
-pub fn write_agent_session(id: &str, text: &str, times: &TurnParts) -> Vec<u8> {
-    use proto::agent_session_event::{ConversationItemAdded, Event};
-    use proto::agent_session_message::Message as Kind;
-    use proto::chat_context::{ChatItem, chat_item::Item};
+/// Durations of an hour or more are measurement errors.
+const MAX_LATENCY_SECS: f64 = 3600.0;
+/// Audio of more seconds than this is a measurement error.
+const MAX_AUDIO_SECS: f64 = 1e6;
+
+/// Encodes the message that an answer was added to the conversation, with its latencies.
+pub fn encode_turn_metrics(id: &str, text: &str, latencies: &TurnParts) -> Vec<u8> {
     use proto::chat_message::{ChatContent, chat_content::Payload};
-    let seconds = |micros: Option<Micros>| micros.map(Micros::as_secs_f64);
+    let seconds = |latency: Option<Micros>| latency.map(Micros::as_secs_f64);
     let message = proto::ChatMessage {
         id: id.to_owned(),
         role: proto::ChatRole::Assistant.into(),
         content: vec![ChatContent { payload: Some(Payload::Text(text.to_owned())) }],
         metrics: Some(proto::MetricsReport {
-            transcription_delay: seconds(times.transcription),
-            end_of_turn_delay: seconds(times.end_of_turn),
-            llm_node_ttft: seconds(times.llm_first_token),
-            tts_node_ttfb: seconds(times.tts_first_byte),
-            e2e_latency: seconds(times.end_to_end),
+            transcription_delay: seconds(latencies.transcription),
+            end_of_turn_delay: seconds(latencies.end_of_turn),
+            llm_node_ttft: seconds(latencies.llm_first_token),
+            tts_node_ttfb: seconds(latencies.tts_first_byte),
+            e2e_latency: seconds(latencies.end_to_end),
             ..proto::MetricsReport::default()
         }),
         ..proto::ChatMessage::default()
     };
     let item = Some(ChatItem { item: Some(Item::Message(message)) });
-    let event = Some(Event::ConversationItemAdded(ConversationItemAdded { item }));
-    let event = proto::AgentSessionEvent { event, ..proto::AgentSessionEvent::default() };
-    proto::AgentSessionMessage { message: Some(Kind::Event(event)) }.encode_to_vec()
+    encode(Event::ConversationItemAdded(ConversationItemAdded { item }))
 }
 
-/// Reads one message of the stream; gives the times of an answer that it tells, if it tells any.
-pub fn read_agent_session(bytes: &[u8]) -> Option<TurnParts> {
-    use proto::agent_session_event::Event;
-    use proto::agent_session_message::Message as Kind;
-    use proto::chat_context::chat_item::Item;
-    let message = proto::AgentSessionMessage::decode(bytes).ok()?;
-    let Kind::Event(event) = message.message? else { return None };
-    let Event::ConversationItemAdded(added) = event.event? else { return None };
+/// Decodes the latencies of an answer; `None` if the message is malformed or holds none.
+pub fn decode_turn_metrics(bytes: &[u8]) -> Option<TurnParts> {
+    let Event::ConversationItemAdded(added) = decode(bytes)? else { return None };
     let Item::Message(message) = added.item?.item? else { return None };
     let metrics = message.metrics?;
     let micros = |seconds: Option<f64>| {
-        seconds.filter(|s| (0.0..3600.0).contains(s)).map(Micros::from_secs_f64)
+        seconds.filter(|s| (0.0..MAX_LATENCY_SECS).contains(s)).map(Micros::from_secs_f64)
     };
-    let times = TurnParts {
+    let latencies = TurnParts {
         transcription: micros(metrics.transcription_delay),
         end_of_turn: micros(metrics.end_of_turn_delay),
         llm_first_token: micros(metrics.llm_node_ttft),
         tts_first_byte: micros(metrics.tts_node_ttfb),
         end_to_end: micros(metrics.e2e_latency),
     };
-    (times != TurnParts::default()).then_some(times)
+    (latencies != TurnParts::default()).then_some(latencies)
 }
 
-/// One message of the stream that says what the models have taken so far.
-pub fn write_agent_use(used: &ModelUsage) -> Vec<u8> {
-    use proto::agent_session_event::{Event, SessionUsageUpdated};
-    use proto::agent_session_message::Message as Kind;
-    use proto::model_usage::Usage;
+/// Encodes the message of what the models have used since the session began.
+#[cfg(test)]
+pub(crate) fn encode_model_usage(used: &ModelUsage) -> Vec<u8> {
+    use proto::agent_session_event::SessionUsageUpdated;
     let count = |count: Option<u64>| i32::try_from(count.unwrap_or(0)).unwrap_or(i32::MAX);
     let seconds = |time: Option<Micros>| time.map_or(0.0, Micros::as_secs_f64);
-    let model = proto::LlmModelUsage {
+    let llm = proto::LlmModelUsage {
         input_tokens: count(used.tokens_read),
         input_cached_tokens: count(used.tokens_cached),
         output_tokens: count(used.tokens_written),
         ..proto::LlmModelUsage::default()
     };
-    let voice = proto::TtsModelUsage {
+    let tts = proto::TtsModelUsage {
         characters_count: count(used.characters),
         audio_duration: seconds(used.spoken),
         ..proto::TtsModelUsage::default()
     };
-    let ear = proto::SttModelUsage {
+    let stt = proto::SttModelUsage {
         audio_duration: seconds(used.heard),
         ..proto::SttModelUsage::default()
     };
-    let model_usage = [
-        used.tokens_read.map(|_| Usage::Llm(model)),
-        used.characters.map(|_| Usage::Tts(voice)),
-        used.heard.map(|_| Usage::Stt(ear)),
+    let usages = [
+        used.tokens_read.map(|_| Usage::Llm(llm)),
+        used.characters.map(|_| Usage::Tts(tts)),
+        used.heard.map(|_| Usage::Stt(stt)),
     ];
-    let model_usage = model_usage.into_iter().flatten();
-    let model_usage = model_usage.map(|usage| proto::ModelUsage { usage: Some(usage) }).collect();
+    let usages = usages.into_iter().flatten();
+    let model_usage = usages.map(|usage| proto::ModelUsage { usage: Some(usage) }).collect();
     let usage = Some(proto::AgentSessionUsage { model_usage });
-    let event = Some(Event::SessionUsageUpdated(SessionUsageUpdated { usage }));
-    let event = proto::AgentSessionEvent { event, ..proto::AgentSessionEvent::default() };
-    proto::AgentSessionMessage { message: Some(Kind::Event(event)) }.encode_to_vec()
+    encode(Event::SessionUsageUpdated(SessionUsageUpdated { usage }))
 }
 
-/// Reads one message of the stream; gives what the models have taken so far, if it tells that.
-pub fn read_agent_use(bytes: &[u8]) -> Option<ModelUsage> {
-    use proto::agent_session_event::Event;
-    use proto::agent_session_message::Message as Kind;
-    use proto::model_usage::Usage;
-    let message = proto::AgentSessionMessage::decode(bytes).ok()?;
-    let Kind::Event(event) = message.message? else { return None };
-    let Event::SessionUsageUpdated(updated) = event.event? else { return None };
+/// Decodes what the models have used since the session began, summed over models; `None` if the message is
+/// malformed or about something else.
+pub(crate) fn decode_model_usage(bytes: &[u8]) -> Option<ModelUsage> {
+    let Event::SessionUsageUpdated(updated) = decode(bytes)? else { return None };
     let mut used = ModelUsage::default();
-    let add = |sum: &mut Option<u64>, count: i32| {
+    let add_count = |sum: &mut Option<u64>, count: i32| {
         *sum = Some(sum.unwrap_or(0).saturating_add(u64::try_from(count).unwrap_or(0)));
     };
-    let last = |sum: &mut Option<Micros>, seconds: f64| {
-        if (0.0..1e6).contains(&seconds) {
+    let add_audio = |sum: &mut Option<Micros>, seconds: f64| {
+        if (0.0..MAX_AUDIO_SECS).contains(&seconds) {
             *sum = Some(sum.unwrap_or(Micros::ZERO) + Micros::from_secs_f64(seconds));
         }
     };
     for model in updated.usage?.model_usage {
         match model.usage {
-            Some(Usage::Llm(model)) => {
-                add(&mut used.tokens_read, model.input_tokens);
-                add(&mut used.tokens_cached, model.input_cached_tokens);
-                add(&mut used.tokens_written, model.output_tokens);
+            Some(Usage::Llm(llm)) => {
+                add_count(&mut used.tokens_read, llm.input_tokens);
+                add_count(&mut used.tokens_cached, llm.input_cached_tokens);
+                add_count(&mut used.tokens_written, llm.output_tokens);
             }
-            Some(Usage::Tts(voice)) => {
-                add(&mut used.characters, voice.characters_count);
-                last(&mut used.spoken, voice.audio_duration);
+            Some(Usage::Tts(tts)) => {
+                add_count(&mut used.characters, tts.characters_count);
+                add_audio(&mut used.spoken, tts.audio_duration);
             }
-            Some(Usage::Stt(ear)) => last(&mut used.heard, ear.audio_duration),
+            Some(Usage::Stt(stt)) => add_audio(&mut used.heard, stt.audio_duration),
             Some(Usage::Interruption(_) | Usage::Eot(_)) | None => {}
         }
     }
     (used != ModelUsage::default()).then_some(used)
+}
+
+fn encode(event: Event) -> Vec<u8> {
+    let event = proto::AgentSessionEvent { event: Some(event), ..Default::default() };
+    proto::AgentSessionMessage { message: Some(SessionMessage::Event(event)) }.encode_to_vec()
+}
+
+fn decode(bytes: &[u8]) -> Option<Event> {
+    let message = proto::AgentSessionMessage::decode(bytes).ok()?;
+    let SessionMessage::Event(event) = message.message? else { return None };
+    event.event
 }
 
 #[cfg(test)]
@@ -134,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_models_took_is_read_back_and_summed() {
+    fn model_usage_survives_the_round_trip() {
         let used = ModelUsage {
             tokens_read: Some(1_200),
             tokens_cached: Some(800),
@@ -143,28 +147,29 @@ mod tests {
             spoken: Some(Micros::from_secs(12)),
             heard: Some(Micros::from_secs(30)),
         };
-        assert_eq!(read_agent_use(&write_agent_use(&used)), Some(used));
-        let written = ModelUsage { characters: None, spoken: None, heard: None, ..used };
-        assert_eq!(read_agent_use(&write_agent_use(&written)), Some(written));
-        assert_eq!(read_agent_use(&write_agent_use(&ModelUsage::default())), None);
-        let times = TurnParts { end_to_end: Some(Micros::from_secs(2)), ..TurnParts::default() };
-        assert_eq!(read_agent_use(&write_agent_session("item-1", "Hello.", &times)), None);
-        assert_eq!(read_agent_session(&write_agent_use(&used)), None);
+        assert_eq!(decode_model_usage(&encode_model_usage(&used)), Some(used));
+        let llm_only = ModelUsage { characters: None, spoken: None, heard: None, ..used };
+        assert_eq!(decode_model_usage(&encode_model_usage(&llm_only)), Some(llm_only));
+        assert_eq!(decode_model_usage(&encode_model_usage(&ModelUsage::default())), None);
+        let latencies =
+            TurnParts { end_to_end: Some(Micros::from_secs(2)), ..TurnParts::default() };
+        assert_eq!(decode_model_usage(&encode_turn_metrics("item-1", "Hello.", &latencies)), None);
+        assert_eq!(decode_turn_metrics(&encode_model_usage(&used)), None);
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
-        let times = TurnParts {
+    fn turn_metrics_survive_the_round_trip() {
+        let latencies = TurnParts {
             end_of_turn: Some(Micros::from_millis(250)),
             llm_first_token: Some(Micros(12_345)),
             end_to_end: Some(Micros::from_secs(2)),
             ..TurnParts::default()
         };
         assert_eq!(
-            read_agent_session(&write_agent_session("item-1", "Hello.", &times)),
-            Some(times)
+            decode_turn_metrics(&encode_turn_metrics("item-1", "Hello.", &latencies)),
+            Some(latencies)
         );
-        let nothing = TurnParts::default();
-        assert_eq!(read_agent_session(&write_agent_session("item-1", "Hello.", &nothing)), None);
+        let none = TurnParts::default();
+        assert_eq!(decode_turn_metrics(&encode_turn_metrics("item-1", "Hello.", &none)), None);
     }
 }

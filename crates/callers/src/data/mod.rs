@@ -1,11 +1,15 @@
-//! What travels over the data channels: packets, text streams, and what an agent tells of its own session.
+//! What travels over the data channels: data streams of text and bytes, and the metrics that agents publish in them.
+//!
+//! [`DataReceiver`] decodes packets into [`DataEvent`]s, and the encoder for outgoing streams numbers them.
+//! `agent_session` reads and writes the messages of LiveKit's agent framework on the topic `lk.agent.session`.
 
 mod agent_session;
 mod receiver;
 mod sender;
 
-pub use agent_session::{
-    AGENT_SESSION_TOPIC, read_agent_session, read_agent_use, write_agent_session, write_agent_use,
-};
+pub(crate) use agent_session::decode_model_usage;
+#[cfg(test)]
+pub(crate) use agent_session::encode_model_usage;
+pub use agent_session::{AGENT_SESSION_TOPIC, decode_turn_metrics, encode_turn_metrics};
 pub use receiver::{DataEvent, DataReceiver};
-pub use sender::DataSender;
+pub(crate) use sender::DataSender;

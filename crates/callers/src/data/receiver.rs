@@ -1,4 +1,4 @@
-//! Packets that came in over a data channel, as events: headers, chunks and ends of streams.
+//! Incoming packets of the data channels, decoded into events of data streams.
 
 use std::collections::HashMap;
 
@@ -9,55 +9,56 @@ use proto::data_stream::header::ContentHeader;
 
 use rushhour_core::units::Identity;
 
-/// Streams that are open at once; a sender with more has lost count, and its oldest is forgotten.
-const MOST_STREAMS: usize = 64;
-/// The most of one byte stream that is kept.
-const MOST_BYTES: usize = 256 * 1024;
+/// Streams of one kind that may be open at once; beyond it the oldest is forgotten.
+const MAX_OPEN_STREAMS: usize = 64;
+/// The most bytes of one byte stream that are kept.
+const MAX_STREAM_BYTES: usize = 256 * 1024;
 
-/// Something that came in.
+/// An event of a data stream. Texts arrive chunk by chunk, bytes as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DataEvent {
-    /// A text stream begins.
-    TextBegins {
-        /// Its name.
-        stream: String,
+    /// The header of a text stream arrived.
+    TextStreamOpened {
+        /// The stream's id, unique for its sender.
+        stream_id: String,
         /// Who sends it.
         sender: Identity,
         /// Its topic.
         topic: String,
-        /// What its header says of it.
+        /// The attributes in its header.
         attributes: HashMap<String, String>,
     },
-    /// A part of a text stream.
-    TextPart {
+    /// A chunk of a text stream arrived.
+    TextChunk {
         /// The stream.
-        stream: String,
-        /// The part; what is no UTF-8 is replaced.
+        stream_id: String,
+        /// The chunk's text; invalid UTF-8 is replaced.
         text: String,
     },
-    /// A text stream ends.
-    TextEnds {
+    /// The trailer of a text stream arrived.
+    TextStreamClosed {
         /// The stream.
-        stream: String,
-        /// What its trailer adds.
+        stream_id: String,
+        /// The attributes in its trailer.
         attributes: HashMap<String, String>,
     },
-    /// A byte stream is there as a whole.
-    Bytes {
+    /// A byte stream is complete.
+    ByteStreamReceived {
         /// Who sent it.
         sender: Identity,
         /// Its topic.
         topic: String,
-        /// The bytes.
+        /// Its first 256 KiB.
         bytes: Vec<u8>,
     },
 }
 
-/// Byte streams being put together; text streams are passed on part by part.
+/// Decodes packets and collects byte streams.
 #[derive(Debug, Default)]
 pub struct DataReceiver {
-    texts: Vec<String>,
-    bytes: Vec<ByteStream>,
+    /// Ids of the open text streams.
+    text_streams: Vec<String>,
+    byte_streams: Vec<ByteStream>,
 }
 
 #[derive(Debug)]
@@ -69,8 +70,8 @@ struct ByteStream {
 }
 
 impl DataReceiver {
-    /// Takes in a packet; what cannot be read, or concerns nobody here, gives nothing.
-    pub fn take(&mut self, packet: &[u8]) -> Vec<DataEvent> {
+    /// Handles a packet. Malformed packets and those that belong to no open stream lead to no events.
+    pub fn handle_packet(&mut self, packet: &[u8]) -> Vec<DataEvent> {
         let Ok(packet) = proto::DataPacket::decode(packet) else { return Vec::new() };
         let sender = Identity::new(packet.participant_identity);
         match packet.value {
@@ -84,55 +85,55 @@ impl DataReceiver {
     }
 
     fn header(&mut self, header: proto::data_stream::Header, sender: Identity) -> Vec<DataEvent> {
-        let stream = header.stream_id;
-        // A small stream may come whole in its header.
+        let proto::data_stream::Header { stream_id, topic, attributes, .. } = header;
+        // A small stream may be complete in its header.
         let inline = header.inline_content;
         if let Some(ContentHeader::ByteHeader(_)) = header.content_header {
             if let Some(bytes) = inline {
-                return vec![DataEvent::Bytes { sender, topic: header.topic, bytes }];
+                return vec![DataEvent::ByteStreamReceived { sender, topic, bytes }];
             }
-            if self.bytes.len() >= MOST_STREAMS {
-                self.bytes.remove(0);
+            if self.byte_streams.len() >= MAX_OPEN_STREAMS {
+                self.byte_streams.remove(0);
             }
-            let topic = header.topic;
-            self.bytes.push(ByteStream { id: stream, sender, topic, bytes: Vec::new() });
+            self.byte_streams.push(ByteStream { id: stream_id, sender, topic, bytes: Vec::new() });
             return Vec::new();
         }
-        let (topic, attributes) = (header.topic, header.attributes);
+        let opened = stream_id.clone();
         let mut events =
-            vec![DataEvent::TextBegins { stream: stream.clone(), sender, topic, attributes }];
+            vec![DataEvent::TextStreamOpened { stream_id: opened, sender, topic, attributes }];
         if let Some(bytes) = inline {
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            events.push(DataEvent::TextPart { stream: stream.clone(), text });
-            events.push(DataEvent::TextEnds { stream, attributes: HashMap::new() });
+            events.push(DataEvent::TextChunk { stream_id: stream_id.clone(), text });
+            events.push(DataEvent::TextStreamClosed { stream_id, attributes: HashMap::new() });
             return events;
         }
-        if self.texts.len() >= MOST_STREAMS {
-            self.texts.remove(0);
+        if self.text_streams.len() >= MAX_OPEN_STREAMS {
+            self.text_streams.remove(0);
         }
-        self.texts.push(stream);
+        self.text_streams.push(stream_id);
         events
     }
 
-    fn chunk(&mut self, stream: &str, content: &[u8]) -> Option<DataEvent> {
-        if let Some(open) = self.bytes.iter_mut().find(|open| open.id == stream) {
-            let room = MOST_BYTES - open.bytes.len();
-            open.bytes.extend_from_slice(&content[..content.len().min(room)]);
+    fn chunk(&mut self, stream_id: &str, content: &[u8]) -> Option<DataEvent> {
+        if let Some(open) = self.byte_streams.iter_mut().find(|open| open.id == stream_id) {
+            let free = MAX_STREAM_BYTES - open.bytes.len();
+            open.bytes.extend_from_slice(&content[..content.len().min(free)]);
             return None;
         }
-        self.texts.iter().find(|open| *open == stream)?;
+        self.text_streams.iter().find(|open| *open == stream_id)?;
         let text = String::from_utf8_lossy(content).into_owned();
-        Some(DataEvent::TextPart { stream: stream.to_owned(), text })
+        Some(DataEvent::TextChunk { stream_id: stream_id.to_owned(), text })
     }
 
     fn trailer(&mut self, trailer: proto::data_stream::Trailer) -> Option<DataEvent> {
-        if let Some(at) = self.bytes.iter().position(|open| open.id == trailer.stream_id) {
-            let ByteStream { sender, topic, bytes, .. } = self.bytes.remove(at);
-            return Some(DataEvent::Bytes { sender, topic, bytes });
+        let proto::data_stream::Trailer { stream_id, attributes, .. } = trailer;
+        if let Some(index) = self.byte_streams.iter().position(|open| open.id == stream_id) {
+            let ByteStream { sender, topic, bytes, .. } = self.byte_streams.remove(index);
+            return Some(DataEvent::ByteStreamReceived { sender, topic, bytes });
         }
-        let at = self.texts.iter().position(|open| *open == trailer.stream_id)?;
-        let stream = self.texts.remove(at);
-        Some(DataEvent::TextEnds { stream, attributes: trailer.attributes })
+        let index = self.text_streams.iter().position(|open| *open == stream_id)?;
+        self.text_streams.remove(index);
+        Some(DataEvent::TextStreamClosed { stream_id, attributes })
     }
 }
 
@@ -141,79 +142,81 @@ mod tests {
     use super::super::DataSender;
     use super::*;
 
-    fn read(packets: Vec<Vec<u8>>) -> Vec<DataEvent> {
-        let mut incoming = DataReceiver::default();
-        packets.into_iter().flat_map(|packet| incoming.take(&packet)).collect()
+    fn receive(packets: Vec<Vec<u8>>) -> Vec<DataEvent> {
+        let mut receiver = DataReceiver::default();
+        packets.into_iter().flat_map(|packet| receiver.handle_packet(&packet)).collect()
     }
 
     #[test]
-    fn a_text_goes_out_and_comes_in_whole() {
+    fn a_text_stream_survives_the_round_trip() {
         let text = "grüße ".repeat(6_000);
         let packets = DataSender::default().text("lk.chat", &text, HashMap::new(), 1);
-        assert!(packets.len() > 4, "it takes several chunks");
-        let events = read(packets);
-        let parts: String = events
+        assert!(packets.len() > 4, "several chunks");
+        let events = receive(packets);
+        let text_received: String = events
             .iter()
             .filter_map(|event| match event {
-                DataEvent::TextPart { text, .. } => Some(text.as_str()),
+                DataEvent::TextChunk { text, .. } => Some(text.as_str()),
                 _ => None,
             })
             .collect();
-        assert_eq!(parts, text);
-        assert!(matches!(&events[0], DataEvent::TextBegins { topic, .. } if topic == "lk.chat"));
-        assert!(matches!(events.last(), Some(DataEvent::TextEnds { .. })));
+        assert_eq!(text_received, text);
+        assert!(
+            matches!(&events[0], DataEvent::TextStreamOpened { topic, .. } if topic == "lk.chat")
+        );
+        assert!(matches!(events.last(), Some(DataEvent::TextStreamClosed { .. })));
     }
 
     #[test]
-    fn bytes_go_out_and_come_in_whole() {
+    fn a_byte_stream_survives_the_round_trip() {
         let bytes: Vec<u8> = (0..40_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         let packets = DataSender::default().bytes("lk.agent.session", &bytes, HashMap::new(), 1);
         assert_eq!(packets.len(), 5, "a header, three chunks and a trailer");
         let (sender, topic) = (Identity::new(""), "lk.agent.session".to_owned());
-        assert_eq!(read(packets), [DataEvent::Bytes { sender, topic, bytes }]);
+        assert_eq!(receive(packets), [DataEvent::ByteStreamReceived { sender, topic, bytes }]);
     }
 
     #[test]
-    fn a_text_can_be_somebody_elses() {
+    fn a_text_can_be_sent_in_the_name_of_another_participant() {
         let caller = Identity::new("caller-1");
-        let packets = DataSender::default().text_of(&caller, "t", "hello", HashMap::new(), 1);
+        let packets = DataSender::default().text_as(&caller, "t", "hello", HashMap::new(), 1);
         let sequences: Vec<u32> = packets
             .iter()
             .map(|packet| proto::DataPacket::decode(&packet[..]).unwrap().sequence)
             .collect();
         assert_eq!(sequences, [1, 2, 3]);
-        let events = read(packets);
+        let events = receive(packets);
         assert!(
-            matches!(&events[0], DataEvent::TextBegins { sender, .. } if *sender == caller),
+            matches!(&events[0], DataEvent::TextStreamOpened { sender, .. } if *sender == caller),
             "{events:?}"
         );
-        assert!(matches!(&events[1], DataEvent::TextPart { text, .. } if text == "hello"));
+        assert!(matches!(&events[1], DataEvent::TextChunk { text, .. } if text == "hello"));
     }
 
     #[test]
-    fn nonsense_is_passed_over() {
-        let mut incoming = DataReceiver::default();
-        assert_eq!(incoming.take(&[0xff; 40]), []);
-        assert_eq!(incoming.take(&[]), []);
-        let mut outgoing = DataSender::default();
-        let chunks: Vec<_> = outgoing.chunks("unheard-of", 0, "text").into_iter().collect();
+    fn malformed_packets_and_unknown_streams_are_ignored() {
+        let mut receiver = DataReceiver::default();
+        assert_eq!(receiver.handle_packet(&[0xff; 40]), []);
+        assert_eq!(receiver.handle_packet(&[]), []);
+        let mut sender = DataSender::default();
+        let chunks: Vec<_> = sender.text_chunks("unknown", 0, "text").into_iter().collect();
         assert!(!chunks.is_empty());
         for chunk in chunks {
-            assert_eq!(incoming.take(&chunk), []);
+            assert_eq!(receiver.handle_packet(&chunk), []);
         }
-        assert_eq!(incoming.take(&outgoing.trailer("unheard-of", HashMap::new())), []);
+        assert_eq!(receiver.handle_packet(&sender.trailer("unknown", HashMap::new())), []);
     }
 
     #[test]
-    fn a_sender_that_never_ends_its_streams_fills_nothing() {
-        let mut incoming = DataReceiver::default();
-        let mut outgoing = DataSender::default();
+    fn streams_that_are_never_closed_use_bounded_memory() {
+        let mut receiver = DataReceiver::default();
+        let mut sender = DataSender::default();
         for n in 0..1_000 {
-            let header = outgoing.header(&format!("s{n}"), "t", HashMap::new(), None, 0);
-            incoming.take(&header);
+            let header = sender.text_header(&format!("s{n}"), "t", HashMap::new(), None, 0);
+            receiver.handle_packet(&header);
         }
-        assert!(incoming.texts.len() <= MOST_STREAMS);
-        assert_eq!(incoming.take(&outgoing.trailer("s0", HashMap::new())), []);
-        assert_eq!(incoming.take(&outgoing.trailer("s999", HashMap::new())).len(), 1);
+        assert!(receiver.text_streams.len() <= MAX_OPEN_STREAMS);
+        assert_eq!(receiver.handle_packet(&sender.trailer("s0", HashMap::new())), []);
+        assert_eq!(receiver.handle_packet(&sender.trailer("s999", HashMap::new())).len(), 1);
     }
 }

@@ -1,7 +1,7 @@
-//! Text and byte streams on their way out, as packets of the reliable channel.
+//! Outgoing data streams, encoded as packets of the reliable data channel.
 //!
 //! A stream is a header, chunks of at most 15 kB and a trailer (LiveKit protocol, `livekit_models.proto`,
-//! `DataStream`); its packets are numbered from 1 so that the server could resume a broken channel.
+//! `DataStream`). Packets are numbered from 1, so that the server could resume a broken channel.
 
 use std::collections::HashMap;
 
@@ -13,35 +13,35 @@ use proto::data_stream::{ByteHeader, Chunk, Header, TextHeader, Trailer};
 
 use rushhour_core::units::Identity;
 
-/// The most that one chunk may carry.
-const CHUNK: usize = 15_000;
+/// The most bytes that one chunk carries.
+const MAX_CHUNK_BYTES: usize = 15_000;
 
-/// Numbers packets and streams of one participant.
+/// Encodes the data streams of one participant, and numbers its packets and streams.
 #[derive(Debug, Default)]
-pub struct DataSender {
+pub(crate) struct DataSender {
     sequence: u32,
     streams: u64,
 }
 
 impl DataSender {
-    /// A whole text as one stream; `wall_ms` is the Unix time that its header shows.
-    pub fn text(
+    /// Encodes a text as one stream. `wall_ms` is the time in its header, in milliseconds since the Unix epoch.
+    pub(crate) fn text(
         &mut self,
         topic: &str,
         text: &str,
         attributes: HashMap<String, String>,
         wall_ms: i64,
     ) -> Vec<Vec<u8>> {
-        let id = self.next_stream();
-        let mut packets = vec![self.header(&id, topic, attributes, Some(text.len()), wall_ms)];
-        packets.extend(self.chunks(&id, 0, text));
+        let id = self.next_stream_id();
+        let mut packets = vec![self.text_header(&id, topic, attributes, Some(text.len()), wall_ms)];
+        packets.extend(self.text_chunks(&id, 0, text));
         packets.push(self.trailer(&id, HashMap::new()));
         packets
     }
 
-    /// A whole text as one stream in somebody else's name, which the server lets agents do alone; what an
-    /// agent heard somebody say goes out so.
-    pub fn text_of(
+    /// Encodes a text as one stream in the name of `author`. The server lets only agents send these, for
+    /// transcriptions of what they hear.
+    pub(crate) fn text_as(
         &mut self,
         author: &Identity,
         topic: &str,
@@ -50,26 +50,26 @@ impl DataSender {
         wall_ms: i64,
     ) -> Vec<Vec<u8>> {
         let mut packets = self.text(topic, text, attributes, wall_ms);
-        // Messages put one after another are one message (protobuf, "Last One Wins").
-        let named = proto::DataPacket {
+        // Concatenated protobuf messages merge into one (protobuf encoding, "Last One Wins").
+        let author = proto::DataPacket {
             participant_identity: author.as_str().to_owned(),
             ..proto::DataPacket::default()
         };
         for packet in &mut packets {
-            packet.extend(named.encode_to_vec());
+            packet.extend(author.encode_to_vec());
         }
         packets
     }
 
-    /// Bytes as one stream.
-    pub fn bytes(
+    /// Encodes bytes as one stream.
+    pub(crate) fn bytes(
         &mut self,
         topic: &str,
         bytes: &[u8],
         attributes: HashMap<String, String>,
         wall_ms: i64,
     ) -> Vec<Vec<u8>> {
-        let id = self.next_stream();
+        let id = self.next_stream_id();
         let mut packets = vec![self.packet(Value::StreamHeader(Header {
             stream_id: id.clone(),
             timestamp: wall_ms,
@@ -80,26 +80,21 @@ impl DataSender {
             content_header: Some(ContentHeader::ByteHeader(ByteHeader::default())),
             ..Header::default()
         }))];
-        for (content, chunk_index) in bytes.chunks(CHUNK).zip(0..) {
-            packets.push(self.packet(Value::StreamChunk(Chunk {
-                stream_id: id.clone(),
-                chunk_index,
-                content: content.to_vec(),
-                ..Chunk::default()
-            })));
+        for (chunk, index) in bytes.chunks(MAX_CHUNK_BYTES).zip(0..) {
+            packets.push(self.chunk(&id, index, chunk));
         }
         packets.push(self.trailer(&id, HashMap::new()));
         packets
     }
 
-    /// A stream's name, unlike any other of this participant.
-    pub fn next_stream(&mut self) -> String {
+    /// A new stream id, unique for this participant.
+    pub(crate) fn next_stream_id(&mut self) -> String {
         self.streams += 1;
         format!("stream-{}", self.streams)
     }
 
-    /// The beginning of a text stream.
-    pub fn header(
+    /// Encodes the header of a text stream; `length` is the whole text's in bytes, if known.
+    pub(crate) fn text_header(
         &mut self,
         id: &str,
         topic: &str,
@@ -119,29 +114,29 @@ impl DataSender {
         }))
     }
 
-    /// Parts of a text, cut on character boundaries, the first numbered `from`.
-    pub fn chunks(&mut self, id: &str, from: u64, text: &str) -> Vec<Vec<u8>> {
+    /// Encodes chunks of a text stream, cut at character boundaries, the first with the index `first_index`.
+    pub(crate) fn text_chunks(&mut self, id: &str, first_index: u64, text: &str) -> Vec<Vec<u8>> {
         let mut packets = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
-            let mut length = rest.len().min(CHUNK);
-            while !rest.is_char_boundary(length) {
-                length -= 1;
-            }
-            let (part, after) = rest.split_at(length);
-            packets.push(self.packet(Value::StreamChunk(Chunk {
-                stream_id: id.to_owned(),
-                chunk_index: from + packets.len() as u64,
-                content: part.as_bytes().to_vec(),
-                ..Chunk::default()
-            })));
+            let (chunk, after) = rest.split_at(rest.floor_char_boundary(MAX_CHUNK_BYTES));
+            packets.push(self.chunk(id, first_index + packets.len() as u64, chunk.as_bytes()));
             rest = after;
         }
         packets
     }
 
-    /// The end of a stream.
-    pub fn trailer(&mut self, id: &str, attributes: HashMap<String, String>) -> Vec<u8> {
+    fn chunk(&mut self, id: &str, chunk_index: u64, content: &[u8]) -> Vec<u8> {
+        self.packet(Value::StreamChunk(Chunk {
+            stream_id: id.to_owned(),
+            chunk_index,
+            content: content.to_vec(),
+            ..Chunk::default()
+        }))
+    }
+
+    /// Encodes the trailer that ends a stream.
+    pub(crate) fn trailer(&mut self, id: &str, attributes: HashMap<String, String>) -> Vec<u8> {
         self.packet(Value::StreamTrailer(Trailer {
             stream_id: id.to_owned(),
             attributes,

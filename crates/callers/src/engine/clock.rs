@@ -1,24 +1,31 @@
-//! The session's clock as the callers' threads read it.
+//! The session's clock, as the engine's threads read it.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rushhour_core::units::{Micros, SessionTime};
 
-/// An anchor on both clocks: the monotonic one, and the wall's at the same moment.
+/// A clock that counts from an anchor: one moment, read from the monotonic clock and the wall clock.
 #[derive(Debug, Clone, Copy)]
 pub struct EngineClock {
     anchor: Instant,
-    wall_ms: i64,
+    anchor_wall_ms: i64,
 }
 
 impl EngineClock {
-    /// The clock of a session that began at `anchor`, when the wall showed `wall_ms` of the Unix epoch.
+    /// A clock whose time 0 is `anchor`, when the wall clock showed `wall_ms` milliseconds since the Unix epoch.
     pub const fn new(anchor: Instant, wall_ms: i64) -> Self {
-        Self { anchor, wall_ms }
+        Self { anchor, anchor_wall_ms: wall_ms }
     }
 
-    /// The anchor on the monotonic clock.
-    pub const fn anchor(&self) -> Instant {
+    /// A clock whose time 0 is now.
+    pub fn start() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this anchors the clock")]
+        let (anchor, wall) = (Instant::now(), SystemTime::now());
+        let since_epoch = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::new(anchor, i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    pub(super) const fn anchor(&self) -> Instant {
         self.anchor
     }
 
@@ -27,47 +34,46 @@ impl EngineClock {
         SessionTime(Micros::from(self.anchor.elapsed()).0)
     }
 
-    /// What the wall showed at `time`, in milliseconds of the Unix epoch.
-    pub fn wall_ms(&self, time: SessionTime) -> i64 {
-        self.wall_ms.saturating_add(i64::try_from(time.0 / 1_000).unwrap_or(i64::MAX))
+    /// The wall clock's time at `time`, in milliseconds since the Unix epoch.
+    pub(super) fn wall_ms(&self, time: SessionTime) -> i64 {
+        self.anchor_wall_ms.saturating_add(i64::try_from(time.0 / 1_000).unwrap_or(i64::MAX))
     }
 
-    /// The instant of a time.
+    /// `time` on the monotonic clock.
     pub fn instant(&self, time: SessionTime) -> Instant {
         self.anchor + time.since(SessionTime::START).as_duration()
     }
 
-    /// Both clocks now, so that stamps of the kernel's, which are on the wall's, can be placed on ours.
-    pub fn both(&self) -> BothClocks {
+    /// Reads both clocks, to convert timestamps of the kernel, which are on the wall clock.
+    pub(super) fn read_both(&self) -> ClockReading {
         #[expect(
             clippy::disallowed_methods,
-            reason = "the kernel stamps datagrams on the wall clock"
+            reason = "the kernel timestamps datagrams on the wall clock"
         )]
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        BothClocks { now: self.now(), wall: Micros::from(wall) }
+        ClockReading { now: self.now(), wall: Micros::from(wall) }
     }
 }
 
-/// The same moment on both clocks.
+/// The same moment on the session's clock and on the wall clock.
 #[derive(Debug, Clone, Copy)]
-pub struct BothClocks {
+pub(super) struct ClockReading {
     now: SessionTime,
     wall: Micros,
 }
 
-/// A stamp that claims to be older than this was put on by a wall clock that has been set since.
-const OLDEST_STAMP: Micros = Micros::from_secs(2);
+/// A kernel timestamp older than this is from before the wall clock was set.
+const MAX_TIMESTAMP_AGE: Micros = Micros::from_secs(2);
 
-impl BothClocks {
-    /// The moment itself.
-    pub const fn now(&self) -> SessionTime {
+impl ClockReading {
+    pub(super) const fn now(&self) -> SessionTime {
         self.now
     }
 
-    /// A moment shortly before, which the wall clock showed as `wall` since the Unix epoch.
-    pub fn place(&self, wall: Micros) -> SessionTime {
+    /// Converts a moment shortly before this reading, given as time since the Unix epoch.
+    pub(super) fn session_time(&self, wall: Micros) -> SessionTime {
         let age = self.wall.saturating_sub(wall);
-        if age > OLDEST_STAMP { self.now } else { self.now - age }
+        if age > MAX_TIMESTAMP_AGE { self.now } else { self.now - age }
     }
 }
 
@@ -76,10 +82,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stamps_are_placed_by_their_age() {
-        let both = BothClocks { now: SessionTime(5_000_000), wall: Micros(1_000_000_000) };
-        assert_eq!(both.place(Micros(999_999_000)), SessionTime(4_999_000));
-        assert_eq!(both.place(Micros(1_000_000_500)), SessionTime(5_000_000), "none is from later");
-        assert_eq!(both.place(Micros(1_000)), SessionTime(5_000_000), "the wall was set");
+    fn kernel_timestamps_are_converted_by_their_age() {
+        let reading = ClockReading { now: SessionTime(5_000_000), wall: Micros(1_000_000_000) };
+        let converted = |wall| reading.session_time(Micros(wall));
+        assert_eq!(converted(999_999_000), SessionTime(4_999_000));
+        assert_eq!(converted(1_000_000_500), SessionTime(5_000_000), "never in the future");
+        assert_eq!(converted(1_000), SessionTime(5_000_000), "the wall clock was set");
     }
 }

@@ -1,4 +1,4 @@
-//! The threads, and how a participant gets onto one of them.
+//! The engine: its threads, and how participants are assigned to them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -8,131 +8,148 @@ use std::thread::JoinHandle;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
+use tracing::{Instrument, Span, field, info, info_span};
 use url::Url;
 
 use super::clock::EngineClock;
-use super::handler::{LeaveReason, ParticipantHandler};
+use super::connect_error::ConnectError;
+use super::handler::ParticipantHandler;
 use super::health::{EngineCounters, EngineHealth};
-use super::signal_connection;
+use super::leave_reason::LeaveReason;
+use super::signal_connection::{self, WebSocket};
 use super::slot::ParticipantSlot;
 use super::socket::Socket;
-use super::thread::{SlotId, ThreadCommand, attend};
+use super::thread::{self, SlotId, ThreadCommand};
 use crate::participant::{JoinConfig, Participant};
 use rushhour_core::units::Secret;
 
-/// A thread gets company only when it has so many participants: few wake-ups shared by many are the cheapest.
-const FULL: usize = 48;
-/// File handles of one participant: its signal connection and its datagrams.
-pub const HANDLES_EACH: u64 = 2;
+/// Another thread is used only when one has this many participants: few wake-ups shared by many are cheapest.
+const PARTICIPANTS_PER_THREAD: usize = 48;
+/// Files that a participant keeps open: its signal connection and its UDP socket.
+pub const FILES_PER_PARTICIPANT: u64 = 2;
 
-/// A participant that is to join.
+/// A participant that is to join a room.
 pub struct JoinRequest {
     /// The server, `ws://` or `wss://`.
     pub url: String,
-    /// The token that lets it in.
+    /// The access token, which names the room and the identity.
     pub token: Secret,
     /// How it joins.
     pub config: JoinConfig,
-    /// What it is used for.
-    pub app: Box<dyn ParticipantHandler>,
+    /// Its application.
+    pub handler: Box<dyn ParticipantHandler>,
 }
 
-/// Participants on threads of their own.
+impl JoinRequest {
+    /// A participant without audio and attributes.
+    pub fn new(
+        url: impl Into<String>,
+        token: Secret,
+        handler: impl ParticipantHandler + 'static,
+    ) -> Self {
+        let handler = Box::new(handler);
+        Self { url: url.into(), token, config: JoinConfig::default(), handler }
+    }
+}
+
+/// Threads that serve participants. Dropping it makes all participants leave.
 pub struct Engine {
     clock: EngineClock,
     runtime: Handle,
     counters: Arc<EngineCounters>,
-    next: AtomicU64,
+    next_id: AtomicU64,
     threads: Vec<EngineThread>,
 }
 
 struct EngineThread {
-    orders: Sender<ThreadCommand>,
+    commands: Sender<ThreadCommand>,
+    /// Participants on the thread, and those on their way to it.
     load: Arc<AtomicUsize>,
     handle: JoinHandle<()>,
 }
 
 impl Engine {
-    /// An engine with nobody in it. Must be called within a tokio runtime, which carries the signalling.
+    /// Starts an engine without participants, on `threads` threads (at least one). Must be called within a tokio
+    /// runtime with IO and time, on which the signal connections run.
     ///
     /// # Errors
-    /// Where the system gives no threads.
+    /// If the system cannot start the threads.
     pub fn start(clock: EngineClock, threads: usize) -> std::io::Result<Self> {
         let counters = Arc::new(EngineCounters::default());
         let threads = (0..threads.max(1))
             .map(|number| {
-                let (orders, inbox) = channel();
+                let (commands, inbox) = channel();
                 let counters = counters.clone();
                 let handle = std::thread::Builder::new()
                     .name(format!("callers-{number}"))
-                    .spawn(move || attend(&inbox, clock, &counters))?;
-                Ok(EngineThread { orders, load: Arc::new(AtomicUsize::new(0)), handle })
+                    .spawn(move || thread::run(&inbox, clock, &counters))?;
+                Ok(EngineThread { commands, load: Arc::new(AtomicUsize::new(0)), handle })
             })
             .collect::<std::io::Result<Vec<EngineThread>>>()?;
         let runtime = Handle::current();
-        Ok(Self { clock, runtime, counters, next: AtomicU64::new(0), threads })
+        Ok(Self { clock, runtime, counters, next_id: AtomicU64::new(0), threads })
     }
 
-    /// The clock its participants live by.
-    pub const fn clock(&self) -> EngineClock {
-        self.clock
-    }
-
-    /// Lets a participant join; everything that becomes of it is told to its app.
-    pub fn join(&self, joining: JoinRequest) -> ParticipantControl {
-        // Numbers come in an order that spreads neighbours over the phases of the beat.
-        let id = SlotId(self.next.fetch_add(1, Relaxed));
-        let thread = self.pick();
+    /// Starts to join a participant. Its handler learns everything else, a failure to join included.
+    pub fn join(&self, request: JoinRequest) -> ParticipantControl {
+        // Consecutive ids spread participants over the phases of the tick.
+        let id = SlotId(self.next_id.fetch_add(1, Relaxed));
+        let thread = self.pick_thread();
         thread.load.fetch_add(1, Relaxed);
-        let held = ParticipantControl(Arc::new(AtomicBool::new(false)));
-        let way_in = JoinAttempt {
+        let control = ParticipantControl { stop: Arc::new(AtomicBool::new(false)) };
+        let attempt = JoinAttempt {
             id,
-            orders: thread.orders.clone(),
+            commands: thread.commands.clone(),
             load: ThreadLoad(thread.load.clone()),
-            stop: held.0.clone(),
+            stop: control.stop.clone(),
             clock: self.clock,
             counters: self.counters.clone(),
         };
-        self.runtime.spawn(Box::pin(way_in.join(joining)));
-        held
+        let span =
+            info_span!("participant", id = id.0, room = field::Empty, identity = field::Empty);
+        self.runtime.spawn(Box::pin(attempt.run(request).instrument(span)));
+        control
     }
 
-    /// How the threads are doing.
+    /// How well the threads keep their schedule.
     pub fn health(&self) -> EngineHealth {
         self.counters.read()
     }
 
-    fn pick(&self) -> &EngineThread {
+    fn pick_thread(&self) -> &EngineThread {
         let loads = self.threads.iter().map(|thread| (thread.load.load(Relaxed), thread));
-        let packed = loads.clone().find(|(load, _)| *load < FULL);
-        let chosen = packed.or_else(|| loads.min_by_key(|(load, _)| *load));
+        let has_room = loads.clone().find(|(load, _)| *load < PARTICIPANTS_PER_THREAD);
+        let chosen = has_room.or_else(|| loads.min_by_key(|(load, _)| *load));
         chosen.expect("an engine has at least one thread").1
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        for EngineThread { orders, handle, .. } in self.threads.drain(..) {
-            // Everybody leaves at the next beat; a thread that has panicked has nobody left.
-            if orders.send(ThreadCommand::Close).is_ok() {
+        for EngineThread { commands, handle, .. } in self.threads.drain(..) {
+            // A thread that panicked has no participants left.
+            if commands.send(ThreadCommand::Close).is_ok() {
                 let _ = handle.join();
             }
         }
     }
 }
 
-/// A participant as whoever let it join holds it.
+/// Controls a participant from outside its handler.
 #[derive(Debug, Clone)]
-pub struct ParticipantControl(Arc<AtomicBool>);
+pub struct ParticipantControl {
+    stop: Arc<AtomicBool>,
+}
 
 impl ParticipantControl {
-    /// Has it leave, as its app sees fit; on its way in, as soon as it is there.
+    /// Asks the participant to leave, through [`ParticipantHandler::on_stop`]; one that is joining, once it is served
+    /// by its thread.
     pub fn stop(&self) {
-        self.0.store(true, Relaxed);
+        self.stop.store(true, Relaxed);
     }
 }
 
-/// Counts as long as it is there.
+/// Counts towards a thread's load until it is dropped.
 struct ThreadLoad(Arc<AtomicUsize>);
 
 impl Drop for ThreadLoad {
@@ -141,10 +158,10 @@ impl Drop for ThreadLoad {
     }
 }
 
-/// What a participant on its way in needs.
+/// A participant on its way to a thread.
 struct JoinAttempt {
     id: SlotId,
-    orders: Sender<ThreadCommand>,
+    commands: Sender<ThreadCommand>,
     load: ThreadLoad,
     stop: Arc<AtomicBool>,
     clock: EngineClock,
@@ -152,76 +169,82 @@ struct JoinAttempt {
 }
 
 impl JoinAttempt {
-    async fn join(self, joining: JoinRequest) {
-        let JoinRequest { url, token, config, mut app } = joining;
-        let connected = match prepare(&url, config, self.clock).await {
-            Ok((participant, socket, path)) => signal_connection::connect(&url, &path, &token)
-                .await
-                .map(|wire| (participant, socket, wire)),
-            Err(left) => Err(left),
-        };
-        let (participant, socket, websocket) = match connected {
-            Ok(connected) => connected,
-            Err(left) => {
-                app.left(left, self.clock.now());
-                return;
-            }
-        };
-        let Self { id, orders, load, stop, clock, counters } = self;
-        let (sender, outgoing) = unbounded_channel();
-        let seat = ParticipantSlot::new(participant, socket, sender, app, stop);
+    async fn run(self, request: JoinRequest) {
+        let JoinRequest { url, token, config, mut handler } = request;
+        let started = self.clock.now();
+        let (participant, socket, websocket) =
+            match Box::pin(connect(&url, &token, config, self.clock)).await {
+                Ok(connected) => connected,
+                Err(error) => {
+                    let now = self.clock.now();
+                    info!(%error, after = %now.since(started), "could not join");
+                    handler.on_left(LeaveReason::JoinFailed(error), now);
+                    return;
+                }
+            };
+        let Self { id, commands, load, stop, clock, counters } = self;
+        let (signal, outgoing) = unbounded_channel();
+        let slot = ParticipantSlot::new(participant, socket, signal, handler, stop);
         counters.participants.fetch_add(1, Relaxed);
-        if orders.send(ThreadCommand::Take(id, Box::new(seat))).is_err() {
+        if commands.send(ThreadCommand::Add(id, Box::new(slot))).is_err() {
             return;
         }
-        // A task of its own, without what only the way in needed: there are as many as participants.
-        tokio::spawn(async move {
+        // A task of its own, so that the memory of this one is freed: there are as many as participants.
+        let relay = async move {
             let _load = load;
-            signal_connection::carry(websocket, outgoing, clock, |message| {
-                let _ = orders.send(ThreadCommand::Signal(id, Box::new(message), clock.now()));
+            signal_connection::relay(websocket, outgoing, clock, |message| {
+                let _ = commands.send(ThreadCommand::Signal(id, Box::new(message), clock.now()));
             })
             .await;
-        });
+        };
+        tokio::spawn(relay.instrument(Span::current()));
     }
 }
 
-/// Resolves the server, binds a socket towards it and makes the first offer.
-async fn prepare(
+/// Makes the first offer, and opens the signal connection with it.
+async fn connect(
     url: &str,
+    token: &Secret,
     config: JoinConfig,
     clock: EngineClock,
-) -> Result<(Participant, Socket, String), LeaveReason> {
-    let refused = |words: String| LeaveReason::Refused { words, status: None };
-    let parsed = Url::parse(url).map_err(|error| refused(format!("{url}: {error}")))?;
-    let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let port = parsed.port().unwrap_or(if parsed.scheme() == "wss" { 443 } else { 80 });
-    let server = tokio::net::lookup_host((host.as_str(), port))
-        .await
-        .map_err(|error| refused(format!("{host}: {error}")))?
-        .next()
-        .ok_or_else(|| refused(format!("{host} has no address")))?;
-    let socket = Socket::towards(server).map_err(|error| {
-        if signal_connection::out_of_files(&error) {
-            LeaveReason::OurFault(error.to_string())
-        } else {
-            refused(format!("no socket towards {server}: {error}"))
-        }
-    })?;
-    // A certificate of its own and an offer: a millisecond or two that must not hold up the runtime.
-    let local = socket.local();
-    let made = tokio::task::spawn_blocking(move || {
-        Participant::new(&config, clock.anchor(), clock.now(), local)
-    });
-    match made.await {
-        Ok(Ok((participant, query))) => Ok((participant, socket, query.path())),
-        Ok(Err(error)) => Err(LeaveReason::OurFault(error.to_string())),
-        Err(error) => Err(LeaveReason::OurFault(format!("a task of ours ended: {error}"))),
-    }
+) -> Result<(Participant, Socket, WebSocket), ConnectError> {
+    let socket = bind_socket(url).await?;
+    let (local, span) = (socket.local_addr(), Span::current());
+    // Generating the DTLS certificate takes a millisecond or two, which must not block the runtime.
+    let (participant, query) = tokio::task::spawn_blocking(move || {
+        span.in_scope(|| Participant::new(&config, clock.anchor(), clock.now(), local))
+    })
+    .await??;
+    let websocket = signal_connection::connect(url, &query.path(), token).await?;
+    Ok((participant, socket, websocket))
 }
 
-/// Raises the limit of open files as far as the system lets a process do by itself; gives what it is then.
+/// Binds a UDP socket to the address that reaches the server.
+async fn bind_socket(url: &str) -> Result<Socket, ConnectError> {
+    let parsed =
+        Url::parse(url).map_err(|source| ConnectError::Url { url: url.to_owned(), source })?;
+    let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = parsed.port().unwrap_or(if parsed.scheme() == "wss" { 443 } else { 80 });
+    let found = tokio::net::lookup_host((host.as_str(), port)).await.map(|mut all| all.next());
+    let server = match found {
+        Ok(Some(server)) => server,
+        Ok(None) => return Err(ConnectError::NoAddress { host }),
+        Err(source) => return Err(ConnectError::Resolve { host, source }),
+    };
+    Socket::towards(server).map_err(|source| {
+        if signal_connection::is_out_of_files(&source) {
+            ConnectError::OutOfFiles(source)
+        } else {
+            ConnectError::Socket { server, source }
+        }
+    })
+}
+
+/// Raises the process's limit of open files as far as the system allows. Returns the limit that applies afterwards.
 pub fn raise_file_limit() -> u64 {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 256 };
+    /// What is assumed if the system does not tell; no usual default is lower.
+    const ASSUMED_LIMIT: u64 = 256;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return ASSUMED_LIMIT };
     if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
         return hard;
     }

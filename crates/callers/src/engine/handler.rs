@@ -1,85 +1,97 @@
-//! The seam between a participant and what it is used for.
+//! The interface between a participant and its application.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::participant::{ParticipantEvent, SendOutcome as Sent};
+use super::leave_reason::LeaveReason;
+use crate::participant::{ParticipantEvent, SendOutcome};
 use rushhour_core::units::{Identity, SessionTime};
 
-/// What a participant can do. The engine has one for its sockets, tests have one for their notes.
+/// The application of one participant, such as a caller or an agent.
+///
+/// The engine calls it on one thread, one call at a time. A call that blocks delays all participants of the thread.
+pub trait ParticipantHandler: Send {
+    /// Handles an event of the room. `at` is when it happened; for what came over UDP, when the kernel received it.
+    fn on_event(
+        &mut self,
+        event: ParticipantEvent,
+        at: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    );
+
+    /// Does what is due, and returns when to be called next. Events lead to a call at the next tick in any case.
+    fn on_tick(&mut self, handle: &mut dyn ParticipantHandle) -> NextTick {
+        let _ = handle;
+        NextTick::OnEvent
+    }
+
+    /// Handles a request to leave, from [`ParticipantControl::stop`](super::ParticipantControl::stop).
+    fn on_stop(&mut self, handle: &mut dyn ParticipantHandle) {
+        handle.leave();
+    }
+
+    /// The participant is out of the room, or could not join. The last call.
+    fn on_left(&mut self, reason: LeaveReason, at: SessionTime);
+}
+
+/// When a handler must be called again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextTick {
+    /// At the participant's next tick, at most 20 ms away.
+    Next,
+    /// At the first tick from this time on.
+    At(SessionTime),
+    /// Only after an event.
+    OnEvent,
+}
+
+/// What a handler can do in the room.
 pub trait ParticipantHandle {
-    /// The time now, read anew at each call.
+    /// The current time, read from the clock at each call.
     fn now(&self) -> SessionTime;
-    /// When the participant's next beat is meant to be; beats follow 20 ms apart. Audio that is due on them
-    /// leaves on time.
-    fn next_beat(&self) -> SessionTime;
-    /// Sends an Opus packet of 20 ms; `rtp_time` is its time at 48 kHz, `marker` begins a talk spurt.
-    fn speak(&mut self, payload: &Arc<[u8]>, rtp_time: u32, marker: bool) -> Sent;
-    /// Sends a whole text as one stream.
-    fn say(&mut self, topic: &str, text: &str, attributes: HashMap<String, String>) -> Sent;
-    /// Opens a text stream that [`Self::continue_text`] fills and [`Self::end_text`] ends; gives its id.
-    fn begin_text(&mut self, topic: &str, attributes: HashMap<String, String>) -> String;
-    /// Sends a further part of an open text stream; `index` counts its parts from 0.
-    fn continue_text(&mut self, stream: &str, index: u64, text: &str) -> Sent;
-    /// Ends an open text stream.
-    fn end_text(&mut self, stream: &str, attributes: HashMap<String, String>) -> Sent;
-    /// Sends a whole text as one stream in somebody else's name, which the server lets agents do alone.
-    fn say_as(
+
+    /// When the participant's next tick is due. Ticks are 20 ms apart; audio that is due at one is sent on time.
+    fn next_tick(&self) -> SessionTime;
+
+    /// Sends an Opus packet of 20 ms. `rtp_time` is its RTP timestamp at 48 kHz; `marker` begins a talk spurt.
+    fn send_audio(&mut self, payload: &Arc<[u8]>, rtp_time: u32, marker: bool) -> SendOutcome;
+
+    /// Sends a text as one stream.
+    fn send_text(
+        &mut self,
+        topic: &str,
+        text: &str,
+        attributes: HashMap<String, String>,
+    ) -> SendOutcome;
+
+    /// Sends a text as one stream in the name of another participant, which the server allows only agents.
+    fn send_text_as(
         &mut self,
         author: &Identity,
         topic: &str,
         text: &str,
         attributes: HashMap<String, String>,
-    ) -> Sent;
+    ) -> SendOutcome;
+
+    /// Opens a text stream, to be sent part by part. Returns its id.
+    fn open_text_stream(&mut self, topic: &str, attributes: HashMap<String, String>) -> String;
+
+    /// Sends a part of an open text stream; `index` counts the parts from 0.
+    fn write_text_stream(&mut self, stream_id: &str, index: u64, text: &str) -> SendOutcome;
+
+    /// Closes an open text stream.
+    fn close_text_stream(
+        &mut self,
+        stream_id: &str,
+        attributes: HashMap<String, String>,
+    ) -> SendOutcome;
+
     /// Sends bytes as one stream.
-    fn send_bytes(&mut self, topic: &str, bytes: &[u8]) -> Sent;
-    /// Sets attributes of this participant's.
+    fn send_bytes(&mut self, topic: &str, bytes: &[u8]) -> SendOutcome;
+
+    /// Sets attributes of the participant; others keep their values.
     fn set_attributes(&mut self, attributes: HashMap<String, String>);
-    /// Leaves the room; [`ParticipantHandler::left`] is called next and nothing after it.
+
+    /// Leaves the room. [`ParticipantHandler::on_left`] is called next, and nothing after it.
     fn leave(&mut self);
-}
-
-/// Why a participant is no longer in the room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LeaveReason {
-    /// It never got in: the server's answer or the connection's error, in words, and the HTTP status if there was one.
-    Refused {
-        /// The words.
-        words: String,
-        /// The status.
-        status: Option<u16>,
-    },
-    /// It never got in, for want of something of this machine's, such as file handles; in words.
-    OurFault(String),
-    /// It left by itself.
-    ByItself,
-    /// The room was deleted.
-    RoomDeleted,
-    /// The server put it out, or the connection was lost; in words.
-    Lost(String),
-}
-
-/// When an app wants to be called again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NextTick {
-    /// At the participant's next beat, at most 20 ms away.
-    Beat,
-    /// At the first beat from this time on.
-    At(SessionTime),
-    /// Only when something happens.
-    Event,
-}
-
-/// What a participant is used for. Its engine calls it on one thread, one call at a time.
-pub trait ParticipantHandler: Send {
-    /// Something happened in the room, at `at`; for what came over the network that is when it arrived.
-    fn event(&mut self, event: ParticipantEvent, at: SessionTime, hand: &mut dyn ParticipantHandle);
-    /// Time has passed; says when to be called next. An event leads to a call at the next beat, whatever was said.
-    fn tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick;
-    /// Whoever holds the participant from outside wants it to leave.
-    fn stop(&mut self, hand: &mut dyn ParticipantHandle) {
-        hand.leave();
-    }
-    /// The participant is out of the room. The last call.
-    fn left(&mut self, why: LeaveReason, at: SessionTime);
 }

@@ -1,21 +1,31 @@
-//! Many participants on few threads: the sockets, the clock and the beat that the cores beneath do without.
+//! Many participants on few threads: sockets, clock and ticks for the sans-IO [`Participant`](crate::participant).
 //!
-//! `App` is what a participant is used for, a caller or an agent; `Hand` is what it can do.
+//! [`Engine::join`] connects a participant and assigns it to a thread, which ticks every 5 ms. A participant that
+//! has joined is served every 20 ms, the length of an audio frame: its thread reads its datagrams, runs its timers
+//! and calls its [`ParticipantHandler`], the application. The handler acts through a [`ParticipantHandle`]. Signal
+//! connections run on tokio.
 
 mod clock;
-#[expect(clippy::module_inception, reason = "the room's own file is named for it")]
+mod connect_error;
+#[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod engine;
 mod handler;
 mod health;
+mod leave_reason;
 mod signal_connection;
 mod slot;
+mod slot_handle;
 mod socket;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod thread;
 
 pub use clock::EngineClock;
-pub use engine::{Engine, HANDLES_EACH, JoinRequest, ParticipantControl, raise_file_limit};
-pub use handler::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
-pub use health::{EngineHealth, LATE_BEAT};
+pub use connect_error::ConnectError;
+pub use engine::{
+    Engine, FILES_PER_PARTICIPANT, JoinRequest, ParticipantControl, raise_file_limit,
+};
+pub use handler::{NextTick, ParticipantHandle, ParticipantHandler};
+pub use health::{EngineHealth, LATE_TICK};
+pub use leave_reason::LeaveReason;
 pub use signal_connection::{WebSocket, connect};

@@ -1,130 +1,152 @@
-//! The signalling connection of one participant: a WebSocket, its messages passed to the thread that owns the participant.
+//! The signal connection of one participant: a WebSocket, whose messages go to the thread that owns the participant.
 
+use std::io;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use livekit_protocol as proto;
+use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tracing::debug;
 
 use super::clock::EngineClock;
-use super::handler::LeaveReason;
-use crate::participant::{decode_signal, encode_signal};
+use super::connect_error::ConnectError;
+use crate::participant::{decode_signal, encode_signal, request_kind, response_kind};
 use rushhour_core::units::{Secret, redact};
 
-/// How long a server may take to answer the request to join.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// Most of a refusal's text that is kept.
-const LONGEST_WORDS: usize = 300;
-/// A signal message of more than this is nobody's.
-const LONGEST_MESSAGE: usize = 4 << 20;
+/// How long a server may take to answer the request to connect.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a closing handshake may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often the server is pinged until it says how often.
+const DEFAULT_PING_INTERVAL: Duration = Duration::from_secs(10);
+/// The most characters of a refusal's body that are kept.
+const MAX_REFUSAL_CHARS: usize = 300;
+/// The most bytes of a signal message.
+const MAX_MESSAGE_BYTES: usize = 4 << 20;
 
 /// A WebSocket to a LiveKit server.
 pub type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Opens a WebSocket to a LiveKit server, at `path` with its query: the signalling of a join, or a worker's.
+/// Why a signal connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SignalError {
+    #[error("the server closed the signal connection")]
+    Closed,
+    #[error("the signal connection broke: {0}")]
+    Broken(#[from] tungstenite::Error),
+}
+
+/// Opens a WebSocket to a LiveKit server at `path` (with its query): a participant's signal connection, or a worker's.
 ///
 /// # Errors
-/// Where it is refused, or not answered within 10 s; never more than [`LeaveReason::Refused`] and [`LeaveReason::OurFault`].
-pub async fn connect(url: &str, path: &str, token: &Secret) -> Result<WebSocket, LeaveReason> {
-    let refused = |words: String, status| LeaveReason::Refused { words, status };
+/// If the server cannot be reached, refuses, or does not answer within 10 s.
+pub async fn connect(url: &str, path: &str, token: &Secret) -> Result<WebSocket, ConnectError> {
     let mut request = format!("{}{path}", url.trim_end_matches('/'))
         .into_client_request()
-        .map_err(|error| refused(error.to_string(), None))?;
+        .map_err(connect_error)?;
     let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-        .map_err(|_| refused("the token is no header's value".to_owned(), None))?;
+        .map_err(|_| ConnectError::Token)?;
     request.headers_mut().insert("Authorization", bearer);
-    // As many buffers as callers: each as small as it may be.
+    // Every participant has buffers of its own, so they are small.
     let config = WebSocketConfig::default()
         .read_buffer_size(4 << 10)
         .write_buffer_size(0)
-        .max_message_size(Some(LONGEST_MESSAGE))
-        .max_frame_size(Some(LONGEST_MESSAGE));
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let connecting = connect_async_with_config(request, Some(config), true);
-    match tokio::time::timeout(CONNECT_WITHIN, connecting).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(error)) => Err(explain(error)),
-        Err(_) => Err(refused(format!("no answer within {} s", CONNECT_WITHIN.as_secs()), None)),
+        Ok(Err(error)) => Err(connect_error(error)),
+        Err(_) => Err(ConnectError::Timeout),
     }
 }
 
-fn explain(error: Error) -> LeaveReason {
+fn connect_error(error: tungstenite::Error) -> ConnectError {
     match error {
-        Error::Http(answer) => {
-            let status = answer.status();
+        tungstenite::Error::Http(answer) => {
+            let status = answer.status().as_u16();
             let body = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-            // A server that refuses a token repeats it.
+            // A server that refuses a token may repeat it.
             let body = redact(body.trim(), &[]);
-            let said: String = body.chars().take(LONGEST_WORDS).collect();
-            let words =
-                if said.is_empty() { status.to_string() } else { format!("{status}: {said}") };
-            LeaveReason::Refused { words, status: Some(status.as_u16()) }
+            ConnectError::Refused {
+                status,
+                message: body.chars().take(MAX_REFUSAL_CHARS).collect(),
+            }
         }
-        Error::Io(error) if out_of_files(&error) => LeaveReason::OurFault(error.to_string()),
-        other => LeaveReason::Refused { words: other.to_string(), status: None },
+        tungstenite::Error::Io(error) if is_out_of_files(&error) => ConnectError::OutOfFiles(error),
+        other => ConnectError::WebSocket(Box::new(other)),
     }
 }
 
-/// Whether the process has no more file handles (`EMFILE`, `ENFILE`).
-pub(super) fn out_of_files(error: &std::io::Error) -> bool {
+/// Whether the process or the system has no more file descriptors.
+pub(super) fn is_out_of_files(error: &io::Error) -> bool {
     use nix::libc::{EMFILE, ENFILE};
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
 }
 
-/// Passes messages both ways until either side ends: `tell` gets the server's, and last why it ended.
-pub(super) async fn carry(
+/// Relays messages in both directions and pings the server. Ends after passing an error to `receive`, or once
+/// `outgoing` is closed.
+pub(super) async fn relay(
     mut socket: WebSocket,
-    mut outgoing: UnboundedReceiver<proto::signal_request::Message>,
+    mut outgoing: UnboundedReceiver<Request>,
     clock: EngineClock,
-    mut tell: impl FnMut(Result<Response, String>),
+    mut receive: impl FnMut(Result<Response, SignalError>),
 ) {
-    // Until the server says how often it wants to be pinged.
-    let mut ping_every = Duration::from_secs(10);
-    let mut ping = tokio::time::interval(ping_every);
-    ping.reset();
-    let why = loop {
-        tokio::select! {
+    let mut ping = ping_timer(DEFAULT_PING_INTERVAL);
+    let error = loop {
+        let result = tokio::select! {
             incoming = socket.next() => match incoming {
                 Some(Ok(Message::Binary(bytes))) => {
                     let Some(message) = decode_signal(&bytes) else { continue };
+                    debug!(kind = response_kind(&message), "signal message received");
                     if let Response::Join(join) = &message
                         && let Ok(seconds @ 1..=600) = u64::try_from(join.ping_interval)
                     {
-                        ping_every = Duration::from_secs(seconds);
-                        ping = tokio::time::interval(ping_every);
-                        ping.reset();
+                        ping = ping_timer(Duration::from_secs(seconds));
                     }
-                    tell(Ok(message));
+                    receive(Ok(message));
+                    Ok(())
                 }
-                Some(Ok(Message::Close(_))) | None => break "the server closed the signal connection".to_owned(),
-                Some(Ok(_)) => {}
-                Some(Err(error)) => break format!("the signal connection broke: {error}"),
+                Some(Ok(Message::Close(_))) | None => break SignalError::Closed,
+                Some(Ok(_)) => Ok(()),
+                Some(Err(error)) => Err(error),
             },
             message = outgoing.recv() => {
                 let Some(message) = message else {
-                    // Nobody listens any more; a server that does not answer is not waited for.
-                    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(None)).await;
+                    // The participant is gone; a server that does not answer is not waited for.
+                    let _ = tokio::time::timeout(CLOSE_TIMEOUT, socket.close(None)).await;
                     return;
                 };
-                let message = Message::Binary(encode_signal(message).into());
-                if let Err(error) = socket.send(message).await {
-                    break format!("the signal connection broke: {error}");
-                }
+                send(&mut socket, message).await
             }
             _ = ping.tick() => {
-                let now = proto::Ping { timestamp: clock.wall_ms(clock.now()), rtt: 0 };
-                let message = proto::signal_request::Message::PingReq(now);
-                if let Err(error) = socket.send(Message::Binary(encode_signal(message).into())).await {
-                    break format!("the signal connection broke: {error}");
-                }
+                let timestamp = clock.wall_ms(clock.now());
+                send(&mut socket, Request::PingReq(proto::Ping { timestamp, rtt: 0 })).await
             }
+        };
+        if let Err(error) = result {
+            break SignalError::Broken(error);
         }
     };
-    tell(Err(why));
+    receive(Err(error));
+}
+
+async fn send(socket: &mut WebSocket, message: Request) -> Result<(), tungstenite::Error> {
+    debug!(kind = request_kind(&message), "signal message sent");
+    socket.send(Message::Binary(encode_signal(message).into())).await
+}
+
+/// A timer whose first tick is one interval from now.
+fn ping_timer(interval: Duration) -> tokio::time::Interval {
+    let mut timer = tokio::time::interval(interval);
+    timer.reset();
+    timer
 }

@@ -1,6 +1,6 @@
-//! One participant with its socket, its signalling and what it is used for.
+//! A participant on a thread, with its socket, its signal connection and its handler.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,142 +9,154 @@ use livekit_protocol as proto;
 use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
 use tokio::sync::mpsc::UnboundedSender;
+use tracing::{Span, info};
 
 use super::clock::EngineClock;
-use super::handler::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
+use super::handler::{NextTick, ParticipantHandle, ParticipantHandler};
 use super::health::EngineCounters;
+use super::leave_reason::LeaveReason;
+use super::signal_connection::SignalError;
+use super::slot_handle::SlotHandle;
 use super::socket::{ReceiveBuffers, Socket};
-use crate::participant::{
-    Participant, ParticipantError, ParticipantEvent, ParticipantOutput, SendOutcome as Sent,
-};
-use rushhour_core::units::{Identity, SessionTime};
+use crate::participant::{Participant, ParticipantError, ParticipantEvent, ParticipantOutput};
+use rushhour_core::units::SessionTime;
 
-/// Most events that wait to be handed over; what comes on top is a flood and is dropped.
-const MOST_EVENTS: usize = 4_096;
+/// Events that wait for the handler, at most; a flood beyond that is dropped.
+const MAX_EVENTS: usize = 4_096;
 
-/// What is lent to a seat while it is attended to.
+/// What a thread's slots share while one of them is served.
 pub(super) struct TickContext<'a> {
     pub(super) clock: &'a EngineClock,
-    pub(super) inbox: &'a mut ReceiveBuffers,
+    pub(super) buffers: &'a mut ReceiveBuffers,
     pub(super) counters: &'a EngineCounters,
-    /// When the seat that is attended to has its next beat.
-    pub(super) next_beat: SessionTime,
+    /// When the slot that is served has its next tick.
+    pub(super) next_tick: SessionTime,
 }
 
-/// A participant in its place.
+/// A participant on a thread.
 pub(super) struct ParticipantSlot {
     participant: Participant,
     socket: Socket,
-    wire: UnboundedSender<Request>,
-    app: Box<dyn ParticipantHandler>,
+    signal: UnboundedSender<Request>,
+    handler: Box<dyn ParticipantHandler>,
     events: VecDeque<(ParticipantEvent, SessionTime)>,
     next: NextTick,
+    joined_at: Option<SessionTime>,
     open: bool,
     stop: Arc<AtomicBool>,
     stopped: bool,
     left: Option<LeaveReason>,
+    span: Span,
 }
 
 impl ParticipantSlot {
     pub(super) fn new(
         participant: Participant,
         socket: Socket,
-        wire: UnboundedSender<Request>,
-        app: Box<dyn ParticipantHandler>,
+        signal: UnboundedSender<Request>,
+        handler: Box<dyn ParticipantHandler>,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             participant,
             socket,
-            wire,
-            app,
+            signal,
+            handler,
             events: VecDeque::new(),
-            // Whoever waits for the server's word has to know that time passes.
-            next: NextTick::Beat,
+            // A handler that limits how long joining may take must see time pass.
+            next: NextTick::Next,
+            joined_at: None,
             open: false,
             stop,
             stopped: false,
             left: None,
+            span: Span::current(),
         }
     }
 
-    /// Whether its data channel is open; until then it is attended to at every beat.
+    /// Whether its data channel is open.
     pub(super) const fn is_open(&self) -> bool {
         self.open
     }
 
-    /// Takes in a message of the server, or why there will be none any more.
-    pub(super) fn signal(
+    /// Handles a message from the server, or the end of the signal connection.
+    pub(super) fn handle_signal(
         &mut self,
-        message: Result<Response, String>,
+        message: Result<Response, SignalError>,
         at: SessionTime,
-        lent: &mut TickContext<'_>,
+        context: &mut TickContext<'_>,
     ) {
-        let Self { participant, socket, wire, events, .. } = self;
-        let mut out = SlotOutput { socket, wire, events, at, counters: lent.counters };
+        let Self { participant, socket, signal, events, .. } = self;
+        let mut out = SlotOutput { socket, signal, events, at, counters: context.counters };
         let result = match message {
-            Ok(message) => participant.signal(message, at, &mut out),
-            Err(why) => {
-                participant.signal_lost(&why, &mut out);
+            Ok(message) => participant.handle_signal(message, at, &mut out),
+            Err(error) => {
+                participant.handle_signal_lost(error, &mut out);
                 Ok(())
             }
         };
-        self.unless_broken(result);
+        self.leave_on_error(result);
     }
 
-    /// Attends to it: what arrived, what is due, what it wants. Gives why it left, if it has.
-    pub(super) fn attend(
+    /// Receives what arrived, runs timers and calls the handler. Returns why the participant left, if it has.
+    pub(super) fn tick(
         &mut self,
-        lent: &mut TickContext<'_>,
+        context: &mut TickContext<'_>,
     ) -> Option<(LeaveReason, SessionTime)> {
-        self.take_datagrams(lent);
-        let now = lent.clock.now();
+        self.receive_datagrams(context);
+        let now = context.clock.now();
         if self.left.is_none() && self.participant.deadline() <= now {
-            let Self { participant, socket, wire, events, .. } = self;
-            let mut out = SlotOutput { socket, wire, events, at: now, counters: lent.counters };
-            let result = participant.tick(now, &mut out);
-            self.unless_broken(result);
+            let Self { participant, socket, signal, events, .. } = self;
+            let mut out =
+                SlotOutput { socket, signal, events, at: now, counters: context.counters };
+            let result = participant.handle_timeout(now, &mut out);
+            self.leave_on_error(result);
         }
-        let told = self.hand_over(lent);
+        let had_events = self.deliver_events(context);
         if !self.stopped && self.left.is_none() && self.stop.load(Relaxed) {
             self.stopped = true;
-            self.with_hand(lent, |app, hand| app.stop(hand));
+            self.call(context, |handler, handle| handler.on_stop(handle));
         }
         let due = match self.next {
-            NextTick::Beat => true,
+            NextTick::Next => true,
             NextTick::At(time) => time <= now,
-            NextTick::Event => false,
+            NextTick::OnEvent => false,
         };
-        if self.left.is_none() && (told || due) {
-            self.next = self.with_hand(lent, |app, hand| app.tick(hand));
-            self.hand_over(lent);
+        if self.left.is_none() && (had_events || due) {
+            self.next = self.call(context, |handler, handle| handler.on_tick(handle));
+            self.deliver_events(context);
         }
-        self.left.take().map(|why| (why, lent.clock.now()))
+        self.left.take().map(|reason| (reason, context.clock.now()))
     }
 
-    /// The last thing that happens to it.
-    pub(super) fn depart(mut self, why: LeaveReason, at: SessionTime) {
-        if why == LeaveReason::ByItself {
-            let _ = self.wire.send(Request::Leave(proto::LeaveRequest {
+    /// Says goodbye to the server and the handler.
+    pub(super) fn close(mut self, reason: LeaveReason, at: SessionTime) {
+        if matches!(reason, LeaveReason::ClientInitiated) {
+            let _ = self.signal.send(Request::Leave(proto::LeaveRequest {
                 reason: proto::DisconnectReason::ClientInitiated.into(),
                 ..proto::LeaveRequest::default()
             }));
         }
-        self.app.left(why, at);
+        if let Some(joined_at) = self.joined_at {
+            info!(parent: &self.span, %reason, after = %at.since(joined_at), "left the room");
+        } else {
+            info!(parent: &self.span, %reason, "left before it had joined");
+        }
+        self.handler.on_left(reason, at);
     }
 
-    fn take_datagrams(&mut self, lent: &mut TickContext<'_>) {
-        let Self { participant, socket, wire, events, left, .. } = self;
-        let counters = lent.counters;
+    fn receive_datagrams(&mut self, context: &mut TickContext<'_>) {
+        let Self { participant, socket, signal, events, left, .. } = self;
+        let counters = context.counters;
         let mut count = 0;
-        lent.inbox.empty(socket, lent.clock, |bytes, from, at| {
+        context.buffers.receive_all(socket, context.clock, |bytes, from, at| {
             count += 1;
             if left.is_some() {
                 return;
             }
-            let mut out = SlotOutput { socket, wire, events, at, counters };
-            if let Err(error) = participant.datagram(bytes, from, at, &mut out) {
-                *left = Some(LeaveReason::Lost(error.to_string()));
+            let mut out = SlotOutput { socket, signal, events, at, counters };
+            if let Err(error) = participant.handle_datagram(bytes, from, at, &mut out) {
+                *left = Some(LeaveReason::Disconnected(error.into()));
             }
         });
         if count > 0 {
@@ -152,194 +164,79 @@ impl ParticipantSlot {
         }
     }
 
-    fn hand_over(&mut self, lent: &mut TickContext<'_>) -> bool {
-        let mut told = false;
+    /// Passes events to the handler. Returns whether there were any.
+    fn deliver_events(&mut self, context: &mut TickContext<'_>) -> bool {
+        let mut had_events = false;
         while self.left.is_none()
             && let Some((event, at)) = self.events.pop_front()
         {
-            told = true;
+            had_events = true;
             match &event {
-                ParticipantEvent::Open => self.open = true,
-                ParticipantEvent::Left { room_deleted: true, .. } => {
-                    self.left = Some(LeaveReason::RoomDeleted);
-                    break;
-                }
-                ParticipantEvent::Left { reason, .. } => {
-                    self.left = Some(LeaveReason::Lost(reason.clone()));
-                    break;
-                }
+                ParticipantEvent::Joined { .. } => self.joined_at = Some(at),
+                ParticipantEvent::DataChannelOpen => self.open = true,
                 _ => {}
             }
-            self.with_hand(lent, |app, hand| app.event(event, at, hand));
+            if let ParticipantEvent::Disconnected(error) = event {
+                self.left = Some(LeaveReason::Disconnected(error));
+                break;
+            }
+            self.call(context, |handler, handle| handler.on_event(event, at, handle));
         }
-        told
+        had_events
     }
 
-    fn with_hand<R>(
+    fn call<R>(
         &mut self,
-        lent: &TickContext<'_>,
-        use_it: impl FnOnce(&mut dyn ParticipantHandler, &mut dyn ParticipantHandle) -> R,
+        context: &TickContext<'_>,
+        call: impl FnOnce(&mut dyn ParticipantHandler, &mut dyn ParticipantHandle) -> R,
     ) -> R {
-        let Self { participant, socket, wire, app, events, left, .. } = self;
-        let mut hand = SlotHandle {
+        let Self { participant, socket, signal, handler, events, left, .. } = self;
+        let mut handle = SlotHandle {
             participant,
             socket,
-            wire,
+            signal,
             events,
             left,
-            clock: lent.clock,
-            counters: lent.counters,
-            next_beat: lent.next_beat,
+            clock: context.clock,
+            counters: context.counters,
+            next_tick: context.next_tick,
         };
-        use_it(app.as_mut(), &mut hand)
+        call(handler.as_mut(), &mut handle)
     }
 
-    fn unless_broken(&mut self, result: Result<(), ParticipantError>) {
+    fn leave_on_error(&mut self, result: Result<(), ParticipantError>) {
         if let Err(error) = result {
-            self.left.get_or_insert(LeaveReason::Lost(error.to_string()));
+            self.left.get_or_insert(LeaveReason::Disconnected(error.into()));
         }
     }
 }
 
-/// Where what comes out of the participant goes.
-struct SlotOutput<'a> {
-    socket: &'a Socket,
-    wire: &'a UnboundedSender<Request>,
-    events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
-    at: SessionTime,
-    counters: &'a EngineCounters,
+/// Carries out what a participant asks for.
+pub(super) struct SlotOutput<'a> {
+    pub(super) socket: &'a Socket,
+    pub(super) signal: &'a UnboundedSender<Request>,
+    pub(super) events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
+    /// When the participant's events happened.
+    pub(super) at: SessionTime,
+    pub(super) counters: &'a EngineCounters,
 }
 
 impl ParticipantOutput for SlotOutput<'_> {
     fn transmit(&mut self, to: SocketAddr, datagram: &[u8]) {
         let sent = self.socket.send(to, datagram);
         let counter =
-            if sent { &self.counters.datagrams_out } else { &self.counters.datagrams_refused };
+            if sent { &self.counters.datagrams_out } else { &self.counters.datagrams_dropped };
         counter.fetch_add(1, Relaxed);
     }
 
-    fn signal(&mut self, message: Request) {
-        // A connection that is gone tells so itself.
-        let _ = self.wire.send(message);
+    fn send_signal(&mut self, message: Request) {
+        // If the connection has ended, its task reports that itself.
+        let _ = self.signal.send(message);
     }
 
     fn event(&mut self, event: ParticipantEvent) {
-        if self.events.len() < MOST_EVENTS {
+        if self.events.len() < MAX_EVENTS {
             self.events.push_back((event, self.at));
         }
-    }
-}
-
-/// A participant's hand on real sockets.
-struct SlotHandle<'a> {
-    participant: &'a mut Participant,
-    socket: &'a Socket,
-    wire: &'a UnboundedSender<Request>,
-    events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
-    left: &'a mut Option<LeaveReason>,
-    clock: &'a EngineClock,
-    counters: &'a EngineCounters,
-    next_beat: SessionTime,
-}
-
-impl SlotHandle<'_> {
-    fn with(
-        &mut self,
-        act: impl FnOnce(
-            &mut Participant,
-            SessionTime,
-            &mut SlotOutput<'_>,
-        ) -> Result<Sent, ParticipantError>,
-    ) -> Sent {
-        if self.left.is_some() {
-            return Sent::Not;
-        }
-        let now = self.clock.now();
-        let mut out = SlotOutput {
-            socket: self.socket,
-            wire: self.wire,
-            events: self.events,
-            at: now,
-            counters: self.counters,
-        };
-        act(self.participant, now, &mut out).unwrap_or_else(|error| {
-            *self.left = Some(LeaveReason::Lost(error.to_string()));
-            Sent::Not
-        })
-    }
-
-    fn send(&mut self, packets: &[Vec<u8>]) -> Sent {
-        self.with(|participant, now, out| participant.send(packets, now, out))
-    }
-}
-
-impl ParticipantHandle for SlotHandle<'_> {
-    fn now(&self) -> SessionTime {
-        self.clock.now()
-    }
-
-    fn next_beat(&self) -> SessionTime {
-        self.next_beat
-    }
-
-    fn speak(&mut self, payload: &Arc<[u8]>, rtp_time: u32, marker: bool) -> Sent {
-        self.with(|participant, now, out| {
-            participant.speak(payload.clone(), rtp_time, marker, now, out)
-        })
-    }
-
-    fn say(&mut self, topic: &str, text: &str, attributes: HashMap<String, String>) -> Sent {
-        let wall_ms = self.clock.wall_ms(self.clock.now());
-        self.with(|participant, now, out| {
-            participant.say(topic, text, attributes, wall_ms, now, out)
-        })
-    }
-
-    fn begin_text(&mut self, topic: &str, attributes: HashMap<String, String>) -> String {
-        let wall_ms = self.clock.wall_ms(self.clock.now());
-        let outgoing = self.participant.outgoing();
-        let stream = outgoing.next_stream();
-        let header = outgoing.header(&stream, topic, attributes, None, wall_ms);
-        self.send(&[header]);
-        stream
-    }
-
-    fn continue_text(&mut self, stream: &str, index: u64, text: &str) -> Sent {
-        let chunks = self.participant.outgoing().chunks(stream, index, text);
-        self.send(&chunks)
-    }
-
-    fn end_text(&mut self, stream: &str, attributes: HashMap<String, String>) -> Sent {
-        let trailer = self.participant.outgoing().trailer(stream, attributes);
-        self.send(&[trailer])
-    }
-
-    fn say_as(
-        &mut self,
-        author: &Identity,
-        topic: &str,
-        text: &str,
-        attributes: HashMap<String, String>,
-    ) -> Sent {
-        let wall_ms = self.clock.wall_ms(self.clock.now());
-        let packets = self.participant.outgoing().text_of(author, topic, text, attributes, wall_ms);
-        self.send(&packets)
-    }
-
-    fn send_bytes(&mut self, topic: &str, bytes: &[u8]) -> Sent {
-        let wall_ms = self.clock.wall_ms(self.clock.now());
-        let packets = self.participant.outgoing().bytes(topic, bytes, HashMap::new(), wall_ms);
-        self.send(&packets)
-    }
-
-    fn set_attributes(&mut self, attributes: HashMap<String, String>) {
-        let _ = self.wire.send(Request::UpdateMetadata(proto::UpdateParticipantMetadata {
-            attributes,
-            ..proto::UpdateParticipantMetadata::default()
-        }));
-    }
-
-    fn leave(&mut self) {
-        self.left.get_or_insert(LeaveReason::ByItself);
     }
 }

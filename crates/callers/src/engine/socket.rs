@@ -1,4 +1,4 @@
-//! One participant's datagrams: sent at once, received many a call with the kernel's own times of arrival.
+//! One participant's UDP socket: datagrams are sent one by one, and received in batches with the kernel's timestamps.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -6,12 +6,14 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use super::clock::EngineClock;
 use rushhour_core::units::SessionTime;
 
-/// The longest datagram that WebRTC sends stays below this.
-const LONGEST: usize = 2_048;
-/// Datagrams taken in by one call.
-const AT_ONCE: usize = 16;
+/// WebRTC's datagrams are shorter than this.
+const MAX_DATAGRAM_BYTES: usize = 2_048;
+/// Datagrams received by one system call, at most.
+const BATCH_SIZE: usize = 16;
+/// Batches received at one tick, at most: a flood must not delay the other participants.
+const MAX_BATCHES: usize = 4;
 
-/// A socket bound to the address from which the server is reached.
+/// A socket bound to the local address that reaches the server.
 #[derive(Debug)]
 pub(super) struct Socket {
     socket: UdpSocket,
@@ -19,63 +21,61 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Binds a socket to the local address that leads to `server`.
-    ///
-    /// # Errors
-    /// Where no address leads there, or the process may not open another socket.
+    /// Binds a socket to the local address that reaches `server`.
     pub(super) fn towards(server: SocketAddr) -> io::Result<Self> {
         let any: IpAddr = match server {
             SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
         };
-        // Connecting sends nothing; it asks the routing table.
+        // Connecting a UDP socket sends nothing; it looks the route up.
         let probe = UdpSocket::bind((any, 0))?;
         probe.connect(server)?;
         let ip = probe.local_addr()?.ip();
         drop(probe);
         let socket = UdpSocket::bind((ip, 0))?;
         socket.set_nonblocking(true)?;
-        stamps::want(&socket)?;
+        timestamps::enable(&socket)?;
         let local = socket.local_addr()?;
         Ok(Self { socket, local })
     }
 
-    /// Where it is bound.
-    pub(super) const fn local(&self) -> SocketAddr {
+    pub(super) const fn local_addr(&self) -> SocketAddr {
         self.local
     }
 
-    /// Sends a datagram; gives whether the system took it.
+    /// Sends a datagram. Returns whether the system accepted it.
     pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) -> bool {
         self.socket.send_to(datagram, to).is_ok()
     }
 }
 
-/// Room for what one call takes in; one for each thread.
+/// The memory of one batch, shared by the sockets of a thread.
 pub(super) struct ReceiveBuffers {
-    buffers: Box<[[u8; LONGEST]; AT_ONCE]>,
-    batch: stamps::Batch,
+    datagrams: Box<Datagrams>,
+    batch: timestamps::Batch,
 }
+
+type Datagrams = [[u8; MAX_DATAGRAM_BYTES]; BATCH_SIZE];
 
 impl Default for ReceiveBuffers {
     fn default() -> Self {
-        let buffers = vec![[0; LONGEST]; AT_ONCE].into_boxed_slice();
-        let buffers = buffers.try_into().expect("as many as were made");
-        Self { buffers, batch: stamps::Batch::default() }
+        let datagrams = vec![[0; MAX_DATAGRAM_BYTES]; BATCH_SIZE].into_boxed_slice();
+        let datagrams = datagrams.try_into().expect("its length is BATCH_SIZE");
+        Self { datagrams, batch: timestamps::Batch::default() }
     }
 }
 
 impl ReceiveBuffers {
-    /// Hands over everything that has arrived at a socket, with where from and when.
-    pub(super) fn empty(
+    /// Passes the datagrams that have arrived at a socket to `handle`, with the sender's address and the time.
+    pub(super) fn receive_all(
         &mut self,
         socket: &Socket,
         clock: &EngineClock,
-        mut take: impl FnMut(&[u8], SocketAddr, SessionTime),
+        mut handle: impl FnMut(&[u8], SocketAddr, SessionTime),
     ) {
-        // A flood is left for the next beat, so that the others have their turn.
-        for _ in 0..4 {
-            if self.batch.receive(&mut self.buffers, socket, clock, &mut take) < AT_ONCE {
+        for _ in 0..MAX_BATCHES {
+            let count = self.batch.receive(&mut self.datagrams, socket, clock, &mut handle);
+            if count < BATCH_SIZE {
                 break;
             }
         }
@@ -83,7 +83,7 @@ impl ReceiveBuffers {
 }
 
 #[cfg(target_os = "linux")]
-mod stamps {
+mod timestamps {
     use std::io::{self, IoSliceMut};
     use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
     use std::os::fd::AsRawFd;
@@ -96,15 +96,15 @@ mod stamps {
     };
     use nix::sys::time::TimeSpec;
 
-    use super::{AT_ONCE, EngineClock, LONGEST, SessionTime, Socket};
+    use super::{BATCH_SIZE, Datagrams, EngineClock, SessionTime, Socket};
     use rushhour_core::units::Micros;
 
-    pub(super) fn want(socket: &UdpSocket) -> io::Result<()> {
+    pub(super) fn enable(socket: &UdpSocket) -> io::Result<()> {
         Ok(setsockopt(socket, ReceiveTimestampns, &true)?)
     }
 
-    /// Headers are kept apart by address family, because the kernel writes the length of the last
-    /// address into them.
+    /// Receives with `recvmmsg`. Each address family has headers of its own, because the kernel writes the length of
+    /// the last address into them.
     pub(super) struct Batch {
         v4: MultiHeaders<SockaddrIn>,
         v6: MultiHeaders<SockaddrIn6>,
@@ -112,65 +112,66 @@ mod stamps {
 
     impl Default for Batch {
         fn default() -> Self {
-            let room = || Some(cmsg_space!(TimeSpec));
+            let control = || Some(cmsg_space!(TimeSpec));
             Self {
-                v4: MultiHeaders::preallocate(AT_ONCE, room()),
-                v6: MultiHeaders::preallocate(AT_ONCE, room()),
+                v4: MultiHeaders::preallocate(BATCH_SIZE, control()),
+                v6: MultiHeaders::preallocate(BATCH_SIZE, control()),
             }
         }
     }
 
-    // The headers hold pointers into buffers that they own themselves, and stay where they are allocated.
     impl Batch {
         pub(super) fn receive(
             &mut self,
-            buffers: &mut [[u8; LONGEST]; AT_ONCE],
+            datagrams: &mut Datagrams,
             socket: &Socket,
             clock: &EngineClock,
-            take: &mut impl FnMut(&[u8], SocketAddr, SessionTime),
+            handle: &mut impl FnMut(&[u8], SocketAddr, SessionTime),
         ) -> usize {
             match socket.local {
-                SocketAddr::V4(_) => receive(&mut self.v4, buffers, socket, clock, take, |from| {
-                    SocketAddr::V4(SocketAddrV4::from(from))
-                }),
-                SocketAddr::V6(_) => receive(&mut self.v6, buffers, socket, clock, take, |from| {
-                    SocketAddr::V6(SocketAddrV6::from(from))
-                }),
+                SocketAddr::V4(_) => {
+                    receive(&mut self.v4, datagrams, socket, clock, |b, from, at| {
+                        handle(b, SocketAddr::V4(SocketAddrV4::from(from)), at);
+                    })
+                }
+                SocketAddr::V6(_) => {
+                    receive(&mut self.v6, datagrams, socket, clock, |b, from, at| {
+                        handle(b, SocketAddr::V6(SocketAddrV6::from(from)), at);
+                    })
+                }
             }
         }
     }
 
-    fn receive<S: SockaddrLike + Copy>(
-        headers: &mut MultiHeaders<S>,
-        buffers: &mut [[u8; LONGEST]; AT_ONCE],
+    fn receive<A: SockaddrLike + Copy>(
+        headers: &mut MultiHeaders<A>,
+        datagrams: &mut Datagrams,
         socket: &Socket,
         clock: &EngineClock,
-        take: &mut impl FnMut(&[u8], SocketAddr, SessionTime),
-        address: impl Fn(S) -> SocketAddr,
+        mut handle: impl FnMut(&[u8], A, SessionTime),
     ) -> usize {
-        let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+        let mut slices = datagrams.each_mut().map(|datagram| [IoSliceMut::new(datagram)]);
         let flags = MsgFlags::MSG_DONTWAIT;
         let Ok(messages) =
             recvmmsg(socket.socket.as_raw_fd(), headers, slices.iter_mut(), flags, None)
         else {
             return 0;
         };
-        let both = clock.both();
+        let reading = clock.read_both();
         let mut count = 0;
         for message in messages {
             count += 1;
-            let stamp = message.cmsgs().ok().and_then(|mut all| {
-                all.find_map(|one| match one {
-                    ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
+            let timestamp = message.cmsgs().ok().and_then(|mut control| {
+                control.find_map(|message| match message {
+                    ControlMessageOwned::ScmTimestampns(timestamp) => Some(timestamp),
                     _ => None,
                 })
             });
-            let at = stamp.map_or(both.now(), |stamp| {
-                let duration = std::time::Duration::from(stamp);
-                both.place(Micros::from(duration))
+            let at = timestamp.map_or(reading.now(), |timestamp| {
+                reading.session_time(Micros::from(std::time::Duration::from(timestamp)))
             });
             if let (Some(from), Some(bytes)) = (message.address, message.iovs().next()) {
-                take(bytes, address(from), at);
+                handle(bytes, from, at);
             }
         }
         count
@@ -178,32 +179,32 @@ mod stamps {
 }
 
 #[cfg(not(target_os = "linux"))]
-mod stamps {
+mod timestamps {
     use std::io;
     use std::net::{SocketAddr, UdpSocket};
 
-    use super::{AT_ONCE, EngineClock, LONGEST, SessionTime, Socket};
+    use super::{BATCH_SIZE, Datagrams, EngineClock, SessionTime, Socket};
 
-    pub(super) fn want(_socket: &UdpSocket) -> io::Result<()> {
+    pub(super) fn enable(_socket: &UdpSocket) -> io::Result<()> {
         Ok(())
     }
 
-    /// Datagrams one by one; their time is that of the look, up to a beat late.
+    /// Receives one by one. Arrival times are those of the call, up to a tick late.
     #[derive(Default)]
     pub(super) struct Batch;
 
     impl Batch {
         pub(super) fn receive(
             &mut self,
-            buffers: &mut [[u8; LONGEST]; AT_ONCE],
+            datagrams: &mut Datagrams,
             socket: &Socket,
             clock: &EngineClock,
-            take: &mut impl FnMut(&[u8], SocketAddr, SessionTime),
+            handle: &mut impl FnMut(&[u8], SocketAddr, SessionTime),
         ) -> usize {
             let mut count = 0;
-            while count < AT_ONCE {
-                let Ok((length, from)) = socket.socket.recv_from(&mut buffers[0]) else { break };
-                take(&buffers[0][..length], from, clock.now());
+            while count < BATCH_SIZE {
+                let Ok((length, from)) = socket.socket.recv_from(&mut datagrams[0]) else { break };
+                handle(&datagrams[0][..length], from, clock.now());
                 count += 1;
             }
             count
@@ -219,28 +220,28 @@ mod tests {
 
     #[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
     #[test]
-    fn datagrams_come_with_the_time_of_their_arrival_not_of_the_look() {
+    fn datagrams_have_the_time_of_their_arrival_not_of_the_receive_call() {
         let clock = EngineClock::new(Instant::now(), 0);
         let socket = Socket::towards("127.0.0.1:9".parse().unwrap()).unwrap();
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-        // The kernel takes a moment to begin stamping when no socket had asked for it (net_enable_timestamp).
+        // The kernel enables timestamps with a delay if no other socket uses them (net_enable_timestamp).
         std::thread::sleep(Duration::from_millis(100));
         for byte in 0..40_u8 {
-            peer.send_to(&[byte; 100], socket.local()).unwrap();
+            peer.send_to(&[byte; 100], socket.local_addr()).unwrap();
         }
         let sent = clock.now();
         std::thread::sleep(Duration::from_millis(50));
-        let looked = clock.now();
-        let mut seen = Vec::new();
-        ReceiveBuffers::default().empty(&socket, &clock, |bytes, from, at| {
+        let received = clock.now();
+        let mut datagrams = Vec::new();
+        ReceiveBuffers::default().receive_all(&socket, &clock, |bytes, from, at| {
             assert_eq!((bytes.len(), from), (100, peer.local_addr().unwrap()));
-            seen.push((bytes[0], at));
+            datagrams.push((bytes[0], at));
         });
-        let order: Vec<u8> = seen.iter().map(|(byte, _)| *byte).collect();
+        let order: Vec<u8> = datagrams.iter().map(|(byte, _)| *byte).collect();
         assert_eq!(order, (0..40).collect::<Vec<u8>>());
         if cfg!(target_os = "linux") {
-            let between = looked.since(sent).0 / 2;
-            assert!(seen.iter().all(|(_, at)| at.0 < sent.0 + between), "{seen:?}");
+            let half = received.since(sent).0 / 2;
+            assert!(datagrams.iter().all(|(_, at)| at.0 < sent.0 + half), "{datagrams:?}");
         }
     }
 }

@@ -1,41 +1,41 @@
-//! What tests of apps share: a hand without sockets.
+//! A participant without sockets, for tests of handlers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::handler::ParticipantHandle;
-use crate::data::read_agent_session;
-use crate::participant::SendOutcome as Sent;
+use crate::data::decode_turn_metrics;
+use crate::participant::SendOutcome;
 use rushhour_core::units::{Identity, Micros, SessionTime};
 
-/// A hand that notes what its app does, in words, at a time of the test's.
+/// Records what a handler does, at times that the test sets.
 #[derive(Default)]
 pub struct RecordingHandle {
-    /// What it takes the time to be.
+    /// The current time.
     pub now: SessionTime,
-    /// How far away the next beat is.
-    pub to_next_beat: Micros,
+    /// The time until the next tick.
+    pub until_next_tick: Micros,
     streams: u32,
-    said: Vec<String>,
+    log: Vec<String>,
     /// The audio that was sent, and when.
-    pub spoken: Vec<(SessionTime, Arc<[u8]>)>,
-    /// What was told of whole turns on `lk.agent.session`.
-    pub own_times: Vec<Micros>,
-    /// Whether the app has left.
-    pub gone: bool,
-    /// Whether nothing more can be sent.
-    pub full: bool,
+    pub sent_audio: Vec<(SessionTime, Arc<[u8]>)>,
+    /// The end-to-end latencies that were sent on `lk.agent.session`.
+    pub reported_latencies: Vec<Micros>,
+    /// Whether the handler has left.
+    pub has_left: bool,
+    /// Whether texts cannot be sent.
+    pub is_blocked: bool,
 }
 
 impl RecordingHandle {
-    fn note(&mut self, words: String) -> Sent {
-        self.said.push(words);
-        if self.full { Sent::Not } else { Sent::Out }
+    fn record(&mut self, entry: String) -> SendOutcome {
+        self.log.push(entry);
+        if self.is_blocked { SendOutcome::NotSent } else { SendOutcome::Sent }
     }
 
-    /// What was written and set since this was last asked, in words.
-    pub fn take(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.said)
+    /// The texts that were sent (or blocked) and the states that were set since the last call, one line each.
+    pub fn take_log(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log)
     }
 }
 
@@ -44,60 +44,64 @@ impl ParticipantHandle for RecordingHandle {
         self.now
     }
 
-    fn next_beat(&self) -> SessionTime {
-        self.now + self.to_next_beat
+    fn next_tick(&self) -> SessionTime {
+        self.now + self.until_next_tick
     }
 
-    fn speak(&mut self, payload: &Arc<[u8]>, _: u32, _: bool) -> Sent {
-        self.spoken.push((self.now, payload.clone()));
-        Sent::Out
+    fn send_audio(&mut self, payload: &Arc<[u8]>, _: u32, _: bool) -> SendOutcome {
+        self.sent_audio.push((self.now, payload.clone()));
+        SendOutcome::Sent
     }
 
-    fn say(&mut self, topic: &str, text: &str, _: HashMap<String, String>) -> Sent {
-        self.note(format!("{topic}: {text}"))
+    fn send_text(&mut self, topic: &str, text: &str, _: HashMap<String, String>) -> SendOutcome {
+        self.record(format!("{topic}: {text}"))
     }
 
-    fn begin_text(&mut self, topic: &str, attributes: HashMap<String, String>) -> String {
-        self.streams += 1;
-        let stream = format!("s{}", self.streams);
-        assert_eq!(topic, "lk.transcription");
-        assert_eq!(attributes["lk.transcription_final"], "false");
-        self.note(format!("{stream} begins {}", attributes["lk.segment_id"]));
-        stream
-    }
-
-    fn continue_text(&mut self, stream: &str, index: u64, text: &str) -> Sent {
-        self.note(format!("{stream}[{index}] {text}"))
-    }
-
-    fn end_text(&mut self, stream: &str, attributes: HashMap<String, String>) -> Sent {
-        assert_eq!(attributes["lk.transcription_final"], "true");
-        self.note(format!("{stream} ends"))
-    }
-
-    fn say_as(
+    fn send_text_as(
         &mut self,
         author: &Identity,
         _: &str,
         _: &str,
         attributes: HashMap<String, String>,
-    ) -> Sent {
+    ) -> SendOutcome {
         let track = attributes.get("lk.transcribed_track_id").cloned().unwrap_or_default();
-        self.note(format!("as {author} on {track}: {}", attributes["lk.segment_id"]))
+        self.record(format!("as {author} on {track}: {}", attributes["lk.segment_id"]))
     }
 
-    fn send_bytes(&mut self, topic: &str, bytes: &[u8]) -> Sent {
+    fn open_text_stream(&mut self, topic: &str, attributes: HashMap<String, String>) -> String {
+        self.streams += 1;
+        let stream_id = format!("s{}", self.streams);
+        assert_eq!(topic, "lk.transcription");
+        assert_eq!(attributes["lk.transcription_final"], "false");
+        self.record(format!("{stream_id} begins {}", attributes["lk.segment_id"]));
+        stream_id
+    }
+
+    fn write_text_stream(&mut self, stream_id: &str, index: u64, text: &str) -> SendOutcome {
+        self.record(format!("{stream_id}[{index}] {text}"))
+    }
+
+    fn close_text_stream(
+        &mut self,
+        stream_id: &str,
+        attributes: HashMap<String, String>,
+    ) -> SendOutcome {
+        assert_eq!(attributes["lk.transcription_final"], "true");
+        self.record(format!("{stream_id} ends"))
+    }
+
+    fn send_bytes(&mut self, topic: &str, bytes: &[u8]) -> SendOutcome {
         assert_eq!(topic, "lk.agent.session");
-        let times = read_agent_session(bytes).expect("it tells times");
-        self.own_times.push(times.end_to_end.expect("of the whole"));
-        Sent::Out
+        let latencies = decode_turn_metrics(bytes).expect("the message holds latencies");
+        self.reported_latencies.push(latencies.end_to_end.expect("the end-to-end latency"));
+        SendOutcome::Sent
     }
 
     fn set_attributes(&mut self, attributes: HashMap<String, String>) {
-        self.note(attributes["lk.agent.state"].clone());
+        self.record(attributes["lk.agent.state"].clone());
     }
 
     fn leave(&mut self) {
-        self.gone = true;
+        self.has_left = true;
     }
 }

@@ -1,4 +1,4 @@
-//! One thread's participants, attended to on a beat: waking up is what a caller costs most, so all wake at once.
+//! One thread and its participants, all served at ticks: waking up is a caller's largest cost, so all wake at once.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -9,71 +9,72 @@ use std::sync::mpsc::Receiver;
 use livekit_protocol::signal_response::Message as Response;
 
 use super::clock::EngineClock;
-use super::handler::LeaveReason;
 use super::health::EngineCounters;
+use super::leave_reason::LeaveReason;
+use super::signal_connection::SignalError;
 use super::slot::{ParticipantSlot, TickContext};
 use super::socket::ReceiveBuffers;
 use rushhour_core::units::{Micros, SessionTime};
 
-/// The beat. A participant that is joining is attended to at every one,
-const BEAT: Micros = Micros::from_millis(5);
-/// and one that is in the room at every so manieth: each 20 ms, the length of an audio frame.
+/// The interval of a thread's ticks. A participant whose data channel is not open yet is served at every tick,
+const TICK: Micros = Micros::from_millis(5);
+/// and any other at every fourth, in its own phase: every 20 ms, the length of an audio frame.
 const PHASES: u64 = 4;
 
-/// Which participant of an engine.
+/// The number of a participant in its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct SlotId(pub(super) u64);
 
-/// What a thread is told.
+/// What the engine sends to a thread.
 pub(super) enum ThreadCommand {
-    /// Take in a participant.
-    Take(SlotId, Box<ParticipantSlot>),
-    /// The server says something to one, or says nothing any more.
-    Signal(SlotId, Box<Result<Response, String>>, SessionTime),
-    /// The engine is no more: everybody leaves.
+    /// Serve a participant.
+    Add(SlotId, Box<ParticipantSlot>),
+    /// A message from the server to a participant, or the end of its signal connection.
+    Signal(SlotId, Box<Result<Response, SignalError>>, SessionTime),
+    /// The engine is dropped: all participants leave, and the thread ends.
     Close,
 }
 
-/// Attends to participants until the engine is no more.
-pub(super) fn attend(
-    orders: &Receiver<ThreadCommand>,
+/// Serves participants until the engine is dropped.
+pub(super) fn run(
+    commands: &Receiver<ThreadCommand>,
     clock: EngineClock,
     counters: &Arc<EngineCounters>,
 ) {
-    let mut seats: HashMap<SlotId, ParticipantSlot> = HashMap::new();
-    let mut inbox = ReceiveBuffers::default();
-    let mut beat: u64 = 0;
+    let mut slots: HashMap<SlotId, ParticipantSlot> = HashMap::new();
+    let mut buffers = ReceiveBuffers::default();
+    let mut tick: u64 = 0;
     loop {
-        let next_beat = SessionTime((beat + 1) * BEAT.0);
-        let mut lent = TickContext { clock: &clock, inbox: &mut inbox, counters, next_beat };
-        if seats.is_empty() {
-            let Ok(order) = orders.recv() else { return };
-            if obey(order, &mut seats, &mut lent).is_break() {
+        let next_tick = SessionTime((tick + 1) * TICK.0);
+        let mut context = TickContext { clock: &clock, buffers: &mut buffers, counters, next_tick };
+        if slots.is_empty() {
+            let Ok(command) = commands.recv() else { return };
+            if execute(command, &mut slots, &mut context).is_break() {
                 return;
             }
-            beat = clock.now().0 / BEAT.0;
+            tick = clock.now().0 / TICK.0;
             continue;
         }
-        beat = wait_for_next(beat, clock, counters);
+        tick = wait_for_next(tick, clock, counters);
         let mut closing = false;
-        while let Ok(order) = orders.try_recv() {
-            closing |= obey(order, &mut seats, &mut lent).is_break();
+        while let Ok(command) = commands.try_recv() {
+            closing |= execute(command, &mut slots, &mut context).is_break();
         }
-        let mut gone: Vec<(SlotId, LeaveReason, SessionTime)> = Vec::new();
-        for (id, seat) in &mut seats {
-            lent.next_beat = next_beat_of(*id, beat);
+        let mut left: Vec<(SlotId, LeaveReason, SessionTime)> = Vec::new();
+        for (id, slot) in &mut slots {
+            context.next_tick = next_tick_of(*id, tick);
             if closing {
-                gone.push((*id, LeaveReason::ByItself, clock.now()));
-            } else if (!seat.is_open() || id.0 % PHASES == beat % PHASES)
-                && let Some((why, at)) = seat.attend(&mut lent)
+                left.push((*id, LeaveReason::ClientInitiated, clock.now()));
+            } else if (!slot.is_open() || id.0 % PHASES == tick % PHASES)
+                && let Some((reason, at)) = slot.tick(&mut context)
             {
-                gone.push((*id, why, at));
+                left.push((*id, reason, at));
             }
         }
-        for (id, why, at) in gone {
-            if let Some(seat) = seats.remove(&id) {
+        for (id, reason, at) in left {
+            if let Some(slot) = slots.remove(&id) {
                 counters.participants.fetch_sub(1, Relaxed);
-                seat.depart(why, at);
+                slot.close(reason, at);
             }
         }
         if closing {
@@ -82,25 +83,25 @@ pub(super) fn attend(
     }
 }
 
-/// When a seat has its next beat in its own phase.
-const fn next_beat_of(id: SlotId, beat: u64) -> SessionTime {
-    let ahead = (id.0 % PHASES + PHASES - beat % PHASES) % PHASES;
+/// When the next tick in the slot's own phase is due, after the thread's tick number `tick`.
+const fn next_tick_of(id: SlotId, tick: u64) -> SessionTime {
+    let ahead = (id.0 % PHASES + PHASES - tick % PHASES) % PHASES;
     let ahead = if ahead == 0 { PHASES } else { ahead };
-    SessionTime((beat + ahead) * BEAT.0)
+    SessionTime((tick + ahead) * TICK.0)
 }
 
-fn obey(
-    order: ThreadCommand,
-    seats: &mut HashMap<SlotId, ParticipantSlot>,
-    lent: &mut TickContext<'_>,
+fn execute(
+    command: ThreadCommand,
+    slots: &mut HashMap<SlotId, ParticipantSlot>,
+    context: &mut TickContext<'_>,
 ) -> ControlFlow<()> {
-    match order {
-        ThreadCommand::Take(id, seat) => {
-            seats.insert(id, *seat);
+    match command {
+        ThreadCommand::Add(id, slot) => {
+            slots.insert(id, *slot);
         }
         ThreadCommand::Signal(id, message, at) => {
-            if let Some(seat) = seats.get_mut(&id) {
-                seat.signal(*message, at, lent);
+            if let Some(slot) = slots.get_mut(&id) {
+                slot.handle_signal(*message, at, context);
             }
         }
         ThreadCommand::Close => return ControlFlow::Break(()),
@@ -108,21 +109,21 @@ fn obey(
     ControlFlow::Continue(())
 }
 
-/// Sleeps until the beat after `last`; beats that have gone by meanwhile are left out, but for one round of
-/// phases, so that nobody is passed over.
+/// Sleeps until the tick after `last`, and returns its number. Missed ticks are skipped, except for the last of each
+/// phase, so that every participant is served.
 fn wait_for_next(last: u64, clock: EngineClock, counters: &EngineCounters) -> u64 {
     let mut next = last + 1;
     let now = clock.now();
-    let current = now.0 / BEAT.0;
+    let current = now.0 / TICK.0;
     if current > next + PHASES {
         next = current - PHASES;
     }
-    let due = SessionTime(next * BEAT.0);
+    let due = SessionTime(next * TICK.0);
     if due > now {
-        #[expect(clippy::disallowed_methods, reason = "a thread of its own, which keeps the beat")]
+        #[expect(clippy::disallowed_methods, reason = "this thread has no other way to keep time")]
         std::thread::sleep(due.since(now).as_duration());
     }
-    counters.beat(clock.now().since(due));
+    counters.count_tick(clock.now().since(due));
     next
 }
 
@@ -131,11 +132,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_seat_has_a_beat_every_20_ms_in_its_own_phase() {
+    fn each_participant_has_a_tick_every_20_ms_in_its_own_phase() {
         for id in 0..8 {
-            for beat in 100..120 {
-                let next = next_beat_of(SlotId(id), beat).0 / BEAT.0;
-                assert!(next > beat && next <= beat + PHASES);
+            for tick in 100..120 {
+                let next = next_tick_of(SlotId(id), tick).0 / TICK.0;
+                assert!(next > tick && next <= tick + PHASES);
                 assert_eq!(next % PHASES, id % PHASES);
             }
         }

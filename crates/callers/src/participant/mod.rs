@@ -1,18 +1,19 @@
-//! A participant of a LiveKit room without IO of its own: signal messages, datagrams and time in; signal
-//! messages, datagrams, events and a deadline out.
+//! A participant in a LiveKit room, sans-IO: signal messages, datagrams and time go in; signal messages,
+//! datagrams, events and a deadline come out.
 //!
-//! `peer` is the one peer connection (str0m), `signal` the words of LiveKit's signalling, `participant`
-//! puts both together.
+//! [`Participant`] combines the peer connection (str0m, in `peer_connection`) with LiveKit's signalling, whose
+//! join request and message encoding are in `signal`.
 
-#[expect(clippy::module_inception, reason = "the room's own file is named for it")]
+mod error;
+#[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod participant;
 mod peer_connection;
 mod remote_participant;
 mod signal;
 
-pub use participant::{
-    JoinConfig, Participant, ParticipantError, ParticipantEvent, ParticipantOutput, SendOutcome,
-};
+pub use error::{DisconnectError, ParticipantError};
+pub use participant::{JoinConfig, Participant, ParticipantEvent, ParticipantOutput, SendOutcome};
 pub use peer_connection::AudioPacket;
-pub use remote_participant::{RemoteParticipant, TrackInfo};
-pub use signal::{JoinQuery, decode_signal, encode_signal};
+pub use remote_participant::RemoteParticipant;
+pub use signal::{JoinQuery, decode_signal};
+pub(crate) use signal::{encode_signal, request_kind, response_kind};

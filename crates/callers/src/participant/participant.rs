@@ -1,6 +1,7 @@
-//! The participant: signalling and peer connection put together.
+//! The participant: signalling and peer connection combined.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,9 +9,9 @@ use std::time::Instant;
 use livekit_protocol as proto;
 use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
-use str0m::RtcError;
-use str0m::media::Mid;
+use tracing::{Span, info};
 
+use super::error::{DisconnectError, ParticipantError};
 use super::peer_connection::{AudioPacket, PeerConnection, PeerEvent};
 use super::remote_participant::RemoteParticipant;
 use super::signal::JoinQuery;
@@ -20,88 +21,85 @@ use rushhour_core::units::{Identity, SessionTime};
 /// How a participant joins.
 #[derive(Debug, Clone, Default)]
 pub struct JoinConfig {
-    /// Whether it will speak.
-    pub speaks: bool,
-    /// Attributes that it has from its first moment.
+    /// Whether it publishes an audio track.
+    pub publish_audio: bool,
+    /// Its attributes when it joins.
     pub attributes: HashMap<String, String>,
 }
 
-/// A participant cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ParticipantError {
-    /// The peer connection broke or was spoken to in a way that cannot be understood.
-    #[error("webrtc: {0}")]
-    Rtc(#[from] RtcError),
-}
-
 /// Something that happened in the room.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum ParticipantEvent {
-    /// The server let us in; who is there already.
+    /// The server accepted the participant. Nothing can be sent yet.
     Joined {
-        /// Who we are.
-        own: Identity,
-        /// The others.
+        /// The participant's own identity.
+        identity: Identity,
+        /// Who is in the room already.
         others: Vec<RemoteParticipant>,
     },
-    /// The data channel is open: texts can be sent.
-    Open,
-    /// Somebody came, changed or left.
-    Person(RemoteParticipant),
-    /// Something came in over the data channel, and when.
-    Data(DataEvent, SessionTime),
-    /// An Opus packet came in, on the track of that name where it is known.
-    Audio(AudioPacket, Option<String>),
-    /// The server wants us to leave, or the connection is gone.
-    Left {
-        /// Why, in words.
-        reason: String,
-        /// Whether the room was deleted.
-        room_deleted: bool,
+    /// The reliable data channel is open, and with it media: texts, bytes and audio can be sent.
+    DataChannelOpen,
+    /// A participant joined, changed or left. The server includes this participant itself.
+    ParticipantUpdated(RemoteParticipant),
+    /// A part of a data stream arrived.
+    Data(DataEvent),
+    /// An Opus packet arrived.
+    Audio {
+        /// The packet.
+        packet: AudioPacket,
+        /// The SID of the track it belongs to, once the server has said.
+        track_sid: Option<String>,
     },
+    /// The participant is out of the room. The last event. A `ParticipantHandler` does not see it: the engine
+    /// calls its `on_left` instead.
+    Disconnected(DisconnectError),
 }
 
-/// Where what comes out of a participant goes.
+/// Receives what comes out of a [`Participant`].
 pub trait ParticipantOutput {
-    /// Send a datagram.
+    /// Sends a datagram to the server.
     fn transmit(&mut self, to: SocketAddr, datagram: &[u8]);
-    /// Send a signal message.
-    fn signal(&mut self, message: Request);
-    /// Take note of an event.
+    /// Sends a message over the signal connection.
+    fn send_signal(&mut self, message: Request);
+    /// Handles an event.
     fn event(&mut self, event: ParticipantEvent);
 }
 
-/// Whether something went out.
+/// Whether something was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// It did.
-    Out,
-    /// There was no room for it, or no connection yet.
-    Not,
+    /// It was sent, or is in the send buffer.
+    Sent,
+    /// It was not sent: the send buffer is full, or the participant is not connected.
+    NotSent,
 }
 
-/// A participant of a room.
+/// A participant of a room, without sockets, threads or a clock.
 pub struct Participant {
     peer: PeerConnection,
-    incoming: DataReceiver,
-    outgoing: DataSender,
-    track_of: HashMap<String, String>,
-    left: bool,
+    data_receiver: DataReceiver,
+    data_sender: DataSender,
+    /// SIDs of the tracks that the server sends, by the media section (`mid`) they arrive on.
+    track_sids: HashMap<String, String>,
+    started_at: SessionTime,
+    disconnected: bool,
+    span: Span,
 }
 
 impl Participant {
-    /// A participant that is about to join, and what it asks to join with. `epoch` is the session's anchor
-    /// on the monotonic clock.
+    /// A participant that is about to join, and what it asks to join with. `epoch` is the session's start on the
+    /// monotonic clock, `local` the address of the UDP socket, which becomes the only ICE candidate. Log events of
+    /// the participant go to the `tracing` span that is current now.
     ///
     /// # Errors
-    /// Where no offer can be made from this address.
+    /// If `local` cannot be an ICE candidate.
     pub fn new(
         config: &JoinConfig,
         epoch: Instant,
         now: SessionTime,
         local: SocketAddr,
     ) -> Result<(Self, JoinQuery), ParticipantError> {
-        let track = config.speaks.then_some("rushhour-audio");
+        let track = config.publish_audio.then_some("rushhour-audio");
         let (peer, offer) = PeerConnection::new(epoch, now, local, track)?;
         let query = JoinQuery {
             offer,
@@ -110,123 +108,133 @@ impl Participant {
         };
         let participant = Self {
             peer,
-            incoming: DataReceiver::default(),
-            outgoing: DataSender::default(),
-            track_of: HashMap::new(),
-            left: false,
+            data_receiver: DataReceiver::default(),
+            data_sender: DataSender::default(),
+            track_sids: HashMap::new(),
+            started_at: now,
+            disconnected: false,
+            span: Span::current(),
         };
         Ok((participant, query))
     }
 
-    /// When [`Self::tick`] has to be called.
+    /// When [`Self::handle_timeout`] must be called.
     pub const fn deadline(&self) -> SessionTime {
         self.peer.deadline()
     }
 
-    /// Numbers and names streams of text that are put together by hand.
-    pub const fn outgoing(&mut self) -> &mut DataSender {
-        &mut self.outgoing
+    /// Encodes data streams for [`Self::send_packets`].
+    pub(crate) const fn data_sender(&mut self) -> &mut DataSender {
+        &mut self.data_sender
     }
 
-    /// Takes in a message of the server.
+    /// Handles a message from the server.
     ///
     /// # Errors
-    /// Where the peer connection cannot go on from it.
-    pub fn signal(
+    /// If the peer connection cannot continue.
+    pub fn handle_signal(
         &mut self,
         message: Response,
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
         match message {
-            Response::Join(join) => out.event(ParticipantEvent::Joined {
-                own: Identity::new(join.participant.map_or_else(String::new, |own| own.identity)),
-                others: join.other_participants.into_iter().map(RemoteParticipant::from).collect(),
-            }),
+            Response::Join(join) => self.joined(join, now, out),
             Response::Answer(answer) => {
-                for (mid, track) in answer.mid_to_track_id {
-                    self.track_of.insert(mid, track);
-                }
-                if let Some((id, sdp)) = self.peer.answer(&answer.sdp)? {
-                    out.signal(offer(id, sdp));
+                self.track_sids.extend(answer.mid_to_track_id);
+                if let Some((id, sdp)) = self.peer.handle_answer(&answer.sdp)? {
+                    out.send_signal(offer(id, sdp));
                 }
             }
-            Response::MediaSectionsRequirement(wanted) => {
-                if let Some((id, sdp)) = self.peer.want_audios(wanted.num_audios) {
-                    out.signal(offer(id, sdp));
+            Response::MediaSectionsRequirement(required) => {
+                if let Some((id, sdp)) = self.peer.require_audio_sections(required.num_audios) {
+                    out.send_signal(offer(id, sdp));
                 }
             }
             Response::Trickle(trickle) => {
                 let init = serde_json::from_str::<serde_json::Value>(&trickle.candidate_init);
                 let line =
                     init.ok().and_then(|init| Some(init.get("candidate")?.as_str()?.to_owned()));
+                // An empty candidate marks the end of candidates.
                 if let Some(line) = line.filter(|line| !line.is_empty()) {
-                    self.peer.candidate(&line);
+                    self.peer.add_remote_candidate(&line);
                 }
             }
             Response::Update(update) => {
-                for person in update.participants {
-                    out.event(ParticipantEvent::Person(RemoteParticipant::from(person)));
+                for info in update.participants {
+                    out.event(ParticipantEvent::ParticipantUpdated(RemoteParticipant::from(info)));
                 }
             }
-            Response::Leave(leave) => self.leave_told(leave.reason(), out),
+            Response::Leave(leave) => self.disconnect(leave.reason().into(), out),
             _ => {}
         }
-        self.drain(now, out)
+        self.poll(now, out)
     }
 
-    fn leave_told(&mut self, reason: proto::DisconnectReason, out: &mut impl ParticipantOutput) {
-        if !std::mem::replace(&mut self.left, true) {
-            out.event(ParticipantEvent::Left {
-                reason: reason.as_str_name().to_lowercase(),
-                room_deleted: matches!(
-                    reason,
-                    proto::DisconnectReason::RoomDeleted | proto::DisconnectReason::RoomClosed
-                ),
-            });
+    fn joined(
+        &mut self,
+        join: proto::JoinResponse,
+        now: SessionTime,
+        out: &mut impl ParticipantOutput,
+    ) {
+        let room = join.room.map(|room| room.name).unwrap_or_default();
+        let identity = join.participant.map(|own| own.identity).unwrap_or_default();
+        let others: Vec<_> =
+            join.other_participants.into_iter().map(RemoteParticipant::from).collect();
+        self.span.record("room", &room).record("identity", &identity);
+        let after = now.since(self.started_at);
+        info!(parent: &self.span, others = others.len(), %after, "joined the room");
+        out.event(ParticipantEvent::Joined { identity: Identity::new(identity), others });
+    }
+
+    /// Handles the end of the signal connection, which ends the participant.
+    pub fn handle_signal_lost(
+        &mut self,
+        error: impl Into<Box<dyn Error + Send + Sync>>,
+        out: &mut impl ParticipantOutput,
+    ) {
+        self.disconnect(DisconnectError::Signal(error.into()), out);
+    }
+
+    fn disconnect(&mut self, error: DisconnectError, out: &mut impl ParticipantOutput) {
+        if !std::mem::replace(&mut self.disconnected, true) {
+            out.event(ParticipantEvent::Disconnected(error));
         }
     }
 
-    /// The signal connection is gone, which ends the participant.
-    pub fn signal_lost(&mut self, words: &str, out: &mut impl ParticipantOutput) {
-        if !std::mem::replace(&mut self.left, true) {
-            out.event(ParticipantEvent::Left { reason: words.to_owned(), room_deleted: false });
-        }
-    }
-
-    /// Takes in a datagram that arrived at `at`.
+    /// Handles a datagram that arrived at `at`.
     ///
     /// # Errors
-    /// Where the peer connection cannot go on.
-    pub fn datagram(
+    /// If the peer connection cannot continue.
+    pub fn handle_datagram(
         &mut self,
         bytes: &[u8],
         from: SocketAddr,
         at: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
-        self.peer.datagram(bytes, from, at)?;
-        self.drain(at, out)
+        self.peer.handle_datagram(bytes, from, at)?;
+        self.poll(at, out)
     }
 
-    /// Lets time pass.
+    /// Advances timers to `now`.
     ///
     /// # Errors
-    /// Where the peer connection cannot go on.
-    pub fn tick(
+    /// If the peer connection cannot continue.
+    pub fn handle_timeout(
         &mut self,
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
-        self.peer.tick(now)?;
-        self.drain(now, out)
+        self.peer.handle_timeout(now)?;
+        self.poll(now, out)
     }
 
-    /// Sends an Opus packet of 20 ms; `rtp_time` is its time at 48 kHz.
+    /// Sends an Opus packet of 20 ms. `rtp_time` is its RTP timestamp at 48 kHz; `marker` begins a talk spurt.
     ///
     /// # Errors
-    /// Where the peer connection cannot go on.
-    pub fn speak(
+    /// If the peer connection cannot continue.
+    pub fn send_audio(
         &mut self,
         payload: Arc<[u8]>,
         rtp_time: u32,
@@ -234,20 +242,20 @@ impl Participant {
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<SendOutcome, ParticipantError> {
-        if !self.peer.speak(payload, rtp_time, marker, now) {
-            return Ok(SendOutcome::Not);
+        if !self.peer.send_audio(payload, rtp_time, marker, now) {
+            return Ok(SendOutcome::NotSent);
         }
-        // Without it the packet would wait in the queue until something else happens.
-        self.peer.tick(now)?;
-        self.drain(now, out)?;
-        Ok(SendOutcome::Out)
+        // Without a timeout the packet would stay in str0m's queue until the next input.
+        self.peer.handle_timeout(now)?;
+        self.poll(now, out)?;
+        Ok(SendOutcome::Sent)
     }
 
-    /// Sends a text as one stream.
+    /// Sends a text as one stream. `wall_ms` is the time in its header, in milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// Where the peer connection cannot go on.
-    pub fn say(
+    /// If the peer connection cannot continue.
+    pub fn send_text(
         &mut self,
         topic: &str,
         text: &str,
@@ -256,66 +264,59 @@ impl Participant {
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<SendOutcome, ParticipantError> {
-        // Packets are numbered as they are made: those that cannot go out must not be.
+        // Encoding a packet uses up its sequence number, so nothing is encoded that cannot be sent.
         if !self.peer.is_open() {
-            return Ok(SendOutcome::Not);
+            return Ok(SendOutcome::NotSent);
         }
-        let packets = self.outgoing.text(topic, text, attributes, wall_ms);
-        self.send(&packets, now, out)
+        let packets = self.data_sender.text(topic, text, attributes, wall_ms);
+        self.send_packets(&packets, now, out)
     }
 
-    /// Sends packets that were put together by hand.
-    ///
-    /// # Errors
-    /// Where the peer connection cannot go on.
-    pub fn send(
+    /// Sends packets that [`Self::data_sender`] encoded, up to the first that does not fit the send buffer.
+    pub(crate) fn send_packets(
         &mut self,
         packets: &[Vec<u8>],
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<SendOutcome, ParticipantError> {
-        let mut all = SendOutcome::Out;
         for packet in packets {
-            if !self.peer.send(packet) {
-                all = SendOutcome::Not;
-                break;
+            if !self.peer.send_data(packet) {
+                return Ok(SendOutcome::NotSent);
             }
-            self.peer.tick(now)?;
-            self.drain(now, out)?;
+            self.peer.handle_timeout(now)?;
+            self.poll(now, out)?;
         }
-        Ok(all)
+        Ok(SendOutcome::Sent)
     }
 
-    fn drain(
+    fn poll(
         &mut self,
         at: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
-        let mut told: Vec<PeerEvent> = Vec::new();
-        self.peer.drain(at, |to, datagram| out.transmit(to, datagram), |event| told.push(event))?;
-        for event in told {
+        let mut events: Vec<PeerEvent> = Vec::new();
+        self.peer.poll(
+            at,
+            |to, datagram| out.transmit(to, datagram),
+            |event| events.push(event),
+        )?;
+        for event in events {
             match event {
-                PeerEvent::Open => out.event(ParticipantEvent::Open),
+                PeerEvent::DataChannelOpen => out.event(ParticipantEvent::DataChannelOpen),
                 PeerEvent::Data(packet) => {
-                    for data in self.incoming.take(&packet) {
-                        out.event(ParticipantEvent::Data(data, at));
+                    for data in self.data_receiver.handle_packet(&packet) {
+                        out.event(ParticipantEvent::Data(data));
                     }
                 }
-                PeerEvent::Audio(packet) => {
-                    let track = self.track_of.get(&mid_text(packet.mid)).cloned();
-                    out.event(ParticipantEvent::Audio(packet, track));
+                PeerEvent::Audio(mid, packet) => {
+                    let track_sid = self.track_sids.get(&mid.to_string()).cloned();
+                    out.event(ParticipantEvent::Audio { packet, track_sid });
                 }
-                PeerEvent::Closed => {
-                    self.signal_lost("the peer connection was lost", out);
-                }
+                PeerEvent::Disconnected(error) => self.disconnect(error, out),
             }
         }
         Ok(())
     }
-}
-
-fn mid_text(mid: Mid) -> String {
-    mid.to_string()
 }
 
 fn offer(id: u32, sdp: String) -> Request {

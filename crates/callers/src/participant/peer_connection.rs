@@ -1,4 +1,4 @@
-//! The one peer connection of a participant: str0m with time passed in, offers one after the other.
+//! The single peer connection of a participant: str0m with time passed in, one SDP offer at a time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,26 +10,28 @@ use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpWrite, SeqNo};
-use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig, RtcError};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
+use tracing::{Span, debug};
 
+use super::error::{DisconnectError, ParticipantError};
 use rushhour_core::units::{Micros, SessionTime};
 
-/// The server's own channels, by their labels.
+/// Labels of the data channels that a LiveKit server expects.
 const RELIABLE: &str = "_reliable";
 const LOSSY: &str = "_lossy";
-/// Most parts to receive audio on.
-const MOST_PARTS: usize = 16;
+/// Media sections that receive audio, at most.
+const MAX_AUDIO_SECTIONS: usize = 16;
+/// Candidates kept until there is an answer to apply them to, at most.
+const MAX_EARLY_CANDIDATES: usize = 64;
 
-/// An Opus packet that came in.
+/// An Opus packet that arrived.
 #[derive(Debug, Clone)]
 pub struct AudioPacket {
-    /// The part of the connection it came in on.
-    pub mid: Mid,
-    /// Its sender's number for its stream; another one begins anew.
+    /// The sender's SSRC. Another SSRC is another stream.
     pub ssrc: u32,
-    /// Its number in the stream.
+    /// Its RTP sequence number.
     pub sequence: u16,
-    /// Its time in the stream, at 48 kHz.
+    /// Its RTP timestamp, at 48 kHz.
     pub rtp_time: u32,
     /// The Opus packet.
     pub payload: Arc<[u8]>,
@@ -39,15 +41,18 @@ pub struct AudioPacket {
 
 /// What comes out of the connection.
 pub(super) enum PeerEvent {
-    /// The reliable channel is open both ways.
-    Open,
-    /// A packet of a data channel.
+    /// The reliable data channel is open in both directions.
+    DataChannelOpen,
+    /// A message of a data channel.
     Data(Vec<u8>),
-    /// An Opus packet.
-    Audio(AudioPacket),
-    /// The connection is gone.
-    Closed,
+    /// An Opus packet, and the media section it arrived on.
+    Audio(Mid, AudioPacket),
+    /// The connection is lost.
+    Disconnected(DisconnectError),
 }
+
+/// A numbered offer to be sent to the server.
+type Offer = (u32, String);
 
 /// A peer connection.
 pub(super) struct PeerConnection {
@@ -55,30 +60,32 @@ pub(super) struct PeerConnection {
     epoch: Instant,
     local: SocketAddr,
     reliable: ChannelId,
-    /// The audio that is sent, once it is negotiated.
-    speaking: Option<AudioSender>,
-    pending: Option<SdpPendingOffer>,
-    /// Parts to receive audio on.
-    hearing: Vec<Mid>,
-    /// What the server asked for while an offer was pending: an offer with so many more of them.
-    wanted: Option<u32>,
-    /// Candidates that came before there was an answer to add them to.
+    audio_sender: Option<AudioSender>,
+    pending_offer: Option<SdpPendingOffer>,
+    next_offer_id: u32,
+    /// The media sections that receive audio.
+    audio_sections: Vec<Mid>,
+    /// How many more sections the server required while an offer was pending; 0 means an offer without more.
+    required_sections: Option<u32>,
+    /// Candidates that came before the first answer.
     early_candidates: Vec<Candidate>,
     answered: bool,
-    next_offer: u32,
     open: bool,
     deadline: SessionTime,
+    span: Span,
 }
 
+/// The media section that sends audio.
 struct AudioSender {
     mid: Mid,
-    pt: Option<Pt>,
+    /// Opus's payload type, once negotiated.
+    payload_type: Option<Pt>,
     sequence: u64,
 }
 
 impl PeerConnection {
-    /// A connection from `local`, and its first offer: two channels, and a part to send audio on where
-    /// `audio_track` names a track. Parts to receive on are asked for by the server.
+    /// A connection from `local`, and its first offer: two data channels, and a section that sends audio if
+    /// `audio_track` names a track. Sections that receive audio are added when the server requires them.
     pub(super) fn new(
         epoch: Instant,
         now: SessionTime,
@@ -102,7 +109,7 @@ impl PeerConnection {
             reliability: Reliability::MaxRetransmits { retransmits: 0 },
             ..ChannelConfig::default()
         });
-        let speaking = audio_track.map(|track| {
+        let audio_sender = audio_track.map(|track| {
             let mid = change.add_media(
                 MediaKind::Audio,
                 Direction::SendOnly,
@@ -110,23 +117,25 @@ impl PeerConnection {
                 Some(track.to_owned()),
                 None,
             );
-            AudioSender { mid, pt: None, sequence: 1 }
+            AudioSender { mid, payload_type: None, sequence: 1 }
         });
-        let (offer, pending) = change.apply().expect("two channels are a change");
+        let (offer, pending) = change.apply().expect("adding channels is a change");
         let peer = Self {
             rtc,
             epoch,
             local,
             reliable,
-            speaking,
-            pending: Some(pending),
-            hearing: Vec::new(),
-            wanted: None,
+            audio_sender,
+            pending_offer: Some(pending),
+            // The first offer, in the join request, has the id 1.
+            next_offer_id: 2,
+            audio_sections: Vec::new(),
+            required_sections: None,
             early_candidates: Vec::new(),
             answered: false,
-            next_offer: 2,
             open: false,
             deadline: now,
+            span: Span::current(),
         };
         Ok((peer, offer.to_sdp_string()))
     }
@@ -135,80 +144,79 @@ impl PeerConnection {
         self.epoch + time.since(SessionTime::START).as_duration()
     }
 
-    /// When [`Self::tick`] has to be called.
+    /// When [`Self::handle_timeout`] must be called.
     pub(super) const fn deadline(&self) -> SessionTime {
         self.deadline
     }
 
-    /// The server's answer to the pending offer; gives the next offer where one is wanted by now.
-    pub(super) fn answer(&mut self, sdp: &str) -> Result<Option<(u32, String)>, RtcError> {
-        let Some(pending) = self.pending.take() else { return Ok(None) };
-        let answer = SdpAnswer::from_sdp_string(sdp)?;
-        self.rtc.sdp_api().accept_answer(pending, answer)?;
+    /// Applies the answer to the pending offer. Returns the next offer, if one is required by now.
+    pub(super) fn handle_answer(&mut self, sdp: &str) -> Result<Option<Offer>, ParticipantError> {
+        let Some(pending) = self.pending_offer.take() else { return Ok(None) };
+        SdpAnswer::from_sdp_string(sdp)
+            .map_err(RtcError::from)
+            .and_then(|answer| self.rtc.sdp_api().accept_answer(pending, answer))
+            .map_err(ParticipantError::Answer)?;
         self.answered = true;
         for candidate in std::mem::take(&mut self.early_candidates) {
             self.rtc.add_remote_candidate(candidate);
         }
-        if let Some(speaking) = &mut self.speaking
-            && speaking.pt.is_none()
+        if let Some(sender) = &mut self.audio_sender
+            && sender.payload_type.is_none()
         {
-            speaking.pt = self.rtc.media(speaking.mid).and_then(|media| {
+            sender.payload_type = self.rtc.media(sender.mid).and_then(|media| {
                 media.remote_pts().iter().copied().find(|pt| {
                     let params = self.rtc.codec_config().params();
                     params.iter().any(|p| p.pt() == *pt && p.spec().codec == Codec::Opus)
                 })
             });
         }
-        Ok(self.offer_more())
+        Ok(self.next_offer())
     }
 
-    /// The server wants another offer, with so many more parts to send audio on; gives it, unless one is pending.
+    /// Handles the server's request for an offer with `count` more sections that receive audio. Returns the offer,
+    /// unless one is pending.
     ///
-    /// It asks so with none too, when it has put a track on a part that there is.
-    pub(super) fn want_audios(&mut self, count: u32) -> Option<(u32, String)> {
-        self.wanted = Some(self.wanted.unwrap_or(0).saturating_add(count));
-        self.offer_more()
+    /// The server also sends this with a count of 0, when it has put a track on an existing section.
+    pub(super) fn require_audio_sections(&mut self, count: u32) -> Option<Offer> {
+        self.required_sections = Some(self.required_sections.unwrap_or(0).saturating_add(count));
+        self.next_offer()
     }
 
-    fn offer_more(&mut self) -> Option<(u32, String)> {
-        if self.pending.is_some() {
+    fn next_offer(&mut self) -> Option<Offer> {
+        if self.pending_offer.is_some() {
             return None;
         }
-        // A server that wants more parts than this has lost count.
-        let count =
-            (self.wanted.take()? as usize).min(MOST_PARTS.saturating_sub(self.hearing.len()));
+        let free = MAX_AUDIO_SECTIONS.saturating_sub(self.audio_sections.len());
+        let count = (self.required_sections.take()? as usize).min(free);
         let mut change = self.rtc.sdp_api();
         for _ in 0..count {
-            let part = change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
-            self.hearing.push(part);
+            let mid = change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+            self.audio_sections.push(mid);
         }
-        if let (0, Some(part)) = (count, self.hearing.first()) {
-            // The library makes no offer that changes nothing.
-            change.set_direction(*part, Direction::Inactive);
-            change.set_direction(*part, Direction::RecvOnly);
+        if let (0, Some(mid)) = (count, self.audio_sections.first()) {
+            // str0m makes no offer without a change.
+            change.set_direction(*mid, Direction::Inactive);
+            change.set_direction(*mid, Direction::RecvOnly);
         }
         let (offer, pending) = change.apply()?;
-        self.pending = Some(pending);
-        let id = self.next_offer;
-        self.next_offer += 1;
+        self.pending_offer = Some(pending);
+        let id = self.next_offer_id;
+        self.next_offer_id += 1;
         Some((id, offer.to_sdp_string()))
     }
 
-    /// A place where the server can be reached.
-    pub(super) fn candidate(&mut self, line: &str) {
-        let line = line
-            .strip_prefix("candidate:")
-            .map_or_else(|| line.to_owned(), |rest| format!("candidate:{rest}"));
-        let Ok(candidate) = Candidate::from_sdp_string(&line) else { return };
+    /// Adds a candidate of the server, in the format of SDP's `candidate` attribute; malformed ones are ignored.
+    pub(super) fn add_remote_candidate(&mut self, line: &str) {
+        let Ok(candidate) = Candidate::from_sdp_string(line) else { return };
         if self.answered {
             self.rtc.add_remote_candidate(candidate);
-        } else if self.early_candidates.len() < 64 {
+        } else if self.early_candidates.len() < MAX_EARLY_CANDIDATES {
             self.early_candidates.push(candidate);
         }
     }
 
-    /// Takes in a datagram. What is none of this connection's is passed over.
-    pub(super) fn datagram(
+    /// Handles a datagram; ignores those that do not belong to this connection.
+    pub(super) fn handle_datagram(
         &mut self,
         bytes: &[u8],
         from: SocketAddr,
@@ -221,13 +229,13 @@ impl PeerConnection {
         if self.rtc.accepts(&input) { self.rtc.handle_input(input) } else { Ok(()) }
     }
 
-    /// Lets time pass.
-    pub(super) fn tick(&mut self, now: SessionTime) -> Result<(), RtcError> {
+    /// Advances timers to `now`.
+    pub(super) fn handle_timeout(&mut self, now: SessionTime) -> Result<(), RtcError> {
         self.rtc.handle_input(Input::Timeout(self.instant(now)))
     }
 
-    /// Sends an Opus packet; `rtp_time` is its time at 48 kHz. Gives whether it could be sent.
-    pub(super) fn speak(
+    /// Queues an Opus packet with its RTP timestamp at 48 kHz. Returns whether audio is negotiated.
+    pub(super) fn send_audio(
         &mut self,
         payload: Arc<[u8]>,
         rtp_time: u32,
@@ -235,35 +243,35 @@ impl PeerConnection {
         now: SessionTime,
     ) -> bool {
         let wallclock = self.instant(now);
-        let Some(speaking) = &mut self.speaking else { return false };
-        let Some(pt) = speaking.pt else { return false };
-        let sequence: SeqNo = speaking.sequence.into();
-        let mid = speaking.mid;
+        let Some(sender) = &mut self.audio_sender else { return false };
+        let Some(payload_type) = sender.payload_type else { return false };
+        let sequence: SeqNo = sender.sequence.into();
         let mut api = self.rtc.direct_api();
-        let Some(stream) = api.stream_tx_by_mid(mid, None) else { return false };
-        stream.write_rtp(RtpWrite::new(pt, sequence, rtp_time, wallclock, payload).marker(marker));
-        speaking.sequence += 1;
+        let Some(stream) = api.stream_tx_by_mid(sender.mid, None) else { return false };
+        let packet = RtpWrite::new(payload_type, sequence, rtp_time, wallclock, payload);
+        stream.write_rtp(packet.marker(marker));
+        sender.sequence += 1;
         true
     }
 
-    /// Whether packets can be sent.
+    /// Whether the reliable data channel is open.
     pub(super) const fn is_open(&self) -> bool {
         self.open
     }
 
-    /// Sends a packet over the reliable channel. Gives whether there was room for it.
-    pub(super) fn send(&mut self, packet: &[u8]) -> bool {
+    /// Queues a message for the reliable data channel. Returns whether the send buffer had room for it.
+    pub(super) fn send_data(&mut self, packet: &[u8]) -> bool {
         self.rtc
             .channel(self.reliable)
             .is_some_and(|mut channel| channel.write(true, packet).unwrap_or(false))
     }
 
-    /// Everything that has to go out or is to be told since the last mutation, until the next deadline.
-    pub(super) fn drain(
+    /// Passes on the datagrams and events that the last input led to, and sets the next deadline.
+    pub(super) fn poll(
         &mut self,
         at: SessionTime,
         mut transmit: impl FnMut(SocketAddr, &[u8]),
-        mut tell: impl FnMut(PeerEvent),
+        mut emit: impl FnMut(PeerEvent),
     ) -> Result<(), RtcError> {
         loop {
             match self.rtc.poll_output()? {
@@ -273,36 +281,50 @@ impl PeerConnection {
                     return Ok(());
                 }
                 Output::Transmit(datagram) => transmit(datagram.destination, &datagram.contents),
-                Output::Event(event) => match event {
-                    Event::ChannelOpen(id, _) if id == self.reliable && !self.open => {
-                        self.open = true;
-                        tell(PeerEvent::Open);
+                Output::Event(Event::RtpPacket(packet)) => {
+                    let mid = self
+                        .rtc
+                        .direct_api()
+                        .stream_rx(&packet.header.ssrc)
+                        .map(|stream| stream.mid());
+                    if let Some(mid) = mid {
+                        let packet = AudioPacket {
+                            ssrc: *packet.header.ssrc,
+                            sequence: packet.header.sequence_number,
+                            rtp_time: packet.header.timestamp,
+                            payload: packet.payload,
+                            at,
+                        };
+                        emit(PeerEvent::Audio(mid, packet));
                     }
-                    Event::ChannelData(data) => tell(PeerEvent::Data(data.data)),
-                    Event::RtpPacket(packet) => {
-                        let mid = self
-                            .rtc
-                            .direct_api()
-                            .stream_rx(&packet.header.ssrc)
-                            .map(|stream| stream.mid());
-                        if let Some(mid) = mid {
-                            tell(PeerEvent::Audio(AudioPacket {
-                                mid,
-                                ssrc: *packet.header.ssrc,
-                                sequence: packet.header.sequence_number,
-                                rtp_time: packet.header.timestamp,
-                                payload: packet.payload,
-                                at,
-                            }));
-                        }
-                    }
-                    Event::Closed => tell(PeerEvent::Closed),
-                    Event::IceConnectionStateChange(str0m::IceConnectionState::Disconnected) => {
-                        tell(PeerEvent::Closed);
-                    }
-                    _ => {}
-                },
+                }
+                Output::Event(Event::ChannelData(data)) => emit(PeerEvent::Data(data.data)),
+                Output::Event(event) => self.state_changed(event, &mut emit),
             }
+        }
+    }
+
+    fn state_changed(&mut self, event: Event, emit: &mut impl FnMut(PeerEvent)) {
+        match event {
+            Event::IceConnectionStateChange(state) => {
+                debug!(parent: &self.span, ?state, "ICE connection state changed");
+                if state == IceConnectionState::Disconnected {
+                    emit(PeerEvent::Disconnected(DisconnectError::IceDisconnected));
+                }
+            }
+            Event::Connected => debug!(parent: &self.span, "DTLS connected"),
+            Event::ChannelOpen(id, label) => {
+                debug!(parent: &self.span, label, "data channel open");
+                if id == self.reliable && !self.open {
+                    self.open = true;
+                    emit(PeerEvent::DataChannelOpen);
+                }
+            }
+            Event::Closed => {
+                debug!(parent: &self.span, "DTLS or SCTP closed by the server");
+                emit(PeerEvent::Disconnected(DisconnectError::PeerConnectionClosed));
+            }
+            _ => {}
         }
     }
 }

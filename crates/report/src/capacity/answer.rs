@@ -1,141 +1,142 @@
-//! What a search comes to: how many are held, what gives way first and why, burst and recovery.
+//! The answer of a search: how many conversations at once, what fails first and why, burst and recovery.
 
 use super::finding::{TrialFinding, TrialThreshold};
+use super::level_verdicts::VerdictCounts;
 use super::search::{CapacitySearch, SearchEnd};
 use super::trial::{LevelVerdict, Purpose};
 use crate::report::Estimated;
 use rushhour_core::profile::ThresholdMeasure;
 use rushhour_core::units::Micros;
 
-/// One end of the answer: a level, and how many sessions say so.
+/// One end of the range: a level, and the number of sessions with its verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CapacityBound {
-    /// The level.
+    /// Conversations at once.
     pub in_flight: u32,
     /// Sessions with that verdict.
-    pub times: u32,
+    pub sessions: u32,
 }
 
-/// Why no level above was found to fail.
+/// Why no failing level was found above the last that passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ceiling {
-    /// No more were allowed.
+    /// The profile allows no more.
     Most,
-    /// The generator could not hold so many.
+    /// The generator could not deliver this level.
     Generator(u32),
-    /// Levels above cannot be decided, this one to begin with.
+    /// Levels above cannot be decided; this is the lowest.
     Undecided(u32),
-    /// The search was ended.
+    /// The search ended early.
     Ended,
 }
 
-/// How many are held.
+/// How many conversations the agent can have at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeldRange {
-    /// The last that passed, and the first that failed.
+pub enum CapacityRange {
+    /// The highest level that passed, and the lowest that failed.
     Between(CapacityBound, CapacityBound),
-    /// The last that passed; none was seen to fail.
+    /// The highest level that passed; none failed.
     AtLeast(CapacityBound, Ceiling),
-    /// The lowest that failed; none was seen to pass.
+    /// The lowest level that failed; none passed.
     FewerThan(CapacityBound),
     /// No level was decided.
     Unknown,
 }
 
-/// The first thing that gave way.
+/// The first threshold that fails.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FirstFailure<'a> {
-    /// The session of the lowest failed level that shows it.
+    /// The session of the lowest failed level with the most runs.
     pub finding: &'a TrialFinding,
-    /// The threshold, the first of the profile's that does not hold there.
+    /// The first of the profile's thresholds that does not hold in it.
     pub threshold: &'a TrialThreshold,
-    /// The same threshold at the lowest level that passed, where there is one.
+    /// The lowest level that passed, with the figure of the same threshold there.
     pub before: Option<(u32, Estimated)>,
 }
 
-/// The last passed level at one instant, beside the same level ramped.
+/// The highest level that passed, started simultaneously, and the same level ramped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BurstAnswer<'a> {
-    /// At one instant.
+    /// Started simultaneously.
     pub burst: &'a TrialFinding,
     /// Ramped.
     pub ramped: &'a TrialFinding,
 }
 
-/// How soon the lowest level was well again after the first failed one.
+/// How soon the lowest level passed again after the first level that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recovery {
     /// The level that failed.
-    pub after: u32,
-    /// The level that was tried then.
-    pub level: u32,
-    /// From the end of the former's last run to the beginning of the last session of the latter that
-    /// failed; nothing where none did.
-    pub not_before: Micros,
-    /// To the end of the first session that passed; none where none did.
-    pub by: Option<Micros>,
-    /// For how long it was watched.
-    pub watched: Micros,
+    pub failed_level: u32,
+    /// The level that was run afterwards.
+    pub probed_level: u32,
+    /// The lower bound: from the end of the failed level's last run to the start of the last probe that failed. Zero
+    /// where none failed.
+    pub earliest: Micros,
+    /// The upper bound: to the end of the first probe that passed. None where none passed.
+    pub latest: Option<Micros>,
+    /// To the end of the last probe.
+    pub observed_for: Micros,
 }
 
-/// Whether as many as needed are held.
+/// Whether the agent can have as many conversations at once as the profile needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NeededVerdict {
-    /// They are.
+    /// It can.
     Met(u32),
-    /// They are not.
+    /// It cannot.
     NotMet(u32),
-    /// It cannot be said.
+    /// Undecided.
     Unknown(u32),
 }
 
-/// What a search comes to.
+/// The answer of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CapacityAnswer<'a> {
-    /// How many are held.
-    pub holds: HeldRange,
-    /// Why it ended.
+    /// How many conversations at once.
+    pub range: CapacityRange,
+    /// Why the search ended.
     pub ending: SearchEnd,
-    /// What gave way first.
-    pub gave_way: Option<FirstFailure<'a>>,
-    /// Levels between the ends that could not be decided.
+    /// The first threshold that fails.
+    pub first_failure: Option<FirstFailure<'a>>,
+    /// Levels within the range that could not be decided.
     pub undecided: Vec<u32>,
-    /// The last passed level at one instant.
+    /// The highest level that passed, started simultaneously.
     pub burst: Option<BurstAnswer<'a>>,
-    /// How soon it was well again.
+    /// How soon the agent recovered.
     pub recovery: Option<Recovery>,
-    /// Whether as many as needed are held.
+    /// Whether the range reaches the number needed; none where the profile needs none.
     pub needed: Option<NeededVerdict>,
 }
 
 impl<'a> CapacityAnswer<'a> {
-    /// From the search and what its sessions say, in the same order.
+    /// The answer of a search from the findings of its sessions, in the same order.
     pub fn of(search: &CapacitySearch, findings: &'a [TrialFinding], ending: SearchEnd) -> Self {
-        let standings = search.standings();
-        let end_of = |level: u32, count: fn(&super::level_standing::Record) -> u32| CapacityBound {
+        let levels = search.level_verdicts();
+        let bound = |level: u32, sessions: fn(&VerdictCounts) -> u32| CapacityBound {
             in_flight: level,
-            times: count(&standings.record(level)),
+            sessions: sessions(&levels.counts(level)),
         };
-        let passed = standings.passed().map(|level| end_of(level, |record| record.passed));
-        let failed = standings.failed().map(|level| end_of(level, |record| record.failed));
-        let undecided = standings.undecided();
+        let passed = levels.passed().map(|level| bound(level, |counts| counts.passed));
+        let failed = levels.failed().map(|level| bound(level, |counts| counts.failed));
+        let undecided = levels.undecided();
         let most = search.rules().settings.most;
-        let holds = match (passed, failed) {
-            (Some(passed), Some(failed)) => HeldRange::Between(passed, failed),
+        let range = match (passed, failed) {
+            (Some(passed), Some(failed)) => CapacityRange::Between(passed, failed),
             (Some(passed), None) => {
                 let ceiling = if passed.in_flight >= most {
                     Ceiling::Most
-                } else if let Some(level) = standings.beyond() {
+                } else if let Some(level) = levels.generator_limited() {
                     Ceiling::Generator(level)
                 } else if let (Some(level), SearchEnd::Complete) = (undecided.first(), ending) {
                     Ceiling::Undecided(*level)
                 } else {
                     Ceiling::Ended
                 };
-                HeldRange::AtLeast(passed, ceiling)
+                CapacityRange::AtLeast(passed, ceiling)
             }
-            (None, Some(failed)) => HeldRange::FewerThan(failed),
-            (None, None) => HeldRange::Unknown,
+            (None, Some(failed)) => CapacityRange::FewerThan(failed),
+            (None, None) => CapacityRange::Unknown,
         };
         let needed = search.rules().settings.needed.map(|needed| {
             if passed.is_some_and(|passed| passed.in_flight >= needed) {
@@ -147,9 +148,9 @@ impl<'a> CapacityAnswer<'a> {
             }
         });
         Self {
-            holds,
+            range,
             ending,
-            gave_way: failed.and_then(|failed| gave_way(failed.in_flight, findings)),
+            first_failure: failed.and_then(|failed| first_failure(failed.in_flight, findings)),
             undecided,
             burst: burst(findings),
             recovery: recovery(search),
@@ -158,22 +159,27 @@ impl<'a> CapacityAnswer<'a> {
     }
 }
 
-fn of_level(findings: &[TrialFinding], level: u32, verdict: LevelVerdict) -> Option<&TrialFinding> {
-    let says = |finding: &&TrialFinding| {
+/// The session with the most runs that gave a level this verdict.
+fn with_most_runs(
+    findings: &[TrialFinding],
+    level: u32,
+    verdict: LevelVerdict,
+) -> Option<&TrialFinding> {
+    let matches = |finding: &&TrialFinding| {
         finding.in_flight() == level
-            && finding.tried.verdict == verdict
-            && finding.purpose().judges_the_level()
+            && finding.result.verdict == verdict
+            && finding.purpose().decides_level()
     };
-    findings.iter().filter(says).max_by_key(|finding| finding.runs.0)
+    findings.iter().filter(matches).max_by_key(|finding| finding.runs)
 }
 
-fn gave_way(level: u32, findings: &[TrialFinding]) -> Option<FirstFailure<'_>> {
-    let finding = of_level(findings, level, LevelVerdict::Failed)?;
+fn first_failure(level: u32, findings: &[TrialFinding]) -> Option<FirstFailure<'_>> {
+    let finding = with_most_runs(findings, level, LevelVerdict::Failed)?;
     let threshold = finding.failed_thresholds().next()?;
     let lowest = findings
         .iter()
-        .filter(|other| other.tried.verdict == LevelVerdict::Passed)
-        .filter(|other| other.purpose().judges_the_level())
+        .filter(|other| other.result.verdict == LevelVerdict::Passed)
+        .filter(|other| other.purpose().decides_level())
         .min_by_key(|other| other.in_flight());
     let before = lowest.and_then(|lowest| {
         let same = lowest.thresholds.iter().find(|found| found.threshold == threshold.threshold)?;
@@ -184,32 +190,32 @@ fn gave_way(level: u32, findings: &[TrialFinding]) -> Option<FirstFailure<'_>> {
 
 fn burst(findings: &[TrialFinding]) -> Option<BurstAnswer<'_>> {
     let burst = findings.iter().find(|finding| finding.purpose() == Purpose::Burst)?;
-    let ramped = of_level(findings, burst.in_flight(), LevelVerdict::Passed)?;
+    let ramped = with_most_runs(findings, burst.in_flight(), LevelVerdict::Passed)?;
     Some(BurstAnswer { burst, ramped })
 }
 
 fn recovery(search: &CapacitySearch) -> Option<Recovery> {
-    let (place, failed) = search.first_failed()?;
-    let probes: Vec<_> = search.tried()[place + 1..]
+    let (index, failed) = search.first_failed()?;
+    let probes: Vec<_> = search.results()[index + 1..]
         .iter()
-        .take_while(|tried| tried.trial.purpose == Purpose::Recover)
+        .take_while(|result| result.trial.purpose == Purpose::Recover)
         .collect();
-    let since = |at: Micros| at.saturating_sub(failed.ends);
+    let since = |at: Micros| at.saturating_sub(failed.end);
     let last_failed = probes.iter().rfind(|probe| probe.verdict == LevelVerdict::Failed);
     Some(Recovery {
-        after: failed.trial.in_flight,
-        level: probes.first()?.trial.in_flight,
-        not_before: last_failed.map_or(Micros::ZERO, |probe| since(probe.begins)),
-        by: probes
+        failed_level: failed.trial.in_flight,
+        probed_level: probes.first()?.trial.in_flight,
+        earliest: last_failed.map_or(Micros::ZERO, |probe| since(probe.start)),
+        latest: probes
             .iter()
             .find(|probe| probe.verdict == LevelVerdict::Passed)
-            .map(|probe| since(probe.ends)),
-        watched: since(probes.last()?.ends),
+            .map(|probe| since(probe.end)),
+        observed_for: since(probes.last()?.end),
     })
 }
 
 impl FirstFailure<'_> {
-    /// Whether it is a share of runs, which failures explain, rather than a latency.
+    /// Whether the threshold is on a share of runs, which failures explain, rather than on a latency.
     pub(super) const fn is_share(&self) -> bool {
         matches!(self.threshold.threshold.measure, ThresholdMeasure::Share(_))
     }

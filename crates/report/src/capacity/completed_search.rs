@@ -1,4 +1,4 @@
-//! A search that is over: what its reports are made of.
+//! A search that has ended: everything that its reports need.
 
 use super::answer::CapacityAnswer;
 use super::finding::TrialFinding;
@@ -7,32 +7,32 @@ use super::log::LogOpening;
 use super::search::{CapacitySearch, SearchEnd};
 use rushhour_core::units::Micros;
 
-/// A search that is over.
+/// A search that has ended.
 #[derive(Debug, Clone, Copy)]
 pub struct CompletedSearch<'a> {
-    /// How it began.
+    /// The first line of its log.
     pub opening: &'a LogOpening,
-    /// What was tried.
+    /// The search with its results.
     pub search: &'a CapacitySearch,
-    /// What each session says, in the same order.
+    /// The finding of each session, in the same order.
     pub findings: &'a [TrialFinding],
     /// Why it ended.
     pub ending: SearchEnd,
 }
 
 impl<'a> CompletedSearch<'a> {
-    /// What it comes to.
+    /// The answer.
     pub fn answer(&self) -> CapacityAnswer<'a> {
         CapacityAnswer::of(self.search, self.findings, self.ending)
     }
 
-    /// What all its sessions used up.
+    /// What all its sessions spent.
     pub(super) fn spent(&self) -> SearchSpend {
-        self.findings.iter().fold(SearchSpend::default(), |all, finding| all.and(finding.spent))
+        self.findings.iter().fold(SearchSpend::default(), |all, finding| all.plus(finding.spent))
     }
 
-    /// From its beginning to the end of its last session.
-    pub(super) fn lasted(&self) -> Micros {
-        self.findings.last().map_or(Micros::ZERO, |last| last.tried.ends)
+    /// From its start to the end of its last session.
+    pub(super) fn duration(&self) -> Micros {
+        self.findings.last().map_or(Micros::ZERO, |last| last.result.end)
     }
 }

@@ -36,16 +36,16 @@ pub fn capacity_csv(searched: &CompletedSearch<'_>, to: impl Write) -> csv::Resu
     head.push("folder".to_owned());
     csv.write_record(&head)?;
     for finding in searched.findings {
-        let (runs, failed) = finding.runs;
-        let tried = &finding.tried;
+        let (runs, failed) = (finding.runs, finding.failed);
+        let tried = &finding.result;
         let mut row = vec![
             finding.number.to_string(),
             finding.in_flight().to_string(),
-            finding.purpose().word().to_owned(),
-            tried.verdict.word().to_owned(),
-            tried.begins.0.to_string(),
-            tried.trial.lasts.0.to_string(),
-            tried.ends.0.to_string(),
+            finding.purpose().name().to_owned(),
+            tried.verdict.name().to_owned(),
+            tried.start.0.to_string(),
+            tried.trial.duration.0.to_string(),
+            tried.end.0.to_string(),
             runs.to_string(),
             failed.to_string(),
         ];

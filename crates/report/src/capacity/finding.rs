@@ -1,8 +1,9 @@
-//! What a session says of its level: its verdict, each threshold's figure, and what went wrong.
+//! What a session says about its level: its verdict, each threshold's figure, and what went wrong.
 
 use super::level::SearchSpend;
-use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
-use crate::record::FoldedSession;
+use super::log::LogTrial;
+use super::trial::{LevelVerdict, Purpose, TrialResult};
+use crate::fold::FoldedSession;
 use crate::report::{Estimated, SessionVerdict, Verdict};
 use rushhour_core::event::{FailureClass, StopReason};
 use rushhour_core::profile::Threshold;
@@ -13,48 +14,50 @@ use rushhour_core::units::Micros;
 pub struct TrialThreshold {
     /// The threshold.
     pub threshold: Threshold,
-    /// What came of it.
+    /// Its verdict.
     pub verdict: Verdict,
-    /// How many samples it rests on.
+    /// The number of samples.
     pub n: u64,
     /// The figure with its interval; none where there are too few samples.
     pub estimated: Option<Estimated>,
-    /// The same in words.
+    /// The figure as text.
     pub found: String,
 }
 
-/// What a session says of its level.
+/// What a session says about its level.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrialFinding {
-    /// Its place in the search, from 1.
+    /// Its number in the search, from 1.
     pub number: u32,
-    /// What was tried and what came of it.
-    pub tried: TrialResult,
-    /// The session's folder, below that of the search.
+    /// The trial and its verdict.
+    pub result: TrialResult,
+    /// The session's folder, relative to the search's.
     pub folder: String,
-    /// Measured runs whose outcome is known, and how many of them failed.
-    pub runs: (u64, u64),
-    /// The most that were in flight.
-    pub peak: u64,
+    /// Measured runs that completed or failed.
+    pub runs: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// The most runs in flight at once.
+    pub peak_in_flight: u64,
     /// The thresholds, in the profile's order.
     pub thresholds: Vec<TrialThreshold>,
     /// Why measured runs failed, the most frequent first.
     pub failures: Vec<(FailureClass, u64)>,
-    /// Why the generator's figures say nothing of the agent; empty where it delivered.
-    pub generator: Vec<String>,
-    /// Why the session ended before its plan, in words; none where it did not.
+    /// Why the session says nothing about the agent; empty where the generator delivered its load.
+    pub generator_faults: Vec<String>,
+    /// Why the session stopped early; none where it did not.
     pub stopped: Option<String>,
-    /// What it used up of the search's caps.
+    /// What it spent of the search's limits.
     pub spent: SearchSpend,
 }
 
 impl TrialFinding {
-    /// What a session that was tried as the `number`th says; `begins` is its beginning, from the search's.
+    /// The finding of a session; `start` is its start, from the start of the search.
     pub fn of(
         folded: &FoldedSession,
         overall: &SessionVerdict,
-        (number, trial, folder): (u32, Trial, String),
-        begins: Micros,
+        logged: &LogTrial,
+        start: Micros,
         spent: SearchSpend,
     ) -> Self {
         let thresholds: Vec<TrialThreshold> = overall
@@ -68,39 +71,39 @@ impl TrialFinding {
                 found: result.found.clone(),
             })
             .collect();
-        let tried = TrialResult {
-            trial,
-            verdict: verdict_of(folded, overall),
-            longer: longer(&thresholds),
-            begins,
-            ends: begins + Micros(folded.last_event.0),
-        };
         Self {
-            number,
-            tried,
-            folder,
-            runs: (folded.measured.ended(), folded.measured.failed_in_all()),
-            peak: folded.in_flight_peak,
+            number: logged.number,
+            result: TrialResult {
+                trial: logged.trial,
+                verdict: verdict_of(folded, overall),
+                extension: extension(&thresholds),
+                start,
+                end: start + Micros(folded.last_event.0),
+            },
+            folder: logged.folder.clone(),
+            runs: folded.measured.ended(),
+            failed: folded.measured.failed_total(),
+            peak_in_flight: folded.in_flight_peak,
             thresholds,
-            failures: folded.measured.failed_most_first(),
-            generator: overall
+            failures: folded.measured.failures_by_count(),
+            generator_faults: overall
                 .validity
                 .broken()
                 .map(|check| format!("{}: {}", check.name, check.found))
                 .collect(),
-            stopped: folded.stops.first().map(|(_, words)| words.clone()),
+            stopped: folded.stops.first().map(|(_, detail)| detail.clone()),
             spent,
         }
     }
 
-    /// The level.
+    /// The level: conversations at once.
     pub const fn in_flight(&self) -> u32 {
-        self.tried.trial.in_flight
+        self.result.trial.in_flight
     }
 
-    /// What it was for.
+    /// The purpose of the trial.
     pub const fn purpose(&self) -> Purpose {
-        self.tried.trial.purpose
+        self.result.trial.purpose
     }
 
     /// The thresholds that do not hold.
@@ -131,8 +134,8 @@ fn verdict_of(folded: &FoldedSession, overall: &SessionVerdict) -> LevelVerdict 
     }
 }
 
-/// How many times as many samples would settle what is undecided, by the one that needs most.
-fn longer(thresholds: &[TrialThreshold]) -> Option<f64> {
+/// The factor of samples that would decide every undecided threshold.
+fn extension(thresholds: &[TrialThreshold]) -> Option<f64> {
     thresholds
         .iter()
         .filter_map(|found| match found.verdict {

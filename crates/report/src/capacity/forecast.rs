@@ -1,4 +1,5 @@
-//! What a search may come to before any of it is held: the searches of agents with every possible limit.
+//! A forecast of a search before its first session: the maximum over simulated searches of agents with every possible
+//! limit.
 
 use std::collections::HashMap;
 
@@ -10,108 +11,109 @@ use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Micros, PositiveDuration};
 
-/// From one limit that is reckoned with to the next.
-const NEXT_LIMIT: f64 = 1.1;
+/// The factor from one simulated limit to the next.
+const LIMIT_FACTOR: f64 = 1.1;
 
-/// The most that a search of one kind comes to, over all limits that the agent may have.
+/// The size of a search; in a forecast, the maximum over all limits that the agent may have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SearchMaximum {
-    /// Sessions.
+pub struct SearchSize {
+    /// The number of sessions.
     pub sessions: usize,
-    /// How long all of them take.
-    pub lasts: Micros,
-    /// Runs; an estimate.
+    /// The duration of all of them.
+    pub duration: Micros,
+    /// The number of runs; an estimate.
     pub runs: u64,
 }
 
-/// What a search may come to.
+/// A forecast of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SearchForecast {
-    /// Where every level is decided at first.
-    pub usual: SearchMaximum,
-    /// Where every level is undecided until it has been held as long as allowed.
-    pub longest: SearchMaximum,
+    /// If every level is decided by its first session.
+    pub usual: SearchSize,
+    /// If every level stays undecided until it ran for as long as allowed.
+    pub longest: SearchSize,
 }
 
 impl SearchForecast {
-    /// Of a profile's search.
+    /// The forecast for a profile.
     pub fn of(profile: &Profile) -> Self {
         let mut forecaster =
-            Forecaster { profile, rules: SearchRules::of(profile), known: HashMap::new() };
-        Self { usual: forecaster.most(false), longest: forecaster.most(true) }
+            Forecaster { profile, rules: SearchRules::of(profile), sessions: HashMap::new() };
+        Self { usual: forecaster.largest(false), longest: forecaster.largest(true) }
     }
 }
 
 struct Forecaster<'a> {
     profile: &'a Profile,
     rules: SearchRules,
-    known: HashMap<(Purpose, u32, Micros), (Micros, u64)>,
+    sessions: HashMap<(Purpose, u32, Micros), (Micros, u64)>,
 }
 
 impl Forecaster<'_> {
-    fn most(&mut self, hesitant: bool) -> SearchMaximum {
-        let mut most = SearchMaximum::default();
-        let top = self.rules.settings.most;
+    fn largest(&mut self, always_extended: bool) -> SearchSize {
+        let mut largest = SearchSize::default();
+        let highest_limit = self.rules.settings.most;
         let mut limit = 0;
         loop {
-            let one = self.search(limit, hesitant);
-            most = SearchMaximum {
-                sessions: most.sessions.max(one.sessions),
-                lasts: most.lasts.max(one.lasts),
-                runs: most.runs.max(one.runs),
+            let search = self.search(limit, always_extended);
+            largest = SearchSize {
+                sessions: largest.sessions.max(search.sessions),
+                duration: largest.duration.max(search.duration),
+                runs: largest.runs.max(search.runs),
             };
-            if limit >= top {
-                return most;
+            if limit >= highest_limit {
+                return largest;
             }
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "saturates"
             )]
-            let next = (f64::from(limit) * NEXT_LIMIT) as u32;
-            limit = next.max(limit + 1).min(top);
+            let next = (f64::from(limit) * LIMIT_FACTOR) as u32;
+            limit = next.max(limit + 1).min(highest_limit);
         }
     }
 
-    fn search(&mut self, limit: u32, hesitant: bool) -> SearchMaximum {
+    fn search(&mut self, limit: u32, always_extended: bool) -> SearchSize {
         let mut search = CapacitySearch::new(self.rules.clone());
-        let mut all = SearchMaximum::default();
+        let mut size = SearchSize::default();
         while let SearchStep::Try(trial) = search.next() {
-            let (lasts, runs) = self.session(trial);
-            let begins = all.lasts;
-            all = SearchMaximum {
-                sessions: all.sessions + 1,
-                lasts: all.lasts + lasts,
-                runs: all.runs + runs,
+            let (duration, runs) = self.session(trial);
+            let start = size.duration;
+            size = SearchSize {
+                sessions: size.sessions + 1,
+                duration: size.duration + duration,
+                runs: size.runs + runs,
             };
-            let longest = self.rules.longest_stretch(trial.in_flight);
-            let verdict = if hesitant && trial.purpose.judges_the_level() && trial.lasts < longest {
-                LevelVerdict::Undecided
-            } else if trial.in_flight <= limit {
-                LevelVerdict::Passed
-            } else {
-                LevelVerdict::Failed
-            };
-            search.add(TrialResult { trial, verdict, longer: None, begins, ends: all.lasts });
+            let longest = self.rules.max_duration(trial.in_flight);
+            let verdict =
+                if always_extended && trial.purpose.decides_level() && trial.duration < longest {
+                    LevelVerdict::Undecided
+                } else if trial.in_flight <= limit {
+                    LevelVerdict::Passed
+                } else {
+                    LevelVerdict::Failed
+                };
+            search.add(TrialResult { trial, verdict, extension: None, start, end: size.duration });
         }
-        all
+        size
     }
 
-    /// How long a session takes, and how many runs it starts.
+    /// The duration of a session, and the number of its runs.
     fn session(&mut self, trial: Trial) -> (Micros, u64) {
-        let key = (trial.purpose, trial.in_flight, trial.lasts);
-        if let Some(known) = self.known.get(&key) {
+        let key = (trial.purpose, trial.in_flight, trial.duration);
+        if let Some(known) = self.sessions.get(&key) {
             return *known;
         }
         let level = level_profile(self.profile, &self.rules, trial, 1, SearchSpend::default());
         let known = level.map_or((Micros::ZERO, 0), |level| {
             let stages = level.stages.iter().filter_map(|stage| stage.lasts);
-            let lasts = stages
+            let duration = stages
                 .map(PositiveDuration::micros)
-                .fold(self.rules.conversation, |all, one| all + one);
-            (lasts, Forecast::new(&Plan::new(level)).runs)
+                .fold(self.rules.longest_conversation, |sum, stage| sum + stage);
+            (duration, Forecast::new(&Plan::new(level)).runs)
         });
-        self.known.insert(key, known);
+        self.sessions.insert(key, known);
         known
     }
 }
@@ -122,22 +124,22 @@ mod tests {
     use crate::capacity::simulation::profile;
 
     #[test]
-    fn the_outlook_is_the_worst_over_all_limits() {
-        let outlook = SearchForecast::of(&profile("start = 10\nmost = 100\nlasts = \"60s\""));
-        let (usual, longest) = (outlook.usual, outlook.longest);
+    fn the_forecast_is_the_maximum_over_all_limits() {
+        let forecast = SearchForecast::of(&profile("start = 10\nmost = 100\nlasts = \"60s\""));
+        let (usual, longest) = (forecast.usual, forecast.longest);
         assert!((11..=16).contains(&usual.sessions), "{usual:?}");
-        // A session takes 60 s measured, 10 s each to settle, to stay and to end, and up to 10 s to be reached.
-        let each = usual.lasts.as_secs_f64() / usual.sessions as f64;
+        // A session takes 60 s measured, 10 s each to settle, to stay and to end, and up to 10 s to ramp.
+        let each = usual.duration.as_secs_f64() / usual.sessions as f64;
         assert!((80.0..110.0).contains(&each), "{usual:?}");
         assert!(
-            longest.lasts.0 > usual.lasts.0 * 2 && longest.runs > usual.runs * 2,
-            "{outlook:?}"
+            longest.duration.0 > usual.duration.0 * 2 && longest.runs > usual.runs * 2,
+            "{forecast:?}"
         );
     }
 
     #[test]
-    fn a_search_that_may_not_go_far_is_short() {
-        let outlook = SearchForecast::of(&profile("start = 1\nmost = 1\nburst = false"));
-        assert_eq!(outlook.usual.sessions, 2, "once, and once more");
+    fn a_search_of_one_level_is_short() {
+        let forecast = SearchForecast::of(&profile("start = 1\nmost = 1\nburst = false"));
+        assert_eq!(forecast.usual.sessions, 2, "one, and its confirmation");
     }
 }

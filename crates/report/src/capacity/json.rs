@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Ceiling, HeldRange, NeededVerdict};
+use super::answer::{CapacityRange, Ceiling, NeededVerdict};
 use super::completed_search::CompletedSearch;
 use super::finding::{TrialFinding, TrialThreshold};
 use super::messages::{because, headline, remarks};
@@ -179,13 +179,15 @@ impl CapacitySummary {
         let answer = searched.answer();
         let (opening, spent) = (searched.opening, searched.spent());
         let profile = &opening.profile;
-        let end =
-            |end: super::CapacityBound| LevelEnd { in_flight: end.in_flight, sessions: end.times };
-        let (passed, failed, ceiling) = match answer.holds {
-            HeldRange::Between(passed, failed) => (Some(passed), Some(failed), None),
-            HeldRange::AtLeast(passed, ceiling) => (Some(passed), None, Some(ceiling)),
-            HeldRange::FewerThan(failed) => (None, Some(failed), None),
-            HeldRange::Unknown => (None, None, None),
+        let end = |end: super::CapacityBound| LevelEnd {
+            in_flight: end.in_flight,
+            sessions: end.sessions,
+        };
+        let (passed, failed, ceiling) = match answer.range {
+            CapacityRange::Between(passed, failed) => (Some(passed), Some(failed), None),
+            CapacityRange::AtLeast(passed, ceiling) => (Some(passed), None, Some(ceiling)),
+            CapacityRange::FewerThan(failed) => (None, Some(failed), None),
+            CapacityRange::Unknown => (None, None, None),
         };
         let generator_limit = match ceiling {
             Some(Ceiling::Generator(level)) => Some(level),
@@ -200,7 +202,7 @@ impl CapacitySummary {
             mode: profile.mode.to_string(),
             dispatch_method: profile.livekit.dispatch.method().to_string(),
             started: opening.began.clone(),
-            lasted_us: searched.lasted().0,
+            lasted_us: searched.duration().0,
             answer: headline(&answer),
             remarks: remarks(&answer),
             passed: passed.map(end),
@@ -209,22 +211,22 @@ impl CapacitySummary {
             generator_limit,
             undecided: answer.undecided.clone(),
             ending: answer.ending,
-            first_to_give: answer.gave_way.as_ref().map(|gave_way| FirstToGive {
+            first_to_give: answer.first_failure.as_ref().map(|gave_way| FirstToGive {
                 in_flight: gave_way.finding.in_flight(),
                 threshold: threshold(gave_way.threshold),
                 because: because(gave_way),
             }),
             burst: answer.burst.as_ref().map(|burst| BurstSummary {
                 in_flight: burst.burst.in_flight(),
-                verdict: burst.burst.tried.verdict,
+                verdict: burst.burst.result.verdict,
                 burst_session: burst.burst.number,
                 ramped_session: burst.ramped.number,
             }),
             recovery: answer.recovery.map(|recovery| RecoverySummary {
-                after: recovery.after,
-                in_flight: recovery.level,
-                not_before_us: recovery.not_before.0,
-                by_us: recovery.by.map(|by| by.0),
+                after: recovery.failed_level,
+                in_flight: recovery.probed_level,
+                not_before_us: recovery.earliest.0,
+                by_us: recovery.latest.map(|by| by.0),
             }),
             needed: answer.needed.map(needed),
             runs: spent.runs,
@@ -253,21 +255,21 @@ const fn needed(needed: NeededVerdict) -> NeededSummary {
 }
 
 fn session(finding: &TrialFinding) -> SessionSummary {
-    let tried = &finding.tried;
+    let tried = &finding.result;
     SessionSummary {
         order: finding.number,
         in_flight: finding.in_flight(),
         purpose: finding.purpose(),
         verdict: tried.verdict,
-        began_us: tried.begins.0,
-        measured_us: tried.trial.lasts.0,
-        ended_us: tried.ends.0,
-        runs: finding.runs.0,
-        failed: finding.runs.1,
+        began_us: tried.start.0,
+        measured_us: tried.trial.duration.0,
+        ended_us: tried.end.0,
+        runs: finding.runs,
+        failed: finding.failed,
         failures: finding.failures.iter().map(|(class, n)| (class.name().to_owned(), *n)).collect(),
-        peak_in_flight: finding.peak,
+        peak_in_flight: finding.peak_in_flight,
         thresholds: finding.thresholds.iter().map(threshold).collect(),
-        generator: finding.generator.clone(),
+        generator: finding.generator_faults.clone(),
         folder: finding.folder.clone(),
     }
 }

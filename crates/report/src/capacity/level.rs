@@ -1,40 +1,40 @@
-//! A trial as the profile of a session: the search's profile with its stages replaced.
+//! The profile of a trial's session: the search's profile with other stages.
 
 use super::rules::SearchRules;
 use super::trial::{Purpose, Trial};
 use rushhour_core::profile::{Limits, Profile, ScenarioMix, Stage, StageLoad};
 use rushhour_core::units::{Micros, PositiveDuration, Usd};
 
-/// Names of sessions are kept as short as names of profiles.
-const LONGEST_NAME: usize = 64;
-/// From one burst to the next: so many conversations one after the other, beside the wait for the agent.
-const BETWEEN_BURSTS: u64 = 2;
+/// The longest name of a session, as of a profile.
+const MAX_NAME: usize = 64;
+/// The pause between bursts in conversations, in addition to the wait for the agent.
+const CONVERSATIONS_BETWEEN_BURSTS: u64 = 2;
 
-/// What the sessions of a search have used up of its caps.
+/// What the sessions of a search have spent of its limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SearchSpend {
-    /// At list prices.
+    /// Money at list prices.
     pub money: Usd,
     /// Runs started.
     pub runs: u64,
-    /// Conversation held over all runs.
-    pub talked: Micros,
+    /// The duration of all conversations together.
+    pub conversation_duration: Micros,
 }
 
 impl SearchSpend {
-    /// Together with what another session used.
+    /// The sum of both.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn plus(self, other: Self) -> Self {
         Self {
             money: self.money + other.money,
             runs: self.runs + other.runs,
-            talked: self.talked + other.talked,
+            conversation_duration: self.conversation_duration + other.conversation_duration,
         }
     }
 }
 
-/// The profile of the session that is the `number`th of a search, from 1. What was spent is taken off its
-/// caps; none where a cap leaves nothing to start with.
+/// The profile of a session; `number` is its number in the search, from 1. Its limits are reduced by what was spent.
+/// None where a limit leaves nothing to start with.
 pub fn level_profile(
     profile: &Profile,
     rules: &SearchRules,
@@ -43,22 +43,22 @@ pub fn level_profile(
     spent: SearchSpend,
 ) -> Option<Profile> {
     let mut name = profile.name.clone();
-    let suffix = format!("-{}-{}", trial.purpose.word(), trial.in_flight);
-    name.truncate(LONGEST_NAME - suffix.len());
+    let suffix = format!("-{}-{}", trial.purpose.name(), trial.in_flight);
+    name.truncate(MAX_NAME - suffix.len());
     Some(Profile {
         name: name + &suffix,
-        // Each session draws anew, or a level held once more would be the same one again.
+        // Every session has a seed of its own, or a repeated level would repeat the same plan.
         seed: profile.seed.wrapping_add(u64::from(number)),
-        // Copies would be used up: they become shares.
-        mix: shares(&profile.mix),
+        // Copies would run out, so they become weights.
+        mix: weighted(&profile.mix),
         stages: stages(profile, rules, trial),
-        limits: what_is_left(&profile.limits, spent)?,
+        limits: remaining_limits(&profile.limits, spent)?,
         capacity: None,
         ..profile.clone()
     })
 }
 
-fn shares(mix: &ScenarioMix) -> ScenarioMix {
+fn weighted(mix: &ScenarioMix) -> ScenarioMix {
     match mix {
         ScenarioMix::Weights(_) => mix.clone(),
         ScenarioMix::Copies(list) => ScenarioMix::Weights(
@@ -67,20 +67,20 @@ fn shares(mix: &ScenarioMix) -> ScenarioMix {
     }
 }
 
-fn what_is_left(limits: &Limits, spent: SearchSpend) -> Option<Limits> {
-    let mut left = limits.clone();
-    if let Some(budget) = &mut left.budget {
+fn remaining_limits(limits: &Limits, spent: SearchSpend) -> Option<Limits> {
+    let mut remaining = limits.clone();
+    if let Some(budget) = &mut remaining.budget {
         *budget = budget.saturating_sub(spent.money);
         (*budget > Usd::ZERO).then_some(())?;
     }
-    if let Some(runs) = &mut left.max_runs {
+    if let Some(runs) = &mut remaining.max_runs {
         *runs = runs.checked_sub(spent.runs).filter(|left| *left > 0)?;
     }
-    if let Some(minutes) = &mut left.max_minutes {
-        let used = spent.talked.0.div_ceil(60_000_000);
+    if let Some(minutes) = &mut remaining.max_minutes {
+        let used = spent.conversation_duration.0.div_ceil(60_000_000);
         *minutes = minutes.checked_sub(used).filter(|left| *left > 0)?;
     }
-    Some(left)
+    Some(remaining)
 }
 
 fn stages(profile: &Profile, rules: &SearchRules, trial: Trial) -> Vec<Stage> {
@@ -96,15 +96,16 @@ fn stages(profile: &Profile, rules: &SearchRules, trial: Trial) -> Vec<Stage> {
     match trial.purpose {
         Purpose::Step | Purpose::Bisect | Purpose::Confirm => vec![
             hold("settle".into(), false, Some(ramp), reached + rules.settings.settle.micros()),
-            hold(format!("hold-{in_flight}"), true, None, trial.lasts),
-            // Those that started last are to be held among as many as the others.
-            hold("stay".into(), false, None, rules.conversation),
+            hold(format!("hold-{in_flight}"), true, None, trial.duration),
+            // The runs that started last need as many others around them as the first did.
+            hold("stay".into(), false, None, rules.longest_conversation),
         ],
         Purpose::Recover => {
-            vec![hold(format!("again-{in_flight}"), true, Some(ramp), reached + trial.lasts)]
+            vec![hold(format!("again-{in_flight}"), true, Some(ramp), reached + trial.duration)]
         }
         Purpose::Burst => {
-            let conversations = Micros(rules.conversation.0.saturating_mul(BETWEEN_BURSTS));
+            let conversations =
+                Micros(rules.longest_conversation.0.saturating_mul(CONVERSATIONS_BETWEEN_BURSTS));
             let lasts =
                 PositiveDuration::new(profile.livekit.give_up_after.micros() + conversations);
             let burst = |number| Stage {
@@ -132,12 +133,12 @@ mod tests {
 
     fn level(purpose: Purpose, spent: SearchSpend) -> Option<Profile> {
         let rules = SearchRules::of(&profile());
-        let trial = Trial { purpose, in_flight: 20, lasts: rules.first_stretch(20) };
+        let trial = Trial { purpose, in_flight: 20, duration: rules.initial_duration(20) };
         level_profile(&profile(), &rules, trial, 3, spent)
     }
 
     #[test]
-    fn a_level_is_reached_settles_and_is_then_measured() {
+    fn a_level_is_ramped_settles_and_is_then_measured() {
         let level = level(Purpose::Step, SearchSpend::default()).unwrap();
         assert_eq!((level.name.as_str(), level.seed), ("desk-step-20", 8));
         let shown: Vec<(&str, bool, u64)> = level
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_repeated_until_there_is_enough_to_judge_by() {
+    fn a_burst_is_repeated_until_there_are_enough_runs_to_judge() {
         let level = level(Purpose::Burst, SearchSpend::default()).unwrap();
         let bursts =
             level.stages.iter().filter(|stage| stage.load == StageLoad::Burst { runs: 20 });
@@ -162,17 +163,21 @@ mod tests {
         assert_eq!(
             level.stages[0].lasts,
             Some(PositiveDuration::secs(60)),
-            "the agent's 40 s, and two talks"
+            "40 s for the agent, and two conversations"
         );
     }
 
     #[test]
-    fn caps_are_those_of_the_whole_search() {
-        let spent = SearchSpend { runs: 480, money: Usd::from_dollars(7.5), talked: Micros::ZERO };
+    fn limits_apply_to_the_whole_search() {
+        let spent = SearchSpend {
+            runs: 480,
+            money: Usd::from_dollars(7.5),
+            conversation_duration: Micros::ZERO,
+        };
         let level_of = |spent| level(Purpose::Step, spent).map(|level| level.limits);
-        let left = level_of(spent).unwrap();
-        assert_eq!((left.max_runs, left.budget), (Some(20), Some(Usd::from_dollars(1.5))));
-        assert_eq!(level_of(spent.and(SearchSpend { runs: 20, ..SearchSpend::default() })), None);
+        let limits = level_of(spent).unwrap();
+        assert_eq!((limits.max_runs, limits.budget), (Some(20), Some(Usd::from_dollars(1.5))));
+        assert_eq!(level_of(spent.plus(SearchSpend { runs: 20, ..SearchSpend::default() })), None);
         let all = SearchSpend { money: Usd::from_dollars(9.0), ..SearchSpend::default() };
         assert_eq!(level_of(all), None);
     }

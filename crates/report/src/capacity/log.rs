@@ -1,4 +1,5 @@
-//! `search.jsonl`: what was decided, a line each; with the sessions' journals everything that is reported.
+//! `search.jsonl`: the log of a search, one line per decision. With the journals of its sessions it is all that reports
+//! need.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,59 +7,60 @@ use super::search::SearchEnd;
 use super::trial::Trial;
 use rushhour_core::profile::Profile;
 
-/// The version of these lines.
+/// The version of the format.
 pub const LOG_VERSION: u32 = 1;
 
-/// One line.
+/// One line of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogLine {
     /// The search begins.
     Search(Box<LogOpening>),
-    /// A session was held.
-    Held(LogTrial),
-    /// Nothing more is tried.
+    /// A session ran.
+    #[serde(rename = "held")]
+    Trial(LogTrial),
+    /// The search ended.
     Ended(LogEnded),
 }
 
-/// How a search begins.
+/// The first line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogOpening {
-    /// The version of these lines.
+    /// The version of the format.
     pub format: u32,
     /// The version of Rushhour.
     pub rushhour: String,
-    /// The search's name: that of its folder.
+    /// The search's name, which is that of its folder.
     pub search: String,
-    /// The wall clock then, RFC 3339 in UTC.
+    /// The wall clock at the start, RFC 3339 in UTC.
     pub began: String,
     /// The profile as used.
     pub profile: Profile,
 }
 
-/// A session that was held.
+/// A session that ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogTrial {
-    /// Its place in the search, from 1.
+    /// Its number in the search, from 1.
     pub number: u32,
-    /// What was tried.
+    /// The trial.
     pub trial: Trial,
-    /// Its folder, below that of the search.
+    /// The session's folder, relative to the search's.
     pub folder: String,
 }
 
-/// Why nothing more is tried.
+/// The last line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEnded {
-    /// Why.
+    /// Why the search ended.
     pub ending: SearchEnd,
 }
 
 impl LogLine {
-    /// The line with its end.
+    /// The line as JSON, with its line break.
     ///
     /// # Errors
-    /// Where the profile holds what JSON cannot, which a profile that was read does not.
+    /// Where the profile has values that JSON does not; a profile that was read has none.
     pub fn to_line(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self).map(|line| line + "\n")
     }

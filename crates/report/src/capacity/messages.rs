@@ -1,8 +1,8 @@
 //! The answer in sentences.
 
 use super::answer::{
-    BurstAnswer, CapacityAnswer, CapacityBound, Ceiling, FirstFailure, HeldRange, NeededVerdict,
-    Recovery,
+    BurstAnswer, CapacityAnswer, CapacityBound, CapacityRange, Ceiling, FirstFailure,
+    NeededVerdict, Recovery,
 };
 use super::finding::TrialFinding;
 use super::search::SearchEnd;
@@ -14,14 +14,14 @@ use rushhour_core::units::Micros;
 
 /// How many are held, what gives way first and why, in one sentence without its full stop.
 pub fn headline(answer: &CapacityAnswer<'_>) -> String {
-    let holds = match answer.holds {
-        HeldRange::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
+    let holds = match answer.range {
+        CapacityRange::Between(passed, failed) if failed.in_flight - passed.in_flight == 1 => {
             format!("holds {} at once, and not {}", passed.in_flight, failed.in_flight)
         }
-        HeldRange::Between(passed, failed) => {
+        CapacityRange::Between(passed, failed) => {
             format!("holds {} to {} at once", passed.in_flight, failed.in_flight)
         }
-        HeldRange::AtLeast(passed, ceiling) => {
+        CapacityRange::AtLeast(passed, ceiling) => {
             let why = match ceiling {
                 Ceiling::Most => "the most that were tried".to_owned(),
                 Ceiling::Generator(level) => {
@@ -36,20 +36,20 @@ pub fn headline(answer: &CapacityAnswer<'_>) -> String {
             };
             format!("holds at least {} at once; {why}", passed.in_flight)
         }
-        HeldRange::FewerThan(CapacityBound { in_flight: 1, .. }) => {
+        CapacityRange::FewerThan(CapacityBound { in_flight: 1, .. }) => {
             "does not hold even 1".to_owned()
         }
-        HeldRange::FewerThan(failed) => {
+        CapacityRange::FewerThan(failed) => {
             format!(
                 "holds fewer than {} at once, and no lower level was seen to pass",
                 failed.in_flight
             )
         }
-        HeldRange::Unknown => {
+        CapacityRange::Unknown => {
             format!("it cannot be said how many it holds: {}", ending(answer.ending))
         }
     };
-    match &answer.gave_way {
+    match &answer.first_failure {
         Some(gave_way) => format!("{holds}; {}", first_to_give(gave_way)),
         None => holds,
     }
@@ -84,7 +84,7 @@ fn measure_words(measure: ThresholdMeasure) -> String {
 pub(super) fn because(gave_way: &FirstFailure<'_>) -> String {
     let finding = gave_way.finding;
     let failures = finding.failures.first().map(|(class, count)| {
-        format!("{} ({class}, {count} of {} runs)", class_words(*class), finding.runs.0)
+        format!("{} ({class}, {count} of {} runs)", class_words(*class), finding.runs)
     });
     let grew = || {
         let (level, before) = gave_way.before?;
@@ -156,18 +156,18 @@ pub(super) fn number(threshold: &Threshold, value: f64) -> String {
 
 /// How sure the ends are, one sentence; none where nothing was decided.
 pub(super) fn confidence(answer: &CapacityAnswer<'_>) -> Option<String> {
-    let times = |end: CapacityBound, verb: &str| match end.times {
+    let times = |end: CapacityBound, verb: &str| match end.sessions {
         1 => format!("{} {verb} once", end.in_flight),
         2 => format!("{} {verb} twice", end.in_flight),
         more => format!("{} {verb} {more} times", end.in_flight),
     };
-    let ends = match answer.holds {
-        HeldRange::Between(passed, failed) => {
+    let ends = match answer.range {
+        CapacityRange::Between(passed, failed) => {
             format!("{}, {}", times(passed, "passed"), times(failed, "failed"))
         }
-        HeldRange::AtLeast(passed, _) => times(passed, "passed"),
-        HeldRange::FewerThan(failed) => times(failed, "failed"),
-        HeldRange::Unknown => return None,
+        CapacityRange::AtLeast(passed, _) => times(passed, "passed"),
+        CapacityRange::FewerThan(failed) => times(failed, "failed"),
+        CapacityRange::Unknown => return None,
     };
     Some(format!(
         "{ends}; each time by its whole 95 % interval: a level passes where every threshold's lies inside its bound, and fails where one lies outside"
@@ -193,7 +193,7 @@ pub(super) fn burst(answer: &BurstAnswer<'_>) -> String {
             })
             .collect()
     };
-    match answer.burst.tried.verdict {
+    match answer.burst.result.verdict {
         LevelVerdict::Passed => format!("{level} at the same instant are held too"),
         LevelVerdict::Failed => {
             format!("{level} at the same instant are not held: {}", beside(answer.burst).join(", "))
@@ -205,13 +205,19 @@ pub(super) fn burst(answer: &BurstAnswer<'_>) -> String {
             "whether {level} are held at the same instant cannot be decided: {}",
             beside(answer.burst).join(", ")
         ),
-        other => format!("{level} at the same instant: {}", other.words()),
+        other => format!("{level} at the same instant: {}", other.label()),
     }
 }
 
 /// How soon it was well again.
 pub(super) fn recovery(recovery: &Recovery) -> String {
-    let Recovery { after, level, not_before, by, watched } = recovery;
+    let Recovery {
+        failed_level: after,
+        probed_level: level,
+        earliest: not_before,
+        latest: by,
+        observed_for: watched,
+    } = recovery;
     let head = format!("after the first {after} at once, {level} at once");
     match by {
         Some(by) if *not_before == Micros::ZERO => {
@@ -275,21 +281,21 @@ pub fn about_to_try(number: u32, trial: &Trial) -> String {
         super::Purpose::Burst => return format!("session {number}: {level} at the same instant"),
         super::Purpose::Recover => format!("{level} at once, to see whether it is well again"),
     };
-    format!("session {number}: {what}, {} measured", trial.lasts)
+    format!("session {number}: {what}, {} measured", trial.duration)
 }
 
 /// What came of a session, in words.
 pub fn what_came(finding: &TrialFinding) -> String {
-    let (ended, failed) = finding.runs;
-    let verdict = finding.tried.verdict.words();
+    let (ended, failed) = (finding.runs, finding.failed);
+    let verdict = finding.result.verdict.label();
     let open = finding.thresholds.iter().filter(|found| found.verdict != Verdict::Passed);
     let figures: Vec<String> = open
         .take(2)
         .map(|found| format!("{} is {}", found.threshold.measure, found.found))
         .collect();
-    let why = match finding.tried.verdict {
+    let why = match finding.result.verdict {
         LevelVerdict::Failed | LevelVerdict::Undecided => figures.join(", "),
-        LevelVerdict::Generator => finding.generator.join(", "),
+        LevelVerdict::Generator => finding.generator_faults.join(", "),
         _ => finding.stopped.clone().unwrap_or_default(),
     };
     let why = if why.is_empty() { why } else { format!(": {why}") };
@@ -299,7 +305,7 @@ pub fn what_came(finding: &TrialFinding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::simulation::{finding, told};
+    use crate::capacity::simulation::{finding, search_with};
     use crate::capacity::{CapacitySearch, LevelVerdict::*, Purpose::*};
 
     type Session = (crate::capacity::Purpose, u32, LevelVerdict, u64, FailureClass);
@@ -311,14 +317,14 @@ mod tests {
         (1..)
             .zip(sessions)
             .map(|(number, (purpose, level, verdict, failed, class))| {
-                finding(number, (*purpose, *level, *verdict), *failed, *class)
+                finding(number, *purpose, *level, *verdict, *failed, *class)
             })
             .collect()
     }
 
     fn answered(capacity: &str, sessions: &[Session], ending: SearchEnd) -> (String, Vec<String>) {
         let findings = findings(sessions);
-        let (_, search): (_, CapacitySearch) = told(capacity, &findings);
+        let (_, search): (_, CapacitySearch) = search_with(capacity, &findings);
         let answer = CapacityAnswer::of(&search, &findings, ending);
         (headline(&answer), remarks(&answer))
     }

@@ -1,9 +1,11 @@
-//! How many conversations at once: a search that holds one level after the other, each as a session of
-//! its own, until the last that passes and the first that fails lie close enough.
+//! How many conversations at once an agent can have: a search that runs one session per level, until the last level
+//! that passes and the first that fails are close enough.
 //!
-//! The way through: `rules` (what is searched for, and how long a level is held), `search` (what was
-//! tried, and what to try next), `level` (a trial as the profile of a session), `finding` (what a session
-//! says of its level), `answer` and `words` (what all of it comes to), `csv`, `json` and `page` (to bytes).
+//! `rules` are the settings and how long a level runs. `search` decides what to try next from the results of each
+//! `trial`, which `level_verdicts` combines by level; `level` makes a trial the profile of a session, and `finding` is
+//! what that session says about its level. `forecast` simulates searches before the first session. `answer` is the
+//! result of a `completed_search`; `log` is the file from which reports can be made again. `messages`, `csv`, `json`
+//! and `page` render.
 
 mod answer;
 mod completed_search;
@@ -12,7 +14,7 @@ mod finding;
 mod forecast;
 mod json;
 mod level;
-mod level_standing;
+mod level_verdicts;
 mod log;
 mod messages;
 mod page;
@@ -23,13 +25,13 @@ mod simulation;
 mod trial;
 
 pub use answer::{
-    BurstAnswer, CapacityAnswer, CapacityBound, Ceiling, FirstFailure, HeldRange, NeededVerdict,
-    Recovery,
+    BurstAnswer, CapacityAnswer, CapacityBound, CapacityRange, Ceiling, FirstFailure,
+    NeededVerdict, Recovery,
 };
 pub use completed_search::CompletedSearch;
 pub use csv::capacity_csv;
 pub use finding::{TrialFinding, TrialThreshold};
-pub use forecast::{SearchForecast, SearchMaximum};
+pub use forecast::{SearchForecast, SearchSize};
 pub use json::{CAPACITY_VERSION, CapacitySummary, capacity_schema};
 pub use level::{SearchSpend, level_profile};
 pub use log::{LOG_VERSION, LogEnded, LogLine, LogOpening, LogTrial};

@@ -1,23 +1,25 @@
-//! What was tried, and what to try next: a function of the rules and of what came of each session before.
+//! What to try next: a function of the rules and of the results so far.
 
-use super::level_standing::{GENERATOR_FAULTS, LevelStandings};
+use super::level_verdicts::{GENERATOR_FAULTS, LevelVerdicts};
 use super::rules::SearchRules;
 use super::trial::{LevelVerdict, Purpose, Trial, TrialResult};
 use rushhour_core::units::Micros;
 
-/// Sessions of one search at the most, whatever comes of them.
-pub(super) const MOST_TRIALS: usize = 120;
-/// An undecided level is held at least and at most so many times as long as before.
-const LONGER: (f64, f64) = (1.5, 4.0);
-/// How much longer it is held than what is thought to settle it.
-const SPARE: f64 = 1.2;
+/// The most sessions of one search.
+pub(super) const MAX_TRIALS: usize = 120;
+/// The least that an undecided level is extended by, as a factor.
+const MIN_EXTENSION: f64 = 1.5;
+/// The most that an undecided level is extended by at once, as a factor.
+const MAX_EXTENSION: f64 = 4.0;
+/// The factor on the duration that is expected to decide a level.
+const EXTENSION_MARGIN: f64 = 1.2;
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SearchStep {
-    /// Hold this.
+    /// Run this trial.
     Try(Trial),
-    /// Nothing more.
+    /// The search ends.
     End(SearchEnd),
 }
 
@@ -27,55 +29,55 @@ pub enum SearchStep {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum SearchEnd {
-    /// Everything that was to be found was found.
+    /// The search found everything it looks for.
     Complete,
-    /// A signal.
+    /// A signal stopped it.
     Stopped,
-    /// A cap on money, runs or minutes.
+    /// A limit on money, runs or minutes was reached.
     Budget,
-    /// `capacity.within`, or as many sessions as one search may hold.
+    /// `capacity.within`, or the most sessions of a search, was reached.
     Time,
-    /// A session could not be held, or the search's process died.
+    /// A session could not run, or the search's process died.
     Broken,
 }
 
-/// A search under way.
+/// A search in progress.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CapacitySearch {
     rules: SearchRules,
-    tried: Vec<TrialResult>,
+    results: Vec<TrialResult>,
 }
 
 impl CapacitySearch {
-    /// A search at its beginning.
+    /// A search without results.
     pub const fn new(rules: SearchRules) -> Self {
-        Self { rules, tried: Vec::new() }
+        Self { rules, results: Vec::new() }
     }
 
-    /// What it goes by.
+    /// The rules.
     pub const fn rules(&self) -> &SearchRules {
         &self.rules
     }
 
-    /// What was tried, in order.
-    pub fn tried(&self) -> &[TrialResult] {
-        &self.tried
+    /// The results so far, in order.
+    pub fn results(&self) -> &[TrialResult] {
+        &self.results
     }
 
-    /// Takes in what came of a session.
-    pub fn add(&mut self, tried: TrialResult) {
-        self.tried.push(tried);
+    /// Adds the result of a session.
+    pub fn add(&mut self, result: TrialResult) {
+        self.results.push(result);
     }
 
-    pub(super) fn standings(&self) -> LevelStandings {
-        LevelStandings::of(&self.rules, &self.tried)
+    pub(super) fn level_verdicts(&self) -> LevelVerdicts {
+        LevelVerdicts::of(&self.rules, &self.results)
     }
 
     /// What to do next.
     pub fn next(&self) -> SearchStep {
-        let standings = self.standings();
-        let Some(last) = self.tried.last() else {
-            return self.hold(Purpose::Step, self.rules.settings.start);
+        let levels = self.level_verdicts();
+        let Some(last) = self.results.last() else {
+            return self.run_level(Purpose::Step, self.rules.settings.start);
         };
         match last.verdict {
             LevelVerdict::Stopped => return SearchStep::End(SearchEnd::Stopped),
@@ -83,105 +85,110 @@ impl CapacitySearch {
             LevelVerdict::Broken => return SearchStep::End(SearchEnd::Broken),
             _ => {}
         }
-        if last.ends >= self.rules.settings.within.micros() || self.tried.len() >= MOST_TRIALS {
+        if last.end >= self.rules.settings.within.micros() || self.results.len() >= MAX_TRIALS {
             return SearchStep::End(SearchEnd::Time);
         }
-        self.again(last, &standings)
+        self.repeat(last, &levels)
             .or_else(|| self.recovery())
-            .or_else(|| standings.contradictory().map(|level| self.once_more(level)))
-            .or_else(|| self.step_or_bisect(&standings))
-            .or_else(|| self.confirmation(&standings))
-            .or_else(|| self.burst(&standings))
+            .or_else(|| levels.contradictory().map(|level| self.confirm(level)))
+            .or_else(|| self.step_or_bisect(&levels))
+            .or_else(|| self.confirmation(&levels))
+            .or_else(|| self.burst(&levels))
             .map_or(SearchStep::End(SearchEnd::Complete), |next| next)
     }
 
-    fn hold(&self, purpose: Purpose, in_flight: u32) -> SearchStep {
-        SearchStep::Try(Trial { purpose, in_flight, lasts: self.rules.first_stretch(in_flight) })
+    fn run_level(&self, purpose: Purpose, in_flight: u32) -> SearchStep {
+        SearchStep::Try(Trial {
+            purpose,
+            in_flight,
+            duration: self.rules.initial_duration(in_flight),
+        })
     }
 
-    /// The same level longer where it was undecided; the same again where the generator had one bad moment.
-    fn again(&self, last: &TrialResult, standings: &LevelStandings) -> Option<SearchStep> {
+    /// The same trial for longer if it was undecided; once more if the generator failed once.
+    fn repeat(&self, last: &TrialResult, levels: &LevelVerdicts) -> Option<SearchStep> {
         let trial = last.trial;
-        if !trial.purpose.judges_the_level() {
+        if !trial.purpose.decides_level() {
             return None;
         }
         match last.verdict {
             LevelVerdict::Undecided => {
-                let longest = self.rules.longest_stretch(trial.in_flight);
-                let longer = last.longer.unwrap_or(2.0) * SPARE;
-                let seconds = trial.lasts.as_secs_f64() * longer.clamp(LONGER.0, LONGER.1);
-                let lasts = Micros::from_secs_f64(seconds).min(longest);
-                (trial.lasts < longest).then_some(SearchStep::Try(Trial { lasts, ..trial }))
+                let longest = self.rules.max_duration(trial.in_flight);
+                let extension = last.extension.unwrap_or(2.0) * EXTENSION_MARGIN;
+                let extension = extension.clamp(MIN_EXTENSION, MAX_EXTENSION);
+                let seconds = trial.duration.as_secs_f64() * extension;
+                let duration = Micros::from_secs_f64(seconds).min(longest);
+                (trial.duration < longest).then_some(SearchStep::Try(Trial { duration, ..trial }))
             }
             LevelVerdict::Generator => {
-                let faults = standings.record(trial.in_flight).generator;
+                let faults = levels.counts(trial.in_flight).generator;
                 (faults < GENERATOR_FAULTS).then_some(SearchStep::Try(trial))
             }
             _ => None,
         }
     }
 
-    /// The lowest passed level right after the first failed one, until it passes again.
+    /// The lowest passed level right after the first failed one, until it passes again or time is up.
     fn recovery(&self) -> Option<SearchStep> {
-        let watched = self.rules.settings.recover?.micros();
+        let watch_for = self.rules.settings.recover?.micros();
         let (failed_at, failed) = self.first_failed()?;
-        let probes = &self.tried[failed_at + 1..];
+        let probes = &self.results[failed_at + 1..];
         let is_over = probes.iter().any(|probe| {
             probe.trial.purpose != Purpose::Recover || probe.verdict == LevelVerdict::Passed
         });
-        let now = self.tried.last().map_or(Micros::ZERO, |last| last.ends);
-        if is_over || now.saturating_sub(failed.ends) >= watched {
+        let now = self.results.last().map_or(Micros::ZERO, |last| last.end);
+        if is_over || now.saturating_sub(failed.end) >= watch_for {
             return None;
         }
-        Some(self.hold(Purpose::Recover, self.lowest_passed_before(failed_at)?))
+        Some(self.run_level(Purpose::Recover, self.lowest_passed_before(failed_at)?))
     }
 
-    /// The first session that failed its level, and which of all it was.
+    /// The first session that failed its level, with its index.
     pub(super) fn first_failed(&self) -> Option<(usize, &TrialResult)> {
-        self.tried.iter().enumerate().find(|(_, tried)| {
-            tried.verdict == LevelVerdict::Failed && tried.trial.purpose.judges_the_level()
+        self.results.iter().enumerate().find(|(_, result)| {
+            result.verdict == LevelVerdict::Failed && result.trial.purpose.decides_level()
         })
     }
 
-    fn lowest_passed_before(&self, place: usize) -> Option<u32> {
-        self.tried[..place]
+    fn lowest_passed_before(&self, index: usize) -> Option<u32> {
+        self.results[..index]
             .iter()
-            .filter(|tried| tried.verdict == LevelVerdict::Passed)
-            .map(|tried| tried.trial.in_flight)
+            .filter(|result| result.verdict == LevelVerdict::Passed)
+            .map(|result| result.trial.in_flight)
             .min()
     }
 
-    /// The same level for as long as it was last decided.
-    fn once_more(&self, level: u32) -> SearchStep {
-        let decided = self.tried.iter().rev().find(|tried| {
-            tried.trial.in_flight == level
-                && tried.trial.purpose.judges_the_level()
-                && matches!(tried.verdict, LevelVerdict::Passed | LevelVerdict::Failed)
+    /// A repetition of a level, with the duration of its last decided session.
+    fn confirm(&self, level: u32) -> SearchStep {
+        let decided = self.results.iter().rev().find(|result| {
+            result.trial.in_flight == level
+                && result.trial.purpose.decides_level()
+                && matches!(result.verdict, LevelVerdict::Passed | LevelVerdict::Failed)
         });
-        let lasts =
-            decided.map_or_else(|| self.rules.first_stretch(level), |tried| tried.trial.lasts);
-        SearchStep::Try(Trial { purpose: Purpose::Confirm, in_flight: level, lasts })
+        let duration = decided
+            .map_or_else(|| self.rules.initial_duration(level), |result| result.trial.duration);
+        SearchStep::Try(Trial { purpose: Purpose::Confirm, in_flight: level, duration })
     }
 
-    fn step_or_bisect(&self, standings: &LevelStandings) -> Option<SearchStep> {
+    fn step_or_bisect(&self, levels: &LevelVerdicts) -> Option<SearchStep> {
         let settings = &self.rules.settings;
-        let (lowest, highest) = standings.ends()?;
-        let failed = standings.failed();
-        if failed.is_none() && standings.beyond().is_none() && highest < settings.most {
-            return Some(self.hold(Purpose::Step, self.step_up(highest)));
+        let (lowest, highest) = levels.ends()?;
+        let failed = levels.failed();
+        if failed.is_none() && levels.generator_limited().is_none() && highest < settings.most {
+            return Some(self.run_level(Purpose::Step, self.step_up(highest)));
         }
-        let Some(passed) = standings.passed() else {
-            return (lowest > 1).then(|| self.hold(Purpose::Step, (lowest / 2).max(1)));
+        let Some(passed) = levels.passed() else {
+            return (lowest > 1).then(|| self.run_level(Purpose::Step, (lowest / 2).max(1)));
         };
-        let undecided = standings.undecided();
+        let undecided = levels.undecided();
         let above = undecided.first().copied().or(failed);
         let below_failed = undecided.last().copied();
         let gaps = [above.map(|above| (passed, above)), below_failed.zip(failed)];
-        let wide = |gap: &(u32, u32)| !self.rules.is_narrow(gap.0, gap.1);
-        let (low, high) = gaps.into_iter().flatten().find(wide)?;
+        let is_wide = |gap: &(u32, u32)| !self.rules.is_within_width(gap.0, gap.1);
+        let (low, high) = gaps.into_iter().flatten().find(is_wide)?;
         let middle = low.midpoint(high);
-        let within_reach = standings.beyond().is_none_or(|beyond| middle < beyond);
-        within_reach.then(|| self.hold(Purpose::Bisect, middle))
+        let is_deliverable = levels.generator_limited().is_none_or(|limit| middle < limit);
+        is_deliverable.then(|| self.run_level(Purpose::Bisect, middle))
     }
 
     fn step_up(&self, from: u32) -> u32 {
@@ -191,17 +198,17 @@ impl CapacitySearch {
         next.max(from.saturating_add(1)).min(settings.most)
     }
 
-    /// The last passed and the first failed level are each held once more.
-    fn confirmation(&self, standings: &LevelStandings) -> Option<SearchStep> {
-        let open = |level: &u32| !standings.record(*level).is_confirmed_or_cannot_be();
-        let ends = [standings.failed(), standings.passed()];
-        ends.into_iter().flatten().find(open).map(|level| self.once_more(level))
+    /// A repetition of the last passed or the first failed level.
+    fn confirmation(&self, levels: &LevelVerdicts) -> Option<SearchStep> {
+        let open = |level: &u32| !levels.counts(*level).is_confirmed_or_cannot_be();
+        let ends = [levels.failed(), levels.passed()];
+        ends.into_iter().flatten().find(open).map(|level| self.confirm(level))
     }
 
-    fn burst(&self, standings: &LevelStandings) -> Option<SearchStep> {
-        let done = self.tried.iter().any(|tried| tried.trial.purpose == Purpose::Burst);
-        let level = standings.passed().filter(|_| self.rules.settings.burst && !done)?;
-        Some(self.hold(Purpose::Burst, level))
+    fn burst(&self, levels: &LevelVerdicts) -> Option<SearchStep> {
+        let done = self.results.iter().any(|result| result.trial.purpose == Purpose::Burst);
+        let level = levels.passed().filter(|_| self.rules.settings.burst && !done)?;
+        Some(self.run_level(Purpose::Burst, level))
     }
 }
 

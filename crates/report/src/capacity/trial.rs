@@ -1,31 +1,31 @@
-//! One session of a search: how many at once, for how long, what for, and what came of it.
+//! One session of a search: its level, its duration, its purpose, and its verdict.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use rushhour_core::units::Micros;
 
-/// What a session of a search is for.
+/// The purpose of a session in a search.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// On the way up, or down where the first level fails.
+    /// The way up, or down if the first level fails.
     Step,
-    /// Between the last that passed and the first that failed.
+    /// A level between the last that passed and the first that failed.
     Bisect,
-    /// A level once more whose verdict the answer rests on.
+    /// A repetition of a level that the answer depends on.
     Confirm,
-    /// The last passed level at one instant.
+    /// The highest level that passed, started simultaneously.
     Burst,
-    /// The lowest level after the first failed one: whether it is well again.
+    /// The lowest level right after the first that failed: has the agent recovered?
     Recover,
 }
 
 impl Purpose {
-    /// The word used in files and reports.
-    pub const fn word(self) -> &'static str {
+    /// The name in files and reports.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Step => "step",
             Self::Bisect => "bisect",
@@ -35,24 +35,25 @@ impl Purpose {
         }
     }
 
-    /// Whether its verdict says whether the level is held.
-    pub const fn judges_the_level(self) -> bool {
+    /// Whether its verdict counts for its level.
+    pub const fn decides_level(self) -> bool {
         matches!(self, Self::Step | Self::Bisect | Self::Confirm)
     }
 }
 
-/// One session of a search, before it is held.
+/// One session of a search, before it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
     /// Conversations at once, at least 1.
     pub in_flight: u32,
-    /// How long its measured stretch is; of a burst, how long the level it is compared with was held.
-    pub lasts: Micros,
+    /// The length of its measured stage; of a burst, that of the level it is compared with.
+    #[serde(rename = "lasts")]
+    pub duration: Micros,
 }
 
-/// What a session says of its level.
+/// The verdict of a session on its level.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -62,21 +63,21 @@ pub enum LevelVerdict {
     Passed,
     /// A threshold does not hold.
     Failed,
-    /// No threshold fails, and one cannot be decided.
+    /// No threshold fails, but one cannot be decided.
     Undecided,
-    /// The generator was at fault: nothing is said of the agent.
+    /// The generator did not deliver its load: the session says nothing about the agent.
     Generator,
-    /// It was stopped by a signal.
+    /// A signal stopped it.
     Stopped,
-    /// A cap on money, runs or minutes was reached.
+    /// A limit on money, runs or minutes was reached.
     Budget,
-    /// The session could not go on: a key, the journal, or its process died.
+    /// The session could not continue: a key was refused, the journal failed, or its process died.
     Broken,
 }
 
 impl LevelVerdict {
-    /// The word used in files.
-    pub const fn word(self) -> &'static str {
+    /// The name in files.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Failed => "failed",
@@ -88,8 +89,8 @@ impl LevelVerdict {
         }
     }
 
-    /// The words used in reports.
-    pub const fn words(self) -> &'static str {
+    /// The label in reports.
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Failed => "failed",
@@ -102,17 +103,17 @@ impl LevelVerdict {
     }
 }
 
-/// One session of a search, after it was held.
+/// One session of a search, after it ran.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrialResult {
-    /// What was tried.
+    /// The trial.
     pub trial: Trial,
-    /// What came of it.
+    /// Its verdict.
     pub verdict: LevelVerdict,
-    /// Where it is undecided: about how many times as long would settle it, if that is known.
-    pub longer: Option<f64>,
-    /// When its load began, from the search's beginning.
-    pub begins: Micros,
-    /// When its last run had ended, from the search's beginning.
-    pub ends: Micros,
+    /// If undecided: the factor of its duration that would decide it, where known.
+    pub extension: Option<f64>,
+    /// When its load began, from the start of the search.
+    pub start: Micros,
+    /// When its last run had ended, from the start of the search.
+    pub end: Micros,
 }

@@ -1,6 +1,6 @@
 //! Percentiles as they may be told: with their interval, or with the number of samples they need.
 
-use crate::record::Latencies;
+use crate::fold::Latencies;
 use rushhour_core::units::{Micros, Percentile};
 use rushhour_stats::{Confidence, Quantile, rank_interval};
 
@@ -68,7 +68,7 @@ pub(super) fn listed(latencies: &Latencies) -> Vec<QuantileFigure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::LatencySample;
+    use crate::fold::LatencySample;
     use rushhour_core::units::Metric;
 
     fn latencies(n: u64) -> Latencies {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use super::figures::{PercentileFigure, figure};
-use crate::record::{FoldedSession, FunnelStep, Scope};
+use crate::fold::{FoldedSession, FunnelStep, Scope};
 use rushhour_core::units::{Mode, Percentile};
 
 /// One step of the funnel, ready to be shown.
@@ -34,7 +34,7 @@ fn rows(folded: &FoldedSession) -> Vec<Row> {
         .iter()
         .map(|step| {
             let mut lost: Vec<(&str, u64)> = funnel
-                .stayed(*step)
+                .stopped_at(*step)
                 .map(|(class, count)| (class.map_or("under way", |class| class.name()), count))
                 .collect();
             lost.sort_by_key(|(_, count)| std::cmp::Reverse(*count));

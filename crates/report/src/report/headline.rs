@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::verdict::{Criterion, SessionVerdict, ThresholdResult, Verdict};
-use crate::record::{FoldedSession, ResumptionRecord};
+use crate::fold::{FoldedSession, ResumptionRecord};
 use rushhour_core::units::SessionTime;
 
 /// What a session is worth.
@@ -155,7 +155,7 @@ pub(super) fn what_happened(folded: &FoldedSession) -> String {
         );
     }
     for (count, word) in [
-        (tally.failed_in_all(), "failed"),
+        (tally.failed_total(), "failed"),
         (tally.skipped, "skipped"),
         (tally.not_started, "not started"),
         (tally.open(), "still open"),
@@ -180,7 +180,7 @@ pub(super) fn what_happened(folded: &FoldedSession) -> String {
 /// When the session's process died and another one took it up, and what that means for the figures.
 pub(super) fn resumptions(folded: &FoldedSession) -> Vec<String> {
     let words = |resumption: &ResumptionRecord| {
-        let torn = match resumption.torn {
+        let torn = match resumption.torn_bytes {
             0 => String::new(),
             torn => format!(" {torn} bytes of half a line were cut off its journal."),
         };
@@ -188,7 +188,7 @@ pub(super) fn resumptions(folded: &FoldedSession) -> Vec<String> {
             "Its process died and the session was resumed at {}: nobody watched for {}, with {} runs under way; ends that fell into that time are counted as longer than what was seen of them.{torn}",
             resumption.wall,
             resumption.gap.length(),
-            resumption.open,
+            resumption.open_runs,
         )
     };
     folded.resumptions.iter().map(words).collect()
@@ -208,16 +208,16 @@ pub(super) fn warnings(folded: &FoldedSession) -> Vec<String> {
             "The session did not come to its end: it was killed, or is still running.".to_owned(),
         );
     }
-    if folded.assumed > 0 {
+    if folded.assumed_mappings > 0 {
         notes.push(format!(
             "Which of the evaluator's runs is which was assumed from their order for {} runs.",
-            folded.assumed
+            folded.assumed_mappings
         ));
     }
-    if folded.rooms_left > 0 {
+    if folded.rooms_not_deleted > 0 {
         notes.push(format!(
             "{} rooms could not be deleted; `rushhour sweep` finds them.",
-            folded.rooms_left
+            folded.rooms_not_deleted
         ));
     }
     notes

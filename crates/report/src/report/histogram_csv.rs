@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::percentiles_csv::scope_words;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 
 /// Writes one line for each filled bucket, three significant digits wide; bounds are included.
 ///

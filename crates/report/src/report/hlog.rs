@@ -13,7 +13,7 @@ use hdrhistogram::serialization::interval_log::{
 };
 use jiff::Timestamp;
 
-use crate::record::{FoldedSession, Scope};
+use crate::fold::{FoldedSession, Scope};
 
 /// The log could not be written.
 #[derive(Debug, thiserror::Error)]

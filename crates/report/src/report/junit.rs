@@ -11,7 +11,7 @@ use quick_xml::writer::Writer;
 use super::headline::{SessionStanding, what_happened};
 use super::verdict::{SessionVerdict, ThresholdResult, Verdict};
 use super::visible::visible;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 
 /// The file could not be written.
 #[derive(Debug, thiserror::Error)]

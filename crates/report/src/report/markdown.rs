@@ -11,7 +11,7 @@ use super::paired::{PairedComparison, pairs_words, table_rows};
 use super::terminal::{PERCENTILES, SHOWN};
 use super::verdict::{Criterion, SessionVerdict, Verdict};
 use super::visible::visible;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 
 /// The session in Markdown, with tables of thresholds, latencies and failures.
 pub fn markdown(folded: &FoldedSession, overall: &SessionVerdict, judgement: Criterion) -> String {
@@ -124,8 +124,8 @@ fn failures(folded: &FoldedSession, text: &mut String) {
     text.push_str(
         "\n| failed | runs | in the other side's words, most often |\n| --- | ---: | --- |\n",
     );
-    for (class, count) in folded.tally.failed_most_first() {
-        let words = folded.failure_words.of(class);
+    for (class, count) in folded.tally.failures_by_count() {
+        let words = folded.failure_messages.of(class);
         let words = words.first().map_or(String::new(), |(words, _)| quoted(words));
         let _ = writeln!(text, "| `{class}` | {count} | {words} |");
     }

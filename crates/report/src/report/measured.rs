@@ -1,6 +1,6 @@
 //! Latencies of measured runs as reports list them: a paired session has most of them once for each mode.
 
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Metric, Mode};
 
 /// One latency of the measured runs of one mode.

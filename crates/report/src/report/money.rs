@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use rushhour_core::bill::{Bill, BillForecast, BillRow};
 use rushhour_core::profile::{BillSettings, PriceItem};
 use rushhour_core::units::Usd;

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::figures::{PercentileFigure, listed};
 use super::unfinished::{ReachedFigure, WithUnfinished};
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Micros, Percentile};
 
 /// Writes one line for each percentile. `value_us` is `n/a` where there are too few samples, and `note`
@@ -52,7 +52,7 @@ pub fn percentiles_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()
                 &value,
                 &low,
                 &high,
-                &latencies.coarsest().0.to_string(),
+                &latencies.widest_bounds().0.to_string(),
                 &note,
                 &count,
                 &cut,

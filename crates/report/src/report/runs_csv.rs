@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::record::{EndedRuns, RunRecord, SubmissionTimes, TimeSpan};
+use crate::fold::{EndedRuns, RunRecord, SubmissionTimes, TimeSpan};
 use rushhour_core::bill::Tariff;
 use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
@@ -164,7 +164,7 @@ impl<W: Write> RunsCsv<W> {
             moment(ended.map(|ending| ending.seen.to)),
             high(Metric::ScheduleLag),
             high(Metric::InFlightWait),
-            text(record.room_made.map(TimeSpan::length)),
+            text(record.room_created.map(TimeSpan::length)),
             text(record.dispatched.map(TimeSpan::length)),
             low(Metric::AgentJoin),
             high(Metric::AgentJoin),
@@ -194,7 +194,7 @@ impl<W: Write> RunsCsv<W> {
             high(Metric::CompletionService),
             low(Metric::CompletionResponse),
             high(Metric::CompletionResponse),
-            text(ended.and_then(|ending| ending.talked)),
+            text(ended.and_then(|ending| ending.conversation_duration)),
             high(Metric::Greeting),
             record.turns.len().to_string(),
             record.turns.iter().filter(|turn| turn.ending.is_answered()).count().to_string(),
@@ -204,9 +204,9 @@ impl<W: Write> RunsCsv<W> {
             self.wall(record.intended),
             self.cost(record),
             count(record.pair.map(|pair| pair.0)),
-            count(record.used.and_then(|used| used.tokens_read)),
-            count(record.used.and_then(|used| used.tokens_written)),
-            count(record.used.and_then(|used| used.characters)),
+            count(record.model_usage.and_then(|used| used.tokens_read)),
+            count(record.model_usage.and_then(|used| used.tokens_written)),
+            count(record.model_usage.and_then(|used| used.characters)),
         ];
         self.csv.write_record(line)
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::validity::rates;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 
 /// The session's own description.
 pub fn session_json(folded: &FoldedSession) -> Value {

@@ -13,7 +13,7 @@ use super::percentiles_csv::scope_words;
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::validity::rates;
 use super::verdict::{SessionVerdict, Verdict};
-use crate::record::{FoldedSession, Latencies, OutcomeTally, Scope};
+use crate::fold::{FoldedSession, Latencies, OutcomeTally, Scope};
 use rushhour_core::units::{Micros, Percentile};
 
 /// The version of the summary's shape.
@@ -295,8 +295,8 @@ impl Summary {
                     wall: resumption.wall.clone(),
                     at_us: resumption.gap.to.0,
                     unwatched_us: resumption.gap.length().0,
-                    torn_bytes: resumption.torn,
-                    open: resumption.open,
+                    torn_bytes: resumption.torn_bytes,
+                    open: resumption.open_runs,
                 })
                 .collect(),
             valid: overall.validity.holds(),
@@ -321,14 +321,14 @@ impl Summary {
                     (scope_words(folded, Scope::Stage(*stage)).1.to_owned(), counts(tally))
                 })
                 .collect(),
-            submissions: folded.submissions.0,
-            submissions_sent: folded.submissions.1,
-            submissions_proven_late: folded.proven_late,
-            mapping_assumed: folded.assumed,
+            submissions: folded.submissions,
+            submissions_sent: folded.submission_attempts,
+            submissions_proven_late: folded.submissions_found_accepted,
+            mapping_assumed: folded.assumed_mappings,
             rooms: RoomCounts {
-                made: folded.rooms_made,
+                made: folded.rooms_created,
                 deleted: folded.rooms_deleted,
-                left: folded.rooms_left,
+                left: folded.rooms_not_deleted,
             },
             thresholds: thresholds(overall),
             latencies: folded
@@ -351,9 +351,9 @@ impl Summary {
                 memory_peak_bytes: health.memory,
                 loop_lag_max_us: health.loop_lag.0,
                 poll_lag_max_us: health.poll_lag.0,
-                look_lag_max_us: health.look_lag.0,
-                polls: health.polls.0,
-                polls_failed: health.polls.1,
+                look_lag_max_us: health.room_poll_lag.0,
+                polls: health.status_polls,
+                polls_failed: health.status_polls_failed,
                 throttled: health.throttled,
             },
         }
@@ -367,7 +367,7 @@ fn counts(tally: &OutcomeTally) -> OutcomeCounts {
         completed: tally.completed,
         judged_passed: tally.judged_passed,
         judged_failed: tally.judged_failed,
-        failed: tally.failed_in_all(),
+        failed: tally.failed_total(),
         failed_by_class: tally
             .failed
             .iter()
@@ -413,7 +413,7 @@ fn latency(
         min_us: latencies.min().0,
         mean_us: (latencies.mean() * 10.0).round() / 10.0,
         max_us: latencies.max().0,
-        coarsest_us: latencies.coarsest().0,
+        coarsest_us: latencies.widest_bounds().0,
         percentiles: listed(latencies)
             .into_iter()
             .map(|listed| {

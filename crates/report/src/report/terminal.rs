@@ -11,7 +11,7 @@ use super::money::{bill_words, old_prices_of};
 use super::paired::{PairedComparison, pairs_words, table_rows};
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::verdict::{SessionVerdict, Verdict};
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Metric, Mode, Percentile};
 
 /// Latencies that the screen has room for; those that were not measured are left out.
@@ -147,7 +147,7 @@ fn paired(pairs: &PairedComparison, style: Style) -> Vec<String> {
 }
 
 fn failures(folded: &FoldedSession) -> Vec<String> {
-    let classes = folded.tally.failed_most_first();
+    let classes = folded.tally.failures_by_count();
     classes
         .into_iter()
         .map(|(class, count)| format!("  {count:>6} {:<20} {}", class.name(), class.advice()))
@@ -249,16 +249,16 @@ fn generator(folded: &FoldedSession, overall: &SessionVerdict, style: Style) -> 
     lines.push(format!(
         "Agents were dispatched by `{method}`; join times of other methods are not comparable."
     ));
-    if folded.assumed > 0 {
+    if folded.assumed_mappings > 0 {
         lines.push(format!(
             "Which of the evaluator's runs is which was assumed from their order for {} runs.",
-            folded.assumed
+            folded.assumed_mappings
         ));
     }
-    if folded.rooms_left > 0 {
+    if folded.rooms_not_deleted > 0 {
         lines.push(style.bad(&format!(
             "{} rooms could not be deleted; `rushhour sweep` finds them.",
-            folded.rooms_left
+            folded.rooms_not_deleted
         )));
     }
     lines

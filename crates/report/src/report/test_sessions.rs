@@ -1,7 +1,7 @@
 //! Sessions made up for tests of reports: events as a driver would have recorded them.
 
 use super::verdict::{Criterion, SessionVerdict};
-use crate::record::{Fold, FoldedSession};
+use crate::fold::{Fold, FoldedSession};
 use rushhour_core::event::{
     AcceptedRun, Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, RunMapping, RunPhase,
     SessionHeader,

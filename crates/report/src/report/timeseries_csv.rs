@@ -6,7 +6,7 @@ use std::io::Write;
 use hdrhistogram::Histogram;
 
 use super::figures::quantile_of;
-use crate::record::{FoldedSession, TimelineWindow, WINDOWED};
+use crate::fold::{FoldedSession, TIMELINE_METRICS, TimelineWindow};
 use rushhour_core::units::{Metric, Percentile};
 use rushhour_stats::Quantile;
 
@@ -20,7 +20,7 @@ const SHOWN: [Percentile; 2] = [Percentile::LISTED[0], Percentile::LISTED[3]];
 /// Where the writer refuses.
 pub fn timeseries_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
-    let shown: Vec<Metric> = WINDOWED
+    let shown: Vec<Metric> = TIMELINE_METRICS
         .into_iter()
         .filter(|metric| {
             folded.timeline.windows().iter().any(|window| window.latencies(*metric).is_some())

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::record::RunRecord;
+use crate::fold::RunRecord;
 use rushhour_core::event::SessionHeader;
 use rushhour_core::units::{Micros, SessionTime};
 

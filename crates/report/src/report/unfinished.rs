@@ -2,7 +2,7 @@
 //!
 //! Leaving them out flatters every percentile, for the slow are the ones that were still going on.
 
-use crate::record::Latencies;
+use crate::fold::Latencies;
 use rushhour_core::units::{Micros, Percentile};
 use rushhour_stats::{
     Confidence, Observation, ObservationError, Reach, SurvivalBracket, SurvivalCurve, smallest_n,
@@ -115,7 +115,7 @@ fn buckets(histogram: &hdrhistogram::Histogram<u64>) -> impl Iterator<Item = (f6
 mod tests {
     use super::super::figures::{PercentileFigure, figure};
     use super::*;
-    use crate::record::LatencySample;
+    use crate::fold::LatencySample;
     use rushhour_core::units::Metric;
 
     fn latencies(times: impl IntoIterator<Item = (u64, u64)>) -> Latencies {

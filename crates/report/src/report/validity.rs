@@ -1,6 +1,6 @@
 //! Whether the generator did what was asked of it; where it did not, nothing is said of the agent.
 
-use crate::record::{FoldedSession, Latencies, Scope};
+use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
 /// At least this share of the asked rate has to be delivered.
@@ -154,7 +154,7 @@ fn limiter(folded: &FoldedSession) -> Option<ValidityRule> {
 
 fn throttled(folded: &FoldedSession) -> Option<ValidityRule> {
     let health = &folded.health;
-    let requests = folded.submissions.1 + health.polls.0 + health.polls.1;
+    let requests = folded.submission_attempts + health.status_polls + health.status_polls_failed;
     if requests == 0 {
         return None;
     }
@@ -174,7 +174,7 @@ fn throttled(folded: &FoldedSession) -> Option<ValidityRule> {
 fn polling(folded: &FoldedSession) -> Option<ValidityRule> {
     let settings = folded.opening.profile.evaluator.cekura()?;
     let every = settings.poll_every.micros();
-    (folded.health.polls.0 > 0).then(|| ValidityRule {
+    (folded.health.status_polls > 0).then(|| ValidityRule {
         name: "polling",
         holds: folded.health.poll_lag <= every,
         found: format!(
@@ -200,7 +200,7 @@ fn cpu(folded: &FoldedSession) -> Option<ValidityRule> {
 }
 /// Callers that are not attended to on their beat hear late and speak late.
 fn beat(folded: &FoldedSession) -> Option<ValidityRule> {
-    let (beats, late) = folded.health.beats;
+    let (beats, late) = (folded.health.ticks, folded.health.late_ticks);
     let share = late as f64 / beats as f64;
     (beats > 0).then(|| ValidityRule {
         name: "callers' beat",
@@ -208,7 +208,7 @@ fn beat(folded: &FoldedSession) -> Option<ValidityRule> {
         found: format!(
             "{:.2} % of our callers' beats began more than 5 ms late, the latest {}; {:.0} % is allowed",
             share * 100.0,
-            folded.health.latest_beat,
+            folded.health.latest_tick,
             LATE_BEATS * 100.0
         ),
         advice: "use a machine with more cores or less else to do, or fewer callers",

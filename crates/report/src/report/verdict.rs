@@ -4,7 +4,7 @@ use super::figures::{PercentileFigure, figure, quantile_of};
 use super::judged::JudgingResult;
 use super::paired::PairedComparison;
 use super::validity::Validity;
-use crate::record::{FoldedSession, Scope};
+use crate::fold::{FoldedSession, Scope};
 use rushhour_core::profile::{
     RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
 };
@@ -250,7 +250,7 @@ fn judge_share(
 ) -> ThresholdResult {
     let tally = &folded.measured;
     let (count, of) = match share {
-        RunShare::Failed => (tally.failed_in_all(), tally.ended()),
+        RunShare::Failed => (tally.failed_total(), tally.ended()),
         RunShare::Skipped => (tally.skipped, tally.started + tally.skipped),
         RunShare::JudgedFailed => (tally.judged_failed, tally.judged_failed + tally.judged_passed),
     };

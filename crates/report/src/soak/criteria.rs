@@ -1,17 +1,19 @@
-//! What a soak is asked: what matters, how sure the answer shall be, and by which resamples.
+//! What a soak is judged by: which change matters, the rate of false alarms, and the resampling.
 
 use rushhour_core::profile::SoakSettings;
 use rushhour_stats::{Bootstrap, Confidence};
 
-/// The chance that a steady session is called drifting because of any of its series' slopes,
-pub(super) const FALSE_SLOPES: f64 = 0.04;
-/// and because of any of its series' steps: together 5 %.
-pub(super) const FALSE_STEPS: f64 = 0.01;
+/// The probability that any slope of a steady session is called a drift.
+const SLOPE_FALSE_ALARMS: f64 = 0.04;
+/// The probability that any step of a steady session is called a drift.
+pub(super) const STEP_FALSE_ALARMS: f64 = 0.01;
+/// The probability that a steady session is called drifting.
+pub(crate) const FALSE_ALARMS: f64 = SLOPE_FALSE_ALARMS + STEP_FALSE_ALARMS;
 
-/// What a soak is asked.
+/// What a soak is judged by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SoakCriteria {
-    /// What matters, and how wide windows are.
+    /// Which change matters, and the width of windows.
     pub settings: SoakSettings,
     /// Seeds the resampling.
     pub seed: u64,
@@ -20,20 +22,20 @@ pub struct SoakCriteria {
 }
 
 impl SoakCriteria {
-    /// The question with a profile's settings, or the usual ones.
+    /// The criteria with a profile's settings, or with the default ones.
     pub fn of(settings: Option<SoakSettings>) -> Self {
         let settings = settings.unwrap_or_else(SoakSettings::usual);
         Self { settings, seed: 1, resamples: Bootstrap::USUAL_RESAMPLES }
     }
 
-    /// How sure the interval of each slope is, in a family of so many series (Bonferroni).
+    /// The confidence of the interval of each slope in a family of so many series (Bonferroni).
     pub(super) fn confidence(family: usize) -> Confidence {
-        let each = FALSE_SLOPES / family.max(1) as f64;
+        let each = SLOPE_FALSE_ALARMS / family.max(1) as f64;
         Confidence::from_fraction(1.0 - each).unwrap_or_default()
     }
 
     /// The resampling for a family of so many series.
-    pub(super) fn plan(&self, family: usize) -> Option<Bootstrap> {
+    pub(super) fn bootstrap(&self, family: usize) -> Option<Bootstrap> {
         Bootstrap::new(self.seed, self.resamples, Self::confidence(family)).ok()
     }
 }

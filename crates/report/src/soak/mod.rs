@@ -1,33 +1,42 @@
-//! Whether the agent stays well through the night: drift, steps and leaks of a long session.
+//! Whether the agent stays well in a long session: drift, steps and leaks.
 //!
-//! `gathering` takes from a session's events what is judged, `windows` cuts it by intended start, `series` are the
-//! figures that are followed. `judging` (latencies and memory) and `failing` find what drifts, all series as one
-//! family; `resting` finds what is left behind; `nights` holds it against the nights before, of which `night` is a
-//! line of the history; `soak` puts it together and `answer` says it in a sentence.
+//! `soak_data` is collected from the events of a session. `windows` divides the session by intended start, `series` are
+//! the figures tracked through it. `series_judgement` (latencies and memory) and `failure_series` find drift, all series
+//! as one family; `leaks` finds what is not released in `idle_periods`; `nightly_comparison` compares the session with
+//! the `nightly_run`s of the history. `analysis` combines them into one verdict. `rendering` turns the analysis into
+//! JSON and sentences; nothing else here does.
 
+mod analysis;
 mod criteria;
 mod failure_series;
-mod headline;
 mod idle_periods;
+mod leaks;
 mod nightly_comparison;
 mod nightly_run;
+mod rendering;
 mod series;
 mod series_judgement;
 #[cfg(test)]
 mod simulations;
-#[expect(clippy::module_inception, reason = "the room's name is also its main idea's")]
-mod soak;
 mod soak_data;
-mod wall;
 mod windows;
 
+pub use analysis::{SoakAnalysis, SoakVerdict};
+pub(crate) use criteria::FALSE_ALARMS;
 pub use criteria::SoakCriteria;
-pub use idle_periods::{IdleKind, IdlePeriod, LeakCheck, LeakFinding, Resource};
-pub use nightly_comparison::{FEWEST_NIGHTS, NightFinding, NightJudgement, NightlyComparison};
-pub use nightly_run::{HISTORY_VERSION, History, NightFigure, NightlyRun};
-pub use series::{SeriesPoint, SeriesUnit, TrackedSeries, percent};
+pub use idle_periods::{CountRange, IdleKind, IdlePeriod};
+pub use leaks::{LeakCheck, LeakFinding, Resource};
+pub(crate) use nightly_comparison::MIN_NIGHTS;
+pub use nightly_comparison::{NightlyComparison, NightlyFinding, NightlyJudgement};
+pub use nightly_run::{History, NightlyFigure, NightlyRun};
+pub use rendering::{
+    LeakSummary, NightlySeriesSummary, NightlySummary, SeriesStepSummary, SeriesSummary,
+    SoakSummary,
+};
+pub(crate) use rendering::{
+    leak_sentence, nightly_sentence, percent, series_sentence, soak_headline, soak_notes,
+};
+pub use series::{SeriesPoint, SeriesUnit, TrackedSeries};
 pub use series_judgement::{FirstLast, SeriesFinding, SeriesJudgement, SeriesStep, Slope};
-pub use soak::{SOAK_VERSION, Soak, SoakVerdict};
 pub use soak_data::{EndedRun, SoakBuilder, SoakData, TimedLatency, WorkerSample};
-pub use wall::WallClock;
 pub use windows::{SoakWindow, SoakWindows, WindowFigure, WindowWorker};

@@ -1,41 +1,41 @@
-//! A soak as the history keeps it: one line, checked, that is never changed.
+//! The history of soaks: one line for each nightly run, with a checksum, that never changes.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::analysis::{SoakAnalysis, SoakVerdict};
 use super::series::{SeriesUnit, TrackedSeries};
 use super::series_judgement::SeriesFinding;
-use super::soak::{Soak, SoakVerdict};
 
-/// The version of a line's shape.
-pub const HISTORY_VERSION: u32 = 1;
+/// The version of a line's format.
+const HISTORY_VERSION: u32 = 1;
 
-/// What every line ends with: `,"c":"` eight digits `"}`.
-const TAIL: usize = 16;
+/// Bytes of the end of every line: `,"c":"`, eight hexadecimal digits, `"}`.
+const CHECKSUM_LENGTH: usize = 16;
 
-/// One series of a night.
+/// One series of a nightly run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct NightFigure {
-    /// What it is in.
+pub struct NightlyFigure {
+    /// The unit.
     pub unit: SeriesUnit,
-    /// The median of its windows; for failures the share of all runs.
+    /// The median of its windows; of failures the share of all runs.
     pub level: f64,
-    /// By how much its line changed over the session, where there is one.
+    /// The change over the session; absent where there were too few windows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<f64>,
-    /// By how much in a hundred runs; for what grows with runs.
+    /// The change per hundred runs, of what grows with runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_hundred_runs: Option<f64>,
     /// What was found.
     pub finding: SeriesFinding,
 }
 
-/// A soak as the history keeps it.
+/// A soak in the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NightlyRun {
-    /// The version of this shape.
+    /// The version of this format.
     pub version: u32,
     /// The session.
     pub session: String,
@@ -47,37 +47,37 @@ pub struct NightlyRun {
     pub profile: String,
     /// The profile's hash.
     pub profile_hash: String,
-    /// What it came to.
-    pub standing: SoakVerdict,
+    /// The verdict.
+    #[serde(rename = "standing")]
+    pub verdict: SoakVerdict,
     /// Measured runs.
     pub runs: u64,
     /// Of these, failed.
     pub failed: u64,
-    /// Whether anything was left behind.
+    /// Whether anything leaked.
     pub leaked: bool,
-    /// By which share a latency or the memory had to change for the change to count,
+    /// The relative change of a latency or of memory that was material.
     pub material: f64,
-    /// and by how much failures had to, as a fraction.
+    /// The change of the share of failed runs that was material, as a fraction.
     pub material_failures: f64,
     /// Each series by its name.
-    pub series: BTreeMap<String, NightFigure>,
+    pub series: BTreeMap<String, NightlyFigure>,
 }
 
 impl NightlyRun {
-    /// What is kept of a soak whose session is in this folder.
-    pub fn of(soak: &Soak, folder: &str) -> Self {
+    /// The line of a soak whose session is in this folder.
+    pub fn of(soak: &SoakAnalysis, folder: &str) -> Self {
         let failed = soak.failed as f64 / soak.runs.max(1) as f64;
         let figures = soak.series.iter().map(|one| {
-            let level =
-                if one.followed == Some(TrackedSeries::Failed) { failed } else { one.level };
-            let figure = NightFigure {
-                unit: one.unit,
+            let level = if one.series == TrackedSeries::Failed { failed } else { one.level };
+            let figure = NightlyFigure {
+                unit: one.series.unit(),
                 level: rounded(level),
                 change: one.slope.map(|slope| rounded(slope.change)),
                 per_hundred_runs: one.slope.and_then(|slope| slope.per_hundred_runs).map(rounded),
                 finding: one.finding,
             };
-            (one.series.clone(), figure)
+            (one.series.name(), figure)
         });
         Self {
             version: HISTORY_VERSION,
@@ -86,45 +86,45 @@ impl NightlyRun {
             folder: folder.to_owned(),
             profile: soak.profile.clone(),
             profile_hash: soak.profile_hash.clone(),
-            standing: soak.standing,
+            verdict: soak.verdict,
             runs: soak.runs,
             failed: soak.failed,
             leaked: soak.has_leaked(),
-            material: soak.material,
-            material_failures: soak.material_failures,
+            material: soak.criteria.settings.material.fraction(),
+            material_failures: soak.criteria.settings.material_failures.fraction(),
             series: figures.collect(),
         }
     }
 
-    /// Whether it says how well an agent was: its generator delivered, and there were runs enough.
-    pub const fn counts(&self) -> bool {
-        matches!(self.standing, SoakVerdict::Steady | SoakVerdict::Drifts)
+    /// Whether it says how well the agent was: its generator delivered the load, and there were enough runs.
+    pub const fn is_conclusive(&self) -> bool {
+        matches!(self.verdict, SoakVerdict::Steady | SoakVerdict::Drifts)
     }
 
-    /// Whether anything grew through it.
+    /// Whether any series grew.
     pub fn drifted(&self) -> bool {
         self.series.values().any(|figure| figure.finding.is_worse())
     }
 
-    /// Its line, with its end and the checksum of what comes before that.
+    /// Its line, with checksum and line break.
     ///
     /// # Errors
     /// Where it cannot be written as JSON.
-    pub fn line(&self) -> Result<String, serde_json::Error> {
+    pub fn to_line(&self) -> Result<String, serde_json::Error> {
         let mut text = serde_json::to_string(self)?;
         // The body is the object without its closing brace.
         text.pop();
-        let sum = crc32fast::hash(text.as_bytes());
-        Ok(format!("{text},\"c\":\"{sum:08x}\"}}\n"))
+        let suffix = checksum(&text);
+        Ok(format!("{text}{suffix}\n"))
     }
 
     fn read(line: &str) -> Option<Self> {
-        let (body, tail) = line.split_at_checked(line.len().checked_sub(TAIL)?)?;
-        if tail != format!(",\"c\":\"{:08x}\"}}", crc32fast::hash(body.as_bytes())) {
+        let (body, suffix) = line.split_at_checked(line.len().checked_sub(CHECKSUM_LENGTH)?)?;
+        if suffix != checksum(body) {
             return None;
         }
-        let night: Self = serde_json::from_str(line).ok()?;
-        (night.version <= HISTORY_VERSION && night.is_finite()).then_some(night)
+        let run: Self = serde_json::from_str(line).ok()?;
+        (run.version <= HISTORY_VERSION && run.is_finite()).then_some(run)
     }
 
     fn is_finite(&self) -> bool {
@@ -132,54 +132,58 @@ impl NightlyRun {
     }
 }
 
-/// A number to nine digits, which is read back as it was written.
+fn checksum(body: &str) -> String {
+    format!(",\"c\":\"{:08x}\"}}", crc32fast::hash(body.as_bytes()))
+}
+
+/// A number to nine digits, which JSON restores exactly.
 fn rounded(number: f64) -> f64 {
     format!("{number:.8e}").parse().unwrap_or(number)
 }
 
-/// The nights of a history.
+/// The nightly runs of a history.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
-    /// In the order in which they began; of lines of the same session the last.
-    pub nights: Vec<NightlyRun>,
-    /// Lines that are none: damaged, torn, or of a newer version.
+    /// In the order in which they began. Of several lines of one session, the last counts.
+    pub runs: Vec<NightlyRun>,
+    /// Lines that are damaged, incomplete, or of a newer version.
     pub unreadable: u64,
 }
 
 impl History {
-    /// Reads a history, passing over what cannot be read.
+    /// Reads a history. Lines that cannot be read are counted and ignored.
     pub fn read(text: &str) -> Self {
         let mut by_session: BTreeMap<String, NightlyRun> = BTreeMap::new();
         let mut unreadable = 0;
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             match NightlyRun::read(line) {
-                Some(night) => {
-                    by_session.insert(night.session.clone(), night);
+                Some(run) => {
+                    by_session.insert(run.session.clone(), run);
                 }
                 None => unreadable += 1,
             }
         }
-        let mut nights: Vec<NightlyRun> = by_session.into_values().collect();
-        nights.sort_by(|one, other| {
+        let mut runs: Vec<NightlyRun> = by_session.into_values().collect();
+        runs.sort_by(|one, other| {
             (&one.started, &one.session).cmp(&(&other.started, &other.session))
         });
-        Self { nights, unreadable }
+        Self { runs, unreadable }
     }
 
-    /// The line of a session that counts.
+    /// The line of a session.
     pub fn of_session(&self, session: &str) -> Option<&NightlyRun> {
-        self.nights.iter().find(|night| night.session == session)
+        self.runs.iter().find(|run| run.session == session)
     }
 
-    /// The nights before a session began.
+    /// The nightly runs that began before `started`, without `session` itself.
     pub fn before<'a>(
         &'a self,
         started: &'a str,
         session: &'a str,
     ) -> impl DoubleEndedIterator<Item = &'a NightlyRun> {
         let earlier =
-            move |night: &&NightlyRun| night.started.as_str() < started && night.session != session;
-        self.nights.iter().filter(earlier)
+            move |run: &&NightlyRun| run.started.as_str() < started && run.session != session;
+        self.runs.iter().filter(earlier)
     }
 }
 
@@ -187,9 +191,9 @@ impl History {
 pub(super) mod tests {
     use super::*;
 
-    /// A night of some number with this level of one latency.
-    pub(in crate::soak) fn night(number: usize, levels: &[(&str, f64)]) -> NightlyRun {
-        let figure = |level| NightFigure {
+    /// A nightly run with these levels of latencies; its number decides session and start.
+    pub(in crate::soak) fn nightly_run(number: usize, levels: &[(&str, f64)]) -> NightlyRun {
+        let figure = |level| NightlyFigure {
             unit: SeriesUnit::Microseconds,
             level,
             change: None,
@@ -203,7 +207,7 @@ pub(super) mod tests {
             folder: format!("night-{number:03}"),
             profile: "soak".to_owned(),
             profile_hash: "hash".to_owned(),
-            standing: SoakVerdict::Steady,
+            verdict: SoakVerdict::Steady,
             runs: 1_000,
             failed: 10,
             leaked: false,
@@ -217,16 +221,15 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn lines_are_read_back_and_the_last_of_a_session_counts() {
-        let nights: Vec<NightlyRun> =
-            (0..3).rev().map(|number| night(number, &[("a", 1.5)])).collect();
-        let mut text: String = nights.iter().map(|night| night.line().unwrap()).collect();
-        let again = NightlyRun { failed: 99, ..night(1, &[("a", 2.5)]) };
-        text.push_str(&again.line().unwrap());
+    fn lines_are_read_back_and_the_last_one_of_a_session_counts() {
+        let runs: Vec<NightlyRun> =
+            (0..3).rev().map(|number| nightly_run(number, &[("a", 1.5)])).collect();
+        let mut text: String = runs.iter().map(|run| run.to_line().unwrap()).collect();
+        let again = NightlyRun { failed: 99, ..nightly_run(1, &[("a", 2.5)]) };
+        text.push_str(&again.to_line().unwrap());
         let history = History::read(&text);
         assert_eq!(history.unreadable, 0);
-        let sessions: Vec<&str> =
-            history.nights.iter().map(|night| night.session.as_str()).collect();
+        let sessions: Vec<&str> = history.runs.iter().map(|run| run.session.as_str()).collect();
         assert_eq!(sessions, ["night-000", "night-001", "night-002"]);
         assert_eq!(history.of_session("night-001"), Some(&again));
         let before: Vec<&NightlyRun> = history.before(&again.started, "x").collect();
@@ -234,14 +237,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_damaged_is_counted_and_passed_over() {
-        let line = night(0, &[("a", 1.0)]).line().unwrap();
+    fn unreadable_lines_are_counted_and_ignored() {
+        let line = nightly_run(0, &[("a", 1.0)]).to_line().unwrap();
         let torn = &line[..line.len() / 2];
         let changed = line.replace("\"runs\":1000", "\"runs\":1001");
-        let newer = NightlyRun { version: 9, ..night(1, &[]) }.line().unwrap();
+        let newer = NightlyRun { version: 9, ..nightly_run(1, &[]) }.to_line().unwrap();
         let text = format!("{line}{changed}{newer}\n{{}}\nGrüße aus dem Log ü\n{torn}");
         let history = History::read(&text);
-        assert_eq!((history.nights.len(), history.unreadable), (1, 5));
+        assert_eq!((history.runs.len(), history.unreadable), (1, 5));
         for cut in 0..line.len() {
             History::read(&line[..cut]);
         }

@@ -1,46 +1,45 @@
-//! From a session's events to what a soak is judged by: latencies and outcomes by intended start, looks at the
-//! agent's worker, and the times of rest.
+//! What a soak is judged by, collected from the events of a session: latencies and outcomes by intended start, polls of
+//! the agent's worker, and idle periods.
 
 use std::collections::BTreeMap;
 
 use super::idle_periods::{IdleKind, IdlePeriod};
-use crate::record::{EndedRuns, FoldedSession, RunRecord, WINDOWED};
+use crate::fold::{EndedRuns, FoldedSession, RoomsListed, RunRecord, TIMELINE_METRICS};
 use rushhour_core::event::{AgentHealth, Event, EventKind, FailureClass, Outcome};
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-/// Looks at the worker that are kept; at one more, every second is let go and from then on so many fewer
-/// are taken in.
-const MOST_LOOKS: usize = 4_096;
+/// With more samples of the worker than this, every second one is dropped, and the sampling rate halves from then on.
+const MAX_SAMPLES: usize = 4_096;
 
 /// A latency of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedLatency {
-    /// When the run was meant to start.
-    pub at: SessionTime,
-    /// How long it took.
-    pub took: Micros,
+    /// The run's intended start.
+    pub intended: SessionTime,
+    /// The latency.
+    pub latency: Micros,
 }
 
-/// A run of which it is known how it ended.
+/// A run that completed or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndedRun {
-    /// When it was meant to start.
-    pub at: SessionTime,
+    /// The intended start.
+    pub intended: SessionTime,
     /// Whether it failed.
     pub failed: bool,
 }
 
-/// A look at the agent's worker.
+/// An answered poll of the agent's worker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkerSample {
     /// When it was answered.
     pub at: SessionTime,
-    /// Runs that had been started by then.
+    /// Runs started by then.
     pub started: u64,
-    /// Runs under way.
+    /// Runs in flight.
     pub in_flight: u64,
-    /// What the worker said.
-    pub said: AgentHealth,
+    /// The answer.
+    pub health: AgentHealth,
 }
 
 /// What a soak is judged by.
@@ -50,62 +49,61 @@ pub struct SoakData {
     pub latencies: BTreeMap<Metric, Vec<TimedLatency>>,
     /// Runs of measured stages that completed, or failed for a reason that may be the agent's, in any order.
     pub ended: Vec<EndedRun>,
-    /// Looks at the worker, in order of time.
-    pub looks: Vec<WorkerSample>,
-    /// Looks that were not answered usefully.
-    pub looks_failed: u64,
-    /// The stretches of the session in which no run was under way and the worker was looked at: before the
-    /// first run, between stages, after the last.
-    pub rests: Vec<IdlePeriod>,
-    /// Rooms that the server still listed after the end, where it was asked, and how many it had listed that were
-    /// then deleted once more.
-    pub rooms_listed: Option<(u64, u64)>,
+    /// Samples of the worker in order of time, evenly thinned where there are many.
+    pub worker_samples: Vec<WorkerSample>,
+    /// Polls of the worker that were not answered usefully.
+    pub failed_worker_polls: u64,
+    /// Periods in which no run was in flight and the worker was polled: before the first run, between stages, after the
+    /// last run.
+    pub idle_periods: Vec<IdlePeriod>,
+    /// Rooms that the server listed after the session's end; none where it was not asked.
+    pub rooms_listed: Option<RoomsListed>,
 }
 
-/// Collects what a soak is judged by while its session is folded.
+/// Collects [`SoakData`] while the session is folded.
 #[derive(Debug, Default)]
 pub struct SoakBuilder {
-    /// Of all stages, with the stage: which of them are measured is known at the end.
+    /// By stage: which stages are measured is known only at the end.
     latencies: BTreeMap<(u32, Metric), Vec<TimedLatency>>,
     ended: Vec<(u32, EndedRun)>,
-    looks: WorkerSamples,
-    failed: u64,
+    worker_samples: ThinnedSamples,
+    failed_worker_polls: u64,
     started: u64,
     in_flight: u64,
     last_stage: u32,
     last_end: Option<SessionTime>,
-    rests: Vec<IdlePeriod>,
+    idle_periods: Vec<IdlePeriod>,
 }
 
-/// Looks at the worker, ever fewer as the session goes on.
+/// Samples of the worker at a rate that halves as the session goes on.
 #[derive(Debug, Default)]
-struct WorkerSamples {
-    kept: Vec<WorkerSample>,
-    /// One in two to this power is kept.
-    thinned: u32,
+struct ThinnedSamples {
+    samples: Vec<WorkerSample>,
+    /// One sample in 2 to this power is kept.
+    halvings: u32,
     seen: u64,
 }
 
-impl WorkerSamples {
-    fn add(&mut self, look: WorkerSample) {
-        if self.seen.is_multiple_of(1 << self.thinned) {
-            self.kept.push(look);
+impl ThinnedSamples {
+    fn add(&mut self, sample: WorkerSample) {
+        if self.seen.is_multiple_of(1 << self.halvings) {
+            self.samples.push(sample);
         }
         self.seen += 1;
-        if self.kept.len() > MOST_LOOKS {
+        if self.samples.len() > MAX_SAMPLES {
             let mut odd = false;
-            self.kept.retain(|_| {
+            self.samples.retain(|_| {
                 odd = !odd;
                 odd
             });
-            self.thinned += 1;
+            self.halvings += 1;
         }
     }
 }
 
 impl SoakBuilder {
-    /// Takes in an event, and what it told of outcomes.
-    pub fn add(&mut self, event: &Event, told: &EndedRuns) {
+    /// Adds an event, and the outcomes that it decided.
+    pub fn add(&mut self, event: &Event, ended: &EndedRuns) {
         match &event.kind {
             EventKind::RunStarted { stage, .. } => {
                 self.started += 1;
@@ -116,55 +114,55 @@ impl SoakBuilder {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.last_end = self.last_end.max(Some(event.at));
             }
-            EventKind::AgentHealth(health) => self.look(event.at, health),
+            EventKind::AgentHealth(health) => self.add_worker_poll(event.at, health),
             _ => {}
         }
-        if let EndedRuns::Run(record) = told {
+        if let EndedRuns::Run(record) = ended {
             self.add_run(record);
         }
     }
 
-    fn look(&mut self, at: SessionTime, said: &AgentHealth) {
-        if said.error.is_some() {
-            self.failed += 1;
+    fn add_worker_poll(&mut self, at: SessionTime, health: &AgentHealth) {
+        if health.error.is_some() {
+            self.failed_worker_polls += 1;
             return;
         }
         if self.in_flight == 0 {
-            self.rest(at, said);
+            self.add_idle_poll(at, health);
         }
         let (started, in_flight) = (self.started, self.in_flight);
-        self.looks.add(WorkerSample { at, started, in_flight, said: said.clone() });
+        self.worker_samples.add(WorkerSample { at, started, in_flight, health: health.clone() });
     }
 
-    /// A look while nothing was under way belongs to the rest that it is in.
-    fn rest(&mut self, at: SessionTime, said: &AgentHealth) {
-        let stretch = match self.last_end {
+    fn add_idle_poll(&mut self, at: SessionTime, health: &AgentHealth) {
+        let kind = match self.last_end {
             None => IdleKind::Before,
             Some(_) => IdleKind::After { stage: self.last_stage, runs: self.started },
         };
-        let since = self.last_end.unwrap_or(SessionTime::START);
-        match self.rests.last_mut() {
-            Some(rest) if rest.stretch == stretch => rest.take(at, said),
-            _ => self.rests.push(IdlePeriod::begin(stretch, since, at, said)),
+        let start = self.last_end.unwrap_or(SessionTime::START);
+        match self.idle_periods.last_mut() {
+            Some(period) if period.kind == kind => period.add(at, health),
+            _ => self.idle_periods.push(IdlePeriod::new(kind, start, at, health)),
         }
     }
 
     fn add_run(&mut self, record: &RunRecord) {
         let failed = match record.ending.as_ref().map(|ending| &ending.outcome) {
             Some(Outcome::Completed { .. }) => false,
-            Some(Outcome::Failed { class, .. }) if is_of_the_agent(*class) => true,
+            Some(Outcome::Failed { class, .. }) if may_be_the_agents(*class) => true,
             None | Some(Outcome::Failed { .. } | Outcome::Skipped) => return,
         };
-        self.ended.push((record.stage, EndedRun { at: record.intended, failed }));
+        let intended = record.intended;
+        self.ended.push((record.stage, EndedRun { intended, failed }));
         for sample in record.samples() {
-            if WINDOWED.contains(&sample.metric) {
-                let timed = TimedLatency { at: record.intended, took: sample.high };
+            if TIMELINE_METRICS.contains(&sample.metric) {
+                let timed = TimedLatency { intended, latency: sample.high };
                 self.latencies.entry((record.stage, sample.metric)).or_default().push(timed);
             }
         }
     }
 
-    /// All of a session that was folded to its end.
+    /// The data of a session that was folded to its end.
     pub fn finish(self, folded: &FoldedSession) -> SoakData {
         let mut latencies: BTreeMap<Metric, Vec<TimedLatency>> = BTreeMap::new();
         for ((stage, metric), list) in self.latencies {
@@ -174,27 +172,27 @@ impl SoakBuilder {
         }
         let measured = self.ended.into_iter().filter(|(stage, _)| folded.names.is_measured(*stage));
         let ended = measured.map(|(_, ended)| ended).collect();
-        // A rest in the middle of a stage is no pause between waves: only the last of each stage counts.
-        let mut rests: Vec<IdlePeriod> = Vec::new();
-        for rest in self.rests {
-            match rests.last_mut() {
-                Some(before) if before.stretch.is_of_stage_of(rest.stretch) => *before = rest,
-                _ => rests.push(rest),
+        // An idle period within a stage is no pause between waves: only the last of each stage counts.
+        let mut idle_periods: Vec<IdlePeriod> = Vec::new();
+        for period in self.idle_periods {
+            match idle_periods.last_mut() {
+                Some(before) if before.kind.has_stage_of(period.kind) => *before = period,
+                _ => idle_periods.push(period),
             }
         }
         SoakData {
             latencies,
             ended,
-            looks: self.looks.kept,
-            looks_failed: self.failed,
-            rests,
+            worker_samples: self.worker_samples.samples,
+            failed_worker_polls: self.failed_worker_polls,
+            idle_periods,
             rooms_listed: folded.rooms_listed,
         }
     }
 }
 
-/// Whether a failure may have to do with the agent: not where we ended the run or were at fault ourselves.
-const fn is_of_the_agent(class: FailureClass) -> bool {
+/// Whether the agent may have caused a failure of this class: not where we ended the run or were at fault ourselves.
+const fn may_be_the_agents(class: FailureClass) -> bool {
     !matches!(
         class,
         FailureClass::Cancelled | FailureClass::BudgetStopped | FailureClass::GeneratorFault
@@ -206,16 +204,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looks_are_bounded_and_cover_the_session() {
-        let mut looks = WorkerSamples::default();
+    fn worker_samples_are_bounded_and_cover_the_session_evenly() {
+        let mut thinned = ThinnedSamples::default();
         let count = 100_000_u64;
         for second in 0..count {
-            let at = SessionTime(second);
-            looks.add(WorkerSample { at, started: 0, in_flight: 0, said: AgentHealth::default() });
+            let (at, health) = (SessionTime(second), AgentHealth::default());
+            thinned.add(WorkerSample { at, started: 0, in_flight: 0, health });
         }
-        assert!((MOST_LOOKS / 2..=MOST_LOOKS).contains(&looks.kept.len()), "{}", looks.kept.len());
-        assert!(looks.kept.last().unwrap().at.0 > count - 64);
-        let gaps: Vec<u64> = looks.kept.windows(2).map(|two| two[1].at.0 - two[0].at.0).collect();
+        let samples = thinned.samples;
+        assert!((MAX_SAMPLES / 2..=MAX_SAMPLES).contains(&samples.len()), "{}", samples.len());
+        assert!(samples.last().unwrap().at.0 > count - 64);
+        let gaps: Vec<u64> = samples.windows(2).map(|two| two[1].at.0 - two[0].at.0).collect();
         assert!(gaps.iter().all(|gap| *gap == gaps[0]), "evenly thinned");
     }
 }

@@ -1,45 +1,45 @@
-//! A session cut into windows of equal width by intended start, and what each of them comes to.
+//! A session in windows of equal width by intended start, with the figures of each window.
 
 use std::collections::BTreeMap;
 
-use super::soak_data::SoakData;
+use super::soak_data::{SoakData, WorkerSample};
 use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
 use rushhour_stats::{Quantile, Sample};
 
-/// Windows where there are runs enough for them.
-const USUAL: u64 = 48;
-/// Windows where there are not.
-const FEW: u64 = 24;
-/// Runs a window for a 95th percentile with some room,
+/// The most windows of a session with enough runs for a 95th percentile in each.
+const MAX_WINDOWS_WITH_P95: u64 = 48;
+/// The most windows of a session with fewer runs.
+const MAX_WINDOWS_WITH_P50: u64 = 24;
+/// Runs per window for a 95th percentile, with some margin.
 const RUNS_FOR_P95: u64 = 30;
-/// and for a median.
+/// Runs per window for a median.
 const RUNS_FOR_P50: u64 = 8;
-/// Windows at the most, whatever width was asked for.
-const MOST: u64 = 1_000;
-/// A window has a median from so many values on,
+/// The most windows if the profile sets their width.
+const MAX_WINDOWS: u64 = 1_000;
+/// The fewest values of a window that has a median.
 const VALUES_FOR_P50: usize = 5;
-/// and a 95th percentile from so many on.
+/// The fewest values of a window that has a 95th percentile.
 const VALUES_FOR_P95: usize = 20;
 
-/// What one latency comes to in a window, in microseconds.
+/// The figures of one latency in a window, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WindowFigure {
-    /// How many values there are.
+    /// The number of values.
     pub n: u64,
     /// The median.
     pub p50: f64,
-    /// The 95th percentile, where there are values enough.
+    /// The 95th percentile; none where there are too few values.
     pub p95: Option<f64>,
 }
 
-/// What the worker said in a window, in the medians of its looks.
+/// The medians of the worker's samples in a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct WindowWorker {
-    /// Runs that had been started.
+    /// Runs started so far.
     pub started: f64,
     /// Memory, in bytes.
     pub memory: Option<f64>,
-    /// The share of what it can carry that is taken.
+    /// Load, as a fraction of what the worker can take.
     pub load: Option<f64>,
     /// Active jobs.
     pub jobs: Option<f64>,
@@ -48,22 +48,22 @@ pub struct WindowWorker {
 /// A window.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SoakWindow {
-    /// Runs of which it is known how they ended.
+    /// Runs that completed or failed.
     pub runs: u64,
     /// Of these, failed.
     pub failed: u64,
-    /// Latencies that have a median.
+    /// The latencies that have a median.
     pub latencies: BTreeMap<Metric, WindowFigure>,
-    /// What the worker said, where it was looked at.
+    /// The worker; none where it has no sample.
     pub worker: Option<WindowWorker>,
 }
 
 /// A session in windows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SoakWindows {
-    /// The first measured run's intended start.
+    /// The intended start of the first measured run.
     pub begin: SessionTime,
-    /// The last one's.
+    /// The intended start of the last measured run.
     pub end: SessionTime,
     /// The width of each window; more than zero.
     pub width: Micros,
@@ -72,32 +72,34 @@ pub struct SoakWindows {
 }
 
 impl SoakWindows {
-    /// Cuts a session; into windows of the width that is asked for, or as narrow as the runs allow.
-    pub fn cut(gathered: &SoakData, width: Option<PositiveDuration>) -> Self {
-        let first = gathered.ended.iter().map(|run| run.at).min();
-        let last = gathered.ended.iter().map(|run| run.at).max();
+    /// Windows of the given width, or as narrow as the number of runs allows.
+    pub fn of(data: &SoakData, width: Option<PositiveDuration>) -> Self {
+        let first = data.ended.iter().map(|run| run.intended).min();
+        let last = data.ended.iter().map(|run| run.intended).max();
         let (Some(begin), Some(end)) = (first, last) else {
             let begin = SessionTime::START;
             return Self { begin, end: begin, width: Micros(1), windows: Vec::new() };
         };
         // The last run lies inside the last window, not at its end.
         let span = end.since(begin).0 + 1;
-        let runs = gathered.ended.len() as u64;
+        let runs = data.ended.len() as u64;
         let count = match width {
             Some(width) => span.div_ceil(width.micros().0),
-            None if runs / RUNS_FOR_P95 >= FEW => USUAL.min(runs / RUNS_FOR_P95),
-            None => FEW.min(runs / RUNS_FOR_P50),
+            None if runs / RUNS_FOR_P95 >= MAX_WINDOWS_WITH_P50 => {
+                MAX_WINDOWS_WITH_P95.min(runs / RUNS_FOR_P95)
+            }
+            None => MAX_WINDOWS_WITH_P50.min(runs / RUNS_FOR_P50),
         }
-        .clamp(1, MOST.min(span));
+        .clamp(1, MAX_WINDOWS.min(span));
         let width = width.map_or(0, |width| width.micros().0).max(span.div_ceil(count));
-        let mut cut = Self { begin, end, width: Micros(width), windows: Vec::new() };
         let count = usize::try_from(span.div_ceil(width)).unwrap_or(1);
-        cut.windows.resize_with(count, SoakWindow::default);
-        cut.fill(gathered);
-        cut
+        let windows = vec![SoakWindow::default(); count];
+        let mut windows = Self { begin, end, width: Micros(width), windows };
+        windows.fill(data);
+        windows
     }
 
-    /// The window that a moment lies in.
+    /// The window that contains a moment.
     fn index(&self, at: SessionTime) -> Option<usize> {
         if at < self.begin {
             return None;
@@ -106,55 +108,56 @@ impl SoakWindows {
         (index < self.windows.len()).then_some(index)
     }
 
-    fn fill(&mut self, gathered: &SoakData) {
-        for run in &gathered.ended {
-            let Some(index) = self.index(run.at) else { continue };
+    fn fill(&mut self, data: &SoakData) {
+        for run in &data.ended {
+            let Some(index) = self.index(run.intended) else { continue };
             self.windows[index].runs += 1;
             self.windows[index].failed += u64::from(run.failed);
         }
-        for (metric, values) in &gathered.latencies {
-            let mut cut = vec![Vec::new(); self.windows.len()];
+        for (metric, values) in &data.latencies {
+            let mut by_window = vec![Vec::new(); self.windows.len()];
             for value in values {
-                if let Some(index) = self.index(value.at) {
-                    cut[index].push(value.took.0 as f64);
+                if let Some(index) = self.index(value.intended) {
+                    by_window[index].push(value.latency.0 as f64);
                 }
             }
-            for (window, values) in self.windows.iter_mut().zip(cut) {
+            for (window, values) in self.windows.iter_mut().zip(by_window) {
                 if let Some(figure) = figure(values) {
                     window.latencies.insert(*metric, figure);
                 }
             }
         }
-        let mut looks = vec![Vec::new(); self.windows.len()];
-        for look in &gathered.looks {
-            if let Some(index) = self.index(look.at) {
-                looks[index].push(look);
+        let mut by_window = vec![Vec::new(); self.windows.len()];
+        for sample in &data.worker_samples {
+            if let Some(index) = self.index(sample.at) {
+                by_window[index].push(sample);
             }
         }
-        for (window, looks) in self.windows.iter_mut().zip(looks) {
-            let middle = |value: &dyn Fn(&super::soak_data::WorkerSample) -> Option<f64>| {
-                median(looks.iter().filter_map(|look| value(look)).collect())
+        for (window, samples) in self.windows.iter_mut().zip(by_window) {
+            let median_of = |value: &dyn Fn(&WorkerSample) -> Option<f64>| {
+                median(samples.iter().filter_map(|sample| value(sample)).collect())
             };
-            window.worker = middle(&|look| Some(look.started as f64)).map(|started| WindowWorker {
-                started,
-                memory: middle(&|look| look.said.memory.map(|bytes| bytes as f64)),
-                load: middle(&|look| look.said.load),
-                jobs: middle(&|look| look.said.jobs.map(|jobs| jobs as f64)),
-            });
+            window.worker =
+                median_of(&|sample| Some(sample.started as f64)).map(|started| WindowWorker {
+                    started,
+                    memory: median_of(&|sample| sample.health.memory.map(|bytes| bytes as f64)),
+                    load: median_of(&|sample| sample.health.load),
+                    jobs: median_of(&|sample| sample.health.jobs.map(|jobs| jobs as f64)),
+                });
         }
     }
 
-    /// When a window begins.
-    pub fn from(&self, index: usize) -> SessionTime {
+    /// The start of a window.
+    pub fn start_of(&self, index: usize) -> SessionTime {
         self.begin + Micros(self.width.0.saturating_mul(index as u64))
     }
 
-    /// The middle of a window, in hours since the session's beginning.
-    pub fn hours(&self, index: usize) -> f64 {
-        (self.from(index).0 as f64 + self.width.0 as f64 / 2.0) / 3.6e9
+    /// The middle of a window, in hours since the session's start.
+    pub fn middle_hours(&self, index: usize) -> f64 {
+        (self.start_of(index).0 as f64 + self.width.0 as f64 / 2.0) / 3.6e9
     }
 
-    /// From the first measured start to the last.
+    /// From the first intended start to the last.
     pub const fn span(&self) -> Micros {
         self.end.since(self.begin)
     }
@@ -181,23 +184,25 @@ mod tests {
 
     fn runs(count: u64, every_s: u64) -> SoakData {
         let at = |run: u64| SessionTime(900_000_000 + run * every_s * 1_000_000);
-        let timed = |run| TimedLatency { at: at(run), took: Micros(1_000 + run % 7) };
+        let timed = |run| TimedLatency { intended: at(run), latency: Micros(1_000 + run % 7) };
         SoakData {
-            ended: (0..count).map(|run| EndedRun { at: at(run), failed: run % 10 == 0 }).collect(),
+            ended: (0..count)
+                .map(|run| EndedRun { intended: at(run), failed: run % 10 == 0 })
+                .collect(),
             latencies: [(Metric::AgentJoin, (0..count).map(timed).collect())].into(),
             ..SoakData::default()
         }
     }
 
     #[test]
-    fn windows_are_as_narrow_as_the_runs_allow_and_hold_every_run() {
-        for (count, windows, p95) in
+    fn windows_are_as_narrow_as_the_runs_allow_and_contain_every_run() {
+        for (count, expected, p95) in
             [(2_880, 48, true), (800, 26, true), (300, 24, false), (100, 12, false), (3, 1, false)]
         {
-            let cut = SoakWindows::cut(&runs(count, 10), None);
-            assert_eq!(cut.windows.len(), windows, "{count}");
-            assert_eq!(cut.windows.iter().map(|window| window.runs).sum::<u64>(), count);
-            let has = cut.windows.iter().all(|window| {
+            let windows = SoakWindows::of(&runs(count, 10), None);
+            assert_eq!(windows.windows.len(), expected, "{count}");
+            assert_eq!(windows.windows.iter().map(|window| window.runs).sum::<u64>(), count);
+            let has = windows.windows.iter().all(|window| {
                 window.latencies.get(&Metric::AgentJoin).is_some_and(|f| f.p95.is_some())
             });
             assert_eq!(has, p95, "{count}");
@@ -205,16 +210,20 @@ mod tests {
     }
 
     #[test]
-    fn a_width_that_is_asked_for_is_kept_within_bounds() {
-        let cut = SoakWindows::cut(&runs(100, 60), Some(PositiveDuration::secs(600)));
-        assert_eq!((cut.width, cut.windows.len()), (Micros::from_secs(600), 10));
-        assert_eq!(cut.begin, SessionTime(900_000_000));
-        let most = usize::try_from(MOST).unwrap();
-        let cut = SoakWindows::cut(&runs(5_000, 60), Some(PositiveDuration::millis(1)));
-        assert!(cut.windows.len() <= most && cut.windows.len() > most / 2, "{}", cut.windows.len());
-        let none = SoakWindows::cut(&SoakData::default(), None);
+    fn a_configured_width_is_used_within_bounds() {
+        let windows = SoakWindows::of(&runs(100, 60), Some(PositiveDuration::secs(600)));
+        assert_eq!((windows.width, windows.windows.len()), (Micros::from_secs(600), 10));
+        assert_eq!(windows.begin, SessionTime(900_000_000));
+        let most = usize::try_from(MAX_WINDOWS).unwrap();
+        let windows = SoakWindows::of(&runs(5_000, 60), Some(PositiveDuration::millis(1)));
+        assert!(
+            windows.windows.len() <= most && windows.windows.len() > most / 2,
+            "{}",
+            windows.windows.len()
+        );
+        let none = SoakWindows::of(&SoakData::default(), None);
         assert!(none.windows.is_empty());
-        let at_once = SoakWindows::cut(&runs(40, 0), None);
-        assert_eq!(at_once.windows.len(), 1, "a single moment is one window");
+        let at_once = SoakWindows::of(&runs(40, 0), None);
+        assert_eq!(at_once.windows.len(), 1, "runs at one moment are one window");
     }
 }

@@ -1,18 +1,18 @@
-//! Billing: what the plan allows. Its amounts are examples, for the sandbox costs nothing.
+//! Billing: the limits of the plan. The amounts are examples, because the sandbox costs nothing.
 
 use serde_json::json;
 
 use crate::config::KeyScope;
-use crate::exchange::SandboxResponse;
+use crate::http::SandboxResponse;
 use crate::world::World;
 use rushhour_core::units::SessionTime;
 
-use super::routes::refusal;
+use super::routes::error_response;
 
 pub(super) fn info(world: &World) -> SandboxResponse {
     let plan = world.config.plan;
     if plan.key == KeyScope::Project {
-        return refusal(403, "Project-scoped API keys are not allowed");
+        return error_response(403, "Project-scoped API keys are not allowed");
     }
     let since = world.anchor.rfc3339(SessionTime::START);
     SandboxResponse::json(

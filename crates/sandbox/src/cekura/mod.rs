@@ -1,7 +1,7 @@
-//! Cekura's API: manual LiveKit runs, polls, results, ended calls, billing.
+//! Cekura's API: LiveKit runs, polls, results, ended calls, billing.
 //!
-//! Paths are served with and without their last slash, in versions 1 and 2, and under their `-external` names:
-//! Cekura's own documentation uses one form and its own SDK the other.
+//! It serves each path with and without a trailing slash, in versions 1 and 2, and under its `-external` name:
+//! Cekura's documentation and its SDK use different forms.
 
 mod billing;
 mod polls;
@@ -9,4 +9,4 @@ mod routes;
 mod submit;
 mod views;
 
-pub(crate) use routes::answer;
+pub(crate) use routes::handle;

@@ -1,14 +1,13 @@
-//! From a request below `/test_framework/` to its answer: path, key, method, work.
+//! Handles requests below `/test_framework/`: checks path, key and method, then dispatches.
 
 use serde_json::json;
 
-use crate::exchange::{SandboxRequest, SandboxResponse};
+use crate::http::{SandboxRequest, SandboxResponse};
 use crate::world::World;
 use rushhour_core::units::Mode;
 
 use super::{billing, polls, submit};
 
-/// What a path stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     Submit(Mode),
@@ -23,7 +22,7 @@ enum Route {
 }
 
 impl Route {
-    fn of(path: &str) -> Option<Self> {
+    fn parse(path: &str) -> Option<Self> {
         let path = path.strip_prefix("/test_framework/")?;
         let path = path.strip_suffix('/').unwrap_or(path);
         let parts: Vec<&str> = path.split('/').collect();
@@ -54,6 +53,7 @@ impl Route {
         }
     }
 
+    /// The name under which requests are counted.
     const fn label(self) -> &'static str {
         match self {
             Self::Submit(Mode::Voice) => "run_scenarios_livekit",
@@ -70,49 +70,51 @@ impl Route {
     }
 }
 
-/// Answers a request below `/test_framework/`; with the name under which it is counted.
-pub(crate) fn answer(
+/// Handles a request below `/test_framework/`. Returns the name under which it is counted, and the response.
+pub(crate) fn handle(
     world: &mut World,
     request: &SandboxRequest<'_>,
 ) -> (&'static str, SandboxResponse) {
-    let Some(route) = Route::of(request.path) else {
-        return ("cekura", refusal(404, "Not found."));
+    let Some(route) = Route::parse(request.path) else {
+        return ("cekura", error_response(404, "Not found."));
     };
-    (route.label(), answer_route(world, request, route))
+    (route.label(), handle_route(world, request, route))
 }
 
-fn answer_route(world: &mut World, request: &SandboxRequest<'_>, route: Route) -> SandboxResponse {
+fn handle_route(world: &mut World, request: &SandboxRequest<'_>, route: Route) -> SandboxResponse {
     match request.cekura_key {
-        None | Some("") => return refusal(401, "Authentication credentials were not provided."),
+        None | Some("") => {
+            return error_response(401, "Authentication credentials were not provided.");
+        }
         Some(key) if key != world.config.cekura_key.expose() => {
-            return refusal(403, "Invalid API key.");
+            return error_response(403, "Invalid API key.");
         }
         Some(_) => {}
     }
     if request.method != route.method() {
-        return refusal(405, &format!("Method \"{}\" not allowed.", request.method));
+        return error_response(405, &format!("Method \"{}\" not allowed.", request.method));
     }
     match route {
-        Route::Submit(mode) => submit::answer(world, request, mode),
+        Route::Submit(mode) => submit::handle(world, request, mode),
         Route::BulkRuns => polls::bulk(world, request),
         Route::Runs => polls::runs(world, request),
         Route::Run(id) => polls::run(world, id),
         Route::Results => polls::results(world, request),
         Route::Result(id) => polls::result(world, id),
         Route::EndCall(id) => end_calls(world, world.run(id).map(|_| vec![id])),
-        Route::EndCalls(id) => end_calls(world, world.folder(id).map(|folder| folder.runs.clone())),
+        Route::EndCalls(id) => end_calls(world, world.result(id).map(|result| result.runs.clone())),
         Route::Billing => billing::info(world),
     }
 }
 
 fn end_calls(world: &mut World, runs: Option<Vec<u64>>) -> SandboxResponse {
-    let Some(runs) = runs else { return refusal(404, "Not found.") };
+    let Some(runs) = runs else { return error_response(404, "Not found.") };
     world.end_calls(&runs);
     SandboxResponse::new(200, "application/json", "")
 }
 
-/// A refusal in the form of Django's REST framework.
-pub(super) fn refusal(status: u16, detail: &str) -> SandboxResponse {
+/// An error as Django's REST framework formats it.
+pub(super) fn error_response(status: u16, detail: &str) -> SandboxResponse {
     SandboxResponse::json(status, &json!({ "detail": detail }))
 }
 
@@ -128,9 +130,9 @@ mod tests {
             "/test_framework/v1/scenarios/run_scenarios_livekit_chat/",
             "/test_framework/v2/scenarios/run_scenarios_livekit_chat",
         ] {
-            assert_eq!(Route::of(path), Some(Route::Submit(Mode::Chat)), "{path}");
+            assert_eq!(Route::parse(path), Some(Route::Submit(Mode::Chat)), "{path}");
         }
-        let route = |path: &str| Route::of(&format!("/test_framework/{path}"));
+        let route = |path: &str| Route::parse(&format!("/test_framework/{path}"));
         assert_eq!(route("v2/runs/bulk/"), Some(Route::BulkRuns));
         assert_eq!(route("v1/runs-external/bulk"), Some(Route::BulkRuns));
         assert_eq!(route("v1/runs-external/12"), Some(Route::Run(12)));
@@ -138,8 +140,8 @@ mod tests {
         assert_eq!(route("v1/results/7/end_calls"), Some(Route::EndCalls(7)));
         assert_eq!(route("v1/results"), Some(Route::Results));
         assert_eq!(route("billing/info/"), Some(Route::Billing));
-        for nowhere in ["v3/runs/", "v1/runs/x/", "v1/runs/1/trace/", "v1/", "", "v1/runs//"] {
-            assert_eq!(route(nowhere), None, "{nowhere}");
+        for unknown in ["v3/runs/", "v1/runs/x/", "v1/runs/1/trace/", "v1/", "", "v1/runs//"] {
+            assert_eq!(route(unknown), None, "{unknown}");
         }
     }
 }

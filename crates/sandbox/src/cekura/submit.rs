@@ -1,92 +1,93 @@
-//! Submissions: read, found valid or refused field by field, struck by at most one fault.
+//! Submissions: parsed, validated field by field, affected by at most one fault.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{Delivery, Receipt, SandboxRequest, SandboxResponse};
-use crate::faults::{Fault, Group};
-use crate::world::{Submission, SubmissionEntry, SubmissionReceipt, World};
+use crate::faults::{Fault, FaultGroup};
+use crate::http::{Delivery, PendingSubmission, SandboxRequest, SandboxResponse};
+use crate::world::{Submission, SubmissionEntry, SubmissionIds, World};
 use rushhour_core::units::{Micros, Mode};
 
-use super::routes::refusal;
+use super::routes::error_response;
 use super::views;
 
-/// The agent of runs whose submission names none.
+/// The agent of a submission that names none.
 const DEFAULT_AGENT: u64 = 1;
-/// The size of a huge answer, in bytes.
-const HUGE: usize = 50 * 1_024 * 1_024;
+/// What the fault `submit_huge` adds to the response, in bytes.
+const HUGE_PADDING: usize = 50 * 1_024 * 1_024;
 const REQUIRED: &str = "This field is required.";
 
-pub(super) fn answer(
+pub(super) fn handle(
     world: &mut World,
     request: &SandboxRequest<'_>,
     mode: Mode,
 ) -> SandboxResponse {
-    let submission = match read(world, request.body, mode) {
+    let submission = match parse(world, request.body, mode) {
         Ok(submission) => submission,
-        Err(refusal) => return *refusal,
+        Err(response) => return *response,
     };
     let received = world.now();
     let key = world.submission_key(&submission);
-    let fault = world.fault(Group::SUBMISSION, &key);
+    let fault = world.choose_fault(FaultGroup::SUBMISSION, &key);
     let times = world.config.times.cekura;
-    let mut wait = world.time("submit", &key, times.submit);
-    if let Some(refusal) = fault.and_then(|fault| refused(world, fault, wait)) {
-        return refusal.later(wait);
+    let mut delay = world.sample_delay("submit", &key, times.submit);
+    if let Some(rejection) = fault.and_then(|fault| rejection(world, fault, delay)) {
+        return rejection.delayed_by(delay);
     }
     if fault == Some(Fault::SubmitSlow) {
-        wait = wait + world.time("submit slow", &key, times.submit_slow);
+        delay = delay + world.sample_delay("submit slow", &key, times.submit_slow);
     }
-    let SubmissionReceipt { submission, folder, runs } = world.accept(submission, wait);
-    let listed = listed(&runs, fault);
-    let body = views::started(world, folder, &listed);
-    let answer = match fault {
-        Some(Fault::SubmitErrorAfter) => refusal(500, "Internal server error."),
+    let SubmissionIds { submission, result, runs } = world.accept_submission(submission, delay);
+    let body = views::submission(world, result, &listed_runs(&runs, fault));
+    let response = match fault {
+        Some(Fault::SubmitErrorAfter) => error_response(500, "Internal server error."),
         Some(Fault::SubmitEmpty) => SandboxResponse::new(200, "application/json", ""),
         _ => SandboxResponse::new(200, "application/json", body),
     };
     let delivery = match fault {
         Some(Fault::SubmitSilent) => Delivery::Never,
         Some(Fault::SubmitResetAfter) => Delivery::Reset,
-        Some(Fault::SubmitTruncated) => Delivery::Half,
-        Some(Fault::SubmitHuge) => Delivery::Padded(HUGE),
-        _ => Delivery::Whole,
+        Some(Fault::SubmitTruncated) => Delivery::Truncated,
+        Some(Fault::SubmitHuge) => Delivery::Padded(HUGE_PADDING),
+        _ => Delivery::Complete,
     };
-    let mut answer = answer.delivered(delivery).later(wait);
-    answer.receipt = Some(Receipt { submission, runs, received });
-    answer
+    let mut response = response.with_delivery(delivery).delayed_by(delay);
+    response.submission = Some(PendingSubmission { id: submission, runs, received });
+    response
 }
 
-/// The answer to a submission that makes nothing.
-fn refused(world: &World, fault: Fault, wait: Micros) -> Option<SandboxResponse> {
+/// The response to a submission that a fault keeps from creating runs; `None` for the other faults.
+fn rejection(world: &World, fault: Fault, delay: Micros) -> Option<SandboxResponse> {
     let retry_after = world.config.times.cekura.retry_after;
     let too_many = |header: Option<String>| {
-        let mut answer = refusal(429, "Request was throttled.");
-        answer.retry_after = header;
-        answer
+        let mut response = error_response(429, "Request was throttled.");
+        response.retry_after = header;
+        response
     };
     match fault {
-        Fault::SubmitTooManySeconds => Some(too_many(Some(whole_seconds(retry_after)))),
+        Fault::SubmitTooManySeconds => Some(too_many(Some(retry_after_seconds(retry_after)))),
         Fault::SubmitTooManyDate => {
-            let answered = world.now() + wait;
-            Some(too_many(Some(world.anchor.http_date(answered, retry_after))))
+            let sent = world.now() + delay;
+            Some(too_many(Some(world.anchor.retry_after_date(sent, retry_after))))
         }
         Fault::SubmitTooManyBare => Some(too_many(None)),
-        Fault::SubmitErrorBefore => Some(refusal(500, "Internal server error.")),
+        Fault::SubmitErrorBefore => Some(error_response(500, "Internal server error.")),
         Fault::SubmitHtml => Some(SandboxResponse::bad_gateway()),
-        Fault::SubmitResetBefore => Some(SandboxResponse::bad_gateway().delivered(Delivery::Reset)),
+        Fault::SubmitResetBefore => {
+            Some(SandboxResponse::bad_gateway().with_delivery(Delivery::Reset))
+        }
         _ => None,
     }
 }
 
-/// A wait as `Retry-After` counts it, rounded up.
-pub(super) fn whole_seconds(wait: Micros) -> String {
+/// A wait in whole seconds, rounded up, for `Retry-After`.
+pub(super) fn retry_after_seconds(wait: Micros) -> String {
     wait.0.div_ceil(1_000_000).to_string()
 }
 
-/// The runs as the answer lists them.
-fn listed(runs: &[u64], fault: Option<Fault>) -> Vec<u64> {
+/// The runs that the response lists.
+fn listed_runs(runs: &[u64], fault: Option<Fault>) -> Vec<u64> {
     let mut listed = runs.to_vec();
     match fault {
         Some(Fault::RunsReordered) => listed.reverse(),
@@ -96,55 +97,57 @@ fn listed(runs: &[u64], fault: Option<Fault>) -> Vec<u64> {
     listed
 }
 
-fn read(world: &World, body: &[u8], mode: Mode) -> Result<Submission, Box<SandboxResponse>> {
+fn parse(world: &World, body: &[u8], mode: Mode) -> Result<Submission, Box<SandboxResponse>> {
     let body: Value = serde_json::from_slice(body)
-        .map_err(|error| Box::new(refusal(400, &format!("JSON parse error - {error}"))))?;
+        .map_err(|error| Box::new(error_response(400, &format!("JSON parse error - {error}"))))?;
     let fields = body.as_object().ok_or_else(|| {
         let why = ["Invalid data. Expected a dictionary."];
         Box::new(SandboxResponse::json(400, &json!({ "non_field_errors": why })))
     })?;
     let agent = match fields.get("agent") {
         None | Some(Value::Null) => DEFAULT_AGENT,
-        Some(given) => integer(given)
-            .ok_or_else(|| field_refused("agent", &["A valid integer is required."]))?,
+        Some(agent) => {
+            integer(agent).ok_or_else(|| field_error("agent", &["A valid integer is required."]))?
+        }
     };
     let scenarios = match fields.get("scenarios") {
-        None | Some(Value::Null) => return Err(field_refused("scenarios", &[REQUIRED])),
+        None | Some(Value::Null) => return Err(field_error("scenarios", &[REQUIRED])),
         Some(Value::Array(items)) if items.is_empty() => {
-            return Err(field_refused("scenarios", &["This list may not be empty."]));
+            return Err(field_error("scenarios", &["This list may not be empty."]));
         }
         Some(Value::Array(items)) => items,
         Some(_) => {
-            return Err(field_refused("scenarios", &["Expected a list of items."]));
+            return Err(field_error("scenarios", &["Expected a list of items."]));
         }
     };
-    let read: Vec<Result<SubmissionEntry, EntryErrors>> = scenarios.iter().map(entry).collect();
-    if read.iter().any(Result::is_err) {
+    let parsed: Vec<Result<SubmissionEntry, EntryErrors>> =
+        scenarios.iter().map(parse_entry).collect();
+    if parsed.iter().any(Result::is_err) {
         let errors: Vec<EntryErrors> =
-            read.into_iter().map(|entry| entry.err().unwrap_or_default()).collect();
+            parsed.into_iter().map(|entry| entry.err().unwrap_or_default()).collect();
         return Err(Box::new(SandboxResponse::json(400, &json!({ "scenarios": errors }))));
     }
-    let entries: Vec<SubmissionEntry> = read.into_iter().flatten().collect();
-    let known = |entry: &SubmissionEntry| {
-        world.config.scenarios.as_ref().is_none_or(|known| known.contains(&entry.scenario))
+    let entries: Vec<SubmissionEntry> = parsed.into_iter().flatten().collect();
+    let exists = |entry: &SubmissionEntry| {
+        world.config.scenarios.as_ref().is_none_or(|ids| ids.contains(&entry.scenario))
     };
-    if !entries.iter().all(known) {
+    if !entries.iter().all(exists) {
         let why = ["Invalid scenario IDs or scenarios not found"];
-        return Err(field_refused("scenarios", &why));
+        return Err(field_error("scenarios", &why));
     }
     Ok(Submission { mode, agent, entries })
 }
 
-/// What is wrong with an entry, by field; nothing where it is right.
+/// The errors of an entry, by field; empty if the entry is valid.
 type EntryErrors = BTreeMap<&'static str, [&'static str; 1]>;
 
-fn entry(item: &Value) -> Result<SubmissionEntry, EntryErrors> {
-    let nothing = Map::new();
-    let fields = item.as_object().unwrap_or(&nothing);
+fn parse_entry(item: &Value) -> Result<SubmissionEntry, EntryErrors> {
+    let no_fields = Map::new();
+    let fields = item.as_object().unwrap_or(&no_fields);
     let mut errors = EntryErrors::new();
     let scenario = match fields.get("scenario") {
         None | Some(Value::Null) => Err(REQUIRED),
-        Some(given) => integer(given).ok_or("A valid integer is required."),
+        Some(scenario) => integer(scenario).ok_or("A valid integer is required."),
     };
     let scenario = scenario.map_err(|why| errors.insert("scenario", [why])).unwrap_or_default();
     let mut text = |name: &'static str| {
@@ -164,12 +167,12 @@ fn entry(item: &Value) -> Result<SubmissionEntry, EntryErrors> {
     if errors.is_empty() { Ok(SubmissionEntry { scenario, room_url, token }) } else { Err(errors) }
 }
 
-/// An integer as Django's REST framework takes it: a number, or a text of digits.
+/// An integer as Django's REST framework accepts it: a number, or a text of digits.
 fn integer(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-fn field_refused(field: &str, errors: &[&str]) -> Box<SandboxResponse> {
+fn field_error(field: &str, errors: &[&str]) -> Box<SandboxResponse> {
     let fields: BTreeMap<&str, &[&str]> = [(field, errors)].into();
     Box::new(SandboxResponse::json(400, &fields))
 }

@@ -1,18 +1,18 @@
-//! Runs and results as Cekura shows them.
+//! Runs and results in the form of Cekura's API.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::world::{Folder, Phase, Run, World};
+use crate::world::{CekuraResult, Phase, Run, World};
 use rushhour_core::rng::DelayDistribution;
 use rushhour_core::units::{Micros, Mode, SessionTime};
 
-/// What an agent's answers take in the sandbox, for the metric that Cekura computes of a voice call.
+/// The agent's response times, for the latency metric that Cekura computes for a voice call.
 const AGENT_LATENCY: DelayDistribution = DelayDistribution::lognormal(800, 1_600, 5_000);
 
-/// A run, with the fields that Cekura's schema has and a client may read.
+/// A run, with the fields of Cekura's schema that clients may read.
 #[derive(Debug, Serialize)]
 pub(super) struct RunView<'a> {
     id: u64,
@@ -42,16 +42,16 @@ pub(super) struct RunView<'a> {
 }
 
 impl<'a> RunView<'a> {
-    pub(super) fn of(world: &'a World, id: u64) -> Option<Self> {
+    pub(super) fn new(world: &'a World, id: u64) -> Option<Self> {
         let run = world.run(id)?;
-        let agent = world.folder(run.folder).map_or(1, |folder| folder.agent);
+        let agent = world.result(run.result).map_or(1, |result| result.agent);
         let metadata = match run.ended_reason {
             "" => json!({}),
             reason => json!({ "ended_reason": reason }),
         };
         Some(Self {
             id,
-            result_id: run.folder,
+            result_id: run.result,
             scenario: run.scenario,
             scenario_name: scenario_name(run.scenario),
             agent,
@@ -64,7 +64,7 @@ impl<'a> RunView<'a> {
                 _ => None,
             },
             evaluation: json!({ "metrics": metrics(world, run) }),
-            duration: minutes(length(run)),
+            duration: minutes_and_seconds(conversation_duration(run)),
             run_as_text: run.mode == Mode::Chat,
             timestamp: world.anchor.rfc3339(run.accepted_at),
             executed_at: run.started_at.map(|at| world.anchor.rfc3339(at)),
@@ -99,7 +99,7 @@ fn metrics(world: &World, run: &Run) -> Vec<Value> {
     if run.mode == Mode::Chat {
         return vec![expected];
     }
-    let millis = world.time("agent latency", &run.key, AGENT_LATENCY).0 / 1_000;
+    let millis = world.sample_delay("agent latency", &run.key, AGENT_LATENCY).0 / 1_000;
     let latency = json!({
         "id": 2,
         "name": "Latency (in ms)",
@@ -111,21 +111,21 @@ fn metrics(world: &World, run: &Run) -> Vec<Value> {
     vec![expected, latency]
 }
 
-/// How long the conversation was; nothing while it is not over.
-fn length(run: &Run) -> Micros {
-    match (run.started_at, run.over_at) {
-        (Some(started), Some(over)) => over.since(started),
+/// How long the conversation was; zero before its end.
+fn conversation_duration(run: &Run) -> Micros {
+    match (run.started_at, run.conversation_ended_at) {
+        (Some(started), Some(ended)) => ended.since(started),
         _ => Micros::ZERO,
     }
 }
 
-fn minutes(length: Micros) -> String {
-    let seconds = length.0 / 1_000_000;
+fn minutes_and_seconds(duration: Micros) -> String {
+    let seconds = duration.0 / 1_000_000;
     format!("{:02}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// The answer to a submission: a result that lists these of its runs.
-pub(super) fn started(world: &World, folder: u64, listed: &[u64]) -> Vec<u8> {
+/// The response to a submission: a result that lists these of its runs.
+pub(super) fn submission(world: &World, result: u64, listed: &[u64]) -> Vec<u8> {
     #[derive(Serialize)]
     struct StartedRun {
         id: u64,
@@ -140,7 +140,7 @@ pub(super) fn started(world: &World, folder: u64, listed: &[u64]) -> Vec<u8> {
         outbound_dial_window_closes_at: Option<Value>,
     }
     #[derive(Serialize)]
-    struct Started {
+    struct StartedResult {
         id: u64,
         name: &'static str,
         agent: u64,
@@ -167,12 +167,12 @@ pub(super) fn started(world: &World, folder: u64, listed: &[u64]) -> Vec<u8> {
             outbound_dial_window_closes_at: None,
         })
     });
-    let (agent, mode, made_at) = world
-        .folder(folder)
-        .map_or((1, Mode::Voice, SessionTime::START), |it| (it.agent, it.mode, it.made_at));
-    let at = world.anchor.rfc3339(made_at);
-    let started = Started {
-        id: folder,
+    let (agent, mode, created_at) = world
+        .result(result)
+        .map_or((1, Mode::Voice, SessionTime::START), |it| (it.agent, it.mode, it.created_at));
+    let at = world.anchor.rfc3339(created_at);
+    let started = StartedResult {
+        id: result,
         name: "",
         agent,
         status: "in_progress",
@@ -186,34 +186,33 @@ pub(super) fn started(world: &World, folder: u64, listed: &[u64]) -> Vec<u8> {
     serde_json::to_vec(&started).expect("the fields are numbers and texts")
 }
 
-/// A result with its runs, keyed by their numbers.
+/// A result with its runs, keyed by their ids.
 pub(super) fn result(world: &World, id: u64) -> Option<Value> {
-    let folder = world.folder(id)?;
-    let runs: BTreeMap<String, RunView<'_>> = folder
+    let result = world.result(id)?;
+    let runs: BTreeMap<String, RunView<'_>> = result
         .runs
         .iter()
-        .filter_map(|run| Some((run.to_string(), RunView::of(world, *run)?)))
+        .filter_map(|run| Some((run.to_string(), RunView::new(world, *run)?)))
         .collect();
     let mut view = result_summary(world, id)?;
     view["runs"] = json!(runs);
     Some(view)
 }
 
-/// A result as lists show it, its runs as an array of summaries.
+/// A result as lists show it, with its runs as an array of summaries.
 pub(super) fn result_summary(world: &World, id: u64) -> Option<Value> {
-    let folder = world.folder(id)?;
+    let result = world.result(id)?;
     let runs: Vec<(u64, &Run)> =
-        folder.runs.iter().filter_map(|run| Some((*run, world.run(*run)?))).collect();
-    let count = |fits: fn(&Run) -> bool| runs.iter().filter(|(_, run)| fits(run)).count();
+        result.runs.iter().filter_map(|run| Some((*run, world.run(*run)?))).collect();
+    let count = |matches: fn(&Run) -> bool| runs.iter().filter(|(_, run)| matches(run)).count();
     let completed = count(|run| matches!(run.phase, Phase::Completed { .. }));
     let success = count(|run| run.phase == Phase::Completed { success: true });
     let rate = if runs.is_empty() { 0.0 } else { success as f64 * 100.0 / runs.len() as f64 };
-    let total: u64 = runs.iter().map(|(_, run)| length(run).0).sum();
-    let connected = |is: bool| {
-        let such = runs.iter().filter(|(_, run)| run.phase.is_over());
-        such.filter(|(_, run)| run.started_at.is_some() == is)
-            .map(|(id, _)| *id)
-            .collect::<Vec<_>>()
+    let total: u64 = runs.iter().map(|(_, run)| conversation_duration(run).0).sum();
+    let over = |connected: bool| {
+        let over = runs.iter().filter(|(_, run)| run.phase.is_over());
+        let matching = over.filter(|(_, run)| run.started_at.is_some() == connected);
+        matching.map(|(id, _)| *id).collect::<Vec<_>>()
     };
     let summaries = runs.iter().map(|(id, run)| {
         json!({
@@ -227,32 +226,32 @@ pub(super) fn result_summary(world: &World, id: u64) -> Option<Value> {
     Some(json!({
         "id": id,
         "name": "",
-        "agent": folder.agent,
+        "agent": result.agent,
         "agent_name": "Sandbox agent",
-        "status": result_status(folder, &runs),
+        "status": result_status(result, &runs),
         "success_rate": rate,
-        "run_as_text": folder.mode == Mode::Chat,
+        "run_as_text": result.mode == Mode::Chat,
         "is_cronjob": false,
-        "total_duration": minutes(Micros(total)),
+        "total_duration": minutes_and_seconds(Micros(total)),
         "total_runs_count": runs.len(),
         "completed_runs_count": completed,
         "success_runs_count": success,
         "failed_runs_count": completed - success,
-        "connected_runs": connected(true),
-        "not_connected_runs": connected(false),
+        "connected_runs": over(true),
+        "not_connected_runs": over(false),
         "overall_evaluation": null,
         "failed_reasons": null,
         "run_settings": null,
-        "created_at": world.anchor.rfc3339(folder.made_at),
-        "updated_at": world.anchor.rfc3339(updated.unwrap_or(folder.made_at)),
+        "created_at": world.anchor.rfc3339(result.created_at),
+        "updated_at": world.anchor.rfc3339(updated.unwrap_or(result.created_at)),
         "runs": summaries.collect::<Vec<_>>(),
     }))
 }
 
-/// Over once every run is; then completed if any run completed.
-fn result_status(folder: &Folder, runs: &[(u64, &Run)]) -> &'static str {
+/// In progress until all runs are over; then completed if any run completed.
+fn result_status(result: &CekuraResult, runs: &[(u64, &Run)]) -> &'static str {
     let all_over = runs.iter().all(|(_, run)| run.phase.is_over());
-    if !all_over || runs.is_empty() && !folder.runs.is_empty() {
+    if !all_over || runs.is_empty() && !result.runs.is_empty() {
         return "in_progress";
     }
     let ends = ["completed", "timeout", "failed", "cancelled"];

@@ -1,73 +1,76 @@
-//! From a Twirp request to its answer: token, grant, fault, work.
+//! Handles Twirp requests: checks token and grant, injects faults, then calls the method.
 
-use livekit_api::access_token::Claims;
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::exchange::{Delivery, SandboxRequest, SandboxResponse};
-use crate::faults::{Fault, Group};
-use crate::tokens::{TokenError, valid_at};
+use crate::faults::{Fault, FaultGroup};
+use crate::http::{Delivery, SandboxRequest, SandboxResponse};
+use crate::tokens::{TokenClaims, TokenError, check_validity};
 use crate::world::World;
 use rushhour_core::units::{Micros, RoomName};
 
 use super::twirp::{Codec, TwirpError};
 use super::{dispatches, rooms};
 
-/// How long a real server waits for the room that a dispatch call names, before it gives up.
-const NOBODY_ANSWERS: Micros = Micros::from_secs(3);
+/// How long a real server waits for the room that a dispatch call names before it responds `unavailable`.
+const ROOM_NODE_TIMEOUT: Micros = Micros::from_secs(3);
 
-/// What a token has to grant for a call.
+/// The grant that a method requires.
 #[derive(Debug, Clone, Copy)]
 enum Grant {
     /// `roomCreate`.
     Create,
     /// `roomList`.
     List,
-    /// `roomAdmin`, for the very room that the request names.
+    /// `roomAdmin` for the room that the request names.
     Admin,
 }
 
-/// One method: what it is called, needs and does.
-struct ApiMethod<Q, A> {
-    /// `Service/Method`, also the name under which it is counted.
+/// A method of the API.
+struct TwirpMethod<Req, Res> {
+    /// `Service/Method`, also the name under which its requests are counted.
     label: &'static str,
     grant: Grant,
-    faults: Group,
+    faults: FaultGroup,
     /// The room that a request names.
-    room: fn(&Q) -> String,
-    work: fn(&mut World, &Q) -> Result<A, TwirpError>,
+    room: fn(&Req) -> String,
+    call: fn(&mut World, &Req) -> Result<Res, TwirpError>,
 }
 
-/// Answers a request below `/twirp/`; with the name under which it is counted.
-pub(crate) fn answer(
+/// Handles a request below `/twirp/`. Returns the name under which it is counted, and the response.
+pub(crate) fn handle(
     world: &mut World,
     request: &SandboxRequest<'_>,
 ) -> (&'static str, SandboxResponse) {
     let label = label_of(request.path);
     let claims = match authenticate(world, request) {
         Ok(claims) => claims,
-        Err(refusal) => return (label, *refusal),
+        Err(response) => return (label, *response),
     };
     let claims = claims.as_ref();
-    let answer = match label {
-        "RoomService/CreateRoom" => serve(world, request, claims, &CREATE_ROOM),
-        "RoomService/ListRooms" => serve(world, request, claims, &LIST_ROOMS),
-        "RoomService/DeleteRoom" => serve(world, request, claims, &DELETE_ROOM),
-        "RoomService/ListParticipants" => serve(world, request, claims, &LIST_PARTICIPANTS),
-        "RoomService/GetParticipant" => serve(world, request, claims, &GET_PARTICIPANT),
-        "RoomService/RemoveParticipant" => serve(world, request, claims, &REMOVE_PARTICIPANT),
-        "RoomService/UpdateRoomMetadata" => serve(world, request, claims, &UPDATE_METADATA),
-        "AgentDispatchService/CreateDispatch" => serve(world, request, claims, &CREATE_DISPATCH),
-        "AgentDispatchService/DeleteDispatch" => serve(world, request, claims, &DELETE_DISPATCH),
-        "AgentDispatchService/ListDispatch" => serve(world, request, claims, &LIST_DISPATCH),
+    let response = match label {
+        "RoomService/CreateRoom" => handle_call(world, request, claims, &CREATE_ROOM),
+        "RoomService/ListRooms" => handle_call(world, request, claims, &LIST_ROOMS),
+        "RoomService/DeleteRoom" => handle_call(world, request, claims, &DELETE_ROOM),
+        "RoomService/ListParticipants" => handle_call(world, request, claims, &LIST_PARTICIPANTS),
+        "RoomService/GetParticipant" => handle_call(world, request, claims, &GET_PARTICIPANT),
+        "RoomService/RemoveParticipant" => handle_call(world, request, claims, &REMOVE_PARTICIPANT),
+        "RoomService/UpdateRoomMetadata" => handle_call(world, request, claims, &UPDATE_METADATA),
+        "AgentDispatchService/CreateDispatch" => {
+            handle_call(world, request, claims, &CREATE_DISPATCH)
+        }
+        "AgentDispatchService/DeleteDispatch" => {
+            handle_call(world, request, claims, &DELETE_DISPATCH)
+        }
+        "AgentDispatchService/ListDispatch" => handle_call(world, request, claims, &LIST_DISPATCH),
         "RoomService" | "AgentDispatchService" => {
             let why = format!("no handler for path {:?}", request.path);
-            TwirpError::bad_route(&why, request).answer()
+            TwirpError::bad_route(&why, request).response()
         }
-        _ => SandboxResponse::new(404, "text/plain; charset=utf-8", "404 page not found\n"),
+        _ => SandboxResponse::text(404, "404 page not found\n"),
     };
-    (label, answer)
+    (label, response)
 }
 
 const LABELS: [&str; 10] = [
@@ -93,81 +96,88 @@ fn label_of(path: &str) -> &'static str {
     })
 }
 
-/// What the request's token claims; `None` where it has none. The refusals are the real server's.
+/// The claims of the request's token; `None` without a token. The errors are a real server's.
 fn authenticate(
     world: &World,
     request: &SandboxRequest<'_>,
-) -> Result<Option<Claims>, Box<SandboxResponse>> {
+) -> Result<Option<TokenClaims>, Box<SandboxResponse>> {
     let Some(header) = request.authorization else { return Ok(None) };
-    let plain =
-        |text: String| Box::new(SandboxResponse::new(401, "text/plain; charset=utf-8", text));
-    let token = header
-        .strip_prefix("Bearer ")
-        .ok_or_else(|| plain("invalid authorization header. Must start with Bearer ".to_owned()))?;
+    let unauthorized = |text: String| Box::new(SandboxResponse::text(401, text));
+    let token = header.strip_prefix("Bearer ").ok_or_else(|| {
+        unauthorized("invalid authorization header. Must start with Bearer ".to_owned())
+    })?;
     let unix_seconds = world.anchor.unix_seconds(world.now());
-    let checked = world.tokens.read(token).and_then(|claims| {
-        valid_at(claims.nbf as u64, claims.exp as u64, unix_seconds).map(|()| claims)
+    let verified = world.token_verifier.verify(token).and_then(|claims| {
+        check_validity(claims.nbf, claims.exp, unix_seconds)?;
+        Ok(claims)
     });
-    checked.map(Some).map_err(|error| match error {
-        TokenError::Malformed | TokenError::UnknownKey(_) => plain(error.to_string()),
-        other => plain(format!("invalid token: {token}, error: {other}")),
+    verified.map(Some).map_err(|error| match error {
+        TokenError::Malformed | TokenError::UnknownKey(_) => unauthorized(error.to_string()),
+        other => unauthorized(format!("invalid token: {token}, error: {other}")),
     })
 }
 
-fn serve<Q, A>(
+fn handle_call<Req, Res>(
     world: &mut World,
     request: &SandboxRequest<'_>,
-    claims: Option<&Claims>,
-    call: &ApiMethod<Q, A>,
+    claims: Option<&TokenClaims>,
+    method: &TwirpMethod<Req, Res>,
 ) -> SandboxResponse
 where
-    Q: Message + Default + DeserializeOwned,
-    A: Message + Serialize,
+    Req: Message + Default + DeserializeOwned,
+    Res: Message + Serialize,
 {
     if request.method != "POST" {
         let why = format!("unsupported method {:?} (only POST is allowed)", request.method);
-        return TwirpError::bad_route(&why, request).answer();
+        return TwirpError::bad_route(&why, request).response();
     }
     let codec = match Codec::of(request) {
         Ok(codec) => codec,
-        Err(error) => return error.answer(),
+        Err(error) => return error.response(),
     };
-    let query: Q = match codec.decode(request.body) {
-        Ok(query) => query,
-        Err(error) => return error.answer(),
+    let message: Req = match codec.decode(request.body) {
+        Ok(message) => message,
+        Err(error) => return error.response(),
     };
-    let room = (call.room)(&query);
-    if !claims.is_some_and(|claims| grants(claims, call.grant, &room)) {
-        return TwirpError::unauthenticated().answer();
+    let room = (method.room)(&message);
+    if !claims.is_some_and(|claims| has_grant(claims, method.grant, &room)) {
+        return TwirpError::unauthenticated().response();
     }
-    let attempt = world.attempt(&RoomName::new(room.as_str()), call.label);
-    let key = format!("{}/{room}#{attempt}", call.label);
-    let fault = world.fault(call.faults, &key);
+    let attempt = world.count_attempt(&RoomName::new(room.as_str()), method.label);
+    let key = format!("{}/{room}#{attempt}", method.label);
+    let fault = world.choose_fault(method.faults, &key);
     let times = world.config.times.livekit;
-    let latency =
-        if call.label.starts_with("Room") { times.room_call } else { times.dispatch_call };
-    let mut wait = world.time("livekit call", &key, latency);
+    let distribution =
+        if method.label.starts_with("Room") { times.room_call } else { times.dispatch_call };
+    let mut delay = world.sample_delay("livekit call", &key, distribution);
     match fault {
         Some(Fault::RoomUnavailable | Fault::DispatchUnavailable) => {
-            return TwirpError::unavailable().answer().later(wait);
+            return TwirpError::unavailable().response().delayed_by(delay);
         }
-        Some(Fault::LivekitHtml) => return SandboxResponse::bad_gateway().later(wait),
+        Some(Fault::LivekitHtml) => return SandboxResponse::bad_gateway().delayed_by(delay),
         Some(Fault::LivekitReset) => {
-            return SandboxResponse::bad_gateway().delivered(Delivery::Reset).later(wait);
+            let response = SandboxResponse::bad_gateway().with_delivery(Delivery::Reset);
+            return response.delayed_by(delay);
         }
-        Some(Fault::RoomSlow) => wait = wait + world.time("slow", &key, times.slow),
+        Some(Fault::RoomSlow) => delay = delay + world.sample_delay("slow", &key, times.slow),
         _ => {}
     }
-    let answer = match (call.work)(world, &query) {
-        Ok(answer) => codec.encode(&answer),
-        Err(error) if error == TwirpError::unavailable() => error.answer().later(NOBODY_ANSWERS),
-        Err(error) => error.answer(),
+    let response = match (method.call)(world, &message) {
+        Ok(message) => codec.encode(&message),
+        Err(error) if error == TwirpError::unavailable() => {
+            error.response().delayed_by(ROOM_NODE_TIMEOUT)
+        }
+        Err(error) => error.response(),
     };
-    let answer = answer.later(wait);
-    if fault == Some(Fault::LivekitResetAfter) { answer.delivered(Delivery::Reset) } else { answer }
+    let response = response.delayed_by(delay);
+    if fault == Some(Fault::LivekitResetAfter) {
+        response.with_delivery(Delivery::Reset)
+    } else {
+        response
+    }
 }
 
-fn grants(claims: &Claims, grant: Grant, room: &str) -> bool {
+fn has_grant(claims: &TokenClaims, grant: Grant, room: &str) -> bool {
     match grant {
         Grant::Create => claims.video.room_create,
         Grant::List => claims.video.room_list,
@@ -175,39 +185,39 @@ fn grants(claims: &Claims, grant: Grant, room: &str) -> bool {
     }
 }
 
-macro_rules! calls {
-    ($($name:ident: $request:ident -> $answer:ident = $label:literal, $grant:ident, $faults:ident, $room:expr, $work:path;)*) => {
-        $(const $name: ApiMethod<livekit_protocol::$request, livekit_protocol::$answer> = ApiMethod {
+macro_rules! methods {
+    ($($name:ident: $request:ident -> $response:ident = $label:literal, $grant:ident, $faults:ident, $room:expr, $call:path;)*) => {
+        $(const $name: TwirpMethod<livekit_protocol::$request, livekit_protocol::$response> = TwirpMethod {
             label: $label,
             grant: Grant::$grant,
-            faults: Group::$faults,
+            faults: FaultGroup::$faults,
             room: $room,
-            work: $work,
+            call: $call,
         };)*
     };
 }
 
-calls! {
+methods! {
     CREATE_ROOM: CreateRoomRequest -> Room = "RoomService/CreateRoom",
-        Create, ROOM_CALL, |query| query.name.clone(), rooms::create;
+        Create, ROOM_CALL, |request| request.name.clone(), rooms::create;
     LIST_ROOMS: ListRoomsRequest -> ListRoomsResponse = "RoomService/ListRooms",
-        List, ROOM_CALL, |query| query.names.join(","), rooms::list;
+        List, ROOM_CALL, |request| request.names.join(","), rooms::list;
     DELETE_ROOM: DeleteRoomRequest -> DeleteRoomResponse = "RoomService/DeleteRoom",
-        Create, ROOM_CALL, |query| query.room.clone(), rooms::delete;
+        Create, ROOM_CALL, |request| request.room.clone(), rooms::delete;
     LIST_PARTICIPANTS: ListParticipantsRequest -> ListParticipantsResponse = "RoomService/ListParticipants",
-        Admin, ROOM_CALL, |query| query.room.clone(), rooms::list_participants;
+        Admin, ROOM_CALL, |request| request.room.clone(), rooms::list_participants;
     GET_PARTICIPANT: RoomParticipantIdentity -> ParticipantInfo = "RoomService/GetParticipant",
-        Admin, ROOM_CALL, |query| query.room.clone(), rooms::get_participant;
+        Admin, ROOM_CALL, |request| request.room.clone(), rooms::get_participant;
     REMOVE_PARTICIPANT: RoomParticipantIdentity -> RemoveParticipantResponse = "RoomService/RemoveParticipant",
-        Admin, ROOM_CALL, |query| query.room.clone(), rooms::remove_participant;
+        Admin, ROOM_CALL, |request| request.room.clone(), rooms::remove_participant;
     UPDATE_METADATA: UpdateRoomMetadataRequest -> Room = "RoomService/UpdateRoomMetadata",
-        Admin, ROOM_CALL, |query| query.room.clone(), rooms::update_metadata;
+        Admin, ROOM_CALL, |request| request.room.clone(), rooms::update_metadata;
     CREATE_DISPATCH: CreateAgentDispatchRequest -> AgentDispatch = "AgentDispatchService/CreateDispatch",
-        Admin, CREATE_DISPATCH, |query| query.room.clone(), dispatches::create;
+        Admin, CREATE_DISPATCH, |request| request.room.clone(), dispatches::create;
     DELETE_DISPATCH: DeleteAgentDispatchRequest -> AgentDispatch = "AgentDispatchService/DeleteDispatch",
-        Admin, DISPATCH_CALL, |query| query.room.clone(), dispatches::delete;
+        Admin, DISPATCH_CALL, |request| request.room.clone(), dispatches::delete;
     LIST_DISPATCH: ListAgentDispatchRequest -> ListAgentDispatchResponse = "AgentDispatchService/ListDispatch",
-        Admin, DISPATCH_CALL, |query| query.room.clone(), dispatches::list;
+        Admin, DISPATCH_CALL, |request| request.room.clone(), dispatches::list;
 }
 
 #[cfg(test)]

@@ -5,15 +5,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::exchange::{SandboxRequest, SandboxResponse};
+use crate::http::{SandboxRequest, SandboxResponse};
 
-/// An error as Twirp words it.
+/// A Twirp error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TwirpError {
     status: u16,
     code: &'static str,
     message: String,
-    /// The route, where there is none.
+    /// The requested route, if it does not exist.
     invalid_route: Option<String>,
 }
 
@@ -22,33 +22,30 @@ impl TwirpError {
         Self { status, code, message: message.into(), invalid_route: None }
     }
 
-    /// A grant is missing, or the whole token.
+    /// The token or the required grant is missing.
     pub(super) fn unauthenticated() -> Self {
         Self::new(401, "unauthenticated", "permissions denied")
     }
 
-    /// Something is not there. The words before it are the server's.
     pub(super) fn not_found(what: &str) -> Self {
         Self::new(404, "not_found", format!("twirp error unknown: {what}"))
     }
 
-    /// A value cannot be.
     pub(super) fn invalid_argument(why: &str) -> Self {
         Self::new(400, "invalid_argument", format!("twirp error unknown: {why}"))
     }
 
-    /// Nobody is there to do it.
     pub(super) fn unavailable() -> Self {
         Self::new(503, "unavailable", "twirp error unknown: no response from servers")
     }
 
-    /// The service has no such method, or not in this way.
+    /// The service has no such method, or not with this HTTP method or content type.
     pub(super) fn bad_route(why: &str, request: &SandboxRequest<'_>) -> Self {
         let invalid_route = Some(format!("{} {}", request.method, request.path));
         Self { invalid_route, ..Self::new(404, "bad_route", why) }
     }
 
-    pub(super) fn answer(&self) -> SandboxResponse {
+    pub(super) fn response(&self) -> SandboxResponse {
         #[derive(Serialize)]
         struct Meta<'a> {
             twirp_invalid_route: &'a str,
@@ -66,7 +63,7 @@ impl TwirpError {
     }
 }
 
-/// How a request's body is written, and the answer's.
+/// The encoding of the request body and the response body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Codec {
     Protobuf,
@@ -74,7 +71,7 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    /// The codec that the request's content type names.
+    /// The codec of the request's content type.
     pub(super) fn of(request: &SandboxRequest<'_>) -> Result<Self, TwirpError> {
         match request.content_type.split(';').next().unwrap_or_default().trim() {
             "application/protobuf" => Ok(Self::Protobuf),
@@ -112,8 +109,8 @@ impl Codec {
     }
 }
 
-/// Turns the field names of proto3's JSON into those of the `.proto` file, which LiveKit's servers write.
-/// Keys of maps stay as they are: they are the users' own.
+/// Converts the field names of proto3's JSON to those of the `.proto` file, as LiveKit's servers write them. Keys of
+/// maps stay as they are, because users choose them.
 fn with_proto_names(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -147,22 +144,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_has_the_names_of_the_proto_file_and_leaves_users_keys_alone() {
+    fn json_has_the_field_names_of_the_proto_file_and_keeps_users_keys() {
         let attributes = [("myKey".to_owned(), "v".to_owned())].into();
         let dispatch =
             AgentDispatch { agent_name: "echo".to_owned(), attributes, ..AgentDispatch::default() };
-        let answer = Codec::Json.encode(&dispatch);
-        let text = String::from_utf8(answer.body).unwrap();
+        let response = Codec::Json.encode(&dispatch);
+        let text = String::from_utf8(response.body).unwrap();
         assert_eq!(text, r#"{"agent_name":"echo","attributes":{"myKey":"v"}}"#);
     }
 
     #[test]
-    fn both_codecs_read_what_they_write() {
+    fn both_codecs_decode_what_they_encode() {
         let room = Room { name: "r".to_owned(), empty_timeout: 30, ..Room::default() };
         for codec in [Codec::Protobuf, Codec::Json] {
             let body = codec.encode(&room).body;
             assert_eq!(codec.decode::<Room>(&body).unwrap(), room);
-            let error = codec.decode::<Room>(b"\xff\xff").unwrap_err().answer();
+            let error = codec.decode::<Room>(b"\xff\xff").unwrap_err().response();
             assert_eq!(error.status, 400);
             assert!(String::from_utf8(error.body).unwrap().contains(r#""code":"malformed""#));
         }

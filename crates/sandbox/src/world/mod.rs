@@ -1,19 +1,19 @@
-//! The sandbox's world: rooms, agents and runs as one state machine, moved by requests and by time.
+//! The simulated world: rooms, agents and runs as one state machine that requests and time change.
 //!
-//! Nothing here reads a clock or a socket. [`World::advance`] fires every timer that is due, in order and at
-//! its own time, so that what a request finds does not depend on when it happened to be looked at.
+//! Nothing here reads a clock or a socket. [`World::advance`] fires every due timer in order and at its own time, so
+//! what a request finds does not depend on when the requests before it arrived.
 
 mod agents;
-mod queue;
+mod room_access;
 mod room_history;
 mod rooms;
 mod runs;
+mod slot_queue;
 mod state;
 mod submissions;
-mod ticket;
 
-pub(crate) use agents::{Dispatch, NewDispatch};
-pub(crate) use rooms::{NewRoom, Occupant, Room, RoomMember};
+pub(crate) use agents::{Dispatch, DispatchSpec};
+pub(crate) use rooms::{ParticipantRole, ParticipantState, Room, RoomSpec};
 pub(crate) use runs::{Phase, Run};
 pub(crate) use state::World;
-pub(crate) use submissions::{Folder, Submission, SubmissionEntry, SubmissionReceipt};
+pub(crate) use submissions::{CekuraResult, Submission, SubmissionEntry, SubmissionIds};

@@ -1,25 +1,27 @@
-//! What is remembered under a room's name, whether the room is there or not: how often it was asked for what.
+//! What the sandbox remembers about a room name, whether the room is open or not.
 
-use crate::truth::AcceptedEntry;
 use rushhour_core::units::{RoomName, SessionTime};
+
+use crate::truth::AcceptedCount;
 
 use super::World;
 use super::state::TimerEvent;
 
-/// Counts under one room's name. They make every attempt's draw another one, and a repeat visible.
+/// Counts for one room name. They give every attempt its own random draw and reveal repeated submissions.
 #[derive(Debug, Default)]
 pub(super) struct RoomHistory {
+    /// By kind of request.
     attempts: Vec<(&'static str, u32)>,
-    /// Scenario and how many times it was accepted.
+    /// How many times each scenario was accepted.
     entries: Vec<(u64, u32)>,
-    /// Runs of this room that are still remembered.
+    /// The runs of this room that are not forgotten yet.
     pub(super) runs: u32,
-    touched: SessionTime,
+    last_used: SessionTime,
 }
 
 impl RoomHistory {
-    pub(super) fn accepted_entries(&self, room: &RoomName) -> impl Iterator<Item = AcceptedEntry> {
-        self.entries.iter().map(|(scenario, accepted)| AcceptedEntry {
+    pub(super) fn accepted_entries(&self, room: &RoomName) -> impl Iterator<Item = AcceptedCount> {
+        self.entries.iter().map(|(scenario, accepted)| AcceptedCount {
             room: room.clone(),
             scenario: *scenario,
             accepted: *accepted,
@@ -28,42 +30,42 @@ impl RoomHistory {
 }
 
 impl World {
-    /// The number of this attempt, from 1.
-    pub(crate) fn attempt(&mut self, room: &RoomName, what: &'static str) -> u32 {
-        next(&mut self.ledger(room).attempts, what)
+    /// Counts an attempt of this kind; the first is 1.
+    pub(crate) fn count_attempt(&mut self, room: &RoomName, kind: &'static str) -> u32 {
+        increment(&mut self.room_history(room).attempts, kind)
     }
 
-    /// How many times this room's scenario has been accepted, with this time.
-    pub(super) fn accept_entry(&mut self, room: &RoomName, scenario: u64) -> u32 {
-        let ledger = self.ledger(room);
-        ledger.runs += 1;
-        next(&mut ledger.entries, scenario)
+    /// Counts an accepted run of this room and scenario; the first is 1.
+    pub(super) fn count_acceptance(&mut self, room: &RoomName, scenario: u64) -> u32 {
+        let history = self.room_history(room);
+        history.runs += 1;
+        increment(&mut history.entries, scenario)
     }
 
-    fn ledger(&mut self, room: &RoomName) -> &mut RoomHistory {
+    fn room_history(&mut self, room: &RoomName) -> &mut RoomHistory {
         let now = self.now();
-        if !self.ledgers.contains_key(room) {
-            self.ledgers.insert(room.clone(), RoomHistory::default());
-            self.after(self.config.kept, TimerEvent::ForgetRoom { room: room.clone() });
+        if !self.room_histories.contains_key(room) {
+            self.room_histories.insert(room.clone(), RoomHistory::default());
+            self.schedule(self.config.retention, TimerEvent::ForgetRoom { room: room.clone() });
         }
-        let ledger = self.ledgers.entry(room.clone()).or_default();
-        ledger.touched = now;
-        ledger
+        let history = self.room_histories.entry(room.clone()).or_default();
+        history.last_used = now;
+        history
     }
 
-    /// Forgets a room that is gone, whose runs are forgotten and that nobody asked for lately; else looks again later.
+    /// Forgets a room that is closed, has no remembered runs and was not used lately; otherwise checks again later.
     pub(super) fn forget_room(&mut self, room: RoomName) {
-        let Some(ledger) = self.ledgers.get(&room) else { return };
-        let recent = self.now().since(ledger.touched) < self.config.kept;
-        if recent || ledger.runs > 0 || self.rooms.contains_key(&room) {
-            self.after(self.config.kept, TimerEvent::ForgetRoom { room });
+        let Some(history) = self.room_histories.get(&room) else { return };
+        let recent = self.now().since(history.last_used) < self.config.retention;
+        if recent || history.runs > 0 || self.rooms.contains_key(&room) {
+            self.schedule(self.config.retention, TimerEvent::ForgetRoom { room });
         } else {
-            self.ledgers.remove(&room);
+            self.room_histories.remove(&room);
         }
     }
 }
 
-fn next<K: PartialEq + Copy>(counts: &mut Vec<(K, u32)>, key: K) -> u32 {
+fn increment<K: PartialEq + Copy>(counts: &mut Vec<(K, u32)>, key: K) -> u32 {
     if let Some((_, count)) = counts.iter_mut().find(|(known, _)| *known == key) {
         *count += 1;
         return *count;
@@ -79,13 +81,13 @@ mod tests {
     use rushhour_core::units::{Micros, RoomName};
 
     #[test]
-    fn a_room_is_remembered_until_nobody_asked_for_it_lately() {
-        let kept = Micros::from_secs(60);
-        let mut sandbox = TestSandbox::new(SandboxConfig { kept, ..config() });
+    fn a_room_is_forgotten_once_it_was_not_used_for_the_retention_period() {
+        let retention = Micros::from_secs(60);
+        let mut sandbox = TestSandbox::new(SandboxConfig { retention, ..config() });
         let room = RoomName::new("room-1");
         let mut attempt = |after: u64| {
-            sandbox.wait(after);
-            sandbox.world.attempt(&room, "submission")
+            sandbox.advance(after);
+            sandbox.world.count_attempt(&room, "submission")
         };
         assert_eq!(attempt(0), 1);
         assert_eq!(attempt(50_000), 2);

@@ -1,59 +1,66 @@
-//! Rooms: made, entered, left, closed.
+//! Rooms and their participants: created, joined, left, closed.
 
 use std::collections::HashMap;
 
 use livekit_protocol::RoomAgentDispatch;
 
-use crate::truth::{DispatchStart, RoomEnd, RoomStart, SandboxFact};
+use crate::truth::{DispatchOrigin, RoomCloseReason, RoomOrigin, SandboxFact};
 use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, RoomName, SessionTime};
 
-use super::agents::{AgentAudience, Dispatch, NewDispatch};
+use super::agents::{AnsweredModes, Dispatch, DispatchSpec};
 use super::state::TimerEvent;
 use super::{Phase, World};
 
-/// How long a room waits for its first participant, where its maker did not say.
+/// How long a room waits for its first participant by default, in seconds.
 const EMPTY_TIMEOUT: u32 = 300;
-/// How long a room waits after its last participant, where its maker did not say.
+/// How long a room waits after its last participant left by default, in seconds.
 const DEPARTURE_TIMEOUT: u32 = 20;
-const LOOK_AGAIN: Micros = Micros::from_secs(60);
+/// Deleted rooms leave their timers behind, and the timeouts of a soak test's rooms are hours long. With a timer a
+/// minute, the timers of deleted rooms do not pile up.
+const MAX_IDLE_CHECK_DELAY: Micros = Micros::from_secs(60);
 
 /// An open room.
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) sid: String,
-    pub(crate) made_at: SessionTime,
+    pub(crate) created_at: SessionTime,
     /// In seconds.
     pub(crate) empty_timeout: u32,
     /// In seconds.
     pub(crate) departure_timeout: u32,
     pub(crate) max_participants: u32,
     pub(crate) metadata: String,
-    pub(crate) participants: Vec<RoomMember>,
+    pub(crate) participants: Vec<ParticipantState>,
     pub(crate) dispatches: Vec<Dispatch>,
-    caller_left_at: Option<SessionTime>,
+    last_caller_left_at: Option<SessionTime>,
 }
 
-/// Somebody in a room.
+/// A participant in a room.
 #[derive(Debug)]
-pub(crate) struct RoomMember {
+pub(crate) struct ParticipantState {
     pub(crate) sid: String,
     pub(crate) identity: Identity,
     pub(crate) joined_at: SessionTime,
-    pub(crate) occupant: Occupant,
+    pub(crate) role: ParticipantRole,
 }
 
-/// Who that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Occupant {
+pub(crate) enum ParticipantRole {
     /// The evaluator's side of a run.
-    Caller { run: u64 },
-    /// An agent.
-    Agent { dispatch: DispatchId, name: AgentName, listening: bool, hearing: AgentAudience },
+    Caller {
+        run: u64,
+    },
+    Agent {
+        dispatch: DispatchId,
+        name: AgentName,
+        listening: bool,
+        answers: AnsweredModes,
+    },
 }
 
-/// What a room is made with.
+/// What a room is created with.
 #[derive(Debug, Clone)]
-pub(crate) struct NewRoom {
+pub(crate) struct RoomSpec {
     pub(crate) name: RoomName,
     /// In seconds; 0 for the default.
     pub(crate) empty_timeout: u32,
@@ -64,8 +71,8 @@ pub(crate) struct NewRoom {
     pub(crate) agents: Vec<RoomAgentDispatch>,
 }
 
-impl NewRoom {
-    /// A room of this name, all else as the server likes it.
+impl RoomSpec {
+    /// A room with the default settings.
     pub(crate) fn named(name: RoomName) -> Self {
         Self {
             name,
@@ -80,17 +87,21 @@ impl NewRoom {
 
 impl Room {
     fn callers(&self) -> impl Iterator<Item = u64> {
-        self.participants.iter().filter_map(|participant| match participant.occupant {
-            Occupant::Caller { run } => Some(run),
-            Occupant::Agent { .. } => None,
+        self.participants.iter().filter_map(|participant| match participant.role {
+            ParticipantRole::Caller { run } => Some(run),
+            ParticipantRole::Agent { .. } => None,
         })
     }
 
-    /// What the first agent in the room can hear; `None` where there is no agent.
-    pub(super) fn agent_hearing(&self) -> Option<AgentAudience> {
-        self.participants.iter().find_map(|participant| match &participant.occupant {
-            Occupant::Agent { hearing, .. } => Some(*hearing),
-            Occupant::Caller { .. } => None,
+    fn has_callers(&self) -> bool {
+        self.callers().next().is_some()
+    }
+
+    /// The modes that the first agent in the room answers; `None` without an agent.
+    pub(super) fn agent_modes(&self) -> Option<AnsweredModes> {
+        self.participants.iter().find_map(|participant| match &participant.role {
+            ParticipantRole::Agent { answers, .. } => Some(*answers),
+            ParticipantRole::Caller { .. } => None,
         })
     }
 }
@@ -101,164 +112,159 @@ impl World {
         self.rooms.get(name)
     }
 
-    /// Every open room.
     pub(crate) fn open_rooms(&self) -> &HashMap<RoomName, Room> {
         &self.rooms
     }
 
-    /// Makes a room, unless it is there; an open one stays as it is.
-    pub(crate) fn make_room(&mut self, request: NewRoom, by: RoomStart) {
-        let NewRoom { name, agents, .. } = request;
+    /// Creates a room. If it is already open, nothing changes.
+    pub(crate) fn create_room(&mut self, spec: RoomSpec, by: RoomOrigin) {
+        let RoomSpec { name, agents, .. } = spec;
         if self.rooms.contains_key(&name) {
             return;
         }
-        let incarnation = self.attempt(&name, "room");
-        let letters = self.draw("room sid", &format!("{name}#{incarnation}")).letters();
+        let number = self.count_attempt(&name, "room");
+        let letters = self.draw("room sid", &format!("{name}#{number}")).letters();
         let or = |seconds: u32, default: u32| if seconds == 0 { default } else { seconds };
         let room = Room {
             sid: format!("RM_{letters}"),
-            made_at: self.now(),
-            empty_timeout: or(request.empty_timeout, EMPTY_TIMEOUT),
-            departure_timeout: or(request.departure_timeout, DEPARTURE_TIMEOUT),
-            max_participants: request.max_participants,
-            metadata: request.metadata,
+            created_at: self.now(),
+            empty_timeout: or(spec.empty_timeout, EMPTY_TIMEOUT),
+            departure_timeout: or(spec.departure_timeout, DEPARTURE_TIMEOUT),
+            max_participants: spec.max_participants,
+            metadata: spec.metadata,
             participants: Vec::new(),
             dispatches: Vec::new(),
-            caller_left_at: None,
+            last_caller_left_at: None,
         };
         let sid = room.sid.clone();
-        let idle = Micros::from_secs(u64::from(room.empty_timeout));
+        let timeout = Micros::from_secs(u64::from(room.empty_timeout));
         self.rooms.insert(name.clone(), room);
-        self.note(SandboxFact::RoomMade { room: name.clone(), sid, by });
-        self.look_when_idle(&name, idle);
+        self.record(SandboxFact::RoomCreated { room: name.clone(), sid, by });
+        self.schedule_idle_check(&name, timeout);
         if agents.is_empty() {
-            // Real servers offer every room that asks for no agent to nameless workers.
-            self.dispatch(&name, NewDispatch::nameless(), DispatchStart::Room);
+            // Real servers dispatch the nameless agent into every room that lists no agents.
+            self.create_dispatch(&name, DispatchSpec::nameless(), DispatchOrigin::Room);
         }
         for agent in agents {
-            self.dispatch(&name, NewDispatch::from(agent), DispatchStart::Room);
+            self.create_dispatch(&name, DispatchSpec::from(agent), DispatchOrigin::Room);
         }
     }
 
-    /// Changes a room's metadata; whether the room is there.
-    pub(crate) fn set_metadata(&mut self, name: &RoomName, metadata: String) -> bool {
-        let room = self.rooms.get_mut(name);
-        room.map(|room| room.metadata = metadata).is_some()
+    /// Sets a room's metadata, if the room is open.
+    pub(crate) fn set_metadata(&mut self, name: &RoomName, metadata: String) {
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.metadata = metadata;
+        }
     }
 
-    /// Closes a room and ends what is going on in it; whether it was there.
-    pub(crate) fn close_room(&mut self, name: &RoomName, reason: RoomEnd) -> bool {
+    /// Closes a room and ends its conversations. Returns whether the room was open.
+    pub(crate) fn close_room(&mut self, name: &RoomName, reason: RoomCloseReason) -> bool {
         let Some(room) = self.rooms.remove(name) else { return false };
-        self.note(SandboxFact::RoomClosed { room: name.clone(), reason });
+        self.record(SandboxFact::RoomClosed { room: name.clone(), reason });
         let callers: Vec<u64> = room.callers().collect();
         for run in callers {
-            self.run_disconnected(run, "the room was closed");
+            self.disconnect_run(run, "the room was closed");
         }
         true
     }
 
-    /// Closes a room in which nobody was for too long. An agent alone counts as nobody.
-    pub(super) fn room_idle(&mut self, name: &RoomName) {
-        let Some(room) = self.rooms.get(name) else { return };
-        if room.callers().next().is_some() {
-            return;
-        }
-        let since = room.caller_left_at.unwrap_or(room.made_at);
-        let patience = match room.caller_left_at {
-            Some(_) => room.departure_timeout,
-            None => room.empty_timeout,
+    /// Closes a room that has had no caller for longer than its timeout. Agents do not keep a room open.
+    pub(super) fn check_idle_room(&mut self, name: &RoomName) {
+        let Some(room) = self.rooms.get(name).filter(|room| !room.has_callers()) else { return };
+        let (since, timeout) = match room.last_caller_left_at {
+            Some(left_at) => (left_at, room.departure_timeout),
+            None => (room.created_at, room.empty_timeout),
         };
-        let patience = Micros::from_secs(u64::from(patience));
-        let left = patience.saturating_sub(self.now().since(since));
-        if left == Micros::ZERO {
-            self.close_room(name, RoomEnd::Empty);
+        let timeout = Micros::from_secs(u64::from(timeout));
+        let remaining = timeout.saturating_sub(self.now().since(since));
+        if remaining == Micros::ZERO {
+            self.close_room(name, RoomCloseReason::Empty);
         } else {
-            self.look_when_idle(name, left);
+            self.schedule_idle_check(name, remaining);
         }
     }
 
-    /// Lets a run into its room; one of the same identity has to go, as on a real server.
-    pub(super) fn enter_room(&mut self, name: &RoomName, identity: &Identity, run: u64) {
+    fn schedule_idle_check(&mut self, name: &RoomName, wait: Micros) {
+        let wait = wait.min(MAX_IDLE_CHECK_DELAY);
+        self.schedule(wait, TimerEvent::RoomIdle { room: name.clone() });
+    }
+
+    /// Adds a run to its room. It displaces a caller with the same identity, as on a real server.
+    pub(super) fn join_room(&mut self, name: &RoomName, identity: &Identity, run: u64) {
         let earlier = self.rooms.get(name).and_then(|room| {
-            let same = |participant: &&RoomMember| participant.identity == *identity;
-            room.participants.iter().find(same).map(|participant| participant.occupant.clone())
+            let same = |participant: &&ParticipantState| participant.identity == *identity;
+            room.participants.iter().find(same).map(|participant| participant.role.clone())
         });
-        if let Some(Occupant::Caller { run }) = earlier {
-            self.run_disconnected(run, "another participant joined with the same identity");
+        if let Some(ParticipantRole::Caller { run }) = earlier {
+            self.disconnect_run(run, "another participant joined with the same identity");
         }
         let joined_at = self.now();
         let letters = self.draw("caller sid", &format!("{name}/{run}")).letters();
         if let Some(room) = self.rooms.get_mut(name) {
-            // Two participants are the rule, and a list doubles to four at its first push.
+            // Most rooms have two participants; `push` alone would make space for four.
             room.participants.reserve_exact(1);
-            room.participants.push(RoomMember {
+            room.participants.push(ParticipantState {
                 sid: format!("PA_{letters}"),
                 identity: identity.clone(),
                 joined_at,
-                occupant: Occupant::Caller { run },
+                role: ParticipantRole::Caller { run },
             });
         }
     }
 
-    /// Takes a run out of its room. With the last caller the agents go, for an agent's session ends with
-    /// the participant that it is linked to.
+    /// Removes a run from its room. The agents leave with the last caller: an agent's session ends when the
+    /// participant that it is linked to leaves.
     pub(super) fn leave_room(&mut self, name: &RoomName, run: u64) {
         let now = self.now();
         let Some(room) = self.rooms.get_mut(name) else { return };
         let before = room.participants.len();
-        room.participants.retain(|participant| participant.occupant != Occupant::Caller { run });
-        if room.participants.len() == before || room.callers().next().is_some() {
+        room.participants.retain(|participant| participant.role != ParticipantRole::Caller { run });
+        if room.participants.len() == before || room.has_callers() {
             return;
         }
         room.participants.clear();
-        room.caller_left_at = Some(now);
-        let idle = Micros::from_secs(u64::from(room.departure_timeout));
-        self.look_when_idle(name, idle);
+        room.last_caller_left_at = Some(now);
+        let timeout = Micros::from_secs(u64::from(room.departure_timeout));
+        self.schedule_idle_check(name, timeout);
     }
 
-    /// Looks at a room in the end, but at least every minute: deleted rooms leave their timers behind, and
-    /// the time-outs of a soak's rooms are hours.
-    fn look_when_idle(&mut self, name: &RoomName, wait: Micros) {
-        self.after(wait.min(LOOK_AGAIN), TimerEvent::RoomIdle { room: name.clone() });
-    }
-
-    /// Removes a participant; whether it was there.
+    /// Removes a participant. Returns whether it was in the room.
     pub(crate) fn remove_participant(&mut self, name: &RoomName, identity: &Identity) -> bool {
         let Some(room) = self.rooms.get_mut(name) else { return false };
-        let is_meant = |participant: &RoomMember| participant.identity == *identity;
-        let Some(at) = room.participants.iter().position(is_meant) else { return false };
-        if let Occupant::Caller { run } = room.participants[at].occupant {
-            self.run_disconnected(run, "the participant was removed");
+        let same = |participant: &ParticipantState| participant.identity == *identity;
+        let Some(index) = room.participants.iter().position(same) else { return false };
+        if let ParticipantRole::Caller { run } = room.participants[index].role {
+            self.disconnect_run(run, "the participant was removed");
         } else {
-            room.participants.remove(at);
-            self.agent_left(name);
+            room.participants.remove(index);
+            self.end_conversations_without_agent(name);
         }
         true
     }
 
-    /// Ends the conversations of a room whose last agent left.
-    pub(super) fn agent_left(&mut self, name: &RoomName) {
-        let Some(room) = self.rooms.get(name).filter(|room| room.agent_hearing().is_none()) else {
+    /// Ends the conversations in a room if its last agent has left.
+    fn end_conversations_without_agent(&mut self, name: &RoomName) {
+        let Some(room) = self.rooms.get(name).filter(|room| room.agent_modes().is_none()) else {
             return;
         };
-        let talking = |run: &u64| {
+        let in_conversation = |run: &u64| {
             let phase = self.runs.get(run).map(|run| run.phase);
             matches!(phase, Some(Phase::Talking | Phase::Silent))
         };
-        let callers: Vec<u64> = room.callers().filter(talking).collect();
+        let callers: Vec<u64> = room.callers().filter(in_conversation).collect();
         for run in callers {
-            self.run_disconnected(run, "the agent left");
+            self.disconnect_run(run, "the agent left");
         }
     }
 
-    /// Tells the runs that wait in a room for an agent that one is there.
-    pub(super) fn agent_arrived(&mut self, name: &RoomName) {
+    /// Starts the conversations of the runs that wait in a room for an agent.
+    pub(super) fn start_waiting_conversations(&mut self, name: &RoomName) {
         let Some(room) = self.rooms.get(name) else { return };
         let waits =
             |run: &u64| self.runs.get(run).is_some_and(|run| run.phase == Phase::AwaitingAgent);
         let callers: Vec<u64> = room.callers().filter(waits).collect();
         for run in callers {
-            self.converse(run);
+            self.start_conversation(run);
         }
     }
 }

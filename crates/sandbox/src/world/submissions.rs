@@ -1,6 +1,6 @@
 //! Submissions: each entry becomes a run.
 
-use crate::faults::Group;
+use crate::faults::FaultGroup;
 use crate::truth::SandboxFact;
 use rushhour_core::units::{Micros, Mode, RoomName, SessionTime};
 
@@ -11,12 +11,12 @@ use super::{Phase, Run, World};
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) mode: Mode,
-    /// Cekura's number of the agent.
+    /// Cekura's id of the agent.
     pub(crate) agent: u64,
     pub(crate) entries: Vec<SubmissionEntry>,
 }
 
-/// What one run is made from.
+/// What becomes one run.
 #[derive(Debug)]
 pub(crate) struct SubmissionEntry {
     pub(crate) scenario: u64,
@@ -24,113 +24,106 @@ pub(crate) struct SubmissionEntry {
     pub(crate) token: String,
 }
 
-/// The runs of one submission: what Cekura calls a result.
+/// The runs of one submission, which Cekura calls a result.
 #[derive(Debug)]
-pub(crate) struct Folder {
+pub(crate) struct CekuraResult {
     pub(crate) mode: Mode,
     pub(crate) agent: u64,
-    pub(crate) made_at: SessionTime,
+    pub(crate) created_at: SessionTime,
     pub(crate) runs: Vec<u64>,
 }
 
-/// What a submission made.
+/// The ids of an accepted submission and of what it created.
 #[derive(Debug)]
-pub(crate) struct SubmissionReceipt {
+pub(crate) struct SubmissionIds {
     pub(crate) submission: u64,
-    pub(crate) folder: u64,
+    pub(crate) result: u64,
     pub(crate) runs: Vec<u64>,
 }
 
 impl World {
-    /// The result of this number.
-    pub(crate) fn folder(&self, id: u64) -> Option<&Folder> {
-        self.folders.get(&id)
+    pub(crate) fn result(&self, id: u64) -> Option<&CekuraResult> {
+        self.results.get(&id)
     }
 
-    /// Every result that is remembered, by number.
-    pub(crate) fn all_folders(&self) -> impl DoubleEndedIterator<Item = (u64, &Folder)> {
-        self.folders.iter().map(|(id, folder)| (*id, folder))
+    /// All remembered results, by id.
+    pub(crate) fn all_results(&self) -> impl DoubleEndedIterator<Item = (u64, &CekuraResult)> {
+        self.results.iter().map(|(id, result)| (*id, result))
     }
 
-    /// Makes a run of each entry. Their time in the queue counts from the planned answer, `answer_after`.
-    pub(crate) fn accept(
+    /// Creates a run for each entry. Their time in the queue starts with the response, `response_delay` from now.
+    pub(crate) fn accept_submission(
         &mut self,
         submission: Submission,
-        answer_after: Micros,
-    ) -> SubmissionReceipt {
+        response_delay: Micros,
+    ) -> SubmissionIds {
         let Submission { mode, agent, entries } = submission;
-        self.numbers.submission += 1;
-        self.numbers.folder += 1;
-        let (number, folder) = (self.numbers.submission, self.numbers.folder);
-        let runs: Vec<u64> = entries
-            .iter()
-            .map(|entry| self.accept_run(number, folder, mode, entry, answer_after))
-            .collect();
-        let made_at = self.now();
-        self.folders.insert(folder, Folder { mode, agent, made_at, runs: runs.clone() });
-        SubmissionReceipt { submission: number, folder, runs }
+        self.last_ids.submission += 1;
+        self.last_ids.result += 1;
+        let (submission, result) = (self.last_ids.submission, self.last_ids.result);
+        let runs: Vec<u64> =
+            entries.iter().map(|entry| self.create_run(mode, entry, response_delay)).collect();
+        let created_at = self.now();
+        self.results.insert(result, CekuraResult { mode, agent, created_at, runs: runs.clone() });
+        SubmissionIds { submission, result, runs }
     }
 
-    fn accept_run(
-        &mut self,
-        submission: u64,
-        folder: u64,
-        mode: Mode,
-        entry: &SubmissionEntry,
-        answer_after: Micros,
-    ) -> u64 {
+    /// Creates a run of the submission and the result that were numbered last.
+    fn create_run(&mut self, mode: Mode, entry: &SubmissionEntry, response_delay: Micros) -> u64 {
         let received = self.now();
-        let (ticket, width) = self.ticket(entry, received);
-        let room = ticket.room.clone();
-        let key = format!("{room}#{}", self.attempt(&room, "entry"));
-        let fate = self.fault(Group::RUN, &key);
-        self.numbers.run += 1;
-        let id = self.numbers.run;
-        let copy = self.accept_entry(&room, entry.scenario);
-        self.note(SandboxFact::EntryAccepted {
-            submission,
-            result: folder,
+        let (access, scope) = self.room_access(entry, received);
+        let room = access.room.clone();
+        let key = format!("{room}#{}", self.count_attempt(&room, "entry"));
+        let fault = self.choose_fault(FaultGroup::RUN, &key);
+        self.last_ids.run += 1;
+        let id = self.last_ids.run;
+        let result = self.last_ids.result;
+        let copy = self.count_acceptance(&room, entry.scenario);
+        self.record(SandboxFact::EntryAccepted {
+            submission: self.last_ids.submission,
+            result,
             run: id,
             room,
             scenario: entry.scenario,
             mode,
             copy,
-            identity: ticket.identity.clone(),
-            token_ttl_s: width.ttl_seconds,
-            grants: width.grants,
+            identity: access.identity.clone(),
+            token_ttl_s: scope.ttl_seconds,
+            grants: scope.grants,
             received_us: received,
         });
-        let wait = answer_after + self.time("queue", &key, self.config.times.cekura.queue);
+        let queue_time = self.sample_delay("queue", &key, self.config.times.cekura.queue);
         let run = Run {
-            folder,
+            result,
             mode,
             scenario: entry.scenario,
             phase: Phase::Pending,
             accepted_at: received,
             started_at: None,
-            over_at: None,
+            conversation_ended_at: None,
             ended_at: None,
             ended_reason: "",
             error_message: String::new(),
             room_sid: None,
             polls: 0,
             key,
-            ticket,
-            fate,
+            access,
+            fault,
             step: 0,
-            has_place: false,
+            holds_slot: false,
         };
         self.runs.insert(id, run);
-        self.after(wait, TimerEvent::Run { run: id, step: 0 });
+        self.schedule(response_delay + queue_time, TimerEvent::Run { run: id, step: 0 });
         id
     }
 
-    /// The rooms that a submission's entries name, one key for all of them.
+    /// The key of a submission's random draws: the rooms of its entries and the attempt.
     pub(crate) fn submission_key(&mut self, submission: &Submission) -> String {
-        let rooms: Vec<RoomName> =
-            submission.entries.iter().map(|entry| self.ticket(entry, self.now()).0.room).collect();
+        let now = self.now();
+        let room = |entry: &SubmissionEntry| self.room_access(entry, now).0.room;
+        let rooms: Vec<RoomName> = submission.entries.iter().map(room).collect();
         let first = rooms.first().cloned().unwrap_or_else(|| RoomName::new(""));
-        let attempt = self.attempt(&first, "submission");
+        let attempt = self.count_attempt(&first, "submission");
         let names: Vec<&str> = rooms.iter().map(RoomName::as_str).collect();
         format!("{}#{attempt}", names.join(","))
     }

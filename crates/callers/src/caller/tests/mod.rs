@@ -1,4 +1,4 @@
-//! A caller on a hand without sockets, at times of the tests': `scene` is the room it is in.
+//! Conversations of a caller without sockets, at simulated times; `scene` is the room and the agent in it.
 
 mod chat;
 mod ends;

@@ -1,4 +1,4 @@
-//! Spoken turns: real clips out, real packets back.
+//! Spoken turns, with real Opus frames in both directions.
 
 use super::super::prepared_script::PreparedTurn;
 use super::scene::{Scene, at, speaks, tone};
@@ -8,81 +8,77 @@ use rushhour_core::units::{Micros, SessionTime};
 
 const SMITH: &[u8] = include_bytes!("../../../../../profiles/scripts/clips/name-is-smith.opus");
 
-/// When a frame of a clip left for the n-th time.
-fn left(scene: &Scene, clip: &Clip, frame: usize, time: usize) -> SessionTime {
+/// When a frame of a clip was sent, the `nth` time that the clip was sent whole.
+fn sent_at(scene: &Scene, clip: &Clip, frame: usize, nth: usize) -> SessionTime {
     let frames = clip.frames();
-    let mut begins = scene
-        .hand
-        .spoken
+    let mut plays = scene
+        .handle
+        .sent_audio
         .windows(frames.len())
         .filter(|window| window.iter().zip(frames).all(|((_, sent), frame)| sent == frame));
-    begins.nth(time).expect("it was said so often")[frame].0
+    plays.nth(nth).expect("it was sent so often")[frame].0
 }
 
-/// Two seconds of what was sent, from `millis` on: what is due every 20 ms has left every 20 ms.
+/// Asserts that a frame was sent every 20 ms.
 fn assert_steady(scene: &Scene) {
-    let times: Vec<u64> = scene.hand.spoken.iter().map(|(at, _)| at.0).collect();
+    let times: Vec<u64> = scene.handle.sent_audio.iter().map(|(at, _)| at.0).collect();
     assert!(times.len() > 50, "{} frames", times.len());
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 20_000));
 }
 
 #[test]
-fn a_spoken_turn_is_timed_from_our_last_audible_frame_to_the_agents_first() {
+fn a_spoken_turn_is_timed_from_the_callers_last_audible_frame_to_the_agents_first() {
     let clip = Clip::from_bytes(SMITH).unwrap();
-    let mut scene = Scene::spoken(vec![speaks(&clip), speaks(&clip)]);
+    let mut scene = Scene::voice(vec![speaks(&clip), speaks(&clip)]);
     let last_frame = &clip.frames()[clip.last_audible()];
     for turn in 1..=2 {
-        let is_said = |scene: &Scene| {
-            scene.hand.spoken.iter().filter(|(_, frame)| frame == last_frame).count() == turn
+        let has_finished = |scene: &Scene| {
+            scene.handle.sent_audio.iter().filter(|(_, frame)| frame == last_frame).count() == turn
         };
-        while !is_said(&scene) {
-            scene.until(scene.hand.now.0 / 1_000 + 20);
+        while !has_finished(&scene) {
+            scene.until(scene.handle.now.0 / 1_000 + 20);
         }
-        let answers_at = scene.hand.now.0 / 1_000 + 700;
+        let answers_at = scene.handle.now.0 / 1_000 + 700;
         scene.agent_speaks(answers_at, &tone(1_000));
         scene.until(answers_at + 1_400);
-        assert!(!scene.hand.gone, "it has not been silent for 500 ms yet");
+        assert!(!scene.handle.has_left, "the agent has not been silent for 500 ms yet");
         scene.until(answers_at + 1_600);
     }
     let (turns, outcome, frames) = scene.end();
     assert_eq!(outcome, Outcome::Completed { judged: None });
     for (number, turn) in (0..).zip(&turns) {
-        let said = left(&scene, &clip, clip.last_audible(), number);
+        let said = sent_at(&scene, &clip, clip.last_audible(), number);
         assert_eq!(turn.said, said);
         assert_eq!(turn.ending, TurnEnding::Answered);
-        let took = turn.first.unwrap().since(said);
-        assert_eq!(
-            took,
-            Micros::from_millis(720),
-            "the first frame left 20 ms after it was asked for"
-        );
-        // A tone of 50 frames; its overlap with silence is heard, or is not.
-        let spoke = turn.last.unwrap().since(turn.first.unwrap());
-        assert!((980..=1_000).contains(&(spoke.0 / 1_000)), "{spoke}");
+        let latency = turn.first.unwrap().since(said);
+        assert_eq!(latency, Micros::from_millis(720), "the first frame is sent at the next tick");
+        // A tone of 50 frames, whose decay may be audible or not.
+        let duration = turn.last.unwrap().since(turn.first.unwrap());
+        assert!((980..=1_000).contains(&(duration.0 / 1_000)), "{duration}");
         assert_eq!(turn.yielded, None);
     }
     assert_eq!(turns.len(), 2);
     assert_steady(&scene);
-    assert_eq!(frames.unwrap().sent, scene.hand.spoken.len() as u64);
+    assert_eq!(frames.unwrap().sent, scene.handle.sent_audio.len() as u64);
     assert_eq!((frames.unwrap().late, frames.unwrap().given_up), (0, 0));
 }
 
 #[test]
-fn an_agent_that_is_silent_is_mute_and_sent_silence_meanwhile() {
+fn a_silent_agent_is_mute_and_the_caller_keeps_sending_audio() {
     let clip = tone(600);
-    let mut scene = Scene::spoken(vec![speaks(&clip)]);
+    let mut scene = Scene::voice(vec![speaks(&clip)]);
     scene.until(9_000);
     let (turns, class, _) = scene.failure();
     assert_eq!(class, FailureClass::AgentMute);
     assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::TimedOut, None));
-    assert_eq!(turns[0].said, left(&scene, &clip, clip.last_audible(), 0));
+    assert_eq!(turns[0].said, sent_at(&scene, &clip, clip.last_audible(), 0));
     assert_steady(&scene);
 }
 
 #[test]
-fn what_the_agent_writes_in_a_spoken_conversation_is_no_answer() {
+fn texts_are_not_answers_in_a_voice_conversation() {
     let clip = tone(600);
-    let mut scene = Scene::spoken(vec![speaks(&clip)]);
+    let mut scene = Scene::voice(vec![speaks(&clip)]);
     scene.until(2_000);
     scene.answers(2_100, "SG_1", "I hear you.");
     scene.until(9_000);
@@ -90,23 +86,23 @@ fn what_the_agent_writes_in_a_spoken_conversation_is_no_answer() {
     assert_eq!((class, turns[0].first), (FailureClass::AgentMute, None));
 }
 
-/// A caller that was answered for long, and interrupts `after` the agent began to speak.
+/// A caller whose first turn has a long answer, which it interrupts `after` milliseconds.
 fn barge_in(after: u64) -> (Scene, Clip) {
     let (ours, theirs) = (tone(800), tone(6_000));
     let interrupt = Some(Micros::from_millis(after));
     let second = PreparedTurn { interrupt, ..speaks(&ours) };
-    let mut scene = Scene::spoken(vec![speaks(&ours), second]);
+    let mut scene = Scene::voice(vec![speaks(&ours), second]);
     scene.agent_speaks(2_400, &theirs);
     (scene, ours)
 }
 
 #[test]
-fn a_caller_that_barges_in_learns_how_long_the_agent_spoke_on() {
+fn a_barge_in_measures_how_long_the_agent_continues_to_speak() {
     let (mut scene, ours) = barge_in(1_000);
     scene.until(3_600);
-    let barged = left_first(&scene, &ours, 1);
-    // From 2,420 ms on it was heard.
-    assert_eq!(barged, at(3_440), "with the beat after the one that decided it");
+    let barged = barge_in_at(&scene, &ours, 1);
+    // The agent was audible from 2,420 ms on.
+    assert_eq!(barged, at(3_440), "at the tick after the decision");
     scene.agent_stops(3_840);
     scene.agent_speaks(4_800, &tone(500));
     scene.until(8_000);
@@ -114,16 +110,20 @@ fn a_caller_that_barges_in_learns_how_long_the_agent_spoke_on() {
     assert_eq!(outcome, Outcome::Completed { judged: None });
     let Turn { ending, yielded, first, said, .. } = turns[1];
     assert_eq!(ending, TurnEnding::Answered);
-    let yielded = yielded.expect("it spoke over the agent").0 / 1_000;
+    let yielded = yielded.expect("the caller spoke over the agent").0 / 1_000;
     assert!((400..=420).contains(&yielded), "{yielded} ms");
-    assert_eq!((said, first), (left(&scene, &ours, ours.last_audible(), 1), Some(at(4_820))));
-    assert_eq!((turns[0].ending, turns[0].last), (TurnEnding::Answered, None), "it was cut off");
+    assert_eq!((said, first), (sent_at(&scene, &ours, ours.last_audible(), 1), Some(at(4_820))));
+    assert_eq!(
+        (turns[0].ending, turns[0].last),
+        (TurnEnding::Answered, None),
+        "the answer was interrupted"
+    );
 }
 
-/// When the first audible frame of a clip left for the n-th time, which may not have been said to its end.
-fn left_first(scene: &Scene, clip: &Clip, time: usize) -> SessionTime {
+/// When the first audible frame of a clip was sent for the `nth` time, whether the clip was sent whole or not.
+fn barge_in_at(scene: &Scene, clip: &Clip, nth: usize) -> SessionTime {
     let frame = &clip.frames()[clip.first_audible()];
-    scene.hand.spoken.iter().filter(|(_, sent)| sent == frame).nth(time).expect("so often").0
+    scene.handle.sent_audio.iter().filter(|(_, sent)| sent == frame).nth(nth).expect("so often").0
 }
 
 #[test]
@@ -133,21 +133,21 @@ fn an_agent_that_never_yields_and_never_answers_is_timed_out() {
     let (turns, class, _) = scene.failure();
     assert_eq!(class, FailureClass::TurnTimeout);
     assert_eq!(turns[1].ending, TurnEnding::TimedOut);
-    let yielded = turns[1].yielded.expect("it fell silent in the end").0 / 1_000;
+    let yielded = turns[1].yielded.expect("the agent fell silent in the end").0 / 1_000;
     // From 3,440 ms to the end of its 6 s at 8,400 ms.
     assert!((4_960..=5_000).contains(&yielded), "{yielded} ms");
 }
 
 #[test]
-fn an_agent_that_fell_silent_just_before_was_not_spoken_over() {
+fn an_agent_that_fell_silent_just_before_was_not_interrupted() {
     let (ours, theirs) = (tone(800), tone(1_100));
-    // The agent's end, at 3,500 ms, is known 200 ms later only.
+    // The agent ends at 3,500 ms, which is known only 200 ms later.
     let interrupt = Some(Micros::from_millis(1_160));
     let second = PreparedTurn { interrupt, ..speaks(&ours) };
-    let mut scene = Scene::spoken(vec![speaks(&ours), second]);
+    let mut scene = Scene::voice(vec![speaks(&ours), second]);
     scene.agent_speaks(2_400, &theirs);
     scene.until(3_700);
-    let barged = left_first(&scene, &ours, 1);
+    let barged = barge_in_at(&scene, &ours, 1);
     assert_eq!(barged, at(3_600));
     scene.agent_speaks(4_900, &tone(500));
     scene.until(8_000);
@@ -157,17 +157,17 @@ fn an_agent_that_fell_silent_just_before_was_not_spoken_over() {
 }
 
 #[test]
-fn an_answer_that_began_too_early_has_no_latency() {
+fn an_answer_that_begins_too_early_has_no_latency() {
     let clip = tone(1_500);
-    let mut early = Scene::spoken(vec![speaks(&clip)]);
+    let mut early = Scene::voice(vec![speaks(&clip)]);
     early.agent_speaks(2_000, &tone(2_000));
     early.until(12_000);
     let (turns, outcome, _) = early.end();
     assert_eq!(outcome, Outcome::Completed { judged: None });
     assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Early, None));
 
-    // Where it begins again in time, that is the answer.
-    let mut again = Scene::spoken(vec![speaks(&clip)]);
+    // If the agent begins again in time, that is the answer.
+    let mut again = Scene::voice(vec![speaks(&clip)]);
     again.agent_speaks(2_000, &tone(300));
     again.agent_speaks(3_800, &tone(500));
     again.until(12_000);
@@ -176,9 +176,9 @@ fn an_answer_that_began_too_early_has_no_latency() {
 }
 
 #[test]
-fn an_answer_that_pauses_is_waited_for_and_one_without_end_is_not() {
+fn an_answer_may_pause_but_not_last_forever() {
     let clip = tone(600);
-    let mut pauses = Scene::spoken(vec![speaks(&clip)]);
+    let mut pauses = Scene::voice(vec![speaks(&clip)]);
     pauses.agent_speaks(2_400, &tone(600));
     pauses.agent_speaks(3_400, &tone(600));
     pauses.until(8_000);
@@ -187,22 +187,22 @@ fn an_answer_that_pauses_is_waited_for_and_one_without_end_is_not() {
     let last = turns[0].last.unwrap().0 / 1_000;
     assert!((4_000..=4_020).contains(&last), "{last}");
 
-    let mut endless = Scene::spoken(vec![speaks(&clip)]);
+    let mut endless = Scene::voice(vec![speaks(&clip)]);
     let theirs = tone(1_000);
     for second in 0..60 {
         endless.agent_speaks(2_400 + second * 1_000, &theirs);
     }
     endless.agent_speaks(62_400, &theirs);
-    assert!(!endless.hand.gone);
+    assert!(!endless.handle.has_left);
     endless.until(62_600);
     let (turns, class, _) = endless.failure();
     assert_eq!((class, turns[0].ending), (FailureClass::TurnTimeout, TurnEnding::TimedOut));
 }
 
 #[test]
-fn an_agent_that_leaves_while_it_speaks_has_broken_off() {
+fn an_agent_that_leaves_while_it_speaks_breaks_the_turn_off() {
     let clip = tone(600);
-    let mut scene = Scene::spoken(vec![speaks(&clip)]);
+    let mut scene = Scene::voice(vec![speaks(&clip)]);
     scene.agent_speaks(2_400, &tone(2_000));
     scene.agent_leaves(3_000);
     let (turns, class, _) = scene.failure();

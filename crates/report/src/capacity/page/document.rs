@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::figures::figures;
 use super::levels::{levels, sessions};
-use crate::capacity::answer::{CapacityAnswer, HeldRange, NeededVerdict};
+use crate::capacity::answer::{CapacityAnswer, CapacityRange, NeededVerdict};
 use crate::capacity::completed_search::CompletedSearch;
 use crate::capacity::messages::{headline, remarks};
 use crate::report::{framed, section, visible};
@@ -28,11 +28,13 @@ pub fn capacity_page(searched: &CompletedSearch<'_>) -> String {
 }
 
 fn header(searched: &CompletedSearch<'_>, answer: &CapacityAnswer<'_>) -> Markup {
-    let (class, sign) = match (answer.needed, answer.holds) {
-        (Some(NeededVerdict::NotMet(_)), _) | (None, HeldRange::FewerThan(_)) => ("failed", "✗"),
-        (Some(NeededVerdict::Unknown(_)), _) | (None, HeldRange::Unknown) => ("undecided", "?"),
+    let (class, sign) = match (answer.needed, answer.range) {
+        (Some(NeededVerdict::NotMet(_)), _) | (None, CapacityRange::FewerThan(_)) => {
+            ("failed", "✗")
+        }
+        (Some(NeededVerdict::Unknown(_)), _) | (None, CapacityRange::Unknown) => ("undecided", "?"),
         (Some(NeededVerdict::Met(_)), _)
-        | (None, HeldRange::Between(..) | HeldRange::AtLeast(..)) => ("passed", "✓"),
+        | (None, CapacityRange::Between(..) | CapacityRange::AtLeast(..)) => ("passed", "✓"),
     };
     html! {
         header class=(class) {
@@ -85,7 +87,7 @@ fn provenance(searched: &CompletedSearch<'_>) -> Markup {
     let facts = [
         ("search", opening.search.clone()),
         ("began", opening.began.clone()),
-        ("lasted", searched.lasted().to_string()),
+        ("lasted", searched.duration().to_string()),
         ("sessions", searched.findings.len().to_string()),
         ("runs", spent.runs.to_string()),
         ("at list prices", money),
@@ -112,7 +114,7 @@ mod tests {
 
     use super::*;
     use crate::capacity::search::SearchEnd;
-    use crate::capacity::simulation::{finding, told};
+    use crate::capacity::simulation::{finding, search_with};
     use crate::capacity::trial::{LevelVerdict, Purpose};
     use rushhour_core::event::FailureClass;
 
@@ -122,11 +124,11 @@ mod tests {
             .zip(verdicts)
             .map(|(number, verdict)| {
                 let failed = if *verdict == LevelVerdict::Failed { 60 } else { 0 };
-                let what = (Purpose::Step, 9 + number, *verdict);
-                finding(number, what, failed, FailureClass::AgentLeft)
+                let level = 9 + number;
+                finding(number, Purpose::Step, level, *verdict, failed, FailureClass::AgentLeft)
             })
             .collect();
-        let (mut opening, search) = told("start = 10", &findings);
+        let (mut opening, search) = search_with("start = 10", &findings);
         opening.profile.name = name.to_owned();
         let ending = SearchEnd::Complete;
         let page = capacity_page(&CompletedSearch {

@@ -32,7 +32,7 @@ fn points(searched: &CompletedSearch<'_>, threshold: &Threshold) -> Vec<Point> {
     let mut points: Vec<Point> = searched
         .findings
         .iter()
-        .filter(|finding| finding.purpose().judges_the_level() && finding.generator.is_empty())
+        .filter(|finding| finding.purpose().decides_level() && finding.generator_faults.is_empty())
         .filter_map(|finding| {
             let found = finding.thresholds.iter().find(|found| found.threshold == *threshold)?;
             Some(Point {

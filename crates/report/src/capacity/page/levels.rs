@@ -22,7 +22,7 @@ pub(super) fn levels(searched: &CompletedSearch<'_>) -> Markup {
     let highest = findings.iter().map(TrialFinding::in_flight).max().unwrap_or(1);
     let (up, across) = (Scale::up_to(f64::from(highest)), Scale::up_to(findings.len() as f64));
     let drawn: Vec<LineStyle> =
-        findings.iter().map(|finding| line_of(finding.tried.verdict)).collect();
+        findings.iter().map(|finding| line_of(finding.result.verdict)).collect();
     ChartFigure {
         id: "levels-in-order",
         title: html! { "Levels in the order in which they were held" },
@@ -74,7 +74,7 @@ fn table(findings: &[TrialFinding]) -> Markup {
                     tr {
                         td class="number" { (finding.number) }
                         td class="number" { (finding.in_flight()) }
-                        td { (shown(finding.tried.verdict)) }
+                        td { (shown(finding.result.verdict)) }
                     }
                 }
             }
@@ -99,11 +99,11 @@ pub(super) fn sessions(searched: &CompletedSearch<'_>) -> Markup {
                     tr {
                         th scope="row" class="number" { (finding.number) }
                         td class="number" { (finding.in_flight()) }
-                        td { (finding.purpose().word()) }
-                        td { (shown(finding.tried.verdict)) }
-                        td { (finding.tried.trial.lasts) }
-                        td class="number" { (finding.runs.0) }
-                        td class="number" { (finding.runs.1) }
+                        td { (finding.purpose().name()) }
+                        td { (shown(finding.result.verdict)) }
+                        td { (finding.result.trial.duration) }
+                        td class="number" { (finding.runs) }
+                        td class="number" { (finding.failed) }
                         @for found in &finding.thresholds {
                             td { (over_interval(&figure(&found.threshold, found.estimated))) " (n=" (found.n) ")" }
                         }
@@ -111,7 +111,7 @@ pub(super) fn sessions(searched: &CompletedSearch<'_>) -> Markup {
                             (visible(&finding.folder))
                         } }
                     }
-                    @for words in &finding.generator {
+                    @for words in &finding.generator_faults {
                         tr { td {} td colspan=(thresholds.len() + 7) class="aside" { (visible(words)) } }
                     }
                 }

@@ -53,5 +53,5 @@ pub(super) fn shown(verdict: LevelVerdict) -> Markup {
         | LevelVerdict::Budget
         | LevelVerdict::Broken => ("invalid", "–"),
     };
-    html! { span class=(format!("verdict {class}")) { (sign) " " (verdict.words()) } }
+    html! { span class=(format!("verdict {class}")) { (sign) " " (verdict.label()) } }
 }

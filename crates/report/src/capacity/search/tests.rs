@@ -1,7 +1,7 @@
 use super::*;
 use crate::capacity::simulation::rules;
 
-/// Holds what a search asks for, each session being as `agent` says, and gives what was tried.
+/// Runs a search with the verdicts that `agent` gives.
 fn searched(
     settings: &str,
     mut agent: impl FnMut(&Trial, usize) -> LevelVerdict,
@@ -13,20 +13,20 @@ fn searched(
             SearchStep::Try(trial) => trial,
             SearchStep::End(ending) => return (search, ending),
         };
-        let verdict = agent(&trial, search.tried().len());
-        let begins = now;
-        now = now + trial.lasts + Micros::from_secs(10);
-        search.add(TrialResult { trial, verdict, longer: None, begins, ends: now });
+        let verdict = agent(&trial, search.results().len());
+        let start = now;
+        now = now + trial.duration + Micros::from_secs(10);
+        search.add(TrialResult { trial, verdict, extension: None, start, end: now });
     }
 }
 
-fn shown(search: &CapacitySearch) -> Vec<(Purpose, u32)> {
-    search.tried().iter().map(|tried| (tried.trial.purpose, tried.trial.in_flight)).collect()
+fn trials(search: &CapacitySearch) -> Vec<(Purpose, u32)> {
+    search.results().iter().map(|result| (result.trial.purpose, result.trial.in_flight)).collect()
 }
 
-fn holds(most: u32) -> impl FnMut(&Trial, usize) -> LevelVerdict {
+fn passes_to(limit: u32) -> impl FnMut(&Trial, usize) -> LevelVerdict {
     move |trial, _| {
-        if trial.in_flight <= most { LevelVerdict::Passed } else { LevelVerdict::Failed }
+        if trial.in_flight <= limit { LevelVerdict::Passed } else { LevelVerdict::Failed }
     }
 }
 
@@ -34,8 +34,8 @@ use LevelVerdict::{Failed, Generator, Passed, Undecided};
 use Purpose::{Bisect, Burst, Confirm, Recover, Step};
 
 #[test]
-fn it_steps_up_looks_for_recovery_bisects_confirms_and_bursts() {
-    let (search, ending) = searched("start = 10\nmost = 100", holds(26));
+fn it_steps_up_checks_recovery_bisects_confirms_and_bursts() {
+    let (search, ending) = searched("start = 10\nmost = 100", passes_to(26));
     assert_eq!(ending, SearchEnd::Complete);
     let expected = [
         (Step, 10),
@@ -51,44 +51,48 @@ fn it_steps_up_looks_for_recovery_bisects_confirms_and_bursts() {
         (Burst, 26),
     ];
     // 29 is more than a tenth above 26.
-    assert_eq!(shown(&search), expected);
-    let ends = (search.standings().passed(), search.standings().failed());
+    assert_eq!(trials(&search), expected);
+    let ends = (search.level_verdicts().passed(), search.level_verdicts().failed());
     assert_eq!(ends, (Some(26), Some(27)));
 }
 
 #[test]
 fn every_limit_is_found_within_the_width() {
     for limit in 1..=300 {
-        let (search, ending) = searched("start = 5\nmost = 400", holds(limit));
+        let (search, ending) = searched("start = 5\nmost = 400", passes_to(limit));
         assert_eq!(ending, SearchEnd::Complete);
-        let standings = search.standings();
-        let (passed, failed) = (standings.passed().unwrap(), standings.failed().unwrap());
+        let levels = search.level_verdicts();
+        let (passed, failed) = (levels.passed().unwrap(), levels.failed().unwrap());
         assert!(passed <= limit && limit < failed, "{limit}: {passed} {failed}");
-        assert!(search.rules().is_narrow(passed, failed), "{limit}: {passed} {failed}");
-        assert!(standings.record(passed).passed == 2 && standings.record(failed).failed == 2);
-        assert!(search.tried().len() <= 22, "{limit}: {}", search.tried().len());
+        assert!(search.rules().is_within_width(passed, failed), "{limit}: {passed} {failed}");
+        assert!(levels.counts(passed).passed == 2 && levels.counts(failed).failed == 2);
+        assert!(search.results().len() <= 22, "{limit}: {}", search.results().len());
     }
 }
 
 #[test]
-fn a_first_level_that_fails_leads_down() {
-    let (search, _) = searched("start = 40\nmost = 100\nburst = false", holds(3));
-    let steps: Vec<u32> = search.tried().iter().map(|tried| tried.trial.in_flight).collect();
-    assert_eq!(steps, [40, 20, 10, 5, 2, 3, 4, 4, 3], "nothing had passed that could recover");
-    let (search, ending) = searched("start = 4\nmost = 100", holds(0));
-    assert_eq!(shown(&search), [(Step, 4), (Step, 2), (Step, 1), (Confirm, 1)]);
-    assert_eq!((search.standings().passed(), ending), (None, SearchEnd::Complete));
+fn if_the_first_level_fails_it_steps_down() {
+    let (search, _) = searched("start = 40\nmost = 100\nburst = false", passes_to(3));
+    let steps: Vec<u32> = search.results().iter().map(|result| result.trial.in_flight).collect();
+    assert_eq!(
+        steps,
+        [40, 20, 10, 5, 2, 3, 4, 4, 3],
+        "without a passed level there is no recovery"
+    );
+    let (search, ending) = searched("start = 4\nmost = 100", passes_to(0));
+    assert_eq!(trials(&search), [(Step, 4), (Step, 2), (Step, 1), (Confirm, 1)]);
+    assert_eq!((search.level_verdicts().passed(), ending), (None, SearchEnd::Complete));
 }
 
 #[test]
-fn where_the_last_level_allowed_passes_there_is_no_upper_end() {
-    let (search, ending) = searched("start = 10\nmost = 20", holds(1_000));
-    assert_eq!(shown(&search), [(Step, 10), (Step, 15), (Step, 20), (Confirm, 20), (Burst, 20)]);
-    assert_eq!((search.standings().failed(), ending), (None, SearchEnd::Complete));
+fn if_the_highest_level_allowed_passes_there_is_no_upper_end() {
+    let (search, ending) = searched("start = 10\nmost = 20", passes_to(1_000));
+    assert_eq!(trials(&search), [(Step, 10), (Step, 15), (Step, 20), (Confirm, 20), (Burst, 20)]);
+    assert_eq!((search.level_verdicts().failed(), ending), (None, SearchEnd::Complete));
 }
 
 #[test]
-fn what_the_generator_cannot_hold_is_never_the_agents_failure() {
+fn the_limit_of_the_generator_is_never_a_failure_of_the_agent() {
     let (search, ending) =
         searched(
             "start = 10\nmost = 200",
@@ -98,18 +102,18 @@ fn what_the_generator_cannot_hold_is_never_the_agents_failure() {
         );
     let expected =
         [(Step, 10), (Step, 15), (Step, 23), (Step, 35), (Step, 35), (Confirm, 23), (Burst, 23)];
-    assert_eq!(shown(&search), expected);
-    let standings = search.standings();
-    assert_eq!((standings.failed(), standings.beyond()), (None, Some(35)));
+    assert_eq!(trials(&search), expected);
+    let levels = search.level_verdicts();
+    assert_eq!((levels.failed(), levels.generator_limited()), (None, Some(35)));
     assert_eq!(ending, SearchEnd::Complete);
     // One bad moment is no limit.
     let (search, _) =
-        searched("start = 10\nmost = 20", |_, place| if place == 1 { Generator } else { Passed });
-    assert_eq!(search.standings().passed(), Some(20));
+        searched("start = 10\nmost = 20", |_, index| if index == 1 { Generator } else { Passed });
+    assert_eq!(search.level_verdicts().passed(), Some(20));
 }
 
 #[test]
-fn an_undecided_level_is_held_longer_and_then_left_open() {
+fn an_undecided_level_runs_longer_and_is_then_left_undecided() {
     let (search, ending) =
         searched("start = 10\nmost = 100\nlasts = \"30s\"\nlongest = \"80s\"", |trial, _| {
             match trial.in_flight {
@@ -120,33 +124,33 @@ fn an_undecided_level_is_held_longer_and_then_left_open() {
         });
     assert_eq!(ending, SearchEnd::Complete);
     let of_29: Vec<u64> = search
-        .tried()
+        .results()
         .iter()
-        .filter(|tried| tried.trial.in_flight == 29)
-        .map(|tried| tried.trial.lasts.0 / 1_000_000)
+        .filter(|result| result.trial.in_flight == 29)
+        .map(|result| result.trial.duration.0 / 1_000_000)
         .collect();
     assert_eq!(of_29, [30, 72, 80], "longer each time, up to the longest");
-    let standings = search.standings();
-    assert_eq!(standings.passed(), Some(27), "28 is near enough to 29 to be left out");
-    assert!(standings.undecided().contains(&29));
-    let failed = standings.failed().unwrap();
+    let levels = search.level_verdicts();
+    assert_eq!(levels.passed(), Some(27), "28 is close enough to 29 to be left out");
+    assert!(levels.undecided().contains(&29));
+    let failed = levels.failed().unwrap();
     assert!((33..=36).contains(&failed), "{failed}");
 }
 
 #[test]
-fn a_verdict_that_is_contradicted_is_decided_by_a_third_session() {
+fn a_third_session_decides_contradicting_verdicts() {
     // The first session of 15 fails by accident.
-    let (search, _) = searched("start = 10\nmost = 20\nrecover = false", |trial, place| {
-        if trial.in_flight == 15 && place == 1 { Failed } else { Passed }
+    let (search, _) = searched("start = 10\nmost = 20\nrecover = false", |trial, index| {
+        if trial.in_flight == 15 && index == 1 { Failed } else { Passed }
     });
-    let tail = &shown(&search)[1..];
+    let tail = &trials(&search)[1..];
     let of_15 = tail.iter().filter(|(purpose, level)| *level == 15 && *purpose != Burst).count();
     assert_eq!(of_15, 3, "{tail:?}");
-    assert_eq!(search.standings().passed(), Some(20), "{tail:?}");
+    assert_eq!(search.level_verdicts().passed(), Some(20), "{tail:?}");
 }
 
 #[test]
-fn recovery_is_watched_until_it_passes_or_for_as_long_as_allowed() {
+fn recovery_is_probed_until_it_passes_or_time_is_up() {
     let probes = |recovers_after: usize, settings: &str| {
         let mut seen = 0;
         let (search, _) = searched(settings, |trial, _| {
@@ -156,17 +160,17 @@ fn recovery_is_watched_until_it_passes_or_for_as_long_as_allowed() {
             }
             if trial.in_flight <= 20 { Passed } else { Failed }
         });
-        search.tried().iter().filter(|tried| tried.trial.purpose == Recover).count()
+        search.results().iter().filter(|result| result.trial.purpose == Recover).count()
     };
     let settings = "start = 10\nmost = 100\nlasts = \"30s\"\nrecover_within = \"2m\"";
     assert_eq!(probes(0, settings), 1);
     assert_eq!(probes(2, settings), 3);
-    assert_eq!(probes(1_000, settings), 3, "40 s each, and none is begun after two minutes");
+    assert_eq!(probes(1_000, settings), 3, "40 s each, and none starts after two minutes");
     assert_eq!(probes(0, "start = 10\nmost = 100\nrecover = false"), 0);
 }
 
 #[test]
-fn caps_and_signals_end_it_with_what_is_known() {
+fn limits_and_signals_end_the_search_with_what_is_known() {
     for (verdict, ending) in [
         (LevelVerdict::Stopped, SearchEnd::Stopped),
         (LevelVerdict::Budget, SearchEnd::Budget),
@@ -175,26 +179,26 @@ fn caps_and_signals_end_it_with_what_is_known() {
         let (search, ended) =
             searched(
                 "start = 10\nmost = 100",
-                |_, place| {
-                    if place == 2 { verdict } else { Passed }
+                |_, index| {
+                    if index == 2 { verdict } else { Passed }
                 },
             );
-        assert_eq!((search.tried().len(), ended), (3, ending));
-        assert_eq!(search.standings().passed(), Some(15));
+        assert_eq!((search.results().len(), ended), (3, ending));
+        assert_eq!(search.level_verdicts().passed(), Some(15));
     }
     let (search, ended) =
-        searched("start = 10\nmost = 100\nlasts = \"1m\"\nwithin = \"3m\"", holds(50));
-    assert_eq!((search.tried().len(), ended), (3, SearchEnd::Time));
+        searched("start = 10\nmost = 100\nlasts = \"1m\"\nwithin = \"3m\"", passes_to(50));
+    assert_eq!((search.results().len(), ended), (3, SearchEnd::Time));
 }
 
 #[test]
-fn whatever_comes_of_the_sessions_it_ends() {
+fn the_search_ends_whatever_the_verdicts() {
     let verdicts = [Passed, Failed, Undecided, Generator];
     for seed in 0..400_usize {
-        let (search, _) = searched("start = 7\nmost = 300", |trial, place| {
-            verdicts[(seed * 31 + place * 17 + trial.in_flight as usize * 7)
+        let (search, _) = searched("start = 7\nmost = 300", |trial, index| {
+            verdicts[(seed * 31 + index * 17 + trial.in_flight as usize * 7)
                 % (1 + seed % 4 + 1).min(4)]
         });
-        assert!(search.tried().len() <= MOST_TRIALS);
+        assert!(search.results().len() <= MAX_TRIALS);
     }
 }

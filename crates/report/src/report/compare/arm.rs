@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::blocks::{SideTiming, TimedValue};
 use super::split::{PartError, SessionPart, Split, SplitBy};
-use crate::record::{EndedRuns, FoldedSession, RunRecord};
+use crate::fold::{EndedRuns, FoldedSession, RunRecord};
 use rushhour_core::bill::Tariff;
 use rushhour_core::event::{Outcome, SessionHeader};
 use rushhour_core::profile::{Profile, SessionMode};
@@ -72,7 +72,7 @@ impl ArmBuilder {
         };
         let from = self.values.len();
         let value = |ended| {
-            move |sample: crate::record::LatencySample| RunDuration {
+            move |sample: crate::fold::LatencySample| RunDuration {
                 metric: sample.metric,
                 time: sample.high,
                 grain: sample.high.saturating_sub(sample.low),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::arm::ArmRun;
-use crate::record::StageNames;
+use crate::fold::StageNames;
 use rushhour_core::units::Mode;
 
 /// What a session is split by.

@@ -2,7 +2,7 @@ mod cost;
 mod parts;
 
 use super::*;
-use crate::record::Fold;
+use crate::fold::Fold;
 use rushhour_core::event::{
     AcceptedRun, Event, EventKind, FORMAT_VERSION, FailureClass, GeneratorHealth, Outcome,
     RunMapping, SessionHeader,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fold::JudgedRun;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use rushhour_core::event::Outcome;
 use rushhour_core::profile::{CallersVerdict, JudgingSelection};
 use rushhour_stats::{Confidence, Proportion, StratifiedShare, Stratum, stratified_share};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::money::bill_words;
 use super::figures::JudgedFigures;
-use crate::record::{FoldedSession, RunRecord, is_the_agents};
+use crate::fold::{FoldedSession, RunRecord, is_agent_failure};
 use rushhour_core::event::{FailureClass, Outcome, SessionHeader};
 use rushhour_core::profile::{CallersVerdict, JudgingSelection};
 use rushhour_core::units::{EvaluatorRunId, RoomName, RunIndex};
@@ -40,7 +40,7 @@ impl RunVerdict {
             Outcome::Failed { class: FailureClass::EvaluatorTimeout, .. } | Outcome::Skipped => {
                 None
             }
-            Outcome::Failed { class, .. } => is_the_agents(*class).then_some(false),
+            Outcome::Failed { class, .. } => is_agent_failure(*class).then_some(false),
         }
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::money::{BillSummary, bill_words, old_prices_of};
 use super::super::visible::visible;
 use super::tables::scrolled;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 
 /// The bill; none where nothing is charged.
 pub(super) fn bill(folded: &FoldedSession) -> Option<Markup> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::super::figures::quantile_of;
-use crate::record::{FoldedSession, WINDOWED, value_at_rank};
+use crate::fold::{FoldedSession, TIMELINE_METRICS, value_at_rank};
 use rushhour_core::units::{Metric, Micros, Percentile, SessionTime};
 use rushhour_stats::{Confidence, Quantile, rank_interval};
 
@@ -108,13 +108,13 @@ fn bins(folded: &FoldedSession, most: u64) -> Vec<Bin> {
     for (number, group) in windows.chunks(together).enumerate() {
         let from = (number * together) as u64 * width.0;
         let sum =
-            |count: fn(&crate::record::TimelineWindow) -> u64| group.iter().map(count).sum::<u64>();
+            |count: fn(&crate::fold::TimelineWindow) -> u64| group.iter().map(count).sum::<u64>();
         let (started, completed, failed) =
             (sum(|w| w.started), sum(|w| w.completed), sum(|w| w.failed));
         under_way = (under_way + started).saturating_sub(completed + failed);
         let mut latencies: BTreeMap<Metric, Histogram<u32>> = BTreeMap::new();
         for window in group {
-            for metric in WINDOWED {
+            for metric in TIMELINE_METRICS {
                 let Some(own) = window.latencies(metric) else { continue };
                 match latencies.get_mut(&metric) {
                     Some(all) => all.add(own).expect("both grow as they must"),

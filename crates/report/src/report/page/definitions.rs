@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::record::{FoldedSession, FunnelStep};
+use crate::fold::{FoldedSession, FunnelStep};
 use rushhour_core::event::FailureClass;
 use rushhour_core::units::Metric;
 

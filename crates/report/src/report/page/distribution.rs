@@ -13,7 +13,7 @@ use super::chart::{Canvas, ChartFigure, LineStyle, place};
 use super::definitions::metric_link;
 use super::scale::Scale;
 use super::tables::{interval, scrolled};
-use crate::record::{FoldedSession, Latencies};
+use crate::fold::{FoldedSession, Latencies};
 use rushhour_core::units::{Metric, Micros, Percentile};
 
 /// Latencies that are drawn where they were measured, the first six of them.

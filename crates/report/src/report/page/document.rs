@@ -15,7 +15,7 @@ use super::over_time::over_time;
 use super::pairs::pairs;
 use super::provenance::provenance;
 use super::tables::{failures, generator, latencies, slowest, thresholds};
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 
 const STYLE: &str = include_str!("style.css");
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use maud::{Markup, html};
 
 use super::definitions::class_link;
-use crate::record::{FoldedSession, FunnelStep};
+use crate::fold::{FoldedSession, FunnelStep};
 use rushhour_core::event::FailureClass;
 use rushhour_core::profile::{DispatchMethod, Profile};
 
@@ -89,7 +89,7 @@ fn rows(folded: &FoldedSession) -> Vec<Row> {
         let runs = folded.funnel.reached(step);
         let losses: Vec<(Loss, u64)> = folded
             .funnel
-            .stayed(step)
+            .stopped_at(step)
             .map(|(class, count)| (class.map_or(Loss::Open, Loss::Failed), count))
             .collect();
         if runs == 0 && !belongs(step, profile, folded) {
@@ -111,7 +111,7 @@ fn belongs(step: FunnelStep, profile: &Profile, folded: &FoldedSession) -> bool 
         FunnelStep::AgentReady => false,
         FunnelStep::Passed => folded.tally.judged_failed > 0,
         FunnelStep::Started
-        | FunnelStep::RoomMade
+        | FunnelStep::RoomCreated
         | FunnelStep::Submitted
         | FunnelStep::Accepted
         | FunnelStep::Running

@@ -9,7 +9,7 @@ use super::over_time::end;
 use super::scale::Scale;
 use super::stages::stages;
 use super::tables::scrolled;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use rushhour_core::units::Micros;
 
 const DELIVERED: LineStyle = LineStyle(0);

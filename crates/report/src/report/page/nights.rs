@@ -11,7 +11,8 @@ use super::scale::Tick;
 use super::tables::scrolled;
 use super::upward::Upward;
 use crate::soak::{
-    FEWEST_NIGHTS, NightFinding, NightJudgement, NightlyComparison, NightlyRun, SeriesUnit, Soak,
+    MIN_NIGHTS, NightlyComparison, NightlyFinding, NightlyJudgement, NightlyRun, SeriesUnit,
+    SoakAnalysis, nightly_sentence,
 };
 
 const LEVEL: LineStyle = LineStyle(0);
@@ -21,13 +22,13 @@ const ALARM: LineStyle = LineStyle(4);
 pub type JudgedNights<'a> = Vec<(&'a NightlyRun, NightlyComparison)>;
 
 /// A session against the nights before it.
-pub(super) fn against(soak: &Soak) -> Markup {
-    let nights = &soak.nights;
+pub(super) fn against(soak: &SoakAnalysis) -> Markup {
+    let nights = &soak.nightly;
     html! {
         @if nights.series.is_empty() {
             p {
                 "There are " (nights.compared) " nights before of this profile that say something; from "
-                (FEWEST_NIGHTS) " on a session is compared with them."
+                (MIN_NIGHTS) " on a session is compared with them."
             }
         } @else {
             (scrolled(&html! {
@@ -48,18 +49,18 @@ pub(super) fn against(soak: &Soak) -> Markup {
     }
 }
 
-fn row(one: &NightJudgement) -> Markup {
-    let amount = |value: f64| one.unit.words(value);
+fn row(one: &NightlyJudgement) -> Markup {
+    let amount = |value: f64| one.unit.amount(value);
     let (class, words) = match one.finding {
-        NightFinding::Within => ("passed", "✓ as before"),
-        NightFinding::Above => ("failed", "✗ above"),
-        NightFinding::Creeps => ("failed", "✗ creeps"),
-        NightFinding::Below => ("undecided", "– below"),
+        NightlyFinding::Within => ("passed", "✓ as before"),
+        NightlyFinding::Above => ("failed", "✗ above"),
+        NightlyFinding::Creeps => ("failed", "✗ creeps"),
+        NightlyFinding::Below => ("undecided", "– below"),
     };
     html! {
         tr {
             th scope="row" { (one.series) }
-            td { (one.nights) }
+            td { (one.previous_runs) }
             td { (amount(one.level)) }
             td { (amount(one.mean)) }
             td { (amount(one.low.max(0.0))) " to " (amount(one.high)) }
@@ -113,7 +114,7 @@ fn profile(number: usize, nights: &JudgedNights<'_>) -> Markup {
                             td { (visible(&night.session)) }
                             td { (night.runs) }
                             td { (night.failed) }
-                            td { (night.standing.word()) }
+                            td { (night.verdict.label()) }
                             td { (in_words(judged)) }
                         }
                     }
@@ -150,16 +151,17 @@ fn day(night: &NightlyRun) -> String {
 struct NightMark<'a> {
     night: &'a NightlyRun,
     level: f64,
-    judged: Option<&'a NightJudgement>,
+    comparison: &'a NightlyComparison,
+    judged: Option<&'a NightlyJudgement>,
 }
 
 fn chart(id: &str, name: &str, nights: &JudgedNights<'_>) -> Markup {
     let spots: Vec<NightMark<'_>> = nights
         .iter()
-        .filter(|(night, _)| night.counts())
-        .filter_map(|(night, judged)| {
-            let judged = judged.series.iter().find(|one| one.series == name);
-            Some(NightMark { night, level: night.series.get(name)?.level, judged })
+        .filter(|(night, _)| night.is_conclusive())
+        .filter_map(|(night, comparison)| {
+            let judged = comparison.series.iter().find(|one| one.series == name);
+            Some(NightMark { night, level: night.series.get(name)?.level, comparison, judged })
         })
         .collect();
     let Some(last) = spots.last() else { return html! {} };
@@ -228,11 +230,11 @@ fn table(name: &str, spots: &[NightMark<'_>]) -> Markup {
                         td { (day(spot.night)) }
                         @match spot.judged {
                             Some(judged) => {
-                                td { (judged.unit.words(spot.level)) }
-                                td { (judged.unit.words(judged.low.max(0.0))) " to " (judged.unit.words(judged.high)) }
-                                td { (judged.words) }
+                                td { (judged.unit.amount(spot.level)) }
+                                td { (judged.unit.amount(judged.low.max(0.0))) " to " (judged.unit.amount(judged.high)) }
+                                td { (nightly_sentence(spot.comparison, judged)) }
                             }
-                            None => { td { (spot.night.series.get(name).map_or_else(String::new, |one| one.unit.words(spot.level))) } td { "n/a" } td { "too few before" } }
+                            None => { td { (spot.night.series.get(name).map_or_else(String::new, |one| one.unit.amount(spot.level))) } td { "n/a" } td { "too few before" } }
                         }
                     }
                 }

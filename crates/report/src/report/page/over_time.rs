@@ -9,7 +9,7 @@ use super::definitions::metric_link;
 use super::scale::Scale;
 use super::stages::stages;
 use super::tables::scrolled;
-use crate::record::{FoldedSession, WINDOWED};
+use crate::fold::{FoldedSession, TIMELINE_METRICS};
 use rushhour_core::units::{Metric, Micros};
 
 /// The height of the lane in which failures stand, as a share of the plot.
@@ -20,7 +20,7 @@ const HIGH: LineStyle = LineStyle(1);
 /// One figure for each latency that is shown over time and was measured.
 pub(super) fn over_time(folded: &FoldedSession) -> Markup {
     let bins = latency_bins(folded);
-    let shown: Vec<(Metric, Vec<Option<BinFigure>>)> = WINDOWED
+    let shown: Vec<(Metric, Vec<Option<BinFigure>>)> = TIMELINE_METRICS
         .into_iter()
         .map(|metric| (metric, bins.iter().map(|bin| bin.figure(metric)).collect()))
         .filter(|(_, figures): &(_, Vec<Option<BinFigure>>)| figures.iter().any(Option::is_some))

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::super::visible::visible;
 use super::tables::scrolled;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 
 /// The session's own description.
 pub(super) fn provenance(folded: &FoldedSession) -> Markup {

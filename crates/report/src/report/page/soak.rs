@@ -13,12 +13,12 @@ use super::scale::Scale;
 use super::stages::stages;
 use super::tables::{generator, scrolled, sideways, thresholds};
 use super::upward::Upward;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use crate::soak::{
-    LeakCheck, LeakFinding, SeriesFinding, SeriesJudgement, Slope, Soak, SoakVerdict, SoakWindows,
-    percent,
+    FALSE_ALARMS, LeakCheck, LeakFinding, SeriesFinding, SeriesJudgement, Slope, SoakAnalysis,
+    SoakVerdict, SoakWindows, leak_sentence, percent, series_sentence, soak_headline, soak_notes,
 };
-use rushhour_core::units::{Micros, SessionTime};
+use rushhour_core::units::Micros;
 
 const VALUES: LineStyle = LineStyle(0);
 const TREND: LineStyle = LineStyle(1);
@@ -28,7 +28,7 @@ const BENDS: u32 = 24;
 
 /// A soak as one page that needs no network and no script.
 pub fn soak_page(
-    soak: &Soak,
+    soak: &SoakAnalysis,
     folded: &FoldedSession,
     overall: &SessionVerdict,
     judgement: Criterion,
@@ -44,14 +44,14 @@ pub fn soak_page(
             (section("provenance", "Where this comes from", &provenance(folded)))
         }
     };
-    whole(&format!("{}: {}", visible(&soak.profile), soak.standing.word()), &body)
+    whole(&format!("{}: {}", visible(&soak.profile), soak.verdict.label()), &body)
 }
 
-fn header(soak: &Soak) -> Markup {
-    let (class, sign) = match soak.standing {
+fn header(soak: &SoakAnalysis) -> Markup {
+    let (class, sign) = match soak.verdict {
         SoakVerdict::Steady => ("passed", "✓"),
         SoakVerdict::Drifts => ("failed", "✗"),
-        SoakVerdict::TooLittle => ("undecided", "?"),
+        SoakVerdict::NotEnoughData => ("undecided", "?"),
         SoakVerdict::Invalid => ("invalid", "!"),
     };
     html! {
@@ -59,13 +59,13 @@ fn header(soak: &Soak) -> Markup {
             p class="session" { (visible(&soak.session)) }
             h1 {
                 span class="sign" aria-hidden="true" { (sign) } " "
-                (soak.standing.word()) ": " (visible(&soak.answer)) "."
+                (soak.verdict.label()) ": " (visible(&soak_headline(soak))) "."
             }
             p {
-                (soak.runs) " measured runs over " (Micros(soak.span_us)) ", " (soak.failed) " failed; "
-                (soak.windows) " windows of " (Micros(soak.window_us)) "."
+                (soak.runs) " measured runs over " (soak.windows.span()) ", " (soak.failed) " failed; "
+                (soak.windows.windows.len()) " windows of " (soak.windows.width) "."
             }
-            @for note in &soak.notes { p class="warning" { (visible(note)) "." } }
+            @for note in &soak_notes(soak) { p class="warning" { (visible(note)) "." } }
         }
     }
 }
@@ -83,7 +83,7 @@ fn found(finding: SeriesFinding) -> Markup {
     html! { span class={ "verdict " (class) } { (words) } }
 }
 
-fn table(soak: &Soak) -> Markup {
+fn table(soak: &SoakAnalysis) -> Markup {
     if soak.series.is_empty() {
         return html! { p { "Nothing was measured that could be followed." } };
     }
@@ -96,9 +96,9 @@ fn table(soak: &Soak) -> Markup {
                 } }
                 tbody {
                     @for one in &soak.series {
-                        @let amount = |value: f64| one.unit.words(value);
+                        @let amount = |value: f64| one.series.unit().amount(value);
                         tr {
-                            th scope="row" { (one.series) } td { (found(one.finding)) }
+                            th scope="row" { (one.series.name()) } td { (found(one.finding)) }
                             @match &one.slope {
                                 Some(slope) => {
                                     td { (amount(slope.start.max(0.0))) } td { (amount(slope.end.max(0.0))) }
@@ -117,17 +117,16 @@ fn table(soak: &Soak) -> Markup {
         }))
         p class="aside" {
             "A series drifts where the interval of its change leaves out zero and the change is more than "
-            (percent(soak.material)) " of where it began (" (percent(soak.material_failures))
+            (percent(soak.criteria.settings.material.fraction())) " of where it began (" (percent(soak.criteria.settings.material_failures.fraction()))
             " in points for failures). Lines are Theil's and Sen's, intervals by resampling stretches of neighbouring "
             "windows, all " (soak.family) " series judged as one family: in a steady session the chance that any is "
-            "called drifting is at most " (percent(soak.false_alarms)) ". The first and the last stretch are an hour "
+            "called drifting is at most " (percent(FALSE_ALARMS)) ". The first and the last stretch are an hour "
             "each, or a sixth of a shorter session."
         }
     }
 }
 
-fn charts(soak: &Soak, folded: &FoldedSession) -> Markup {
-    let Some(cut) = &soak.cut else { return html! {} };
+fn charts(soak: &SoakAnalysis, folded: &FoldedSession) -> Markup {
     let is_steady = |one: &&SeriesJudgement| {
         matches!(
             one.finding,
@@ -137,7 +136,7 @@ fn charts(soak: &Soak, folded: &FoldedSession) -> Markup {
     let drawn = soak.series.iter().filter(|one| !one.points.is_empty());
     let (steady, other): (Vec<_>, Vec<_>) = drawn.partition(is_steady);
     // What changes is looked for first.
-    html! { @for one in other.into_iter().chain(steady) { (chart(one, cut, folded)) } }
+    html! { @for one in other.into_iter().chain(steady) { (chart(one, soak, folded)) } }
 }
 
 /// A line and the ends of what it may have been, at a moment along the session from 0 to 1.
@@ -149,28 +148,30 @@ fn line_at(slope: &Slope, along: f64) -> (f64, f64, f64) {
     (middle + slope.change * from_middle, low.max(0.0), high.max(0.0))
 }
 
-fn chart(one: &SeriesJudgement, cut: &SoakWindows, folded: &FoldedSession) -> Markup {
+fn chart(one: &SeriesJudgement, soak: &SoakAnalysis, folded: &FoldedSession) -> Markup {
+    let (name, unit) = (one.series.name(), one.series.unit());
+    let sentence = series_sentence(soak, one);
+    let windows = &soak.windows;
     let hour = 3.6e9;
-    let end = cut.from(cut.windows.len());
+    let end = windows.start_of(windows.windows.len());
     let time = Scale::time(Micros(end.0));
     let values = one.points.iter().map(|point| point.value);
-    let up = Upward::of(one.unit, values.clone());
+    let up = Upward::of(unit, values.clone());
     let ends = one.points.first().zip(one.points.last());
     let least = values.clone().fold(f64::INFINITY, f64::min);
     let most = values.fold(0.0, f64::max);
     ChartFigure {
-        id: &format!("series-{}", one.series.replace(['.', ' '], "-")),
-        title: html! { (one.series) },
-        name: format!("{} through the session", one.series),
+        id: &format!("series-{}", name.replace(['.', ' '], "-")),
+        title: html! { (name) },
+        name: format!("{name} through the session"),
         description: format!(
-            "{} windows, from {} to {}; {}.",
+            "{} windows, from {} to {}; {sentence}.",
             one.points.len(),
-            one.unit.words(least),
-            one.unit.words(most),
-            one.words
+            unit.amount(least),
+            unit.amount(most),
         ),
-        note: html! { (visible(&one.words)) "." },
-        table: values_table(one, cut),
+        note: html! { (visible(&sentence)) "." },
+        table: values_table(one, windows),
     }
     .draw(|canvas| {
         let across: Vec<_> = time
@@ -200,7 +201,7 @@ fn chart(one: &SeriesJudgement, cut: &SoakWindows, folded: &FoldedSession) -> Ma
             key.push((TREND, "line, shaded: its interval".to_owned()));
         }
         let levels = one.step.as_ref().zip(ends).map(|(step, (first, last))| {
-            let at = SessionTime(step.at_us).0 as f64 / hour;
+            let at = step.at.0 as f64 / hour;
             through([
                 Some((x(first.hours), y(step.before))),
                 Some((x(at), y(step.before))),
@@ -214,7 +215,7 @@ fn chart(one: &SeriesJudgement, cut: &SoakWindows, folded: &FoldedSession) -> Ma
         let (height, key) = canvas.key(&key);
         let drawn = html! {
             (stages(folded, canvas, time))
-            (canvas.frame(&across, &up.ticks(), ("session time", &up.name(&one.series))))
+            (canvas.frame(&across, &up.ticks(), ("session time", &up.name(&name))))
             @if let Some((line, band)) = &line {
                 path class=(TREND.class("band")) d=(band) {}
                 (TREND.path(line))
@@ -228,16 +229,16 @@ fn chart(one: &SeriesJudgement, cut: &SoakWindows, folded: &FoldedSession) -> Ma
     })
 }
 
-fn values_table(one: &SeriesJudgement, cut: &SoakWindows) -> Markup {
+fn values_table(one: &SeriesJudgement, windows: &SoakWindows) -> Markup {
     scrolled(&html! {
         table {
-            thead { tr { th scope="col" { "from" } th scope="col" { "runs" } th scope="col" { (one.series) } } }
+            thead { tr { th scope="col" { "from" } th scope="col" { "runs" } th scope="col" { (one.series.name()) } } }
             tbody {
                 @for point in &one.points {
                     tr {
-                        td { (Micros(cut.from(point.index).0)) }
-                        td { (cut.windows.get(point.index).map_or(0, |window| window.runs)) }
-                        td { (one.unit.words(point.value)) }
+                        td { (Micros(windows.start_of(point.index).0)) }
+                        td { (windows.windows.get(point.index).map_or(0, |window| window.runs)) }
+                        td { (one.series.unit().amount(point.value)) }
                     }
                 }
             }
@@ -252,12 +253,12 @@ fn leaks(leaks: &[LeakCheck]) -> Markup {
             tbody {
                 @for leak in leaks {
                     @let (class, words) = match leak.finding {
-                        LeakFinding::GivenBack => ("passed", "✓ given back"),
+                        LeakFinding::Released => ("passed", "✓ given back"),
                         LeakFinding::Leaked => ("failed", "✗ left behind"),
-                        LeakFinding::NotLookedAt => ("undecided", "? not looked at"),
+                        LeakFinding::NotObserved => ("undecided", "? not looked at"),
                     };
                     tr {
-                        td { (visible(&leak.words)) }
+                        td { (visible(&leak_sentence(leak))) }
                         td { span class={ "verdict " (class) } { (words) } }
                     }
                 }

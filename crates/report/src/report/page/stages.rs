@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::visible::visible;
 use super::chart::{Canvas, place};
 use super::scale::Scale;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 
 /// A character's width, about.
 const CHARACTER: f64 = 6.6;

@@ -9,7 +9,7 @@ use super::super::terminal::{PERCENTILES, SHOWN};
 use super::super::verdict::{Criterion, SessionVerdict, ThresholdResult, Verdict};
 use super::super::visible::visible;
 use super::definitions::{class_link, metric_link};
-use crate::record::{FoldedSession, WINDOWED};
+use crate::fold::{FoldedSession, TIMELINE_METRICS};
 use rushhour_core::units::SessionTime;
 
 /// Different words shown of one class of failure.
@@ -95,8 +95,8 @@ pub(super) fn latencies(folded: &FoldedSession) -> Markup {
     html! {
         p {
             "Agents were dispatched by " code { (livekit.dispatch.method()) } ", which decides the join times: those of "
-            "other methods are not comparable. Rooms made: " (folded.rooms_made) ", deleted: " (folded.rooms_deleted)
-            ", left behind: " (folded.rooms_left) "."
+            "other methods are not comparable. Rooms made: " (folded.rooms_created) ", deleted: " (folded.rooms_deleted)
+            ", left behind: " (folded.rooms_not_deleted) "."
         }
         table class="figures" {
             caption {
@@ -125,7 +125,7 @@ pub(super) fn latencies(folded: &FoldedSession) -> Markup {
 
 /// Failures by class, with what was said of them.
 pub(super) fn failures(folded: &FoldedSession) -> Markup {
-    let classes = folded.tally.failed_most_first();
+    let classes = folded.tally.failures_by_count();
     if classes.is_empty() {
         return html! { p { "No run that was started failed." } };
     }
@@ -137,7 +137,7 @@ pub(super) fn failures(folded: &FoldedSession) -> Markup {
             } }
             tbody {
                 @for (class, count) in classes {
-                    @let words = folded.failure_words.of(class);
+                    @let words = folded.failure_messages.of(class);
                     @let shown: u64 = words.iter().take(WORDS_SHOWN).map(|(_, count)| count).sum();
                     tr {
                         th scope="row" { (class_link(class)) }
@@ -162,7 +162,7 @@ pub(super) fn failures(folded: &FoldedSession) -> Markup {
 pub(super) fn slowest(folded: &FoldedSession) -> Markup {
     let session = folded.opening.profile.mode;
     let each = |metric| session.modes().iter().map(move |mode| (metric, *mode));
-    let mut shown = WINDOWED
+    let mut shown = TIMELINE_METRICS
         .into_iter()
         .flat_map(each)
         .map(|(metric, mode)| (metric, mode, folded.slowest.of(metric, mode)))
@@ -233,8 +233,8 @@ pub(super) fn generator(folded: &FoldedSession, overall: &SessionVerdict) -> Mar
         @if health.memory > 0 {
             p {
                 "Most memory " (format!("{:.1} MB", health.memory as f64 / 1e6)) ", processor time in all "
-                (health.cpu) ", longest loop lag " (health.loop_lag) ", questions answered " (health.polls.0)
-                " and not answered " (health.polls.1) ", looks into rooms " (health.looks) "."
+                (health.cpu) ", longest loop lag " (health.loop_lag) ", questions answered " (health.status_polls)
+                " and not answered " (health.status_polls_failed) ", looks into rooms " (health.room_polls) "."
             }
         }
     }

@@ -5,7 +5,7 @@ use super::super::judged::example;
 use super::super::test_sessions::{Fate, HOSTILE, Made, ordinary};
 use super::super::verdict::{Criterion, SessionVerdict};
 use super::page;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use rushhour_core::event::{FailureClass, Outcome};
 use rushhour_core::units::{Micros, SessionTime};
 

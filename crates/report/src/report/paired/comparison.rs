@@ -9,7 +9,7 @@ use super::difference::{
 };
 use super::money::Premium;
 use super::words::{answer, notes};
-use crate::record::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
+use crate::fold::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
 use rushhour_core::units::{Micros, Mode};
 use rushhour_stats::{Bootstrap, PairedVotes};
 
@@ -205,7 +205,7 @@ fn differences(pairs: &PairTable, plan: &Bootstrap) -> Vec<PairedDifference> {
         let both = in_time.iter().filter_map(|pair| Some((pair.scenario, pair.ended()?)));
         both.filter_map(|(scenario, (voice, chat))| {
             let at = voice.intended.min(chat.intended);
-            let (voice, chat) = (micros(voice.first)?, micros(written(chat))?);
+            let (voice, chat) = (micros(voice.mean_first_response)?, micros(written(chat))?);
             Some(PairValue { scenario, at, voice, chat })
         })
         .collect()
@@ -216,15 +216,20 @@ fn differences(pairs: &PairTable, plan: &Bootstrap) -> Vec<PairedDifference> {
         difference_of_each("cost of a successful task", "USD", &per_successful, plan),
         difference("conversation", "us", &completed(&|run| micros(run.conversation)), plan),
         difference("turns", "turns", &completed(&|run| run.turns.map(|n| n as f64)), plan),
-        difference("tokens read", "tokens", &completed(&|run| tokens(run.used?.tokens_read)), plan),
+        difference(
+            "tokens read",
+            "tokens",
+            &completed(&|run| tokens(run.model_usage?.tokens_read)),
+            plan,
+        ),
         difference(
             "tokens written",
             "tokens",
-            &completed(&|run| tokens(run.used?.tokens_written)),
+            &completed(&|run| tokens(run.model_usage?.tokens_written)),
             plan,
         ),
-        difference(HEARD_OR_BEGUN, "us", &heard(|run| run.first), plan),
-        difference(HEARD_OR_READ, "us", &heard(|run| run.last), plan),
+        difference(HEARD_OR_BEGUN, "us", &heard(|run| run.mean_first_response), plan),
+        difference(HEARD_OR_READ, "us", &heard(|run| run.mean_last_response), plan),
         share_difference("completed", votes.0),
         share_difference("judged as passed", votes.1),
     ]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::{PairedRun, RunPair};
+use crate::fold::{PairedRun, RunPair};
 use rushhour_core::profile::PriceItem;
 use rushhour_core::units::Usd;
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::record::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
+use crate::fold::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
 use rushhour_core::units::{Micros, Mode};
 
 /// What is told of either run.
@@ -79,8 +79,8 @@ fn columns(run: Option<&PairedRun>) -> [String; EACH.len()] {
         run.intended.0.to_string(),
         micros(run.conversation),
         run.turns.map_or(String::new(), |turns| turns.to_string()),
-        micros(run.first),
-        micros(run.last),
+        micros(run.mean_first_response),
+        micros(run.mean_last_response),
         cost.unwrap_or_default(),
     ]
 }

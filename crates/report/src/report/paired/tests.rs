@@ -1,7 +1,7 @@
 use super::super::test_sessions::{Fate, Made};
 use super::super::verdict::SessionVerdict;
 use super::*;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use rushhour_core::units::{Micros, Mode, PairId, SessionTime};
 
 fn takes(seconds: u64) -> Fate {

@@ -3,7 +3,7 @@
 use super::super::money::CostEach;
 use super::comparison::{COST, PairedComparison};
 use super::difference::PairedDifference;
-use crate::record::FoldedSession;
+use crate::fold::FoldedSession;
 use rushhour_core::units::Micros;
 
 /// Why latencies of the two modes are not one thing.

@@ -44,11 +44,11 @@ pub fn history_text(profiles: &[JudgedNights<'_>], style: Style) -> String {
                 .iter()
                 .map(|name| night.series.get(name))
                 .map(|figure| {
-                    figure.map_or("-".to_owned(), |figure| figure.unit.words(figure.level))
+                    figure.map_or("-".to_owned(), |figure| figure.unit.amount(figure.level))
                 })
                 .map(|cell| format!("{cell:>24}"))
                 .collect();
-            let mut found = vec![night.standing.word().to_owned()];
+            let mut found = vec![night.verdict.label().to_owned()];
             let grown = night.series.iter().filter(|(_, figure)| figure.finding.is_worse());
             found.extend(grown.map(|(name, _)| format!("{name} grew")));
             if night.leaked {
@@ -57,10 +57,10 @@ pub fn history_text(profiles: &[JudgedNights<'_>], style: Style) -> String {
             let worse = judged.series.iter().filter(|one| one.finding.is_worse());
             found.extend(worse.map(|one| format!("{} worse than before", one.series)));
             let found = visible(&found.join(", "));
-            let found = match night.standing {
+            let found = match night.verdict {
                 SoakVerdict::Steady => style.good(&found),
                 SoakVerdict::Drifts => style.bad(&found),
-                SoakVerdict::TooLittle | SoakVerdict::Invalid => style.unclear(&found),
+                SoakVerdict::NotEnoughData | SoakVerdict::Invalid => style.unclear(&found),
             };
             let began = visible(&began.replace('T', " "));
             lines.push(format!("{began:<17}{:>6}{:>7}{cells}  {found}", night.runs, night.failed));

@@ -2,19 +2,19 @@
 
 use std::io::Write;
 
-use crate::soak::{SeriesUnit, Soak, TrackedSeries};
+use crate::soak::{SeriesUnit, SoakAnalysis, TrackedSeries};
 
 /// Writes one line for each window: what its runs came to, in microseconds and bytes, and what the worker said.
 /// A figure that a window has no values enough for is missing.
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn soak_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
+pub fn soak_csv(soak: &SoakAnalysis, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     let followed: Vec<TrackedSeries> = soak
         .series
         .iter()
-        .filter_map(|one| one.followed)
+        .map(|one| one.series)
         .filter(|one| !matches!(one, TrackedSeries::Failed))
         .collect();
     let mut header: Vec<String> =
@@ -22,9 +22,9 @@ pub fn soak_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
     header.extend(followed.iter().map(|one| column(*one)));
     header.extend(["agent_load", "agent_jobs"].map(ToOwned::to_owned));
     csv.write_record(header)?;
-    let Some(cut) = &soak.cut else { return Ok(csv.flush()?) };
-    for (index, window) in cut.windows.iter().enumerate() {
-        let mut line = vec![cut.from(index).0.to_string(), cut.width.0.to_string()];
+    let windows = &soak.windows;
+    for (index, window) in windows.windows.iter().enumerate() {
+        let mut line = vec![windows.start_of(index).0.to_string(), windows.width.0.to_string()];
         line.extend([window.runs, window.failed].map(|count| count.to_string()));
         let cell = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.0}"));
         line.extend(followed.iter().map(|one| cell(one.value(window))));
@@ -49,7 +49,7 @@ fn column(followed: TrackedSeries) -> String {
 ///
 /// # Errors
 /// Where the writer refuses.
-pub fn agent_health_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
+pub fn agent_health_csv(soak: &SoakAnalysis, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
     csv.write_record([
         "at_us",
@@ -60,17 +60,17 @@ pub fn agent_health_csv(soak: &Soak, to: impl Write) -> csv::Result<()> {
         "children",
         "memory_bytes",
     ])?;
-    for look in &soak.worker {
+    for look in &soak.worker_samples {
         let count = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
-        let load = look.said.load.map_or(String::new(), |load| format!("{load:.4}"));
+        let load = look.health.load.map_or(String::new(), |load| format!("{load:.4}"));
         csv.write_record([
             look.at.0.to_string(),
             look.started.to_string(),
             look.in_flight.to_string(),
-            count(look.said.jobs),
+            count(look.health.jobs),
             load,
-            count(look.said.children),
-            count(look.said.memory),
+            count(look.health.children),
+            count(look.health.memory),
         ])?;
     }
     Ok(csv.flush()?)

@@ -4,26 +4,28 @@ use super::super::compare::wrapped;
 use super::super::terminal::Style;
 use super::super::verdict::{SessionVerdict, Verdict};
 use super::super::visible::visible;
-use crate::soak::{LeakFinding, SeriesFinding, SeriesJudgement, Soak, SoakVerdict, percent};
-use rushhour_core::units::Micros;
+use crate::soak::{
+    FALSE_ALARMS, LeakFinding, SeriesFinding, SeriesJudgement, SoakAnalysis, SoakVerdict,
+    leak_sentence, percent, soak_headline, soak_notes,
+};
 
 /// A soak in words.
-pub fn soak_text(soak: &Soak, overall: &SessionVerdict, style: Style) -> String {
-    let head = format!("{}: {}.", soak.standing.word(), visible(&soak.answer));
-    let paint = |line: &String| match soak.standing {
+pub fn soak_text(soak: &SoakAnalysis, overall: &SessionVerdict, style: Style) -> String {
+    let head = format!("{}: {}.", soak.verdict.label(), visible(&soak_headline(soak)));
+    let paint = |line: &String| match soak.verdict {
         SoakVerdict::Steady => style.good(line),
         SoakVerdict::Drifts | SoakVerdict::Invalid => style.bad(line),
-        SoakVerdict::TooLittle => style.unclear(line),
+        SoakVerdict::NotEnoughData => style.unclear(line),
     };
     let mut lines: Vec<String> = wrapped(&head, 0).iter().map(paint).collect();
     lines.push(String::new());
     lines.push(format!(
         "{} measured runs in {} windows of {}; {} series judged as one family, false alarms at most {}",
         soak.runs,
-        soak.windows,
-        Micros(soak.window_us),
+        soak.windows.windows.len(),
+        soak.windows.width,
         soak.family,
-        percent(soak.false_alarms)
+        percent(FALSE_ALARMS)
     ));
     if !soak.series.is_empty() {
         lines.push(String::new());
@@ -35,11 +37,11 @@ pub fn soak_text(soak: &Soak, overall: &SessionVerdict, style: Style) -> String 
     }
     lines.push(String::new());
     for leak in &soak.leaks {
-        let line = visible(&leak.words);
+        let line = visible(&leak_sentence(leak));
         let paint = |line: String| match leak.finding {
             LeakFinding::Leaked => style.bad(&line),
-            LeakFinding::GivenBack => line,
-            LeakFinding::NotLookedAt => style.unclear(&line),
+            LeakFinding::Released => line,
+            LeakFinding::NotObserved => style.unclear(&line),
         };
         lines.extend(wrapped(&line, 0).into_iter().map(paint));
     }
@@ -55,15 +57,15 @@ pub fn soak_text(soak: &Soak, overall: &SessionVerdict, style: Style) -> String 
         let line = format!("{}: {}; {}", check.name, check.found, check.advice);
         lines.extend(wrapped(&line, 0).into_iter().map(|line| style.bad(&line)));
     }
-    for note in &soak.notes {
+    for note in &soak_notes(soak) {
         lines.extend(wrapped(&visible(note), 0).into_iter().map(|line| style.unclear(&line)));
     }
     lines.join("\n")
 }
 
 fn series_line(one: &SeriesJudgement, style: Style) -> String {
-    let amount = |value: f64| one.unit.words(value);
-    let name = format!("{:<26}", one.series);
+    let amount = |value: f64| one.series.unit().amount(value);
+    let name = format!("{:<26}", one.series.name());
     let found = match one.finding {
         SeriesFinding::TooFew => style.unclear("too few windows"),
         SeriesFinding::Steady => style.good("steady"),

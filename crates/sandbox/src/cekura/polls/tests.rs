@@ -1,15 +1,15 @@
 use serde_json::{Value, json};
 
-use crate::exchange::Delivery;
+use crate::http::Delivery;
 use crate::test_sandbox::{TestSandbox, config, config_with};
 use crate::{CekuraPlan, Fault, Faults, KeyScope, SandboxConfig};
 use rushhour_core::units::{Micros, Mode};
 
-fn with_runs(sandbox: &mut TestSandbox, count: usize) -> Vec<u64> {
+fn create_runs(sandbox: &mut TestSandbox, count: usize) -> Vec<u64> {
     (0..count)
         .map(|n| {
             let room = format!("room-{n}");
-            sandbox.furnish(&room, "{}");
+            sandbox.create_room_with_agent(&room, "{}");
             sandbox.submit(Mode::Voice, &room)
         })
         .collect()
@@ -20,9 +20,9 @@ fn ids(runs: &Value) -> Vec<u64> {
 }
 
 #[test]
-fn bulk_takes_a_plain_list_and_leaves_out_what_nobody_knows() {
+fn bulk_takes_a_comma_separated_list_and_omits_unknown_runs() {
     let mut sandbox = TestSandbox::default();
-    let runs = with_runs(&mut sandbox, 2);
+    let runs = create_runs(&mut sandbox, 2);
     let query = format!("run_ids={}%2C999%2C{}", runs[1], runs[0]);
     for path in ["v2/runs/bulk/", "v1/runs/bulk", "v1/runs-external/bulk"] {
         assert_eq!(ids(&sandbox.get(path, &query)), [runs[1], runs[0]]);
@@ -35,10 +35,10 @@ fn bulk_takes_a_plain_list_and_leaves_out_what_nobody_knows() {
 }
 
 #[test]
-fn lists_are_filtered_and_paged_with_the_newest_first() {
+fn lists_are_filtered_and_paged_newest_first() {
     let mut sandbox = TestSandbox::default();
-    let runs = with_runs(&mut sandbox, 25);
-    sandbox.wait(2_000);
+    let runs = create_runs(&mut sandbox, 25);
+    sandbox.advance(2_000);
     let listed = sandbox.get("v2/runs/", "page_size=10&page=3");
     assert_eq!(ids(&listed["results"]), [runs[4], runs[3], runs[2], runs[1], runs[0]]);
     assert_eq!((&listed["count"], &listed["next"]), (&json!(25), &Value::Null));
@@ -59,35 +59,38 @@ fn lists_are_filtered_and_paged_with_the_newest_first() {
 }
 
 #[test]
-fn a_result_is_over_when_all_of_its_runs_are() {
+fn a_result_completes_with_its_last_run() {
     let mut sandbox = TestSandbox::default();
-    sandbox.furnish("good", "{}");
+    sandbox.create_room_with_agent("good", "{}");
     let entries = [sandbox.entry("good"), sandbox.entry("bare")];
-    let answer = sandbox.submit_entries(Mode::Voice, &entries);
-    let started: Value = serde_json::from_slice(&answer.body).unwrap();
+    let response = sandbox.submit_entries(Mode::Voice, &entries);
+    let started: Value = serde_json::from_slice(&response.body).unwrap();
     let path = format!("v2/results/{}/", started["id"]);
-    sandbox.wait(5_499);
+    sandbox.advance(5_499);
     assert_eq!(sandbox.get(&path, "")["status"], "in_progress");
-    sandbox.wait(2_000);
+    sandbox.advance(2_000);
     let result = sandbox.get(&path, "");
     assert_eq!(result["status"], "completed");
     assert_eq!(
         (&result["total_runs_count"], &result["success_runs_count"]),
         (&json!(2), &json!(1))
     );
-    assert_eq!(result["failed_runs_count"], 0, "only completed runs that were judged failures");
+    assert_eq!(
+        result["failed_runs_count"], 0,
+        "it counts only completed runs that were judged failures"
+    );
     assert_eq!(result["runs"].as_object().unwrap().len(), 2);
 }
 
 #[test]
-fn ending_a_results_calls_cancels_what_is_not_over() {
+fn ending_the_calls_of_a_result_cancels_its_open_runs() {
     let mut sandbox = TestSandbox::default();
-    sandbox.furnish("a", "{}");
-    sandbox.furnish("b", "{}");
+    sandbox.create_room_with_agent("a", "{}");
+    sandbox.create_room_with_agent("b", "{}");
     let entries = [sandbox.entry("a"), sandbox.entry("b")];
-    let answer = sandbox.submit_entries(Mode::Voice, &entries);
-    let started: Value = serde_json::from_slice(&answer.body).unwrap();
-    sandbox.wait(1_000);
+    let response = sandbox.submit_entries(Mode::Voice, &entries);
+    let started: Value = serde_json::from_slice(&response.body).unwrap();
+    sandbox.advance(1_000);
     let path = format!("v1/results/{}/end_calls/", started["id"]);
     let ended = sandbox.cekura("POST", &path, "", &Value::Null);
     assert_eq!((ended.status, ended.body.len()), (200, 0));
@@ -97,24 +100,24 @@ fn ending_a_results_calls_cancels_what_is_not_over() {
 }
 
 #[test]
-fn polls_meet_their_faults() {
+fn poll_faults_change_the_response() {
     let polled = |fault: Fault| {
         let mut sandbox = TestSandbox::new(config_with(Faults::always(fault)));
-        let run = with_runs(&mut sandbox, 1)[0];
+        let run = create_runs(&mut sandbox, 1)[0];
         sandbox.cekura("GET", "v2/runs/bulk/", &format!("run_ids={run}"), &Value::Null)
     };
-    let answer = polled(Fault::PollTooMany);
-    assert_eq!((answer.status, answer.retry_after.as_deref()), (429, Some("2")));
+    let response = polled(Fault::PollTooMany);
+    assert_eq!((response.status, response.retry_after.as_deref()), (429, Some("2")));
     assert_eq!(polled(Fault::PollError).status, 500);
     assert_eq!(polled(Fault::PollHtml).content_type, "text/html");
     assert_eq!(polled(Fault::PollReset).delivery, Delivery::Reset);
-    assert_eq!(polled(Fault::PollSlow).after, Micros::from_millis(3_004));
-    let answer = polled(Fault::PollMissingRun);
-    assert_eq!((answer.status, answer.body.as_slice()), (200, b"[]".as_slice()));
+    assert_eq!(polled(Fault::PollSlow).delay, Micros::from_millis(3_004));
+    let response = polled(Fault::PollMissingRun);
+    assert_eq!((response.status, response.body.as_slice()), (200, b"[]".as_slice()));
 }
 
 #[test]
-fn the_plan_is_told_to_keys_of_the_organization_alone() {
+fn only_keys_of_the_organization_see_the_plan() {
     let plan = CekuraPlan { voice_runs: 10, chat_runs: 20, key: KeyScope::Organization };
     let mut sandbox = TestSandbox::new(SandboxConfig { plan, ..config() });
     let pack = sandbox.get("billing/info/", "")["subscription_status"]["pack"].clone();

@@ -1,0 +1,306 @@
+//! The life of one agent: it joins, becomes ready, takes turns and leaves.
+
+use std::sync::Arc;
+
+use super::attributes::{AgentState, CHAT_TOPIC};
+use super::context::AgentContext;
+use super::step_queue::{Step, StepQueue};
+use super::turns::Answer;
+use super::voice::Voice;
+use crate::behaviour::JobFault;
+use crate::truth::{AgentFact, MeasuredDelay};
+use crate::worker::{Assignment, JobEnd};
+use rushhour_callers::audio::OpusError;
+use rushhour_callers::data::DataEvent;
+use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
+use rushhour_callers::participant::{
+    DisconnectError, JoinConfig, ParticipantEvent, RemoteParticipant,
+};
+use rushhour_core::units::{Identity, Mode, RoomName, SessionTime};
+
+/// The longest text from a caller, in bytes; further chunks are dropped.
+const MAX_TEXT: usize = 64 * 1_024;
+/// The maximum number of open text streams; the oldest is dropped.
+const MAX_OPEN_TEXTS: usize = 8;
+
+/// Called once, when the session has ended.
+type OnSessionEnd = Box<dyn FnOnce(JobEnd) + Send>;
+
+/// Why the agent is leaving its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Departure {
+    CallerLeft,
+    Crash,
+}
+
+/// One agent in one room.
+pub(crate) struct AgentSession {
+    pub(super) context: Arc<AgentContext>,
+    pub(super) room: RoomName,
+    pub(super) fault: Option<JobFault>,
+    /// `None` in a chat.
+    pub(super) voice: Option<Voice>,
+    pub(super) steps: StepQueue,
+    /// The participant that the agent answers.
+    pub(super) caller: Option<Identity>,
+    pub(super) ready: bool,
+    /// The number of the caller's turns so far.
+    pub(super) turn: u32,
+    /// How many of them were answered.
+    pub(super) answered: u32,
+    /// The answer in preparation or in progress.
+    pub(super) answer: Option<Answer>,
+    identity: Identity,
+    assigned_at: SessionTime,
+    /// Set once the agent has asked to leave.
+    departure: Option<Departure>,
+    /// Whether the context counts this session.
+    counted: bool,
+    /// The open text streams of the caller, by id.
+    open_texts: Vec<(String, String)>,
+    on_end: Option<OnSessionEnd>,
+}
+
+impl AgentSession {
+    /// A session that is about to join. It calls `on_end` in any case, even if it is only dropped.
+    ///
+    /// # Errors
+    /// If libopus has no memory.
+    pub(crate) fn new(
+        context: Arc<AgentContext>,
+        assignment: &Assignment,
+        on_end: OnSessionEnd,
+    ) -> Result<Self, OpusError> {
+        let voice = match assignment.mode {
+            Mode::Voice => Some(Voice::new()?),
+            Mode::Chat => None,
+        };
+        Ok(Self {
+            context,
+            room: assignment.room.clone(),
+            fault: assignment.fault,
+            voice,
+            steps: StepQueue::default(),
+            caller: None,
+            ready: false,
+            turn: 0,
+            answered: 0,
+            answer: None,
+            identity: assignment.identity.clone(),
+            assigned_at: assignment.assigned_at,
+            departure: None,
+            counted: false,
+            open_texts: Vec::new(),
+            on_end: Some(on_end),
+        })
+    }
+
+    pub(crate) fn join_config(&self) -> JoinConfig {
+        JoinConfig {
+            publish_audio: self.voice.is_some(),
+            attributes: AgentState::Initializing.attributes(),
+        }
+    }
+
+    pub(super) fn record(&self, at: SessionTime, fact: AgentFact) {
+        self.context.truth.record(at, fact);
+    }
+
+    /// Leaves without notice, as the fault demands.
+    pub(super) fn crash(&mut self, handle: &mut dyn ParticipantHandle) {
+        let fact = AgentFact::Crashed { room: self.room.clone(), turns: self.answered };
+        self.record(handle.now(), fact);
+        self.leave(Departure::Crash, handle);
+    }
+
+    fn leave(&mut self, departure: Departure, handle: &mut dyn ParticipantHandle) {
+        self.departure = Some(departure);
+        self.steps.clear();
+        handle.leave();
+    }
+
+    fn joined(
+        &mut self,
+        others: Vec<RemoteParticipant>,
+        at: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        self.counted = true;
+        self.context.session_joined();
+        let fact = AgentFact::Joined {
+            room: self.room.clone(),
+            identity: self.identity.clone(),
+            since_assigned_us: at.since(self.assigned_at),
+        };
+        self.record(at, fact);
+        for participant in others {
+            self.participant_changed(&participant, handle);
+        }
+        if self.fault == Some(JobFault::CrashAtJoin) {
+            self.crash(handle);
+        }
+    }
+
+    fn participant_changed(
+        &mut self,
+        participant: &RemoteParticipant,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        if participant.is_agent || participant.identity == self.identity {
+            return;
+        }
+        if participant.connected {
+            // The agent serves the first participant, as LiveKit's framework does.
+            self.caller.get_or_insert_with(|| participant.identity.clone());
+        } else if self.caller.as_ref() == Some(&participant.identity) {
+            self.leave(Departure::CallerLeft, handle);
+        }
+    }
+
+    fn channels_opened(&mut self, at: SessionTime, handle: &mut dyn ParticipantHandle) {
+        if let Some(voice) = &mut self.voice {
+            voice.start_playback(handle.next_tick());
+        }
+        let delay = self.context.behaviour.ready_delay(&self.room);
+        self.steps.schedule(at + delay, Step::BecomeReady { since: at });
+    }
+
+    fn become_ready(&mut self, since: SessionTime, handle: &mut dyn ParticipantHandle) {
+        self.ready = true;
+        handle.set_attributes(AgentState::Listening.attributes());
+        let now = handle.now();
+        let wanted_us = self.context.behaviour.ready_delay(&self.room);
+        let delay = MeasuredDelay { wanted_us, delay_us: now.since(since) };
+        self.record(now, AgentFact::Ready { room: self.room.clone(), delay });
+        if self.fault == Some(JobFault::Mute) {
+            return;
+        }
+        if let Some(delay) = self.context.behaviour.greeting_delay(&self.room) {
+            self.steps.schedule(now + delay, Step::Greet { since: now });
+        }
+    }
+
+    fn receive_data(
+        &mut self,
+        data: DataEvent,
+        at: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        match data {
+            DataEvent::TextStreamOpened { stream_id: stream, sender, topic, .. } => {
+                // Texts from other participants, or from before the agent was ready, are ignored.
+                if topic == CHAT_TOPIC && self.ready && self.caller.as_ref() == Some(&sender) {
+                    if self.open_texts.len() >= MAX_OPEN_TEXTS {
+                        self.open_texts.remove(0);
+                    }
+                    self.open_texts.push((stream, String::new()));
+                }
+            }
+            DataEvent::TextChunk { stream_id: stream, text } => {
+                let open = self.open_texts.iter_mut().find(|(open, _)| *open == stream);
+                if let Some((_, whole)) = open.filter(|(_, whole)| whole.len() < MAX_TEXT) {
+                    whole.push_str(&text);
+                }
+            }
+            DataEvent::TextStreamClosed { stream_id: stream, .. } => {
+                if let Some(index) = self.open_texts.iter().position(|(open, _)| *open == stream) {
+                    let (_, text) = self.open_texts.remove(index);
+                    self.receive_text(&text, at, handle);
+                }
+            }
+            DataEvent::ByteStreamReceived { .. } => {}
+        }
+    }
+
+    fn perform(&mut self, step: Step, handle: &mut dyn ParticipantHandle) {
+        match step {
+            Step::BecomeReady { since } => self.become_ready(since, handle),
+            Step::Greet { since } => self.greet(since, handle),
+            Step::SendStaleSegment => self.send_stale_segment(handle),
+            Step::StartAnswer => self.start_answer(handle),
+            Step::ContinueEndlessText => self.continue_endless_text(handle),
+            Step::FinishAnswer => self.finish_answer(handle),
+            Step::YieldToCaller { since } => self.yield_to_caller(since, handle),
+        }
+    }
+
+    fn end(&mut self, end: JobEnd) {
+        if std::mem::take(&mut self.counted) {
+            self.context.session_left();
+        }
+        if let Some(on_end) = self.on_end.take() {
+            on_end(end);
+        }
+    }
+}
+
+impl ParticipantHandler for AgentSession {
+    fn on_event(
+        &mut self,
+        event: ParticipantEvent,
+        at: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        if self.departure.is_some() {
+            return;
+        }
+        match event {
+            ParticipantEvent::Joined { others, .. } => self.joined(others, at, handle),
+            ParticipantEvent::DataChannelOpen => self.channels_opened(at, handle),
+            ParticipantEvent::ParticipantUpdated(participant) => {
+                self.participant_changed(&participant, handle);
+            }
+            ParticipantEvent::Data(data) => self.receive_data(data, at, handle),
+            ParticipantEvent::Audio { packet, track_sid: track } => {
+                if let Some(voice) = &mut self.voice {
+                    let edges = voice.receive(&packet, track);
+                    self.receive_speech(&edges, handle);
+                }
+            }
+            // The engine calls `left` with the reason.
+            ParticipantEvent::Disconnected(_) => {}
+        }
+    }
+
+    fn on_tick(&mut self, handle: &mut dyn ParticipantHandle) -> NextTick {
+        if let Some(voice) = &mut self.voice {
+            let edges = voice.tick(handle.now());
+            self.receive_speech(&edges, handle);
+        }
+        while let Some(step) = self.steps.take_due(handle.now()) {
+            self.perform(step, handle);
+        }
+        if self.departure.is_some() {
+            return NextTick::OnEvent;
+        }
+        self.send_due_frames(handle);
+        match (&self.voice, self.steps.next()) {
+            (Some(_), _) => NextTick::Next,
+            (None, Some(at)) => NextTick::At(at),
+            (None, None) => NextTick::OnEvent,
+        }
+    }
+
+    fn on_left(&mut self, why: LeaveReason, at: SessionTime) {
+        let (why, end) = match why {
+            LeaveReason::ClientInitiated if self.departure == Some(Departure::Crash) => {
+                ("the injected crash".to_owned(), JobEnd::Failed("crashed".to_owned()))
+            }
+            LeaveReason::ClientInitiated => ("the conversation is over".to_owned(), JobEnd::Done),
+            LeaveReason::Disconnected(DisconnectError::RoomDeleted) => {
+                ("the room was deleted".to_owned(), JobEnd::Done)
+            }
+            LeaveReason::JoinFailed(_) | LeaveReason::Disconnected(_) => {
+                (why.to_string(), JobEnd::Failed(why.to_string()))
+            }
+        };
+        self.record(at, AgentFact::Left { room: self.room.clone(), why, turns: self.answered });
+        self.end(end);
+    }
+}
+
+impl Drop for AgentSession {
+    fn drop(&mut self) {
+        self.end(JobEnd::Failed("the engine stopped".to_owned()));
+    }
+}

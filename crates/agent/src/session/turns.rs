@@ -1,0 +1,371 @@
+//! The turns of a conversation: receiving the caller's turn, answering it, and yielding to an interruption.
+
+use super::agent_session::AgentSession;
+use super::attributes::{
+    AgentState, TRANSCRIPTION_TOPIC, end_of_segment, open_segment, user_transcription,
+};
+use super::step_queue::Step;
+use crate::behaviour::JobFault;
+use crate::truth::{AgentFact, MeasuredDelay};
+use rushhour_callers::audio::SpeechEdge;
+use rushhour_callers::data::{AGENT_SESSION_TOPIC, encode_turn_metrics};
+use rushhour_callers::engine::ParticipantHandle;
+use rushhour_callers::participant::SendOutcome;
+use rushhour_core::event::TurnParts;
+use rushhour_core::units::{Micros, SessionTime};
+
+/// The interval between the chunks of an answer that never ends.
+const ENDLESS_TEXT_INTERVAL: Micros = Micros::from_millis(100);
+
+/// What an answer responds to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trigger {
+    Text,
+    /// Speech, and how long after its end the end was detected.
+    Speech(Micros),
+    /// Nothing: the agent greets.
+    Greeting,
+}
+
+/// An answer, from the end of the caller's turn to its last word.
+#[derive(Debug)]
+pub(super) struct Answer {
+    turn: u32,
+    trigger: Trigger,
+    /// The end of the caller's turn.
+    since: SessionTime,
+    /// Before it starts, counted from `since`.
+    configured_delay: Micros,
+    text: String,
+    /// The open stream of its text, and the number of chunks sent.
+    stream: Option<(String, u64)>,
+    /// When it started, counted from `since`.
+    started_after: Option<Micros>,
+}
+
+impl Answer {
+    const fn new(
+        turn: u32,
+        trigger: Trigger,
+        since: SessionTime,
+        configured_delay: Micros,
+        text: String,
+    ) -> Self {
+        Self { turn, trigger, since, configured_delay, text, stream: None, started_after: None }
+    }
+
+    /// The first chunk, which is a word with the space after it, and the rest.
+    fn chunks(&self) -> (&str, &str) {
+        let end = self.text.find(' ').map_or(self.text.len(), |space| space + 1);
+        self.text.split_at(end)
+    }
+
+    /// The two segments of the fault `swapped_segments`.
+    fn segments(&self) -> (&str, &str) {
+        let middle = self.text.len() / 2;
+        let cut = self.text[..self.text.floor_char_boundary(middle)].rfind(' ');
+        self.text.split_at(cut.map_or(0, |space| space + 1))
+    }
+
+    /// What the agent reports about its own times.
+    fn own_times(&self) -> TurnParts {
+        let end_of_turn = match self.trigger {
+            Trigger::Speech(detected_after) => Some(detected_after),
+            Trigger::Text | Trigger::Greeting => None,
+        };
+        let thinking =
+            self.started_after.map(|all| all.saturating_sub(end_of_turn.unwrap_or_default()));
+        TurnParts {
+            end_of_turn,
+            llm_first_token: thinking,
+            end_to_end: self.started_after,
+            ..TurnParts::default()
+        }
+    }
+}
+
+fn segment_id(turn: u32) -> String {
+    format!("SG_{turn}")
+}
+
+impl AgentSession {
+    /// The caller's text has arrived completely.
+    pub(super) fn receive_text(
+        &mut self,
+        text: &str,
+        at: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        self.turn += 1;
+        let (room, turn) = (self.room.clone(), self.turn);
+        self.record(at, AgentFact::HeardText { room, turn, bytes: text.len() });
+        self.prepare_answer(Trigger::Text, at, format!("You said: {text}"), handle);
+    }
+
+    /// The caller has started or stopped to speak.
+    pub(super) fn receive_speech(
+        &mut self,
+        edges: &[SpeechEdge],
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        for edge in edges {
+            // A session that is not ready ignores what it hears.
+            if !self.ready {
+                return;
+            }
+            match *edge {
+                SpeechEdge::Started { at } => self.speech_started(at, handle),
+                SpeechEdge::Ended { last_audible_at } => self.speech_ended(last_audible_at, handle),
+            }
+        }
+    }
+
+    fn speech_started(&mut self, at: SessionTime, handle: &mut dyn ParticipantHandle) {
+        let Some(answer) = &self.answer else { return };
+        let turn = answer.turn;
+        if answer.started_after.is_some() {
+            self.record(at, AgentFact::BargedIn { room: self.room.clone(), turn });
+            let delay = self.context.behaviour.yield_delay(&self.room, turn);
+            self.steps.schedule(at + delay, Step::YieldToCaller { since: at });
+        } else if matches!(answer.trigger, Trigger::Speech(_)) {
+            // It was only a pause: the same turn continues.
+            self.turn -= 1;
+            self.interrupt(handle);
+            handle.set_attributes(AgentState::Listening.attributes());
+        }
+    }
+
+    fn speech_ended(&mut self, last_audible_at: SessionTime, handle: &mut dyn ParticipantHandle) {
+        if let Some(since) = self.steps.yields_since() {
+            // The caller stopped before the agent had yielded.
+            self.yield_to_caller(since, handle);
+        }
+        self.turn += 1;
+        let known_after_us = handle.now().since(last_audible_at);
+        let (room, turn) = (self.room.clone(), self.turn);
+        self.record(last_audible_at, AgentFact::HeardSpeech { room, turn, known_after_us });
+        if let (Some(caller), true) = (&self.caller, self.context.behaviour.user_transcription) {
+            let track = self.voice.as_ref().and_then(|voice| voice.caller_track());
+            let attributes = user_transcription(&format!("user_{turn}"), track);
+            let text = format!("What the caller said, turn {turn}.");
+            handle.send_text_as(caller, TRANSCRIPTION_TOPIC, &text, attributes);
+        }
+        let text = format!("I have heard you, turn {turn}.");
+        self.prepare_answer(Trigger::Speech(known_after_us), last_audible_at, text, handle);
+    }
+
+    fn prepare_answer(
+        &mut self,
+        trigger: Trigger,
+        since: SessionTime,
+        text: String,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        if self.fault == Some(JobFault::Mute) {
+            return;
+        }
+        self.interrupt(handle);
+        let load = self.context.load(handle.now());
+        let delay = self.context.behaviour.turn_delay(&self.room, self.turn, load);
+        self.answer = Some(Answer::new(self.turn, trigger, since, delay, text));
+        self.steps.schedule(since + delay, Step::StartAnswer);
+        if self.fault == Some(JobFault::StaleSegment) {
+            self.steps.schedule(since + Micros(delay.0 / 2), Step::SendStaleSegment);
+        }
+        handle.set_attributes(AgentState::Thinking.attributes());
+    }
+
+    /// Starts the greeting, which is turn 0.
+    pub(super) fn greet(&mut self, since: SessionTime, handle: &mut dyn ParticipantHandle) {
+        let behaviour = &self.context.behaviour;
+        let (Some(greeting), Some(delay)) =
+            (&behaviour.greeting, behaviour.greeting_delay(&self.room))
+        else {
+            return;
+        };
+        // If the caller was first, the agent answers instead.
+        if self.turn > 0 {
+            return;
+        }
+        let text = greeting.text.clone();
+        self.answer = Some(Answer::new(0, Trigger::Greeting, since, delay, text));
+        self.start_answer(handle);
+    }
+
+    /// Sends an old text again, with its old segment id.
+    pub(super) fn send_stale_segment(&mut self, handle: &mut dyn ParticipantHandle) {
+        let Some(answer) = &self.answer else { return };
+        let earlier = answer.turn.saturating_sub(1);
+        let text = format!("What was said in turn {earlier}.");
+        self.send_stray_segment(&segment_id(earlier), &text, answer, handle);
+    }
+
+    fn send_stray_segment(
+        &self,
+        segment: &str,
+        text: &str,
+        answer: &Answer,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        let stream = handle.open_text_stream(TRANSCRIPTION_TOPIC, open_segment(segment));
+        handle.write_text_stream(&stream, 0, text);
+        handle.close_text_stream(&stream, end_of_segment());
+        let (now, room, turn) = (handle.now(), self.room.clone(), answer.turn);
+        let delay_us = now.since(answer.since);
+        self.record(now, AgentFact::StraySegment { room, turn, delay_us });
+    }
+
+    /// The delay is over. A voice agent starts with its next frame, and its text follows.
+    pub(super) fn start_answer(&mut self, handle: &mut dyn ParticipantHandle) {
+        match &mut self.voice {
+            Some(voice) => voice.speak(self.context.speech.clone()),
+            None => self.send_first_chunk(handle),
+        }
+    }
+
+    fn send_first_chunk(&mut self, handle: &mut dyn ParticipantHandle) {
+        let Some(answer) = &self.answer else { return };
+        let turn = answer.turn;
+        let mut segment = segment_id(turn);
+        if self.fault == Some(JobFault::SwappedSegments) {
+            let (_, second) = answer.segments();
+            self.send_stray_segment(&format!("{segment}_2"), second, answer, handle);
+            segment.push_str("_1");
+        }
+        let stream = handle.open_text_stream(TRANSCRIPTION_TOPIC, open_segment(&segment));
+        let outcome = handle.write_text_stream(&stream, 0, answer.chunks().0);
+        let now = handle.now();
+        let delay_us = now.since(answer.since);
+        let delay = MeasuredDelay { wanted_us: answer.configured_delay, delay_us };
+        self.record(now, AgentFact::FirstChunk { room: self.room.clone(), turn, delay });
+        self.record_if_not_sent(outcome, turn, now);
+        if let Some(answer) = &mut self.answer {
+            answer.stream = Some((stream, 1));
+            answer.started_after.get_or_insert(delay_us);
+        }
+        handle.set_attributes(AgentState::Speaking.attributes());
+        if self.fault == Some(JobFault::EndlessText) {
+            self.steps.schedule(now + ENDLESS_TEXT_INTERVAL, Step::ContinueEndlessText);
+        } else if self.voice.is_none() {
+            let delay = self.context.behaviour.final_delay(&self.room, turn);
+            self.steps.schedule(now + delay, Step::FinishAnswer);
+        }
+    }
+
+    fn record_if_not_sent(&self, outcome: SendOutcome, turn: u32, now: SessionTime) {
+        if outcome == SendOutcome::NotSent {
+            self.record(now, AgentFact::NotSent { room: self.room.clone(), turn });
+        }
+    }
+
+    pub(super) fn continue_endless_text(&mut self, handle: &mut dyn ParticipantHandle) {
+        let Some(answer) = &mut self.answer else { return };
+        let turn = answer.turn;
+        let Some((stream, chunks)) = &mut answer.stream else { return };
+        let outcome = handle.write_text_stream(stream, *chunks, "and on ");
+        *chunks += 1;
+        let now = handle.now();
+        self.record_if_not_sent(outcome, turn, now);
+        self.steps.schedule(now + ENDLESS_TEXT_INTERVAL, Step::ContinueEndlessText);
+    }
+
+    /// Sends the audio frames that are due. The text of a spoken answer starts and ends with its audio.
+    pub(super) fn send_due_frames(&mut self, handle: &mut dyn ParticipantHandle) {
+        while let Some((frame, outcome)) =
+            self.voice.as_mut().and_then(|voice| voice.send_due(handle))
+        {
+            let Some(answer) = &mut self.answer else { continue };
+            if !frame.is_first_audible || answer.started_after.is_some() {
+                continue;
+            }
+            let (now, turn) = (handle.now(), answer.turn);
+            let delay_us = now.since(answer.since);
+            answer.started_after = Some(delay_us);
+            let delay = MeasuredDelay { wanted_us: answer.configured_delay, delay_us };
+            self.record(now, AgentFact::FirstAudible { room: self.room.clone(), turn, delay });
+            self.record_if_not_sent(outcome, turn, now);
+            self.send_first_chunk(handle);
+        }
+        let Some(voice) = &mut self.voice else { return };
+        let Some(answer) = &self.answer else { return };
+        if voice.is_speaking() || answer.started_after.is_none() {
+            return;
+        }
+        if self.fault == Some(JobFault::EndlessText) {
+            voice.speak(self.context.speech.clone());
+            return;
+        }
+        let (room, turn) = (self.room.clone(), answer.turn);
+        self.record(handle.now(), AgentFact::Spoken { room, turn });
+        self.finish_answer(handle);
+    }
+
+    /// Sends the rest of the answer's text and its metrics, then listens again.
+    pub(super) fn finish_answer(&mut self, handle: &mut dyn ParticipantHandle) {
+        let Some(answer) = self.answer.take() else { return };
+        self.steps.cancel_answer();
+        let turn = answer.turn;
+        if let Some((stream, chunks)) = &answer.stream {
+            let rest = match self.fault {
+                Some(JobFault::SwappedSegments) => {
+                    let sent = answer.chunks().0.len();
+                    answer.segments().0.get(sent..).unwrap_or_default()
+                }
+                _ => answer.chunks().1,
+            };
+            let outcome = match rest {
+                "" => SendOutcome::Sent,
+                rest => handle.write_text_stream(stream, *chunks, rest),
+            };
+            let end_outcome = handle.close_text_stream(stream, end_of_segment());
+            let now = handle.now();
+            let (room, delay_us) = (self.room.clone(), now.since(answer.since));
+            self.record(now, AgentFact::FinalChunk { room, turn, delay_us });
+            let outcome = if outcome == SendOutcome::Sent { end_outcome } else { outcome };
+            self.record_if_not_sent(outcome, turn, now);
+        }
+        if self.context.behaviour.metrics && answer.trigger != Trigger::Greeting {
+            let item = format!("item_{turn}");
+            let bytes = encode_turn_metrics(&item, &answer.text, &answer.own_times());
+            handle.send_bytes(AGENT_SESSION_TOPIC, &bytes);
+        }
+        self.end_turn(turn, handle);
+    }
+
+    /// Counts an answered turn, then listens again or crashes.
+    fn end_turn(&mut self, turn: u32, handle: &mut dyn ParticipantHandle) {
+        self.answered += u32::from(turn > 0);
+        let enough = self.answered >= self.context.behaviour.crash_after_turns;
+        if self.fault == Some(JobFault::CrashAfterTurns) && enough {
+            self.crash(handle);
+        } else {
+            handle.set_attributes(AgentState::Listening.attributes());
+        }
+    }
+
+    /// Cancels the answer in preparation or in progress.
+    fn interrupt(&mut self, handle: &mut dyn ParticipantHandle) {
+        self.steps.cancel_answer();
+        if let Some(voice) = &mut self.voice {
+            voice.stop_speaking();
+        }
+        if let Some((stream, _)) = self.answer.take().and_then(|answer| answer.stream) {
+            handle.close_text_stream(&stream, end_of_segment());
+        }
+    }
+
+    /// Falls silent for the caller, whose speech began at `since`.
+    pub(super) fn yield_to_caller(
+        &mut self,
+        since: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        let Some(turn) = self.answer.as_ref().map(|answer| answer.turn) else { return };
+        self.interrupt(handle);
+        let now = handle.now();
+        let wanted_us = self.context.behaviour.yield_delay(&self.room, turn);
+        let delay = MeasuredDelay { wanted_us, delay_us: now.since(since) };
+        self.record(now, AgentFact::Yielded { room: self.room.clone(), turn, delay });
+        self.end_turn(turn, handle);
+    }
+}

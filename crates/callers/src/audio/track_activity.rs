@@ -1,0 +1,334 @@
+//! Voice activity of one track, with as little decoding as possible.
+//!
+//! Between two audible packets that are closer than the hangover nothing can change, so during speech one packet in
+//! that time is decoded. In silence, packets that are no larger than those that were silent wait, and one for all of
+//! them is decoded. Such a probe may show that speech began or ended among the waiting packets; all of them are then
+//! decoded, in order. So skipped packets delay when an edge of speech is reported, but not where it is found.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::super::participant::AudioPacket;
+use super::level_meter::LevelMeter;
+use super::loudness::{AUDIBLE, Level};
+use super::opus_packet;
+use super::talk_spurt::{SpeechEdge, TalkSpurt};
+use rushhour_core::units::{Micros, SessionTime};
+
+/// Packets that are decoded before one whose level counts, because Opus predicts each from those before it.
+const WARM_UP_PACKETS: usize = 3;
+/// The same for a probe, whose level counts only if it is clearly above or below the threshold.
+const PROBE_WARM_UP_PACKETS: usize = 1;
+/// How far above the threshold a probe's level is clear, in decibels,
+const CLEARLY_LOUDER: f32 = 5.0;
+/// and how far below: a voice that is decoded without its history comes out too soft rather than too loud.
+const CLEARLY_SOFTER: f32 = 10.0;
+/// During speech, how long before the end of the hangover a packet is probed: early enough for more probes, if the
+/// first is not clear, and for late packets.
+const PROBE_BEFORE_HANGOVER: Micros = Micros::from_millis(80);
+/// In silence, how often a packet is probed however small it is.
+const PROBE_INTERVAL: Micros = Micros::from_millis(100);
+/// How long packets wait for a probe.
+const MAX_WAIT: Micros = Micros::from_millis(200);
+/// How many packets wait for a probe.
+const MAX_WAITING: usize = 64;
+/// A sequence number further away than this begins a new stream.
+const MAX_SEQUENCE_JUMP: u16 = 1_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PacketVerdict {
+    /// Not decoded yet.
+    Waiting,
+    Silent,
+    Audible,
+}
+
+#[derive(Debug)]
+struct BufferedPacket {
+    /// The extended sequence number.
+    sequence: i64,
+    at: SessionTime,
+    payload: Arc<[u8]>,
+    verdict: PacketVerdict,
+}
+
+/// What this track's packets look like in silence.
+#[derive(Debug, Default)]
+struct SilencePattern {
+    largest: usize,
+    /// A payload that came twice in a row and was silent.
+    repeated: Option<Arc<[u8]>>,
+}
+
+/// The voice activity of one track, which an SSRC identifies.
+#[derive(Debug)]
+pub(super) struct TrackActivity {
+    ssrc: u32,
+    /// The highest extended sequence number.
+    newest: Option<i64>,
+    /// The latest packets, by sequence number. The first `settled` are only history for the decoder.
+    packets: VecDeque<BufferedPacket>,
+    settled: usize,
+    spurt: TalkSpurt,
+    silence: SilencePattern,
+    /// When the packet arrived that was decoded last.
+    probed_at: SessionTime,
+    last_packet_at: SessionTime,
+}
+
+impl TrackActivity {
+    pub(super) fn new(ssrc: u32, hangover: Micros) -> Self {
+        Self {
+            ssrc,
+            newest: None,
+            packets: VecDeque::new(),
+            settled: 0,
+            spurt: TalkSpurt::new(hangover),
+            silence: SilencePattern::default(),
+            probed_at: SessionTime::START,
+            last_packet_at: SessionTime::START,
+        }
+    }
+
+    pub(super) const fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    pub(super) const fn last_packet_at(&self) -> SessionTime {
+        self.last_packet_at
+    }
+
+    /// During speech, the last moment that is known to be audible.
+    pub(super) const fn last_audible_at(&self) -> Option<SessionTime> {
+        self.spurt.last_audible_at()
+    }
+
+    const fn in_speech(&self) -> bool {
+        self.last_audible_at().is_some()
+    }
+
+    /// When [`Self::handle_timeout`] must be called.
+    pub(super) fn deadline(&self, hangover: Micros) -> SessionTime {
+        match (self.last_audible_at(), self.waiting_since()) {
+            (Some(last), _) => last + hangover,
+            (None, Some(first)) => first + MAX_WAIT,
+            (None, None) => SessionTime::NEVER,
+        }
+    }
+
+    /// When the first waiting packet arrived.
+    fn waiting_since(&self) -> Option<SessionTime> {
+        let mut unsettled = self.packets.range(self.settled..);
+        unsettled.find(|packet| packet.verdict == PacketVerdict::Waiting).map(|packet| packet.at)
+    }
+
+    pub(super) fn handle_packet(
+        &mut self,
+        packet: &AudioPacket,
+        meter: &mut LevelMeter,
+        edges: &mut Vec<SpeechEdge>,
+    ) {
+        self.last_packet_at = self.last_packet_at.max(packet.at);
+        let sequence = self.extend_sequence(packet.sequence, meter, edges);
+        let index = self.packets.partition_point(|buffered| buffered.sequence < sequence);
+        let is_new = self.packets.get(index).is_none_or(|buffered| buffered.sequence != sequence);
+        if index < self.settled || !is_new {
+            return;
+        }
+        let verdict = self.verdict_without_decoding(index, &packet.payload);
+        let payload = Arc::clone(&packet.payload);
+        self.packets.insert(index, BufferedPacket { sequence, at: packet.at, payload, verdict });
+        let is_newest = index + 1 == self.packets.len();
+        if is_newest && verdict == PacketVerdict::Waiting && self.should_probe() {
+            self.probe(meter, edges);
+        } else if self.is_overdue(packet.at) {
+            self.decode_waiting(meter, edges);
+        } else if !self.in_speech() && self.waiting_since().is_none() {
+            self.settle_all();
+        }
+    }
+
+    /// Extends a sequence number beyond 65,535. A jump begins the stream anew.
+    fn extend_sequence(
+        &mut self,
+        sequence: u16,
+        meter: &mut LevelMeter,
+        edges: &mut Vec<SpeechEdge>,
+    ) -> i64 {
+        let Some(newest) = self.newest else {
+            return *self.newest.insert(i64::from(sequence));
+        };
+        let low_bits = u16::try_from(newest & 0xffff).expect("masked to 16 bits");
+        let ahead = sequence.wrapping_sub(low_bits).cast_signed();
+        if ahead.unsigned_abs() > MAX_SEQUENCE_JUMP {
+            self.decode_waiting(meter, edges);
+            self.packets.clear();
+            self.settled = 0;
+            self.silence = SilencePattern::default();
+            // Beyond all numbers before, so that no position is mistaken for the decoder's.
+            return *self.newest.insert(((newest >> 16) + 2) << 16 | i64::from(sequence));
+        }
+        let extended = newest + i64::from(ahead);
+        self.newest = Some(newest.max(extended));
+        extended
+    }
+
+    fn verdict_without_decoding(&self, index: usize, payload: &[u8]) -> PacketVerdict {
+        let in_silence =
+            !self.in_speech() && index == self.packets.len() && self.waiting_since().is_none();
+        let is_repeated = in_silence && self.silence.repeated.as_deref() == Some(payload);
+        if is_repeated || payload.len() <= opus_packet::MAX_DTX_BYTES {
+            PacketVerdict::Silent
+        } else {
+            PacketVerdict::Waiting
+        }
+    }
+
+    /// Whether the newest packet should be decoded now.
+    fn should_probe(&self) -> bool {
+        let Some(newest) = self.packets.back() else { return false };
+        if self.packets.len() - self.settled > MAX_WAITING {
+            return true;
+        }
+        if self.in_speech() {
+            !self.spurt.continues_at(newest.at + PROBE_BEFORE_HANGOVER)
+        } else {
+            newest.payload.len() > self.silence.largest
+                || newest.at.since(self.probed_at) >= PROBE_INTERVAL
+        }
+    }
+
+    fn is_overdue(&self, now: SessionTime) -> bool {
+        if self.in_speech() {
+            !self.spurt.continues_at(now)
+        } else {
+            self.waiting_since().is_some_and(|first| now.since(first) >= MAX_WAIT)
+        }
+    }
+
+    /// Decodes the newest packet; and all waiting packets, if it shows that an edge of speech may be among them.
+    fn probe(&mut self, meter: &mut LevelMeter, edges: &mut Vec<SpeechEdge>) {
+        let index = self.packets.len() - 1;
+        let at = self.packets[index].at;
+        self.probed_at = at;
+        self.warm_up(index, PROBE_WARM_UP_PACKETS, meter);
+        let level = self.measure(index, meter);
+        let is_clear =
+            level > AUDIBLE.louder_by(CLEARLY_LOUDER) || level < AUDIBLE.louder_by(-CLEARLY_SOFTER);
+        let is_reliable = is_clear || meter.packets_since_reset() > WARM_UP_PACKETS.min(index);
+        let continues = self.spurt.continues_at(at);
+        if !is_reliable && continues {
+            // The next packet is probed as well, with more history.
+            return;
+        }
+        if !is_reliable {
+            self.decode_waiting(meter, edges);
+            return;
+        }
+        match (self.in_speech(), level > AUDIBLE) {
+            (true, true) if continues => {
+                self.spurt.audible_at(at, edges);
+                self.settle_all();
+            }
+            (true, false) if continues => {
+                self.packets[index].verdict = PacketVerdict::Silent;
+            }
+            (false, false) => {
+                self.learn_silence(index);
+                self.settle_all();
+            }
+            (_, is_audible) => {
+                self.packets[index].verdict = Self::verdict(is_audible);
+                self.decode_waiting(meter, edges);
+            }
+        }
+    }
+
+    const fn verdict(is_audible: bool) -> PacketVerdict {
+        if is_audible { PacketVerdict::Audible } else { PacketVerdict::Silent }
+    }
+
+    fn learn_silence(&mut self, index: usize) {
+        let payload = &self.packets[index].payload;
+        // Shrinks slowly, so that one large packet does not hide speech forever.
+        self.silence.largest = payload.len().max(self.silence.largest * 7 / 8);
+        if index.checked_sub(1).is_some_and(|before| self.packets[before].payload == *payload) {
+            self.silence.repeated = Some(Arc::clone(payload));
+        }
+    }
+
+    /// Decodes the waiting packets in order, and derives the edges of speech.
+    fn decode_waiting(&mut self, meter: &mut LevelMeter, edges: &mut Vec<SpeechEdge>) {
+        let waits = |packet: &BufferedPacket| packet.verdict == PacketVerdict::Waiting;
+        let mut unsettled = self.settled..self.packets.len();
+        let first = unsettled.clone().find(|index| waits(&self.packets[*index]));
+        let last = unsettled.rfind(|index| waits(&self.packets[*index]));
+        if let (Some(first), Some(last)) = (first, last) {
+            self.warm_up(first, WARM_UP_PACKETS, meter);
+            for index in first..=last {
+                let is_audible = self.measure(index, meter) > AUDIBLE;
+                if waits(&self.packets[index]) {
+                    self.packets[index].verdict = Self::verdict(is_audible);
+                }
+            }
+        }
+        let mut by_arrival: Vec<(SessionTime, PacketVerdict)> =
+            self.packets.range(self.settled..).map(|packet| (packet.at, packet.verdict)).collect();
+        by_arrival.sort_by_key(|(at, _)| *at);
+        for (at, verdict) in by_arrival {
+            match verdict {
+                PacketVerdict::Audible => self.spurt.audible_at(at, edges),
+                PacketVerdict::Silent | PacketVerdict::Waiting => {
+                    self.spurt.silent_until(at, edges);
+                }
+            }
+            self.probed_at = self.probed_at.max(at);
+        }
+        if self.in_speech() {
+            self.silence = SilencePattern::default();
+        }
+        self.settle_all();
+    }
+
+    /// Decodes up to `count` packets before a packet, unless the decoder is there already.
+    fn warm_up(&self, index: usize, count: usize, meter: &mut LevelMeter) {
+        let before = index.checked_sub(1).map(|before| (self.ssrc, self.packets[before].sequence));
+        if before.is_some() && meter.position() == before {
+            return;
+        }
+        meter.reset();
+        for earlier in index.saturating_sub(count)..index {
+            self.measure(earlier, meter);
+        }
+    }
+
+    fn measure(&self, index: usize, meter: &mut LevelMeter) -> Level {
+        let packet = &self.packets[index];
+        meter.measure((self.ssrc, packet.sequence), &packet.payload)
+    }
+
+    /// Keeps only the packets that warm the decoder up for those to come.
+    fn settle_all(&mut self) {
+        self.packets.drain(..self.packets.len().saturating_sub(WARM_UP_PACKETS));
+        self.settled = self.packets.len();
+    }
+
+    /// Advances to `now`. Packets that arrived before must have been handled.
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: SessionTime,
+        meter: &mut LevelMeter,
+        edges: &mut Vec<SpeechEdge>,
+    ) {
+        if self.is_overdue(now) {
+            self.decode_waiting(meter, edges);
+            self.spurt.silent_until(now, edges);
+        }
+    }
+
+    /// Ends the track: no packet will follow.
+    pub(super) fn finish(&mut self, meter: &mut LevelMeter, edges: &mut Vec<SpeechEdge>) {
+        self.decode_waiting(meter, edges);
+        self.spurt.silent_until(SessionTime::NEVER, edges);
+    }
+}

@@ -1,0 +1,85 @@
+//! Why a connection to a LiveKit server could not be made.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio_tungstenite::tungstenite;
+
+use super::signal_connection::CONNECT_TIMEOUT;
+use crate::participant::ParticipantError;
+
+/// Why a connection to a LiveKit server could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The server's URL cannot be parsed.
+    #[error("{url} is not a valid URL: {source}")]
+    Url {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        source: url::ParseError,
+    },
+    /// The server's name cannot be resolved.
+    #[error("cannot resolve {host}: {source}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// The resolver's error.
+        source: io::Error,
+    },
+    /// The server's name has no address.
+    #[error("{host} has no address")]
+    NoAddress {
+        /// The name.
+        host: String,
+    },
+    /// No UDP socket can be bound to an address that reaches the server.
+    #[error("cannot bind a UDP socket to reach {server}: {source}")]
+    Socket {
+        /// The server.
+        server: SocketAddr,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The process or the system has no more file descriptors (`EMFILE`, `ENFILE`).
+    #[error(transparent)]
+    OutOfFiles(io::Error),
+    /// The token holds characters that an HTTP header cannot.
+    #[error("the token is not a valid header value")]
+    Token,
+    /// The server answered the request with an HTTP status other than 101.
+    #[error("{}", refusal(*status, message))]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of the answer's body, without tokens.
+        message: String,
+    },
+    /// The server did not answer in time.
+    #[error("no answer within {} s", CONNECT_TIMEOUT.as_secs())]
+    Timeout,
+    /// TCP, TLS or the WebSocket handshake failed.
+    #[error("cannot connect to the server: {0}")]
+    WebSocket(#[source] Box<tungstenite::Error>),
+    /// No offer could be made.
+    #[error(transparent)]
+    Participant(#[from] ParticipantError),
+    /// The task that makes the offer panicked, or the runtime shut down.
+    #[error("the offer could not be made: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+fn refusal(status: u16, message: &str) -> String {
+    use tungstenite::http::StatusCode;
+    let status = StatusCode::from_u16(status)
+        .map_or_else(|_| status.to_string(), |with_reason| with_reason.to_string());
+    if message.is_empty() { status } else { format!("{status}: {message}") }
+}
+
+impl ConnectError {
+    /// Whether the fault is this machine's, not the server's or the network's.
+    pub(crate) const fn is_local_fault(&self) -> bool {
+        matches!(self, Self::OutOfFiles(_) | Self::Participant(_) | Self::Task(_))
+    }
+}

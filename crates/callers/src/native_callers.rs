@@ -1,0 +1,188 @@
+//! Our own callers as an evaluator: has the conversations that the driver submits, and reports what happens in them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+
+use super::caller::{Caller, CallerConfig, PreparedScript};
+use super::engine::{Engine, EngineClock, JoinRequest, ParticipantControl};
+use super::participant::JoinConfig;
+use rushhour_core::BoxFuture;
+use rushhour_core::evaluator::{
+    AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
+    PollError, RunStatus, SubmitError, SubmitErrorKind, UpdateKind, UpdateMode,
+};
+use rushhour_core::event::{CallersHealth, RunMapping};
+use rushhour_core::profile::NativeSettings;
+use rushhour_core::units::{EvaluatorRunId, Micros, Mode, RunIndex, ScenarioId};
+
+/// How long a caller that is asked to leave may take.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Our own callers, as an [`Evaluator`].
+pub struct NativeCallers {
+    engine: OnceLock<Engine>,
+    settings: NativeSettings,
+    scripts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
+    active: ActiveCallers,
+    update_sender: UnboundedSender<CallerUpdate>,
+    updates: AsyncMutex<UnboundedReceiver<CallerUpdate>>,
+    last_health: Mutex<CallersHealth>,
+}
+
+/// The callers whose conversations are not over.
+#[derive(Default)]
+struct ActiveCallers {
+    controls: Mutex<HashMap<RunIndex, ParticipantControl>>,
+    /// Notified whenever a caller has left.
+    left: Notify,
+}
+
+impl ActiveCallers {
+    fn with<R>(&self, act: impl FnOnce(&mut HashMap<RunIndex, ParticipantControl>) -> R) -> R {
+        act(&mut self.controls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn until_left(&self, run: RunIndex) {
+        loop {
+            let left = self.left.notified();
+            if !self.with(|controls| controls.contains_key(&run)) {
+                return;
+            }
+            left.await;
+        }
+    }
+}
+
+impl NativeCallers {
+    /// Callers that follow the script of their scenario and mode, once they are [started](Self::start).
+    pub fn new(
+        settings: NativeSettings,
+        scripts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
+    ) -> Self {
+        let (update_sender, updates) = unbounded_channel();
+        Self {
+            engine: OnceLock::new(),
+            settings,
+            scripts,
+            active: ActiveCallers::default(),
+            update_sender,
+            updates: AsyncMutex::new(updates),
+            last_health: Mutex::default(),
+        }
+    }
+
+    /// Starts the engine with the session's clock, on `threads` threads. Must be called within a tokio runtime, before
+    /// the first submission. Only the first call has an effect.
+    ///
+    /// # Errors
+    /// If the system cannot start the threads.
+    pub fn start(&self, clock: EngineClock, threads: usize) -> std::io::Result<()> {
+        let engine = Engine::start(clock, threads)?;
+        let _ = self.engine.set(engine);
+        Ok(())
+    }
+
+    fn call(&self, request: ConversationRequest) -> Result<EvaluatorRunId, SubmitError> {
+        let rejected = |message| SubmitError { kind: SubmitErrorKind::Rejected, message };
+        let ConversationRequest { run, scenario, mode, livekit_url: url, token, .. } = request;
+        let script = self
+            .scripts
+            .get(&(scenario.clone(), mode))
+            .ok_or_else(|| rejected(format!("scenario {scenario} has no script for {mode}")))?;
+        let updates = self.update_sender.clone();
+        let caller = Caller::new(CallerConfig {
+            run,
+            mode,
+            script: script.clone(),
+            settings: self.settings.clone(),
+            on_update: Box::new(move |update| {
+                // The receiver is gone only when the session is over.
+                let _ = updates.send(update);
+            }),
+        })
+        .map_err(|error| rejected(error.to_string()))?;
+        let engine = self
+            .engine
+            .get()
+            .ok_or_else(|| rejected("the callers have not been started".to_owned()))?;
+        let config = JoinConfig { publish_audio: mode == Mode::Voice, attributes: HashMap::new() };
+        let control = engine.join(JoinRequest { url, token, config, handler: Box::new(caller) });
+        self.active.with(|controls| controls.insert(run, control));
+        Ok(EvaluatorRunId::new(run.0.to_string()))
+    }
+}
+
+impl Evaluator for NativeCallers {
+    fn capabilities(&self) -> EvaluatorCapabilities {
+        EvaluatorCapabilities {
+            entries_per_request: 1,
+            fill_within: Micros::ZERO,
+            poll_every: Micros::from_secs(1),
+            runs_per_poll: 1,
+            updates: UpdateMode::Push,
+        }
+    }
+
+    fn submit(
+        &self,
+        entries: Vec<ConversationRequest>,
+    ) -> BoxFuture<'_, Result<AcceptedSubmission, SubmitError>> {
+        let runs: Result<Vec<_>, SubmitError> =
+            entries.into_iter().map(|entry| self.call(entry).map(Some)).collect();
+        Box::pin(std::future::ready(runs.map(|runs| AcceptedSubmission {
+            result: None,
+            runs,
+            mapping: RunMapping::Proven,
+        })))
+    }
+
+    fn poll(&self, _: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<RunStatus>, PollError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>> {
+        Box::pin(async move {
+            let Ok(run) = run.as_str().parse().map(RunIndex) else { return Ok(()) };
+            if let Some(control) = self.active.with(|controls| controls.get(&run).cloned()) {
+                control.stop();
+            }
+            let _ = tokio::time::timeout(LEAVE_TIMEOUT, self.active.until_left(run)).await;
+            self.active.with(|controls| controls.remove(&run));
+            Ok(())
+        })
+    }
+
+    fn next_update(&self) -> BoxFuture<'_, CallerUpdate> {
+        Box::pin(async move {
+            let update = self.updates.lock().await.recv().await;
+            let update = update.expect("`update_sender` keeps the channel open");
+            if matches!(update.kind, UpdateKind::Ended { .. }) {
+                self.active.with(|controls| controls.remove(&update.run));
+                self.active.left.notify_waiters();
+            }
+            update
+        })
+    }
+
+    fn health(&self) -> Option<CallersHealth> {
+        let health = self.engine.get()?.health();
+        let mut last = self.last_health.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = CallersHealth {
+            callers: health.participants,
+            ticks: health.ticks,
+            late_ticks: health.late_ticks,
+            latest_tick: health.max_tick_delay,
+        };
+        let since_last = CallersHealth {
+            ticks: total.ticks - last.ticks,
+            late_ticks: total.late_ticks - last.late_ticks,
+            ..total
+        };
+        *last = total;
+        Some(since_last)
+    }
+}

@@ -1,0 +1,251 @@
+//! Everything that reports need of a session. Nothing here grows with the session, except the runs in flight and the
+//! pairs of a paired session.
+
+use std::collections::BTreeMap;
+
+use super::failure_messages::FailureMessages;
+use super::funnel::Funnel;
+use super::latencies::LatencyTable;
+use super::pairs::PairTable;
+use super::peak_health::PeakHealth;
+use super::run_record::{RunRecord, TimeSpan};
+use super::slowest::Slowest;
+use super::stage_names::StageNames;
+use super::tally::OutcomeTally;
+use super::timeline::Timeline;
+use rushhour_core::bill::{Bill, Tariff};
+use rushhour_core::event::{FailureClass, FramesSent, Outcome, SessionHeader, StopReason};
+use rushhour_core::units::SessionTime;
+
+/// A session after all its events.
+#[derive(Debug, Clone)]
+pub struct FoldedSession {
+    /// The session's header.
+    pub opening: SessionHeader,
+    /// Names by position.
+    pub names: StageNames,
+    /// All runs.
+    pub tally: OutcomeTally,
+    /// The runs of measured stages.
+    pub measured: OutcomeTally,
+    /// The runs of each stage, by its position in the profile.
+    pub by_stage: BTreeMap<u32, OutcomeTally>,
+    /// Its pairs; none in a session of one mode.
+    pub pairs: Option<PairTable>,
+    /// The cost of its runs; empty where nothing is charged.
+    pub bill: Bill,
+    /// Latencies.
+    pub latencies: LatencyTable,
+    /// Right-censored latencies: how long runs that were cut off had taken so far.
+    pub unfinished: LatencyTable,
+    /// Counts and latencies over time.
+    pub timeline: Timeline,
+    /// The intended start of the first run of each stage.
+    pub stage_starts: BTreeMap<u32, SessionTime>,
+    /// How far all runs came.
+    pub funnel: Funnel,
+    /// Audio frames that our own callers sent.
+    pub frames: FramesSent,
+    /// Messages of failures.
+    pub failure_messages: FailureMessages,
+    /// The slowest runs of measured stages.
+    pub slowest: Slowest,
+    /// Submissions accepted.
+    pub submissions: u64,
+    /// Attempts to submit, including retries.
+    pub submission_attempts: u64,
+    /// Runs whose mapping to a run at the evaluator is an assumption.
+    pub assumed_mappings: u64,
+    /// Submissions without a clear answer that had been accepted, as a participant in the room showed.
+    pub submissions_found_accepted: u64,
+    /// Rooms created.
+    pub rooms_created: u64,
+    /// Rooms deleted.
+    pub rooms_deleted: u64,
+    /// Rooms that could not be deleted.
+    pub rooms_not_deleted: u64,
+    /// Rooms that the server listed after the session's end; none where it was not asked.
+    pub rooms_listed: Option<RoomsListed>,
+    /// The last intended start of a run that was started or skipped.
+    pub last_intended: SessionTime,
+    /// The last actual start.
+    pub last_start: SessionTime,
+    /// The most runs in flight at once.
+    pub in_flight_peak: u64,
+    /// The generator's own health.
+    pub health: PeakHealth,
+    /// Why the session stopped early, in order, each with a detail for people.
+    pub stops: Vec<(StopReason, String)>,
+    /// The times that another process resumed the session, in order.
+    pub resumptions: Vec<ResumptionRecord>,
+    /// The time of the last event.
+    pub last_event: SessionTime,
+    /// Whether the session was completed; a killed one was not.
+    pub closed: bool,
+    /// Runs in flight when the journal ends; empty if the session was completed.
+    pub open: Vec<RunRecord>,
+    tariff: Option<Tariff>,
+}
+
+/// A resumption: the session's process died, and another one continued it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumptionRecord {
+    /// The time in which nobody observed the runs.
+    pub gap: TimeSpan,
+    /// The wall clock at the resumption.
+    pub wall: String,
+    /// Bytes of an incomplete line that were removed from the journal.
+    pub torn_bytes: u64,
+    /// Runs that were in flight.
+    pub open_runs: u64,
+}
+
+/// The session's rooms that the server listed after its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomsListed {
+    /// Rooms that remained.
+    pub remaining: u64,
+    /// Rooms that it had still listed after their deletion, and that were deleted again.
+    pub deleted_again: u64,
+}
+
+impl FoldedSession {
+    pub(super) fn new(opening: SessionHeader) -> Self {
+        let tariff = Tariff::of(&opening.profile);
+        let is_paired = opening.profile.mode.is_paired();
+        Self {
+            names: StageNames::of(&opening),
+            funnel: Funnel::of(&opening.profile),
+            opening,
+            pairs: is_paired.then(|| PairTable::of(tariff.as_ref())),
+            bill: tariff.as_ref().map(Bill::of).unwrap_or_default(),
+            tariff,
+            tally: OutcomeTally::default(),
+            measured: OutcomeTally::default(),
+            by_stage: BTreeMap::new(),
+            latencies: LatencyTable::default(),
+            unfinished: LatencyTable::default(),
+            timeline: Timeline::default(),
+            stage_starts: BTreeMap::new(),
+            frames: FramesSent::default(),
+            failure_messages: FailureMessages::default(),
+            slowest: Slowest::default(),
+            submissions: 0,
+            submission_attempts: 0,
+            assumed_mappings: 0,
+            submissions_found_accepted: 0,
+            rooms_created: 0,
+            rooms_deleted: 0,
+            rooms_not_deleted: 0,
+            rooms_listed: None,
+            last_intended: SessionTime::START,
+            last_start: SessionTime::START,
+            in_flight_peak: 0,
+            health: PeakHealth::default(),
+            stops: Vec::new(),
+            resumptions: Vec::new(),
+            last_event: SessionTime::START,
+            closed: false,
+            open: Vec::new(),
+        }
+    }
+
+    /// Applies `count` to every tally that a run of this stage belongs to.
+    fn count(&mut self, stage: u32, count: impl Fn(&mut OutcomeTally)) {
+        count(&mut self.tally);
+        if self.names.is_measured(stage) {
+            count(&mut self.measured);
+        }
+        count(self.by_stage.entry(stage).or_default());
+    }
+
+    fn add_intended(&mut self, stage: u32, at: SessionTime) {
+        self.last_intended = self.last_intended.max(at);
+        let first = self.stage_starts.entry(stage).or_insert(at);
+        *first = at.min(*first);
+    }
+
+    pub(super) fn add_start(&mut self, record: &RunRecord, at: SessionTime) {
+        self.count(record.stage, |tally| tally.started += 1);
+        self.add_intended(record.stage, record.intended);
+        self.last_start = self.last_start.max(at);
+        self.timeline.window_at(record.intended).intended += 1;
+        self.timeline.window_at(at).started += 1;
+    }
+
+    pub(super) fn add_skipped(&mut self, record: &RunRecord) {
+        self.count(record.stage, |tally| tally.skipped += 1);
+        self.add_intended(record.stage, record.intended);
+        let window = self.timeline.window_at(record.intended);
+        window.intended += 1;
+        window.skipped += 1;
+        self.add_to_pair(record);
+    }
+
+    /// Counts runs that were not started, and returns the class of their failure.
+    pub(super) fn add_not_started(&mut self, count: u64) -> FailureClass {
+        self.tally.not_started += count;
+        match self.stops.last() {
+            Some((StopReason::Budget, _)) => FailureClass::BudgetStopped,
+            _ => FailureClass::Cancelled,
+        }
+    }
+
+    pub(super) fn add_end(&mut self, record: &RunRecord, at: SessionTime) {
+        let Some(ending) = &record.ending else { return };
+        self.count(record.stage, |tally| tally.add(&ending.outcome));
+        let window = self.timeline.window_at(at);
+        match &ending.outcome {
+            Outcome::Failed { class, detail } => {
+                window.failed += 1;
+                self.failure_messages.add(*class, detail);
+            }
+            Outcome::Completed { .. } | Outcome::Skipped => window.completed += 1,
+        }
+        self.funnel.add(record);
+        self.charge(record);
+        self.add_to_pair(record);
+        let measured = self.names.is_measured(record.stage);
+        for sample in record.samples() {
+            self.latencies.add(&sample, record.mode, record.scenario, record.stage, measured);
+            if measured {
+                self.timeline.add(record.intended, &sample);
+                self.slowest.add(record, &sample);
+            }
+        }
+        self.add_unfinished(record);
+    }
+
+    /// Takes the runs that were in flight when the journal ended.
+    pub(super) fn add_open(&mut self, mut open: Vec<RunRecord>) {
+        open.sort_by_key(|record| record.run);
+        for record in &open {
+            self.add_unfinished(record);
+            self.funnel.add(record);
+            self.charge(record);
+            self.add_to_pair(record);
+        }
+        self.open = open;
+    }
+
+    /// A run in flight when the journal ends is charged until then.
+    fn charge(&mut self, record: &RunRecord) {
+        if let Some(tariff) = &self.tariff {
+            let usage = record.usage(&self.opening.profile, self.last_event);
+            self.bill.add(tariff, &usage, 1);
+        }
+    }
+
+    fn add_to_pair(&mut self, record: &RunRecord) {
+        if let Some(pairs) = self.pairs.as_mut().filter(|_| self.names.is_measured(record.stage)) {
+            pairs.add(record, &self.opening.profile, self.tariff.as_ref());
+        }
+    }
+
+    fn add_unfinished(&mut self, record: &RunRecord) {
+        let measured = self.names.is_measured(record.stage);
+        for sample in record.unfinished(self.last_event) {
+            self.unfinished.add(&sample, record.mode, record.scenario, record.stage, measured);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Checks of README.md and docs/: every TOML block is a valid profile, every command line parses, every link leads
+//! to a file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use rushhour_core::profile::{ProfileInput, explain, load};
+
+use crate::arguments::Arguments;
+
+/// What a block needs around it to be a whole profile, by section; a section that the block has itself is left out.
+const BASE: &[(&str, &str)] = &[
+    ("livekit", "[livekit]\nurl = \"wss://acme.livekit.cloud\"\nagent = \"front-desk\"\n"),
+    ("scenario", "[[scenario]]\nid = 30\ncopies = 20\n"),
+    ("stage", "[[stage]]\nrate = \"1/s\"\n"),
+];
+
+struct Page {
+    path: PathBuf,
+    text: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn pages() -> Vec<Page> {
+    let docs = fs::read_dir(root().join("docs")).expect("docs/ exists");
+    let mut paths: Vec<PathBuf> =
+        docs.map(|entry| entry.expect("docs/ is readable").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    paths.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name)));
+    paths.retain(|path| path.exists());
+    paths.sort();
+    let page =
+        |path: PathBuf| Page { text: fs::read_to_string(&path).expect("a page is text"), path };
+    paths.into_iter().map(page).collect()
+}
+
+/// The fenced blocks of a page in one of these languages.
+fn blocks(text: &str, languages: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut block: Option<(bool, String)> = None;
+    for line in text.lines() {
+        let trimmed = line.trim_start();
+        match (&mut block, trimmed.strip_prefix("```")) {
+            (None, Some(language)) => {
+                block = Some((languages.contains(&language.trim()), String::new()));
+            }
+            (Some((wanted, body)), Some(_)) => {
+                if *wanted {
+                    found.push(std::mem::take(body));
+                }
+                block = None;
+            }
+            (Some((_, body)), None) => {
+                body.push_str(trimmed);
+                body.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(block.is_none(), "a block is not closed");
+    found
+}
+
+/// The names of a block's sections: `stage` of `[[stage]]`.
+fn sections(block: &str) -> Vec<&str> {
+    block
+        .lines()
+        .filter(|line| line.starts_with('['))
+        .filter_map(|line| line.trim_start_matches('[').split(']').next())
+        .collect()
+}
+
+/// A block made whole: its own keys before any section, what it lacks, its own sections.
+fn whole_profile(block: &str) -> String {
+    let first =
+        block.lines().take_while(|line| !line.starts_with('[')).map(|line| line.len() + 1).sum();
+    let (keys, own) = block.split_at(first);
+    let sections = sections(own);
+    let mut text = keys.to_owned();
+    for (name, section) in BASE {
+        if !sections.contains(name) {
+            text.push_str(section);
+        }
+    }
+    if !sections.contains(&"evaluator") {
+        let native = sections.contains(&"judging") || own.contains("script =");
+        let kind = if native { "native" } else { "sandbox" };
+        text.extend(["[evaluator]\nkind = \"", kind, "\"\n"]);
+    }
+    text.push_str(own);
+    text
+}
+
+fn file_of_a_profile(path: &str) -> Result<Vec<u8>, String> {
+    // The one file that the reader makes: a copy of the shipped prices.
+    let path = if path == "my-prices.toml" { "prices.toml" } else { path };
+    fs::read(root().join("profiles").join(path)).map_err(|error| error.to_string())
+}
+
+/// The words of a command line, as a shell would see them, without a comment at its end.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for character in line.chars() {
+        match (quote, character) {
+            (Some(open), close) if open == close => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (None, space) if space.is_whitespace() => words.extend(word.take()),
+            (None, '#') if word.is_none() => break,
+            _ => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// The arguments of each call of `rushhour` in a page, `cargo run -- ...` included.
+fn command_lines(text: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let Some(line) = line.trim_start().strip_prefix("$ ") else { continue };
+        let words = words(line);
+        let program = words.iter().position(|word| !word.contains('='));
+        let Some(program) = program else { continue };
+        if words[program] == "rushhour" {
+            found.push(words[program + 1..].to_vec());
+        } else if words[program..].starts_with(&["cargo".to_owned(), "run".to_owned()])
+            && let Some(end) = words.iter().position(|word| word == "--")
+        {
+            found.push(words[end + 1..].to_vec());
+        }
+    }
+    found
+}
+
+/// Where the links of a page lead, those to other hosts left out.
+fn links(text: &str) -> Vec<&str> {
+    let targets =
+        text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(to, _)| to));
+    targets.filter(|to| !to.contains("://") && !to.starts_with('#')).collect()
+}
+
+#[test]
+fn every_toml_block_is_a_valid_profile() {
+    let mut checked = 0;
+    for page in pages() {
+        for block in blocks(&page.text, &["toml"]) {
+            let text = whole_profile(&block);
+            let input = ProfileInput {
+                file: "documentation",
+                bytes: text.as_bytes(),
+                environment: &[],
+                flags: &[],
+                files: &file_of_a_profile,
+            };
+            if let Err(invalid) = load(input) {
+                panic!("{}: {}\n{text}", page.path.display(), explain(&invalid, false));
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked >= 5, "only {checked} blocks were found");
+}
+
+#[test]
+fn every_command_line_parses() {
+    let mut checked = 0;
+    for page in pages() {
+        for arguments in command_lines(&page.text) {
+            let line = arguments.join(" ");
+            let parsed =
+                Arguments::try_parse_from(std::iter::once("rushhour".to_owned()).chain(arguments));
+            if let Err(error) = parsed {
+                panic!("{}: rushhour {line}\n{error}", page.path.display());
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked >= 15, "only {checked} command lines were found");
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let mut checked = 0;
+    for page in pages() {
+        let folder = page.path.parent().expect("a page is in a folder");
+        for link in links(&page.text) {
+            let file = link.split('#').next().unwrap_or(link);
+            assert!(folder.join(file).exists(), "{}: {link}", page.path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 15, "only {checked} links were found");
+}
+
+#[test]
+fn blocks_commands_and_links_are_found() {
+    let page = "a [b](c.md) [d](https://e)\n```toml\nx = 1\n```\n  ```console\n  $ A=b rushhour run 'p q' # why\n  ```\n";
+    assert_eq!(blocks(page, &["toml"]), ["x = 1\n"]);
+    assert_eq!(command_lines(page), [["run", "p q"]]);
+    assert_eq!(links(page), ["c.md"]);
+    assert!(whole_profile("x = 1\n[[stage]]\nhold = 2\n").starts_with("x = 1\n[livekit]"));
+}

@@ -1,0 +1,151 @@
+//! The profile reference (docs/profile.md) as Markdown, from the profile's JSON Schema and its defaults.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+/// An introduction, and a table of keys for each section of a profile.
+///
+/// `defaults` maps paths such as `limits.in_flight` to the value that is used when a key is left out.
+pub(crate) fn profile_reference(schema: &Value, defaults: &BTreeMap<String, String>) -> String {
+    let reference = Reference { schema, defaults };
+    let mut keys = String::new();
+    let mut sections = String::new();
+    for (name, property) in properties(schema) {
+        let (target, array) = match reference.resolved(property).get("items") {
+            Some(items) => (reference.resolved(items), true),
+            None => (reference.resolved(property), false),
+        };
+        if target.get("properties").is_none() && target.get("additionalProperties").is_none() {
+            reference.row(&mut keys, name, name, property);
+            continue;
+        }
+        let header = if array { format!("[[{name}]]") } else { format!("[{name}]") };
+        let _ = write!(sections, "\n## `{header}`\n\n{}\n\n{HEAD}", description(property, target));
+        let path = if array { format!("{name}.0") } else { name.clone() };
+        reference.rows(&mut sections, "", &path, target);
+    }
+    format!("{INTRODUCTION}{HEAD}{keys}{sections}")
+}
+
+const INTRODUCTION: &str = "\
+# Profile reference
+
+<!-- Made by `rushhour schema profile --format markdown`; a test keeps it current. -->
+
+A profile is a TOML file. `rushhour init` writes a commented one, `rushhour validate` shows every mistake, and
+`rushhour plan` shows where each setting comes from: the default, the profile, the environment or `--set key=value`.
+Unknown keys are refused. `rushhour schema profile` prints the JSON Schema for editors.
+
+## Keys before any section
+
+";
+const HEAD: &str = "| key | type | default | meaning |\n| --- | --- | --- | --- |\n";
+
+struct Reference<'a> {
+    schema: &'a Value,
+    defaults: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Reference<'a> {
+    fn resolved(&self, property: &'a Value) -> &'a Value {
+        let target = property["$ref"].as_str().and_then(|target| target.strip_prefix("#/$defs/"));
+        target.map_or(property, |name| &self.schema["$defs"][name])
+    }
+
+    /// A row for each key of a table; tables within it follow as `table.key`.
+    fn rows(&self, out: &mut String, prefix: &str, path: &str, table: &'a Value) {
+        if let Some(values) = table.get("additionalProperties").filter(|values| values.is_object()) {
+            let name = format!("{prefix}NAME");
+            self.row(out, &name, &format!("{path}.NAME"), values);
+        }
+        for (name, property) in properties(table) {
+            let shown = format!("{prefix}{name}");
+            let path = format!("{path}.{name}");
+            let target = self.resolved(property);
+            if target.get("properties").is_some()
+                || target.get("additionalProperties").is_some_and(Value::is_object)
+            {
+                self.rows(out, &format!("{shown}."), &path, target);
+            } else {
+                self.row(out, &shown, &path, property);
+            }
+        }
+    }
+
+    fn row(&self, out: &mut String, shown: &str, path: &str, property: &'a Value) {
+        let default = self.defaults.get(path).map(|value| format!("`{value}`")).unwrap_or_default();
+        let meaning = description(property, self.resolved(property));
+        let kind = self.kind(property);
+        let _ = writeln!(out, "| `{shown}` | {kind} | {default} | {} |", meaning.replace('|', "\\|"));
+    }
+
+    /// What is written for a value: its type with an example, or the words to choose from.
+    fn kind(&self, property: &'a Value) -> String {
+        let target = self.resolved(property);
+        let alternatives = |choices: &'a [Value]| {
+            let words: Vec<String> = choices.iter().map(|choice| self.kind(choice)).collect();
+            words.join(" or ")
+        };
+        if let Some(word) = target["const"].as_str() {
+            return format!("`\"{word}\"`");
+        }
+        if let Some(choices) = target["oneOf"].as_array() {
+            return alternatives(choices).replace(" or ", ", ");
+        }
+        if let Some(choices) = target["anyOf"].as_array() {
+            return alternatives(choices);
+        }
+        match target["type"].as_str() {
+            Some("array") => format!("list of {}", self.kind(&target["items"])),
+            Some("object") => {
+                let keys: Vec<&str> = properties(target).map(|(key, _)| key.as_str()).collect();
+                format!("`{{ {} }}`", keys.join(", "))
+            }
+            Some("integer") => "whole number".to_owned(),
+            Some("string") => match target["examples"][0].as_str() {
+                Some(example) => format!("such as `\"{example}\"`"),
+                None => "text".to_owned(),
+            },
+            Some(other) => other.to_owned(),
+            None => "any value".to_owned(),
+        }
+    }
+}
+
+fn properties(table: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    table["properties"].as_object().into_iter().flatten()
+}
+
+fn description<'a>(property: &'a Value, target: &'a Value) -> &'a str {
+    property["description"].as_str().or_else(|| target["description"].as_str()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_keys_types_and_defaults_are_shown() {
+        let schema = serde_json::json!({
+            "properties": {
+                "name": { "type": "string", "description": "Names the session." },
+                "stage": { "type": "array", "items": { "$ref": "#/$defs/Stage" }, "description": "The load." },
+            },
+            "$defs": {
+                "Stage": { "properties": {
+                    "lasts": { "$ref": "#/$defs/Duration", "description": "How long." },
+                    "mode": { "oneOf": [{ "const": "a" }, { "const": "b" }] },
+                } },
+                "Duration": { "type": "string", "examples": ["30s"] },
+            },
+        });
+        let defaults = BTreeMap::from([("stage.0.lasts".to_owned(), "1m".to_owned())]);
+        let reference = profile_reference(&schema, &defaults);
+        assert!(reference.contains("| `name` | text |  | Names the session. |"), "{reference}");
+        assert!(reference.contains("## `[[stage]]`\n\nThe load.\n"), "{reference}");
+        assert!(reference.contains("| `lasts` | such as `\"30s\"` | `1m` | How long. |"), "{reference}");
+        assert!(reference.contains("| `mode` | `\"a\"`, `\"b\"` |"), "{reference}");
+    }
+}
