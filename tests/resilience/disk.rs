@@ -87,7 +87,7 @@ fn a_deleted_folder_is_written_again_and_the_session_ends() {
     let running = fixture.start("true");
     wait_for_events(&fixture.dir.wait_for_session(), "run_started", 60);
     fs::remove_dir_all(fixture.dir.path().join("reports")).expect("it exists");
-    let ran = running.finish().expect_exit(1).expect_stderr("was deleted while it was written");
+    let ran = running.finish().expect_exit(1).expect_stderr("was deleted during the session");
     assert!(ran.stderr.contains("nothing more is started"), "{}", ran.stderr);
     let (dir, truth) = fixture.end();
     let session = dir.session();
