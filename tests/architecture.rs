@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Files and folders that must stay pure, below `crates/` or the root.
+/// Files and folders that must stay pure.
 const PURE: &[&str] = &[
     "crates/stats/src/",
     "crates/core/src/",
@@ -92,7 +92,7 @@ fn code_that_decides_reads_no_clock_file_socket_or_randomness() {
         if pure.ends_with('/') {
             sources_below(&start, &mut sources);
         } else if start.is_dir() || start.with_extension("rs").is_file() {
-            // A module's file and the folder beside it.
+            // A module's file and the folder of the same name.
             sources.push(start.with_extension("rs"));
             if start.is_dir() {
                 sources_below(&start, &mut sources);

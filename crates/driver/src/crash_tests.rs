@@ -143,6 +143,8 @@ fn however_often_it_crashes_every_run_has_one_outcome_and_is_submitted_once() {
         let allowed = [FailureClass::GeneratorFault, FailureClass::SubmitUnknown];
         let found = classes(&world);
         assert!(found.iter().all(|class| allowed.contains(class)), "{found:?}");
+        assert!(!world.submissions.is_empty(), "nothing was submitted");
+        assert!(!dispatched(&world.events).is_empty(), "no agent was dispatched");
         for (run, times) in dispatched(&world.events) {
             assert_eq!(times, 1, "run {run} has one agent");
             // Runs whose agent was dispatched were submitted, before or after the crash.
@@ -175,12 +177,15 @@ fn the_same_holds_with_shared_requests_and_dispatch_by_token() {
 
 #[test]
 fn conversations_in_the_crashed_process_fail() {
+    let mut crashes_in_all = 0;
     for seed in 0..20 {
         let crashes = Crashes { evaluator: EvaluatorLifetime::InProcess, ..CRASHES };
         let (world, crashed) = crash_and_resume(FIFTY, seed, FaultRates::default(), crashes);
         check(&world, 50);
+        crashes_in_all += crashed;
         assert!(crashed == 0 || classes(&world).contains(&FailureClass::GeneratorFault));
     }
+    assert!(crashes_in_all > 20, "{crashes_in_all} crashes");
 }
 
 /// A budget that sees the events of all processes never refuses a run that was started.
@@ -332,6 +337,7 @@ fn pairs_stay_pairs_through_crashes() {
 
 #[test]
 fn a_recorded_outcome_stays() {
+    let mut outcomes_before = 0;
     for seed in 0..20 {
         let plan = plan_of(FIFTY);
         let mut world = world(seed, FaultRates::everything(0.05));
@@ -344,8 +350,10 @@ fn a_recorded_outcome_stays() {
         let before: Vec<(RunIndex, Vec<Outcome>)> = outcomes(&world.events).into_iter().collect();
         advance(&mut session, &mut world, u64::MAX);
         let after = outcomes(&world.events);
+        outcomes_before += before.len();
         for (run, outcomes) in before {
             assert_eq!(after[&run], outcomes);
         }
     }
+    assert!(outcomes_before > 100, "{outcomes_before} outcomes before the deaths");
 }

@@ -1,6 +1,6 @@
 //! Whole sessions against simulated services with faults.
 
-use super::simulation::{FaultRates, check, outcomes, rooms_not_deleted, simulate};
+use super::simulation::{FaultRates, World, check, outcomes, rooms_not_deleted, simulate};
 use rushhour_core::event::{EventKind, Outcome};
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_livekit::testing::EventCapture;
@@ -18,10 +18,17 @@ in_flight = 60
 run_timeout = "5m"
 "#;
 
+/// As [`check`], of a session that submitted runs.
+#[track_caller]
+fn check_submitting(world: &World, planned: u64) {
+    check(world, planned);
+    assert!(!world.submissions.is_empty(), "nothing was submitted");
+}
+
 #[test]
 fn without_faults_everything_completes_and_no_room_remains() {
     let world = simulate(HUNDRED, 1, FaultRates::default(), &[]);
-    check(&world, 100);
+    check_submitting(&world, 100);
     assert!(outcomes(&world.events).values().all(|list| list[0].name() == "completed"));
     assert!(world.rooms.is_empty());
     assert!(world.most_in_flight <= 60);
@@ -31,7 +38,7 @@ fn without_faults_everything_completes_and_no_room_remains() {
 fn whatever_fails_every_run_has_one_outcome() {
     for seed in 0..40 {
         let world = simulate(HUNDRED, seed, FaultRates::everything(0.08), &[]);
-        check(&world, 100);
+        check_submitting(&world, 100);
         let left = rooms_not_deleted(&world.events);
         assert!(world.rooms.is_subset(&left), "remaining rooms are recorded (seed {seed})");
         assert!(left.len() <= 1, "deletion is retried: {left:?} (seed {seed})");
@@ -42,11 +49,11 @@ fn whatever_fails_every_run_has_one_outcome() {
 fn the_first_stop_drains_and_the_second_ends_at_once() {
     for seed in 0..20 {
         let world = simulate(HUNDRED, seed, FaultRates::everything(0.03), &[20]);
-        check(&world, 100);
+        check_submitting(&world, 100);
         let end = world.events.last().unwrap().at;
         assert!(end > SessionTime(40_000_000), "drained until {end:?}");
         let world = simulate(HUNDRED, seed, FaultRates::everything(0.03), &[20, 25]);
-        check(&world, 100);
+        check_submitting(&world, 100);
         let end = world.events.last().unwrap().at;
         assert!(end < SessionTime(52_000_000), "ended at {end:?}");
     }
@@ -56,7 +63,7 @@ fn the_first_stop_drains_and_the_second_ends_at_once() {
 fn runs_without_a_slot_wait_or_are_skipped_as_the_profile_says() {
     let small = HUNDRED.replace("in_flight = 60", "in_flight = 10");
     let waits = simulate(&small, 3, FaultRates::default(), &[]);
-    check(&waits, 100);
+    check_submitting(&waits, 100);
     assert_eq!(waits.most_in_flight, 10);
     let skips = simulate(
         &small.replace("in_flight = 10", "in_flight = 10\nwhen_full = \"skip\""),
@@ -64,7 +71,7 @@ fn runs_without_a_slot_wait_or_are_skipped_as_the_profile_says() {
         FaultRates::default(),
         &[],
     );
-    check(&skips, 100);
+    check_submitting(&skips, 100);
     let skipped =
         outcomes(&skips.events).values().filter(|list| list[0] == Outcome::Skipped).count();
     assert!((50..95).contains(&skipped), "{skipped}");
@@ -76,7 +83,7 @@ fn a_hold_stage_keeps_its_runs_in_flight() {
     let world = simulate(profile, 3, FaultRates::default(), &[]);
     assert_eq!(world.most_in_flight, 20);
     let runs = outcomes(&world.events).len() as u64;
-    check(&world, runs);
+    check_submitting(&world, runs);
     assert!((80..160).contains(&runs), "{runs}");
     for event in &world.events {
         if let EventKind::RunStarted { intended, .. } = event.kind {
@@ -90,7 +97,7 @@ fn a_hold_stage_ramps_up_and_counts_runs_already_in_flight() {
     let profile = "[[scenario]]\nid = 1\nlasts = \"40s\"\n[[stage]]\nhold = 20\nramp = \"1/s\"\nlasts = \"90s\"\n[[stage]]\nname = \"on\"\nhold = 20\nlasts = \"2m\"\n[[stage]]\nname = \"fewer\"\nhold = 5\nlasts = \"2m\"\n";
     let world = simulate(profile, 3, FaultRates::default(), &[]);
     assert_eq!(world.most_in_flight, 20, "a new stage adds no runs to those in flight");
-    check(&world, outcomes(&world.events).len() as u64);
+    check_submitting(&world, outcomes(&world.events).len() as u64);
     let mut starts = [const { Vec::new() }; 3];
     for event in &world.events {
         if let EventKind::RunStarted { stage, intended, .. } = event.kind {
@@ -133,7 +140,7 @@ fn the_session_retains_nothing_of_fifty_thousand_ended_runs() {
 fn shared_requests_keep_every_run_apart() {
     let shared = format!("{HUNDRED}[evaluator]\nentries_per_request = 4\n");
     let world = simulate(&shared, 5, FaultRates::everything(0.05), &[]);
-    check(&world, 100);
+    check_submitting(&world, 100);
 }
 
 #[test]

@@ -73,6 +73,7 @@ mod tests {
         // 30 of one minute and 10 of two.
         assert_eq!(forecast.expected.evaluator(), Usd::from_dollars(50.0 * 0.25));
         assert!(forecast.worst_run > Usd::from_dollars(5.75));
+        assert!(!forecast.expected.rows.is_empty());
         assert!(forecast.expected.rows.iter().all(|row| row.provenance == Provenance::Assumed));
         let own = plan.profile().clone();
         let free = Profile { bill: crate::profile::BillSettings::default(), ..own };

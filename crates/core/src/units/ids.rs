@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
         #[derive(
             Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
         )]
         #[serde(transparent)]
+        $(#[$doc])*
         pub struct $name(String);
 
         impl $name {
@@ -82,6 +82,8 @@ text_id! {
 }
 text_id! {
     /// A scenario: its number at Cekura, or a name.
+    // A profile may write the number without quotes.
+    #[schemars(extend("type" = ["string", "integer"], "minimum" = 0))]
     ScenarioId
 }
 number_id! {

@@ -302,6 +302,7 @@ mod tests {
             [(Observation::At(1.0), 1), (Observation::After(1.0), 1), (Observation::At(2.0), 2)];
         let many = once.map(|(observation, count)| (observation, count * 1_000_000_000));
         let (few, lots) = (SurvivalCurve::new(once).unwrap(), SurvivalCurve::new(many).unwrap());
+        assert_eq!((few.steps().len(), lots.steps().len()), (2, 2));
         for (one, other) in few.steps().iter().zip(lots.steps()) {
             assert!((one.survival - other.survival).abs() < 1e-12);
         }
