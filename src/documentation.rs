@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -96,10 +97,10 @@ fn whole_profile(block: &str) -> String {
     text
 }
 
-fn file_of_a_profile(path: &str) -> Result<Vec<u8>, String> {
+fn file_of_a_profile(path: &str) -> io::Result<Vec<u8>> {
     // The one file that the reader makes: a copy of the shipped prices.
     let path = if path == "my-prices.toml" { "prices.toml" } else { path };
-    fs::read(root().join("profiles").join(path)).map_err(|error| error.to_string())
+    fs::read(root().join("profiles").join(path))
 }
 
 /// The words of a command line, as a shell would see them, without a comment at its end.
@@ -160,7 +161,7 @@ fn every_toml_block_is_a_valid_profile() {
                 bytes: text.as_bytes(),
                 environment: &[],
                 flags: &[],
-                files: &file_of_a_profile,
+                read_file: &file_of_a_profile,
             };
             if let Err(invalid) = load(input) {
                 panic!("{}: {}\n{text}", page.path.display(), explain(&invalid, false));

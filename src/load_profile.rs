@@ -9,7 +9,7 @@ use tracing::info;
 use crate::arguments::ProfileArgs;
 use crate::error::{CliError, ErrorKind};
 use crate::print;
-use rushhour_core::profile::{ENVIRONMENT, LoadedProfile, ProfileInput, explain, load};
+use rushhour_core::profile::{ENVIRONMENT_VARIABLES, LoadedProfile, ProfileInput, explain, load};
 use rushhour_report::render::Style;
 
 /// Secrets shorter than this, such as those of a development server, are also ordinary words of a profile.
@@ -20,19 +20,19 @@ pub(crate) fn load_profile(arguments: &ProfileArgs) -> Result<LoadedProfile, Cli
     let path = &arguments.profile;
     let bytes = fs::read(path).map_err(|error| unreadable(path, error))?;
     refuse_secrets(&bytes, &arguments.set)?;
-    let environment: Vec<(&'static str, String)> = ENVIRONMENT
+    let environment: Vec<(&'static str, String)> = ENVIRONMENT_VARIABLES
         .iter()
         .filter_map(|(name, _)| Some((*name, std::env::var(name).ok()?)))
         .collect();
     let file = path.display().to_string();
     let folder = path.parent().unwrap_or(Path::new(""));
-    let read_file = |name: &str| fs::read(folder.join(name)).map_err(|error| error.to_string());
+    let read_file = |name: &str| fs::read(folder.join(name));
     let input = ProfileInput {
         file: &file,
         bytes: &bytes,
         environment: &environment,
         flags: &arguments.set,
-        files: &read_file,
+        read_file: &read_file,
     };
     let loaded = load(input).map_err(|invalid| {
         print::stderr(&explain(&invalid, print::stderr_style() == Style::Colours));

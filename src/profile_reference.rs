@@ -28,7 +28,7 @@ fn defaults() -> BTreeMap<String, String> {
             bytes: text.as_bytes(),
             environment: &[],
             flags: &[],
-            files: &script,
+            read_file: &script,
         };
         let settings = load(input).map(|loaded| loaded.settings).unwrap_or_default();
         for setting in settings.into_iter().filter(|setting| setting.origin == Origin::Default) {

@@ -1,14 +1,14 @@
-//! `rushhour capacity`: a search against the stand-ins, whose limit is known, from the command line to its files.
+//! `rushhour capacity`: a search against the sandbox, whose limit is known, from the command line to its files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Session, Workplace, rows};
+use crate::support::{Schema, Session, TestDir, assert_valid, rows, wait_for_events, wait_until};
 
-/// Four conversations of a second at once; what is above waits, half a second by eight and longer beyond.
+/// The sandbox runs four conversations of a second at once and queues the rest: half a second with eight in
+/// flight, longer with more.
 fn profile(capacity: &str) -> String {
     format!(
         r#"
@@ -51,16 +51,19 @@ concurrency = 4
 
 const SEARCH: &str = "[capacity]\nstart = 4\nmost = 30\nfactor = 4\nwidth = \"100%\"\nramp = \"20/s\"\nsettle = \"1s\"\nlasts = \"4s\"\nlongest = \"12s\"\nrecover_within = \"10s\"";
 
-/// The one search that was made here.
-fn search(workplace: &Workplace) -> PathBuf {
-    let folders = workplace.sessions();
+/// The folder of the only search.
+fn search_folder(dir: &TestDir) -> PathBuf {
+    let folders = dir.sessions();
     assert_eq!(folders.len(), 1, "{folders:?}");
     folders[0].clone()
 }
 
+/// `capacity.json`, checked against its schema.
 fn summary(folder: &Path) -> Value {
     let bytes = fs::read(folder.join("capacity.json")).expect("it was written");
-    serde_json::from_slice(&bytes).expect("it is JSON")
+    let summary = serde_json::from_slice(&bytes).expect("it is JSON");
+    assert_valid(Schema::Capacity, &summary, "capacity.json");
+    summary
 }
 
 fn files(folder: &Path) -> Vec<Vec<u8>> {
@@ -70,25 +73,28 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_known_limit_is_found_and_told() {
-    let workplace = Workplace::new();
-    workplace.write("desk.toml", &profile(SEARCH));
-    let ran = workplace.rushhour(&["capacity", "desk.toml"]).run().ended_with(0);
-    let folder = search(&workplace);
-    let told = summary(&folder);
-    assert!(ran.out.contains(told["answer"].as_str().expect("it has one")), "{}", ran.out);
-    assert!(ran.err.contains("session 1: 4 at once"), "{}", ran.err);
+fn a_known_limit_is_found_and_reported() {
+    let dir = TestDir::new();
+    dir.write("desk.toml", &profile(SEARCH));
+    let ran = dir.rushhour(&["capacity", "desk.toml"]).run().expect_exit(0);
+    let folder = search_folder(&dir);
+    let found = summary(&folder);
+    assert!(ran.stdout.contains(found["answer"].as_str().expect("it has one")), "{}", ran.stdout);
+    assert!(ran.stderr.contains("session 1: 4 at once"), "{}", ran.stderr);
 
-    // By twelve, two conversations of four at once are waited for: that is far beyond 900 ms.
-    let end = |name: &str| told[name]["in_flight"].as_u64().expect("both ends were found");
+    // With twelve in flight, a conversation waits for two others: far longer than 900 ms.
+    let end = |name: &str| found[name]["in_flight"].as_u64().expect("both ends were found");
     let (passed, failed) = (end("passed"), end("failed"));
     assert!((4..=10).contains(&passed) && passed < failed && failed <= 16, "{passed} {failed}");
-    assert_eq!(told["first_to_give"]["threshold"]["threshold"], "queue p50 < 900ms");
-    assert_eq!(told["burst"]["in_flight"], passed);
-    assert_eq!(told["recovery"]["in_flight"], 4);
-    assert_eq!(told["ending"], "complete");
+    assert_eq!(found["first_to_give"]["threshold"]["threshold"], "queue p50 < 900ms");
+    assert_eq!(found["burst"]["in_flight"], passed);
+    assert_eq!(found["recovery"]["in_flight"], 4);
+    assert_eq!(found["ending"], "complete");
 
-    let sessions = told["sessions"].as_array().expect("they are listed");
+    let sessions = found["sessions"].as_array().expect("they are listed");
+    let purposes: Vec<&str> =
+        sessions.iter().filter_map(|session| session["purpose"].as_str()).collect();
+    assert!(purposes.contains(&"step") && purposes.contains(&"bisect"), "{purposes:?}");
     let csv = rows(&folder.join("capacity.csv"));
     assert_eq!(csv.len(), sessions.len());
     let page = fs::read_to_string(folder.join("report.html")).expect("it was written");
@@ -96,13 +102,17 @@ fn a_known_limit_is_found_and_told() {
         let own = session["folder"].as_str().expect("it has one");
         assert_eq!(row.text("folder"), own);
         assert!(page.contains(&format!("href=\"{own}/report.html\"")), "{own}");
-        let held = Session::open(&folder.join(own));
-        assert_eq!(held.count("/rooms/left"), 0);
+        let level = Session::open(&folder.join(own));
+        assert_eq!(level.count("/rooms/left"), 0);
         if matches!(session["purpose"].as_str(), Some("step" | "bisect" | "confirm")) {
             assert_eq!(session["peak_in_flight"], session["in_flight"], "{session}");
-            let stages = held.tally("stage");
+            let stages = level.tally("stage");
             let measured = format!("hold-{}", session["in_flight"]);
-            assert_eq!(Some(stages[&measured]), session["runs"].as_u64(), "only these are judged");
+            assert_eq!(
+                Some(stages[&measured]),
+                session["runs"].as_u64(),
+                "only the held level is judged"
+            );
             assert!(stages["settle"] > 0 && stages.contains_key("stay"), "{stages:?}");
         }
     }
@@ -110,60 +120,73 @@ fn a_known_limit_is_found_and_told() {
     let before = files(&folder);
     fs::remove_file(folder.join("report.html")).expect("it is there");
     let name = folder.display().to_string();
-    let again = workplace.rushhour(&["report", &name]).run().ended_with(0);
+    let again = dir.rushhour(&["report", &name]).run().expect_exit(0);
     assert_eq!(files(&folder), before, "byte for byte");
-    assert!(again.out.contains(told["answer"].as_str().expect("it has one")));
-    let printed = |format: &str| workplace.rushhour(&["report", &name, "--format", format]).run();
-    assert_eq!(printed("json").ended_with(0).out.as_bytes(), before[0]);
-    assert_eq!(printed("html").ended_with(0).out.as_bytes(), before[2]);
-    printed("junit").ended_with(2).complaining("has the formats text, json and html");
+    assert!(again.stdout.contains(found["answer"].as_str().expect("it has one")));
+    let printed = |format: &str| dir.rushhour(&["report", &name, "--format", format]).run();
+    assert_eq!(printed("json").expect_exit(0).stdout.as_bytes(), before[0]);
+    assert_eq!(printed("html").expect_exit(0).stdout.as_bytes(), before[2]);
+    printed("junit").expect_exit(2).expect_stderr("has the formats text, json and html");
 }
 
 #[test]
-fn what_cannot_be_searched_is_refused_in_words() {
-    let workplace = Workplace::new();
-    let refused = |text: &str, code: i32, words: &str| {
-        workplace.write("desk.toml", text);
-        let ran = workplace.rushhour(&["capacity", "desk.toml"]).run();
-        ran.ended_with(code).complaining(words);
+fn profiles_that_cannot_be_searched_are_refused() {
+    let dir = TestDir::new();
+    let refused = |text: &str, code: i32, message: &str| {
+        dir.write("desk.toml", text);
+        let ran = dir.rushhour(&["capacity", "desk.toml"]).run();
+        ran.expect_exit(code).expect_stderr(message);
     };
     let text = profile(SEARCH);
-    let (open, _) = text.split_once("[thresholds]").expect("it has some");
-    refused(open, 104, "the profile has no thresholds, so nothing says when a level fails");
-    let nobody = text.replace("\"sandbox\"\nagent =", "\"ws://127.0.0.1:9\"\nagent =");
-    refused(&nobody, 2, "LIVEKIT_API_KEY");
+    let (without_thresholds, _) = text.split_once("[thresholds]").expect("it has some");
+    refused(
+        without_thresholds,
+        104,
+        "the profile has no thresholds, so nothing says when a level fails",
+    );
+    let without_keys = text.replace("\"sandbox\"\nagent =", "\"ws://127.0.0.1:9\"\nagent =");
+    refused(&without_keys, 2, "LIVEKIT_API_KEY");
     refused(
         &text.replace("start = 4", "start = 41"),
         104,
-        "the search would begin at 41 and end at 30",
+        "the search would begin at 41, above its highest level of 30",
     );
-    refused(&text.replace("most = 30", "most = 50"), 104, "more than limits.in_flight of 40");
+    refused(&text.replace("most = 30", "most = 50"), 104, "exceed limits.in_flight of 40");
     refused(&text.replace("settle", "setle"), 104, "did you mean `settle`?");
-    assert!(workplace.sessions().is_empty(), "nothing was begun");
-    let schema = workplace.rushhour(&["schema", "capacity"]).run().ended_with(0);
-    assert!(schema.out.contains("\"first_to_give\""));
+    assert!(dir.sessions().is_empty(), "no session was started");
+    let schema = dir.rushhour(&["schema", "capacity"]).run().expect_exit(0);
+    assert!(schema.stdout.contains("\"first_to_give\""));
 }
 
 #[test]
-fn a_cap_ends_it_with_what_is_known() {
-    let workplace = Workplace::new();
-    workplace.write("desk.toml", &profile(&format!("max_runs = 45\n{SEARCH}")));
-    let ran = workplace.rushhour(&["capacity", "desk.toml", "--quiet"]).run().ended_with(113);
-    let told = summary(&search(&workplace));
-    assert_eq!((&told["ending"], told["runs"].as_u64() <= Some(45)), (&"budget".into(), true));
-    assert!(ran.out.contains("a cap on money, runs or minutes was reached"), "{}", ran.out);
+fn a_cap_on_runs_ends_the_search_with_what_is_known() {
+    let dir = TestDir::new();
+    dir.write("desk.toml", &profile(&format!("max_runs = 45\n{SEARCH}")));
+    let ran = dir.rushhour(&["capacity", "desk.toml", "--quiet"]).run().expect_exit(113);
+    let found = summary(&search_folder(&dir));
+    assert_eq!(found["ending"], "budget");
+    let runs = found["runs"].as_u64().expect("runs are counted");
+    assert!((1..=45).contains(&runs), "{runs}");
+    assert!(ran.stdout.contains("a cap on money, runs or minutes was reached"), "{}", ran.stdout);
 }
 
 #[test]
-fn a_signal_ends_it_after_the_level_with_what_is_known() {
-    let workplace = Workplace::new();
-    workplace.write("desk.toml", &profile(SEARCH));
-    let running = workplace.rushhour(&["capacity", "desk.toml"]).start();
-    std::thread::sleep(Duration::from_secs(3));
+fn a_signal_ends_the_search_after_the_level_with_what_is_known() {
+    let dir = TestDir::new();
+    dir.write("desk.toml", &profile(SEARCH));
+    let running = dir.rushhour(&["capacity", "desk.toml"]).start();
+    wait_until("the search has a folder", || !dir.sessions().is_empty());
+    let levels = search_folder(&dir).join("levels");
+    let mut first = None;
+    wait_until("the first level has begun", || {
+        first = fs::read_dir(&levels).ok().and_then(|mut all| all.next());
+        first.is_some()
+    });
+    let first = first.expect("it was just seen").expect("an entry can be read").path();
+    wait_for_events(&first, "ended", 1);
     running.signal("INT");
-    let ran = running.finish().ended_with(105);
-    assert!(!ran.err.contains("panicked"), "{}", ran.err);
-    let told = summary(&search(&workplace));
-    assert_eq!(told["ending"], "stopped");
-    assert_eq!(told["sessions"].as_array().map(Vec::len), Some(1));
+    running.finish().expect_exit(105);
+    let found = summary(&search_folder(&dir));
+    assert_eq!(found["ending"], "stopped");
+    assert_eq!(found["sessions"].as_array().map(Vec::len), Some(1));
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Framework, LiveKitServer, Workplace};
+use crate::support::{Framework, LiveKitServer, TestDir};
 
 const GREETING: &str = "Welcome, how can I help you today?";
 
@@ -27,9 +27,9 @@ fn moment(seen: &[Value], holds: impl Fn(&Value) -> bool) -> f64 {
 
 /// An agent that greets in speech and says back, in writing and in speech.
 fn greets_and_says_back(framework: Framework, version: &str) {
-    let workplace = Workplace::new();
-    let server = LiveKitServer::start(workplace.path());
-    let agents = server.framework_agents(workplace.path(), framework, "plain");
+    let dir = TestDir::new();
+    let server = LiveKitServer::start(dir.path());
+    let agents = server.framework_agents(dir.path(), framework, "plain");
 
     let metadata = r#"{"behaviour": "plain", "text_mode": true}"#;
     let seen = server.observe(framework, &["--metadata", metadata, "--turns", "2"]);
@@ -91,9 +91,9 @@ fn an_agent_on_the_node_framework_greets_and_says_back() {
 
 #[test]
 fn a_worker_decides_whether_its_agents_are_hidden() {
-    let workplace = Workplace::new();
-    let server = LiveKitServer::start(workplace.path());
-    let _agents = server.framework_agents(workplace.path(), Framework::Python, "hidden");
+    let dir = TestDir::new();
+    let server = LiveKitServer::start(dir.path());
+    let _agents = server.framework_agents(dir.path(), Framework::Python, "hidden");
     let words = ["--metadata", r#"{"text_mode": true}"#, "--turns", "0", "--ready", "3"];
     let seen = server.observe(Framework::Python, &words);
     assert!(seen.iter().all(|line| line["event"] != "participant"), "nobody is seen: {seen:#?}");

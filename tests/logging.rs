@@ -6,9 +6,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use crate::support::Workplace;
+use crate::support::{TestDir, wait_until};
 
 const SECRET: &str = "secret-of-the-tests-with-more-than-32-characters";
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl";
@@ -48,31 +47,27 @@ fn is_log_line(line: &str) -> bool {
 }
 
 fn wait_for(file: &Path, text: &str) {
-    let begun = Instant::now();
-    while !fs::read_to_string(file).unwrap_or_default().contains(text) {
-        assert!(begun.elapsed() < Duration::from_mins(1), "never logged: {text}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_until(text, || fs::read_to_string(file).unwrap_or_default().contains(text));
 }
 
 #[test]
 fn without_a_flag_no_byte_is_logged() {
-    let workplace = Workplace::new();
-    workplace.write("profile.toml", &profile(2));
-    let ran = workplace.rushhour(&["validate", "profile.toml"]).run().ended_with(0);
-    assert_eq!(ran.err, "");
-    let ran = workplace.rushhour(&["run", "profile.toml", "--quiet"]).run();
-    assert_eq!(ran.err, "");
+    let dir = TestDir::new();
+    dir.write("profile.toml", &profile(2));
+    let ran = dir.rushhour(&["validate", "profile.toml"]).run().expect_exit(0);
+    assert_eq!(ran.stderr, "");
+    let ran = dir.rushhour(&["run", "profile.toml", "--quiet"]).run();
+    assert_eq!(ran.stderr, "");
     // An empty variable is as good as none.
-    let ran = workplace.rushhour(&["validate", "profile.toml"]).with("RUSHHOUR_LOG", " ").run();
-    assert_eq!(ran.err, "");
+    let ran = dir.rushhour(&["validate", "profile.toml"]).env("RUSHHOUR_LOG", " ").run();
+    assert_eq!(ran.stderr, "");
 }
 
 #[test]
 fn verbose_shows_the_phases_of_a_session_and_twice_shows_more() {
-    let workplace = Workplace::new();
-    workplace.write("profile.toml", &profile(2));
-    let ran = workplace.rushhour(&["run", "profile.toml", "--quiet", "-v"]).run();
+    let dir = TestDir::new();
+    dir.write("profile.toml", &profile(2));
+    let ran = dir.rushhour(&["run", "profile.toml", "--quiet", "-v"]).run();
     for phase in [
         "loaded the profile",
         "created the session's folder",
@@ -81,28 +76,28 @@ fn verbose_shows_the_phases_of_a_session_and_twice_shows_more() {
         "wrote the reports",
         "finished",
     ] {
-        assert!(ran.err.contains(phase), "not logged: {phase}\n{}", ran.err);
+        assert!(ran.stderr.contains(phase), "not logged: {phase}\n{}", ran.stderr);
     }
-    assert!(ran.err.lines().all(is_log_line), "{}", ran.err);
-    assert!(!ran.err.contains(" DEBUG "), "{}", ran.err);
-    let session = workplace.sessions().remove(0);
+    assert!(ran.stderr.lines().all(is_log_line), "{}", ran.stderr);
+    assert!(!ran.stderr.contains(" DEBUG "), "{}", ran.stderr);
+    let session = dir.sessions().remove(0);
     let folder = session.to_str().expect("a path is text");
-    let ran = workplace.rushhour(&["report", folder, "-vv"]).run();
-    assert!(ran.err.contains(" DEBUG "), "{}", ran.err);
+    let ran = dir.rushhour(&["report", folder, "-vv"]).run();
+    assert!(ran.stderr.contains(" DEBUG "), "{}", ran.stderr);
 }
 
 #[test]
 fn a_log_file_takes_the_log_and_belongs_to_its_owner_alone() {
-    let workplace = Workplace::new();
-    workplace.write("profile.toml", &profile(400));
+    let dir = TestDir::new();
+    dir.write("profile.toml", &profile(400));
     let words = ["run", "profile.toml", "--quiet", "--log", "session.log"];
-    let running = workplace.rushhour(&words).start();
-    let log = workplace.path().join("session.log");
+    let running = dir.rushhour(&words).start();
+    let log = dir.path().join("session.log");
     wait_for(&log, "the session begins");
     running.signal("INT");
     running.signal("INT");
-    let ran = running.finish().ended_with(105);
-    assert!(!ran.err.lines().any(is_log_line), "{}", ran.err);
+    let ran = running.finish().expect_exit(105);
+    assert!(!ran.stderr.lines().any(is_log_line), "{}", ran.stderr);
     let text = fs::read_to_string(&log).expect("it is there");
     assert!(text.contains("stop requested signal=\"interrupted\" count=1"), "{text}");
     assert!(text.contains("finished exit_code=105"), "{text}");
@@ -110,30 +105,29 @@ fn a_log_file_takes_the_log_and_belongs_to_its_owner_alone() {
     let mode = fs::metadata(&log).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // A second command appends to it.
-    workplace.rushhour(&["validate", "profile.toml", "--log", "session.log"]).run().ended_with(0);
+    dir.rushhour(&["validate", "profile.toml", "--log", "session.log"]).run().expect_exit(0);
     let both = fs::read_to_string(&log).expect("it is there");
     assert!(both.starts_with(&text) && both.len() > text.len());
-    workplace
-        .rushhour(&["validate", "profile.toml", "--log", "none/session.log"])
+    dir.rushhour(&["validate", "profile.toml", "--log", "none/session.log"])
         .run()
-        .ended_with(2)
-        .complaining("cannot write the log none/session.log");
+        .expect_exit(2)
+        .expect_stderr("cannot write the log none/session.log");
 }
 
 #[test]
 fn the_environment_takes_precedence_over_the_flags() {
-    let workplace = Workplace::new();
-    workplace.write("profile.toml", &profile(2));
+    let dir = TestDir::new();
+    dir.write("profile.toml", &profile(2));
     let validate = |directives: &str, flags: &[&str]| {
         let words = [&["validate", "profile.toml"], flags].concat();
-        workplace.rushhour(&words).with("RUSHHOUR_LOG", directives).run()
+        dir.rushhour(&words).env("RUSHHOUR_LOG", directives).run()
     };
-    assert_eq!(validate("off", &["-vv"]).ended_with(0).err, "");
-    assert!(validate("rushhour=info", &[]).ended_with(0).err.contains("loaded the profile"));
+    assert_eq!(validate("off", &["-vv"]).expect_exit(0).stderr, "");
+    assert!(validate("rushhour=info", &[]).expect_exit(0).stderr.contains("loaded the profile"));
     validate("rushhour=loud", &[])
-        .ended_with(2)
-        .complaining("RUSHHOUR_LOG has an invalid directive")
-        .complaining("hint: write directives");
+        .expect_exit(2)
+        .expect_stderr("RUSHHOUR_LOG has an invalid directive")
+        .expect_stderr("hint: write directives");
 }
 
 /// Answers every request with a Twirp error that repeats a secret and a token; returns the port.
@@ -158,33 +152,32 @@ fn indiscreet_server() -> u16 {
 
 #[test]
 fn a_secret_in_an_error_is_neither_printed_nor_logged() {
-    let workplace = Workplace::new();
+    let dir = TestDir::new();
     let url = format!("ws://127.0.0.1:{}", indiscreet_server());
     let profile = profile(2).replace("\"sandbox\"", &format!("\"{url}\""));
-    workplace
-        .write("profile.toml", &profile.replace("[evaluator]", "[evaluator]\nkind = \"sandbox\""));
+    dir.write("profile.toml", &profile.replace("[evaluator]", "[evaluator]\nkind = \"sandbox\""));
     // What is printed, and all files, are searched for secrets by the harness.
-    let ran = workplace
+    let ran = dir
         .rushhour(&["run", "profile.toml", "--log", "session.log"])
-        .with("RUSHHOUR_LOG", "trace")
-        .with("LIVEKIT_API_KEY", "key-of-the-tests-4711")
-        .with("LIVEKIT_API_SECRET", SECRET)
+        .env("RUSHHOUR_LOG", "trace")
+        .env("LIVEKIT_API_KEY", "key-of-the-tests-4711")
+        .env("LIVEKIT_API_SECRET", SECRET)
         .run()
-        .ended_with(2)
-        .complaining("caused by: LiveKit answered internal: [redacted] and [redacted]");
-    assert!(!ran.err.contains(TOKEN), "{}", ran.err);
-    let log = fs::read_to_string(workplace.path().join("session.log")).expect("it is there");
+        .expect_exit(2)
+        .expect_stderr("caused by: LiveKit answered internal: [redacted] and [redacted]");
+    assert!(!ran.stderr.contains(TOKEN), "{}", ran.stderr);
+    let log = fs::read_to_string(dir.path().join("session.log")).expect("it is there");
     assert!(log.contains("LiveKit answered internal: [redacted] and [redacted]"), "{log}");
     assert!(!log.contains(SECRET) && !log.contains(TOKEN), "{log}");
 }
 
 #[test]
 fn on_a_terminal_the_log_and_the_status_line_do_not_mix() {
-    let workplace = Workplace::new();
-    workplace.write("profile.toml", &profile(20));
+    let dir = TestDir::new();
+    dir.write("profile.toml", &profile(20));
     // `script` gives its child a terminal of its own.
     let output = Command::new("script")
-        .current_dir(workplace.path())
+        .current_dir(dir.path())
         .args(["-qec", &format!("{} run profile.toml -v", env!("CARGO_BIN_EXE_rushhour"))])
         .arg("/dev/null")
         .output()

@@ -1,45 +1,57 @@
 //! Rushhour as its users meet it: the binary, whole sessions, real peers.
 //!
-//! `support` is the harness, in the domain's words. `command_line` is about messages, exit codes and files;
-//! `sessions` about whole sessions against the stand-ins, `resuming` about those that were killed; `sandbox`
-//! about the stand-ins themselves; `evidence` about sessions held against each other; `reports` about what is
-//! made of a journal, down to the page in a browser; `participants` about our own participants in real rooms,
-//! `native` about our own callers there, `judging` about their runs judged by Cekura's stand-in; `pairing`
-//! about voice against chat; `agents` about the calibration agent; `doctoring` and `sweeping` about looking
-//! before a session and clearing up after it; `soaking` about whether an agent stays well; `trouble` about
-//! full disks, signals, dying
-//! servers and pairs of faults; `parsers` and `hostile_input` about bytes from outside; `peers` about the
-//! real LiveKit server, a real agent worker, the official Cekura SDK and other readers of our files; `frameworks`
-//! about agents on the frameworks that people use; `logging` about the log and what must not be in it.
+//! | module | tests |
+//! | --- | --- |
+//! | `support` | the harness: the binary, profiles, session folders, peers |
+//! | `command_line` | messages, exit codes and files |
+//! | `sessions`, `resume` | whole sessions against the sandbox, and sessions whose process was killed |
+//! | `sandbox` | the sandbox itself |
+//! | `schemas`, `junit` | written files against their schemas |
+//! | `reports`, `compare_and_merge`, `older_journals` | what is made of journals, down to the page in a browser |
+//! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
+//! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
+//! | `calibration_agent` | the agent whose delays and faults are known |
+//! | `doctor`, `sweep` | checks before a session, cleaning up after one |
+//! | `resilience` | full disks, signals, killed servers, pairs of faults |
+//! | `parsers`, `hostile_input` | bytes from outside |
+//! | `peers` | the real LiveKit server, a real agent worker, Cekura's SDK, other readers of our files |
+//! | `frameworks` | agents on the frameworks that people use |
+//! | `logging` | the log, and what must not be in it |
+//! | `packaging` | archive, image, Debian package, workflows and manifests |
+//! | `examples` | the programs in `examples/` |
 
 #![expect(clippy::disallowed_methods, reason = "the binary and its peers live in real time")]
 
 #[cfg(feature = "native")]
-mod agents;
+mod calibration_agent;
 mod capacity;
 mod command_line;
-mod doctoring;
-mod evidence;
+mod compare_and_merge;
+mod doctor;
+mod examples;
 mod frameworks;
 #[cfg(feature = "native")]
 mod hostile_input;
 #[cfg(feature = "native")]
 mod judging;
+mod junit;
 mod logging;
 #[cfg(feature = "native")]
-mod native;
+mod native_callers;
+mod older_journals;
 mod packaging;
-mod pairing;
+mod paired;
 #[cfg(feature = "native")]
 mod parsers;
 #[cfg(feature = "native")]
 mod participants;
 mod peers;
 mod reports;
-mod resuming;
+mod resilience;
+mod resume;
 mod sandbox;
+mod schemas;
 mod sessions;
-mod soaking;
+mod soak;
 mod support;
-mod sweeping;
-mod trouble;
+mod sweep;

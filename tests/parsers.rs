@@ -1,5 +1,5 @@
-//! Everything that reads bytes from outside, each as a function of bytes that must not panic: run on the
-//! corpus by every test run, and on new inputs by the fuzzer in `tests/fuzz`.
+//! Every parser of bytes from outside, as a function that must not panic. The tests run them on the corpus, the
+//! fuzzer in `tests/fuzz` on new inputs.
 
 use std::time::Instant;
 
@@ -10,19 +10,19 @@ use rushhour_callers::participant::{
 use rushhour_core::event::Event;
 use rushhour_core::profile::{ProfileInput, explain, load, no_files};
 use rushhour_core::units::{ScenarioId, Secret, SessionTime, redact};
-use rushhour_driver::cekura::{read_accepted, read_limits, read_sights, words_of};
+use rushhour_driver::cekura::{error_message, parse_accepted, parse_plan_limits, parse_statuses};
 use rushhour_livekit::http::HttpResponse;
-use rushhour_livekit::{LiveKitError, room_mark};
+use rushhour_livekit::{LiveKitError, parse_room_owner};
 use rushhour_report::fold::Fold;
 use rushhour_report::journal::JournalReader;
 use rushhour_report::render::{Style, session_text};
 use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 use rushhour_sandbox::{InProcessSandbox, RawRequest, SandboxConfig};
 
-/// Takes any bytes and does not panic.
+/// Takes any bytes and must not panic.
 pub(crate) type Parser = fn(&[u8]);
 
-/// Each parser by the name of its folder in `tests/corpus`.
+/// Each parser with the name of its folder in `tests/corpus`.
 pub(crate) const PARSERS: &[(&str, Parser)] = &[
     ("profile", profile),
     ("journal", journal),
@@ -33,7 +33,7 @@ pub(crate) const PARSERS: &[(&str, Parser)] = &[
     ("data", data),
 ];
 
-/// A profile, and the explanation of what is wrong with it.
+/// Profiles, and the explanation of what is wrong with them.
 fn profile(bytes: &[u8]) {
     let flags = ["limits.in_flight=7".to_owned()];
     match load(ProfileInput {
@@ -41,19 +41,19 @@ fn profile(bytes: &[u8]) {
         bytes,
         environment: &[],
         flags: &flags,
-        files: &no_files,
+        read_file: &no_files,
     }) {
         Ok(loaded) => assert!(!loaded.profile.stages.is_empty()),
         Err(refused) => assert!(!explain(&refused, false).is_empty()),
     }
 }
 
-/// A journal's lines with their checksums.
+/// Journals with checksums.
 fn journal(bytes: &[u8]) {
     let _ = JournalReader::new(bytes).read_all();
 }
 
-/// A journal's events without checksums: one JSON object a line, folded and reported.
+/// Events without checksums, one JSON object per line, folded and reported.
 fn events(bytes: &[u8]) {
     let mut fold = Fold::default();
     for line in bytes.split(|byte| *byte == b'\n') {
@@ -69,25 +69,26 @@ fn events(bytes: &[u8]) {
     }
 }
 
-/// Whatever Cekura answers.
+/// Responses of Cekura.
 fn cekura(bytes: &[u8]) {
     if let Ok(json) = serde_json::from_slice(bytes) {
         let scenarios = ["30", "30", "31"].map(ScenarioId::new);
-        if let Some(accepted) = read_accepted(&json, &scenarios) {
+        if let Some(accepted) = parse_accepted(&json, &scenarios) {
             assert_eq!(accepted.runs.len(), scenarios.len());
         }
-        let _ = read_sights(&json);
-        let _ = read_limits(&json);
+        let _ = parse_statuses(&json);
+        let _ = parse_plan_limits(&json);
     }
     let body = bytes.to_vec();
-    let answer = HttpResponse { status: 400, retry_after: None, date: None, body, cut: false };
-    assert!(words_of(&answer).chars().count() < 400);
-    let error = LiveKitError::of_refusal(401, bytes);
-    assert!(!redact(&error.words, &[&Secret::new("key-4711")]).contains("key-4711"));
-    let _ = room_mark(&String::from_utf8_lossy(bytes));
+    let response =
+        HttpResponse { status: 400, retry_after: None, date: None, body, truncated: false };
+    assert!(error_message(&response).chars().count() < 400);
+    let error = LiveKitError::from_response(401, bytes);
+    assert!(!redact(&error.message, &[&Secret::new("key-4711")]).contains("key-4711"));
+    let _ = parse_room_owner(&String::from_utf8_lossy(bytes));
 }
 
-/// A request to the stand-ins: path, query, authorization and content type in a line each, then the body.
+/// Requests to the sandbox: path, query, authorization and content type in one line each, then the body.
 fn request(bytes: &[u8]) {
     let mut parts = bytes.splitn(5, |byte| *byte == b'\n');
     let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok()).unwrap_or("");
@@ -100,7 +101,7 @@ fn request(bytes: &[u8]) {
     }
 }
 
-/// Messages and packets each stand behind their length, in two bytes.
+/// Splits the input into messages; each is preceded by its length in two bytes.
 fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut pieces = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<2>() {
@@ -111,10 +112,10 @@ fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
     pieces
 }
 
-/// What the server says on the signal connection, taken in by a participant.
+/// Messages of the server on the signal connection, handled by a participant.
 fn signal(bytes: &[u8]) {
-    struct Nowhere;
-    impl ParticipantOutput for Nowhere {
+    struct Discard;
+    impl ParticipantOutput for Discard {
         fn transmit(&mut self, _: std::net::SocketAddr, _: &[u8]) {}
         fn send_signal(&mut self, _: livekit_protocol::signal_request::Message) {}
         fn event(&mut self, _: ParticipantEvent) {}
@@ -129,17 +130,17 @@ fn signal(bytes: &[u8]) {
     let (mut participant, _) = joined.expect("loopback is an address");
     for (second, message) in messages.into_iter().take(16).enumerate() {
         let now = SessionTime(second as u64 * 1_000_000);
-        if participant.handle_signal(message, now, &mut Nowhere).is_err() {
+        if participant.handle_signal(message, now, &mut Discard).is_err() {
             return;
         }
     }
 }
 
-/// What arrives on the data channels.
+/// Packets on the data channels.
 fn data(bytes: &[u8]) {
-    let mut incoming = DataReceiver::default();
+    let mut receiver = DataReceiver::default();
     for piece in pieces(bytes) {
-        for event in incoming.handle_packet(piece) {
+        for event in receiver.handle_packet(piece) {
             if let DataEvent::ByteStreamReceived { bytes, .. } = event {
                 let _ = decode_turn_metrics(&bytes);
             }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{
@@ -14,20 +14,20 @@ use rushhour_callers::participant::{JoinConfig, ParticipantEvent, SendOutcome};
 use rushhour_core::units::{Identity, Micros, RoomName, Secret, SessionTime};
 use rushhour_livekit::{TokenRequest, TokenSigner};
 
-use crate::support::{LiveKitServer, Workplace};
+use crate::support::{LiveKitServer, PATIENCE, TestDir};
 
-/// What a participant tells the test.
+/// What a participant sends to the test.
 #[derive(Debug)]
-enum Told {
+enum Notice {
     Event(ParticipantEvent),
     Left(LeaveReason),
 }
 
-/// Says a text and some frames as soon as it can, and tells everything.
+/// Sends a text and some audio frames as soon as it can, and every event to the test.
 struct Talker {
     text: Option<String>,
     frames: u32,
-    told: Sender<Told>,
+    notices: Sender<Notice>,
 }
 
 impl ParticipantHandler for Talker {
@@ -43,7 +43,7 @@ impl ParticipantHandler for Talker {
         ) {
             hand.set_attributes(HashMap::from([("mood".to_owned(), "good".to_owned())]));
         }
-        let _ = self.told.send(Told::Event(event));
+        let _ = self.notices.send(Notice::Event(event));
     }
 
     fn on_tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
@@ -62,7 +62,7 @@ impl ParticipantHandler for Talker {
     }
 
     fn on_left(&mut self, why: LeaveReason, _: SessionTime) {
-        let _ = self.told.send(Told::Left(why));
+        let _ = self.notices.send(Notice::Left(why));
     }
 }
 
@@ -71,68 +71,70 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Waits until a participant tells what is waited for.
-fn until<T>(told: &Receiver<Told>, mut wanted: impl FnMut(Told) -> Option<T>) -> T {
-    let give_up = now() + Duration::from_secs(20);
+/// Receives notices until `wanted` finds something in one of them.
+fn receive_until<T>(notices: &Receiver<Notice>, mut wanted: impl FnMut(Notice) -> Option<T>) -> T {
+    let deadline = now() + PATIENCE;
     loop {
-        let left = give_up.saturating_duration_since(now());
-        let told = told.recv_timeout(left).expect("it happens within 20 s");
-        if let Some(found) = wanted(told) {
+        let left = deadline.saturating_duration_since(now());
+        let notice = notices.recv_timeout(left).expect("it happens in time");
+        if let Some(found) = wanted(notice) {
             return found;
         }
     }
 }
 
 #[test]
-fn two_participants_write_and_speak_to_each_other_on_a_real_server() {
-    let workplace = Workplace::new();
-    let server = LiveKitServer::start(workplace.path());
+fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
+    let dir = TestDir::new();
+    let server = LiveKitServer::start(dir.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     let engine = Engine::start(EngineClock::new(now(), 0), 1).unwrap();
-    let mint = TokenSigner::new(server.key(), server.secret());
+    let signer = TokenSigner::new(server.key(), server.secret());
     let join = |name: &str, text: Option<&str>, frames| {
-        let token = mint
-            .mint(TokenRequest {
+        let token = signer
+            .sign(TokenRequest {
                 identity: Identity::new(name),
                 room: RoomName::new("together"),
                 lifetime: Micros::from_secs(60),
                 agent: None,
             })
             .unwrap();
-        let (told, receiver) = channel();
-        let app = Talker { text: text.map(str::to_owned), frames, told };
-        let held = engine.join(JoinRequest {
+        let (notices, receiver) = channel();
+        let app = Talker { text: text.map(str::to_owned), frames, notices };
+        let control = engine.join(JoinRequest {
             url: server.url(),
             token,
             config: JoinConfig { publish_audio: frames > 0, attributes: HashMap::new() },
             handler: Box::new(app),
         });
-        (held, receiver)
+        (control, receiver)
     };
-    let (listener, listening) = join("listener", None, 0);
-    until(&listening, |told| {
-        matches!(told, Told::Event(ParticipantEvent::DataChannelOpen)).then_some(())
+    let (listener, listener_notices) = join("listener", None, 0);
+    receive_until(&listener_notices, |notice| {
+        matches!(notice, Notice::Event(ParticipantEvent::DataChannelOpen)).then_some(())
     });
-    let (_talker, talking) = join("talker", Some("good evening"), 100);
-    until(&talking, |told| {
-        matches!(told, Told::Event(ParticipantEvent::DataChannelOpen)).then_some(())
+    let (_talker, talker_notices) = join("talker", Some("good evening"), 100);
+    receive_until(&talker_notices, |notice| {
+        matches!(notice, Notice::Event(ParticipantEvent::DataChannelOpen)).then_some(())
     });
     let (mut text, mut ended, mut frames) = (String::new(), false, 0);
-    until(&listening, |told| {
-        match told {
-            Told::Event(ParticipantEvent::Data(DataEvent::TextStreamOpened {
+    receive_until(&listener_notices, |notice| {
+        match notice {
+            Notice::Event(ParticipantEvent::Data(DataEvent::TextStreamOpened {
                 sender,
                 topic,
                 ..
             })) => {
                 assert_eq!((sender.as_str(), topic.as_str()), ("talker", "lk.chat"));
             }
-            Told::Event(ParticipantEvent::Data(DataEvent::TextChunk { text: part, .. })) => {
+            Notice::Event(ParticipantEvent::Data(DataEvent::TextChunk { text: part, .. })) => {
                 text.push_str(&part);
             }
-            Told::Event(ParticipantEvent::Data(DataEvent::TextStreamClosed { .. })) => ended = true,
-            Told::Event(ParticipantEvent::Audio { packet, .. }) => {
+            Notice::Event(ParticipantEvent::Data(DataEvent::TextStreamClosed { .. })) => {
+                ended = true;
+            }
+            Notice::Event(ParticipantEvent::Audio { packet, .. }) => {
                 assert_eq!(*packet.payload, [0xf8, 0xff, 0xfe]);
                 frames += 1;
             }
@@ -142,24 +144,24 @@ fn two_participants_write_and_speak_to_each_other_on_a_real_server() {
     });
     assert_eq!(text, "good evening");
     listener.stop();
-    let why = until(&listening, |told| match told {
-        Told::Left(why) => Some(why),
-        Told::Event(_) => None,
+    let why = receive_until(&listener_notices, |notice| match notice {
+        Notice::Left(why) => Some(why),
+        Notice::Event(_) => None,
     });
     assert!(matches!(why, LeaveReason::ClientInitiated), "{why:?}");
 }
 
 #[test]
-fn a_participant_with_a_wrong_token_is_told_so_by_the_real_server() {
-    let workplace = Workplace::new();
-    let server = LiveKitServer::start(workplace.path());
+fn a_participant_with_a_wrong_token_is_refused_by_a_real_server() {
+    let dir = TestDir::new();
+    let server = LiveKitServer::start(dir.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     let engine = Engine::start(EngineClock::new(now(), 0), 1).unwrap();
-    let (told, receiver) = channel();
+    let (notices, receiver) = channel();
     let token =
         TokenSigner::new(server.key(), Secret::new("a-secret-of-more-than-thirty-two-chars"))
-            .mint(TokenRequest {
+            .sign(TokenRequest {
                 identity: Identity::new("stranger"),
                 room: RoomName::new("closed"),
                 lifetime: Micros::from_secs(60),
@@ -170,11 +172,11 @@ fn a_participant_with_a_wrong_token_is_told_so_by_the_real_server() {
         url: server.url(),
         token,
         config: JoinConfig::default(),
-        handler: Box::new(Talker { text: None, frames: 0, told }),
+        handler: Box::new(Talker { text: None, frames: 0, notices }),
     });
-    let why = until(&receiver, |told| match told {
-        Told::Left(why) => Some(why),
-        Told::Event(_) => None,
+    let why = receive_until(&receiver, |notice| match notice {
+        Notice::Left(why) => Some(why),
+        Notice::Event(_) => None,
     });
     let refused = |error: &ConnectError| matches!(error, ConnectError::Refused { status: 401, .. });
     assert!(matches!(&why, LeaveReason::JoinFailed(error) if refused(error)), "{why:?}");

@@ -1,11 +1,9 @@
-//! What is made of a journal: the samples' reports byte for byte, one report at a time, the page in a browser.
+//! Reports made from a journal: the committed samples byte for byte, one format at a time, the page in a browser.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use crate::support::{Peers, Workplace};
+use crate::support::{Peers, TestDir, python_facts};
 
 fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("reports").join(name)
@@ -15,10 +13,10 @@ fn sample() -> PathBuf {
     committed("sample")
 }
 
-/// What reports are made from: all files below a folder that are journals.
+/// Copies the journals below a folder: reports are made from nothing else.
 fn copy_journals(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder can be made");
-    for entry in fs::read_dir(from).expect("the folder is there") {
+    fs::create_dir_all(to).expect("a folder can be created");
+    for entry in fs::read_dir(from).expect("the folder exists") {
         let path = entry.expect("an entry can be read").path();
         let target = to.join(path.file_name().expect("an entry has a name"));
         if path.is_dir() {
@@ -29,24 +27,27 @@ fn copy_journals(from: &Path, to: &Path) {
     }
 }
 
-/// Holds a folder that was made again against the committed one, file by file; `again` says how it is made.
-fn same_files(folder: &Path, kept: &Path, again: &str) {
-    assert_eq!(names(folder), names(kept), "`{again}` writes them");
-    for name in names(folder).into_iter().filter(|name| folder.join(name).is_file()) {
-        let made = fs::read(folder.join(&name)).expect("it was just written");
-        let kept = fs::read(kept.join(&name)).expect("it is committed");
-        assert!(made == kept, "{name} differs: `{again}` writes it again");
-        let text = String::from_utf8_lossy(&kept);
-        for place in ["/home/", "/root/", "/tmp/", "/work/", "/Users/"] {
-            assert!(!text.contains(place), "{name} names {place}");
+/// Compares a rendered folder with the committed one, byte for byte; `command` writes the committed one again.
+fn assert_same_files(folder: &Path, committed: &Path, command: &str) {
+    assert_eq!(names(folder), names(committed), "`{command}` writes them");
+    let files: Vec<String> =
+        names(folder).into_iter().filter(|name| folder.join(name).is_file()).collect();
+    assert!(files.len() > 3, "{files:?}");
+    for name in files {
+        let rendered = fs::read(folder.join(&name)).expect("it was just written");
+        let committed = fs::read(committed.join(&name)).expect("it is committed");
+        assert!(rendered == committed, "{name} differs: `{command}` writes it again");
+        let text = String::from_utf8_lossy(&committed);
+        for path in ["/home/", "/root/", "/tmp/", "/work/", "/Users/"] {
+            assert!(!text.contains(path), "{name} contains {path}");
         }
     }
 }
 
-/// A copy of the sample's journal in a folder of its own, so that nothing else is there.
-fn journal_alone(workplace: &Workplace) -> PathBuf {
-    let folder = workplace.path().join("sample");
-    fs::create_dir(&folder).expect("a folder can be made");
+/// A folder with a copy of the sample's journal and nothing else.
+fn copy_sample_journal(dir: &TestDir) -> PathBuf {
+    let folder = dir.path().join("sample");
+    fs::create_dir(&folder).expect("a folder can be created");
     fs::copy(sample().join("journal.jsonl"), folder.join("journal.jsonl"))
         .expect("the sample has a journal");
     folder
@@ -54,7 +55,7 @@ fn journal_alone(workplace: &Workplace) -> PathBuf {
 
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
-        .expect("the folder is there")
+        .expect("the folder exists")
         .map(|entry| {
             entry.expect("an entry can be read").file_name().to_string_lossy().into_owned()
         })
@@ -64,66 +65,64 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_samples_reports_are_what_its_journal_says_byte_for_byte() {
-    let workplace = Workplace::new();
-    let folder = journal_alone(&workplace);
-    workplace.rushhour(&["report", "sample"]).run().ended_with(99);
-    same_files(&folder, &sample(), "rushhour report reports/sample");
+fn the_committed_sample_is_rendered_byte_for_byte_from_its_journal() {
+    let dir = TestDir::new();
+    let folder = copy_sample_journal(&dir);
+    dir.rushhour(&["report", "sample"]).run().expect_exit(99);
+    assert_same_files(&folder, &sample(), "rushhour report reports/sample");
 }
 
 #[test]
-fn the_answers_to_the_three_questions_are_what_their_journals_say_byte_for_byte() {
-    let workplace = Workplace::new();
+fn the_committed_capacity_soak_and_paired_samples_are_rendered_byte_for_byte() {
+    let dir = TestDir::new();
     for (name, command, exit) in [
         ("sample-capacity", "report", 0),
         ("sample-soak", "soak", 99),
         ("sample-paired", "report", 0),
     ] {
-        let folder = workplace.path().join(name);
+        let folder = dir.path().join(name);
         copy_journals(&committed(name), &folder);
-        workplace.rushhour(&[command, name]).run().ended_with(exit);
-        same_files(&folder, &committed(name), &format!("rushhour {command} reports/{name}"));
+        dir.rushhour(&[command, name]).run().expect_exit(exit);
+        assert_same_files(&folder, &committed(name), &format!("rushhour {command} reports/{name}"));
     }
-    let levels = workplace.path().join("sample-capacity/levels");
+    let levels = dir.path().join("sample-capacity/levels");
+    assert!(names(&levels).len() > 5, "{:?}", names(&levels));
     for level in names(&levels) {
         let session = levels.join(&level);
-        workplace.rushhour(&["report", session.to_str().expect("it is text")]).run();
-        let page = |folder: PathBuf| fs::read(folder.join(&level).join("report.html"));
-        let kept = page(committed("sample-capacity/levels")).expect("it is committed");
-        assert!(
-            page(levels.clone()).expect("it was just written") == kept,
-            "{level}'s page differs"
-        );
+        dir.rushhour(&["report", session.to_str().expect("it is text")]).run();
+        let page = |folder: &Path| fs::read(folder.join(&level).join("report.html"));
+        let rendered = page(&levels).expect("it was just written");
+        let committed = page(&committed("sample-capacity/levels")).expect("it is committed");
+        assert!(rendered == committed, "{level}'s page differs");
     }
 }
 
 #[test]
-fn one_report_is_printed_and_nothing_is_written() {
-    let workplace = Workplace::new();
-    let folder = journal_alone(&workplace);
-    for (format, begins) in [
+fn one_format_is_printed_and_nothing_is_written() {
+    let dir = TestDir::new();
+    let folder = copy_sample_journal(&dir);
+    for (format, start) in [
         ("markdown", "### Failed: 1 of 3 thresholds does not hold, with 95 % confidence: "),
         ("text", "sample: 200 chat runs in "),
         ("json", "{\n  \"schema_version\": 1,"),
         ("junit", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"rushhour\""),
         ("html", "<!DOCTYPE html><html lang=\"en\">"),
     ] {
-        let ran =
-            workplace.rushhour(&["report", "sample", "--format", format]).run().ended_with(99);
-        assert!(ran.out.starts_with(begins), "{format}:\n{}", ran.out);
+        let ran = dir.rushhour(&["report", "sample", "--format", format]).run().expect_exit(99);
+        assert!(ran.stdout.starts_with(start), "{format}:\n{}", ran.stdout);
         let file = match format {
             "json" => "summary.json",
             "junit" => "junit.xml",
             "html" => "report.html",
             _ => continue,
         };
-        let kept = fs::read_to_string(sample().join(file)).expect("it is committed");
-        assert_eq!(ran.out, kept, "{format} is the file {file}");
+        let committed = fs::read_to_string(sample().join(file)).expect("it is committed");
+        assert_eq!(ran.stdout, committed, "{format} is the file {file}");
     }
     assert_eq!(names(&folder), ["journal.jsonl"]);
 }
 
-/// A single run, of names as hostile and as long as a profile allows.
+/// Names as hostile and as long as a profile allows.
 const HOSTILE: &str = r#"
 name = "hostile"
 mode = "chat"
@@ -152,15 +151,15 @@ run_fails = "40%"
 "#;
 
 #[test]
-fn a_browser_reads_the_page_at_every_width_and_runs_nothing() {
-    let workplace = Workplace::new();
-    workplace.run_profile(HOSTILE);
-    let hostile = workplace.session().folder.join("report.html");
+fn a_browser_shows_every_page_at_every_width_and_runs_nothing() {
+    let dir = TestDir::new();
+    dir.run_profile(HOSTILE);
+    let hostile = dir.session().folder.join("report.html");
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
-    fs::create_dir_all(&pictures).expect("a folder can be made");
+    fs::create_dir_all(&pictures).expect("a folder can be created");
     let ran = Peers::find()
         .python("read_page.py")
-        .env("HOME", workplace.path())
+        .env("HOME", dir.path())
         .arg(&pictures)
         .args([sample().join("report.html"), hostile])
         .args([
@@ -169,10 +168,8 @@ fn a_browser_reads_the_page_at_every_width_and_runs_nothing() {
             committed("sample-paired/report.html"),
         ])
         .output()
-        .expect("there is a Python");
-    let told = String::from_utf8_lossy(&ran.stdout);
-    assert!(ran.status.success(), "{told}\n{}", String::from_utf8_lossy(&ran.stderr));
-    let facts: Value = serde_json::from_str(told.trim()).expect("it prints JSON");
+        .expect("Python is installed");
+    let facts = python_facts(&ran);
     assert_eq!(facts["pages"], 20, "{facts}");
-    assert!(facts["charts"].as_u64() >= Some(40), "{facts}");
+    assert!(facts["charts"].as_u64().expect("charts are counted") >= 40, "{facts}");
 }

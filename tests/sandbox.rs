@@ -18,10 +18,12 @@ use rushhour_sandbox::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::support::PATIENCE;
+
 const SUBMIT: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit/";
 
-/// A configuration in which nothing takes long, with these faults.
-fn quick(faults: Faults) -> SandboxConfig {
+/// A configuration with short delays and these faults.
+fn quick_config(faults: Faults) -> SandboxConfig {
     let mut times = SandboxTimes::default();
     times.cekura.submit = DelayDistribution::fixed(20);
     times.cekura.submit_slow = DelayDistribution::fixed(300);
@@ -29,18 +31,18 @@ fn quick(faults: Faults) -> SandboxConfig {
     SandboxConfig { faults, times, ..SandboxConfig::default() }
 }
 
-fn started(faults: Faults) -> Sandbox {
-    Sandbox::start(quick(faults), 0).expect("a free port is always to be had")
+fn start(faults: Faults) -> Sandbox {
+    Sandbox::start(quick_config(faults), 0).expect("a port is free")
 }
 
-/// What came back over one connection.
-struct Reply {
+/// The HTTP response on one connection.
+struct Response {
     status: u16,
     head: String,
     body: Vec<u8>,
 }
 
-impl Reply {
+impl Response {
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("the answer is JSON")
     }
@@ -51,19 +53,19 @@ impl Reply {
     }
 }
 
-/// Sends one request over a connection of its own and reads until the other side closes.
-fn send(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> io::Result<Reply> {
+/// Sends one request over its own connection and reads until the sandbox closes it.
+fn send(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> io::Result<Response> {
     let mut bytes = Vec::new();
-    opened(sandbox, method, path, body)?.read_to_end(&mut bytes)?;
+    send_request(sandbox, method, path, body)?.read_to_end(&mut bytes)?;
     let end =
         bytes.windows(4).position(|four| four == b"\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    Ok(Reply { status, head, body: bytes.split_off(end + 4) })
+    Ok(Response { status, head, body: bytes.split_off(end + 4) })
 }
 
-/// Sends one request and leaves the answer in the connection.
-fn opened(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> io::Result<TcpStream> {
+/// Sends one request over a new connection; the response is still to be read.
+fn send_request(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> io::Result<TcpStream> {
     let url = sandbox.url();
     let address = url.strip_prefix("http://").expect("the sandbox speaks plain HTTP");
     let mut stream = TcpStream::connect(address)?;
@@ -91,20 +93,20 @@ fn submission(sandbox: &Sandbox, room: &str) -> String {
     json!({ "scenarios": [entry] }).to_string()
 }
 
-fn submit(sandbox: &Sandbox, room: &str) -> io::Result<Reply> {
+fn submit(sandbox: &Sandbox, room: &str) -> io::Result<Response> {
     send(sandbox, "POST", SUBMIT, &submission(sandbox, room))
 }
 
-/// What a submission under this fault looks like from outside, and how many runs it made.
-fn submitted(fault: Fault) -> (io::Result<Reply>, u64) {
-    let sandbox = started(Faults::always(fault));
-    let reply = submit(&sandbox, "room-1");
-    (reply, sandbox.stop().counts.entries)
+/// Submits one entry under this fault; returns what the client sees, and how many runs the sandbox created.
+fn submit_with(fault: Fault) -> (io::Result<Response>, u64) {
+    let sandbox = start(Faults::always(fault));
+    let response = submit(&sandbox, "room-1");
+    (response, sandbox.stop().counts.entries)
 }
 
 #[test]
-fn the_official_client_makes_rooms_and_finds_agents_in_them() {
-    let mut config = quick(Faults::NONE);
+fn the_official_client_creates_rooms_and_finds_agents_in_them() {
+    let mut config = quick_config(Faults::NONE);
     config.times.livekit = LivekitTimes {
         assignment: DelayDistribution::fixed(50),
         join: DelayDistribution::fixed(20),
@@ -125,7 +127,7 @@ fn the_official_client_makes_rooms_and_finds_agents_in_them() {
             agent_name: "front-desk".to_owned(),
             ..Default::default()
         };
-        let made = agents.create_dispatch(request).await.unwrap();
+        let dispatch = agents.create_dispatch(request).await.unwrap();
         let listening = async {
             loop {
                 let people = rooms.list_participants("room-1").await.unwrap();
@@ -137,9 +139,9 @@ fn the_official_client_makes_rooms_and_finds_agents_in_them() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        let agent = tokio::time::timeout(Duration::from_secs(10), listening).await.unwrap();
+        let agent = tokio::time::timeout(PATIENCE, listening).await.unwrap();
         assert_eq!(agent.kind(), proto::participant_info::Kind::Agent);
-        let found = agents.get_dispatch(&made.id, "room-1").await.unwrap().unwrap();
+        let found = agents.get_dispatch(&dispatch.id, "room-1").await.unwrap().unwrap();
         let job = &found.state.unwrap().jobs[0];
         assert_eq!(job.state.as_ref().unwrap().participant_identity, agent.identity);
         rooms.delete_room("room-1").await.unwrap();
@@ -153,39 +155,43 @@ fn the_official_client_makes_rooms_and_finds_agents_in_them() {
 }
 
 #[test]
-fn resets_are_true_resets_with_and_without_a_run() {
+fn resets_are_real_resets_with_and_without_a_run() {
     for (fault, runs) in [(Fault::SubmitResetBefore, 0), (Fault::SubmitResetAfter, 1)] {
-        let (reply, made) = submitted(fault);
-        let error = reply.map(|reply| reply.status).unwrap_err();
+        let (response, created) = submit_with(fault);
+        let error = response.map(|response| response.status).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{fault}");
-        assert_eq!(made, runs, "{fault}");
+        assert_eq!(created, runs, "{fault}");
     }
-    let sandbox = started(Faults::always(Fault::PollReset));
+    let sandbox = start(Faults::always(Fault::PollReset));
     let poll = send(&sandbox, "GET", "/test_framework/v2/runs/bulk/?run_ids=1", "");
-    assert_eq!(poll.map(|reply| reply.status).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(
+        poll.map(|response| response.status).unwrap_err().kind(),
+        io::ErrorKind::ConnectionReset
+    );
 }
 
 #[test]
-fn a_truncated_answer_announces_more_than_arrives() {
-    let (reply, made) = submitted(Fault::SubmitTruncated);
-    let reply = reply.unwrap();
-    let announced: usize = reply.header("content-length").unwrap().parse().unwrap();
-    assert_eq!((reply.status, reply.body.len(), made), (200, announced / 2, 1));
-    assert!(serde_json::from_slice::<Value>(&reply.body).is_err());
+fn a_truncated_response_announces_more_than_arrives() {
+    let (response, created) = submit_with(Fault::SubmitTruncated);
+    let response = response.unwrap();
+    let announced: usize = response.header("content-length").unwrap().parse().unwrap();
+    assert_eq!((response.status, response.body.len(), created), (200, announced / 2, 1));
+    assert!(serde_json::from_slice::<Value>(&response.body).is_err());
 }
 
 #[test]
-fn a_huge_answer_is_fifty_megabytes_of_valid_json() {
-    let (reply, made) = submitted(Fault::SubmitHuge);
-    let reply = reply.unwrap();
-    assert!(reply.body.len() > 50 * 1_024 * 1_024, "{}", reply.body.len());
-    assert_eq!((reply.json()["runs"].as_array().unwrap().len(), made), (1, 1));
+fn a_huge_response_is_fifty_megabytes_of_valid_json() {
+    let (response, created) = submit_with(Fault::SubmitHuge);
+    let response = response.unwrap();
+    assert!(response.body.len() > 50 * 1_024 * 1_024, "{}", response.body.len());
+    assert_eq!((response.json()["runs"].as_array().unwrap().len(), created), (1, 1));
 }
 
 #[test]
-fn a_silent_sandbox_keeps_the_connection_and_says_nothing() {
-    let sandbox = started(Faults::always(Fault::SubmitSilent));
-    let mut stream = opened(&sandbox, "POST", SUBMIT, &submission(&sandbox, "room-1")).unwrap();
+fn a_silent_sandbox_keeps_the_connection_open_and_sends_nothing() {
+    let sandbox = start(Faults::always(Fault::SubmitSilent));
+    let mut stream =
+        send_request(&sandbox, "POST", SUBMIT, &submission(&sandbox, "room-1")).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     let error = stream.read(&mut [0; 1]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
@@ -196,59 +202,62 @@ fn a_silent_sandbox_keeps_the_connection_and_says_nothing() {
 }
 
 #[test]
-fn refusals_carry_their_header_and_empty_answers_nothing() {
+fn refusals_have_their_headers_and_empty_responses_no_body() {
     let retry_after = |fault: Fault| {
-        let (reply, made) = submitted(fault);
-        let reply = reply.unwrap();
-        assert_eq!((reply.status, made), (429, 0), "{fault}");
-        reply.header("retry-after").map(str::to_owned)
+        let (response, created) = submit_with(fault);
+        let response = response.unwrap();
+        assert_eq!((response.status, created), (429, 0), "{fault}");
+        response.header("retry-after").map(str::to_owned)
     };
     assert_eq!(retry_after(Fault::SubmitTooManySeconds).as_deref(), Some("1"));
     assert!(retry_after(Fault::SubmitTooManyDate).unwrap().ends_with(" GMT"));
     assert_eq!(retry_after(Fault::SubmitTooManyBare), None);
-    let (reply, made) = submitted(Fault::SubmitEmpty);
-    let reply = reply.unwrap();
-    assert_eq!((reply.status, reply.body.len(), made), (200, 0, 1));
-    let (reply, made) = submitted(Fault::SubmitHtml);
-    let reply = reply.unwrap();
-    assert_eq!((reply.status, reply.header("content-type"), made), (502, Some("text/html"), 0));
+    let (response, created) = submit_with(Fault::SubmitEmpty);
+    let response = response.unwrap();
+    assert_eq!((response.status, response.body.len(), created), (200, 0, 1));
+    let (response, created) = submit_with(Fault::SubmitHtml);
+    let response = response.unwrap();
+    assert_eq!(
+        (response.status, response.header("content-type"), created),
+        (502, Some("text/html"), 0)
+    );
 }
 
 #[test]
-fn a_slow_answer_takes_its_time_and_the_log_knows_how_long() {
-    let kept = Arc::new(Mutex::new(Vec::new()));
-    let truth_log = TruthLog::Writer(TruthWriter::new(kept.clone()));
-    let config = SandboxConfig { truth_log, ..quick(Faults::always(Fault::SubmitSlow)) };
+fn a_slow_response_takes_as_long_as_the_log_says() {
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let truth_log = TruthLog::Writer(TruthWriter::new(written.clone()));
+    let config = SandboxConfig { truth_log, ..quick_config(Faults::always(Fault::SubmitSlow)) };
     let sandbox = Sandbox::start(config, 0).unwrap();
     let start = Instant::now();
     assert_eq!(submit(&sandbox, "room-1").unwrap().status, 200);
     let took = start.elapsed();
     sandbox.stop();
-    let log = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(written.lock().unwrap().clone()).unwrap();
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let answered = lines.into_iter().find(|line| line["fact"] == "submission_answered").unwrap();
     let micros = |name: &str| answered[name].as_u64().unwrap();
-    let truly = Duration::from_micros(micros("answered_us") - micros("received_us"));
-    assert!(truly >= Duration::from_millis(320), "{truly:?}");
-    assert!(truly <= took, "the sandbox cannot have taken {truly:?} of the client's {took:?}");
+    let really = Duration::from_micros(micros("answered_us") - micros("received_us"));
+    assert!(really >= Duration::from_millis(320), "{really:?}");
+    assert!(really <= took, "the sandbox cannot have taken {really:?} of the client's {took:?}");
 }
 
 #[test]
-fn under_every_fault_at_once_log_and_counts_tell_the_same_truth() {
+fn under_every_fault_at_once_log_and_counts_agree() {
     let folder = std::env::temp_dir().join(format!("rushhour-sandbox-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("truth.jsonl");
     let share = Percent::from_fraction(0.03).unwrap();
-    // Answers that never come would keep this test's threads.
+    // Responses that never come would block this test's threads.
     let faults = Faults::each(share).with(Fault::SubmitSilent, Percent::ZERO);
-    let config = SandboxConfig { truth_log: TruthLog::File(path.clone()), ..quick(faults) };
+    let config = SandboxConfig { truth_log: TruthLog::File(path.clone()), ..quick_config(faults) };
     let sandbox = Arc::new(Sandbox::start(config, 0).unwrap());
     let clients: Vec<_> = (0..8)
         .map(|client| {
             let sandbox = Arc::clone(&sandbox);
             thread::spawn(move || {
                 for n in 0..25 {
-                    // Whatever comes back, the sandbox knows what it did.
+                    // Whatever the client sees, the sandbox knows what it did.
                     let _ = submit(&sandbox, &format!("room-{client}-{n}"));
                 }
             })
@@ -280,8 +289,8 @@ fn under_every_fault_at_once_log_and_counts_tell_the_same_truth() {
 }
 
 #[test]
-fn what_keeps_a_sandbox_from_starting_is_said_with_a_hint() {
-    let sandbox = started(Faults::NONE);
+fn a_sandbox_that_cannot_start_says_why_with_a_hint() {
+    let sandbox = start(Faults::NONE);
     let port = sandbox.url().rsplit_once(':').unwrap().1.parse().unwrap();
     let error = Sandbox::start(SandboxConfig::default(), port).err().unwrap();
     assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
@@ -295,6 +304,6 @@ fn what_keeps_a_sandbox_from_starting_is_said_with_a_hint() {
     let error = Sandbox::start(config, 0).err().unwrap();
     assert!(matches!(&error, SandboxError::TruthLog { path, .. } if path.ends_with("truth.jsonl")));
     let faults = Faults::each(Percent::from_fraction(0.5).unwrap());
-    let error = Sandbox::start(quick(faults), 0).err().unwrap();
+    let error = Sandbox::start(quick_config(faults), 0).err().unwrap();
     assert!(matches!(error, SandboxError::Faults(_)), "{error}");
 }

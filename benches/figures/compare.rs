@@ -1,26 +1,15 @@
-//! Two sessions of 100,000 runs held against each other: `cargo bench -- compare`.
-
-use std::process::Stdio;
-use std::time::Instant;
+//! The comparison of two sessions of 100,000 runs: `cargo bench -- compare`.
 
 pub(crate) fn figures() {
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let folder = tempfile::tempdir().expect("a temporary folder can be created");
     let sessions = ["baseline", "candidate"].map(|name| folder.path().join(name));
     super::journal::write_session(&sessions[0], super::journal::RUNS, 1.0);
     super::journal::write_session(&sessions[1], super::journal::RUNS, 1.02);
-    let mut best = f64::MAX;
-    let mut memory = 0;
-    for _ in 0..3 {
-        let begun = Instant::now();
-        let mut child = super::support::rushhour()
-            .arg("compare")
-            .args(&sessions)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the binary was built");
-        memory = memory.max(super::support::watch_memory(&mut child));
-        best = best.min(begun.elapsed().as_secs_f64());
-    }
+    let (best, memory) = super::support::best_time_and_peak_memory(3, || {
+        let mut compare = super::support::rushhour();
+        compare.arg("compare").args(&sessions);
+        compare
+    });
     super::support::figure(
         "compare of two sessions of 100,000 runs, best of 3",
         &format!("{best:.2} s"),

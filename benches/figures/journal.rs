@@ -1,10 +1,9 @@
-//! Durable intents a second, and the reports of a million events: `cargo bench -- journal`; of ten million:
+//! Durable intents per second, and the reports of a million events: `cargo bench -- journal`; of ten million events:
 //! `cargo bench -- fold`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,40 +17,40 @@ use rushhour_core::units::{
 };
 use rushhour_report::journal::Journal;
 
-/// What a run that goes well leaves in the journal.
-const EVENTS_A_RUN: usize = 10;
+/// Journal events of a run that completes.
+const EVENTS_PER_RUN: usize = 10;
 pub(crate) const RUNS: u64 = 100_000;
 
 pub(crate) fn figures() {
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let folder = tempfile::tempdir().expect("a temporary folder can be created");
     durable_intents(folder.path());
     fold(folder.path(), RUNS, 3.0, 100);
 }
 
-/// Ten times as many, about as a night of thirty starts a second leaves.
-pub(crate) fn ten_million() {
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+/// As many events as a night of thirty starts per second.
+pub(crate) fn figures_of_ten_million_events() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be created");
     fold(folder.path(), 10 * RUNS, 20.0, 150);
 }
 
-/// A thousand waiters at a time, as a thousand runs in flight would be.
+/// A thousand tasks wait for the journal at the same time, as a thousand runs in flight would.
 fn durable_intents(folder: &Path) {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be had");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be built");
     let journal = Arc::new(Journal::create(&folder.join("intents.jsonl")).expect("a new file"));
-    let begun = Instant::now();
+    let start = Instant::now();
     let (count, mut waits) = runtime.block_on(async {
         let mut tasks = tokio::task::JoinSet::new();
         for waiter in 0..1_000_u64 {
             let journal = Arc::clone(&journal);
             tasks.spawn(async move {
                 let mut waits = Vec::new();
-                while begun.elapsed() < Duration::from_secs(5) {
+                while start.elapsed() < Duration::from_secs(5) {
                     let run = RunIndex(waiter);
-                    let happening = EventKind::SubmitIntent { request: waiter, runs: vec![run] };
-                    journal.record(Event { at: SessionTime(waiter), kind: happening });
-                    let asked = Instant::now();
-                    journal.flush().await.expect("the disk is there");
-                    waits.push(asked.elapsed().as_secs_f64() * 1e3);
+                    let kind = EventKind::SubmitIntent { request: waiter, runs: vec![run] };
+                    journal.record(Event { at: SessionTime(waiter), kind });
+                    let recorded = Instant::now();
+                    journal.flush().await.expect("the disk has room");
+                    waits.push(recorded.elapsed().as_secs_f64() * 1e3);
                 }
                 waits
             });
@@ -59,7 +58,7 @@ fn durable_intents(folder: &Path) {
         let all: Vec<f64> = tasks.join_all().await.into_iter().flatten().collect();
         (all.len(), all)
     });
-    let rate = count as f64 / begun.elapsed().as_secs_f64();
+    let rate = count as f64 / start.elapsed().as_secs_f64();
     waits.sort_by(f64::total_cmp);
     super::support::figure(
         "durable intents, 1,000 waiting at once",
@@ -71,15 +70,15 @@ fn durable_intents(folder: &Path) {
     super::support::figure("  wait for the disk, p99", &format!("{p99:.1} ms"), "-", true);
 }
 
-/// How the session of these runs begins.
-pub(crate) fn opening() -> SessionHeader {
+/// The journal's first event.
+pub(crate) fn header() -> SessionHeader {
     let text = "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 100000\n[[stage]]\nrate = \"10/s\"\n";
     let input = ProfileInput {
         file: "bench",
         bytes: text.as_bytes(),
         environment: &[],
         flags: &[],
-        files: &no_files,
+        read_file: &no_files,
     };
     let loaded = load(input).expect("the profile is valid");
     SessionHeader {
@@ -97,14 +96,15 @@ pub(crate) fn opening() -> SessionHeader {
     }
 }
 
-/// The events of so many runs in the order in which they happen; about a thousand are under way at once.
-pub(crate) fn events(runs: u64, stretch: f64) -> impl Iterator<Item = Event> {
+/// The events of these runs in the order of their times, with about a thousand runs in flight; `factor` multiplies every
+/// duration.
+pub(crate) fn events(runs: u64, factor: f64) -> impl Iterator<Item = Event> {
     let mut waiting: BTreeMap<(SessionTime, u64), Event> = BTreeMap::new();
     let (mut next, mut number) = (0, 0);
     std::iter::from_fn(move || {
         while next < runs && waiting.first_key_value().is_none_or(|((at, _), _)| *at >= start(next))
         {
-            for event in run_events(next, stretch) {
+            for event in run_events(next, factor) {
                 number += 1;
                 waiting.insert((event.at, number), event);
             }
@@ -119,15 +119,15 @@ fn start(run: u64) -> SessionTime {
 }
 
 /// One run's events, with latencies that differ from run to run.
-fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
+fn run_events(n: u64, factor: f64) -> [Event; EVENTS_PER_RUN] {
     let run = RunIndex(n);
     let start = start(n);
     let vary = |spread: u64| n.wrapping_mul(2_654_435_761) % spread;
     let at = |offset: u64| {
-        let seconds = (offset + vary(offset / 4 + 1)) as f64 * stretch / 1e6;
+        let seconds = (offset + vary(offset / 4 + 1)) as f64 * factor / 1e6;
         start + Micros::from_secs_f64(seconds)
     };
-    let event = |at: SessionTime, happening| Event { at, kind: happening };
+    let event = |at: SessionTime, kind| Event { at, kind };
     [
         event(
             start,
@@ -180,8 +180,8 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
                 mapping: RunMapping::Proven,
             },
         ),
-        sighted(run, RunPhase::Running, at(5_000_000)),
-        sighted(run, RunPhase::Judging, at(90_000_000)),
+        phase_seen(run, RunPhase::Running, at(5_000_000)),
+        phase_seen(run, RunPhase::Judging, at(90_000_000)),
         event(
             at(95_000_000),
             EventKind::Ended {
@@ -196,23 +196,22 @@ fn run_events(n: u64, stretch: f64) -> [Event; EVENTS_A_RUN] {
     ]
 }
 
-fn sighted(run: RunIndex, sighting: RunPhase, seen: SessionTime) -> Event {
+fn phase_seen(run: RunIndex, phase: RunPhase, seen: SessionTime) -> Event {
     let after = seen - Micros::from_secs(1);
     Event {
         at: seen,
-        kind: EventKind::PhaseSeen { run, phase: sighting, word: "word".into(), after, seen },
+        kind: EventKind::PhaseSeen { run, phase, status: "word".into(), after, seen },
     }
 }
 
-/// The journal of a session of so many runs, in a folder of its own; latencies stretched by a tenth are a
-/// candidate's. Gives its size.
-pub(crate) fn write_session(session: &Path, runs: u64, stretch: f64) -> u64 {
-    fs::create_dir(session).expect("a folder can be made");
+/// Writes the journal of a session into a new folder, with durations multiplied by `factor`; returns its size in bytes.
+pub(crate) fn write_session(session: &Path, runs: u64, factor: f64) -> u64 {
+    fs::create_dir(session).expect("a folder can be created");
     let path = session.join("journal.jsonl");
     let journal = Journal::create(&path).expect("a new file");
-    let happening = EventKind::Opened(Box::new(opening()));
-    journal.record(Event { at: SessionTime::START, kind: happening });
-    for event in events(runs, stretch) {
+    let kind = EventKind::Opened(Box::new(header()));
+    journal.record(Event { at: SessionTime::START, kind });
+    for event in events(runs, factor) {
         journal.record(event);
     }
     journal.record(Event { at: SessionTime(runs * 200_000), kind: EventKind::Closed });
@@ -220,36 +219,28 @@ pub(crate) fn write_session(session: &Path, runs: u64, stretch: f64) -> u64 {
     fs::metadata(&path).expect("it was written").len()
 }
 
-fn fold(folder: &Path, runs: u64, seconds: f64, most_megabytes: u64) {
+fn fold(folder: &Path, runs: u64, target_seconds: f64, target_megabytes: u64) {
     let session = folder.join("session");
     let size = write_session(&session, runs, 1.0);
-    let mut best = f64::MAX;
-    let mut memory = 0;
-    for _ in 0..3 {
-        let begun = Instant::now();
-        let mut child = super::support::rushhour()
-            .arg("report")
-            .arg(&session)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the binary was built");
-        memory = memory.max(super::support::watch_memory(&mut child));
-        best = best.min(begun.elapsed().as_secs_f64());
-    }
+    let (best, memory) = super::support::best_time_and_peak_memory(3, || {
+        let mut report = super::support::rushhour();
+        report.arg("report").arg(&session);
+        report
+    });
     super::support::figure(
         &format!(
             "reports of {} events ({}), best of 3",
-            runs * EVENTS_A_RUN as u64,
+            runs * EVENTS_PER_RUN as u64,
             super::support::megabytes(size)
         ),
         &format!("{best:.2} s"),
-        &format!("< {seconds} s"),
-        best < seconds,
+        &format!("< {target_seconds} s"),
+        best < target_seconds,
     );
     super::support::figure(
         "  most memory",
         &super::support::megabytes(memory),
-        &format!("< {most_megabytes} MB"),
-        memory < most_megabytes * 1_000_000,
+        &format!("< {target_megabytes} MB"),
+        memory < target_megabytes * 1_000_000,
     );
 }

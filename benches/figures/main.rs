@@ -1,4 +1,4 @@
-//! Figures beside their targets: `cargo bench` prints them all, `cargo bench -- schedule` those of one kind.
+//! Figures next to their targets: `cargo bench` prints all of them, `cargo bench -- schedule` those of one kind.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures in real time")]
@@ -25,7 +25,7 @@ fn main() {
         ("startup", startup::figures),
         ("plan", plan::figures),
         ("journal", journal::figures),
-        ("fold", journal::ten_million),
+        ("fold", journal::figures_of_ten_million_events),
         ("page", page::figures),
         ("compare", compare::figures),
         ("schedule", schedule::figures),
@@ -35,7 +35,7 @@ fn main() {
         ("native", native::all),
         ("soak", soak::figures),
     ];
-    // Rows of `native`, one by one.
+    // Single rows of `native`.
     #[cfg(feature = "native")]
     let rows: &[(&str, fn())] = &[
         ("native-chat", native::chat),

@@ -1,16 +1,18 @@
-//! Our own callers against what the calibration agent truly did, on the real livekit-server, and what a caller
-//! costs: `cargo bench -- native`, or one row of it: `native-chat`, `native-voice`, `native-join`, `native-faults`,
-//! `native-cost`, `native-chat-cost`, `native-rate`, `native-thousand`.
+//! How exactly our own callers measure, compared with the calibration agent's truth log on the real livekit-server, and
+//! what a caller costs: `cargo bench -- native`, or a single row: `native-chat`, `native-voice`, `native-join`,
+//! `native-faults`, `native-cost`, `native-chat-cost`, `native-rate`, `native-thousand`.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::native_rig::{Outcome, Rig, errors, percentile};
+use super::native_rig::{Measured, Rig, errors, percentile};
 use super::support::figure;
 
-/// `lk perf agent-load-test` (livekit-cli 2.18.3), measured at 40 rooms on the same server and a light agent:
-/// share of a core and megabytes for each room.
-const LK: (f64, f64) = (0.0099, 1.85);
+/// `lk perf agent-load-test` (livekit-cli 2.18.3), measured with 40 rooms on the same server and a light agent: share of a
+/// core for each room.
+const LK_CORE_SHARE: f64 = 0.0099;
+/// The same: megabytes for each room.
+const LK_MEGABYTES: f64 = 1.85;
 
 pub(crate) fn all() {
     chat();
@@ -47,11 +49,11 @@ fn voice_script(turns: u32, pause: &str) -> String {
     turn.repeat(turns as usize)
 }
 
-/// Turns as measured beside the same as the agent truly kept them; and how many had no counterpart.
-fn beside(outcome: &Outcome, fact: &str) -> (Vec<f64>, usize) {
-    let truth = outcome.told(fact);
+/// The errors of the measured turns, in milliseconds ascending, and how many turns the agent's log does not have.
+fn turn_errors(measured: &Measured, fact: &str) -> (Vec<f64>, usize) {
+    let truth = measured.agent_delays(fact);
     let mut lost = 0;
-    let pairs: Vec<(u64, u64)> = outcome
+    let pairs: Vec<(u64, u64)> = measured
         .turns
         .iter()
         .filter_map(|turn| {
@@ -64,10 +66,11 @@ fn beside(outcome: &Outcome, fact: &str) -> (Vec<f64>, usize) {
     (errors(pairs.into_iter()), lost)
 }
 
-fn tell(what: &str, sorted: &[f64], lost: usize, p50: f64, p99: f64) {
+/// Prints the median and the 99th percentile of ascending errors, next to their targets in milliseconds.
+fn error_figure(name: &str, sorted: &[f64], lost: usize, p50: f64, p99: f64) {
     let found = (percentile(sorted, 0.5), percentile(sorted, 0.99));
     figure(
-        &format!("{what}: error of {} turns ({lost} lost), p50 and p99", sorted.len()),
+        &format!("{name}: error of {} turns ({lost} lost), p50 and p99", sorted.len()),
         &format!("{:.2} and {:.2} ms", found.0, found.1),
         &format!("< {p50} and < {p99} ms"),
         !sorted.is_empty() && lost == 0 && found.0 < p50 && found.1 < p99,
@@ -78,14 +81,14 @@ pub(crate) fn chat() {
     let Some(rig) = Rig::start() else { return };
     for delay in ["50ms", "200ms", "1s"] {
         for (callers, p50, p99) in [(5, 3.0, 5.0), (50, 4.0, 15.0)] {
-            let outcome = rig.session(
+            let measured = rig.session(
                 &format!("chat-{delay}-{callers}"),
                 &["--turn-delay", delay],
                 &profile("chat", callers, "rate = \"5/s\"", "20s"),
                 &chat_script(10, "500ms"),
             );
-            let (sorted, lost) = beside(&outcome, "first_chunk");
-            tell(
+            let (sorted, lost) = turn_errors(&measured, "first_chunk");
+            error_figure(
                 &format!("chat turn, {delay} injected, {callers} callers"),
                 &sorted,
                 lost,
@@ -99,33 +102,40 @@ pub(crate) fn chat() {
 pub(crate) fn voice() {
     let Some(rig) = Rig::start() else { return };
     for delay in ["200ms", "500ms", "1s"] {
-        let outcome = rig.session(
+        let measured = rig.session(
             &format!("voice-{delay}"),
             &["--turn-delay", delay],
             &profile("voice", 10, "rate = \"2/s\"", "30s"),
             &voice_script(8, "300ms"),
         );
-        let (sorted, lost) = beside(&outcome, "first_audible");
-        tell(&format!("voice turn, {delay} injected, 10 callers"), &sorted, lost, 12.0, 30.0);
+        let (sorted, lost) = turn_errors(&measured, "first_audible");
+        error_figure(
+            &format!("voice turn, {delay} injected, 10 callers"),
+            &sorted,
+            lost,
+            12.0,
+            30.0,
+        );
     }
 }
 
 pub(crate) fn join() {
     let Some(rig) = Rig::start() else { return };
-    let outcome = rig.session(
+    let measured = rig.session(
         "join",
         &["--join-delay", "uniform 0s..3s"],
         &profile("chat", 60, "rate = \"3/s\"", "5s"),
         &chat_script(1, "1ms"),
     );
-    let anchor = outcome.truth.iter().find_map(|line| line["wall_unix_us"].as_u64());
-    let joined: HashMap<&str, u64> = outcome
+    let anchor = measured.truth.iter().find_map(|line| line["wall_unix_us"].as_u64());
+    let joined: HashMap<&str, u64> = measured
         .truth
         .iter()
         .filter(|line| line["fact"] == "joined")
         .filter_map(|line| Some((line["room"].as_str()?, line["at_us"].as_u64()? + anchor?)))
         .collect();
-    let journal = std::fs::read_to_string(outcome.folder.join("journal.jsonl")).unwrap_or_default();
+    let journal =
+        std::fs::read_to_string(measured.folder.join("journal.jsonl")).unwrap_or_default();
     let lines =
         journal.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let (mut wall, mut rooms) = (0, HashMap::new());
@@ -133,24 +143,24 @@ pub(crate) fn join() {
     for line in lines {
         let event = &line["e"];
         if let Some(text) = event["opened"]["anchor"].as_str() {
-            let anchor: jiff::Timestamp = text.parse().expect("it was written by us");
+            let anchor: jiff::Timestamp = text.parse().expect("an anchor is a timestamp");
             wall = u64::try_from(anchor.as_microsecond()).unwrap_or(0);
         }
         if let Some(room) = event["run_started"]["room"].as_str() {
             rooms.insert(event["run_started"]["run"].as_u64(), room.to_owned());
         }
-        let sight = &event["agent_seen"];
-        let room = rooms.get(&sight["run"].as_u64());
+        let agent = &event["agent_seen"];
+        let room = rooms.get(&agent["run"].as_u64());
         if let Some(truth) = room.and_then(|room| joined.get(room.as_str())) {
-            seen.extend(sight["seen"].as_u64().map(|seen| (wall + seen, *truth)));
-            by_server.extend(sight["joined"].as_u64().map(|joined| (wall + joined, *truth)));
+            seen.extend(agent["seen"].as_u64().map(|seen| (wall + seen, *truth)));
+            by_server.extend(agent["joined"].as_u64().map(|joined| (wall + joined, *truth)));
         }
     }
     let lost = 60 - by_server.len();
     let by_server = errors(by_server.into_iter());
-    tell("join delay, 0 to 3 s injected, by joined_at", &by_server, lost, 25.0, 25.0);
+    error_figure("join delay, 0 to 3 s injected, by joined_at", &by_server, lost, 25.0, 25.0);
     let seen = errors(seen.into_iter());
-    // The server tells others of an agent when it is connected, not when it has joined.
+    // The server shows an agent to others when it is connected, not when it has joined.
     println!(
         "  as seen in the room: p50 {:.1} ms, p99 {:.1} ms after",
         percentile(&seen, 0.5),
@@ -165,8 +175,8 @@ pub(crate) fn faults() {
     agent.extend(faults.iter().flat_map(|fault| ["--fault", fault]));
     let short = profile("chat", 200, "rate = \"8/s\"", "5s").replace("\"30s\"", "\"8s\"");
     let script = chat_script(4, "1ms").replace("30s", "4s");
-    let outcome = rig.session("faults", &agent, &short, &script);
-    let truth: HashMap<&str, &str> = outcome
+    let measured = rig.session("faults", &agent, &short, &script);
+    let truth: HashMap<&str, &str> = measured
         .truth
         .iter()
         .filter(|line| line["fact"] == "job_accepted")
@@ -174,7 +184,7 @@ pub(crate) fn faults() {
         .collect();
     let mut counts: HashMap<String, u32> = HashMap::new();
     let mut wrong = 0;
-    for run in &outcome.runs {
+    for run in &measured.runs {
         let fault = truth.get(run["room"].as_str()).copied().unwrap_or("none offered");
         let class = run["failure_class"].as_str();
         let right = matches!(
@@ -190,36 +200,37 @@ pub(crate) fn faults() {
         *counts.entry(format!("{fault} -> {class}")).or_default() += 1;
     }
     figure(
-        &format!("faults of {} runs: in another class than their own", outcome.runs.len()),
+        &format!("faults of {} runs: in another class than their own", measured.runs.len()),
         &wrong.to_string(),
         "0",
-        wrong == 0 && outcome.runs.len() == 200,
+        wrong == 0 && measured.runs.len() == 200,
     );
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort();
     println!("  {counts:?}");
 }
 
-/// What `callers` cost between two moments: share of a core and memory each, the rest of the process taken off.
-fn each(outcome: &Outcome, callers: u32, from: f64, to: f64) -> Option<(f64, f64)> {
-    let (share, resident) = outcome.steady(from, to)?;
-    let before = outcome.samples.first()?.resident;
+/// The share of a core and the bytes of memory of each caller between two moments; the memory that the process has
+/// without callers is subtracted.
+fn cost_per_caller(measured: &Measured, callers: u32, from: f64, to: f64) -> Option<(f64, f64)> {
+    let (share, resident) = measured.usage_between(from, to)?;
+    let before = measured.samples.first()?.resident;
     let grown = resident.saturating_sub(before) as f64;
     Some((share / f64::from(callers), grown / f64::from(callers)))
 }
 
 pub(crate) fn cost() {
     let Some(rig) = Rig::start() else { return };
-    // The first sample is taken after a second, in which nobody has joined yet.
+    // The first sample is taken after one second, when no caller has joined yet.
     let load = "rate = { from = \"1/min\", to = \"8/s\" }\nlasts = \"11s\"";
-    let held = profile("voice", 40, load, "60s");
-    let outcome = rig.session(
+    let profile = profile("voice", 40, load, "60s");
+    let measured = rig.session(
         "cost",
         &["--turn-delay", "200ms", "--speech", "1s"],
-        &held,
+        &profile,
         &voice_script(20, "1ms"),
     );
-    let Some((share, memory)) = each(&outcome, 40, 18.0, 42.0) else {
+    let Some((share, memory)) = cost_per_caller(&measured, 40, 18.0, 42.0) else {
         println!("the session was too short to be measured");
         return;
     };
@@ -232,12 +243,12 @@ pub(crate) fn cost() {
     figure("  its memory", &format!("{:.0} kB", memory / 1e3), "< 250 kB", memory < 250e3);
     figure(
         "  against lk perf agent-load-test: processor, memory",
-        &format!("{:.1}x, {:.1}x less", LK.0 / share, LK.1 * 1e6 / memory),
+        &format!("{:.1}x, {:.1}x less", LK_CORE_SHARE / share, LK_MEGABYTES * 1e6 / memory),
         "3x and 7x less",
-        LK.0 / share >= 3.0 && LK.1 * 1e6 / memory >= 7.0,
+        LK_CORE_SHARE / share >= 3.0 && LK_MEGABYTES * 1e6 / memory >= 7.0,
     );
     let column = |name: &str| {
-        outcome.runs.iter().filter_map(|run| run[name].parse::<u64>().ok()).sum::<u64>()
+        measured.runs.iter().filter_map(|run| run[name].parse::<u64>().ok()).sum::<u64>()
     };
     let (sent, late) = (column("frames_sent"), column("frames_late") + column("frames_given_up"));
     let late_share = late as f64 / sent as f64;
@@ -249,23 +260,23 @@ pub(crate) fn cost() {
     );
     println!(
         "  exit {:?}, {} turns, {}",
-        outcome.exit,
-        outcome.turns.len(),
-        outcome.summary["headline"]
+        measured.exit,
+        measured.turns.len(),
+        measured.summary["headline"]
     );
 }
 
 pub(crate) fn chat_cost() {
     let Some(rig) = Rig::start() else { return };
     let load = "rate = { from = \"1/min\", to = \"8/s\" }\nlasts = \"26s\"";
-    let outcome = rig.session(
+    let measured = rig.session(
         "chat-cost",
         &["--turn-delay", "50ms"],
         &profile("chat", 100, load, "60s"),
-        // 300 ms of quiet and 1.55 s of pause after an answer that takes 0.15 s.
+        // A turn in 2 s: the answer takes 0.15 s, then 300 ms of silence and 1.55 s of pause.
         &chat_script(30, "1550ms"),
     );
-    let Some((share, memory)) = each(&outcome, 100, 32.0, 56.0) else {
+    let Some((share, memory)) = cost_per_caller(&measured, 100, 32.0, 56.0) else {
         println!("the session was too short to be measured");
         return;
     };
@@ -280,14 +291,14 @@ pub(crate) fn chat_cost() {
 
 pub(crate) fn rate() {
     let Some(rig) = Rig::start() else { return };
-    let outcome = rig.session(
+    let measured = rig.session(
         "rate",
         &["--turn-delay", "50ms"],
         &profile("chat", 600, "rate = \"10/s\"", "3s"),
         &chat_script(2, "1ms"),
     );
-    let completed = outcome.runs.iter().filter(|run| run["outcome"] == "completed").count();
-    let mut lags: Vec<f64> = outcome
+    let completed = measured.runs.iter().filter(|run| run["outcome"] == "completed").count();
+    let mut lags: Vec<f64> = measured
         .runs
         .iter()
         .filter_map(|run| Some(run["schedule_lag_us"].parse::<f64>().ok()? / 1e3))
@@ -304,17 +315,17 @@ pub(crate) fn rate() {
 
 pub(crate) fn thousand() {
     let Some(rig) = Rig::start() else { return };
-    let outcome = rig.session(
+    let measured = rig.session(
         "thousand",
         &["--turn-delay", "50ms", "--capacity", "5000"],
         &profile("chat", 1_000, "rate = \"8/s\"", "150s"),
         &chat_script(9, "19s"),
     );
-    let completed = outcome.runs.iter().filter(|run| run["outcome"] == "completed").count();
-    let turns = outcome.turns.iter().filter(|turn| turn["ending"] == "answered").count();
-    let peak = outcome.samples.iter().map(|sample| sample.resident).max().unwrap_or(0);
+    let completed = measured.runs.iter().filter(|run| run["outcome"] == "completed").count();
+    let turns = measured.turns.iter().filter(|turn| turn["ending"] == "answered").count();
+    let peak = measured.samples.iter().map(|sample| sample.resident).max().unwrap_or(0);
     let answered: Vec<f64> = {
-        let firsts = outcome.turns.iter().filter_map(|turn| turn["first_us"].parse::<f64>().ok());
+        let firsts = measured.turns.iter().filter_map(|turn| turn["first_us"].parse::<f64>().ok());
         let mut firsts: Vec<f64> = firsts.map(|us| us / 1e3).collect();
         firsts.sort_by(f64::total_cmp);
         firsts

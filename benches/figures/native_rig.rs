@@ -14,26 +14,25 @@ use super::support::rushhour;
 const KEY: &str = "devkey";
 const SECRET: &str = "a-secret-for-figures-on-this-machine-only";
 
-/// A server with an agent on it.
+/// A running livekit-server.
 pub(crate) struct Rig {
     folder: tempfile::TempDir,
     port: u16,
     server: Child,
 }
 
-/// What a session left, and what the agent says that it truly did.
-pub(crate) struct Outcome {
+/// The files of a session, the agent's truth log, and samples of the generator's process.
+pub(crate) struct Measured {
     pub(crate) folder: PathBuf,
     pub(crate) summary: Value,
     pub(crate) turns: Vec<HashMap<String, String>>,
     pub(crate) runs: Vec<HashMap<String, String>>,
     pub(crate) truth: Vec<Value>,
-    /// Share of a core and resident bytes of the generator at moments of its life.
     pub(crate) samples: Vec<Sample>,
     pub(crate) exit: Option<i32>,
 }
 
-/// The generator's process at a moment.
+/// Processor time and resident bytes of the generator's process, `at` seconds after its start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) at: f64,
@@ -42,14 +41,14 @@ pub(crate) struct Sample {
 }
 
 impl Rig {
-    /// Starts a livekit-server of `./tests/all`; none where it is not installed.
+    /// Starts the livekit-server that `./tests/all` installs; `None` where it is not installed.
     pub(crate) fn start() -> Option<Self> {
         let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/server");
         if !binary.is_file() {
             println!("no livekit-server under target/peers: ./tests/all installs it");
             return None;
         }
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let port = free_tcp_port();
         let udp =
             UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a port").port();
@@ -67,15 +66,16 @@ impl Rig {
             .stderr(Stdio::null())
             .spawn()
             .expect("livekit-server starts");
-        let begun = Instant::now();
+        let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "livekit-server answers");
+            assert!(start.elapsed() < Duration::from_secs(20), "livekit-server answers");
             std::thread::sleep(Duration::from_millis(100));
         }
         Some(Self { folder, port, server })
     }
 
-    fn keyed(&self) -> Command {
+    /// The binary, with the server's address and keys in its environment.
+    fn command(&self) -> Command {
         let mut command = rushhour();
         command
             .env("LIVEKIT_URL", format!("ws://127.0.0.1:{}", self.port))
@@ -86,47 +86,46 @@ impl Rig {
         command
     }
 
-    /// Runs a session against an agent that behaves so, and waits until all is over. Fails where the
-    /// agent does not come up.
+    /// Runs a session against an agent with these options, and waits for its end. Panics where the agent does not start.
     pub(crate) fn session(
         &self,
         name: &str,
-        agent: &[&str],
+        agent_options: &[&str],
         profile: &str,
         script: &str,
-    ) -> Outcome {
+    ) -> Measured {
         let folder = self.folder.path().join(name);
-        fs::create_dir(&folder).expect("a folder can be made");
+        fs::create_dir(&folder).expect("a folder can be created");
         let truth = folder.join("truth.jsonl");
         let mut worker = self
-            .keyed()
+            .command()
             .args(["agent", "--name", "echo", "--truth"])
             .arg(&truth)
-            .args(agent)
+            .args(agent_options)
             .spawn()
             .expect("the binary was built");
-        let begun = Instant::now();
+        let start = Instant::now();
         while !fs::read_to_string(&truth).is_ok_and(|text| text.contains("registered")) {
-            assert!(begun.elapsed() < Duration::from_secs(20), "the agent registers");
+            assert!(start.elapsed() < Duration::from_secs(20), "the agent registers");
             std::thread::sleep(Duration::from_millis(50));
         }
         fs::write(folder.join("profile.toml"), profile).expect("a file can be written");
         fs::write(folder.join("script.toml"), script).expect("a file can be written");
         let reports = folder.join("reports");
         let mut generator = self
-            .keyed()
+            .command()
             .args(["run", "--quiet", "--out"])
             .arg(&reports)
             .arg(folder.join("profile.toml"))
             .spawn()
             .expect("the binary was built");
-        let samples = watch(&mut generator);
+        let samples = sample_until_exit(&mut generator);
         let exit = generator.wait().expect("it was started").code();
         interrupt(&mut worker);
         let session = super::support::only_session(&reports);
         let summary = fs::read(session.join("summary.json")).expect("it was written");
         let truth = fs::read_to_string(&truth).expect("it was written");
-        Outcome {
+        Measured {
             summary: serde_json::from_slice(&summary).expect("it is JSON"),
             turns: table(&session.join("turns.csv")),
             runs: table(&session.join("runs.csv")),
@@ -145,12 +144,12 @@ impl Drop for Rig {
     }
 }
 
-/// Ends a process as a user would, and waits for it.
+/// Interrupts a process as a user would, and waits for its exit.
 fn interrupt(child: &mut Child) {
     let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    let begun = Instant::now();
+    let start = Instant::now();
     while child.try_wait().expect("it was started").is_none() {
-        if begun.elapsed() > Duration::from_secs(5) {
+        if start.elapsed() > Duration::from_secs(5) {
             let _ = child.kill();
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -161,14 +160,14 @@ fn free_tcp_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port is free").port()
 }
 
-/// Looks at a process each second until it ends.
-fn watch(child: &mut Child) -> Vec<Sample> {
-    let begun = Instant::now();
+/// Samples a process every second until it exits.
+fn sample_until_exit(child: &mut Child) -> Vec<Sample> {
+    let start = Instant::now();
     let mut samples = Vec::new();
     let mut next = 1.0;
     while child.try_wait().expect("it was started").is_none() {
         std::thread::sleep(Duration::from_millis(50));
-        let at = begun.elapsed().as_secs_f64();
+        let at = start.elapsed().as_secs_f64();
         if at >= next {
             samples.extend(sample(child.id(), at));
             next += 1.0;
@@ -193,9 +192,9 @@ fn table(path: &Path) -> Vec<HashMap<String, String>> {
     reader.deserialize().map(|row| row.expect("it is a table")).collect()
 }
 
-impl Outcome {
-    /// What the agent says of one fact, by room and turn.
-    pub(crate) fn told(&self, fact: &str) -> HashMap<(String, u64), u64> {
+impl Measured {
+    /// The delays that the agent logged for one kind of fact, in microseconds by room and turn.
+    pub(crate) fn agent_delays(&self, fact: &str) -> HashMap<(String, u64), u64> {
         self.truth
             .iter()
             .filter(|line| line["fact"] == fact)
@@ -207,8 +206,9 @@ impl Outcome {
             .collect()
     }
 
-    /// Share of one core, and the change of resident memory, between two moments.
-    pub(crate) fn steady(&self, from: f64, to: f64) -> Option<(f64, u64)> {
+    /// The share of one core that the generator used between two moments, in seconds after its start, and its resident
+    /// bytes at the second.
+    pub(crate) fn usage_between(&self, from: f64, to: f64) -> Option<(f64, u64)> {
         let first = self.samples.iter().find(|sample| sample.at >= from)?;
         let last = self.samples.iter().rev().find(|sample| sample.at <= to)?;
         let share = (last.cpu_seconds - first.cpu_seconds) / (last.at - first.at);
@@ -216,7 +216,7 @@ impl Outcome {
     }
 }
 
-/// Differences of what was measured and what was true, in milliseconds, sorted by size.
+/// The absolute differences of measured and true values, in milliseconds, ascending.
 pub(crate) fn errors(pairs: impl Iterator<Item = (u64, u64)>) -> Vec<f64> {
     let mut errors: Vec<f64> =
         pairs.map(|(measured, truth)| (measured as f64 - truth as f64).abs() / 1e3).collect();

@@ -1,4 +1,4 @@
-//! The page of a hundred thousand runs: how long it takes and how large it is: `cargo bench -- page`.
+//! How long `report.html` of 100,000 runs takes, and how large it is: `cargo bench -- page`.
 
 use std::time::Instant;
 
@@ -12,19 +12,19 @@ const RUNS: u64 = 100_000;
 
 pub(crate) fn figures() {
     let mut fold = Fold::default();
-    let happening = EventKind::Opened(Box::new(super::journal::opening()));
-    let opened = Event { at: SessionTime::START, kind: happening };
+    let kind = EventKind::Opened(Box::new(super::journal::header()));
+    let opened = Event { at: SessionTime::START, kind };
     for event in std::iter::once(opened).chain(super::journal::events(RUNS, 1.0)) {
-        fold.add(&event).expect("it is a session's");
+        fold.add(&event).expect("the events are a session's");
     }
     let folded = fold.finish().expect("it was opened");
-    let overall = SessionVerdict::of(&folded, Criterion::Interval);
+    let verdict = SessionVerdict::of(&folded, Criterion::Interval);
     let mut best = f64::MAX;
     let mut bytes = 0;
     for _ in 0..5 {
-        let begun = Instant::now();
-        bytes = session_page(&folded, &overall, Criterion::Interval).len() as u64;
-        best = best.min(begun.elapsed().as_secs_f64());
+        let start = Instant::now();
+        bytes = session_page(&folded, &verdict, Criterion::Interval).len() as u64;
+        best = best.min(start.elapsed().as_secs_f64());
     }
     super::support::figure(
         "report.html of 100,000 runs, fold excluded, best of 5",

@@ -1,8 +1,6 @@
-//! How long a million runs take to plan, and in how much memory: `cargo bench -- plan`.
+//! How long planning a million runs takes, and its peak memory: `cargo bench -- plan`.
 
 use std::fs;
-use std::process::Stdio;
-use std::time::Instant;
 
 const PROFILE: &str = r#"
 mode = "chat"
@@ -25,22 +23,14 @@ arrivals = "poisson"
 "#;
 
 pub(crate) fn figures() {
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let folder = tempfile::tempdir().expect("a temporary folder can be created");
     let profile = folder.path().join("million.toml");
     fs::write(&profile, PROFILE).expect("a file can be written");
-    let mut best = f64::MAX;
-    let mut memory = 0;
-    for _ in 0..5 {
-        let begun = Instant::now();
-        let mut child = super::support::rushhour()
-            .arg("plan")
-            .arg(&profile)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the binary was built");
-        memory = memory.max(super::support::watch_memory(&mut child));
-        best = best.min(begun.elapsed().as_secs_f64());
-    }
+    let (best, memory) = super::support::best_time_and_peak_memory(5, || {
+        let mut plan = super::support::rushhour();
+        plan.arg("plan").arg(&profile);
+        plan
+    });
     super::support::figure(
         "plan of 1,000,000 runs, best of 5",
         &format!("{best:.3} s"),

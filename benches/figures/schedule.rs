@@ -1,18 +1,19 @@
-//! How late starts are, and how much memory runs in flight take: `cargo bench -- schedule`.
-//!
-//! The stand-ins run in a process of their own.
+//! How late runs start, and how much memory runs in flight take, with the sandbox in a process of its own:
+//! `cargo bench -- schedule`.
 
 use std::fs;
 use std::process::Stdio;
 
 use serde_json::Value;
 
+use super::support::SandboxProcess;
+
 pub(crate) fn figures() {
     lag();
     in_flight();
 }
 
-fn profile(served: &super::support::Served, rate: &str, copies: u32, in_flight: u32) -> String {
+fn profile(sandbox: &SandboxProcess, rate: &str, copies: u32, in_flight: u32) -> String {
     format!(
         r#"
 name = "bench"
@@ -36,28 +37,28 @@ looks = "1000/s"
 in_flight = {in_flight}
 run_timeout = "3m"
 "#,
-        served.value("LIVEKIT_URL"),
-        served.value("CEKURA_API_URL"),
+        sandbox.value("LIVEKIT_URL"),
+        sandbox.value("CEKURA_API_URL"),
     )
 }
 
-/// Runs a profile against the stand-ins in their own process; gives its summary and its most memory.
-fn run(rate: &str, copies: u32, in_flight: u32, more: &[&str]) -> (Value, u64) {
-    let served = super::support::Served::start_with(more);
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+/// Runs a session against the sandbox; returns its summary and the peak memory in bytes.
+fn run(rate: &str, copies: u32, in_flight: u32, sandbox_options: &[&str]) -> (Value, u64) {
+    let sandbox = SandboxProcess::start(sandbox_options);
+    let folder = tempfile::tempdir().expect("a temporary folder can be created");
     let path = folder.path().join("bench.toml");
-    fs::write(&path, profile(&served, rate, copies, in_flight)).expect("a file can be written");
+    fs::write(&path, profile(&sandbox, rate, copies, in_flight)).expect("a file can be written");
     let reports = folder.path().join("reports");
     let mut child = super::support::rushhour()
         .arg("run")
         .arg(&path)
         .args(["--quiet", "--out"])
         .arg(&reports)
-        .envs(served.environment.clone())
+        .envs(sandbox.environment.clone())
         .stdout(Stdio::null())
         .spawn()
         .expect("the binary was built");
-    let memory = super::support::watch_memory(&mut child);
+    let memory = super::support::wait_for_peak_memory(&mut child);
     let session = super::support::only_session(&reports);
     let summary = fs::read(session.join("summary.json")).expect("there is a summary");
     (serde_json::from_slice(&summary).expect("it is JSON"), memory)
@@ -79,9 +80,9 @@ fn lag() {
     let (summary, memory) = run("50/s", 1_500, 1_500, &["--conversation", "18s"]);
     let p50 = percentile(&summary, "schedule_lag", "p50");
     let p99 = percentile(&summary, "schedule_lag", "p99");
-    let most = &summary["generator"]["in_flight_peak"];
+    let peak = &summary["generator"]["in_flight_peak"];
     super::support::figure(
-        &format!("schedule lag p99, 50 starts/s for 30 s, {most} in flight"),
+        &format!("schedule lag p99, 50 starts/s for 30 s, {peak} in flight"),
         &format!("{p99:.2} ms"),
         "< 2 ms",
         p99 < 2.0,
@@ -93,11 +94,11 @@ fn lag() {
 fn in_flight() {
     let (few, base) = run("100/s", 100, 12_000, &["--conversation", "5s"]);
     let (many, memory) = run("200/s", 10_000, 12_000, &["--conversation", "60s"]);
-    let most = many["generator"]["in_flight_peak"].as_u64().expect("it is counted");
-    let fewer = few["generator"]["in_flight_peak"].as_u64().expect("it is counted");
-    let each = memory.saturating_sub(base) / (most - fewer).max(1);
+    let peak = many["generator"]["in_flight_peak"].as_u64().expect("it is counted");
+    let peak_of_few = few["generator"]["in_flight_peak"].as_u64().expect("it is counted");
+    let each = memory.saturating_sub(base) / (peak - peak_of_few).max(1);
     super::support::figure(
-        &format!("most memory with {most} runs in flight"),
+        &format!("most memory with {peak} runs in flight"),
         &super::support::megabytes(memory),
         "< 100 MB (10,000)",
         memory < 100_000_000,

@@ -6,10 +6,10 @@ use std::time::Instant;
 pub(crate) fn figures() {
     let mut times: Vec<f64> = (0..100)
         .map(|_| {
-            let begun = Instant::now();
+            let start = Instant::now();
             let status = super::support::rushhour().arg("--help").stdout(Stdio::null()).status();
             assert!(status.expect("the binary was built").success());
-            begun.elapsed().as_secs_f64() * 1e3
+            start.elapsed().as_secs_f64() * 1e3
         })
         .collect();
     times.sort_by(f64::total_cmp);

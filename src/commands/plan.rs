@@ -65,7 +65,7 @@ fn write_runs(plan: &Plan, to: impl io::Write) -> io::Result<()> {
     let scenarios = profile.mix.scenarios();
     let mut csv = csv::Writer::from_writer(to);
     csv.write_record(["run", "intended_us", "stage", "scenario", "copy", "mode", "pair"])?;
-    for run in plan.walk() {
+    for run in plan.schedule() {
         csv.write_record([
             &run.index.to_string(),
             &run.intended.0.to_string(),

@@ -26,7 +26,8 @@ use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{EvaluatorSettings, LiveKitTarget, Profile};
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::{
-    DriverSettings, EvaluatorFate, ReplayedSession, Resumption, RoomNames, Session, SessionClock,
+    DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Session,
+    SessionClock,
 };
 use rushhour_report::journal::{JournalError, OrphanedJournal, OrphanedJournalError};
 
@@ -119,7 +120,7 @@ fn confirm_rest(orphan: &OrphanedSession, arguments: &ResumeArgs) -> Result<(), 
     }
     let profile = &orphan.header.profile;
     let planned = Forecast::new(&Plan::new(profile.clone())).runs;
-    let left = planned.saturating_sub(orphan.replayed.drawn());
+    let left = planned.saturating_sub(orphan.replayed.runs_passed());
     // The profile in the journal cannot be changed any more.
     let alternative = "start nothing more with --finish-only";
     CostCheck { alternative, ..CostCheck::new(profile, left, arguments.interaction.yes) }.confirm()
@@ -157,7 +158,7 @@ fn find_orphan(folder: PathBuf) -> Result<Option<OrphanedSession>, CliError> {
         return Ok(None);
     }
     let header = replayed
-        .opening()
+        .header()
         .map_err(|error| {
             CliError::usage(format!("the session of {shown} cannot be resumed")).caused_by(error)
         })?
@@ -184,25 +185,25 @@ async fn drive(
     let profile = Arc::new(header.profile.clone());
     let settings = DriverSettings::new(&profile, clients.evaluator.capabilities());
     let wall = Timestamp::now();
-    let now = session_time(&header, wall, replayed.last())?;
-    let clock = SessionClock::going_on(now, wall.as_millisecond());
+    let now = session_time(&header, wall, replayed.last_event_time())?;
+    let clock = SessionClock::resume(now, wall.as_millisecond());
     if let Some(callers) = &clients.callers {
         callers.start(clock)?;
     }
     let names = replayed
         .any_room()
-        .and_then(|(room, run)| RoomNames::of_room(room, run))
-        .unwrap_or_else(|| RoomNames::new(room_name_stem(&profile, wall)));
-    let unwatched = now.since(replayed.last());
+        .and_then(|(room, run)| RoomNaming::from_room(room, run))
+        .unwrap_or_else(|| RoomNaming::new(room_name_stem(&profile, wall)));
+    let unwatched = now.since(replayed.last_event_time());
     info!(session = %header.session, %unwatched, torn_bytes, "resuming");
     print::stderr(&resuming(&header, unwatched, torn_bytes));
     let resumption = Resumption {
-        wall: format!("{wall:.6}"),
-        torn: torn_bytes,
-        fate: evaluator_fate(&profile),
+        wall_clock: format!("{wall:.6}"),
+        truncated_bytes: torn_bytes,
+        evaluator: evaluator_lifetime(&profile),
         finish_only: arguments.finish_only,
     };
-    let session = Session::resumed(settings.clone(), names.clone(), replayed, resumption, now)
+    let session = Session::resume(settings.clone(), names.clone(), replayed, resumption, now)
         .map_err(|error| {
             CliError::usage(format!("the session of {} cannot be resumed", path.display()))
                 .caused_by(error)
@@ -231,15 +232,15 @@ fn session_time(
 }
 
 /// Whether the evaluator's runs outlived the session's process.
-fn evaluator_fate(profile: &Profile) -> EvaluatorFate {
+fn evaluator_lifetime(profile: &Profile) -> EvaluatorLifetime {
     let is_service = match &profile.evaluator {
         EvaluatorSettings::Cekura(settings) => settings.url.is_some(),
         EvaluatorSettings::Native(_) => false,
     };
     if is_service && profile.livekit.target != LiveKitTarget::Sandbox {
-        EvaluatorFate::LivedOn
+        EvaluatorLifetime::Independent
     } else {
-        EvaluatorFate::DiedToo
+        EvaluatorLifetime::InProcess
     }
 }
 

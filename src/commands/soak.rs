@@ -17,7 +17,6 @@ use crate::reports::session_reports::{exit_of, rendered};
 use crate::session::cost::CostCheck;
 use crate::session::folder::JOURNAL;
 use crate::session::new_session::{CompletedSession, forecast_within_cloud_limits, run_session};
-use rushhour_core::profile::SoakSettings;
 use rushhour_report::render::{SoakSummary, agent_health_csv, soak_csv, soak_page, soak_text};
 use rushhour_report::session::{Criterion, SessionVerdict};
 use rushhour_report::soak::{NightlyRun, SoakAnalysis, SoakBuilder, SoakCriteria, SoakVerdict};
@@ -76,7 +75,7 @@ fn run(arguments: &SoakArgs) -> Result<CompletedSession, CliError> {
     let profile = ProfileArgs { profile: arguments.target.clone(), set: arguments.set.clone() };
     let mut loaded = load_profile(&profile)?;
     // Every soak checks what it left behind, even where the profile has no [soak].
-    loaded.profile.soak.get_or_insert_with(SoakSettings::usual);
+    loaded.profile.soak.get_or_insert_default();
     let session = &arguments.session;
     let forecast =
         forecast_within_cloud_limits(&loaded.profile, session.cloud.accept_cloud_limits)?;

@@ -35,10 +35,10 @@ pub(crate) fn trial_finding(
     let mut budget: Option<Budget> = None;
     let folded = read_session(&folder.join(&trial.folder).join(JOURNAL), |event, _| {
         if let EventKind::Opened(header) = &event.kind {
-            budget = Some(Budget::new(BudgetLimits::of(&header.profile)));
+            budget = Some(Budget::new(BudgetLimits::new(&header.profile)));
         }
         if let Some(budget) = &mut budget {
-            budget.take(&event.kind, event.at);
+            budget.apply(&event.kind, event.at);
         }
         Ok(())
     })?;
@@ -46,7 +46,7 @@ pub(crate) fn trial_finding(
     let spent = SearchSpend {
         money: budget.as_ref().map(Budget::spent).unwrap_or_default(),
         runs: folded.tally.started,
-        conversation_duration: budget.as_ref().map(Budget::talked).unwrap_or_default(),
+        conversation_duration: budget.as_ref().map(Budget::conversation_time).unwrap_or_default(),
     };
     let begins = elapsed(&opening.began, &folded.opening.anchor);
     Ok(TrialFinding::of(&folded, &verdict, trial, begins, spent))

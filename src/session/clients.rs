@@ -13,9 +13,9 @@ use rushhour_core::profile::{
 };
 use rushhour_core::units::{Micros, Secret, SessionId};
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
-use rushhour_driver::{DriverSettings, RoomNames, Services};
+use rushhour_driver::{DriverSettings, RoomNaming, Services};
 use rushhour_livekit::{LiveKitClient, LiveKitErrorKind, TokenSigner};
-use rushhour_sandbox::{DelayDistribution, Fault, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
+use rushhour_sandbox::{DelayDistribution, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
 
 /// The key and the secret of a LiveKit server.
 #[derive(Clone)]
@@ -149,7 +149,7 @@ impl Clients {
 
     /// Checks that LiveKit answers and accepts the key, before anything is created there.
     pub(crate) async fn check_connectivity(&self) -> Result<(), CliError> {
-        self.livekit.greet().await.map_err(|error| {
+        self.livekit.check_connectivity().await.map_err(|error| {
             let hint = match error.kind {
                 LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
                     "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
@@ -167,19 +167,19 @@ impl Clients {
         &self,
         sink: &Arc<ProgressSink>,
         session: SessionId,
-        names: RoomNames,
+        names: RoomNaming,
         profile: Arc<Profile>,
         settings: Arc<DriverSettings>,
     ) -> Services {
         Services {
             control: self.livekit.clone(),
             evaluator: self.evaluator.clone(),
-            mint: self.token_signer.clone(),
+            tokens: self.token_signer.clone(),
             sink: sink.clone(),
             livekit_url: self.livekit_url.clone(),
-            session,
+            session_id: session,
             profile,
-            names,
+            naming: names,
             settings,
         }
     }
@@ -196,7 +196,7 @@ fn start_sandbox(
         return Ok(None);
     }
     let truth_log = TruthLog::File(truth_log.to_owned());
-    let mut config = sandbox_config(profile.seed, &profile.sandbox, truth_log)?;
+    let mut config = sandbox_config(profile.seed, &profile.sandbox, truth_log);
     if let Some(keys) = livekit_keys {
         // The sandbox's Cekura checks the tokens of the real server, and assumes that its rooms exist.
         config.rooms = RoomOwnership::Elsewhere;
@@ -223,7 +223,7 @@ pub(crate) fn sandbox_config(
     seed: u64,
     settings: &SandboxSettings,
     truth_log: TruthLog,
-) -> Result<SandboxConfig, CliError> {
+) -> SandboxConfig {
     let mut config = SandboxConfig { seed, ..SandboxConfig::default() };
     let cekura = &mut config.times.cekura;
     cekura.submit = distribution(settings.submission);
@@ -237,12 +237,11 @@ pub(crate) fn sandbox_config(
     config.times.livekit.late = DelayDistribution::Fixed(settings.late_by.micros());
     config.plan.voice_runs = settings.concurrency;
     config.plan.chat_runs = settings.concurrency;
-    for (name, share) in &settings.faults {
-        let fault: Fault = name.parse().map_err(CliError::from_usage)?;
-        config.faults = config.faults.with(fault, *share);
+    for (fault, share) in &settings.faults {
+        config.faults = config.faults.with(*fault, *share);
     }
     config.truth_log = truth_log;
-    Ok(config)
+    config
 }
 
 fn distribution(model: LatencyModel) -> DelayDistribution {
@@ -257,19 +256,11 @@ fn distribution(model: LatencyModel) -> DelayDistribution {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use rushhour_core::profile::SANDBOX_FAULTS;
     use rushhour_livekit::PLACEHOLDER_AGENT;
     use rushhour_sandbox::WorkerPool;
 
     #[test]
     fn the_placeholder_agent_has_no_worker_in_the_sandbox() {
         assert_eq!(PLACEHOLDER_AGENT, WorkerPool::PLACEHOLDER);
-    }
-
-    #[test]
-    fn a_profile_knows_the_sandboxs_faults() {
-        let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-        assert_eq!(SANDBOX_FAULTS, names);
     }
 }

@@ -32,7 +32,7 @@ impl<'a> CostCheck<'a> {
     /// # Errors
     /// Where no run could start, or the user does not agree.
     pub(crate) fn confirm(&self) -> Result<(), CliError> {
-        if Budget::new(BudgetLimits::of(self.profile)).refuses().is_some() {
+        if Budget::new(BudgetLimits::new(self.profile)).refusal().is_some() {
             return Err(self.no_run_fits());
         }
         let Some(bill) = BillForecast::new(self.profile, self.runs) else { return Ok(()) };
@@ -107,16 +107,16 @@ pub(crate) fn summary(profile: &Profile, bill: &BillForecast) -> String {
 pub(crate) fn table(profile: &Profile, bill: &BillForecast) -> String {
     let mut text = format!("bill         {}\n", summary(profile, bill));
     for row in &bill.expected.rows {
-        let Some(price) = profile.bill.prices.of(row.item) else { continue };
+        let Some(price) = profile.bill.prices.price(row.item) else { continue };
         let _ = writeln!(
             text,
             "  {:<18}{:>14.3} {:<14}{:>13} each{:>14}  {}, {}, {}",
-            row.item.word(),
+            row.item.name(),
             row.quantity(),
-            row.item.unit().word(),
+            row.item.unit().name(),
             row.each.to_string(),
             row.list.to_string(),
-            row.known.word(),
+            row.provenance.name(),
             price.tier,
             String::from(price.as_of),
         );

@@ -11,9 +11,9 @@ use super::progress::{Progress, ProgressSink};
 use super::worker_monitor::{WorkerMonitor, record_rooms_left};
 use crate::error::CliError;
 use crate::signals::{self, SESSION_SIGNALS};
-use rushhour_core::event::{EventSink, EventSinkError};
+use rushhour_core::event::EventSink;
 use rushhour_core::plan::Forecast;
-use rushhour_driver::{Services, Session, SessionClock, SessionInput, drive};
+use rushhour_driver::{DriveError, Services, Session, SessionClock, SessionInput, drive};
 
 /// A session that is ready to be driven.
 pub(crate) struct ReadySession<'a> {
@@ -33,7 +33,7 @@ impl ReadySession<'_> {
     /// Where the worker's health or signals cannot be watched, or the journal cannot be written.
     pub(crate) async fn drive(self) -> Result<(), CliError> {
         let Self { session, services, clients, clock, sink, progress } = self;
-        let (profile, names) = (Arc::clone(&services.profile), services.names.clone());
+        let (profile, names) = (Arc::clone(&services.profile), services.naming.clone());
         let worker = match &profile.agent_health {
             Some(settings) => Some(WorkerMonitor::start(settings, clock, sink.clone()).await?),
             None => None,
@@ -42,13 +42,13 @@ impl ReadySession<'_> {
         signals::forward(inputs.clone(), || SessionInput::Stop, SESSION_SIGNALS)?;
         let abort = sink.can_abort().then(|| abort_on_fail::spawn(&sink, clock, inputs));
         let progress = progress.map(|forecast| Progress::show(&sink, clock, forecast));
-        info!(session = %services.session, "the session begins");
+        info!(session = %services.session_id, "the session begins");
         let driven = drive(session, services, clock, input).await;
         drop(progress);
         if let Some(abort) = abort {
             abort.abort();
         }
-        driven.map_err(journal_failed)?;
+        driven.map_err(drive_failed)?;
         info!("every run has ended");
         if let Some(worker) = worker {
             worker.settle().await;
@@ -56,12 +56,17 @@ impl ReadySession<'_> {
         if profile.soak.is_some() {
             record_rooms_left(clients, &names, clock, &*sink).await;
         }
-        sink.flush().await.map_err(journal_failed)
+        sink.flush().await.map_err(|error| drive_failed(error.into()))
     }
 }
 
-fn journal_failed(error: EventSinkError) -> CliError {
-    CliError::from_internal(error).with_hint(
+fn drive_failed(error: DriveError) -> CliError {
+    let is_timer = matches!(error, DriveError::Timer(_));
+    let error = CliError::from_internal(error);
+    if is_timer {
+        return error;
+    }
+    error.with_hint(
         "run `rushhour report` on its folder: the session was ended in order, and its journal holds everything up to the failure",
     )
 }

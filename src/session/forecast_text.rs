@@ -38,7 +38,7 @@ pub(crate) fn summary(profile: &Profile, forecast: &Forecast, today: Date) -> St
 
 /// What to know about a forecast before it is run.
 fn notes(profile: &Profile, forecast: &Forecast, today: Date) -> Vec<String> {
-    let warnings = forecast.cautions.iter().map(plan_warning);
+    let warnings = forecast.warnings.iter().map(plan_warning);
     let cloud = cloud_excess(profile, forecast).map(|excess| cloud_warning(&excess));
     warnings
         .chain(OldPrices::on_day(&profile.bill, today).map(|old| old.to_string()))
@@ -154,10 +154,10 @@ fn detectable_difference(forecast: &Forecast) -> String {
         let design = Design {
             quantile,
             runs_per_arm: measured,
-            spread: Spread::USUAL,
+            spread: Spread::DEFAULT,
             confidence: Confidence::default(),
         };
-        match design.smallest_ratio(Power::PERCENT_80) {
+        match design.detectable_ratio(Power::PERCENT_80) {
             Ok(ratio) => format!("{:.0} % at {quantile}", (ratio - 1.0) * 100.0),
             Err(few) => format!("none at {quantile} (needs {} runs)", few.needs),
         }

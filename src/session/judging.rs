@@ -129,9 +129,9 @@ pub(crate) fn plan_judging(folder: &Path) -> Result<JudgingPlan, CliError> {
         return Err(CliError::usage(format!("the session in {shown} has not ended"))
             .with_hint(format!("finish it with `rushhour resume {shown}` first")));
     }
-    let runs = (candidates.runs.as_slice(), candidates.not_judgeable);
     let session = folded.opening.session.clone();
-    let selection = draw_selection(session, profile.seed, settings, runs);
+    let selection =
+        draw_selection(session, profile.seed, settings, &candidates.runs, candidates.not_judgeable);
     Ok(JudgingPlan { header: folded.opening, selection })
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn judge_session(
     options: &SessionOptions<'_>,
 ) -> Result<Exit, CliError> {
     let selection = &plan.selection;
-    let Some(profile) = plan.header.profile.judging_session(selection) else {
+    let Some(profile) = plan.header.profile.judging_profile(selection) else {
         print::stderr(
             "No run was judged: none passed, and none failed in a way that can be run again.",
         );

@@ -21,7 +21,7 @@ use rushhour_core::event::{Event, EventKind, EventSink, FORMAT_VERSION, SessionH
 use rushhour_core::plan::{CLOUD_ROOMS, Forecast, Plan, cloud_excess};
 use rushhour_core::profile::{LiveKitTarget, LoadedProfile, Profile};
 use rushhour_core::units::{SessionId, SessionTime};
-use rushhour_driver::{DriverSettings, RoomNames, Session, SessionClock};
+use rushhour_driver::{DriverSettings, RoomNaming, Session, SessionClock};
 use rushhour_report::journal::Journal;
 use rushhour_report::session::Criterion;
 
@@ -145,17 +145,17 @@ impl NewSession<'_> {
         let sink = Arc::new(ProgressSink::new(journal, &loaded.profile));
         let profile = Arc::new(loaded.profile.clone());
         let settings = Arc::new(DriverSettings::new(&profile, clients.evaluator.capabilities()));
-        let names = RoomNames::new(room_name_stem(&profile, start));
+        let names = RoomNaming::new(room_name_stem(&profile, start));
         // Both clocks are read at once: time between them would be added to every time of a server.
         let anchor = Timestamp::now();
-        let clock = SessionClock::anchored(anchor.as_millisecond());
+        let clock = SessionClock::start(anchor.as_millisecond());
         if let Some(callers) = &clients.callers {
             callers.start(clock)?;
         }
         let header = session_header(loaded, &plan, clients, &folder.session, anchor);
         let opened = EventKind::Opened(Box::new(header));
         sink.record(Event { at: SessionTime::START, kind: opened });
-        let session = Session::new((*settings).clone(), plan.walk(), names.clone());
+        let session = Session::new((*settings).clone(), plan.schedule(), names.clone());
         let services = clients.driver_services(&sink, folder.session, names, profile, settings);
         let progress = show_progress.then_some(&forecast);
         ReadySession { session, services, clients, clock, sink, progress }.drive().await

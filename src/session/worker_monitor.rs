@@ -13,7 +13,7 @@ use rushhour_core::event::{AgentHealth, Event, EventKind, EventSink};
 use rushhour_core::profile::AgentHealthSettings;
 use rushhour_core::units::RoomName;
 use rushhour_driver::agent_worker::WorkerClient;
-use rushhour_driver::{RoomNames, SessionClock};
+use rushhour_driver::{RoomNaming, SessionClock};
 use rushhour_livekit::ControlPlane;
 
 /// How often the worker is polled after the session: often, because the user waits.
@@ -50,7 +50,7 @@ impl WorkerMonitor {
         sink: Arc<dyn EventSink>,
     ) -> Result<Self, CliError> {
         let client = WorkerClient::new(settings.clone()).map_err(CliError::from_internal)?;
-        let baseline = client.look().await;
+        let baseline = client.poll().await;
         record(&*sink, clock, baseline.clone());
         let polls = poll_forever(client.clone(), settings.clone(), clock, Arc::clone(&sink));
         let task = tokio::spawn(polls);
@@ -73,7 +73,7 @@ impl WorkerMonitor {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while Instant::now() < deadline {
             ticks.tick().await;
-            let health = self.client.look().await;
+            let health = self.client.poll().await;
             let settled = is_settled(&self.baseline, &health);
             record(&*self.sink, self.clock, health);
             if settled {
@@ -94,7 +94,7 @@ async fn poll_forever(
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        record(&*sink, clock, client.look().await);
+        record(&*sink, clock, client.poll().await);
     }
 }
 
@@ -118,7 +118,7 @@ fn is_settled(baseline: &AgentHealth, now: &AgentHealth) -> bool {
 /// more first.
 pub(crate) async fn record_rooms_left(
     clients: &Clients,
-    names: &RoomNames,
+    names: &RoomNaming,
     clock: SessionClock,
     sink: &dyn EventSink,
 ) {
@@ -144,10 +144,10 @@ pub(crate) async fn record_rooms_left(
     sink.record(Event { at: clock.now(), kind: EventKind::RoomsListed { rooms, deleted_again } });
 }
 
-async fn rooms_left(clients: &Clients, names: &RoomNames) -> Option<Vec<RoomName>> {
+async fn rooms_left(clients: &Clients, names: &RoomNaming) -> Option<Vec<RoomName>> {
     let listed = timeout(ROOM_TIMEOUT, clients.livekit.list_rooms(Vec::new())).await.ok()?.ok()?;
     let rooms = listed.rooms.into_iter().map(|info| info.room);
-    Some(rooms.filter(|room| names.made(room)).collect())
+    Some(rooms.filter(|room| names.owns(room)).collect())
 }
 
 #[cfg(test)]

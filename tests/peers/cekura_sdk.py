@@ -2,7 +2,7 @@
 
 Environment: CEKURA_API_URL and CEKURA_API_KEY, which the SDK reads by itself, and LIVEKIT_URL,
 LIVEKIT_API_KEY and LIVEKIT_API_SECRET. Needs `pip install 'cekura[sdk]==1.6.7'`; rooms and tokens are made
-by the standard library alone. Prints one JSON object of facts; exits with 0 only if every expectation held.
+by the standard library alone. Prints one JSON object of facts; exits with 0 only if every expectation is met.
 """
 
 import base64
@@ -32,7 +32,7 @@ facts = {"broken": []}
 
 
 def expect(holds, what):
-    """Notes an expectation that does not hold."""
+    """Records an expectation that is not met."""
     if not holds:
         facts["broken"].append(what)
 
@@ -42,7 +42,7 @@ def base64url(data):
 
 
 def token(grants, identity="", seconds=120):
-    """An access token as LiveKit checks it: HS256 over header and claims."""
+    """An access token for LiveKit: HS256 over header and claims."""
     now = int(time.time())
     claims = {"iss": LIVEKIT_KEY, "nbf": now, "exp": now + seconds, "sub": identity, "video": grants}
     parts = [{"alg": "HS256", "typ": "JWT"}, claims]
@@ -63,7 +63,7 @@ def twirp(method, grants, **body):
 
 
 def wait_for(what, find, seconds):
-    """Looks again until something is found; None where it never is."""
+    """Polls until `find` returns something; None after so many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = find()
@@ -81,7 +81,7 @@ def agent_in(room):
 
 
 def refusal(call, kind):
-    """The exception of this kind that the call raises, as text; None where it raises none."""
+    """The text of the exception of this kind that the call raises; None where it raises none."""
     try:
         call()
     except kind as error:
@@ -136,7 +136,7 @@ def refusals(client):
         expect(facts[name], name)
     plan = client.billing.info()["subscription_status"]["pack"]
     facts["concurrent_runs"] = plan["max_concurrent_runs_limit"]
-    expect(isinstance(facts["concurrent_runs"], int), "billing.info tells the limit of concurrent runs")
+    expect(isinstance(facts["concurrent_runs"], int), "billing.info has the limit of concurrent runs")
 
 
 def main():

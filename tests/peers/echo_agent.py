@@ -1,10 +1,10 @@
-"""A LiveKit agent worker that needs nothing but LiveKit: it answers every turn with an echo of it.
+"""A LiveKit agent worker that needs nothing but LiveKit and echoes every turn.
 
-Built with livekit-agents 1.8.9, as users build theirs; speech recognition, language model and synthesis
-are stand-ins of a fixed delay. In its dispatch metadata `text_mode: true` makes it a chat agent without
-audio, as Cekura's tracer does. Every job it gets is written, one JSON object a line, to the file named
-by ECHO_AGENT_LOG. Run with `python echo_agent.py start` and LIVEKIT_URL, LIVEKIT_API_KEY,
-LIVEKIT_API_SECRET; ECHO_AGENT_PORT is its own HTTP port.
+Built with livekit-agents 1.8.9, as users build theirs; speech recognition, language model and synthesis are
+fakes with a fixed delay. With `text_mode: true` in its dispatch metadata it is a chat agent without audio, as
+with Cekura's tracer. Every job is written to the file ECHO_AGENT_LOG, one JSON object a line. Run with
+`python echo_agent.py start` and LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET; ECHO_AGENT_PORT is its own
+HTTP port.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ GREETING = os.environ.get("ECHO_AGENT_GREETING", "")
 
 
 class EchoStream(llm.LLMStream):
-    """Answers with the last thing the user said."""
+    """Answers with the user's last message."""
 
     async def _run(self):
         await asyncio.sleep(LLM_SECONDS)
@@ -47,14 +47,14 @@ class EchoStream(llm.LLMStream):
 
 
 class EchoLLM(llm.LLM):
-    """A language model that repeats."""
+    """A language model that repeats the user."""
 
     def chat(self, *, chat_ctx, tools=None, conn_options=None, **_):
         return EchoStream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
 
 
-class StandInSTT(stt.STT):
-    """Hears the same words in everything."""
+class FakeSTT(stt.STT):
+    """Recognises the same words in any audio."""
 
     def __init__(self):
         super().__init__(capabilities=stt.STTCapabilities(streaming=False, interim_results=False))
@@ -68,7 +68,7 @@ class StandInSTT(stt.STT):
 
 
 class ToneStream(tts.ChunkedStream):
-    """Speaks a tone as long as the text would take, about 15 characters a second."""
+    """Plays a tone for as long as the text would take, at about 15 characters per second."""
 
     async def _run(self, output_emitter):
         await asyncio.sleep(TTS_SECONDS)
@@ -82,7 +82,7 @@ class ToneStream(tts.ChunkedStream):
 
 
 class ToneTTS(tts.TTS):
-    """A synthesiser of tones."""
+    """Speech synthesis that plays tones."""
 
     def __init__(self):
         capabilities = tts.TTSCapabilities(streaming=False)
@@ -122,7 +122,7 @@ async def entrypoint(ctx: JobContext):
         }
     )
     session = AgentSession(
-        stt=None if text_mode else StandInSTT(),
+        stt=None if text_mode else FakeSTT(),
         llm=EchoLLM(),
         tts=None if text_mode else ToneTTS(),
         turn_detection=None if text_mode else "vad",

@@ -1,4 +1,4 @@
-"""Other readers of a session's files: HdrHistogram's own Python reader and pandas.
+"""Reads a session's files with HdrHistogram's own Python reader and with pandas.
 
 Takes a session's folder. Every percentile in percentiles.csv of the whole session must be what the
 HdrHistogram reader finds in latency.hlog, and what pandas finds in runs.csv within the histogram's
@@ -42,12 +42,12 @@ for row in percentiles[percentiles["scope"] == "session"].itertuples():
     histogram = merged[f"{row.mode}.{row.metric}"]
     if histogram.get_total_count() != row.n:
         facts["broken"].append(f"{where}: {histogram.get_total_count()} in the log, {row.n} in the table")
-    # This reader rounds p n to the nearest rank; the nearest-rank definition, Java's HdrHistogram and the
-    # table round up. Asked for a rank that is whole, all agree.
+    # This reader rounds p n to the nearest rank; the nearest-rank definition, Java's HdrHistogram and the table
+    # round up. At a whole rank they agree.
     rank = max(1, math.ceil(round(percent * row.n, 6) / 100))
     theirs = min(histogram.get_value_at_percentile(100 * rank / row.n), histogram.get_max_value())
     ours = row.value_us
-    # The reader gives the top of a bucket, the table the largest value where that is lower.
+    # The reader returns the top of a bucket; the table has the largest value where that is lower.
     if not histogram.values_are_equivalent(int(theirs), int(ours)):
         facts["broken"].append(f"{where}: {theirs} in the log, {ours} in the table")
     facts["compared_with_hlog"] += 1

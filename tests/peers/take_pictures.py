@@ -1,6 +1,6 @@
-"""Takes the pictures of the README: of each sample page what answers its question.
+"""Takes the screenshots in the README: of each sample page the part that answers its question.
 
-Takes the project's folder; writes PNG files into reports/pictures. Run it after the samples were made again:
+Takes the project's folder; writes PNG files into reports/pictures. Run it after rendering the samples again:
 
     target/peers/venv/bin/python tests/peers/take_pictures.py .
 """
@@ -12,7 +12,7 @@ import sys
 from playwright.sync_api import sync_playwright
 
 PLACES = "/usr/local/bin:/usr/bin:/bin:/snap/bin"
-# Of each page: from where to where it is shown.
+# For each picture: the page, and the first and the last element shown.
 PAGES = {
     "capacity": ("sample-capacity/report.html", "main h3", "main svg"),
     "soak": ("sample-soak/soak.html", "h3:text-is('turn.chat.first p50')", "[aria-labelledby='series-turn-chat-first-p50-wide-title']"),

@@ -3,45 +3,47 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use super::leaks::{secret_in, token_in};
-use super::peers::Stopped;
+use super::peers::KillOnDrop;
+use super::secrets::{find_secret, find_token};
+use super::wait::wait_until;
 
-/// A command line being put together.
+/// A command line under construction.
 pub(crate) struct Rushhour {
     command: Command,
 }
 
-/// A command line that was carried out.
-pub(crate) struct Ran {
+/// A command that has exited.
+pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-/// A command line that is being carried out.
-pub(crate) struct Running {
-    child: Stopped,
-    out: JoinHandle<String>,
-    err: JoinHandle<String>,
+/// A command that is running; it is killed when this is dropped.
+pub(crate) struct RunningCommand {
+    child: KillOnDrop,
+    stdout: Reader,
+    stderr: Reader,
 }
 
 impl Rushhour {
-    pub(crate) fn new(folder: &Path, words: &[&str]) -> Self {
+    pub(crate) fn new(folder: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rushhour"));
-        command.args(words).current_dir(folder).env_clear().stdin(Stdio::null());
+        command.args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command }
     }
 
-    pub(crate) fn with(mut self, variable: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, variable: &str, value: &str) -> Self {
         self.command.env(variable, value);
         self
     }
 
-    /// The same from a shell that did this before.
-    pub(crate) fn after(self, script: &str) -> Self {
+    /// The same command, started by a shell that has run `script`.
+    pub(crate) fn after_shell(self, script: &str) -> Self {
         let mut command = Command::new("bash");
         command.args(["-c", &format!("{script}; exec \"$0\" \"$@\"")]);
         command.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
@@ -51,85 +53,119 @@ impl Rushhour {
         Self { command }
     }
 
-    pub(crate) fn start(mut self) -> Running {
+    pub(crate) fn start(mut self) -> RunningCommand {
         let mut child = self.command.spawn().expect("the binary was built");
-        let out = drain(child.stdout.take().expect("it is piped"));
-        let err = drain(child.stderr.take().expect("it is piped"));
-        Running { child: Stopped(child), out, err }
+        let stdout = Reader::start(child.stdout.take().expect("it is piped"));
+        let stderr = Reader::start(child.stderr.take().expect("it is piped"));
+        RunningCommand { child: KillOnDrop(child), stdout, stderr }
     }
 
-    /// Starts it, and waits until it has printed a line that begins so; gives what it printed until then.
-    pub(crate) fn start_until(mut self, line: &str) -> (Running, String) {
+    /// Starts the command and waits until it has printed a line that starts with `line`; returns what it has
+    /// printed so far as well.
+    pub(crate) fn start_until(mut self, line: &str) -> (RunningCommand, String) {
         let mut child = self.command.spawn().expect("the binary was built");
         let mut reader = BufReader::new(child.stdout.take().expect("it is piped"));
-        let err = drain(child.stderr.take().expect("it is piped"));
+        let stderr = Reader::start(child.stderr.take().expect("it is piped"));
         let mut printed = String::new();
         loop {
             let before = printed.len();
             let read = reader.read_line(&mut printed).expect("it prints text");
-            assert!(read > 0, "it ended before it printed {line}:\n{printed}");
+            assert!(read > 0, "it exited before it printed {line}:\n{printed}");
             if printed[before..].starts_with(line) {
                 break;
             }
         }
-        (Running { child: Stopped(child), out: drain(reader), err }, printed)
+        (
+            RunningCommand { child: KillOnDrop(child), stdout: Reader::start(reader), stderr },
+            printed,
+        )
     }
 
-    pub(crate) fn run(self) -> Ran {
+    #[track_caller]
+    pub(crate) fn run(self) -> CommandOutput {
         self.start().finish()
     }
 }
 
-impl Running {
+impl RunningCommand {
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.0.id().to_string();
-        let status = Command::new("kill").args([&format!("-{name}"), &id]).status();
-        assert!(status.expect("there is a kill").success(), "the process is alive");
+        self.child.signal(name);
     }
 
-    /// Waits for its end, where it is meant to print secrets: the sandbox hands its own out.
-    pub(crate) fn finish_secretly(mut self) -> Ran {
+    /// Waits until the command has printed this text on standard error.
+    #[track_caller]
+    pub(crate) fn wait_for_stderr(&self, text: &str) {
+        wait_until(&format!("`{text}` on standard error"), || self.stderr.so_far().contains(text));
+    }
+
+    /// Waits for the exit of a command that prints secrets on purpose: the sandbox prints its own keys.
+    pub(crate) fn finish_with_secrets(mut self) -> CommandOutput {
         let status = self.child.0.wait().expect("it was started");
-        let ran = Ran {
+        let output = CommandOutput {
             code: status.code(),
-            out: self.out.join().expect("reading does not panic"),
-            err: self.err.join().expect("reading does not panic"),
+            stdout: self.stdout.finish(),
+            stderr: self.stderr.finish(),
         };
-        for printed in [&ran.out, &ran.err] {
-            assert_eq!(token_in(printed.as_bytes()), None, "a token was printed:\n{printed}");
+        for printed in [&output.stdout, &output.stderr] {
+            assert_eq!(find_token(printed.as_bytes()), None, "a token was printed:\n{printed}");
         }
-        ran
+        output
     }
 
-    pub(crate) fn finish(self) -> Ran {
-        let ran = self.finish_secretly();
-        for printed in [&ran.out, &ran.err] {
-            assert_eq!(secret_in(printed.as_bytes()), None, "a secret was printed:\n{printed}");
+    /// Waits for the exit, and checks that nothing panicked and no secret was printed.
+    #[track_caller]
+    pub(crate) fn finish(self) -> CommandOutput {
+        let output = self.finish_with_secrets();
+        assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
+        for printed in [&output.stdout, &output.stderr] {
+            assert_eq!(find_secret(printed.as_bytes()), None, "a secret was printed:\n{printed}");
         }
-        ran
+        output
     }
 }
 
-impl Ran {
-    /// Asserts how it ended, showing what it said where it did not.
+impl CommandOutput {
     #[track_caller]
-    pub(crate) fn ended_with(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "\nout:\n{}\nerr:\n{}", self.out, self.err);
+    pub(crate) fn expect_exit(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "\nstdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Asserts that it complained in these words.
     #[track_caller]
-    pub(crate) fn complaining(self, words: &str) -> Self {
-        assert!(self.err.contains(words), "not said: {words}\nerr:\n{}", self.err);
+    pub(crate) fn expect_stderr(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "not printed: {text}\nstderr:\n{}", self.stderr);
         self
     }
 }
 
-fn drain(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes);
+/// A thread that reads an output of a process to its end.
+struct Reader {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Reader {
+    fn start(mut stream: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&bytes);
+        let thread = std::thread::spawn(move || {
+            let mut buffer = [0; 8_192];
+            while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                let mut bytes = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                bytes.extend_from_slice(&buffer[..read]);
+            }
+        });
+        Self { bytes, thread }
+    }
+
+    fn so_far(&self) -> String {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
-    })
+    }
+
+    fn finish(self) -> String {
+        self.thread.join().expect("reading does not panic");
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }

@@ -5,11 +5,11 @@ use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 
-use super::peers::{LiveKitServer, Peers, Stopped, free_tcp_port, own_folder, wait_until};
+use super::peers::{KillOnDrop, LiveKitServer, Peers, free_tcp_port, peers_folder};
+use super::wait::wait_until;
 
 /// A framework at a version, as `./tests/all` installs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl LiveKitServer {
         framework: Framework,
         behaviour: &str,
     ) -> FrameworkAgents {
-        let folder = own_folder(folder);
+        let folder = peers_folder(folder);
         let name = framework.agent_name();
         let log = folder.join(format!("{name}.jsonl"));
         let output = folder.join(format!("{name}.log"));
@@ -104,8 +104,8 @@ impl LiveKitServer {
             .spawn()
             .expect("the worker starts");
         let id = process.id();
-        let group = ProcessGroup { id, _leader: Stopped(process) };
-        wait_until("the worker is registered", Duration::from_mins(1), || {
+        let group = ProcessGroup { id, _leader: KillOnDrop(process) };
+        wait_until("the worker is registered", || {
             let mut text = String::new();
             File::open(&output).is_ok_and(|mut file| file.read_to_string(&mut text).is_ok())
                 && text.contains("registered worker")
@@ -133,7 +133,7 @@ impl LiveKitServer {
 /// A process and all that it started.
 struct ProcessGroup {
     id: u32,
-    _leader: Stopped,
+    _leader: KillOnDrop,
 }
 
 impl Drop for ProcessGroup {

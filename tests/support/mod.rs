@@ -1,20 +1,28 @@
-//! The harness: the binary, profiles, sessions and the truth, in the domain's words.
+//! The harness: the binary, its working directory, session folders, schemas, real peers.
 
 mod binary;
+mod events;
 mod framework_agents;
-mod leaks;
-mod made;
 mod peers;
-mod served;
+mod rng;
+mod sandbox_process;
+mod schema;
+mod secrets;
 mod session;
+mod synthetic_session;
+mod test_dir;
 mod truth;
-mod workplace;
+mod wait;
 
-pub(crate) use binary::{Ran, Running, Rushhour};
+pub(crate) use binary::{CommandOutput, RunningCommand, Rushhour};
+pub(crate) use events::{count_events, count_facts, last_event_time, wait_for_events};
 pub(crate) use framework_agents::Framework;
-pub(crate) use made::Made;
-pub(crate) use peers::{LiveKitServer, Peers};
-pub(crate) use served::Served;
+pub(crate) use peers::{LiveKitServer, Peers, python_facts};
+pub(crate) use rng::SplitMix64;
+pub(crate) use sandbox_process::SandboxProcess;
+pub(crate) use schema::{Schema, assert_valid};
 pub(crate) use session::{Row, Session, rows};
+pub(crate) use synthetic_session::SyntheticSession;
+pub(crate) use test_dir::TestDir;
 pub(crate) use truth::Truth;
-pub(crate) use workplace::Workplace;
+pub(crate) use wait::{PATIENCE, wait_until};

@@ -4,19 +4,20 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use rushhour_core::units::Secret;
 use serde_json::Value;
 
 use super::binary::Rushhour;
-use super::workplace::PEERS;
+use super::test_dir::PEERS;
+use super::wait::wait_until;
 
 const KEY: &str = "key-of-the-tests-4711";
 const SECRET: &str = "livekit-secret-of-the-tests-of-enough-characters";
 
-/// Where the peers are.
+/// The folder that `./tests/all` installs peers in.
 pub(crate) struct Peers {
     root: PathBuf,
 }
@@ -47,10 +48,27 @@ impl Peers {
     }
 }
 
-/// A process that ends with its owner, at the latest.
-pub(super) struct Stopped(pub(super) Child);
+/// The JSON object that a script of `tests/peers` printed; panics with its output where it failed.
+#[track_caller]
+pub(crate) fn python_facts(output: &Output) -> Value {
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}\n{errors}");
+    serde_json::from_str(printed.trim()).expect("it prints JSON")
+}
 
-impl Drop for Stopped {
+/// A process that is killed when this is dropped.
+pub(super) struct KillOnDrop(pub(super) Child);
+
+impl KillOnDrop {
+    pub(super) fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        let status = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(status.expect("`kill` is installed").success(), "the process is alive");
+    }
+}
+
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -63,13 +81,13 @@ pub(crate) struct LiveKitServer {
     key: Secret,
     secret: Secret,
     folder: PathBuf,
-    process: Stopped,
+    process: KillOnDrop,
 }
 
 impl LiveKitServer {
     pub(crate) fn start(folder: &Path) -> Self {
         let (port, udp) = (free_tcp_port(), free_udp_port());
-        let folder = own_folder(folder);
+        let folder = peers_folder(folder);
         let config = folder.join("livekit.yaml");
         let text = format!(
             "port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{{KEY}: {SECRET}}}\n\
@@ -83,8 +101,8 @@ impl LiveKitServer {
         Self { port, key, secret, folder, process }
     }
 
-    /// Starts it as its configuration in this folder says, and waits until it answers.
-    fn serve(folder: &Path, port: u16) -> Stopped {
+    /// Starts it with the configuration in this folder, and waits until it answers.
+    fn serve(folder: &Path, port: u16) -> KillOnDrop {
         let log = folder.join("livekit.log");
         let log = File::options().create(true).append(true).open(log);
         let process = Command::new(Peers::find().root.join("bin/server"))
@@ -94,35 +112,27 @@ impl LiveKitServer {
             .stderr(Stdio::null())
             .spawn()
             .expect("livekit-server starts");
-        let process = Stopped(process);
-        wait_until("livekit-server answers", Duration::from_secs(20), || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
+        let process = KillOnDrop(process);
+        wait_until("livekit-server answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         process
     }
 
-    /// Ends it without a word and starts it again; it remembers nothing.
+    /// Kills it and starts it again; it remembers nothing.
     pub(crate) fn restart(&mut self) {
-        let Stopped(process) = &mut self.process;
-        process.kill().expect("it is alive");
-        process.wait().expect("it ends");
+        let KillOnDrop(process) = &mut self.process;
+        process.kill().expect("it is running");
+        process.wait().expect("it exits");
         self.process = Self::serve(&self.folder, self.port);
     }
 
-    /// Holds it up: it answers nothing until it is let go.
+    /// Suspends it: it answers nothing until [`thaw`](Self::thaw).
     pub(crate) fn freeze(&self) {
-        self.signal("STOP");
+        self.process.signal("STOP");
     }
 
-    /// Lets it go again.
+    /// Resumes it.
     pub(crate) fn thaw(&self) {
-        self.signal("CONT");
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.process.0.id().to_string();
-        let status = Command::new("kill").args([&format!("-{name}"), &id]).status();
-        assert!(status.expect("there is a kill").success(), "the server is alive");
+        self.process.signal("CONT");
     }
 
     pub(crate) fn url(&self) -> String {
@@ -141,30 +151,30 @@ impl LiveKitServer {
         self.secret.clone()
     }
 
-    /// A command line with the server's keys.
-    pub(crate) fn keyed(&self, rushhour: Rushhour) -> Rushhour {
+    /// Adds the server's keys to a command line.
+    pub(crate) fn with_keys(&self, rushhour: Rushhour) -> Rushhour {
         rushhour
-            .with("LIVEKIT_API_KEY", self.key.expose())
-            .with("LIVEKIT_API_SECRET", self.secret.expose())
+            .env("LIVEKIT_API_KEY", self.key.expose())
+            .env("LIVEKIT_API_SECRET", self.secret.expose())
     }
 
-    /// The rooms that are there now.
+    /// The names of its rooms.
     pub(crate) fn rooms(&self) -> Vec<String> {
         let (key, secret) = (self.key(), self.secret());
         let timeout = Duration::from_secs(5);
         let server = rushhour_livekit::LiveKitClient::new(&self.url(), &key, &secret, timeout)
-            .expect("a client can be made");
+            .expect("a client can be created");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .expect("a runtime can be had");
+            .expect("a runtime can be built");
         let rooms = runtime.block_on(server.rooms(Vec::new())).expect("the server answers");
         rooms.into_iter().map(|room| room.as_str().to_owned()).collect()
     }
 
-    /// A real worker of the echo agent, registered and ready.
+    /// Starts a real worker of the echo agent, and waits until it is registered.
     pub(crate) fn echo_worker(&self, folder: &Path) -> EchoWorker {
-        let folder = own_folder(folder);
+        let folder = peers_folder(folder);
         let log = folder.join("echo.jsonl");
         let output = folder.join("echo.log");
         let process = Peers::find()
@@ -181,8 +191,8 @@ impl LiveKitServer {
             .stderr(Stdio::from(File::options().append(true).open(&output).expect("it is there")))
             .spawn()
             .expect("the worker starts");
-        let worker = EchoWorker { log, _process: Stopped(process) };
-        wait_until("the worker is registered", Duration::from_mins(1), || {
+        let worker = EchoWorker { log, _process: KillOnDrop(process) };
+        wait_until("the worker is registered", || {
             let mut text = String::new();
             File::open(&output).is_ok_and(|mut file| file.read_to_string(&mut text).is_ok())
                 && text.contains("registered worker")
@@ -194,21 +204,21 @@ impl LiveKitServer {
 /// A real livekit-agents worker.
 pub(crate) struct EchoWorker {
     log: PathBuf,
-    _process: Stopped,
+    _process: KillOnDrop,
 }
 
 impl EchoWorker {
-    /// The jobs it got.
+    /// The jobs that it was given.
     pub(crate) fn jobs(&self) -> Vec<Value> {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).expect("it writes JSON")).collect()
     }
 }
 
-/// What a peer writes is not ours, and its configuration holds keys.
-pub(super) fn own_folder(workplace: &Path) -> PathBuf {
+/// Where a peer writes, apart from what the binary writes: its configuration holds keys.
+pub(super) fn peers_folder(workplace: &Path) -> PathBuf {
     let folder = workplace.join(PEERS);
-    fs::create_dir_all(&folder).expect("a folder can be made");
+    fs::create_dir_all(&folder).expect("a folder can be created");
     folder
 }
 
@@ -220,12 +230,4 @@ pub(super) fn free_tcp_port() -> u16 {
 fn free_udp_port() -> u16 {
     let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a port is free");
     socket.local_addr().expect("it is bound").port()
-}
-
-pub(super) fn wait_until(what: &str, longest: Duration, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < longest, "not within {longest:?}: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }

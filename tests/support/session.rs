@@ -1,4 +1,4 @@
-//! A session's folder, read as a user's script would.
+//! A session's folder, read as a user's script would read it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::leaks::assert_none_below;
+use super::schema::{Schema, assert_valid};
+use super::secrets::assert_none_below;
 use super::truth::Truth;
 
 /// A session's folder.
@@ -27,6 +28,7 @@ impl Row {
         self.0.get(column).unwrap_or_else(|| panic!("no column {column}"))
     }
 
+    /// The number in a column; `None` where the cell is empty.
     #[track_caller]
     pub(crate) fn number(&self, column: &str) -> Option<u64> {
         let text = self.text(column);
@@ -35,13 +37,14 @@ impl Row {
 }
 
 impl Session {
-    /// Opens a session's folder, and checks that no secret is in any of its files, and that nobody else
-    /// may read them.
+    /// Opens a session's folder. Checks that no file holds a secret, that only the owner may read them, and that
+    /// the summary is valid against its schema.
+    #[track_caller]
     pub(crate) fn open(folder: &Path) -> Self {
         assert_none_below(folder, &|_| false);
-        for entry in fs::read_dir(folder).expect("the folder is there") {
+        for entry in fs::read_dir(folder).expect("the folder exists") {
             let entry = entry.expect("an entry can be read");
-            let metadata = entry.metadata().expect("it is there");
+            let metadata = entry.metadata().expect("the file exists");
             if metadata.is_dir() {
                 continue;
             }
@@ -49,11 +52,9 @@ impl Session {
             assert_eq!(mode, 0o600, "{}", entry.path().display());
         }
         let summary = fs::read(folder.join("summary.json")).expect("there is a summary");
-        Self {
-            folder: folder.to_owned(),
-            summary: serde_json::from_slice(&summary).expect("it is JSON"),
-            runs: rows(&folder.join("runs.csv")),
-        }
+        let summary = serde_json::from_slice(&summary).expect("it is JSON");
+        assert_valid(Schema::Summary, &summary, &folder.display().to_string());
+        Self { folder: folder.to_owned(), summary, runs: rows(&folder.join("runs.csv")) }
     }
 
     /// How many runs have which value in a column.
@@ -65,19 +66,21 @@ impl Session {
         tally
     }
 
-    /// Holds it to the stand-ins' log: every planned run has one outcome, what was accepted is known or said
-    /// to be unknown, nothing was sent twice, and rooms that are left are told.
+    /// Compares the session with the sandbox's log: every planned run has one outcome, accepted runs are known or
+    /// reported as unknown, nothing was submitted twice, and rooms that are left are reported.
+    #[track_caller]
     pub(crate) fn check(&self, planned: u64) {
         self.check_against(&self.truth(), planned);
     }
 
-    /// The same, where the stand-ins kept their log elsewhere.
+    /// The same for a sandbox whose log is elsewhere.
+    #[track_caller]
     pub(crate) fn check_against(&self, truth: &Truth, planned: u64) {
         assert_eq!(self.runs.len() as u64, planned, "every planned run has a line");
         let names: HashSet<&str> = self.runs.iter().map(|run| run.text("run")).collect();
         assert_eq!(names.len() as u64, planned, "and only one");
         let outcomes = self.tally("outcome");
-        let count = |word: &str| outcomes.get(word).copied().unwrap_or(0);
+        let count = |outcome: &str| outcomes.get(outcome).copied().unwrap_or(0);
         assert_eq!(count("open"), 0, "every run has an outcome");
         for outcome in ["completed", "failed", "not_started", "skipped"] {
             assert_eq!(self.count(&format!("/runs/{outcome}")), count(outcome));
@@ -91,46 +94,56 @@ impl Session {
         }
         assert_eq!(truth.submitted_twice(), [] as [String; 0], "nothing paid is sent twice");
         let left: Vec<String> =
-            truth.rooms_left().difference(&self.rooms_told()).cloned().collect();
-        assert!(left.is_empty(), "rooms are left, and nobody says so: {left:?}");
+            truth.rooms_left().difference(&self.rooms_reported_left()).cloned().collect();
+        assert!(left.is_empty(), "rooms are left and not reported: {left:?}");
         let accepted: HashSet<String> =
             truth.entries().into_iter().map(|entry| entry.room).collect();
         for run in &self.runs {
             let was_accepted = accepted.contains(run.text("room"));
             let known_accepted = !run.text("evaluator_run").is_empty();
             let may_be = known_accepted || run.text("failure_class") == "submit_unknown";
-            assert!(!known_accepted || was_accepted, "{run:?} was accepted");
-            assert!(!was_accepted || may_be, "{run:?} was accepted and nobody knows");
+            assert!(!known_accepted || was_accepted, "{run:?} was not accepted");
+            assert!(!was_accepted || may_be, "{run:?} was accepted, and is not reported as such");
         }
     }
 
-    /// The rooms of which the journal says that they could not be deleted.
-    fn rooms_told(&self) -> HashSet<String> {
-        let journal = fs::read_to_string(self.folder.join("journal.jsonl")).expect("it is there");
+    /// The rooms that the journal reports as not deleted.
+    fn rooms_reported_left(&self) -> HashSet<String> {
+        let journal = fs::read_to_string(self.folder.join("journal.jsonl")).expect("it exists");
         let runs: HashSet<String> = journal
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"))
             .filter_map(|line| Some(line.pointer("/e/room_left/run")?.to_string()))
             .collect();
-        let of = self.runs.iter().filter(|run| runs.contains(run.text("run")));
-        of.map(|run| run.text("room").to_owned()).collect()
+        let left = self.runs.iter().filter(|run| runs.contains(run.text("run")));
+        left.map(|run| run.text("room").to_owned()).collect()
     }
 
+    /// The number at a JSON pointer into the summary.
     #[track_caller]
     pub(crate) fn count(&self, pointer: &str) -> u64 {
         let value = self.summary.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}"));
         value.as_u64().unwrap_or_else(|| panic!("{pointer} is {value}"))
     }
 
-    /// What the stand-ins say of it.
+    /// The start of the session's clock, in microseconds since 1970.
+    pub(crate) fn start_unix_us(&self) -> u64 {
+        let text = fs::read(self.folder.join("session.json")).expect("it was written");
+        let session: Value = serde_json::from_slice(&text).expect("it is JSON");
+        let started = session["started"].as_str().expect("it is a text");
+        let started: jiff::Timestamp = started.parse().expect("it is a timestamp");
+        u64::try_from(started.as_microsecond()).expect("it is after 1970")
+    }
+
+    /// The log of the embedded sandbox.
     pub(crate) fn truth(&self) -> Truth {
         Truth::read(&self.folder.join("sandbox.jsonl"))
     }
 
-    /// The names and contents of everything that was written of it.
+    /// The names and contents of all files in the folder.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         fs::read_dir(&self.folder)
-            .expect("the folder is there")
+            .expect("the folder exists")
             .map(|entry| entry.expect("an entry can be read").path())
             .filter(|path| path.is_file())
             .map(|path| {

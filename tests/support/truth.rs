@@ -1,4 +1,4 @@
-//! The stand-ins' own log: what truly happened.
+//! The sandbox's log: what really happened.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -6,12 +6,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// What the stand-ins say happened.
+/// The facts that the sandbox logged.
 pub(crate) struct Truth {
     facts: Vec<Value>,
 }
 
-/// An entry that was accepted.
+/// An entry of a submission that was accepted.
 pub(crate) struct AcceptedEntry {
     pub(crate) room: String,
     pub(crate) run: u64,
@@ -24,17 +24,23 @@ pub(crate) struct AcceptedEntry {
 
 impl Truth {
     pub(crate) fn read(path: &Path) -> Self {
-        let text = fs::read_to_string(path).expect("the stand-ins kept a log");
+        let text = fs::read_to_string(path).expect("the sandbox wrote a log");
         let facts = text.lines().map(|line| serde_json::from_str(line).expect("it is JSON lines"));
         Self { facts: facts.collect() }
     }
 
-    fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
+    fn facts(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.facts.iter().filter(move |fact| fact["fact"] == kind)
     }
 
+    /// The start of the sandbox's clock, in microseconds since 1970.
+    pub(crate) fn start_unix_us(&self) -> u64 {
+        let anchor = self.facts("anchor").next().expect("the log starts with its anchor");
+        number(&anchor["unix_us"])
+    }
+
     pub(crate) fn entries(&self) -> Vec<AcceptedEntry> {
-        self.of("entry_accepted")
+        self.facts("entry_accepted")
             .map(|fact| AcceptedEntry {
                 room: text(&fact["room"]),
                 run: number(&fact["run"]),
@@ -57,7 +63,7 @@ impl Truth {
             .collect()
     }
 
-    /// Rooms that are still there.
+    /// Rooms that still exist.
     pub(crate) fn rooms_left(&self) -> HashSet<String> {
         let mut rooms = HashSet::new();
         for fact in &self.facts {
@@ -70,10 +76,10 @@ impl Truth {
         rooms
     }
 
-    /// How long each submission truly took, by run: from its receipt to its answer.
+    /// How long each submission really took, from its receipt to its answer, in microseconds by run.
     pub(crate) fn submission_times(&self) -> HashMap<u64, u64> {
         let mut times = HashMap::new();
-        for fact in self.of("submission_answered") {
+        for fact in self.facts("submission_answered") {
             let took = number(&fact["answered_us"]) - number(&fact["received_us"]);
             for run in fact["runs"].as_array().into_iter().flatten() {
                 times.insert(number(run), took);
@@ -82,9 +88,9 @@ impl Truth {
         times
     }
 
-    /// When each run was truly over, by run.
+    /// When each run really ended, in microseconds of the sandbox's clock, by run.
     pub(crate) fn ends(&self) -> HashMap<u64, u64> {
-        self.of("run_status")
+        self.facts("run_status")
             .filter(|fact| fact["over"] == true)
             .map(|fact| (number(&fact["run"]), number(&fact["at_us"])))
             .collect()
@@ -92,20 +98,20 @@ impl Truth {
 
     /// The rooms of the runs that ended with a status.
     pub(crate) fn rooms_with_status(&self, status: &str) -> Vec<String> {
-        self.of("run_status")
+        self.facts("run_status")
             .filter(|fact| fact["over"] == true && fact["status"] == status)
             .map(|fact| text(&fact["room"]))
             .collect()
     }
 
-    /// Which faults struck.
+    /// The faults that struck.
     pub(crate) fn faults(&self) -> HashSet<String> {
-        self.of("fault_struck").map(|fact| text(&fact["fault"])).collect()
+        self.facts("fault_struck").map(|fact| text(&fact["fault"])).collect()
     }
 
     /// The metadata of every dispatch of an agent.
     pub(crate) fn dispatch_metadata(&self, agent: &str) -> Vec<Value> {
-        self.of("dispatch_made")
+        self.facts("dispatch_made")
             .filter(|fact| fact["agent"] == agent)
             .map(|fact| {
                 let text = fact["metadata"].as_str().expect("metadata is a text");
@@ -116,9 +122,9 @@ impl Truth {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a text")).to_owned()
 }
 
 fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_u64().unwrap_or_else(|| panic!("{value} is not a number"))
 }

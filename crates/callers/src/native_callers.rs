@@ -87,7 +87,7 @@ impl NativeCallers {
     }
 
     fn call(&self, request: ConversationRequest) -> Result<EvaluatorRunId, SubmitError> {
-        let rejected = |message| SubmitError { kind: SubmitErrorKind::Rejected, message };
+        let rejected = |message| SubmitError::new(SubmitErrorKind::Rejected, message);
         let ConversationRequest { run, scenario, mode, livekit_url: url, token, .. } = request;
         let script = self
             .scripts

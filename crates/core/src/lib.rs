@@ -1,5 +1,5 @@
-//! What every other crate of Rushhour speaks in: units and ids, seeded random numbers, profile, plan, prices,
-//! the vocabulary of events, and the [`Evaluator`](evaluator::Evaluator) trait.
+//! The types that all crates of Rushhour share: units and ids, seeded random numbers, profiles, plans,
+//! bills, events, and the [`Evaluator`](evaluator::Evaluator) trait.
 //!
 //! Nothing here reads a clock, a file, a socket or an unseeded random source.
 
@@ -13,5 +13,8 @@ pub mod units;
 
 use std::pin::Pin;
 
-/// A future that a trait object gives.
+/// The cause of an error, shared so that errors can be cloned.
+pub type ErrorSource = std::sync::Arc<dyn std::error::Error + Send + Sync>;
+
+/// A future returned by a method of a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

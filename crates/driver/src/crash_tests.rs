@@ -1,12 +1,14 @@
-//! Sessions whose process dies at every kind of moment in the invented world, and is resumed until the end.
+//! Sessions whose process crashes at any moment, against simulated services, and is resumed until the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::replay::ReplayedSession;
-use super::room_names::RoomNames;
-use super::run::EvaluatorFate;
+use super::room_naming::RoomNaming;
+use super::run::EvaluatorLifetime;
 use super::session::{Resumption, Session};
-use super::simulation::{Trouble, World, go_on, outcomes, settings_of, world};
+use super::simulation::{
+    self, FaultRates, World, advance, outcomes, rooms_not_deleted, settings_of, world,
+};
 use rushhour_core::bill::{Budget, BudgetLimits};
 use rushhour_core::event::{
     Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, SessionHeader, StopReason,
@@ -29,20 +31,20 @@ run_timeout = "5m"
 watch_unknown = "70s"
 "#;
 
-/// How a process dies and is followed by another.
+/// How processes crash and are resumed.
 #[derive(Clone, Copy)]
-struct Deaths {
-    /// Actions that each process lives for, at most.
-    most_actions: u64,
-    fate: EvaluatorFate,
+struct Crashes {
+    /// Effects that each process executes, at most.
+    max_effects: u64,
+    evaluator: EvaluatorLifetime,
     finish_only: bool,
 }
 
-const DEATHS: Deaths =
-    Deaths { most_actions: 150, fate: EvaluatorFate::LivedOn, finish_only: false };
+const CRASHES: Crashes =
+    Crashes { max_effects: 150, evaluator: EvaluatorLifetime::Independent, finish_only: false };
 
 fn opened(plan: &Plan) -> Event {
-    let opening = SessionHeader {
+    let header = SessionHeader {
         format: FORMAT_VERSION,
         rushhour: String::new(),
         session: SessionId::new("session"),
@@ -55,75 +57,64 @@ fn opened(plan: &Plan) -> Event {
         planned: None,
         cores: 1,
     };
-    Event { at: SessionTime::START, kind: EventKind::Opened(Box::new(opening)) }
+    Event { at: SessionTime::START, kind: EventKind::Opened(Box::new(header)) }
 }
 
-fn carried(events: &[Event]) -> ReplayedSession {
-    let mut carried = ReplayedSession::default();
+fn replayed(events: &[Event]) -> ReplayedSession {
+    let mut replayed = ReplayedSession::default();
     for event in events {
-        carried.add(event);
+        replayed.add(event);
     }
-    carried
+    replayed
 }
 
-/// The next process: what was not on the disk is lost, and so is every answer that was under way.
-fn take_up(plan: &Plan, world: &mut World, deaths: Deaths) -> Session {
-    world.coming.clear();
-    let not_kept = (world.events.len() - world.kept) as u64;
-    let lost = world.below(not_kept + 1);
+/// The next process: events that were not on disk are lost, and so is every response that was under way.
+fn resume(plan: &Plan, world: &mut World, crashes: Crashes) -> Session {
+    world.inputs.clear();
+    let not_durable = (world.events.len() - world.durable) as u64;
+    let lost = world.below(not_durable + 1);
     world.events.truncate(world.events.len() - usize::try_from(lost).unwrap());
     let gap = world.below(120_000_000);
     world.now += Micros(gap);
-    let carried = carried(&world.events);
+    let replayed = replayed(&world.events);
     let how = Resumption {
-        wall: String::new(),
-        torn: 0,
-        fate: deaths.fate,
-        finish_only: deaths.finish_only,
+        wall_clock: String::new(),
+        truncated_bytes: 0,
+        evaluator: crashes.evaluator,
+        finish_only: crashes.finish_only,
     };
-    Session::resumed(settings_of(plan), RoomNames::new("room"), carried, how, world.now).unwrap()
+    Session::resume(settings_of(plan), RoomNaming::new("room"), replayed, how, world.now).unwrap()
 }
 
-/// Drives a session through deaths to its end; gives the world and how often it died.
-fn die_and_resume(profile: &str, seed: u64, trouble: Trouble, deaths: Deaths) -> (World, u32) {
+/// Drives a session through crashes to its end; returns the world and the number of crashes.
+fn crash_and_resume(
+    profile: &str,
+    seed: u64,
+    faults: FaultRates,
+    crashes: Crashes,
+) -> (World, u32) {
     let plan = plan_of(profile);
-    let mut world = world(seed, trouble);
+    let mut world = world(seed, faults);
     world.events.push(opened(&plan));
-    world.kept = 1;
-    let mut session = Session::new(settings_of(&plan), plan.walk(), RoomNames::new("room"));
-    for died in 0.. {
-        // Every life is long enough for a session of few runs to come to its end at last.
-        let lives = 1 + world.below(deaths.most_actions + 40 * u64::from(died));
-        let dies_after = world.performed + lives;
-        if go_on(&mut session, &mut world, dies_after) {
-            return (world, died);
+    world.durable = 1;
+    let mut session = Session::new(settings_of(&plan), plan.schedule(), RoomNaming::new("room"));
+    for crashed in 0.. {
+        // Later processes live longer, so that the session ends at last.
+        let lives = 1 + world.below(crashes.max_effects + 40 * u64::from(crashed));
+        let crash_after = world.executed + lives;
+        if advance(&mut session, &mut world, crash_after) {
+            return (world, crashed);
         }
-        session = take_up(&plan, &mut world, deaths);
+        session = resume(&plan, &mut world, crashes);
     }
-    unreachable!("the loop has no end of its own")
+    unreachable!("the loop ends with a return only")
 }
 
 #[track_caller]
 fn check(world: &World, planned: u64) {
-    let outcomes = outcomes(&world.events);
-    assert_eq!(outcomes.len() as u64, planned, "every run has an outcome");
-    for (run, outcomes) in &outcomes {
-        assert_eq!(outcomes.len(), 1, "run {run} has one outcome: {outcomes:?}");
-    }
-    for (run, times) in &world.submissions {
-        assert_eq!(*times, 1, "run {run} was accepted once");
-    }
-    assert_eq!(world.events.last().unwrap().kind, EventKind::Closed);
-    assert!(world.events.is_sorted_by_key(|event| event.at));
-    let left: BTreeSet<RunIndex> = world
-        .events
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::RoomNotDeleted { run, .. } => Some(*run),
-            _ => None,
-        })
-        .collect();
-    assert!(world.rooms.is_subset(&left), "rooms are left: {:?}", world.rooms);
+    simulation::check(world, planned);
+    let left = rooms_not_deleted(&world.events);
+    assert!(world.rooms.is_subset(&left), "rooms remain: {:?}", world.rooms);
 }
 
 fn classes(world: &World) -> BTreeSet<FailureClass> {
@@ -142,109 +133,114 @@ fn dispatched(events: &[Event]) -> BTreeMap<RunIndex, u32> {
 }
 
 #[test]
-fn however_often_it_dies_every_run_has_one_outcome_and_is_paid_for_once() {
-    let mut deaths_in_all = 0;
+fn however_often_it_crashes_every_run_has_one_outcome_and_is_submitted_once() {
+    let mut total = 0;
     for seed in 0..60 {
-        let (world, died) = die_and_resume(FIFTY, seed, Trouble::default(), DEATHS);
+        let (world, crashed) = crash_and_resume(FIFTY, seed, FaultRates::default(), CRASHES);
         check(&world, 50);
-        deaths_in_all += died;
-        // Without trouble, only what was cut off before it was submitted, or answered, does not complete.
+        total += crashed;
+        // Without faults, only runs that a crash interrupted before the response to their submission fail.
         let allowed = [FailureClass::GeneratorFault, FailureClass::SubmitUnknown];
         let found = classes(&world);
         assert!(found.iter().all(|class| allowed.contains(class)), "{found:?}");
+        assert!(!world.submissions.is_empty(), "nothing was submitted");
+        assert!(!dispatched(&world.events).is_empty(), "no agent was dispatched");
         for (run, times) in dispatched(&world.events) {
-            assert_eq!(times, 1, "run {run} was given one agent");
-            // What was dispatched was submitted, before or after the death.
+            assert_eq!(times, 1, "run {run} has one agent");
+            // Runs whose agent was dispatched were submitted, before or after the crash.
             let class = outcomes(&world.events)[&run][0].class();
             assert_ne!(class, Some(FailureClass::GeneratorFault), "run {run} of seed {seed}");
         }
     }
-    assert!(deaths_in_all > 120, "{deaths_in_all} deaths");
+    assert!(total > 120, "{total} crashes");
 }
 
 #[test]
-fn whatever_else_goes_wrong_meanwhile() {
+fn the_same_holds_with_faults() {
     for seed in 0..60 {
-        let (world, _) = die_and_resume(FIFTY, seed, Trouble::everything(0.05), DEATHS);
+        let (world, _) = crash_and_resume(FIFTY, seed, FaultRates::everything(0.05), CRASHES);
         check(&world, 50);
     }
 }
 
 #[test]
-fn shared_requests_and_dispatch_by_token_too() {
+fn the_same_holds_with_shared_requests_and_dispatch_by_token() {
     let shared = format!("{FIFTY}[evaluator]\nentries_per_request = 4\n");
     let token = format!("dispatch = \"token\"\n{FIFTY}");
     for (profile, seeds) in [(&shared, 0..20), (&token, 20..40)] {
         for seed in seeds {
-            let (world, _) = die_and_resume(profile, seed, Trouble::everything(0.03), DEATHS);
+            let (world, _) = crash_and_resume(profile, seed, FaultRates::everything(0.03), CRASHES);
             check(&world, 50);
         }
     }
 }
 
 #[test]
-fn conversations_that_died_with_the_process_are_given_up() {
+fn conversations_in_the_crashed_process_fail() {
+    let mut crashes_in_all = 0;
     for seed in 0..20 {
-        let deaths = Deaths { fate: EvaluatorFate::DiedToo, ..DEATHS };
-        let (world, died) = die_and_resume(FIFTY, seed, Trouble::default(), deaths);
+        let crashes = Crashes { evaluator: EvaluatorLifetime::InProcess, ..CRASHES };
+        let (world, crashed) = crash_and_resume(FIFTY, seed, FaultRates::default(), crashes);
         check(&world, 50);
-        assert!(died == 0 || classes(&world).contains(&FailureClass::GeneratorFault));
+        crashes_in_all += crashed;
+        assert!(crashed == 0 || classes(&world).contains(&FailureClass::GeneratorFault));
     }
+    assert!(crashes_in_all > 20, "{crashes_in_all} crashes");
 }
 
-/// A purse that is told everything, whichever process it happened in.
-fn never_lets_in_what_its_purse_would_refuse(profile: &str, world: &World) {
-    let mut purse = Budget::new(BudgetLimits::of(plan_of(profile).profile()));
+/// A budget that sees the events of all processes never refuses a run that was started.
+fn starts_nothing_that_the_budget_refuses(profile: &str, world: &World) {
+    let mut budget = Budget::new(BudgetLimits::new(plan_of(profile).profile()));
     for event in &world.events {
         if matches!(event.kind, EventKind::RunStarted { .. }) {
-            assert_eq!(purse.refuses(), None, "at {:?}", event.at);
+            assert_eq!(budget.refusal(), None, "at {:?}", event.at);
         }
-        purse.take(&event.kind, event.at);
+        budget.apply(&event.kind, event.at);
     }
 }
 
 #[test]
-fn caps_hold_for_all_its_processes_together() {
-    for cap in ["max_runs = 20", "budget = \"24 USD\"", "max_minutes = 60"] {
-        let profile = format!("{FIFTY}{cap}\n");
-        for fate in [EvaluatorFate::LivedOn, EvaluatorFate::DiedToo] {
-            let (mut stopped, mut deaths_in_all) = (0, 0);
+fn budget_limits_hold_for_all_processes_together() {
+    for limit in ["max_runs = 20", "budget = \"24 USD\"", "max_minutes = 60"] {
+        let profile = format!("{FIFTY}{limit}\n");
+        for evaluator in [EvaluatorLifetime::Independent, EvaluatorLifetime::InProcess] {
+            let (mut stopped, mut total) = (0, 0);
             for seed in 0..20 {
-                let deaths = Deaths { fate, ..DEATHS };
-                let (world, died) =
-                    die_and_resume(&profile, seed, Trouble::everything(0.03), deaths);
+                let crashes = Crashes { evaluator, ..CRASHES };
+                let (world, crashed) =
+                    crash_and_resume(&profile, seed, FaultRates::everything(0.03), crashes);
                 check(&world, 50);
-                never_lets_in_what_its_purse_would_refuse(&profile, &world);
-                deaths_in_all += died;
+                starts_nothing_that_the_budget_refuses(&profile, &world);
+                total += crashed;
                 stopped += u32::from(world.events.iter().any(|event| {
                     let of_budget = StopReason::Budget;
                     matches!(&event.kind, EventKind::Stopping { reason, .. } if *reason == of_budget)
                 }));
             }
-            assert!(stopped > 0 && deaths_in_all > 20, "{cap}: {stopped}, {deaths_in_all}");
+            assert!(stopped > 0 && total > 20, "{limit}: {stopped}, {total}");
         }
     }
 }
 
 #[test]
-fn a_run_that_begins_anew_has_its_whole_time_to_be_submitted() {
+fn a_run_that_starts_again_has_its_whole_time_to_be_submitted() {
     let profile = format!("dispatch = \"token\"\n{FIFTY}budget = \"900 USD\"\n");
     for seed in 0..20 {
-        let (world, _) = die_and_resume(&profile, seed, Trouble::default(), DEATHS);
+        let (world, _) = crash_and_resume(&profile, seed, FaultRates::default(), CRASHES);
         check(&world, 50);
         assert!(!classes(&world).contains(&FailureClass::BudgetStopped), "seed {seed}");
     }
 }
 
 #[test]
-fn nothing_more_is_started_where_nothing_more_is_wanted() {
+fn finish_only_starts_no_more_runs() {
     for seed in 0..20 {
-        let deaths = Deaths { finish_only: true, ..DEATHS };
-        let (world, died) = die_and_resume(FIFTY, seed, Trouble::default(), deaths);
+        let crashes = Crashes { finish_only: true, ..CRASHES };
+        let (world, crashed) = crash_and_resume(FIFTY, seed, FaultRates::default(), crashes);
         check(&world, 50);
         let resumed =
             world.events.iter().position(|event| matches!(event.kind, EventKind::Resumed { .. }));
-        assert_eq!(resumed.is_some(), died > 0);
+        assert_eq!(resumed.is_some(), crashed > 0);
         let after = world.events.iter().skip(resumed.unwrap_or(world.events.len()));
         let mut started = after.filter(|e| matches!(e.kind, EventKind::RunStarted { .. }));
         assert_eq!(started.next(), None);
@@ -252,16 +248,16 @@ fn nothing_more_is_started_where_nothing_more_is_wanted() {
 }
 
 #[test]
-fn a_hold_stage_goes_on_for_as_long_as_it_was_watched() {
+fn a_hold_stage_is_extended_by_the_time_between_crash_and_resumption() {
     let hold = "[[scenario]]\nid = 1\nlasts = \"40s\"\n[[stage]]\nhold = 10\nlasts = \"5m\"\n[[stage]]\nburst = 3\n";
     for seed in 0..20 {
-        let (world, _) = die_and_resume(hold, seed, Trouble::default(), DEATHS);
+        let (world, _) = crash_and_resume(hold, seed, FaultRates::default(), CRASHES);
         let runs = outcomes(&world.events).len() as u64;
         check(&world, runs);
         assert!(world.most_in_flight <= 13, "{}", world.most_in_flight);
         let mut unwatched = 0;
         let burst = world.events.iter().find_map(|event| match event.kind {
-            EventKind::Resumed { unwatched: gap, .. } => {
+            EventKind::Resumed { downtime: gap, .. } => {
                 unwatched += gap.0;
                 None
             }
@@ -273,27 +269,27 @@ fn a_hold_stage_goes_on_for_as_long_as_it_was_watched() {
 }
 
 #[test]
-fn the_rest_of_the_plan_comes_later_by_the_time_nobody_watched() {
+fn the_rest_of_the_plan_is_shifted_by_the_time_between_crash_and_resumption() {
     let plan = plan_of(FIFTY);
-    let (whole, _) = die_and_resume(
+    let (whole, _) = crash_and_resume(
         FIFTY,
         1,
-        Trouble::default(),
-        Deaths { most_actions: u64::MAX / 2, ..DEATHS },
+        FaultRates::default(),
+        Crashes { max_effects: u64::MAX / 2, ..CRASHES },
     );
-    // Cut after every event: the same runs, each as much later as the gap.
+    // Cut after any event: the same runs, each shifted by the gap.
     for cut in 1..whole.events.len() {
-        let carried = carried(&whole.events[..cut]);
-        if carried.is_closed() {
+        let replayed = replayed(&whole.events[..cut]);
+        if replayed.is_closed() {
             continue;
         }
-        let (last, gap) = (carried.last(), Micros::from_secs(1_000));
+        let (last, gap) = (replayed.last_event_time(), Micros::from_secs(1_000));
         let drawn = whole.events[..cut]
             .iter()
             .filter(|event| matches!(event.kind, EventKind::RunStarted { .. }))
             .count();
-        let rest = carried.rest_of_the_plan(last + gap).unwrap();
-        let expected = plan.walk().skip(drawn).map(|mut run| {
+        let rest = replayed.remaining_schedule(last + gap).unwrap();
+        let expected = plan.schedule().skip(drawn).map(|mut run| {
             run.intended += gap;
             run
         });
@@ -303,11 +299,11 @@ fn the_rest_of_the_plan_comes_later_by_the_time_nobody_watched() {
 
 #[test]
 fn a_journal_of_another_plan_is_refused_with_the_run() {
-    let (whole, _) = die_and_resume(
+    let (whole, _) = crash_and_resume(
         FIFTY,
         1,
-        Trouble::default(),
-        Deaths { most_actions: u64::MAX / 2, ..DEATHS },
+        FaultRates::default(),
+        Crashes { max_effects: u64::MAX / 2, ..CRASHES },
     );
     let mut events = whole.events;
     for event in &mut events {
@@ -315,15 +311,15 @@ fn a_journal_of_another_plan_is_refused_with_the_run() {
             *copy += 1;
         }
     }
-    let error = carried(&events).opening().unwrap_err();
+    let error = replayed(&events).header().unwrap_err();
     assert!(error.to_string().starts_with("run 7 of the journal is not the plan's"), "{error}");
 }
 
 #[test]
-fn pairs_stay_pairs_through_deaths() {
+fn pairs_stay_pairs_through_crashes() {
     let paired = format!("mode = \"paired\"{FIFTY}");
     for seed in 0..10 {
-        let (world, died) = die_and_resume(&paired, seed, Trouble::default(), DEATHS);
+        let (world, crashed) = crash_and_resume(&paired, seed, FaultRates::default(), CRASHES);
         check(&world, 100);
         let mut pairs: BTreeMap<PairId, Vec<(u32, Mode)>> = BTreeMap::new();
         for event in &world.events {
@@ -331,7 +327,7 @@ fn pairs_stay_pairs_through_deaths() {
                 pairs.entry(pair.unwrap()).or_default().push((scenario, mode));
             }
         }
-        assert_eq!(pairs.len(), 50, "seed {seed}, died {died} times");
+        assert_eq!(pairs.len(), 50, "seed {seed}, crashed {crashed} times");
         for (pair, runs) in pairs {
             let [(one, first), (other, second)] = runs[..] else { panic!("{pair}: {runs:?}") };
             assert_eq!((one, first), (other, second.other()), "pair {pair}, seed {seed}");
@@ -340,20 +336,24 @@ fn pairs_stay_pairs_through_deaths() {
 }
 
 #[test]
-fn an_outcome_that_was_kept_stays() {
+fn a_recorded_outcome_stays() {
+    let mut outcomes_before = 0;
     for seed in 0..20 {
         let plan = plan_of(FIFTY);
-        let mut world = world(seed, Trouble::everything(0.05));
+        let mut world = world(seed, FaultRates::everything(0.05));
         world.events.push(opened(&plan));
-        world.kept = 1;
-        let mut session = Session::new(settings_of(&plan), plan.walk(), RoomNames::new("room"));
-        assert!(!go_on(&mut session, &mut world, 900));
-        let mut session = take_up(&plan, &mut world, DEATHS);
+        world.durable = 1;
+        let mut session =
+            Session::new(settings_of(&plan), plan.schedule(), RoomNaming::new("room"));
+        assert!(!advance(&mut session, &mut world, 900));
+        let mut session = resume(&plan, &mut world, CRASHES);
         let before: Vec<(RunIndex, Vec<Outcome>)> = outcomes(&world.events).into_iter().collect();
-        go_on(&mut session, &mut world, u64::MAX);
+        advance(&mut session, &mut world, u64::MAX);
         let after = outcomes(&world.events);
+        outcomes_before += before.len();
         for (run, outcomes) in before {
             assert_eq!(after[&run], outcomes);
         }
     }
+    assert!(outcomes_before > 100, "{outcomes_before} outcomes before the deaths");
 }

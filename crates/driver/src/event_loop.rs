@@ -1,83 +1,96 @@
-//! The loop that lends the session a clock, an inbox and hands.
+//! The event loop: gives a session the time and its inputs, and executes its effects.
+
+use std::io;
 
 use tokio::sync::mpsc;
 use tokio::time::{Duration, MissedTickBehavior};
 
 use super::clock::SessionClock;
-use super::effects::{SessionEffect, SessionInput};
-use super::executor::{Executor, Services};
+use super::executor::Executor;
 use super::process_stats::ProcessStats;
+use super::services::Services;
 use super::session::Session;
-use super::timer::Alarm;
+use super::session_effect::SessionEffect;
+use super::session_input::{ProcessSample, SessionInput};
+use super::timer::DeadlineTimer;
 use rushhour_core::event::EventSinkError;
 
-/// How often the journal's health is looked at.
+/// How often to check that the journal can be written.
 const JOURNAL_EVERY: Duration = Duration::from_secs(1);
-/// How often the process's health is noted.
+/// How often to record what the process uses.
 const HEALTH_EVERY: Duration = Duration::from_secs(10);
-/// Inputs taken in before the loop looks at the clock again.
-const INPUTS_AT_ONCE: usize = 64;
+/// Inputs handled before the loop executes effects and checks the clock again.
+const MAX_INPUT_BATCH: usize = 64;
 
-/// Drives a session to its end. Each message of `wishes` is a wish for an end: [`SessionInput::Stop`], the first
-/// to drain and the second now, or [`SessionInput::Abort`].
+/// Why the events of a session are not complete.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The journal cannot be written. The session was brought to its end first.
+    #[error(transparent)]
+    Journal(#[from] EventSinkError),
+    /// The system has no timer.
+    #[error("the system provides no timer: {0}")]
+    Timer(#[source] io::Error),
+}
+
+/// Drives a session to its end. Each message of `stops` stops it: [`SessionInput::Stop`], the first to drain and the
+/// second at once, or [`SessionInput::Abort`].
 ///
 /// # Errors
-/// Where what happened could not be kept, everything having been brought to an end first; or where the
-/// system has no timer to lend.
+/// The events of the session are not complete.
 pub async fn drive(
     mut session: Session,
-    outside: Services,
+    services: Services,
     clock: SessionClock,
-    mut wishes: mpsc::UnboundedReceiver<SessionInput>,
-) -> Result<(), EventSinkError> {
-    // As many inputs as actions are under way, which the limit of runs in flight bounds.
+    mut stops: mpsc::UnboundedReceiver<SessionInput>,
+) -> Result<(), DriveError> {
+    // Holds at most one input for each request under way, which the limit of runs in flight bounds.
     let (sender, mut inbox) = mpsc::unbounded_channel();
-    let performer = Executor { outside, clock, inbox: sender };
-    let evaluator = performer.outside.evaluator.clone();
+    let executor = Executor { services, clock, inbox: sender };
+    let evaluator = executor.services.evaluator.clone();
     let mut journal = tokio::time::interval(JOURNAL_EVERY);
     let mut health = tokio::time::interval(HEALTH_EVERY);
     journal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     health.set_missed_tick_behavior(MissedTickBehavior::Delay);
     health.reset();
-    let machine = ProcessStats::watch();
-    let mut nobody_wishes = false;
-    let no_timer =
-        |error: std::io::Error| EventSinkError(format!("there is no timer to be had: {error}"));
-    let alarm = Alarm::new().map_err(no_timer)?;
+    let process = ProcessStats::start();
+    let mut stops_closed = false;
+    let timer = DeadlineTimer::new().map_err(DriveError::Timer)?;
     session.tick(clock.now());
     loop {
-        for action in session.take_actions() {
-            if action == SessionEffect::Finish {
-                return performer.outside.sink.flush().await;
+        for effect in session.take_effects() {
+            if effect == SessionEffect::Finish {
+                return Ok(executor.services.sink.flush().await?);
             }
-            performer.perform(action);
+            executor.execute(effect);
         }
-        alarm.set(clock.until(session.next_deadline())).map_err(no_timer)?;
+        timer.set(clock.until(session.next_deadline())).map_err(DriveError::Timer)?;
         tokio::select! {
             Some(input) = inbox.recv() => {
                 session.handle(input, clock.now());
-                for _ in 1..INPUTS_AT_ONCE {
+                for _ in 1..MAX_INPUT_BATCH {
                     let Ok(input) = inbox.try_recv() else { break };
                     session.handle(input, clock.now());
                 }
             }
-            told = evaluator.next_update() => {
-                session.handle(performer.take_in(told), clock.now());
+            update = evaluator.next_update() => {
+                session.handle(executor.update_input(update), clock.now());
             }
-            rung = alarm.rung() => {
-                rung.map_err(no_timer)?;
+            expired = timer.expired() => {
+                expired.map_err(DriveError::Timer)?;
                 session.tick(clock.now());
             }
-            wish = wishes.recv(), if !nobody_wishes => match wish {
-                Some(wish) => session.handle(wish, clock.now()),
-                None => nobody_wishes = true,
+            stop = stops.recv(), if !stops_closed => match stop {
+                Some(stop) => session.handle(stop, clock.now()),
+                None => stops_closed = true,
             },
             _ = health.tick() => {
-                let (cpu, memory) = machine.used();
-                let callers = performer.outside.evaluator.health();
-                session.handle(SessionInput::ProcessStats { cpu, memory, callers }, clock.now());
+                let (cpu, memory) = process.used();
+                let callers = evaluator.health();
+                let sample = ProcessSample { cpu, memory, callers };
+                session.handle(SessionInput::ProcessStats(sample), clock.now());
             }
-            _ = journal.tick() => performer.look_at_the_journal(),
+            _ = journal.tick() => executor.check_journal(),
         }
     }
 }

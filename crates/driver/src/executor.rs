@@ -1,138 +1,112 @@
-//! Doing what the session asks for: one short task an action, each answered exactly once.
-
-use std::sync::Arc;
+//! Executes a session's effects: one short task for each request, each answered exactly once.
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::clock::SessionClock;
-use super::effects::{RequestTiming, RoomPoll, SessionEffect, SessionInput};
-use super::room_names::RoomNames;
-use super::settings::DriverSettings;
+use super::services::Services;
+use super::session_effect::SessionEffect;
+use super::session_input::{PolledAgent, RequestTiming, RoomPoll, SessionInput};
 use rushhour_core::evaluator::{
-    CallerUpdate, ConversationRequest, Evaluator, PollError, SubmitError, SubmitErrorKind,
+    CallerUpdate, ConversationRequest, PollError, PollErrorKind, SubmitError, SubmitErrorKind,
     UpdateKind,
 };
-use rushhour_core::event::EventSink;
 use rushhour_core::plan::PlannedRun;
-use rushhour_core::profile::{AgentDispatch, Profile};
-use rushhour_core::units::{EvaluatorRunId, RunIndex, SessionId};
+use rushhour_core::profile::AgentDispatch;
+use rushhour_core::units::{EvaluatorRunId, RunIndex};
 use rushhour_livekit::{
-    ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitError, LiveKitErrorKind,
-    RoomAgents, TokenRequest, TokenSigner, dispatch_metadata, room_metadata,
+    CreateDispatchRequest, CreateRoomRequest, LiveKitError, LiveKitErrorKind, RoomAgents,
+    TokenError, TokenRequest, dispatch_metadata, room_metadata,
 };
 
-const PANICKED: &str = "a task of ours panicked; please report it";
+const PANICKED: &str = "a task panicked, which is a bug of Rushhour: please report it";
 
-/// The outside world of a session.
-#[derive(Clone)]
-pub struct Services {
-    /// LiveKit's server side.
-    pub control: Arc<dyn ControlPlane>,
-    /// Who talks to the agent.
-    pub evaluator: Arc<dyn Evaluator>,
-    /// Signs the evaluator's tokens.
-    pub mint: TokenSigner,
-    /// Keeps the events.
-    pub sink: Arc<dyn EventSink>,
-    /// The LiveKit address that the evaluator is given.
-    pub livekit_url: String,
-    /// The session.
-    pub session: SessionId,
-    /// What is wanted.
-    pub profile: Arc<Profile>,
-    /// Names the rooms.
-    pub names: RoomNames,
-    /// How it is driven.
-    pub settings: Arc<DriverSettings>,
-}
-
-/// An answer that is owed: given, or made up where its task ends without one.
+/// Sends exactly one reply: the task's, or the fallback where the task panics.
 struct ReplyGuard {
     inbox: UnboundedSender<SessionInput>,
-    otherwise: Option<SessionInput>,
+    fallback: Option<SessionInput>,
 }
 
 impl ReplyGuard {
-    fn answer(mut self, input: SessionInput) {
-        self.otherwise = None;
-        // The session is gone where nobody listens any more, and the answer with it.
+    fn reply(mut self, input: SessionInput) {
+        self.fallback = None;
+        // Nobody listens once the session has ended.
         let _ = self.inbox.send(input);
     }
 }
 
 impl Drop for ReplyGuard {
     fn drop(&mut self) {
-        if let Some(input) = self.otherwise.take() {
+        if let Some(input) = self.fallback.take() {
             let _ = self.inbox.send(input);
         }
     }
 }
 
-/// Performs actions, and puts what comes of them into the inbox.
+/// Executes effects, and sends their results to the inbox.
 #[derive(Clone)]
 pub(super) struct Executor {
-    pub(super) outside: Services,
+    pub(super) services: Services,
     pub(super) clock: SessionClock,
     pub(super) inbox: UnboundedSender<SessionInput>,
 }
 
 impl Executor {
-    /// Performs one action; those that take time go on in a task of their own.
-    pub(super) fn perform(&self, action: SessionEffect) {
-        match action {
-            SessionEffect::Record(event) => self.outside.sink.record(event),
+    /// Executes one effect; requests run in tasks of their own.
+    pub(super) fn execute(&self, effect: SessionEffect) {
+        match effect {
+            SessionEffect::Record(event) => self.services.sink.record(event),
             SessionEffect::Finish => {}
-            SessionEffect::CreateRoom(planned) => self.make_room(planned),
+            SessionEffect::CreateRoom(planned) => self.create_room(planned),
             SessionEffect::Dispatch(planned) => self.dispatch(planned),
-            SessionEffect::PollRoom(run) => self.look(run),
-            SessionEffect::CheckDispatch(run) => self.ask_assigned(run),
+            SessionEffect::PollRoom(run) => self.poll_room(run),
+            SessionEffect::CheckDispatch(run) => self.check_dispatch(run),
             SessionEffect::Submit { request, runs } => self.submit(request, runs),
-            SessionEffect::PollStatus { runs } => self.ask(runs),
+            SessionEffect::PollStatus { runs } => self.poll_status(runs),
             SessionEffect::EndCall { run, evaluator_run } => self.end_call(run, evaluator_run),
             SessionEffect::DeleteRoom(run) => self.delete_room(run),
         }
     }
 
-    /// Tells the session if what happened can no longer be kept.
-    pub(super) fn look_at_the_journal(&self) {
+    /// Tells the session if the journal can no longer be written.
+    pub(super) fn check_journal(&self) {
         let this = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = this.outside.sink.flush().await {
-                let _ = this.inbox.send(SessionInput::JournalFailed { message: error.0 });
+            if let Err(error) = this.services.sink.flush().await {
+                let _ = this.inbox.send(SessionInput::JournalFailed { error });
             }
         });
     }
 
-    /// What an evaluator tells, with the server's times on the session's clock.
-    pub(super) fn take_in(&self, told: CallerUpdate) -> SessionInput {
-        let joined = match told.kind {
+    /// A pushed update as an input, with the server's time on the session's clock.
+    pub(super) fn update_input(&self, update: CallerUpdate) -> SessionInput {
+        let joined = match update.kind {
             UpdateKind::AgentJoined { joined_at_ms: Some(ms), .. } => self.clock.from_wall_ms(ms),
             _ => None,
         };
-        SessionInput::CallerUpdated { update: told, joined }
+        SessionInput::CallerUpdated { update, joined }
     }
 
-    fn owe(&self, otherwise: SessionInput) -> ReplyGuard {
-        ReplyGuard { inbox: self.inbox.clone(), otherwise: Some(otherwise) }
+    fn reply_guard(&self, fallback: SessionInput) -> ReplyGuard {
+        ReplyGuard { inbox: self.inbox.clone(), fallback: Some(fallback) }
     }
 
     fn metadata(&self, planned: PlannedRun) -> String {
-        let profile = &self.outside.profile;
+        let profile = &self.services.profile;
         let scenarios = profile.mix.scenarios();
         let scenario = scenarios[planned.scenario as usize];
         dispatch_metadata(&profile.livekit, &scenario.id, planned.mode)
     }
 
-    fn make_room(&self, planned: PlannedRun) {
+    fn create_room(&self, planned: PlannedRun) {
         let this = self.clone();
         let run = planned.index;
-        let owed = self.owe(SessionInput::RoomCreated {
+        let guard = self.reply_guard(SessionInput::RoomCreated {
             run,
-            timing: self.now(),
-            result: Err(our_fault()),
+            timing: self.timing_now(),
+            result: Err(panicked()),
         });
         tokio::spawn(async move {
-            let agents = match &this.outside.settings.dispatch {
+            let agents = match &this.services.settings.dispatch {
                 AgentDispatch::Explicit { .. } => RoomAgents::Placeholder,
                 AgentDispatch::ExplicitFresh { .. }
                 | AgentDispatch::Token { .. }
@@ -141,193 +115,190 @@ impl Executor {
                     RoomAgents::Agent(agent.clone(), this.metadata(planned))
                 }
             };
-            // Whoever takes the session up after a crash has to know of the room, and of the agent that its
-            // configuration may send for.
-            let kept = this.kept().await;
+            // A resumed session must know of the room, and of the agent that its configuration may dispatch.
+            let durable = this.flush_journal().await;
             let sent = this.clock.now();
             let request = CreateRoomRequest {
-                room: this.outside.names.room(run),
-                empty_timeout: this.outside.settings.room_lifetime,
-                metadata: room_metadata(&this.outside.session, run),
+                room: this.services.naming.room_name(run),
+                empty_timeout: this.services.settings.room_lifetime,
+                metadata: room_metadata(&this.services.session_id, run),
                 agents,
             };
-            let result = match kept {
-                Ok(()) => this.outside.control.create_room(request).await,
+            let result = match durable {
+                Ok(()) => this.services.control.create_room(request).await,
                 Err(error) => Err(error),
             };
             let timing = RequestTiming { sent, answered: this.clock.now() };
-            owed.answer(SessionInput::RoomCreated { run, timing, result });
+            guard.reply(SessionInput::RoomCreated { run, timing, result });
         });
     }
 
     fn dispatch(&self, planned: PlannedRun) {
         let this = self.clone();
         let run = planned.index;
-        let owed = self.owe(SessionInput::Dispatched {
+        let guard = self.reply_guard(SessionInput::Dispatched {
             run,
-            timing: self.now(),
-            result: Err(our_fault()),
+            timing: self.timing_now(),
+            result: Err(panicked()),
         });
         tokio::spawn(async move {
-            let Some(agent) = this.outside.settings.dispatch.agent().cloned() else { return };
+            let Some(agent) = this.services.settings.dispatch.agent().cloned() else { return };
             let request = CreateDispatchRequest {
-                room: this.outside.names.room(run),
+                room: this.services.naming.room_name(run),
                 agent,
                 metadata: this.metadata(planned),
             };
-            let kept = this.kept().await;
+            let durable = this.flush_journal().await;
             let sent = this.clock.now();
-            let result = match kept {
-                Ok(()) => this.outside.control.create_dispatch(request).await,
+            let result = match durable {
+                Ok(()) => this.services.control.create_dispatch(request).await,
                 Err(error) => Err(error),
             };
             let timing = RequestTiming { sent, answered: this.clock.now() };
-            owed.answer(SessionInput::Dispatched { run, timing, result });
+            guard.reply(SessionInput::Dispatched { run, timing, result });
         });
     }
 
-    fn look(&self, run: RunIndex) {
+    fn poll_room(&self, run: RunIndex) {
         let this = self.clone();
-        let owed = self.owe(SessionInput::RoomPolled {
+        let guard = self.reply_guard(SessionInput::RoomPolled {
             run,
-            timing: self.now(),
-            result: Err(our_fault()),
+            timing: self.timing_now(),
+            result: Err(panicked()),
         });
         tokio::spawn(async move {
             let sent = this.clock.now();
-            let names = &this.outside.names;
-            let result =
-                this.outside.control.list_participants(names.room(run), names.caller(run)).await;
+            let naming = &this.services.naming;
+            let (room, caller) = (naming.room_name(run), naming.caller_identity(run));
+            let result = this.services.control.list_participants(room, caller).await;
             let result = result.map(|present| RoomPoll {
-                caller: present.caller,
-                agent: present.agent.map(|sight| {
-                    let joined = sight.joined_at_ms.and_then(|ms| this.clock.from_wall_ms(ms));
-                    (sight, joined)
+                caller_present: present.caller_present,
+                agent: present.agent.map(|participant| PolledAgent {
+                    joined: participant.joined_at_ms.and_then(|ms| this.clock.from_wall_ms(ms)),
+                    participant,
                 }),
             });
             let timing = RequestTiming { sent, answered: this.clock.now() };
-            owed.answer(SessionInput::RoomPolled { run, timing, result });
+            guard.reply(SessionInput::RoomPolled { run, timing, result });
         });
     }
 
-    fn ask_assigned(&self, run: RunIndex) {
+    fn check_dispatch(&self, run: RunIndex) {
         let this = self.clone();
-        let owed = self.owe(SessionInput::DispatchChecked { run, result: Err(our_fault()) });
+        let fallback = SessionInput::DispatchChecked { run, result: Err(panicked()) };
+        let guard = self.reply_guard(fallback);
         tokio::spawn(async move {
-            let result = match this.outside.settings.dispatch.agent().cloned() {
-                Some(agent) => {
-                    this.outside
-                        .control
-                        .is_dispatch_assigned(this.outside.names.room(run), agent)
-                        .await
-                }
-                // Automatic dispatch has no name to be asked after.
+            let room = this.services.naming.room_name(run);
+            let result = match this.services.settings.dispatch.agent().cloned() {
+                Some(agent) => this.services.control.is_dispatch_assigned(room, agent).await,
+                // Automatic dispatch has no agent name to ask for.
                 None => Ok(true),
             };
-            owed.answer(SessionInput::DispatchChecked { run, result });
+            guard.reply(SessionInput::DispatchChecked { run, result });
         });
     }
 
     fn submit(&self, request: u64, runs: Vec<PlannedRun>) {
         let this = self.clone();
-        let unknown = SubmitError { kind: SubmitErrorKind::Unknown, message: PANICKED.to_owned() };
-        let owed =
-            self.owe(SessionInput::Submitted { request, timing: self.now(), result: Err(unknown) });
+        let guard = self.reply_guard(SessionInput::Submitted {
+            request,
+            timing: self.timing_now(),
+            result: Err(SubmitError::new(SubmitErrorKind::Unknown, PANICKED)),
+        });
         tokio::spawn(async move {
-            // What may cost money is on the disk before it is sent.
-            if let Err(error) = this.outside.sink.flush().await {
-                owed.answer(SessionInput::NotDurable { request, message: error.0 });
+            // What may cost money is on disk before it is sent.
+            if let Err(error) = this.services.sink.flush().await {
+                guard.reply(SessionInput::NotDurable { request, error });
                 return;
             }
-            let entries: Result<Vec<ConversationRequest>, String> =
-                runs.into_iter().map(|run| this.entry(run)).collect();
+            let entries: Result<Vec<ConversationRequest>, TokenError> =
+                runs.into_iter().map(|run| this.conversation_request(run)).collect();
             let sent = this.clock.now();
             let result = match entries {
-                Ok(entries) => this.outside.evaluator.submit(entries).await,
-                Err(words) => Err(SubmitError { kind: SubmitErrorKind::Rejected, message: words }),
+                Ok(entries) => this.services.evaluator.submit(entries).await,
+                Err(error) => Err(SubmitError::new(SubmitErrorKind::Rejected, error.to_string())
+                    .with_source(error)),
             };
             let timing = RequestTiming { sent, answered: this.clock.now() };
-            owed.answer(SessionInput::Submitted { request, timing, result });
+            guard.reply(SessionInput::Submitted { request, timing, result });
         });
     }
 
-    fn entry(&self, planned: PlannedRun) -> Result<ConversationRequest, String> {
-        let Services { names, settings, profile, .. } = &self.outside;
-        let room = names.room(planned.index);
+    fn conversation_request(&self, planned: PlannedRun) -> Result<ConversationRequest, TokenError> {
+        let Services { naming, settings, profile, .. } = &self.services;
+        let room = naming.room_name(planned.index);
         let agent = match &settings.dispatch {
             AgentDispatch::Token { agent } => Some((agent.clone(), self.metadata(planned))),
             _ => None,
         };
-        let request = TokenRequest {
-            identity: names.caller(planned.index),
+        let token = self.services.tokens.sign(TokenRequest {
+            identity: naming.caller_identity(planned.index),
             room: room.clone(),
             lifetime: settings.token_lifetime,
             agent,
-        };
-        let token = self.outside.mint.mint(request).map_err(|error| error.to_string())?;
+        })?;
         let scenarios = profile.mix.scenarios();
         Ok(ConversationRequest {
             run: planned.index,
             scenario: scenarios[planned.scenario as usize].id.clone(),
             mode: planned.mode,
-            livekit_url: self.outside.livekit_url.clone(),
+            livekit_url: self.services.livekit_url.clone(),
             room,
             token,
         })
     }
 
-    fn ask(&self, runs: Vec<(RunIndex, EvaluatorRunId)>) {
+    fn poll_status(&self, runs: Vec<(RunIndex, EvaluatorRunId)>) {
         let this = self.clone();
-        let (indexes, names): (Vec<RunIndex>, Vec<EvaluatorRunId>) = runs.into_iter().unzip();
-        let error =
-            PollError { rate_limited: false, retry_after: None, message: PANICKED.to_owned() };
-        let owed = self.owe(SessionInput::StatusPolled {
+        let (indexes, ids): (Vec<RunIndex>, Vec<EvaluatorRunId>) = runs.into_iter().unzip();
+        let guard = self.reply_guard(SessionInput::StatusPolled {
             runs: indexes.clone(),
-            timing: self.now(),
-            result: Err(error),
+            timing: self.timing_now(),
+            result: Err(PollError::new(PollErrorKind::NoResponse, PANICKED)),
         });
         tokio::spawn(async move {
             let sent = this.clock.now();
-            let result = this.outside.evaluator.poll(names).await;
+            let result = this.services.evaluator.poll(ids).await;
             let timing = RequestTiming { sent, answered: this.clock.now() };
-            owed.answer(SessionInput::StatusPolled { runs: indexes, timing, result });
+            guard.reply(SessionInput::StatusPolled { runs: indexes, timing, result });
         });
     }
 
     fn end_call(&self, run: RunIndex, evaluator_run: EvaluatorRunId) {
         let this = self.clone();
-        let owed = self.owe(SessionInput::CallEnded { run });
+        let guard = self.reply_guard(SessionInput::CallEnded { run });
         tokio::spawn(async move {
-            // Whether it worked cannot be told from the answer, and the room's deletion ends the call anyway.
-            let _ = this.outside.evaluator.end_call(evaluator_run).await;
-            owed.answer(SessionInput::CallEnded { run });
+            // The response does not say whether the call ended, and the deletion of its room ends it anyway.
+            let _ = this.services.evaluator.end_call(evaluator_run).await;
+            guard.reply(SessionInput::CallEnded { run });
         });
     }
 
     fn delete_room(&self, run: RunIndex) {
         let this = self.clone();
-        let owed = self.owe(SessionInput::RoomDeleted { run, result: Err(our_fault()) });
+        let guard = self.reply_guard(SessionInput::RoomDeleted { run, result: Err(panicked()) });
         tokio::spawn(async move {
-            let result = this.outside.control.delete_room(this.outside.names.room(run)).await;
-            owed.answer(SessionInput::RoomDeleted { run, result });
+            let room = this.services.naming.room_name(run);
+            let result = this.services.control.delete_room(room).await;
+            guard.reply(SessionInput::RoomDeleted { run, result });
         });
     }
 
-    async fn kept(&self) -> Result<(), LiveKitError> {
-        self.outside.sink.flush().await.map_err(|error| {
-            // What cannot be kept now ends the session, also where the disk recovers before it is looked at again.
-            let _ = self.inbox.send(SessionInput::JournalFailed { message: error.0.clone() });
-            let words = format!("the journal could not keep it: {error}");
-            LiveKitError::new(LiveKitErrorKind::OurFault, words)
+    async fn flush_journal(&self) -> Result<(), LiveKitError> {
+        self.services.sink.flush().await.map_err(|error| {
+            // The session ends even if the disk recovers before its next check.
+            let _ = self.inbox.send(SessionInput::JournalFailed { error: error.clone() });
+            let message = format!("not sent, because the run's events are not durable: {error}");
+            LiveKitError::new(LiveKitErrorKind::Internal, message).with_source(error)
         })
     }
 
-    fn now(&self) -> RequestTiming {
+    fn timing_now(&self) -> RequestTiming {
         let now = self.clock.now();
         RequestTiming { sent: now, answered: now }
     }
 }
 
-fn our_fault() -> LiveKitError {
-    LiveKitError::new(LiveKitErrorKind::OurFault, PANICKED)
+fn panicked() -> LiveKitError {
+    LiveKitError::new(LiveKitErrorKind::Internal, PANICKED)
 }

@@ -1,8 +1,22 @@
-//! Walking the plan in time: what is done when, to whom, and how each run ends.
+//! The driver: runs a plan against LiveKit and an evaluator, and records what happened as events.
 //!
-//! Everything that decides is pure: `run` is one run's states, `session` owns all runs and is told
-//! what came in and what time it is, and answers with what to do. `shell` does it, and nothing else
-//! knows a clock or a socket. Runs never see each other; the session is the one owner of all state.
+//! The decisions are a state machine without IO, in the manner of sans-IO protocols:
+//!
+//! - [`Session`] owns all runs of a session. [`SessionInput`]s and the time go in, [`SessionEffect`]s come out. It
+//!   starts runs when the plan says so, keeps to rates and the budget, and brings every run to one outcome.
+//! - `run` is the state machine of one run: room, dispatch, agent, submission, conversation, cleanup.
+//! - `submission_queue`, `poll_queue` and `rate_limiter` decide which request may be sent next.
+//! - [`ReplayedSession`] reads the journal of a crashed process; [`Session::resume`] continues from it.
+//!
+//! [`drive`] is the event loop around it: it owns the clock, executes the effects with the [`Services`], and returns
+//! when the session has ended. Runs never see each other, and all state has one owner, so that there are no locks.
+//!
+//! [`cekura`] is the evaluator that is a service, [`agent_worker`] polls the health of the agent's own worker.
+//!
+//! # Logging
+//!
+//! `info` events of [`tracing`]: state changes of runs, retries and pauses of requests, and stops of the session. They
+//! hold no keys, tokens or bodies.
 
 pub mod agent_worker;
 #[cfg(test)]
@@ -11,7 +25,6 @@ pub mod cekura;
 mod clock;
 #[cfg(test)]
 mod crash_tests;
-mod effects;
 mod event_loop;
 mod executor;
 mod poll_queue;
@@ -20,21 +33,27 @@ mod process_stats;
 mod push_tests;
 mod rate_limiter;
 mod replay;
-mod room_names;
+mod room_naming;
 mod run;
+mod services;
 mod session;
+mod session_effect;
+mod session_input;
 mod settings;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod simulation_tests;
 mod submission_queue;
 mod timer;
 
 pub use clock::SessionClock;
-pub use effects::{RequestTiming, RoomPoll, SessionEffect, SessionInput};
-pub use event_loop::drive;
-pub use executor::Services;
+pub use event_loop::{DriveError, drive};
 pub use replay::{ReplayError, ReplayedSession};
-pub use room_names::RoomNames;
-pub use run::EvaluatorFate;
+pub use room_naming::RoomNaming;
+pub use run::EvaluatorLifetime;
+pub use services::Services;
 pub use session::{Resumption, Session};
+pub use session_effect::SessionEffect;
+pub use session_input::{PolledAgent, ProcessSample, RequestTiming, RoomPoll, SessionInput};
 pub use settings::{DriverSettings, OnBudgetReached};

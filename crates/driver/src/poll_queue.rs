@@ -1,11 +1,11 @@
-//! Whose turn it is to be looked at: the longest due first, no faster than a rate.
+//! [`PollQueue`]: which runs to poll next, the longest due first, within a rate.
 
 use std::collections::BTreeSet;
 
 use super::rate_limiter::RateLimiter;
 use rushhour_core::units::{Micros, Rate, RunIndex, SessionTime};
 
-/// Runs that are due for a look, or for a question, at their times; served within a rate.
+/// Runs and the times at which they are due for a poll.
 pub(super) struct PollQueue {
     due: BTreeSet<(SessionTime, RunIndex)>,
     limiter: RateLimiter,
@@ -27,18 +27,18 @@ impl PollQueue {
         self.due.insert((at, run));
     }
 
-    /// When something may be taken next.
-    pub(super) fn next(&self) -> SessionTime {
+    /// When a poll may be sent next.
+    pub(super) fn next_due(&self) -> SessionTime {
         self.due.first().map_or(SessionTime::NEVER, |(at, _)| (*at).max(self.not_before))
     }
 
-    /// Admits one request and takes the runs it is about: those due at `now`, filled up with those due
-    /// by `soon`, at most `most`. Nothing where none is due or the rate does not allow it yet.
+    /// Admits one request, and removes and returns the runs that it polls: those due at `now`, filled up with those
+    /// due by `soon`, at most `limit`. Empty where none is due or the rate does not admit a request yet.
     pub(super) fn take(
         &mut self,
         now: SessionTime,
         soon: SessionTime,
-        most: usize,
+        limit: usize,
     ) -> Vec<RunIndex> {
         let Some((first, _)) = self.due.first().copied().filter(|(at, _)| *at <= now) else {
             return Vec::new();
@@ -49,7 +49,7 @@ impl PollQueue {
         }
         self.longest_wait = self.longest_wait.max(now.since(first));
         let taken: Vec<(SessionTime, RunIndex)> =
-            self.due.iter().take_while(|(at, _)| *at <= soon).take(most).copied().collect();
+            self.due.iter().take_while(|(at, _)| *at <= soon).take(limit).copied().collect();
         for key in &taken {
             self.due.remove(key);
         }
@@ -61,13 +61,13 @@ impl PollQueue {
         self.due.len()
     }
 
-    /// Takes nothing before `until`.
+    /// Admits no request before `until`.
     pub(super) fn pause(&mut self, until: SessionTime) {
         self.limiter.pause(until);
         self.not_before = self.not_before.max(until);
     }
 
-    /// The longest that something due had to wait since this was last asked.
+    /// The longest that a due run waited since the last call.
     pub(super) fn take_longest_wait(&mut self) -> Micros {
         std::mem::take(&mut self.longest_wait)
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_due_comes_first_and_the_rate_is_kept() {
+    fn the_longest_due_run_is_polled_first_within_the_rate() {
         let mut queue = PollQueue::new("10/s".parse().unwrap());
         for (at, run) in [(300, 3), (100, 1), (200, 2)] {
             queue.insert(SessionTime(at), RunIndex(run));
@@ -86,15 +86,15 @@ mod tests {
         let now = SessionTime(1_000);
         assert_eq!(queue.take(now, now, 1), [RunIndex(1)]);
         assert_eq!(queue.take(now, now, 1), []);
-        assert_eq!(queue.next(), SessionTime(101_000));
-        let now = queue.next();
+        assert_eq!(queue.next_due(), SessionTime(101_000));
+        let now = queue.next_due();
         assert_eq!(queue.take(now, now, 5), [RunIndex(2), RunIndex(3)]);
-        assert_eq!(queue.next(), SessionTime::NEVER);
+        assert_eq!(queue.next_due(), SessionTime::NEVER);
         assert_eq!(queue.take_longest_wait(), Micros(100_800));
     }
 
     #[test]
-    fn what_is_due_soon_fills_a_question_up_but_does_not_cause_one() {
+    fn runs_due_soon_fill_a_request_but_do_not_cause_one() {
         let mut queue = PollQueue::new("10/s".parse().unwrap());
         queue.insert(SessionTime(500), RunIndex(1));
         let soon = SessionTime(1_000);

@@ -1,21 +1,20 @@
-//! A whole session whose callers tell: whatever news come in whatever order, and whatever fails.
+//! Whole sessions whose callers push updates: any updates in any order, with failing requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
-
-use super::effects::{RequestTiming, SessionEffect, SessionInput};
-use super::room_names::RoomNames;
+use super::room_naming::RoomNaming;
 use super::session::Session;
+use super::session_effect::SessionEffect;
+use super::session_input::{RequestTiming, SessionInput};
 use super::settings::DriverSettings;
-use super::simulation::outcomes;
+use super::simulation::{outcomes, rooms_not_deleted};
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, EvaluatorCapabilities, SubmitError, SubmitErrorKind,
     UpdateKind, UpdateMode,
 };
 use rushhour_core::event::{Event, EventKind, FailureClass, FramesSent, Outcome, RunMapping};
 use rushhour_core::plan::testing::plan_of;
+use rushhour_core::rng::SeededRng;
 use rushhour_core::units::{DispatchId, EvaluatorRunId, Identity, Micros, RunIndex, SessionTime};
 use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
 
@@ -32,50 +31,50 @@ in_flight = 30
 run_timeout = "40s"
 "#;
 
-/// Callers that tell what they like when they like.
-struct World {
-    random: ChaCha8Rng,
-    /// How often something fails, from 0 to 1.
-    trouble: f64,
+/// Services whose callers push any updates at any time.
+struct PushWorld {
+    rng: SeededRng,
+    /// The probability that a request fails.
+    fault_rate: f64,
     now: SessionTime,
-    coming: BTreeMap<(SessionTime, u64), SessionInput>,
+    inputs: BTreeMap<(SessionTime, u64), SessionInput>,
     sequence: u64,
     rooms: BTreeSet<RunIndex>,
-    /// Rooms that a request under way will make.
-    making: BTreeMap<(SessionTime, u64), RunIndex>,
+    /// Rooms that a request under way will create.
+    creating: BTreeMap<(SessionTime, u64), RunIndex>,
     events: Vec<Event>,
 }
 
-impl World {
-    fn chance(&mut self, share: f64) -> bool {
-        ((self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64) < share
+impl PushWorld {
+    fn happens(&mut self, probability: f64) -> bool {
+        self.rng.uniform() < probability
     }
 
     fn fails(&mut self) -> bool {
-        self.chance(self.trouble)
+        self.happens(self.fault_rate)
     }
 
     fn within(&mut self, most_ms: u64) -> SessionTime {
-        self.now + Micros::from_millis(1 + self.random.next_u64() % most_ms)
+        self.now + Micros::from_millis(1 + self.rng.below(most_ms))
     }
 
-    fn comes(&mut self, at: SessionTime, input: SessionInput) -> u64 {
+    fn input(&mut self, at: SessionTime, input: SessionInput) -> u64 {
         self.sequence += 1;
-        self.coming.insert((at, self.sequence), input);
+        self.inputs.insert((at, self.sequence), input);
         self.sequence
     }
 
     fn result<T>(&mut self, good: T) -> Result<T, LiveKitError> {
         if self.fails() {
-            return Err(LiveKitError::new(LiveKitErrorKind::Server, "in words"));
+            return Err(LiveKitError::new(LiveKitErrorKind::Server, "message"));
         }
         Ok(good)
     }
 
-    fn perform(&mut self, action: SessionEffect) {
+    fn execute(&mut self, effect: SessionEffect) {
         let at = self.within(300);
         let timing = RequestTiming { sent: self.now, answered: at };
-        match action {
+        match effect {
             SessionEffect::Record(event) => self.events.push(event),
             SessionEffect::Finish
             | SessionEffect::PollRoom(_)
@@ -84,135 +83,132 @@ impl World {
                 let run = planned.index;
                 let result = self.result(());
                 self.rooms.insert(run);
-                self.comes(at, SessionInput::RoomCreated { run, timing, result });
+                self.input(at, SessionInput::RoomCreated { run, timing, result });
             }
             SessionEffect::Dispatch(planned) => {
                 let run = planned.index;
                 let result = self.result(DispatchId::new("AD_1"));
                 let at = self.within(5_000);
                 let timing = RequestTiming { sent: self.now, answered: at };
-                let number = self.comes(at, SessionInput::Dispatched { run, timing, result });
-                self.making.insert((at, number), run);
+                let number = self.input(at, SessionInput::Dispatched { run, timing, result });
+                self.creating.insert((at, number), run);
             }
             SessionEffect::CheckDispatch(run) => {
-                let good = self.chance(0.5);
+                let good = self.happens(0.5);
                 let result = self.result(good);
-                self.comes(at, SessionInput::DispatchChecked { run, result });
+                self.input(at, SessionInput::DispatchChecked { run, result });
             }
             SessionEffect::Submit { request, runs } => {
                 let result = if self.fails() {
-                    let (kind, words) = (SubmitErrorKind::Rejected, "in words".to_owned());
-                    Err(SubmitError { kind, message: words })
+                    Err(SubmitError::new(SubmitErrorKind::Rejected, "message"))
                 } else {
                     for run in &runs {
-                        self.call(run.index);
+                        self.converse(run.index);
                     }
                     let names = runs.iter().map(|run| EvaluatorRunId::new(run.index.0.to_string()));
                     let runs = names.map(Some).collect();
                     Ok(AcceptedSubmission { result: None, runs, mapping: RunMapping::Proven })
                 };
-                self.comes(at, SessionInput::Submitted { request, timing, result });
+                self.input(at, SessionInput::Submitted { request, timing, result });
             }
             SessionEffect::EndCall { run, .. } => {
-                if self.chance(0.5) {
+                if self.happens(0.5) {
                     let outcome = Outcome::failed(FailureClass::Cancelled, "stopped");
-                    self.tell(run, at, UpdateKind::Ended { outcome, frames: None });
+                    self.push(run, at, UpdateKind::Ended { outcome, frames: None });
                 }
                 let at = self.within(2_000);
-                self.comes(at, SessionInput::CallEnded { run });
+                self.input(at, SessionInput::CallEnded { run });
             }
             SessionEffect::DeleteRoom(run) => {
                 let result = self.result(());
                 if result.is_ok() {
                     self.rooms.remove(&run);
                 }
-                self.comes(at, SessionInput::RoomDeleted { run, result });
+                self.input(at, SessionInput::RoomDeleted { run, result });
             }
         }
     }
 
-    /// Some of all news, in any order, over anything from no time to longer than a run may take.
-    fn call(&mut self, run: RunIndex) {
+    /// Pushes some of all updates in any order, within any time up to longer than a run may take.
+    fn converse(&mut self, run: RunIndex) {
         let outcome = Outcome::Completed { judged: None };
         let identity = Identity::new("agent");
-        let over = UpdateKind::Ended { outcome, frames: Some(FramesSent::default()) };
+        let ended = UpdateKind::Ended { outcome, frames: Some(FramesSent::default()) };
         let all = [
             UpdateKind::Joined,
             UpdateKind::AgentJoined { identity: identity.clone(), joined_at_ms: None },
             UpdateKind::AgentJoined { identity, joined_at_ms: None },
             UpdateKind::AgentReady,
             UpdateKind::Greeted,
-            over.clone(),
-            over,
+            ended.clone(),
+            ended,
         ];
-        let in_order = self.chance(0.5);
-        let most = [50, 2_000, 30_000, 90_000][(self.random.next_u64() % 4) as usize];
+        let in_order = self.happens(0.5);
+        let choice = usize::try_from(self.rng.below(4)).unwrap_or(0);
+        let most = [50, 2_000, 30_000, 90_000][choice];
         let mut times: Vec<SessionTime> = all.iter().map(|_| self.within(most)).collect();
         if in_order {
             times.sort_unstable();
         }
-        for (news, at) in all.into_iter().zip(times) {
-            if !self.chance(0.15) {
-                self.tell(run, at, news);
+        for (update, at) in all.into_iter().zip(times) {
+            if !self.happens(0.15) {
+                self.push(run, at, update);
             }
         }
     }
 
-    fn tell(&mut self, run: RunIndex, at: SessionTime, news: UpdateKind) {
-        self.comes(
+    fn push(&mut self, run: RunIndex, at: SessionTime, kind: UpdateKind) {
+        self.input(
             at,
-            SessionInput::CallerUpdated {
-                update: CallerUpdate { run, at, kind: news },
-                joined: None,
-            },
+            SessionInput::CallerUpdated { update: CallerUpdate { run, at, kind }, joined: None },
         );
     }
 }
 
-fn simulate(profile: &str, seed: u64, trouble: f64, stops: &[u64]) -> World {
+fn simulate(profile: &str, seed: u64, fault_rate: f64, stops: &[u64]) -> PushWorld {
     let plan = plan_of(profile);
-    let manner = EvaluatorCapabilities {
+    let evaluator = EvaluatorCapabilities {
         entries_per_request: 1,
         fill_within: Micros::ZERO,
         poll_every: Micros::from_secs(1),
         runs_per_poll: 1,
         updates: UpdateMode::Push,
     };
-    let settings = DriverSettings::new(plan.profile(), manner);
-    let mut session = Session::new(settings, plan.walk(), RoomNames::new("room"));
-    let mut world = World {
-        random: ChaCha8Rng::seed_from_u64(seed),
-        trouble,
+    let settings = DriverSettings::new(plan.profile(), evaluator);
+    let mut session = Session::new(settings, plan.schedule(), RoomNaming::new("room"));
+    let mut world = PushWorld {
+        rng: SeededRng::new(seed),
+        fault_rate,
         now: SessionTime::START,
-        coming: BTreeMap::new(),
+        inputs: BTreeMap::new(),
         sequence: 0,
         rooms: BTreeSet::new(),
-        making: BTreeMap::new(),
+        creating: BTreeMap::new(),
         events: Vec::new(),
     };
     for stop in stops {
-        world.comes(SessionTime(stop * 1_000_000), SessionInput::Stop);
+        world.input(SessionTime(stop * 1_000_000), SessionInput::Stop);
     }
     session.tick(world.now);
     for _ in 0..1_000_000_u64 {
-        for action in session.take_actions() {
-            world.perform(action);
+        for effect in session.take_effects() {
+            world.execute(effect);
         }
         if session.is_finished() {
             return world;
         }
         let deadline = session.next_deadline();
-        let next = world.coming.first_key_value().map(|(key, _)| *key);
+        let next = world.inputs.first_key_value().map(|(key, _)| *key);
         if let Some((at, number)) = next.filter(|(at, _)| *at <= deadline) {
             world.now = world.now.max(at);
-            if let Some(run) = world.making.remove(&(at, number)) {
-                // A dispatch makes its room where there is none.
+            if let Some(run) = world.creating.remove(&(at, number)) {
+                // A dispatch creates its room where there is none.
                 world.rooms.insert(run);
             }
-            let (_, input) = world.coming.pop_first().expect("it was just seen");
+            let (_, input) = world.inputs.pop_first().expect("it was just seen");
             session.handle(input, world.now);
         } else {
-            assert_ne!(deadline, SessionTime::NEVER, "nothing is coming and nothing is due");
+            assert_ne!(deadline, SessionTime::NEVER, "no input comes and nothing is due");
             world.now = world.now.max(deadline);
             session.tick(world.now);
         }
@@ -220,26 +216,19 @@ fn simulate(profile: &str, seed: u64, trouble: f64, stops: &[u64]) -> World {
     panic!("the session does not end");
 }
 
-fn check(world: &World, what: &str) {
+fn check(world: &PushWorld, what: &str) {
     let outcomes = outcomes(&world.events);
     assert_eq!(outcomes.len(), 60, "{what}: every run has an outcome");
     for (run, outcomes) in &outcomes {
         assert_eq!(outcomes.len(), 1, "{what}: run {run} has one outcome: {outcomes:?}");
     }
-    let left: BTreeSet<RunIndex> = world
-        .events
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::RoomNotDeleted { run, .. } => Some(*run),
-            _ => None,
-        })
-        .collect();
-    assert!(world.rooms.is_subset(&left), "{what}: {:?} are left untold", world.rooms);
+    let left = rooms_not_deleted(&world.events);
+    assert!(world.rooms.is_subset(&left), "{what}: {:?} remain and are not recorded", world.rooms);
     assert_eq!(world.events.last().expect("some").kind, EventKind::Closed);
 }
 
 #[test]
-fn whatever_news_come_in_whatever_order_every_run_has_one_outcome_and_no_room_is_left() {
+fn with_any_updates_in_any_order_every_run_has_one_outcome_and_no_room_remains() {
     for seed in 0..60 {
         let world = simulate(PROFILE, seed, 0.0, &[]);
         check(&world, &format!("seed {seed}"));
@@ -248,7 +237,7 @@ fn whatever_news_come_in_whatever_order_every_run_has_one_outcome_and_no_room_is
 }
 
 #[test]
-fn nor_where_requests_fail_and_somebody_stops_it() {
+fn the_same_holds_where_requests_fail_and_somebody_stops_it() {
     for seed in 0..60 {
         check(&simulate(PROFILE, seed, 0.1, &[]), &format!("seed {seed}"));
         check(&simulate(PROFILE, seed, 0.1, &[8]), &format!("seed {seed}, drained"));
@@ -257,7 +246,7 @@ fn nor_where_requests_fail_and_somebody_stops_it() {
 }
 
 #[test]
-fn an_agent_that_comes_with_the_room_needs_no_dispatch() {
+fn an_agent_dispatched_by_room_or_token_needs_no_request() {
     let profile = format!("{PROFILE}\n");
     for method in ["room", "token"] {
         let text = profile.replacen('\n', &format!("\ndispatch = \"{method}\"\n"), 1);

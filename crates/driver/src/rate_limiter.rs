@@ -1,4 +1,4 @@
-//! So many a second and no more, one at a time: governor asked with the session's own clock.
+//! [`RateLimiter`]: a token bucket without burst, on the session's clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,11 +11,11 @@ use governor::state::{InMemoryState, NotKeyed};
 
 use rushhour_core::units::{Rate, SessionTime};
 
-/// A clock that shows what it was last set to.
+/// A clock for governor that is set by hand.
 #[derive(Debug, Clone, Default)]
-struct FakeClock(Arc<AtomicU64>);
+struct SettableClock(Arc<AtomicU64>);
 
-impl Clock for FakeClock {
+impl Clock for SettableClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
@@ -23,17 +23,17 @@ impl Clock for FakeClock {
     }
 }
 
-/// Admits at most its rate, never two at once. It has one owner, who asks in the order that is fair.
+/// Admits requests at most at a rate, never two at once. The order is the caller's.
 pub(super) struct RateLimiter {
-    clock: FakeClock,
-    governor: governor::RateLimiter<NotKeyed, InMemoryState, FakeClock, NoOpMiddleware<Nanos>>,
+    clock: SettableClock,
+    governor: governor::RateLimiter<NotKeyed, InMemoryState, SettableClock, NoOpMiddleware<Nanos>>,
     paused_until: SessionTime,
 }
 
 impl RateLimiter {
     pub(super) fn new(rate: Rate) -> Self {
-        let clock = FakeClock::default();
-        // The library counts in nanoseconds, and the rate is at most 100,000 a second.
+        let clock = SettableClock::default();
+        // governor counts in nanoseconds.
         let period = std::time::Duration::from_secs_f64(1.0 / rate.per_second());
         let quota = Quota::with_period(period)
             .expect("a rate is at most 100,000 a second, so its period is not zero")
@@ -42,7 +42,7 @@ impl RateLimiter {
         Self { clock, governor, paused_until: SessionTime::START }
     }
 
-    /// Admits one now, or says from when on it may be asked again.
+    /// Admits a request at `now`, or returns when to ask again.
     pub(super) fn admit(&mut self, now: SessionTime) -> Result<(), SessionTime> {
         if now < self.paused_until {
             return Err(self.paused_until);
@@ -56,7 +56,7 @@ impl RateLimiter {
         })
     }
 
-    /// Admits nothing before `until`, as a service asked.
+    /// Admits nothing before `until`.
     pub(super) fn pause(&mut self, until: SessionTime) {
         self.paused_until = self.paused_until.max(until);
     }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sixty_a_minute_are_sixty_in_a_minute() {
+    fn sixty_per_minute_admits_sixty_in_a_minute() {
         let mut limiter = RateLimiter::new("60/min".parse().unwrap());
         let mut admitted = 0;
         let mut now = SessionTime::START;
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn idle_time_is_not_saved_up() {
+    fn idle_time_allows_no_burst() {
         let mut limiter = RateLimiter::new("2/s".parse().unwrap());
         let later = SessionTime(10_000_000);
         assert_eq!(limiter.admit(later), Ok(()));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_holds_everything_back() {
+    fn a_pause_admits_nothing() {
         let mut limiter = RateLimiter::new("100/s".parse().unwrap());
         limiter.pause(SessionTime(3_000_000));
         assert_eq!(limiter.admit(SessionTime::START), Err(SessionTime(3_000_000)));

@@ -1,4 +1,4 @@
-//! What a journal says of a session whose process died: where each run stood, and how far the plan had got.
+//! Reading the journal of a crashed process: where each run stood, and how far the plan had got.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,176 +9,153 @@ use rushhour_core::event::{
 use rushhour_core::plan::{Plan, PlannedRun, Schedule, ScheduleStep};
 use rushhour_core::units::{EvaluatorRunId, Micros, RoomName, RunIndex, SessionTime};
 
-/// Why a session cannot be taken up again.
+/// Why a session cannot be resumed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
-    /// The journal holds no beginning.
+    /// The journal has no header.
     #[error("the journal does not begin with a session")]
-    NotOpened,
-    /// The plan, walked anew, does not lead where the journal says it led.
+    NoHeader,
+    /// The plan that the profile gives has other runs than the journal.
     #[error(
-        "run {0} of the journal is not the plan's: it was made by another version of Rushhour; use that one"
+        "run {0} of the journal is not the plan's: another version of Rushhour wrote it; resume with that version"
     )]
-    OtherPlan(RunIndex),
+    PlanMismatch(RunIndex),
 }
 
-/// What was sent for a run, as far as the journal says.
+/// What the journal says of a run's submission.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum ReplayedSubmission {
-    /// Nothing was sent to the evaluator.
     NotSent,
-    /// It was about to be sent then; whether it was accepted is not known.
+    /// It may have been sent; whether it was accepted is unknown.
     Unknown,
-    /// It was accepted.
     Accepted {
-        /// Its name at the evaluator.
         evaluator_run: EvaluatorRunId,
-        /// When it was answered.
         answered: SessionTime,
     },
 }
 
-/// A run that was under way, or whose room may still be there.
+/// A run without an outcome, or whose room may still exist.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ReplayedRun {
     pub(super) planned: PlannedRun,
-    /// When the answered request was sent that made its room.
-    pub(super) room_made: Option<SessionTime>,
-    /// When the answered request was sent that dispatched its agent.
+    /// When the successful request to create its room was sent.
+    pub(super) room_created: Option<SessionTime>,
+    /// When the successful request to dispatch its agent was sent.
     pub(super) dispatched: Option<SessionTime>,
     pub(super) agent_seen: bool,
     pub(super) caller_seen: bool,
     pub(super) submission: ReplayedSubmission,
-    pub(super) seen: Option<RunPhase>,
+    pub(super) phase: Option<RunPhase>,
     pub(super) running_since: Option<SessionTime>,
-    /// The last moment at which it is known not to have ended.
-    pub(super) last_look: SessionTime,
-    /// How it ended, where its room was not seen to go.
-    pub(super) ended: Option<Outcome>,
+    /// The last time at which the run is known not to have ended.
+    pub(super) last_seen_open: SessionTime,
+    /// Its outcome, where the deletion of its room was not recorded.
+    pub(super) outcome: Option<Outcome>,
 }
 
-/// How a session began, and how far it had got with its plan and its money.
+/// What the header gives, advanced by the events after it.
 #[derive(Debug)]
 struct ReplayedHeader {
-    opening: Box<SessionHeader>,
-    walk: Schedule,
-    purse: Budget,
+    header: Box<SessionHeader>,
+    schedule: Schedule,
+    budget: Budget,
 }
 
-/// A session whose process died, read event by event from its journal.
+/// The state of a session whose process crashed, built event by event from its journal.
 #[derive(Debug, Default)]
 pub struct ReplayedSession {
-    begun: Option<ReplayedHeader>,
-    last: SessionTime,
+    replayed_header: Option<ReplayedHeader>,
+    last_event: SessionTime,
     closed: bool,
     first_room: Option<(RoomName, RunIndex)>,
-    other_plan: Option<RunIndex>,
+    mismatched_run: Option<RunIndex>,
     pub(super) runs: BTreeMap<RunIndex, ReplayedRun>,
-    /// Runs for which a late request, or a late evaluator, may make the room anew.
-    pub(super) revisits: BTreeSet<RunIndex>,
+    /// Runs whose room a late request, or a late evaluator, may create again.
+    pub(super) rooms_to_recheck: BTreeSet<RunIndex>,
     pub(super) next_request: u64,
-    /// The stage of the last run that was let in.
+    /// The stage of the last run that started.
     pub(super) last_stage: Option<u32>,
-    /// How long nobody watched, in all deaths before this one.
-    unwatched: Micros,
+    /// The time from each earlier crash to its resumption, in total.
+    downtime: Micros,
     pub(super) stopped: Option<StopReason>,
-    pub(super) rest_told: bool,
+    /// Whether the runs that will not start are recorded.
+    pub(super) rest_recorded: bool,
 }
 
 impl ReplayedSession {
     /// Takes in the next event of the journal.
     pub fn add(&mut self, event: &Event) {
-        self.last = self.last.max(event.at);
-        if let Some(begun) = &mut self.begun {
-            begun.purse.take(&event.kind, event.at);
+        self.last_event = self.last_event.max(event.at);
+        if let Some(header) = &mut self.replayed_header {
+            header.budget.apply(&event.kind, event.at);
+        }
+        let planned = planned_run(&event.kind);
+        if let Some(planned) = planned {
+            self.advance_schedule(planned);
         }
         match &event.kind {
-            EventKind::Opened(opening) => {
-                self.begun.get_or_insert_with(|| ReplayedHeader {
-                    opening: opening.clone(),
-                    walk: Plan::new(opening.profile.clone()).walk(),
-                    purse: Budget::new(BudgetLimits::of(&opening.profile)),
+            EventKind::Opened(header) => {
+                self.replayed_header.get_or_insert_with(|| ReplayedHeader {
+                    header: header.clone(),
+                    schedule: Plan::new(header.profile.clone()).schedule(),
+                    budget: Budget::new(BudgetLimits::new(&header.profile)),
                 });
             }
-            EventKind::RunStarted {
-                run,
-                stage,
-                scenario,
-                copy,
-                mode,
-                pair,
-                intended,
-                room,
-                ..
-            } => {
-                let planned = PlannedRun {
-                    index: *run,
-                    stage: *stage,
-                    scenario: *scenario,
-                    copy: *copy,
-                    mode: *mode,
-                    pair: *pair,
-                    intended: *intended,
-                };
-                self.walked(planned);
+            EventKind::RunStarted { run, stage, room, .. } => {
                 self.last_stage = Some(*stage);
                 self.first_room.get_or_insert_with(|| (room.clone(), *run));
-                self.runs.insert(*run, ReplayedRun::started(planned));
-            }
-            EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, intended } => {
-                let (index, mode, pair, intended) = (*run, *mode, *pair, *intended);
-                let (stage, scenario, copy) = (*stage, *scenario, *copy);
-                self.walked(PlannedRun { index, stage, scenario, copy, mode, pair, intended });
+                self.runs.extend(planned.map(|planned| (*run, ReplayedRun::started(planned))));
             }
             EventKind::SubmitIntent { request, runs } => {
                 self.next_request = self.next_request.max(request + 1);
                 for run in runs {
-                    self.of(*run, |run| run.submission = ReplayedSubmission::Unknown);
+                    self.update(*run, |run| run.submission = ReplayedSubmission::Unknown);
                 }
             }
-            EventKind::Submitted { sent, answered, accepted: entered, .. } => {
-                for entry in entered {
+            EventKind::Submitted { sent, answered, accepted, .. } => {
+                for entry in accepted {
                     let evaluator_run = entry.evaluator_run.clone();
-                    self.of(entry.run, |run| {
+                    self.update(entry.run, |run| {
                         run.submission =
                             ReplayedSubmission::Accepted { evaluator_run, answered: *answered };
-                        run.last_look = *sent;
+                        run.last_seen_open = *sent;
                     });
                 }
             }
             EventKind::RoomCreated { run, sent, .. } => {
-                self.of(*run, |run| run.room_made = Some(*sent));
+                self.update(*run, |run| run.room_created = Some(*sent));
             }
             EventKind::Dispatched { run, sent, .. } => {
-                self.of(*run, |run| run.dispatched = Some(*sent));
+                self.update(*run, |run| run.dispatched = Some(*sent));
             }
-            EventKind::AgentSeen { run, .. } => self.of(*run, |run| run.agent_seen = true),
-            EventKind::EvaluatorSeen { run, .. } => self.of(*run, |run| run.caller_seen = true),
-            EventKind::PhaseSeen { run, phase: sighting, after, seen, .. } => {
-                self.of(*run, |run| {
-                    run.seen = Some(*sighting);
-                    run.last_look = *after;
-                    if *sighting == RunPhase::Running {
+            EventKind::AgentSeen { run, .. } => self.update(*run, |run| run.agent_seen = true),
+            EventKind::EvaluatorSeen { run, .. } => self.update(*run, |run| run.caller_seen = true),
+            EventKind::PhaseSeen { run, phase, after, seen, .. } => {
+                self.update(*run, |run| {
+                    run.phase = Some(*phase);
+                    run.last_seen_open = *after;
+                    if *phase == RunPhase::Running {
                         run.running_since = Some(*seen);
                     }
                 });
             }
             EventKind::Ended { run, outcome, .. } => {
-                if outcome.class().is_some_and(may_leave_a_request_behind) {
-                    self.revisits.insert(*run);
+                if outcome.class().is_some_and(may_have_request_under_way) {
+                    self.rooms_to_recheck.insert(*run);
                 }
-                self.of(*run, |run| run.ended = Some(outcome.clone()));
+                self.update(*run, |run| run.outcome = Some(outcome.clone()));
             }
             EventKind::RoomDeleted { run } | EventKind::RoomNotDeleted { run, .. } => {
-                if self.runs.get(run).is_some_and(|run| run.ended.is_some()) {
+                if self.runs.get(run).is_some_and(|run| run.outcome.is_some()) {
                     self.runs.remove(run);
                 }
             }
             EventKind::Stopping { reason, .. } => self.stopped = Some(*reason),
-            EventKind::RestNotStarted { .. } => self.rest_told = true,
-            EventKind::Resumed { unwatched, .. } => self.unwatched = self.unwatched + *unwatched,
+            EventKind::RestNotStarted { .. } => self.rest_recorded = true,
+            EventKind::Resumed { downtime, .. } => self.downtime = self.downtime + *downtime,
             EventKind::Closed => self.closed = true,
-            EventKind::SubmitRetry { .. }
+            EventKind::RunSkipped { .. }
+            | EventKind::SubmitRetry { .. }
             | EventKind::AgentReady { .. }
             | EventKind::Greeted { .. }
             | EventKind::Turn { .. }
@@ -190,92 +167,111 @@ impl ReplayedSession {
         }
     }
 
-    /// Whether the session came to its end.
+    /// Whether the session ended.
     pub const fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// The last event's time: its process lived until then at least.
-    pub const fn last(&self) -> SessionTime {
-        self.last
+    /// The time of the last event: the process lived until then at least.
+    pub const fn last_event_time(&self) -> SessionTime {
+        self.last_event
     }
 
-    /// How the session began.
+    /// The session's header.
     ///
     /// # Errors
-    /// Where the journal holds no beginning, or its runs are not those of its plan.
-    pub fn opening(&self) -> Result<&SessionHeader, ReplayError> {
-        if let Some(run) = self.other_plan {
-            return Err(ReplayError::OtherPlan(run));
+    /// The journal has none, or its runs are not those of the plan.
+    pub fn header(&self) -> Result<&SessionHeader, ReplayError> {
+        if let Some(run) = self.mismatched_run {
+            return Err(ReplayError::PlanMismatch(run));
         }
-        self.begun.as_ref().map(|begun| &*begun.opening).ok_or(ReplayError::NotOpened)
+        self.replayed_header.as_ref().map(|replayed| &*replayed.header).ok_or(ReplayError::NoHeader)
     }
 
-    /// A room's name and its run, where any run was let in: they tell how rooms are named.
+    /// The name of a room and its run, where any run started: they show the naming.
     pub fn any_room(&self) -> Option<(&RoomName, RunIndex)> {
         self.first_room.as_ref().map(|(room, run)| (room, *run))
     }
 
-    /// How many runs of the plan are behind: let in, or skipped.
-    pub fn drawn(&self) -> u64 {
-        self.begun.as_ref().map_or(0, |begun| begun.walk.drawn())
+    /// How many runs of the plan were started or skipped.
+    pub fn runs_passed(&self) -> u64 {
+        self.replayed_header.as_ref().map_or(0, |replayed| replayed.schedule.runs_taken())
     }
 
-    /// Whether something was to end it before its plan did: nothing more is started then.
+    /// Whether the session was stopped: it starts no more runs.
     pub const fn is_stopped(&self) -> bool {
         self.stopped.is_some()
     }
 
-    /// What was spent, and what is held back for the runs that were under way, each at its worst.
-    pub(super) fn purse(&self) -> Option<Budget> {
-        self.begun.as_ref().map(|begun| begun.purse.clone())
+    /// What was spent, and what is reserved for the runs without an outcome.
+    pub(super) fn budget(&self) -> Option<Budget> {
+        self.replayed_header.as_ref().map(|replayed| replayed.budget.clone())
     }
 
     /// Runs without an outcome.
-    pub(super) fn open(&self) -> Vec<RunIndex> {
-        let open = self.runs.iter().filter(|(_, run)| run.ended.is_none());
+    pub(super) fn open_runs(&self) -> Vec<RunIndex> {
+        let open = self.runs.iter().filter(|(_, run)| run.outcome.is_none());
         open.map(|(index, _)| *index).collect()
     }
 
-    /// What is still to come of the plan, so much later than planned as nobody watched until `now`.
-    pub(super) fn rest_of_the_plan(&self, now: SessionTime) -> Option<Schedule> {
-        let mut walk = self.begun.as_ref()?.walk.clone();
-        walk.shift(self.unwatched + now.since(self.last));
-        Some(walk)
+    /// The rest of the plan, shifted by the time from each crash to its resumption, the last of them at `now`.
+    pub(super) fn remaining_schedule(&self, now: SessionTime) -> Option<Schedule> {
+        let mut schedule = self.replayed_header.as_ref()?.schedule.clone();
+        schedule.shift(self.downtime + now.since(self.last_event));
+        Some(schedule)
     }
 
-    fn of(&mut self, run: RunIndex, change: impl FnOnce(&mut ReplayedRun)) {
+    fn update(&mut self, run: RunIndex, change: impl FnOnce(&mut ReplayedRun)) {
         if let Some(run) = self.runs.get_mut(&run) {
             change(run);
         }
     }
 
-    /// Goes along the plan to a run of the journal.
-    fn walked(&mut self, run: PlannedRun) {
-        let Some(ReplayedHeader { walk, .. }) = &mut self.begun else { return };
+    /// Advances the schedule past a run of the journal, and checks that it is the same run.
+    fn advance_schedule(&mut self, run: PlannedRun) {
+        let Some(ReplayedHeader { schedule, .. }) = &mut self.replayed_header else { return };
         let planned = loop {
-            match walk.peek() {
+            match schedule.peek() {
                 ScheduleStep::Start(planned) => {
-                    walk.pass();
+                    schedule.consume();
                     break Some(planned);
                 }
                 ScheduleStep::Hold(hold) if hold.stage == run.stage => {
-                    break walk.next(run.intended);
+                    break schedule.next(run.intended);
                 }
-                ScheduleStep::Hold(hold) => walk.leave_hold(hold.until),
+                ScheduleStep::Hold(hold) => schedule.leave_hold(hold.until),
                 ScheduleStep::End => break None,
             }
         };
-        let place =
-            |run: PlannedRun| (run.index, run.stage, run.scenario, run.copy, run.mode, run.pair);
-        if planned.map(place) != Some(place(run)) {
-            self.other_plan.get_or_insert(run.index);
+        // The intended start is another after a resumption.
+        let is_same =
+            planned.is_some_and(|planned| PlannedRun { intended: run.intended, ..planned } == run);
+        if !is_same {
+            self.mismatched_run.get_or_insert(run.index);
         }
     }
 }
 
-/// Whether a request of a run that ended so may have been under way still, or held up by the server.
-const fn may_leave_a_request_behind(class: FailureClass) -> bool {
+/// The run of the plan that an event starts or skips.
+fn planned_run(event: &EventKind) -> Option<PlannedRun> {
+    let (EventKind::RunStarted { run, stage, scenario, copy, mode, pair, intended, .. }
+    | EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, intended }) = event
+    else {
+        return None;
+    };
+    Some(PlannedRun {
+        index: *run,
+        stage: *stage,
+        scenario: *scenario,
+        copy: *copy,
+        mode: *mode,
+        pair: *pair,
+        intended: *intended,
+    })
+}
+
+/// Whether a request of a run that ended so may still have been under way, or delayed in the server.
+const fn may_have_request_under_way(class: FailureClass) -> bool {
     matches!(
         class,
         FailureClass::SubmitUnknown
@@ -289,15 +285,15 @@ impl ReplayedRun {
     fn started(planned: PlannedRun) -> Self {
         Self {
             planned,
-            room_made: None,
+            room_created: None,
             dispatched: None,
             agent_seen: false,
             caller_seen: false,
             submission: ReplayedSubmission::NotSent,
-            seen: None,
+            phase: None,
             running_since: None,
-            last_look: SessionTime::START,
-            ended: None,
+            last_seen_open: SessionTime::START,
+            outcome: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the driver needs to know of a profile, in the form it uses.
+//! [`DriverSettings`]: what the driver needs of a profile and of the evaluator.
 
 use rushhour_core::bill::BudgetLimits;
 use rushhour_core::evaluator::EvaluatorCapabilities;
@@ -6,67 +6,67 @@ use rushhour_core::plan::{room_lifetime, token_lifetime};
 use rushhour_core::profile::{AgentDispatch, DispatchMethod, Profile, WhenFull};
 use rushhour_core::units::{Micros, Rate};
 
-/// What becomes of a place of a hold stage whose next run a cap does not let start while others are
-/// under way.
+/// What happens to a free slot of a hold stage whose next run could exceed the budget, while other runs are
+/// in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnBudgetReached {
-    /// The session ends: a load is not thinned out unseen.
+    /// The session stops, rather than silently run with less load than planned.
     Stop,
-    /// The place is given up. What is held back for the runs under way may turn out not to be needed,
-    /// and then pays for others.
-    Narrow,
+    /// The session goes on with one slot fewer: runs in flight may cost less than the budget reserves for them,
+    /// which then pays for others.
+    GiveUpSlot,
 }
 
-/// How a session is driven.
+/// The settings of a session.
 #[derive(Debug, Clone)]
 pub struct DriverSettings {
-    /// How the agent gets into the room.
+    /// How the agent is dispatched.
     pub dispatch: AgentDispatch,
-    /// Whether an agent must be seen before the evaluator is asked to call.
+    /// Whether a run is submitted only once its agent is in the room.
     pub wait_for_agent: bool,
-    /// An agent that joins later than this is late.
+    /// An agent that joins later than this after its dispatch is late.
     pub agent_within: Micros,
-    /// An agent that has not joined by then is given up.
+    /// A run whose agent has not joined by then fails.
     pub give_up_after: Micros,
-    /// Submissions to the evaluator.
+    /// The rate of submissions to the evaluator.
     pub requests: Rate,
-    /// Questions about the state of runs.
-    pub polls: Rate,
-    /// Looks into rooms.
-    pub looks: Rate,
-    /// Runs in flight at once.
+    /// The rate of status polls.
+    pub status_polls: Rate,
+    /// The rate of room polls.
+    pub room_polls: Rate,
+    /// How many runs may be in flight at once.
     pub in_flight: u32,
-    /// What happens to a start that finds no place.
+    /// What happens to a start that finds no free slot.
     pub when_full: WhenFull,
-    /// How often a submission that was certainly not accepted is sent.
+    /// How often a submission is sent, retries included.
     pub attempts: u32,
-    /// How long one question about the state of runs may take.
+    /// How long one status poll may take.
     pub poll_timeout: Micros,
-    /// How long a run may take from its acceptance to its end.
+    /// How long a run may take from its acceptance by the evaluator to its end.
     pub run_timeout: Micros,
-    /// How long the room of a submission that may have been accepted is watched for the evaluator.
+    /// How long to poll the room of a submission whose acceptance is unknown.
     pub watch_unknown: Micros,
     /// How long a stopped session waits for the runs under way.
     pub drain: Micros,
     /// How long one request to LiveKit may take.
     pub livekit_timeout: Micros,
-    /// How long a token has to be valid.
+    /// How long tokens must be valid.
     pub token_lifetime: Micros,
-    /// How long a room has to stay with nobody in it.
+    /// How long rooms must stay open without participants.
     pub room_lifetime: Micros,
-    /// How long a conversation of each scenario is expected to last.
-    pub expected: Vec<Micros>,
-    /// How the evaluator wants to be spoken to.
-    pub manner: EvaluatorCapabilities,
-    /// What money, runs and minutes must not go beyond.
-    pub caps: BudgetLimits,
-    /// What they do to a hold stage.
-    pub at_cap: OnBudgetReached,
+    /// How long a conversation of each scenario is expected to take.
+    pub expected_durations: Vec<Micros>,
+    /// What the evaluator can do.
+    pub evaluator: EvaluatorCapabilities,
+    /// Limits on money, runs and minutes.
+    pub budget_limits: BudgetLimits,
+    /// What they mean for a hold stage.
+    pub on_budget_reached: OnBudgetReached,
 }
 
 impl DriverSettings {
     /// The settings of a profile for an evaluator.
-    pub fn new(profile: &Profile, manner: EvaluatorCapabilities) -> Self {
+    pub fn new(profile: &Profile, evaluator: EvaluatorCapabilities) -> Self {
         let limits = &profile.limits;
         Self {
             dispatch: profile.livekit.dispatch.clone(),
@@ -74,8 +74,8 @@ impl DriverSettings {
             agent_within: profile.livekit.agent_within.micros(),
             give_up_after: profile.livekit.give_up_after.micros(),
             requests: limits.requests,
-            polls: limits.polls,
-            looks: limits.looks,
+            status_polls: limits.polls,
+            room_polls: limits.room_polls,
             in_flight: limits.in_flight,
             when_full: limits.when_full,
             attempts: limits.attempts,
@@ -86,24 +86,24 @@ impl DriverSettings {
             livekit_timeout: limits.livekit_timeout.micros(),
             token_lifetime: token_lifetime(profile),
             room_lifetime: room_lifetime(profile),
-            expected: profile.mix.scenarios().iter().map(|s| s.lasts.micros()).collect(),
-            manner,
-            caps: BudgetLimits::of(profile),
-            at_cap: if profile.judges.is_some() {
-                OnBudgetReached::Narrow
+            expected_durations: profile.mix.scenarios().iter().map(|s| s.lasts.micros()).collect(),
+            evaluator,
+            budget_limits: BudgetLimits::new(profile),
+            on_budget_reached: if profile.judges.is_some() {
+                OnBudgetReached::GiveUpSlot
             } else {
                 OnBudgetReached::Stop
             },
         }
     }
 
-    /// Whether the agent is sent for by a request of its own.
+    /// Whether a request of its own dispatches the agent.
     pub(super) const fn dispatches_by_request(&self) -> bool {
         matches!(self.dispatch.method(), DispatchMethod::Explicit | DispatchMethod::ExplicitFresh)
     }
 
-    /// Whether the room is made by us; with dispatch by token the evaluator's join makes it.
-    pub(super) const fn makes_room(&self) -> bool {
+    /// Whether the driver creates the room; with dispatch by token the evaluator's join does.
+    pub(super) const fn creates_room(&self) -> bool {
         !matches!(self.dispatch.method(), DispatchMethod::Token)
     }
 }

@@ -1,9 +1,10 @@
-//! Waking the loop on time: the runtime's own timer counts in milliseconds, and a start must not wait for the next.
+//! [`DeadlineTimer`]: wakes the event loop on time. tokio's own timer has a resolution of a millisecond, by which runs
+//! would start late.
 
-#[cfg(any(not(target_os = "linux"), feature = "portable"))]
-pub(super) use coarse::Alarm;
-#[cfg(all(target_os = "linux", not(feature = "portable")))]
-pub(super) use precise::Alarm;
+#[cfg(not(target_os = "linux"))]
+pub(super) use coarse::DeadlineTimer;
+#[cfg(target_os = "linux")]
+pub(super) use precise::DeadlineTimer;
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod precise {
@@ -17,40 +18,40 @@ mod precise {
     };
     use tokio::io::unix::AsyncFd;
 
-    /// A timer of the kernel's (`man 2 timerfd_create`): some tens of microseconds late on an idle machine.
-    pub(crate) struct Alarm {
+    /// A kernel timer (`man 2 timerfd_create`): some tens of microseconds late on an idle machine.
+    pub(crate) struct DeadlineTimer {
         timer: AsyncFd<OwnedFd>,
     }
 
-    impl Alarm {
-        /// An alarm that is not set; must be made within a runtime.
+    impl DeadlineTimer {
+        /// A timer that is not set; must be created within a runtime.
         pub(crate) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
             #[expect(
                 deprecated,
-                reason = "it is unsound for types that do not own what they say; this one does, and the replacement is unsafe"
+                reason = "it is unsound for types that do not own their descriptor; this one does, and the replacement is unsafe"
             )]
             let timer = AsyncFd::new(timer)?;
             Ok(Self { timer })
         }
 
-        /// Sets it to ring in `wait` from now, in place of whatever it was set to.
+        /// Sets it to expire in `wait` from now, in place of any earlier setting.
         pub(crate) fn set(&self, wait: Duration) -> io::Result<()> {
-            // A timer set to nothing is switched off; the shortest wait is one nanosecond.
+            // Zero would disarm the timer.
             let wait = wait.max(Duration::from_nanos(1));
             let value = Timespec {
                 tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: wait.subsec_nanos().into(),
             };
-            let never_again = Timespec { tv_sec: 0, tv_nsec: 0 };
-            let spec = Itimerspec { it_interval: never_again, it_value: value };
+            let once = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let spec = Itimerspec { it_interval: once, it_value: value };
             timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::empty(), &spec)?;
             Ok(())
         }
 
-        /// Waits until it rings.
-        pub(crate) async fn rung(&self) -> io::Result<()> {
+        /// Waits until it expires.
+        pub(crate) async fn expired(&self) -> io::Result<()> {
             loop {
                 let mut guard = self.timer.readable().await?;
                 let mut count = [0_u8; 8];
@@ -73,12 +74,12 @@ mod coarse {
 
     use tokio::time::Instant;
 
-    /// The runtime's own timer, a millisecond late at the most on an idle machine.
-    pub(crate) struct Alarm {
+    /// tokio's own timer, at most a millisecond late on an idle machine.
+    pub(crate) struct DeadlineTimer {
         at: Mutex<Instant>,
     }
 
-    impl Alarm {
+    impl DeadlineTimer {
         pub(crate) fn new() -> io::Result<Self> {
             Ok(Self { at: Mutex::new(Instant::now() + Duration::from_secs(1)) })
         }
@@ -89,7 +90,7 @@ mod coarse {
             Ok(())
         }
 
-        pub(crate) async fn rung(&self) -> io::Result<()> {
+        pub(crate) async fn expired(&self) -> io::Result<()> {
             let at = *self.at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             tokio::time::sleep_until(at).await;
             Ok(())
@@ -101,18 +102,18 @@ mod coarse {
 mod tests {
     use std::time::Duration;
 
-    use super::Alarm;
+    use super::DeadlineTimer;
 
     #[tokio::test]
-    async fn it_rings_once_after_the_last_setting() {
-        let alarm = Alarm::new().unwrap();
-        alarm.set(Duration::from_mins(1)).unwrap();
-        alarm.set(Duration::from_millis(5)).unwrap();
-        alarm.rung().await.unwrap();
-        alarm.set(Duration::ZERO).unwrap();
-        alarm.rung().await.unwrap();
-        alarm.set(Duration::from_mins(1)).unwrap();
-        let again = tokio::time::timeout(Duration::from_millis(30), alarm.rung()).await;
+    async fn it_expires_once_after_the_last_setting() {
+        let timer = DeadlineTimer::new().unwrap();
+        timer.set(Duration::from_mins(1)).unwrap();
+        timer.set(Duration::from_millis(5)).unwrap();
+        timer.expired().await.unwrap();
+        timer.set(Duration::ZERO).unwrap();
+        timer.expired().await.unwrap();
+        timer.set(Duration::from_mins(1)).unwrap();
+        let again = tokio::time::timeout(Duration::from_millis(30), timer.expired()).await;
         assert!(again.is_err(), "it was set to later");
     }
 }

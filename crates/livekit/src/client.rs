@@ -1,4 +1,4 @@
-//! A LiveKit server behind its API.
+//! [`LiveKitClient`]: rooms and dispatches of a real server.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,10 +14,10 @@ use super::twirp::Twirp;
 use rushhour_core::BoxFuture;
 use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, RoomName, Secret};
 
-/// The name in the agents list of a room whose agent is dispatched explicitly; no worker registers it.
+/// An agent name that no worker registers, for the agents list of a room whose agent is dispatched explicitly.
 pub const PLACEHOLDER_AGENT: &str = "rushhour-placeholder";
 
-/// The attribute in which an agent built with LiveKit's framework tells its state.
+/// The participant attribute in which livekit-agents publishes an agent's state.
 const AGENT_STATE: &str = "lk.agent.state";
 
 /// A room as the server lists it.
@@ -25,44 +25,45 @@ const AGENT_STATE: &str = "lk.agent.state";
 pub struct RoomInfo {
     /// Its name.
     pub room: RoomName,
-    /// Its metadata, as it stands there.
+    /// Its metadata, unparsed.
     pub metadata: String,
-    /// When it was made on the server's clock, in milliseconds of the Unix epoch; none where the server does not say.
-    pub made_at_ms: Option<i64>,
-    /// How long its maker wanted it to stay without anybody in it.
+    /// When it was created on the server's clock, in milliseconds of the Unix epoch; `None` where the server does not say.
+    pub created_at_ms: Option<i64>,
+    /// How long it stays open without participants.
     pub empty_timeout: Micros,
-    /// How many are in it.
+    /// How many participants are in it.
     pub participants: u32,
 }
 
-/// The rooms that are there.
+/// The rooms of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomList {
-    /// One by one.
+    /// Each open room.
     pub rooms: Vec<RoomInfo>,
-    /// The server's wall clock, to the second, where it tells.
+    /// The server's wall clock, to the second, from the response's `Date` header.
     pub server_clock: Option<SystemTime>,
 }
 
 /// A dispatch as the server lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DispatchInfo {
-    /// Whose; empty for the nameless job of a room without an agents list.
+    /// The agent; empty for the nameless job of a room without an agents list.
     pub agent: AgentName,
-    /// How many jobs workers were given.
+    /// How many jobs workers have accepted.
     pub jobs: usize,
 }
 
-/// A LiveKit server: one client, nothing replayed behind our back.
+/// A client of one LiveKit server. It never repeats a request by itself.
 pub struct LiveKitClient {
     twirp: Twirp,
 }
 
 impl LiveKitClient {
-    /// A client for the server at `url` (`ws://`, `wss://`, `http://` or `https://`); every request may take `timeout`.
+    /// A client for the server at `url` (`ws://`, `wss://`, `http://` or `https://`) that gives up each request
+    /// after `timeout`.
     ///
     /// # Errors
-    /// Where no HTTP client can be made, which is the machine's fault.
+    /// No HTTP client can be built on this machine.
     pub fn new(
         url: &str,
         key: &Secret,
@@ -72,36 +73,36 @@ impl LiveKitClient {
         Ok(Self { twirp: Twirp::new(url, key, secret, timeout)? })
     }
 
-    /// Asks for one room that is not there: shows that the server answers and accepts the key.
+    /// Lists a room that does not exist: succeeds where the server responds and accepts the key.
     ///
     /// # Errors
-    /// Where it does not.
-    pub async fn greet(&self) -> Result<(), LiveKitError> {
-        self.rooms(vec!["rushhour-greets".to_owned()]).await.map(|_| ())
+    /// The server does not respond, or does not accept the key.
+    pub async fn check_connectivity(&self) -> Result<(), LiveKitError> {
+        self.rooms(vec!["rushhour-connectivity-check".to_owned()]).await.map(|_| ())
     }
 
-    /// The names of the rooms that are there, of those named, or of all where none is named.
+    /// The names of the open rooms among `names`, or of all open rooms where `names` is empty.
     ///
     /// # Errors
-    /// Where the server does not say.
+    /// The request fails.
     pub async fn rooms(&self, names: Vec<String>) -> Result<Vec<RoomName>, LiveKitError> {
         let listed = self.list_rooms(names).await?;
-        Ok(listed.rooms.into_iter().map(|sight| sight.room).collect())
+        Ok(listed.rooms.into_iter().map(|info| info.room).collect())
     }
 
-    /// The rooms that are there, of those named, or all where none is named, and the server's clock.
+    /// The open rooms among `names`, or all open rooms where `names` is empty.
     ///
     /// # Errors
-    /// Where the server does not say.
+    /// The request fails.
     pub async fn list_rooms(&self, names: Vec<String>) -> Result<RoomList, LiveKitError> {
         let grants = VideoGrants { room_list: true, ..VideoGrants::default() };
         let request = proto::ListRoomsRequest { names };
-        let (answer, server_clock): (proto::ListRoomsResponse, _) =
-            self.twirp.call_dated("RoomService/ListRooms", grants, &request).await?;
-        let rooms = answer.rooms.into_iter().map(|room| RoomInfo {
-            made_at_ms: match (room.creation_time_ms, room.creation_time) {
+        let (response, server_clock): (proto::ListRoomsResponse, _) =
+            self.twirp.call_with_date("RoomService/ListRooms", grants, &request).await?;
+        let rooms = response.rooms.into_iter().map(|room| RoomInfo {
+            created_at_ms: match (room.creation_time_ms, room.creation_time) {
                 (ms @ 1.., _) => Some(ms),
-                // Servers before 1.8 tell whole seconds alone.
+                // Servers before 1.8 send whole seconds only.
                 (_, seconds @ 1..) => Some(seconds.saturating_mul(1_000)),
                 _ => None,
             },
@@ -113,10 +114,10 @@ impl LiveKitClient {
         Ok(RoomList { rooms: rooms.collect(), server_clock })
     }
 
-    /// The dispatches of a room but for the placeholder's; none where the room is not there.
+    /// The dispatches of a room except the placeholder's; empty where the room does not exist.
     ///
     /// # Errors
-    /// Where the server does not say.
+    /// The request fails.
     pub async fn dispatches(&self, room: &RoomName) -> Result<Vec<DispatchInfo>, LiveKitError> {
         let request = proto::ListAgentDispatchRequest {
             room: room.as_str().to_owned(),
@@ -124,9 +125,10 @@ impl LiveKitClient {
         };
         let method = "AgentDispatchService/ListDispatch";
         let listed: proto::ListAgentDispatchResponse =
-            none_if_absent(self.twirp.call(method, room_admin(room), &request).await)?;
-        let named = listed.agent_dispatches.into_iter();
-        Ok(named
+            default_if_not_found(self.twirp.call(method, room_admin(room), &request).await)?;
+        Ok(listed
+            .agent_dispatches
+            .into_iter()
             .filter(|dispatch| dispatch.agent_name != PLACEHOLDER_AGENT)
             .map(|dispatch| DispatchInfo {
                 jobs: dispatch.state.map_or(0, |state| state.jobs.len()),
@@ -144,8 +146,7 @@ fn room_create() -> VideoGrants {
     VideoGrants { room_create: true, ..VideoGrants::default() }
 }
 
-/// What is not there counts as nothing.
-fn none_if_absent<T: Default>(result: Result<T, LiveKitError>) -> Result<T, LiveKitError> {
+fn default_if_not_found<T: Default>(result: Result<T, LiveKitError>) -> Result<T, LiveKitError> {
     match result {
         Err(error) if error.kind == LiveKitErrorKind::NotFound => Ok(T::default()),
         other => other,
@@ -205,10 +206,11 @@ impl ControlPlane for LiveKitClient {
         Box::pin(async move {
             let request = proto::ListParticipantsRequest { room: room.as_str().to_owned() };
             let method = "RoomService/ListParticipants";
-            // A room that its first participant makes is not there before.
+            // A room that its first participant creates does not exist before.
             let present: proto::ListParticipantsResponse =
-                none_if_absent(self.twirp.call(method, room_admin(&room), &request).await)?;
-            let caller = present.participants.iter().any(|other| other.identity == caller.as_str());
+                default_if_not_found(self.twirp.call(method, room_admin(&room), &request).await)?;
+            let caller_present =
+                present.participants.iter().any(|other| other.identity == caller.as_str());
             let agent = present
                 .participants
                 .into_iter()
@@ -221,7 +223,7 @@ impl ControlPlane for LiveKitClient {
                     .is_some_and(|state| state == "listening"),
                 identity: Identity::new(participant.identity),
             });
-            Ok(RoomParticipants { agent, caller })
+            Ok(RoomParticipants { agent, caller_present })
         })
     }
 
@@ -250,7 +252,7 @@ impl ControlPlane for LiveKitClient {
             let request = proto::DeleteRoomRequest { room: room.as_str().to_owned() };
             let deleted: Result<proto::DeleteRoomResponse, LiveKitError> =
                 self.twirp.call("RoomService/DeleteRoom", room_create(), &request).await;
-            none_if_absent(deleted).map(|_| ())
+            default_if_not_found(deleted).map(|_| ())
         })
     }
 }

@@ -1,34 +1,34 @@
-//! What the driver asks of LiveKit, so that it can be asked of a server, or of a fake in memory.
+//! What a session needs of a LiveKit server, as a trait: a real server implements it, and fakes in tests.
 
 use super::error::LiveKitError;
 use rushhour_core::BoxFuture;
 use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, RoomName};
 
-/// A room to be made.
+/// A room to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateRoomRequest {
     /// Its name.
     pub room: RoomName,
-    /// How long it stays without anybody in it.
+    /// How long it stays open without participants.
     pub empty_timeout: Micros,
-    /// What marks it as ours.
+    /// Marks the room as created by a session: [`room_metadata`](crate::room_metadata).
     pub metadata: String,
-    /// Which agents are in its configuration.
+    /// The agents in its configuration.
     pub agents: RoomAgents,
 }
 
 /// The agents list of a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomAgents {
-    /// No list: the server launches a nameless job beside whatever is dispatched later.
+    /// No list: the server launches a nameless job, in addition to whatever is dispatched later.
     Absent,
-    /// A list with a name that nobody has, so that the server launches no nameless job.
+    /// A list with a name that no worker has, so that the server launches no nameless job.
     Placeholder,
     /// The agent itself, with its dispatch metadata.
     Agent(AgentName, String),
 }
 
-/// An agent to be sent into a room.
+/// An agent to dispatch into a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateDispatchRequest {
     /// The room.
@@ -39,51 +39,51 @@ pub struct CreateDispatchRequest {
     pub metadata: String,
 }
 
-/// An agent seen in a room.
+/// An agent in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentParticipant {
-    /// Who it is.
+    /// Its identity.
     pub identity: Identity,
-    /// When the server says it joined, in milliseconds of the Unix epoch.
+    /// When it joined on the server's clock, in milliseconds of the Unix epoch.
     pub joined_at_ms: Option<i64>,
-    /// Whether its state is `listening`.
+    /// Whether its `lk.agent.state` is `listening`.
     pub listening: bool,
 }
 
-/// Who is in a room.
+/// What was polled of a room's participants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoomParticipants {
-    /// An agent, if one is there.
+    /// The agent, if one is in the room.
     pub agent: Option<AgentParticipant>,
-    /// Whether the one who was asked after is there.
-    pub caller: bool,
+    /// Whether the caller that was asked for is in the room.
+    pub caller_present: bool,
 }
 
-/// The server side of LiveKit.
+/// LiveKit's server API, as far as a session uses it.
 pub trait ControlPlane: Send + Sync + 'static {
-    /// Makes a room.
+    /// Creates a room.
     fn create_room(&self, request: CreateRoomRequest) -> BoxFuture<'_, Result<(), LiveKitError>>;
 
-    /// Sends an agent into a room. Success says nothing of an agent.
+    /// Dispatches an agent into a room. Success does not mean that a worker accepts the job.
     fn create_dispatch(
         &self,
         request: CreateDispatchRequest,
     ) -> BoxFuture<'_, Result<DispatchId, LiveKitError>>;
 
-    /// Looks for an agent in a room, and for a caller.
+    /// Polls a room for an agent and a caller.
     fn list_participants(
         &self,
         room: RoomName,
         caller: Identity,
     ) -> BoxFuture<'_, Result<RoomParticipants, LiveKitError>>;
 
-    /// Whether any worker was given a job of the agent in the room.
+    /// Whether a worker has accepted a job of the agent in the room.
     fn is_dispatch_assigned(
         &self,
         room: RoomName,
         agent: AgentName,
     ) -> BoxFuture<'_, Result<bool, LiveKitError>>;
 
-    /// Deletes a room; one that is not there counts as deleted.
+    /// Deletes a room; succeeds where it does not exist.
     fn delete_room(&self, room: RoomName) -> BoxFuture<'_, Result<(), LiveKitError>>;
 }

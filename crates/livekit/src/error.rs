@@ -1,70 +1,102 @@
-//! What can go wrong between us and LiveKit, sorted by what it means for a run.
+//! Errors of requests to LiveKit, classified by what they mean for a run.
 
-use crate::http::{TransportError, TransportErrorKind};
+use std::sync::Arc;
+
+use rushhour_core::ErrorSource;
 use rushhour_core::units::redact;
 
-/// What kind of trouble it was.
+use crate::http::{TransportError, TransportErrorKind};
+use crate::token::TokenError;
+
+/// What a failed request means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LiveKitErrorKind {
-    /// The key, the secret or the token is not the server's: nothing else would succeed either.
+    /// The server does not accept the key, the secret or the token: no other request would succeed either.
     Unauthenticated,
     /// The token lacks a grant.
     Forbidden,
-    /// The room or dispatch is not there.
+    /// The room or dispatch does not exist.
     NotFound,
     /// No connection could be made: nothing was sent.
     Unreachable,
-    /// No answer in time.
+    /// No response in time.
     TimedOut,
     /// The connection broke, or something that is not LiveKit answered.
     Transport,
-    /// The server answered with an error of its own.
+    /// The server answered with an error.
     Server,
-    /// It was never asked, through a fault of ours.
-    OurFault,
+    /// The request was never sent, through a fault of Rushhour or of this machine.
+    Internal,
 }
 
-/// An error in Twirp's own form.
+impl LiveKitErrorKind {
+    /// What the reader can do about it.
+    pub const fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::Unauthenticated => Some("check LIVEKIT_API_KEY and LIVEKIT_API_SECRET"),
+            Self::Forbidden => Some("use a key that may create, list and administer rooms"),
+            Self::Unreachable | Self::TimedOut | Self::Transport => {
+                Some("check livekit.url, or LIVEKIT_URL")
+            }
+            Self::NotFound | Self::Server | Self::Internal => None,
+        }
+    }
+}
+
+/// A request to LiveKit that did not succeed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct LiveKitError {
+    /// What it means.
+    pub kind: LiveKitErrorKind,
+    /// What happened, the innermost cause included; the server's own message where it sent one.
+    pub message: String,
+    /// What caused it, where that is an error of its own.
+    #[source]
+    pub source: Option<ErrorSource>,
+}
+
+/// The body of an error in Twirp's protocol: <https://twitchtv.github.io/twirp/docs/errors.html>.
 #[derive(serde::Deserialize)]
 struct TwirpErrorBody {
     code: String,
     msg: String,
 }
 
-/// A request to LiveKit that did not succeed.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{words}")]
-pub struct LiveKitError {
-    /// What kind of trouble it was.
-    pub kind: LiveKitErrorKind,
-    /// What happened, in words; the server's own where it gave some.
-    pub words: String,
-}
-
 impl LiveKitError {
-    /// An error of that kind, in words.
-    pub fn new(kind: LiveKitErrorKind, words: impl Into<String>) -> Self {
-        Self { kind, words: words.into() }
+    /// An error without a cause of its own.
+    pub fn new(kind: LiveKitErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
     }
 
-    /// What an answer without success means. The open-source server answers a token that it does not accept
-    /// with 401 and plain text, which repeats the token; and a missing grant with 401, `unauthenticated`
-    /// and the words "permissions denied".
-    pub fn of_refusal(status: u16, body: &[u8]) -> Self {
+    /// The same error with its cause.
+    #[must_use]
+    pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
+    }
+
+    /// What the reader can do about it.
+    pub const fn hint(&self) -> Option<&'static str> {
+        self.kind.hint()
+    }
+
+    /// Classifies a response whose status is not a success. The open-source server answers a token that it does
+    /// not accept with 401 and plain text, which repeats the token; and a missing grant with 401,
+    /// `unauthenticated` and the message "permissions denied".
+    pub fn from_response(status: u16, body: &[u8]) -> Self {
         if let Ok(error) = serde_json::from_slice::<TwirpErrorBody>(body) {
-            return Self::twirp(&error.code, &redact(&error.msg, &[]));
+            return Self::from_twirp(&error.code, &redact(&error.msg, &[]));
         }
         match status {
             401 => Self::new(
                 LiveKitErrorKind::Unauthenticated,
                 "LiveKit refused the token: the key or the secret is not the server's, or the clocks disagree",
             ),
-            status => Self::foreign(status),
+            status => Self::not_livekit(status),
         }
     }
 
-    /// Sorts an answer of the Twirp protocol by its code.
-    fn twirp(code: &str, message: &str) -> Self {
+    fn from_twirp(code: &str, message: &str) -> Self {
         let kind = match code {
             "unauthenticated" if message.contains("permission") => LiveKitErrorKind::Forbidden,
             "unauthenticated" => LiveKitErrorKind::Unauthenticated,
@@ -76,19 +108,27 @@ impl LiveKitError {
         Self::new(kind, format!("LiveKit answered {code}: {message}"))
     }
 
-    /// Sorts trouble below the protocol.
-    pub(super) fn transport(error: &TransportError) -> Self {
+    /// Something else than LiveKit answered.
+    pub(super) fn not_livekit(status: u16) -> Self {
+        let message =
+            format!("what answered with status {status} is not LiveKit's API (a proxy's page?)");
+        Self::new(LiveKitErrorKind::Transport, message)
+    }
+}
+
+impl From<TransportError> for LiveKitError {
+    fn from(error: TransportError) -> Self {
         let kind = match error.kind {
             TransportErrorKind::NotSent => LiveKitErrorKind::Unreachable,
             TransportErrorKind::TimedOut => LiveKitErrorKind::TimedOut,
             TransportErrorKind::Broken => LiveKitErrorKind::Transport,
         };
-        Self::new(kind, format!("LiveKit: {error}"))
+        Self::new(kind, format!("LiveKit: {error}")).with_source(error)
     }
+}
 
-    /// What answered is not LiveKit.
-    pub(super) fn foreign(status: u16) -> Self {
-        let words = format!("what answered {status} is not LiveKit's API (a proxy's page?)");
-        Self::new(LiveKitErrorKind::Transport, words)
+impl From<TokenError> for LiveKitError {
+    fn from(error: TokenError) -> Self {
+        Self::new(LiveKitErrorKind::Unauthenticated, error.to_string()).with_source(error)
     }
 }

@@ -1,12 +1,18 @@
-//! LiveKit from outside the room: tokens, rooms, agent dispatch, and looking who is there.
+//! LiveKit's server API: access tokens, rooms, agent dispatch, and polling who is in a room.
 //!
-//! Nothing here joins a room: an ordinary participant would be taken by the agent for its caller.
+//! [`ControlPlane`] is what a session needs of a server, [`LiveKitClient`] implements it over Twirp, and
+//! [`TokenSigner`] signs access tokens. [`http`] is the HTTP client underneath, which the evaluators use too.
+//!
+//! Nothing here joins a room: an agent would take an ordinary participant for its caller. Participants are in
+//! `rushhour-callers`.
 
 mod client;
 mod control_plane;
 mod error;
 pub mod http;
-mod room_owner;
+mod metadata;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod token;
 mod twirp;
 
@@ -16,5 +22,5 @@ pub use control_plane::{
     RoomParticipants,
 };
 pub use error::{LiveKitError, LiveKitErrorKind};
-pub use room_owner::{RoomOwner, dispatch_metadata, room_mark, room_metadata};
+pub use metadata::{RoomOwner, dispatch_metadata, parse_room_owner, room_metadata};
 pub use token::{TokenError, TokenRequest, TokenSigner};

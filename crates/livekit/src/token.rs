@@ -1,29 +1,29 @@
-//! Tokens for the rooms: for one identity, one room, no longer and no more than needed.
+//! Access tokens: for one identity and one room, with no more grants and no longer than needed.
 
 use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
 use livekit_protocol as proto;
 
 use rushhour_core::units::{AgentName, Identity, Micros, RoomName, Secret};
 
-/// What a token is for.
+/// What an access token is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRequest {
-    /// Who joins.
+    /// The participant.
     pub identity: Identity,
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// How long the joining may take; a token is not needed after it.
+    /// How long after signing the participant may join; it does not need the token afterwards.
     pub lifetime: Micros,
-    /// The agent that the joining dispatches, with its metadata, where the token does that.
+    /// The agent that the join dispatches, with its metadata, where the token does that.
     pub agent: Option<(AgentName, String)>,
 }
 
-/// A token could not be made.
+/// A token could not be signed.
 #[derive(Debug, thiserror::Error)]
-#[error("no token can be made: {0}")]
+#[error("cannot sign an access token: {0}")]
 pub struct TokenError(#[from] AccessTokenError);
 
-/// Signs tokens with one key.
+/// Signs access tokens with one API key.
 #[derive(Debug, Clone)]
 pub struct TokenSigner {
     key: Secret,
@@ -31,16 +31,16 @@ pub struct TokenSigner {
 }
 
 impl TokenSigner {
-    /// A mint with the server's key and secret.
+    /// A signer with the server's API key and secret.
     pub const fn new(key: Secret, secret: Secret) -> Self {
         Self { key, secret }
     }
 
-    /// A token to join, publish, subscribe and send data in one room; nothing else is granted.
+    /// A token that grants to join one room, publish, subscribe and send data there, and nothing else.
     ///
     /// # Errors
-    /// Where the key or the secret is empty.
-    pub fn mint(&self, request: TokenRequest) -> Result<Secret, TokenError> {
+    /// The key or the secret is empty.
+    pub fn sign(&self, request: TokenRequest) -> Result<Secret, TokenError> {
         let grants = VideoGrants {
             room_join: true,
             room: request.room.as_str().to_owned(),
@@ -66,11 +66,11 @@ impl TokenSigner {
         Ok(Secret::new(token.to_jwt()?))
     }
 
-    /// A token to register as a worker of the agent service; nothing else is granted.
+    /// A token that grants to register as an agent worker, and nothing else.
     ///
     /// # Errors
-    /// Where the key or the secret is empty.
-    pub fn mint_for_worker(&self, lifetime: Micros) -> Result<Secret, TokenError> {
+    /// The key or the secret is empty.
+    pub fn sign_for_worker(&self, lifetime: Micros) -> Result<Secret, TokenError> {
         let token = AccessToken::with_api_key(self.key.expose(), self.secret.expose())
             .with_ttl(lifetime.as_duration())
             .with_grants(VideoGrants { agent: true, ..VideoGrants::default() });
@@ -94,15 +94,15 @@ mod tests {
     }
 
     #[test]
-    fn a_token_grants_one_room_for_as_long_as_asked() {
+    fn a_token_grants_one_room_for_its_lifetime() {
         let secret = Secret::new("a-secret-of-thirty-two-characters");
         let token =
-            TokenSigner::new(Secret::new("key"), secret.clone()).mint(request(None)).unwrap();
+            TokenSigner::new(Secret::new("key"), secret.clone()).sign(request(None)).unwrap();
         let claims =
             TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
         assert_eq!(claims.sub, "caller-7");
         assert_eq!(claims.exp - claims.nbf, 900);
-        let wanted = VideoGrants {
+        let expected = VideoGrants {
             room_join: true,
             room: "rushhour-7".into(),
             can_publish: Some(true),
@@ -110,16 +110,16 @@ mod tests {
             can_publish_data: Some(true),
             ..VideoGrants::default()
         };
-        assert_eq!(claims.video, wanted);
+        assert_eq!(claims.video, expected);
         assert!(claims.room_config.is_none());
     }
 
     #[test]
-    fn a_token_can_carry_the_agent() {
+    fn a_token_can_dispatch_the_agent() {
         let secret = Secret::new("a-secret-of-thirty-two-characters");
         let agent = Some((AgentName::new("echo"), "{\"text_mode\":true}".to_owned()));
         let token =
-            TokenSigner::new(Secret::new("key"), secret.clone()).mint(request(agent)).unwrap();
+            TokenSigner::new(Secret::new("key"), secret.clone()).sign(request(agent)).unwrap();
         let claims =
             TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
         let agents = claims.room_config.unwrap().agents;
@@ -130,10 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn a_workers_token_grants_that_alone() {
+    fn a_workers_token_grants_nothing_else() {
         let secret = Secret::new("a-secret-of-thirty-two-characters");
-        let mint = TokenSigner::new(Secret::new("key"), secret.clone());
-        let token = mint.mint_for_worker(Micros::from_secs(60)).unwrap();
+        let signer = TokenSigner::new(Secret::new("key"), secret.clone());
+        let token = signer.sign_for_worker(Micros::from_secs(60)).unwrap();
         let claims =
             TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
         assert_eq!(claims.video, VideoGrants { agent: true, ..VideoGrants::default() });
@@ -141,6 +141,6 @@ mod tests {
 
     #[test]
     fn an_empty_secret_is_refused() {
-        assert!(TokenSigner::new(Secret::new("key"), Secret::new("")).mint(request(None)).is_err());
+        assert!(TokenSigner::new(Secret::new("key"), Secret::new("")).sign(request(None)).is_err());
     }
 }

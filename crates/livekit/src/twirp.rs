@@ -1,25 +1,25 @@
-//! LiveKit's server API on the wire: Twirp over HTTP, protobuf both ways, one short-lived token a request.
+//! LiveKit's server API on the wire: Twirp over HTTP, protobuf both ways, one short-lived token per request.
 //!
-//! The library's own client is not used for it: it cannot list a room's agents at its creation, loses
-//! the status of an answer that is no JSON (a wrong secret is answered in plain text), bounds no answer,
-//! and replays requests against other regions. Protocol:
-//! <https://twitchtv.github.io/twirp/docs/spec_v7.html>.
+//! livekit-api's own client is not used: it cannot set a room's agents list at creation, loses the status of
+//! a response that is not JSON (a wrong secret is responseed in plain text), does not bound responses, and
+//! repeats requests in other regions. Protocol: <https://twitchtv.github.io/twirp/docs/spec_v7.html>.
 
 use std::time::{Duration, SystemTime};
 
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use prost::Message;
 
-use super::error::{LiveKitError, LiveKitErrorKind};
+use super::error::LiveKitError;
+use super::token::TokenError;
 use crate::http::HttpClient;
 use rushhour_core::units::Secret;
 
-/// A list of tens of thousands of rooms; an answer larger than this is not LiveKit's.
-const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
-/// A request's token outlives its time-out by this, for clocks that disagree.
+/// Enough to list tens of thousands of rooms.
+const MAX_RESPONSE: usize = 16 * 1024 * 1024;
+/// How much longer than the timeout a request's token is valid, because clocks disagree.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
-/// A server's API, with the key to it.
+/// A server's API and the key to it.
 pub(super) struct Twirp {
     http: HttpClient,
     base: String,
@@ -36,7 +36,7 @@ impl Twirp {
         secret: &Secret,
         timeout: Duration,
     ) -> Result<Self, LiveKitError> {
-        let http = HttpClient::new(timeout).map_err(|error| LiveKitError::transport(&error))?;
+        let http = HttpClient::new(timeout)?;
         let url = url.trim_end_matches('/');
         let base = match url.strip_prefix("ws") {
             Some(rest) => format!("http{rest}/twirp/livekit"),
@@ -52,11 +52,11 @@ impl Twirp {
         grants: VideoGrants,
         request: &impl Message,
     ) -> Result<Response, LiveKitError> {
-        self.call_dated(method, grants, request).await.map(|(response, _)| response)
+        self.call_with_date(method, grants, request).await.map(|(response, _)| response)
     }
 
-    /// The same, with the server's wall clock where it tells.
-    pub(super) async fn call_dated<Response: Message + Default>(
+    /// The same, with the server's wall clock from the response's `Date` header.
+    pub(super) async fn call_with_date<Response: Message + Default>(
         &self,
         method: &str,
         grants: VideoGrants,
@@ -66,29 +66,22 @@ impl Twirp {
             .with_ttl(self.timeout + CLOCK_SKEW)
             .with_grants(grants)
             .to_jwt()
-            .map_err(|error| {
-                let words = format!("no token can be made: {error}");
-                LiveKitError::new(LiveKitErrorKind::Unauthenticated, words)
-            })?;
+            .map_err(TokenError::from)?;
         let request = self
             .http
             .post(&format!("{}.{method}", self.base))
             .bearer_auth(token)
             .header("content-type", "application/protobuf")
             .body(request.encode_to_vec());
-        let answer = self
-            .http
-            .send(request, LARGEST_ANSWER)
-            .await
-            .map_err(|error| LiveKitError::transport(&error))?;
-        if !answer.is_success() {
-            return Err(LiveKitError::of_refusal(answer.status, &answer.body));
+        let response = self.http.send(request, MAX_RESPONSE).await?;
+        if !response.is_success() {
+            return Err(LiveKitError::from_response(response.status, &response.body));
         }
-        if answer.cut {
-            return Err(LiveKitError::foreign(answer.status));
+        if response.truncated {
+            return Err(LiveKitError::not_livekit(response.status));
         }
-        Response::decode(&*answer.body)
-            .map(|response| (response, answer.date))
-            .map_err(|_| LiveKitError::foreign(answer.status))
+        Response::decode(&*response.body)
+            .map(|message| (message, response.date))
+            .map_err(|error| LiveKitError::not_livekit(response.status).with_source(error))
     }
 }

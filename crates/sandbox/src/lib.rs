@@ -28,7 +28,7 @@ pub use config::{
     CekuraPlan, CekuraTimes, KeyScope, LivekitTimes, RoomOwnership, SandboxConfig, SandboxTimes,
     WorkerPool,
 };
-pub use faults::{Fault, Faults, TooManyFaults, UnknownFault};
+pub use faults::{Fault, Faults, TooManyFaults};
 pub use in_process::{InProcessSandbox, RawRequest};
 pub use rushhour_core::rng::DelayDistribution;
 pub use server::{Sandbox, SandboxError};

@@ -1,4 +1,4 @@
-//! How sure an interval is: 95 % unless told otherwise.
+//! [`Confidence`]: the confidence level of intervals, 95 % by default.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use super::quantile::ParseLevelError;
 
 const HINT: &str = "write a confidence level such as \"95%\" or \"99%\", between 50% and 99.9999%";
 
-/// The share of intervals, over many repetitions, that hold the truth; between 0.5 and 0.999999.
+/// The share of intervals, over many repetitions, that hold the true value; between 0.5 and 0.999999.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Confidence(f64);
 
@@ -28,7 +28,7 @@ impl Confidence {
         self.0
     }
 
-    /// The chance left over on each side: 0.025 at 95 %.
+    /// The probability in each tail: 0.025 at 95 %.
     pub fn tail(self) -> f64 {
         (1.0 - self.0) / 2.0
     }

@@ -1,4 +1,4 @@
-//! Conversions between counts, ranks and real numbers, in one place so that each is argued once.
+//! Conversions between counts, ranks and real numbers, each justified once.
 
 /// A length as a count.
 pub(super) fn count(length: usize) -> u64 {
@@ -10,7 +10,7 @@ pub(super) fn real(count: u64) -> f64 {
     count as f64
 }
 
-/// The value at a rank counted from 1, drawn back into the slice; 0 for an empty slice.
+/// The value at a rank counted from 1, clamped to the slice; 0 for an empty slice.
 pub(super) fn at_rank(ascending: &[f64], rank: u64) -> f64 {
     let last = ascending.len().saturating_sub(1);
     let index = usize::try_from(rank.saturating_sub(1)).map_or(last, |index| index.min(last));

@@ -1,4 +1,4 @@
-//! A range that holds the truth with a stated confidence, and an estimate inside it.
+//! Intervals, estimates, and the error of too small a sample.
 
 /// A closed range of finite numbers; `low` never exceeds `high`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,17 +55,17 @@ impl Interval {
 pub struct Estimate {
     /// The single best value.
     pub point: f64,
-    /// The range that holds the truth with the confidence that was asked for.
+    /// The confidence interval.
     pub interval: Interval,
 }
 
-/// Fewer values than a finite interval with the wanted confidence needs.
+/// Fewer values than a finite interval with the requested confidence needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{n} are too few: {needs} are needed")]
 pub struct TooFew {
     /// How many there are.
     pub n: u64,
-    /// How many it takes.
+    /// How many are needed.
     pub needs: u64,
 }
 

@@ -1,22 +1,22 @@
-//! Pure mathematics: what a set of measurements says, and how surely.
+//! Statistics of measurements: estimates, intervals, tests and sample sizes. Pure mathematics.
 //!
-//! What comes in is checked once, where a [`Sample`], a [`Series`], a [`Proportion`] or a
-//! [`SurvivalCurve`] is made; from there on every result is a finite number, or an error or a value
-//! that says why there is none. Chance comes from a seed: the same input gives the same result.
+//! Inputs are checked once, when a [`Sample`], a [`Series`], a [`Proportion`] or a [`SurvivalCurve`] is
+//! built; from there on every result is a finite number, or an error or a value that says why there is
+//! none. Random numbers come from a seed: the same input gives the same result.
 //!
 //! | question | answered by |
 //! | --- | --- |
-//! | a quantile, its interval, the runs it needs | [`Sample`], [`rank_interval`], [`smallest_n`] |
+//! | a quantile, its interval, the sample size it needs | [`Sample`], [`rank_interval`], [`min_sample_size`] |
 //! | a failure rate, the difference of two | [`Proportion`], [`newcombe_difference`] |
-//! | a share of a whole of which parts were sampled | [`stratified_share`] |
-//! | durations of which some had not ended | [`SurvivalCurve`], [`SurvivalBracket`] |
-//! | values that hang together in minutes or scenarios | [`ClusteredSample`], [`BlockLength`] |
-//! | a candidate as a multiple of its baseline | [`Arms`], [`censored_ratios`] |
-//! | a candidate beside its baseline, pair by pair | [`PairedRuns`], [`PairedVotes`] |
-//! | which is greater, by how much, in what shape | [`TwoSampleComparison`], [`holm`] |
-//! | drift, steps and departures over hours | [`Trend`], [`step_change`], [`Cusum`] |
-//! | one more night after some others | [`next_value`], [`self_starting_scores`] |
-//! | what so many runs can show | [`Design`], [`smallest_ratio_seen`] |
+//! | a share, from a stratified sample | [`stratified_share`] |
+//! | durations, some of them censored | [`SurvivalCurve`], [`SurvivalBracket`] |
+//! | values that are correlated within minutes or scenarios | [`ClusteredSample`], [`BlockLength`] |
+//! | the ratio of a candidate to its baseline | [`Arms`], [`censored_ratios`] |
+//! | a candidate against its baseline, in pairs | [`PairedRuns`], [`PairedVotes`] |
+//! | which of two samples is greater, by how much, in what shape | [`TwoSampleComparison`], [`holm`] |
+//! | drift, steps and departures over time | [`Trend`], [`step_change`], [`Cusum`] |
+//! | whether the next of a few values is unusual | [`prediction_interval`], [`self_starting_scores`] |
+//! | what a number of runs can detect | [`Design`], [`detectable_ratio_of`] |
 
 mod bootstrap;
 mod confidence;
@@ -43,12 +43,12 @@ pub use bootstrap::{
 };
 pub use confidence::Confidence;
 pub use interval::{Estimate, Interval, TooFew};
-pub use order_statistic::{RankInterval, rank_interval, smallest_n};
+pub use order_statistic::{RankInterval, min_sample_size, rank_interval};
 pub use p_value::{PValue, holm};
-pub use power::{Design, Power, Spread, smallest_ratio_seen};
+pub use power::{Design, Power, Spread, detectable_ratio_of};
 pub use proportion::{PairedVotes, Proportion, ProportionError, newcombe_difference};
 pub use quantile::{ParseLevelError, Quantile};
-pub use sample::{GREATEST_MAGNITUDE, Sample, SampleError};
+pub use sample::{MAX_MAGNITUDE, Sample, SampleError};
 pub use stratified::{StratifiedShare, Stratum, stratified_share};
 pub use survival::{
     Observation, ObservationError, QuantileBracket, Reach, SurvivalBracket, SurvivalCurve,
@@ -57,7 +57,7 @@ pub use survival::{
 pub use trend::{
     Baseline, BaselineError, Cusum, CusumAlarm, CusumLimits, CusumPoint, Direction, Drift,
     FirstLastError, FittedLine, Materiality, Series, SeriesError, StepChange, Trend,
-    first_against_last, next_value, self_starting_scores, step_change, theil_sen,
+    compare_first_and_last, prediction_interval, self_starting_scores, step_change, theil_sen,
 };
 pub use two_sample::{
     Dominance, KolmogorovSmirnov, MannWhitney, PValueMethod, Shift, TwoSampleComparison,

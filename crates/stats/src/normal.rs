@@ -1,4 +1,4 @@
-//! The standard normal and Student's t distributions, as the other modules need them.
+//! The standard normal and Student's t distributions.
 
 use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
 
@@ -17,9 +17,8 @@ pub(super) fn density(x: f64) -> f64 {
     Normal::standard().pdf(x)
 }
 
-/// From here on Student's t is so near the normal distribution that a correction of first order is
-/// exact to nine digits; the incomplete beta function of the library needs ever longer, and at a
-/// thousand million degrees does not end.
+/// From here on the expansions below are exact to nine digits, while the incomplete beta function of the library
+/// takes longer and longer, and does not end at 10^9 degrees.
 const NEARLY_NORMAL: f64 = 10_000.0;
 
 /// Student's t with at least one degree of freedom: the probability at or below `x`.

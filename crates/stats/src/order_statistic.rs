@@ -1,25 +1,24 @@
-//! Distribution-free intervals for quantiles: which ranks hold the truth, and from how many values.
+//! Distribution-free confidence intervals for quantiles, and the sample size that they need.
 
 use super::confidence::Confidence;
 use super::convert::{count, real, whole};
 use super::interval::TooFew;
 use super::quantile::Quantile;
 
-/// Ranks, counted from 1, of the two ordered values that hold a quantile between them.
-///
-/// Ranks serve a sorted slice and a histogram alike.
+/// The ranks, counted from 1, of the two ordered values that are the ends of a quantile's interval. They serve a sorted
+/// slice and a histogram alike.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RankInterval {
     /// The rank of the lower end.
     pub low: u64,
     /// The rank of the upper end.
     pub high: u64,
-    /// The exact chance, for a continuous distribution, that the ends hold the quantile; never
-    /// below the confidence asked for.
+    /// The exact probability, for a continuous distribution, that the quantile lies between the ends; never below the
+    /// requested confidence.
     pub coverage: f64,
 }
 
-/// The narrowest ranks whose tails each stay within half of what the confidence leaves over.
+/// The narrowest ranks with at most half of the error probability in each tail.
 ///
 /// The number of values at or below the true quantile is binomial (n, q), whatever the
 /// distribution; the lower rank is the greatest `l` with `P(B < l) <= tail`, the upper the smallest
@@ -33,19 +32,19 @@ pub fn rank_interval(
     n: u64,
     confidence: Confidence,
 ) -> Result<RankInterval, TooFew> {
-    let needs = smallest_n(quantile, confidence);
+    let needs = min_sample_size(quantile, confidence);
     if n < needs {
         return Err(TooFew { n, needs });
     }
     let q = quantile.fraction();
-    if real(n) * q * (1.0 - q) > GREATEST_SUMMED_VARIANCE {
+    if real(n) * q * (1.0 - q) > MAX_SUMMED_VARIANCE {
         return Ok(normal_ranks(quantile, n, confidence));
     }
-    Ok(AtOrBelow::new(quantile, n).equal_tailed_ranks(confidence.tail()))
+    Ok(BinomialWeights::new(quantile, n).equal_tailed_ranks(confidence.tail()))
 }
 
-/// Beyond, some thousand million values, the normal approximation is as good and needs no room.
-const GREATEST_SUMMED_VARIANCE: f64 = 1e9;
+/// Above it (some 10^9 values) the normal approximation is as good and needs no memory.
+const MAX_SUMMED_VARIANCE: f64 = 1e9;
 
 fn normal_ranks(quantile: Quantile, n: u64, confidence: Confidence) -> RankInterval {
     let q = quantile.fraction();
@@ -56,21 +55,21 @@ fn normal_ranks(quantile: Quantile, n: u64, confidence: Confidence) -> RankInter
     RankInterval { low, high, coverage: confidence.fraction() }
 }
 
-/// The binomial chances of how many of `n` values lie at or below the true quantile, as weights
-/// relative to the most likely count, for all counts that matter.
+/// Binomial probabilities of how many of `n` values lie at or below the true quantile, relative to the mode's, for all
+/// counts that matter.
 ///
-/// They are multiplied outward from the mode, some nine standard deviations each way: the continued
-/// fraction of the incomplete beta function needs about as many terms, and libraries cut it short.
-struct AtOrBelow {
+/// They are multiplied outward from the mode, about nine standard deviations each way: the continued fraction of the
+/// incomplete beta function needs about as many terms, and libraries truncate it.
+struct BinomialWeights {
     n: u64,
     first: u64,
     weights: Vec<f64>,
 }
 
-/// A weight this small, or all beyond it together, cannot move a rank.
+/// Weights this small, even all together, cannot move a rank.
 const NEGLIGIBLE: f64 = 1e-20;
 
-impl AtOrBelow {
+impl BinomialWeights {
     fn new(quantile: Quantile, n: u64) -> Self {
         let q = quantile.fraction();
         let odds = q / (1.0 - q);
@@ -121,15 +120,15 @@ impl AtOrBelow {
     }
 }
 
-/// The fewest values from which [`rank_interval`] gives a finite interval: both the smallest and
-/// the greatest value must miss the quantile with no more than half of what the confidence leaves.
+/// The fewest values for which [`rank_interval`] gives a finite interval: the probability that all values lie on the
+/// same side of the quantile must be at most half of the error probability, for each side.
 ///
 /// At 95 %: p50 6, p75 13, p90 36, p95 72, p99 368, p99.9 3,688.
-pub fn smallest_n(quantile: Quantile, confidence: Confidence) -> u64 {
+pub fn min_sample_size(quantile: Quantile, confidence: Confidence) -> u64 {
     let q = quantile.fraction();
     let farther = q.max(1.0 - q);
     let exact = confidence.tail().ln() / farther.ln();
-    // A hair below a whole number is that number: the ceiling must not be lifted by rounding.
+    // Rounding must not lift a whole number to the next.
     whole((exact - 1e-9).ceil()).max(1)
 }
 
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_smallest_n_is_that_of_the_tables() {
+    fn sample_sizes_agree_with_the_tables() {
         for (quantile, n) in [
             (Quantile::P50, 6),
             (Quantile::P75, 13),
@@ -148,7 +147,7 @@ mod tests {
             (Quantile::P99_9, 3688),
         ] {
             let confidence = Confidence::PERCENT_95;
-            assert_eq!(smallest_n(quantile, confidence), n, "{quantile}");
+            assert_eq!(min_sample_size(quantile, confidence), n, "{quantile}");
             assert!(rank_interval(quantile, n, confidence).is_ok(), "{quantile}");
             assert_eq!(
                 rank_interval(quantile, n - 1, confidence),
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_values_is_no_burden() {
+    fn huge_samples_need_no_memory() {
         let n = 1_000_000_000;
         let summed = rank_interval(Quantile::P50, n, Confidence::PERCENT_95).unwrap();
         let approximate = normal_ranks(Quantile::P50, n, Confidence::PERCENT_95);

@@ -1,11 +1,11 @@
-//! The chance of a result at least as extreme were there no difference, alone and in families.
+//! [`PValue`], and the adjustment of several of them.
 
-/// A probability from 0 to 1.
+/// The probability of a result at least as extreme if there were no difference; from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct PValue(f64);
 
 impl PValue {
-    /// Nothing speaks against there being no difference.
+    /// No evidence of a difference.
     pub const ONE: Self = Self(1.0);
 
     /// A probability; `None` outside 0 to 1.
@@ -13,7 +13,7 @@ impl PValue {
         (0.0..=1.0).contains(&probability).then_some(Self(probability))
     }
 
-    /// A probability drawn back into 0 to 1, where rounding has left it a hair outside.
+    /// A probability clamped to 0 to 1, outside of which rounding may have moved it.
     pub(super) fn clamped(probability: f64) -> Self {
         debug_assert!(!probability.is_nan(), "a probability is a number");
         Self(probability.clamp(0.0, 1.0))
@@ -30,8 +30,8 @@ impl PValue {
     }
 }
 
-/// Adjusts a family of p-values so that the chance of any false alarm stays at the level that each
-/// is then compared with, whatever their dependence; in the order given.
+/// Holm's adjustment of a family of p-values, in the order given: compared with a level, the adjusted values keep the
+/// probability of any false alarm at that level, whatever their dependence.
 ///
 /// Source: S. Holm, Scandinavian Journal of Statistics 6 (1979), 65-70.
 pub fn holm(family: &[PValue]) -> Vec<PValue> {

@@ -1,16 +1,16 @@
-//! Before money is spent: how small a difference so many runs can show, and how many it takes.
+//! Power analysis: the smallest ratio that a number of runs can detect, and the runs that a ratio needs.
 //!
-//! Durations are taken as lognormal with a spread `sigma` (the standard deviation of their
-//! logarithms), which is what planning needs; verdicts never rest on it. The logarithm of a sample
+//! For planning only, durations are taken as lognormal with a spread `sigma` (the standard deviation of their
+//! logarithms); no verdict rests on it. The logarithm of a sample
 //! quantile then has the standard error `sigma sqrt(q (1 - q) / n) / phi(z)`, with `z` the normal
 //! quantile and `phi` the normal density (A. W. van der Vaart, Asymptotic Statistics, corollary
-//! 21.5). It is good from about the smallest number of values that gives an interval.
+//! 21.5). It is good from about the smallest sample that has an interval.
 
 use super::confidence::Confidence;
 use super::convert::{count, real, whole};
 use super::interval::{Interval, TooFew};
 use super::normal;
-use super::order_statistic::smallest_n;
+use super::order_statistic::min_sample_size;
 use super::quantile::Quantile;
 use super::sample::{Sample, mean};
 
@@ -21,8 +21,8 @@ use super::sample::{Sample, mean};
 pub struct Spread(f64);
 
 impl Spread {
-    /// What to plan with when nothing has been measured yet.
-    pub const USUAL: Self = Self(0.5);
+    /// For planning when nothing has been measured yet.
+    pub const DEFAULT: Self = Self(0.5);
 
     /// A spread; `None` unless it is above 0 and at most 10.
     pub fn new(sigma: f64) -> Option<Self> {
@@ -46,20 +46,20 @@ impl Spread {
     }
 }
 
-/// The chance to find a difference that is there; between 0.5 and 0.999.
+/// The probability of detecting a difference that exists; between 0.5 and 0.999.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Power(f64);
 
 impl Power {
-    /// The usual aim: four in five.
+    /// The usual aim.
     pub const PERCENT_80: Self = Self(0.8);
 
-    /// A chance; `None` outside 0.5 to 0.999.
-    pub fn new(chance: f64) -> Option<Self> {
-        (0.5..=0.999).contains(&chance).then_some(Self(chance))
+    /// A power; `None` outside 0.5 to 0.999.
+    pub fn new(fraction: f64) -> Option<Self> {
+        (0.5..=0.999).contains(&fraction).then_some(Self(fraction))
     }
 
-    /// The chance as a fraction.
+    /// The power as a fraction.
     pub const fn fraction(self) -> f64 {
         self.0
     }
@@ -80,35 +80,33 @@ pub struct Design {
     pub runs_per_arm: u64,
     /// How much durations vary.
     pub spread: Spread,
-    /// How sure the interval shall be.
+    /// The confidence of the interval.
     pub confidence: Confidence,
 }
 
 impl Design {
-    /// How far the interval of the ratio reaches to either side, as a share: 0.19 means that a
-    /// ratio of 1 has an interval up to 1.19. `None` for no runs; below [`smallest_n`] runs it is
-    /// what theory says of an interval that cannot be given.
+    /// The half width of the ratio's interval, as a share: 0.19 means that a ratio of 1 has an interval up to 1.19.
+    /// `None` for no runs; below [`min_sample_size`] runs it is the theoretical width of an interval that does not
+    /// exist.
     pub fn half_width(&self) -> Option<f64> {
         let error = self.error_of_one() * (2.0 / real(self.runs_per_arm)).sqrt();
         let width = (self.confidence.critical_value() * error).exp_m1();
         width.is_finite().then_some(width)
     }
 
-    /// The smallest ratio above 1 that is found with the given power; its inverse is found as often
-    /// below 1.
+    /// The smallest ratio above 1 that is detected with the given power; its inverse is detected as often.
     ///
     /// # Errors
-    /// [`TooFew`] runs for any interval.
-    pub fn smallest_ratio(&self, power: Power) -> Result<f64, TooFew> {
-        Ok(((self.confidence.critical_value() + found_beyond(power)) * self.standard_error()?)
-            .exp())
+    /// [`TooFew`] runs for an interval.
+    pub fn detectable_ratio(&self, power: Power) -> Result<f64, TooFew> {
+        Ok(((self.confidence.critical_value() + power_z(power)) * self.standard_error()?).exp())
     }
 
-    /// The chance that the interval of a true ratio leaves 1 outside; for a ratio of 1 that is the
-    /// false alarms, and for one that is not above 0 it is 0.
+    /// The probability that the interval excludes 1 where `ratio` is the true ratio: for a ratio of 1 the rate of false
+    /// alarms, and 0 for a ratio that is not above 0.
     ///
     /// # Errors
-    /// [`TooFew`] runs for any interval.
+    /// [`TooFew`] runs for an interval.
     pub fn power(&self, ratio: f64) -> Result<f64, TooFew> {
         let error = self.standard_error()?;
         if !ratio.is_finite() || ratio <= 0.0 {
@@ -118,18 +116,17 @@ impl Design {
         Ok(normal::cumulative(distance - z) + normal::cumulative(-distance - z))
     }
 
-    /// The runs per arm that find a ratio with the given power; the runs of this design are not
-    /// looked at. `None` for a ratio of 1, or one that is not a positive number.
-    pub fn runs_to_find(&self, ratio: f64, power: Power) -> Option<u64> {
+    /// The runs per arm that detect a ratio with the given power, regardless of the runs of this design. `None` for a
+    /// ratio of 1, or one that is not a positive number.
+    pub fn runs_to_detect(&self, ratio: f64, power: Power) -> Option<u64> {
         let distance = Self::distance(ratio)?;
-        let critical = self.confidence.critical_value() + found_beyond(power);
+        let critical = self.confidence.critical_value() + power_z(power);
         Some(self.at_least(2.0 * (critical * self.error_of_one() / distance).powi(2)))
     }
 
-    /// The runs, of one arm alone, after which its interval would leave a limit outside that is
-    /// `ratio` times the quantile, should the quantile stay as it is. `None` for a ratio of 1, or
-    /// one that is not a positive number.
-    pub fn runs_to_settle(&self, ratio: f64) -> Option<u64> {
+    /// The runs of one arm alone after which the interval of its quantile would exclude a limit of `ratio` times the
+    /// quantile, if the quantile stays the same. `None` for a ratio of 1, or one that is not a positive number.
+    pub fn runs_to_exclude(&self, ratio: f64) -> Option<u64> {
         let distance = Self::distance(ratio)?;
         let critical = self.confidence.critical_value();
         Some(self.at_least((critical * self.error_of_one() / distance).powi(2)))
@@ -141,12 +138,12 @@ impl Design {
     }
 
     fn at_least(&self, runs: f64) -> u64 {
-        whole(runs.ceil()).max(smallest_n(self.quantile, self.confidence))
+        whole(runs.ceil()).max(min_sample_size(self.quantile, self.confidence))
     }
 
     /// The standard error of the logarithm of the ratio.
     fn standard_error(&self) -> Result<f64, TooFew> {
-        let (n, needs) = (self.runs_per_arm, smallest_n(self.quantile, self.confidence));
+        let (n, needs) = (self.runs_per_arm, min_sample_size(self.quantile, self.confidence));
         if n < needs {
             return Err(TooFew { n, needs });
         }
@@ -160,13 +157,14 @@ impl Design {
     }
 }
 
-fn found_beyond(power: Power) -> f64 {
+/// The standard normal quantile of the power.
+fn power_z(power: Power) -> f64 {
     normal::inverse_cumulative(power.0)
 }
 
-/// The smallest ratio above 1 that a comparison whose ratio has this interval could have found with
-/// the given power, whatever it did find; `None` unless the interval lies above 0.
-pub fn smallest_ratio_seen(
+/// The smallest ratio above 1 that a comparison with this interval of the ratio could have detected with the given
+/// power, whatever it found; `None` unless the interval lies above 0.
+pub fn detectable_ratio_of(
     interval: Interval,
     confidence: Confidence,
     power: Power,
@@ -176,7 +174,7 @@ pub fn smallest_ratio_seen(
     }
     let z = confidence.critical_value();
     let error = (interval.high() / interval.low()).ln() / (2.0 * z);
-    let ratio = ((z + found_beyond(power)) * error).exp();
+    let ratio = ((z + power_z(power)) * error).exp();
     ratio.is_finite().then_some(ratio)
 }
 
@@ -186,7 +184,7 @@ mod tests {
 
     fn design(quantile: Quantile, runs_per_arm: u64) -> Design {
         let confidence = Confidence::PERCENT_95;
-        Design { quantile, runs_per_arm, spread: Spread::USUAL, confidence }
+        Design { quantile, runs_per_arm, spread: Spread::DEFAULT, confidence }
     }
 
     #[test]
@@ -202,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_more_is_found_as_often_as_theory_says() {
+    fn the_power_for_a_quarter_more_agrees_with_theory() {
         let power = |quantile, runs| design(quantile, runs).power(1.25).unwrap();
         assert!((power(Quantile::P50, 200) - 0.945).abs() < 0.001);
         assert!((power(Quantile::P50, 50) - 0.429).abs() < 0.001, "{}", power(Quantile::P50, 50));
@@ -215,41 +213,41 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_ratio_has_the_power_it_promises() {
+    fn the_detectable_ratio_has_the_requested_power() {
         for quantile in [Quantile::P50, Quantile::P95] {
             let design = design(quantile, 300);
-            let ratio = design.smallest_ratio(Power::PERCENT_80).unwrap();
+            let ratio = design.detectable_ratio(Power::PERCENT_80).unwrap();
             assert!((design.power(ratio).unwrap() - 0.8).abs() < 1e-4, "{quantile}: {ratio}");
-            let runs = design.runs_to_find(ratio, Power::PERCENT_80).unwrap();
+            let runs = design.runs_to_detect(ratio, Power::PERCENT_80).unwrap();
             assert!(runs.abs_diff(300) <= 1, "{quantile}: {runs}");
         }
-        let few = design(Quantile::P99, 100).smallest_ratio(Power::PERCENT_80);
+        let few = design(Quantile::P99, 100).detectable_ratio(Power::PERCENT_80);
         assert_eq!(few, Err(TooFew { n: 100, needs: 368 }));
     }
 
     #[test]
-    fn runs_that_settle_a_limit() {
+    fn runs_that_exclude_a_limit() {
         let design = design(Quantile::P50, 0);
         // One arm's error at 100 runs is 0.0627, and 1.96 of them are a ratio of 1.1307.
-        let runs = design.runs_to_settle(1.130_7).unwrap();
+        let runs = design.runs_to_exclude(1.130_7).unwrap();
         assert!(runs.abs_diff(100) <= 1, "{runs}");
-        assert_eq!(design.runs_to_settle(1e9), Some(6));
+        assert_eq!(design.runs_to_exclude(1e9), Some(6));
         for ratio in [1.0, 0.0, -2.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(design.runs_to_settle(ratio), None, "{ratio}");
-            assert_eq!(design.runs_to_find(ratio, Power::PERCENT_80), None, "{ratio}");
+            assert_eq!(design.runs_to_exclude(ratio), None, "{ratio}");
+            assert_eq!(design.runs_to_detect(ratio, Power::PERCENT_80), None, "{ratio}");
         }
     }
 
     #[test]
-    fn an_interval_tells_what_it_could_have_seen() {
+    fn an_interval_shows_what_it_could_have_detected() {
         let design = design(Quantile::P50, 200);
         let reach = 1.0 + design.half_width().unwrap();
         let interval = Interval::new(1.3 / reach, 1.3 * reach).unwrap();
         let seen =
-            smallest_ratio_seen(interval, Confidence::PERCENT_95, Power::PERCENT_80).unwrap();
-        assert!((seen - design.smallest_ratio(Power::PERCENT_80).unwrap()).abs() < 1e-9);
+            detectable_ratio_of(interval, Confidence::PERCENT_95, Power::PERCENT_80).unwrap();
+        assert!((seen - design.detectable_ratio(Power::PERCENT_80).unwrap()).abs() < 1e-9);
         let touching_zero = Interval::new(0.0, 2.0).unwrap();
-        let none = smallest_ratio_seen(touching_zero, Confidence::PERCENT_95, Power::PERCENT_80);
+        let none = detectable_ratio_of(touching_zero, Confidence::PERCENT_95, Power::PERCENT_80);
         assert_eq!(none, None);
     }
 

@@ -1,4 +1,4 @@
-//! Shares of a whole: how sure a failure rate is, and a difference between two.
+//! Proportions, such as failure rates: Wilson's interval, and Newcombe's intervals for differences.
 
 use super::confidence::Confidence;
 use super::convert::{real, whole};
@@ -17,9 +17,9 @@ pub enum ProportionError {
     /// There was no trial.
     #[error("there were no trials")]
     NoTrials,
-    /// There cannot be more successes than trials.
+    /// There are more successes than trials.
     #[error("{successes} of {trials} is more than all")]
-    MoreThanAll {
+    TooManySuccesses {
         /// The successes given.
         successes: u64,
         /// The trials given.
@@ -31,14 +31,14 @@ impl Proportion {
     /// `successes` of `trials`.
     ///
     /// # Errors
-    /// [`ProportionError::NoTrials`] for none, [`ProportionError::MoreThanAll`] when there are more
+    /// [`ProportionError::NoTrials`] for none, [`ProportionError::TooManySuccesses`] when there are more
     /// successes than trials.
     pub fn new(successes: u64, trials: u64) -> Result<Self, ProportionError> {
         if trials == 0 {
             return Err(ProportionError::NoTrials);
         }
         if successes > trials {
-            return Err(ProportionError::MoreThanAll { successes, trials });
+            return Err(ProportionError::TooManySuccesses { successes, trials });
         }
         Ok(Self { successes, trials })
     }
@@ -48,7 +48,7 @@ impl Proportion {
         self.successes
     }
 
-    /// How many there were; at least 1.
+    /// The number of trials; at least 1.
     pub const fn trials(self) -> u64 {
         self.trials
     }
@@ -66,17 +66,17 @@ impl Proportion {
         let (n, p, square) = (real(self.trials), self.share(), z * z);
         let centre = (n * p + square / 2.0) / (n + square);
         let half = z / (n + square) * (n * p * (1.0 - p) + square / 4.0).sqrt();
-        // The ends are exactly 0 and 1 there; rounding would leave a speck.
+        // Exactly 0 and 1 there, which rounding would miss.
         let low = if self.successes == 0 { 0.0 } else { (centre - half).max(0.0) };
         let high = if self.successes == self.trials { 1.0 } else { (centre + half).min(1.0) };
         Interval::between(low, high)
     }
 
-    /// The trials after which the Wilson interval would leave `limit` (a share) outside, should the
-    /// share stay as it is; `None` when the share is the limit, which no number of trials settles.
+    /// The trials after which the Wilson interval would exclude `limit` (a share), if the share stays the same; `None`
+    /// when the share is the limit, which no number of trials excludes.
     ///
     /// The interval holds the limit `L` while `|p - L| <= z sqrt(L (1 - L) / n)`.
-    pub fn trials_to_settle(self, limit: f64, confidence: Confidence) -> Option<u64> {
+    pub fn trials_to_exclude(self, limit: f64, confidence: Confidence) -> Option<u64> {
         let distance = (self.share() - limit).abs();
         if !(0.0..=1.0).contains(&limit) || distance < f64::EPSILON {
             return None;
@@ -109,18 +109,18 @@ pub fn newcombe_difference(
 /// How the members of pairs came out, each yes or no.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PairedVotes {
-    /// Pairs of which both said yes.
+    /// Pairs in which both are true.
     pub both: u64,
-    /// Pairs of which only the baseline did.
+    /// Pairs in which only the baseline is true.
     pub only_baseline: u64,
-    /// Pairs of which only the candidate did.
+    /// Pairs in which only the candidate is true.
     pub only_candidate: u64,
-    /// Pairs of which neither did.
+    /// Pairs in which neither is true.
     pub neither: u64,
 }
 
 impl PairedVotes {
-    /// Takes in a pair.
+    /// Counts a pair.
     pub const fn add(&mut self, baseline: bool, candidate: bool) {
         match (baseline, candidate) {
             (true, true) => self.both += 1,
@@ -136,7 +136,7 @@ impl PairedVotes {
     }
 
     /// The difference of the two shares, `candidate - baseline`, with Newcombe's interval for pairs, which
-    /// knows how far their members go together; inside -1 to 1.
+    /// accounts for their correlation; inside -1 to 1.
     ///
     /// Method 10, the square-and-add of two Wilson intervals with the correlation of the pairs, corrected
     /// for continuity. Source: R. G. Newcombe, Statistics in Medicine 17 (1998), 2635-2650.
@@ -150,9 +150,9 @@ impl PairedVotes {
         let (from, to) = (baseline.share(), candidate.share());
         let (around_from, around_to) =
             (baseline.wilson_interval(confidence), candidate.wilson_interval(confidence));
-        let together = self.correlation();
+        let correlation = self.correlation();
         let reach = |one: f64, other: f64| {
-            (one * one - 2.0 * together * one * other + other * other).max(0.0).sqrt()
+            (one * one - 2.0 * correlation * one * other + other * other).max(0.0).sqrt()
         };
         let point = to - from;
         let below = reach(to - around_to.low(), around_from.high() - from);
@@ -161,7 +161,7 @@ impl PairedVotes {
         Ok(Estimate { point, interval })
     }
 
-    /// The correlation of the two members, from -1 to 1; 0 where one side always says the same.
+    /// The correlation of the two members, from -1 to 1; 0 where one of them is constant.
     fn correlation(self) -> f64 {
         let [both, first, second, neither] =
             [self.both, self.only_baseline, self.only_candidate, self.neither].map(real);
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(Proportion::new(0, 0), Err(ProportionError::NoTrials));
         assert_eq!(
             Proportion::new(3, 2),
-            Err(ProportionError::MoreThanAll { successes: 3, trials: 2 })
+            Err(ProportionError::TooManySuccesses { successes: 3, trials: 2 })
         );
     }
 
@@ -279,11 +279,11 @@ mod tests {
     #[test]
     fn the_trials_that_settle_a_limit_do_and_one_fewer_does_not() {
         let confidence = Confidence::PERCENT_95;
-        assert_eq!(proportion(0, 10).trials_to_settle(0.01, confidence), Some(381));
+        assert_eq!(proportion(0, 10).trials_to_exclude(0.01, confidence), Some(381));
         let holds = |trials| proportion(0, trials).wilson_interval(confidence).contains(0.01);
         assert!(holds(380) && !holds(381));
-        assert_eq!(proportion(1, 100).trials_to_settle(0.01, confidence), None);
-        assert_eq!(proportion(1, 100).trials_to_settle(f64::NAN, confidence), None);
+        assert_eq!(proportion(1, 100).trials_to_exclude(0.01, confidence), None);
+        assert_eq!(proportion(1, 100).trials_to_exclude(f64::NAN, confidence), None);
     }
 
     proptest::proptest! {

@@ -1,4 +1,4 @@
-//! Which point of a distribution is meant: `p95`, `p99.9`.
+//! [`Quantile`]: a quantile such as `p95` or `p99.9`.
 
 use std::fmt;
 use std::str::FromStr;

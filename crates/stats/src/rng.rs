@@ -1,4 +1,4 @@
-//! A seeded source of random numbers whose every draw is the same on every platform.
+//! A seeded random number generator that gives the same numbers on every platform.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -7,8 +7,8 @@ use super::convert::real;
 
 /// `ChaCha` with 8 rounds: portable, and independent streams for one seed.
 ///
-/// Only exact operations follow it (integers, the four arithmetic operations and the square root,
-/// which IEEE 754 rounds correctly), so that draws do not depend on a platform's logarithm.
+/// Only exact operations are applied to it (integers, the four arithmetic operations and the square root, which
+/// IEEE 754 rounds correctly), so that draws do not depend on a platform's logarithm.
 #[derive(Debug, Clone)]
 pub(super) struct StatsRng(ChaCha8Rng);
 
@@ -25,9 +25,9 @@ impl StatsRng {
         let bound = length.max(1) as u64;
         loop {
             let product = u128::from(self.0.next_u64()) * u128::from(bound);
-            let (whole, rest) = (product >> 64, product & u128::from(u64::MAX));
-            // The remainder is dear; only a rest below the bound can be one to reject.
-            let fair = rest >= u128::from(bound) || rest >= (1_u128 << 64) % u128::from(bound);
+            let (whole, low) = (product >> 64, product & u128::from(u64::MAX));
+            // The remainder is expensive, and only needed where the low half is below the bound.
+            let fair = low >= u128::from(bound) || low >= (1_u128 << 64) % u128::from(bound);
             if fair {
                 return usize::try_from(whole).unwrap_or_default();
             }
@@ -96,11 +96,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_the_same_draws_for_ever() {
-        let mut random = StatsRng::new(7, 1);
-        let indices: Vec<usize> = (0..8).map(|_| random.index(1000)).collect();
+    fn a_seed_always_gives_the_same_draws() {
+        let mut rng = StatsRng::new(7, 1);
+        let indices: Vec<usize> = (0..8).map(|_| rng.index(1000)).collect();
         assert_eq!(indices, [992, 9, 721, 528, 58, 595, 521, 689]);
-        let drawn = [random.unit(), random.normal(), random.gamma(2.5)].map(f64::to_bits);
+        let drawn = [rng.unit(), rng.normal(), rng.gamma(2.5)].map(f64::to_bits);
         assert_eq!(
             drawn,
             [4_607_052_262_784_780_205, 4_603_254_330_731_271_041, 4_614_426_803_349_217_848]
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_logarithm_is_the_logarithm() {
+    fn the_logarithm_agrees_with_std() {
         for value in [1e-300, 0.1, 0.7, 1.0, 1.0 + f64::EPSILON, 1.5, 2.0, 1e17, 1e300] {
             let (own, std) = (logarithm(value), f64::ln(value));
             assert!((own - std).abs() <= 4.0 * f64::EPSILON * std.abs(), "{value}: {own} {std}");
@@ -118,24 +118,24 @@ mod tests {
 
     #[test]
     fn indices_are_uniform() {
-        let mut random = StatsRng::new(1, 0);
+        let mut rng = StatsRng::new(1, 0);
         let mut seen = [0_u32; 7];
         for _ in 0..70_000 {
-            seen[random.index(7)] += 1;
+            seen[rng.index(7)] += 1;
         }
         // Chi-square with 6 degrees of freedom exceeds 22.5 once in 1,000 seeds.
         let chi: f64 = seen.iter().map(|&n| (f64::from(n) - 10_000.0).powi(2) / 10_000.0).sum();
         assert!(chi < 22.5, "{chi}: {seen:?}");
-        assert_eq!(random.index(1), 0);
-        assert_eq!(random.index(0), 0);
+        assert_eq!(rng.index(1), 0);
+        assert_eq!(rng.index(0), 0);
     }
 
     #[test]
     fn moments_are_those_of_the_distributions() {
-        let mut random = StatsRng::new(2, 0);
+        let mut rng = StatsRng::new(2, 0);
         let n = 40_000;
         let mut moments = |draw: &mut dyn FnMut(&mut StatsRng) -> f64| {
-            let values: Vec<f64> = (0..n).map(|_| draw(&mut random)).collect();
+            let values: Vec<f64> = (0..n).map(|_| draw(&mut rng)).collect();
             let mean = values.iter().sum::<f64>() / real(count(n));
             let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
             (mean, variance / real(count(n)))
@@ -147,7 +147,7 @@ mod tests {
         assert!(within(moments(&mut StatsRng::unit), 0.5, 1.0 / 12.0));
         assert!(within(moments(&mut StatsRng::normal), 0.0, 1.0));
         for shape in [1.0, 2.0, 50.0, 1e6] {
-            let found = moments(&mut |random| random.gamma(shape));
+            let found = moments(&mut |rng| rng.gamma(shape));
             assert!(within(found, shape, shape), "{shape}: {found:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! Values fit to be reckoned with: never empty, never NaN, in order.
+//! [`Sample`]: sorted finite values, never empty.
 
 use super::confidence::Confidence;
 use super::convert::{at_rank, count, real};
@@ -7,7 +7,7 @@ use super::order_statistic::rank_interval;
 use super::quantile::Quantile;
 
 /// The greatest magnitude accepted: squares and sums of it stay finite.
-pub const GREATEST_MAGNITUDE: f64 = 1e100;
+pub const MAX_MAGNITUDE: f64 = 1e100;
 
 /// One or more finite numbers in ascending order.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,7 @@ pub enum SampleError {
     /// There is no value at all.
     #[error("there are no values")]
     Empty,
-    /// A value is NaN, infinite, or beyond [`GREATEST_MAGNITUDE`].
+    /// A value is NaN, infinite, or beyond [`MAX_MAGNITUDE`].
     #[error("value {index} is not a finite number of reasonable size")]
     NotFinite {
         /// Its position, counted from 0, in the order given.
@@ -34,9 +34,9 @@ impl Sample {
     ///
     /// # Errors
     /// [`SampleError::Empty`] for none; [`SampleError::NotFinite`] for a value that is NaN,
-    /// infinite, or beyond [`GREATEST_MAGNITUDE`].
+    /// infinite, or beyond [`MAX_MAGNITUDE`].
     pub fn new(mut values: Vec<f64>) -> Result<Self, SampleError> {
-        normalise(&mut values)?;
+        check_and_normalise(&mut values)?;
         values.sort_unstable_by(f64::total_cmp);
         Ok(Self { ascending: values })
     }
@@ -52,12 +52,12 @@ impl Sample {
     }
 
     /// The smallest value.
-    pub fn least(&self) -> f64 {
+    pub fn min(&self) -> f64 {
         self.ascending.first().copied().unwrap_or_default()
     }
 
     /// The greatest value.
-    pub fn greatest(&self) -> f64 {
+    pub fn max(&self) -> f64 {
         self.ascending.last().copied().unwrap_or_default()
     }
 
@@ -68,7 +68,7 @@ impl Sample {
 
     /// The nearest-rank quantile: the value at rank `ceil(q n)`.
     pub fn quantile(&self, quantile: Quantile) -> f64 {
-        quantile.rank(self.size()).map_or_else(|| self.least(), |rank| self.at_rank(rank))
+        quantile.rank(self.size()).map_or_else(|| self.min(), |rank| self.at_rank(rank))
     }
 
     /// A distribution-free interval for a quantile, from the ranks of
@@ -98,8 +98,8 @@ impl TryFrom<Vec<f64>> for Sample {
     }
 }
 
-/// Refuses what cannot be reckoned with, and turns negative zero into zero so that ties are ties.
-pub(super) fn normalise(values: &mut [f64]) -> Result<(), SampleError> {
+/// Refuses values that are not finite, and turns negative zero into zero so that ties are ties.
+pub(super) fn check_and_normalise(values: &mut [f64]) -> Result<(), SampleError> {
     if values.is_empty() {
         return Err(SampleError::Empty);
     }
@@ -109,9 +109,9 @@ pub(super) fn normalise(values: &mut [f64]) -> Result<(), SampleError> {
     Ok(())
 }
 
-/// The value without a negative zero; `None` when it is NaN, infinite, or too great.
+/// The value without a negative zero; `None` when it is NaN, infinite, or too large.
 pub(super) fn normalised(value: f64) -> Option<f64> {
-    (value.abs() <= GREATEST_MAGNITUDE).then_some(value + 0.0)
+    (value.abs() <= MAX_MAGNITUDE).then_some(value + 0.0)
 }
 
 /// The arithmetic mean; 0 for no values.
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_reckoned_with_is_refused() {
+    fn empty_and_non_finite_values_are_refused() {
         assert_eq!(Sample::new(vec![]), Err(SampleError::Empty));
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e101] {
             let result = Sample::new(vec![1.0, value]);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_values_that_were_seen() {
+    fn quantiles_are_values_of_the_sample() {
         let sample = Sample::new((1..=100).rev().map(f64::from).collect()).unwrap();
         for (quantile, value) in
             [(Quantile::P50, 50.0), (Quantile::P95, 95.0), (Quantile::P99, 99.0)]
@@ -141,7 +141,7 @@ mod tests {
             assert!((sample.quantile(quantile) - value).abs() < f64::EPSILON, "{quantile}");
         }
         assert!((sample.mean() - 50.5).abs() < 1e-12);
-        assert_eq!((sample.least(), sample.greatest(), sample.size()), (1.0, 100.0, 100));
+        assert_eq!((sample.min(), sample.max(), sample.size()), (1.0, 100.0, 100));
     }
 
     #[test]

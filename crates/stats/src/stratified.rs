@@ -1,42 +1,39 @@
-//! A share of a whole of which some parts were looked at more closely than others.
+//! A share of a population, estimated from a stratified sample.
 
 use super::confidence::Confidence;
 use super::convert::real;
 use super::interval::Interval;
 use super::proportion::Proportion;
 
-/// One part of a whole (a stratum): how large it is, and what was found among those of it that were
-/// drawn at random.
+/// A stratum: its size, and a random sample of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stratum {
-    /// All that belong to it.
+    /// How many members it has.
     pub size: u64,
-    /// What was found in the sample; none where there is no sample.
+    /// The proportion in the sample; `None` without a sample.
     pub sample: Option<Proportion>,
 }
 
-/// A share of the whole, from 0 to 1, put together from its strata.
+/// A share of the population, from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StratifiedShare {
-    /// The estimate; none where a stratum was not looked at, for then nothing stands for it.
+    /// The estimate; `None` where a stratum has no sample.
     pub point: Option<f64>,
-    /// The range that holds the share; the whole weight of a stratum that was not looked at is in it.
+    /// The confidence interval; it includes the whole weight of strata without a sample.
     pub interval: Interval,
-    /// The weight of the strata that were not looked at, from 0 to 1.
-    pub unseen: f64,
+    /// The weight of the strata without a sample, from 0 to 1.
+    pub unsampled: f64,
 }
 
-/// The share of the whole that would succeed if each stratum were tried in full: the shares found,
-/// weighted by the sizes of the strata, `sum of W_h p_h` with `W_h = N_h / N`. None where there is
-/// nothing in any stratum, or no sample of any.
+/// The share of successes in the population: the shares of the samples, weighted by the sizes of the strata,
+/// `sum of W_h p_h` with `W_h = N_h / N`. `None` where all strata are empty or none has a sample.
 ///
 /// The interval is built from each stratum's own Wilson interval `(l_h, u_h)` by the square-and-add of
 /// the method of variance estimates recovery:
 /// `low = p - sqrt(sum of (W_h (p_h - l_h))^2)`, `high = p + sqrt(sum of (W_h (u_h - p_h))^2)`.
-/// It is right for samples of a few, and where all or none succeeded. A sample of the whole stratum has
-/// an interval like any other: what is looked at is a chance that every new try has, not a fixed
-/// property of the members, so that there is no correction for a finite whole. A stratum without a
-/// sample may hold any share, and both ends make room for it.
+/// It is right for small samples, and where all or none succeeded. A sample of the whole stratum has an interval like
+/// any other: the estimate is the probability of success of a new member, not a fixed property of the members, so that
+/// there is no finite-population correction. A stratum without a sample may have any share, which widens the interval.
 ///
 /// Source: G. Y. Zou, W. Huang and X. Zhang, Computational Statistics and Data Analysis 53 (2009),
 /// 1080-1085, with the intervals of E. B. Wilson (1927); X. Yan and X. G. Su, Statistics in
@@ -47,26 +44,26 @@ pub fn stratified_share(strata: &[Stratum], confidence: Confidence) -> Option<St
         return None;
     }
     let weight = |stratum: &Stratum| real(stratum.size) / real(size);
-    let (mut found, mut below, mut above, mut unseen) = (0.0, 0.0_f64, 0.0_f64, 0.0);
-    let mut any = false;
+    let (mut found, mut below, mut above, mut unsampled) = (0.0, 0.0_f64, 0.0_f64, 0.0);
+    let mut has_sample = false;
     for stratum in strata.iter().filter(|stratum| stratum.size > 0) {
         let Some(sample) = stratum.sample else {
-            unseen += weight(stratum);
+            unsampled += weight(stratum);
             continue;
         };
         let (share, around) = (sample.share(), sample.wilson_interval(confidence));
         found += weight(stratum) * share;
         below = below.hypot(weight(stratum) * (share - around.low()));
         above = above.hypot(weight(stratum) * (around.high() - share));
-        any = true;
+        has_sample = true;
     }
-    if !any {
+    if !has_sample {
         return None;
     }
     let low = (found - below).clamp(0.0, 1.0);
-    let high = (found + above + unseen).clamp(0.0, 1.0);
-    let point = (unseen == 0.0).then_some(found.clamp(low, high));
-    Some(StratifiedShare { point, interval: Interval::between(low, high), unseen })
+    let high = (found + above + unsampled).clamp(0.0, 1.0);
+    let point = (unsampled == 0.0).then_some(found.clamp(low, high));
+    Some(StratifiedShare { point, interval: Interval::between(low, high), unsampled })
 }
 
 #[cfg(test)]
@@ -100,26 +97,26 @@ mod tests {
     }
 
     #[test]
-    fn strata_count_by_their_size_and_not_by_their_sample() {
+    fn strata_are_weighted_by_size_and_not_by_sample() {
         let weighted = share(&[stratum(380, Some((19, 20))), stratum(20, Some((0, 20)))]);
         assert!((weighted.point.unwrap() - 0.95 * 0.95).abs() < 1e-12);
-        // All that were looked at would be 19 of 40.
+        // Unweighted, it would be 19 of 40.
         assert!(weighted.interval.low() > 0.7);
     }
 
     #[test]
-    fn a_stratum_that_was_not_looked_at_may_hold_anything() {
+    fn a_stratum_without_a_sample_may_have_any_share() {
         let open = share(&[stratum(90, Some((90, 90))), stratum(10, None)]);
         assert_eq!(open.point, None);
-        assert!((open.unseen - 0.1).abs() < 1e-12 && (open.interval.high() - 1.0).abs() < 1e-12);
+        assert!((open.unsampled - 0.1).abs() < 1e-12 && (open.interval.high() - 1.0).abs() < 1e-12);
         let all = share(&[stratum(90, Some((90, 90)))]);
         assert!((open.interval.low() - 0.9 * all.interval.low()).abs() < 1e-12, "{open:?}");
         let empty = share(&[stratum(90, Some((90, 90))), stratum(0, None)]);
-        assert_eq!(empty, all, "nothing is missing of an empty stratum");
+        assert_eq!(empty, all, "an empty stratum needs no sample");
     }
 
     #[test]
-    fn nothing_is_said_of_nothing() {
+    fn nothing_is_estimated_from_nothing() {
         assert_eq!(stratified_share(&[], Confidence::PERCENT_95), None);
         assert_eq!(stratified_share(&[stratum(0, None)], Confidence::PERCENT_95), None);
         assert_eq!(stratified_share(&[stratum(9, None)], Confidence::PERCENT_95), None);
@@ -140,7 +137,7 @@ mod tests {
                 let interval = found.interval;
                 proptest::prop_assert!(interval.low() >= 0.0 && interval.high() <= 1.0);
                 proptest::prop_assert!(found.point.is_none_or(|point| interval.contains(point)));
-                proptest::prop_assert_eq!(found.point.is_none(), found.unseen > 0.0);
+                proptest::prop_assert_eq!(found.point.is_none(), found.unsampled > 0.0);
             }
         }
     }

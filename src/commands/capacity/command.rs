@@ -66,7 +66,7 @@ pub(crate) fn capacity(arguments: &CapacityArgs) -> Result<Exit, CliError> {
     let loaded = load_profile(&arguments.profile)?;
     let profile = &loaded.profile;
     if profile.thresholds.is_empty() {
-        return Err(no_thresholds(profile.mode.any()));
+        return Err(no_thresholds(profile.mode.representative()));
     }
     let rules = SearchRules::of(profile);
     check_cloud_limits(profile, &rules, arguments.cloud.accept_cloud_limits)?;

@@ -7,25 +7,27 @@ use rushhour_driver::cekura::{AccountError, Cekura};
 
 /// Checks the key and the plan; neither costs anything.
 pub(crate) async fn check(cekura: &Cekura, mode: Mode, in_flight: f64) -> Vec<Finding> {
-    let key = match cekura.greet().await {
+    let key = match cekura.check_connectivity().await {
         Ok(()) => Finding::ok("cekura key", "accepted"),
-        Err(AccountError::Refused(message)) => {
+        Err(error @ AccountError::Refused { .. }) => {
             return vec![
-                Finding::failed("cekura key", message, "check CEKURA_API_KEY"),
+                Finding::failed("cekura key", error.to_string(), "check CEKURA_API_KEY"),
                 Finding::not_checked("cekura plan", "the key was refused"),
             ];
         }
-        Err(AccountError::Unknown(message)) => {
-            Finding::failed("cekura key", message, "check evaluator.url, or CEKURA_API_URL")
-        }
+        Err(error) => Finding::failed(
+            "cekura key",
+            error.to_string(),
+            "check evaluator.url, or CEKURA_API_URL",
+        ),
     };
     let plan = match cekura.plan_limits().await {
         Ok(limits) => cekura_plan(&limits, mode, in_flight),
-        Err(AccountError::Refused(message)) => Finding::not_checked(
+        Err(error @ AccountError::Refused { .. }) => Finding::not_checked(
             "cekura plan",
-            format!("only a key of the organization may read it, not one of a project ({message})"),
+            format!("only a key of the organization may read it, not one of a project ({error})"),
         ),
-        Err(AccountError::Unknown(message)) => Finding::not_checked("cekura plan", message),
+        Err(error) => Finding::not_checked("cekura plan", error.to_string()),
     };
     vec![key, plan]
 }

@@ -239,7 +239,7 @@ fn no_key(check: &str, error: &CliError, where_from: &str) -> Finding {
 
 /// Compares the rates that the plan needs with those that the profile allows.
 fn limits(forecast: &Forecast) -> Vec<Finding> {
-    let warning = |is_it: fn(&PlanWarning) -> bool| forecast.cautions.iter().find(|it| is_it(it));
+    let warning = |is_it: fn(&PlanWarning) -> bool| forecast.warnings.iter().find(|it| is_it(it));
     let finding =
         |check: &str, setting: &str, found: Option<&PlanWarning>, needed: String| match found {
             Some(warning) => Finding::warning(
@@ -276,7 +276,7 @@ fn start_sandbox(profile: &Profile) -> Result<Option<Sandbox>, CliError> {
     if profile.livekit.target != LiveKitTarget::Sandbox {
         return Ok(None);
     }
-    let config = sandbox_config(profile.seed, &profile.sandbox, TruthLog::Off)?;
+    let config = sandbox_config(profile.seed, &profile.sandbox, TruthLog::Off);
     Sandbox::start(config, 0).map(Some).map_err(CliError::from_usage)
 }
 

@@ -74,7 +74,7 @@ async fn create_and_dispatch(
 ) -> Vec<Finding> {
     let settings = &profile.livekit;
     let metadata = || match profile.mix.scenarios().first() {
-        Some(scenario) => dispatch_metadata(settings, &scenario.id, profile.mode.any()),
+        Some(scenario) => dispatch_metadata(settings, &scenario.id, profile.mode.representative()),
         None => String::new(),
     };
     let room_requested = Instant::now();

@@ -6,7 +6,7 @@ use rushhour_livekit::{LiveKitClient, LiveKitError, LiveKitErrorKind};
 /// Checks the key by listing one room that does not exist.
 pub(crate) async fn check_key(livekit: &LiveKitClient) -> Finding {
     let check = "livekit key";
-    match livekit.greet().await {
+    match livekit.check_connectivity().await {
         Ok(()) => Finding::ok(check, "accepted, and may list rooms"),
         Err(error) => request_failed(check, &error),
     }

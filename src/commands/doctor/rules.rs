@@ -121,7 +121,7 @@ pub(crate) fn cekura_plan(limits: &PlanLimits, mode: Mode, in_flight: f64) -> Fi
             "top up at Cekura",
         );
     }
-    match limits.at_once(mode) {
+    match limits.concurrency(mode) {
         Some(limit) if (limit as f64) < needed => Finding::warning(
             check,
             format!(

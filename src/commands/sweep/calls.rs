@@ -51,7 +51,7 @@ pub(crate) async fn find_open_calls(trail: &SessionTrail) -> Result<OpenCalls, C
         })?;
         open.extend(statuses.into_iter().filter_map(|status| match status.state {
             RunState::InProgress(_) | RunState::Unknown => {
-                Some(OpenCall { run: status.run, state: status.word })
+                Some(OpenCall { run: status.run, state: status.status })
             }
             RunState::Ended(_) => None,
         }));

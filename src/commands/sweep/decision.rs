@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rushhour_core::units::{Micros, RoomName, SessionId};
-use rushhour_livekit::{RoomInfo, room_mark};
+use rushhour_livekit::{RoomInfo, parse_room_owner};
 
 /// How long after its planned end a room counts as left behind: clocks differ, and retries take time.
 const GRACE: Micros = Micros::from_secs(30 * 60);
@@ -58,8 +58,8 @@ pub(crate) fn decide(
     liveness: impl FnOnce(&SessionId) -> SessionLiveness,
     now_ms: i64,
 ) -> Option<RoomDecision> {
-    let session = room_mark(&room.metadata)?.session;
-    let age = room.made_at_ms.map(|made| {
+    let session = parse_room_owner(&room.metadata)?.session;
+    let age = room.created_at_ms.map(|made| {
         Micros::from_millis(u64::try_from(now_ms.saturating_sub(made)).unwrap_or_default())
     });
     let verdict = match liveness(&session) {
@@ -95,7 +95,7 @@ mod tests {
         RoomInfo {
             room: RoomName::new("rushhour-1"),
             metadata: metadata.to_owned(),
-            made_at_ms: Some(CREATED),
+            created_at_ms: Some(CREATED),
             empty_timeout: Micros::from_secs(600),
             participants: 2,
         }
@@ -151,7 +151,7 @@ mod tests {
             verdict(SessionLiveness::Unknown, -50),
             SweepVerdict::MayBeInUse(Micros::from_secs(2_400))
         );
-        let ageless = RoomInfo { made_at_ms: None, ..ours() };
+        let ageless = RoomInfo { created_at_ms: None, ..ours() };
         let decision = decide(ageless, |_| SessionLiveness::Unknown, i64::MAX).unwrap();
         assert_eq!((decision.verdict, decision.age), (SweepVerdict::AgeUnknown, None));
         assert!(!decision.verdict.is_dead());

@@ -101,7 +101,7 @@ mod tests {
         let room = RoomInfo {
             room: RoomName::new(name),
             metadata: String::new(),
-            made_at_ms: None,
+            created_at_ms: None,
             empty_timeout: Micros::ZERO,
             participants: 2,
         };

@@ -1,4 +1,4 @@
-//! One fuzzer for all parsers; the variable PARSER names which.
+//! One fuzzer for all parsers; the environment variable PARSER chooses one.
 
 #![no_main]
 

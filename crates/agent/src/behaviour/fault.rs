@@ -92,7 +92,7 @@ impl JobFaults {
 
     /// Chooses a fault, or none.
     pub(super) fn choose(&self, draw: KeyedDraw) -> Option<JobFault> {
-        let mut remaining = draw.unit();
+        let mut remaining = draw.uniform();
         self.0.iter().find_map(|(fault, share)| {
             remaining -= share.fraction();
             (remaining < 0.0).then_some(*fault)

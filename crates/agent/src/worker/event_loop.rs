@@ -79,7 +79,7 @@ pub(crate) async fn run_worker(
         for action in worker.take_actions() {
             match action {
                 WorkerAction::Connect => {
-                    let token = token_signer.mint_for_worker(TOKEN_LIFETIME)?;
+                    let token = token_signer.sign_for_worker(TOKEN_LIFETIME)?;
                     let url = url.to_owned();
                     connecting =
                         Some(Box::pin(async move { connect(&url, "/agent", &token).await }));

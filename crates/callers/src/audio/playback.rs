@@ -190,6 +190,7 @@ mod tests {
         }
         let (speech, after) = frames.split_at(clip.frames().len());
         assert!(speech.iter().zip(clip.frames()).all(|(sent, frame)| sent.payload == *frame));
+        assert!(!after.is_empty());
         assert!(after.iter().all(|frame| frame.payload == Clip::silence_frame()));
         let indices = |has: fn(&DueFrame) -> bool| -> Vec<usize> {
             frames.iter().enumerate().filter(|(_, frame)| has(frame)).map(|(at, _)| at).collect()

@@ -199,7 +199,9 @@ mod tests {
         assert_eq!(receiver.handle_packet(&[0xff; 40]), []);
         assert_eq!(receiver.handle_packet(&[]), []);
         let mut sender = DataSender::default();
-        for chunk in sender.text_chunks("unknown", 0, "text") {
+        let chunks: Vec<_> = sender.text_chunks("unknown", 0, "text").into_iter().collect();
+        assert!(!chunks.is_empty());
+        for chunk in chunks {
             assert_eq!(receiver.handle_packet(&chunk), []);
         }
         assert_eq!(receiver.handle_packet(&sender.trailer("unknown", HashMap::new())), []);

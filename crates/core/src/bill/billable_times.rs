@@ -1,10 +1,10 @@
-//! The moments of one run that bear on its cost. Where one is not known the dearer reading is taken.
+//! The times of one run that affect its cost. If one is unknown, the more expensive reading counts.
 
 use super::run_usage::RunUsage;
 use crate::event::{FailureClass, ModelUsage, RunPhase};
 use crate::units::{Micros, Mode, SessionTime};
 
-const NOTHING_TOLD: ModelUsage = ModelUsage {
+const NOTHING_REPORTED: ModelUsage = ModelUsage {
     tokens_read: None,
     tokens_cached: None,
     tokens_written: None,
@@ -13,54 +13,59 @@ const NOTHING_TOLD: ModelUsage = ModelUsage {
     heard: None,
 };
 
-/// The moments of one run that bear on its cost.
+/// The times of one run that affect its cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BillableTimes {
-    /// How the conversation is held.
+    /// The mode of the conversation.
     pub mode: Mode,
-    /// When the agent can first have been in the room: the last look that did not find it.
+    /// The earliest time at which the agent can have joined: the last room poll without it.
     pub agent: Option<SessionTime>,
     /// When the submission was first sent.
     pub submitted: Option<SessionTime>,
-    /// When the conversation can first have begun, where it was seen to be held.
+    /// The earliest time at which the conversation can have begun, if it was seen in progress.
     pub running: Option<SessionTime>,
-    /// When the conversation was seen to be over and judged.
+    /// When the conversation was first seen in judging.
     pub judging: Option<SessionTime>,
-    /// Turns of a caller of our own.
+    /// The number of turns, with native callers.
     pub turns: Option<u32>,
-    /// What the agent says that its models took.
-    pub used: ModelUsage,
+    /// What the agent reports about the use of its models.
+    pub model_usage: ModelUsage,
 }
 
 impl BillableTimes {
-    /// Those of a run of which nothing is known yet.
-    pub const fn of(mode: Mode) -> Self {
+    /// The times of a run that has just started.
+    pub const fn new(mode: Mode) -> Self {
         let (agent, submitted, running, judging, turns) = (None, None, None, None, None);
-        Self { mode, agent, submitted, running, judging, turns, used: NOTHING_TOLD }
+        Self { mode, agent, submitted, running, judging, turns, model_usage: NOTHING_REPORTED }
     }
 
-    /// The run was seen in a new state at the evaluator, not yet so at `after`.
-    pub const fn sighted(&mut self, sighting: RunPhase, after: SessionTime, seen: SessionTime) {
-        match sighting {
+    /// Records that the run was seen in a new phase at `seen`, and not yet at `after`.
+    pub(crate) const fn phase_seen(
+        &mut self,
+        phase: RunPhase,
+        after: SessionTime,
+        seen: SessionTime,
+    ) {
+        match phase {
             RunPhase::Queued => {}
             RunPhase::Running => self.running = Some(after),
             RunPhase::Judging => self.judging = Some(seen),
         }
     }
 
-    /// What the run took, when it ended at `ended`, for `class` where it failed, after a conversation of
-    /// `talked` in the evaluator's own words.
+    /// What the run used, if it ended at `ended`: with `class` if it failed, and after a conversation of
+    /// `reported` according to the evaluator.
     ///
-    /// LiveKit counts an agent's minutes from its connecting to the end of the room, and none where it never
-    /// connects (<https://docs.livekit.io/deploy/admin/billing>). A submission that was refused held no
-    /// conversation; one of unknown fate is taken to have held one.
+    /// LiveKit bills an agent's minutes from its connection to the end of the room, and none if it never
+    /// connects (<https://docs.livekit.io/deploy/admin/billing>). A rejected submission has no conversation;
+    /// one whose fate is unknown counts as if it had one.
     pub fn usage(
         &self,
         ended: SessionTime,
         class: Option<FailureClass>,
-        talked: Option<Micros>,
+        reported: Option<Micros>,
     ) -> RunUsage {
-        let refused = matches!(
+        let rejected = matches!(
             class,
             Some(
                 FailureClass::SubmitRejected
@@ -68,11 +73,11 @@ impl BillableTimes {
                     | FailureClass::BudgetStopped
             )
         );
-        let submitted = self.submitted.filter(|_| !refused);
+        let submitted = self.submitted.filter(|_| !rejected);
         let since = |from: Option<SessionTime>| from.map_or(Micros::ZERO, |from| ended.since(from));
         let over = self.judging.unwrap_or(ended);
-        let conversation = match (talked, self.running.or(submitted)) {
-            (Some(talked), _) => talked,
+        let conversation = match (reported, self.running.or(submitted)) {
+            (Some(reported), _) => reported,
             (None, Some(from)) => over.since(from),
             (None, None) => Micros::ZERO,
         };
@@ -81,9 +86,9 @@ impl BillableTimes {
             agent: since(self.agent.or(submitted)),
             caller: since(submitted),
             conversation,
-            told: talked.is_some(),
+            conversation_reported: reported.is_some(),
             messages: self.turns,
-            used: self.used,
+            model_usage: self.model_usage,
             judged: class.is_none() && submitted.is_some(),
         }
     }
@@ -98,37 +103,38 @@ mod tests {
     }
 
     #[test]
-    fn each_party_counts_from_its_own_coming() {
-        let moments = BillableTimes {
+    fn each_participant_is_billed_from_its_own_join() {
+        let times = BillableTimes {
             mode: Mode::Voice,
             agent: Some(at(2)),
             submitted: Some(at(5)),
             running: Some(at(10)),
             judging: Some(at(70)),
             turns: None,
-            used: NOTHING_TOLD,
+            model_usage: NOTHING_REPORTED,
         };
-        let usage = moments.usage(at(75), None, None);
+        let usage = times.usage(at(75), None, None);
         assert_eq!(usage.agent, Micros::from_secs(73));
         assert_eq!(usage.caller, Micros::from_secs(70));
         assert_eq!(usage.conversation, Micros::from_secs(60));
-        assert!(usage.judged && !usage.told);
-        let told = moments.usage(at(75), None, Some(Micros::from_secs(58)));
-        assert_eq!((told.conversation, told.told), (Micros::from_secs(58), true));
+        assert!(usage.judged && !usage.conversation_reported);
+        let reported = times.usage(at(75), None, Some(Micros::from_secs(58)));
+        assert_eq!(reported.conversation, Micros::from_secs(58));
+        assert!(reported.conversation_reported);
     }
 
     #[test]
-    fn what_was_refused_costs_the_agent_alone_and_what_is_unknown_costs_all() {
-        let nothing = BillableTimes::of(Mode::Voice);
-        let moments = BillableTimes { agent: Some(at(2)), submitted: Some(at(5)), ..nothing };
-        let refused = moments.usage(at(9), Some(FailureClass::SubmitRejected), None);
-        assert_eq!((refused.agent, refused.conversation), (Micros::from_secs(7), Micros::ZERO));
-        let unknown = moments.usage(at(9), Some(FailureClass::SubmitUnknown), None);
+    fn a_rejected_submission_costs_the_agent_alone_and_an_unknown_one_everything() {
+        let started = BillableTimes::new(Mode::Voice);
+        let times = BillableTimes { agent: Some(at(2)), submitted: Some(at(5)), ..started };
+        let rejected = times.usage(at(9), Some(FailureClass::SubmitRejected), None);
+        assert_eq!((rejected.agent, rejected.conversation), (Micros::from_secs(7), Micros::ZERO));
+        let unknown = times.usage(at(9), Some(FailureClass::SubmitUnknown), None);
         assert_eq!(unknown.conversation, Micros::from_secs(4));
         assert!(!unknown.judged);
-        let never = nothing.usage(at(9), Some(FailureClass::DispatchUnassigned), None);
+        let never = started.usage(at(9), Some(FailureClass::DispatchUnassigned), None);
         assert_eq!(
-            (never.agent, never.caller, never.talked()),
+            (never.agent, never.caller, never.had_conversation()),
             (Micros::ZERO, Micros::ZERO, false)
         );
     }

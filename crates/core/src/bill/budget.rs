@@ -1,6 +1,7 @@
-//! What a session under way may still spend: told every event, asked before every start.
+//! What a session in progress may still spend: it learns every event and is asked before every start.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 use super::billable_times::BillableTimes;
 use super::tariff::Tariff;
@@ -11,27 +12,28 @@ use crate::units::{Micros, RunIndex, SessionTime, Usd};
 
 const MINUTE: u64 = 60_000_000;
 
-/// What a session must not go beyond.
+/// The limits of a session on money, runs and minutes.
 #[derive(Debug, Clone)]
 pub struct BudgetLimits {
     budget: Option<Usd>,
     max_runs: Option<u64>,
     max_minutes: Option<u64>,
     tariff: Option<Tariff>,
-    /// One run at its worst.
+    /// The most that one run can cost.
     worst_cost: Usd,
+    /// The longest that a conversation can last.
     worst_conversation: Micros,
-    /// A run that is not submitted so long after its start is given up, where money is limited.
+    /// With a budget, a run that is not submitted this long after its start is given up.
     submitted_within: Micros,
-    /// Whether turns are counted, because the callers are our own.
+    /// Whether turns are counted, which only native callers report.
     counts_turns: bool,
 }
 
 impl BudgetLimits {
-    /// The caps of a profile.
-    pub fn of(profile: &Profile) -> Self {
+    /// The limits of a profile.
+    pub fn new(profile: &Profile) -> Self {
         let limits = &profile.limits;
-        let tariff = Tariff::of(profile);
+        let tariff = Tariff::new(profile);
         Self {
             budget: limits.budget,
             max_runs: limits.max_runs,
@@ -45,141 +47,220 @@ impl BudgetLimits {
     }
 }
 
-/// What was spent and what is held back, for a session under way. Everything in flight counts at its worst.
+/// A limit that one more run could exceed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BudgetExceeded {
+    /// `max_runs`.
+    Runs {
+        /// The limit.
+        limit: u64,
+    },
+    /// `budget`.
+    Cost {
+        /// The limit.
+        limit: Usd,
+        /// The cost of the runs that have ended.
+        spent: Usd,
+        /// Reserved for the runs in flight.
+        reserved: Usd,
+        /// Runs in flight.
+        in_flight: u64,
+        /// The most that one more run can cost.
+        next: Usd,
+    },
+    /// `max_minutes`.
+    Minutes {
+        /// The limit, in minutes.
+        limit: u64,
+        /// The conversations of the runs that have ended.
+        used: Micros,
+        /// Runs in flight.
+        in_flight: u64,
+        /// The longest that each of them, and one more, can take.
+        each: Micros,
+    },
+}
+
+impl BudgetExceeded {
+    /// The key of the limit in its table of the profile.
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Runs { .. } => "max_runs",
+            Self::Cost { .. } => "budget",
+            Self::Minutes { .. } => "max_minutes",
+        }
+    }
+
+    /// The message, with the limit as a key of `table`: `limits`, or `judging` in a judging session.
+    pub fn message(&self, table: &str) -> String {
+        let setting = format!("{table}.{}", self.key());
+        match self {
+            Self::Runs { limit } => format!("{setting} of {limit} is reached"),
+            Self::Cost { limit, spent, reserved, in_flight, next } => format!(
+                "{setting} of {limit} could be exceeded: {spent} spent, {reserved} reserved for {in_flight} in flight, and one more run may cost {next}"
+            ),
+            Self::Minutes { limit, used, in_flight, each } => format!(
+                "{setting} of {limit} could be exceeded: {used} of conversation used, and {in_flight} in flight and one more may take {each} each"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for BudgetExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message("limits"))
+    }
+}
+
+/// What a session in progress has spent and reserved. Every run in flight counts at its worst.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    caps: BudgetLimits,
-    /// Runs under way, and when each is given up unless it is submitted by then.
-    held: HashMap<RunIndex, (BillableTimes, SessionTime)>,
-    /// The latter in order.
+    limits: BudgetLimits,
+    in_flight: HashMap<RunIndex, RunInFlight>,
+    /// Runs by the time at which they are overdue, until they end or are returned.
     overdue: BTreeSet<(SessionTime, RunIndex)>,
     spent: Usd,
-    talked: Micros,
+    conversation_time: Micros,
     started: u64,
 }
 
+#[derive(Debug, Clone)]
+struct RunInFlight {
+    times: BillableTimes,
+    /// When the run is overdue.
+    due: SessionTime,
+}
+
 impl Budget {
-    /// A purse of which nothing is spent.
-    pub fn new(caps: BudgetLimits) -> Self {
+    /// A budget of which nothing is spent.
+    pub fn new(limits: BudgetLimits) -> Self {
         Self {
-            caps,
-            held: HashMap::new(),
+            limits,
+            in_flight: HashMap::new(),
             overdue: BTreeSet::new(),
             spent: Usd::ZERO,
-            talked: Micros::ZERO,
+            conversation_time: Micros::ZERO,
             started: 0,
         }
     }
 
-    /// Takes in what happened at `at`. A session that is gone on with is told what happened before.
-    pub fn take(&mut self, happening: &EventKind, at: SessionTime) {
-        match happening {
+    /// Applies an event that was recorded at `at`. To resume a session, apply all of its events.
+    pub fn apply(&mut self, event: &EventKind, at: SessionTime) {
+        match event {
             EventKind::RunStarted { run, mode, .. } => {
                 self.started += 1;
-                let turns = self.caps.counts_turns.then_some(0);
-                let due = match self.caps.budget {
-                    Some(_) => at + self.caps.submitted_within,
+                let turns = self.limits.counts_turns.then_some(0);
+                let due = match self.limits.budget {
+                    Some(_) => at + self.limits.submitted_within,
                     None => SessionTime::NEVER,
                 };
-                self.held.insert(*run, (BillableTimes { turns, ..BillableTimes::of(*mode) }, due));
+                let times = BillableTimes { turns, ..BillableTimes::new(*mode) };
+                self.in_flight.insert(*run, RunInFlight { times, due });
                 self.overdue.insert((due, *run));
             }
-            EventKind::AgentSeen { run, after, .. } => self.of(*run, |m| m.agent = Some(*after)),
+            EventKind::AgentSeen { run, after, .. } => {
+                self.update(*run, |times| times.agent = Some(*after));
+            }
             EventKind::SubmitIntent { runs, .. } => {
                 for run in runs {
-                    self.of(*run, |moments| moments.submitted = Some(at));
+                    self.update(*run, |times| times.submitted = Some(at));
                 }
             }
-            EventKind::PhaseSeen { run, phase: sighting, after, seen, .. } => {
-                self.of(*run, |moments| moments.sighted(*sighting, *after, *seen));
+            EventKind::PhaseSeen { run, phase, after, seen, .. } => {
+                self.update(*run, |times| times.phase_seen(*phase, *after, *seen));
             }
             EventKind::Turn { run, .. } => {
-                self.of(*run, |moments| moments.turns = moments.turns.map(|turns| turns + 1));
+                self.update(*run, |times| times.turns = times.turns.map(|turns| turns + 1));
             }
-            EventKind::ModelUsage { run, usage: used } => {
-                self.of(*run, |moments| moments.used = *used);
+            EventKind::ModelUsage { run, usage } => {
+                self.update(*run, |times| times.model_usage = *usage);
             }
-            EventKind::Ended { run, outcome, seen, conversation_duration: talked, .. } => {
-                let Some((moments, due)) = self.held.remove(run) else { return };
+            EventKind::Ended { run, outcome, seen, conversation_duration, .. } => {
+                let Some(RunInFlight { times, due }) = self.in_flight.remove(run) else { return };
                 self.overdue.remove(&(due, *run));
-                let usage = moments.usage(*seen, outcome.class(), *talked);
-                if let Some(tariff) = &self.caps.tariff {
+                let usage = times.usage(*seen, outcome.class(), *conversation_duration);
+                if let Some(tariff) = &self.limits.tariff {
                     self.spent += tariff.cost(&usage);
                 }
-                let longest =
-                    if usage.told { usage.conversation } else { self.caps.worst_conversation };
-                self.talked = self.talked + usage.conversation.min(longest);
+                let conversation = if usage.conversation_reported {
+                    usage.conversation
+                } else {
+                    usage.conversation.min(self.limits.worst_conversation)
+                };
+                self.conversation_time = self.conversation_time + conversation;
             }
-            EventKind::Resumed { unwatched, .. } => self.put_off(*unwatched),
+            EventKind::Resumed { downtime, .. } => self.extend_due_times(*downtime),
             _ => {}
         }
     }
 
-    /// While nobody watched nothing was submitted: the time until a run is overdue stood still.
-    fn put_off(&mut self, by: Micros) {
-        for (_, due) in self.held.values_mut() {
-            *due += by;
+    /// During a downtime nothing can be submitted, so it does not count.
+    fn extend_due_times(&mut self, by: Micros) {
+        for run in self.in_flight.values_mut() {
+            run.due += by;
         }
         let overdue = std::mem::take(&mut self.overdue);
         self.overdue = overdue.into_iter().map(|(due, run)| (due + by, run)).collect();
     }
 
-    fn of(&mut self, run: RunIndex, note: impl FnOnce(&mut BillableTimes)) {
-        if let Some((moments, _)) = self.held.get_mut(&run) {
-            note(moments);
+    fn update(&mut self, run: RunIndex, change: impl FnOnce(&mut BillableTimes)) {
+        if let Some(run) = self.in_flight.get_mut(&run) {
+            change(&mut run.times);
         }
     }
 
-    /// Why no further run may start, in words: one more at its worst could go beyond a cap.
-    pub fn refuses(&self) -> Option<String> {
-        let caps = &self.caps;
-        let under_way = self.held.len() as u64;
-        if let Some(most) = caps.max_runs.filter(|most| self.started >= *most) {
-            return Some(format!("limits.max_runs of {most} is reached"));
+    /// Why no further run may start: the limit that one more run, at its worst, could exceed.
+    pub fn refusal(&self) -> Option<BudgetExceeded> {
+        let limits = &self.limits;
+        let in_flight = self.in_flight.len() as u64;
+        if let Some(limit) = limits.max_runs.filter(|limit| self.started >= *limit) {
+            return Some(BudgetExceeded::Runs { limit });
         }
-        let held_back = caps.worst_cost.for_amount(under_way, 1);
-        if let Some(budget) = caps.budget
-            && self.spent + held_back + caps.worst_cost > budget
+        let reserved = limits.worst_cost.for_amount(in_flight, 1);
+        let next = limits.worst_cost;
+        if let Some(limit) = limits.budget
+            && self.spent + reserved + next > limit
         {
-            return Some(format!(
-                "limits.budget of {budget} could be exceeded: {} spent, {held_back} held back for {under_way} under way, and one more run may cost {}",
-                self.spent, caps.worst_cost
-            ));
+            return Some(BudgetExceeded::Cost {
+                limit,
+                spent: self.spent,
+                reserved,
+                in_flight,
+                next,
+            });
         }
-        let most = Micros(caps.max_minutes?.saturating_mul(MINUTE));
-        let talking = Micros(caps.worst_conversation.0.saturating_mul(under_way + 1));
-        (self.talked + talking > most).then(|| {
-            format!(
-                "limits.max_minutes of {} could be exceeded: {} of conversation were held, and {} under way and one more may take {} each",
-                most.0 / MINUTE, self.talked, under_way, caps.worst_conversation
-            )
-        })
+        let limit = limits.max_minutes?;
+        let each = limits.worst_conversation;
+        let used = self.conversation_time;
+        let reserved = Micros(each.0.saturating_mul(in_flight + 1));
+        (used + reserved > Micros(limit.saturating_mul(MINUTE)))
+            .then_some(BudgetExceeded::Minutes { limit, used, in_flight, each })
     }
 
-    /// When [`Self::take_overdue`] has something to give.
+    /// When [`Self::take_overdue`] returns the next run.
     pub fn next_overdue(&self) -> SessionTime {
         self.overdue.first().map_or(SessionTime::NEVER, |(at, _)| *at)
     }
 
-    /// A run that should have been submitted by now; each is given once.
+    /// A run that should have been submitted by now; returns each run once.
     pub fn take_overdue(&mut self, now: SessionTime) -> Option<RunIndex> {
         self.overdue.first().filter(|(at, _)| *at <= now)?;
         self.overdue.pop_first().map(|(_, run)| run)
     }
 
-    /// Whether a run that is to be submitted at `at` is then too late for its share of the budget.
+    /// Whether a submission of this run at `at` would be too late for its reserve.
     pub fn is_overdue(&self, run: RunIndex, at: SessionTime) -> bool {
-        self.held.get(&run).is_some_and(|(_, due)| *due < at)
+        self.in_flight.get(&run).is_some_and(|run| run.due < at)
     }
 
-    /// What was spent on runs that are over.
+    /// The cost of the runs that have ended.
     pub const fn spent(&self) -> Usd {
         self.spent
     }
 
-    /// How long conversations lasted in runs that are over, as it counts against `limits.max_minutes`.
-    pub const fn talked(&self) -> Micros {
-        self.talked
+    /// The conversations of the runs that have ended, as they count towards `limits.max_minutes`.
+    pub const fn conversation_time(&self) -> Micros {
+        self.conversation_time
     }
 }
 
@@ -190,14 +271,14 @@ mod tests {
     use crate::plan::testing::plan_of;
     use crate::units::{Mode, RoomName};
 
-    fn purse(limits: &str) -> Budget {
+    fn budget(limits: &str) -> Budget {
         let text = format!(
             "[[scenario]]\nid = 1\ncopies = 9\n[[stage]]\nrate = \"1/s\"\n[limits]\n{limits}"
         );
-        Budget::new(BudgetLimits::of(plan_of(&text).profile()))
+        Budget::new(BudgetLimits::new(plan_of(&text).profile()))
     }
 
-    fn start(purse: &mut Budget, run: u64) {
+    fn start(budget: &mut Budget, run: u64) {
         let started = EventKind::RunStarted {
             run: RunIndex(run),
             stage: 0,
@@ -209,69 +290,73 @@ mod tests {
             free: SessionTime::START,
             room: RoomName::new("room"),
         };
-        purse.take(&started, SessionTime::START);
+        budget.apply(&started, SessionTime::START);
     }
 
-    fn end(purse: &mut Budget, run: u64, seconds: u64) {
+    fn end(budget: &mut Budget, run: u64, seconds: u64) {
         let at = SessionTime(seconds * 1_000_000);
         let run = RunIndex(run);
         let intent = EventKind::SubmitIntent { request: run.0, runs: vec![run] };
-        purse.take(&intent, SessionTime::START);
+        budget.apply(&intent, SessionTime::START);
         let outcome = Outcome::Completed { judged: None };
-        purse.take(
+        budget.apply(
             &EventKind::Ended { run, outcome, after: at, seen: at, conversation_duration: None },
             at,
         );
     }
 
     #[test]
-    fn each_run_under_way_holds_back_its_worst_until_it_is_over() {
-        // A worst of 20 min, 2 min, 30 s, 10 s and 5 s: 23 minutes, 6.71 USD, 5.75 of it the evaluator's.
-        let mut purse = purse("budget = \"14 USD\"");
-        assert_eq!(purse.refuses(), None);
-        start(&mut purse, 0);
-        assert_eq!(purse.refuses(), None, "two come to 13.42 USD");
-        start(&mut purse, 1);
-        let words = purse.refuses().expect("a third could be too much");
+    fn each_run_in_flight_reserves_its_worst_cost() {
+        // The worst run takes 20 min, 2 min, 30 s, 10 s and 5 s: 23 minutes, 6.71 USD, 5.75 of it for the evaluator.
+        let mut budget = budget("budget = \"14 USD\"");
+        assert_eq!(budget.refusal(), None);
+        start(&mut budget, 0);
+        assert_eq!(budget.refusal(), None, "two cost 13.42 USD");
+        start(&mut budget, 1);
+        let refusal = budget.refusal().expect("a third could be too much");
+        let text = refusal.to_string();
         assert!(
-            words.starts_with("limits.budget of 14.00 USD could be exceeded: 0.00 USD spent"),
-            "{words}"
+            text.starts_with("limits.budget of 14.00 USD could be exceeded: 0.00 USD spent"),
+            "{text}"
         );
-        end(&mut purse, 0, 60);
-        end(&mut purse, 1, 60);
-        assert!(purse.spent() < Usd::from_dollars(0.7), "{}", purse.spent());
-        assert_eq!(purse.refuses(), None, "what they did not need is free again");
+        assert!(refusal.message("judging").starts_with("judging.budget of 14.00 USD"));
+        end(&mut budget, 0, 60);
+        end(&mut budget, 1, 60);
+        assert!(budget.spent() < Usd::from_dollars(0.7), "{}", budget.spent());
+        assert_eq!(budget.refusal(), None, "their reserves are free again");
     }
 
     #[test]
-    fn runs_and_minutes_are_capped_alike() {
-        let mut runs = purse("max_runs = 2");
+    fn runs_and_minutes_have_limits_too() {
+        let mut runs = budget("max_runs = 2");
         start(&mut runs, 0);
         end(&mut runs, 0, 60);
-        assert_eq!(runs.refuses(), None);
+        assert_eq!(runs.refusal(), None);
         start(&mut runs, 1);
-        assert_eq!(runs.refuses().as_deref(), Some("limits.max_runs of 2 is reached"));
-        let mut minutes = purse("max_minutes = 30");
-        assert_eq!(minutes.refuses(), None, "one may take 22.75 minutes");
+        let refusal = runs.refusal().expect("two have started").to_string();
+        assert_eq!(refusal, "limits.max_runs of 2 is reached");
+        let mut minutes = budget("max_minutes = 30");
+        assert_eq!(minutes.refusal(), None, "one may take 22.75 minutes");
         start(&mut minutes, 0);
-        assert!(minutes.refuses().expect("two may take 45").contains("limits.max_minutes of 30"));
+        let refusal = minutes.refusal().expect("two may take 45").to_string();
+        assert!(refusal.starts_with("limits.max_minutes of 30 could be exceeded"), "{refusal}");
         end(&mut minutes, 0, 60);
-        assert_eq!(minutes.refuses(), None);
+        assert_eq!(minutes.refusal(), None);
         start(&mut minutes, 1);
         end(&mut minutes, 1, 8 * 60);
-        assert!(minutes.refuses().is_some(), "9 were held, and one more may take 22.75");
+        assert!(minutes.refusal().is_some(), "9 are used, and one more may take 22.75");
     }
 
     #[test]
-    fn a_run_that_is_long_in_coming_is_given_up_once() {
-        let mut purse = purse("budget = \"14 USD\"");
-        start(&mut purse, 0);
-        // Three requests of 10 s, 40 s for the agent, 100 places at 5 a second.
+    fn a_run_that_is_not_submitted_in_time_is_overdue_once() {
+        let mut budget = budget("budget = \"14 USD\"");
+        start(&mut budget, 0);
+        // Three requests of 10 s, 40 s for the agent, 100 slots at 5/s.
         let due = SessionTime(90_000_000);
-        assert_eq!(purse.next_overdue(), due);
-        assert!(!purse.is_overdue(RunIndex(0), due));
-        assert_eq!(purse.take_overdue(due), Some(RunIndex(0)));
-        assert_eq!(purse.take_overdue(due), None);
-        assert!(purse.is_overdue(RunIndex(0), due + Micros(1)));
+        assert_eq!(budget.next_overdue(), due);
+        assert!(!budget.is_overdue(RunIndex(0), due));
+        assert_eq!(budget.take_overdue(due), Some(RunIndex(0)));
+        assert_eq!(budget.take_overdue(due), None);
+        assert!(budget.is_overdue(RunIndex(0), due + Micros(1)));
     }
 }

@@ -1,37 +1,39 @@
-//! Everything that can happen in a session, with its moments on the session's clock.
+//! Everything that can happen in a session, with times on the session's clock.
 
 use serde::{Deserialize, Serialize};
 
+use super::health::{AgentHealth, GeneratorHealth};
 use super::model_usage::ModelUsage;
 use super::outcome::Outcome;
+use super::session_header::SessionHeader;
 use super::turn::{FramesSent, Turn};
-use crate::profile::{Profile, ResolvedSetting};
 use crate::units::{
     DispatchId, EvaluatorRunId, Identity, Micros, Mode, PairId, ResultId, RoomName, RunIndex,
-    SessionId, SessionTime,
+    SessionTime,
 };
 
-/// The version of this vocabulary.
+/// The version of the event format.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// Something that happened, and when it was noted.
+/// An event and when the driver recorded it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// When the driver noted it.
+    /// When the driver recorded it.
     #[serde(rename = "t")]
     pub at: SessionTime,
-    /// What it was.
+    /// What happened.
     #[serde(rename = "e")]
     pub kind: EventKind,
 }
 
-/// What can happen.
+/// What can happen. Fields `after` and `seen` are the last poll before a change and the first one that saw
+/// it; the change happened between them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// The session began; always the first event.
     Opened(Box<SessionHeader>),
-    /// A run was let in: its place in flight is taken.
+    /// A run started and occupies a slot.
     RunStarted {
         /// The run.
         run: RunIndex,
@@ -39,21 +41,21 @@ pub enum EventKind {
         stage: u32,
         /// Its scenario's position in the profile.
         scenario: u32,
-        /// How many runs of that scenario came before it.
+        /// The number of earlier runs of that scenario.
         copy: u32,
-        /// How the conversation is held.
+        /// The mode of the conversation.
         mode: Mode,
         /// Its pair, in a paired session.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pair: Option<PairId>,
-        /// When it was meant to start.
+        /// Its intended start.
         intended: SessionTime,
-        /// When a place in flight was free for it; not before `intended`.
+        /// When a slot was free for it; not before `intended`.
         free: SessionTime,
-        /// Its room, which may be there from now on.
+        /// Its room, which may exist from now on.
         room: RoomName,
     },
-    /// A run did not take place because no place was free; its outcome is skipped.
+    /// A run did not start because no slot was free; its outcome is skipped.
     RunSkipped {
         /// The run.
         run: RunIndex,
@@ -61,24 +63,24 @@ pub enum EventKind {
         stage: u32,
         /// Its scenario's position in the profile.
         scenario: u32,
-        /// How many runs of that scenario came before it.
+        /// The number of earlier runs of that scenario.
         copy: u32,
-        /// How the conversation would have been held.
+        /// The mode of the conversation.
         mode: Mode,
         /// Its pair, in a paired session.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pair: Option<PairId>,
-        /// When it was meant to start.
+        /// Its intended start.
         intended: SessionTime,
     },
-    /// All planned runs from this one on were not started, because the session was stopped.
+    /// All planned runs from this one on did not start, because the session was stopped.
     RestNotStarted {
         /// The first of them.
         from: RunIndex,
-        /// How many, where the plan says so.
+        /// The number of them, as far as the plan determines it.
         count: u64,
     },
-    /// A run's room is there.
+    /// A run's room was created.
     #[serde(rename = "room_made")]
     RoomCreated {
         /// The run.
@@ -92,33 +94,33 @@ pub enum EventKind {
     Dispatched {
         /// The run.
         run: RunIndex,
-        /// Its name at the server, where the method gives one.
+        /// The server's id of it, if the dispatch method returns one.
         dispatch: Option<DispatchId>,
         /// When the request was sent.
         sent: SessionTime,
         /// When it was answered.
         answered: SessionTime,
     },
-    /// An agent is in the room.
+    /// An agent was seen in the room.
     AgentSeen {
         /// The run.
         run: RunIndex,
         /// The agent.
         identity: Identity,
-        /// The last look that did not find it.
+        /// The last room poll without it.
         after: SessionTime,
-        /// The look that found it.
+        /// The first room poll with it.
         seen: SessionTime,
-        /// The server's own time of its joining, on the session's clock if both wall clocks agree.
+        /// When it joined according to the server, converted to the session's clock through the wall clocks.
         joined: Option<SessionTime>,
     },
-    /// The agent is listening.
+    /// The agent was seen listening.
     AgentReady {
         /// The run.
         run: RunIndex,
-        /// The last look that did not find it so.
+        /// The last room poll before.
         after: SessionTime,
-        /// The look that found it so.
+        /// The first room poll that saw it.
         seen: SessionTime,
     },
     /// The agent was heard or read for the first time.
@@ -128,23 +130,23 @@ pub enum EventKind {
         /// When.
         at: SessionTime,
     },
-    /// A turn of the conversation is over.
+    /// A turn of the conversation ended.
     Turn {
         /// The run.
         run: RunIndex,
         /// The turn.
         turn: Turn,
     },
-    /// What the agent says that its models took, in all.
+    /// What the agent reports about the use of its models so far.
     #[serde(rename = "used")]
     ModelUsage {
         /// The run.
         run: RunIndex,
-        /// What they took.
+        /// The totals.
         #[serde(rename = "used")]
         usage: ModelUsage,
     },
-    /// What our caller sent of audio in all.
+    /// The audio that the native caller sent.
     #[serde(rename = "spoke")]
     AudioSent {
         /// The run.
@@ -152,7 +154,7 @@ pub enum EventKind {
         /// The frames.
         frames: FramesSent,
     },
-    /// A submission is about to be sent; durable before it is.
+    /// A submission is about to be sent; this event is durable before.
     SubmitIntent {
         /// The submission.
         request: u64,
@@ -165,9 +167,9 @@ pub enum EventKind {
         request: u64,
         /// The attempt that failed, from 1.
         attempt: u32,
-        /// Why.
+        /// Why it failed.
         reason: RetryReason,
-        /// How long until the next.
+        /// The time until the next attempt.
         wait: Micros,
     },
     /// The evaluator accepted a submission.
@@ -178,51 +180,52 @@ pub enum EventKind {
         admitted: SessionTime,
         /// When its last attempt was sent.
         sent: SessionTime,
-        /// When that was answered.
+        /// When that attempt was answered.
         answered: SessionTime,
-        /// The evaluator's folder of its runs.
+        /// The evaluator's id of the group of its runs.
         result: Option<ResultId>,
-        /// Its runs, as the evaluator names them.
+        /// Its runs with the evaluator's ids.
         #[serde(rename = "entered")]
         accepted: Vec<AcceptedRun>,
-        /// How sure it is which run is which.
+        /// How certain the mapping of the ids to the runs is.
         mapping: RunMapping,
     },
-    /// The evaluator is in the room of a submission that was not known to be accepted: it was.
+    /// The evaluator was seen in the room of a submission whose acceptance was unknown: it was accepted.
     EvaluatorSeen {
         /// The run.
         run: RunIndex,
-        /// The last look that did not find it.
+        /// The last room poll without it.
         after: SessionTime,
-        /// The look that found it.
+        /// The first room poll with it.
         seen: SessionTime,
     },
-    /// A run was seen in a new state at the evaluator.
+    /// A run was seen in a new phase at the evaluator.
     #[serde(rename = "sighted")]
     PhaseSeen {
         /// The run.
         run: RunIndex,
-        /// The state.
+        /// The phase.
         #[serde(rename = "sighting")]
         phase: RunPhase,
-        /// The evaluator's own word for it.
-        word: String,
-        /// The last look that saw it in the state before.
+        /// The evaluator's own status.
+        #[serde(rename = "word")]
+        status: String,
+        /// The last status poll that saw it in the phase before.
         after: SessionTime,
-        /// The look that saw it in this one.
+        /// The first status poll that saw it in this phase.
         seen: SessionTime,
     },
     /// A run's outcome is known; exactly one for each run that started.
     Ended {
         /// The run.
         run: RunIndex,
-        /// How it ended.
+        /// The outcome.
         outcome: Outcome,
-        /// The last look that saw it not ended; the same as `seen` where the moment is exact.
+        /// The last poll that saw it not ended; the same as `seen` if the time is exact.
         after: SessionTime,
-        /// When it was seen to have ended.
+        /// When it was first seen to have ended.
         seen: SessionTime,
-        /// The conversation's length in the evaluator's own words, to the second.
+        /// The duration of the conversation as reported by the evaluator, to the second.
         #[serde(rename = "talked")]
         conversation_duration: Option<Micros>,
     },
@@ -231,7 +234,7 @@ pub enum EventKind {
         /// Its run.
         run: RunIndex,
     },
-    /// A room could not be deleted; `sweep` will find it.
+    /// A room could not be deleted; `rushhour sweep` finds it.
     #[serde(rename = "room_left")]
     RoomNotDeleted {
         /// Its run.
@@ -239,67 +242,41 @@ pub enum EventKind {
         /// Why.
         detail: String,
     },
-    /// How the generator itself was doing over the last stretch.
+    /// The health of the load generator over the last interval.
     Health(GeneratorHealth),
-    /// Nothing more will be started.
+    /// No more runs will start.
     Stopping {
         /// Why.
         reason: StopReason,
-        /// In words.
+        /// The reason as text.
         detail: String,
     },
-    /// The session's process died, and another one took the session up; what came after the last event
-    /// before it was seen by nobody.
+    /// The session was resumed after its process died. Nobody saw what happened between the last event
+    /// before this one and this one.
     Resumed {
-        /// The wall clock then, RFC 3339 in UTC.
+        /// The wall clock at that time, RFC 3339 in UTC.
         wall: String,
-        /// Bytes of half a line that were cut off the journal.
+        /// Bytes of an incomplete last line that were cut off the journal.
         torn: u64,
-        /// How long nobody watched, up to this event. What was still to start is meant to start so much
-        /// later, which adds to every such time before.
-        unwatched: Micros,
-        /// The runs that were under way.
+        /// The time without a process, up to this event. All later intended starts are delayed by it, in
+        /// addition to earlier downtimes.
+        #[serde(rename = "unwatched")]
+        downtime: Micros,
+        /// The runs that were in flight.
         open: Vec<RunIndex>,
     },
-    /// The session is over; the last event unless it was killed, but for looks at what it left behind.
+    /// The session is over. Only [`Self::AgentHealth`] and [`Self::RoomsListed`] may follow.
     Closed,
-    /// How the agent's worker says that it is.
+    /// The health of the agent's worker as it reports it.
     AgentHealth(AgentHealth),
-    /// How many of the session's rooms the server still listed after its end.
+    /// The session's rooms that the server still listed after its end.
     RoomsListed {
-        /// So many.
+        /// The number of rooms.
         rooms: u64,
-        /// Rooms that it listed at first, and that were deleted once more.
+        /// Rooms that it listed at first, and that were deleted again.
         #[serde(default)]
         deleted_again: u64,
     },
-}
-
-/// How a session began.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SessionHeader {
-    /// The version of the vocabulary.
-    pub format: u32,
-    /// The version of Rushhour.
-    pub rushhour: String,
-    /// The session.
-    pub session: SessionId,
-    /// The wall clock at the anchor, RFC 3339 in UTC.
-    pub anchor: String,
-    /// The profile as used.
-    pub profile: Profile,
-    /// The profile's hash: SHA-256 of its JSON, in hexadecimal.
-    pub profile_hash: String,
-    /// Where its settings came from.
-    pub settings: Vec<ResolvedSetting>,
-    /// The LiveKit server that was spoken to.
-    pub livekit_url: String,
-    /// The evaluator that was spoken to.
-    pub evaluator_url: String,
-    /// How many runs are planned, where the plan says so.
-    pub planned: Option<u64>,
-    /// Processor cores this process may use.
-    pub cores: u32,
 }
 
 /// A run that the evaluator accepted.
@@ -307,19 +284,19 @@ pub struct SessionHeader {
 pub struct AcceptedRun {
     /// The run.
     pub run: RunIndex,
-    /// Its name at the evaluator.
+    /// The evaluator's id of it.
     pub evaluator_run: EvaluatorRunId,
     /// When it was ready to be submitted.
     pub ready: SessionTime,
 }
 
-/// How sure it is which of the evaluator's runs is which of ours.
+/// How certain the mapping of the evaluator's run ids to our runs is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunMapping {
-    /// By construction: one entry in the request, or every entry a scenario of its own.
+    /// Certain by construction: the request has one entry, or every entry another scenario.
     Proven,
-    /// By the order of the answer, which nobody promises.
+    /// Assumed from the order of the answer, which the evaluator does not guarantee.
     Assumed,
 }
 
@@ -333,38 +310,38 @@ pub enum RetryReason {
     ConnectionRefused,
 }
 
-/// A run's state at the evaluator.
+/// The phase of a run at the evaluator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunPhase {
-    /// It waits its turn.
+    /// It is queued.
     Queued,
-    /// The conversation is held.
+    /// The conversation is in progress.
     Running,
-    /// The conversation is over and is being judged.
+    /// The conversation has ended and is being judged.
     Judging,
 }
 
-/// Why nothing more is started.
+/// Why no more runs start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
-    /// A signal; the runs under way are finished.
+    /// A signal; runs in flight are completed.
     Drain,
-    /// A second signal; the runs under way are ended.
+    /// A second signal; runs in flight are ended.
     Now,
-    /// A key was refused: nothing that follows could succeed.
+    /// A key was rejected: no later request could succeed.
     Credentials,
     /// The journal cannot be written.
     Journal,
-    /// A threshold that may end the session failed; the runs under way are finished.
+    /// A threshold with `abort` failed; runs in flight are completed.
     Threshold,
-    /// A cap on money, runs or minutes was reached; the runs under way are finished.
+    /// A limit on money, runs or minutes was reached; runs in flight are completed.
     Budget,
 }
 
 impl StopReason {
-    /// The word used in reports.
+    /// The name used in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Drain => "drain",
@@ -377,70 +354,46 @@ impl StopReason {
     }
 }
 
-/// How the generator itself was doing over a stretch of time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct GeneratorHealth {
-    /// The stretch.
-    pub over: Micros,
-    /// Runs in flight at its end.
-    pub in_flight: u32,
-    /// Processor time used, in microseconds over all cores.
-    pub cpu: Micros,
-    /// Memory resident at its end, in bytes.
-    pub memory: u64,
-    /// The longest the driver's loop came late for a deadline.
-    pub loop_lag: Micros,
-    /// Questions about the state of runs that were answered.
-    pub polls: u32,
-    /// Questions that were not answered usefully.
-    pub polls_failed: u32,
-    /// The longest a due question waited for its turn.
-    pub poll_lag: Micros,
-    /// Answers of 429, to submissions and questions.
-    pub throttled: u32,
-    /// Looks into rooms.
-    #[serde(rename = "looks")]
-    pub room_polls: u32,
-    /// The longest a due look waited for its turn.
-    #[serde(rename = "look_lag")]
-    pub room_poll_lag: Micros,
-    /// How our own callers were doing, where there are any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callers: Option<CallersHealth>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// How the agent's worker says that it is; what it does not tell is absent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct AgentHealth {
-    /// Jobs that it has and are not over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jobs: Option<u64>,
-    /// The share of what it can carry that is taken, as it reckons that itself; finite.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub load: Option<f64>,
-    /// Processes that it started and are not over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub children: Option<u64>,
-    /// Memory resident, in bytes; of the worker's own process where it has others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory: Option<u64>,
-    /// Why it could not be asked, or not be understood, in words.
-    #[serde(rename = "trouble", default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-/// How the threads of our own callers were doing over a stretch of time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallersHealth {
-    /// Callers there are at its end.
-    pub callers: u64,
-    /// Beats: each attends to all callers of a thread that are due.
-    #[serde(rename = "beats")]
-    pub ticks: u64,
-    /// Beats that began more than 5 ms late.
-    #[serde(rename = "late_beats")]
-    pub late_ticks: u64,
-    /// The latest beat.
-    #[serde(rename = "latest_beat")]
-    pub latest_tick: Micros,
+    /// Journals of earlier versions hold these names.
+    #[test]
+    fn journals_keep_the_names_of_renamed_events_and_fields() {
+        let (run, after, seen) = (RunIndex(3), SessionTime(1), SessionTime(2));
+        let events = [
+            (
+                EventKind::PhaseSeen {
+                    run,
+                    phase: RunPhase::Running,
+                    status: "in_progress".to_owned(),
+                    after,
+                    seen,
+                },
+                r#"{"sighted":{"run":3,"sighting":"running","word":"in_progress","after":1,"seen":2}}"#,
+            ),
+            (
+                EventKind::Resumed {
+                    wall: "2026-01-01T00:00:00Z".to_owned(),
+                    torn: 5,
+                    downtime: Micros(7),
+                    open: vec![run],
+                },
+                r#"{"resumed":{"wall":"2026-01-01T00:00:00Z","torn":5,"unwatched":7,"open":[3]}}"#,
+            ),
+            (
+                EventKind::Health(GeneratorHealth::default()),
+                r#"{"health":{"over":0,"in_flight":0,"cpu":0,"memory":0,"loop_lag":0,"polls":0,"polls_failed":0,"poll_lag":0,"throttled":0,"looks":0,"look_lag":0}}"#,
+            ),
+            (
+                EventKind::RoomNotDeleted { run, detail: "busy".to_owned() },
+                r#"{"room_left":{"run":3,"detail":"busy"}}"#,
+            ),
+        ];
+        for (event, json) in events {
+            assert_eq!(serde_json::to_string(&event).unwrap(), json);
+            assert_eq!(serde_json::from_str::<EventKind>(json).unwrap(), event);
+        }
+    }
 }

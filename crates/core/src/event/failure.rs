@@ -1,4 +1,4 @@
-//! Why a run failed: one class each, never merged.
+//! Why a run failed: one class per cause.
 
 use std::fmt;
 
@@ -19,20 +19,20 @@ macro_rules! failure_classes {
         }
 
         impl FailureClass {
-            /// Every class, in the order of a run's life.
+            /// Every class, in the order of a run.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The word used in journals and reports.
+            /// The name used in journals and reports.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What it means, in one sentence.
+            /// What it means, as a sentence.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning,)* }
             }
 
-            /// What the reader may do about it.
+            /// What to do about it.
             pub const fn advice(self) -> &'static str {
                 match self { $(Self::$variant => $advice,)* }
             }
@@ -46,52 +46,52 @@ failure_classes! {
         "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock";
     RoomFailed = "room_failed":
         "The room could not be created.",
-        "check livekit.url and the server's own log";
+        "check livekit.url and the server's log";
     DispatchFailed = "dispatch_failed":
         "The request that dispatches the agent was refused or not answered.",
-        "check livekit.url and the server's own log";
+        "check livekit.url and the server's log";
     DispatchUnassigned = "dispatch_unassigned":
-        "The dispatch was accepted and no worker was ever given the job.",
+        "The dispatch was accepted, but no worker received the job.",
         "check that a worker registers the name in livekit.agent, has capacity left, and answers within 3 s";
     AgentNeverJoined = "agent_never_joined":
-        "A worker was given the job and no agent came into the room.",
-        "look at the worker's log: a crash, or a start slower than livekit.give_up_after";
+        "A worker received the job, but no agent joined the room.",
+        "check the worker's log for a crash, or for a start slower than livekit.give_up_after";
     AgentLate = "agent_late":
-        "The agent came after livekit.agent_within.",
-        "more workers, warm processes, or a longer livekit.agent_within";
+        "The agent joined later than livekit.agent_within.",
+        "add workers, keep idle processes warm, or raise livekit.agent_within";
     AgentMute = "agent_mute":
-        "The agent was in the room and said nothing.",
-        "chat: check that it was dispatched with text_mode and answers lk.chat; voice: that it publishes audio";
+        "The agent was in the room but said nothing.",
+        "in chat, check that the dispatch metadata has text_mode and that the agent answers lk.chat; in voice, that it publishes audio";
     AgentLeft = "agent_left":
         "The agent left before the conversation was over.",
-        "look at the worker's log for that room";
+        "check the worker's log for that room";
     TurnTimeout = "turn_timeout":
-        "A turn was not answered within its deadline.",
-        "look at which part was slow, or lengthen the turn's `within`";
+        "The agent did not answer a turn within its deadline.",
+        "check which part was slow, or raise the turn's `within`";
     SubmitRejected = "submit_rejected":
-        "The evaluator refused the submission.",
-        "its own words stand beside it";
+        "The evaluator rejected the submission.",
+        "see the evaluator's message";
     SubmitUnknown = "submit_unknown":
-        "It is not known whether the evaluator accepted the submission, so it was not sent again.",
-        "look for the run at the evaluator before running it again: it may have been paid for";
+        "It is unknown whether the evaluator accepted the submission, so it was not sent again.",
+        "look for the run at the evaluator before you repeat it: it may have been charged";
     EvaluatorFailed = "evaluator_failed":
         "The evaluator ended the run as failed.",
-        "its own words stand beside it";
+        "see the evaluator's message";
     EvaluatorTimeout = "evaluator_timeout":
         "The run did not end in time.",
-        "lengthen limits.run_timeout if conversations really last that long";
+        "raise limits.run_timeout if conversations really last that long";
     RateLimited = "rate_limited":
-        "The evaluator kept answering 429.",
+        "The evaluator kept answering with 429.",
         "lower limits.requests, or raise limits.attempts";
     BudgetStopped = "budget_stopped":
-        "The budget was reached before it could start.",
+        "The budget was reached before the run could start.",
         "raise limits.budget";
     Cancelled = "cancelled":
         "The session was stopped, or the run was cancelled at the evaluator.",
-        "`rushhour resume` goes on where a session stood";
+        "`rushhour resume` continues a stopped session";
     GeneratorFault = "generator_fault":
-        "Rushhour itself could not carry the run out.",
-        "look at the disk and the machine; nothing is said of the agent";
+        "Rushhour itself could not complete the run.",
+        "check the disk and the machine; this says nothing about the agent";
 }
 
 impl fmt::Display for FailureClass {

@@ -1,21 +1,24 @@
-//! The one vocabulary of what happened: written by the driver, read by everything after it.
+//! The events of a session: the driver writes them to the journal, and everything else reads them from it.
 //!
-//! A line of a journal is one [`Event`]. The vocabulary is versioned: what a newer version wrote is
-//! refused by name, never half understood.
+//! A line of a journal is one [`Event`]. The format has a version ([`FORMAT_VERSION`]); readers reject a
+//! newer version than their own.
 
 mod event_kind;
 mod failure;
+mod health;
 mod model_usage;
 mod outcome;
+mod session_header;
 mod sink;
 mod turn;
 
 pub use event_kind::{
-    AcceptedRun, AgentHealth, CallersHealth, Event, EventKind, FORMAT_VERSION, GeneratorHealth,
-    RetryReason, RunMapping, RunPhase, SessionHeader, StopReason,
+    AcceptedRun, Event, EventKind, FORMAT_VERSION, RetryReason, RunMapping, RunPhase, StopReason,
 };
 pub use failure::FailureClass;
+pub use health::{AgentHealth, CallersHealth, GeneratorHealth};
 pub use model_usage::ModelUsage;
 pub use outcome::Outcome;
+pub use session_header::SessionHeader;
 pub use sink::{EventSink, EventSinkError};
 pub use turn::{FramesSent, Turn, TurnEnding, TurnParts};

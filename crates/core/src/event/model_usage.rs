@@ -1,29 +1,29 @@
-//! What an agent itself says that its models took of a conversation.
+//! What an agent reports about the use of its models.
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::Micros;
 
-/// What an agent itself says that its models took of a conversation (`session_usage_updated` on LiveKit's
-/// `lk.agent.session`), summed over models of a kind; what it says nothing of is none.
+/// What an agent reports about the use of its models in a conversation (`session_usage_updated` on
+/// LiveKit's `lk.agent.session`), summed over the models of a kind; `None` for what it does not report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelUsage {
-    /// Tokens that its language model read, those it had in its cache included.
+    /// Input tokens of the language model, including cached ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_read: Option<u64>,
-    /// Of these, tokens that it had in its cache.
+    /// Cached input tokens of the language model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_cached: Option<u64>,
-    /// Tokens that its language model wrote.
+    /// Output tokens of the language model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_written: Option<u64>,
-    /// Characters that its voice spoke.
+    /// Characters that were synthesised as speech.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub characters: Option<u64>,
-    /// How long its voice spoke.
+    /// The duration of the synthesised speech.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spoken: Option<Micros>,
-    /// How much audio its speech recognition heard.
+    /// The duration of the audio that speech recognition processed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Micros>,
 }

@@ -1,31 +1,31 @@
-//! How a run ended: every planned run in exactly one way.
+//! The outcome of a run: exactly one for every planned run.
 
 use serde::{Deserialize, Serialize};
 
 use super::failure::FailureClass;
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The conversation was held to its end.
+    /// The conversation was completed.
     Completed {
-        /// The evaluator's judgement: passed, not passed, or none given.
+        /// The evaluator's judgement: passed, failed, or `None` without one.
         judged: Option<bool>,
     },
-    /// It failed.
+    /// The run failed.
     Failed {
         /// Why.
         class: FailureClass,
-        /// What was seen, in words; the other side's own where it has some.
+        /// What happened; the other side's message if there is one.
         detail: String,
     },
-    /// It did not take place because no place was free, as the profile asks.
+    /// The run did not start because no slot was free and `limits.when_full` is "skip".
     Skipped,
 }
 
 impl Outcome {
-    /// The word used in reports.
+    /// The name used in reports.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Completed { .. } => "completed",
@@ -34,7 +34,7 @@ impl Outcome {
         }
     }
 
-    /// Why it failed, where it did.
+    /// Why the run failed, if it did.
     pub const fn class(&self) -> Option<FailureClass> {
         match self {
             Self::Failed { class, .. } => Some(*class),
@@ -42,7 +42,7 @@ impl Outcome {
         }
     }
 
-    /// A failure in words.
+    /// A failure with a message.
     pub fn failed(class: FailureClass, detail: impl Into<String>) -> Self {
         Self::Failed { class, detail: detail.into() }
     }

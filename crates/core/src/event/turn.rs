@@ -1,27 +1,27 @@
-//! A turn of a conversation as our own callers see it from inside the room.
+//! A turn of a conversation as a native caller sees it in the room.
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Micros, SessionTime};
 
-/// What became of a turn.
+/// How a turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TurnEnding {
-    /// The agent answered, and as expected where something was expected.
+    /// The agent answered; as expected, if the script expects anything.
     Answered,
-    /// The agent answered, and not as expected.
+    /// The agent answered, but not as expected.
     Unexpected,
-    /// The agent began to speak before we had finished, and never again: an answer without a latency.
+    /// The agent began to answer before our turn had ended, and not again after it: there is no latency.
     Early,
-    /// No answer in time.
+    /// The agent did not answer in time.
     TimedOut,
-    /// The conversation broke off before it was over.
+    /// The conversation ended in the middle of the turn.
     BrokenOff,
 }
 
 impl TurnEnding {
-    /// The word used in reports.
+    /// The name used in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -32,13 +32,13 @@ impl TurnEnding {
         }
     }
 
-    /// Whether the agent answered, whatever.
+    /// Whether the agent answered at all.
     pub const fn is_answered(self) -> bool {
         matches!(self, Self::Answered | Self::Unexpected | Self::Early)
     }
 }
 
-/// How long the agent itself says that the parts of a turn took (`lk.agent.session` of LiveKit's framework).
+/// What the agent reports about the parts of a turn (`lk.agent.session` of LiveKit Agents).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnParts {
     /// From the end of speech to its transcript.
@@ -50,48 +50,48 @@ pub struct TurnParts {
     /// From the request to the language model's first token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub llm_first_token: Option<Micros>,
-    /// From the request to the synthesiser's first byte.
+    /// From the request to the first byte of synthesised speech.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tts_first_byte: Option<Micros>,
-    /// From the end of the user's speech to the beginning of the agent's.
+    /// From the end of the caller's speech to the beginning of the agent's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_to_end: Option<Micros>,
 }
 
 impl TurnParts {
-    /// Whether the agent told nothing.
+    /// Whether the agent reported nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A turn: what we said, and what came back.
+/// A turn: what the caller said, and the agent's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
-    /// Its place in the script, from 1.
+    /// Its number in the script, from 1.
     pub number: u32,
-    /// When the last of what we said was sent: the last byte, or the last audible frame.
+    /// When the caller's turn was sent completely: its last byte, or its last audible frame.
     pub said: SessionTime,
-    /// When the first of the answer arrived: the first chunk, or the first audible frame.
+    /// When the answer began to arrive: its first chunk, or its first audible frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<SessionTime>,
-    /// When the last of the answer arrived: the final chunk, or the last audible frame.
+    /// When the answer was complete: its final chunk, or its last audible frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<SessionTime>,
-    /// What became of it.
+    /// How it ended.
     pub ending: TurnEnding,
-    /// Where we spoke over the agent, how long it spoke on.
+    /// If the caller interrupted the agent: how long the agent went on speaking.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub yielded: Option<Micros>,
-    /// What the agent tells of it.
+    /// What the agent reports about it.
     #[serde(default, skip_serializing_if = "TurnParts::is_empty")]
     pub parts: TurnParts,
 }
 
 impl Turn {
-    /// The same turn on a clock that began so much earlier.
+    /// The same turn with all its times moved by `by`.
     #[must_use]
-    pub fn later(self, by: Micros) -> Self {
+    pub fn shifted(self, by: Micros) -> Self {
         Self {
             said: self.said + by,
             first: self.first.map(|at| at + by),
@@ -101,13 +101,13 @@ impl Turn {
     }
 }
 
-/// Audio that one of our callers sent.
+/// The audio that a native caller sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FramesSent {
     /// Frames of 20 ms.
     pub sent: u64,
-    /// Those that left more than 5 ms late.
+    /// Frames that were sent more than 5 ms late.
     pub late: u64,
-    /// Those that never left, because a stall had left too many due at once.
+    /// Frames that were dropped because too many were due at once after a stall.
     pub given_up: u64,
 }

@@ -1,14 +1,15 @@
-//! The moments of a stage's starts: evenly along its rate, or as a Poisson process of that rate.
+//! The start times of a stage: evenly spaced at its rate, or a Poisson process of that rate.
 
 use super::curve::RateCurve;
-use super::rng::{PlanRng, RngStream};
 use crate::profile::{ArrivalRate, Arrivals};
+use crate::rng::{RngStream, SeededRng};
 use crate::units::Micros;
 
-/// The moments of the starts of one open stage, in order, from the stage's own start.
+/// The start times of one open stage, in order, relative to the start of the stage.
 #[derive(Debug, Clone)]
 pub(super) struct ArrivalTimes {
     curve: RateCurve,
+    /// The number of starts before the next one, with a fraction.
     area: f64,
     spacing: Spacing,
 }
@@ -16,11 +17,11 @@ pub(super) struct ArrivalTimes {
 #[derive(Debug, Clone)]
 enum Spacing {
     Even,
-    Poisson(Box<PlanRng>),
+    Poisson(Box<SeededRng>),
 }
 
 impl ArrivalTimes {
-    /// The starts of the stage at `position` that lasts `lasts`, or goes on without an end.
+    /// `position`: the stage's position in the profile; `lasts`: its duration, `None` without an end.
     pub(super) fn new(
         curve: &ArrivalRate,
         arrivals: Arrivals,
@@ -32,20 +33,19 @@ impl ArrivalTimes {
         match arrivals {
             Arrivals::Even => Self { curve, area: 0.0, spacing: Spacing::Even },
             Arrivals::Poisson => {
-                let mut random = PlanRng::new(seed, RngStream::Arrivals(position));
-                // Time-rescaling: unit-rate arrivals, bent by the curve, are a Poisson process of its rate.
-                let area = random.exponential();
-                Self { curve, area, spacing: Spacing::Poisson(Box::new(random)) }
+                let mut rng = SeededRng::stream(seed, RngStream::Arrivals(position));
+                // Time rescaling: mapping unit-rate arrivals through the curve gives a Poisson process of its rate.
+                let area = rng.exponential();
+                Self { curve, area, spacing: Spacing::Poisson(Box::new(rng)) }
             }
         }
     }
 
-    /// The next start.
     pub(super) fn next(&mut self) -> Option<Micros> {
         let seconds = self.curve.time_of(self.area)?;
         self.area += match &mut self.spacing {
             Spacing::Even => 1.0,
-            Spacing::Poisson(random) => random.exponential(),
+            Spacing::Poisson(rng) => rng.exponential(),
         };
         Some(Micros::from_secs_f64(seconds))
     }
@@ -63,26 +63,26 @@ mod tests {
     }
 
     #[test]
-    fn even_starts_begin_at_once_and_end_before_the_stage() {
+    fn even_starts_begin_at_once_and_end_before_the_stage_does() {
         let curve = ArrivalRate::Constant(Rate::new(2.0).unwrap());
         assert_eq!(all(curve, Arrivals::Even, 2, 1), [0, 500_000, 1_000_000, 1_500_000]);
     }
 
     #[test]
-    fn poisson_starts_vary_as_they_must() {
+    fn poisson_counts_have_equal_mean_and_variance() {
         let curve =
             ArrivalRate::Ramp { from: Rate::new(1.0).unwrap(), to: Rate::new(9.0).unwrap() };
         let counts: Vec<f64> =
             (0..200).map(|seed| all(curve, Arrivals::Poisson, 20, seed).len() as f64).collect();
         let mean = counts.iter().sum::<f64>() / 200.0;
         let variance = counts.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / 199.0;
-        // 100 expected in each; mean and variance of a Poisson count are the same.
+        // The expected count is 100.
         assert!((mean - 100.0).abs() < 2.5, "{mean}");
         assert!((variance / mean - 1.0).abs() < 0.3, "{variance} {mean}");
     }
 
     #[test]
-    fn starts_never_run_backwards() {
+    fn starts_are_in_order_and_within_the_stage() {
         let curve = ArrivalRate::Steps {
             from: Rate::new(50.0).unwrap(),
             to: Rate::new(1.0).unwrap(),

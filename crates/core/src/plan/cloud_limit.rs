@@ -1,16 +1,16 @@
-//! What a plan may ask of a shared service without its owner's word.
+//! Plans that are too large for LiveKit Cloud without permission.
 
 use url::Url;
 
 use super::forecast::Forecast;
 use crate::profile::{LiveKitTarget, Profile, TargetKind, target_kind};
 
-/// Rooms at once on LiveKit Cloud that need nobody's word. LiveKit's own `lk load-test` refuses more than
-/// 50 participants of a kind there, as against the acceptable use policy
+/// The most rooms at once on LiveKit Cloud without permission. LiveKit's own `lk load-test` allows at most
+/// 50 participants of a kind there, because of the acceptable use policy
 /// (<https://livekit.io/legal/acceptable-use-policy>).
 pub const CLOUD_ROOMS: u32 = 50;
 
-/// A plan that is too large for LiveKit Cloud without its word.
+/// A plan that is too large for LiveKit Cloud without permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudExcess {
     /// The project's host.
@@ -19,8 +19,8 @@ pub struct CloudExcess {
     pub rooms: u32,
 }
 
-/// Whether a plan asks more of LiveKit Cloud than [`CLOUD_ROOMS`] rooms at once. Other servers are their
-/// owners' own affair.
+/// Whether a plan needs more than [`CLOUD_ROOMS`] rooms at once on LiveKit Cloud. Other servers have no
+/// such limit.
 pub fn cloud_excess(profile: &Profile, forecast: &Forecast) -> Option<CloudExcess> {
     let LiveKitTarget::Url(url) = &profile.livekit.target else { return None };
     let url = Url::parse(url).ok()?;
@@ -49,12 +49,12 @@ mod tests {
     }
 
     #[test]
-    fn only_livekit_cloud_has_the_limit_and_the_peak_counts() {
+    fn the_limit_applies_to_the_peak_on_livekit_cloud_only() {
         for cloud in ["wss://acme.livekit.cloud", "wss://ACME.LiveKit.Cloud:443/"] {
             assert_eq!(excess(cloud, 50, 1000), None);
             assert_eq!(excess(cloud, 51, 1000), Some(51));
             assert_eq!(excess(cloud, 400, 60), Some(60));
-            assert_eq!(excess(cloud, 400, 50), None, "no more than that are ever in flight");
+            assert_eq!(excess(cloud, 400, 50), None, "limits.in_flight caps the peak");
         }
         for other in [
             "ws://127.0.0.1:7880",

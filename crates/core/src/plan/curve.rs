@@ -1,9 +1,10 @@
-//! Starts per time as a piecewise straight line, its area so far, and the moment at which an area is reached.
+//! The arrival rate of a stage as a piecewise linear function, and the inverse of its integral.
 
 use crate::profile::ArrivalRate;
 use crate::units::Micros;
 
-/// A rate over a stage: straight pieces one after the other, times in seconds from the stage's start.
+/// A rate over a stage: consecutive linear pieces, times in seconds from the start of the stage. The area
+/// under the curve up to a time is the number of starts until then.
 #[derive(Debug, Clone)]
 pub(super) struct RateCurve {
     pieces: Vec<Piece>,
@@ -12,11 +13,11 @@ pub(super) struct RateCurve {
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     start: f64,
-    /// Infinite where the stage has no end.
+    /// Infinite if the stage has no end.
     length: f64,
     from: f64,
     to: f64,
-    /// Starts before this piece.
+    /// The area before this piece.
     before: f64,
 }
 
@@ -29,18 +30,18 @@ impl Piece {
         }
     }
 
-    /// Solves `from * t + slope * t^2 / 2 = area` for the smaller root that is not negative.
+    /// Solves `from * t + slope * t^2 / 2 = area` for its smallest root that is not negative.
     fn time_of(&self, area: f64) -> f64 {
         let slope =
             if self.length.is_infinite() { 0.0 } else { (self.to - self.from) / self.length };
-        // This form of the root loses no digits where the slope is small, and serves a slope of 0.
+        // This form of the root is exact for small slopes, and also holds for a slope of 0.
         let discriminant = (self.from * self.from + 2.0 * slope * area).max(0.0);
         2.0 * area / (self.from + discriminant.sqrt())
     }
 }
 
 impl RateCurve {
-    /// The curve over a stage that lasts `lasts`, or without an end.
+    /// `lasts`: the stage's duration, `None` without an end.
     pub(super) fn new(curve: &ArrivalRate, lasts: Option<Micros>) -> Self {
         let seconds = lasts.map_or(f64::INFINITY, Micros::as_secs_f64);
         let rates: Vec<(f64, f64)> = match curve {
@@ -62,7 +63,7 @@ impl RateCurve {
             .into_iter()
             .enumerate()
             .map(|(index, (from, to))| {
-                // An endless curve has one piece: infinity times zero is no number.
+                // An endless curve has one piece: infinity times zero is not a number.
                 let start = if index == 0 { 0.0 } else { length * index as f64 };
                 let piece = Piece { start, length, from, to, before };
                 before += piece.area();
@@ -72,7 +73,7 @@ impl RateCurve {
         Self { pieces }
     }
 
-    /// All starts of the stage, with a fraction; infinite where it has no end.
+    /// The area under the whole curve; infinite if it has no end.
     pub(super) fn total(&self) -> f64 {
         self.pieces.last().map_or(0.0, |piece| piece.before + piece.area())
     }
@@ -82,9 +83,9 @@ impl RateCurve {
         self.pieces.iter().map(|piece| piece.from.max(piece.to)).fold(0.0, f64::max)
     }
 
-    /// Seconds from the stage's start until `area` starts have come; `None` where they never do.
+    /// Seconds from the start of the stage until the area reaches `area`; `None` if it never does.
     pub(super) fn time_of(&self, area: f64) -> Option<f64> {
-        // Sums of many pieces are off by a rounding error; a start within a millionth of the end is after it.
+        // Sums of many pieces have a rounding error: a start within a millionth of the end counts as after it.
         if area >= self.total() - 1e-6 {
             return None;
         }
@@ -109,13 +110,13 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_rate_reaches_each_area_in_proportion() {
+    fn a_constant_rate_reaches_areas_in_proportion() {
         let found = times(&ArrivalRate::Constant(rate(2.0)), 10, &[0.0, 1.0, 19.0, 20.0]);
         assert_eq!(found, [Some(0.0), Some(0.5), Some(9.5), None]);
     }
 
     #[test]
-    fn a_ramp_is_slow_first_and_fast_later_and_the_other_way_round() {
+    fn a_ramp_solves_a_quadratic_equation() {
         let up = ArrivalRate::Ramp { from: rate(1.0), to: rate(3.0) };
         // Area t + t^2/10 over 10 s: 20 in all, 7.5 after 5 s.
         assert_eq!(times(&up, 10, &[0.0, 7.5, 20.0]), [Some(0.0), Some(5.0), None]);
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_level_stretches() {
+    fn steps_are_intervals_of_constant_rate() {
         let steps = ArrivalRate::Steps { from: rate(1.0), to: rate(3.0), steps: 3 };
         let curve = RateCurve::new(&steps, Some(Micros::from_secs(30)));
         assert!((curve.total() - 60.0).abs() < 1e-9);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_curve_without_an_end_goes_on() {
+    fn a_curve_without_an_end_reaches_every_area() {
         let curve = RateCurve::new(&ArrivalRate::Constant(rate(4.0)), None);
         assert_eq!(curve.time_of(1e6), Some(250_000.0));
     }

@@ -1,25 +1,25 @@
-//! Which run, when: a profile and its seed become every run with its intended start, drawn lazily.
+//! Which run starts when: a profile and its seed determine every run with its intended start, computed
+//! lazily.
 //!
-//! The way through: `curve` (how many starts by when), `arrivals` (each start's moment), `deck`
-//! (whose turn it is), `pairing` (in which mode), `walk` (stage after stage), `forecast` (what that will come to).
-//! Of a session that is over, `selection` draws the runs that are judged.
+//! `curve` turns a rate into numbers of starts, `arrivals` into start times. `scenario_sampler` draws the
+//! scenarios, `pairing` adds the mode, `schedule` goes through the stages, and `forecast` adds it all up.
+//! After a session, `judging_selection` draws the runs to judge.
 
 mod arrivals;
+mod bounds;
 mod cloud_limit;
 mod curve;
 mod forecast;
 mod judging_selection;
 mod pairing;
-mod rng;
 mod scenario_sampler;
 mod schedule;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub(crate) use bounds::conversation_bound;
+pub use bounds::{preparation_bound, room_lifetime, token_lifetime};
 pub use cloud_limit::{CLOUD_ROOMS, CloudExcess, cloud_excess};
-pub use forecast::{
-    Forecast, PlanWarning, StageForecast, conversation_bound, preparation_bound, room_lifetime,
-    token_lifetime,
-};
+pub use forecast::{Forecast, PlanWarning, StageForecast};
 pub use judging_selection::draw_selection;
 pub use schedule::{HoldStage, Plan, PlannedRun, Schedule, ScheduleStep};

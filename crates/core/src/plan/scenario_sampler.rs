@@ -1,25 +1,27 @@
-//! Whose turn it is: scenarios drawn like cards from a shuffled deck, or with replacement by weight.
+//! The random order of the scenarios: without replacement by copies, or with replacement by weight.
 
-use super::rng::{PlanRng, RngStream};
 use crate::profile::ScenarioMix;
+use crate::rng::{RngStream, SeededRng};
 
-/// The scenarios still to be run, in a seeded order.
+/// The scenarios still to run, in a seeded order.
 #[derive(Debug, Clone)]
 pub(super) struct ScenarioSampler {
-    random: PlanRng,
+    rng: SeededRng,
     shares: Shares,
+    /// How many times each scenario was drawn.
     drawn: Vec<u32>,
 }
 
 #[derive(Debug, Clone)]
 enum Shares {
-    /// Copies left of each; drawing from what is left equals dealing a shuffled deck, without holding one.
-    Left { copies: Vec<u64>, total: u64 },
+    /// The copies left of each scenario. Drawing from them gives every order the same probability,
+    /// like a shuffled list, without storing the list.
+    Copies { left: Vec<u64>, total: u64 },
     /// Cumulative weights.
     Weights(Vec<f64>),
 }
 
-/// One drawn entry.
+/// A drawn scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pick {
     /// The scenario's position in the profile.
@@ -32,8 +34,8 @@ impl ScenarioSampler {
     pub(super) fn new(mix: &ScenarioMix, seed: u64) -> Self {
         let shares = match mix {
             ScenarioMix::Copies(list) => {
-                let copies: Vec<u64> = list.iter().map(|(_, copies)| u64::from(*copies)).collect();
-                Shares::Left { total: copies.iter().sum(), copies }
+                let left: Vec<u64> = list.iter().map(|(_, copies)| u64::from(*copies)).collect();
+                Shares::Copies { total: left.iter().sum(), left }
             }
             ScenarioMix::Weights(list) => {
                 let mut sum = 0.0;
@@ -48,36 +50,36 @@ impl ScenarioSampler {
             }
         };
         let drawn = vec![0; mix.scenarios().len()];
-        Self { random: PlanRng::new(seed, RngStream::Deck), shares, drawn }
+        Self { rng: SeededRng::stream(seed, RngStream::Scenarios), shares, drawn }
     }
 
-    /// How many are left; none where there is no end.
+    /// How many copies are left; `None` if there is no end.
     pub(super) const fn left(&self) -> Option<u64> {
         match &self.shares {
-            Shares::Left { total, .. } => Some(*total),
+            Shares::Copies { total, .. } => Some(*total),
             Shares::Weights(_) => None,
         }
     }
 
-    /// The next entry; none where all copies are used up.
+    /// The next scenario; `None` if all copies are used up.
     pub(super) fn draw(&mut self) -> Option<Pick> {
         let scenario = match &mut self.shares {
-            Shares::Left { total: 0, .. } => return None,
-            Shares::Left { copies, total } => {
-                let mut card = self.random.below(*total);
-                let scenario = copies.iter().position(|left| {
-                    let here = card < *left;
-                    if !here {
-                        card -= left;
+            Shares::Copies { total: 0, .. } => return None,
+            Shares::Copies { left, total } => {
+                let mut position = self.rng.below(*total);
+                let scenario = left.iter().position(|copies| {
+                    let found = position < *copies;
+                    if !found {
+                        position -= copies;
                     }
-                    here
+                    found
                 })?;
-                copies[scenario] -= 1;
+                left[scenario] -= 1;
                 *total -= 1;
                 scenario
             }
             Shares::Weights(cumulative) => {
-                let point = self.random.fraction() * cumulative.last()?;
+                let point = self.rng.uniform() * cumulative.last()?;
                 cumulative.partition_point(|sum| *sum <= point).min(cumulative.len() - 1)
             }
         };
@@ -101,25 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn every_copy_is_dealt_once_and_the_order_is_mixed() {
+    fn every_copy_is_drawn_once_in_a_mixed_order() {
         let mix = ScenarioMix::Copies(vec![(scenario(1), 300), (scenario(2), 100)]);
-        let mut deck = ScenarioSampler::new(&mix, 5);
-        let dealt: Vec<Pick> = std::iter::from_fn(|| deck.draw()).collect();
-        assert_eq!(dealt.len(), 400);
-        assert_eq!(dealt.iter().filter(|drawn| drawn.scenario == 1).count(), 100);
-        let first_half = dealt[..200].iter().filter(|drawn| drawn.scenario == 1).count();
+        let mut sampler = ScenarioSampler::new(&mix, 5);
+        let picks: Vec<Pick> = std::iter::from_fn(|| sampler.draw()).collect();
+        assert_eq!(picks.len(), 400);
+        assert_eq!(picks.iter().filter(|pick| pick.scenario == 1).count(), 100);
+        let first_half = picks[..200].iter().filter(|pick| pick.scenario == 1).count();
         assert!((30..=70).contains(&first_half), "{first_half}");
         let copies: Vec<u32> =
-            dealt.iter().filter(|drawn| drawn.scenario == 1).map(|drawn| drawn.copy).collect();
+            picks.iter().filter(|pick| pick.scenario == 1).map(|pick| pick.copy).collect();
         assert_eq!(copies, (0..100).collect::<Vec<u32>>());
-        assert_eq!(deck.left(), Some(0));
+        assert_eq!(sampler.left(), Some(0));
     }
 
     #[test]
-    fn weights_are_kept_in_proportion() {
+    fn picks_follow_the_weights() {
         let mix = ScenarioMix::Weights(vec![(scenario(1), 3.0), (scenario(2), 1.0)]);
-        let mut deck = ScenarioSampler::new(&mix, 5);
-        let second = (0..10_000).filter(|_| deck.draw().unwrap().scenario == 1).count();
+        let mut sampler = ScenarioSampler::new(&mix, 5);
+        let second = (0..10_000).filter(|_| sampler.draw().unwrap().scenario == 1).count();
         assert!((2_350..=2_650).contains(&second), "{second}");
     }
 }

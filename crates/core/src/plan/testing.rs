@@ -1,9 +1,9 @@
-//! Plans for tests, from the part of a profile that says what is run and when.
+//! Plans for tests, from the scenarios and stages of a profile.
 
 use super::schedule::Plan;
 use crate::profile::testing::profile_of;
 
-/// The plan of a profile against the sandbox; where it has a mode, on its first line.
+/// The plan of a profile against the sandbox. If the text sets `mode`, it does so on its first line.
 pub fn plan_of(text: &str) -> Plan {
     let (mode, rest) = match text.split_once('\n') {
         Some((mode, rest)) if mode.starts_with("mode") => (mode, rest),

@@ -1,17 +1,17 @@
-//! Where a setting was written, so that a mistake can be underlined and its origin told.
+//! Where a setting was written, and what is wrong with it.
 
 use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of place a setting came from; a later one wins over an earlier one.
+/// The kind of source a setting came from; a later one overrides an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// Nobody said so; Rushhour's own choice.
+    /// Rushhour's own default.
     Default,
-    /// The profile's file.
+    /// The profile's file, or a file that it names.
     Profile,
     /// An environment variable.
     Environment,
@@ -30,85 +30,140 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One text that settings were read from.
+/// A text that settings were read from.
 #[derive(Debug, Clone)]
 pub struct SourceText {
-    /// What kind of text it is.
+    /// What kind of source it is.
     pub origin: Origin,
-    /// How to name it to the reader: a path, a variable, a flag.
+    /// Its name for messages: a path, a variable, a flag.
     pub name: String,
     /// The text itself.
     pub text: String,
 }
 
-/// Which of a profile's sources.
+/// Index of a [`SourceText`] in the sources of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceId(pub(super) usize);
 
-/// A stretch of one source.
+/// A byte range in one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSpan {
-    /// The source it is in.
+    /// The source.
     pub source: SourceId,
-    /// Its bytes in that source.
-    pub span: Range<usize>,
+    /// The bytes in that source.
+    pub range: Range<usize>,
 }
 
 /// A value and where it was written.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Located<T> {
-    /// The value.
-    pub value: T,
-    /// Where it stands.
-    pub place: SourceSpan,
+    pub(super) value: T,
+    pub(super) span: SourceSpan,
+}
+
+/// What kind of mistake a [`Diagnostic`] reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DiagnosticKind {
+    /// A text is not what it should be as a whole: not UTF-8, not TOML, too large, empty.
+    Syntax,
+    /// A key is not one of the table's.
+    UnknownKey,
+    /// A key or a value would put a secret into the profile.
+    Secret,
+    /// A value has the wrong type, cannot be parsed, or is out of range.
+    InvalidValue,
+    /// A required setting is missing.
+    Missing,
+    /// Two settings contradict each other.
+    Conflict,
+    /// A file that the profile names cannot be read.
+    UnreadableFile,
 }
 
 /// One mistake in a profile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostic {
-    /// What to underline; nothing where something is missing altogether.
-    pub place: Option<SourceSpan>,
+    /// What kind of mistake it is.
+    pub kind: DiagnosticKind,
+    /// What to underline; `None` if the mistake is an absence.
+    pub span: Option<SourceSpan>,
     /// What is wrong.
     pub message: String,
-    /// What would be right.
+    /// How to correct it.
     pub hint: String,
 }
 
-/// The mistakes found so far: reading goes on after each, so that all are told at once.
+/// The mistakes found so far. Reading goes on after each, to report all of them at once.
 #[derive(Debug, Default)]
 pub(super) struct Diagnostics {
     list: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
-    /// Notes a mistake at a place.
+    /// Adds a mistake at `span`.
     pub(super) fn at(
         &mut self,
-        place: &SourceSpan,
-        what: impl Into<String>,
+        kind: DiagnosticKind,
+        span: &SourceSpan,
+        message: impl Into<String>,
         hint: impl Into<String>,
     ) {
         self.list.push(Diagnostic {
-            place: Some(place.clone()),
-            message: what.into(),
+            kind,
+            span: Some(span.clone()),
+            message: message.into(),
             hint: hint.into(),
         });
     }
 
-    /// Notes that something is missing, or wrong as a whole.
-    pub(super) fn missing(&mut self, what: impl Into<String>, hint: impl Into<String>) {
-        self.list.push(Diagnostic { place: None, message: what.into(), hint: hint.into() });
+    /// Adds a mistake that has no place in any source.
+    pub(super) fn without_span(
+        &mut self,
+        kind: DiagnosticKind,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.list.push(Diagnostic { kind, span: None, message: message.into(), hint: hint.into() });
     }
 
-    /// Whether nothing is wrong so far.
+    /// Adds an [`InvalidValue`](DiagnosticKind::InvalidValue).
+    pub(super) fn invalid(
+        &mut self,
+        span: &SourceSpan,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.at(DiagnosticKind::InvalidValue, span, message, hint);
+    }
+
+    /// Adds a [`Conflict`](DiagnosticKind::Conflict).
+    pub(super) fn conflict(
+        &mut self,
+        span: &SourceSpan,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.at(DiagnosticKind::Conflict, span, message, hint);
+    }
+
+    /// Adds a [`Missing`](DiagnosticKind::Missing) setting of the table or list at `span`.
+    pub(super) fn missing_at(
+        &mut self,
+        span: &SourceSpan,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.at(DiagnosticKind::Missing, span, message, hint);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// All mistakes, those with a place first and in the order of the text.
+    /// All mistakes: those with a span in the order of the sources, then the others.
     pub(super) fn into_sorted(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|fault| match &fault.place {
-            Some(place) => (0, place.source.0, place.span.start),
+        self.list.sort_by_key(|diagnostic| match &diagnostic.span {
+            Some(span) => (0, span.source.0, span.range.start),
             None => (1, 0, 0),
         });
         self.list

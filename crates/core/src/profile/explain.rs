@@ -1,67 +1,65 @@
-//! A refused profile in words: each mistake underlined in its text, with what would be right.
+//! The mistakes of a profile as text for people: each underlined in its source, with a hint.
+
+use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::load::InvalidProfile;
-use super::read::WOULD_HOLD_A_SECRET;
+use super::diagnostic::{Diagnostic, DiagnosticKind};
+use super::load::ProfileError;
 use super::redaction::masked;
 use crate::units::redact;
 
-/// All mistakes as a text for people, with colours where the output has them.
-pub fn explain(refused: &InvalidProfile, colours: bool) -> String {
+/// All mistakes as text; secrets in the sources are masked.
+pub fn explain(error: &ProfileError, colours: bool) -> String {
     let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
-    let texts: Vec<String> = refused
+    let masked_texts: Vec<String> = error
         .sources
         .iter()
         .enumerate()
-        .map(|(number, source)| masked(&source.text, &secret_keys(refused, number)))
+        .map(|(number, source)| masked(&source.text, &secret_keys(error, number)))
         .collect();
-    let shown: Vec<String> = refused
-        .faults
-        .iter()
-        .map(|fault| {
-            // Some mistakes repeat what was written.
-            let (what, hint) = (redact(&fault.message, &[]), redact(&fault.hint, &[]));
-            let title = Level::ERROR.primary_title(what);
-            let help = Level::HELP.message(hint);
-            let group = match fault.place.as_ref().and_then(|place| {
-                let source = refused.sources.get(place.source.0)?;
-                Some((source, texts.get(place.source.0)?, within(&source.text, place.span.clone())))
-            }) {
-                Some((source, text, span)) => title
-                    .element(
-                        Snippet::source(text)
-                            .path(&source.name)
-                            .annotation(AnnotationKind::Primary.span(span)),
-                    )
-                    .element(help),
-                None => Group::with_title(title).element(help),
-            };
-            renderer.render(&[group])
-        })
-        .collect();
-    shown.join("\n\n")
+    let explain_one = |diagnostic: &Diagnostic| {
+        // Some messages repeat a part of the source.
+        let title = Level::ERROR.primary_title(redact(&diagnostic.message, &[]));
+        let help = Level::HELP.message(redact(&diagnostic.hint, &[]));
+        let place = diagnostic.span.as_ref().and_then(|span| {
+            let number = span.source.0;
+            Some((error.sources.get(number)?, masked_texts.get(number)?, span.range.clone()))
+        });
+        let group = match place {
+            Some((source, text, range)) => title
+                .element(
+                    Snippet::source(text)
+                        .path(&source.name)
+                        .annotation(AnnotationKind::Primary.span(first_line(&source.text, range))),
+                )
+                .element(help),
+            None => Group::with_title(title).element(help),
+        };
+        renderer.render(&[group])
+    };
+    error.diagnostics.iter().map(explain_one).collect::<Vec<_>>().join("\n\n")
 }
 
-/// Where keys stand whose mistake is that they hold a secret.
-fn secret_keys(refused: &InvalidProfile, source: usize) -> Vec<std::ops::Range<usize>> {
-    refused
-        .faults
+/// The keys in a source that hold a secret, and are reported for it.
+fn secret_keys(error: &ProfileError, source: usize) -> Vec<Range<usize>> {
+    error
+        .diagnostics
         .iter()
-        .filter(|fault| fault.message.ends_with(WOULD_HOLD_A_SECRET))
-        .filter_map(|fault| fault.place.as_ref())
-        .filter(|place| place.source.0 == source)
-        .map(|place| place.span.clone())
+        .filter(|diagnostic| diagnostic.kind == DiagnosticKind::Secret)
+        .filter_map(|diagnostic| diagnostic.span.as_ref())
+        .filter(|span| span.source.0 == source)
+        .map(|span| span.range.clone())
         .collect()
 }
 
-/// The first line of a span, within the text and on character boundaries: a table of forty lines need not be drawn.
-fn within(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
-    let mut start = span.start.min(text.len());
+/// The first line of a range, on character boundaries of the text: a table of forty lines need not be shown.
+fn first_line(text: &str, range: Range<usize>) -> Range<usize> {
+    let mut start = range.start.min(text.len());
     while !text.is_char_boundary(start) {
         start -= 1;
     }
-    let mut end = span.end.clamp(start, text.len());
+    let mut end = range.end.clamp(start, text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
     }

@@ -1,56 +1,53 @@
-//! What is wanted: from a TOML file, the environment and flags to a [`Profile`] that is valid by
-//! construction, or to all its mistakes at once, each with the place to underline.
+//! Profiles: from a TOML file, environment variables and flags to a valid [`Profile`], or to all
+//! mistakes at once, each with the place to underline.
 //!
-//! The way through: `source` and `node` (texts as trees that know their places), `read` and `raw`
-//! (every key, typed, nothing judged), `check` (every setting decided), `model` (the result).
+//! `node` parses texts into trees with spans, and `overrides` overlays them. `from_node`, `table` and
+//! `raw` turn a tree into typed tables, in which nothing is checked but types. `resolve` checks every
+//! setting and fills in the defaults. `settings` holds the result.
 
-mod capacity;
-mod check;
-mod check_bill;
-mod check_capacity;
-mod check_evaluator;
-mod check_judging;
-mod check_livekit;
-mod check_load;
-mod check_soak;
 mod diagnostic;
 mod explain;
-mod judging;
+mod from_node;
 mod load;
-mod model;
 mod node;
-mod prices;
+mod overrides;
 mod raw;
-mod raw_capacity;
-mod read;
 mod redaction;
+mod resolve;
 mod schema;
-mod script;
-mod soak_settings;
-mod template;
+mod settings;
+mod sources;
+mod table;
+mod target_kind;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-mod threshold;
 
-pub use capacity::CapacitySettings;
-pub use check::{ResolvedSetting, SANDBOX_FAULTS};
-pub use check_livekit::{TargetKind, target_kind};
-pub use diagnostic::{Diagnostic, Origin, SourceId, SourceSpan, SourceText};
+pub use diagnostic::{Diagnostic, DiagnosticKind, Origin, SourceId, SourceSpan, SourceText};
 pub use explain::explain;
-pub use judging::{
+pub use load::{LoadedProfile, ProfileError, ProfileInput, load};
+pub use overrides::ENVIRONMENT_VARIABLES;
+pub use resolve::ResolvedSetting;
+pub use schema::{json_schema, starting_profile};
+pub use settings::bill::BillSettings;
+pub use settings::capacity::CapacitySettings;
+pub use settings::evaluator::{CekuraSettings, EvaluatorSettings, NativeSettings};
+pub use settings::judging::{
     CallersVerdict, JudgingCandidate, JudgingSelection, JudgingSettings, SelectedRun,
     SelectedScenario,
 };
-pub use load::{ENVIRONMENT, InvalidProfile, LoadedProfile, ProfileInput, load, no_files};
-pub use model::{
-    AgentDispatch, ArrivalRate, Arrivals, BillSettings, CekuraSettings, DispatchMethod,
-    EvaluatorSettings, LatencyModel, Limits, LiveKitSettings, LiveKitTarget, NativeSettings,
-    Profile, SandboxSettings, Scenario, ScenarioMix, SessionMode, Stage, StageLoad, TextMode,
-    WhenFull,
+pub use settings::limits::{Limits, WhenFull};
+pub use settings::livekit::{
+    AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, TextMode,
 };
-pub use prices::{Price, PriceDate, PriceItem, PriceUnit, Prices, Rounding};
-pub use schema::json_schema;
-pub use script::{ExpectedGreeting, Script, ScriptTurn};
-pub use soak_settings::{AgentHealthSettings, SoakSettings};
-pub use template::starting_profile;
-pub use threshold::{RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator};
+pub use settings::prices::{Price, PriceDate, PriceItem, PriceUnit, Prices, Rounding};
+pub use settings::profile::Profile;
+pub use settings::sandbox::{Fault, LatencyModel, SandboxSettings, UnknownFault};
+pub use settings::scenario::{ExpectedGreeting, Scenario, ScenarioMix, Script, ScriptTurn};
+pub use settings::session_mode::SessionMode;
+pub use settings::soak::{AgentHealthSettings, SoakSettings};
+pub use settings::stage::{ArrivalRate, Arrivals, Stage, StageLoad};
+pub use settings::threshold::{
+    RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
+};
+pub use sources::{ReadFile, no_files};
+pub use target_kind::{TargetKind, target_kind};

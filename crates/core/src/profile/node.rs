@@ -1,54 +1,44 @@
-//! A profile's text as a tree that knows where each value stands, and the laying of one tree over another.
+//! A TOML text as a tree of values with their spans, and the overlay of one tree on another.
+
+use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostics, SourceId, SourceSpan};
+use super::diagnostic::{DiagnosticKind, Diagnostics, SourceId, SourceSpan};
 
-/// A value and its place.
+/// A TOML value and its span.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
-    /// Where it stands.
-    pub place: SourceSpan,
-    /// What it is.
-    pub value: NodeValue,
+    pub(super) span: SourceSpan,
+    pub(super) value: NodeValue,
 }
 
-/// What a TOML value can be.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum NodeValue {
-    /// A string.
-    Text(String),
-    /// A whole number.
+    String(String),
     Integer(i64),
-    /// A number with a fraction.
     Float(f64),
-    /// True or false.
     Boolean(bool),
     /// A date or a time, as written.
     Datetime(String),
-    /// A list.
     Array(Vec<Node>),
-    /// Named values, in the order they were written.
+    /// In the order of the text.
     Table(Vec<TableEntry>),
 }
 
-/// One named value of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct TableEntry {
-    /// Its name.
-    pub key: String,
-    /// Where the name stands.
-    pub key_place: SourceSpan,
-    /// Its value.
-    pub node: Node,
+    pub(super) key: String,
+    pub(super) key_span: SourceSpan,
+    pub(super) node: Node,
 }
 
 impl NodeValue {
-    /// The type in a reader's words, with its article.
+    /// The type for messages, with its article.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
-            Self::Text(_) => "a text",
+            Self::String(_) => "a string",
             Self::Integer(_) => "a whole number",
             Self::Float(_) => "a number",
             Self::Boolean(_) => "true or false",
@@ -60,89 +50,107 @@ impl NodeValue {
 }
 
 impl Node {
-    /// Reads a TOML document; what is wrong with its syntax goes to `faults`.
-    pub(super) fn parse(text: &str, source: SourceId, faults: &mut Diagnostics) -> Self {
+    /// Parses a TOML document; adds its syntax errors to `diagnostics`.
+    pub(super) fn parse(text: &str, source: SourceId, diagnostics: &mut Diagnostics) -> Self {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
-            let span = error.span().unwrap_or(0..text.len().min(1));
-            faults.at(
-                &SourceSpan { source, span },
-                error.message().lines().next().unwrap_or("not TOML").to_owned(),
-                "see https://toml.io for how it is written",
+            let range = error.span().unwrap_or(0..text.len().min(1));
+            diagnostics.at(
+                DiagnosticKind::Syntax,
+                &SourceSpan { source, range },
+                error.message().lines().next().unwrap_or("not TOML"),
+                "see https://toml.io for the syntax",
             );
         }
-        let span = table.span();
-        Self::from_table(table.into_inner(), span, source, faults)
+        let range = table.span();
+        Self::from_table(table.into_inner(), range, source, diagnostics)
     }
 
     fn from_table(
         table: DeTable<'_>,
-        span: std::ops::Range<usize>,
+        range: Range<usize>,
         source: SourceId,
-        faults: &mut Diagnostics,
+        diagnostics: &mut Diagnostics,
     ) -> Self {
         let mut entries: Vec<TableEntry> = table
             .into_iter()
             .map(|(key, value)| TableEntry {
-                key_place: SourceSpan { source, span: key.span() },
+                key_span: SourceSpan { source, range: key.span() },
                 key: key.into_inner().into_owned(),
-                node: Self::from_value(value, source, faults),
+                node: Self::from_value(value, source, diagnostics),
             })
             .collect();
-        entries.sort_by_key(|entry| entry.key_place.span.start);
-        Self { place: SourceSpan { source, span }, value: NodeValue::Table(entries) }
+        entries.sort_by_key(|entry| entry.key_span.range.start);
+        Self { span: SourceSpan { source, range }, value: NodeValue::Table(entries) }
     }
 
-    fn from_value(value: Spanned<DeValue<'_>>, source: SourceId, faults: &mut Diagnostics) -> Self {
-        let place = SourceSpan { source, span: value.span() };
+    fn from_value(
+        value: Spanned<DeValue<'_>>,
+        source: SourceId,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        let span = SourceSpan { source, range: value.span() };
         let value = match value.into_inner() {
-            DeValue::String(text) => NodeValue::Text(text.into_owned()),
+            DeValue::String(text) => NodeValue::String(text.into_owned()),
             DeValue::Boolean(boolean) => NodeValue::Boolean(boolean),
             DeValue::Datetime(datetime) => NodeValue::Datetime(datetime.to_string()),
             DeValue::Integer(integer) => {
                 if let Ok(number) = i64::from_str_radix(integer.as_str(), integer.radix()) {
                     NodeValue::Integer(number)
                 } else {
-                    faults.at(&place, "this number is too large", "at most 9223372036854775807");
+                    diagnostics.invalid(
+                        &span,
+                        "this number is too large",
+                        "write at most 9223372036854775807",
+                    );
                     NodeValue::Integer(0)
                 }
             }
             DeValue::Float(float) => NodeValue::Float(float.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Array(array) => NodeValue::Array(
-                array.into_iter().map(|item| Self::from_value(item, source, faults)).collect(),
+                array.into_iter().map(|item| Self::from_value(item, source, diagnostics)).collect(),
             ),
             DeValue::Table(table) => {
-                return Self::from_table(table, place.span, source, faults);
+                return Self::from_table(table, span.range, source, diagnostics);
             }
         };
-        Self { place, value }
+        Self { span, value }
     }
 
-    /// A text at a place, as an environment variable gives it.
-    pub(super) const fn text(text: String, place: SourceSpan) -> Self {
-        Self { place, value: NodeValue::Text(text) }
+    pub(super) const fn string(text: String, span: SourceSpan) -> Self {
+        Self { span, value: NodeValue::String(text) }
     }
 
-    /// A table with one value at the end of a path of names.
+    /// The value of a key, if this is a table that has it.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        let NodeValue::Table(entries) = &self.value else { return None };
+        entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+
+    pub(super) fn is_string(&self, text: &str) -> bool {
+        matches!(&self.value, NodeValue::String(own) if own == text)
+    }
+
+    /// Nested tables with one value, at the end of a path of keys.
     pub(super) fn at_path(path: &[&str], leaf: Self) -> Self {
         path.iter().rev().fold(leaf, |node, key| Self {
-            place: node.place.clone(),
+            span: node.span.clone(),
             value: NodeValue::Table(vec![TableEntry {
                 key: (*key).to_owned(),
-                key_place: node.place.clone(),
+                key_span: node.span.clone(),
                 node,
             }]),
         })
     }
 
-    /// Lays `over` on this tree: tables are joined, everything else is replaced. A table laid on a
+    /// Overlays this tree with `over`: merges tables and replaces everything else. A table over a
     /// list changes the elements that its keys name, by position from 0 or by `name` or `id`.
-    pub(super) fn lay(&mut self, over: Self, faults: &mut Diagnostics) {
+    pub(super) fn overlay(&mut self, over: Self, diagnostics: &mut Diagnostics) {
         match (&mut self.value, over.value) {
             (NodeValue::Table(entries), NodeValue::Table(over_entries)) => {
                 for entry in over_entries {
                     match entries.iter_mut().find(|existing| existing.key == entry.key) {
-                        Some(existing) => existing.node.lay(entry.node, faults),
+                        Some(existing) => existing.node.overlay(entry.node, diagnostics),
                         None => entries.push(entry),
                     }
                 }
@@ -150,18 +158,21 @@ impl Node {
             (NodeValue::Array(items), NodeValue::Table(over_entries)) => {
                 for entry in over_entries {
                     match Self::element(items, &entry.key) {
-                        Some(item) => item.lay(entry.node, faults),
-                        None => faults.at(
-                            &entry.key_place,
-                            format!("no element `{}` in this list", entry.key),
-                            format!("there are {}; count from 0, or use the name", items.len()),
+                        Some(item) => item.overlay(entry.node, diagnostics),
+                        None => diagnostics.invalid(
+                            &entry.key_span,
+                            format!("this list has no element `{}`", entry.key),
+                            format!(
+                                "it has {}: use a position from 0, a `name` or an `id`",
+                                items.len()
+                            ),
                         ),
                     }
                 }
             }
             (value, over_value) => {
                 *value = over_value;
-                self.place = over.place;
+                self.span = over.span;
             }
         }
     }
@@ -172,7 +183,7 @@ impl Node {
                 items.iter().position(|item| {
                     let NodeValue::Table(entries) = &item.value else { return false };
                     entries.iter().any(|entry| match (&*entry.key, &entry.node.value) {
-                        ("name" | "id", NodeValue::Text(text)) => text == key,
+                        ("name" | "id", NodeValue::String(text)) => text == key,
                         ("id", NodeValue::Integer(number)) => number.to_string() == key,
                         _ => false,
                     })
@@ -187,9 +198,9 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Node {
-        let mut faults = Diagnostics::default();
-        let node = Node::parse(text, SourceId(0), &mut faults);
-        assert!(faults.is_empty(), "{faults:?}");
+        let mut diagnostics = Diagnostics::default();
+        let node = Node::parse(text, SourceId(0), &mut diagnostics);
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
         node
     }
 
@@ -204,38 +215,38 @@ mod tests {
     }
 
     #[test]
-    fn a_later_text_wins_leaf_by_leaf() {
-        let mut faults = Diagnostics::default();
+    fn an_overlay_wins_key_by_key() {
+        let mut diagnostics = Diagnostics::default();
         let mut base = parse("a = 1\n[limits]\nx = 1\ny = 2\n");
-        base.lay(parse("limits.y = 3\nb = 4\n"), &mut faults);
-        assert!(faults.is_empty());
+        base.overlay(parse("limits.y = 3\nb = 4\n"), &mut diagnostics);
+        assert!(diagnostics.is_empty());
         assert_eq!(find(&base, &["limits", "x"]), &NodeValue::Integer(1));
         assert_eq!(find(&base, &["limits", "y"]), &NodeValue::Integer(3));
         assert_eq!(find(&base, &["b"]), &NodeValue::Integer(4));
     }
 
     #[test]
-    fn list_elements_are_reached_by_position_name_and_id() {
-        let mut faults = Diagnostics::default();
+    fn list_elements_are_found_by_position_name_and_id() {
+        let mut diagnostics = Diagnostics::default();
         let mut base = parse(
             "[[stage]]\nname = \"warm\"\nrate = 1\n[[stage]]\nrate = 2\n[[scenario]]\nid = 30\n",
         );
-        base.lay(
+        base.overlay(
             parse("stage.warm.rate = 5\nstage.1.rate = 6\nscenario.30.copies = 9"),
-            &mut faults,
+            &mut diagnostics,
         );
-        assert!(faults.is_empty());
+        assert!(diagnostics.is_empty());
         assert_eq!(find(&base, &["stage", "0", "rate"]), &NodeValue::Integer(5));
         assert_eq!(find(&base, &["stage", "1", "rate"]), &NodeValue::Integer(6));
         assert_eq!(find(&base, &["scenario", "0", "copies"]), &NodeValue::Integer(9));
-        base.lay(parse("stage.cold.rate = 5"), &mut faults);
-        assert_eq!(faults.into_sorted()[0].message, "no element `cold` in this list");
+        base.overlay(parse("stage.cold.rate = 5"), &mut diagnostics);
+        assert_eq!(diagnostics.into_sorted()[0].message, "this list has no element `cold`");
     }
 
     #[test]
-    fn every_syntax_error_is_told() {
-        let mut faults = Diagnostics::default();
-        Node::parse("a = \nb = 1\nc = [1,, 2]\n", SourceId(0), &mut faults);
-        assert!(faults.into_sorted().len() >= 2);
+    fn every_syntax_error_is_reported() {
+        let mut diagnostics = Diagnostics::default();
+        Node::parse("a = \nb = 1\nc = [1,, 2]\n", SourceId(0), &mut diagnostics);
+        assert!(diagnostics.into_sorted().len() >= 2);
     }
 }

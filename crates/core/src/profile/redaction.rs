@@ -1,14 +1,14 @@
-//! Secrets that were written into a profile all the same: found, and blotted out of what is shown of it.
+//! Finds and masks secrets in the text of a profile.
 
 use std::ops::Range;
 
-/// Keys whose values are not shown, whatever is wrong with them; a lone `key` is too common a word.
-const SECRET_WORDS: [&str; 7] =
+/// Keys whose values are masked; `key` alone is too common a word.
+const SECRET_KEYS: [&str; 7] =
     ["api_key", "api_secret", "cekura_api_key", "access_token", "secret", "token", "password"];
-/// The shortest text that is taken for a token.
+/// The shortest text that counts as a token.
 const SHORTEST_TOKEN: usize = 16;
 
-/// Where a text holds JSON Web Tokens (RFC 7519: base64url of an object, so it begins with `eyJ`).
+/// The JSON Web Tokens in a text (RFC 7519: base64url of a JSON object, which begins with `eyJ`).
 pub(super) fn tokens_in(text: &str) -> Vec<Range<usize>> {
     let is_token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let mut found = Vec::new();
@@ -23,8 +23,8 @@ pub(super) fn tokens_in(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The text with its secrets blotted out, byte for byte as long as before: tokens, passwords in
-/// addresses, and what is set by keys that would hold a secret, among them those at `keys`.
+/// Masks secrets without changing the length of the text: tokens, passwords in URLs, and the values of
+/// keys that hold a secret, including the keys at `keys`.
 pub(super) fn masked(text: &str, keys: &[Range<usize>]) -> String {
     let mut hidden = tokens_in(text);
     hidden.extend(passwords_in(text));
@@ -32,7 +32,7 @@ pub(super) fn masked(text: &str, keys: &[Range<usize>]) -> String {
     for line in text.split_inclusive('\n') {
         let end = at + line.trim_end_matches('\n').len();
         let here = |key: &Range<usize>| (at..end).contains(&key.start) && key.end <= end;
-        let values = worded(line)
+        let values = secret_keys_in(line)
             .map(|key| at + key.start..at + key.end)
             .chain(keys.iter().filter(|key| here(key)).cloned())
             .filter_map(|key| Some(key.end + value_after(text.get(key.end..end)?)?));
@@ -53,24 +53,25 @@ pub(super) fn masked(text: &str, keys: &[Range<usize>]) -> String {
         .collect()
 }
 
-/// Where keys that hold secrets stand in a line.
-fn worded(line: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let joins = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    SECRET_WORDS
+/// The secret keys in a line.
+fn secret_keys_in(line: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let continues_key = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    SECRET_KEYS
         .iter()
-        .flat_map(move |word| line.match_indices(word).map(|(at, word)| at..at + word.len()))
+        .flat_map(move |key| line.match_indices(key).map(|(at, key)| at..at + key.len()))
         .filter(move |key| {
-            !line[..key.start].ends_with(joins) && !line[key.end..].starts_with(joins)
+            !line[..key.start].ends_with(continues_key)
+                && !line[key.end..].starts_with(continues_key)
         })
 }
 
-/// Where the value begins in what follows a key; none where nothing is set.
+/// Where the value begins in the text after a key, if a value is set.
 fn value_after(rest: &str) -> Option<usize> {
     let gap = rest.find(|c: char| !c.is_whitespace() && !"\"'".contains(c))?;
     rest[gap..].starts_with('=').then_some(gap + 1)
 }
 
-/// What stands between `://` and `@` in addresses.
+/// The text between `://` and `@` in URLs.
 fn passwords_in(text: &str) -> Vec<Range<usize>> {
     text.match_indices("://")
         .filter_map(|(at, _)| {
@@ -88,7 +89,7 @@ mod tests {
     const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
 
     #[test]
-    fn secrets_are_blotted_out_and_nothing_moves() {
+    fn secrets_are_masked_and_the_length_stays() {
         for (text, shown) in [
             (
                 format!("a = \"{TOKEN}\"\nb = 1"),
@@ -104,12 +105,12 @@ mod tests {
         }
         let key = "key = \"abc\"";
         assert_eq!(masked(key, &[]), key);
-        let place = 0..3;
-        assert_eq!(masked(key, std::slice::from_ref(&place)), "key =******");
+        let range = 0..3;
+        assert_eq!(masked(key, std::slice::from_ref(&range)), "key =******");
     }
 
     #[test]
-    fn what_only_resembles_a_secret_is_shown() {
+    fn text_that_only_resembles_a_secret_is_shown() {
         for text in [
             "secret_file = \"livekit.secret\"",
             "token_lifetime = 3 # eyJ",

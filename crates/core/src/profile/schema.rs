@@ -1,4 +1,4 @@
-//! The JSON Schema of a profile, for editors and for checks outside Rushhour.
+//! The JSON Schema of profiles, and the commented profile that `rushhour init` writes.
 
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
@@ -6,7 +6,12 @@ use schemars::transform::{RecursiveTransform, Transform};
 
 use super::raw::RawProfile;
 
-/// The JSON Schema (draft 2020-12) of a profile.
+/// A profile to start from, with every table explained.
+pub const fn starting_profile() -> &'static str {
+    include_str!("starting_profile.toml")
+}
+
+/// The JSON Schema (draft 2020-12) of profiles, for editors and other tools.
 pub fn json_schema() -> serde_json::Value {
     let generator = SchemaSettings::draft2020_12()
         .with_transform(RecursiveTransform(WithoutNull))
@@ -16,7 +21,7 @@ pub fn json_schema() -> serde_json::Value {
     schema.to_value()
 }
 
-/// Every key may be left out, but TOML has no null: it must not appear as an allowed value.
+/// Removes null from the allowed values: every key is optional, but TOML has no null.
 #[derive(Debug, Clone)]
 struct WithoutNull;
 
@@ -50,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_refuses_unknown_keys_and_knows_no_null() {
+    fn the_schema_rejects_unknown_keys_and_null() {
         let schema = json_schema();
         assert_eq!(schema["additionalProperties"], false);
         assert!(schema["properties"]["stage"].is_object());

@@ -1,25 +1,25 @@
 //! Profiles for tests, from their text alone.
 
-use super::load::{InvalidProfile, LoadedProfile, ProfileInput, load, no_files};
-use super::model::Profile;
+use super::explain::explain;
+use super::load::{LoadedProfile, ProfileError, ProfileInput, load};
+use super::settings::profile::Profile;
+use super::sources::no_files;
 
 /// Loads a profile that names no files, with no environment and no flags.
 ///
 /// # Errors
 /// All mistakes of an invalid profile.
-pub fn load_text(text: &str) -> Result<LoadedProfile, InvalidProfile> {
+pub fn load_text(text: &str) -> Result<LoadedProfile, ProfileError> {
     load(ProfileInput {
         file: "p.toml",
         bytes: text.as_bytes(),
         environment: &[],
         flags: &[],
-        files: &no_files,
+        read_file: &no_files,
     })
 }
 
-/// The profile that a text says; a mistake in it is told as a user would see it.
+/// The profile of a text; panics with its mistakes as a user would see them.
 pub fn profile_of(text: &str) -> Profile {
-    load_text(text)
-        .unwrap_or_else(|refused| panic!("{}", super::explain::explain(&refused, false)))
-        .profile
+    load_text(text).unwrap_or_else(|error| panic!("{}", explain(&error, false))).profile
 }

@@ -1,4 +1,4 @@
-//! How long things take: fixed, uniform, or lognormal as service times are.
+//! Distributions of delays: fixed, uniform or lognormal.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,36 +10,36 @@ use super::KeyedDraw;
 /// The standard normal distribution's 95th percentile.
 const Z95: f64 = 1.644_853_626_951_472_2;
 
-/// A model of how long one kind of thing takes.
+/// The distribution of a delay.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum DelayDistribution {
-    /// Always the same.
+    /// Always the same delay.
     Fixed(Micros),
-    /// Any time between the two is as likely as any other.
+    /// Uniform between two delays.
     Uniform {
-        /// None is below it.
+        /// The lower bound.
         shortest: Micros,
-        /// None is above it.
+        /// The upper bound.
         longest: Micros,
     },
-    /// Lognormal, told by what people read off a dashboard.
+    /// Lognormal, truncated at a maximum.
     Lognormal {
-        /// Half of the times are below it.
+        /// The median.
         median: Micros,
-        /// Nineteen in twenty are below it; one below the median counts as the median.
+        /// The 95th percentile; treated as the median if it is lower.
         p95: Micros,
-        /// None is above it.
+        /// The maximum.
         cap: Micros,
     },
 }
 
 impl DelayDistribution {
-    /// Always `millis` milliseconds.
+    /// A fixed delay in milliseconds.
     pub const fn fixed(millis: u64) -> Self {
         Self::Fixed(Micros::from_millis(millis))
     }
 
-    /// Lognormal by its median and 95th percentile, never above `cap`; all in milliseconds.
+    /// A lognormal delay with its median, 95th percentile and maximum in milliseconds.
     pub const fn lognormal(median: u64, p95: u64, cap: u64) -> Self {
         Self::Lognormal {
             median: Micros::from_millis(median),
@@ -48,13 +48,13 @@ impl DelayDistribution {
         }
     }
 
-    /// The time that this draw stands for.
+    /// The delay for a random value.
     pub fn sample(self, draw: KeyedDraw) -> Micros {
         match self {
             Self::Fixed(micros) => micros,
             Self::Uniform { shortest, longest } => {
                 let span = longest.saturating_sub(shortest).as_secs_f64();
-                shortest + Micros::from_secs_f64(span * draw.unit())
+                shortest + Micros::from_secs_f64(span * draw.uniform())
             }
             Self::Lognormal { median, p95, cap } => {
                 let centre = median.as_secs_f64().ln();
@@ -65,22 +65,22 @@ impl DelayDistribution {
     }
 }
 
-const HINT: &str = "write a length such as \"300ms\", \"uniform 0s..3s\" (shortest and longest) or \
+const HINT: &str = "write a duration such as \"300ms\", \"uniform 0s..3s\" (shortest and longest) or \
                     \"lognormal 300ms..900ms\" (median and 95th percentile)";
 
 impl FromStr for DelayDistribution {
     type Err = ParseUnitError;
 
-    /// Reads `300ms`, `uniform 0s..3s`, or `lognormal 300ms..900ms`, whose cap is ten times the second.
+    /// Parses `300ms`, `uniform 0s..3s` or `lognormal 300ms..900ms`, with a maximum of ten times the p95.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let length = |text: &str| Ok(Micros::from(parse_duration(text.trim())?));
+        let duration = |text: &str| Ok(Micros::from(parse_duration(text.trim())?));
         let wrong = |why: &str| ParseUnitError::new(format!("`{text}` {why}"), HINT);
         let Some((shape, range)) = text.trim().split_once(char::is_whitespace) else {
-            return length(text).map(Self::Fixed);
+            return duration(text).map(Self::Fixed);
         };
         let both = || -> Result<(Micros, Micros), ParseUnitError> {
-            let (from, to) = range.split_once("..").ok_or_else(|| wrong("is no range"))?;
-            let (from, to) = (length(from)?, length(to)?);
+            let (from, to) = range.split_once("..").ok_or_else(|| wrong("is not a range"))?;
+            let (from, to) = (duration(from)?, duration(to)?);
             if from > to { Err(wrong("runs backwards")) } else { Ok((from, to)) }
         };
         match shape {
@@ -91,17 +91,17 @@ impl FromStr for DelayDistribution {
                     Ok(Self::Lognormal { median, p95, cap: Micros(p95.0.saturating_mul(10)) })
                 }
             },
-            _ => Err(wrong("is no distribution that is known")),
+            _ => Err(wrong("is not a known distribution")),
         }
     }
 }
 
 impl fmt::Display for DelayDistribution {
-    /// The form that is read back.
+    /// The form that [`FromStr`] parses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |micros: Micros| format_duration(micros.as_duration());
         match *self {
-            Self::Fixed(length) => f.write_str(&text(length)),
+            Self::Fixed(delay) => f.write_str(&text(delay)),
             Self::Uniform { shortest, longest } => {
                 write!(f, "uniform {}..{}", text(shortest), text(longest))
             }
@@ -117,16 +117,16 @@ mod tests {
     use super::*;
     use crate::rng::KeyedRng;
 
-    fn samples(latency: DelayDistribution) -> Vec<u64> {
+    fn samples(delay: DelayDistribution) -> Vec<u64> {
         let mut samples: Vec<u64> = (0..10_000)
-            .map(|n| latency.sample(KeyedRng::new(3).draw("t", &n.to_string())).0)
+            .map(|n| delay.sample(KeyedRng::new(3).draw("t", &n.to_string())).0)
             .collect();
         samples.sort_unstable();
         samples
     }
 
     #[test]
-    fn a_lognormal_has_the_median_the_p95_and_the_cap_it_was_given() {
+    fn a_lognormal_has_its_median_p95_and_maximum() {
         let times = samples(DelayDistribution::lognormal(100, 250, 400));
         let near = |at: usize, micros: f64| (times[at] as f64 / micros - 1.0).abs() < 0.05;
         assert!(near(5_000, 100_000.0), "{}", times[5_000]);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uniform_one_fills_its_range_and_no_more() {
+    fn a_uniform_fills_its_range() {
         let (shortest, longest) = (Micros::from_millis(200), Micros::from_millis(800));
         let times = samples(DelayDistribution::Uniform { shortest, longest });
         assert!(times[0] >= 200_000 && times[0] < 202_000, "{}", times[0]);
@@ -144,23 +144,23 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_is_read_and_written_back() {
+    fn distributions_parse_and_format() {
         for text in ["300ms", "0s", "uniform 0s..3s", "lognormal 300ms..900ms"] {
             assert_eq!(text.parse::<DelayDistribution>().unwrap().to_string(), text);
         }
-        for (text, what) in [
+        for (text, message) in [
             ("300", "`300` has no unit"),
-            ("uniform 3s", "`uniform 3s` is no range"),
+            ("uniform 3s", "`uniform 3s` is not a range"),
             ("uniform 3s..1s", "`uniform 3s..1s` runs backwards"),
             ("lognormal 0s..1s", "`lognormal 0s..1s` has a median of zero"),
-            ("gamma 1s..2s", "`gamma 1s..2s` is no distribution that is known"),
+            ("gamma 1s..2s", "`gamma 1s..2s` is not a known distribution"),
         ] {
-            assert_eq!(text.parse::<DelayDistribution>().unwrap_err().what, what);
+            assert_eq!(text.parse::<DelayDistribution>().unwrap_err().message, message);
         }
     }
 
     #[test]
-    fn odd_models_stay_harmless() {
+    fn degenerate_distributions_are_valid() {
         assert_eq!(samples(DelayDistribution::fixed(5)), vec![5_000; 10_000]);
         assert_eq!(samples(DelayDistribution::lognormal(0, 0, 10)), vec![0; 10_000]);
         assert_eq!(samples(DelayDistribution::lognormal(20, 10, 1_000)), vec![20_000; 10_000]);

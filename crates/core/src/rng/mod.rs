@@ -1,9 +1,13 @@
-//! Seeded chance without a state of its own: draws, and lengths of time that are drawn.
+//! Seeded random numbers.
 //!
-//! What is drawn depends on the seed and on names alone, so that the order in which things happen cannot matter.
+//! [`SeededRng`] is a generator for sequences, such as the runs of a plan. [`KeyedRng`] has no state:
+//! its numbers depend on the seed and a key alone, so that the order of events cannot matter.
 
 mod delay;
 mod keyed;
+mod seeded;
 
 pub use delay::DelayDistribution;
 pub use keyed::{KeyedDraw, KeyedRng};
+pub(crate) use seeded::RngStream;
+pub use seeded::SeededRng;

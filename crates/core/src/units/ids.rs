@@ -1,4 +1,4 @@
-//! Names of things, one type each, so that a room is never passed for an identity.
+//! Names and numbers of things, one type each, so that a room cannot be mistaken for an identity.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
         #[derive(
             Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
         )]
         #[serde(transparent)]
+        $(#[$doc])*
         pub struct $name(String);
 
         impl $name {
-            /// Names it.
+            /// From a text.
             pub fn new(name: impl Into<String>) -> Self {
                 Self(name.into())
             }
 
-            /// The name as text.
+            /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -53,7 +53,7 @@ macro_rules! number_id {
 }
 
 text_id! {
-    /// One session of the tool: its start and its profile's name, also the name of its folder.
+    /// A session: its start and its profile's name, which is also the name of its folder.
     SessionId
 }
 text_id! {
@@ -73,22 +73,24 @@ text_id! {
     DispatchId
 }
 text_id! {
-    /// A run as the evaluator names it; Cekura's are numbers, kept as text because other shapes are accepted too.
+    /// The evaluator's id of a run. Cekura's are numbers; a text holds any.
     EvaluatorRunId
 }
 text_id! {
-    /// The evaluator's folder of the runs that one request made.
+    /// The evaluator's id of the group of runs that one request created.
     ResultId
 }
 text_id! {
-    /// A scenario: Cekura's number, or the name of a script file.
+    /// A scenario: its number at Cekura, or a name.
+    // A profile may write the number without quotes.
+    #[schemars(extend("type" = ["string", "integer"], "minimum" = 0))]
     ScenarioId
 }
 number_id! {
-    /// A run's place in the plan, from 0.
+    /// A run's position in the plan, from 0.
     RunIndex
 }
 number_id! {
-    /// A pair of runs of a paired session, from 0: one spoken and one written, of one scenario.
+    /// A pair of runs in a paired session, from 0: one voice and one chat run of the same scenario.
     PairId
 }

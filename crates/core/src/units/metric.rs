@@ -1,15 +1,16 @@
-//! What is measured: one name per latency, the same in profiles, reports and the definitions beside them.
+//! The latencies that Rushhour measures: one name and one definition each.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mode, ParseUnitError};
+use super::mode::Mode;
+use super::parse_error::ParseUnitError;
 
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal: $definition:literal,)*) => {
-        /// A latency that is measured, each from one well-defined moment to another.
+        /// A latency, measured from one well-defined moment to another.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Metric {
             $(
@@ -20,7 +21,7 @@ macro_rules! metrics {
         }
 
         impl Metric {
-            /// Every metric, in the order of a run's life.
+            /// Every metric, in the order of a run.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// The name used in thresholds, CSV columns and tags.
@@ -30,7 +31,7 @@ macro_rules! metrics {
                 }
             }
 
-            /// From which moment to which it is measured, in one sentence.
+            /// The moments from which to which it is measured, as a sentence.
             pub const fn definition(self) -> &'static str {
                 match self {
                     $(Self::$variant => $definition,)*
@@ -42,59 +43,59 @@ macro_rules! metrics {
 
 metrics! {
     ScheduleLag = "schedule_lag":
-        "From the intended start, or from the moment a place in flight was free if that was later, to the moment the driver acted: the generator's own lateness.",
+        "From the intended start, or from the moment a slot was free if that was later, to the moment the driver acted: the load generator's own delay.",
     InFlightWait = "in_flight_wait":
-        "From the intended start to the moment a place in flight was free; zero where one was free at once.",
+        "From the intended start to the moment a slot was free; zero if one was free at once.",
     Room = "room":
-        "From CreateRoom sent to its answer.",
+        "From sending CreateRoom to its answer.",
     Dispatch = "dispatch":
-        "From CreateDispatch sent to its answer; says nothing of an agent.",
+        "From sending CreateDispatch to its answer; says nothing about the agent.",
     AgentJoin = "agent_join":
-        "From the request that dispatches the agent sent to a participant of kind AGENT seen in the room.",
+        "From sending the request that dispatches the agent to seeing a participant of kind AGENT in the room.",
     AgentJoinServer = "agent_join.server":
-        "From the request that dispatches the agent sent to the server's own joined_at of that participant; both clocks matter.",
+        "From sending the request that dispatches the agent to the server's joined_at of that participant; both clocks matter.",
     AgentReady = "agent_ready":
-        "From the request that dispatches the agent sent to its attribute lk.agent.state seen as listening.",
+        "From sending the request that dispatches the agent to seeing its attribute lk.agent.state as listening.",
     Greeting = "greeting":
-        "From the agent joined to its first text or first audible speech.",
+        "From the agent's join to its first text or first audible speech.",
     LimiterWait = "limiter_wait":
-        "From the submission ready to send to the moment the limiter admitted it.",
+        "From the moment the submission was ready to the moment the limiter admitted it.",
     SubmissionService = "submission.service":
-        "From the submission sent to the evaluator's acceptance.",
+        "From sending the submission to the evaluator's acceptance.",
     SubmissionResponse = "submission.response":
         "From the intended start to the evaluator's acceptance.",
     Queue = "queue":
-        "From the evaluator's acceptance to the run first seen running.",
+        "From the evaluator's acceptance to the moment the run was first seen running.",
     Conversation = "conversation":
-        "From the run first seen running to the conversation over.",
+        "From the moment the run was first seen running to the end of the conversation.",
     Judging = "judging":
-        "From the conversation over to the run's terminal status.",
+        "From the end of the conversation to the run's terminal status.",
     CompletionService = "completion.service":
-        "From the submission sent to the run's terminal status.",
+        "From sending the submission to the run's terminal status.",
     CompletionResponse = "completion.response":
         "From the intended start to the run's terminal status.",
     TurnChatFirst = "turn.chat.first":
-        "From our last byte of a turn sent to the first chunk of the agent's answer.",
+        "From sending the last byte of our turn to the first chunk of the agent's answer.",
     TurnChatFinal = "turn.chat.final":
-        "From our last byte of a turn sent to the final chunk of the agent's answer.",
+        "From sending the last byte of our turn to the final chunk of the agent's answer.",
     TurnVoice = "turn.voice":
-        "From our last audible frame of a turn sent to the agent's first audible frame received.",
+        "From sending the last audible frame of our turn to receiving the agent's first audible frame.",
     TimeToYield = "time_to_yield":
-        "From our first audible frame over the agent's speech to the agent silent.",
+        "From our first audible frame during the agent's speech to the agent's silence.",
     AgentTranscription = "agent.transcription":
-        "As the agent tells it: from the end of the caller's speech to its transcript.",
+        "As reported by the agent: from the end of the caller's speech to its transcript.",
     AgentEndOfTurn = "agent.end_of_turn":
-        "As the agent tells it: from the end of the caller's speech to the decision that the turn is over.",
+        "As reported by the agent: from the end of the caller's speech to the decision that the turn is over.",
     AgentLlmFirstToken = "agent.llm_first_token":
-        "As the agent tells it: from the request to the language model to its first token.",
+        "As reported by the agent: from the request to the language model to its first token.",
     AgentTtsFirstByte = "agent.tts_first_byte":
-        "As the agent tells it: from the request to the synthesiser to its first byte.",
+        "As reported by the agent: from the request to speech synthesis to its first byte.",
     AgentEndToEnd = "agent.end_to_end":
-        "As the agent tells it: from the end of the caller's speech to the beginning of its own, without the network.",
+        "As reported by the agent: from the end of the caller's speech to the beginning of its own, without network delay.",
 }
 
 impl Metric {
-    /// The mode in which alone it is measured; none where both modes have it.
+    /// The only mode in which it is measured; `None` if it is measured in both.
     pub const fn mode(self) -> Option<Mode> {
         match self {
             Self::TurnVoice
@@ -121,8 +122,8 @@ impl FromStr for Metric {
         Self::ALL.iter().copied().find(|metric| metric.name() == text).ok_or_else(|| {
             let names: Vec<&str> = Self::ALL.iter().map(|metric| metric.name()).collect();
             ParseUnitError::new(
-                format!("nothing named `{text}` is measured"),
-                format!("one of: {}", names.join(", ")),
+                format!("`{text}` is not a metric"),
+                format!("write one of: {}", names.join(", ")),
             )
         })
     }
@@ -140,7 +141,7 @@ impl Percentile {
 
     /// The percentile as a fraction: 0.95 for p95.
     pub fn fraction(self) -> f64 {
-        // Two steps in decimal: 99.9 / 100 alone is not the nearest number to 0.999.
+        // 99.9 / 100 alone is not the nearest double to 0.999.
         (self.0 * 1000.0).round() / 100_000.0
     }
 }
@@ -185,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_is_found_by_its_name() {
+    fn every_metric_parses_from_its_name() {
         for metric in Metric::ALL {
             assert_eq!(metric.name().parse::<Metric>().unwrap(), *metric);
         }
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_read_and_write_back() {
+    fn percentiles_parse_and_format() {
         assert!((Percentile::LISTED[5].fraction() - 0.999).abs() < 1e-15);
         for text in ["p50", "p95", "p99.9"] {
             assert_eq!(text.parse::<Percentile>().unwrap().to_string(), text);

@@ -1,27 +1,27 @@
-//! How the conversation is held: by voice or by chat.
+//! The mode of a conversation: voice or chat.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a conversation is held.
+/// The mode of a conversation.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Spoken over audio tracks.
+    /// Spoken, over audio tracks.
     Voice,
-    /// Written over text streams; the agent runs without speech recognition and synthesis.
+    /// Written, over text streams; the agent runs without speech recognition and synthesis.
     Chat,
 }
 
 impl Mode {
-    /// Both, in the order reports list them.
+    /// Both modes, in the order of reports.
     pub const ALL: [Self; 2] = [Self::Voice, Self::Chat];
 
-    /// The one that this is not.
+    /// The other mode.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -30,7 +30,7 @@ impl Mode {
         }
     }
 
-    /// The word used in profiles, journals and reports.
+    /// The name used in profiles, journals and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Voice => "voice",

@@ -1,4 +1,4 @@
-//! Money in US dollars, kept in whole millionths so that sums are exact.
+//! Money in US dollars, in whole millionths so that sums are exact.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,22 +9,22 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::ParseUnitError;
+use super::parse_error::ParseUnitError;
 
 const HINT: &str = "write an amount with its currency, such as \"20 USD\" or \"0.05 USD\"";
 const MOST: f64 = 1e9;
 
-/// An amount of US dollars: not negative, in whole millionths, at most a thousand million dollars when parsed.
+/// An amount of US dollars in whole millionths: not negative, at most a billion dollars when parsed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Usd {
     micros: u64,
 }
 
 impl Usd {
-    /// Nothing.
+    /// Zero dollars.
     pub const ZERO: Self = Self { micros: 0 };
 
-    /// An amount in dollars, rounded to the millionth; negative and not-a-number amounts become nothing.
+    /// An amount in dollars, rounded to the millionth; negative amounts and NaN become zero.
     pub fn from_dollars(dollars: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         Self { micros: (dollars * 1e6).round() as u64 }
@@ -40,7 +40,7 @@ impl Usd {
         self.micros
     }
 
-    /// The price of `amount` where `per` of it cost this much, rounded up to the millionth; `per` is at least 1.
+    /// The price of `amount` if `per` of it cost this much, rounded up to the millionth; `per` is at least 1.
     #[must_use]
     pub fn for_amount(self, amount: u64, per: u64) -> Self {
         let micros =
@@ -48,7 +48,7 @@ impl Usd {
         Self { micros: u64::try_from(micros).unwrap_or(u64::MAX) }
     }
 
-    /// What is left after taking `other` away; nothing where that would be less than nothing.
+    /// The difference, at least zero.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self { micros: self.micros.saturating_sub(other.micros) }
@@ -79,10 +79,10 @@ impl FromStr for Usd {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let trimmed = text.trim();
-        let number = trimmed
-            .strip_suffix("USD")
-            .or_else(|| trimmed.strip_prefix('$'))
-            .ok_or_else(|| ParseUnitError::new(format!("`{text}` does not say USD"), HINT))?;
+        let number =
+            trimmed.strip_suffix("USD").or_else(|| trimmed.strip_prefix('$')).ok_or_else(|| {
+                ParseUnitError::new(format!("`{text}` is not an amount in USD"), HINT)
+            })?;
         let dollars: f64 = number.trim().replace(',', "").parse().map_err(|_| {
             ParseUnitError::new(format!("`{}` is not a number", number.trim()), HINT)
         })?;
@@ -97,7 +97,7 @@ impl FromStr for Usd {
 }
 
 impl fmt::Display for Usd {
-    /// Cents from one dollar up, else as many digits as are there, at least two: `20.00 USD`, `0.0085 USD`.
+    /// Two decimals from one dollar, all digits below, at least two: `20.00 USD`, `0.0085 USD`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = if self.micros >= 1_000_000 || self.micros.is_multiple_of(10_000) {
             format!("{:.2} USD", self.dollars())
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_read_and_write_back() {
+    fn amounts_parse_and_format() {
         for (text, dollars, back) in [
             ("20 USD", 20.0, "20.00 USD"),
             ("$0.05", 0.05, "0.05 USD"),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_costs_its_share_and_never_less() {
+    fn a_part_costs_its_share_rounded_up() {
         let price = Usd::from_dollars(0.0077);
         assert_eq!(price.for_amount(90, 60), Usd::from_dollars(0.01155));
         assert_eq!(price.for_amount(1, 60_000_000), Usd { micros: 1 });
@@ -171,9 +171,9 @@ mod tests {
 
     #[test]
     fn the_message_names_the_mistake() {
-        let wrong = |text: &str| text.parse::<Usd>().unwrap_err().what;
-        assert_eq!(wrong("20"), "`20` does not say USD");
-        assert_eq!(wrong("20 EUR"), "`20 EUR` does not say USD");
+        let wrong = |text: &str| text.parse::<Usd>().unwrap_err().message;
+        assert_eq!(wrong("20"), "`20` is not an amount in USD");
+        assert_eq!(wrong("20 EUR"), "`20 EUR` is not an amount in USD");
         assert_eq!(wrong("-1 USD"), "`-1 USD` is not between 0 and 1000000000 USD");
         assert_eq!(wrong("much USD"), "`much` is not a number");
     }

@@ -7,19 +7,19 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::ParseUnitError;
+use super::parse_error::ParseUnitError;
 
-const HINT: &str = "write a share between \"0%\" and \"100%\", such as \"2%\" or \"0.5%\"";
+const HINT: &str = "write a percentage between \"0%\" and \"100%\", such as \"2%\" or \"0.5%\"";
 
-/// A share of a whole, kept as a fraction between 0 and 1.
+/// A share of a whole, stored as a fraction between 0 and 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
 pub struct Percent(f64);
 
 impl Percent {
-    /// None of it.
+    /// 0%.
     pub const ZERO: Self = Self(0.0);
 
-    /// A share from a fraction between 0 and 1; `None` outside.
+    /// From a fraction between 0 and 1; `None` outside.
     pub fn from_fraction(fraction: f64) -> Option<Self> {
         (0.0..=1.0).contains(&fraction).then_some(Self(fraction))
     }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_read_and_write_back() {
+    fn shares_parse_and_format() {
         for (text, fraction, back) in
             [("2%", 0.02, "2%"), ("0.5 %", 0.005, "0.5%"), ("100%", 1.0, "100%"), ("0%", 0.0, "0%")]
         {
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_message_names_the_mistake() {
-        let wrong = |text: &str| text.parse::<Percent>().unwrap_err().what;
+        let wrong = |text: &str| text.parse::<Percent>().unwrap_err().message;
         assert_eq!(wrong("0.02"), "`0.02` has no percent sign");
         assert_eq!(wrong("few%"), "`few` is not a number");
         assert_eq!(wrong("101%"), "`101%` is not between 0% and 100%");

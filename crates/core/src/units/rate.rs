@@ -7,24 +7,25 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Micros, ParseUnitError};
+use super::parse_error::ParseUnitError;
+use super::time::Micros;
 
 const HINT: &str =
     "write a number per second, minute or hour, such as \"5/s\", \"90/min\" or \"200/h\"";
 const HIGHEST_PER_SECOND: f64 = 100_000.0;
 
-/// Events per second: more than zero, at most 100,000.
+/// Events per second: above zero, at most 100,000.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Rate(f64);
 
 impl Rate {
-    /// A rate for defaults written in code.
-    pub const fn per_second_const(count: u32) -> Self {
+    /// For constants: panics, at compile time, if `count` is zero or above 100,000.
+    pub(crate) const fn per_second_const(count: u32) -> Self {
         assert!(count > 0 && count <= 100_000, "a rate is between 0 and 100,000 a second");
         Self(count as f64)
     }
 
-    /// A computed rate; `None` where it is not more than zero or not at most 100,000 a second.
+    /// `None` if the rate is not above zero and at most 100,000 per second.
     pub fn new(per_second: f64) -> Option<Self> {
         (per_second > 0.0 && per_second <= HIGHEST_PER_SECOND).then_some(Self(per_second))
     }
@@ -34,7 +35,7 @@ impl Rate {
         self.0
     }
 
-    /// The time from one event to the next at this rate.
+    /// The time between two events at this rate.
     pub fn gap(self) -> Micros {
         Micros::from_secs_f64(1.0 / self.0)
     }
@@ -46,7 +47,7 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (count, per) = text
             .split_once('/')
-            .ok_or_else(|| ParseUnitError::new(format!("`{text}` does not say per what"), HINT))?;
+            .ok_or_else(|| ParseUnitError::new(format!("`{text}` has no unit of time"), HINT))?;
         let count: f64 = count.trim().parse().map_err(|_| {
             ParseUnitError::new(format!("`{}` is not a number", count.trim()), HINT)
         })?;
@@ -59,12 +60,12 @@ impl FromStr for Rate {
             }
         };
         if !count.is_finite() || count <= 0.0 {
-            return Err(ParseUnitError::new(format!("`{text}` is not more than zero"), HINT));
+            return Err(ParseUnitError::new(format!("`{text}` is not above zero"), HINT));
         }
         Self::new(count / seconds).ok_or_else(|| {
             ParseUnitError::new(
-                format!("`{text}` is more than {HIGHEST_PER_SECOND} a second"),
-                "one machine starts some tens of conversations a second; write a rate below 100000/s",
+                format!("`{text}` is more than {HIGHEST_PER_SECOND}/s"),
+                "write a lower rate: one machine starts some tens of conversations per second",
             )
         })
     }
@@ -72,11 +73,11 @@ impl FromStr for Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let neat = |value: f64| (value * 1e6).round() / 1e6;
+        let rounded = |value: f64| (value * 1e6).round() / 1e6;
         let text = match self.0 {
-            r if r >= 1.0 => format!("{}/s", neat(r)),
-            r if r * 60.0 >= 1.0 => format!("{}/min", neat(r * 60.0)),
-            r => format!("{}/h", neat(r * 3600.0)),
+            r if r >= 1.0 => format!("{}/s", rounded(r)),
+            r if r * 60.0 >= 1.0 => format!("{}/min", rounded(r * 60.0)),
+            r => format!("{}/h", rounded(r * 3600.0)),
         };
         f.pad(&text)
     }
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_read_and_write_back() {
+    fn rates_parse_and_format() {
         for (text, per_second, back) in [
             ("5/s", 5.0, "5/s"),
             ("90/min", 1.5, "1.5/s"),
@@ -131,13 +132,13 @@ mod tests {
 
     #[test]
     fn the_message_names_the_mistake() {
-        let wrong = |text: &str| text.parse::<Rate>().unwrap_err().what;
-        assert_eq!(wrong("5"), "`5` does not say per what");
+        let wrong = |text: &str| text.parse::<Rate>().unwrap_err().message;
+        assert_eq!(wrong("5"), "`5` has no unit of time");
         assert_eq!(wrong("five/s"), "`five` is not a number");
         assert_eq!(wrong("5/day"), "`day` is not s, min or h");
-        assert_eq!(wrong("0/s"), "`0/s` is not more than zero");
-        assert_eq!(wrong("-1/s"), "`-1/s` is not more than zero");
-        assert_eq!(wrong("inf/s"), "`inf/s` is not more than zero");
-        assert_eq!(wrong("1e9/s"), "`1e9/s` is more than 100000 a second");
+        assert_eq!(wrong("0/s"), "`0/s` is not above zero");
+        assert_eq!(wrong("-1/s"), "`-1/s` is not above zero");
+        assert_eq!(wrong("inf/s"), "`inf/s` is not above zero");
+        assert_eq!(wrong("1e9/s"), "`1e9/s` is more than 100000/s");
     }
 }

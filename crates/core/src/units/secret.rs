@@ -1,4 +1,4 @@
-//! Keys, secrets and tokens: they can be used, and never shown.
+//! Keys, secrets and tokens, which are never shown.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use secrecy::{ExposeSecret, SecretString};
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes a text out of sight.
+    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// The text itself, for the one place that sends or signs with it.
+    /// The text itself, to send it or to sign with it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.expose().is_empty()
     }
@@ -31,10 +31,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Blots out what looks like a token (a JWT, RFC 7519: three parts of base64url, the first of which
-/// begins with `eyJ`) and every given secret: a second net for words that came from outside.
-pub fn redact(words: &str, secrets: &[&Secret]) -> String {
-    let mut text = words.to_owned();
+/// Replaces everything that looks like a token (a JWT, RFC 7519: three parts of base64url, the first of
+/// which begins with `eyJ`), and the given secrets: a second line of defence for text from outside.
+pub fn redact(text: &str, secrets: &[&Secret]) -> String {
+    let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| secret.expose().len() >= 4) {
         text = text.replace(secret.expose(), "[redacted]");
     }
@@ -55,12 +55,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_and_secrets_are_blotted_out_wherever_they_stand() {
+    fn tokens_and_secrets_are_redacted_everywhere() {
         let key = Secret::new("key-1234");
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
-        let words = format!("bad {{\"access_token\":\"{token}\"}} for key-1234 (eyJ is fine)");
+        let text = format!("bad {{\"access_token\":\"{token}\"}} for key-1234 (eyJ is fine)");
         assert_eq!(
-            redact(&words, &[&key]),
+            redact(&text, &[&key]),
             "bad {\"access_token\":\"[redacted]\"} for [redacted] (eyJ is fine)"
         );
         assert_eq!(redact(token, &[]), "[redacted]");
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing_of_it() {
+    fn debug_shows_no_part_of_a_secret() {
         let secret = Secret::new("hunter2");
         assert_eq!(
             format!("{secret:?} {:#?}", Some(&secret)),

@@ -1,4 +1,4 @@
-//! The session's clock: microseconds since one anchor, and lengths of time on it.
+//! Durations, and points in time on the session's clock.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A length of time in whole microseconds, never negative.
+/// A duration in whole microseconds, never negative.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -14,37 +14,37 @@ use serde::{Deserialize, Serialize};
 pub struct Micros(pub u64);
 
 impl Micros {
-    /// No time at all.
+    /// Zero.
     pub const ZERO: Self = Self(0);
 
-    /// Whole seconds as microseconds.
+    /// From whole seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(seconds * 1_000_000)
     }
 
-    /// Whole milliseconds as microseconds.
+    /// From whole milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis * 1_000)
     }
 
-    /// Seconds with a fraction; negative and not-a-number values become zero.
+    /// From seconds with a fraction; negative values and NaN become zero.
     pub fn from_secs_f64(seconds: f64) -> Self {
-        // `as` saturates, which is what a length of time beyond 584,000 years may do.
+        // `as` saturates beyond 584,000 years.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         Self((seconds * 1e6).round() as u64)
     }
 
-    /// The length in seconds.
+    /// The duration in seconds.
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
-    /// The same length as the standard library's type.
+    /// The duration as the standard library's type.
     pub const fn as_duration(self) -> Duration {
         Duration::from_micros(self.0)
     }
 
-    /// What is left after taking `other` away; zero where nothing is.
+    /// The difference, at least zero.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
@@ -65,7 +65,7 @@ impl Add for Micros {
 }
 
 impl fmt::Display for Micros {
-    /// Three significant digits in the largest fitting unit: `950us`, `12.3ms`, `4.56s`, `3m20s`, `2h05m`.
+    /// About three significant digits, in the largest fitting unit: `950us`, `12.3ms`, `4.56s`, `3m20s`, `2h05m`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = self.0 as f64;
         let three = |value: f64, unit: &str, f: &mut fmt::Formatter<'_>| {
@@ -102,12 +102,12 @@ impl fmt::Display for Micros {
 pub struct SessionTime(pub u64);
 
 impl SessionTime {
-    /// The anchor itself.
+    /// The anchor.
     pub const START: Self = Self(0);
     /// Later than any session lasts.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// The time since `earlier`; zero where `earlier` is the later one.
+    /// The time since `earlier`, at least zero.
     pub const fn since(self, earlier: Self) -> Micros {
         Micros(self.0.saturating_sub(earlier.0))
     }
@@ -120,21 +120,21 @@ impl SessionTime {
 
 impl Add<Micros> for SessionTime {
     type Output = Self;
-    fn add(self, length: Micros) -> Self {
-        Self(self.0.saturating_add(length.0))
+    fn add(self, duration: Micros) -> Self {
+        Self(self.0.saturating_add(duration.0))
     }
 }
 
 impl AddAssign<Micros> for SessionTime {
-    fn add_assign(&mut self, length: Micros) {
-        *self = *self + length;
+    fn add_assign(&mut self, duration: Micros) {
+        *self = *self + duration;
     }
 }
 
 impl Sub<Micros> for SessionTime {
     type Output = Self;
-    fn sub(self, length: Micros) -> Self {
-        Self(self.0.saturating_sub(length.0))
+    fn sub(self, duration: Micros) -> Self {
+        Self(self.0.saturating_sub(duration.0))
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_read_with_three_digits() {
+    fn durations_are_shown_with_three_digits() {
         let shown = |us: u64| Micros(us).to_string();
         assert_eq!(shown(0), "0us");
         assert_eq!(shown(950), "950us");
@@ -156,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn points_never_run_backwards() {
+    fn times_saturate() {
         assert_eq!(SessionTime(5).since(SessionTime(9)), Micros::ZERO);
         assert_eq!(SessionTime(5) - Micros(9), SessionTime::START);
         assert_eq!(SessionTime::NEVER + Micros(1), SessionTime::NEVER);
     }
 
     #[test]
-    fn seconds_round_and_refuse_the_negative() {
+    fn seconds_are_rounded_and_negative_ones_are_zero() {
         assert_eq!(Micros::from_secs_f64(0.000_001_4), Micros(1));
         assert_eq!(Micros::from_secs_f64(-3.0), Micros::ZERO);
         assert_eq!(Micros::from_secs_f64(f64::NAN), Micros::ZERO);

@@ -1,19 +1,18 @@
-//! Asking a worker how it is; on this machine alone, in bounded time, for answers of bounded size.
+//! [`WorkerClient`]: polls a worker, with bounds on time and size.
 
 use std::time::Duration;
 
-use super::exposition::read_exposition;
-use super::status::read_status;
+use super::error::WorkerPollError;
+use super::metrics::parse_metrics;
+use super::worker_status::parse_status;
 use rushhour_core::event::AgentHealth;
 use rushhour_core::profile::AgentHealthSettings;
 use rushhour_livekit::http::{HttpClient, TransportError};
 
-/// How long an answer may take.
-const WITHIN: Duration = Duration::from_secs(5);
-/// The largest answer that is taken in.
-const LARGEST: usize = 1024 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_RESPONSE: usize = 1024 * 1024;
 
-/// Asks a worker how it is.
+/// Polls the health of the worker that a profile names.
 #[derive(Debug, Clone)]
 pub struct WorkerClient {
     client: HttpClient,
@@ -21,57 +20,53 @@ pub struct WorkerClient {
 }
 
 impl WorkerClient {
-    /// A watch of the worker that a profile names.
+    /// A client for the endpoints in `settings`.
     ///
     /// # Errors
-    /// Where the machine offers no client, in words.
+    /// No HTTP client can be built on this machine.
     pub fn new(settings: AgentHealthSettings) -> Result<Self, TransportError> {
-        Ok(Self { client: HttpClient::new(WITHIN)?, settings })
+        Ok(Self { client: HttpClient::new(TIMEOUT)?, settings })
     }
 
-    /// What the worker says; where it could not be asked, that it is so.
-    pub async fn look(&self) -> AgentHealth {
+    /// What the worker reports; [`AgentHealth::error`] says why, where it reports nothing.
+    pub async fn poll(&self) -> AgentHealth {
         let mut health = AgentHealth::default();
-        let mut troubles = Vec::new();
+        let mut errors = Vec::new();
         if let Some(url) = &self.settings.url {
-            match self.ask(url).await.and_then(|body| read_status(&body)) {
-                Ok(said) => health = said,
-                Err(trouble) => troubles.push(trouble),
+            match self.get(url).await.and_then(|body| parse_status(&body)) {
+                Ok(status) => health = status,
+                Err(error) => errors.push(error.to_string()),
             }
         }
         if let Some(url) = &self.settings.metrics {
-            let read = |body: Vec<u8>| read_exposition(&String::from_utf8_lossy(&body));
-            match self.ask(url).await.and_then(read) {
-                Ok(said) => {
+            let parse = |body: Vec<u8>| parse_metrics(&String::from_utf8_lossy(&body));
+            match self.get(url).await.and_then(parse) {
+                Ok(metrics) => {
                     health = AgentHealth {
-                        jobs: health.jobs.or(said.jobs),
-                        load: health.load.or(said.load),
-                        children: said.children,
-                        memory: said.memory.or(health.memory),
+                        jobs: health.jobs.or(metrics.jobs),
+                        load: health.load.or(metrics.load),
+                        children: metrics.children,
+                        memory: metrics.memory.or(health.memory),
                         error: None,
                     };
                 }
-                Err(trouble) => troubles.push(trouble),
+                Err(error) => errors.push(error.to_string()),
             }
         }
         if health == AgentHealth::default() {
-            health.error = Some(troubles.join("; "));
+            health.error = Some(errors.join("; "));
         }
         health
     }
 
-    async fn ask(&self, url: &str) -> Result<Vec<u8>, String> {
-        let answer = self
-            .client
-            .send(self.client.get(url), LARGEST)
-            .await
-            .map_err(|error| error.to_string())?;
-        if answer.cut {
-            return Err(format!("its answer is longer than {LARGEST} bytes"));
+    async fn get(&self, url: &str) -> Result<Vec<u8>, WorkerPollError> {
+        let response = self.client.send(self.client.get(url), MAX_RESPONSE).await?;
+        if response.truncated {
+            return Err(WorkerPollError::TooLong { max_bytes: MAX_RESPONSE });
         }
-        if !answer.is_success() {
-            return Err(format!("it answered {}", answer.status));
+        if !response.is_success() {
+            return Err(WorkerPollError::Status(response.status));
         }
-        Ok(answer.body)
+        Ok(response.body)
     }
 }

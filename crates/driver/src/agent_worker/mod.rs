@@ -1,11 +1,11 @@
-//! The agent's own worker, looked at from outside: its jobs, load, processes and memory, as it tells them itself.
+//! The health of the agent's own worker: jobs, load, processes and memory, as the worker reports them.
 //!
-//! `status` reads what livekit-agents serves at `/worker`, `exposition` its Prometheus text; `watch` asks for both.
+//! `worker_status` parses what livekit-agents serves at `/worker`, `metrics` its Prometheus metrics; [`WorkerClient`]
+//! polls both.
 
 mod client;
-mod exposition;
-mod status;
+mod error;
+mod metrics;
+mod worker_status;
 
 pub use client::WorkerClient;
-pub use exposition::read_exposition;
-pub use status::read_status;

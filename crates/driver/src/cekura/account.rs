@@ -1,45 +1,67 @@
-//! What the account behind a key may do: whether the key opens anything, and what the plan allows.
+//! The account behind a key: whether Cekura accepts the key, and what the plan allows.
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::client::Cekura;
-use super::error_message::words_of;
+use super::error_message::error_message;
 use rushhour_core::units::{Mode, redact};
-use rushhour_livekit::http::HttpResponse;
+use rushhour_livekit::http::{HttpResponse, TransportError};
 
-/// Asked of the organization that the key belongs to.
+/// The billing endpoint of the organization that the key belongs to.
 const BILLING_PATH: &str = "/test_framework/billing/info/";
-/// A run that nobody has: asking after it costs nothing and is answered to everybody who may ask.
+/// A run id that does not exist: polling it costs nothing, and succeeds with every key that may poll.
 const NO_RUN: &str = "0";
 
-/// Why something is not known of an account.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why something is unknown about an account.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum AccountError {
-    /// The key opens nothing.
-    #[error("{0}")]
-    Refused(String),
-    /// The service did not say.
-    #[error("{0}")]
-    Unknown(String),
+    /// Cekura does not accept the key for it (401 or 403).
+    #[error("Cekura answered {status}: {message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The service's own message, redacted.
+        message: String,
+    },
+    /// Cekura answered with another error.
+    #[error("Cekura answered {status}: {message}")]
+    Response {
+        /// The HTTP status.
+        status: u16,
+        /// The service's own message, redacted.
+        message: String,
+    },
+    /// No complete response.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The response is not JSON.
+    #[error("Cekura's answer is not JSON: {message}")]
+    NotJson {
+        /// What it is instead, redacted.
+        message: String,
+        /// What the parser says.
+        source: Arc<serde_json::Error>,
+    },
 }
 
-/// What a plan allows, as far as the service tells. Its caps are ceilings: the organization's own settings
-/// may be lower.
+/// What a plan allows, as far as the service says. The organization's own settings may be lower.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanLimits {
-    /// Voice conversations at once.
+    /// Concurrent voice conversations.
     pub voice: Option<u64>,
-    /// Chat conversations at once.
+    /// Concurrent chat conversations.
     pub chat: Option<u64>,
-    /// Credits that are left.
+    /// Remaining credits.
     pub credits: Option<f64>,
     /// Whether the subscription is active.
     pub active: Option<bool>,
 }
 
 impl PlanLimits {
-    /// How many conversations of a mode may be held at once; negative figures stand for no limit.
-    pub const fn at_once(&self, mode: Mode) -> Option<u64> {
+    /// How many conversations of a mode may run at once; `None` where unlimited or unknown.
+    pub const fn concurrency(&self, mode: Mode) -> Option<u64> {
         match mode {
             Mode::Voice => self.voice,
             Mode::Chat => self.chat,
@@ -48,55 +70,53 @@ impl PlanLimits {
 }
 
 impl Cekura {
-    /// Shows that the service answers and accepts the key.
+    /// Succeeds where the service responds and accepts the key.
     ///
     /// # Errors
-    /// Where it does not.
-    pub async fn greet(&self) -> Result<(), AccountError> {
+    /// The service does not respond, or does not accept the key.
+    pub async fn check_connectivity(&self) -> Result<(), AccountError> {
         let request = self.get(&self.config().settings.runs_path).query(&[("run_ids", NO_RUN)]);
-        let answer = self.account_answer(request).await?;
-        // That nobody has the run is as good an answer as any.
-        if answer.is_success() || answer.status == 404 {
+        let response = self.send_poll(request).await?;
+        // 404 says that the run does not exist, which shows that the key may poll.
+        if response.is_success() || response.status == 404 {
             return Ok(());
         }
-        Err(self.refusal(&answer))
+        Err(self.refusal(&response))
     }
 
     /// What the plan allows.
     ///
     /// # Errors
-    /// Refused for keys that belong to a project rather than to the organization, which may run
-    /// scenarios all the same.
+    /// [`AccountError::Refused`] for keys of a project rather than of the organization, which may run scenarios all the
+    /// same.
     pub async fn plan_limits(&self) -> Result<PlanLimits, AccountError> {
-        let answer = self.account_answer(self.get(BILLING_PATH)).await?;
-        if !answer.is_success() {
-            return Err(self.refusal(&answer));
+        let response = self.send_poll(self.get(BILLING_PATH)).await?;
+        if !response.is_success() {
+            return Err(self.refusal(&response));
         }
-        serde_json::from_slice(&answer.body)
-            .map(|json| read_limits(&json))
-            .map_err(|_| AccountError::Unknown(format!("no JSON: {}", words_of(&answer))))
+        serde_json::from_slice(&response.body).map(|json| parse_plan_limits(&json)).map_err(
+            |error| AccountError::NotJson {
+                message: self.redacted_message(&response),
+                source: Arc::new(error),
+            },
+        )
     }
 
-    async fn account_answer(
-        &self,
-        request: reqwest::RequestBuilder,
-    ) -> Result<HttpResponse, AccountError> {
-        let sent = self.send_question(request).await;
-        sent.map_err(|error| AccountError::Unknown(error.to_string()))
+    fn refusal(&self, response: &HttpResponse) -> AccountError {
+        let (status, message) = (response.status, self.redacted_message(response));
+        match status {
+            401 | 403 => AccountError::Refused { status, message },
+            _ => AccountError::Response { status, message },
+        }
     }
 
-    fn refusal(&self, answer: &HttpResponse) -> AccountError {
-        let words = format!("Cekura answered {}: {}", answer.status, words_of(answer));
-        let words = redact(&words, &[&self.config().key]);
-        match answer.status {
-            401 | 403 => AccountError::Refused(words),
-            _ => AccountError::Unknown(words),
-        }
+    fn redacted_message(&self, response: &HttpResponse) -> String {
+        redact(&error_message(response), &[&self.config().key])
     }
 }
 
-/// Reads an answer of `billing/info`; numbers may be texts, and -1 stands for no limit.
-pub fn read_limits(json: &Value) -> PlanLimits {
+/// Parses a response of `billing/info`; numbers may be strings, and -1 means unlimited.
+pub fn parse_plan_limits(json: &Value) -> PlanLimits {
     let status = &json["subscription_status"];
     let number = |value: &Value| match value {
         Value::String(text) => text.trim().parse::<f64>().ok(),
@@ -122,19 +142,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_read_as_far_as_they_are_there() {
+    fn limits_are_parsed_as_far_as_present() {
         let documented = json!({
             "credits_remaining": "7436.08",
             "subscription_status": { "is_active": true, "pack": {
                 "max_concurrent_runs_limit": 50, "max_concurrent_chat_runs_limit": "-1" } },
         });
-        let limits = read_limits(&documented);
-        assert_eq!(limits.at_once(Mode::Voice), Some(50));
-        assert_eq!(limits.at_once(Mode::Chat), None);
+        let limits = parse_plan_limits(&documented);
+        assert_eq!(limits.concurrency(Mode::Voice), Some(50));
+        assert_eq!(limits.concurrency(Mode::Chat), None);
         assert_eq!((limits.credits, limits.active), (Some(7436.08), Some(true)));
         for nothing in [json!({}), json!([]), json!(null), json!({ "subscription_status": null })] {
             let none = PlanLimits { voice: None, chat: None, credits: None, active: None };
-            assert_eq!(read_limits(&nothing), none);
+            assert_eq!(parse_plan_limits(&nothing), none);
         }
     }
 }

@@ -1,52 +1,55 @@
-//! Cekura's service over HTTP: one request per call, nothing repeated, every answer taken with care.
+//! The client: one request per call, never repeated by itself, every response checked.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use super::entries::read_accepted;
-use super::error_message::{advice, shorten, words_of};
-use super::status::read_sights;
+use super::accepted_runs::parse_accepted;
+use super::error_message::{LOOK_FOR_THE_RUN, error_message, hint, shorten};
+use super::run_status::parse_statuses;
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, ConversationRequest, Evaluator, EvaluatorCapabilities, PollError,
-    RunStatus, SubmitError, SubmitErrorKind, UpdateMode,
+    PollErrorKind, RunStatus, SubmitError, SubmitErrorKind, UpdateMode,
 };
 use rushhour_core::profile::{CekuraSettings, Limits};
 use rushhour_core::units::{EvaluatorRunId, Mode, ScenarioId, Secret, redact};
 use rushhour_livekit::http::{HttpClient, HttpResponse, TransportError, TransportErrorKind};
 
-/// An answer about a hundred runs with their transcripts is some megabytes.
-const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
-/// Ids in one question: an address of some 2,000 characters passes everywhere.
-const RUNS_PER_QUESTION: usize = 100;
+/// The status of a hundred runs with their transcripts is some megabytes.
+const MAX_RESPONSE: usize = 16 * 1024 * 1024;
+/// A URL of some 2,000 characters passes everywhere.
+const RUNS_PER_POLL: usize = 100;
+/// All but the unreserved characters (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// How Cekura's service is reached.
+/// How to reach Cekura.
 #[derive(Debug, Clone)]
 pub struct CekuraConfig {
-    /// The service's base address, without a slash at its end.
+    /// The service's base URL, without a slash at its end.
     pub url: String,
-    /// The key.
+    /// The API key.
     pub key: Secret,
-    /// Paths and manners from the profile.
+    /// Paths and options from the profile.
     pub settings: CekuraSettings,
 }
 
-/// Cekura's service.
+/// A client of Cekura.
 pub struct Cekura {
     config: CekuraConfig,
-    submitting: HttpClient,
-    asking: HttpClient,
+    submit_client: HttpClient,
+    poll_client: HttpClient,
 }
 
 impl Cekura {
-    /// A client of the service.
+    /// A client with the timeouts in `limits`.
     ///
     /// # Errors
-    /// Where the machine offers no TLS.
+    /// No HTTP client can be built on this machine.
     pub fn new(config: CekuraConfig, limits: &Limits) -> Result<Self, TransportError> {
         Ok(Self {
             config,
-            submitting: HttpClient::new(limits.submit_timeout.as_duration())?,
-            asking: HttpClient::new(limits.poll_timeout.as_duration())?,
+            submit_client: HttpClient::new(limits.submit_timeout.as_duration())?,
+            poll_client: HttpClient::new(limits.poll_timeout.as_duration())?,
         })
     }
 
@@ -54,18 +57,18 @@ impl Cekura {
         &self.config
     }
 
-    /// Begins a question with the key.
+    /// Begins a GET request with the key.
     pub(super) fn get(&self, path: &str) -> reqwest::RequestBuilder {
-        self.asking
+        self.poll_client
             .get(&format!("{}{path}", self.config.url))
             .header("x-cekura-api-key", self.config.key.expose())
     }
 
-    pub(super) async fn send_question(
+    pub(super) async fn send_poll(
         &self,
         request: reqwest::RequestBuilder,
     ) -> Result<HttpResponse, TransportError> {
-        self.asking.send(request, LARGEST_ANSWER).await
+        self.poll_client.send(request, MAX_RESPONSE).await
     }
 
     fn body(&self, entries: &[ConversationRequest], mode: Mode) -> Value {
@@ -105,23 +108,23 @@ impl Cekura {
             Mode::Chat => &self.config.settings.chat_path,
         };
         let request = self
-            .submitting
+            .submit_client
             .post(&format!("{}{path}", self.config.url))
             .header("x-cekura-api-key", self.config.key.expose())
             .json(&self.body(&entries, mode));
         let scenarios: Vec<ScenarioId> =
             entries.iter().map(|entry| entry.scenario.clone()).collect();
-        let outcome = match self.submitting.send(request, LARGEST_ANSWER).await {
-            Ok(answer) => judge_submission(&answer, &scenarios),
-            Err(error) => Err(SubmitError {
-                kind: match error.kind {
+        let outcome = match self.submit_client.send(request, MAX_RESPONSE).await {
+            Ok(response) => classify_submission(&response, &scenarios),
+            Err(error) => {
+                let kind = match error.kind {
                     TransportErrorKind::NotSent => SubmitErrorKind::NotSent,
                     TransportErrorKind::TimedOut | TransportErrorKind::Broken => {
                         SubmitErrorKind::Unknown
                     }
-                },
-                message: format!("Cekura: {error}"),
-            }),
+                };
+                Err(SubmitError::new(kind, format!("Cekura: {error}")).with_source(error))
+            }
         };
         outcome.map_err(|error| {
             let mut secrets: Vec<&Secret> = entries.iter().map(|entry| &entry.token).collect();
@@ -130,97 +133,105 @@ impl Cekura {
         })
     }
 
-    async fn ask_after(&self, runs: Vec<EvaluatorRunId>) -> Result<Vec<RunStatus>, PollError> {
+    async fn poll_runs(&self, runs: Vec<EvaluatorRunId>) -> Result<Vec<RunStatus>, PollError> {
         let ids: Vec<&str> = runs.iter().map(EvaluatorRunId::as_str).collect();
         let request =
             self.get(&self.config.settings.runs_path).query(&[("run_ids", ids.join(","))]);
-        let answer = self.answer_to(request).await?;
-        if answer.cut {
-            return Err(PollError {
-                rate_limited: false,
-                retry_after: None,
-                message: format!("Cekura's answer is longer than {LARGEST_ANSWER} bytes"),
-            });
+        let response = self.send_checked(request).await?;
+        if response.truncated {
+            return Err(PollError::new(
+                PollErrorKind::BadResponse,
+                format!("Cekura's answer is longer than {MAX_RESPONSE} bytes"),
+            ));
         }
-        match serde_json::from_slice::<Value>(&answer.body) {
-            Ok(json) => Ok(read_sights(&json)),
-            Err(_) => Err(PollError {
-                rate_limited: false,
-                retry_after: None,
-                message: format!("Cekura's answer is no JSON: {}", words_of(&answer)),
-            }),
-        }
+        serde_json::from_slice::<Value>(&response.body).map(|json| parse_statuses(&json)).map_err(
+            |error| {
+                let message = format!("Cekura's answer is not JSON: {}", error_message(&response));
+                let message = redact(&message, &[&self.config.key]);
+                PollError::new(PollErrorKind::BadResponse, message).with_source(error)
+            },
+        )
     }
 
-    async fn answer_to(&self, request: reqwest::RequestBuilder) -> Result<HttpResponse, PollError> {
-        let answer = self.send_question(request).await.map_err(|error| PollError {
-            rate_limited: false,
-            retry_after: None,
-            message: format!("Cekura: {error}"),
+    /// Sends a request that must succeed.
+    async fn send_checked(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<HttpResponse, PollError> {
+        let response = self.send_poll(request).await.map_err(|error| {
+            PollError::new(PollErrorKind::NoResponse, format!("Cekura: {error}")).with_source(error)
         })?;
-        if answer.is_success() {
-            return Ok(answer);
+        if response.is_success() {
+            return Ok(response);
         }
-        let words = format!("Cekura answered {}: {}", answer.status, words_of(&answer));
+        let message = format!("Cekura answered {}: {}", response.status, error_message(&response));
+        let (kind, hint) = match response.status {
+            429 => (PollErrorKind::RateLimited, Some("lower limits.polls")),
+            status @ (401 | 403) => (PollErrorKind::Unauthorized, Some(hint(status))),
+            status @ (300..=399 | 404 | 405) => (PollErrorKind::BadResponse, Some(hint(status))),
+            _ => (PollErrorKind::BadResponse, None),
+        };
         Err(PollError {
-            rate_limited: answer.status == 429,
-            retry_after: answer.retry_after,
-            message: redact(&words, &[&self.config.key]),
+            retry_after: response.retry_after,
+            hint,
+            ..PollError::new(kind, redact(&message, &[&self.config.key]))
         })
     }
 
     async fn end_call(&self, run: EvaluatorRunId) -> Result<(), PollError> {
-        let path = self.config.settings.end_call_path.replace("{id}", run.as_str());
+        let path = end_call_path(&self.config.settings.end_call_path, &run);
         let request = self
-            .asking
+            .poll_client
             .post(&format!("{}{path}", self.config.url))
             .header("x-cekura-api-key", self.config.key.expose());
-        self.answer_to(request).await.map(|_| ())
+        self.send_checked(request).await.map(|_| ())
     }
 }
 
-/// What an answer to a submission means. Only what certainly was not accepted may be sent again.
-fn judge_submission(
-    answer: &HttpResponse,
+/// The path of a run, whose id comes from the service and must not choose another path.
+fn end_call_path(template: &str, run: &EvaluatorRunId) -> String {
+    template.replace("{id}", &utf8_percent_encode(run.as_str(), RESERVED).to_string())
+}
+
+/// What the response to a submission means. Only what certainly was not accepted may be retried.
+fn classify_submission(
+    response: &HttpResponse,
     scenarios: &[ScenarioId],
 ) -> Result<AcceptedSubmission, SubmitError> {
-    let says = || format!("Cekura answered {}: {}", answer.status, words_of(answer));
-    let advised = |words: String| format!("{words}; {}", advice(answer.status));
-    let kind = match answer.status {
-        200..=299 => return read_success(answer, scenarios),
-        429 => SubmitErrorKind::RateLimited { retry_after: answer.retry_after },
+    let kind = match response.status {
+        200..=299 => return parse_success(response, scenarios),
+        429 => SubmitErrorKind::RateLimited { retry_after: response.retry_after },
         401 | 403 => SubmitErrorKind::Unauthorized,
-        // A request time-out says that the service gave up, not that it did nothing.
+        // A request timeout says that the service gave up, not that it did nothing.
         408 => SubmitErrorKind::Unknown,
         300..=499 => SubmitErrorKind::Rejected,
         _ => SubmitErrorKind::Unknown,
     };
-    Err(SubmitError { kind, message: advised(says()) })
+    let message = format!("Cekura answered {}: {}", response.status, error_message(response));
+    Err(SubmitError::new(kind, message).with_hint(hint(response.status)))
 }
 
-fn read_success(
-    answer: &HttpResponse,
+fn parse_success(
+    response: &HttpResponse,
     scenarios: &[ScenarioId],
 ) -> Result<AcceptedSubmission, SubmitError> {
-    let unknown = |what: &str| SubmitError {
-        kind: SubmitErrorKind::Unknown,
-        message: format!(
-            "Cekura answered {} {what}; look for the run at Cekura before running it again",
-            answer.status
-        ),
+    let unknown = |what: &str| {
+        let message = format!("Cekura answered {} {what}", response.status);
+        SubmitError::new(SubmitErrorKind::Unknown, message).with_hint(LOOK_FOR_THE_RUN)
     };
-    if answer.cut {
+    if response.truncated {
         return Err(unknown("with more than can be read"));
     }
-    let Ok(json) = serde_json::from_slice::<Value>(&answer.body) else {
-        return Err(unknown(&format!("and no JSON: {}", words_of(answer))));
-    };
-    let Some(accepted) = read_accepted(&json, scenarios) else {
+    let json = serde_json::from_slice::<Value>(&response.body).map_err(|error| {
+        unknown(&format!("with something else than JSON: {}", error_message(response)))
+            .with_source(error)
+    })?;
+    let Some(accepted) = parse_accepted(&json, scenarios) else {
         return Err(unknown(&format!("without naming a run: {}", shorten(&json.to_string()))));
     };
     if accepted.runs.iter().all(Option::is_none) {
         return Err(unknown(
-            "and listed no runs (ensure that the scenarios are not empty and their ids valid)",
+            "and listed no runs (check that the scenarios are not empty and their ids valid)",
         ));
     }
     Ok(accepted)
@@ -232,7 +243,7 @@ impl Evaluator for Cekura {
             entries_per_request: self.config.settings.entries_per_request,
             fill_within: self.config.settings.fill_within.micros(),
             poll_every: self.config.settings.poll_every.micros(),
-            runs_per_poll: RUNS_PER_QUESTION,
+            runs_per_poll: RUNS_PER_POLL,
             updates: UpdateMode::Poll,
         }
     }
@@ -245,7 +256,7 @@ impl Evaluator for Cekura {
     }
 
     fn poll(&self, runs: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<RunStatus>, PollError>> {
-        Box::pin(self.ask_after(runs))
+        Box::pin(self.poll_runs(runs))
     }
 
     fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>> {
@@ -258,14 +269,19 @@ mod tests {
     use super::*;
     use rushhour_core::event::RunMapping;
 
-    fn judge(status: u16, body: &str) -> Result<AcceptedSubmission, SubmitErrorKind> {
-        let answer =
-            HttpResponse { status, retry_after: None, date: None, body: body.into(), cut: false };
-        judge_submission(&answer, &[ScenarioId::new("30")]).map_err(|error| error.kind)
+    fn classify(status: u16, body: &str) -> Result<AcceptedSubmission, SubmitErrorKind> {
+        let response = HttpResponse {
+            status,
+            retry_after: None,
+            date: None,
+            body: body.into(),
+            truncated: false,
+        };
+        classify_submission(&response, &[ScenarioId::new("30")]).map_err(|error| error.kind)
     }
 
     #[test]
-    fn only_what_was_certainly_not_accepted_may_be_repeated() {
+    fn only_what_was_certainly_not_accepted_may_be_retried() {
         use SubmitErrorKind::{RateLimited, Rejected, Unauthorized, Unknown};
         for (status, body, kind) in [
             (400, "{}", Rejected),
@@ -283,14 +299,21 @@ mod tests {
             (200, "{}", Unknown),
             (200, "{\"id\": 7, \"runs\": []}", Unknown),
         ] {
-            assert_eq!(judge(status, body).unwrap_err(), kind, "{status} {body}");
+            assert_eq!(classify(status, body).unwrap_err(), kind, "{status} {body}");
         }
+    }
+
+    #[test]
+    fn an_id_stays_one_segment_of_the_path() {
+        let path = |id: &str| end_call_path("/runs/{id}/end/", &EvaluatorRunId::new(id));
+        assert_eq!(path("3-a_b"), "/runs/3-a_b/end/");
+        assert_eq!(path("3/../4?a#b"), "/runs/3%2F..%2F4%3Fa%23b/end/");
     }
 
     #[test]
     fn every_status_of_success_is_accepted() {
         for status in [200, 201, 202] {
-            let accepted = judge(status, "{\"id\": 7, \"runs\": [{\"id\": 3}]}").unwrap();
+            let accepted = classify(status, "{\"id\": 7, \"runs\": [{\"id\": 3}]}").unwrap();
             assert_eq!(accepted.runs, [Some(EvaluatorRunId::new("3"))]);
             assert_eq!(accepted.mapping, RunMapping::Proven);
         }

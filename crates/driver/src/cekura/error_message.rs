@@ -1,34 +1,35 @@
-//! A service's complaint in words fit for a report: short, in one line, without tokens, with advice.
+//! What a failed response says, as one short line for a report, and what the reader can do about its status.
 
 use serde_json::Value;
 
 use rushhour_livekit::http::HttpResponse;
 
-const LONGEST: usize = 300;
+/// The longest message, in characters.
+const MAX_CHARS: usize = 300;
 
-/// What the answer says, whatever its shape.
-pub fn words_of(answer: &HttpResponse) -> String {
-    if answer.body.iter().all(u8::is_ascii_whitespace) {
+/// The message of a response, whatever its form. It may repeat tokens of the request: redact it.
+pub fn error_message(response: &HttpResponse) -> String {
+    if response.body.iter().all(u8::is_ascii_whitespace) {
         return "an empty answer".to_owned();
     }
-    let text = if answer.is_page() {
-        let page = String::from_utf8_lossy(&answer.body);
+    let text = if response.is_html() {
+        let page = String::from_utf8_lossy(&response.body);
         let title = page.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
         match title {
             Some((title, _)) => format!("a web page: {title}"),
             None => "a web page".to_owned(),
         }
-    } else if let Ok(json) = serde_json::from_slice::<Value>(&answer.body) {
+    } else if let Ok(json) = serde_json::from_slice::<Value>(&response.body) {
         let mut parts = Vec::new();
         collect(None, &json, &mut parts);
         parts.join("; ")
     } else {
-        String::from_utf8_lossy(&answer.body).into_owned()
+        String::from_utf8_lossy(&response.body).into_owned()
     };
     shorten(&text)
 }
 
-/// Texts of a JSON complaint with the field they complain of: `{"scenarios": ["…"]}`, `["…"]`, `{"detail": "…"}`, nested or not.
+/// The strings of a JSON error with their fields: `{"scenarios": ["…"]}`, `["…"]`, `{"detail": "…"}`, nested or not.
 fn collect(field: Option<&str>, value: &Value, parts: &mut Vec<String>) {
     match value {
         Value::String(text) => parts.push(match field {
@@ -52,19 +53,24 @@ fn collect(field: Option<&str>, value: &Value, parts: &mut Vec<String>) {
 /// One line of bounded length, without control characters.
 pub(super) fn shorten(text: &str) -> String {
     let line: String =
-        text.chars().take(4 * LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        text.chars().take(4 * MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= LONGEST {
+    if line.chars().count() <= MAX_CHARS {
         return line;
     }
-    let cut: String = line.chars().take(LONGEST).collect();
+    let cut: String = line.chars().take(MAX_CHARS).collect();
     format!("{cut}...")
 }
 
-/// What the reader may do about a status.
-pub(super) const fn advice(status: u16) -> &'static str {
+/// What the reader can do where the acceptance of a submission is unknown.
+pub(super) const LOOK_FOR_THE_RUN: &str = "look for the run at Cekura before running it again";
+
+/// What the reader can do about a status.
+pub(super) const fn hint(status: u16) -> &'static str {
     match status {
-        300..=399 => "set evaluator.url to the address it points to: a submission is never sent on",
+        300..=399 => {
+            "set evaluator.url to the address it redirects to: requests are not redirected"
+        }
         400 | 422 => {
             "check that the scenario ids are valid and the scenarios belong to the key's project"
         }
@@ -73,7 +79,7 @@ pub(super) const fn advice(status: u16) -> &'static str {
         404 | 405 => "check evaluator.url and the paths in [evaluator]",
         413 => "lower evaluator.entries_per_request",
         429 => "lower limits.requests",
-        _ => "look for the run at Cekura before running it again",
+        _ => LOOK_FOR_THE_RUN,
     }
 }
 
@@ -81,28 +87,28 @@ pub(super) const fn advice(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn words(body: &str) -> String {
-        words_of(&HttpResponse {
+    fn message(body: &str) -> String {
+        error_message(&HttpResponse {
             status: 400,
             retry_after: None,
             date: None,
             body: body.as_bytes().to_vec(),
-            cut: false,
+            truncated: false,
         })
     }
 
     #[test]
-    fn complaints_read_as_one_line_in_every_shape() {
-        assert_eq!(words(r#"{"scenarios":["Invalid ids"]}"#), "scenarios: Invalid ids");
+    fn errors_of_every_form_become_one_line() {
+        assert_eq!(message(r#"{"scenarios":["Invalid ids"]}"#), "scenarios: Invalid ids");
         assert_eq!(
-            words(r#"["Invalid personalities provided."]"#),
+            message(r#"["Invalid personalities provided."]"#),
             "Invalid personalities provided."
         );
-        assert_eq!(words(r#"{"detail":"Insufficient balance"}"#), "Insufficient balance");
-        assert_eq!(words(r#"{"errors":{"path":["a","b"]}}"#), "path: a; path: b");
-        assert_eq!(words("<html><title>502 Bad Gateway</title>"), "a web page: 502 Bad Gateway");
-        assert_eq!(words("plain\n text"), "plain text");
-        assert_eq!(words(" "), "an empty answer");
-        assert_eq!(words(&"x".repeat(5000)).len(), 303);
+        assert_eq!(message(r#"{"detail":"Insufficient balance"}"#), "Insufficient balance");
+        assert_eq!(message(r#"{"errors":{"path":["a","b"]}}"#), "path: a; path: b");
+        assert_eq!(message("<html><title>502 Bad Gateway</title>"), "a web page: 502 Bad Gateway");
+        assert_eq!(message("plain\n text"), "plain text");
+        assert_eq!(message(" "), "an empty answer");
+        assert_eq!(message(&"x".repeat(5000)).len(), 303);
     }
 }

@@ -1,16 +1,16 @@
-//! Cekura's service: runs started by the manual LiveKit endpoints, followed by the bulk endpoint.
+//! The evaluator Cekura: submits runs by its manual LiveKit endpoints, and polls their status by the bulk endpoint.
 //!
-//! Written to its documentation, which leaves the answers of those endpoints open; so everything is
-//! accepted that can be understood, and nothing is sent twice that may have been accepted.
+//! Cekura's documentation leaves the responses of those endpoints open, so the parsers accept every form that can be
+//! understood. Nothing is sent twice that may have been accepted.
 
+mod accepted_runs;
 mod account;
 mod client;
-mod entries;
 mod error_message;
-mod status;
+mod run_status;
 
-pub use account::{AccountError, PlanLimits, read_limits};
+pub use accepted_runs::parse_accepted;
+pub use account::{AccountError, PlanLimits, parse_plan_limits};
 pub use client::{Cekura, CekuraConfig};
-pub use entries::read_accepted;
-pub use error_message::words_of;
-pub use status::read_sights;
+pub use error_message::error_message;
+pub use run_status::parse_statuses;

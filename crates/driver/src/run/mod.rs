@@ -1,17 +1,23 @@
-//! One run as a state machine: what came in, what time it is, and what is to be done about it.
+//! One run as a state machine: inputs and the time go in, [`RunEffect`]s come out. It reads no clock and no socket.
 //!
-//! A run's life has three parts: `preparing` (room, dispatch, agent), `following` (accepted by the
-//! evaluator, until it is over; `watching` where it may or may not have been accepted) and `ending`
-//! (its one outcome, and clearing up after it). `resuming` takes up a run whose process died.
+//! A run passes through three parts:
+//!
+//! 1. `preparation`: create the room, dispatch the agent, wait for it to join.
+//! 2. The conversation. `polled_conversation` polls an evaluator that is a service; `pushed_conversation` takes the
+//!    updates of callers in this process. `submission_probe` watches the room where it is unknown whether the
+//!    evaluator accepted the submission.
+//! 3. `end_and_cleanup`: record the one outcome, end the call, delete the room.
+//!
+//! `resume` puts a run where the journal of a crashed process left it.
 
-mod call;
-mod ending;
-mod following;
-mod preparing;
-mod resuming;
-mod state;
+mod end_and_cleanup;
+mod polled_conversation;
+mod preparation;
+mod pushed_conversation;
+mod resume;
+mod run_machine;
 mod submission_probe;
 
-pub(crate) use resuming::AfterCrash;
-pub use resuming::EvaluatorFate;
-pub(super) use state::{RunEffect, RunMachine};
+pub use resume::EvaluatorLifetime;
+pub(crate) use resume::ResumeContext;
+pub(super) use run_machine::{RunEffect, RunMachine};

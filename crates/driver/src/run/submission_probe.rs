@@ -1,114 +1,113 @@
-//! A submission that may have been accepted: the room tells, if the evaluator comes into it.
+//! A submission of which it is unknown whether the evaluator accepted it: the room shows, if the evaluator joins it.
 //!
-//! The room is left standing meanwhile, because an evaluator that finds none makes it anew. Whoever
-//! comes in with the run's own token is proof of the acceptance; the room is then deleted, which ends a
-//! conversation that nobody could follow.
+//! The room stays open meanwhile, because an evaluator that finds none creates it again. Whoever joins with the run's
+//! own token proves the acceptance; the room is then deleted, which ends a conversation that nobody could follow.
 
-use super::state::{MachineState, RunEffect, RunMachine};
-use crate::effects::{RequestTiming, RoomPoll};
+use super::run_machine::{MachineState, RunEffect, RunMachine};
+use crate::session_input::{RequestTiming, RoomPoll};
 use crate::settings::DriverSettings;
 use rushhour_core::event::{EventKind, FailureClass};
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_livekit::LiveKitError;
 
-/// Looks into the room come this far apart.
-const LOOK_GAP: Micros = Micros::from_secs(1);
+/// The gap between polls of the room.
+const POLL_GAP: Micros = Micros::from_secs(1);
 
-/// Watching a room for the evaluator.
+/// Polling the room for the evaluator.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct SubmissionProbe {
     pub(super) until: SessionTime,
-    pub(super) not_seen_at: SessionTime,
-    /// Why it is not known, in words.
-    pub(super) words: String,
+    /// When the last poll that did not find the evaluator was sent.
+    pub(super) last_absent: SessionTime,
+    /// Why the acceptance is unknown.
+    pub(super) message: String,
 }
 
-fn proven(words: &str) -> String {
+fn accepted_after_all(message: &str) -> String {
     format!(
-        "{words}; it was accepted all the same: the evaluator came into the room, which was then deleted"
+        "{message}; the evaluator accepted it all the same: it joined the room, which was then deleted"
     )
 }
 
 impl RunMachine {
-    /// It may have been accepted: watches the room, where there is one to be watched.
-    pub(crate) fn perhaps_accepted(
+    /// It is unknown whether the evaluator accepted the submission: polls the room for it.
+    pub(crate) fn probe_submission(
         &mut self,
-        words: &str,
+        message: &str,
         settings: &DriverSettings,
         now: SessionTime,
-        todo: &mut Vec<RunEffect>,
+        effects: &mut Vec<RunEffect>,
     ) {
         if self.state != MachineState::Submitting {
             return;
         }
         if self.caller_seen {
-            self.fail(FailureClass::SubmitUnknown, proven(words), now, todo);
+            let detail = accepted_after_all(message);
+            self.fail(FailureClass::SubmitUnknown, detail, now, effects);
             return;
         }
-        self.state = MachineState::Watching(Box::new(SubmissionProbe {
+        self.state = MachineState::ProbingSubmission(Box::new(SubmissionProbe {
             until: now + settings.watch_unknown,
-            not_seen_at: now,
-            words: words.to_owned(),
+            last_absent: now,
+            message: message.to_owned(),
         }));
-        todo.push(RunEffect::LookAt(now));
+        effects.push(RunEffect::PollRoomAt(now));
     }
 
-    /// A look into the room while the answer is slow to come, or after it was none.
-    pub(super) fn watched(
+    /// A room poll while the response to the submission is slow, or after one that leaves the acceptance unknown.
+    pub(super) fn probe_polled(
         &mut self,
         timing: RequestTiming,
         result: &Result<RoomPoll, LiveKitError>,
         now: SessionTime,
-        todo: &mut Vec<RunEffect>,
+        effects: &mut Vec<RunEffect>,
     ) {
-        let caller = result.as_ref().is_ok_and(|sight| sight.caller);
+        let caller = result.as_ref().is_ok_and(|poll| poll.caller_present);
         if caller {
             self.caller_seen = true;
-            let run = self.planned.index;
             let after = match &self.state {
-                MachineState::Watching(watch) => watch.not_seen_at,
+                MachineState::ProbingSubmission(probe) => probe.last_absent,
                 _ => timing.sent,
             };
-            todo.push(RunEffect::Record(EventKind::EvaluatorSeen {
-                run,
+            effects.push(RunEffect::Record(EventKind::EvaluatorSeen {
+                run: self.planned.index,
                 after,
                 seen: timing.answered,
             }));
         }
         match &mut self.state {
-            // The answer may still come, and name the run.
+            // The response may still arrive, and name the run.
             MachineState::Submitting if caller => {}
-            MachineState::Submitting => todo.push(RunEffect::LookAt(now + LOOK_GAP)),
-            MachineState::Watching(watch) if caller => {
-                let words = proven(&watch.words);
-                self.fail(FailureClass::SubmitUnknown, words, now, todo);
+            MachineState::Submitting => effects.push(RunEffect::PollRoomAt(now + POLL_GAP)),
+            MachineState::ProbingSubmission(probe) if caller => {
+                let detail = accepted_after_all(&probe.message);
+                self.fail(FailureClass::SubmitUnknown, detail, now, effects);
             }
-            MachineState::Watching(watch) if now >= watch.until => {
-                let words = format!("{}; the evaluator was not seen in the room", watch.words);
-                todo.push(RunEffect::Revisit);
-                self.fail(FailureClass::SubmitUnknown, words, now, todo);
+            MachineState::ProbingSubmission(probe) if now >= probe.until => {
+                let detail = format!("{}; the evaluator did not join the room", probe.message);
+                effects.push(RunEffect::DeleteRoomLater);
+                self.fail(FailureClass::SubmitUnknown, detail, now, effects);
             }
-            MachineState::Watching(watch) => {
+            MachineState::ProbingSubmission(probe) => {
                 if result.is_ok() {
-                    watch.not_seen_at = timing.sent;
+                    probe.last_absent = timing.sent;
                 }
-                todo.push(RunEffect::LookAt(now + LOOK_GAP));
+                effects.push(RunEffect::PollRoomAt(now + POLL_GAP));
             }
             _ => {}
         }
     }
 
-    /// The session is to end now: whatever it was at, with what is known of it.
-    pub(crate) fn stop_now(&mut self, now: SessionTime, todo: &mut Vec<RunEffect>) {
+    /// The session ends now: so does the run, unless a response under way will show whether it costs money.
+    pub(crate) fn stop_now(&mut self, now: SessionTime, effects: &mut Vec<RunEffect>) {
         match &self.state {
-            // The answer under way tells whether it was paid for.
             MachineState::Submitting => {}
-            MachineState::Watching(watch) => {
-                let words = watch.words.clone();
-                todo.push(RunEffect::Revisit);
-                self.fail(FailureClass::SubmitUnknown, words, now, todo);
+            MachineState::ProbingSubmission(probe) => {
+                let detail = probe.message.clone();
+                effects.push(RunEffect::DeleteRoomLater);
+                self.fail(FailureClass::SubmitUnknown, detail, now, effects);
             }
-            _ => self.fail(FailureClass::Cancelled, "the session was stopped", now, todo),
+            _ => self.fail(FailureClass::Cancelled, "the session was stopped", now, effects),
         }
     }
 }

@@ -1,105 +1,106 @@
-//! The session: owner of all runs. It is told what came in and what time it is, and says what to do.
+//! [`Session`]: its state, taking in inputs, and what is due next.
 
 use std::collections::{BTreeSet, HashMap};
 
+use tracing::Level;
+
 use super::room_cleanup::RoomCleanup;
-use super::starting::HoldState;
-use super::stopping::StopState;
-use crate::effects::{SessionEffect, SessionInput};
+use super::run_starts::HoldState;
+use super::stop::StopState;
 use crate::poll_queue::PollQueue;
-use crate::room_names::RoomNames;
+use crate::room_naming::RoomNaming;
 use crate::run::{RunEffect, RunMachine};
+use crate::session_effect::SessionEffect;
+use crate::session_input::{ProcessSample, SessionInput};
 use crate::settings::DriverSettings;
 use crate::submission_queue::SubmissionQueue;
 use rushhour_core::bill::Budget;
-use rushhour_core::evaluator::CallerUpdate;
-use rushhour_core::event::{CallersHealth, Event, EventKind, GeneratorHealth, StopReason};
+use rushhour_core::event::{Event, EventKind, GeneratorHealth, Outcome, StopReason};
 use rushhour_core::plan::{Schedule, ScheduleStep};
 use rushhour_core::units::{Micros, RunIndex, SessionTime};
 
 /// All runs of a session, and everything that is still to come.
 pub struct Session {
     pub(super) settings: DriverSettings,
-    pub(super) names: RoomNames,
-    pub(super) walk: Schedule,
+    pub(super) naming: RoomNaming,
+    pub(super) schedule: Schedule,
     pub(super) runs: HashMap<RunIndex, RunMachine>,
-    /// Runs whose outcome is not known: those that hold a place.
+    /// Runs without an outcome: each holds a slot.
     pub(crate) in_flight: u32,
-    /// When a place was last free for a start that had to wait.
-    pub(super) free_since: SessionTime,
+    /// When a slot last became free after all were taken.
+    pub(super) slot_free_since: SessionTime,
     pub(super) hold: Option<HoldState>,
-    pub(super) wakes: BTreeSet<(SessionTime, RunIndex)>,
-    pub(super) outgoing: SubmissionQueue,
-    pub(super) looks: PollQueue,
-    pub(super) asks: PollQueue,
-    pub(super) asks_failed_in_a_row: u32,
-    pub(super) stopping: StopState,
-    pub(super) purse: Budget,
+    pub(super) wakeups: BTreeSet<(SessionTime, RunIndex)>,
+    pub(super) submissions: SubmissionQueue,
+    pub(super) room_polls: PollQueue,
+    pub(super) status_polls: PollQueue,
+    pub(super) failed_polls_in_a_row: u32,
+    pub(super) stop_state: StopState,
+    pub(super) budget: Budget,
     pub(super) health: GeneratorHealth,
     pub(super) health_since: SessionTime,
     pub(super) cpu_before: Micros,
-    pub(super) actions: Vec<SessionEffect>,
-    /// Runs whose rooms are deleted once more at the end: the evaluator may have made them anew.
-    pub(super) revisits: RoomCleanup,
+    pub(super) effects: Vec<SessionEffect>,
+    pub(super) room_cleanup: RoomCleanup,
     pub(super) finished: bool,
 }
 
 impl Session {
-    /// A session at its beginning.
-    pub fn new(settings: DriverSettings, walk: Schedule, names: RoomNames) -> Self {
-        let manner = settings.manner;
+    /// A session at the beginning of its plan.
+    pub fn new(settings: DriverSettings, schedule: Schedule, naming: RoomNaming) -> Self {
+        let evaluator = settings.evaluator;
         Self {
-            outgoing: SubmissionQueue::new(
+            submissions: SubmissionQueue::new(
                 settings.requests,
-                manner.entries_per_request,
-                manner.fill_within,
+                evaluator.entries_per_request,
+                evaluator.fill_within,
             ),
-            looks: PollQueue::new(settings.looks),
-            asks: PollQueue::new(settings.polls),
-            purse: Budget::new(settings.caps.clone()),
+            room_polls: PollQueue::new(settings.room_polls),
+            status_polls: PollQueue::new(settings.status_polls),
+            budget: Budget::new(settings.budget_limits.clone()),
             settings,
-            names,
-            walk,
+            naming,
+            schedule,
             runs: HashMap::new(),
             in_flight: 0,
-            free_since: SessionTime::START,
+            slot_free_since: SessionTime::START,
             hold: None,
-            wakes: BTreeSet::new(),
-            asks_failed_in_a_row: 0,
-            stopping: StopState::default(),
+            wakeups: BTreeSet::new(),
+            failed_polls_in_a_row: 0,
+            stop_state: StopState::default(),
             health: GeneratorHealth::default(),
             health_since: SessionTime::START,
             cpu_before: Micros::ZERO,
-            actions: Vec::new(),
-            revisits: RoomCleanup::default(),
+            effects: Vec::new(),
+            room_cleanup: RoomCleanup::default(),
             finished: false,
         }
     }
 
-    /// What is to be done now; to be called after every [`Self::tick`] and [`Self::handle`].
-    pub fn take_actions(&mut self) -> Vec<SessionEffect> {
-        std::mem::take(&mut self.actions)
+    /// What to do now; to be called after every [`Self::tick`] and [`Self::handle`].
+    pub fn take_effects(&mut self) -> Vec<SessionEffect> {
+        std::mem::take(&mut self.effects)
     }
 
-    /// Whether nothing is left to be done.
+    /// Whether nothing is left to do.
     pub const fn is_finished(&self) -> bool {
         self.finished
     }
 
-    /// When [`Self::tick`] has to be called, unless something comes in before.
+    /// When [`Self::tick`] must be called, unless an input comes before.
     pub fn next_deadline(&mut self) -> SessionTime {
         if self.finished {
             return SessionTime::NEVER;
         }
         [
             self.next_start(),
-            self.wakes.first().map_or(SessionTime::NEVER, |(at, _)| *at),
-            self.looks.next(),
-            self.asks.next(),
-            self.outgoing.next(),
-            self.stopping.deadline(),
-            self.next_revisit(),
-            self.purse.next_overdue(),
+            self.wakeups.first().map_or(SessionTime::NEVER, |(at, _)| *at),
+            self.room_polls.next_due(),
+            self.status_polls.next_due(),
+            self.submissions.next_due(),
+            self.stop_state.deadline(),
+            self.next_room_cleanup(),
+            self.budget.next_overdue(),
         ]
         .into_iter()
         .min()
@@ -112,182 +113,204 @@ impl Session {
         if due <= now && due != SessionTime::START {
             self.health.loop_lag = self.health.loop_lag.max(now.since(due));
         }
-        while let Some((at, run)) = self.wakes.first().copied().filter(|(at, _)| *at <= now) {
-            self.wakes.remove(&(at, run));
-            self.with_run(run, now, |run, settings, todo| run.wake(settings, now, todo));
+        while let Some((at, run)) = self.wakeups.first().copied().filter(|(at, _)| *at <= now) {
+            self.wakeups.remove(&(at, run));
+            self.with_run(run, now, |run, settings, effects| run.wake(settings, now, effects));
         }
         self.give_up_overdue(now);
-        self.start_what_is_due(now);
-        self.look(now);
-        self.submit(now);
-        self.ask(now);
-        self.stop_what_is_due(now);
+        self.start_due_runs(now);
+        self.poll_rooms(now);
+        self.send_submissions(now);
+        self.poll_statuses(now);
+        self.advance_stop(now);
         self.finish_if_done(now);
     }
 
-    /// Takes in what came.
+    /// Takes in an input, and does everything that is due at `now`.
     pub fn handle(&mut self, input: SessionInput, now: SessionTime) {
         match input {
             SessionInput::RoomCreated { run, timing, result } => {
-                self.with_run(run, now, |run, settings, todo| {
-                    run.room_made(timing, result, settings, now, todo);
+                self.with_run(run, now, |run, settings, effects| {
+                    run.room_created(timing, result, settings, now, effects);
                 });
             }
             SessionInput::Dispatched { run, timing, result } => {
-                self.with_run(run, now, |run, settings, todo| {
-                    run.dispatched(timing, result, settings, now, todo);
+                self.with_run(run, now, |run, settings, effects| {
+                    run.dispatched(timing, result, settings, now, effects);
                 });
             }
             SessionInput::RoomPolled { run, timing, result } => {
                 self.health.room_polls += 1;
-                self.with_run(run, now, |run, settings, todo| {
-                    run.looked(timing, result, settings, now, todo);
+                self.with_run(run, now, |run, settings, effects| {
+                    run.room_polled(timing, result, settings, now, effects);
                 });
             }
             SessionInput::DispatchChecked { run, result } => {
-                self.with_run(run, now, |run, settings, todo| {
-                    run.assigned(result, settings, now, todo);
+                self.with_run(run, now, |run, settings, effects| {
+                    run.dispatch_checked(result, settings, now, effects);
                 });
             }
             SessionInput::Submitted { request, timing, result } => {
                 self.submitted(request, timing, result, now);
             }
-            SessionInput::NotDurable { request, message: words } => {
-                self.not_kept(request, &words, now);
-            }
+            SessionInput::NotDurable { request, error } => self.not_durable(request, &error, now),
             SessionInput::StatusPolled { runs, timing, result } => {
-                self.asked(runs, timing, result, now);
+                self.status_polled(runs, timing, result, now);
             }
             SessionInput::CallEnded { run } => {
-                self.with_run(run, now, |run, _, todo| run.call_ended(todo));
+                self.with_run(run, now, |run, _, effects| run.call_ended(effects));
             }
-            SessionInput::RoomDeleted { run, result } if self.revisits.have_begun() => {
-                self.revisited(run, result, now);
+            SessionInput::RoomDeleted { run, result } if self.room_cleanup.has_begun() => {
+                self.room_cleaned_up(run, result, now);
             }
             SessionInput::RoomDeleted { run, result } => {
-                self.with_run(run, now, |run, _, todo| run.room_deleted(&result, now, todo));
+                self.with_run(run, now, |run, _, effects| {
+                    run.room_deleted(&result, now, effects);
+                });
             }
-            SessionInput::CallerUpdated {
-                update: CallerUpdate { run, at, kind: news },
-                joined,
-            } => {
-                self.with_run(run, now, |run, settings, todo| {
-                    run.told(news, at, joined, settings, now, todo);
+            SessionInput::CallerUpdated { update, joined } => {
+                self.with_run(update.run, now, |run, settings, effects| {
+                    run.caller_updated(update, joined, settings, now, effects);
                 });
             }
             SessionInput::Stop => self.stop(now),
-            SessionInput::Abort { message: words } => {
-                self.stop_for(StopReason::Threshold, words, now);
+            SessionInput::Abort { message } => self.stop_for(StopReason::Threshold, message, now),
+            SessionInput::JournalFailed { error } => {
+                self.stop_for(StopReason::Journal, error.to_string(), now);
             }
-            SessionInput::JournalFailed { message: words } => {
-                self.stop_for(StopReason::Journal, words, now);
-            }
-            SessionInput::ProcessStats { cpu, memory, callers } => {
-                self.note_health((cpu, memory, callers), now);
-            }
+            SessionInput::ProcessStats(sample) => self.record_health(&sample, now),
         }
         self.tick(now);
     }
 
-    pub(super) fn record(&mut self, happening: EventKind, now: SessionTime) {
-        self.purse.take(&happening, now);
-        self.actions.push(SessionEffect::Record(Event { at: now, kind: happening }));
+    pub(super) fn record(&mut self, event: EventKind, now: SessionTime) {
+        self.budget.apply(&event, now);
+        self.effects.push(SessionEffect::Record(Event { at: now, kind: event }));
     }
 
+    /// Takes a step of a run, and applies what it asks for.
     pub(super) fn with_run(
         &mut self,
         index: RunIndex,
         now: SessionTime,
         step: impl FnOnce(&mut RunMachine, &DriverSettings, &mut Vec<RunEffect>),
     ) {
-        let mut todo = Vec::new();
+        let mut effects = Vec::new();
         if let Some(run) = self.runs.get_mut(&index) {
-            step(run, &self.settings, &mut todo);
+            let before = run.state_name();
+            step(run, &self.settings, &mut effects);
+            if run.state_name() != before && tracing::enabled!(Level::INFO) {
+                log_state_change(index, before, run.state_name(), &effects);
+            }
         }
-        self.carry_out(index, todo, now);
+        self.apply_effects(index, effects, now);
     }
 
-    pub(super) fn carry_out(&mut self, index: RunIndex, todo: Vec<RunEffect>, now: SessionTime) {
-        for item in todo {
+    pub(super) fn apply_effects(
+        &mut self,
+        index: RunIndex,
+        effects: Vec<RunEffect>,
+        now: SessionTime,
+    ) {
+        for effect in effects {
             let Some(planned) = self.runs.get(&index).map(|run| run.planned) else { return };
-            match item {
-                RunEffect::Record(happening) => self.record(happening, now),
-                RunEffect::MakeRoom => self.actions.push(SessionEffect::CreateRoom(planned)),
-                RunEffect::Dispatch => self.actions.push(SessionEffect::Dispatch(planned)),
-                RunEffect::LookAt(at) => self.looks.insert(at, index),
-                RunEffect::AskAssigned => self.actions.push(SessionEffect::CheckDispatch(index)),
-                RunEffect::BeReady => self.outgoing.ready(index, planned.mode, now),
-                RunEffect::AskAt(at) => self.asks.insert(at, index),
+            match effect {
+                RunEffect::Record(event) => self.record(event, now),
+                RunEffect::CreateRoom => self.effects.push(SessionEffect::CreateRoom(planned)),
+                RunEffect::Dispatch => self.effects.push(SessionEffect::Dispatch(planned)),
+                RunEffect::PollRoomAt(at) => self.room_polls.insert(at, index),
+                RunEffect::CheckDispatch => self.effects.push(SessionEffect::CheckDispatch(index)),
+                RunEffect::QueueSubmission => self.submissions.push(index, planned.mode, now),
+                RunEffect::PollStatusAt(at) => self.status_polls.insert(at, index),
                 RunEffect::WakeAt(at) => {
-                    self.wakes.insert((at, index));
+                    self.wakeups.insert((at, index));
                 }
-                RunEffect::NoWakeAt(at) => {
-                    self.wakes.remove(&(at, index));
+                RunEffect::CancelWake(at) => {
+                    self.wakeups.remove(&(at, index));
                 }
                 RunEffect::EndCall(evaluator_run) => {
-                    self.actions.push(SessionEffect::EndCall { run: index, evaluator_run });
+                    self.effects.push(SessionEffect::EndCall { run: index, evaluator_run });
                 }
-                RunEffect::Revisit => self.revisits.insert(index),
-                RunEffect::DeleteRoom => self.actions.push(SessionEffect::DeleteRoom(index)),
-                RunEffect::Over => {
-                    self.outgoing.withdraw(index);
-                    self.place_freed(now);
+                RunEffect::DeleteRoomLater => self.room_cleanup.insert(index),
+                RunEffect::DeleteRoom => self.effects.push(SessionEffect::DeleteRoom(index)),
+                RunEffect::FreeSlot => {
+                    self.submissions.withdraw(index);
+                    self.free_slot(now);
                 }
-                RunEffect::Gone => {
+                RunEffect::Forget => {
+                    tracing::info!(run = index.0, from = "cleaning_up", to = "done", "run state");
                     self.runs.remove(&index);
                 }
-                RunEffect::StopSession(reason, words) => self.stop_for(reason, words, now),
+                RunEffect::StopSession(reason, detail) => self.stop_for(reason, detail, now),
             }
         }
     }
 
-    /// How many things it holds on to: runs, and places in every queue.
+    /// How many things it retains: runs, and entries of every queue.
     #[cfg(test)]
-    pub(crate) fn held(&self) -> usize {
-        let queues = self.looks.len() + self.asks.len() + self.outgoing.len();
-        self.runs.len() + self.wakes.len() + self.revisits.len() + self.actions.len() + queues
+    pub(crate) fn retained(&self) -> usize {
+        let queues = self.room_polls.len() + self.status_polls.len() + self.submissions.len();
+        self.runs.len() + self.wakeups.len() + self.room_cleanup.len() + self.effects.len() + queues
     }
 
-    fn look(&mut self, now: SessionTime) {
+    fn poll_rooms(&mut self, now: SessionTime) {
         loop {
-            let taken = self.looks.take(now, now, 1);
+            let taken = self.room_polls.take(now, now, 1);
             let [run] = taken[..] else { break };
-            if self.runs.get(&run).is_some_and(|run| !run.is_over()) {
-                self.actions.push(SessionEffect::PollRoom(run));
+            if self.runs.get(&run).is_some_and(|run| !run.has_ended()) {
+                self.effects.push(SessionEffect::PollRoom(run));
             }
         }
     }
 
     fn finish_if_done(&mut self, now: SessionTime) {
         let nothing_to_start =
-            self.stopping.is_stopping() || matches!(self.walk.peek(), ScheduleStep::End);
+            self.stop_state.is_stopping() || matches!(self.schedule.peek(), ScheduleStep::End);
         if !nothing_to_start || !self.runs.is_empty() || self.finished {
             return;
         }
-        if self.revisit(now) {
+        if self.clean_up_rooms(now) {
             self.finished = true;
             self.record(EventKind::Closed, now);
-            self.actions.push(SessionEffect::Finish);
+            self.effects.push(SessionEffect::Finish);
+            tracing::info!("session ended");
         }
     }
 
-    fn note_health(
-        &mut self,
-        (cpu, memory, callers): (Micros, u64, Option<CallersHealth>),
-        now: SessionTime,
-    ) {
+    fn record_health(&mut self, sample: &ProcessSample, now: SessionTime) {
         let health = GeneratorHealth {
-            over: now.since(self.health_since),
+            interval: now.since(self.health_since),
             in_flight: self.in_flight,
-            cpu: cpu.saturating_sub(self.cpu_before),
-            memory,
-            callers,
-            poll_lag: self.asks.take_longest_wait(),
-            room_poll_lag: self.looks.take_longest_wait(),
+            cpu: sample.cpu.saturating_sub(self.cpu_before),
+            memory: sample.memory,
+            callers: sample.callers,
+            poll_lag: self.status_polls.take_longest_wait(),
+            room_poll_lag: self.room_polls.take_longest_wait(),
             ..std::mem::take(&mut self.health)
         };
-        self.cpu_before = cpu;
+        self.cpu_before = sample.cpu;
         self.health_since = now;
         self.record(EventKind::Health(health), now);
     }
+}
+
+/// Logs that a run changed its state, and its outcome where it ended.
+fn log_state_change(run: RunIndex, from: &str, to: &str, effects: &[RunEffect]) {
+    let outcome = effects.iter().find_map(|effect| match effect {
+        RunEffect::Record(EventKind::Ended { outcome, .. }) => Some(outcome),
+        _ => None,
+    });
+    let failure = outcome.and_then(|outcome| match outcome {
+        Outcome::Failed { class, detail } => Some((class.name(), detail.as_str())),
+        _ => None,
+    });
+    tracing::info!(
+        run = run.0,
+        from,
+        to,
+        outcome = outcome.map(Outcome::name),
+        failure_class = failure.map(|(class, _)| class),
+        detail = failure.map(|(_, detail)| detail),
+        "run state"
+    );
 }

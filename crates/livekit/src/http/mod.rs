@@ -1,9 +1,10 @@
-//! The one HTTP client: rustls, no redirects, no hidden retries, bounded answers, trouble sorted by what it means.
+//! The HTTP client that everything of Rushhour uses: TLS by rustls, no redirects, no retries, bounded responses,
+//! and errors that say whether the server may have received the request.
 
 mod client;
+mod error;
 mod response;
-mod transport;
 
 pub use client::HttpClient;
+pub use error::{TransportError, TransportErrorKind};
 pub use response::HttpResponse;
-pub use transport::{TransportError, TransportErrorKind};

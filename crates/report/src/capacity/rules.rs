@@ -4,7 +4,7 @@ use rushhour_core::profile::{
     CapacitySettings, Profile, Threshold, ThresholdMeasure, ThresholdOperator,
 };
 use rushhour_core::units::Micros;
-use rushhour_stats::{Confidence, Proportion, Quantile, smallest_n};
+use rushhour_stats::{Confidence, Proportion, Quantile, min_sample_size};
 
 /// The shortest duration of a level, in conversations one after the other.
 const MIN_CONVERSATIONS: u64 = 3;
@@ -34,7 +34,7 @@ impl SearchRules {
     pub fn of(profile: &Profile) -> Self {
         let settings = profile
             .capacity
-            .unwrap_or_else(|| CapacitySettings::usual(&profile.mix, &profile.limits));
+            .unwrap_or_else(|| CapacitySettings::default_for(&profile.mix, &profile.limits));
         let lasts = profile.mix.scenarios().into_iter().map(|scenario| scenario.lasts.micros());
         let fewest = profile.thresholds.iter().map(fewest_samples).max().unwrap_or(1);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "is positive")]
@@ -86,7 +86,7 @@ fn fewest_samples(threshold: &Threshold) -> u64 {
     match threshold.measure {
         ThresholdMeasure::Latency { percentile, .. } => {
             let quantile = Quantile::from_fraction(percentile.fraction()).unwrap_or(Quantile::P50);
-            smallest_n(quantile, confidence)
+            min_sample_size(quantile, confidence)
         }
         ThresholdMeasure::Share(_) => {
             let bound = threshold.bound_number();

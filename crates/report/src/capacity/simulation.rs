@@ -206,7 +206,7 @@ impl Agent {
         if of_failed.high() <= FAILED_BELOW && high <= TURN_P95_BELOW {
             return (LevelVerdict::Passed, None);
         }
-        let needs = share.trials_to_settle(FAILED_BELOW, Confidence::default());
+        let needs = share.trials_to_exclude(FAILED_BELOW, Confidence::default());
         let open = of_failed.high() > FAILED_BELOW;
         (LevelVerdict::Undecided, needs.filter(|_| open).map(|needs| needs as f64 / runs as f64))
     }

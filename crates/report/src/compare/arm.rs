@@ -55,7 +55,7 @@ impl ArmBuilder {
     /// Starts with a session's header, whose profile defines what runs are charged.
     pub fn begin(&mut self, opening: &SessionHeader) {
         let profile = &opening.profile;
-        self.charged = Tariff::of(profile).map(|tariff| (profile.clone(), tariff));
+        self.charged = Tariff::new(profile).map(|tariff| (profile.clone(), tariff));
     }
 
     /// Adds the outcome that an event reported.

@@ -10,7 +10,7 @@ use crate::session::quantile_of;
 use rushhour_core::units::Metric;
 use rushhour_stats::{
     Arms, Bootstrap, BootstrapError, CensoredPair, CensoredSample, ClusteredSample, Confidence,
-    PairedSample, Quantile, QuantileRatio, Ratio, Sample, censored_ratios, smallest_n,
+    PairedSample, Quantile, QuantileRatio, Ratio, Sample, censored_ratios, min_sample_size,
 };
 
 /// With this many shared scenarios, they are resampled as pairs, too.
@@ -139,7 +139,7 @@ fn mean_resolution(values: &[Observed<'_>]) -> f64 {
 
 /// The percentile itself: nearest rank, or the Kaplan-Meier estimate if some runs had not ended.
 fn point(sample: &CensoredSample, quantile: Quantile) -> Option<f64> {
-    let needs = smallest_n(quantile, Confidence::default());
+    let needs = min_sample_size(quantile, Confidence::default());
     (sample.size() >= needs).then(|| sample.quantile(quantile))?
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::finding::{ComparisonFinding, FALSE_ALARMS, FigureNote};
 use rushhour_core::units::Percent;
-use rushhour_stats::{BootstrapError, Confidence, PValue, Power, Ratio, smallest_ratio_seen};
+use rushhour_stats::{BootstrapError, Confidence, PValue, Power, Ratio, detectable_ratio_of};
 
 /// One percentile of one latency of two sessions.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -27,7 +27,7 @@ pub struct QuantileComparison {
     /// The p-value, adjusted for all figures that were judged together (Holm).
     pub p_adjusted: Option<f64>,
     /// The smallest ratio above 1 that four of five such comparisons would detect.
-    pub smallest_ratio_seen: Option<f64>,
+    pub detectable_ratio_of: Option<f64>,
     /// What was resampled: `blocks` of neighbouring runs, or pairs of `scenarios` if those give a wider interval.
     pub resampled: String,
     /// What was found.
@@ -75,8 +75,8 @@ impl QuantileComparison {
             Err(error) => (ComparisonFinding::NotEnoughData, Some(error.into())),
         };
         let ratio = ratio.ok();
-        let smallest_ratio_seen = ratio.and_then(|ratio| {
-            smallest_ratio_seen(ratio.interval, Confidence::default(), Power::default())
+        let detectable_ratio_of = ratio.and_then(|ratio| {
+            detectable_ratio_of(ratio.interval, Confidence::default(), Power::default())
         });
         Self {
             percentile,
@@ -87,7 +87,7 @@ impl QuantileComparison {
             ratio_high: ratio.map(|ratio| ratio.interval.high()),
             p_value: ratio.map(|ratio| ratio.p_value.probability()),
             p_adjusted: None,
-            smallest_ratio_seen,
+            detectable_ratio_of,
             resampled: resampled.to_owned(),
             finding,
             regression: false,

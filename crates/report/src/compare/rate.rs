@@ -8,8 +8,8 @@ use super::blocks::{Blocks, SideTiming, TimedValue};
 use super::finding::{ComparisonFinding, FALSE_ALARMS, FigureNote};
 use rushhour_core::units::Percent;
 use rushhour_stats::{
-    Bootstrap, Confidence, Interval, PValue, Power, Proportion, newcombe_difference,
-    smallest_ratio_seen,
+    Bootstrap, Confidence, Interval, PValue, Power, Proportion, detectable_ratio_of,
+    newcombe_difference,
 };
 
 /// The fewest runs of a side.
@@ -198,7 +198,7 @@ fn p_value(from: Proportion, to: Proportion) -> f64 {
 /// A difference is a ratio on the exponential scale.
 fn smallest_difference(interval: Interval) -> Option<f64> {
     let scaled = Interval::new(interval.low().exp(), interval.high().exp())?;
-    smallest_ratio_seen(scaled, Confidence::default(), Power::default()).map(f64::ln)
+    detectable_ratio_of(scaled, Confidence::default(), Power::default()).map(f64::ln)
 }
 
 impl RateComparison {

@@ -357,7 +357,7 @@ fn a_killed_session_is_noted_and_its_open_runs_count_as_longer() {
 fn nothing_is_compared_if_a_generator_did_not_deliver_its_load() {
     let runs = noisy(1, 100, 10.0);
     let health = GeneratorHealth {
-        over: Micros::from_secs(10),
+        interval: Micros::from_secs(10),
         cpu: Micros::from_secs(20),
         ..GeneratorHealth::default()
     };

@@ -111,14 +111,14 @@ pub struct RoomsListed {
 
 impl FoldedSession {
     pub(super) fn new(opening: SessionHeader) -> Self {
-        let tariff = Tariff::of(&opening.profile);
+        let tariff = Tariff::new(&opening.profile);
         let is_paired = opening.profile.mode.is_paired();
         Self {
             names: StageNames::of(&opening),
             funnel: Funnel::of(&opening.profile),
             opening,
             pairs: is_paired.then(|| PairTable::of(tariff.as_ref())),
-            bill: tariff.as_ref().map(Bill::of).unwrap_or_default(),
+            bill: tariff.as_ref().map(Bill::new).unwrap_or_default(),
             tariff,
             tally: OutcomeTally::default(),
             measured: OutcomeTally::default(),

@@ -232,7 +232,7 @@ impl MergePlacement {
                 E::AgentReady { run: run(n), after: at(after), seen: at(seen) }
             }
             E::Greeted { run: n, at: when } => E::Greeted { run: run(n), at: at(when) },
-            E::Turn { run: n, turn } => E::Turn { run: run(n), turn: turn.later(self.offset) },
+            E::Turn { run: n, turn } => E::Turn { run: run(n), turn: turn.shifted(self.offset) },
             E::ModelUsage { run: n, usage } => E::ModelUsage { run: run(n), usage },
             E::AudioSent { run: n, frames } => E::AudioSent { run: run(n), frames },
             E::SubmitIntent { request: n, runs } => {
@@ -260,8 +260,8 @@ impl MergePlacement {
             E::EvaluatorSeen { run: n, after, seen } => {
                 E::EvaluatorSeen { run: run(n), after: at(after), seen: at(seen) }
             }
-            E::PhaseSeen { run: n, phase, word, after, seen } => {
-                E::PhaseSeen { run: run(n), phase, word, after: at(after), seen: at(seen) }
+            E::PhaseSeen { run: n, phase, status: word, after, seen } => {
+                E::PhaseSeen { run: run(n), phase, status: word, after: at(after), seen: at(seen) }
             }
             E::Ended { run: n, outcome, after, seen, conversation_duration } => E::Ended {
                 run: run(n),
@@ -273,9 +273,12 @@ impl MergePlacement {
             E::RoomDeleted { run: n } => E::RoomDeleted { run: run(n) },
             E::RoomNotDeleted { run: n, detail } => E::RoomNotDeleted { run: run(n), detail },
             E::Health(health) => E::Health(health),
-            E::Resumed { wall, torn, unwatched, open } => {
-                E::Resumed { wall, torn, unwatched, open: open.into_iter().map(run).collect() }
-            }
+            E::Resumed { wall, torn, downtime: unwatched, open } => E::Resumed {
+                wall,
+                torn,
+                downtime: unwatched,
+                open: open.into_iter().map(run).collect(),
+            },
             E::Stopping { reason, detail } => {
                 E::Stopping { reason, detail: format!("{}: {detail}", self.session.as_str()) }
             }

@@ -141,9 +141,9 @@ pub struct PairTable {
 
 impl PairTable {
     pub(super) fn of(tariff: Option<&Tariff>) -> Self {
-        let bill = tariff.map(Bill::of).unwrap_or_default();
+        let bill = tariff.map(Bill::new).unwrap_or_default();
         let bill_of = |mode: Mode| {
-            let rows = bill.rows.iter().filter(|row| row.item.is_of(mode)).copied().collect();
+            let rows = bill.rows.iter().filter(|row| row.item.applies_to(mode)).copied().collect();
             Bill { rows }
         };
         Self { by_id: BTreeMap::new(), voice: bill_of(Mode::Voice), chat: bill_of(Mode::Chat) }

@@ -38,8 +38,8 @@ impl PeakHealth {
     pub(super) fn add(&mut self, health: &GeneratorHealth) {
         self.memory = self.memory.max(health.memory);
         self.cpu = self.cpu + health.cpu;
-        if health.over > Micros::ZERO {
-            let share = health.cpu.as_secs_f64() / health.over.as_secs_f64();
+        if health.interval > Micros::ZERO {
+            let share = health.cpu.as_secs_f64() / health.interval.as_secs_f64();
             self.cpu_share = self.cpu_share.max(share);
         }
         self.loop_lag = self.loop_lag.max(health.loop_lag);

@@ -210,7 +210,7 @@ impl RunRecord {
             running: self.running.map(|running| running.from),
             judging: self.judging.map(|judging| judging.to),
             turns: own_callers.then_some(turns),
-            used: self.model_usage.unwrap_or_default(),
+            model_usage: self.model_usage.unwrap_or_default(),
         };
         match &self.ending {
             Some(ending) => {

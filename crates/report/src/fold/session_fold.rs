@@ -192,7 +192,7 @@ impl Fold {
     }
 
     fn resume(&mut self, kind: &EventKind, at: SessionTime) {
-        let EventKind::Resumed { wall, torn, unwatched, open } = kind else { return };
+        let EventKind::Resumed { wall, torn, downtime: unwatched, open } = kind else { return };
         let Some(folded) = &mut self.folded else { return };
         let gap = TimeSpan { from: at - *unwatched, to: at };
         // With dispatch by token nothing is sent before the submission; else a CreateRoom request may be unanswered.

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 
 use super::line::{ChainedChecksum, LineError, read_line};
-use rushhour_core::event::{Event, FORMAT_VERSION};
+use rushhour_core::event::{Event, EventKind, FORMAT_VERSION};
 
 /// How the first line of every journal begins, in every format version; the version follows.
 const OPENED: &str = "{\"t\":0,\"e\":{\"opened\":{\"format\":";
@@ -94,7 +94,13 @@ impl<R: BufRead> JournalReader<R> {
         let byte = self.byte;
         self.byte += length;
         match read_line(&self.buffer, &mut self.checksum) {
-            Ok(event) => Ok(Some(event)),
+            Ok(event) => match event.kind {
+                // Every line may be readable, but what the newer version added would be ignored.
+                EventKind::Opened(header) if header.format > FORMAT_VERSION => {
+                    Err(JournalError::NewerFormat { found: header.format })
+                }
+                kind => Ok(Some(Event { kind, ..event })),
+            },
             Err(error) if self.line == 1 => Err(first_line_error(&self.buffer, error)),
             Err(source) => Err(JournalError::Damaged { line: self.line, byte, source }),
         }
@@ -146,7 +152,6 @@ fn first_line_error(line: &[u8], error: LineError) -> JournalError {
 mod tests {
     use super::*;
     use crate::journal::line::write_line;
-    use rushhour_core::event::EventKind;
     use rushhour_core::units::{RunIndex, SessionTime};
 
     fn journal(lines: u64) -> Vec<u8> {

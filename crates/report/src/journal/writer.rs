@@ -97,11 +97,9 @@ impl EventSink for Journal {
         self.send(Message::Flush(sender));
         Box::pin(async move {
             if behind {
-                return Err(EventSinkError("the disk does not keep up".to_owned()));
+                return Err(EventSinkError::TooSlow);
             }
-            receiver
-                .await
-                .unwrap_or_else(|_| Err(EventSinkError("the journal is closed".to_owned())))
+            receiver.await.unwrap_or(Err(EventSinkError::Closed))
         })
     }
 }
@@ -177,8 +175,7 @@ impl<F: JournalFile> Writer<F> {
                 let before = self.unwritten.len();
                 if let Err(error) = write_line(&event, &mut self.checksum, &mut self.unwritten) {
                     self.unwritten.truncate(before);
-                    self.write_error =
-                        Some(EventSinkError(format!("an event cannot be written: {error}")));
+                    self.write_error = Some(EventSinkError::Encode(Arc::new(error)));
                 }
             }
             Message::Flush(sender) => flushes.push(sender),
@@ -197,8 +194,7 @@ impl<F: JournalFile> Writer<F> {
                 self.write_error = None;
             }
             Err(error) => {
-                self.write_error =
-                    Some(EventSinkError(format!("the journal cannot be written: {error}")));
+                self.write_error = Some(EventSinkError::Write(Arc::new(error)));
                 // The next attempt writes the whole line, so an incomplete one must not stay. Where truncating fails
                 // too, the reader drops it.
                 let _ = self.file.truncate(self.length);
@@ -212,10 +208,7 @@ impl<F: JournalFile> Writer<F> {
         }
         match self.file.sync() {
             Ok(()) => self.unsynced = false,
-            Err(error) => {
-                self.sync_error =
-                    Some(EventSinkError(format!("the journal is not durable: {error}")));
-            }
+            Err(error) => self.sync_error = Some(EventSinkError::Sync(Arc::new(error))),
         }
     }
 }
@@ -313,7 +306,7 @@ mod tests {
             journal.record(event(n));
         }
         let error = journal.flush().await.unwrap_err();
-        assert!(error.0.starts_with("the journal cannot be written"), "{error}");
+        assert!(error.to_string().starts_with("the journal cannot be written"), "{error}");
         assert_eq!(disk.0.lock().unwrap().bytes, b"", "no incomplete line stays");
         disk.0.lock().unwrap().full_at = None;
         journal.record(event(10));
@@ -335,7 +328,7 @@ mod tests {
         }
         journal.record(event(1));
         let error = journal.flush().await.unwrap_err();
-        assert!(error.0.contains("the disk lost it"), "{error}");
+        assert!(error.to_string().contains("the disk lost it"), "{error}");
         journal.flush().await.unwrap();
     }
 

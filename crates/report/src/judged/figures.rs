@@ -107,7 +107,7 @@ impl WeightedShare {
             share: share.point,
             low: share.interval.low(),
             high: share.interval.high(),
-            unseen: share.unseen,
+            unseen: share.unsampled,
         }
     }
 
@@ -163,7 +163,7 @@ impl JudgedFigures {
             in_flight: opening.profile.limits.in_flight,
             passed,
             failed,
-            apart: selection.apart,
+            apart: selection.excluded,
             without_verdict,
             failures,
             success: success.map(WeightedShare::of),

@@ -88,7 +88,7 @@ impl JudgedFold {
         let selection = judges.filter(|judges| judges.session == original.session)?;
         let scenarios = judging.profile.mix.scenarios();
         let scenarios = scenarios.into_iter().map(|scenario| scenario.name.clone()).collect();
-        let runs = selection.chosen.iter().flat_map(|scenario| &scenario.runs);
+        let runs = selection.scenarios.iter().flat_map(|scenario| &scenario.runs);
         let chosen = runs.map(|chosen| chosen.run).collect();
         let (originals, reruns) = (HashMap::new(), HashMap::new());
         Some(Self { selection, chosen, scenarios, originals, reruns })
@@ -96,7 +96,7 @@ impl JudgedFold {
 
     /// Adds a run of the judging session, ended or not.
     pub fn add_rerun(&mut self, record: &RunRecord) {
-        if let Some(chosen) = self.selection.of(record.scenario, record.copy) {
+        if let Some(chosen) = self.selection.selected_run(record.scenario, record.copy) {
             self.reruns.insert(chosen.run, RunVerdict::of(record));
         }
     }
@@ -111,7 +111,7 @@ impl JudgedFold {
     /// The result, once every run of both sessions was added.
     pub fn finish(mut self, judging: &FoldedSession, original: &FoldedSession) -> JudgingResult {
         let mut runs: BTreeMap<RunIndex, JudgedRun> = BTreeMap::new();
-        for (position, scenario) in self.selection.chosen.iter().enumerate() {
+        for (position, scenario) in self.selection.scenarios.iter().enumerate() {
             for chosen in &scenario.runs {
                 // A journal without a chosen run is not that of the original session.
                 let Some(original) = self.originals.remove(&chosen.run) else { continue };

@@ -140,7 +140,7 @@ pub(super) fn notes(comparison: &PairedComparison, folded: &FoldedSession) -> Ve
         let stopped = folded.tally.not_started > 0;
         notes.push(PairedNote::Incomplete { pairs: pairs.half, stopped });
     }
-    let is_assumed = |row: &&BillRow| row.known == Provenance::Assumed && row.quantity() > 0.0;
+    let is_assumed = |row: &&BillRow| row.provenance == Provenance::Assumed && row.quantity() > 0.0;
     let items: Vec<PriceItem> =
         folded.bill.rows.iter().filter(is_assumed).map(|row| row.item).collect();
     if comparison.premium.is_some() && !items.is_empty() {

@@ -110,19 +110,19 @@ impl BillSummary {
         let (bill, profile) = (&folded.bill, &folded.opening.profile);
         let forecast = forecast(folded)?;
         let item = |row: &BillRow| {
-            let price = profile.bill.prices.of(row.item)?;
+            let price = profile.bill.prices.price(row.item)?;
             let forecast = forecast_of(&forecast, row.item);
             Some(BillItem {
-                item: row.item.word().to_owned(),
-                side: if row.item.is_evaluators() { "test" } else { "agent" }.to_owned(),
+                item: row.item.name().to_owned(),
+                side: if row.item.is_evaluator_charge() { "test" } else { "agent" }.to_owned(),
                 quantity: row.quantity(),
-                unit: row.item.unit().word().to_owned(),
+                unit: row.item.unit().name().to_owned(),
                 each_usd: row.each.dollars(),
                 list_usd: row.list.dollars(),
                 forecast_usd: forecast.dollars(),
                 forecast_error: relative_error(row.list, forecast),
                 after_included_usd: row.after_included.dollars(),
-                known: row.known.word().to_owned(),
+                known: row.provenance.name().to_owned(),
                 tier: price.tier.clone(),
                 as_of: price.as_of.into(),
                 source: price.source.clone(),
@@ -239,7 +239,7 @@ impl OldPrices {
     /// The old prices among those that a profile is charged; `None` if all are recent enough on `day`.
     pub fn on_day(bill: &BillSettings, day: Date) -> Option<Self> {
         let is_old =
-            |item: &PriceItem| bill.prices.of(*item).is_some_and(|price| price.is_old_on(day));
+            |item: &PriceItem| bill.prices.price(*item).is_some_and(|price| price.is_old_on(day));
         let items: Vec<PriceItem> = bill.charged.iter().copied().filter(is_old).collect();
         let oldest = bill.prices.rows.iter().map(|price| price.as_of.0).min()?;
         let file = bill.prices.file.clone();

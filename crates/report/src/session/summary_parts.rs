@@ -12,7 +12,7 @@ use super::validity::{ValidityFigure, ValidityRule};
 use crate::fold::{FoldedSession, Latencies, OutcomeTally, ResumptionRecord, Scope};
 use rushhour_core::event::StopReason;
 use rushhour_core::units::{Metric, Micros, Mode, Percentile};
-use rushhour_stats::{Confidence, smallest_n};
+use rushhour_stats::{Confidence, min_sample_size};
 
 /// A process of the session died, and another one resumed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -252,7 +252,7 @@ impl PercentileSummary {
             value_us,
             low_us,
             high_us,
-            needs: smallest_n(quantile_of(percentile), Confidence::default()),
+            needs: min_sample_size(quantile_of(percentile), Confidence::default()),
             with_unfinished: censored.and_then(|censored| {
                 let micros = |time: Option<Micros>| time.map(|time| time.0);
                 match censored.figure(percentile) {

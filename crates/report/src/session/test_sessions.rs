@@ -169,7 +169,7 @@ impl SessionBuilder {
                 EventKind::PhaseSeen {
                     run,
                     phase: RunPhase::Running,
-                    word: word(),
+                    status: word(),
                     after: times[5],
                     seen: times[5],
                 },
@@ -179,7 +179,7 @@ impl SessionBuilder {
                 EventKind::PhaseSeen {
                     run,
                     phase: RunPhase::Judging,
-                    word: word(),
+                    status: word(),
                     after: times[5],
                     seen: times[6],
                 },

@@ -230,7 +230,7 @@ fn judge_share(
         Estimated { value: proportion.share(), low: interval.low(), high: interval.high() };
     let mut verdict = test.decide(&estimated, bound, of);
     if let Verdict::Undecided { needs } = &mut verdict {
-        *needs = proportion.trials_to_settle(bound, Confidence::default());
+        *needs = proportion.trials_to_exclude(bound, Confidence::default());
     }
     (verdict, ThresholdFigure::Share { count, of, estimated })
 }

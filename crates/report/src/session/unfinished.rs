@@ -5,7 +5,8 @@
 use crate::fold::Latencies;
 use rushhour_core::units::{Micros, Percentile};
 use rushhour_stats::{
-    Confidence, Observation, ObservationError, Reach, SurvivalBracket, SurvivalCurve, smallest_n,
+    Confidence, Observation, ObservationError, Reach, SurvivalBracket, SurvivalCurve,
+    min_sample_size,
 };
 
 use super::percentiles::quantile_of;
@@ -70,7 +71,7 @@ impl WithUnfinished {
     pub(crate) fn figure(&self, percentile: Percentile) -> ReachedFigure {
         let quantile = quantile_of(percentile);
         let n = self.ended + self.unfinished;
-        let needs = smallest_n(quantile, Confidence::default());
+        let needs = min_sample_size(quantile, Confidence::default());
         if n < needs {
             return ReachedFigure::TooFew { n, needs };
         }

@@ -24,8 +24,8 @@ pub struct SoakCriteria {
 impl SoakCriteria {
     /// The criteria with a profile's settings, or with the default ones.
     pub fn of(settings: Option<SoakSettings>) -> Self {
-        let settings = settings.unwrap_or_else(SoakSettings::usual);
-        Self { settings, seed: 1, resamples: Bootstrap::USUAL_RESAMPLES }
+        let settings = settings.unwrap_or_default();
+        Self { settings, seed: 1, resamples: Bootstrap::DEFAULT_RESAMPLES }
     }
 
     /// The confidence of the interval of each slope in a family of so many series (Bonferroni).

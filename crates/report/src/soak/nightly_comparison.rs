@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::nightly_run::{History, NightlyRun};
 use super::series::{SeriesUnit, TrackedSeries};
 use rushhour_stats::{
-    Baseline, Confidence, Cusum, CusumLimits, Proportion, newcombe_difference, next_value,
+    Baseline, Confidence, Cusum, CusumLimits, Proportion, newcombe_difference, prediction_interval,
     self_starting_scores,
 };
 
@@ -149,7 +149,7 @@ fn judge_series(
     let figure = current.series.get(name)?;
     let level = figure.level;
     let confidence = Confidence::from_fraction(1.0 - BAND_FALSE_ALARMS / family as f64)?;
-    let band = next_value(previous, confidence).ok()?;
+    let band = prediction_interval(previous, confidence).ok()?;
     let mean = f64::midpoint(band.low(), band.high());
     let all: Vec<f64> = previous.iter().copied().chain([level]).collect();
     let scores = self_starting_scores(&all).ok()?;

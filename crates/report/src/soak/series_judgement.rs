@@ -10,7 +10,7 @@ use super::windows::SoakWindows;
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_stats::{
     Confidence, Direction, Drift, Materiality, PValue, Quantile, Sample, Series, StepChange, Trend,
-    first_against_last, holm, step_change,
+    compare_first_and_last, holm, step_change,
 };
 
 /// The first and the last part that are compared last an hour each, or this fraction of a shorter session.
@@ -223,7 +223,7 @@ fn slope(series: TrackedSeries, trend: &Trend, windows: &SoakWindows) -> Slope {
         change_high: trend.change.interval.high(),
         per_hour: trend.change.point / span_hours(windows),
         per_hundred_runs: (series == TrackedSeries::Memory).then_some(trend.slope.point),
-        carried_over: trend.carried_over,
+        carried_over: trend.autocorrelation,
     }
 }
 
@@ -267,7 +267,7 @@ fn first_last(points: &[SeriesPoint]) -> Option<FirstLast> {
     let series = over_time(points)?;
     let length = ((series.end() - series.begin()) / ENDS).min(1.0);
     // Refuses parts that the session is too short for.
-    first_against_last(&series, length, Confidence::PERCENT_95).ok()?;
+    compare_first_and_last(&series, length, Confidence::PERCENT_95).ok()?;
     let median_within = |from: f64, to: f64| {
         let inside = points.iter().filter(|point| (from..=to).contains(&point.hours));
         median(inside.map(|point| point.value))

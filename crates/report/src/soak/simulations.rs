@@ -5,9 +5,6 @@
 
 use std::f64::consts::TAU;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
-
 use super::criteria::SoakCriteria;
 use super::nightly_comparison::NightlyComparison;
 use super::nightly_run::History;
@@ -17,6 +14,7 @@ use super::series_judgement::{SeriesFinding, SeriesJudgement, judge_series};
 use super::soak_data::{EndedRun, SoakData, TimedLatency, WorkerSample};
 use super::windows::SoakWindows;
 use rushhour_core::event::AgentHealth;
+use rushhour_core::rng::SeededRng;
 use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
 use rushhour_stats::Bootstrap;
 
@@ -29,7 +27,7 @@ const SHARED: f64 = 0.04;
 const HOURS: f64 = 8.0;
 /// The resamples of a real soak. With fewer, intervals of such confidence are too narrow, if anything: a rate of false
 /// alarms that holds with fewer holds with these.
-const USUAL_RESAMPLES: u32 = Bootstrap::USUAL_RESAMPLES;
+const USUAL_RESAMPLES: u32 = Bootstrap::DEFAULT_RESAMPLES;
 const METRICS: [Metric; 4] = [
     Metric::AgentJoin,
     Metric::TurnChatFirst,
@@ -51,7 +49,7 @@ struct Truth {
 
 const STEADY: Truth = Truth { autocorrelation: 0.3, turns: |_| 1.0, failing: |_| 0.02, leak: 0.0 };
 
-struct Rng(ChaCha8Rng);
+struct Rng(SeededRng);
 
 impl Rng {
     fn unit(&mut self) -> f64 {
@@ -78,7 +76,7 @@ impl Rng {
 }
 
 fn session(truth: &Truth, seed: u64) -> SoakData {
-    let mut rng = Rng(ChaCha8Rng::seed_from_u64(seed));
+    let mut rng = Rng(SeededRng::new(seed));
     let deviations: Vec<Vec<f64>> =
         METRICS.iter().map(|_| rng.windows(truth.autocorrelation)).collect();
     let memory = rng.windows(truth.autocorrelation);
@@ -198,7 +196,7 @@ fn consecutive_nights(histories: u64) -> [f64; 3] {
     const SPREAD: f64 = 0.03;
     let (mut called, mut steady, mut found, mut crept) = (0_u32, 0_u32, 0_u32, 0_u32);
     for seed in 0..histories {
-        let mut rng = Rng(ChaCha8Rng::seed_from_u64(seed));
+        let mut rng = Rng(SeededRng::new(seed));
         let names: Vec<String> = (0..SERIES).map(|number| format!("series {number}")).collect();
         let mut run = |number: usize, first: f64| {
             let levels: Vec<(&str, f64)> = names

@@ -110,7 +110,7 @@ impl World {
     ) -> DispatchId {
         let number = self.count_attempt(room, "dispatch");
         let key = format!("{room}/{}#{number}", spec.agent);
-        let id = DispatchId::new(format!("AD_{}", self.draw("dispatch id", &key).letters()));
+        let id = DispatchId::new(format!("AD_{}", self.draw("dispatch id", &key).alphanumeric()));
         let nameless = spec.agent.as_str().is_empty();
         if !nameless {
             self.record(SandboxFact::DispatchCreated {
@@ -179,7 +179,7 @@ impl World {
 
     fn join_agent(&mut self, name: &RoomName, dispatch: &Dispatch) {
         let joined_at = self.now();
-        let sid = format!("PA_{}", self.draw("agent sid", &dispatch.key).letters());
+        let sid = format!("PA_{}", self.draw("agent sid", &dispatch.key).alphanumeric());
         let Some(room) = self.rooms.get_mut(name) else { return };
         room.participants.reserve_exact(1);
         room.participants.push(ParticipantState {

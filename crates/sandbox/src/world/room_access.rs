@@ -76,7 +76,7 @@ impl World {
         let room = match claims.video.room {
             // Tokens that name no room get a name each, so that they do not share a history.
             room if room.is_empty() => {
-                format!("no-room-{}", self.draw("no room", &entry.token).letters())
+                format!("no-room-{}", self.draw("no room", &entry.token).alphanumeric())
             }
             room => room,
         };

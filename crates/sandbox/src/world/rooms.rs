@@ -123,7 +123,7 @@ impl World {
             return;
         }
         let number = self.count_attempt(&name, "room");
-        let letters = self.draw("room sid", &format!("{name}#{number}")).letters();
+        let letters = self.draw("room sid", &format!("{name}#{number}")).alphanumeric();
         let or = |seconds: u32, default: u32| if seconds == 0 { default } else { seconds };
         let room = Room {
             sid: format!("RM_{letters}"),
@@ -199,7 +199,7 @@ impl World {
             self.disconnect_run(run, "another participant joined with the same identity");
         }
         let joined_at = self.now();
-        let letters = self.draw("caller sid", &format!("{name}/{run}")).letters();
+        let letters = self.draw("caller sid", &format!("{name}/{run}")).alphanumeric();
         if let Some(room) = self.rooms.get_mut(name) {
             // Most rooms have two participants; `push` alone would make space for four.
             room.participants.reserve_exact(1);

@@ -1,35 +1,35 @@
-//! How many times as great a candidate is as its baseline, quantile by quantile.
+//! The ratio of a candidate to its baseline, for quantiles and means.
 
 use super::super::convert::{count, real};
 use super::super::interval::{Interval, TooFew};
-use super::super::order_statistic::smallest_n;
+use super::super::order_statistic::min_sample_size;
 use super::super::p_value::PValue;
 use super::super::quantile::Quantile;
 use super::super::rng::StatsRng;
 use super::super::sample::Sample;
 use super::clusters::{ClusteredSample, PairedSample};
-use super::independent::IndependentDraws;
-use super::percentile::{Freedom, p_value, percentile_interval};
+use super::independent_draws::IndependentDraws;
+use super::percentile::{DegreesOfFreedom, p_value, percentile_interval};
 use super::plan::{Bootstrap, BootstrapError};
 
 /// A baseline counts as zero up to here: ratios to it would have no meaning.
 const ZERO: f64 = 1e-100;
 
-/// Two arms of a comparison, and how their values hang together.
+/// Two arms of a comparison, and how their values are correlated.
 #[derive(Debug, Clone, Copy)]
 pub enum Arms<'a> {
-    /// Every value stands alone.
+    /// All values are independent.
     Independent {
-        /// What is compared against.
+        /// The baseline.
         baseline: &'a Sample,
-        /// What is compared.
+        /// The candidate.
         candidate: &'a Sample,
     },
-    /// Values hang together in clusters; each arm has its own.
+    /// Values are correlated within clusters; each arm has its own.
     Clustered {
-        /// What is compared against.
+        /// The baseline.
         baseline: &'a ClusteredSample,
-        /// What is compared.
+        /// The candidate.
         candidate: &'a ClusteredSample,
     },
     /// Clusters of the two arms correspond, and are resampled together.
@@ -43,7 +43,7 @@ pub struct Ratio {
     pub point: f64,
     /// The range that holds the true ratio with the confidence asked for.
     pub interval: Interval,
-    /// How rarely chance alone moves the ratio this far from 1.
+    /// The probability of a ratio at least this far from 1 if the arms did not differ.
     pub p_value: PValue,
 }
 
@@ -63,9 +63,9 @@ impl Arms<'_> {
     /// The ratio of each quantile, candidate to baseline, in ascending order and each once. The
     /// resamples are joint; adjust the p-values as a family with [`holm`](crate::holm).
     ///
-    /// A ratio is an error below [`smallest_n`] values on either side, below 6 clusters (at 95 %),
-    /// or where the baseline is not above zero. Cost per resample: none of the values where they
-    /// stand alone, one addition per value in clusters.
+    /// A ratio is an error below [`min_sample_size`] values on either side, below 6 clusters (at 95 %),
+    /// or where the baseline is not above zero. The cost per resample does not depend on the number of independent
+    /// values; in clusters it is one addition per value.
     pub fn quantile_ratios(&self, quantiles: &[Quantile], plan: &Bootstrap) -> Vec<QuantileRatio> {
         let mut ascending = quantiles.to_vec();
         ascending.sort_unstable();
@@ -73,9 +73,9 @@ impl Arms<'_> {
         let draws = self.require_freedom(plan).map(|()| {
             ResampledStatistics::draw(plan, ascending.len(), self.quantile_draws(&ascending, plan))
         });
-        // A quantile's percentiles among independent values are order statistics: right as they are.
-        let alone = matches!(self, Self::Independent { .. });
-        let freedom = if alone { Freedom::UNLIMITED } else { self.freedom() };
+        // Percentiles of resampled quantiles of independent values need no widening: they are order statistics.
+        let independent = matches!(self, Self::Independent { .. });
+        let freedom = if independent { DegreesOfFreedom::UNLIMITED } else { self.freedom() };
         let ratio = |index: usize, quantile: Quantile| {
             self.require_values(quantile, plan)?;
             let (from, to) =
@@ -87,8 +87,8 @@ impl Arms<'_> {
             .collect()
     }
 
-    /// The ratio of the means, candidate to baseline, for sums that matter such as cost. Cost: one
-    /// draw per value and resample where they stand alone, else one per cluster.
+    /// The ratio of the means, candidate to baseline, for values whose sum matters, such as costs. Draws one random
+    /// number per independent value and resample, or one per cluster.
     ///
     /// # Errors
     /// [`BootstrapError`] below 6 values or clusters (at 95 %), or where the baseline is not above
@@ -99,7 +99,7 @@ impl Arms<'_> {
         draws.ratio(0, self.baseline().mean(), self.candidate().mean(), self.freedom(), plan)
     }
 
-    /// All values of the side that is compared against.
+    /// All values of the baseline.
     pub const fn baseline(&self) -> &Sample {
         match self {
             Self::Independent { baseline, .. } => baseline,
@@ -108,7 +108,7 @@ impl Arms<'_> {
         }
     }
 
-    /// All values of the side that is compared.
+    /// All values of the candidate.
     pub const fn candidate(&self) -> &Sample {
         match self {
             Self::Independent { candidate, .. } => candidate,
@@ -117,14 +117,13 @@ impl Arms<'_> {
         }
     }
 
-    fn freedom(&self) -> Freedom {
+    fn freedom(&self) -> DegreesOfFreedom {
         match self {
             Self::Independent { baseline, candidate } => {
-                Freedom::of_units(baseline.size()).lesser(Freedom::of_units(candidate.size()))
+                DegreesOfFreedom::of_units(baseline.size())
+                    .min(DegreesOfFreedom::of_units(candidate.size()))
             }
-            Self::Clustered { baseline, candidate } => {
-                baseline.freedom().lesser(candidate.freedom())
-            }
+            Self::Clustered { baseline, candidate } => baseline.freedom().min(candidate.freedom()),
             Self::Paired(paired) => paired.baseline.freedom(),
         }
     }
@@ -140,12 +139,12 @@ impl Arms<'_> {
 
     fn require_values(&self, quantile: Quantile, plan: &Bootstrap) -> Result<(), BootstrapError> {
         let n = self.baseline().size().min(self.candidate().size());
-        let needs = smallest_n(quantile, plan.confidence());
+        let needs = min_sample_size(quantile, plan.confidence());
         if n < needs { Err(BootstrapError::TooFewValues(TooFew { n, needs })) } else { Ok(()) }
     }
 
     fn quantile_draws<'b>(&'b self, quantiles: &'b [Quantile], plan: &Bootstrap) -> Draws<'b> {
-        let (mut left, mut right) = (plan.random(0), plan.random(1));
+        let (mut left, mut right) = (plan.rng(0), plan.rng(1));
         let mut times = Vec::new();
         match self {
             Self::Independent { baseline, candidate } => {
@@ -171,7 +170,7 @@ impl Arms<'_> {
     }
 
     fn mean_draws<'b>(&'b self, plan: &Bootstrap) -> Draws<'b> {
-        let (mut left, mut right) = (plan.random(0), plan.random(1));
+        let (mut left, mut right) = (plan.rng(0), plan.rng(1));
         let mut times = Vec::new();
         match self {
             Self::Independent { baseline, candidate } => Box::new(move |a, b| {
@@ -193,7 +192,7 @@ impl Arms<'_> {
     }
 }
 
-/// Resampled statistics of both arms, one list per statistic.
+/// Resampled statistics of both arms, one list for each statistic.
 pub(super) struct ResampledStatistics {
     baseline: Vec<Vec<f64>>,
     candidate: Vec<Vec<f64>>,
@@ -220,7 +219,7 @@ impl ResampledStatistics {
         pairs
     }
 
-    /// Whether every resample gave the statistic a finite value on both sides.
+    /// Whether the statistic is finite in every resample, in both arms.
     pub(super) fn all_finite(&self, statistic: usize) -> bool {
         let sides = [&self.baseline[statistic], &self.candidate[statistic]];
         sides.into_iter().flatten().all(|draw| draw.is_finite())
@@ -231,7 +230,7 @@ impl ResampledStatistics {
         statistic: usize,
         from: f64,
         to: f64,
-        freedom: Freedom,
+        freedom: DegreesOfFreedom,
         plan: &Bootstrap,
     ) -> Result<Ratio, BootstrapError> {
         let (baseline, candidate) = (&self.baseline[statistic], &self.candidate[statistic]);
@@ -245,8 +244,8 @@ impl ResampledStatistics {
     }
 }
 
-fn resampled_mean(values: &[f64], random: &mut StatsRng) -> f64 {
-    let sum: f64 = values.iter().map(|_| values[random.index(values.len())]).sum();
+fn resampled_mean(values: &[f64], rng: &mut StatsRng) -> f64 {
+    let sum: f64 = values.iter().map(|_| values[rng.index(values.len())]).sum();
     sum / real(count(values.len()).max(1))
 }
 

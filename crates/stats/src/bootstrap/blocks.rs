@@ -1,10 +1,10 @@
-//! Blocks of neighbouring values: how long they must be, and drawing them.
+//! Blocks of neighbouring values for the bootstrap of a series: their length, and drawing them.
 
 use super::super::convert::{count, real, whole};
 use super::super::rng::StatsRng;
 use super::super::sample::mean;
 
-/// How many neighbouring values stay together; at least 1.
+/// How many neighbouring values form a block; at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlockLength(usize);
 
@@ -14,14 +14,14 @@ impl BlockLength {
         if length == 0 { None } else { Some(Self(length)) }
     }
 
-    /// The automatic length, but at least a twelfth of the values: few long blocks, with intervals
-    /// widened for their number, stay nearer to what they promise than many short ones where each
-    /// value carries half of itself over to the next, or more.
-    pub fn cautious(values: &[f64]) -> Self {
+    /// The automatic length, but at least a twelfth of the values. Where neighbours have an autocorrelation of 0.5
+    /// or more, few long blocks, with intervals widened for their number, keep the confidence better than many short
+    /// ones.
+    pub fn conservative(values: &[f64]) -> Self {
         Self::automatic(values).max(Self::share_of(values.len(), 12))
     }
 
-    /// The length that divides `n` values into so many blocks, at least 1.
+    /// The length that divides `n` values into `blocks` blocks, at least 1.
     pub(in super::super) fn share_of(n: usize, blocks: usize) -> Self {
         Self((n / blocks.max(1)).max(1))
     }
@@ -37,7 +37,7 @@ impl BlockLength {
     /// Source: D. N. Politis and H. White, Econometric Reviews 23 (2004), 53-70, for circular
     /// blocks, with the correction of A. Patton and others, Econometric Reviews 28 (2009), 372-375.
     /// Autocorrelations are small from where five (or more) in a row stay below
-    /// `2 sqrt(log10(n) / n)`; up to twice that lag they are weighed by a flat-topped window.
+    /// `2 sqrt(log10(n) / n)`; up to twice that lag they are weighted by a flat-topped window.
     pub fn automatic(values: &[f64]) -> Self {
         let n = values.len();
         let covariances = Autocovariances::of(values);
@@ -63,7 +63,7 @@ impl BlockLength {
         let ratio = slope / spectrum;
         let ideal = (1.5 * ratio * ratio * size).cbrt();
         let bound = (3.0 * size.sqrt()).min(size / 3.0).ceil();
-        // A spectrum near zero gives no finite length: the bound is the cautious answer.
+        // A spectrum near zero gives no finite length: the bound is conservative.
         let length = if ideal.is_finite() { ideal.round().min(bound) } else { bound };
         Self(index(length).max(1))
     }
@@ -73,7 +73,7 @@ fn index(value: f64) -> usize {
     usize::try_from(whole(value)).unwrap_or(usize::MAX)
 }
 
-/// Covariances of values with their neighbours at a distance, divided by the number of values.
+/// Autocovariances of a series, with divisor `n`.
 struct Autocovariances {
     centred: Vec<f64>,
 }
@@ -91,19 +91,18 @@ impl Autocovariances {
     }
 }
 
-/// Fills `resample` with as many values as there are, in blocks that begin anywhere and run over
-/// the end into the beginning.
+/// Fills `resample` with as many values as there are, in blocks that begin anywhere and wrap around the end.
 pub(in super::super) fn resample_circular_blocks(
     values: &[f64],
     block: BlockLength,
-    random: &mut StatsRng,
+    rng: &mut StatsRng,
     resample: &mut Vec<f64>,
 ) {
     resample.clear();
     while resample.len() < values.len() {
-        let begin = random.index(values.len());
-        let wanted = block.length().min(values.len() - resample.len());
-        resample.extend(values.iter().cycle().skip(begin).take(wanted));
+        let begin = rng.index(values.len());
+        let length = block.length().min(values.len() - resample.len());
+        resample.extend(values.iter().cycle().skip(begin).take(length));
     }
 }
 
@@ -115,10 +114,10 @@ mod tests {
     use super::*;
 
     fn autoregressive(n: usize, phi: f64, seed: u64) -> Vec<f64> {
-        let mut random = StatsRng::new(seed, 0);
+        let mut rng = StatsRng::new(seed, 0);
         let mut value = 0.0;
         let mut next = || {
-            value = phi * value + random.normal();
+            value = phi * value + rng.normal();
             value
         };
         (0..50).for_each(|_| {
@@ -144,12 +143,12 @@ mod tests {
     #[test]
     fn the_length_for_the_nile_is_the_published_one() {
         assert_eq!(BlockLength::automatic(&NILE), BlockLength(14));
-        assert_eq!(BlockLength::cautious(&NILE), BlockLength(14));
-        assert_eq!(BlockLength::cautious(&autoregressive(360, 0.0, 1)), BlockLength(30));
+        assert_eq!(BlockLength::conservative(&NILE), BlockLength(14));
+        assert_eq!(BlockLength::conservative(&autoregressive(360, 0.0, 1)), BlockLength(30));
     }
 
     #[test]
-    fn what_does_not_vary_needs_no_blocks() {
+    fn constant_values_need_no_blocks() {
         for values in [&[][..], &[1.0], &[1.0, 2.0, 3.0], &[5.0; 40]] {
             assert_eq!(BlockLength::automatic(values), BlockLength(1));
         }
@@ -159,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn blocks_keep_their_order_and_run_over_the_end() {
+    fn blocks_keep_their_order_and_wrap_around() {
         let values: Vec<f64> = (0..10).map(f64::from).collect();
         let mut resample = Vec::new();
-        let mut random = StatsRng::new(1, 0);
+        let mut rng = StatsRng::new(1, 0);
         let mut wrapped = false;
         for _ in 0..20 {
-            resample_circular_blocks(&values, BlockLength(4), &mut random, &mut resample);
+            resample_circular_blocks(&values, BlockLength(4), &mut rng, &mut resample);
             assert_eq!(resample.len(), 10);
             for block in resample.chunks(4) {
                 for pair in block.windows(2) {

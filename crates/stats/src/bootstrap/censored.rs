@@ -1,24 +1,24 @@
-//! How many times as long a candidate takes as its baseline where some had not ended.
+//! The ratio of a candidate's durations to its baseline's, some of them censored.
 
 use std::collections::BTreeMap;
 
 use super::super::convert::{count, real};
 use super::super::interval::TooFew;
-use super::super::order_statistic::smallest_n;
+use super::super::order_statistic::min_sample_size;
 use super::super::quantile::Quantile;
 use super::super::rng::StatsRng;
 use super::super::sample::{SampleError, normalised};
 use super::arms::{QuantileRatio, ResampledStatistics};
-use super::percentile::Freedom;
+use super::percentile::DegreesOfFreedom;
 use super::plan::{Bootstrap, BootstrapError};
 
 /// Rounding in a product of up to millions of factors; far below one duration's share.
 const ROUNDING: f64 = 1e-9;
 
-/// Durations in clusters that are resampled whole; of some it is only known that they were longer.
+/// Durations in clusters that are resampled whole; some are right-censored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CensoredSample {
-    /// In order of time; what ended at a time before what had not ended by then.
+    /// In order of time; at equal times the ended before the censored.
     durations: Vec<Duration>,
     clusters: usize,
     censored: u64,
@@ -32,7 +32,7 @@ struct Duration {
 }
 
 impl CensoredSample {
-    /// Durations with the key of the cluster that each belongs to, and whether it had ended.
+    /// Durations as cluster, time, and whether they ended at that time rather than being censored.
     ///
     /// # Errors
     /// [`SampleError`] for none, or for a time that is not finite.
@@ -74,13 +74,12 @@ impl CensoredSample {
         count(self.durations.len())
     }
 
-    /// How many had not ended.
+    /// How many are censored.
     pub const fn censored(&self) -> u64 {
         self.censored
     }
 
-    /// The Kaplan-Meier quantile; `None` where it was not reached. With nothing censored it is the
-    /// nearest rank.
+    /// The Kaplan-Meier quantile; `None` where it was not reached. Without censoring it is the nearest-rank quantile.
     pub fn quantile(&self, quantile: Quantile) -> Option<f64> {
         Some(self.point(quantile)).filter(|time| time.is_finite())
     }
@@ -92,15 +91,15 @@ impl CensoredSample {
         found[0]
     }
 
-    fn freedom(&self) -> Freedom {
-        Freedom::of_units(count(self.clusters))
+    fn freedom(&self) -> DegreesOfFreedom {
+        DegreesOfFreedom::of_units(count(self.clusters))
     }
 
-    fn draw_multiplicities(&self, random: &mut StatsRng, multiplicities: &mut Vec<u32>) {
+    fn draw_multiplicities(&self, rng: &mut StatsRng, multiplicities: &mut Vec<u32>) {
         multiplicities.clear();
         multiplicities.resize(self.clusters, 0);
         for _ in 0..self.clusters {
-            multiplicities[random.index(self.clusters)] += 1;
+            multiplicities[rng.index(self.clusters)] += 1;
         }
     }
 
@@ -109,23 +108,23 @@ impl CensoredSample {
         let times = |duration: &Duration| u64::from(multiplicities[duration.cluster as usize]);
         let mut at_risk: u64 = self.durations.iter().map(times).sum();
         let mut survival = 1.0;
-        let mut wanted = quantiles.iter().zip(out).peekable();
+        let mut remaining = quantiles.iter().zip(out).peekable();
         for duration in &self.durations {
             let here = times(duration);
             if duration.ended && here > 0 {
                 survival *= real(at_risk - here) / real(at_risk);
-                while let Some((_, out)) =
-                    wanted.next_if(|(quantile, _)| survival <= 1.0 - quantile.fraction() + ROUNDING)
+                while let Some((_, out)) = remaining
+                    .next_if(|(quantile, _)| survival <= 1.0 - quantile.fraction() + ROUNDING)
                 {
                     *out = duration.time;
                 }
-                if wanted.peek().is_none() {
+                if remaining.peek().is_none() {
                     return;
                 }
             }
             at_risk -= here;
         }
-        for (_, out) in wanted {
+        for (_, out) in remaining {
             *out = f64::INFINITY;
         }
     }
@@ -134,27 +133,28 @@ impl CensoredSample {
 /// The ratio of each Kaplan-Meier quantile, candidate to baseline, in ascending order and each once,
 /// clusters resampled; adjust the p-values as a family with [`holm`](crate::holm).
 ///
-/// A ratio is an error below [`smallest_n`] durations on either side, below 6 clusters (at 95 %),
+/// A ratio is an error below [`min_sample_size`] durations on either side, below 6 clusters (at 95 %),
 /// where the baseline is not above zero, and [`BootstrapError::NotFinite`] where the quantile was
-/// not reached, in the durations or in some resample. Cost: one step per duration and resample.
+/// not reached, in the durations or in some resample. Takes one step per duration and resample.
 pub fn censored_ratios(
     baseline: &CensoredSample,
     candidate: &CensoredSample,
     quantiles: &[Quantile],
     plan: &Bootstrap,
 ) -> Vec<QuantileRatio> {
-    let freedom = baseline.freedom().lesser(candidate.freedom());
-    let (mut left, mut right) = (plan.random(0), plan.random(1));
-    ratios((baseline, candidate), freedom, quantiles, plan, |from, to| {
+    let freedom = baseline.freedom().min(candidate.freedom());
+    let (mut left, mut right) = (plan.rng(0), plan.rng(1));
+    ratios(baseline, candidate, freedom, quantiles, plan, |from, to| {
         baseline.draw_multiplicities(&mut left, from);
         candidate.draw_multiplicities(&mut right, to);
     })
 }
 
-/// The ratios, with `draw` writing how often each cluster of either side occurs in the next resample.
+/// The ratios, with `draw` writing the multiplicities of both sides' clusters in the next resample.
 pub(super) fn ratios(
-    (baseline, candidate): (&CensoredSample, &CensoredSample),
-    freedom: Freedom,
+    baseline: &CensoredSample,
+    candidate: &CensoredSample,
+    freedom: DegreesOfFreedom,
     quantiles: &[Quantile],
     plan: &Bootstrap,
     mut draw: impl FnMut(&mut Vec<u32>, &mut Vec<u32>),
@@ -172,7 +172,7 @@ pub(super) fn ratios(
     });
     let ratio = |index: usize, quantile: Quantile| {
         let n = baseline.size().min(candidate.size());
-        let needs = smallest_n(quantile, plan.confidence());
+        let needs = min_sample_size(quantile, plan.confidence());
         if n < needs {
             return Err(BootstrapError::TooFewValues(TooFew { n, needs }));
         }
@@ -196,8 +196,8 @@ mod tests {
     use crate::{Confidence, Observation, SurvivalCurve};
 
     fn lognormal(seed: u64, n: u32) -> Vec<(u32, f64)> {
-        let mut random = StatsRng::new(seed, 7);
-        (0..n).map(|index| (index / 5, (0.5 * random.normal()).exp() * 240.0)).collect()
+        let mut rng = StatsRng::new(seed, 7);
+        (0..n).map(|index| (index / 5, (0.5 * rng.normal()).exp() * 240.0)).collect()
     }
 
     fn plan() -> Bootstrap {
@@ -207,7 +207,7 @@ mod tests {
     const ASKED: [Quantile; 2] = [Quantile::P50, Quantile::P90];
 
     #[test]
-    fn with_nothing_censored_it_is_the_clustered_bootstrap() {
+    fn without_censoring_it_is_the_clustered_bootstrap() {
         let (from, to) = (lognormal(1, 200), lognormal(2, 200));
         let ended = |values: &[(u32, f64)]| {
             CensoredSample::new(values.iter().map(|&(key, value)| (key, value, true))).unwrap()
@@ -236,7 +236,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_reached_has_no_ratio_and_dropping_would_hide_a_slower_candidate() {
+    fn unreached_quantiles_have_no_ratio_and_dropping_censored_durations_hides_a_slower_candidate()
+    {
         let values = lognormal(4, 400);
         let ended = CensoredSample::new(values.iter().map(|&(key, v)| (key, v, true))).unwrap();
         // The candidate takes twice as long, and is cut off at 400.

@@ -1,4 +1,4 @@
-//! Durations of two sides that share their clusters, such as two kinds of run in the same minutes.
+//! Censored durations of two arms with common clusters, such as two kinds of run in the same minutes.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,29 +8,29 @@ use super::super::quantile::Quantile;
 use super::super::sample::{SampleError, normalised};
 use super::arms::QuantileRatio;
 use super::censored::{CensoredSample, ratios};
-use super::percentile::Freedom;
+use super::percentile::DegreesOfFreedom;
 use super::plan::Bootstrap;
 
-/// Two sides whose clusters are the same: one draw decides for both, so that what they share cancels.
+/// Two arms with common clusters: one draw decides for both, so that common effects cancel.
 ///
-/// Clusters that both have, that only the baseline has and that only the candidate has are drawn
-/// each among themselves, so that no resample leaves a side without durations.
+/// Clusters of both arms, of the baseline alone and of the candidate alone form three strata, so that no resample
+/// leaves an arm without durations.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CensoredPair {
     baseline: CensoredSample,
     candidate: CensoredSample,
     strata: Vec<Range<usize>>,
-    freedom: Freedom,
+    freedom: DegreesOfFreedom,
 }
 
-/// The durations of one cluster, each with whether it had ended.
+/// The durations of one cluster, each with whether it ended.
 type Durations = Vec<(f64, bool)>;
 
 impl CensoredPair {
-    /// Durations with the key of the cluster that each belongs to, and whether it had ended.
+    /// Durations as cluster, time, and whether they ended at that time rather than being censored.
     ///
     /// # Errors
-    /// [`SampleError`] where a side has none, or for a time that is not finite.
+    /// [`SampleError`] where an arm has none, or for a time that is not finite.
     pub fn new<K: Ord>(
         baseline: impl IntoIterator<Item = (K, f64, bool)>,
         candidate: impl IntoIterator<Item = (K, f64, bool)>,
@@ -45,15 +45,15 @@ impl CensoredPair {
             shared.entry(cluster).or_default().1.push((time, ended));
         }
         let mut clusters: Vec<(Durations, Durations)> = shared.into_values().collect();
-        let held = |(from, to): &(Durations, Durations)| (!from.is_empty(), !to.is_empty());
-        clusters.sort_by_key(held);
+        let present = |(from, to): &(Durations, Durations)| (!from.is_empty(), !to.is_empty());
+        clusters.sort_by_key(present);
         let mut strata = Vec::new();
         let (mut of_baseline, mut of_candidate) =
             (PresentClusters::default(), PresentClusters::default());
-        for stratum in clusters.chunk_by(|one, other| held(one) == held(other)) {
+        for stratum in clusters.chunk_by(|one, other| present(one) == present(other)) {
             let begin = strata.last().map_or(0, |last: &Range<usize>| last.end);
             strata.push(begin..begin + stratum.len());
-            let (in_baseline, in_candidate) = held(&stratum[0]);
+            let (in_baseline, in_candidate) = present(&stratum[0]);
             of_baseline.add(stratum.len(), in_baseline);
             of_candidate.add(stratum.len(), in_candidate);
         }
@@ -62,21 +62,21 @@ impl CensoredPair {
             baseline: CensoredSample::from_groups(from)?,
             candidate: CensoredSample::from_groups(to)?,
             strata,
-            freedom: of_baseline.freedom().lesser(of_candidate.freedom()),
+            freedom: of_baseline.freedom().min(of_candidate.freedom()),
         })
     }
 
-    /// The ratio of each Kaplan-Meier quantile, as
-    /// [`censored_ratios`](crate::censored_ratios) has it, both sides in the same resamples.
+    /// The ratio of each Kaplan-Meier quantile, as in [`censored_ratios`](crate::censored_ratios), with both arms in
+    /// the same resamples.
     pub fn quantile_ratios(&self, quantiles: &[Quantile], plan: &Bootstrap) -> Vec<QuantileRatio> {
-        let mut random = plan.random(0);
+        let mut rng = plan.rng(0);
         let clusters = self.strata.last().map_or(0, |last| last.end);
-        ratios((&self.baseline, &self.candidate), self.freedom, quantiles, plan, |from, to| {
+        ratios(&self.baseline, &self.candidate, self.freedom, quantiles, plan, |from, to| {
             from.clear();
             from.resize(clusters, 0);
             for stratum in &self.strata {
                 for _ in stratum.clone() {
-                    from[stratum.start + random.index(stratum.len())] += 1;
+                    from[stratum.start + rng.index(stratum.len())] += 1;
                 }
             }
             to.clone_from(from);
@@ -84,7 +84,7 @@ impl CensoredPair {
     }
 }
 
-/// The clusters and strata in which one side has durations.
+/// The clusters and strata in which one arm has durations.
 #[derive(Debug, Clone, Copy, Default)]
 struct PresentClusters {
     clusters: u64,
@@ -92,15 +92,18 @@ struct PresentClusters {
 }
 
 impl PresentClusters {
-    fn add(&mut self, clusters: usize, held: bool) {
-        if held {
+    fn add(&mut self, clusters: usize, present: bool) {
+        if present {
             self.clusters += count(clusters);
             self.strata += 1;
         }
     }
 
-    fn freedom(self) -> Freedom {
-        Freedom { units: self.clusters, degrees: self.clusters.saturating_sub(self.strata) }
+    fn freedom(self) -> DegreesOfFreedom {
+        DegreesOfFreedom {
+            units: self.clusters,
+            degrees: self.clusters.saturating_sub(self.strata),
+        }
     }
 }
 
@@ -112,13 +115,13 @@ mod tests {
     use super::*;
     use crate::Confidence;
 
-    /// Durations of clusters that are slow or fast as wholes, each a little different.
-    fn shaken(seed: u64, factor: f64, clusters: std::ops::Range<u32>) -> Vec<(u32, f64, bool)> {
-        let mut random = StatsRng::new(seed, 3);
+    /// Durations of clusters that are slow or fast as a whole, with little variation within.
+    fn clustered(seed: u64, factor: f64, clusters: std::ops::Range<u32>) -> Vec<(u32, f64, bool)> {
+        let mut rng = StatsRng::new(seed, 3);
         let each = clusters.flat_map(|cluster| (0..20).map(move |_| cluster));
         each.map(|cluster| {
             let shock = f64::from(cluster * 7919 % 13) / 6.0;
-            (cluster, factor * 100.0 * (shock + 0.1 * random.normal()).exp(), true)
+            (cluster, factor * 100.0 * (shock + 0.1 * rng.normal()).exp(), true)
         })
         .collect()
     }
@@ -128,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn what_both_sides_share_cancels() {
-        let (from, to) = (shaken(1, 1.0, 0..40), shaken(2, 1.2, 0..40));
+    fn common_effects_of_clusters_cancel() {
+        let (from, to) = (clustered(1, 1.0, 0..40), clustered(2, 1.2, 0..40));
         let pair = CensoredPair::new(from.clone(), to.clone()).unwrap();
         let paired = pair.quantile_ratios(&[Quantile::P50], &plan())[0].ratio.unwrap();
         let side = |values| CensoredSample::new(values).unwrap();
@@ -141,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn clusters_of_one_side_alone_never_leave_the_other_empty_and_few_are_told() {
-        let (from, to) = (shaken(1, 1.0, 0..100), shaken(2, 2.0, 93..107));
+    fn clusters_of_one_arm_alone_never_leave_the_other_empty_and_too_few_are_an_error() {
+        let (from, to) = (clustered(1, 1.0, 0..100), clustered(2, 2.0, 93..107));
         let pair = CensoredPair::new(from.clone(), to).unwrap();
         assert_eq!(pair.strata, [0..7, 7..100, 100..107]);
         assert_eq!((pair.freedom.units, pair.freedom.degrees), (14, 12));
         assert!(pair.quantile_ratios(&[Quantile::P50], &plan())[0].ratio.is_ok());
-        let few = CensoredPair::new(from.clone(), shaken(2, 2.0, 0..3)).unwrap();
+        let few = CensoredPair::new(from.clone(), clustered(2, 2.0, 0..3)).unwrap();
         let ratio = few.quantile_ratios(&[Quantile::P50], &plan())[0].ratio;
         assert!(matches!(ratio, Err(BootstrapError::TooFewClusters(_))), "{ratio:?}");
         assert_eq!(CensoredPair::new(from, []), Err(SampleError::Empty));

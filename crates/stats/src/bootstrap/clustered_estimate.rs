@@ -1,7 +1,7 @@
-//! One clustered sample's quantiles and mean with intervals that know of the clusters.
+//! Quantiles and the mean of one clustered sample, with intervals that account for the clusters.
 
 use super::super::interval::{Estimate, TooFew};
-use super::super::order_statistic::smallest_n;
+use super::super::order_statistic::min_sample_size;
 use super::super::quantile::Quantile;
 use super::clusters::ClusteredSample;
 use super::plan::{Bootstrap, BootstrapError};
@@ -10,13 +10,13 @@ impl ClusteredSample {
     /// A quantile with its interval, clusters resampled.
     ///
     /// # Errors
-    /// [`BootstrapError`] below [`smallest_n`] values or below 6 clusters (at 95 %).
+    /// [`BootstrapError`] below [`min_sample_size`] values or below 6 clusters (at 95 %).
     pub fn quantile_estimate(
         &self,
         quantile: Quantile,
         plan: &Bootstrap,
     ) -> Result<Estimate, BootstrapError> {
-        let (n, needs) = (self.sample().size(), smallest_n(quantile, plan.confidence()));
+        let (n, needs) = (self.sample().size(), min_sample_size(quantile, plan.confidence()));
         if n < needs {
             return Err(BootstrapError::TooFewValues(TooFew { n, needs }));
         }
@@ -27,8 +27,8 @@ impl ClusteredSample {
         })
     }
 
-    /// The mean with its interval, clusters resampled; for a share of failures that come in bursts,
-    /// take values of 0 and 1.
+    /// The mean with its interval, clusters resampled. Values of 0 and 1 give the share of failures that come in
+    /// bursts.
     ///
     /// # Errors
     /// [`BootstrapError`] below 6 clusters (at 95 %).
@@ -43,9 +43,9 @@ impl ClusteredSample {
         statistic: impl Fn(&[u32]) -> f64,
     ) -> Result<Estimate, BootstrapError> {
         plan.require_clusters(self.freedom())?;
-        let (mut random, mut multiplicities) = (plan.random(0), Vec::new());
+        let (mut rng, mut multiplicities) = (plan.rng(0), Vec::new());
         plan.estimate(point, self.freedom(), || {
-            self.draw_multiplicities(&mut random, &mut multiplicities);
+            self.draw_multiplicities(&mut rng, &mut multiplicities);
             statistic(&multiplicities)
         })
     }
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn clusters_of_one_give_the_usual_interval() {
+    fn clusters_of_one_value_give_the_interval_of_independent_values() {
         let alone = ClusteredSample::new((0..400).map(|i| (i, f64::from(i)))).unwrap();
         let estimate = alone.quantile_estimate(Quantile::P50, &plan()).unwrap();
         let ranks =
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_bursts_are_less_sure_than_wilson_thinks() {
+    fn failures_in_bursts_have_a_wider_interval_than_wilsons() {
         // In three of 30 minutes all 20 runs failed.
         let values = (0..600).map(|run| (run / 20, if run / 20 % 10 == 0 { 1.0 } else { 0.0 }));
         let bursts = ClusteredSample::new(values).unwrap().mean_estimate(&plan()).unwrap();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_is_said_to_be_so() {
+    fn too_few_values_or_clusters_are_an_error() {
         let few = ClusteredSample::new((0..50).map(|i| (i % 5, f64::from(i)))).unwrap();
         let values = BootstrapError::TooFewValues(TooFew { n: 50, needs: 72 });
         assert_eq!(few.quantile_estimate(Quantile::P95, &plan()), Err(values));

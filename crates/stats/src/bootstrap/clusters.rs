@@ -1,4 +1,4 @@
-//! Values in groups that rise and fall together, resampled group by group.
+//! Values that are correlated within clusters, resampled cluster by cluster.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,16 +7,16 @@ use super::super::convert::{at_rank, count, real};
 use super::super::quantile::Quantile;
 use super::super::rng::StatsRng;
 use super::super::sample::{Sample, SampleError, normalised};
-use super::percentile::Freedom;
+use super::percentile::DegreesOfFreedom;
 
-/// Ordered values looked at together in the search for a rank.
+/// How many ordered values the search for a rank skips at once.
 const CHUNK: usize = 128;
 
-/// A sample whose values belong to clusters, such as one scenario in one minute, that are resampled
-/// whole; optionally within strata, such as scenarios, whose shares then stay as they are.
+/// A sample whose values belong to clusters, such as one scenario in one minute, that are resampled whole;
+/// optionally within strata, such as scenarios, whose shares then stay the same.
 ///
 /// A resample gives each cluster a multiplicity. Quantiles are read from the values, sorted once,
-/// by adding up multiplicities to the wanted rank: exact, and some 0.1 ms per resample of 100,000.
+/// by adding up multiplicities to the rank: exact, and about 0.1 ms per resample of 100,000.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClusteredSample {
     sample: Sample,
@@ -29,7 +29,7 @@ pub struct ClusteredSample {
 type Groups<S, K> = BTreeMap<(S, K), Vec<f64>>;
 
 impl ClusteredSample {
-    /// Values with the key of the cluster that each belongs to.
+    /// Values with their clusters.
     ///
     /// # Errors
     /// [`SampleError`] for none, or for a value that is not finite.
@@ -37,8 +37,8 @@ impl ClusteredSample {
         Self::stratified(values.into_iter().map(|(cluster, value)| ((), cluster, value)))
     }
 
-    /// Values with their stratum and, within it, their cluster. Clusters are resampled within their
-    /// stratum, so that the mix of strata is taken as given and does not widen the interval.
+    /// Values with their stratum and, within it, their cluster. Clusters are resampled within their stratum, so
+    /// that the mix of strata counts as fixed and does not widen the interval.
     ///
     /// # Errors
     /// [`SampleError`] for none, or for a value that is not finite.
@@ -78,18 +78,18 @@ impl ClusteredSample {
         count(self.sizes.len())
     }
 
-    pub(super) fn freedom(&self) -> Freedom {
+    pub(super) fn freedom(&self) -> DegreesOfFreedom {
         let units = self.clusters();
-        Freedom { units, degrees: units.saturating_sub(count(self.strata.len())) }
+        DegreesOfFreedom { units, degrees: units.saturating_sub(count(self.strata.len())) }
     }
 
     /// Draws how often each cluster occurs in the next resample.
-    pub(super) fn draw_multiplicities(&self, random: &mut StatsRng, multiplicities: &mut Vec<u32>) {
+    pub(super) fn draw_multiplicities(&self, rng: &mut StatsRng, multiplicities: &mut Vec<u32>) {
         multiplicities.clear();
         multiplicities.resize(self.sizes.len(), 0);
         for stratum in &self.strata {
             for _ in stratum.clone() {
-                multiplicities[stratum.start + random.index(stratum.len())] += 1;
+                multiplicities[stratum.start + rng.index(stratum.len())] += 1;
             }
         }
     }
@@ -149,8 +149,8 @@ impl ClusteredSample {
     }
 }
 
-/// Two samples whose clusters correspond, such as the same scenario under both arms: one draw
-/// decides for both, so that what they share cancels.
+/// Two samples with common clusters, such as the same scenario in both arms: one draw decides for both, so that
+/// common effects cancel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairedSample {
     pub(super) baseline: ClusteredSample,
@@ -159,11 +159,11 @@ pub struct PairedSample {
 }
 
 impl PairedSample {
-    /// Values with the key that pairs them; keys that only one side has are left out, and their
-    /// values counted in [`PairedSample::unpaired`].
+    /// Values with the key of their cluster; values whose key only one sample has are left out and counted in
+    /// [`PairedSample::unpaired`].
     ///
     /// # Errors
-    /// [`SampleError::Empty`] when no key is on both sides; [`SampleError::NotFinite`].
+    /// [`SampleError::Empty`] when the samples have no key in common; [`SampleError::NotFinite`].
     pub fn new<K: Ord>(
         baseline: impl IntoIterator<Item = (K, f64)>,
         candidate: impl IntoIterator<Item = (K, f64)>,
@@ -180,12 +180,12 @@ impl PairedSample {
         Ok(Self { baseline, candidate, unpaired })
     }
 
-    /// The side that is compared against.
+    /// The baseline.
     pub const fn baseline(&self) -> &ClusteredSample {
         &self.baseline
     }
 
-    /// The side that is compared.
+    /// The candidate.
     pub const fn candidate(&self) -> &ClusteredSample {
         &self.candidate
     }
@@ -218,7 +218,7 @@ mod tests {
     /// Reading a rank from multiplicities is sorting the resample and taking its rank.
     #[test]
     fn weighted_quantiles_are_those_of_the_written_out_resample() {
-        let mut random = StatsRng::new(4, 0);
+        let mut rng = StatsRng::new(4, 0);
         let quantiles = [
             Quantile::P50,
             Quantile::P75,
@@ -228,15 +228,14 @@ mod tests {
             Quantile::P99_9,
         ];
         for n in [1_usize, 2, 127, 128, 129, 1000] {
-            let values: Vec<(usize, f64)> = (0..n)
-                .map(|_| (random.index(n.div_ceil(9)), real(count(random.index(200)))))
-                .collect();
+            let values: Vec<(usize, f64)> =
+                (0..n).map(|_| (rng.index(n.div_ceil(9)), real(count(rng.index(200))))).collect();
             let clustered = ClusteredSample::new(values.clone()).unwrap();
             let keys: std::collections::BTreeSet<usize> =
                 values.iter().map(|&(key, _)| key).collect();
             let mut multiplicities = Vec::new();
             for _ in 0..20 {
-                clustered.draw_multiplicities(&mut random, &mut multiplicities);
+                clustered.draw_multiplicities(&mut rng, &mut multiplicities);
                 let resample: Vec<f64> = keys
                     .iter()
                     .zip(&multiplicities)
@@ -261,9 +260,9 @@ mod tests {
         let values = (0..30).map(|i| (i % 3, i / 6, f64::from(i)));
         let clustered = ClusteredSample::stratified(values).unwrap();
         assert_eq!((clustered.clusters(), clustered.freedom().degrees), (15, 12));
-        let (mut random, mut multiplicities) = (StatsRng::new(1, 0), Vec::new());
+        let (mut rng, mut multiplicities) = (StatsRng::new(1, 0), Vec::new());
         for _ in 0..10 {
-            clustered.draw_multiplicities(&mut random, &mut multiplicities);
+            clustered.draw_multiplicities(&mut rng, &mut multiplicities);
             for stratum in multiplicities.chunks(5) {
                 assert_eq!(stratum.iter().sum::<u32>(), 5);
             }
@@ -282,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_reckoned_with_is_refused() {
+    fn empty_and_non_finite_values_are_refused() {
         assert_eq!(ClusteredSample::new::<u8>([]), Err(SampleError::Empty));
         let nan = ClusteredSample::new([(1, 1.0), (1, f64::NAN)]);
         assert_eq!(nan, Err(SampleError::NotFinite { index: 1 }));

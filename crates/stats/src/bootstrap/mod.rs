@@ -1,8 +1,8 @@
-//! Intervals by resampling: what else could have been measured, judged from what was.
+//! Bootstrap intervals: resampling for quantiles, means and ratios, of independent, clustered and paired values.
 //!
-//! Every draw comes from a seed, so a report made twice is the same report. Values that belong
-//! together (one scenario in one minute, one worker) are resampled together; treating them as
-//! independent makes intervals too narrow and raises false alarms.
+//! Random numbers come from a seed, so that the same report can be computed again. Values that are
+//! correlated (one scenario in one minute, one worker) are resampled together: treated as independent, they
+//! make intervals too narrow and raise false alarms.
 
 mod arms;
 mod blocks;
@@ -10,7 +10,7 @@ mod censored;
 mod censored_pair;
 mod clustered_estimate;
 mod clusters;
-mod independent;
+mod independent_draws;
 mod paired_runs;
 mod percentile;
 mod plan;
@@ -24,4 +24,4 @@ pub use paired_runs::PairedRuns;
 pub use plan::{Bootstrap, BootstrapError};
 
 pub(super) use blocks::resample_circular_blocks;
-pub(super) use percentile::{Freedom, basic_interval};
+pub(super) use percentile::{DegreesOfFreedom, basic_interval};

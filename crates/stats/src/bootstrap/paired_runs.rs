@@ -1,4 +1,4 @@
-//! Runs in pairs, such as the same task by two ways beside each other: by how much the one exceeds the other.
+//! Runs in pairs, such as the same task by voice and by chat: the mean difference and the ratio of the means.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use super::plan::{Bootstrap, BootstrapError};
 
 /// Values in pairs, each pair of a stratum, such as a scenario, and of a block of neighbours in time.
 ///
-/// Blocks are resampled whole, whatever strata they hold: what a bad minute does to one side it does to all
-/// pairs in it. The shares of the strata are taken as given: a stratum's own mean does not widen the
-/// interval. Of a stratum of n pairs the deviations are stretched by the root of n / (n - 1), for its mean
-/// was taken from the same pairs; a stratum of one pair has none, and counts with all that it differs by.
+/// Blocks are resampled whole, whatever strata they hold, because a bad minute affects all pairs in it. The shares
+/// of the strata count as fixed: differences between strata do not widen the interval. In a stratum of n pairs the
+/// deviations are multiplied by `sqrt(n / (n - 1))`, because its mean comes from the same pairs; a stratum of one
+/// pair keeps its whole difference from the others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairedRuns {
     blocks: Vec<usize>,
@@ -44,9 +44,9 @@ impl PairedRuns {
         if blocks.is_empty() {
             return Err(SampleError::Empty);
         }
-        let unusual = |value: &f64| normalised(*value).is_none();
+        let not_finite = |value: &f64| normalised(*value).is_none();
         let both = [&baseline, &candidate];
-        if let Some(index) = both.iter().find_map(|side| side.iter().position(unusual)) {
+        if let Some(index) = both.iter().find_map(|side| side.iter().position(not_finite)) {
             return Err(SampleError::NotFinite { index });
         }
         let difference: Vec<f64> =
@@ -91,7 +91,7 @@ impl PairedRuns {
     }
 }
 
-/// Values with the means of their strata taken out and the mean of all put in.
+/// Values minus the mean of their stratum, plus the mean of all.
 fn centred(values: &[f64], strata: &[Vec<usize>]) -> Vec<f64> {
     let mean =
         |of: &mut dyn Iterator<Item = f64>, n: usize| of.sum::<f64>() / real(count(n).max(1));
@@ -100,16 +100,15 @@ fn centred(values: &[f64], strata: &[Vec<usize>]) -> Vec<f64> {
     for stratum in strata.iter().filter(|stratum| stratum.len() > 1) {
         let n = real(count(stratum.len()));
         let own = mean(&mut stratum.iter().map(|index| values[*index]), stratum.len());
-        let stretched = (n / (n - 1.0)).sqrt();
+        let correction = (n / (n - 1.0)).sqrt();
         for index in stratum {
-            centred[*index] = all + (values[*index] - own) * stretched;
+            centred[*index] = all + (values[*index] - own) * correction;
         }
     }
-    // Pairs alone in their stratum keep their values, and the mean of all is theirs as well: what is left
-    // between the two means is taken out of everyone.
-    let left = mean(&mut centred.iter().copied(), centred.len()) - all;
+    // Pairs alone in their stratum keep their values, which moves the mean of all: the difference is subtracted.
+    let excess = mean(&mut centred.iter().copied(), centred.len()) - all;
     for value in &mut centred {
-        *value -= left;
+        *value -= excess;
     }
     centred
 }
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_pairs_or_strata_share_does_not_widen_the_interval() {
+    fn common_effects_of_pairs_or_strata_do_not_widen_the_interval() {
         let pairs = |stratum: fn(usize) -> usize| {
             (0..60).map(move |n| {
                 let length = 100.0 * (n % 6) as f64;
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_are_said_to_be_so() {
+    fn too_few_blocks_and_a_zero_baseline_are_errors() {
         assert_eq!(PairedRuns::new(Vec::<(u8, usize, f64, f64)>::new()), Err(SampleError::Empty));
         let few = PairedRuns::new((0..5).map(|n| ((), n, 1.0, 2.0))).unwrap();
         assert!(matches!(few.mean_difference(&plan()), Err(BootstrapError::TooFewClusters(_))));

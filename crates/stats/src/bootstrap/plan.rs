@@ -1,15 +1,15 @@
-//! How to resample, and the plain bootstrap of any statistic.
+//! [`Bootstrap`]: the settings of all bootstraps, and the plain bootstrap of any statistic.
 
 use super::super::confidence::Confidence;
 use super::super::convert::{count, whole};
 use super::super::interval::{Estimate, TooFew};
-use super::super::order_statistic::smallest_n;
+use super::super::order_statistic::min_sample_size;
 use super::super::quantile::Quantile;
 use super::super::rng::StatsRng;
 use super::blocks::{BlockLength, resample_circular_blocks};
-use super::percentile::{Freedom, percentile_interval};
+use super::percentile::{DegreesOfFreedom, percentile_interval};
 
-/// How often to resample, from which seed, and how sure the intervals shall be.
+/// The seed, the number of resamples and the confidence of a bootstrap.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bootstrap {
     seed: u64,
@@ -23,7 +23,7 @@ pub enum BootstrapError {
     /// Too few values for the statistic.
     #[error("values: {0}")]
     TooFewValues(TooFew),
-    /// Too few groups that can be told apart.
+    /// Too few independent groups.
     #[error("independent groups: {0}")]
     TooFewClusters(TooFew),
     /// The statistic of the values, or of some resample of them, is NaN or infinite.
@@ -35,13 +35,13 @@ pub enum BootstrapError {
 }
 
 impl Bootstrap {
-    /// Resamples that settle a 95 % interval's ends to about a tenth of its width.
-    pub const USUAL_RESAMPLES: u32 = 10_000;
+    /// Settles the ends of a 95 % interval to about a tenth of its width.
+    pub const DEFAULT_RESAMPLES: u32 = 10_000;
 
-    /// More resamples than this are not drawn: they would show nothing more.
-    pub const MOST_RESAMPLES: u32 = 1_000_000;
+    /// The most resamples: more would not change the result visibly.
+    pub const MAX_RESAMPLES: u32 = 1_000_000;
 
-    /// A plan for resampling, at most [`Bootstrap::MOST_RESAMPLES`] times.
+    /// A plan for resampling, at most [`Bootstrap::MAX_RESAMPLES`] times.
     ///
     /// # Errors
     /// [`TooFew`] resamples for the ends of the interval to lie inside what was drawn: 39 are
@@ -51,15 +51,15 @@ impl Bootstrap {
         if u64::from(resamples) < needs {
             return Err(TooFew { n: u64::from(resamples), needs });
         }
-        Ok(Self { seed, resamples: resamples.min(Self::MOST_RESAMPLES), confidence })
+        Ok(Self { seed, resamples: resamples.min(Self::MAX_RESAMPLES), confidence })
     }
 
-    /// The usual number of resamples at 95 %.
+    /// [`Bootstrap::DEFAULT_RESAMPLES`] at 95 %.
     pub const fn seeded(seed: u64) -> Self {
-        Self { seed, resamples: Self::USUAL_RESAMPLES, confidence: Confidence::PERCENT_95 }
+        Self { seed, resamples: Self::DEFAULT_RESAMPLES, confidence: Confidence::PERCENT_95 }
     }
 
-    /// The seed, to be printed with the result.
+    /// The seed.
     pub const fn seed(&self) -> u64 {
         self.seed
     }
@@ -69,33 +69,33 @@ impl Bootstrap {
         self.resamples
     }
 
-    /// How sure the intervals are.
+    /// The confidence of the intervals.
     pub const fn confidence(&self) -> Confidence {
         self.confidence
     }
 
-    pub(in super::super) fn random(&self, stream: u64) -> StatsRng {
+    pub(in super::super) fn rng(&self, stream: u64) -> StatsRng {
         StatsRng::new(self.seed, stream)
     }
 
     /// The interval of any statistic of independent values, by percentiles of its resamples.
     ///
     /// The percentiles are widened for few values (see T. C. Hesterberg, The American Statistician
-    /// 69 (2015), 371-386, "expanded percentile"). Cost: one draw per value and resample.
+    /// 69 (2015), 371-386, "expanded percentile"). Draws one random number per value and resample.
     ///
     /// # Errors
-    /// [`BootstrapError::TooFewValues`] below 6 values (at 95 %), where even the range of all
-    /// values need not hold the centre; [`BootstrapError::NotFinite`] when the statistic is.
+    /// [`BootstrapError::TooFewValues`] below 6 values (at 95 %), of which even the whole range does not hold the median
+    /// with that confidence; [`BootstrapError::NotFinite`] when the statistic is not finite.
     pub fn interval_of<T: Copy>(
         &self,
         values: &[T],
         statistic: impl Fn(&[T]) -> f64,
     ) -> Result<Estimate, BootstrapError> {
-        let freedom = self.freedom_of(values.len())?;
-        let mut random = self.random(0);
+        let freedom = self.require_values(values.len())?;
+        let mut rng = self.rng(0);
         let mut resample = Vec::with_capacity(values.len());
         self.estimate(statistic(values), freedom, || {
-            redraw(values, &mut random, &mut resample);
+            resample_values(values, &mut rng, &mut resample);
             statistic(&resample)
         })
     }
@@ -110,18 +110,18 @@ impl Bootstrap {
         candidate: &[U],
         statistic: impl Fn(&[T], &[U]) -> f64,
     ) -> Result<Estimate, BootstrapError> {
-        let freedom = self.freedom_of(baseline.len().min(candidate.len()))?;
-        let (mut left, mut right) = (self.random(0), self.random(1));
+        let freedom = self.require_values(baseline.len().min(candidate.len()))?;
+        let (mut left, mut right) = (self.rng(0), self.rng(1));
         let (mut from, mut to) = (Vec::new(), Vec::new());
         self.estimate(statistic(baseline, candidate), freedom, || {
-            redraw(baseline, &mut left, &mut from);
-            redraw(candidate, &mut right, &mut to);
+            resample_values(baseline, &mut left, &mut from);
+            resample_values(candidate, &mut right, &mut to);
             statistic(&from, &to)
         })
     }
 
     /// The interval of any statistic of values in order of time that depend on their neighbours:
-    /// whole blocks are resampled, the end joined to the beginning (D. N. Politis and
+    /// whole blocks are resampled, wrapping around the end (D. N. Politis and
     /// J. P. Romano, 1992, the circular block bootstrap).
     ///
     /// # Errors
@@ -132,39 +132,39 @@ impl Bootstrap {
         block: BlockLength,
         statistic: impl Fn(&[f64]) -> f64,
     ) -> Result<Estimate, BootstrapError> {
-        let freedom = Freedom::of_units(count(values.len() / block.length()));
+        let freedom = DegreesOfFreedom::of_units(count(values.len() / block.length()));
         self.require_clusters(freedom)?;
-        let mut random = self.random(0);
+        let mut rng = self.rng(0);
         let mut resample = Vec::with_capacity(values.len());
         self.estimate(statistic(values), freedom, || {
-            resample_circular_blocks(values, block, &mut random, &mut resample);
+            resample_circular_blocks(values, block, &mut rng, &mut resample);
             statistic(&resample)
         })
     }
 
-    /// The fewest independent groups whose range holds the centre with this confidence; 6 at 95 %.
-    pub fn fewest_groups(&self) -> u64 {
-        smallest_n(Quantile::P50, self.confidence)
+    /// The fewest independent groups whose range holds the median with this confidence; 6 at 95 %.
+    pub fn min_clusters(&self) -> u64 {
+        min_sample_size(Quantile::P50, self.confidence)
     }
 
     pub(in super::super) fn require_clusters(
         &self,
-        freedom: Freedom,
+        freedom: DegreesOfFreedom,
     ) -> Result<(), BootstrapError> {
-        let (n, needs) = (freedom.degrees + 1, self.fewest_groups());
+        let (n, needs) = (freedom.degrees + 1, self.min_clusters());
         if n < needs { Err(BootstrapError::TooFewClusters(TooFew { n, needs })) } else { Ok(()) }
     }
 
-    fn freedom_of(&self, values: usize) -> Result<Freedom, BootstrapError> {
-        let (n, needs) = (count(values), self.fewest_groups());
+    fn require_values(&self, values: usize) -> Result<DegreesOfFreedom, BootstrapError> {
+        let (n, needs) = (count(values), self.min_clusters());
         let too_few = BootstrapError::TooFewValues(TooFew { n, needs });
-        if n < needs { Err(too_few) } else { Ok(Freedom::of_units(n)) }
+        if n < needs { Err(too_few) } else { Ok(DegreesOfFreedom::of_units(n)) }
     }
 
     pub(super) fn estimate(
         &self,
         point: f64,
-        freedom: Freedom,
+        freedom: DegreesOfFreedom,
         mut resampled: impl FnMut() -> f64,
     ) -> Result<Estimate, BootstrapError> {
         let mut draws: Vec<f64> = (0..self.resamples).map(|_| resampled()).collect();
@@ -176,9 +176,9 @@ impl Bootstrap {
     }
 }
 
-fn redraw<T: Copy>(values: &[T], random: &mut StatsRng, resample: &mut Vec<T>) {
+fn resample_values<T: Copy>(values: &[T], rng: &mut StatsRng, resample: &mut Vec<T>) {
     resample.clear();
-    resample.extend((0..values.len()).map(|_| values[random.index(values.len())]));
+    resample.extend((0..values.len()).map(|_| values[rng.index(values.len())]));
 }
 
 #[cfg(test)]
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_repeats_and_another_differs() {
+    fn the_same_seed_gives_the_same_interval() {
         let values: Vec<f64> = (0..50).map(f64::from).collect();
         let interval = |seed| {
             let plan = Bootstrap::new(seed, 200, Confidence::PERCENT_95).unwrap();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_resampled_says_so() {
+    fn unusable_inputs_are_errors() {
         let plan = Bootstrap::new(1, 100, Confidence::PERCENT_95).unwrap();
         let too_few = |n| Err(BootstrapError::TooFewValues(TooFew { n, needs: 6 }));
         assert_eq!(plan.interval_of(&[], mean), too_few(0));
@@ -261,7 +261,7 @@ mod tests {
         let nan = plan.interval_of(&[1.0; 6], |_| f64::NAN);
         assert_eq!(nan, Err(BootstrapError::NotFinite));
         let many = Bootstrap::new(1, u32::MAX, Confidence::PERCENT_95).unwrap();
-        assert_eq!(many.resamples(), Bootstrap::MOST_RESAMPLES);
+        assert_eq!(many.resamples(), Bootstrap::MAX_RESAMPLES);
         let few = Bootstrap::new(1, 38, Confidence::PERCENT_95);
         assert_eq!(few, Err(TooFew { n: 38, needs: 39 }));
     }

@@ -7,10 +7,10 @@ use super::super::confidence::Confidence;
 use super::super::interval::{Estimate, Interval};
 use super::super::power::Spread;
 use super::super::quantile::Quantile;
-use super::super::sample::{GREATEST_MAGNITUDE, Sample, mean};
+use super::super::sample::{MAX_MAGNITUDE, Sample, mean};
 use super::super::survival::{Observation, Reach, SurvivalBracket};
 use super::super::trend::{
-    Baseline, Cusum, CusumLimits, Materiality, Series, Trend, first_against_last, step_change,
+    Baseline, Cusum, CusumLimits, Materiality, Series, Trend, compare_first_and_last, step_change,
 };
 use super::super::two_sample::TwoSampleComparison;
 
@@ -20,7 +20,7 @@ fn number() -> impl Strategy<Value = f64> {
         4 => 0.0..1000.0_f64,
         3 => (0_i32..4).prop_map(f64::from),
         1 => prop::sample::select(vec![
-            0.0, -0.0, -1.0, 1e-300, 5e-324, 1e-100, 1e99, -1e100, GREATEST_MAGNITUDE,
+            0.0, -0.0, -1.0, 1e-300, 5e-324, 1e-100, 1e99, -1e100, MAX_MAGNITUDE,
         ]),
     ]
 }
@@ -64,7 +64,7 @@ proptest! {
         let all = [Quantile::P50, Quantile::P75, Quantile::P90];
         let (baseline, candidate) = (Sample::new(from.clone()), Sample::new(to.clone()));
         let usable = |values: &[f64]| {
-            !values.is_empty() && values.iter().all(|value| value.abs() <= GREATEST_MAGNITUDE)
+            !values.is_empty() && values.iter().all(|value| value.abs() <= MAX_MAGNITUDE)
         };
         prop_assert_eq!(baseline.is_ok(), usable(&from));
         let (Ok(baseline), Ok(candidate)) = (baseline, candidate) else { return Ok(()) };
@@ -106,15 +106,15 @@ proptest! {
         let Ok(series) = Series::new(times.zip(values.clone())) else { return Ok(()) };
         if let Ok(trend) = Trend::of(&series, &plan()) {
             prop_assert!(sound(trend.slope) && sound(trend.change), "{trend:?}");
-            prop_assert!(trend.start.is_finite() && trend.carried_over.is_finite(), "{trend:?}");
+            prop_assert!(trend.start.is_finite() && trend.autocorrelation.is_finite(), "{trend:?}");
             trend.drift(Materiality::Relative(0.1));
         }
         if let Ok(step) = step_change(&series, &plan()) {
             prop_assert!(finite(step.between) && step.before.is_finite() && step.after.is_finite());
         }
-        let halves = first_against_last(&series, 5.0, Confidence::PERCENT_95);
+        let halves = compare_first_and_last(&series, 5.0, Confidence::PERCENT_95);
         prop_assert!(halves.is_err() || halves.is_ok_and(|both| both.shift.estimate.is_finite()));
-        let block = BlockLength::cautious(series.values());
+        let block = BlockLength::conservative(series.values());
         prop_assert!((1..=series.values().len()).contains(&block.length()), "{block:?}");
         let by_blocks = plan().interval_of_series(series.values(), block, mean);
         prop_assert!(by_blocks.is_err() || by_blocks.is_ok_and(sound), "{by_blocks:?}");
@@ -142,7 +142,7 @@ proptest! {
             }
         }
         let time = |reach: Reach| match reach {
-            Reach::At(time) | Reach::NotBy(time) => time,
+            Reach::At(time) | Reach::NotReachedBy(time) => time,
         };
         let quantile = bracket.quantile(Quantile::P75, Confidence::PERCENT_95);
         let ends = [quantile.low, quantile.earliest, quantile.latest, quantile.high].map(time);

@@ -1,4 +1,4 @@
-//! Durations cut off by the end of a stage, and ends seen only when looked for.
+//! Durations censored by the end of a stage, and ends known only between polls.
 
 use super::super::confidence::Confidence;
 use super::super::quantile::Quantile;
@@ -16,10 +16,10 @@ fn holds(low: Reach, high: Reach, truth: f64) -> bool {
 }
 
 /// Runs of median 240 s that start evenly over a stage of 20 minutes and are cut 30 s after it.
-fn stage(random: &mut StatsRng, runs: u32) -> Vec<(Observation, f64, bool)> {
+fn stage(rng: &mut StatsRng, runs: u32) -> Vec<(Observation, f64, bool)> {
     let one = |run: u32| {
-        let start = 1200.0 * (f64::from(run) + random.unit()) / f64::from(runs);
-        let (lasts, left) = (MEDIAN * latency(random), 1230.0 - start);
+        let start = 1200.0 * (f64::from(run) + rng.unit()) / f64::from(runs);
+        let (lasts, left) = (MEDIAN * latency(rng), 1230.0 - start);
         let ended = lasts <= left;
         (if ended { Observation::At(lasts) } else { Observation::After(left) }, lasts, ended)
     };
@@ -29,8 +29,8 @@ fn stage(random: &mut StatsRng, runs: u32) -> Vec<(Observation, f64, bool)> {
 #[test]
 fn censored_runs_keep_the_interval_honest_and_dropped_ones_do_not() {
     let p90 = MEDIAN * (0.5 * 1.281_551_565_544_600_4_f64).exp();
-    let [median, tail, dropped_median, dropped_tail] = shares(800, 6, |random| {
-        let runs = stage(random, 200);
+    let [median, tail, dropped_median, dropped_tail] = shares(800, 6, |rng| {
+        let runs = stage(rng, 200);
         let curve = SurvivalCurve::new(runs.iter().map(|&(seen, ..)| (seen, 1))).unwrap();
         let ended = runs.iter().filter(|(_, _, ended)| *ended).map(|&(_, lasts, _)| lasts);
         let ended = Sample::new(ended.collect()).unwrap();
@@ -58,12 +58,12 @@ fn censored_runs_keep_the_interval_honest_and_dropped_ones_do_not() {
 /// true one does not.
 #[test]
 fn brackets_of_polled_ends_hold_the_truth() {
-    let [bracketed, late] = shares(500, 7, |random| {
-        let mut looks = random.clone();
-        let polled = stage(random, 200).into_iter().map(|(seen, lasts, ended)| {
-            let next_look = lasts + 60.0 * looks.unit();
+    let [bracketed, late] = shares(500, 7, |rng| {
+        let mut polls = rng.clone();
+        let polled = stage(rng, 200).into_iter().map(|(seen, lasts, ended)| {
+            let next_poll = lasts + 60.0 * polls.unit();
             let observation =
-                if ended { Observation::Between(next_look - 60.0, next_look) } else { seen };
+                if ended { Observation::Between(next_poll - 60.0, next_poll) } else { seen };
             (observation, 1)
         });
         let curves = SurvivalBracket::new(polled).unwrap();

@@ -10,12 +10,12 @@ use super::trials::{expect_share, shares};
 const USUAL: Confidence = Confidence::PERCENT_95;
 
 /// A plan with a seed of its own: trials that share resamples would err together.
-fn plan(random: &mut StatsRng) -> Bootstrap {
-    Bootstrap::new(random.index(1 << 40) as u64, 399, USUAL).unwrap()
+fn plan(rng: &mut StatsRng) -> Bootstrap {
+    Bootstrap::new(rng.index(1 << 40) as u64, 399, USUAL).unwrap()
 }
 
-/// A paired session: scenarios of different lengths, which voice stretches differently; what a pair has in
-/// common, what a stretch of time does to the spoken runs in it, and what each run has of its own.
+/// A paired session: scenarios of different lengths, each with its own ratio of voice to chat; effects of a pair, of a
+/// block of time on its voice runs, and of each run.
 struct Session {
     pairs: Vec<(usize, usize, f64, f64)>,
     /// The true difference, given the scenarios and how often each was run.
@@ -28,41 +28,42 @@ const COMMON: f64 = 0.3;
 const OWN: f64 = 0.3;
 
 fn session(
-    random: &mut StatsRng,
-    (pairs, scenarios): (usize, usize),
+    rng: &mut StatsRng,
+    pairs: usize,
+    scenarios: usize,
     premium: Option<f64>,
     mood: f64,
 ) -> Session {
-    let lengths: Vec<f64> = (0..scenarios).map(|_| (0.4 * random.normal()).exp()).collect();
-    let stretched: Vec<f64> = (0..scenarios)
-        .map(|_| premium.map_or(1.0, |premium| premium * (0.2 * random.normal()).exp()))
+    let lengths: Vec<f64> = (0..scenarios).map(|_| (0.4 * rng.normal()).exp()).collect();
+    let ratios: Vec<f64> = (0..scenarios)
+        .map(|_| premium.map_or(1.0, |premium| premium * (0.2 * rng.normal()).exp()))
         .collect();
-    let moods: Vec<f64> = (0..=pairs / 2).map(|_| mood * random.normal()).collect();
+    let moods: Vec<f64> = (0..=pairs / 2).map(|_| mood * rng.normal()).collect();
     // The mean of a lognormal lies above its median.
     let mean = |mood: f64| ((COMMON * COMMON + OWN * OWN + mood * mood) / 2.0).exp();
     let (mut all, mut chat_sum, mut voice_sum) = (Vec::new(), 0.0, 0.0);
     for pair in 0..pairs {
-        let scenario = random.index(scenarios);
+        let scenario = rng.index(scenarios);
         let block = pair / 2;
-        let common = COMMON * random.normal();
-        let mut run = |level: f64| level * (common + OWN * random.normal()).exp();
+        let common = COMMON * rng.normal();
+        let mut run = |level: f64| level * (common + OWN * rng.normal()).exp();
         let chat = run(lengths[scenario]);
-        let voice = run(lengths[scenario] * stretched[scenario]) * moods[block].exp();
+        let voice = run(lengths[scenario] * ratios[scenario]) * moods[block].exp();
         all.push((scenario, block, chat, voice));
         chat_sum += lengths[scenario] * mean(0.0);
-        voice_sum += lengths[scenario] * stretched[scenario] * mean(mood);
+        voice_sum += lengths[scenario] * ratios[scenario] * mean(mood);
     }
     let n = real(pairs as u64);
     Session { pairs: all, difference: (voice_sum - chat_sum) / n, ratio: voice_sum / chat_sum }
 }
 
 #[test]
-fn intervals_of_pairs_hold_the_true_difference_as_often_as_they_say() {
+fn intervals_of_pairs_have_their_coverage() {
     for (size, scenarios, mood) in [(60, 1, 0.0), (60, 4, 0.0), (120, 6, 0.3)] {
-        let [difference, ratio] = shares(600, 31, |random| {
-            let made = session(random, (size, scenarios), Some(2.5), mood);
+        let [difference, ratio] = shares(600, 31, |rng| {
+            let made = session(rng, size, scenarios, Some(2.5), mood);
             let runs = PairedRuns::new(made.pairs).unwrap();
-            let plan = plan(random);
+            let plan = plan(rng);
             [
                 runs.mean_difference(&plan).unwrap().interval.contains(made.difference),
                 runs.mean_ratio(&plan).unwrap().interval.contains(made.ratio),
@@ -75,12 +76,12 @@ fn intervals_of_pairs_hold_the_true_difference_as_often_as_they_say() {
 }
 
 #[test]
-fn pairs_that_do_not_differ_seldom_look_different() {
+fn equal_pairs_rarely_raise_an_alarm() {
     for (size, scenarios) in [(20, 1), (60, 6)] {
-        let [difference, ratio] = shares(600, 32, |random| {
-            let made = session(random, (size, scenarios), None, 0.0);
+        let [difference, ratio] = shares(600, 32, |rng| {
+            let made = session(rng, size, scenarios, None, 0.0);
             let runs = PairedRuns::new(made.pairs).unwrap();
-            let plan = plan(random);
+            let plan = plan(rng);
             [
                 !runs.mean_difference(&plan).unwrap().interval.contains(0.0),
                 !runs.mean_ratio(&plan).unwrap().interval.contains(1.0),
@@ -92,13 +93,13 @@ fn pairs_that_do_not_differ_seldom_look_different() {
     }
 }
 
-/// The positions in time of the spoken and of the written run of each pair.
+/// The positions in time of the voice run and of the chat run of each pair.
 fn in_turns(pairs: usize) -> Vec<(usize, usize)> {
-    let spoken_first = |pair: usize| pair.is_multiple_of(2);
+    let voice_first = |pair: usize| pair.is_multiple_of(2);
     (0..pairs)
         .map(
             |pair| {
-                if spoken_first(pair) { (2 * pair, 2 * pair + 1) } else { (2 * pair + 1, 2 * pair) }
+                if voice_first(pair) { (2 * pair, 2 * pair + 1) } else { (2 * pair + 1, 2 * pair) }
             },
         )
         .collect()
@@ -109,29 +110,29 @@ fn one_after_the_other(pairs: usize) -> Vec<(usize, usize)> {
 }
 
 #[test]
-fn a_steady_drift_weighs_on_both_modes_alike_only_where_they_take_turns() {
+fn a_steady_drift_affects_both_modes_alike_only_where_they_alternate() {
     const PAIRS: usize = 60;
     // Runs become 30 % slower from the first to the last; voice takes 20 % longer in truth.
     let slower = |at: usize| 1.0 + 0.3 * real(at as u64) / real(2 * PAIRS as u64 - 1);
     let biases = |order: Vec<(usize, usize)>| {
-        let (mut sum, mut held) = (0.0, 0_u32);
+        let (mut sum, mut covered) = (0.0, 0_u32);
         for trial in 0..400 {
-            let mut random = StatsRng::new(33, trial);
+            let mut rng = StatsRng::new(33, trial);
             let made: Vec<(usize, usize, f64, f64)> = order
                 .iter()
                 .enumerate()
                 .map(|(pair, (voice, chat))| {
-                    let common = COMMON * random.normal();
-                    let mut run = |level: f64| level * (common + OWN * random.normal()).exp();
+                    let common = COMMON * rng.normal();
+                    let mut run = |level: f64| level * (common + OWN * rng.normal()).exp();
                     (0, pair, run(slower(*chat)), run(1.2 * slower(*voice)))
                 })
                 .collect();
             let runs = PairedRuns::new(made).unwrap();
-            let found = runs.mean_ratio(&plan(&mut random)).unwrap();
+            let found = runs.mean_ratio(&plan(&mut rng)).unwrap();
             sum += found.point / 1.2 - 1.0;
-            held += u32::from(found.interval.contains(1.2));
+            covered += u32::from(found.interval.contains(1.2));
         }
-        (sum / 400.0, f64::from(held) / 400.0)
+        (sum / 400.0, f64::from(covered) / 400.0)
     };
     let (bias, held) = biases(in_turns(PAIRS));
     expect_share("bias of the ratio, in turns", bias, -0.01..=0.01);
@@ -142,14 +143,14 @@ fn a_steady_drift_weighs_on_both_modes_alike_only_where_they_take_turns() {
 }
 
 #[test]
-fn shares_of_pairs_hold_the_truth_and_seldom_alarm() {
-    // A task that is hard in one mode is hard in the other: both fail together more often than by chance.
-    let [held, false_alarms] = shares(3_000, 34, |random| {
-        let votes = |random: &mut StatsRng, chat: f64, voice: f64| {
+fn share_differences_of_pairs_have_their_coverage() {
+    // A task that is hard in one mode is hard in the other: their failures are correlated.
+    let [held, false_alarms] = shares(3_000, 34, |rng| {
+        let votes = |rng: &mut StatsRng, chat: f64, voice: f64| {
             let mut votes = PairedVotes::default();
             for _ in 0..60 {
-                let hard = 0.8 * random.normal();
-                let mut passes = |level: f64| level + random.normal() > hard;
+                let hard = 0.8 * rng.normal();
+                let mut passes = |level: f64| level + rng.normal() > hard;
                 votes.add(passes(chat), passes(voice));
             }
             votes.difference(USUAL).unwrap()
@@ -159,8 +160,8 @@ fn shares_of_pairs_hold_the_truth_and_seldom_alarm() {
         let truth = super::super::normal::cumulative(voice / spread)
             - super::super::normal::cumulative(chat / spread);
         [
-            votes(random, chat, voice).interval.contains(truth),
-            !votes(random, 1.0, 1.0).interval.contains(0.0),
+            votes(rng, chat, voice).interval.contains(truth),
+            !votes(rng, 1.0, 1.0).interval.contains(0.0),
         ]
     });
     expect_share("share difference of pairs held", held, 0.93..=0.975);

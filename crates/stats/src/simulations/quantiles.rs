@@ -8,7 +8,7 @@ use super::trials::{SIGMA, expect_share, latencies, share};
 
 const USUAL: Confidence = Confidence::PERCENT_95;
 
-/// Ranks are whole, so the exact chance is a little above 95 %; the trials must agree with it.
+/// Ranks are whole, so the exact coverage is a little above 95 %; the trials must agree with it.
 #[test]
 fn quantile_intervals_hold_the_truth_as_often_as_the_binomial_says() {
     for (quantile, n, z) in [
@@ -19,8 +19,8 @@ fn quantile_intervals_hold_the_truth_as_often_as_the_binomial_says() {
     ] {
         let truth = f64::exp(SIGMA * z);
         let exact = rank_interval(quantile, n as u64, USUAL).unwrap().coverage;
-        let held = share(1200, 1, |random| {
-            let sample = latencies(random, n, 1.0);
+        let held = share(1200, 1, |rng| {
+            let sample = latencies(rng, n, 1.0);
             sample.quantile_interval(quantile, USUAL).unwrap().contains(truth)
         });
         expect_share(&format!("{quantile} of {n}, exactly"), exact, 0.95..=0.97);
@@ -31,8 +31,8 @@ fn quantile_intervals_hold_the_truth_as_often_as_the_binomial_says() {
 
 #[test]
 fn the_shift_interval_holds_the_truth() {
-    let held = share(800, 2, |random| {
-        let (from, to) = (latencies(random, 50, 1.0), latencies(random, 70, 1.0));
+    let held = share(800, 2, |rng| {
+        let (from, to) = (latencies(rng, 50, 1.0), latencies(rng, 70, 1.0));
         let moved = to.ascending().iter().map(|value| value + 0.3).collect::<Vec<f64>>();
         let shift = hodges_lehmann(&from, &moved.try_into().unwrap(), USUAL);
         shift.interval.unwrap().contains(0.3)

@@ -8,23 +8,23 @@ use super::super::sample::Sample;
 pub(super) const SIGMA: f64 = 0.5;
 
 /// A lognormal latency with median 1.
-pub(super) fn latency(random: &mut StatsRng) -> f64 {
-    (SIGMA * random.normal()).exp()
+pub(super) fn latency(rng: &mut StatsRng) -> f64 {
+    (SIGMA * rng.normal()).exp()
 }
 
-/// So many latencies, `scale` times as long.
-pub(super) fn latencies(random: &mut StatsRng, n: usize, scale: f64) -> Sample {
-    let values = (0..n).map(|_| scale * latency(random)).collect();
+/// `n` latencies, `scale` times as long.
+pub(super) fn latencies(rng: &mut StatsRng, n: usize, scale: f64) -> Sample {
+    let values = (0..n).map(|_| scale * latency(rng)).collect();
     Sample::new(values).expect("latencies are finite and there is at least one")
 }
 
-/// The share of trials that come out true; every trial has a stream of its own.
+/// The share of trials that are true; every trial has its own random stream.
 pub(super) fn share(trials: u64, seed: u64, mut trial: impl FnMut(&mut StatsRng) -> bool) -> f64 {
     let held = (0..trials).filter(|&number| trial(&mut StatsRng::new(seed, number))).count();
     real(count(held)) / real(trials)
 }
 
-/// The share of trials in which each of several things comes out true.
+/// The share of trials in which each of several things is true.
 pub(super) fn shares<const N: usize>(
     trials: u64,
     seed: u64,
@@ -42,6 +42,6 @@ pub(super) fn shares<const N: usize>(
 
 /// Fails unless a share lies in a range.
 #[track_caller]
-pub(super) fn expect_share(what: &str, share: f64, wanted: std::ops::RangeInclusive<f64>) {
-    assert!(wanted.contains(&share), "{what}: {share:.4}, wanted {wanted:?}");
+pub(super) fn expect_share(what: &str, share: f64, expected: std::ops::RangeInclusive<f64>) {
+    assert!(expected.contains(&share), "{what}: {share:.4}, expected {expected:?}");
 }

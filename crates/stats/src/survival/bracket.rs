@@ -1,5 +1,5 @@
-//! Durations whose ends fell between two looks: the curve with every end early, and with every end
-//! late.
+//! Durations whose ends are known only within ranges, such as between two polls: the curve with every end early, and
+//! the curve with every end late.
 
 use super::super::confidence::Confidence;
 use super::super::quantile::Quantile;
@@ -26,9 +26,9 @@ pub struct QuantileBracket {
     pub earliest: Reach,
     /// The point estimate with every end late.
     pub latest: Reach,
-    /// The lower end of the interval: sampling and looking taken together.
+    /// The lower end of the interval, sampling and polling taken together.
     pub low: Reach,
-    /// The upper end of the interval: sampling and looking taken together.
+    /// The upper end of the interval, sampling and polling taken together.
     pub high: Reach,
 }
 
@@ -71,18 +71,19 @@ impl From<SurvivalQuantile> for QuantileBracket {
 fn sooner(one: Reach, other: Reach) -> Reach {
     match (one, other) {
         (Reach::At(a), Reach::At(b)) => Reach::At(a.min(b)),
-        (Reach::NotBy(a), Reach::NotBy(b)) => Reach::NotBy(a.min(b)),
-        (reached @ Reach::At(_), Reach::NotBy(_)) | (Reach::NotBy(_), reached @ Reach::At(_)) => {
-            reached
-        }
+        (Reach::NotReachedBy(a), Reach::NotReachedBy(b)) => Reach::NotReachedBy(a.min(b)),
+        (reached @ Reach::At(_), Reach::NotReachedBy(_))
+        | (Reach::NotReachedBy(_), reached @ Reach::At(_)) => reached,
     }
 }
 
-/// Beyond what one curve can see is later than any time that the other gives.
+/// What one curve has not reached is later than any time of the other.
 fn later(one: Reach, other: Reach) -> Reach {
     match (one, other) {
         (Reach::At(a), Reach::At(b)) => Reach::At(a.max(b)),
-        (Reach::NotBy(a) | Reach::At(a), Reach::NotBy(b) | Reach::At(b)) => Reach::NotBy(a.max(b)),
+        (Reach::NotReachedBy(a) | Reach::At(a), Reach::NotReachedBy(b) | Reach::At(b)) => {
+            Reach::NotReachedBy(a.max(b))
+        }
     }
 }
 
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn polled_ends_hold_the_true_quantile() {
-        // True durations 1 to 100, looked at every 5: each end is known to within one look.
+        // True durations 1 to 100, polled every 5: each end is known to within one interval.
         let polled = (1..=100).map(|value| {
             let upper = f64::from((value + 4) / 5 * 5);
             (Observation::Between(upper - 5.0, upper), 1)
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn crossing_curves_still_give_ordered_ends() {
-        // The late end passes the censored look and takes part of its weight, so the curves cross.
+        // The late end passes the censored observation and takes part of its weight, so the curves cross.
         let crossing = [
             (Observation::Between(6.0, 10.0), 1),
             (Observation::After(7.0), 1),
@@ -132,15 +133,21 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_longest_look_is_later_than_any_time() {
-        assert_eq!(later(Reach::At(5.0), Reach::NotBy(3.0)), Reach::NotBy(5.0));
-        assert_eq!(sooner(Reach::NotBy(3.0), Reach::At(5.0)), Reach::At(5.0));
-        assert_eq!(sooner(Reach::NotBy(3.0), Reach::NotBy(4.0)), Reach::NotBy(3.0));
-        assert_eq!(later(Reach::NotBy(3.0), Reach::NotBy(4.0)), Reach::NotBy(4.0));
+    fn what_is_not_reached_is_later_than_any_time() {
+        assert_eq!(later(Reach::At(5.0), Reach::NotReachedBy(3.0)), Reach::NotReachedBy(5.0));
+        assert_eq!(sooner(Reach::NotReachedBy(3.0), Reach::At(5.0)), Reach::At(5.0));
+        assert_eq!(
+            sooner(Reach::NotReachedBy(3.0), Reach::NotReachedBy(4.0)),
+            Reach::NotReachedBy(3.0)
+        );
+        assert_eq!(
+            later(Reach::NotReachedBy(3.0), Reach::NotReachedBy(4.0)),
+            Reach::NotReachedBy(4.0)
+        );
     }
 
     #[test]
-    fn nothing_is_refused() {
+    fn no_observations_are_refused() {
         assert_eq!(SurvivalBracket::new([]), Err(ObservationError::Empty));
     }
 }

@@ -1,4 +1,4 @@
-//! The Kaplan-Meier estimate from ends that are known or right-censored, with its intervals.
+//! The Kaplan-Meier estimate with its intervals.
 
 use super::super::confidence::Confidence;
 use super::super::convert::real;
@@ -9,13 +9,13 @@ use super::observation::{EndObservation, Observation, ObservationError, RangeEnd
 /// Rounding in a product of up to millions of factors; far below one observation's share.
 const ROUNDING: f64 = 1e-9;
 
-/// A time by which a share has ended, or the last look by which it had not.
+/// The time by which a share has ended, or the longest observation by which it had not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reach {
     /// Reached at this time.
     At(f64),
     /// Not reached by this time, the longest observed.
-    NotBy(f64),
+    NotReachedBy(f64),
 }
 
 impl Reach {
@@ -23,7 +23,7 @@ impl Reach {
     pub const fn reached(self) -> Option<f64> {
         match self {
             Self::At(time) => Some(time),
-            Self::NotBy(_) => None,
+            Self::NotReachedBy(_) => None,
         }
     }
 }
@@ -33,11 +33,11 @@ impl Reach {
 pub struct SurvivalStep {
     /// The time.
     pub time: f64,
-    /// How many were still going on just before it.
+    /// How many had not ended just before it.
     pub at_risk: u64,
     /// How many ended at it.
     pub ended: u64,
-    /// The share still going on after it.
+    /// The share that had not ended after it.
     pub survival: f64,
     /// Greenwood's sum of `d / (n (n - d))` up to here; `None` once all have ended.
     greenwood: Option<f64>,
@@ -63,7 +63,7 @@ impl SurvivalStep {
     }
 }
 
-/// A quantile of durations some of which had not ended.
+/// A quantile of right-censored durations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SurvivalQuantile {
     /// The first time by which the share had ended.
@@ -74,7 +74,7 @@ pub struct SurvivalQuantile {
     pub high: Reach,
 }
 
-/// The Kaplan-Meier estimate: the share still going on, by time.
+/// The Kaplan-Meier estimate: the share that has not ended, by time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SurvivalCurve {
     steps: Vec<SurvivalStep>,
@@ -84,10 +84,8 @@ pub struct SurvivalCurve {
 }
 
 impl SurvivalCurve {
-    /// The curve of observations with their counts; each [`Observation::Between`] stands at its
-    /// upper end, as a poller that takes what it sees would have it.
-    ///
-    /// Counts let histogram bins stand for millions of durations at the cost of one each.
+    /// The curve of observations with their counts; each [`Observation::Between`] counts as ended at its upper end, when
+    /// a poll saw it. Counts let histogram bins stand for millions of durations.
     ///
     /// # Errors
     /// [`ObservationError`] for none at all, a time that is not finite, or a reversed range.
@@ -113,7 +111,7 @@ impl SurvivalCurve {
         };
         let (mut at_risk, mut survival, mut greenwood) = (total, 1.0, Some(0.0));
         for tied in endings.chunk_by(|one, other| one.time.total_cmp(&other.time).is_eq()) {
-            // What is censored at the same time as an end was still going on then.
+            // What is censored at the same time as an end had not ended then.
             let ended = tally(tied, true);
             let cut = tally(tied, false);
             if ended > 0 {
@@ -141,7 +139,7 @@ impl SurvivalCurve {
         self.observed
     }
 
-    /// How many had not ended when last looked at.
+    /// How many are right-censored.
     pub const fn censored(&self) -> u64 {
         self.censored
     }
@@ -151,7 +149,7 @@ impl SurvivalCurve {
         self.longest
     }
 
-    /// The share still going on after `time`: 1 before the first end.
+    /// The share that has not ended after `time`: 1 before the first end.
     pub fn survival_at(&self, time: f64) -> f64 {
         let passed = self.steps.partition_point(|step| step.time <= time);
         passed.checked_sub(1).map_or(1.0, |last| self.steps[last].survival)
@@ -179,7 +177,7 @@ impl SurvivalCurve {
 
     fn first_step(&self, crossed: impl FnMut(&&SurvivalStep) -> bool) -> Reach {
         let found = self.steps.iter().find(crossed);
-        found.map_or(Reach::NotBy(self.longest), |step| Reach::At(step.time))
+        found.map_or(Reach::NotReachedBy(self.longest), |step| Reach::At(step.time))
     }
 }
 
@@ -264,7 +262,7 @@ mod tests {
         let expected = SurvivalQuantile {
             point: Reach::At(23.0),
             low: Reach::At(13.0),
-            high: Reach::NotBy(35.0),
+            high: Reach::NotReachedBy(35.0),
         };
         assert_eq!(treated, expected);
         let untreated = placebo().quantile(Quantile::P50, USUAL);
@@ -272,7 +270,7 @@ mod tests {
             SurvivalQuantile { point: Reach::At(8.0), low: Reach::At(4.0), high: Reach::At(11.0) };
         assert_eq!(untreated, expected);
         let late = mercaptopurine().quantile(Quantile::P95, USUAL);
-        assert_eq!(late.point, Reach::NotBy(35.0));
+        assert_eq!(late.point, Reach::NotReachedBy(35.0));
         assert_eq!(late.point.reached(), None);
     }
 
@@ -304,10 +302,11 @@ mod tests {
             [(Observation::At(1.0), 1), (Observation::After(1.0), 1), (Observation::At(2.0), 2)];
         let many = once.map(|(observation, count)| (observation, count * 1_000_000_000));
         let (few, lots) = (SurvivalCurve::new(once).unwrap(), SurvivalCurve::new(many).unwrap());
+        assert_eq!((few.steps().len(), lots.steps().len()), (2, 2));
         for (one, other) in few.steps().iter().zip(lots.steps()) {
             assert!((one.survival - other.survival).abs() < 1e-12);
         }
-        assert_eq!(lots.quantile(Quantile::P50, USUAL).high, Reach::NotBy(2.0));
+        assert_eq!(lots.quantile(Quantile::P50, USUAL).high, Reach::NotReachedBy(2.0));
     }
 
     #[test]
@@ -322,11 +321,11 @@ mod tests {
 
         let one = SurvivalCurve::new([(Observation::At(0.0), 1)]).unwrap();
         let quantile = one.quantile(Quantile::P50, USUAL);
-        assert_eq!((quantile.point, quantile.high), (Reach::At(0.0), Reach::NotBy(0.0)));
+        assert_eq!((quantile.point, quantile.high), (Reach::At(0.0), Reach::NotReachedBy(0.0)));
         assert_eq!((one.steps()[0].standard_error(), one.steps()[0].interval(USUAL)), (None, None));
 
         let unended = SurvivalCurve::new([(Observation::After(3.0), 5)]).unwrap();
-        let nowhere = Reach::NotBy(3.0);
+        let nowhere = Reach::NotReachedBy(3.0);
         let nothing = SurvivalQuantile { point: nowhere, low: nowhere, high: nowhere };
         assert_eq!(unended.quantile(Quantile::P50, USUAL), nothing);
     }

@@ -1,7 +1,7 @@
-//! How long things last when some had not ended: Kaplan-Meier, with ends that are only bracketed.
+//! Survival analysis: Kaplan-Meier estimates of durations, right-censored or known only within a range.
 //!
-//! Dropping what had not ended flatters every percentile, because the slow are the ones still
-//! running. Here each counts as "longer than this" instead.
+//! Dropping durations that had not ended makes every percentile too low, because the slow ones are the ones still
+//! running. Here each counts as longer than observed.
 
 mod bracket;
 mod curve;

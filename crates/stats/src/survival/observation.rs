@@ -7,19 +7,19 @@ use super::super::sample::normalised;
 pub enum Observation {
     /// It lasted exactly this long.
     At(f64),
-    /// It ended after the first and at or before the second: the looks that it fell between.
+    /// It ended after the first and at or before the second, such as two polls.
     Between(f64, f64),
-    /// It was still going on after this long (right-censored).
+    /// It had not ended after this long (right-censored).
     After(f64),
 }
 
-/// Why observations are of no use.
+/// Why observations are unusable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ObservationError {
     /// There is none, or all weights are 0.
     #[error("there are no observations")]
     Empty,
-    /// A time is NaN, infinite, or too great to reckon with.
+    /// A time is NaN, infinite, or too large.
     #[error("observation {index} is not a finite number of reasonable size")]
     NotFinite {
         /// Its position, counted from 0, in the order given.
@@ -33,7 +33,7 @@ pub enum ObservationError {
     },
 }
 
-/// An end that was seen, or a look after which nothing more is known.
+/// An end that was seen, or the time of a right-censored observation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct EndObservation {
     pub(super) time: f64,
@@ -41,7 +41,7 @@ pub(super) struct EndObservation {
     pub(super) count: u64,
 }
 
-/// Which end of a range stands for it.
+/// Which end of a range counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RangeEnd {
     Lower,

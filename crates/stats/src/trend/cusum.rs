@@ -1,18 +1,18 @@
-//! CUSUM: a departure from a run known to be good, summed up until it is past doubt.
+//! The tabular CUSUM: a departure from a run known to be good, summed up until it is beyond doubt.
 
 use super::super::convert::{count, real};
 use super::super::interval::TooFew;
-use super::super::sample::{SampleError, mean, normalise};
+use super::super::sample::{SampleError, check_and_normalise, mean};
 use super::drift::Direction;
 
-/// Mean and spread of a measure while all was well.
+/// Mean and standard deviation of a run known to be good.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Baseline {
     mean: f64,
     deviation: f64,
 }
 
-/// Why values are no baseline.
+/// Why values are not a baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BaselineError {
     /// A value is not finite, or there is none.
@@ -21,7 +21,7 @@ pub enum BaselineError {
     /// A spread needs two values.
     #[error(transparent)]
     TooFew(#[from] TooFew),
-    /// All values are equal: any departure would be endlessly many deviations.
+    /// All values are equal: any departure would be infinitely many deviations.
     #[error("the values do not vary")]
     NoSpread,
 }
@@ -35,13 +35,13 @@ impl Baseline {
     }
 
     /// The mean and the standard deviation (divisor `n - 1`) of values from a run known to be good.
-    /// Both are estimates: fewer than some 100 values raise the false alarms noticeably.
+    /// Both are estimates: with fewer than some 100 values there are noticeably more false alarms.
     ///
     /// # Errors
     /// [`BaselineError`] for fewer than two values, values not finite, or values all equal.
     pub fn from_values(values: &[f64]) -> Result<Self, BaselineError> {
         let mut values = values.to_vec();
-        normalise(&mut values)?;
+        check_and_normalise(&mut values)?;
         let n = count(values.len());
         if n < 2 {
             return Err(TooFew { n, needs: 2 }.into());
@@ -49,7 +49,7 @@ impl Baseline {
         let mean = mean(&values);
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let deviation = (squares / real(n - 1)).sqrt();
-        // A spread of rounding errors is none.
+        // A spread that is rounding error does not count.
         let rounding = mean.abs() * f64::EPSILON * 8.0;
         if deviation > rounding {
             Ok(Self { mean, deviation })
@@ -84,21 +84,21 @@ impl CusumLimits {
         usable.then_some(Self { slack, decision })
     }
 
-    /// Limits that raise a false alarm within `values` independent values with the given chance
-    /// (drawn into 0.000001 to 0.5), looking for shifts of one standard deviation.
+    /// Limits that raise a false alarm within `values` independent values with the given probability (clamped to 0.000001
+    /// to 0.5), tuned to shifts of one standard deviation.
     ///
-    /// With both sides watched, the mean run to a false alarm is about half of
+    /// With both sides watched, the average run length to a false alarm is about half of
     /// `(exp(2 k b) - 2 k b - 1) / (2 k^2)`, `b = h + 1.166`; alarms come as a Poisson process.
     /// Source: D. Siegmund, Sequential Analysis (1985); D. C. Montgomery, Introduction to
     /// Statistical Quality Control, section 9.1.
     pub fn for_values(values: u64, false_alarm: f64) -> Self {
         const SLACK: f64 = 0.5;
-        let chance = if false_alarm.is_nan() { 0.05 } else { false_alarm.clamp(1e-6, 0.5) };
-        let wanted = real(values.max(1)) / -(-chance).ln_1p();
+        let probability = if false_alarm.is_nan() { 0.05 } else { false_alarm.clamp(1e-6, 0.5) };
+        let target = real(values.max(1)) / -(-probability).ln_1p();
         let (mut low, mut high) = (0.1, 100.0);
         for _ in 0..60 {
             let middle = f64::midpoint(low, high);
-            if mean_run(SLACK, middle) < wanted { low = middle } else { high = middle }
+            if mean_run(SLACK, middle) < target { low = middle } else { high = middle }
         }
         Self { slack: SLACK, decision: high }
     }
@@ -114,6 +114,7 @@ impl CusumLimits {
     }
 }
 
+/// The average run length to a false alarm, by Siegmund's formula.
 fn mean_run(slack: f64, decision: f64) -> f64 {
     let exponent = 2.0 * slack * (decision + 1.166);
     (exponent.exp() - exponent - 1.0) / (2.0 * slack * slack) / 2.0
@@ -122,9 +123,9 @@ fn mean_run(slack: f64, decision: f64) -> f64 {
 /// The two sums after one value, in standard deviations; neither is below 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CusumPoint {
-    /// What has gathered above the mean.
+    /// The sum above the mean.
     pub above: f64,
-    /// What has gathered below it.
+    /// The sum below the mean.
     pub below: f64,
 }
 
@@ -164,13 +165,13 @@ impl Cusum {
     ) -> Result<Self, SampleError> {
         let mut finite = values.to_vec();
         if !finite.is_empty() {
-            normalise(&mut finite)?;
+            check_and_normalise(&mut finite)?;
         }
         let (mut above, mut below) = (0.0_f64, 0.0_f64);
         let (mut above_since, mut below_since) = (0, 0);
         let (mut points, mut alarm) = (Vec::with_capacity(finite.len()), None);
         for (at, value) in finite.into_iter().enumerate() {
-            // A tiny deviation can make even this too great; it is past any limit all the same.
+            // A tiny deviation can make it overflow; it is past any limit all the same.
             let z = ((value - baseline.mean) / baseline.deviation).clamp(-1e200, 1e200);
             if above <= 0.0 {
                 above_since = at;
@@ -220,7 +221,7 @@ mod tests {
 
     /// Montgomery, section 9.1: with 0.5 and 5 the mean run is 465; Siegmund's formula gives 469.
     #[test]
-    fn limits_fit_the_length_of_the_run() {
+    fn limits_fit_the_number_of_values() {
         assert!((mean_run(0.5, 5.0) - 469.1).abs() < 0.1, "{}", mean_run(0.5, 5.0));
         let day = CusumLimits::for_values(288, 0.05);
         assert!((mean_run(0.5, day.decision()) - 288.0 / 0.051_293).abs() < 1.0, "{day:?}");
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_stay_numbers() {
+    fn sums_stay_finite() {
         let baseline = Baseline::new(0.0, 1e-300).unwrap();
         let limits = CusumLimits::for_values(10, 0.05);
         let cusum = Cusum::of(&[1e100, -1e100, 0.0], baseline, limits).unwrap();

@@ -1,18 +1,17 @@
-//! How much each value resembles the one before, and noise that resembles itself as much.
+//! First-order autocorrelation of residuals, and noise with the same autocorrelation.
 
 use super::super::bootstrap::{BlockLength, resample_circular_blocks};
 use super::super::convert::{count, real};
 use super::super::rng::StatsRng;
 use super::super::sample::mean;
 
-/// Beyond, a series of any length in use cannot be told from one that wanders off for good.
-const STRONGEST: f64 = 0.95;
+/// Above it, a series of practical length cannot be distinguished from a random walk.
+const MAX_COEFFICIENT: f64 = 0.95;
 
-/// After so many values, nothing is left of where even the strongest dependence began.
+/// After this many values, even the strongest autocorrelation has forgotten its start.
 const RUN_IN: usize = 100;
 
-/// The share of each value that carries over to the next: the coefficient of a first-order
-/// autoregression, from 0 to 0.95, and its standard error.
+/// The coefficient of a first-order autoregression, from 0 to 0.95, and its standard error.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Dependence {
     pub(super) coefficient: f64,
@@ -20,8 +19,8 @@ pub(super) struct Dependence {
 }
 
 impl Dependence {
-    /// The dependence of residuals from a fit of so many parameters. A fit follows the noise, which
-    /// makes what is left look less dependent than it is: by about `(p + (p + 2) c) / n` for `p`
+    /// The autocorrelation of residuals from a fit with that many parameters. A fit follows the noise, which makes the
+    /// residuals less autocorrelated than the noise: by about `(p + (p + 2) c) / n` for `p`
     /// parameters, which is undone here (a mean: M. G. Kendall, Biometrika 41 (1954), 403-404; a
     /// line: N. P. A. van Giersbergen, Economics Letters 89 (2005), 75-82).
     pub(super) fn of_residuals(residuals: &[f64], parameters: f64) -> Self {
@@ -29,42 +28,40 @@ impl Dependence {
         let centre = mean(residuals);
         let product = |one: f64, other: f64| (one - centre) * (other - centre);
         let later = residuals.iter().skip(1);
-        let together: f64 = residuals.iter().zip(later).map(|(a, b)| product(*a, *b)).sum();
-        let alone: f64 = residuals.iter().map(|value| product(*value, *value)).sum();
-        let raw = if alone > 0.0 { together / alone } else { 0.0 };
+        let lagged: f64 = residuals.iter().zip(later).map(|(a, b)| product(*a, *b)).sum();
+        let squares: f64 = residuals.iter().map(|value| product(*value, *value)).sum();
+        let raw = if squares > 0.0 { lagged / squares } else { 0.0 };
         let corrected = (raw * n + parameters) / (n - parameters - 2.0).max(1.0);
-        let coefficient = if alone > 0.0 { corrected.clamp(0.0, STRONGEST) } else { 0.0 };
+        let coefficient = if squares > 0.0 { corrected.clamp(0.0, MAX_COEFFICIENT) } else { 0.0 };
         let standard_error = ((1.0 - coefficient * coefficient) / n.max(1.0)).sqrt();
         Self { coefficient, standard_error }
     }
 
-    /// A coefficient that may as well have been the true one.
-    fn plausible(self, random: &mut StatsRng) -> f64 {
-        (self.coefficient + self.standard_error * random.normal()).clamp(0.0, STRONGEST)
+    /// A coefficient drawn from the uncertainty of the estimate.
+    fn plausible(self, rng: &mut StatsRng) -> f64 {
+        (self.coefficient + self.standard_error * rng.normal()).clamp(0.0, MAX_COEFFICIENT)
     }
 
-    /// Fills `noise` with normal noise of this dependence, its uncertainty included; the first
-    /// value is as spread as the last.
-    pub(super) fn normal_noise(self, random: &mut StatsRng, noise: &mut [f64]) {
-        let carried = self.plausible(random);
-        let fresh = (1.0 - carried * carried).sqrt();
-        let mut value = random.normal();
+    /// Fills `noise` with normal noise of this autocorrelation, its uncertainty included, stationary from the first
+    /// value.
+    pub(super) fn normal_noise(self, rng: &mut StatsRng, noise: &mut [f64]) {
+        let coefficient = self.plausible(rng);
+        let innovation = (1.0 - coefficient * coefficient).sqrt();
+        let mut value = rng.normal();
         for slot in noise {
             *slot = value;
-            value = carried * value + fresh * random.normal();
+            value = coefficient * value + innovation * rng.normal();
         }
     }
 }
 
-/// Residuals split into what carries over and what is new, to make more of their kind.
-///
-/// What is new is resampled in circular blocks, so that dependence beyond the first order stays
-/// too, and what carries over is put back: the post-blackened block bootstrap (A. C. Davison and
+/// Generates residuals like the given ones: removes the first-order autocorrelation, resamples the innovations in
+/// circular blocks, so that dependence beyond the first order stays too, and adds the autocorrelation again: the post-blackened block bootstrap (A. C. Davison and
 /// D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 8.2).
 #[derive(Debug, Clone)]
 pub(super) struct ResidualSource {
     dependence: Dependence,
-    fresh: Vec<f64>,
+    innovations: Vec<f64>,
     block: BlockLength,
     drawn: Vec<f64>,
     run_in: Vec<f64>,
@@ -72,32 +69,33 @@ pub(super) struct ResidualSource {
 
 impl ResidualSource {
     pub(super) fn new(residuals: &[f64], dependence: Dependence, block: BlockLength) -> Self {
-        let carried = dependence.coefficient;
+        let coefficient = dependence.coefficient;
         let pairs = residuals.iter().zip(residuals.iter().skip(1));
-        let mut fresh: Vec<f64> = pairs.map(|(before, value)| value - carried * before).collect();
-        let centre = mean(&fresh);
-        for value in &mut fresh {
+        let mut innovations: Vec<f64> =
+            pairs.map(|(before, value)| value - coefficient * before).collect();
+        let centre = mean(&innovations);
+        for value in &mut innovations {
             *value -= centre;
         }
-        Self { dependence, fresh, block, drawn: Vec::new(), run_in: Vec::new() }
+        Self { dependence, innovations, block, drawn: Vec::new(), run_in: Vec::new() }
     }
 
     /// Fills `residuals` with another draw.
-    pub(super) fn draw(&mut self, random: &mut StatsRng, residuals: &mut [f64]) {
-        let carried = self.dependence.plausible(random);
+    pub(super) fn draw(&mut self, rng: &mut StatsRng, residuals: &mut [f64]) {
+        let coefficient = self.dependence.plausible(rng);
         let mut value = 0.0;
-        while carried > 0.0 && self.run_in.len() < RUN_IN && !self.fresh.is_empty() {
-            resample_circular_blocks(&self.fresh, self.block, random, &mut self.drawn);
+        while coefficient > 0.0 && self.run_in.len() < RUN_IN && !self.innovations.is_empty() {
+            resample_circular_blocks(&self.innovations, self.block, rng, &mut self.drawn);
             self.run_in.append(&mut self.drawn);
         }
-        for fresh in self.run_in.drain(..) {
-            value = carried * value + fresh;
+        for innovation in self.run_in.drain(..) {
+            value = coefficient * value + innovation;
         }
         let mut filled = 0;
-        while filled < residuals.len() && !self.fresh.is_empty() {
-            resample_circular_blocks(&self.fresh, self.block, random, &mut self.drawn);
-            for (slot, fresh) in residuals[filled..].iter_mut().zip(&self.drawn) {
-                value = carried * value + fresh;
+        while filled < residuals.len() && !self.innovations.is_empty() {
+            resample_circular_blocks(&self.innovations, self.block, rng, &mut self.drawn);
+            for (slot, innovation) in residuals[filled..].iter_mut().zip(&self.drawn) {
+                value = coefficient * value + innovation;
                 *slot = value;
                 filled += 1;
             }
@@ -117,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn dependence_is_found_and_made_again() {
+    fn autocorrelation_is_estimated_and_reproduced() {
         for coefficient in [0.0, 0.3, 0.6, 0.9] {
             let series = noise(coefficient, 20_000);
             let found = Dependence::of_residuals(&series, 1.0);
@@ -133,9 +131,9 @@ mod tests {
         }
     }
 
-    /// Around its own mean, a short series looks less dependent than it is: 0.53 for 0.6.
+    /// Around its own mean, a short series is less autocorrelated than its process: 0.53 for 0.6.
     #[test]
-    fn short_series_are_not_taken_for_less_dependent() {
+    fn the_bias_of_short_series_is_corrected() {
         let exact = Dependence { coefficient: 0.6, standard_error: 0.0 };
         let found = (0..400).map(|stream| {
             let mut noise = [0.0; 40];
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_vary_does_not_depend() {
+    fn constant_series_have_no_autocorrelation() {
         for residuals in [&[][..], &[1.0], &[0.0; 40]] {
             let found = Dependence::of_residuals(residuals, 2.0);
             assert!(

@@ -1,19 +1,19 @@
-//! Slow drift: a slope with its interval, and a verdict that asks for two keys.
+//! Drift: the slope of a series with its interval, and a verdict that needs both evidence and size.
 
-use super::super::bootstrap::{BlockLength, Bootstrap, Freedom, basic_interval};
+use super::super::bootstrap::{BlockLength, Bootstrap, DegreesOfFreedom, basic_interval};
 use super::super::convert::count;
 use super::super::interval::{Estimate, Interval, TooFew};
 use super::dependence::{Dependence, ResidualSource};
 use super::series::Series;
-use super::theil_sen::{FittedLine, MOST_POINTS, median_slope, theil_sen};
+use super::theil_sen::{FittedLine, MAX_POINTS, median_slope, theil_sen};
 
-/// Blocks are this share of the series.
-const STRETCHES: usize = 12;
+/// Residuals are resampled in this many blocks.
+const BLOCKS: usize = 12;
 
-/// A line has two.
+/// Slope and intercept.
 const PARAMETERS: f64 = 2.0;
 
-/// The Theil-Sen line of a series, and how surely it rises or falls.
+/// The Theil-Sen line of a series, with the interval of its slope.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trend {
     /// The line.
@@ -24,8 +24,8 @@ pub struct Trend {
     pub start: f64,
     /// The change that the line projects from the first time to the last, with its interval.
     pub change: Estimate,
-    /// The share of each value's noise that carries over to the next, 0 to 0.95.
-    pub carried_over: f64,
+    /// The first-order autocorrelation of the residuals, 0 to 0.95.
+    pub autocorrelation: f64,
 }
 
 /// What a change must exceed to matter; anything but a positive number counts as 0.
@@ -46,59 +46,58 @@ pub enum Direction {
     Falling,
 }
 
-/// The verdict on a trend: it needs an interval without zero, and a change that matters.
+/// The verdict on a trend. A drift is material where its interval excludes zero and its change is large enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drift {
-    /// The interval holds zero: no drift is shown.
+    /// The interval holds zero: there is no evidence of a drift.
     NotShown,
-    /// A drift is shown, but over the span it does not amount to what matters.
+    /// There is a drift, but its change over the span is too small to matter.
     Immaterial(Direction),
-    /// A drift is shown, and it matters.
+    /// There is a drift, and it matters.
     Material(Direction),
 }
 
 impl Trend {
-    /// The trend of a series, its dependence split off and the rest resampled in twelfths of the
-    /// series.
+    /// The trend of a series. The interval is a post-blackened block bootstrap of the residuals: each resample of them,
+    /// with the same autocorrelation, has a slope that is an error of the estimate.
     ///
-    /// Residuals from the line are drawn again, dependent as they are, and each draw's slope is an
-    /// error that the true one may have had. Few long blocks, with the interval widened for their
-    /// number, keep false alarms near what the confidence allows; many short ones do not. Time
-    /// grows with the square of the points, times the resamples: some 0.3 ms per resample of 300.
+    /// Few long blocks, with the interval widened for their number, keep false alarms near what the confidence allows;
+    /// many short ones do not. Takes time proportional to the square of the points and to the resamples: some 0.3 ms
+    /// per resample of 300 points.
     ///
     /// # Errors
     /// [`TooFew`] below 12 points (at 95 %), or when no two points differ in time.
     pub fn of(series: &Series, plan: &Bootstrap) -> Result<Self, TooFew> {
-        let series = series.clone().condensed(MOST_POINTS);
-        let (n, needs) = (series.size(), 2 * plan.fewest_groups());
+        let series = series.clone().condensed(MAX_POINTS);
+        let (n, needs) = (series.size(), 2 * plan.min_clusters());
         if n < needs {
             return Err(TooFew { n, needs });
         }
         let line = theil_sen(&series)?;
         let mut residuals = residuals(&series, line);
         let dependence = Dependence::of_residuals(&residuals, PARAMETERS);
-        let block = BlockLength::share_of(residuals.len(), STRETCHES);
+        let block = BlockLength::share_of(residuals.len(), BLOCKS);
         let mut source = ResidualSource::new(&residuals, dependence, block);
-        let (mut random, mut room) = (plan.random(0), Vec::new());
+        let (mut rng, mut slopes) = (plan.rng(0), Vec::new());
         let mut errors: Vec<f64> = (0..plan.resamples())
             .map(|_| {
-                source.draw(&mut random, &mut residuals);
-                median_slope(series.times(), &residuals, &mut room).unwrap_or_default()
+                source.draw(&mut rng, &mut residuals);
+                median_slope(series.times(), &residuals, &mut slopes).unwrap_or_default()
             })
             .collect();
-        let stretches = Freedom::of_units(count(residuals.len() / block.length()));
-        let interval = basic_interval(line.slope, &mut errors, stretches, plan.confidence());
+        let freedom = DegreesOfFreedom::of_units(count(residuals.len() / block.length()));
+        let interval = basic_interval(line.slope, &mut errors, freedom, plan.confidence());
         let span = series.end() - series.begin();
         let change = Estimate {
             point: line.slope * span,
             interval: Interval::between(interval.low() * span, interval.high() * span),
         };
         let slope = Estimate { point: line.slope, interval };
-        let carried_over = dependence.coefficient;
-        Ok(Self { line, slope, start: line.at(series.begin()), change, carried_over })
+        let autocorrelation = dependence.coefficient;
+        Ok(Self { line, slope, start: line.at(series.begin()), change, autocorrelation })
     }
 
-    /// The verdict: a drift must be shown, and the projected change must exceed what matters.
+    /// The verdict, with what change matters.
     pub fn drift(&self, materiality: Materiality) -> Drift {
         let direction = if self.slope.interval.is_above(0.0) {
             Direction::Rising
@@ -134,22 +133,22 @@ mod tests {
         Bootstrap::new(5, 300, Confidence::PERCENT_95).unwrap()
     }
 
-    /// Hourly values that wander a little around a line.
-    fn wandering(n: u32, slope: f64) -> Series {
-        let mut random = StatsRng::new(1, 0);
-        let mut value = |i: u32| 100.0 + slope * f64::from(i) + random.unit() - 0.5;
+    /// Hourly values with a little noise around a line.
+    fn noisy_line(n: u32, slope: f64) -> Series {
+        let mut rng = StatsRng::new(1, 0);
+        let mut value = |i: u32| 100.0 + slope * f64::from(i) + rng.unit() - 0.5;
         Series::new((0..n).map(|i| (f64::from(i), value(i)))).unwrap()
     }
 
     #[test]
-    fn both_keys_are_needed() {
+    fn a_material_drift_needs_evidence_and_size() {
         let ten_percent = Materiality::Relative(0.1);
-        let drift = |slope| Trend::of(&wandering(96, slope), &plan()).unwrap().drift(ten_percent);
+        let drift = |slope| Trend::of(&noisy_line(96, slope), &plan()).unwrap().drift(ten_percent);
         assert_eq!(drift(0.0), Drift::NotShown);
         assert_eq!(drift(0.02), Drift::Immaterial(Direction::Rising));
         assert_eq!(drift(0.2), Drift::Material(Direction::Rising));
         assert_eq!(drift(-0.2), Drift::Material(Direction::Falling));
-        let trend = Trend::of(&wandering(96, 0.02), &plan()).unwrap();
+        let trend = Trend::of(&noisy_line(96, 0.02), &plan()).unwrap();
         assert_eq!(trend.drift(Materiality::Absolute(1.0)), Drift::Material(Direction::Rising));
         assert_eq!(trend.drift(Materiality::Absolute(3.0)), Drift::Immaterial(Direction::Rising));
         assert_eq!(
@@ -160,28 +159,27 @@ mod tests {
 
     #[test]
     fn the_interval_holds_the_slope_and_scales_to_the_span() {
-        let trend = Trend::of(&wandering(96, 0.2), &plan()).unwrap();
+        let trend = Trend::of(&noisy_line(96, 0.2), &plan()).unwrap();
         assert!(trend.slope.interval.contains(0.2), "{trend:?}");
         assert!((trend.start - 100.0).abs() < 0.2, "{trend:?}");
         assert!((trend.change.point - trend.slope.point * 95.0).abs() < 1e-9, "{trend:?}");
         assert!((trend.change.interval.width() - trend.slope.interval.width() * 95.0).abs() < 1e-9);
-        assert_eq!(Trend::of(&wandering(96, 0.2), &plan()), Ok(trend));
+        assert_eq!(Trend::of(&noisy_line(96, 0.2), &plan()), Ok(trend));
     }
 
-    /// `scipy.stats.theilslopes`, which takes years as
-    /// independent, gives -3.63 to -1.43, and dependence widens that.
+    /// `scipy.stats.theilslopes`, which takes years as independent, gives -3.63 to -1.43; autocorrelation widens that.
     #[test]
     fn dependence_widens_the_interval_of_the_nile() {
         let series = Series::new((0..).map(f64::from).zip(NILE)).unwrap();
         let trend = Trend::of(&series, &plan()).unwrap();
         let interval = trend.slope.interval;
         assert!((1.3..3.0).contains(&(interval.width() / (3.63 - 1.43))), "{trend:?}");
-        assert!((0.2..0.6).contains(&trend.carried_over), "{trend:?}");
+        assert!((0.2..0.6).contains(&trend.autocorrelation), "{trend:?}");
     }
 
     #[test]
-    fn too_little_is_said_to_be_so() {
-        let few = Trend::of(&wandering(11, 1.0), &plan());
+    fn too_few_points_are_an_error() {
+        let few = Trend::of(&noisy_line(11, 1.0), &plan());
         assert_eq!(few, Err(TooFew { n: 11, needs: 12 }));
         let at_once = Series::new((0..50).map(|i| (1.0, f64::from(i)))).unwrap();
         assert_eq!(Trend::of(&at_once, &plan()), Err(TooFew { n: 1, needs: 2 }));

@@ -1,17 +1,17 @@
-//! The first hour against the last: the plainest question of a long run.
+//! The first part of a series against the last, such as the first hour of a long run against the last.
 
 use super::super::confidence::Confidence;
 use super::super::sample::{Sample, SampleError};
 use super::super::two_sample::TwoSampleComparison;
 use super::series::Series;
 
-/// Why the first stretch cannot be set against the last.
+/// Why the first part cannot be compared with the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FirstLastError {
-    /// The stretches overlap, or their length is not above zero.
-    #[error("two stretches of that length do not fit into the series")]
+    /// The parts overlap, or their length is not above zero.
+    #[error("two parts of that length do not fit into the series")]
     Overlap,
-    /// A stretch holds no values.
+    /// A part has no values.
     #[error(transparent)]
     Values(#[from] SampleError),
 }
@@ -20,8 +20,8 @@ pub enum FirstLastError {
 /// of the last (the candidate); `length` is in the unit of the series' times.
 ///
 /// # Errors
-/// [`FirstLastError::Overlap`] when two such stretches do not fit.
-pub fn first_against_last(
+/// [`FirstLastError::Overlap`] when two parts of that length do not fit.
+pub fn compare_first_and_last(
     series: &Series,
     length: f64,
     confidence: Confidence,
@@ -42,24 +42,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stretches_are_as_long_as_asked() {
+    fn both_parts_have_the_requested_length() {
         let series = Series::new((0..=100).map(|i| (f64::from(i), f64::from(i)))).unwrap();
         let usual = Confidence::PERCENT_95;
-        let comparison = first_against_last(&series, 10.0, usual).unwrap();
+        let comparison = compare_first_and_last(&series, 10.0, usual).unwrap();
         assert_eq!(comparison.dominance.pairs(), 100);
         assert!((comparison.shift.estimate - 91.0).abs() < 1e-12);
         assert!(comparison.mann_whitney.p_value.is_significant_at(0.001));
     }
 
     #[test]
-    fn stretches_that_do_not_fit_are_refused() {
+    fn parts_that_do_not_fit_are_refused() {
         let series = Series::new((0..=100).map(|i| (f64::from(i), 1.0))).unwrap();
         for length in [50.0, 51.0, 0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let result = first_against_last(&series, length, Confidence::PERCENT_95);
+            let result = compare_first_and_last(&series, length, Confidence::PERCENT_95);
             assert_eq!(result, Err(FirstLastError::Overlap), "{length}");
         }
         let one = Series::new([(1.0, 1.0)]).unwrap();
-        let result = first_against_last(&one, 0.1, Confidence::PERCENT_95);
+        let result = compare_first_and_last(&one, 0.1, Confidence::PERCENT_95);
         assert_eq!(result, Err(FirstLastError::Overlap));
     }
 }

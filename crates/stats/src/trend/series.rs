@@ -1,9 +1,9 @@
-//! Values in order of time.
+//! [`Series`]: values in order of time.
 
 use super::super::convert::{count, median};
 use super::super::sample::normalised;
 
-/// Finite values at finite times that never fall; one or more.
+/// One or more finite values at finite times in ascending order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     times: Vec<f64>,
@@ -16,7 +16,7 @@ pub enum SeriesError {
     /// There is no point at all.
     #[error("there are no points")]
     Empty,
-    /// A time or value is NaN, infinite, or too great to reckon with.
+    /// A time or value is NaN, infinite, or too large.
     #[error("point {index} is not a finite number of reasonable size")]
     NotFinite {
         /// Its position, counted from 0.
@@ -34,7 +34,7 @@ impl Series {
     /// Points of time and value, in order of time.
     ///
     /// # Errors
-    /// [`SeriesError`] for none, for a number that is not finite, and for a time that falls.
+    /// [`SeriesError`] for none, for a number that is not finite, and for times out of order.
     pub fn new(points: impl IntoIterator<Item = (f64, f64)>) -> Result<Self, SeriesError> {
         let (mut times, mut values) = (Vec::new(), Vec::new());
         for (index, (time, value)) in points.into_iter().enumerate() {
@@ -49,7 +49,7 @@ impl Series {
         if times.is_empty() { Err(SeriesError::Empty) } else { Ok(Self { times, values }) }
     }
 
-    /// The times, never falling.
+    /// The times, ascending.
     pub fn times(&self) -> &[f64] {
         &self.times
     }
@@ -74,14 +74,14 @@ impl Series {
         self.times.last().copied().unwrap_or_default()
     }
 
-    /// A series of at most `most` points, neighbours drawn together into their medians.
-    pub(super) fn condensed(self, most: usize) -> Self {
-        let together = self.values.len().div_ceil(most.max(1)).max(1);
-        if together == 1 {
+    /// A series of at most `max_points` points, in which medians replace groups of neighbours.
+    pub(super) fn condensed(self, max_points: usize) -> Self {
+        let group = self.values.len().div_ceil(max_points.max(1)).max(1);
+        if group == 1 {
             return self;
         }
         let medians = |numbers: &[f64]| {
-            numbers.chunks(together).map(|part| median(&mut part.to_vec())).collect()
+            numbers.chunks(group).map(|part| median(&mut part.to_vec())).collect()
         };
         Self { times: medians(&self.times), values: medians(&self.values) }
     }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_a_series_is_refused() {
+    fn invalid_points_are_refused() {
         assert_eq!(Series::new([]), Err(SeriesError::Empty));
         let nan = Series::new([(0.0, 1.0), (1.0, f64::NAN)]);
         assert_eq!(nan, Err(SeriesError::NotFinite { index: 1 }));

@@ -1,4 +1,4 @@
-//! A sudden step: when the values changed, from what to what, and whether that could be chance.
+//! A sudden step of a series: its time, the levels before and after it, and its p-value.
 
 use super::super::bootstrap::Bootstrap;
 use super::super::convert::{count, median, real};
@@ -6,12 +6,12 @@ use super::super::interval::{Interval, TooFew};
 use super::super::p_value::PValue;
 use super::dependence::Dependence;
 use super::series::Series;
-use super::theil_sen::MOST_POINTS;
+use super::theil_sen::MAX_POINTS;
 
-/// Two levels and the place between them.
+/// Two levels and the position between them.
 const PARAMETERS: f64 = 3.0;
 
-/// The likeliest place of a step in a series.
+/// The most likely step in a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepChange {
     /// The time of the last value before it and of the first after it.
@@ -20,55 +20,54 @@ pub struct StepChange {
     pub before: f64,
     /// The median after it.
     pub after: f64,
-    /// How rarely a series without a step looks as if it had one this clear.
+    /// The probability of a step at least this clear in a series without one.
     pub p_value: PValue,
 }
 
-/// Looks for one lasting step, by ranks, so that outliers cannot make one. A bump that passes is
-/// not one: its own dependence explains it.
+/// Looks for one lasting step, by ranks, so that outliers do not look like one. A temporary bump does not either: its
+/// autocorrelation explains it.
 ///
 /// The statistic is the greatest `|2 R_k - k (n + 1)|`, with `R_k` the sum of the first `k` ranks
 /// (A. N. Pettitt, Applied Statistics 28 (1979), 126-135). Pettitt's p-value takes values as
-/// independent; here the statistic is compared with that of noises that carry over from value to
-/// value as the residuals from the step do, what is not known of that included. The place is the
-/// one from which two medians leave the least absolute deviations. Time grows with the square of
-/// the points; above 1,000, neighbours are drawn together into their medians first.
+/// independent; here the statistic is compared with that of noise with the autocorrelation of the residuals, its
+/// uncertainty included. The position is the one at which two medians leave the least absolute deviations. Takes time
+/// proportional to the square of the points; above 1,000, medians replace groups of neighbours first.
 ///
 /// # Errors
 /// [`TooFew`] below twice the 6 values (at 95 %) that either side needs for its median.
 pub fn step_change(series: &Series, plan: &Bootstrap) -> Result<StepChange, TooFew> {
-    let series = series.clone().condensed(MOST_POINTS);
-    let (n, needs) = (series.size(), 2 * plan.fewest_groups());
+    let series = series.clone().condensed(MAX_POINTS);
+    let (n, needs) = (series.size(), 2 * plan.min_clusters());
     if n < needs {
         return Err(TooFew { n, needs });
     }
-    let TwoLevels { place, before, after, residuals } = best_place(series.values());
-    let mut room = Ranks::default();
-    let found = room.clearest_step(series.values());
+    let TwoLevels { position, before, after, residuals } = best_position(series.values());
+    let mut ranks = Ranks::default();
+    let found = ranks.clearest_step(series.values());
     let dependence = Dependence::of_residuals(&residuals, PARAMETERS);
-    let (mut random, mut noise) = (plan.random(0), vec![0.0; residuals.len()]);
+    let (mut rng, mut noise) = (plan.rng(0), vec![0.0; residuals.len()]);
     let clearer = (0..plan.resamples()).filter(|_| {
-        dependence.normal_noise(&mut random, &mut noise);
-        room.clearest_step(&noise) >= found
+        dependence.normal_noise(&mut rng, &mut noise);
+        ranks.clearest_step(&noise) >= found
     });
     let as_clear = real(count(clearer.count()) + 1) / real(u64::from(plan.resamples()) + 1);
     Ok(StepChange {
-        between: Interval::between(series.times()[place - 1], series.times()[place]),
+        between: Interval::between(series.times()[position - 1], series.times()[position]),
         before,
         after,
         p_value: PValue::clamped(as_clear),
     })
 }
 
-/// The place, of all that leave a value on either side, from which the medians before and after it
-/// leave the least absolute deviations.
-fn best_place(values: &[f64]) -> TwoLevels {
-    let fit = |place: usize| {
-        let (left, right) = values.split_at(place);
+/// The position, with values on either side, at which the medians before and after it leave the least absolute
+/// deviations.
+fn best_position(values: &[f64]) -> TwoLevels {
+    let fit = |position: usize| {
+        let (left, right) = values.split_at(position);
         let (before, after) = (median(&mut left.to_vec()), median(&mut right.to_vec()));
         let residuals: Vec<f64> =
             left.iter().map(|v| v - before).chain(right.iter().map(|v| v - after)).collect();
-        TwoLevels { place, before, after, residuals }
+        TwoLevels { position, before, after, residuals }
     };
     let first = fit(1.min(values.len()));
     (2..values.len())
@@ -76,9 +75,9 @@ fn best_place(values: &[f64]) -> TwoLevels {
         .fold(first, |best, next| if next.deviation() < best.deviation() { next } else { best })
 }
 
-/// Two levels and what they leave of the values.
+/// Two levels and the residuals from them.
 struct TwoLevels {
-    place: usize,
+    position: usize,
     before: f64,
     after: f64,
     residuals: Vec<f64>,
@@ -90,7 +89,7 @@ impl TwoLevels {
     }
 }
 
-/// Room to rank values in, over and over.
+/// Buffers for ranking values again and again.
 #[derive(Default)]
 struct Ranks {
     order: Vec<usize>,
@@ -154,10 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn a_bump_that_passes_is_no_lasting_step() {
-        let mut random = StatsRng::new(1, 0);
+    fn a_temporary_bump_is_no_lasting_step() {
+        let mut rng = StatsRng::new(1, 0);
         let mut found = |level: &dyn Fn(u32) -> f64| {
-            let points = (0..120).map(|i| (f64::from(i), level(i) + random.normal()));
+            let points = (0..120).map(|i| (f64::from(i), level(i) + rng.normal()));
             step_change(&Series::new(points).unwrap(), &plan()).unwrap()
         };
         let bump = found(&|i| if (40..80).contains(&i) { 4.0 } else { 0.0 });

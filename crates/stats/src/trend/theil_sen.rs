@@ -1,13 +1,13 @@
-//! A straight line through points that outliers cannot tilt.
+//! The Theil-Sen line: a straight line through points that is robust against outliers.
 
 use super::super::convert::median;
 use super::super::interval::TooFew;
 use super::series::Series;
 
-/// More points are first drawn together, so that all pairs fit into some 4 MB.
-pub(super) const MOST_POINTS: usize = 1_000;
+/// Medians replace groups of neighbours above this, so that the slopes of all pairs fit into some 4 MB.
+pub(super) const MAX_POINTS: usize = 1_000;
 
-/// Times nearer than this count as equal, so that no slope overflows.
+/// Times closer than this count as equal, so that no slope overflows.
 const SAME_TIME: f64 = 1e-100;
 
 /// A straight line.
@@ -27,8 +27,8 @@ impl FittedLine {
 }
 
 /// The line whose slope is the median of the slopes of all pairs of points, through the medians of
-/// time and value. Time and memory grow with the square of the points; above 1,000, neighbours are
-/// drawn together into their medians first.
+/// time and value. Takes time and memory proportional to the square of the points; above 1,000, medians
+/// replace groups of neighbours first.
 ///
 /// Source: H. Theil (1950); P. K. Sen, Journal of the American Statistical Association 63 (1968),
 /// 1379-1389. The intercept is that of `scipy.stats.theilslopes`.
@@ -36,7 +36,7 @@ impl FittedLine {
 /// # Errors
 /// [`TooFew`] when no two points differ in time.
 pub fn theil_sen(series: &Series) -> Result<FittedLine, TooFew> {
-    let series = series.clone().condensed(MOST_POINTS);
+    let series = series.clone().condensed(MAX_POINTS);
     let mut slopes = Vec::new();
     let slope = median_slope(series.times(), series.values(), &mut slopes)
         .ok_or(TooFew { n: 1, needs: 2 })?;
@@ -44,7 +44,7 @@ pub fn theil_sen(series: &Series) -> Result<FittedLine, TooFew> {
     Ok(FittedLine { slope, intercept: middle(series.values()) - slope * middle(series.times()) })
 }
 
-/// The median slope of all pairs; `None` when no two differ in time. `slopes` is room to work in.
+/// The median slope of all pairs; `None` when no two differ in time. `slopes` is a buffer.
 pub(super) fn median_slope(times: &[f64], values: &[f64], slopes: &mut Vec<f64>) -> Option<f64> {
     slopes.clear();
     for (index, (time, value)) in times.iter().zip(values).enumerate() {

@@ -1,18 +1,18 @@
-//! Location and shape of two samples in one look.
+//! [`TwoSampleComparison`]: all comparisons of two samples together.
 
 use super::super::confidence::Confidence;
 use super::super::sample::Sample;
 use super::dominance::Dominance;
+use super::kolmogorov_smirnov_test::{KolmogorovSmirnov, kolmogorov_smirnov};
 use super::rank_sum::{MannWhitney, mann_whitney};
 use super::shift::{Shift, hodges_lehmann};
-use super::smirnov::{KolmogorovSmirnov, kolmogorov_smirnov};
 
-/// Every distribution-free comparison of a candidate with its baseline.
+/// Every nonparametric comparison of a candidate with its baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TwoSampleComparison {
     /// How often the candidate's values are greater.
     pub dominance: Dominance,
-    /// Whether that could be chance.
+    /// The test of that.
     pub mann_whitney: MannWhitney,
     /// By how much they are greater.
     pub shift: Shift,

@@ -42,7 +42,7 @@ impl Dominance {
         (real(self.greater) - real(self.smaller)) / real(self.pairs().max(1))
     }
 
-    /// The chance that a candidate's value exceeds a baseline's, ties counted half; 0.5 for none.
+    /// The probability that a candidate's value exceeds a baseline's, ties counted half; 0.5 where the samples are equal.
     pub fn probability_of_superiority(self) -> f64 {
         f64::midpoint(self.cliffs_delta(), 1.0)
     }
@@ -61,9 +61,9 @@ mod tests {
     fn every_pair_is_counted_once() {
         let baseline = [1, 2, 2, 3, 3, 3, 4, 5, 6, 6, 7];
         let candidate = [2, 3, 4, 4, 5, 6, 7, 7, 8, 9, 9, 10, 10];
-        let by_hand = |wanted: std::cmp::Ordering| {
+        let by_hand = |expected: std::cmp::Ordering| {
             let pairs = candidate.iter().flat_map(|c| baseline.iter().map(move |b| c.cmp(b)));
-            count(pairs.filter(|order| *order == wanted).count())
+            count(pairs.filter(|order| *order == expected).count())
         };
         let sample = |values: &[i32]| Sample::new(values.iter().map(|&v| f64::from(v)).collect());
         let found = Dominance::of(&sample(&baseline).unwrap(), &sample(&candidate).unwrap());

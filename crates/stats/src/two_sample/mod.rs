@@ -1,16 +1,15 @@
-//! Two samples against each other without assuming any distribution: which is greater, by how much,
-//! and whether their shapes differ.
+//! Nonparametric comparison of two samples: which is greater, by how much, and whether their shapes differ.
 //!
-//! The sign is the same throughout: positive means that the candidate is greater.
+//! Positive always means that the candidate is greater.
 
 mod comparison;
 mod dominance;
+mod kolmogorov_smirnov_test;
 mod rank_sum;
 mod shift;
-mod smirnov;
 
 pub use comparison::TwoSampleComparison;
 pub use dominance::Dominance;
+pub use kolmogorov_smirnov_test::{KolmogorovSmirnov, kolmogorov_smirnov};
 pub use rank_sum::{MannWhitney, PValueMethod, mann_whitney};
 pub use shift::{Shift, hodges_lehmann};
-pub use smirnov::{KolmogorovSmirnov, kolmogorov_smirnov};

@@ -6,10 +6,10 @@ use super::super::p_value::PValue;
 use super::super::sample::Sample;
 use super::dominance::Dominance;
 
-/// Up to this many pairs the distribution of U is worked out exactly.
-pub(super) const GREATEST_EXACT: u64 = 2_000;
+/// Up to this many pairs the distribution of U is exact.
+pub(super) const MAX_EXACT_PAIRS: u64 = 2_000;
 
-/// How a p-value was found.
+/// How a p-value was computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PValueMethod {
     /// From the exact distribution.
@@ -23,9 +23,9 @@ pub enum PValueMethod {
 pub struct MannWhitney {
     /// U of the candidate: pairs in which it is greater, ties counted half.
     pub u: f64,
-    /// How rarely chance alone moves U this far from half of all pairs.
+    /// The probability of a U at least this far from half of all pairs if the samples did not differ.
     pub p_value: PValue,
-    /// How that was found.
+    /// How the p-value was computed.
     pub method: PValueMethod,
 }
 
@@ -40,10 +40,10 @@ pub fn mann_whitney(baseline: &Sample, candidate: &Sample) -> MannWhitney {
     let (n, m) = (baseline.size(), candidate.size());
     let ties = tie_term(baseline.ascending(), candidate.ascending());
     let half = real(n * m) / 2.0;
-    if n * m <= GREATEST_EXACT && ties <= 0.0 {
-        let chances = rank_sum_chances(n, m);
-        let farther = index_below(half + (u - half).abs(), chances.len());
-        let tail: f64 = chances[farther..].iter().sum();
+    if n * m <= MAX_EXACT_PAIRS && ties <= 0.0 {
+        let probabilities = rank_sum_probabilities(n, m);
+        let farther = index_below(half + (u - half).abs(), probabilities.len());
+        let tail: f64 = probabilities[farther..].iter().sum();
         return MannWhitney {
             u,
             p_value: PValue::clamped(2.0 * tail),
@@ -79,12 +79,11 @@ fn tie_term(one: &[f64], other: &[f64]) -> f64 {
     sum
 }
 
-/// The chance of each value of U, from 0 to `n m`, when the samples do not differ and no values are
-/// equal.
+/// The probability of each value of U, from 0 to `n m`, where the samples do not differ and no values are equal.
 ///
 /// The greatest of all values belongs to the first sample with probability `n / (n + m)`, and then
-/// contributes `m` to U; the rest is the same question with one value fewer. Time `n^2 m^2`.
-pub(super) fn rank_sum_chances(n: u64, m: u64) -> Vec<f64> {
+/// contributes `m` to U; the rest is the same problem with one value fewer. Takes `O(n^2 m^2)` time.
+pub(super) fn rank_sum_probabilities(n: u64, m: u64) -> Vec<f64> {
     let length = |first: u64, second: u64| index_below(real(first * second), usize::MAX) + 1;
     let mut rows: Vec<Vec<f64>> = (0..=n).map(|_| vec![1.0]).collect();
     for second in 1..=m {
@@ -93,14 +92,14 @@ pub(super) fn rank_sum_chances(n: u64, m: u64) -> Vec<f64> {
             let mine = real(first) / real(first + second);
             let fewer = &rows[index];
             let shorter = &rows[index + 1];
-            let mut chances = vec![0.0; length(first, second)];
-            for (u, chance) in fewer.iter().enumerate() {
-                chances[u + step] += mine * chance;
+            let mut probabilities = vec![0.0; length(first, second)];
+            for (u, probability) in fewer.iter().enumerate() {
+                probabilities[u + step] += mine * probability;
             }
-            for (u, chance) in shorter.iter().enumerate() {
-                chances[u] += (1.0 - mine) * chance;
+            for (u, probability) in shorter.iter().enumerate() {
+                probabilities[u] += (1.0 - mine) * probability;
             }
-            rows[index + 1] = chances;
+            rows[index + 1] = probabilities;
         }
     }
     rows.pop().unwrap_or_default()
@@ -165,12 +164,17 @@ mod tests {
     }
 
     #[test]
-    fn chances_sum_to_one_and_are_symmetric() {
+    fn probabilities_sum_to_one_and_are_symmetric() {
         for (n, m) in [(1, 1), (3, 7), (40, 50)] {
-            let chances = rank_sum_chances(n, m);
-            assert_eq!(count(chances.len()), n * m + 1);
-            assert!((chances.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-            assert!(chances.iter().zip(chances.iter().rev()).all(|(a, b)| (a - b).abs() < 1e-15));
+            let probabilities = rank_sum_probabilities(n, m);
+            assert_eq!(count(probabilities.len()), n * m + 1);
+            assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            assert!(
+                probabilities
+                    .iter()
+                    .zip(probabilities.iter().rev())
+                    .all(|(a, b)| (a - b).abs() < 1e-15)
+            );
         }
     }
 

@@ -4,24 +4,23 @@ use super::super::confidence::Confidence;
 use super::super::convert::{count, real, whole};
 use super::super::interval::{Interval, TooFew};
 use super::super::sample::Sample;
-use super::rank_sum::{GREATEST_EXACT, rank_sum_chances};
+use super::rank_sum::{MAX_EXACT_PAIRS, rank_sum_probabilities};
 
 /// A shift of the candidate against the baseline, in the unit of the values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shift {
     /// The median of all differences `candidate - baseline`.
     pub estimate: f64,
-    /// The range that holds the true shift, where the samples are large enough for one.
+    /// The confidence interval, where the samples are large enough for one.
     pub interval: Result<Interval, TooFew>,
 }
 
 /// The median of all differences `candidate - baseline`, with the interval that inverts the
 /// Mann-Whitney test.
 ///
-/// All differences count and none is stored: the wanted one is found by halving the range of
-/// floating-point numbers, at most 64 times, with one pass over both samples each time. The ranks of
-/// the ends are exact for up to 2,000 pairs, else from the normal approximation, which ties make
-/// cautious. At 95 % an interval needs 4 values a side, where the sides are equal.
+/// Differences are not stored: a binary search over floating-point numbers finds the one at a rank, in at most 64 passes
+/// over both samples. The ranks of the ends are exact for up to 2,000 pairs, else from the normal approximation, which
+/// is conservative where there are ties. At 95 % an interval needs 4 values a side, where the sides are equal.
 /// Source: Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3rd ed., 4.2 and 4.3.
 pub fn hodges_lehmann(baseline: &Sample, candidate: &Sample, confidence: Confidence) -> Shift {
     let differences = Differences { from: baseline.ascending(), to: candidate.ascending() };
@@ -40,11 +39,11 @@ pub fn hodges_lehmann(baseline: &Sample, candidate: &Sample, confidence: Confide
 
 /// The greatest rank `r` for which `P(U < r)` stays within the tail; 0 when none does.
 fn lower_rank(n: u64, m: u64, tail: f64, critical: f64) -> u64 {
-    if n * m <= GREATEST_EXACT {
-        let chances = rank_sum_chances(n, m);
+    if n * m <= MAX_EXACT_PAIRS {
+        let probabilities = rank_sum_probabilities(n, m);
         let mut sum = 0.0;
-        let within = chances.iter().take_while(|&&chance| {
-            sum += chance;
+        let within = probabilities.iter().take_while(|&&probability| {
+            sum += probability;
             sum <= tail
         });
         return count(within.count());
@@ -53,17 +52,17 @@ fn lower_rank(n: u64, m: u64, tail: f64, critical: f64) -> u64 {
     whole(real(n * m) / 2.0 - critical * deviation)
 }
 
-/// How many values the smaller side needs for an interval, the other side being as it is or as large.
+/// How many values the smaller sample needs for an interval, with the larger one as it is or as large as it.
 fn fewest_per_side(n: u64, m: u64, confidence: Confidence) -> u64 {
     let larger = n.max(m);
     let exists = |size: &u64| {
         lower_rank(*size, larger.max(*size), confidence.tail(), confidence.critical_value()) > 0
     };
-    // The strictest confidence is met by 12 a side.
+    // 12 a side are enough for the strictest confidence.
     (n.min(m) + 1..=12).find(exists).unwrap_or(12)
 }
 
-/// All differences of two ascending lists, unwritten.
+/// All differences of two ascending lists, not stored.
 struct Differences<'a> {
     from: &'a [f64],
     to: &'a [f64],
@@ -87,8 +86,8 @@ impl Differences<'_> {
         from_order_key(low)
     }
 
-    /// How many differences are at most `limit`. Subtraction rounds monotonically, so that what
-    /// was passed for one value stays passed for the next.
+    /// How many differences are at most `limit`. Subtraction rounds monotonically, so that the count for one value is a
+    /// lower bound for the next.
     fn at_most(&self, limit: f64) -> u64 {
         let mut passed = 0;
         let mut total = 0;

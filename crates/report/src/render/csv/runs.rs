@@ -88,9 +88,9 @@ impl<W: Write> RunsCsv<W> {
         csv.write_record(HEADER)?;
         let profile = &opening.profile;
         let names = StageNames::of(opening);
-        let method = profile.livekit.dispatch.method().word();
+        let method = profile.livekit.dispatch.method().name();
         let anchor = opening.anchor.parse().unwrap_or_default();
-        let tariff = Tariff::of(profile);
+        let tariff = Tariff::new(profile);
         let profile = profile.clone();
         Ok(Self { csv, names, method, anchor, profile, tariff })
     }

@@ -43,7 +43,7 @@ impl<W: Write> TurnsCsv<W> {
     pub fn new(opening: &SessionHeader, to: W) -> csv::Result<Self> {
         let mut csv = csv::Writer::from_writer(to);
         csv.write_record(HEADER)?;
-        let method = opening.profile.livekit.dispatch.method().word();
+        let method = opening.profile.livekit.dispatch.method().name();
         Ok(Self { csv, names: StageNames::of(opening), method })
     }
 

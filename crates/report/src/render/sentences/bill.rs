@@ -35,7 +35,7 @@ fn signed_percent(share: f64) -> String {
 
 impl fmt::Display for OldPrices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let items: Vec<&str> = self.items.iter().map(|item| item.word()).collect();
+        let items: Vec<&str> = self.items.iter().map(|item| item.name()).collect();
         write!(
             f,
             "prices older than 90 days ({}, the oldest of {}): {}",

@@ -159,8 +159,8 @@ pub(crate) mod tests {
             session: SessionId::new("made-up"),
             passed: 400,
             failed: 12,
-            apart: 3,
-            chosen: Vec::new(),
+            excluded: 3,
+            scenarios: Vec::new(),
         };
         let ((judging, _), (session, _)) = (ordinary(1, ""), ordinary(1, ""));
         let figures = JudgedFigures::new(&selection, &runs, &judging, &session);

@@ -86,7 +86,7 @@ impl fmt::Display for PairedNote {
                 )
             }
             Self::Assumed { items, usage_reported } => {
-                let items: Vec<&str> = items.iter().map(|item| item.word()).collect();
+                let items: Vec<&str> = items.iter().map(|item| item.name()).collect();
                 let why = match usage_reported {
                     true => "",
                     false => " (the agent reported no usage of its models)",

@@ -141,7 +141,7 @@ impl ComparisonRow<'_> {
     /// The smallest difference that the comparison would detect.
     fn detectable(&self) -> Cell {
         let (value, unit) = match self {
-            Self::Quantile(_, quantile) => (quantile.smallest_ratio_seen, Unit::Ratio),
+            Self::Quantile(_, quantile) => (quantile.detectable_ratio_of, Unit::Ratio),
             Self::Rate(rate) => {
                 (rate.smallest_difference_seen.filter(|_| rate.note.is_none()), Unit::Points)
             }
@@ -244,7 +244,7 @@ impl RawFigures {
                 ratio: [quantile.ratio, quantile.ratio_low, quantile.ratio_high],
                 p_value: quantile.p_value,
                 p_adjusted: quantile.p_adjusted,
-                detectable: quantile.smallest_ratio_seen,
+                detectable: quantile.detectable_ratio_of,
                 finding: quantile.finding.label(),
                 regression: quantile.regression,
                 note: quantile.note,

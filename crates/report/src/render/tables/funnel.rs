@@ -16,7 +16,7 @@ const MOST_TURNS: u32 = 8;
 pub(crate) fn funnel_table(folded: &FoldedSession) -> Table<'_, FunnelRow<'_>> {
     let rows = funnel_rows(folded);
     let planned = rows.first().map_or(0, |row| row.runs).max(1);
-    let method = folded.opening.profile.livekit.dispatch.method().word();
+    let method = folded.opening.profile.livekit.dispatch.method().name();
     let mode = single_mode(folded);
     let mut columns = vec![
         Column::csv("step", |row: &FunnelRow<'_>| Cell::text(step_name(row))),

@@ -13,7 +13,7 @@ pub(crate) fn stratum_table(judged: &JudgingResult) -> Table<'_, (CallersVerdict
     type Row = (CallersVerdict, JudgedStratum);
     let figures = &judged.figures;
     Table::new([
-        Column::text("our callers say", |row: &Row| Cell::text(row.0.word())),
+        Column::text("our callers say", |row: &Row| Cell::text(row.0.name())),
         Column::number("runs", |row: &Row| Cell::count(row.1.in_all)),
         Column::number("chosen", |row: &Row| Cell::count(row.1.chosen)),
         Column::number("judged as passed", |row: &Row| Cell::count(row.1.judged_passed)),
@@ -52,10 +52,10 @@ fn columns(judged: &JudgingResult) -> Vec<Column<'_, &JudgedRun>> {
         Column::csv("detail", |row: &&JudgedRun| detail(Some(&row.original))),
         Column::text("our callers", |row: &&JudgedRun| {
             let class = class_in_brackets(Some(&row.original));
-            Cell::text(row.verdict.word()).with_suffix(class)
+            Cell::text(row.verdict.name()).with_suffix(class)
         })
         .only(Formats::SHOWN),
-        Column::csv("callers_verdict", |row: &&JudgedRun| Cell::text(row.verdict.word())),
+        Column::csv("callers_verdict", |row: &&JudgedRun| Cell::text(row.verdict.name())),
         Column::csv("weight", |row: &&JudgedRun| weight(row, judged)),
         Column::csv("judged_run", |row: &&JudgedRun| {
             row.rerun.as_ref().map_or_else(Cell::absent, |rerun| Cell::text(rerun.run))
@@ -64,7 +64,7 @@ fn columns(judged: &JudgingResult) -> Vec<Column<'_, &JudgedRun>> {
             row.rerun.as_ref().map_or_else(Cell::absent, room)
         }),
         Column::text("judged", |row: &&JudgedRun| {
-            let verdict = judges_verdict(row).map_or("no verdict", CallersVerdict::word);
+            let verdict = judges_verdict(row).map_or("no verdict", CallersVerdict::name);
             Cell::text(verdict).with_suffix(class_in_brackets(row.rerun.as_ref()))
         }),
         Column::text("run at the evaluator", |row: &&JudgedRun| {
@@ -76,7 +76,7 @@ fn columns(judged: &JudgingResult) -> Vec<Column<'_, &JudgedRun>> {
         Column::csv("judged_failure_class", |row: &&JudgedRun| class(row.rerun.as_ref())),
         Column::csv("judged_detail", |row: &&JudgedRun| detail(row.rerun.as_ref())),
         Column::csv("judges_verdict", |row: &&JudgedRun| {
-            judges_verdict(row).map_or_else(Cell::absent, |verdict| Cell::text(verdict.word()))
+            judges_verdict(row).map_or_else(Cell::absent, |verdict| Cell::text(verdict.name()))
         }),
         Column::csv("agree", |row: &&JudgedRun| agrees(row).map_or_else(Cell::absent, Cell::text)),
         Column::csv("without_load", |row: &&JudgedRun| Cell::text(without_load(row))),

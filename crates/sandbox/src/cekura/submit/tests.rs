@@ -35,7 +35,8 @@ fn a_submission_returns_a_result_with_its_runs_in_order() {
     let runs = body["runs"].as_array().unwrap();
     let scenarios: Vec<&Value> = runs.iter().map(|run| &run["scenario"]).collect();
     assert_eq!(scenarios, [30, 31, 30]);
-    assert!(runs.windows(2).all(|pair| pair[0]["id"].as_u64() < pair[1]["id"].as_u64()));
+    let ids: Vec<u64> = runs.iter().map(|run| run["id"].as_u64().unwrap()).collect();
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
     let result = sandbox.get(&format!("v1/results/{}", body["id"]), "");
     assert_eq!(result["runs"].as_object().unwrap().len(), 3);
 }

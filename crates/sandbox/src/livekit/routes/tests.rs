@@ -124,6 +124,7 @@ fn an_agent_is_assigned_joins_and_listens_after_its_delays() {
     let created = dispatch(&mut sandbox, AGENT).unwrap();
     assert!(has_no_jobs(&created));
     sandbox.advance(199);
+    assert_eq!(listed(&mut sandbox).len(), 2);
     assert!(listed(&mut sandbox).iter().all(has_no_jobs));
     sandbox.advance(1);
     let found = listed(&mut sandbox);

@@ -1,0 +1,74 @@
+//! The health of the load generator, its native callers, and the agent's worker.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::Micros;
+
+/// The health of the load generator over an interval.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorHealth {
+    /// The interval.
+    #[serde(rename = "over")]
+    pub interval: Micros,
+    /// Runs in flight at its end.
+    pub in_flight: u32,
+    /// Processor time used, in microseconds over all cores.
+    pub cpu: Micros,
+    /// Resident memory at its end, in bytes.
+    pub memory: u64,
+    /// The longest delay of the driver's event loop past a deadline.
+    pub loop_lag: Micros,
+    /// Status polls that were answered.
+    pub polls: u32,
+    /// Status polls that failed.
+    pub polls_failed: u32,
+    /// The longest time that a due status poll waited.
+    pub poll_lag: Micros,
+    /// Answers of 429 to submissions and status polls.
+    pub throttled: u32,
+    /// Room polls.
+    #[serde(rename = "looks")]
+    pub room_polls: u32,
+    /// The longest time that a due room poll waited.
+    #[serde(rename = "look_lag")]
+    pub room_poll_lag: Micros,
+    /// The health of the native callers, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callers: Option<CallersHealth>,
+}
+
+/// The health of the threads of native callers over an interval.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallersHealth {
+    /// Callers at its end.
+    pub callers: u64,
+    /// Ticks; in each, a thread serves all of its callers that are due.
+    #[serde(rename = "beats")]
+    pub ticks: u64,
+    /// Ticks that began more than 5 ms late.
+    #[serde(rename = "late_beats")]
+    pub late_ticks: u64,
+    /// The longest delay of a tick.
+    #[serde(rename = "latest_beat")]
+    pub latest_tick: Micros,
+}
+
+/// The health of the agent's worker as it reports it; `None` for what it does not report.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentHealth {
+    /// Active jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<u64>,
+    /// The worker's load as a fraction of its capacity, as it computes it; finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    /// Running child processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub children: Option<u64>,
+    /// Resident memory in bytes, without child processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Why the worker's health could not be read.
+    #[serde(rename = "trouble", default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}

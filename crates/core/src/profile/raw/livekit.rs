@@ -1,0 +1,46 @@
+//! `[livekit]` as written.
+
+use crate::profile::from_node::{Json, Named};
+use crate::profile::settings::livekit::DispatchMethod;
+use crate::profile::table::raw_table;
+use crate::units::PositiveDuration;
+
+raw_table! {
+    /// The LiveKit server, and how the agent gets into the rooms.
+    RawLiveKit {
+        /// The LiveKit server, such as "wss://example.livekit.cloud"; "sandbox" for the embedded stand-in. LIVEKIT_URL overrides it.
+        url: String,
+        /// The agent's name, as its worker registers it.
+        agent: String,
+        /// How the agent is dispatched.
+        dispatch: DispatchMethod,
+        /// Added to `text_mode` and `scenario_id` in the dispatch metadata, which the agent reads as `ctx.job.metadata`.
+        metadata: Named<Json>,
+        /// How the dispatch metadata asks the agent for chat.
+        text_mode: RawTextMode,
+        /// The prefix of every room name; `sweep` searches for it.
+        room_prefix: String,
+        /// Whether an agent must be in the room before the evaluator is asked to call.
+        wait_for_agent: bool,
+        /// An agent that joins later than this counts as late.
+        agent_within: PositiveDuration,
+        /// How long to wait for an agent to join.
+        give_up_after: PositiveDuration,
+        /// A file that holds the API key, instead of LIVEKIT_API_KEY; relative to the profile.
+        key_file: String,
+        /// A file that holds the API secret, instead of LIVEKIT_API_SECRET; relative to the profile.
+        secret_file: String,
+    }
+}
+
+raw_table! {
+    /// How the dispatch metadata asks the agent for chat.
+    RawTextMode {
+        /// The key in the dispatch metadata.
+        key: String,
+        /// Its value in chat.
+        chat: Json,
+        /// Its value in voice; by default the key is left out.
+        voice: Json,
+    }
+}

@@ -1,0 +1,30 @@
+//! `[soak]` and `[agent_health]` as written.
+
+use crate::profile::table::raw_table;
+use crate::units::{Percent, PositiveDuration};
+
+raw_table! {
+    /// How `rushhour soak` judges whether the agent stays healthy.
+    RawSoak {
+        /// A change of a latency or of the agent's memory counts from this share of its initial value.
+        material: Percent,
+        /// A rise of the failure rate counts from this many percentage points.
+        material_failures: Percent,
+        /// The width of a window; by default it follows from the session's duration and its runs.
+        window: PositiveDuration,
+    }
+}
+
+raw_table! {
+    /// Where to read the health of the agent's worker.
+    RawAgentHealth {
+        /// What livekit-agents serves at `/worker`, such as "http://127.0.0.1:8081/worker"; on this machine only.
+        url: String,
+        /// The worker's Prometheus metrics, such as "http://127.0.0.1:8081/metrics"; on this machine only.
+        metrics: String,
+        /// How often to read it.
+        every: PositiveDuration,
+        /// How long to go on after the last run, until the worker's jobs and processes are gone.
+        settle: PositiveDuration,
+    }
+}

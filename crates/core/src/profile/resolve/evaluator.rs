@@ -1,0 +1,241 @@
+//! Resolves `[evaluator]`.
+
+use url::Url;
+
+use super::resolver::Resolver;
+use crate::profile::diagnostic::{Located, SourceSpan};
+use crate::profile::raw::evaluator::{RawEvaluator, RawEvaluatorKind};
+use crate::profile::raw::livekit::RawLiveKit;
+use crate::profile::settings::evaluator::{CekuraSettings, EvaluatorSettings, NativeSettings};
+use crate::profile::settings::session_mode::SessionMode;
+use crate::profile::target_kind::{TargetKind, target_kind};
+use crate::units::PositiveDuration;
+
+const CEKURA_URL: &str = "https://api.cekura.ai";
+const VOICE_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit/";
+const CHAT_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit_chat/";
+const RUNS_PATH: &str = "/test_framework/v2/runs/bulk/";
+const END_CALL_PATH: &str = "/test_framework/v2/runs/{id}/end_call/";
+
+/// `None` if the service's URL cannot be used.
+pub(super) fn resolve_evaluator(
+    raw: Option<&Located<RawEvaluator>>,
+    livekit: Option<&Located<RawLiveKit>>,
+    mode: SessionMode,
+    resolver: &mut Resolver<'_>,
+) -> Option<EvaluatorSettings> {
+    let raw = raw.map(|at| at.value.clone()).unwrap_or_default();
+    let livekit_url = livekit.and_then(|at| at.value.url.as_ref());
+    let livekit_is_sandbox = livekit_url.is_some_and(|at| at.value == "sandbox");
+    let default_kind =
+        if livekit_is_sandbox { RawEvaluatorKind::Sandbox } else { RawEvaluatorKind::Cekura };
+    let kind = resolver.or_default("evaluator.kind", raw.kind.as_ref(), default_kind);
+    let url = match kind {
+        RawEvaluatorKind::Sandbox => {
+            if let Some(at) = &raw.url {
+                resolver.diagnostics.conflict(
+                    &at.span,
+                    "the embedded stand-in has no URL",
+                    "remove `url`, or set kind = \"cekura\"",
+                );
+            }
+            None
+        }
+        RawEvaluatorKind::Cekura => {
+            let url = resolve_service_url(raw.url.as_ref(), resolver)?;
+            check_service_reaches_livekit(&url, livekit_url, resolver);
+            Some(url.as_str().trim_end_matches('/').to_owned())
+        }
+        RawEvaluatorKind::Native => {
+            return Some(EvaluatorSettings::Native(resolve_native(&raw, livekit_url, resolver)));
+        }
+    };
+    reject_native_settings(&raw, resolver);
+    reject_chat_settings(&raw, mode, resolver);
+    let entries_per_request =
+        resolver.at_least("evaluator.entries_per_request", raw.entries_per_request.as_ref(), 1, 1);
+    if let Some(at) = raw.entries_per_request.as_ref().filter(|at| at.value > 200) {
+        resolver.diagnostics.invalid(
+            &at.span,
+            format!("{} entries are too many for one request", at.value),
+            "write at most 200",
+        );
+    }
+    let mut path = |name: &str, given: Option<&Located<String>>, default: &str| {
+        resolve_path(&format!("evaluator.{name}"), given, default, resolver)
+    };
+    let voice_path = path("voice_path", raw.voice_path.as_ref(), VOICE_PATH);
+    let chat_path = path("chat_path", raw.chat_path.as_ref(), CHAT_PATH);
+    let runs_path = path("runs_path", raw.runs_path.as_ref(), RUNS_PATH);
+    let end_call_path = path("end_call_path", raw.end_call_path.as_ref(), END_CALL_PATH);
+    Some(EvaluatorSettings::Cekura(CekuraSettings {
+        url,
+        key_file: resolver.optional("evaluator.key_file", raw.key_file.as_ref()),
+        entries_per_request,
+        fill_within: resolver.or_default(
+            "evaluator.fill_within",
+            raw.fill_within.as_ref(),
+            PositiveDuration::secs(1),
+        ),
+        agent: resolver.optional("evaluator.agent", raw.agent.as_ref()),
+        publish_data_message: raw.publish_data_message.as_ref().map(|at| {
+            at.value.0.iter().map(|(key, value)| (key.value.clone(), value.0.clone())).collect()
+        }),
+        poll_every: resolver.or_default(
+            "evaluator.poll_every",
+            raw.poll_every.as_ref(),
+            if kind == RawEvaluatorKind::Sandbox {
+                PositiveDuration::secs(1)
+            } else {
+                PositiveDuration::secs(5)
+            },
+        ),
+        voice_path,
+        chat_path,
+        runs_path,
+        end_call_path,
+    }))
+}
+
+fn resolve_native(
+    raw: &RawEvaluator,
+    livekit: Option<&Located<String>>,
+    resolver: &mut Resolver<'_>,
+) -> NativeSettings {
+    if let Some(at) = livekit.filter(|at| at.value == "sandbox") {
+        resolver.diagnostics.conflict(
+            &at.span,
+            "native callers need a LiveKit server; the embedded stand-in has no media",
+            "write the URL of a server, such as \"ws://127.0.0.1:7880\"",
+        );
+    }
+    let cekura_only = [
+        ("url", raw.url.as_ref().map(|at| &at.span)),
+        ("key_file", raw.key_file.as_ref().map(|at| &at.span)),
+        ("entries_per_request", raw.entries_per_request.as_ref().map(|at| &at.span)),
+        ("agent", raw.agent.as_ref().map(|at| &at.span)),
+        ("publish_data_message", raw.publish_data_message.as_ref().map(|at| &at.span)),
+        ("poll_every", raw.poll_every.as_ref().map(|at| &at.span)),
+    ];
+    reject(cekura_only, "applies to Cekura only, not to native callers", resolver);
+    let mut duration = |name: &str, given: Option<&Located<PositiveDuration>>, default| {
+        resolver.or_default(&format!("evaluator.{name}"), given, default)
+    };
+    NativeSettings {
+        join_within: duration("join_within", raw.join_within.as_ref(), PositiveDuration::secs(15)),
+        ready_within: duration(
+            "ready_within",
+            raw.ready_within.as_ref(),
+            PositiveDuration::secs(15),
+        ),
+        quiet: duration("quiet", raw.quiet.as_ref(), PositiveDuration::millis(300)),
+    }
+}
+
+fn reject_native_settings(raw: &RawEvaluator, resolver: &mut Resolver<'_>) {
+    let native_only = [
+        ("join_within", raw.join_within.as_ref().map(|at| &at.span)),
+        ("ready_within", raw.ready_within.as_ref().map(|at| &at.span)),
+        ("quiet", raw.quiet.as_ref().map(|at| &at.span)),
+    ];
+    reject(native_only, "applies to native callers only", resolver);
+}
+
+/// Reports the settings that are given, though they do not apply to this kind of evaluator.
+fn reject<const N: usize>(
+    settings: [(&str, Option<&SourceSpan>); N],
+    why: &str,
+    resolver: &mut Resolver<'_>,
+) {
+    for (name, span) in settings {
+        if let Some(span) = span {
+            let message = format!("`{name}` {why}");
+            resolver.diagnostics.conflict(span, message, "remove it, or change `kind`");
+        }
+    }
+}
+
+fn resolve_service_url(
+    given: Option<&Located<String>>,
+    resolver: &mut Resolver<'_>,
+) -> Option<Url> {
+    let text = resolver.or_default("evaluator.url", given, CEKURA_URL.to_owned());
+    let parsed = Url::parse(&text).ok();
+    let is_valid = parsed.as_ref().is_some_and(|url| match url.scheme() {
+        "https" => true,
+        "http" => matches!(target_kind(url), TargetKind::Loopback | TargetKind::Private),
+        _ => false,
+    });
+    if let (false, Some(at)) = (is_valid, given) {
+        resolver.diagnostics.invalid(
+            &at.span,
+            "this is not the URL of a service",
+            format!("write a URL that begins with https://, such as \"{CEKURA_URL}\""),
+        );
+        return None;
+    }
+    parsed
+}
+
+/// Cekura joins the room from its own network: it cannot reach a LiveKit server on this machine.
+fn check_service_reaches_livekit(
+    service: &Url,
+    livekit: Option<&Located<String>>,
+    resolver: &mut Resolver<'_>,
+) {
+    let Some(at) = livekit else { return };
+    if matches!(target_kind(service), TargetKind::Loopback | TargetKind::Private) {
+        return;
+    }
+    let is_here = at.value == "sandbox"
+        || Url::parse(&at.value).is_ok_and(|url| target_kind(&url) == TargetKind::Loopback);
+    if is_here {
+        resolver.diagnostics.conflict(
+            &at.span,
+            "Cekura cannot reach a LiveKit server on this machine",
+            "write the URL of a server that Cekura can reach, or \"sandbox\" instead of \"cekura\"",
+        );
+    }
+}
+
+fn reject_chat_settings(raw: &RawEvaluator, mode: SessionMode, resolver: &mut Resolver<'_>) {
+    if mode != SessionMode::Voice {
+        return;
+    }
+    let chat_only = [
+        ("agent", raw.agent.as_ref().map(|at| &at.span)),
+        ("publish_data_message", raw.publish_data_message.as_ref().map(|at| &at.span)),
+    ];
+    for (name, span) in chat_only {
+        if let Some(span) = span {
+            resolver.diagnostics.conflict(
+                span,
+                format!("Cekura documents `{name}` for chat only"),
+                "set mode = \"chat\" or \"paired\", or remove it",
+            );
+        }
+    }
+}
+
+fn resolve_path(
+    setting: &str,
+    given: Option<&Located<String>>,
+    default: &str,
+    resolver: &mut Resolver<'_>,
+) -> String {
+    const ID: &str = "{id}";
+    let Some(at) = given else { return default.to_owned() };
+    if !at.value.starts_with('/') || at.value.contains(['?', '#', ' ']) {
+        let hint = format!("write a path such as \"{default}\"");
+        resolver.diagnostics.invalid(&at.span, "this is not a path", hint);
+    }
+    if default.contains(ID) && !at.value.contains(ID) {
+        resolver.diagnostics.invalid(
+            &at.span,
+            "this path does not contain {id}",
+            "write {id} where the run's id belongs",
+        );
+    }
+    resolver.optional(setting, given);
+    at.value.clone()
+}

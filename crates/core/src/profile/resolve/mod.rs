@@ -1,0 +1,26 @@
+//! From the raw profile to the valid one: defaults, ranges and contradictions.
+//!
+//! `resolver` resolves single settings, each section of the profile has a file that uses it, and
+//! `profile` calls them all.
+
+mod agent_health;
+mod bill;
+mod capacity;
+mod evaluator;
+mod judging;
+mod limits;
+mod livekit;
+mod prices;
+mod profile;
+mod resolver;
+mod sandbox;
+mod scenarios;
+mod script;
+mod soak;
+mod stages;
+mod thresholds;
+
+pub(super) use prices::read_prices;
+pub(super) use profile::{ResolveInput, resolve_profile};
+pub use resolver::ResolvedSetting;
+pub(super) use script::read_scripts;

@@ -1,0 +1,167 @@
+//! Reads and resolves the scripts of native callers, each in a TOML file of its own.
+
+use std::collections::HashMap;
+
+use regex::Regex;
+
+use super::resolver::Resolver;
+use crate::profile::diagnostic::{DiagnosticKind, Diagnostics, Located, SourceId, SourceSpan};
+use crate::profile::from_node::FromNode;
+use crate::profile::raw::scenario::{RawGreeting, RawScenario, RawScript, RawTurn};
+use crate::profile::settings::scenario::{ExpectedGreeting, Script, ScriptTurn};
+use crate::profile::settings::session_mode::SessionMode;
+use crate::profile::sources::Sources;
+use crate::units::{Mode, PositiveDuration};
+
+const MOST_TURNS: usize = 1_000;
+
+/// The scripts that a profile names, by the path in the profile.
+pub(crate) type RawScripts = HashMap<String, (SourceId, RawScript)>;
+
+/// Reads the scripts that the scenarios name.
+pub(crate) fn read_scripts(
+    scenarios: Option<&Located<Vec<RawScenario>>>,
+    sources: &mut Sources<'_>,
+    diagnostics: &mut Diagnostics,
+) -> RawScripts {
+    let mut scripts = RawScripts::new();
+    let named = scenarios.into_iter().flat_map(|at| &at.value).filter_map(|s| s.script.as_ref());
+    for at in named {
+        if scripts.contains_key(&at.value) {
+            continue;
+        }
+        let (source, tree) = match sources.read_file(&at.value, diagnostics) {
+            Ok(read) => read,
+            Err(error) => {
+                diagnostics.at(
+                    DiagnosticKind::UnreadableFile,
+                    &at.span,
+                    format!("this script cannot be read: {error}"),
+                    "name a TOML file, relative to the profile",
+                );
+                continue;
+            }
+        };
+        if let Some(script) = RawScript::from_node(&tree, diagnostics) {
+            scripts.insert(at.value.clone(), (source, script));
+        }
+    }
+    scripts
+}
+
+/// `None` if the scenario has no script, or its script cannot be used.
+pub(super) fn resolve_script(
+    path: &str,
+    scenario: &RawScenario,
+    scripts: &RawScripts,
+    mode: SessionMode,
+    resolver: &mut Resolver<'_>,
+) -> Option<Script> {
+    let at = scenario.script.as_ref()?;
+    resolver.optional(&format!("{path}.script"), Some(at));
+    let (source, raw) = scripts.get(&at.value)?;
+    let turns = raw.turn.as_ref().map(|at| at.value.as_slice()).unwrap_or_default();
+    let start = SourceSpan { source: *source, range: 0..0 };
+    if turns.is_empty() && !raw.has_errors {
+        resolver.diagnostics.missing_at(
+            &start,
+            "the script has no turns",
+            "add [[turn]] with `say` or `play`",
+        );
+        return None;
+    }
+    if turns.len() > MOST_TURNS {
+        resolver.diagnostics.invalid(
+            &start,
+            format!("{} turns are too many", turns.len()),
+            format!("write at most {MOST_TURNS}"),
+        );
+    }
+    let greeting = raw.greeting.as_ref().map(|at| resolve_greeting(&at.value, resolver));
+    if let (None, Some(at)) = (&greeting, turns.first().and_then(|turn| turn.interrupt.as_ref())) {
+        resolver.diagnostics.conflict(
+            &at.span,
+            "there is nothing to interrupt before the first turn",
+            "add [greeting], or move `interrupt` to a later turn",
+        );
+    }
+    let folder = at.value.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let turns = turns
+        .iter()
+        .enumerate()
+        .map(|(index, turn)| {
+            check_turn_has_content(index + 1, turn, &start, mode, resolver);
+            resolve_turn(turn, folder, resolver)
+        })
+        .collect();
+    Some(Script { greeting, turns })
+}
+
+fn resolve_greeting(raw: &RawGreeting, resolver: &mut Resolver<'_>) -> ExpectedGreeting {
+    ExpectedGreeting {
+        expect: resolve_expression(raw.expect.as_ref(), resolver),
+        within: raw.within.as_ref().map_or(PositiveDuration::secs(10), |at| at.value),
+    }
+}
+
+/// Every turn needs text in chat and audio in voice.
+fn check_turn_has_content(
+    number: usize,
+    raw: &RawTurn,
+    start: &SourceSpan,
+    mode: SessionMode,
+    resolver: &mut Resolver<'_>,
+) {
+    for mode in mode.modes() {
+        let (missing, hint) = match mode {
+            Mode::Chat => (raw.say.is_none(), "add `say`, the text to send"),
+            Mode::Voice => (raw.play.is_none(), "add `play`, a WAV or Ogg Opus file"),
+        };
+        if missing && !raw.has_errors {
+            let span =
+                [&raw.say, &raw.play].into_iter().flatten().next().map_or(start, |at| &at.span);
+            let message = format!("turn {number} says nothing in {mode}");
+            resolver.diagnostics.missing_at(span, message, hint);
+        }
+    }
+}
+
+fn resolve_turn(raw: &RawTurn, folder: &str, resolver: &mut Resolver<'_>) -> ScriptTurn {
+    ScriptTurn {
+        say: raw.say.as_ref().map(|at| at.value.clone()),
+        play: raw.play.as_ref().map(|at| path_from_profile(folder, &at.value)),
+        expect: resolve_expression(raw.expect.as_ref(), resolver),
+        within: raw.within.as_ref().map_or(PositiveDuration::secs(20), |at| at.value),
+        pause: raw.pause.as_ref().map(|at| at.value),
+        interrupt: raw.interrupt.as_ref().map(|at| at.value),
+    }
+}
+
+/// Turns the path of a file relative to the script, in `folder`, into one relative to the profile.
+fn path_from_profile(folder: &str, file: &str) -> String {
+    if folder.is_empty() || file.starts_with('/') {
+        file.to_owned()
+    } else {
+        format!("{folder}/{file}")
+    }
+}
+
+fn resolve_expression(
+    given: Option<&Located<String>>,
+    resolver: &mut Resolver<'_>,
+) -> Option<String> {
+    let at = given?;
+    if let Err(error) = Regex::new(&at.value) {
+        let text = error.to_string();
+        let reason = text.lines().last().unwrap_or_default().trim();
+        resolver.diagnostics.invalid(
+            &at.span,
+            format!("this is not a regular expression: {reason}"),
+            "write one such as \"(?i)table|reservation\"",
+        );
+    }
+    Some(at.value.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+use std::io;
+
+use super::*;
+use crate::profile::{Diagnostic, LoadedProfile, ProfileError, ProfileInput, explain, load};
+
+const PROFILE: &str = r#"
+mode = "chat"
+[livekit]
+url = "ws://127.0.0.1:7880"
+agent = "echo"
+[evaluator]
+kind = "native"
+[[scenario]]
+id = 1
+copies = 1
+script = "scripts/s.toml"
+[[stage]]
+rate = "1/s"
+"#;
+
+const SCRIPT: &str = r#"
+[greeting]
+expect = "(?i)hello"
+[[turn]]
+say = "One."
+play = "one.wav"
+[[turn]]
+say = "Two."
+play = "two.wav"
+interrupt = "1s"
+"#;
+
+fn load_with(profile: &str, script: Result<&[u8], &str>) -> Result<LoadedProfile, ProfileError> {
+    let read_file = |path: &str| {
+        assert_eq!(path, "scripts/s.toml");
+        script.map(<[u8]>::to_vec).map_err(io::Error::other)
+    };
+    load(ProfileInput {
+        file: "p.toml",
+        bytes: profile.as_bytes(),
+        environment: &[],
+        flags: &[],
+        read_file: &read_file,
+    })
+}
+
+/// A mistake as a reader sees it.
+#[derive(Debug)]
+struct Mistake {
+    message: String,
+    /// The name of the text in which it is underlined.
+    source: String,
+    underlined: String,
+}
+
+fn mistakes(profile: &str, script: Result<&[u8], &str>) -> Vec<Mistake> {
+    let error = load_with(profile, script).unwrap_err();
+    let shown = explain(&error, false);
+    assert!(error.diagnostics.iter().all(|one| shown.contains(&one.message)), "{shown}");
+    let mistake = |diagnostic: &Diagnostic| {
+        let span = diagnostic.span.as_ref().expect("mistakes in scripts have a place");
+        let source = &error.sources[span.source.0];
+        Mistake {
+            message: diagnostic.message.clone(),
+            source: source.name.clone(),
+            underlined: source.text[span.range.clone()].to_owned(),
+        }
+    };
+    error.diagnostics.iter().map(mistake).collect()
+}
+
+#[test]
+fn a_script_names_files_relative_to_itself() {
+    let loaded = load_with(PROFILE, Ok(SCRIPT.as_bytes())).unwrap();
+    let script = loaded.profile.mix.scenarios()[0].script.clone().unwrap();
+    assert_eq!(script.greeting.unwrap().within, PositiveDuration::secs(10));
+    assert_eq!(script.turns[0].play.as_deref(), Some("scripts/one.wav"));
+    assert_eq!(
+        (script.turns[0].within, script.turns[1].interrupt),
+        (PositiveDuration::secs(20), Some(PositiveDuration::secs(1)))
+    );
+}
+
+#[test]
+fn a_mistake_in_a_script_is_underlined_in_the_script() {
+    for (mode, find, put, message, underlined) in [
+        ("chat", "say = \"Two.\"\n", "", "turn 2 says nothing in chat", "two.wav"),
+        ("voice", "play = \"one.wav\"\n", "", "turn 1 says nothing in voice", "One."),
+        (
+            "chat",
+            "(?i)hello",
+            "(hello",
+            "this is not a regular expression: error: unclosed group",
+            "(hello",
+        ),
+        ("chat", "interrupt", "interupt", "unknown key `interupt`", "interupt"),
+        ("chat", "\"1s\"", "\"soon\"", "`soon` is not a duration", "soon"),
+        (
+            "chat",
+            "say = \"Two.\"",
+            "say = 2",
+            "this is a whole number, not a string in quotes",
+            "2",
+        ),
+        (
+            "chat",
+            "[greeting]\nexpect = \"(?i)hello\"\n[[turn]]",
+            "[[turn]]\ninterrupt = \"1s\"",
+            "there is nothing to interrupt before the first turn",
+            "1s",
+        ),
+    ] {
+        assert!(SCRIPT.contains(find), "{find}");
+        let script = SCRIPT.replacen(find, put, 1);
+        let profile = PROFILE.replace("\"chat\"", &format!("\"{mode}\""));
+        let found = mistakes(&profile, Ok(script.as_bytes()));
+        assert_eq!(found.len(), 1, "{put}: {found:?}");
+        assert_eq!((&*found[0].message, &*found[0].source), (message, "scripts/s.toml"));
+        assert!(found[0].underlined.contains(underlined), "{put}: {:?}", found[0].underlined);
+    }
+    let found = mistakes(PROFILE, Ok(b"[greeting]\n"));
+    assert_eq!(found[0].message, "the script has no turns");
+    assert_eq!(found[0].source, "scripts/s.toml");
+    let many = "[[turn]]\nsay = \"a\"\n".repeat(1_001);
+    assert_eq!(mistakes(PROFILE, Ok(many.as_bytes()))[0].message, "1001 turns are too many");
+}
+
+#[test]
+fn an_unreadable_script_is_underlined_in_the_profile() {
+    for (file, message) in [
+        (Err("no such file"), "this script cannot be read: no such file"),
+        (Ok(&b"say = \"\xff\""[..]), "this script cannot be read: it is not UTF-8 text"),
+    ] {
+        let found = mistakes(PROFILE, file);
+        assert_eq!((&*found[0].message, &*found[0].source), (message, "p.toml"));
+        assert!(found[0].underlined.contains("scripts/s.toml"));
+    }
+}
+
+#[test]
+fn contradictions_with_native_callers_are_reported() {
+    for (find, put, message) in [
+        ("script = \"scripts/s.toml\"\n", "", "scenario 1 has no script for native callers"),
+        (
+            "ws://127.0.0.1:7880",
+            "sandbox",
+            "native callers need a LiveKit server; the embedded stand-in has no media",
+        ),
+        (
+            "kind = \"native\"",
+            "kind = \"native\"\nentries_per_request = 2",
+            "`entries_per_request` applies to Cekura only, not to native callers",
+        ),
+        (
+            "kind = \"native\"",
+            "kind = \"sandbox\"\nquiet = \"1s\"",
+            "`quiet` applies to native callers only",
+        ),
+    ] {
+        let found = mistakes(&PROFILE.replace(find, put), Ok(SCRIPT.as_bytes()));
+        let expected = |one: &Mistake| one.message == message && one.source == "p.toml";
+        assert!(found.iter().any(expected), "{found:?}");
+    }
+}
+
+#[test]
+fn a_paired_session_needs_text_and_audio() {
+    let paired = PROFILE.replace("\"chat\"", "\"paired\"");
+    assert_eq!(load_with(&paired, Ok(SCRIPT.as_bytes())).unwrap().profile.runs(), Some(2));
+    let half = SCRIPT.replace("say = \"One.\"\n", "").replace("play = \"two.wav\"\n", "");
+    let found = mistakes(&paired, Ok(half.as_bytes()));
+    let messages: Vec<&str> = found.iter().map(|one| &*one.message).collect();
+    assert_eq!(messages, ["turn 1 says nothing in chat", "turn 2 says nothing in voice"]);
+    let lasting = PROFILE.replace("copies = 1", "copies = 1\nchat_lasts = \"5s\"");
+    let found = mistakes(&lasting, Ok(SCRIPT.as_bytes()));
+    assert_eq!(found[0].message, "`chat_lasts` applies to paired sessions only");
+}

@@ -1,0 +1,17 @@
+//! A valid profile, one file for each part of it.
+
+pub(super) mod bill;
+pub(super) mod capacity;
+pub(super) mod evaluator;
+pub(super) mod judging;
+mod judging_profile;
+pub(super) mod limits;
+pub(super) mod livekit;
+pub(super) mod prices;
+pub(super) mod profile;
+pub(super) mod sandbox;
+pub(super) mod scenario;
+pub(super) mod session_mode;
+pub(super) mod soak;
+pub(super) mod stage;
+pub(super) mod threshold;

@@ -1,0 +1,67 @@
+//! The profile as a whole.
+
+use serde::{Deserialize, Serialize};
+
+use super::bill::BillSettings;
+use super::capacity::CapacitySettings;
+use super::evaluator::EvaluatorSettings;
+use super::judging::{JudgingSelection, JudgingSettings};
+use super::limits::Limits;
+use super::livekit::LiveKitSettings;
+use super::sandbox::SandboxSettings;
+use super::scenario::ScenarioMix;
+use super::session_mode::SessionMode;
+use super::soak::{AgentHealthSettings, SoakSettings};
+use super::stage::Stage;
+use super::threshold::Threshold;
+
+/// A valid profile. [`load`](fn@crate::profile::load) builds it, and rejects settings that are out of
+/// range or contradict each other, so that other code need not check them again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Names the session and its folder: letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// Seeds all random numbers.
+    pub seed: u64,
+    /// The mode of the conversations.
+    pub mode: SessionMode,
+    /// The LiveKit server and the agent.
+    pub livekit: LiveKitSettings,
+    /// Who talks to the agent.
+    pub evaluator: EvaluatorSettings,
+    /// The scenarios and their shares.
+    pub mix: ScenarioMix,
+    /// The load over time; at least one stage.
+    pub stages: Vec<Stage>,
+    /// Rate limits, timeouts and budgets.
+    pub limits: Limits,
+    /// What must hold for the session to pass.
+    pub thresholds: Vec<Threshold>,
+    /// How the embedded stand-ins behave, if the session uses one.
+    pub sandbox: SandboxSettings,
+    /// What is charged; empty in journals from before bills.
+    #[serde(default)]
+    pub bill: BillSettings,
+    /// How to search for capacity, if the profile says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<CapacitySettings>,
+    /// How to judge the session as a soak, if the profile says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<SoakSettings>,
+    /// Where to read the health of the agent's worker, if it is to be monitored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_health: Option<AgentHealthSettings>,
+    /// How Cekura judges runs of native callers, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judging: Option<JudgingSettings>,
+    /// The runs of another session that this one judges, if it is a judging session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judges: Option<JudgingSelection>,
+}
+
+impl Profile {
+    /// The number of runs, if the scenarios have copies: one per copy, two in a paired session.
+    pub fn runs(&self) -> Option<u64> {
+        Some(self.mix.total()? * self.mode.modes().len() as u64)
+    }
+}

@@ -1,0 +1,81 @@
+//! What kind of network a URL points to.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+/// What kind of network a host is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetKind {
+    /// This machine.
+    Loopback,
+    /// A private network.
+    Private,
+    /// LiveKit Cloud, where the acceptable use policy covers load tests.
+    LiveKitCloud,
+    /// Any other server.
+    Public,
+}
+
+/// Classifies a URL's host by its address or its name, without looking the name up.
+pub fn target_kind(url: &Url) -> TargetKind {
+    // A fully qualified name may end in a dot.
+    let host = url.host().map(|host| match host {
+        Host::Domain(domain) => Host::Domain(domain.strip_suffix('.').unwrap_or(domain)),
+        other => other,
+    });
+    match host {
+        Some(Host::Ipv4(address)) => ip_kind(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => ip_kind(IpAddr::V6(address)),
+        Some(Host::Domain("localhost")) => TargetKind::Loopback,
+        Some(Host::Domain(domain))
+            if domain.ends_with(".livekit.cloud") || domain.ends_with(".livekit.run") =>
+        {
+            TargetKind::LiveKitCloud
+        }
+        Some(Host::Domain(domain))
+            if !domain.contains('.')
+                || [".local", ".internal", ".lan", ".svc"]
+                    .iter()
+                    .any(|end| domain.ends_with(end)) =>
+        {
+            TargetKind::Private
+        }
+        Some(Host::Domain(_)) | None => TargetKind::Public,
+    }
+}
+
+fn ip_kind(address: IpAddr) -> TargetKind {
+    let private = match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    };
+    match (address.is_loopback(), private) {
+        (true, _) => TargetKind::Loopback,
+        (false, true) => TargetKind::Private,
+        (false, false) => TargetKind::Public,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_classified_by_address_and_name() {
+        for (url, kind) in [
+            ("ws://127.0.0.1:7880", TargetKind::Loopback),
+            ("ws://localhost:7880", TargetKind::Loopback),
+            ("ws://[::1]:7880", TargetKind::Loopback),
+            ("ws://10.0.0.7", TargetKind::Private),
+            ("ws://livekit", TargetKind::Private),
+            ("ws://livekit.default.svc", TargetKind::Private),
+            ("wss://acme.livekit.cloud", TargetKind::LiveKitCloud),
+            ("wss://acme.livekit.cloud.", TargetKind::LiveKitCloud),
+            ("wss://livekit.example.com", TargetKind::Public),
+            ("wss://8.8.8.8", TargetKind::Public),
+        ] {
+            assert_eq!(target_kind(&Url::parse(url).unwrap()), kind, "{url}");
+        }
+    }
+}

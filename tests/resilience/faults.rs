@@ -1,0 +1,211 @@
+//! Every fault of the sandbox alone, and every two together.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rushhour_core::rng::SeededRng;
+use rushhour_sandbox::Fault;
+
+use crate::support::{Row, TestDir};
+
+/// Runs of each session.
+const RUNS: u64 = 100;
+/// By how much each limit of the profile may be exceeded, on a machine that does other things too.
+const SLACK: Duration = Duration::from_secs(6);
+const LIVEKIT: Duration = Duration::from_secs(2);
+const SUBMISSION: Duration = Duration::from_secs(2);
+const AGENT: Duration = Duration::from_secs(2);
+const CONVERSATION: Duration = Duration::from_secs(4);
+/// Longer than the longest delay of a slow submission, so that its evaluator joins while the room is still polled.
+const WATCH: Duration = Duration::from_secs(5);
+/// How long a session may take in all.
+const SESSION: Duration = Duration::from_secs(90);
+/// How much longer it may take where the service throttles: three attempts for each run, and a second for a handful of
+/// requests.
+const THROTTLED_SESSION: Duration = Duration::from_mins(5);
+/// Sessions at the same time; they mostly wait.
+const AT_ONCE: usize = 20;
+
+/// The faults of one session.
+#[derive(Debug, Clone)]
+struct Case(Vec<Fault>);
+
+impl Case {
+    /// Every fault alone, then every two.
+    fn all() -> Vec<Self> {
+        let alone = Fault::ALL.iter().map(|fault| Self(vec![*fault]));
+        let pairs = Fault::ALL
+            .iter()
+            .enumerate()
+            .flat_map(|(n, one)| Fault::ALL[n + 1..].iter().map(|other| Self(vec![*one, *other])));
+        alone.chain(pairs).collect()
+    }
+
+    /// A fault alone always strikes; of two, each strikes often enough for all four combinations to occur.
+    fn profile(&self) -> String {
+        let share = if self.0.len() == 1 { "100%" } else { "40%" };
+        let faults: Vec<String> =
+            self.0.iter().map(|fault| format!("{fault} = \"{share}\"")).collect();
+        format!(
+            r#"
+name = "faults"
+mode = "chat"
+[livekit]
+url = "sandbox"
+agent = "front-desk"
+agent_within = "1s"
+give_up_after = "2s"
+[evaluator]
+poll_every = "500ms"
+[[scenario]]
+id = 30
+copies = {RUNS}
+lasts = "300ms"
+[[stage]]
+rate = "25/s"
+[limits]
+requests = "100/s"
+polls = "20/s"
+looks = "400/s"
+in_flight = 200
+submit_timeout = "2s"
+livekit_timeout = "2s"
+poll_timeout = "1s"
+run_timeout = "4s"
+watch_unknown = "5s"
+attempts = 3
+[sandbox]
+late_by = "2s"
+agent_join = {{ median = "100ms" }}
+submission = {{ median = "30ms" }}
+queue = {{ median = "100ms" }}
+conversation = {{ median = "300ms" }}
+judging = {{ median = "100ms" }}
+[sandbox.faults]
+{}
+"#,
+            faults.join("\n")
+        )
+    }
+
+    /// How much longer a run may take because a throttling service makes all requests wait for each other.
+    fn throttled(&self) -> Duration {
+        let throttles = self.0.iter().any(|fault| fault.name().starts_with("submit_429"));
+        if throttles { THROTTLED_SESSION } else { Duration::ZERO }
+    }
+
+    /// How much later than its limits a run may end: answers of 50 MB are work for this machine too.
+    fn slack(&self) -> Duration {
+        if self.0.contains(&Fault::SubmitHuge) { SLACK * 3 } else { SLACK }
+    }
+
+    /// Runs the session and compares it with the truth; returns the faults that struck.
+    fn run(&self) -> HashSet<String> {
+        let dir = TestDir::new();
+        let start = Instant::now();
+        let ran = dir.run_profile(&self.profile());
+        let took = start.elapsed();
+        assert!(took < SESSION + self.throttled(), "it took {took:?}");
+        assert!(
+            [0, 99, 111, 112].contains(&ran.code.unwrap_or(-1)),
+            "{:?}\n{}",
+            ran.code,
+            ran.stderr
+        );
+        let session = dir.session();
+        session.check(RUNS);
+        let truth = session.truth();
+        let struck = truth.faults();
+        // There are few polls, because one is about all runs: one of two faults may find none to strike.
+        assert!(self.0.iter().any(|fault| struck.contains(fault.name())), "no fault struck");
+        for run in &session.runs {
+            assert_ended_in_time(run, self.throttled(), self.slack());
+            assert!(!run.text("detail").contains("panicked"), "{run:?}");
+        }
+        let names: HashSet<&str> = session.runs.iter().map(|run| run.text("outcome")).collect();
+        assert!(names.iter().all(|name| ["completed", "failed"].contains(name)), "{names:?}");
+        struck
+    }
+}
+
+/// Asserts that a run ended within the limits of the steps that it took.
+fn assert_ended_in_time(run: &Row, throttled: Duration, slack: Duration) {
+    let at = |column| run.number(column).map(Duration::from_micros);
+    let started = at("started_us").expect("every run was started");
+    let ended = at("ended_us").expect("every run ended");
+    let (from, longest) = match (at("submitted_us"), at("submission.service_us")) {
+        (Some(sent), Some(service)) => (sent + service, CONVERSATION),
+        // An unknown submission was sent at the latest when the run was last ready.
+        _ if run.text("failure_class") == "submit_unknown" => {
+            let from = at("submitted_us").or(at("ready_us")).unwrap_or(started);
+            (from, throttled + SUBMISSION + WATCH)
+        }
+        _ => (started, LIVEKIT * 3 + AGENT + throttled + SUBMISSION),
+    };
+    let took = ended.saturating_sub(from);
+    assert!(took <= longest + slack, "{took:?} where {longest:?} are allowed: {run:?}");
+}
+
+/// Runs these cases, several at once, and reports all that fail; returns how many sessions each fault struck.
+fn run_all(cases: &[Case]) -> HashMap<String, usize> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut results = Vec::new();
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            results.push((case, std::panic::catch_unwind(|| case.run())));
+        }
+        results
+    };
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("it catches panics")).collect()
+    });
+    let mut sessions: HashMap<String, usize> = HashMap::new();
+    let mut failed = Vec::new();
+    for (case, result) in results {
+        match result {
+            Ok(struck) => {
+                for fault in struck {
+                    *sessions.entry(fault).or_default() += 1;
+                }
+            }
+            Err(panic) => {
+                let message = panic.downcast_ref::<String>().map(String::as_str);
+                let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+                failed.push(format!("{case:?}: {}", message.unwrap_or("it panicked")));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), cases.len(), failed.join("\n"));
+    sessions
+}
+
+/// Draws `count` of these cases without replacement.
+fn sample(mut cases: Vec<Case>, count: usize, seed: u64) -> Vec<Case> {
+    let mut rng = SeededRng::new(seed);
+    let mut drawn = Vec::new();
+    while drawn.len() < count && !cases.is_empty() {
+        let at = rng.below(cases.len() as u64);
+        drawn.push(cases.swap_remove(usize::try_from(at).expect("it is below their number")));
+    }
+    drawn
+}
+
+#[test]
+fn with_two_faults_at_once_every_run_has_one_outcome() {
+    let pairs = Case::all().into_iter().filter(|case| case.0.len() == 2).collect();
+    run_all(&sample(pairs, 24, 7));
+}
+
+#[test]
+#[ignore = "35 faults and 595 pairs take ten minutes: cargo test --test integration every_pair -- --ignored"]
+fn with_every_fault_and_every_pair_of_faults_every_run_has_one_outcome() {
+    let cases = Case::all();
+    assert_eq!(cases.len(), 35 + 595);
+    let sessions = run_all(&cases);
+    for fault in Fault::ALL {
+        let struck = sessions.get(fault.name()).copied().unwrap_or(0);
+        assert!(struck >= 30, "{fault} struck {struck} of its 35 sessions");
+    }
+}
