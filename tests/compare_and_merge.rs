@@ -73,14 +73,14 @@ fn sessions_that_cannot_be_compared_are_refused() {
     file("foreign", b"a,b,c\n1,2,3\n");
     compare("foreign").expect_exit(2).expect_stderr("not a journal of Rushhour");
     file("newer", b"{\"t\":0,\"e\":{\"opened\":{\"format\":99}},\"c\":\"00000000\"}\n");
-    compare("newer").expect_exit(2).expect_stderr("has format 99");
+    compare("newer").expect_exit(2).expect_stderr("has journal format 99");
     file("empty", b"");
     compare("empty").expect_exit(2).expect_stderr("does not begin with a session");
     dir.rushhour(&["compare", "a"]).run().expect_exit(2);
     dir.rushhour(&["compare", "a", "b", "--metric", "speed"])
         .run()
         .expect_exit(2)
-        .expect_stderr("nothing named `speed` is measured");
+        .expect_stderr("`speed` is not a metric");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn torn_empty_and_one_run_sessions_are_compared_as_far_as_possible() {
     let bytes = fs::read(&journal).expect("it was written");
     fs::write(&journal, &bytes[..bytes.len() * 3 / 4]).expect("it can be cut");
     let ran = dir.rushhour(&["compare", "a", "b"]).run().expect_exit(0);
-    assert!(ran.stderr.contains("half a line"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("its process died while it wrote the last line"), "{}", ran.stderr);
     assert!(ran.stdout.contains("B did not finish"), "{}", ran.stdout);
     for runs in [0, 1] {
         let name = ["none", "one"][runs];
@@ -303,7 +303,7 @@ dispatch_lost = "90%"
     dir.rushhour(&["validate", "bad.toml"])
         .run()
         .expect_exit(104)
-        .expect_stderr("`after` has no meaning without `abort`");
+        .expect_stderr("`after` has no effect without `abort`");
     let ran = dir
         .run_profile(&profile(r#"{ bound = "< 10%", abort = true, after = "3s" }"#))
         .expect_exit(99)

@@ -117,7 +117,7 @@ fn everything_passes_where_nothing_is_wrong() {
     let (code, found) = examine(SandboxConfig::default(), &[], &[]);
     assert_eq!(code, Some(0));
     found.expect_ok_except(&[]);
-    found.expect("agent", "ok", "echo came after ");
+    found.expect("agent", "ok", "echo joined after ");
     found.expect("cekura plan", "ok", "10000 credits are left");
 }
 
@@ -127,7 +127,7 @@ fn wrong_and_missing_keys_are_named_and_the_rest_is_checked() {
     let (code, found) = examine(SandboxConfig::default(), &[("LIVEKIT_API_SECRET", other)], &[]);
     assert_eq!(code, Some(2));
     found.expect("livekit key", "failed", "refused the token");
-    found.expect("agent", "not_checked", "the key is not accepted");
+    found.expect("agent", "not_checked", "the key was not accepted");
     found.expect_ok_except(&["livekit key", "livekit grants", "agent"]);
 
     let wrong = [("CEKURA_API_KEY", "cekura-key-of-the-tests-0815"), ("LIVEKIT_API_KEY", "")];
@@ -150,7 +150,7 @@ fn an_agent_without_a_worker_fails_and_with_no_dispatch_it_is_not_checked() {
     let config = SandboxConfig { workers, ..SandboxConfig::default() };
     let (code, found) = examine(config.clone(), &[], &[]);
     assert_eq!(code, Some(2));
-    found.expect("agent", "failed", "no worker took the job of echo within 4");
+    found.expect("agent", "failed", "no worker accepted the job of echo within 4");
     found.expect_ok_except(&["agent"]);
 
     let (code, found) = examine(config, &[], &["--no-dispatch"]);
@@ -204,8 +204,8 @@ fn unreachable_services_and_unwritable_folders_are_named() {
     found.expect("livekit dns", "failed", "livekit.rushhour.invalid");
     found.expect("livekit tls", "failed", "no connection");
     found.expect("cekura tls", "failed", "no connection");
-    found.expect("cekura clock", "not_checked", "nothing answers");
-    found.expect("submissions", "warning", "900.00 submissions a second are needed");
+    found.expect("cekura clock", "not_checked", "did not answer");
+    found.expect("submissions", "warning", "900.00 submissions per second are needed");
     // Whether so many files may be open depends on the machine.
     let state = found.0["open files"]["state"].as_str().expect("every check has a state");
     assert!(["ok", "failed"].contains(&state), "{state}");
@@ -232,7 +232,7 @@ fn a_real_worker_on_a_real_server_is_found_and_a_missing_one_is_not() {
         found.expect("livekit clock", "ok", "");
         found.expect("livekit grants", "ok", "");
         found.expect("agent", state, agent);
-        found.expect("cekura", "not_checked", "stand-in");
+        found.expect("cekura", "not_checked", "the embedded sandbox is used");
         assert_eq!(server.rooms(), [] as [String; 0]);
     }
     let wrong = server

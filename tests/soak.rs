@@ -129,22 +129,22 @@ fn a_nightly_run_is_compared_with_those_before_it() {
     text.push_str("{\"version\":1,\"sess");
     fs::write(&history, text).expect("it can be written");
     let listed = dir.rushhour(&["history", "--reports", ".", "--html"]).run().expect_exit(0);
-    assert!(listed.stdout.contains("synthetic (00000000), 7 nights"), "{}", listed.stdout);
+    assert!(listed.stdout.contains("synthetic (00000000), 7 nightly runs"), "{}", listed.stdout);
     assert!(listed.stdout.contains("worse than before"), "{}", listed.stdout);
-    let listed = listed.expect_stderr("1 lines cannot be read");
+    let listed = listed.expect_stderr("1 line cannot be read");
     assert!(listed.stdout.contains("The page is ./history.html"), "{}", listed.stdout);
     let page = fs::read_to_string(dir.path().join("history.html")).expect("it is drawn");
-    assert!(page.contains("8 nights of 2 profiles") && page.contains("worse: "), "{page}");
+    assert!(page.contains("8 nightly runs of 2 profiles") && page.contains("worse: "), "{page}");
     // A torn line does not damage the next.
     soak(&dir, "bad").expect_exit(99);
     SyntheticSession { name: "last", repetition: 10, start: 1_020, ..nightly }.write(dir.path());
     soak(&dir, "last");
     let listed = dir.rushhour(&["history", "synthetic", "--reports", "."]).run().expect_exit(0);
-    assert!(listed.stdout.contains("8 nights"), "{}", listed.stdout);
+    assert!(listed.stdout.contains("8 nightly runs"), "{}", listed.stdout);
     dir.rushhour(&["history", "nobody", "--reports", "."])
         .run()
         .expect_exit(2)
-        .expect_stderr("holds no nights of nobody");
+        .expect_stderr("contains no soaks of nobody");
 }
 
 #[test]
@@ -172,12 +172,12 @@ fn sessions_with_too_little_data_are_not_judged() {
         assert!(!text.contains("NaN") && !text.contains("inf"), "{name}");
     }
     let nowhere = soak(&dir, "nowhere.toml").expect_exit(2);
-    nowhere.expect_stderr("cannot read the profile nowhere.toml");
+    nowhere.expect_stderr("there is no profile nowhere.toml");
     fs::create_dir(dir.path().join("none")).expect("a folder");
-    soak(&dir, "none").expect_exit(2).expect_stderr("holds no journal.jsonl");
+    soak(&dir, "none").expect_exit(2).expect_stderr("it contains no journal.jsonl");
     let far = "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 2\n[[stage]]\nrate = \"1/s\"\n[agent_health]\nurl = \"http://example.com/worker\"\n";
     dir.write("far.toml", far);
-    soak(&dir, "far.toml").expect_exit(104).expect_stderr("only a worker on this machine is asked");
+    soak(&dir, "far.toml").expect_exit(104).expect_stderr("the worker must run on this machine");
 }
 
 #[test]

@@ -128,8 +128,8 @@ fn a_dead_sessions_rooms_and_calls_are_deleted_and_all_others_stay() {
         "4 rooms would be deleted",
         "its journal is here, and no process holds it",
         "its session is running on this machine",
-        "its session may run elsewhere",
-        "note: 1 rooms are called rushhour-... and carry no mark",
+        "its session may be running elsewhere",
+        "note: 1 room names no session in the metadata",
         "nobody (1 jobs)",
     ] {
         assert!(shown.stdout.contains(text), "not printed: {text}\n{}", shown.stdout);

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::print;
 use crate::reports::history_file;
 use crate::reports::output_file::write_atomically;
-use rushhour_report::render::{JudgedHistory, history_page, history_text};
+use rushhour_report::render::{JudgedHistory, counted, history_page, history_text};
 use rushhour_report::soak::NightlyComparison;
 
 const HELP: &str = "\
@@ -58,9 +58,9 @@ pub(crate) fn history(arguments: &HistoryArgs) -> Result<Exit, CliError> {
     }
     if history.unreadable > 0 {
         print::stderr(&format!(
-            "note: {}: {} lines cannot be read, and are ignored",
+            "note: {}: {} cannot be read, and will be ignored",
             path.display(),
-            history.unreadable
+            counted(history.unreadable, "line")
         ));
     }
     let mut profiles: Vec<JudgedHistory<'_>> = profiles.into_values().collect();

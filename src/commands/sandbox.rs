@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::print;
 use crate::signals::interrupted;
 use rushhour_core::units::{Percent, PositiveDuration};
+use rushhour_report::render::counted;
 use rushhour_sandbox::{DelayDistribution, Fault, RoomOwnership, Sandbox, SandboxConfig, TruthLog};
 
 const HELP: &str = "\
@@ -81,9 +82,9 @@ pub(crate) fn sandbox(arguments: &SandboxArgs) -> Result<Exit, CliError> {
     runtime.block_on(interrupted()).map_err(CliError::from_internal)?;
     let truth = sandbox.stop();
     print::stderr(&format!(
-        "Served {} submissions with {} entries; {} rooms are still open.",
+        "Submissions served: {}, with {} in all. Rooms still open: {}.",
         truth.counts.submissions,
-        truth.counts.entries,
+        counted(truth.counts.entries, "run"),
         truth.rooms_open.len()
     ));
     Ok(Exit::Passed)

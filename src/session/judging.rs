@@ -18,6 +18,7 @@ use rushhour_core::event::{EventKind, SessionHeader};
 use rushhour_core::plan::draw_selection;
 use rushhour_core::profile::{JudgingSelection, LoadedProfile, Profile};
 use rushhour_report::fold::{Candidates, EndedRuns, StageNames};
+use rushhour_report::render::counted;
 use rushhour_report::session::Criterion;
 
 /// A session, and which of its runs are to be judged.
@@ -69,7 +70,7 @@ fn largest_judging(profile: &Profile, runs: u64) -> Option<(Profile, u64)> {
 fn judging_cost(forecast: &Profile, most: u64) -> String {
     let cost = BillForecast::new(forecast, most)
         .map_or("nothing is charged for it".to_owned(), |bill| cost::summary(forecast, &bill));
-    format!("Judging at most {most} runs afterwards: {cost}.")
+    format!("Judging at most {} afterwards: {cost}.", counted(most, "run"))
 }
 
 /// Judges the runs of a session that has just ended, unless it was stopped. Returns the exit code of both.

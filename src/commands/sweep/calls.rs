@@ -38,7 +38,7 @@ pub(crate) async fn find_open_calls(trail: &SessionTrail) -> Result<OpenCalls, C
         return Ok(OpenCalls::None(Some(why)));
     }
     let key = from_environment("CEKURA_API_KEY").map_err(|error| {
-        error.context(format!("{} calls may still be open at Cekura", trail.calls.len()))
+        error.context(format!("calls that may still be open at Cekura: {}", trail.calls.len()))
     })?;
     let config =
         CekuraConfig { url: trail.header.evaluator_url.clone(), key, settings: settings.clone() };

@@ -23,6 +23,7 @@ use crate::session::folder::JOURNAL;
 use rushhour_core::profile::{DispatchMethod, LiveKitSettings, LiveKitTarget};
 use rushhour_core::units::SessionId;
 use rushhour_livekit::{ControlPlane, LiveKitClient, RoomInfo, RoomList};
+use rushhour_report::render::counted;
 
 /// How long one request may take, where no profile says so.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -220,7 +221,8 @@ async fn sweep_scope(arguments: &SweepArgs, scope: &SweepScope) -> Result<Exit, 
         None => 0,
     };
     let deleted = delete_rooms(&livekit, &dead).await;
-    print::stdout(&format!("{deleted} rooms deleted, {ended} calls ended"));
+    let (rooms, calls) = (counted(deleted as u64, "room"), counted(ended as u64, "call"));
+    print::stdout(&format!("{rooms} deleted, {calls} ended"));
     if deleted < dead.len() || ended < open.len() {
         return Err(CliError::internal("some rooms or calls are left").with_hint("run it again"));
     }
@@ -229,9 +231,9 @@ async fn sweep_scope(arguments: &SweepArgs, scope: &SweepScope) -> Result<Exit, 
 
 fn would_sweep(dead: &[&RoomDecision], open: &[OpenCall]) -> String {
     format!(
-        "{} rooms would be deleted and {} calls ended; run it again with --yes",
-        dead.len(),
-        open.len()
+        "{} would be deleted and {} ended; run it again with --yes",
+        counted(dead.len() as u64, "room"),
+        counted(open.len() as u64, "call")
     )
 }
 
@@ -318,14 +320,16 @@ fn show(scope: &SweepScope, rows: &[Row], unmarked: usize) {
         print::stdout(rooms_table(rows).trim_end());
     }
     if unmarked > 0 {
+        let rooms = if unmarked == 1 { "room names" } else { "rooms name" };
         print::stdout(&format!(
-            "note: {unmarked} rooms have names that begin with {} but name no session in their metadata; they are left alone",
+            "note: {unmarked} {rooms} no session in the metadata, although called {}...: left alone",
             scope.prefix
         ));
     }
     let sessions: HashSet<&SessionId> = rows.iter().map(|row| &row.decision.session).collect();
     if sessions.len() > 1 {
-        print::stdout(&format!("{} rooms of {} sessions", rows.len(), sessions.len()));
+        let rooms = counted(rows.len() as u64, "room");
+        print::stdout(&format!("{rooms} of {} sessions", sessions.len()));
     }
 }
 

@@ -29,6 +29,7 @@ pub use json::{
 pub use junit::{JunitError, junit};
 pub use markdown::{comparison_markdown, session_markdown};
 pub use sentences::capacity::{capacity_headline, capacity_remarks, trial_line, trial_result_line};
+pub use sentences::counted;
 pub use sentences::judging::judging_sentences;
 pub use sentences::threshold::abort_reason;
 pub use table::Style;

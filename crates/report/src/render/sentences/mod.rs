@@ -11,7 +11,7 @@ pub(crate) mod threshold;
 mod validity;
 
 /// `1 run`, `2 runs`.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
+pub fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
