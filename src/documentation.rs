@@ -104,7 +104,7 @@ fn file_of_a_profile(path: &str) -> io::Result<Vec<u8>> {
 }
 
 /// The words of a command line, as a shell would see them, without a comment at its end.
-fn words(line: &str) -> Vec<String> {
+fn shell_words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
@@ -129,7 +129,7 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for line in text.lines() {
         let Some(line) = line.trim_start().strip_prefix("$ ") else { continue };
-        let words = words(line);
+        let words = shell_words(line);
         let program = words.iter().position(|word| !word.contains('='));
         let Some(program) = program else { continue };
         if words[program] == "rushhour" {

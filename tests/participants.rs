@@ -18,7 +18,7 @@ use crate::support::{LiveKitServer, PATIENCE, TestDir};
 
 /// What a participant sends to the test.
 #[derive(Debug)]
-enum Notice {
+enum Observation {
     Event(ParticipantEvent),
     Left(LeaveReason),
 }
@@ -27,7 +27,7 @@ enum Notice {
 struct Talker {
     text: Option<String>,
     frames: u32,
-    notices: Sender<Notice>,
+    observations: Sender<Observation>,
 }
 
 impl ParticipantHandler for Talker {
@@ -43,7 +43,7 @@ impl ParticipantHandler for Talker {
         ) {
             hand.set_attributes(HashMap::from([("mood".to_owned(), "good".to_owned())]));
         }
-        let _ = self.notices.send(Notice::Event(event));
+        let _ = self.observations.send(Observation::Event(event));
     }
 
     fn on_tick(&mut self, hand: &mut dyn ParticipantHandle) -> NextTick {
@@ -62,7 +62,7 @@ impl ParticipantHandler for Talker {
     }
 
     fn on_left(&mut self, why: LeaveReason, _: SessionTime) {
-        let _ = self.notices.send(Notice::Left(why));
+        let _ = self.observations.send(Observation::Left(why));
     }
 }
 
@@ -71,12 +71,12 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Receives notices until `wanted` finds something in one of them.
-fn receive_until<T>(notices: &Receiver<Notice>, mut wanted: impl FnMut(Notice) -> Option<T>) -> T {
+/// Receives observations until `wanted` finds something in one of them.
+fn receive_until<T>(observations: &Receiver<Observation>, mut wanted: impl FnMut(Observation) -> Option<T>) -> T {
     let deadline = now() + PATIENCE;
     loop {
         let left = deadline.saturating_duration_since(now());
-        let notice = notices.recv_timeout(left).expect("it happens in time");
+        let notice = observations.recv_timeout(left).expect("it happens in time");
         if let Some(found) = wanted(notice) {
             return found;
         }
@@ -100,8 +100,8 @@ fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
                 agent: None,
             })
             .unwrap();
-        let (notices, receiver) = channel();
-        let app = Talker { text: text.map(str::to_owned), frames, notices };
+        let (observations, receiver) = channel();
+        let app = Talker { text: text.map(str::to_owned), frames, observations };
         let control = engine.join(JoinRequest {
             url: server.url(),
             token,
@@ -112,29 +112,29 @@ fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
     };
     let (listener, listener_notices) = join("listener", None, 0);
     receive_until(&listener_notices, |notice| {
-        matches!(notice, Notice::Event(ParticipantEvent::DataChannelOpen)).then_some(())
+        matches!(notice, Observation::Event(ParticipantEvent::DataChannelOpen)).then_some(())
     });
     let (_talker, talker_notices) = join("talker", Some("good evening"), 100);
     receive_until(&talker_notices, |notice| {
-        matches!(notice, Notice::Event(ParticipantEvent::DataChannelOpen)).then_some(())
+        matches!(notice, Observation::Event(ParticipantEvent::DataChannelOpen)).then_some(())
     });
     let (mut text, mut ended, mut frames) = (String::new(), false, 0);
     receive_until(&listener_notices, |notice| {
         match notice {
-            Notice::Event(ParticipantEvent::Data(DataEvent::TextStreamOpened {
+            Observation::Event(ParticipantEvent::Data(DataEvent::TextStreamOpened {
                 sender,
                 topic,
                 ..
             })) => {
                 assert_eq!((sender.as_str(), topic.as_str()), ("talker", "lk.chat"));
             }
-            Notice::Event(ParticipantEvent::Data(DataEvent::TextChunk { text: part, .. })) => {
+            Observation::Event(ParticipantEvent::Data(DataEvent::TextChunk { text: part, .. })) => {
                 text.push_str(&part);
             }
-            Notice::Event(ParticipantEvent::Data(DataEvent::TextStreamClosed { .. })) => {
+            Observation::Event(ParticipantEvent::Data(DataEvent::TextStreamClosed { .. })) => {
                 ended = true;
             }
-            Notice::Event(ParticipantEvent::Audio { packet, .. }) => {
+            Observation::Event(ParticipantEvent::Audio { packet, .. }) => {
                 assert_eq!(*packet.payload, [0xf8, 0xff, 0xfe]);
                 frames += 1;
             }
@@ -145,8 +145,8 @@ fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
     assert_eq!(text, "good evening");
     listener.stop();
     let why = receive_until(&listener_notices, |notice| match notice {
-        Notice::Left(why) => Some(why),
-        Notice::Event(_) => None,
+        Observation::Left(why) => Some(why),
+        Observation::Event(_) => None,
     });
     assert!(matches!(why, LeaveReason::ClientInitiated), "{why:?}");
 }
@@ -158,7 +158,7 @@ fn a_participant_with_a_wrong_token_is_refused_by_a_real_server() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     let engine = Engine::start(EngineClock::new(now(), 0), 1).unwrap();
-    let (notices, receiver) = channel();
+    let (observations, receiver) = channel();
     let token =
         TokenSigner::new(server.key(), Secret::new("a-secret-of-more-than-thirty-two-chars"))
             .sign(TokenRequest {
@@ -172,11 +172,11 @@ fn a_participant_with_a_wrong_token_is_refused_by_a_real_server() {
         url: server.url(),
         token,
         config: JoinConfig::default(),
-        handler: Box::new(Talker { text: None, frames: 0, notices }),
+        handler: Box::new(Talker { text: None, frames: 0, observations }),
     });
     let why = receive_until(&receiver, |notice| match notice {
-        Notice::Left(why) => Some(why),
-        Notice::Event(_) => None,
+        Observation::Left(why) => Some(why),
+        Observation::Event(_) => None,
     });
     let refused = |error: &ConnectError| matches!(error, ConnectError::Refused { status: 401, .. });
     assert!(matches!(&why, LeaveReason::JoinFailed(error) if refused(error)), "{why:?}");

@@ -12,7 +12,7 @@ fn long_profile() -> String {
     quick_profile(400, "20/s", "")
 }
 
-fn shell(dir: &TestDir, script: &str) -> std::process::Output {
+fn run_in_shell(dir: &TestDir, script: &str) -> std::process::Output {
     Command::new("bash")
         .args(["-c", script])
         .env("RUSHHOUR", env!("CARGO_BIN_EXE_rushhour"))
@@ -62,7 +62,7 @@ fn closed_pipes_do_not_change_a_session() {
         let dir = TestDir::new();
         dir.write("profile.toml", &quick_profile(20, "20/s", ""));
         let script = format!("\"$RUSHHOUR\" run profile.toml {closing}; exit ${{PIPESTATUS[0]}}");
-        let ran = shell(&dir, &script);
+        let ran = run_in_shell(&dir, &script);
         assert_eq!(ran.status.code(), Some(code), "{closing}");
         let session = open_checked(&dir, 20);
         assert_eq!(session.tally("outcome")["completed"], 20, "{closing}");
@@ -90,7 +90,7 @@ fn readers_of_reports_may_stop_early() {
     ] {
         for reader in ["head -n 1", "true", "head -c 1"] {
             let script = format!("\"$RUSHHOUR\" {arguments} | {reader}; exit ${{PIPESTATUS[0]}}");
-            let ran = shell(&dir, &script);
+            let ran = run_in_shell(&dir, &script);
             let errors = String::from_utf8_lossy(&ran.stderr);
             assert!(!errors.contains("panicked"), "{arguments} | {reader}: {errors}");
             let code = ran.status.code();

@@ -63,11 +63,11 @@ impl Pairing {
     pub(super) fn next(&mut self) -> Option<ScheduledRun> {
         match &mut self.modes {
             Modes::One(mode) => {
-                Some(ScheduledRun { pick: self.sampler.draw()?, mode: *mode, pair: None })
+                Some(ScheduledRun { pick: self.sampler.pick()?, mode: *mode, pair: None })
             }
             Modes::Both { second, .. } if second.is_some() => second.take(),
             Modes::Both { first, pairs, second } => {
-                let pick = self.sampler.draw()?;
+                let pick = self.sampler.pick()?;
                 let pair = Some(PairId(*pairs));
                 let mode = if pairs.is_multiple_of(2) { *first } else { first.other() };
                 *pairs += 1;

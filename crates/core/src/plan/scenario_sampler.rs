@@ -62,7 +62,7 @@ impl ScenarioSampler {
     }
 
     /// The next scenario; `None` if all copies are used up.
-    pub(super) fn draw(&mut self) -> Option<Pick> {
+    pub(super) fn pick(&mut self) -> Option<Pick> {
         let scenario = match &mut self.shares {
             Shares::Copies { total: 0, .. } => return None,
             Shares::Copies { left, total } => {
@@ -106,7 +106,7 @@ mod tests {
     fn every_copy_is_drawn_once_in_a_mixed_order() {
         let mix = ScenarioMix::Copies(vec![(scenario(1), 300), (scenario(2), 100)]);
         let mut sampler = ScenarioSampler::new(&mix, 5);
-        let picks: Vec<Pick> = std::iter::from_fn(|| sampler.draw()).collect();
+        let picks: Vec<Pick> = std::iter::from_fn(|| sampler.pick()).collect();
         assert_eq!(picks.len(), 400);
         assert_eq!(picks.iter().filter(|pick| pick.scenario == 1).count(), 100);
         let first_half = picks[..200].iter().filter(|pick| pick.scenario == 1).count();
@@ -121,7 +121,7 @@ mod tests {
     fn picks_follow_the_weights() {
         let mix = ScenarioMix::Weights(vec![(scenario(1), 3.0), (scenario(2), 1.0)]);
         let mut sampler = ScenarioSampler::new(&mix, 5);
-        let second = (0..10_000).filter(|_| sampler.draw().unwrap().scenario == 1).count();
+        let second = (0..10_000).filter(|_| sampler.pick().unwrap().scenario == 1).count();
         assert!((2_350..=2_650).contains(&second), "{second}");
     }
 }
