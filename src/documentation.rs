@@ -150,6 +150,37 @@ fn links(text: &str) -> Vec<&str> {
     targets.filter(|to| !to.contains("://") && !to.starts_with('#')).collect()
 }
 
+/// The files and folders of the repository that a page names in code spans, outside of blocks.
+fn named_paths(text: &str) -> Vec<&str> {
+    const FOLDERS: [&str; 7] =
+        ["crates/", "src/", "tests/", "profiles/", "examples/", "deploy/", "packaging/"];
+    let mut in_block = false;
+    let prose = text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        in_block ^= fence;
+        !in_block && !fence
+    });
+    let spans = prose.flat_map(|line| line.split('`').skip(1).step_by(2));
+    spans
+        .filter(|span| FOLDERS.iter().any(|folder| span.starts_with(folder)))
+        .filter(|span| !span.contains([' ', '<', '*', '{', '=']) && !span.contains("NAME"))
+        .collect()
+}
+
+#[test]
+fn every_file_that_a_page_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut checked = 0;
+    for page in pages() {
+        for path in named_paths(&page.text) {
+            assert!(root.join(path).exists(), "{}: {path}", page.path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 15, "only {checked} paths were found");
+    assert_eq!(named_paths("a `src/NAME.rs` `src/x.rs`\n```\n`src/y`\n```\n`z`"), ["src/x.rs"]);
+}
+
 #[test]
 fn every_toml_block_is_a_valid_profile() {
     let mut checked = 0;
