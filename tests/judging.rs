@@ -12,7 +12,7 @@ use rushhour_stats::{Confidence, Proportion, Stratum, stratified_share};
 
 use crate::native_callers::{profile, start_agent, test_dir};
 use crate::support::{
-    CommandOutput, LiveKitServer, Row, Session, SplitMix64, TestDir, Truth, rows, wait_for_events,
+    LiveKitServer, Row, Session, SplitMix64, TestDir, Truth, rows, wait_for_events,
 };
 
 /// A profile of 24 chats with our own callers, whose runs are judged.
@@ -45,12 +45,6 @@ fn open_judged(dir: &TestDir) -> JudgedSession {
     let session = dir.session();
     let judging = Session::open(&session.folder.join("judged"));
     JudgedSession { judged: rows(&session.folder.join("judged.csv")), session, judging }
-}
-
-/// Expects this exit code, or the one of a session that was invalid because this machine was too busy.
-#[track_caller]
-fn expect_exit_unless_busy(output: CommandOutput, code: i32) -> CommandOutput {
-    if output.code == Some(112) { output } else { output.expect_exit(code) }
 }
 
 /// Every judged run was drawn, is repeated once, and agrees with its record in both sessions.
@@ -94,7 +88,7 @@ fn a_sample_and_every_failure_are_judged_and_weighted_back() {
     let text = judged_profile(&server, "by = \"sandbox\"\nsample = \"40%\"", QUICK);
     dir.write("profile.toml", &text);
     let ran =
-        expect_exit_unless_busy(server.with_keys(dir.rushhour(&["run", "profile.toml"])).run(), 0);
+        server.with_keys(dir.rushhour(&["run", "profile.toml"])).run().expect_exit_unless_busy(0);
     assert!(ran.stderr.contains("Judging at most 24 runs"), "{}", ran.stderr);
     let found = open_judged(&dir);
     check_consistency(&found);
@@ -125,7 +119,7 @@ fn a_sample_and_every_failure_are_judged_and_weighted_back() {
     // Rendering it again writes the same bytes.
     let before = found.session.files();
     let folder = dir.session_argument();
-    expect_exit_unless_busy(dir.rushhour(&["report", &folder]).run(), 0);
+    dir.rushhour(&["report", &folder]).run().expect_exit_unless_busy(0);
     assert_eq!(before, dir.session().files());
     // Nothing is judged twice.
     let judge = server.with_keys(dir.rushhour(&["judge", &folder])).run();
@@ -167,7 +161,7 @@ fn a_killed_judging_session_is_resumed_and_nothing_is_paid_twice() {
         let rushhour = server.with_keys(dir.rushhour(arguments));
         rushhour.env("CEKURA_API_KEY", SandboxConfig::CEKURA_KEY)
     };
-    expect_exit_unless_busy(keyed(&["run", "profile.toml", "--no-judging"]).run(), 0);
+    keyed(&["run", "profile.toml", "--no-judging"]).run().expect_exit_unless_busy(0);
     let session = dir.sessions().remove(0);
     assert!(!session.join("judged").exists(), "judging was switched off");
     let folder = dir.session_argument();
@@ -177,12 +171,12 @@ fn a_killed_judging_session_is_resumed_and_nothing_is_paid_twice() {
     running.finish();
     let again = keyed(&["judge", &folder]).run();
     again.expect_exit(2).expect_stderr("nothing is judged twice");
-    expect_exit_unless_busy(dir.rushhour(&["report", &folder]).run(), 0);
+    dir.rushhour(&["report", &folder]).run().expect_exit_unless_busy(0);
     let open = dir.session();
     assert_eq!(open.summary["judged"]["closed"], false);
     let judging = session.join("judged");
     let judging = judging.to_str().expect("a path is text");
-    let resumed = expect_exit_unless_busy(keyed(&["resume", judging, "--yes"]).run(), 0);
+    let resumed = keyed(&["resume", judging, "--yes"]).run().expect_exit_unless_busy(0);
     assert!(resumed.stdout.contains("weighted back"), "{}", resumed.stdout);
     let found = open_judged(&dir);
     check_consistency(&found);
@@ -229,7 +223,7 @@ fn judging_keeps_to_its_own_budget_and_reports_what_it_left_out() {
     dir.write("profile.toml", &judged_profile(&server, &judging, ""));
     let run = server.with_keys(dir.rushhour(&["run", "profile.toml"]));
     let ran =
-        expect_exit_unless_busy(run.env("CEKURA_API_KEY", SandboxConfig::CEKURA_KEY).run(), 113);
+        run.env("CEKURA_API_KEY", SandboxConfig::CEKURA_KEY).run().expect_exit_unless_busy(113);
     assert!(ran.stderr.contains("the budget is 2.00 USD"), "{}", ran.stderr);
     let found = open_judged(&dir);
     check_consistency(&found);
@@ -278,7 +272,7 @@ fn profiles_that_cannot_be_judged_are_refused_before_anything_is_started() {
     let native = profile(&server, "chat", 1, "1/s");
     dir.write("profile.toml", &native);
     let _agent = start_agent(&dir, &server, &[]);
-    expect_exit_unless_busy(server.with_keys(dir.rushhour(&["run", "profile.toml"])).run(), 0);
+    server.with_keys(dir.rushhour(&["run", "profile.toml"])).run().expect_exit_unless_busy(0);
     let folder = dir.session_argument();
     let judge = server.with_keys(dir.rushhour(&["judge", &folder])).run();
     judge.expect_exit(2).expect_stderr("has no [judging]");

@@ -131,6 +131,17 @@ impl CommandOutput {
         self
     }
 
+    /// Expects this exit code, or the one of a session that was invalid because this machine was too busy.
+    #[track_caller]
+    pub(crate) fn expect_exit_unless_busy(self, code: i32) -> Self {
+        if self.was_busy() { self } else { self.expect_exit(code) }
+    }
+
+    /// Whether the session was invalid because this machine was too busy.
+    pub(crate) fn was_busy(&self) -> bool {
+        self.code == Some(112)
+    }
+
     #[track_caller]
     pub(crate) fn expect_stderr(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "not printed: {text}\nstderr:\n{}", self.stderr);
