@@ -8,6 +8,7 @@ use rushhour_core::units::{Micros, Rate, RunIndex, SessionTime};
 /// Runs and the times at which they are due for a poll.
 pub(super) struct PollQueue {
     due: BTreeSet<(SessionTime, RunIndex)>,
+    rate: Rate,
     limiter: RateLimiter,
     not_before: SessionTime,
     longest_wait: Micros,
@@ -17,6 +18,7 @@ impl PollQueue {
     pub(super) fn new(rate: Rate) -> Self {
         Self {
             due: BTreeSet::new(),
+            rate,
             limiter: RateLimiter::new(rate),
             not_before: SessionTime::START,
             longest_wait: Micros::ZERO,
@@ -59,6 +61,13 @@ impl PollQueue {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.due.len()
+    }
+
+    /// Admits requests at this fraction of the rate from now on, 1 for all of it.
+    pub(super) fn slow_down(&mut self, fraction: u32) {
+        let slowed = Rate::new(self.rate.per_second() / f64::from(fraction.max(1)));
+        self.limiter = RateLimiter::new(slowed.unwrap_or(self.rate));
+        self.limiter.pause(self.not_before);
     }
 
     /// Admits no request before `until`.

@@ -32,4 +32,4 @@ pub(crate) use time_bins::{Bin, BinFigure, FEWEST_FOR_P95, count_bins, latency_b
 pub(crate) use unfinished::{ReachedFigure, WithUnfinished};
 pub use validity::{StartRates, Validity, ValidityFigure, ValidityRule};
 pub(crate) use validity::{limits, start_rates};
-pub use verdict::SessionVerdict;
+pub use verdict::{NothingCompleted, SessionVerdict};

@@ -18,9 +18,9 @@ impl OverallVerdict {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Passed => "Passed",
-            Self::Failed => "Failed",
+            Self::Failed | Self::NothingCompleted => "Failed",
             Self::Undecided => "Not enough data",
-            Self::Invalid => "Invalid",
+            Self::Invalid | Self::EnvironmentFailed => "Invalid",
             Self::NoThresholds => "No verdict",
         }
     }
@@ -47,6 +47,16 @@ pub(crate) fn verdict_sentence(
                 broken.join(", ")
             )
         }
+        OverallVerdict::NothingCompleted => {
+            format!("no run completed: {}", failures_by_party(folded))
+        }
+        OverallVerdict::EnvironmentFailed if folded.tally.failed.is_empty() => {
+            "no run was started, so nothing was measured".to_owned()
+        }
+        OverallVerdict::EnvironmentFailed => format!(
+            "no run completed, so the session says nothing about the agent: {}",
+            failures_by_party(folded)
+        ),
         OverallVerdict::Failed => {
             let failed = of(&|verdict| verdict.is_failure());
             let named: Vec<String> = failed
@@ -98,6 +108,18 @@ pub(crate) fn verdict_sentence(
             format!("the profile sets no thresholds; {runs} ended")
         }
     }
+}
+
+/// How many failures can be whose fault.
+fn failures_by_party(folded: &FoldedSession) -> String {
+    let parties = folded.tally.failures_by_party();
+    let parts: Vec<String> = parties
+        .iter()
+        .map(|(party, count)| {
+            format!("{} can be the fault of the {party}", counted(*count, "failure"))
+        })
+        .collect();
+    parts.join(", ")
 }
 
 const fn confidence(criterion: Criterion, thresholds: usize) -> &'static str {
@@ -183,6 +205,28 @@ pub(crate) fn assumption_note(folded: &FoldedSession) -> Option<String> {
     })
 }
 
+/// That completions were seen late, because status polls failed or waited.
+pub(crate) fn poll_note(folded: &FoldedSession) -> Option<String> {
+    let health = &folded.health;
+    let interval = folded.opening.profile.evaluator.cekura()?.poll_every.micros();
+    let (failed, late) = (health.status_polls_failed, health.poll_lag > interval);
+    if failed == 0 && !late {
+        return None;
+    }
+    let mut causes = Vec::new();
+    if failed > 0 {
+        let polls = health.status_polls + failed;
+        causes.push(format!("{failed} of {} failed", counted(polls, "status poll")));
+    }
+    if late {
+        causes.push(format!("a due one waited up to {}", health.poll_lag));
+    }
+    Some(format!(
+        "The ends of runs were seen late: {}. Completion latencies show the later bound.",
+        causes.join(", and ")
+    ))
+}
+
 /// That rooms were left behind.
 pub(crate) fn room_note(folded: &FoldedSession) -> Option<String> {
     (folded.rooms_not_deleted > 0).then(|| {
@@ -193,12 +237,22 @@ pub(crate) fn room_note(folded: &FoldedSession) -> Option<String> {
     })
 }
 
+/// That tokens and media were not encrypted on their way.
+pub(crate) fn in_clear_notes(folded: &FoldedSession) -> Vec<String> {
+    let addresses = folded.opening.profile.livekit.addresses_in_clear();
+    let note =
+        |address: &str| format!("{address} is not encrypted: tokens and media travelled in clear.");
+    addresses.into_iter().map(note).collect()
+}
+
 /// What the reader must know first.
 pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     let mut notes = stop_notes(folded);
     notes.extend(resumption_notes(folded));
     notes.extend((!folded.closed).then(|| NOT_FINISHED.to_owned()));
     notes.extend(assumption_note(folded));
+    notes.extend(poll_note(folded));
     notes.extend(room_note(folded));
+    notes.extend(in_clear_notes(folded));
     notes
 }
