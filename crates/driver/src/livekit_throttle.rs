@@ -18,10 +18,8 @@ pub(super) const MAX_ATTEMPTS: u32 = 8;
 /// The rate of requests per second for a while after a refusal: half of what LiveKit Cloud allows a project (1,000 a
 /// minute), because others may use the same project.
 const CAREFUL_RATE: f64 = 8.0;
-/// After a refusal, rooms are polled at this fraction of `limits.looks`; again after the next one,
-const FIRST_SLOWDOWN: u32 = 4;
-/// down to this one.
-const MAX_SLOWDOWN: u32 = 64;
+/// Rooms are polled at most at that rate too after a refusal, at half of it after the next one, down to this part of it.
+const LEAST_POLLS: u32 = 4;
 /// The time without a refusal after which everything is as before.
 const CAREFUL_FOR: Micros = Micros::from_secs(60);
 
@@ -30,7 +28,8 @@ pub(super) struct LiveKitThrottle {
     paused_until: SessionTime,
     careful_until: SessionTime,
     refusals_in_a_row: u32,
-    slowdown: u32,
+    /// Rooms are polled at this part of [`CAREFUL_RATE`]; 0 while they are polled as the profile says.
+    poll_part: u32,
     limiter: RateLimiter,
     not_before: SessionTime,
     /// Requests that wait; deletions after all others.
@@ -45,7 +44,7 @@ impl LiveKitThrottle {
             paused_until: SessionTime::START,
             careful_until: SessionTime::START,
             refusals_in_a_row: 0,
-            slowdown: 1,
+            poll_part: 0,
             limiter: RateLimiter::new(rate),
             not_before: SessionTime::START,
             waiting: VecDeque::new(),
@@ -69,8 +68,7 @@ impl LiveKitThrottle {
         };
         if !known {
             self.refusals_in_a_row += 1;
-            let slower = if self.slowdown == 1 { FIRST_SLOWDOWN } else { self.slowdown * 2 };
-            self.slowdown = slower.min(MAX_SLOWDOWN);
+            self.poll_part = (self.poll_part * 2).clamp(1, LEAST_POLLS);
         }
         let until = now + wait;
         if until <= self.paused_until {
@@ -139,21 +137,22 @@ impl LiveKitThrottle {
     /// When something that waits may be sent, or everything is as before.
     pub(super) fn next_due(&self) -> SessionTime {
         let waiting = if self.is_empty() { SessionTime::NEVER } else { self.not_before };
-        let recovers = if self.slowdown == 1 { SessionTime::NEVER } else { self.careful_until };
+        let recovers = if self.poll_part == 0 { SessionTime::NEVER } else { self.careful_until };
         waiting.min(recovers)
     }
 
-    /// How much more seldom rooms are polled from now on, where that has changed.
-    pub(super) fn recover(&mut self, now: SessionTime) -> Option<u32> {
-        (self.slowdown > 1 && now >= self.careful_until).then(|| {
-            self.slowdown = 1;
-            self.slowdown
-        })
+    /// Whether everything is as before from now on.
+    pub(super) fn recover(&mut self, now: SessionTime) -> bool {
+        let recovers = self.poll_part > 0 && now >= self.careful_until;
+        if recovers {
+            self.poll_part = 0;
+        }
+        recovers
     }
 
-    /// How much more seldom rooms are polled.
-    pub(super) const fn slowdown(&self) -> u32 {
-        self.slowdown
+    /// The most polls of rooms, where they are limited.
+    pub(super) fn poll_rate(&self) -> Option<Rate> {
+        (self.poll_part > 0).then(|| Rate::new(CAREFUL_RATE / f64::from(self.poll_part))).flatten()
     }
 
     /// Until when nothing is sent.
@@ -208,10 +207,11 @@ mod tests {
         assert_eq!(throttle.next_due(), at(3_125));
         assert_eq!(throttle.take(at(3_125)), Some(check(3)));
         assert_eq!(throttle.take(at(3_250)), Some(delete(1)));
-        assert_eq!(throttle.slowdown(), FIRST_SLOWDOWN);
+        assert_eq!(throttle.poll_rate(), Rate::new(8.0));
         assert_eq!(throttle.next_due(), at(63_000));
-        assert_eq!(throttle.recover(at(62_999)), None);
-        assert_eq!(throttle.recover(at(63_000)), Some(1));
+        assert!(!throttle.recover(at(62_999)));
+        assert!(throttle.recover(at(63_000)));
+        assert_eq!(throttle.poll_rate(), None);
         assert_eq!(throttle.admit(delete(4), at(63_000)), Some(delete(4)));
     }
 
@@ -222,11 +222,12 @@ mod tests {
         assert_eq!(throttle.refused(None, at(5)), None);
         assert_eq!(throttle.refused(None, at(1_000)), Some(at(3_000)), "the wait doubles");
         assert_eq!(throttle.refused(Some(Micros::from_secs(9)), at(1_100)), Some(at(10_100)));
-        assert_eq!(throttle.slowdown(), 2 * FIRST_SLOWDOWN);
+        assert_eq!(throttle.poll_rate(), Rate::new(4.0));
         throttle.answered();
         assert_eq!(throttle.refused(None, at(20_000)), Some(at(21_000)));
         let longest = throttle.refused(Some(Micros::from_secs(100_000)), at(30_000));
         assert_eq!(longest, Some(at(30_000) + MAX_RETRY_AFTER));
+        assert_eq!(throttle.poll_rate(), Rate::new(2.0), "and no less");
     }
 
     #[test]

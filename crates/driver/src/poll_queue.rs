@@ -63,10 +63,10 @@ impl PollQueue {
         self.due.len()
     }
 
-    /// Admits requests at this fraction of the rate from now on, 1 for all of it.
-    pub(super) fn slow_down(&mut self, fraction: u32) {
-        let slowed = Rate::new(self.rate.per_second() / f64::from(fraction.max(1)));
-        self.limiter = RateLimiter::new(slowed.unwrap_or(self.rate));
+    /// Admits requests at most at this rate from now on, or at its own.
+    pub(super) fn limit(&mut self, rate: Option<Rate>) {
+        let slower = rate.filter(|rate| *rate < self.rate).unwrap_or(self.rate);
+        self.limiter = RateLimiter::new(slower);
         self.limiter.pause(self.not_before);
     }
 

@@ -3,7 +3,7 @@
 use super::simulation::{
     FaultRates, World, check, outcomes, rooms_not_deleted, simulate_in, world,
 };
-use rushhour_core::event::{EventKind, GeneratorHealth, Outcome};
+use rushhour_core::event::{EventKind, FailureClass, GeneratorHealth, Outcome};
 use rushhour_core::units::{Micros, SessionTime};
 
 const HUNDRED: &str = r#"
@@ -80,7 +80,7 @@ fn a_livekit_that_refuses_everything_fails_runs_without_blaming_the_agent() {
     let world = simulate_in(world(7, faults), &HUNDRED.replace("100", "10"), &[]);
     check(&world, 10);
     for outcome in outcomes(&world.events).values() {
-        let class = outcome[0].class().map(|class| class.name());
+        let class = outcome[0].class().map(FailureClass::name);
         assert_eq!(class, Some("livekit_rate_limited"), "{outcome:?}");
     }
 }

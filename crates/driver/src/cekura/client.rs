@@ -326,13 +326,17 @@ mod tests {
 
     #[test]
     fn only_what_was_certainly_not_accepted_may_be_retried() {
-        use SubmitErrorKind::{RateLimited, Rejected, Unauthorized, Unknown};
+        use SubmitErrorKind::{RateLimited, Rejected, RejectedAlways, Unauthorized, Unknown};
         for (status, body, kind) in [
             (400, "{}", Rejected),
             (401, "{}", Unauthorized),
             (403, "", Unauthorized),
-            (404, "<html>", Rejected),
-            (302, "", Rejected),
+            (402, "{}", RejectedAlways),
+            (404, "<html>", RejectedAlways),
+            (405, "{}", RejectedAlways),
+            (302, "", RejectedAlways),
+            (413, "", Rejected),
+            (422, "{}", Rejected),
             (408, "", Unknown),
             (429, "", RateLimited { retry_after: None }),
             (500, "{}", Unknown),

@@ -29,15 +29,15 @@ impl Session {
                 wait_ms = until.since(now).0 / 1_000,
                 "LiveKit refuses requests: nothing is sent to it"
             );
-            self.room_polls.slow_down(self.livekit_throttle.slowdown());
+            self.room_polls.limit(self.livekit_throttle.poll_rate());
             self.room_polls.pause(until);
         }
     }
 
     /// Sends the requests to LiveKit that waited and are due.
     pub(super) fn send_waiting_requests(&mut self, now: SessionTime) {
-        if let Some(slowdown) = self.livekit_throttle.recover(now) {
-            self.room_polls.slow_down(slowdown);
+        if self.livekit_throttle.recover(now) {
+            self.room_polls.limit(None);
         }
         let runs = &self.runs;
         let is_needed = |run| runs.get(&run).is_some_and(|run| !run.has_ended());

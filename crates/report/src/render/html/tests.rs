@@ -45,7 +45,7 @@ pub(super) fn check_page(page: &str) {
 #[test]
 fn a_session_without_a_run_says_so() {
     let page = checked(&SessionBuilder::chat("").closed());
-    assert!(page.contains("No verdict: no run was started, so nothing was measured."));
+    assert!(page.contains("Invalid: no run was started, so nothing was measured."));
     assert!(page.contains("No run was planned or started."));
     assert!(!page.contains("<svg"));
     let page = checked(&SessionBuilder::chat(THRESHOLDS).closed());
