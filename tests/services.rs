@@ -132,7 +132,8 @@ fn a_session_in_which_nothing_completed_never_passes() {
         for thresholds in ["", "[thresholds]\nfailed = \"< 100%\"\n"] {
             let dir = TestDir::new();
             let text = profile(2, "10/s", faults);
-            dir.run_profile(&format!("{text}{thresholds}")).expect_exit(code);
+            let ran = dir.run_profile(&format!("{text}{thresholds}")).expect_exit(code);
+            assert!(ran.stdout.contains("o run completed"), "{faults}: {}", ran.stdout);
             let folder = dir.session_argument();
             let markdown = dir
                 .rushhour(&["report", &folder, "--format", "markdown"])

@@ -2,6 +2,7 @@
 //! sentence about it is written in `render`.
 
 mod bill;
+mod dispatch_stall;
 mod funnel_rows;
 mod measured_latency;
 mod overall_verdict;
@@ -17,6 +18,7 @@ mod validity;
 mod verdict;
 
 pub use bill::{BillItem, BillSummary, BillTotals, CostEach, OldPrices};
+pub use dispatch_stall::{DispatchStall, StalledJoins};
 pub(crate) use funnel_rows::{FunnelRow, Loss, funnel_rows, single_mode};
 pub(crate) use measured_latency::{MeasuredLatency, measured_latencies};
 pub(crate) use overall_verdict::OverallVerdict;

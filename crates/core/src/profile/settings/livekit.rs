@@ -1,9 +1,10 @@
 //! The LiveKit server, and how the agent gets into the rooms.
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::profile::table::choice;
-use crate::profile::target_kind::travels_in_clear;
+use crate::profile::target_kind::{TargetKind, target_kind, travels_in_clear};
 use crate::units::{AgentName, PositiveDuration};
 
 choice! {
@@ -68,6 +69,13 @@ impl LiveKitSettings {
             LiveKitTarget::Sandbox => None,
             LiveKitTarget::Url(url) => Some(self.api_url.as_deref().unwrap_or(url)),
         }
+    }
+
+    /// Whether the server is LiveKit Cloud.
+    pub fn is_livekit_cloud(&self) -> bool {
+        self.server_api().is_some_and(|url| {
+            Url::parse(url).is_ok_and(|url| target_kind(&url) == TargetKind::LiveKitCloud)
+        })
     }
 
     /// The addresses to which tokens and media travel in clear, other than on this machine.

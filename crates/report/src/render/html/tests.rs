@@ -49,8 +49,8 @@ fn a_session_without_a_run_says_so() {
     assert!(page.contains("No run was planned or started."));
     assert!(!page.contains("<svg"));
     let page = checked(&SessionBuilder::chat(THRESHOLDS).closed());
-    assert!(page.contains("Failed: 2 of 2 thresholds do not hold"), "{page}");
-    assert!(page.contains("nothing was measured"));
+    assert!(page.contains("Invalid: no run was started, so nothing was measured."), "{page}");
+    assert!(page.contains("not judged"));
 }
 
 #[test]

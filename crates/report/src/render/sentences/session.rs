@@ -5,7 +5,10 @@ use std::fmt::Write;
 use super::counted;
 use super::threshold::needs_note;
 use crate::fold::{FoldedSession, ResumptionRecord};
-use crate::session::{Criterion, OverallVerdict, SessionVerdict, ThresholdResult, Verdict};
+use crate::session::{
+    Criterion, OverallVerdict, SessionVerdict, StalledJoins, ThresholdResult, Verdict,
+};
+use rushhour_core::profile::LiveKitTarget;
 use rushhour_core::units::SessionTime;
 
 /// In reports of invalid sessions.
@@ -227,6 +230,27 @@ pub(crate) fn poll_note(folded: &FoldedSession) -> Option<String> {
     ))
 }
 
+/// That the server's dispatcher held dispatches back. Nothing is excused: figures and verdicts stay as they are.
+pub(crate) fn stall_note(folded: &FoldedSession) -> Option<String> {
+    let livekit = &folded.opening.profile.livekit;
+    if livekit.target == LiveKitTarget::Sandbox || livekit.is_livekit_cloud() {
+        return None;
+    }
+    let found = StalledJoins::find(folded.joins.as_slice())?;
+    let times = match found.stalls.len() {
+        1 => "at one moment".to_owned(),
+        more => format!("together, at {more} moments"),
+    };
+    let without =
+        found.p95_without.map_or(String::new(), |p95| format!(", and {p95} without those"));
+    Some(format!(
+        "LiveKit's dispatcher held the dispatches of {} of {} back and released them {times}: livekit-server looks for workers once a minute, waits 5 s for them, and meanwhile serves only the first some tens of dispatches. The p95 of agent joins is {}{without}. The agent's workers were not asked before.",
+        found.held(),
+        counted(found.joins, "agent"),
+        found.p95
+    ))
+}
+
 /// That rooms were left behind.
 pub(crate) fn room_note(folded: &FoldedSession) -> Option<String> {
     (folded.rooms_not_deleted > 0).then(|| {
@@ -252,6 +276,7 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend((!folded.closed).then(|| NOT_FINISHED.to_owned()));
     notes.extend(assumption_note(folded));
     notes.extend(poll_note(folded));
+    notes.extend(stall_note(folded));
     notes.extend(room_note(folded));
     notes.extend(in_clear_notes(folded));
     notes

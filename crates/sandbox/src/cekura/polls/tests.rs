@@ -149,7 +149,7 @@ fn bulk_polls_are_refused_paged_or_in_capitals_under_their_faults() {
     let (runs, _, second, _) = polled(Fault::PollPaged, "&page=2");
     assert_eq!((ids(&second["results"]), &second["next"]), (runs[2..].to_vec(), &Value::Null));
     let (_, _, body, _) = polled(Fault::PollUpperCase, "");
-    assert_eq!(body[0]["status"], "IN_QUEUE");
+    assert_eq!(body[0]["status"], "PENDING");
     let (_, status, body, _) = polled(Fault::PollOtherForm, "");
     assert_eq!((status, body), (200, json!({ "detail": "Down for maintenance." })));
 }
