@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     Internal = 1,
     /// The command line, the credentials or a file cannot be used.
     Usage = 2,
-    /// A threshold failed.
+    /// A threshold failed, or no run completed.
     ThresholdFailed = 99,
     /// The profile is not valid.
     ProfileInvalid = 104,
@@ -19,7 +19,8 @@ pub(crate) enum Exit {
     Stopped = 105,
     /// There are too few samples to decide the thresholds.
     Undecided = 111,
-    /// The load generator did not deliver the load, so the session says nothing about the agent.
+    /// The load generator did not deliver the load, or no run completed for reasons other than the agent: the session
+    /// says nothing about the agent.
     Invalid = 112,
     /// The budget was reached.
     Budget = 113,

@@ -19,6 +19,7 @@ const PURE: &[&str] = &[
     "crates/driver/src/cekura/accepted_runs.rs",
     "crates/driver/src/cekura/error_message.rs",
     "crates/driver/src/cekura/run_status.rs",
+    "crates/driver/src/livekit_throttle.rs",
     "crates/driver/src/poll_queue.rs",
     "crates/driver/src/rate_limiter.rs",
     "crates/driver/src/replay.rs",

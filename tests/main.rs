@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `support` | the harness: the binary, profiles, session folders, peers |
 //! | `command_line` | messages, exit codes and files |
+//! | `services` | services that limit, refuse and misanswer requests |
 //! | `sessions`, `resume` | whole sessions against the sandbox, and sessions whose process was killed |
 //! | `sandbox` | the sandbox itself |
 //! | `schemas`, `junit` | written files against their schemas |
@@ -51,6 +52,7 @@ mod resilience;
 mod resume;
 mod sandbox;
 mod schemas;
+mod services;
 mod sessions;
 mod soak;
 mod support;

@@ -27,12 +27,13 @@ Either way every planned run has an outcome, rooms are deleted and reports are w
 
 Exit codes:
   0    passed
-  2    missing credentials, an unreachable server, a file that cannot be written
-  99   a threshold failed
+  2    missing credentials, an unreachable server, a file that cannot be written, an evaluator \
+that rejects every submission
+  99   a threshold failed, or no run completed
   104  the profile is not valid
   105  stopped by a signal
   111  too few samples to decide a threshold
-  112  invalid: the load generator did not deliver the load
+  112  invalid: the load generator did not deliver the load, or a service failed every run
   113  the budget was reached";
 
 /// Run a profile, and report how its conversations went.

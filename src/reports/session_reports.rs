@@ -220,7 +220,7 @@ impl RowFiles {
 pub(crate) fn exit_of(folded: &FoldedSession, verdict: &SessionVerdict) -> Exit {
     let stopped =
         |reasons: &[StopReason]| folded.stops.iter().any(|(reason, _)| reasons.contains(reason));
-    if stopped(&[StopReason::Credentials]) {
+    if stopped(&[StopReason::Credentials, StopReason::Rejected]) {
         Exit::Usage
     } else if stopped(&[StopReason::Journal]) {
         Exit::Internal
@@ -233,9 +233,9 @@ pub(crate) fn exit_of(folded: &FoldedSession, verdict: &SessionVerdict) -> Exit 
         Exit::Budget
     } else if stopped(&[StopReason::Drain, StopReason::Now]) {
         Exit::Stopped
-    } else if !verdict.validity.holds() {
+    } else if verdict.is_invalid() {
         Exit::Invalid
-    } else if verdict.any_failed() {
+    } else if verdict.any_failed() || verdict.nothing_completed.is_some() {
         Exit::ThresholdFailed
     } else if verdict.any_undecided() {
         Exit::Undecided

@@ -86,6 +86,8 @@ pub(crate) struct Clients {
     /// Rushhour's own callers, where they are the evaluator.
     pub(crate) callers: Option<SessionCallers>,
     pub(crate) livekit_url: String,
+    /// The address of LiveKit's server API.
+    api_url: String,
     pub(crate) evaluator_url: String,
     token_signer: TokenSigner,
     /// Serves as long as the session runs.
@@ -109,7 +111,8 @@ impl Clients {
         };
         let LiveKitKeys { key, secret } = livekit_keys;
         let timeout = profile.limits.livekit_timeout.as_duration();
-        let livekit = LiveKitClient::new(&livekit_url, &key, &secret, timeout)
+        let api_url = profile.livekit.server_api().unwrap_or(&livekit_url).to_owned();
+        let livekit = LiveKitClient::new(&api_url, &key, &secret, timeout)
             .map_err(CliError::from_internal)?;
         let folder = profile_path.parent().unwrap_or(Path::new(""));
         let callers = native_callers::prepare(profile, folder)?;
@@ -141,6 +144,7 @@ impl Clients {
             evaluator,
             callers,
             livekit_url,
+            api_url,
             evaluator_url,
             token_signer: TokenSigner::new(key, secret),
             _sandbox: sandbox,
@@ -154,9 +158,12 @@ impl Clients {
                 LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
                     "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and this machine's clock"
                 }
+                LiveKitErrorKind::RateLimited { .. } => {
+                    "wait a minute and try again: others use the same project, or a proxy limits requests"
+                }
                 _ => "check livekit.url, or LIVEKIT_URL",
             };
-            CliError::usage(format!("cannot use the LiveKit server {}", self.livekit_url))
+            CliError::usage(format!("cannot use the LiveKit server {}", self.api_url))
                 .caused_by(error)
                 .with_hint(hint)
         })

@@ -7,7 +7,10 @@ use url::Url;
 
 use super::cost;
 use rushhour_core::bill::BillForecast;
-use rushhour_core::plan::{CLOUD_ROOMS, CloudExcess, Forecast, PlanWarning, cloud_excess};
+use rushhour_core::plan::{
+    CLOUD_REQUESTS_PER_MINUTE, CLOUD_ROOMS, CloudExcess, CloudQuotaExcess, Forecast, PlanWarning,
+    cloud_excess, cloud_quota_excess,
+};
 use rushhour_core::profile::{
     DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile, Profile, TargetKind,
     target_kind,
@@ -40,10 +43,21 @@ pub(crate) fn summary(profile: &Profile, forecast: &Forecast, today: Date) -> St
 fn notes(profile: &Profile, forecast: &Forecast, today: Date) -> Vec<String> {
     let warnings = forecast.warnings.iter().map(plan_warning);
     let cloud = cloud_excess(profile, forecast).map(|excess| cloud_warning(&excess));
+    let quota = cloud_quota_excess(profile, forecast).map(|excess| quota_warning(&excess));
+    let in_clear = profile.livekit.addresses_in_clear();
     warnings
+        .chain(in_clear.into_iter().map(in_clear_note))
         .chain(OldPrices::on_day(&profile.bill, today).map(|old| old.to_string()))
         .chain(cloud)
+        .chain(quota)
         .collect()
+}
+
+/// That an address is not encrypted.
+fn in_clear_note(address: &str) -> String {
+    format!(
+        "{address} is not encrypted: tokens and media travel in clear; use wss:// in a network that you do not trust"
+    )
 }
 
 /// How a plan exceeds what LiveKit's acceptable use policy allows without asking.
@@ -51,6 +65,14 @@ pub(crate) fn cloud_warning(excess: &CloudExcess) -> String {
     format!(
         "about {} rooms at once on {}: LiveKit has to agree to a load test of more than {CLOUD_ROOMS} (see its acceptable use policy, and --accept-cloud-limits)",
         excess.rooms, excess.host
+    )
+}
+
+/// How a plan exceeds LiveKit Cloud's quota of requests.
+pub(crate) fn quota_warning(excess: &CloudQuotaExcess) -> String {
+    format!(
+        "about {:.0} requests per minute to {} at the peak, up to {} per run: LiveKit Cloud allows a project {CLOUD_REQUESTS_PER_MINUTE}; further ones are refused, and runs wait",
+        excess.per_minute, excess.host, excess.per_run
     )
 }
 

@@ -116,7 +116,7 @@ impl EventSink for ProgressSink {
     fn record(&self, event: Event) {
         self.replay(&event);
         if let EventKind::Stopping {
-            reason: StopReason::Journal | StopReason::Credentials,
+            reason: StopReason::Journal | StopReason::Credentials | StopReason::Rejected,
             detail,
         } = &event.kind
         {

@@ -116,6 +116,8 @@ pub enum SubmitErrorKind {
     Unauthorized,
     /// Certainly not accepted, for a reason that a retry does not change.
     Rejected,
+    /// Certainly not accepted, for a reason that holds for every submission, such as the account's balance.
+    RejectedAlways,
     /// May have been accepted; must never be retried.
     Unknown,
 }
@@ -195,6 +197,11 @@ pub enum PollErrorKind {
     RateLimited,
     /// The key was refused.
     Unauthorized,
+    /// A request about several runs was refused; one about fewer may not be.
+    BulkRefused {
+        /// Whether because of their number, so that further requests should be about fewer too.
+        too_many: bool,
+    },
     /// Any other response that does not report the status of runs.
     BadResponse,
 }
@@ -217,6 +224,14 @@ pub struct PollError {
 }
 
 impl PollError {
+    /// The message and the hint in one sentence.
+    pub fn detail(&self) -> String {
+        match self.hint {
+            Some(hint) => format!("{}; {hint}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// An error without a hint or a cause of its own.
     pub fn new(kind: PollErrorKind, message: impl Into<String>) -> Self {
         Self { kind, retry_after: None, message: message.into(), hint: None, source: None }

@@ -5,7 +5,7 @@
 //! - [`Session`] owns all runs of a session. [`SessionInput`]s and the time go in, [`SessionEffect`]s come out. It
 //!   starts runs when the plan says so, keeps to rates and the budget, and brings every run to one outcome.
 //! - `run` is the state machine of one run: room, dispatch, agent, submission, conversation, cleanup.
-//! - `submission_queue`, `poll_queue` and `rate_limiter` decide which request may be sent next.
+//! - `submission_queue`, `poll_queue`, `livekit_throttle` and `rate_limiter` decide which request may be sent next.
 //! - [`ReplayedSession`] reads the journal of a crashed process; [`Session::resume`] continues from it.
 //!
 //! [`drive`] is the event loop around it: it owns the clock, executes the effects with the [`Services`], and returns
@@ -27,10 +27,13 @@ mod clock;
 mod crash_tests;
 mod event_loop;
 mod executor;
+mod livekit_throttle;
 mod poll_queue;
 mod process_stats;
 #[cfg(test)]
 mod push_tests;
+#[cfg(test)]
+mod rate_limit_tests;
 mod rate_limiter;
 mod replay;
 mod room_naming;

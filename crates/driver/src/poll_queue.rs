@@ -8,6 +8,7 @@ use rushhour_core::units::{Micros, Rate, RunIndex, SessionTime};
 /// Runs and the times at which they are due for a poll.
 pub(super) struct PollQueue {
     due: BTreeSet<(SessionTime, RunIndex)>,
+    rate: Rate,
     limiter: RateLimiter,
     not_before: SessionTime,
     longest_wait: Micros,
@@ -17,6 +18,7 @@ impl PollQueue {
     pub(super) fn new(rate: Rate) -> Self {
         Self {
             due: BTreeSet::new(),
+            rate,
             limiter: RateLimiter::new(rate),
             not_before: SessionTime::START,
             longest_wait: Micros::ZERO,
@@ -59,6 +61,13 @@ impl PollQueue {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.due.len()
+    }
+
+    /// Admits requests at most at this rate from now on, or at its own.
+    pub(super) fn limit(&mut self, rate: Option<Rate>) {
+        let slower = rate.filter(|rate| *rate < self.rate).unwrap_or(self.rate);
+        self.limiter = RateLimiter::new(slower);
+        self.limiter.pause(self.not_before);
     }
 
     /// Admits no request before `until`.

@@ -4,7 +4,7 @@ use rushhour_core::bill::BudgetLimits;
 use rushhour_core::evaluator::EvaluatorCapabilities;
 use rushhour_core::plan::{room_lifetime, token_lifetime};
 use rushhour_core::profile::{AgentDispatch, DispatchMethod, Profile, WhenFull};
-use rushhour_core::units::{Micros, Rate};
+use rushhour_core::units::{Micros, Mode, Rate};
 
 /// What happens to a free slot of a hold stage whose next run could exceed the budget, while other runs are
 /// in flight.
@@ -54,6 +54,8 @@ pub struct DriverSettings {
     pub token_lifetime: Micros,
     /// How long rooms must stay open without participants.
     pub room_lifetime: Micros,
+    /// The modes of the conversations.
+    pub modes: &'static [Mode],
     /// How long a conversation of each scenario is expected to take.
     pub expected_durations: Vec<Micros>,
     /// What the evaluator can do.
@@ -86,6 +88,7 @@ impl DriverSettings {
             livekit_timeout: limits.livekit_timeout.micros(),
             token_lifetime: token_lifetime(profile),
             room_lifetime: room_lifetime(profile),
+            modes: profile.mode.modes(),
             expected_durations: profile.mix.scenarios().iter().map(|s| s.lasts.micros()).collect(),
             evaluator,
             budget_limits: BudgetLimits::new(profile),

@@ -1,6 +1,6 @@
 //! A whole session against simulated services, in virtual time: no clock, no socket, no task.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::room_naming::RoomNaming;
 use super::session::Session;
@@ -34,6 +34,7 @@ pub(super) struct FaultRates {
     pub(super) run_missing: f64,
     pub(super) never_ends: f64,
     pub(super) deletion_fails: f64,
+    pub(super) livekit_throttled: f64,
 }
 
 impl FaultRates {
@@ -52,6 +53,7 @@ impl FaultRates {
             run_missing: share,
             never_ends: share,
             deletion_fails: share,
+            livekit_throttled: share,
         }
     }
 }
@@ -75,6 +77,12 @@ pub(super) struct World {
     pub(super) durable: usize,
     /// How many effects were executed.
     pub(super) executed: u64,
+    /// The most requests to LiveKit within a minute; it refuses further ones.
+    pub(super) livekit_quota: usize,
+    /// When it took each request of the last minute.
+    livekit_taken: VecDeque<SessionTime>,
+    /// When it refused each request, and whether that was a deletion.
+    pub(super) livekit_refused: Vec<(SessionTime, bool)>,
 }
 
 impl World {
@@ -98,6 +106,61 @@ impl World {
         self.inputs.insert((at, self.sequence), input);
     }
 
+    /// LiveKit's refusal of a request, where there are too many.
+    fn livekit_refusal(&mut self, is_deletion: bool) -> Option<LiveKitError> {
+        let now = self.now;
+        let minute = Micros::from_secs(60);
+        while self.livekit_taken.front().is_some_and(|taken| *taken + minute <= now) {
+            self.livekit_taken.pop_front();
+        }
+        let exceeds = self.livekit_taken.len() >= self.livekit_quota;
+        let share = self.faults.livekit_throttled;
+        if exceeds || (share > 0.0 && self.happens(share)) {
+            self.livekit_refused.push((now, is_deletion));
+            let retry_after = (share > 0.0 && self.happens(0.5)).then_some(Micros::from_secs(2));
+            let kind = LiveKitErrorKind::RateLimited { retry_after };
+            return Some(LiveKitError::new(kind, "LiveKit answered 429"));
+        }
+        self.livekit_taken.push_back(now);
+        None
+    }
+
+    /// Answers a request to LiveKit with a refusal, where there are too many; returns whether it did.
+    fn refuse(&mut self, effect: &SessionEffect) -> bool {
+        let is_deletion = matches!(effect, SessionEffect::DeleteRoom(_));
+        let is_livekit = matches!(
+            effect,
+            SessionEffect::CreateRoom(_)
+                | SessionEffect::Dispatch(_)
+                | SessionEffect::PollRoom(_)
+                | SessionEffect::CheckDispatch(_)
+                | SessionEffect::DeleteRoom(_)
+        );
+        let refusal = is_livekit.then(|| self.livekit_refusal(is_deletion)).flatten();
+        let Some(error) = refusal else { return false };
+        let at = self.after(1, 10);
+        let (effect, result) = (effect.clone(), error);
+        self.reply(at, |timing| match effect {
+            SessionEffect::CreateRoom(planned) => {
+                SessionInput::RoomCreated { run: planned.index, timing, result: Err(result) }
+            }
+            SessionEffect::Dispatch(planned) => {
+                SessionInput::Dispatched { run: planned.index, timing, result: Err(result) }
+            }
+            SessionEffect::PollRoom(run) => {
+                SessionInput::RoomPolled { run, timing, result: Err(result) }
+            }
+            SessionEffect::CheckDispatch(run) => {
+                SessionInput::DispatchChecked { run, result: Err(result) }
+            }
+            SessionEffect::DeleteRoom(run) => {
+                SessionInput::RoomDeleted { run, result: Err(result) }
+            }
+            other => unreachable!("{other:?} is no request to LiveKit"),
+        });
+        true
+    }
+
     fn execute(&mut self, effect: SessionEffect) {
         self.executed += 1;
         if matches!(
@@ -107,6 +170,9 @@ impl World {
                 | SessionEffect::Submit { .. }
         ) {
             self.durable = self.events.len();
+        }
+        if self.refuse(&effect) {
+            return;
         }
         match effect {
             SessionEffect::Record(event) => self.events.push(event),
@@ -272,6 +338,9 @@ pub(super) fn world(seed: u64, faults: FaultRates) -> World {
         most_retained: 0,
         durable: 0,
         executed: 0,
+        livekit_quota: usize::MAX,
+        livekit_taken: VecDeque::new(),
+        livekit_refused: Vec::new(),
     }
 }
 
@@ -293,9 +362,13 @@ pub(super) fn settings_of(plan: &Plan) -> DriverSettings {
 
 /// Runs a profile against simulated services; somebody stops it at the given seconds.
 pub(super) fn simulate(profile: &str, seed: u64, faults: FaultRates, stops: &[u64]) -> World {
+    simulate_in(world(seed, faults), profile, stops)
+}
+
+/// The same against services that are given.
+pub(super) fn simulate_in(mut world: World, profile: &str, stops: &[u64]) -> World {
     let plan = plan_of(profile);
     let mut session = Session::new(settings_of(&plan), plan.schedule(), RoomNaming::new("room"));
-    let mut world = world(seed, faults);
     for stop in stops {
         world.reply(SessionTime(stop * 1_000_000), |_| SessionInput::Stop);
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use rushhour_core::ErrorSource;
-use rushhour_core::units::redact;
+use rushhour_core::units::{Micros, redact};
 
-use crate::http::{TransportError, TransportErrorKind};
+use crate::http::{HttpResponse, TransportError, TransportErrorKind};
 use crate::token::TokenError;
 
 /// What a failed request means.
@@ -17,6 +17,11 @@ pub enum LiveKitErrorKind {
     Forbidden,
     /// The room or dispatch does not exist.
     NotFound,
+    /// Certainly not executed, because of too many requests: safe to repeat after a pause.
+    RateLimited {
+        /// How long the server, or the proxy before it, asks us to wait.
+        retry_after: Option<Micros>,
+    },
     /// No connection could be made: nothing was sent.
     Unreachable,
     /// No response in time.
@@ -35,6 +40,9 @@ impl LiveKitErrorKind {
         match self {
             Self::Unauthenticated => Some("check LIVEKIT_API_KEY and LIVEKIT_API_SECRET"),
             Self::Forbidden => Some("use a key that may create, list and administer rooms"),
+            Self::RateLimited { .. } => Some(
+                "lower the rates of the stages and limits.looks, or ask for a higher quota of requests",
+            ),
             Self::Unreachable | Self::TimedOut | Self::Transport => {
                 Some("check livekit.url, or LIVEKIT_URL")
             }
@@ -80,7 +88,21 @@ impl LiveKitError {
         self.kind.hint()
     }
 
-    /// Classifies a response whose status is not a success. The open-source server answers a token that it does
+    /// Classifies a response whose status is not a success, with how long it asks us to wait.
+    pub fn from_http(response: &HttpResponse) -> Self {
+        let mut error = Self::from_response(response.status, &response.body);
+        if let LiveKitErrorKind::RateLimited { retry_after } = &mut error.kind {
+            *retry_after = response.retry_after;
+        }
+        error
+    }
+
+    /// Whether the request was refused because of too many requests.
+    pub const fn is_rate_limited(&self) -> bool {
+        matches!(self.kind, LiveKitErrorKind::RateLimited { .. })
+    }
+
+    /// Classifies a status that is not a success and its body. The open-source server answers a token that it does
     /// not accept with 401 and plain text, which repeats the token; and a missing grant with 401,
     /// `unauthenticated` and the message "permissions denied".
     pub fn from_response(status: u16, body: &[u8]) -> Self {
@@ -92,6 +114,11 @@ impl LiveKitError {
                 LiveKitErrorKind::Unauthenticated,
                 "LiveKit refused the token: the key or the secret is not the server's, or the clocks disagree",
             ),
+            // Whoever limits requests in front of a server answers in words of its own.
+            429 => Self::new(
+                LiveKitErrorKind::RateLimited { retry_after: None },
+                "LiveKit, or a proxy before it, answered 429: too many requests",
+            ),
             status => Self::not_livekit(status),
         }
     }
@@ -102,6 +129,7 @@ impl LiveKitError {
             "unauthenticated" => LiveKitErrorKind::Unauthenticated,
             "permission_denied" => LiveKitErrorKind::Forbidden,
             "not_found" => LiveKitErrorKind::NotFound,
+            "resource_exhausted" => LiveKitErrorKind::RateLimited { retry_after: None },
             "deadline_exceeded" => LiveKitErrorKind::TimedOut,
             _ => LiveKitErrorKind::Server,
         };
@@ -130,5 +158,39 @@ impl From<TransportError> for LiveKitError {
 impl From<TokenError> for LiveKitError {
     fn from(error: TokenError) -> Self {
         Self::new(LiveKitErrorKind::Unauthenticated, error.to_string()).with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, retry_after: Option<Micros>, body: &str) -> HttpResponse {
+        let body = body.as_bytes().to_vec();
+        HttpResponse { status, retry_after, date: None, body, truncated: false }
+    }
+
+    #[test]
+    fn too_many_requests_are_recognised_from_twirp_and_from_a_proxy() {
+        let wait = Some(Micros::from_secs(7));
+        let limited = LiveKitErrorKind::RateLimited { retry_after: wait };
+        for body in [
+            r#"{"code":"resource_exhausted","msg":"too many requests"}"#,
+            "<html><title>429 Too Many Requests</title></html>",
+            "",
+        ] {
+            let error = LiveKitError::from_http(&response(429, wait, body));
+            assert_eq!(error.kind, limited, "{body}");
+            assert!(error.is_rate_limited() && error.hint().is_some());
+        }
+        let exhausted = r#"{"code":"resource_exhausted","msg":"node has exceeded its limit"}"#;
+        let error = LiveKitError::from_http(&response(503, None, exhausted));
+        assert_eq!(error.kind, LiveKitErrorKind::RateLimited { retry_after: None });
+        assert_eq!(
+            error.message,
+            "LiveKit answered resource_exhausted: node has exceeded its limit"
+        );
+        let other = LiveKitError::from_http(&response(503, wait, "busy"));
+        assert_eq!(other.kind, LiveKitErrorKind::Transport);
     }
 }

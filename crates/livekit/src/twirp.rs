@@ -36,12 +36,12 @@ impl Twirp {
         secret: &Secret,
         timeout: Duration,
     ) -> Result<Self, LiveKitError> {
-        let http = HttpClient::new(timeout)?;
         let url = url.trim_end_matches('/');
         let base = match url.strip_prefix("ws") {
             Some(rest) => format!("http{rest}/twirp/livekit"),
             None => format!("{url}/twirp/livekit"),
         };
+        let http = HttpClient::for_service(&base, timeout)?;
         Ok(Self { http, base, key: key.clone(), secret: secret.clone(), timeout })
     }
 
@@ -75,7 +75,7 @@ impl Twirp {
             .body(request.encode_to_vec());
         let response = self.http.send(request, MAX_RESPONSE).await?;
         if !response.is_success() {
-            return Err(LiveKitError::from_response(response.status, &response.body));
+            return Err(LiveKitError::from_http(&response));
         }
         if response.truncated {
             return Err(LiveKitError::not_livekit(response.status));

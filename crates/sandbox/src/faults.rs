@@ -22,6 +22,8 @@ impl FaultGroup {
             Fault::LivekitReset,
             Fault::LivekitResetAfter,
             Fault::LivekitHtml,
+            Fault::LivekitTooMany,
+            Fault::LivekitExhausted,
         ],
     );
     pub(crate) const CREATE_DISPATCH: Self = Self::new(
@@ -31,11 +33,19 @@ impl FaultGroup {
             Fault::LivekitReset,
             Fault::LivekitResetAfter,
             Fault::LivekitHtml,
+            Fault::LivekitTooMany,
+            Fault::LivekitExhausted,
         ],
     );
     pub(crate) const DISPATCH_CALL: Self = Self::new(
         "another dispatch call",
-        &[Fault::LivekitReset, Fault::LivekitResetAfter, Fault::LivekitHtml],
+        &[
+            Fault::LivekitReset,
+            Fault::LivekitResetAfter,
+            Fault::LivekitHtml,
+            Fault::LivekitTooMany,
+            Fault::LivekitExhausted,
+        ],
     );
     pub(crate) const DISPATCH: Self =
         Self::new("a dispatch", &[Fault::DispatchLost, Fault::AgentNeverJoins, Fault::AgentLate]);
@@ -57,11 +67,24 @@ impl FaultGroup {
             Fault::SubmitEmpty,
             Fault::RunsReordered,
             Fault::RunsMissing,
+            Fault::SubmitInvalid,
+            Fault::SubmitNoBalance,
+            Fault::SubmitNotFound,
         ],
     );
     pub(crate) const POLL: Self = Self::new(
         "a poll",
-        &[Fault::PollTooMany, Fault::PollError, Fault::PollHtml, Fault::PollReset, Fault::PollSlow],
+        &[
+            Fault::PollTooMany,
+            Fault::PollError,
+            Fault::PollHtml,
+            Fault::PollReset,
+            Fault::PollSlow,
+            Fault::PollBulkRefused,
+            Fault::PollPaged,
+            Fault::PollOtherForm,
+            Fault::PollUpperCase,
+        ],
     );
     pub(crate) const MISSING_RUN: Self = Self::new("a run in a poll", &[Fault::PollMissingRun]);
     pub(crate) const RUN: Self = Self::new(
@@ -198,7 +221,7 @@ mod tests {
             assert!((seen - 800.0).abs() < 6.0 * 27.7, "{fault}: {seen}");
         }
         let none = f64::from(counts[&None]);
-        assert!((none - 20_000.0 * 0.44).abs() < 6.0 * 70.2, "{none}");
+        assert!((none - 20_000.0 * 0.32).abs() < 6.0 * 70.2, "{none}");
     }
 
     #[test]

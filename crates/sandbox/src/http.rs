@@ -119,6 +119,11 @@ impl SandboxResponse {
     }
 }
 
+/// A wait in whole seconds, rounded up, for `Retry-After`.
+pub(crate) fn retry_after_seconds(wait: Micros) -> String {
+    wait.0.div_ceil(1_000_000).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 
 use super::dispatch::{DispatchTrial, try_room};
 use super::finding::{Diagnosis, Finding, passed};
-use super::rules::cloud_limits;
+use super::rules::{cloud_limits, cloud_quota};
 use super::{cekura, livekit, machine, network};
 use crate::arguments::ProfileArgs;
 use crate::error::CliError;
@@ -18,7 +18,7 @@ use crate::session::clients::{
     LiveKitKeys, cekura_key, livekit_keys, no_sandbox, sandbox_config, sandbox_keys,
 };
 use crate::session::forecast_text::plan_warning;
-use rushhour_core::plan::{Forecast, Plan, PlanWarning, cloud_excess};
+use rushhour_core::plan::{Forecast, Plan, PlanWarning, cloud_excess, cloud_quota_excess};
 use rushhour_core::profile::{LiveKitTarget, Profile};
 use rushhour_core::units::Secret;
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
@@ -127,6 +127,7 @@ async fn check_all(
     findings.add(machine::check(profile, forecast, &arguments.out));
     findings.add(limits(forecast));
     findings.add(cloud_limits(cloud_excess(profile, forecast).as_ref()));
+    findings.add(cloud_quota(cloud_quota_excess(profile, forecast).as_ref()));
     let sandbox = start_sandbox(profile)?;
     // Where Rushhour's own callers carry the load, Cekura is the one that judges.
     let most = profile.judging.as_ref().map_or(0, |judging| judging.most);
@@ -135,6 +136,12 @@ async fn check_all(
     let livekit = livekit_service(arguments, evaluated, sandbox.as_ref())?;
     print::set_status(format!("connecting to {}", livekit.url));
     findings.add(network::check("livekit", &livekit.url).await);
+    if let (Some(_), LiveKitTarget::Url(callers)) =
+        (&profile.livekit.api_url, &profile.livekit.target)
+    {
+        print::set_status(format!("connecting to {callers}"));
+        findings.add(network::check("livekit for callers", callers).await);
+    }
     let interrupted = check_livekit(arguments, profile, livekit, findings).await?;
     match cekura_service(arguments, evaluated, sandbox.as_ref())? {
         None => {
@@ -291,9 +298,10 @@ fn livekit_service(
             Service { url, key: Ok(sandbox_keys()) }
         }
         LiveKitTarget::Url(url) => {
+            let url = profile.livekit.server_api().unwrap_or(url);
             let keys = livekit_keys(profile, &arguments.profile.profile);
             let key = keys.and_then(|keys| keys.ok_or_else(no_sandbox));
-            Service { url: url.clone(), key }
+            Service { url: url.to_owned(), key }
         }
     })
 }

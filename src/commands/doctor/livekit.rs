@@ -19,6 +19,9 @@ pub(crate) fn request_failed(check: &str, error: &LiveKitError) -> Finding {
             "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET; they belong to one project and its address"
         }
         LiveKitErrorKind::Forbidden => "use a key that may create, list and administer rooms",
+        LiveKitErrorKind::RateLimited { .. } => {
+            "wait a minute and try again: others use the same project, or a proxy limits requests"
+        }
         LiveKitErrorKind::Server => "read the server's message, and try again",
         _ => "check livekit.url, or LIVEKIT_URL",
     };

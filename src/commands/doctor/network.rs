@@ -32,7 +32,7 @@ pub(crate) async fn check(service: &str, address: &str) -> Vec<Finding> {
         )];
     };
     let mut findings = vec![resolve(&name("dns"), &url).await];
-    let client = match HttpClient::new(TIMEOUT) {
+    let client = match HttpClient::for_service(&http, TIMEOUT) {
         Ok(client) => client,
         Err(error) => {
             findings.push(Finding::failed(
@@ -101,12 +101,12 @@ fn encryption(check: &str, url: &Url) -> Finding {
         }
         TargetKind::Private => Finding::warning(
             check,
-            "reachable, but not encrypted: anybody in this network can read keys and conversations",
+            "reachable, but not encrypted: anybody in this network can read tokens and conversations",
             "use wss:// and https:// for anything but tests",
         ),
-        TargetKind::LiveKitCloud | TargetKind::Public => Finding::failed(
+        TargetKind::LiveKitCloud | TargetKind::Public => Finding::warning(
             check,
-            "reachable, but not encrypted, over the public network",
+            "reachable, but not encrypted: tokens and conversations travel in clear over the public network",
             "use wss:// and https://",
         ),
     }

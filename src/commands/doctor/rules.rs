@@ -1,8 +1,8 @@
 //! The rules: what a measurement means for a session.
 
 use super::finding::Finding;
-use crate::session::forecast_text::cloud_warning;
-use rushhour_core::plan::CloudExcess;
+use crate::session::forecast_text::{cloud_warning, quota_warning};
+use rushhour_core::plan::{CloudExcess, CloudQuotaExcess};
 use rushhour_core::units::{Micros, Mode};
 use rushhour_driver::cekura::PlanLimits;
 
@@ -200,6 +200,16 @@ pub(crate) fn cloud_limits(excess: Option<&CloudExcess>) -> Option<Finding> {
         "livekit cloud",
         cloud_warning(excess),
         "ask LiveKit first, and then run with --accept-cloud-limits",
+    ))
+}
+
+/// Whether the load needs more requests than LiveKit Cloud allows.
+pub(crate) fn cloud_quota(excess: Option<&CloudQuotaExcess>) -> Option<Finding> {
+    let excess = excess?;
+    Some(Finding::warning(
+        "livekit quota",
+        quota_warning(excess),
+        "lower the rates of the stages, or ask LiveKit for a higher quota",
     ))
 }
 

@@ -20,9 +20,9 @@ use crate::print;
 use crate::reports::journal::unreadable;
 use crate::reports::locate::session_folder;
 use crate::session::folder::JOURNAL;
-use rushhour_core::profile::{DispatchMethod, LiveKitSettings, LiveKitTarget};
-use rushhour_core::units::SessionId;
-use rushhour_livekit::{ControlPlane, LiveKitClient, RoomInfo, RoomList};
+use rushhour_core::profile::{DispatchMethod, LiveKitSettings};
+use rushhour_core::units::{Micros, SessionId};
+use rushhour_livekit::{ControlPlane, LiveKitClient, LiveKitErrorKind, RoomInfo, RoomList};
 use rushhour_report::render::counted;
 
 /// How long one request may take, where no profile says so.
@@ -30,6 +30,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The attempts to delete one room.
 const ATTEMPTS: u32 = 3;
+/// The longest wait for a server that refuses requests because there are too many: LiveKit Cloud's window.
+const LONGEST_WAIT: Micros = Micros::from_secs(60);
 
 /// What the names of Rushhour's rooms begin with, where no profile says so.
 const DEFAULT_PREFIX: &str = "rushhour-";
@@ -152,9 +154,9 @@ fn scope_of_settings(
     profile_path: &Path,
     trail: Option<SessionTrail>,
 ) -> Option<SweepScope> {
-    let LiveKitTarget::Url(url) = &settings.target else { return None };
+    let url = settings.server_api()?.to_owned();
     Some(SweepScope {
-        url: url.clone(),
+        url,
         prefix: arguments.prefix.clone().unwrap_or_else(|| settings.room_prefix.clone()),
         key_file: settings.key_file.clone(),
         secret_file: settings.secret_file.clone(),
@@ -349,7 +351,13 @@ async fn delete_rooms(livekit: &LiveKitClient, dead: &[&RoomDecision]) -> usize 
                     print::stderr(&format!("cannot delete room {room}: {error}"));
                     break;
                 }
-                Err(_) => attempt += 1,
+                Err(error) => {
+                    if let LiveKitErrorKind::RateLimited { retry_after } = error.kind {
+                        let wait = retry_after.unwrap_or(Micros::from_secs(u64::from(attempt)));
+                        tokio::time::sleep(wait.min(LONGEST_WAIT).as_duration()).await;
+                    }
+                    attempt += 1;
+                }
             }
         }
     }

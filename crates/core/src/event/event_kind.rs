@@ -332,6 +332,8 @@ pub enum StopReason {
     Now,
     /// A key was rejected: no later request could succeed.
     Credentials,
+    /// The evaluator rejected a submission, and would reject every other one.
+    Rejected,
     /// The journal cannot be written.
     Journal,
     /// A threshold with `abort` failed; runs in flight are completed.
@@ -347,6 +349,7 @@ impl StopReason {
             Self::Drain => "drain",
             Self::Now => "now",
             Self::Credentials => "credentials",
+            Self::Rejected => "rejected",
             Self::Journal => "journal",
             Self::Threshold => "threshold",
             Self::Budget => "budget",

@@ -80,9 +80,15 @@ failure_classes! {
     EvaluatorTimeout = "evaluator_timeout":
         "The run did not end in time.",
         "raise limits.run_timeout if conversations really last that long";
+    StatusUnknown = "status_unknown":
+        "The run was accepted, but its status could not be read from the evaluator.",
+        "see the message; this says nothing about the agent, and the run may have been charged";
     RateLimited = "rate_limited":
         "The evaluator kept answering with 429.",
         "lower limits.requests, or raise limits.attempts";
+    LivekitRateLimited = "livekit_rate_limited":
+        "LiveKit kept refusing requests because of too many requests (429, or `resource_exhausted`).",
+        "lower the rates of the stages and limits.looks, or ask for a higher quota; this says nothing about the agent";
     BudgetStopped = "budget_stopped":
         "The budget was reached before the run could start.",
         "raise limits.budget";

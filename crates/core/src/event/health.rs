@@ -32,9 +32,23 @@ pub struct GeneratorHealth {
     /// The longest time that a due room poll waited.
     #[serde(rename = "look_lag")]
     pub room_poll_lag: Micros,
+    /// Requests to LiveKit that were answered or failed, room polls included.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub livekit_requests: u32,
+    /// Of these, how many it refused because of too many requests.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub livekit_throttled: u32,
+    /// Requests to LiveKit that waited because it had refused others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub livekit_held_back: u32,
     /// The health of the native callers, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callers: Option<CallersHealth>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The health of the threads of native callers over an interval.

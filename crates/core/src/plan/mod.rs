@@ -19,7 +19,10 @@ pub mod testing;
 
 pub(crate) use bounds::conversation_bound;
 pub use bounds::{preparation_bound, room_lifetime, token_lifetime};
-pub use cloud_limit::{CLOUD_ROOMS, CloudExcess, cloud_excess};
+pub use cloud_limit::{
+    CLOUD_REQUESTS_PER_MINUTE, CLOUD_ROOMS, CloudExcess, CloudQuotaExcess, cloud_excess,
+    cloud_quota_excess,
+};
 pub use forecast::{Forecast, PlanWarning, StageForecast};
 pub use judging_selection::draw_selection;
 pub use schedule::{HoldStage, Plan, PlannedRun, Schedule, ScheduleStep};

@@ -45,6 +45,13 @@ pub fn target_kind(url: &Url) -> TargetKind {
     }
 }
 
+/// Whether what is sent to an address is not encrypted and leaves this machine.
+pub(crate) fn travels_in_clear(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| {
+        matches!(url.scheme(), "ws" | "http") && target_kind(&url) != TargetKind::Loopback
+    })
+}
+
 fn ip_kind(address: IpAddr) -> TargetKind {
     let private = match address {
         IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
@@ -60,6 +67,16 @@ fn ip_kind(address: IpAddr) -> TargetKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_plain_addresses_of_other_machines_travel_in_clear() {
+        for clear in ["ws://10.0.0.7", "http://livekit:7880", "ws://livekit.example.com"] {
+            assert!(travels_in_clear(clear), "{clear}");
+        }
+        for other in ["wss://10.0.0.7", "ws://127.0.0.1:7880", "ws://localhost", ""] {
+            assert!(!travels_in_clear(other), "{other}");
+        }
+    }
 
     #[test]
     fn hosts_are_classified_by_address_and_name() {

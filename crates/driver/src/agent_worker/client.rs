@@ -25,7 +25,7 @@ impl WorkerClient {
     /// # Errors
     /// No HTTP client can be built on this machine.
     pub fn new(settings: AgentHealthSettings) -> Result<Self, TransportError> {
-        Ok(Self { client: HttpClient::new(TIMEOUT)?, settings })
+        Ok(Self { client: HttpClient::direct(TIMEOUT)?, settings })
     }
 
     /// What the worker reports; [`AgentHealth::error`] says why, where it reports nothing.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::accepted_runs::parse_accepted;
 use super::error_message::{LOOK_FOR_THE_RUN, error_message, hint, shorten};
-use super::run_status::parse_statuses;
+use super::run_status::{lists_runs, next_page, parse_statuses};
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, ConversationRequest, Evaluator, EvaluatorCapabilities, PollError,
@@ -19,6 +19,8 @@ use rushhour_livekit::http::{HttpClient, HttpResponse, TransportError, Transport
 const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 /// A URL of some 2,000 characters passes everywhere.
 const RUNS_PER_POLL: usize = 100;
+/// The most pages of one answer that are read.
+const MAX_PAGES: usize = 20;
 /// All but the unreserved characters (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -47,9 +49,12 @@ impl Cekura {
     /// No HTTP client can be built on this machine.
     pub fn new(config: CekuraConfig, limits: &Limits) -> Result<Self, TransportError> {
         Ok(Self {
+            submit_client: HttpClient::for_service(
+                &config.url,
+                limits.submit_timeout.as_duration(),
+            )?,
+            poll_client: HttpClient::for_service(&config.url, limits.poll_timeout.as_duration())?,
             config,
-            submit_client: HttpClient::new(limits.submit_timeout.as_duration())?,
-            poll_client: HttpClient::new(limits.poll_timeout.as_duration())?,
         })
     }
 
@@ -135,22 +140,56 @@ impl Cekura {
 
     async fn poll_runs(&self, runs: Vec<EvaluatorRunId>) -> Result<Vec<RunStatus>, PollError> {
         let ids: Vec<&str> = runs.iter().map(EvaluatorRunId::as_str).collect();
-        let request =
-            self.get(&self.config.settings.runs_path).query(&[("run_ids", ids.join(","))]);
-        let response = self.send_checked(request).await?;
-        if response.truncated {
-            return Err(PollError::new(
-                PollErrorKind::BadResponse,
-                format!("Cekura's answer is longer than {MAX_RESPONSE} bytes"),
-            ));
+        let path = &self.config.settings.runs_path;
+        let mut query = vec![("run_ids".to_owned(), ids.join(","))];
+        let mut statuses = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let page = self.poll_page(self.get(path).query(&query), ids.len()).await?;
+            statuses.extend(parse_statuses(&page));
+            // Only the query is taken from the answer: the key goes to no address that a service chooses.
+            match next_page(&page) {
+                Some(next) => query = next,
+                None => return Ok(statuses),
+            }
         }
-        serde_json::from_slice::<Value>(&response.body).map(|json| parse_statuses(&json)).map_err(
-            |error| {
-                let message = format!("Cekura's answer is not JSON: {}", error_message(&response));
-                let message = redact(&message, &[&self.config.key]);
-                PollError::new(PollErrorKind::BadResponse, message).with_source(error)
-            },
-        )
+        let message = format!("Cekura's answer has more than {MAX_PAGES} pages");
+        Err(PollError::new(PollErrorKind::BulkRefused { too_many: true }, message))
+    }
+
+    /// One page of an answer about so many runs.
+    async fn poll_page(
+        &self,
+        request: reqwest::RequestBuilder,
+        runs: usize,
+    ) -> Result<Value, PollError> {
+        let response = self.send_checked(request).await.map_err(|error| match error.kind {
+            PollErrorKind::BulkRefused { .. } if runs == 1 => {
+                PollError { kind: PollErrorKind::BadResponse, ..error }
+            }
+            _ => error,
+        })?;
+        let bad = |message: String| {
+            let message = redact(&message, &[&self.config.key]);
+            PollError::new(PollErrorKind::BadResponse, message)
+        };
+        if response.truncated {
+            let kind = if runs > 1 {
+                PollErrorKind::BulkRefused { too_many: true }
+            } else {
+                PollErrorKind::BadResponse
+            };
+            let message = format!("Cekura's answer is longer than {MAX_RESPONSE} bytes");
+            return Err(PollError::new(kind, message));
+        }
+        let page = serde_json::from_slice::<Value>(&response.body).map_err(|error| {
+            bad(format!("Cekura's answer is not JSON: {}", error_message(&response)))
+                .with_source(error)
+        })?;
+        if !lists_runs(&page) {
+            let shown = shorten(&page.to_string());
+            return Err(bad(format!("Cekura's answer lists no runs: {shown}")));
+        }
+        Ok(page)
     }
 
     /// Sends a request that must succeed.
@@ -168,7 +207,10 @@ impl Cekura {
         let (kind, hint) = match response.status {
             429 => (PollErrorKind::RateLimited, Some("lower limits.polls")),
             status @ (401 | 403) => (PollErrorKind::Unauthorized, Some(hint(status))),
-            status @ (300..=399 | 404 | 405) => (PollErrorKind::BadResponse, Some(hint(status))),
+            // One unknown id among several may be answered so.
+            404 => (PollErrorKind::BulkRefused { too_many: false }, Some(hint(404))),
+            400 | 413 | 414 | 422 | 431 => (PollErrorKind::BulkRefused { too_many: true }, None),
+            status @ (300..=399 | 402 | 405) => (PollErrorKind::BadResponse, Some(hint(status))),
             _ => (PollErrorKind::BadResponse, None),
         };
         Err(PollError {
@@ -202,9 +244,11 @@ fn classify_submission(
         200..=299 => return parse_success(response, scenarios),
         429 => SubmitErrorKind::RateLimited { retry_after: response.retry_after },
         401 | 403 => SubmitErrorKind::Unauthorized,
+        // No balance, or nothing at this address: no other submission would fare better.
+        300..=399 | 402 | 404 | 405 => SubmitErrorKind::RejectedAlways,
         // A request timeout says that the service gave up, not that it did nothing.
         408 => SubmitErrorKind::Unknown,
-        300..=499 => SubmitErrorKind::Rejected,
+        400..=499 => SubmitErrorKind::Rejected,
         _ => SubmitErrorKind::Unknown,
     };
     let message = format!("Cekura answered {}: {}", response.status, error_message(response));
@@ -282,13 +326,17 @@ mod tests {
 
     #[test]
     fn only_what_was_certainly_not_accepted_may_be_retried() {
-        use SubmitErrorKind::{RateLimited, Rejected, Unauthorized, Unknown};
+        use SubmitErrorKind::{RateLimited, Rejected, RejectedAlways, Unauthorized, Unknown};
         for (status, body, kind) in [
             (400, "{}", Rejected),
             (401, "{}", Unauthorized),
             (403, "", Unauthorized),
-            (404, "<html>", Rejected),
-            (302, "", Rejected),
+            (402, "{}", RejectedAlways),
+            (404, "<html>", RejectedAlways),
+            (405, "{}", RejectedAlways),
+            (302, "", RejectedAlways),
+            (413, "", Rejected),
+            (422, "{}", Rejected),
             (408, "", Unknown),
             (429, "", RateLimited { retry_after: None }),
             (500, "{}", Unknown),

@@ -13,6 +13,45 @@ pub fn parse_statuses(response: &Value) -> Vec<RunStatus> {
     runs_of(response).iter().filter_map(|(key, run)| parse_status(*key, run)).collect()
 }
 
+/// Whether a response lists runs, or says that there are none. Anything else is not understood.
+pub(super) fn lists_runs(response: &Value) -> bool {
+    let is_list = match response {
+        Value::Array(runs) => runs.is_empty(),
+        Value::Object(fields) => {
+            let listed = fields.get("runs").or_else(|| fields.get("results"));
+            let empty = listed.is_some_and(|runs| match runs {
+                Value::Array(runs) => runs.is_empty(),
+                Value::Object(runs) => runs.is_empty(),
+                _ => false,
+            });
+            fields.is_empty() || empty
+        }
+        _ => false,
+    };
+    is_list || !parse_statuses(response).is_empty()
+}
+
+/// The query of the next page of a response; `None` if there is none.
+pub(super) fn next_page(response: &Value) -> Option<Vec<(String, String)>> {
+    let next = response.get("next")?.as_str()?;
+    let (_, query) = next.split_once('?')?;
+    let query = query.split('#').next().unwrap_or(query);
+    let pairs: Vec<(String, String)> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(name), decoded(value))
+        })
+        .collect();
+    (!pairs.is_empty()).then_some(pairs)
+}
+
+fn decoded(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}
+
 /// The runs in a response, with their keys where they are in a map.
 pub(super) fn runs_of(response: &Value) -> Vec<(Option<&str>, &Value)> {
     match response {
@@ -52,13 +91,18 @@ pub(super) fn id_of(value: Option<&Value>) -> Option<String> {
 
 fn parse_status(key: Option<&str>, run: &Value) -> Option<RunStatus> {
     let id = id_of(run.get("id")).or_else(|| key.map(str::to_owned))?;
-    let word = run.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let word = run.get("status").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
     Some(RunStatus {
         run: EvaluatorRunId::new(id),
-        state: state_of(&word, run),
+        state: state_of(&in_one_case(&word), run),
         conversation_duration: parse_duration(run.get("duration")),
         status: word,
     })
+}
+
+/// A status as it is documented, whatever its case and however its words are joined.
+fn in_one_case(word: &str) -> String {
+    word.trim().to_ascii_lowercase().replace(['-', ' '], "_")
 }
 
 fn state_of(word: &str, run: &Value) -> RunState {
@@ -72,7 +116,7 @@ fn state_of(word: &str, run: &Value) -> RunState {
             FailureClass::EvaluatorTimeout,
             with_reason("Cekura ended the run: it exceeded its time limit", run),
         )),
-        "cancelled" => RunState::Ended(Outcome::failed(
+        "cancelled" | "canceled" => RunState::Ended(Outcome::failed(
             FailureClass::Cancelled,
             with_reason("cancelled at Cekura", run),
         )),
@@ -83,7 +127,7 @@ fn state_of(word: &str, run: &Value) -> RunState {
 /// Whether the scenario passed: `success`, or else `evaluation_status`.
 fn scenario_passed(run: &Value) -> Option<bool> {
     run.get("success").and_then(Value::as_bool).or_else(|| {
-        match run.get("evaluation_status").and_then(Value::as_str)? {
+        match &*in_one_case(run.get("evaluation_status").and_then(Value::as_str)?) {
             "success" | "reviewed_success" => Some(true),
             "failure" | "reviewed_failure" => Some(false),
             _ => None,
@@ -93,11 +137,11 @@ fn scenario_passed(run: &Value) -> Option<bool> {
 
 /// Some of Cekura's reasons for the end of a call blame the agent.
 fn failed_outcome(run: &Value) -> Outcome {
-    let class = match ended_reason(run) {
-        Some("Main agent-did-not-answer" | "Main agent-call-not-connected") => {
+    let class = match ended_reason(run).map(in_one_case).as_deref() {
+        Some("main_agent_did_not_answer" | "main_agent_call_not_connected") => {
             FailureClass::AgentNeverJoined
         }
-        Some("Main agent-silence-timed-out") => FailureClass::AgentMute,
+        Some("main_agent_silence_timed_out") => FailureClass::AgentMute,
         _ => FailureClass::EvaluatorFailed,
     };
     Outcome::failed(class, with_reason("Cekura ended the run as failed", run))
@@ -169,6 +213,41 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_lists_no_runs_is_told_from_one_about_none() {
+        for understood in [
+            json!([]),
+            json!({}),
+            json!({ "count": 0, "results": [] }),
+            json!({ "runs": {} }),
+            json!([{ "id": 1, "status": "running" }]),
+        ] {
+            assert!(lists_runs(&understood), "{understood}");
+        }
+        for other in [
+            json!(null),
+            json!("ok"),
+            json!({ "detail": "maintenance" }),
+            json!([{ "uuid": "x", "state": "running" }]),
+            json!({ "data": [{ "id": 1, "status": "running" }] }),
+        ] {
+            assert!(!lists_runs(&other), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_the_query_of_the_next_page_is_taken() {
+        let next = |next: Value| next_page(&json!({ "next": next, "results": [] }));
+        let page = [("page".to_owned(), "2".to_owned()), ("run_ids".to_owned(), "1,2".to_owned())];
+        let address = "https://elsewhere.example/steal?page=2&run_ids=1%2C2#top";
+        assert_eq!(next(json!(address)), Some(page.to_vec()));
+        assert_eq!(next(json!("/runs/?page=2&run_ids=1,2")), Some(page.to_vec()));
+        for none in [json!(null), json!(""), json!("https://a.example/"), json!(3), json!("/x?")] {
+            assert_eq!(next(none.clone()), None, "{none}");
+        }
+        assert_eq!(next_page(&json!([])), None);
+    }
+
+    #[test]
     fn every_status_has_a_meaning_and_unknown_ones_do_not_end_a_run() {
         let state =
             |status: &str| parse_statuses(&json!([{ "id": 1, "status": status }]))[0].state.clone();
@@ -176,12 +255,18 @@ mod tests {
             assert_eq!(state(word), RunState::InProgress(RunPhase::Queued), "{word}");
         }
         assert_eq!(state("evaluating"), RunState::InProgress(RunPhase::Judging));
+        for word in ["IN_QUEUE", " Scaling Up ", "in-queue"] {
+            assert_eq!(state(word), RunState::InProgress(RunPhase::Queued), "{word}");
+        }
+        assert_eq!(state("In_Progress"), RunState::InProgress(RunPhase::Running));
         assert_eq!(state("daydreaming"), RunState::Unknown);
         let ended = |word: &str| match state(word) {
             RunState::Ended(outcome) => outcome.class(),
             other => panic!("{other:?}"),
         };
         assert_eq!(ended("completed"), None);
+        assert_eq!(ended("COMPLETED"), None);
+        assert_eq!(ended("Failed"), Some(FailureClass::EvaluatorFailed));
         assert_eq!(ended("failed"), Some(FailureClass::EvaluatorFailed));
         assert_eq!(ended("timeout"), Some(FailureClass::EvaluatorTimeout));
         assert_eq!(ended("cancelled"), Some(FailureClass::Cancelled));

@@ -1,6 +1,7 @@
 //! The one outcome of a run, and cleaning up after it on every path.
 
 use super::run_machine::{CleanupState, MachineState, RunEffect, RunMachine};
+use crate::livekit_throttle::MAX_ATTEMPTS;
 use rushhour_core::event::{EventKind, FailureClass, Outcome};
 use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
 use rushhour_livekit::LiveKitError;
@@ -116,8 +117,13 @@ impl RunMachine {
         effects: &mut Vec<RunEffect>,
     ) {
         let MachineState::CleaningUp(cleanup) = &mut self.state else { return };
-        if result.is_err() && cleanup.failed_deletions < MAX_DELETE_RETRIES {
-            let backoff = Micros(FIRST_DELETE_BACKOFF.0 << cleanup.failed_deletions);
+        let most = match result {
+            Err(error) if error.is_rate_limited() => MAX_ATTEMPTS,
+            _ => MAX_DELETE_RETRIES,
+        };
+        if result.is_err() && cleanup.failed_deletions < most {
+            let doublings = cleanup.failed_deletions.min(MAX_DELETE_RETRIES);
+            let backoff = Micros(FIRST_DELETE_BACKOFF.0 << doublings);
             effects.push(RunEffect::WakeAt(now + backoff));
             cleanup.failed_deletions += 1;
             return;

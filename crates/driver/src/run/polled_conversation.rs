@@ -1,7 +1,9 @@
 //! From the submission to the end at an evaluator that is polled; and the wake-ups of all runs.
 
 use super::end_and_cleanup::{EndedBy, RunEnd};
-use super::run_machine::{CleanupState, MachineState, PolledConversation, RunEffect, RunMachine};
+use super::run_machine::{
+    CleanupState, MachineState, PollTrouble, PolledConversation, RunEffect, RunMachine,
+};
 use crate::session_input::RequestTiming;
 use crate::settings::DriverSettings;
 use rushhour_core::evaluator::{RunState, RunStatus, UpdateMode};
@@ -12,6 +14,8 @@ use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
 const SLOW_RESPONSE: Micros = Micros::from_secs(3);
 /// While a conversation cannot have ended yet, polls are at most this many times as far apart.
 const MAX_POLL_GAP_FACTOR: u64 = 4;
+/// The longest status in a message, in characters.
+const MAX_SHOWN_STATUS: usize = 60;
 
 impl RunMachine {
     pub(crate) fn submission_sent(
@@ -78,9 +82,12 @@ impl RunMachine {
     ) {
         let MachineState::Polled(conversation) = &mut self.state else { return };
         let Some(status) = status else {
+            // It does not list the run (yet).
+            self.poll_trouble = None;
             effects.push(RunEffect::PollStatusAt(now + settings.evaluator.poll_every));
             return;
         };
+        self.poll_trouble = None;
         let phase = match status.state {
             RunState::Ended(outcome) => {
                 let end = RunEnd {
@@ -93,7 +100,11 @@ impl RunMachine {
                 return;
             }
             RunState::InProgress(phase) => Some(phase),
-            RunState::Unknown => None,
+            RunState::Unknown => {
+                let status = shown_status(&status.status);
+                self.poll_trouble = Some(Box::new(PollTrouble::NotUnderstood { status }));
+                None
+            }
         };
         if let Some(phase) = phase.filter(|phase| Some(*phase) > conversation.phase) {
             effects.push(RunEffect::Record(EventKind::PhaseSeen {
@@ -120,7 +131,23 @@ impl RunMachine {
     }
 
     /// The status poll failed: polls again at `retry`.
-    pub(crate) fn poll_failed(&self, retry: SessionTime, effects: &mut Vec<RunEffect>) {
+    pub(crate) fn poll_failed(
+        &mut self,
+        message: &str,
+        retry: SessionTime,
+        effects: &mut Vec<RunEffect>,
+    ) {
+        let before = match self.poll_trouble.as_deref() {
+            Some(PollTrouble::Failed { polls, .. }) => *polls,
+            _ => 0,
+        };
+        let message = message.to_owned();
+        self.poll_trouble = Some(Box::new(PollTrouble::Failed { polls: before + 1, message }));
+        self.poll_again(retry, effects);
+    }
+
+    /// Polls the status again at `retry`.
+    pub(crate) fn poll_again(&self, retry: SessionTime, effects: &mut Vec<RunEffect>) {
         if matches!(self.state, MachineState::Polled(_)) {
             effects.push(RunEffect::PollStatusAt(retry));
         }
@@ -172,7 +199,27 @@ impl RunMachine {
         };
         let within = settings.run_timeout;
         let detail = format!("did not end within {within} of its acceptance: {phase}");
-        self.fail(FailureClass::EvaluatorTimeout, detail, now, effects);
+        let (class, detail) = match self.poll_trouble.as_deref() {
+            None => (FailureClass::EvaluatorTimeout, detail),
+            Some(PollTrouble::Failed { polls, message }) => (
+                FailureClass::StatusUnknown,
+                format!(
+                    "its end was not seen within {within} of its acceptance ({phase}): the last {} failed: {message}",
+                    if *polls == 1 {
+                        "status poll".to_owned()
+                    } else {
+                        format!("{polls} status polls")
+                    }
+                ),
+            ),
+            Some(PollTrouble::NotUnderstood { status }) => (
+                FailureClass::StatusUnknown,
+                format!(
+                    "its end was not seen within {within} of its acceptance ({phase}): the evaluator reports the status `{status}`, which is not a known one"
+                ),
+            ),
+        };
+        self.fail(class, detail, now, effects);
     }
 
     /// Corrects an evaluator that reports the agent as absent although it was seen in the room.
@@ -186,6 +233,13 @@ impl RunMachine {
             other => other,
         }
     }
+}
+
+/// A status of the evaluator's own, short enough for a message.
+fn shown_status(status: &str) -> String {
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let text: String = status.chars().take(MAX_SHOWN_STATUS).map(visible).collect();
+    if text.trim().is_empty() { "(none)".to_owned() } else { text }
 }
 
 impl PolledConversation {

@@ -1,6 +1,7 @@
 //! From the start of a run to a submission that may be sent: the room, the dispatch, the agent.
 
 use super::run_machine::{AgentWait, MachineState, RunEffect, RunMachine};
+use crate::livekit_throttle::{MAX_ATTEMPTS, MAX_RETRY_AFTER};
 use crate::session_input::{RequestTiming, RoomPoll};
 use crate::settings::DriverSettings;
 use rushhour_core::evaluator::UpdateMode;
@@ -8,12 +9,22 @@ use rushhour_core::event::{EventKind, FailureClass, StopReason};
 use rushhour_core::units::{DispatchId, Micros, SessionTime};
 use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
 
-/// From the dispatch to the first poll of the room: no server is faster.
-const FIRST_POLL_DELAY: Micros = Micros::from_millis(150);
-/// The gap between polls of a room grows by half each time, from this
-pub(super) const MIN_POLL_GAP: Micros = Micros::from_millis(100);
+/// From the dispatch to the first poll of the room: hardly any agent is faster.
+const FIRST_POLL_DELAY: Micros = Micros::from_millis(300);
+/// The gap between polls of a room doubles each time, from this: an agent that joins within 4.8 s is seen by the fifth.
+pub(super) const MIN_POLL_GAP: Micros = Micros::from_millis(300);
 /// to this.
-const MAX_POLL_GAP: Micros = Micros::from_secs(1);
+const MAX_POLL_GAP: Micros = Micros::from_secs(10);
+
+impl AgentWait {
+    /// The time of the next poll: after `gap`, but not past the moments at which something is decided.
+    fn next_poll(&self, gap: Micros, settings: &DriverSettings, now: SessionTime) -> SessionTime {
+        let decisive =
+            [settings.agent_within, settings.give_up_after].map(|within| self.since + within);
+        let next = decisive.into_iter().filter(|at| *at > now).min();
+        next.map_or(now + gap, |at| at.min(now + gap))
+    }
+}
 
 impl RunMachine {
     pub(crate) fn room_created(
@@ -25,6 +36,10 @@ impl RunMachine {
         effects: &mut Vec<RunEffect>,
     ) {
         if let Err(error) = result {
+            if self.state == MachineState::CreatingRoom && self.may_repeat(&error) {
+                effects.push(RunEffect::CreateRoom);
+                return;
+            }
             self.livekit_failed(FailureClass::RoomFailed, &error, now, effects);
             return;
         }
@@ -59,6 +74,9 @@ impl RunMachine {
         effects: &mut Vec<RunEffect>,
     ) {
         match result {
+            Err(error) if self.is_dispatching() && self.may_repeat(&error) => {
+                effects.push(RunEffect::Dispatch);
+            }
             Err(error) => self.livekit_failed(FailureClass::DispatchFailed, &error, now, effects),
             Ok(dispatch) => {
                 effects.push(RunEffect::Record(EventKind::Dispatched {
@@ -95,6 +113,7 @@ impl RunMachine {
             since: dispatch.sent,
             last_absent: dispatch.sent,
             poll_gap: MIN_POLL_GAP,
+            refused: 0,
         });
         effects.push(RunEffect::PollRoomAt(now + FIRST_POLL_DELAY));
     }
@@ -148,6 +167,17 @@ impl RunMachine {
             Err(error) if error.kind == LiveKitErrorKind::Unauthenticated => {
                 self.livekit_failed(FailureClass::TokenRejected, &error, now, effects);
             }
+            // Whoever may not look does not know: only a poll that was answered gives up on the agent.
+            Err(error) if error.is_rate_limited() => {
+                let refused = wait.refused + 1;
+                if refused >= MAX_ATTEMPTS {
+                    let class = FailureClass::LivekitRateLimited;
+                    self.livekit_failed(class, &error, now, effects);
+                    return;
+                }
+                self.state = MachineState::AwaitingAgent(AgentWait { refused, ..wait });
+                effects.push(RunEffect::PollRoomAt(now + wait.poll_gap));
+            }
             Ok(None) | Err(_) if waited >= settings.give_up_after => {
                 self.state = MachineState::CheckingDispatch;
                 effects.push(RunEffect::CheckDispatch);
@@ -155,10 +185,10 @@ impl RunMachine {
             // A failed poll says nothing about the agent: the last successful one still counts.
             other => {
                 let last_absent = if other.is_ok() { timing.sent } else { wait.last_absent };
-                let poll_gap = Micros((wait.poll_gap.0 * 3 / 2).min(MAX_POLL_GAP.0));
-                let next = AgentWait { last_absent, poll_gap, ..wait };
+                let poll_gap = Micros((wait.poll_gap.0 * 2).min(MAX_POLL_GAP.0));
+                let next = AgentWait { last_absent, poll_gap, refused: 0, ..wait };
                 self.state = MachineState::AwaitingAgent(next);
-                effects.push(RunEffect::PollRoomAt(now + wait.poll_gap));
+                effects.push(RunEffect::PollRoomAt(next.next_poll(wait.poll_gap, settings, now)));
             }
         }
     }
@@ -185,6 +215,16 @@ impl RunMachine {
         effects: &mut Vec<RunEffect>,
     ) {
         if self.state != MachineState::CheckingDispatch {
+            return;
+        }
+        if let Err(error) = &result
+            && error.is_rate_limited()
+        {
+            if self.may_repeat(error) {
+                effects.push(RunEffect::CheckDispatch);
+            } else {
+                self.livekit_failed(FailureClass::LivekitRateLimited, error, now, effects);
+            }
             return;
         }
         let waited = settings.give_up_after;
@@ -214,6 +254,22 @@ impl RunMachine {
         self.fail(class, detail, now, effects);
     }
 
+    /// Whether a request that failed may be sent again: LiveKit certainly did not execute it, and not for too long.
+    fn may_repeat(&mut self, error: &LiveKitError) -> bool {
+        let LiveKitErrorKind::RateLimited { retry_after } = error.kind else { return false };
+        self.livekit_refusals += 1;
+        self.livekit_refusals < MAX_ATTEMPTS
+            && retry_after.is_none_or(|wait| wait <= MAX_RETRY_AFTER)
+    }
+
+    const fn is_dispatching(&self) -> bool {
+        match self.state {
+            MachineState::Dispatching => true,
+            MachineState::Pushed(conversation) => conversation.dispatching,
+            _ => false,
+        }
+    }
+
     fn livekit_failed(
         &mut self,
         class: FailureClass,
@@ -230,6 +286,7 @@ impl RunMachine {
             LiveKitErrorKind::Unauthenticated | LiveKitErrorKind::Forbidden => {
                 FailureClass::TokenRejected
             }
+            LiveKitErrorKind::RateLimited { .. } => FailureClass::LivekitRateLimited,
             LiveKitErrorKind::Internal => FailureClass::GeneratorFault,
             _ => class,
         };

@@ -94,7 +94,11 @@ impl RunMachine {
     ) -> Self {
         let call_may_go_on = matches!(
             outcome.class(),
-            Some(FailureClass::EvaluatorTimeout | FailureClass::Cancelled)
+            Some(
+                FailureClass::EvaluatorTimeout
+                    | FailureClass::StatusUnknown
+                    | FailureClass::Cancelled
+            )
         );
         let call: Option<EvaluatorRunId> = match &replayed.submission {
             ReplayedSubmission::Accepted { evaluator_run, .. } if call_may_go_on => {
@@ -115,6 +119,9 @@ impl RunMachine {
             caller_seen: replayed.caller_seen,
             agent_requested: None,
             evaluator_run: None,
+            livekit_refusals: 0,
+            probe_gap: Micros::ZERO,
+            poll_trouble: None,
         }
     }
 
@@ -130,6 +137,7 @@ impl RunMachine {
             since: SessionTime(context.now.0.saturating_sub(waited.0)),
             last_absent: requested,
             poll_gap: MIN_POLL_GAP,
+            refused: 0,
         });
         effects.push(RunEffect::PollRoomAt(context.now));
     }

@@ -56,6 +56,8 @@ pub(super) struct AgentWait {
     /// When the last poll that did not find the agent was sent.
     pub(super) last_absent: SessionTime,
     pub(super) poll_gap: Micros,
+    /// Polls in a row that LiveKit refused because of too many requests.
+    pub(super) refused: u32,
 }
 
 /// An accepted run whose status is polled at the evaluator.
@@ -92,6 +94,29 @@ pub(crate) struct RunMachine {
     /// When the request that dispatches the agent was sent, in pushed conversations.
     pub(super) agent_requested: Option<SessionTime>,
     pub(super) evaluator_run: Option<EvaluatorRunId>,
+    /// How often LiveKit refused one of its requests because of too many, polls of the room aside.
+    pub(super) livekit_refusals: u32,
+    /// The gap between polls of the room while its submission is not answered.
+    pub(super) probe_gap: Micros,
+    /// Why the run's status is not known, if it is not.
+    pub(super) poll_trouble: Option<Box<PollTrouble>>,
+}
+
+/// Status polls that did not tell a run's status, since the last that did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PollTrouble {
+    /// They failed.
+    Failed {
+        /// How many.
+        polls: u32,
+        /// What the last one said.
+        message: String,
+    },
+    /// The evaluator reports a status that is not a known one.
+    NotUnderstood {
+        /// The status.
+        status: String,
+    },
 }
 
 impl RunMachine {
@@ -107,6 +132,9 @@ impl RunMachine {
             caller_seen: false,
             agent_requested: None,
             evaluator_run: None,
+            livekit_refusals: 0,
+            probe_gap: Micros::ZERO,
+            poll_trouble: None,
         };
         if settings.creates_room() {
             effects.push(RunEffect::CreateRoom);

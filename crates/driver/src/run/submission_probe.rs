@@ -10,8 +10,10 @@ use rushhour_core::event::{EventKind, FailureClass};
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_livekit::LiveKitError;
 
-/// The gap between polls of the room.
-const POLL_GAP: Micros = Micros::from_secs(1);
+/// The gap between polls of the room doubles each time, from this
+const MIN_POLL_GAP: Micros = Micros::from_secs(1);
+/// to this: an evaluator stays in the room for longer.
+const MAX_POLL_GAP: Micros = Micros::from_secs(8);
 
 /// Polling the room for the evaluator.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,13 @@ pub(super) struct SubmissionProbe {
     pub(super) last_absent: SessionTime,
     /// Why the acceptance is unknown.
     pub(super) message: String,
+}
+
+/// The gap to the next poll; the one after it is twice as long.
+fn doubled(gap: &mut Micros) -> Micros {
+    let next = (*gap).clamp(MIN_POLL_GAP, MAX_POLL_GAP);
+    *gap = Micros(next.0 * 2);
+    next
 }
 
 fn accepted_after_all(message: &str) -> String {
@@ -78,7 +87,9 @@ impl RunMachine {
         match &mut self.state {
             // The response may still arrive, and name the run.
             MachineState::Submitting if caller => {}
-            MachineState::Submitting => effects.push(RunEffect::PollRoomAt(now + POLL_GAP)),
+            MachineState::Submitting => {
+                effects.push(RunEffect::PollRoomAt(now + doubled(&mut self.probe_gap)));
+            }
             MachineState::ProbingSubmission(probe) if caller => {
                 let detail = accepted_after_all(&probe.message);
                 self.fail(FailureClass::SubmitUnknown, detail, now, effects);
@@ -92,7 +103,8 @@ impl RunMachine {
                 if result.is_ok() {
                     probe.last_absent = timing.sent;
                 }
-                effects.push(RunEffect::PollRoomAt(now + POLL_GAP));
+                let next = now + doubled(&mut self.probe_gap);
+                effects.push(RunEffect::PollRoomAt(next.min(probe.until.max(now + MIN_POLL_GAP))));
             }
             _ => {}
         }

@@ -12,6 +12,8 @@
 //! | `resume` | continuing from the journal of a crashed process |
 
 mod budget;
+mod livekit_requests;
+mod rejections;
 mod resume;
 mod room_cleanup;
 mod run_starts;

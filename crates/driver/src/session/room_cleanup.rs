@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::Session;
+use crate::livekit_throttle::MAX_ATTEMPTS;
 use crate::session_effect::SessionEffect;
 use rushhour_core::event::EventKind;
 use rushhour_core::units::{Micros, RunIndex, SessionTime};
@@ -15,6 +16,9 @@ const MAX_RETRIES: u32 = 3;
 /// How long all of it may take; rooms that are left then are recorded.
 const MAX_DURATION: Micros = Micros::from_secs(60);
 
+/// How long it may take while LiveKit refuses requests because there are too many.
+const MAX_PATIENCE: Micros = Micros::from_secs(300);
+
 /// Rooms to delete again after all runs.
 #[derive(Default)]
 pub(super) struct RoomCleanup {
@@ -24,6 +28,8 @@ pub(super) struct RoomCleanup {
     in_flight: BTreeMap<RunIndex, u32>,
     /// Failed deletions by the time of their retry, with how often each failed.
     retries: BTreeMap<(SessionTime, RunIndex), u32>,
+    /// When it began.
+    begun: Option<SessionTime>,
     /// When all of it must be done, once it has begun.
     until: Option<SessionTime>,
 }
@@ -84,10 +90,11 @@ impl RoomCleanup {
     ) -> Option<LiveKitError> {
         let failed = self.in_flight.remove(&run)?;
         let error = result.err()?;
-        if failed >= MAX_RETRIES {
+        let most = if error.is_rate_limited() { MAX_ATTEMPTS } else { MAX_RETRIES };
+        if failed >= most {
             return Some(error);
         }
-        let backoff = Micros(FIRST_BACKOFF.0 << failed);
+        let backoff = Micros(FIRST_BACKOFF.0 << failed.min(MAX_RETRIES));
         tracing::info!(
             run = run.0,
             error = error.message,
@@ -118,7 +125,11 @@ impl Session {
 
     /// Deletes rooms again, now that all runs are gone; returns whether that is done.
     pub(super) fn clean_up_rooms(&mut self, now: SessionTime) -> bool {
-        let until = *self.room_cleanup.until.get_or_insert(now + MAX_DURATION);
+        let begun = *self.room_cleanup.begun.get_or_insert(now);
+        // While LiveKit refuses requests, deletions wait too.
+        let patient = self.livekit_throttle.paused_until() + MAX_DURATION;
+        let until = (begun + MAX_DURATION).max(patient.min(begun + MAX_PATIENCE));
+        self.room_cleanup.until = Some(until);
         if now >= until || self.stop_state.is_over(now) {
             for run in self.room_cleanup.abandon() {
                 let detail = "the session ended before its room was deleted again".to_owned();
@@ -126,8 +137,9 @@ impl Session {
             }
         }
         let limit = self.max_deletions();
-        let rooms = self.room_cleanup.begin(limit, now).into_iter().map(SessionEffect::DeleteRoom);
-        self.effects.extend(rooms);
+        for run in self.room_cleanup.begin(limit, now) {
+            self.request_livekit(SessionEffect::DeleteRoom(run), now);
+        }
         self.room_cleanup.is_done()
     }
 

@@ -4,9 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use tracing::Level;
 
+use super::rejections::Rejections;
 use super::room_cleanup::RoomCleanup;
 use super::run_starts::HoldState;
+use super::status_polls::BulkSize;
 use super::stop::StopState;
+use crate::livekit_throttle::LiveKitThrottle;
 use crate::poll_queue::PollQueue;
 use crate::room_naming::RoomNaming;
 use crate::run::{RunEffect, RunMachine};
@@ -32,14 +35,18 @@ pub struct Session {
     pub(super) hold: Option<HoldState>,
     pub(super) wakeups: BTreeSet<(SessionTime, RunIndex)>,
     pub(super) submissions: SubmissionQueue,
+    pub(super) rejections: Rejections,
+    pub(super) livekit_throttle: LiveKitThrottle,
     pub(super) room_polls: PollQueue,
     pub(super) status_polls: PollQueue,
     pub(super) failed_polls_in_a_row: u32,
+    pub(super) bulk_size: BulkSize,
     pub(super) stop_state: StopState,
     pub(super) budget: Budget,
     pub(super) health: GeneratorHealth,
     pub(super) health_since: SessionTime,
     pub(super) cpu_before: Micros,
+    pub(super) memory_before: u64,
     pub(super) effects: Vec<SessionEffect>,
     pub(super) room_cleanup: RoomCleanup,
     pub(super) finished: bool,
@@ -55,6 +62,9 @@ impl Session {
                 evaluator.entries_per_request,
                 evaluator.fill_within,
             ),
+            rejections: Rejections::default(),
+            bulk_size: BulkSize::new(evaluator.runs_per_poll),
+            livekit_throttle: LiveKitThrottle::new(),
             room_polls: PollQueue::new(settings.room_polls),
             status_polls: PollQueue::new(settings.status_polls),
             budget: Budget::new(settings.budget_limits.clone()),
@@ -71,6 +81,7 @@ impl Session {
             health: GeneratorHealth::default(),
             health_since: SessionTime::START,
             cpu_before: Micros::ZERO,
+            memory_before: 0,
             effects: Vec::new(),
             room_cleanup: RoomCleanup::default(),
             finished: false,
@@ -95,6 +106,7 @@ impl Session {
         [
             self.next_start(),
             self.wakeups.first().map_or(SessionTime::NEVER, |(at, _)| *at),
+            self.livekit_throttle.next_due(),
             self.room_polls.next_due(),
             self.status_polls.next_due(),
             self.submissions.next_due(),
@@ -119,6 +131,7 @@ impl Session {
         }
         self.give_up_overdue(now);
         self.start_due_runs(now);
+        self.send_waiting_requests(now);
         self.poll_rooms(now);
         self.send_submissions(now);
         self.poll_statuses(now);
@@ -130,22 +143,26 @@ impl Session {
     pub fn handle(&mut self, input: SessionInput, now: SessionTime) {
         match input {
             SessionInput::RoomCreated { run, timing, result } => {
+                self.livekit_answered(result.as_ref().err(), now);
                 self.with_run(run, now, |run, settings, effects| {
                     run.room_created(timing, result, settings, now, effects);
                 });
             }
             SessionInput::Dispatched { run, timing, result } => {
+                self.livekit_answered(result.as_ref().err(), now);
                 self.with_run(run, now, |run, settings, effects| {
                     run.dispatched(timing, result, settings, now, effects);
                 });
             }
             SessionInput::RoomPolled { run, timing, result } => {
                 self.health.room_polls += 1;
+                self.livekit_answered(result.as_ref().err(), now);
                 self.with_run(run, now, |run, settings, effects| {
                     run.room_polled(timing, result, settings, now, effects);
                 });
             }
             SessionInput::DispatchChecked { run, result } => {
+                self.livekit_answered(result.as_ref().err(), now);
                 self.with_run(run, now, |run, settings, effects| {
                     run.dispatch_checked(result, settings, now, effects);
                 });
@@ -161,9 +178,11 @@ impl Session {
                 self.with_run(run, now, |run, _, effects| run.call_ended(effects));
             }
             SessionInput::RoomDeleted { run, result } if self.room_cleanup.has_begun() => {
+                self.livekit_answered(result.as_ref().err(), now);
                 self.room_cleaned_up(run, result, now);
             }
             SessionInput::RoomDeleted { run, result } => {
+                self.livekit_answered(result.as_ref().err(), now);
                 self.with_run(run, now, |run, _, effects| {
                     run.room_deleted(&result, now, effects);
                 });
@@ -216,10 +235,14 @@ impl Session {
             let Some(planned) = self.runs.get(&index).map(|run| run.planned) else { return };
             match effect {
                 RunEffect::Record(event) => self.record(event, now),
-                RunEffect::CreateRoom => self.effects.push(SessionEffect::CreateRoom(planned)),
-                RunEffect::Dispatch => self.effects.push(SessionEffect::Dispatch(planned)),
+                RunEffect::CreateRoom => {
+                    self.request_livekit(SessionEffect::CreateRoom(planned), now);
+                }
+                RunEffect::Dispatch => self.request_livekit(SessionEffect::Dispatch(planned), now),
                 RunEffect::PollRoomAt(at) => self.room_polls.insert(at, index),
-                RunEffect::CheckDispatch => self.effects.push(SessionEffect::CheckDispatch(index)),
+                RunEffect::CheckDispatch => {
+                    self.request_livekit(SessionEffect::CheckDispatch(index), now);
+                }
                 RunEffect::QueueSubmission => self.submissions.push(index, planned.mode, now),
                 RunEffect::PollStatusAt(at) => self.status_polls.insert(at, index),
                 RunEffect::WakeAt(at) => {
@@ -232,7 +255,9 @@ impl Session {
                     self.effects.push(SessionEffect::EndCall { run: index, evaluator_run });
                 }
                 RunEffect::DeleteRoomLater => self.room_cleanup.insert(index),
-                RunEffect::DeleteRoom => self.effects.push(SessionEffect::DeleteRoom(index)),
+                RunEffect::DeleteRoom => {
+                    self.request_livekit(SessionEffect::DeleteRoom(index), now);
+                }
                 RunEffect::FreeSlot => {
                     self.submissions.withdraw(index);
                     self.free_slot(now);
@@ -249,7 +274,10 @@ impl Session {
     /// How many things it retains: runs, and entries of every queue.
     #[cfg(test)]
     pub(crate) fn retained(&self) -> usize {
-        let queues = self.room_polls.len() + self.status_polls.len() + self.submissions.len();
+        let queues = self.room_polls.len()
+            + self.status_polls.len()
+            + self.submissions.len()
+            + self.livekit_throttle.len();
         self.runs.len() + self.wakeups.len() + self.room_cleanup.len() + self.effects.len() + queues
     }
 
@@ -271,6 +299,7 @@ impl Session {
         }
         if self.clean_up_rooms(now) {
             self.finished = true;
+            self.record_last_health(now);
             self.record(EventKind::Closed, now);
             self.effects.push(SessionEffect::Finish);
             tracing::info!("session ended");
@@ -289,8 +318,18 @@ impl Session {
             ..std::mem::take(&mut self.health)
         };
         self.cpu_before = sample.cpu;
+        self.memory_before = sample.memory;
         self.health_since = now;
         self.record(EventKind::Health(health), now);
+    }
+
+    /// Records what was counted since the last sample of the process: of a short session that is everything.
+    fn record_last_health(&mut self, now: SessionTime) {
+        if self.health == GeneratorHealth::default() {
+            return;
+        }
+        let (cpu, memory) = (self.cpu_before, self.memory_before);
+        self.record_health(&ProcessSample { cpu, memory, callers: None }, now);
     }
 }
 

@@ -12,12 +12,44 @@ use rushhour_core::units::{EvaluatorRunId, Micros, RunIndex, SessionTime};
 /// After failed polls in a row, the wait for the next one doubles up to this many times.
 const MAX_BACKOFF_DOUBLINGS: u32 = 2;
 
+/// How many runs a status poll is about: fewer after a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BulkSize {
+    now: usize,
+    most: usize,
+}
+
+impl BulkSize {
+    pub(super) const fn new(most: usize) -> Self {
+        Self { now: most, most }
+    }
+
+    pub(super) const fn get(self) -> usize {
+        self.now
+    }
+
+    /// A poll about so many runs was refused.
+    fn refused(&mut self, runs: usize, too_many: bool) {
+        self.now = (runs / 2).max(1);
+        if too_many {
+            self.most = self.now;
+        }
+    }
+
+    /// A poll about so many runs was answered: where one of them was the reason for a refusal, the next may be larger.
+    fn answered(&mut self, runs: usize) {
+        if runs >= self.now {
+            self.now = (self.now * 2).min(self.most);
+        }
+    }
+}
+
 impl Session {
     pub(super) fn poll_statuses(&mut self, now: SessionTime) {
         let evaluator = self.settings.evaluator;
         let soon = now + Micros(evaluator.poll_every.0 / 2);
         loop {
-            let due = self.status_polls.take(now, soon, evaluator.runs_per_poll);
+            let due = self.status_polls.take(now, soon, self.bulk_size.get());
             if due.is_empty() {
                 break;
             }
@@ -42,6 +74,7 @@ impl Session {
             Ok(statuses) => {
                 self.health.polls += 1;
                 self.failed_polls_in_a_row = 0;
+                self.bulk_size.answered(runs.len());
                 let mut by_id: HashMap<EvaluatorRunId, RunStatus> =
                     statuses.into_iter().map(|status| (status.run.clone(), status)).collect();
                 for run in runs {
@@ -50,6 +83,20 @@ impl Session {
                     self.with_run(run, now, |run, settings, effects| {
                         run.status_polled(status, timing, settings, now, effects);
                     });
+                }
+            }
+            Err(PollError { kind: PollErrorKind::BulkRefused { too_many }, message, .. })
+                if runs.len() > 1 =>
+            {
+                self.bulk_size.refused(runs.len(), too_many);
+                tracing::info!(
+                    runs = runs.len(),
+                    error = message,
+                    size = self.bulk_size.get(),
+                    "status poll refused, split"
+                );
+                for run in runs {
+                    self.with_run(run, now, |run, _, effects| run.poll_again(now, effects));
                 }
             }
             Err(error) => {
@@ -70,10 +117,38 @@ impl Session {
                     self.health.throttled += 1;
                     self.status_polls.pause(retry);
                 }
+                let message = error.detail();
                 for run in runs {
-                    self.with_run(run, now, |run, _, effects| run.poll_failed(retry, effects));
+                    self.with_run(run, now, |run, _, effects| {
+                        run.poll_failed(&message, retry, effects);
+                    });
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_was_too_large_is_not_tried_again() {
+        let mut size = BulkSize::new(100);
+        size.refused(80, true);
+        assert_eq!(size.get(), 40);
+        size.answered(40);
+        assert_eq!(size.get(), 40);
+        // One run that is not known yet is found by halving, and the size recovers.
+        size.refused(40, false);
+        size.refused(20, false);
+        assert_eq!(size.get(), 10);
+        size.answered(3);
+        assert_eq!(size.get(), 10, "a small poll says nothing");
+        size.answered(10);
+        size.answered(20);
+        assert_eq!(size.get(), 40);
+        size.refused(1, true);
+        assert_eq!(size.get(), 1);
     }
 }

@@ -129,7 +129,7 @@ impl Session {
         }
     }
 
-    fn run_indexes(&self) -> Vec<RunIndex> {
+    pub(super) fn run_indexes(&self) -> Vec<RunIndex> {
         let mut indexes: Vec<RunIndex> = self.runs.keys().copied().collect();
         indexes.sort_unstable();
         indexes

@@ -1,5 +1,6 @@
 //! Submissions to the evaluator: sent when the limiter admits them, retried only where certainly not accepted.
 
+use super::rejections::SubmissionKind;
 use super::session::Session;
 use crate::session_effect::SessionEffect;
 use crate::session_input::RequestTiming;
@@ -72,6 +73,10 @@ impl Session {
             },
             now,
         );
+        let kinds = paired.iter().filter(|(_, id)| id.is_some());
+        let kinds: Vec<SubmissionKind> =
+            kinds.filter_map(|((run, _), _)| self.kind_of(*run)).collect();
+        self.rejections.accepted(kinds);
         for ((run, _), evaluator_run) in paired {
             self.with_run(run, now, |run, settings, effects| match evaluator_run {
                 Some(evaluator_run) => run.accepted(evaluator_run, timing, settings, effects),
@@ -106,11 +111,14 @@ impl Session {
             SubmitErrorKind::Unknown => FailureClass::SubmitUnknown,
             SubmitErrorKind::NotSent
             | SubmitErrorKind::Unauthorized
-            | SubmitErrorKind::Rejected => FailureClass::SubmitRejected,
+            | SubmitErrorKind::Rejected
+            | SubmitErrorKind::RejectedAlways => FailureClass::SubmitRejected,
         };
         let Some(submission) = self.submissions.settle(request) else { return };
         let probe = error.kind == SubmitErrorKind::Unknown && !self.stop_state.is_immediate();
         let detail = error.detail();
+        let kinds = submission.runs.iter().filter_map(|(run, _)| self.kind_of(*run));
+        let kinds: Vec<SubmissionKind> = kinds.collect();
         for (run, _) in submission.runs {
             self.with_run(run, now, |run, settings, effects| {
                 if probe {
@@ -120,8 +128,36 @@ impl Session {
                 }
             });
         }
-        if error.kind == SubmitErrorKind::Unauthorized {
-            self.stop_for(StopReason::Credentials, detail, now);
+        let reason = match error.kind {
+            SubmitErrorKind::Unauthorized => Some(StopReason::Credentials),
+            SubmitErrorKind::RejectedAlways => Some(StopReason::Rejected),
+            SubmitErrorKind::Rejected => {
+                self.rejections.rejected(kinds, &error.message);
+                let all = self.settings.expected_durations.len() * self.settings.modes.len();
+                self.rejections.are_for_all(all).then_some(StopReason::Rejected)
+            }
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            self.stop_before_submission(reason, &detail, now);
+        }
+    }
+
+    fn kind_of(&self, run: RunIndex) -> Option<SubmissionKind> {
+        self.runs.get(&run).map(|run| (run.planned.scenario, run.planned.mode))
+    }
+
+    /// Stops the session, and with it the runs that were not submitted yet: no agent is sent for whom nobody calls.
+    fn stop_before_submission(&mut self, reason: StopReason, detail: &str, now: SessionTime) {
+        self.stop_for(reason, detail.to_owned(), now);
+        for run in self.run_indexes() {
+            self.with_run(run, now, |run, _, effects| {
+                if run.is_before_submission() {
+                    let detail =
+                        format!("not submitted, because another run was rejected: {detail}");
+                    run.fail(FailureClass::Cancelled, detail, now, effects);
+                }
+            });
         }
     }
 

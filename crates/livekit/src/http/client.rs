@@ -7,24 +7,52 @@ use tracing::Level;
 
 use super::error::TransportError;
 use super::response::{HttpResponse, parse_retry_after};
+use rushhour_core::profile::{TargetKind, target_kind};
+
+/// Whether requests go through the proxy that `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY` names; `NO_PROXY` is honoured.
+#[derive(Debug, Clone, Copy)]
+enum ProxyUse {
+    FromEnvironment,
+    Never,
+}
 
 /// An HTTP client; cheap to clone, all clones share one pool of connections.
 #[derive(Debug, Clone)]
 pub struct HttpClient(reqwest::Client);
 
 impl HttpClient {
-    /// A client that gives up a request after `timeout`, counted from sending it to the end of the response.
+    /// A client for the service at `url` that gives up a request after `timeout`, counted from sending it to the end of
+    /// the response. It goes through the proxy that the environment names, unless the service is on this machine.
     ///
     /// # Errors
     /// The machine's root certificates cannot be read.
-    pub fn new(timeout: Duration) -> Result<Self, TransportError> {
+    pub fn for_service(url: &str, timeout: Duration) -> Result<Self, TransportError> {
+        let is_local =
+            reqwest::Url::parse(url).is_ok_and(|url| target_kind(&url) == TargetKind::Loopback);
+        let proxies = if is_local { ProxyUse::Never } else { ProxyUse::FromEnvironment };
+        Self::build(proxies, timeout)
+    }
+
+    /// A client that never uses a proxy.
+    ///
+    /// # Errors
+    /// The machine's root certificates cannot be read.
+    pub fn direct(timeout: Duration) -> Result<Self, TransportError> {
+        Self::build(ProxyUse::Never, timeout)
+    }
+
+    fn build(proxies: ProxyUse, timeout: Duration) -> Result<Self, TransportError> {
         // Another provider may have been installed by the program that uses this library; either serves.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let builder = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder()
                 .timeout(timeout)
                 .redirect(reqwest::redirect::Policy::none())
-                .user_agent(concat!("rushhour/", env!("CARGO_PKG_VERSION")))
+                .user_agent(concat!("rushhour/", env!("CARGO_PKG_VERSION")));
+            match proxies {
+                ProxyUse::FromEnvironment => builder,
+                ProxyUse::Never => builder.no_proxy(),
+            }
         };
         builder()
             .build()
@@ -153,7 +181,7 @@ mod tests {
             listener,
             "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 6\r\n\r\nsecret",
         ));
-        let client = HttpClient::new(Duration::from_secs(10)).unwrap();
+        let client = HttpClient::direct(Duration::from_secs(10)).unwrap();
         let url = format!("http://user:secret@{address}/twirp/path?token=secret");
         let request = client.post(&url).bearer_auth("secret").body("secret");
         assert_eq!(client.send(request, 100).await.unwrap().status, 429);

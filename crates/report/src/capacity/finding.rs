@@ -113,7 +113,9 @@ impl TrialFinding {
 fn verdict_of(folded: &FoldedSession, overall: &SessionVerdict) -> LevelVerdict {
     let stopped =
         |reasons: &[StopReason]| folded.stops.iter().any(|(reason, _)| reasons.contains(reason));
-    if stopped(&[StopReason::Credentials, StopReason::Journal]) || !folded.closed {
+    if stopped(&[StopReason::Credentials, StopReason::Rejected, StopReason::Journal])
+        || !folded.closed
+    {
         LevelVerdict::Broken
     } else if stopped(&[StopReason::Drain, StopReason::Now]) {
         LevelVerdict::Stopped

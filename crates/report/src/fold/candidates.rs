@@ -59,7 +59,9 @@ pub(crate) const fn is_agent_failure(class: FailureClass) -> bool {
         | FailureClass::DispatchFailed
         | FailureClass::SubmitRejected
         | FailureClass::SubmitUnknown
+        | FailureClass::StatusUnknown
         | FailureClass::RateLimited
+        | FailureClass::LivekitRateLimited
         | FailureClass::BudgetStopped
         | FailureClass::Cancelled
         | FailureClass::GeneratorFault => false,

@@ -1,10 +1,11 @@
-//! Everything that reports need of a session. Nothing here grows with the session, except the runs in flight and the
-//! pairs of a paired session.
+//! Everything that reports need of a session. Nothing here grows with the session, except the runs in flight, the pairs
+//! of a paired session and, up to a bound, the times of agents' joins.
 
 use std::collections::BTreeMap;
 
 use super::failure_messages::FailureMessages;
 use super::funnel::Funnel;
+use super::join_times::JoinTimes;
 use super::latencies::LatencyTable;
 use super::pairs::PairTable;
 use super::peak_health::PeakHealth;
@@ -42,6 +43,8 @@ pub struct FoldedSession {
     pub timeline: Timeline,
     /// The intended start of the first run of each stage.
     pub stage_starts: BTreeMap<u32, SessionTime>,
+    /// When agents were requested, and joined.
+    pub joins: JoinTimes,
     /// How far all runs came.
     pub funnel: Funnel,
     /// Audio frames that our own callers sent.
@@ -115,6 +118,7 @@ impl FoldedSession {
         let is_paired = opening.profile.mode.is_paired();
         Self {
             names: StageNames::of(&opening),
+            joins: JoinTimes::default(),
             funnel: Funnel::of(&opening.profile),
             opening,
             pairs: is_paired.then(|| PairTable::of(tariff.as_ref())),

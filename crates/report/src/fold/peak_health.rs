@@ -26,6 +26,12 @@ pub struct PeakHealth {
     pub room_polls: u64,
     /// The longest a due room poll waited.
     pub room_poll_lag: Micros,
+    /// Requests to LiveKit, room polls included.
+    pub livekit_requests: u64,
+    /// Of these, how many it refused because of too many requests.
+    pub livekit_throttled: u64,
+    /// Requests to LiveKit that waited because it had refused others.
+    pub livekit_held_back: u64,
     /// Ticks of the threads of our own callers.
     pub ticks: u64,
     /// Of these, how many began more than 5 ms late.
@@ -49,6 +55,9 @@ impl PeakHealth {
         self.throttled += u64::from(health.throttled);
         self.room_polls += u64::from(health.room_polls);
         self.room_poll_lag = self.room_poll_lag.max(health.room_poll_lag);
+        self.livekit_requests += u64::from(health.livekit_requests);
+        self.livekit_throttled += u64::from(health.livekit_throttled);
+        self.livekit_held_back += u64::from(health.livekit_held_back);
         if let Some(callers) = health.callers {
             self.ticks += callers.ticks;
             self.late_ticks += callers.late_ticks;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::folded_session::{FoldedSession, ResumptionRecord, RoomsListed};
+use super::join_times::JoinTime;
 use super::run_record::{RunOutcome, RunRecord, SubmissionTimes, TimeSpan};
 use rushhour_core::event::{Event, EventKind, FailureClass, FramesSent, Outcome, RunMapping};
 use rushhour_core::profile::DispatchMethod;
@@ -181,6 +182,11 @@ impl Fold {
         let method = self.dispatch_method();
         let Some((record, method)) = self.live.get_mut(&run).zip(method) else { return false };
         record.observe(kind, method);
+        if let EventKind::AgentSeen { seen, joined, .. } = kind
+            && let (Some(requested), Some(folded)) = (record.agent_requested, &mut self.folded)
+        {
+            folded.joins.add(JoinTime { requested, joined: joined.unwrap_or(*seen) });
+        }
         true
     }
 

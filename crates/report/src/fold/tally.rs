@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rushhour_core::event::{FailureClass, Outcome};
+use rushhour_core::event::{FailureClass, Outcome, ResponsibleParty};
 
 /// Runs by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +53,27 @@ impl OutcomeTally {
         classes
     }
 
+    /// Failures by whose fault they can be, the most frequent first.
+    pub fn failures_by_party(&self) -> Vec<(ResponsibleParty, u64)> {
+        let mut counts: BTreeMap<ResponsibleParty, u64> = BTreeMap::new();
+        for (class, count) in &self.failed {
+            *counts.entry(class.party()).or_default() += count;
+        }
+        let mut parties: Vec<(ResponsibleParty, u64)> = counts.into_iter().collect();
+        parties.sort_by_key(|(party, count)| (std::cmp::Reverse(*count), *party));
+        parties
+    }
+
+    /// Failures by class, grouped by whose fault they can be; the most frequent first, groups and classes alike.
+    pub fn grouped_failures(&self) -> Vec<(FailureClass, u64)> {
+        let parties = self.failures_by_party();
+        let classes = self.failures_by_count();
+        let of = |party: ResponsibleParty| {
+            classes.iter().copied().filter(move |(class, _)| class.party() == party)
+        };
+        parties.into_iter().flat_map(|(party, _)| of(party)).collect()
+    }
+
     /// Runs that completed or failed.
     pub fn ended(&self) -> u64 {
         self.completed + self.failed_total()
@@ -66,5 +87,36 @@ impl OutcomeTally {
     /// Runs that started, were skipped, or were not started.
     pub const fn planned(&self) -> u64 {
         self.started + self.skipped + self.not_started
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_grouped_by_whose_fault_they_can_be() {
+        let mut tally = OutcomeTally::default();
+        for (class, count) in [
+            (FailureClass::AgentMute, 3),
+            (FailureClass::RoomFailed, 4),
+            (FailureClass::AgentLate, 2),
+            (FailureClass::SubmitRejected, 1),
+        ] {
+            for _ in 0..count {
+                tally.add(&Outcome::failed(class, "message"));
+            }
+        }
+        assert_eq!(
+            tally.failures_by_party(),
+            [
+                (ResponsibleParty::Agent, 5),
+                (ResponsibleParty::Server, 4),
+                (ResponsibleParty::Evaluator, 1),
+            ]
+        );
+        let classes: Vec<&str> =
+            tally.grouped_failures().into_iter().map(|(class, _)| class.name()).collect();
+        assert_eq!(classes, ["agent_mute", "agent_late", "room_failed", "submit_rejected"]);
     }
 }

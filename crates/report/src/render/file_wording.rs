@@ -64,6 +64,9 @@ impl fmt::Display for FileWording<'_, ValidityFigure> {
                 "{throttled} of {requests} requests to the evaluator were answered with 429; {:.0} % is allowed",
                 percent(limits::THROTTLED)
             ),
+            // They came later, and have one wording.
+            figure @ (ValidityFigure::LiveKitThrottling { .. }
+            | ValidityFigure::FailedPolls { .. }) => figure.fmt(f),
             ValidityFigure::StatusPolls { longest_wait, interval } => write!(
                 f,
                 "a run that was due to be asked after waited {longest_wait} at the longest; {interval} is allowed"

@@ -8,11 +8,11 @@ use std::io::{self, Write};
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use quick_xml::writer::Writer;
 
-use super::sentences::session::outcome_sentence;
+use super::sentences::session::{outcome_sentence, verdict_sentence};
 use super::sentences::threshold::needs_note;
 use super::visible;
 use crate::fold::FoldedSession;
-use crate::session::{OverallVerdict, SessionVerdict, ThresholdResult, ValidityRule, Verdict};
+use crate::session::{Criterion, SessionVerdict, ThresholdResult, ValidityRule, Verdict};
 
 /// The file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -117,30 +117,43 @@ fn write_case<W: Write>(writer: &mut Writer<W>, suite: &str, case: &TestCase) ->
 }
 
 fn cases(folded: &FoldedSession, verdict: &SessionVerdict) -> Vec<TestCase> {
-    let is_invalid = OverallVerdict::of(verdict) == OverallVerdict::Invalid;
+    let is_invalid = verdict.is_invalid();
     let broken: Vec<String> = verdict.validity.broken().map(ValidityRule::with_advice).collect();
     let found: Vec<String> =
         verdict.validity.rules.iter().map(|rule| rule.figure.to_string()).collect();
     let generator = TestCase {
         name: "the generator delivered the load".to_owned(),
         output: visible(&found.join("; ")),
-        problem: is_invalid.then(|| Problem::new("error", visible(&broken.join("; ")))),
+        problem: (!broken.is_empty()).then(|| Problem::new("error", visible(&broken.join("; ")))),
     };
     let session = TestCase {
         name: "the session came to its end".to_owned(),
         output: String::new(),
         problem: not_finished(folded),
     };
+    // Only where it is not so: with thresholds or without, such a session has not passed.
+    let completed = verdict.nothing_completed.map(|_| TestCase {
+        name: "a run completed".to_owned(),
+        output: String::new(),
+        problem: Some(Problem::new(
+            if is_invalid { "error" } else { "failure" },
+            visible(&verdict_sentence(folded, verdict, Criterion::Interval)),
+        )),
+    });
     let thresholds = verdict.thresholds.iter().map(|result| TestCase {
         name: result.name(),
         output: result.found.to_string(),
-        problem: if is_invalid { Some(invalid()) } else { threshold_problem(result) },
+        problem: if is_invalid { Some(invalid(verdict)) } else { threshold_problem(result) },
     });
-    [generator, session].into_iter().chain(thresholds).collect()
+    [generator, session].into_iter().chain(completed).chain(thresholds).collect()
 }
 
-fn invalid() -> Problem {
-    let message = "the load generator did not deliver the requested load, so the session says nothing about the agent";
+fn invalid(verdict: &SessionVerdict) -> Problem {
+    let message = if verdict.validity.holds() {
+        "no run completed, so the session says nothing about the agent"
+    } else {
+        "the load generator did not deliver the requested load, so the session says nothing about the agent"
+    };
     Problem::new("error", message)
 }
 

@@ -2,6 +2,7 @@
 //! sentence about it is written in `render`.
 
 mod bill;
+mod dispatch_stall;
 mod funnel_rows;
 mod measured_latency;
 mod overall_verdict;
@@ -17,6 +18,7 @@ mod validity;
 mod verdict;
 
 pub use bill::{BillItem, BillSummary, BillTotals, CostEach, OldPrices};
+pub use dispatch_stall::{DispatchStall, StalledJoins};
 pub(crate) use funnel_rows::{FunnelRow, Loss, funnel_rows, single_mode};
 pub(crate) use measured_latency::{MeasuredLatency, measured_latencies};
 pub(crate) use overall_verdict::OverallVerdict;
@@ -32,4 +34,4 @@ pub(crate) use time_bins::{Bin, BinFigure, FEWEST_FOR_P95, count_bins, latency_b
 pub(crate) use unfinished::{ReachedFigure, WithUnfinished};
 pub use validity::{StartRates, Validity, ValidityFigure, ValidityRule};
 pub(crate) use validity::{limits, start_rates};
-pub use verdict::SessionVerdict;
+pub use verdict::{NothingCompleted, SessionVerdict};

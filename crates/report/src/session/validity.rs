@@ -16,8 +16,10 @@ pub(crate) mod limits {
     pub(crate) const LIMITER_WAIT: Micros = Micros::from_secs(1);
     /// The largest share of submissions that may be held back.
     pub(crate) const LIMITED: f64 = 0.05;
-    /// The largest share of requests to the evaluator that may be answered with 429.
+    /// The largest share of requests to a service that may be answered with 429, or wait because others were.
     pub(crate) const THROTTLED: f64 = 0.05;
+    /// The largest share of status polls that may fail.
+    pub(crate) const FAILED_POLLS: f64 = 0.05;
     /// The largest share of all cores that may be in use over ten seconds.
     pub(crate) const CPU: f64 = 0.8;
     /// The largest share of audio frames that may leave more than 5 ms late, or never.
@@ -57,12 +59,28 @@ pub enum ValidityFigure {
         /// Of how many requests.
         requests: u64,
     },
+    /// Requests to LiveKit that it refused because of too many, and those that waited for that reason.
+    LiveKitThrottling {
+        /// Requests that were refused.
+        throttled: u64,
+        /// Requests that waited because others had been refused.
+        held_back: u64,
+        /// Of how many requests.
+        requests: u64,
+    },
     /// The longest time that a due status poll waited.
     StatusPolls {
         /// The time.
         longest_wait: Micros,
         /// The interval between two polls of one run, which is the most that is allowed.
         interval: Micros,
+    },
+    /// Status polls that failed: the ends of runs were seen late, or not at all.
+    FailedPolls {
+        /// Polls that failed.
+        failed: u64,
+        /// Of how many.
+        polls: u64,
     },
     /// The largest share of all cores in use over ten seconds.
     Processor {
@@ -95,7 +113,9 @@ impl ValidityFigure {
             Self::ScheduleLag { .. } => "schedule lag",
             Self::LimiterWait { .. } => "limiter",
             Self::Throttling { .. } => "throttling",
+            Self::LiveKitThrottling { .. } => "LiveKit throttling",
             Self::StatusPolls { .. } => "polling",
+            Self::FailedPolls { .. } => "failed polls",
             Self::Processor { .. } => "processor",
             Self::CallerTicks { .. } => "callers' beat",
             Self::AudioPace { .. } => "audio pace",
@@ -129,7 +149,9 @@ impl Validity {
             schedule_lag(folded),
             limiter_wait(folded).filter(|_| is_load),
             throttling(folded),
+            livekit_throttling(folded),
             status_polls(folded),
+            failed_polls(folded),
             processor(folded),
             caller_ticks(folded),
             audio_pace(folded),
@@ -224,12 +246,33 @@ fn throttling(folded: &FoldedSession) -> Option<ValidityRule> {
     })
 }
 
+/// Sessions without a refusal have no such rule: those of earlier versions did not count requests.
+fn livekit_throttling(folded: &FoldedSession) -> Option<ValidityRule> {
+    let health = &folded.health;
+    let (throttled, held_back) = (health.livekit_throttled, health.livekit_held_back);
+    let requests = health.livekit_requests.max(throttled);
+    (throttled > 0).then(|| ValidityRule {
+        holds: (throttled + held_back) as f64 / requests as f64 <= limits::THROTTLED,
+        figure: ValidityFigure::LiveKitThrottling { throttled, held_back, requests },
+    })
+}
+
 fn status_polls(folded: &FoldedSession) -> Option<ValidityRule> {
     let settings = folded.opening.profile.evaluator.cekura()?;
     let (longest_wait, interval) = (folded.health.poll_lag, settings.poll_every.micros());
     (folded.health.status_polls > 0).then(|| ValidityRule {
         holds: longest_wait <= interval,
         figure: ValidityFigure::StatusPolls { longest_wait, interval },
+    })
+}
+
+/// Sessions without a failed poll have no such rule.
+fn failed_polls(folded: &FoldedSession) -> Option<ValidityRule> {
+    let failed = folded.health.status_polls_failed;
+    let polls = folded.health.status_polls + failed;
+    (failed > 0).then(|| ValidityRule {
+        holds: failed as f64 / polls as f64 <= limits::FAILED_POLLS,
+        figure: ValidityFigure::FailedPolls { failed, polls },
     })
 }
 

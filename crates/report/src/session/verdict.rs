@@ -7,6 +7,15 @@ use crate::judged::JudgingResult;
 use crate::paired::PairedComparison;
 use rushhour_core::units::SessionTime;
 
+/// A session in which no run completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NothingCompleted {
+    /// Most failures can be the agent's fault.
+    PossiblyTheAgent,
+    /// Most failures are nothing of the agent's, or no run was made.
+    Environment,
+}
+
 /// The analysis of a session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionVerdict {
@@ -18,6 +27,8 @@ pub struct SessionVerdict {
     pub pairs: Option<PairedComparison>,
     /// The runs that Cekura judged. Its journal is separate, so whoever has read that adds it.
     pub judged: Option<JudgingResult>,
+    /// Where no run completed: whether that says anything about the agent.
+    pub nothing_completed: Option<NothingCompleted>,
 }
 
 impl SessionVerdict {
@@ -32,6 +43,7 @@ impl SessionVerdict {
                 .flat_map(|threshold| judge(folded, threshold, criterion))
                 .collect(),
             judged: None,
+            nothing_completed: nothing_completed(folded),
         }
     }
 
@@ -49,6 +61,12 @@ impl SessionVerdict {
             .filter(|_| Validity::of(folded).holds())
     }
 
+    /// Whether the session says nothing about the agent: the load was not delivered, or no run completed and that was
+    /// nothing of the agent's.
+    pub fn is_invalid(&self) -> bool {
+        !self.validity.holds() || self.nothing_completed == Some(NothingCompleted::Environment)
+    }
+
     /// Whether any threshold does not hold.
     pub fn any_failed(&self) -> bool {
         self.thresholds.iter().any(|result| result.verdict.is_failure())
@@ -58,4 +76,19 @@ impl SessionVerdict {
     pub fn any_undecided(&self) -> bool {
         self.thresholds.iter().any(|result| matches!(result.verdict, Verdict::Undecided { .. }))
     }
+}
+
+/// Whether no run of a finished session completed, and what that says.
+fn nothing_completed(folded: &FoldedSession) -> Option<NothingCompleted> {
+    let tally = &folded.tally;
+    if tally.completed > 0 || !folded.closed {
+        return None;
+    }
+    let possible = tally.failed.iter().filter(|(class, _)| class.can_be_the_agents());
+    let possible: u64 = possible.map(|(_, count)| count).sum();
+    Some(if possible > 0 && possible * 2 >= tally.failed_total() {
+        NothingCompleted::PossiblyTheAgent
+    } else {
+        NothingCompleted::Environment
+    })
 }

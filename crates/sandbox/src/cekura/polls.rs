@@ -1,18 +1,19 @@
 //! Polls: the current state of runs and results.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::faults::{Fault, FaultGroup};
-use crate::http::{Delivery, SandboxRequest, SandboxResponse};
+use crate::http::{Delivery, SandboxRequest, SandboxResponse, retry_after_seconds};
 use crate::world::{Phase, Run, World};
 use rushhour_core::units::Mode;
 
 use super::routes::error_response;
-use super::submit::retry_after_seconds;
 use super::views::{self, RunView};
 
 const DEFAULT_PAGE_SIZE: usize = 20;
 const MAX_PAGE_SIZE: usize = 100;
+/// Runs on a page of the bulk endpoint under the fault `poll_paged`.
+const BULK_PAGE_SIZE: usize = 2;
 
 /// Runs by id, without those that do not exist.
 pub(super) fn bulk(world: &mut World, request: &SandboxRequest<'_>) -> SandboxResponse {
@@ -29,17 +30,54 @@ pub(super) fn bulk(world: &mut World, request: &SandboxRequest<'_>) -> SandboxRe
             &json!({ "run_ids": ["Expected comma-separated integers."] }),
         );
     };
-    poll(world, &ids, |world| {
+    let page = request.parameter("page").and_then(|page| page.parse::<usize>().ok());
+    poll(world, &ids, |world, fault| {
         let mut shown = ids.clone();
         shown.retain(|id| !world.omits_from_poll(*id));
         let runs: Vec<RunView<'_>> =
             shown.iter().filter_map(|id| RunView::new(world, *id)).collect();
-        SandboxResponse::json(200, &runs)
+        match (fault, page) {
+            (Some(Fault::PollBulkRefused), _) if ids.len() > 1 => {
+                let why = ["Ensure this field has no more than 1 elements."];
+                SandboxResponse::json(400, &json!({ "run_ids": why }))
+            }
+            (Some(Fault::PollOtherForm), _) => {
+                SandboxResponse::json(200, &json!({ "detail": "Down for maintenance." }))
+            }
+            (Some(Fault::PollUpperCase), _) => SandboxResponse::json(200, &in_capitals(&runs)),
+            (Some(Fault::PollPaged), _) | (_, Some(_)) => {
+                bulk_page(request.path, &list, &runs, page.unwrap_or(1).max(1))
+            }
+            _ => SandboxResponse::json(200, &runs),
+        }
     })
 }
 
+/// Runs with their statuses in capitals.
+fn in_capitals(runs: &[RunView<'_>]) -> Vec<Value> {
+    let mut shown: Vec<Value> =
+        runs.iter().filter_map(|run| serde_json::to_value(run).ok()).collect();
+    for run in &mut shown {
+        if let Some(status) = run.get("status").and_then(Value::as_str) {
+            run["status"] = status.to_uppercase().into();
+        }
+    }
+    shown
+}
+
+/// A page of the bulk endpoint, which documented versions do not have.
+fn bulk_page(path: &str, list: &str, runs: &[RunView<'_>], page: usize) -> SandboxResponse {
+    let from = (page - 1).saturating_mul(BULK_PAGE_SIZE).min(runs.len());
+    let until = (from + BULK_PAGE_SIZE).min(runs.len());
+    let next = (until < runs.len())
+        .then(|| format!("https://next.example{path}?run_ids={list}&page={}", page + 1));
+    let shown = &runs[from..until];
+    let listing = json!({ "count": runs.len(), "next": next, "results": shown });
+    SandboxResponse::json(200, &listing)
+}
+
 pub(super) fn run(world: &mut World, id: u64) -> SandboxResponse {
-    poll(world, &[id], |world| {
+    poll(world, &[id], |world, _| {
         let omitted = world.omits_from_poll(id);
         match RunView::new(world, id).filter(|_| !omitted) {
             Some(run) => SandboxResponse::json(200, &run),
@@ -75,7 +113,7 @@ pub(super) fn runs(world: &mut World, request: &SandboxRequest<'_>) -> SandboxRe
     let Some(page) = Page::requested(request, &found) else {
         return error_response(404, "Invalid page.");
     };
-    poll(world, &page.ids, |world| {
+    poll(world, &page.ids, |world, _| {
         let views = page.ids.iter().filter_map(|id| RunView::new(world, *id));
         page.response(&views.collect::<Vec<_>>())
     })
@@ -83,7 +121,7 @@ pub(super) fn runs(world: &mut World, request: &SandboxRequest<'_>) -> SandboxRe
 
 pub(super) fn result(world: &mut World, id: u64) -> SandboxResponse {
     let runs = world.result(id).map(|result| result.runs.clone()).unwrap_or_default();
-    poll(world, &runs, |world| match views::result(world, id) {
+    poll(world, &runs, |world, _| match views::result(world, id) {
         Some(result) => SandboxResponse::json(200, &result),
         None => error_response(404, "No Result matches the given query."),
     })
@@ -95,7 +133,7 @@ pub(super) fn results(world: &mut World, request: &SandboxRequest<'_>) -> Sandbo
     let Some(page) = Page::requested(request, &found) else {
         return error_response(404, "Invalid page.");
     };
-    poll(world, &[], |world| {
+    poll(world, &[], |world, _| {
         let views = page.ids.iter().filter_map(|id| views::result_summary(world, *id));
         page.response(&views.collect::<Vec<_>>())
     })
@@ -105,7 +143,7 @@ pub(super) fn results(world: &mut World, request: &SandboxRequest<'_>) -> Sandbo
 fn poll(
     world: &mut World,
     ids: &[u64],
-    respond: impl FnOnce(&mut World) -> SandboxResponse,
+    respond: impl FnOnce(&mut World, Option<Fault>) -> SandboxResponse,
 ) -> SandboxResponse {
     let key = world.count_poll(ids);
     let times = world.config.times.cekura;
@@ -121,9 +159,9 @@ fn poll(
         Some(Fault::PollReset) => SandboxResponse::bad_gateway().with_delivery(Delivery::Reset),
         Some(Fault::PollSlow) => {
             let slow = world.sample_delay("poll slow", &key, times.poll_slow);
-            respond(world).delayed_by(slow)
+            respond(world, None).delayed_by(slow)
         }
-        _ => respond(world),
+        fault => respond(world, fault),
     };
     response.delayed_by(delay)
 }

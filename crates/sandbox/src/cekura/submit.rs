@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::faults::{Fault, FaultGroup};
-use crate::http::{Delivery, PendingSubmission, SandboxRequest, SandboxResponse};
+use crate::http::{
+    Delivery, PendingSubmission, SandboxRequest, SandboxResponse, retry_after_seconds,
+};
 use crate::world::{Submission, SubmissionEntry, SubmissionIds, World};
 use rushhour_core::units::{Micros, Mode};
 
@@ -72,6 +74,12 @@ fn rejection(world: &World, fault: Fault, delay: Micros) -> Option<SandboxRespon
             Some(too_many(Some(world.anchor.retry_after_date(sent, retry_after))))
         }
         Fault::SubmitTooManyBare => Some(too_many(None)),
+        Fault::SubmitInvalid => {
+            let why = ["Invalid scenario IDs or scenarios not found"];
+            Some(SandboxResponse::json(400, &json!({ "scenarios": why })))
+        }
+        Fault::SubmitNoBalance => Some(error_response(402, "Insufficient balance.")),
+        Fault::SubmitNotFound => Some(error_response(404, "Not found.")),
         Fault::SubmitErrorBefore => Some(error_response(500, "Internal server error.")),
         Fault::SubmitHtml => Some(SandboxResponse::bad_gateway()),
         Fault::SubmitResetBefore => {
@@ -79,11 +87,6 @@ fn rejection(world: &World, fault: Fault, delay: Micros) -> Option<SandboxRespon
         }
         _ => None,
     }
-}
-
-/// A wait in whole seconds, rounded up, for `Retry-After`.
-pub(super) fn retry_after_seconds(wait: Micros) -> String {
-    wait.0.div_ceil(1_000_000).to_string()
 }
 
 /// The runs that the response lists.

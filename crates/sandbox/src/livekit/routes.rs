@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::faults::{Fault, FaultGroup};
-use crate::http::{Delivery, SandboxRequest, SandboxResponse};
+use crate::http::{Delivery, SandboxRequest, SandboxResponse, retry_after_seconds};
 use crate::tokens::{TokenClaims, TokenError, check_validity};
 use crate::world::World;
 use rushhour_core::units::{Micros, RoomName};
@@ -153,6 +153,15 @@ where
     match fault {
         Some(Fault::RoomUnavailable | Fault::DispatchUnavailable) => {
             return TwirpError::unavailable().response().delayed_by(delay);
+        }
+        Some(Fault::LivekitExhausted) => {
+            return TwirpError::resource_exhausted().response().delayed_by(delay);
+        }
+        // Whoever limits requests in front of a server speaks no Twirp.
+        Some(Fault::LivekitTooMany) => {
+            let mut response = SandboxResponse::text(429, "Too Many Requests\n");
+            response.retry_after = Some(retry_after_seconds(world.config.times.cekura.retry_after));
+            return response.delayed_by(delay);
         }
         Some(Fault::LivekitHtml) => return SandboxResponse::bad_gateway().delayed_by(delay),
         Some(Fault::LivekitReset) => {

@@ -39,6 +39,10 @@ impl TwirpError {
         Self::new(503, "unavailable", "twirp error unknown: no response from servers")
     }
 
+    pub(super) fn resource_exhausted() -> Self {
+        Self::new(429, "resource_exhausted", "twirp error unknown: too many requests")
+    }
+
     /// The service has no such method, or not with this HTTP method or content type.
     pub(super) fn bad_route(why: &str, request: &SandboxRequest<'_>) -> Self {
         let invalid_route = Some(format!("{} {}", request.method, request.path));

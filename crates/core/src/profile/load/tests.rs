@@ -157,9 +157,19 @@ fn contradictions_with_the_services_are_reported() {
     let url = "url = \"wss://example.livekit.cloud\"";
     assert_messages(&[
         (url, "", "the profile does not say where LiveKit is"),
-        (url, "url = \"https://x.livekit.cloud\"", "a LiveKit URL does not begin with https://"),
-        (url, "url = \"ws://x.livekit.cloud\"", "a LiveKit URL does not begin with ws://"),
-        (url, "url = \"x.livekit.cloud\"", "this is not a URL"),
+        (url, "url = \"ftp://x.livekit.cloud\"", "a LiveKit URL does not begin with ftp://"),
+        (url, "url = \"ws://x.livekit.cloud\"", "LiveKit Cloud takes encrypted connections only"),
+        (url, "url = \"x.livekit.cloud\"", "the address has no scheme"),
+        (
+            url,
+            "url = \"wss://x.livekit.cloud?a=b\"",
+            "a LiveKit URL has no query (`?` and what follows)",
+        ),
+        (
+            url,
+            "url = \"sandbox\"\napi_url = \"http://a\"",
+            "the embedded sandbox has one address for everything",
+        ),
         (
             url,
             "url = \"wss://me:secret@x.example\"",

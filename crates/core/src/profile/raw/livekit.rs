@@ -10,6 +10,8 @@ raw_table! {
     RawLiveKit {
         /// The LiveKit server, such as "wss://example.livekit.cloud"; "sandbox" for the embedded stand-in. LIVEKIT_URL overrides it.
         url: String,
+        /// The address of the server API, where Rushhour reaches it under another one than the callers and the evaluator, such as "http://livekit:7880" in docker compose.
+        api_url: String,
         /// The agent's name, as its worker registers it.
         agent: String,
         /// How the agent is dispatched.

@@ -1,7 +1,6 @@
 //! Resolves `[livekit]`.
 
-use url::Url;
-
+use super::livekit_address::{AddressError, parse_address};
 use super::resolver::Resolver;
 use crate::profile::diagnostic::{DiagnosticKind, Located};
 use crate::profile::from_node::{Json, Named};
@@ -9,7 +8,6 @@ use crate::profile::raw::livekit::{RawLiveKit, RawTextMode};
 use crate::profile::settings::livekit::{
     AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, TextMode,
 };
-use crate::profile::target_kind::{TargetKind, target_kind};
 use crate::units::{AgentName, PositiveDuration};
 
 /// `None` if the server or the agent is unknown.
@@ -26,6 +24,7 @@ pub(super) fn resolve_livekit(
     };
     let raw = &raw.value;
     let target = resolve_url(raw, resolver);
+    let api_url = resolve_api_url(raw, target.as_ref(), resolver);
     let dispatch = resolve_dispatch(raw, resolver);
     let text_mode = resolve_text_mode(raw.text_mode.as_ref(), resolver);
     let metadata = resolve_metadata(raw.metadata.as_ref(), &text_mode, resolver);
@@ -60,6 +59,7 @@ pub(super) fn resolve_livekit(
     }
     Some(LiveKitSettings {
         target: target?,
+        api_url,
         dispatch: dispatch?,
         metadata,
         text_mode,
@@ -87,40 +87,39 @@ fn resolve_url(raw: &RawLiveKit, resolver: &mut Resolver<'_>) -> Option<LiveKitT
     if at.value == "sandbox" {
         return Some(LiveKitTarget::Sandbox);
     }
-    let rest = at.value.split_once("://").map_or(&*at.value, |(_, rest)| rest);
-    let Ok(url) = Url::parse(&at.value) else {
-        resolver.diagnostics.invalid(
+    parse_or_report(at, resolver).map(LiveKitTarget::Url)
+}
+
+fn resolve_api_url(
+    raw: &RawLiveKit,
+    target: Option<&LiveKitTarget>,
+    resolver: &mut Resolver<'_>,
+) -> Option<String> {
+    let at = raw.api_url.as_ref()?;
+    resolver.optional("livekit.api_url", Some(at));
+    if target == Some(&LiveKitTarget::Sandbox) {
+        resolver.diagnostics.conflict(
             &at.span,
-            "this is not a URL",
-            format!("write \"wss://{rest}\", or \"sandbox\" for the embedded stand-in"),
-        );
-        return None;
-    };
-    let local = matches!(target_kind(&url), TargetKind::Loopback | TargetKind::Private);
-    let other_scheme = match url.scheme() {
-        "wss" => None,
-        "ws" if local => None,
-        "http" if local => Some("ws"),
-        _ => Some("wss"),
-    };
-    if let Some(scheme) = other_scheme {
-        resolver.diagnostics.invalid(
-            &at.span,
-            format!("a LiveKit URL does not begin with {}://", url.scheme()),
-            format!("write \"{scheme}://{rest}\""),
+            "the embedded sandbox has one address for everything",
+            "remove `api_url`, or set livekit.url to a server's address",
         );
         return None;
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        resolver.diagnostics.at(
-            DiagnosticKind::Secret,
-            &at.span,
-            "a URL must not contain a user name or a password",
-            "set LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment",
-        );
-        return None;
+    parse_or_report(at, resolver)
+}
+
+fn parse_or_report(at: &Located<String>, resolver: &mut Resolver<'_>) -> Option<String> {
+    match parse_address(&at.value) {
+        Ok(address) => Some(address),
+        Err(AddressError { message, hint, is_secret: true }) => {
+            resolver.diagnostics.at(DiagnosticKind::Secret, &at.span, message, hint);
+            None
+        }
+        Err(AddressError { message, hint, is_secret: false }) => {
+            resolver.diagnostics.invalid(&at.span, message, hint);
+            None
+        }
     }
-    Some(LiveKitTarget::Url(at.value.trim_end_matches('/').to_owned()))
 }
 
 fn resolve_dispatch(raw: &RawLiveKit, resolver: &mut Resolver<'_>) -> Option<AgentDispatch> {

@@ -10,6 +10,7 @@ mod evaluator;
 mod judging;
 mod limits;
 mod livekit;
+mod livekit_address;
 mod prices;
 mod profile;
 mod resolver;

@@ -1,8 +1,10 @@
 //! The LiveKit server, and how the agent gets into the rooms.
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::profile::table::choice;
+use crate::profile::target_kind::{TargetKind, target_kind, travels_in_clear};
 use crate::units::{AgentName, PositiveDuration};
 
 choice! {
@@ -37,6 +39,9 @@ pub enum LiveKitTarget {
 pub struct LiveKitSettings {
     /// The server.
     pub target: LiveKitTarget,
+    /// The address of the server API, where it is not the one that callers and the evaluator join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_url: Option<String>,
     /// How the agent is dispatched, and which one.
     pub dispatch: AgentDispatch,
     /// The user's keys of the dispatch metadata.
@@ -55,6 +60,33 @@ pub struct LiveKitSettings {
     pub key_file: Option<String>,
     /// A file with the API secret, relative to the profile.
     pub secret_file: Option<String>,
+}
+
+impl LiveKitSettings {
+    /// The address of the server API of a server that is not the sandbox.
+    pub fn server_api(&self) -> Option<&str> {
+        match &self.target {
+            LiveKitTarget::Sandbox => None,
+            LiveKitTarget::Url(url) => Some(self.api_url.as_deref().unwrap_or(url)),
+        }
+    }
+
+    /// Whether the server is LiveKit Cloud.
+    pub fn is_livekit_cloud(&self) -> bool {
+        self.server_api().is_some_and(|url| {
+            Url::parse(url).is_ok_and(|url| target_kind(&url) == TargetKind::LiveKitCloud)
+        })
+    }
+
+    /// The addresses to which tokens and media travel in clear, other than on this machine.
+    pub fn addresses_in_clear(&self) -> Vec<&str> {
+        let target = match &self.target {
+            LiveKitTarget::Sandbox => None,
+            LiveKitTarget::Url(url) => Some(url.as_str()),
+        };
+        let addresses = [target, self.api_url.as_deref()].into_iter().flatten();
+        addresses.filter(|address| travels_in_clear(address)).collect()
+    }
 }
 
 /// How the agent is dispatched, and which one; see [`DispatchMethod`].

@@ -54,9 +54,9 @@ fn header(folded: &FoldedSession, verdict: &SessionVerdict, criterion: Criterion
     let overall = OverallVerdict::of(verdict);
     let tone = match overall {
         OverallVerdict::Passed => HeaderTone::Passed,
-        OverallVerdict::Failed => HeaderTone::Failed,
+        OverallVerdict::Failed | OverallVerdict::NothingCompleted => HeaderTone::Failed,
         OverallVerdict::Undecided => HeaderTone::Undecided,
-        OverallVerdict::Invalid => HeaderTone::Invalid,
+        OverallVerdict::Invalid | OverallVerdict::EnvironmentFailed => HeaderTone::Invalid,
         OverallVerdict::NoThresholds => HeaderTone::None,
     };
     html! {

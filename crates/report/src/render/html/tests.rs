@@ -45,12 +45,12 @@ pub(super) fn check_page(page: &str) {
 #[test]
 fn a_session_without_a_run_says_so() {
     let page = checked(&SessionBuilder::chat("").closed());
-    assert!(page.contains("No verdict: no run was started, so nothing was measured."));
+    assert!(page.contains("Invalid: no run was started, so nothing was measured."));
     assert!(page.contains("No run was planned or started."));
     assert!(!page.contains("<svg"));
     let page = checked(&SessionBuilder::chat(THRESHOLDS).closed());
-    assert!(page.contains("Failed: 2 of 2 thresholds do not hold"), "{page}");
-    assert!(page.contains("nothing was measured"));
+    assert!(page.contains("Invalid: no run was started, so nothing was measured."), "{page}");
+    assert!(page.contains("not judged"));
 }
 
 #[test]

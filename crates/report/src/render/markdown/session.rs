@@ -100,7 +100,7 @@ mod tests {
         let text = session_markdown(&folded, &verdict, Criterion::Interval);
         let row = text.lines().find(|line| line.contains("`submit_rejected`")).unwrap();
         let edges = row.replace("\\|", "").matches('|').count();
-        assert_eq!(edges, 5, "{row}");
+        assert_eq!(edges, 6, "{row}");
         assert!(!text.contains("<script>"));
     }
 }

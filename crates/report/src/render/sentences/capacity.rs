@@ -124,6 +124,10 @@ const fn class_label(class: FailureClass) -> &'static str {
         FailureClass::RateLimited => {
             "the evaluator answers 429, which is its limit, not the agent's"
         }
+        FailureClass::LivekitRateLimited => {
+            "LiveKit answers 429, which is its limit, not the agent's"
+        }
+        FailureClass::StatusUnknown => "the evaluator did not tell how runs ended",
         FailureClass::BudgetStopped => "the budget was reached",
         FailureClass::Cancelled => "runs were cancelled",
         FailureClass::GeneratorFault => "Rushhour itself could not execute runs",

@@ -5,7 +5,10 @@ use std::fmt::Write;
 use super::counted;
 use super::threshold::needs_note;
 use crate::fold::{FoldedSession, ResumptionRecord};
-use crate::session::{Criterion, OverallVerdict, SessionVerdict, ThresholdResult, Verdict};
+use crate::session::{
+    Criterion, OverallVerdict, SessionVerdict, StalledJoins, ThresholdResult, Verdict,
+};
+use rushhour_core::profile::LiveKitTarget;
 use rushhour_core::units::SessionTime;
 
 /// In reports of invalid sessions.
@@ -18,9 +21,9 @@ impl OverallVerdict {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Passed => "Passed",
-            Self::Failed => "Failed",
+            Self::Failed | Self::NothingCompleted => "Failed",
             Self::Undecided => "Not enough data",
-            Self::Invalid => "Invalid",
+            Self::Invalid | Self::EnvironmentFailed => "Invalid",
             Self::NoThresholds => "No verdict",
         }
     }
@@ -47,6 +50,16 @@ pub(crate) fn verdict_sentence(
                 broken.join(", ")
             )
         }
+        OverallVerdict::NothingCompleted => {
+            format!("no run completed: {}", failures_by_party(folded))
+        }
+        OverallVerdict::EnvironmentFailed if folded.tally.failed.is_empty() => {
+            "no run was started, so nothing was measured".to_owned()
+        }
+        OverallVerdict::EnvironmentFailed => format!(
+            "no run completed, so the session says nothing about the agent: {}",
+            failures_by_party(folded)
+        ),
         OverallVerdict::Failed => {
             let failed = of(&|verdict| verdict.is_failure());
             let named: Vec<String> = failed
@@ -98,6 +111,18 @@ pub(crate) fn verdict_sentence(
             format!("the profile sets no thresholds; {runs} ended")
         }
     }
+}
+
+/// How many failures can be whose fault.
+fn failures_by_party(folded: &FoldedSession) -> String {
+    let parties = folded.tally.failures_by_party();
+    let parts: Vec<String> = parties
+        .iter()
+        .map(|(party, count)| {
+            format!("{} can be the fault of the {party}", counted(*count, "failure"))
+        })
+        .collect();
+    parts.join(", ")
 }
 
 const fn confidence(criterion: Criterion, thresholds: usize) -> &'static str {
@@ -183,6 +208,49 @@ pub(crate) fn assumption_note(folded: &FoldedSession) -> Option<String> {
     })
 }
 
+/// That completions were seen late, because status polls failed or waited.
+pub(crate) fn poll_note(folded: &FoldedSession) -> Option<String> {
+    let health = &folded.health;
+    let interval = folded.opening.profile.evaluator.cekura()?.poll_every.micros();
+    let (failed, late) = (health.status_polls_failed, health.poll_lag > interval);
+    if failed == 0 && !late {
+        return None;
+    }
+    let mut causes = Vec::new();
+    if failed > 0 {
+        let polls = health.status_polls + failed;
+        causes.push(format!("{failed} of {} failed", counted(polls, "status poll")));
+    }
+    if late {
+        causes.push(format!("a due one waited up to {}", health.poll_lag));
+    }
+    Some(format!(
+        "The ends of runs were seen late: {}. Completion latencies show the later bound.",
+        causes.join(", and ")
+    ))
+}
+
+/// That the server's dispatcher held dispatches back. Nothing is excused: figures and verdicts stay as they are.
+pub(crate) fn stall_note(folded: &FoldedSession) -> Option<String> {
+    let livekit = &folded.opening.profile.livekit;
+    if livekit.target == LiveKitTarget::Sandbox || livekit.is_livekit_cloud() {
+        return None;
+    }
+    let found = StalledJoins::find(folded.joins.as_slice())?;
+    let times = match found.stalls.len() {
+        1 => "at one moment".to_owned(),
+        more => format!("together, at {more} moments"),
+    };
+    let without =
+        found.p95_without.map_or(String::new(), |p95| format!(", and {p95} without those"));
+    Some(format!(
+        "LiveKit's dispatcher held the dispatches of {} of {} back and released them {times}: livekit-server looks for workers once a minute, waits 5 s for them, and meanwhile serves only the first some tens of dispatches. The p95 of agent joins is {}{without}. The agent's workers were not asked before.",
+        found.held(),
+        counted(found.joins, "agent"),
+        found.p95
+    ))
+}
+
 /// That rooms were left behind.
 pub(crate) fn room_note(folded: &FoldedSession) -> Option<String> {
     (folded.rooms_not_deleted > 0).then(|| {
@@ -193,12 +261,23 @@ pub(crate) fn room_note(folded: &FoldedSession) -> Option<String> {
     })
 }
 
+/// That tokens and media were not encrypted on their way.
+pub(crate) fn in_clear_notes(folded: &FoldedSession) -> Vec<String> {
+    let addresses = folded.opening.profile.livekit.addresses_in_clear();
+    let note =
+        |address: &str| format!("{address} is not encrypted: tokens and media travelled in clear.");
+    addresses.into_iter().map(note).collect()
+}
+
 /// What the reader must know first.
 pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     let mut notes = stop_notes(folded);
     notes.extend(resumption_notes(folded));
     notes.extend((!folded.closed).then(|| NOT_FINISHED.to_owned()));
     notes.extend(assumption_note(folded));
+    notes.extend(poll_note(folded));
+    notes.extend(stall_note(folded));
     notes.extend(room_note(folded));
+    notes.extend(in_clear_notes(folded));
     notes
 }

@@ -37,9 +37,19 @@ impl fmt::Display for ValidityFigure {
                 "{throttled} of {requests} requests to the evaluator were answered with 429; at most {:.0} % is allowed",
                 percent(limits::THROTTLED)
             ),
+            Self::LiveKitThrottling { throttled, held_back, requests } => write!(
+                f,
+                "LiveKit refused {throttled} of {requests} requests because there were too many, and {held_back} waited for that reason; at most {:.0} % is allowed",
+                percent(limits::THROTTLED)
+            ),
             Self::StatusPolls { longest_wait, interval } => write!(
                 f,
                 "a due status poll waited up to {longest_wait}; at most {interval} is allowed"
+            ),
+            Self::FailedPolls { failed, polls } => write!(
+                f,
+                "{failed} of {polls} status polls failed, so that the ends of runs were seen late; at most {:.0} % is allowed",
+                percent(limits::FAILED_POLLS)
             ),
             Self::Processor { share, cores } => write!(
                 f,
@@ -95,8 +105,14 @@ impl ValidityRule {
             ValidityFigure::Throttling { .. } => {
                 "lower limits.requests or limits.polls to what the evaluator's plan allows"
             }
+            ValidityFigure::LiveKitThrottling { .. } => {
+                "lower the rates of the stages and limits.looks, or ask for a higher quota"
+            }
             ValidityFigure::StatusPolls { .. } => {
                 "raise limits.polls, or lengthen evaluator.poll_every"
+            }
+            ValidityFigure::FailedPolls { .. } => {
+                "see the evaluator's answers with --log, and lower limits.polls if it answered 429"
             }
             ValidityFigure::Processor { .. } => "use a larger machine, or several",
             ValidityFigure::CallerTicks { .. } | ValidityFigure::AudioPace { .. } => {

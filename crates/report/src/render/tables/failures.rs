@@ -1,4 +1,4 @@
-//! Failures by class, with their messages and what to do about them.
+//! Failures by class, grouped by whose fault they can be, with their messages and what to do about them.
 
 use super::definition_address;
 use crate::fold::FoldedSession;
@@ -11,6 +11,7 @@ const MESSAGES_SHOWN: usize = 5;
 pub(crate) fn failure_table(folded: &FoldedSession) -> Table<'_, (FailureClass, u64)> {
     let messages = |class| folded.failure_messages.of(class);
     Table::new([
+        Column::text("can be the fault of", |row: &(FailureClass, u64)| Cell::text(row.0.party())),
         Column::text("class", |row: &(FailureClass, u64)| {
             Cell::code(row.0.name()).linking_to(definition_address(row.0.name()))
         }),
@@ -36,5 +37,5 @@ pub(crate) fn failure_table(folded: &FoldedSession) -> Table<'_, (FailureClass, 
         Column::text("what to do", |row: &(FailureClass, u64)| Cell::text(row.0.advice()))
             .only(Formats::TEXT.and(Formats::MARKDOWN)),
     ])
-    .with_rows(folded.tally.failures_by_count())
+    .with_rows(folded.tally.grouped_failures())
 }

@@ -2,13 +2,13 @@
 
 use crate::render::sentences::threshold::{found_heading, needs_note};
 use crate::render::table::{Aside, Cell, Column, Table, Tone};
-use crate::session::{Criterion, OverallVerdict, SessionVerdict, ThresholdResult, Verdict};
+use crate::session::{Criterion, SessionVerdict, ThresholdResult, Verdict};
 
 pub(crate) fn threshold_table(
     verdict: &SessionVerdict,
     criterion: Criterion,
 ) -> Table<'_, &ThresholdResult> {
-    let is_invalid = OverallVerdict::of(verdict) == OverallVerdict::Invalid;
+    let is_invalid = verdict.is_invalid();
     Table::new([
         Column::text("threshold", |row: &&ThresholdResult| Cell::text(row.name())),
         Column::text(found_heading(criterion), |row: &&ThresholdResult| Cell::text(row.found)),

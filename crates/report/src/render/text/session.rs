@@ -2,13 +2,13 @@
 
 use crate::fold::{FoldedSession, Latencies, Scope};
 use crate::render::sentences::bill::bill_sentence;
-use crate::render::sentences::counted;
 use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
 use crate::render::sentences::session::{
-    INVALID, NOT_FINISHED, assumption_note, outcome_sentence, resumption_notes, room_note,
-    stop_notes,
+    INVALID, NOT_FINISHED, assumption_note, in_clear_notes, outcome_sentence, poll_note,
+    resumption_notes, room_note, stall_note, stop_notes, verdict_sentence,
 };
+use crate::render::sentences::{capitalised, counted};
 use crate::render::table::Style;
 use crate::render::tables::failures::failure_table;
 use crate::render::tables::funnel::funnel_table;
@@ -31,6 +31,7 @@ pub fn session_text(
     style: Style,
 ) -> String {
     let mut parts = vec![outcome(folded, style)];
+    parts.extend(nothing_completed(folded, verdict, criterion, style));
     let has_funnel = folded.opening.profile.evaluator.cekura().is_none();
     if has_funnel && folded.tally.started > 0 {
         parts.push(funnel_table(folded).text(style));
@@ -59,6 +60,20 @@ fn outcome(folded: &FoldedSession, style: Style) -> Vec<String> {
         lines.extend(failure_table(folded).text(style));
     }
     lines
+}
+
+/// Why a session without a completed run has not passed.
+fn nothing_completed(
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+    style: Style,
+) -> Option<Vec<String>> {
+    if verdict.nothing_completed.is_none() || !verdict.validity.holds() {
+        return None;
+    }
+    let sentence = capitalised(&verdict_sentence(folded, verdict, criterion));
+    Some(vec![style.bad(&format!("{sentence}."))])
 }
 
 fn latencies(folded: &FoldedSession, style: Style) -> Vec<String> {
@@ -117,7 +132,10 @@ fn generator(folded: &FoldedSession, verdict: &SessionVerdict, style: Style) -> 
         folded.opening.profile.livekit.dispatch.method()
     ));
     lines.extend(assumption_note(folded));
+    lines.extend(poll_note(folded));
+    lines.extend(stall_note(folded));
     lines.extend(room_note(folded).map(|note| style.bad(&note)));
+    lines.extend(in_clear_notes(folded).iter().map(|note| style.unclear(note)));
     lines.extend(BillTotals::of(folded).map(|bill| bill_sentence("The session", &bill)));
     lines
 }

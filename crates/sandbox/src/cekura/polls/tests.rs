@@ -127,3 +127,29 @@ fn only_keys_of_the_organization_see_the_plan() {
     let mut sandbox = TestSandbox::new(SandboxConfig { plan, ..config() });
     assert_eq!(sandbox.cekura("GET", "billing/info", "", &Value::Null).status, 403);
 }
+
+#[test]
+fn bulk_polls_are_refused_paged_or_in_capitals_under_their_faults() {
+    let polled = |fault: Fault, more: &str| {
+        let mut sandbox = TestSandbox::new(config_with(Faults::always(fault)));
+        let runs = create_runs(&mut sandbox, 3);
+        let list: Vec<String> = runs.iter().map(u64::to_string).collect();
+        let query = format!("run_ids={}{more}", list.join(","));
+        let response = sandbox.cekura("GET", "v2/runs/bulk/", &query, &Value::Null);
+        let body: Value = serde_json::from_slice(&response.body).unwrap();
+        let one = format!("run_ids={}", runs[0]);
+        let alone = sandbox.cekura("GET", "v2/runs/bulk/", &one, &Value::Null).status;
+        (runs, response.status, body, alone)
+    };
+    let (_, status, body, alone) = polled(Fault::PollBulkRefused, "");
+    assert_eq!((status, alone), (400, 200), "{body}");
+    let (runs, _, first, _) = polled(Fault::PollPaged, "");
+    assert_eq!(ids(&first["results"]), runs[..2]);
+    assert!(first["next"].as_str().unwrap().ends_with("&page=2"), "{first}");
+    let (runs, _, second, _) = polled(Fault::PollPaged, "&page=2");
+    assert_eq!((ids(&second["results"]), &second["next"]), (runs[2..].to_vec(), &Value::Null));
+    let (_, _, body, _) = polled(Fault::PollUpperCase, "");
+    assert_eq!(body[0]["status"], "PENDING");
+    let (_, status, body, _) = polled(Fault::PollOtherForm, "");
+    assert_eq!((status, body), (200, json!({ "detail": "Down for maintenance." })));
+}

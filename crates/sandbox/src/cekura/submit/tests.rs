@@ -166,7 +166,13 @@ fn the_grants_and_the_lifetime_of_a_token_are_recorded() {
 
 /// The outcomes of two submissions for each room and of their runs, if the rooms are used in this order.
 fn outcomes(order: &[usize]) -> Vec<String> {
-    let rooms_only = [Fault::RoomUnavailable, Fault::LivekitReset, Fault::LivekitHtml];
+    let rooms_only = [
+        Fault::RoomUnavailable,
+        Fault::LivekitReset,
+        Fault::LivekitHtml,
+        Fault::LivekitTooMany,
+        Fault::LivekitExhausted,
+    ];
     let faults = rooms_only
         .into_iter()
         .fold(Faults::each(Percent::from_fraction(0.04).unwrap()), |faults, fault| {

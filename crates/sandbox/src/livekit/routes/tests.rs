@@ -211,6 +211,11 @@ fn call_faults_change_the_response() {
     assert_eq!((response.status, response.delay, rooms), (200, Micros::from_millis(3_002), 1));
     let (response, rooms) = create_room(Fault::LivekitHtml);
     assert_eq!((response.status, response.content_type, rooms), (502, "text/html", 0));
+    let (response, rooms) = create_room(Fault::LivekitTooMany);
+    assert_eq!((response.status, response.retry_after.as_deref(), rooms), (429, Some("2"), 0));
+    let (response, rooms) = create_room(Fault::LivekitExhausted);
+    assert_eq!((response.status, response.retry_after.as_deref(), rooms), (429, None, 0));
+    assert!(text(&response).contains(r#""code":"resource_exhausted""#));
     let (response, rooms) = create_room(Fault::LivekitReset);
     assert_eq!((response.delivery, rooms), (Delivery::Reset, 0));
     let (response, rooms) = create_room(Fault::LivekitResetAfter);
