@@ -90,7 +90,7 @@ impl RoomCleanup {
         let backoff = Micros(FIRST_BACKOFF.0 << failed);
         tracing::info!(
             run = run.0,
-            error = error.message,
+            error = %error.message,
             wait_ms = backoff.0 / 1_000,
             "room deletion failed, retrying"
         );
@@ -121,7 +121,7 @@ impl Session {
         let until = *self.room_cleanup.until.get_or_insert(now + MAX_DURATION);
         if now >= until || self.stop_state.is_over(now) {
             for run in self.room_cleanup.abandon() {
-                let detail = "the session ended before its room was deleted again".to_owned();
+                let detail = "the session ended before its room was deleted again".into();
                 self.record(EventKind::RoomNotDeleted { run, detail }, now);
             }
         }
@@ -138,7 +138,7 @@ impl Session {
         now: SessionTime,
     ) {
         if let Some(error) = self.room_cleanup.answered(run, result, now) {
-            let detail = error.to_string();
+            let detail = error.message;
             self.record(EventKind::RoomNotDeleted { run, detail }, now);
         }
     }
@@ -160,7 +160,7 @@ mod tests {
         result: Result<(), LiveKitError>,
         now: SessionTime,
     ) -> Option<String> {
-        cleanup.answered(RunIndex(run), result, now).map(|error| error.message)
+        cleanup.answered(RunIndex(run), result, now).map(|error| error.message.to_string())
     }
 
     #[test]

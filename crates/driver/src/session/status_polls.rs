@@ -60,7 +60,7 @@ impl Session {
                 let wait = error.retry_after.unwrap_or(backoff);
                 tracing::info!(
                     runs = runs.len(),
-                    error = error.message,
+                    error = %error.message,
                     hint = error.hint,
                     wait_ms = wait.0 / 1_000,
                     "status poll failed, retrying"

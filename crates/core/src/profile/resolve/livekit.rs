@@ -1,15 +1,13 @@
 //! Resolves `[livekit]`.
 
-use url::Url;
-
 use super::resolver::Resolver;
+use crate::profile::address::parse_livekit_url;
 use crate::profile::diagnostic::{DiagnosticKind, Located};
 use crate::profile::from_node::{Json, Named};
 use crate::profile::raw::livekit::{RawLiveKit, RawTextMode};
 use crate::profile::settings::livekit::{
     AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, TextMode,
 };
-use crate::profile::target_kind::{TargetKind, target_kind};
 use crate::units::{AgentName, PositiveDuration};
 
 /// `None` if the server or the agent is unknown.
@@ -87,37 +85,8 @@ fn resolve_url(raw: &RawLiveKit, resolver: &mut Resolver<'_>) -> Option<LiveKitT
     if at.value == "sandbox" {
         return Some(LiveKitTarget::Sandbox);
     }
-    let rest = at.value.split_once("://").map_or(&*at.value, |(_, rest)| rest);
-    let Ok(url) = Url::parse(&at.value) else {
-        resolver.diagnostics.invalid(
-            &at.span,
-            "this is not a URL",
-            format!("write \"wss://{rest}\", or \"sandbox\" for the embedded stand-in"),
-        );
-        return None;
-    };
-    let local = matches!(target_kind(&url), TargetKind::Loopback | TargetKind::Private);
-    let other_scheme = match url.scheme() {
-        "wss" => None,
-        "ws" if local => None,
-        "http" if local => Some("ws"),
-        _ => Some("wss"),
-    };
-    if let Some(scheme) = other_scheme {
-        resolver.diagnostics.invalid(
-            &at.span,
-            format!("a LiveKit URL does not begin with {}://", url.scheme()),
-            format!("write \"{scheme}://{rest}\""),
-        );
-        return None;
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        resolver.diagnostics.at(
-            DiagnosticKind::Secret,
-            &at.span,
-            "a URL must not contain a user name or a password",
-            "set LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment",
-        );
+    if let Err(problem) = parse_livekit_url(&at.value) {
+        resolver.diagnostics.at(problem.kind, &at.span, problem.message, problem.hint);
         return None;
     }
     Some(LiveKitTarget::Url(at.value.trim_end_matches('/').to_owned()))
