@@ -12,6 +12,7 @@ pub(crate) const MAX_TEXT: u64 = 1024 * 1024;
 /// The largest file with a key.
 pub(crate) const MAX_KEY: u64 = 16 * 1024;
 /// The largest clip: a minute of stereo at 192 kHz in 32 bits has 92 MB.
+#[cfg(feature = "native")]
 pub(crate) const MAX_CLIP: u64 = 100 * 1024 * 1024;
 
 /// Opens a regular file for reading. A device has no end, and a pipe without a writer never answers.

@@ -11,7 +11,7 @@ const CEKURA_KEY: &str = "cekura-key-of-the-tests-0815";
 /// One chat on the sandbox's LiveKit, with this server as Cekura.
 fn profile(livekit: &str, cekura: &str) -> String {
     format!(
-        "name = \"lied-to\"\nmode = \"chat\"\n[livekit]\nurl = \"{livekit}\"\nagent = \"a\"\nwait_for_agent = false\n[evaluator]\nkind = \"cekura\"\nurl = \"{cekura}\"\npoll_every = \"200ms\"\n[limits]\nrun_timeout = \"2s\"\nwatch_unknown = \"1s\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nburst = 1\n"
+        "name = \"lied-to\"\nmode = \"chat\"\n[livekit]\nurl = \"{livekit}\"\nagent = \"a\"\nwait_for_agent = false\n[evaluator]\nkind = \"cekura\"\nurl = \"{cekura}\"\npoll_every = \"200ms\"\n[limits]\nrun_timeout = \"2s\"\npoll_timeout = \"1s\"\nwatch_unknown = \"1s\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nburst = 1\n"
     )
 }
 
