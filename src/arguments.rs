@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueHint};
 
+use crate::profile_files::ProfileFiles;
 use crate::session::new_session::SessionOptions;
 use rushhour_core::units::{ParseUnitError, Percent};
 use rushhour_report::session::Criterion;
@@ -22,6 +23,36 @@ pub(crate) struct ProfileArgs {
     /// be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) files: FurtherFilesArgs,
+}
+
+impl ProfileArgs {
+    /// Where the files that the profile names may be.
+    pub(crate) fn files(&self) -> ProfileFiles {
+        self.files.files(&self.profile)
+    }
+}
+
+/// Where else a profile's files may be.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FurtherFilesArgs {
+    /// Read files that the profile names (scripts, clips, prices, keys) below this folder too, not only below the
+    /// profile's own.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    files: Option<PathBuf>,
+}
+
+impl FurtherFilesArgs {
+    /// Where the files that the profile at `profile` names may be.
+    pub(crate) fn files(&self, profile: &Path) -> ProfileFiles {
+        ProfileFiles::of_profile(profile, self.files.as_deref())
+    }
+
+    /// Where the files may be that the profile in a journal names.
+    pub(crate) fn files_of_journal(&self) -> ProfileFiles {
+        ProfileFiles::of_journal(self.files.as_deref())
+    }
 }
 
 /// What decides whether a threshold passed.
@@ -79,10 +110,10 @@ pub(crate) struct NewSessionArgs {
 }
 
 impl NewSessionArgs {
-    /// The options of a session with the profile at `profile_path`.
-    pub(crate) fn options<'a>(&'a self, profile_path: &'a Path) -> SessionOptions<'a> {
+    /// The options of a session with a profile that names these files.
+    pub(crate) fn options<'a>(&'a self, files: &'a ProfileFiles) -> SessionOptions<'a> {
         SessionOptions {
-            profile_path,
+            files,
             out: &self.out.out,
             quiet: self.interaction.quiet,
             print_summary: true,
@@ -106,15 +137,15 @@ pub(crate) struct SessionArgs {
 /// Where the files are that a profile in a journal names.
 #[derive(Debug, Args)]
 pub(crate) struct ProfileFilesArgs {
-    /// The folder of the original profile: the files it names, such as clips and keys, are relative to it.
-    #[arg(long, value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath)]
-    files: PathBuf,
+    /// The folder of the original profile: the files it names are read below it, keys only if it is given.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    files: Option<PathBuf>,
 }
 
 impl ProfileFilesArgs {
-    /// A path in that folder, from which the files that the profile names are found.
-    pub(crate) fn profile_path(&self) -> PathBuf {
-        self.files.join("profile.toml")
+    /// Where the files that the profile in a journal names may be.
+    pub(crate) fn files(&self) -> ProfileFiles {
+        ProfileFiles::of_journal(self.files.as_deref())
     }
 }
 

@@ -1,12 +1,13 @@
 //! Keys and secrets: from the environment, or from files that the profile names; never from the profile itself.
 
-use std::fs;
-use std::path::Path;
+use std::io;
 
 use tracing::debug;
 
+use crate::bounded_file::MAX_KEY;
 use crate::error::CliError;
 use crate::known_secrets;
+use crate::profile_files::ProfileFiles;
 use rushhour_core::units::Secret;
 
 /// Where to look for one secret.
@@ -21,11 +22,14 @@ pub(crate) struct CredentialRequest<'a> {
 
 /// A secret of the environment alone, where there is no profile.
 pub(crate) fn from_environment(variable: &str) -> Result<Secret, CliError> {
-    find(&CredentialRequest { variable, file: None, setting: None }, Path::new("."))
+    find(&CredentialRequest { variable, file: None, setting: None }, &ProfileFiles::none())
 }
 
 /// Finds a secret. The environment takes precedence over a file.
-pub(crate) fn find(request: &CredentialRequest<'_>, profile: &Path) -> Result<Secret, CliError> {
+pub(crate) fn find(
+    request: &CredentialRequest<'_>,
+    files: &ProfileFiles,
+) -> Result<Secret, CliError> {
     let variable = request.variable;
     let value = std::env::var(variable).ok();
     if let Some(text) = &value
@@ -44,12 +48,15 @@ pub(crate) fn find(request: &CredentialRequest<'_>, profile: &Path) -> Result<Se
         };
         return Err(CliError::usage(format!("{variable} {state}")).with_hint(hint));
     };
-    let path = profile.parent().unwrap_or_else(|| Path::new(".")).join(file);
+    let path = files.path(file);
     let named = format!("{} that `{setting}` names", path.display());
-    let text = fs::read_to_string(&path).map_err(|error| {
+    let text = files.read_key(file, MAX_KEY).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|_| io::Error::other("it is not a text"))
+    });
+    let text = text.map_err(|error| {
         CliError::usage(format!("cannot read the file {named}"))
             .caused_by(error)
-            .with_hint(format!("correct the path, or set {variable}"))
+            .with_hint(format!("correct the path, name its folder with --files, or set {variable}"))
     })?;
     if text.trim().is_empty() {
         return Err(CliError::usage(format!("the file {named} is empty"))

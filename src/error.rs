@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::exit::Exit;
+use rushhour_core::units::ForeignText;
 
 /// What kind of failure it is; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +82,8 @@ impl CliError {
         let mut shown = vec![self.message.clone()];
         let mut next = self.source();
         while let Some(cause) = next {
-            let message = cause.to_string();
+            // A cause may repeat what a server said.
+            let message = ForeignText::from(cause.to_string()).to_string();
             if !shown.iter().any(|before| before.contains(&message)) {
                 shown.push(message);
             }

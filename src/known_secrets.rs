@@ -1,8 +1,6 @@
 //! The secrets that this process knows, so that errors and logs can be redacted.
 
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-
-use rushhour_core::units::{Secret, redact};
+use rushhour_core::units::{Secret, redact, remember_secret};
 use rushhour_sandbox::SandboxConfig;
 
 /// Where the environment holds secrets.
@@ -12,32 +10,42 @@ const VARIABLES: [&str; 3] = ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "CEKURA_A
 /// `livekit-server --dev` and of the embedded sandbox.
 const ORDINARY_WORDS: [&str; 3] = ["devkey", "secret", SandboxConfig::API_KEY];
 
-static KNOWN: LazyLock<Mutex<Vec<Secret>>> = LazyLock::new(|| {
-    let sandbox = [SandboxConfig::API_SECRET, SandboxConfig::CEKURA_KEY].map(str::to_owned);
-    let environment = VARIABLES.iter().filter_map(|variable| std::env::var(variable).ok());
-    let secrets = environment.chain(sandbox).map(|value| Secret::new(value.trim()));
-    Mutex::new(secrets.filter(is_redacted).collect())
-});
+/// Where proxies are named, perhaps with a password.
+const PROXIES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-fn is_redacted(secret: &Secret) -> bool {
-    !secret.is_empty() && !ORDINARY_WORDS.contains(&secret.expose())
+/// Remembers the secrets of the environment and of the sandbox. Errors and logs are redacted from then on.
+pub(crate) fn remember_environment() {
+    let value = |name: &&str| std::env::var(name).ok();
+    for text in VARIABLES.iter().filter_map(value) {
+        remember(&Secret::new(text.trim()));
+    }
+    for proxy in PROXIES.iter().filter_map(value) {
+        if let Some(password) = password_of(&proxy) {
+            remember(&Secret::new(password));
+        }
+    }
+    for secret in [SandboxConfig::API_SECRET, SandboxConfig::CEKURA_KEY] {
+        remember(&Secret::new(secret));
+    }
 }
 
-fn known() -> MutexGuard<'static, Vec<Secret>> {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+/// The password in a URL.
+fn password_of(url: &str) -> Option<&str> {
+    let (authority, _) = url.split_once("://").map_or(url, |(_, rest)| rest).rsplit_once('@')?;
+    authority.split_once(':').map(|(_, password)| password)
 }
 
-/// Remembers a secret that was read from a file.
+/// Remembers a secret, unless it is a word that no message could do without.
 pub(crate) fn remember(secret: &Secret) {
-    let mut known = known();
-    if is_redacted(secret) && known.iter().all(|one| one.expose() != secret.expose()) {
-        known.push(secret.clone());
+    if !secret.is_empty() && !ORDINARY_WORDS.contains(&secret.expose()) {
+        remember_secret(secret);
     }
 }
 
 /// Replaces every known secret, and everything shaped like a token.
 pub(crate) fn redacted(text: &str) -> String {
-    redact(text, &known().iter().collect::<Vec<_>>())
+    redact(text, &[])
 }
 
 #[cfg(test)]
@@ -46,7 +54,10 @@ mod tests {
 
     #[test]
     fn a_remembered_secret_is_redacted_and_an_ordinary_word_is_not() {
+        remember_environment();
         remember(&Secret::new("a-key-of-this-test-only"));
+        assert_eq!(password_of("http://me:pass:word@proxy:3128"), Some("pass:word"));
+        assert_eq!(password_of("http://proxy:3128"), None);
         remember(&Secret::new("devkey"));
         assert_eq!(redacted("devkey and a-key-of-this-test-only"), "devkey and [redacted]");
         assert_eq!(redacted(SandboxConfig::API_SECRET), "[redacted]");

@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::error::CliError;
 use crate::known_secrets::redacted;
 use crate::print;
+use rushhour_core::units::is_invisible;
 
 /// The environment variable with `EnvFilter` directives.
 const VARIABLE: &str = "RUSHHOUR_LOG";
@@ -136,7 +137,7 @@ fn log_line(event: &str) -> String {
     let redacted = redacted(event.trim_end_matches('\n'));
     let mut line = String::with_capacity(redacted.len() + 1);
     for c in redacted.chars() {
-        if c.is_control() && c != '\t' {
+        if is_invisible(c) && c != '\t' {
             line.extend(c.escape_default());
         } else {
             line.push(c);

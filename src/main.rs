@@ -1,6 +1,7 @@
 //! The `rushhour` command line: parses the arguments, runs one command, prints its error, and returns its exit code.
 
 mod arguments;
+mod bounded_file;
 mod command_line;
 mod commands;
 mod credentials;
@@ -12,6 +13,7 @@ mod known_secrets;
 mod load_profile;
 mod logging;
 mod print;
+mod profile_files;
 mod profile_reference;
 mod reports;
 mod session;
@@ -25,13 +27,26 @@ use tracing::info;
 use crate::command_line::{Command, CommandLine};
 use crate::error::CliError;
 use crate::exit::Exit;
+use rushhour_report::render::Style;
 
 fn main() -> ExitCode {
+    known_secrets::remember_environment();
     let command_line = match CommandLine::try_parse() {
         Ok(command_line) => command_line,
         Err(error) => {
-            let _ = error.print();
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Passed };
+            // It may repeat a secret that was given as an argument.
+            let (shown, is_error) = (error.render(), error.use_stderr());
+            let style = if is_error { print::stderr_style() } else { print::stdout_style() };
+            let text = match style {
+                Style::Colours => shown.ansi().to_string(),
+                Style::Plain => shown.to_string(),
+            };
+            if is_error {
+                print::stderr(text.trim_end());
+            } else {
+                print::stdout(text.trim_end());
+            }
+            let exit = if is_error { Exit::Usage } else { Exit::Passed };
             return exit.into();
         }
     };

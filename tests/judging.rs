@@ -122,7 +122,7 @@ fn a_sample_and_every_failure_are_judged_and_weighted_back() {
     dir.rushhour(&["report", &folder]).run().expect_exit_unless_busy(0);
     assert_eq!(before, dir.session().files());
     // Nothing is judged twice.
-    let judge = server.with_keys(dir.rushhour(&["judge", &folder])).run();
+    let judge = server.with_keys(dir.rushhour(&["judge", &folder, "--trust-hosts"])).run();
     judge.expect_exit(2).expect_stderr("nothing is judged twice");
     let truth = found.judging.truth();
     assert_eq!(truth.submitted_twice(), [] as [String; 0]);
@@ -165,18 +165,19 @@ fn a_killed_judging_session_is_resumed_and_nothing_is_paid_twice() {
     let session = dir.sessions().remove(0);
     assert!(!session.join("judged").exists(), "judging was switched off");
     let folder = dir.session_argument();
-    let running = keyed(&["judge", &folder, "--yes"]).start();
+    let running = keyed(&["judge", &folder, "--yes", "--trust-hosts"]).start();
     wait_for_events(&session.join("judged"), "submitted", 1);
     running.signal("KILL");
     running.finish();
-    let again = keyed(&["judge", &folder]).run();
+    let again = keyed(&["judge", &folder, "--trust-hosts"]).run();
     again.expect_exit(2).expect_stderr("nothing is judged twice");
     dir.rushhour(&["report", &folder]).run().expect_exit_unless_busy(0);
     let open = dir.session();
     assert_eq!(open.summary["judged"]["closed"], false);
     let judging = session.join("judged");
     let judging = judging.to_str().expect("a path is text");
-    let resumed = keyed(&["resume", judging, "--yes"]).run().expect_exit_unless_busy(0);
+    let resumed =
+        keyed(&["resume", judging, "--yes", "--trust-hosts"]).run().expect_exit_unless_busy(0);
     assert!(resumed.stdout.contains("weighted back"), "{}", resumed.stdout);
     let found = open_judged(&dir);
     check_consistency(&found);
@@ -200,7 +201,8 @@ fn a_stopped_session_is_judged_only_on_request() {
     running.signal("INT");
     running.finish().expect_exit(105).expect_stderr("No run was judged");
     let folder = dir.session_argument();
-    let judged = server.with_keys(dir.rushhour(&["judge", &folder])).run().expect_exit(0);
+    let judged =
+        server.with_keys(dir.rushhour(&["judge", &folder, "--trust-hosts"])).run().expect_exit(0);
     assert!(judged.stdout.contains("weighted back"), "{}", judged.stdout);
     let found = open_judged(&dir);
     check_consistency(&found);
@@ -274,7 +276,7 @@ fn profiles_that_cannot_be_judged_are_refused_before_anything_is_started() {
     let _agent = start_agent(&dir, &server, &[]);
     server.with_keys(dir.rushhour(&["run", "profile.toml"])).run().expect_exit_unless_busy(0);
     let folder = dir.session_argument();
-    let judge = server.with_keys(dir.rushhour(&["judge", &folder])).run();
+    let judge = server.with_keys(dir.rushhour(&["judge", &folder, "--trust-hosts"])).run();
     judge.expect_exit(2).expect_stderr("has no [judging]");
 }
 

@@ -15,6 +15,7 @@
 //! | `doctor`, `sweep` | checks before a session, cleaning up after one |
 //! | `resilience` | full disks, signals, killed servers, pairs of faults |
 //! | `parsers`, `hostile_input` | bytes from outside |
+//! | `hostile_journals`, `hostile_profiles`, `hostile_services` | session folders, profiles and servers that lie |
 //! | `peers` | the real LiveKit server, a real agent worker, Cekura's SDK, other readers of our files |
 //! | `frameworks` | agents on the frameworks that people use |
 //! | `logging` | the log, and what must not be in it |
@@ -33,6 +34,9 @@ mod examples;
 mod frameworks;
 #[cfg(feature = "native")]
 mod hostile_input;
+mod hostile_journals;
+mod hostile_profiles;
+mod hostile_services;
 #[cfg(feature = "native")]
 mod judging;
 mod junit;

@@ -90,7 +90,7 @@ watch_unknown = "3s"
 
     fn resume(&self, options: &[&str]) -> Rushhour {
         let folder = self.dir.session_argument();
-        self.rushhour(&[&["resume", &*folder, "--quiet"], options].concat())
+        self.rushhour(&[&["resume", &*folder, "--quiet", "--trust-hosts"], options].concat())
     }
 
     /// Stops the sandbox, so that its log is complete.

@@ -72,7 +72,7 @@ impl TwoSessions<'_> {
     }
 
     fn sweep(&self, arguments: &[&str]) -> Rushhour {
-        (self.keys)(self.dir.rushhour(&[&["sweep"], arguments].concat()))
+        (self.keys)(self.dir.rushhour(&[&["sweep", "--trust-hosts"], arguments].concat()))
     }
 
     /// Ends the living session without waiting for its conversations.

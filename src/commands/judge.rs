@@ -6,6 +6,7 @@ use crate::arguments::{CriterionArgs, InteractionArgs, ProfileFilesArgs, Session
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::reports::locate::session_folder;
+use crate::session::journal_hosts::{TrustArgs, confirm_hosts};
 use crate::session::judging::{confirm_judging, judge_session, plan_judging};
 use crate::session::new_session::SessionOptions;
 
@@ -31,6 +32,8 @@ pub(crate) struct JudgeArgs {
     #[command(flatten)]
     files: ProfileFilesArgs,
     #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
     criterion: CriterionArgs,
     #[command(flatten)]
     interaction: InteractionArgs,
@@ -39,10 +42,12 @@ pub(crate) struct JudgeArgs {
 pub(crate) fn judge(arguments: &JudgeArgs) -> Result<Exit, CliError> {
     let folder = session_folder(&arguments.session.session)?;
     let plan = plan_judging(&folder)?;
-    let profile_path = arguments.files.profile_path();
-    confirm_judging(plan.profile(), &profile_path, plan.runs(), arguments.interaction.yes)?;
+    let judge = plan.profile().judging.as_ref().map(|judging| &judging.cekura);
+    confirm_hosts(plan.profile(), judge, arguments.trust)?;
+    let files = arguments.files.files();
+    confirm_judging(plan.profile(), &files, plan.runs(), arguments.interaction.yes)?;
     let options = SessionOptions {
-        profile_path: &profile_path,
+        files: &files,
         out: &folder,
         quiet: arguments.interaction.quiet,
         print_summary: true,

@@ -17,7 +17,7 @@ use crate::reports::journal::{open, read_events, unreadable};
 use crate::reports::locate::session_folder;
 use crate::reports::output_file::write_atomically;
 use crate::reports::session_reports::write_and_print_reports;
-use crate::session::folder::{JOURNAL, PARTS};
+use crate::session::folder::{self, JOURNAL, PARTS};
 use rushhour_core::event::{Event, EventKind, EventSink};
 use rushhour_core::units::{RoomName, SessionId, SessionTime};
 use rushhour_report::fold::{JournalExtent, Merge, MergePlacement};
@@ -124,9 +124,9 @@ fn create_folder(into: &Path) -> Result<(), CliError> {
             .with_hint("name one that does not exist with --into")
     };
     if let Some(parent) = into.parent() {
-        fs::create_dir_all(parent).map_err(cannot_create)?;
+        folder::create_folders(parent).map_err(cannot_create)?;
     }
-    fs::create_dir(into).map_err(cannot_create)
+    folder::create_folder(into).map_err(cannot_create)
 }
 
 /// The journal of the merged session, which is being written.

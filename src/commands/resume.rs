@@ -18,7 +18,9 @@ use crate::session::clients::{Clients, Keys};
 use crate::session::cost::CostCheck;
 use crate::session::drive::ReadySession;
 use crate::session::folder::{JOURNAL, TRUTH_LOG};
+use crate::session::journal_hosts::{TrustArgs, confirm_hosts};
 use crate::session::judging::rewrite_judged_session;
+use crate::session::marked_rooms::MarkedRooms;
 use crate::session::new_session::room_name_stem;
 use crate::session::progress::ProgressSink;
 use rushhour_core::event::SessionHeader;
@@ -26,9 +28,10 @@ use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{EvaluatorSettings, LiveKitTarget, Profile};
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::{
-    DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Session,
+    DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Services, Session,
     SessionClock,
 };
+use rushhour_report::fold::MAX_RUNS;
 use rushhour_report::journal::{JournalError, OrphanedJournal, OrphanedJournalError};
 
 const HELP: &str = "\
@@ -40,7 +43,9 @@ Examples:
 The journal says what was sent, and nothing that may cost money is sent twice. Conversations \
 that were accepted are followed to their end, those that may have been accepted are looked for \
 in their rooms, and rooms are deleted. The rest of the plan is shifted by the time during which \
-no process watched. The credentials come from the environment again.
+no process watched. The credentials come from the environment again, and go to the \
+hosts that LIVEKIT_URL and CEKURA_API_URL name; to others that the journal names only with \
+--trust-hosts.
 
 Ctrl-C and the exit codes are those of `rushhour run`. With --finish-only the exit code is 105 \
 if runs were left to start.";
@@ -56,6 +61,8 @@ pub(crate) struct ResumeArgs {
     finish_only: bool,
     #[command(flatten)]
     files: ProfileFilesArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
     #[command(flatten)]
     criterion: CriterionArgs,
     #[command(flatten)]
@@ -75,16 +82,18 @@ struct OrphanedSession {
 pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
     let folder = session_folder(&arguments.session.session)?;
     let Some(orphan) = find_orphan(folder)? else { return Ok(Exit::Passed) };
-    confirm_rest(&orphan, arguments)?;
     let profile = &orphan.header.profile;
+    refuse_endless(profile)?;
+    confirm_hosts(profile, profile.evaluator.cekura(), arguments.trust)?;
+    confirm_rest(&orphan, arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(CliError::from_internal)?;
-    let profile_path = arguments.files.profile_path();
-    let keys = Keys::find(profile, &profile_path)?;
+    let files = arguments.files.files();
+    let keys = Keys::find(profile, &files)?;
     let truth_log = unused_truth_log(&orphan.folder);
-    let clients = Clients::new(profile, keys, &truth_log, &profile_path)?;
+    let clients = Clients::new(profile, keys, &truth_log, &files)?;
     if profile.livekit.target != LiveKitTarget::Sandbox {
         runtime.block_on(clients.check_connectivity())?;
     }
@@ -111,6 +120,18 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
         print::error(error);
     }
     Ok(error.exit())
+}
+
+/// Each run that does not start any more gets a line in the reports, so whoever wrote the journal could fill the disk.
+fn refuse_endless(profile: &Profile) -> Result<(), CliError> {
+    let runs = Forecast::new(&Plan::new(profile.clone())).runs;
+    if runs > MAX_RUNS {
+        return Err(CliError::usage(format!(
+            "the journal's profile plans {runs} runs, and a session has at most {MAX_RUNS}"
+        ))
+        .with_hint("`rushhour sweep` deletes the rooms that the session left behind"));
+    }
+    Ok(())
 }
 
 /// Makes sure that the user agrees to the cost of the runs that are still to start.
@@ -209,8 +230,12 @@ async fn drive(
                 .caused_by(error)
         })?;
     let forecast = Forecast::new(&Plan::new(header.profile));
+    let mark = header.session.clone();
     let services =
         clients.driver_services(&sink, header.session, names, profile, Arc::new(settings));
+    // The journal names the rooms, and whoever wrote it may have named somebody else's.
+    let control = Arc::new(MarkedRooms::new(clients.livekit.clone(), mark));
+    let services = Services { control, ..services };
     let progress = (!arguments.interaction.quiet).then_some(&forecast);
     ReadySession { session, services, clients, clock, sink, progress }.drive().await
 }

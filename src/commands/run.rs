@@ -57,10 +57,11 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<Exit, CliError> {
     let agreed = session.interaction.yes;
     let forecast = forecast_within_cloud_limits(profile, session.cloud.accept_cloud_limits)?;
     CostCheck::new(profile, forecast.runs, agreed).confirm()?;
-    let options = session.options(&arguments.profile.profile);
+    let files = arguments.profile.files();
+    let options = session.options(&files);
     let is_judged = !arguments.no_judging && profile.judging.is_some();
     if is_judged {
-        confirm_judging(profile, options.profile_path, forecast.runs, agreed)?;
+        confirm_judging(profile, options.files, forecast.runs, agreed)?;
     }
     let completed = run_session(&loaded, &options)?;
     if is_judged { judge_completed(&completed, &options) } else { Ok(completed.exit) }

@@ -64,7 +64,7 @@ pub(crate) fn sandbox(arguments: &SandboxArgs) -> Result<Exit, CliError> {
         Sandbox::start(config(arguments)?, arguments.port).map_err(CliError::from_usage)?;
     let cekura =
         format!("CEKURA_API_URL={}\nCEKURA_API_KEY={}", sandbox.url(), SandboxConfig::CEKURA_KEY);
-    print::stdout(&if arguments.rooms_elsewhere {
+    print::stdout_with_secrets(&if arguments.rooms_elsewhere {
         format!("Serving a stand-in for Cekura on this machine, until Ctrl-C.\n\n{cekura}")
     } else {
         format!(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use crate::arguments::{NewSessionArgs, ProfileArgs};
+use crate::arguments::{FurtherFilesArgs, NewSessionArgs, ProfileArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load_profile::load_profile;
@@ -57,6 +57,8 @@ pub(crate) struct SoakArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(flatten)]
+    files: FurtherFilesArgs,
+    #[command(flatten)]
     session: NewSessionArgs,
 }
 
@@ -72,7 +74,11 @@ pub(crate) fn soak(arguments: &SoakArgs) -> Result<Exit, CliError> {
 }
 
 fn run(arguments: &SoakArgs) -> Result<CompletedSession, CliError> {
-    let profile = ProfileArgs { profile: arguments.target.clone(), set: arguments.set.clone() };
+    let profile = ProfileArgs {
+        profile: arguments.target.clone(),
+        set: arguments.set.clone(),
+        files: arguments.files.clone(),
+    };
     let mut loaded = load_profile(&profile)?;
     // Every soak checks what it left behind, even where the profile has no [soak].
     loaded.profile.soak.get_or_insert_default();
@@ -80,7 +86,7 @@ fn run(arguments: &SoakArgs) -> Result<CompletedSession, CliError> {
     let forecast =
         forecast_within_cloud_limits(&loaded.profile, session.cloud.accept_cloud_limits)?;
     CostCheck::new(&loaded.profile, forecast.runs, session.interaction.yes).confirm()?;
-    run_session(&loaded, &session.options(&arguments.target))
+    run_session(&loaded, &session.options(&profile.files()))
 }
 
 /// Judges the session in `folder`, writes the soak's reports next to its journal, and prints the answer.

@@ -5,6 +5,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
+use crate::bounded_file::open_regular;
 use crate::error::CliError;
 use rushhour_report::soak::{History, NightlyRun};
 
@@ -25,7 +28,7 @@ pub(crate) fn read(reports: &Path) -> Result<History, CliError> {
         CliError::usage(format!("cannot read the history {}", path.display())).caused_by(error)
     };
     let mut bytes = Vec::new();
-    let file = match File::open(&path) {
+    let file = match open_regular(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(History::default()),
         Err(error) => return Err(cannot_read(error)),
@@ -47,7 +50,13 @@ pub(crate) fn append(
     let line = night.to_line().map_err(CliError::from_internal)?;
     let write = || -> io::Result<()> {
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).append(true).create(true).mode(0o600).open(&path)?;
+        let mut file = options
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&path)?;
         let separator = if is_torn(&mut file)? { "\n" } else { "" };
         // In one write, so that two soaks that end at once do not mix their lines.
         file.write_all(format!("{separator}{line}").as_bytes())?;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tracing::debug;
 
+use crate::bounded_file::open_regular;
 use crate::error::CliError;
 use crate::print;
 use rushhour_core::event::{Event, FORMAT_VERSION};
@@ -52,7 +53,7 @@ pub(crate) fn read_events(
 
 /// Opens a journal for reading.
 pub(crate) fn open(journal: &Path) -> Result<JournalReader<BufReader<File>>, CliError> {
-    let file = File::open(journal).map_err(|error| unreadable(journal, error.into()))?;
+    let file = open_regular(journal).map_err(|error| unreadable(journal, error.into()))?;
     Ok(JournalReader::new(BufReader::with_capacity(BUFFER, file)))
 }
 

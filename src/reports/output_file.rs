@@ -71,13 +71,43 @@ fn unfinished(target: &Path) -> PathBuf {
     target.with_added_extension("unfinished")
 }
 
-/// Creates a file that only its owner can read: reports repeat the profile, and what services answered.
+/// Creates a file anew that only its owner can read: reports repeat the profile, and what services answered. What an
+/// interrupted process, or whoever made the folder, left under this name goes; a link is not followed.
 fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => OpenOptions::new().write(true).create_new(true).mode(0o600).open(path),
+    }
 }
 
 fn cannot_write(path: &Path, error: io::Error) -> CliError {
     CliError::usage(format!("cannot write {}", path.display())).caused_by(error).with_hint(
         "make room, and run `rushhour report`: everything that was measured is safe in the journal",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_report_follows_no_link_and_keeps_no_wide_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for planted in ["a.json.unfinished", "a.json"] {
+            fs::write(path("victim"), "precious").unwrap();
+            symlink(path("victim"), path(planted)).unwrap();
+            write_atomically(&path("a.json"), b"{}").unwrap();
+            assert_eq!(fs::read(path("victim")).unwrap(), b"precious", "{planted}");
+            assert_eq!(fs::read(path("a.json")).unwrap(), b"{}");
+            fs::remove_file(path("a.json")).unwrap();
+        }
+        fs::write(path("a.json.unfinished"), "").unwrap();
+        fs::set_permissions(path("a.json.unfinished"), fs::Permissions::from_mode(0o666)).unwrap();
+        write_atomically(&path("a.json"), b"{}").unwrap();
+        let mode = fs::metadata(path("a.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
 }

@@ -1,11 +1,13 @@
 //! `search.jsonl`, the log of a capacity search: written line by line, and read again for reports.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::bounded_file::read_bounded;
 use crate::error::CliError;
+use crate::profile_files::stays_below;
 use crate::session::folder::SEARCH_LOG;
 use rushhour_report::capacity::{LOG_VERSION, LogLine, LogOpening, LogTrial, SearchEnd};
 
@@ -40,6 +42,9 @@ fn cannot_write(path: &Path, error: io::Error) -> CliError {
         .with_hint("make room, or choose another folder with --out")
 }
 
+/// The largest search log: a search has some tens of lines, the first with the profile.
+const LARGEST: u64 = 32 * 1024 * 1024;
+
 /// A search log that was read.
 pub(crate) struct LoggedSearch {
     pub(crate) opening: LogOpening,
@@ -52,7 +57,8 @@ pub(crate) struct LoggedSearch {
 pub(crate) fn read(folder: &Path) -> Result<LoggedSearch, CliError> {
     let path = folder.join(SEARCH_LOG);
     let shown = path.display();
-    let text = fs::read_to_string(&path)
+    let text = read_bounded(&path, LARGEST)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
         .map_err(|error| CliError::usage(format!("cannot read {shown}")).caused_by(error))?;
     let invalid = |what: &str| CliError::usage(format!("{shown} is not a search log: {what}"));
     let mut lines = text.split_inclusive('\n').enumerate().filter_map(|(number, line)| {
@@ -76,6 +82,10 @@ pub(crate) fn read(folder: &Path) -> Result<LoggedSearch, CliError> {
     for line in lines {
         match line? {
             LogLine::Search(_) => return Err(invalid("it contains a second search")),
+            // Whoever wrote the log chose the name.
+            LogLine::Trial(trial) if !stays_below(Path::new(&trial.folder)) => {
+                return Err(invalid("it names a folder outside of its own"));
+            }
             LogLine::Trial(trial) => search.trials.push(trial),
             LogLine::Ended(ended) => search.end = Some(ended.ending),
         }

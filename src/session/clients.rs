@@ -7,6 +7,7 @@ use super::native_callers::{self, SessionCallers};
 use super::progress::ProgressSink;
 use crate::credentials::{CredentialRequest, find};
 use crate::error::CliError;
+use crate::profile_files::ProfileFiles;
 use rushhour_core::evaluator::Evaluator;
 use rushhour_core::profile::{
     EvaluatorSettings, LatencyModel, LiveKitTarget, Profile, SandboxSettings,
@@ -31,23 +32,20 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Finds the keys that a profile needs; files that it names are relative to `profile_path`.
-    pub(crate) fn find(profile: &Profile, profile_path: &Path) -> Result<Self, CliError> {
-        Ok(Self {
-            livekit: livekit_keys(profile, profile_path)?,
-            cekura: cekura_key(profile, profile_path)?,
-        })
+    /// Finds the keys that a profile needs; `files` says where those are that it names.
+    pub(crate) fn find(profile: &Profile, files: &ProfileFiles) -> Result<Self, CliError> {
+        Ok(Self { livekit: livekit_keys(profile, files)?, cekura: cekura_key(profile, files)? })
     }
 }
 
 /// The key and the secret of a real LiveKit server; none for the sandbox.
 pub(crate) fn livekit_keys(
     profile: &Profile,
-    profile_path: &Path,
+    files: &ProfileFiles,
 ) -> Result<Option<LiveKitKeys>, CliError> {
     let settings = &profile.livekit;
     let get = |variable, file, setting| {
-        find(&CredentialRequest { variable, file, setting: Some(setting) }, profile_path)
+        find(&CredentialRequest { variable, file, setting: Some(setting) }, files)
     };
     Ok(match &settings.target {
         LiveKitTarget::Sandbox => None,
@@ -65,7 +63,7 @@ pub(crate) fn livekit_keys(
 /// The key of the real Cekura; none for the sandbox.
 pub(crate) fn cekura_key(
     profile: &Profile,
-    profile_path: &Path,
+    files: &ProfileFiles,
 ) -> Result<Option<Secret>, CliError> {
     let Some(settings) = profile.evaluator.cekura() else { return Ok(None) };
     if settings.url.is_none() {
@@ -76,7 +74,7 @@ pub(crate) fn cekura_key(
         file: settings.key_file.as_deref(),
         setting: Some("evaluator.key_file"),
     };
-    find(&request, profile_path).map(Some)
+    find(&request, files).map(Some)
 }
 
 /// Clients of the services that a session talks to.
@@ -101,7 +99,7 @@ impl Clients {
         profile: &Profile,
         keys: Keys,
         truth_log: &Path,
-        profile_path: &Path,
+        files: &ProfileFiles,
     ) -> Result<Self, CliError> {
         let sandbox = start_sandbox(profile, keys.livekit.as_ref(), truth_log)?;
         let (livekit_url, livekit_keys) = match (&profile.livekit.target, keys.livekit, &sandbox) {
@@ -114,8 +112,7 @@ impl Clients {
         let api_url = profile.livekit.server_api().unwrap_or(&livekit_url).to_owned();
         let livekit = LiveKitClient::new(&api_url, &key, &secret, timeout)
             .map_err(CliError::from_internal)?;
-        let folder = profile_path.parent().unwrap_or(Path::new(""));
-        let callers = native_callers::prepare(profile, folder)?;
+        let callers = native_callers::prepare(profile, files)?;
         let (evaluator_url, evaluator): (String, Arc<dyn Evaluator>) =
             match (&profile.evaluator, &callers) {
                 (EvaluatorSettings::Cekura(settings), _) => {

@@ -34,6 +34,7 @@ impl ReadySession<'_> {
     pub(crate) async fn drive(self) -> Result<(), CliError> {
         let Self { session, services, clients, clock, sink, progress } = self;
         let (profile, names) = (Arc::clone(&services.profile), services.naming.clone());
+        let id = services.session_id.clone();
         let worker = match &profile.agent_health {
             Some(settings) => Some(WorkerMonitor::start(settings, clock, sink.clone()).await?),
             None => None,
@@ -54,7 +55,7 @@ impl ReadySession<'_> {
             worker.settle().await;
         }
         if profile.soak.is_some() {
-            record_rooms_left(clients, &names, clock, &*sink).await;
+            record_rooms_left(clients, (&id, &names), clock, &*sink).await;
         }
         sink.flush().await.map_err(|error| drive_failed(error.into()))
     }

@@ -1,7 +1,8 @@
 //! The folder of a session: created anew, never overwritten.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -42,12 +43,12 @@ pub(crate) struct NewFolder {
 /// # Errors
 /// Where a folder cannot be created in `parent`.
 pub(crate) fn create(parent: &Path, name: &str, start: Timestamp) -> Result<NewFolder, CliError> {
-    fs::create_dir_all(parent).map_err(|error| cannot_create(parent, error))?;
+    create_folders(parent).map_err(|error| cannot_create(parent, error))?;
     let base = format!("{}-{name}", start.strftime("%Y%m%dT%H%M%SZ"));
     for number in 1..MOST_OF_ONE_SECOND {
         let id = if number == 1 { base.clone() } else { format!("{base}-{number}") };
         let path = parent.join(&id);
-        match fs::create_dir(&path) {
+        match create_folder(&path) {
             Ok(()) => {
                 info!(folder = %path.display(), "created the session's folder");
                 return Ok(NewFolder { path, session: SessionId::new(id) });
@@ -67,11 +68,13 @@ pub(crate) fn create(parent: &Path, name: &str, start: Timestamp) -> Result<NewF
 /// Where it cannot be created, or a judging session has begun there before.
 pub(crate) fn create_judging(judged: &Path, session: &SessionId) -> Result<NewFolder, CliError> {
     let path = judged.join(JUDGED);
-    match fs::create_dir(&path) {
+    match create_folder(&path) {
         Ok(()) => {}
-        // A session that began has a journal; a folder without one has nothing to lose.
+        // A session that began has a journal; a folder without one has nothing to lose. A link would lead out of it.
         Err(error)
-            if error.kind() == io::ErrorKind::AlreadyExists && !path.join(JOURNAL).exists() => {}
+            if error.kind() == io::ErrorKind::AlreadyExists
+                && fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir())
+                && !path.join(JOURNAL).exists() => {}
         Err(error) => {
             return Err(CliError::usage(format!("cannot create the folder {}", path.display()))
                 .caused_by(error));
@@ -79,6 +82,16 @@ pub(crate) fn create_judging(judged: &Path, session: &SessionId) -> Result<NewFo
     }
     info!(folder = %path.display(), "created the judging session's folder");
     Ok(NewFolder { path, session: SessionId::new(format!("{session}-{JUDGED}")) })
+}
+
+/// Creates a folder that only its owner can enter.
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Creates a folder, and those above it that are missing, that only their owner can enter.
+pub(crate) fn create_folders(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Removes the folder of a session that could not begin. Only the sandbox's log is removed with it.

@@ -11,6 +11,7 @@ use super::new_session::{CompletedSession, SessionOptions, run_session_in};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print;
+use crate::profile_files::ProfileFiles;
 use crate::reports::journal::read_session;
 use crate::reports::session_reports::rewrite_after_judging;
 use rushhour_core::bill::BillForecast;
@@ -43,7 +44,7 @@ impl JudgingPlan {
 /// before anything is started.
 pub(crate) fn confirm_judging(
     profile: &Profile,
-    profile_path: &Path,
+    files: &ProfileFiles,
     runs: u64,
     agreed: bool,
 ) -> Result<(), CliError> {
@@ -52,7 +53,7 @@ pub(crate) fn confirm_judging(
     CostCheck { section: "judging", ..CostCheck::new(&forecast, most, agreed) }
         .confirm()
         .map_err(|error| error.context("judging"))?;
-    cekura_key(&forecast, profile_path)?;
+    cekura_key(&forecast, files)?;
     Ok(())
 }
 
@@ -173,7 +174,9 @@ pub(crate) fn rewrite_judged_session(
     is_judging: bool,
     criterion: Criterion,
 ) -> Result<(), CliError> {
-    let parent = folder.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
+    // A folder of another name is not where a judging session was made.
+    let path = folder.canonicalize().ok().filter(|path| path.ends_with(JUDGED));
+    let parent = path.and_then(|path| Some(path.parent()?.to_owned()));
     match parent.filter(|parent| is_judging && parent.join(JOURNAL).is_file()) {
         Some(parent) => rewrite_after_judging(&parent, criterion),
         None => Ok(()),

@@ -1,10 +1,12 @@
 //! Rushhour's own callers, made ready for a session: scripts, audio clips, and the limit on open files.
 
+#[cfg(feature = "native")]
 use std::path::Path;
 #[cfg(feature = "native")]
 use std::sync::Arc;
 
 use crate::error::CliError;
+use crate::profile_files::ProfileFiles;
 use rushhour_core::evaluator::Evaluator;
 use rushhour_core::profile::{EvaluatorSettings, Profile};
 use rushhour_driver::SessionClock;
@@ -19,7 +21,12 @@ mod available {
     use std::collections::HashMap;
     use std::collections::hash_map::Entry;
 
-    use super::{Arc, CliError, Evaluator, EvaluatorSettings, Path, Profile, SessionClock};
+    use std::io;
+
+    use super::{
+        Arc, CliError, Evaluator, EvaluatorSettings, Path, Profile, ProfileFiles, SessionClock,
+    };
+    use crate::bounded_file::{MAX_CLIP, read_bounded};
     use rushhour_callers::NativeCallers;
     use rushhour_callers::audio::Clip;
     use rushhour_callers::caller::PreparedScript;
@@ -46,13 +53,13 @@ mod available {
         }
     }
 
-    /// Prepares the callers of a profile, where it has any. Paths are relative to `folder`, the profile's.
+    /// Prepares the callers of a profile, where it has any.
     pub(crate) fn prepare(
         profile: &Profile,
-        folder: &Path,
+        files: &ProfileFiles,
     ) -> Result<Option<SessionCallers>, CliError> {
         let EvaluatorSettings::Native(settings) = &profile.evaluator else { return Ok(None) };
-        let mut clips = Clips { folder, read: HashMap::new(), error: None };
+        let mut clips = Clips { files, read: HashMap::new(), error: None };
         let mut scripts = HashMap::new();
         for scenario in profile.mix.scenarios() {
             let Some(script) = &scenario.script else { continue };
@@ -82,7 +89,7 @@ mod available {
 
     /// Clips, read once each.
     struct Clips<'a> {
-        folder: &'a Path,
+        files: &'a ProfileFiles,
         read: HashMap<String, Clip>,
         /// Why the last clip could not be read; a script's own error is a text.
         error: Option<CliError>,
@@ -92,22 +99,28 @@ mod available {
         fn get(&mut self, name: &str) -> Result<Clip, String> {
             match self.read.entry(name.to_owned()) {
                 Entry::Occupied(known) => Ok(known.get().clone()),
-                Entry::Vacant(entry) => match read_clip(&self.folder.join(name)) {
-                    Ok(clip) => Ok(entry.insert(clip).clone()),
-                    Err(error) => {
-                        let message = error.to_string();
-                        self.error = Some(error);
-                        Err(message)
+                Entry::Vacant(entry) => {
+                    match clip(&self.files.path(name), self.files.read(name, MAX_CLIP)) {
+                        Ok(clip) => Ok(entry.insert(clip).clone()),
+                        Err(error) => {
+                            let message = error.to_string();
+                            self.error = Some(error);
+                            Err(message)
+                        }
                     }
-                },
+                }
             }
         }
     }
 
-    /// Reads an audio clip.
+    /// Reads an audio clip that the user named.
     pub(crate) fn read_clip(path: &Path) -> Result<Clip, CliError> {
+        clip(path, read_bounded(path, MAX_CLIP))
+    }
+
+    fn clip(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<Clip, CliError> {
         let shown = path.display();
-        let bytes = std::fs::read(path).map_err(|error| {
+        let bytes = bytes.map_err(|error| {
             CliError::usage(format!("cannot read the clip {shown}")).caused_by(error)
         })?;
         Clip::from_bytes(&bytes).map_err(|error| {
@@ -123,7 +136,7 @@ mod available {
 mod unavailable {
     use std::sync::Arc;
 
-    use super::{CliError, Evaluator, EvaluatorSettings, Path, Profile, SessionClock};
+    use super::{CliError, Evaluator, EvaluatorSettings, Profile, ProfileFiles, SessionClock};
 
     /// This build has none.
     pub(crate) enum SessionCallers {}
@@ -138,7 +151,10 @@ mod unavailable {
         }
     }
 
-    pub(crate) fn prepare(profile: &Profile, _: &Path) -> Result<Option<SessionCallers>, CliError> {
+    pub(crate) fn prepare(
+        profile: &Profile,
+        _: &ProfileFiles,
+    ) -> Result<Option<SessionCallers>, CliError> {
         match &profile.evaluator {
             EvaluatorSettings::Cekura(_) => Ok(None),
             EvaluatorSettings::Native(_) => {

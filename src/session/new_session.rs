@@ -16,6 +16,7 @@ use super::progress::ProgressSink;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print;
+use crate::profile_files::ProfileFiles;
 use crate::reports::session_reports::{write_and_print_reports, write_reports};
 use rushhour_core::event::{Event, EventKind, EventSink, FORMAT_VERSION, SessionHeader};
 use rushhour_core::plan::{CLOUD_ROOMS, Forecast, Plan, cloud_excess};
@@ -27,8 +28,8 @@ use rushhour_report::session::Criterion;
 
 /// How to run a session, apart from what its profile says.
 pub(crate) struct SessionOptions<'a> {
-    /// Where the profile is: files that it names are relative to it.
-    pub(crate) profile_path: &'a Path,
+    /// Where the files that the profile names are.
+    pub(crate) files: &'a ProfileFiles,
     /// Where the session's folder is created.
     pub(crate) out: &'a Path,
     /// Whether to show no progress.
@@ -84,10 +85,10 @@ pub(crate) fn run_session_in(
         .build()
         .map_err(CliError::from_internal)?;
     let start = Timestamp::now();
-    let keys = Keys::find(&loaded.profile, options.profile_path)?;
+    let keys = Keys::find(&loaded.profile, options.files)?;
     let folder = create_folder(start)?;
     let truth_log = folder.path.join(TRUTH_LOG);
-    let clients = Clients::new(&loaded.profile, keys, &truth_log, options.profile_path);
+    let clients = Clients::new(&loaded.profile, keys, &truth_log, options.files);
     let clients = clients.and_then(|clients| {
         // The sandbox is reachable, and a fault may make it refuse the first request.
         if loaded.profile.livekit.target != LiveKitTarget::Sandbox {

@@ -144,16 +144,16 @@ impl Progress {
         let sink = Arc::clone(sink);
         let on_terminal = status_line.is_some();
         let task = tokio::spawn(async move {
-            let (interval, show): (_, fn(String)) = if on_terminal {
+            let (interval, show): (_, fn(&str)) = if on_terminal {
                 (STATUS_LINE_INTERVAL, print::set_status)
             } else {
-                (PLAIN_LINE_INTERVAL, |line| print::stderr(&line))
+                (PLAIN_LINE_INTERVAL, print::stderr)
             };
             let mut ticks = tokio::time::interval(interval);
             ticks.tick().await;
             loop {
                 ticks.tick().await;
-                show(progress_line(&sink.counters(), clock.now(), runs, last_start));
+                show(&progress_line(&sink.counters(), clock.now(), runs, last_start));
             }
         });
         Self { task, _status_line: status_line }

@@ -11,10 +11,10 @@ use crate::error::CliError;
 use crate::signals::interrupted;
 use rushhour_core::event::{AgentHealth, Event, EventKind, EventSink};
 use rushhour_core::profile::AgentHealthSettings;
-use rushhour_core::units::RoomName;
+use rushhour_core::units::SessionId;
 use rushhour_driver::agent_worker::WorkerClient;
 use rushhour_driver::{RoomNaming, SessionClock};
-use rushhour_livekit::ControlPlane;
+use rushhour_livekit::{ControlPlane, RoomInfo, parse_room_owner};
 
 /// How often the worker is polled after the session: often, because the user waits.
 const SETTLING_INTERVAL: Duration = Duration::from_secs(1);
@@ -118,7 +118,7 @@ fn is_settled(baseline: &AgentHealth, now: &AgentHealth) -> bool {
 /// more first.
 pub(crate) async fn record_rooms_left(
     clients: &Clients,
-    names: &RoomNaming,
+    (session, names): (&SessionId, &RoomNaming),
     clock: SessionClock,
     sink: &dyn EventSink,
 ) {
@@ -132,8 +132,11 @@ pub(crate) async fn record_rooms_left(
         if listing == 1 {
             deleted_again = rooms;
         }
-        for room in left {
-            let deleted = timeout(ROOM_TIMEOUT, clients.livekit.delete_room(room)).await;
+        let is_marked = |room: &RoomInfo| {
+            parse_room_owner(&room.metadata).is_some_and(|owner| owner.session == *session)
+        };
+        for room in left.into_iter().filter(is_marked) {
+            let deleted = timeout(ROOM_TIMEOUT, clients.livekit.delete_room(room.room)).await;
             // A server that does not answer one request will not answer the next; the next listing shows what is left.
             if !matches!(deleted, Ok(Ok(()))) {
                 break;
@@ -144,10 +147,9 @@ pub(crate) async fn record_rooms_left(
     sink.record(Event { at: clock.now(), kind: EventKind::RoomsListed { rooms, deleted_again } });
 }
 
-async fn rooms_left(clients: &Clients, names: &RoomNaming) -> Option<Vec<RoomName>> {
+async fn rooms_left(clients: &Clients, names: &RoomNaming) -> Option<Vec<RoomInfo>> {
     let listed = timeout(ROOM_TIMEOUT, clients.livekit.list_rooms(Vec::new())).await.ok()?.ok()?;
-    let rooms = listed.rooms.into_iter().map(|info| info.room);
-    Some(rooms.filter(|room| names.owns(room)).collect())
+    Some(listed.rooms.into_iter().filter(|room| names.owns(&room.room)).collect())
 }
 
 #[cfg(test)]

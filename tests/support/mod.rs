@@ -2,7 +2,9 @@
 
 mod binary;
 mod events;
+mod forged_journal;
 mod framework_agents;
+mod hostile_server;
 mod peers;
 mod rng;
 mod sandbox_process;
@@ -16,7 +18,9 @@ mod wait;
 
 pub(crate) use binary::{CommandOutput, RunningCommand, Rushhour};
 pub(crate) use events::{count_events, count_facts, last_event_time, wait_for_events};
+pub(crate) use forged_journal::ForgedJournal;
 pub(crate) use framework_agents::Framework;
+pub(crate) use hostile_server::HostileServer;
 pub(crate) use peers::{LiveKitServer, Peers, python_facts};
 pub(crate) use rng::SplitMix64;
 pub(crate) use sandbox_process::SandboxProcess;

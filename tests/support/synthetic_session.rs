@@ -164,7 +164,7 @@ impl SyntheticSession {
                 },
             );
             let mut phase_seen = |phase, seen| {
-                let (status, after) = ("word".to_owned(), poll_before(seen));
+                let (status, after) = ("word".into(), poll_before(seen));
                 event(seen, EventKind::PhaseSeen { run, phase, status, after, seen });
             };
             let running = answered + Micros::from_secs_f64(queue) + Micros(50_000);

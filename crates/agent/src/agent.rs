@@ -1,9 +1,10 @@
 //! Runs the agent: combines clock, engine, worker, sessions, truth log and status server.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -118,8 +119,20 @@ pub async fn run(
     result
 }
 
+/// Creates a file anew that only its owner can read. What is there under this name is not followed and not overwritten: a
+/// link in a folder of somebody else's would lead to any file of ours. A device such as `/dev/null` stays one.
+fn create_anew(path: &Path) -> io::Result<File> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() || found.is_symlink() => fs::remove_file(path)?,
+        Ok(_) => return OpenOptions::new().write(true).open(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 fn open_log(path: &Path) -> Result<TruthFile, AgentError> {
-    File::create(path)
+    create_anew(path)
         .and_then(|file| TruthFile::start(BufWriter::new(file)))
         .map_err(|source| AgentError::Truth { path: path.to_owned(), source })
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::event::{CallersHealth, FramesSent, ModelUsage, Outcome, RunMapping, RunPhase, Turn};
 use crate::units::{
-    EvaluatorRunId, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId, Secret,
-    SessionTime,
+    EvaluatorRunId, ForeignText, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId,
+    Secret, SessionTime,
 };
 use crate::{BoxFuture, ErrorSource};
 
@@ -129,7 +129,7 @@ pub struct SubmitError {
     /// What it means for a retry.
     pub kind: SubmitErrorKind,
     /// What happened, the innermost cause included.
-    pub message: String,
+    pub message: ForeignText,
     /// What the reader can do about it.
     pub hint: Option<&'static str>,
     /// What caused it, where that is an error of its own.
@@ -139,7 +139,7 @@ pub struct SubmitError {
 
 impl SubmitError {
     /// An error without a hint or a cause of its own.
-    pub fn new(kind: SubmitErrorKind, message: impl Into<String>) -> Self {
+    pub fn new(kind: SubmitErrorKind, message: impl Into<ForeignText>) -> Self {
         Self { kind, message: message.into(), hint: None, source: None }
     }
 
@@ -159,7 +159,7 @@ impl SubmitError {
     pub fn detail(&self) -> String {
         match self.hint {
             Some(hint) => format!("{}; {hint}", self.message),
-            None => self.message.clone(),
+            None => self.message.to_string(),
         }
     }
 }
@@ -172,7 +172,7 @@ pub struct RunStatus {
     /// Its state.
     pub state: RunState,
     /// The evaluator's own status.
-    pub status: String,
+    pub status: ForeignText,
     /// The duration of the conversation, if the evaluator reports it.
     pub conversation_duration: Option<Micros>,
 }
@@ -215,7 +215,7 @@ pub struct PollError {
     /// How long the service asks us to wait, where it does.
     pub retry_after: Option<Micros>,
     /// What happened, the innermost cause included.
-    pub message: String,
+    pub message: ForeignText,
     /// What the reader can do about it.
     pub hint: Option<&'static str>,
     /// What caused it, where that is an error of its own.
@@ -228,12 +228,12 @@ impl PollError {
     pub fn detail(&self) -> String {
         match self.hint {
             Some(hint) => format!("{}; {hint}", self.message),
-            None => self.message.clone(),
+            None => self.message.to_string(),
         }
     }
 
     /// An error without a hint or a cause of its own.
-    pub fn new(kind: PollErrorKind, message: impl Into<String>) -> Self {
+    pub fn new(kind: PollErrorKind, message: impl Into<ForeignText>) -> Self {
         Self { kind, retry_after: None, message: message.into(), hint: None, source: None }
     }
 

@@ -15,7 +15,7 @@ use rushhour_core::profile::AgentDispatch;
 use rushhour_core::units::{EvaluatorRunId, RunIndex};
 use rushhour_livekit::{
     CreateDispatchRequest, CreateRoomRequest, LiveKitError, LiveKitErrorKind, RoomAgents,
-    TokenError, TokenRequest, dispatch_metadata, room_metadata,
+    TokenDispatch, TokenError, TokenRequest, dispatch_metadata, room_metadata,
 };
 
 const PANICKED: &str = "a task panicked, which is a bug of Rushhour: please report it";
@@ -228,7 +228,11 @@ impl Executor {
         let Services { naming, settings, profile, .. } = &self.services;
         let room = naming.room_name(planned.index);
         let agent = match &settings.dispatch {
-            AgentDispatch::Token { agent } => Some((agent.clone(), self.metadata(planned))),
+            AgentDispatch::Token { agent } => Some(TokenDispatch {
+                agent: agent.clone(),
+                metadata: self.metadata(planned),
+                room_metadata: room_metadata(&self.services.session_id, planned.index),
+            }),
             _ => None,
         };
         let token = self.services.tokens.sign(TokenRequest {

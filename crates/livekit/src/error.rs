@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rushhour_core::ErrorSource;
-use rushhour_core::units::{Micros, redact};
+use rushhour_core::units::{ForeignText, Micros};
 
 use crate::http::{HttpResponse, TransportError, TransportErrorKind};
 use crate::token::TokenError;
@@ -58,7 +58,7 @@ pub struct LiveKitError {
     /// What it means.
     pub kind: LiveKitErrorKind,
     /// What happened, the innermost cause included; the server's own message where it sent one.
-    pub message: String,
+    pub message: ForeignText,
     /// What caused it, where that is an error of its own.
     #[source]
     pub source: Option<ErrorSource>,
@@ -73,7 +73,7 @@ struct TwirpErrorBody {
 
 impl LiveKitError {
     /// An error without a cause of its own.
-    pub fn new(kind: LiveKitErrorKind, message: impl Into<String>) -> Self {
+    pub fn new(kind: LiveKitErrorKind, message: impl Into<ForeignText>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
@@ -107,7 +107,7 @@ impl LiveKitError {
     /// `unauthenticated` and the message "permissions denied".
     pub fn from_response(status: u16, body: &[u8]) -> Self {
         if let Ok(error) = serde_json::from_slice::<TwirpErrorBody>(body) {
-            return Self::from_twirp(&error.code, &redact(&error.msg, &[]));
+            return Self::from_twirp(&error.code, &error.msg);
         }
         match status {
             401 => Self::new(

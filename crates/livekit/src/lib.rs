@@ -23,4 +23,4 @@ pub use control_plane::{
 };
 pub use error::{LiveKitError, LiveKitErrorKind};
 pub use metadata::{RoomOwner, dispatch_metadata, parse_room_owner, room_metadata};
-pub use token::{TokenError, TokenRequest, TokenSigner};
+pub use token::{TokenDispatch, TokenError, TokenRequest, TokenSigner};

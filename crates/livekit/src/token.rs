@@ -14,8 +14,19 @@ pub struct TokenRequest {
     pub room: RoomName,
     /// How long after signing the participant may join; it does not need the token afterwards.
     pub lifetime: Micros,
-    /// The agent that the join dispatches, with its metadata, where the token does that.
-    pub agent: Option<(AgentName, String)>,
+    /// What the join dispatches, where the token does that.
+    pub agent: Option<TokenDispatch>,
+}
+
+/// An agent that joining with a token dispatches, into a room that joining may create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenDispatch {
+    /// The agent.
+    pub agent: AgentName,
+    /// What the agent is told.
+    pub metadata: String,
+    /// The metadata of a room that the join creates: the mark of its session, by which `sweep` knows it.
+    pub room_metadata: String,
 }
 
 /// A token could not be signed.
@@ -53,8 +64,9 @@ impl TokenSigner {
             .with_ttl(request.lifetime.as_duration())
             .with_identity(request.identity.as_str())
             .with_grants(grants);
-        if let Some((agent, metadata)) = request.agent {
+        if let Some(TokenDispatch { agent, metadata, room_metadata }) = request.agent {
             token = token.with_room_config(proto::RoomConfiguration {
+                metadata: room_metadata,
                 agents: vec![proto::RoomAgentDispatch {
                     agent_name: agent.as_str().to_owned(),
                     metadata,
@@ -84,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    fn request(agent: Option<(AgentName, String)>) -> TokenRequest {
+    fn request(agent: Option<TokenDispatch>) -> TokenRequest {
         TokenRequest {
             identity: Identity::new("caller-7"),
             room: RoomName::new("rushhour-7"),
@@ -117,12 +129,18 @@ mod tests {
     #[test]
     fn a_token_can_dispatch_the_agent() {
         let secret = Secret::new("a-secret-of-thirty-two-characters");
-        let agent = Some((AgentName::new("echo"), "{\"text_mode\":true}".to_owned()));
+        let agent = Some(TokenDispatch {
+            agent: AgentName::new("echo"),
+            metadata: "{\"text_mode\":true}".to_owned(),
+            room_metadata: "mark".to_owned(),
+        });
         let token =
             TokenSigner::new(Secret::new("key"), secret.clone()).sign(request(agent)).unwrap();
         let claims =
             TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
-        let agents = claims.room_config.unwrap().agents;
+        let configuration = claims.room_config.unwrap();
+        assert_eq!(configuration.metadata, "mark");
+        let agents = configuration.agents;
         assert_eq!(
             (&*agents[0].agent_name, &*agents[0].metadata),
             ("echo", "{\"text_mode\":true}")

@@ -14,8 +14,17 @@ use super::token::TokenError;
 use crate::http::HttpClient;
 use rushhour_core::units::Secret;
 
-/// Enough to list tens of thousands of rooms.
-const MAX_RESPONSE: usize = 16 * 1024 * 1024;
+/// The longest answer to a method: what it can need, and little enough that many at once fit in memory.
+fn max_response(method: &str) -> usize {
+    match method {
+        // Some ten thousand rooms.
+        "RoomService/ListRooms" => 4 * 1024 * 1024,
+        // The agent, the caller, and whoever else is in the room.
+        "RoomService/ListParticipants" => 256 * 1024,
+        _ => 64 * 1024,
+    }
+}
+
 /// How much longer than the timeout a request's token is valid, because clocks disagree.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
@@ -73,7 +82,7 @@ impl Twirp {
             .bearer_auth(token)
             .header("content-type", "application/protobuf")
             .body(request.encode_to_vec());
-        let response = self.http.send(request, MAX_RESPONSE).await?;
+        let response = self.http.send(request, max_response(method)).await?;
         if !response.is_success() {
             return Err(LiveKitError::from_http(&response));
         }

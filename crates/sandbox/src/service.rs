@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Response};
 use tokio::time::{Instant, sleep_until};
 
@@ -66,6 +66,9 @@ impl SandboxService {
     ) -> Result<Response<ResponseBody>, ConnectionDropped> {
         let received = self.now();
         let (head, body) = request.into_parts();
+        if !is_local_host(head.headers.get(HOST).map(|host| host.to_str().unwrap_or(""))) {
+            return Ok(self.finish(SandboxResponse::text(421, "not this host\n")));
+        }
         let Ok(body) = Limited::new(body, MAX_REQUEST_BODY).collect().await else {
             return Ok(self.finish(SandboxResponse::text(413, "body too large\n")));
         };
@@ -142,6 +145,19 @@ impl Drop for SubmissionRecorder<'_> {
     }
 }
 
+/// Whether a request's Host header (RFC 9110, section 7.2) names this machine by address or as `localhost`. A web page
+/// that had its own name resolve to this machine (DNS rebinding) would send that name.
+fn is_local_host(host: Option<&str>) -> bool {
+    // Browsers always send one.
+    let Some(host) = host else { return true };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || address.parse::<std::net::IpAddr>().is_ok()
+}
+
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
@@ -156,4 +172,21 @@ fn to_hyper(response: SandboxResponse) -> Response<ResponseBody> {
         headers.insert(RETRY_AFTER, value);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_resolves_to_this_machine_is_refused_by_its_name() {
+        for local in [None, Some("127.0.0.1:8081"), Some("localhost"), Some("[::1]:80")] {
+            assert!(is_local_host(local), "{local:?}");
+        }
+        for foreign in
+            ["evil.example", "evil.example:8081", "127.0.0.1.evil.example", "", "localhost.evil"]
+        {
+            assert!(!is_local_host(Some(foreign)), "{foreign}");
+        }
+    }
 }

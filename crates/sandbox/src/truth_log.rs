@@ -1,10 +1,10 @@
 //! Writes the ground truth as JSON lines.
 
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub enum TruthLog {
     /// Nowhere; [`SandboxTruth`](super::SandboxTruth) still counts.
     #[default]
     Off,
-    /// To a file, which is created or emptied.
+    /// To a file, which is created anew.
     File(PathBuf),
     /// To a writer.
     Writer(TruthWriter),
@@ -52,6 +52,18 @@ impl Write for TruthWriter {
     }
 }
 
+/// Creates a file anew that only its owner can read. What is there under this name is not followed and not overwritten: a
+/// link in a folder of somebody else's would lead to any file of ours. A device such as `/dev/null` stays one.
+fn create_anew(path: &Path) -> io::Result<File> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() || found.is_symlink() => fs::remove_file(path)?,
+        Ok(_) => return OpenOptions::new().write(true).open(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 /// An open truth log. The first failed write closes it: a log with a hole proves nothing.
 pub(crate) struct OpenTruthLog {
     writer: Option<Box<dyn Write + Send>>,
@@ -70,11 +82,8 @@ impl OpenTruthLog {
         let writer: Option<Box<dyn Write + Send>> = match log {
             TruthLog::Off => None,
             TruthLog::File(path) => {
-                // Readable by its owner alone: it contains dispatch metadata as the client sent it.
-                let mut options = OpenOptions::new();
-                let file =
-                    options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-                Some(Box::new(BufWriter::new(file)))
+                // It contains dispatch metadata as the client sent it.
+                Some(Box::new(BufWriter::new(create_anew(&path)?)))
             }
             TruthLog::Writer(writer) => Some(Box::new(BufWriter::new(writer))),
         };
@@ -151,5 +160,19 @@ mod tests {
         log.flush();
         assert!(log.failure().unwrap().contains("No space left"), "{:?}", log.failure());
         log.write(&[closed()]);
+    }
+
+    #[test]
+    fn a_truth_log_follows_no_link_and_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, log) = (folder.path().join("victim"), folder.path().join("log"));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &log).unwrap();
+        drop(create_anew(&log).unwrap());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::symlink_metadata(&log).unwrap());
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(create_anew(Path::new("/dev/null")).is_ok());
+        assert!(Path::new("/dev/null").exists());
     }
 }

@@ -157,8 +157,9 @@ impl RunningSearch<'_> {
     /// Runs the session of one level, and returns its folder, relative to that of the search.
     fn run_level(&self, level: Profile) -> Result<String, CliError> {
         let loaded = LoadedProfile { profile: level, settings: self.loaded.settings.clone() };
+        let files = self.arguments.profile.files();
         let options = SessionOptions {
-            profile_path: &self.arguments.profile.profile,
+            files: &files,
             out: &self.folder.join(LEVELS),
             quiet: self.arguments.interaction.quiet,
             print_summary: false,

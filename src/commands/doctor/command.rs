@@ -134,12 +134,12 @@ async fn check_all(
     let judging = profile.judging_forecast(most);
     let evaluated = judging.as_ref().unwrap_or(profile);
     let livekit = livekit_service(arguments, evaluated, sandbox.as_ref())?;
-    print::set_status(format!("connecting to {}", livekit.url));
+    print::set_status(&format!("connecting to {}", livekit.url));
     findings.add(network::check("livekit", &livekit.url).await);
     if let (Some(_), LiveKitTarget::Url(callers)) =
         (&profile.livekit.api_url, &profile.livekit.target)
     {
-        print::set_status(format!("connecting to {callers}"));
+        print::set_status(&format!("connecting to {callers}"));
         findings.add(network::check("livekit for callers", callers).await);
     }
     let interrupted = check_livekit(arguments, profile, livekit, findings).await?;
@@ -152,7 +152,7 @@ async fn check_all(
             findings.add([Finding::not_checked("cekura", why)]);
         }
         Some(service) if !interrupted => {
-            print::set_status(format!("connecting to {}", service.url));
+            print::set_status(&format!("connecting to {}", service.url));
             findings.add(network::check("cekura", &service.url).await);
             let planned = judging.clone().map(|judging| Forecast::new(&Plan::new(judging)));
             let forecast = planned.as_ref().unwrap_or(forecast);
@@ -184,7 +184,7 @@ async fn check_livekit(
     let timeout = profile.limits.livekit_timeout.as_duration();
     let livekit = LiveKitClient::new(&service.url, &key, &secret, timeout)
         .map_err(CliError::from_internal)?;
-    print::set_status("checking the key of LiveKit".to_owned());
+    print::set_status("checking the key of LiveKit");
     let key = livekit::check_key(&livekit).await;
     let is_accepted = passed(std::slice::from_ref(&key));
     findings.add([key]);
@@ -198,7 +198,7 @@ async fn check_livekit(
     let trial =
         if arguments.no_dispatch { DispatchTrial::RoomOnly } else { DispatchTrial::Dispatch };
     if trial == DispatchTrial::Dispatch {
-        print::set_status(format!(
+        print::set_status(&format!(
             "waiting for the agent, for up to {}",
             profile.livekit.give_up_after.micros()
         ));
@@ -228,7 +228,7 @@ async fn check_cekura(
     let Some(settings) = profile.evaluator.cekura() else { return Ok(()) };
     let config = CekuraConfig { url: service.url, key, settings: settings.clone() };
     let cekura = Cekura::new(config, &profile.limits).map_err(CliError::from_internal)?;
-    print::set_status("checking the key and the plan of Cekura".to_owned());
+    print::set_status("checking the key and the plan of Cekura");
     for mode in profile.mode.modes() {
         findings.add(cekura::check(&cekura, *mode, forecast.in_flight).await);
     }
@@ -299,7 +299,7 @@ fn livekit_service(
         }
         LiveKitTarget::Url(url) => {
             let url = profile.livekit.server_api().unwrap_or(url);
-            let keys = livekit_keys(profile, &arguments.profile.profile);
+            let keys = livekit_keys(profile, &arguments.profile.files());
             let key = keys.and_then(|keys| keys.ok_or_else(no_sandbox));
             Service { url: url.to_owned(), key }
         }
@@ -320,7 +320,7 @@ fn cekura_service(
             Some(Service { url, key: Ok(Secret::new(SandboxConfig::CEKURA_KEY)) })
         }
         (Some(url), _) => {
-            let key = cekura_key(profile, &arguments.profile.profile);
+            let key = cekura_key(profile, &arguments.profile.files());
             let key = key.and_then(|key| key.ok_or_else(no_sandbox));
             Some(Service { url: url.clone(), key })
         }

@@ -33,15 +33,14 @@ pub(crate) async fn find_open_calls(trail: &SessionTrail) -> Result<OpenCalls, C
         let why = "the session's calls were made by Rushhour's own callers, which ended with it";
         return Ok(OpenCalls::None(Some(why)));
     };
-    if settings.url.is_none() {
+    let Some(url) = &settings.url else {
         let why = "the session's calls were made by the embedded sandbox, which ended with it";
         return Ok(OpenCalls::None(Some(why)));
-    }
+    };
     let key = from_environment("CEKURA_API_KEY").map_err(|error| {
         error.context(format!("calls that may still be open at Cekura: {}", trail.calls.len()))
     })?;
-    let config =
-        CekuraConfig { url: trail.header.evaluator_url.clone(), key, settings: settings.clone() };
+    let config = CekuraConfig { url: url.clone(), key, settings: settings.clone() };
     let cekura =
         Cekura::new(config, &trail.header.profile.limits).map_err(CliError::from_internal)?;
     let mut open = Vec::new();
@@ -51,7 +50,7 @@ pub(crate) async fn find_open_calls(trail: &SessionTrail) -> Result<OpenCalls, C
         })?;
         open.extend(statuses.into_iter().filter_map(|status| match status.state {
             RunState::InProgress(_) | RunState::Unknown => {
-                Some(OpenCall { run: status.run, state: status.status })
+                Some(OpenCall { run: status.run, state: status.status.to_string() })
             }
             RunState::Ended(_) => None,
         }));

@@ -1,28 +1,32 @@
 //! The command: finds rooms and calls, shows them, and deletes them where `--yes` was given.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueHint};
 use jiff::Timestamp;
 
 use super::calls::{OpenCall, OpenCalls, end_calls, find_open_calls};
-use super::decision::{RoomDecision, SessionLiveness, SweepVerdict, decide};
+use super::decision::{RoomDecision, SessionLiveness, decide};
 use super::local_sessions::{JournalLock, SessionTrail, liveness, lock_state, read_trail};
 use super::table::{Row, calls_table, rooms_table};
-use crate::arguments::ProfileArgs;
+use crate::arguments::{FurtherFilesArgs, ProfileArgs};
 use crate::credentials::{CredentialRequest, find};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load_profile::load_profile;
 use crate::print;
+use crate::profile_files::ProfileFiles;
 use crate::reports::journal::unreadable;
 use crate::reports::locate::session_folder;
 use crate::session::folder::JOURNAL;
-use rushhour_core::profile::{DispatchMethod, LiveKitSettings};
-use rushhour_core::units::{Micros, SessionId};
-use rushhour_livekit::{ControlPlane, LiveKitClient, LiveKitErrorKind, RoomInfo, RoomList};
+use crate::session::journal_hosts::{TrustArgs, confirm_hosts};
+use rushhour_core::profile::LiveKitSettings;
+use rushhour_core::units::{Micros, RoomName, SessionId};
+use rushhour_livekit::{
+    ControlPlane, LiveKitClient, LiveKitErrorKind, RoomInfo, RoomList, parse_room_owner,
+};
 use rushhour_report::render::counted;
 
 /// How long one request may take, where no profile says so.
@@ -62,6 +66,10 @@ pub(crate) struct SweepArgs {
     /// Override one setting of the profile; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    #[command(flatten)]
+    files: FurtherFilesArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// What the rooms' names begin with; by default the profile's prefix, or `rushhour-`.
     #[arg(long, value_name = "TEXT", value_parser = parse_prefix)]
     prefix: Option<String>,
@@ -88,8 +96,8 @@ struct SweepScope {
     prefix: String,
     key_file: Option<String>,
     secret_file: Option<String>,
-    /// What these files are relative to.
-    profile_path: PathBuf,
+    /// Where these files are.
+    files: ProfileFiles,
     /// The one session to clean up after, where one was named.
     trail: Option<SessionTrail>,
 }
@@ -122,14 +130,18 @@ fn scope(arguments: &SweepArgs) -> Result<Option<SweepScope>, CliError> {
                 prefix: arguments.prefix.clone().unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
                 key_file: None,
                 secret_file: None,
-                profile_path: PathBuf::from("."),
+                files: ProfileFiles::none(),
                 trail: None,
             }))
         }
         Some(path) if path.extension().is_some_and(|extension| extension == "toml") => {
-            let profile = ProfileArgs { profile: path.clone(), set: arguments.set.clone() };
+            let profile = ProfileArgs {
+                profile: path.clone(),
+                set: arguments.set.clone(),
+                files: arguments.files.clone(),
+            };
             let settings = load_profile(&profile)?.profile.livekit;
-            Ok(scope_of_settings(arguments, &settings, path, None))
+            Ok(scope_of_settings(arguments, &settings, profile.files(), None))
         }
         Some(path) => {
             let journal = session_folder(path)?.join(JOURNAL);
@@ -142,8 +154,12 @@ fn scope(arguments: &SweepArgs) -> Result<Option<SweepScope>, CliError> {
                 .with_hint("interrupt the session; it deletes its rooms itself"));
             }
             let trail = read_trail(&journal).map_err(|error| unreadable(&journal, error))?;
-            let settings = trail.header.profile.livekit.clone();
-            Ok(scope_of_settings(arguments, &settings, Path::new("."), Some(trail)))
+            let profile = &trail.header.profile;
+            let cekura = profile.evaluator.cekura().filter(|_| !trail.calls.is_empty());
+            confirm_hosts(profile, cekura, arguments.trust)?;
+            let settings = profile.livekit.clone();
+            let files = arguments.files.files_of_journal();
+            Ok(scope_of_settings(arguments, &settings, files, Some(trail)))
         }
     }
 }
@@ -151,7 +167,7 @@ fn scope(arguments: &SweepArgs) -> Result<Option<SweepScope>, CliError> {
 fn scope_of_settings(
     arguments: &SweepArgs,
     settings: &LiveKitSettings,
-    profile_path: &Path,
+    files: ProfileFiles,
     trail: Option<SessionTrail>,
 ) -> Option<SweepScope> {
     let url = settings.server_api()?.to_owned();
@@ -160,7 +176,7 @@ fn scope_of_settings(
         prefix: arguments.prefix.clone().unwrap_or_else(|| settings.room_prefix.clone()),
         key_file: settings.key_file.clone(),
         secret_file: settings.secret_file.clone(),
-        profile_path: profile_path.to_owned(),
+        files,
         trail,
     })
 }
@@ -170,7 +186,7 @@ async fn sweep_scope(arguments: &SweepArgs, scope: &SweepScope) -> Result<Exit, 
     let listed = livekit.list_rooms(Vec::new()).await.map_err(|error| {
         CliError::usage(format!("cannot list the rooms of {}", scope.url)).caused_by(error)
     })?;
-    let (decisions, unmarked) = decide_all(arguments, scope, listed);
+    let (decisions, kept) = decide_all(arguments, scope, listed);
     let mut rows = Vec::with_capacity(decisions.len());
     for decision in decisions {
         let dispatches = if decision.verdict.is_dead() {
@@ -185,7 +201,7 @@ async fn sweep_scope(arguments: &SweepArgs, scope: &SweepScope) -> Result<Exit, 
         Some(trail) => find_open_calls(trail).await,
         None => Ok(OpenCalls::None(None)),
     };
-    show(scope, &rows, unmarked);
+    show(scope, &rows, &kept);
     let mut exit = Exit::Passed;
     let (cekura, open) = match calls {
         Ok(OpenCalls::AtCekura(cekura, open)) => (Some(cekura), open),
@@ -231,6 +247,15 @@ async fn sweep_scope(arguments: &SweepArgs, scope: &SweepScope) -> Result<Exit, 
     Ok(exit)
 }
 
+/// Rooms that are no session's by their metadata, and so are kept.
+#[derive(Default)]
+struct KeptRooms {
+    /// Those that the journal names.
+    claimed: Vec<RoomName>,
+    /// How many others are called like ours.
+    unmarked: usize,
+}
+
 fn would_sweep(dead: &[&RoomDecision], open: &[OpenCall]) -> String {
     format!(
         "{} would be deleted and {} ended; run it again with --yes",
@@ -243,7 +268,7 @@ fn client(scope: &SweepScope) -> Result<LiveKitClient, CliError> {
     let get = |variable, file: &Option<String>, setting| {
         let file = file.as_deref();
         let setting = file.map(|_| setting);
-        find(&CredentialRequest { variable, file, setting }, &scope.profile_path)
+        find(&CredentialRequest { variable, file, setting }, &scope.files)
     };
     let key = get("LIVEKIT_API_KEY", &scope.key_file, "livekit.key_file")?;
     let secret = get("LIVEKIT_API_SECRET", &scope.secret_file, "livekit.secret_file")?;
@@ -255,16 +280,16 @@ fn decide_all(
     arguments: &SweepArgs,
     scope: &SweepScope,
     listed: RoomList,
-) -> (Vec<RoomDecision>, usize) {
+) -> (Vec<RoomDecision>, KeptRooms) {
     #[expect(clippy::disallowed_methods, reason = "a room's age is on the wall clock")]
     let now = listed.server_clock.unwrap_or_else(SystemTime::now);
     let now_ms = Timestamp::try_from(now).map_or(0, Timestamp::as_millisecond);
     let mut sessions: HashMap<SessionId, SessionLiveness> = HashMap::new();
     let mut decisions = Vec::new();
-    let mut unmarked = 0;
+    let mut kept = KeptRooms::default();
     for room in listed.rooms {
-        if let Some(decision) = decide_by_journal(scope, &room) {
-            decisions.push(decision);
+        if is_claimed(scope, &room) {
+            kept.claimed.push(room.room);
             continue;
         }
         if !room.room.as_str().starts_with(&scope.prefix) {
@@ -281,11 +306,11 @@ fn decide_all(
                     decisions.push(decision);
                 }
             }
-            None => unmarked += 1,
+            None => kept.unmarked += 1,
         }
     }
     decisions.sort_by(|a, b| a.room.room.cmp(&b.room.room));
-    (decisions, unmarked)
+    (decisions, kept)
 }
 
 /// What this machine knows of a session: from the journal that was named, or from its folder.
@@ -294,33 +319,36 @@ fn liveness_here(
     scope: &SweepScope,
     session: &SessionId,
 ) -> SessionLiveness {
-    match &scope.trail {
-        Some(trail) if trail.header.session == *session => {
+    match (&scope.trail, liveness(&arguments.reports, session)) {
+        // A copy of a journal, or a forged one, does not end a session that runs here.
+        (_, SessionLiveness::Running) => SessionLiveness::Running,
+        (Some(trail), _) if trail.header.session == *session => {
             SessionLiveness::Ended(trail.rooms.clone())
         }
-        _ => liveness(&arguments.reports, session),
+        (_, here) => here,
     }
 }
 
-/// Decides about a room that was created by a token, and so is not marked. The journal of its session names it, and no
-/// other session's room has such a name.
-fn decide_by_journal(scope: &SweepScope, room: &RoomInfo) -> Option<RoomDecision> {
-    let trail = scope.trail.as_ref()?;
-    let by_token = trail.header.profile.livekit.dispatch.method() == DispatchMethod::Token;
-    (by_token && room.metadata.is_empty() && trail.rooms.contains(&room.room)).then(|| {
-        RoomDecision {
-            room: room.clone(),
-            session: trail.header.session.clone(),
-            age: None,
-            verdict: SweepVerdict::SessionEnded,
-        }
-    })
+/// Whether the journal that was named says that the session made a room, which nothing in the room itself confirms. Whoever
+/// wrote the journal may have named anybody's room, so it stays.
+fn is_claimed(scope: &SweepScope, room: &RoomInfo) -> bool {
+    let is_named = |trail: &SessionTrail| trail.rooms.contains(&room.room);
+    scope.trail.as_ref().is_some_and(is_named) && parse_room_owner(&room.metadata).is_none()
 }
 
-fn show(scope: &SweepScope, rows: &[Row], unmarked: usize) {
+fn show(scope: &SweepScope, rows: &[Row], kept: &KeptRooms) {
     if !rows.is_empty() {
         print::stdout(rooms_table(rows).trim_end());
     }
+    if !kept.claimed.is_empty() {
+        let names: Vec<&str> = kept.claimed.iter().map(RoomName::as_str).collect();
+        print::stdout(&format!(
+            "note: the journal names {} without the mark of its session, which are left alone: {}",
+            counted(names.len() as u64, "room"),
+            names.join(", ")
+        ));
+    }
+    let unmarked = kept.unmarked;
     if unmarked > 0 {
         let rooms = if unmarked == 1 { "room names" } else { "rooms name" };
         print::stdout(&format!(

@@ -1,11 +1,12 @@
 //! What this machine knows of a session: whether a process holds its journal, and what is in it.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{DirEntry, File, TryLockError};
+use std::fs::{DirEntry, TryLockError};
 use std::io::{self, BufReader};
 use std::path::{Component, Path, PathBuf};
 
 use super::decision::SessionLiveness;
+use crate::bounded_file::open_regular;
 use crate::session::folder::{JOURNAL, JUDGED, LEVELS};
 use rushhour_core::event::{EventKind, FailureClass, Outcome, SessionHeader};
 use rushhour_core::units::{EvaluatorRunId, RoomName, RunIndex, SessionId};
@@ -25,7 +26,7 @@ pub(crate) enum JournalLock {
 /// Finds out whether a process holds the journal at `path`.
 pub(crate) fn lock_state(path: &Path) -> io::Result<JournalLock> {
     // A shared lock excludes writers only, and is released with the file.
-    Ok(match File::open(path)?.try_lock_shared() {
+    Ok(match open_regular(path)?.try_lock_shared() {
         Ok(()) => JournalLock::Free,
         Err(TryLockError::WouldBlock) => JournalLock::Held,
         Err(TryLockError::Error(_)) => JournalLock::Unsupported,
@@ -43,7 +44,7 @@ pub(crate) struct SessionTrail {
 
 /// Reads a journal to its end.
 pub(crate) fn read_trail(path: &Path) -> Result<SessionTrail, JournalError> {
-    let mut reader = JournalReader::new(BufReader::new(File::open(path)?));
+    let mut reader = JournalReader::new(BufReader::new(open_regular(path)?));
     let Some(EventKind::Opened(header)) = reader.next_event()?.map(|event| event.kind) else {
         return Err(JournalError::NoSession);
     };
@@ -110,7 +111,7 @@ pub(crate) fn liveness(reports: &Path, session: &SessionId) -> SessionLiveness {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
 
     use super::*;
 

@@ -10,7 +10,7 @@ use crate::engine::{NextTick, ParticipantHandle};
 use crate::participant::SendOutcome;
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{FailureClass, Outcome, TurnEnding};
-use rushhour_core::units::{Micros, SessionTime};
+use rushhour_core::units::{ForeignText, Micros, SessionTime};
 
 /// An answer that has not ended this long after it began is given up, and so is an agent that does not fall silent.
 const MAX_ANSWER: Micros = Micros::from_secs(60);
@@ -302,7 +302,7 @@ impl Caller {
     pub(super) fn fail(
         &mut self,
         class: FailureClass,
-        detail: impl Into<String>,
+        detail: impl Into<ForeignText>,
         handle: &mut dyn ParticipantHandle,
     ) {
         self.outcome.get_or_insert_with(|| Outcome::failed(class, detail));

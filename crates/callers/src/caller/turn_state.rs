@@ -8,6 +8,9 @@ use rushhour_core::units::{Identity, Micros, SessionTime};
 /// its next state, or the end of its stream, was lost.
 const MAX_SILENT_WORK: Micros = Micros::from_secs(5);
 
+/// The most agents of a room that are told apart.
+const MAX_AGENTS: usize = 64;
+
 /// The agents of a room.
 #[derive(Debug, Default)]
 pub(super) struct TurnState {
@@ -52,6 +55,7 @@ impl TurnState {
                 self.agents[index].state.clone_from(agent_state);
                 RoomChange::None
             }
+            (None, true) if self.agents.len() >= MAX_AGENTS => RoomChange::None,
             (None, true) => {
                 self.agents.push(Agent { identity: identity.clone(), state: agent_state.clone() });
                 if self.agent_joined_at.is_some() {

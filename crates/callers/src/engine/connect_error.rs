@@ -7,6 +7,7 @@ use tokio_tungstenite::tungstenite;
 
 use super::signal_connection::CONNECT_TIMEOUT;
 use crate::participant::ParticipantError;
+use rushhour_core::units::ForeignText;
 
 /// Why a connection to a LiveKit server could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +55,7 @@ pub enum ConnectError {
         /// The HTTP status.
         status: u16,
         /// The beginning of the answer's body, without tokens.
-        message: String,
+        message: ForeignText,
     },
     /// The server did not answer in time.
     #[error("no answer within {} s", CONNECT_TIMEOUT.as_secs())]

@@ -11,6 +11,7 @@ mod connect_error;
 mod engine;
 mod handler;
 mod health;
+mod incoming;
 mod leave_reason;
 mod signal_connection;
 mod slot;

@@ -18,8 +18,9 @@ use tracing::debug;
 
 use super::clock::EngineClock;
 use super::connect_error::ConnectError;
+use super::incoming::{IncomingQueue, Place};
 use crate::participant::{decode_signal, encode_signal, request_kind, response_kind};
-use rushhour_core::units::{Secret, redact};
+use rushhour_core::units::Secret;
 
 /// How long a server may take to answer the request to connect.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,10 +28,8 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often the server is pinged until it says how often.
 const DEFAULT_PING_INTERVAL: Duration = Duration::from_secs(10);
-/// The most characters of a refusal's body that are kept.
-const MAX_REFUSAL_CHARS: usize = 300;
-/// The most bytes of a signal message.
-const MAX_MESSAGE_BYTES: usize = 4 << 20;
+/// The most bytes of a signal message: the participants of a room of some thousand.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// A WebSocket to a LiveKit server.
 pub type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -40,6 +39,8 @@ pub type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(super) enum SignalError {
     #[error("the server closed the signal connection")]
     Closed,
+    #[error("the server sent more than a participant can handle: it was disconnected")]
+    Flood,
     #[error("the signal connection broke: {0}")]
     Broken(#[from] tungstenite::Error),
 }
@@ -74,12 +75,7 @@ fn connect_error(error: tungstenite::Error) -> ConnectError {
         tungstenite::Error::Http(answer) => {
             let status = answer.status().as_u16();
             let body = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-            // A server that refuses a token may repeat it.
-            let body = redact(body.trim(), &[]);
-            ConnectError::Refused {
-                status,
-                message: body.chars().take(MAX_REFUSAL_CHARS).collect(),
-            }
+            ConnectError::Refused { status, message: body.trim().into() }
         }
         tungstenite::Error::Io(error) if is_out_of_files(&error) => ConnectError::OutOfFiles(error),
         other => ConnectError::WebSocket(Box::new(other)),
@@ -98,8 +94,9 @@ pub(super) async fn relay(
     mut socket: WebSocket,
     mut outgoing: UnboundedReceiver<Request>,
     clock: EngineClock,
-    mut receive: impl FnMut(Result<Response, SignalError>),
+    mut receive: impl FnMut(Result<(Response, Place), SignalError>),
 ) {
+    let queue = IncomingQueue::default();
     let mut ping = ping_timer(DEFAULT_PING_INTERVAL);
     let error = loop {
         let result = tokio::select! {
@@ -112,7 +109,10 @@ pub(super) async fn relay(
                     {
                         ping = ping_timer(Duration::from_secs(seconds));
                     }
-                    receive(Ok(message));
+                    let Some(place) = queue.enter(&message, bytes.len()) else {
+                        break SignalError::Flood;
+                    };
+                    receive(Ok((message, place)));
                     Ok(())
                 }
                 Some(Ok(Message::Close(_))) | None => break SignalError::Closed,

@@ -10,6 +10,7 @@ use livekit_protocol::signal_response::Message as Response;
 
 use super::clock::EngineClock;
 use super::health::EngineCounters;
+use super::incoming::Place;
 use super::leave_reason::LeaveReason;
 use super::signal_connection::SignalError;
 use super::slot::{ParticipantSlot, TickContext};
@@ -21,6 +22,9 @@ const TICK: Micros = Micros::from_millis(5);
 /// and any other at every fourth, in its own phase: every 20 ms, the length of an audio frame.
 const PHASES: u64 = 4;
 
+/// The most commands that a thread carries out before it serves its participants.
+const MAX_COMMANDS: usize = 2_000;
+
 /// The number of a participant in its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct SlotId(pub(super) u64);
@@ -30,7 +34,7 @@ pub(super) enum ThreadCommand {
     /// Serve a participant.
     Add(SlotId, Box<ParticipantSlot>),
     /// A message from the server to a participant, or the end of its signal connection.
-    Signal(SlotId, Box<Result<Response, SignalError>>, SessionTime),
+    Signal(SlotId, Box<Result<(Response, Place), SignalError>>, SessionTime),
     /// The engine is dropped: all participants leave, and the thread ends.
     Close,
 }
@@ -57,7 +61,8 @@ pub(super) fn run(
         }
         tick = wait_for_next(tick, clock, counters);
         let mut closing = false;
-        while let Ok(command) = commands.try_recv() {
+        // What is left waits for the next tick, so that a flood delays nobody's audio.
+        for command in commands.try_iter().take(MAX_COMMANDS) {
             closing |= execute(command, &mut slots, &mut context).is_break();
         }
         let mut left: Vec<(SlotId, LeaveReason, SessionTime)> = Vec::new();
@@ -100,8 +105,13 @@ fn execute(
             slots.insert(id, *slot);
         }
         ThreadCommand::Signal(id, message, at) => {
+            // The message leaves its queue once it is handled.
+            let (message, _place) = match *message {
+                Ok((message, place)) => (Ok(message), Some(place)),
+                Err(error) => (Err(error), None),
+            };
             if let Some(slot) = slots.get_mut(&id) {
-                slot.handle_signal(*message, at, context);
+                slot.handle_signal(message, at, context);
             }
         }
         ThreadCommand::Close => return ControlFlow::Break(()),

@@ -18,6 +18,9 @@ use super::signal::JoinQuery;
 use crate::data::{DataEvent, DataReceiver, DataSender};
 use rushhour_core::units::{Identity, SessionTime};
 
+/// The most tracks that the server can announce.
+const MAX_TRACKS: usize = 256;
+
 /// How a participant joins.
 #[derive(Debug, Clone, Default)]
 pub struct JoinConfig {
@@ -141,7 +144,8 @@ impl Participant {
         match message {
             Response::Join(join) => self.joined(join, now, out),
             Response::Answer(answer) => {
-                self.track_sids.extend(answer.mid_to_track_id);
+                let free = MAX_TRACKS.saturating_sub(self.track_sids.len());
+                self.track_sids.extend(answer.mid_to_track_id.into_iter().take(free));
                 if let Some((id, sdp)) = self.peer.handle_answer(&answer.sdp)? {
                     out.send_signal(offer(id, sdp));
                 }

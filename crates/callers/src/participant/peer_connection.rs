@@ -23,6 +23,8 @@ const LOSSY: &str = "_lossy";
 const MAX_AUDIO_SECTIONS: usize = 16;
 /// Candidates kept until there is an answer to apply them to, at most.
 const MAX_EARLY_CANDIDATES: usize = 64;
+/// The most candidates that the server can add: each is paired with ours, and checked.
+const MAX_REMOTE_CANDIDATES: usize = 64;
 
 /// An Opus packet that arrived.
 #[derive(Debug, Clone)]
@@ -69,6 +71,8 @@ pub(super) struct PeerConnection {
     required_sections: Option<u32>,
     /// Candidates that came before the first answer.
     early_candidates: Vec<Candidate>,
+    /// How many candidates the server has sent.
+    remote_candidates: usize,
     answered: bool,
     open: bool,
     deadline: SessionTime,
@@ -132,6 +136,7 @@ impl PeerConnection {
             audio_sections: Vec::new(),
             required_sections: None,
             early_candidates: Vec::new(),
+            remote_candidates: 0,
             answered: false,
             open: false,
             deadline: now,
@@ -208,6 +213,10 @@ impl PeerConnection {
     /// Adds a candidate of the server, in the format of SDP's `candidate` attribute; malformed ones are ignored.
     pub(super) fn add_remote_candidate(&mut self, line: &str) {
         let Ok(candidate) = Candidate::from_sdp_string(line) else { return };
+        self.remote_candidates += 1;
+        if self.remote_candidates > MAX_REMOTE_CANDIDATES {
+            return;
+        }
         if self.answered {
             self.rtc.add_remote_candidate(candidate);
         } else if self.early_candidates.len() < MAX_EARLY_CANDIDATES {

@@ -2,10 +2,13 @@
 
 use livekit_protocol as proto;
 
-use rushhour_core::units::Identity;
+use rushhour_core::units::{Identity, shortened};
 
 /// The attribute in which an agent built with LiveKit's framework publishes its state.
 const AGENT_STATE: &str = "lk.agent.state";
+
+/// The longest state that is kept, in bytes.
+const MAX_STATE: usize = 100;
 
 /// Another participant in the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +31,10 @@ impl From<proto::ParticipantInfo> for RemoteParticipant {
             is_agent: info.kind() == proto::participant_info::Kind::Agent,
             connected: info.state() != proto::participant_info::State::Disconnected,
             joined_at_ms: (info.joined_at_ms > 0).then_some(info.joined_at_ms),
-            agent_state: info.attributes.remove(AGENT_STATE),
+            agent_state: info
+                .attributes
+                .remove(AGENT_STATE)
+                .map(|state| shortened(&state, MAX_STATE)),
             identity: Identity::new(info.identity),
         }
     }

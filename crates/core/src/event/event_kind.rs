@@ -8,8 +8,8 @@ use super::outcome::Outcome;
 use super::session_header::SessionHeader;
 use super::turn::{FramesSent, Turn};
 use crate::units::{
-    DispatchId, EvaluatorRunId, Identity, Micros, Mode, PairId, ResultId, RoomName, RunIndex,
-    SessionTime,
+    DispatchId, EvaluatorRunId, ForeignText, Identity, Micros, Mode, PairId, ResultId, RoomName,
+    RunIndex, SessionTime,
 };
 
 /// The version of the event format.
@@ -209,7 +209,7 @@ pub enum EventKind {
         phase: RunPhase,
         /// The evaluator's own status.
         #[serde(rename = "word")]
-        status: String,
+        status: ForeignText,
         /// The last status poll that saw it in the phase before.
         after: SessionTime,
         /// The first status poll that saw it in this phase.
@@ -240,7 +240,7 @@ pub enum EventKind {
         /// Its run.
         run: RunIndex,
         /// Why.
-        detail: String,
+        detail: ForeignText,
     },
     /// The health of the load generator over the last interval.
     Health(GeneratorHealth),
@@ -249,7 +249,7 @@ pub enum EventKind {
         /// Why.
         reason: StopReason,
         /// The reason as text.
-        detail: String,
+        detail: ForeignText,
     },
     /// The session was resumed after its process died. Nobody saw what happened between the last event
     /// before this one and this one.
@@ -370,7 +370,7 @@ mod tests {
                 EventKind::PhaseSeen {
                     run,
                     phase: RunPhase::Running,
-                    status: "in_progress".to_owned(),
+                    status: "in_progress".into(),
                     after,
                     seen,
                 },
@@ -390,7 +390,7 @@ mod tests {
                 r#"{"health":{"over":0,"in_flight":0,"cpu":0,"memory":0,"loop_lag":0,"polls":0,"polls_failed":0,"poll_lag":0,"throttled":0,"looks":0,"look_lag":0}}"#,
             ),
             (
-                EventKind::RoomNotDeleted { run, detail: "busy".to_owned() },
+                EventKind::RoomNotDeleted { run, detail: "busy".into() },
                 r#"{"room_left":{"run":3,"detail":"busy"}}"#,
             ),
         ];

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::failure::FailureClass;
+use crate::units::ForeignText;
 
 /// The outcome of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +19,7 @@ pub enum Outcome {
         /// Why.
         class: FailureClass,
         /// What happened; the other side's message if there is one.
-        detail: String,
+        detail: ForeignText,
     },
     /// The run did not start because no slot was free and `limits.when_full` is "skip".
     Skipped,
@@ -43,7 +44,7 @@ impl Outcome {
     }
 
     /// A failure with a message.
-    pub fn failed(class: FailureClass, detail: impl Into<String>) -> Self {
+    pub fn failed(class: FailureClass, detail: impl Into<ForeignText>) -> Self {
         Self::Failed { class, detail: detail.into() }
     }
 }

@@ -156,6 +156,13 @@ impl Diagnostics {
         self.at(DiagnosticKind::Missing, span, message, hint);
     }
 
+    /// The line of the first mistake in a text, from 1.
+    pub(super) fn first_line(&self, text: &str) -> Option<usize> {
+        let starts = self.list.iter().filter_map(|one| Some(one.span.as_ref()?.range.start));
+        let at = starts.min()?.min(text.len());
+        Some(text.get(..at)?.matches('\n').count() + 1)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

@@ -20,8 +20,9 @@ pub fn explain(error: &ProfileError, colours: bool) -> String {
         .collect();
     let explain_one = |diagnostic: &Diagnostic| {
         // Some messages repeat a part of the source.
-        let title = Level::ERROR.primary_title(redact(&diagnostic.message, &[]));
-        let help = Level::HELP.message(redact(&diagnostic.hint, &[]));
+        let shown = |text: &str| redact(&masked(text, &[]), &[]);
+        let title = Level::ERROR.primary_title(shown(&diagnostic.message));
+        let help = Level::HELP.message(shown(&diagnostic.hint));
         let place = diagnostic.span.as_ref().and_then(|span| {
             let number = span.source.0;
             Some((error.sources.get(number)?, masked_texts.get(number)?, span.range.clone()))

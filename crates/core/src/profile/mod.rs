@@ -5,9 +5,11 @@
 //! `raw` turn a tree into typed tables, in which nothing is checked but types. `resolve` checks every
 //! setting and fills in the defaults. `settings` holds the result.
 
+mod address;
 mod diagnostic;
 mod explain;
 mod from_node;
+mod livekit_address;
 mod load;
 mod node;
 mod overrides;
@@ -22,6 +24,7 @@ mod target_kind;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use address::{AddressProblem, CEKURA_URL, check_addresses};
 pub use diagnostic::{Diagnostic, DiagnosticKind, Origin, SourceId, SourceSpan, SourceText};
 pub use explain::explain;
 pub use load::{LoadedProfile, ProfileError, ProfileInput, load};

@@ -2,9 +2,29 @@
 
 use std::ops::Range;
 
-/// Keys whose values are masked; `key` alone is too common a word.
-const SECRET_KEYS: [&str; 7] =
-    ["api_key", "api_secret", "cekura_api_key", "access_token", "secret", "token", "password"];
+/// What the names of keys that hold a secret end with, in lower case and without `-`, `_` and a plural's `s`; `key` alone
+/// is too common a word.
+const SECRET_NAMES: [&str; 10] = [
+    "apikey",
+    "secret",
+    "token",
+    "password",
+    "passwd",
+    "accesskey",
+    "secretkey",
+    "privatekey",
+    "credential",
+    "authorization",
+];
+
+/// Whether a key's name says that it holds a secret, however it is spelt: `LIVEKIT_API_SECRET`, `API-Secret`, `tokens`.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    let letters = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+    let name: String = letters.collect();
+    let name = name.strip_suffix('s').unwrap_or(&name);
+    SECRET_NAMES.iter().any(|secret| name.ends_with(secret))
+}
+
 /// The shortest text that counts as a token.
 const SHORTEST_TOKEN: usize = 16;
 
@@ -28,6 +48,7 @@ pub(super) fn tokens_in(text: &str) -> Vec<Range<usize>> {
 pub(super) fn masked(text: &str, keys: &[Range<usize>]) -> String {
     let mut hidden = tokens_in(text);
     hidden.extend(passwords_in(text));
+    hidden.extend(parameters_in(text));
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let end = at + line.trim_end_matches('\n').len();
@@ -39,6 +60,11 @@ pub(super) fn masked(text: &str, keys: &[Range<usize>]) -> String {
         hidden.extend(values.min().map(|value| value..end));
         at += line.len();
     }
+    // Where a value is reported, and not its key, the value is the secret.
+    let is_value = |key: &&Range<usize>| {
+        text.get(key.end..).is_none_or(|rest| value_after(first_line(rest)).is_none())
+    };
+    hidden.extend(keys.iter().filter(is_value).cloned());
     hidden.sort_by_key(|range| range.start);
     let mut hidden = hidden.into_iter().peekable();
     let mut hide_until = 0;
@@ -53,22 +79,40 @@ pub(super) fn masked(text: &str, keys: &[Range<usize>]) -> String {
         .collect()
 }
 
-/// The secret keys in a line.
+/// The secret keys in a line: words that are followed by a value.
 fn secret_keys_in(line: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let continues_key = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    SECRET_KEYS
-        .iter()
-        .flat_map(move |key| line.match_indices(key).map(|(at, key)| at..at + key.len()))
-        .filter(move |key| {
-            !line[..key.start].ends_with(continues_key)
-                && !line[key.end..].starts_with(continues_key)
-        })
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + line[at..].find(continues_key)?;
+        let end = line[start..].find(|c| !continues_key(c)).map_or(line.len(), |end| start + end);
+        at = end;
+        Some(start..end)
+    })
+    .filter(|key| is_secret_name(&line[key.clone()]))
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 /// Where the value begins in the text after a key, if a value is set.
 fn value_after(rest: &str) -> Option<usize> {
     let gap = rest.find(|c: char| !c.is_whitespace() && !"\"'".contains(c))?;
-    rest[gap..].starts_with('=').then_some(gap + 1)
+    rest[gap..].starts_with(['=', ':']).then_some(gap + 1)
+}
+
+/// The values of parameters in addresses that are named like secrets.
+fn parameters_in(text: &str) -> Vec<Range<usize>> {
+    let ends = |c: char| c.is_whitespace() || "\"'&;#".contains(c);
+    text.match_indices(['?', '&', ';', '#'])
+        .filter_map(|(at, _)| {
+            let start = at + 1;
+            let end = text[start..].find(ends).map_or(text.len(), |length| start + length);
+            let (name, _) = text[start..end].split_once('=')?;
+            is_secret_name(name).then_some(start + name.len() + 1..end)
+        })
+        .collect()
 }
 
 /// The text between `://` and `@` in URLs.
@@ -98,6 +142,13 @@ mod tests {
             ("api_secret = \"é\" # x\nb".to_owned(), format!("api_secret ={}\nb", "*".repeat(9))),
             ("{ \"token\" = 7 }".to_owned(), "{ \"token\" =****".to_owned()),
             ("livekit.secret=abc".to_owned(), "livekit.secret=***".to_owned()),
+            ("LIVEKIT_API_SECRET = 'a'".to_owned(), "LIVEKIT_API_SECRET =****".to_owned()),
+            ("API-Secret=abc".to_owned(), "API-Secret=***".to_owned()),
+            ("\"tokens\" = [1]".to_owned(), "\"tokens\" =****".to_owned()),
+            (
+                "url = \"wss://h?api_key=pw&a=1\"".to_owned(),
+                "url = \"wss://h?api_key=*******".to_owned(),
+            ),
             ("url = \"wss://me:pw@h\"".to_owned(), "url = \"wss://*****@h\"".to_owned()),
         ] {
             assert_eq!(masked(&text, &[]), shown, "{text}");

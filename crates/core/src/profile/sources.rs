@@ -53,14 +53,25 @@ impl<'a> Sources<'a> {
         (source, Node::parse(text, source, diagnostics))
     }
 
-    /// Reads a TOML file that the profile names, adds it and parses it.
+    /// Reads a TOML file that the profile names, which has one of the keys `known`, adds it and parses it. Whoever wrote
+    /// the profile chose the file: nothing is shown of one that was made for something else.
     pub(super) fn read_file(
         &mut self,
         path: &str,
+        known: &[&str],
         diagnostics: &mut Diagnostics,
     ) -> io::Result<(SourceId, Node)> {
+        let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
         let text = String::from_utf8((self.read_file)(path)?)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))?;
+            .map_err(|_| invalid("it is not UTF-8 text".to_owned()))?;
+        let mut mistakes = Diagnostics::default();
+        let tree = Node::parse(&text, SourceId(self.texts.len()), &mut mistakes);
+        if !known.iter().any(|key| tree.get(key).is_some()) {
+            return Err(invalid(match mistakes.first_line(&text) {
+                Some(line) => format!("line {line} is not TOML"),
+                None => format!("it has none of the keys {}", known.join(", ")),
+            }));
+        }
         Ok(self.parse(Origin::Profile, path, &text, diagnostics))
     }
 }

@@ -3,6 +3,7 @@
 use super::diagnostic::{DiagnosticKind, Diagnostics, Located};
 use super::from_node::{FromNode, wrong_type};
 use super::node::{Node, NodeValue, TableEntry};
+use super::redaction::is_secret_name;
 
 /// Keys that would hold a secret, with where the secret belongs instead.
 const SECRET_KEYS: [(&str, &str); 7] = [
@@ -50,6 +51,15 @@ impl<'a, 'd> TableReader<'a, 'd> {
                     &entry.key_span,
                     format!("`{key}` would put a secret into the profile"),
                     format!("set {variable} in the environment, or name a file with `key_file`"),
+                );
+                continue;
+            }
+            if is_secret_name(&entry.key) {
+                self.diagnostics.at(
+                    DiagnosticKind::Secret,
+                    &entry.key_span,
+                    format!("`{}` would put a secret into the profile", entry.key),
+                    "secrets come from the environment: LIVEKIT_API_KEY, LIVEKIT_API_SECRET, CEKURA_API_KEY",
                 );
                 continue;
             }

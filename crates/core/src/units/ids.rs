@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::foreign_text::{MAX_FOREIGN_BYTES, shortened};
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         #[derive(
@@ -15,9 +17,13 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
-            /// From a text.
+            /// From a text; one that is longer than any service makes is shortened.
             pub fn new(name: impl Into<String>) -> Self {
-                Self(name.into())
+                let name = name.into();
+                if name.len() > MAX_FOREIGN_BYTES {
+                    return Self(shortened(&name, MAX_FOREIGN_BYTES));
+                }
+                Self(name)
             }
 
             /// The text.

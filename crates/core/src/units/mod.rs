@@ -1,6 +1,7 @@
 //! Quantities and ids, each with its own type.
 
 mod duration;
+mod foreign_text;
 mod ids;
 mod metric;
 mod mode;
@@ -13,6 +14,7 @@ mod time;
 
 pub use duration::PositiveDuration;
 pub(crate) use duration::{format_duration, parse_duration};
+pub use foreign_text::{ForeignText, MAX_FOREIGN_BYTES, is_invisible, shortened, visible};
 pub use ids::{
     AgentName, DispatchId, EvaluatorRunId, Identity, PairId, ResultId, RoomName, RunIndex,
     ScenarioId, SessionId,
@@ -23,5 +25,5 @@ pub use money::Usd;
 pub use parse_error::ParseUnitError;
 pub use percent::Percent;
 pub use rate::Rate;
-pub use secret::{Secret, redact};
+pub use secret::{Secret, redact, redact_json, remember_secret};
 pub use time::{Micros, SessionTime};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::client::Cekura;
+use super::client::{Cekura, MAX_ANSWER, MAX_VALUES};
 use super::error_message::error_message;
-use rushhour_core::units::{Mode, redact};
+use super::json::{JsonError, parse_json};
+use rushhour_core::units::{ForeignText, Mode};
 use rushhour_livekit::http::{HttpResponse, TransportError};
 
 /// The billing endpoint of the organization that the key belongs to.
@@ -23,7 +24,7 @@ pub enum AccountError {
         /// The HTTP status.
         status: u16,
         /// The service's own message, redacted.
-        message: String,
+        message: ForeignText,
     },
     /// Cekura answered with another error.
     #[error("Cekura answered {status}: {message}")]
@@ -31,7 +32,7 @@ pub enum AccountError {
         /// The HTTP status.
         status: u16,
         /// The service's own message, redacted.
-        message: String,
+        message: ForeignText,
     },
     /// No complete response.
     #[error(transparent)]
@@ -40,9 +41,9 @@ pub enum AccountError {
     #[error("Cekura's answer is not JSON: {message}")]
     NotJson {
         /// What it is instead, redacted.
-        message: String,
+        message: ForeignText,
         /// What the parser says.
-        source: Arc<serde_json::Error>,
+        source: Arc<JsonError>,
     },
 }
 
@@ -76,12 +77,12 @@ impl Cekura {
     /// The service does not respond, or does not accept the key.
     pub async fn check_connectivity(&self) -> Result<(), AccountError> {
         let request = self.get(&self.config().settings.runs_path).query(&[("run_ids", NO_RUN)]);
-        let response = self.send_poll(request).await?;
+        let response = self.send_poll(request, MAX_ANSWER).await?;
         // 404 says that the run does not exist, which shows that the key may poll.
         if response.is_success() || response.status == 404 {
             return Ok(());
         }
-        Err(self.refusal(&response))
+        Err(Self::refusal(&response))
     }
 
     /// What the plan allows.
@@ -90,28 +91,24 @@ impl Cekura {
     /// [`AccountError::Refused`] for keys of a project rather than of the organization, which may run scenarios all the
     /// same.
     pub async fn plan_limits(&self) -> Result<PlanLimits, AccountError> {
-        let response = self.send_poll(self.get(BILLING_PATH)).await?;
+        let response = self.send_poll(self.get(BILLING_PATH), MAX_ANSWER).await?;
         if !response.is_success() {
-            return Err(self.refusal(&response));
+            return Err(Self::refusal(&response));
         }
-        serde_json::from_slice(&response.body).map(|json| parse_plan_limits(&json)).map_err(
+        parse_json(&response.body, MAX_VALUES).map(|json| parse_plan_limits(&json)).map_err(
             |error| AccountError::NotJson {
-                message: self.redacted_message(&response),
+                message: error_message(&response).into(),
                 source: Arc::new(error),
             },
         )
     }
 
-    fn refusal(&self, response: &HttpResponse) -> AccountError {
-        let (status, message) = (response.status, self.redacted_message(response));
+    fn refusal(response: &HttpResponse) -> AccountError {
+        let (status, message) = (response.status, error_message(response).into());
         match status {
             401 | 403 => AccountError::Refused { status, message },
             _ => AccountError::Response { status, message },
         }
-    }
-
-    fn redacted_message(&self, response: &HttpResponse) -> String {
-        redact(&error_message(response), &[&self.config().key])
     }
 }
 

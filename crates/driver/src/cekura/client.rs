@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::accepted_runs::parse_accepted;
 use super::error_message::{LOOK_FOR_THE_RUN, error_message, hint, shorten};
+use super::json::parse_json;
 use super::run_status::{lists_runs, next_page, parse_statuses};
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
@@ -12,11 +13,17 @@ use rushhour_core::evaluator::{
     PollErrorKind, RunStatus, SubmitError, SubmitErrorKind, UpdateMode,
 };
 use rushhour_core::profile::{CekuraSettings, Limits};
-use rushhour_core::units::{EvaluatorRunId, Mode, ScenarioId, Secret, redact};
+use rushhour_core::units::{EvaluatorRunId, Mode, ScenarioId, Secret, remember_secret};
 use rushhour_livekit::http::{HttpClient, HttpResponse, TransportError, TransportErrorKind};
 
-/// The status of a hundred runs with their transcripts is some megabytes.
-const MAX_RESPONSE: usize = 16 * 1024 * 1024;
+/// The longest answer that says little: an error, the plan of the account, the end of a call.
+pub(super) const MAX_ANSWER: usize = 64 * 1024;
+/// What the answer to a submission may be longer for each of its entries.
+const MAX_ENTRY: usize = 16 * 1024;
+/// What the answer to a status poll may be longer for each run, with its transcript.
+const MAX_RUN: usize = 160 * 1024;
+/// The values that an answer may have, and those it may have more for each entry or run.
+pub(super) const MAX_VALUES: usize = 1_000;
 /// A URL of some 2,000 characters passes everywhere.
 const RUNS_PER_POLL: usize = 100;
 /// The most pages of one answer that are read.
@@ -48,6 +55,8 @@ impl Cekura {
     /// # Errors
     /// No HTTP client can be built on this machine.
     pub fn new(config: CekuraConfig, limits: &Limits) -> Result<Self, TransportError> {
+        // The service may repeat it.
+        remember_secret(&config.key);
         Ok(Self {
             submit_client: HttpClient::for_service(
                 &config.url,
@@ -72,8 +81,9 @@ impl Cekura {
     pub(super) async fn send_poll(
         &self,
         request: reqwest::RequestBuilder,
+        max_body: usize,
     ) -> Result<HttpResponse, TransportError> {
-        self.poll_client.send(request, MAX_RESPONSE).await
+        self.poll_client.send(request, max_body).await
     }
 
     fn body(&self, entries: &[ConversationRequest], mode: Mode) -> Value {
@@ -119,7 +129,8 @@ impl Cekura {
             .json(&self.body(&entries, mode));
         let scenarios: Vec<ScenarioId> =
             entries.iter().map(|entry| entry.scenario.clone()).collect();
-        let outcome = match self.submit_client.send(request, MAX_RESPONSE).await {
+        let max_body = MAX_ANSWER + entries.len() * MAX_ENTRY;
+        match self.submit_client.send(request, max_body).await {
             Ok(response) => classify_submission(&response, &scenarios),
             Err(error) => {
                 let kind = match error.kind {
@@ -130,12 +141,7 @@ impl Cekura {
                 };
                 Err(SubmitError::new(kind, format!("Cekura: {error}")).with_source(error))
             }
-        };
-        outcome.map_err(|error| {
-            let mut secrets: Vec<&Secret> = entries.iter().map(|entry| &entry.token).collect();
-            secrets.push(&self.config.key);
-            SubmitError { message: redact(&error.message, &secrets), ..error }
-        })
+        }
     }
 
     async fn poll_runs(&self, runs: Vec<EvaluatorRunId>) -> Result<Vec<RunStatus>, PollError> {
@@ -162,26 +168,26 @@ impl Cekura {
         request: reqwest::RequestBuilder,
         runs: usize,
     ) -> Result<Value, PollError> {
-        let response = self.send_checked(request).await.map_err(|error| match error.kind {
-            PollErrorKind::BulkRefused { .. } if runs == 1 => {
-                PollError { kind: PollErrorKind::BadResponse, ..error }
-            }
-            _ => error,
-        })?;
-        let bad = |message: String| {
-            let message = redact(&message, &[&self.config.key]);
-            PollError::new(PollErrorKind::BadResponse, message)
-        };
+        let max_body = MAX_ANSWER + runs * MAX_RUN;
+        let response =
+            self.send_checked(request, max_body).await.map_err(|error| match error.kind {
+                PollErrorKind::BulkRefused { .. } if runs == 1 => {
+                    PollError { kind: PollErrorKind::BadResponse, ..error }
+                }
+                _ => error,
+            })?;
+        let bad = |message: String| PollError::new(PollErrorKind::BadResponse, message);
         if response.truncated {
             let kind = if runs > 1 {
                 PollErrorKind::BulkRefused { too_many: true }
             } else {
                 PollErrorKind::BadResponse
             };
-            let message = format!("Cekura's answer is longer than {MAX_RESPONSE} bytes");
+            let message = format!("Cekura's answer is longer than {max_body} bytes");
             return Err(PollError::new(kind, message));
         }
-        let page = serde_json::from_slice::<Value>(&response.body).map_err(|error| {
+        let max_values = MAX_VALUES + runs * MAX_VALUES;
+        let page = parse_json(&response.body, max_values).map_err(|error| {
             bad(format!("Cekura's answer is not JSON: {}", error_message(&response)))
                 .with_source(error)
         })?;
@@ -196,8 +202,9 @@ impl Cekura {
     async fn send_checked(
         &self,
         request: reqwest::RequestBuilder,
+        max_body: usize,
     ) -> Result<HttpResponse, PollError> {
-        let response = self.send_poll(request).await.map_err(|error| {
+        let response = self.send_poll(request, max_body).await.map_err(|error| {
             PollError::new(PollErrorKind::NoResponse, format!("Cekura: {error}")).with_source(error)
         })?;
         if response.is_success() {
@@ -213,26 +220,27 @@ impl Cekura {
             status @ (300..=399 | 402 | 405) => (PollErrorKind::BadResponse, Some(hint(status))),
             _ => (PollErrorKind::BadResponse, None),
         };
-        Err(PollError {
-            retry_after: response.retry_after,
-            hint,
-            ..PollError::new(kind, redact(&message, &[&self.config.key]))
-        })
+        Err(PollError { retry_after: response.retry_after, hint, ..PollError::new(kind, message) })
     }
 
     async fn end_call(&self, run: EvaluatorRunId) -> Result<(), PollError> {
-        let path = end_call_path(&self.config.settings.end_call_path, &run);
+        let path = end_call_path(&self.config.settings.end_call_path, &run).ok_or_else(|| {
+            PollError::new(PollErrorKind::BadResponse, format!("{run} is not the id of a run"))
+        })?;
         let request = self
             .poll_client
             .post(&format!("{}{path}", self.config.url))
             .header("x-cekura-api-key", self.config.key.expose());
-        self.send_checked(request).await.map(|_| ())
+        self.send_checked(request, MAX_ANSWER).await.map(|_| ())
     }
 }
 
 /// The path of a run, whose id comes from the service and must not choose another path.
-fn end_call_path(template: &str, run: &EvaluatorRunId) -> String {
-    template.replace("{id}", &utf8_percent_encode(run.as_str(), RESERVED).to_string())
+fn end_call_path(template: &str, run: &EvaluatorRunId) -> Option<String> {
+    let id = run.as_str();
+    // Such a segment would lead upwards, encoded or not.
+    let is_segment = !id.is_empty() && !id.bytes().all(|byte| byte == b'.');
+    is_segment.then(|| template.replace("{id}", &utf8_percent_encode(id, RESERVED).to_string()))
 }
 
 /// What the response to a submission means. Only what certainly was not accepted may be retried.
@@ -266,7 +274,8 @@ fn parse_success(
     if response.truncated {
         return Err(unknown("with more than can be read"));
     }
-    let json = serde_json::from_slice::<Value>(&response.body).map_err(|error| {
+    let max_values = MAX_VALUES + scenarios.len() * MAX_VALUES;
+    let json = parse_json(&response.body, max_values).map_err(|error| {
         unknown(&format!("with something else than JSON: {}", error_message(response)))
             .with_source(error)
     })?;
@@ -353,7 +362,10 @@ mod tests {
 
     #[test]
     fn an_id_stays_one_segment_of_the_path() {
-        let path = |id: &str| end_call_path("/runs/{id}/end/", &EvaluatorRunId::new(id));
+        let path = |id: &str| {
+            end_call_path("/runs/{id}/end/", &EvaluatorRunId::new(id)).unwrap_or_default()
+        };
+        assert_eq!([path("."), path(".."), path("")], ["", "", ""]);
         assert_eq!(path("3-a_b"), "/runs/3-a_b/end/");
         assert_eq!(path("3/../4?a#b"), "/runs/3%2F..%2F4%3Fa%23b/end/");
     }

@@ -2,12 +2,17 @@
 
 use serde_json::Value;
 
+use super::client::MAX_VALUES;
+use super::json::parse_json;
+
+use rushhour_core::units::redact;
 use rushhour_livekit::http::HttpResponse;
 
 /// The longest message, in characters.
 const MAX_CHARS: usize = 300;
 
-/// The message of a response, whatever its form. It may repeat tokens of the request: redact it.
+/// The message of a response, whatever its form. It may repeat tokens of the request, which are replaced before anything
+/// is cut off.
 pub fn error_message(response: &HttpResponse) -> String {
     if response.body.iter().all(u8::is_ascii_whitespace) {
         return "an empty answer".to_owned();
@@ -19,7 +24,7 @@ pub fn error_message(response: &HttpResponse) -> String {
             Some((title, _)) => format!("a web page: {title}"),
             None => "a web page".to_owned(),
         }
-    } else if let Ok(json) = serde_json::from_slice::<Value>(&response.body) {
+    } else if let Ok(json) = parse_json(&response.body, MAX_VALUES) {
         let mut parts = Vec::new();
         collect(None, &json, &mut parts);
         parts.join("; ")
@@ -50,8 +55,9 @@ fn collect(field: Option<&str>, value: &Value, parts: &mut Vec<String>) {
     }
 }
 
-/// One line of bounded length, without control characters.
+/// One line of bounded length, without secrets and control characters.
 pub(super) fn shorten(text: &str) -> String {
+    let text = redact(text, &[]);
     let line: String =
         text.chars().take(4 * MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::error_message::shorten;
 use rushhour_core::evaluator::{RunState, RunStatus};
 use rushhour_core::event::{FailureClass, Outcome, RunPhase};
-use rushhour_core::units::{EvaluatorRunId, Micros, redact};
+use rushhour_core::units::{EvaluatorRunId, Micros};
 
 /// Parses the status of runs: an array of runs, an array under `results` or `runs`, or a map of runs by id. Skips
 /// entries that are not runs.
@@ -96,7 +96,7 @@ fn parse_status(key: Option<&str>, run: &Value) -> Option<RunStatus> {
         run: EvaluatorRunId::new(id),
         state: state_of(&in_one_case(&word), run),
         conversation_duration: parse_duration(run.get("duration")),
-        status: word,
+        status: word.into(),
     })
 }
 
@@ -156,7 +156,7 @@ fn with_reason(summary: &str, run: &Value) -> String {
     let reasons: Vec<&str> = [ended_reason(run), message].into_iter().flatten().collect();
     let text = match reasons[..] {
         [] => summary.to_owned(),
-        _ => format!("{summary}: {}", shorten(&redact(&reasons.join("; "), &[]))),
+        _ => format!("{summary}: {}", shorten(&reasons.join("; "))),
     };
     if text.contains("room") && text.contains("connect") {
         return format!(

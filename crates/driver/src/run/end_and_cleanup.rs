@@ -3,7 +3,7 @@
 use super::run_machine::{CleanupState, MachineState, RunEffect, RunMachine};
 use crate::livekit_throttle::MAX_ATTEMPTS;
 use rushhour_core::event::{EventKind, FailureClass, Outcome};
-use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
+use rushhour_core::units::{EvaluatorRunId, ForeignText, Micros, SessionTime};
 use rushhour_livekit::LiveKitError;
 
 /// The wait before the first retry of a room's deletion; it doubles with each retry.
@@ -30,7 +30,7 @@ impl RunMachine {
     pub(crate) fn fail(
         &mut self,
         class: FailureClass,
-        detail: impl Into<String>,
+        detail: impl Into<ForeignText>,
         now: SessionTime,
         effects: &mut Vec<RunEffect>,
     ) {
@@ -142,7 +142,7 @@ impl RunMachine {
         if let MachineState::CleaningUp(cleanup) = self.state
             && (cleanup.room_remains || cleanup.room_may_appear)
         {
-            let detail = "the session ended before its room was deleted".to_owned();
+            let detail = "the session ended before its room was deleted".into();
             effects.push(RunEffect::Record(EventKind::RoomNotDeleted {
                 run: self.planned.index,
                 detail,

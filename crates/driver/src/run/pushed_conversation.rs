@@ -80,7 +80,7 @@ impl RunMachine {
                 effects.push(RunEffect::Record(EventKind::PhaseSeen {
                     run,
                     phase: RunPhase::Running,
-                    status: "joined".to_owned(),
+                    status: "joined".into(),
                     after: at,
                     seen: at,
                 }));

@@ -97,7 +97,7 @@ impl RoomCleanup {
         let backoff = Micros(FIRST_BACKOFF.0 << failed.min(MAX_RETRIES));
         tracing::info!(
             run = run.0,
-            error = error.message,
+            error = %error.message,
             wait_ms = backoff.0 / 1_000,
             "room deletion failed, retrying"
         );
@@ -132,7 +132,7 @@ impl Session {
         self.room_cleanup.until = Some(until);
         if now >= until || self.stop_state.is_over(now) {
             for run in self.room_cleanup.abandon() {
-                let detail = "the session ended before its room was deleted again".to_owned();
+                let detail = "the session ended before its room was deleted again".into();
                 self.record(EventKind::RoomNotDeleted { run, detail }, now);
             }
         }
@@ -150,7 +150,7 @@ impl Session {
         now: SessionTime,
     ) {
         if let Some(error) = self.room_cleanup.answered(run, result, now) {
-            let detail = error.to_string();
+            let detail = error.message;
             self.record(EventKind::RoomNotDeleted { run, detail }, now);
         }
     }
@@ -172,7 +172,7 @@ mod tests {
         result: Result<(), LiveKitError>,
         now: SessionTime,
     ) -> Option<String> {
-        cleanup.answered(RunIndex(run), result, now).map(|error| error.message)
+        cleanup.answered(RunIndex(run), result, now).map(|error| error.message.to_string())
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Session {
                 self.bulk_size.refused(runs.len(), too_many);
                 tracing::info!(
                     runs = runs.len(),
-                    error = message,
+                    error = %message,
                     size = self.bulk_size.get(),
                     "status poll refused, split"
                 );
@@ -107,7 +107,7 @@ impl Session {
                 let wait = error.retry_after.unwrap_or(backoff);
                 tracing::info!(
                     runs = runs.len(),
-                    error = error.message,
+                    error = %error.message,
                     hint = error.hint,
                     wait_ms = wait.0 / 1_000,
                     "status poll failed, retrying"

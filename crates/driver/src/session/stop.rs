@@ -62,7 +62,7 @@ impl Session {
             return;
         }
         tracing::info!(reason = reason.name(), detail, "session stops: starts no more runs");
-        self.record(EventKind::Stopping { reason, detail }, now);
+        self.record(EventKind::Stopping { reason, detail: detail.into() }, now);
         self.record_rest_not_started(now);
         self.stop_state = StopState::Draining { until: now + self.settings.drain };
     }
@@ -103,7 +103,7 @@ impl Session {
             detail,
             "session stops: ends the runs under way"
         );
-        let detail = detail.to_owned();
+        let detail = detail.into();
         self.record(EventKind::Stopping { reason: StopReason::Now, detail }, now);
         let responses_until = now + LAST_RESPONSES;
         // Two rounds of requests to LiveKit: one that may be under way, and the deletion.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rushhour_core::ErrorSource;
+use rushhour_core::units::ForeignText;
 
 /// Whether the server may have received the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub struct TransportError {
     /// Whether the server may have received the request.
     pub kind: TransportErrorKind,
     /// What happened, the innermost cause included. It names no address.
-    pub message: String,
+    pub message: ForeignText,
     /// The HTTP library's error, without the address.
     #[source]
     pub source: ErrorSource,
@@ -51,7 +52,7 @@ impl From<reqwest::Error> for TransportError {
             let message = format!("the connection broke: {}", innermost_cause(&error));
             (TransportErrorKind::Broken, message)
         };
-        Self { kind, message, source: Arc::new(error) }
+        Self { kind, message: message.into(), source: Arc::new(error) }
     }
 }
 

@@ -186,6 +186,10 @@ impl FoldedSession {
         self.add_to_pair(record);
     }
 
+    pub(super) fn add_stop(&mut self, reason: StopReason, detail: &str) {
+        self.stops.push((reason, detail.to_owned()));
+    }
+
     /// Counts runs that were not started, and returns the class of their failure.
     pub(super) fn add_not_started(&mut self, count: u64) -> FailureClass {
         self.tally.not_started += count;

@@ -280,7 +280,8 @@ impl MergePlacement {
                 open: open.into_iter().map(run).collect(),
             },
             E::Stopping { reason, detail } => {
-                E::Stopping { reason, detail: format!("{}: {detail}", self.session.as_str()) }
+                let detail = format!("{}: {detail}", self.session.as_str()).into();
+                E::Stopping { reason, detail }
             }
         })
     }

@@ -38,7 +38,7 @@ pub use merge::{JournalExtent, Merge, MergeError, MergePlacement};
 pub use pairs::{PairTable, PairedEnd, PairedRun, RunPair};
 pub use peak_health::PeakHealth;
 pub use run_record::{AgentTimes, RunOutcome, RunRecord, SubmissionTimes, TimeSpan};
-pub use session_fold::{EndedRuns, Fold, FoldError};
+pub use session_fold::{EndedRuns, Fold, FoldError, MAX_RUNS};
 pub use slowest::{SlowRun, Slowest};
 pub use stage_names::StageNames;
 pub use tally::OutcomeTally;

@@ -9,6 +9,9 @@ use rushhour_core::event::{Event, EventKind, FailureClass, FramesSent, Outcome, 
 use rushhour_core::profile::DispatchMethod;
 use rushhour_core::units::{RunIndex, SessionTime};
 
+/// The most runs that a session's reports list: each has a line in a file, whoever wrote the journal.
+pub const MAX_RUNS: u64 = 10_000_000;
+
 /// Events that are not those of one session.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FoldError {
@@ -18,6 +21,9 @@ pub enum FoldError {
     /// A session was opened twice.
     #[error("the journal holds a second session")]
     OpenedTwice,
+    /// More runs did not start than a session can plan.
+    #[error("the journal says that {0} runs did not start, which no session plans")]
+    TooManyRuns(u64),
     /// A run ended that was never started.
     #[error("run {0} ends in the journal without having started")]
     UnknownRun(RunIndex),
@@ -39,6 +45,15 @@ pub enum EndedRuns {
         /// Why.
         class: FailureClass,
     },
+}
+
+/// Whoever wrote the journal says how many runs did not start.
+fn check_rest(folded: &FoldedSession, from: RunIndex, count: u64) -> Result<(), FoldError> {
+    let most = folded.opening.planned.unwrap_or(MAX_RUNS).min(MAX_RUNS);
+    match from.0.checked_add(count) {
+        Some(runs) if runs <= most => Ok(()),
+        _ => Err(FoldError::TooManyRuns(count)),
+    }
 }
 
 /// A session being folded.
@@ -98,6 +113,7 @@ impl Fold {
                 return Ok(EndedRuns::Run(Box::new(record)));
             }
             EventKind::RestNotStarted { from, count } => {
+                check_rest(folded, *from, *count)?;
                 let class = folded.add_not_started(*count);
                 return Ok(EndedRuns::NotStarted { from: *from, count: *count, class });
             }
@@ -150,7 +166,7 @@ impl Fold {
             EventKind::Health(health) => folded.health.add(health),
             // The soak analysis has a series of its own for the agent's worker.
             EventKind::AgentHealth(_) => {}
-            EventKind::Stopping { reason, detail } => folded.stops.push((*reason, detail.clone())),
+            EventKind::Stopping { reason, detail } => folded.add_stop(*reason, detail),
             EventKind::Resumed { .. } => self.resume(&event.kind, event.at),
             EventKind::Closed => folded.closed = true,
         }

@@ -1,8 +1,8 @@
 //! The file under a journal: locked against other processes, and restored if somebody deletes it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// What a journal is written to. A trait, so that tests can use disks that fill up.
@@ -63,7 +63,7 @@ impl LockedFile {
     /// Copies a deleted file, which lives until it is closed, back to its path, unless there is another file by now.
     fn restore(&mut self) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
         let mut restored = Self::create(&self.path)?;
         self.file.rewind()?;

@@ -1,6 +1,7 @@
 //! One line of a journal: an event as JSON, and a checksum that chains it to the lines before.
 
 use rushhour_core::event::Event;
+use rushhour_core::units::redact_json;
 
 /// Bytes of the end of every line: `,"c":"`, eight hexadecimal digits, `"}`.
 const CHECKSUM_LENGTH: usize = 16;
@@ -50,6 +51,11 @@ pub(super) fn write_line(
 ) -> Result<(), serde_json::Error> {
     let start = buffer.len();
     serde_json::to_writer(&mut *buffer, event)?;
+    // Words from outside were redacted where they arrived; nothing else may bring a secret into a journal either.
+    if let Some(redacted) = std::str::from_utf8(&buffer[start..]).ok().and_then(redact_json) {
+        buffer.truncate(start);
+        buffer.extend_from_slice(redacted.as_bytes());
+    }
     // The body is the object without its closing brace.
     buffer.pop();
     *checksum = checksum.after(&buffer[start..]);
@@ -75,7 +81,7 @@ pub(super) fn read_line(line: &[u8], checksum: &mut ChainedChecksum) -> Result<E
 mod tests {
     use super::*;
     use rushhour_core::event::EventKind;
-    use rushhour_core::units::{RunIndex, SessionTime};
+    use rushhour_core::units::{Identity, RunIndex, Secret, SessionTime, remember_secret};
 
     fn lines() -> (Vec<Event>, Vec<u8>) {
         let events: Vec<Event> = (0..3)
@@ -107,6 +113,21 @@ mod tests {
         let text = String::from_utf8(buffer).unwrap();
         let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!(first["e"]["room_deleted"]["run"], 0);
+    }
+
+    #[test]
+    fn no_secret_is_written_whatever_event_it_is_in() {
+        let secret = Secret::new("a-secret-of-the-journal-test");
+        remember_secret(&secret);
+        let identity =
+            Identity::new(format!("{} eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ.c2ln", secret.expose()));
+        let (run, at) = (RunIndex(1), SessionTime(0));
+        let kind = EventKind::AgentSeen { run, identity, after: at, seen: at, joined: None };
+        let (mut checksum, mut buffer) = (ChainedChecksum::START, Vec::new());
+        write_line(&Event { at, kind }, &mut checksum, &mut buffer).unwrap();
+        let text = String::from_utf8(buffer.clone()).unwrap();
+        assert!(text.contains("\"[redacted] [redacted]\""), "{text}");
+        assert_eq!(read(&buffer).unwrap().len(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A journal whose process died: locked against every other process, read to its last complete line, and continued
 //! from there.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,10 @@ impl OrphanedJournal {
     /// # Errors
     /// Where it cannot be opened, or another process has locked it.
     pub fn lock(path: &Path) -> Result<Self, OrphanedJournalError> {
+        // A link in a session folder from elsewhere would lead to any file.
+        if !fs::symlink_metadata(path)?.is_file() {
+            return Err(io::Error::other("it is not a regular file").into());
+        }
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         match file.try_lock() {
             // Some network file systems have no locks.
@@ -198,6 +202,15 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_link_is_not_a_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, link) = (folder.path().join("a.jsonl"), folder.path().join("journal.jsonl"));
+        written(&journal, 1);
+        std::os::unix::fs::symlink(&journal, &link).unwrap();
+        assert!(matches!(OrphanedJournal::lock(&link), Err(OrphanedJournalError::Io(_))));
     }
 
     #[test]

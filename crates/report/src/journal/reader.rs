@@ -1,9 +1,12 @@
 //! Reads a journal back, event by event. A damaged line is an error that says where it is.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 use super::line::{ChainedChecksum, LineError, read_line};
 use rushhour_core::event::{Event, EventKind, FORMAT_VERSION};
+
+/// The longest line that is read, in bytes: the first one, with a profile of many scripts, has some megabytes at most.
+const MAX_LINE: u64 = 32 * 1024 * 1024;
 
 /// How the first line of every journal begins, in every format version; the version follows.
 const OPENED: &str = "{\"t\":0,\"e\":{\"opened\":{\"format\":";
@@ -78,7 +81,15 @@ impl<R: BufRead> JournalReader<R> {
     /// Where a line is not what was written; nothing after it can be trusted.
     pub fn next_event(&mut self) -> Result<Option<Event>, JournalError> {
         self.buffer.clear();
-        let length = self.source.read_until(b'\n', &mut self.buffer)? as u64;
+        // A sparse file may have no line break for gigabytes.
+        let mut bounded = (&mut self.source).take(MAX_LINE + 1);
+        let length = bounded.read_until(b'\n', &mut self.buffer)? as u64;
+        if length > MAX_LINE {
+            return Err(JournalError::Io(io::Error::other(format!(
+                "line {} is longer than {MAX_LINE} bytes",
+                self.line + 1
+            ))));
+        }
         if length == 0 {
             return Ok(None);
         }

@@ -169,7 +169,7 @@ impl SessionBuilder {
                 EventKind::PhaseSeen {
                     run,
                     phase: RunPhase::Running,
-                    status: word(),
+                    status: word().into(),
                     after: times[5],
                     seen: times[5],
                 },
@@ -179,7 +179,7 @@ impl SessionBuilder {
                 EventKind::PhaseSeen {
                     run,
                     phase: RunPhase::Judging,
-                    status: word(),
+                    status: word().into(),
                     after: times[5],
                     seen: times[6],
                 },

@@ -140,7 +140,7 @@ fn an_agent_that_never_falls_silent_is_given_up() {
 }
 
 fn refused(status: u16) -> LeaveReason {
-    LeaveReason::JoinFailed(ConnectError::Refused { status, message: "no".to_owned() })
+    LeaveReason::JoinFailed(ConnectError::Refused { status, message: "no".into() })
 }
 
 fn failed_peer_connection() -> ParticipantError {

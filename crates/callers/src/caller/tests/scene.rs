@@ -293,7 +293,7 @@ impl Scene {
     #[track_caller]
     pub(super) fn failure(&mut self) -> (Vec<Turn>, FailureClass, String) {
         match self.end() {
-            (turns, Outcome::Failed { class, detail }, _) => (turns, class, detail),
+            (turns, Outcome::Failed { class, detail }, _) => (turns, class, detail.to_string()),
             (_, outcome, _) => panic!("it failed: {outcome:?}"),
         }
     }

@@ -3,6 +3,7 @@
 use url::{Host, Url};
 
 use super::resolver::Resolver;
+use crate::profile::address::refuse_secrets;
 use crate::profile::diagnostic::Located;
 use crate::profile::raw::monitoring::RawAgentHealth;
 use crate::profile::settings::soak::AgentHealthSettings;
@@ -15,7 +16,7 @@ pub(super) fn resolve_agent_health(
 ) -> Option<AgentHealthSettings> {
     let table = &raw.value;
     for url in [&table.url, &table.metrics].into_iter().flatten() {
-        if let Some(message) = rejection(&url.value) {
+        if let Some(message) = worker_rejection(&url.value) {
             let hint = "write the URL of a worker on this machine, such as \"http://127.0.0.1:8081/worker\"";
             resolver.diagnostics.invalid(&url.span, message, hint);
         }
@@ -42,15 +43,15 @@ pub(super) fn resolve_agent_health(
 }
 
 /// Why a URL is not that of a worker on this machine.
-fn rejection(text: &str) -> Option<String> {
+pub(crate) fn worker_rejection(text: &str) -> Option<String> {
     let Ok(url) = Url::parse(text) else {
-        return Some(format!("`{text}` is not a URL"));
+        return Some("this is not a URL".to_owned());
     };
     if url.scheme() != "http" {
         return Some(format!("a worker's URL begins with http://, not {}://", url.scheme()));
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Some("a URL must not contain a user name or a password".to_owned());
+    if let Err(problem) = refuse_secrets(text, "") {
+        return Some(problem.message);
     }
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -63,7 +64,7 @@ fn rejection(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::rejection;
+    use super::worker_rejection;
 
     #[test]
     fn only_workers_on_this_machine_are_accepted() {
@@ -73,7 +74,7 @@ mod tests {
             "http://[::1]:9/worker",
             "http://127.9.9.9/worker",
         ] {
-            assert_eq!(rejection(address), None, "{address}");
+            assert_eq!(worker_rejection(address), None, "{address}");
         }
         for address in [
             "worker",
@@ -84,7 +85,7 @@ mod tests {
             "http://127.0.0.1.example.com/",
             "file:///etc/passwd",
         ] {
-            assert!(rejection(address).is_some(), "{address}");
+            assert!(worker_rejection(address).is_some(), "{address}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::resolver::Resolver;
+use crate::profile::address::{CEKURA_URL, is_path, parse_service_url};
 use crate::profile::diagnostic::{Located, SourceSpan};
 use crate::profile::raw::evaluator::{RawEvaluator, RawEvaluatorKind};
 use crate::profile::raw::livekit::RawLiveKit;
@@ -11,7 +12,6 @@ use crate::profile::settings::session_mode::SessionMode;
 use crate::profile::target_kind::{TargetKind, target_kind};
 use crate::units::PositiveDuration;
 
-const CEKURA_URL: &str = "https://api.cekura.ai";
 const VOICE_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit/";
 const CHAT_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit_chat/";
 const RUNS_PATH: &str = "/test_framework/v2/runs/bulk/";
@@ -160,21 +160,15 @@ fn resolve_service_url(
     resolver: &mut Resolver<'_>,
 ) -> Option<Url> {
     let text = resolver.or_default("evaluator.url", given, CEKURA_URL.to_owned());
-    let parsed = Url::parse(&text).ok();
-    let is_valid = parsed.as_ref().is_some_and(|url| match url.scheme() {
-        "https" => true,
-        "http" => matches!(target_kind(url), TargetKind::Loopback | TargetKind::Private),
-        _ => false,
-    });
-    if let (false, Some(at)) = (is_valid, given) {
-        resolver.diagnostics.invalid(
-            &at.span,
-            "this is not the URL of a service",
-            format!("write a URL that begins with https://, such as \"{CEKURA_URL}\""),
-        );
-        return None;
+    match parse_service_url(&text) {
+        Ok(url) => Some(url),
+        Err(problem) => {
+            if let Some(at) = given {
+                resolver.diagnostics.at(problem.kind, &at.span, problem.message, problem.hint);
+            }
+            None
+        }
     }
-    parsed
 }
 
 /// Cekura joins the room from its own network: it cannot reach a LiveKit server on this machine.
@@ -225,7 +219,7 @@ fn resolve_path(
 ) -> String {
     const ID: &str = "{id}";
     let Some(at) = given else { return default.to_owned() };
-    if !at.value.starts_with('/') || at.value.contains(['?', '#', ' ']) {
+    if !is_path(&at.value) {
         let hint = format!("write a path such as \"{default}\"");
         resolver.diagnostics.invalid(&at.span, "this is not a path", hint);
     }

@@ -1,7 +1,7 @@
 //! Resolves `[livekit]`.
 
-use super::livekit_address::{AddressError, parse_address};
 use super::resolver::Resolver;
+use crate::profile::address::parse_livekit_url;
 use crate::profile::diagnostic::{DiagnosticKind, Located};
 use crate::profile::from_node::{Json, Named};
 use crate::profile::raw::livekit::{RawLiveKit, RawTextMode};
@@ -109,14 +109,10 @@ fn resolve_api_url(
 }
 
 fn parse_or_report(at: &Located<String>, resolver: &mut Resolver<'_>) -> Option<String> {
-    match parse_address(&at.value) {
+    match parse_livekit_url(&at.value) {
         Ok(address) => Some(address),
-        Err(AddressError { message, hint, is_secret: true }) => {
-            resolver.diagnostics.at(DiagnosticKind::Secret, &at.span, message, hint);
-            None
-        }
-        Err(AddressError { message, hint, is_secret: false }) => {
-            resolver.diagnostics.invalid(&at.span, message, hint);
+        Err(problem) => {
+            resolver.diagnostics.at(problem.kind, &at.span, problem.message, problem.hint);
             None
         }
     }

@@ -10,7 +10,6 @@ mod evaluator;
 mod judging;
 mod limits;
 mod livekit;
-mod livekit_address;
 mod prices;
 mod profile;
 mod resolver;
@@ -21,6 +20,7 @@ mod soak;
 mod stages;
 mod thresholds;
 
+pub(super) use agent_health::worker_rejection;
 pub(super) use prices::read_prices;
 pub(super) use profile::{ResolveInput, resolve_profile};
 pub use resolver::ResolvedSetting;

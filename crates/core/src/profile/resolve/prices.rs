@@ -20,7 +20,7 @@ pub(crate) fn read_prices(
 ) -> Prices {
     let (name, (source, tree)) = match file {
         None => (SHIPPED_NAME, sources.parse(Origin::Default, SHIPPED_NAME, SHIPPED, diagnostics)),
-        Some(at) => match sources.read_file(&at.value, diagnostics) {
+        Some(at) => match sources.read_file(&at.value, &["item"], diagnostics) {
             Ok(read) => (at.value.as_str(), read),
             Err(error) => {
                 diagnostics.at(

@@ -30,7 +30,8 @@ pub(crate) fn read_scripts(
         if scripts.contains_key(&at.value) {
             continue;
         }
-        let (source, tree) = match sources.read_file(&at.value, diagnostics) {
+        let (source, tree) = match sources.read_file(&at.value, &["turn", "greeting"], diagnostics)
+        {
             Ok(read) => read,
             Err(error) => {
                 diagnostics.at(

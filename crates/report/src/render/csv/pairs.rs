@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::fold::{FoldedSession, PairTable, PairedEnd, PairedRun, RunPair};
+use crate::render::csv::write_record;
 use rushhour_core::units::{Micros, Mode};
 
 /// The columns of each run, which are prefixed with its mode.
@@ -29,7 +30,7 @@ pub fn pairs_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()> {
     let of_mode = |mode: Mode| EACH.map(move |column| format!("{mode}_{column}"));
     let head = ["pair", "scenario", "first", "cost_difference_usd"].map(str::to_owned);
     let [voice, chat] = Mode::ALL.map(of_mode);
-    csv.write_record(head.into_iter().chain(voice).chain(chat))?;
+    write_record(&mut csv, head.into_iter().chain(voice).chain(chat))?;
     for (number, pair) in folded.pairs.iter().flat_map(PairTable::iter) {
         let scenario = folded.names.scenarios.get(pair.scenario as usize);
         let head = [
@@ -39,7 +40,7 @@ pub fn pairs_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()> {
             difference(pair),
         ];
         let [voice, chat] = Mode::ALL.map(|mode| columns(pair.run(mode)));
-        csv.write_record(head.into_iter().chain(voice).chain(chat))?;
+        write_record(&mut csv, head.into_iter().chain(voice).chain(chat))?;
     }
     csv.flush()?;
     Ok(())

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::fold::{FoldedSession, Latencies};
+use crate::render::csv::write_record;
 use crate::session::{
     PercentileFigure, ReachedFigure, WithUnfinished, listed_percentiles, scope_of,
 };
@@ -36,7 +37,7 @@ const HEADER: [&str; 17] = [
 /// If writing fails.
 pub fn percentiles_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
-    csv.write_record(HEADER)?;
+    write_record(&mut csv, HEADER)?;
     for (metric, mode, scope, latencies) in folded.latencies.iter() {
         let part = scope_of(folded, scope);
         let unfinished = folded.unfinished.get(metric, mode, scope);
@@ -44,25 +45,28 @@ pub fn percentiles_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()
         for line in lines(latencies) {
             let [count, value, low, high, note] =
                 unfinished_cells(censored.as_ref(), line.percentile);
-            csv.write_record([
-                metric.name(),
-                mode.name(),
-                part.kind,
-                part.name,
-                if part.is_measured { "true" } else { "false" },
-                &latencies.count().to_string(),
-                &line.name,
-                &line.value,
-                &line.low,
-                &line.high,
-                &latencies.widest_bounds().0.to_string(),
-                &line.note,
-                &count,
-                &value,
-                &low,
-                &high,
-                &note,
-            ])?;
+            write_record(
+                &mut csv,
+                [
+                    metric.name(),
+                    mode.name(),
+                    part.kind,
+                    part.name,
+                    if part.is_measured { "true" } else { "false" },
+                    &latencies.count().to_string(),
+                    &line.name,
+                    &line.value,
+                    &line.low,
+                    &line.high,
+                    &latencies.widest_bounds().0.to_string(),
+                    &line.note,
+                    &count,
+                    &value,
+                    &low,
+                    &high,
+                    &note,
+                ],
+            )?;
         }
     }
     csv.flush()?;

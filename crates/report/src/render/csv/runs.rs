@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::fold::{EndedRuns, RunRecord, StageNames, SubmissionTimes, TimeSpan};
+use crate::render::csv::write_record;
 use rushhour_core::bill::Tariff;
 use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
@@ -85,7 +86,7 @@ impl<W: Write> RunsCsv<W> {
     /// If writing fails.
     pub fn new(opening: &SessionHeader, to: W) -> csv::Result<Self> {
         let mut csv = csv::Writer::from_writer(to);
-        csv.write_record(HEADER)?;
+        write_record(&mut csv, HEADER)?;
         let profile = &opening.profile;
         let names = StageNames::of(opening);
         let method = profile.livekit.dispatch.method().name();
@@ -109,7 +110,7 @@ impl<W: Write> RunsCsv<W> {
                     line[0] = run.to_string();
                     "not_started".clone_into(&mut line[8]);
                     class.name().clone_into(&mut line[9]);
-                    self.csv.write_record(line)?;
+                    write_record(&mut self.csv, line)?;
                 }
                 Ok(())
             }
@@ -207,7 +208,7 @@ impl<W: Write> RunsCsv<W> {
             count(record.model_usage.and_then(|used| used.tokens_written)),
             count(record.model_usage.and_then(|used| used.characters)),
         ];
-        self.csv.write_record(line)
+        write_record(&mut self.csv, line)
     }
 
     /// In dollars with six decimals; empty if nothing is charged, or if the run has no outcome.

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::render::csv::write_record;
 use crate::soak::{SeriesUnit, SoakAnalysis, TrackedSeries};
 
 /// Writes one line per window: the figures of its runs in microseconds, and those of the agent's worker in bytes. Figures
@@ -21,7 +22,7 @@ pub fn soak_csv(soak: &SoakAnalysis, to: impl Write) -> csv::Result<()> {
         ["from_us", "width_us", "runs", "failed"].map(ToOwned::to_owned).to_vec();
     header.extend(tracked.iter().map(|one| column(*one)));
     header.extend(["agent_load", "agent_jobs"].map(ToOwned::to_owned));
-    csv.write_record(header)?;
+    write_record(&mut csv, header)?;
     let windows = &soak.windows;
     for (index, window) in windows.windows.iter().enumerate() {
         let mut line = vec![windows.start_of(index).0.to_string(), windows.width.0.to_string()];
@@ -31,7 +32,7 @@ pub fn soak_csv(soak: &SoakAnalysis, to: impl Write) -> csv::Result<()> {
         let worker = window.worker.unwrap_or_default();
         line.push(worker.load.map_or(String::new(), |load| format!("{load:.4}")));
         line.push(cell(worker.jobs));
-        csv.write_record(line)?;
+        write_record(&mut csv, line)?;
     }
     Ok(csv.flush()?)
 }
@@ -51,27 +52,25 @@ fn column(series: TrackedSeries) -> String {
 /// If writing fails.
 pub fn agent_health_csv(soak: &SoakAnalysis, to: impl Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(to);
-    csv.write_record([
-        "at_us",
-        "started",
-        "in_flight",
-        "jobs",
-        "load",
-        "children",
-        "memory_bytes",
-    ])?;
+    write_record(
+        &mut csv,
+        ["at_us", "started", "in_flight", "jobs", "load", "children", "memory_bytes"],
+    )?;
     for sample in &soak.worker_samples {
         let count = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
         let load = sample.health.load.map_or(String::new(), |load| format!("{load:.4}"));
-        csv.write_record([
-            sample.at.0.to_string(),
-            sample.started.to_string(),
-            sample.in_flight.to_string(),
-            count(sample.health.jobs),
-            load,
-            count(sample.health.children),
-            count(sample.health.memory),
-        ])?;
+        write_record(
+            &mut csv,
+            [
+                sample.at.0.to_string(),
+                sample.started.to_string(),
+                sample.in_flight.to_string(),
+                count(sample.health.jobs),
+                load,
+                count(sample.health.children),
+                count(sample.health.memory),
+            ],
+        )?;
     }
     Ok(csv.flush()?)
 }

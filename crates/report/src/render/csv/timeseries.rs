@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use crate::render::csv::write_record;
 use hdrhistogram::Histogram;
 
 use crate::fold::{FoldedSession, TIMELINE_METRICS, TimelineWindow};
@@ -26,7 +27,7 @@ pub fn timeseries_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()>
             folded.timeline.windows().iter().any(|window| window.latencies(*metric).is_some())
         })
         .collect();
-    csv.write_record(header(&shown))?;
+    write_record(&mut csv, header(&shown))?;
     let width = folded.timeline.width();
     let mut cumulative: BTreeMap<Metric, Histogram<u32>> = BTreeMap::new();
     let mut totals = [0_u64; 5];
@@ -47,7 +48,7 @@ pub fn timeseries_csv(folded: &FoldedSession, to: impl Write) -> csv::Result<()>
         for metric in &shown {
             line.extend(latency_cells(window, *metric, &mut cumulative));
         }
-        csv.write_record(line)?;
+        write_record(&mut csv, line)?;
     }
     csv.flush()?;
     Ok(())

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::fold::{RunRecord, StageNames};
+use crate::render::csv::write_record;
 use rushhour_core::event::SessionHeader;
 use rushhour_core::units::{Micros, SessionTime};
 
@@ -42,7 +43,7 @@ impl<W: Write> TurnsCsv<W> {
     /// If writing fails.
     pub fn new(opening: &SessionHeader, to: W) -> csv::Result<Self> {
         let mut csv = csv::Writer::from_writer(to);
-        csv.write_record(HEADER)?;
+        write_record(&mut csv, HEADER)?;
         let method = opening.profile.livekit.dispatch.method().name();
         Ok(Self { csv, names: StageNames::of(opening), method })
     }
@@ -61,26 +62,29 @@ impl<W: Write> TurnsCsv<W> {
         for turn in &record.turns {
             let since_said = |at: Option<SessionTime>| micros(at.map(|at| at.since(turn.said)));
             let parts = turn.parts;
-            self.csv.write_record([
-                record.run.to_string().as_str(),
-                stage,
-                if measured { "true" } else { "false" },
-                scenario,
-                record.mode.name(),
-                self.method,
-                record.room.as_ref().map_or("", |room| room.as_str()),
-                &turn.number.to_string(),
-                turn.ending.name(),
-                &turn.said.0.to_string(),
-                &since_said(turn.first),
-                &since_said(turn.last),
-                &micros(turn.yielded),
-                &micros(parts.transcription),
-                &micros(parts.end_of_turn),
-                &micros(parts.llm_first_token),
-                &micros(parts.tts_first_byte),
-                &micros(parts.end_to_end),
-            ])?;
+            write_record(
+                &mut self.csv,
+                [
+                    record.run.to_string().as_str(),
+                    stage,
+                    if measured { "true" } else { "false" },
+                    scenario,
+                    record.mode.name(),
+                    self.method,
+                    record.room.as_ref().map_or("", |room| room.as_str()),
+                    &turn.number.to_string(),
+                    turn.ending.name(),
+                    &turn.said.0.to_string(),
+                    &since_said(turn.first),
+                    &since_said(turn.last),
+                    &micros(turn.yielded),
+                    &micros(parts.transcription),
+                    &micros(parts.end_of_turn),
+                    &micros(parts.llm_first_token),
+                    &micros(parts.tts_first_byte),
+                    &micros(parts.end_to_end),
+                ],
+            )?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::{Formats, GridLine, Table};
+use crate::render::csv::write_record;
 
 impl<R> Table<'_, R> {
     /// # Errors
@@ -10,10 +11,10 @@ impl<R> Table<'_, R> {
     pub(crate) fn csv(&self, to: impl Write) -> csv::Result<()> {
         let grid = self.grid(Formats::CSV);
         let mut csv = csv::Writer::from_writer(to);
-        csv.write_record(grid.columns.iter().map(|column| column.heading))?;
+        write_record(&mut csv, grid.columns.iter().map(|column| column.heading))?;
         for line in &grid.lines {
             if let GridLine::Row(cells) = line {
-                csv.write_record(cells.iter().map(super::Cell::raw))?;
+                write_record(&mut csv, cells.iter().map(super::Cell::raw))?;
             }
         }
         csv.flush()?;

@@ -130,6 +130,12 @@ fn an_unreadable_script_is_underlined_in_the_profile() {
     for (file, message) in [
         (Err("no such file"), "this script cannot be read: no such file"),
         (Ok(&b"say = \"\xff\""[..]), "this script cannot be read: it is not UTF-8 text"),
+        // Somebody else's file, such as `.env` or `/proc/self/environ`: nothing of it is shown.
+        (Ok(&b"A = 1\nTOKEN hunter2"[..]), "this script cannot be read: line 2 is not TOML"),
+        (
+            Ok(&b"DB = \"hunter2\""[..]),
+            "this script cannot be read: it has none of the keys turn, greeting",
+        ),
     ] {
         let found = mistakes(PROFILE, file);
         assert_eq!((&*found[0].message, &*found[0].source), (message, "p.toml"));

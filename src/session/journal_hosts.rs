@@ -1,0 +1,179 @@
+//! The hosts that a journal names. Whoever wrote it chose them, so keys go there only if the user named them too, or
+//! agrees to them.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use clap::Args;
+use url::Url;
+
+use crate::error::CliError;
+use crate::print;
+use rushhour_core::profile::{CEKURA_URL, CekuraSettings, LiveKitTarget, Profile, check_addresses};
+
+/// Permission to send keys to hosts that only a journal names.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct TrustArgs {
+    /// Send keys to the hosts that the journal names, although neither LIVEKIT_URL nor CEKURA_API_URL does.
+    ///
+    /// Whoever wrote the journal chose them: only for a session of your own.
+    #[arg(long)]
+    pub(crate) trust_hosts: bool,
+}
+
+/// A service of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    LiveKit,
+    Cekura,
+}
+
+impl Service {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::LiveKit => "LiveKit",
+            Self::Cekura => "Cekura",
+        }
+    }
+
+    /// The environment variable that names its host.
+    const fn variable(self) -> &'static str {
+        match self {
+            Self::LiveKit => "LIVEKIT_URL",
+            Self::Cekura => "CEKURA_API_URL",
+        }
+    }
+
+    fn is_named(self, url: &str, named: Option<&str>) -> bool {
+        named.is_some_and(|named| is_same_host(url, named))
+            // The key of Cekura is for Cekura.
+            || self == Self::Cekura && is_same_host(url, CEKURA_URL)
+    }
+}
+
+/// A host that would get a key, and what the environment names instead.
+struct UnnamedHost {
+    service: Service,
+    url: String,
+    named: Option<String>,
+}
+
+/// Makes sure that the keys may be sent to the hosts of a profile that came from a journal: those of its LiveKit server
+/// and of `cekura`, where it is to be asked.
+///
+/// # Errors
+/// Where no profile may have such an address, or the user did not name the hosts and does not agree to them.
+pub(crate) fn confirm_hosts(
+    profile: &Profile,
+    cekura: Option<&CekuraSettings>,
+    trust: TrustArgs,
+) -> Result<(), CliError> {
+    check_addresses(profile).map_err(|problem| {
+        CliError::usage("the journal names an address that no profile may have")
+            .caused_by(problem)
+            .with_hint("no key was sent; use only session folders whose origin you know")
+    })?;
+    let unnamed = unnamed_hosts(profile, cekura, |variable| std::env::var(variable).ok());
+    if unnamed.is_empty() || trust.trust_hosts {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(refusal(&unnamed));
+    }
+    print::stderr("The journal names hosts that you did not name. They would get your keys:");
+    for host in &unnamed {
+        print::stderr(&format!("  {}", described(host)));
+    }
+    print::stderr("Send the keys there? [y/N]");
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(CliError::usage("no key was sent"))
+}
+
+fn unnamed_hosts(
+    profile: &Profile,
+    cekura: Option<&CekuraSettings>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Vec<UnnamedHost> {
+    let livekit = match &profile.livekit.target {
+        LiveKitTarget::Url(url) => Some((Service::LiveKit, url.clone())),
+        LiveKitTarget::Sandbox => None,
+    };
+    let cekura = cekura.and_then(|settings| Some((Service::Cekura, settings.url.clone()?)));
+    let hosts = livekit.into_iter().chain(cekura).map(|(service, url)| {
+        let named = variable(service.variable()).filter(|named| !named.trim().is_empty());
+        UnnamedHost { service, url, named }
+    });
+    hosts.filter(|host| !host.service.is_named(&host.url, host.named.as_deref())).collect()
+}
+
+/// Whether two addresses lead to the same server, over the same kind of connection.
+fn is_same_host(one: &str, other: &str) -> bool {
+    let server = |text: &str| {
+        let url = Url::parse(text.trim()).ok()?;
+        let (is_encrypted, default_port) = match url.scheme() {
+            "wss" | "https" => (true, 443),
+            "ws" | "http" => (false, 80),
+            _ => return None,
+        };
+        let host = url.host_str()?.trim_end_matches('.').to_ascii_lowercase();
+        Some((is_encrypted, host, url.port().unwrap_or(default_port)))
+    };
+    let server_of_one = server(one);
+    server_of_one.is_some() && server_of_one == server(other)
+}
+
+fn described(host: &UnnamedHost) -> String {
+    let (service, variable) = (host.service.name(), host.service.variable());
+    match &host.named {
+        Some(named) => format!("{service} at {}, while {variable} names {named}", host.url),
+        None => format!("{service} at {}, which {variable} does not name", host.url),
+    }
+}
+
+fn refusal(unnamed: &[UnnamedHost]) -> CliError {
+    let hosts: Vec<String> = unnamed.iter().map(described).collect();
+    let variables: Vec<&str> = unnamed.iter().map(|host| host.service.variable()).collect();
+    CliError::usage(format!(
+        "the journal would send your keys to hosts that you did not name: {}",
+        hosts.join("; ")
+    ))
+    .with_hint(format!(
+        "if they are yours, name them in {}, or run it again with --trust-hosts",
+        variables.join(" and ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_server_over_the_same_kind_of_connection_counts_as_named() {
+        for (one, other) in [
+            ("wss://a.example", "https://A.example:443/"),
+            ("ws://127.0.0.1:7880", "http://127.0.0.1:7880"),
+            ("wss://a.example.", "wss://a.example/path"),
+        ] {
+            assert!(is_same_host(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("ws://a.example", "wss://a.example"),
+            ("wss://a.example", "wss://a.example.evil"),
+            ("wss://a.example", "wss://a.example:444"),
+            ("wss://evil@a.example", ""),
+            ("a", "a"),
+        ] {
+            assert!(!is_same_host(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn cekuras_key_may_go_to_cekura_without_being_told() {
+        assert!(Service::Cekura.is_named("https://api.cekura.ai", None));
+        assert!(!Service::Cekura.is_named("https://api.cekura.ai.evil", None));
+        assert!(!Service::LiveKit.is_named("https://api.cekura.ai", None));
+    }
+}
