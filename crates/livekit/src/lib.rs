@@ -22,5 +22,8 @@ pub use control_plane::{
     RoomParticipants,
 };
 pub use error::{LiveKitError, LiveKitErrorKind};
-pub use metadata::{RoomOwner, dispatch_metadata, parse_room_owner, room_metadata};
-pub use token::{TokenError, TokenRequest, TokenSigner};
+pub use metadata::{
+    RoomOwner, caller_claims, dispatch_metadata, parse_room_owner, room_metadata,
+    room_metadata_with,
+};
+pub use token::{ParticipantClaims, TokenError, TokenRequest, TokenSigner};

@@ -1,9 +1,36 @@
 //! Access tokens: for one identity and one room, with no more grants and no longer than needed.
 
+use std::collections::BTreeMap;
+
 use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
 use livekit_protocol as proto;
 
+use rushhour_core::profile::CallerKind;
 use rushhour_core::units::{AgentName, Identity, Micros, RoomName, Secret};
+
+/// What a token says of its participant, which the server passes on to everybody in the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantClaims {
+    /// Its kind.
+    pub kind: CallerKind,
+    /// Its name; empty for none.
+    pub name: String,
+    /// Its metadata; empty for none.
+    pub metadata: String,
+    /// Its attributes.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Default for ParticipantClaims {
+    fn default() -> Self {
+        Self {
+            kind: CallerKind::Standard,
+            name: String::new(),
+            metadata: String::new(),
+            attributes: BTreeMap::new(),
+        }
+    }
+}
 
 /// What an access token is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +43,10 @@ pub struct TokenRequest {
     pub lifetime: Micros,
     /// The agent that the join dispatches, with its metadata, where the token does that.
     pub agent: Option<(AgentName, String)>,
+    /// The metadata of the room that such a join creates; empty for none.
+    pub room_metadata: String,
+    /// What it says of the participant.
+    pub participant: ParticipantClaims,
 }
 
 /// A token could not be signed.
@@ -53,6 +84,19 @@ impl TokenSigner {
             .with_ttl(request.lifetime.as_duration())
             .with_identity(request.identity.as_str())
             .with_grants(grants);
+        let ParticipantClaims { kind, name, metadata, attributes } = request.participant;
+        if !name.is_empty() {
+            token = token.with_name(&name);
+        }
+        if !metadata.is_empty() {
+            token = token.with_metadata(&metadata);
+        }
+        if !attributes.is_empty() {
+            token = token.with_attributes(attributes);
+        }
+        if kind != CallerKind::Standard {
+            token = token.with_kind(kind.name());
+        }
         if let Some((agent, metadata)) = request.agent {
             token = token.with_room_config(proto::RoomConfiguration {
                 agents: vec![proto::RoomAgentDispatch {
@@ -60,6 +104,7 @@ impl TokenSigner {
                     metadata,
                     ..proto::RoomAgentDispatch::default()
                 }],
+                metadata: request.room_metadata,
                 ..proto::RoomConfiguration::default()
             });
         }
@@ -90,7 +135,27 @@ mod tests {
             room: RoomName::new("rushhour-7"),
             lifetime: Micros::from_secs(900),
             agent,
+            room_metadata: String::new(),
+            participant: ParticipantClaims::default(),
         }
+    }
+
+    #[test]
+    fn a_token_says_what_its_participant_is() {
+        let secret = Secret::new("a-secret-of-thirty-two-characters");
+        let participant = ParticipantClaims {
+            kind: CallerKind::Sip,
+            name: "Phone 7".to_owned(),
+            metadata: "{\"id\":7}".to_owned(),
+            attributes: BTreeMap::from([("sip.phoneNumber".to_owned(), "+497".to_owned())]),
+        };
+        let request = TokenRequest { participant, ..request(None) };
+        let token = TokenSigner::new(Secret::new("key"), secret.clone()).sign(request).unwrap();
+        let claims =
+            TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
+        assert_eq!((&*claims.kind, &*claims.name), ("sip", "Phone 7"));
+        assert_eq!(claims.metadata, "{\"id\":7}");
+        assert_eq!(claims.attributes["sip.phoneNumber"], "+497");
     }
 
     #[test]
@@ -112,17 +177,20 @@ mod tests {
         };
         assert_eq!(claims.video, expected);
         assert!(claims.room_config.is_none());
+        assert_eq!((&*claims.kind, &*claims.name, &*claims.metadata), ("", "", ""));
     }
 
     #[test]
     fn a_token_can_dispatch_the_agent() {
         let secret = Secret::new("a-secret-of-thirty-two-characters");
         let agent = Some((AgentName::new("echo"), "{\"text_mode\":true}".to_owned()));
-        let token =
-            TokenSigner::new(Secret::new("key"), secret.clone()).sign(request(agent)).unwrap();
+        let request = TokenRequest { room_metadata: "{\"a\":1}".to_owned(), ..request(agent) };
+        let token = TokenSigner::new(Secret::new("key"), secret.clone()).sign(request).unwrap();
         let claims =
             TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
-        let agents = claims.room_config.unwrap().agents;
+        let configuration = claims.room_config.unwrap();
+        assert_eq!(configuration.metadata, "{\"a\":1}");
+        let agents = configuration.agents;
         assert_eq!(
             (&*agents[0].agent_name, &*agents[0].metadata),
             ("echo", "{\"text_mode\":true}")

@@ -8,11 +8,13 @@ use super::finding::Finding;
 use super::livekit::request_failed;
 use super::rules::{AgentArrival, agent};
 use crate::signals::interrupted;
-use rushhour_core::profile::{AgentDispatch, Profile};
-use rushhour_core::units::{AgentName, Identity, Micros, RoomName, RunIndex, SessionId};
+use rushhour_core::profile::{AgentDispatch, Profile, RunVariables};
+use rushhour_core::units::{
+    AgentName, Identity, Micros, RoomName, RunIndex, ScenarioId, SessionId,
+};
 use rushhour_livekit::{
     ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient, LiveKitError,
-    RoomAgents, dispatch_metadata, room_metadata,
+    RoomAgents, dispatch_metadata, room_metadata_with,
 };
 
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -73,10 +75,15 @@ async fn create_and_dispatch(
     trial: DispatchTrial,
 ) -> Vec<Finding> {
     let settings = &profile.livekit;
-    let metadata = || match profile.mix.scenarios().first() {
-        Some(scenario) => dispatch_metadata(settings, &scenario.id, profile.mode.representative()),
-        None => String::new(),
+    let scenario = profile.mix.scenarios().first().map(|scenario| scenario.id.clone());
+    let scenario = scenario.unwrap_or_else(|| ScenarioId::new(""));
+    let run = RunVariables {
+        run: RunIndex(0),
+        scenario: &scenario,
+        seed: profile.seed,
+        mode: profile.mode.representative(),
     };
+    let metadata = || dispatch_metadata(settings, &run);
     let room_requested = Instant::now();
     let agents = match (trial, &settings.dispatch) {
         (DispatchTrial::Dispatch, AgentDispatch::Room { agent }) => {
@@ -94,7 +101,11 @@ async fn create_and_dispatch(
         .create_room(CreateRoomRequest {
             room: room.clone(),
             empty_timeout: settings.give_up_after.micros() + EMPTY_TIMEOUT_MARGIN,
-            metadata: room_metadata(&SessionId::new(room.as_str()), RunIndex(0)),
+            metadata: room_metadata_with(
+                &settings.room_metadata,
+                &SessionId::new(room.as_str()),
+                &run,
+            ),
             agents,
         })
         .await;

@@ -1,5 +1,6 @@
 //! Quantities and ids, each with its own type.
 
+mod dtmf_key;
 mod duration;
 mod ids;
 mod metric;
@@ -11,6 +12,7 @@ mod rate;
 mod secret;
 mod time;
 
+pub use dtmf_key::DtmfKey;
 pub use duration::PositiveDuration;
 pub(crate) use duration::{format_duration, parse_duration};
 pub use ids::{

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::template::Metadata;
 use crate::profile::table::choice;
 use crate::units::{AgentName, PositiveDuration};
 
@@ -39,8 +40,11 @@ pub struct LiveKitSettings {
     pub target: LiveKitTarget,
     /// How the agent is dispatched, and which one.
     pub dispatch: AgentDispatch,
-    /// The user's keys of the dispatch metadata.
-    pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// The user's keys of the dispatch metadata, or the whole of it.
+    pub metadata: Metadata,
+    /// The user's keys of the rooms' metadata.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub room_metadata: serde_json::Map<String, serde_json::Value>,
     /// How the dispatch metadata asks the agent for chat.
     pub text_mode: TextMode,
     /// The prefix of every room name.

@@ -7,7 +7,7 @@ use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
 use crate::render::sentences::session::{
     INVALID, NOT_FINISHED, assumption_note, outcome_sentence, resumption_notes, room_note,
-    stop_notes,
+    rpc_note, stop_notes,
 };
 use crate::render::table::Style;
 use crate::render::tables::failures::failure_table;
@@ -117,6 +117,7 @@ fn generator(folded: &FoldedSession, verdict: &SessionVerdict, style: Style) -> 
         folded.opening.profile.livekit.dispatch.method()
     ));
     lines.extend(assumption_note(folded));
+    lines.extend(rpc_note(folded));
     lines.extend(room_note(folded).map(|note| style.bad(&note)));
     lines.extend(BillTotals::of(folded).map(|bill| bill_sentence("The session", &bill)));
     lines
