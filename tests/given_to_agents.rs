@@ -171,3 +171,19 @@ fn an_agent_hears_the_keys_that_a_caller_presses() {
         assert_eq!(digits, ["1", "2", "#"], "{framework:?}");
     }
 }
+
+#[test]
+fn a_room_that_the_callers_token_creates_has_the_same_metadata() {
+    let (framework, dir) = (Framework::Python, TestDir::new());
+    let server = LiveKitServer::start(dir.path());
+    let agents = server.framework_agents(dir.path(), framework, "plain");
+    let script = "[[turn]]\nsay = \"Hello.\"\nexpect = \"echo: Hello\"\n";
+    let text = profile(&server, framework, "chat", "plain", "");
+    let text = text.replace("agent_within", "dispatch = \"token\"\nagent_within");
+    let (session, _) = converse(&dir, &server, &text, script);
+    assert_passed(&session, framework);
+    let job = fact(&agents.facts(), "job");
+    let room: Value =
+        serde_json::from_str(job["room_metadata"].as_str().expect("a text")).expect("an object");
+    assert_eq!((&room["tenant"], &room["rushhour"]["run"]), (&"acme".into(), &0.into()), "{room}");
+}

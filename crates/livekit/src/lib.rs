@@ -16,7 +16,7 @@ pub mod testing;
 mod token;
 mod twirp;
 
-pub use client::{DispatchInfo, LiveKitClient, PLACEHOLDER_AGENT, RoomInfo, RoomList};
+pub use client::{AudioTrack, DispatchInfo, LiveKitClient, PLACEHOLDER_AGENT, RoomInfo, RoomList};
 pub use control_plane::{
     AgentParticipant, ControlPlane, CreateDispatchRequest, CreateRoomRequest, RoomAgents,
     RoomParticipants,

@@ -220,7 +220,7 @@ impl JsonSchema for DottedTexts {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
             "type": "object",
-            "additionalProperties": { "type": ["string", "object"] },
+            "patternProperties": { "": { "type": ["string", "object"] } },
         })
     }
 }
@@ -253,6 +253,30 @@ impl JsonSchema for MetadataValue {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({ "anyOf": [{ "type": "object" }, { "type": "string" }] })
+    }
+}
+
+/// Metadata that must be a table. A text is read as well, so that the mistake can be explained.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct MetadataTable(pub(super) MetadataValue);
+
+impl FromNode for MetadataTable {
+    fn from_node(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        MetadataValue::from_node(node, diagnostics).map(Self)
+    }
+}
+
+impl JsonSchema for MetadataTable {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "MetadataTable".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "object" })
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::resolver::Resolver;
 use crate::profile::diagnostic::{Located, SourceSpan};
-use crate::profile::from_node::{Json, MetadataValue, Named};
+use crate::profile::from_node::{Json, MetadataTable, MetadataValue, Named};
 use crate::profile::raw::livekit::RawLiveKit;
 use crate::profile::settings::livekit::TextMode;
 use crate::profile::settings::template::{
@@ -55,11 +55,11 @@ pub(super) fn resolve_dispatch_metadata(
 
 /// The user's keys of the rooms' metadata.
 pub(super) fn resolve_room_metadata(
-    raw: Option<&Located<MetadataValue>>,
+    raw: Option<&Located<MetadataTable>>,
     resolver: &mut Resolver<'_>,
 ) -> Map<String, Value> {
     let Some(at) = raw else { return Map::new() };
-    let MetadataValue::Object(table) = &at.value else {
+    let MetadataTable(MetadataValue::Object(table)) = &at.value else {
         resolver.diagnostics.conflict(
             &at.span,
             "the metadata of a room must be a table: it also holds the mark by which `rushhour sweep` knows its own rooms",
