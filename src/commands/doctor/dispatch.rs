@@ -53,7 +53,9 @@ pub(crate) enum DispatchTrial {
 pub(crate) struct TrialTarget<'a> {
     pub(crate) livekit: &'a LiveKitClient,
     /// Its address, for a participant.
+    #[cfg_attr(not(feature = "native"), expect(dead_code, reason = "only a caller needs it"))]
     pub(crate) url: &'a str,
+    #[cfg_attr(not(feature = "native"), expect(dead_code, reason = "only a caller needs it"))]
     pub(crate) tokens: &'a TokenSigner,
 }
 
@@ -228,13 +230,13 @@ async fn listen(
 }
 
 #[cfg(not(feature = "native"))]
-async fn listen(
+fn listen(
     _: Option<Listening>,
     _: &TrialTarget<'_>,
     _: &Profile,
     _: &RoomName,
-) -> Option<Finding> {
-    None
+) -> std::future::Ready<Option<Finding>> {
+    std::future::ready(None)
 }
 
 /// Dispatches the agent, unless the creation of the room has done so, and waits for it.
