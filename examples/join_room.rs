@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::time::Duration;
 
-use rushhour_callers::data::DataEvent;
+use rushhour_callers::data::{DataEvent, RpcFailure};
 use rushhour_callers::engine::{
     Engine, EngineClock, JoinRequest, LeaveReason, ParticipantHandle, ParticipantHandler,
 };
@@ -54,6 +54,14 @@ impl ParticipantHandler for Visitor {
             ParticipantEvent::Data(DataEvent::TextChunk { text, .. }) => format!("text: {text}"),
             ParticipantEvent::Data(DataEvent::ByteStreamReceived { sender, topic, bytes }) => {
                 format!("{sender} sent {} bytes on {topic}", bytes.len())
+            }
+            ParticipantEvent::Data(DataEvent::RpcCalled { caller, request_id, method, .. }) => {
+                // A caller that gets no answer waits for seven seconds.
+                handle.answer_rpc(&caller, &request_id, Err(RpcFailure::UnsupportedMethod));
+                format!("{caller} calls {method}")
+            }
+            ParticipantEvent::Data(DataEvent::DtmfReceived { sender, digit, .. }) => {
+                format!("{sender} pressed {digit}")
             }
             ParticipantEvent::Audio { track_sid, .. } => {
                 // A packet arrives every 20 ms.

@@ -41,6 +41,7 @@ const PURE: &[&str] = &[
     "src/commands/sweep/decision.rs",
     "src/commands/doctor/finding.rs",
     "src/commands/doctor/rules.rs",
+    "src/commands/doctor/traits.rs",
 ];
 
 /// What a pure file must not name.

@@ -17,8 +17,8 @@ use rushhour_callers::engine::{
 use rushhour_callers::participant::{JoinConfig, ParticipantEvent};
 use rushhour_core::units::{AgentName, Identity, Micros, RoomName, SessionTime};
 use rushhour_livekit::{
-    ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient as Client, RoomAgents,
-    TokenRequest, TokenSigner,
+    ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient as Client,
+    ParticipantClaims, RoomAgents, TokenRequest, TokenSigner,
 };
 use serde_json::Value;
 
@@ -195,6 +195,8 @@ impl Callers {
                     room: room.clone(),
                     lifetime: Micros::from_secs(60),
                     agent: None,
+                    room_metadata: String::new(),
+                    participant: ParticipantClaims::default(),
                 })
                 .expect("a token can be signed");
             let voice_state = || {

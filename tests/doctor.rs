@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use rushhour_sandbox::{KeyScope, Sandbox, SandboxConfig, WorkerPool};
 use serde_json::Value;
 
+#[cfg(feature = "native")]
+use crate::support::Framework;
 use crate::support::{LiveKitServer, TestDir, wait_until};
 
 const PROFILE: &str = r#"
@@ -252,6 +254,62 @@ fn a_real_worker_on_a_real_server_is_found_and_a_missing_one_is_not() {
     running.signal("INT");
     running.finish().expect_exit(105);
     assert_eq!(server.rooms(), [] as [String; 0]);
+}
+
+#[cfg(feature = "native")]
+#[test]
+fn what_an_agent_does_in_the_room_is_said_with_the_lines_to_paste() {
+    let (dir, framework) = (TestDir::new(), Framework::Python);
+    let server = LiveKitServer::start(dir.path());
+    let _agents = server.framework_agents(dir.path(), framework, "plain");
+    let silent = "[[turn]]\nsay = \"Hello.\"\nplay = \"hello.opus\"\n";
+    let greeted = format!("[greeting]\n{silent}");
+    for (mode, metadata, script, state, says, advice) in [
+        (
+            "voice",
+            "{ behaviour = \"greeting-say\", ambience = 0.8 }",
+            silent,
+            "warning",
+            &["greets ", "tells its state", "is transcribed", "(`background_audio`)"][..],
+            "[greeting] within = ",
+        ),
+        (
+            "voice",
+            "{ behaviour = \"greeting-say\" }",
+            &greeted,
+            "ok",
+            &["greets ", "is transcribed"],
+            "",
+        ),
+        (
+            "chat",
+            "{ behaviour = \"plain\" }",
+            &greeted,
+            "warning",
+            &["does not greet a chat caller within 8.00s and tells its state", "agent_mute"],
+            "remove [greeting]",
+        ),
+    ] {
+        dir.write("script.toml", script);
+        let profile = PROFILE
+            .replace("LIVEKIT", &server.url())
+            .replace("EVALUATOR", "kind = \"native\"")
+            .replace("\"chat\"", &format!("\"{mode}\""))
+            .replace("\"echo\"", &format!("\"{}\"\nmetadata = {metadata}", framework.agent_name()))
+            .replace("id = 30", "id = 30\nscript = \"script.toml\"");
+        dir.write("profile.toml", &profile);
+        let arguments = ["doctor", "profile.toml", "--format", "json"];
+        let ran = server.with_keys(dir.rushhour(&arguments)).run().expect_exit(0);
+        let found = Findings::parse(&ran.stdout);
+        let one = &found.0["agent in the room"];
+        assert_eq!(one["state"], state, "{one}");
+        for part in says {
+            assert!(one["says"].as_str().is_some_and(|says| says.contains(part)), "{part}: {one}");
+        }
+        assert_eq!(one["advice"].is_string(), !advice.is_empty(), "{one}");
+        assert!(one["advice"].as_str().unwrap_or_default().contains(advice), "{one}");
+        assert_eq!(server.rooms(), [] as [String; 0]);
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@
 //! | `hostile_journals`, `hostile_profiles`, `hostile_services` | session folders, profiles and servers that lie |
 //! | `peers` | the real LiveKit server, a real agent worker, Cekura's SDK, other readers of our files |
 //! | `frameworks` | agents on the frameworks that people use |
+//! | `given_to_agents` | what agents need of their callers: who they are, answers to calls, keys |
 //! | `logging` | the log, and what must not be in it |
 //! | `packaging` | archive, image, Debian package, workflows and manifests |
 //! | `examples` | the programs in `examples/` |
@@ -32,6 +33,8 @@ mod compare_and_merge;
 mod doctor;
 mod examples;
 mod frameworks;
+#[cfg(feature = "native")]
+mod given_to_agents;
 #[cfg(feature = "native")]
 mod hostile_input;
 mod hostile_journals;

@@ -11,8 +11,8 @@ use rushhour_callers::engine::{
     ParticipantHandler,
 };
 use rushhour_callers::participant::{JoinConfig, ParticipantEvent, SendOutcome};
-use rushhour_core::units::{Identity, Micros, RoomName, Secret, SessionTime};
-use rushhour_livekit::{TokenRequest, TokenSigner};
+use rushhour_core::units::{DtmfKey, Identity, Micros, RoomName, Secret, SessionTime};
+use rushhour_livekit::{ParticipantClaims, TokenRequest, TokenSigner};
 
 use crate::support::{LiveKitServer, PATIENCE, TestDir};
 
@@ -23,8 +23,9 @@ enum Observation {
     Left(LeaveReason),
 }
 
-/// Sends a text and some audio frames as soon as it can, and every event to the test.
+/// Sends a text, some audio frames and keys as soon as it can, and every event to the test.
 struct Talker {
+    keys: Vec<DtmfKey>,
     text: Option<String>,
     frames: u32,
     observations: Sender<Observation>,
@@ -51,6 +52,11 @@ impl ParticipantHandler for Talker {
             && hand.send_text("lk.chat", text, HashMap::new()) == SendOutcome::Sent
         {
             self.text = None;
+        }
+        if let Some(key) = self.keys.first()
+            && hand.press_key(*key) == SendOutcome::Sent
+        {
+            self.keys.remove(0);
         }
         if self.frames > 0 {
             let silence: Arc<[u8]> = Arc::from([0xf8_u8, 0xff, 0xfe].as_slice());
@@ -87,7 +93,7 @@ fn receive_until<T>(
 }
 
 #[test]
-fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
+fn a_participant_receives_text_audio_and_keys_of_another_on_a_real_server() {
     let dir = TestDir::new();
     let server = LiveKitServer::start(dir.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -101,10 +107,13 @@ fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
                 room: RoomName::new("together"),
                 lifetime: Micros::from_secs(60),
                 agent: None,
+                room_metadata: String::new(),
+                participant: ParticipantClaims::default(),
             })
             .unwrap();
         let (observations, receiver) = channel();
-        let app = Talker { text: text.map(str::to_owned), frames, observations };
+        let keys = text.iter().flat_map(|_| ['7', '#']).filter_map(DtmfKey::new).collect();
+        let app = Talker { keys, text: text.map(str::to_owned), frames, observations };
         let control = engine.join(JoinRequest {
             url: server.url(),
             token,
@@ -121,7 +130,7 @@ fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
     receive_until(&talker_notices, |notice| {
         matches!(notice, Observation::Event(ParticipantEvent::DataChannelOpen)).then_some(())
     });
-    let (mut text, mut ended, mut frames) = (String::new(), false, 0);
+    let (mut text, mut ended, mut frames, mut keys) = (String::new(), false, 0, Vec::new());
     receive_until(&listener_notices, |notice| {
         match notice {
             Observation::Event(ParticipantEvent::Data(DataEvent::TextStreamOpened {
@@ -139,15 +148,24 @@ fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
             Observation::Event(ParticipantEvent::Data(DataEvent::TextStreamClosed { .. })) => {
                 ended = true;
             }
+            Observation::Event(ParticipantEvent::Data(DataEvent::DtmfReceived {
+                sender,
+                code,
+                digit,
+            })) => {
+                assert_eq!(sender.as_str(), "talker");
+                keys.push((code, digit));
+            }
             Observation::Event(ParticipantEvent::Audio { packet, .. }) => {
                 assert_eq!(*packet.payload, [0xf8, 0xff, 0xfe]);
                 frames += 1;
             }
             _ => {}
         }
-        (ended && frames >= 50).then_some(())
+        (ended && frames >= 50 && keys.len() == 2).then_some(())
     });
     assert_eq!(text, "good evening");
+    assert_eq!(keys, [(7, "7".to_owned()), (11, "#".to_owned())]);
     listener.stop();
     let why = receive_until(&listener_notices, |notice| match notice {
         Observation::Left(why) => Some(why),
@@ -171,13 +189,15 @@ fn a_participant_with_a_wrong_token_is_refused_by_a_real_server() {
                 room: RoomName::new("closed"),
                 lifetime: Micros::from_secs(60),
                 agent: None,
+                room_metadata: String::new(),
+                participant: ParticipantClaims::default(),
             })
             .unwrap();
     engine.join(JoinRequest {
         url: server.url(),
         token,
         config: JoinConfig::default(),
-        handler: Box::new(Talker { text: None, frames: 0, observations }),
+        handler: Box::new(Talker { keys: Vec::new(), text: None, frames: 0, observations }),
     });
     let why = receive_until(&receiver, |notice| match notice {
         Observation::Left(why) => Some(why),

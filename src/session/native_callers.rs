@@ -72,7 +72,11 @@ mod available {
             }
         }
         check_file_limit(profile.limits.in_flight)?;
-        Ok(Some(SessionCallers(Arc::new(NativeCallers::new(settings.clone(), scripts)))))
+        Ok(Some(SessionCallers(Arc::new(NativeCallers::new(
+            settings.clone(),
+            profile.seed,
+            scripts,
+        )))))
     }
 
     fn check_file_limit(callers: u32) -> Result<(), CliError> {

@@ -16,7 +16,7 @@ use rushhour_core::evaluator::{
     PollError, RunStatus, SubmitError, SubmitErrorKind, UpdateKind, UpdateMode,
 };
 use rushhour_core::event::{CallersHealth, RunMapping};
-use rushhour_core::profile::NativeSettings;
+use rushhour_core::profile::{NativeSettings, RunVariables, Template};
 use rushhour_core::units::{EvaluatorRunId, Micros, Mode, RunIndex, ScenarioId};
 
 /// How long a caller that is asked to leave may take.
@@ -26,6 +26,8 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct NativeCallers {
     engine: OnceLock<Engine>,
     settings: NativeSettings,
+    /// The session's seed, for placeholders.
+    seed: u64,
     scripts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
     active: ActiveCallers,
     update_sender: UnboundedSender<CallerUpdate>,
@@ -61,12 +63,14 @@ impl NativeCallers {
     /// Callers that follow the script of their scenario and mode, once they are [started](Self::start).
     pub fn new(
         settings: NativeSettings,
+        seed: u64,
         scripts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
     ) -> Self {
         let (update_sender, updates) = unbounded_channel();
         Self {
             engine: OnceLock::new(),
             settings,
+            seed,
             scripts,
             active: ActiveCallers::default(),
             update_sender,
@@ -93,12 +97,17 @@ impl NativeCallers {
             .scripts
             .get(&(scenario.clone(), mode))
             .ok_or_else(|| rejected(format!("scenario {scenario} has no script for {mode}")))?;
+        let variables = RunVariables { run, scenario: &scenario, seed: self.seed, mode };
+        let answer =
+            |(method, payload): (&String, &Template)| (method.clone(), payload.fill_in(&variables));
+        let rpc_answers = self.settings.rpc.iter().map(answer).collect();
         let updates = self.update_sender.clone();
         let caller = Caller::new(CallerConfig {
             run,
             mode,
             script: script.clone(),
             settings: self.settings.clone(),
+            rpc_answers,
             on_update: Box::new(move |update| {
                 // The receiver is gone only when the session is over.
                 let _ = updates.send(update);

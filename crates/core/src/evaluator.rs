@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::event::{CallersHealth, FramesSent, ModelUsage, Outcome, RunMapping, RunPhase, Turn};
+use crate::event::{
+    CallersHealth, FramesSent, ModelUsage, Outcome, RpcCalls, RunMapping, RunPhase, Turn,
+};
 use crate::units::{
     EvaluatorRunId, ForeignText, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId,
     Secret, SessionTime,
@@ -82,6 +84,8 @@ pub enum UpdateKind {
     Turn(Turn),
     /// What the agent reports about the use of its models so far.
     ModelUsage(ModelUsage),
+    /// What the agent asked of the caller by RPC, at the end of the conversation.
+    RpcCalls(RpcCalls),
     /// The conversation ended; the last update of a run.
     Ended {
         /// The outcome.

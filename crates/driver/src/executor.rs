@@ -11,11 +11,11 @@ use rushhour_core::evaluator::{
     UpdateKind,
 };
 use rushhour_core::plan::PlannedRun;
-use rushhour_core::profile::AgentDispatch;
+use rushhour_core::profile::{AgentDispatch, RunVariables};
 use rushhour_core::units::{EvaluatorRunId, RunIndex};
 use rushhour_livekit::{
     CreateDispatchRequest, CreateRoomRequest, LiveKitError, LiveKitErrorKind, RoomAgents,
-    TokenDispatch, TokenError, TokenRequest, dispatch_metadata, room_metadata,
+    TokenDispatch, TokenError, TokenRequest, caller_claims, dispatch_metadata, room_metadata_with,
 };
 
 const PANICKED: &str = "a task panicked, which is a bug of Rushhour: please report it";
@@ -90,11 +90,25 @@ impl Executor {
         ReplyGuard { inbox: self.inbox.clone(), fallback: Some(fallback) }
     }
 
-    fn metadata(&self, planned: PlannedRun) -> String {
+    /// What the placeholders of the profile stand for in a run.
+    fn variables(&self, planned: PlannedRun) -> RunVariables<'_> {
         let profile = &self.services.profile;
-        let scenarios = profile.mix.scenarios();
-        let scenario = scenarios[planned.scenario as usize];
-        dispatch_metadata(&profile.livekit, &scenario.id, planned.mode)
+        let scenario = profile.mix.scenarios()[planned.scenario as usize];
+        RunVariables {
+            run: planned.index,
+            scenario: &scenario.id,
+            seed: profile.seed,
+            mode: planned.mode,
+        }
+    }
+
+    fn metadata(&self, planned: PlannedRun) -> String {
+        dispatch_metadata(&self.services.profile.livekit, &self.variables(planned))
+    }
+
+    fn room_metadata(&self, planned: PlannedRun) -> String {
+        let own = &self.services.profile.livekit.room_metadata;
+        room_metadata_with(own, &self.services.session_id, &self.variables(planned))
     }
 
     fn create_room(&self, planned: PlannedRun) {
@@ -121,7 +135,7 @@ impl Executor {
             let request = CreateRoomRequest {
                 room: this.services.naming.room_name(run),
                 empty_timeout: this.services.settings.room_lifetime,
-                metadata: room_metadata(&this.services.session_id, run),
+                metadata: this.room_metadata(planned),
                 agents,
             };
             let result = match durable {
@@ -227,11 +241,12 @@ impl Executor {
     fn conversation_request(&self, planned: PlannedRun) -> Result<ConversationRequest, TokenError> {
         let Services { naming, settings, profile, .. } = &self.services;
         let room = naming.room_name(planned.index);
+        let variables = self.variables(planned);
         let agent = match &settings.dispatch {
             AgentDispatch::Token { agent } => Some(TokenDispatch {
                 agent: agent.clone(),
                 metadata: self.metadata(planned),
-                room_metadata: room_metadata(&self.services.session_id, planned.index),
+                room_metadata: self.room_metadata(planned),
             }),
             _ => None,
         };
@@ -240,11 +255,11 @@ impl Executor {
             room: room.clone(),
             lifetime: settings.token_lifetime,
             agent,
+            participant: caller_claims(&profile.caller, &variables),
         })?;
-        let scenarios = profile.mix.scenarios();
         Ok(ConversationRequest {
             run: planned.index,
-            scenario: scenarios[planned.scenario as usize].id.clone(),
+            scenario: variables.scenario.clone(),
             mode: planned.mode,
             livekit_url: self.services.livekit_url.clone(),
             room,

@@ -53,6 +53,17 @@ pub struct DispatchInfo {
     pub jobs: usize,
 }
 
+/// An audio track that a participant publishes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioTrack {
+    /// Its id.
+    pub sid: String,
+    /// Its name.
+    pub name: String,
+    /// Whether its source is a microphone, as that of an agent's voice is.
+    pub is_microphone: bool,
+}
+
 /// A client of one LiveKit server. It never repeats a request by itself.
 pub struct LiveKitClient {
     twirp: Twirp,
@@ -112,6 +123,30 @@ impl LiveKitClient {
             participants: room.num_participants,
         });
         Ok(RoomList { rooms: rooms.collect(), server_clock })
+    }
+
+    /// The audio tracks that agents publish in a room, avatars' included; empty where the room does not exist.
+    ///
+    /// # Errors
+    /// The request fails.
+    pub async fn audio_tracks(&self, room: &RoomName) -> Result<Vec<AudioTrack>, LiveKitError> {
+        let request = proto::ListParticipantsRequest { room: room.as_str().to_owned() };
+        let method = "RoomService/ListParticipants";
+        let present: proto::ListParticipantsResponse =
+            default_if_not_found(self.twirp.call(method, room_admin(room), &request).await)?;
+        let agents = present
+            .participants
+            .into_iter()
+            .filter(|participant| participant.kind() == proto::participant_info::Kind::Agent);
+        let tracks = agents.flat_map(|participant| participant.tracks);
+        Ok(tracks
+            .filter(|track| track.r#type() == proto::TrackType::Audio)
+            .map(|track| AudioTrack {
+                is_microphone: track.source() == proto::TrackSource::Microphone,
+                sid: track.sid,
+                name: track.name,
+            })
+            .collect())
     }
 
     /// The dispatches of a room except the placeholder's; empty where the room does not exist.

@@ -16,11 +16,14 @@ pub mod testing;
 mod token;
 mod twirp;
 
-pub use client::{DispatchInfo, LiveKitClient, PLACEHOLDER_AGENT, RoomInfo, RoomList};
+pub use client::{AudioTrack, DispatchInfo, LiveKitClient, PLACEHOLDER_AGENT, RoomInfo, RoomList};
 pub use control_plane::{
     AgentParticipant, ControlPlane, CreateDispatchRequest, CreateRoomRequest, RoomAgents,
     RoomParticipants,
 };
 pub use error::{LiveKitError, LiveKitErrorKind};
-pub use metadata::{RoomOwner, dispatch_metadata, parse_room_owner, room_metadata};
-pub use token::{TokenDispatch, TokenError, TokenRequest, TokenSigner};
+pub use metadata::{
+    RoomOwner, caller_claims, dispatch_metadata, parse_room_owner, room_metadata,
+    room_metadata_with,
+};
+pub use token::{ParticipantClaims, TokenDispatch, TokenError, TokenRequest, TokenSigner};

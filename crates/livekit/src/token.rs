@@ -1,9 +1,36 @@
 //! Access tokens: for one identity and one room, with no more grants and no longer than needed.
 
+use std::collections::BTreeMap;
+
 use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
 use livekit_protocol as proto;
 
+use rushhour_core::profile::CallerKind;
 use rushhour_core::units::{AgentName, Identity, Micros, RoomName, Secret};
+
+/// What a token says of its participant, which the server passes on to everybody in the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantClaims {
+    /// Its kind.
+    pub kind: CallerKind,
+    /// Its name; empty for none.
+    pub name: String,
+    /// Its metadata; empty for none.
+    pub metadata: String,
+    /// Its attributes.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Default for ParticipantClaims {
+    fn default() -> Self {
+        Self {
+            kind: CallerKind::Standard,
+            name: String::new(),
+            metadata: String::new(),
+            attributes: BTreeMap::new(),
+        }
+    }
+}
 
 /// What an access token is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +43,8 @@ pub struct TokenRequest {
     pub lifetime: Micros,
     /// What the join dispatches, where the token does that.
     pub agent: Option<TokenDispatch>,
+    /// What it says of the participant.
+    pub participant: ParticipantClaims,
 }
 
 /// An agent that joining with a token dispatches, into a room that joining may create.
@@ -64,6 +93,19 @@ impl TokenSigner {
             .with_ttl(request.lifetime.as_duration())
             .with_identity(request.identity.as_str())
             .with_grants(grants);
+        let ParticipantClaims { kind, name, metadata, attributes } = request.participant;
+        if !name.is_empty() {
+            token = token.with_name(&name);
+        }
+        if !metadata.is_empty() {
+            token = token.with_metadata(&metadata);
+        }
+        if !attributes.is_empty() {
+            token = token.with_attributes(attributes);
+        }
+        if kind != CallerKind::Standard {
+            token = token.with_kind(kind.name());
+        }
         if let Some(TokenDispatch { agent, metadata, room_metadata }) = request.agent {
             token = token.with_room_config(proto::RoomConfiguration {
                 metadata: room_metadata,
@@ -102,7 +144,27 @@ mod tests {
             room: RoomName::new("rushhour-7"),
             lifetime: Micros::from_secs(900),
             agent,
+            room_metadata: String::new(),
+            participant: ParticipantClaims::default(),
         }
+    }
+
+    #[test]
+    fn a_token_says_what_its_participant_is() {
+        let secret = Secret::new("a-secret-of-thirty-two-characters");
+        let participant = ParticipantClaims {
+            kind: CallerKind::Sip,
+            name: "Phone 7".to_owned(),
+            metadata: "{\"id\":7}".to_owned(),
+            attributes: BTreeMap::from([("sip.phoneNumber".to_owned(), "+497".to_owned())]),
+        };
+        let request = TokenRequest { participant, ..request(None) };
+        let token = TokenSigner::new(Secret::new("key"), secret.clone()).sign(request).unwrap();
+        let claims =
+            TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
+        assert_eq!((&*claims.kind, &*claims.name), ("sip", "Phone 7"));
+        assert_eq!(claims.metadata, "{\"id\":7}");
+        assert_eq!(claims.attributes["sip.phoneNumber"], "+497");
     }
 
     #[test]
@@ -124,6 +186,7 @@ mod tests {
         };
         assert_eq!(claims.video, expected);
         assert!(claims.room_config.is_none());
+        assert_eq!((&*claims.kind, &*claims.name, &*claims.metadata), ("", "", ""));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::dispatch::{DispatchTrial, try_room};
+use super::dispatch::{DispatchTrial, TrialTarget, try_room};
 use super::finding::{Diagnosis, Finding, passed};
 use super::rules::{cloud_limits, cloud_quota};
 use super::{cekura, livekit, machine, network};
@@ -22,7 +22,7 @@ use rushhour_core::plan::{Forecast, Plan, PlanWarning, cloud_excess, cloud_quota
 use rushhour_core::profile::{LiveKitTarget, Profile};
 use rushhour_core::units::Secret;
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
-use rushhour_livekit::LiveKitClient;
+use rushhour_livekit::{LiveKitClient, TokenSigner};
 use rushhour_sandbox::{Sandbox, SandboxConfig, TruthLog};
 
 const HELP: &str = "\
@@ -31,7 +31,8 @@ Examples:
   rushhour doctor my-agent.toml --no-dispatch --format json
 
 It checks this machine, the network, keys, clocks and limits. It also dispatches one agent, into \
-a room of its own that it deletes afterwards. It submits nothing to the evaluator.
+a room of its own that it deletes afterwards; for Rushhour's own callers it joins that room and \
+listens to the agent for a few seconds. It submits nothing to the evaluator.
 
 Exit codes:
   0    no check failed
@@ -184,6 +185,11 @@ async fn check_livekit(
     let timeout = profile.limits.livekit_timeout.as_duration();
     let livekit = LiveKitClient::new(&service.url, &key, &secret, timeout)
         .map_err(CliError::from_internal)?;
+    let target = TrialTarget {
+        livekit: &livekit,
+        url: &service.url,
+        tokens: &TokenSigner::new(key, secret),
+    };
     print::set_status("checking the key of LiveKit");
     let key = livekit::check_key(&livekit).await;
     let is_accepted = passed(std::slice::from_ref(&key));
@@ -204,7 +210,7 @@ async fn check_livekit(
         ));
     }
     let room = throw_away_room(profile);
-    let result = try_room(&livekit, profile, &room, trial).await;
+    let result = try_room(&target, profile, &room, trial).await;
     findings.add(result.findings);
     Ok(result.interrupted)
 }

@@ -8,11 +8,21 @@ use super::finding::Finding;
 use super::livekit::request_failed;
 use super::rules::{AgentArrival, agent};
 use crate::signals::interrupted;
-use rushhour_core::profile::{AgentDispatch, Profile};
-use rushhour_core::units::{AgentName, Identity, Micros, RoomName, RunIndex, SessionId};
+use rushhour_core::profile::{AgentDispatch, Profile, RunVariables};
+use rushhour_core::units::{
+    AgentName, Identity, Micros, RoomName, RunIndex, ScenarioId, SessionId,
+};
 use rushhour_livekit::{
     ControlPlane, CreateDispatchRequest, CreateRoomRequest, LiveKitClient, LiveKitError,
-    RoomAgents, dispatch_metadata, room_metadata,
+    RoomAgents, TokenSigner, dispatch_metadata, room_metadata_with,
+};
+
+#[cfg(feature = "native")]
+use {
+    super::listener::Listener,
+    super::traits::agent_traits,
+    crate::print,
+    rushhour_livekit::{TokenRequest, caller_claims},
 };
 
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -22,6 +32,10 @@ const LISTENING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an empty room stays beyond the wait for the agent.
 const EMPTY_TIMEOUT_MARGIN: Micros = Micros::from_secs(60);
+
+/// How long a token is valid with which the room is joined.
+#[cfg(feature = "native")]
+const TOKEN_LIFETIME: Micros = Micros::from_secs(60);
 
 /// The attempts to delete the room.
 const ATTEMPTS: u32 = 3;
@@ -35,6 +49,16 @@ pub(crate) enum DispatchTrial {
     RoomOnly,
 }
 
+/// The server of the trial.
+pub(crate) struct TrialTarget<'a> {
+    pub(crate) livekit: &'a LiveKitClient,
+    /// Its address, for a participant.
+    #[cfg_attr(not(feature = "native"), expect(dead_code, reason = "only a caller needs it"))]
+    pub(crate) url: &'a str,
+    #[cfg_attr(not(feature = "native"), expect(dead_code, reason = "only a caller needs it"))]
+    pub(crate) tokens: &'a TokenSigner,
+}
+
 /// The result of the trial.
 pub(crate) struct DispatchTrialResult {
     pub(crate) findings: Vec<Finding>,
@@ -44,19 +68,19 @@ pub(crate) struct DispatchTrialResult {
 /// Creates a room, dispatches the agent, waits for it, and deletes the room. Finds out what the key is granted, and
 /// whether an agent joined.
 pub(crate) async fn try_room(
-    livekit: &LiveKitClient,
+    target: &TrialTarget<'_>,
     profile: &Profile,
     name: &str,
     trial: DispatchTrial,
 ) -> DispatchTrialResult {
     let room = RoomName::new(name);
     let (mut findings, interrupted) = tokio::select! {
-        findings = create_and_dispatch(livekit, profile, &room, trial) => (findings, false),
+        findings = create_and_dispatch(target, profile, &room, trial) => (findings, false),
         _ = interrupted() => {
             (vec![Finding::not_checked("agent", "interrupted; the room is deleted")], true)
         }
     };
-    if let Err(error) = delete(livekit, &room).await {
+    if let Err(error) = delete(target.livekit, &room).await {
         findings.push(Finding::warning(
             "throw-away room",
             format!("{room} could not be deleted: {error}"),
@@ -67,16 +91,22 @@ pub(crate) async fn try_room(
 }
 
 async fn create_and_dispatch(
-    livekit: &LiveKitClient,
+    target: &TrialTarget<'_>,
     profile: &Profile,
     room: &RoomName,
     trial: DispatchTrial,
 ) -> Vec<Finding> {
+    let livekit = target.livekit;
     let settings = &profile.livekit;
-    let metadata = || match profile.mix.scenarios().first() {
-        Some(scenario) => dispatch_metadata(settings, &scenario.id, profile.mode.representative()),
-        None => String::new(),
+    let scenario = profile.mix.scenarios().first().map(|scenario| scenario.id.clone());
+    let scenario = scenario.unwrap_or_else(|| ScenarioId::new(""));
+    let run = RunVariables {
+        run: RunIndex(0),
+        scenario: &scenario,
+        seed: profile.seed,
+        mode: profile.mode.representative(),
     };
+    let metadata = || dispatch_metadata(settings, &run);
     let room_requested = Instant::now();
     let agents = match (trial, &settings.dispatch) {
         (DispatchTrial::Dispatch, AgentDispatch::Room { agent }) => {
@@ -94,7 +124,11 @@ async fn create_and_dispatch(
         .create_room(CreateRoomRequest {
             room: room.clone(),
             empty_timeout: settings.give_up_after.micros() + EMPTY_TIMEOUT_MARGIN,
-            metadata: room_metadata(&SessionId::new(room.as_str()), RunIndex(0)),
+            metadata: room_metadata_with(
+                &settings.room_metadata,
+                &SessionId::new(room.as_str()),
+                &run,
+            ),
             agents,
         })
         .await;
@@ -112,18 +146,96 @@ async fn create_and_dispatch(
     }
     let granted =
         Finding::ok("livekit grants", "may create and delete rooms, and list their participants");
-    let agent = match trial {
-        DispatchTrial::RoomOnly => {
-            Finding::not_checked("agent", "no agent was dispatched: --no-dispatch")
-        }
-        DispatchTrial::Dispatch => {
-            match dispatch(livekit, profile, room, metadata(), room_requested).await {
-                Ok((name, arrival)) => agent(&name, arrival, settings.agent_within.micros()),
-                Err(error) => request_failed("agent", &error),
+    if trial == DispatchTrial::RoomOnly {
+        let why = "no agent was dispatched: --no-dispatch";
+        return vec![granted, Finding::not_checked("agent", why)];
+    }
+    // Callers join before the agent does.
+    let listening = join_room(target, profile, room, &run);
+    let mut findings = vec![granted];
+    match dispatch(livekit, profile, room, metadata(), room_requested).await {
+        Ok((name, arrival)) => {
+            findings.push(agent(&name, arrival, settings.agent_within.micros()));
+            if matches!(arrival, AgentArrival::Joined { .. }) {
+                findings.extend(listen(listening, target, profile, room).await);
             }
         }
+        Err(error) => findings.push(request_failed("agent", &error)),
+    }
+    findings
+}
+
+#[cfg(feature = "native")]
+type Listening = Result<Listener, Finding>;
+#[cfg(not(feature = "native"))]
+type Listening = std::convert::Infallible;
+
+/// Joins the room to listen to the agent, where our own callers are to talk to it.
+#[cfg(feature = "native")]
+fn join_room(
+    target: &TrialTarget<'_>,
+    profile: &Profile,
+    room: &RoomName,
+    run: &RunVariables<'_>,
+) -> Option<Listening> {
+    if profile.evaluator.cekura().is_some() {
+        return None;
+    }
+    let token = target.tokens.sign(TokenRequest {
+        identity: Identity::new("doctor"),
+        room: room.clone(),
+        lifetime: TOKEN_LIFETIME,
+        agent: None,
+        participant: caller_claims(&profile.caller, run),
+    });
+    let not_checked = |why: String| Finding::not_checked("agent in the room", why);
+    Some(token.map_err(|error| not_checked(error.to_string())).and_then(|token| {
+        Listener::join(target.url.to_owned(), token, run.mode)
+            .map_err(|error| not_checked(format!("cannot start a thread: {error}")))
+    }))
+}
+
+#[cfg(not(feature = "native"))]
+fn join_room(
+    _: &TrialTarget<'_>,
+    _: &Profile,
+    _: &RoomName,
+    _: &RunVariables<'_>,
+) -> Option<Listening> {
+    None
+}
+
+/// Listens to an agent that has joined.
+#[cfg(feature = "native")]
+async fn listen(
+    listening: Option<Listening>,
+    target: &TrialTarget<'_>,
+    profile: &Profile,
+    room: &RoomName,
+) -> Option<Finding> {
+    let listener = match listening? {
+        Ok(listener) => listener,
+        Err(finding) => return Some(finding),
     };
-    vec![granted, agent]
+    print::set_status("listening to the agent");
+    let traits = listener.listen(target.livekit, room).await;
+    Some(match traits {
+        Some(traits) => agent_traits(&traits, profile, profile.mode.representative()),
+        None => Finding::not_checked(
+            "agent in the room",
+            "a caller of Rushhour's could not join the room, or did not see the agent there",
+        ),
+    })
+}
+
+#[cfg(not(feature = "native"))]
+fn listen(
+    _: Option<Listening>,
+    _: &TrialTarget<'_>,
+    _: &Profile,
+    _: &RoomName,
+) -> std::future::Ready<Option<Finding>> {
+    std::future::ready(None)
 }
 
 /// Dispatches the agent, unless the creation of the room has done so, and waits for it.

@@ -61,6 +61,16 @@ impl Finding {
         Self::new(check, FindingState::Ok, message)
     }
 
+    /// Nothing is wrong, but something can be done.
+    #[cfg(feature = "native")]
+    pub(crate) fn ok_with(
+        check: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self { hint: Some(hint.into()), ..Self::new(check, FindingState::Ok, message) }
+    }
+
     pub(crate) fn not_checked(check: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(check, FindingState::NotChecked, message)
     }

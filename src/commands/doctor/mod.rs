@@ -1,15 +1,19 @@
 //! `rushhour doctor`: checks everything that a session needs, before it costs anything.
 //!
 //! `rules` decide what a measurement means, without clock or socket; `machine`, `network`, `livekit`, `dispatch` and
-//! `cekura` measure; a `finding` is the result of one check; `command` makes all checks, whatever each of them finds.
+//! `cekura` measure; `listener` listens to the agent, and `traits` says what that means; a `finding` is the result of one check; `command` makes all checks, whatever each of them finds.
 
 mod cekura;
 mod command;
 mod dispatch;
 mod finding;
+#[cfg(feature = "native")]
+mod listener;
 mod livekit;
 mod machine;
 mod network;
 mod rules;
+#[cfg(feature = "native")]
+mod traits;
 
 pub(crate) use command::{DoctorArgs, doctor};

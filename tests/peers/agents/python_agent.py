@@ -70,6 +70,7 @@ class Conversation:
     def _answer(self, told):
         if self.options.answer == "attributes":
             caller = self._caller()
+            note("caller", kind=int(caller.kind), attributes=dict(caller.attributes))
             told = f"name={caller.name} metadata={caller.metadata} attributes={json.dumps(caller.attributes)}"
         return " ".join([f"echo: {told}."] + [SENTENCE] * (self.options.sentences - 1))
 
@@ -289,7 +290,8 @@ class Billing(Agent):
 async def entrypoint(ctx):
     options = behaviours.chosen(ctx.job.metadata)
     room, version = ctx.job.room.name, framework.VERSION
-    note("job", room=room, version=version, behaviour=options.behaviour, metadata=ctx.job.metadata)
+    metadata = {"metadata": ctx.job.metadata, "room_metadata": ctx.job.room.metadata}
+    note("job", room=room, version=version, behaviour=options.behaviour, **metadata)
     if options.participant == "standard":
         await participants.join_as_standard(ctx, options)
         return

@@ -208,7 +208,9 @@ impl AgentSession {
                     self.receive_text(&text, at, handle);
                 }
             }
-            DataEvent::ByteStreamReceived { .. } => {}
+            DataEvent::ByteStreamReceived { .. }
+            | DataEvent::RpcCalled { .. }
+            | DataEvent::DtmfReceived { .. } => {}
         }
     }
 

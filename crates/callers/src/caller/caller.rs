@@ -1,18 +1,22 @@
 //! The caller as the handler of its participant: events of the room in, audio and texts out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::keypad::Keypad;
 use super::leave_outcome::outcome_of;
 use super::open_turn::OpenTurn;
 use super::prepared_script::PreparedScript;
 use super::turn_state::{RoomChange, TurnState};
 use super::utterances::Utterances;
 use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, SpeechEdge, VoiceActivity};
-use crate::data::{AGENT_SESSION_TOPIC, DataEvent, decode_model_usage, decode_turn_metrics};
+use crate::data::{
+    AGENT_SESSION_TOPIC, DataEvent, RpcFailure, decode_model_usage, decode_turn_metrics,
+};
 use crate::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
-use crate::participant::{ParticipantEvent, RemoteParticipant};
+use crate::participant::{ParticipantEvent, RemoteParticipant, SendOutcome};
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
-use rushhour_core::event::{FailureClass, FramesSent, ModelUsage, Outcome};
+use rushhour_core::event::{FailureClass, FramesSent, ModelUsage, Outcome, RpcCalls};
 use rushhour_core::profile::NativeSettings;
 use rushhour_core::units::{Micros, Mode, RunIndex, SessionTime};
 
@@ -25,6 +29,8 @@ pub(crate) struct CallerConfig {
     pub(crate) mode: Mode,
     pub(crate) script: Arc<PreparedScript>,
     pub(crate) settings: NativeSettings,
+    /// What it answers when it is called by RPC, by method.
+    pub(crate) rpc_answers: BTreeMap<String, String>,
     /// Receives what happens in the conversation.
     pub(crate) on_update: Box<dyn Fn(CallerUpdate) + Send>,
 }
@@ -53,6 +59,8 @@ pub(crate) struct Caller {
     pub(super) outcome: Option<Outcome>,
     /// The agent's latest report of what its models used.
     model_usage: Option<ModelUsage>,
+    /// The calls by RPC so far.
+    rpc_calls: RpcCalls,
 }
 
 /// The stage of the conversation.
@@ -85,6 +93,8 @@ pub(super) struct CallerVoice {
     pub(super) playback: Option<Playback>,
     /// What is received.
     pub(super) activity: VoiceActivity,
+    /// The keys of a telephone that are being pressed.
+    pub(super) keypad: Option<Keypad>,
     /// While the agent speaks: since when.
     pub(super) speaking_since: Option<SessionTime>,
 }
@@ -100,6 +110,7 @@ impl Caller {
             Mode::Voice => Some(CallerVoice {
                 playback: None,
                 activity: VoiceActivity::new(DEFAULT_HANGOVER)?,
+                keypad: None,
                 speaking_since: None,
             }),
         };
@@ -117,6 +128,7 @@ impl Caller {
             turn: None,
             outcome: None,
             model_usage: None,
+            rpc_calls: RpcCalls::default(),
         })
     }
 
@@ -185,6 +197,24 @@ impl Caller {
                 self.note_agent_output(at);
             }
         }
+    }
+
+    /// Answers a call at once: an agent that waits for it would seem slow.
+    fn answer_rpc(&mut self, call: &DataEvent, handle: &mut dyn ParticipantHandle) {
+        let DataEvent::RpcCalled { caller, request_id, method, is_understood } = call else {
+            return;
+        };
+        let answer = match self.config.rpc_answers.get(method) {
+            _ if !is_understood => Err(RpcFailure::UnsupportedVersion),
+            Some(payload) => Ok(payload.as_str()),
+            None => Err(RpcFailure::UnsupportedMethod),
+        };
+        match answer {
+            Ok(_) => self.rpc_calls.answered += 1,
+            Err(RpcFailure::UnsupportedMethod) => self.rpc_calls.add_unsupported(method),
+            Err(RpcFailure::UnsupportedVersion) => self.rpc_calls.unsupported += 1,
+        }
+        handle.answer_rpc(caller, request_id, answer);
     }
 
     /// The agent spoke, or wrote in chat: reports the first time.
@@ -256,6 +286,27 @@ impl Caller {
         }
     }
 
+    /// Presses the key that is due; the turn has been said with the last one.
+    fn press_keys(&mut self, handle: &mut dyn ParticipantHandle) {
+        let (Some(voice), Some(turn)) = (&mut self.voice, &mut self.turn) else { return };
+        let Some(keypad) = &mut voice.keypad else { return };
+        let now = handle.now();
+        let Some(key) = keypad.due(now) else { return };
+        if handle.press_key(key) == SendOutcome::NotSent {
+            // It is tried again at the next tick.
+            return;
+        }
+        keypad.pressed(now);
+        if keypad.has_begun() && voice.speaking_since.is_some() {
+            turn.barged_in_at = Some(now);
+        }
+        if keypad.is_over() {
+            voice.keypad = None;
+            turn.said_at = Some(now);
+            self.stage = CallerStage::AwaitingAnswer;
+        }
+    }
+
     fn frames_sent(&self) -> Option<FramesSent> {
         let counts = self.voice.as_ref()?.playback.as_ref()?.counts();
         Some(FramesSent { sent: counts.frames, late: counts.late, given_up: counts.dropped })
@@ -288,6 +339,9 @@ impl ParticipantHandler for Caller {
                 }
                 self.report(at, UpdateKind::Joined);
             }
+            ParticipantEvent::Data(call @ DataEvent::RpcCalled { .. }) => {
+                self.answer_rpc(&call, handle);
+            }
             ParticipantEvent::Data(data) => self.handle_data(&data, at),
             ParticipantEvent::Audio { packet, .. } => {
                 let edges = self.voice.as_mut().map(|voice| voice.activity.handle_packet(&packet));
@@ -302,6 +356,7 @@ impl ParticipantHandler for Caller {
         let edges = self.voice.as_mut().map(|voice| voice.activity.handle_timeout(now));
         self.handle_speech(edges.unwrap_or_default());
         self.send_audio(handle);
+        self.press_keys(handle);
         self.advance(handle.now(), handle);
         self.next_tick(handle.now())
     }
@@ -311,6 +366,10 @@ impl ParticipantHandler for Caller {
         let outcome = self.outcome.take().unwrap_or_else(|| outcome_of(&reason));
         if let Some(used) = self.model_usage {
             self.report(at, UpdateKind::ModelUsage(used));
+        }
+        let calls = std::mem::take(&mut self.rpc_calls);
+        if !calls.is_empty() {
+            self.report(at, UpdateKind::RpcCalls(calls));
         }
         self.report(at, UpdateKind::Ended { outcome, frames: self.frames_sent() });
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::caller::{Caller, CallerStage, CallerVoice};
+use super::keypad::Keypad;
 use super::open_turn::{OpenTurn, WrittenAnswer};
 use super::prepared_script::{PreparedTurn, TurnContent};
 use super::utterances::CHAT_TOPIC;
@@ -181,7 +182,12 @@ impl Caller {
                 self.turn = Some(turn);
                 self.stage = CallerStage::Speaking;
             }
-            (TurnContent::Clip(_), _) => {}
+            (TurnContent::Keys(keys), Some(voice)) => {
+                voice.keypad = Some(Keypad::new(keys.clone(), handle.now()));
+                self.turn = Some(turn);
+                self.stage = CallerStage::Speaking;
+            }
+            (TurnContent::Clip(_) | TurnContent::Keys(_), _) => {}
         }
     }
 

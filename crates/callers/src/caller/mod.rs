@@ -7,6 +7,7 @@
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod caller;
 mod conversation;
+mod keypad;
 mod leave_outcome;
 mod open_turn;
 mod prepared_script;

@@ -1,12 +1,13 @@
 //! A script prepared for one mode: expressions compiled, clips decoded.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use regex::Regex;
 
 use crate::audio::Clip;
 use rushhour_core::profile::{Script, ScriptTurn};
-use rushhour_core::units::{Micros, Mode, PositiveDuration};
+use rushhour_core::units::{DtmfKey, Micros, Mode, PositiveDuration};
 
 /// A script prepared for one mode, shared by all callers that follow it.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub(super) struct PreparedTurn {
 pub(super) enum TurnContent {
     Text(String),
     Clip(Clip),
+    /// Keys of a telephone.
+    Keys(Arc<[DtmfKey]>),
 }
 
 /// Why a script cannot be prepared. A validated profile leads to none of these but [`ScriptError::Clip`].
@@ -90,6 +93,10 @@ impl PreparedScript {
             (Mode::Voice, _, Some(path)) => {
                 let clip = load_clip(path).map_err(|error| ScriptError::Clip(error.into()))?;
                 Ok(TurnContent::Clip(clip))
+            }
+            (Mode::Voice, ..) if turn.dtmf.is_some() => {
+                let keys = turn.dtmf.iter().flat_map(|keys| keys.chars());
+                Ok(TurnContent::Keys(keys.filter_map(DtmfKey::new).collect()))
             }
             _ => Err(ScriptError::NoContent { number, mode }),
         };

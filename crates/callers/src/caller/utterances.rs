@@ -69,7 +69,9 @@ impl Utterances {
                 let Some(utterance) = self.find_open(stream_id) else { return false };
                 utterance.closed_at = Some(at);
             }
-            DataEvent::ByteStreamReceived { .. } => return false,
+            DataEvent::ByteStreamReceived { .. }
+            | DataEvent::RpcCalled { .. }
+            | DataEvent::DtmfReceived { .. } => return false,
         }
         true
     }

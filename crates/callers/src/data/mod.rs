@@ -1,10 +1,12 @@
-//! What travels over the data channels: data streams of text and bytes, and the metrics that agents publish in them.
+//! What travels over the data channels: data streams of text and bytes, the metrics that agents publish in them, calls
+//! by RPC, and keys of a telephone.
 //!
 //! [`DataReceiver`] decodes packets into [`DataEvent`]s, and the encoder for outgoing streams numbers them.
 //! `agent_session` reads and writes the messages of LiveKit's agent framework on the topic `lk.agent.session`.
 
 mod agent_session;
 mod receiver;
+mod rpc;
 mod sender;
 
 pub(crate) use agent_session::decode_model_usage;
@@ -12,4 +14,5 @@ pub(crate) use agent_session::decode_model_usage;
 pub(crate) use agent_session::encode_model_usage;
 pub use agent_session::{AGENT_SESSION_TOPIC, decode_turn_metrics, encode_turn_metrics};
 pub use receiver::{DataEvent, DataReceiver};
+pub use rpc::RpcFailure;
 pub(crate) use sender::DataSender;

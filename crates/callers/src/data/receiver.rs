@@ -7,6 +7,7 @@ use prost::Message;
 use proto::data_packet::Value;
 use proto::data_stream::header::ContentHeader;
 
+use super::rpc::RPC_VERSION;
 use rushhour_core::units::Identity;
 
 /// Streams of one kind that may be open at once; beyond it the oldest is forgotten.
@@ -14,7 +15,7 @@ const MAX_OPEN_STREAMS: usize = 64;
 /// The most bytes of one byte stream that are kept.
 const MAX_STREAM_BYTES: usize = 256 * 1024;
 
-/// An event of a data stream. Texts arrive chunk by chunk, bytes as a whole.
+/// An event of a data stream, or another message. Texts arrive chunk by chunk, bytes as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DataEvent {
     /// The header of a text stream arrived.
@@ -51,6 +52,26 @@ pub enum DataEvent {
         /// Its first 256 KiB.
         bytes: Vec<u8>,
     },
+    /// Another participant calls a method of this one by RPC, and waits for an acknowledgement and a response.
+    RpcCalled {
+        /// Who calls.
+        caller: Identity,
+        /// The call's id, which belongs into the response.
+        request_id: String,
+        /// The method.
+        method: String,
+        /// Whether the call is of the version that participants understand.
+        is_understood: bool,
+    },
+    /// Another participant pressed a key of its telephone.
+    DtmfReceived {
+        /// Who.
+        sender: Identity,
+        /// The key's event code (RFC 4733).
+        code: u32,
+        /// The key's sign.
+        digit: String,
+    },
 }
 
 /// Decodes packets and collects byte streams.
@@ -80,6 +101,15 @@ impl DataReceiver {
                 self.chunk(&chunk.stream_id, &chunk.content).into_iter().collect()
             }
             Some(Value::StreamTrailer(trailer)) => self.trailer(trailer).into_iter().collect(),
+            Some(Value::RpcRequest(call)) => vec![DataEvent::RpcCalled {
+                caller: sender,
+                request_id: call.id,
+                method: call.method,
+                is_understood: call.version == RPC_VERSION,
+            }],
+            Some(Value::SipDtmf(proto::SipDtmf { code, digit })) => {
+                vec![DataEvent::DtmfReceived { sender, code, digit }]
+            }
             _ => Vec::new(),
         }
     }
@@ -139,8 +169,9 @@ impl DataReceiver {
 
 #[cfg(test)]
 mod tests {
-    use super::super::DataSender;
+    use super::super::{DataSender, RpcFailure};
     use super::*;
+    use rushhour_core::units::DtmfKey;
 
     fn receive(packets: Vec<Vec<u8>>) -> Vec<DataEvent> {
         let mut receiver = DataReceiver::default();
@@ -174,6 +205,73 @@ mod tests {
         assert_eq!(packets.len(), 5, "a header, three chunks and a trailer");
         let (sender, topic) = (Identity::new(""), "lk.agent.session".to_owned());
         assert_eq!(receive(packets), [DataEvent::ByteStreamReceived { sender, topic, bytes }]);
+    }
+
+    fn decoded(packet: &[u8]) -> proto::DataPacket {
+        proto::DataPacket::decode(packet).unwrap()
+    }
+
+    #[test]
+    fn a_call_is_received_and_answered_to_its_caller_alone() {
+        let call = |version| {
+            let request = proto::RpcRequest {
+                id: "r1".to_owned(),
+                method: "locate".to_owned(),
+                payload: "{}".to_owned(),
+                version,
+                ..proto::RpcRequest::default()
+            };
+            let packet = proto::DataPacket {
+                participant_identity: "agent-1".to_owned(),
+                value: Some(Value::RpcRequest(request)),
+                ..proto::DataPacket::default()
+            };
+            receive(vec![packet.encode_to_vec()])
+        };
+        let caller = Identity::new("agent-1");
+        let called = |is_understood| DataEvent::RpcCalled {
+            caller: caller.clone(),
+            request_id: "r1".to_owned(),
+            method: "locate".to_owned(),
+            is_understood,
+        };
+        assert_eq!((call(1), call(2)), (vec![called(true)], vec![called(false)]));
+
+        let mut sender = DataSender::default();
+        let packets = [Ok("Berlin"), Err(RpcFailure::UnsupportedMethod)]
+            .map(|answer| sender.rpc_answer(&caller, "r1", answer));
+        for (index, packet) in packets.iter().flatten().enumerate() {
+            let packet = decoded(packet);
+            assert_eq!(packet.destination_identities, ["agent-1"]);
+            assert_eq!(packet.sequence as usize, index + 1);
+        }
+        let values = |packets: &[Vec<u8>]| {
+            packets.iter().map(|packet| decoded(packet).value.unwrap()).collect::<Vec<_>>()
+        };
+        let ack = Value::RpcAck(proto::RpcAck { request_id: "r1".to_owned() });
+        let response = |value| {
+            let request_id = "r1".to_owned();
+            Value::RpcResponse(proto::RpcResponse { request_id, value: Some(value) })
+        };
+        let payload = proto::rpc_response::Value::Payload("Berlin".to_owned());
+        assert_eq!(values(&packets[0]), [ack.clone(), response(payload)]);
+        let error = proto::rpc_response::Value::Error(proto::RpcError {
+            code: 1400,
+            message: "Method not supported at destination".to_owned(),
+            data: String::new(),
+        });
+        assert_eq!(values(&packets[1]), [ack, response(error)]);
+    }
+
+    #[test]
+    fn keys_of_a_telephone_survive_the_round_trip() {
+        let mut sender = DataSender::default();
+        let packets = ['7', '#'].map(|sign| sender.dtmf(DtmfKey::new(sign).unwrap()));
+        let pressed = |code, digit: &str| {
+            let (sender, digit) = (Identity::new(""), digit.to_owned());
+            DataEvent::DtmfReceived { sender, code, digit }
+        };
+        assert_eq!(receive(packets.to_vec()), [pressed(7, "7"), pressed(11, "#")]);
     }
 
     #[test]

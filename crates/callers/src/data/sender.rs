@@ -1,4 +1,4 @@
-//! Outgoing data streams, encoded as packets of the reliable data channel.
+//! Outgoing data streams and messages, encoded as packets of the reliable data channel.
 //!
 //! A stream is a header, chunks of at most 15 kB and a trailer (LiveKit protocol, `livekit_models.proto`,
 //! `DataStream`). Packets are numbered from 1, so that the server could resume a broken channel.
@@ -11,7 +11,8 @@ use proto::data_packet::Value;
 use proto::data_stream::header::ContentHeader;
 use proto::data_stream::{ByteHeader, Chunk, Header, TextHeader, Trailer};
 
-use rushhour_core::units::Identity;
+use super::rpc::RpcFailure;
+use rushhour_core::units::{DtmfKey, Identity};
 
 /// The most bytes that one chunk carries.
 const MAX_CHUNK_BYTES: usize = 15_000;
@@ -144,10 +145,46 @@ impl DataSender {
         }))
     }
 
+    /// Encodes the acknowledgement of a call by RPC and the response to it, for its caller alone.
+    pub(crate) fn rpc_answer(
+        &mut self,
+        caller: &Identity,
+        request_id: &str,
+        answer: Result<&str, RpcFailure>,
+    ) -> Vec<Vec<u8>> {
+        let request_id = request_id.to_owned();
+        let value = match answer {
+            Ok(payload) => proto::rpc_response::Value::Payload(payload.to_owned()),
+            Err(failure) => proto::rpc_response::Value::Error(proto::RpcError {
+                code: failure.code(),
+                message: failure.message().to_owned(),
+                ..proto::RpcError::default()
+            }),
+        };
+        let ack = Value::RpcAck(proto::RpcAck { request_id: request_id.clone() });
+        let response = Value::RpcResponse(proto::RpcResponse { request_id, value: Some(value) });
+        vec![self.packet_to(Some(caller), ack), self.packet_to(Some(caller), response)]
+    }
+
+    /// Encodes that a key of a telephone was pressed.
+    pub(crate) fn dtmf(&mut self, key: DtmfKey) -> Vec<u8> {
+        let digit = key.sign().to_string();
+        self.packet(Value::SipDtmf(proto::SipDtmf { code: key.code(), digit }))
+    }
+
     fn packet(&mut self, value: Value) -> Vec<u8> {
+        self.packet_to(None, value)
+    }
+
+    /// A packet for one participant, or for all.
+    fn packet_to(&mut self, destination: Option<&Identity>, value: Value) -> Vec<u8> {
         self.sequence += 1;
         let packet = proto::DataPacket {
             sequence: self.sequence,
+            destination_identities: destination
+                .map(|one| one.as_str().to_owned())
+                .into_iter()
+                .collect(),
             value: Some(value),
             ..proto::DataPacket::default()
         };

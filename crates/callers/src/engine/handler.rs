@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::leave_reason::LeaveReason;
+use crate::data::RpcFailure;
 use crate::participant::{ParticipantEvent, SendOutcome};
-use rushhour_core::units::{Identity, SessionTime};
+use rushhour_core::units::{DtmfKey, Identity, SessionTime};
 
 /// The application of one participant, such as a caller or an agent.
 ///
@@ -88,6 +89,17 @@ pub trait ParticipantHandle {
 
     /// Sends bytes as one stream.
     fn send_bytes(&mut self, topic: &str, bytes: &[u8]) -> SendOutcome;
+
+    /// Acknowledges a call by RPC and answers it: with a payload, or with why there is none.
+    fn answer_rpc(
+        &mut self,
+        caller: &Identity,
+        request_id: &str,
+        answer: Result<&str, RpcFailure>,
+    ) -> SendOutcome;
+
+    /// Presses a key of a telephone.
+    fn press_key(&mut self, key: DtmfKey) -> SendOutcome;
 
     /// Sets attributes of the participant; others keep their values.
     fn set_attributes(&mut self, attributes: HashMap<String, String>);

@@ -13,8 +13,9 @@ use super::health::EngineCounters;
 use super::leave_reason::LeaveReason;
 use super::slot::SlotOutput;
 use super::socket::Socket;
+use crate::data::RpcFailure;
 use crate::participant::{Participant, ParticipantError, ParticipantEvent, SendOutcome};
-use rushhour_core::units::{Identity, SessionTime};
+use rushhour_core::units::{DtmfKey, Identity, SessionTime};
 
 /// A slot's parts, borrowed for one call of its handler.
 pub(super) struct SlotHandle<'a> {
@@ -130,6 +131,28 @@ impl ParticipantHandle for SlotHandle<'_> {
         let wall_ms = self.wall_ms();
         let packets = self.participant.data_sender().bytes(topic, bytes, HashMap::new(), wall_ms);
         self.send_packets(&packets)
+    }
+
+    fn answer_rpc(
+        &mut self,
+        caller: &Identity,
+        request_id: &str,
+        answer: Result<&str, RpcFailure>,
+    ) -> SendOutcome {
+        if !self.participant.is_open() {
+            return SendOutcome::NotSent;
+        }
+        let packets = self.participant.data_sender().rpc_answer(caller, request_id, answer);
+        self.send_packets(&packets)
+    }
+
+    fn press_key(&mut self, key: DtmfKey) -> SendOutcome {
+        // Encoding a packet uses up its sequence number.
+        if !self.participant.is_open() {
+            return SendOutcome::NotSent;
+        }
+        let packet = self.participant.data_sender().dtmf(key);
+        self.send_packets(&[packet])
     }
 
     fn set_attributes(&mut self, attributes: HashMap<String, String>) {

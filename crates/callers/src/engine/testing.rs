@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::handler::ParticipantHandle;
-use crate::data::decode_turn_metrics;
+use crate::data::{RpcFailure, decode_turn_metrics};
 use crate::participant::SendOutcome;
-use rushhour_core::units::{Identity, Micros, SessionTime};
+use rushhour_core::units::{DtmfKey, Identity, Micros, SessionTime};
 
 /// Records what a handler does, at times that the test sets.
 #[derive(Default)]
@@ -95,6 +95,22 @@ impl ParticipantHandle for RecordingHandle {
         let latencies = decode_turn_metrics(bytes).expect("the message holds latencies");
         self.reported_latencies.push(latencies.end_to_end.expect("the end-to-end latency"));
         SendOutcome::Sent
+    }
+
+    fn answer_rpc(
+        &mut self,
+        caller: &Identity,
+        request_id: &str,
+        answer: Result<&str, RpcFailure>,
+    ) -> SendOutcome {
+        self.record(match answer {
+            Ok(payload) => format!("{request_id} of {caller}: {payload}"),
+            Err(failure) => format!("{request_id} of {caller}: error {}", failure.code()),
+        })
+    }
+
+    fn press_key(&mut self, key: DtmfKey) -> SendOutcome {
+        self.record(format!("key {}", key.sign()))
     }
 
     fn set_attributes(&mut self, attributes: HashMap<String, String>) {

@@ -126,6 +126,11 @@ impl Participant {
         self.peer.deadline()
     }
 
+    /// Whether packets can be sent.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.peer.is_open()
+    }
+
     /// Encodes data streams for [`Self::send_packets`].
     pub(crate) const fn data_sender(&mut self) -> &mut DataSender {
         &mut self.data_sender

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::health::{AgentHealth, GeneratorHealth};
 use super::model_usage::ModelUsage;
 use super::outcome::Outcome;
+use super::rpc_calls::RpcCalls;
 use super::session_header::SessionHeader;
 use super::turn::{FramesSent, Turn};
 use crate::units::{
@@ -145,6 +146,14 @@ pub enum EventKind {
         /// The totals.
         #[serde(rename = "used")]
         usage: ModelUsage,
+    },
+    /// What the agent asked of the native caller by RPC.
+    #[serde(rename = "rpc")]
+    RpcCalls {
+        /// The run.
+        run: RunIndex,
+        /// The calls.
+        calls: RpcCalls,
     },
     /// The audio that the native caller sent.
     #[serde(rename = "spoke")]

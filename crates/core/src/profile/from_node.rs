@@ -183,6 +183,103 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
     }
 }
 
+/// Texts under keys that the user chooses and that may have dots: `a.b = "c"` is the same as `"a.b" = "c"`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct DottedTexts(pub(super) Vec<(Located<String>, String)>);
+
+impl FromNode for DottedTexts {
+    fn from_node(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let NodeValue::Table(entries) = &node.value else {
+            return wrong_type(node, "a table", diagnostics);
+        };
+        let mut texts = Vec::new();
+        for TableEntry { key, key_span, node } in entries {
+            if matches!(node.value, NodeValue::Table(_)) {
+                let inner = Self::from_node(node, diagnostics)?.0;
+                let dotted = |(inside, text): (Located<String>, String)| {
+                    (Located { value: format!("{key}.{}", inside.value), ..inside }, text)
+                };
+                texts.extend(inner.into_iter().map(dotted));
+            } else if let Some(text) = String::from_node(node, diagnostics) {
+                texts.push((Located { value: key.clone(), span: key_span.clone() }, text));
+            }
+        }
+        Some(Self(texts))
+    }
+}
+
+impl JsonSchema for DottedTexts {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "DottedTexts".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "type": "object",
+            "patternProperties": { "": { "type": ["string", "object"] } },
+        })
+    }
+}
+
+/// Metadata: a table, which becomes a JSON object, or a text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum MetadataValue {
+    Object(Named<Json>),
+    Text(String),
+}
+
+impl FromNode for MetadataValue {
+    fn from_node(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        match &node.value {
+            NodeValue::String(text) => Some(Self::Text(text.clone())),
+            NodeValue::Table(_) => Named::from_node(node, diagnostics).map(Self::Object),
+            _ => wrong_type(node, "a table or a string in quotes", diagnostics),
+        }
+    }
+}
+
+impl JsonSchema for MetadataValue {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "MetadataValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "anyOf": [{ "type": "object" }, { "type": "string" }] })
+    }
+}
+
+/// Metadata that must be a table. A text is read as well, so that the mistake can be explained.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct MetadataTable(pub(super) MetadataValue);
+
+impl FromNode for MetadataTable {
+    fn from_node(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        MetadataValue::from_node(node, diagnostics).map(Self)
+    }
+}
+
+impl JsonSchema for MetadataTable {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "MetadataTable".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "object" })
+    }
+}
+
 /// A value of any type, kept as JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Json(pub(super) serde_json::Value);

@@ -32,6 +32,7 @@ pub use overrides::ENVIRONMENT_VARIABLES;
 pub use resolve::ResolvedSetting;
 pub use schema::{json_schema, starting_profile};
 pub use settings::bill::BillSettings;
+pub use settings::caller::{CallerKind, CallerSettings};
 pub use settings::capacity::CapacitySettings;
 pub use settings::evaluator::{CekuraSettings, EvaluatorSettings, NativeSettings};
 pub use settings::judging::{
@@ -49,6 +50,7 @@ pub use settings::scenario::{ExpectedGreeting, Scenario, ScenarioMix, Script, Sc
 pub use settings::session_mode::SessionMode;
 pub use settings::soak::{AgentHealthSettings, SoakSettings};
 pub use settings::stage::{ArrivalRate, Arrivals, Stage, StageLoad};
+pub use settings::template::{Metadata, RunVariables, Template};
 pub use settings::threshold::{
     RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
 };

@@ -1,5 +1,6 @@
 //! Quantities and ids, each with its own type.
 
+mod dtmf_key;
 mod duration;
 mod foreign_text;
 mod ids;
@@ -12,6 +13,7 @@ mod rate;
 mod secret;
 mod time;
 
+pub use dtmf_key::DtmfKey;
 pub use duration::PositiveDuration;
 pub(crate) use duration::{format_duration, parse_duration};
 pub use foreign_text::{ForeignText, MAX_FOREIGN_BYTES, is_invisible, shortened, visible};

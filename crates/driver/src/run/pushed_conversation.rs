@@ -117,6 +117,9 @@ impl RunMachine {
             UpdateKind::ModelUsage(usage) => {
                 effects.push(RunEffect::Record(EventKind::ModelUsage { run, usage }));
             }
+            UpdateKind::RpcCalls(calls) => {
+                effects.push(RunEffect::Record(EventKind::RpcCalls { run, calls }));
+            }
             UpdateKind::Ended { outcome, frames } => {
                 if let Some(frames) = frames {
                     effects.push(RunEffect::Record(EventKind::AudioSent { run, frames }));

@@ -15,7 +15,9 @@ use super::stage_names::StageNames;
 use super::tally::OutcomeTally;
 use super::timeline::Timeline;
 use rushhour_core::bill::{Bill, Tariff};
-use rushhour_core::event::{FailureClass, FramesSent, Outcome, SessionHeader, StopReason};
+use rushhour_core::event::{
+    FailureClass, FramesSent, Outcome, RpcCalls, SessionHeader, StopReason,
+};
 use rushhour_core::units::SessionTime;
 
 /// A session after all its events.
@@ -49,6 +51,8 @@ pub struct FoldedSession {
     pub funnel: Funnel,
     /// Audio frames that our own callers sent.
     pub frames: FramesSent,
+    /// What the agents asked of our own callers by RPC.
+    pub rpc_calls: RpcCalls,
     /// Messages of failures.
     pub failure_messages: FailureMessages,
     /// The slowest runs of measured stages.
@@ -132,6 +136,7 @@ impl FoldedSession {
             timeline: Timeline::default(),
             stage_starts: BTreeMap::new(),
             frames: FramesSent::default(),
+            rpc_calls: RpcCalls::default(),
             failure_messages: FailureMessages::default(),
             slowest: Slowest::default(),
             submissions: 0,

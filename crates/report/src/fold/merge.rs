@@ -234,6 +234,7 @@ impl MergePlacement {
             E::Greeted { run: n, at: when } => E::Greeted { run: run(n), at: at(when) },
             E::Turn { run: n, turn } => E::Turn { run: run(n), turn: turn.shifted(self.offset) },
             E::ModelUsage { run: n, usage } => E::ModelUsage { run: run(n), usage },
+            E::RpcCalls { run: n, calls } => E::RpcCalls { run: run(n), calls },
             E::AudioSent { run: n, frames } => E::AudioSent { run: run(n), frames },
             E::SubmitIntent { request: n, runs } => {
                 E::SubmitIntent { request: request(n), runs: runs.into_iter().map(run).collect() }

@@ -148,6 +148,7 @@ impl Fold {
                     self.add_frames(*frames);
                 }
             }
+            EventKind::RpcCalls { calls, .. } => folded.rpc_calls.add(calls),
             EventKind::Dispatched { run, .. }
             | EventKind::AgentSeen { run, .. }
             | EventKind::AgentReady { run, .. }

@@ -60,7 +60,8 @@ class Conversation {
 
   #told(told) {
     if (this.options.answer !== 'attributes') return told;
-    const { name, metadata, attributes } = this.#caller();
+    const { name, metadata, attributes, kind } = this.#caller();
+    note('caller', { kind, attributes });
     return `name=${name} metadata=${metadata} attributes=${JSON.stringify(attributes)}`;
   }
 
@@ -249,7 +250,7 @@ export default defineAgent({
     const options = chosen(ctx.job.metadata);
     const { behaviour } = options;
     const { room, metadata } = ctx.job;
-    note('job', { room: room.name, version, behaviour, metadata });
+    note('job', { room: room.name, version, behaviour, metadata, room_metadata: room.metadata });
     if (options.participant === 'standard') return joinAsStandard(ctx, options);
     const sharedKey = new TextEncoder().encode('a key that the caller does not have');
     await ctx.connect(options.encrypted ? { keyProviderOptions: { sharedKey } } : undefined);

@@ -2,5 +2,6 @@
 
 mod chat;
 mod ends;
+mod requests;
 mod scene;
 mod voice;

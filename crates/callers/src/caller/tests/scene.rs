@@ -1,6 +1,6 @@
 //! A caller in a simulated room, which is called only when it asked to be.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -16,7 +16,9 @@ use crate::participant::{AudioPacket, ParticipantEvent, RemoteParticipant};
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{FailureClass, FramesSent, Outcome, Turn};
 use rushhour_core::profile::NativeSettings;
-use rushhour_core::units::{Identity, Micros, Mode, PositiveDuration, RunIndex, SessionTime};
+use rushhour_core::units::{
+    DtmfKey, Identity, Micros, Mode, PositiveDuration, RunIndex, SessionTime,
+};
 
 /// The interval of a participant's ticks, in milliseconds.
 const TICK: u64 = 20;
@@ -47,6 +49,12 @@ pub(super) fn writes(text: &str) -> PreparedTurn {
 /// A spoken turn, to be answered within 5 s.
 pub(super) fn speaks(clip: &Clip) -> PreparedTurn {
     PreparedTurn { content: TurnContent::Clip(clip.clone()), ..writes("") }
+}
+
+/// A turn of keys that are pressed, to be answered within 5 s.
+pub(super) fn presses(keys: &str) -> PreparedTurn {
+    let keys = keys.chars().map(|sign| DtmfKey::new(sign).unwrap()).collect();
+    PreparedTurn { content: TurnContent::Keys(keys), ..writes("") }
 }
 
 pub(super) fn tone(millis: u64) -> Clip {
@@ -84,12 +92,14 @@ impl Scene {
             join_within: PositiveDuration::secs(10),
             ready_within: PositiveDuration::secs(8),
             quiet: "500ms".parse().unwrap(),
+            rpc: BTreeMap::new(),
         };
         let config = CallerConfig {
             run: RunIndex(7),
             mode,
             script: Arc::new(script),
             settings,
+            rpc_answers: [("locate".to_owned(), "Berlin".to_owned())].into(),
             on_update: Box::new(move |update| sender.send(update).expect("the scene receives")),
         };
         Self {

@@ -108,7 +108,10 @@ fn flags_reach_into_lists_and_need_no_quotes() {
         matches!(&profile.stages[0].load, StageLoad::Open { curve: ArrivalRate::Constant(rate), .. } if rate.to_string() == "3/s")
     );
     assert_eq!(profile.mix.total(), Some(7));
-    assert_eq!(profile.livekit.metadata["tenant"], "acme");
+    let crate::profile::Metadata::Object(metadata) = &profile.livekit.metadata else {
+        panic!("{:?}", profile.livekit.metadata)
+    };
+    assert_eq!(metadata["tenant"], "acme");
     assert_eq!(
         load_text(GOOD, &["stage"]).unwrap_err().diagnostics[0].message,
         "this sets nothing"

@@ -1,6 +1,6 @@
 //! `[evaluator]` as written.
 
-use crate::profile::from_node::{Json, Named};
+use crate::profile::from_node::{DottedTexts, Json, Named};
 use crate::profile::table::{choice, raw_table};
 use crate::units::PositiveDuration;
 
@@ -29,6 +29,8 @@ raw_table! {
         ready_within: PositiveDuration,
         /// How long the agent must be silent before a native caller continues; native only.
         quiet: PositiveDuration,
+        /// What a native caller answers when the agent calls it by RPC: `method = "payload"`, with the placeholders of `[caller]`. Other methods are answered as unsupported (error 1400); native only.
+        rpc: DottedTexts,
         /// The path that starts voice runs.
         voice_path: String,
         /// The path that starts chat runs.

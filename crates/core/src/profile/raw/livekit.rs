@@ -1,6 +1,6 @@
 //! `[livekit]` as written.
 
-use crate::profile::from_node::{Json, Named};
+use crate::profile::from_node::{Json, MetadataTable, MetadataValue};
 use crate::profile::settings::livekit::DispatchMethod;
 use crate::profile::table::raw_table;
 use crate::units::PositiveDuration;
@@ -16,8 +16,10 @@ raw_table! {
         agent: String,
         /// How the agent is dispatched.
         dispatch: DispatchMethod,
-        /// Added to `text_mode` and `scenario_id` in the dispatch metadata, which the agent reads as `ctx.job.metadata`.
-        metadata: Named<Json>,
+        /// Added to `text_mode` and `scenario_id` in the dispatch metadata, which the agent reads as `ctx.job.metadata`; a text is sent as it is, with neither. `{run}`, `{scenario}`, `{seed}` and `{mode}` stand for those of the run.
+        metadata: MetadataValue,
+        /// A table that is added to Rushhour's mark in the metadata of each room, which the agent reads as `ctx.room.metadata`; with the same placeholders.
+        room_metadata: MetadataTable,
         /// How the dispatch metadata asks the agent for chat.
         text_mode: RawTextMode,
         /// The prefix of every room name; `sweep` searches for it.

@@ -3,6 +3,7 @@
 //! The docstrings are the descriptions of the JSON Schema that `rushhour schema` prints.
 
 pub(super) mod bill;
+pub(super) mod caller;
 pub(super) mod capacity;
 pub(super) mod evaluator;
 pub(super) mod judging;
@@ -16,6 +17,7 @@ pub(super) mod stage;
 pub(super) mod threshold;
 
 use self::bill::RawBill;
+use self::caller::RawCaller;
 use self::capacity::RawCapacity;
 use self::evaluator::RawEvaluator;
 use self::judging::RawJudging;
@@ -42,6 +44,8 @@ raw_table! {
         mode: SessionMode,
         /// The LiveKit server, and how the agent gets into the rooms.
         livekit: RawLiveKit,
+        /// What the caller is to the agent. Rushhour signs it into the caller's token, also for Cekura's callers. In each value `{run}`, `{scenario}`, `{seed}` and `{mode}` stand for those of the run; `{{run}}` stands for the text `{run}`.
+        caller: RawCaller,
         /// Who talks to the agent.
         evaluator: RawEvaluator,
         /// The conversations, one entry per scenario.

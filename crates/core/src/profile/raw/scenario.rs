@@ -52,6 +52,8 @@ raw_table! {
         say: String,
         /// The audio to play in voice: a WAV or Ogg Opus file, relative to the script.
         play: String,
+        /// The keys of a telephone to press in voice, instead of `play`: `0` to `9`, `*`, `#`, `A` to `D`. In chat the turn needs `say`.
+        dtmf: String,
         /// A regular expression that the text of the answer must match.
         expect: String,
         /// How long after the end of the caller's turn the answer may take to begin.

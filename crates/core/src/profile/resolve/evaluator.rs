@@ -1,14 +1,19 @@
 //! Resolves `[evaluator]`.
 
+use std::collections::BTreeMap;
+
 use url::Url;
 
+use super::metadata::resolve_template;
 use super::resolver::Resolver;
 use crate::profile::address::{CEKURA_URL, is_path, parse_service_url};
 use crate::profile::diagnostic::{Located, SourceSpan};
+use crate::profile::from_node::DottedTexts;
 use crate::profile::raw::evaluator::{RawEvaluator, RawEvaluatorKind};
 use crate::profile::raw::livekit::RawLiveKit;
 use crate::profile::settings::evaluator::{CekuraSettings, EvaluatorSettings, NativeSettings};
 use crate::profile::settings::session_mode::SessionMode;
+use crate::profile::settings::template::Template;
 use crate::profile::target_kind::{TargetKind, target_kind};
 use crate::units::PositiveDuration;
 
@@ -129,7 +134,39 @@ fn resolve_native(
             PositiveDuration::secs(15),
         ),
         quiet: duration("quiet", raw.quiet.as_ref(), PositiveDuration::millis(300)),
+        rpc: resolve_rpc(raw.rpc.as_ref(), resolver),
     }
+}
+
+/// LiveKit's limits: a method's name has at most 64 bytes, a payload at most 15 KiB.
+const MAX_RPC_METHOD: usize = 64;
+const MAX_RPC_PAYLOAD: usize = 15 * 1024;
+
+fn resolve_rpc(
+    raw: Option<&Located<DottedTexts>>,
+    resolver: &mut Resolver<'_>,
+) -> BTreeMap<String, Template> {
+    let mut answers = BTreeMap::new();
+    for (method, payload) in raw.iter().flat_map(|at| &at.value.0) {
+        if method.value.is_empty() || method.value.len() > MAX_RPC_METHOD {
+            resolver.diagnostics.invalid(
+                &method.span,
+                "LiveKit has no RPC method of this name",
+                format!("write a name of 1 to {MAX_RPC_METHOD} bytes"),
+            );
+        }
+        if payload.len() > MAX_RPC_PAYLOAD {
+            resolver.diagnostics.invalid(
+                &method.span,
+                format!("a payload of {} bytes is too long for LiveKit's RPC", payload.len()),
+                format!("write at most {MAX_RPC_PAYLOAD} bytes"),
+            );
+        }
+        let path = format!("evaluator.rpc.{}", method.value);
+        let template = resolve_template(&path, payload, &method.span, resolver);
+        answers.insert(method.value.clone(), template);
+    }
+    answers
 }
 
 fn reject_native_settings(raw: &RawEvaluator, resolver: &mut Resolver<'_>) {
@@ -137,6 +174,7 @@ fn reject_native_settings(raw: &RawEvaluator, resolver: &mut Resolver<'_>) {
         ("join_within", raw.join_within.as_ref().map(|at| &at.span)),
         ("ready_within", raw.ready_within.as_ref().map(|at| &at.span)),
         ("quiet", raw.quiet.as_ref().map(|at| &at.span)),
+        ("rpc", raw.rpc.as_ref().map(|at| &at.span)),
     ];
     reject(native_only, "applies to native callers only", resolver);
 }

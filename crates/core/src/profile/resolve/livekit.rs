@@ -1,9 +1,10 @@
 //! Resolves `[livekit]`.
 
+use super::metadata::{resolve_dispatch_metadata, resolve_room_metadata};
 use super::resolver::Resolver;
 use crate::profile::address::parse_livekit_url;
 use crate::profile::diagnostic::{DiagnosticKind, Located};
-use crate::profile::from_node::{Json, Named};
+use crate::profile::from_node::Json;
 use crate::profile::raw::livekit::{RawLiveKit, RawTextMode};
 use crate::profile::settings::livekit::{
     AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, TextMode,
@@ -27,7 +28,8 @@ pub(super) fn resolve_livekit(
     let api_url = resolve_api_url(raw, target.as_ref(), resolver);
     let dispatch = resolve_dispatch(raw, resolver);
     let text_mode = resolve_text_mode(raw.text_mode.as_ref(), resolver);
-    let metadata = resolve_metadata(raw.metadata.as_ref(), &text_mode, resolver);
+    let metadata = resolve_dispatch_metadata(raw, &text_mode, resolver);
+    let room_metadata = resolve_room_metadata(raw.room_metadata.as_ref(), resolver);
     let agent_joins_first =
         dispatch.as_ref().is_none_or(|dispatch| dispatch.method() != DispatchMethod::Token);
     if let Some(at) = raw.wait_for_agent.as_ref().filter(|at| at.value && !agent_joins_first) {
@@ -62,6 +64,7 @@ pub(super) fn resolve_livekit(
         api_url,
         dispatch: dispatch?,
         metadata,
+        room_metadata,
         text_mode,
         room_prefix: resolve_room_prefix(raw.room_prefix.as_ref(), resolver),
         wait_for_agent,
@@ -186,33 +189,6 @@ fn resolve_text_mode(raw: Option<&Located<RawTextMode>>, resolver: &mut Resolver
         .optional("livekit.text_mode.key", raw.key.as_ref())
         .unwrap_or_else(|| "text_mode".to_owned());
     TextMode { key, chat, voice }
-}
-
-fn resolve_metadata(
-    raw: Option<&Located<Named<Json>>>,
-    text_mode: &TextMode,
-    resolver: &mut Resolver<'_>,
-) -> serde_json::Map<String, serde_json::Value> {
-    let mut metadata = serde_json::Map::new();
-    for (key, value) in raw.iter().flat_map(|at| &at.value.0) {
-        if key.value == "scenario_id" {
-            resolver.diagnostics.conflict(
-                &key.span,
-                "Rushhour sets `scenario_id` for each run from its scenario",
-                "remove it here",
-            );
-        } else if key.value == text_mode.key {
-            resolver.diagnostics.conflict(
-                &key.span,
-                format!("Rushhour sets `{}` for each run from its mode", key.value),
-                "remove it here; [livekit.text_mode] holds its values in chat and in voice",
-            );
-        }
-        let shown = Located { value: value.0.to_string(), span: key.span.clone() };
-        resolver.optional(&format!("livekit.metadata.{}", key.value), Some(&shown));
-        metadata.insert(key.value.clone(), value.0.clone());
-    }
-    metadata
 }
 
 fn resolve_room_prefix(given: Option<&Located<String>>, resolver: &mut Resolver<'_>) -> String {

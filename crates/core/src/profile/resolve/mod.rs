@@ -5,11 +5,13 @@
 
 mod agent_health;
 mod bill;
+mod caller;
 mod capacity;
 mod evaluator;
 mod judging;
 mod limits;
 mod livekit;
+mod metadata;
 mod prices;
 mod profile;
 mod resolver;

@@ -2,6 +2,7 @@
 
 use super::agent_health::resolve_agent_health;
 use super::bill::{Services, resolve_bill};
+use super::caller::resolve_caller;
 use super::capacity::resolve_capacity;
 use super::evaluator::resolve_evaluator;
 use super::judging::resolve_judging;
@@ -42,6 +43,7 @@ pub(crate) fn resolve_profile(
     let seed = resolver.or_default("seed", raw.seed.as_ref(), 1);
     let mode = resolver.or_default("mode", raw.mode.as_ref(), SessionMode::Voice);
     let livekit = resolve_livekit(raw.livekit.as_ref(), &mut resolver);
+    let caller = resolve_caller(raw.caller.as_ref(), &mut resolver);
     let evaluator =
         resolve_evaluator(raw.evaluator.as_ref(), raw.livekit.as_ref(), mode, &mut resolver);
     let native = matches!(evaluator, Some(EvaluatorSettings::Native(_)));
@@ -64,6 +66,7 @@ pub(crate) fn resolve_profile(
         seed,
         mode,
         livekit: livekit?,
+        caller,
         evaluator: evaluator?,
         mix: mix?,
         stages,

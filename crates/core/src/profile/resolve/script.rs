@@ -11,9 +11,11 @@ use crate::profile::raw::scenario::{RawGreeting, RawScenario, RawScript, RawTurn
 use crate::profile::settings::scenario::{ExpectedGreeting, Script, ScriptTurn};
 use crate::profile::settings::session_mode::SessionMode;
 use crate::profile::sources::Sources;
-use crate::units::{Mode, PositiveDuration};
+use crate::units::{DtmfKey, Mode, PositiveDuration};
 
 const MOST_TURNS: usize = 1_000;
+/// The most keys of one turn.
+const MOST_KEYS: usize = 64;
 
 /// The scripts that a profile names, by the path in the profile.
 pub(crate) type RawScripts = HashMap<String, (SourceId, RawScript)>;
@@ -67,7 +69,7 @@ pub(super) fn resolve_script(
         resolver.diagnostics.missing_at(
             &start,
             "the script has no turns",
-            "add [[turn]] with `say` or `play`",
+            "add [[turn]] with `say`, `play` or `dtmf`",
         );
         return None;
     }
@@ -114,23 +116,61 @@ fn check_turn_has_content(
     resolver: &mut Resolver<'_>,
 ) {
     for mode in mode.modes() {
+        let presses_keys = raw.dtmf.is_some();
         let (missing, hint) = match mode {
             Mode::Chat => (raw.say.is_none(), "add `say`, the text to send"),
-            Mode::Voice => (raw.play.is_none(), "add `play`, a WAV or Ogg Opus file"),
+            Mode::Voice => {
+                let missing = raw.play.is_none() && !presses_keys;
+                (missing, "add `play`, a WAV or Ogg Opus file, or `dtmf`, keys to press")
+            }
         };
         if missing && !raw.has_errors {
-            let span =
-                [&raw.say, &raw.play].into_iter().flatten().next().map_or(start, |at| &at.span);
-            let message = format!("turn {number} says nothing in {mode}");
+            let span = [&raw.say, &raw.play, &raw.dtmf]
+                .into_iter()
+                .flatten()
+                .next()
+                .map_or(start, |at| &at.span);
+            let message = if presses_keys {
+                format!("turn {number} presses keys, and a {mode} has none")
+            } else {
+                format!("turn {number} says nothing in {mode}")
+            };
             resolver.diagnostics.missing_at(span, message, hint);
         }
     }
+}
+
+/// The keys of a telephone, which are pressed where otherwise a clip is played.
+fn resolve_keys(raw: &RawTurn, resolver: &mut Resolver<'_>) -> Option<String> {
+    let at = raw.dtmf.as_ref()?;
+    if raw.play.is_some() {
+        resolver.diagnostics.conflict(
+            &at.span,
+            "a turn either plays a clip or presses keys",
+            "make two turns of it",
+        );
+    }
+    if let Some(sign) = at.value.chars().find(|sign| DtmfKey::new(*sign).is_none()) {
+        resolver.diagnostics.invalid(
+            &at.span,
+            format!("a telephone has no key `{sign}`"),
+            "write keys such as \"12#\": 0 to 9, *, #, A to D",
+        );
+    } else if at.value.is_empty() || at.value.len() > MOST_KEYS {
+        resolver.diagnostics.invalid(
+            &at.span,
+            format!("{} keys cannot be pressed in a turn", at.value.len()),
+            format!("write 1 to {MOST_KEYS} keys"),
+        );
+    }
+    Some(at.value.clone())
 }
 
 fn resolve_turn(raw: &RawTurn, folder: &str, resolver: &mut Resolver<'_>) -> ScriptTurn {
     ScriptTurn {
         say: raw.say.as_ref().map(|at| at.value.clone()),
         play: raw.play.as_ref().map(|at| path_from_profile(folder, &at.value)),
+        dtmf: resolve_keys(raw, resolver),
         expect: resolve_expression(raw.expect.as_ref(), resolver),
         within: raw.within.as_ref().map_or(PositiveDuration::secs(20), |at| at.value),
         pause: raw.pause.as_ref().map(|at| at.value),

@@ -1,7 +1,10 @@
 //! Who talks to the agent.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::template::Template;
 use crate::units::PositiveDuration;
 
 /// Which evaluator talks to the agent, and how to use it.
@@ -33,6 +36,9 @@ pub struct NativeSettings {
     pub ready_within: PositiveDuration,
     /// How long the agent must be silent before a caller continues.
     pub quiet: PositiveDuration,
+    /// What a caller answers when the agent calls it by RPC, by method.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rpc: BTreeMap<String, Template>,
 }
 
 /// How to use Cekura's service.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::template::Metadata;
 use crate::profile::table::choice;
 use crate::profile::target_kind::{TargetKind, target_kind, travels_in_clear};
 use crate::units::{AgentName, PositiveDuration};
@@ -44,8 +45,11 @@ pub struct LiveKitSettings {
     pub api_url: Option<String>,
     /// How the agent is dispatched, and which one.
     pub dispatch: AgentDispatch,
-    /// The user's keys of the dispatch metadata.
-    pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// The user's keys of the dispatch metadata, or the whole of it.
+    pub metadata: Metadata,
+    /// The user's keys of the rooms' metadata.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub room_metadata: serde_json::Map<String, serde_json::Value>,
     /// How the dispatch metadata asks the agent for chat.
     pub text_mode: TextMode,
     /// The prefix of every room name.

@@ -1,6 +1,7 @@
 //! A valid profile, one file for each part of it.
 
 pub(super) mod bill;
+pub(super) mod caller;
 pub(super) mod capacity;
 pub(super) mod evaluator;
 pub(super) mod judging;
@@ -14,4 +15,5 @@ pub(super) mod scenario;
 pub(super) mod session_mode;
 pub(super) mod soak;
 pub(super) mod stage;
+pub(super) mod template;
 pub(super) mod threshold;

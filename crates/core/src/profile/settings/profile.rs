@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bill::BillSettings;
+use super::caller::CallerSettings;
 use super::capacity::CapacitySettings;
 use super::evaluator::EvaluatorSettings;
 use super::judging::{JudgingSelection, JudgingSettings};
@@ -27,6 +28,9 @@ pub struct Profile {
     pub mode: SessionMode,
     /// The LiveKit server and the agent.
     pub livekit: LiveKitSettings,
+    /// What the caller is to the agent; nothing in journals from before it could be said.
+    #[serde(default, skip_serializing_if = "CallerSettings::is_default")]
+    pub caller: CallerSettings,
     /// Who talks to the agent.
     pub evaluator: EvaluatorSettings,
     /// The scenarios and their shares.

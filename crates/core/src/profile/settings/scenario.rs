@@ -109,6 +109,9 @@ pub struct ScriptTurn {
     pub say: Option<String>,
     /// The audio file to play in voice, relative to the profile.
     pub play: Option<String>,
+    /// The keys of a telephone to press in voice, instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtmf: Option<String>,
     /// A regular expression that the text of the answer must match.
     pub expect: Option<String>,
     /// How long after the end of the caller's turn the answer may take to begin.

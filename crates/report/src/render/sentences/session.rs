@@ -269,6 +269,31 @@ pub(crate) fn in_clear_notes(folded: &FoldedSession) -> Vec<String> {
     addresses.into_iter().map(note).collect()
 }
 
+/// What the agents asked of our callers by RPC.
+pub(crate) fn rpc_note(folded: &FoldedSession) -> Option<String> {
+    let calls = &folded.rpc_calls;
+    if calls.is_empty() {
+        return None;
+    }
+    let all = counted(calls.answered + calls.unsupported, "time");
+    if calls.unsupported == 0 {
+        return Some(format!(
+            "Agents called the callers by RPC {all}; each call was answered from the profile."
+        ));
+    }
+    let methods: Vec<String> = calls.methods.iter().map(|name| format!("`{name}`")).collect();
+    let because = if methods.is_empty() {
+        String::new()
+    } else {
+        format!(", because [evaluator.rpc] does not have {}", methods.join(", "))
+    };
+    let were = if calls.unsupported == 1 { "was" } else { "were" };
+    Some(format!(
+        "Agents called the callers by RPC {all}; {} {were} answered as unsupported{because}.",
+        counted(calls.unsupported, "call")
+    ))
+}
+
 /// What the reader must know first.
 pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     let mut notes = stop_notes(folded);
@@ -279,5 +304,6 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend(stall_note(folded));
     notes.extend(room_note(folded));
     notes.extend(in_clear_notes(folded));
+    notes.extend(rpc_note(folded));
     notes
 }

@@ -93,6 +93,22 @@ fn a_mistake_in_a_script_is_underlined_in_the_script() {
             "this is not a regular expression: error: unclosed group",
             "(hello",
         ),
+        (
+            "chat",
+            "say = \"Two.\"\nplay = \"two.wav\"",
+            "dtmf = \"12#\"",
+            "turn 2 presses keys, and a chat has none",
+            "12#",
+        ),
+        ("voice", "play = \"two.wav\"", "dtmf = \"1w\"", "a telephone has no key `w`", "1w"),
+        ("voice", "play = \"two.wav\"", "dtmf = \"\"", "0 keys cannot be pressed in a turn", ""),
+        (
+            "voice",
+            "say = \"Two.\"",
+            "dtmf = \"1\"",
+            "a turn either plays a clip or presses keys",
+            "1",
+        ),
         ("chat", "interrupt", "interupt", "unknown key `interupt`", "interupt"),
         ("chat", "\"1s\"", "\"soon\"", "`soon` is not a duration", "soon"),
         (
@@ -159,6 +175,16 @@ fn contradictions_with_native_callers_are_reported() {
         ),
         (
             "kind = \"native\"",
+            "kind = \"sandbox\"\nrpc = { locate = \"Berlin\" }",
+            "`rpc` applies to native callers only",
+        ),
+        (
+            "kind = \"native\"",
+            "kind = \"native\"\nrpc = { locate = \"{place}\" }",
+            "{place} stands for nothing",
+        ),
+        (
+            "kind = \"native\"",
             "kind = \"sandbox\"\nquiet = \"1s\"",
             "`quiet` applies to native callers only",
         ),
@@ -167,6 +193,32 @@ fn contradictions_with_native_callers_are_reported() {
         let expected = |one: &Mistake| one.message == message && one.source == "p.toml";
         assert!(found.iter().any(expected), "{found:?}");
     }
+}
+
+#[test]
+fn a_turn_presses_keys_in_voice_and_writes_in_chat() {
+    let script = SCRIPT.replace("play = \"two.wav\"", "dtmf = \"12#\"");
+    for mode in ["voice", "chat", "paired"] {
+        let profile = PROFILE.replace("\"chat\"", &format!("\"{mode}\""));
+        let loaded = load_with(&profile, Ok(script.as_bytes())).unwrap();
+        let turn = &loaded.profile.mix.scenarios()[0].script.as_ref().unwrap().turns[1];
+        assert_eq!((turn.say.as_deref(), turn.dtmf.as_deref()), (Some("Two."), Some("12#")));
+    }
+}
+
+#[test]
+fn a_caller_answers_calls_with_texts_of_its_run() {
+    let answers = "kind = \"native\"\n[evaluator.rpc]\nlocate = \"{run}\"\nui.show = \"\"";
+    let profile = PROFILE.replace("kind = \"native\"", answers);
+    let loaded = load_with(&profile, Ok(SCRIPT.as_bytes())).unwrap();
+    let crate::profile::EvaluatorSettings::Native(native) = loaded.profile.evaluator else {
+        panic!("it is native")
+    };
+    let methods: Vec<&str> = native.rpc.keys().map(String::as_str).collect();
+    assert_eq!((methods, native.rpc["locate"].as_str()), (vec!["locate", "ui.show"], "{run}"));
+    let long = format!("kind = \"native\"\nrpc = {{ a = \"{}\" }}", "x".repeat(15_361));
+    let found = mistakes(&PROFILE.replace("kind = \"native\"", &long), Ok(SCRIPT.as_bytes()));
+    assert_eq!(found[0].message, "a payload of 15361 bytes is too long for LiveKit's RPC");
 }
 
 #[test]
