@@ -2,13 +2,30 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rushhour_sandbox::Fault;
+
 use crate::support::{Session, TestDir, wait_for_events};
 
-/// Every fault of the sandbox at this share in percent; those of polls at three times as much, because one poll is
+/// Faults that change how the whole session goes on, each with a test of its own in `services`: refusals that all
+/// requests wait for, rejections that end it, and a refusal that makes all later polls smaller.
+const OF_THE_SESSION: [Fault; 6] = [
+    Fault::LivekitTooMany,
+    Fault::LivekitExhausted,
+    Fault::SubmitInvalid,
+    Fault::SubmitNoBalance,
+    Fault::SubmitNotFound,
+    Fault::PollBulkRefused,
+];
+
+/// Every other fault of the sandbox.
+fn faults_of_runs() -> impl Iterator<Item = &'static Fault> {
+    Fault::ALL.iter().filter(|fault| !OF_THE_SESSION.contains(fault))
+}
+
+/// Every fault of a run at this share in percent; those of polls at three times as much, because one poll is
 /// about a hundred runs, so there are few polls.
 fn every_fault(percent: f64) -> String {
-    let faults: Vec<String> = rushhour_sandbox::Fault::ALL
-        .iter()
+    let faults: Vec<String> = faults_of_runs()
         .map(|fault| {
             let factor = if fault.name().starts_with("poll_") { 3.0 } else { 1.0 };
             format!("{} = \"{}%\"", fault.name(), percent * factor)
@@ -72,7 +89,7 @@ fn a_thousand_copies_under_every_fault_have_one_outcome_each() {
     check(&session, 1000);
     let truth = session.truth();
     // Other faults strike one request in 66; polls are repeated until each of theirs has struck.
-    for fault in rushhour_sandbox::Fault::ALL {
+    for fault in faults_of_runs() {
         assert!(truth.faults().contains(fault.name()), "{fault:?} never struck");
     }
     let completed = session.tally("outcome")["completed"];

@@ -34,11 +34,15 @@ struct Case(Vec<Fault>);
 impl Case {
     /// Every fault alone, then every two.
     fn all() -> Vec<Self> {
-        let alone = Fault::ALL.iter().map(|fault| Self(vec![*fault]));
-        let pairs = Fault::ALL
+        // All requests wait for LiveKit's refusals, for minutes at this share: they have tests of their own.
+        let throttles = [Fault::LivekitTooMany, Fault::LivekitExhausted];
+        let faults: Vec<Fault> =
+            Fault::ALL.iter().copied().filter(|fault| !throttles.contains(fault)).collect();
+        let alone = faults.iter().map(|fault| Self(vec![*fault]));
+        let pairs = faults
             .iter()
             .enumerate()
-            .flat_map(|(n, one)| Fault::ALL[n + 1..].iter().map(|other| Self(vec![*one, *other])));
+            .flat_map(|(n, one)| faults[n + 1..].iter().map(|other| Self(vec![*one, *other])));
         alone.chain(pairs).collect()
     }
 
@@ -213,13 +217,14 @@ fn with_two_faults_at_once_every_run_has_one_outcome() {
 }
 
 #[test]
-#[ignore = "44 faults and 946 pairs take ten minutes: cargo test --test integration every_pair -- --ignored"]
+#[ignore = "42 faults and 861 pairs take ten minutes: cargo test --test integration every_pair -- --ignored"]
 fn with_every_fault_and_every_pair_of_faults_every_run_has_one_outcome() {
     let cases = Case::all();
-    assert_eq!(cases.len(), 44 + 946);
+    assert_eq!(cases.len(), 42 + 861);
     let sessions = run_all(&cases);
-    for fault in Fault::ALL {
+    let alone = cases.iter().filter_map(|case| case.0.first().filter(|_| case.0.len() == 1));
+    for fault in alone {
         let struck = sessions.get(fault.name()).copied().unwrap_or(0);
-        assert!(struck >= 30, "{fault} struck {struck} of its 44 sessions");
+        assert!(struck >= 30, "{fault} struck {struck} of its 42 sessions");
     }
 }
