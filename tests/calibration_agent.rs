@@ -195,7 +195,6 @@ impl Callers {
                     room: room.clone(),
                     lifetime: Micros::from_secs(60),
                     agent: None,
-                    room_metadata: String::new(),
                     participant: ParticipantClaims::default(),
                 })
                 .expect("a token can be signed");

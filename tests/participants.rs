@@ -107,7 +107,6 @@ fn a_participant_receives_text_audio_and_keys_of_another_on_a_real_server() {
                 room: RoomName::new("together"),
                 lifetime: Micros::from_secs(60),
                 agent: None,
-                room_metadata: String::new(),
                 participant: ParticipantClaims::default(),
             })
             .unwrap();
@@ -189,7 +188,6 @@ fn a_participant_with_a_wrong_token_is_refused_by_a_real_server() {
                 room: RoomName::new("closed"),
                 lifetime: Micros::from_secs(60),
                 agent: None,
-                room_metadata: String::new(),
                 participant: ParticipantClaims::default(),
             })
             .unwrap();

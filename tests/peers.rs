@@ -104,7 +104,6 @@ fn a_token_is_accepted_by_the_real_server_and_a_damaged_one_is_not() {
             room: rushhour_core::units::RoomName::new("rushhour-1"),
             lifetime: rushhour_core::units::Micros::from_secs(60),
             agent: None,
-            room_metadata: String::new(),
             participant: rushhour_livekit::ParticipantClaims::default(),
         })
         .expect("a token can be signed");
