@@ -144,7 +144,6 @@ mod tests {
             room: RoomName::new("rushhour-7"),
             lifetime: Micros::from_secs(900),
             agent,
-            room_metadata: String::new(),
             participant: ParticipantClaims::default(),
         }
     }
