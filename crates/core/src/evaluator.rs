@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::event::{CallersHealth, FramesSent, ModelUsage, Outcome, RunMapping, RunPhase, Turn};
+use crate::event::{
+    CallersHealth, ConversationSummary, FramesSent, ModelUsage, Outcome, RunMapping, RunPhase, Turn,
+};
 use crate::units::{
     EvaluatorRunId, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId, Secret,
     SessionTime,
@@ -76,12 +78,16 @@ pub enum UpdateKind {
     },
     /// The agent is listening.
     AgentReady,
-    /// The agent was heard or read for the first time.
+    /// An agent was heard or read that is not announced: it is hidden.
+    HiddenAgent,
+    /// The agent was heard or read for the first time, before the caller's first turn.
     Greeted,
     /// A turn ended.
     Turn(Turn),
     /// What the agent reports about the use of its models so far.
     ModelUsage(ModelUsage),
+    /// What was special about the conversation.
+    Conversation(ConversationSummary),
     /// The conversation ended; the last update of a run.
     Ended {
         /// The outcome.

@@ -160,6 +160,7 @@ impl ReplayedSession {
             | EventKind::Greeted { .. }
             | EventKind::Turn { .. }
             | EventKind::ModelUsage { .. }
+            | EventKind::Conversation { .. }
             | EventKind::AudioSent { .. }
             | EventKind::Health(_)
             | EventKind::AgentHealth(_)

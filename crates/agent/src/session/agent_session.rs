@@ -208,7 +208,7 @@ impl AgentSession {
                     self.receive_text(&text, at, handle);
                 }
             }
-            DataEvent::ByteStreamReceived { .. } => {}
+            DataEvent::TextReceived { .. } | DataEvent::ByteStreamReceived { .. } => {}
         }
     }
 
@@ -258,7 +258,7 @@ impl ParticipantHandler for AgentSession {
                 }
             }
             // The engine calls `left` with the reason.
-            ParticipantEvent::Disconnected(_) => {}
+            ParticipantEvent::TrackPublished { .. } | ParticipantEvent::Disconnected(_) => {}
         }
     }
 

@@ -30,7 +30,9 @@ pub use resolve::ResolvedSetting;
 pub use schema::{json_schema, starting_profile};
 pub use settings::bill::BillSettings;
 pub use settings::capacity::CapacitySettings;
-pub use settings::evaluator::{CekuraSettings, EvaluatorSettings, NativeSettings};
+pub use settings::evaluator::{
+    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings,
+};
 pub use settings::judging::{
     CallersVerdict, JudgingCandidate, JudgingSelection, JudgingSettings, SelectedRun,
     SelectedScenario,

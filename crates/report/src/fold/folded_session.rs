@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::conversations::ConversationTally;
 use super::failure_messages::FailureMessages;
 use super::funnel::Funnel;
 use super::latencies::LatencyTable;
@@ -46,6 +47,8 @@ pub struct FoldedSession {
     pub funnel: Funnel,
     /// Audio frames that our own callers sent.
     pub frames: FramesSent,
+    /// What was special about the conversations of our own callers.
+    pub conversations: ConversationTally,
     /// Messages of failures.
     pub failure_messages: FailureMessages,
     /// The slowest runs of measured stages.
@@ -128,6 +131,7 @@ impl FoldedSession {
             timeline: Timeline::default(),
             stage_starts: BTreeMap::new(),
             frames: FramesSent::default(),
+            conversations: ConversationTally::default(),
             failure_messages: FailureMessages::default(),
             slowest: Slowest::default(),
             submissions: 0,

@@ -131,6 +131,7 @@ impl Fold {
                     self.add_frames(*frames);
                 }
             }
+            EventKind::Conversation { summary, .. } => folded.conversations.add(summary),
             EventKind::Dispatched { run, .. }
             | EventKind::AgentSeen { run, .. }
             | EventKind::AgentReady { run, .. }

@@ -6,8 +6,8 @@ use crate::render::sentences::counted;
 use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
 use crate::render::sentences::session::{
-    INVALID, NOT_FINISHED, assumption_note, outcome_sentence, resumption_notes, room_note,
-    stop_notes,
+    INVALID, NOT_FINISHED, assumption_note, conversation_note, outcome_sentence, resumption_notes,
+    room_note, stop_notes,
 };
 use crate::render::table::Style;
 use crate::render::tables::failures::failure_table;
@@ -54,6 +54,7 @@ fn outcome(folded: &FoldedSession, style: Style) -> Vec<String> {
     notes.extend(resumption_notes(folded));
     notes.extend((!folded.closed).then(|| NOT_FINISHED.to_owned()));
     lines.extend(notes.iter().map(|note| style.unclear(note)));
+    lines.extend(conversation_note(folded));
     if !folded.tally.failed.is_empty() {
         lines.push(String::new());
         lines.extend(failure_table(folded).text(style));
