@@ -297,6 +297,7 @@ impl Caller {
         let within = self.config.script.turns[turn.index].within;
         let mut detail = format!("no answer to turn {} within {within}", turn.index + 1);
         let has_resumed = turn.interruption.is_some_and(|one| one.resumed);
+        let is_ignored = self.is_interruption_ignored(turn);
         if self.session_probe.is_gone() {
             self.summary.ended = ConversationEnd::SessionClosed;
             detail.push_str("; its session was closed while the participant stayed in the room");
@@ -304,6 +305,8 @@ impl Caller {
             detail.push_str("; its track sends nothing any more, not even silence");
         } else if has_resumed {
             detail.push_str("; it took the interruption for none, and went on with its sentence");
+        } else if is_ignored {
+            detail.push_str("; it did not yield to the interruption");
         } else if matches!(
             self.agents.activity(),
             AgentActivity::Thinking | AgentActivity::Speaking
@@ -335,15 +338,14 @@ impl Caller {
         };
         let done =
             last_active.filter(|at| is_done && turn.answer_began.is_some_and(|began| *at >= began));
-        self.count_interruption(&turn);
+        self.summary.ignored_interruptions += u32::from(self.is_interruption_ignored(&turn));
         self.report_turn(&turn, ending, done);
     }
 
-    fn count_interruption(&mut self, turn: &OpenTurn) {
+    /// Whether the caller interrupted the agent, and it did not yield.
+    pub(super) fn is_interruption_ignored(&self, turn: &OpenTurn) -> bool {
         let yields_within = self.config.settings.patience.yields_within.micros();
-        if turn.interruption.is_some() && turn.yielded(yields_within).is_none() {
-            self.summary.ignored_interruptions += 1;
-        }
+        turn.interruption.is_some() && turn.yielded(yields_within).is_none()
     }
 
     /// Notes whether something that the agent said was as expected.

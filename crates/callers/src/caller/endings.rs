@@ -173,6 +173,7 @@ impl Caller {
         handle: &mut dyn ParticipantHandle,
     ) {
         if let Some(turn) = self.turn.take() {
+            self.summary.ignored_interruptions += u32::from(self.is_interruption_ignored(&turn));
             self.report_turn(&turn, TurnEnding::TimedOut, None);
         }
         self.fail(class, detail, handle);

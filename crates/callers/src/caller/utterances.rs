@@ -20,6 +20,8 @@ const SEGMENT_ID: &str = "lk.segment_id";
 const TRANSCRIBED_TRACK: &str = "lk.transcribed_track_id";
 /// A text and the speech that says it begin this close to each other, as far as they belong together.
 pub(super) const TEXT_SLACK: Micros = Micros::from_millis(500);
+/// A text that comes on a stream and in a packet comes in both within this time.
+const SAME_TEXT_WITHIN: Micros = Micros::from_secs(2);
 /// Utterances that are kept, and segments that are remembered, at most.
 const MAX_UTTERANCES: usize = 64;
 /// Characters of one utterance that are kept, at most.
@@ -84,7 +86,11 @@ impl Utterances {
             }
             DataEvent::TextReceived { sender, text } => {
                 // Who writes a text in two forms has said it once.
-                let is_known = self.list.last().is_some_and(|last| last.text.trim() == text.trim());
+                let is_known = self.list.last().is_some_and(|last| {
+                    !last.stream_id.is_empty()
+                        && at.since(last.opened_at) < SAME_TEXT_WITHIN
+                        && last.words().trim() == text.trim()
+                });
                 if !is_agent(sender) || is_known || text.trim().is_empty() {
                     return false;
                 }
@@ -302,9 +308,10 @@ mod tests {
             (closed("s"), 3),
             (text("Good day."), 4),
             (text("Yes."), 5),
+            (text("Yes."), 6),
         ]);
         let said: Vec<_> = utterances.since(SessionTime(0)).map(|one| one.words()).collect();
-        assert_eq!(said, ["Good day.", "Yes."]);
+        assert_eq!(said, ["Good day.", "Yes.", "Yes."], "the same answer to two turns");
         assert!(!utterances.is_writing());
     }
 
