@@ -208,7 +208,9 @@ impl AgentSession {
                     self.receive_text(&text, at, handle);
                 }
             }
-            DataEvent::TextReceived { .. } | DataEvent::ByteStreamReceived { .. } => {}
+            DataEvent::TextReceived { .. }
+            | DataEvent::ByteStreamReceived { .. }
+            | DataEvent::Encrypted => {}
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Agents {
     pub(super) hand_offs: u32,
     /// When a text or audio came from somebody who has not been announced.
     unannounced_since: Option<SessionTime>,
+    /// Whether a text or another packet came encrypted.
+    has_encrypted_texts: bool,
     /// The SIDs of the tracks that are the agent's voice.
     voice: Vec<String>,
 }
@@ -69,6 +71,7 @@ impl Agents {
             departed: None,
             hand_offs: 0,
             unannounced_since: None,
+            has_encrypted_texts: false,
             voice: Vec::new(),
         }
     }
@@ -176,6 +179,11 @@ impl Agents {
         self.unannounced_since.get_or_insert(at);
     }
 
+    /// Notes a packet that only those can read who have the room's key.
+    pub(super) const fn note_encrypted_text(&mut self) {
+        self.has_encrypted_texts = true;
+    }
+
     /// Since when it is certain that the agent is hidden: it was heard or read, and never announced.
     pub(super) fn hidden_at(&self) -> Option<SessionTime> {
         self.unannounced_since.filter(|_| self.joined_at.is_none()).map(|at| at + HIDDEN_AFTER)
@@ -239,6 +247,9 @@ impl Agents {
         if self.is_encrypted() {
             return Some("the agent's audio is encrypted end to end".to_owned());
         }
+        if self.has_encrypted_texts {
+            return Some("the agent's texts are encrypted end to end".to_owned());
+        }
         if self.joined_at.is_none() && self.unannounced_since.is_some() {
             return Some(
                 "the agent is hidden: it was heard or read, but no participant was announced"
@@ -248,7 +259,7 @@ impl Agents {
         if self.count() > 1 {
             return Some(format!("{} agents are in the room", self.count()));
         }
-        if is_voice && self.voice.is_empty() && self.joined_at.is_some() {
+        if is_voice && self.voice.is_empty() && self.count() > 0 {
             let names: Vec<String> =
                 self.audio_tracks().map(|track| format!("`{}`", track.name)).collect();
             let wanted = match &self.hear {

@@ -291,6 +291,7 @@ impl Caller {
 
     fn no_answer(&mut self, handle: &mut dyn ParticipantHandle) {
         let now = handle.now();
+        let went_on = self.find_answer() == AnswerProgress::Resumed;
         let class =
             if self.was_heard { FailureClass::TurnTimeout } else { FailureClass::AgentMute };
         let Some(turn) = &self.turn else { return };
@@ -305,6 +306,8 @@ impl Caller {
             detail.push_str("; its track sends nothing any more, not even silence");
         } else if has_resumed {
             detail.push_str("; it took the interruption for none, and went on with its sentence");
+        } else if went_on && turn.index == 0 {
+            detail.push_str("; what it said then had begun before the turn, as a greeting does");
         } else if is_ignored {
             detail.push_str("; it did not yield to the interruption");
         } else if matches!(

@@ -41,7 +41,8 @@ impl Caller {
                 format!("the agent hung up {moment}: it left the room"),
             ),
             DepartureReason::Lost => {
-                let silent = now.since(self.last_sign_of_life());
+                let left_at = self.agents.departed.as_ref().map_or(now, |departed| departed.at);
+                let silent = left_at.since(self.last_sign_of_life());
                 let detail = format!(
                     "the agent's process is gone {moment}: the server lost its connection; it was last active {silent} before"
                 );

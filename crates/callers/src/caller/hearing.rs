@@ -9,6 +9,12 @@ use crate::participant::AudioPacket;
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::units::SessionTime;
 
+/// Whether livekit-server made this packet itself, as it does when a track is muted or gone (`sfu/downtrack.go`): it is
+/// no sign of the agent. An encoder's own silence is shorter.
+fn is_silence_of_the_server(payload: &[u8]) -> bool {
+    payload.starts_with(&[0xf8, 0xff, 0xfe, 0, 0, 0, 0, 0])
+}
+
 impl Caller {
     pub(super) fn handle_data(&mut self, event: &DataEvent, at: SessionTime) {
         if let DataEvent::ByteStreamReceived { sender, topic, bytes } = event {
@@ -19,6 +25,10 @@ impl Caller {
                     turn.add_parts(parts);
                 }
             }
+            return;
+        }
+        if *event == DataEvent::Encrypted {
+            self.agents.note_encrypted_text();
             return;
         }
         let Self { utterances, agents, turn_state, .. } = self;
@@ -40,7 +50,8 @@ impl Caller {
 
     /// Handles an audio packet, if it belongs to the agent's voice.
     pub(super) fn handle_audio(&mut self, packet: &AudioPacket, track_sid: Option<&str>) {
-        if !self.agents.is_voice(track_sid, packet.at) {
+        if is_silence_of_the_server(&packet.payload) || !self.agents.is_voice(track_sid, packet.at)
+        {
             return;
         }
         let edges = self.voice.as_mut().map(|voice| {

@@ -99,7 +99,7 @@ impl Utterances {
                 (one.first_text_at, one.closed_at) = (Some(at), Some(at));
                 one.text = text.chars().take(MAX_TEXT).collect();
             }
-            DataEvent::ByteStreamReceived { .. } => return false,
+            DataEvent::ByteStreamReceived { .. } | DataEvent::Encrypted => return false,
         }
         true
     }

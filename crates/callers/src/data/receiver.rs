@@ -50,6 +50,8 @@ pub enum DataEvent {
         /// The text.
         text: String,
     },
+    /// A packet came that is encrypted end to end.
+    Encrypted,
     /// A byte stream is complete.
     ByteStreamReceived {
         /// Who sent it.
@@ -95,6 +97,7 @@ impl DataReceiver {
             Some(Value::ChatMessage(chat)) if !chat.deleted => {
                 vec![DataEvent::TextReceived { sender, text: chat.message }]
             }
+            Some(Value::EncryptedPacket(_)) => vec![DataEvent::Encrypted],
             _ => Vec::new(),
         }
     }

@@ -1,13 +1,16 @@
 //! Agents as people run them: who they are, what is their voice, whose turn it is, and how they end a conversation.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::super::agents::HIDDEN_AFTER;
 use super::super::prepared_script::PreparedTurn;
 use super::scene::{Scene, at, expression, participant, script, speaks, tone, track, writes};
 use crate::data::{AGENT_SESSION_TOPIC, DataEvent, encode_turn_metrics};
 use crate::engine::LeaveReason;
-use crate::participant::{DepartureReason, DisconnectError, ParticipantEvent, RemoteParticipant};
+use crate::participant::{
+    AudioPacket, DepartureReason, DisconnectError, ParticipantEvent, RemoteParticipant,
+};
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{ConversationEnd, FailureClass, Outcome, TurnEnding, TurnParts};
 use rushhour_core::units::{Identity, Micros, Mode};
@@ -52,6 +55,41 @@ fn audio_that_is_encrypted_is_refused_in_words() {
         detail,
         "our callers cannot hear this agent; the agent's audio is encrypted end to end"
     );
+}
+
+#[test]
+fn texts_that_are_encrypted_are_named() {
+    let mut scene = Scene::chat(vec![writes("One.")]);
+    scene.until(1_120);
+    scene.data(1_200, DataEvent::Encrypted);
+    scene.until(7_000);
+    let (_, class, detail) = scene.failure();
+    assert_eq!(class, FailureClass::AgentMute);
+    assert!(detail.ends_with("the agent's texts are encrypted end to end"), "{detail}");
+}
+
+#[test]
+fn silence_that_the_server_makes_is_no_sign_of_the_agent() {
+    let clip = tone(600);
+    let mut scene = Scene::voice(vec![speaks(&clip)]);
+    scene.agent_speaks(2_400, &tone(4_000));
+    scene.agent_stops_sending(3_000);
+    let payload: Arc<[u8]> = [&[0xf8, 0xff, 0xfe][..], &[0; 77]].concat().into();
+    for n in 0..10 {
+        let millis = 4_000 + u64::from(n) * 20;
+        let packet = AudioPacket {
+            ssrc: 9,
+            sequence: 200 + n,
+            rtp_time: 960 * u32::from(n),
+            payload: Arc::clone(&payload),
+            at: at(millis),
+        };
+        let track_sid = Some("TR_1".to_owned());
+        scene.event(millis, ParticipantEvent::Audio { packet, track_sid });
+    }
+    scene.until(6_000);
+    let (turns, ..) = scene.end();
+    assert!(turns[0].last.unwrap() <= at(3_020), "{turns:?}");
 }
 
 #[test]
@@ -265,7 +303,7 @@ fn an_agent_that_dies_in_a_sentence_has_not_answered_and_is_not_spoken_to() {
     assert_eq!((turns.len(), class), (1, FailureClass::AgentLeft));
     assert_eq!(turns[0].ending, TurnEnding::BrokenOff);
     assert!(detail.contains("process is gone in turn 1 of 2"), "{detail}");
-    assert!(detail.contains("last active 25.0s before"), "{detail}");
+    assert!(detail.contains("last active 20.0s before"), "{detail}");
 }
 
 #[test]

@@ -5,7 +5,6 @@ use crate::profile::{
     CallerPatience, Diagnostic, EvaluatorSettings, HearTrack, LoadedProfile, NativeSettings,
     ProfileError, ProfileInput, explain, load,
 };
-use crate::units::PositiveDuration;
 
 const PROFILE: &str = r#"
 mode = "chat"
