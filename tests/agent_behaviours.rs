@@ -112,6 +112,14 @@ fn callers_converse_with_agents_as_people_run_them() {
         }
     }
 
+    // Its session begins six seconds after its participant came: the first turn is lost, and said again. What it says
+    // first is its greeting.
+    let slow = scene.run("slow-start", "chat", "stateless_after = \"1s\"");
+    let turns = assert_answered(&slow);
+    assert_eq!(journal_values(&slow, "unheard_turns"), [1]);
+    let greeted = &journal_values(&slow, "greeted")[0]["at"];
+    assert!(greeted.as_u64() < turns[0]["said"].as_u64(), "{greeted} {turns:?}");
+
     // Goodbye, and the room is gone.
     let ends = scene.run("end-call", "chat", "");
     assert_answered(&ends);
