@@ -70,7 +70,8 @@ impl ParticipantHandler for Visitor {
                 }
                 format!("receives audio of track {track_sid:?}")
             }
-            ParticipantEvent::Data(DataEvent::TextStreamClosed { .. })
+            ParticipantEvent::Data(_)
+            | ParticipantEvent::TrackPublished { .. }
             | ParticipantEvent::Disconnected(_) => return,
         };
         println!("{:7.3} s  {text}", at.as_secs_f64());

@@ -19,12 +19,15 @@
 //! | `peers` | the real LiveKit server, a real agent worker, Cekura's SDK, other readers of our files |
 //! | `frameworks` | agents on the frameworks that people use |
 //! | `given_to_agents` | what agents need of their callers: who they are, answers to calls, keys |
+//! | `agent_behaviours` | our callers against such agents |
 //! | `logging` | the log, and what must not be in it |
 //! | `packaging` | archive, image, Debian package, workflows and manifests |
 //! | `examples` | the programs in `examples/` |
 
 #![expect(clippy::disallowed_methods, reason = "the binary and its peers live in real time")]
 
+#[cfg(feature = "native")]
+mod agent_behaviours;
 #[cfg(feature = "native")]
 mod calibration_agent;
 mod capacity;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::event::{
-    CallersHealth, FramesSent, ModelUsage, Outcome, RpcCalls, RunMapping, RunPhase, Turn,
+    CallersHealth, ConversationSummary, FramesSent, ModelUsage, Outcome, RpcCalls, RunMapping,
+    RunPhase, Turn,
 };
 use crate::units::{
     EvaluatorRunId, ForeignText, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId,
@@ -78,7 +79,9 @@ pub enum UpdateKind {
     },
     /// The agent is listening.
     AgentReady,
-    /// The agent was heard or read for the first time.
+    /// An agent was heard or read that is not announced: it is hidden.
+    HiddenAgent,
+    /// The agent was heard or read for the first time, before the caller's first turn.
     Greeted,
     /// A turn ended.
     Turn(Turn),
@@ -86,6 +89,8 @@ pub enum UpdateKind {
     ModelUsage(ModelUsage),
     /// What the agent asked of the caller by RPC, at the end of the conversation.
     RpcCalls(RpcCalls),
+    /// What was special about the conversation.
+    Conversation(ConversationSummary),
     /// The conversation ended; the last update of a run.
     Ended {
         /// The outcome.

@@ -161,6 +161,7 @@ impl ReplayedSession {
             | EventKind::Turn { .. }
             | EventKind::ModelUsage { .. }
             | EventKind::RpcCalls { .. }
+            | EventKind::Conversation { .. }
             | EventKind::AudioSent { .. }
             | EventKind::Health(_)
             | EventKind::AgentHealth(_)

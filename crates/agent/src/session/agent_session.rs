@@ -208,9 +208,11 @@ impl AgentSession {
                     self.receive_text(&text, at, handle);
                 }
             }
-            DataEvent::ByteStreamReceived { .. }
+            DataEvent::TextReceived { .. }
+            | DataEvent::ByteStreamReceived { .. }
             | DataEvent::RpcCalled { .. }
-            | DataEvent::DtmfReceived { .. } => {}
+            | DataEvent::DtmfReceived { .. }
+            | DataEvent::Encrypted => {}
         }
     }
 
@@ -260,7 +262,7 @@ impl ParticipantHandler for AgentSession {
                 }
             }
             // The engine calls `left` with the reason.
-            ParticipantEvent::Disconnected(_) => {}
+            ParticipantEvent::TrackPublished { .. } | ParticipantEvent::Disconnected(_) => {}
         }
     }
 

@@ -27,13 +27,9 @@ struct TestSession {
 }
 
 fn participant(name: &str, is_agent: bool, present: bool) -> RemoteParticipant {
-    let identity = Identity::new(name);
     RemoteParticipant {
-        identity,
-        is_agent,
         connected: present,
-        joined_at_ms: None,
-        agent_state: None,
+        ..RemoteParticipant::new(Identity::new(name), is_agent)
     }
 }
 

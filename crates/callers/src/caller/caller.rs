@@ -3,25 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::agents::{Agents, RoomChange};
 use super::keypad::Keypad;
-use super::leave_outcome::outcome_of;
-use super::open_turn::OpenTurn;
+use super::open_turn::{Interruption, OpenTurn};
 use super::prepared_script::PreparedScript;
-use super::turn_state::{RoomChange, TurnState};
+use super::session_probe::SessionProbe;
+use super::turn_state::TurnState;
 use super::utterances::Utterances;
-use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, SpeechEdge, VoiceActivity};
-use crate::data::{
-    AGENT_SESSION_TOPIC, DataEvent, RpcFailure, decode_model_usage, decode_turn_metrics,
-};
+use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, VoiceActivity};
+use crate::data::{DataEvent, RpcFailure};
 use crate::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 use crate::participant::{ParticipantEvent, RemoteParticipant, SendOutcome};
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
-use rushhour_core::event::{FailureClass, FramesSent, ModelUsage, Outcome, RpcCalls};
+use rushhour_core::event::{ConversationSummary, FramesSent, ModelUsage, Outcome, RpcCalls};
 use rushhour_core::profile::NativeSettings;
-use rushhour_core::units::{Micros, Mode, RunIndex, SessionTime};
-
-/// An agent that has published no state this long after it joined is assumed to publish none.
-const STATE_TIMEOUT: Micros = Micros::from_secs(3);
+use rushhour_core::units::{Mode, RunIndex, SessionTime};
 
 /// What a caller needs.
 pub(crate) struct CallerConfig {
@@ -40,6 +36,7 @@ pub(crate) struct CallerConfig {
 pub(crate) struct Caller {
     pub(super) config: CallerConfig,
     pub(super) stage: CallerStage,
+    pub(super) agents: Agents,
     pub(super) turn_state: TurnState,
     pub(super) utterances: Utterances,
     /// In voice conversations.
@@ -49,18 +46,26 @@ pub(crate) struct Caller {
     /// Whether the agent has been listening.
     pub(super) agent_ready: bool,
     /// Whether the agent has spoken, or written in chat.
+    pub(super) was_heard: bool,
+    /// Whether it did so before the caller's first turn.
     pub(super) greeted: bool,
+    /// When the first turn began: its text or its first audible frame was sent.
+    pub(super) first_turn_at: Option<SessionTime>,
     /// Whether the greeting has been compared with the script.
     pub(super) greeting_checked: bool,
-    /// Whether all answers so far matched the script's expectations.
-    pub(super) as_expected: bool,
+    /// Whether the agent was gone in the middle of a sentence.
+    pub(super) died_in_sentence: bool,
+    /// Whether all answers so far matched the script's expectations; `None` before the first that could be compared.
+    pub(super) as_expected: Option<bool>,
     pub(super) turn: Option<OpenTurn>,
+    pub(super) session_probe: SessionProbe,
     /// How the conversation ended, once it has.
     pub(super) outcome: Option<Outcome>,
+    pub(super) summary: ConversationSummary,
     /// The agent's latest report of what its models used.
-    model_usage: Option<ModelUsage>,
+    pub(super) model_usage: Option<ModelUsage>,
     /// The calls by RPC so far.
-    rpc_calls: RpcCalls,
+    pub(super) rpc_calls: RpcCalls,
 }
 
 /// The stage of the conversation.
@@ -84,7 +89,18 @@ pub(super) enum CallerStage {
     },
     Speaking,
     AwaitingAnswer,
+    /// No answer came: the agent's session was asked whether it is still there.
+    AskingSession {
+        until: SessionTime,
+    },
     Done,
+}
+
+impl CallerStage {
+    /// Whether the conversation depends on an agent being in the room.
+    pub(super) const fn needs_agent(self) -> bool {
+        !matches!(self, Self::Joining | Self::JoiningUntil(_) | Self::AwaitingAgent | Self::Done)
+    }
 }
 
 /// The audio of a voice conversation.
@@ -97,6 +113,8 @@ pub(super) struct CallerVoice {
     pub(super) keypad: Option<Keypad>,
     /// While the agent speaks: since when.
     pub(super) speaking_since: Option<SessionTime>,
+    /// When the latest packet of the agent's voice arrived, audible or not.
+    pub(super) last_packet_at: Option<SessionTime>,
 }
 
 impl Caller {
@@ -112,23 +130,30 @@ impl Caller {
                 activity: VoiceActivity::new(DEFAULT_HANGOVER)?,
                 keypad: None,
                 speaking_since: None,
+                last_packet_at: None,
             }),
         };
         Ok(Self {
-            config,
             stage: CallerStage::Joining,
+            agents: Agents::new(config.settings.hear.clone()),
             turn_state: TurnState::default(),
             utterances: Utterances::default(),
             voice,
             connected: false,
             agent_ready: false,
+            was_heard: false,
             greeted: false,
+            first_turn_at: None,
             greeting_checked: false,
-            as_expected: true,
+            died_in_sentence: false,
+            as_expected: None,
             turn: None,
+            session_probe: SessionProbe::default(),
             outcome: None,
+            summary: ConversationSummary::default(),
             model_usage: None,
             rpc_calls: RpcCalls::default(),
+            config,
         })
     }
 
@@ -142,59 +167,54 @@ impl Caller {
         at: SessionTime,
         handle: &mut dyn ParticipantHandle,
     ) {
-        match self.turn_state.update(participant, at) {
+        let was_in_sentence = self.is_in_sentence(at);
+        match self.agents.update(participant, at) {
             RoomChange::AgentJoined => {
                 let identity = participant.identity.clone();
                 let joined_at_ms = participant.joined_at_ms;
                 self.report(at, UpdateKind::AgentJoined { identity, joined_at_ms });
                 self.agent_joined(at);
             }
-            RoomChange::AgentLeft if self.stage != CallerStage::Done => self.agent_left(handle),
+            RoomChange::AgentLeft if self.stage != CallerStage::Done => {
+                self.agent_left(was_in_sentence, handle);
+            }
             RoomChange::AgentLeft | RoomChange::None => {}
         }
-        if self.turn_state.is_listening() && !self.agent_ready {
+        if self.agents.is_listening() && !self.agent_ready {
             self.agent_ready = true;
             self.report(at, UpdateKind::AgentReady);
+            self.repeat_unheard_turn(at);
         }
+        self.refuse_encrypted_audio(handle);
     }
 
     pub(super) fn agent_joined(&mut self, at: SessionTime) {
         if self.stage == CallerStage::AwaitingAgent {
             self.stage = CallerStage::AwaitingReady {
                 until: at + self.config.settings.ready_within.micros(),
-                stateless_at: at + STATE_TIMEOUT,
+                stateless_at: at + self.config.settings.patience.stateless_after.micros(),
             };
         }
     }
 
-    fn agent_left(&mut self, handle: &mut dyn ParticipantHandle) {
-        self.find_written_answer();
-        let turns = self.config.script.turns.len();
-        let was_last_answer = !self.is_agent_speaking()
-            && self.turn.is_some_and(|turn| turn.index + 1 == turns && turn.answer_ended.is_some());
-        if was_last_answer {
-            // An agent may hang up once it has said goodbye.
-            self.complete(handle);
-        } else {
-            self.fail(FailureClass::AgentLeft, "the agent left the room", handle);
-        }
-    }
-
-    fn handle_data(&mut self, event: &DataEvent, at: SessionTime) {
-        if let DataEvent::ByteStreamReceived { sender, topic, bytes } = event {
-            if topic == AGENT_SESSION_TOPIC && self.turn_state.is_agent(sender) {
-                self.model_usage = decode_model_usage(bytes).or(self.model_usage);
-                if let (Some(parts), Some(turn)) = (decode_turn_metrics(bytes), &mut self.turn) {
-                    turn.add_parts(parts);
+    /// Sends the audio that is due, and notes when the first and the last audible frame of a clip were sent.
+    fn send_audio(&mut self, handle: &mut dyn ParticipantHandle) {
+        let Some(voice) = &mut self.voice else { return };
+        let Some(playback) = &mut voice.playback else { return };
+        while let Some(frame) = playback.next_due(handle.now()) {
+            handle.send_audio(&frame.payload, frame.rtp_time, frame.marker);
+            let Some(turn) = self.turn.as_mut().filter(|turn| turn.said_at.is_none()) else {
+                continue;
+            };
+            if frame.is_first_audible {
+                self.first_turn_at.get_or_insert(handle.now());
+                if voice.speaking_since.is_some() {
+                    turn.interruption = Some(Interruption::new(handle.now()));
                 }
             }
-            return;
-        }
-        let Self { utterances, turn_state, .. } = self;
-        if utterances.handle_data(event, at, |identity| turn_state.is_agent(identity)) {
-            turn_state.agent_active(at);
-            if self.voice.is_none() && matches!(event, DataEvent::TextChunk { .. }) {
-                self.note_agent_output(at);
+            if frame.is_last_audible {
+                turn.said_at = Some(handle.now());
+                self.stage = CallerStage::AwaitingAnswer;
             }
         }
     }
@@ -217,75 +237,6 @@ impl Caller {
         handle.answer_rpc(caller, request_id, answer);
     }
 
-    /// The agent spoke, or wrote in chat: reports the first time.
-    fn note_agent_output(&mut self, at: SessionTime) {
-        if !std::mem::replace(&mut self.greeted, true) {
-            self.report(at, UpdateKind::Greeted);
-        }
-    }
-
-    fn handle_speech(&mut self, edges: Vec<SpeechEdge>) {
-        for edge in edges {
-            match edge {
-                SpeechEdge::Started { at } => self.agent_began_to_speak(at),
-                SpeechEdge::Ended { last_audible_at } => self.agent_fell_silent(last_audible_at),
-            }
-        }
-    }
-
-    fn agent_began_to_speak(&mut self, at: SessionTime) {
-        self.note_agent_output(at);
-        self.turn_state.agent_active(at);
-        if let Some(voice) = &mut self.voice {
-            voice.speaking_since = Some(at);
-        }
-        if let Some(turn) = &mut self.turn {
-            match turn.said_at {
-                Some(said_at) if at > said_at => {
-                    turn.answer_began.get_or_insert(at);
-                }
-                _ => turn.early_at = Some(at),
-            }
-        }
-    }
-
-    fn agent_fell_silent(&mut self, last_audible_at: SessionTime) {
-        self.turn_state.agent_active(last_audible_at);
-        if let Some(voice) = &mut self.voice {
-            voice.speaking_since = None;
-        }
-        let Some(turn) = &mut self.turn else { return };
-        if let (Some(barged_in_at), None) = (turn.barged_in_at, turn.yielded) {
-            if last_audible_at < barged_in_at {
-                // The agent had finished by then, which was known only after the hangover.
-                turn.barged_in_at = None;
-            } else {
-                turn.yielded = Some(last_audible_at.since(barged_in_at));
-            }
-        } else if turn.answer_began.is_some() || turn.early_at.is_some() {
-            turn.answer_ended = Some(last_audible_at);
-        }
-    }
-
-    /// Sends the audio that is due, and notes when the first and the last audible frame of a clip were sent.
-    fn send_audio(&mut self, handle: &mut dyn ParticipantHandle) {
-        let Some(voice) = &mut self.voice else { return };
-        let Some(playback) = &mut voice.playback else { return };
-        while let Some(frame) = playback.next_due(handle.now()) {
-            handle.send_audio(&frame.payload, frame.rtp_time, frame.marker);
-            let Some(turn) = self.turn.as_mut().filter(|turn| turn.said_at.is_none()) else {
-                continue;
-            };
-            if frame.is_first_audible && voice.speaking_since.is_some() {
-                turn.barged_in_at = Some(handle.now());
-            }
-            if frame.is_last_audible {
-                turn.said_at = Some(handle.now());
-                self.stage = CallerStage::AwaitingAnswer;
-            }
-        }
-    }
-
     /// Presses the key that is due; the turn has been said with the last one.
     fn press_keys(&mut self, handle: &mut dyn ParticipantHandle) {
         let (Some(voice), Some(turn)) = (&mut self.voice, &mut self.turn) else { return };
@@ -297,8 +248,9 @@ impl Caller {
             return;
         }
         keypad.pressed(now);
+        self.first_turn_at.get_or_insert(now);
         if keypad.has_begun() && voice.speaking_since.is_some() {
-            turn.barged_in_at = Some(now);
+            turn.interruption = Some(Interruption::new(now));
         }
         if keypad.is_over() {
             voice.keypad = None;
@@ -307,7 +259,7 @@ impl Caller {
         }
     }
 
-    fn frames_sent(&self) -> Option<FramesSent> {
+    pub(super) fn frames_sent(&self) -> Option<FramesSent> {
         let counts = self.voice.as_ref()?.playback.as_ref()?.counts();
         Some(FramesSent { sent: counts.frames, late: counts.late, given_up: counts.dropped })
     }
@@ -332,6 +284,7 @@ impl ParticipantHandler for Caller {
             ParticipantEvent::ParticipantUpdated(participant) => {
                 self.participant_updated(&participant, at, handle);
             }
+            ParticipantEvent::TrackPublished { sid } => self.utterances.add_own_track(sid),
             ParticipantEvent::DataChannelOpen => {
                 self.connected = true;
                 if let Some(voice) = &mut self.voice {
@@ -343,9 +296,8 @@ impl ParticipantHandler for Caller {
                 self.answer_rpc(&call, handle);
             }
             ParticipantEvent::Data(data) => self.handle_data(&data, at),
-            ParticipantEvent::Audio { packet, .. } => {
-                let edges = self.voice.as_mut().map(|voice| voice.activity.handle_packet(&packet));
-                self.handle_speech(edges.unwrap_or_default());
+            ParticipantEvent::Audio { packet, track_sid } => {
+                self.handle_audio(&packet, track_sid.as_deref());
             }
             ParticipantEvent::Disconnected(_) => {}
         }
@@ -362,15 +314,6 @@ impl ParticipantHandler for Caller {
     }
 
     fn on_left(&mut self, reason: LeaveReason, at: SessionTime) {
-        self.break_off_turn();
-        let outcome = self.outcome.take().unwrap_or_else(|| outcome_of(&reason));
-        if let Some(used) = self.model_usage {
-            self.report(at, UpdateKind::ModelUsage(used));
-        }
-        let calls = std::mem::take(&mut self.rpc_calls);
-        if !calls.is_empty() {
-            self.report(at, UpdateKind::RpcCalls(calls));
-        }
-        self.report(at, UpdateKind::Ended { outcome, frames: self.frames_sent() });
+        self.end(&reason, at);
     }
 }

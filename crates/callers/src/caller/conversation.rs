@@ -2,19 +2,24 @@
 
 use std::collections::HashMap;
 
+use super::agents::AgentActivity;
 use super::caller::{Caller, CallerStage, CallerVoice};
 use super::keypad::Keypad;
-use super::open_turn::{OpenTurn, WrittenAnswer};
+use super::open_turn::{AnswerProgress, OpenTurn};
 use super::prepared_script::{PreparedTurn, TurnContent};
+use super::turn_state::AgentSigns;
 use super::utterances::CHAT_TOPIC;
+use crate::data::{AGENT_SESSION_TOPIC, encode_session_ping};
 use crate::engine::{NextTick, ParticipantHandle};
 use crate::participant::SendOutcome;
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::{FailureClass, Outcome, TurnEnding};
-use rushhour_core::units::{ForeignText, Micros, SessionTime};
+use rushhour_core::event::{ConversationEnd, FailureClass, TurnEnding};
+use rushhour_core::units::{Micros, SessionTime};
 
-/// An answer that has not ended this long after it began is given up, and so is an agent that does not fall silent.
-const MAX_ANSWER: Micros = Micros::from_secs(60);
+/// A track that has sent nothing for this long, not even silence, has stopped.
+const MAX_PACKET_GAP: Micros = Micros::from_secs(2);
+/// How long the agent's session has to answer a request.
+const SESSION_TIMEOUT: Micros = Micros::from_secs(2);
 
 impl Caller {
     /// Moves on through the stages, as far as possible now.
@@ -29,6 +34,12 @@ impl Caller {
     }
 
     fn step(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
+        if let Some(departed) = self.agents.departed.as_ref().filter(|_| self.stage.needs_agent()) {
+            if now >= departed.at + self.config.settings.patience.replaced_within.micros() {
+                self.agent_is_gone(now, handle);
+            }
+            return;
+        }
         match self.stage {
             CallerStage::Joining => {
                 let until = now + self.config.settings.join_within.micros();
@@ -36,7 +47,7 @@ impl Caller {
             }
             CallerStage::JoiningUntil(_) if self.connected => {
                 self.stage = CallerStage::AwaitingAgent;
-                if let Some(joined_at) = self.turn_state.agent_joined_at {
+                if let Some(joined_at) = self.agents.joined_at {
                     self.agent_joined(joined_at);
                 }
             }
@@ -63,10 +74,19 @@ impl Caller {
                 self.await_silence(turn, since, now, handle);
             }
             CallerStage::AwaitingAnswer => self.await_answer(now, handle),
-            CallerStage::JoiningUntil(_)
-            | CallerStage::AwaitingAgent
-            | CallerStage::Speaking
-            | CallerStage::Done => {}
+            CallerStage::AwaitingAgent => {
+                if self.agents.hidden_at().is_some_and(|hidden_at| now >= hidden_at) {
+                    self.summary.hidden = true;
+                    self.report(now, UpdateKind::HiddenAgent);
+                    self.agent_joined(now);
+                }
+            }
+            CallerStage::AskingSession { until } => {
+                if now >= until || self.session_probe.has_answered() {
+                    self.no_answer(handle);
+                }
+            }
+            CallerStage::JoiningUntil(_) | CallerStage::Speaking | CallerStage::Done => {}
         }
     }
 
@@ -77,16 +97,20 @@ impl Caller {
             _ if self.voice.as_ref().is_some_and(|voice| voice.playback.is_some()) => {
                 NextTick::Next
             }
+            stage if stage.needs_agent() && self.agents.departed.is_some() => NextTick::Next,
             CallerStage::JoiningUntil(until) | CallerStage::AwaitingGreeting { until } => {
                 NextTick::At(until)
             }
-            CallerStage::AwaitingAgent => NextTick::OnEvent,
+            CallerStage::AwaitingAgent => {
+                self.agents.hidden_at().map_or(NextTick::OnEvent, NextTick::At)
+            }
+            CallerStage::AskingSession { until } => NextTick::At(until),
             CallerStage::AwaitingReady { until, stateless_at } => {
                 NextTick::At(until.min(stateless_at))
             }
-            CallerStage::AwaitingAnswer => match self.turn {
+            CallerStage::AwaitingAnswer => match &self.turn {
                 Some(OpenTurn { index, said_at: Some(said_at), answer_began: None, .. }) => {
-                    NextTick::At(said_at + self.config.script.turns[index].within)
+                    NextTick::At(*said_at + self.config.script.turns[*index].within)
                 }
                 _ => NextTick::Next,
             },
@@ -110,12 +134,12 @@ impl Caller {
         now: SessionTime,
         handle: &mut dyn ParticipantHandle,
     ) {
-        let state = self.turn_state.agent_state();
+        let state = self.agents.state();
         let is_stateless = state.is_none() && now >= stateless_at;
         if self.agent_ready || self.greeted || is_stateless {
             self.stage = match &self.config.script.greeting {
                 Some(greeting) => {
-                    let joined_at = self.turn_state.agent_joined_at.unwrap_or(now);
+                    let joined_at = self.agents.joined_at.unwrap_or(now);
                     CallerStage::AwaitingGreeting { until: joined_at + greeting.within }
                 }
                 None => CallerStage::AwaitingSilence { turn: 0, since: now },
@@ -140,7 +164,7 @@ impl Caller {
     ) {
         let script = self.config.script.clone();
         let Some(prompt) = script.turns.get(index) else {
-            let was_early = self.turn.is_some_and(|turn| turn.answer_began.is_none());
+            let was_early = self.turn.as_ref().is_some_and(|turn| turn.answer_began.is_none());
             if was_early || self.is_silent(now) {
                 self.complete(handle);
             } else {
@@ -155,25 +179,28 @@ impl Caller {
             now >= silent_since.max(since) + self.quiet() + prompt.pause
         });
         if interrupts || is_silent {
-            self.begin_turn(index, prompt, handle);
+            self.begin_turn(index, prompt, is_silent, handle);
         } else {
             self.give_up_waiting_for_silence(since + prompt.pause, now, handle);
         }
     }
 
+    /// Begins a turn. `is_silent` tells whether the agent had finished before.
     fn begin_turn(
         &mut self,
         index: usize,
         prompt: &PreparedTurn,
+        is_silent: bool,
         handle: &mut dyn ParticipantHandle,
     ) {
         self.check_greeting();
-        self.close_turn();
-        let turn = OpenTurn { index, ..OpenTurn::default() };
+        self.close_turn(is_silent);
+        let turn = OpenTurn::new(index);
         match (&prompt.content, &mut self.voice) {
             (TurnContent::Text(text), _) => {
                 if handle.send_text(CHAT_TOPIC, text, HashMap::new()) == SendOutcome::Sent {
-                    self.turn = Some(OpenTurn { said_at: Some(handle.now()), ..turn });
+                    self.first_turn_at.get_or_insert(handle.now());
+                    self.turn = Some(turn.said(handle.now()));
                     self.stage = CallerStage::AwaitingAnswer;
                 }
             }
@@ -197,86 +224,152 @@ impl Caller {
         now: SessionTime,
         handle: &mut dyn ParticipantHandle,
     ) {
-        if now >= since + self.quiet() + MAX_ANSWER {
-            let detail = format!("the agent did not fall silent within {MAX_ANSWER}");
+        let longest = self.longest_answer();
+        if now >= since + self.quiet() + longest {
+            let state = self.state_words();
+            let detail = format!("the agent did not fall silent within {longest}{state}");
             self.fail(FailureClass::TurnTimeout, detail, handle);
         }
     }
 
-    /// In chat, looks for the answer to the open turn in what the agent wrote.
-    pub(super) fn find_written_answer(&mut self) -> WrittenAnswer {
-        let Some(turn) = self.turn.as_mut().filter(|_| self.voice.is_none()) else {
-            return WrittenAnswer::None;
-        };
-        turn.find_answer(&self.config.script.turns[turn.index], &self.utterances)
+    /// The agent's state as the end of a sentence, if it tells one.
+    fn state_words(&self) -> String {
+        self.agents.state().map_or_else(String::new, |state| format!("; its state: {state}"))
+    }
+
+    /// Looks for the answer to the open turn in what the agent wrote or said.
+    pub(super) fn find_answer(&mut self) -> AnswerProgress {
+        let Some(turn) = &mut self.turn else { return AnswerProgress::None };
+        let prompt = &self.config.script.turns[turn.index];
+        if self.voice.is_none() {
+            return turn.find_written_answer(prompt, &self.utterances);
+        }
+        let resumes_within = self.config.settings.patience.resumes_within.micros();
+        turn.find_spoken_answer(prompt, &self.utterances, resumes_within)
     }
 
     fn await_answer(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
         let script = self.config.script.clone();
-        let written = self.find_written_answer();
-        let Some(turn) = self.turn else { return };
+        let progress = self.find_answer();
+        let Some(turn) = &self.turn else { return };
         let Some(said_at) = turn.said_at else { return };
-        let prompt = &script.turns[turn.index];
-        let in_time = now < said_at + prompt.within;
+        let (index, answer_began) = (turn.index, turn.answer_began);
+        let in_time = now < said_at + script.turns[index].within;
         let next_interrupts =
-            script.turns.get(turn.index + 1).is_some_and(|next| next.interrupt.is_some());
-        let is_over = if self.voice.is_none() {
-            match written {
-                WrittenAnswer::None if in_time => return,
-                WrittenAnswer::Unexpected if in_time && !next_interrupts => return,
-                WrittenAnswer::None => return self.no_answer(prompt, handle),
-                WrittenAnswer::InProgress => next_interrupts,
-                WrittenAnswer::Complete | WrittenAnswer::Unexpected => true,
+            script.turns.get(index + 1).is_some_and(|next| next.interrupt.is_some());
+        // Without transcripts, nobody can tell what it said.
+        let may_match = self.voice.is_none() || !self.utterances.is_empty();
+        let is_over = match progress {
+            AnswerProgress::None | AnswerProgress::Early | AnswerProgress::Resumed if in_time => {
+                return;
             }
-        } else {
-            match (turn.answer_began, turn.early_at) {
-                (None, _) if in_time => return,
-                (None, None) => return self.no_answer(prompt, handle),
-                (None, Some(_)) => true,
-                (Some(_), _) => next_interrupts || self.is_silent(now),
+            AnswerProgress::Unexpected if in_time && may_match && !next_interrupts => return,
+            AnswerProgress::None => return self.ask_for_an_answer(now, handle),
+            AnswerProgress::Resumed if self.is_silent(now) => {
+                return self.ask_for_an_answer(now, handle);
+            }
+            AnswerProgress::Resumed => false,
+            AnswerProgress::Early => true,
+            AnswerProgress::InProgress => next_interrupts,
+            AnswerProgress::Complete | AnswerProgress::Unexpected => {
+                self.voice.is_none() || next_interrupts || self.is_silent(now)
             }
         };
+        let longest = self.longest_answer();
         if is_over {
-            self.stage = CallerStage::AwaitingSilence { turn: turn.index + 1, since: now };
-        } else if turn.answer_began.is_some_and(|began| now >= began + MAX_ANSWER) {
-            let detail = format!("an answer had not ended {MAX_ANSWER} after it began");
+            self.stage = CallerStage::AwaitingSilence { turn: index + 1, since: now };
+        } else if now >= answer_began.unwrap_or(said_at) + longest {
+            let state = self.state_words();
+            let detail = format!("an answer had not ended {longest} after it began{state}");
             self.fail_turn(FailureClass::TurnTimeout, detail, handle);
         }
     }
 
-    fn no_answer(&mut self, prompt: &PreparedTurn, handle: &mut dyn ParticipantHandle) {
-        let class = if self.greeted { FailureClass::TurnTimeout } else { FailureClass::AgentMute };
-        let number = self.turn.map_or(0, |turn| turn.index + 1);
-        let detail = format!("no answer to turn {number} within {}", prompt.within);
+    /// No answer came in time. Where the agent's session can be asked, it first says whether it is still there.
+    fn ask_for_an_answer(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
+        if self.session_probe.ask() {
+            let _ = handle.send_bytes(AGENT_SESSION_TOPIC, &encode_session_ping());
+            self.stage = CallerStage::AskingSession { until: now + SESSION_TIMEOUT };
+        } else {
+            self.no_answer(handle);
+        }
+    }
+
+    fn no_answer(&mut self, handle: &mut dyn ParticipantHandle) {
+        let now = handle.now();
+        let went_on = self.find_answer() == AnswerProgress::Resumed;
+        let class =
+            if self.was_heard { FailureClass::TurnTimeout } else { FailureClass::AgentMute };
+        let Some(turn) = &self.turn else { return };
+        let within = self.config.script.turns[turn.index].within;
+        let mut detail = format!("no answer to turn {} within {within}", turn.index + 1);
+        let has_resumed = turn.interruption.is_some_and(|one| one.resumed);
+        let is_ignored = self.is_interruption_ignored(turn);
+        if self.session_probe.is_gone() {
+            self.summary.ended = ConversationEnd::SessionClosed;
+            detail.push_str("; its session was closed while the participant stayed in the room");
+        } else if self.signs(now).has_stopped_sending {
+            detail.push_str("; its track sends nothing any more, not even silence");
+        } else if has_resumed {
+            detail.push_str("; it took the interruption for none, and went on with its sentence");
+        } else if went_on && turn.index == 0 {
+            detail.push_str("; what it said then had begun before the turn, as a greeting does");
+        } else if is_ignored {
+            detail.push_str("; it did not yield to the interruption");
+        } else if matches!(
+            self.agents.activity(),
+            AgentActivity::Thinking | AgentActivity::Speaking
+        ) {
+            detail.push_str(&self.state_words());
+        }
         self.fail_turn(class, detail, handle);
     }
 
-    /// The conversation is over as the script has it.
-    pub(super) fn complete(&mut self, handle: &mut dyn ParticipantHandle) {
-        self.close_turn();
-        let judged = self.config.script.has_expectations().then_some(self.as_expected);
-        self.outcome = Some(Outcome::Completed { judged });
-        self.stage = CallerStage::Done;
-        handle.leave();
-    }
-
-    /// Reports the open turn, if any, as answered.
-    fn close_turn(&mut self) {
-        self.find_written_answer();
+    /// Reports the open turn, if any, as answered. `is_done` tells whether the agent had finished.
+    pub(super) fn close_turn(&mut self, is_done: bool) {
+        self.find_answer();
         let Some(turn) = self.turn.take() else { return };
         let expect = self.config.script.turns[turn.index].expect.as_ref();
         let text = turn.said_at.map(|said| self.utterances.text_since(said)).unwrap_or_default();
+        // An agent that never writes a transcript cannot be compared with anything.
+        let expect = expect.filter(|_| self.voice.is_none() || !self.utterances.is_empty());
         let ending = match turn.answer_began {
             None => TurnEnding::Early,
             Some(_) if expect.is_none_or(|expect| expect.is_match(&text)) => TurnEnding::Answered,
             Some(_) => TurnEnding::Unexpected,
         };
-        self.as_expected &= ending != TurnEnding::Unexpected;
-        self.report_turn(&turn, ending);
+        if expect.is_some() {
+            self.compared(ending != TurnEnding::Unexpected);
+        }
+        let last_active = match &self.voice {
+            Some(_) => turn.answer_ended,
+            None => Some(self.turn_state.last_activity()),
+        };
+        let done =
+            last_active.filter(|at| is_done && turn.answer_began.is_some_and(|began| *at >= began));
+        self.summary.ignored_interruptions += u32::from(self.is_interruption_ignored(&turn));
+        self.report_turn(&turn, ending, done);
     }
 
-    fn report_turn(&self, turn: &OpenTurn, ending: TurnEnding) {
-        if let Some(turn) = turn.finish(ending) {
+    /// Whether the caller interrupted the agent, and it did not yield.
+    pub(super) fn is_interruption_ignored(&self, turn: &OpenTurn) -> bool {
+        let yields_within = self.config.settings.patience.yields_within.micros();
+        turn.interruption.is_some() && turn.yielded(yields_within).is_none()
+    }
+
+    /// Notes whether something that the agent said was as expected.
+    fn compared(&mut self, is_as_expected: bool) {
+        self.as_expected = Some(self.as_expected.unwrap_or(true) && is_as_expected);
+    }
+
+    pub(super) fn report_turn(
+        &self,
+        turn: &OpenTurn,
+        ending: TurnEnding,
+        done: Option<SessionTime>,
+    ) {
+        let yields_within = self.config.settings.patience.yields_within.micros();
+        if let Some(turn) = turn.finish(ending, done, yields_within) {
             self.report(turn.last.or(turn.first).unwrap_or(turn.said), UpdateKind::Turn(turn));
         }
     }
@@ -287,48 +380,21 @@ impl Caller {
             return;
         }
         let expect = self.config.script.greeting.as_ref().and_then(|one| one.expect.as_ref());
-        if let Some(expect) = expect {
-            self.as_expected &= expect.is_match(&self.utterances.text_since(SessionTime::START));
-        }
-    }
-
-    fn fail_turn(
-        &mut self,
-        class: FailureClass,
-        detail: String,
-        handle: &mut dyn ParticipantHandle,
-    ) {
-        if let Some(turn) = self.turn.take() {
-            self.report_turn(&turn, TurnEnding::TimedOut);
-        }
-        self.fail(class, detail, handle);
-    }
-
-    /// The conversation has failed: leaves the room.
-    pub(super) fn fail(
-        &mut self,
-        class: FailureClass,
-        detail: impl Into<ForeignText>,
-        handle: &mut dyn ParticipantHandle,
-    ) {
-        self.outcome.get_or_insert_with(|| Outcome::failed(class, detail));
-        self.break_off_turn();
-        self.stage = CallerStage::Done;
-        handle.leave();
-    }
-
-    /// Reports the open turn, if any, as broken off; or as answered, if only silence was still awaited.
-    pub(super) fn break_off_turn(&mut self) {
-        if matches!(self.stage, CallerStage::AwaitingSilence { .. }) {
-            self.close_turn();
-        } else if let Some(turn) = self.turn.take() {
-            self.report_turn(&turn, TurnEnding::BrokenOff);
+        let matches =
+            expect.map(|expect| expect.is_match(&self.utterances.text_since(SessionTime::START)));
+        if let Some(matches) = matches {
+            self.compared(matches);
         }
     }
 
     /// How long an agent must be silent for its turn to be over.
     fn quiet(&self) -> Micros {
         self.config.settings.quiet.micros()
+    }
+
+    /// An answer that has not ended this long after it began is given up, and so is an agent that does not fall silent.
+    fn longest_answer(&self) -> Micros {
+        self.config.settings.patience.longest_answer.micros()
     }
 
     pub(super) fn is_agent_speaking(&self) -> bool {
@@ -343,8 +409,20 @@ impl Caller {
         }
     }
 
+    /// What the agent does, from all that is known of it.
+    pub(super) fn signs(&self, now: SessionTime) -> AgentSigns {
+        let last_packet_at = self.voice.as_ref().and_then(|voice| voice.last_packet_at);
+        AgentSigns {
+            activity: self.agents.activity(),
+            is_audible: self.is_agent_speaking(),
+            is_writing: self.utterances.is_writing(),
+            has_stopped_sending: last_packet_at.is_some_and(|at| now.since(at) >= MAX_PACKET_GAP),
+        }
+    }
+
     fn silent_since(&self, now: SessionTime) -> Option<SessionTime> {
-        self.turn_state.silent_since(self.is_agent_speaking(), &self.utterances, now)
+        let longest_silence = self.config.settings.patience.longest_silence.micros();
+        self.turn_state.silent_since(self.signs(now), longest_silence, now)
     }
 
     fn is_silent(&self, now: SessionTime) -> bool {

@@ -1,16 +1,21 @@
 //! A caller: has one conversation with an agent by a script, and reports what happens in it.
 //!
 //! `Caller` is the handler of a participant, without IO and without a clock: `prepared_script` is what it says,
-//! `turn_state` knows the agents in the room, `utterances` what they wrote, `open_turn` the turn in progress;
-//! `conversation` moves from stage to stage, and `leave_outcome` says what leaving early means for the run.
+//! `agents` knows who the agent is and what is its voice, `turn_state` whether it has finished, `utterances` what it
+//! wrote, `open_turn` the turn in progress. `hearing` takes in what it says, `conversation` moves from stage to stage,
+//! `endings` says how it ended, and `leave_outcome` what the room and the server had to do with it.
 
+mod agents;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod caller;
 mod conversation;
+mod endings;
+mod hearing;
 mod keypad;
 mod leave_outcome;
 mod open_turn;
 mod prepared_script;
+mod session_probe;
 #[cfg(test)]
 mod tests;
 mod turn_state;

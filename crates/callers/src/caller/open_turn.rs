@@ -1,23 +1,24 @@
 //! A turn in progress: what is known of it so far.
 
 use super::prepared_script::PreparedTurn;
-use super::utterances::{Utterance, Utterances};
+use super::utterances::{TEXT_SLACK, Utterance, Utterances};
 use rushhour_core::event::{Turn, TurnEnding, TurnParts};
 use rushhour_core::units::{Micros, SessionTime};
 
+/// Talk spurts of a turn that are kept; those beyond lengthen the last.
+const MAX_SPURTS: usize = 64;
+
 /// A turn in progress.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct OpenTurn {
     /// Its index in the script, from 0.
     pub(super) index: usize,
-    /// When the caller's first audible frame was sent, if the agent was speaking then.
-    pub(super) barged_in_at: Option<SessionTime>,
-    /// How long the agent then continued to speak.
-    pub(super) yielded: Option<Micros>,
+    /// The interruption, if the agent was speaking when the caller began.
+    pub(super) interruption: Option<Interruption>,
     /// When the caller had finished: its text or its last audible frame was sent.
     pub(super) said_at: Option<SessionTime>,
-    /// When the agent began to speak before the caller had finished.
-    pub(super) early_at: Option<SessionTime>,
+    /// In voice, what the agent said since the caller began.
+    spurts: Vec<Spurt>,
     /// When the answer began.
     pub(super) answer_began: Option<SessionTime>,
     /// When the answer ended.
@@ -26,45 +27,173 @@ pub(super) struct OpenTurn {
     pub(super) parts: TurnParts,
 }
 
-/// How far the agent's written answer to a turn has come.
+/// What the agent said without a pause.
+#[derive(Debug, Clone, Copy)]
+struct Spurt {
+    began: SessionTime,
+    ended: Option<SessionTime>,
+}
+
+/// A turn that began while the agent was speaking.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interruption {
+    /// When the caller's first audible frame was sent.
+    pub(super) began: SessionTime,
+    /// When the agent fell silent.
+    fell_silent: Option<SessionTime>,
+    /// Whether it went on with the same sentence after a pause.
+    pub(super) resumed: bool,
+}
+
+/// A pause shorter than this may be one between two sentences, and needs no interruption.
+const LONGEST_BREATH: Micros = Micros::from_secs(1);
+
+impl Interruption {
+    pub(super) const fn new(began: SessionTime) -> Self {
+        Self { began, fell_silent: None, resumed: false }
+    }
+
+    /// How long the agent went on, if it yielded: it fell silent while the caller spoke or soon after, and stayed so.
+    fn yielded(&self, said_at: Option<SessionTime>, within: Micros) -> Option<Micros> {
+        let fell_silent = self.fell_silent.filter(|_| !self.resumed)?;
+        let in_time = said_at.is_none_or(|said_at| fell_silent <= said_at + within);
+        in_time.then(|| fell_silent.since(self.began))
+    }
+}
+
+/// How far the agent's answer to a turn has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WrittenAnswer {
-    /// The agent has written nothing.
+pub(super) enum AnswerProgress {
+    /// The agent has said nothing.
     None,
+    /// In voice: it has only gone on with what it was saying before.
+    Resumed,
+    /// In voice: it began before the caller had finished, and has not begun again.
+    Early,
     /// An answer is being written.
     InProgress,
-    /// The answer is complete.
+    /// The answer is complete; in voice, it may go on.
     Complete,
-    /// What the agent has written is complete, but not as expected. The expected answer may follow.
+    /// What the agent has said is not as expected. The expected answer may follow.
     Unexpected,
 }
 
 impl OpenTurn {
+    pub(super) fn new(index: usize) -> Self {
+        Self { index, ..Self::default() }
+    }
+
+    /// The turn once the caller has finished.
+    pub(super) fn said(self, at: SessionTime) -> Self {
+        Self { said_at: Some(at), ..self }
+    }
+
     /// Looks for the answer in what the agent wrote after the caller had finished: the first segment, or the first
     /// that is as expected. Sets the answer's times.
-    pub(super) fn find_answer(
+    pub(super) fn find_written_answer(
         &mut self,
         prompt: &PreparedTurn,
         utterances: &Utterances,
-    ) -> WrittenAnswer {
-        let Some(said_at) = self.said_at else { return WrittenAnswer::None };
+    ) -> AnswerProgress {
+        let Some(said_at) = self.said_at else { return AnswerProgress::None };
         let written: Vec<&Utterance> =
             utterances.since(said_at).filter(|one| one.first_text_at.is_some()).collect();
-        let Some(first) = written.first() else { return WrittenAnswer::None };
+        let Some(first) = written.first() else { return AnswerProgress::None };
         let answer = match &prompt.expect {
             None => Some(first),
             Some(expect) => {
-                written.iter().find(|one| one.closed_at.is_some() && expect.is_match(&one.text))
+                written.iter().find(|one| one.closed_at.is_some() && expect.is_match(&one.words()))
             }
         };
         let shown = answer.unwrap_or(first);
         (self.answer_began, self.answer_ended) = (shown.first_text_at, shown.closed_at);
         match (answer, shown.closed_at) {
-            (Some(_), Some(_)) => WrittenAnswer::Complete,
+            (Some(_), Some(_)) => AnswerProgress::Complete,
             (None, Some(_)) if written.iter().all(|one| one.closed_at.is_some()) => {
-                WrittenAnswer::Unexpected
+                AnswerProgress::Unexpected
             }
-            _ => WrittenAnswer::InProgress,
+            _ => AnswerProgress::InProgress,
+        }
+    }
+
+    /// Looks for the answer in what the agent said after the caller had finished: what it said first, or the first
+    /// whose transcript is as expected. Sets the answer's times.
+    ///
+    /// What it says within `resumes_within` while a segment of before is open belongs to that: a greeting that came
+    /// late, or a sentence that it paused.
+    pub(super) fn find_spoken_answer(
+        &mut self,
+        prompt: &PreparedTurn,
+        utterances: &Utterances,
+        resumes_within: Micros,
+    ) -> AnswerProgress {
+        let Some(said_at) = self.said_at else { return AnswerProgress::None };
+        (self.answer_began, self.answer_ended) = (None, None);
+        let continues = |spurt: &Spurt| {
+            spurt.began <= said_at + resumes_within && utterances.continues(said_at, spurt.began)
+        };
+        let later: Vec<Spurt> =
+            self.spurts.iter().copied().filter(|spurt| spurt.began > said_at).collect();
+        let answers: Vec<Spurt> = later.iter().copied().filter(|one| !continues(one)).collect();
+        let Some(first) = answers.first() else {
+            self.answer_ended = self.spurts.last().and_then(|last| last.ended);
+            return match (later.is_empty(), self.spurts.is_empty()) {
+                (false, _) => AnswerProgress::Resumed,
+                (true, false) => AnswerProgress::Early,
+                (true, true) => AnswerProgress::None,
+            };
+        };
+        let expected = prompt.expect.as_ref().map(|expect| {
+            let text = utterances.since(said_at).find(|one| expect.is_match(&one.words()))?;
+            Self::speech_of(text.first_text_at?, &answers)
+        });
+        self.answer_began = Some(expected.flatten().unwrap_or(first.began));
+        self.answer_ended = answers.last().and_then(|last| last.ended);
+        match expected {
+            Some(None) => AnswerProgress::Unexpected,
+            Some(Some(_)) | None => AnswerProgress::Complete,
+        }
+    }
+
+    /// When the speech began whose text began at `at`.
+    fn speech_of(at: SessionTime, spurts: &[Spurt]) -> Option<SessionTime> {
+        let is_spoken_at = |spurt: &&Spurt| {
+            spurt.began <= at + TEXT_SLACK && spurt.ended.is_none_or(|ended| ended >= at)
+        };
+        // A text that is not paced may come before its speech.
+        let spoken = spurts.iter().find(is_spoken_at);
+        let later = || spurts.iter().find(|spurt| spurt.began > at);
+        spoken.or_else(later).map(|spurt| spurt.began)
+    }
+
+    /// The agent began to speak.
+    pub(super) fn agent_began_to_speak(&mut self, at: SessionTime, utterances: &Utterances) {
+        if let Some(interruption) = &mut self.interruption
+            && let Some(fell_silent) = interruption.fell_silent
+            && utterances.continues(interruption.began, at)
+        {
+            interruption.fell_silent = None;
+            interruption.resumed |= at.since(fell_silent) >= LONGEST_BREATH;
+        }
+        if self.spurts.len() < MAX_SPURTS {
+            self.spurts.push(Spurt { began: at, ended: None });
+        }
+    }
+
+    /// The agent fell silent.
+    pub(super) fn agent_fell_silent(&mut self, last_audible_at: SessionTime) {
+        if let Some(interruption) = &mut self.interruption
+            && interruption.fell_silent.is_none()
+        {
+            if last_audible_at < interruption.began {
+                // The agent had finished by then, which was known only after the hangover.
+                self.interruption = None;
+            } else {
+                interruption.fell_silent = Some(last_audible_at);
+            }
+        }
+        if let Some(spurt) = self.spurts.last_mut() {
+            spurt.ended = Some(last_audible_at);
         }
     }
 
@@ -78,15 +207,26 @@ impl OpenTurn {
         known.end_to_end = known.end_to_end.or(reported.end_to_end);
     }
 
+    /// How long the agent went on after it was interrupted, if it yielded.
+    pub(super) fn yielded(&self, within: Micros) -> Option<Micros> {
+        self.interruption.and_then(|one| one.yielded(self.said_at, within))
+    }
+
     /// The turn as it is reported; `None` if the caller did not finish speaking.
-    pub(super) fn finish(&self, ending: TurnEnding) -> Option<Turn> {
+    pub(super) fn finish(
+        &self,
+        ending: TurnEnding,
+        done: Option<SessionTime>,
+        yields_within: Micros,
+    ) -> Option<Turn> {
         Some(Turn {
             number: u32::try_from(self.index + 1).unwrap_or(u32::MAX),
             said: self.said_at?,
             first: self.answer_began,
             last: self.answer_ended,
+            done,
             ending,
-            yielded: self.yielded,
+            yielded: self.yielded(yields_within),
             parts: self.parts,
         })
     }

@@ -1,110 +1,59 @@
-//! Whose turn it is: which agents are in the room, the state they publish, and whether they are silent.
+//! Whose turn it is: since when the agents have been silent.
 
-use super::utterances::Utterances;
-use crate::participant::RemoteParticipant;
-use rushhour_core::units::{Identity, Micros, SessionTime};
+use super::agents::AgentActivity;
+use rushhour_core::units::{Micros, SessionTime};
 
-/// An agent that claims to be busy, or has a stream open, is taken to be silent if nothing came from it for this long:
-/// its next state, or the end of its stream, was lost.
-const MAX_SILENT_WORK: Micros = Micros::from_secs(5);
+/// What the agents do, from all that is known of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AgentSigns {
+    /// What their state says.
+    pub(super) activity: AgentActivity,
+    /// Whether they are audible.
+    pub(super) is_audible: bool,
+    /// Whether a text stream of theirs is open.
+    pub(super) is_writing: bool,
+    /// Whether their track sends nothing any more, not even silence.
+    pub(super) has_stopped_sending: bool,
+}
 
-/// The most agents of a room that are told apart.
-const MAX_AGENTS: usize = 64;
-
-/// The agents of a room.
+/// When the agents were last active.
 #[derive(Debug, Default)]
 pub(super) struct TurnState {
-    agents: Vec<Agent>,
-    /// When the first agent joined, as seen by the caller.
-    pub(super) agent_joined_at: Option<SessionTime>,
-    /// When an agent last spoke or wrote.
     last_activity: SessionTime,
 }
 
-#[derive(Debug)]
-struct Agent {
-    identity: Identity,
-    state: Option<String>,
-}
-
-/// What an update of a participant changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RoomChange {
-    /// Nothing that matters to the caller.
-    None,
-    /// The first agent joined.
-    AgentJoined,
-    /// The last agent left.
-    AgentLeft,
-}
-
 impl TurnState {
-    /// Handles the server's update of a participant.
-    pub(super) fn update(
-        &mut self,
-        participant: &RemoteParticipant,
-        at: SessionTime,
-    ) -> RoomChange {
-        let RemoteParticipant { identity, agent_state, .. } = participant;
-        if !participant.is_agent {
-            return RoomChange::None;
-        }
-        let known = self.agents.iter().position(|agent| agent.identity == *identity);
-        match (known, participant.connected) {
-            (Some(index), true) => {
-                self.agents[index].state.clone_from(agent_state);
-                RoomChange::None
-            }
-            (None, true) if self.agents.len() >= MAX_AGENTS => RoomChange::None,
-            (None, true) => {
-                self.agents.push(Agent { identity: identity.clone(), state: agent_state.clone() });
-                if self.agent_joined_at.is_some() {
-                    return RoomChange::None;
-                }
-                self.agent_joined_at = Some(at);
-                RoomChange::AgentJoined
-            }
-            (Some(index), false) => {
-                self.agents.remove(index);
-                if self.agents.is_empty() { RoomChange::AgentLeft } else { RoomChange::None }
-            }
-            (None, false) => RoomChange::None,
-        }
-    }
-
-    /// Whether a participant is one of the agents.
-    pub(super) fn is_agent(&self, identity: &Identity) -> bool {
-        self.agents.iter().any(|agent| agent.identity == *identity)
-    }
-
-    /// The state of the first agent that publishes one.
-    pub(super) fn agent_state(&self) -> Option<&str> {
-        self.agents.iter().find_map(|agent| agent.state.as_deref())
-    }
-
-    /// Whether an agent's state is `listening`.
-    pub(super) fn is_listening(&self) -> bool {
-        self.agent_state() == Some("listening")
-    }
-
     /// Notes that an agent spoke or wrote.
     pub(super) fn agent_active(&mut self, at: SessionTime) {
         self.last_activity = self.last_activity.max(at);
     }
 
+    /// When an agent last spoke or wrote.
+    pub(super) const fn last_activity(&self) -> SessionTime {
+        self.last_activity
+    }
+
     /// Since when the agents have been silent; `None` while one speaks, writes or claims to be busy.
+    ///
+    /// An agent that thinks will speak again, however long its tool takes. One whose state is `speaking`, or which has a
+    /// stream open, but of which nothing came for `longest_silence`, has lost its next state or the end of its stream;
+    /// unless it is in the middle of a sentence or has stopped sending: then it pauses, or is gone.
     pub(super) fn silent_since(
         &self,
-        is_speaking: bool,
-        utterances: &Utterances,
+        signs: AgentSigns,
+        longest_silence: Micros,
         now: SessionTime,
     ) -> Option<SessionTime> {
-        let claims_busy = !matches!(self.agent_state(), None | Some("listening" | "idle"));
-        let may_be_busy = claims_busy || utterances.is_writing();
-        if is_speaking || (may_be_busy && now.since(self.last_activity) < MAX_SILENT_WORK) {
-            return None;
-        }
-        Some(self.last_activity)
+        let may_pause = now.since(self.last_activity) < longest_silence;
+        let is_busy = signs.is_audible
+            || match signs.activity {
+                AgentActivity::Thinking => true,
+                AgentActivity::Speaking => {
+                    may_pause || signs.is_writing || signs.has_stopped_sending
+                }
+                AgentActivity::Open => may_pause && signs.is_writing,
+            };
+        (!is_busy).then_some(self.last_activity)
     }
 }
 
@@ -112,43 +61,43 @@ impl TurnState {
 mod tests {
     use super::*;
 
-    fn agent(agent_state: Option<&str>, connected: bool) -> RemoteParticipant {
-        RemoteParticipant {
-            identity: Identity::new("agent"),
-            is_agent: true,
-            connected,
-            joined_at_ms: None,
-            agent_state: agent_state.map(str::to_owned),
+    const SIGNS: AgentSigns = AgentSigns {
+        activity: AgentActivity::Open,
+        is_audible: false,
+        is_writing: false,
+        has_stopped_sending: false,
+    };
+
+    /// Whether an agent that was last active at 1 s is taken to be silent at `seconds`.
+    fn is_silent(signs: AgentSigns, seconds: u64) -> bool {
+        let mut state = TurnState::default();
+        state.agent_active(SessionTime(1_000_000));
+        let now = SessionTime(seconds * 1_000_000);
+        let since = state.silent_since(signs, Micros::from_secs(5), now);
+        assert!(since.is_none_or(|since| since == SessionTime(1_000_000)));
+        since.is_some()
+    }
+
+    #[test]
+    fn an_agent_that_thinks_is_waited_for_and_one_that_listens_is_not() {
+        assert!(is_silent(SIGNS, 1));
+        assert!(!is_silent(AgentSigns { is_audible: true, ..SIGNS }, 50));
+        assert!(!is_silent(AgentSigns { activity: AgentActivity::Thinking, ..SIGNS }, 50));
+    }
+
+    #[test]
+    fn a_state_or_a_stream_whose_end_was_lost_is_waited_for_but_not_forever() {
+        let speaking = AgentSigns { activity: AgentActivity::Speaking, ..SIGNS };
+        let writing = AgentSigns { is_writing: true, ..SIGNS };
+        for signs in [speaking, writing] {
+            assert_eq!((is_silent(signs, 5), is_silent(signs, 6)), (false, true), "{signs:?}");
         }
     }
 
     #[test]
-    fn the_first_agent_joins_and_the_last_leaves() {
-        let mut state = TurnState::default();
-        assert_eq!(state.update(&agent(None, true), SessionTime(1)), RoomChange::AgentJoined);
-        assert_eq!(state.update(&agent(Some("listening"), true), SessionTime(2)), RoomChange::None);
-        let other = RemoteParticipant { identity: Identity::new("agent-2"), ..agent(None, true) };
-        assert_eq!(state.update(&other, SessionTime(3)), RoomChange::None);
-        assert_eq!(state.update(&agent(None, false), SessionTime(4)), RoomChange::None);
-        let gone = RemoteParticipant { connected: false, ..other };
-        assert_eq!(state.update(&gone, SessionTime(5)), RoomChange::AgentLeft);
-        assert_eq!(state.update(&gone, SessionTime(6)), RoomChange::None);
-        let guest = RemoteParticipant { is_agent: false, ..agent(None, true) };
-        assert_eq!(state.update(&guest, SessionTime(7)), RoomChange::None);
-    }
-
-    #[test]
-    fn a_busy_agent_is_waited_for_but_not_forever() {
-        let mut state = TurnState::default();
-        let no_utterances = Utterances::default();
-        state.update(&agent(Some("thinking"), true), SessionTime(0));
-        state.agent_active(SessionTime(1_000_000));
-        let silent =
-            |state: &TurnState, now| state.silent_since(false, &no_utterances, SessionTime(now));
-        assert_eq!(silent(&state, 2_000_000), None);
-        assert_eq!(silent(&state, 6_000_000), Some(SessionTime(1_000_000)));
-        state.update(&agent(Some("listening"), true), SessionTime(0));
-        assert_eq!(silent(&state, 2_000_000), Some(SessionTime(1_000_000)));
-        assert_eq!(state.silent_since(true, &no_utterances, SessionTime(2_000_000)), None);
+    fn an_agent_that_falls_silent_in_a_sentence_has_not_finished() {
+        let speaking = AgentSigns { activity: AgentActivity::Speaking, ..SIGNS };
+        assert!(!is_silent(AgentSigns { is_writing: true, ..speaking }, 50));
+        assert!(!is_silent(AgentSigns { has_stopped_sending: true, ..speaking }, 50));
     }
 }

@@ -3,8 +3,12 @@
 //! LiveKit's agent framework sends one stream for each segment of speech on the topic `lk.transcription`, named by the
 //! attribute `lk.segment_id`. Transcriptions of the caller come on the same topic, in the caller's name.
 
+use std::borrow::Cow;
+
+use serde_json::Value;
+
 use crate::data::DataEvent;
-use rushhour_core::units::{Identity, SessionTime};
+use rushhour_core::units::{Identity, Micros, SessionTime};
 
 /// The topic of an agent's transcriptions.
 const TRANSCRIPTION_TOPIC: &str = "lk.transcription";
@@ -12,35 +16,44 @@ const TRANSCRIPTION_TOPIC: &str = "lk.transcription";
 pub(super) const CHAT_TOPIC: &str = "lk.chat";
 /// The attribute that names a segment.
 const SEGMENT_ID: &str = "lk.segment_id";
+/// The attribute that names the track whose words these are.
+const TRANSCRIBED_TRACK: &str = "lk.transcribed_track_id";
+/// A text and the speech that says it begin this close to each other, as far as they belong together.
+pub(super) const TEXT_SLACK: Micros = Micros::from_millis(500);
+/// A text that comes on a stream and in a packet comes in both within this time.
+const SAME_TEXT_WITHIN: Micros = Micros::from_secs(2);
 /// Utterances that are kept, and segments that are remembered, at most.
 const MAX_UTTERANCES: usize = 64;
 /// Characters of one utterance that are kept, at most.
 const MAX_TEXT: usize = 16 << 10;
 
-/// One text stream of the agent.
+/// One segment of the agent: a text stream, and those that repeat it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Utterance {
     stream_id: String,
     segment: Option<String>,
-    /// Whether an earlier stream had the same segment: this is an update or a late repetition.
-    is_repetition: bool,
-    opened_at: SessionTime,
+    pub(super) opened_at: SessionTime,
     /// When its first text arrived.
     pub(super) first_text_at: Option<SessionTime>,
     pub(super) closed_at: Option<SessionTime>,
-    /// Its text so far.
-    pub(super) text: String,
+    /// Its text so far, as it came.
+    text: String,
 }
 
 /// The agent's text streams, the latest last.
 #[derive(Debug, Default)]
 pub(super) struct Utterances {
     list: Vec<Utterance>,
-    /// The segments that were seen.
-    segments: Vec<String>,
+    /// The SIDs of the caller's own tracks: their transcripts are the caller's words, whoever sends them.
+    own_tracks: Vec<String>,
 }
 
 impl Utterances {
+    /// The caller published a track.
+    pub(super) fn add_own_track(&mut self, sid: String) {
+        self.own_tracks.push(sid);
+    }
+
     /// Handles an event that arrived at `at`. Returns whether it is part of a text stream of the agent.
     pub(super) fn handle_data(
         &mut self,
@@ -50,9 +63,11 @@ impl Utterances {
     ) -> bool {
         match event {
             DataEvent::TextStreamOpened { stream_id, sender, topic, attributes } => {
-                if !(is_agent(sender)
-                    && [TRANSCRIPTION_TOPIC, CHAT_TOPIC].contains(&topic.as_str()))
-                {
+                let is_own = attributes
+                    .get(TRANSCRIBED_TRACK)
+                    .is_some_and(|track| self.own_tracks.contains(track));
+                let is_text = [TRANSCRIPTION_TOPIC, CHAT_TOPIC].contains(&topic.as_str());
+                if is_own || !is_text || !is_agent(sender) {
                     return false;
                 }
                 self.open(stream_id, attributes.get(SEGMENT_ID), at);
@@ -69,20 +84,41 @@ impl Utterances {
                 let Some(utterance) = self.find_open(stream_id) else { return false };
                 utterance.closed_at = Some(at);
             }
+            DataEvent::TextReceived { sender, text } => {
+                // Who writes a text in two forms has said it once.
+                let is_known = self.list.last().is_some_and(|last| {
+                    !last.stream_id.is_empty()
+                        && at.since(last.opened_at) < SAME_TEXT_WITHIN
+                        && last.words().trim() == text.trim()
+                });
+                if !is_agent(sender) || is_known || text.trim().is_empty() {
+                    return false;
+                }
+                self.open("", None, at);
+                let one = self.list.last_mut().expect("it was opened above");
+                (one.first_text_at, one.closed_at) = (Some(at), Some(at));
+                one.text = text.chars().take(MAX_TEXT).collect();
+            }
             DataEvent::ByteStreamReceived { .. }
             | DataEvent::RpcCalled { .. }
-            | DataEvent::DtmfReceived { .. } => return false,
+            | DataEvent::DtmfReceived { .. }
+            | DataEvent::Encrypted => return false,
         }
         true
     }
 
     fn open(&mut self, stream_id: &str, segment: Option<&String>, at: SessionTime) {
-        let is_repetition = segment.is_some_and(|segment| self.segments.contains(segment));
-        if let (Some(segment), false) = (segment, is_repetition) {
-            if self.segments.len() >= MAX_UTTERANCES {
-                self.segments.remove(0);
-            }
-            self.segments.push(segment.clone());
+        let known = self
+            .list
+            .iter_mut()
+            .rev()
+            .find(|one| segment.is_some_and(|segment| one.segment.as_ref() == Some(segment)));
+        if let Some(utterance) = known {
+            // The whole text again: the last one holds. It remains the utterance that it was.
+            stream_id.clone_into(&mut utterance.stream_id);
+            utterance.text.clear();
+            utterance.closed_at = None;
+            return;
         }
         if self.list.len() >= MAX_UTTERANCES {
             self.list.remove(0);
@@ -90,7 +126,6 @@ impl Utterances {
         self.list.push(Utterance {
             stream_id: stream_id.to_owned(),
             segment: segment.cloned(),
-            is_repetition,
             opened_at: at,
             first_text_at: None,
             closed_at: None,
@@ -113,14 +148,45 @@ impl Utterances {
         self.list.iter().rev().find(|one| one.closed_at.is_none())?.first_text_at
     }
 
-    /// The streams that were opened after `time`, without repetitions.
-    pub(super) fn since(&self, time: SessionTime) -> impl Iterator<Item = &Utterance> {
-        self.list.iter().filter(move |one| one.opened_at > time && !one.is_repetition)
+    /// Whether the agent has written anything.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
-    /// The text of the streams that were opened after `time`, without repetitions.
+    /// Whether a segment that was begun by `time` is still open at `at`, and none has been begun since: what the agent
+    /// says from `at` on belongs to it.
+    pub(super) fn continues(&self, time: SessionTime, at: SessionTime) -> bool {
+        let is_open = |one: &Utterance| {
+            one.opened_at <= time && one.closed_at.is_none_or(|closed| closed >= at)
+        };
+        self.list.iter().any(is_open)
+            && !self.since(time).any(|one| one.opened_at <= at + TEXT_SLACK)
+    }
+
+    /// The segments that were begun after `time`.
+    pub(super) fn since(&self, time: SessionTime) -> impl Iterator<Item = &Utterance> {
+        self.list.iter().filter(move |one| one.opened_at > time)
+    }
+
+    /// The text of the segments that were begun after `time`.
     pub(super) fn text_since(&self, time: SessionTime) -> String {
-        self.since(time).map(|one| one.text.as_str()).collect::<Vec<_>>().join(" ")
+        self.since(time).map(Utterance::words).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Utterance {
+    /// What it says. Where an agent writes its transcripts as lines of JSON, their texts.
+    pub(super) fn words(&self) -> Cow<'_, str> {
+        let text_of = |line: &str| -> Option<String> {
+            let timed: Value = serde_json::from_str(line).ok()?;
+            Some(timed.get("text")?.as_str()?.to_owned())
+        };
+        let lines = self.text.lines().filter(|line| !line.trim().is_empty());
+        let texts: Option<String> = lines.map(text_of).collect();
+        match texts {
+            Some(texts) if self.text.starts_with('{') => Cow::Owned(texts),
+            _ => Cow::Borrowed(&self.text),
+        }
     }
 }
 
@@ -180,7 +246,19 @@ mod tests {
     }
 
     #[test]
-    fn transcriptions_of_the_caller_and_repeated_segments_are_left_out() {
+    fn transcriptions_of_the_caller_are_left_out_whoever_sends_them() {
+        let own = HashMap::from([(TRANSCRIBED_TRACK.to_owned(), "TR_own".to_owned())]);
+        let mut utterances = Utterances::default();
+        utterances.add_own_track("TR_own".to_owned());
+        let header = DataEvent::TextStreamOpened {
+            stream_id: "e".to_owned(),
+            sender: Identity::new("agent"),
+            topic: TRANSCRIPTION_TOPIC.to_owned(),
+            attributes: own,
+        };
+        assert!(!utterances.handle_data(&header, SessionTime(1), |_| true));
+        assert!(!utterances.handle_data(&chunk("e", "Two please"), SessionTime(2), |_| true));
+        assert!(utterances.is_empty());
         let utterances = received(&[
             (opened("e", "caller", "u"), 10),
             (chunk("e", "I would like"), 11),
@@ -192,6 +270,64 @@ mod tests {
         let segments: Vec<_> =
             utterances.since(SessionTime(0)).map(|one| one.segment.clone().unwrap()).collect();
         assert_eq!(segments, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_segment_whose_whole_text_comes_again_and_again_grows() {
+        let mut events = vec![(opened("0", "agent", "z"), 5), (closed("0"), 6)];
+        for (number, text) in [(1, "Good"), (2, "Good day"), (3, "Good day to you")] {
+            let stream = number.to_string();
+            events.push((opened(&stream, "agent", "a"), number * 10));
+            events.push((chunk(&stream, text), number * 10 + 1));
+            events.push((closed(&stream), number * 10 + 2));
+        }
+        let utterances = received(&events);
+        let [one] = utterances.since(SessionTime(6)).collect::<Vec<_>>()[..] else { panic!() };
+        assert_eq!(one.words(), "Good day to you");
+        assert_eq!(
+            (one.opened_at, one.first_text_at, one.closed_at),
+            (SessionTime(10), Some(SessionTime(11)), Some(SessionTime(32)))
+        );
+    }
+
+    #[test]
+    fn lines_of_json_are_joined() {
+        let lines = "{\"text\": \"Good\", \"start_time\": 0.1}\n{\"text\": \" day\"}\n";
+        for (text, words) in [(lines, "Good day"), ("{\"a\": 1}", "{\"a\": 1}"), ("Good", "Good")] {
+            let utterances = received(&[(opened("s", "agent", "a"), 1), (chunk("s", text), 2)]);
+            assert_eq!(utterances.text_since(SessionTime(0)), words);
+        }
+    }
+
+    #[test]
+    fn a_text_in_a_packet_of_its_own_is_complete_and_said_once() {
+        let text = |text: &str| {
+            let (sender, text) = (Identity::new("agent"), text.to_owned());
+            DataEvent::TextReceived { sender, text }
+        };
+        let utterances = received(&[
+            (opened("s", "agent", "a"), 1),
+            (chunk("s", "Good day."), 2),
+            (closed("s"), 3),
+            (text("Good day."), 4),
+            (text("Yes."), 5),
+            (text("Yes."), 6),
+        ]);
+        let said: Vec<_> = utterances.since(SessionTime(0)).map(|one| one.words()).collect();
+        assert_eq!(said, ["Good day.", "Yes.", "Yes."], "the same answer to two turns");
+        assert!(!utterances.is_writing());
+    }
+
+    #[test]
+    fn what_is_said_while_a_segment_is_open_belongs_to_it() {
+        let paused = [(opened("s", "agent", "a"), 10), (chunk("s", "The long"), 12)];
+        assert!(received(&paused).continues(SessionTime(20), SessionTime(40)));
+        assert!(!received(&paused).continues(SessionTime(9), SessionTime(40)), "begun later");
+        let closes = [&paused[..], &[(closed("s"), 30)]].concat();
+        assert!(received(&closes).continues(SessionTime(20), SessionTime(25)));
+        assert!(!received(&closes).continues(SessionTime(20), SessionTime(40)));
+        let goes_on = [&paused[..], &[(opened("t", "agent", "b"), 35)]].concat();
+        assert!(!received(&goes_on).continues(SessionTime(20), SessionTime(40)));
     }
 
     #[test]

@@ -2,17 +2,19 @@
 //! by RPC, and keys of a telephone.
 //!
 //! [`DataReceiver`] decodes packets into [`DataEvent`]s, and the encoder for outgoing streams numbers them.
+//! `message` reads answers that are no streams.
 //! `agent_session` reads and writes the messages of LiveKit's agent framework on the topic `lk.agent.session`.
 
 mod agent_session;
+mod message;
 mod receiver;
 mod rpc;
 mod sender;
 
-pub(crate) use agent_session::decode_model_usage;
-#[cfg(test)]
-pub(crate) use agent_session::encode_model_usage;
 pub use agent_session::{AGENT_SESSION_TOPIC, decode_turn_metrics, encode_turn_metrics};
+pub(crate) use agent_session::{decode_model_usage, encode_session_ping, is_session_response};
+#[cfg(test)]
+pub(crate) use agent_session::{encode_model_usage, encode_session_pong};
 pub use receiver::{DataEvent, DataReceiver};
 pub use rpc::RpcFailure;
 pub(crate) use sender::DataSender;

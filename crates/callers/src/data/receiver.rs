@@ -7,6 +7,7 @@ use prost::Message;
 use proto::data_packet::Value;
 use proto::data_stream::header::ContentHeader;
 
+use super::message::text_of_user_packet;
 use super::rpc::RPC_VERSION;
 use rushhour_core::units::Identity;
 
@@ -43,6 +44,15 @@ pub enum DataEvent {
         /// The attributes in its trailer.
         attributes: HashMap<String, String>,
     },
+    /// A text came as a whole, in a packet of its own.
+    TextReceived {
+        /// Who sent it.
+        sender: Identity,
+        /// The text.
+        text: String,
+    },
+    /// A packet came that is encrypted end to end.
+    Encrypted,
     /// A byte stream is complete.
     ByteStreamReceived {
         /// Who sent it.
@@ -110,6 +120,14 @@ impl DataReceiver {
             Some(Value::SipDtmf(proto::SipDtmf { code, digit })) => {
                 vec![DataEvent::DtmfReceived { sender, code, digit }]
             }
+            Some(Value::User(packet)) => {
+                let text = text_of_user_packet(packet.topic.as_deref(), &packet.payload);
+                text.map(|text| DataEvent::TextReceived { sender, text }).into_iter().collect()
+            }
+            Some(Value::ChatMessage(chat)) if !chat.deleted => {
+                vec![DataEvent::TextReceived { sender, text: chat.message }]
+            }
+            Some(Value::EncryptedPacket(_)) => vec![DataEvent::Encrypted],
             _ => Vec::new(),
         }
     }
@@ -289,6 +307,26 @@ mod tests {
             "{events:?}"
         );
         assert!(matches!(&events[1], DataEvent::TextChunk { text, .. } if text == "hello"));
+    }
+
+    #[test]
+    fn a_text_may_come_in_a_packet_of_its_own() {
+        let packet = |value| {
+            let participant_identity = "agent".to_owned();
+            proto::DataPacket { participant_identity, value: Some(value), ..Default::default() }
+                .encode_to_vec()
+        };
+        let payload = br#"{"message": "One."}"#.to_vec();
+        let topic = Some("lk-chat-topic".to_owned());
+        let user = proto::UserPacket { payload, topic, ..Default::default() };
+        let message = "Two.".to_owned();
+        let chat = proto::ChatMessage { message, ..Default::default() };
+        let packets = vec![packet(Value::User(user)), packet(Value::ChatMessage(chat))];
+        let text = |text: &str| {
+            let (sender, text) = (Identity::new("agent"), text.to_owned());
+            DataEvent::TextReceived { sender, text }
+        };
+        assert_eq!(receive(packets), [text("One."), text("Two.")]);
     }
 
     #[test]

@@ -165,8 +165,12 @@ impl ParticipantSlot {
     }
 
     /// Passes events to the handler. Returns whether there were any.
+    ///
+    /// The end of the room comes last: the signal connection may tell it before the last datagrams are read, and with
+    /// them the last words of an agent that deletes the room.
     fn deliver_events(&mut self, context: &mut TickContext<'_>) -> bool {
         let mut had_events = false;
+        let mut disconnected = None;
         while self.left.is_none()
             && let Some((event, at)) = self.events.pop_front()
         {
@@ -177,10 +181,13 @@ impl ParticipantSlot {
                 _ => {}
             }
             if let ParticipantEvent::Disconnected(error) = event {
-                self.left = Some(LeaveReason::Disconnected(error));
-                break;
+                disconnected.get_or_insert(error);
+                continue;
             }
             self.call(context, |handler, handle| handler.on_event(event, at, handle));
+        }
+        if let Some(error) = disconnected {
+            self.left.get_or_insert(LeaveReason::Disconnected(error));
         }
         had_events
     }

@@ -92,7 +92,9 @@ impl ParticipantHandle for RecordingHandle {
 
     fn send_bytes(&mut self, topic: &str, bytes: &[u8]) -> SendOutcome {
         assert_eq!(topic, "lk.agent.session");
-        let latencies = decode_turn_metrics(bytes).expect("the message holds latencies");
+        let Some(latencies) = decode_turn_metrics(bytes) else {
+            return self.record(format!("{topic}: a request"));
+        };
         self.reported_latencies.push(latencies.end_to_end.expect("the end-to-end latency"));
         SendOutcome::Sent
     }

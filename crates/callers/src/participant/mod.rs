@@ -14,6 +14,6 @@ mod signal;
 pub use error::{DisconnectError, ParticipantError};
 pub use participant::{JoinConfig, Participant, ParticipantEvent, ParticipantOutput, SendOutcome};
 pub use peer_connection::AudioPacket;
-pub use remote_participant::RemoteParticipant;
+pub use remote_participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
 pub use signal::{JoinQuery, decode_signal};
 pub(crate) use signal::{encode_signal, request_kind, response_kind};

@@ -20,6 +20,8 @@ use rushhour_core::units::{Identity, SessionTime};
 
 /// The most tracks that the server can announce.
 const MAX_TRACKS: usize = 256;
+/// Video tracks that are declined, at most.
+const MAX_DECLINED_VIDEO: usize = 64;
 
 /// How a participant joins.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +46,11 @@ pub enum ParticipantEvent {
     DataChannelOpen,
     /// A participant joined, changed or left. The server includes this participant itself.
     ParticipantUpdated(RemoteParticipant),
+    /// The server has taken in a track of this participant.
+    TrackPublished {
+        /// The track's SID.
+        sid: String,
+    },
     /// A part of a data stream arrived.
     Data(DataEvent),
     /// An Opus packet arrived.
@@ -84,6 +91,8 @@ pub struct Participant {
     data_sender: DataSender,
     /// SIDs of the tracks that the server sends, by the media section (`mid`) they arrive on.
     track_sids: HashMap<String, String>,
+    /// SIDs of the video tracks that the server was asked not to send.
+    declined_video: Vec<String>,
     started_at: SessionTime,
     disconnected: bool,
     span: Span,
@@ -114,6 +123,7 @@ impl Participant {
             data_receiver: DataReceiver::default(),
             data_sender: DataSender::default(),
             track_sids: HashMap::new(),
+            declined_video: Vec::new(),
             started_at: now,
             disconnected: false,
             span: Span::current(),
@@ -171,7 +181,13 @@ impl Participant {
             }
             Response::Update(update) => {
                 for info in update.participants {
+                    self.decline_video(&info, out);
                     out.event(ParticipantEvent::ParticipantUpdated(RemoteParticipant::from(info)));
+                }
+            }
+            Response::TrackPublished(published) => {
+                if let Some(track) = published.track {
+                    out.event(ParticipantEvent::TrackPublished { sid: track.sid });
                 }
             }
             Response::Leave(leave) => self.disconnect(leave.reason().into(), out),
@@ -188,12 +204,32 @@ impl Participant {
     ) {
         let room = join.room.map(|room| room.name).unwrap_or_default();
         let identity = join.participant.map(|own| own.identity).unwrap_or_default();
+        for info in &join.other_participants {
+            self.decline_video(info, out);
+        }
         let others: Vec<_> =
             join.other_participants.into_iter().map(RemoteParticipant::from).collect();
         self.span.record("room", &room).record("identity", &identity);
         let after = now.since(self.started_at);
         info!(parent: &self.span, others = others.len(), %after, "joined the room");
         out.event(ParticipantEvent::Joined { identity: Identity::new(identity), others });
+    }
+
+    /// Asks the server not to send video: it would wait for media sections that are never offered, and complain.
+    fn decline_video(&mut self, info: &proto::ParticipantInfo, out: &mut impl ParticipantOutput) {
+        let is_video = |track: &&proto::TrackInfo| track.r#type() == proto::TrackType::Video;
+        let mut sids: Vec<String> =
+            info.tracks.iter().filter(is_video).map(|track| track.sid.clone()).collect();
+        sids.retain(|sid| !self.declined_video.contains(sid));
+        if sids.is_empty() || self.declined_video.len() >= MAX_DECLINED_VIDEO {
+            return;
+        }
+        self.declined_video.extend(sids.iter().cloned());
+        out.send_signal(Request::Subscription(proto::UpdateSubscription {
+            track_sids: sids,
+            subscribe: false,
+            ..proto::UpdateSubscription::default()
+        }));
     }
 
     /// Handles the end of the signal connection, which ends the participant.

@@ -1,11 +1,16 @@
 //! Another participant in the room, as the server describes it.
 
 use livekit_protocol as proto;
+use proto::participant_info::{Kind, State};
 
 use rushhour_core::units::{Identity, shortened};
 
 /// The attribute in which an agent built with LiveKit's framework publishes its state.
 const AGENT_STATE: &str = "lk.agent.state";
+/// The attribute in which an avatar names the agent whose voice it publishes.
+const PUBLISH_ON_BEHALF: &str = "lk.publish_on_behalf";
+/// Audio tracks of one participant that are kept, at most.
+const MAX_AUDIO_TRACKS: usize = 16;
 
 /// The longest state that is kept, in bytes.
 const MAX_STATE: usize = 100;
@@ -15,27 +20,186 @@ const MAX_STATE: usize = 100;
 pub struct RemoteParticipant {
     /// Its identity, unique in the room.
     pub identity: Identity,
-    /// Whether its kind is agent.
+    /// Whether its kind is agent, or it has the permission of an agent.
     pub is_agent: bool,
+    /// The agent on whose behalf it publishes, where it is an avatar.
+    pub publishes_for: Option<Identity>,
     /// Whether it is in the room; false once it has left.
     pub connected: bool,
+    /// Why it left, once it has.
+    pub departure: DepartureReason,
     /// When it joined by the server's clock, in milliseconds since the Unix epoch.
     pub joined_at_ms: Option<i64>,
     /// The value of its attribute `lk.agent.state`, such as `listening`.
     pub agent_state: Option<String>,
+    /// The audio tracks that it publishes.
+    pub audio_tracks: Vec<RemoteAudioTrack>,
+}
+
+impl RemoteParticipant {
+    /// A participant of whom only the identity is known, and whether it is an agent.
+    pub const fn new(identity: Identity, is_agent: bool) -> Self {
+        Self {
+            identity,
+            is_agent,
+            publishes_for: None,
+            connected: true,
+            departure: DepartureReason::Unknown,
+            joined_at_ms: None,
+            agent_state: None,
+            audio_tracks: Vec::new(),
+        }
+    }
+}
+
+/// Why another participant left the room, as the server says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DepartureReason {
+    /// The server does not say.
+    Unknown,
+    /// It left of its own accord.
+    Left,
+    /// The server lost its connection: its process or its network is gone.
+    Lost,
+    /// Somebody removed it.
+    Removed,
+}
+
+impl From<proto::DisconnectReason> for DepartureReason {
+    fn from(reason: proto::DisconnectReason) -> Self {
+        use proto::DisconnectReason as Reason;
+        match reason {
+            Reason::ClientInitiated => Self::Left,
+            Reason::ConnectionTimeout
+            | Reason::SignalClose
+            | Reason::StateMismatch
+            | Reason::MediaFailure
+            | Reason::AgentError => Self::Lost,
+            Reason::ParticipantRemoved | Reason::DuplicateIdentity => Self::Removed,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// An audio track of another participant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteAudioTrack {
+    /// Its SID.
+    pub sid: String,
+    /// Its name.
+    pub name: String,
+    /// Whether its source is a microphone; background audio and shared screens are not.
+    pub is_microphone: bool,
+    /// Whether its audio is encrypted end to end.
+    pub is_encrypted: bool,
+}
+
+impl RemoteAudioTrack {
+    fn new(track: proto::TrackInfo) -> Option<Self> {
+        (track.r#type() == proto::TrackType::Audio).then(|| Self {
+            is_microphone: track.source() == proto::TrackSource::Microphone,
+            is_encrypted: track.encryption() != proto::encryption::Type::None,
+            sid: track.sid,
+            name: track.name,
+        })
+    }
 }
 
 impl From<proto::ParticipantInfo> for RemoteParticipant {
+    #[expect(
+        deprecated,
+        reason = "LiveKit still sends the permission, and agents still have it alone"
+    )]
     fn from(mut info: proto::ParticipantInfo) -> Self {
+        let has_permission = info.permission.as_ref().is_some_and(|permission| permission.agent);
+        let publishes_for = info.attributes.remove(PUBLISH_ON_BEHALF);
         Self {
-            is_agent: info.kind() == proto::participant_info::Kind::Agent,
-            connected: info.state() != proto::participant_info::State::Disconnected,
+            is_agent: info.kind() == Kind::Agent || has_permission,
+            publishes_for: publishes_for.filter(|name| !name.is_empty()).map(Identity::new),
+            connected: info.state() != State::Disconnected,
+            departure: info.disconnect_reason().into(),
             joined_at_ms: (info.joined_at_ms > 0).then_some(info.joined_at_ms),
             agent_state: info
                 .attributes
                 .remove(AGENT_STATE)
                 .map(|state| shortened(&state, MAX_STATE)),
+            audio_tracks: info
+                .tracks
+                .into_iter()
+                .filter_map(RemoteAudioTrack::new)
+                .take(MAX_AUDIO_TRACKS)
+                .collect(),
             identity: Identity::new(info.identity),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn info() -> proto::ParticipantInfo {
+        proto::ParticipantInfo { identity: "one".to_owned(), ..proto::ParticipantInfo::default() }
+    }
+
+    #[test]
+    fn an_agent_has_the_kind_or_the_permission() {
+        assert!(!RemoteParticipant::from(info()).is_agent);
+        let kind = proto::ParticipantInfo { kind: Kind::Agent.into(), ..info() };
+        assert!(RemoteParticipant::from(kind).is_agent);
+        #[expect(deprecated, reason = "what is tested")]
+        let permission = proto::ParticipantPermission { agent: true, ..Default::default() };
+        let standard = proto::ParticipantInfo { permission: Some(permission), ..info() };
+        assert!(RemoteParticipant::from(standard).is_agent);
+    }
+
+    #[test]
+    fn an_avatar_names_its_agent_and_tracks_have_their_source() {
+        let attributes = HashMap::from([(PUBLISH_ON_BEHALF.to_owned(), "agent-1".to_owned())]);
+        let track =
+            |name: &str, kind: proto::TrackType, source: proto::TrackSource| proto::TrackInfo {
+                sid: format!("TR_{name}"),
+                name: name.to_owned(),
+                r#type: kind.into(),
+                source: source.into(),
+                ..proto::TrackInfo::default()
+            };
+        let tracks = vec![
+            track("avatar_video", proto::TrackType::Video, proto::TrackSource::Camera),
+            track("avatar_audio", proto::TrackType::Audio, proto::TrackSource::Microphone),
+            proto::TrackInfo {
+                encryption: proto::encryption::Type::Gcm.into(),
+                ..track("background_audio", proto::TrackType::Audio, proto::TrackSource::Unknown)
+            },
+        ];
+        let avatar =
+            RemoteParticipant::from(proto::ParticipantInfo { attributes, tracks, ..info() });
+        assert_eq!(avatar.publishes_for, Some(Identity::new("agent-1")));
+        let seen: Vec<_> = avatar
+            .audio_tracks
+            .iter()
+            .map(|track| (track.name.as_str(), track.is_microphone, track.is_encrypted))
+            .collect();
+        assert_eq!(seen, [("avatar_audio", true, false), ("background_audio", false, true)]);
+    }
+
+    #[test]
+    fn a_departure_says_whether_the_process_is_gone() {
+        for (reason, departure) in [
+            (proto::DisconnectReason::ClientInitiated, DepartureReason::Left),
+            (proto::DisconnectReason::ConnectionTimeout, DepartureReason::Lost),
+            (proto::DisconnectReason::ParticipantRemoved, DepartureReason::Removed),
+            (proto::DisconnectReason::UnknownReason, DepartureReason::Unknown),
+        ] {
+            let gone = proto::ParticipantInfo {
+                state: State::Disconnected.into(),
+                disconnect_reason: reason.into(),
+                ..info()
+            };
+            let gone = RemoteParticipant::from(gone);
+            assert_eq!((gone.connected, gone.departure), (false, departure), "{reason:?}");
         }
     }
 }

@@ -82,6 +82,7 @@ pub(crate) const fn request_kind(message: &Request) -> &'static str {
         Request::Answer(_) => "answer",
         Request::UpdateMetadata(_) => "update_metadata",
         Request::Leave(_) => "leave",
+        Request::Subscription(_) => "subscription",
         Request::PingReq(_) => "ping",
         _ => "other",
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::conversation_summary::ConversationSummary;
 use super::health::{AgentHealth, GeneratorHealth};
 use super::model_usage::ModelUsage;
 use super::outcome::Outcome;
@@ -154,6 +155,13 @@ pub enum EventKind {
         run: RunIndex,
         /// The calls.
         calls: RpcCalls,
+    },
+    /// What was special about the conversation of a native caller.
+    Conversation {
+        /// The run.
+        run: RunIndex,
+        /// The summary.
+        summary: ConversationSummary,
     },
     /// The audio that the native caller sent.
     #[serde(rename = "spoke")]

@@ -3,6 +3,7 @@
 //! A line of a journal is one [`Event`]. The format has a version ([`FORMAT_VERSION`]); readers reject a
 //! newer version than their own.
 
+mod conversation_summary;
 mod event_kind;
 mod failure;
 mod health;
@@ -14,6 +15,7 @@ mod session_header;
 mod sink;
 mod turn;
 
+pub use conversation_summary::{ConversationEnd, ConversationSummary};
 pub use event_kind::{
     AcceptedRun, Event, EventKind, FORMAT_VERSION, RetryReason, RunMapping, RunPhase, StopReason,
 };

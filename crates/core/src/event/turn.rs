@@ -78,9 +78,13 @@ pub struct Turn {
     /// When the answer was complete: its final chunk, or its last audible frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<SessionTime>,
+    /// When the agent had finished: its last sound or chunk before the caller went on, pauses, fillers and tool calls
+    /// included. `None` if it was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<SessionTime>,
     /// How it ended.
     pub ending: TurnEnding,
-    /// If the caller interrupted the agent: how long the agent went on speaking.
+    /// If the caller interrupted the agent and it yielded: how long the agent went on speaking.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub yielded: Option<Micros>,
     /// What the agent reports about it.
@@ -96,6 +100,7 @@ impl Turn {
             said: self.said + by,
             first: self.first.map(|at| at + by),
             last: self.last.map(|at| at + by),
+            done: self.done.map(|at| at + by),
             ..self
         }
     }

@@ -34,7 +34,9 @@ pub use schema::{json_schema, starting_profile};
 pub use settings::bill::BillSettings;
 pub use settings::caller::{CallerKind, CallerSettings};
 pub use settings::capacity::CapacitySettings;
-pub use settings::evaluator::{CekuraSettings, EvaluatorSettings, NativeSettings};
+pub use settings::evaluator::{
+    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings,
+};
 pub use settings::judging::{
     CallersVerdict, JudgingCandidate, JudgingSelection, JudgingSettings, SelectedRun,
     SelectedScenario,

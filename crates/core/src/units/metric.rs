@@ -57,7 +57,7 @@ metrics! {
     AgentReady = "agent_ready":
         "From sending the request that dispatches the agent to seeing its attribute lk.agent.state as listening.",
     Greeting = "greeting":
-        "From the agent's join to its first text or first audible speech.",
+        "From the agent's join to its first text or first audible speech, where that comes before the caller's first turn.",
     LimiterWait = "limiter_wait":
         "From the moment the submission was ready to the moment the limiter admitted it.",
     SubmissionService = "submission.service":
@@ -78,10 +78,14 @@ metrics! {
         "From sending the last byte of our turn to the first chunk of the agent's answer.",
     TurnChatFinal = "turn.chat.final":
         "From sending the last byte of our turn to the final chunk of the agent's answer.",
+    TurnChatDone = "turn.chat.done":
+        "From sending the last byte of our turn to the last chunk before the agent listens again, with fillers, tool calls and further answers.",
     TurnVoice = "turn.voice":
         "From sending the last audible frame of our turn to receiving the agent's first audible frame.",
+    TurnVoiceDone = "turn.voice.done":
+        "From sending the last audible frame of our turn to the agent's last audible frame before it listens again, with pauses, fillers and tool calls.",
     TimeToYield = "time_to_yield":
-        "From our first audible frame during the agent's speech to the agent's silence.",
+        "From our first audible frame during the agent's speech to the agent's silence, where the agent yielded to us.",
     AgentTranscription = "agent.transcription":
         "As reported by the agent: from the end of the caller's speech to its transcript.",
     AgentEndOfTurn = "agent.end_of_turn":
@@ -99,11 +103,12 @@ impl Metric {
     pub const fn mode(self) -> Option<Mode> {
         match self {
             Self::TurnVoice
+            | Self::TurnVoiceDone
             | Self::TimeToYield
             | Self::AgentTranscription
             | Self::AgentEndOfTurn
             | Self::AgentTtsFirstByte => Some(Mode::Voice),
-            Self::TurnChatFirst | Self::TurnChatFinal => Some(Mode::Chat),
+            Self::TurnChatFirst | Self::TurnChatFinal | Self::TurnChatDone => Some(Mode::Chat),
             _ => None,
         }
     }

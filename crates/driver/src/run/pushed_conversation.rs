@@ -96,17 +96,16 @@ impl RunMachine {
                     seen: at,
                     joined,
                 }));
-                // Where both deadlines are the same time, the run's own must stay.
-                if let MachineState::Pushed(conversation) = &mut self.state
-                    && let Some(deadline) = conversation.agent_deadline.take()
-                    && deadline != conversation.deadline
-                {
-                    effects.push(RunEffect::CancelWake(deadline));
-                }
+                self.stop_waiting_for_agent(effects);
                 self.fail_if_late(joined.unwrap_or(at), settings, now, effects);
             }
             UpdateKind::AgentReady => {
                 effects.push(RunEffect::Record(EventKind::AgentReady { run, after: at, seen: at }));
+            }
+            UpdateKind::HiddenAgent => {
+                // It is there, though nobody can say since when.
+                self.agent_seen = true;
+                self.stop_waiting_for_agent(effects);
             }
             UpdateKind::Greeted => {
                 effects.push(RunEffect::Record(EventKind::Greeted { run, at }));
@@ -120,6 +119,9 @@ impl RunMachine {
             UpdateKind::RpcCalls(calls) => {
                 effects.push(RunEffect::Record(EventKind::RpcCalls { run, calls }));
             }
+            UpdateKind::Conversation(summary) => {
+                effects.push(RunEffect::Record(EventKind::Conversation { run, summary }));
+            }
             UpdateKind::Ended { outcome, frames } => {
                 if let Some(frames) = frames {
                     effects.push(RunEffect::Record(EventKind::AudioSent { run, frames }));
@@ -127,6 +129,16 @@ impl RunMachine {
                 let end = RunEnd { outcome, after: at, seen: at, conversation_duration: None };
                 self.end(end, EndedBy::Evaluator, effects);
             }
+        }
+    }
+
+    fn stop_waiting_for_agent(&mut self, effects: &mut Vec<RunEffect>) {
+        // Where both deadlines are the same time, the run's own must stay.
+        if let MachineState::Pushed(conversation) = &mut self.state
+            && let Some(deadline) = conversation.agent_deadline.take()
+            && deadline != conversation.deadline
+        {
+            effects.push(RunEffect::CancelWake(deadline));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::conversations::ConversationTally;
 use super::failure_messages::FailureMessages;
 use super::funnel::Funnel;
 use super::join_times::JoinTimes;
@@ -53,6 +54,8 @@ pub struct FoldedSession {
     pub frames: FramesSent,
     /// What the agents asked of our own callers by RPC.
     pub rpc_calls: RpcCalls,
+    /// What was special about the conversations of our own callers.
+    pub conversations: ConversationTally,
     /// Messages of failures.
     pub failure_messages: FailureMessages,
     /// The slowest runs of measured stages.
@@ -137,6 +140,7 @@ impl FoldedSession {
             stage_starts: BTreeMap::new(),
             frames: FramesSent::default(),
             rpc_calls: RpcCalls::default(),
+            conversations: ConversationTally::default(),
             failure_messages: FailureMessages::default(),
             slowest: Slowest::default(),
             submissions: 0,

@@ -20,7 +20,9 @@ impl FunnelStep {
             Self::Running => {
                 "The conversation was in progress, or already over at the next status poll."
             }
-            Self::Greeted => "The agent spoke or wrote for the first time.",
+            Self::Greeted => {
+                "The agent spoke or wrote before the caller's first turn. Earlier versions counted its first answer too."
+            }
             Self::Turn(_) => "The agent answered this turn of the script in time.",
             Self::Completed => "The conversation came to its end and was judged.",
             Self::Passed => {

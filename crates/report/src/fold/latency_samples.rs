@@ -82,8 +82,12 @@ impl RunRecord {
                 Mode::Chat => {
                     exact(Metric::TurnChatFirst, since_said(turn.first));
                     exact(Metric::TurnChatFinal, since_said(turn.last));
+                    exact(Metric::TurnChatDone, since_said(turn.done));
                 }
-                Mode::Voice => exact(Metric::TurnVoice, since_said(turn.first)),
+                Mode::Voice => {
+                    exact(Metric::TurnVoice, since_said(turn.first));
+                    exact(Metric::TurnVoiceDone, since_said(turn.done));
+                }
             }
             exact(Metric::TimeToYield, turn.yielded);
             exact(Metric::AgentTranscription, turn.parts.transcription);

@@ -235,6 +235,9 @@ impl MergePlacement {
             E::Turn { run: n, turn } => E::Turn { run: run(n), turn: turn.shifted(self.offset) },
             E::ModelUsage { run: n, usage } => E::ModelUsage { run: run(n), usage },
             E::RpcCalls { run: n, calls } => E::RpcCalls { run: run(n), calls },
+            E::Conversation { run: n, summary } => {
+                E::Conversation { run: run(n), summary: summary.shifted(self.offset) }
+            }
             E::AudioSent { run: n, frames } => E::AudioSent { run: run(n), frames },
             E::SubmitIntent { request: n, runs } => {
                 E::SubmitIntent { request: request(n), runs: runs.into_iter().map(run).collect() }

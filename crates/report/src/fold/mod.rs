@@ -7,6 +7,7 @@
 //! session.
 
 mod candidates;
+mod conversations;
 mod failure_messages;
 mod folded_session;
 mod funnel;
@@ -27,6 +28,7 @@ mod unfinished;
 
 pub(crate) use candidates::is_agent_failure;
 pub use candidates::{Candidates, callers_verdict};
+pub use conversations::ConversationTally;
 pub use failure_messages::FailureMessages;
 pub use folded_session::{FoldedSession, ResumptionRecord, RoomsListed};
 pub use funnel::{Funnel, FunnelStep};

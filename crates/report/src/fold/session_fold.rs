@@ -149,6 +149,7 @@ impl Fold {
                 }
             }
             EventKind::RpcCalls { calls, .. } => folded.rpc_calls.add(calls),
+            EventKind::Conversation { summary, .. } => folded.conversations.add(summary),
             EventKind::Dispatched { run, .. }
             | EventKind::AgentSeen { run, .. }
             | EventKind::AgentReady { run, .. }

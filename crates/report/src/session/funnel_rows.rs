@@ -41,7 +41,6 @@ pub(crate) fn single_mode(folded: &FoldedSession) -> Option<Mode> {
 /// Every step, starting with the planned runs.
 pub(crate) fn funnel_rows(folded: &FoldedSession) -> Vec<FunnelRow<'_>> {
     let tally = &folded.tally;
-    let profile = &folded.opening.profile;
     let mode = single_mode(folded);
     let mut before = vec![(Loss::Skipped, tally.skipped), (Loss::NotStarted, tally.not_started)];
     before.retain(|(_, count)| *count > 0);
@@ -64,7 +63,7 @@ pub(crate) fn funnel_rows(folded: &FoldedSession) -> Vec<FunnelRow<'_>> {
             step: Some(*step),
             runs,
             lost,
-            is_required: is_required(*step, profile),
+            is_required: is_required(*step, folded),
             latencies: metric
                 .and_then(|(metric, mode)| folded.latencies.get(metric, mode, Scope::Measured)),
             applies: runs > 0 || applies(*step, folded),
@@ -84,6 +83,7 @@ fn applies(step: FunnelStep, folded: &FoldedSession) -> bool {
         FunnelStep::AgentSeen => waits_for_agent(profile),
         FunnelStep::AgentReady => false,
         FunnelStep::Passed => folded.tally.judged_failed > 0,
+        FunnelStep::Greeted => waits_for_greeting(folded),
         FunnelStep::Started
         | FunnelStep::RoomCreated
         | FunnelStep::Submitted
@@ -91,7 +91,6 @@ fn applies(step: FunnelStep, folded: &FoldedSession) -> bool {
         | FunnelStep::Running
         | FunnelStep::CallerJoined
         | FunnelStep::Assigned
-        | FunnelStep::Greeted
         | FunnelStep::Turn(_)
         | FunnelStep::Completed => true,
     }
@@ -102,9 +101,17 @@ fn waits_for_agent(profile: &Profile) -> bool {
     profile.livekit.wait_for_agent || profile.evaluator.cekura().is_none()
 }
 
-fn is_required(step: FunnelStep, profile: &Profile) -> bool {
+/// Whether runs go on only once the agent has greeted. Where more answered the first turn than were greeted, it did not
+/// hold them up.
+fn waits_for_greeting(folded: &FoldedSession) -> bool {
+    let funnel = &folded.funnel;
+    funnel.reached(FunnelStep::Greeted) >= funnel.reached(FunnelStep::Turn(1))
+}
+
+fn is_required(step: FunnelStep, folded: &FoldedSession) -> bool {
     match step {
-        FunnelStep::AgentSeen => waits_for_agent(profile),
+        FunnelStep::AgentSeen => waits_for_agent(&folded.opening.profile),
+        FunnelStep::Greeted => waits_for_greeting(folded),
         FunnelStep::AgentReady => false,
         _ => true,
     }

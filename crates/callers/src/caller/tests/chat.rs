@@ -16,6 +16,7 @@ fn turn(number: u32, said: u64, first: u64, last: u64) -> Turn {
         said: at(said),
         first: Some(at(first)),
         last: Some(at(last)),
+        done: Some(at(last)),
         ending: TurnEnding::Answered,
         yielded: None,
         parts: TurnParts::default(),
@@ -99,7 +100,8 @@ fn the_first_of_two_segments_is_the_answer_and_the_caller_waits_for_the_second()
     assert_eq!(scene.handle.take_log(), ["lk.chat: One."]);
     scene.until(2_400);
     assert_eq!(scene.handle.take_log(), ["lk.chat: Two."]);
-    assert_eq!(scene.turns(), [turn(1, 1_120, 1_350, 1_400)]);
+    let done = Some(at(1_800));
+    assert_eq!(scene.turns(), [Turn { done, ..turn(1, 1_120, 1_350, 1_400) }]);
 }
 
 #[test]
@@ -235,7 +237,7 @@ fn a_caller_can_interrupt_while_the_agent_writes() {
     let (turns, ..) = scene.end();
     assert_eq!(
         turns,
-        [Turn { last: None, ..turn(1, 1_120, 1_340, 0) }, turn(2, 1_640, 1_850, 1_900)]
+        [Turn { last: None, done: None, ..turn(1, 1_120, 1_340, 0) }, turn(2, 1_640, 1_850, 1_900)]
     );
 
     // An answer that ends before it could be interrupted is complete.

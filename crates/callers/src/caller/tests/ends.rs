@@ -71,6 +71,9 @@ fn an_agent_that_leaves_fails_the_conversation() {
     let mut before = Scene::alone(Mode::Chat, one_turn());
     before.agent(500, None);
     before.agent_leaves(600);
+    before.until(5_580);
+    assert!(!before.handle.has_left, "another agent may take its place");
+    before.until(5_620);
     let (turns, class, _) = before.failure();
     assert_eq!((turns.len(), class), (0, FailureClass::AgentLeft));
 
@@ -79,6 +82,7 @@ fn an_agent_that_leaves_fails_the_conversation() {
     during.opens(1_200, "agent-1", "s", "SG_1");
     during.chunk(1_220, "s", "I am");
     during.agent_leaves(1_300);
+    during.until(6_400);
     let (turns, class, _) = during.failure();
     assert_eq!(class, FailureClass::AgentLeft);
     assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::BrokenOff, Some(at(1_220))));
@@ -87,6 +91,7 @@ fn an_agent_that_leaves_fails_the_conversation() {
     between.until(1_120);
     between.answers(1_200, "SG_1", "Yes.");
     between.agent_leaves(1_400);
+    between.until(6_500);
     let (turns, class, _) = between.failure();
     assert_eq!(class, FailureClass::AgentLeft);
     assert_eq!(turns[0].ending, TurnEnding::Answered, "its answer was complete");
@@ -187,7 +192,9 @@ fn each_reason_to_leave_has_its_failure_class() {
     for (reason, class, part) in cases {
         let mut scene = Scene::joining(Mode::Chat, one_turn());
         scene.left(40, reason());
-        assert_eq!(scene.updates().len(), 1, "{:?}", reason());
+        let updates = scene.updates();
+        let is_end = |kind: &UpdateKind| matches!(kind, UpdateKind::Ended { .. });
+        assert_eq!(updates.iter().filter(|(_, kind)| is_end(kind)).count(), 1, "{updates:?}");
         let mut scene = Scene::chat(vec![writes("One.")]);
         scene.left(2_000, reason());
         let (turns, found, detail) = scene.failure();
@@ -202,9 +209,10 @@ fn nothing_is_reported_after_the_end() {
     let mut scene = Scene::chat(vec![writes("One.")]);
     scene.until(1_120);
     scene.agent_leaves(1_200);
+    scene.until(6_300);
     scene.updates();
-    scene.agent(1_300, Some("listening"));
-    scene.answers(1_400, "SG_1", "Too late.");
+    scene.agent(6_400, Some("listening"));
+    scene.answers(6_500, "SG_1", "Too late.");
     scene.until(20_000);
     assert_eq!(scene.updates(), [] as [(u64, UpdateKind); 0]);
 }

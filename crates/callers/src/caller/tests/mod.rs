@@ -1,5 +1,6 @@
 //! Conversations of a caller without sockets, at simulated times; `scene` is the room and the agent in it.
 
+mod agents;
 mod chat;
 mod ends;
 mod requests;

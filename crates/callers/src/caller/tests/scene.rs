@@ -12,10 +12,12 @@ use crate::audio::{Clip, Playback};
 use crate::data::DataEvent;
 use crate::engine::testing::RecordingHandle;
 use crate::engine::{LeaveReason, NextTick, ParticipantHandler};
-use crate::participant::{AudioPacket, ParticipantEvent, RemoteParticipant};
+use crate::participant::{
+    AudioPacket, DepartureReason, ParticipantEvent, RemoteAudioTrack, RemoteParticipant,
+};
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
-use rushhour_core::event::{FailureClass, FramesSent, Outcome, Turn};
-use rushhour_core::profile::NativeSettings;
+use rushhour_core::event::{ConversationSummary, FailureClass, FramesSent, Outcome, Turn};
+use rushhour_core::profile::{CallerPatience, HearTrack, NativeSettings};
 use rushhour_core::units::{
     DtmfKey, Identity, Micros, Mode, PositiveDuration, RunIndex, SessionTime,
 };
@@ -64,12 +66,15 @@ pub(super) fn tone(millis: u64) -> Clip {
 /// A participant in the room, who is an agent if its name says so.
 pub(super) fn participant(name: &str, state: Option<&str>) -> RemoteParticipant {
     RemoteParticipant {
-        identity: Identity::new(name),
-        is_agent: name.starts_with("agent"),
-        connected: true,
-        joined_at_ms: None,
         agent_state: state.map(str::to_owned),
+        ..RemoteParticipant::new(Identity::new(name), name.starts_with("agent"))
     }
+}
+
+/// An audio track of a participant.
+pub(super) fn track(sid: &str, name: &str, is_microphone: bool) -> RemoteAudioTrack {
+    let (sid, name) = (sid.to_owned(), name.to_owned());
+    RemoteAudioTrack { sid, name, is_microphone, is_encrypted: false }
 }
 
 /// A caller, what it did and reported, and the agent's voice.
@@ -80,6 +85,8 @@ pub(super) struct Scene {
     had_event: bool,
     updates: Receiver<CallerUpdate>,
     agent_voice: Option<Playback>,
+    /// What a second track of the agent plays, all the time.
+    background: Option<(Playback, Clip)>,
     sequence: u16,
     over: bool,
 }
@@ -93,6 +100,8 @@ impl Scene {
             ready_within: PositiveDuration::secs(8),
             quiet: "500ms".parse().unwrap(),
             rpc: BTreeMap::new(),
+            hear: HearTrack::Microphone,
+            patience: CallerPatience::DEFAULT,
         };
         let config = CallerConfig {
             run: RunIndex(7),
@@ -109,6 +118,7 @@ impl Scene {
             had_event: true,
             updates,
             agent_voice: None,
+            background: None,
             sequence: 0,
             over: false,
         }
@@ -165,18 +175,29 @@ impl Scene {
     }
 
     fn send_agent_audio(&mut self) {
-        let Some(voice) = &mut self.agent_voice else { return };
-        let due: Vec<_> = std::iter::from_fn(|| voice.next_due(self.handle.now)).collect();
-        for frame in due {
+        let now = self.handle.now;
+        let mut due = Vec::new();
+        if let Some(voice) = &mut self.agent_voice {
+            due.extend(std::iter::from_fn(|| voice.next_due(now)).map(|frame| (9, "TR_1", frame)));
+        }
+        if let Some((background, clip)) = &mut self.background {
+            while let Some(frame) = background.next_due(now) {
+                if frame.is_last_audible {
+                    background.play(clip.clone());
+                }
+                due.push((10, "TR_2", frame));
+            }
+        }
+        for (ssrc, track, frame) in due {
             self.sequence = self.sequence.wrapping_add(1);
             let packet = AudioPacket {
-                ssrc: 9,
+                ssrc,
                 sequence: self.sequence,
                 rtp_time: frame.rtp_time,
                 payload: frame.payload,
-                at: self.handle.now,
+                at: now,
             };
-            let track_sid = Some("TR_1".to_owned());
+            let track_sid = Some(track.to_owned());
             self.deliver(ParticipantEvent::Audio { packet, track_sid });
         }
     }
@@ -222,9 +243,32 @@ impl Scene {
         self.event(millis, ParticipantEvent::ParticipantUpdated(participant("agent-1", state)));
     }
 
+    /// A participant joins, changes or leaves.
+    pub(super) fn updates_participant(&mut self, millis: u64, participant: RemoteParticipant) {
+        self.event(millis, ParticipantEvent::ParticipantUpdated(participant));
+    }
+
     pub(super) fn agent_leaves(&mut self, millis: u64) {
-        let gone = RemoteParticipant { connected: false, ..participant("agent-1", None) };
-        self.event(millis, ParticipantEvent::ParticipantUpdated(gone));
+        self.agent_goes(millis, DepartureReason::Unknown);
+    }
+
+    pub(super) fn agent_goes(&mut self, millis: u64, departure: DepartureReason) {
+        let gone = participant("agent-1", None);
+        self.updates_participant(millis, RemoteParticipant { connected: false, departure, ..gone });
+    }
+
+    /// The agent's process is killed: its track sends nothing any more.
+    pub(super) fn agent_stops_sending(&mut self, millis: u64) {
+        self.until(millis);
+        self.agent_voice = None;
+    }
+
+    /// The agent plays a clip again and again on a second track.
+    pub(super) fn agent_plays_background(&mut self, millis: u64, clip: &Clip) {
+        self.until(millis);
+        let mut playback = Playback::new(at(millis), 0);
+        playback.play(clip.clone());
+        self.background = Some((playback, clip.clone()));
     }
 
     /// A participant opens a text stream, for a segment.
@@ -282,6 +326,15 @@ impl Scene {
             _ => None,
         };
         self.updates().into_iter().filter_map(turn).collect()
+    }
+
+    /// What was special about the conversation, among the updates since the last call.
+    pub(super) fn summary(&mut self) -> ConversationSummary {
+        let mut summaries = self.updates().into_iter().filter_map(|(_, update)| match update {
+            UpdateKind::Conversation(summary) => Some(summary),
+            _ => None,
+        });
+        summaries.next_back().unwrap_or_default()
     }
 
     /// The end of the conversation, which is the last update, and the turns before it.

@@ -31,6 +31,20 @@ raw_table! {
         quiet: PositiveDuration,
         /// What a native caller answers when the agent calls it by RPC: `method = "payload"`, with the placeholders of `[caller]`. Other methods are answered as unsupported (error 1400); native only.
         rpc: DottedTexts,
+        /// Which of the agent's audio tracks a native caller hears: "microphone" (its avatar's where it has one; its only track, where it publishes but one), "all", or a track's name; native only.
+        hear: String,
+        /// How long after its join an agent that has published no state is assumed to publish none, and is addressed; native only.
+        stateless_after: PositiveDuration,
+        /// How long an agent may be silent while its state is speaking, or a text stream of it is open, until it is taken to have finished; native only.
+        longest_silence: PositiveDuration,
+        /// How long an answer may take from its beginning to its end, pauses and tool calls included; native only.
+        longest_answer: PositiveDuration,
+        /// How long after the last agent left another one may take its place; native only.
+        replaced_within: PositiveDuration,
+        /// How long after an interruption the agent may go on with the sentence that it paused, which is then no new answer; native only.
+        resumes_within: PositiveDuration,
+        /// How long after the end of our interruption an agent that falls silent has yielded to it; later, it has finished what it was saying; native only.
+        yields_within: PositiveDuration,
         /// The path that starts voice runs.
         voice_path: String,
         /// The path that starts chat runs.

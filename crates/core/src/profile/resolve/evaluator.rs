@@ -11,7 +11,9 @@ use crate::profile::diagnostic::{Located, SourceSpan};
 use crate::profile::from_node::DottedTexts;
 use crate::profile::raw::evaluator::{RawEvaluator, RawEvaluatorKind};
 use crate::profile::raw::livekit::RawLiveKit;
-use crate::profile::settings::evaluator::{CekuraSettings, EvaluatorSettings, NativeSettings};
+use crate::profile::settings::evaluator::{
+    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings,
+};
 use crate::profile::settings::session_mode::SessionMode;
 use crate::profile::settings::template::Template;
 use crate::profile::target_kind::{TargetKind, target_kind};
@@ -134,6 +136,39 @@ fn resolve_native(
             PositiveDuration::secs(15),
         ),
         quiet: duration("quiet", raw.quiet.as_ref(), PositiveDuration::millis(300)),
+        patience: CallerPatience {
+            stateless_after: duration(
+                "stateless_after",
+                raw.stateless_after.as_ref(),
+                CallerPatience::DEFAULT.stateless_after,
+            ),
+            longest_silence: duration(
+                "longest_silence",
+                raw.longest_silence.as_ref(),
+                CallerPatience::DEFAULT.longest_silence,
+            ),
+            longest_answer: duration(
+                "longest_answer",
+                raw.longest_answer.as_ref(),
+                CallerPatience::DEFAULT.longest_answer,
+            ),
+            replaced_within: duration(
+                "replaced_within",
+                raw.replaced_within.as_ref(),
+                CallerPatience::DEFAULT.replaced_within,
+            ),
+            resumes_within: duration(
+                "resumes_within",
+                raw.resumes_within.as_ref(),
+                CallerPatience::DEFAULT.resumes_within,
+            ),
+            yields_within: duration(
+                "yields_within",
+                raw.yields_within.as_ref(),
+                CallerPatience::DEFAULT.yields_within,
+            ),
+        },
+        hear: resolve_hear(raw.hear.as_ref(), resolver),
         rpc: resolve_rpc(raw.rpc.as_ref(), resolver),
     }
 }
@@ -169,12 +204,31 @@ fn resolve_rpc(
     answers
 }
 
+fn resolve_hear(given: Option<&Located<String>>, resolver: &mut Resolver<'_>) -> HearTrack {
+    let text = resolver.or_default("evaluator.hear", given, "microphone".to_owned());
+    if let Some(at) = given.filter(|at| at.value.trim().is_empty()) {
+        resolver.diagnostics.invalid(
+            &at.span,
+            "an empty text names no track",
+            "write \"microphone\", \"all\" or the name of a track",
+        );
+    }
+    HearTrack::from(text)
+}
+
 fn reject_native_settings(raw: &RawEvaluator, resolver: &mut Resolver<'_>) {
     let native_only = [
         ("join_within", raw.join_within.as_ref().map(|at| &at.span)),
         ("ready_within", raw.ready_within.as_ref().map(|at| &at.span)),
         ("quiet", raw.quiet.as_ref().map(|at| &at.span)),
         ("rpc", raw.rpc.as_ref().map(|at| &at.span)),
+        ("hear", raw.hear.as_ref().map(|at| &at.span)),
+        ("stateless_after", raw.stateless_after.as_ref().map(|at| &at.span)),
+        ("longest_silence", raw.longest_silence.as_ref().map(|at| &at.span)),
+        ("longest_answer", raw.longest_answer.as_ref().map(|at| &at.span)),
+        ("replaced_within", raw.replaced_within.as_ref().map(|at| &at.span)),
+        ("resumes_within", raw.resumes_within.as_ref().map(|at| &at.span)),
+        ("yields_within", raw.yields_within.as_ref().map(|at| &at.span)),
     ];
     reject(native_only, "applies to native callers only", resolver);
 }

@@ -39,6 +39,113 @@ pub struct NativeSettings {
     /// What a caller answers when the agent calls it by RPC, by method.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rpc: BTreeMap<String, Template>,
+    /// Which of the agent's audio tracks a caller hears.
+    #[serde(default, skip_serializing_if = "HearTrack::is_default")]
+    pub hear: HearTrack,
+    /// How patient a caller is.
+    #[serde(flatten)]
+    pub patience: CallerPatience,
+}
+
+/// Which of the agent's audio tracks a caller hears.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum HearTrack {
+    /// The track of its microphone; its only track, where it publishes but one.
+    #[default]
+    Microphone,
+    /// Every track.
+    All,
+    /// The track with this name.
+    Named(String),
+}
+
+impl HearTrack {
+    fn is_default(&self) -> bool {
+        *self == Self::Microphone
+    }
+}
+
+impl From<String> for HearTrack {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "microphone" => Self::Microphone,
+            "all" => Self::All,
+            _ => Self::Named(text),
+        }
+    }
+}
+
+impl From<HearTrack> for String {
+    fn from(hear: HearTrack) -> Self {
+        match hear {
+            HearTrack::Microphone => "microphone".to_owned(),
+            HearTrack::All => "all".to_owned(),
+            HearTrack::Named(name) => name,
+        }
+    }
+}
+
+/// How long a native caller waits for what an agent may never say. Left out of files where it is the default, as in
+/// files of earlier versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallerPatience {
+    /// How long after its join an agent without a state is assumed to publish none.
+    #[serde(skip_serializing_if = "is_default_stateless_after")]
+    pub stateless_after: PositiveDuration,
+    /// How long an agent may be silent in a state, or with an open text stream, that says it is speaking.
+    #[serde(skip_serializing_if = "is_default_longest_silence")]
+    pub longest_silence: PositiveDuration,
+    /// How long an answer may take, with pauses and tool calls.
+    #[serde(skip_serializing_if = "is_default_longest_answer")]
+    pub longest_answer: PositiveDuration,
+    /// How long after the last agent left another may take its place.
+    #[serde(skip_serializing_if = "is_default_replaced_within")]
+    pub replaced_within: PositiveDuration,
+    /// How long after an interruption an agent may go on with the same sentence.
+    #[serde(skip_serializing_if = "is_default_resumes_within")]
+    pub resumes_within: PositiveDuration,
+    /// How long after the end of an interruption an agent that falls silent has yielded to it.
+    #[serde(skip_serializing_if = "is_default_yields_within")]
+    pub yields_within: PositiveDuration,
+}
+
+impl CallerPatience {
+    /// What holds where a profile says nothing else.
+    pub const DEFAULT: Self = Self {
+        stateless_after: PositiveDuration::secs(3),
+        longest_silence: PositiveDuration::secs(5),
+        longest_answer: PositiveDuration::secs(60),
+        replaced_within: PositiveDuration::secs(5),
+        resumes_within: PositiveDuration::secs(3),
+        yields_within: PositiveDuration::secs(3),
+    };
+}
+
+impl Default for CallerPatience {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+macro_rules! is_default {
+    ($($name:ident: $field:ident,)*) => {
+        $(
+            fn $name(value: &PositiveDuration) -> bool {
+                *value == CallerPatience::DEFAULT.$field
+            }
+        )*
+    };
+}
+
+is_default! {
+    is_default_stateless_after: stateless_after,
+    is_default_longest_silence: longest_silence,
+    is_default_longest_answer: longest_answer,
+    is_default_replaced_within: replaced_within,
+    is_default_resumes_within: resumes_within,
+    is_default_yields_within: yields_within,
 }
 
 /// How to use Cekura's service.

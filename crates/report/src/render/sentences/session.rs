@@ -173,6 +173,30 @@ pub(crate) fn outcome_sentence(folded: &FoldedSession) -> String {
     )
 }
 
+/// How conversations ended that the caller did not end, and what else was special about them.
+pub(crate) fn conversation_note(folded: &FoldedSession) -> Option<String> {
+    let tally = &folded.conversations;
+    let mut parts: Vec<String> =
+        tally.ended.iter().map(|(end, count)| format!("{count} {}", end.meaning())).collect();
+    for (count, one, several) in [
+        (tally.hand_offs, "hand-off", "hand-offs"),
+        (tally.hidden, "with a hidden agent", "with a hidden agent"),
+        (
+            tally.unheard_turns,
+            "first turn said again because the agent's session had not begun",
+            "first turns said again because the agent's session had not begun",
+        ),
+        (tally.ignored_interruptions, "interruption ignored", "interruptions ignored"),
+    ] {
+        match count {
+            0 => {}
+            1 => parts.push(format!("1 {one}")),
+            _ => parts.push(format!("{count} {several}")),
+        }
+    }
+    (!parts.is_empty()).then(|| format!("In the conversations: {}.", parts.join(", ")))
+}
+
 /// When the session's process died and another one resumed it, and what that means for the figures.
 pub(crate) fn resumption_notes(folded: &FoldedSession) -> Vec<String> {
     let note = |resumption: &ResumptionRecord| {
@@ -299,6 +323,7 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     let mut notes = stop_notes(folded);
     notes.extend(resumption_notes(folded));
     notes.extend((!folded.closed).then(|| NOT_FINISHED.to_owned()));
+    notes.extend(conversation_note(folded));
     notes.extend(assumption_note(folded));
     notes.extend(poll_note(folded));
     notes.extend(stall_note(folded));

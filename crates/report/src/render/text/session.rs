@@ -5,8 +5,8 @@ use crate::render::sentences::bill::bill_sentence;
 use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
 use crate::render::sentences::session::{
-    INVALID, NOT_FINISHED, assumption_note, in_clear_notes, outcome_sentence, poll_note,
-    resumption_notes, room_note, rpc_note, stall_note, stop_notes, verdict_sentence,
+    INVALID, NOT_FINISHED, assumption_note, conversation_note, in_clear_notes, outcome_sentence,
+    poll_note, resumption_notes, room_note, rpc_note, stall_note, stop_notes, verdict_sentence,
 };
 use crate::render::sentences::{capitalised, counted};
 use crate::render::table::Style;
@@ -55,6 +55,7 @@ fn outcome(folded: &FoldedSession, style: Style) -> Vec<String> {
     notes.extend(resumption_notes(folded));
     notes.extend((!folded.closed).then(|| NOT_FINISHED.to_owned()));
     lines.extend(notes.iter().map(|note| style.unclear(note)));
+    lines.extend(conversation_note(folded));
     if !folded.tally.failed.is_empty() {
         lines.push(String::new());
         lines.extend(failure_table(folded).text(style));

@@ -1,7 +1,10 @@
 use std::io;
 
 use super::*;
-use crate::profile::{Diagnostic, LoadedProfile, ProfileError, ProfileInput, explain, load};
+use crate::profile::{
+    CallerPatience, Diagnostic, EvaluatorSettings, HearTrack, LoadedProfile, NativeSettings,
+    ProfileError, ProfileInput, explain, load,
+};
 
 const PROFILE: &str = r#"
 mode = "chat"
@@ -188,6 +191,12 @@ fn contradictions_with_native_callers_are_reported() {
             "kind = \"sandbox\"\nquiet = \"1s\"",
             "`quiet` applies to native callers only",
         ),
+        (
+            "kind = \"native\"",
+            "kind = \"sandbox\"\nhear = \"all\"\nreplaced_within = \"9s\"",
+            "`hear` applies to native callers only",
+        ),
+        ("kind = \"native\"", "kind = \"native\"\nhear = \"\"", "an empty text names no track"),
     ] {
         let found = mistakes(&PROFILE.replace(find, put), Ok(SCRIPT.as_bytes()));
         let expected = |one: &Mistake| one.message == message && one.source == "p.toml";
@@ -232,4 +241,33 @@ fn a_paired_session_needs_text_and_audio() {
     let lasting = PROFILE.replace("copies = 1", "copies = 1\nchat_lasts = \"5s\"");
     let found = mistakes(&lasting, Ok(SCRIPT.as_bytes()));
     assert_eq!(found[0].message, "`chat_lasts` applies to paired sessions only");
+}
+
+#[test]
+fn callers_hear_a_track_and_are_as_patient_as_the_profile_says() {
+    let native = |lines: &str| {
+        let text = PROFILE.replace("kind = \"native\"", &format!("kind = \"native\"\n{lines}"));
+        let loaded = load_with(&text, Ok(SCRIPT.as_bytes())).unwrap_or_else(|_| panic!("{lines}"));
+        match loaded.profile.evaluator {
+            EvaluatorSettings::Native(settings) => settings,
+            EvaluatorSettings::Cekura(_) => panic!("native callers"),
+        }
+    };
+    let usual = native("");
+    assert_eq!((usual.hear, usual.patience), (HearTrack::Microphone, CallerPatience::DEFAULT));
+    let own = native("hear = \"my-voice\"\nlongest_silence = \"9s\"\nlongest_answer = \"2m\"");
+    assert_eq!(own.hear, HearTrack::Named("my-voice".to_owned()));
+    let nine = PositiveDuration::secs(9);
+    assert_eq!(
+        (own.patience.longest_silence, own.patience.longest_answer.micros().0),
+        (nine, 120_000_000)
+    );
+
+    // Files hold only what differs, and are read as those of earlier versions, which hold nothing.
+    let text = serde_json::to_value(&own).unwrap();
+    assert_eq!((text["hear"].as_str(), text.get("replaced_within")), (Some("my-voice"), None));
+    assert_eq!(serde_json::from_value::<NativeSettings>(text).unwrap(), own);
+    let usual = serde_json::to_value(native("")).unwrap();
+    let keys: Vec<&String> = usual.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["join_within", "quiet", "ready_within"]);
 }

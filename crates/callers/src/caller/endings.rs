@@ -1,0 +1,226 @@
+//! How a conversation ends: by the script, by the agent, or by what happened to the room.
+
+use super::agents::AgentActivity;
+use super::caller::{Caller, CallerStage};
+use super::leave_outcome::outcome_of;
+use crate::engine::{LeaveReason, ParticipantHandle};
+use crate::participant::{DepartureReason, DisconnectError};
+use rushhour_core::evaluator::UpdateKind;
+use rushhour_core::event::{ConversationEnd, FailureClass, Outcome, TurnEnding};
+use rushhour_core::units::{ForeignText, Micros, SessionTime};
+
+/// What is heard of an agent when it leaves is complete: nothing follows, not even the pause that ends speech.
+const AFTER_THE_END: Micros = Micros::from_secs(1);
+
+impl Caller {
+    /// The last agent left.
+    pub(super) fn agent_left(&mut self, was_in_sentence: bool, handle: &mut dyn ParticipantHandle) {
+        let Some(departed) = self.agents.departed.clone() else { return };
+        self.died_in_sentence = was_in_sentence && departed.reason == DepartureReason::Lost;
+        // An agent may hang up once it has said goodbye.
+        if departed.reason != DepartureReason::Lost && self.is_script_over(departed.at) {
+            self.summary.ended = ConversationEnd::HungUp;
+            self.complete(handle);
+        }
+    }
+
+    /// The agent left, and no other has taken its place.
+    pub(super) fn agent_is_gone(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
+        let (ended, detail) = self.departure_words(now);
+        self.summary.ended = ended;
+        self.fail(FailureClass::AgentLeft, detail, handle);
+    }
+
+    /// What it means that the agent left before the script was over.
+    fn departure_words(&self, now: SessionTime) -> (ConversationEnd, String) {
+        let reason = self.agents.departed.as_ref().map(|departed| departed.reason);
+        let moment = self.moment();
+        match reason.unwrap_or(DepartureReason::Unknown) {
+            DepartureReason::Left => (
+                ConversationEnd::HungUpEarly,
+                format!("the agent hung up {moment}: it left the room"),
+            ),
+            DepartureReason::Lost => {
+                let left_at = self.agents.departed.as_ref().map_or(now, |departed| departed.at);
+                let silent = left_at.since(self.last_sign_of_life());
+                let detail = format!(
+                    "the agent's process is gone {moment}: the server lost its connection; it was last active {silent} before"
+                );
+                (ConversationEnd::ProcessGone, detail)
+            }
+            DepartureReason::Removed => {
+                (ConversationEnd::Removed, format!("the agent was removed from the room {moment}"))
+            }
+            DepartureReason::Unknown => {
+                (ConversationEnd::HungUpEarly, format!("the agent left the room {moment}"))
+            }
+        }
+    }
+
+    /// Where in the script the conversation is, such as "after turn 2 of 5".
+    fn moment(&self) -> String {
+        let turns = self.config.script.turns.len();
+        match (&self.turn, self.stage) {
+            (None, _) => "before the first turn".to_owned(),
+            (Some(turn), CallerStage::AwaitingSilence { .. }) => {
+                format!("after turn {} of {turns}", turn.index + 1)
+            }
+            (Some(turn), _) => format!("in turn {} of {turns}", turn.index + 1),
+        }
+    }
+
+    /// When the agent was last heard or read, or at least sent silence.
+    fn last_sign_of_life(&self) -> SessionTime {
+        let packet = self.voice.as_ref().and_then(|voice| voice.last_packet_at);
+        self.turn_state.last_activity().max(packet.unwrap_or(SessionTime::START))
+    }
+
+    /// Whether the agent is in the middle of a sentence, as far as it says.
+    pub(super) fn is_in_sentence(&self, now: SessionTime) -> bool {
+        let signs = self.signs(now);
+        signs.is_writing || signs.is_audible || signs.activity == AgentActivity::Speaking
+    }
+
+    /// Whether the agent has answered the last turn, now that nothing more will come from it.
+    fn is_script_over(&mut self, at: SessionTime) -> bool {
+        let was_audible = self.is_agent_speaking();
+        let edges =
+            self.voice.as_mut().map(|voice| voice.activity.handle_timeout(at + AFTER_THE_END));
+        self.handle_speech(edges.unwrap_or_default());
+        self.find_answer();
+        // Only a transcript that is complete tells that the last word was heard.
+        let is_cut = self.utterances.is_writing() || (was_audible && self.utterances.is_empty());
+        let turns = self.config.script.turns.len();
+        !is_cut
+            && self
+                .turn
+                .as_ref()
+                .is_some_and(|turn| turn.index + 1 == turns && turn.answer_ended.is_some())
+    }
+
+    /// The caller is out of the room: reports how the conversation ended.
+    pub(super) fn end(&mut self, reason: &LeaveReason, at: SessionTime) {
+        if self.outcome.is_none() {
+            self.outcome = Some(self.outcome_of_leaving(reason, at));
+        }
+        self.break_off_turn();
+        let outcome = self.outcome.take().expect("it was set above");
+        if let Some(used) = self.model_usage {
+            self.report(at, UpdateKind::ModelUsage(used));
+        }
+        let calls = std::mem::take(&mut self.rpc_calls);
+        if !calls.is_empty() {
+            self.report(at, UpdateKind::RpcCalls(calls));
+        }
+        self.summary.hand_offs = self.agents.hand_offs;
+        self.summary.last_active = Some(self.last_sign_of_life()).filter(|_| self.was_heard);
+        if self.summary.is_remarkable() {
+            self.report(at, UpdateKind::Conversation(self.summary));
+        }
+        self.report(at, UpdateKind::Ended { outcome, frames: self.frames_sent() });
+    }
+
+    fn outcome_of_leaving(&mut self, reason: &LeaveReason, at: SessionTime) -> Outcome {
+        match reason {
+            LeaveReason::Disconnected(DisconnectError::RoomDeleted) => self.room_deleted(at),
+            LeaveReason::ClientInitiated => {
+                self.summary.ended = ConversationEnd::Stopped;
+                outcome_of(reason)
+            }
+            LeaveReason::Disconnected(_) => {
+                self.summary.ended = ConversationEnd::ConnectionLost;
+                outcome_of(reason)
+            }
+            LeaveReason::JoinFailed(_) => outcome_of(reason),
+        }
+    }
+
+    /// The room is gone, and it was not Rushhour that deleted it: it does so after the end.
+    fn room_deleted(&mut self, at: SessionTime) -> Outcome {
+        if self.is_script_over(at) {
+            // An agent may end the call by deleting the room once it has said goodbye.
+            self.summary.ended = ConversationEnd::RoomDeletedByAgent;
+            self.close_turn(true);
+            return self.completed();
+        }
+        if self.agents.departed.is_some() {
+            self.summary.ended = ConversationEnd::HungUpEarly;
+            let detail = format!("{}, and the room was deleted", self.departure_words(at).1);
+            return Outcome::failed(FailureClass::AgentLeft, detail);
+        }
+        self.summary.ended = ConversationEnd::RoomDeleted;
+        let by = match self.agents.count() {
+            0 => "before an agent was in it",
+            _ => "with the agent in it: by the agent or by somebody else, not by Rushhour",
+        };
+        let detail =
+            format!("the room was deleted during the conversation, {}, {by}", self.moment());
+        Outcome::failed(FailureClass::RoomFailed, detail)
+    }
+
+    /// The conversation is over as the script has it.
+    pub(super) fn complete(&mut self, handle: &mut dyn ParticipantHandle) {
+        self.close_turn(true);
+        self.outcome = Some(self.completed());
+        self.stage = CallerStage::Done;
+        handle.leave();
+    }
+
+    fn completed(&self) -> Outcome {
+        let has_expectations = self.config.script.has_expectations();
+        Outcome::Completed { judged: self.as_expected.filter(|_| has_expectations) }
+    }
+
+    pub(super) fn fail_turn(
+        &mut self,
+        class: FailureClass,
+        detail: String,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        if let Some(turn) = self.turn.take() {
+            self.summary.ignored_interruptions += u32::from(self.is_interruption_ignored(&turn));
+            self.report_turn(&turn, TurnEnding::TimedOut, None);
+        }
+        self.fail(class, detail, handle);
+    }
+
+    /// The conversation has failed: leaves the room.
+    pub(super) fn fail(
+        &mut self,
+        class: FailureClass,
+        detail: impl Into<ForeignText>,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        if self.outcome.is_none() {
+            let mut detail: ForeignText = detail.into();
+            if let Some(remark) = self.agents.remark(self.voice.is_some()) {
+                detail = format!("{detail}; {remark}").into();
+            }
+            self.outcome = Some(Outcome::failed(class, detail));
+        }
+        self.break_off_turn();
+        self.stage = CallerStage::Done;
+        handle.leave();
+    }
+
+    /// Nobody can hear what is encrypted: all its noise would pass for speech.
+    pub(super) fn refuse_encrypted_audio(&mut self, handle: &mut dyn ParticipantHandle) {
+        if self.voice.is_some() && self.stage != CallerStage::Done && self.agents.is_encrypted() {
+            self.summary.ended = ConversationEnd::Encrypted;
+            let detail = "our callers cannot hear this agent";
+            self.fail(FailureClass::EvaluatorFailed, detail, handle);
+        }
+    }
+
+    /// Reports the open turn, if any, as broken off; or as answered, if only silence was still awaited.
+    pub(super) fn break_off_turn(&mut self) {
+        if matches!(self.stage, CallerStage::AwaitingSilence { .. }) && !self.died_in_sentence {
+            self.close_turn(false);
+        } else {
+            self.find_answer();
+            if let Some(turn) = self.turn.take() {
+                self.report_turn(&turn, TurnEnding::BrokenOff, None);
+            }
+        }
+    }
+}

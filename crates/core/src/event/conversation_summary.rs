@@ -1,0 +1,118 @@
+//! How a conversation of a native caller ended, and what was special about it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::SessionTime;
+
+/// How a conversation of a native caller ended.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ConversationEnd {
+    /// The script was over, or the caller gave up: what failed is the outcome's to say.
+    #[default]
+    Caller,
+    /// The agent left after its last answer.
+    HungUp,
+    /// The agent left before its last answer.
+    HungUpEarly,
+    /// The server lost the agent's connection: its process or its network is gone.
+    ProcessGone,
+    /// Somebody removed the agent from the room.
+    Removed,
+    /// The agent's session was closed while its participant stayed.
+    SessionClosed,
+    /// The room was deleted after the agent's last answer, by the agent as far as one can tell.
+    RoomDeletedByAgent,
+    /// The room was deleted before the agent's last answer, by the agent or by somebody else.
+    RoomDeleted,
+    /// The agent's audio is encrypted end to end.
+    Encrypted,
+    /// The session was stopped, or the run took too long.
+    Stopped,
+    /// The caller lost its connection.
+    ConnectionLost,
+}
+
+impl ConversationEnd {
+    /// What happened, for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Caller => "ended by the caller",
+            Self::HungUp => "hung up by the agent after its last answer",
+            Self::HungUpEarly => "hung up early by the agent",
+            Self::ProcessGone => "the agent's process gone",
+            Self::Removed => "the agent removed from the room",
+            Self::SessionClosed => "the agent's session closed",
+            Self::RoomDeletedByAgent => "room deleted by the agent after its last answer",
+            Self::RoomDeleted => "room deleted early, by the agent or somebody else",
+            Self::Encrypted => "audio encrypted end to end",
+            Self::Stopped => "stopped",
+            Self::ConnectionLost => "the caller's connection lost",
+        }
+    }
+}
+
+/// What a native caller has to say about a conversation beyond its turns and its outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationSummary {
+    /// How it ended.
+    pub ended: ConversationEnd,
+    /// How often the agent handed over to another participant, or was replaced.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hand_offs: u32,
+    /// Whether the agent was hidden: it was heard or read, but never announced.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
+    /// Turns that were said again because the agent's session had not begun.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unheard_turns: u32,
+    /// Interruptions to which the agent did not yield, or after which it went on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ignored_interruptions: u32,
+    /// When the agent was last active, as far as the caller saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_active: Option<SessionTime>,
+}
+
+impl ConversationSummary {
+    /// Whether it says anything that a conversation by the script does not.
+    pub fn is_remarkable(&self) -> bool {
+        Self { last_active: None, ..*self } != Self::default()
+    }
+
+    /// The same with its time moved by `by`.
+    #[must_use]
+    pub fn shifted(self, by: crate::units::Micros) -> Self {
+        Self { last_active: self.last_active.map(|at| at + by), ..self }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Micros;
+
+    #[test]
+    fn a_summary_writes_only_what_is_special() {
+        let plain = ConversationSummary { last_active: Some(SessionTime(5)), ..Default::default() };
+        assert!(!plain.is_remarkable());
+        let hung_up = ConversationSummary { ended: ConversationEnd::HungUp, ..plain };
+        assert!(hung_up.is_remarkable());
+        let text = serde_json::to_string(&hung_up).unwrap();
+        assert_eq!(text, r#"{"ended":"hung_up","last_active":5}"#);
+        assert_eq!(serde_json::from_str::<ConversationSummary>(&text).unwrap(), hung_up);
+        assert_eq!(hung_up.shifted(Micros(3)).last_active, Some(SessionTime(8)));
+    }
+}

@@ -1,0 +1,32 @@
+//! What our own callers had to say about their conversations, summed over all runs.
+
+use std::collections::BTreeMap;
+
+use rushhour_core::event::{ConversationEnd, ConversationSummary};
+
+/// What was special about the conversations of our own callers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConversationTally {
+    /// How they ended, where it was not the caller that ended them.
+    pub ended: BTreeMap<ConversationEnd, u64>,
+    /// How often an agent handed over to another participant, or was replaced.
+    pub hand_offs: u64,
+    /// Conversations with a hidden agent.
+    pub hidden: u64,
+    /// Turns that were said again because the agent's session had not begun.
+    pub unheard_turns: u64,
+    /// Interruptions to which the agent did not yield.
+    pub ignored_interruptions: u64,
+}
+
+impl ConversationTally {
+    pub(super) fn add(&mut self, summary: &ConversationSummary) {
+        if summary.ended != ConversationEnd::Caller {
+            *self.ended.entry(summary.ended).or_default() += 1;
+        }
+        self.hand_offs += u64::from(summary.hand_offs);
+        self.hidden += u64::from(summary.hidden);
+        self.unheard_turns += u64::from(summary.unheard_turns);
+        self.ignored_interruptions += u64::from(summary.ignored_interruptions);
+    }
+}
