@@ -95,7 +95,7 @@ fn agent_delays(dir: &TestDir, fact: &str) -> BTreeMap<(String, u64), u64> {
 }
 
 /// All values under this key in a session's journal, at any depth.
-fn journal_values(session: &Session, key: &str) -> Vec<Value> {
+pub(crate) fn journal_values(session: &Session, key: &str) -> Vec<Value> {
     let mut found = Vec::new();
     for line in json_lines(&session.folder.join("journal.jsonl")) {
         collect(&line, key, &mut found);

@@ -72,7 +72,10 @@ fn now() -> Instant {
 }
 
 /// Receives observations until `wanted` finds something in one of them.
-fn receive_until<T>(observations: &Receiver<Observation>, mut wanted: impl FnMut(Observation) -> Option<T>) -> T {
+fn receive_until<T>(
+    observations: &Receiver<Observation>,
+    mut wanted: impl FnMut(Observation) -> Option<T>,
+) -> T {
     let deadline = now() + PATIENCE;
     loop {
         let left = deadline.saturating_duration_since(now());
@@ -105,7 +108,7 @@ fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
         let control = engine.join(JoinRequest {
             url: server.url(),
             token,
-            config: JoinConfig { publish_audio: frames > 0, attributes: HashMap::new() },
+            config: JoinConfig { publish_audio: frames > 0, ..JoinConfig::default() },
             handler: Box::new(app),
         });
         (control, receiver)
@@ -128,7 +131,9 @@ fn a_participant_receives_text_and_audio_of_another_on_a_real_server() {
             })) => {
                 assert_eq!((sender.as_str(), topic.as_str()), ("talker", "lk.chat"));
             }
-            Observation::Event(ParticipantEvent::Data(DataEvent::TextChunk { text: part, .. })) => {
+            Observation::Event(ParticipantEvent::Data(DataEvent::TextChunk {
+                text: part, ..
+            })) => {
                 text.push_str(&part);
             }
             Observation::Event(ParticipantEvent::Data(DataEvent::TextStreamClosed { .. })) => {

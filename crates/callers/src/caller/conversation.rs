@@ -305,6 +305,10 @@ impl Caller {
         detail: impl Into<String>,
         handle: &mut dyn ParticipantHandle,
     ) {
+        let detail = match class {
+            FailureClass::TurnTimeout => format!("{}{}", detail.into(), self.sound_words()),
+            _ => detail.into(),
+        };
         self.outcome.get_or_insert_with(|| Outcome::failed(class, detail));
         self.break_off_turn();
         self.stage = CallerStage::Done;
@@ -317,6 +321,22 @@ impl Caller {
             self.close_turn();
         } else if let Some(turn) = self.turn.take() {
             self.report_turn(&turn, TurnEnding::BrokenOff);
+        }
+    }
+
+    /// While the agent speaks, as the end of a sentence: what of its sound is taken for speech.
+    fn sound_words(&self) -> String {
+        let Some(voice) = self.voice.as_ref().filter(|voice| voice.speaking_since.is_some()) else {
+            return String::new();
+        };
+        let speech = self.config.settings.speech.unwrap_or_default();
+        match (voice.activity.noise_level(), speech.margin) {
+            (Some(noise), Some(margin)) => {
+                format!(
+                    "; the noise on its track is at {noise}, and sound {margin} above that is taken for speech"
+                )
+            }
+            _ => format!("; sound above {} is taken for speech", speech.threshold),
         }
     }
 

@@ -30,7 +30,7 @@ pub use resolve::ResolvedSetting;
 pub use schema::{json_schema, starting_profile};
 pub use settings::bill::BillSettings;
 pub use settings::capacity::CapacitySettings;
-pub use settings::evaluator::{CekuraSettings, EvaluatorSettings, NativeSettings};
+pub use settings::evaluator::{CekuraSettings, EvaluatorSettings, NativeSettings, SpeechSettings};
 pub use settings::judging::{
     CallersVerdict, JudgingCandidate, JudgingSelection, JudgingSettings, SelectedRun,
     SelectedScenario,

@@ -9,6 +9,7 @@ mod parse_error;
 mod percent;
 mod rate;
 mod secret;
+mod sound_level;
 mod time;
 
 pub use duration::PositiveDuration;
@@ -24,4 +25,5 @@ pub use parse_error::ParseUnitError;
 pub use percent::Percent;
 pub use rate::Rate;
 pub use secret::{Secret, redact};
+pub use sound_level::{Decibels, SoundLevel};
 pub use time::{Micros, SessionTime};

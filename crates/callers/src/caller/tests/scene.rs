@@ -15,7 +15,7 @@ use crate::engine::{LeaveReason, NextTick, ParticipantHandler};
 use crate::participant::{AudioPacket, ParticipantEvent, RemoteParticipant};
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{FailureClass, FramesSent, Outcome, Turn};
-use rushhour_core::profile::NativeSettings;
+use rushhour_core::profile::{NativeSettings, SpeechSettings};
 use rushhour_core::units::{Identity, Micros, Mode, PositiveDuration, RunIndex, SessionTime};
 
 /// The interval of a participant's ticks, in milliseconds.
@@ -84,6 +84,7 @@ impl Scene {
             join_within: PositiveDuration::secs(10),
             ready_within: PositiveDuration::secs(8),
             quiet: "500ms".parse().unwrap(),
+            speech: Some(SpeechSettings::default()),
         };
         let config = CallerConfig {
             run: RunIndex(7),
@@ -246,6 +247,12 @@ impl Scene {
     pub(super) fn agent_speaks(&mut self, millis: u64, clip: &Clip) {
         self.until(millis);
         self.agent_voice.as_mut().expect("a voice conversation").play(clip.clone());
+    }
+
+    /// From now on the agent's track carries noise where it is not speech.
+    pub(super) fn agent_makes_noise(&mut self, noise: &Clip) {
+        let voice = self.agent_voice.as_mut().expect("a voice conversation");
+        voice.set_background(Some(noise.clone()));
     }
 
     /// The agent stops its clip.

@@ -2,7 +2,7 @@
 
 use crate::profile::from_node::{Json, Named};
 use crate::profile::table::{choice, raw_table};
-use crate::units::PositiveDuration;
+use crate::units::{Decibels, PositiveDuration, SoundLevel};
 
 raw_table! {
     /// Who talks to the agent.
@@ -29,6 +29,10 @@ raw_table! {
         ready_within: PositiveDuration,
         /// How long the agent must be silent before a native caller continues; native only.
         quiet: PositiveDuration,
+        /// The level above which sound on the agent's track may be speech; voice of native callers only.
+        speech_threshold: SoundLevel,
+        /// How far speech must stand above the noise on the agent's own track; voice of native callers only.
+        speech_margin: Decibels,
         /// The path that starts voice runs.
         voice_path: String,
         /// The path that starts chat runs.

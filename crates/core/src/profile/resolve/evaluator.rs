@@ -6,11 +6,15 @@ use super::resolver::Resolver;
 use crate::profile::diagnostic::{Located, SourceSpan};
 use crate::profile::raw::evaluator::{RawEvaluator, RawEvaluatorKind};
 use crate::profile::raw::livekit::RawLiveKit;
-use crate::profile::settings::evaluator::{CekuraSettings, EvaluatorSettings, NativeSettings};
+use crate::profile::settings::evaluator::{
+    CekuraSettings, EvaluatorSettings, NativeSettings, SpeechSettings,
+};
 use crate::profile::settings::session_mode::SessionMode;
 use crate::profile::target_kind::{TargetKind, target_kind};
-use crate::units::PositiveDuration;
+use crate::units::{Decibels, PositiveDuration};
 
+/// Noise fluctuates by some decibels around its floor.
+const LEAST_MARGIN: Decibels = Decibels::whole(3);
 const CEKURA_URL: &str = "https://api.cekura.ai";
 const VOICE_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit/";
 const CHAT_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit_chat/";
@@ -129,6 +133,31 @@ fn resolve_native(
             PositiveDuration::secs(15),
         ),
         quiet: duration("quiet", raw.quiet.as_ref(), PositiveDuration::millis(300)),
+        speech: Some(resolve_speech(raw, resolver)),
+    }
+}
+
+fn resolve_speech(raw: &RawEvaluator, resolver: &mut Resolver<'_>) -> SpeechSettings {
+    if let Some(at) = raw.speech_margin.as_ref().filter(|at| at.value < LEAST_MARGIN) {
+        resolver.diagnostics.invalid(
+            &at.span,
+            format!("noise itself is often {} above its floor", at.value),
+            format!("write at least \"{LEAST_MARGIN}\"; \"{}\" is usual", SpeechSettings::MARGIN),
+        );
+    }
+    let threshold = raw.speech_threshold.as_ref();
+    let margin = raw.speech_margin.as_ref();
+    SpeechSettings {
+        threshold: resolver.or_default(
+            "evaluator.speech_threshold",
+            threshold,
+            SpeechSettings::THRESHOLD,
+        ),
+        margin: Some(resolver.or_default(
+            "evaluator.speech_margin",
+            margin,
+            SpeechSettings::MARGIN,
+        )),
     }
 }
 
@@ -137,6 +166,8 @@ fn reject_native_settings(raw: &RawEvaluator, resolver: &mut Resolver<'_>) {
         ("join_within", raw.join_within.as_ref().map(|at| &at.span)),
         ("ready_within", raw.ready_within.as_ref().map(|at| &at.span)),
         ("quiet", raw.quiet.as_ref().map(|at| &at.span)),
+        ("speech_threshold", raw.speech_threshold.as_ref().map(|at| &at.span)),
+        ("speech_margin", raw.speech_margin.as_ref().map(|at| &at.span)),
     ];
     reject(native_only, "applies to native callers only", resolver);
 }

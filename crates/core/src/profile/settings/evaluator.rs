@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::PositiveDuration;
+use crate::units::{Decibels, PositiveDuration, SoundLevel};
 
 /// Which evaluator talks to the agent, and how to use it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,33 @@ pub struct NativeSettings {
     pub ready_within: PositiveDuration,
     /// How long the agent must be silent before a caller continues.
     pub quiet: PositiveDuration,
+    /// What of the agent's audio is speech; journals of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speech: Option<SpeechSettings>,
+}
+
+/// What of an agent's audio is speech: what is louder than the threshold, and by the margin louder than the noise of
+/// its own track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpeechSettings {
+    /// Sound at or below this level is never speech.
+    pub threshold: SoundLevel,
+    /// How far above the noise floor of its track sound must be; the threshold alone decides if not given.
+    pub margin: Option<Decibels>,
+}
+
+impl SpeechSettings {
+    /// The level from which on sound is audible: speech has an active level between -16 and -30 dBFS, and its quietest
+    /// sounds are some 20 dB lower. Noise of codecs and converters, and comfort noise, stay below -50 dBFS.
+    pub const THRESHOLD: SoundLevel = SoundLevel::dbfs(-47);
+    /// How far speech stands above the noise of its track: docs/statistics.md has the error rates.
+    pub const MARGIN: Decibels = Decibels::whole(10);
+}
+
+impl Default for SpeechSettings {
+    fn default() -> Self {
+        Self { threshold: Self::THRESHOLD, margin: Some(Self::MARGIN) }
+    }
 }
 
 /// How to use Cekura's service.
