@@ -36,9 +36,3 @@ fn without_noise_both_rules_find_the_same() {
     }
     assert!(adaptive.decoded < fixed.decoded + 0.05, "{fixed:?} {adaptive:?}");
 }
-
-#[test]
-#[ignore]
-fn zz_table() {
-    println!("{}", noise_trial::table(&voices()));
-}

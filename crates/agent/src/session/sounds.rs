@@ -42,19 +42,21 @@ impl Sounds {
         let typing = behaviour.typing.then(|| {
             let mut keys = noise(Noise::Keyboard, TYPING);
             if let Some(ambience) = &ambience {
-                keys.iter_mut().zip(ambience).for_each(|(sample, noise)| *sample += noise);
+                for (sample, noise) in keys.iter_mut().zip(ambience) {
+                    *sample += noise;
+                }
             }
             keys
         });
         let background = behaviour.background_track.then(|| noise(Noise::Pink, BACKGROUND));
-        let repeated = |samples: &Option<Vec<f32>>| samples.as_deref().map(Clip::noise).transpose();
+        let repeated = |samples: Option<&[f32]>| samples.map(Clip::noise).transpose();
         let filler = behaviour.filler.as_ref().map(|_| Clip::tone(FILLER).and_then(beneath));
         Ok(Self {
             speech: beneath(speech)?,
             filler: filler.transpose()?,
-            ambience: repeated(&ambience)?,
-            typing: repeated(&typing)?,
-            background: repeated(&background)?,
+            ambience: repeated(ambience.as_deref())?,
+            typing: repeated(typing.as_deref())?,
+            background: repeated(background.as_deref())?,
         })
     }
 }

@@ -34,7 +34,9 @@ impl Noise {
             }
         };
         let gain = 10.0_f32.powf(level.as_dbfs() / 20.0) / mean_square.max(1e-12).sqrt();
-        samples.iter_mut().for_each(|sample| *sample *= gain);
+        for sample in &mut samples {
+            *sample *= gain;
+        }
         samples
     }
 }

@@ -7,7 +7,7 @@
 
 use super::loudness::Level;
 use rushhour_core::profile::SpeechSettings;
-use rushhour_core::units::{Micros, SessionTime};
+use rushhour_core::units::{Decibels, Micros, SessionTime};
 
 /// The parts of the window.
 const PARTS: usize = 8;
@@ -42,7 +42,7 @@ impl NoiseFloor {
     pub(super) fn new(settings: SpeechSettings) -> Self {
         Self {
             threshold: Level(settings.threshold.as_dbfs()),
-            margin: settings.margin.map(|margin| margin.as_db()),
+            margin: settings.margin.map(Decibels::as_db),
             minima: [NO_LEVEL; PARTS],
             current: 0,
             part_began: SessionTime::START,

@@ -96,7 +96,9 @@ impl Voices {
             let active = &all[clip.first_audible() * FRAME_SAMPLES
                 ..(clip.last_audible() * FRAME_SAMPLES).min(all.len())];
             let gain = 10.0_f32.powf(SPEECH_DBFS / 20.0) / active_rms(active);
-            all.iter_mut().for_each(|sample| *sample *= gain);
+            for sample in &mut all {
+                *sample *= gain;
+            }
             (all, clip.first_audible(), clip.last_audible())
         };
         Self(paths.iter().map(voice).collect())
@@ -256,7 +258,9 @@ fn babble(voices: &Voices, count: usize, level: f32, rng: &mut SeededRng) -> Vec
     }
     let power = sum.iter().map(|sample| sample * sample).sum::<f32>() / count as f32;
     let gain = 10.0_f32.powf(level / 20.0) / power.sqrt();
-    sum.iter_mut().for_each(|sample| *sample *= gain);
+    for sample in &mut sum {
+        *sample *= gain;
+    }
     sum
 }
 
