@@ -12,7 +12,9 @@ use crate::exit::Exit;
 use crate::print;
 use crate::session::native_callers::read_clip;
 use crate::signals::{self, SignalMessages};
-use rushhour_agent::behaviour::{AgentFiller, AgentGreeting, Behaviour, JobFault, JobFaults};
+use rushhour_agent::behaviour::{
+    AgentFiller, AgentGreeting, AgentNoise, Behaviour, JobFault, JobFaults,
+};
 use rushhour_agent::{AgentConfig, AgentEvent, run};
 use rushhour_callers::audio::Clip;
 use rushhour_core::rng::DelayDistribution;
@@ -328,9 +330,11 @@ fn behaviour(arguments: &AgentArgs) -> Result<Behaviour, CliError> {
             .filler
             .clone()
             .map(|text| AgentFiller { text, tool_delay: habits.tool_delay }),
-        ambience: habits.ambience,
-        typing: habits.typing,
-        background_track: habits.two_tracks,
+        noise: AgentNoise {
+            ambience: habits.ambience,
+            typing: habits.typing,
+            background_track: habits.two_tracks,
+        },
     })
 }
 

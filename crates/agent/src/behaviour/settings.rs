@@ -26,6 +26,17 @@ pub struct AgentFiller {
     pub tool_delay: DelayDistribution,
 }
 
+/// The noise of a voice agent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AgentNoise {
+    /// The level of the noise that it mixes into its own track, if it does.
+    pub ambience: Option<SoundLevel>,
+    /// Whether keys are heard on its track while it thinks.
+    pub typing: bool,
+    /// Whether it publishes background noise as a second track.
+    pub background_track: bool,
+}
+
 /// The delays, faults and limits of an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Behaviour {
@@ -63,12 +74,8 @@ pub struct Behaviour {
     pub states: bool,
     /// What it says before each answer, if it calls a tool.
     pub filler: Option<AgentFiller>,
-    /// The level of the noise that it mixes into its own track, if it does.
-    pub ambience: Option<SoundLevel>,
-    /// Whether keys are heard on its track while it thinks.
-    pub typing: bool,
-    /// Whether it publishes background noise as a second track.
-    pub background_track: bool,
+    /// The noise on its tracks.
+    pub noise: AgentNoise,
 }
 
 impl Default for Behaviour {
@@ -92,9 +99,7 @@ impl Default for Behaviour {
             metrics: true,
             states: true,
             filler: None,
-            ambience: None,
-            typing: false,
-            background_track: false,
+            noise: AgentNoise::default(),
         }
     }
 }

@@ -106,7 +106,8 @@ impl AgentSession {
     pub(crate) fn join_config(&self) -> JoinConfig {
         JoinConfig {
             publish_audio: self.voice.is_some(),
-            publish_background: self.voice.is_some() && self.context.behaviour.background_track,
+            publish_background: self.voice.is_some()
+                && self.context.behaviour.noise.background_track,
             attributes: if self.context.behaviour.states {
                 AgentState::Initializing.attributes()
             } else {
@@ -198,7 +199,7 @@ impl AgentSession {
         if let Some(voice) = &mut self.voice {
             let Sounds { ambience, background, .. } = &self.context.sounds;
             voice.start_playback(handle.next_tick(), ambience.clone(), background.clone());
-            let ambience = self.context.behaviour.ambience;
+            let ambience = self.context.behaviour.noise.ambience;
             let background = background.as_ref().map(|_| BACKGROUND);
             for (source, level) in
                 [(NoiseSource::Ambience, ambience), (NoiseSource::BackgroundTrack, background)]

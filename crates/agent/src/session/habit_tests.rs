@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::tests::{TestSession, fact, participant};
-use crate::behaviour::{AgentFiller, AgentGreeting, Behaviour};
+use crate::behaviour::{AgentFiller, AgentGreeting, AgentNoise, Behaviour};
 use rushhour_callers::audio::Clip;
 use rushhour_callers::participant::ParticipantEvent;
 use rushhour_core::units::{Identity, Mode, SoundLevel};
@@ -12,13 +12,14 @@ fn habit(mode: Mode, behaviour: Behaviour) -> TestSession {
     TestSession::listening(mode, None, behaviour)
 }
 
-fn filler(tool_delay: &str) -> Option<AgentFiller> {
-    Some(AgentFiller { text: "One moment.".to_owned(), tool_delay: tool_delay.parse().unwrap() })
+fn filler(tool_delay: &str) -> AgentFiller {
+    AgentFiller { text: "One moment.".to_owned(), tool_delay: tool_delay.parse().unwrap() }
 }
 
 #[test]
 fn a_filler_is_a_segment_of_its_own_and_the_answer_follows_after_the_tool() {
-    let mut session = habit(Mode::Chat, Behaviour { filler: filler("9s"), ..Behaviour::default() });
+    let mut session =
+        habit(Mode::Chat, Behaviour { filler: Some(filler("9s")), ..Behaviour::default() });
     session.receive_text(1_000, "in", "hello there");
     session.tick(1_300);
     let filler = ["thinking", "s1 begins SG_1_filler", "s1[0] One moment.", "s1 ends"];
@@ -36,7 +37,7 @@ fn a_filler_is_a_segment_of_its_own_and_the_answer_follows_after_the_tool() {
 #[test]
 fn a_spoken_filler_is_followed_by_silence_and_the_answer() {
     let mut session =
-        habit(Mode::Voice, Behaviour { filler: filler("2s"), ..Behaviour::default() });
+        habit(Mode::Voice, Behaviour { filler: Some(filler("2s")), ..Behaviour::default() });
     session.receive_speech(1_000, 600);
     session.tick_until(6_000);
     let facts = session.facts();
@@ -60,7 +61,7 @@ fn a_spoken_filler_is_followed_by_silence_and_the_answer() {
 #[test]
 fn a_caller_who_speaks_while_the_tool_runs_interrupts_it() {
     let mut session =
-        habit(Mode::Voice, Behaviour { filler: filler("60s"), ..Behaviour::default() });
+        habit(Mode::Voice, Behaviour { filler: Some(filler("60s")), ..Behaviour::default() });
     session.receive_speech(1_000, 600);
     session.receive_speech(5_000, 600);
     session.tick_until(6_500);
@@ -130,10 +131,12 @@ fn silent_share<'a>(frames: impl Iterator<Item = &'a Arc<[u8]>>) -> f64 {
 #[test]
 fn ambience_and_typing_are_on_its_own_track_and_background_on_another() {
     let level = SoundLevel::dbfs(-40);
-    let with_ambience = Behaviour { ambience: Some(level), ..Behaviour::default() };
-    let with_typing =
-        Behaviour { typing: true, turn_delay: "2s".parse().unwrap(), ..Behaviour::default() };
-    let with_background = Behaviour { background_track: true, ..Behaviour::default() };
+    let quiet = AgentNoise::default();
+    let with =
+        |noise| Behaviour { noise, turn_delay: "2s".parse().unwrap(), ..Behaviour::default() };
+    let with_ambience = with(AgentNoise { ambience: Some(level), ..quiet });
+    let with_typing = with(AgentNoise { typing: true, ..quiet });
+    let with_background = with(AgentNoise { background_track: true, ..quiet });
     for (behaviour, began) in [
         (with_ambience, "noise_began \"-40dBFS\" \"ambience\""),
         (with_typing, "noise_began \"-35dBFS\" \"typing\""),
@@ -146,26 +149,29 @@ fn ambience_and_typing_are_on_its_own_track_and_background_on_another() {
         session.event(100, ParticipantEvent::DataChannelOpen);
         session.tick_until(1_000);
         let before = silent_share(session.handle.sent_audio.iter().map(|(_, frame)| frame));
-        let expected = if behaviour.ambience.is_some() { 0.0 } else { 1.0 };
+        let expected = if behaviour.noise.ambience.is_some() { 0.0 } else { 1.0 };
         assert!((before - expected).abs() < 1e-9, "{began}: {before}");
         session.receive_speech(1_000, 600);
         session.tick_until(2_500);
         let sent = session.handle.sent_audio.iter();
         let thinking = sent.filter(|(at, _)| at.0 > 1_900_000).map(|(_, frame)| frame);
-        if behaviour.typing {
+        if behaviour.noise.typing {
             assert!(silent_share(thinking) < 0.2);
         }
-        assert_eq!(session.session.join_config().publish_background, behaviour.background_track);
+        assert_eq!(
+            session.session.join_config().publish_background,
+            behaviour.noise.background_track
+        );
         let background = &session.handle.sent_background;
-        assert_eq!(background.is_empty(), !behaviour.background_track);
-        if behaviour.background_track {
+        assert_eq!(background.is_empty(), !behaviour.noise.background_track);
+        if behaviour.noise.background_track {
             assert!(silent_share(background.iter().map(|(_, frame)| frame)) < 1e-9);
         }
         session.tick_until(5_000);
         let facts = session.facts();
         assert!(facts.iter().any(|(_, fact)| fact == began), "{facts:?}");
         let ended = facts.iter().any(|(_, fact)| fact == "noise_ended \"typing\"");
-        assert_eq!(ended, behaviour.typing, "{facts:?}");
+        assert_eq!(ended, behaviour.noise.typing, "{facts:?}");
         assert!(facts.iter().any(|(_, fact)| fact.starts_with("spoken")), "{facts:?}");
     }
 }

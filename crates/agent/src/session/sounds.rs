@@ -34,12 +34,12 @@ impl Sounds {
     /// If the codec fails.
     pub(crate) fn new(behaviour: &Behaviour, speech: Clip) -> Result<Self, ClipError> {
         let noise = |kind: Noise, level| kind.samples(NOISE_SAMPLES, level, behaviour.seed);
-        let ambience = behaviour.ambience.map(|level| noise(Noise::Pink, level));
+        let ambience = behaviour.noise.ambience.map(|level| noise(Noise::Pink, level));
         let beneath = |clip: Clip| match &ambience {
             Some(noise) => clip.with_noise(noise),
             None => Ok(clip),
         };
-        let typing = behaviour.typing.then(|| {
+        let typing = behaviour.noise.typing.then(|| {
             let mut keys = noise(Noise::Keyboard, TYPING);
             if let Some(ambience) = &ambience {
                 for (sample, noise) in keys.iter_mut().zip(ambience) {
@@ -48,7 +48,7 @@ impl Sounds {
             }
             keys
         });
-        let background = behaviour.background_track.then(|| noise(Noise::Pink, BACKGROUND));
+        let background = behaviour.noise.background_track.then(|| noise(Noise::Pink, BACKGROUND));
         let repeated = |samples: Option<&[f32]>| samples.map(Clip::noise).transpose();
         let filler = behaviour.filler.as_ref().map(|_| Clip::tone(FILLER).and_then(beneath));
         Ok(Self {
