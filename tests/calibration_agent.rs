@@ -22,6 +22,7 @@ use rushhour_livekit::{
 };
 use serde_json::Value;
 
+use crate::native_callers;
 use crate::support::{LiveKitServer, PATIENCE, TestDir, count_facts, wait_until};
 
 /// What a caller observed of its agent.
@@ -218,7 +219,7 @@ impl Callers {
             controls.push(engine.join(JoinRequest {
                 url: server.url(),
                 token,
-                config: JoinConfig { publish_audio: voice, attributes: HashMap::new() },
+                config: JoinConfig { publish_audio: voice, ..JoinConfig::default() },
                 handler: Box::new(caller),
             }));
             let metadata = if voice { "{}" } else { r#"{"text_mode":true}"# };
@@ -455,4 +456,59 @@ fn a_wrong_key_is_reported_and_not_tried_for_ever() {
         .run()
         .expect_exit(2)
         .expect_stderr("check LIVEKIT_API_KEY and LIVEKIT_API_SECRET");
+}
+
+#[test]
+fn noise_of_the_agent_is_not_taken_for_its_speech() {
+    for (options, sources) in [
+        (&["--ambience", "-40dBFS", "--turn-delay", "700ms"][..], &["ambience"][..]),
+        (&["--ambience", "-45dBFS", "--two-tracks"], &["ambience", "background_track"]),
+    ] {
+        let dir = native_callers::test_dir();
+        let server = LiveKitServer::start(dir.path());
+        let agent = native_callers::start_agent(&dir, &server, options);
+        dir.write("profile.toml", &native_callers::profile(&server, "voice", 3, "2/s"));
+        server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();
+        agent.signal("INT");
+        agent.finish().expect_exit(0);
+        let session = dir.session();
+        assert_eq!(session.tally("outcome")["completed"], 3, "{options:?}: {:?}", session.runs);
+        let events = native_callers::journal_values(&session, "turn");
+        let turns: Vec<&Value> =
+            events.iter().map(|event| &event["turn"]).filter(|turn| turn.is_object()).collect();
+        assert_eq!(turns.len(), 6, "{options:?}: {turns:?}");
+        for turn in turns {
+            assert_eq!(turn["ending"], "answered", "{options:?}: {turn}");
+        }
+        let truth = truth(&dir.path().join("truth.jsonl"));
+        for source in sources {
+            let began = |line: &&Value| line["fact"] == "noise_began" && line["source"] == *source;
+            assert_eq!(truth.iter().filter(began).count(), 3, "{source}");
+        }
+        assert_eq!(rooms_with(&truth, "spoken").len(), 3);
+    }
+}
+
+#[test]
+fn an_agent_with_habits_of_real_ones_logs_them() {
+    let dir = native_callers::test_dir();
+    let server = LiveKitServer::start(dir.path());
+    let options = [
+        "--filler",
+        "One moment.",
+        "--tool-delay",
+        "300ms",
+        "--late-greeting",
+        "500ms",
+        "--no-state",
+    ];
+    let agent = native_callers::start_agent(&dir, &server, &options);
+    dir.write("profile.toml", &native_callers::profile(&server, "chat", 2, "2/s"));
+    server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();
+    agent.signal("INT");
+    agent.finish().expect_exit(0);
+    let truth = truth(&dir.path().join("truth.jsonl"));
+    for fact in ["no_state", "late_greeting", "filler_began", "tool_began", "first_chunk"] {
+        assert_eq!(rooms_with(&truth, fact).len(), 2, "{fact}");
+    }
 }

@@ -124,7 +124,7 @@ fn signal(bytes: &[u8]) {
     if messages.is_empty() {
         return;
     }
-    let config = JoinConfig { publish_audio: true, attributes: std::collections::HashMap::new() };
+    let config = JoinConfig { publish_audio: true, ..JoinConfig::default() };
     let local = ([127, 0, 0, 1], 5_000).into();
     let joined = Participant::new(&config, Instant::now(), SessionTime::START, local);
     let (mut participant, _) = joined.expect("loopback is an address");

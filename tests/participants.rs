@@ -116,7 +116,7 @@ fn a_participant_receives_text_audio_and_keys_of_another_on_a_real_server() {
         let control = engine.join(JoinRequest {
             url: server.url(),
             token,
-            config: JoinConfig { publish_audio: frames > 0, attributes: HashMap::new() },
+            config: JoinConfig { publish_audio: frames > 0, ..JoinConfig::default() },
             handler: Box::new(app),
         });
         (control, receiver)

@@ -11,6 +11,8 @@ mod journal;
 mod native;
 #[cfg(feature = "native")]
 mod native_rig;
+#[cfg(feature = "native")]
+mod noise;
 mod page;
 mod plan;
 mod schedule;
@@ -31,6 +33,8 @@ fn main() {
         ("schedule", schedule::figures),
         #[cfg(feature = "native")]
         ("hearing", hearing::figures),
+        #[cfg(feature = "native")]
+        ("noise", noise::figures),
         #[cfg(feature = "native")]
         ("native", native::all),
         ("soak", soak::figures),

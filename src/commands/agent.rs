@@ -12,15 +12,20 @@ use crate::exit::Exit;
 use crate::print;
 use crate::session::native_callers::read_clip;
 use crate::signals::{self, SignalMessages};
-use rushhour_agent::behaviour::{AgentGreeting, Behaviour, JobFault, JobFaults};
+use rushhour_agent::behaviour::{
+    AgentFiller, AgentGreeting, AgentNoise, Behaviour, JobFault, JobFaults,
+};
 use rushhour_agent::{AgentConfig, AgentEvent, run};
 use rushhour_callers::audio::Clip;
 use rushhour_core::rng::DelayDistribution;
-use rushhour_core::units::{AgentName, Percent, PositiveDuration};
+use rushhour_core::units::{AgentName, Percent, PositiveDuration, SoundLevel};
 use rushhour_livekit::TokenSigner;
 
 /// The most that `--drift` may be, in percent: a hundredfold.
 const MOST_DRIFT: f64 = 10_000.0;
+
+/// What `--late-greeting` says without `--greeting`.
+const LATE_GREETING: &str = "Sorry to keep you waiting.";
 
 const HELP: &str = "\
 Examples:
@@ -39,6 +44,9 @@ Examples:
   # Get 10 % slower per hour and 1 MB larger per session; serve metrics
   rushhour agent --url ws://127.0.0.1:7880 --name echo \\
       --drift 10% --leak 1MB --port 8081
+  # Behave like many real agents: noise beneath the voice, a filler, a tool
+  rushhour agent --url ws://127.0.0.1:7880 --name echo \\
+      --ambience -40dBFS --filler 'One moment.' --tool-delay 4s
 
 The agent writes if the dispatch metadata contains \"text_mode\": true, and speaks otherwise. \
 Delays are written `300ms`, `uniform 0s..3s` (shortest and longest) or `lognormal 300ms..900ms` \
@@ -96,6 +104,8 @@ pub(crate) struct AgentArgs {
     delays: DelayArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    habits: HabitArgs,
     #[command(flatten)]
     faults: FaultArgs,
 }
@@ -174,6 +184,49 @@ struct LimitArgs {
     /// How much memory each session leaks, such as `64kB` or `1MB`.
     #[arg(long, value_name = "SIZE", default_value = "0kB", value_parser = parse_size)]
     leak: usize,
+}
+
+/// What real agents do that makes it hard to tell what an answer is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Habits")]
+struct HabitArgs {
+    /// Mix noise of this level into the agent's own voice track, such as `-40dBFS`.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        allow_hyphen_values = true,
+        value_parser = parse_unit::<SoundLevel>
+    )]
+    ambience: Option<SoundLevel>,
+    /// Let keys be heard on the voice track while the agent thinks.
+    #[arg(long)]
+    typing: bool,
+    /// Publish loud background noise as a second track, `background_audio`, whose source is unknown.
+    #[arg(long)]
+    two_tracks: bool,
+    /// Say this before each answer, then call a tool; a voice agent hums for 0.6 s.
+    #[arg(long, value_name = "TEXT")]
+    filler: Option<String>,
+    /// From the end of the filler to the answer.
+    #[arg(
+        long,
+        value_name = "DELAY",
+        default_value = "3s",
+        requires = "filler",
+        value_parser = parse_unit::<DelayDistribution>
+    )]
+    tool_delay: DelayDistribution,
+    /// Greet this long after the state `listening`, even if the caller was first; after an answer that is in progress.
+    #[arg(
+        long,
+        value_name = "DELAY",
+        conflicts_with = "greeting_delay",
+        value_parser = parse_unit::<DelayDistribution>
+    )]
+    late_greeting: Option<DelayDistribution>,
+    /// Publish no state: no attribute `lk.agent.state`.
+    #[arg(long)]
+    no_state: bool,
 }
 
 #[derive(Debug, Args)]
@@ -255,16 +308,13 @@ fn behaviour(arguments: &AgentArgs) -> Result<Behaviour, CliError> {
     for (fault, share) in &arguments.faults.faults {
         faults = faults.with(*fault, *share).map_err(CliError::from_usage)?;
     }
-    let AgentArgs { delays, limits, .. } = arguments;
+    let AgentArgs { delays, limits, habits, .. } = arguments;
     Ok(Behaviour {
         seed: arguments.seed,
         faults,
         join_delay: delays.join_delay,
         ready_delay: delays.ready_delay,
-        greeting: arguments
-            .greeting
-            .clone()
-            .map(|text| AgentGreeting { text, delay: delays.greeting_delay }),
+        greeting: greeting(arguments),
         turn_delay: delays.turn_delay,
         final_delay: delays.final_delay,
         yield_delay: delays.yield_delay,
@@ -275,7 +325,32 @@ fn behaviour(arguments: &AgentArgs) -> Result<Behaviour, CliError> {
         leak_per_session: limits.leak,
         user_transcription: !arguments.no_user_transcription,
         metrics: !arguments.no_metrics,
+        states: !habits.no_state,
+        filler: habits
+            .filler
+            .clone()
+            .map(|text| AgentFiller { text, tool_delay: habits.tool_delay }),
+        noise: AgentNoise {
+            ambience: habits.ambience,
+            typing: habits.typing,
+            background_track: habits.two_tracks,
+        },
     })
+}
+
+fn greeting(arguments: &AgentArgs) -> Option<AgentGreeting> {
+    let text = arguments.greeting.clone();
+    match arguments.habits.late_greeting {
+        Some(delay) => {
+            let text = text.unwrap_or_else(|| LATE_GREETING.to_owned());
+            Some(AgentGreeting { text, delay, insists: true })
+        }
+        None => text.map(|text| AgentGreeting {
+            text,
+            delay: arguments.delays.greeting_delay,
+            insists: false,
+        }),
+    }
 }
 
 /// Parses a growth per hour as a fraction. It may exceed 100%: a trial of some minutes has to show something.

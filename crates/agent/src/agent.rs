@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::behaviour::Behaviour;
-use super::session::{AgentContext, AgentSession};
+use super::session::{AgentContext, AgentSession, Sounds};
 use super::status::{StatusServer, WorkerStats};
 use super::truth::{AgentFact, TruthFile, TruthSink};
 use super::worker::{
     Assignment, JobEnd, JobRunner, Worker, WorkerConfig, WorkerError, WorkerInputs, run_worker,
 };
-use rushhour_callers::audio::Clip;
+use rushhour_callers::audio::{Clip, ClipError};
 use rushhour_callers::engine::{
     Engine, EngineClock, JoinRequest, ParticipantControl, raise_file_limit,
 };
@@ -54,6 +54,9 @@ pub enum AgentError {
     /// The worker cannot register.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    /// The agent's sounds cannot be encoded.
+    #[error("cannot make the agent's sounds: {0}")]
+    Sounds(#[from] ClipError),
     /// The truth log cannot be created, or is incomplete.
     #[error("cannot write the truth log {path}: {source}; choose a writable path")]
     Truth {
@@ -145,8 +148,8 @@ async fn run_sessions(
     mut on_event: impl FnMut(AgentEvent),
 ) -> Result<(), AgentError> {
     let behaviour = Arc::new(config.behaviour.clone());
-    let context =
-        Arc::new(AgentContext::new(Arc::clone(&behaviour), truth.clone(), config.speech.clone()));
+    let sounds = Sounds::new(&behaviour, config.speech.clone())?;
+    let context = Arc::new(AgentContext::new(Arc::clone(&behaviour), truth.clone(), sounds));
     let stats = Arc::new(WorkerStats::new(config.agent.clone(), Arc::clone(&context)));
     let _status_server = match config.port {
         Some(port) => {

@@ -118,7 +118,7 @@ impl NativeCallers {
             .engine
             .get()
             .ok_or_else(|| rejected("the callers have not been started".to_owned()))?;
-        let config = JoinConfig { publish_audio: mode == Mode::Voice, attributes: HashMap::new() };
+        let config = JoinConfig { publish_audio: mode == Mode::Voice, ..JoinConfig::default() };
         let control = engine.join(JoinRequest { url, token, config, handler: Box::new(caller) });
         self.active.with(|controls| controls.insert(run, control));
         Ok(EvaluatorRunId::new(run.0.to_string()))

@@ -84,7 +84,7 @@ impl Listener {
         let control = engine.join(JoinRequest {
             url,
             token,
-            config: JoinConfig { publish_audio: mode == Mode::Voice, attributes: HashMap::new() },
+            config: JoinConfig { publish_audio: mode == Mode::Voice, ..JoinConfig::default() },
             handler: Box::new(handler),
         });
         Ok(Self { heard, mode, control, _engine: engine })

@@ -2,7 +2,7 @@
 
 use super::fault::{JobFault, JobFaults};
 use rushhour_core::rng::{DelayDistribution, KeyedDraw, KeyedRng};
-use rushhour_core::units::{Micros, RoomName};
+use rushhour_core::units::{Micros, RoomName, SoundLevel};
 
 const SECONDS_PER_HOUR: f64 = 3_600.0;
 
@@ -13,6 +13,28 @@ pub struct AgentGreeting {
     pub text: String,
     /// From the state `listening` to the greeting.
     pub delay: DelayDistribution,
+    /// Whether it greets even if the caller was first; otherwise it answers instead.
+    pub insists: bool,
+}
+
+/// What an agent says before it calls a tool, and how long the tool takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentFiller {
+    /// The text; a voice agent also speaks.
+    pub text: String,
+    /// From the end of the filler to the answer.
+    pub tool_delay: DelayDistribution,
+}
+
+/// The noise of a voice agent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AgentNoise {
+    /// The level of the noise that it mixes into its own track, if it does.
+    pub ambience: Option<SoundLevel>,
+    /// Whether keys are heard on its track while it thinks.
+    pub typing: bool,
+    /// Whether it publishes background noise as a second track.
+    pub background_track: bool,
 }
 
 /// The delays, faults and limits of an agent.
@@ -48,6 +70,12 @@ pub struct Behaviour {
     pub user_transcription: bool,
     /// Whether the agent sends the metrics of each turn on the topic `lk.agent.session`.
     pub metrics: bool,
+    /// Whether it publishes its state in the attribute `lk.agent.state`.
+    pub states: bool,
+    /// What it says before each answer, if it calls a tool.
+    pub filler: Option<AgentFiller>,
+    /// The noise on its tracks.
+    pub noise: AgentNoise,
 }
 
 impl Default for Behaviour {
@@ -69,6 +97,9 @@ impl Default for Behaviour {
             leak_per_session: 0,
             user_transcription: true,
             metrics: true,
+            states: true,
+            filler: None,
+            noise: AgentNoise::default(),
         }
     }
 }
@@ -100,6 +131,12 @@ impl Behaviour {
     pub(crate) fn greeting_delay(&self, room: &RoomName) -> Option<Micros> {
         let draw = self.rng().draw("greeting", room.as_str());
         self.greeting.as_ref().map(|greeting| greeting.delay.sample(draw))
+    }
+
+    /// `None` if the agent says no filler.
+    pub(crate) fn tool_delay(&self, room: &RoomName, turn: u32) -> Option<Micros> {
+        let draw = self.turn_draw("tool", room, turn);
+        self.filler.as_ref().map(|filler| filler.tool_delay.sample(draw))
     }
 
     /// The delay of the answer to a turn, counted from 1: a random delay, multiplied by the ratio of the sessions to

@@ -1,14 +1,16 @@
 //! The life of one agent: it joins, becomes ready, takes turns and leaves.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::attributes::{AgentState, CHAT_TOPIC};
 use super::context::AgentContext;
+use super::sounds::{BACKGROUND, Sounds, TYPING};
 use super::step_queue::{Step, StepQueue};
 use super::turns::Answer;
 use super::voice::Voice;
 use crate::behaviour::JobFault;
-use crate::truth::{AgentFact, MeasuredDelay};
+use crate::truth::{AgentFact, MeasuredDelay, NoiseSource};
 use crate::worker::{Assignment, JobEnd};
 use rushhour_callers::audio::OpusError;
 use rushhour_callers::data::DataEvent;
@@ -50,6 +52,10 @@ pub(crate) struct AgentSession {
     pub(super) answered: u32,
     /// The answer in preparation or in progress.
     pub(super) answer: Option<Answer>,
+    /// The greeting that waits for the end of an answer, and since when it is due.
+    pub(super) late_greeting: Option<SessionTime>,
+    /// Whether keys are heard.
+    typing: bool,
     identity: Identity,
     assigned_at: SessionTime,
     /// Set once the agent has asked to leave.
@@ -86,6 +92,8 @@ impl AgentSession {
             turn: 0,
             answered: 0,
             answer: None,
+            late_greeting: None,
+            typing: false,
             identity: assignment.identity.clone(),
             assigned_at: assignment.assigned_at,
             departure: None,
@@ -98,12 +106,39 @@ impl AgentSession {
     pub(crate) fn join_config(&self) -> JoinConfig {
         JoinConfig {
             publish_audio: self.voice.is_some(),
-            attributes: AgentState::Initializing.attributes(),
+            publish_background: self.voice.is_some()
+                && self.context.behaviour.noise.background_track,
+            attributes: if self.context.behaviour.states {
+                AgentState::Initializing.attributes()
+            } else {
+                HashMap::new()
+            },
         }
     }
 
     pub(super) fn record(&self, at: SessionTime, fact: AgentFact) {
         self.context.truth.record(at, fact);
+    }
+
+    /// Publishes the state, unless the agent publishes none; keys are heard in `thinking`, if the agent types.
+    pub(super) fn set_state(&mut self, state: AgentState, handle: &mut dyn ParticipantHandle) {
+        if self.context.behaviour.states {
+            handle.set_attributes(state.attributes());
+        }
+        let types = state == AgentState::Thinking;
+        let sounds = &self.context.sounds;
+        let (Some(voice), Some(typing)) = (&mut self.voice, &sounds.typing) else { return };
+        if std::mem::replace(&mut self.typing, types) == types {
+            return;
+        }
+        voice.set_ambience(if types { Some(typing.clone()) } else { sounds.ambience.clone() });
+        let (room, source) = (self.room.clone(), NoiseSource::Typing);
+        let fact = if types {
+            AgentFact::NoiseBegan { room, source, level: TYPING }
+        } else {
+            AgentFact::NoiseEnded { room, source }
+        };
+        self.record(handle.now(), fact);
     }
 
     /// Leaves without notice, as the fault demands.
@@ -133,6 +168,9 @@ impl AgentSession {
             since_assigned_us: at.since(self.assigned_at),
         };
         self.record(at, fact);
+        if !self.context.behaviour.states {
+            self.record(at, AgentFact::NoState { room: self.room.clone() });
+        }
         for participant in others {
             self.participant_changed(&participant, handle);
         }
@@ -159,7 +197,18 @@ impl AgentSession {
 
     fn channels_opened(&mut self, at: SessionTime, handle: &mut dyn ParticipantHandle) {
         if let Some(voice) = &mut self.voice {
-            voice.start_playback(handle.next_tick());
+            let Sounds { ambience, background, .. } = &self.context.sounds;
+            voice.start_playback(handle.next_tick(), ambience.clone(), background.clone());
+            let ambience = self.context.behaviour.noise.ambience;
+            let background = background.as_ref().map(|_| BACKGROUND);
+            for (source, level) in
+                [(NoiseSource::Ambience, ambience), (NoiseSource::BackgroundTrack, background)]
+            {
+                if let Some(level) = level {
+                    let room = self.room.clone();
+                    self.record(at, AgentFact::NoiseBegan { room, source, level });
+                }
+            }
         }
         let delay = self.context.behaviour.ready_delay(&self.room);
         self.steps.schedule(at + delay, Step::BecomeReady { since: at });
@@ -167,7 +216,7 @@ impl AgentSession {
 
     fn become_ready(&mut self, since: SessionTime, handle: &mut dyn ParticipantHandle) {
         self.ready = true;
-        handle.set_attributes(AgentState::Listening.attributes());
+        self.set_state(AgentState::Listening, handle);
         let now = handle.now();
         let wanted_us = self.context.behaviour.ready_delay(&self.room);
         let delay = MeasuredDelay { wanted_us, delay_us: now.since(since) };
@@ -278,6 +327,9 @@ impl ParticipantHandler for AgentSession {
             return NextTick::OnEvent;
         }
         self.send_due_frames(handle);
+        if let Some(voice) = &mut self.voice {
+            voice.send_background(handle);
+        }
         match (&self.voice, self.steps.next()) {
             (Some(_), _) => NextTick::Next,
             (None, Some(at)) => NextTick::At(at),

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::sounds::Sounds;
 use crate::behaviour::{AgentLoad, Behaviour};
 use crate::truth::TruthSink;
-use rushhour_callers::audio::Clip;
 use rushhour_core::units::SessionTime;
 
 /// What all sessions of an agent share.
@@ -13,18 +13,17 @@ use rushhour_core::units::SessionTime;
 pub(crate) struct AgentContext {
     pub(super) behaviour: Arc<Behaviour>,
     pub(crate) truth: TruthSink,
-    /// The audio of every spoken answer.
-    pub(super) speech: Clip,
+    pub(super) sounds: Sounds,
     sessions: AtomicUsize,
     leaked: Mutex<Vec<Vec<u8>>>,
 }
 
 impl AgentContext {
-    pub(crate) const fn new(behaviour: Arc<Behaviour>, truth: TruthSink, speech: Clip) -> Self {
+    pub(crate) const fn new(behaviour: Arc<Behaviour>, truth: TruthSink, sounds: Sounds) -> Self {
         Self {
             behaviour,
             truth,
-            speech,
+            sounds,
             sessions: AtomicUsize::new(0),
             leaked: Mutex::new(Vec::new()),
         }

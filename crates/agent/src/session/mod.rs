@@ -5,6 +5,10 @@
 mod agent_session;
 mod attributes;
 mod context;
+mod filler;
+#[cfg(test)]
+mod habit_tests;
+mod sounds;
 mod step_queue;
 #[cfg(test)]
 mod tests;
@@ -13,3 +17,4 @@ mod voice;
 
 pub(crate) use agent_session::AgentSession;
 pub(crate) use context::AgentContext;
+pub(crate) use sounds::Sounds;

@@ -18,15 +18,15 @@ const fn at(millis: u64) -> SessionTime {
 }
 
 /// A session with a handle that records what it does.
-struct TestSession {
-    session: AgentSession,
-    handle: RecordingHandle,
+pub(super) struct TestSession {
+    pub(super) session: AgentSession,
+    pub(super) handle: RecordingHandle,
     facts: Receiver<(SessionTime, AgentFact)>,
     ends: Arc<Mutex<Vec<JobEnd>>>,
     context: Arc<AgentContext>,
 }
 
-fn participant(name: &str, is_agent: bool, present: bool) -> RemoteParticipant {
+pub(super) fn participant(name: &str, is_agent: bool, present: bool) -> RemoteParticipant {
     RemoteParticipant {
         connected: present,
         ..RemoteParticipant::new(Identity::new(name), is_agent)
@@ -35,10 +35,11 @@ fn participant(name: &str, is_agent: bool, present: bool) -> RemoteParticipant {
 
 impl TestSession {
     /// A session that is about to join.
-    fn joining(mode: Mode, fault: Option<JobFault>, behaviour: Behaviour) -> Self {
+    pub(super) fn joining(mode: Mode, fault: Option<JobFault>, behaviour: Behaviour) -> Self {
         let (truth, facts) = TruthSink::new();
         let speech = Clip::tone(Micros::from_millis(200)).unwrap();
-        let context = Arc::new(AgentContext::new(Arc::new(behaviour), truth, speech));
+        let sounds = Sounds::new(&behaviour, speech).unwrap();
+        let context = Arc::new(AgentContext::new(Arc::new(behaviour), truth, sounds));
         let assignment = Assignment {
             job: "AJ_1".to_owned(),
             room: RoomName::new("room-1"),
@@ -57,7 +58,7 @@ impl TestSession {
     }
 
     /// A session that has been ready since 100 ms and answers `caller`.
-    fn listening(mode: Mode, fault: Option<JobFault>, behaviour: Behaviour) -> Self {
+    pub(super) fn listening(mode: Mode, fault: Option<JobFault>, behaviour: Behaviour) -> Self {
         let mut session = Self::joining(mode, fault, behaviour);
         let others = vec![participant("caller", false, true)];
         session
@@ -69,25 +70,25 @@ impl TestSession {
         session
     }
 
-    fn event(&mut self, millis: u64, event: ParticipantEvent) {
+    pub(super) fn event(&mut self, millis: u64, event: ParticipantEvent) {
         self.handle.now = self.handle.now.max(at(millis));
         self.session.on_event(event, at(millis), &mut self.handle);
     }
 
-    fn tick(&mut self, millis: u64) -> NextTick {
+    pub(super) fn tick(&mut self, millis: u64) -> NextTick {
         self.handle.now = at(millis);
         self.session.on_tick(&mut self.handle)
     }
 
     /// Ticks every 20 ms up to `millis`.
-    fn tick_until(&mut self, millis: u64) {
+    pub(super) fn tick_until(&mut self, millis: u64) {
         while self.handle.now < at(millis) {
             self.tick(self.handle.now.0 / 1_000 + 20);
         }
     }
 
     /// Receives a text of the caller at `millis`.
-    fn receive_text(&mut self, millis: u64, stream: &str, text: &str) {
+    pub(super) fn receive_text(&mut self, millis: u64, stream: &str, text: &str) {
         let (sender, topic) = (Identity::new("caller"), "lk.chat".to_owned());
         let (stream, attributes) = (stream.to_owned(), HashMap::new());
         for data in [
@@ -105,7 +106,7 @@ impl TestSession {
     }
 
     /// Receives speech of the caller from `millis` on, and ticks until its end.
-    fn receive_speech(&mut self, millis: u64, duration: u64) {
+    pub(super) fn receive_speech(&mut self, millis: u64, duration: u64) {
         self.tick_until(millis);
         let clip = Clip::tone(Micros::from_millis(duration)).unwrap();
         for (frame, n) in clip.frames().iter().zip(0_u16..) {
@@ -123,7 +124,7 @@ impl TestSession {
     }
 
     /// The facts since the last call: milliseconds, then name and values without the room.
-    fn facts(&mut self) -> Vec<(u64, String)> {
+    pub(super) fn facts(&mut self) -> Vec<(u64, String)> {
         let text = |fact: AgentFact| {
             let mut value = serde_json::to_value(fact).unwrap();
             let fields = value.as_object_mut().unwrap();
@@ -140,7 +141,7 @@ fn chat(fault: Option<JobFault>) -> TestSession {
     TestSession::listening(Mode::Chat, fault, Behaviour::default())
 }
 
-fn fact(millis: u64, text: &str) -> (u64, String) {
+pub(super) fn fact(millis: u64, text: &str) -> (u64, String) {
     (millis, text.to_owned())
 }
 
@@ -284,7 +285,11 @@ fn crashes_happen_at_their_time_and_fail_the_job() {
 
 #[test]
 fn it_greets_its_caller_and_leaves_when_the_caller_does() {
-    let greeting = AgentGreeting { text: "Good day.".to_owned(), delay: "50ms".parse().unwrap() };
+    let greeting = AgentGreeting {
+        text: "Good day.".to_owned(),
+        delay: "50ms".parse().unwrap(),
+        insists: false,
+    };
     let behaviour = Behaviour { greeting: Some(greeting), ..Behaviour::default() };
     let mut session = TestSession::listening(Mode::Chat, None, behaviour);
     session.tick(150);

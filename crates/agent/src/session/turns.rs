@@ -4,6 +4,7 @@ use super::agent_session::AgentSession;
 use super::attributes::{
     AgentState, TRANSCRIPTION_TOPIC, end_of_segment, open_segment, user_transcription,
 };
+use super::filler::Filler;
 use super::step_queue::Step;
 use crate::behaviour::JobFault;
 use crate::truth::{AgentFact, MeasuredDelay};
@@ -30,13 +31,14 @@ enum Trigger {
 /// An answer, from the end of the caller's turn to its last word.
 #[derive(Debug)]
 pub(super) struct Answer {
-    turn: u32,
+    pub(super) turn: u32,
     trigger: Trigger,
     /// The end of the caller's turn.
-    since: SessionTime,
+    pub(super) since: SessionTime,
     /// Before it starts, counted from `since`.
-    configured_delay: Micros,
+    pub(super) configured_delay: Micros,
     text: String,
+    pub(super) filler: Filler,
     /// The open stream of its text, and the number of chunks sent.
     stream: Option<(String, u64)>,
     /// When it started, counted from `since`.
@@ -51,7 +53,22 @@ impl Answer {
         configured_delay: Micros,
         text: String,
     ) -> Self {
-        Self { turn, trigger, since, configured_delay, text, stream: None, started_after: None }
+        Self {
+            turn,
+            trigger,
+            since,
+            configured_delay,
+            text,
+            filler: Filler::None,
+            stream: None,
+            started_after: None,
+        }
+    }
+
+    /// Whether the caller has heard something of it, so that speech of the caller interrupts it.
+    const fn has_begun(&self) -> bool {
+        self.started_after.is_some()
+            || matches!(self.filler, Filler::Saying { audible: true } | Filler::Said)
     }
 
     /// The first chunk, which is a word with the space after it, and the rest.
@@ -84,7 +101,7 @@ impl Answer {
     }
 }
 
-fn segment_id(turn: u32) -> String {
+pub(super) fn segment_id(turn: u32) -> String {
     format!("SG_{turn}")
 }
 
@@ -123,7 +140,7 @@ impl AgentSession {
     fn speech_started(&mut self, at: SessionTime, handle: &mut dyn ParticipantHandle) {
         let Some(answer) = &self.answer else { return };
         let turn = answer.turn;
-        if answer.started_after.is_some() {
+        if answer.has_begun() {
             self.record(at, AgentFact::BargedIn { room: self.room.clone(), turn });
             let delay = self.context.behaviour.yield_delay(&self.room, turn);
             self.steps.schedule(at + delay, Step::YieldToCaller { since: at });
@@ -131,7 +148,7 @@ impl AgentSession {
             // It was only a pause: the same turn continues.
             self.turn -= 1;
             self.interrupt(handle);
-            handle.set_attributes(AgentState::Listening.attributes());
+            self.set_state(AgentState::Listening, handle);
         }
     }
 
@@ -167,12 +184,16 @@ impl AgentSession {
         self.interrupt(handle);
         let load = self.context.load(handle.now());
         let delay = self.context.behaviour.turn_delay(&self.room, self.turn, load);
-        self.answer = Some(Answer::new(self.turn, trigger, since, delay, text));
+        let mut answer = Answer::new(self.turn, trigger, since, delay, text);
+        if self.context.behaviour.filler.is_some() {
+            answer.filler = Filler::ToSay;
+        }
+        self.answer = Some(answer);
         self.steps.schedule(since + delay, Step::StartAnswer);
         if self.fault == Some(JobFault::StaleSegment) {
             self.steps.schedule(since + Micros(delay.0 / 2), Step::SendStaleSegment);
         }
-        handle.set_attributes(AgentState::Thinking.attributes());
+        self.set_state(AgentState::Thinking, handle);
     }
 
     /// Starts the greeting, which is turn 0.
@@ -184,10 +205,19 @@ impl AgentSession {
             return;
         };
         // If the caller was first, the agent answers instead.
-        if self.turn > 0 {
+        if self.turn > 0 && !greeting.insists {
+            return;
+        }
+        if self.answer.is_some() {
+            self.late_greeting = Some(since);
             return;
         }
         let text = greeting.text.clone();
+        if greeting.insists {
+            let now = handle.now();
+            let delay = MeasuredDelay { wanted_us: delay, delay_us: now.since(since) };
+            self.record(now, AgentFact::LateGreeting { room: self.room.clone(), delay });
+        }
         self.answer = Some(Answer::new(0, Trigger::Greeting, since, delay, text));
         self.start_answer(handle);
     }
@@ -217,8 +247,13 @@ impl AgentSession {
 
     /// The delay is over. A voice agent starts with its next frame, and its text follows.
     pub(super) fn start_answer(&mut self, handle: &mut dyn ParticipantHandle) {
+        if let Some(answer) = self.answer.as_mut().filter(|one| one.filler == Filler::ToSay) {
+            answer.filler = Filler::Saying { audible: false };
+            self.start_filler(handle);
+            return;
+        }
         match &mut self.voice {
-            Some(voice) => voice.speak(self.context.speech.clone()),
+            Some(voice) => voice.speak(self.context.sounds.speech.clone()),
             None => self.send_first_chunk(handle),
         }
     }
@@ -243,7 +278,7 @@ impl AgentSession {
             answer.stream = Some((stream, 1));
             answer.started_after.get_or_insert(delay_us);
         }
-        handle.set_attributes(AgentState::Speaking.attributes());
+        self.set_state(AgentState::Speaking, handle);
         if self.fault == Some(JobFault::EndlessText) {
             self.steps.schedule(now + ENDLESS_TEXT_INTERVAL, Step::ContinueEndlessText);
         } else if self.voice.is_none() {
@@ -278,6 +313,11 @@ impl AgentSession {
             if !frame.is_first_audible || answer.started_after.is_some() {
                 continue;
             }
+            if let Filler::Saying { audible } = &mut answer.filler {
+                *audible = true;
+                self.send_filler_text(handle);
+                continue;
+            }
             let (now, turn) = (handle.now(), answer.turn);
             let delay_us = now.since(answer.since);
             answer.started_after = Some(delay_us);
@@ -288,11 +328,18 @@ impl AgentSession {
         }
         let Some(voice) = &mut self.voice else { return };
         let Some(answer) = &self.answer else { return };
-        if voice.is_speaking() || answer.started_after.is_none() {
+        if voice.is_speaking() {
+            return;
+        }
+        if answer.filler == (Filler::Saying { audible: true }) {
+            self.begin_tool(handle);
+            return;
+        }
+        if answer.started_after.is_none() {
             return;
         }
         if self.fault == Some(JobFault::EndlessText) {
-            voice.speak(self.context.speech.clone());
+            voice.speak(self.context.sounds.speech.clone());
             return;
         }
         let (room, turn) = (self.room.clone(), answer.turn);
@@ -339,7 +386,10 @@ impl AgentSession {
         if self.fault == Some(JobFault::CrashAfterTurns) && enough {
             self.crash(handle);
         } else {
-            handle.set_attributes(AgentState::Listening.attributes());
+            self.set_state(AgentState::Listening, handle);
+            if let Some(since) = self.late_greeting.take() {
+                self.greet(since, handle);
+            }
         }
     }
 

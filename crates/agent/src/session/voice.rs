@@ -12,6 +12,8 @@ pub(super) struct Voice {
     activity: VoiceActivity,
     /// `None` until the connection is open.
     playback: Option<Playback>,
+    /// A second track, from then on.
+    background: Option<Playback>,
     /// The track of the caller's audio.
     track: Option<String>,
 }
@@ -19,12 +21,32 @@ pub(super) struct Voice {
 impl Voice {
     pub(super) fn new() -> Result<Self, OpusError> {
         let activity = VoiceActivity::new(DEFAULT_HANGOVER)?;
-        Ok(Self { activity, playback: None, track: None })
+        Ok(Self { activity, playback: None, background: None, track: None })
     }
 
-    /// From this tick on, sends a frame every 20 ms: silence if there is nothing to say.
-    pub(super) fn start_playback(&mut self, first_tick: SessionTime) {
-        self.playback = Some(Playback::new(first_tick, 0));
+    /// From this tick on, sends a frame every 20 ms: `ambience` or silence if there is nothing to say; and `background`
+    /// on a second track.
+    pub(super) fn start_playback(
+        &mut self,
+        first_tick: SessionTime,
+        ambience: Option<Clip>,
+        background: Option<Clip>,
+    ) {
+        let mut playback = Playback::new(first_tick, 0);
+        playback.set_background(ambience);
+        self.playback = Some(playback);
+        self.background = background.map(|noise| {
+            let mut playback = Playback::new(first_tick, 0);
+            playback.set_background(Some(noise));
+            playback
+        });
+    }
+
+    /// What is sent from now on when there is nothing to say.
+    pub(super) fn set_ambience(&mut self, noise: Option<Clip>) {
+        if let Some(playback) = &mut self.playback {
+            playback.set_background(noise);
+        }
     }
 
     pub(super) fn speak(&mut self, clip: Clip) {
@@ -72,5 +94,13 @@ impl Voice {
         let frame = self.playback.as_mut()?.next_due(handle.now())?;
         let outcome = handle.send_audio(&frame.payload, frame.rtp_time, frame.marker);
         Some((frame, outcome))
+    }
+
+    /// Sends what is due on the second track, if there is one.
+    pub(super) fn send_background(&mut self, handle: &mut dyn ParticipantHandle) {
+        let Some(playback) = &mut self.background else { return };
+        while let Some(frame) = playback.next_due(handle.now()) {
+            handle.send_background(&frame.payload, frame.rtp_time, frame.marker);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use rushhour_core::units::{AgentName, Identity, Micros, RoomName};
+use rushhour_core::units::{AgentName, Identity, Micros, RoomName, SoundLevel};
 
 /// Why a job was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,6 +23,18 @@ pub(crate) struct MeasuredDelay {
     pub(crate) wanted_us: Micros,
     /// The delay until the packet was handed to the system.
     pub(crate) delay_us: Micros,
+}
+
+/// Where noise of the agent is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NoiseSource {
+    /// Mixed into its own track.
+    Ambience,
+    /// Key strokes on its own track while it thinks.
+    Typing,
+    /// A second track.
+    BackgroundTrack,
 }
 
 /// Something that the agent did or observed. Turns count from 1; turn 0 is the greeting.
@@ -84,6 +96,28 @@ pub(crate) enum AgentFact {
         #[serde(flatten)]
         delay: MeasuredDelay,
     },
+    /// The agent publishes no state.
+    NoState {
+        room: RoomName,
+    },
+    /// Noise of the agent began.
+    NoiseBegan {
+        room: RoomName,
+        source: NoiseSource,
+        level: SoundLevel,
+    },
+    /// Noise of the agent ended.
+    NoiseEnded {
+        room: RoomName,
+        source: NoiseSource,
+    },
+    /// The agent began a greeting on which it insists.
+    LateGreeting {
+        room: RoomName,
+        /// Since the state `listening`.
+        #[serde(flatten)]
+        delay: MeasuredDelay,
+    },
     /// The end of a text from the caller arrived.
     HeardText {
         room: RoomName,
@@ -111,6 +145,21 @@ pub(crate) enum AgentFact {
         turn: u32,
         /// Since the end of the caller's turn.
         delay_us: Micros,
+    },
+    /// The agent began to say a filler: sent its text, or its first audible frame.
+    FillerBegan {
+        room: RoomName,
+        turn: u32,
+        /// Since the end of the caller's turn.
+        #[serde(flatten)]
+        delay: MeasuredDelay,
+    },
+    /// The filler is over, and a tool runs until the answer.
+    ToolBegan {
+        room: RoomName,
+        turn: u32,
+        /// How long the tool is to take.
+        tool_delay_us: Micros,
     },
     /// The agent sent a segment out of turn, as its fault demands.
     StraySegment {

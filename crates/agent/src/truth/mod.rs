@@ -3,5 +3,5 @@
 mod fact;
 mod log;
 
-pub(crate) use fact::{AgentFact, MeasuredDelay, RejectReason};
+pub(crate) use fact::{AgentFact, MeasuredDelay, NoiseSource, RejectReason};
 pub(crate) use log::{TruthFile, TruthSink};

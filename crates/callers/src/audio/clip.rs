@@ -7,7 +7,9 @@ use std::sync::{Arc, LazyLock};
 use super::clip_error::ClipError;
 use super::level_meter::LevelMeter;
 use super::loudness::AUDIBLE;
-use super::opus::{Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError, SAMPLE_RATE};
+use super::opus::{
+    DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError, SAMPLE_RATE,
+};
 use super::{ogg_opus, wav};
 use rushhour_core::units::Micros;
 
@@ -19,6 +21,10 @@ const OVERLAP_FRAMES: usize = 2;
 
 /// The bit rate, which is that of LiveKit's own SDKs for speech.
 const BITS_PER_SECOND: u32 = 24_000;
+
+/// How often a synthesized vowel pauses, and for how long, in samples: 5 s and 140 ms.
+const BREATH_INTERVAL: usize = 250 * FRAME_SAMPLES;
+const BREATH: usize = 7 * FRAME_SAMPLES;
 
 /// A CELT frame, fullband, 20 ms, mono, with only the silence flag (RFC 6716, 3.1 and 4.3).
 const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
@@ -54,7 +60,8 @@ impl Clip {
     }
 
     /// Synthesizes a vowel at 160 Hz, audible from the first frame to the last. It lasts `duration`, rounded up to
-    /// whole frames, at least one and at most [`MAX_CLIP_DURATION`]; one more frame holds its decay.
+    /// whole frames, at least one and at most [`MAX_CLIP_DURATION`]; one more frame holds its decay. A long one pauses
+    /// for breath every five seconds, shorter than the end of speech: a sound without a gap is noise.
     ///
     /// # Errors
     /// If libopus cannot allocate its state.
@@ -65,6 +72,46 @@ impl Clip {
         // The codec's delay needs one more frame, which is added below only if it is audible.
         frames.truncate(count);
         Self::from_frames(frames)
+    }
+
+    /// Noise that is played over and over beneath or between clips: all of its frames count as audible. A rest that
+    /// fills no frame is left out.
+    ///
+    /// # Errors
+    /// If there is no whole frame, or libopus cannot allocate its state.
+    pub fn noise(samples: &[f32]) -> Result<Self, ClipError> {
+        let count = samples.len() / FRAME_SAMPLES;
+        if count == 0 {
+            return Err(ClipError::Empty);
+        }
+        // The second time round, the encoder knows what comes before the first frame.
+        let mut all = encode(&samples[..count * FRAME_SAMPLES].repeat(2))?.split_off(count);
+        all.truncate(count);
+        Ok(Self(Arc::new(Frames { all, first_audible: 0, last_audible: count - 1 })))
+    }
+
+    /// The same clip with noise beneath it, which is repeated where it is shorter. The same frames count as audible.
+    ///
+    /// # Errors
+    /// If libopus cannot allocate its state.
+    pub fn with_noise(&self, noise: &[f32]) -> Result<Self, ClipError> {
+        let mut decoder = Decoder::new(DecodeRate::Fullband)?;
+        let (mut mixed, mut samples) = (Vec::new(), Vec::new());
+        for frame in self.frames() {
+            decoder.decode(frame, &mut samples)?;
+            mixed.extend_from_slice(&samples);
+        }
+        // What is decoded is late by the codec's delay, and would be so once more.
+        let delay = Encoder::new(BITS_PER_SECOND, Dtx::Off)?.delay_samples();
+        let shift = delay.min(mixed.len());
+        mixed.rotate_left(shift);
+        for (sample, noise) in mixed.iter_mut().zip(noise.iter().cycle()) {
+            *sample += noise;
+        }
+        let mut all = encode(&mixed)?;
+        all.truncate(self.frames().len());
+        let Frames { first_audible, last_audible, .. } = *self.0;
+        Ok(Self(Arc::new(Frames { all, first_audible, last_audible })))
     }
 
     fn from_frames(mut all: Vec<Arc<[u8]>>) -> Result<Self, ClipError> {
@@ -158,7 +205,9 @@ fn vowel(count: usize) -> Vec<f32> {
                 })
                 .sum();
             let tremolo = 0.8 + 0.2 * (TAU * 4.0 * seconds).cos();
-            0.9 * tremolo * sum / total
+            let breathes = index % BREATH_INTERVAL >= BREATH_INTERVAL - BREATH
+                && count - index > BREATH_INTERVAL / 10;
+            if breathes { 0.0 } else { 0.9 * tremolo * sum / total }
         })
         .collect()
 }
@@ -168,15 +217,37 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::loudness::Level;
+    use super::super::noise::Noise;
     use super::super::testing::{
         BOOK, SHIPPED, SMITH, SignalPart, detect, packets, signal, spurts, wav_file,
     };
     use super::super::{VoiceActivity, opus_packet};
     use super::*;
+    use rushhour_core::units::SoundLevel;
 
     fn levels(clip: &Clip) -> Vec<Level> {
         let mut meter = LevelMeter::new().unwrap();
         (0..).zip(clip.frames()).map(|(index, frame)| meter.measure((0, index), frame)).collect()
+    }
+
+    #[test]
+    fn noise_beneath_a_clip_does_not_move_what_is_audible() {
+        let noise = Noise::Pink.samples(96_000, SoundLevel::dbfs(-35), 7);
+        let clip = Clip::from_bytes(SMITH).unwrap();
+        let noisy = clip.with_noise(&noise).unwrap();
+        assert_eq!(noisy.frames().len(), clip.frames().len());
+        assert_eq!(
+            (noisy.first_audible(), noisy.last_audible()),
+            (clip.first_audible(), clip.last_audible())
+        );
+        let (clean, noisy) = (levels(&clip), levels(&noisy));
+        let loudest = (0..clean.len()).max_by(|a, b| clean[*a].0.total_cmp(&clean[*b].0)).unwrap();
+        assert!((clean[loudest].0 - noisy[loudest].0).abs() < 2.0, "the speech is still there");
+        let (clean, noisy) = (clean[clean.len() - 1], noisy[noisy.len() - 1]);
+        assert!(clean < AUDIBLE && noisy > AUDIBLE, "{clean} {noisy}");
+        let noise = Clip::noise(&noise).unwrap();
+        assert_eq!(noise.frames().len(), 100);
+        assert!(matches!(Clip::noise(&[0.0; 959]), Err(ClipError::Empty)));
     }
 
     #[test]

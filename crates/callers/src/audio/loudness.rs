@@ -4,6 +4,7 @@ use std::f32::consts::TAU;
 use std::fmt;
 
 use super::opus::DecodeRate;
+use rushhour_core::units::SoundLevel;
 
 /// A level in dBFS: decibels relative to a square wave from -1 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -16,6 +17,12 @@ impl Level {
     #[must_use]
     pub(super) fn louder_by(self, decibels: f32) -> Self {
         Self(self.0 + decibels)
+    }
+
+    /// In whole decibels, for people.
+    pub(super) fn rounded(self) -> SoundLevel {
+        #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
+        SoundLevel::dbfs(self.0.round() as i8)
     }
 
     fn from_mean_square(mean_square: f32) -> Self {

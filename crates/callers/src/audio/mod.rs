@@ -3,13 +3,15 @@
 //!
 //! A [`Clip`] is read from WAV or Ogg Opus (`wav`, `ogg_opus`, `resample`) and encoded as Opus frames; [`Playback`]
 //! paces them. [`VoiceActivity`] detects when speech begins and ends: `track_activity` decides for each track which
-//! packets must be decoded, `level_meter` decodes them and measures their level (`loudness`), and `talk_spurt` joins
-//! audible packets to speech.
+//! packets must be decoded, `level_meter` decodes them and measures their level (`loudness`), `noise_floor` learns
+//! from what level on sound is speech, and `talk_spurt` joins audible packets to speech.
 
 mod clip;
 mod clip_error;
 mod level_meter;
 mod loudness;
+mod noise;
+mod noise_floor;
 mod ogg_opus;
 mod opus;
 mod opus_packet;
@@ -24,6 +26,7 @@ mod wav;
 
 pub use clip::{Clip, MAX_CLIP_DURATION};
 pub use clip_error::ClipError;
+pub use noise::Noise;
 pub use opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError};
 pub use playback::{DueFrame, LATE_FRAME, PacingCounts, Playback};
 pub use talk_spurt::SpeechEdge;

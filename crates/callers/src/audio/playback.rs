@@ -51,6 +51,8 @@ pub struct Playback {
     /// The index of the next frame, counted from the start.
     next_index: u64,
     clip: Option<PlayingClip>,
+    /// What is sent instead of silence, over and over.
+    background: Option<Clip>,
     counts: PacingCounts,
 }
 
@@ -63,12 +65,24 @@ struct PlayingClip {
 impl Playback {
     /// A playback whose first frame is due at `start`, with the RTP timestamp `first_rtp_time`.
     pub fn new(start: SessionTime, first_rtp_time: u32) -> Self {
-        Self { start, first_rtp_time, next_index: 0, clip: None, counts: PacingCounts::default() }
+        Self {
+            start,
+            first_rtp_time,
+            next_index: 0,
+            clip: None,
+            background: None,
+            counts: PacingCounts::default(),
+        }
     }
 
     #[cfg(test)]
     fn deadline(&self) -> SessionTime {
         self.due(self.next_index)
+    }
+
+    /// What is sent where no clip plays: noise, over and over, or silence.
+    pub fn set_background(&mut self, noise: Option<Clip>) {
+        self.background = noise;
     }
 
     /// Plays a clip from the next frame on. It replaces a clip that is playing.
@@ -101,6 +115,7 @@ impl Playback {
         }
         let due = self.due(self.next_index);
         let rtp_time = self.rtp_time(self.next_index);
+        let background = self.background_frame();
         let is_first = self.counts.frames == 0;
         self.next_index += 1;
         self.counts.frames += 1;
@@ -121,7 +136,7 @@ impl Playback {
                 frame
             }
             None => DueFrame {
-                payload: Clip::silence_frame(),
+                payload: background,
                 rtp_time,
                 marker: is_first,
                 due,
@@ -129,6 +144,13 @@ impl Playback {
                 is_last_audible: false,
             },
         })
+    }
+
+    fn background_frame(&self) -> Arc<[u8]> {
+        let Some(noise) = &self.background else { return Clip::silence_frame() };
+        let count = noise.frames().len() as u64;
+        let index = usize::try_from(self.next_index % count).expect("less than a clip has frames");
+        Arc::clone(&noise.frames()[index])
     }
 
     fn due(&self, index: u64) -> SessionTime {
@@ -145,9 +167,32 @@ impl Playback {
 
 #[cfg(test)]
 mod tests {
+    use super::super::noise::Noise;
     use super::*;
 
     const START: SessionTime = SessionTime(5_000_000);
+
+    #[test]
+    fn noise_is_repeated_where_no_clip_plays() {
+        let noise =
+            Noise::Pink.samples(3 * FRAME_SAMPLES, rushhour_core::units::SoundLevel::dbfs(-40), 7);
+        let noise = Clip::noise(&noise).unwrap();
+        let clip = Clip::tone(Micros::from_millis(20)).unwrap();
+        let mut playback = Playback::new(START, 0);
+        playback.set_background(Some(noise.clone()));
+        let sent = |n: u64, playback: &mut Playback| {
+            playback.next_due(START + Micros::from_millis(20 * n)).unwrap().payload
+        };
+        for n in 0..5_u64 {
+            assert_eq!(sent(n, &mut playback), noise.frames()[usize::try_from(n).unwrap() % 3]);
+        }
+        playback.play(clip.clone());
+        assert_eq!(sent(5, &mut playback), clip.frames()[0]);
+        playback.stop();
+        assert_eq!(sent(6, &mut playback), noise.frames()[0]);
+        playback.set_background(None);
+        assert_eq!(sent(7, &mut playback), Clip::silence_frame());
+    }
 
     fn at(millis: u64) -> SessionTime {
         START + Micros::from_millis(millis)

@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use super::super::participant::AudioPacket;
 use super::level_meter::LevelMeter;
-use super::loudness::{AUDIBLE, Level};
+use super::loudness::Level;
+use super::noise_floor::NoiseFloor;
 use super::opus_packet;
 use super::talk_spurt::{SpeechEdge, TalkSpurt};
+use rushhour_core::profile::SpeechSettings;
 use rushhour_core::units::{Micros, SessionTime};
 
 /// Packets that are decoded before one whose level counts, because Opus predicts each from those before it.
@@ -26,6 +28,8 @@ const CLEARLY_SOFTER: f32 = 10.0;
 /// During speech, how long before the end of the hangover a packet is probed: early enough for more probes, if the
 /// first is not clear, and for late packets.
 const PROBE_BEFORE_HANGOVER: Micros = Micros::from_millis(80);
+/// During speech, one of so many probes is decoded with its history, to learn from its level; all while nothing is known.
+const LEARNING_PROBES: u32 = 16;
 /// In silence, how often a packet is probed however small it is.
 const PROBE_INTERVAL: Micros = Micros::from_millis(100);
 /// How long packets wait for a probe.
@@ -56,8 +60,8 @@ struct BufferedPacket {
 #[derive(Debug, Default)]
 struct SilencePattern {
     largest: usize,
-    /// A payload that came twice in a row and was silent.
-    repeated: Option<Arc<[u8]>>,
+    /// A payload that came twice in a row and was silent, and its level.
+    repeated: Option<(Arc<[u8]>, Level)>,
 }
 
 /// The voice activity of one track, which an SSRC identifies.
@@ -71,13 +75,16 @@ pub(super) struct TrackActivity {
     settled: usize,
     spurt: TalkSpurt,
     silence: SilencePattern,
+    noise: NoiseFloor,
+    /// Packets that were probed so far.
+    probes: u32,
     /// When the packet arrived that was decoded last.
     probed_at: SessionTime,
     last_packet_at: SessionTime,
 }
 
 impl TrackActivity {
-    pub(super) fn new(ssrc: u32, hangover: Micros) -> Self {
+    pub(super) fn new(ssrc: u32, hangover: Micros, settings: SpeechSettings) -> Self {
         Self {
             ssrc,
             newest: None,
@@ -85,6 +92,8 @@ impl TrackActivity {
             settled: 0,
             spurt: TalkSpurt::new(hangover),
             silence: SilencePattern::default(),
+            noise: NoiseFloor::new(settings),
+            probes: 0,
             probed_at: SessionTime::START,
             last_packet_at: SessionTime::START,
         }
@@ -96,6 +105,11 @@ impl TrackActivity {
 
     pub(super) const fn last_packet_at(&self) -> SessionTime {
         self.last_packet_at
+    }
+
+    /// The noise on this track.
+    pub(super) const fn noise(&self) -> &NoiseFloor {
+        &self.noise
     }
 
     /// During speech, the last moment that is known to be audible.
@@ -135,7 +149,7 @@ impl TrackActivity {
         if index < self.settled || !is_new {
             return;
         }
-        let verdict = self.verdict_without_decoding(index, &packet.payload);
+        let verdict = self.verdict_without_decoding(index, packet);
         let payload = Arc::clone(&packet.payload);
         self.packets.insert(index, BufferedPacket { sequence, at: packet.at, payload, verdict });
         let is_newest = index + 1 == self.packets.len();
@@ -173,14 +187,19 @@ impl TrackActivity {
         extended
     }
 
-    fn verdict_without_decoding(&self, index: usize, payload: &[u8]) -> PacketVerdict {
+    fn verdict_without_decoding(&mut self, index: usize, packet: &AudioPacket) -> PacketVerdict {
+        // Says nothing about noise: a sender's own detector takes noise for silence.
+        if packet.payload.len() <= opus_packet::MAX_DTX_BYTES {
+            return PacketVerdict::Silent;
+        }
         let in_silence =
             !self.in_speech() && index == self.packets.len() && self.waiting_since().is_none();
-        let is_repeated = in_silence && self.silence.repeated.as_deref() == Some(payload);
-        if is_repeated || payload.len() <= opus_packet::MAX_DTX_BYTES {
-            PacketVerdict::Silent
-        } else {
-            PacketVerdict::Waiting
+        match &self.silence.repeated {
+            Some((payload, level)) if in_silence && *payload == packet.payload => {
+                self.noise.learn(packet.at, *level);
+                PacketVerdict::Silent
+            }
+            _ => PacketVerdict::Waiting,
         }
     }
 
@@ -193,7 +212,7 @@ impl TrackActivity {
         if self.in_speech() {
             !self.spurt.continues_at(newest.at + PROBE_BEFORE_HANGOVER)
         } else {
-            newest.payload.len() > self.silence.largest
+            (newest.payload.len() > self.silence.largest && !self.noise.decides())
                 || newest.at.since(self.probed_at) >= PROBE_INTERVAL
         }
     }
@@ -211,11 +230,23 @@ impl TrackActivity {
         let index = self.packets.len() - 1;
         let at = self.packets[index].at;
         self.probed_at = at;
-        self.warm_up(index, PROBE_WARM_UP_PACKETS, meter);
+        if !self.in_speech() && self.noise.decides() {
+            // Noise is seldom clearly softer than speech above it. To decode all is less than to warm up twice.
+            self.decode_waiting(meter, edges);
+            return;
+        }
+        // A level without history is too soft to learn noise from, so some probes have it.
+        self.probes = self.probes.wrapping_add(1);
+        let learns = self.in_speech()
+            && (self.noise.is_learning() || self.probes.is_multiple_of(LEARNING_PROBES));
+        let warm_up = if learns { WARM_UP_PACKETS } else { PROBE_WARM_UP_PACKETS };
+        self.warm_up(index, warm_up, meter);
         let level = self.measure(index, meter);
+        let speech = self.noise.speech_level();
         let is_clear =
-            level > AUDIBLE.louder_by(CLEARLY_LOUDER) || level < AUDIBLE.louder_by(-CLEARLY_SOFTER);
-        let is_reliable = is_clear || meter.packets_since_reset() > WARM_UP_PACKETS.min(index);
+            level > speech.louder_by(CLEARLY_LOUDER) || level < speech.louder_by(-CLEARLY_SOFTER);
+        let has_history = meter.packets_since_reset() > WARM_UP_PACKETS.min(index);
+        let is_reliable = is_clear || has_history;
         let continues = self.spurt.continues_at(at);
         if !is_reliable && continues {
             // The next packet is probed as well, with more history.
@@ -225,7 +256,10 @@ impl TrackActivity {
             self.decode_waiting(meter, edges);
             return;
         }
-        match (self.in_speech(), level > AUDIBLE) {
+        if has_history || level <= speech {
+            self.noise.learn(at, level);
+        }
+        match (self.in_speech(), level > speech) {
             (true, true) if continues => {
                 self.spurt.audible_at(at, edges);
                 self.settle_all();
@@ -234,7 +268,7 @@ impl TrackActivity {
                 self.packets[index].verdict = PacketVerdict::Silent;
             }
             (false, false) => {
-                self.learn_silence(index);
+                self.learn_silence(index, level);
                 self.settle_all();
             }
             (_, is_audible) => {
@@ -248,12 +282,12 @@ impl TrackActivity {
         if is_audible { PacketVerdict::Audible } else { PacketVerdict::Silent }
     }
 
-    fn learn_silence(&mut self, index: usize) {
+    fn learn_silence(&mut self, index: usize, level: Level) {
         let payload = &self.packets[index].payload;
         // Shrinks slowly, so that one large packet does not hide speech forever.
         self.silence.largest = payload.len().max(self.silence.largest * 7 / 8);
         if index.checked_sub(1).is_some_and(|before| self.packets[before].payload == *payload) {
-            self.silence.repeated = Some(Arc::clone(payload));
+            self.silence.repeated = Some((Arc::clone(payload), level));
         }
     }
 
@@ -265,8 +299,13 @@ impl TrackActivity {
         let last = unsettled.rfind(|index| waits(&self.packets[*index]));
         if let (Some(first), Some(last)) = (first, last) {
             self.warm_up(first, WARM_UP_PACKETS, meter);
+            let speech = self.noise.speech_level();
             for index in first..=last {
-                let is_audible = self.measure(index, meter) > AUDIBLE;
+                let level = self.measure(index, meter);
+                let is_audible = level > speech;
+                if self.packets[index].payload.len() > opus_packet::MAX_DTX_BYTES {
+                    self.noise.learn(self.packets[index].at, level);
+                }
                 if waits(&self.packets[index]) {
                     self.packets[index].verdict = Self::verdict(is_audible);
                 }

@@ -2,10 +2,12 @@
 
 use super::super::participant::AudioPacket;
 use super::level_meter::LevelMeter;
+use super::loudness::Level;
 use super::opus::OpusError;
 use super::talk_spurt::SpeechEdge;
 use super::track_activity::TrackActivity;
-use rushhour_core::units::{Micros, SessionTime};
+use rushhour_core::profile::SpeechSettings;
+use rushhour_core::units::{Micros, SessionTime, SoundLevel};
 
 /// The usual hangover: longer than the pauses within words.
 pub const DEFAULT_HANGOVER: Micros = Micros::from_millis(200);
@@ -24,6 +26,7 @@ const TRACK_TIMEOUT: Micros = Micros::from_secs(2);
 #[derive(Debug)]
 pub struct VoiceActivity {
     hangover: Micros,
+    settings: SpeechSettings,
     meter: LevelMeter,
     tracks: Vec<TrackActivity>,
     speaking_tracks: usize,
@@ -31,13 +34,23 @@ pub struct VoiceActivity {
 }
 
 impl VoiceActivity {
-    /// A detector without history. A pause shorter than `hangover` does not split speech.
+    /// A detector without history, with the default threshold and margin. A pause shorter than `hangover` does not
+    /// split speech.
     ///
     /// # Errors
     /// If libopus cannot allocate a decoder.
     pub fn new(hangover: Micros) -> Result<Self, OpusError> {
+        Self::with_settings(hangover, SpeechSettings::default())
+    }
+
+    /// The same, with a threshold and a margin above each track's noise.
+    ///
+    /// # Errors
+    /// If libopus cannot allocate a decoder.
+    pub fn with_settings(hangover: Micros, settings: SpeechSettings) -> Result<Self, OpusError> {
         Ok(Self {
             hangover,
+            settings,
             meter: LevelMeter::new()?,
             tracks: Vec::new(),
             speaking_tracks: 0,
@@ -88,6 +101,13 @@ impl VoiceActivity {
         self.meter.decoded_packets()
     }
 
+    /// The noise of the track whose noise is loudest, if it is so loud that it decides what is speech.
+    pub fn noise_level(&self) -> Option<SoundLevel> {
+        let decides = |track: &&TrackActivity| track.noise().decides();
+        let noises = self.tracks.iter().filter(decides).map(|track| track.noise().level());
+        noises.max_by(|one, other| one.0.total_cmp(&other.0)).map(Level::rounded)
+    }
+
     fn track_of(&mut self, packet: &AudioPacket, merged: &mut Vec<SpeechEdge>) -> Option<usize> {
         let known = self.tracks.iter().position(|track| track.ssrc() == packet.ssrc);
         if known.is_some() {
@@ -100,7 +120,7 @@ impl VoiceActivity {
             self.tracks.swap_remove(abandoned).finish(&mut self.meter, &mut edges);
             self.merge(&edges, merged);
         }
-        self.tracks.push(TrackActivity::new(packet.ssrc, self.hangover));
+        self.tracks.push(TrackActivity::new(packet.ssrc, self.hangover, self.settings));
         Some(self.tracks.len() - 1)
     }
 
@@ -134,7 +154,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::loudness::Level;
+    use super::super::Clip;
     use super::super::opus::{DecodeRate, Dtx};
     use super::super::testing::{
         BOOK, GOODBYE, SMITH, SignalPart, arrival, assert_close, detect, encode, frames_of,
@@ -296,6 +316,62 @@ mod tests {
             &[(10, 50)],
             "more tracks than are analysed",
         );
+    }
+
+    /// What is detected in noise with a voice from 14 s to 15 s, in frames.
+    fn in_noise(noise: Level, settings: SpeechSettings) -> Vec<(usize, usize)> {
+        let parts = [SignalPart::Quiet(14_000), SignalPart::Voice(1_000), SignalPart::Quiet(4_000)];
+        let packets = packets(&encode(&signal(&parts, noise), 32_000, Dtx::Off), 7);
+        let mut activity = VoiceActivity::with_settings(DEFAULT_HANGOVER, settings).unwrap();
+        spurts(&detect(&mut activity, &packets))
+    }
+
+    #[test]
+    fn noise_on_the_track_is_not_speech_once_it_is_known() {
+        let fixed = SpeechSettings { margin: None, ..SpeechSettings::default() };
+        assert_eq!(in_noise(Level(-32.0), fixed).len(), 1, "noise without end");
+        let found = in_noise(Level(-32.0), SpeechSettings::default());
+        let &[(0, until), voice] = &found[..] else { panic!("{found:?}") };
+        assert!((100..125).contains(&until), "learnt after two seconds: {found:?}");
+        assert_close(&[voice], &[(700, 750)], "the voice");
+        assert_close(
+            &in_noise(Level(-60.0), SpeechSettings::default()),
+            &[(700, 750)],
+            "noise below the threshold",
+        );
+    }
+
+    #[test]
+    fn noise_that_begins_later_is_learnt_and_forgotten() {
+        let sound = |millis, noise| signal(&[SignalPart::Quiet(millis)], noise);
+        let mut samples = sound(10_000, Level::SILENCE);
+        samples.extend(sound(15_000, Level(-32.0)));
+        samples.extend(sound(3_000, Level::SILENCE));
+        samples.extend(signal(&[SignalPart::Voice(1_000)], Level(-55.0)));
+        let mut activity = activity();
+        let packets = packets(&encode(&samples, 32_000, Dtx::Off), 7);
+        let mut edges = detect(&mut activity, &packets[..1_200]);
+        assert!(activity.noise_level().is_some_and(|level| level.as_dbfs() > -46.0));
+        edges.extend(detect(&mut activity, &packets[1_200..]));
+        let found = spurts(&edges);
+        let &[(start, end), voice] = &found[..] else { panic!("{found:?}") };
+        assert!(start.abs_diff(500) <= 1 && (840..980).contains(&end), "{found:?}");
+        assert_close(&[voice], &[(1_400, 1_450)], "after the noise");
+    }
+
+    #[test]
+    fn a_long_vowel_that_pauses_for_breath_is_one_speech() {
+        let clip = Clip::tone(Micros::from_secs(30)).unwrap();
+        let mut frames = vec![Clip::silence_frame().to_vec(); 100];
+        frames.extend(clip.frames().iter().map(|frame| frame.to_vec()));
+        frames.extend(vec![Clip::silence_frame().to_vec(); 50]);
+        assert_close(&detected(&frames), &[(100, 100 + clip.last_audible())], "thirty seconds");
+    }
+
+    #[test]
+    fn the_default_threshold_is_that_of_clips() {
+        let threshold = SpeechSettings::default().threshold.as_dbfs();
+        assert!((threshold - super::super::loudness::AUDIBLE.0).abs() < f32::EPSILON);
     }
 
     #[test]

@@ -127,7 +127,10 @@ impl Caller {
             Mode::Chat => None,
             Mode::Voice => Some(CallerVoice {
                 playback: None,
-                activity: VoiceActivity::new(DEFAULT_HANGOVER)?,
+                activity: VoiceActivity::with_settings(
+                    DEFAULT_HANGOVER,
+                    config.settings.speech.unwrap_or_default(),
+                )?,
                 keypad: None,
                 speaking_since: None,
                 last_packet_at: None,

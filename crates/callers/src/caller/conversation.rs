@@ -387,6 +387,22 @@ impl Caller {
         }
     }
 
+    /// While the agent speaks, as the end of a sentence: what of its sound is taken for speech.
+    pub(super) fn sound_words(&self) -> String {
+        let Some(voice) = self.voice.as_ref().filter(|voice| voice.speaking_since.is_some()) else {
+            return String::new();
+        };
+        let speech = self.config.settings.speech.unwrap_or_default();
+        match (voice.activity.noise_level(), speech.margin) {
+            (Some(noise), Some(margin)) => {
+                format!(
+                    "; the noise on its track is at {noise}, and sound {margin} above that is taken for speech"
+                )
+            }
+            _ => format!("; sound above {} is taken for speech", speech.threshold),
+        }
+    }
+
     /// How long an agent must be silent for its turn to be over.
     fn quiet(&self) -> Micros {
         self.config.settings.quiet.micros()

@@ -193,6 +193,9 @@ impl Caller {
     ) {
         if self.outcome.is_none() {
             let mut detail: ForeignText = detail.into();
+            if class == FailureClass::TurnTimeout {
+                detail = format!("{detail}{}", self.sound_words()).into();
+            }
             if let Some(remark) = self.agents.remark(self.voice.is_some()) {
                 detail = format!("{detail}; {remark}").into();
             }

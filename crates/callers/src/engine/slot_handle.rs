@@ -14,7 +14,7 @@ use super::leave_reason::LeaveReason;
 use super::slot::SlotOutput;
 use super::socket::Socket;
 use crate::data::RpcFailure;
-use crate::participant::{Participant, ParticipantError, ParticipantEvent, SendOutcome};
+use crate::participant::{OwnTrack, Participant, ParticipantError, ParticipantEvent, SendOutcome};
 use rushhour_core::units::{DtmfKey, Identity, SessionTime};
 
 /// A slot's parts, borrowed for one call of its handler.
@@ -75,7 +75,14 @@ impl ParticipantHandle for SlotHandle<'_> {
 
     fn send_audio(&mut self, payload: &Arc<[u8]>, rtp_time: u32, marker: bool) -> SendOutcome {
         self.with_output(|participant, now, out| {
-            participant.send_audio(payload.clone(), rtp_time, marker, now, out)
+            participant.send_audio(OwnTrack::Speech, payload.clone(), rtp_time, marker, now, out)
+        })
+    }
+
+    fn send_background(&mut self, payload: &Arc<[u8]>, rtp_time: u32, marker: bool) -> SendOutcome {
+        let track = OwnTrack::Background;
+        self.with_output(|participant, now, out| {
+            participant.send_audio(track, payload.clone(), rtp_time, marker, now, out)
         })
     }
 

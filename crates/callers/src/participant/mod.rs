@@ -12,7 +12,9 @@ mod remote_participant;
 mod signal;
 
 pub use error::{DisconnectError, ParticipantError};
-pub use participant::{JoinConfig, Participant, ParticipantEvent, ParticipantOutput, SendOutcome};
+pub use participant::{
+    JoinConfig, OwnTrack, Participant, ParticipantEvent, ParticipantOutput, SendOutcome,
+};
 pub use peer_connection::AudioPacket;
 pub use remote_participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
 pub use signal::{JoinQuery, decode_signal};

@@ -28,8 +28,19 @@ const MAX_DECLINED_VIDEO: usize = 64;
 pub struct JoinConfig {
     /// Whether it publishes an audio track.
     pub publish_audio: bool,
+    /// Whether it publishes a second audio track, for what is not speech: its source is unknown.
+    pub publish_background: bool,
     /// Its attributes when it joins.
     pub attributes: HashMap<String, String>,
+}
+
+/// An audio track that a participant publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnTrack {
+    /// What it says.
+    Speech,
+    /// Background audio.
+    Background,
 }
 
 /// Something that happened in the room.
@@ -112,10 +123,12 @@ impl Participant {
         local: SocketAddr,
     ) -> Result<(Self, JoinQuery), ParticipantError> {
         let track = config.publish_audio.then_some("rushhour-audio");
-        let (peer, offer) = PeerConnection::new(epoch, now, local, track)?;
+        let background = config.publish_background.then_some("rushhour-background");
+        let (peer, offer) = PeerConnection::new(epoch, now, local, [track, background])?;
         let query = JoinQuery {
             offer,
             audio_track: track.map(str::to_owned),
+            background_track: background.map(str::to_owned),
             attributes: config.attributes.clone(),
         };
         let participant = Self {
@@ -275,19 +288,21 @@ impl Participant {
         self.poll(now, out)
     }
 
-    /// Sends an Opus packet of 20 ms. `rtp_time` is its RTP timestamp at 48 kHz; `marker` begins a talk spurt.
+    /// Sends an Opus packet of 20 ms on a track that it publishes. `rtp_time` is its RTP timestamp at 48 kHz; `marker`
+    /// begins a talk spurt.
     ///
     /// # Errors
     /// If the peer connection cannot continue.
     pub fn send_audio(
         &mut self,
+        track: OwnTrack,
         payload: Arc<[u8]>,
         rtp_time: u32,
         marker: bool,
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<SendOutcome, ParticipantError> {
-        if !self.peer.send_audio(payload, rtp_time, marker, now) {
+        if !self.peer.send_audio(track, payload, rtp_time, marker, now) {
             return Ok(SendOutcome::NotSent);
         }
         // Without a timeout the packet would stay in str0m's queue until the next input.

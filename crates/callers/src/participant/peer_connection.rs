@@ -14,6 +14,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig,
 use tracing::{Span, debug};
 
 use super::error::{DisconnectError, ParticipantError};
+use super::participant::OwnTrack;
 use rushhour_core::units::{Micros, SessionTime};
 
 /// Labels of the data channels that a LiveKit server expects.
@@ -62,7 +63,8 @@ pub(super) struct PeerConnection {
     epoch: Instant,
     local: SocketAddr,
     reliable: ChannelId,
-    audio_sender: Option<AudioSender>,
+    /// The tracks that are sent: speech and background audio.
+    audio_senders: [Option<AudioSender>; 2],
     pending_offer: Option<SdpPendingOffer>,
     next_offer_id: u32,
     /// The media sections that receive audio.
@@ -88,13 +90,13 @@ struct AudioSender {
 }
 
 impl PeerConnection {
-    /// A connection from `local`, and its first offer: two data channels, and a section that sends audio if
-    /// `audio_track` names a track. Sections that receive audio are added when the server requires them.
+    /// A connection from `local`, and its first offer: two data channels, and a section that sends audio
+    /// for each track that `audio_tracks` names: speech, then background audio. Sections that receive audio are added when the server requires them.
     pub(super) fn new(
         epoch: Instant,
         now: SessionTime,
         local: SocketAddr,
-        audio_track: Option<&str>,
+        audio_tracks: [Option<&str>; 2],
     ) -> Result<(Self, String), RtcError> {
         let start = epoch + now.since(SessionTime::START).as_duration();
         let mut rtc = RtcConfig::new()
@@ -113,15 +115,15 @@ impl PeerConnection {
             reliability: Reliability::MaxRetransmits { retransmits: 0 },
             ..ChannelConfig::default()
         });
-        let audio_sender = audio_track.map(|track| {
+        let audio_senders = audio_tracks.map(|track| {
             let mid = change.add_media(
                 MediaKind::Audio,
                 Direction::SendOnly,
                 Some("rushhour".to_owned()),
-                Some(track.to_owned()),
+                Some(track?.to_owned()),
                 None,
             );
-            AudioSender { mid, payload_type: None, sequence: 1 }
+            Some(AudioSender { mid, payload_type: None, sequence: 1 })
         });
         let (offer, pending) = change.apply().expect("adding channels is a change");
         let peer = Self {
@@ -129,7 +131,7 @@ impl PeerConnection {
             epoch,
             local,
             reliable,
-            audio_sender,
+            audio_senders,
             pending_offer: Some(pending),
             // The first offer, in the join request, has the id 1.
             next_offer_id: 2,
@@ -165,9 +167,9 @@ impl PeerConnection {
         for candidate in std::mem::take(&mut self.early_candidates) {
             self.rtc.add_remote_candidate(candidate);
         }
-        if let Some(sender) = &mut self.audio_sender
-            && sender.payload_type.is_none()
-        {
+        let unnegotiated =
+            self.audio_senders.iter_mut().flatten().filter(|sender| sender.payload_type.is_none());
+        for sender in unnegotiated {
             sender.payload_type = self.rtc.media(sender.mid).and_then(|media| {
                 media.remote_pts().iter().copied().find(|pt| {
                     let params = self.rtc.codec_config().params();
@@ -243,16 +245,21 @@ impl PeerConnection {
         self.rtc.handle_input(Input::Timeout(self.instant(now)))
     }
 
-    /// Queues an Opus packet with its RTP timestamp at 48 kHz. Returns whether audio is negotiated.
+    /// Queues an Opus packet with its RTP timestamp at 48 kHz. Returns whether the track is negotiated.
     pub(super) fn send_audio(
         &mut self,
+        track: OwnTrack,
         payload: Arc<[u8]>,
         rtp_time: u32,
         marker: bool,
         now: SessionTime,
     ) -> bool {
         let wallclock = self.instant(now);
-        let Some(sender) = &mut self.audio_sender else { return false };
+        let sender = match track {
+            OwnTrack::Speech => &mut self.audio_senders[0],
+            OwnTrack::Background => &mut self.audio_senders[1],
+        };
+        let Some(sender) = sender else { return false };
         let Some(payload_type) = sender.payload_type else { return false };
         let sequence: SeqNo = sender.sequence.into();
         let mut api = self.rtc.direct_api();

@@ -12,6 +12,9 @@ use proto::signal_response::Message as Response;
 /// The signalling protocol's version. 16 is the last without negotiated data channels and compressed streams.
 const PROTOCOL_VERSION: i32 = 16;
 
+/// The name of a track with background audio, as LiveKit's framework gives it (`BackgroundAudioPlayer`).
+const BACKGROUND_TRACK: &str = "background_audio";
+
 /// What a participant asks to join with.
 ///
 /// A client with a single peer connection joins at `/rtc/v1` with a `WrappedJoinRequest` in the query, which may
@@ -22,20 +25,26 @@ pub struct JoinQuery {
     pub(super) offer: String,
     /// The client id (`cid`) of the audio track in that offer.
     pub(super) audio_track: Option<String>,
+    /// The client id of a second audio track in that offer, for what is not speech.
+    pub(super) background_track: Option<String>,
     pub(super) attributes: HashMap<String, String>,
 }
 
 impl JoinQuery {
     /// The path and query of the signal connection's URL.
     pub fn path(&self) -> String {
-        let tracks = self.audio_track.iter().map(|cid| proto::AddTrackRequest {
+        let track = |cid: &String, name: &str, source: proto::TrackSource| proto::AddTrackRequest {
             cid: cid.clone(),
-            name: "rushhour".to_owned(),
+            name: name.to_owned(),
             r#type: proto::TrackType::Audio.into(),
-            source: proto::TrackSource::Microphone.into(),
+            source: source.into(),
             disable_red: true,
             ..proto::AddTrackRequest::default()
-        });
+        };
+        let speech = |cid| track(cid, "rushhour", proto::TrackSource::Microphone);
+        let background = |cid| track(cid, BACKGROUND_TRACK, proto::TrackSource::Unknown);
+        let tracks = self.audio_track.iter().map(speech);
+        let tracks = tracks.chain(self.background_track.iter().map(background));
         let request = proto::JoinRequest {
             client_info: Some(proto::ClientInfo {
                 sdk: proto::client_info::Sdk::Rust.into(),

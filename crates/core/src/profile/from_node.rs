@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::diagnostic::{Diagnostics, Located};
 use super::node::{Node, NodeValue, TableEntry};
-use crate::units::{Percent, PositiveDuration, Rate, ScenarioId, Usd};
+use crate::units::{Decibels, Percent, PositiveDuration, Rate, ScenarioId, SoundLevel, Usd};
 
 pub(super) trait FromNode: Sized {
     /// Reads the node; `None` and a diagnostic if that fails.
@@ -120,6 +120,8 @@ read_parsed! {
     PositiveDuration: "a duration in quotes, such as \"30s\"",
     Percent: "a percentage in quotes, such as \"2%\"",
     Usd: "an amount in quotes, such as \"20 USD\"",
+    SoundLevel: "a level in quotes, such as \"-47dBFS\"",
+    Decibels: "a difference of levels in quotes, such as \"10dB\"",
 }
 
 impl FromNode for ScenarioId {

@@ -11,6 +11,7 @@ mod parse_error;
 mod percent;
 mod rate;
 mod secret;
+mod sound_level;
 mod time;
 
 pub use dtmf_key::DtmfKey;
@@ -28,4 +29,5 @@ pub use parse_error::ParseUnitError;
 pub use percent::Percent;
 pub use rate::Rate;
 pub use secret::{Secret, redact, redact_json, remember_secret};
+pub use sound_level::{Decibels, SoundLevel};
 pub use time::{Micros, SessionTime};

@@ -66,18 +66,18 @@ pub struct Fold {
 }
 
 impl Fold {
+    fn open(&mut self, first: &Event) -> Result<EndedRuns, FoldError> {
+        let EventKind::Opened(opening) = &first.kind else { return Err(FoldError::NotOpened) };
+        self.folded = Some(FoldedSession::new((**opening).clone()));
+        Ok(EndedRuns::Nothing)
+    }
+
     /// Adds an event, and returns the outcomes that it decided.
     ///
     /// # Errors
     /// Where the events are not those of one session.
     pub fn add(&mut self, event: &Event) -> Result<EndedRuns, FoldError> {
-        let Some(folded) = &mut self.folded else {
-            let EventKind::Opened(opening) = &event.kind else {
-                return Err(FoldError::NotOpened);
-            };
-            self.folded = Some(FoldedSession::new((**opening).clone()));
-            return Ok(EndedRuns::Nothing);
-        };
+        let Some(folded) = &mut self.folded else { return self.open(event) };
         folded.last_event = folded.last_event.max(event.at);
         match &event.kind {
             EventKind::Opened(_) => return Err(FoldError::OpenedTwice),

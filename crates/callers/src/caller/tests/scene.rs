@@ -17,7 +17,7 @@ use crate::participant::{
 };
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{ConversationSummary, FailureClass, FramesSent, Outcome, Turn};
-use rushhour_core::profile::{CallerPatience, HearTrack, NativeSettings};
+use rushhour_core::profile::{CallerPatience, HearTrack, NativeSettings, SpeechSettings};
 use rushhour_core::units::{
     DtmfKey, Identity, Micros, Mode, PositiveDuration, RunIndex, SessionTime,
 };
@@ -102,6 +102,7 @@ impl Scene {
             rpc: BTreeMap::new(),
             hear: HearTrack::Microphone,
             patience: CallerPatience::DEFAULT,
+            speech: Some(SpeechSettings::default()),
         };
         let config = CallerConfig {
             run: RunIndex(7),
@@ -300,6 +301,12 @@ impl Scene {
     pub(super) fn agent_speaks(&mut self, millis: u64, clip: &Clip) {
         self.until(millis);
         self.agent_voice.as_mut().expect("a voice conversation").play(clip.clone());
+    }
+
+    /// From now on the agent's track carries noise where it is not speech.
+    pub(super) fn agent_makes_noise(&mut self, noise: &Clip) {
+        let voice = self.agent_voice.as_mut().expect("a voice conversation");
+        voice.set_background(Some(noise.clone()));
     }
 
     /// The agent stops its clip.

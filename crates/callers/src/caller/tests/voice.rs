@@ -2,9 +2,9 @@
 
 use super::super::prepared_script::PreparedTurn;
 use super::scene::{Scene, at, speaks, tone};
-use crate::audio::Clip;
+use crate::audio::{Clip, Noise};
 use rushhour_core::event::{FailureClass, Outcome, Turn, TurnEnding};
-use rushhour_core::units::{Micros, SessionTime};
+use rushhour_core::units::{Micros, SessionTime, SoundLevel};
 
 const SMITH: &[u8] = include_bytes!("../../../../../profiles/scripts/clips/name-is-smith.opus");
 
@@ -186,15 +186,48 @@ fn an_answer_may_pause_but_not_last_forever() {
     assert!((4_000..=4_020).contains(&last), "{last}");
 
     let mut endless = Scene::voice(vec![speaks(&clip)]);
-    let theirs = tone(1_000);
-    for second in 0..60 {
-        endless.agent_speaks(2_400 + second * 1_000, &theirs);
-    }
+    let theirs = tone(60_000);
+    endless.agent_speaks(2_400, &theirs);
     endless.agent_speaks(62_400, &theirs);
     assert!(!endless.handle.has_left);
     endless.until(62_600);
-    let (turns, class, _) = endless.failure();
+    let (turns, class, detail) = endless.failure();
     assert_eq!((class, turns[0].ending), (FailureClass::TurnTimeout, TurnEnding::TimedOut));
+    assert!(detail.ends_with("; sound above -47dBFS is taken for speech"), "{detail}");
+}
+
+/// Pink noise of three seconds.
+fn noise(level: i8) -> Vec<f32> {
+    Noise::Pink.samples(144_000, SoundLevel::dbfs(level), 7)
+}
+
+#[test]
+fn noise_on_the_agents_track_holds_nobody_up_once_it_is_known() {
+    let clip = Clip::from_bytes(SMITH).unwrap();
+    let mut scene = Scene::voice(vec![speaks(&clip), speaks(&clip)]);
+    scene.agent_makes_noise(&Clip::noise(&noise(-38)).unwrap());
+    let theirs = tone(1_000).with_noise(&noise(-38)).unwrap();
+    for turn in 1..=2 {
+        let last_frame = &clip.frames()[clip.last_audible()];
+        let has_finished = |scene: &Scene| {
+            scene.handle.sent_audio.iter().filter(|(_, frame)| frame == last_frame).count() == turn
+        };
+        while !has_finished(&scene) {
+            assert!(scene.handle.now < at(20_000), "the caller does not speak");
+            scene.until(scene.handle.now.0 / 1_000 + 20);
+        }
+        scene.agent_speaks(scene.handle.now.0 / 1_000 + 700, &theirs);
+    }
+    scene.until(scene.handle.now.0 / 1_000 + 2_000);
+    let (turns, outcome, _) = scene.end();
+    assert_eq!(outcome, Outcome::Completed { judged: None });
+    for turn in turns {
+        assert_eq!(turn.ending, TurnEnding::Answered);
+        let latency = turn.first.unwrap().since(turn.said).0 / 1_000;
+        assert!((700..=740).contains(&latency), "{latency} ms");
+        let duration = turn.last.unwrap().since(turn.first.unwrap()).0 / 1_000;
+        assert!((960..=1_020).contains(&duration), "{duration} ms");
+    }
 }
 
 #[test]

@@ -47,6 +47,22 @@ fn a_short_profile_gets_defaults_and_records_their_origin() {
 }
 
 #[test]
+fn the_level_of_speech_is_checked_and_belongs_to_native_callers() {
+    let with = |evaluator: &str| mistakes(&format!("{GOOD}[evaluator]\n{evaluator}\n"));
+    assert_eq!(
+        with("speech_margin = \"10dB\""),
+        ["`speech_margin` applies to native callers only"]
+    );
+    let has = |evaluator: &str, message: &str| {
+        let found = with(&format!("kind = \"native\"\n{evaluator}"));
+        assert!(found.iter().any(|one| one == message), "{found:?}");
+    };
+    has("speech_margin = \"2dB\"", "noise itself is often 2dB above its floor");
+    has("speech_threshold = \"-47\"", "`-47` does not end with dBFS");
+    has("speech_threshold = \"3dBFS\"", "`3dBFS` is not between -90dBFS and 0dBFS");
+}
+
+#[test]
 fn a_flag_overrides_the_environment_which_overrides_the_file() {
     let load_with = |flags: &[String]| {
         load(ProfileInput {

@@ -2,7 +2,7 @@
 
 use crate::profile::from_node::{DottedTexts, Json, Named};
 use crate::profile::table::{choice, raw_table};
-use crate::units::PositiveDuration;
+use crate::units::{Decibels, PositiveDuration, SoundLevel};
 
 raw_table! {
     /// Who talks to the agent.
@@ -45,6 +45,10 @@ raw_table! {
         resumes_within: PositiveDuration,
         /// How long after the end of our interruption an agent that falls silent has yielded to it; later, it has finished what it was saying; native only.
         yields_within: PositiveDuration,
+        /// The level above which sound on the agent's track may be speech; voice of native callers only.
+        speech_threshold: SoundLevel,
+        /// How far speech must stand above the noise on the agent's own track; voice of native callers only.
+        speech_margin: Decibels,
         /// The path that starts voice runs.
         voice_path: String,
         /// The path that starts chat runs.

@@ -12,13 +12,15 @@ use crate::profile::from_node::DottedTexts;
 use crate::profile::raw::evaluator::{RawEvaluator, RawEvaluatorKind};
 use crate::profile::raw::livekit::RawLiveKit;
 use crate::profile::settings::evaluator::{
-    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings,
+    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings, SpeechSettings,
 };
 use crate::profile::settings::session_mode::SessionMode;
 use crate::profile::settings::template::Template;
 use crate::profile::target_kind::{TargetKind, target_kind};
-use crate::units::PositiveDuration;
+use crate::units::{Decibels, PositiveDuration};
 
+/// Noise fluctuates by some decibels around its floor.
+const LEAST_MARGIN: Decibels = Decibels::whole(3);
 const VOICE_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit/";
 const CHAT_PATH: &str = "/test_framework/v1/scenarios-external/run_scenarios_livekit_chat/";
 const RUNS_PATH: &str = "/test_framework/v2/runs/bulk/";
@@ -170,6 +172,31 @@ fn resolve_native(
         },
         hear: resolve_hear(raw.hear.as_ref(), resolver),
         rpc: resolve_rpc(raw.rpc.as_ref(), resolver),
+        speech: Some(resolve_speech(raw, resolver)),
+    }
+}
+
+fn resolve_speech(raw: &RawEvaluator, resolver: &mut Resolver<'_>) -> SpeechSettings {
+    if let Some(at) = raw.speech_margin.as_ref().filter(|at| at.value < LEAST_MARGIN) {
+        resolver.diagnostics.invalid(
+            &at.span,
+            format!("noise itself is often {} above its floor", at.value),
+            format!("write at least \"{LEAST_MARGIN}\"; \"{}\" is usual", SpeechSettings::MARGIN),
+        );
+    }
+    let threshold = raw.speech_threshold.as_ref();
+    let margin = raw.speech_margin.as_ref();
+    SpeechSettings {
+        threshold: resolver.or_default(
+            "evaluator.speech_threshold",
+            threshold,
+            SpeechSettings::THRESHOLD,
+        ),
+        margin: Some(resolver.or_default(
+            "evaluator.speech_margin",
+            margin,
+            SpeechSettings::MARGIN,
+        )),
     }
 }
 
@@ -229,6 +256,8 @@ fn reject_native_settings(raw: &RawEvaluator, resolver: &mut Resolver<'_>) {
         ("replaced_within", raw.replaced_within.as_ref().map(|at| &at.span)),
         ("resumes_within", raw.resumes_within.as_ref().map(|at| &at.span)),
         ("yields_within", raw.yields_within.as_ref().map(|at| &at.span)),
+        ("speech_threshold", raw.speech_threshold.as_ref().map(|at| &at.span)),
+        ("speech_margin", raw.speech_margin.as_ref().map(|at| &at.span)),
     ];
     reject(native_only, "applies to native callers only", resolver);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::template::Template;
-use crate::units::PositiveDuration;
+use crate::units::{Decibels, PositiveDuration, SoundLevel};
 
 /// Which evaluator talks to the agent, and how to use it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct NativeSettings {
     /// How patient a caller is.
     #[serde(flatten)]
     pub patience: CallerPatience,
+    /// What of the agent's audio is speech; journals of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speech: Option<SpeechSettings>,
 }
 
 /// Which of the agent's audio tracks a caller hears.
@@ -146,6 +149,30 @@ is_default! {
     is_default_replaced_within: replaced_within,
     is_default_resumes_within: resumes_within,
     is_default_yields_within: yields_within,
+}
+
+/// What of an agent's audio is speech: what is louder than the threshold, and by the margin louder than the noise of
+/// its own track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpeechSettings {
+    /// Sound at or below this level is never speech.
+    pub threshold: SoundLevel,
+    /// How far above the noise floor of its track sound must be; the threshold alone decides if not given.
+    pub margin: Option<Decibels>,
+}
+
+impl SpeechSettings {
+    /// The level from which on sound is audible: speech has an active level between -16 and -30 dBFS, and its quietest
+    /// sounds are some 20 dB lower. Noise of codecs and converters, and comfort noise, stay below -50 dBFS.
+    pub const THRESHOLD: SoundLevel = SoundLevel::dbfs(-47);
+    /// How far speech stands above the noise of its track: docs/statistics.md has the error rates.
+    pub const MARGIN: Decibels = Decibels::whole(10);
+}
+
+impl Default for SpeechSettings {
+    fn default() -> Self {
+        Self { threshold: Self::THRESHOLD, margin: Some(Self::MARGIN) }
+    }
 }
 
 /// How to use Cekura's service.

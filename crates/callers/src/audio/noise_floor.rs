@@ -1,0 +1,189 @@
+//! The noise floor of one track, learnt from the levels of its packets; and the level from which on sound is speech.
+//!
+//! The floor is the minimum over a sliding window (minimum statistics: R. Martin, IEEE Transactions on Speech and Audio
+//! Processing 9 (2001), 504). Speech has gaps, so in seconds of speech some packets show what lies beneath it; noise has
+//! none. The floor falls at once, and rises when the window no longer holds anything lower. It is kept as minima of
+//! parts of the window, so a level is learnt in constant time and memory.
+
+use super::loudness::Level;
+use rushhour_core::profile::SpeechSettings;
+use rushhour_core::units::{Decibels, Micros, SessionTime};
+
+/// The parts of the window.
+const PARTS: usize = 8;
+const PART: Micros = Micros::from_secs(1);
+/// How long levels must have been known before their minimum is taken for noise: longer than speech goes on without a
+/// gap.
+const LEARNING: Micros = Micros::from_secs(2);
+/// How long the first levels are left out: decoders begin softly.
+const SETTLING: Micros = Micros::from_millis(100);
+/// Above all levels.
+const NO_LEVEL: Level = Level(f32::INFINITY);
+
+/// What level is speech on one track.
+#[derive(Debug, Clone)]
+pub(super) struct NoiseFloor {
+    threshold: Level,
+    margin: Option<f32>,
+    /// The minimum of each part of the window, or [`NO_LEVEL`].
+    minima: [Level; PARTS],
+    current: usize,
+    /// When the current part began.
+    part_began: SessionTime,
+    /// Since when levels are known without a gap as long as the window.
+    known_since: Option<SessionTime>,
+    /// The latest level that was learnt.
+    latest: SessionTime,
+    floor: Level,
+}
+
+impl NoiseFloor {
+    /// A floor of which nothing is known.
+    pub(super) fn new(settings: SpeechSettings) -> Self {
+        Self {
+            threshold: Level(settings.threshold.as_dbfs()),
+            margin: settings.margin.map(Decibels::as_db),
+            minima: [NO_LEVEL; PARTS],
+            current: 0,
+            part_began: SessionTime::START,
+            known_since: None,
+            latest: SessionTime::START,
+            floor: Level::SILENCE,
+        }
+    }
+
+    /// The noise that is known, or [`Level::SILENCE`].
+    pub(super) const fn level(&self) -> Level {
+        self.floor
+    }
+
+    /// Whether the noise, rather than the threshold, decides what is speech.
+    pub(super) fn decides(&self) -> bool {
+        self.margin.is_some_and(|margin| self.floor.louder_by(margin) > self.threshold)
+    }
+
+    /// Sound above this level is speech.
+    pub(super) fn speech_level(&self) -> Level {
+        match self.margin {
+            Some(margin) if self.floor.louder_by(margin) > self.threshold => {
+                self.floor.louder_by(margin)
+            }
+            _ => self.threshold,
+        }
+    }
+
+    /// Learns the level of a packet that arrived at `at`.
+    pub(super) fn learn(&mut self, at: SessionTime, level: Level) {
+        self.advance(at);
+        let known_since = *self.known_since.get_or_insert(at);
+        if at.since(known_since) < SETTLING {
+            return;
+        }
+        if level < self.minima[self.current] {
+            self.minima[self.current] = level;
+        }
+        self.latest = self.latest.max(at);
+        let least = self
+            .minima
+            .into_iter()
+            .fold(NO_LEVEL, |least, one| if one < least { one } else { least });
+        self.floor = if self.is_learning() { Level::SILENCE } else { least };
+    }
+
+    /// Whether too little is known of the track yet to tell noise from speech.
+    pub(super) fn is_learning(&self) -> bool {
+        self.known_since.is_none_or(|since| self.latest.since(since) < LEARNING)
+    }
+
+    /// Begins new parts of the window, up to the one in which `at` is.
+    fn advance(&mut self, at: SessionTime) {
+        let elapsed = at.since(self.part_began).0 / PART.0;
+        if elapsed >= PARTS as u64 {
+            self.minima = [NO_LEVEL; PARTS];
+            self.known_since = None;
+            self.part_began = at;
+            return;
+        }
+        for _ in 0..elapsed {
+            self.current = (self.current + 1) % PARTS;
+            self.minima[self.current] = NO_LEVEL;
+            self.part_began += PART;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: u64) -> SessionTime {
+        SessionTime(millis * 1_000)
+    }
+
+    /// Learns a level every 100 ms.
+    fn learn(floor: &mut NoiseFloor, millis: std::ops::Range<u64>, level: f32) {
+        for now in millis.step_by(100) {
+            floor.learn(at(now), Level(level));
+        }
+    }
+
+    fn new() -> NoiseFloor {
+        NoiseFloor::new(SpeechSettings::default())
+    }
+
+    #[test]
+    fn noise_raises_the_level_of_speech_once_it_is_known() {
+        let mut floor = new();
+        assert_eq!(floor.speech_level(), Level(-47.0));
+        learn(&mut floor, 5_000..6_900, -40.0);
+        assert_eq!(floor.speech_level(), Level(-47.0));
+        learn(&mut floor, 6_900..7_100, -40.0);
+        assert_eq!((floor.level(), floor.speech_level()), (Level(-40.0), Level(-30.0)));
+    }
+
+    #[test]
+    fn the_threshold_is_the_least_level_of_speech() {
+        let mut floor = new();
+        learn(&mut floor, 0..5_000, -58.0);
+        assert_eq!(floor.speech_level(), Level(-47.0));
+        learn(&mut floor, 5_000..15_000, -56.0);
+        assert_eq!(floor.speech_level(), Level(-46.0));
+    }
+
+    #[test]
+    fn it_falls_at_once_and_rises_after_the_window() {
+        let mut floor = new();
+        learn(&mut floor, 0..4_000, -40.0);
+        floor.learn(at(4_000), Level::SILENCE);
+        assert_eq!(floor.speech_level(), Level(-47.0));
+        learn(&mut floor, 4_100..11_900, -40.0);
+        assert_eq!(floor.speech_level(), Level(-47.0));
+        learn(&mut floor, 11_900..13_000, -40.0);
+        assert_eq!(floor.speech_level(), Level(-30.0));
+    }
+
+    #[test]
+    fn what_was_before_a_long_gap_is_forgotten() {
+        let mut floor = new();
+        learn(&mut floor, 0..4_000, -40.0);
+        learn(&mut floor, 20_000..21_900, -20.0);
+        assert_eq!(floor.speech_level(), Level(-47.0));
+        learn(&mut floor, 21_900..22_100, -20.0);
+        assert_eq!(floor.level(), Level(-20.0));
+    }
+
+    #[test]
+    fn without_a_margin_the_threshold_alone_decides() {
+        let mut floor = NoiseFloor::new(SpeechSettings { margin: None, ..Default::default() });
+        learn(&mut floor, 0..9_000, -20.0);
+        assert_eq!(floor.speech_level(), Level(-47.0));
+    }
+
+    #[test]
+    fn levels_that_come_late_are_learnt_without_going_back_in_time() {
+        let mut floor = new();
+        learn(&mut floor, 10_000..13_000, -40.0);
+        floor.learn(at(11_000), Level(-45.0));
+        assert_eq!(floor.level(), Level(-45.0));
+    }
+}
