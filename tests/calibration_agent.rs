@@ -383,7 +383,7 @@ fn a_spoken_turn_is_answered_after_its_delay() {
 /// The response of the agent's status server at this path, with status line and headers.
 fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n")
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         .expect("it accepts a request");
     let mut response = String::new();
     stream.read_to_string(&mut response).expect("it answers with text");

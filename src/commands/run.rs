@@ -27,8 +27,7 @@ Either way every planned run has an outcome, rooms are deleted and reports are w
 
 Exit codes:
   0    passed
-  2    missing credentials, an unreachable server, a file that cannot be written, an evaluator \
-that rejects every submission
+  2    missing credentials, an unreachable server, an evaluator that rejects all, an unwritable file
   99   a threshold failed, or no run completed
   104  the profile is not valid
   105  stopped by a signal

@@ -193,7 +193,7 @@ fn an_answer_may_pause_but_not_last_forever() {
     endless.until(62_600);
     let (turns, class, detail) = endless.failure();
     assert_eq!((class, turns[0].ending), (FailureClass::TurnTimeout, TurnEnding::TimedOut));
-    assert!(detail.ends_with("; sound above -47dBFS is taken for speech"), "{detail}");
+    assert!(detail.contains("; sound above -47dBFS is taken for speech"), "{detail}");
 }
 
 /// Pink noise of three seconds.

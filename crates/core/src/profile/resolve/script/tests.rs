@@ -269,5 +269,5 @@ fn callers_hear_a_track_and_are_as_patient_as_the_profile_says() {
     assert_eq!(serde_json::from_value::<NativeSettings>(text).unwrap(), own);
     let usual = serde_json::to_value(native("")).unwrap();
     let keys: Vec<&String> = usual.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["join_within", "quiet", "ready_within"]);
+    assert_eq!(keys, ["join_within", "quiet", "ready_within", "speech"]);
 }
