@@ -97,12 +97,15 @@ fn unnamed_hosts(
     cekura: Option<&CekuraSettings>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Vec<UnnamedHost> {
-    let livekit = match &profile.livekit.target {
-        LiveKitTarget::Url(url) => Some((Service::LiveKit, url.clone())),
+    // Requests to the server API carry tokens made with the secret; callers take theirs to the other address.
+    let callers = match &profile.livekit.target {
+        LiveKitTarget::Url(url) => Some(url),
         LiveKitTarget::Sandbox => None,
     };
+    let addresses = callers.into_iter().chain(&profile.livekit.api_url);
+    let livekit = addresses.map(|url| (Service::LiveKit, url.clone()));
     let cekura = cekura.and_then(|settings| Some((Service::Cekura, settings.url.clone()?)));
-    let hosts = livekit.into_iter().chain(cekura).map(|(service, url)| {
+    let hosts = livekit.chain(cekura).map(|(service, url)| {
         let named = variable(service.variable()).filter(|named| !named.trim().is_empty());
         UnnamedHost { service, url, named }
     });
@@ -175,5 +178,26 @@ mod tests {
         assert!(Service::Cekura.is_named("https://api.cekura.ai", None));
         assert!(!Service::Cekura.is_named("https://api.cekura.ai.evil", None));
         assert!(!Service::LiveKit.is_named("https://api.cekura.ai", None));
+    }
+
+    #[test]
+    fn every_livekit_address_of_a_journal_must_be_named() {
+        let text = "[livekit]\nurl = \"wss://a.example\"\napi_url = \"wss://b.example\"\nagent = \"x\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n";
+        let profile = rushhour_core::profile::load(rushhour_core::profile::ProfileInput {
+            file: "p.toml",
+            bytes: text.as_bytes(),
+            environment: &[],
+            flags: &[],
+            read_file: &rushhour_core::profile::no_files,
+        })
+        .unwrap_or_else(|_| panic!("it is valid"))
+        .profile;
+        let unnamed = |named: &str| {
+            let named = named.to_owned();
+            let hosts = unnamed_hosts(&profile, None, |_| Some(named.clone()));
+            hosts.into_iter().map(|host| host.url).collect::<Vec<_>>()
+        };
+        assert_eq!(unnamed("wss://a.example"), ["wss://b.example"]);
+        assert_eq!(unnamed("wss://b.example"), ["wss://a.example"]);
     }
 }
