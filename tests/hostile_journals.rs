@@ -86,7 +86,8 @@ fn the_hosts_of_a_journal_pass_the_checks_of_a_profile() {
         "@evil.example/{id}".clone_into(&mut cekura.runs_path);
     });
     path.write(dir.path(), "path");
-    forged("ws://evil.example").write(dir.path(), "plain");
+    // In clear, to a service that takes only encrypted connections.
+    forged("ws://evil.livekit.cloud").write(dir.path(), "plain");
     forged("wss://me:hunter2@evil.example").write(dir.path(), "password");
     for folder in ["path", "plain", "password"] {
         for command in [["sweep", folder, "--trust-hosts"], ["resume", folder, "--trust-hosts"]] {

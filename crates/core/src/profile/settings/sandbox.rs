@@ -42,7 +42,7 @@ faults! {
     LivekitReset "livekit_reset" "A LiveKit call's connection is reset before the call takes effect."
     LivekitResetAfter "livekit_reset_after" "A LiveKit call takes effect, then its connection is reset."
     LivekitTooMany "livekit_429" "A LiveKit call is refused with 429, Retry-After in seconds."
-    LivekitExhausted "livekit_exhausted" "A LiveKit call is refused: Twirp `resource_exhausted`, 429, without Retry-After."
+    LivekitExhausted "livekit_exhausted" "A LiveKit call is refused: Twirp `resource_exhausted`, 429, no Retry-After."
     LivekitHtml "livekit_html" "A proxy answers a LiveKit call with HTML and 502; the call has no effect."
     DispatchLost "dispatch_lost" "A dispatch is accepted and never becomes a job."
     AgentNeverJoins "agent_never_joins" "A job is assigned and its agent never joins."
