@@ -7,7 +7,9 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// The largest profile, script or price file.
+/// What is read of a profile at most. The loader takes less, and says so with the profile's other mistakes.
+pub(crate) const MAX_PROFILE: u64 = 16 * MAX_TEXT;
+/// The largest script or price file.
 pub(crate) const MAX_TEXT: u64 = 1024 * 1024;
 /// The largest file with a key.
 pub(crate) const MAX_KEY: u64 = 16 * 1024;

@@ -6,7 +6,7 @@ use std::path::Path;
 use tracing::info;
 
 use crate::arguments::ProfileArgs;
-use crate::bounded_file::{MAX_KEY, MAX_TEXT, read_bounded};
+use crate::bounded_file::{MAX_KEY, MAX_PROFILE, MAX_TEXT, read_bounded};
 use crate::error::{CliError, ErrorKind};
 use crate::print;
 use crate::profile_files::ProfileFiles;
@@ -21,7 +21,7 @@ const SHORTEST_SECRET: usize = 12;
 /// Reads the profile that the arguments name, and prints what is wrong with it.
 pub(crate) fn load_profile(arguments: &ProfileArgs) -> Result<LoadedProfile, CliError> {
     let path = &arguments.profile;
-    let bytes = read_bounded(path, MAX_TEXT).map_err(|error| unreadable(path, error))?;
+    let bytes = read_bounded(path, MAX_PROFILE).map_err(|error| unreadable(path, error))?;
     refuse_secrets(&bytes, &arguments.set)?;
     let environment: Vec<(&'static str, String)> = ENVIRONMENT_VARIABLES
         .iter()
