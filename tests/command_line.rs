@@ -125,8 +125,8 @@ fn files_that_are_not_profiles_are_refused() {
     dir.write("big.toml", &"# filler\n".repeat(1_200_000));
     dir.rushhour(&["run", "big.toml"])
         .run()
-        .expect_exit(2)
-        .expect_stderr("it is larger than 1048576 bytes");
+        .expect_exit(104)
+        .expect_stderr("is too large for a profile");
     let noise: Vec<u8> =
         (0..5000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     fs::write(dir.path().join("noise.toml"), noise).expect("a file can be written");
