@@ -1,9 +1,9 @@
 //! [`DeadlineTimer`]: wakes the event loop on time. tokio's own timer has a resolution of a millisecond, by which runs
 //! would start late.
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
 pub(super) use coarse::DeadlineTimer;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(super) use precise::DeadlineTimer;
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
