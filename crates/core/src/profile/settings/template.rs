@@ -30,7 +30,7 @@ pub(crate) const PLACEHOLDERS: [&str; 4] = ["run", "scenario", "seed", "mode"];
 pub struct Template(String);
 
 impl Template {
-    /// The text as written; [`unknown_placeholder`] says whether it may be used.
+    /// The text as written; `unknown_placeholder` says whether it may be used.
     pub const fn new(text: String) -> Self {
         Self(text)
     }
