@@ -60,7 +60,7 @@ impl ProfileFiles {
     pub(crate) fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
         let path = self.path(name);
         if !self.contains(name) {
-            return Err(outside());
+            return Err(outside_folder());
         }
         read_bounded(&path, limit)
     }
@@ -100,7 +100,7 @@ pub(crate) fn stays_below(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
-fn outside() -> io::Error {
+fn outside_folder() -> io::Error {
     io::Error::new(
         io::ErrorKind::PermissionDenied,
         "it is outside the profile's folder; name the folder that it may be read from with --files",

@@ -19,7 +19,7 @@ use rushhour_livekit::{
 
 #[cfg(feature = "native")]
 use {
-    super::listener::Listener,
+    super::listener::RoomListener,
     super::traits::agent_traits,
     crate::print,
     rushhour_livekit::{TokenRequest, caller_claims},
@@ -166,7 +166,7 @@ async fn create_and_dispatch(
 }
 
 #[cfg(feature = "native")]
-type Listening = Result<Listener, Finding>;
+type Listening = Result<RoomListener, Finding>;
 #[cfg(not(feature = "native"))]
 type Listening = std::convert::Infallible;
 
@@ -190,7 +190,7 @@ fn join_room(
     });
     let not_checked = |why: String| Finding::not_checked("agent in the room", why);
     Some(token.map_err(|error| not_checked(error.to_string())).and_then(|token| {
-        Listener::join(target.url.to_owned(), token, run.mode)
+        RoomListener::join(target.url.to_owned(), token, run.mode)
             .map_err(|error| not_checked(format!("cannot start a thread: {error}")))
     }))
 }

@@ -58,7 +58,7 @@ impl Heard {
 }
 
 /// A silent participant.
-pub(super) struct Listener {
+pub(super) struct RoomListener {
     heard: Arc<Mutex<Heard>>,
     mode: Mode,
     control: ParticipantControl,
@@ -66,13 +66,13 @@ pub(super) struct Listener {
     _engine: Engine,
 }
 
-impl Drop for Listener {
+impl Drop for RoomListener {
     fn drop(&mut self) {
         self.control.stop();
     }
 }
 
-impl Listener {
+impl RoomListener {
     /// Joins the room, as a caller of this mode would. Must be called within a tokio runtime.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub(super) struct OpenTurn {
     /// When the caller had finished: its text or its last audible frame was sent.
     pub(super) said_at: Option<SessionTime>,
     /// In voice, what the agent said since the caller began.
-    spurts: Vec<Spurt>,
+    spurts: Vec<SpeechInterval>,
     /// When the answer began.
     pub(super) answer_began: Option<SessionTime>,
     /// When the answer ended.
@@ -29,7 +29,7 @@ pub(super) struct OpenTurn {
 
 /// What the agent said without a pause.
 #[derive(Debug, Clone, Copy)]
-struct Spurt {
+struct SpeechInterval {
     began: SessionTime,
     ended: Option<SessionTime>,
 }
@@ -101,9 +101,9 @@ impl OpenTurn {
         let Some(first) = written.first() else { return AnswerProgress::None };
         let answer = match &prompt.expect {
             None => Some(first),
-            Some(expect) => {
-                written.iter().find(|one| one.closed_at.is_some() && expect.is_match(&one.words()))
-            }
+            Some(expect) => written
+                .iter()
+                .find(|one| one.closed_at.is_some() && expect.is_match(&one.text_so_far())),
         };
         let shown = answer.unwrap_or(first);
         (self.answer_began, self.answer_ended) = (shown.first_text_at, shown.closed_at);
@@ -129,12 +129,13 @@ impl OpenTurn {
     ) -> AnswerProgress {
         let Some(said_at) = self.said_at else { return AnswerProgress::None };
         (self.answer_began, self.answer_ended) = (None, None);
-        let continues = |spurt: &Spurt| {
+        let continues = |spurt: &SpeechInterval| {
             spurt.began <= said_at + resumes_within && utterances.continues(said_at, spurt.began)
         };
-        let later: Vec<Spurt> =
+        let later: Vec<SpeechInterval> =
             self.spurts.iter().copied().filter(|spurt| spurt.began > said_at).collect();
-        let answers: Vec<Spurt> = later.iter().copied().filter(|one| !continues(one)).collect();
+        let answers: Vec<SpeechInterval> =
+            later.iter().copied().filter(|one| !continues(one)).collect();
         let Some(first) = answers.first() else {
             self.answer_ended = self.spurts.last().and_then(|last| last.ended);
             return match (later.is_empty(), self.spurts.is_empty()) {
@@ -144,7 +145,7 @@ impl OpenTurn {
             };
         };
         let expected = prompt.expect.as_ref().map(|expect| {
-            let text = utterances.since(said_at).find(|one| expect.is_match(&one.words()))?;
+            let text = utterances.since(said_at).find(|one| expect.is_match(&one.text_so_far()))?;
             Self::speech_of(text.first_text_at?, &answers)
         });
         self.answer_began = Some(expected.flatten().unwrap_or(first.began));
@@ -156,8 +157,8 @@ impl OpenTurn {
     }
 
     /// When the speech began whose text began at `at`.
-    fn speech_of(at: SessionTime, spurts: &[Spurt]) -> Option<SessionTime> {
-        let is_spoken_at = |spurt: &&Spurt| {
+    fn speech_of(at: SessionTime, spurts: &[SpeechInterval]) -> Option<SessionTime> {
+        let is_spoken_at = |spurt: &&SpeechInterval| {
             spurt.began <= at + TEXT_SLACK && spurt.ended.is_none_or(|ended| ended >= at)
         };
         // A text that is not paced may come before its speech.
@@ -176,7 +177,7 @@ impl OpenTurn {
             interruption.resumed |= at.since(fell_silent) >= LONGEST_BREATH;
         }
         if self.spurts.len() < MAX_SPURTS {
-            self.spurts.push(Spurt { began: at, ended: None });
+            self.spurts.push(SpeechInterval { began: at, ended: None });
         }
     }
 

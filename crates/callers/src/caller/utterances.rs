@@ -89,7 +89,7 @@ impl Utterances {
                 let is_known = self.list.last().is_some_and(|last| {
                     !last.stream_id.is_empty()
                         && at.since(last.opened_at) < SAME_TEXT_WITHIN
-                        && last.words().trim() == text.trim()
+                        && last.text_so_far().trim() == text.trim()
                 });
                 if !is_agent(sender) || is_known || text.trim().is_empty() {
                     return false;
@@ -170,13 +170,13 @@ impl Utterances {
 
     /// The text of the segments that were begun after `time`.
     pub(super) fn text_since(&self, time: SessionTime) -> String {
-        self.since(time).map(Utterance::words).collect::<Vec<_>>().join(" ")
+        self.since(time).map(Utterance::text_so_far).collect::<Vec<_>>().join(" ")
     }
 }
 
 impl Utterance {
     /// What it says. Where an agent writes its transcripts as lines of JSON, their texts.
-    pub(super) fn words(&self) -> Cow<'_, str> {
+    pub(super) fn text_so_far(&self) -> Cow<'_, str> {
         let text_of = |line: &str| -> Option<String> {
             let timed: Value = serde_json::from_str(line).ok()?;
             Some(timed.get("text")?.as_str()?.to_owned())
@@ -283,7 +283,7 @@ mod tests {
         }
         let utterances = received(&events);
         let [one] = utterances.since(SessionTime(6)).collect::<Vec<_>>()[..] else { panic!() };
-        assert_eq!(one.words(), "Good day to you");
+        assert_eq!(one.text_so_far(), "Good day to you");
         assert_eq!(
             (one.opened_at, one.first_text_at, one.closed_at),
             (SessionTime(10), Some(SessionTime(11)), Some(SessionTime(32)))
@@ -313,7 +313,7 @@ mod tests {
             (text("Yes."), 5),
             (text("Yes."), 6),
         ]);
-        let said: Vec<_> = utterances.since(SessionTime(0)).map(|one| one.words()).collect();
+        let said: Vec<_> = utterances.since(SessionTime(0)).map(|one| one.text_so_far()).collect();
         assert_eq!(said, ["Good day.", "Yes.", "Yes."], "the same answer to two turns");
         assert!(!utterances.is_writing());
     }
