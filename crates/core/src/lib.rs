@@ -6,12 +6,15 @@
 pub mod bill;
 pub mod evaluator;
 pub mod event;
+mod local_host;
 pub mod plan;
 pub mod profile;
 pub mod rng;
 pub mod units;
 
 use std::pin::Pin;
+
+pub use local_host::is_local_host;
 
 /// The cause of an error, shared so that errors can be cloned.
 pub type ErrorSource = std::sync::Arc<dyn std::error::Error + Send + Sync>;

@@ -9,6 +9,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderValue, RETRY_
 use hyper::{HeaderMap, Response};
 use tokio::time::{Instant, sleep_until};
 
+use rushhour_core::is_local_host;
 use rushhour_core::units::SessionTime;
 
 use super::connection::ResetOnClose;
@@ -145,19 +146,6 @@ impl Drop for SubmissionRecorder<'_> {
     }
 }
 
-/// Whether a request's Host header (RFC 9110, section 7.2) names this machine by address or as `localhost`. A web page
-/// that had its own name resolve to this machine (DNS rebinding) would send that name.
-fn is_local_host(host: Option<&str>) -> bool {
-    // Browsers always send one.
-    let Some(host) = host else { return true };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || address.parse::<std::net::IpAddr>().is_ok()
-}
-
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
@@ -172,21 +160,4 @@ fn to_hyper(response: SandboxResponse) -> Response<ResponseBody> {
         headers.insert(RETRY_AFTER, value);
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_that_resolves_to_this_machine_is_refused_by_its_name() {
-        for local in [None, Some("127.0.0.1:8081"), Some("localhost"), Some("[::1]:80")] {
-            assert!(is_local_host(local), "{local:?}");
-        }
-        for foreign in
-            ["evil.example", "evil.example:8081", "127.0.0.1.evil.example", "", "localhost.evil"]
-        {
-            assert!(!is_local_host(Some(foreign)), "{foreign}");
-        }
-    }
 }

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::stats::WorkerStats;
 use rushhour_callers::engine::EngineClock;
+use rushhour_core::is_local_host;
 
 /// The pause after a connection could not be accepted, usually for lack of file descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -72,19 +73,6 @@ async fn accept(listener: TcpListener, stats: Arc<WorkerStats>, clock: EngineClo
     }
 }
 
-/// Whether a request's Host header (RFC 9110, section 7.2) names this machine by address or as `localhost`. A web page
-/// that had its own name resolve to this machine (DNS rebinding) would send that name.
-fn is_local_host(host: Option<&str>) -> bool {
-    // Browsers always send one.
-    let Some(host) = host else { return true };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || address.parse::<std::net::IpAddr>().is_ok()
-}
-
 fn misdirected() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(b"not this host")));
     *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
@@ -120,21 +108,4 @@ fn resident_memory() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1_024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_that_resolves_to_this_machine_is_refused_by_its_name() {
-        for local in [None, Some("127.0.0.1:8081"), Some("localhost"), Some("[::1]:80")] {
-            assert!(is_local_host(local), "{local:?}");
-        }
-        for foreign in
-            ["evil.example", "evil.example:8081", "127.0.0.1.evil.example", "", "localhost.evil"]
-        {
-            assert!(!is_local_host(Some(foreign)), "{foreign}");
-        }
-    }
 }

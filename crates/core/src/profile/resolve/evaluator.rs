@@ -127,48 +127,33 @@ fn resolve_native(
         ("poll_every", raw.poll_every.as_ref().map(|at| &at.span)),
     ];
     reject(cekura_only, "applies to Cekura only, not to native callers", resolver);
-    let mut duration = |name: &str, given: Option<&Located<PositiveDuration>>, default| {
-        resolver.or_default(&format!("evaluator.{name}"), given, default)
+    let usual = CallerPatience::DEFAULT;
+    let mut duration = |name: &str, given: &Option<Located<PositiveDuration>>, default| {
+        resolver.or_default(&format!("evaluator.{name}"), given.as_ref(), default)
     };
     NativeSettings {
-        join_within: duration("join_within", raw.join_within.as_ref(), PositiveDuration::secs(15)),
-        ready_within: duration(
-            "ready_within",
-            raw.ready_within.as_ref(),
-            PositiveDuration::secs(15),
-        ),
-        quiet: duration("quiet", raw.quiet.as_ref(), PositiveDuration::millis(300)),
+        join_within: duration("join_within", &raw.join_within, PositiveDuration::secs(15)),
+        ready_within: duration("ready_within", &raw.ready_within, PositiveDuration::secs(15)),
+        quiet: duration("quiet", &raw.quiet, PositiveDuration::millis(300)),
         patience: CallerPatience {
             stateless_after: duration(
                 "stateless_after",
-                raw.stateless_after.as_ref(),
-                CallerPatience::DEFAULT.stateless_after,
+                &raw.stateless_after,
+                usual.stateless_after,
             ),
             longest_silence: duration(
                 "longest_silence",
-                raw.longest_silence.as_ref(),
-                CallerPatience::DEFAULT.longest_silence,
+                &raw.longest_silence,
+                usual.longest_silence,
             ),
-            longest_answer: duration(
-                "longest_answer",
-                raw.longest_answer.as_ref(),
-                CallerPatience::DEFAULT.longest_answer,
-            ),
+            longest_answer: duration("longest_answer", &raw.longest_answer, usual.longest_answer),
             replaced_within: duration(
                 "replaced_within",
-                raw.replaced_within.as_ref(),
-                CallerPatience::DEFAULT.replaced_within,
+                &raw.replaced_within,
+                usual.replaced_within,
             ),
-            resumes_within: duration(
-                "resumes_within",
-                raw.resumes_within.as_ref(),
-                CallerPatience::DEFAULT.resumes_within,
-            ),
-            yields_within: duration(
-                "yields_within",
-                raw.yields_within.as_ref(),
-                CallerPatience::DEFAULT.yields_within,
-            ),
+            resumes_within: duration("resumes_within", &raw.resumes_within, usual.resumes_within),
+            yields_within: duration("yields_within", &raw.yields_within, usual.yields_within),
         },
         hear: resolve_hear(raw.hear.as_ref(), resolver),
         rpc: resolve_rpc(raw.rpc.as_ref(), resolver),
