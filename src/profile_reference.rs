@@ -146,6 +146,9 @@ impl<'a> Reference<'a> {
             Some("array") => format!("list of {}", self.kind(&target["items"])),
             Some("object") => {
                 let keys: Vec<&str> = properties(target).map(|(key, _)| key.as_str()).collect();
+                if keys.is_empty() {
+                    return "table".to_owned();
+                }
                 format!("`{{ {} }}`", keys.join(", "))
             }
             Some("integer") => "whole number".to_owned(),

@@ -5,7 +5,7 @@ use crate::profile::settings::caller::CallerKind;
 use crate::profile::table::raw_table;
 
 raw_table! {
-    /// What the caller is to the agent.
+    /// Who the caller is, as the agent sees it.
     RawCaller {
         /// The kind of participant that the caller is; `sip` adds the attributes `sip.callID` and `sip.callStatus` unless they are given.
         kind: CallerKind,

@@ -44,7 +44,7 @@ raw_table! {
         mode: SessionMode,
         /// The LiveKit server, and how the agent gets into the rooms.
         livekit: RawLiveKit,
-        /// What the caller is to the agent. Rushhour signs it into the caller's token, also for Cekura's callers. In each value `{run}`, `{scenario}`, `{seed}` and `{mode}` stand for those of the run; `{{run}}` stands for the text `{run}`.
+        /// Who the caller is, as the agent sees it. Rushhour signs it into the caller's token, also for Cekura's callers. In each value `{run}`, `{scenario}`, `{seed}` and `{mode}` stand for those of the run; `{{run}}` stands for the text `{run}`.
         caller: RawCaller,
         /// Who talks to the agent.
         evaluator: RawEvaluator,

@@ -1,4 +1,4 @@
-//! What the caller is to the agent.
+//! Who the caller is, as the agent sees it.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ choice! {
     }
 }
 
-/// What the caller is to the agent: its name, metadata and attributes, which its token carries.
+/// Who the caller is, as the agent sees it: its name, metadata and attributes, which its token carries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallerSettings {
     /// Its kind.

@@ -28,7 +28,7 @@ pub struct Profile {
     pub mode: SessionMode,
     /// The LiveKit server and the agent.
     pub livekit: LiveKitSettings,
-    /// What the caller is to the agent; nothing in journals from before it could be said.
+    /// Who the caller is, as the agent sees it; empty in journals from before this could be set.
     #[serde(default, skip_serializing_if = "CallerSettings::is_default")]
     pub caller: CallerSettings,
     /// Who talks to the agent.
