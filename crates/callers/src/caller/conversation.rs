@@ -298,7 +298,9 @@ impl Caller {
 
     /// No answer came in time. Where the agent's session can be asked, it first says whether it is still there.
     fn ask_for_an_answer(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
-        if self.session_probe.ask() {
+        // After an outage, silence says nothing of the session.
+        let may_ask = !self.outages.may_have_caused(SessionTime::START, now);
+        if may_ask && self.session_probe.ask() {
             let _ = handle.send_bytes(AGENT_SESSION_TOPIC, &encode_session_ping());
             self.stage = CallerStage::AskingSession { until: now + SESSION_TIMEOUT };
         } else {

@@ -195,8 +195,10 @@ impl Caller {
         handle: &mut dyn ParticipantHandle,
     ) {
         if self.outcome.is_none() {
-            let (class, detail) = self.excused(class, detail.into(), handle.now());
-            let mut detail = detail;
+            let (class, mut detail) = self.excused(class, detail.into(), handle.now());
+            if class == FailureClass::ConnectionLost {
+                self.summary.ended = ConversationEnd::ConnectionLost;
+            }
             if class == FailureClass::TurnTimeout {
                 detail = format!("{detail}{}", self.sound_words()).into();
             }

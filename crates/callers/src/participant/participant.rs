@@ -328,6 +328,8 @@ impl Participant {
             join.other_participants.into_iter().map(RemoteParticipant::from).collect();
         if self.reconnection.is_away() {
             self.reconnection.accepted(now);
+            // They may have changed since the request was made.
+            self.send_attributes(out);
             info!(parent: &self.span, others = others.len(), "joined the room again");
             out.event(ParticipantEvent::Rejoined { others });
             return;

@@ -237,3 +237,126 @@ impl Participant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Instant;
+
+    use proto::signal_response::Message as Response;
+
+    use super::*;
+    use crate::participant::ReconnectPolicy;
+
+    /// What a participant asked for.
+    #[derive(Default)]
+    struct Recorded {
+        attempts: Vec<SignalAttempt>,
+        sent: Vec<Request>,
+        events: Vec<ParticipantEvent>,
+    }
+
+    impl ParticipantOutput for Recorded {
+        fn transmit(&mut self, _: SocketAddr, _: SocketAddr, _: &[u8]) {}
+        fn open_signal(&mut self, attempt: SignalAttempt) {
+            self.attempts.push(attempt);
+        }
+        fn send_signal(&mut self, message: Request) {
+            self.sent.push(message);
+        }
+        fn event(&mut self, event: ParticipantEvent) {
+            self.events.push(event);
+        }
+    }
+
+    /// A participant that the server has let in, and that has no media yet.
+    fn joined(reconnect: ReconnectPolicy) -> (Participant, Recorded) {
+        let config = JoinConfig { reconnect, ..JoinConfig::default() };
+        let local = ([127, 0, 0, 1], 5_000).into();
+        let epoch = Instant::now();
+        let (mut participant, _) =
+            Participant::new(&config, epoch, SessionTime::START, local).unwrap();
+        let mut recorded = Recorded::default();
+        let own = proto::ParticipantInfo { sid: "PA_1".to_owned(), ..Default::default() };
+        let join = proto::JoinResponse { participant: Some(own), ..Default::default() };
+        participant
+            .handle_signal(Response::Join(join), SessionTime::START, &mut recorded)
+            .unwrap();
+        (participant, recorded)
+    }
+
+    fn leave(action: Action, reason: proto::DisconnectReason) -> Response {
+        Response::Leave(proto::LeaveRequest {
+            action: action.into(),
+            reason: reason.into(),
+            ..Default::default()
+        })
+    }
+
+    fn ends(recorded: &Recorded) -> Vec<String> {
+        let end = |event: &ParticipantEvent| match event {
+            ParticipantEvent::Disconnected(error) => Some(error.to_string()),
+            _ => None,
+        };
+        recorded.events.iter().filter_map(end).collect()
+    }
+
+    #[test]
+    fn a_server_that_asks_for_a_reconnect_gets_one_and_one_that_disconnects_does_not() {
+        let at = SessionTime(5);
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::default());
+        let state_mismatch = proto::DisconnectReason::StateMismatch;
+        let message = leave(Action::Reconnect, state_mismatch);
+        participant.handle_signal(message, at, &mut recorded).unwrap();
+        assert!(matches!(recorded.attempts[0].target, SignalTarget::Rejoined { .. }));
+        assert_eq!((recorded.attempts[0].number, participant.signal_number()), (1, 1));
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::default());
+        let removed = proto::DisconnectReason::ParticipantRemoved;
+        let message = leave(Action::Disconnect, removed);
+        participant.handle_signal(message, at, &mut recorded).unwrap();
+        assert!(recorded.attempts.is_empty() && ends(&recorded).len() == 1);
+    }
+
+    #[test]
+    fn a_resumed_participant_tells_the_server_what_it_knows() {
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::default());
+        let track = proto::TrackInfo { sid: "TR_1".to_owned(), ..Default::default() };
+        let published =
+            proto::TrackPublishedResponse { cid: "voice".to_owned(), track: Some(track) };
+        let at = SessionTime(5);
+        let message = Response::TrackPublished(published);
+        participant.handle_signal(message, at, &mut recorded).unwrap();
+        let loss = Loss::new(ReconnectCause::SignalLost, ReconnectMethod::Resume);
+        participant.lose(loss, at, &mut recorded);
+        let SignalTarget::Resumed { path } = &recorded.attempts[0].target else {
+            panic!("it asks to resume: {:?}", recorded.attempts);
+        };
+        assert!(path.starts_with("/rtc/v1?"), "{path}");
+        let attributes = std::collections::HashMap::from([("a".to_owned(), "b".to_owned())]);
+        participant.set_attributes(attributes, &mut recorded);
+        assert!(recorded.sent.is_empty(), "nothing can be sent: {:?}", recorded.sent);
+        let message = Response::Reconnect(proto::ReconnectResponse::default());
+        participant.handle_signal(message, SessionTime(9), &mut recorded).unwrap();
+        let Request::SyncState(state) = &recorded.sent[0] else { panic!("{:?}", recorded.sent) };
+        assert_eq!(state.publish_tracks.len(), 1);
+        assert!(state.subscription.is_some(), "older servers panic without it");
+        let Request::UpdateMetadata(update) = &recorded.sent[1] else {
+            panic!("{:?}", recorded.sent);
+        };
+        assert_eq!(update.attributes["a"], "b");
+        let back = recorded.events.iter().find_map(|event| match event {
+            ParticipantEvent::Reconnected(reconnect) => Some(*reconnect),
+            _ => None,
+        });
+        assert_eq!(back.expect("it is back").duration(), Micros(4));
+    }
+
+    #[test]
+    fn without_reconnecting_the_first_loss_is_the_end() {
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::OFF);
+        let loss = SignalLoss::Broken("cut".into());
+        participant.handle_signal_lost(loss, SessionTime(5), &mut recorded);
+        assert_eq!(ends(&recorded), ["the signal connection broke; reconnecting is off"]);
+        assert!(recorded.attempts.is_empty());
+    }
+}

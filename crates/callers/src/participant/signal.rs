@@ -195,3 +195,46 @@ pub(crate) const fn response_kind(message: &Response) -> &'static str {
         _ => "other",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(protocol: SignalProtocol) -> JoinQuery {
+        let attributes = HashMap::from([("mood".to_owned(), "good".to_owned())]);
+        JoinQuery {
+            protocol,
+            offer: "v=0".to_owned(),
+            audio_track: Some("voice".to_owned()),
+            background_track: None,
+            attributes,
+        }
+    }
+
+    fn decoded(path: &str) -> proto::JoinRequest {
+        let encoded = path.strip_prefix("/rtc/v1?join_request=").expect("the newer path");
+        let wrapped = URL_SAFE.decode(encoded).expect("base64");
+        let wrapped = proto::WrappedJoinRequest::decode(&*wrapped).expect("protobuf");
+        proto::JoinRequest::decode(&*wrapped.join_request).expect("protobuf")
+    }
+
+    #[test]
+    fn a_single_connection_is_offered_with_the_request_and_two_are_not() {
+        let request = decoded(&query(SignalProtocol::V1).path());
+        assert_eq!(request.publisher_offer.expect("it has one").sdp, "v=0");
+        assert_eq!(request.add_track_requests[0].cid, "voice");
+        assert_eq!(request.participant_attributes["mood"], "good");
+        let path = query(SignalProtocol::V0).path();
+        assert!(path.starts_with("/rtc?sdk=rust&") && path.contains("auto_subscribe=1"), "{path}");
+    }
+
+    #[test]
+    fn a_participant_that_resumes_says_who_it_is_and_why() {
+        let reason = proto::ReconnectReason::RrSignalDisconnected;
+        let request = decoded(&resume_path(SignalProtocol::V1, "PA_1", reason));
+        assert!(request.reconnect && request.publisher_offer.is_none());
+        assert_eq!((&*request.participant_sid, request.reconnect_reason()), ("PA_1", reason));
+        let path = resume_path(SignalProtocol::V0, "PA_1&x", reason);
+        assert!(path.ends_with("&reconnect=1&sid=PA_1%26x&reconnect_reason=1"), "{path}");
+    }
+}

@@ -1,10 +1,9 @@
 use std::io;
 
 use super::*;
-use crate::profile::{ReconnectMode, ReconnectSettings};
 use crate::profile::{
     CallerPatience, Diagnostic, EvaluatorSettings, HearTrack, LoadedProfile, NativeSettings,
-    ProfileError, ProfileInput, explain, load,
+    ProfileError, ProfileInput, ReconnectMode, ReconnectSettings, explain, load,
 };
 
 const PROFILE: &str = r#"
