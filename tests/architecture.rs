@@ -12,6 +12,7 @@ const PURE: &[&str] = &[
     "crates/callers/src/audio/",
     "crates/callers/src/caller/",
     "crates/callers/src/data/",
+    "crates/callers/src/participant/reconnection.rs",
     "crates/driver/src/run/",
     "crates/driver/src/session/",
     "crates/driver/src/agent_worker/metrics.rs",

@@ -11,6 +11,7 @@
 //! | `reports`, `compare_and_merge`, `older_journals` | what is made of journals, down to the page in a browser |
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
+//! | `connections` | connections that are lost, and servers that are restarted |
 //! | `calibration_agent` | the agent whose delays and faults are known |
 //! | `doctor`, `sweep` | checks before a session, cleaning up after one |
 //! | `resilience` | full disks, signals, killed servers, pairs of faults |
@@ -33,6 +34,8 @@ mod calibration_agent;
 mod capacity;
 mod command_line;
 mod compare_and_merge;
+#[cfg(feature = "native")]
+mod connections;
 mod doctor;
 mod examples;
 mod frameworks;

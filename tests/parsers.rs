@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use rushhour_callers::data::{DataEvent, DataReceiver, decode_turn_metrics};
 use rushhour_callers::participant::{
-    JoinConfig, Participant, ParticipantEvent, ParticipantOutput, decode_signal,
+    JoinConfig, Participant, ParticipantEvent, ParticipantOutput, SignalAttempt, SignalLoss,
+    decode_signal,
 };
 use rushhour_core::event::Event;
 use rushhour_core::profile::{ProfileInput, explain, load, no_files};
@@ -112,11 +113,13 @@ fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
     pieces
 }
 
-/// Messages of the server on the signal connection, handled by a participant.
+/// Messages of the server on the signal connection, handled by a participant with one peer connection, and by one with
+/// two that loses its connection in between.
 fn signal(bytes: &[u8]) {
     struct Discard;
     impl ParticipantOutput for Discard {
-        fn transmit(&mut self, _: std::net::SocketAddr, _: &[u8]) {}
+        fn transmit(&mut self, _: std::net::SocketAddr, _: std::net::SocketAddr, _: &[u8]) {}
+        fn open_signal(&mut self, _: SignalAttempt) {}
         fn send_signal(&mut self, _: livekit_protocol::signal_request::Message) {}
         fn event(&mut self, _: ParticipantEvent) {}
     }
@@ -125,13 +128,25 @@ fn signal(bytes: &[u8]) {
         return;
     }
     let config = JoinConfig { publish_audio: true, ..JoinConfig::default() };
-    let local = ([127, 0, 0, 1], 5_000).into();
-    let joined = Participant::new(&config, Instant::now(), SessionTime::START, local);
+    let (local, other) = (([127, 0, 0, 1], 5_000).into(), ([127, 0, 0, 1], 5_001).into());
+    let (epoch, start) = (Instant::now(), SessionTime::START);
+    let joined = Participant::new(&config, epoch, start, local);
+    let (mut participant, _) = joined.expect("loopback is an address");
+    for (second, message) in messages.iter().take(16).enumerate() {
+        let now = SessionTime(second as u64 * 1_000_000);
+        if participant.handle_signal(message.clone(), now, &mut Discard).is_err() {
+            break;
+        }
+    }
+    let joined = Participant::with_two_connections(&config, epoch, start, local, other);
     let (mut participant, _) = joined.expect("loopback is an address");
     for (second, message) in messages.into_iter().take(16).enumerate() {
         let now = SessionTime(second as u64 * 1_000_000);
         if participant.handle_signal(message, now, &mut Discard).is_err() {
             return;
+        }
+        if second % 4 == 3 {
+            participant.handle_signal_lost(SignalLoss::Broken("cut".into()), now, &mut Discard);
         }
     }
 }

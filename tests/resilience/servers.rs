@@ -16,6 +16,7 @@ const SUSPENDED: Duration = Duration::from_secs(20);
 /// How a run may fail whose server is gone or does not answer.
 const CLASSES: &[&str] = &[
     "room_failed",
+    "connection_lost",
     "dispatch_failed",
     "dispatch_unassigned",
     "agent_never_joined",

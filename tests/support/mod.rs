@@ -1,6 +1,8 @@
 //! The harness: the binary, its working directory, session folders, schemas, real peers.
 
 mod binary;
+#[cfg(feature = "native")]
+mod cutting_proxy;
 mod events;
 mod forged_journal;
 mod framework_agents;
@@ -17,6 +19,8 @@ mod truth;
 mod wait;
 
 pub(crate) use binary::{CommandOutput, RunningCommand, Rushhour};
+#[cfg(feature = "native")]
+pub(crate) use cutting_proxy::CuttingProxy;
 pub(crate) use events::{count_events, count_facts, last_event_time, wait_for_events};
 pub(crate) use forged_journal::ForgedJournal;
 pub(crate) use framework_agents::Framework;

@@ -82,10 +82,22 @@ pub(crate) struct LiveKitServer {
     secret: Secret,
     folder: PathBuf,
     process: KillOnDrop,
+    binary: PathBuf,
 }
 
 impl LiveKitServer {
+    /// Starts the newest server.
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_binary(folder, "bin/server")
+    }
+
+    /// Starts an older server, such as `v1.8.4`.
+    pub(crate) fn start_version(folder: &Path, version: &str) -> Self {
+        Self::start_binary(folder, &format!("livekit-{version}/server"))
+    }
+
+    fn start_binary(folder: &Path, binary: &str) -> Self {
+        let binary = Peers::find().installed(binary);
         let (port, udp) = (free_tcp_port(), free_udp_port());
         let folder = peers_folder(folder);
         let config = folder.join("livekit.yaml");
@@ -97,15 +109,15 @@ impl LiveKitServer {
         );
         fs::write(config, text).expect("a file can be written");
         let (key, secret) = (Secret::new(KEY), Secret::new(SECRET));
-        let process = Self::serve(&folder, port);
-        Self { port, key, secret, folder, process }
+        let process = Self::serve(&folder, port, &binary);
+        Self { port, key, secret, folder, process, binary }
     }
 
     /// Starts it with the configuration in this folder, and waits until it answers.
-    fn serve(folder: &Path, port: u16) -> KillOnDrop {
+    fn serve(folder: &Path, port: u16, binary: &Path) -> KillOnDrop {
         let log = folder.join("livekit.log");
         let log = File::options().create(true).append(true).open(log);
-        let process = Command::new(Peers::find().root.join("bin/server"))
+        let process = Command::new(binary)
             .arg("--config")
             .arg(folder.join("livekit.yaml"))
             .stdout(log.expect("a file can be written"))
@@ -122,7 +134,7 @@ impl LiveKitServer {
         let KillOnDrop(process) = &mut self.process;
         process.kill().expect("it is running");
         process.wait().expect("it exits");
-        self.process = Self::serve(&self.folder, self.port);
+        self.process = Self::serve(&self.folder, self.port, &self.binary);
     }
 
     /// Suspends it: it answers nothing until [`thaw`](Self::thaw).

@@ -9,14 +9,16 @@ use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::caller::{Caller, CallerConfig, PreparedScript};
 use super::engine::{Engine, EngineClock, JoinRequest, ParticipantControl};
-use super::participant::JoinConfig;
+use super::participant::{JoinConfig, ReconnectPolicy};
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
     PollError, RunStatus, SubmitError, SubmitErrorKind, UpdateKind, UpdateMode,
 };
 use rushhour_core::event::{CallersHealth, RunMapping};
-use rushhour_core::profile::{NativeSettings, RunVariables, Template};
+use rushhour_core::profile::{
+    NativeSettings, ReconnectMode, ReconnectSettings, RunVariables, Template,
+};
 use rushhour_core::units::{EvaluatorRunId, Micros, Mode, RunIndex, ScenarioId};
 
 /// How long a caller that is asked to leave may take.
@@ -118,10 +120,24 @@ impl NativeCallers {
             .engine
             .get()
             .ok_or_else(|| rejected("the callers have not been started".to_owned()))?;
-        let config = JoinConfig { publish_audio: mode == Mode::Voice, ..JoinConfig::default() };
+        let config = JoinConfig {
+            publish_audio: mode == Mode::Voice,
+            reconnect: reconnect_policy(self.settings.staying),
+            ..JoinConfig::default()
+        };
         let control = engine.join(JoinRequest { url, token, config, handler: Box::new(caller) });
         self.active.with(|controls| controls.insert(run, control));
         Ok(EvaluatorRunId::new(run.0.to_string()))
+    }
+}
+
+const fn reconnect_policy(settings: ReconnectSettings) -> ReconnectPolicy {
+    match settings.reconnect {
+        ReconnectMode::Off => ReconnectPolicy::OFF,
+        ReconnectMode::On => ReconnectPolicy {
+            attempts: settings.reconnect_attempts,
+            within: settings.reconnect_within.micros(),
+        },
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::event::{
-    CallersHealth, ConversationSummary, FramesSent, ModelUsage, Outcome, RpcCalls, RunMapping,
-    RunPhase, Turn,
+    CallersHealth, ConversationSummary, FramesSent, ModelUsage, Outcome, Reconnect, RpcCalls,
+    RunMapping, RunPhase, Turn,
 };
 use crate::units::{
     EvaluatorRunId, ForeignText, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId,
@@ -85,6 +85,8 @@ pub enum UpdateKind {
     Greeted,
     /// A turn ended.
     Turn(Turn),
+    /// The caller lost its connection, and was back.
+    Reconnected(Reconnect),
     /// What the agent reports about the use of its models so far.
     ModelUsage(ModelUsage),
     /// What the agent asked of the caller by RPC, at the end of the conversation.

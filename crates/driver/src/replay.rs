@@ -159,6 +159,7 @@ impl ReplayedSession {
             | EventKind::AgentReady { .. }
             | EventKind::Greeted { .. }
             | EventKind::Turn { .. }
+            | EventKind::Reconnected { .. }
             | EventKind::ModelUsage { .. }
             | EventKind::RpcCalls { .. }
             | EventKind::Conversation { .. }

@@ -153,7 +153,9 @@ async fn create_and_dispatch(
     // Callers join before the agent does.
     let listening = join_room(target, profile, room, &run);
     let mut findings = vec![granted];
-    match dispatch(livekit, profile, room, metadata(), room_requested).await {
+    let dispatched = dispatch(livekit, profile, room, metadata(), room_requested).await;
+    findings.extend(connection(listening.as_ref()));
+    match dispatched {
         Ok((name, arrival)) => {
             findings.push(agent(&name, arrival, settings.agent_within.micros()));
             if matches!(arrival, AgentArrival::Joined { .. }) {
@@ -202,6 +204,17 @@ fn join_room(
     _: &RoomName,
     _: &RunVariables<'_>,
 ) -> Option<Listening> {
+    None
+}
+
+/// What connection our own callers have with the server.
+#[cfg(feature = "native")]
+fn connection(listening: Option<&Listening>) -> Option<Finding> {
+    Some(listening?.as_ref().ok()?.connection())
+}
+
+#[cfg(not(feature = "native"))]
+const fn connection(_: Option<&Listening>) -> Option<Finding> {
     None
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::finding::Finding;
+use super::rules::{CallerConnection, caller_connection};
 use super::traits::AgentTraits;
 use rushhour_callers::audio::{DEFAULT_HANGOVER, SpeechEdge, VoiceActivity};
 use rushhour_callers::data::{AGENT_SESSION_TOPIC, DataEvent};
@@ -39,6 +41,8 @@ struct Heard {
     reports_session: bool,
     /// When each track was heard first, by its SID.
     first_sounds: BTreeMap<String, SessionTime>,
+    /// How far the participant's own connection came.
+    connection: CallerConnection,
 }
 
 impl Heard {
@@ -92,6 +96,11 @@ impl RoomListener {
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What connection the participant has with the server by now.
+    pub(super) fn connection(&self) -> Finding {
+        caller_connection(&self.heard().connection)
     }
 
     /// Listens until the agent has greeted, or does not greet; `None` if the participant did not see it.
@@ -192,6 +201,18 @@ impl ParticipantHandler for SilentParticipant {
             ParticipantEvent::ParticipantUpdated(participant) => {
                 self.participant_updated(participant, at);
             }
+            ParticipantEvent::ServerKnown(server) => self.note(|heard| {
+                heard.connection = CallerConnection::Joined {
+                    version: server.version.to_string(),
+                    protocol: server.protocol.name(),
+                };
+            }),
+            ParticipantEvent::DataChannelOpen => self.note(|heard| {
+                if let CallerConnection::Joined { version, protocol } = &heard.connection {
+                    let (version, protocol) = (version.clone(), *protocol);
+                    heard.connection = CallerConnection::Open { version, protocol };
+                }
+            }),
             ParticipantEvent::Data(data) => self.handle_data(data, at),
             ParticipantEvent::Audio { packet, track_sid: Some(sid) } => {
                 if !self.activities.contains_key(&sid) {
@@ -219,5 +240,12 @@ impl ParticipantHandler for SilentParticipant {
         NextTick::Next
     }
 
-    fn on_left(&mut self, _: LeaveReason, _: SessionTime) {}
+    fn on_left(&mut self, reason: LeaveReason, _: SessionTime) {
+        let failed = CallerConnection::Failed(reason.to_string());
+        self.note(|heard| {
+            if !matches!(heard.connection, CallerConnection::Open { .. }) {
+                heard.connection = failed;
+            }
+        });
+    }
 }

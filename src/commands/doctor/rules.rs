@@ -213,6 +213,55 @@ pub(crate) fn cloud_quota(excess: Option<&CloudQuotaExcess>) -> Option<Finding> 
     ))
 }
 
+/// How far the connection of a caller of our own with the server came.
+#[cfg(feature = "native")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum CallerConnection {
+    /// The server has not answered.
+    #[default]
+    None,
+    /// It could not be made, or was lost.
+    Failed(String),
+    /// The server let the caller in; media and data are not connected.
+    Joined { version: String, protocol: &'static str },
+    /// Media and data are connected.
+    Open { version: String, protocol: &'static str },
+}
+
+/// What the connection of a caller says of the server.
+#[cfg(feature = "native")]
+pub(crate) fn caller_connection(connection: &CallerConnection) -> Finding {
+    let check = "caller's connection";
+    let server = |version: &str| match version {
+        "" => "a server that tells no version".to_owned(),
+        version => format!("livekit-server {version}"),
+    };
+    match connection {
+        CallerConnection::None => Finding::failed(
+            check,
+            "the server did not answer a caller that wanted to join",
+            "check whether a firewall or proxy is in the way of WebSockets",
+        ),
+        CallerConnection::Failed(why) => Finding::failed(
+            check,
+            format!("a caller could not join a room: {why}"),
+            "every run would fail; check livekit.url, and what stands between this machine and the server",
+        ),
+        CallerConnection::Joined { version, protocol } => Finding::failed(
+            check,
+            format!(
+                "{}, signalling {protocol}; media and data did not connect",
+                server(version)
+            ),
+            "check whether UDP to the server is blocked",
+        ),
+        CallerConnection::Open { version, protocol } => Finding::ok(
+            check,
+            format!("{}, signalling {protocol}; media and data are connected", server(version)),
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::finding::FindingState;

@@ -16,7 +16,8 @@ use rushhour_callers::audio::OpusError;
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 use rushhour_callers::participant::{
-    DisconnectError, JoinConfig, ParticipantEvent, RemoteParticipant,
+    DepartureReason, DisconnectError, JoinConfig, ParticipantEvent, ReconnectPolicy,
+    RemoteParticipant,
 };
 use rushhour_core::units::{Identity, Mode, RoomName, SessionTime};
 
@@ -113,6 +114,7 @@ impl AgentSession {
             } else {
                 HashMap::new()
             },
+            reconnect: ReconnectPolicy::default(),
         }
     }
 
@@ -190,7 +192,11 @@ impl AgentSession {
         if participant.connected {
             // The agent serves the first participant, as LiveKit's framework does.
             self.caller.get_or_insert_with(|| participant.identity.clone());
-        } else if self.caller.as_ref() == Some(&participant.identity) {
+        } else if self.caller.as_ref() == Some(&participant.identity)
+            && matches!(participant.departure, DepartureReason::Left | DepartureReason::Unknown)
+        {
+            // One that lost its connection, or joined again in its own place, may be back at once: LiveKit's framework
+            // keeps the session for it too (`voice/room_io/types.py`).
             self.leave(Departure::CallerLeft, handle);
         }
     }
@@ -310,8 +316,17 @@ impl ParticipantHandler for AgentSession {
                     self.receive_speech(&edges, handle);
                 }
             }
+            ParticipantEvent::Rejoined { others } => {
+                for participant in others {
+                    self.participant_changed(&participant, handle);
+                }
+            }
             // The engine calls `left` with the reason.
-            ParticipantEvent::TrackPublished { .. } | ParticipantEvent::Disconnected(_) => {}
+            ParticipantEvent::TrackPublished { .. }
+            | ParticipantEvent::ServerKnown(_)
+            | ParticipantEvent::ConnectionLost(_)
+            | ParticipantEvent::Reconnected(_)
+            | ParticipantEvent::Disconnected(_) => {}
         }
     }
 

@@ -124,6 +124,21 @@ impl Agents {
         }
     }
 
+    /// The known participants that are not among `present`, as having left for an unknown reason.
+    pub(super) fn missing_from(&self, present: &[RemoteParticipant]) -> Vec<RemoteParticipant> {
+        let is_present = |one: &RemoteParticipant| {
+            present.iter().any(|other| other.identity == one.identity)
+        };
+        let missing = self.participants.iter().filter(|one| !is_present(one));
+        missing
+            .map(|one| RemoteParticipant {
+                connected: false,
+                departure: DepartureReason::Unknown,
+                ..one.clone()
+            })
+            .collect()
+    }
+
     const fn is_main(participant: &RemoteParticipant) -> bool {
         participant.is_agent && participant.publishes_for.is_none()
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::agents::{Agents, RoomChange};
 use super::keypad::Keypad;
 use super::open_turn::{Interruption, OpenTurn};
+use super::outages::Outages;
 use super::prepared_script::PreparedScript;
 use super::session_probe::SessionProbe;
 use super::turn_state::TurnState;
@@ -43,6 +44,8 @@ pub(crate) struct Caller {
     pub(super) voice: Option<CallerVoice>,
     /// Whether texts and audio can be sent.
     pub(super) connected: bool,
+    /// When its connection was away.
+    pub(super) outages: Outages,
     /// Whether the agent has been listening.
     pub(super) agent_ready: bool,
     /// Whether the agent has spoken, or written in chat.
@@ -143,6 +146,7 @@ impl Caller {
             utterances: Utterances::default(),
             voice,
             connected: false,
+            outages: Outages::default(),
             agent_ready: false,
             was_heard: false,
             greeted: false,
@@ -189,6 +193,21 @@ impl Caller {
             self.repeat_unheard_turn(at);
         }
         self.refuse_encrypted_audio(handle);
+    }
+
+    /// The caller joined again: whoever is not in the room any more has left meanwhile, nobody saw when or why.
+    fn room_seen_again(
+        &mut self,
+        others: &[RemoteParticipant],
+        at: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        for gone in self.agents.missing_from(others) {
+            self.participant_updated(&gone, at, handle);
+        }
+        for participant in others {
+            self.participant_updated(participant, at, handle);
+        }
     }
 
     pub(super) fn agent_joined(&mut self, at: SessionTime) {
@@ -287,6 +306,12 @@ impl ParticipantHandler for Caller {
             ParticipantEvent::ParticipantUpdated(participant) => {
                 self.participant_updated(&participant, at, handle);
             }
+            ParticipantEvent::ConnectionLost(_) => self.outages.begin(at),
+            ParticipantEvent::Rejoined { others } => self.room_seen_again(&others, at, handle),
+            ParticipantEvent::Reconnected(reconnect) => {
+                self.outages.end(at, reconnect.method);
+                self.report(at, UpdateKind::Reconnected(reconnect));
+            }
             ParticipantEvent::TrackPublished { sid } => self.utterances.add_own_track(sid),
             ParticipantEvent::DataChannelOpen => {
                 self.connected = true;
@@ -302,7 +327,7 @@ impl ParticipantHandler for Caller {
             ParticipantEvent::Audio { packet, track_sid } => {
                 self.handle_audio(&packet, track_sid.as_deref());
             }
-            ParticipantEvent::Disconnected(_) => {}
+            ParticipantEvent::ServerKnown(_) | ParticipantEvent::Disconnected(_) => {}
         }
     }
 

@@ -34,6 +34,10 @@ impl Caller {
     }
 
     fn step(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
+        // Nobody can answer, leave or join for a caller that is not there.
+        if self.outages.is_away() {
+            return;
+        }
         if let Some(departed) = self.agents.departed.as_ref().filter(|_| self.stage.needs_agent()) {
             if now >= departed.at + self.config.settings.patience.replaced_within.micros() {
                 self.agent_is_gone(now, handle);
@@ -62,6 +66,7 @@ impl Caller {
                 self.await_ready(until, stateless_at, now, handle);
             }
             CallerStage::AwaitingGreeting { until } => {
+                let until = until + self.outages.away_since(SessionTime::START);
                 if self.greeted {
                     self.stage = CallerStage::AwaitingSilence { turn: 0, since: now };
                 } else if now >= until {
@@ -92,6 +97,9 @@ impl Caller {
 
     /// When the caller must be called again, unless something happens before.
     pub(super) fn next_tick(&self, now: SessionTime) -> NextTick {
+        if self.outages.is_away() && self.voice.is_none() {
+            return NextTick::OnEvent;
+        }
         match self.stage {
             CallerStage::Done => NextTick::OnEvent,
             _ if self.voice.as_ref().is_some_and(|voice| voice.playback.is_some()) => {
@@ -134,6 +142,7 @@ impl Caller {
         now: SessionTime,
         handle: &mut dyn ParticipantHandle,
     ) {
+        let until = until + self.outages.away_since(SessionTime::START);
         let state = self.agents.state();
         let is_stateless = state.is_none() && now >= stateless_at;
         if self.agent_ready || self.greeted || is_stateless {
@@ -195,7 +204,8 @@ impl Caller {
     ) {
         self.check_greeting();
         self.close_turn(is_silent);
-        let turn = OpenTurn::new(index);
+        let turn = OpenTurn::new(index, handle.now());
+        self.outages.forget_past();
         match (&prompt.content, &mut self.voice) {
             (TurnContent::Text(text), _) => {
                 if handle.send_text(CHAT_TOPIC, text, HashMap::new()) == SendOutcome::Sent {
@@ -254,7 +264,8 @@ impl Caller {
         let Some(turn) = &self.turn else { return };
         let Some(said_at) = turn.said_at else { return };
         let (index, answer_began) = (turn.index, turn.answer_began);
-        let in_time = now < said_at + script.turns[index].within;
+        let within = script.turns[index].within + self.outages.away_since(said_at);
+        let in_time = now < said_at + within;
         let next_interrupts =
             script.turns.get(index + 1).is_some_and(|next| next.interrupt.is_some());
         // Without transcripts, nobody can tell what it said.
@@ -287,7 +298,9 @@ impl Caller {
 
     /// No answer came in time. Where the agent's session can be asked, it first says whether it is still there.
     fn ask_for_an_answer(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
-        if self.session_probe.ask() {
+        // After an outage, silence says nothing of the session.
+        let may_ask = !self.outages.may_have_caused(SessionTime::START, now);
+        if may_ask && self.session_probe.ask() {
             let _ = handle.send_bytes(AGENT_SESSION_TOPIC, &encode_session_ping());
             self.stage = CallerStage::AskingSession { until: now + SESSION_TIMEOUT };
         } else {
@@ -369,7 +382,12 @@ impl Caller {
         done: Option<SessionTime>,
     ) {
         let yields_within = self.config.settings.patience.yields_within.micros();
-        if let Some(turn) = turn.finish(ending, done, yields_within) {
+        let began = turn.began;
+        if let Some(mut turn) = turn.finish(ending, done, yields_within) {
+            let end = if ending.is_answered() { turn.first.max(turn.last).max(done) } else { None };
+            // Without an answer, nothing of it is measured after the last outage either.
+            let end = end.unwrap_or(SessionTime(u64::MAX));
+            turn.away = self.outages.overlaps(began, end);
             self.report(turn.last.or(turn.first).unwrap_or(turn.said), UpdateKind::Turn(turn));
         }
     }

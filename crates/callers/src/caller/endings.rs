@@ -6,7 +6,9 @@ use super::leave_outcome::outcome_of;
 use crate::engine::{LeaveReason, ParticipantHandle};
 use crate::participant::{DepartureReason, DisconnectError};
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::{ConversationEnd, FailureClass, Outcome, TurnEnding};
+use rushhour_core::event::{
+    ConversationEnd, FailureClass, Outcome, ResponsibleParty, TurnEnding,
+};
 use rushhour_core::units::{ForeignText, Micros, SessionTime};
 
 /// What is heard of an agent when it leaves is complete: nothing follows, not even the pause that ends speech.
@@ -146,7 +148,8 @@ impl Caller {
         if self.agents.departed.is_some() {
             self.summary.ended = ConversationEnd::HungUpEarly;
             let detail = format!("{}, and the room was deleted", self.departure_words(at).1);
-            return Outcome::failed(FailureClass::AgentLeft, detail);
+            let (class, detail) = self.excused(FailureClass::AgentLeft, detail.into(), at);
+            return Outcome::failed(class, detail);
         }
         self.summary.ended = ConversationEnd::RoomDeleted;
         let by = match self.agents.count() {
@@ -192,7 +195,10 @@ impl Caller {
         handle: &mut dyn ParticipantHandle,
     ) {
         if self.outcome.is_none() {
-            let mut detail: ForeignText = detail.into();
+            let (class, mut detail) = self.excused(class, detail.into(), handle.now());
+            if class == FailureClass::ConnectionLost {
+                self.summary.ended = ConversationEnd::ConnectionLost;
+            }
             if class == FailureClass::TurnTimeout {
                 detail = format!("{detail}{}", self.sound_words()).into();
             }
@@ -204,6 +210,21 @@ impl Caller {
         self.break_off_turn();
         self.stage = CallerStage::Done;
         handle.leave();
+    }
+
+    /// What failed while the caller's connection was away, or because of what it missed then, is not the agent's fault.
+    fn excused(
+        &self,
+        class: FailureClass,
+        detail: ForeignText,
+        now: SessionTime,
+    ) -> (FailureClass, ForeignText) {
+        let since = self.turn.as_ref().map_or(SessionTime::START, |turn| turn.began);
+        if class.party() != ResponsibleParty::Agent || !self.outages.may_have_caused(since, now) {
+            return (class, detail);
+        }
+        let detail = format!("{detail}; the caller's own connection had been lost meanwhile");
+        (FailureClass::ConnectionLost, detail.into())
     }
 
     /// Nobody can hear what is encrypted: all its noise would pass for speech.

@@ -34,6 +34,9 @@ pub(super) fn outcome_of(reason: &LeaveReason) -> Outcome {
             FailureClass::RoomFailed,
             "the room was deleted during the conversation",
         ),
+        LeaveReason::Disconnected(error) if error.is_lost_connection() => {
+            Outcome::failed(FailureClass::ConnectionLost, error.to_string())
+        }
         LeaveReason::Disconnected(error) => {
             Outcome::failed(FailureClass::RoomFailed, format!("the connection was lost: {error}"))
         }

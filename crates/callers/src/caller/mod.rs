@@ -3,7 +3,7 @@
 //! `Caller` is the handler of a participant, without IO and without a clock: `prepared_script` is what it says,
 //! `agents` knows who the agent is and what is its voice, `turn_state` whether it has finished, `utterances` what it
 //! wrote, `open_turn` the turn in progress. `hearing` takes in what it says, `conversation` moves from stage to stage,
-//! `endings` says how it ended, and `leave_outcome` what the room and the server had to do with it.
+//! `endings` says how it ended, `outages` when the caller's own connection was away, and `leave_outcome` what the room and the server had to do with it.
 
 mod agents;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
@@ -14,6 +14,7 @@ mod hearing;
 mod keypad;
 mod leave_outcome;
 mod open_turn;
+mod outages;
 mod prepared_script;
 mod session_probe;
 #[cfg(test)]

@@ -13,6 +13,8 @@ const MAX_SPURTS: usize = 64;
 pub(super) struct OpenTurn {
     /// Its index in the script, from 0.
     pub(super) index: usize,
+    /// When the caller began.
+    pub(super) began: SessionTime,
     /// The interruption, if the agent was speaking when the caller began.
     pub(super) interruption: Option<Interruption>,
     /// When the caller had finished: its text or its last audible frame was sent.
@@ -79,8 +81,8 @@ pub(super) enum AnswerProgress {
 }
 
 impl OpenTurn {
-    pub(super) fn new(index: usize) -> Self {
-        Self { index, ..Self::default() }
+    pub(super) fn new(index: usize, began: SessionTime) -> Self {
+        Self { index, began, ..Self::default() }
     }
 
     /// The turn once the caller has finished.
@@ -229,6 +231,7 @@ impl OpenTurn {
             ending,
             yielded: self.yielded(yields_within),
             parts: self.parts,
+            away: false,
         })
     }
 }

@@ -25,6 +25,11 @@ pub(crate) struct DataSender {
 }
 
 impl DataSender {
+    /// Numbers packets from 1 again, as a participant that joins anew must; streams keep their numbers.
+    pub(crate) const fn restart(&mut self) {
+        self.sequence = 0;
+    }
+
     /// Encodes a text as one stream. `wall_ms` is the time in its header, in milliseconds since the Unix epoch.
     pub(crate) fn text(
         &mut self,

@@ -57,6 +57,11 @@ pub enum ConnectError {
         /// The beginning of the answer's body, without tokens.
         message: ForeignText,
     },
+    /// The server knows neither of LiveKit's paths for signalling.
+    #[error(
+        "the server answers /rtc/v1 and /rtc with 404: is this the address of a LiveKit server, without a path?"
+    )]
+    NoSignalling,
     /// The server did not answer in time.
     #[error("no answer within {} s", CONNECT_TIMEOUT.as_secs())]
     Timeout,
@@ -79,6 +84,17 @@ fn refusal(status: u16, message: &str) -> String {
 }
 
 impl ConnectError {
+    /// Whether the server does not know the path. A room that does not exist is answered with 404 too.
+    pub(super) fn is_unknown_path(&self) -> bool {
+        const NO_ROOM: &str = "requested room does not exist";
+        matches!(self, Self::Refused { status: 404, message } if !message.contains(NO_ROOM))
+    }
+
+    /// Whether the server refuses the token.
+    pub(super) const fn is_refused_token(&self) -> bool {
+        matches!(self, Self::Refused { status: 401 | 403, .. })
+    }
+
     /// Whether the fault is this machine's, not the server's or the network's.
     pub(crate) const fn is_local_fault(&self) -> bool {
         matches!(self, Self::OutOfFiles(_) | Self::Participant(_) | Self::Task(_))

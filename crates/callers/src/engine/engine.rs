@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
-use tracing::{Instrument, Span, field, info, info_span};
+use tracing::{Instrument, Span, debug, field, info, info_span};
 use url::Url;
 
 use super::clock::EngineClock;
@@ -17,16 +17,18 @@ use super::handler::ParticipantHandler;
 use super::health::{EngineCounters, EngineHealth};
 use super::leave_reason::LeaveReason;
 use super::signal_connection::{self, WebSocket};
+use super::signal_task::{SignalTask, Tokens};
 use super::slot::ParticipantSlot;
 use super::socket::Socket;
+use super::sockets::Sockets;
 use super::thread::{self, SlotId, ThreadCommand};
-use crate::participant::{JoinConfig, Participant};
+use crate::participant::{JoinConfig, Participant, ParticipantError};
 use rushhour_core::units::Secret;
 
 /// Another thread is used only when one has this many participants: few wake-ups shared by many are cheapest.
 const PARTICIPANTS_PER_THREAD: usize = 48;
-/// Files that a participant keeps open: its signal connection and its UDP socket.
-pub const FILES_PER_PARTICIPANT: u64 = 2;
+/// Files that a participant keeps open: its signal connection and its UDP socket; with an older server, two of these.
+pub const FILES_PER_PARTICIPANT: u64 = 3;
 
 /// A participant that is to join a room.
 pub struct JoinRequest {
@@ -172,8 +174,8 @@ impl JoinAttempt {
     async fn run(self, request: JoinRequest) {
         let JoinRequest { url, token, config, mut handler } = request;
         let started = self.clock.now();
-        let (participant, socket, websocket) =
-            match Box::pin(connect(&url, &token, config, self.clock)).await {
+        let Connected { participant, sockets, websocket } =
+            match Box::pin(connect(&url, &token, &config, self.clock)).await {
                 Ok(connected) => connected,
                 Err(error) => {
                     let now = self.clock.now();
@@ -184,39 +186,72 @@ impl JoinAttempt {
             };
         let Self { id, commands, load, stop, clock, counters } = self;
         let (signal, outgoing) = unbounded_channel();
-        let slot = ParticipantSlot::new(participant, socket, signal, handler, stop);
+        let slot = ParticipantSlot::new(participant, sockets, signal, handler, stop);
         counters.participants.fetch_add(1, Relaxed);
         if commands.send(ThreadCommand::Add(id, Box::new(slot))).is_err() {
             return;
         }
         // A task of its own, so that the memory of this one is freed: there are as many as participants.
-        let relay = async move {
+        let signal = SignalTask { id, commands, url, tokens: Tokens::new(token), clock };
+        let task = async move {
             let _load = load;
-            signal_connection::relay(websocket, outgoing, clock, |message| {
-                let _ = commands.send(ThreadCommand::Signal(id, Box::new(message), clock.now()));
-            })
-            .await;
+            signal.run(websocket, outgoing).await;
         };
-        tokio::spawn(relay.instrument(Span::current()));
+        tokio::spawn(task.instrument(Span::current()));
     }
 }
 
-/// Makes the first offer, and opens the signal connection with it.
-async fn connect(
+/// A participant that the server is asked to let in.
+pub(super) struct Connected {
+    pub(super) participant: Participant,
+    pub(super) sockets: Sockets,
+    pub(super) websocket: WebSocket,
+}
+
+/// Makes the first offer, and opens the signal connection with it. A server that does not know the path is asked again
+/// at the older one, with two peer connections.
+pub(super) async fn connect(
     url: &str,
     token: &Secret,
-    config: JoinConfig,
+    config: &JoinConfig,
     clock: EngineClock,
-) -> Result<(Participant, Socket, WebSocket), ConnectError> {
+) -> Result<Connected, ConnectError> {
     let socket = bind_socket(url).await?;
-    let (local, span) = (socket.local_addr(), Span::current());
-    // Generating the DTLS certificate takes a millisecond or two, which must not block the runtime.
-    let (participant, query) = tokio::task::spawn_blocking(move || {
-        span.in_scope(|| Participant::new(&config, clock.anchor(), clock.now(), local))
+    let (first, own_config) = (socket.local_addr(), config.clone());
+    let (participant, query) = blocking(move || {
+        Participant::new(&own_config, clock.anchor(), clock.now(), first)
     })
-    .await??;
-    let websocket = signal_connection::connect(url, &query.path(), token).await?;
-    Ok((participant, socket, websocket))
+    .await?;
+    let error = match signal_connection::connect(url, &query.path(), token).await {
+        Ok(websocket) => {
+            return Ok(Connected { participant, sockets: Sockets::one(socket), websocket });
+        }
+        Err(error) => error,
+    };
+    if !error.is_unknown_path() {
+        return Err(error);
+    }
+    debug!("the server does not know /rtc/v1; joining at /rtc");
+    let (second, own_config) = (bind_socket(url).await?, config.clone());
+    let local = second.local_addr();
+    let (participant, query) = blocking(move || {
+        let now = clock.now();
+        Participant::with_two_connections(&own_config, clock.anchor(), now, first, local)
+    })
+    .await?;
+    let websocket =
+        signal_connection::connect(url, &query.path(), token).await.map_err(|error| {
+            if error.is_unknown_path() { ConnectError::NoSignalling } else { error }
+        })?;
+    Ok(Connected { participant, sockets: Sockets::two(socket, second), websocket })
+}
+
+/// Generating DTLS certificates takes a millisecond or two, which must not block the runtime.
+async fn blocking<T: Send + 'static>(
+    make: impl FnOnce() -> Result<T, ParticipantError> + Send + 'static,
+) -> Result<T, ConnectError> {
+    let span = Span::current();
+    Ok(tokio::task::spawn_blocking(move || span.in_scope(make)).await??)
 }
 
 /// Binds a UDP socket to the address that reaches the server.

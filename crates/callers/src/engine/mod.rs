@@ -14,9 +14,11 @@ mod health;
 mod incoming;
 mod leave_reason;
 mod signal_connection;
+mod signal_task;
 mod slot;
 mod slot_handle;
 mod socket;
+mod sockets;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod thread;

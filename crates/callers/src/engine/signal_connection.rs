@@ -9,6 +9,7 @@ use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -19,7 +20,7 @@ use tracing::debug;
 use super::clock::EngineClock;
 use super::connect_error::ConnectError;
 use super::incoming::{IncomingQueue, Place};
-use crate::participant::{decode_signal, encode_signal, request_kind, response_kind};
+use crate::participant::{SignalAttempt, SignalLoss, decode_signal, encode_signal, request_kind, response_kind};
 use rushhour_core::units::Secret;
 
 /// How long a server may take to answer the request to connect.
@@ -28,6 +29,8 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often the server is pinged until it says how often.
 const DEFAULT_PING_INTERVAL: Duration = Duration::from_secs(10);
+/// How long the server may send nothing until it says how long, as LiveKit's clients assume.
+const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(15);
 /// The most bytes of a signal message: the participants of a room of some thousand.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
@@ -39,10 +42,27 @@ pub type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(super) enum SignalError {
     #[error("the server closed the signal connection")]
     Closed,
+    #[error("the server sent nothing for {} s, not even answers to pings", .0.as_secs())]
+    Silent(Duration),
+    #[error(transparent)]
+    NotOpened(ConnectError),
     #[error("the server sent more than a participant can handle: it was disconnected")]
     Flood,
     #[error("the signal connection broke: {0}")]
     Broken(#[from] tungstenite::Error),
+}
+
+impl SignalError {
+    /// What it means for the participant.
+    pub(super) fn into_loss(self) -> SignalLoss {
+        let text = self.to_string().into();
+        match self {
+            Self::Closed | Self::Flood | Self::Broken(_) => SignalLoss::Broken(text),
+            Self::Silent(since) => SignalLoss::Silent(since.into()),
+            Self::NotOpened(error) if error.is_refused_token() => SignalLoss::Refused(text),
+            Self::NotOpened(_) => SignalLoss::NotOpened(text),
+        }
+    }
 }
 
 /// Opens a WebSocket to a LiveKit server at `path` (with its query): a participant's signal connection, or a worker's.
@@ -88,26 +108,75 @@ pub(super) fn is_out_of_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
 }
 
-/// Relays messages in both directions and pings the server. Ends after passing an error to `receive`, or once
-/// `outgoing` is closed.
+/// What a participant asks of its signal connection.
+#[derive(Debug)]
+pub(super) enum SignalCommand {
+    /// To send a message.
+    Send(Box<Request>),
+    /// To be replaced by a new one.
+    Open(SignalAttempt),
+}
+
+/// How often a server wants to be pinged, and after which silence it is gone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PingTimes {
+    interval: Duration,
+    timeout: Duration,
+}
+
+impl Default for PingTimes {
+    fn default() -> Self {
+        Self { interval: DEFAULT_PING_INTERVAL, timeout: DEFAULT_PING_TIMEOUT }
+    }
+}
+
+impl PingTimes {
+    fn of(join: &proto::JoinResponse) -> Self {
+        let seconds = |given: i32, default| match u64::try_from(given) {
+            Ok(seconds @ 1..=600) => Duration::from_secs(seconds),
+            _ => default,
+        };
+        Self {
+            interval: seconds(join.ping_interval, DEFAULT_PING_INTERVAL),
+            timeout: seconds(join.ping_timeout, DEFAULT_PING_TIMEOUT),
+        }
+    }
+}
+
+/// How a signal connection ended.
+#[derive(Debug)]
+pub(super) enum RelayEnd {
+    /// The participant is gone.
+    Left,
+    /// The connection is lost; `receive` was told.
+    Lost,
+    /// The participant wants another one.
+    Replaced(SignalAttempt),
+}
+
+/// Relays messages in both directions and pings the server, as often as it asks to. `pings` outlives the connection: a
+/// server does not repeat its wishes when it resumes a participant.
 pub(super) async fn relay(
     mut socket: WebSocket,
-    mut outgoing: UnboundedReceiver<Request>,
+    outgoing: &mut UnboundedReceiver<SignalCommand>,
     clock: EngineClock,
+    pings: &mut PingTimes,
     mut receive: impl FnMut(Result<(Response, Place), SignalError>),
-) {
+) -> RelayEnd {
     let queue = IncomingQueue::default();
-    let mut ping = ping_timer(DEFAULT_PING_INTERVAL);
+    let mut ping = ping_timer(pings.interval);
+    let mut silent_at = Instant::now() + pings.timeout;
     let error = loop {
         let result = tokio::select! {
             incoming = socket.next() => match incoming {
                 Some(Ok(Message::Binary(bytes))) => {
+                    silent_at = Instant::now() + pings.timeout;
                     let Some(message) = decode_signal(&bytes) else { continue };
                     debug!(kind = response_kind(&message), "signal message received");
-                    if let Response::Join(join) = &message
-                        && let Ok(seconds @ 1..=600) = u64::try_from(join.ping_interval)
-                    {
-                        ping = ping_timer(Duration::from_secs(seconds));
+                    if let Response::Join(join) = &message {
+                        *pings = PingTimes::of(join);
+                        ping = ping_timer(pings.interval);
+                        silent_at = Instant::now() + pings.timeout;
                     }
                     let Some(place) = queue.enter(&message, bytes.len()) else {
                         break SignalError::Flood;
@@ -119,14 +188,16 @@ pub(super) async fn relay(
                 Some(Ok(_)) => Ok(()),
                 Some(Err(error)) => Err(error),
             },
-            message = outgoing.recv() => {
-                let Some(message) = message else {
+            command = outgoing.recv() => match command {
+                Some(SignalCommand::Send(message)) => send(&mut socket, *message).await,
+                Some(SignalCommand::Open(attempt)) => return RelayEnd::Replaced(attempt),
+                None => {
                     // The participant is gone; a server that does not answer is not waited for.
                     let _ = tokio::time::timeout(CLOSE_TIMEOUT, socket.close(None)).await;
-                    return;
-                };
-                send(&mut socket, message).await
-            }
+                    return RelayEnd::Left;
+                }
+            },
+            () = tokio::time::sleep_until(silent_at) => break SignalError::Silent(pings.timeout),
             _ = ping.tick() => {
                 let timestamp = clock.wall_ms(clock.now());
                 send(&mut socket, Request::PingReq(proto::Ping { timestamp, rtt: 0 })).await
@@ -137,6 +208,7 @@ pub(super) async fn relay(
         }
     };
     receive(Err(error));
+    RelayEnd::Lost
 }
 
 async fn send(socket: &mut WebSocket, message: Request) -> Result<(), tungstenite::Error> {

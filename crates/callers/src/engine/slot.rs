@@ -15,10 +15,15 @@ use super::clock::EngineClock;
 use super::handler::{NextTick, ParticipantHandle, ParticipantHandler};
 use super::health::EngineCounters;
 use super::leave_reason::LeaveReason;
-use super::signal_connection::SignalError;
+use super::signal_connection::{SignalCommand, SignalError};
 use super::slot_handle::SlotHandle;
-use super::socket::{ReceiveBuffers, Socket};
-use crate::participant::{Participant, ParticipantError, ParticipantEvent, ParticipantOutput};
+use super::socket::ReceiveBuffers;
+use super::sockets::Sockets;
+use super::thread::Rejoin;
+use crate::participant::{
+    DisconnectError, Participant, ParticipantError, ParticipantEvent, ParticipantOutput,
+    SignalAttempt,
+};
 use rushhour_core::units::SessionTime;
 
 /// Events that wait for the handler, at most; a flood beyond that is dropped.
@@ -36,8 +41,8 @@ pub(super) struct TickContext<'a> {
 /// A participant on a thread.
 pub(super) struct ParticipantSlot {
     participant: Participant,
-    socket: Socket,
-    signal: UnboundedSender<Request>,
+    sockets: Sockets,
+    signal: UnboundedSender<SignalCommand>,
     handler: Box<dyn ParticipantHandler>,
     events: VecDeque<(ParticipantEvent, SessionTime)>,
     next: NextTick,
@@ -52,14 +57,14 @@ pub(super) struct ParticipantSlot {
 impl ParticipantSlot {
     pub(super) fn new(
         participant: Participant,
-        socket: Socket,
-        signal: UnboundedSender<Request>,
+        sockets: Sockets,
+        signal: UnboundedSender<SignalCommand>,
         handler: Box<dyn ParticipantHandler>,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             participant,
-            socket,
+            sockets,
             signal,
             handler,
             events: VecDeque::new(),
@@ -79,23 +84,41 @@ impl ParticipantSlot {
         self.open
     }
 
-    /// Handles a message from the server, or the end of the signal connection.
+    /// Handles a message from the server, or the end of the signal connection with this number.
     pub(super) fn handle_signal(
         &mut self,
+        number: u64,
         message: Result<Response, SignalError>,
         at: SessionTime,
         context: &mut TickContext<'_>,
     ) {
-        let Self { participant, socket, signal, events, .. } = self;
-        let mut out = SlotOutput { socket, signal, events, at, counters: context.counters };
+        let Self { participant, sockets, signal, events, .. } = self;
+        if number != participant.signal_number() {
+            return;
+        }
+        let mut out = SlotOutput { sockets, signal, events, at, counters: context.counters };
         let result = match message {
             Ok(message) => participant.handle_signal(message, at, &mut out),
+            Err(SignalError::Flood) => {
+                self.left.get_or_insert(LeaveReason::Disconnected(DisconnectError::Signal(
+                    Box::new(SignalError::Flood),
+                )));
+                Ok(())
+            }
             Err(error) => {
-                participant.handle_signal_lost(error, &mut out);
+                participant.handle_signal_lost(error.into_loss(), at, &mut out);
                 Ok(())
             }
         };
         self.leave_on_error(result);
+    }
+
+    /// Takes in new connections, if they are what the participant asked for last.
+    pub(super) fn rejoin(&mut self, rejoin: Rejoin) {
+        if rejoin.number == self.participant.signal_number() {
+            self.participant.replace_connections(rejoin.participant);
+            self.sockets = rejoin.sockets;
+        }
     }
 
     /// Receives what arrived, runs timers and calls the handler. Returns why the participant left, if it has.
@@ -106,9 +129,9 @@ impl ParticipantSlot {
         self.receive_datagrams(context);
         let now = context.clock.now();
         if self.left.is_none() && self.participant.deadline() <= now {
-            let Self { participant, socket, signal, events, .. } = self;
+            let Self { participant, sockets, signal, events, .. } = self;
             let mut out =
-                SlotOutput { socket, signal, events, at: now, counters: context.counters };
+                SlotOutput { sockets, signal, events, at: now, counters: context.counters };
             let result = participant.handle_timeout(now, &mut out);
             self.leave_on_error(result);
         }
@@ -132,10 +155,11 @@ impl ParticipantSlot {
     /// Says goodbye to the server and the handler.
     pub(super) fn close(mut self, reason: LeaveReason, at: SessionTime) {
         if matches!(reason, LeaveReason::ClientInitiated) {
-            let _ = self.signal.send(Request::Leave(proto::LeaveRequest {
+            let leave = Request::Leave(proto::LeaveRequest {
                 reason: proto::DisconnectReason::ClientInitiated.into(),
                 ..proto::LeaveRequest::default()
-            }));
+            });
+            let _ = self.signal.send(SignalCommand::Send(Box::new(leave)));
         }
         if let Some(joined_at) = self.joined_at {
             info!(parent: &self.span, %reason, after = %at.since(joined_at), "left the room");
@@ -146,16 +170,16 @@ impl ParticipantSlot {
     }
 
     fn receive_datagrams(&mut self, context: &mut TickContext<'_>) {
-        let Self { participant, socket, signal, events, left, .. } = self;
+        let Self { participant, sockets, signal, events, left, .. } = self;
         let counters = context.counters;
         let mut count = 0;
-        context.buffers.receive_all(socket, context.clock, |bytes, from, at| {
+        sockets.receive_all(context.buffers, context.clock, |bytes, from, local, at| {
             count += 1;
             if left.is_some() {
                 return;
             }
-            let mut out = SlotOutput { socket, signal, events, at, counters };
-            if let Err(error) = participant.handle_datagram(bytes, from, at, &mut out) {
+            let mut out = SlotOutput { sockets, signal, events, at, counters };
+            if let Err(error) = participant.handle_datagram(bytes, from, local, at, &mut out) {
                 *left = Some(LeaveReason::Disconnected(error.into()));
             }
         });
@@ -197,10 +221,10 @@ impl ParticipantSlot {
         context: &TickContext<'_>,
         call: impl FnOnce(&mut dyn ParticipantHandler, &mut dyn ParticipantHandle) -> R,
     ) -> R {
-        let Self { participant, socket, signal, handler, events, left, .. } = self;
+        let Self { participant, sockets, signal, handler, events, left, .. } = self;
         let mut handle = SlotHandle {
             participant,
-            socket,
+            sockets,
             signal,
             events,
             left,
@@ -220,8 +244,8 @@ impl ParticipantSlot {
 
 /// Carries out what a participant asks for.
 pub(super) struct SlotOutput<'a> {
-    pub(super) socket: &'a Socket,
-    pub(super) signal: &'a UnboundedSender<Request>,
+    pub(super) sockets: &'a Sockets,
+    pub(super) signal: &'a UnboundedSender<SignalCommand>,
     pub(super) events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
     /// When the participant's events happened.
     pub(super) at: SessionTime,
@@ -229,8 +253,8 @@ pub(super) struct SlotOutput<'a> {
 }
 
 impl ParticipantOutput for SlotOutput<'_> {
-    fn transmit(&mut self, to: SocketAddr, datagram: &[u8]) {
-        let sent = self.socket.send(to, datagram);
+    fn transmit(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
+        let sent = self.sockets.send(from, to, datagram);
         let counter =
             if sent { &self.counters.datagrams_out } else { &self.counters.datagrams_dropped };
         counter.fetch_add(1, Relaxed);
@@ -238,7 +262,11 @@ impl ParticipantOutput for SlotOutput<'_> {
 
     fn send_signal(&mut self, message: Request) {
         // If the connection has ended, its task reports that itself.
-        let _ = self.signal.send(message);
+        let _ = self.signal.send(SignalCommand::Send(Box::new(message)));
+    }
+
+    fn open_signal(&mut self, attempt: SignalAttempt) {
+        let _ = self.signal.send(SignalCommand::Open(attempt));
     }
 
     fn event(&mut self, event: ParticipantEvent) {

@@ -3,16 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use livekit_protocol as proto;
-use proto::signal_request::Message as Request;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::clock::EngineClock;
 use super::handler::ParticipantHandle;
 use super::health::EngineCounters;
 use super::leave_reason::LeaveReason;
+use super::signal_connection::SignalCommand;
 use super::slot::SlotOutput;
-use super::socket::Socket;
+use super::sockets::Sockets;
 use crate::data::RpcFailure;
 use crate::participant::{OwnTrack, Participant, ParticipantError, ParticipantEvent, SendOutcome};
 use rushhour_core::units::{DtmfKey, Identity, SessionTime};
@@ -20,8 +19,8 @@ use rushhour_core::units::{DtmfKey, Identity, SessionTime};
 /// A slot's parts, borrowed for one call of its handler.
 pub(super) struct SlotHandle<'a> {
     pub(super) participant: &'a mut Participant,
-    pub(super) socket: &'a Socket,
-    pub(super) signal: &'a UnboundedSender<Request>,
+    pub(super) sockets: &'a Sockets,
+    pub(super) signal: &'a UnboundedSender<SignalCommand>,
     pub(super) events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
     pub(super) left: &'a mut Option<LeaveReason>,
     pub(super) clock: &'a EngineClock,
@@ -43,7 +42,7 @@ impl SlotHandle<'_> {
         }
         let now = self.clock.now();
         let mut out = SlotOutput {
-            socket: self.socket,
+            sockets: self.sockets,
             signal: self.signal,
             events: self.events,
             at: now,
@@ -163,10 +162,10 @@ impl ParticipantHandle for SlotHandle<'_> {
     }
 
     fn set_attributes(&mut self, attributes: HashMap<String, String>) {
-        let _ = self.signal.send(Request::UpdateMetadata(proto::UpdateParticipantMetadata {
-            attributes,
-            ..proto::UpdateParticipantMetadata::default()
-        }));
+        self.with_output(|participant, _, out| {
+            participant.set_attributes(attributes, out);
+            Ok(SendOutcome::Sent)
+        });
     }
 
     fn leave(&mut self) {

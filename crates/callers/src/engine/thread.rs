@@ -15,6 +15,8 @@ use super::leave_reason::LeaveReason;
 use super::signal_connection::SignalError;
 use super::slot::{ParticipantSlot, TickContext};
 use super::socket::ReceiveBuffers;
+use super::sockets::Sockets;
+use crate::participant::Participant;
 use rushhour_core::units::{Micros, SessionTime};
 
 /// The interval of a thread's ticks. A participant whose data channel is not open yet is served at every tick,
@@ -34,9 +36,27 @@ pub(super) enum ThreadCommand {
     /// Serve a participant.
     Add(SlotId, Box<ParticipantSlot>),
     /// A message from the server to a participant, or the end of its signal connection.
-    Signal(SlotId, Box<Result<(Response, Place), SignalError>>, SessionTime),
+    Signal(SlotId, Box<SignalMessage>),
+    /// A participant that lost its connection has new ones.
+    Rejoin(SlotId, Box<Rejoin>),
     /// The engine is dropped: all participants leave, and the thread ends.
     Close,
+}
+
+/// What came over a signal connection, or why it ended.
+pub(super) struct SignalMessage {
+    /// The number of the connection: the participant may have asked for another one since.
+    pub(super) number: u64,
+    pub(super) message: Result<(Response, Place), SignalError>,
+    pub(super) at: SessionTime,
+}
+
+/// New connections for a participant.
+pub(super) struct Rejoin {
+    /// The number of the signal connection that leads to them.
+    pub(super) number: u64,
+    pub(super) participant: Participant,
+    pub(super) sockets: Sockets,
 }
 
 /// Serves participants until the engine is dropped.
@@ -104,14 +124,20 @@ fn execute(
         ThreadCommand::Add(id, slot) => {
             slots.insert(id, *slot);
         }
-        ThreadCommand::Signal(id, message, at) => {
+        ThreadCommand::Signal(id, signal) => {
+            let SignalMessage { number, message, at } = *signal;
             // The message leaves its queue once it is handled.
-            let (message, _place) = match *message {
+            let (message, _place) = match message {
                 Ok((message, place)) => (Ok(message), Some(place)),
                 Err(error) => (Err(error), None),
             };
             if let Some(slot) = slots.get_mut(&id) {
-                slot.handle_signal(message, at, context);
+                slot.handle_signal(number, message, at, context);
+            }
+        }
+        ThreadCommand::Rejoin(id, rejoin) => {
+            if let Some(slot) = slots.get_mut(&id) {
+                slot.rejoin(*rejoin);
             }
         }
         ThreadCommand::Close => return ControlFlow::Break(()),

@@ -3,6 +3,8 @@
 use std::error::Error;
 
 use livekit_protocol as proto;
+use rushhour_core::event::ReconnectCause;
+use rushhour_core::units::ForeignText;
 use str0m::RtcError;
 
 /// A participant cannot continue: its peer connection failed.
@@ -12,6 +14,9 @@ pub enum ParticipantError {
     /// The server's SDP answer cannot be parsed, or does not match the offer.
     #[error("the server's SDP answer was not accepted: {}", without_addresses(&.0.to_string()))]
     Answer(#[source] RtcError),
+    /// The server's SDP offer cannot be parsed, or does not follow the one before.
+    #[error("the server's SDP offer was not accepted: {}", without_addresses(&.0.to_string()))]
+    Offer(#[source] RtcError),
     /// ICE, DTLS, SRTP or SCTP failed.
     #[error("the peer connection failed: {0}")]
     PeerConnection(#[from] RtcError),
@@ -41,18 +46,56 @@ pub enum DisconnectError {
     /// The server disconnected the participant, with LiveKit's reason.
     #[error("the server disconnected the participant: {}", .0.as_str_name().to_lowercase())]
     ByServer(proto::DisconnectReason),
-    /// The signal connection ended.
+    /// The signal connection ended before the participant had joined.
     #[error(transparent)]
     Signal(Box<dyn Error + Send + Sync>),
-    /// ICE has no working candidate pair any more.
-    #[error("ICE lost the path to the server")]
-    IceDisconnected,
-    /// The server closed DTLS or SCTP.
-    #[error("the server closed the peer connection")]
-    PeerConnectionClosed,
+    /// The connection was lost, and could not be recovered.
+    #[error("{}", not_recovered(*cause, *attempts, last_error.as_deref()))]
+    NotRecovered {
+        /// What was lost.
+        cause: ReconnectCause,
+        /// How often it was tried.
+        attempts: u32,
+        /// Why the last attempt failed.
+        last_error: Option<ForeignText>,
+    },
     /// The participant itself could not continue.
     #[error(transparent)]
     Participant(#[from] ParticipantError),
+}
+
+fn not_recovered(cause: ReconnectCause, attempts: u32, last_error: Option<&str>) -> String {
+    let lost = cause.meaning();
+    match (attempts, last_error) {
+        (0, None) => format!("{lost}; reconnecting is off"),
+        (0, Some(error)) => format!("{lost}: {error}"),
+        (1, None) => format!("{lost}; one attempt did not bring it back"),
+        (1, Some(error)) => format!("{lost}; one attempt did not bring it back: {error}"),
+        (_, None) => format!("{lost}; {attempts} attempts did not bring it back"),
+        (_, Some(error)) => {
+            format!("{lost}; {attempts} attempts did not bring it back, the last one: {error}")
+        }
+    }
+}
+
+impl DisconnectError {
+    /// Whether the participant lost its connection, rather than being removed or leaving.
+    pub const fn is_lost_connection(&self) -> bool {
+        use proto::DisconnectReason as Reason;
+        match self {
+            Self::NotRecovered { .. } => true,
+            Self::ByServer(reason) => matches!(
+                reason,
+                Reason::ServerShutdown
+                    | Reason::StateMismatch
+                    | Reason::Migration
+                    | Reason::SignalClose
+                    | Reason::ConnectionTimeout
+                    | Reason::MediaFailure
+            ),
+            Self::RoomDeleted | Self::Signal(_) | Self::Participant(_) => false,
+        }
+    }
 }
 
 impl From<proto::DisconnectReason> for DisconnectError {

@@ -1,21 +1,28 @@
 //! A participant in a LiveKit room, sans-IO: signal messages, datagrams and time go in; signal messages,
 //! datagrams, events and a deadline come out.
 //!
-//! [`Participant`] combines the peer connection (str0m, in `peer_connection`) with LiveKit's signalling, whose
-//! join request and message encoding are in `signal`.
+//! [`Participant`] combines its `peer_connections` (str0m, in `peer_connection`) with LiveKit's signalling, whose
+//! join request and message encoding are in `signal`. When it loses its connection, `reconnection` says when it tries
+//! what, and `reconnecting` does it.
 
 mod error;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod participant;
 mod peer_connection;
+mod peer_connections;
+mod reconnecting;
+mod reconnection;
 mod remote_participant;
 mod signal;
 
 pub use error::{DisconnectError, ParticipantError};
 pub use participant::{
     JoinConfig, OwnTrack, Participant, ParticipantEvent, ParticipantOutput, SendOutcome,
+    ServerDetails,
 };
 pub use peer_connection::AudioPacket;
+pub use reconnecting::{SignalAttempt, SignalLoss, SignalTarget};
+pub use reconnection::ReconnectPolicy;
 pub use remote_participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
-pub use signal::{JoinQuery, decode_signal};
+pub use signal::{JoinQuery, SignalProtocol, decode_signal};
 pub(crate) use signal::{encode_signal, request_kind, response_kind};

@@ -1,7 +1,6 @@
 //! The participant: signalling and peer connection combined.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,13 +12,19 @@ use tracing::{Span, info};
 
 use super::error::{DisconnectError, ParticipantError};
 use super::peer_connection::{AudioPacket, PeerConnection, PeerEvent};
+use super::peer_connections::PeerConnections;
+use super::reconnecting::SignalAttempt;
+use super::reconnection::{ReconnectPolicy, Reconnection};
 use super::remote_participant::RemoteParticipant;
-use super::signal::JoinQuery;
+use super::signal::{JoinQuery, SignalProtocol};
 use crate::data::{DataEvent, DataReceiver, DataSender};
-use rushhour_core::units::{Identity, SessionTime};
+use rushhour_core::event::{Reconnect, ReconnectCause};
+use rushhour_core::units::{ForeignText, Identity, SessionTime};
 
 /// The most tracks that the server can announce.
 const MAX_TRACKS: usize = 256;
+/// Tracks of its own that the server can take in, at most.
+const MAX_OWN_TRACKS: usize = 16;
 /// Video tracks that are declined, at most.
 const MAX_DECLINED_VIDEO: usize = 64;
 
@@ -32,6 +37,8 @@ pub struct JoinConfig {
     pub publish_background: bool,
     /// Its attributes when it joins.
     pub attributes: HashMap<String, String>,
+    /// How hard it tries to stay in its room.
+    pub reconnect: ReconnectPolicy,
 }
 
 /// An audio track that a participant publishes.
@@ -53,6 +60,17 @@ pub enum ParticipantEvent {
         /// Who is in the room already.
         others: Vec<RemoteParticipant>,
     },
+    /// What the server says of itself, before [`Self::Joined`].
+    ServerKnown(ServerDetails),
+    /// The connection is lost. Either [`Self::Reconnected`] or [`Self::Disconnected`] follows.
+    ConnectionLost(ReconnectCause),
+    /// The server accepted the participant anew, which had lost its connection. Nothing can be sent yet.
+    Rejoined {
+        /// Who is in the room now; whoever is not has left.
+        others: Vec<RemoteParticipant>,
+    },
+    /// The lost connection is back: all can be sent again.
+    Reconnected(Reconnect),
     /// The reliable data channel is open, and with it media: texts, bytes and audio can be sent.
     DataChannelOpen,
     /// A participant joined, changed or left. The server includes this participant itself.
@@ -76,10 +94,21 @@ pub enum ParticipantEvent {
     Disconnected(DisconnectError),
 }
 
+/// What a server says of itself when a participant joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerDetails {
+    /// Its version, as it writes it; empty where it does not say.
+    pub version: ForeignText,
+    /// The protocol of the signal connection.
+    pub protocol: SignalProtocol,
+}
+
 /// Receives what comes out of a [`Participant`].
 pub trait ParticipantOutput {
-    /// Sends a datagram to the server.
-    fn transmit(&mut self, to: SocketAddr, datagram: &[u8]);
+    /// Sends a datagram to the server from the socket with this address.
+    fn transmit(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]);
+    /// Opens a new signal connection. The one before, if it is still open, is closed.
+    fn open_signal(&mut self, attempt: SignalAttempt);
     /// Sends a message over the signal connection.
     fn send_signal(&mut self, message: Request);
     /// Handles an event.
@@ -97,13 +126,25 @@ pub enum SendOutcome {
 
 /// A participant of a room, without sockets, threads or a clock.
 pub struct Participant {
-    peer: PeerConnection,
+    pub(super) peers: PeerConnections,
     data_receiver: DataReceiver,
-    data_sender: DataSender,
+    pub(super) data_sender: DataSender,
+    /// How it joined, with its attributes as they are now.
+    pub(super) config: JoinConfig,
+    pub(super) query: JoinQuery,
+    /// Its SID, once it has joined.
+    pub(super) sid: Option<String>,
+    /// The tracks that the server has taken in.
+    pub(super) published: Vec<proto::TrackPublishedResponse>,
+    pub(super) reconnection: Reconnection,
+    /// Whether its handler was told that it can send.
+    pub(super) was_open: bool,
+    /// The number of the signal connection in use or on its way.
+    pub(super) signal_number: u64,
     /// SIDs of the tracks that the server sends, by the media section (`mid`) they arrive on.
-    track_sids: HashMap<String, String>,
+    pub(super) track_sids: HashMap<String, String>,
     /// SIDs of the video tracks that the server was asked not to send.
-    declined_video: Vec<String>,
+    pub(super) declined_video: Vec<String>,
     started_at: SessionTime,
     disconnected: bool,
     span: Span,
@@ -122,17 +163,52 @@ impl Participant {
         now: SessionTime,
         local: SocketAddr,
     ) -> Result<(Self, JoinQuery), ParticipantError> {
+        Self::with_sockets(config, epoch, now, local, None)
+    }
+
+    /// A participant with two peer connections, for servers that do not know `/rtc/v1`. Each has a socket of its own:
+    /// a server with a single UDP port tells connections apart by the address that they come from.
+    ///
+    /// # Errors
+    /// If `local` or `subscriber` cannot be an ICE candidate.
+    pub fn with_two_connections(
+        config: &JoinConfig,
+        epoch: Instant,
+        now: SessionTime,
+        local: SocketAddr,
+        subscriber: SocketAddr,
+    ) -> Result<(Self, JoinQuery), ParticipantError> {
+        Self::with_sockets(config, epoch, now, local, Some(subscriber))
+    }
+
+    fn with_sockets(
+        config: &JoinConfig,
+        epoch: Instant,
+        now: SessionTime,
+        local: SocketAddr,
+        subscriber: Option<SocketAddr>,
+    ) -> Result<(Self, JoinQuery), ParticipantError> {
         let track = config.publish_audio.then_some("rushhour-audio");
         let background = config.publish_background.then_some("rushhour-background");
         let (peer, offer) = PeerConnection::new(epoch, now, local, [track, background])?;
+        let subscriber =
+            subscriber.map(|local| PeerConnection::answering(epoch, now, local)).transpose()?;
         let query = JoinQuery {
+            protocol: if subscriber.is_some() { SignalProtocol::V0 } else { SignalProtocol::V1 },
             offer,
             audio_track: track.map(str::to_owned),
             background_track: background.map(str::to_owned),
             attributes: config.attributes.clone(),
         };
         let participant = Self {
-            peer,
+            peers: PeerConnections::new(peer, subscriber),
+            config: config.clone(),
+            query: query.clone(),
+            sid: None,
+            published: Vec::new(),
+            reconnection: Reconnection::new(config.reconnect),
+            was_open: false,
+            signal_number: 0,
             data_receiver: DataReceiver::default(),
             data_sender: DataSender::default(),
             track_sids: HashMap::new(),
@@ -145,13 +221,14 @@ impl Participant {
     }
 
     /// When [`Self::handle_timeout`] must be called.
-    pub const fn deadline(&self) -> SessionTime {
-        self.peer.deadline()
+    pub fn deadline(&self) -> SessionTime {
+        let deadline = self.peers.deadline();
+        self.reconnection.deadline().map_or(deadline, |reconnect| deadline.min(reconnect))
     }
 
     /// Whether packets can be sent.
-    pub(crate) const fn is_open(&self) -> bool {
-        self.peer.is_open()
+    pub(crate) fn is_open(&self) -> bool {
+        self.peers.is_open()
     }
 
     /// Encodes data streams for [`Self::send_packets`].
@@ -169,17 +246,31 @@ impl Participant {
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
+        if self.reconnection.is_resuming() && !matches!(message, Response::Leave(_)) {
+            self.resumed(now, out);
+        }
         match message {
             Response::Join(join) => self.joined(join, now, out),
             Response::Answer(answer) => {
-                let free = MAX_TRACKS.saturating_sub(self.track_sids.len());
-                self.track_sids.extend(answer.mid_to_track_id.into_iter().take(free));
-                if let Some((id, sdp)) = self.peer.handle_answer(&answer.sdp)? {
+                self.add_track_sids(answer.mid_to_track_id);
+                if let Some((id, sdp)) = self.peers.publisher.handle_answer(&answer.sdp)? {
                     out.send_signal(offer(id, sdp));
                 }
             }
+            Response::Offer(offer) => {
+                if let Some(answer) = self.peers.answer_offer(&offer.sdp)? {
+                    self.add_track_sids(answer.tracks);
+                    out.send_signal(Request::Answer(proto::SessionDescription {
+                        r#type: "answer".to_owned(),
+                        sdp: answer.sdp,
+                        id: offer.id,
+                        ..proto::SessionDescription::default()
+                    }));
+                }
+            }
             Response::MediaSectionsRequirement(required) => {
-                if let Some((id, sdp)) = self.peer.require_audio_sections(required.num_audios) {
+                let count = required.num_audios;
+                if let Some((id, sdp)) = self.peers.publisher.require_audio_sections(count) {
                     out.send_signal(offer(id, sdp));
                 }
             }
@@ -189,7 +280,7 @@ impl Participant {
                     init.ok().and_then(|init| Some(init.get("candidate")?.as_str()?.to_owned()));
                 // An empty candidate marks the end of candidates.
                 if let Some(line) = line.filter(|line| !line.is_empty()) {
-                    self.peer.add_remote_candidate(&line);
+                    self.peers.add_remote_candidate(trickle.target(), &line);
                 }
             }
             Response::Update(update) => {
@@ -199,14 +290,22 @@ impl Participant {
                 }
             }
             Response::TrackPublished(published) => {
-                if let Some(track) = published.track {
-                    out.event(ParticipantEvent::TrackPublished { sid: track.sid });
+                if let Some(track) = &published.track {
+                    out.event(ParticipantEvent::TrackPublished { sid: track.sid.clone() });
+                }
+                if self.published.len() < MAX_OWN_TRACKS {
+                    self.published.push(published);
                 }
             }
-            Response::Leave(leave) => self.disconnect(leave.reason().into(), out),
+            Response::Leave(leave) => self.told_to_leave(&leave, now, out),
             _ => {}
         }
         self.poll(now, out)
+    }
+
+    fn add_track_sids(&mut self, tracks: impl IntoIterator<Item = (String, String)>) {
+        let free = MAX_TRACKS.saturating_sub(self.track_sids.len());
+        self.track_sids.extend(tracks.into_iter().take(free));
     }
 
     fn joined(
@@ -216,16 +315,68 @@ impl Participant {
         out: &mut impl ParticipantOutput,
     ) {
         let room = join.room.map(|room| room.name).unwrap_or_default();
-        let identity = join.participant.map(|own| own.identity).unwrap_or_default();
+        let own = join.participant.unwrap_or_default();
+        self.sid = Some(own.sid);
+        if self.query.protocol == SignalProtocol::V0 {
+            self.introduce(out);
+        }
+        let identity = own.identity;
         for info in &join.other_participants {
             self.decline_video(info, out);
         }
         let others: Vec<_> =
             join.other_participants.into_iter().map(RemoteParticipant::from).collect();
+        if self.reconnection.is_away() {
+            self.reconnection.accepted(now);
+            // They may have changed since the request was made.
+            self.send_attributes(out);
+            info!(parent: &self.span, others = others.len(), "joined the room again");
+            out.event(ParticipantEvent::Rejoined { others });
+            return;
+        }
         self.span.record("room", &room).record("identity", &identity);
         let after = now.since(self.started_at);
         info!(parent: &self.span, others = others.len(), %after, "joined the room");
+        let version = match join.server_info {
+            Some(info) if !info.version.is_empty() => info.version,
+            _ => join.server_version,
+        };
+        let version = version.as_str().into();
+        let server = ServerDetails { version, protocol: self.query.protocol };
+        out.event(ParticipantEvent::ServerKnown(server));
         out.event(ParticipantEvent::Joined { identity: Identity::new(identity), others });
+    }
+
+    /// With two peer connections, tells the server after it has joined what a single one tells in its request.
+    fn introduce(&self, out: &mut impl ParticipantOutput) {
+        for track in self.query.tracks() {
+            out.send_signal(Request::AddTrack(track));
+        }
+        out.send_signal(Request::Offer(self.query.session_description()));
+        self.send_attributes(out);
+    }
+
+    /// Sets attributes of the participant; others keep their values. While the connection is away, they are kept for it.
+    pub(crate) fn set_attributes(
+        &mut self,
+        attributes: HashMap<String, String>,
+        out: &mut impl ParticipantOutput,
+    ) {
+        self.config.attributes.extend(attributes.clone());
+        if !self.reconnection.is_away() {
+            send_attributes(attributes, out);
+        }
+    }
+
+    /// Sends all attributes.
+    pub(super) fn send_attributes(&self, out: &mut impl ParticipantOutput) {
+        if !self.config.attributes.is_empty() {
+            send_attributes(self.config.attributes.clone(), out);
+        }
+    }
+
+    pub(super) const fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Asks the server not to send video: it would wait for media sections that are never offered, and complain.
@@ -245,22 +396,17 @@ impl Participant {
         }));
     }
 
-    /// Handles the end of the signal connection, which ends the participant.
-    pub fn handle_signal_lost(
+    pub(super) fn disconnect(
         &mut self,
-        error: impl Into<Box<dyn Error + Send + Sync>>,
+        error: DisconnectError,
         out: &mut impl ParticipantOutput,
     ) {
-        self.disconnect(DisconnectError::Signal(error.into()), out);
-    }
-
-    fn disconnect(&mut self, error: DisconnectError, out: &mut impl ParticipantOutput) {
         if !std::mem::replace(&mut self.disconnected, true) {
             out.event(ParticipantEvent::Disconnected(error));
         }
     }
 
-    /// Handles a datagram that arrived at `at`.
+    /// Handles a datagram that arrived at `at` on the socket with the address `local`.
     ///
     /// # Errors
     /// If the peer connection cannot continue.
@@ -268,10 +414,11 @@ impl Participant {
         &mut self,
         bytes: &[u8],
         from: SocketAddr,
+        local: SocketAddr,
         at: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
-        self.peer.handle_datagram(bytes, from, at)?;
+        self.peers.handle_datagram(bytes, from, local, at)?;
         self.poll(at, out)
     }
 
@@ -284,8 +431,10 @@ impl Participant {
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
-        self.peer.handle_timeout(now)?;
-        self.poll(now, out)
+        self.peers.handle_timeout(now)?;
+        self.poll(now, out)?;
+        self.continue_reconnecting(now, out);
+        Ok(())
     }
 
     /// Sends an Opus packet of 20 ms on a track that it publishes. `rtp_time` is its RTP timestamp at 48 kHz; `marker`
@@ -302,11 +451,11 @@ impl Participant {
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<SendOutcome, ParticipantError> {
-        if !self.peer.send_audio(track, payload, rtp_time, marker, now) {
+        if !self.peers.publisher.send_audio(track, payload, rtp_time, marker, now) {
             return Ok(SendOutcome::NotSent);
         }
         // Without a timeout the packet would stay in str0m's queue until the next input.
-        self.peer.handle_timeout(now)?;
+        self.peers.publisher.handle_timeout(now)?;
         self.poll(now, out)?;
         Ok(SendOutcome::Sent)
     }
@@ -325,7 +474,7 @@ impl Participant {
         out: &mut impl ParticipantOutput,
     ) -> Result<SendOutcome, ParticipantError> {
         // Encoding a packet uses up its sequence number, so nothing is encoded that cannot be sent.
-        if !self.peer.is_open() {
+        if !self.is_open() {
             return Ok(SendOutcome::NotSent);
         }
         let packets = self.data_sender.text(topic, text, attributes, wall_ms);
@@ -340,10 +489,10 @@ impl Participant {
         out: &mut impl ParticipantOutput,
     ) -> Result<SendOutcome, ParticipantError> {
         for packet in packets {
-            if !self.peer.send_data(packet) {
+            if !self.peers.publisher.send_data(packet) {
                 return Ok(SendOutcome::NotSent);
             }
-            self.peer.handle_timeout(now)?;
+            self.peers.publisher.handle_timeout(now)?;
             self.poll(now, out)?;
         }
         Ok(SendOutcome::Sent)
@@ -355,14 +504,17 @@ impl Participant {
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
         let mut events: Vec<PeerEvent> = Vec::new();
-        self.peer.poll(
+        self.peers.poll(
             at,
-            |to, datagram| out.transmit(to, datagram),
+            |from, to, datagram| out.transmit(from, to, datagram),
             |event| events.push(event),
         )?;
         for event in events {
             match event {
-                PeerEvent::DataChannelOpen => out.event(ParticipantEvent::DataChannelOpen),
+                PeerEvent::DataChannelOpen => self.channel_opened(at, out),
+                PeerEvent::MediaConnected => self.media_connected(at, out),
+                PeerEvent::MediaLost => self.media_lost(at, out),
+                PeerEvent::Closed => self.peer_connection_closed(at, out),
                 PeerEvent::Data(packet) => {
                     for data in self.data_receiver.handle_packet(&packet) {
                         out.event(ParticipantEvent::Data(data));
@@ -372,14 +524,20 @@ impl Participant {
                     let track_sid = self.track_sids.get(&mid.to_string()).cloned();
                     out.event(ParticipantEvent::Audio { packet, track_sid });
                 }
-                PeerEvent::Disconnected(error) => self.disconnect(error, out),
             }
         }
         Ok(())
     }
 }
 
-fn offer(id: u32, sdp: String) -> Request {
+fn send_attributes(attributes: HashMap<String, String>, out: &mut impl ParticipantOutput) {
+    out.send_signal(Request::UpdateMetadata(proto::UpdateParticipantMetadata {
+        attributes,
+        ..proto::UpdateParticipantMetadata::default()
+    }));
+}
+
+pub(super) fn offer(id: u32, sdp: String) -> Request {
     Request::Offer(proto::SessionDescription {
         r#type: "offer".to_owned(),
         sdp,

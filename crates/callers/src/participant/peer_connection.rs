@@ -1,10 +1,10 @@
-//! The single peer connection of a participant: str0m with time passed in, one SDP offer at a time.
+//! A peer connection of a participant: str0m with time passed in, one SDP offer at a time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
@@ -13,7 +13,7 @@ use str0m::rtp::{RtpWrite, SeqNo};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
 use tracing::{Span, debug};
 
-use super::error::{DisconnectError, ParticipantError};
+use super::error::ParticipantError;
 use super::participant::OwnTrack;
 use rushhour_core::units::{Micros, SessionTime};
 
@@ -50,8 +50,12 @@ pub(super) enum PeerEvent {
     Data(Vec<u8>),
     /// An Opus packet, and the media section it arrived on.
     Audio(Mid, AudioPacket),
-    /// The connection is lost.
-    Disconnected(DisconnectError),
+    /// ICE has a working candidate pair.
+    MediaConnected,
+    /// ICE has no working candidate pair any more.
+    MediaLost,
+    /// The server closed DTLS or SCTP.
+    Closed,
 }
 
 /// A numbered offer to be sent to the server.
@@ -62,21 +66,28 @@ pub(super) struct PeerConnection {
     rtc: Rtc,
     epoch: Instant,
     local: SocketAddr,
-    reliable: ChannelId,
+    /// The reliable data channel; on a connection that the server offers, once it has opened it.
+    reliable: Option<ChannelId>,
     /// The tracks that are sent: speech and background audio.
     audio_senders: [Option<AudioSender>; 2],
     pending_offer: Option<SdpPendingOffer>,
+    /// The text of the pending offer, or of the last one.
+    offer_sdp: String,
     next_offer_id: u32,
     /// The media sections that receive audio.
     audio_sections: Vec<Mid>,
     /// How many more sections the server required while an offer was pending; 0 means an offer without more.
     required_sections: Option<u32>,
+    /// Whether the next offer restarts ICE.
+    restarts_ice: bool,
     /// Candidates that came before the first answer.
     early_candidates: Vec<Candidate>,
     /// How many candidates the server has sent.
     remote_candidates: usize,
     answered: bool,
     open: bool,
+    /// Whether ICE has a working pair.
+    has_media: bool,
     deadline: SessionTime,
     span: Span,
 }
@@ -98,16 +109,8 @@ impl PeerConnection {
         local: SocketAddr,
         audio_tracks: [Option<&str>; 2],
     ) -> Result<(Self, String), RtcError> {
-        let start = epoch + now.since(SessionTime::START).as_duration();
-        let mut rtc = RtcConfig::new()
-            .clear_codecs()
-            .enable_opus(true, false)
-            .set_rtp_mode(true)
-            .set_stats_interval(None)
-            .set_send_buffer_audio(50)
-            .build(start);
-        rtc.add_local_candidate(Candidate::host(local, "udp")?);
-        let mut change = rtc.sdp_api();
+        let mut peer = Self::answering(epoch, now, local)?;
+        let mut change = peer.rtc.sdp_api();
         let reliable = change.add_channel(RELIABLE.to_owned());
         change.add_channel_with_config(ChannelConfig {
             label: LOSSY.to_owned(),
@@ -126,25 +129,72 @@ impl PeerConnection {
             Some(AudioSender { mid, payload_type: None, sequence: 1 })
         });
         let (offer, pending) = change.apply().expect("adding channels is a change");
-        let peer = Self {
+        let offer = offer.to_sdp_string();
+        peer.reliable = Some(reliable);
+        peer.audio_senders = audio_senders;
+        peer.pending_offer = Some(pending);
+        peer.offer_sdp.clone_from(&offer);
+        Ok((peer, offer))
+    }
+
+    /// A connection from `local` that the server offers.
+    pub(super) fn answering(
+        epoch: Instant,
+        now: SessionTime,
+        local: SocketAddr,
+    ) -> Result<Self, RtcError> {
+        let start = epoch + now.since(SessionTime::START).as_duration();
+        let mut rtc = RtcConfig::new()
+            .clear_codecs()
+            .enable_opus(true, false)
+            .set_rtp_mode(true)
+            .set_stats_interval(None)
+            .set_send_buffer_audio(50)
+            .build(start);
+        rtc.add_local_candidate(Candidate::host(local, "udp")?);
+        Ok(Self {
             rtc,
             epoch,
             local,
-            reliable,
-            audio_senders,
-            pending_offer: Some(pending),
+            reliable: None,
+            audio_senders: [None, None],
+            pending_offer: None,
+            offer_sdp: String::new(),
             // The first offer, in the join request, has the id 1.
             next_offer_id: 2,
             audio_sections: Vec::new(),
             required_sections: None,
+            restarts_ice: false,
             early_candidates: Vec::new(),
             remote_candidates: 0,
             answered: false,
             open: false,
+            has_media: false,
             deadline: now,
             span: Span::current(),
-        };
-        Ok((peer, offer.to_sdp_string()))
+        })
+    }
+
+    /// The address of the socket whose datagrams are this connection's.
+    pub(super) const fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Answers the server's offer.
+    pub(super) fn answer_offer(&mut self, sdp: &str) -> Result<String, ParticipantError> {
+        let answer = SdpOffer::from_sdp_string(sdp)
+            .map_err(RtcError::from)
+            .and_then(|offer| self.rtc.sdp_api().accept_offer(offer))
+            .map_err(ParticipantError::Offer)?;
+        self.add_early_candidates();
+        Ok(answer.to_sdp_string())
+    }
+
+    fn add_early_candidates(&mut self) {
+        self.answered = true;
+        for candidate in std::mem::take(&mut self.early_candidates) {
+            self.rtc.add_remote_candidate(candidate);
+        }
     }
 
     fn instant(&self, time: SessionTime) -> Instant {
@@ -163,10 +213,7 @@ impl PeerConnection {
             .map_err(RtcError::from)
             .and_then(|answer| self.rtc.sdp_api().accept_answer(pending, answer))
             .map_err(ParticipantError::Answer)?;
-        self.answered = true;
-        for candidate in std::mem::take(&mut self.early_candidates) {
-            self.rtc.add_remote_candidate(candidate);
-        }
+        self.add_early_candidates();
         let unnegotiated =
             self.audio_senders.iter_mut().flatten().filter(|sender| sender.payload_type.is_none());
         for sender in unnegotiated {
@@ -189,27 +236,57 @@ impl PeerConnection {
         self.next_offer()
     }
 
+    /// An offer that lets ICE look for another path; `None` while another offer is pending.
+    pub(super) fn restart_ice(&mut self) -> Option<Offer> {
+        if self.pending_offer.is_some() {
+            return None;
+        }
+        self.restarts_ice = true;
+        // Candidates of the path that was lost.
+        self.remote_candidates = 0;
+        self.next_offer()
+    }
+
+    /// The pending offer once more, where the one before or its answer may be lost.
+    pub(super) fn repeat_offer(&mut self) -> Option<Offer> {
+        self.pending_offer.as_ref()?;
+        Some((self.next_id(), self.offer_sdp.clone()))
+    }
+
+    const fn next_id(&mut self) -> u32 {
+        let id = self.next_offer_id;
+        self.next_offer_id += 1;
+        id
+    }
+
     fn next_offer(&mut self) -> Option<Offer> {
         if self.pending_offer.is_some() {
             return None;
         }
+        let restarts_ice = std::mem::take(&mut self.restarts_ice);
         let free = MAX_AUDIO_SECTIONS.saturating_sub(self.audio_sections.len());
-        let count = (self.required_sections.take()? as usize).min(free);
+        let required = self.required_sections.take();
+        if required.is_none() && !restarts_ice {
+            return None;
+        }
+        let count = (required.unwrap_or(0) as usize).min(free);
         let mut change = self.rtc.sdp_api();
+        if restarts_ice {
+            change.ice_restart(true);
+        }
         for _ in 0..count {
             let mid = change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
             self.audio_sections.push(mid);
         }
-        if let (0, Some(mid)) = (count, self.audio_sections.first()) {
+        if let (false, 0, Some(mid)) = (restarts_ice, count, self.audio_sections.first()) {
             // str0m makes no offer without a change.
             change.set_direction(*mid, Direction::Inactive);
             change.set_direction(*mid, Direction::RecvOnly);
         }
         let (offer, pending) = change.apply()?;
         self.pending_offer = Some(pending);
-        let id = self.next_offer_id;
-        self.next_offer_id += 1;
-        Some((id, offer.to_sdp_string()))
+        self.offer_sdp = offer.to_sdp_string();
+        Some((self.next_id(), self.offer_sdp.clone()))
     }
 
     /// Adds a candidate of the server, in the format of SDP's `candidate` attribute; malformed ones are ignored.
@@ -270,6 +347,11 @@ impl PeerConnection {
         true
     }
 
+    /// Whether ICE has a working candidate pair.
+    pub(super) const fn has_media(&self) -> bool {
+        self.has_media
+    }
+
     /// Whether the reliable data channel is open.
     pub(super) const fn is_open(&self) -> bool {
         self.open
@@ -277,8 +359,8 @@ impl PeerConnection {
 
     /// Queues a message for the reliable data channel. Returns whether the send buffer had room for it.
     pub(super) fn send_data(&mut self, packet: &[u8]) -> bool {
-        self.rtc
-            .channel(self.reliable)
+        self.reliable
+            .and_then(|reliable| self.rtc.channel(reliable))
             .is_some_and(|mut channel| channel.write(true, packet).unwrap_or(false))
     }
 
@@ -286,7 +368,7 @@ impl PeerConnection {
     pub(super) fn poll(
         &mut self,
         at: SessionTime,
-        mut transmit: impl FnMut(SocketAddr, &[u8]),
+        mut transmit: impl FnMut(SocketAddr, SocketAddr, &[u8]),
         mut emit: impl FnMut(PeerEvent),
     ) -> Result<(), RtcError> {
         loop {
@@ -296,7 +378,9 @@ impl PeerConnection {
                     self.deadline = SessionTime(Micros::from(since).0);
                     return Ok(());
                 }
-                Output::Transmit(datagram) => transmit(datagram.destination, &datagram.contents),
+                Output::Transmit(datagram) => {
+                    transmit(datagram.source, datagram.destination, &datagram.contents);
+                }
                 Output::Event(Event::RtpPacket(packet)) => {
                     let mid = self
                         .rtc
@@ -324,21 +408,28 @@ impl PeerConnection {
         match event {
             Event::IceConnectionStateChange(state) => {
                 debug!(parent: &self.span, ?state, "ICE connection state changed");
-                if state == IceConnectionState::Disconnected {
-                    emit(PeerEvent::Disconnected(DisconnectError::IceDisconnected));
+                self.has_media =
+                    matches!(state, IceConnectionState::Connected | IceConnectionState::Completed);
+                match state {
+                    IceConnectionState::Connected | IceConnectionState::Completed => {
+                        emit(PeerEvent::MediaConnected);
+                    }
+                    IceConnectionState::Disconnected => emit(PeerEvent::MediaLost),
+                    _ => {}
                 }
             }
             Event::Connected => debug!(parent: &self.span, "DTLS connected"),
             Event::ChannelOpen(id, label) => {
                 debug!(parent: &self.span, label, "data channel open");
-                if id == self.reliable && !self.open {
+                if label == RELIABLE && !self.open {
+                    self.reliable = Some(id);
                     self.open = true;
                     emit(PeerEvent::DataChannelOpen);
                 }
             }
             Event::Closed => {
                 debug!(parent: &self.span, "DTLS or SCTP closed by the server");
-                emit(PeerEvent::Disconnected(DisconnectError::PeerConnectionClosed));
+                emit(PeerEvent::Closed);
             }
             _ => {}
         }

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use livekit_protocol as proto;
 use prost::Message;
+use url::form_urlencoded;
 use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
 
@@ -15,12 +16,34 @@ const PROTOCOL_VERSION: i32 = 16;
 /// The name of a track with background audio, as LiveKit's framework gives it (`BackgroundAudioPlayer`).
 const BACKGROUND_TRACK: &str = "background_audio";
 
+/// Which of LiveKit's signalling protocols a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignalProtocol {
+    /// `/rtc/v1`, of servers from 1.9.11 on: one peer connection, which the client offers.
+    V1,
+    /// `/rtc`, of all servers: the client offers a peer connection for what it sends, the server one for what it
+    /// receives.
+    V0,
+}
+
+impl SignalProtocol {
+    /// Its name, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1 (/rtc/v1, one peer connection)",
+            Self::V0 => "v0 (/rtc, two peer connections)",
+        }
+    }
+}
+
 /// What a participant asks to join with.
 ///
 /// A client with a single peer connection joins at `/rtc/v1` with a `WrappedJoinRequest` in the query, which may
-/// carry the first offer and the first tracks (livekit-server 1.13, `pkg/service/rtcservice.go`).
+/// carry the first offer and the first tracks (livekit-server 1.13, `pkg/service/rtcservice.go`). With two, it joins at
+/// `/rtc` and sends them afterwards.
 #[derive(Debug, Clone)]
 pub struct JoinQuery {
+    pub(super) protocol: SignalProtocol,
     /// The SDP of the first offer.
     pub(super) offer: String,
     /// The client id (`cid`) of the audio track in that offer.
@@ -33,6 +56,19 @@ pub struct JoinQuery {
 impl JoinQuery {
     /// The path and query of the signal connection's URL.
     pub fn path(&self) -> String {
+        match self.protocol {
+            SignalProtocol::V0 => v0_path(),
+            SignalProtocol::V1 => v1_path(&proto::JoinRequest {
+                participant_attributes: self.attributes.clone(),
+                add_track_requests: self.tracks(),
+                publisher_offer: Some(self.session_description()),
+                ..join_request()
+            }),
+        }
+    }
+
+    /// The tracks of the first offer.
+    pub(super) fn tracks(&self) -> Vec<proto::AddTrackRequest> {
         let track = |cid: &String, name: &str, source: proto::TrackSource| proto::AddTrackRequest {
             cid: cid.clone(),
             name: name.to_owned(),
@@ -44,34 +80,69 @@ impl JoinQuery {
         let speech = |cid| track(cid, "rushhour", proto::TrackSource::Microphone);
         let background = |cid| track(cid, BACKGROUND_TRACK, proto::TrackSource::Unknown);
         let tracks = self.audio_track.iter().map(speech);
-        let tracks = tracks.chain(self.background_track.iter().map(background));
-        let request = proto::JoinRequest {
-            client_info: Some(proto::ClientInfo {
-                sdk: proto::client_info::Sdk::Rust.into(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                protocol: PROTOCOL_VERSION,
-                ..proto::ClientInfo::default()
-            }),
-            connection_settings: Some(proto::ConnectionSettings {
-                auto_subscribe: true,
-                ..proto::ConnectionSettings::default()
-            }),
-            participant_attributes: self.attributes.clone(),
-            add_track_requests: tracks.collect(),
-            publisher_offer: Some(proto::SessionDescription {
-                r#type: "offer".to_owned(),
-                sdp: self.offer.clone(),
-                id: 1,
-                ..proto::SessionDescription::default()
-            }),
-            ..proto::JoinRequest::default()
-        };
-        let wrapped = proto::WrappedJoinRequest {
-            compression: proto::wrapped_join_request::Compression::None.into(),
-            join_request: request.encode_to_vec(),
-        };
-        format!("/rtc/v1?join_request={}", URL_SAFE.encode(wrapped.encode_to_vec()))
+        tracks.chain(self.background_track.iter().map(background)).collect()
     }
+
+    /// The first offer.
+    pub(super) fn session_description(&self) -> proto::SessionDescription {
+        proto::SessionDescription {
+            r#type: "offer".to_owned(),
+            sdp: self.offer.clone(),
+            id: 1,
+            ..proto::SessionDescription::default()
+        }
+    }
+}
+
+/// The path and query at which a participant asks for a new signal connection to itself.
+pub(super) fn resume_path(
+    protocol: SignalProtocol,
+    participant_sid: &str,
+    reason: proto::ReconnectReason,
+) -> String {
+    match protocol {
+        SignalProtocol::V0 => {
+            let sid: String = form_urlencoded::byte_serialize(participant_sid.as_bytes()).collect();
+            format!("{}&reconnect=1&sid={sid}&reconnect_reason={}", v0_path(), i32::from(reason))
+        }
+        SignalProtocol::V1 => v1_path(&proto::JoinRequest {
+            reconnect: true,
+            reconnect_reason: reason.into(),
+            participant_sid: participant_sid.to_owned(),
+            ..join_request()
+        }),
+    }
+}
+
+/// The part that all requests share.
+fn join_request() -> proto::JoinRequest {
+    proto::JoinRequest {
+        client_info: Some(proto::ClientInfo {
+            sdk: proto::client_info::Sdk::Rust.into(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL_VERSION,
+            ..proto::ClientInfo::default()
+        }),
+        connection_settings: Some(proto::ConnectionSettings {
+            auto_subscribe: true,
+            ..proto::ConnectionSettings::default()
+        }),
+        ..proto::JoinRequest::default()
+    }
+}
+
+fn v1_path(request: &proto::JoinRequest) -> String {
+    let wrapped = proto::WrappedJoinRequest {
+        compression: proto::wrapped_join_request::Compression::None.into(),
+        join_request: request.encode_to_vec(),
+    };
+    format!("/rtc/v1?join_request={}", URL_SAFE.encode(wrapped.encode_to_vec()))
+}
+
+/// The same settings as in [`join_request`], as parameters.
+fn v0_path() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("/rtc?sdk=rust&version={version}&protocol={PROTOCOL_VERSION}&auto_subscribe=1")
 }
 
 /// Encodes a message to the server.
@@ -90,6 +161,8 @@ pub(crate) const fn request_kind(message: &Request) -> &'static str {
         Request::Offer(_) => "offer",
         Request::Answer(_) => "answer",
         Request::UpdateMetadata(_) => "update_metadata",
+        Request::AddTrack(_) => "add_track",
+        Request::SyncState(_) => "sync_state",
         Request::Leave(_) => "leave",
         Request::Subscription(_) => "subscription",
         Request::PingReq(_) => "ping",
@@ -120,5 +193,48 @@ pub(crate) const fn response_kind(message: &Response) -> &'static str {
         Response::RoomMoved(_) => "room_moved",
         Response::MediaSectionsRequirement(_) => "media_sections_requirement",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(protocol: SignalProtocol) -> JoinQuery {
+        let attributes = HashMap::from([("mood".to_owned(), "good".to_owned())]);
+        JoinQuery {
+            protocol,
+            offer: "v=0".to_owned(),
+            audio_track: Some("voice".to_owned()),
+            background_track: None,
+            attributes,
+        }
+    }
+
+    fn decoded(path: &str) -> proto::JoinRequest {
+        let encoded = path.strip_prefix("/rtc/v1?join_request=").expect("the newer path");
+        let wrapped = URL_SAFE.decode(encoded).expect("base64");
+        let wrapped = proto::WrappedJoinRequest::decode(&*wrapped).expect("protobuf");
+        proto::JoinRequest::decode(&*wrapped.join_request).expect("protobuf")
+    }
+
+    #[test]
+    fn a_single_connection_is_offered_with_the_request_and_two_are_not() {
+        let request = decoded(&query(SignalProtocol::V1).path());
+        assert_eq!(request.publisher_offer.expect("it has one").sdp, "v=0");
+        assert_eq!(request.add_track_requests[0].cid, "voice");
+        assert_eq!(request.participant_attributes["mood"], "good");
+        let path = query(SignalProtocol::V0).path();
+        assert!(path.starts_with("/rtc?sdk=rust&") && path.contains("auto_subscribe=1"), "{path}");
+    }
+
+    #[test]
+    fn a_participant_that_resumes_says_who_it_is_and_why() {
+        let reason = proto::ReconnectReason::RrSignalDisconnected;
+        let request = decoded(&resume_path(SignalProtocol::V1, "PA_1", reason));
+        assert!(request.reconnect && request.publisher_offer.is_none());
+        assert_eq!((&*request.participant_sid, request.reconnect_reason()), ("PA_1", reason));
+        let path = resume_path(SignalProtocol::V0, "PA_1&x", reason);
+        assert!(path.ends_with("&reconnect=1&sid=PA_1%26x&reconnect_reason=1"), "{path}");
     }
 }

@@ -6,6 +6,7 @@ use super::conversation_summary::ConversationSummary;
 use super::health::{AgentHealth, GeneratorHealth};
 use super::model_usage::ModelUsage;
 use super::outcome::Outcome;
+use super::reconnect::Reconnect;
 use super::rpc_calls::RpcCalls;
 use super::session_header::SessionHeader;
 use super::turn::{FramesSent, Turn};
@@ -138,6 +139,13 @@ pub enum EventKind {
         run: RunIndex,
         /// The turn.
         turn: Turn,
+    },
+    /// The native caller lost its connection, and was back.
+    Reconnected {
+        /// The run.
+        run: RunIndex,
+        /// Why, how and for how long.
+        reconnect: Reconnect,
     },
     /// What the agent reports about the use of its models so far.
     #[serde(rename = "used")]

@@ -47,6 +47,9 @@ failure_classes! {
     RoomFailed = "room_failed":
         "The room could not be created.",
         "check livekit.url and the server's log";
+    ConnectionLost = "connection_lost":
+        "The caller lost its connection to LiveKit and could not get back, or what it missed meanwhile ended the conversation.",
+        "check the network between this machine and LiveKit, the server's log for a restart, and evaluator.reconnect; this says nothing about the agent";
     DispatchFailed = "dispatch_failed":
         "The request that dispatches the agent was refused or not answered.",
         "check livekit.url and the server's log";

@@ -55,7 +55,7 @@ impl FailureClass {
                 ResponsibleParty::Server
             }
             // No answer, or half of one: what happened on the other side is unknown.
-            Self::SubmitUnknown => ResponsibleParty::Network,
+            Self::SubmitUnknown | Self::ConnectionLost => ResponsibleParty::Network,
             Self::SubmitRejected
             | Self::EvaluatorFailed
             | Self::EvaluatorTimeout
@@ -86,6 +86,7 @@ mod tests {
             FailureClass::RateLimited,
             FailureClass::RoomFailed,
             FailureClass::SubmitUnknown,
+            FailureClass::ConnectionLost,
             FailureClass::StatusUnknown,
             FailureClass::TokenRejected,
             FailureClass::GeneratorFault,

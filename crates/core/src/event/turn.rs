@@ -90,6 +90,14 @@ pub struct Turn {
     /// What the agent reports about it.
     #[serde(default, skip_serializing_if = "TurnParts::is_empty")]
     pub parts: TurnParts,
+    /// Whether the caller's connection was away during it: its times are then not the agent's.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub away: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl Turn {

@@ -35,7 +35,8 @@ pub use settings::bill::BillSettings;
 pub use settings::caller::{CallerKind, CallerSettings};
 pub use settings::capacity::CapacitySettings;
 pub use settings::evaluator::{
-    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings, SpeechSettings,
+    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings, ReconnectMode,
+    ReconnectSettings, SpeechSettings,
 };
 pub use settings::judging::{
     CallersVerdict, JudgingCandidate, JudgingSelection, JudgingSettings, SelectedRun,

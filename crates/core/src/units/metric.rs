@@ -86,6 +86,8 @@ metrics! {
         "From sending the last audible frame of our turn to the agent's last audible frame before it listens again, with pauses, fillers and tool calls.",
     TimeToYield = "time_to_yield":
         "From our first audible frame during the agent's speech to the agent's silence, where the agent yielded to us.",
+    Reconnect = "reconnect":
+        "From the moment a native caller noticed that its connection was lost to the moment it was back; what was not recovered is a failure, connection_lost.",
     AgentTranscription = "agent.transcription":
         "As reported by the agent: from the end of the caller's speech to its transcript.",
     AgentEndOfTurn = "agent.end_of_turn":

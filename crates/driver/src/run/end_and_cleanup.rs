@@ -2,7 +2,7 @@
 
 use super::run_machine::{CleanupState, MachineState, RunEffect, RunMachine};
 use crate::livekit_throttle::MAX_ATTEMPTS;
-use rushhour_core::event::{EventKind, FailureClass, Outcome};
+use rushhour_core::event::{EventKind, FailureClass, Outcome, ResponsibleParty};
 use rushhour_core::units::{EvaluatorRunId, ForeignText, Micros, SessionTime};
 use rushhour_livekit::LiveKitError;
 
@@ -34,7 +34,14 @@ impl RunMachine {
         now: SessionTime,
         effects: &mut Vec<RunEffect>,
     ) {
-        let outcome = Outcome::failed(class, detail);
+        let outcome = if self.caller_rejoined && class.party() == ResponsibleParty::Agent {
+            // A server that was restarted has lost the dispatch, and maybe the agent.
+            let detail: ForeignText = detail.into();
+            let detail = format!("{detail}; the caller had lost its connection and joined again");
+            Outcome::failed(FailureClass::ConnectionLost, detail)
+        } else {
+            Outcome::failed(class, detail)
+        };
         let end = RunEnd { outcome, after: now, seen: now, conversation_duration: None };
         self.end(end, EndedBy::Driver, effects);
     }

@@ -6,7 +6,7 @@ use super::run_machine::{MachineState, RunEffect, RunMachine};
 use crate::session_input::RequestTiming;
 use crate::settings::DriverSettings;
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
-use rushhour_core::event::{EventKind, FailureClass, RunPhase};
+use rushhour_core::event::{EventKind, FailureClass, ReconnectMethod, RunPhase};
 use rushhour_core::units::{EvaluatorRunId, SessionTime};
 
 /// An accepted run whose caller pushes updates.
@@ -112,6 +112,10 @@ impl RunMachine {
             }
             UpdateKind::Turn(turn) => {
                 effects.push(RunEffect::Record(EventKind::Turn { run, turn }));
+            }
+            UpdateKind::Reconnected(reconnect) => {
+                self.caller_rejoined |= reconnect.method == ReconnectMethod::Rejoin;
+                effects.push(RunEffect::Record(EventKind::Reconnected { run, reconnect }));
             }
             UpdateKind::ModelUsage(usage) => {
                 effects.push(RunEffect::Record(EventKind::ModelUsage { run, usage }));

@@ -117,6 +117,7 @@ impl RunMachine {
             state: MachineState::Ready,
             agent_seen: replayed.agent_seen,
             caller_seen: replayed.caller_seen,
+            caller_rejoined: false,
             agent_requested: None,
             evaluator_run: None,
             livekit_refusals: 0,

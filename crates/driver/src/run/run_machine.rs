@@ -91,6 +91,8 @@ pub(crate) struct RunMachine {
     pub(super) agent_seen: bool,
     /// The evaluator was seen in the room, so that it accepted the submission, whatever it responded.
     pub(super) caller_seen: bool,
+    /// Whether the caller lost its connection and joined again, in pushed conversations: an agent may be lost with it.
+    pub(super) caller_rejoined: bool,
     /// When the request that dispatches the agent was sent, in pushed conversations.
     pub(super) agent_requested: Option<SessionTime>,
     pub(super) evaluator_run: Option<EvaluatorRunId>,
@@ -130,6 +132,7 @@ impl RunMachine {
             state: MachineState::CreatingRoom,
             agent_seen: false,
             caller_seen: false,
+            caller_rejoined: false,
             agent_requested: None,
             evaluator_run: None,
             livekit_refusals: 0,

@@ -56,6 +56,7 @@ pub(crate) const fn is_agent_failure(class: FailureClass) -> bool {
         | FailureClass::EvaluatorTimeout => true,
         FailureClass::TokenRejected
         | FailureClass::RoomFailed
+        | FailureClass::ConnectionLost
         | FailureClass::DispatchFailed
         | FailureClass::SubmitRejected
         | FailureClass::SubmitUnknown

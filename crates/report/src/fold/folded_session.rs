@@ -10,6 +10,7 @@ use super::join_times::JoinTimes;
 use super::latencies::LatencyTable;
 use super::pairs::PairTable;
 use super::peak_health::PeakHealth;
+use super::reconnects::ReconnectTally;
 use super::run_record::{RunRecord, TimeSpan};
 use super::slowest::Slowest;
 use super::stage_names::StageNames;
@@ -54,6 +55,8 @@ pub struct FoldedSession {
     pub frames: FramesSent,
     /// What the agents asked of our own callers by RPC.
     pub rpc_calls: RpcCalls,
+    /// Connections that our own callers lost and recovered.
+    pub reconnects: ReconnectTally,
     /// What was special about the conversations of our own callers.
     pub conversations: ConversationTally,
     /// Messages of failures.
@@ -140,6 +143,7 @@ impl FoldedSession {
             stage_starts: BTreeMap::new(),
             frames: FramesSent::default(),
             rpc_calls: RpcCalls::default(),
+            reconnects: ReconnectTally::default(),
             conversations: ConversationTally::default(),
             failure_messages: FailureMessages::default(),
             slowest: Slowest::default(),

@@ -76,7 +76,11 @@ impl RunRecord {
         };
         let joined = self.agent.map(|agent| agent.seen.to);
         exact(Metric::Greeting, self.greeted.zip(joined).map(|(at, joined)| at.since(joined)));
-        for turn in &self.turns {
+        for reconnect in &self.reconnects {
+            exact(Metric::Reconnect, Some(reconnect.duration()));
+        }
+        // What was measured while the caller's connection was away is no latency of the agent.
+        for turn in self.turns.iter().filter(|turn| !turn.away) {
             let since_said = |at: Option<SessionTime>| at.map(|at| at.since(turn.said));
             match self.mode {
                 Mode::Chat => {

@@ -233,6 +233,9 @@ impl MergePlacement {
             }
             E::Greeted { run: n, at: when } => E::Greeted { run: run(n), at: at(when) },
             E::Turn { run: n, turn } => E::Turn { run: run(n), turn: turn.shifted(self.offset) },
+            E::Reconnected { run: n, reconnect } => {
+                E::Reconnected { run: run(n), reconnect: reconnect.shifted(self.offset) }
+            }
             E::ModelUsage { run: n, usage } => E::ModelUsage { run: run(n), usage },
             E::RpcCalls { run: n, calls } => E::RpcCalls { run: run(n), calls },
             E::Conversation { run: n, summary } => {

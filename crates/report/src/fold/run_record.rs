@@ -2,7 +2,7 @@
 
 use rushhour_core::bill::{BillableTimes, RunUsage};
 use rushhour_core::event::{
-    EventKind, FramesSent, ModelUsage, Outcome, RunMapping, RunPhase, Turn,
+    EventKind, FramesSent, ModelUsage, Outcome, Reconnect, RunMapping, RunPhase, Turn,
 };
 use rushhour_core::profile::{DispatchMethod, EvaluatorSettings, Profile};
 use rushhour_core::units::{
@@ -112,6 +112,8 @@ pub struct RunRecord {
     pub greeted: Option<SessionTime>,
     /// The turns of the conversation, where the caller was ours.
     pub turns: Vec<Turn>,
+    /// How often the caller lost its connection and came back, where it was ours.
+    pub reconnects: Vec<Reconnect>,
     /// The audio frames that our own caller sent.
     pub frames: Option<FramesSent>,
     /// The usage of models that the agent reported.
@@ -155,6 +157,7 @@ impl RunRecord {
             judging: None,
             greeted: None,
             turns: Vec::new(),
+            reconnects: Vec::new(),
             frames: None,
             model_usage: None,
             ending: None,
@@ -185,6 +188,7 @@ impl RunRecord {
             }
             EventKind::Greeted { at, .. } => self.greeted = Some(*at),
             EventKind::Turn { turn, .. } => self.turns.push(*turn),
+            EventKind::Reconnected { reconnect, .. } => self.reconnects.push(*reconnect),
             EventKind::ModelUsage { usage, .. } => self.model_usage = Some(*usage),
             EventKind::AudioSent { frames, .. } => self.frames = Some(*frames),
             EventKind::PhaseSeen { phase, after, seen, .. } => {
@@ -271,6 +275,7 @@ pub(super) mod tests {
             submit_intent: Some(SessionTime(2_800)),
             greeted: None,
             turns: Vec::new(),
+            reconnects: Vec::new(),
             frames: None,
             model_usage: None,
             submission: Some(SubmissionTimes {

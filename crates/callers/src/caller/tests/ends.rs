@@ -5,7 +5,7 @@ use super::scene::{Scene, at, script, writes};
 use crate::engine::{ConnectError, LeaveReason};
 use crate::participant::{DisconnectError, ParticipantError};
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::{FailureClass, Outcome, TurnEnding};
+use rushhour_core::event::{FailureClass, Outcome, ReconnectCause, TurnEnding};
 use rushhour_core::units::Mode;
 
 fn one_turn() -> PreparedScript {
@@ -155,7 +155,7 @@ fn failed_peer_connection() -> ParticipantError {
 #[test]
 fn each_reason_to_leave_has_its_failure_class() {
     type Reason = fn() -> LeaveReason;
-    let cases: [(Reason, FailureClass, &str); 9] = [
+    let cases: [(Reason, FailureClass, &str); 10] = [
         (|| refused(401), FailureClass::TokenRejected, "401 Unauthorized: no"),
         (|| refused(403), FailureClass::TokenRejected, "403 Forbidden: no"),
         (|| refused(503), FailureClass::RoomFailed, "could not be joined: 503"),
@@ -183,9 +183,23 @@ fn each_reason_to_leave_has_its_failure_class() {
             "deleted during",
         ),
         (
-            || LeaveReason::Disconnected(DisconnectError::IceDisconnected),
-            FailureClass::RoomFailed,
-            "the connection was lost: ICE lost",
+            || {
+                LeaveReason::Disconnected(DisconnectError::NotRecovered {
+                    cause: ReconnectCause::SignalLost,
+                    attempts: 3,
+                    last_error: Some("connection refused".into()),
+                })
+            },
+            FailureClass::ConnectionLost,
+            "the signal connection broke; 3 attempts did not bring it back, the last one: connection refused",
+        ),
+        (
+            || {
+                let shutdown = livekit_protocol::DisconnectReason::ServerShutdown;
+                LeaveReason::Disconnected(DisconnectError::ByServer(shutdown))
+            },
+            FailureClass::ConnectionLost,
+            "server_shutdown",
         ),
         (|| LeaveReason::ClientInitiated, FailureClass::Cancelled, "stopped"),
     ];

@@ -3,6 +3,7 @@
 mod agents;
 mod chat;
 mod ends;
+mod outages;
 mod requests;
 mod scene;
 mod voice;

@@ -17,7 +17,9 @@ use crate::participant::{
 };
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{ConversationSummary, FailureClass, FramesSent, Outcome, Turn};
-use rushhour_core::profile::{CallerPatience, HearTrack, NativeSettings, SpeechSettings};
+use rushhour_core::profile::{
+    CallerPatience, HearTrack, NativeSettings, ReconnectSettings, SpeechSettings,
+};
 use rushhour_core::units::{
     DtmfKey, Identity, Micros, Mode, PositiveDuration, RunIndex, SessionTime,
 };
@@ -102,6 +104,7 @@ impl Scene {
             rpc: BTreeMap::new(),
             hear: HearTrack::Microphone,
             patience: CallerPatience::DEFAULT,
+            staying: ReconnectSettings::DEFAULT,
             speech: Some(SpeechSettings::default()),
         };
         let config = CallerConfig {

@@ -1,6 +1,7 @@
 //! `[evaluator]` as written.
 
 use crate::profile::from_node::{DottedTexts, Json, Named};
+use crate::profile::settings::evaluator::ReconnectMode;
 use crate::profile::table::{choice, raw_table};
 use crate::units::{Decibels, PositiveDuration, SoundLevel};
 
@@ -45,6 +46,12 @@ raw_table! {
         resumes_within: PositiveDuration,
         /// How long after the end of our interruption an agent that falls silent has yielded to it; later, it has finished what it was saying; native only.
         yields_within: PositiveDuration,
+        /// Whether a native caller that loses its connection gets it back as LiveKit's clients do: the signal connection is resumed while media goes on, and joining again is the last resort. With "off", the run has failed (connection_lost); native only.
+        reconnect: ReconnectMode,
+        /// How often a native caller tries to get a lost connection back; native only.
+        reconnect_attempts: u32,
+        /// How long after a loss a native caller gives up; native only.
+        reconnect_within: PositiveDuration,
         /// The level above which sound on the agent's track may be speech; voice of native callers only.
         speech_threshold: SoundLevel,
         /// How far speech must stand above the noise on the agent's own track; voice of native callers only.

@@ -12,7 +12,7 @@ use crate::profile::from_node::DottedTexts;
 use crate::profile::raw::evaluator::{RawEvaluator, RawEvaluatorKind};
 use crate::profile::raw::livekit::RawLiveKit;
 use crate::profile::settings::evaluator::{
-    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings, SpeechSettings,
+    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings, ReconnectSettings, SpeechSettings,
 };
 use crate::profile::settings::session_mode::SessionMode;
 use crate::profile::settings::template::Template;
@@ -155,11 +155,46 @@ fn resolve_native(
             resumes_within: duration("resumes_within", &raw.resumes_within, usual.resumes_within),
             yields_within: duration("yields_within", &raw.yields_within, usual.yields_within),
         },
+        staying: resolve_reconnect(raw, resolver),
         hear: resolve_hear(raw.hear.as_ref(), resolver),
         rpc: resolve_rpc(raw.rpc.as_ref(), resolver),
         speech: Some(resolve_speech(raw, resolver)),
     }
 }
+
+fn resolve_reconnect(raw: &RawEvaluator, resolver: &mut Resolver<'_>) -> ReconnectSettings {
+    let usual = ReconnectSettings::DEFAULT;
+    let attempts = raw.reconnect_attempts.as_ref();
+    let reconnect_attempts = resolver.at_least(
+        "evaluator.reconnect_attempts",
+        attempts,
+        1,
+        usual.reconnect_attempts,
+    );
+    if let Some(at) = attempts.filter(|at| at.value > MAX_RECONNECT_ATTEMPTS) {
+        resolver.diagnostics.invalid(
+            &at.span,
+            format!("{} attempts are too many", at.value),
+            format!("write at most {MAX_RECONNECT_ATTEMPTS}"),
+        );
+    }
+    ReconnectSettings {
+        reconnect: resolver.or_default(
+            "evaluator.reconnect",
+            raw.reconnect.as_ref(),
+            usual.reconnect,
+        ),
+        reconnect_attempts,
+        reconnect_within: resolver.or_default(
+            "evaluator.reconnect_within",
+            raw.reconnect_within.as_ref(),
+            usual.reconnect_within,
+        ),
+    }
+}
+
+/// Attempts follow one another every 7 s in the end.
+const MAX_RECONNECT_ATTEMPTS: u32 = 1_000;
 
 fn resolve_speech(raw: &RawEvaluator, resolver: &mut Resolver<'_>) -> SpeechSettings {
     if let Some(at) = raw.speech_margin.as_ref().filter(|at| at.value < LEAST_MARGIN) {
@@ -241,6 +276,9 @@ fn reject_native_settings(raw: &RawEvaluator, resolver: &mut Resolver<'_>) {
         ("replaced_within", raw.replaced_within.as_ref().map(|at| &at.span)),
         ("resumes_within", raw.resumes_within.as_ref().map(|at| &at.span)),
         ("yields_within", raw.yields_within.as_ref().map(|at| &at.span)),
+        ("reconnect", raw.reconnect.as_ref().map(|at| &at.span)),
+        ("reconnect_attempts", raw.reconnect_attempts.as_ref().map(|at| &at.span)),
+        ("reconnect_within", raw.reconnect_within.as_ref().map(|at| &at.span)),
         ("speech_threshold", raw.speech_threshold.as_ref().map(|at| &at.span)),
         ("speech_margin", raw.speech_margin.as_ref().map(|at| &at.span)),
     ];

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::template::Template;
+use crate::profile::table::choice;
 use crate::units::{Decibels, PositiveDuration, SoundLevel};
 
 /// Which evaluator talks to the agent, and how to use it.
@@ -45,6 +46,9 @@ pub struct NativeSettings {
     /// How patient a caller is.
     #[serde(flatten)]
     pub patience: CallerPatience,
+    /// How hard a caller tries to stay in its room.
+    #[serde(flatten)]
+    pub staying: ReconnectSettings,
     /// What of the agent's audio is speech; journals of earlier versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speech: Option<SpeechSettings>,
@@ -149,6 +153,65 @@ is_default! {
     is_default_replaced_within: replaced_within,
     is_default_resumes_within: resumes_within,
     is_default_yields_within: yields_within,
+}
+
+choice! {
+    /// Whether a caller that loses its connection tries to get it back.
+    #[schemars(rename = "RawReconnect")]
+    pub ReconnectMode {
+        /// It does what LiveKit's clients do.
+        On = "on",
+        /// The run has failed.
+        Off = "off",
+    }
+}
+
+/// How hard a native caller tries to stay in its room. Left out of files where it is the default, as in files of earlier
+/// versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReconnectSettings {
+    /// Whether it tries at all.
+    #[serde(skip_serializing_if = "ReconnectMode::is_default")]
+    pub reconnect: ReconnectMode,
+    /// The most attempts for one loss, at least 1.
+    #[serde(skip_serializing_if = "is_default_reconnect_attempts")]
+    pub reconnect_attempts: u32,
+    /// How long after a loss it gives up.
+    #[serde(skip_serializing_if = "is_default_reconnect_within")]
+    pub reconnect_within: PositiveDuration,
+}
+
+impl ReconnectSettings {
+    /// What LiveKit's clients do (client-sdk-js, `DefaultReconnectPolicy.ts`): ten attempts, the last some 45 s after
+    /// the loss.
+    pub const DEFAULT: Self = Self {
+        reconnect: ReconnectMode::On,
+        reconnect_attempts: 10,
+        reconnect_within: PositiveDuration::secs(60),
+    };
+}
+
+impl Default for ReconnectSettings {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl ReconnectMode {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    const fn is_default(&self) -> bool {
+        matches!(self, Self::On)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_default_reconnect_attempts(attempts: &u32) -> bool {
+    *attempts == ReconnectSettings::DEFAULT.reconnect_attempts
+}
+
+fn is_default_reconnect_within(within: &PositiveDuration) -> bool {
+    *within == ReconnectSettings::DEFAULT.reconnect_within
 }
 
 /// What of an agent's audio is speech: what is louder than the threshold, and by the margin louder than the noise of

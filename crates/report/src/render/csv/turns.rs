@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::fold::{RunRecord, StageNames};
 use crate::render::csv::write_record;
-use rushhour_core::event::SessionHeader;
+use rushhour_core::event::{SessionHeader, Turn};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// `first_us` and `last_us` count from `said_us`, which counts from the session's start.
@@ -28,6 +28,13 @@ const HEADER: [&str; 18] = [
     "agent.tts_first_byte_us",
     "agent.end_to_end_us",
 ];
+
+/// An answer that came while the caller's connection was away: its times are no latency of the agent.
+const AWAY: &str = "away";
+
+const fn ending_name(turn: &Turn) -> &'static str {
+    if turn.away && turn.ending.is_answered() { AWAY } else { turn.ending.name() }
+}
 
 /// Writes turns, run by run.
 pub struct TurnsCsv<W: Write> {
@@ -73,7 +80,7 @@ impl<W: Write> TurnsCsv<W> {
                     self.method,
                     record.room.as_ref().map_or("", |room| room.as_str()),
                     &turn.number.to_string(),
-                    turn.ending.name(),
+                    ending_name(turn),
                     &turn.said.0.to_string(),
                     &since_said(turn.first),
                     &since_said(turn.last),

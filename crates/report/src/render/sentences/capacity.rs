@@ -110,6 +110,7 @@ const fn class_label(class: FailureClass) -> &'static str {
     match class {
         FailureClass::TokenRejected => "LiveKit rejected tokens",
         FailureClass::RoomFailed => "LiveKit did not create rooms",
+        FailureClass::ConnectionLost => "callers lost their connections",
         FailureClass::DispatchFailed => "LiveKit did not accept dispatches",
         FailureClass::DispatchUnassigned => "workers reject, or none is free",
         FailureClass::AgentNeverJoined => "no agent joined",

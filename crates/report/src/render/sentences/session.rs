@@ -318,6 +318,36 @@ pub(crate) fn rpc_note(folded: &FoldedSession) -> Option<String> {
     ))
 }
 
+/// That callers lost their connections, and came back.
+pub(crate) fn reconnect_note(folded: &FoldedSession) -> Option<String> {
+    let found = &folded.reconnects;
+    let count = found.count();
+    if count == 0 {
+        return None;
+    }
+    let causes: Vec<String> = found
+        .by_cause
+        .iter()
+        .map(|(cause, times)| format!("{} {}", cause.meaning(), counted(*times, "time")))
+        .collect();
+    let rejoined = match found.rejoined {
+        0 => String::new(),
+        times => format!("; {} they had to join again", counted(times, "time")),
+    };
+    let turns = match found.turns_away {
+        0 => String::new(),
+        1 => " 1 turn fell into that, and counts in no latency.".to_owned(),
+        turns => format!(" {turns} turns fell into that, and count in no latency."),
+    };
+    Some(format!(
+        "Callers lost their connection to LiveKit {} in {}, and came back within {} each time ({}{rejoined}).{turns}",
+        counted(count, "time"),
+        counted(found.runs, "conversation"),
+        found.longest,
+        causes.join(", "),
+    ))
+}
+
 /// What the reader must know first.
 pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     let mut notes = stop_notes(folded);
@@ -329,6 +359,7 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend(stall_note(folded));
     notes.extend(room_note(folded));
     notes.extend(in_clear_notes(folded));
+    notes.extend(reconnect_note(folded));
     notes.extend(rpc_note(folded));
     notes
 }

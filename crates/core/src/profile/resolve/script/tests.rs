@@ -3,7 +3,7 @@ use std::io;
 use super::*;
 use crate::profile::{
     CallerPatience, Diagnostic, EvaluatorSettings, HearTrack, LoadedProfile, NativeSettings,
-    ProfileError, ProfileInput, explain, load,
+    ProfileError, ProfileInput, ReconnectMode, ReconnectSettings, explain, load,
 };
 
 const PROFILE: &str = r#"
@@ -262,6 +262,18 @@ fn callers_hear_a_track_and_are_as_patient_as_the_profile_says() {
         (own.patience.longest_silence, own.patience.longest_answer.micros().0),
         (nine, 120_000_000)
     );
+
+    assert_eq!(own.staying, ReconnectSettings::DEFAULT);
+    let strict = native("reconnect = \"off\"\nreconnect_attempts = 3\nreconnect_within = \"5s\"");
+    let expected = ReconnectSettings {
+        reconnect: ReconnectMode::Off,
+        reconnect_attempts: 3,
+        reconnect_within: PositiveDuration::secs(5),
+    };
+    assert_eq!(strict.staying, expected);
+    let text = serde_json::to_value(&strict).unwrap();
+    assert_eq!(text["reconnect"], "off");
+    assert_eq!(serde_json::from_value::<NativeSettings>(text).unwrap(), strict);
 
     // Files hold only what differs, and are read as those of earlier versions, which hold nothing.
     let text = serde_json::to_value(&own).unwrap();

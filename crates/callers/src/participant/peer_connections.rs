@@ -1,0 +1,160 @@
+//! The peer connections of a participant: a single one, or one for what it sends and one for what it receives.
+
+use std::net::SocketAddr;
+
+use livekit_protocol as proto;
+use str0m::RtcError;
+
+use super::error::ParticipantError;
+use super::peer_connection::{PeerConnection, PeerEvent};
+use rushhour_core::units::SessionTime;
+
+/// A participant's connections.
+pub(super) struct PeerConnections {
+    /// What the participant offers. It sends on this one, and receives on it too where there is no other.
+    pub(super) publisher: PeerConnection,
+    /// What the server offers, where there are two: it sends on this one.
+    subscriber: Option<PeerConnection>,
+    /// Whether it was told that data can be sent.
+    was_open: bool,
+}
+
+/// The answer to an offer of the server.
+pub(super) struct OfferAnswer {
+    pub(super) sdp: String,
+    /// The tracks in the offer: each section's `mid`, and the track's SID.
+    pub(super) tracks: Vec<(String, String)>,
+}
+
+impl PeerConnections {
+    pub(super) const fn new(publisher: PeerConnection, subscriber: Option<PeerConnection>) -> Self {
+        Self { publisher, subscriber, was_open: false }
+    }
+
+    /// When [`Self::handle_timeout`] must be called.
+    pub(super) fn deadline(&self) -> SessionTime {
+        let publisher = self.publisher.deadline();
+        self.subscriber.as_ref().map_or(publisher, |other| publisher.min(other.deadline()))
+    }
+
+    /// Whether the reliable data channels are open in both directions.
+    pub(super) fn is_open(&self) -> bool {
+        self.all().all(PeerConnection::is_open)
+    }
+
+    /// Whether media has a path on all of them.
+    pub(super) fn has_media(&self) -> bool {
+        self.all().all(PeerConnection::has_media)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &PeerConnection> {
+        std::iter::once(&self.publisher).chain(&self.subscriber)
+    }
+
+    /// Answers an offer of the server, if this participant receives on a connection of its own.
+    pub(super) fn answer_offer(
+        &mut self,
+        sdp: &str,
+    ) -> Result<Option<OfferAnswer>, ParticipantError> {
+        let Some(subscriber) = &mut self.subscriber else { return Ok(None) };
+        let answer = subscriber.answer_offer(sdp)?;
+        Ok(Some(OfferAnswer { sdp: answer, tracks: tracks_of(sdp) }))
+    }
+
+    /// Adds a candidate of the server for one of them.
+    pub(super) fn add_remote_candidate(&mut self, target: proto::SignalTarget, line: &str) {
+        let peer = match (target, &mut self.subscriber) {
+            (proto::SignalTarget::Subscriber, Some(subscriber)) => subscriber,
+            _ => &mut self.publisher,
+        };
+        peer.add_remote_candidate(line);
+    }
+
+    /// Handles a datagram that arrived on the socket with the address `local`.
+    pub(super) fn handle_datagram(
+        &mut self,
+        bytes: &[u8],
+        from: SocketAddr,
+        local: SocketAddr,
+        at: SessionTime,
+    ) -> Result<(), RtcError> {
+        let peer = match &mut self.subscriber {
+            Some(subscriber) if subscriber.local_addr() == local => subscriber,
+            _ => &mut self.publisher,
+        };
+        peer.handle_datagram(bytes, from, at)
+    }
+
+    /// Advances timers to `now`.
+    pub(super) fn handle_timeout(&mut self, now: SessionTime) -> Result<(), RtcError> {
+        self.publisher.handle_timeout(now)?;
+        self.subscriber.as_mut().map_or(Ok(()), |subscriber| subscriber.handle_timeout(now))
+    }
+
+    /// Passes on the datagrams and events that the last input led to.
+    pub(super) fn poll(
+        &mut self,
+        at: SessionTime,
+        mut transmit: impl FnMut(SocketAddr, SocketAddr, &[u8]),
+        mut emit: impl FnMut(PeerEvent),
+    ) -> Result<(), RtcError> {
+        let mut events = Vec::new();
+        self.publisher.poll(at, &mut transmit, |event| events.push(event))?;
+        if let Some(subscriber) = &mut self.subscriber {
+            subscriber.poll(at, &mut transmit, |event| events.push(event))?;
+        }
+        for event in events {
+            // The channel is open once it is in both directions, which with two connections is told twice.
+            if !matches!(event, PeerEvent::DataChannelOpen) {
+                emit(event);
+            }
+        }
+        if self.is_open() && !std::mem::replace(&mut self.was_open, true) {
+            emit(PeerEvent::DataChannelOpen);
+        }
+        Ok(())
+    }
+}
+
+/// The tracks of an offer. The server names each in its section: `a=msid:PA_…|… TR_…`.
+fn tracks_of(sdp: &str) -> Vec<(String, String)> {
+    let mut tracks = Vec::new();
+    let (mut mid, mut track): (Option<&str>, Option<&str>) = (None, None);
+    let mut end_section = |mid: &mut Option<&str>, track: &mut Option<&str>| {
+        if let (Some(mid), Some(track)) = (mid.take(), track.take()) {
+            tracks.push((mid.to_owned(), track.to_owned()));
+        }
+        *mid = None;
+        *track = None;
+    };
+    for line in sdp.lines() {
+        if line.starts_with("m=") {
+            end_section(&mut mid, &mut track);
+        } else if let Some(value) = line.strip_prefix("a=mid:") {
+            mid = Some(value.trim());
+        } else if let Some(value) = line.strip_prefix("a=msid:") {
+            track = value.split([' ', '|']).find(|part| part.starts_with("TR_"));
+        }
+    }
+    end_section(&mut mid, &mut track);
+    tracks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offer_names_the_track_of_each_section() {
+        let sdp = "v=0\r\n\
+            m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n\
+            m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=msid:PA_one|TR_a TR_a\r\n\
+            m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=msid:PA_two TR_b\r\na=mid:2\r\n\
+            m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:3\r\n";
+        let expected = [("1", "TR_a"), ("2", "TR_b")];
+        let expected: Vec<_> =
+            expected.iter().map(|(mid, sid)| ((*mid).to_owned(), (*sid).to_owned())).collect();
+        assert_eq!(tracks_of(sdp), expected);
+        assert_eq!(tracks_of("nonsense"), []);
+    }
+}

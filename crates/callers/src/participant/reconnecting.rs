@@ -1,0 +1,362 @@
+//! A participant whose connection is lost: what it asks of the server to get it back.
+
+use livekit_protocol as proto;
+use proto::leave_request::Action;
+use proto::signal_request::Message as Request;
+use tracing::info;
+
+use super::error::DisconnectError;
+use super::participant::{JoinConfig, Participant, ParticipantEvent, ParticipantOutput, offer};
+use super::reconnection::{Loss, ReconnectStep};
+use super::signal::resume_path;
+use rushhour_core::event::{ReconnectCause, ReconnectMethod};
+use rushhour_core::units::{ForeignText, Micros, SessionTime};
+
+/// How long a server that closed a peer connection may take to say why: it often closes it because the room is gone.
+const CLOSING_GRACE: Micros = Micros::from_millis(500);
+
+/// A signal connection that a participant asks for.
+#[derive(Debug, Clone)]
+pub struct SignalAttempt {
+    /// Its number: what comes from an earlier one does not count any more.
+    pub number: u64,
+    /// What it asks of the server.
+    pub target: SignalTarget,
+}
+
+/// What a signal connection is to lead to.
+#[derive(Debug, Clone)]
+pub enum SignalTarget {
+    /// The same participant, at this path.
+    Resumed {
+        /// The path, with its query.
+        path: String,
+    },
+    /// A new participant; [`Participant::replace_connections`] takes it in.
+    Rejoined {
+        /// How it joins.
+        config: Box<JoinConfig>,
+    },
+}
+
+/// Why a signal connection ended or did not come about.
+#[derive(Debug)]
+pub enum SignalLoss {
+    /// It broke, or was closed.
+    Broken(ForeignText),
+    /// Nothing came any more for this long.
+    Silent(Micros),
+    /// It could not be opened.
+    NotOpened(ForeignText),
+    /// The server refuses the participant, and would again.
+    Refused(ForeignText),
+}
+
+impl Participant {
+    /// The number of the signal connection in use, or on its way.
+    pub(crate) const fn signal_number(&self) -> u64 {
+        self.signal_number
+    }
+
+    /// Handles the end of the signal connection, or of an attempt to open one.
+    pub fn handle_signal_lost(
+        &mut self,
+        loss: SignalLoss,
+        now: SessionTime,
+        out: &mut impl ParticipantOutput,
+    ) {
+        let (cause, error) = match loss {
+            SignalLoss::Broken(error) => (ReconnectCause::SignalLost, error),
+            SignalLoss::Silent(since) => {
+                (ReconnectCause::SignalSilent, format!("nothing came for {since}").into())
+            }
+            SignalLoss::NotOpened(error) => {
+                self.reconnection.attempt_failed(error, now);
+                return self.continue_reconnecting(now, out);
+            }
+            SignalLoss::Refused(error) => {
+                self.reconnection.refused(error);
+                return self.continue_reconnecting(now, out);
+            }
+        };
+        if self.sid.is_none() {
+            return self.disconnect(DisconnectError::Signal(error.as_str().into()), out);
+        }
+        self.lose(Loss::new(cause, self.usual_method()), now, out);
+    }
+
+    /// What is lost before data could be sent once cannot be resumed: the server has closed it.
+    fn usual_method(&self) -> ReconnectMethod {
+        if self.is_open() { ReconnectMethod::Resume } else { ReconnectMethod::Rejoin }
+    }
+
+    /// Handles the server's request to leave: for good, or to come back.
+    pub(super) fn told_to_leave(
+        &mut self,
+        leave: &proto::LeaveRequest,
+        now: SessionTime,
+        out: &mut impl ParticipantOutput,
+    ) {
+        let method = match leave.action() {
+            Action::Disconnect if leave.can_reconnect => ReconnectMethod::Rejoin,
+            Action::Disconnect => return self.disconnect(leave.reason().into(), out),
+            Action::Resume => self.usual_method(),
+            Action::Reconnect => ReconnectMethod::Rejoin,
+        };
+        let loss = Loss::new(ReconnectCause::ServerRequest, method);
+        self.lose(Loss { media_lost: true, ..loss }, now, out);
+    }
+
+    /// ICE has no working pair any more.
+    pub(super) fn media_lost(&mut self, now: SessionTime, out: &mut impl ParticipantOutput) {
+        if self.sid.is_none() {
+            return;
+        }
+        if self.reconnection.is_away() {
+            self.reconnection.note_media_lost();
+            return;
+        }
+        let loss = Loss::new(ReconnectCause::MediaLost, self.usual_method());
+        self.lose(Loss { media_lost: true, ..loss }, now, out);
+    }
+
+    /// The server closed a peer connection.
+    pub(super) fn peer_connection_closed(
+        &mut self,
+        now: SessionTime,
+        out: &mut impl ParticipantOutput,
+    ) {
+        let loss = Loss::new(ReconnectCause::MediaLost, ReconnectMethod::Rejoin);
+        self.lose(Loss { media_lost: true, grace: CLOSING_GRACE, ..loss }, now, out);
+    }
+
+    fn lose(&mut self, loss: Loss, now: SessionTime, out: &mut impl ParticipantOutput) {
+        let cause = loss.cause;
+        if self.reconnection.lost(loss, now) {
+            info!(parent: self.span(), cause = cause.meaning(), "lost the connection");
+            out.event(ParticipantEvent::ConnectionLost(cause));
+        }
+        self.continue_reconnecting(now, out);
+    }
+
+    /// Does what the schedule says.
+    pub(super) fn continue_reconnecting(
+        &mut self,
+        now: SessionTime,
+        out: &mut impl ParticipantOutput,
+    ) {
+        let method = match self.reconnection.handle_timeout(now) {
+            ReconnectStep::None => return,
+            ReconnectStep::GiveUp => {
+                let (attempts, last_error) = self.reconnection.attempts();
+                let last_error = last_error.cloned();
+                let cause = self.reconnection.cause().unwrap_or(ReconnectCause::SignalLost);
+                let error = DisconnectError::NotRecovered { cause, attempts, last_error };
+                return self.disconnect(error, out);
+            }
+            ReconnectStep::Connect(method) => method,
+        };
+        self.signal_number += 1;
+        let target = match (method, &self.sid) {
+            (ReconnectMethod::Resume, Some(sid)) => SignalTarget::Resumed {
+                path: resume_path(self.query.protocol, sid, self.reason()),
+            },
+            _ => SignalTarget::Rejoined { config: Box::new(self.config.clone()) },
+        };
+        out.open_signal(SignalAttempt { number: self.signal_number, target });
+    }
+
+    /// The reason as the server counts it.
+    fn reason(&self) -> proto::ReconnectReason {
+        if self.reconnection.has_lost_media() {
+            proto::ReconnectReason::RrPublisherFailed
+        } else {
+            proto::ReconnectReason::RrSignalDisconnected
+        }
+    }
+
+    /// The server has accepted a new signal connection to the same participant: tells it what this one knows, and lets
+    /// media look for another path, if it lost its own.
+    pub(super) fn resumed(&mut self, now: SessionTime, out: &mut impl ParticipantOutput) {
+        self.reconnection.accepted(now);
+        out.send_signal(Request::SyncState(proto::SyncState {
+            subscription: Some(proto::UpdateSubscription {
+                track_sids: self.declined_video.clone(),
+                subscribe: false,
+                ..proto::UpdateSubscription::default()
+            }),
+            publish_tracks: self.published.clone(),
+            ..proto::SyncState::default()
+        }));
+        // The last ones may have been lost with the connection.
+        self.send_attributes(out);
+        let publisher = &mut self.peers.publisher;
+        let next_offer = if self.reconnection.has_lost_media() {
+            publisher.restart_ice().or_else(|| publisher.repeat_offer())
+        } else {
+            publisher.repeat_offer()
+        };
+        if let Some((id, sdp)) = next_offer {
+            out.send_signal(offer(id, sdp));
+        }
+        if !self.reconnection.has_lost_media() {
+            self.back(now, out);
+        }
+    }
+
+    /// Takes in the connections of a participant that joins in this one's place.
+    pub(crate) fn replace_connections(&mut self, fresh: Self) {
+        self.peers = fresh.peers;
+        self.query = fresh.query;
+        self.data_sender.restart();
+        self.track_sids.clear();
+        self.declined_video.clear();
+        self.published.clear();
+    }
+
+    /// ICE has a working pair.
+    pub(super) fn media_connected(&mut self, now: SessionTime, out: &mut impl ParticipantOutput) {
+        if self.is_open() && self.peers.has_media() {
+            self.back(now, out);
+        }
+    }
+
+    /// Data can be sent: for the first time, or again.
+    pub(super) fn channel_opened(&mut self, now: SessionTime, out: &mut impl ParticipantOutput) {
+        if !std::mem::replace(&mut self.was_open, true) {
+            out.event(ParticipantEvent::DataChannelOpen);
+        }
+        self.back(now, out);
+    }
+
+    fn back(&mut self, now: SessionTime, out: &mut impl ParticipantOutput) {
+        if let Some(reconnect) = self.reconnection.back(now) {
+            let after = reconnect.duration();
+            info!(parent: self.span(), %after, attempts = reconnect.attempts, "the connection is back");
+            out.event(ParticipantEvent::Reconnected(reconnect));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Instant;
+
+    use proto::signal_response::Message as Response;
+
+    use super::*;
+    use crate::participant::ReconnectPolicy;
+
+    /// What a participant asked for.
+    #[derive(Default)]
+    struct Recorded {
+        attempts: Vec<SignalAttempt>,
+        sent: Vec<Request>,
+        events: Vec<ParticipantEvent>,
+    }
+
+    impl ParticipantOutput for Recorded {
+        fn transmit(&mut self, _: SocketAddr, _: SocketAddr, _: &[u8]) {}
+        fn open_signal(&mut self, attempt: SignalAttempt) {
+            self.attempts.push(attempt);
+        }
+        fn send_signal(&mut self, message: Request) {
+            self.sent.push(message);
+        }
+        fn event(&mut self, event: ParticipantEvent) {
+            self.events.push(event);
+        }
+    }
+
+    /// A participant that the server has let in, and that has no media yet.
+    fn joined(reconnect: ReconnectPolicy) -> (Participant, Recorded) {
+        let config = JoinConfig { reconnect, ..JoinConfig::default() };
+        let local = ([127, 0, 0, 1], 5_000).into();
+        let epoch = Instant::now();
+        let (mut participant, _) =
+            Participant::new(&config, epoch, SessionTime::START, local).unwrap();
+        let mut recorded = Recorded::default();
+        let own = proto::ParticipantInfo { sid: "PA_1".to_owned(), ..Default::default() };
+        let join = proto::JoinResponse { participant: Some(own), ..Default::default() };
+        participant
+            .handle_signal(Response::Join(join), SessionTime::START, &mut recorded)
+            .unwrap();
+        (participant, recorded)
+    }
+
+    fn leave(action: Action, reason: proto::DisconnectReason) -> Response {
+        Response::Leave(proto::LeaveRequest {
+            action: action.into(),
+            reason: reason.into(),
+            ..Default::default()
+        })
+    }
+
+    fn ends(recorded: &Recorded) -> Vec<String> {
+        let end = |event: &ParticipantEvent| match event {
+            ParticipantEvent::Disconnected(error) => Some(error.to_string()),
+            _ => None,
+        };
+        recorded.events.iter().filter_map(end).collect()
+    }
+
+    #[test]
+    fn a_server_that_asks_for_a_reconnect_gets_one_and_one_that_disconnects_does_not() {
+        let at = SessionTime(5);
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::default());
+        let state_mismatch = proto::DisconnectReason::StateMismatch;
+        let message = leave(Action::Reconnect, state_mismatch);
+        participant.handle_signal(message, at, &mut recorded).unwrap();
+        assert!(matches!(recorded.attempts[0].target, SignalTarget::Rejoined { .. }));
+        assert_eq!((recorded.attempts[0].number, participant.signal_number()), (1, 1));
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::default());
+        let removed = proto::DisconnectReason::ParticipantRemoved;
+        let message = leave(Action::Disconnect, removed);
+        participant.handle_signal(message, at, &mut recorded).unwrap();
+        assert!(recorded.attempts.is_empty() && ends(&recorded).len() == 1);
+    }
+
+    #[test]
+    fn a_resumed_participant_tells_the_server_what_it_knows() {
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::default());
+        let track = proto::TrackInfo { sid: "TR_1".to_owned(), ..Default::default() };
+        let published =
+            proto::TrackPublishedResponse { cid: "voice".to_owned(), track: Some(track) };
+        let at = SessionTime(5);
+        let message = Response::TrackPublished(published);
+        participant.handle_signal(message, at, &mut recorded).unwrap();
+        let loss = Loss::new(ReconnectCause::SignalLost, ReconnectMethod::Resume);
+        participant.lose(loss, at, &mut recorded);
+        let SignalTarget::Resumed { path } = &recorded.attempts[0].target else {
+            panic!("it asks to resume: {:?}", recorded.attempts);
+        };
+        assert!(path.starts_with("/rtc/v1?"), "{path}");
+        let attributes = std::collections::HashMap::from([("a".to_owned(), "b".to_owned())]);
+        participant.set_attributes(attributes, &mut recorded);
+        assert!(recorded.sent.is_empty(), "nothing can be sent: {:?}", recorded.sent);
+        let message = Response::Reconnect(proto::ReconnectResponse::default());
+        participant.handle_signal(message, SessionTime(9), &mut recorded).unwrap();
+        let Request::SyncState(state) = &recorded.sent[0] else { panic!("{:?}", recorded.sent) };
+        assert_eq!(state.publish_tracks.len(), 1);
+        assert!(state.subscription.is_some(), "older servers panic without it");
+        let Request::UpdateMetadata(update) = &recorded.sent[1] else {
+            panic!("{:?}", recorded.sent);
+        };
+        assert_eq!(update.attributes["a"], "b");
+        let back = recorded.events.iter().find_map(|event| match event {
+            ParticipantEvent::Reconnected(reconnect) => Some(*reconnect),
+            _ => None,
+        });
+        assert_eq!(back.expect("it is back").duration(), Micros(4));
+    }
+
+    #[test]
+    fn without_reconnecting_the_first_loss_is_the_end() {
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::OFF);
+        let loss = SignalLoss::Broken("cut".into());
+        participant.handle_signal_lost(loss, SessionTime(5), &mut recorded);
+        assert_eq!(ends(&recorded), ["the signal connection broke; reconnecting is off"]);
+        assert!(recorded.attempts.is_empty());
+    }
+}
