@@ -258,6 +258,8 @@ impl AgentSession {
                 }
             }
             DataEvent::TextReceived { .. }
+            | DataEvent::TextIncomplete { .. }
+            | DataEvent::SegmentTranscribed { .. }
             | DataEvent::ByteStreamReceived { .. }
             | DataEvent::RpcCalled { .. }
             | DataEvent::DtmfReceived { .. }

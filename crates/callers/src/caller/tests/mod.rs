@@ -3,6 +3,8 @@
 mod agents;
 mod chat;
 mod ends;
+mod greeting;
 mod requests;
 mod scene;
+mod session;
 mod voice;
