@@ -1,5 +1,6 @@
-//! Our own callers against agents on the real Python framework that behave as agents do: background audio, a filler
-//! before a long tool call, an end by the agent.
+//! Our own callers against agents on the real frameworks that behave as agents do: background audio, a filler before a
+//! long tool call, an end by the agent. All behaviours on all frameworks are a table that is made by hand:
+//! `tests/peers/agents/table.py`.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::native_callers::journal_values;
-use crate::support::{Framework, LiveKitServer, Session, TestDir};
+use crate::support::{Framework, LiveKitServer, Session, TestDir, framework_table};
 
 const CLIP: &str = "profiles/scripts/clips/name-is-smith.opus";
 
@@ -126,4 +127,11 @@ fn callers_converse_with_agents_as_people_run_them() {
     let ended: Vec<_> = journal_values(&ends, "ended");
     assert!(ended.iter().any(|ended| ended == "room_deleted_by_agent"), "{ended:?}");
     assert_eq!(scene.server.rooms(), [] as [String; 0]);
+}
+
+#[test]
+fn callers_judge_agents_on_every_framework_rightly() {
+    let dir = TestDir::new();
+    let (rows, is_as_expected) = framework_table(dir.path(), &["--subset"]);
+    assert!(is_as_expected, "{rows}");
 }

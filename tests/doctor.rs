@@ -282,6 +282,23 @@ fn what_an_agent_does_in_the_room_is_said_with_the_lines_to_paste() {
             "",
         ),
         (
+            "voice",
+            "{ behaviour = \"avatar\", greeting = \"say\" }",
+            &greeted,
+            "ok",
+            &["greets ", "speaks through an avatar"],
+            "",
+        ),
+        (
+            // A participant that only its permission makes an agent.
+            "voice",
+            "{ behaviour = \"standard\" }",
+            silent,
+            "warning",
+            &["greets ", "does not tell its state", "is not transcribed"],
+            "[evaluator] quiet = \"1s\"",
+        ),
+        (
             "chat",
             "{ behaviour = \"plain\" }",
             &greeted,

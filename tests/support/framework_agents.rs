@@ -130,6 +130,22 @@ impl LiveKitServer {
     }
 }
 
+/// Our callers against agents on all frameworks: what `tests/peers/agents/table.py` prints, and whether every row is as
+/// expected.
+pub(crate) fn framework_table(folder: &Path, words: &[&str]) -> (String, bool) {
+    let output = Peers::find()
+        .python("agents/table.py")
+        .args(["--binary", env!("CARGO_BIN_EXE_rushhour"), "--keep"])
+        .arg(peers_folder(folder).join("table"))
+        .args(words)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .output()
+        .expect("there is a Python");
+    let [printed, complaints] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    (format!("{printed}{complaints}"), output.status.success())
+}
+
 /// A process and all that it started.
 struct ProcessGroup {
     id: u32,

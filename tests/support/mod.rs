@@ -23,7 +23,7 @@ pub(crate) use binary::{CommandOutput, RunningCommand, Rushhour};
 pub(crate) use cutting_proxy::CuttingProxy;
 pub(crate) use events::{count_events, count_facts, last_event_time, wait_for_events};
 pub(crate) use forged_journal::ForgedJournal;
-pub(crate) use framework_agents::Framework;
+pub(crate) use framework_agents::{Framework, framework_table};
 pub(crate) use hostile_server::HostileServer;
 pub(crate) use peers::{LiveKitServer, Peers, python_facts};
 pub(crate) use rng::SplitMix64;

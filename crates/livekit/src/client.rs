@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use livekit_api::access_token::VideoGrants;
 use livekit_protocol as proto;
 
+use super::agent_rule::{is_agent, represented};
 use super::control_plane::{
     AgentParticipant, ControlPlane, CreateDispatchRequest, CreateRoomRequest, RoomAgents,
     RoomParticipants,
@@ -51,17 +52,6 @@ pub struct DispatchInfo {
     pub agent: AgentName,
     /// How many jobs workers have accepted.
     pub jobs: usize,
-}
-
-/// An audio track that a participant publishes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AudioTrack {
-    /// Its id.
-    pub sid: String,
-    /// Its name.
-    pub name: String,
-    /// Whether its source is a microphone, as that of an agent's voice is.
-    pub is_microphone: bool,
 }
 
 /// A client of one LiveKit server. It never repeats a request by itself.
@@ -123,30 +113,6 @@ impl LiveKitClient {
             participants: room.num_participants,
         });
         Ok(RoomList { rooms: rooms.collect(), server_clock })
-    }
-
-    /// The audio tracks that agents publish in a room, avatars' included; empty where the room does not exist.
-    ///
-    /// # Errors
-    /// The request fails.
-    pub async fn audio_tracks(&self, room: &RoomName) -> Result<Vec<AudioTrack>, LiveKitError> {
-        let request = proto::ListParticipantsRequest { room: room.as_str().to_owned() };
-        let method = "RoomService/ListParticipants";
-        let present: proto::ListParticipantsResponse =
-            default_if_not_found(self.twirp.call(method, room_admin(room), &request).await)?;
-        let agents = present
-            .participants
-            .into_iter()
-            .filter(|participant| participant.kind() == proto::participant_info::Kind::Agent);
-        let tracks = agents.flat_map(|participant| participant.tracks);
-        Ok(tracks
-            .filter(|track| track.r#type() == proto::TrackType::Audio)
-            .map(|track| AudioTrack {
-                is_microphone: track.source() == proto::TrackSource::Microphone,
-                sid: track.sid,
-                name: track.name,
-            })
-            .collect())
     }
 
     /// The dispatches of a room except the placeholder's; empty where the room does not exist.
@@ -249,7 +215,7 @@ impl ControlPlane for LiveKitClient {
             let agent = present
                 .participants
                 .into_iter()
-                .find(|participant| participant.kind() == proto::participant_info::Kind::Agent);
+                .find(|participant| is_agent(participant) && represented(participant).is_none());
             let agent = agent.map(|participant| AgentParticipant {
                 joined_at_ms: (participant.joined_at_ms > 0).then_some(participant.joined_at_ms),
                 listening: participant

@@ -6,6 +6,7 @@
 //! Nothing here joins a room: an agent would take an ordinary participant for its caller. Participants are in
 //! `rushhour-callers`.
 
+mod agent_rule;
 mod client;
 mod control_plane;
 mod error;
@@ -16,7 +17,8 @@ pub mod testing;
 mod token;
 mod twirp;
 
-pub use client::{AudioTrack, DispatchInfo, LiveKitClient, PLACEHOLDER_AGENT, RoomInfo, RoomList};
+pub use agent_rule::{is_agent, represented};
+pub use client::{DispatchInfo, LiveKitClient, PLACEHOLDER_AGENT, RoomInfo, RoomList};
 pub use control_plane::{
     AgentParticipant, ControlPlane, CreateDispatchRequest, CreateRoomRequest, RoomAgents,
     RoomParticipants,

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::finding::Finding;
 use super::livekit::request_failed;
-use super::rules::{AgentArrival, agent};
+use super::rules::{AgentArrival, agent, hidden_agent};
 use crate::signals::interrupted;
 use rushhour_core::profile::{AgentDispatch, Profile, RunVariables};
 use rushhour_core::units::{
@@ -22,6 +22,7 @@ use {
     super::listener::RoomListener,
     super::traits::agent_traits,
     crate::print,
+    rushhour_core::profile::EvaluatorSettings,
     rushhour_livekit::{TokenRequest, caller_claims},
 };
 
@@ -157,9 +158,14 @@ async fn create_and_dispatch(
     findings.extend(connection(listening.as_ref()));
     match dispatched {
         Ok((name, arrival)) => {
+            let is_there = matches!(arrival, AgentArrival::Joined { .. });
+            if !is_there && is_hidden(listening.as_ref()) {
+                findings.push(hidden_agent(&name));
+                return findings;
+            }
             findings.push(agent(&name, arrival, settings.agent_within.micros()));
-            if matches!(arrival, AgentArrival::Joined { .. }) {
-                findings.extend(listen(listening, target, profile, room).await);
+            if is_there {
+                findings.extend(listen(listening, profile).await);
             }
         }
         Err(error) => findings.push(request_failed("agent", &error)),
@@ -180,9 +186,7 @@ fn join_room(
     room: &RoomName,
     run: &RunVariables<'_>,
 ) -> Option<Listening> {
-    if profile.evaluator.cekura().is_some() {
-        return None;
-    }
+    let EvaluatorSettings::Native(native) = &profile.evaluator else { return None };
     let token = target.tokens.sign(TokenRequest {
         identity: Identity::new("doctor"),
         room: room.clone(),
@@ -192,7 +196,7 @@ fn join_room(
     });
     let not_checked = |why: String| Finding::not_checked("agent in the room", why);
     Some(token.map_err(|error| not_checked(error.to_string())).and_then(|token| {
-        RoomListener::join(target.url.to_owned(), token, run.mode)
+        RoomListener::join(target.url.to_owned(), token, run.mode, native.hear.clone())
             .map_err(|error| not_checked(format!("cannot start a thread: {error}")))
     }))
 }
@@ -220,18 +224,13 @@ const fn connection(_: Option<&Listening>) -> Option<Finding> {
 
 /// Listens to an agent that has joined.
 #[cfg(feature = "native")]
-async fn listen(
-    listening: Option<Listening>,
-    target: &TrialTarget<'_>,
-    profile: &Profile,
-    room: &RoomName,
-) -> Option<Finding> {
+async fn listen(listening: Option<Listening>, profile: &Profile) -> Option<Finding> {
     let listener = match listening? {
         Ok(listener) => listener,
         Err(finding) => return Some(finding),
     };
     print::set_status("listening to the agent");
-    let traits = listener.listen(target.livekit, room).await;
+    let traits = listener.listen().await;
     Some(match traits {
         Some(traits) => agent_traits(&traits, profile, profile.mode.representative()),
         None => Finding::not_checked(
@@ -241,14 +240,20 @@ async fn listen(
     })
 }
 
+/// Whether an agent was heard or read that is not announced.
+#[cfg(feature = "native")]
+fn is_hidden(listening: Option<&Listening>) -> bool {
+    listening.is_some_and(|joined| joined.as_ref().is_ok_and(RoomListener::is_hidden))
+}
+
 #[cfg(not(feature = "native"))]
-fn listen(
-    _: Option<Listening>,
-    _: &TrialTarget<'_>,
-    _: &Profile,
-    _: &RoomName,
-) -> std::future::Ready<Option<Finding>> {
+fn listen(_: Option<Listening>, _: &Profile) -> std::future::Ready<Option<Finding>> {
     std::future::ready(None)
+}
+
+#[cfg(not(feature = "native"))]
+const fn is_hidden(_: Option<&Listening>) -> bool {
+    false
 }
 
 /// Dispatches the agent, unless the creation of the room has done so, and waits for it.

@@ -8,16 +8,17 @@ use tokio::time::{Instant, sleep};
 
 use super::finding::Finding;
 use super::rules::{CallerConnection, caller_connection};
-use super::traits::AgentTraits;
+use super::traits::{AgentTraits, VoiceTrack};
 use rushhour_callers::audio::{DEFAULT_HANGOVER, SpeechEdge, VoiceActivity};
+use rushhour_callers::caller::Agents;
 use rushhour_callers::data::{AGENT_SESSION_TOPIC, DataEvent};
 use rushhour_callers::engine::{
     Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantControl, ParticipantHandle,
     ParticipantHandler,
 };
 use rushhour_callers::participant::{JoinConfig, ParticipantEvent, RemoteParticipant};
-use rushhour_core::units::{Identity, Micros, Mode, RoomName, Secret, SessionTime};
-use rushhour_livekit::{AudioTrack, LiveKitClient};
+use rushhour_core::profile::HearTrack;
+use rushhour_core::units::{Identity, Micros, Mode, Secret, SessionTime};
 
 /// How long a greeting is waited for, once the agent is there.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(8);
@@ -31,10 +32,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const TRANSCRIPTION_TOPIC: &str = "lk.transcription";
 
 /// What was noted so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Heard {
-    /// The agent, and when it was seen first.
-    agent: Option<(Identity, SessionTime)>,
+    /// Who the agent is and which of its tracks is its voice, as our callers know it.
+    agents: Agents,
     tells_state: bool,
     first_text_at: Option<SessionTime>,
     is_transcribed: bool,
@@ -46,18 +47,59 @@ struct Heard {
 }
 
 impl Heard {
-    /// When the agent said its first word: in writing, or aloud on a microphone.
-    fn greeted_at(&self, mode: Mode, tracks: &[AudioTrack]) -> Option<SessionTime> {
+    const fn new(hear: HearTrack) -> Self {
+        Self {
+            agents: Agents::new(hear),
+            tells_state: false,
+            first_text_at: None,
+            is_transcribed: false,
+            reports_session: false,
+            first_sounds: BTreeMap::new(),
+        }
+    }
+
+    /// When the agent said its first word: in writing, or aloud.
+    fn greeted_at(&self, mode: Mode) -> Option<SessionTime> {
         match mode {
             Mode::Chat => self.first_text_at,
-            Mode::Voice => tracks
-                .iter()
-                // An agent with one track is heard whatever its source.
-                .filter(|track| track.is_microphone || tracks.len() == 1)
-                .filter_map(|track| self.first_sounds.get(&track.sid))
-                .min()
-                .copied(),
+            Mode::Voice => {
+                let voice = self.agents.voice().iter();
+                voice.filter_map(|sid| self.first_sounds.get(sid)).min().copied()
+            }
         }
+    }
+
+    /// Whether the agent was heard or read, and nobody was announced.
+    fn is_hidden(&self) -> bool {
+        self.agents.hidden_at().is_some()
+    }
+
+    fn traits(&self, mode: Mode) -> Option<AgentTraits> {
+        let joined_at = self.agents.joined_at()?;
+        let voice = self.agents.voice();
+        let is_voice = |sid: &String| voice.contains(sid);
+        let mut others: Vec<_> =
+            self.agents.audio_tracks().filter(|track| !is_voice(&track.sid)).collect();
+        // What was heard first is more likely to be the voice.
+        others.sort_by_key(|track| {
+            self.first_sounds.get(&track.sid).map_or(SessionTime(u64::MAX), |at| *at)
+        });
+        let others = others.into_iter().map(|track| track.name.clone()).collect();
+        let track = match voice {
+            [] => VoiceTrack::NoneOf(others),
+            _ if self.agents.is_encrypted() => VoiceTrack::Encrypted,
+            _ => VoiceTrack::Beside(others),
+        };
+        Some(AgentTraits {
+            greeted_after: self.greeted_at(mode).map(|at| at.since(joined_at)),
+            listened_for: Micros::from(GREETING_TIMEOUT),
+            tells_state: self.tells_state,
+            is_transcribed: self.is_transcribed,
+            reports_session: self.reports_session,
+            track,
+            has_avatar: self.agents.has_avatar(),
+            agents: self.agents.count(),
+        })
     }
 }
 
@@ -81,9 +123,14 @@ impl RoomListener {
     ///
     /// # Errors
     /// If the system cannot start a thread.
-    pub(super) fn join(url: String, token: Secret, mode: Mode) -> std::io::Result<Self> {
+    pub(super) fn join(
+        url: String,
+        token: Secret,
+        mode: Mode,
+        hear: HearTrack,
+    ) -> std::io::Result<Self> {
         let engine = Engine::start(EngineClock::start(), 1)?;
-        let heard = Arc::new(Mutex::new(Heard::default()));
+        let heard = Arc::new(Mutex::new(Heard::new(hear)));
         let handler = SilentParticipant { heard: heard.clone(), activities: HashMap::new() };
         let control = engine.join(JoinRequest {
             url,
@@ -104,34 +151,18 @@ impl RoomListener {
     }
 
     /// Listens until the agent has greeted, or does not greet; `None` if the participant did not see it.
-    pub(super) async fn listen(
-        &self,
-        livekit: &LiveKitClient,
-        room: &RoomName,
-    ) -> Option<AgentTraits> {
+    pub(super) async fn listen(&self) -> Option<AgentTraits> {
         let begun = Instant::now();
-        loop {
-            // One poll that fails is not the agent's fault.
-            let tracks = livekit.audio_tracks(room).await.unwrap_or_default();
-            let has_greeted = self.heard().greeted_at(self.mode, &tracks).is_some();
-            if has_greeted || begun.elapsed() > GREETING_TIMEOUT {
-                break;
-            }
+        while self.heard().greeted_at(self.mode).is_none() && begun.elapsed() <= GREETING_TIMEOUT {
             sleep(POLL_INTERVAL).await;
         }
         sleep(AFTER_GREETING).await;
-        let tracks = livekit.audio_tracks(room).await.unwrap_or_default();
-        let heard = self.heard();
-        let (_, joined_at) = heard.agent.as_ref()?;
-        let background = tracks.iter().filter(|track| !track.is_microphone && tracks.len() > 1);
-        Some(AgentTraits {
-            greeted_after: heard.greeted_at(self.mode, &tracks).map(|at| at.since(*joined_at)),
-            listened_for: Micros::from(GREETING_TIMEOUT),
-            tells_state: heard.tells_state,
-            is_transcribed: heard.is_transcribed,
-            reports_session: heard.reports_session,
-            background: background.map(|track| track.name.clone()).collect(),
-        })
+        self.heard().traits(self.mode)
+    }
+
+    /// Whether the agent was heard or read, and nobody was announced.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.heard().is_hidden()
     }
 }
 
@@ -147,29 +178,36 @@ impl SilentParticipant {
         write(&mut self.heard.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn participant_updated(&self, participant: RemoteParticipant, at: SessionTime) {
-        if participant.is_agent && participant.connected {
-            self.note(|heard| {
-                heard.tells_state |= participant.agent_state.is_some();
-                heard.agent.get_or_insert((participant.identity, at));
-            });
-        }
+    fn participant_updated(&self, participant: &RemoteParticipant, at: SessionTime) {
+        self.note(|heard| {
+            heard.agents.update(participant, at);
+            heard.tells_state |= participant.is_agent && participant.agent_state.is_some();
+        });
     }
 
-    fn handle_data(&self, event: DataEvent, at: SessionTime) {
+    fn handle_data(&self, event: &DataEvent, at: SessionTime) {
+        let (sender, is_transcription) = match event {
+            DataEvent::TextStreamOpened { sender, topic, .. } => {
+                (sender, topic == TRANSCRIPTION_TOPIC)
+            }
+            DataEvent::SegmentTranscribed { sender, .. } => (sender, true),
+            DataEvent::TextReceived { sender, .. } => (sender, false),
+            DataEvent::ByteStreamReceived { sender, topic, .. } => {
+                self.note(|heard| {
+                    heard.reports_session |=
+                        topic == AGENT_SESSION_TOPIC && heard.agents.is_agent(sender);
+                });
+                return;
+            }
+            _ => return,
+        };
         self.note(|heard| {
-            let is_agent = |sender: &Identity| {
-                heard.agent.as_ref().is_some_and(|(identity, _)| identity == sender)
-            };
-            match event {
-                DataEvent::TextStreamOpened { sender, topic, .. } if is_agent(&sender) => {
-                    heard.is_transcribed |= topic == TRANSCRIPTION_TOPIC;
-                    heard.first_text_at.get_or_insert(at);
+            if heard.agents.is_agent(sender) {
+                if *sender == Identity::new("") {
+                    heard.agents.note_unannounced(at);
                 }
-                DataEvent::ByteStreamReceived { sender, topic, .. } if is_agent(&sender) => {
-                    heard.reports_session |= topic == AGENT_SESSION_TOPIC;
-                }
-                _ => {}
+                heard.is_transcribed |= is_transcription;
+                heard.first_text_at.get_or_insert(at);
             }
         });
     }
@@ -195,11 +233,11 @@ impl ParticipantHandler for SilentParticipant {
         match event {
             ParticipantEvent::Joined { others, .. } => {
                 for participant in others {
-                    self.participant_updated(participant, at);
+                    self.participant_updated(&participant, at);
                 }
             }
             ParticipantEvent::ParticipantUpdated(participant) => {
-                self.participant_updated(participant, at);
+                self.participant_updated(&participant, at);
             }
             ParticipantEvent::ServerKnown(server) => self.note(|heard| {
                 heard.connection = CallerConnection::Joined {
@@ -213,8 +251,12 @@ impl ParticipantHandler for SilentParticipant {
                     heard.connection = CallerConnection::Open { version, protocol };
                 }
             }),
-            ParticipantEvent::Data(data) => self.handle_data(data, at),
+            ParticipantEvent::Data(data) => self.handle_data(&data, at),
             ParticipantEvent::Audio { packet, track_sid: Some(sid) } => {
+                self.note(|heard| {
+                    // Notes a track that nobody is known to publish.
+                    heard.agents.is_voice(Some(&sid), at);
+                });
                 if !self.activities.contains_key(&sid) {
                     // Without a decoder nothing is heard, and the finding says so.
                     let Ok(activity) = VoiceActivity::new(DEFAULT_HANGOVER) else { return };

@@ -189,6 +189,17 @@ pub(crate) fn agent(name: &str, arrival: AgentArrival, agent_within: Micros) -> 
     }
 }
 
+/// An agent that was heard or read, although the server announces nobody.
+pub(crate) fn hidden_agent(name: &str) -> Finding {
+    Finding::warning(
+        "agent",
+        format!(
+            "{name} was heard or read, but no participant was announced: it is hidden, and when it joined cannot be measured"
+        ),
+        "take `hidden` from the permissions of its worker, if it has not to be; our own callers converse with it all the same",
+    )
+}
+
 fn listening(after: Option<Micros>) -> String {
     after.map_or_else(String::new, |after| format!(" and listened after {after}"))
 }

@@ -1,8 +1,14 @@
 //! What a short listen says of an agent, and what the profile and its scripts should say accordingly.
 
 use super::finding::Finding;
-use rushhour_core::profile::Profile;
+use rushhour_core::profile::{EvaluatorSettings, Profile};
 use rushhour_core::units::{Micros, Mode};
+
+/// The name of the track on which LiveKit's framework plays ambience.
+const BACKGROUND_AUDIO: &str = "background_audio";
+
+/// How long an agent that tells no state may pause within an answer.
+const PAUSE_WITHOUT_STATE: Micros = Micros::from_secs(1);
 
 /// What was seen and heard of an agent that nobody spoke to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,35 +23,95 @@ pub(crate) struct AgentTraits {
     pub(crate) is_transcribed: bool,
     /// Whether it reports on its session (`lk.agent.session`).
     pub(crate) reports_session: bool,
-    /// The names of its audio tracks that are no microphone.
-    pub(crate) background: Vec<String>,
+    /// The track of its voice.
+    pub(crate) track: VoiceTrack,
+    /// Whether an avatar speaks for it.
+    pub(crate) has_avatar: bool,
+    /// How many agents are in the room.
+    pub(crate) agents: usize,
 }
 
-/// What was found, with the lines to paste where the scripts do not fit.
+/// Where the agent's voice was found, by the rule of our callers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum VoiceTrack {
+    /// It has one, beside other audio tracks of these names.
+    Beside(Vec<String>),
+    /// It is none of these tracks; the likeliest first.
+    NoneOf(Vec<String>),
+    /// It has one, which is encrypted end to end.
+    Encrypted,
+}
+
+impl Default for VoiceTrack {
+    fn default() -> Self {
+        Self::NoneOf(Vec::new())
+    }
+}
+
+/// What was found, with the lines to paste where profile or scripts do not fit.
 pub(crate) fn agent_traits(traits: &AgentTraits, profile: &Profile, mode: Mode) -> Finding {
     let check = "agent in the room";
     let message = description(traits, mode);
+    if mode == Mode::Voice && traits.track == VoiceTrack::Encrypted {
+        return Finding::failed(
+            check,
+            format!("{message}: its audio is encrypted end to end, and our callers cannot hear it"),
+            "dispatch an agent without end-to-end encryption for the test",
+        );
+    }
+    let misfits = misfits(traits, profile, mode);
+    if misfits.is_empty() {
+        return match quiet_line(traits, profile) {
+            Some(line) => Finding::ok_with(
+                check,
+                message,
+                format!("without its state only silence says that an answer is over; {line}"),
+            ),
+            None => Finding::ok(check, message),
+        };
+    }
+    let problems: Vec<&str> = misfits.iter().map(|(problem, _)| problem.as_str()).collect();
+    let mut lines: Vec<String> = misfits.iter().map(|(_, line)| line.clone()).collect();
+    lines.extend(quiet_line(traits, profile));
+    Finding::warning(check, format!("{message}: {}", problems.join("; ")), lines.join("; "))
+}
+
+/// What does not fit the agent, each with the line to paste.
+fn misfits(traits: &AgentTraits, profile: &Profile, mode: Mode) -> Vec<(String, String)> {
+    let mut misfits = Vec::new();
+    if mode == Mode::Voice
+        && let VoiceTrack::NoneOf(names) = &traits.track
+        && let Some(name) = names.iter().find(|name| *name != BACKGROUND_AUDIO)
+    {
+        misfits.push((
+            "none of its tracks is what evaluator.hear asks for, so that it would be mute"
+                .to_owned(),
+            format!("add to the profile: [evaluator] hear = \"{name}\""),
+        ));
+    }
     let scripts = || profile.mix.scenarios().into_iter().filter_map(|one| one.script.as_ref());
     let awaits_greeting = scripts().any(|script| script.greeting.is_some());
     let begins = scripts().any(|script| script.greeting.is_none());
     match traits.greeted_after {
-        Some(after) if begins => Finding::warning(
-            check,
-            format!("{message}: a script without [greeting] may speak into its greeting"),
+        Some(after) if begins => misfits.push((
+            "a script without [greeting] may speak into its greeting".to_owned(),
             format!("add to the script: [greeting] within = \"{}s\"", patience_secs(after)),
-        ),
-        None if awaits_greeting => Finding::warning(
-            check,
-            format!("{message}: runs whose script has a [greeting] would fail as agent_mute"),
-            "remove [greeting] from the script, unless the agent greets later than that",
-        ),
-        Some(_) | None if !traits.tells_state => Finding::ok_with(
-            check,
-            message,
-            "without its state only silence says that an answer is over; to the profile: [evaluator] quiet = \"1s\"",
-        ),
-        Some(_) | None => Finding::ok(check, message),
+        )),
+        None if awaits_greeting => misfits.push((
+            "runs whose script has a [greeting] would fail as agent_mute".to_owned(),
+            "remove [greeting] from the script, unless the agent greets later than that".to_owned(),
+        )),
+        _ => {}
     }
+    misfits
+}
+
+/// The line for an agent that tells no state, unless the profile waits long enough as it is.
+fn quiet_line(traits: &AgentTraits, profile: &Profile) -> Option<String> {
+    let EvaluatorSettings::Native(native) = &profile.evaluator else { return None };
+    let is_short = native.quiet.micros() < PAUSE_WITHOUT_STATE;
+    (!traits.tells_state && is_short)
+        .then(|| "add to the profile: [evaluator] quiet = \"1s\"".to_owned())
 }
 
 /// Twice as long as it took, in whole seconds, and no less than the usual patience.
@@ -70,9 +136,17 @@ fn description(traits: &AgentTraits, mode: Mode) -> String {
             parts.push("reports its own latencies".to_owned());
         }
     }
-    if !traits.background.is_empty() {
-        let names: Vec<String> = traits.background.iter().map(|name| format!("`{name}`")).collect();
+    if traits.has_avatar {
+        parts.push("speaks through an avatar".to_owned());
+    }
+    if let VoiceTrack::Beside(names) | VoiceTrack::NoneOf(names) = &traits.track
+        && !names.is_empty()
+    {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         parts.push(format!("publishes audio that is not its voice ({})", names.join(", ")));
+    }
+    if traits.agents > 1 {
+        parts.push(format!("is one of {} agents in the room", traits.agents));
     }
     let last = parts.pop().unwrap_or_default();
     format!("{} and {last}", parts.join(", "))
@@ -87,7 +161,7 @@ mod tests {
 
     fn profile(has_greeting: bool) -> Profile {
         let mut profile = profile_of(
-            "mode = \"voice\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n",
+            "mode = \"voice\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n",
         );
         let greeting =
             has_greeting.then(|| ExpectedGreeting { expect: None, within: "5s".parse().unwrap() });
@@ -104,7 +178,9 @@ mod tests {
             tells_state: true,
             is_transcribed: true,
             reports_session: true,
-            background: vec!["background_audio".to_owned()],
+            track: VoiceTrack::Beside(vec!["background_audio".to_owned()]),
+            has_avatar: false,
+            agents: 1,
         }
     }
 
@@ -132,5 +208,36 @@ mod tests {
         let found = agent_traits(&waits, &profile(true), Mode::Voice);
         assert_eq!(found.state, FindingState::Warning);
         assert!(found.message.contains("agent_mute"), "{found:?}");
+    }
+
+    #[test]
+    fn a_voice_that_our_callers_would_not_hear_is_named() {
+        let names = ["background_audio", "line"].map(str::to_owned).to_vec();
+        let mute = AgentTraits {
+            tells_state: false,
+            track: VoiceTrack::NoneOf(names),
+            ..AgentTraits::default()
+        };
+        let found = agent_traits(&mute, &profile(false), Mode::Voice);
+        assert_eq!(found.state, FindingState::Warning);
+        assert_eq!(
+            found.hint.unwrap(),
+            "add to the profile: [evaluator] hear = \"line\"; add to the profile: [evaluator] quiet = \"1s\""
+        );
+        assert!(found.message.contains("evaluator.hear"), "{}", found.message);
+        let in_chat = agent_traits(&mute, &profile(false), Mode::Chat);
+        assert_eq!(in_chat.state, FindingState::Ok, "nobody listens: {in_chat:?}");
+        let encrypted = AgentTraits { track: VoiceTrack::Encrypted, ..greeting() };
+        let found = agent_traits(&encrypted, &profile(true), Mode::Voice);
+        assert_eq!(found.state, FindingState::Failed);
+        assert!(found.message.contains("encrypted end to end"), "{}", found.message);
+    }
+
+    #[test]
+    fn an_avatar_and_further_agents_are_said() {
+        let traits = AgentTraits { has_avatar: true, agents: 2, ..greeting() };
+        let found = agent_traits(&traits, &profile(true), Mode::Voice);
+        assert!(found.message.contains("speaks through an avatar"), "{}", found.message);
+        assert!(found.message.ends_with("is one of 2 agents in the room"), "{}", found.message);
     }
 }

@@ -264,6 +264,8 @@ impl AgentSession {
                 }
             }
             DataEvent::TextReceived { .. }
+            | DataEvent::TextIncomplete { .. }
+            | DataEvent::SegmentTranscribed { .. }
             | DataEvent::ByteStreamReceived { .. }
             | DataEvent::RpcCalled { .. }
             | DataEvent::DtmfReceived { .. }

@@ -14,7 +14,7 @@ const BACKGROUND_AUDIO: &str = "background_audio";
 
 /// The participants of a room, as far as the caller must know them.
 #[derive(Debug)]
-pub(super) struct Agents {
+pub struct Agents {
     hear: HearTrack,
     /// In the order in which they were seen first.
     participants: Vec<RemoteParticipant>,
@@ -42,7 +42,7 @@ pub(super) struct DepartedAgent {
 
 /// What an update of a participant changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RoomChange {
+pub enum RoomChange {
     /// Nothing that matters to the caller.
     None,
     /// The first agent joined.
@@ -63,7 +63,8 @@ pub(super) enum AgentActivity {
 }
 
 impl Agents {
-    pub(super) const fn new(hear: HearTrack) -> Self {
+    /// Nobody yet, of whom this track is heard.
+    pub const fn new(hear: HearTrack) -> Self {
         Self {
             hear,
             participants: Vec::new(),
@@ -77,11 +78,7 @@ impl Agents {
     }
 
     /// Handles the server's update of a participant.
-    pub(super) fn update(
-        &mut self,
-        participant: &RemoteParticipant,
-        at: SessionTime,
-    ) -> RoomChange {
+    pub fn update(&mut self, participant: &RemoteParticipant, at: SessionTime) -> RoomChange {
         let known = self.participants.iter().position(|one| one.identity == participant.identity);
         let had_agent = self.count() > 0;
         match (known, participant.connected) {
@@ -154,13 +151,20 @@ impl Agents {
 
     /// Whether a participant is an agent or its avatar. Packets of hidden agents, and of those that are not announced
     /// yet, have no sender.
-    pub(super) fn is_agent(&self, identity: &Identity) -> bool {
+    pub fn is_agent(&self, identity: &Identity) -> bool {
         identity.as_str().is_empty()
             || self.all().chain(self.avatars()).any(|one| one.identity == *identity)
     }
 
+    /// Whether a track is known to be that of a participant who is neither an agent nor an avatar.
+    pub(super) fn is_of_another(&self, sid: &str) -> bool {
+        let others =
+            self.participants.iter().filter(|one| !one.is_agent && one.publishes_for.is_none());
+        others.flat_map(|one| &one.audio_tracks).any(|track| track.sid == sid)
+    }
+
     /// How many agents are in the room.
-    pub(super) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.all().count()
     }
 
@@ -190,7 +194,7 @@ impl Agents {
     }
 
     /// Notes a text or audio from a participant that has not been announced.
-    pub(super) fn note_unannounced(&mut self, at: SessionTime) {
+    pub fn note_unannounced(&mut self, at: SessionTime) {
         self.unannounced_since.get_or_insert(at);
     }
 
@@ -200,12 +204,12 @@ impl Agents {
     }
 
     /// Since when it is certain that the agent is hidden: it was heard or read, and never announced.
-    pub(super) fn hidden_at(&self) -> Option<SessionTime> {
+    pub fn hidden_at(&self) -> Option<SessionTime> {
         self.unannounced_since.filter(|_| self.joined_at.is_none()).map(|at| at + HIDDEN_AFTER)
     }
 
     /// Whether a track is the agent's voice; a track that nobody is known to publish is, unless a known one is.
-    pub(super) fn is_voice(&mut self, sid: Option<&str>, at: SessionTime) -> bool {
+    pub fn is_voice(&mut self, sid: Option<&str>, at: SessionTime) -> bool {
         let Some(sid) = sid else { return self.voice.is_empty() };
         if self.voice.iter().any(|voice| voice == sid) {
             return true;
@@ -247,13 +251,28 @@ impl Agents {
         };
     }
 
+    /// When the first agent joined, as seen by the caller.
+    pub const fn joined_at(&self) -> Option<SessionTime> {
+        self.joined_at
+    }
+
+    /// The SIDs of the tracks that are the agent's voice.
+    pub fn voice(&self) -> &[String] {
+        &self.voice
+    }
+
+    /// Whether an avatar speaks for the agent.
+    pub fn has_avatar(&self) -> bool {
+        self.avatars().next().is_some()
+    }
+
     /// The audio tracks of the agents and their avatars.
-    pub(super) fn audio_tracks(&self) -> impl Iterator<Item = &RemoteAudioTrack> {
+    pub fn audio_tracks(&self) -> impl Iterator<Item = &RemoteAudioTrack> {
         self.all().chain(self.avatars()).flat_map(|one| &one.audio_tracks)
     }
 
     /// Whether the agent's voice, or all that it publishes, is encrypted end to end.
-    pub(super) fn is_encrypted(&self) -> bool {
+    pub fn is_encrypted(&self) -> bool {
         self.audio_tracks().any(|track| track.is_encrypted && self.voice.contains(&track.sid))
     }
 
@@ -384,6 +403,7 @@ mod tests {
         let background = with_tracks(agent("one"), &[(BACKGROUND_AUDIO, false)]);
         room.update(&background, SessionTime(0));
         room.update(&guest, SessionTime(0));
+        assert!(room.is_of_another("TR_guest") && !room.is_of_another("TR_background_audio"));
         for (sid, is_voice) in
             [("TR_background_audio", false), ("TR_guest", false), ("TR_of_nobody", true)]
         {

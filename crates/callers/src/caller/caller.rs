@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::agents::{Agents, RoomChange};
+use super::agents::{AgentActivity, Agents, RoomChange};
 use super::keypad::Keypad;
 use super::open_turn::{Interruption, OpenTurn};
 use super::outages::Outages;
 use super::prepared_script::PreparedScript;
 use super::session_probe::SessionProbe;
+use super::tool_calls::ToolCalls;
 use super::turn_state::TurnState;
 use super::utterances::Utterances;
 use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, VoiceActivity};
 use crate::data::{DataEvent, RpcFailure};
 use crate::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
-use crate::participant::{ParticipantEvent, RemoteParticipant, SendOutcome};
+use crate::participant::{DepartureReason, ParticipantEvent, RemoteParticipant, SendOutcome};
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{ConversationSummary, FramesSent, ModelUsage, Outcome, RpcCalls};
 use rushhour_core::profile::NativeSettings;
@@ -54,14 +55,23 @@ pub(crate) struct Caller {
     pub(super) greeted: bool,
     /// When the first turn began: its text or its first audible frame was sent.
     pub(super) first_turn_at: Option<SessionTime>,
+    /// When the agent spoke, or wrote in chat, for the first time.
+    pub(super) first_heard_at: Option<SessionTime>,
+    /// When the agent's state last became `listening`.
+    pub(super) listens_since: Option<SessionTime>,
+    /// When the agent began to think, with nothing said to it: it is about to greet.
+    pub(super) about_to_greet_since: Option<SessionTime>,
     /// Whether the greeting has been compared with the script.
     pub(super) greeting_checked: bool,
     /// Whether the agent was gone in the middle of a sentence.
     pub(super) died_in_sentence: bool,
+    /// Whether the open turn was answered to the end before the agent, or the room, was gone.
+    pub(super) has_whole_answer: bool,
     /// Whether all answers so far matched the script's expectations; `None` before the first that could be compared.
     pub(super) as_expected: Option<bool>,
     pub(super) turn: Option<OpenTurn>,
     pub(super) session_probe: SessionProbe,
+    pub(super) tool_calls: ToolCalls,
     /// How the conversation ended, once it has.
     pub(super) outcome: Option<Outcome>,
     pub(super) summary: ConversationSummary,
@@ -151,11 +161,16 @@ impl Caller {
             was_heard: false,
             greeted: false,
             first_turn_at: None,
+            first_heard_at: None,
+            listens_since: None,
+            about_to_greet_since: None,
             greeting_checked: false,
             died_in_sentence: false,
+            has_whole_answer: false,
             as_expected: None,
             turn: None,
             session_probe: SessionProbe::default(),
+            tool_calls: ToolCalls::default(),
             outcome: None,
             summary: ConversationSummary::default(),
             model_usage: None,
@@ -174,7 +189,12 @@ impl Caller {
         at: SessionTime,
         handle: &mut dyn ParticipantHandle,
     ) {
+        if participant.departure == DepartureReason::RoomDeleted {
+            // It did not leave by itself, and so the caller will be told in a moment.
+            return;
+        }
         let was_in_sentence = self.is_in_sentence(at);
+        let was_listening = self.agents.is_listening();
         match self.agents.update(participant, at) {
             RoomChange::AgentJoined => {
                 let identity = participant.identity.clone();
@@ -187,10 +207,16 @@ impl Caller {
             }
             RoomChange::AgentLeft | RoomChange::None => {}
         }
+        if self.first_turn_at.is_none() && self.agents.activity() == AgentActivity::Thinking {
+            self.about_to_greet_since.get_or_insert(at);
+        }
         if self.agents.is_listening() && !self.agent_ready {
             self.agent_ready = true;
             self.report(at, UpdateKind::AgentReady);
             self.repeat_unheard_turn(at);
+        }
+        if self.agents.is_listening() && !was_listening {
+            self.agent_began_to_listen(at, handle);
         }
         self.refuse_encrypted_audio(handle);
     }
@@ -298,7 +324,8 @@ impl ParticipantHandler for Caller {
             return;
         }
         match event {
-            ParticipantEvent::Joined { others, .. } => {
+            ParticipantEvent::Joined { identity, others } => {
+                self.utterances.set_own_identity(identity);
                 for participant in others {
                     self.participant_updated(&participant, at, handle);
                 }
@@ -323,7 +350,7 @@ impl ParticipantHandler for Caller {
             ParticipantEvent::Data(call @ DataEvent::RpcCalled { .. }) => {
                 self.answer_rpc(&call, handle);
             }
-            ParticipantEvent::Data(data) => self.handle_data(&data, at),
+            ParticipantEvent::Data(data) => self.handle_data(&data, at, handle),
             ParticipantEvent::Audio { packet, track_sid } => {
                 self.handle_audio(&packet, track_sid.as_deref());
             }

@@ -9,7 +9,7 @@ use super::open_turn::{AnswerProgress, OpenTurn};
 use super::prepared_script::{PreparedTurn, TurnContent};
 use super::turn_state::AgentSigns;
 use super::utterances::CHAT_TOPIC;
-use crate::data::{AGENT_SESSION_TOPIC, encode_session_ping};
+use crate::data::SessionQuestion;
 use crate::engine::{NextTick, ParticipantHandle};
 use crate::participant::SendOutcome;
 use rushhour_core::evaluator::UpdateKind;
@@ -125,7 +125,7 @@ impl Caller {
             CallerStage::AwaitingSilence { turn, since } => {
                 let prompt = self.config.script.turns.get(turn);
                 match (self.silent_since(now), prompt.filter(|prompt| prompt.interrupt.is_none())) {
-                    (Some(silent_since), Some(prompt)) => {
+                    (Some(silent_since), Some(prompt)) if !self.is_about_to_greet(now) => {
                         NextTick::At(silent_since.max(since) + self.quiet() + prompt.pause)
                     }
                     _ => NextTick::Next,
@@ -186,12 +186,19 @@ impl Caller {
         });
         let is_silent = self.silent_since(now).is_some_and(|silent_since| {
             now >= silent_since.max(since) + self.quiet() + prompt.pause
-        });
+        }) && !self.is_about_to_greet(now);
         if interrupts || is_silent {
             self.begin_turn(index, prompt, is_silent, handle);
         } else {
             self.give_up_waiting_for_silence(since + prompt.pause, now, handle);
         }
+    }
+
+    /// Whether the agent thinks of a greeting: @livekit/agents tells `listening` again while its model does.
+    fn is_about_to_greet(&self, now: SessionTime) -> bool {
+        let longest_silence = self.config.settings.patience.longest_silence.micros();
+        let is_thinking = |since: SessionTime| now < since + longest_silence;
+        !self.was_heard && self.about_to_greet_since.is_some_and(is_thinking)
     }
 
     /// Begins a turn. `is_silent` tells whether the agent had finished before.
@@ -204,6 +211,7 @@ impl Caller {
     ) {
         self.check_greeting();
         self.close_turn(is_silent);
+        self.has_whole_answer = false;
         let turn = OpenTurn::new(index, handle.now());
         self.outages.forget_past();
         match (&prompt.content, &mut self.voice) {
@@ -261,6 +269,11 @@ impl Caller {
     fn await_answer(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
         let script = self.config.script.clone();
         let progress = self.find_answer();
+        if !matches!(progress, AnswerProgress::Complete | AnswerProgress::Unexpected)
+            && self.is_lost_in_the_greeting(now)
+        {
+            return self.repeat_lost_turn(now);
+        }
         let Some(turn) = &self.turn else { return };
         let Some(said_at) = turn.said_at else { return };
         let (index, answer_began) = (turn.index, turn.answer_began);
@@ -301,7 +314,7 @@ impl Caller {
         // After an outage, silence says nothing of the session.
         let may_ask = !self.outages.may_have_caused(SessionTime::START, now);
         if may_ask && self.session_probe.ask() {
-            let _ = handle.send_bytes(AGENT_SESSION_TOPIC, &encode_session_ping());
+            Self::ask_session(SessionQuestion::Ping, handle);
             self.stage = CallerStage::AskingSession { until: now + SESSION_TIMEOUT };
         } else {
             self.no_answer(handle);
@@ -435,10 +448,15 @@ impl Caller {
         self.voice.as_ref().is_some_and(|voice| voice.speaking_since.is_some())
     }
 
-    /// While the agent speaks or, in chat, writes: since when.
+    /// While the agent speaks or, in chat, writes: since when its answer, or its greeting, has been under way.
     fn agent_output_since(&self) -> Option<SessionTime> {
         match &self.voice {
-            Some(voice) => voice.speaking_since,
+            Some(voice) => {
+                let since = voice.speaking_since?;
+                // Pauses between its sentences do not begin an answer anew.
+                let began = self.turn.as_ref().and_then(|turn| turn.answer_began);
+                Some(began.filter(|began| *began < since).unwrap_or(since))
+            }
             None => self.utterances.writing_since(),
         }
     }
@@ -446,15 +464,19 @@ impl Caller {
     /// What the agent does, from all that is known of it.
     pub(super) fn signs(&self, now: SessionTime) -> AgentSigns {
         let last_packet_at = self.voice.as_ref().and_then(|voice| voice.last_packet_at);
+        let activity = match self.agents.activity() {
+            AgentActivity::Open if self.tool_calls.is_running(now) => AgentActivity::Thinking,
+            activity => activity,
+        };
         AgentSigns {
-            activity: self.agents.activity(),
+            activity,
             is_audible: self.is_agent_speaking(),
             is_writing: self.utterances.is_writing(),
             has_stopped_sending: last_packet_at.is_some_and(|at| now.since(at) >= MAX_PACKET_GAP),
         }
     }
 
-    fn silent_since(&self, now: SessionTime) -> Option<SessionTime> {
+    pub(super) fn silent_since(&self, now: SessionTime) -> Option<SessionTime> {
         let longest_silence = self.config.settings.patience.longest_silence.micros();
         self.turn_state.silent_since(self.signs(now), longest_silence, now)
     }

@@ -53,7 +53,7 @@ impl Caller {
             DepartureReason::Removed => {
                 (ConversationEnd::Removed, format!("the agent was removed from the room {moment}"))
             }
-            DepartureReason::Unknown => {
+            DepartureReason::Unknown | DepartureReason::RoomDeleted => {
                 (ConversationEnd::HungUpEarly, format!("the agent left the room {moment}"))
             }
         }
@@ -85,19 +85,31 @@ impl Caller {
 
     /// Whether the agent has answered the last turn, now that nothing more will come from it.
     fn is_script_over(&mut self, at: SessionTime) -> bool {
+        let turns = self.config.script.turns.len();
+        self.is_answer_whole(at) && self.turn.as_ref().is_some_and(|turn| turn.index + 1 == turns)
+    }
+
+    /// Whether the agent has answered the open turn, now that nothing more will come from it.
+    fn is_answer_whole(&mut self, at: SessionTime) -> bool {
         let was_audible = self.is_agent_speaking();
         let edges =
             self.voice.as_mut().map(|voice| voice.activity.handle_timeout(at + AFTER_THE_END));
         self.handle_speech(edges.unwrap_or_default());
         self.find_answer();
-        // Only a transcript that is complete tells that the last word was heard.
-        let is_cut = self.utterances.is_writing() || (was_audible && self.utterances.is_empty());
-        let turns = self.config.script.turns.len();
-        !is_cut
-            && self
-                .turn
-                .as_ref()
-                .is_some_and(|turn| turn.index + 1 == turns && turn.answer_ended.is_some())
+        // Only a transcript that is complete tells that the last word was heard; in chat, so does a state: the end of
+        // the stream may be lost with the room.
+        let began = self.turn.as_ref().and_then(|turn| turn.answer_began);
+        let listens = self.voice.is_none()
+            && self.agents.is_listening()
+            && began.is_some()
+            && self.listens_since >= began;
+        let is_cut = (self.utterances.is_writing() && !listens)
+            || (was_audible && self.utterances.is_empty());
+        let is_answered = self.turn.as_ref().is_some_and(|turn| {
+            turn.answer_began.is_some() && (turn.answer_ended.is_some() || listens)
+        });
+        self.has_whole_answer = is_answered && !is_cut;
+        self.has_whole_answer
     }
 
     /// The caller is out of the room: reports how the conversation ended.
@@ -236,9 +248,14 @@ impl Caller {
         }
     }
 
-    /// Reports the open turn, if any, as broken off; or as answered, if only silence was still awaited.
+    /// Reports the open turn, if any, as broken off; or as answered, if the agent had answered before it was gone, or
+    /// only silence was still awaited.
     pub(super) fn break_off_turn(&mut self) {
-        if matches!(self.stage, CallerStage::AwaitingSilence { .. }) && !self.died_in_sentence {
+        if self.has_whole_answer {
+            self.close_turn(true);
+        } else if matches!(self.stage, CallerStage::AwaitingSilence { .. })
+            && !self.died_in_sentence
+        {
             self.close_turn(false);
         } else {
             self.find_answer();

@@ -1,10 +1,13 @@
 //! What the agent says: its texts and its speech, as they arrive.
 
 use super::caller::{Caller, CallerStage};
+use super::utterances::TRANSCRIBED_TRACK;
 use crate::audio::SpeechEdge;
 use crate::data::{
-    AGENT_SESSION_TOPIC, DataEvent, decode_model_usage, decode_turn_metrics, is_session_response,
+    AGENT_SESSION_TOPIC, DataEvent, SessionQuestion, SessionReport, decode_model_usage,
+    decode_turn_metrics,
 };
+use crate::engine::ParticipantHandle;
 use crate::participant::AudioPacket;
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::units::SessionTime;
@@ -16,15 +19,22 @@ fn is_silence_of_the_server(payload: &[u8]) -> bool {
 }
 
 impl Caller {
-    pub(super) fn handle_data(&mut self, event: &DataEvent, at: SessionTime) {
+    pub(super) fn handle_data(
+        &mut self,
+        event: &DataEvent,
+        at: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) {
         if let DataEvent::ByteStreamReceived { sender, topic, bytes } = event {
             if topic == AGENT_SESSION_TOPIC && self.agents.is_agent(sender) {
-                self.session_probe.note_message(is_session_response(bytes));
-                self.model_usage = decode_model_usage(bytes).or(self.model_usage);
-                if let (Some(parts), Some(turn)) = (decode_turn_metrics(bytes), &mut self.turn) {
-                    turn.add_parts(parts);
-                }
+                self.handle_session_message(bytes, at, handle);
             }
+            return;
+        }
+        if let DataEvent::TextStreamOpened { attributes, .. } = event
+            && attributes.get(TRANSCRIBED_TRACK).is_some_and(|sid| self.agents.is_of_another(sid))
+        {
+            // The words of somebody else in the room.
             return;
         }
         if *event == DataEvent::Encrypted {
@@ -34,18 +44,65 @@ impl Caller {
         let Self { utterances, agents, turn_state, .. } = self;
         if utterances.handle_data(event, at, |identity| agents.is_agent(identity)) {
             turn_state.agent_active(at);
+            self.summary.incomplete_texts +=
+                u32::from(matches!(event, DataEvent::TextIncomplete { .. }));
             if let DataEvent::TextStreamOpened { sender, .. }
-            | DataEvent::TextReceived { sender, .. } = event
+            | DataEvent::TextReceived { sender, .. }
+            | DataEvent::SegmentTranscribed { sender, .. } = event
                 && sender.as_str().is_empty()
             {
                 agents.note_unannounced(at);
             }
             if self.voice.is_none()
-                && matches!(event, DataEvent::TextChunk { .. } | DataEvent::TextReceived { .. })
+                && matches!(
+                    event,
+                    DataEvent::TextChunk { .. }
+                        | DataEvent::TextReceived { .. }
+                        | DataEvent::SegmentTranscribed { .. }
+                )
             {
                 self.note_agent_output(at);
             }
         }
+    }
+
+    fn handle_session_message(
+        &mut self,
+        bytes: &[u8],
+        at: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        let report = SessionReport::decode(bytes);
+        self.session_probe.note_message(report == Some(SessionReport::Pong));
+        if let Some(question) = self.tool_calls.session_heard() {
+            Self::ask_session(question, handle);
+        }
+        if report.is_some_and(|report| self.tool_calls.note(report, at)) {
+            // Its result is about to be told: the agent's silence begins anew.
+            self.turn_state.agent_active(at);
+        }
+        self.model_usage = decode_model_usage(bytes).or(self.model_usage);
+        if let (Some(parts), Some(turn)) = (decode_turn_metrics(bytes), &mut self.turn) {
+            turn.add_parts(parts);
+        }
+    }
+
+    /// The agent listens after it was busy: it may have said only that it needs a moment.
+    pub(super) fn agent_began_to_listen(
+        &mut self,
+        at: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        self.listens_since = Some(at);
+        let has_said = self.turn.as_ref().is_some_and(|turn| turn.said_at.is_some());
+        if has_said && let Some(question) = self.tool_calls.agent_listens(at) {
+            Self::ask_session(question, handle);
+        }
+    }
+
+    pub(super) fn ask_session(question: SessionQuestion, handle: &mut dyn ParticipantHandle) {
+        // Who cannot be asked now is taken not to answer.
+        let _ = handle.send_bytes(AGENT_SESSION_TOPIC, &question.encode());
     }
 
     /// Handles an audio packet, if it belongs to the agent's voice.
@@ -64,6 +121,7 @@ impl Caller {
     /// The agent spoke, or wrote in chat. Before the first turn, that is a greeting; the first time is reported.
     fn note_agent_output(&mut self, at: SessionTime) {
         self.was_heard = true;
+        self.first_heard_at.get_or_insert(at);
         let is_greeting = self.first_turn_at.is_none_or(|first_turn_at| at < first_turn_at);
         if is_greeting && !std::mem::replace(&mut self.greeted, true) {
             self.report(at, UpdateKind::Greeted);
@@ -105,10 +163,38 @@ impl Caller {
     pub(super) fn repeat_unheard_turn(&mut self, at: SessionTime) {
         let is_first = self.turn.as_ref().is_some_and(|turn| turn.index == 0);
         if self.stage == CallerStage::AwaitingAnswer && is_first && !self.was_heard {
-            self.turn = None;
-            self.first_turn_at = None;
-            self.summary.unheard_turns += 1;
-            self.stage = CallerStage::AwaitingSilence { turn: 0, since: at };
+            self.say_again(at);
         }
+    }
+
+    /// Whether the agent began its greeting while the caller was saying its first turn, and did not hear that: agents
+    /// are deaf for the first seconds of their first speech. It has listened in silence for long since, and has not
+    /// written down what it heard.
+    pub(super) fn is_lost_in_the_greeting(&self, now: SessionTime) -> bool {
+        let Some(turn) = self.turn.as_ref().filter(|turn| turn.index == 0) else { return false };
+        let (Some(began), Some(said)) = (self.first_turn_at, turn.said_at) else { return false };
+        let greeted_into_it = self.first_heard_at.is_some_and(|at| (began..=said).contains(&at));
+        let is_heard = self.utterances.caller_heard_at.is_some_and(|at| at >= began);
+        let resumes_within = self.config.settings.patience.resumes_within.micros();
+        let is_waiting = self.agents.state().is_some()
+            && self.silent_since(now).is_some_and(|since| now >= since.max(said) + resumes_within);
+        self.voice.is_some() && greeted_into_it && !is_heard && is_waiting
+    }
+
+    /// The first turn was lost in the greeting: the caller says it again.
+    pub(super) fn repeat_lost_turn(&mut self, now: SessionTime) {
+        if let Some(at) = self.first_heard_at
+            && !std::mem::replace(&mut self.greeted, true)
+        {
+            self.report(at, UpdateKind::Greeted);
+        }
+        self.say_again(now);
+    }
+
+    fn say_again(&mut self, at: SessionTime) {
+        self.turn = None;
+        self.first_turn_at = None;
+        self.summary.unheard_turns += 1;
+        self.stage = CallerStage::AwaitingSilence { turn: 0, since: at };
     }
 }

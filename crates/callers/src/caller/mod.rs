@@ -1,9 +1,10 @@
 //! A caller: has one conversation with an agent by a script, and reports what happens in it.
 //!
 //! `Caller` is the handler of a participant, without IO and without a clock: `prepared_script` is what it says,
-//! `agents` knows who the agent is and what is its voice, `turn_state` whether it has finished, `utterances` what it
-//! wrote, `open_turn` the turn in progress. `hearing` takes in what it says, `conversation` moves from stage to stage,
-//! `endings` says how it ended, `outages` when the caller's own connection was away, and `leave_outcome` what the room and the server had to do with it.
+//! `agents` knows who the agent is and what is its voice, `turn_state` whether it has finished, `tool_calls` whether a
+//! tool holds its answer back, `utterances` what it wrote, `open_turn` the turn in progress. `hearing` takes in what it
+//! says, `conversation` moves from stage to stage, `endings` says how it ended, `outages` when the caller's own
+//! connection was away, and `leave_outcome` what the room and the server had to do with it.
 
 mod agents;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
@@ -19,8 +20,10 @@ mod prepared_script;
 mod session_probe;
 #[cfg(test)]
 mod tests;
+mod tool_calls;
 mod turn_state;
 mod utterances;
 
+pub use agents::{Agents, RoomChange};
 pub(crate) use caller::{Caller, CallerConfig};
 pub use prepared_script::{PreparedScript, ScriptError};

@@ -17,7 +17,7 @@ pub(super) const CHAT_TOPIC: &str = "lk.chat";
 /// The attribute that names a segment.
 const SEGMENT_ID: &str = "lk.segment_id";
 /// The attribute that names the track whose words these are.
-const TRANSCRIBED_TRACK: &str = "lk.transcribed_track_id";
+pub(super) const TRANSCRIBED_TRACK: &str = "lk.transcribed_track_id";
 /// A text and the speech that says it begin this close to each other, as far as they belong together.
 pub(super) const TEXT_SLACK: Micros = Micros::from_millis(500);
 /// A text that comes on a stream and in a packet comes in both within this time.
@@ -38,6 +38,8 @@ pub(super) struct Utterance {
     pub(super) closed_at: Option<SessionTime>,
     /// Its text so far, as it came.
     text: String,
+    /// Whether it came in transcription packets, the form before streams.
+    is_legacy: bool,
 }
 
 /// The agent's text streams, the latest last.
@@ -46,12 +48,23 @@ pub(super) struct Utterances {
     list: Vec<Utterance>,
     /// The SIDs of the caller's own tracks: their transcripts are the caller's words, whoever sends them.
     own_tracks: Vec<String>,
+    /// The caller's identity: what is written in its name are its words too.
+    own_identity: Option<Identity>,
+    /// When the agent last wrote what it heard of the caller.
+    pub(super) caller_heard_at: Option<SessionTime>,
+    /// Whether the agent writes on streams: then its transcription packets only repeat them.
+    has_streams: bool,
 }
 
 impl Utterances {
     /// The caller published a track.
     pub(super) fn add_own_track(&mut self, sid: String) {
         self.own_tracks.push(sid);
+    }
+
+    /// The caller joined under this identity.
+    pub(super) fn set_own_identity(&mut self, identity: Identity) {
+        self.own_identity = Some(identity);
     }
 
     /// Handles an event that arrived at `at`. Returns whether it is part of a text stream of the agent.
@@ -63,12 +76,19 @@ impl Utterances {
     ) -> bool {
         match event {
             DataEvent::TextStreamOpened { stream_id, sender, topic, attributes } => {
-                let is_own = attributes
-                    .get(TRANSCRIBED_TRACK)
-                    .is_some_and(|track| self.own_tracks.contains(track));
+                let is_own = self.own_identity.as_ref() == Some(sender)
+                    || attributes
+                        .get(TRANSCRIBED_TRACK)
+                        .is_some_and(|track| self.own_tracks.contains(track));
+                if is_own && topic == TRANSCRIPTION_TOPIC {
+                    self.caller_heard_at = Some(at);
+                }
                 let is_text = [TRANSCRIPTION_TOPIC, CHAT_TOPIC].contains(&topic.as_str());
                 if is_own || !is_text || !is_agent(sender) {
                     return false;
+                }
+                if !std::mem::replace(&mut self.has_streams, true) {
+                    self.list.retain(|one| !one.is_legacy);
                 }
                 self.open(stream_id, attributes.get(SEGMENT_ID), at);
             }
@@ -99,12 +119,48 @@ impl Utterances {
                 (one.first_text_at, one.closed_at) = (Some(at), Some(at));
                 one.text = text.chars().take(MAX_TEXT).collect();
             }
+            DataEvent::SegmentTranscribed {
+                sender,
+                speaker,
+                track_sid,
+                segment,
+                text,
+                is_final,
+            } => {
+                let is_own = self.own_tracks.contains(track_sid)
+                    || self.own_identity.as_ref() == Some(speaker);
+                if is_own {
+                    self.caller_heard_at = Some(at);
+                }
+                let is_agents = is_agent(sender) && is_agent(speaker);
+                if self.has_streams || is_own || !is_agents || text.trim().is_empty() {
+                    return false;
+                }
+                self.transcribe(segment, text, *is_final, at);
+            }
+            DataEvent::TextIncomplete { stream_id } => {
+                return self.find_open(stream_id).is_some();
+            }
             DataEvent::ByteStreamReceived { .. }
             | DataEvent::RpcCalled { .. }
             | DataEvent::DtmfReceived { .. }
             | DataEvent::Encrypted => return false,
         }
         true
+    }
+
+    /// A segment of a transcription packet, with its whole text so far.
+    fn transcribe(&mut self, segment: &String, text: &str, is_final: bool, at: SessionTime) {
+        let is_it = |one: &&mut Utterance| one.is_legacy && one.segment.as_ref() == Some(segment);
+        if self.list.iter_mut().rev().find(is_it).is_none() {
+            self.open("", Some(segment), at);
+            let one = self.list.last_mut().expect("it was opened above");
+            (one.is_legacy, one.first_text_at) = (true, Some(at));
+        }
+        let Some(one) = self.list.iter_mut().rev().find(is_it) else { return };
+        one.text = text.chars().take(MAX_TEXT).collect();
+        // Who writes more of a segment has not finished it.
+        one.closed_at = is_final.then_some(at);
     }
 
     fn open(&mut self, stream_id: &str, segment: Option<&String>, at: SessionTime) {
@@ -130,6 +186,7 @@ impl Utterances {
             first_text_at: None,
             closed_at: None,
             text: String::new(),
+            is_legacy: false,
         });
     }
 
@@ -259,6 +316,7 @@ mod tests {
         assert!(!utterances.handle_data(&header, SessionTime(1), |_| true));
         assert!(!utterances.handle_data(&chunk("e", "Two please"), SessionTime(2), |_| true));
         assert!(utterances.is_empty());
+        assert_eq!(utterances.caller_heard_at, Some(SessionTime(1)));
         let utterances = received(&[
             (opened("e", "caller", "u"), 10),
             (chunk("e", "I would like"), 11),
@@ -316,6 +374,46 @@ mod tests {
         let said: Vec<_> = utterances.since(SessionTime(0)).map(|one| one.text_so_far()).collect();
         assert_eq!(said, ["Good day.", "Yes.", "Yes."], "the same answer to two turns");
         assert!(!utterances.is_writing());
+    }
+
+    fn transcribed(segment: &str, speaker: &str, text: &str, is_final: bool) -> DataEvent {
+        DataEvent::SegmentTranscribed {
+            sender: Identity::new("agent"),
+            speaker: Identity::new(speaker),
+            track_sid: format!("TR_{speaker}"),
+            segment: segment.to_owned(),
+            text: text.to_owned(),
+            is_final,
+        }
+    }
+
+    #[test]
+    fn transcription_packets_are_read_where_there_are_no_streams() {
+        let packets = [
+            (transcribed("u", "caller", "Two please", true), 5),
+            (transcribed("a", "agent", "Good", false), 10),
+            (transcribed("a", "agent", "Good day.", false), 11),
+        ];
+        let utterances = received(&packets);
+        assert!(utterances.is_writing());
+        assert_eq!(utterances.text_since(SessionTime(0)), "Good day.", "not the caller's words");
+        let more = [
+            (transcribed("a", "agent", "Good day.", true), 12),
+            (transcribed("b", "agent", "Yes.", true), 20),
+        ];
+        let utterances = received(&[&packets[..], &more].concat());
+        let times: Vec<_> = utterances
+            .since(SessionTime(0))
+            .map(|one| (one.first_text_at, one.closed_at))
+            .collect();
+        let at = |time| Some(SessionTime(time));
+        assert_eq!(times, [(at(10), at(12)), (at(20), at(20))]);
+
+        // Beside a stream they say the same once more.
+        let stream = [(opened("s", "agent", "c"), 21), (chunk("s", "Yes."), 22)];
+        let beside = [(transcribed("b", "agent", "Yes.", true), 23)];
+        let utterances = received(&[&packets[..], &more, &stream, &beside].concat());
+        assert_eq!(utterances.text_since(SessionTime(0)), "Yes.");
     }
 
     #[test]

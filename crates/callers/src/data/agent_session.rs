@@ -122,29 +122,6 @@ pub(crate) fn decode_model_usage(bytes: &[u8]) -> Option<ModelUsage> {
     (used != ModelUsage::default()).then_some(used)
 }
 
-/// Encodes the request that a session answers as long as it is there.
-pub(crate) fn encode_session_ping() -> Vec<u8> {
-    use proto::session_request::{Ping, Request};
-    let request = proto::SessionRequest {
-        request_id: "rushhour".to_owned(),
-        request: Some(Request::Ping(Ping {})),
-    };
-    proto::AgentSessionMessage { message: Some(SessionMessage::Request(request)) }.encode_to_vec()
-}
-
-/// Encodes the answer to a request.
-#[cfg(test)]
-pub(crate) fn encode_session_pong() -> Vec<u8> {
-    let message = SessionMessage::Response(proto::SessionResponse::default());
-    proto::AgentSessionMessage { message: Some(message) }.encode_to_vec()
-}
-
-/// Whether a message is the answer to a request.
-pub(crate) fn is_session_response(bytes: &[u8]) -> bool {
-    let message = proto::AgentSessionMessage::decode(bytes).ok();
-    matches!(message.and_then(|message| message.message), Some(SessionMessage::Response(_)))
-}
-
 fn encode(event: Event) -> Vec<u8> {
     let event = proto::AgentSessionEvent { event: Some(event), ..Default::default() };
     proto::AgentSessionMessage { message: Some(SessionMessage::Event(event)) }.encode_to_vec()
@@ -178,14 +155,6 @@ mod tests {
             TurnParts { end_to_end: Some(Micros::from_secs(2)), ..TurnParts::default() };
         assert_eq!(decode_model_usage(&encode_turn_metrics("item-1", "Hello.", &latencies)), None);
         assert_eq!(decode_turn_metrics(&encode_model_usage(&used)), None);
-    }
-
-    #[test]
-    fn a_response_is_told_from_events_and_requests() {
-        assert!(!is_session_response(&encode_session_ping()));
-        assert!(!is_session_response(&encode_model_usage(&ModelUsage::default())));
-        assert!(!is_session_response(&[0xff; 9]));
-        assert!(is_session_response(&encode_session_pong()));
     }
 
     #[test]

@@ -3,18 +3,23 @@
 //!
 //! [`DataReceiver`] decodes packets into [`DataEvent`]s, and the encoder for outgoing streams numbers them.
 //! `message` reads answers that are no streams.
-//! `agent_session` reads and writes the messages of LiveKit's agent framework on the topic `lk.agent.session`.
+//! `agent_session` reads and writes the messages of LiveKit's agent framework on the topic `lk.agent.session`, and
+//! `session_request` what is asked and answered there.
 
 mod agent_session;
 mod message;
 mod receiver;
 mod rpc;
 mod sender;
+mod session_request;
 
-pub use agent_session::{AGENT_SESSION_TOPIC, decode_turn_metrics, encode_turn_metrics};
-pub(crate) use agent_session::{decode_model_usage, encode_session_ping, is_session_response};
+pub(crate) use agent_session::decode_model_usage;
 #[cfg(test)]
-pub(crate) use agent_session::{encode_model_usage, encode_session_pong};
+pub(crate) use agent_session::encode_model_usage;
+pub use agent_session::{AGENT_SESSION_TOPIC, decode_turn_metrics, encode_turn_metrics};
 pub use receiver::{DataEvent, DataReceiver};
 pub use rpc::RpcFailure;
 pub(crate) use sender::DataSender;
+#[cfg(test)]
+pub(crate) use session_request::testing as session_messages;
+pub(crate) use session_request::{SessionQuestion, SessionReport};

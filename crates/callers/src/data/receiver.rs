@@ -15,6 +15,8 @@ use rushhour_core::units::Identity;
 const MAX_OPEN_STREAMS: usize = 64;
 /// The most bytes of one byte stream that are kept.
 const MAX_STREAM_BYTES: usize = 256 * 1024;
+/// Segments of one transcription packet that are read, at most.
+const MAX_SEGMENTS: usize = 64;
 
 /// An event of a data stream, or another message. Texts arrive chunk by chunk, bytes as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +52,26 @@ pub enum DataEvent {
         sender: Identity,
         /// The text.
         text: String,
+    },
+    /// A part of a text stream is missing: the text is not what the sender wrote. Told once for each stream.
+    TextIncomplete {
+        /// The stream.
+        stream_id: String,
+    },
+    /// What somebody said so far, in a transcription packet: the form before text streams.
+    SegmentTranscribed {
+        /// Who sent it.
+        sender: Identity,
+        /// Whose words they are.
+        speaker: Identity,
+        /// The track that they were spoken on.
+        track_sid: String,
+        /// The segment's id. The whole segment comes again whenever it has grown.
+        segment: String,
+        /// Its text so far.
+        text: String,
+        /// Whether the segment is complete.
+        is_final: bool,
     },
     /// A packet came that is encrypted end to end.
     Encrypted,
@@ -87,9 +109,20 @@ pub enum DataEvent {
 /// Decodes packets and collects byte streams.
 #[derive(Debug, Default)]
 pub struct DataReceiver {
-    /// Ids of the open text streams.
-    text_streams: Vec<String>,
+    text_streams: Vec<TextStream>,
     byte_streams: Vec<ByteStream>,
+}
+
+/// An open text stream.
+#[derive(Debug)]
+struct TextStream {
+    id: String,
+    next_chunk: u64,
+    /// The bytes of its text that have come.
+    received: u64,
+    /// The bytes of its whole text, where its header says.
+    length: Option<u64>,
+    is_incomplete: bool,
 }
 
 #[derive(Debug)]
@@ -107,10 +140,8 @@ impl DataReceiver {
         let sender = Identity::new(packet.participant_identity);
         match packet.value {
             Some(Value::StreamHeader(header)) => self.header(header, sender),
-            Some(Value::StreamChunk(chunk)) => {
-                self.chunk(&chunk.stream_id, &chunk.content).into_iter().collect()
-            }
-            Some(Value::StreamTrailer(trailer)) => self.trailer(trailer).into_iter().collect(),
+            Some(Value::StreamChunk(chunk)) => self.chunk(&chunk),
+            Some(Value::StreamTrailer(trailer)) => self.trailer(trailer),
             Some(Value::RpcRequest(call)) => vec![DataEvent::RpcCalled {
                 caller: sender,
                 request_id: call.id,
@@ -127,6 +158,7 @@ impl DataReceiver {
             Some(Value::ChatMessage(chat)) if !chat.deleted => {
                 vec![DataEvent::TextReceived { sender, text: chat.message }]
             }
+            Some(Value::Transcription(packet)) => transcribed(packet, &sender),
             Some(Value::EncryptedPacket(_)) => vec![DataEvent::Encrypted],
             _ => Vec::new(),
         }
@@ -158,31 +190,78 @@ impl DataReceiver {
         if self.text_streams.len() >= MAX_OPEN_STREAMS {
             self.text_streams.remove(0);
         }
-        self.text_streams.push(stream_id);
+        self.text_streams.push(TextStream {
+            id: stream_id,
+            next_chunk: 0,
+            received: 0,
+            length: header.total_length,
+            is_incomplete: false,
+        });
         events
     }
 
-    fn chunk(&mut self, stream_id: &str, content: &[u8]) -> Option<DataEvent> {
-        if let Some(open) = self.byte_streams.iter_mut().find(|open| open.id == stream_id) {
+    fn chunk(&mut self, chunk: &proto::data_stream::Chunk) -> Vec<DataEvent> {
+        let proto::data_stream::Chunk { stream_id, chunk_index, content, .. } = chunk;
+        if let Some(open) = self.byte_streams.iter_mut().find(|open| open.id == *stream_id) {
             let free = MAX_STREAM_BYTES - open.bytes.len();
             open.bytes.extend_from_slice(&content[..content.len().min(free)]);
-            return None;
+            return Vec::new();
         }
-        self.text_streams.iter().find(|open| *open == stream_id)?;
+        let Some(open) = self.text_streams.iter_mut().find(|open| open.id == *stream_id) else {
+            return Vec::new();
+        };
+        if *chunk_index < open.next_chunk {
+            // It has come before.
+            return Vec::new();
+        }
+        let is_missed = *chunk_index > open.next_chunk;
+        open.next_chunk = chunk_index.saturating_add(1);
+        open.received += content.len() as u64;
+        let mut events: Vec<DataEvent> = open.incomplete_if(is_missed).into_iter().collect();
         let text = String::from_utf8_lossy(content).into_owned();
-        Some(DataEvent::TextChunk { stream_id: stream_id.to_owned(), text })
+        events.push(DataEvent::TextChunk { stream_id: stream_id.clone(), text });
+        events
     }
 
-    fn trailer(&mut self, trailer: proto::data_stream::Trailer) -> Option<DataEvent> {
+    fn trailer(&mut self, trailer: proto::data_stream::Trailer) -> Vec<DataEvent> {
         let proto::data_stream::Trailer { stream_id, attributes, .. } = trailer;
         if let Some(index) = self.byte_streams.iter().position(|open| open.id == stream_id) {
             let ByteStream { sender, topic, bytes, .. } = self.byte_streams.remove(index);
-            return Some(DataEvent::ByteStreamReceived { sender, topic, bytes });
+            return vec![DataEvent::ByteStreamReceived { sender, topic, bytes }];
         }
-        let index = self.text_streams.iter().position(|open| *open == stream_id)?;
-        self.text_streams.remove(index);
-        Some(DataEvent::TextStreamClosed { stream_id, attributes })
+        let Some(index) = self.text_streams.iter().position(|open| open.id == stream_id) else {
+            return Vec::new();
+        };
+        let mut closed = self.text_streams.remove(index);
+        let is_short = closed.length.is_some_and(|length| closed.received < length);
+        let mut events: Vec<DataEvent> = closed.incomplete_if(is_short).into_iter().collect();
+        events.push(DataEvent::TextStreamClosed { stream_id, attributes });
+        events
     }
+}
+
+impl TextStream {
+    /// The event that a part of it is missing, where that was not told before.
+    fn incomplete_if(&mut self, is_missed: bool) -> Option<DataEvent> {
+        let is_new = is_missed && !self.is_incomplete;
+        self.is_incomplete |= is_missed;
+        is_new.then(|| DataEvent::TextIncomplete { stream_id: self.id.clone() })
+    }
+}
+
+/// The segments of a transcription packet.
+fn transcribed(packet: proto::Transcription, sender: &Identity) -> Vec<DataEvent> {
+    let proto::Transcription { transcribed_participant_identity, track_id, segments } = packet;
+    let speaker = Identity::new(transcribed_participant_identity);
+    let event = |segment: proto::TranscriptionSegment| DataEvent::SegmentTranscribed {
+        sender: sender.clone(),
+        speaker: speaker.clone(),
+        track_sid: track_id.clone(),
+        segment: segment.id,
+        text: segment.text,
+        is_final: segment.r#final,
+    };
+    segments.into_iter().take(MAX_SEGMENTS).map(event).collect()
 }
 
 #[cfg(test)]
@@ -327,6 +406,73 @@ mod tests {
             DataEvent::TextReceived { sender, text }
         };
         assert_eq!(receive(packets), [text("One."), text("Two.")]);
+    }
+
+    /// A text stream of four chunks, without its packets `left_out`.
+    fn received_without(left_out: &[usize]) -> (String, usize) {
+        let packets = DataSender::default().text("t", &"x".repeat(50_000), HashMap::new(), 1);
+        assert_eq!(packets.len(), 6, "a header, four chunks and a trailer");
+        let kept = (0..).zip(packets).filter(|(index, _)| !left_out.contains(index));
+        let (mut text, mut told) = (String::new(), 0);
+        for event in receive(kept.map(|(_, packet)| packet).collect()) {
+            match event {
+                DataEvent::TextChunk { text: chunk, .. } => text.push_str(&chunk),
+                DataEvent::TextIncomplete { .. } => told += 1,
+                _ => {}
+            }
+        }
+        (text, told)
+    }
+
+    #[test]
+    fn a_text_of_which_a_part_is_missing_is_told_once() {
+        assert_eq!(received_without(&[]).1, 0);
+        assert_eq!(received_without(&[2]).1, 1, "its index is left out");
+        assert_eq!(received_without(&[1, 3]).1, 1, "once for the stream");
+        assert_eq!(received_without(&[4]).1, 1, "the header says how long it is");
+        assert_eq!(received_without(&[4, 5]).1, 0, "it may still come");
+    }
+
+    #[test]
+    fn a_chunk_that_comes_twice_is_read_once() {
+        let mut packets = DataSender::default().text("t", "hello", HashMap::new(), 1);
+        packets.insert(2, packets[1].clone());
+        let chunks = receive(packets)
+            .into_iter()
+            .filter(|event| matches!(event, DataEvent::TextChunk { .. }))
+            .count();
+        assert_eq!(chunks, 1);
+    }
+
+    #[test]
+    fn segments_of_transcription_packets_have_their_speaker() {
+        let segment = |id: &str, text: &str, r#final| proto::TranscriptionSegment {
+            id: id.to_owned(),
+            text: text.to_owned(),
+            r#final,
+            ..proto::TranscriptionSegment::default()
+        };
+        let packet = proto::DataPacket {
+            participant_identity: "agent".to_owned(),
+            value: Some(Value::Transcription(proto::Transcription {
+                transcribed_participant_identity: "caller".to_owned(),
+                track_id: "TR_1".to_owned(),
+                segments: vec![segment("a", "Two", false), segment("b", "Please.", true)],
+            })),
+            ..proto::DataPacket::default()
+        };
+        let event = |segment: &str, text: &str, is_final| DataEvent::SegmentTranscribed {
+            sender: Identity::new("agent"),
+            speaker: Identity::new("caller"),
+            track_sid: "TR_1".to_owned(),
+            segment: segment.to_owned(),
+            text: text.to_owned(),
+            is_final,
+        };
+        assert_eq!(
+            receive(vec![packet.encode_to_vec()]),
+            [event("a", "Two", false), event("b", "Please.", true)]
+        );
     }
 
     #[test]

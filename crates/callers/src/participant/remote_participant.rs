@@ -1,14 +1,13 @@
 //! Another participant in the room, as the server describes it.
 
 use livekit_protocol as proto;
-use proto::participant_info::{Kind, State};
+use proto::participant_info::State;
 
 use rushhour_core::units::{Identity, shortened};
+use rushhour_livekit::{is_agent, represented};
 
 /// The attribute in which an agent built with LiveKit's framework publishes its state.
 const AGENT_STATE: &str = "lk.agent.state";
-/// The attribute in which an avatar names the agent whose voice it publishes.
-const PUBLISH_ON_BEHALF: &str = "lk.publish_on_behalf";
 /// Audio tracks of one participant that are kept, at most.
 const MAX_AUDIO_TRACKS: usize = 16;
 
@@ -63,6 +62,8 @@ pub enum DepartureReason {
     Lost,
     /// Somebody removed it.
     Removed,
+    /// The room is being deleted.
+    RoomDeleted,
 }
 
 impl From<proto::DisconnectReason> for DepartureReason {
@@ -76,6 +77,7 @@ impl From<proto::DisconnectReason> for DepartureReason {
             | Reason::MediaFailure
             | Reason::AgentError => Self::Lost,
             Reason::ParticipantRemoved | Reason::DuplicateIdentity => Self::Removed,
+            Reason::RoomDeleted | Reason::RoomClosed => Self::RoomDeleted,
             _ => Self::Unknown,
         }
     }
@@ -106,16 +108,10 @@ impl RemoteAudioTrack {
 }
 
 impl From<proto::ParticipantInfo> for RemoteParticipant {
-    #[expect(
-        deprecated,
-        reason = "LiveKit still sends the permission, and agents still have it alone"
-    )]
     fn from(mut info: proto::ParticipantInfo) -> Self {
-        let has_permission = info.permission.as_ref().is_some_and(|permission| permission.agent);
-        let publishes_for = info.attributes.remove(PUBLISH_ON_BEHALF);
         Self {
-            is_agent: info.kind() == Kind::Agent || has_permission,
-            publishes_for: publishes_for.filter(|name| !name.is_empty()).map(Identity::new),
+            is_agent: is_agent(&info),
+            publishes_for: represented(&info).map(Identity::new),
             connected: info.state() != State::Disconnected,
             departure: info.disconnect_reason().into(),
             joined_at_ms: (info.joined_at_ms > 0).then_some(info.joined_at_ms),
@@ -145,19 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_has_the_kind_or_the_permission() {
-        assert!(!RemoteParticipant::from(info()).is_agent);
-        let kind = proto::ParticipantInfo { kind: Kind::Agent.into(), ..info() };
-        assert!(RemoteParticipant::from(kind).is_agent);
-        #[expect(deprecated, reason = "what is tested")]
-        let permission = proto::ParticipantPermission { agent: true, ..Default::default() };
-        let standard = proto::ParticipantInfo { permission: Some(permission), ..info() };
-        assert!(RemoteParticipant::from(standard).is_agent);
-    }
-
-    #[test]
     fn an_avatar_names_its_agent_and_tracks_have_their_source() {
-        let attributes = HashMap::from([(PUBLISH_ON_BEHALF.to_owned(), "agent-1".to_owned())]);
+        let attributes = HashMap::from([("lk.publish_on_behalf".to_owned(), "agent-1".to_owned())]);
         let track =
             |name: &str, kind: proto::TrackType, source: proto::TrackSource| proto::TrackInfo {
                 sid: format!("TR_{name}"),
@@ -191,6 +176,7 @@ mod tests {
             (proto::DisconnectReason::ClientInitiated, DepartureReason::Left),
             (proto::DisconnectReason::ConnectionTimeout, DepartureReason::Lost),
             (proto::DisconnectReason::ParticipantRemoved, DepartureReason::Removed),
+            (proto::DisconnectReason::RoomDeleted, DepartureReason::RoomDeleted),
             (proto::DisconnectReason::UnknownReason, DepartureReason::Unknown),
         ] {
             let gone = proto::ParticipantInfo {

@@ -71,6 +71,9 @@ pub struct ConversationSummary {
     /// Interruptions to which the agent did not yield, or after which it went on.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ignored_interruptions: u32,
+    /// Texts of the agent of which a part did not arrive.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub incomplete_texts: u32,
     /// When the agent was last active, as far as the caller saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_active: Option<SessionTime>,

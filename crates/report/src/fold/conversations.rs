@@ -17,6 +17,8 @@ pub struct ConversationTally {
     pub unheard_turns: u64,
     /// Interruptions to which the agent did not yield.
     pub ignored_interruptions: u64,
+    /// Texts of agents of which a part did not arrive.
+    pub incomplete_texts: u64,
 }
 
 impl ConversationTally {
@@ -28,5 +30,6 @@ impl ConversationTally {
         self.hidden += u64::from(summary.hidden);
         self.unheard_turns += u64::from(summary.unheard_turns);
         self.ignored_interruptions += u64::from(summary.ignored_interruptions);
+        self.incomplete_texts += u64::from(summary.incomplete_texts);
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::super::agents::HIDDEN_AFTER;
 use super::super::prepared_script::PreparedTurn;
 use super::scene::{Scene, at, expression, participant, script, speaks, tone, track, writes};
-use crate::data::{AGENT_SESSION_TOPIC, DataEvent, encode_turn_metrics};
+use crate::data::DataEvent;
 use crate::engine::LeaveReason;
 use crate::participant::{
     AudioPacket, DepartureReason, DisconnectError, ParticipantEvent, RemoteParticipant,
 };
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::{ConversationEnd, FailureClass, Outcome, TurnEnding, TurnParts};
+use rushhour_core::event::{ConversationEnd, FailureClass, Outcome, TurnEnding};
 use rushhour_core::units::{Identity, Micros, Mode};
 
 const COMPLETED: Outcome = Outcome::Completed { judged: None };
@@ -399,31 +399,4 @@ fn a_room_that_is_deleted_before_the_last_answer_is_no_conversation() {
     let (_, class, detail) = hung_up.failure();
     assert_eq!(class, FailureClass::AgentLeft);
     assert!(detail.ends_with("it left the room, and the room was deleted"), "{detail}");
-}
-
-#[test]
-fn a_session_that_was_closed_is_told_from_a_slow_one() {
-    for is_there in [false, true] {
-        let mut scene = Scene::chat(vec![writes("One."), writes("Two.")]);
-        scene.until(1_120);
-        scene.answers(1_200, "SG_1", "Yes.");
-        let sends = |scene: &mut Scene, millis, bytes| {
-            let (sender, topic) = (Identity::new("agent-1"), AGENT_SESSION_TOPIC.to_owned());
-            scene.data(millis, DataEvent::ByteStreamReceived { sender, topic, bytes });
-        };
-        let parts = TurnParts { end_to_end: Some(Micros(1)), ..TurnParts::default() };
-        sends(&mut scene, 1_310, encode_turn_metrics("id", "Yes.", &parts));
-        scene.until(6_900);
-        assert_eq!(
-            scene.handle.take_log(),
-            ["lk.chat: One.", "lk.chat: Two.", "lk.agent.session: a request"]
-        );
-        if is_there {
-            sends(&mut scene, 6_920, crate::data::encode_session_pong());
-        }
-        scene.until(9_000);
-        let (turns, class, detail) = scene.failure();
-        assert_eq!((turns[1].ending, class), (TurnEnding::TimedOut, FailureClass::TurnTimeout));
-        assert_eq!(detail.contains("its session was closed"), !is_there, "{detail}");
-    }
 }

@@ -4,6 +4,8 @@ mod agents;
 mod chat;
 mod ends;
 mod outages;
+mod greeting;
 mod requests;
 mod scene;
+mod session;
 mod voice;

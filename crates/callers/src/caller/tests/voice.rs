@@ -97,6 +97,16 @@ fn barge_in(after: u64) -> (Scene, Clip) {
 }
 
 #[test]
+fn a_barge_in_counts_from_the_beginning_of_the_answer_and_not_of_a_sentence() {
+    let (mut scene, ours) = barge_in(3_000);
+    scene.agent(2_390, Some("speaking"));
+    scene.agent_stops(4_000);
+    scene.agent_speaks(5_000, &tone(4_000));
+    scene.until(6_000);
+    assert_eq!(barge_in_at(&scene, &ours, 1), at(5_440), "3 s after 2,420 ms");
+}
+
+#[test]
 fn a_barge_in_measures_how_long_the_agent_continues_to_speak() {
     let (mut scene, ours) = barge_in(1_000);
     scene.until(3_600);

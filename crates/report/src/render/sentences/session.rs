@@ -187,6 +187,11 @@ pub(crate) fn conversation_note(folded: &FoldedSession) -> Option<String> {
             "first turns said again because the agent's session had not begun",
         ),
         (tally.ignored_interruptions, "interruption ignored", "interruptions ignored"),
+        (
+            tally.incomplete_texts,
+            "text of the agent arrived with a part missing",
+            "texts of the agent arrived with a part missing",
+        ),
     ] {
         match count {
             0 => {}

@@ -1,0 +1,79 @@
+//! Greetings that the caller was not told of: one that is about to come, and one that comes into its first turn.
+
+use super::scene::{Scene, at, script, speaks, tone, writes};
+use rushhour_core::evaluator::UpdateKind;
+use rushhour_core::event::{Outcome, TurnEnding};
+use rushhour_core::units::Mode;
+
+/// An agent that thought before anybody had spoken, and says that it listens.
+fn thinks_first() -> Scene {
+    let mut scene = Scene::alone(Mode::Chat, script(vec![writes("One.")]));
+    scene.agent(500, None);
+    scene.agent(550, Some("thinking"));
+    scene.agent(600, Some("listening"));
+    scene
+}
+
+#[test]
+fn an_agent_that_thinks_before_anybody_spoke_is_about_to_greet() {
+    let mut greets = thinks_first();
+    greets.until(2_000);
+    assert_eq!(greets.handle.take_log(), [] as [&str; 0], "it is waited for");
+    greets.agent(2_090, Some("speaking"));
+    greets.answers(2_100, "SG_0", "Welcome.");
+    greets.agent(2_250, Some("listening"));
+    greets.until(2_900);
+    assert_eq!(greets.handle.take_log(), ["lk.chat: One."]);
+    assert!(greets.updates().contains(&(2_150, UpdateKind::Greeted)));
+
+    let mut waits = thinks_first();
+    waits.until(5_500);
+    assert_eq!(waits.handle.take_log(), [] as [&str; 0]);
+    waits.until(5_700);
+    assert_eq!(waits.handle.take_log(), ["lk.chat: One."], "but not forever");
+}
+
+/// An agent whose greeting begins while the caller says its first turn, and lasts until 2.8 s.
+fn greets_into_the_turn() -> Scene {
+    let mut scene = Scene::voice(vec![speaks(&tone(600))]);
+    scene.agent(1_290, Some("speaking"));
+    scene.agent_speaks(1_300, &tone(1_500));
+    scene.agent(2_850, Some("listening"));
+    scene
+}
+
+#[test]
+fn a_turn_that_is_lost_in_the_greeting_is_said_again() {
+    let mut scene = greets_into_the_turn();
+    scene.agent(6_880, Some("speaking"));
+    scene.agent_speaks(6_900, &tone(500));
+    scene.agent(7_450, Some("listening"));
+    scene.until(9_000);
+    let updates = scene.updates();
+    assert!(updates.contains(&(1_320, UpdateKind::Greeted)), "{updates:?}");
+    let turns: Vec<_> = updates
+        .iter()
+        .filter_map(|(_, kind)| if let UpdateKind::Turn(turn) = kind { Some(turn) } else { None })
+        .collect();
+    assert_eq!(turns.len(), 1, "{turns:?}");
+    assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Answered, Some(at(6_920))));
+    let unheard = updates.iter().any(
+        |(_, kind)| matches!(kind, UpdateKind::Conversation(summary) if summary.unheard_turns == 1),
+    );
+    assert!(unheard, "{updates:?}");
+    let completed = Outcome::Completed { judged: None };
+    assert!(
+        matches!(updates.last(), Some((_, UpdateKind::Ended { outcome, .. })) if *outcome == completed),
+        "{updates:?}"
+    );
+}
+
+#[test]
+fn a_turn_that_was_transcribed_is_not_said_again() {
+    let mut scene = greets_into_the_turn();
+    scene.opens(2_900, "caller", "u", "U1");
+    scene.until(9_000);
+    let (turns, _, _) = scene.end();
+    assert_eq!(turns.len(), 1, "{turns:?}");
+    assert_eq!((turns[0].ending, turns[0].said), (TurnEnding::Early, at(1_720)));
+}

@@ -1,0 +1,175 @@
+//! Whether a tool holds the agent's answer back while its state says that it listens.
+//!
+//! After a filler ("One moment please."), @livekit/agents up to 1.9.0 and livekit-agents before 1.8 tell `listening`
+//! until the tool has given its result. livekit-agents from 1.7 on reports when a tool begins and ends; a session of
+//! @livekit/agents is asked for its history, where such a call has no result.
+
+use rushhour_core::units::{Micros, SessionTime};
+
+use crate::data::{SessionQuestion, SessionReport};
+
+/// Calls that run at once and are known, at most.
+const MAX_CALLS: usize = 32;
+/// A tool that runs for longer than this while the agent listens is taken to run in the background.
+const LONGEST_TOOL: Micros = Micros::from_secs(30);
+/// How long an answer to a question is waited for; who does not answer in time is not asked again.
+const ANSWER_WITHIN: Micros = Micros::from_secs(2);
+
+/// What is known of the tools of an agent's session.
+#[derive(Debug, Default)]
+pub(super) struct ToolCalls {
+    /// Reported calls that run, since when.
+    running: Vec<(String, SessionTime)>,
+    /// The history shows a call that has no result: since when.
+    open_since: Option<SessionTime>,
+    framework: Framework,
+    /// When the history was asked for, until the answer came.
+    history_asked_at: Option<SessionTime>,
+}
+
+/// Whether the session must be asked for tools that run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Framework {
+    /// It has sent nothing.
+    #[default]
+    Unknown,
+    /// It was asked what it is.
+    Asked,
+    /// It tells only in its history.
+    TellsInHistory,
+    /// It tells by itself, or not at all.
+    NotAsked,
+}
+
+impl ToolCalls {
+    /// What the session is to be asked, now that it has sent something.
+    pub(super) fn session_heard(&mut self) -> Option<SessionQuestion> {
+        (self.framework == Framework::Unknown).then(|| {
+            self.framework = Framework::Asked;
+            SessionQuestion::Framework
+        })
+    }
+
+    /// What the session is to be asked, now that the agent listens after it was busy.
+    pub(super) fn agent_listens(&mut self, now: SessionTime) -> Option<SessionQuestion> {
+        if self.history_asked_at.is_some_and(|at| now.since(at) >= ANSWER_WITHIN) {
+            self.framework = Framework::NotAsked;
+        }
+        (self.framework == Framework::TellsInHistory).then(|| {
+            self.history_asked_at = Some(now);
+            SessionQuestion::History
+        })
+    }
+
+    /// Notes a report. Returns whether a tool that held the answer back is over.
+    pub(super) fn note(&mut self, report: SessionReport, at: SessionTime) -> bool {
+        let was_running = self.is_running(at);
+        match report {
+            SessionReport::Framework(sdk) => {
+                self.framework = match sdk.as_str() {
+                    "js" => Framework::TellsInHistory,
+                    _ => Framework::NotAsked,
+                };
+            }
+            SessionReport::History(has_open_call) => {
+                self.history_asked_at = None;
+                match has_open_call {
+                    Some(true) => {
+                        self.open_since.get_or_insert(at);
+                    }
+                    Some(false) => self.open_since = None,
+                    None => self.framework = Framework::NotAsked,
+                }
+            }
+            SessionReport::ToolBegan { call } => {
+                if self.running.len() < MAX_CALLS {
+                    self.running.push((call, at));
+                }
+            }
+            SessionReport::ToolOver { call } => self.running.retain(|(one, _)| *one != call),
+            SessionReport::ToolsOver => {
+                self.running.clear();
+                self.open_since = None;
+            }
+            SessionReport::Pong => return false,
+        }
+        was_running && !self.is_running(at)
+    }
+
+    /// Whether a tool runs, or may run: the answer to the question has not come.
+    pub(super) fn is_running(&self, now: SessionTime) -> bool {
+        let runs = |since: SessionTime| now.since(since) < LONGEST_TOOL;
+        self.running.iter().any(|(_, since)| runs(*since))
+            || self.open_since.is_some_and(runs)
+            || self.history_asked_at.is_some_and(|at| now.since(at) < ANSWER_WITHIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(secs: u64) -> SessionTime {
+        SessionTime(secs * 1_000_000)
+    }
+
+    fn js() -> ToolCalls {
+        let mut calls = ToolCalls::default();
+        assert_eq!(calls.agent_listens(secs(1)), None, "nobody is known to answer");
+        assert_eq!(calls.session_heard(), Some(SessionQuestion::Framework));
+        assert_eq!(calls.session_heard(), None, "once");
+        calls.note(SessionReport::Framework("js".to_owned()), secs(1));
+        calls
+    }
+
+    #[test]
+    fn a_session_that_tells_in_its_history_is_asked_whenever_it_listens() {
+        let mut calls = js();
+        assert_eq!(calls.agent_listens(secs(5)), Some(SessionQuestion::History));
+        assert!(calls.is_running(secs(5)), "it may");
+        assert!(!calls.note(SessionReport::History(Some(true)), secs(5)));
+        assert!(calls.is_running(secs(20)));
+        assert!(calls.note(SessionReport::ToolsOver, secs(20)), "the answer follows");
+        assert!(!calls.is_running(secs(20)));
+        assert_eq!(calls.agent_listens(secs(22)), Some(SessionQuestion::History));
+        calls.note(SessionReport::History(Some(false)), secs(22));
+        assert!(!calls.is_running(secs(22)));
+    }
+
+    #[test]
+    fn who_does_not_answer_is_not_waited_for_again() {
+        let mut calls = js();
+        assert!(calls.agent_listens(secs(5)).is_some());
+        assert!(!calls.is_running(secs(7)));
+        assert_eq!(calls.agent_listens(secs(9)), None);
+        let mut calls = js();
+        assert!(calls.agent_listens(secs(5)).is_some());
+        calls.note(SessionReport::History(None), secs(5));
+        assert_eq!((calls.agent_listens(secs(6)), calls.is_running(secs(6))), (None, false));
+    }
+
+    #[test]
+    fn a_python_session_reports_its_tools_and_is_not_asked() {
+        let mut calls = ToolCalls::default();
+        calls.note(SessionReport::Framework("python".to_owned()), secs(1));
+        let began = |call: &str| SessionReport::ToolBegan { call: call.to_owned() };
+        let over = |call: &str| SessionReport::ToolOver { call: call.to_owned() };
+        calls.note(began("1"), secs(2));
+        calls.note(began("2"), secs(3));
+        assert!(!calls.note(over("1"), secs(4)) && calls.is_running(secs(4)));
+        assert!(calls.note(over("2"), secs(5)));
+        assert_eq!(calls.agent_listens(secs(6)), None);
+        calls.note(began("3"), secs(10));
+        assert!(calls.is_running(secs(39)));
+        assert!(!calls.is_running(secs(41)), "it goes on in the background");
+    }
+
+    #[test]
+    fn a_session_that_never_stops_calling_uses_bounded_memory() {
+        let mut calls = ToolCalls::default();
+        for number in 0..1_000 {
+            calls.note(SessionReport::ToolBegan { call: number.to_string() }, secs(1));
+        }
+        assert_eq!(calls.running.len(), MAX_CALLS);
+    }
+}
