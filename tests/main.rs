@@ -12,10 +12,13 @@
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
 //! | `calibration_agent` | the agent whose delays and faults are known |
-//! | `doctor`, `sweep` | checks before a session, cleaning up after one |
+//! | `doctor`, `sweep`, `token_rooms` | checks before a session, cleaning up after one |
 //! | `resilience` | full disks, signals, killed servers, pairs of faults |
 //! | `parsers`, `hostile_input` | bytes from outside |
 //! | `hostile_journals`, `hostile_profiles`, `hostile_services` | session folders, profiles and servers that lie |
+//! | `hostile_secrets` | keys that services repeat, whole and cut |
+//! | `hostile_rooms` | servers that flood |
+//! | `forged_journals` | any journal whatever |
 //! | `peers` | the real LiveKit server, a real agent worker, Cekura's SDK, other readers of our files |
 //! | `frameworks` | agents on the frameworks that people use |
 //! | `given_to_agents` | what agents need of their callers: who they are, answers to calls, keys |
@@ -35,6 +38,7 @@ mod command_line;
 mod compare_and_merge;
 mod doctor;
 mod examples;
+mod forged_journals;
 mod frameworks;
 #[cfg(feature = "native")]
 mod given_to_agents;
@@ -42,6 +46,9 @@ mod given_to_agents;
 mod hostile_input;
 mod hostile_journals;
 mod hostile_profiles;
+#[cfg(feature = "native")]
+mod hostile_rooms;
+mod hostile_secrets;
 mod hostile_services;
 #[cfg(feature = "native")]
 mod judging;
@@ -67,3 +74,5 @@ mod sessions;
 mod soak;
 mod support;
 mod sweep;
+#[cfg(feature = "native")]
+mod token_rooms;

@@ -3,8 +3,11 @@
 mod binary;
 mod events;
 mod forged_journal;
+mod forger;
 mod framework_agents;
 mod hostile_server;
+#[cfg(feature = "native")]
+pub(crate) mod hostile_signalling;
 mod peers;
 mod rng;
 mod sandbox_process;
@@ -19,6 +22,7 @@ mod wait;
 pub(crate) use binary::{CommandOutput, RunningCommand, Rushhour};
 pub(crate) use events::{count_events, count_facts, last_event_time, wait_for_events};
 pub(crate) use forged_journal::ForgedJournal;
+pub(crate) use forger::Forger;
 pub(crate) use framework_agents::Framework;
 pub(crate) use hostile_server::HostileServer;
 pub(crate) use peers::{LiveKitServer, Peers, python_facts};

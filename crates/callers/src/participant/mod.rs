@@ -18,4 +18,4 @@ pub use participant::{
 pub use peer_connection::AudioPacket;
 pub use remote_participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
 pub use signal::{JoinQuery, decode_signal};
-pub(crate) use signal::{encode_signal, request_kind, response_kind};
+pub(crate) use signal::{encode_signal, has_too_many_parts, request_kind, response_kind};

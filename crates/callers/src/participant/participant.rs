@@ -20,6 +20,8 @@ use rushhour_core::units::{Identity, SessionTime};
 
 /// The most tracks that the server can announce.
 const MAX_TRACKS: usize = 256;
+/// The longest SID that is kept, in bytes; LiveKit's have 15.
+const MAX_SID: usize = 256;
 /// Video tracks that are declined, at most.
 const MAX_DECLINED_VIDEO: usize = 64;
 
@@ -173,7 +175,9 @@ impl Participant {
             Response::Join(join) => self.joined(join, now, out),
             Response::Answer(answer) => {
                 let free = MAX_TRACKS.saturating_sub(self.track_sids.len());
-                self.track_sids.extend(answer.mid_to_track_id.into_iter().take(free));
+                let sids = answer.mid_to_track_id.into_iter();
+                let sids = sids.filter(|(mid, sid)| mid.len() <= MAX_SID && sid.len() <= MAX_SID);
+                self.track_sids.extend(sids.take(free));
                 if let Some((id, sdp)) = self.peer.handle_answer(&answer.sdp)? {
                     out.send_signal(offer(id, sdp));
                 }
@@ -230,11 +234,15 @@ impl Participant {
 
     /// Asks the server not to send video: it would wait for media sections that are never offered, and complain.
     fn decline_video(&mut self, info: &proto::ParticipantInfo, out: &mut impl ParticipantOutput) {
-        let is_video = |track: &&proto::TrackInfo| track.r#type() == proto::TrackType::Video;
-        let mut sids: Vec<String> =
-            info.tracks.iter().filter(is_video).map(|track| track.sid.clone()).collect();
-        sids.retain(|sid| !self.declined_video.contains(sid));
-        if sids.is_empty() || self.declined_video.len() >= MAX_DECLINED_VIDEO {
+        let is_new_video = |track: &&proto::TrackInfo| {
+            track.r#type() == proto::TrackType::Video
+                && track.sid.len() <= MAX_SID
+                && !self.declined_video.contains(&track.sid)
+        };
+        let free = MAX_DECLINED_VIDEO.saturating_sub(self.declined_video.len());
+        let new = info.tracks.iter().filter(is_new_video).take(free);
+        let sids: Vec<String> = new.map(|track| track.sid.clone()).collect();
+        if sids.is_empty() {
             return;
         }
         self.declined_video.extend(sids.iter().cloned());
