@@ -65,7 +65,7 @@ fn a_room_that_a_token_makes_carries_the_mark_and_sweep_deletes_it_alone() {
     assert_eq!(owners, [(session, RunIndex(0))], "the server took the mark from the token");
 
     let profile = format!(
-        "name = \"forged\"\nmode = \"chat\"\n[livekit]\nurl = \"{}\"\nagent = \"nobody\"\n[[scenario]]\nid = 30\ncopies = 2\n[[stage]]\nburst = 2\n",
+        "name = \"forged\"\nmode = \"chat\"\n[livekit]\nurl = \"{}\"\nagent = \"nobody\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 30\ncopies = 2\n[[stage]]\nburst = 2\n",
         server.url()
     );
     ForgedJournal::new(&profile)

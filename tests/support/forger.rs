@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::rng::SplitMix64;
 
 /// The lines that are kept of a real journal, so that many can be forged in little time.
-const MOST_LINES: usize = 60;
+const MOST_LINES: usize = 120;
 
 /// Forges journals from real ones.
 pub(crate) struct Forger {
@@ -47,7 +47,9 @@ impl Forger {
     /// The bytes of the next journal.
     pub(crate) fn forge(&mut self) -> Vec<u8> {
         let mut lines = self.originals[self.rng.index(self.originals.len())].clone();
-        for _ in 0..1 + self.rng.below(6) {
+        // One change in most: what is refused at once shows little.
+        let changes = if self.rng.below(3) == 0 { 1 + self.rng.below(6) } else { 1 };
+        for _ in 0..changes {
             match self.rng.below(12) {
                 0 => self.change_lines(&mut lines),
                 1 | 2 => self.set_bait(&mut lines),
@@ -243,7 +245,7 @@ fn set_everywhere(value: &mut Value, name: &str, to: &Value) {
     }
 }
 
-/// The first lines of a journal, the last of which are its last ones.
+/// The first lines of a journal, and its last one: no run ends without having started.
 fn read_lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).expect("a journal can be read");
     let lines: Vec<&str> = text.lines().collect();
@@ -251,8 +253,8 @@ fn read_lines(path: &Path) -> Vec<Value> {
     if lines.len() <= MOST_LINES {
         return lines.iter().map(parsed).collect();
     }
-    let last = &lines[lines.len() - 10..];
-    lines[..MOST_LINES - 10].iter().chain(last).map(parsed).collect()
+    let last = &lines[lines.len() - 1..];
+    lines[..MOST_LINES - 1].iter().chain(last).map(parsed).collect()
 }
 
 /// These lines with checksums that match: each is the CRC-32 of the one before and of the line without it.
