@@ -25,23 +25,26 @@ impl Forger {
         Self { rng: SplitMix64::new(seed), originals, baits: baits.to_vec() }
     }
 
-    /// Lets half of the journals name these services.
-    pub(crate) fn name_hosts(&mut self, livekit: &str, cekura: &str) {
+    /// Lets two thirds of the journals name these services. `judging` is how their runs are judged.
+    pub(crate) fn name_hosts(&mut self, livekit: &str, cekura: &str, judging: &Value) {
         let mut named = self.originals.clone();
         for header in named.iter_mut().map(|lines| &mut lines[0]["e"]["opened"]) {
             let profile = &mut header["profile"];
             profile["livekit"]["target"] = json!({ "url": livekit });
             if profile["evaluator"]["kind"] == "cekura" {
                 profile["evaluator"]["url"] = json!(cekura);
+            } else {
+                profile["judging"] = judging.clone();
+                add_to_scripted(&mut profile["mix"], "cekura", &json!("30"));
             }
             set_everywhere(profile, "run_timeout", &json!("2s"));
             set_everywhere(profile, "watch_unknown", &json!("1s"));
         }
-        // Half of those have not ended, so that there is something to resume and to sweep.
-        for lines in named.iter_mut().step_by(2) {
-            lines.truncate(lines.len() * 2 / 3);
-        }
+        // And one that has not ended, so that there is something to resume and to sweep.
+        let mut open = named.clone();
+        open.iter_mut().for_each(|lines| lines.truncate(lines.len() * 2 / 3));
         self.originals.extend(named);
+        self.originals.extend(open);
     }
 
     /// The bytes of the next journal.
@@ -86,35 +89,37 @@ impl Forger {
     /// Puts a host, a path or a name where a command may use it.
     fn set_bait(&mut self, lines: &mut [Value]) {
         let bait = json!(self.baits[self.rng.index(self.baits.len())]);
-        let Some(header) = lines[0]["e"].get_mut("opened") else { return };
-        let profile = &mut header["profile"];
-        match self.rng.below(14) {
-            0 => profile["livekit"]["target"] = json!({ "url": bait }),
-            1 => profile["livekit"]["api_url"] = bait,
-            2 => profile["livekit"]["key_file"] = bait,
-            3 => profile["livekit"]["secret_file"] = bait,
-            4 => profile["livekit"]["room_prefix"] = bait,
-            5 if profile["evaluator"]["kind"] == "cekura" => profile["evaluator"]["url"] = bait,
-            6 if profile["evaluator"]["kind"] == "cekura" => {
-                let path = ["runs_path", "chat_path", "voice_path", "end_call_path", "key_file"];
-                profile["evaluator"][path[self.rng.index(path.len())]] = bait;
-            }
-            7 => {
-                let mut health = json!({"url": bait, "every": "1s", "settle": "1s"});
-                if self.rng.below(2) == 0 {
-                    health["metrics"] = health["url"].clone();
+        let health = json!({"url": bait, "metrics": bait, "every": "1s", "settle": "1s"});
+        let places: [(&[&str], &Value); 18] = [
+            (&["profile", "livekit", "target"], &json!({ "url": bait })),
+            (&["profile", "livekit", "target"], &json!({ "url": bait })),
+            (&["profile", "livekit", "api_url"], &bait),
+            (&["profile", "livekit", "key_file"], &bait),
+            (&["profile", "livekit", "secret_file"], &bait),
+            (&["profile", "livekit", "room_prefix"], &bait),
+            (&["profile", "evaluator", "url"], &bait),
+            (&["profile", "evaluator", "url"], &bait),
+            (&["profile", "evaluator", "runs_path"], &bait),
+            (&["profile", "evaluator", "end_call_path"], &bait),
+            (&["profile", "evaluator", "key_file"], &bait),
+            (&["profile", "agent_health"], &health),
+            (&["profile", "agent_health"], &health),
+            (&["profile", "judging", "cekura", "url"], &bait),
+            (&["profile", "name"], &bait),
+            (&["session"], &bait),
+            (&["livekit_url"], &bait),
+            (&["evaluator_url"], &bait),
+        ];
+        match self.rng.index(places.len() + 2) {
+            place if place < places.len() => {
+                let (path, value) = places[place];
+                if let Some(opened) = lines[0]["e"].get_mut("opened") {
+                    set(opened, path, value);
                 }
-                profile["agent_health"] = health;
             }
-            8 => header["session"] = bait,
-            9 => header["livekit_url"] = bait,
-            10 => header["evaluator_url"] = bait,
-            11 => profile["name"] = bait,
-            12 => set_everywhere(profile, "play", &bait),
-            _ => {
-                for line in lines {
-                    set_everywhere(&mut line["e"], "room", &bait);
-                }
+            place => {
+                let name = if place == places.len() { "play" } else { "room" };
+                lines.iter_mut().for_each(|line| set_everywhere(&mut line["e"], name, &bait));
             }
         }
     }
@@ -225,6 +230,34 @@ impl Forger {
             5 => self.text(),
             _ => self.number(),
         }
+    }
+}
+
+/// Sets the field at a path, as far as there are objects on it.
+fn set(value: &mut Value, path: &[&str], to: &Value) {
+    let Value::Object(fields) = value else { return };
+    match path {
+        [name] => drop(fields.insert((*name).to_owned(), to.clone())),
+        [name, rest @ ..] => {
+            if let Some(field) = fields.get_mut(*name) {
+                set(field, rest, to);
+            }
+        }
+        [] => {}
+    }
+}
+
+/// Adds a field to every object that has a script.
+fn add_to_scripted(value: &mut Value, name: &str, field: &Value) {
+    match value {
+        Value::Object(fields) if fields.contains_key("script") => {
+            fields.insert(name.to_owned(), field.clone());
+        }
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|inner| add_to_scripted(inner, name, field));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| add_to_scripted(item, name, field)),
+        _ => {}
     }
 }
 

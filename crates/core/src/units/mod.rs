@@ -32,4 +32,4 @@ pub use rate::Rate;
 pub use redact::{redact, redact_json, remember_secret};
 pub use secret::Secret;
 pub use sound_level::{Decibels, SoundLevel};
-pub use time::{Micros, SessionTime};
+pub use time::{Micros, SessionTime, TimeOutOfRange};
