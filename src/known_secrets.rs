@@ -1,5 +1,6 @@
 //! The secrets that this process knows, so that errors and logs can be redacted.
 
+use rushhour_core::profile::is_secret_name;
 use rushhour_core::units::{Secret, redact, remember_secret};
 use rushhour_sandbox::SandboxConfig;
 
@@ -10,9 +11,17 @@ const VARIABLES: [&str; 3] = ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "CEKURA_A
 /// `livekit-server --dev` and of the embedded sandbox.
 const ORDINARY_WORDS: [&str; 3] = ["devkey", "secret", SandboxConfig::API_KEY];
 
-/// Where proxies are named, perhaps with a password.
-const PROXIES: [&str; 6] =
-    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+/// Where addresses are named, of proxies and of services, perhaps with a password.
+const ADDRESSES: [&str; 8] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "LIVEKIT_URL",
+    "CEKURA_API_URL",
+];
 
 /// Remembers the secrets of the environment and of the sandbox. Errors and logs are redacted from then on.
 pub(crate) fn remember_environment() {
@@ -20,9 +29,9 @@ pub(crate) fn remember_environment() {
     for text in VARIABLES.iter().filter_map(value) {
         remember(&Secret::new(text.trim()));
     }
-    for proxy in PROXIES.iter().filter_map(value) {
-        if let Some(password) = password_of(&proxy) {
-            remember(&Secret::new(password));
+    for address in ADDRESSES.iter().filter_map(value) {
+        for secret in secrets_of(&address) {
+            remember(&Secret::new(secret));
         }
     }
     for secret in [SandboxConfig::API_SECRET, SandboxConfig::CEKURA_KEY] {
@@ -30,10 +39,24 @@ pub(crate) fn remember_environment() {
     }
 }
 
-/// The password in a URL.
-fn password_of(url: &str) -> Option<&str> {
-    let (authority, _) = url.split_once("://").map_or(url, |(_, rest)| rest).rsplit_once('@')?;
-    authority.split_once(':').map(|(_, password)| password)
+/// The secrets in a URL: the password, or a token in its place, and parameters that are named like one; as they are
+/// written, and as they are meant.
+fn secrets_of(url: &str) -> Vec<String> {
+    let (authority, query) = url.split_once('?').unwrap_or((url, ""));
+    let rest = authority.split_once("://").map_or(authority, |(_, rest)| rest);
+    let user = rest.rsplit_once('@').map(|(user, _)| user);
+    let password = user.map(|user| user.split_once(':').map_or(user, |(_, password)| password));
+    let parameters = query.split(['&', ';', '#']).filter_map(|one| one.split_once('='));
+    let values = parameters.filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value);
+    let written = password.into_iter().chain(values).filter(|text| !text.is_empty());
+    written
+        .flat_map(|text| {
+            // A text without a `=` is a name.
+            let meant = url::form_urlencoded::parse(text.as_bytes()).next();
+            [Some(text.to_owned()), meant.map(|(name, _)| name.into_owned())]
+        })
+        .flatten()
+        .collect()
 }
 
 /// Remembers a secret, unless it is a word that no message could do without.
@@ -56,8 +79,15 @@ mod tests {
     fn a_remembered_secret_is_redacted_and_an_ordinary_word_is_not() {
         remember_environment();
         remember(&Secret::new("a-key-of-this-test-only"));
-        assert_eq!(password_of("http://me:pass:word@proxy:3128"), Some("pass:word"));
-        assert_eq!(password_of("http://proxy:3128"), None);
+        for (url, secret) in [
+            ("http://me:pass:word@proxy:3128", "pass:word"),
+            ("http://token-of-a-proxy@proxy:3128", "token-of-a-proxy"),
+            ("http://me:p%40ss@proxy", "p@ss"),
+            ("wss://host?api_key=hunter2&x=1", "hunter2"),
+        ] {
+            assert!(secrets_of(url).iter().any(|found| found == secret), "{url}");
+        }
+        assert_eq!(secrets_of("http://proxy:3128/path"), [String::new(); 0]);
         remember(&Secret::new("devkey"));
         assert_eq!(redacted("devkey and a-key-of-this-test-only"), "devkey and [redacted]");
         assert_eq!(redacted(SandboxConfig::API_SECRET), "[redacted]");

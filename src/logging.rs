@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use clap::{ArgAction, Args, ValueHint};
+use rustix::fs::OFlags;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -76,10 +77,24 @@ fn directives(environment: Option<String>, arguments: &LogArgs) -> Option<String
 }
 
 fn open(path: &Path) -> Result<File, CliError> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(|error| {
+    // A link may have been planted in a folder of everybody's, and a pipe would wait for its reader.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600).custom_flags(flags.bits().cast_signed());
+    let opened = options.open(path).and_then(|file| {
+        let is_file = file.metadata()?.is_file();
+        if is_file { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
+    });
+    opened.map_err(|error| {
+        let is_link = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        let hint = if is_link {
+            "it is a link, which is not followed: name the file itself, or leave --log out for standard error"
+        } else {
+            "name a file that you can write with --log"
+        };
         CliError::usage(format!("cannot write the log {}", path.display()))
             .caused_by(error)
-            .with_hint("name a file that you can write with --log")
+            .with_hint(hint)
     })
 }
 
@@ -181,6 +196,32 @@ mod tests {
         assert!(!line.contains("a-secret"), "not even a part of it");
         assert!(line.ends_with("more bytes)\n") && line.lines().count() == 1, "{line}");
         assert_eq!(log_line("a\nb\n"), "a\\nb\n");
+    }
+
+    #[test]
+    fn a_log_is_written_through_no_link_and_into_no_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("victim"), "precious").unwrap();
+        std::os::unix::fs::symlink(path("victim"), path("log")).unwrap();
+        let refused = open(&path("log")).unwrap_err();
+        assert!(refused.hint().is_some_and(|hint| hint.contains("a link")));
+        assert_eq!(std::fs::read(path("victim")).unwrap(), b"precious");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            path("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        assert!(open(&path("pipe")).is_err());
+        assert!(open(folder.path()).is_err());
+        open(&path("new")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(path("new")).unwrap().permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

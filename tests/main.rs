@@ -13,10 +13,13 @@
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
 //! | `connections` | connections that are lost, and servers that are restarted |
 //! | `calibration_agent` | the agent whose delays and faults are known |
-//! | `doctor`, `sweep` | checks before a session, cleaning up after one |
+//! | `doctor`, `sweep`, `token_rooms` | checks before a session, cleaning up after one |
 //! | `resilience` | full disks, signals, killed servers, pairs of faults |
 //! | `parsers`, `hostile_input` | bytes from outside |
 //! | `hostile_journals`, `hostile_profiles`, `hostile_services` | session folders, profiles and servers that lie |
+//! | `hostile_secrets` | keys that services repeat, whole and cut |
+//! | `hostile_rooms` | servers that flood |
+//! | `forged_journals` | any journal whatever |
 //! | `peers` | the real LiveKit server, a real agent worker, Cekura's SDK, other readers of our files |
 //! | `frameworks` | agents on the frameworks that people use |
 //! | `given_to_agents` | what agents need of their callers: who they are, answers to calls, keys |
@@ -38,6 +41,7 @@ mod compare_and_merge;
 mod connections;
 mod doctor;
 mod examples;
+mod forged_journals;
 mod frameworks;
 #[cfg(feature = "native")]
 mod given_to_agents;
@@ -45,6 +49,9 @@ mod given_to_agents;
 mod hostile_input;
 mod hostile_journals;
 mod hostile_profiles;
+#[cfg(feature = "native")]
+mod hostile_rooms;
+mod hostile_secrets;
 mod hostile_services;
 #[cfg(feature = "native")]
 mod judging;
@@ -70,3 +77,5 @@ mod sessions;
 mod soak;
 mod support;
 mod sweep;
+#[cfg(feature = "native")]
+mod token_rooms;

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use rushhour_callers::caller::hostile_room::HostileRoom;
 use rushhour_callers::data::{DataEvent, DataReceiver, decode_turn_metrics};
 use rushhour_callers::participant::{
     JoinConfig, Participant, ParticipantEvent, ParticipantOutput, SignalAttempt, SignalLoss,
@@ -10,14 +11,17 @@ use rushhour_callers::participant::{
 };
 use rushhour_core::event::Event;
 use rushhour_core::profile::{ProfileInput, explain, load, no_files};
-use rushhour_core::units::{ScenarioId, Secret, SessionTime, redact};
+use rushhour_core::units::{Mode, ScenarioId, Secret, SessionTime, redact};
+use rushhour_driver::agent_worker::{parse_metrics, parse_status};
 use rushhour_driver::cekura::{error_message, parse_accepted, parse_plan_limits, parse_statuses};
 use rushhour_livekit::http::HttpResponse;
 use rushhour_livekit::{LiveKitError, parse_room_owner};
+use rushhour_report::capacity::{LogLine, SearchRules};
 use rushhour_report::fold::Fold;
 use rushhour_report::journal::JournalReader;
-use rushhour_report::render::{Style, session_text};
+use rushhour_report::render::{JudgedHistory, Style, history_page, history_text, session_text};
 use rushhour_report::session::{Criterion, SessionVerdict, Summary};
+use rushhour_report::soak::{History, NightlyComparison};
 use rushhour_sandbox::{InProcessSandbox, RawRequest, SandboxConfig};
 
 /// Takes any bytes and must not panic.
@@ -32,6 +36,10 @@ pub(crate) const PARSERS: &[(&str, Parser)] = &[
     ("request", request),
     ("signal", signal),
     ("data", data),
+    ("worker", worker),
+    ("history", history),
+    ("search", search),
+    ("room", room),
 ];
 
 /// Profiles, and the explanation of what is wrong with them.
@@ -162,4 +170,55 @@ fn data(bytes: &[u8]) {
         }
         let _ = decode_turn_metrics(piece);
     }
+}
+
+/// What an agent's worker says of itself: its status, and its metrics in Prometheus' text format.
+fn worker(bytes: &[u8]) {
+    let status = parse_status(bytes).ok();
+    let metrics = parse_metrics(&String::from_utf8_lossy(bytes)).ok();
+    for health in status.into_iter().chain(metrics) {
+        assert!(health.load.is_none_or(f64::is_finite), "{health:?}");
+        let _ = serde_json::to_string(&health).expect("it goes into the journal");
+    }
+}
+
+/// The history of a folder of reports.
+fn history(bytes: &[u8]) {
+    let history = History::read(&String::from_utf8_lossy(bytes));
+    let judged: JudgedHistory<'_> = history
+        .runs
+        .iter()
+        .take(20)
+        .map(|night| (night, NightlyComparison::of(night, &history)))
+        .collect();
+    if !judged.is_empty() {
+        assert!(!history_text(&[judged.clone()], Style::Plain).contains('\u{1b}'));
+        assert!(!history_page(&[judged]).is_empty());
+    }
+}
+
+/// The log of a capacity search.
+fn search(bytes: &[u8]) {
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let Ok(line) = serde_json::from_slice::<LogLine>(line) else { continue };
+        if let LogLine::Search(opening) = &line {
+            let _ = SearchRules::of(&opening.profile);
+        }
+        let _ = line.to_line();
+    }
+}
+
+/// A whole room after a real handshake. It costs some milliseconds, so a room goes on until it has ended.
+fn room(bytes: &[u8]) {
+    thread_local! {
+        static ROOM: std::cell::RefCell<Option<HostileRoom>> = const { std::cell::RefCell::new(None) };
+    }
+    let mode = if bytes.len() % 2 == 0 { Mode::Chat } else { Mode::Voice };
+    ROOM.with_borrow_mut(|open| {
+        let room = open.get_or_insert_with(|| HostileRoom::new(mode));
+        room.run(bytes);
+        if room.has_ended() || room.counts().inputs() > 2_000 {
+            *open = None;
+        }
+    });
 }

@@ -1,7 +1,8 @@
 //! `rushhour sweep`: rooms and calls of dead sessions are deleted; those of running sessions and of others stay.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rushhour_core::units::{Micros, RoomName, Secret};
@@ -9,7 +10,7 @@ use rushhour_livekit::{ControlPlane, CreateRoomRequest, LiveKitClient as Client,
 use rushhour_sandbox::{DelayDistribution, Sandbox, SandboxConfig};
 
 use crate::support::{
-    LiveKitServer, RunningCommand, Rushhour, TestDir, wait_for_events, wait_until,
+    ForgedJournal, LiveKitServer, RunningCommand, Rushhour, TestDir, wait_for_events, wait_until,
 };
 
 const STRANGER: &str = "rushhour-stranger";
@@ -153,8 +154,27 @@ fn a_dead_sessions_rooms_and_calls_are_deleted_and_all_others_stay() {
     let again = two.sweep(&[&folder, "--yes"]).run().expect_exit(0);
     assert!(again.stdout.contains("There is nothing to sweep."), "{}", again.stdout);
 
+    // A journal that somebody wrote may name anybody's calls.
+    let profile = long_profile("forged", &livekit, &evaluator, "");
+    let forged = ForgedJournal::new(&profile).with_run(0, OTHER_NAME);
+    forged.with_accepted(0, &call_of(&two.session("living"))).write(dir.path(), "forged");
+    let claimed = two.sweep(&["forged", "--yes"]).run().expect_exit(0);
+    let note = "only the journal says that 1 call is of its session";
+    assert!(claimed.stdout.contains(note), "{}", claimed.stdout);
+    assert_eq!(sandbox.truth().runs_open, 4, "it is somebody else's");
+    let confirmed = two.sweep(&["forged", "--yes", "--end-calls"]).run().expect_exit(0);
+    assert!(confirmed.stdout.contains("0 rooms deleted, 1 call ended"), "{}", confirmed.stdout);
+    assert_eq!(sandbox.truth().runs_open, 3);
+
     two.end_now(living);
     assert_eq!(rooms(), [STRANGER, ELSEWHERE, OTHER_NAME].map(str::to_owned).into());
+}
+
+/// The evaluator's id of a call of a session.
+fn call_of(session: &Path) -> String {
+    let journal = fs::read_to_string(session.join("journal.jsonl")).expect("it exists");
+    let (_, rest) = journal.split_once("\"evaluator_run\":\"").expect("a call was accepted");
+    rest.split('"').next().expect("it ends").to_owned()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::arguments::{CriterionArgs, InteractionArgs, ProfileFilesArgs, Session
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::reports::locate::session_folder;
-use crate::session::journal_hosts::{TrustArgs, confirm_hosts};
+use crate::session::journal_hosts::{AskedServices, TrustArgs, confirm_hosts};
 use crate::session::judging::{confirm_judging, judge_session, plan_judging};
 use crate::session::new_session::SessionOptions;
 
@@ -42,8 +42,8 @@ pub(crate) struct JudgeArgs {
 pub(crate) fn judge(arguments: &JudgeArgs) -> Result<Exit, CliError> {
     let folder = session_folder(&arguments.session.session)?;
     let plan = plan_judging(&folder)?;
-    let judge = plan.profile().judging.as_ref().map(|judging| &judging.cekura);
-    confirm_hosts(plan.profile(), judge, arguments.trust)?;
+    let cekura = plan.profile().judging.as_ref().map(|judging| &judging.cekura);
+    confirm_hosts(plan.profile(), AskedServices { cekura, worker: true }, arguments.trust)?;
     let files = arguments.files.files();
     confirm_judging(plan.profile(), &files, plan.runs(), arguments.interaction.yes)?;
     let options = SessionOptions {

@@ -18,7 +18,7 @@ use crate::session::clients::{Clients, Keys};
 use crate::session::cost::CostCheck;
 use crate::session::drive::ReadySession;
 use crate::session::folder::{JOURNAL, TRUTH_LOG};
-use crate::session::journal_hosts::{TrustArgs, confirm_hosts};
+use crate::session::journal_hosts::{AskedServices, TrustArgs, confirm_hosts};
 use crate::session::judging::rewrite_judged_session;
 use crate::session::marked_rooms::MarkedRooms;
 use crate::session::new_session::room_name_stem;
@@ -84,7 +84,8 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
     let Some(orphan) = find_orphan(folder)? else { return Ok(Exit::Passed) };
     let profile = &orphan.header.profile;
     refuse_endless(profile)?;
-    confirm_hosts(profile, profile.evaluator.cekura(), arguments.trust)?;
+    let asked = AskedServices { cekura: profile.evaluator.cekura(), worker: true };
+    confirm_hosts(profile, asked, arguments.trust)?;
     confirm_rest(&orphan, arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

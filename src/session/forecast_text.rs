@@ -12,8 +12,8 @@ use rushhour_core::plan::{
     cloud_excess, cloud_quota_excess,
 };
 use rushhour_core::profile::{
-    DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile, Profile, TargetKind,
-    target_kind,
+    CekuraSettings, DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile, Profile,
+    TargetKind, target_kind,
 };
 use rushhour_core::units::SessionTime;
 use rushhour_report::session::OldPrices;
@@ -45,8 +45,12 @@ fn notes(profile: &Profile, forecast: &Forecast, today: Date) -> Vec<String> {
     let cloud = cloud_excess(profile, forecast).map(|excess| cloud_warning(&excess));
     let quota = cloud_quota_excess(profile, forecast).map(|excess| quota_warning(&excess));
     let in_clear = profile.livekit.addresses_in_clear();
+    let judge = profile.judging.as_ref().map(|judging| &judging.cekura);
+    let cekura = profile.evaluator.cekura().into_iter().chain(judge);
+    let key_in_clear = cekura.filter_map(CekuraSettings::address_in_clear);
     warnings
         .chain(in_clear.into_iter().map(in_clear_note))
+        .chain(key_in_clear.map(key_in_clear_note))
         .chain(OldPrices::on_day(&profile.bill, today).map(|old| old.to_string()))
         .chain(cloud)
         .chain(quota)
@@ -57,6 +61,13 @@ fn notes(profile: &Profile, forecast: &Forecast, today: Date) -> Vec<String> {
 fn in_clear_note(address: &str) -> String {
     format!(
         "{address} is not encrypted: tokens and media travel in clear; use wss:// in a network that you do not trust"
+    )
+}
+
+/// That the address of the evaluator is not encrypted.
+fn key_in_clear_note(address: &str) -> String {
+    format!(
+        "{address} is not encrypted: Cekura's key travels in clear; use https:// in a network that you do not trust"
     )
 }
 

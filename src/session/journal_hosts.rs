@@ -25,6 +25,8 @@ pub(crate) struct TrustArgs {
 enum Service {
     LiveKit,
     Cekura,
+    /// The agent's own worker, on this machine; it gets no key, but whoever wrote the journal chose the request.
+    Worker,
 }
 
 impl Service {
@@ -32,14 +34,16 @@ impl Service {
         match self {
             Self::LiveKit => "LiveKit",
             Self::Cekura => "Cekura",
+            Self::Worker => "the agent's worker",
         }
     }
 
     /// The environment variable that names its host.
-    const fn variable(self) -> &'static str {
+    const fn variable(self) -> Option<&'static str> {
         match self {
-            Self::LiveKit => "LIVEKIT_URL",
-            Self::Cekura => "CEKURA_API_URL",
+            Self::LiveKit => Some("LIVEKIT_URL"),
+            Self::Cekura => Some("CEKURA_API_URL"),
+            Self::Worker => None,
         }
     }
 
@@ -57,14 +61,23 @@ struct UnnamedHost {
     named: Option<String>,
 }
 
-/// Makes sure that the keys may be sent to the hosts of a profile that came from a journal: those of its LiveKit server
-/// and of `cekura`, where it is to be asked.
+/// What a command asks beside the LiveKit server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AskedServices<'a> {
+    /// Cekura, where it is to be asked.
+    pub(crate) cekura: Option<&'a CekuraSettings>,
+    /// Whether the agent's worker is polled, where the profile names one.
+    pub(crate) worker: bool,
+}
+
+/// Makes sure that the hosts of a profile that came from a journal may be contacted, and get keys: those of its LiveKit
+/// server, and of the other services that are asked.
 ///
 /// # Errors
 /// Where no profile may have such an address, or the user did not name the hosts and does not agree to them.
 pub(crate) fn confirm_hosts(
     profile: &Profile,
-    cekura: Option<&CekuraSettings>,
+    asked: AskedServices<'_>,
     trust: TrustArgs,
 ) -> Result<(), CliError> {
     check_addresses(profile).map_err(|problem| {
@@ -72,18 +85,20 @@ pub(crate) fn confirm_hosts(
             .caused_by(problem)
             .with_hint("no key was sent; use only session folders whose origin you know")
     })?;
-    let unnamed = unnamed_hosts(profile, cekura, |variable| std::env::var(variable).ok());
+    let unnamed = unnamed_hosts(profile, asked, |variable| std::env::var(variable).ok());
     if unnamed.is_empty() || trust.trust_hosts {
         return Ok(());
     }
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(refusal(&unnamed));
     }
-    print::stderr("The journal names hosts that you did not name. They would get your keys:");
+    print::stderr(
+        "The journal names hosts that you did not name. They would be contacted, with your keys:",
+    );
     for host in &unnamed {
         print::stderr(&format!("  {}", described(host)));
     }
-    print::stderr("Send the keys there? [y/N]");
+    print::stderr("Contact them? [y/N]");
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
@@ -94,7 +109,7 @@ pub(crate) fn confirm_hosts(
 
 fn unnamed_hosts(
     profile: &Profile,
-    cekura: Option<&CekuraSettings>,
+    asked: AskedServices<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Vec<UnnamedHost> {
     // Requests to the server API carry tokens made with the secret; callers take theirs to the other address.
@@ -104,10 +119,13 @@ fn unnamed_hosts(
     };
     let addresses = callers.into_iter().chain(&profile.livekit.api_url);
     let livekit = addresses.map(|url| (Service::LiveKit, url.clone()));
-    let cekura = cekura.and_then(|settings| Some((Service::Cekura, settings.url.clone()?)));
-    let hosts = livekit.chain(cekura).map(|(service, url)| {
-        let named = variable(service.variable()).filter(|named| !named.trim().is_empty());
-        UnnamedHost { service, url, named }
+    let cekura = asked.cekura.and_then(|settings| Some((Service::Cekura, settings.url.clone()?)));
+    let health = profile.agent_health.iter().filter(|_| asked.worker);
+    let worker = health.flat_map(|health| [&health.url, &health.metrics]).flatten();
+    let worker = worker.map(|url| (Service::Worker, url.clone()));
+    let hosts = livekit.chain(cekura).chain(worker).map(|(service, url)| {
+        let named = service.variable().and_then(&variable);
+        UnnamedHost { service, url, named: named.filter(|named| !named.trim().is_empty()) }
     });
     hosts.filter(|host| !host.service.is_named(&host.url, host.named.as_deref())).collect()
 }
@@ -129,24 +147,32 @@ fn is_same_host(one: &str, other: &str) -> bool {
 }
 
 fn described(host: &UnnamedHost) -> String {
-    let (service, variable) = (host.service.name(), host.service.variable());
-    match &host.named {
-        Some(named) => format!("{service} at {}, while {variable} names {named}", host.url),
-        None => format!("{service} at {}, which {variable} does not name", host.url),
+    let (service, url) = (host.service.name(), &host.url);
+    match (host.service.variable(), &host.named) {
+        (Some(variable), Some(named)) => {
+            format!("{service} at {url}, while {variable} names {named}")
+        }
+        (Some(variable), None) => format!("{service} at {url}, which {variable} does not name"),
+        (None, _) => format!("{service} at {url}"),
     }
 }
 
 fn refusal(unnamed: &[UnnamedHost]) -> CliError {
     let hosts: Vec<String> = unnamed.iter().map(described).collect();
-    let variables: Vec<&str> = unnamed.iter().map(|host| host.service.variable()).collect();
+    let mut variables: Vec<&str> =
+        unnamed.iter().filter_map(|host| host.service.variable()).collect();
+    variables.dedup();
+    let hint = if variables.is_empty() {
+        "if it is yours, run it again with --trust-hosts".to_owned()
+    } else {
+        let variables = variables.join(" and ");
+        format!("if they are yours, name them in {variables}, or run it again with --trust-hosts")
+    };
     CliError::usage(format!(
-        "the journal would send your keys to hosts that you did not name: {}",
+        "the journal would contact hosts that you did not name, with your keys: {}",
         hosts.join("; ")
     ))
-    .with_hint(format!(
-        "if they are yours, name them in {}, or run it again with --trust-hosts",
-        variables.join(" and ")
-    ))
+    .with_hint(hint)
 }
 
 #[cfg(test)]
@@ -183,7 +209,7 @@ mod tests {
     #[test]
     fn every_livekit_address_of_a_journal_must_be_named() {
         let text = "[livekit]\nurl = \"wss://a.example\"\napi_url = \"wss://b.example\"\nagent = \"x\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n";
-        let profile = rushhour_core::profile::load(rushhour_core::profile::ProfileInput {
+        let mut profile = rushhour_core::profile::load(rushhour_core::profile::ProfileInput {
             file: "p.toml",
             bytes: text.as_bytes(),
             environment: &[],
@@ -192,12 +218,29 @@ mod tests {
         })
         .unwrap_or_else(|_| panic!("it is valid"))
         .profile;
+        let original = profile.clone();
         let unnamed = |named: &str| {
-            let named = named.to_owned();
-            let hosts = unnamed_hosts(&profile, None, |_| Some(named.clone()));
+            let (named, profile) = (named.to_owned(), &original);
+            let asked = AskedServices { cekura: None, worker: true };
+            let hosts = unnamed_hosts(profile, asked, |_| Some(named.clone()));
             hosts.into_iter().map(|host| host.url).collect::<Vec<_>>()
         };
         assert_eq!(unnamed("wss://a.example"), ["wss://b.example"]);
         assert_eq!(unnamed("wss://b.example"), ["wss://a.example"]);
+        // A worker is on this machine, where other things listen too.
+        let worker = "http://127.0.0.1:8081/worker";
+        profile.agent_health = Some(rushhour_core::profile::AgentHealthSettings {
+            url: Some(worker.to_owned()),
+            metrics: None,
+            every: "1s".parse().unwrap(),
+            settle: "1s".parse().unwrap(),
+        });
+        for (asks_worker, expected) in [(true, &[worker][..]), (false, &[])] {
+            let asked = AskedServices { cekura: None, worker: asks_worker };
+            profile.livekit.api_url = None;
+            let hosts = unnamed_hosts(&profile, asked, |_| Some("wss://a.example".to_owned()));
+            let found: Vec<String> = hosts.into_iter().map(|host| host.url).collect();
+            assert_eq!(found, expected);
+        }
     }
 }

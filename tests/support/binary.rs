@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::peers::KillOnDrop;
 use super::secrets::{find_secret, find_token};
@@ -90,6 +91,34 @@ impl Rushhour {
 impl RunningCommand {
     pub(crate) fn signal(&self, name: &str) {
         self.child.signal(name);
+    }
+
+    /// Waits for the exit like [`Self::finish`]; also returns the peak of its resident memory in bytes (`VmHWM`).
+    #[track_caller]
+    pub(crate) fn finish_measured(mut self) -> (CommandOutput, u64) {
+        let status = format!("/proc/{}/status", self.child.0.id());
+        let mut peak = 0;
+        while !self.ends_within(Duration::from_millis(20)) {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find(|line| line.starts_with("VmHWM:"));
+            let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+            peak = peak.max(1_024 * kilobytes.unwrap_or(0));
+        }
+        (self.finish(), peak)
+    }
+
+    /// Whether the command exits within this time.
+    pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
+        let start = Instant::now();
+        loop {
+            if self.child.0.try_wait().expect("it was started").is_some() {
+                return true;
+            }
+            if start.elapsed() > time {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Waits until the command has printed this text on standard error.

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a client sent: the request line, headers and body, as text.
-type Answer = dyn Fn(&str) -> (u16, Vec<u8>) + Send + Sync;
+/// Takes what a client sent, the request line, headers and body, as text; gives the whole answer.
+type Answer = dyn Fn(&str) -> Vec<u8> + Send + Sync;
 
 /// A server on loopback; it serves until the process ends.
 pub(crate) struct HostileServer {
@@ -16,6 +16,22 @@ pub(crate) struct HostileServer {
 impl HostileServer {
     /// Starts a server that answers each request with a status and a body.
     pub(crate) fn start(answer: impl Fn(&str) -> (u16, Vec<u8>) + Send + Sync + 'static) -> Self {
+        Self::start_with_headers(move |request| {
+            let (status, body) = answer(request);
+            (status, String::new(), body)
+        })
+    }
+
+    /// The same with further headers, a line each.
+    pub(crate) fn start_with_headers(
+        answer: impl Fn(&str) -> (u16, String, Vec<u8>) + Send + Sync + 'static,
+    ) -> Self {
+        let answer = move |request: &str| {
+            let (status, headers, body) = answer(request);
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{headers}\r\n");
+            [head.into_bytes(), body].concat()
+        };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -66,9 +82,7 @@ fn serve(mut stream: TcpStream, answer: &Answer, log: &Mutex<Vec<String>>) {
         }
         request.push_str(&String::from_utf8_lossy(&body));
         log.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
-        let (status, body) = answer(&request);
-        let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n", body.len());
-        if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).is_err() {
+        if stream.write_all(&answer(&request)).is_err() {
             return;
         }
     }

@@ -21,9 +21,9 @@ use crate::profile_files::ProfileFiles;
 use crate::reports::journal::unreadable;
 use crate::reports::locate::session_folder;
 use crate::session::folder::JOURNAL;
-use crate::session::journal_hosts::{TrustArgs, confirm_hosts};
-use rushhour_core::profile::LiveKitSettings;
-use rushhour_core::units::{Micros, RoomName, SessionId};
+use crate::session::journal_hosts::{AskedServices, TrustArgs, confirm_hosts};
+use rushhour_core::profile::{LiveKitSettings, parse_livekit_url};
+use rushhour_core::units::{Micros, RoomName, RunIndex, SessionId};
 use rushhour_livekit::{
     ControlPlane, LiveKitClient, LiveKitErrorKind, RoomInfo, RoomList, parse_room_owner,
 };
@@ -54,7 +54,8 @@ Examples:
 
 Nothing is deleted without --yes. A room is deleted only if its metadata names a session of \
 Rushhour that is dead: its journal is on this machine and no process holds it, or the room is \
-half an hour past its planned end.";
+half an hour past its planned end. A call is ended only if its room is there and names its \
+session and its run; others only with --end-calls.";
 
 /// Delete the rooms that dead sessions left behind, and end their calls.
 #[derive(Debug, Args)]
@@ -79,6 +80,12 @@ pub(crate) struct SweepArgs {
     /// Delete the rooms and end the calls.
     #[arg(long)]
     yes: bool,
+    /// With --yes, also end calls that only the journal says are the session's.
+    ///
+    /// A call carries no mark. Its room does, while the call is open; where that is gone, or is not the session's, the
+    /// call is listed and left alone.
+    #[arg(long, requires = "yes")]
+    end_calls: bool,
 }
 
 fn parse_prefix(text: &str) -> Result<String, &'static str> {
@@ -125,6 +132,10 @@ fn scope(arguments: &SweepArgs) -> Result<Option<SweepScope>, CliError> {
                 CliError::usage("LIVEKIT_URL is not set")
                     .with_hint("set it, or name a profile or the folder of a session")
             })?;
+            let url = parse_livekit_url(&url).map_err(|problem| {
+                let hint = problem.hint.clone();
+                CliError::usage("LIVEKIT_URL cannot be used").caused_by(problem).with_hint(hint)
+            })?;
             Ok(Some(SweepScope {
                 url,
                 prefix: arguments.prefix.clone().unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
@@ -156,7 +167,7 @@ fn scope(arguments: &SweepArgs) -> Result<Option<SweepScope>, CliError> {
             let trail = read_trail(&journal).map_err(|error| unreadable(&journal, error))?;
             let profile = &trail.header.profile;
             let cekura = profile.evaluator.cekura().filter(|_| !trail.calls.is_empty());
-            confirm_hosts(profile, cekura, arguments.trust)?;
+            confirm_hosts(profile, AskedServices { cekura, worker: false }, arguments.trust)?;
             let settings = profile.livekit.clone();
             let files = arguments.files.files_of_journal();
             Ok(scope_of_settings(arguments, &settings, files, Some(trail)))
@@ -186,6 +197,7 @@ async fn sweep_scope(arguments: &SweepArgs, scope: &SweepScope) -> Result<Exit, 
     let listed = livekit.list_rooms(Vec::new()).await.map_err(|error| {
         CliError::usage(format!("cannot list the rooms of {}", scope.url)).caused_by(error)
     })?;
+    let marked = scope.trail.as_ref().map(|trail| marked_runs(&trail.header.session, &listed));
     let (decisions, kept) = decide_all(arguments, scope, listed);
     let mut rows = Vec::with_capacity(decisions.len());
     for decision in decisions {
@@ -198,7 +210,7 @@ async fn sweep_scope(arguments: &SweepArgs, scope: &SweepScope) -> Result<Exit, 
         rows.push(Row { decision, dispatches });
     }
     let calls = match &scope.trail {
-        Some(trail) => find_open_calls(trail).await,
+        Some(trail) => find_open_calls(trail, &marked.unwrap_or_default()).await,
         None => Ok(OpenCalls::None(None)),
     };
     show(scope, &rows, &kept);
@@ -230,18 +242,30 @@ async fn sweep_scope(arguments: &SweepArgs, scope: &SweepScope) -> Result<Exit, 
         print::stdout("There is nothing to sweep.");
         return Ok(exit);
     }
+    let is_ended = |call: &&OpenCall| call.is_proven || arguments.end_calls;
+    let (ending, others): (Vec<&OpenCall>, Vec<&OpenCall>) = open.iter().partition(is_ended);
+    if !others.is_empty() {
+        print::stdout(&format!(
+            "note: only the journal says that {} of its session; end them with --yes --end-calls",
+            if others.len() == 1 {
+                "1 call is".to_owned()
+            } else {
+                format!("{} calls are", others.len())
+            }
+        ));
+    }
     if !arguments.yes {
-        print::stdout(&would_sweep(&dead, &open));
+        print::stdout(&would_sweep(&dead, &ending));
         return Ok(exit);
     }
     let ended = match &cekura {
-        Some(cekura) => end_calls(&**cekura, &open).await,
+        Some(cekura) => end_calls(&**cekura, &ending).await,
         None => 0,
     };
     let deleted = delete_rooms(&livekit, &dead).await;
     let (rooms, calls) = (counted(deleted as u64, "room"), counted(ended as u64, "call"));
     print::stdout(&format!("{rooms} deleted, {calls} ended"));
-    if deleted < dead.len() || ended < open.len() {
+    if deleted < dead.len() || ended < ending.len() {
         return Err(CliError::internal("some rooms or calls are left").with_hint("run it again"));
     }
     Ok(exit)
@@ -256,7 +280,13 @@ struct KeptRooms {
     unmarked: usize,
 }
 
-fn would_sweep(dead: &[&RoomDecision], open: &[OpenCall]) -> String {
+/// The runs of a session whose rooms carry its mark.
+fn marked_runs(session: &SessionId, listed: &RoomList) -> HashSet<RunIndex> {
+    let owners = listed.rooms.iter().filter_map(|room| parse_room_owner(&room.metadata));
+    owners.filter(|owner| owner.session == *session).map(|owner| owner.run).collect()
+}
+
+fn would_sweep(dead: &[&RoomDecision], open: &[&OpenCall]) -> String {
     format!(
         "{} would be deleted and {} ended; run it again with --yes",
         counted(dead.len() as u64, "room"),

@@ -39,7 +39,7 @@ pub(crate) struct SessionTrail {
     /// The rooms of all its runs.
     pub(crate) rooms: HashSet<RoomName>,
     /// The evaluator's runs whose end it did not see.
-    pub(crate) calls: Vec<EvaluatorRunId>,
+    pub(crate) calls: BTreeMap<RunIndex, EvaluatorRunId>,
 }
 
 /// Reads a journal to its end.
@@ -64,7 +64,7 @@ pub(crate) fn read_trail(path: &Path) -> Result<SessionTrail, JournalError> {
             _ => {}
         }
     }
-    Ok(SessionTrail { header: *header, rooms, calls: calls.into_values().collect() })
+    Ok(SessionTrail { header: *header, rooms, calls })
 }
 
 /// Whether a run with this outcome was seen to end at the evaluator, rather than given up by the session.

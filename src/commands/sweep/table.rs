@@ -33,8 +33,12 @@ pub(crate) fn rooms_table(rows: &[Row]) -> String {
 
 /// The table of calls that are still open.
 pub(crate) fn calls_table(calls: &[OpenCall]) -> String {
-    let mut lines = vec![["call".to_owned(), "state".to_owned()]];
-    lines.extend(calls.iter().map(|call| [call.run.to_string(), call.state.clone()]));
+    let mut lines = vec![["call", "state", "room"].map(str::to_owned)];
+    lines.extend(calls.iter().map(|call| {
+        let room =
+            if call.is_proven { "carries the session's mark" } else { "gone, or not marked" };
+        [call.run.to_string(), call.state.clone(), room.to_owned()]
+    }));
     aligned(&lines)
 }
 

@@ -85,7 +85,11 @@ impl Agents {
             (Some(index), true) => self.participants[index].clone_from(participant),
             (None, true) => {
                 if self.participants.len() >= MAX_PARTICIPANTS {
-                    self.participants.remove(0);
+                    // A crowd does not push the agent out.
+                    let is_guest =
+                        |one: &RemoteParticipant| !one.is_agent && one.publishes_for.is_none();
+                    let least = self.participants.iter().position(is_guest).unwrap_or_default();
+                    self.participants.remove(least);
                 }
                 self.participants.push(participant.clone());
             }
@@ -123,9 +127,8 @@ impl Agents {
 
     /// The known participants that are not among `present`, as having left for an unknown reason.
     pub(super) fn missing_from(&self, present: &[RemoteParticipant]) -> Vec<RemoteParticipant> {
-        let is_present = |one: &RemoteParticipant| {
-            present.iter().any(|other| other.identity == one.identity)
-        };
+        let is_present =
+            |one: &RemoteParticipant| present.iter().any(|other| other.identity == one.identity);
         let missing = self.participants.iter().filter(|one| !is_present(one));
         missing
             .map(|one| RemoteParticipant {
@@ -363,6 +366,17 @@ mod tests {
         assert_eq!(room.update(&agent("three"), SessionTime(7)), RoomChange::None);
         assert_eq!((room.departed.is_none(), room.hand_offs), (true, 2), "another came");
         assert_eq!(room.joined_at, Some(SessionTime(1)));
+    }
+
+    #[test]
+    fn a_crowd_takes_bounded_memory_and_does_not_push_the_agent_out() {
+        let mut room = Agents::new(HearTrack::Microphone);
+        room.update(&agent("one"), SessionTime(0));
+        for number in 0..1_000 {
+            let guest = RemoteParticipant::new(Identity::new(format!("guest-{number}")), false);
+            assert_eq!(room.update(&guest, SessionTime(1)), RoomChange::None);
+        }
+        assert_eq!((room.participants.len(), room.count()), (MAX_PARTICIPANTS, 1));
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod caller;
 mod conversation;
 mod endings;
 mod hearing;
+#[cfg(any(test, feature = "testing"))]
+pub mod hostile_room;
 mod keypad;
 mod leave_outcome;
 mod open_turn;

@@ -24,6 +24,10 @@ pub(super) const TEXT_SLACK: Micros = Micros::from_millis(500);
 const SAME_TEXT_WITHIN: Micros = Micros::from_secs(2);
 /// Utterances that are kept, and segments that are remembered, at most.
 const MAX_UTTERANCES: usize = 64;
+/// Own tracks that are kept, at most: a caller publishes two.
+const MAX_OWN_TRACKS: usize = 16;
+/// The longest id of a stream, a segment or a track that is kept, in bytes.
+const MAX_ID: usize = 256;
 /// Characters of one utterance that are kept, at most.
 const MAX_TEXT: usize = 16 << 10;
 
@@ -59,7 +63,9 @@ pub(super) struct Utterances {
 impl Utterances {
     /// The caller published a track.
     pub(super) fn add_own_track(&mut self, sid: String) {
-        self.own_tracks.push(sid);
+        if self.own_tracks.len() < MAX_OWN_TRACKS && sid.len() <= MAX_ID {
+            self.own_tracks.push(sid);
+        }
     }
 
     /// The caller joined under this identity.
@@ -181,7 +187,7 @@ impl Utterances {
         }
         self.list.push(Utterance {
             stream_id: stream_id.to_owned(),
-            segment: segment.cloned(),
+            segment: segment.filter(|segment| segment.len() <= MAX_ID).cloned(),
             opened_at: at,
             first_text_at: None,
             closed_at: None,
@@ -443,5 +449,16 @@ mod tests {
             utterances.handle_data(&chunk("s9999", &"x".repeat(100)), SessionTime(1), |_| true);
         }
         assert!(utterances.list.last().unwrap().text.len() <= MAX_TEXT);
+    }
+
+    #[test]
+    fn a_server_that_never_stops_publishing_our_tracks_uses_bounded_memory() {
+        let mut utterances = Utterances::default();
+        utterances.add_own_track("x".repeat(1_000_000));
+        for number in 0..10_000 {
+            utterances.add_own_track(format!("TR_{number}"));
+        }
+        assert_eq!(utterances.own_tracks.len(), MAX_OWN_TRACKS);
+        assert_eq!(utterances.own_tracks[0], "TR_0");
     }
 }

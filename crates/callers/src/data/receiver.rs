@@ -13,6 +13,10 @@ use rushhour_core::units::Identity;
 
 /// Streams of one kind that may be open at once; beyond it the oldest is forgotten.
 const MAX_OPEN_STREAMS: usize = 64;
+/// The longest id and topic of a stream, in bytes; LiveKit's have 36 and some 20. Other streams are ignored.
+const MAX_NAME: usize = 256;
+/// The most bytes of all open byte streams that are kept.
+const MAX_OPEN_BYTES: usize = 1 << 20;
 /// The most bytes of one byte stream that are kept.
 const MAX_STREAM_BYTES: usize = 256 * 1024;
 /// Segments of one transcription packet that are read, at most.
@@ -166,13 +170,17 @@ impl DataReceiver {
 
     fn header(&mut self, header: proto::data_stream::Header, sender: Identity) -> Vec<DataEvent> {
         let proto::data_stream::Header { stream_id, topic, attributes, .. } = header;
+        if stream_id.len() > MAX_NAME || topic.len() > MAX_NAME {
+            return Vec::new();
+        }
         // A small stream may be complete in its header.
         let inline = header.inline_content;
         if let Some(ContentHeader::ByteHeader(_)) = header.content_header {
             if let Some(bytes) = inline {
                 return vec![DataEvent::ByteStreamReceived { sender, topic, bytes }];
             }
-            if self.byte_streams.len() >= MAX_OPEN_STREAMS {
+            while self.byte_streams.len() >= MAX_OPEN_STREAMS || self.open_bytes() >= MAX_OPEN_BYTES
+            {
                 self.byte_streams.remove(0);
             }
             self.byte_streams.push(ByteStream { id: stream_id, sender, topic, bytes: Vec::new() });
@@ -200,10 +208,16 @@ impl DataReceiver {
         events
     }
 
+    fn open_bytes(&self) -> usize {
+        self.byte_streams.iter().map(|open| open.bytes.len()).sum()
+    }
+
     fn chunk(&mut self, chunk: &proto::data_stream::Chunk) -> Vec<DataEvent> {
         let proto::data_stream::Chunk { stream_id, chunk_index, content, .. } = chunk;
+        let kept = self.open_bytes();
         if let Some(open) = self.byte_streams.iter_mut().find(|open| open.id == *stream_id) {
-            let free = MAX_STREAM_BYTES - open.bytes.len();
+            let free =
+                (MAX_STREAM_BYTES - open.bytes.len()).min(MAX_OPEN_BYTES.saturating_sub(kept));
             open.bytes.extend_from_slice(&content[..content.len().min(free)]);
             return Vec::new();
         }
@@ -498,6 +512,23 @@ mod tests {
             receiver.handle_packet(&header);
         }
         assert!(receiver.text_streams.len() <= MAX_OPEN_STREAMS);
+        for n in 0..100 {
+            let name = format!("b{n}");
+            let packets = sender.bytes("t", &vec![0; 300_000], HashMap::new(), 1);
+            // Without its trailer, each under a name of its own.
+            for packet in &packets[..packets.len() - 1] {
+                let mut packet = proto::DataPacket::decode(&packet[..]).unwrap();
+                match packet.value.as_mut().unwrap() {
+                    Value::StreamHeader(header) => header.stream_id.clone_from(&name),
+                    Value::StreamChunk(chunk) => chunk.stream_id.clone_from(&name),
+                    _ => {}
+                }
+                receiver.handle_packet(&packet.encode_to_vec());
+            }
+        }
+        assert!(receiver.open_bytes() <= MAX_OPEN_BYTES, "{}", receiver.open_bytes());
+        let long = sender.text_header(&"s".repeat(100_000), "t", HashMap::new(), None, 0);
+        assert_eq!(receiver.handle_packet(&long), []);
         assert_eq!(receiver.handle_packet(&sender.trailer("s0", HashMap::new())), []);
         assert_eq!(receiver.handle_packet(&sender.trailer("s999", HashMap::new())).len(), 1);
     }

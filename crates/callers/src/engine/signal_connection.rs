@@ -20,7 +20,10 @@ use tracing::debug;
 use super::clock::EngineClock;
 use super::connect_error::ConnectError;
 use super::incoming::{IncomingQueue, Place};
-use crate::participant::{SignalAttempt, SignalLoss, decode_signal, encode_signal, request_kind, response_kind};
+use crate::participant::{
+    SignalAttempt, SignalLoss, decode_signal, encode_signal, has_too_many_parts, request_kind,
+    response_kind,
+};
 use rushhour_core::units::Secret;
 
 /// How long a server may take to answer the request to connect.
@@ -169,6 +172,9 @@ pub(super) async fn relay(
     let error = loop {
         let result = tokio::select! {
             incoming = socket.next() => match incoming {
+                Some(Ok(Message::Binary(bytes))) if has_too_many_parts(&bytes) => {
+                    break SignalError::Flood;
+                }
                 Some(Ok(Message::Binary(bytes))) => {
                     silent_at = Instant::now() + pings.timeout;
                     let Some(message) = decode_signal(&bytes) else { continue };

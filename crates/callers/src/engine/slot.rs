@@ -26,7 +26,7 @@ use crate::participant::{
 };
 use rushhour_core::units::SessionTime;
 
-/// Events that wait for the handler, at most; a flood beyond that is dropped.
+/// Events that wait for the handler, at most; a flood beyond that is dropped, except for the end of the room.
 const MAX_EVENTS: usize = 4_096;
 
 /// What a thread's slots share while one of them is served.
@@ -270,8 +270,39 @@ impl ParticipantOutput for SlotOutput<'_> {
     }
 
     fn event(&mut self, event: ParticipantEvent) {
-        if self.events.len() < MAX_EVENTS {
+        if self.events.len() < MAX_EVENTS || matches!(event, ParticipantEvent::Disconnected(_)) {
             self.events.push_back((event, self.at));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::participant::DisconnectError;
+
+    #[test]
+    fn a_flood_of_events_is_dropped_but_the_end_of_the_room_is_not() {
+        let socket = Socket::towards("127.0.0.1:9".parse().unwrap()).unwrap();
+        let (signal, _) = tokio::sync::mpsc::unbounded_channel();
+        let mut events = VecDeque::new();
+        let clock = EngineClock::new(Instant::now(), 0);
+        let counters = EngineCounters::default();
+        let at = clock.now();
+        let mut out = SlotOutput {
+            socket: &socket,
+            signal: &signal,
+            events: &mut events,
+            at,
+            counters: &counters,
+        };
+        for _ in 0..2 * MAX_EVENTS {
+            out.event(ParticipantEvent::DataChannelOpen);
+        }
+        out.event(ParticipantEvent::Disconnected(DisconnectError::RoomDeleted));
+        assert_eq!(events.len(), MAX_EVENTS + 1);
+        assert!(matches!(events.back(), Some((ParticipantEvent::Disconnected(_), _))));
     }
 }

@@ -25,4 +25,4 @@ pub use reconnecting::{SignalAttempt, SignalLoss, SignalTarget};
 pub use reconnection::ReconnectPolicy;
 pub use remote_participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
 pub use signal::{JoinQuery, SignalProtocol, decode_signal};
-pub(crate) use signal::{encode_signal, request_kind, response_kind};
+pub(crate) use signal::{encode_signal, has_too_many_parts, request_kind, response_kind};

@@ -25,6 +25,8 @@ use rushhour_core::units::{ForeignText, Identity, SessionTime};
 const MAX_TRACKS: usize = 256;
 /// Tracks of its own that the server can take in, at most.
 const MAX_OWN_TRACKS: usize = 16;
+/// The longest SID that is kept, in bytes; LiveKit's have 15.
+const MAX_SID: usize = 256;
 /// Video tracks that are declined, at most.
 const MAX_DECLINED_VIDEO: usize = 64;
 
@@ -305,7 +307,9 @@ impl Participant {
 
     fn add_track_sids(&mut self, tracks: impl IntoIterator<Item = (String, String)>) {
         let free = MAX_TRACKS.saturating_sub(self.track_sids.len());
-        self.track_sids.extend(tracks.into_iter().take(free));
+        let kept =
+            tracks.into_iter().filter(|(mid, sid)| mid.len() <= MAX_SID && sid.len() <= MAX_SID);
+        self.track_sids.extend(kept.take(free));
     }
 
     fn joined(
@@ -381,11 +385,15 @@ impl Participant {
 
     /// Asks the server not to send video: it would wait for media sections that are never offered, and complain.
     fn decline_video(&mut self, info: &proto::ParticipantInfo, out: &mut impl ParticipantOutput) {
-        let is_video = |track: &&proto::TrackInfo| track.r#type() == proto::TrackType::Video;
-        let mut sids: Vec<String> =
-            info.tracks.iter().filter(is_video).map(|track| track.sid.clone()).collect();
-        sids.retain(|sid| !self.declined_video.contains(sid));
-        if sids.is_empty() || self.declined_video.len() >= MAX_DECLINED_VIDEO {
+        let is_new_video = |track: &&proto::TrackInfo| {
+            track.r#type() == proto::TrackType::Video
+                && track.sid.len() <= MAX_SID
+                && !self.declined_video.contains(&track.sid)
+        };
+        let free = MAX_DECLINED_VIDEO.saturating_sub(self.declined_video.len());
+        let new = info.tracks.iter().filter(is_new_video).take(free);
+        let sids: Vec<String> = new.map(|track| track.sid.clone()).collect();
+        if sids.is_empty() {
             return;
         }
         self.declined_video.extend(sids.iter().cloned());
@@ -396,11 +404,7 @@ impl Participant {
         }));
     }
 
-    pub(super) fn disconnect(
-        &mut self,
-        error: DisconnectError,
-        out: &mut impl ParticipantOutput,
-    ) {
+    pub(super) fn disconnect(&mut self, error: DisconnectError, out: &mut impl ParticipantOutput) {
         if !std::mem::replace(&mut self.disconnected, true) {
             out.event(ParticipantEvent::Disconnected(error));
         }

@@ -11,6 +11,8 @@ const AGENT_STATE: &str = "lk.agent.state";
 /// Audio tracks of one participant that are kept, at most.
 const MAX_AUDIO_TRACKS: usize = 16;
 
+/// The longest name or SID of a track that is kept, in bytes.
+const MAX_TRACK_NAME: usize = 256;
 /// The longest state that is kept, in bytes.
 const MAX_STATE: usize = 100;
 
@@ -101,8 +103,8 @@ impl RemoteAudioTrack {
         (track.r#type() == proto::TrackType::Audio).then(|| Self {
             is_microphone: track.source() == proto::TrackSource::Microphone,
             is_encrypted: track.encryption() != proto::encryption::Type::None,
-            sid: track.sid,
-            name: track.name,
+            sid: shortened(&track.sid, MAX_TRACK_NAME),
+            name: shortened(&track.name, MAX_TRACK_NAME),
         })
     }
 }

@@ -6,12 +6,19 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use livekit_protocol as proto;
 use prost::Message;
-use url::form_urlencoded;
+use prost::encoding::decode_varint;
 use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
+use url::form_urlencoded;
 
 /// The signalling protocol's version. 16 is the last without negotiated data channels and compressed streams.
 const PROTOCOL_VERSION: i32 = 16;
+
+/// The most parts that a message may have: participants, tracks, attributes, texts. Each may take two bytes on the wire
+/// and hundreds in memory, so they are counted before anything is decoded. A room of a thousand has some 40,000.
+const MAX_PARTS: usize = 64 * 1024;
+/// How deep messages are within each other: an attribute of a codec of a track of a participant of a room.
+const MAX_DEPTH: u8 = 8;
 
 /// The name of a track with background audio, as LiveKit's framework gives it (`BackgroundAudioPlayer`).
 const BACKGROUND_TRACK: &str = "background_audio";
@@ -150,9 +157,46 @@ pub(crate) fn encode_signal(message: Request) -> Vec<u8> {
     proto::SignalRequest { message: Some(message) }.encode_to_vec()
 }
 
-/// Decodes a message from the server; `None` if it is malformed, or of a kind that the protocol crate does not know.
+/// Decodes a message from the server; `None` if it is malformed, of a kind that the protocol crate does not know, or
+/// has more parts than any room needs.
 pub fn decode_signal(bytes: &[u8]) -> Option<Response> {
+    if has_too_many_parts(bytes) {
+        return None;
+    }
     proto::SignalResponse::decode(bytes).ok()?.message
+}
+
+/// Whether a message would take far more memory than it took on the wire.
+pub(crate) fn has_too_many_parts(bytes: &[u8]) -> bool {
+    // A part has two bytes or more.
+    bytes.len() / 2 > MAX_PARTS && count_parts(bytes, MAX_DEPTH, MAX_PARTS).is_none()
+}
+
+/// How many of `left` parts are left after those of a message in protobuf's wire format; `None` if there are more. A text
+/// is looked into like a message, up to where it is none.
+fn count_parts(mut bytes: &[u8], depth: u8, mut left: usize) -> Option<usize> {
+    while let Ok(tag) = decode_varint(&mut bytes) {
+        let length = match tag & 7 {
+            0 if decode_varint(&mut bytes).is_ok() => 0,
+            1 => 8,
+            2 => match decode_varint(&mut bytes).map(usize::try_from) {
+                Ok(Ok(length)) => {
+                    left = left.checked_sub(1)?;
+                    let part = bytes.get(..length).unwrap_or(bytes);
+                    if depth > 0 {
+                        left = count_parts(part, depth - 1, left)?;
+                    }
+                    length
+                }
+                _ => break,
+            },
+            5 => 4,
+            _ => break,
+        };
+        let Some(rest) = bytes.get(length..) else { break };
+        bytes = rest;
+    }
+    Some(left)
 }
 
 /// The kind of a message to the server, for logs: its content may hold SDP and attributes.
@@ -236,5 +280,50 @@ mod tests {
         assert_eq!((&*request.participant_sid, request.reconnect_reason()), ("PA_1", reason));
         let path = resume_path(SignalProtocol::V0, "PA_1&x", reason);
         assert!(path.ends_with("&reconnect=1&sid=PA_1%26x&reconnect_reason=1"), "{path}");
+    }
+
+    fn update(participant: &proto::ParticipantInfo, count: usize) -> Vec<u8> {
+        let participants = vec![participant.clone(); count];
+        let message = Response::Update(proto::ParticipantUpdate { participants });
+        proto::SignalResponse { message: Some(message) }.encode_to_vec()
+    }
+
+    #[test]
+    fn a_message_that_is_small_on_the_wire_and_large_in_memory_is_not_decoded() {
+        let empty = proto::ParticipantInfo::default();
+        // A megabyte, two bytes each.
+        let bomb = update(&empty, 500_000);
+        assert!(bomb.len() < 1_100_000 && has_too_many_parts(&bomb));
+        assert!(decode_signal(&bomb).is_none());
+        let nested =
+            proto::ParticipantInfo { tracks: vec![proto::TrackInfo::default(); 200_000], ..empty };
+        assert!(decode_signal(&update(&nested, 1)).is_none());
+        let track = proto::TrackInfo {
+            sid: "TR_AMabcdefghijkl".to_owned(),
+            name: "microphone".to_owned(),
+            mime_type: "audio/opus".to_owned(),
+            codecs: vec![proto::SimulcastCodecInfo::default()],
+            ..proto::TrackInfo::default()
+        };
+        let real = proto::ParticipantInfo {
+            sid: "PA_abcdefghijkl".to_owned(),
+            identity: "participant-0123456789".to_owned(),
+            name: "A participant with a name".to_owned(),
+            metadata: "{\"role\":\"guest\",\"room\":\"one of many\"}".repeat(4),
+            tracks: vec![track; 2],
+            attributes: HashMap::from([("lk.agent.state".to_owned(), "listening".to_owned())]),
+            permission: Some(proto::ParticipantPermission::default()),
+            ..proto::ParticipantInfo::default()
+        };
+        let crowd = update(&real, 1_500);
+        assert!(crowd.len() > 2 * MAX_PARTS, "it is counted: {}", crowd.len());
+        assert!(decode_signal(&crowd).is_some(), "a room of more than a thousand");
+        let text = proto::SignalResponse {
+            message: Some(Response::Answer(proto::SessionDescription {
+                sdp: "a=candidate:1 1 udp 2130706431 10.0.0.1 7882 typ host\r\n".repeat(15_000),
+                ..proto::SessionDescription::default()
+            })),
+        };
+        assert!(decode_signal(&text.encode_to_vec()).is_some(), "a long text is one part");
     }
 }

@@ -147,6 +147,31 @@ mod tests {
     }
 
     #[test]
+    fn a_key_goes_in_clear_only_to_this_machine_and_to_private_networks_with_a_warning() {
+        for public in
+            ["http://evil.example", "http://169.254.169.254", "http://[fe80::1]", "http://8.8.8.8"]
+        {
+            assert!(parse_service_url(public).is_err(), "{public}");
+        }
+        for (private, is_in_clear) in [
+            ("http://127.0.0.1:8000", false),
+            ("http://10.0.0.7", true),
+            ("http://cekura.default.svc", true),
+            ("https://api.cekura.ai", false),
+        ] {
+            assert!(parse_service_url(private).is_ok(), "{private}");
+            let mut profile = profile_of(
+                "[livekit]\nurl = \"wss://x.example\"\nagent = \"a\"\n[evaluator]\nkind = \"cekura\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n",
+            );
+            let crate::profile::EvaluatorSettings::Cekura(cekura) = &mut profile.evaluator else {
+                panic!("the evaluator is Cekura");
+            };
+            cekura.url = Some(private.to_owned());
+            assert_eq!(cekura.address_in_clear().is_some(), is_in_clear, "{private}");
+        }
+    }
+
+    #[test]
     fn the_addresses_of_a_journal_are_checked_like_those_of_a_profile() {
         let profile = profile_of(
             "[livekit]\nurl = \"wss://x.example\"\nagent = \"a\"\n[evaluator]\nkind = \"cekura\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n",

@@ -7,7 +7,10 @@ use super::target_kind::{TargetKind, target_kind};
 
 /// Parses an address: `wss://` or `ws://`, or `https://` or `http://`, which official clients take for the same.
 /// Returns it as `wss://` or `ws://`, without a slash at its end.
-pub(super) fn parse_livekit_url(text: &str) -> Result<String, AddressProblem> {
+///
+/// # Errors
+/// Where no profile may have it.
+pub fn parse_livekit_url(text: &str) -> Result<String, AddressProblem> {
     refuse_secrets(text, "set LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment")?;
     let trimmed = text.trim();
     let unquoted = trimmed.trim_matches(['"', '\'', '`']);

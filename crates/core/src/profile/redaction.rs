@@ -18,7 +18,7 @@ const SECRET_NAMES: [&str; 10] = [
 ];
 
 /// Whether a key's name says that it holds a secret, however it is spelt: `LIVEKIT_API_SECRET`, `API-Secret`, `tokens`.
-pub(super) fn is_secret_name(name: &str) -> bool {
+pub fn is_secret_name(name: &str) -> bool {
     let letters = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
     let name: String = letters.collect();
     let name = name.strip_suffix('s').unwrap_or(&name);

@@ -53,9 +53,10 @@ pub(crate) fn travels_in_clear(address: &str) -> bool {
 }
 
 fn ip_kind(address: IpAddr) -> TargetKind {
+    // Not what answers on a link: services of clouds do, such as the one that gives away a machine's credentials.
     let private = match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+        IpAddr::V4(v4) => v4.is_private(),
+        IpAddr::V6(v6) => v6.is_unique_local(),
     };
     match (address.is_loopback(), private) {
         (true, _) => TargetKind::Loopback,
@@ -91,6 +92,9 @@ mod tests {
             ("wss://acme.livekit.cloud.", TargetKind::LiveKitCloud),
             ("wss://livekit.example.com", TargetKind::Public),
             ("wss://8.8.8.8", TargetKind::Public),
+            ("ws://[fd00::7]", TargetKind::Private),
+            ("ws://169.254.169.254", TargetKind::Public),
+            ("ws://[fe80::1]", TargetKind::Public),
         ] {
             assert_eq!(target_kind(&Url::parse(url).unwrap()), kind, "{url}");
         }

@@ -5,10 +5,12 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-use super::secret::redact;
+use super::redact::redact;
 
 /// The longest word from outside that is kept, in bytes.
 pub const MAX_FOREIGN_BYTES: usize = 1_000;
+/// How much of a word is looked at: what is replaced gets shorter, and a thousand bytes must be left.
+const MAX_LOOKED_AT: usize = 64 * 1024;
 
 /// A text that somebody else wrote, made safe to keep and to show: first secrets and tokens are replaced, so that no cut
 /// leaves a part of one; then what a terminal or a reader would not see as text is made visible; then it is shortened,
@@ -26,7 +28,10 @@ impl ForeignText {
 
 impl From<&str> for ForeignText {
     fn from(text: &str) -> Self {
-        Self(shortened(&visible(&redact(text, &[])), MAX_FOREIGN_BYTES))
+        let looked_at = text.floor_char_boundary(MAX_LOOKED_AT);
+        let safe = visible(&redact(&text[..looked_at], &[]));
+        let unseen = text.len() - looked_at;
+        Self(shortened_of(&safe, MAX_FOREIGN_BYTES, unseen))
     }
 }
 
@@ -101,11 +106,16 @@ pub fn is_invisible(c: char) -> bool {
 
 /// The beginning of a text that is longer than `bytes`, with what was cut off.
 pub fn shortened(text: &str, bytes: usize) -> String {
-    if text.len() <= bytes {
+    shortened_of(text, bytes, 0)
+}
+
+/// The same for a text of which so many bytes were cut off before.
+fn shortened_of(text: &str, bytes: usize, unseen: usize) -> String {
+    if text.len() <= bytes && unseen == 0 {
         return text.to_owned();
     }
-    let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-    format!("{}… ({} bytes more)", &text[..end], text.len() - end)
+    let end = text.floor_char_boundary(bytes);
+    format!("{}… ({} bytes more)", &text[..end], text.len() - end + unseen)
 }
 
 #[cfg(test)]

@@ -6,11 +6,24 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The longest time that is read: some 30 years. Whoever wrote a journal may have written any number, and sums of times,
+/// and times in nanoseconds, must stay numbers.
+const LONGEST_READ: u64 = 1_000_000_000_000_000;
+
+/// A time in a file is longer than any session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} us is longer than any session lasts")]
+pub struct TimeOutOfRange(u64);
+
+const fn in_range(micros: u64) -> Result<u64, TimeOutOfRange> {
+    if micros > LONGEST_READ { Err(TimeOutOfRange(micros)) } else { Ok(micros) }
+}
+
 /// A duration in whole microseconds, never negative.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[serde(transparent)]
+#[serde(try_from = "u64")]
 pub struct Micros(pub u64);
 
 impl Micros {
@@ -48,6 +61,22 @@ impl Micros {
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl TryFrom<u64> for Micros {
+    type Error = TimeOutOfRange;
+
+    fn try_from(micros: u64) -> Result<Self, TimeOutOfRange> {
+        in_range(micros).map(Self)
+    }
+}
+
+impl TryFrom<u64> for SessionTime {
+    type Error = TimeOutOfRange;
+
+    fn try_from(micros: u64) -> Result<Self, TimeOutOfRange> {
+        in_range(micros).map(Self)
     }
 }
 
@@ -98,7 +127,7 @@ impl fmt::Display for Micros {
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[serde(transparent)]
+#[serde(try_from = "u64")]
 pub struct SessionTime(pub u64);
 
 impl SessionTime {
@@ -160,6 +189,16 @@ mod tests {
         assert_eq!(SessionTime(5).since(SessionTime(9)), Micros::ZERO);
         assert_eq!(SessionTime(5) - Micros(9), SessionTime::START);
         assert_eq!(SessionTime::NEVER + Micros(1), SessionTime::NEVER);
+    }
+
+    #[test]
+    fn a_time_that_no_session_has_is_not_read() {
+        let read = |text: &str| serde_json::from_str::<SessionTime>(text);
+        assert_eq!(read("1000000000000000").unwrap(), SessionTime(LONGEST_READ));
+        for text in ["1000000000000001", "18446744073709551615", "-1", "1.5", "null"] {
+            assert!(read(text).is_err() && serde_json::from_str::<Micros>(text).is_err(), "{text}");
+        }
+        assert_eq!(serde_json::to_string(&SessionTime(7)).unwrap(), "7");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use rushhour_livekit::http::TransportError;
 
 /// Why a worker's endpoint reported nothing.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WorkerPollError {
+pub enum WorkerPollError {
     /// No complete response.
     #[error(transparent)]
     Transport(#[from] TransportError),

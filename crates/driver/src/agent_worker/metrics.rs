@@ -7,7 +7,10 @@ use rushhour_core::event::AgentHealth;
 
 /// Parses a worker's gauges. Where one has several series, jobs, processes and memory are summed up, and the greatest
 /// load counts.
-pub(super) fn parse_metrics(text: &str) -> Result<AgentHealth, WorkerPollError> {
+///
+/// # Errors
+/// Where none of the gauges is in the text.
+pub fn parse_metrics(text: &str) -> Result<AgentHealth, WorkerPollError> {
     let mut health = AgentHealth::default();
     for (name, value) in text.lines().filter_map(parse_sample) {
         match name {

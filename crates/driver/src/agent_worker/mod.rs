@@ -9,3 +9,6 @@ mod metrics;
 mod worker_status;
 
 pub use client::WorkerClient;
+pub use error::WorkerPollError;
+pub use metrics::parse_metrics;
+pub use worker_status::parse_status;

@@ -14,7 +14,10 @@ struct Status {
 }
 
 /// Parses the response of `/worker`.
-pub(super) fn parse_status(body: &[u8]) -> Result<AgentHealth, WorkerPollError> {
+///
+/// # Errors
+/// Where it is not JSON of this form, or has none of the fields.
+pub fn parse_status(body: &[u8]) -> Result<AgentHealth, WorkerPollError> {
     let status: Status = serde_json::from_slice(body)?;
     let health = AgentHealth {
         jobs: status.active_jobs,

@@ -3,8 +3,8 @@
 mod agents;
 mod chat;
 mod ends;
-mod outages;
 mod greeting;
+mod outages;
 mod requests;
 mod scene;
 mod session;

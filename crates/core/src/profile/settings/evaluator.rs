@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::template::Template;
 use crate::profile::table::choice;
+use crate::profile::target_kind::travels_in_clear;
 use crate::units::{Decibels, PositiveDuration, SoundLevel};
 
 /// Which evaluator talks to the agent, and how to use it.
@@ -25,6 +26,13 @@ impl EvaluatorSettings {
             Self::Cekura(settings) => Some(settings),
             Self::Native(_) => None,
         }
+    }
+}
+
+impl CekuraSettings {
+    /// The address to which the key travels in clear, other than on this machine.
+    pub fn address_in_clear(&self) -> Option<&str> {
+        self.url.as_deref().filter(|url| travels_in_clear(url))
     }
 }
 

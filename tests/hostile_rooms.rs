@@ -1,0 +1,278 @@
+//! Servers that flood: whatever they send, a session takes little memory, ends, and says what happened in its own
+//! words.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use livekit_protocol as proto;
+use proto::signal_response::Message as Response;
+use rushhour_sandbox::{Sandbox, SandboxConfig};
+
+use crate::support::hostile_signalling::{HostileSignalling, binary, frame, signal};
+use crate::support::{HostileServer, Rushhour, TestDir, rows};
+
+/// The most resident memory that a session may take, whatever it is sent.
+const MOST_MEMORY: u64 = 300_000_000;
+
+const CEKURA_KEY: &str = "cekura-key-of-the-tests-0815";
+
+fn profile(api: &str, livekit: &str, evaluator: &str, copies: u32) -> String {
+    format!(
+        "name = \"hostile\"\nmode = \"chat\"\n[livekit]\nurl = \"{livekit}\"\napi_url = \"{api}\"\nagent = \"a\"\nagent_within = \"2s\"\ngive_up_after = \"2s\"\n[evaluator]\n{evaluator}\n[limits]\nrun_timeout = \"5s\"\npoll_timeout = \"2s\"\nlivekit_timeout = \"2s\"\nwatch_unknown = \"1s\"\nattempts = 2\n[[scenario]]\nid = 30\nscript = \"script.toml\"\ncopies = {copies}\n[[stage]]\nburst = {copies}\n"
+    )
+}
+
+const CALLERS: &str = "kind = \"native\"\njoin_within = \"3s\"\nready_within = \"2s\"";
+
+fn with_keys(rushhour: Rushhour) -> Rushhour {
+    rushhour
+        .env("LIVEKIT_API_KEY", SandboxConfig::API_KEY)
+        .env("LIVEKIT_API_SECRET", SandboxConfig::API_SECRET)
+        .env("CEKURA_API_KEY", CEKURA_KEY)
+}
+
+/// What a session took, and how its runs ended.
+struct Flooded {
+    peak: u64,
+    /// The class and the words of the first run.
+    ending: String,
+}
+
+/// Runs a session to its end, and checks that every run has an outcome.
+fn run(profile: &str, runs: usize) -> Flooded {
+    let dir = TestDir::new();
+    dir.write("profile.toml", profile);
+    dir.write("script.toml", "[[turn]]\nsay = \"Good morning.\"\nwithin = \"2s\"\n");
+    let command = ["run", "profile.toml", "--quiet", "--yes"];
+    let (output, peak) = with_keys(dir.rushhour(&command)).start().finish_measured();
+    let sessions = dir.sessions();
+    let session = sessions.first().unwrap_or_else(|| panic!("it ran: {}", output.stderr));
+    let found = rows(&session.join("runs.csv"));
+    assert_eq!(found.len(), runs, "{}", output.stderr);
+    assert!(found.iter().all(|run| !run.text("outcome").is_empty()), "{}", output.stderr);
+    let ending = format!("{}: {}", found[0].text("outcome"), found[0].text("detail"));
+    Flooded { peak, ending }
+}
+
+/// A participant as a flood describes it.
+fn participant(number: usize) -> proto::ParticipantInfo {
+    proto::ParticipantInfo {
+        sid: format!("PA_{number}"),
+        identity: format!("guest-{number}"),
+        ..proto::ParticipantInfo::default()
+    }
+}
+
+fn update(participants: Vec<proto::ParticipantInfo>) -> Vec<u8> {
+    signal(Response::Update(proto::ParticipantUpdate { participants }))
+}
+
+/// Floods of signalling: a name, and the frames that are sent over and over.
+fn floods() -> Vec<(&'static str, Box<dyn Fn() -> Vec<u8> + Send + Sync>)> {
+    fn flood(
+        name: &'static str,
+        frames: impl Fn() -> Vec<u8> + Send + Sync + 'static,
+    ) -> (&'static str, Box<dyn Fn() -> Vec<u8> + Send + Sync>) {
+        (name, Box::new(frames))
+    }
+    let joined = |others: usize| {
+        signal(Response::Join(proto::JoinResponse {
+            other_participants: (0..others).map(participant).collect(),
+            ..proto::JoinResponse::default()
+        }))
+    };
+    vec![
+        flood("small updates", || (0..5_000).flat_map(|n| update(vec![participant(n)])).collect()),
+        flood("updates of 1,000", || update((0..1_000).map(participant).collect())),
+        flood("1 MB of participants of two bytes", || {
+            update(vec![proto::ParticipantInfo::default(); 500_000])
+        }),
+        flood("participants with 1,000 tracks", || {
+            let track =
+                |n| proto::TrackInfo { sid: format!("TR_{n}"), ..proto::TrackInfo::default() };
+            let video = |n| proto::TrackInfo { r#type: proto::TrackType::Video.into(), ..track(n) };
+            let tracks = || (0..500).map(track).chain((500..1_000).map(video)).collect();
+            let one = |n| proto::ParticipantInfo { tracks: tracks(), ..participant(n) };
+            (0..20).flat_map(|n| update(vec![one(n)])).collect()
+        }),
+        flood("joins with 5,000 others", move || joined(5_000)),
+        flood("our tracks, published again and again", || {
+            let published = |n: usize| {
+                signal(Response::TrackPublished(proto::TrackPublishedResponse {
+                    cid: "rushhour-audio".to_owned(),
+                    track: Some(proto::TrackInfo {
+                        sid: format!("TR_{n}{}", "x".repeat(200)),
+                        ..proto::TrackInfo::default()
+                    }),
+                }))
+            };
+            (0..2_000).flat_map(published).collect()
+        }),
+        flood("candidates", || {
+            let trickle = |n: usize| {
+                let line = format!("candidate:{n} 1 udp 1 127.0.0.1 {} typ host", 1 + n % 60_000);
+                signal(Response::Trickle(proto::TrickleRequest {
+                    candidate_init: format!("{{\"candidate\":\"{line}\"}}"),
+                    ..proto::TrickleRequest::default()
+                }))
+            };
+            (0..2_000).flat_map(trickle).collect()
+        }),
+        flood("answers with 5,000 tracks of 100 bytes", || {
+            let mids = (0..5_000).map(|n| (n.to_string(), "x".repeat(100)));
+            signal(Response::Answer(proto::SessionDescription {
+                mid_to_track_id: mids.collect::<HashMap<_, _>>(),
+                ..proto::SessionDescription::default()
+            }))
+        }),
+        flood("demands for sections", || {
+            let required =
+                proto::MediaSectionsRequirement { num_audios: u32::MAX, num_videos: u32::MAX };
+            (0..1_000).flat_map(|_| signal(Response::MediaSectionsRequirement(required))).collect()
+        }),
+        flood("a room's metadata of 1 MB", || {
+            signal(Response::RoomUpdate(proto::RoomUpdate {
+                room: Some(proto::Room {
+                    metadata: "x".repeat(1_000_000),
+                    ..proto::Room::default()
+                }),
+            }))
+        }),
+        flood("pings that nobody reads the answers of", || {
+            (0..2_000).flat_map(|_| frame(0x89, &[b'x'; 125])).collect()
+        }),
+        flood("a message in parts without an end", || {
+            let mut parts = frame(0x02, b"x");
+            (0..5_000).for_each(|_| parts.extend(frame(0x00, &[b'x'; 1_000])));
+            parts
+        }),
+        flood("texts, and bytes that are no message", || {
+            [frame(0x81, &[b'x'; 500]), binary(&[0xff; 500])].concat()
+        }),
+        flood("a frame of 2^60 bytes", || {
+            let mut head = vec![0x82, 127];
+            head.extend_from_slice(&(1_u64 << 60).to_be_bytes());
+            head.extend_from_slice(&[b'x'; 50_000]);
+            head
+        }),
+    ]
+}
+
+/// Refusals of the connection itself.
+fn refusals() -> Vec<(&'static str, fn(TcpStream))> {
+    fn answer(mut stream: TcpStream, head: &[u8], piece: &[u8], times: usize) {
+        let mut request = [0; 4_096];
+        let _ = stream.read(&mut request);
+        let mut sent = stream.write_all(head);
+        for _ in 0..times {
+            if sent.is_err() {
+                return;
+            }
+            sent = stream.write_all(piece);
+        }
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    vec![
+        ("a refusal with a body of 50 MB", |stream| {
+            let head = b"HTTP/1.1 401 X\r\nContent-Length: 50000000\r\n\r\n";
+            answer(stream, head, &[b'x'; 50_000], 1_000);
+        }),
+        ("headers without an end", |stream| {
+            answer(
+                stream,
+                b"HTTP/1.1 101 X\r\n",
+                b"X-Header: xxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n",
+                1_000_000,
+            );
+        }),
+        ("no answer at all", |stream| answer(stream, b"", b"", 0)),
+    ]
+}
+
+/// Answers of the server API and of Cekura: a name, and the answer to a request.
+fn answers() -> Vec<(&'static str, fn(&str) -> Option<Vec<u8>>)> {
+    fn objects() -> Vec<u8> {
+        [b"[".to_vec(), b"{\"a\":0},".repeat(2_000_000), b"0]".to_vec()].concat()
+    }
+    fn text() -> Vec<u8> {
+        [b"{\"name\":\"".to_vec(), vec![b'x'; 16_000_000], b"\"}".to_vec()].concat()
+    }
+    vec![
+        ("CreateRoom: 16 MB", |request| request.contains("CreateRoom").then(text)),
+        ("CreateRoom: 16 MB of objects", |request| request.contains("CreateRoom").then(objects)),
+        ("CreateDispatch: 16 MB", |request| request.contains("CreateDispatch").then(objects)),
+        ("ListParticipants: 16 MB", |request| request.contains("ListParticipants").then(objects)),
+        ("ListRooms: 16 MB", |request| request.contains("ListRooms").then(objects)),
+        ("a submission: 16 MB", |request| request.contains("run_scenarios").then(objects)),
+        ("a status poll: 16 MB", |request| request.starts_with("GET").then(objects)),
+        ("everything: 16 MB", |_| Some(objects())),
+    ]
+}
+
+fn answering(choose: fn(&str) -> Option<Vec<u8>>) -> HostileServer {
+    HostileServer::start(move |request| {
+        let body = choose(request).unwrap_or_else(|| {
+            if request.contains("run_scenarios") {
+                br#"{"id":7,"runs":[{"id":3,"scenario":30}]}"#.to_vec()
+            } else {
+                b"{}".to_vec()
+            }
+        });
+        (200, body)
+    })
+}
+
+/// Runs a session with every hostile answer, and prints what each took.
+fn run_all(flood_bytes: usize, copies: u32) {
+    let sandbox = Sandbox::start(SandboxConfig::default(), 0).expect("a port is free");
+    let mut table = Vec::new();
+    for (name, frames) in floods() {
+        let server = HostileSignalling::flooding(flood_bytes, frames);
+        table.push((
+            name,
+            run(&profile(&sandbox.livekit_url(), &server.url(), CALLERS, copies), copies as usize),
+        ));
+    }
+    for (name, refuse) in refusals() {
+        let server = HostileSignalling::start(refuse);
+        table.push((
+            name,
+            run(&profile(&sandbox.livekit_url(), &server.url(), CALLERS, copies), copies as usize),
+        ));
+    }
+    for (name, choose) in answers() {
+        let server = answering(choose);
+        let address = format!("http://{}", server.address());
+        let evaluator = format!("kind = \"cekura\"\nurl = \"{address}\"\npoll_every = \"500ms\"");
+        let livekit = format!("ws://{}", server.address());
+        let text =
+            profile(&livekit, &livekit, &evaluator, 40).replace("script = \"script.toml\"\n", "");
+        table.push((name, run(&text, 40)));
+    }
+    for (name, flooded) in &table {
+        println!("{:>4} MB  {name}  {}", flooded.peak / 1_000_000, flooded.ending);
+    }
+    for (name, flooded) in &table {
+        assert!(flooded.peak < MOST_MEMORY, "{name}: {} bytes", flooded.peak);
+    }
+}
+
+#[test]
+fn a_flood_takes_little_memory_and_ends_with_the_callers_own_words() {
+    let sandbox = Sandbox::start(SandboxConfig::default(), 0).expect("a port is free");
+    for (name, frames) in floods().into_iter().take(3) {
+        let server = HostileSignalling::flooding(30_000_000, frames);
+        let flooded = run(&profile(&sandbox.livekit_url(), &server.url(), CALLERS, 2), 2);
+        assert!(flooded.peak < MOST_MEMORY, "{name}: {} bytes", flooded.peak);
+        let own_words = ["sent more than a participant can handle", "no connection for media"];
+        let is_own = own_words.iter().any(|words| flooded.ending.contains(words));
+        assert!(is_own, "{name}: {}", flooded.ending);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: every flood, 250 MB to each of four callers"]
+fn no_hostile_answer_takes_300_mb() {
+    run_all(250_000_000, 4);
+}
