@@ -13,6 +13,7 @@
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
 //! | `calibration_agent` | the agent whose delays and faults are known |
 //! | `doctor`, `sweep` | checks before a session, cleaning up after one |
+//! | `trust_and_proxies`, `media_paths` | private authorities and proxies; UDP, TCP and TURN |
 //! | `resilience` | full disks, signals, killed servers, pairs of faults |
 //! | `parsers`, `hostile_input` | bytes from outside |
 //! | `hostile_journals`, `hostile_profiles`, `hostile_services` | session folders, profiles and servers that lie |
@@ -48,6 +49,8 @@ mod judging;
 mod junit;
 mod logging;
 #[cfg(feature = "native")]
+mod media_paths;
+#[cfg(feature = "native")]
 mod native_callers;
 mod older_journals;
 mod packaging;
@@ -67,3 +70,5 @@ mod sessions;
 mod soak;
 mod support;
 mod sweep;
+#[cfg(feature = "native")]
+mod trust_and_proxies;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rushhour_callers::data::{DataEvent, DataReceiver, decode_turn_metrics};
 use rushhour_callers::participant::{
-    JoinConfig, Participant, ParticipantEvent, ParticipantOutput, decode_signal,
+    JoinConfig, PacketRoute, Participant, ParticipantEvent, ParticipantOutput, decode_signal,
 };
 use rushhour_core::event::Event;
 use rushhour_core::profile::{ProfileInput, explain, load, no_files};
@@ -116,7 +116,7 @@ fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
 fn signal(bytes: &[u8]) {
     struct Discard;
     impl ParticipantOutput for Discard {
-        fn transmit(&mut self, _: std::net::SocketAddr, _: &[u8]) {}
+        fn transmit(&mut self, _: PacketRoute, _: &[u8]) {}
         fn send_signal(&mut self, _: livekit_protocol::signal_request::Message) {}
         fn event(&mut self, _: ParticipantEvent) {}
     }
@@ -125,7 +125,7 @@ fn signal(bytes: &[u8]) {
         return;
     }
     let config = JoinConfig { publish_audio: true, ..JoinConfig::default() };
-    let local = ([127, 0, 0, 1], 5_000).into();
+    let local = Some(([127, 0, 0, 1], 5_000).into());
     let joined = Participant::new(&config, Instant::now(), SessionTime::START, local);
     let (mut participant, _) = joined.expect("loopback is an address");
     for (second, message) in messages.into_iter().take(16).enumerate() {

@@ -10,8 +10,8 @@ use super::traits::AgentTraits;
 use rushhour_callers::audio::{DEFAULT_HANGOVER, SpeechEdge, VoiceActivity};
 use rushhour_callers::data::{AGENT_SESSION_TOPIC, DataEvent};
 use rushhour_callers::engine::{
-    Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantControl, ParticipantHandle,
-    ParticipantHandler,
+    Engine, EngineClock, JoinRequest, LeaveReason, NetworkAccess, NextTick, ParticipantControl,
+    ParticipantHandle, ParticipantHandler,
 };
 use rushhour_callers::participant::{JoinConfig, ParticipantEvent, RemoteParticipant};
 use rushhour_core::units::{Identity, Micros, Mode, RoomName, Secret, SessionTime};
@@ -77,8 +77,13 @@ impl RoomListener {
     ///
     /// # Errors
     /// If the system cannot start a thread.
-    pub(super) fn join(url: String, token: Secret, mode: Mode) -> std::io::Result<Self> {
-        let engine = Engine::start(EngineClock::start(), 1)?;
+    pub(super) fn join(
+        url: String,
+        token: Secret,
+        mode: Mode,
+        network: NetworkAccess,
+    ) -> std::io::Result<Self> {
+        let engine = Engine::start_with(EngineClock::start(), 1, network)?;
         let heard = Arc::new(Mutex::new(Heard::default()));
         let handler = SilentParticipant { heard: heard.clone(), activities: HashMap::new() };
         let control = engine.join(JoinRequest {

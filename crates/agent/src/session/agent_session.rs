@@ -311,7 +311,9 @@ impl ParticipantHandler for AgentSession {
                 }
             }
             // The engine calls `left` with the reason.
-            ParticipantEvent::TrackPublished { .. } | ParticipantEvent::Disconnected(_) => {}
+            ParticipantEvent::TrackPublished { .. }
+            | ParticipantEvent::PathChosen(_)
+            | ParticipantEvent::Disconnected(_) => {}
         }
     }
 

@@ -16,16 +16,21 @@ use super::connect_error::ConnectError;
 use super::handler::ParticipantHandler;
 use super::health::{EngineCounters, EngineHealth};
 use super::leave_reason::LeaveReason;
+use super::network_access::NetworkAccess;
+use super::paths::MediaPaths;
 use super::signal_connection::{self, WebSocket};
 use super::slot::ParticipantSlot;
 use super::socket::Socket;
 use super::thread::{self, SlotId, ThreadCommand};
 use crate::participant::{JoinConfig, Participant};
+use rushhour_core::profile::MediaTransport;
 use rushhour_core::units::Secret;
+use rushhour_livekit::http::ProxyServer;
 
 /// Another thread is used only when one has this many participants: few wake-ups shared by many are cheapest.
 const PARTICIPANTS_PER_THREAD: usize = 48;
-/// Files that a participant keeps open: its signal connection and its UDP socket.
+/// Files that a participant keeps open: its signal connection, and one way of media. Where the first does not connect,
+/// there are a few more for some seconds.
 pub const FILES_PER_PARTICIPANT: u64 = 2;
 
 /// A participant that is to join a room.
@@ -56,6 +61,7 @@ impl JoinRequest {
 pub struct Engine {
     clock: EngineClock,
     runtime: Handle,
+    network: NetworkAccess,
     counters: Arc<EngineCounters>,
     next_id: AtomicU64,
     threads: Vec<EngineThread>,
@@ -75,6 +81,19 @@ impl Engine {
     /// # Errors
     /// If the system cannot start the threads.
     pub fn start(clock: EngineClock, threads: usize) -> std::io::Result<Self> {
+        let network = NetworkAccess::system().map_err(std::io::Error::other)?;
+        Self::start_with(clock, threads, network)
+    }
+
+    /// The same, whose participants reach their servers as `network` says.
+    ///
+    /// # Errors
+    /// If the system cannot start the threads.
+    pub fn start_with(
+        clock: EngineClock,
+        threads: usize,
+        network: NetworkAccess,
+    ) -> std::io::Result<Self> {
         let counters = Arc::new(EngineCounters::default());
         let threads = (0..threads.max(1))
             .map(|number| {
@@ -87,7 +106,7 @@ impl Engine {
             })
             .collect::<std::io::Result<Vec<EngineThread>>>()?;
         let runtime = Handle::current();
-        Ok(Self { clock, runtime, counters, next_id: AtomicU64::new(0), threads })
+        Ok(Self { clock, runtime, network, counters, next_id: AtomicU64::new(0), threads })
     }
 
     /// Starts to join a participant. Its handler learns everything else, a failure to join included.
@@ -103,6 +122,7 @@ impl Engine {
             load: ThreadLoad(thread.load.clone()),
             stop: control.stop.clone(),
             clock: self.clock,
+            network: self.network.clone(),
             counters: self.counters.clone(),
         };
         let span =
@@ -165,6 +185,7 @@ struct JoinAttempt {
     load: ThreadLoad,
     stop: Arc<AtomicBool>,
     clock: EngineClock,
+    network: NetworkAccess,
     counters: Arc<EngineCounters>,
 }
 
@@ -172,8 +193,8 @@ impl JoinAttempt {
     async fn run(self, request: JoinRequest) {
         let JoinRequest { url, token, config, mut handler } = request;
         let started = self.clock.now();
-        let (participant, socket, websocket) =
-            match Box::pin(connect(&url, &token, config, self.clock)).await {
+        let (participant, paths, websocket) =
+            match Box::pin(connect(&url, &token, config, self.clock, &self.network)).await {
                 Ok(connected) => connected,
                 Err(error) => {
                     let now = self.clock.now();
@@ -182,9 +203,9 @@ impl JoinAttempt {
                     return;
                 }
             };
-        let Self { id, commands, load, stop, clock, counters } = self;
+        let Self { id, commands, load, stop, clock, counters, .. } = self;
         let (signal, outgoing) = unbounded_channel();
-        let slot = ParticipantSlot::new(participant, socket, signal, handler, stop);
+        let slot = ParticipantSlot::new(participant, paths, signal, handler, stop);
         counters.participants.fetch_add(1, Relaxed);
         if commands.send(ThreadCommand::Add(id, Box::new(slot))).is_err() {
             return;
@@ -207,20 +228,29 @@ async fn connect(
     token: &Secret,
     config: JoinConfig,
     clock: EngineClock,
-) -> Result<(Participant, Socket, WebSocket), ConnectError> {
-    let socket = bind_socket(url).await?;
-    let (local, span) = (socket.local_addr(), Span::current());
+    network: &NetworkAccess,
+) -> Result<(Participant, MediaPaths, WebSocket), ConnectError> {
+    let socket = match network.transport {
+        MediaTransport::Any | MediaTransport::Udp => bind_socket(url).await?,
+        MediaTransport::Tcp | MediaTransport::Relay => None,
+    };
+    let (local, span) = (socket.as_ref().map(Socket::local_addr), Span::current());
+    let paths = MediaPaths::new(socket, network, Handle::current());
     // Generating the DTLS certificate takes a millisecond or two, which must not block the runtime.
     let (participant, query) = tokio::task::spawn_blocking(move || {
         span.in_scope(|| Participant::new(&config, clock.anchor(), clock.now(), local))
     })
     .await??;
-    let websocket = signal_connection::connect(url, &query.path(), token).await?;
-    Ok((participant, socket, websocket))
+    let websocket = signal_connection::connect(url, &query.path(), token, &network.trust).await?;
+    Ok((participant, paths, websocket))
 }
 
-/// Binds a UDP socket to the address that reaches the server.
-async fn bind_socket(url: &str) -> Result<Socket, ConnectError> {
+/// Binds a UDP socket to the address that reaches the server; none where a proxy stands between, which alone may know
+/// the server's name.
+async fn bind_socket(url: &str) -> Result<Option<Socket>, ConnectError> {
+    if ProxyServer::for_service(url).is_some() {
+        return Ok(None);
+    }
     let parsed =
         Url::parse(url).map_err(|source| ConnectError::Url { url: url.to_owned(), source })?;
     let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
@@ -231,7 +261,7 @@ async fn bind_socket(url: &str) -> Result<Socket, ConnectError> {
         Ok(None) => return Err(ConnectError::NoAddress { host }),
         Err(source) => return Err(ConnectError::Resolve { host, source }),
     };
-    Socket::towards(server).map_err(|source| {
+    Socket::towards(server).map(Some).map_err(|source| {
         if signal_connection::is_out_of_files(&source) {
             ConnectError::OutOfFiles(source)
         } else {

@@ -13,6 +13,8 @@ mod handler;
 mod health;
 mod incoming;
 mod leave_reason;
+mod network_access;
+mod paths;
 mod signal_connection;
 mod slot;
 mod slot_handle;
@@ -29,4 +31,5 @@ pub use engine::{
 pub use handler::{NextTick, ParticipantHandle, ParticipantHandler};
 pub use health::{EngineHealth, LATE_TICK};
 pub use leave_reason::LeaveReason;
+pub use network_access::NetworkAccess;
 pub use signal_connection::{WebSocket, connect};

@@ -1,7 +1,6 @@
 //! A participant on a thread, with its socket, its signal connection and its handler.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -15,10 +14,15 @@ use super::clock::EngineClock;
 use super::handler::{NextTick, ParticipantHandle, ParticipantHandler};
 use super::health::EngineCounters;
 use super::leave_reason::LeaveReason;
+use super::paths::MediaPaths;
 use super::signal_connection::SignalError;
 use super::slot_handle::SlotHandle;
-use super::socket::{ReceiveBuffers, Socket};
-use crate::participant::{Participant, ParticipantError, ParticipantEvent, ParticipantOutput};
+use super::socket::ReceiveBuffers;
+use crate::participant::{
+    IceServer, PacketProtocol, PacketRoute, Participant, ParticipantError, ParticipantEvent,
+    ParticipantOutput, ServerCandidate,
+};
+use rushhour_core::event::MediaPath;
 use rushhour_core::units::SessionTime;
 
 /// Events that wait for the handler, at most; a flood beyond that is dropped.
@@ -36,13 +40,15 @@ pub(super) struct TickContext<'a> {
 /// A participant on a thread.
 pub(super) struct ParticipantSlot {
     participant: Participant,
-    socket: Socket,
+    paths: MediaPaths,
     signal: UnboundedSender<Request>,
     handler: Box<dyn ParticipantHandler>,
     events: VecDeque<(ParticipantEvent, SessionTime)>,
     next: NextTick,
     joined_at: Option<SessionTime>,
     open: bool,
+    /// The way of media and data that the handler knows.
+    path: Option<MediaPath>,
     stop: Arc<AtomicBool>,
     stopped: bool,
     left: Option<LeaveReason>,
@@ -52,14 +58,14 @@ pub(super) struct ParticipantSlot {
 impl ParticipantSlot {
     pub(super) fn new(
         participant: Participant,
-        socket: Socket,
+        paths: MediaPaths,
         signal: UnboundedSender<Request>,
         handler: Box<dyn ParticipantHandler>,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             participant,
-            socket,
+            paths,
             signal,
             handler,
             events: VecDeque::new(),
@@ -67,6 +73,7 @@ impl ParticipantSlot {
             next: NextTick::Next,
             joined_at: None,
             open: false,
+            path: None,
             stop,
             stopped: false,
             left: None,
@@ -86,8 +93,8 @@ impl ParticipantSlot {
         at: SessionTime,
         context: &mut TickContext<'_>,
     ) {
-        let Self { participant, socket, signal, events, .. } = self;
-        let mut out = SlotOutput { socket, signal, events, at, counters: context.counters };
+        let Self { participant, paths, signal, events, .. } = self;
+        let mut out = SlotOutput { paths, signal, events, at, counters: context.counters };
         let result = match message {
             Ok(message) => participant.handle_signal(message, at, &mut out),
             Err(error) => {
@@ -103,12 +110,12 @@ impl ParticipantSlot {
         &mut self,
         context: &mut TickContext<'_>,
     ) -> Option<(LeaveReason, SessionTime)> {
-        self.receive_datagrams(context);
+        self.receive_packets(context);
+        self.advance_paths(context);
         let now = context.clock.now();
         if self.left.is_none() && self.participant.deadline() <= now {
-            let Self { participant, socket, signal, events, .. } = self;
-            let mut out =
-                SlotOutput { socket, signal, events, at: now, counters: context.counters };
+            let Self { participant, paths, signal, events, .. } = self;
+            let mut out = SlotOutput { paths, signal, events, at: now, counters: context.counters };
             let result = participant.handle_timeout(now, &mut out);
             self.leave_on_error(result);
         }
@@ -131,6 +138,7 @@ impl ParticipantSlot {
 
     /// Says goodbye to the server and the handler.
     pub(super) fn close(mut self, reason: LeaveReason, at: SessionTime) {
+        self.paths.close(at);
         if matches!(reason, LeaveReason::ClientInitiated) {
             let _ = self.signal.send(Request::Leave(proto::LeaveRequest {
                 reason: proto::DisconnectReason::ClientInitiated.into(),
@@ -145,22 +153,78 @@ impl ParticipantSlot {
         self.handler.on_left(reason, at);
     }
 
-    fn receive_datagrams(&mut self, context: &mut TickContext<'_>) {
-        let Self { participant, socket, signal, events, left, .. } = self;
-        let counters = context.counters;
+    fn receive_packets(&mut self, context: &mut TickContext<'_>) {
+        let (clock, counters) = (context.clock, context.counters);
         let mut count = 0;
-        context.buffers.receive_all(socket, context.clock, |bytes, from, at| {
+        let mut index = 0;
+        while let Some(socket) = self.paths.socket(index) {
+            let local = socket.local_addr();
+            context.buffers.receive_all(&socket, clock, |bytes, remote, at| {
+                count += 1;
+                self.receive(
+                    bytes,
+                    PacketRoute { protocol: PacketProtocol::Udp, local, remote },
+                    at,
+                    counters,
+                );
+            });
+            index += 1;
+        }
+        for index in 0..self.paths.relay_count() {
+            let Some(socket) = self.paths.relay_socket(index) else { continue };
+            context.buffers.receive_all(&socket, clock, |bytes, from, at| {
+                count += 1;
+                if let Some((route, packet)) = self.paths.relayed_packet(index, bytes, from, at) {
+                    self.receive(&packet, route, at, counters);
+                }
+            });
+        }
+        let now = clock.now();
+        for (route, packet) in self.paths.read_streams(now) {
             count += 1;
-            if left.is_some() {
-                return;
-            }
-            let mut out = SlotOutput { socket, signal, events, at, counters };
-            if let Err(error) = participant.handle_datagram(bytes, from, at, &mut out) {
-                *left = Some(LeaveReason::Disconnected(error.into()));
-            }
-        });
+            self.receive(&packet, route, now, counters);
+        }
         if count > 0 {
             counters.datagrams_in.fetch_add(count, Relaxed);
+        }
+    }
+
+    fn receive(
+        &mut self,
+        bytes: &[u8],
+        route: PacketRoute,
+        at: SessionTime,
+        counters: &EngineCounters,
+    ) {
+        if self.left.is_some() {
+            return;
+        }
+        self.paths.note_arrival(route);
+        let Self { participant, paths, signal, events, .. } = self;
+        let mut out = SlotOutput { paths, signal, events, at, counters };
+        let result = participant.handle_packet(bytes, route, at, &mut out);
+        self.leave_on_error(result);
+    }
+
+    /// Opens further ways to the server where the first does not connect, and gives up those that are not used.
+    fn advance_paths(&mut self, context: &TickContext<'_>) {
+        let now = context.clock.now();
+        self.paths.advance(now);
+        for candidate in self.paths.take_candidates() {
+            let Self { participant, paths, signal, events, .. } = self;
+            let mut out = SlotOutput { paths, signal, events, at: now, counters: context.counters };
+            let result = participant.add_local_candidate(candidate, now, &mut out);
+            self.leave_on_error(result);
+        }
+        if !self.open {
+            return;
+        }
+        for candidate in self.paths.settle(now) {
+            self.participant.remove_local_candidate(candidate);
+        }
+        if let Some(path) = self.paths.path().filter(|path| self.path != Some(*path)) {
+            self.path = Some(path);
+            self.events.push_back((ParticipantEvent::PathChosen(path), now));
         }
     }
 
@@ -197,10 +261,10 @@ impl ParticipantSlot {
         context: &TickContext<'_>,
         call: impl FnOnce(&mut dyn ParticipantHandler, &mut dyn ParticipantHandle) -> R,
     ) -> R {
-        let Self { participant, socket, signal, handler, events, left, .. } = self;
+        let Self { participant, paths, signal, handler, events, left, .. } = self;
         let mut handle = SlotHandle {
             participant,
-            socket,
+            paths,
             signal,
             events,
             left,
@@ -220,7 +284,7 @@ impl ParticipantSlot {
 
 /// Carries out what a participant asks for.
 pub(super) struct SlotOutput<'a> {
-    pub(super) socket: &'a Socket,
+    pub(super) paths: &'a mut MediaPaths,
     pub(super) signal: &'a UnboundedSender<Request>,
     pub(super) events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
     /// When the participant's events happened.
@@ -229,11 +293,19 @@ pub(super) struct SlotOutput<'a> {
 }
 
 impl ParticipantOutput for SlotOutput<'_> {
-    fn transmit(&mut self, to: SocketAddr, datagram: &[u8]) {
-        let sent = self.socket.send(to, datagram);
+    fn transmit(&mut self, route: PacketRoute, packet: &[u8]) {
+        let sent = self.paths.send(route, packet, self.at);
         let counter =
             if sent { &self.counters.datagrams_out } else { &self.counters.datagrams_dropped };
         counter.fetch_add(1, Relaxed);
+    }
+
+    fn server_candidate(&mut self, candidate: ServerCandidate) {
+        self.paths.add_server_candidate(candidate, self.at);
+    }
+
+    fn turn_servers(&mut self, servers: Vec<IceServer>) {
+        self.paths.set_ice_servers(servers);
     }
 
     fn send_signal(&mut self, message: Request) {

@@ -11,8 +11,8 @@ use super::clock::EngineClock;
 use super::handler::ParticipantHandle;
 use super::health::EngineCounters;
 use super::leave_reason::LeaveReason;
+use super::paths::MediaPaths;
 use super::slot::SlotOutput;
-use super::socket::Socket;
 use crate::data::RpcFailure;
 use crate::participant::{OwnTrack, Participant, ParticipantError, ParticipantEvent, SendOutcome};
 use rushhour_core::units::{DtmfKey, Identity, SessionTime};
@@ -20,7 +20,7 @@ use rushhour_core::units::{DtmfKey, Identity, SessionTime};
 /// A slot's parts, borrowed for one call of its handler.
 pub(super) struct SlotHandle<'a> {
     pub(super) participant: &'a mut Participant,
-    pub(super) socket: &'a Socket,
+    pub(super) paths: &'a mut MediaPaths,
     pub(super) signal: &'a UnboundedSender<Request>,
     pub(super) events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
     pub(super) left: &'a mut Option<LeaveReason>,
@@ -43,7 +43,7 @@ impl SlotHandle<'_> {
         }
         let now = self.clock.now();
         let mut out = SlotOutput {
-            socket: self.socket,
+            paths: self.paths,
             signal: self.signal,
             events: self.events,
             at: now,
@@ -167,6 +167,10 @@ impl ParticipantHandle for SlotHandle<'_> {
             attributes,
             ..proto::UpdateParticipantMetadata::default()
         }));
+    }
+
+    fn describe_paths(&self) -> String {
+        self.paths.describe()
     }
 
     fn leave(&mut self) {

@@ -5,17 +5,21 @@
 //! join request and message encoding are in `signal`.
 
 mod error;
+mod ice_server;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod participant;
 mod peer_connection;
 mod remote_participant;
+mod route;
 mod signal;
 
 pub use error::{DisconnectError, ParticipantError};
+pub use ice_server::IceServer;
 pub use participant::{
     JoinConfig, OwnTrack, Participant, ParticipantEvent, ParticipantOutput, SendOutcome,
 };
 pub use peer_connection::AudioPacket;
 pub use remote_participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
+pub use route::{LocalCandidate, PacketProtocol, PacketRoute, ServerCandidate};
 pub use signal::{JoinQuery, decode_signal};
 pub(crate) use signal::{encode_signal, request_kind, response_kind};

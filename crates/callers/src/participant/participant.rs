@@ -12,10 +12,13 @@ use proto::signal_response::Message as Response;
 use tracing::{Span, info};
 
 use super::error::{DisconnectError, ParticipantError};
-use super::peer_connection::{AudioPacket, PeerConnection, PeerEvent};
+use super::ice_server::{IceServer, turn_servers};
+use super::peer_connection::{AudioPacket, PeerConnection, PeerEvent, server_candidate};
 use super::remote_participant::RemoteParticipant;
+use super::route::{LocalCandidate, PacketRoute, ServerCandidate};
 use super::signal::JoinQuery;
 use crate::data::{DataEvent, DataReceiver, DataSender};
+use rushhour_core::event::MediaPath;
 use rushhour_core::units::{Identity, SessionTime};
 
 /// The most tracks that the server can announce.
@@ -71,6 +74,8 @@ pub enum ParticipantEvent {
         /// The SID of the track it belongs to, once the server has said.
         track_sid: Option<String>,
     },
+    /// Media and data go another way than before; for the first time, once the data channel is open.
+    PathChosen(MediaPath),
     /// The participant is out of the room. The last event. A `ParticipantHandler` does not see it: the engine
     /// calls its `on_left` instead.
     Disconnected(DisconnectError),
@@ -78,8 +83,16 @@ pub enum ParticipantEvent {
 
 /// Receives what comes out of a [`Participant`].
 pub trait ParticipantOutput {
-    /// Sends a datagram to the server.
-    fn transmit(&mut self, to: SocketAddr, datagram: &[u8]);
+    /// Sends a packet to the server.
+    fn transmit(&mut self, route: PacketRoute, packet: &[u8]);
+    /// The server can be reached at an address.
+    fn server_candidate(&mut self, candidate: ServerCandidate) {
+        let _ = candidate;
+    }
+    /// The server names TURN servers.
+    fn turn_servers(&mut self, servers: Vec<IceServer>) {
+        let _ = servers;
+    }
     /// Sends a message over the signal connection.
     fn send_signal(&mut self, message: Request);
     /// Handles an event.
@@ -111,7 +124,7 @@ pub struct Participant {
 
 impl Participant {
     /// A participant that is about to join, and what it asks to join with. `epoch` is the session's start on the
-    /// monotonic clock, `local` the address of the UDP socket, which becomes the only ICE candidate. Log events of
+    /// monotonic clock, `local` the address of the UDP socket, which becomes the first ICE candidate. Log events of
     /// the participant go to the `tracing` span that is current now.
     ///
     /// # Errors
@@ -120,7 +133,7 @@ impl Participant {
         config: &JoinConfig,
         epoch: Instant,
         now: SessionTime,
-        local: SocketAddr,
+        local: Option<SocketAddr>,
     ) -> Result<(Self, JoinQuery), ParticipantError> {
         let track = config.publish_audio.then_some("rushhour-audio");
         let background = config.publish_background.then_some("rushhour-background");
@@ -170,8 +183,16 @@ impl Participant {
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
         match message {
-            Response::Join(join) => self.joined(join, now, out),
+            Response::Join(mut join) => {
+                out.turn_servers(turn_servers(std::mem::take(&mut join.ice_servers)));
+                self.joined(join, now, out);
+            }
             Response::Answer(answer) => {
+                for line in answer.sdp.lines() {
+                    if let Some(line) = line.strip_prefix("a=").filter(|line| is_candidate(line)) {
+                        announce(line, out);
+                    }
+                }
                 let free = MAX_TRACKS.saturating_sub(self.track_sids.len());
                 self.track_sids.extend(answer.mid_to_track_id.into_iter().take(free));
                 if let Some((id, sdp)) = self.peer.handle_answer(&answer.sdp)? {
@@ -189,6 +210,7 @@ impl Participant {
                     init.ok().and_then(|init| Some(init.get("candidate")?.as_str()?.to_owned()));
                 // An empty candidate marks the end of candidates.
                 if let Some(line) = line.filter(|line| !line.is_empty()) {
+                    announce(&line, out);
                     self.peer.add_remote_candidate(&line);
                 }
             }
@@ -260,18 +282,37 @@ impl Participant {
         }
     }
 
-    /// Handles a datagram that arrived at `at`.
+    /// Adds an address at which this participant can be reached.
     ///
     /// # Errors
     /// If the peer connection cannot continue.
-    pub fn handle_datagram(
+    pub(crate) fn add_local_candidate(
+        &mut self,
+        candidate: LocalCandidate,
+        now: SessionTime,
+        out: &mut impl ParticipantOutput,
+    ) -> Result<(), ParticipantError> {
+        self.peer.add_local_candidate(candidate);
+        self.poll(now, out)
+    }
+
+    /// Withdraws an address.
+    pub(crate) fn remove_local_candidate(&mut self, candidate: LocalCandidate) {
+        self.peer.remove_local_candidate(candidate);
+    }
+
+    /// Handles a packet that arrived at `at`.
+    ///
+    /// # Errors
+    /// If the peer connection cannot continue.
+    pub fn handle_packet(
         &mut self,
         bytes: &[u8],
-        from: SocketAddr,
+        route: PacketRoute,
         at: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
-        self.peer.handle_datagram(bytes, from, at)?;
+        self.peer.handle_packet(bytes, route, at)?;
         self.poll(at, out)
     }
 
@@ -357,7 +398,7 @@ impl Participant {
         let mut events: Vec<PeerEvent> = Vec::new();
         self.peer.poll(
             at,
-            |to, datagram| out.transmit(to, datagram),
+            |route, packet| out.transmit(route, packet),
             |event| events.push(event),
         )?;
         for event in events {
@@ -376,6 +417,17 @@ impl Participant {
             }
         }
         Ok(())
+    }
+}
+
+fn is_candidate(line: &str) -> bool {
+    line.starts_with("candidate:")
+}
+
+/// Tells the address in a line of SDP.
+fn announce(line: &str, out: &mut impl ParticipantOutput) {
+    if let Some(candidate) = server_candidate(line) {
+        out.server_candidate(candidate);
     }
 }
 

@@ -232,6 +232,7 @@ impl MergePlacement {
                 E::AgentReady { run: run(n), after: at(after), seen: at(seen) }
             }
             E::Greeted { run: n, at: when } => E::Greeted { run: run(n), at: at(when) },
+            E::MediaPath { run: n, path } => E::MediaPath { run: run(n), path },
             E::Turn { run: n, turn } => E::Turn { run: run(n), turn: turn.shifted(self.offset) },
             E::ModelUsage { run: n, usage } => E::ModelUsage { run: run(n), usage },
             E::RpcCalls { run: n, calls } => E::RpcCalls { run: run(n), calls },
