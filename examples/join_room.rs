@@ -72,6 +72,7 @@ impl ParticipantHandler for Visitor {
             }
             ParticipantEvent::Data(_)
             | ParticipantEvent::TrackPublished { .. }
+            | ParticipantEvent::PathChosen(_)
             | ParticipantEvent::Disconnected(_) => return,
         };
         println!("{:7.3} s  {text}", at.as_secs_f64());

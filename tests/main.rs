@@ -14,6 +14,7 @@
 //! | `connections` | connections that are lost, and servers that are restarted |
 //! | `calibration_agent` | the agent whose delays and faults are known |
 //! | `doctor`, `sweep`, `token_rooms` | checks before a session, cleaning up after one |
+//! | `trust_and_proxies`, `media_paths` | private authorities and proxies; UDP, TCP and TURN |
 //! | `resilience` | full disks, signals, killed servers, pairs of faults |
 //! | `parsers`, `hostile_input` | bytes from outside |
 //! | `hostile_journals`, `hostile_profiles`, `hostile_services` | session folders, profiles and servers that lie |
@@ -58,6 +59,8 @@ mod judging;
 mod junit;
 mod logging;
 #[cfg(feature = "native")]
+mod media_paths;
+#[cfg(feature = "native")]
 mod native_callers;
 mod older_journals;
 mod packaging;
@@ -79,3 +82,5 @@ mod support;
 mod sweep;
 #[cfg(feature = "native")]
 mod token_rooms;
+#[cfg(feature = "native")]
+mod trust_and_proxies;

@@ -6,8 +6,8 @@ use std::time::Instant;
 use rushhour_callers::caller::hostile_room::HostileRoom;
 use rushhour_callers::data::{DataEvent, DataReceiver, decode_turn_metrics};
 use rushhour_callers::participant::{
-    JoinConfig, Participant, ParticipantEvent, ParticipantOutput, SignalAttempt, SignalLoss,
-    decode_signal,
+    JoinConfig, PacketRoute, Participant, ParticipantEvent, ParticipantOutput, PeerRole,
+    SignalAttempt, SignalLoss, decode_signal,
 };
 use rushhour_core::event::Event;
 use rushhour_core::profile::{ProfileInput, explain, load, no_files};
@@ -126,7 +126,7 @@ fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
 fn signal(bytes: &[u8]) {
     struct Discard;
     impl ParticipantOutput for Discard {
-        fn transmit(&mut self, _: std::net::SocketAddr, _: std::net::SocketAddr, _: &[u8]) {}
+        fn transmit(&mut self, _: PeerRole, _: PacketRoute, _: &[u8]) {}
         fn open_signal(&mut self, _: SignalAttempt) {}
         fn send_signal(&mut self, _: livekit_protocol::signal_request::Message) {}
         fn event(&mut self, _: ParticipantEvent) {}
@@ -136,7 +136,8 @@ fn signal(bytes: &[u8]) {
         return;
     }
     let config = JoinConfig { publish_audio: true, ..JoinConfig::default() };
-    let (local, other) = (([127, 0, 0, 1], 5_000).into(), ([127, 0, 0, 1], 5_001).into());
+    let (local, other) =
+        (Some(([127, 0, 0, 1], 5_000).into()), Some(([127, 0, 0, 1], 5_001).into()));
     let (epoch, start) = (Instant::now(), SessionTime::START);
     let joined = Participant::new(&config, epoch, start, local);
     let (mut participant, _) = joined.expect("loopback is an address");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::native_callers::{self, SessionCallers};
 use super::progress::ProgressSink;
+use super::trust::livekit_trust;
 use crate::credentials::{CredentialRequest, find};
 use crate::error::CliError;
 use crate::profile_files::ProfileFiles;
@@ -110,7 +111,8 @@ impl Clients {
         let LiveKitKeys { key, secret } = livekit_keys;
         let timeout = profile.limits.livekit_timeout.as_duration();
         let api_url = profile.livekit.server_api().unwrap_or(&livekit_url).to_owned();
-        let livekit = LiveKitClient::new(&api_url, &key, &secret, timeout)
+        let trust = livekit_trust(profile.livekit.ca_file.as_deref(), files)?;
+        let livekit = LiveKitClient::with_trust(&api_url, &key, &secret, timeout, &trust)
             .map_err(CliError::from_internal)?;
         let callers = native_callers::prepare(profile, files)?;
         let (evaluator_url, evaluator): (String, Arc<dyn Evaluator>) =

@@ -15,4 +15,5 @@ pub(crate) mod marked_rooms;
 pub(crate) mod native_callers;
 pub(crate) mod new_session;
 pub(crate) mod progress;
+pub(crate) mod trust;
 pub(crate) mod worker_monitor;

@@ -27,29 +27,36 @@ mod available {
         Arc, CliError, Evaluator, EvaluatorSettings, Path, Profile, ProfileFiles, SessionClock,
     };
     use crate::bounded_file::{MAX_CLIP, read_bounded};
+    use crate::session::trust::livekit_trust;
     use rushhour_callers::NativeCallers;
     use rushhour_callers::audio::Clip;
     use rushhour_callers::caller::PreparedScript;
-    use rushhour_callers::engine::{EngineClock, FILES_PER_PARTICIPANT, raise_file_limit};
+    use rushhour_callers::engine::{
+        EngineClock, FILES_PER_PARTICIPANT, NetworkAccess, raise_file_limit,
+    };
 
     /// Open files for everything but the callers.
     const OTHER_FILES: u64 = 200;
 
     /// Callers that wait for the session to begin.
-    pub(crate) struct SessionCallers(Arc<NativeCallers>);
+    pub(crate) struct SessionCallers {
+        callers: Arc<NativeCallers>,
+        network: NetworkAccess,
+    }
 
     impl SessionCallers {
         pub(crate) fn evaluator(&self) -> Arc<dyn Evaluator> {
-            self.0.clone()
+            self.callers.clone()
         }
 
         /// Starts the callers' threads, on the session's clock.
         pub(crate) fn start(&self, clock: SessionClock) -> Result<(), CliError> {
             let (anchor, wall_ms) = clock.anchor();
             let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            self.0.start(EngineClock::new(anchor, wall_ms), threads).map_err(|error| {
-                CliError::internal("cannot start the callers' threads").caused_by(error)
-            })
+            let network = self.network.clone();
+            self.callers.start(EngineClock::new(anchor, wall_ms), threads, network).map_err(
+                |error| CliError::internal("cannot start the callers' threads").caused_by(error),
+            )
         }
     }
 
@@ -72,11 +79,12 @@ mod available {
             }
         }
         check_file_limit(profile.limits.in_flight)?;
-        Ok(Some(SessionCallers(Arc::new(NativeCallers::new(
-            settings.clone(),
-            profile.seed,
-            scripts,
-        )))))
+        let callers = NativeCallers::new(settings.clone(), profile.seed, scripts);
+        let network = NetworkAccess {
+            trust: livekit_trust(profile.livekit.ca_file.as_deref(), files)?,
+            transport: profile.livekit.transport,
+        };
+        Ok(Some(SessionCallers { callers: Arc::new(callers), network }))
     }
 
     fn check_file_limit(callers: u32) -> Result<(), CliError> {

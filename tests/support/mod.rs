@@ -1,6 +1,9 @@
 //! The harness: the binary, its working directory, session folders, schemas, real peers.
 
 mod binary;
+mod certificates;
+#[cfg(feature = "native")]
+mod connect_proxy;
 #[cfg(feature = "native")]
 mod cutting_proxy;
 mod events;
@@ -23,6 +26,10 @@ mod wait;
 
 pub(crate) use binary::{CommandOutput, RunningCommand, Rushhour};
 #[cfg(feature = "native")]
+pub(crate) use certificates::{Authority, TlsFront};
+#[cfg(feature = "native")]
+pub(crate) use connect_proxy::ConnectProxy;
+#[cfg(feature = "native")]
 pub(crate) use cutting_proxy::CuttingProxy;
 pub(crate) use events::{count_events, count_facts, last_event_time, wait_for_events};
 pub(crate) use forged_journal::ForgedJournal;
@@ -30,6 +37,8 @@ pub(crate) use forger::Forger;
 pub(crate) use framework_agents::{Framework, framework_table};
 pub(crate) use hostile_server::HostileServer;
 pub(crate) use peers::{LiveKitServer, Peers, python_facts};
+#[cfg(feature = "native")]
+pub(crate) use peers::{ServerMedia, ServerTurn};
 pub(crate) use rng::SplitMix64;
 pub(crate) use sandbox_process::SandboxProcess;
 pub(crate) use schema::{Schema, assert_valid};

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use rushhour_core::units::Secret;
 use serde_json::Value;
 
 use super::binary::Rushhour;
+use super::certificates::ServerCertificate;
 use super::test_dir::PEERS;
 use super::wait::wait_until;
 
@@ -75,8 +76,70 @@ impl Drop for KillOnDrop {
     }
 }
 
+/// How a server takes media.
+pub(crate) struct ServerMedia {
+    pub(crate) address: IpAddr,
+    /// Whether it takes ICE over TCP.
+    pub(crate) tcp: bool,
+    pub(crate) turn: Option<ServerTurn>,
+}
+
+/// The server's own TURN server.
+pub(crate) enum ServerTurn {
+    Udp,
+    /// With this certificate, at an address of this machine that nobody else uses: LiveKit names port 443 whatever the
+    /// configuration says.
+    Tls(Ipv4Addr, ServerCertificate),
+}
+
+impl Default for ServerMedia {
+    fn default() -> Self {
+        Self { address: Ipv4Addr::LOCALHOST.into(), tcp: false, turn: None }
+    }
+}
+
+impl ServerMedia {
+    pub(crate) fn ipv6() -> Self {
+        Self { address: Ipv6Addr::LOCALHOST.into(), ..Self::default() }
+    }
+
+    fn config(&self, folder: &Path) -> String {
+        let Self { address, tcp, turn } = self;
+        let tcp_port = if *tcp { free_tcp_port() } else { 0 };
+        let turn = match turn {
+            None => String::new(),
+            Some(ServerTurn::Udp) => {
+                turn_config(address, &format!("udp_port: {}", free_udp_port()))
+            }
+            Some(ServerTurn::Tls(address, ServerCertificate { certificate, key })) => {
+                let (certificate_file, key_file) =
+                    (folder.join("turn.pem"), folder.join("turn.key"));
+                fs::write(&certificate_file, certificate).expect("a file can be written");
+                fs::write(&key_file, key).expect("a file can be written");
+                let files = (certificate_file.display(), key_file.display());
+                let options =
+                    format!("tls_port: 443, cert_file: \"{}\", key_file: \"{}\"", files.0, files.1);
+                turn_config(&(*address).into(), &options)
+            }
+        };
+        format!(
+            "rtc: {{tcp_port: {tcp_port}, udp_port: {}, node_ip: \"{address}\", use_external_ip: false, \
+             enable_loopback_candidate: true, interfaces: {{includes: [lo]}}}}\n{turn}",
+            free_udp_port(),
+        )
+    }
+}
+
+fn turn_config(address: &IpAddr, options: &str) -> String {
+    format!(
+        "turn: {{enabled: true, domain: \"{address}\", bind_addresses: [\"{address}\"], \
+         allow_restricted_peer_cidrs: [127.0.0.0/8], {options}}}\n"
+    )
+}
+
 /// A real livekit-server on loopback.
 pub(crate) struct LiveKitServer {
+    address: IpAddr,
     port: u16,
     key: Secret,
     secret: Secret,
@@ -88,33 +151,38 @@ pub(crate) struct LiveKitServer {
 impl LiveKitServer {
     /// Starts the newest server.
     pub(crate) fn start(folder: &Path) -> Self {
-        Self::start_binary(folder, "bin/server")
+        Self::start_with(folder, &ServerMedia::default())
     }
 
     /// Starts an older server, such as `v1.8.4`.
     pub(crate) fn start_version(folder: &Path, version: &str) -> Self {
-        Self::start_binary(folder, &format!("livekit-{version}/server"))
+        let binary = format!("livekit-{version}/server");
+        Self::start_binary(folder, &ServerMedia::default(), &binary)
     }
 
-    fn start_binary(folder: &Path, binary: &str) -> Self {
+    /// Starts one that takes media as `media` says.
+    pub(crate) fn start_with(folder: &Path, media: &ServerMedia) -> Self {
+        Self::start_binary(folder, media, "bin/server")
+    }
+
+    fn start_binary(folder: &Path, media: &ServerMedia, binary: &str) -> Self {
         let binary = Peers::find().installed(binary);
-        let (port, udp) = (free_tcp_port(), free_udp_port());
+        let port = free_tcp_port();
         let folder = peers_folder(folder);
         let config = folder.join("livekit.yaml");
+        let (address, media) = (media.address, media.config(&folder));
         let text = format!(
-            "port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{{KEY}: {SECRET}}}\n\
-             rtc: {{tcp_port: 0, udp_port: {udp}, node_ip: 127.0.0.1, use_external_ip: false, \
-             enable_loopback_candidate: true, interfaces: {{includes: [lo]}}}}\n\
-             room: {{empty_timeout: 60}}\n"
+            "port: {port}\nbind_addresses: [\"{address}\"]\nkeys: {{{KEY}: {SECRET}}}\n\
+             {media}room: {{empty_timeout: 60}}\n"
         );
         fs::write(config, text).expect("a file can be written");
         let (key, secret) = (Secret::new(KEY), Secret::new(SECRET));
-        let process = Self::serve(&folder, port, &binary);
-        Self { port, key, secret, folder, process, binary }
+        let process = Self::serve(&folder, address, port, &binary);
+        Self { address, port, key, secret, folder, process, binary }
     }
 
     /// Starts it with the configuration in this folder, and waits until it answers.
-    fn serve(folder: &Path, port: u16, binary: &Path) -> KillOnDrop {
+    fn serve(folder: &Path, address: IpAddr, port: u16, binary: &Path) -> KillOnDrop {
         let log = folder.join("livekit.log");
         let log = File::options().create(true).append(true).open(log);
         let process = Command::new(binary)
@@ -125,7 +193,7 @@ impl LiveKitServer {
             .spawn()
             .expect("livekit-server starts");
         let process = KillOnDrop(process);
-        wait_until("livekit-server answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        wait_until("livekit-server answers", || TcpStream::connect((address, port)).is_ok());
         process
     }
 
@@ -134,7 +202,7 @@ impl LiveKitServer {
         let KillOnDrop(process) = &mut self.process;
         process.kill().expect("it is running");
         process.wait().expect("it exits");
-        self.process = Self::serve(&self.folder, self.port, &self.binary);
+        self.process = Self::serve(&self.folder, self.address, self.port, &self.binary);
     }
 
     /// Suspends it: it answers nothing until [`thaw`](Self::thaw).
@@ -147,12 +215,16 @@ impl LiveKitServer {
         self.process.signal("CONT");
     }
 
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}", self.port)
+        format!("ws://{}", SocketAddr::new(self.address, self.port))
     }
 
     pub(crate) fn http(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", SocketAddr::new(self.address, self.port))
     }
 
     pub(crate) fn key(&self) -> Secret {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::caller::{Caller, CallerConfig, PreparedScript};
-use super::engine::{Engine, EngineClock, JoinRequest, ParticipantControl};
+use super::engine::{Engine, EngineClock, JoinRequest, NetworkAccess, ParticipantControl};
 use super::participant::{JoinConfig, ReconnectPolicy};
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
@@ -81,13 +81,18 @@ impl NativeCallers {
         }
     }
 
-    /// Starts the engine with the session's clock, on `threads` threads. Must be called within a tokio runtime, before
+    /// Starts the engine with the session's clock, on `threads` threads, for callers that reach their server as `network` says. Must be called within a tokio runtime, before
     /// the first submission. Only the first call has an effect.
     ///
     /// # Errors
     /// If the system cannot start the threads.
-    pub fn start(&self, clock: EngineClock, threads: usize) -> std::io::Result<()> {
-        let engine = Engine::start(clock, threads)?;
+    pub fn start(
+        &self,
+        clock: EngineClock,
+        threads: usize,
+        network: NetworkAccess,
+    ) -> std::io::Result<()> {
+        let engine = Engine::start_with(clock, threads, network)?;
         let _ = self.engine.set(engine);
         Ok(())
     }

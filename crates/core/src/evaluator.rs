@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::event::{
-    CallersHealth, ConversationSummary, FramesSent, ModelUsage, Outcome, Reconnect, RpcCalls,
-    RunMapping, RunPhase, Turn,
+    CallersHealth, ConversationSummary, FramesSent, MediaPath, ModelUsage, Outcome, Reconnect,
+    RpcCalls, RunMapping, RunPhase, Turn,
 };
 use crate::units::{
     EvaluatorRunId, ForeignText, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId,
@@ -83,6 +83,8 @@ pub enum UpdateKind {
     HiddenAgent,
     /// The agent was heard or read for the first time, before the caller's first turn.
     Greeted,
+    /// The way of the caller's media and data to the server.
+    MediaPath(MediaPath),
     /// A turn ended.
     Turn(Turn),
     /// The caller lost its connection, and was back.

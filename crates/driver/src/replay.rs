@@ -158,6 +158,7 @@ impl ReplayedSession {
             | EventKind::SubmitRetry { .. }
             | EventKind::AgentReady { .. }
             | EventKind::Greeted { .. }
+            | EventKind::MediaPath { .. }
             | EventKind::Turn { .. }
             | EventKind::Reconnected { .. }
             | EventKind::ModelUsage { .. }

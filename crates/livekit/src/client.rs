@@ -11,6 +11,7 @@ use super::control_plane::{
     RoomParticipants,
 };
 use super::error::{LiveKitError, LiveKitErrorKind};
+use super::http::{TransportError, TrustStore};
 use super::twirp::Twirp;
 use rushhour_core::BoxFuture;
 use rushhour_core::units::{AgentName, DispatchId, Identity, Micros, RoomName, Secret};
@@ -71,7 +72,22 @@ impl LiveKitClient {
         secret: &Secret,
         timeout: Duration,
     ) -> Result<Self, LiveKitError> {
-        Ok(Self { twirp: Twirp::new(url, key, secret, timeout)? })
+        let trust = TrustStore::system().map_err(TransportError::from)?;
+        Self::with_trust(url, key, secret, timeout, &trust)
+    }
+
+    /// The same, with further certificate authorities than the system's.
+    ///
+    /// # Errors
+    /// No HTTP client can be built on this machine.
+    pub fn with_trust(
+        url: &str,
+        key: &Secret,
+        secret: &Secret,
+        timeout: Duration,
+        trust: &TrustStore,
+    ) -> Result<Self, LiveKitError> {
+        Ok(Self { twirp: Twirp::new(url, key, secret, timeout, trust)? })
     }
 
     /// Lists a room that does not exist: succeeds where the server responds and accepts the key.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rushhour_core::ErrorSource;
 use rushhour_core::units::{ForeignText, Micros};
 
-use crate::http::{HttpResponse, TransportError, TransportErrorKind};
+use crate::http::{HttpResponse, ProxyServer, TransportError, TransportErrorKind};
 use crate::token::TokenError;
 
 /// What a failed request means.
@@ -134,6 +134,18 @@ impl LiveKitError {
             _ => LiveKitErrorKind::Server,
         };
         Self::new(kind, format!("LiveKit answered {code}: {message}"))
+    }
+
+    /// The same error; where something else than LiveKit may have answered, with the proxy that stood between.
+    #[must_use]
+    pub(super) fn through(self, proxy: Option<&ProxyServer>) -> Self {
+        match (self.kind, proxy) {
+            (LiveKitErrorKind::Transport, Some(proxy)) => {
+                let message = format!("{}; the proxy {proxy} stands between", self.message).into();
+                Self { message, ..self }
+            }
+            _ => self,
+        }
     }
 
     /// Something else than LiveKit answered.

@@ -11,7 +11,7 @@ use prost::Message;
 
 use super::error::LiveKitError;
 use super::token::TokenError;
-use crate::http::HttpClient;
+use crate::http::{HttpClient, TrustStore};
 use rushhour_core::units::Secret;
 
 /// The longest answer to a method: what it can need, and little enough that many at once fit in memory.
@@ -44,13 +44,14 @@ impl Twirp {
         key: &Secret,
         secret: &Secret,
         timeout: Duration,
+        trust: &TrustStore,
     ) -> Result<Self, LiveKitError> {
         let url = url.trim_end_matches('/');
         let base = match url.strip_prefix("ws") {
             Some(rest) => format!("http{rest}/twirp/livekit"),
             None => format!("{url}/twirp/livekit"),
         };
-        let http = HttpClient::for_service(&base, timeout)?;
+        let http = HttpClient::for_service(&base, trust, timeout)?;
         Ok(Self { http, base, key: key.clone(), secret: secret.clone(), timeout })
     }
 
@@ -83,14 +84,15 @@ impl Twirp {
             .header("content-type", "application/protobuf")
             .body(request.encode_to_vec());
         let response = self.http.send(request, max_response(method)).await?;
+        let through = |error: LiveKitError| error.through(self.http.proxy());
         if !response.is_success() {
-            return Err(LiveKitError::from_http(&response));
+            return Err(through(LiveKitError::from_http(&response)));
         }
         if response.truncated {
-            return Err(LiveKitError::not_livekit(response.status));
+            return Err(through(LiveKitError::not_livekit(response.status)));
         }
         Response::decode(&*response.body)
             .map(|message| (message, response.date))
-            .map_err(|error| LiveKitError::not_livekit(response.status).with_source(error))
+            .map_err(|error| through(LiveKitError::not_livekit(response.status).with_source(error)))
     }
 }

@@ -18,10 +18,12 @@ use crate::session::clients::{
     LiveKitKeys, cekura_key, livekit_keys, no_sandbox, sandbox_config, sandbox_keys,
 };
 use crate::session::forecast_text::plan_warning;
+use crate::session::trust::livekit_trust;
 use rushhour_core::plan::{Forecast, Plan, PlanWarning, cloud_excess, cloud_quota_excess};
 use rushhour_core::profile::{LiveKitTarget, Profile};
 use rushhour_core::units::Secret;
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
+use rushhour_livekit::http::TrustStore;
 use rushhour_livekit::{LiveKitClient, TokenSigner};
 use rushhour_sandbox::{Sandbox, SandboxConfig, TruthLog};
 
@@ -135,15 +137,16 @@ async fn check_all(
     let judging = profile.judging_forecast(most);
     let evaluated = judging.as_ref().unwrap_or(profile);
     let livekit = livekit_service(arguments, evaluated, sandbox.as_ref())?;
+    let trust = livekit_trust(profile.livekit.ca_file.as_deref(), &arguments.profile.files())?;
     print::set_status(&format!("connecting to {}", livekit.url));
-    findings.add(network::check("livekit", &livekit.url).await);
+    findings.add(network::check("livekit", &livekit.url, &trust).await);
     if let (Some(_), LiveKitTarget::Url(callers)) =
         (&profile.livekit.api_url, &profile.livekit.target)
     {
         print::set_status(&format!("connecting to {callers}"));
-        findings.add(network::check("livekit for callers", callers).await);
+        findings.add(network::check("livekit for callers", callers, &trust).await);
     }
-    let interrupted = check_livekit(arguments, profile, livekit, findings).await?;
+    let interrupted = check_livekit(arguments, profile, livekit, &trust, findings).await?;
     match cekura_service(arguments, evaluated, sandbox.as_ref())? {
         None => {
             let why = match evaluated.evaluator.cekura() {
@@ -154,7 +157,8 @@ async fn check_all(
         }
         Some(service) if !interrupted => {
             print::set_status(&format!("connecting to {}", service.url));
-            findings.add(network::check("cekura", &service.url).await);
+            let system = TrustStore::system().map_err(CliError::from_usage)?;
+            findings.add(network::check("cekura", &service.url, &system).await);
             let planned = judging.clone().map(|judging| Forecast::new(&Plan::new(judging)));
             let forecast = planned.as_ref().unwrap_or(forecast);
             check_cekura(evaluated, forecast, service, findings).await?;
@@ -169,6 +173,7 @@ async fn check_livekit(
     arguments: &DoctorArgs,
     profile: &Profile,
     service: Service<LiveKitKeys>,
+    trust: &TrustStore,
     findings: &mut Findings,
 ) -> Result<bool, CliError> {
     let LiveKitKeys { key, secret } = match service.key {
@@ -183,11 +188,15 @@ async fn check_livekit(
         }
     };
     let timeout = profile.limits.livekit_timeout.as_duration();
-    let livekit = LiveKitClient::new(&service.url, &key, &secret, timeout)
+    let livekit = LiveKitClient::with_trust(&service.url, &key, &secret, timeout, trust)
         .map_err(CliError::from_internal)?;
     let target = TrialTarget {
         livekit: &livekit,
-        url: &service.url,
+        url: match &profile.livekit.target {
+            LiveKitTarget::Url(callers) => callers,
+            LiveKitTarget::Sandbox => &service.url,
+        },
+        trust,
         tokens: &TokenSigner::new(key, secret),
     };
     print::set_status("checking the key of LiveKit");

@@ -17,11 +17,13 @@ use rushhour_livekit::{
     RoomAgents, TokenSigner, dispatch_metadata, room_metadata_with,
 };
 
+use rushhour_livekit::http::TrustStore;
 #[cfg(feature = "native")]
 use {
     super::listener::RoomListener,
     super::traits::agent_traits,
     crate::print,
+    rushhour_callers::engine::NetworkAccess,
     rushhour_core::profile::EvaluatorSettings,
     rushhour_livekit::{TokenRequest, caller_claims},
 };
@@ -58,6 +60,8 @@ pub(crate) struct TrialTarget<'a> {
     pub(crate) url: &'a str,
     #[cfg_attr(not(feature = "native"), expect(dead_code, reason = "only a caller needs it"))]
     pub(crate) tokens: &'a TokenSigner,
+    #[cfg_attr(not(feature = "native"), expect(dead_code, reason = "only a caller needs it"))]
+    pub(crate) trust: &'a TrustStore,
 }
 
 /// The result of the trial.
@@ -196,7 +200,9 @@ fn join_room(
     });
     let not_checked = |why: String| Finding::not_checked("agent in the room", why);
     Some(token.map_err(|error| not_checked(error.to_string())).and_then(|token| {
-        RoomListener::join(target.url.to_owned(), token, run.mode, native.hear.clone())
+        let network =
+            NetworkAccess { trust: target.trust.clone(), transport: profile.livekit.transport };
+        RoomListener::join(target.url.to_owned(), token, run.mode, native.hear.clone(), network)
             .map_err(|error| not_checked(format!("cannot start a thread: {error}")))
     }))
 }

@@ -13,8 +13,8 @@ use rushhour_callers::audio::{DEFAULT_HANGOVER, SpeechEdge, VoiceActivity};
 use rushhour_callers::caller::Agents;
 use rushhour_callers::data::{AGENT_SESSION_TOPIC, DataEvent};
 use rushhour_callers::engine::{
-    Engine, EngineClock, JoinRequest, LeaveReason, NextTick, ParticipantControl, ParticipantHandle,
-    ParticipantHandler,
+    Engine, EngineClock, JoinRequest, LeaveReason, NetworkAccess, NextTick, ParticipantControl,
+    ParticipantHandle, ParticipantHandler,
 };
 use rushhour_callers::participant::{JoinConfig, ParticipantEvent, RemoteParticipant};
 use rushhour_core::profile::HearTrack;
@@ -128,8 +128,9 @@ impl RoomListener {
         token: Secret,
         mode: Mode,
         hear: HearTrack,
+        network: NetworkAccess,
     ) -> std::io::Result<Self> {
-        let engine = Engine::start(EngineClock::start(), 1)?;
+        let engine = Engine::start_with(EngineClock::start(), 1, network)?;
         let heard = Arc::new(Mutex::new(Heard::new(hear)));
         let handler = SilentParticipant { heard: heard.clone(), activities: HashMap::new() };
         let control = engine.join(JoinRequest {

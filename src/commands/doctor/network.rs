@@ -10,7 +10,7 @@ use super::finding::Finding;
 use super::rules::{clock, clock_skew_ms};
 use rushhour_core::profile::{TargetKind, target_kind};
 use rushhour_core::units::Micros;
-use rushhour_livekit::http::{HttpClient, TransportErrorKind};
+use rushhour_livekit::http::{HttpClient, TransportErrorKind, TrustStore};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_PAGE: usize = 64 * 1024;
 
 /// Checks the host of `address`: its name, the connection, encryption and clock.
-pub(crate) async fn check(service: &str, address: &str) -> Vec<Finding> {
+pub(crate) async fn check(service: &str, address: &str, trust: &TrustStore) -> Vec<Finding> {
     let name = |what: &str| format!("{service} {what}");
     let http = match address.strip_prefix("ws") {
         Some(rest) => format!("http{rest}"),
@@ -32,7 +32,7 @@ pub(crate) async fn check(service: &str, address: &str) -> Vec<Finding> {
         )];
     };
     let mut findings = vec![resolve(&name("dns"), &url).await];
-    let client = match HttpClient::for_service(&http, TIMEOUT) {
+    let client = match HttpClient::for_service(&http, trust, TIMEOUT) {
         Ok(client) => client,
         Err(error) => {
             findings.push(Finding::failed(
@@ -43,11 +43,27 @@ pub(crate) async fn check(service: &str, address: &str) -> Vec<Finding> {
             return findings;
         }
     };
+    if let Some(proxy) = client.proxy() {
+        findings.push(Finding::ok(
+            name("proxy"),
+            format!(
+                "through {proxy}, which HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names; NO_PROXY spares a host"
+            ),
+        ));
+    }
     let sent = wall_clock_ms();
     match client.send(client.get(&http), LARGEST_PAGE).await {
         Ok(response) => {
             let received = wall_clock_ms();
-            findings.push(encryption(&name("tls"), &url));
+            findings.push(match (response.status, client.proxy()) {
+                // What the proxy itself answers for a server that it does not reach, or not for us.
+                (407 | 502..=504, Some(proxy)) if url.scheme() == "http" => Finding::failed(
+                    name("tls"),
+                    format!("answered with status {} through the proxy {proxy}", response.status),
+                    "check the proxy, or spare the host with NO_PROXY",
+                ),
+                _ => encryption(&name("tls"), &url),
+            });
             let date = response.date.and_then(|date| Timestamp::try_from(date).ok());
             let skew = date.map(|date| clock_skew_ms(date.as_millisecond(), sent, received));
             findings.push(clock(&name("clock"), skew));

@@ -22,6 +22,7 @@ use crate::reports::journal::unreadable;
 use crate::reports::locate::session_folder;
 use crate::session::folder::JOURNAL;
 use crate::session::journal_hosts::{AskedServices, TrustArgs, confirm_hosts};
+use crate::session::trust::livekit_trust;
 use rushhour_core::profile::{LiveKitSettings, parse_livekit_url};
 use rushhour_core::units::{Micros, RoomName, RunIndex, SessionId};
 use rushhour_livekit::{
@@ -103,6 +104,7 @@ struct SweepScope {
     prefix: String,
     key_file: Option<String>,
     secret_file: Option<String>,
+    ca_file: Option<String>,
     /// Where these files are.
     files: ProfileFiles,
     /// The one session to clean up after, where one was named.
@@ -141,6 +143,7 @@ fn scope(arguments: &SweepArgs) -> Result<Option<SweepScope>, CliError> {
                 prefix: arguments.prefix.clone().unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
                 key_file: None,
                 secret_file: None,
+                ca_file: None,
                 files: ProfileFiles::none(),
                 trail: None,
             }))
@@ -187,6 +190,7 @@ fn scope_of_settings(
         prefix: arguments.prefix.clone().unwrap_or_else(|| settings.room_prefix.clone()),
         key_file: settings.key_file.clone(),
         secret_file: settings.secret_file.clone(),
+        ca_file: settings.ca_file.clone(),
         files,
         trail,
     })
@@ -302,7 +306,9 @@ fn client(scope: &SweepScope) -> Result<LiveKitClient, CliError> {
     };
     let key = get("LIVEKIT_API_KEY", &scope.key_file, "livekit.key_file")?;
     let secret = get("LIVEKIT_API_SECRET", &scope.secret_file, "livekit.secret_file")?;
-    LiveKitClient::new(&scope.url, &key, &secret, TIMEOUT).map_err(CliError::from_usage)
+    let trust = livekit_trust(scope.ca_file.as_deref(), &scope.files)?;
+    LiveKitClient::with_trust(&scope.url, &key, &secret, TIMEOUT, &trust)
+        .map_err(CliError::from_usage)
 }
 
 /// Decides about every room whose name begins as ours do. Counts those among them that no session marked.

@@ -328,6 +328,7 @@ impl ParticipantHandler for AgentSession {
             | ParticipantEvent::ServerKnown(_)
             | ParticipantEvent::ConnectionLost(_)
             | ParticipantEvent::Reconnected(_)
+            | ParticipantEvent::PathChosen(_)
             | ParticipantEvent::Disconnected(_) => {}
         }
     }

@@ -14,6 +14,7 @@ use super::job::{Assignment, JobEnd};
 use super::protocol::{Worker, WorkerAction};
 use rushhour_callers::engine::{ConnectError, EngineClock, WebSocket, connect};
 use rushhour_core::units::Micros;
+use rushhour_livekit::http::{TrustError, TrustStore};
 use rushhour_livekit::{TokenError, TokenSigner};
 
 /// How long a token may be used to register.
@@ -55,6 +56,9 @@ pub enum WorkerError {
     /// The token cannot be signed.
     #[error("{0}; set LIVEKIT_API_KEY and LIVEKIT_API_SECRET")]
     Token(#[from] TokenError),
+    /// It is not known whom to trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
 }
 
 type ConnectFuture = Pin<Box<dyn Future<Output = Result<WebSocket, ConnectError>> + Send>>;
@@ -71,6 +75,7 @@ pub(crate) async fn run_worker(
     mut inputs: WorkerInputs,
     runner: &mut impl JobRunner,
 ) -> Result<(), WorkerError> {
+    let trust = TrustStore::system()?;
     let mut socket: Option<WebSocket> = None;
     let mut connecting: Option<ConnectFuture> = None;
     let mut stops = 0;
@@ -80,9 +85,11 @@ pub(crate) async fn run_worker(
             match action {
                 WorkerAction::Connect => {
                     let token = token_signer.sign_for_worker(TOKEN_LIFETIME)?;
-                    let url = url.to_owned();
+                    let (url, trust) = (url.to_owned(), trust.clone());
                     connecting =
-                        Some(Box::pin(async move { connect(&url, "/agent", &token).await }));
+                        Some(Box::pin(
+                            async move { connect(&url, "/agent", &token, &trust).await },
+                        ));
                 }
                 WorkerAction::Send(message) => {
                     let message = proto::WorkerMessage { message: Some(*message) };

@@ -354,6 +354,7 @@ impl ParticipantHandler for Caller {
             ParticipantEvent::Audio { packet, track_sid } => {
                 self.handle_audio(&packet, track_sid.as_deref());
             }
+            ParticipantEvent::PathChosen(path) => self.report(at, UpdateKind::MediaPath(path)),
             ParticipantEvent::ServerKnown(_) | ParticipantEvent::Disconnected(_) => {}
         }
     }

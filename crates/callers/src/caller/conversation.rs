@@ -58,7 +58,8 @@ impl Caller {
             CallerStage::JoiningUntil(until) if now >= until => {
                 let within = self.config.settings.join_within;
                 let detail = format!(
-                    "no connection for media and data within {within} of joining; is UDP to the server blocked?"
+                    "no connection for media and data within {within} of joining ({})",
+                    handle.describe_paths()
                 );
                 self.fail(FailureClass::RoomFailed, detail, handle);
             }

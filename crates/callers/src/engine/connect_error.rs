@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite;
 use super::signal_connection::CONNECT_TIMEOUT;
 use crate::participant::ParticipantError;
 use rushhour_core::units::ForeignText;
+use rushhour_livekit::http::{CertificateProblem, ProxyServer, StreamError};
 
 /// Why a connection to a LiveKit server could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,20 @@ pub enum ConnectError {
     /// The server did not answer in time.
     #[error("no answer within {} s", CONNECT_TIMEOUT.as_secs())]
     Timeout,
+    /// The server's name cannot be resolved, or no connection to it can be made.
+    #[error("cannot connect to the server: {0}")]
+    Stream(#[source] StreamError),
+    /// The server's certificate was not accepted.
+    #[error("cannot connect to the server: {0}")]
+    Certificate(CertificateProblem),
+    /// The connection failed, and a proxy stood between.
+    #[error("{source} (through the proxy {proxy})")]
+    ThroughProxy {
+        /// The proxy.
+        proxy: ProxyServer,
+        /// What failed.
+        source: Box<ConnectError>,
+    },
     /// TCP, TLS or the WebSocket handshake failed.
     #[error("cannot connect to the server: {0}")]
     WebSocket(#[source] Box<tungstenite::Error>),
@@ -93,6 +108,16 @@ impl ConnectError {
     /// Whether the server refuses the token.
     pub(super) const fn is_refused_token(&self) -> bool {
         matches!(self, Self::Refused { status: 401 | 403, .. })
+    }
+
+    /// The same error with the proxy that stood between, where the proxy may have caused it.
+    pub(super) fn through(self, proxy: Option<ProxyServer>) -> Self {
+        match (self, proxy) {
+            (error @ (Self::Timeout | Self::Certificate(_) | Self::WebSocket(_)), Some(proxy)) => {
+                Self::ThroughProxy { proxy, source: Box::new(error) }
+            }
+            (error, _) => error,
+        }
     }
 
     /// Whether the fault is this machine's, not the server's or the network's.

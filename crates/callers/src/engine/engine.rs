@@ -16,18 +16,22 @@ use super::connect_error::ConnectError;
 use super::handler::ParticipantHandler;
 use super::health::{EngineCounters, EngineHealth};
 use super::leave_reason::LeaveReason;
+use super::network_access::NetworkAccess;
+use super::paths::{MediaPaths, PeerPaths};
 use super::signal_connection::{self, WebSocket};
 use super::signal_task::{SignalTask, Tokens};
 use super::slot::ParticipantSlot;
 use super::socket::Socket;
-use super::sockets::Sockets;
 use super::thread::{self, SlotId, ThreadCommand};
 use crate::participant::{JoinConfig, Participant, ParticipantError};
+use rushhour_core::profile::MediaTransport;
 use rushhour_core::units::Secret;
+use rushhour_livekit::http::ProxyServer;
 
 /// Another thread is used only when one has this many participants: few wake-ups shared by many are cheapest.
 const PARTICIPANTS_PER_THREAD: usize = 48;
-/// Files that a participant keeps open: its signal connection and its UDP socket; with an older server, two of these.
+/// Files that a participant keeps open: its signal connection, and one way of media; with an older server, two of these.
+/// Where the first does not connect, there are a few more for some seconds.
 pub const FILES_PER_PARTICIPANT: u64 = 3;
 
 /// A participant that is to join a room.
@@ -58,6 +62,7 @@ impl JoinRequest {
 pub struct Engine {
     clock: EngineClock,
     runtime: Handle,
+    network: NetworkAccess,
     counters: Arc<EngineCounters>,
     next_id: AtomicU64,
     threads: Vec<EngineThread>,
@@ -77,6 +82,19 @@ impl Engine {
     /// # Errors
     /// If the system cannot start the threads.
     pub fn start(clock: EngineClock, threads: usize) -> std::io::Result<Self> {
+        let network = NetworkAccess::system().map_err(std::io::Error::other)?;
+        Self::start_with(clock, threads, network)
+    }
+
+    /// The same, whose participants reach their servers as `network` says.
+    ///
+    /// # Errors
+    /// If the system cannot start the threads.
+    pub fn start_with(
+        clock: EngineClock,
+        threads: usize,
+        network: NetworkAccess,
+    ) -> std::io::Result<Self> {
         let counters = Arc::new(EngineCounters::default());
         let threads = (0..threads.max(1))
             .map(|number| {
@@ -89,7 +107,7 @@ impl Engine {
             })
             .collect::<std::io::Result<Vec<EngineThread>>>()?;
         let runtime = Handle::current();
-        Ok(Self { clock, runtime, counters, next_id: AtomicU64::new(0), threads })
+        Ok(Self { clock, runtime, network, counters, next_id: AtomicU64::new(0), threads })
     }
 
     /// Starts to join a participant. Its handler learns everything else, a failure to join included.
@@ -105,6 +123,7 @@ impl Engine {
             load: ThreadLoad(thread.load.clone()),
             stop: control.stop.clone(),
             clock: self.clock,
+            network: self.network.clone(),
             counters: self.counters.clone(),
         };
         let span =
@@ -167,6 +186,7 @@ struct JoinAttempt {
     load: ThreadLoad,
     stop: Arc<AtomicBool>,
     clock: EngineClock,
+    network: NetworkAccess,
     counters: Arc<EngineCounters>,
 }
 
@@ -174,8 +194,8 @@ impl JoinAttempt {
     async fn run(self, request: JoinRequest) {
         let JoinRequest { url, token, config, mut handler } = request;
         let started = self.clock.now();
-        let Connected { participant, sockets, websocket } =
-            match Box::pin(connect(&url, &token, &config, self.clock)).await {
+        let Connected { participant, paths, websocket } =
+            match Box::pin(connect(&url, &token, &config, self.clock, &self.network)).await {
                 Ok(connected) => connected,
                 Err(error) => {
                     let now = self.clock.now();
@@ -184,15 +204,15 @@ impl JoinAttempt {
                     return;
                 }
             };
-        let Self { id, commands, load, stop, clock, counters } = self;
+        let Self { id, commands, load, stop, clock, network, counters } = self;
         let (signal, outgoing) = unbounded_channel();
-        let slot = ParticipantSlot::new(participant, sockets, signal, handler, stop);
+        let slot = ParticipantSlot::new(participant, paths, signal, handler, stop);
         counters.participants.fetch_add(1, Relaxed);
         if commands.send(ThreadCommand::Add(id, Box::new(slot))).is_err() {
             return;
         }
         // A task of its own, so that the memory of this one is freed: there are as many as participants.
-        let signal = SignalTask { id, commands, url, tokens: Tokens::new(token), clock };
+        let signal = SignalTask { id, commands, url, tokens: Tokens::new(token), clock, network };
         let task = async move {
             let _load = load;
             signal.run(websocket, outgoing).await;
@@ -204,7 +224,7 @@ impl JoinAttempt {
 /// A participant that the server is asked to let in.
 pub(super) struct Connected {
     pub(super) participant: Participant,
-    pub(super) sockets: Sockets,
+    pub(super) paths: PeerPaths,
     pub(super) websocket: WebSocket,
 }
 
@@ -215,14 +235,17 @@ pub(super) async fn connect(
     token: &Secret,
     config: &JoinConfig,
     clock: EngineClock,
+    network: &NetworkAccess,
 ) -> Result<Connected, ConnectError> {
-    let socket = bind_socket(url).await?;
-    let (first, own_config) = (socket.local_addr(), config.clone());
+    let socket = bind_first(url, network).await?;
+    let (first, own_config) = (socket.as_ref().map(Socket::local_addr), config.clone());
+    let publisher = MediaPaths::new(socket, network, Handle::current());
     let (participant, query) =
         blocking(move || Participant::new(&own_config, clock.anchor(), clock.now(), first)).await?;
-    let error = match signal_connection::connect(url, &query.path(), token).await {
+    let trust = &network.trust;
+    let error = match signal_connection::connect(url, &query.path(), token, trust).await {
         Ok(websocket) => {
-            return Ok(Connected { participant, sockets: Sockets::one(socket), websocket });
+            return Ok(Connected { participant, paths: PeerPaths::one(publisher), websocket });
         }
         Err(error) => error,
     };
@@ -230,18 +253,27 @@ pub(super) async fn connect(
         return Err(error);
     }
     debug!("the server does not know /rtc/v1; joining at /rtc");
-    let (second, own_config) = (bind_socket(url).await?, config.clone());
-    let local = second.local_addr();
+    let (socket, own_config) = (bind_first(url, network).await?, config.clone());
+    let second = socket.as_ref().map(Socket::local_addr);
+    let subscriber = MediaPaths::new(socket, network, Handle::current());
     let (participant, query) = blocking(move || {
         let now = clock.now();
-        Participant::with_two_connections(&own_config, clock.anchor(), now, first, local)
+        Participant::with_two_connections(&own_config, clock.anchor(), now, first, second)
     })
     .await?;
     let websocket =
-        signal_connection::connect(url, &query.path(), token).await.map_err(|error| {
+        signal_connection::connect(url, &query.path(), token, trust).await.map_err(|error| {
             if error.is_unknown_path() { ConnectError::NoSignalling } else { error }
         })?;
-    Ok(Connected { participant, sockets: Sockets::two(socket, second), websocket })
+    Ok(Connected { participant, paths: PeerPaths::two(publisher, subscriber), websocket })
+}
+
+/// The first socket of a peer connection, where UDP is allowed.
+async fn bind_first(url: &str, network: &NetworkAccess) -> Result<Option<Socket>, ConnectError> {
+    match network.transport {
+        MediaTransport::Any | MediaTransport::Udp => bind_socket(url).await,
+        MediaTransport::Tcp | MediaTransport::Relay => Ok(None),
+    }
 }
 
 /// Generating DTLS certificates takes a millisecond or two, which must not block the runtime.
@@ -252,8 +284,12 @@ async fn blocking<T: Send + 'static>(
     Ok(tokio::task::spawn_blocking(move || span.in_scope(make)).await??)
 }
 
-/// Binds a UDP socket to the address that reaches the server.
-async fn bind_socket(url: &str) -> Result<Socket, ConnectError> {
+/// Binds a UDP socket to the address that reaches the server; none where a proxy stands between, which alone may know
+/// the server's name.
+async fn bind_socket(url: &str) -> Result<Option<Socket>, ConnectError> {
+    if ProxyServer::for_service(url).is_some() {
+        return Ok(None);
+    }
     let parsed =
         Url::parse(url).map_err(|source| ConnectError::Url { url: url.to_owned(), source })?;
     let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
@@ -264,7 +300,7 @@ async fn bind_socket(url: &str) -> Result<Socket, ConnectError> {
         Ok(None) => return Err(ConnectError::NoAddress { host }),
         Err(source) => return Err(ConnectError::Resolve { host, source }),
     };
-    Socket::towards(server).map_err(|source| {
+    Socket::towards(server).map(Some).map_err(|source| {
         if signal_connection::is_out_of_files(&source) {
             ConnectError::OutOfFiles(source)
         } else {

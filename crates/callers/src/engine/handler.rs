@@ -107,6 +107,11 @@ pub trait ParticipantHandle {
     /// Sets attributes of the participant; others keep their values.
     fn set_attributes(&mut self, attributes: HashMap<String, String>);
 
+    /// The ways to the server that were tried for media and data, and what answered, for people.
+    fn describe_paths(&self) -> String {
+        String::new()
+    }
+
     /// Leaves the room. [`ParticipantHandler::on_left`] is called next, and nothing after it.
     fn leave(&mut self);
 }

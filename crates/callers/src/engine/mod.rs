@@ -13,12 +13,13 @@ mod handler;
 mod health;
 mod incoming;
 mod leave_reason;
+mod network_access;
+mod paths;
 mod signal_connection;
 mod signal_task;
 mod slot;
 mod slot_handle;
 mod socket;
-mod sockets;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod thread;
@@ -31,4 +32,5 @@ pub use engine::{
 pub use handler::{NextTick, ParticipantHandle, ParticipantHandler};
 pub use health::{EngineHealth, LATE_TICK};
 pub use leave_reason::LeaveReason;
+pub use network_access::NetworkAccess;
 pub use signal_connection::{WebSocket, connect};

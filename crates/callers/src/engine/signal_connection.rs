@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use tracing::debug;
 
 use super::clock::EngineClock;
@@ -25,6 +25,7 @@ use crate::participant::{
     response_kind,
 };
 use rushhour_core::units::Secret;
+use rushhour_livekit::http::{CertificateProblem, ProxyServer, TrustStore, connect_stream};
 
 /// How long a server may take to answer the request to connect.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,7 +73,23 @@ impl SignalError {
 ///
 /// # Errors
 /// If the server cannot be reached, refuses, or does not answer within 10 s.
-pub async fn connect(url: &str, path: &str, token: &Secret) -> Result<WebSocket, ConnectError> {
+pub async fn connect(
+    url: &str,
+    path: &str,
+    token: &Secret,
+    trust: &TrustStore,
+) -> Result<WebSocket, ConnectError> {
+    let proxy = ProxyServer::for_service(url);
+    open(url, path, token, trust, proxy.as_ref()).await.map_err(|error| error.through(proxy))
+}
+
+async fn open(
+    url: &str,
+    path: &str,
+    token: &Secret,
+    trust: &TrustStore,
+    proxy: Option<&ProxyServer>,
+) -> Result<WebSocket, ConnectError> {
     let mut request = format!("{}{path}", url.trim_end_matches('/'))
         .into_client_request()
         .map_err(connect_error)?;
@@ -85,15 +102,27 @@ pub async fn connect(url: &str, path: &str, token: &Secret) -> Result<WebSocket,
         .write_buffer_size(0)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    let connecting = connect_async_with_config(request, Some(config), true);
+    let connecting = async {
+        let stream = connect_stream(url, proxy).await.map_err(|error| match error.io_error() {
+            Some(io) if is_out_of_files(io) => ConnectError::OutOfFiles(kept(io)),
+            _ => ConnectError::Stream(error),
+        })?;
+        let tls = Some(Connector::Rustls(trust.tls_config()));
+        client_async_tls_with_config(request, stream, Some(config), tls)
+            .await
+            .map_err(connect_error)
+    };
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(error)) => Err(connect_error(error)),
+        Ok(Err(error)) => Err(error),
         Err(_) => Err(ConnectError::Timeout),
     }
 }
 
 fn connect_error(error: tungstenite::Error) -> ConnectError {
+    if let Some(problem) = CertificateProblem::find(&error) {
+        return ConnectError::Certificate(problem);
+    }
     match error {
         tungstenite::Error::Http(answer) => {
             let status = answer.status().as_u16();
@@ -103,6 +132,11 @@ fn connect_error(error: tungstenite::Error) -> ConnectError {
         tungstenite::Error::Io(error) if is_out_of_files(&error) => ConnectError::OutOfFiles(error),
         other => ConnectError::WebSocket(Box::new(other)),
     }
+}
+
+/// The same error of the system again: one that caused another cannot be taken out of it.
+fn kept(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error)
 }
 
 /// Whether the process or the system has no more file descriptors.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::clock::EngineClock;
 use super::connect_error::ConnectError;
 use super::engine::{Connected, connect};
+use super::network_access::NetworkAccess;
 use super::signal_connection::{
     self, PingTimes, RelayEnd, SignalCommand, SignalError, WebSocket, relay,
 };
@@ -45,6 +46,7 @@ pub(super) struct SignalTask {
     pub(super) url: String,
     pub(super) tokens: Tokens,
     pub(super) clock: EngineClock,
+    pub(super) network: NetworkAccess,
 }
 
 impl SignalTask {
@@ -118,13 +120,14 @@ impl SignalTask {
     ) -> Result<WebSocket, ConnectError> {
         let config = match &attempt.target {
             SignalTarget::Resumed { path } => {
-                return signal_connection::connect(&self.url, path, token).await;
+                let trust = &self.network.trust;
+                return signal_connection::connect(&self.url, path, token, trust).await;
             }
             SignalTarget::Rejoined { config } => config,
         };
-        let Connected { participant, sockets, websocket } =
-            Box::pin(connect(&self.url, token, config, self.clock)).await?;
-        let rejoin = Rejoin { number: attempt.number, participant, sockets };
+        let Connected { participant, paths, websocket } =
+            Box::pin(connect(&self.url, token, config, self.clock, &self.network)).await?;
+        let rejoin = Rejoin { number: attempt.number, participant, paths };
         let _ = self.commands.send(ThreadCommand::Rejoin(self.id, Box::new(rejoin)));
         Ok(websocket)
     }

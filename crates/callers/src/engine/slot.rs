@@ -1,7 +1,6 @@
 //! A participant on a thread, with its socket, its signal connection and its handler.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -15,15 +14,16 @@ use super::clock::EngineClock;
 use super::handler::{NextTick, ParticipantHandle, ParticipantHandler};
 use super::health::EngineCounters;
 use super::leave_reason::LeaveReason;
+use super::paths::PeerPaths;
 use super::signal_connection::{SignalCommand, SignalError};
 use super::slot_handle::SlotHandle;
 use super::socket::ReceiveBuffers;
-use super::sockets::Sockets;
 use super::thread::Rejoin;
 use crate::participant::{
-    DisconnectError, Participant, ParticipantError, ParticipantEvent, ParticipantOutput,
-    SignalAttempt,
+    DisconnectError, IceServer, PacketProtocol, PacketRoute, Participant, ParticipantError,
+    ParticipantEvent, ParticipantOutput, PeerRole, ServerCandidate, SignalAttempt,
 };
+use rushhour_core::event::MediaPath;
 use rushhour_core::units::SessionTime;
 
 /// Events that wait for the handler, at most; a flood beyond that is dropped, except for the end of the room.
@@ -41,13 +41,15 @@ pub(super) struct TickContext<'a> {
 /// A participant on a thread.
 pub(super) struct ParticipantSlot {
     participant: Participant,
-    sockets: Sockets,
+    paths: PeerPaths,
     signal: UnboundedSender<SignalCommand>,
     handler: Box<dyn ParticipantHandler>,
     events: VecDeque<(ParticipantEvent, SessionTime)>,
     next: NextTick,
     joined_at: Option<SessionTime>,
     open: bool,
+    /// The way of media and data that the handler knows.
+    path: Option<MediaPath>,
     stop: Arc<AtomicBool>,
     stopped: bool,
     left: Option<LeaveReason>,
@@ -57,14 +59,14 @@ pub(super) struct ParticipantSlot {
 impl ParticipantSlot {
     pub(super) fn new(
         participant: Participant,
-        sockets: Sockets,
+        paths: PeerPaths,
         signal: UnboundedSender<SignalCommand>,
         handler: Box<dyn ParticipantHandler>,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             participant,
-            sockets,
+            paths,
             signal,
             handler,
             events: VecDeque::new(),
@@ -72,6 +74,7 @@ impl ParticipantSlot {
             next: NextTick::Next,
             joined_at: None,
             open: false,
+            path: None,
             stop,
             stopped: false,
             left: None,
@@ -92,11 +95,11 @@ impl ParticipantSlot {
         at: SessionTime,
         context: &mut TickContext<'_>,
     ) {
-        let Self { participant, sockets, signal, events, .. } = self;
+        let Self { participant, paths, signal, events, .. } = self;
         if number != participant.signal_number() {
             return;
         }
-        let mut out = SlotOutput { sockets, signal, events, at, counters: context.counters };
+        let mut out = SlotOutput { paths, signal, events, at, counters: context.counters };
         let result = match message {
             Ok(message) => participant.handle_signal(message, at, &mut out),
             Err(SignalError::Flood) => {
@@ -114,10 +117,11 @@ impl ParticipantSlot {
     }
 
     /// Takes in new connections, if they are what the participant asked for last.
-    pub(super) fn rejoin(&mut self, rejoin: Rejoin) {
+    pub(super) fn rejoin(&mut self, rejoin: Rejoin, now: SessionTime) {
         if rejoin.number == self.participant.signal_number() {
             self.participant.replace_connections(rejoin.participant);
-            self.sockets = rejoin.sockets;
+            self.paths.close(now);
+            self.paths = rejoin.paths;
         }
     }
 
@@ -126,12 +130,12 @@ impl ParticipantSlot {
         &mut self,
         context: &mut TickContext<'_>,
     ) -> Option<(LeaveReason, SessionTime)> {
-        self.receive_datagrams(context);
+        self.receive_packets(context);
+        self.advance_paths(context);
         let now = context.clock.now();
         if self.left.is_none() && self.participant.deadline() <= now {
-            let Self { participant, sockets, signal, events, .. } = self;
-            let mut out =
-                SlotOutput { sockets, signal, events, at: now, counters: context.counters };
+            let Self { participant, paths, signal, events, .. } = self;
+            let mut out = SlotOutput { paths, signal, events, at: now, counters: context.counters };
             let result = participant.handle_timeout(now, &mut out);
             self.leave_on_error(result);
         }
@@ -154,6 +158,7 @@ impl ParticipantSlot {
 
     /// Says goodbye to the server and the handler.
     pub(super) fn close(mut self, reason: LeaveReason, at: SessionTime) {
+        self.paths.close(at);
         if matches!(reason, LeaveReason::ClientInitiated) {
             let leave = Request::Leave(proto::LeaveRequest {
                 reason: proto::DisconnectReason::ClientInitiated.into(),
@@ -169,22 +174,88 @@ impl ParticipantSlot {
         self.handler.on_left(reason, at);
     }
 
-    fn receive_datagrams(&mut self, context: &mut TickContext<'_>) {
-        let Self { participant, sockets, signal, events, left, .. } = self;
-        let counters = context.counters;
+    fn receive_packets(&mut self, context: &mut TickContext<'_>) {
         let mut count = 0;
-        sockets.receive_all(context.buffers, context.clock, |bytes, from, local, at| {
-            count += 1;
-            if left.is_some() {
-                return;
-            }
-            let mut out = SlotOutput { sockets, signal, events, at, counters };
-            if let Err(error) = participant.handle_datagram(bytes, from, local, at, &mut out) {
-                *left = Some(LeaveReason::Disconnected(error.into()));
-            }
-        });
+        for &peer in self.paths.roles() {
+            count += self.receive_packets_of(peer, context);
+        }
         if count > 0 {
-            counters.datagrams_in.fetch_add(count, Relaxed);
+            context.counters.datagrams_in.fetch_add(count, Relaxed);
+        }
+    }
+
+    /// Receives what arrived for one of the peer connections. Returns how many packets did.
+    fn receive_packets_of(&mut self, peer: PeerRole, context: &mut TickContext<'_>) -> u64 {
+        let (clock, counters) = (context.clock, context.counters);
+        let mut count = 0;
+        let mut index = 0;
+        while let Some(socket) = self.paths.get_mut(peer).socket(index) {
+            let local = socket.local_addr();
+            context.buffers.receive_all(&socket, clock, |bytes, remote, at| {
+                count += 1;
+                let route = PacketRoute { protocol: PacketProtocol::Udp, local, remote };
+                self.receive(peer, bytes, route, at, counters);
+            });
+            index += 1;
+        }
+        for index in 0..self.paths.get_mut(peer).relay_count() {
+            let Some(socket) = self.paths.get_mut(peer).relay_socket(index) else { continue };
+            context.buffers.receive_all(&socket, clock, |bytes, from, at| {
+                count += 1;
+                let relayed = self.paths.get_mut(peer).relayed_packet(index, bytes, from, at);
+                if let Some((route, packet)) = relayed {
+                    self.receive(peer, &packet, route, at, counters);
+                }
+            });
+        }
+        let now = clock.now();
+        for (route, packet) in self.paths.get_mut(peer).read_streams(now) {
+            count += 1;
+            self.receive(peer, &packet, route, now, counters);
+        }
+        count
+    }
+
+    fn receive(
+        &mut self,
+        peer: PeerRole,
+        bytes: &[u8],
+        route: PacketRoute,
+        at: SessionTime,
+        counters: &EngineCounters,
+    ) {
+        if self.left.is_some() {
+            return;
+        }
+        self.paths.get_mut(peer).note_arrival(route);
+        let Self { participant, paths, signal, events, .. } = self;
+        let mut out = SlotOutput { paths, signal, events, at, counters };
+        let result = participant.handle_packet(bytes, peer, route, at, &mut out);
+        self.leave_on_error(result);
+    }
+
+    /// Opens further ways to the server where the first does not connect, and gives up those that are not used.
+    fn advance_paths(&mut self, context: &TickContext<'_>) {
+        let now = context.clock.now();
+        for &peer in self.paths.roles() {
+            self.paths.get_mut(peer).advance(now);
+            for candidate in self.paths.get_mut(peer).take_candidates() {
+                let Self { participant, paths, signal, events, .. } = self;
+                let counters = context.counters;
+                let mut out = SlotOutput { paths, signal, events, at: now, counters };
+                let result = participant.add_local_candidate(peer, candidate, now, &mut out);
+                self.leave_on_error(result);
+            }
+            if self.open {
+                for candidate in self.paths.get_mut(peer).settle(now) {
+                    self.participant.remove_local_candidate(peer, candidate);
+                }
+            }
+        }
+        let path = self.paths.path().filter(|path| self.open && self.path != Some(*path));
+        if let Some(path) = path {
+            self.path = Some(path);
+            self.events.push_back((ParticipantEvent::PathChosen(path), now));
         }
     }
 
@@ -221,10 +292,10 @@ impl ParticipantSlot {
         context: &TickContext<'_>,
         call: impl FnOnce(&mut dyn ParticipantHandler, &mut dyn ParticipantHandle) -> R,
     ) -> R {
-        let Self { participant, sockets, signal, handler, events, left, .. } = self;
+        let Self { participant, paths, signal, handler, events, left, .. } = self;
         let mut handle = SlotHandle {
             participant,
-            sockets,
+            paths,
             signal,
             events,
             left,
@@ -244,7 +315,7 @@ impl ParticipantSlot {
 
 /// Carries out what a participant asks for.
 pub(super) struct SlotOutput<'a> {
-    pub(super) sockets: &'a Sockets,
+    pub(super) paths: &'a mut PeerPaths,
     pub(super) signal: &'a UnboundedSender<SignalCommand>,
     pub(super) events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
     /// When the participant's events happened.
@@ -253,11 +324,19 @@ pub(super) struct SlotOutput<'a> {
 }
 
 impl ParticipantOutput for SlotOutput<'_> {
-    fn transmit(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
-        let sent = self.sockets.send(from, to, datagram);
+    fn transmit(&mut self, peer: PeerRole, route: PacketRoute, packet: &[u8]) {
+        let sent = self.paths.get_mut(peer).send(route, packet, self.at);
         let counter =
             if sent { &self.counters.datagrams_out } else { &self.counters.datagrams_dropped };
         counter.fetch_add(1, Relaxed);
+    }
+
+    fn server_candidate(&mut self, peer: PeerRole, candidate: ServerCandidate) {
+        self.paths.get_mut(peer).add_server_candidate(candidate, self.at);
+    }
+
+    fn turn_servers(&mut self, servers: Vec<IceServer>) {
+        self.paths.set_ice_servers(&servers);
     }
 
     fn send_signal(&mut self, message: Request) {
@@ -280,19 +359,25 @@ impl ParticipantOutput for SlotOutput<'_> {
 mod tests {
     use std::time::Instant;
 
-    use super::*;
-    use crate::participant::DisconnectError;
+    use tokio::runtime::Handle;
 
-    #[test]
-    fn a_flood_of_events_is_dropped_but_the_end_of_the_room_is_not() {
+    use super::*;
+    use crate::engine::network_access::NetworkAccess;
+    use crate::engine::paths::MediaPaths;
+    use crate::engine::socket::Socket;
+
+    #[tokio::test]
+    async fn a_flood_of_events_is_dropped_but_the_end_of_the_room_is_not() {
         let socket = Socket::towards("127.0.0.1:9".parse().unwrap()).unwrap();
+        let network = NetworkAccess::system().unwrap();
+        let mut paths = PeerPaths::one(MediaPaths::new(Some(socket), &network, Handle::current()));
         let (signal, _) = tokio::sync::mpsc::unbounded_channel();
         let mut events = VecDeque::new();
         let clock = EngineClock::new(Instant::now(), 0);
         let counters = EngineCounters::default();
         let at = clock.now();
         let mut out = SlotOutput {
-            socket: &socket,
+            paths: &mut paths,
             signal: &signal,
             events: &mut events,
             at,

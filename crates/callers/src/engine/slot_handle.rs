@@ -9,9 +9,9 @@ use super::clock::EngineClock;
 use super::handler::ParticipantHandle;
 use super::health::EngineCounters;
 use super::leave_reason::LeaveReason;
+use super::paths::PeerPaths;
 use super::signal_connection::SignalCommand;
 use super::slot::SlotOutput;
-use super::sockets::Sockets;
 use crate::data::RpcFailure;
 use crate::participant::{OwnTrack, Participant, ParticipantError, ParticipantEvent, SendOutcome};
 use rushhour_core::units::{DtmfKey, Identity, SessionTime};
@@ -19,7 +19,7 @@ use rushhour_core::units::{DtmfKey, Identity, SessionTime};
 /// A slot's parts, borrowed for one call of its handler.
 pub(super) struct SlotHandle<'a> {
     pub(super) participant: &'a mut Participant,
-    pub(super) sockets: &'a Sockets,
+    pub(super) paths: &'a mut PeerPaths,
     pub(super) signal: &'a UnboundedSender<SignalCommand>,
     pub(super) events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
     pub(super) left: &'a mut Option<LeaveReason>,
@@ -42,7 +42,7 @@ impl SlotHandle<'_> {
         }
         let now = self.clock.now();
         let mut out = SlotOutput {
-            sockets: self.sockets,
+            paths: self.paths,
             signal: self.signal,
             events: self.events,
             at: now,
@@ -166,6 +166,10 @@ impl ParticipantHandle for SlotHandle<'_> {
             participant.set_attributes(attributes, out);
             Ok(SendOutcome::Sent)
         });
+    }
+
+    fn describe_paths(&self) -> String {
+        self.paths.describe()
     }
 
     fn leave(&mut self) {

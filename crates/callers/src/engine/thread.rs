@@ -12,10 +12,10 @@ use super::clock::EngineClock;
 use super::health::EngineCounters;
 use super::incoming::Place;
 use super::leave_reason::LeaveReason;
+use super::paths::PeerPaths;
 use super::signal_connection::SignalError;
 use super::slot::{ParticipantSlot, TickContext};
 use super::socket::ReceiveBuffers;
-use super::sockets::Sockets;
 use crate::participant::Participant;
 use rushhour_core::units::{Micros, SessionTime};
 
@@ -56,7 +56,7 @@ pub(super) struct Rejoin {
     /// The number of the signal connection that leads to them.
     pub(super) number: u64,
     pub(super) participant: Participant,
-    pub(super) sockets: Sockets,
+    pub(super) paths: PeerPaths,
 }
 
 /// Serves participants until the engine is dropped.
@@ -137,7 +137,7 @@ fn execute(
         }
         ThreadCommand::Rejoin(id, rejoin) => {
             if let Some(slot) = slots.get_mut(&id) {
-                slot.rejoin(*rejoin);
+                slot.rejoin(*rejoin, context.clock.now());
             }
         }
         ThreadCommand::Close => return ControlFlow::Break(()),

@@ -6,6 +6,7 @@
 //! what, and `reconnecting` does it.
 
 mod error;
+mod ice_server;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod participant;
 mod peer_connection;
@@ -13,9 +14,11 @@ mod peer_connections;
 mod reconnecting;
 mod reconnection;
 mod remote_participant;
+mod route;
 mod signal;
 
 pub use error::{DisconnectError, ParticipantError};
+pub use ice_server::IceServer;
 pub use participant::{
     JoinConfig, OwnTrack, Participant, ParticipantEvent, ParticipantOutput, SendOutcome,
     ServerDetails,
@@ -24,5 +27,6 @@ pub use peer_connection::AudioPacket;
 pub use reconnecting::{SignalAttempt, SignalLoss, SignalTarget};
 pub use reconnection::ReconnectPolicy;
 pub use remote_participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
+pub use route::{LocalCandidate, PacketProtocol, PacketRoute, PeerRole, ServerCandidate};
 pub use signal::{JoinQuery, SignalProtocol, decode_signal};
 pub(crate) use signal::{encode_signal, has_too_many_parts, request_kind, response_kind};

@@ -11,14 +11,16 @@ use proto::signal_response::Message as Response;
 use tracing::{Span, info};
 
 use super::error::{DisconnectError, ParticipantError};
-use super::peer_connection::{AudioPacket, PeerConnection, PeerEvent};
+use super::ice_server::{IceServer, turn_servers};
+use super::peer_connection::{AudioPacket, PeerConnection, PeerEvent, server_candidate};
 use super::peer_connections::PeerConnections;
 use super::reconnecting::SignalAttempt;
 use super::reconnection::{ReconnectPolicy, Reconnection};
 use super::remote_participant::RemoteParticipant;
+use super::route::{LocalCandidate, PacketRoute, PeerRole, ServerCandidate};
 use super::signal::{JoinQuery, SignalProtocol};
 use crate::data::{DataEvent, DataReceiver, DataSender};
-use rushhour_core::event::{Reconnect, ReconnectCause};
+use rushhour_core::event::{MediaPath, Reconnect, ReconnectCause};
 use rushhour_core::units::{ForeignText, Identity, SessionTime};
 
 /// The most tracks that the server can announce.
@@ -91,6 +93,8 @@ pub enum ParticipantEvent {
         /// The SID of the track it belongs to, once the server has said.
         track_sid: Option<String>,
     },
+    /// Media and data go another way than before; for the first time, once the data channel is open.
+    PathChosen(MediaPath),
     /// The participant is out of the room. The last event. A `ParticipantHandler` does not see it: the engine
     /// calls its `on_left` instead.
     Disconnected(DisconnectError),
@@ -107,8 +111,16 @@ pub struct ServerDetails {
 
 /// Receives what comes out of a [`Participant`].
 pub trait ParticipantOutput {
-    /// Sends a datagram to the server from the socket with this address.
-    fn transmit(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]);
+    /// Sends a packet of one of the participant's peer connections to the server.
+    fn transmit(&mut self, peer: PeerRole, route: PacketRoute, packet: &[u8]);
+    /// The server can be reached at an address by one of the participant's peer connections.
+    fn server_candidate(&mut self, peer: PeerRole, candidate: ServerCandidate) {
+        let _ = (peer, candidate);
+    }
+    /// The server names TURN servers.
+    fn turn_servers(&mut self, servers: Vec<IceServer>) {
+        let _ = servers;
+    }
     /// Opens a new signal connection. The one before, if it is still open, is closed.
     fn open_signal(&mut self, attempt: SignalAttempt);
     /// Sends a message over the signal connection.
@@ -154,7 +166,7 @@ pub struct Participant {
 
 impl Participant {
     /// A participant that is about to join, and what it asks to join with. `epoch` is the session's start on the
-    /// monotonic clock, `local` the address of the UDP socket, which becomes the only ICE candidate. Log events of
+    /// monotonic clock, `local` the address of the UDP socket, which becomes the first ICE candidate. Log events of
     /// the participant go to the `tracing` span that is current now.
     ///
     /// # Errors
@@ -163,9 +175,9 @@ impl Participant {
         config: &JoinConfig,
         epoch: Instant,
         now: SessionTime,
-        local: SocketAddr,
+        local: Option<SocketAddr>,
     ) -> Result<(Self, JoinQuery), ParticipantError> {
-        Self::with_sockets(config, epoch, now, local, None)
+        Self::with_peers(config, epoch, now, local, None)
     }
 
     /// A participant with two peer connections, for servers that do not know `/rtc/v1`. Each has a socket of its own:
@@ -177,24 +189,23 @@ impl Participant {
         config: &JoinConfig,
         epoch: Instant,
         now: SessionTime,
-        local: SocketAddr,
-        subscriber: SocketAddr,
+        local: Option<SocketAddr>,
+        subscriber: Option<SocketAddr>,
     ) -> Result<(Self, JoinQuery), ParticipantError> {
-        Self::with_sockets(config, epoch, now, local, Some(subscriber))
+        let subscriber = PeerConnection::answering(epoch, now, subscriber)?;
+        Self::with_peers(config, epoch, now, local, Some(subscriber))
     }
 
-    fn with_sockets(
+    fn with_peers(
         config: &JoinConfig,
         epoch: Instant,
         now: SessionTime,
-        local: SocketAddr,
-        subscriber: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        subscriber: Option<PeerConnection>,
     ) -> Result<(Self, JoinQuery), ParticipantError> {
         let track = config.publish_audio.then_some("rushhour-audio");
         let background = config.publish_background.then_some("rushhour-background");
         let (peer, offer) = PeerConnection::new(epoch, now, local, [track, background])?;
-        let subscriber =
-            subscriber.map(|local| PeerConnection::answering(epoch, now, local)).transpose()?;
         let query = JoinQuery {
             protocol: if subscriber.is_some() { SignalProtocol::V0 } else { SignalProtocol::V1 },
             offer,
@@ -252,8 +263,12 @@ impl Participant {
             self.resumed(now, out);
         }
         match message {
-            Response::Join(join) => self.joined(join, now, out),
+            Response::Join(mut join) => {
+                out.turn_servers(turn_servers(std::mem::take(&mut join.ice_servers)));
+                self.joined(join, now, out);
+            }
             Response::Answer(answer) => {
+                announce_all(PeerRole::Publisher, &answer.sdp, out);
                 self.add_track_sids(answer.mid_to_track_id);
                 if let Some((id, sdp)) = self.peers.publisher.handle_answer(&answer.sdp)? {
                     out.send_signal(offer(id, sdp));
@@ -261,6 +276,7 @@ impl Participant {
             }
             Response::Offer(offer) => {
                 if let Some(answer) = self.peers.answer_offer(&offer.sdp)? {
+                    announce_all(PeerRole::Subscriber, &offer.sdp, out);
                     self.add_track_sids(answer.tracks);
                     out.send_signal(Request::Answer(proto::SessionDescription {
                         r#type: "answer".to_owned(),
@@ -282,7 +298,12 @@ impl Participant {
                     init.ok().and_then(|init| Some(init.get("candidate")?.as_str()?.to_owned()));
                 // An empty candidate marks the end of candidates.
                 if let Some(line) = line.filter(|line| !line.is_empty()) {
-                    self.peers.add_remote_candidate(trickle.target(), &line);
+                    let peer = match trickle.target() {
+                        proto::SignalTarget::Publisher => PeerRole::Publisher,
+                        proto::SignalTarget::Subscriber => PeerRole::Subscriber,
+                    };
+                    announce(peer, &line, out);
+                    self.peers.get_mut(peer).add_remote_candidate(&line);
                 }
             }
             Response::Update(update) => {
@@ -410,19 +431,39 @@ impl Participant {
         }
     }
 
-    /// Handles a datagram that arrived at `at` on the socket with the address `local`.
+    /// Adds an address at which one of the participant's peer connections can be reached.
     ///
     /// # Errors
     /// If the peer connection cannot continue.
-    pub fn handle_datagram(
+    pub(crate) fn add_local_candidate(
+        &mut self,
+        peer: PeerRole,
+        candidate: LocalCandidate,
+        now: SessionTime,
+        out: &mut impl ParticipantOutput,
+    ) -> Result<(), ParticipantError> {
+        self.peers.get_mut(peer).add_local_candidate(candidate);
+        self.poll(now, out)
+    }
+
+    /// Withdraws an address.
+    pub(crate) fn remove_local_candidate(&mut self, peer: PeerRole, candidate: LocalCandidate) {
+        self.peers.get_mut(peer).remove_local_candidate(candidate);
+    }
+
+    /// Handles a packet that arrived at `at` for one of the participant's peer connections.
+    ///
+    /// # Errors
+    /// If the peer connection cannot continue.
+    pub fn handle_packet(
         &mut self,
         bytes: &[u8],
-        from: SocketAddr,
-        local: SocketAddr,
+        peer: PeerRole,
+        route: PacketRoute,
         at: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
-        self.peers.handle_datagram(bytes, from, local, at)?;
+        self.peers.get_mut(peer).handle_packet(bytes, route, at)?;
         self.poll(at, out)
     }
 
@@ -510,7 +551,7 @@ impl Participant {
         let mut events: Vec<PeerEvent> = Vec::new();
         self.peers.poll(
             at,
-            |from, to, datagram| out.transmit(from, to, datagram),
+            |peer, route, packet| out.transmit(peer, route, packet),
             |event| events.push(event),
         )?;
         for event in events {
@@ -539,6 +580,22 @@ fn send_attributes(attributes: HashMap<String, String>, out: &mut impl Participa
         attributes,
         ..proto::UpdateParticipantMetadata::default()
     }));
+}
+
+/// Tells the addresses in a session description.
+fn announce_all(peer: PeerRole, sdp: &str, out: &mut impl ParticipantOutput) {
+    for line in sdp.lines().filter_map(|line| line.strip_prefix("a=")) {
+        if line.starts_with("candidate:") {
+            announce(peer, line, out);
+        }
+    }
+}
+
+/// Tells the address in a line of SDP.
+fn announce(peer: PeerRole, line: &str, out: &mut impl ParticipantOutput) {
+    if let Some(candidate) = server_candidate(line) {
+        out.server_candidate(peer, candidate);
+    }
 }
 
 pub(super) fn offer(id: u32, sdp: String) -> Request {

@@ -8,13 +8,14 @@ use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{RtpWrite, SeqNo};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
 use tracing::{Span, debug};
 
 use super::error::ParticipantError;
 use super::participant::OwnTrack;
+use super::route::{LocalCandidate, PacketProtocol, PacketRoute, ServerCandidate};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// Labels of the data channels that a LiveKit server expects.
@@ -58,6 +59,31 @@ pub(super) enum PeerEvent {
     Closed,
 }
 
+/// An address of ours as ICE takes it; none where ICE does not.
+fn ice_candidate(candidate: LocalCandidate) -> Option<Candidate> {
+    match candidate {
+        LocalCandidate::Host { protocol: PacketProtocol::Udp, address } => {
+            Candidate::host(address, "udp").ok()
+        }
+        LocalCandidate::Host { protocol: PacketProtocol::Tcp, address } => {
+            Candidate::builder().tcp().host(address).tcptype(TcpType::Active).build().ok()
+        }
+        LocalCandidate::Relayed { address, socket } => {
+            Candidate::relayed(address, socket, "udp").ok()
+        }
+    }
+}
+
+/// The address in a line of SDP, such as `candidate:1 1 udp 2130706431 10.0.0.7 7882 typ host`.
+pub(super) fn server_candidate(line: &str) -> Option<ServerCandidate> {
+    let candidate = Candidate::from_sdp_string(line).ok()?;
+    let protocol = match candidate.proto() {
+        Protocol::Udp => PacketProtocol::Udp,
+        _ => PacketProtocol::Tcp,
+    };
+    Some(ServerCandidate { protocol, address: candidate.addr() })
+}
+
 /// A numbered offer to be sent to the server.
 type Offer = (u32, String);
 
@@ -65,7 +91,6 @@ type Offer = (u32, String);
 pub(super) struct PeerConnection {
     rtc: Rtc,
     epoch: Instant,
-    local: SocketAddr,
     /// The reliable data channel; on a connection that the server offers, once it has opened it.
     reliable: Option<ChannelId>,
     /// The tracks that are sent: speech and background audio.
@@ -106,7 +131,7 @@ impl PeerConnection {
     pub(super) fn new(
         epoch: Instant,
         now: SessionTime,
-        local: SocketAddr,
+        local: Option<SocketAddr>,
         audio_tracks: [Option<&str>; 2],
     ) -> Result<(Self, String), RtcError> {
         let mut peer = Self::answering(epoch, now, local)?;
@@ -141,7 +166,7 @@ impl PeerConnection {
     pub(super) fn answering(
         epoch: Instant,
         now: SessionTime,
-        local: SocketAddr,
+        local: Option<SocketAddr>,
     ) -> Result<Self, RtcError> {
         let start = epoch + now.since(SessionTime::START).as_duration();
         let mut rtc = RtcConfig::new()
@@ -151,11 +176,12 @@ impl PeerConnection {
             .set_stats_interval(None)
             .set_send_buffer_audio(50)
             .build(start);
-        rtc.add_local_candidate(Candidate::host(local, "udp")?);
+        if let Some(local) = local {
+            rtc.add_local_candidate(Candidate::host(local, "udp")?);
+        }
         Ok(Self {
             rtc,
             epoch,
-            local,
             reliable: None,
             audio_senders: [None, None],
             pending_offer: None,
@@ -173,11 +199,6 @@ impl PeerConnection {
             deadline: now,
             span: Span::current(),
         })
-    }
-
-    /// The address of the socket whose datagrams are this connection's.
-    pub(super) const fn local_addr(&self) -> SocketAddr {
-        self.local
     }
 
     /// Answers the server's offer.
@@ -303,14 +324,32 @@ impl PeerConnection {
         }
     }
 
-    /// Handles a datagram; ignores those that do not belong to this connection.
-    pub(super) fn handle_datagram(
+    /// Adds an address of ours.
+    pub(super) fn add_local_candidate(&mut self, candidate: LocalCandidate) {
+        if let Some(candidate) = ice_candidate(candidate) {
+            self.rtc.add_local_candidate(candidate);
+        }
+    }
+
+    /// Withdraws an address of ours.
+    pub(super) fn remove_local_candidate(&mut self, candidate: LocalCandidate) {
+        if let Some(candidate) = ice_candidate(candidate) {
+            self.rtc.direct_api().invalidate_candidate(&candidate);
+        }
+    }
+
+    /// Handles a packet; ignores those that do not belong to this connection.
+    pub(super) fn handle_packet(
         &mut self,
         bytes: &[u8],
-        from: SocketAddr,
+        route: PacketRoute,
         at: SessionTime,
     ) -> Result<(), RtcError> {
-        let Ok(receive) = Receive::new(Protocol::Udp, from, self.local, bytes) else {
+        let protocol = match route.protocol {
+            PacketProtocol::Udp => Protocol::Udp,
+            PacketProtocol::Tcp => Protocol::Tcp,
+        };
+        let Ok(receive) = Receive::new(protocol, route.remote, route.local, bytes) else {
             return Ok(());
         };
         let input = Input::Receive(self.instant(at), receive);
@@ -368,7 +407,7 @@ impl PeerConnection {
     pub(super) fn poll(
         &mut self,
         at: SessionTime,
-        mut transmit: impl FnMut(SocketAddr, SocketAddr, &[u8]),
+        mut transmit: impl FnMut(PacketRoute, &[u8]),
         mut emit: impl FnMut(PeerEvent),
     ) -> Result<(), RtcError> {
         loop {
@@ -378,8 +417,13 @@ impl PeerConnection {
                     self.deadline = SessionTime(Micros::from(since).0);
                     return Ok(());
                 }
-                Output::Transmit(datagram) => {
-                    transmit(datagram.source, datagram.destination, &datagram.contents);
+                Output::Transmit(packet) => {
+                    let protocol = match packet.proto {
+                        Protocol::Udp => PacketProtocol::Udp,
+                        _ => PacketProtocol::Tcp,
+                    };
+                    let (local, remote) = (packet.source, packet.destination);
+                    transmit(PacketRoute { protocol, local, remote }, &packet.contents);
                 }
                 Output::Event(Event::RtpPacket(packet)) => {
                     let mid = self

@@ -1,12 +1,10 @@
 //! The peer connections of a participant: a single one, or one for what it sends and one for what it receives.
 
-use std::net::SocketAddr;
-
-use livekit_protocol as proto;
 use str0m::RtcError;
 
 use super::error::ParticipantError;
 use super::peer_connection::{PeerConnection, PeerEvent};
+use super::route::{PacketRoute, PeerRole};
 use rushhour_core::units::SessionTime;
 
 /// A participant's connections.
@@ -61,28 +59,12 @@ impl PeerConnections {
         Ok(Some(OfferAnswer { sdp: answer, tracks: tracks_of(sdp) }))
     }
 
-    /// Adds a candidate of the server for one of them.
-    pub(super) fn add_remote_candidate(&mut self, target: proto::SignalTarget, line: &str) {
-        let peer = match (target, &mut self.subscriber) {
-            (proto::SignalTarget::Subscriber, Some(subscriber)) => subscriber,
+    /// One of them; the only one, where there is no other.
+    pub(super) const fn get_mut(&mut self, role: PeerRole) -> &mut PeerConnection {
+        match (role, &mut self.subscriber) {
+            (PeerRole::Subscriber, Some(subscriber)) => subscriber,
             _ => &mut self.publisher,
-        };
-        peer.add_remote_candidate(line);
-    }
-
-    /// Handles a datagram that arrived on the socket with the address `local`.
-    pub(super) fn handle_datagram(
-        &mut self,
-        bytes: &[u8],
-        from: SocketAddr,
-        local: SocketAddr,
-        at: SessionTime,
-    ) -> Result<(), RtcError> {
-        let peer = match &mut self.subscriber {
-            Some(subscriber) if subscriber.local_addr() == local => subscriber,
-            _ => &mut self.publisher,
-        };
-        peer.handle_datagram(bytes, from, at)
+        }
     }
 
     /// Advances timers to `now`.
@@ -95,13 +77,15 @@ impl PeerConnections {
     pub(super) fn poll(
         &mut self,
         at: SessionTime,
-        mut transmit: impl FnMut(SocketAddr, SocketAddr, &[u8]),
+        mut transmit: impl FnMut(PeerRole, PacketRoute, &[u8]),
         mut emit: impl FnMut(PeerEvent),
     ) -> Result<(), RtcError> {
         let mut events = Vec::new();
-        self.publisher.poll(at, &mut transmit, |event| events.push(event))?;
+        let send = |route, packet: &[u8]| transmit(PeerRole::Publisher, route, packet);
+        self.publisher.poll(at, send, |event| events.push(event))?;
         if let Some(subscriber) = &mut self.subscriber {
-            subscriber.poll(at, &mut transmit, |event| events.push(event))?;
+            let send = |route, packet: &[u8]| transmit(PeerRole::Subscriber, route, packet);
+            subscriber.poll(at, send, |event| events.push(event))?;
         }
         for event in events {
             // The channel is open once it is in both directions, which with two connections is told twice.

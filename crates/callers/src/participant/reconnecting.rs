@@ -240,13 +240,12 @@ impl Participant {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
     use std::time::Instant;
 
     use proto::signal_response::Message as Response;
 
     use super::*;
-    use crate::participant::ReconnectPolicy;
+    use crate::participant::{PacketRoute, PeerRole, ReconnectPolicy};
 
     /// What a participant asked for.
     #[derive(Default)]
@@ -257,7 +256,7 @@ mod tests {
     }
 
     impl ParticipantOutput for Recorded {
-        fn transmit(&mut self, _: SocketAddr, _: SocketAddr, _: &[u8]) {}
+        fn transmit(&mut self, _: PeerRole, _: PacketRoute, _: &[u8]) {}
         fn open_signal(&mut self, attempt: SignalAttempt) {
             self.attempts.push(attempt);
         }
@@ -272,7 +271,7 @@ mod tests {
     /// A participant that the server has let in, and that has no media yet.
     fn joined(reconnect: ReconnectPolicy) -> (Participant, Recorded) {
         let config = JoinConfig { reconnect, ..JoinConfig::default() };
-        let local = ([127, 0, 0, 1], 5_000).into();
+        let local = Some(([127, 0, 0, 1], 5_000).into());
         let epoch = Instant::now();
         let (mut participant, _) =
             Participant::new(&config, epoch, SessionTime::START, local).unwrap();

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conversation_summary::ConversationSummary;
 use super::health::{AgentHealth, GeneratorHealth};
+use super::media_path::MediaPath;
 use super::model_usage::ModelUsage;
 use super::outcome::Outcome;
 use super::reconnect::Reconnect;
@@ -132,6 +133,13 @@ pub enum EventKind {
         run: RunIndex,
         /// When.
         at: SessionTime,
+    },
+    /// The way of the native caller's media and data to the server; another one later, where it changed.
+    MediaPath {
+        /// The run.
+        run: RunIndex,
+        /// The way.
+        path: MediaPath,
     },
     /// A turn of the conversation ended.
     Turn {

@@ -7,6 +7,7 @@ mod conversation_summary;
 mod event_kind;
 mod failure;
 mod health;
+mod media_path;
 mod model_usage;
 mod outcome;
 mod reconnect;
@@ -22,6 +23,7 @@ pub use event_kind::{
 };
 pub use failure::FailureClass;
 pub use health::{AgentHealth, CallersHealth, GeneratorHealth};
+pub use media_path::MediaPath;
 pub use model_usage::ModelUsage;
 pub use outcome::Outcome;
 pub use reconnect::{Reconnect, ReconnectCause, ReconnectMethod};

@@ -46,7 +46,7 @@ pub use settings::judging::{
 };
 pub use settings::limits::{Limits, WhenFull};
 pub use settings::livekit::{
-    AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, TextMode,
+    AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, MediaTransport, TextMode,
 };
 pub use settings::prices::{Price, PriceDate, PriceItem, PriceUnit, Prices, Rounding};
 pub use settings::profile::Profile;

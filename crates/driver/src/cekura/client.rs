@@ -14,7 +14,9 @@ use rushhour_core::evaluator::{
 };
 use rushhour_core::profile::{CekuraSettings, Limits};
 use rushhour_core::units::{EvaluatorRunId, Mode, ScenarioId, Secret, remember_secret};
-use rushhour_livekit::http::{HttpClient, HttpResponse, TransportError, TransportErrorKind};
+use rushhour_livekit::http::{
+    HttpClient, HttpResponse, TransportError, TransportErrorKind, TrustStore,
+};
 
 /// The longest answer that says little: an error, the plan of the account, the end of a call.
 pub(super) const MAX_ANSWER: usize = 64 * 1024;
@@ -57,12 +59,18 @@ impl Cekura {
     pub fn new(config: CekuraConfig, limits: &Limits) -> Result<Self, TransportError> {
         // The service may repeat it.
         remember_secret(&config.key);
+        let trust = TrustStore::system()?;
         Ok(Self {
             submit_client: HttpClient::for_service(
                 &config.url,
+                &trust,
                 limits.submit_timeout.as_duration(),
             )?,
-            poll_client: HttpClient::for_service(&config.url, limits.poll_timeout.as_duration())?,
+            poll_client: HttpClient::for_service(
+                &config.url,
+                &trust,
+                limits.poll_timeout.as_duration(),
+            )?,
             config,
         })
     }

@@ -110,6 +110,9 @@ impl RunMachine {
             UpdateKind::Greeted => {
                 effects.push(RunEffect::Record(EventKind::Greeted { run, at }));
             }
+            UpdateKind::MediaPath(path) => {
+                effects.push(RunEffect::Record(EventKind::MediaPath { run, path }));
+            }
             UpdateKind::Turn(turn) => {
                 effects.push(RunEffect::Record(EventKind::Turn { run, turn }));
             }

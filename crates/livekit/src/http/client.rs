@@ -2,35 +2,36 @@
 
 use std::time::{Duration, SystemTime};
 
+use rustls::ClientConfig;
 use tokio::time::Instant;
 use tracing::Level;
 
 use super::error::TransportError;
+use super::proxy::ProxyServer;
 use super::response::{HttpResponse, parse_retry_after};
-use rushhour_core::profile::{TargetKind, target_kind};
-
-/// Whether requests go through the proxy that `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY` names; `NO_PROXY` is honoured.
-#[derive(Debug, Clone, Copy)]
-enum ProxyUse {
-    FromEnvironment,
-    Never,
-}
+use super::trust::TrustStore;
 
 /// An HTTP client; cheap to clone, all clones share one pool of connections.
 #[derive(Debug, Clone)]
-pub struct HttpClient(reqwest::Client);
+pub struct HttpClient {
+    client: reqwest::Client,
+    /// The proxy that stands between.
+    proxy: Option<ProxyServer>,
+}
 
 impl HttpClient {
-    /// A client for the service at `url` that gives up a request after `timeout`, counted from sending it to the end of
-    /// the response. It goes through the proxy that the environment names, unless the service is on this machine.
+    /// A client for the service at `url` that trusts `trust` and gives up a request after `timeout`, counted from
+    /// sending it to the end of the response. It goes through the proxy that the environment names, unless the service
+    /// is on this machine.
     ///
     /// # Errors
-    /// The machine's root certificates cannot be read.
-    pub fn for_service(url: &str, timeout: Duration) -> Result<Self, TransportError> {
-        let is_local =
-            reqwest::Url::parse(url).is_ok_and(|url| target_kind(&url) == TargetKind::Loopback);
-        let proxies = if is_local { ProxyUse::Never } else { ProxyUse::FromEnvironment };
-        Self::build(proxies, timeout)
+    /// No client can be built on this machine.
+    pub fn for_service(
+        url: &str,
+        trust: &TrustStore,
+        timeout: Duration,
+    ) -> Result<Self, TransportError> {
+        Self::build(ProxyServer::for_service(url), trust, timeout)
     }
 
     /// A client that never uses a proxy.
@@ -38,38 +39,37 @@ impl HttpClient {
     /// # Errors
     /// The machine's root certificates cannot be read.
     pub fn direct(timeout: Duration) -> Result<Self, TransportError> {
-        Self::build(ProxyUse::Never, timeout)
+        Self::build(None, &TrustStore::system()?, timeout)
     }
 
-    fn build(proxies: ProxyUse, timeout: Duration) -> Result<Self, TransportError> {
-        // Another provider may have been installed by the program that uses this library; either serves.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let builder = || {
-            let builder = reqwest::Client::builder()
-                .timeout(timeout)
-                .redirect(reqwest::redirect::Policy::none())
-                .user_agent(concat!("rushhour/", env!("CARGO_PKG_VERSION")));
-            match proxies {
-                ProxyUse::FromEnvironment => builder,
-                ProxyUse::Never => builder.no_proxy(),
-            }
-        };
-        builder()
-            .build()
-            // A machine without root certificates, such as an empty container, gets those that are built in.
-            .or_else(|_| builder().tls_certs_only(built_in_roots()?).build())
-            .map(Self)
-            .map_err(TransportError::from)
+    fn build(
+        proxy: Option<ProxyServer>,
+        trust: &TrustStore,
+        timeout: Duration,
+    ) -> Result<Self, TransportError> {
+        let builder = reqwest::Client::builder()
+            .timeout(timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("rushhour/", env!("CARGO_PKG_VERSION")))
+            .tls_backend_preconfigured(ClientConfig::clone(&trust.tls_config()));
+        // The library reads the environment as `ProxyServer` does.
+        let builder = if proxy.is_some() { builder } else { builder.no_proxy() };
+        Ok(Self { client: builder.build()?, proxy })
+    }
+
+    /// The proxy that stands between this machine and the service.
+    pub const fn proxy(&self) -> Option<&ProxyServer> {
+        self.proxy.as_ref()
     }
 
     /// Begins a GET request.
     pub fn get(&self, url: &str) -> reqwest::RequestBuilder {
-        self.0.get(url)
+        self.client.get(url)
     }
 
     /// Begins a POST request.
     pub fn post(&self, url: &str) -> reqwest::RequestBuilder {
-        self.0.post(url)
+        self.client.post(url)
     }
 
     /// Sends a request and reads at most `max_body` bytes of the response. Emits one `debug` event with the method,
@@ -84,7 +84,10 @@ impl HttpClient {
     ) -> Result<HttpResponse, TransportError> {
         let request = request.build()?;
         let log = RequestLog::start(&request);
-        let result = self.execute(request, max_body).await;
+        let result = self.execute(request, max_body).await.map_err(|error| match &self.proxy {
+            Some(proxy) => error.through(proxy),
+            None => error,
+        });
         if let Some(log) = log {
             log.finish(&result);
         }
@@ -96,7 +99,7 @@ impl HttpClient {
         request: reqwest::Request,
         max_body: usize,
     ) -> Result<HttpResponse, TransportError> {
-        let mut response = self.0.execute(request).await?;
+        let mut response = self.client.execute(request).await?;
         let header =
             |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         #[expect(clippy::disallowed_methods, reason = "a date in a header is on the wall clock")]
@@ -117,12 +120,6 @@ impl HttpClient {
         }
         Ok(HttpResponse { status, retry_after, date, body, truncated })
     }
-}
-
-/// Mozilla's root certificates.
-fn built_in_roots() -> reqwest::Result<Vec<reqwest::Certificate>> {
-    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
-    roots.iter().map(|root| reqwest::Certificate::from_der(root)).collect()
 }
 
 /// What the log says of a request. Never its query, headers or body, which may hold keys and tokens.
@@ -206,13 +203,5 @@ mod tests {
             }
             assert!(!event.contains("secret") && !event.contains("token"), "{event}");
         }
-    }
-
-    #[test]
-    fn the_built_in_roots_make_a_client() {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let roots = built_in_roots().unwrap();
-        assert!(roots.len() > 100, "{}", roots.len());
-        reqwest::Client::builder().tls_certs_only(roots).build().unwrap();
     }
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use super::certificate::CertificateProblem;
+use super::proxy::ProxyServer;
+use super::trust::TrustError;
 use rushhour_core::ErrorSource;
 use rushhour_core::units::ForeignText;
 
@@ -44,7 +47,10 @@ impl From<reqwest::Error> for TransportError {
     /// The address is left out: the caller knows it, and its query may hold a secret.
     fn from(error: reqwest::Error) -> Self {
         let error = error.without_url();
-        let (kind, message) = if error.is_connect() || error.is_builder() {
+        let certificate = CertificateProblem::find(&error);
+        let (kind, message) = if let Some(problem) = certificate {
+            (TransportErrorKind::NotSent, format!("no connection: {problem}"))
+        } else if error.is_connect() || error.is_builder() {
             (TransportErrorKind::NotSent, format!("no connection: {}", innermost_cause(&error)))
         } else if error.is_timeout() {
             (TransportErrorKind::TimedOut, "no answer in time".to_owned())
@@ -56,8 +62,24 @@ impl From<reqwest::Error> for TransportError {
     }
 }
 
+impl TransportError {
+    /// The same error, with the proxy that stood between.
+    #[must_use]
+    pub(super) fn through(self, proxy: &ProxyServer) -> Self {
+        let message = format!("{} (through the proxy {proxy})", self.message).into();
+        Self { message, ..self }
+    }
+}
+
+impl From<TrustError> for TransportError {
+    fn from(error: TrustError) -> Self {
+        let message = error.to_string().into();
+        Self { kind: TransportErrorKind::NotSent, message, source: Arc::new(error) }
+    }
+}
+
 /// The outer errors of the chain only say that a request failed.
-fn innermost_cause(error: &dyn std::error::Error) -> String {
+pub(super) fn innermost_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rushhour_core::event::{ConversationEnd, ConversationSummary};
+use rushhour_core::event::{ConversationEnd, ConversationSummary, MediaPath};
 
 /// What was special about the conversations of our own callers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,9 +19,23 @@ pub struct ConversationTally {
     pub ignored_interruptions: u64,
     /// Texts of agents of which a part did not arrive.
     pub incomplete_texts: u64,
+    /// The ways of media and data, with the number of callers; of a caller that changed its way, the last.
+    pub media_paths: BTreeMap<MediaPath, u64>,
+    /// How often a caller changed its way.
+    pub path_changes: u64,
 }
 
 impl ConversationTally {
+    /// A caller's media goes over `path`, and went over `before`, if it went at all.
+    pub(super) fn add_path(&mut self, before: Option<MediaPath>, path: MediaPath) {
+        if let Some(count) = before.and_then(|before| self.media_paths.get_mut(&before)) {
+            *count = count.saturating_sub(1);
+            self.path_changes += 1;
+        }
+        *self.media_paths.entry(path).or_default() += 1;
+        self.media_paths.retain(|_, count| *count > 0);
+    }
+
     pub(super) fn add(&mut self, summary: &ConversationSummary) {
         if summary.ended != ConversationEnd::Caller {
             *self.ended.entry(summary.ended).or_default() += 1;

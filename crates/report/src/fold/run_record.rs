@@ -2,7 +2,7 @@
 
 use rushhour_core::bill::{BillableTimes, RunUsage};
 use rushhour_core::event::{
-    EventKind, FramesSent, ModelUsage, Outcome, Reconnect, RunMapping, RunPhase, Turn,
+    EventKind, FramesSent, MediaPath, ModelUsage, Outcome, Reconnect, RunMapping, RunPhase, Turn,
 };
 use rushhour_core::profile::{DispatchMethod, EvaluatorSettings, Profile};
 use rushhour_core::units::{
@@ -110,6 +110,8 @@ pub struct RunRecord {
     pub judging: Option<TimeSpan>,
     /// The agent's first audio or text.
     pub greeted: Option<SessionTime>,
+    /// The way of the caller's media and data, where it was ours and connected; the last, where it changed.
+    pub media_path: Option<MediaPath>,
     /// The turns of the conversation, where the caller was ours.
     pub turns: Vec<Turn>,
     /// How often the caller lost its connection and came back, where it was ours.
@@ -156,6 +158,7 @@ impl RunRecord {
             running: None,
             judging: None,
             greeted: None,
+            media_path: None,
             turns: Vec::new(),
             reconnects: Vec::new(),
             frames: None,

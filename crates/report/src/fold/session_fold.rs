@@ -149,6 +149,11 @@ impl Fold {
                 }
             }
             EventKind::RpcCalls { calls, .. } => folded.rpc_calls.add(calls),
+            EventKind::MediaPath { run, path } => {
+                if let Some(record) = self.live.get_mut(run) {
+                    folded.conversations.add_path(record.media_path.replace(*path), *path);
+                }
+            }
             EventKind::Conversation { summary, .. } => folded.conversations.add(summary),
             EventKind::Reconnected { run, reconnect } => {
                 let record = self.live.get(run);

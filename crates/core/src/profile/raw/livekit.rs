@@ -1,7 +1,7 @@
 //! `[livekit]` as written.
 
 use crate::profile::from_node::{Json, MetadataTable, MetadataValue};
-use crate::profile::settings::livekit::DispatchMethod;
+use crate::profile::settings::livekit::{DispatchMethod, MediaTransport};
 use crate::profile::table::raw_table;
 use crate::units::PositiveDuration;
 
@@ -34,6 +34,10 @@ raw_table! {
         key_file: String,
         /// A file that holds the API secret, instead of LIVEKIT_API_SECRET; relative to the profile.
         secret_file: String,
+        /// A file with the certificates (PEM) of authorities that are trusted beside the system's and those of SSL_CERT_FILE, such as a company's own; relative to the profile.
+        ca_file: String,
+        /// The way of the callers' media and data to the server.
+        transport: MediaTransport,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::profile::diagnostic::{DiagnosticKind, Located};
 use crate::profile::from_node::Json;
 use crate::profile::raw::livekit::{RawLiveKit, RawTextMode};
 use crate::profile::settings::livekit::{
-    AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, TextMode,
+    AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, MediaTransport, TextMode,
 };
 use crate::units::{AgentName, PositiveDuration};
 
@@ -72,6 +72,12 @@ pub(super) fn resolve_livekit(
         give_up_after,
         key_file: resolver.optional("livekit.key_file", raw.key_file.as_ref()),
         secret_file: resolver.optional("livekit.secret_file", raw.secret_file.as_ref()),
+        ca_file: resolver.optional("livekit.ca_file", raw.ca_file.as_ref()),
+        transport: resolver.or_default(
+            "livekit.transport",
+            raw.transport.as_ref(),
+            MediaTransport::Any,
+        ),
     })
 }
 

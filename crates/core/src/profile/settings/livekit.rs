@@ -25,6 +25,34 @@ choice! {
     }
 }
 
+choice! {
+    /// The way of the callers' media and data to the server.
+    #[schemars(rename = "RawTransport")]
+    pub MediaTransport {
+        /// UDP; where it does not connect in time, TCP and the server's TURN servers as well.
+        Any = "any",
+        /// UDP alone.
+        Udp = "udp",
+        /// ICE over TCP alone (port 7881).
+        Tcp = "tcp",
+        /// The TURN servers that the server names alone, over UDP, TCP or TLS.
+        Relay = "relay",
+    }
+}
+
+impl Default for MediaTransport {
+    fn default() -> Self {
+        Self::Any
+    }
+}
+
+impl MediaTransport {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    fn is_any(&self) -> bool {
+        *self == Self::Any
+    }
+}
+
 /// A LiveKit server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +92,12 @@ pub struct LiveKitSettings {
     pub key_file: Option<String>,
     /// A file with the API secret, relative to the profile.
     pub secret_file: Option<String>,
+    /// A file with certificates of further authorities, relative to the profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+    /// The way of the callers' media and data.
+    #[serde(default, skip_serializing_if = "MediaTransport::is_any")]
+    pub transport: MediaTransport,
 }
 
 impl LiveKitSettings {

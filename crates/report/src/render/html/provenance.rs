@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::fold::FoldedSession;
+use crate::render::sentences::session::media_ways;
 use crate::render::table::{Cell, Column, Frame, Table};
 use crate::render::visible;
 use rushhour_core::event::SessionHeader;
@@ -32,6 +33,7 @@ pub(super) fn provenance(folded: &FoldedSession) -> Markup {
             ("agent", agent.to_owned()),
             ("LiveKit", opening.livekit_url.clone()),
             ("evaluator", opening.evaluator_url.clone()),
+            ("media", media_ways(folded).unwrap_or_default()),
             ("profile hash", opening.profile_hash.clone()),
             ("Rushhour", opening.rushhour.clone()),
             ("journal format", opening.format.to_string()),

@@ -8,6 +8,7 @@ use crate::fold::{FoldedSession, ResumptionRecord};
 use crate::session::{
     Criterion, OverallVerdict, SessionVerdict, StalledJoins, ThresholdResult, Verdict,
 };
+use rushhour_core::event::MediaPath;
 use rushhour_core::profile::LiveKitTarget;
 use rushhour_core::units::SessionTime;
 
@@ -202,6 +203,35 @@ pub(crate) fn conversation_note(folded: &FoldedSession) -> Option<String> {
     (!parts.is_empty()).then(|| format!("In the conversations: {}.", parts.join(", ")))
 }
 
+/// Which way media and data of our own callers went, as a sentence.
+pub(crate) fn path_note(folded: &FoldedSession) -> Option<String> {
+    Some(format!("Media and data of {}.", media_ways(folded)?))
+}
+
+/// The same where it was not UDP alone, which is usual.
+fn unusual_path_note(folded: &FoldedSession) -> Option<String> {
+    let mut paths = folded.conversations.media_paths.keys();
+    if paths.all(|path| *path == MediaPath::Udp) { None } else { path_note(folded) }
+}
+
+/// How many callers went which way.
+pub(crate) fn media_ways(folded: &FoldedSession) -> Option<String> {
+    let tally = &folded.conversations;
+    let ways: Vec<String> = tally
+        .media_paths
+        .iter()
+        .map(|(path, count)| format!("{} went over {path}", counted(*count, "caller")))
+        .collect();
+    if ways.is_empty() {
+        return None;
+    }
+    let changes = match tally.path_changes {
+        0 => String::new(),
+        changes => format!("; {} changed", counted(changes, "way")),
+    };
+    Some(format!("{}{changes}", ways.join(", of ")))
+}
+
 /// When the session's process died and another one resumed it, and what that means for the figures.
 pub(crate) fn resumption_notes(folded: &FoldedSession) -> Vec<String> {
     let note = |resumption: &ResumptionRecord| {
@@ -366,5 +396,6 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend(in_clear_notes(folded));
     notes.extend(reconnect_note(folded));
     notes.extend(rpc_note(folded));
+    notes.extend(unusual_path_note(folded));
     notes
 }
