@@ -12,8 +12,8 @@ use rushhour_core::plan::{
     cloud_excess, cloud_quota_excess,
 };
 use rushhour_core::profile::{
-    DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile, Profile, TargetKind,
-    target_kind,
+    DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile, NetworkConditions, Profile,
+    TargetKind, target_kind,
 };
 use rushhour_core::units::SessionTime;
 use rushhour_report::session::OldPrices;
@@ -116,6 +116,10 @@ pub(crate) fn plan(loaded: &LoadedProfile, forecast: &Forecast, today: Date) -> 
         profile.livekit.dispatch.method(),
         dispatch(profile.livekit.dispatch.method())
     );
+    for network in &profile.networks {
+        let NetworkConditions { name, share, .. } = network;
+        let _ = writeln!(text, "network      {name}: {network}; for {share} of the callers");
+    }
     let _ = writeln!(text, "difference   {}", detectable_difference(forecast));
     match BillForecast::new(profile, forecast.runs) {
         Some(bill) => text.push_str(&cost::table(profile, &bill)),

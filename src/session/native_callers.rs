@@ -74,6 +74,7 @@ mod available {
         check_file_limit(profile.limits.in_flight)?;
         Ok(Some(SessionCallers(Arc::new(NativeCallers::new(
             settings.clone(),
+            profile.networks.clone(),
             profile.seed,
             scripts,
         )))))

@@ -20,6 +20,7 @@ use super::signal_connection::{self, WebSocket};
 use super::slot::ParticipantSlot;
 use super::socket::Socket;
 use super::thread::{self, SlotId, ThreadCommand};
+use crate::network::EmulatedNetwork;
 use crate::participant::{JoinConfig, Participant};
 use rushhour_core::units::Secret;
 
@@ -36,6 +37,8 @@ pub struct JoinRequest {
     pub token: Secret,
     /// How it joins.
     pub config: JoinConfig,
+    /// The network between its socket and its media, if it is not to be the one that is there.
+    pub network: Option<EmulatedNetwork>,
     /// Its application.
     pub handler: Box<dyn ParticipantHandler>,
 }
@@ -48,7 +51,7 @@ impl JoinRequest {
         handler: impl ParticipantHandler + 'static,
     ) -> Self {
         let handler = Box::new(handler);
-        Self { url: url.into(), token, config: JoinConfig::default(), handler }
+        Self { url: url.into(), token, config: JoinConfig::default(), network: None, handler }
     }
 }
 
@@ -170,7 +173,7 @@ struct JoinAttempt {
 
 impl JoinAttempt {
     async fn run(self, request: JoinRequest) {
-        let JoinRequest { url, token, config, mut handler } = request;
+        let JoinRequest { url, token, config, network, mut handler } = request;
         let started = self.clock.now();
         let (participant, socket, websocket) =
             match Box::pin(connect(&url, &token, config, self.clock)).await {
@@ -184,7 +187,7 @@ impl JoinAttempt {
             };
         let Self { id, commands, load, stop, clock, counters } = self;
         let (signal, outgoing) = unbounded_channel();
-        let slot = ParticipantSlot::new(participant, socket, signal, handler, stop);
+        let slot = ParticipantSlot::new(participant, socket, network, signal, handler, stop);
         counters.participants.fetch_add(1, Relaxed);
         if commands.send(ThreadCommand::Add(id, Box::new(slot))).is_err() {
             return;

@@ -18,8 +18,10 @@ use super::leave_reason::LeaveReason;
 use super::signal_connection::SignalError;
 use super::slot_handle::SlotHandle;
 use super::socket::{ReceiveBuffers, Socket};
+use super::thread::TICK;
+use crate::network::{Delivery, EmulatedNetwork};
 use crate::participant::{Participant, ParticipantError, ParticipantEvent, ParticipantOutput};
-use rushhour_core::units::SessionTime;
+use rushhour_core::units::{Micros, SessionTime};
 
 /// Events that wait for the handler, at most; a flood beyond that is dropped.
 const MAX_EVENTS: usize = 4_096;
@@ -37,6 +39,7 @@ pub(super) struct TickContext<'a> {
 pub(super) struct ParticipantSlot {
     participant: Participant,
     socket: Socket,
+    network: Option<Box<EmulatedNetwork>>,
     signal: UnboundedSender<Request>,
     handler: Box<dyn ParticipantHandler>,
     events: VecDeque<(ParticipantEvent, SessionTime)>,
@@ -53,6 +56,7 @@ impl ParticipantSlot {
     pub(super) fn new(
         participant: Participant,
         socket: Socket,
+        network: Option<EmulatedNetwork>,
         signal: UnboundedSender<Request>,
         handler: Box<dyn ParticipantHandler>,
         stop: Arc<AtomicBool>,
@@ -60,6 +64,7 @@ impl ParticipantSlot {
         Self {
             participant,
             socket,
+            network: network.map(Box::new),
             signal,
             handler,
             events: VecDeque::new(),
@@ -86,8 +91,9 @@ impl ParticipantSlot {
         at: SessionTime,
         context: &mut TickContext<'_>,
     ) {
-        let Self { participant, socket, signal, events, .. } = self;
-        let mut out = SlotOutput { socket, signal, events, at, counters: context.counters };
+        let Self { participant, socket, network, signal, events, .. } = self;
+        let mut out =
+            SlotOutput { socket, network, signal, events, at, counters: context.counters };
         let result = match message {
             Ok(message) => participant.handle_signal(message, at, &mut out),
             Err(error) => {
@@ -98,17 +104,33 @@ impl ParticipantSlot {
         self.leave_on_error(result);
     }
 
+    /// Whether datagrams are on their way in a network of its own, and must be moved on at every tick of the thread.
+    pub(super) const fn has_network(&self) -> bool {
+        self.network.is_some()
+    }
+
+    /// Moves on what is on its way in its own network. What the handler learns from it waits for its next tick.
+    pub(super) fn move_datagrams(&mut self, context: &mut TickContext<'_>) {
+        self.receive_datagrams(context);
+        let Self { socket, network: Some(network), .. } = self else { return };
+        // To the nearest tick, so that datagrams are not late on average.
+        let now = context.clock.now() + Micros(TICK.0 / 2);
+        while let Some(Delivery { address, datagram, .. }) = network.sending.next_delivery(now) {
+            send(socket, address, &datagram, context.counters);
+        }
+    }
+
     /// Receives what arrived, runs timers and calls the handler. Returns why the participant left, if it has.
     pub(super) fn tick(
         &mut self,
         context: &mut TickContext<'_>,
     ) -> Option<(LeaveReason, SessionTime)> {
-        self.receive_datagrams(context);
+        self.move_datagrams(context);
         let now = context.clock.now();
         if self.left.is_none() && self.participant.deadline() <= now {
-            let Self { participant, socket, signal, events, .. } = self;
-            let mut out =
-                SlotOutput { socket, signal, events, at: now, counters: context.counters };
+            let Self { participant, socket, network, signal, events, .. } = self;
+            let counters = context.counters;
+            let mut out = SlotOutput { socket, network, signal, events, at: now, counters };
             let result = participant.handle_timeout(now, &mut out);
             self.leave_on_error(result);
         }
@@ -146,19 +168,30 @@ impl ParticipantSlot {
     }
 
     fn receive_datagrams(&mut self, context: &mut TickContext<'_>) {
-        let Self { participant, socket, signal, events, left, .. } = self;
+        let Self { participant, socket, network, signal, events, left, .. } = self;
         let counters = context.counters;
         let mut count = 0;
-        context.buffers.receive_all(socket, context.clock, |bytes, from, at| {
-            count += 1;
+        let mut handle = |bytes: &[u8], from, at, network: &mut Option<Box<EmulatedNetwork>>| {
             if left.is_some() {
                 return;
             }
-            let mut out = SlotOutput { socket, signal, events, at, counters };
+            let mut out = SlotOutput { socket, network, signal, events, at, counters };
             if let Err(error) = participant.handle_datagram(bytes, from, at, &mut out) {
                 *left = Some(LeaveReason::Disconnected(error.into()));
             }
+        };
+        context.buffers.receive_all(socket, context.clock, |bytes, from, at| {
+            count += 1;
+            if network.as_mut().is_none_or(|network| network.receiving.pass(from, bytes, at)) {
+                handle(bytes, from, at, network);
+            }
         });
+        let now = context.clock.now();
+        while let Some(Delivery { address, datagram, at }) =
+            network.as_mut().and_then(|network| network.receiving.next_delivery(now))
+        {
+            handle(&datagram, address, at, network);
+        }
         if count > 0 {
             counters.datagrams_in.fetch_add(count, Relaxed);
         }
@@ -197,10 +230,11 @@ impl ParticipantSlot {
         context: &TickContext<'_>,
         call: impl FnOnce(&mut dyn ParticipantHandler, &mut dyn ParticipantHandle) -> R,
     ) -> R {
-        let Self { participant, socket, signal, handler, events, left, .. } = self;
+        let Self { participant, socket, network, signal, handler, events, left, .. } = self;
         let mut handle = SlotHandle {
             participant,
             socket,
+            network,
             signal,
             events,
             left,
@@ -218,9 +252,16 @@ impl ParticipantSlot {
     }
 }
 
+fn send(socket: &Socket, to: SocketAddr, datagram: &[u8], counters: &EngineCounters) {
+    let sent = socket.send(to, datagram);
+    let counter = if sent { &counters.datagrams_out } else { &counters.datagrams_dropped };
+    counter.fetch_add(1, Relaxed);
+}
+
 /// Carries out what a participant asks for.
 pub(super) struct SlotOutput<'a> {
     pub(super) socket: &'a Socket,
+    pub(super) network: &'a mut Option<Box<EmulatedNetwork>>,
     pub(super) signal: &'a UnboundedSender<Request>,
     pub(super) events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
     /// When the participant's events happened.
@@ -230,10 +271,10 @@ pub(super) struct SlotOutput<'a> {
 
 impl ParticipantOutput for SlotOutput<'_> {
     fn transmit(&mut self, to: SocketAddr, datagram: &[u8]) {
-        let sent = self.socket.send(to, datagram);
-        let counter =
-            if sent { &self.counters.datagrams_out } else { &self.counters.datagrams_dropped };
-        counter.fetch_add(1, Relaxed);
+        let at = self.at;
+        if self.network.as_mut().is_none_or(|network| network.sending.pass(to, datagram, at)) {
+            send(self.socket, to, datagram, self.counters);
+        }
     }
 
     fn send_signal(&mut self, message: Request) {

@@ -14,6 +14,7 @@ use super::leave_reason::LeaveReason;
 use super::slot::SlotOutput;
 use super::socket::Socket;
 use crate::data::RpcFailure;
+use crate::network::EmulatedNetwork;
 use crate::participant::{OwnTrack, Participant, ParticipantError, ParticipantEvent, SendOutcome};
 use rushhour_core::units::{DtmfKey, Identity, SessionTime};
 
@@ -21,6 +22,7 @@ use rushhour_core::units::{DtmfKey, Identity, SessionTime};
 pub(super) struct SlotHandle<'a> {
     pub(super) participant: &'a mut Participant,
     pub(super) socket: &'a Socket,
+    pub(super) network: &'a mut Option<Box<EmulatedNetwork>>,
     pub(super) signal: &'a UnboundedSender<Request>,
     pub(super) events: &'a mut VecDeque<(ParticipantEvent, SessionTime)>,
     pub(super) left: &'a mut Option<LeaveReason>,
@@ -44,6 +46,7 @@ impl SlotHandle<'_> {
         let now = self.clock.now();
         let mut out = SlotOutput {
             socket: self.socket,
+            network: self.network,
             signal: self.signal,
             events: self.events,
             at: now,
