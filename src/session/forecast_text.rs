@@ -9,7 +9,7 @@ use super::cost;
 use rushhour_core::bill::BillForecast;
 use rushhour_core::plan::{
     CLOUD_REQUESTS_PER_MINUTE, CLOUD_ROOMS, CloudExcess, CloudQuotaExcess, Forecast, PlanWarning,
-    cloud_excess, cloud_quota_excess,
+    StageStart, cloud_excess, cloud_quota_excess,
 };
 use rushhour_core::profile::{
     DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile, NetworkConditions, Profile,
@@ -251,6 +251,15 @@ pub(crate) fn plan_warning(warning: &PlanWarning) -> String {
         PlanWarning::CopiesLeft { left } => format!(
             "the stages end before {left} of the scenarios' copies have started: lengthen the stages, or raise their rates"
         ),
+        PlanWarning::DispatchStall { stage, start } => {
+            let start = match start {
+                StageStart::AtOnce(runs) => format!("{runs} agents at the same instant"),
+                StageStart::PerSecond(rate) => format!("{rate:.1} agents per second"),
+            };
+            format!(
+                "stage `{stage}` dispatches {start}: livekit-server looks for workers once a minute, and of the dispatches of those 5 s serves only the first 10 or more at once (20 or more with `dispatch = \"room\"` or `\"token\"`); at most 3 per second, or one call 8 s before, after a quiet minute, avoid it"
+            )
+        }
         PlanWarning::StageCutShort { stage } => {
             format!("all copies have started before stage `{stage}` is over")
         }

@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn what_a_network_does_is_measured_as_that() {
-        let conditions = network_conditions("loss = \"5%\"\njitter = \"50ms\"\ndelay = \"20ms\"");
+        let conditions = network_conditions(
+            serde_json::json!({ "loss": "5%", "jitter": "50ms", "delay": "20ms" }),
+        );
         let mut model = PathModel::new(&conditions, 4);
         let mut arrivals: Vec<(SessionTime, u64)> = (0..10_000)
             .filter_map(|n| match model.pass(SessionTime(n * 20_000), 100) {

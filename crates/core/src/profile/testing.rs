@@ -25,16 +25,15 @@ pub fn profile_of(text: &str) -> Profile {
     load_text(text).unwrap_or_else(|error| panic!("{}", explain(&error, false))).profile
 }
 
-/// Network conditions for all callers, from the keys of their table, `name` and `share` left out.
+/// Network conditions for all callers, from their fields as JSON.
 ///
 /// # Panics
-/// If the keys are mistaken.
-pub fn network_conditions(keys: &str) -> NetworkConditions {
-    let value: toml::Table = toml::from_str(keys).expect("they are TOML");
-    let mut json = serde_json::to_value(value).expect("it has no dates");
-    let fields = json.as_object_mut().expect("it is a table");
-    fields.insert("name".to_owned(), "test".into());
-    fields.insert("share".to_owned(), "100%".into());
-    fields.entry("direction").or_insert_with(|| "both".into());
+/// If a field is mistaken.
+pub fn network_conditions(fields: serde_json::Value) -> NetworkConditions {
+    let mut json = serde_json::json!({ "name": "test", "share": "100%", "direction": "both" });
+    let all = json.as_object_mut().expect("it is an object");
+    if let serde_json::Value::Object(fields) = fields {
+        all.extend(fields);
+    }
     serde_json::from_value(json).expect("they are network conditions")
 }

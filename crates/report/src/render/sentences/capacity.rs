@@ -4,7 +4,7 @@ use crate::capacity::{
     BurstAnswer, CapacityAnswer, CapacityBound, CapacityRange, Ceiling, FirstFailure, LevelVerdict,
     NeededVerdict, Purpose, Recovery, SearchEnd, Trial, TrialFinding,
 };
-use crate::session::{Estimated, Verdict};
+use crate::session::{Estimated, Verdict, WORKERS_AWAITED};
 use rushhour_core::event::FailureClass;
 use rushhour_core::profile::{RunShare, Threshold, ThresholdBound, ThresholdMeasure};
 use rushhour_core::units::Micros;
@@ -194,7 +194,15 @@ fn burst(answer: &BurstAnswer<'_>) -> String {
             })
             .collect()
     };
-    match answer.burst.result.verdict {
+    let held = answer.stalled.and_then(|first| first.stalled.as_ref());
+    let again = held.map_or(String::new(), |stalled| {
+        format!(
+            "; a first time, LiveKit's dispatcher held {} of {} dispatches back for up to {WORKERS_AWAITED}, so the burst was held again right after the server had looked for workers",
+            stalled.held(),
+            stalled.joins
+        )
+    });
+    let text = match answer.burst.result.verdict {
         LevelVerdict::Passed => format!("{level} at the same instant are held too"),
         LevelVerdict::Failed => {
             format!(
@@ -210,7 +218,24 @@ fn burst(answer: &BurstAnswer<'_>) -> String {
             compared(answer.burst).join(", ")
         ),
         other => format!("{level} at the same instant: {}", other.label()),
+    };
+    text + &again
+}
+
+/// The levels at which the server's dispatcher held dispatches back: their joins say less about the agent.
+fn stalled_levels(stalled: &[&TrialFinding]) -> Option<String> {
+    let (mut held, mut joins) = (0, 0);
+    for found in stalled.iter().filter_map(|finding| finding.stalled.as_ref()) {
+        held += found.held();
+        joins += found.joins;
     }
+    let sessions: Vec<String> = stalled.iter().map(|finding| finding.number.to_string()).collect();
+    (held > 0).then(|| {
+        format!(
+            "in session {} LiveKit's dispatcher held {held} of {joins} dispatches back for up to {WORKERS_AWAITED}, before any of the agent's workers was asked",
+            sessions.join(", ")
+        )
+    })
 }
 
 /// How soon the agent recovered.
@@ -261,6 +286,7 @@ pub fn capacity_remarks(answer: &CapacityAnswer<'_>) -> Vec<String> {
         let levels = if first == last { first.to_string() } else { format!("{first} to {last}") };
         remarks.push(format!("{levels} at once could not be decided, held as long as allowed"));
     }
+    remarks.extend(stalled_levels(&answer.stalled));
     remarks.extend(answer.burst.as_ref().map(burst));
     remarks.extend(answer.recovery.as_ref().map(recovery));
     if answer.ending != SearchEnd::Complete {
@@ -277,6 +303,11 @@ pub fn trial_line(number: u32, trial: &Trial) -> String {
         Purpose::Bisect => format!("{level} at once, in between"),
         Purpose::Confirm => format!("{level} at once, to confirm"),
         Purpose::Burst => return format!("session {number}: {level} at the same instant"),
+        Purpose::BurstAgain => {
+            return format!(
+                "session {number}: {level} at the same instant again, right after LiveKit looked for workers: it had held dispatches back"
+            );
+        }
         Purpose::Recover => format!("{level} at once, to see whether the agent has recovered"),
     };
     format!("session {number}: {what}, {} measured", trial.duration)
@@ -297,7 +328,14 @@ pub fn trial_result_line(finding: &TrialFinding) -> String {
         _ => finding.stopped.clone().unwrap_or_default(),
     };
     let why = if why.is_empty() { why } else { format!(": {why}") };
-    format!("  {verdict}, {failed} of {ended} runs failed{why}")
+    let stalled = finding.stalled.as_ref().map_or(String::new(), |stalled| {
+        format!(
+            "; LiveKit's dispatcher held {} of {} dispatches back",
+            stalled.held(),
+            stalled.joins
+        )
+    });
+    format!("  {verdict}, {failed} of {ended} runs failed{why}{stalled}")
 }
 
 #[cfg(test)]
