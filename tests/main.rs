@@ -11,6 +11,7 @@
 //! | `reports`, `compare_and_merge`, `older_journals` | what is made of journals, down to the page in a browser |
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
+//! | `networks` | lossy networks of our own callers, and bursts on the server's dispatcher |
 //! | `calibration_agent` | the agent whose delays and faults are known |
 //! | `doctor`, `sweep` | checks before a session, cleaning up after one |
 //! | `resilience` | full disks, signals, killed servers, pairs of faults |
@@ -49,6 +50,8 @@ mod junit;
 mod logging;
 #[cfg(feature = "native")]
 mod native_callers;
+#[cfg(feature = "native")]
+mod networks;
 mod older_journals;
 mod packaging;
 mod paired;

@@ -257,7 +257,7 @@ pub(crate) fn plan_warning(warning: &PlanWarning) -> String {
                 StageStart::PerSecond(rate) => format!("{rate:.1} agents per second"),
             };
             format!(
-                "stage `{stage}` dispatches {start}: livekit-server looks for workers once a minute, and of the dispatches of those 5 s serves only the first 10 or more at once (20 or more with `dispatch = \"room\"` or `\"token\"`); at most 3 per second, or one call 8 s before, after a quiet minute, avoid it"
+                "stage `{stage}` dispatches {start}: livekit-server may hold dispatches back for up to 5 s, once a minute; at most 10 at once (20 with `dispatch = \"room\"` or `\"token\"`) or 3 per second avoid it, or one call 8 s before, after a quiet minute"
             )
         }
         PlanWarning::StageCutShort { stage } => {
