@@ -47,7 +47,7 @@ pub(crate) struct EmulatedPath {
     /// `None` where datagrams pass as they are.
     model: Option<PathModel>,
     /// By time of arrival; datagrams of one time in the order in which they were sent.
-    under_way: BTreeMap<(SessionTime, u64), (SocketAddr, Box<[u8]>)>,
+    under_way: BTreeMap<(SessionTime, u64), Delivery>,
     passed: u64,
 }
 
@@ -65,7 +65,8 @@ impl EmulatedPath {
         }
         if self.under_way.len() < MOST_UNDER_WAY {
             self.passed += 1;
-            self.under_way.insert((arrives, self.passed), (address, datagram.into()));
+            let delivery = Delivery { address, datagram: datagram.into(), at: arrives };
+            self.under_way.insert((arrives, self.passed), delivery);
         }
         false
     }
@@ -73,8 +74,7 @@ impl EmulatedPath {
     /// The next datagram that arrives by `now`.
     pub(crate) fn next_delivery(&mut self, now: SessionTime) -> Option<Delivery> {
         let entry = self.under_way.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let ((at, _), (address, datagram)) = entry.remove_entry();
-        Some(Delivery { address, datagram, at })
+        Some(entry.remove())
     }
 }
 

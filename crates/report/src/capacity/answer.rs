@@ -59,7 +59,8 @@ pub struct FirstFailure<'a> {
 pub struct BurstAnswer<'a> {
     /// Started simultaneously.
     pub burst: &'a TrialFinding,
-    /// The same before, in which the server's dispatcher held dispatches back.
+    /// The first of them, if the server's dispatcher held dispatches back in it; the burst is another one if it could be
+    /// held again.
     pub stalled: Option<&'a TrialFinding>,
     /// Ramped.
     pub ramped: &'a TrialFinding,
@@ -199,10 +200,11 @@ fn first_failure(level: u32, findings: &[TrialFinding]) -> Option<FirstFailure<'
 fn burst(findings: &[TrialFinding]) -> Option<BurstAnswer<'_>> {
     let of = |purpose| findings.iter().find(move |finding| finding.purpose() == purpose);
     let first = of(Purpose::Burst)?;
-    let (burst, stalled) = match of(Purpose::BurstAgain) {
+    let stalled = first.stalled.as_ref().map(|_| first);
+    let burst = match of(Purpose::BurstAgain) {
         // One that says nothing about the agent replaces none that does.
-        Some(again) if again.result.verdict != LevelVerdict::Generator => (again, Some(first)),
-        _ => (first, None),
+        Some(again) if again.result.verdict != LevelVerdict::Generator => again,
+        _ => first,
     };
     let ramped = with_most_runs(findings, burst.in_flight(), LevelVerdict::Passed)?;
     Some(BurstAnswer { burst, stalled, ramped })

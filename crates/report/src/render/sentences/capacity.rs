@@ -196,11 +196,18 @@ fn burst(answer: &BurstAnswer<'_>) -> String {
     };
     let held = answer.stalled.and_then(|first| first.stalled.as_ref());
     let again = held.map_or(String::new(), |stalled| {
-        format!(
-            "; a first time, LiveKit's dispatcher held {} of {} dispatches back for up to {WORKERS_AWAITED}, so the burst was held again right after the server had looked for workers",
+        let held_back = format!(
+            "LiveKit's dispatcher held {} of {} dispatches back for up to {WORKERS_AWAITED}",
             stalled.held(),
             stalled.joins
-        )
+        );
+        if answer.burst.purpose() == Purpose::BurstAgain {
+            format!(
+                "; the first time, {held_back}, so the burst was held again right after the server had looked for workers"
+            )
+        } else {
+            format!("; {held_back}, before any of the agent's workers was asked")
+        }
     });
     let text = match answer.burst.result.verdict {
         LevelVerdict::Passed => format!("{level} at the same instant are held too"),
@@ -343,6 +350,9 @@ mod tests {
     use super::*;
     use crate::capacity::simulation::{finding, search_with};
     use crate::capacity::{CapacitySearch, LevelVerdict::*, Purpose::*};
+    use crate::fold::JoinTime;
+    use crate::session::StalledJoins;
+    use rushhour_core::units::SessionTime;
 
     type Session = (crate::capacity::Purpose, u32, LevelVerdict, u64, FailureClass);
 
@@ -436,5 +446,39 @@ mod tests {
         for (capacity, sessions, ending, expected) in cases {
             assert_eq!(answered(capacity, sessions, ending).0, expected);
         }
+    }
+
+    #[test]
+    fn a_burst_that_the_dispatcher_held_back_is_answered_by_the_one_that_was_held_again() {
+        let stalled = |mut finding: TrialFinding| {
+            let join = |at: u64, wait: u64| {
+                let requested = SessionTime(at);
+                JoinTime { requested, joined: requested + Micros::from_millis(wait) }
+            };
+            let joins: Vec<JoinTime> = (0..26).map(|n| join(n, 5_100 + n)).collect();
+            finding.stalled = StalledJoins::find(&joins);
+            finding.result.stalled = finding.stalled.is_some();
+            finding
+        };
+        let step = finding(1, Step, 26, Passed, 0, NONE);
+        let first = stalled(finding(2, Burst, 26, Failed, 60, REJECTED));
+        let remark = |again: LevelVerdict| {
+            let again = finding(3, BurstAgain, 26, again, 0, NONE);
+            let findings = [step.clone(), first.clone(), again];
+            let (_, search) = search_with("start = 26\nmost = 26", &findings);
+            let answer = CapacityAnswer::of(&search, &findings, SearchEnd::Complete);
+            let remarks = capacity_remarks(&answer);
+            remarks.into_iter().find(|one| one.contains("same instant")).unwrap()
+        };
+        let held = "LiveKit's dispatcher held 26 of 26 dispatches back for up to 5.00s";
+        assert_eq!(
+            remark(Passed),
+            format!(
+                "26 at the same instant are held too; the first time, {held}, so the burst was held again right after the server had looked for workers"
+            )
+        );
+        let unclear = remark(Generator);
+        assert!(unclear.starts_with("26 at the same instant are not held"), "{unclear}");
+        assert!(unclear.ends_with(&format!("{held}, before any of the agent's workers was asked")));
     }
 }
