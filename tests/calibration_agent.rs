@@ -220,6 +220,7 @@ impl Callers {
                 url: server.url(),
                 token,
                 config: JoinConfig { publish_audio: voice, ..JoinConfig::default() },
+                network: None,
                 handler: Box::new(caller),
             }));
             let metadata = if voice { "{}" } else { r#"{"text_mode":true}"# };

@@ -12,6 +12,7 @@
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
 //! | `connections` | connections that are lost, and servers that are restarted |
+//! | `networks` | lossy networks of our own callers, and bursts on the server's dispatcher |
 //! | `calibration_agent` | the agent whose delays and faults are known |
 //! | `doctor`, `sweep`, `token_rooms` | checks before a session, cleaning up after one |
 //! | `trust_and_proxies`, `media_paths` | private authorities and proxies; UDP, TCP and TURN |
@@ -62,6 +63,8 @@ mod logging;
 mod media_paths;
 #[cfg(feature = "native")]
 mod native_callers;
+#[cfg(feature = "native")]
+mod networks;
 mod older_journals;
 mod packaging;
 mod paired;

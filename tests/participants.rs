@@ -117,6 +117,7 @@ fn a_participant_receives_text_audio_and_keys_of_another_on_a_real_server() {
             url: server.url(),
             token,
             config: JoinConfig { publish_audio: frames > 0, ..JoinConfig::default() },
+            network: None,
             handler: Box::new(app),
         });
         (control, receiver)
@@ -195,6 +196,7 @@ fn a_participant_with_a_wrong_token_is_refused_by_a_real_server() {
         url: server.url(),
         token,
         config: JoinConfig::default(),
+        network: None,
         handler: Box::new(Talker { keys: Vec::new(), text: None, frames: 0, observations }),
     });
     let why = receive_until(&receiver, |notice| match notice {

@@ -138,6 +138,7 @@ fn run_events(n: u64, factor: f64) -> [Event; EVENTS_PER_RUN] {
                 copy: 0,
                 mode: Mode::Voice,
                 pair: None,
+                network: None,
                 intended: start,
                 free: start,
                 room: RoomName::new(format!("rushhour-bench-{n:06}")),

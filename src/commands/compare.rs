@@ -47,7 +47,7 @@ pub(crate) struct CompareArgs {
     /// The session to compare with the baseline.
     #[arg(value_name = "B", value_hint = ValueHint::AnyPath, required_unless_present = "arms")]
     candidate: Option<PathBuf>,
-    /// Compare two parts of A, the baseline first: `scenario=X,Y`, `stage=X,Y` or `mode=chat,voice`.
+    /// Compare two parts of A, the baseline first: `scenario=X,Y`, `stage=X,Y`, `mode=chat,voice` or `network=none,X`.
     #[arg(long, value_name = "KIND=X,Y", conflicts_with = "candidate")]
     arms: Option<Split>,
     /// How much longer a latency may be before it counts as a regression.

@@ -64,7 +64,16 @@ fn write_runs(plan: &Plan, to: impl io::Write) -> io::Result<()> {
     let profile = plan.profile();
     let scenarios = profile.mix.scenarios();
     let mut csv = csv::Writer::from_writer(to);
-    csv.write_record(["run", "intended_us", "stage", "scenario", "copy", "mode", "pair"])?;
+    csv.write_record([
+        "run",
+        "intended_us",
+        "stage",
+        "scenario",
+        "copy",
+        "mode",
+        "pair",
+        "network",
+    ])?;
     for run in plan.schedule() {
         csv.write_record([
             &run.index.to_string(),
@@ -74,6 +83,7 @@ fn write_runs(plan: &Plan, to: impl io::Write) -> io::Result<()> {
             &run.copy.to_string(),
             run.mode.name(),
             &run.pair.map_or(String::new(), |pair| pair.to_string()),
+            &run.network.map_or_else(String::new, |at| profile.networks[at as usize].name.clone()),
         ])?;
     }
     csv.flush()

@@ -9,11 +9,11 @@ use super::cost;
 use rushhour_core::bill::BillForecast;
 use rushhour_core::plan::{
     CLOUD_REQUESTS_PER_MINUTE, CLOUD_ROOMS, CloudExcess, CloudQuotaExcess, Forecast, PlanWarning,
-    cloud_excess, cloud_quota_excess,
+    StageStart, cloud_excess, cloud_quota_excess,
 };
 use rushhour_core::profile::{
-    CekuraSettings, DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile, Profile,
-    TargetKind, target_kind,
+    CekuraSettings, DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile,
+    NetworkConditions, Profile, TargetKind, target_kind,
 };
 use rushhour_core::units::SessionTime;
 use rushhour_report::session::OldPrices;
@@ -127,6 +127,10 @@ pub(crate) fn plan(loaded: &LoadedProfile, forecast: &Forecast, today: Date) -> 
         profile.livekit.dispatch.method(),
         dispatch(profile.livekit.dispatch.method())
     );
+    for network in &profile.networks {
+        let NetworkConditions { name, share, .. } = network;
+        let _ = writeln!(text, "network      {name}: {network}; for {share} of the callers");
+    }
     let _ = writeln!(text, "difference   {}", detectable_difference(forecast));
     match BillForecast::new(profile, forecast.runs) {
         Some(bill) => text.push_str(&cost::table(profile, &bill)),
@@ -258,6 +262,15 @@ pub(crate) fn plan_warning(warning: &PlanWarning) -> String {
         PlanWarning::CopiesLeft { left } => format!(
             "the stages end before {left} of the scenarios' copies have started: lengthen the stages, or raise their rates"
         ),
+        PlanWarning::DispatchStall { stage, start } => {
+            let start = match start {
+                StageStart::AtOnce(runs) => format!("{runs} agents at the same instant"),
+                StageStart::PerSecond(rate) => format!("{rate:.1} agents per second"),
+            };
+            format!(
+                "stage `{stage}` dispatches {start}: livekit-server may hold dispatches back for up to 5 s, once a minute; at most 10 at once (20 with `dispatch = \"room\"` or `\"token\"`) or 3 per second avoid it, or one call 8 s before, after a quiet minute"
+            )
+        }
         PlanWarning::StageCutShort { stage } => {
             format!("all copies have started before stage `{stage}` is over")
         }

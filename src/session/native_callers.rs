@@ -79,7 +79,8 @@ mod available {
             }
         }
         check_file_limit(profile.limits.in_flight)?;
-        let callers = NativeCallers::new(settings.clone(), profile.seed, scripts);
+        let callers =
+            NativeCallers::new(settings.clone(), profile.networks.clone(), profile.seed, scripts);
         let network = NetworkAccess {
             trust: livekit_trust(profile.livekit.ca_file.as_deref(), files)?,
             transport: profile.livekit.transport,

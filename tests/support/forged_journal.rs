@@ -72,6 +72,7 @@ impl ForgedJournal {
             copy: u32::try_from(run).expect("it is small"),
             mode: Mode::Chat,
             pair: None,
+            network: None,
             intended: at,
             free: at,
             room: RoomName::new(room),

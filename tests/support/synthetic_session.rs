@@ -128,6 +128,7 @@ impl SyntheticSession {
                     copy,
                     mode,
                     pair,
+                    network: None,
                     intended,
                     free,
                     room,

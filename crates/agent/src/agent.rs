@@ -213,6 +213,7 @@ impl<F: FnMut(AgentEvent)> JobRunner for SessionRegistry<F> {
             url: url.unwrap_or_else(|| self.url.clone()),
             token,
             config: session.join_config(),
+            network: None,
             handler: Box::new(session),
         });
         self.participants.insert(job, participant);

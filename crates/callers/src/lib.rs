@@ -10,7 +10,7 @@
 //!   │ engine: signal_connection   │   │ engine: thread, slot, socket                           │
 //!   │   WebSocket, pings          │   │   UDP in batches with kernel timestamps, clock, ticks  │
 //!   └──────┬───────────▲──────────┘   └──┬──────────────▲──────────────────────────────────────┘
-//!          │  signal   │                 │  datagrams   │
+//!          │  signal   │                 │  datagrams   │ (network, sans-IO: loss, delay, jitter, where asked for)
 //!   ┌──────▼───messages┴─────────────────▼──────────────┴───────┐
 //!   │ participant (sans-IO): one peer connection (str0m), SDP   │
 //!   │   data (sans-IO): data streams, agent metrics             │
@@ -34,6 +34,7 @@ pub mod caller;
 pub mod data;
 pub mod engine;
 mod native_callers;
+pub mod network;
 pub mod participant;
 
 pub use native_callers::NativeCallers;

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::caller::{Caller, CallerConfig, PreparedScript};
 use super::engine::{Engine, EngineClock, JoinRequest, NetworkAccess, ParticipantControl};
+use super::network::EmulatedNetwork;
 use super::participant::{JoinConfig, ReconnectPolicy};
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
@@ -17,7 +18,7 @@ use rushhour_core::evaluator::{
 };
 use rushhour_core::event::{CallersHealth, RunMapping};
 use rushhour_core::profile::{
-    NativeSettings, ReconnectMode, ReconnectSettings, RunVariables, Template,
+    NativeSettings, NetworkConditions, ReconnectMode, ReconnectSettings, RunVariables, Template,
 };
 use rushhour_core::units::{EvaluatorRunId, Micros, Mode, RunIndex, ScenarioId};
 
@@ -28,7 +29,9 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct NativeCallers {
     engine: OnceLock<Engine>,
     settings: NativeSettings,
-    /// The session's seed, for placeholders.
+    /// The network conditions of the profile.
+    networks: Vec<NetworkConditions>,
+    /// The session's seed, for placeholders and networks.
     seed: u64,
     scripts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
     active: ActiveCallers,
@@ -65,6 +68,7 @@ impl NativeCallers {
     /// Callers that follow the script of their scenario and mode, once they are [started](Self::start).
     pub fn new(
         settings: NativeSettings,
+        networks: Vec<NetworkConditions>,
         seed: u64,
         scripts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
     ) -> Self {
@@ -72,6 +76,7 @@ impl NativeCallers {
         Self {
             engine: OnceLock::new(),
             settings,
+            networks,
             seed,
             scripts,
             active: ActiveCallers::default(),
@@ -99,7 +104,8 @@ impl NativeCallers {
 
     fn call(&self, request: ConversationRequest) -> Result<EvaluatorRunId, SubmitError> {
         let rejected = |message| SubmitError::new(SubmitErrorKind::Rejected, message);
-        let ConversationRequest { run, scenario, mode, livekit_url: url, token, .. } = request;
+        let ConversationRequest { run, scenario, mode, network, livekit_url: url, token, .. } =
+            request;
         let script = self
             .scripts
             .get(&(scenario.clone(), mode))
@@ -130,7 +136,10 @@ impl NativeCallers {
             reconnect: reconnect_policy(self.settings.staying),
             ..JoinConfig::default()
         };
-        let control = engine.join(JoinRequest { url, token, config, handler: Box::new(caller) });
+        let conditions = network.and_then(|at| self.networks.get(at as usize));
+        let network = conditions.map(|one| EmulatedNetwork::new(one, self.seed, run));
+        let handler = Box::new(caller);
+        let control = engine.join(JoinRequest { url, token, config, network, handler });
         self.active.with(|controls| controls.insert(run, control));
         Ok(EvaluatorRunId::new(run.0.to_string()))
     }

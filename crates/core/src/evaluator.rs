@@ -21,6 +21,8 @@ pub struct ConversationRequest {
     pub scenario: ScenarioId,
     /// The mode of the conversation.
     pub mode: Mode,
+    /// The position of the caller's network conditions in the profile, if it gets any.
+    pub network: Option<u32>,
     /// The URL of the LiveKit server, `ws://` or `wss://`.
     pub livekit_url: String,
     /// The room.

@@ -261,6 +261,7 @@ impl Executor {
             run: planned.index,
             scenario: variables.scenario.clone(),
             mode: planned.mode,
+            network: planned.network,
             livekit_url: self.services.livekit_url.clone(),
             room,
             token,

@@ -18,6 +18,7 @@
 //! `info` events of [`tracing`]: state changes of runs, retries and pauses of requests, and stops of the session. They
 //! hold no keys, tokens or bodies.
 
+mod agent_poll_times;
 pub mod agent_worker;
 #[cfg(test)]
 mod budget_tests;

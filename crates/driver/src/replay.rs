@@ -258,8 +258,10 @@ impl ReplayedSession {
 
 /// The run of the plan that an event starts or skips.
 fn planned_run(event: &EventKind) -> Option<PlannedRun> {
-    let (EventKind::RunStarted { run, stage, scenario, copy, mode, pair, intended, .. }
-    | EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, intended }) = event
+    let (EventKind::RunStarted {
+        run, stage, scenario, copy, mode, pair, network, intended, ..
+    }
+    | EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, network, intended }) = event
     else {
         return None;
     };
@@ -270,6 +272,7 @@ fn planned_run(event: &EventKind) -> Option<PlannedRun> {
         copy: *copy,
         mode: *mode,
         pair: *pair,
+        network: *network,
         intended: *intended,
     })
 }

@@ -137,6 +137,7 @@ impl RoomListener {
             url,
             token,
             config: JoinConfig { publish_audio: mode == Mode::Voice, ..JoinConfig::default() },
+            network: None,
             handler: Box::new(handler),
         });
         Ok(Self { heard, mode, control, _engine: engine })

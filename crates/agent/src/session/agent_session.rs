@@ -368,6 +368,10 @@ impl ParticipantHandler for AgentSession {
                 (why.to_string(), JobEnd::Failed(why.to_string()))
             }
         };
+        if let Some(stats) = self.voice.as_ref().and_then(Voice::reception) {
+            let room = self.room.clone();
+            self.record(at, AgentFact::audio_received(room, stats));
+        }
         self.record(at, AgentFact::Left { room: self.room.clone(), why, turns: self.answered });
         self.end(end);
     }

@@ -1,7 +1,8 @@
 //! An agent's audio: detects the caller's speech and sends the agent's frames on time.
 
 use rushhour_callers::audio::{
-    Clip, DEFAULT_HANGOVER, DueFrame, OpusError, Playback, SpeechEdge, VoiceActivity,
+    AudioReception, Clip, DEFAULT_HANGOVER, DueFrame, OpusError, Playback, ReceptionStats,
+    SpeechEdge, VoiceActivity,
 };
 use rushhour_callers::engine::ParticipantHandle;
 use rushhour_callers::participant::{AudioPacket, SendOutcome};
@@ -16,12 +17,15 @@ pub(super) struct Voice {
     background: Option<Playback>,
     /// The track of the caller's audio.
     track: Option<String>,
+    /// What the network did to it.
+    reception: AudioReception,
 }
 
 impl Voice {
     pub(super) fn new() -> Result<Self, OpusError> {
         let activity = VoiceActivity::new(DEFAULT_HANGOVER)?;
-        Ok(Self { activity, playback: None, background: None, track: None })
+        let reception = AudioReception::default();
+        Ok(Self { activity, playback: None, background: None, track: None, reception })
     }
 
     /// From this tick on, sends a frame every 20 ms: `ambience` or silence if there is nothing to say; and `background`
@@ -78,7 +82,13 @@ impl Voice {
         if track.is_some() {
             self.track = track;
         }
+        self.reception.handle_packet(packet);
         self.activity.handle_packet(packet)
+    }
+
+    /// What was received of the caller's audio, if anything was.
+    pub(super) fn reception(&self) -> Option<ReceptionStats> {
+        self.reception.stats()
     }
 
     /// The edges of the caller's speech that the passing of time reveals.

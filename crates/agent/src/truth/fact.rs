@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use rushhour_callers::audio::ReceptionStats;
 use rushhour_core::units::{AgentName, Identity, Micros, RoomName, SoundLevel};
 
 /// Why a job was rejected.
@@ -207,6 +208,17 @@ pub(crate) enum AgentFact {
         /// The number of answered turns.
         turns: u32,
     },
+    /// What arrived of the caller's audio, when the agent left.
+    AudioReceived {
+        room: RoomName,
+        packets: u64,
+        /// Packets that did not arrive, between the first and the last that did.
+        lost: u64,
+        /// The standard deviation of the one-way delay.
+        delay_deviation_us: Micros,
+        /// The interarrival jitter of RTCP (RFC 3550).
+        interarrival_jitter_us: Micros,
+    },
     /// The agent left the room, or never joined it.
     Left {
         room: RoomName,
@@ -219,4 +231,17 @@ pub(crate) enum AgentFact {
         /// Facts that were dropped because the log's buffer was full. Unless it is zero, the log is incomplete.
         lost: u64,
     },
+}
+
+impl AgentFact {
+    /// What arrived of the caller's audio.
+    pub(crate) const fn audio_received(room: RoomName, stats: ReceptionStats) -> Self {
+        Self::AudioReceived {
+            room,
+            packets: stats.received,
+            lost: stats.lost,
+            delay_deviation_us: stats.delay_deviation,
+            interarrival_jitter_us: stats.interarrival_jitter,
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! paces them. [`VoiceActivity`] detects when speech begins and ends: `track_activity` decides for each track which
 //! packets must be decoded, `level_meter` decodes them and measures their level (`loudness`), `noise_floor` learns
 //! from what level on sound is speech, and `talk_spurt` joins audible packets to speech.
+//! [`AudioReception`] says what the network did to the packets.
 
 mod clip;
 mod clip_error;
@@ -16,6 +17,7 @@ mod ogg_opus;
 mod opus;
 mod opus_packet;
 mod playback;
+mod reception;
 mod resample;
 mod talk_spurt;
 #[cfg(test)]
@@ -29,5 +31,6 @@ pub use clip_error::ClipError;
 pub use noise::Noise;
 pub use opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError};
 pub use playback::{DueFrame, LATE_FRAME, PacingCounts, Playback};
+pub use reception::{AudioReception, ReceptionStats};
 pub use talk_spurt::SpeechEdge;
 pub use voice_activity::{DEFAULT_HANGOVER, VoiceActivity};

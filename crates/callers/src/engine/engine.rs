@@ -23,6 +23,7 @@ use super::signal_task::{SignalTask, Tokens};
 use super::slot::ParticipantSlot;
 use super::socket::Socket;
 use super::thread::{self, SlotId, ThreadCommand};
+use crate::network::EmulatedNetwork;
 use crate::participant::{JoinConfig, Participant, ParticipantError};
 use rushhour_core::profile::MediaTransport;
 use rushhour_core::units::Secret;
@@ -42,6 +43,8 @@ pub struct JoinRequest {
     pub token: Secret,
     /// How it joins.
     pub config: JoinConfig,
+    /// The network between its socket and its media, if it is not to be the one that is there.
+    pub network: Option<EmulatedNetwork>,
     /// Its application.
     pub handler: Box<dyn ParticipantHandler>,
 }
@@ -54,7 +57,7 @@ impl JoinRequest {
         handler: impl ParticipantHandler + 'static,
     ) -> Self {
         let handler = Box::new(handler);
-        Self { url: url.into(), token, config: JoinConfig::default(), handler }
+        Self { url: url.into(), token, config: JoinConfig::default(), network: None, handler }
     }
 }
 
@@ -192,7 +195,7 @@ struct JoinAttempt {
 
 impl JoinAttempt {
     async fn run(self, request: JoinRequest) {
-        let JoinRequest { url, token, config, mut handler } = request;
+        let JoinRequest { url, token, config, network: emulated, mut handler } = request;
         let started = self.clock.now();
         let Connected { participant, paths, websocket } =
             match Box::pin(connect(&url, &token, &config, self.clock, &self.network)).await {
@@ -206,6 +209,7 @@ impl JoinAttempt {
             };
         let Self { id, commands, load, stop, clock, network, counters } = self;
         let (signal, outgoing) = unbounded_channel();
+        let paths = paths.with_network(emulated);
         let slot = ParticipantSlot::new(participant, paths, signal, handler, stop);
         counters.participants.fetch_add(1, Relaxed);
         if commands.send(ThreadCommand::Add(id, Box::new(slot))).is_err() {

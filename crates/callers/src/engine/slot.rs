@@ -18,13 +18,14 @@ use super::paths::PeerPaths;
 use super::signal_connection::{SignalCommand, SignalError};
 use super::slot_handle::SlotHandle;
 use super::socket::ReceiveBuffers;
-use super::thread::Rejoin;
+use super::thread::{Rejoin, TICK};
+use crate::network::Delivery;
 use crate::participant::{
     DisconnectError, IceServer, PacketProtocol, PacketRoute, Participant, ParticipantError,
     ParticipantEvent, ParticipantOutput, PeerRole, ServerCandidate, SignalAttempt,
 };
 use rushhour_core::event::MediaPath;
-use rushhour_core::units::SessionTime;
+use rushhour_core::units::{Micros, SessionTime};
 
 /// Events that wait for the handler, at most; a flood beyond that is dropped, except for the end of the room.
 const MAX_EVENTS: usize = 4_096;
@@ -120,8 +121,29 @@ impl ParticipantSlot {
     pub(super) fn rejoin(&mut self, rejoin: Rejoin, now: SessionTime) {
         if rejoin.number == self.participant.signal_number() {
             self.participant.replace_connections(rejoin.participant);
-            self.paths.close(now);
-            self.paths = rejoin.paths;
+            self.paths.replace(rejoin.paths, now);
+        }
+    }
+
+    /// Whether packets are on their way in a network of its own, and must be moved on at every tick of the thread.
+    pub(super) const fn has_network(&self) -> bool {
+        self.paths.has_network()
+    }
+
+    /// Moves on what is on its way in its own network. What the handler learns from it waits for its next tick.
+    pub(super) fn move_packets(&mut self, context: &mut TickContext<'_>) {
+        self.receive_packets(context);
+        if self.has_network() {
+            let now = context.clock.now();
+            while let Some(delivery) = self.paths.next_received(now) {
+                let Delivery { peer, route, packet, at } = delivery;
+                self.receive(peer, &packet, route, at, context.counters);
+            }
+            // To the nearest tick, so that packets are not late on average.
+            let due = now + Micros(TICK.0 / 2);
+            while let Some(sent) = self.paths.send_next(due) {
+                count_sent(sent, context.counters);
+            }
         }
     }
 
@@ -130,7 +152,7 @@ impl ParticipantSlot {
         &mut self,
         context: &mut TickContext<'_>,
     ) -> Option<(LeaveReason, SessionTime)> {
-        self.receive_packets(context);
+        self.move_packets(context);
         self.advance_paths(context);
         let now = context.clock.now();
         if self.left.is_none() && self.participant.deadline() <= now {
@@ -194,7 +216,7 @@ impl ParticipantSlot {
             context.buffers.receive_all(&socket, clock, |bytes, remote, at| {
                 count += 1;
                 let route = PacketRoute { protocol: PacketProtocol::Udp, local, remote };
-                self.receive(peer, bytes, route, at, counters);
+                self.arrived(peer, bytes, route, at, counters);
             });
             index += 1;
         }
@@ -204,16 +226,30 @@ impl ParticipantSlot {
                 count += 1;
                 let relayed = self.paths.get_mut(peer).relayed_packet(index, bytes, from, at);
                 if let Some((route, packet)) = relayed {
-                    self.receive(peer, &packet, route, at, counters);
+                    self.arrived(peer, &packet, route, at, counters);
                 }
             });
         }
         let now = clock.now();
         for (route, packet) in self.paths.get_mut(peer).read_streams(now) {
             count += 1;
-            self.receive(peer, &packet, route, now, counters);
+            self.arrived(peer, &packet, route, now, counters);
         }
         count
+    }
+
+    /// Receives a packet, unless its own network loses or delays it.
+    fn arrived(
+        &mut self,
+        peer: PeerRole,
+        bytes: &[u8],
+        route: PacketRoute,
+        at: SessionTime,
+        counters: &EngineCounters,
+    ) {
+        if self.paths.passes(peer, bytes, route, at) {
+            self.receive(peer, bytes, route, at, counters);
+        }
     }
 
     fn receive(
@@ -313,6 +349,11 @@ impl ParticipantSlot {
     }
 }
 
+fn count_sent(sent: bool, counters: &EngineCounters) {
+    let counter = if sent { &counters.datagrams_out } else { &counters.datagrams_dropped };
+    counter.fetch_add(1, Relaxed);
+}
+
 /// Carries out what a participant asks for.
 pub(super) struct SlotOutput<'a> {
     pub(super) paths: &'a mut PeerPaths,
@@ -325,10 +366,9 @@ pub(super) struct SlotOutput<'a> {
 
 impl ParticipantOutput for SlotOutput<'_> {
     fn transmit(&mut self, peer: PeerRole, route: PacketRoute, packet: &[u8]) {
-        let sent = self.paths.get_mut(peer).send(route, packet, self.at);
-        let counter =
-            if sent { &self.counters.datagrams_out } else { &self.counters.datagrams_dropped };
-        counter.fetch_add(1, Relaxed);
+        if let Some(sent) = self.paths.send(peer, route, packet, self.at) {
+            count_sent(sent, self.counters);
+        }
     }
 
     fn server_candidate(&mut self, peer: PeerRole, candidate: ServerCandidate) {

@@ -20,7 +20,7 @@ use crate::participant::Participant;
 use rushhour_core::units::{Micros, SessionTime};
 
 /// The interval of a thread's ticks. A participant whose data channel is not open yet is served at every tick,
-const TICK: Micros = Micros::from_millis(5);
+pub(super) const TICK: Micros = Micros::from_millis(5);
 /// and any other at every fourth, in its own phase: every 20 ms, the length of an audio frame.
 const PHASES: u64 = 4;
 
@@ -90,10 +90,10 @@ pub(super) fn run(
             context.next_tick = next_tick_of(*id, tick);
             if closing {
                 left.push((*id, LeaveReason::ClientInitiated, clock.now()));
-            } else if (!slot.is_open() || id.0 % PHASES == tick % PHASES)
-                && let Some((reason, at)) = slot.tick(&mut context)
-            {
-                left.push((*id, reason, at));
+            } else if !slot.is_open() || id.0 % PHASES == tick % PHASES {
+                left.extend(slot.tick(&mut context).map(|(reason, at)| (*id, reason, at)));
+            } else if slot.has_network() {
+                slot.move_packets(&mut context);
             }
         }
         for (id, reason, at) in left {

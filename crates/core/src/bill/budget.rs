@@ -286,6 +286,7 @@ mod tests {
             copy: 0,
             mode: Mode::Voice,
             pair: None,
+            network: None,
             intended: SessionTime::START,
             free: SessionTime::START,
             room: RoomName::new("room"),

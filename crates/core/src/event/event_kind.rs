@@ -52,6 +52,9 @@ pub enum EventKind {
         /// Its pair, in a paired session.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pair: Option<PairId>,
+        /// The position of its caller's network conditions in the profile, if it has any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        network: Option<u32>,
         /// Its intended start.
         intended: SessionTime,
         /// When a slot was free for it; not before `intended`.
@@ -74,6 +77,9 @@ pub enum EventKind {
         /// Its pair, in a paired session.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pair: Option<PairId>,
+        /// The position of its caller's network conditions in the profile, if it has any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        network: Option<u32>,
         /// Its intended start.
         intended: SessionTime,
     },

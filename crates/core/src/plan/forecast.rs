@@ -2,6 +2,7 @@
 
 use super::bounds::{room_lifetime, token_lifetime};
 use super::curve::RateCurve;
+use super::dispatch_stall::{StageStart, stall_risk};
 use super::schedule::{HoldStage, Plan, ScheduleStep};
 use crate::profile::{EvaluatorSettings, Profile, StageLoad};
 use crate::units::{Micros, PositiveDuration, SessionTime};
@@ -81,6 +82,13 @@ pub enum PlanWarning {
     CopiesLeft {
         /// Runs that do not start.
         left: u64,
+    },
+    /// The stage starts runs so fast that livekit-server's dispatcher may hold them back.
+    DispatchStall {
+        /// The stage's name.
+        stage: String,
+        /// How it starts them.
+        start: StageStart,
     },
     /// The copies are used up before the stage begins or ends.
     StageCutShort {
@@ -222,6 +230,11 @@ fn warnings(profile: &Profile, forecast: &Forecast, left: u64) -> Vec<PlanWarnin
     }
     if left > 0 {
         warnings.push(PlanWarning::CopiesLeft { left });
+    }
+    for stage in &profile.stages {
+        if let Some(start) = stall_risk(profile, stage) {
+            warnings.push(PlanWarning::DispatchStall { stage: stage.name.clone(), start });
+        }
     }
     for (stage, forecast) in profile.stages.iter().zip(&forecast.stages) {
         let planned = match &stage.load {

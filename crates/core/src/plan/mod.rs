@@ -9,6 +9,7 @@ mod arrivals;
 mod bounds;
 mod cloud_limit;
 mod curve;
+mod dispatch_stall;
 mod forecast;
 mod judging_selection;
 mod pairing;
@@ -23,6 +24,7 @@ pub use cloud_limit::{
     CLOUD_REQUESTS_PER_MINUTE, CLOUD_ROOMS, CloudExcess, CloudQuotaExcess, cloud_excess,
     cloud_quota_excess,
 };
+pub use dispatch_stall::StageStart;
 pub use forecast::{Forecast, PlanWarning, StageForecast};
 pub use judging_selection::draw_selection;
 pub use schedule::{HoldStage, Plan, PlannedRun, Schedule, ScheduleStep};

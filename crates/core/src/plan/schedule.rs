@@ -28,6 +28,8 @@ pub struct PlannedRun {
     pub mode: Mode,
     /// Its pair, in a paired session.
     pub pair: Option<PairId>,
+    /// The position of its caller's network conditions in the profile, if it gets any.
+    pub network: Option<u32>,
     /// Its intended start.
     pub intended: SessionTime,
 }
@@ -267,6 +269,7 @@ impl Schedule {
             copy: pick.copy,
             mode,
             pair,
+            network: self.plan.profile.network_of(index, pair),
             intended,
         })
     }

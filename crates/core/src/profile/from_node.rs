@@ -6,7 +6,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::diagnostic::{Diagnostics, Located};
 use super::node::{Node, NodeValue, TableEntry};
-use crate::units::{Decibels, Percent, PositiveDuration, Rate, ScenarioId, SoundLevel, Usd};
+use crate::units::{
+    Bandwidth, Decibels, Percent, PositiveDuration, Rate, ScenarioId, SoundLevel, Usd,
+};
 
 pub(super) trait FromNode: Sized {
     /// Reads the node; `None` and a diagnostic if that fails.
@@ -118,6 +120,7 @@ macro_rules! read_parsed {
 read_parsed! {
     Rate: "a rate in quotes, such as \"5/s\"",
     PositiveDuration: "a duration in quotes, such as \"30s\"",
+    Bandwidth: "a number of bits per second in quotes, such as \"64 kbit/s\"",
     Percent: "a percentage in quotes, such as \"2%\"",
     Usd: "an amount in quotes, such as \"20 USD\"",
     SoundLevel: "a level in quotes, such as \"-47dBFS\"",

@@ -2,6 +2,7 @@
 
 use super::explain::explain;
 use super::load::{LoadedProfile, ProfileError, ProfileInput, load};
+use super::settings::network::NetworkConditions;
 use super::settings::profile::Profile;
 use super::sources::no_files;
 
@@ -22,4 +23,17 @@ pub fn load_text(text: &str) -> Result<LoadedProfile, ProfileError> {
 /// The profile of a text; panics with its mistakes as a user would see them.
 pub fn profile_of(text: &str) -> Profile {
     load_text(text).unwrap_or_else(|error| panic!("{}", explain(&error, false))).profile
+}
+
+/// Network conditions for all callers, from their fields as JSON.
+///
+/// # Panics
+/// If a field is mistaken.
+pub fn network_conditions(fields: serde_json::Value) -> NetworkConditions {
+    let mut json = serde_json::json!({ "name": "test", "share": "100%", "direction": "both" });
+    let all = json.as_object_mut().expect("it is an object");
+    if let serde_json::Value::Object(fields) = fields {
+        all.extend(fields);
+    }
+    serde_json::from_value(json).expect("they are network conditions")
 }

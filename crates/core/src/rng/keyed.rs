@@ -46,6 +46,13 @@ impl KeyedDraw {
         radius * (TAU * self.fraction::<2>()).cos()
     }
 
+    /// 64 bits, to seed a generator with.
+    pub fn bits(self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.0[24..]);
+        u64::from_le_bytes(bytes)
+    }
+
     /// Twelve letters and digits, like LiveKit's ids.
     pub fn alphanumeric(self) -> String {
         const ALPHABET: &[u8; 62] =

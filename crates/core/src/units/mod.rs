@@ -1,5 +1,6 @@
 //! Quantities and ids, each with its own type.
 
+mod bandwidth;
 mod dtmf_key;
 mod duration;
 mod foreign_text;
@@ -15,6 +16,7 @@ mod secret;
 mod sound_level;
 mod time;
 
+pub use bandwidth::Bandwidth;
 pub use dtmf_key::DtmfKey;
 pub use duration::PositiveDuration;
 pub(crate) use duration::{format_duration, parse_duration};

@@ -9,20 +9,16 @@ use rushhour_core::event::{EventKind, FailureClass, StopReason};
 use rushhour_core::units::{DispatchId, Micros, SessionTime};
 use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
 
-/// From the dispatch to the first poll of the room: hardly any agent is faster.
-const FIRST_POLL_DELAY: Micros = Micros::from_millis(300);
-/// The gap between polls of a room doubles each time, from this: an agent that joins within 4.8 s is seen by the fifth.
-pub(super) const MIN_POLL_GAP: Micros = Micros::from_millis(300);
-/// to this.
-const MAX_POLL_GAP: Micros = Micros::from_secs(10);
+/// From a poll that LiveKit refused to the next one, unless it says how long to wait.
+const AFTER_REFUSAL: Micros = Micros::from_millis(300);
 
 impl AgentWait {
-    /// The time of the next poll: after `gap`, but not past the moments at which something is decided.
-    fn next_poll(&self, gap: Micros, settings: &DriverSettings, now: SessionTime) -> SessionTime {
+    /// The next poll: when the session's other agents suggest, but not past the moments at which something is decided.
+    fn next_poll(&self, settings: &DriverSettings, now: SessionTime) -> RunEffect {
         let decisive =
             [settings.agent_within, settings.give_up_after].map(|within| self.since + within);
-        let next = decisive.into_iter().filter(|at| *at > now).min();
-        next.map_or(now + gap, |at| at.min(now + gap))
+        let latest = decisive.into_iter().filter(|at| *at > now).min();
+        RunEffect::PollForAgent { since: self.since, latest: latest.unwrap_or(SessionTime::NEVER) }
     }
 }
 
@@ -109,13 +105,9 @@ impl RunMachine {
             self.queue_submission(effects);
             return;
         }
-        self.state = MachineState::AwaitingAgent(AgentWait {
-            since: dispatch.sent,
-            last_absent: dispatch.sent,
-            poll_gap: MIN_POLL_GAP,
-            refused: 0,
-        });
-        effects.push(RunEffect::PollRoomAt(now + FIRST_POLL_DELAY));
+        let wait = AgentWait { since: dispatch.sent, last_absent: dispatch.sent, refused: 0 };
+        self.state = MachineState::AwaitingAgent(wait);
+        effects.push(wait.next_poll(settings, now));
     }
 
     pub(super) fn queue_submission(&mut self, effects: &mut Vec<RunEffect>) {
@@ -142,6 +134,13 @@ impl RunMachine {
         match result.map(|poll| poll.agent) {
             Ok(Some(agent)) => {
                 self.agent_seen = true;
+                // The server's clock may be off, the polls are not.
+                let joined = agent.joined.unwrap_or(timing.answered);
+                let joined = joined.clamp(wait.last_absent.min(timing.answered), timing.answered);
+                // A resumed run may have had its agent before.
+                if joined > wait.since {
+                    effects.push(RunEffect::AgentJoined { after: joined.since(wait.since) });
+                }
                 effects.push(RunEffect::Record(EventKind::AgentSeen {
                     run: self.planned.index,
                     identity: agent.participant.identity,
@@ -176,7 +175,7 @@ impl RunMachine {
                     return;
                 }
                 self.state = MachineState::AwaitingAgent(AgentWait { refused, ..wait });
-                effects.push(RunEffect::PollRoomAt(now + wait.poll_gap));
+                effects.push(RunEffect::PollRoomAt(now + AFTER_REFUSAL));
             }
             Ok(None) | Err(_) if waited >= settings.give_up_after => {
                 self.state = MachineState::CheckingDispatch;
@@ -185,10 +184,9 @@ impl RunMachine {
             // A failed poll says nothing about the agent: the last successful one still counts.
             other => {
                 let last_absent = if other.is_ok() { timing.sent } else { wait.last_absent };
-                let poll_gap = Micros((wait.poll_gap.0 * 2).min(MAX_POLL_GAP.0));
-                let next = AgentWait { last_absent, poll_gap, refused: 0, ..wait };
+                let next = AgentWait { last_absent, refused: 0, ..wait };
                 self.state = MachineState::AwaitingAgent(next);
-                effects.push(RunEffect::PollRoomAt(next.next_poll(wait.poll_gap, settings, now)));
+                effects.push(next.next_poll(settings, now));
             }
         }
     }

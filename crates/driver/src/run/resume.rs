@@ -9,7 +9,6 @@
 //! | anything else | fails: its agent may have been dispatched, and a second one must not be |
 
 use super::end_and_cleanup::{EndedBy, RunEnd};
-use super::preparation::MIN_POLL_GAP;
 use super::run_machine::{AgentWait, MachineState, PolledConversation, RunEffect, RunMachine};
 use crate::replay::{ReplayedRun, ReplayedSubmission};
 use crate::settings::DriverSettings;
@@ -137,7 +136,6 @@ impl RunMachine {
         self.state = MachineState::AwaitingAgent(AgentWait {
             since: SessionTime(context.now.0.saturating_sub(waited.0)),
             last_absent: requested,
-            poll_gap: MIN_POLL_GAP,
             refused: 0,
         });
         effects.push(RunEffect::PollRoomAt(context.now));

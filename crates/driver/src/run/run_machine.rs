@@ -14,6 +14,15 @@ pub(crate) enum RunEffect {
     CreateRoom,
     Dispatch,
     PollRoomAt(SessionTime),
+    /// Poll the room for the agent that was sent for at `since`: at `latest`, or before.
+    PollForAgent {
+        since: SessionTime,
+        latest: SessionTime,
+    },
+    /// The agent joined so long after it was sent for.
+    AgentJoined {
+        after: Micros,
+    },
     CheckDispatch,
     QueueSubmission,
     PollStatusAt(SessionTime),
@@ -55,7 +64,6 @@ pub(super) struct AgentWait {
     pub(super) since: SessionTime,
     /// When the last poll that did not find the agent was sent.
     pub(super) last_absent: SessionTime,
-    pub(super) poll_gap: Micros,
     /// Polls in a row that LiveKit refused because of too many requests.
     pub(super) refused: u32,
 }

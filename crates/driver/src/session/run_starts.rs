@@ -135,6 +135,7 @@ impl Session {
                 copy: planned.copy,
                 mode: planned.mode,
                 pair: planned.pair,
+                network: planned.network,
                 intended: planned.intended,
                 free,
                 room: self.naming.room_name(index),
@@ -149,11 +150,12 @@ impl Session {
         self.apply_effects(index, effects, now);
     }
 
-    fn skip(&mut self, run: PlannedRun, now: SessionTime) {
-        let PlannedRun { index, stage, scenario, copy, mode, pair, intended } = run;
-        tracing::info!(run = index.0, from = "planned", to = "skipped", "run state");
+    fn skip(&mut self, planned: PlannedRun, now: SessionTime) {
+        let PlannedRun { index: run, stage, scenario, copy, mode, pair, network, intended } =
+            planned;
+        tracing::info!(run = run.0, from = "planned", to = "skipped", "run state");
         self.record(
-            EventKind::RunSkipped { run: index, stage, scenario, copy, mode, pair, intended },
+            EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, network, intended },
             now,
         );
     }

@@ -9,6 +9,7 @@ use super::room_cleanup::RoomCleanup;
 use super::run_starts::HoldState;
 use super::status_polls::BulkSize;
 use super::stop::StopState;
+use crate::agent_poll_times::AgentPollTimes;
 use crate::livekit_throttle::LiveKitThrottle;
 use crate::poll_queue::PollQueue;
 use crate::room_naming::RoomNaming;
@@ -38,6 +39,7 @@ pub struct Session {
     pub(super) rejections: Rejections,
     pub(super) livekit_throttle: LiveKitThrottle,
     pub(super) room_polls: PollQueue,
+    pub(super) agent_polls: AgentPollTimes,
     pub(super) status_polls: PollQueue,
     pub(super) failed_polls_in_a_row: u32,
     pub(super) bulk_size: BulkSize,
@@ -66,6 +68,7 @@ impl Session {
             bulk_size: BulkSize::new(evaluator.runs_per_poll),
             livekit_throttle: LiveKitThrottle::new(),
             room_polls: PollQueue::new(settings.room_polls),
+            agent_polls: AgentPollTimes::default(),
             status_polls: PollQueue::new(settings.status_polls),
             budget: Budget::new(settings.budget_limits.clone()),
             settings,
@@ -240,6 +243,11 @@ impl Session {
                 }
                 RunEffect::Dispatch => self.request_livekit(SessionEffect::Dispatch(planned), now),
                 RunEffect::PollRoomAt(at) => self.room_polls.insert(at, index),
+                RunEffect::PollForAgent { since, latest } => {
+                    let at = since + self.agent_polls.next_poll(now.since(since));
+                    self.room_polls.insert(at.min(latest), index);
+                }
+                RunEffect::AgentJoined { after } => self.agent_polls.learn(after),
                 RunEffect::CheckDispatch => {
                     self.request_livekit(SessionEffect::CheckDispatch(index), now);
                 }

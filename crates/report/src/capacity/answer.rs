@@ -59,6 +59,9 @@ pub struct FirstFailure<'a> {
 pub struct BurstAnswer<'a> {
     /// Started simultaneously.
     pub burst: &'a TrialFinding,
+    /// The first of them, if the server's dispatcher held dispatches back in it; the burst is another one if it could be
+    /// held again.
+    pub stalled: Option<&'a TrialFinding>,
     /// Ramped.
     pub ramped: &'a TrialFinding,
 }
@@ -105,6 +108,8 @@ pub struct CapacityAnswer<'a> {
     pub burst: Option<BurstAnswer<'a>>,
     /// How soon the agent recovered.
     pub recovery: Option<Recovery>,
+    /// Sessions of levels in which the server's dispatcher held dispatches back.
+    pub stalled: Vec<&'a TrialFinding>,
     /// Whether the range reaches the number needed; none where the profile needs none.
     pub needed: Option<NeededVerdict>,
 }
@@ -154,6 +159,10 @@ impl<'a> CapacityAnswer<'a> {
             undecided,
             burst: burst(findings),
             recovery: recovery(search),
+            stalled: findings
+                .iter()
+                .filter(|finding| finding.stalled.is_some() && finding.purpose().decides_level())
+                .collect(),
             needed,
         }
     }
@@ -189,9 +198,16 @@ fn first_failure(level: u32, findings: &[TrialFinding]) -> Option<FirstFailure<'
 }
 
 fn burst(findings: &[TrialFinding]) -> Option<BurstAnswer<'_>> {
-    let burst = findings.iter().find(|finding| finding.purpose() == Purpose::Burst)?;
+    let of = |purpose| findings.iter().find(move |finding| finding.purpose() == purpose);
+    let first = of(Purpose::Burst)?;
+    let stalled = first.stalled.as_ref().map(|_| first);
+    let burst = match of(Purpose::BurstAgain) {
+        // One that says nothing about the agent replaces none that does.
+        Some(again) if again.result.verdict != LevelVerdict::Generator => again,
+        _ => first,
+    };
     let ramped = with_most_runs(findings, burst.in_flight(), LevelVerdict::Passed)?;
-    Some(BurstAnswer { burst, ramped })
+    Some(BurstAnswer { burst, stalled, ramped })
 }
 
 fn recovery(search: &CapacitySearch) -> Option<Recovery> {

@@ -4,7 +4,7 @@ use super::level::SearchSpend;
 use super::log::LogTrial;
 use super::trial::{LevelVerdict, Purpose, TrialResult};
 use crate::fold::FoldedSession;
-use crate::session::{Estimated, SessionVerdict, Verdict};
+use crate::session::{Estimated, SessionVerdict, StalledJoins, Verdict};
 use rushhour_core::event::{FailureClass, StopReason};
 use rushhour_core::profile::Threshold;
 use rushhour_core::units::Micros;
@@ -47,6 +47,8 @@ pub struct TrialFinding {
     pub generator_faults: Vec<String>,
     /// Why the session stopped early; none where it did not.
     pub stopped: Option<String>,
+    /// What the server's own dispatcher did to joins, if it did anything.
+    pub stalled: Option<StalledJoins>,
     /// What it spent of the search's limits.
     pub spent: SearchSpend,
 }
@@ -71,12 +73,14 @@ impl TrialFinding {
                 found: result.found.to_string(),
             })
             .collect();
+        let stalled = StalledJoins::of_session(folded);
         Self {
             number: logged.number,
             result: TrialResult {
                 trial: logged.trial,
                 verdict: verdict_of(folded, overall),
                 extension: extension(&thresholds),
+                stalled: stalled.is_some(),
                 start,
                 end: start + Micros(folded.last_event.0),
             },
@@ -88,6 +92,7 @@ impl TrialFinding {
             failures: folded.measured.failures_by_count(),
             generator_faults: overall.validity.broken().map(ToString::to_string).collect(),
             stopped: folded.stops.first().map(|(_, detail)| detail.clone()),
+            stalled,
             spent,
         }
     }

@@ -94,7 +94,14 @@ impl Forecaster<'_> {
                 } else {
                     LevelVerdict::Failed
                 };
-            search.add(TrialResult { trial, verdict, extension: None, start, end: size.duration });
+            search.add(TrialResult {
+                trial,
+                verdict,
+                extension: None,
+                stalled: false,
+                start,
+                end: size.duration,
+            });
         }
         size
     }

@@ -2,10 +2,13 @@
 
 use super::rules::SearchRules;
 use super::trial::{Purpose, Trial};
+use crate::session::{WORKERS_AWAITED, WORKERS_KEPT};
 use rushhour_core::profile::{Limits, Profile, ScenarioMix, Stage, StageLoad};
 use rushhour_core::units::{Micros, PositiveDuration, Usd};
 
 /// The longest name of a session, as of a profile.
+/// From the end of the server's look for workers to a burst.
+const AFTER_LOOK: Micros = Micros::from_secs(3);
 const MAX_NAME: usize = 64;
 /// The pause between bursts in conversations, in addition to the wait for the agent.
 const CONVERSATIONS_BETWEEN_BURSTS: u64 = 2;
@@ -103,18 +106,35 @@ fn stages(profile: &Profile, rules: &SearchRules, trial: Trial) -> Vec<Stage> {
         Purpose::Recover => {
             vec![hold(format!("again-{in_flight}"), true, Some(ramp), reached + trial.duration)]
         }
-        Purpose::Burst => {
+        Purpose::Burst | Purpose::BurstAgain => {
             let conversations =
                 Micros(rules.longest_conversation.0.saturating_mul(CONVERSATIONS_BETWEEN_BURSTS));
             let lasts =
                 PositiveDuration::new(profile.livekit.give_up_after.micros() + conversations);
-            let burst = |number| Stage {
-                name: format!("burst-{number}"),
-                measured: true,
-                load: StageLoad::Burst { runs: in_flight },
+            let burst = |name: String, measured, runs, lasts| Stage {
+                name,
+                measured,
+                load: StageLoad::Burst { runs },
                 lasts,
             };
-            (1..=rules.bursts(in_flight)).map(burst).collect()
+            let numbers = 1..=rules.bursts(in_flight);
+            if trial.purpose == Purpose::Burst {
+                let one = |number| burst(format!("burst-{number}"), true, in_flight, lasts);
+                return numbers.map(one).collect();
+            }
+            // After a minute without a dispatch, one makes the server look for workers. Once it has, a burst finds the
+            // list fresh.
+            let call = |number, lasts| {
+                burst(format!("call-{number}"), false, 1, PositiveDuration::new(lasts))
+            };
+            let quiet = WORKERS_KEPT + Micros::from_secs(2);
+            let lasts = PositiveDuration::new(lasts.map_or(quiet, |it| it.micros().max(quiet)));
+            std::iter::once(call(0, quiet))
+                .chain(numbers.flat_map(|number| {
+                    let again = burst(format!("burst-{number}"), true, in_flight, lasts);
+                    [call(number, WORKERS_AWAITED + AFTER_LOOK), again]
+                }))
+                .collect()
         }
     }
 }
@@ -165,6 +185,26 @@ mod tests {
             Some(PositiveDuration::secs(60)),
             "40 s for the agent, and two conversations"
         );
+    }
+
+    #[test]
+    fn a_burst_again_follows_a_minute_of_silence_and_one_call() {
+        let level = level(Purpose::BurstAgain, SearchSpend::default()).unwrap();
+        let shown: Vec<(&str, bool, u64)> = level.stages[..4]
+            .iter()
+            .map(|stage| {
+                let lasts = stage.lasts.unwrap().micros().0 / 1_000_000;
+                (stage.name.as_str(), stage.measured, lasts)
+            })
+            .collect();
+        let expected = [
+            ("call-0", false, 62),
+            ("call-1", false, 8),
+            ("burst-1", true, 62),
+            ("call-2", false, 8),
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(level.stages.len(), 11);
     }
 
     #[test]

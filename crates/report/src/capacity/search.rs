@@ -206,9 +206,15 @@ impl CapacitySearch {
     }
 
     fn burst(&self, levels: &LevelVerdicts) -> Option<SearchStep> {
-        let done = self.results.iter().any(|result| result.trial.purpose == Purpose::Burst);
-        let level = levels.passed().filter(|_| self.rules.settings.burst && !done)?;
-        Some(self.run_level(Purpose::Burst, level))
+        let level = levels.passed().filter(|_| self.rules.settings.burst)?;
+        let of = |purpose| self.results.iter().find(move |result| result.trial.purpose == purpose);
+        match (of(Purpose::Burst), of(Purpose::BurstAgain)) {
+            (None, _) => Some(self.run_level(Purpose::Burst, level)),
+            (Some(burst), None) if burst.stalled => {
+                Some(self.run_level(Purpose::BurstAgain, burst.trial.in_flight))
+            }
+            _ => None,
+        }
     }
 }
 

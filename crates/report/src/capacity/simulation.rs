@@ -67,6 +67,7 @@ pub(crate) fn finding(
             trial: Trial { purpose, in_flight, duration: Micros::from_secs(120) },
             verdict,
             extension: None,
+            stalled: false,
             start: minute(number - 1),
             end: minute(number),
         },
@@ -87,6 +88,7 @@ pub(crate) fn finding(
             _ => Vec::new(),
         },
         stopped: None,
+        stalled: None,
         spent: SearchSpend::default(),
     }
 }
@@ -230,7 +232,14 @@ fn search(agent: &Agent, seed: u64) -> (Option<u32>, Option<u32>, usize) {
         let (verdict, longer) = agent.verdict(&trial, &mut rng);
         let begins = now;
         now = now + trial.duration + Micros::from_secs(30);
-        search.add(TrialResult { trial, verdict, extension: longer, start: begins, end: now });
+        search.add(TrialResult {
+            trial,
+            verdict,
+            extension: longer,
+            stalled: false,
+            start: begins,
+            end: now,
+        });
     }
 }
 

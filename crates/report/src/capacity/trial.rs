@@ -19,6 +19,8 @@ pub enum Purpose {
     Confirm,
     /// The highest level that passed, started simultaneously.
     Burst,
+    /// The same again, each time right after the server looked for workers: its dispatcher had held the first one back.
+    BurstAgain,
     /// The lowest level right after the first that failed: has the agent recovered?
     Recover,
 }
@@ -31,6 +33,7 @@ impl Purpose {
             Self::Bisect => "bisect",
             Self::Confirm => "confirm",
             Self::Burst => "burst",
+            Self::BurstAgain => "burst_again",
             Self::Recover => "recover",
         }
     }
@@ -112,6 +115,8 @@ pub struct TrialResult {
     pub verdict: LevelVerdict,
     /// If undecided: the factor of its duration that would decide it, where known.
     pub extension: Option<f64>,
+    /// Whether the server's dispatcher held dispatches back.
+    pub stalled: bool,
     /// When its load began, from the start of the search.
     pub start: Micros,
     /// When its last run had ended, from the start of the search.

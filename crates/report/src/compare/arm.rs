@@ -37,6 +37,7 @@ pub(super) struct ArmRun {
     pub(super) stage: u32,
     pub(super) scenario: u32,
     pub(super) mode: Mode,
+    pub(super) network: Option<u32>,
     end: RunEnding,
     /// In US dollars; `None` if it did not end, or if nothing is charged.
     cost: Option<f64>,
@@ -88,8 +89,18 @@ impl ArmBuilder {
         let cost = cost.map(|((profile, tariff), ending)| {
             tariff.cost(&record.usage(profile, ending.seen.to)).dollars()
         });
-        let RunRecord { run: index, stage, scenario, mode, intended, .. } = *record;
-        self.runs.push(ArmRun { intended, index, stage, scenario, mode, end, cost, durations });
+        let RunRecord { run: index, stage, scenario, mode, network, intended, .. } = *record;
+        self.runs.push(ArmRun {
+            intended,
+            index,
+            stage,
+            scenario,
+            mode,
+            network,
+            end,
+            cost,
+            durations,
+        });
     }
 
     /// The whole session as one side.

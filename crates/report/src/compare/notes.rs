@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::arm::Arm;
 use super::blocks::SideTiming;
 use super::split::SplitBy;
+use crate::session::StalledJoins;
 use rushhour_core::profile::{DispatchMethod, SessionMode};
 
 /// Differences of a scenario's share of the runs up to this are not worth a note.
@@ -33,6 +34,13 @@ pub enum ComparisonNote {
         arm: &'static str,
         /// Its runs without an outcome, which count as longer than the time observed.
         open: u64,
+    },
+    /// The dispatcher of a side's server held dispatches back: its joins say less about the agent.
+    DispatchStall {
+        /// The side.
+        arm: &'static str,
+        /// What it did to the joins of the whole session.
+        stalled: StalledJoins,
     },
     /// A scenario has different shares of the runs on the two sides.
     ScenarioMix {
@@ -122,6 +130,9 @@ fn notes_on_arm(
     let (count, runs) = unshared.fold((0, 0), |(count, runs), (_, more)| (count + 1, runs + more));
     if count > 0 {
         notes.push(ComparisonNote::UnsharedScenarios { arm: name, scenarios: count, runs });
+    }
+    if let Some(stalled) = StalledJoins::of_session(&arm.folded) {
+        notes.push(ComparisonNote::DispatchStall { arm: name, stalled });
     }
     if !arm.folded.closed {
         notes.push(ComparisonNote::NotFinished { arm: name, open: arm.open() });

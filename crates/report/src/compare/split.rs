@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::arm::ArmRun;
 use crate::fold::StageNames;
+use rushhour_core::profile::NO_NETWORK;
 use rushhour_core::units::Mode;
 
 /// What a session is split by.
@@ -16,16 +17,19 @@ pub enum SplitBy {
     Stage,
     /// Voice or chat.
     Mode,
+    /// The callers' network conditions.
+    Network,
 }
 
 impl SplitBy {
-    const ALL: [Self; 3] = [Self::Scenario, Self::Stage, Self::Mode];
+    const ALL: [Self; 4] = [Self::Scenario, Self::Stage, Self::Mode, Self::Network];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Scenario => "scenario",
             Self::Stage => "stage",
             Self::Mode => "mode",
+            Self::Network => "network",
         }
     }
 
@@ -34,6 +38,11 @@ impl SplitBy {
             Self::Scenario => of.scenarios.iter().map(String::as_str).collect(),
             Self::Stage => of.stages.iter().map(|(name, _)| name.as_str()).collect(),
             Self::Mode => Mode::ALL.iter().map(|mode| mode.name()).collect(),
+            // A session without [[network]] has nothing to compare.
+            Self::Network if of.networks.is_empty() => Vec::new(),
+            Self::Network => {
+                std::iter::once(NO_NETWORK).chain(of.networks.iter().map(String::as_str)).collect()
+            }
         }
     }
 }
@@ -48,14 +57,18 @@ pub struct Split {
 
 /// The text does not name a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("write scenario=A,B or stage=A,B or mode=chat,voice, the baseline first")]
+#[error("write scenario=A,B or stage=A,B or mode=chat,voice or network=A,B, the baseline first")]
 pub struct SplitError;
 
 /// Why a session cannot be split.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PartError {
     /// It has no part of this name.
-    #[error("the session has no {} named `{name}`; it has: {known}", by.name())]
+    #[error(
+        "the session has no {} named `{name}`; it has{}",
+        by.name(),
+        if known.is_empty() { " none".to_owned() } else { format!(": {known}") }
+    )]
     Unknown {
         /// What it is split by.
         by: SplitBy,
@@ -137,6 +150,7 @@ impl SessionPart {
             SplitBy::Scenario => scenario().is_some_and(|name| *name == self.name),
             SplitBy::Stage => stage().is_some_and(|name| *name == self.name),
             SplitBy::Mode => run.mode.name() == self.name,
+            SplitBy::Network => names.network(run.network) == self.name,
         }
     }
 
@@ -162,6 +176,7 @@ mod tests {
         let names = StageNames {
             stages: vec![("ramp".into(), false), ("hold".into(), true)],
             scenarios: vec!["book".into(), "ask, then leave".into(), "ask".into()],
+            networks: vec!["lossy".into()],
         };
         let split: Split = text.parse().map_err(|error: SplitError| error.to_string())?;
         let found = split.parts(&names).map_err(|error| error.to_string())?;
@@ -178,6 +193,7 @@ mod tests {
         assert_eq!(found, both("scenario book", "scenario ask, then leave"));
         assert_eq!(parts("stage=hold,ramp"), both("stage hold", "stage ramp"));
         assert_eq!(parts("mode=chat,voice"), both("mode chat", "mode voice"));
+        assert_eq!(parts("network=none,lossy"), both("network none", "network lossy"));
     }
 
     #[test]

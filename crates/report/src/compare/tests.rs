@@ -39,13 +39,14 @@ struct TestRun {
     stage: u32,
     scenario: u32,
     mode: Mode,
+    network: Option<u32>,
     seconds: f64,
     outcome: Option<Outcome>,
 }
 
 fn completed(seconds: f64) -> TestRun {
     let outcome = Some(Outcome::Completed { judged: Some(true) });
-    TestRun { stage: 0, scenario: 0, mode: Mode::Chat, seconds, outcome }
+    TestRun { stage: 0, scenario: 0, mode: Mode::Chat, network: None, seconds, outcome }
 }
 
 fn failed(class: FailureClass, seconds: f64) -> TestRun {
@@ -97,7 +98,18 @@ fn session_with(
         let (intended, free) = (start, start);
         event(
             start,
-            EventKind::RunStarted { run, stage, scenario, copy, mode, pair, intended, free, room },
+            EventKind::RunStarted {
+                run,
+                stage,
+                scenario,
+                copy,
+                mode,
+                pair,
+                network: test_run.network,
+                intended,
+                free,
+                room,
+            },
         );
         let evaluator_run = EvaluatorRunId::new(n.to_string());
         let accepted = vec![AcceptedRun { run, evaluator_run, ready: start }];

@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn only_failures_of_the_agent_can_be_judged() {
         let stages = vec![("warm".to_owned(), false), ("steady".to_owned(), true)];
-        let names = StageNames { stages, scenarios: vec!["greet".to_owned()] };
+        let names =
+            StageNames { stages, scenarios: vec!["greet".to_owned()], networks: Vec::new() };
         let mut candidates = Candidates::default();
         let failed = |class| Outcome::failed(class, "");
         for (run, (stage, outcome)) in (0..).zip([

@@ -63,7 +63,7 @@ pub enum MergeError {
     },
     /// The sessions have different parts.
     #[error(
-        "{one} and {other} have different modes, stages or scenarios, so their runs cannot be merged"
+        "{one} and {other} have different modes, stages, scenarios or networks, so their runs cannot be merged"
     )]
     Parts {
         /// The first session.
@@ -175,11 +175,12 @@ fn without_seed(profile: &Profile) -> Profile {
     Profile { seed: 0, name: String::new(), ..profile.clone() }
 }
 
-/// The parts that runs belong to by position: mode, stages (measured or not) and scenarios.
-fn parts(profile: &Profile) -> (SessionMode, Vec<(&str, bool)>, Vec<&str>) {
+/// The parts that runs belong to by position: mode, stages (measured or not), scenarios and networks.
+fn parts(profile: &Profile) -> (SessionMode, Vec<(&str, bool)>, Vec<&str>, Vec<&str>) {
     let stages = profile.stages.iter().map(|stage| (stage.name.as_str(), stage.measured));
     let scenarios = profile.mix.scenarios().into_iter().map(|scenario| scenario.name.as_str());
-    (profile.mode, stages.collect(), scenarios.collect())
+    let networks = profile.networks.iter().map(|network| network.name.as_str());
+    (profile.mode, stages.collect(), scenarios.collect(), networks.collect())
 }
 
 impl MergePlacement {
@@ -205,14 +206,33 @@ impl MergePlacement {
         let request = |request: u64| request + self.first_request;
         Some(match kind {
             E::Opened(_) | E::Closed | E::AgentHealth(_) | E::RoomsListed { .. } => return None,
-            E::RunStarted { run: n, stage, scenario, copy, mode, pair, intended, free, room } => {
-                let (intended, free) = (at(intended), at(free));
-                let (run, pair) = (run(n), pair.map(|pair| self.pair(pair)));
-                E::RunStarted { run, stage, scenario, copy, mode, pair, intended, free, room }
-            }
-            E::RunSkipped { run: n, stage, scenario, copy, mode, pair, intended } => {
+            E::RunStarted {
+                run: n,
+                stage,
+                scenario,
+                copy,
+                mode,
+                pair,
+                network,
+                intended,
+                free,
+                room,
+            } => E::RunStarted {
+                run: run(n),
+                stage,
+                scenario,
+                copy,
+                mode,
+                pair: pair.map(|pair| self.pair(pair)),
+                network,
+                intended: at(intended),
+                free: at(free),
+                room,
+            },
+            E::RunSkipped { run: n, stage, scenario, copy, mode, pair, network, intended } => {
                 let (intended, pair) = (at(intended), pair.map(|pair| self.pair(pair)));
-                E::RunSkipped { run: run(n), stage, scenario, copy, mode, pair, intended }
+                let run = run(n);
+                E::RunSkipped { run, stage, scenario, copy, mode, pair, network, intended }
             }
             E::RestNotStarted { from, count } => E::RestNotStarted { from: run(from), count },
             E::RoomCreated { run: n, sent, answered } => {

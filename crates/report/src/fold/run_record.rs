@@ -81,6 +81,8 @@ pub struct RunRecord {
     pub mode: Mode,
     /// Its pair, in a paired session.
     pub pair: Option<PairId>,
+    /// The position of its caller's network conditions in the profile, if it has any.
+    pub network: Option<u32>,
     /// The intended start.
     pub intended: SessionTime,
     /// When a slot was free for it; not before `intended`.
@@ -144,6 +146,7 @@ impl RunRecord {
             copy,
             mode,
             pair,
+            network: None,
             intended,
             slot_free: intended,
             started: None,
@@ -266,6 +269,7 @@ pub(super) mod tests {
             copy: 0,
             mode: Mode::Chat,
             pair: None,
+            network: None,
             intended: SessionTime(1_000),
             slot_free: SessionTime(1_500),
             started: Some(SessionTime(1_600)),

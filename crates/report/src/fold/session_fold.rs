@@ -88,12 +88,14 @@ impl Fold {
                 copy,
                 mode,
                 pair,
+                network,
                 intended,
                 free,
                 room,
             } => {
                 let mut record =
                     RunRecord::new(*run, *stage, *scenario, *copy, *mode, *pair, *intended);
+                record.network = *network;
                 record.slot_free = *free;
                 record.room = Some(room.clone());
                 record.started = Some(event.at);
@@ -101,9 +103,10 @@ impl Fold {
                 self.live.insert(*run, record);
                 folded.in_flight_peak = folded.in_flight_peak.max(self.live.len() as u64);
             }
-            EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, intended } => {
+            EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, network, intended } => {
                 let mut record =
                     RunRecord::new(*run, *stage, *scenario, *copy, *mode, *pair, *intended);
+                record.network = *network;
                 record.ending = Some(RunOutcome {
                     outcome: Outcome::Skipped,
                     seen: TimeSpan { from: event.at, to: event.at },

@@ -1,14 +1,17 @@
-//! Names of stages and scenarios by their position in the profile.
+//! Names of stages, scenarios and networks by their position in the profile.
 
 use rushhour_core::event::SessionHeader;
+use rushhour_core::profile::NO_NETWORK;
 
-/// Names of stages and scenarios by their position in the profile.
+/// Names of stages, scenarios and networks by their position in the profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageNames {
     /// Each stage's name, and whether it is measured.
     pub stages: Vec<(String, bool)>,
     /// Each scenario's name.
     pub scenarios: Vec<String>,
+    /// Each network's name.
+    pub networks: Vec<String>,
 }
 
 impl StageNames {
@@ -18,6 +21,16 @@ impl StageNames {
         Self {
             stages: profile.stages.iter().map(|s| (s.name.clone(), s.measured)).collect(),
             scenarios: profile.mix.scenarios().iter().map(|s| s.name.clone()).collect(),
+            networks: profile.networks.iter().map(|n| n.name.clone()).collect(),
+        }
+    }
+
+    /// The name of the network that a run has, `none` included; empty where the session knows no networks.
+    pub fn network(&self, network: Option<u32>) -> &str {
+        match network {
+            _ if self.networks.is_empty() => "",
+            None => NO_NETWORK,
+            Some(at) => self.networks.get(at as usize).map_or("", String::as_str),
         }
     }
 

@@ -5,31 +5,45 @@
 //! and are released together: whatever the room, whenever they were sent, and before any agent's worker is asked. A
 //! slow agent looks different: its joins take as long, but are spread like their dispatches.
 
-use crate::fold::JoinTime;
+use crate::fold::{FoldedSession, JoinTime};
+use rushhour_core::profile::LiveKitTarget;
 use rushhour_core::units::{Micros, SessionTime};
+
+/// How long the server keeps its list of workers. Without a dispatch for so long, the next one makes it look for them,
+pub const WORKERS_KEPT: Micros = Micros::from_secs(60);
+/// and wait for so long.
+pub const WORKERS_AWAITED: Micros = Micros::from_secs(5);
 
 /// Fewer joins at one moment are chance.
 const FEWEST: usize = 8;
+/// Where dispatches of one instant were held for as long as the server waits, and others were not, so few are enough.
+const FEWEST_OF_BURST: usize = 4;
 /// Joins without any quick one beside them are named from so many on.
 const FEWEST_ALONE: usize = 20;
 /// A dispatch that waits less was not held back.
 const SHORTEST_WAIT: Micros = Micros::from_millis(1_000);
 /// How long the server waits for workers, with the time that a join takes.
 const LONGEST_WAIT: Micros = Micros::from_millis(5_700);
-/// Dispatches of one instant are held for all of it.
+/// Dispatches of one instant are held for all of it, from the first of them on.
 const WHOLE_WAIT: Micros = Micros::from_millis(4_800);
-/// How far apart joins of one release are.
+/// How far apart joins of one release are,
 const SPREAD: Micros = Micros::from_millis(600);
-/// The same where no quick join shows how fast agents are otherwise.
+/// and for each of many: agents and server then have much to do at once.
+const SPREAD_OF_EACH: Micros = Micros::from_millis(20);
+/// The same where no quick join shows how fast agents are otherwise,
 const SPREAD_ALONE: Micros = Micros::from_millis(300);
+/// and where there are few.
+const SPREAD_OF_FEW: Micros = Micros::from_millis(150);
 /// The server looks for workers once a minute: stalls are not closer to each other.
 const CLOSEST: Micros = Micros::from_secs(50);
 
 /// Dispatches that the server held back and released at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DispatchStall {
-    /// When the first of them joined.
+    /// When the first of them joined,
     pub released: SessionTime,
+    /// and the last.
+    pub last: SessionTime,
     /// How many there were.
     pub held: u64,
 }
@@ -48,6 +62,15 @@ pub struct StalledJoins {
 }
 
 impl StalledJoins {
+    /// The stalls of a session on a server that may have them: the sandbox and LiveKit Cloud have another dispatcher.
+    pub fn of_session(folded: &FoldedSession) -> Option<Self> {
+        let livekit = &folded.opening.profile.livekit;
+        if livekit.target == LiveKitTarget::Sandbox || livekit.is_livekit_cloud() {
+            return None;
+        }
+        Self::find(folded.joins.as_slice())
+    }
+
     /// The stalls among the joins of a session; `None` where the pattern is not there.
     pub fn find(joins: &[JoinTime]) -> Option<Self> {
         let mut sorted = joins.to_vec();
@@ -58,10 +81,11 @@ impl StalledJoins {
         let mut stalls = Vec::new();
         let mut rest = &held[..];
         while let Some(first) = rest.first() {
-            let count = rest.partition_point(|join| join.joined <= first.joined + SPREAD);
-            let (group, after) = rest.split_at(count);
+            let (group, after) = rest.split_at(released_with_first(rest));
             if is_release(group, quick) {
-                stalls.push(DispatchStall { released: first.joined, held: count as u64 });
+                let last = group.last().map_or(first.joined, |join| join.joined);
+                let held = group.len() as u64;
+                stalls.push(DispatchStall { released: first.joined, last, held });
                 rest = after;
             } else {
                 rest = &rest[1..];
@@ -74,8 +98,8 @@ impl StalledJoins {
         }
         let was_held = |join: &JoinTime| {
             stalls.iter().any(|stall| {
-                let after = join.joined >= stall.released;
-                after && join.joined <= stall.released + SPREAD && join.wait() >= SHORTEST_WAIT
+                let is_within = (stall.released..=stall.last).contains(&join.joined);
+                is_within && join.wait() >= SHORTEST_WAIT
             })
         };
         let without: Vec<JoinTime> =
@@ -94,23 +118,46 @@ impl StalledJoins {
     }
 }
 
-/// Whether joins within [`SPREAD`] of each other were released together.
+/// How many of the joins, which are sorted, may have been released together with the first.
+fn released_with_first(joins: &[JoinTime]) -> usize {
+    let Some(first) = joins.first() else { return 0 };
+    let within =
+        |spread: Micros| joins.partition_point(|join| join.joined <= first.joined + spread);
+    // The more there are, the longer the last takes: as many as that explains.
+    let mut count = within(SPREAD);
+    loop {
+        let more = within(SPREAD.max(Micros(SPREAD_OF_EACH.0 * count as u64)));
+        if more <= count {
+            return count;
+        }
+        count = more;
+    }
+}
+
+/// Whether joins that are close to each other were released together.
 fn is_release(group: &[JoinTime], quick: usize) -> bool {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return false };
     let joined = last.joined.since(first.joined);
     let requests = group.iter().map(|join| join.requested);
     let (Some(from), Some(until)) = (requests.clone().min(), requests.max()) else { return false };
     let requested = until.since(from);
-    if group.len() < FEWEST || group.iter().any(|join| join.wait() > LONGEST_WAIT) {
+    // The first of a release is not slowed down by the others.
+    if first.wait() > LONGEST_WAIT || first.joined.since(from) > LONGEST_WAIT {
         return false;
+    }
+    let whole = first.joined.since(from) >= WHOLE_WAIT;
+    if group.len() < FEWEST {
+        let few = group.len() >= FEWEST_OF_BURST && joined <= SPREAD_OF_FEW;
+        return few && whole && quick >= FEWEST;
     }
     if requested >= Micros(joined.0.max(250_000) * 2) {
         // Dispatches that were sent one after another joined at once.
         return true;
     }
     // Dispatches of one instant: only how long they waited tells, and that others did not.
-    let whole = group.iter().all(|join| join.wait() >= WHOLE_WAIT);
-    whole && (quick >= FEWEST || (group.len() >= FEWEST_ALONE && joined <= SPREAD_ALONE))
+    let is_close =
+        |spread: Micros| joined <= spread.max(Micros(SPREAD_OF_EACH.0 * group.len() as u64));
+    whole && (quick >= FEWEST || (group.len() >= FEWEST_ALONE && is_close(SPREAD_ALONE)))
 }
 
 /// The nearest-rank p95 of the waits.
@@ -146,6 +193,29 @@ mod tests {
         assert!(found.p95_without.unwrap() < Micros::from_millis(400));
         // Alone it is named too, because no agent takes 5 s so evenly.
         assert_eq!(StalledJoins::find(&burst(0, 26, 5_182, 112)).unwrap().held(), 26);
+    }
+
+    #[test]
+    fn bursts_of_any_size_are_named_as_they_were_measured() {
+        // 60 explicit dispatches took 450 ms to send; the agents joined from 5,037 ms after the first one on, within 1.2 s.
+        let mut joins: Vec<JoinTime> =
+            (0..60).map(|run| join(64_000 + run * 7, 5_037 + run * 12)).collect();
+        joins.extend(burst(76_000, 60, 307, 425));
+        let found = StalledJoins::find(&joins).unwrap();
+        assert_eq!((found.held(), found.stalls.len()), (60, 1));
+        // 26 by the room's configuration: 22 were quick, and 4 waited.
+        let mut joins = burst(64_000, 22, 385, 30);
+        joins.extend(burst(64_000, 4, 5_263, 7));
+        assert_eq!(StalledJoins::find(&joins).unwrap().held(), 4);
+        // Without the quick ones, or at another time, or apart, four are chance.
+        assert_eq!(StalledJoins::find(&joins[22..]), None);
+        for (least, spread) in [(3_900, 7), (5_263, 400), (6_000, 7)] {
+            let mut joins = burst(64_000, 22, 385, 30);
+            joins.extend(burst(64_000, 4, least, spread));
+            assert_eq!(StalledJoins::find(&joins), None, "{least}");
+        }
+        // A warm burst of 60 that fills the server's pool is slow, but not for this reason.
+        assert_eq!(StalledJoins::find(&burst(0, 60, 693, 1_250)), None);
     }
 
     #[test]

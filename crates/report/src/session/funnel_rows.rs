@@ -1,5 +1,6 @@
 //! The funnel, row by row: how many runs reached each step, and why the others did not.
 
+use super::dispatch_stall::StalledJoins;
 use crate::fold::{FoldedSession, FunnelStep, Latencies, Scope};
 use rushhour_core::event::FailureClass;
 use rushhour_core::profile::{DispatchMethod, Profile};
@@ -18,6 +19,8 @@ pub(crate) struct FunnelRow<'a> {
     pub(crate) latencies: Option<&'a Latencies>,
     /// Whether the step belongs to sessions of this profile.
     pub(crate) applies: bool,
+    /// How many of the runs the server's dispatcher held back before.
+    pub(crate) stalled: u64,
 }
 
 /// Why a run got no further.
@@ -41,6 +44,7 @@ pub(crate) fn single_mode(folded: &FoldedSession) -> Option<Mode> {
 /// Every step, starting with the planned runs.
 pub(crate) fn funnel_rows(folded: &FoldedSession) -> Vec<FunnelRow<'_>> {
     let tally = &folded.tally;
+    let stalled = StalledJoins::of_session(folded).map_or(0, |found| found.held());
     let mode = single_mode(folded);
     let mut before = vec![(Loss::Skipped, tally.skipped), (Loss::NotStarted, tally.not_started)];
     before.retain(|(_, count)| *count > 0);
@@ -51,6 +55,7 @@ pub(crate) fn funnel_rows(folded: &FoldedSession) -> Vec<FunnelRow<'_>> {
         is_required: true,
         latencies: None,
         applies: true,
+        stalled: 0,
     };
     let step_row = |step: &FunnelStep| {
         let stayed = folded.funnel.stopped_at(*step);
@@ -67,6 +72,7 @@ pub(crate) fn funnel_rows(folded: &FoldedSession) -> Vec<FunnelRow<'_>> {
             latencies: metric
                 .and_then(|(metric, mode)| folded.latencies.get(metric, mode, Scope::Measured)),
             applies: runs > 0 || applies(*step, folded),
+            stalled: if *step == FunnelStep::AgentSeen { stalled } else { 0 },
         }
     };
     std::iter::once(planned).chain(folded.funnel.steps().iter().map(step_row)).collect()

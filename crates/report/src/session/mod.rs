@@ -18,7 +18,7 @@ mod validity;
 mod verdict;
 
 pub use bill::{BillItem, BillSummary, BillTotals, CostEach, OldPrices};
-pub use dispatch_stall::{DispatchStall, StalledJoins};
+pub use dispatch_stall::{DispatchStall, StalledJoins, WORKERS_AWAITED, WORKERS_KEPT};
 pub(crate) use funnel_rows::{FunnelRow, Loss, funnel_rows, single_mode};
 pub(crate) use measured_latency::{MeasuredLatency, measured_latencies};
 pub(crate) use overall_verdict::OverallVerdict;

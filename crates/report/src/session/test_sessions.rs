@@ -106,6 +106,7 @@ impl SessionBuilder {
             copy: 0,
             mode,
             pair,
+            network: None,
             intended,
             free: intended,
             room,

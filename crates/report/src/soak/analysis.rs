@@ -11,6 +11,7 @@ use super::series_judgement::{SeriesFinding, SeriesJudgement, judge_series};
 use super::soak_data::{SoakData, WorkerSample};
 use super::windows::SoakWindows;
 use crate::fold::FoldedSession;
+use crate::session::StalledJoins;
 use rushhour_core::units::Micros;
 
 /// How long the agent has to release jobs and processes if the profile does not say.
@@ -62,6 +63,8 @@ pub struct SoakAnalysis {
     pub closed: bool,
     /// Whether the session was interrupted and resumed.
     pub resumed: bool,
+    /// What the server's own dispatcher did to joins, if it did anything.
+    pub stalled: Option<StalledJoins>,
     /// Each series.
     pub series: Vec<SeriesJudgement>,
     /// The number of series that were judged as one family.
@@ -103,6 +106,7 @@ impl SoakAnalysis {
             failed_worker_polls: data.failed_worker_polls,
             closed: folded.closed,
             resumed: !folded.resumptions.is_empty(),
+            stalled: StalledJoins::of_session(folded),
             series,
             family: family as u64,
             nightly: NightlyComparison::default(),

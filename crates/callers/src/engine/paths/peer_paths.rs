@@ -1,7 +1,8 @@
 //! The ways of a participant's packets, by peer connection.
 
 use super::media_paths::MediaPaths;
-use crate::participant::{IceServer, PeerRole};
+use crate::network::{Delivery, EmulatedNetwork};
+use crate::participant::{IceServer, PacketRoute, PeerRole};
 use rushhour_core::event::MediaPath;
 use rushhour_core::units::SessionTime;
 
@@ -10,15 +11,72 @@ pub(in crate::engine) struct PeerPaths {
     publisher: MediaPaths,
     /// Of the peer connection that the server offers, with an older server.
     subscriber: Option<MediaPaths>,
+    /// What stands between them and media, if it is not to be the network that is there alone.
+    network: Option<Box<EmulatedNetwork>>,
 }
 
 impl PeerPaths {
     pub(in crate::engine) const fn one(publisher: MediaPaths) -> Self {
-        Self { publisher, subscriber: None }
+        Self { publisher, subscriber: None, network: None }
     }
 
     pub(in crate::engine) const fn two(publisher: MediaPaths, subscriber: MediaPaths) -> Self {
-        Self { publisher, subscriber: Some(subscriber) }
+        Self { publisher, subscriber: Some(subscriber), network: None }
+    }
+
+    /// The same, in a network of its own.
+    pub(in crate::engine) fn with_network(self, network: Option<EmulatedNetwork>) -> Self {
+        Self { network: network.map(Box::new), ..self }
+    }
+
+    /// Other ways, in the same network of its own.
+    pub(in crate::engine) fn replace(&mut self, others: Self, now: SessionTime) {
+        self.close(now);
+        let network = self.network.take();
+        *self = Self { network, ..others };
+    }
+
+    /// Whether there is a network of its own.
+    pub(in crate::engine) const fn has_network(&self) -> bool {
+        self.network.is_some()
+    }
+
+    /// Whether a packet that arrived is received at once: its own network may lose or delay it.
+    pub(in crate::engine) fn passes(
+        &mut self,
+        peer: PeerRole,
+        packet: &[u8],
+        route: PacketRoute,
+        at: SessionTime,
+    ) -> bool {
+        let network = self.network.as_mut();
+        network.is_none_or(|network| network.receiving.pass(peer, route, packet, at))
+    }
+
+    /// The next packet that its own network delivers by `now`.
+    pub(in crate::engine) fn next_received(&mut self, now: SessionTime) -> Option<Delivery> {
+        self.network.as_mut()?.receiving.next_delivery(now)
+    }
+
+    /// Sends a packet. Returns whether the system accepted it; `None` where its own network loses or delays it.
+    pub(in crate::engine) fn send(
+        &mut self,
+        peer: PeerRole,
+        route: PacketRoute,
+        packet: &[u8],
+        at: SessionTime,
+    ) -> Option<bool> {
+        let network = self.network.as_mut();
+        network
+            .is_none_or(|network| network.sending.pass(peer, route, packet, at))
+            .then(|| self.get_mut(peer).send(route, packet, at))
+    }
+
+    /// Sends the next packet that was delayed until `now`. Returns whether the system accepted it; `None` without one.
+    pub(in crate::engine) fn send_next(&mut self, now: SessionTime) -> Option<bool> {
+        let Delivery { peer, route, packet, .. } =
+            self.network.as_mut()?.sending.next_delivery(now)?;
+        Some(self.get_mut(peer).send(route, &packet, now))
     }
 
     /// The peer connections that there are.

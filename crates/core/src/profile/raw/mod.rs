@@ -10,6 +10,7 @@ pub(super) mod judging;
 pub(super) mod limits;
 pub(super) mod livekit;
 pub(super) mod monitoring;
+pub(super) mod network;
 pub(super) mod prices;
 pub(super) mod sandbox;
 pub(super) mod scenario;
@@ -24,6 +25,7 @@ use self::judging::RawJudging;
 use self::limits::RawLimits;
 use self::livekit::RawLiveKit;
 use self::monitoring::{RawAgentHealth, RawSoak};
+use self::network::RawNetwork;
 use self::sandbox::RawSandbox;
 use self::scenario::RawScenario;
 use self::stage::RawStage;
@@ -52,6 +54,8 @@ raw_table! {
         scenario: Vec<RawScenario>,
         /// The load over time, one stage after the other.
         stage: Vec<RawStage>,
+        /// Network conditions of native callers: loss, delay, jitter, reordering, bandwidth. Each caller gets those of one entry, or none.
+        network: Vec<RawNetwork>,
         /// Rate limits, timeouts and budgets.
         limits: RawLimits,
         /// What must hold for the session to pass: a measure, and a bound such as "< 2s" or "< 1%".

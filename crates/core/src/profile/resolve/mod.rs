@@ -12,6 +12,7 @@ mod judging;
 mod limits;
 mod livekit;
 mod metadata;
+mod network;
 mod prices;
 mod profile;
 mod resolver;

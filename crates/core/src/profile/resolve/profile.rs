@@ -8,6 +8,7 @@ use super::evaluator::resolve_evaluator;
 use super::judging::resolve_judging;
 use super::limits::resolve_limits;
 use super::livekit::resolve_livekit;
+use super::network::resolve_networks;
 use super::resolver::{ResolvedSetting, Resolver};
 use super::sandbox::resolve_sandbox;
 use super::scenarios::{ScenarioContext, resolve_scenarios};
@@ -50,6 +51,7 @@ pub(crate) fn resolve_profile(
     let context = ScenarioContext { scripts, mode, native };
     let mix = resolve_scenarios(raw.scenario.as_ref(), &context, &mut resolver);
     let stages = resolve_stages(raw.stage.as_ref(), raw.scenario.as_ref(), &mut resolver);
+    let networks = resolve_networks(raw.network.as_ref(), native, &mut resolver);
     let limits = resolve_limits(raw.limits.as_ref(), native, &mut resolver);
     let thresholds = resolve_thresholds(raw.thresholds.as_ref(), &mut resolver);
     let sandbox = resolve_sandbox(raw.sandbox.as_ref(), &mut resolver);
@@ -70,6 +72,7 @@ pub(crate) fn resolve_profile(
         evaluator: evaluator?,
         mix: mix?,
         stages,
+        networks,
         limits,
         thresholds,
         sandbox,

@@ -47,6 +47,8 @@ impl Profile {
             evaluator: EvaluatorSettings::Cekura(settings.cekura.clone()),
             mix: ScenarioMix::Copies(mix),
             stages: vec![stage],
+            // Cekura's callers have the network they have.
+            networks: Vec::new(),
             limits: Limits {
                 requests: settings.requests,
                 in_flight: settings.in_flight,

@@ -8,6 +8,7 @@ pub(super) mod judging;
 mod judging_profile;
 pub(super) mod limits;
 pub(super) mod livekit;
+pub(super) mod network;
 pub(super) mod prices;
 pub(super) mod profile;
 pub(super) mod sandbox;

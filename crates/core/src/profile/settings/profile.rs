@@ -9,12 +9,14 @@ use super::evaluator::EvaluatorSettings;
 use super::judging::{JudgingSelection, JudgingSettings};
 use super::limits::Limits;
 use super::livekit::LiveKitSettings;
+use super::network::{NetworkConditions, network_of};
 use super::sandbox::SandboxSettings;
 use super::scenario::ScenarioMix;
 use super::session_mode::SessionMode;
 use super::soak::{AgentHealthSettings, SoakSettings};
 use super::stage::Stage;
 use super::threshold::Threshold;
+use crate::units::{PairId, RunIndex};
 
 /// A valid profile. [`load`](fn@crate::profile::load) builds it, and rejects settings that are out of
 /// range or contradict each other, so that other code need not check them again.
@@ -37,6 +39,9 @@ pub struct Profile {
     pub mix: ScenarioMix,
     /// The load over time; at least one stage.
     pub stages: Vec<Stage>,
+    /// Network conditions of native callers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<NetworkConditions>,
     /// Rate limits, timeouts and budgets.
     pub limits: Limits,
     /// What must hold for the session to pass.
@@ -67,5 +72,10 @@ impl Profile {
     /// The number of runs, if the scenarios have copies: one per copy, two in a paired session.
     pub fn runs(&self) -> Option<u64> {
         Some(self.mix.total()? * self.mode.modes().len() as u64)
+    }
+
+    /// The position of the network conditions that a run's caller gets, if it gets any.
+    pub fn network_of(&self, run: RunIndex, pair: Option<PairId>) -> Option<u32> {
+        network_of(&self.networks, self.seed, run, pair)
     }
 }

@@ -16,7 +16,14 @@ fn searched(
         let verdict = agent(&trial, search.results().len());
         let start = now;
         now = now + trial.duration + Micros::from_secs(10);
-        search.add(TrialResult { trial, verdict, extension: None, start, end: now });
+        search.add(TrialResult {
+            trial,
+            verdict,
+            extension: None,
+            stalled: false,
+            start,
+            end: now,
+        });
     }
 }
 
@@ -201,4 +208,18 @@ fn the_search_ends_whatever_the_verdicts() {
         });
         assert!(search.results().len() <= MAX_TRIALS);
     }
+}
+
+#[test]
+fn a_burst_that_the_dispatcher_held_back_is_held_again_once() {
+    let mut search = CapacitySearch::new(rules("start = 10\nmost = 10"));
+    let mut tried = Vec::new();
+    while let SearchStep::Try(trial) = search.next() {
+        let stalled = matches!(trial.purpose, Burst | Purpose::BurstAgain);
+        let verdict = if stalled { Failed } else { Passed };
+        let (start, end) = (Micros::ZERO, Micros::from_secs(10));
+        search.add(TrialResult { trial, verdict, extension: None, stalled, start, end });
+        tried.push((trial.purpose, trial.in_flight));
+    }
+    assert_eq!(tried, [(Step, 10), (Confirm, 10), (Burst, 10), (Purpose::BurstAgain, 10)]);
 }

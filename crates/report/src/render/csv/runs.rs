@@ -9,7 +9,7 @@ use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-const HEADER: [&str; 57] = [
+const HEADER: [&str; 58] = [
     "run",
     "stage",
     "measured",
@@ -67,6 +67,7 @@ const HEADER: [&str; 57] = [
     "agent.tokens_read",
     "agent.tokens_written",
     "agent.characters",
+    "network",
 ];
 
 /// Writes runs, one by one.
@@ -207,6 +208,7 @@ impl<W: Write> RunsCsv<W> {
             count(record.model_usage.and_then(|used| used.tokens_read)),
             count(record.model_usage.and_then(|used| used.tokens_written)),
             count(record.model_usage.and_then(|used| used.characters)),
+            self.names.network(record.network).to_owned(),
         ];
         write_record(&mut self.csv, line)
     }

@@ -4,7 +4,7 @@ use crate::capacity::{
     BurstAnswer, CapacityAnswer, CapacityBound, CapacityRange, Ceiling, FirstFailure, LevelVerdict,
     NeededVerdict, Purpose, Recovery, SearchEnd, Trial, TrialFinding,
 };
-use crate::session::{Estimated, Verdict};
+use crate::session::{Estimated, Verdict, WORKERS_AWAITED};
 use rushhour_core::event::FailureClass;
 use rushhour_core::profile::{RunShare, Threshold, ThresholdBound, ThresholdMeasure};
 use rushhour_core::units::Micros;
@@ -195,7 +195,22 @@ fn burst(answer: &BurstAnswer<'_>) -> String {
             })
             .collect()
     };
-    match answer.burst.result.verdict {
+    let held = answer.stalled.and_then(|first| first.stalled.as_ref());
+    let again = held.map_or(String::new(), |stalled| {
+        let held_back = format!(
+            "LiveKit's dispatcher held {} of {} dispatches back for up to {WORKERS_AWAITED}",
+            stalled.held(),
+            stalled.joins
+        );
+        if answer.burst.purpose() == Purpose::BurstAgain {
+            format!(
+                "; the first time, {held_back}, so the burst was held again right after the server had looked for workers"
+            )
+        } else {
+            format!("; {held_back}, before any of the agent's workers was asked")
+        }
+    });
+    let text = match answer.burst.result.verdict {
         LevelVerdict::Passed => format!("{level} at the same instant are held too"),
         LevelVerdict::Failed => {
             format!(
@@ -211,7 +226,24 @@ fn burst(answer: &BurstAnswer<'_>) -> String {
             compared(answer.burst).join(", ")
         ),
         other => format!("{level} at the same instant: {}", other.label()),
+    };
+    text + &again
+}
+
+/// The levels at which the server's dispatcher held dispatches back: their joins say less about the agent.
+fn stalled_levels(stalled: &[&TrialFinding]) -> Option<String> {
+    let (mut held, mut joins) = (0, 0);
+    for found in stalled.iter().filter_map(|finding| finding.stalled.as_ref()) {
+        held += found.held();
+        joins += found.joins;
     }
+    let sessions: Vec<String> = stalled.iter().map(|finding| finding.number.to_string()).collect();
+    (held > 0).then(|| {
+        format!(
+            "in session {} LiveKit's dispatcher held {held} of {joins} dispatches back for up to {WORKERS_AWAITED}, before any of the agent's workers was asked",
+            sessions.join(", ")
+        )
+    })
 }
 
 /// How soon the agent recovered.
@@ -262,6 +294,7 @@ pub fn capacity_remarks(answer: &CapacityAnswer<'_>) -> Vec<String> {
         let levels = if first == last { first.to_string() } else { format!("{first} to {last}") };
         remarks.push(format!("{levels} at once could not be decided, held as long as allowed"));
     }
+    remarks.extend(stalled_levels(&answer.stalled));
     remarks.extend(answer.burst.as_ref().map(burst));
     remarks.extend(answer.recovery.as_ref().map(recovery));
     if answer.ending != SearchEnd::Complete {
@@ -278,6 +311,11 @@ pub fn trial_line(number: u32, trial: &Trial) -> String {
         Purpose::Bisect => format!("{level} at once, in between"),
         Purpose::Confirm => format!("{level} at once, to confirm"),
         Purpose::Burst => return format!("session {number}: {level} at the same instant"),
+        Purpose::BurstAgain => {
+            return format!(
+                "session {number}: {level} at the same instant again, right after LiveKit looked for workers: it had held dispatches back"
+            );
+        }
         Purpose::Recover => format!("{level} at once, to see whether the agent has recovered"),
     };
     format!("session {number}: {what}, {} measured", trial.duration)
@@ -298,7 +336,14 @@ pub fn trial_result_line(finding: &TrialFinding) -> String {
         _ => finding.stopped.clone().unwrap_or_default(),
     };
     let why = if why.is_empty() { why } else { format!(": {why}") };
-    format!("  {verdict}, {failed} of {ended} runs failed{why}")
+    let stalled = finding.stalled.as_ref().map_or(String::new(), |stalled| {
+        format!(
+            "; LiveKit's dispatcher held {} of {} dispatches back",
+            stalled.held(),
+            stalled.joins
+        )
+    });
+    format!("  {verdict}, {failed} of {ended} runs failed{why}{stalled}")
 }
 
 #[cfg(test)]
@@ -306,6 +351,9 @@ mod tests {
     use super::*;
     use crate::capacity::simulation::{finding, search_with};
     use crate::capacity::{CapacitySearch, LevelVerdict::*, Purpose::*};
+    use crate::fold::JoinTime;
+    use crate::session::StalledJoins;
+    use rushhour_core::units::SessionTime;
 
     type Session = (crate::capacity::Purpose, u32, LevelVerdict, u64, FailureClass);
 
@@ -399,5 +447,39 @@ mod tests {
         for (capacity, sessions, ending, expected) in cases {
             assert_eq!(answered(capacity, sessions, ending).0, expected);
         }
+    }
+
+    #[test]
+    fn a_burst_that_the_dispatcher_held_back_is_answered_by_the_one_that_was_held_again() {
+        let stalled = |mut finding: TrialFinding| {
+            let join = |at: u64, wait: u64| {
+                let requested = SessionTime(at);
+                JoinTime { requested, joined: requested + Micros::from_millis(wait) }
+            };
+            let joins: Vec<JoinTime> = (0..26).map(|n| join(n, 5_100 + n)).collect();
+            finding.stalled = StalledJoins::find(&joins);
+            finding.result.stalled = finding.stalled.is_some();
+            finding
+        };
+        let step = finding(1, Step, 26, Passed, 0, NONE);
+        let first = stalled(finding(2, Burst, 26, Failed, 60, REJECTED));
+        let remark = |again: LevelVerdict| {
+            let again = finding(3, BurstAgain, 26, again, 0, NONE);
+            let findings = [step.clone(), first.clone(), again];
+            let (_, search) = search_with("start = 26\nmost = 26", &findings);
+            let answer = CapacityAnswer::of(&search, &findings, SearchEnd::Complete);
+            let remarks = capacity_remarks(&answer);
+            remarks.into_iter().find(|one| one.contains("same instant")).unwrap()
+        };
+        let held = "LiveKit's dispatcher held 26 of 26 dispatches back for up to 5.00s";
+        assert_eq!(
+            remark(Passed),
+            format!(
+                "26 at the same instant are held too; the first time, {held}, so the burst was held again right after the server had looked for workers"
+            )
+        );
+        let unclear = remark(Generator);
+        assert!(unclear.starts_with("26 at the same instant are not held"), "{unclear}");
+        assert!(unclear.ends_with(&format!("{held}, before any of the agent's workers was asked")));
     }
 }

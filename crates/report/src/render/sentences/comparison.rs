@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::session::stall_sentence;
 use crate::compare::{ComparisonNote, FigureNote, ProfileDifference, Regression};
 use rushhour_core::units::Micros;
 
@@ -39,6 +40,9 @@ impl fmt::Display for ComparisonNote {
                 f,
                 "{arm} did not finish: {open} runs without an outcome count as longer than the time observed."
             ),
+            Self::DispatchStall { arm, stalled } => {
+                write!(f, "{arm}: {}", stall_sentence(stalled))
+            }
             Self::ScenarioMix { scenario, baseline, candidate } => write!(
                 f,
                 "Scenario {scenario} is {:.0} % of A's runs and {:.0} % of B's: part of the difference may be due to the mix.",

@@ -9,7 +9,6 @@ use crate::session::{
     Criterion, OverallVerdict, SessionVerdict, StalledJoins, ThresholdResult, Verdict,
 };
 use rushhour_core::event::MediaPath;
-use rushhour_core::profile::LiveKitTarget;
 use rushhour_core::units::SessionTime;
 
 /// In reports of invalid sessions.
@@ -291,23 +290,23 @@ pub(crate) fn poll_note(folded: &FoldedSession) -> Option<String> {
 
 /// That the server's dispatcher held dispatches back. Nothing is excused: figures and verdicts stay as they are.
 pub(crate) fn stall_note(folded: &FoldedSession) -> Option<String> {
-    let livekit = &folded.opening.profile.livekit;
-    if livekit.target == LiveKitTarget::Sandbox || livekit.is_livekit_cloud() {
-        return None;
-    }
-    let found = StalledJoins::find(folded.joins.as_slice())?;
+    StalledJoins::of_session(folded).map(|found| stall_sentence(&found))
+}
+
+/// What stalls did to the joins of a session.
+pub(crate) fn stall_sentence(found: &StalledJoins) -> String {
     let times = match found.stalls.len() {
         1 => "at one moment".to_owned(),
         more => format!("together, at {more} moments"),
     };
     let without =
         found.p95_without.map_or(String::new(), |p95| format!(", and {p95} without those"));
-    Some(format!(
+    format!(
         "LiveKit's dispatcher held the dispatches of {} of {} back and released them {times}: livekit-server looks for workers once a minute, waits 5 s for them, and meanwhile serves only the first some tens of dispatches. The p95 of agent joins is {}{without}. The agent's workers were not asked before.",
         found.held(),
         counted(found.joins, "agent"),
         found.p95
-    ))
+    )
 }
 
 /// That rooms were left behind.

@@ -22,8 +22,14 @@ pub(crate) fn funnel_table(folded: &FoldedSession) -> Table<'_, FunnelRow<'_>> {
         Column::csv("step", |row: &FunnelRow<'_>| Cell::text(step_name(row))),
         Column::csv("dispatch_method", move |_| Cell::text(method)),
         Column::text("step", |row: &FunnelRow<'_>| {
-            let optional = if row.is_required { "" } else { " (not waited for)" };
-            Cell::text(step_name(row)).with_suffix(optional).with_asides(row.lost.iter().map(loss))
+            let mut remark = String::new();
+            if row.stalled > 0 {
+                let _ = write!(remark, " ({} held back by LiveKit's dispatcher)", row.stalled);
+            }
+            if !row.is_required {
+                remark.push_str(" (not waited for)");
+            }
+            Cell::text(step_name(row)).with_suffix(remark).with_asides(row.lost.iter().map(loss))
         }),
         Column::number("runs", |row: &FunnelRow<'_>| Cell::count(row.runs)).and_csv("runs"),
         Column::text("share of planned", move |row: &FunnelRow<'_>| {

@@ -1,5 +1,6 @@
 //! What else a reader of a soak has to know.
 
+use crate::render::sentences::session::stall_sentence;
 use crate::soak::{MIN_NIGHTS, NightlyComparison, SoakAnalysis};
 
 /// Limits of the analysis, one sentence each without its full stop.
@@ -20,6 +21,9 @@ pub(crate) fn soak_notes(soak: &SoakAnalysis) -> Vec<String> {
                 .to_owned(),
         );
     }
+    // Notes have no full stop of their own.
+    let stall = soak.stalled.as_ref().map(stall_sentence);
+    notes.extend(stall.map(|text| text.trim_end_matches('.').to_owned()));
     notes.extend(nightly_notes(&soak.nightly));
     notes
 }
