@@ -90,16 +90,24 @@ fn run_with_cuts(callers: u32, script: &str, turns_each: usize, interval: Durati
     assert_eq!(turns.len(), callers as usize * turns_each);
     assert!(reconnects.len() >= callers as usize, "{} of {}", reconnects.len(), proxy.cuts());
     for reconnect in &reconnects {
-        assert_eq!((&reconnect["cause"], &reconnect["method"]), (&"signal_lost".into(), &"resume".into()));
+        assert_eq!(
+            (&reconnect["cause"], &reconnect["method"]),
+            (&"signal_lost".into(), &"resume".into())
+        );
     }
     for turn in &turns {
         assert_eq!(turn["ending"], "answered", "{turn}");
-        let took = turn["first"].as_u64().zip(turn["said"].as_u64()).map(|(first, said)| first - said);
+        let took =
+            turn["first"].as_u64().zip(turn["said"].as_u64()).map(|(first, said)| first - said);
         assert!(took.is_some_and(|took| took >= DELAY_US), "{turn}");
     }
     let away = turns.iter().filter(|turn| turn["away"] == true).count();
     let samples = session.summary["metrics"]["reconnect"].clone();
-    println!("{} cuts, {} reconnects, {away} turns away: {samples}", proxy.cuts(), reconnects.len());
+    println!(
+        "{} cuts, {} reconnects, {away} turns away: {samples}",
+        proxy.cuts(),
+        reconnects.len()
+    );
     assert!(ran.stdout.contains("lost their connection to LiveKit"), "{}", ran.stdout);
     assert_eq!(server.rooms(), [] as [String; 0], "every room is deleted");
 }

@@ -249,10 +249,7 @@ pub(crate) fn caller_connection(connection: &CallerConnection) -> Finding {
         ),
         CallerConnection::Joined { version, protocol } => Finding::failed(
             check,
-            format!(
-                "{}, signalling {protocol}; media and data did not connect",
-                server(version)
-            ),
+            format!("{}, signalling {protocol}; media and data did not connect", server(version)),
             "check whether UDP to the server is blocked",
         ),
         CallerConnection::Open { version, protocol } => Finding::ok(

@@ -126,9 +126,8 @@ impl Agents {
 
     /// The known participants that are not among `present`, as having left for an unknown reason.
     pub(super) fn missing_from(&self, present: &[RemoteParticipant]) -> Vec<RemoteParticipant> {
-        let is_present = |one: &RemoteParticipant| {
-            present.iter().any(|other| other.identity == one.identity)
-        };
+        let is_present =
+            |one: &RemoteParticipant| present.iter().any(|other| other.identity == one.identity);
         let missing = self.participants.iter().filter(|one| !is_present(one));
         missing
             .map(|one| RemoteParticipant {

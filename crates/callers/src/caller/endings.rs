@@ -6,9 +6,7 @@ use super::leave_outcome::outcome_of;
 use crate::engine::{LeaveReason, ParticipantHandle};
 use crate::participant::{DepartureReason, DisconnectError};
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::{
-    ConversationEnd, FailureClass, Outcome, ResponsibleParty, TurnEnding,
-};
+use rushhour_core::event::{ConversationEnd, FailureClass, Outcome, ResponsibleParty, TurnEnding};
 use rushhour_core::units::{ForeignText, Micros, SessionTime};
 
 /// What is heard of an agent when it leaves is complete: nothing follows, not even the pause that ends speech.

@@ -75,7 +75,9 @@ mod tests {
     fn only_what_lies_in_an_outage_is_marked() {
         let mut outages = Outages::default();
         outages.begin(at(10));
-        assert!(outages.is_away() && outages.overlaps(at(9), at(10)) && !outages.overlaps(at(8), at(9)));
+        assert!(
+            outages.is_away() && outages.overlaps(at(9), at(10)) && !outages.overlaps(at(8), at(9))
+        );
         outages.end(at(12), ReconnectMethod::Resume);
         for (from, to, is_away) in [(8, 9, false), (9, 11, true), (12, 13, true), (13, 20, false)] {
             assert_eq!(outages.overlaps(at(from), at(to)), is_away, "{from} to {to}");

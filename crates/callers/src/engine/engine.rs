@@ -218,10 +218,8 @@ pub(super) async fn connect(
 ) -> Result<Connected, ConnectError> {
     let socket = bind_socket(url).await?;
     let (first, own_config) = (socket.local_addr(), config.clone());
-    let (participant, query) = blocking(move || {
-        Participant::new(&own_config, clock.anchor(), clock.now(), first)
-    })
-    .await?;
+    let (participant, query) =
+        blocking(move || Participant::new(&own_config, clock.anchor(), clock.now(), first)).await?;
     let error = match signal_connection::connect(url, &query.path(), token).await {
         Ok(websocket) => {
             return Ok(Connected { participant, sockets: Sockets::one(socket), websocket });

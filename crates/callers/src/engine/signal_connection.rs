@@ -20,7 +20,9 @@ use tracing::debug;
 use super::clock::EngineClock;
 use super::connect_error::ConnectError;
 use super::incoming::{IncomingQueue, Place};
-use crate::participant::{SignalAttempt, SignalLoss, decode_signal, encode_signal, request_kind, response_kind};
+use crate::participant::{
+    SignalAttempt, SignalLoss, decode_signal, encode_signal, request_kind, response_kind,
+};
 use rushhour_core::units::Secret;
 
 /// How long a server may take to answer the request to connect.

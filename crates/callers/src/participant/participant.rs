@@ -396,11 +396,7 @@ impl Participant {
         }));
     }
 
-    pub(super) fn disconnect(
-        &mut self,
-        error: DisconnectError,
-        out: &mut impl ParticipantOutput,
-    ) {
+    pub(super) fn disconnect(&mut self, error: DisconnectError, out: &mut impl ParticipantOutput) {
         if !std::mem::replace(&mut self.disconnected, true) {
             out.event(ParticipantEvent::Disconnected(error));
         }

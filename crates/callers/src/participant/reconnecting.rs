@@ -158,9 +158,9 @@ impl Participant {
         };
         self.signal_number += 1;
         let target = match (method, &self.sid) {
-            (ReconnectMethod::Resume, Some(sid)) => SignalTarget::Resumed {
-                path: resume_path(self.query.protocol, sid, self.reason()),
-            },
+            (ReconnectMethod::Resume, Some(sid)) => {
+                SignalTarget::Resumed { path: resume_path(self.query.protocol, sid, self.reason()) }
+            }
             _ => SignalTarget::Rejoined { config: Box::new(self.config.clone()) },
         };
         out.open_signal(SignalAttempt { number: self.signal_number, target });
@@ -279,9 +279,7 @@ mod tests {
         let mut recorded = Recorded::default();
         let own = proto::ParticipantInfo { sid: "PA_1".to_owned(), ..Default::default() };
         let join = proto::JoinResponse { participant: Some(own), ..Default::default() };
-        participant
-            .handle_signal(Response::Join(join), SessionTime::START, &mut recorded)
-            .unwrap();
+        participant.handle_signal(Response::Join(join), SessionTime::START, &mut recorded).unwrap();
         (participant, recorded)
     }
 

@@ -328,7 +328,8 @@ mod tests {
 
     #[test]
     fn nothing_is_tried_beyond_the_bound_in_time_nor_where_it_is_off() {
-        let mut tried = reconnection(ReconnectPolicy { attempts: 10, within: Micros::from_secs(1) });
+        let mut tried =
+            reconnection(ReconnectPolicy { attempts: 10, within: Micros::from_secs(1) });
         for expected in [RESUME, RESUME] {
             let (at, step) = next(&mut tried);
             assert_eq!(step, expected);

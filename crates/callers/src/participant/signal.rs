@@ -6,9 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use livekit_protocol as proto;
 use prost::Message;
-use url::form_urlencoded;
 use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
+use url::form_urlencoded;
 
 /// The signalling protocol's version. 16 is the last without negotiated data channels and compressed streams.
 const PROTOCOL_VERSION: i32 = 16;

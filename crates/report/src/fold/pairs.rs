@@ -75,7 +75,13 @@ impl PairedRun {
         let usage = record.usage(profile, until);
         let own_callers = profile.evaluator.cekura().is_none();
         let mean_since_said = |at: fn(&rushhour_core::event::Turn) -> Option<SessionTime>| {
-            mean(record.turns.iter().filter(|turn| !turn.away).filter_map(|turn| Some(at(turn)?.since(turn.said))))
+            mean(
+                record
+                    .turns
+                    .iter()
+                    .filter(|turn| !turn.away)
+                    .filter_map(|turn| Some(at(turn)?.since(turn.said))),
+            )
         };
         let charges = tariff.filter(|_| ending.is_some()).map(|tariff| {
             tariff.charges(&usage).map(|charge| (charge.item, charge.cost)).collect()

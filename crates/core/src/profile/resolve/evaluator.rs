@@ -12,7 +12,8 @@ use crate::profile::from_node::DottedTexts;
 use crate::profile::raw::evaluator::{RawEvaluator, RawEvaluatorKind};
 use crate::profile::raw::livekit::RawLiveKit;
 use crate::profile::settings::evaluator::{
-    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings, ReconnectSettings, SpeechSettings,
+    CallerPatience, CekuraSettings, EvaluatorSettings, HearTrack, NativeSettings,
+    ReconnectSettings, SpeechSettings,
 };
 use crate::profile::settings::session_mode::SessionMode;
 use crate::profile::settings::template::Template;
@@ -165,12 +166,8 @@ fn resolve_native(
 fn resolve_reconnect(raw: &RawEvaluator, resolver: &mut Resolver<'_>) -> ReconnectSettings {
     let usual = ReconnectSettings::DEFAULT;
     let attempts = raw.reconnect_attempts.as_ref();
-    let reconnect_attempts = resolver.at_least(
-        "evaluator.reconnect_attempts",
-        attempts,
-        1,
-        usual.reconnect_attempts,
-    );
+    let reconnect_attempts =
+        resolver.at_least("evaluator.reconnect_attempts", attempts, 1, usual.reconnect_attempts);
     if let Some(at) = attempts.filter(|at| at.value > MAX_RECONNECT_ATTEMPTS) {
         resolver.diagnostics.invalid(
             &at.span,
