@@ -6,6 +6,7 @@
 //! what, and `reconnecting` does it.
 
 mod error;
+mod introduction;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod participant;
 mod peer_connection;
