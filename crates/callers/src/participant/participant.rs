@@ -13,7 +13,7 @@ use tracing::{Span, info};
 use super::error::{DisconnectError, ParticipantError};
 use super::peer_connection::{AudioPacket, PeerConnection, PeerEvent};
 use super::peer_connections::PeerConnections;
-use super::reconnecting::SignalAttempt;
+use super::reconnecting::{ClosedByServer, SignalAttempt};
 use super::reconnection::{ReconnectPolicy, Reconnection};
 use super::remote_participant::RemoteParticipant;
 use super::signal::{JoinQuery, SignalProtocol};
@@ -137,6 +137,7 @@ pub struct Participant {
     /// The tracks that the server has taken in.
     pub(super) published: Vec<proto::TrackPublishedResponse>,
     pub(super) reconnection: Reconnection,
+    pub(super) closed: ClosedByServer,
     /// Whether its handler was told that it can send.
     pub(super) was_open: bool,
     /// The number of the signal connection in use or on its way.
@@ -207,6 +208,7 @@ impl Participant {
             sid: None,
             published: Vec::new(),
             reconnection: Reconnection::new(config.reconnect),
+            closed: ClosedByServer::default(),
             was_open: false,
             signal_number: 0,
             data_receiver: DataReceiver::default(),
