@@ -33,7 +33,7 @@ pub enum SignalTarget {
         /// The path, with its query.
         path: String,
     },
-    /// A new participant; [`Participant::replace_connections`] takes it in.
+    /// A new participant, whose connections this one takes over.
     Rejoined {
         /// How it joins.
         config: Box<JoinConfig>,
@@ -307,6 +307,7 @@ mod tests {
     }
 
     /// A participant that the server has let in, and that has no media yet.
+    #[expect(clippy::disallowed_methods, reason = "str0m wants an epoch; nothing waits for it")]
     fn joined(reconnect: ReconnectPolicy) -> (Participant, Recorded) {
         let config = JoinConfig { reconnect, ..JoinConfig::default() };
         let local = ([127, 0, 0, 1], 5_000).into();
