@@ -318,6 +318,7 @@ fn what_an_agent_does_in_the_room_is_said_with_the_lines_to_paste() {
         let arguments = ["doctor", "profile.toml", "--format", "json"];
         let ran = server.with_keys(dir.rushhour(&arguments)).run().expect_exit(0);
         let found = Findings::parse(&ran.stdout);
+        found.expect("livekit connection", "ok", "livekit-server 1.13.5, signalling v1");
         let one = &found.0["agent in the room"];
         assert_eq!(one["state"], state, "{one}");
         for part in says {

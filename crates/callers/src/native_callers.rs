@@ -146,12 +146,11 @@ impl NativeCallers {
 }
 
 const fn reconnect_policy(settings: ReconnectSettings) -> ReconnectPolicy {
-    match settings.reconnect {
+    match settings.mode {
         ReconnectMode::Off => ReconnectPolicy::OFF,
-        ReconnectMode::On => ReconnectPolicy {
-            attempts: settings.reconnect_attempts,
-            within: settings.reconnect_within.micros(),
-        },
+        ReconnectMode::On => {
+            ReconnectPolicy { attempts: settings.attempts, within: settings.within.micros() }
+        }
     }
 }
 

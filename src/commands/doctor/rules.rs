@@ -242,7 +242,7 @@ pub(crate) enum CallerConnection {
 /// What the connection of a caller says of the server.
 #[cfg(feature = "native")]
 pub(crate) fn caller_connection(connection: &CallerConnection) -> Finding {
-    let check = "caller's connection";
+    let check = "livekit connection";
     let server = |version: &str| match version {
         "" => "a server that tells no version".to_owned(),
         version => format!("livekit-server {version}"),

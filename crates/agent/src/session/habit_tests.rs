@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::tests::{TestSession, fact, participant};
 use crate::behaviour::{AgentFiller, AgentGreeting, AgentNoise, Behaviour};
 use rushhour_callers::audio::Clip;
-use rushhour_callers::participant::ParticipantEvent;
+use rushhour_callers::participant::{DepartureReason, ParticipantEvent, RemoteParticipant};
+use rushhour_core::event::ReconnectCause;
 use rushhour_core::units::{Identity, Mode, SoundLevel};
 
 fn habit(mode: Mode, behaviour: Behaviour) -> TestSession {
@@ -174,4 +175,22 @@ fn ambience_and_typing_are_on_its_own_track_and_background_on_another() {
         assert_eq!(ended, behaviour.noise.typing, "{facts:?}");
         assert!(facts.iter().any(|(_, fact)| fact.starts_with("spoken")), "{facts:?}");
     }
+}
+
+#[test]
+fn it_stays_with_a_caller_who_lost_its_connection_and_with_its_own_place_in_the_room() {
+    let mut session = TestSession::listening(Mode::Chat, None, Behaviour::default());
+    for departure in [DepartureReason::Lost, DepartureReason::Removed] {
+        let gone = RemoteParticipant { departure, ..participant("caller", false, false) };
+        session.event(200, ParticipantEvent::ParticipantUpdated(gone));
+        assert!(!session.handle.has_left, "{departure:?}: it may join again");
+    }
+    session.event(250, ParticipantEvent::ConnectionLost(ReconnectCause::SignalLost));
+    let others = vec![participant("caller", false, true)];
+    session.event(300, ParticipantEvent::Rejoined { others });
+    session.receive_text(400, "st-1", "hello");
+    session.tick_until(2_000);
+    let facts = session.facts();
+    assert!(facts.iter().any(|(_, fact)| fact.starts_with("first_chunk")), "{facts:?}");
+    assert!(facts.iter().all(|(_, fact)| !fact.starts_with("joined")), "once is enough: {facts:?}");
 }

@@ -34,8 +34,8 @@ impl Caller {
     }
 
     fn step(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
-        // Nobody can answer, leave or join for a caller that is not there.
-        if self.outages.is_away() {
+        // Nobody can answer, leave or join for a caller that is not there. One that never was has its deadline to join.
+        if self.outages.is_away() && self.connected {
             return;
         }
         if let Some(departed) = self.agents.departed.as_ref().filter(|_| self.stage.needs_agent()) {
@@ -98,7 +98,7 @@ impl Caller {
 
     /// When the caller must be called again, unless something happens before.
     pub(super) fn next_tick(&self, now: SessionTime) -> NextTick {
-        if self.outages.is_away() && self.voice.is_none() {
+        if self.outages.is_away() && self.connected && self.voice.is_none() {
             return NextTick::OnEvent;
         }
         match self.stage {

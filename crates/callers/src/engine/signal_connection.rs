@@ -12,7 +12,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use tracing::debug;
@@ -46,6 +47,8 @@ pub type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(super) enum SignalError {
     #[error("the server closed the signal connection")]
     Closed,
+    #[error("the server closed the signal connection: {0}")]
+    Aborted(CloseCode),
     #[error("the server sent nothing for {} s, not even answers to pings", .0.as_secs())]
     Silent(Duration),
     #[error(transparent)]
@@ -61,7 +64,8 @@ impl SignalError {
     pub(super) fn into_loss(self) -> SignalLoss {
         let text = self.to_string().into();
         match self {
-            Self::Closed | Self::Flood | Self::Broken(_) => SignalLoss::Broken(text),
+            Self::Closed => SignalLoss::Closed(text),
+            Self::Aborted(_) | Self::Flood | Self::Broken(_) => SignalLoss::Broken(text),
             Self::Silent(since) => SignalLoss::Silent(since.into()),
             Self::NotOpened(error) if error.is_refused_token() => SignalLoss::Refused(text),
             Self::NotOpened(_) => SignalLoss::NotOpened(text),
@@ -224,7 +228,8 @@ pub(super) async fn relay(
                     receive(Ok((message, place)));
                     Ok(())
                 }
-                Some(Ok(Message::Close(_))) | None => break SignalError::Closed,
+                Some(Ok(Message::Close(frame))) => break closing_error(frame),
+                None => break SignalError::Closed,
                 Some(Ok(_)) => Ok(()),
                 Some(Err(error)) => Err(error),
             },
@@ -249,6 +254,14 @@ pub(super) async fn relay(
     };
     receive(Err(error));
     RelayEnd::Lost
+}
+
+/// What a close frame means: LiveKit's servers close in due form when they mean it; whoever is in between does not.
+fn closing_error(frame: Option<CloseFrame>) -> SignalError {
+    match frame.map(|frame| frame.code) {
+        None | Some(CloseCode::Normal | CloseCode::Status) => SignalError::Closed,
+        Some(code) => SignalError::Aborted(code),
+    }
 }
 
 async fn send(socket: &mut WebSocket, message: Request) -> Result<(), tungstenite::Error> {

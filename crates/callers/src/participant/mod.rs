@@ -7,6 +7,7 @@
 
 mod error;
 mod ice_server;
+mod introduction;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod participant;
 mod peer_connection;

@@ -14,7 +14,7 @@ use super::error::{DisconnectError, ParticipantError};
 use super::ice_server::{IceServer, turn_servers};
 use super::peer_connection::{AudioPacket, PeerConnection, PeerEvent, server_candidate};
 use super::peer_connections::PeerConnections;
-use super::reconnecting::SignalAttempt;
+use super::reconnecting::{ClosedByServer, SignalAttempt};
 use super::reconnection::{ReconnectPolicy, Reconnection};
 use super::remote_participant::RemoteParticipant;
 use super::route::{LocalCandidate, PacketRoute, PeerRole, ServerCandidate};
@@ -151,6 +151,7 @@ pub struct Participant {
     /// The tracks that the server has taken in.
     pub(super) published: Vec<proto::TrackPublishedResponse>,
     pub(super) reconnection: Reconnection,
+    pub(super) closed: ClosedByServer,
     /// Whether its handler was told that it can send.
     pub(super) was_open: bool,
     /// The number of the signal connection in use or on its way.
@@ -220,6 +221,7 @@ impl Participant {
             sid: None,
             published: Vec::new(),
             reconnection: Reconnection::new(config.reconnect),
+            closed: ClosedByServer::default(),
             was_open: false,
             signal_number: 0,
             data_receiver: DataReceiver::default(),
@@ -344,6 +346,9 @@ impl Participant {
         self.sid = Some(own.sid);
         if self.query.protocol == SignalProtocol::V0 {
             self.introduce(out);
+        } else if self.reconnection.is_away() {
+            // They may have changed since the request was made.
+            self.send_attributes(out);
         }
         let identity = own.identity;
         for info in &join.other_participants {
@@ -353,8 +358,6 @@ impl Participant {
             join.other_participants.into_iter().map(RemoteParticipant::from).collect();
         if self.reconnection.is_away() {
             self.reconnection.accepted(now);
-            // They may have changed since the request was made.
-            self.send_attributes(out);
             info!(parent: &self.span, others = others.len(), "joined the room again");
             out.event(ParticipantEvent::Rejoined { others });
             return;
@@ -370,34 +373,6 @@ impl Participant {
         let server = ServerDetails { version, protocol: self.query.protocol };
         out.event(ParticipantEvent::ServerKnown(server));
         out.event(ParticipantEvent::Joined { identity: Identity::new(identity), others });
-    }
-
-    /// With two peer connections, tells the server after it has joined what a single one tells in its request.
-    fn introduce(&self, out: &mut impl ParticipantOutput) {
-        for track in self.query.tracks() {
-            out.send_signal(Request::AddTrack(track));
-        }
-        out.send_signal(Request::Offer(self.query.session_description()));
-        self.send_attributes(out);
-    }
-
-    /// Sets attributes of the participant; others keep their values. While the connection is away, they are kept for it.
-    pub(crate) fn set_attributes(
-        &mut self,
-        attributes: HashMap<String, String>,
-        out: &mut impl ParticipantOutput,
-    ) {
-        self.config.attributes.extend(attributes.clone());
-        if !self.reconnection.is_away() {
-            send_attributes(attributes, out);
-        }
-    }
-
-    /// Sends all attributes.
-    pub(super) fn send_attributes(&self, out: &mut impl ParticipantOutput) {
-        if !self.config.attributes.is_empty() {
-            send_attributes(self.config.attributes.clone(), out);
-        }
     }
 
     pub(super) const fn span(&self) -> &Span {
@@ -573,13 +548,6 @@ impl Participant {
         }
         Ok(())
     }
-}
-
-fn send_attributes(attributes: HashMap<String, String>, out: &mut impl ParticipantOutput) {
-    out.send_signal(Request::UpdateMetadata(proto::UpdateParticipantMetadata {
-        attributes,
-        ..proto::UpdateParticipantMetadata::default()
-    }));
 }
 
 /// Tells the addresses in a session description.

@@ -103,8 +103,6 @@ pub(super) struct PeerConnection {
     audio_sections: Vec<Mid>,
     /// How many more sections the server required while an offer was pending; 0 means an offer without more.
     required_sections: Option<u32>,
-    /// Whether the next offer restarts ICE.
-    restarts_ice: bool,
     /// Candidates that came before the first answer.
     early_candidates: Vec<Candidate>,
     /// How many candidates the server has sent.
@@ -115,6 +113,13 @@ pub(super) struct PeerConnection {
     has_media: bool,
     deadline: SessionTime,
     span: Span,
+}
+
+/// Whether an offer lets ICE look for another path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IceRestart {
+    Yes,
+    No,
 }
 
 /// The media section that sends audio.
@@ -190,7 +195,6 @@ impl PeerConnection {
             next_offer_id: 2,
             audio_sections: Vec::new(),
             required_sections: None,
-            restarts_ice: false,
             early_candidates: Vec::new(),
             remote_candidates: 0,
             answered: false,
@@ -245,7 +249,7 @@ impl PeerConnection {
                 })
             });
         }
-        Ok(self.next_offer())
+        Ok(self.next_offer(IceRestart::No))
     }
 
     /// Handles the server's request for an offer with `count` more sections that receive audio. Returns the offer,
@@ -254,7 +258,7 @@ impl PeerConnection {
     /// The server also sends this with a count of 0, when it has put a track on an existing section.
     pub(super) fn require_audio_sections(&mut self, count: u32) -> Option<Offer> {
         self.required_sections = Some(self.required_sections.unwrap_or(0).saturating_add(count));
-        self.next_offer()
+        self.next_offer(IceRestart::No)
     }
 
     /// An offer that lets ICE look for another path; `None` while another offer is pending.
@@ -262,10 +266,9 @@ impl PeerConnection {
         if self.pending_offer.is_some() {
             return None;
         }
-        self.restarts_ice = true;
         // Candidates of the path that was lost.
         self.remote_candidates = 0;
-        self.next_offer()
+        self.next_offer(IceRestart::Yes)
     }
 
     /// The pending offer once more, where the one before or its answer may be lost.
@@ -280,11 +283,11 @@ impl PeerConnection {
         id
     }
 
-    fn next_offer(&mut self) -> Option<Offer> {
+    fn next_offer(&mut self, restart: IceRestart) -> Option<Offer> {
         if self.pending_offer.is_some() {
             return None;
         }
-        let restarts_ice = std::mem::take(&mut self.restarts_ice);
+        let restarts_ice = restart == IceRestart::Yes;
         let free = MAX_AUDIO_SECTIONS.saturating_sub(self.audio_sections.len());
         let required = self.required_sections.take();
         if required.is_none() && !restarts_ice {

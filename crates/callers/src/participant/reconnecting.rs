@@ -12,7 +12,8 @@ use super::signal::resume_path;
 use rushhour_core::event::{ReconnectCause, ReconnectMethod};
 use rushhour_core::units::{ForeignText, Micros, SessionTime};
 
-/// How long a server that closed a peer connection may take to say why: it often closes it because the room is gone.
+/// How long a server that closed the signal connection or a peer connection may take to say why, or to close the other
+/// too: it often closes both because the room is gone.
 const CLOSING_GRACE: Micros = Micros::from_millis(500);
 
 /// A signal connection that a participant asks for.
@@ -32,7 +33,7 @@ pub enum SignalTarget {
         /// The path, with its query.
         path: String,
     },
-    /// A new participant; [`Participant::replace_connections`] takes it in.
+    /// A new participant, whose connections this one takes over.
     Rejoined {
         /// How it joins.
         config: Box<JoinConfig>,
@@ -42,14 +43,38 @@ pub enum SignalTarget {
 /// Why a signal connection ended or did not come about.
 #[derive(Debug)]
 pub enum SignalLoss {
-    /// It broke, or was closed.
+    /// It broke.
     Broken(ForeignText),
+    /// The server closed it in due form.
+    Closed(ForeignText),
     /// Nothing came any more for this long.
     Silent(Micros),
     /// It could not be opened.
     NotOpened(ForeignText),
     /// The server refuses the participant, and would again.
     Refused(ForeignText),
+}
+
+/// What the server has closed in due form. Both at once mean that the room is gone, or the participant removed: servers
+/// before 1.13.6 may lose the message that says so (livekit/livekit#4776), and whoever resumes then makes the room anew.
+#[derive(Debug, Default)]
+pub(super) struct ClosedByServer {
+    signal: bool,
+    peer_connection: bool,
+}
+
+impl ClosedByServer {
+    /// The signal connection is closed. Returns whether both are.
+    const fn signal(&mut self) -> bool {
+        self.signal = true;
+        self.peer_connection
+    }
+
+    /// A peer connection is closed. Returns whether both are.
+    const fn peer_connection(&mut self) -> bool {
+        self.peer_connection = true;
+        self.signal
+    }
 }
 
 impl Participant {
@@ -65,10 +90,12 @@ impl Participant {
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) {
-        let (cause, error) = match loss {
-            SignalLoss::Broken(error) => (ReconnectCause::SignalLost, error),
+        let (cause, grace, error) = match loss {
+            SignalLoss::Broken(error) => (ReconnectCause::SignalLost, Micros::ZERO, error),
+            SignalLoss::Closed(error) => (ReconnectCause::SignalLost, CLOSING_GRACE, error),
             SignalLoss::Silent(since) => {
-                (ReconnectCause::SignalSilent, format!("nothing came for {since}").into())
+                let error = format!("nothing came for {since}").into();
+                (ReconnectCause::SignalSilent, Micros::ZERO, error)
             }
             SignalLoss::NotOpened(error) => {
                 self.reconnection.attempt_failed(error, now);
@@ -82,7 +109,10 @@ impl Participant {
         if self.sid.is_none() {
             return self.disconnect(DisconnectError::Signal(error.as_str().into()), out);
         }
-        self.lose(Loss::new(cause, self.usual_method()), now, out);
+        if grace > Micros::ZERO && self.closed.signal() {
+            return self.disconnect(DisconnectError::RoomDeleted, out);
+        }
+        self.lose(Loss { grace, ..Loss::new(cause, self.usual_method()) }, now, out);
     }
 
     /// What is lost before data could be sent once cannot be resumed: the server has closed it.
@@ -126,6 +156,9 @@ impl Participant {
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) {
+        if self.closed.peer_connection() {
+            return self.disconnect(DisconnectError::RoomDeleted, out);
+        }
         let loss = Loss::new(ReconnectCause::MediaLost, ReconnectMethod::Rejoin);
         self.lose(Loss { media_lost: true, grace: CLOSING_GRACE, ..loss }, now, out);
     }
@@ -147,6 +180,11 @@ impl Participant {
     ) {
         let method = match self.reconnection.handle_timeout(now) {
             ReconnectStep::None => return,
+            // Whatever was closed, the rest was not.
+            ReconnectStep::Connect(method) => {
+                self.closed = ClosedByServer::default();
+                method
+            }
             ReconnectStep::GiveUp => {
                 let (attempts, last_error) = self.reconnection.attempts();
                 let last_error = last_error.cloned();
@@ -154,7 +192,6 @@ impl Participant {
                 let error = DisconnectError::NotRecovered { cause, attempts, last_error };
                 return self.disconnect(error, out);
             }
-            ReconnectStep::Connect(method) => method,
         };
         self.signal_number += 1;
         let target = match (method, &self.sid) {
@@ -269,6 +306,7 @@ mod tests {
     }
 
     /// A participant that the server has let in, and that has no media yet.
+    #[expect(clippy::disallowed_methods, reason = "str0m wants an epoch; nothing waits for it")]
     fn joined(reconnect: ReconnectPolicy) -> (Participant, Recorded) {
         let config = JoinConfig { reconnect, ..JoinConfig::default() };
         let local = Some(([127, 0, 0, 1], 5_000).into());
@@ -346,6 +384,33 @@ mod tests {
             _ => None,
         });
         assert_eq!(back.expect("it is back").duration(), Micros(4));
+    }
+
+    #[test]
+    fn a_server_that_closes_both_connections_has_deleted_the_room() {
+        for signal_first in [true, false] {
+            let (mut participant, mut recorded) = joined(ReconnectPolicy::default());
+            let at = SessionTime(5);
+            let closed = || SignalLoss::Closed("closed".into());
+            if signal_first {
+                participant.handle_signal_lost(closed(), at, &mut recorded);
+                participant.peer_connection_closed(at, &mut recorded);
+            } else {
+                participant.peer_connection_closed(at, &mut recorded);
+                participant.handle_signal_lost(closed(), at, &mut recorded);
+            }
+            assert_eq!(ends(&recorded), ["the room was deleted"]);
+            assert!(recorded.attempts.is_empty(), "nobody makes it anew");
+        }
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::default());
+        participant.handle_signal_lost(
+            SignalLoss::Closed("closed".into()),
+            SessionTime(5),
+            &mut recorded,
+        );
+        assert!(recorded.attempts.is_empty(), "it waits for the other");
+        participant.continue_reconnecting(SessionTime(5) + CLOSING_GRACE, &mut recorded);
+        assert_eq!(recorded.attempts.len(), 1);
     }
 
     #[test]

@@ -165,28 +165,20 @@ fn resolve_native(
 
 fn resolve_reconnect(raw: &RawEvaluator, resolver: &mut Resolver<'_>) -> ReconnectSettings {
     let usual = ReconnectSettings::DEFAULT;
-    let attempts = raw.reconnect_attempts.as_ref();
-    let reconnect_attempts =
-        resolver.at_least("evaluator.reconnect_attempts", attempts, 1, usual.reconnect_attempts);
-    if let Some(at) = attempts.filter(|at| at.value > MAX_RECONNECT_ATTEMPTS) {
+    let given = raw.reconnect_attempts.as_ref();
+    let attempts = resolver.at_least("evaluator.reconnect_attempts", given, 1, usual.attempts);
+    if let Some(at) = given.filter(|at| at.value > MAX_RECONNECT_ATTEMPTS) {
         resolver.diagnostics.invalid(
             &at.span,
             format!("{} attempts are too many", at.value),
             format!("write at most {MAX_RECONNECT_ATTEMPTS}"),
         );
     }
+    let within = raw.reconnect_within.as_ref();
     ReconnectSettings {
-        reconnect: resolver.or_default(
-            "evaluator.reconnect",
-            raw.reconnect.as_ref(),
-            usual.reconnect,
-        ),
-        reconnect_attempts,
-        reconnect_within: resolver.or_default(
-            "evaluator.reconnect_within",
-            raw.reconnect_within.as_ref(),
-            usual.reconnect_within,
-        ),
+        mode: resolver.or_default("evaluator.reconnect", raw.reconnect.as_ref(), usual.mode),
+        attempts,
+        within: resolver.or_default("evaluator.reconnect_within", within, usual.within),
     }
 }
 

@@ -180,24 +180,21 @@ choice! {
 #[serde(default)]
 pub struct ReconnectSettings {
     /// Whether it tries at all.
-    #[serde(skip_serializing_if = "ReconnectMode::is_default")]
-    pub reconnect: ReconnectMode,
+    #[serde(rename = "reconnect", skip_serializing_if = "ReconnectMode::is_default")]
+    pub mode: ReconnectMode,
     /// The most attempts for one loss, at least 1.
-    #[serde(skip_serializing_if = "is_default_reconnect_attempts")]
-    pub reconnect_attempts: u32,
+    #[serde(rename = "reconnect_attempts", skip_serializing_if = "is_default_reconnect_attempts")]
+    pub attempts: u32,
     /// How long after a loss it gives up.
-    #[serde(skip_serializing_if = "is_default_reconnect_within")]
-    pub reconnect_within: PositiveDuration,
+    #[serde(rename = "reconnect_within", skip_serializing_if = "is_default_reconnect_within")]
+    pub within: PositiveDuration,
 }
 
 impl ReconnectSettings {
     /// What LiveKit's clients do (client-sdk-js, `DefaultReconnectPolicy.ts`): ten attempts, the last some 45 s after
     /// the loss.
-    pub const DEFAULT: Self = Self {
-        reconnect: ReconnectMode::On,
-        reconnect_attempts: 10,
-        reconnect_within: PositiveDuration::secs(60),
-    };
+    pub const DEFAULT: Self =
+        Self { mode: ReconnectMode::On, attempts: 10, within: PositiveDuration::secs(60) };
 }
 
 impl Default for ReconnectSettings {
@@ -215,11 +212,11 @@ impl ReconnectMode {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 const fn is_default_reconnect_attempts(attempts: &u32) -> bool {
-    *attempts == ReconnectSettings::DEFAULT.reconnect_attempts
+    *attempts == ReconnectSettings::DEFAULT.attempts
 }
 
 fn is_default_reconnect_within(within: &PositiveDuration) -> bool {
-    *within == ReconnectSettings::DEFAULT.reconnect_within
+    *within == ReconnectSettings::DEFAULT.within
 }
 
 /// What of an agent's audio is speech: what is louder than the threshold, and by the margin louder than the noise of

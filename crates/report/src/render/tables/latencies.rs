@@ -7,7 +7,7 @@ use crate::session::{MeasuredLatency, PercentileFigure, measured_latencies};
 use rushhour_core::units::{Metric, Percentile};
 
 /// The latencies that fit on a screen, if they were measured.
-const SHOWN: [Metric; 13] = [
+const SHOWN: [Metric; 14] = [
     Metric::AgentJoin,
     Metric::AgentReady,
     Metric::Greeting,
@@ -15,6 +15,7 @@ const SHOWN: [Metric; 13] = [
     Metric::TurnChatFinal,
     Metric::TurnVoice,
     Metric::TimeToYield,
+    Metric::Reconnect,
     Metric::AgentLlmFirstToken,
     Metric::AgentEndToEnd,
     Metric::SubmissionResponse,

@@ -266,9 +266,9 @@ fn callers_hear_a_track_and_are_as_patient_as_the_profile_says() {
     assert_eq!(own.staying, ReconnectSettings::DEFAULT);
     let strict = native("reconnect = \"off\"\nreconnect_attempts = 3\nreconnect_within = \"5s\"");
     let expected = ReconnectSettings {
-        reconnect: ReconnectMode::Off,
-        reconnect_attempts: 3,
-        reconnect_within: PositiveDuration::secs(5),
+        mode: ReconnectMode::Off,
+        attempts: 3,
+        within: PositiveDuration::secs(5),
     };
     assert_eq!(strict.staying, expected);
     let text = serde_json::to_value(&strict).unwrap();
