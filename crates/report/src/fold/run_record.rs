@@ -273,6 +273,7 @@ pub(super) mod tests {
             agent_ready: None,
             submit_intent: Some(SessionTime(2_800)),
             greeted: None,
+            media_path: None,
             turns: Vec::new(),
             frames: None,
             model_usage: None,

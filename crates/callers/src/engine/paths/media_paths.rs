@@ -218,9 +218,8 @@ impl MediaPaths {
     pub(in crate::engine) fn advance(&mut self, now: SessionTime) {
         self.finish_dials(now);
         for relay in &mut self.relays {
-            let had_address = relay.address().is_some();
             relay.advance(now);
-            if !had_address && let Some(address) = relay.address() {
+            if let Some(address) = relay.new_address() {
                 self.new_candidates
                     .push(LocalCandidate::Relayed { address, socket: relay.socket_address() });
             }
@@ -422,13 +421,8 @@ impl MediaPaths {
         at: SessionTime,
     ) -> Option<(PacketRoute, Vec<u8>)> {
         let relay = self.relays.get_mut(index)?;
-        let had_address = relay.address().is_some();
         let packet = relay.handle_datagram(bytes, from, at);
         let local = relay.address()?;
-        if !had_address {
-            let socket = relay.socket_address();
-            self.new_candidates.push(LocalCandidate::Relayed { address: local, socket });
-        }
         let (remote, packet) = packet?;
         Some((PacketRoute { protocol: PacketProtocol::Udp, local, remote }, packet))
     }
@@ -480,7 +474,7 @@ impl MediaPaths {
         }
         let mut ways = Vec::new();
         if matches!(self.transport, MediaTransport::Any | MediaTransport::Udp) {
-            ways.extend(self.describe_udp());
+            ways.push(self.describe_udp());
         }
         if matches!(self.transport, MediaTransport::Any | MediaTransport::Tcp) {
             if self.streams.is_empty() && self.transport == MediaTransport::Tcp {
@@ -507,20 +501,20 @@ impl MediaPaths {
         ways.join("; ")
     }
 
-    fn describe_udp(&self) -> Option<String> {
+    fn describe_udp(&self) -> String {
         let udp =
             || self.candidates.iter().filter(|candidate| candidate.protocol == PacketProtocol::Udp);
         let shown: Vec<String> =
             udp().take(MAX_SHOWN).map(|candidate| candidate.address.to_string()).collect();
         if shown.is_empty() {
-            return Some("the server offers no UDP".to_owned());
+            return "the server offers no UDP".to_owned();
         }
         let more = if udp().count() > MAX_SHOWN { " and others" } else { "" };
         let is_udp = |route: &PacketRoute| {
             self.sockets.iter().any(|socket| socket.local_addr() == route.local)
         };
         let answer = if self.answered.iter().any(is_udp) { "answered" } else { "no answer" };
-        Some(format!("UDP to {}{more}: {answer}", shown.join(", ")))
+        format!("UDP to {}{more}: {answer}", shown.join(", "))
     }
 }
 
