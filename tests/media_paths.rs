@@ -46,7 +46,7 @@ fn calls_go_over_udp_where_it_connects() {
 }
 
 #[test]
-fn calls_go_over_ipv6_where_the_server_has_nothing_else() {
+fn media_may_be_of_another_address_family_than_signalling() {
     let dir = test_dir();
     let (session, output) = call(&dir, &ServerMedia::ipv6(), "chat", "");
     expect_path(&session, &output, "udp", "UDP");

@@ -101,6 +101,8 @@ pub(super) struct PeerConnection {
     /// How many candidates the server has sent.
     remote_candidates: usize,
     answered: bool,
+    /// Whether ICE has found a way before.
+    connected: bool,
     open: bool,
     deadline: SessionTime,
     span: Span,
@@ -166,6 +168,7 @@ impl PeerConnection {
             early_candidates: Vec::new(),
             remote_candidates: 0,
             answered: false,
+            connected: false,
             open: false,
             deadline: now,
             span: Span::current(),
@@ -375,7 +378,9 @@ impl PeerConnection {
         match event {
             Event::IceConnectionStateChange(state) => {
                 debug!(parent: &self.span, ?state, "ICE connection state changed");
-                if state == IceConnectionState::Disconnected {
+                self.connected |= state.is_connected();
+                // Without any way yet, further ones may still be opened; how long joining may take is the handler's.
+                if state == IceConnectionState::Disconnected && self.connected {
                     emit(PeerEvent::Disconnected(DisconnectError::IceDisconnected));
                 }
             }
