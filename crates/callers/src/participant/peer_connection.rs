@@ -108,6 +108,8 @@ pub(super) struct PeerConnection {
     /// How many candidates the server has sent.
     remote_candidates: usize,
     answered: bool,
+    /// Whether ICE has found a way before.
+    connected: bool,
     open: bool,
     /// Whether ICE has a working pair.
     has_media: bool,
@@ -198,6 +200,7 @@ impl PeerConnection {
             early_candidates: Vec::new(),
             remote_candidates: 0,
             answered: false,
+            connected: false,
             open: false,
             has_media: false,
             deadline: now,
@@ -455,13 +458,16 @@ impl PeerConnection {
         match event {
             Event::IceConnectionStateChange(state) => {
                 debug!(parent: &self.span, ?state, "ICE connection state changed");
-                self.has_media =
-                    matches!(state, IceConnectionState::Connected | IceConnectionState::Completed);
+                self.has_media = state.is_connected();
+                self.connected |= self.has_media;
                 match state {
                     IceConnectionState::Connected | IceConnectionState::Completed => {
                         emit(PeerEvent::MediaConnected);
                     }
-                    IceConnectionState::Disconnected => emit(PeerEvent::MediaLost),
+                    // Without any way yet, further ones may still be opened; how long joining may take is the handler's.
+                    IceConnectionState::Disconnected if self.connected => {
+                        emit(PeerEvent::MediaLost);
+                    }
                     _ => {}
                 }
             }

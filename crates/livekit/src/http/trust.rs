@@ -83,7 +83,7 @@ fn system_roots() -> Result<RootCertStore, TrustError> {
     }
     let is_set =
         |variable: &&str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
-    if let Some(variable) = VARIABLES.into_iter().find(|variable| is_set(&variable)) {
+    if let Some(variable) = VARIABLES.into_iter().find(is_set) {
         let errors: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
         let message = if errors.is_empty() { "it is empty".to_owned() } else { errors.join("; ") };
         return Err(TrustError::Environment { variable, message });

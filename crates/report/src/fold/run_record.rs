@@ -281,6 +281,7 @@ pub(super) mod tests {
             agent_ready: None,
             submit_intent: Some(SessionTime(2_800)),
             greeted: None,
+            media_path: None,
             turns: Vec::new(),
             reconnects: Vec::new(),
             frames: None,

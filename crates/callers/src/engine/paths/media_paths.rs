@@ -13,6 +13,7 @@ use super::byte_stream::ByteStream;
 use super::dial::{DialResult, DialTarget, Dialed, dial};
 use super::framing;
 use super::relay::{Relay, RelayTransport, is_media};
+use super::tcp_way::{TcpState, TcpWay};
 use crate::engine::network_access::NetworkAccess;
 use crate::engine::socket::Socket;
 use crate::participant::{IceServer, LocalCandidate, PacketProtocol, PacketRoute, ServerCandidate};
@@ -20,8 +21,10 @@ use rushhour_core::event::MediaPath;
 use rushhour_core::profile::MediaTransport;
 use rushhour_core::units::{Micros, SessionTime};
 
-/// How long the first socket has to connect, before others are bound for addresses that it may not reach.
+/// How long the first socket has to connect, before others are bound for addresses that it does not reach,
 const FURTHER_SOCKETS_AFTER: Micros = Micros::from_millis(300);
+/// and where it reaches none of those that the server has named so far.
+const OTHER_SOCKETS_AFTER: Micros = Micros::from_millis(20);
 /// How long UDP has to connect, before TCP and relays are tried beside it.
 const FALLBACK_AFTER: Micros = Micros::from_secs(2);
 /// How long after connecting the ways that are not used are given up.
@@ -30,38 +33,24 @@ const SETTLED_AFTER: Micros = Micros::from_secs(5);
 const MAX_WAYS: usize = 4;
 /// Addresses of the server that are kept, at most.
 const MAX_CANDIDATES: usize = 64;
-/// Addresses that a message names, at most.
-const MAX_SHOWN: usize = 3;
-
-/// A TCP connection to one of the server's addresses.
-struct TcpWay {
-    address: SocketAddr,
-    state: TcpState,
-}
-
-enum TcpState {
-    Dialing,
-    Open { stream: ByteStream, received: Vec<u8> },
-    Failed(String),
-}
 
 /// A TURN server that is being connected to, or could not be.
-struct RelayDial {
-    shown: String,
-    failure: Option<String>,
+pub(super) struct RelayDial {
+    pub(super) shown: String,
+    pub(super) failure: Option<String>,
 }
 
 /// The ways of one participant's packets to its server.
 pub(in crate::engine) struct MediaPaths {
-    transport: MediaTransport,
+    pub(super) transport: MediaTransport,
     runtime: Handle,
     tls: Arc<ClientConfig>,
-    sockets: Vec<Arc<Socket>>,
-    streams: Vec<TcpWay>,
-    relays: Vec<Relay>,
-    relay_dials: Vec<RelayDial>,
+    pub(super) sockets: Vec<Arc<Socket>>,
+    pub(super) streams: Vec<TcpWay>,
+    pub(super) relays: Vec<Relay>,
+    pub(super) relay_dials: Vec<RelayDial>,
     servers: Vec<IceServer>,
-    candidates: Vec<ServerCandidate>,
+    pub(super) candidates: Vec<ServerCandidate>,
     /// Local addresses that the participant does not know yet.
     new_candidates: Vec<LocalCandidate>,
     dials: Option<(Sender<DialResult>, Receiver<DialResult>)>,
@@ -73,7 +62,7 @@ pub(in crate::engine) struct MediaPaths {
     route: Option<PacketRoute>,
     path: Option<MediaPath>,
     /// Addresses of the server that something came from.
-    answered: Vec<PacketRoute>,
+    pub(super) answered: Vec<PacketRoute>,
     settled: bool,
 }
 
@@ -218,9 +207,8 @@ impl MediaPaths {
     pub(in crate::engine) fn advance(&mut self, now: SessionTime) {
         self.finish_dials(now);
         for relay in &mut self.relays {
-            let had_address = relay.address().is_some();
             relay.advance(now);
-            if !had_address && let Some(address) = relay.address() {
+            if let Some(address) = relay.new_address() {
                 self.new_candidates
                     .push(LocalCandidate::Relayed { address, socket: relay.socket_address() });
             }
@@ -231,17 +219,18 @@ impl MediaPaths {
         if self.connected.is_none()
             && let Some(begun) = self.begun
         {
-            self.open_due(now.since(begun), now);
+            self.open_due(now.since(begun));
         }
     }
 
-    fn open_due(&mut self, waited: Micros, now: SessionTime) {
+    fn open_due(&mut self, waited: Micros) {
         let (udp, others) = match self.transport {
             MediaTransport::Udp => (true, false),
             MediaTransport::Any => (true, waited >= FALLBACK_AFTER),
             MediaTransport::Tcp | MediaTransport::Relay => (false, true),
         };
-        if udp && (self.sockets.is_empty() || waited >= FURTHER_SOCKETS_AFTER) {
+        let patience = if self.reaches_any() { FURTHER_SOCKETS_AFTER } else { OTHER_SOCKETS_AFTER };
+        if udp && (self.sockets.is_empty() || waited >= patience) {
             self.bind_sockets();
         }
         if others && self.transport != MediaTransport::Relay {
@@ -250,24 +239,20 @@ impl MediaPaths {
         if others && self.transport != MediaTransport::Tcp {
             self.dial_relays();
         }
-        let _ = now;
     }
 
-    /// Binds a socket for each kind of address that none reaches: of the other family, or of another network than this
-    /// machine's own.
+    fn reaches_any(&self) -> bool {
+        self.candidates.iter().any(|candidate| reaches(&self.sockets, *candidate))
+    }
+
+    /// Binds a socket for each kind of address that none reaches.
     fn bind_sockets(&mut self) {
         for candidate in &self.candidates {
-            let address = candidate.address;
-            let reaches = |socket: &Arc<Socket>| {
-                let local = socket.local_addr();
-                local.is_ipv4() == address.is_ipv4()
-                    && local.ip().is_loopback() == address.ip().is_loopback()
-            };
             if candidate.protocol == PacketProtocol::Udp
                 && self.sockets.len() < MAX_WAYS
-                && !self.sockets.iter().any(reaches)
+                && !reaches(&self.sockets, *candidate)
                 // There may be no way to addresses of that kind.
-                && let Ok(socket) = Socket::towards(address)
+                && let Ok(socket) = Socket::towards(candidate.address)
             {
                 let protocol = PacketProtocol::Udp;
                 let address = socket.local_addr();
@@ -422,13 +407,8 @@ impl MediaPaths {
         at: SessionTime,
     ) -> Option<(PacketRoute, Vec<u8>)> {
         let relay = self.relays.get_mut(index)?;
-        let had_address = relay.address().is_some();
         let packet = relay.handle_datagram(bytes, from, at);
         let local = relay.address()?;
-        if !had_address {
-            let socket = relay.socket_address();
-            self.new_candidates.push(LocalCandidate::Relayed { address: local, socket });
-        }
         let (remote, packet) = packet?;
         Some((PacketRoute { protocol: PacketProtocol::Udp, local, remote }, packet))
     }
@@ -472,98 +452,16 @@ impl MediaPaths {
             relay.close(now);
         }
     }
-
-    /// The ways that were tried, and what answered, for people.
-    pub(in crate::engine) fn describe(&self) -> String {
-        if self.candidates.is_empty() {
-            return "the server named no address for media".to_owned();
-        }
-        let mut ways = Vec::new();
-        if matches!(self.transport, MediaTransport::Any | MediaTransport::Udp) {
-            ways.extend(self.describe_udp());
-        }
-        if matches!(self.transport, MediaTransport::Any | MediaTransport::Tcp) {
-            if self.streams.is_empty() && self.transport == MediaTransport::Tcp {
-                ways.push("the server offers no ICE over TCP".to_owned());
-            }
-            ways.extend(self.streams.iter().map(|way| way.describe(&self.answered)));
-        }
-        if matches!(self.transport, MediaTransport::Any | MediaTransport::Relay) {
-            let dials = self.relay_dials.iter();
-            let relays: Vec<String> = dials
-                .map(|dial| {
-                    format!("{}: {}", dial.shown, dial.failure.as_deref().unwrap_or("no answer"))
-                })
-                .chain(self.relays.iter().map(|relay| {
-                    let local = relay.address();
-                    relay.describe(self.answered.iter().any(|route| Some(route.local) == local))
-                }))
-                .collect();
-            if relays.is_empty() && self.transport == MediaTransport::Relay {
-                ways.push("the server names no TURN server".to_owned());
-            }
-            ways.extend(relays);
-        }
-        ways.join("; ")
-    }
-
-    fn describe_udp(&self) -> Option<String> {
-        let udp =
-            || self.candidates.iter().filter(|candidate| candidate.protocol == PacketProtocol::Udp);
-        let shown: Vec<String> =
-            udp().take(MAX_SHOWN).map(|candidate| candidate.address.to_string()).collect();
-        if shown.is_empty() {
-            return Some("the server offers no UDP".to_owned());
-        }
-        let more = if udp().count() > MAX_SHOWN { " and others" } else { "" };
-        let is_udp = |route: &PacketRoute| {
-            self.sockets.iter().any(|socket| socket.local_addr() == route.local)
-        };
-        let answer = if self.answered.iter().any(is_udp) { "answered" } else { "no answer" };
-        Some(format!("UDP to {}{more}: {answer}", shown.join(", ")))
-    }
 }
 
-impl TcpWay {
-    fn open(&mut self) -> Option<(&mut ByteStream, &mut Vec<u8>)> {
-        match &mut self.state {
-            TcpState::Open { stream, received } => Some((stream, received)),
-            TcpState::Dialing | TcpState::Failed(_) => None,
-        }
-    }
-
-    fn flush(&mut self) {
-        if let Some((stream, _)) = self.open()
-            && let Err(error) = stream.flush()
-        {
-            self.state = TcpState::Failed(error);
-        }
-    }
-
-    fn read(&mut self, packets: &mut Vec<(PacketRoute, Vec<u8>)>) {
-        let Some((stream, received)) = self.open() else { return };
-        let result = stream.receive(received);
-        let (local, remote) = (stream.local, stream.remote);
-        let route = PacketRoute { protocol: PacketProtocol::Tcp, local, remote };
-        framing::take(received, |packet| packets.push((route, packet.to_vec())));
-        if let Err(error) = result {
-            self.state = TcpState::Failed(error);
-        }
-    }
-
-    fn describe(&self, answered: &[PacketRoute]) -> String {
-        let address = self.address;
-        match &self.state {
-            TcpState::Dialing => format!("TCP to {address}: no answer"),
-            TcpState::Failed(error) => format!("TCP to {address}: {error}"),
-            TcpState::Open { stream, .. } => {
-                let is_answer = |route: &&PacketRoute| route.local == stream.local;
-                let answer = match answered.iter().find(is_answer) {
-                    Some(_) => "answered",
-                    None => "connected, and the server does not answer",
-                };
-                format!("TCP to {address}: {answer}")
-            }
-        }
-    }
+/// Whether one of the sockets reaches an address as far as one can tell: it is of the same family, and on this machine
+/// as the address is or is not.
+fn reaches(sockets: &[Arc<Socket>], candidate: ServerCandidate) -> bool {
+    let address = candidate.address;
+    candidate.protocol == PacketProtocol::Udp
+        && sockets.iter().any(|socket| {
+            let local = socket.local_addr();
+            local.is_ipv4() == address.is_ipv4()
+                && local.ip().is_loopback() == address.ip().is_loopback()
+        })
 }

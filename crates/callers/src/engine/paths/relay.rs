@@ -7,7 +7,6 @@ use turn_client_proto::api::{
     Transmit, TurnClientApi, TurnConfig, TurnEvent, TurnPollRet, TurnRecvRet,
 };
 use turn_client_proto::client::TurnClient;
-use turn_client_proto::prelude::DelayedTransmitBuild;
 use turn_client_proto::stun::Instant;
 use turn_client_proto::tcp::TurnClientTcp;
 use turn_client_proto::types::stun::attribute::ErrorCode;
@@ -16,6 +15,7 @@ use turn_client_proto::types::{AddressFamily, TransportType, TurnCredentials};
 use turn_client_proto::udp::TurnClientUdp;
 
 use super::byte_stream::ByteStream;
+use super::framing;
 use crate::engine::socket::Socket;
 use crate::participant::IceServer;
 use rushhour_core::event::MediaPath;
@@ -56,10 +56,12 @@ pub(super) struct Relay {
     peers: Vec<IpAddr>,
     /// The peer that media goes to: it has a channel, which costs 4 bytes a packet instead of 36.
     channel: Option<SocketAddr>,
+    /// Whether [`Self::new_address`] has told it.
+    is_told: bool,
     /// The last error that the server answered.
     refusal: Option<String>,
     next_poll: Instant,
-    /// What arrived over a stream; kept for its memory.
+    /// What arrived over a stream and is not a complete message.
     received: Vec<u8>,
 }
 
@@ -97,6 +99,7 @@ impl Relay {
             server: address,
             peers: Vec::new(),
             channel: None,
+            is_told: false,
             refusal: None,
             next_poll: Instant::from_nanos(0),
             received: Vec::new(),
@@ -109,6 +112,13 @@ impl Relay {
             RelayState::Allocated(address) => Some(address),
             RelayState::Asked | RelayState::Failed(_) => None,
         }
+    }
+
+    /// The address that the server gave us, once.
+    pub(super) fn new_address(&mut self) -> Option<SocketAddr> {
+        let address = self.address().filter(|_| !self.is_told)?;
+        self.is_told = true;
+        Some(address)
     }
 
     /// The address of the socket to the server.
@@ -193,11 +203,11 @@ impl Relay {
         }
         let result = stream.receive(&mut self.received);
         if !self.received.is_empty() {
-            let bytes = std::mem::take(&mut self.received);
-            packets.extend(self.handle(bytes, TransportType::Tcp, self.server, now));
-            while let Some(data) = self.client.poll_recv(instant(now)) {
-                packets.push((data.peer, data.data().to_vec()));
-            }
+            let mut received = std::mem::take(&mut self.received);
+            framing::take_turn(&mut received, |message| {
+                packets.extend(self.handle(message.to_vec(), TransportType::Tcp, self.server, now));
+            });
+            self.received = received;
             self.after_input(now);
         }
         if let Err(error) = result {
@@ -243,6 +253,7 @@ impl Relay {
             match event {
                 TurnEvent::AllocationCreated(_, address) => {
                     self.state = RelayState::Allocated(address);
+                    self.refusal = None;
                     for peer in std::mem::take(&mut self.peers) {
                         self.permit(peer, now);
                     }
@@ -301,7 +312,7 @@ pub(super) fn is_media(packet: &[u8]) -> bool {
 fn write(transport: &mut RelayTransport, server: SocketAddr, bytes: &[u8]) -> bool {
     match transport {
         RelayTransport::Udp(socket) => socket.send(server, bytes),
-        RelayTransport::Stream(stream) => stream.send(|out| out.extend_from_slice(bytes)),
+        RelayTransport::Stream(stream) => stream.send(|out| framing::append_turn(out, bytes)),
     }
 }
 

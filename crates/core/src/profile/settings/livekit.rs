@@ -40,6 +40,7 @@ choice! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro takes no attribute of a variant")]
 impl Default for MediaTransport {
     fn default() -> Self {
         Self::Any
