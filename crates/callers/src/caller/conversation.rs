@@ -206,9 +206,11 @@ impl Caller {
         let turn = OpenTurn::new(index);
         match (&prompt.content, &mut self.voice) {
             (TurnContent::Text(text), _) => {
+                // Before it is sent: the answer of a quick agent may be stamped before this thread goes on.
+                let now = handle.now();
                 if handle.send_text(CHAT_TOPIC, text, HashMap::new()) == SendOutcome::Sent {
-                    self.first_turn_at.get_or_insert(handle.now());
-                    self.turn = Some(turn.said(handle.now()));
+                    self.first_turn_at.get_or_insert(now);
+                    self.turn = Some(turn.said(now));
                     self.stage = CallerStage::AwaitingAnswer;
                 }
             }

@@ -178,7 +178,9 @@ impl Caller {
         let resumes_within = self.config.settings.patience.resumes_within.micros();
         let is_waiting = self.agents.state().is_some()
             && self.silent_since(now).is_some_and(|since| now >= since.max(said) + resumes_within);
-        self.voice.is_some() && greeted_into_it && !is_heard && is_waiting
+        // Who writes down its own words writes down what it hears too.
+        let would_tell = !self.utterances.is_empty();
+        self.voice.is_some() && greeted_into_it && would_tell && !is_heard && is_waiting
     }
 
     /// The first turn was lost in the greeting: the caller says it again.

@@ -38,6 +38,7 @@ fn greets_into_the_turn() -> Scene {
     let mut scene = Scene::voice(vec![speaks(&tone(600))]);
     scene.agent(1_290, Some("speaking"));
     scene.agent_speaks(1_300, &tone(1_500));
+    scene.answers(1_350, "SG_0", "Welcome.");
     scene.agent(2_850, Some("listening"));
     scene
 }
