@@ -46,9 +46,9 @@ fn greets_into_the_turn() -> Scene {
 #[test]
 fn a_turn_that_is_lost_in_the_greeting_is_said_again() {
     let mut scene = greets_into_the_turn();
-    scene.agent(6_880, Some("speaking"));
-    scene.agent_speaks(6_900, &tone(500));
-    scene.agent(7_450, Some("listening"));
+    scene.agent(7_380, Some("speaking"));
+    scene.agent_speaks(7_400, &tone(500));
+    scene.agent(7_950, Some("listening"));
     scene.until(9_000);
     let updates = scene.updates();
     assert!(updates.contains(&(1_320, UpdateKind::Greeted)), "{updates:?}");
@@ -57,7 +57,7 @@ fn a_turn_that_is_lost_in_the_greeting_is_said_again() {
         .filter_map(|(_, kind)| if let UpdateKind::Turn(turn) = kind { Some(turn) } else { None })
         .collect();
     assert_eq!(turns.len(), 1, "{turns:?}");
-    assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Answered, Some(at(6_920))));
+    assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Answered, Some(at(7_420))));
     let unheard = updates.iter().any(
         |(_, kind)| matches!(kind, UpdateKind::Conversation(summary) if summary.unheard_turns == 1),
     );
@@ -76,5 +76,5 @@ fn a_turn_that_was_transcribed_is_not_said_again() {
     scene.until(9_000);
     let (turns, _, _) = scene.end();
     assert_eq!(turns.len(), 1, "{turns:?}");
-    assert_eq!((turns[0].ending, turns[0].said), (TurnEnding::Early, at(1_720)));
+    assert_eq!((turns[0].ending, turns[0].said), (TurnEnding::Early, at(1_740)));
 }
