@@ -261,9 +261,7 @@ impl Caller {
     fn await_answer(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
         let script = self.config.script.clone();
         let progress = self.find_answer();
-        if !matches!(progress, AnswerProgress::Complete | AnswerProgress::Unexpected)
-            && self.is_lost_in_the_greeting(now)
-        {
+        if self.is_lost_in_the_greeting(progress, now) {
             return self.repeat_lost_turn(now);
         }
         let Some(turn) = &self.turn else { return };

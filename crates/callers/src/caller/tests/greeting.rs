@@ -1,9 +1,10 @@
 //! Greetings that the caller was not told of: one that is about to come, and one that comes into its first turn.
 
 use super::scene::{Scene, at, script, speaks, tone, writes};
+use crate::data::DataEvent;
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{Outcome, TurnEnding};
-use rushhour_core::units::Mode;
+use rushhour_core::units::{Identity, Mode};
 
 /// An agent that thought before anybody had spoken, and says that it listens.
 fn thinks_first() -> Scene {
@@ -77,4 +78,32 @@ fn a_turn_that_was_transcribed_is_not_said_again() {
     let (turns, _, _) = scene.end();
     assert_eq!(turns.len(), 1, "{turns:?}");
     assert_eq!((turns[0].ending, turns[0].said), (TurnEnding::Early, at(1_740)));
+}
+
+#[test]
+fn what_a_session_says_that_began_in_the_turn_is_its_greeting() {
+    let mut scene = Scene::alone(Mode::Voice, script(vec![speaks(&tone(600))]));
+    scene.agent(500, None);
+    scene.agent_has_a_voice(600);
+    // It tells no state for 3 s, and is spoken to from 4 s on.
+    scene.agent(4_200, Some("listening"));
+    scene.agent(5_090, Some("speaking"));
+    scene.agent_speaks(5_100, &tone(500));
+    scene.answers(5_110, "SG_0", "Welcome.");
+    scene.agent(5_650, Some("listening"));
+    scene.until(7_300);
+    assert!(scene.turns().is_empty(), "it is no answer");
+    scene.agent_speaks(7_500, &tone(500));
+    scene.until(9_500);
+    let (turns, outcome, _) = scene.end();
+    assert_eq!((turns[0].first, outcome), (Some(at(7_520)), Outcome::Completed { judged: None }));
+}
+
+#[test]
+fn an_agent_may_greet_before_it_is_announced() {
+    let mut scene = Scene::alone(Mode::Chat, script(vec![writes("One.")]));
+    let text = "Hello.".to_owned();
+    scene.data(400, DataEvent::TextReceived { sender: Identity::new(""), text });
+    scene.agent(3_000, None);
+    assert!(scene.updates().contains(&(400, UpdateKind::Greeted)));
 }
