@@ -165,6 +165,8 @@ impl Caller {
         let is_first = self.turn.as_ref().is_some_and(|turn| turn.index == 0);
         if self.stage == CallerStage::AwaitingAnswer && is_first && !self.was_heard {
             self.say_again(at);
+            // Most agents greet when their session begins.
+            self.about_to_greet_since = Some(at);
         }
     }
 
