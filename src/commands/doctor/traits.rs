@@ -12,6 +12,7 @@ const PAUSE_WITHOUT_STATE: Micros = Micros::from_secs(1);
 
 /// What was seen and heard of an agent that nobody spoke to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct AgentTraits {
     /// From its joining until its first word, if it greeted.
     pub(crate) greeted_after: Option<Micros>,

@@ -245,10 +245,11 @@ def run(row, framework, mode, peers, binary):
     (folder / "script.toml").write_text(script(row, mode))
     (folder / "row.toml").write_text(profile(row, mode, peers.url, agent))
     keys = {"LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
+    own_settings = {key: text for key, text in os.environ.items() if key.startswith("RUSHHOUR_")}
     done = subprocess.run(
         [str(binary), "run", "row.toml", "--out", "out"],
         cwd=folder,
-        env=keys,
+        env={**keys, **own_settings},
         capture_output=True,
         text=True,
         timeout=RUN_WITHIN_SECONDS,

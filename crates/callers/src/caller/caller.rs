@@ -57,6 +57,8 @@ pub(crate) struct Caller {
     pub(super) first_turn_at: Option<SessionTime>,
     /// When the agent spoke, or wrote in chat, for the first time.
     pub(super) first_heard_at: Option<SessionTime>,
+    /// When the agent's state first became `listening`.
+    pub(super) ready_at: Option<SessionTime>,
     /// When the agent's state last became `listening`.
     pub(super) listens_since: Option<SessionTime>,
     /// When the agent began to think, with nothing said to it: it is about to greet.
@@ -162,6 +164,7 @@ impl Caller {
             greeted: false,
             first_turn_at: None,
             first_heard_at: None,
+            ready_at: None,
             listens_since: None,
             about_to_greet_since: None,
             greeting_checked: false,
@@ -212,6 +215,7 @@ impl Caller {
         }
         if self.agents.is_listening() && !self.agent_ready {
             self.agent_ready = true;
+            self.ready_at = Some(at);
             self.report(at, UpdateKind::AgentReady);
             self.repeat_unheard_turn(at);
         }

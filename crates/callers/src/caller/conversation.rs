@@ -217,9 +217,11 @@ impl Caller {
         self.outages.forget_past();
         match (&prompt.content, &mut self.voice) {
             (TurnContent::Text(text), _) => {
+                // Before it is sent: the answer of a quick agent may be stamped before this thread goes on.
+                let now = handle.now();
                 if handle.send_text(CHAT_TOPIC, text, HashMap::new()) == SendOutcome::Sent {
-                    self.first_turn_at.get_or_insert(handle.now());
-                    self.turn = Some(turn.said(handle.now()));
+                    self.first_turn_at.get_or_insert(now);
+                    self.turn = Some(turn.said(now));
                     self.stage = CallerStage::AwaitingAnswer;
                 }
             }
@@ -270,9 +272,7 @@ impl Caller {
     fn await_answer(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
         let script = self.config.script.clone();
         let progress = self.find_answer();
-        if !matches!(progress, AnswerProgress::Complete | AnswerProgress::Unexpected)
-            && self.is_lost_in_the_greeting(now)
-        {
+        if self.is_lost_in_the_greeting(progress, now) {
             return self.repeat_lost_turn(now);
         }
         let Some(turn) = &self.turn else { return };

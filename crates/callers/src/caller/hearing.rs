@@ -1,6 +1,7 @@
 //! What the agent says: its texts and its speech, as they arrive.
 
 use super::caller::{Caller, CallerStage};
+use super::open_turn::AnswerProgress;
 use super::utterances::TRANSCRIBED_TRACK;
 use crate::audio::SpeechEdge;
 use crate::data::{
@@ -10,7 +11,7 @@ use crate::data::{
 use crate::engine::ParticipantHandle;
 use crate::participant::AudioPacket;
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::units::SessionTime;
+use rushhour_core::units::{Micros, SessionTime};
 
 /// Whether livekit-server made this packet itself, as it does when a track is muted or gone (`sfu/downtrack.go`): it is
 /// no sign of the agent. An encoder's own silence is shorter.
@@ -164,21 +165,40 @@ impl Caller {
         let is_first = self.turn.as_ref().is_some_and(|turn| turn.index == 0);
         if self.stage == CallerStage::AwaitingAnswer && is_first && !self.was_heard {
             self.say_again(at);
+            // Most agents greet when their session begins.
+            self.about_to_greet_since = Some(at);
         }
     }
 
-    /// Whether the agent began its greeting while the caller was saying its first turn, and did not hear that: agents
-    /// are deaf for the first seconds of their first speech. It has listened in silence for long since, and has not
-    /// written down what it heard.
-    pub(super) fn is_lost_in_the_greeting(&self, now: SessionTime) -> bool {
+    /// Whether what the agent said is its greeting, and the first turn was lost in it: it began while the caller spoke,
+    /// and agents are deaf for the first seconds of their first speech; or the agent's session itself began only then.
+    /// It has listened in silence since, and has not written down what it heard.
+    pub(super) fn is_lost_in_the_greeting(
+        &self,
+        progress: AnswerProgress,
+        now: SessionTime,
+    ) -> bool {
         let Some(turn) = self.turn.as_ref().filter(|turn| turn.index == 0) else { return false };
         let (Some(began), Some(said)) = (self.first_turn_at, turn.said_at) else { return false };
-        let greeted_into_it = self.first_heard_at.is_some_and(|at| (began..=said).contains(&at));
         let is_heard = self.utterances.caller_heard_at.is_some_and(|at| at >= began);
+        // Who writes down its own words writes down what it hears too.
+        let would_tell = self.agents.state().is_some() && !self.utterances.is_empty();
+        if self.voice.is_none() || !would_tell || is_heard {
+            return false;
+        }
+        let has_answered =
+            matches!(progress, AnswerProgress::Complete | AnswerProgress::Unexpected);
+        let session_began = self.ready_at.is_some_and(|at| (began..=said).contains(&at));
+        let greeting_began = self.first_heard_at.is_some_and(|at| (began..=said).contains(&at));
         let resumes_within = self.config.settings.patience.resumes_within.micros();
-        let is_waiting = self.agents.state().is_some()
-            && self.silent_since(now).is_some_and(|since| now >= since.max(said) + resumes_within);
-        self.voice.is_some() && greeted_into_it && !is_heard && is_waiting
+        let is_quiet = |for_long: Micros| {
+            self.silent_since(now).is_some_and(|since| now >= since.max(said) + for_long)
+        };
+        if has_answered {
+            session_began && is_quiet(self.config.settings.quiet.micros())
+        } else {
+            (session_began || greeting_began) && is_quiet(resumes_within)
+        }
     }
 
     /// The first turn was lost in the greeting: the caller says it again.

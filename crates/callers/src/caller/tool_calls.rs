@@ -63,7 +63,7 @@ impl ToolCalls {
 
     /// Notes a report. Returns whether a tool that held the answer back is over.
     pub(super) fn note(&mut self, report: SessionReport, at: SessionTime) -> bool {
-        let was_running = self.is_running(at);
+        let was_running = self.has_tool(at);
         match report {
             SessionReport::Framework(sdk) => {
                 self.framework = match sdk.as_str() {
@@ -93,15 +93,18 @@ impl ToolCalls {
             }
             SessionReport::Pong => return false,
         }
-        was_running && !self.is_running(at)
+        was_running && !self.has_tool(at)
+    }
+
+    /// Whether a tool is known to run.
+    fn has_tool(&self, now: SessionTime) -> bool {
+        let runs = |since: SessionTime| now.since(since) < LONGEST_TOOL;
+        self.running.iter().any(|(_, since)| runs(*since)) || self.open_since.is_some_and(runs)
     }
 
     /// Whether a tool runs, or may run: the answer to the question has not come.
     pub(super) fn is_running(&self, now: SessionTime) -> bool {
-        let runs = |since: SessionTime| now.since(since) < LONGEST_TOOL;
-        self.running.iter().any(|(_, since)| runs(*since))
-            || self.open_since.is_some_and(runs)
-            || self.history_asked_at.is_some_and(|at| now.since(at) < ANSWER_WITHIN)
+        self.has_tool(now) || self.history_asked_at.is_some_and(|at| now.since(at) < ANSWER_WITHIN)
     }
 }
 

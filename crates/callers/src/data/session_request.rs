@@ -130,6 +130,7 @@ fn has_open_call(items: &[proto::chat_context::ChatItem]) -> bool {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
+    use proto::agent_session_event::tool_execution_updated::{Ended, Started};
     use proto::chat_context::ChatItem;
 
     fn encode(message: SessionMessage) -> Vec<u8> {
@@ -204,12 +205,10 @@ pub(crate) mod testing {
     pub(crate) fn tool_began(call: &str) -> Vec<u8> {
         let function_call =
             Some(proto::FunctionCall { call_id: call.to_owned(), ..Default::default() });
-        use proto::agent_session_event::tool_execution_updated::Started;
         tool_updated(Update::Started(Started { function_call }))
     }
 
     pub(crate) fn tool_ended(call: &str) -> Vec<u8> {
-        use proto::agent_session_event::tool_execution_updated::Ended;
         tool_updated(Update::Ended(Ended { call_id: call.to_owned(), ..Default::default() }))
     }
 }

@@ -1,9 +1,10 @@
 //! Greetings that the caller was not told of: one that is about to come, and one that comes into its first turn.
 
 use super::scene::{Scene, at, script, speaks, tone, writes};
+use crate::data::DataEvent;
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{Outcome, TurnEnding};
-use rushhour_core::units::Mode;
+use rushhour_core::units::{Identity, Mode};
 
 /// An agent that thought before anybody had spoken, and says that it listens.
 fn thinks_first() -> Scene {
@@ -38,6 +39,7 @@ fn greets_into_the_turn() -> Scene {
     let mut scene = Scene::voice(vec![speaks(&tone(600))]);
     scene.agent(1_290, Some("speaking"));
     scene.agent_speaks(1_300, &tone(1_500));
+    scene.answers(1_350, "SG_0", "Welcome.");
     scene.agent(2_850, Some("listening"));
     scene
 }
@@ -45,9 +47,9 @@ fn greets_into_the_turn() -> Scene {
 #[test]
 fn a_turn_that_is_lost_in_the_greeting_is_said_again() {
     let mut scene = greets_into_the_turn();
-    scene.agent(6_880, Some("speaking"));
-    scene.agent_speaks(6_900, &tone(500));
-    scene.agent(7_450, Some("listening"));
+    scene.agent(7_380, Some("speaking"));
+    scene.agent_speaks(7_400, &tone(500));
+    scene.agent(7_950, Some("listening"));
     scene.until(9_000);
     let updates = scene.updates();
     assert!(updates.contains(&(1_320, UpdateKind::Greeted)), "{updates:?}");
@@ -56,7 +58,7 @@ fn a_turn_that_is_lost_in_the_greeting_is_said_again() {
         .filter_map(|(_, kind)| if let UpdateKind::Turn(turn) = kind { Some(turn) } else { None })
         .collect();
     assert_eq!(turns.len(), 1, "{turns:?}");
-    assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Answered, Some(at(6_920))));
+    assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Answered, Some(at(7_420))));
     let unheard = updates.iter().any(
         |(_, kind)| matches!(kind, UpdateKind::Conversation(summary) if summary.unheard_turns == 1),
     );
@@ -75,5 +77,33 @@ fn a_turn_that_was_transcribed_is_not_said_again() {
     scene.until(9_000);
     let (turns, _, _) = scene.end();
     assert_eq!(turns.len(), 1, "{turns:?}");
-    assert_eq!((turns[0].ending, turns[0].said), (TurnEnding::Early, at(1_720)));
+    assert_eq!((turns[0].ending, turns[0].said), (TurnEnding::Early, at(1_740)));
+}
+
+#[test]
+fn what_a_session_says_that_began_in_the_turn_is_its_greeting() {
+    let mut scene = Scene::alone(Mode::Voice, script(vec![speaks(&tone(600))]));
+    scene.agent(500, None);
+    scene.agent_has_a_voice(600);
+    // It tells no state for 3 s, and is spoken to from 4 s on.
+    scene.agent(4_200, Some("listening"));
+    scene.agent(5_090, Some("speaking"));
+    scene.agent_speaks(5_100, &tone(500));
+    scene.answers(5_110, "SG_0", "Welcome.");
+    scene.agent(5_650, Some("listening"));
+    scene.until(7_300);
+    assert!(scene.turns().is_empty(), "it is no answer");
+    scene.agent_speaks(7_500, &tone(500));
+    scene.until(9_500);
+    let (turns, outcome, _) = scene.end();
+    assert_eq!((turns[0].first, outcome), (Some(at(7_520)), Outcome::Completed { judged: None }));
+}
+
+#[test]
+fn an_agent_may_greet_before_it_is_announced() {
+    let mut scene = Scene::alone(Mode::Chat, script(vec![writes("One.")]));
+    let text = "Hello.".to_owned();
+    scene.data(400, DataEvent::TextReceived { sender: Identity::new(""), text });
+    scene.agent(3_000, None);
+    assert!(scene.updates().contains(&(400, UpdateKind::Greeted)));
 }

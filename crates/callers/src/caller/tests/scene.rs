@@ -300,6 +300,12 @@ impl Scene {
         self.closes(millis + 100, segment);
     }
 
+    /// From `millis` on the agent's track sends audio.
+    pub(super) fn agent_has_a_voice(&mut self, millis: u64) {
+        self.until(millis);
+        self.agent_voice = Some(Playback::new(at(millis), 0));
+    }
+
     /// The agent begins to play a clip, whose first frame arrives at the next tick.
     pub(super) fn agent_speaks(&mut self, millis: u64, clip: &Clip) {
         self.until(millis);
