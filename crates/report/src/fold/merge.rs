@@ -175,12 +175,26 @@ fn without_seed(profile: &Profile) -> Profile {
     Profile { seed: 0, name: String::new(), ..profile.clone() }
 }
 
-/// The parts that runs belong to by position: mode, stages (measured or not), scenarios and networks.
-fn parts(profile: &Profile) -> (SessionMode, Vec<(&str, bool)>, Vec<&str>, Vec<&str>) {
+/// The parts that runs belong to by position.
+#[derive(PartialEq)]
+struct SessionParts<'a> {
+    mode: SessionMode,
+    /// Their names, and whether they are measured.
+    stages: Vec<(&'a str, bool)>,
+    scenarios: Vec<&'a str>,
+    networks: Vec<&'a str>,
+}
+
+fn parts(profile: &Profile) -> SessionParts<'_> {
     let stages = profile.stages.iter().map(|stage| (stage.name.as_str(), stage.measured));
     let scenarios = profile.mix.scenarios().into_iter().map(|scenario| scenario.name.as_str());
     let networks = profile.networks.iter().map(|network| network.name.as_str());
-    (profile.mode, stages.collect(), scenarios.collect(), networks.collect())
+    SessionParts {
+        mode: profile.mode,
+        stages: stages.collect(),
+        scenarios: scenarios.collect(),
+        networks: networks.collect(),
+    }
 }
 
 impl MergePlacement {
@@ -200,40 +214,32 @@ impl MergePlacement {
         PairId(pair.0 + self.first_run)
     }
 
+    /// The event of a run that was started or skipped.
+    fn start(&self, mut kind: EventKind) -> EventKind {
+        match &mut kind {
+            EventKind::RunStarted { run, pair, intended, free, .. } => {
+                *run = self.run(*run);
+                *pair = pair.map(|pair| self.pair(pair));
+                *intended += self.offset;
+                *free += self.offset;
+            }
+            EventKind::RunSkipped { run, pair, intended, .. } => {
+                *run = self.run(*run);
+                *pair = pair.map(|pair| self.pair(pair));
+                *intended += self.offset;
+            }
+            _ => {}
+        }
+        kind
+    }
+
     fn kind(&self, kind: EventKind) -> Option<EventKind> {
         use EventKind as E;
         let (run, at) = (|run| self.run(run), |at: SessionTime| at + self.offset);
         let request = |request: u64| request + self.first_request;
         Some(match kind {
             E::Opened(_) | E::Closed | E::AgentHealth(_) | E::RoomsListed { .. } => return None,
-            E::RunStarted {
-                run: n,
-                stage,
-                scenario,
-                copy,
-                mode,
-                pair,
-                network,
-                intended,
-                free,
-                room,
-            } => E::RunStarted {
-                run: run(n),
-                stage,
-                scenario,
-                copy,
-                mode,
-                pair: pair.map(|pair| self.pair(pair)),
-                network,
-                intended: at(intended),
-                free: at(free),
-                room,
-            },
-            E::RunSkipped { run: n, stage, scenario, copy, mode, pair, network, intended } => {
-                let (intended, pair) = (at(intended), pair.map(|pair| self.pair(pair)));
-                let run = run(n);
-                E::RunSkipped { run, stage, scenario, copy, mode, pair, network, intended }
-            }
+            kind @ (E::RunStarted { .. } | E::RunSkipped { .. }) => self.start(kind),
             E::RestNotStarted { from, count } => E::RestNotStarted { from: run(from), count },
             E::RoomCreated { run: n, sent, answered } => {
                 E::RoomCreated { run: run(n), sent: at(sent), answered: at(answered) }
