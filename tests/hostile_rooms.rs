@@ -39,7 +39,7 @@ struct Flooded {
     ending: String,
 }
 
-/// Runs a session to its end, and checks that every run has an outcome.
+/// Runs a session to its end, where it begins at all, and checks that every run has an outcome.
 fn run(profile: &str, runs: usize) -> Flooded {
     let dir = TestDir::new();
     dir.write("profile.toml", profile);
@@ -47,7 +47,14 @@ fn run(profile: &str, runs: usize) -> Flooded {
     let command = ["run", "profile.toml", "--quiet", "--yes"];
     let (output, peak) = with_keys(dir.rushhour(&command)).start().finish_measured();
     let sessions = dir.sessions();
-    let session = sessions.first().unwrap_or_else(|| panic!("it ran: {}", output.stderr));
+    let Some(session) = sessions.first() else {
+        // It was refused before it began.
+        assert_eq!(output.code, Some(2), "{}", output.stderr);
+        return Flooded {
+            peak,
+            ending: output.stderr.lines().next().unwrap_or_default().to_owned(),
+        };
+    };
     let found = rows(&session.join("runs.csv"));
     assert_eq!(found.len(), runs, "{}", output.stderr);
     assert!(found.iter().all(|run| !run.text("outcome").is_empty()), "{}", output.stderr);
@@ -68,12 +75,15 @@ fn update(participants: Vec<proto::ParticipantInfo>) -> Vec<u8> {
     signal(Response::Update(proto::ParticipantUpdate { participants }))
 }
 
-/// Floods of signalling: a name, and the frames that are sent over and over.
-fn floods() -> Vec<(&'static str, Box<dyn Fn() -> Vec<u8> + Send + Sync>)> {
+/// The frames of a flood, which are sent over and over.
+type Frames = Box<dyn Fn() -> Vec<u8> + Send + Sync>;
+
+/// Floods of signalling.
+fn floods() -> Vec<(&'static str, Frames)> {
     fn flood(
         name: &'static str,
         frames: impl Fn() -> Vec<u8> + Send + Sync + 'static,
-    ) -> (&'static str, Box<dyn Fn() -> Vec<u8> + Send + Sync>) {
+    ) -> (&'static str, Frames) {
         (name, Box::new(frames))
     }
     let joined = |others: usize| {
@@ -144,7 +154,7 @@ fn floods() -> Vec<(&'static str, Box<dyn Fn() -> Vec<u8> + Send + Sync>)> {
         }),
         flood("a message in parts without an end", || {
             let mut parts = frame(0x02, b"x");
-            (0..5_000).for_each(|_| parts.extend(frame(0x00, &[b'x'; 1_000])));
+            parts.extend(frame(0x00, &[b'x'; 1_000]).repeat(5_000));
             parts
         }),
         flood("texts, and bytes that are no message", || {
@@ -153,14 +163,17 @@ fn floods() -> Vec<(&'static str, Box<dyn Fn() -> Vec<u8> + Send + Sync>)> {
         flood("a frame of 2^60 bytes", || {
             let mut head = vec![0x82, 127];
             head.extend_from_slice(&(1_u64 << 60).to_be_bytes());
-            head.extend_from_slice(&[b'x'; 50_000]);
+            head.extend(vec![b'x'; 50_000]);
             head
         }),
     ]
 }
 
+/// What a server does with a connection.
+type Refusal = fn(TcpStream);
+
 /// Refusals of the connection itself.
-fn refusals() -> Vec<(&'static str, fn(TcpStream))> {
+fn refusals() -> Vec<(&'static str, Refusal)> {
     fn answer(mut stream: TcpStream, head: &[u8], piece: &[u8], times: usize) {
         let mut request = [0; 4_096];
         let _ = stream.read(&mut request);
@@ -176,7 +189,7 @@ fn refusals() -> Vec<(&'static str, fn(TcpStream))> {
     vec![
         ("a refusal with a body of 50 MB", |stream| {
             let head = b"HTTP/1.1 401 X\r\nContent-Length: 50000000\r\n\r\n";
-            answer(stream, head, &[b'x'; 50_000], 1_000);
+            answer(stream, head, &[b'x'; 10_000], 5_000);
         }),
         ("headers without an end", |stream| {
             answer(
@@ -190,33 +203,46 @@ fn refusals() -> Vec<(&'static str, fn(TcpStream))> {
     ]
 }
 
-/// Answers of the server API and of Cekura: a name, and the answer to a request.
-fn answers() -> Vec<(&'static str, fn(&str) -> Option<Vec<u8>>)> {
+/// Whether a request is to be answered with something hostile, and with what.
+type Choice = fn(&str) -> Option<Vec<u8>>;
+
+/// Answers of the server API, in Protobuf, and of Cekura, in JSON: 16 MB each.
+fn answers() -> Vec<(&'static str, Choice)> {
     fn objects() -> Vec<u8> {
         [b"[".to_vec(), b"{\"a\":0},".repeat(2_000_000), b"0]".to_vec()].concat()
     }
-    fn text() -> Vec<u8> {
-        [b"{\"name\":\"".to_vec(), vec![b'x'; 16_000_000], b"\"}".to_vec()].concat()
+    /// Rooms, or participants, of two bytes each.
+    fn entries() -> Vec<u8> {
+        [0x0a, 0x00].repeat(8_000_000)
+    }
+    /// A room with a long name.
+    fn name() -> Vec<u8> {
+        // The length in Protobuf's format: 2^24.
+        [vec![0x12, 0x80, 0x80, 0x80, 0x08], vec![b'x'; 1 << 24]].concat()
     }
     vec![
-        ("CreateRoom: 16 MB", |request| request.contains("CreateRoom").then(text)),
-        ("CreateRoom: 16 MB of objects", |request| request.contains("CreateRoom").then(objects)),
-        ("CreateDispatch: 16 MB", |request| request.contains("CreateDispatch").then(objects)),
-        ("ListParticipants: 16 MB", |request| request.contains("ListParticipants").then(objects)),
-        ("ListRooms: 16 MB", |request| request.contains("ListRooms").then(objects)),
-        ("a submission: 16 MB", |request| request.contains("run_scenarios").then(objects)),
-        ("a status poll: 16 MB", |request| request.starts_with("GET").then(objects)),
-        ("everything: 16 MB", |_| Some(objects())),
+        ("CreateRoom: a long name", |request| request.contains("CreateRoom").then(name)),
+        ("CreateRoom: JSON", |request| request.contains("CreateRoom").then(objects)),
+        ("CreateDispatch: JSON", |request| request.contains("CreateDispatch").then(objects)),
+        ("ListParticipants: participants of two bytes", |request| {
+            request.contains("ListParticipants").then(entries)
+        }),
+        ("ListRooms: rooms of two bytes", |request| request.contains("ListRooms").then(entries)),
+        ("a submission: objects", |request| request.contains("run_scenarios").then(objects)),
+        ("a status poll: objects", |request| request.starts_with("GET").then(objects)),
+        ("everything: objects", |_| Some(objects())),
     ]
 }
 
-fn answering(choose: fn(&str) -> Option<Vec<u8>>) -> HostileServer {
+/// A server that answers otherwise as LiveKit and Cekura do.
+fn answering(choose: Choice) -> HostileServer {
     HostileServer::start(move |request| {
         let body = choose(request).unwrap_or_else(|| {
-            if request.contains("run_scenarios") {
-                br#"{"id":7,"runs":[{"id":3,"scenario":30}]}"#.to_vec()
+            if request.contains("/twirp/") {
+                // An empty message of Protobuf.
+                Vec::new()
             } else {
-                b"{}".to_vec()
+                br#"{"id":7,"runs":[{"id":3,"scenario":30}]}"#.to_vec()
             }
         });
         (200, body)
@@ -224,37 +250,34 @@ fn answering(choose: fn(&str) -> Option<Vec<u8>>) -> HostileServer {
 }
 
 /// Runs a session with every hostile answer, and prints what each took.
+#[expect(clippy::print_stdout, reason = "figures for the reader of the test")]
 fn run_all(flood_bytes: usize, copies: u32) {
     let sandbox = Sandbox::start(SandboxConfig::default(), 0).expect("a port is free");
-    let mut table = Vec::new();
+    let mut peaks = Vec::new();
+    let mut note = |name: &'static str, flooded: Flooded| {
+        println!("{:>4} MB  {name}  {}", flooded.peak / 1_000_000, flooded.ending);
+        peaks.push((name, flooded.peak));
+    };
+    let called = |server: &HostileSignalling| {
+        run(&profile(&sandbox.livekit_url(), &server.url(), CALLERS, copies), copies as usize)
+    };
     for (name, frames) in floods() {
-        let server = HostileSignalling::flooding(flood_bytes, frames);
-        table.push((
-            name,
-            run(&profile(&sandbox.livekit_url(), &server.url(), CALLERS, copies), copies as usize),
-        ));
+        note(name, called(&HostileSignalling::flooding(flood_bytes, frames)));
     }
     for (name, refuse) in refusals() {
-        let server = HostileSignalling::start(refuse);
-        table.push((
-            name,
-            run(&profile(&sandbox.livekit_url(), &server.url(), CALLERS, copies), copies as usize),
-        ));
+        note(name, called(&HostileSignalling::start(refuse)));
     }
     for (name, choose) in answers() {
         let server = answering(choose);
-        let address = format!("http://{}", server.address());
-        let evaluator = format!("kind = \"cekura\"\nurl = \"{address}\"\npoll_every = \"500ms\"");
-        let livekit = format!("ws://{}", server.address());
-        let text =
-            profile(&livekit, &livekit, &evaluator, 40).replace("script = \"script.toml\"\n", "");
-        table.push((name, run(&text, 40)));
+        let address = server.address();
+        let evaluator =
+            format!("kind = \"cekura\"\nurl = \"http://{address}\"\npoll_every = \"500ms\"");
+        let livekit = format!("ws://{address}");
+        let text = profile(&livekit, &livekit, &evaluator, 40);
+        note(name, run(&text.replace("script = \"script.toml\"\n", ""), 40));
     }
-    for (name, flooded) in &table {
-        println!("{:>4} MB  {name}  {}", flooded.peak / 1_000_000, flooded.ending);
-    }
-    for (name, flooded) in &table {
-        assert!(flooded.peak < MOST_MEMORY, "{name}: {} bytes", flooded.peak);
+    for (name, peak) in peaks {
+        assert!(peak < MOST_MEMORY, "{name}: {peak} bytes");
     }
 }
 

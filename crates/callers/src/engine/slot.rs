@@ -255,6 +255,7 @@ mod tests {
     use super::*;
     use crate::participant::DisconnectError;
 
+    #[expect(clippy::disallowed_methods, reason = "a clock begins somewhere")]
     #[test]
     fn a_flood_of_events_is_dropped_but_the_end_of_the_room_is_not() {
         let socket = Socket::towards("127.0.0.1:9".parse().unwrap()).unwrap();
