@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::parsers::PARSERS;
 use crate::support::SplitMix64;
@@ -58,9 +59,16 @@ fn mutated(rng: &mut SplitMix64, inputs: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Runs every parser on so many mutated inputs of its corpus.
+/// How long each parser is run.
+#[derive(Clone, Copy)]
+enum Effort {
+    Inputs(u64),
+    Time(Duration),
+}
+
+/// Runs every parser on mutated inputs of its corpus.
 #[expect(clippy::print_stdout, reason = "figures for the reader of the test")]
-fn mutate_the_corpus(seed: u64, inputs_each: usize) {
+fn mutate_the_corpus(seed: u64, effort: Effort) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     for (name, parse) in PARSERS {
         let files = fs::read_dir(corpus.join(name)).expect("every parser has a folder");
@@ -68,31 +76,35 @@ fn mutate_the_corpus(seed: u64, inputs_each: usize) {
         paths.sort();
         let inputs: Vec<Vec<u8>> =
             paths.iter().map(|path| fs::read(path).expect("it can be read")).collect();
-        let mut rng = SplitMix64::new(seed);
-        let start = std::time::Instant::now();
-        for number in 0..inputs_each {
+        let (mut rng, mut number, start) = (SplitMix64::new(seed), 0, Instant::now());
+        while match effort {
+            Effort::Inputs(count) => number < count,
+            Effort::Time(time) => start.elapsed() < time,
+        } {
             let input = mutated(&mut rng, &inputs);
             if std::panic::catch_unwind(|| parse(&input)).is_err() {
                 let kept = std::env::temp_dir().join(format!("{name}-{seed}-{number}"));
                 fs::write(&kept, &input).expect("a file can be written");
                 panic!("{name} panicked on {}", kept.display());
             }
+            number += 1;
         }
-        println!("{name}: {inputs_each} inputs in {:?}", start.elapsed());
+        println!("{name}: {number} inputs in {:?}", start.elapsed());
     }
 }
 
 #[test]
 fn no_parser_panics_on_a_mutated_input() {
-    mutate_the_corpus(1, 300);
+    mutate_the_corpus(1, Effort::Inputs(300));
 }
 
-/// As many as `FUZZ_INPUTS` says for each parser. The fuzzer in `tests/fuzz` is guided by coverage, and faster.
+/// As long as `FUZZ_SECONDS` says for each parser. The fuzzer in `tests/fuzz` is guided by coverage.
 #[test]
-#[ignore = "takes minutes: a hundred thousand inputs for each parser"]
+#[ignore = "takes minutes: ten seconds and more for each parser"]
 fn no_parser_panics_on_very_many_mutated_inputs() {
     let number = |name, default| {
         std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
     };
-    mutate_the_corpus(number("FUZZ_SEED", 2) as u64, number("FUZZ_INPUTS", 100_000));
+    let time = Duration::from_secs(number("FUZZ_SECONDS", 10));
+    mutate_the_corpus(number("FUZZ_SEED", 2), Effort::Time(time));
 }

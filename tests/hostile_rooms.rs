@@ -32,6 +32,13 @@ fn with_keys(rushhour: Rushhour) -> Rushhour {
         .env("CEKURA_API_KEY", CEKURA_KEY)
 }
 
+/// The floods that every run of the tests has.
+const QUICK: [&str; 3] = [
+    "small updates",
+    "1 MB of participants of two bytes",
+    "pings that nobody reads the answers of",
+];
+
 /// What a session took, and how its runs ended.
 struct Flooded {
     peak: u64,
@@ -249,43 +256,42 @@ fn answering(choose: Choice) -> HostileServer {
     })
 }
 
-/// Runs a session with every hostile answer, and prints what each took.
+/// Prints what each session took, and checks that it was little.
 #[expect(clippy::print_stdout, reason = "figures for the reader of the test")]
-fn run_all(flood_bytes: usize, copies: u32) {
-    let sandbox = Sandbox::start(SandboxConfig::default(), 0).expect("a port is free");
-    let mut peaks = Vec::new();
-    let mut note = |name: &'static str, flooded: Flooded| {
+fn check_peaks(sessions: &[(&str, Flooded)]) {
+    for (name, flooded) in sessions {
         println!("{:>4} MB  {name}  {}", flooded.peak / 1_000_000, flooded.ending);
-        peaks.push((name, flooded.peak));
-    };
-    let called = |server: &HostileSignalling| {
-        run(&profile(&sandbox.livekit_url(), &server.url(), CALLERS, copies), copies as usize)
-    };
-    for (name, frames) in floods() {
-        note(name, called(&HostileSignalling::flooding(flood_bytes, frames)));
     }
-    for (name, refuse) in refusals() {
-        note(name, called(&HostileSignalling::start(refuse)));
+    for (name, flooded) in sessions {
+        assert!(flooded.peak < MOST_MEMORY, "{name}: {} bytes", flooded.peak);
     }
-    for (name, choose) in answers() {
-        let server = answering(choose);
-        let address = server.address();
-        let evaluator =
-            format!("kind = \"cekura\"\nurl = \"http://{address}\"\npoll_every = \"500ms\"");
-        let livekit = format!("ws://{address}");
-        let text = profile(&livekit, &livekit, &evaluator, 40);
-        note(name, run(&text.replace("script = \"script.toml\"\n", ""), 40));
-    }
-    for (name, peak) in peaks {
-        assert!(peak < MOST_MEMORY, "{name}: {peak} bytes");
-    }
+}
+
+/// Runs a session of 40 runs with a server that answers as `choose` says.
+fn answered(choose: Choice) -> Flooded {
+    let server = answering(choose);
+    let address = server.address();
+    let evaluator =
+        format!("kind = \"cekura\"\nurl = \"http://{address}\"\npoll_every = \"500ms\"");
+    let livekit = format!("ws://{address}");
+    let text = profile(&livekit, &livekit, &evaluator, 40)
+        .replace("script = \"script.toml\"\n", "")
+        .replace("agent = \"a\"", "agent = \"a\"\nwait_for_agent = false");
+    run(&text, 40)
+}
+
+#[test]
+fn no_answer_of_a_service_takes_300_mb() {
+    let sessions: Vec<_> =
+        answers().into_iter().map(|(name, choose)| (name, answered(choose))).collect();
+    check_peaks(&sessions);
 }
 
 #[test]
 fn a_flood_takes_little_memory_and_ends_with_the_callers_own_words() {
     let sandbox = Sandbox::start(SandboxConfig::default(), 0).expect("a port is free");
-    for (name, frames) in floods().into_iter().take(3) {
-        let server = HostileSignalling::flooding(30_000_000, frames);
+    for (name, frames) in floods().into_iter().filter(|(name, _)| QUICK.contains(name)) {
+        let server = HostileSignalling::flooding(60_000_000, frames);
         let flooded = run(&profile(&sandbox.livekit_url(), &server.url(), CALLERS, 2), 2);
         assert!(flooded.peak < MOST_MEMORY, "{name}: {} bytes", flooded.peak);
         let own_words = ["sent more than a participant can handle", "no connection for media"];
@@ -295,7 +301,17 @@ fn a_flood_takes_little_memory_and_ends_with_the_callers_own_words() {
 }
 
 #[test]
-#[ignore = "takes minutes: every flood, 250 MB to each of four callers"]
-fn no_hostile_answer_takes_300_mb() {
-    run_all(250_000_000, 4);
+#[ignore = "takes a minute: every flood, 250 MB to each of four callers"]
+fn no_flood_takes_300_mb() {
+    let sandbox = Sandbox::start(SandboxConfig::default(), 0).expect("a port is free");
+    let called = |server: &HostileSignalling| {
+        run(&profile(&sandbox.livekit_url(), &server.url(), CALLERS, 4), 4)
+    };
+    let flooded = floods()
+        .into_iter()
+        .map(|(name, frames)| (name, called(&HostileSignalling::flooding(250_000_000, frames))));
+    let refused = refusals()
+        .into_iter()
+        .map(|(name, refuse)| (name, called(&HostileSignalling::start(refuse))));
+    check_peaks(&flooded.chain(refused).collect::<Vec<_>>());
 }

@@ -33,6 +33,9 @@ const DEFAULT_PING_INTERVAL: Duration = Duration::from_secs(10);
 /// The most bytes of a signal message: the participants of a room of some thousand.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
+/// The most bytes that wait for a server which does not read: answers to its pings, and what we send ourselves.
+const MAX_UNSENT_BYTES: usize = 256 << 10;
+
 /// A WebSocket to a LiveKit server.
 pub type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -62,6 +65,7 @@ pub async fn connect(url: &str, path: &str, token: &Secret) -> Result<WebSocket,
     let config = WebSocketConfig::default()
         .read_buffer_size(4 << 10)
         .write_buffer_size(0)
+        .max_write_buffer_size(MAX_UNSENT_BYTES)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let connecting = connect_async_with_config(request, Some(config), true);
