@@ -29,7 +29,7 @@ use rushhour_report::render::{
 };
 use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 
-use crate::support::{Forger, HostileServer, TestDir};
+use crate::support::{Forger, HostileServer, Rushhour, TestDir};
 
 const KEY: &str = "key-of-the-tests-4711";
 const SECRET: &str = "secret-of-the-tests-with-more-than-32-characters";
@@ -196,6 +196,7 @@ fn baseline() -> Arm {
     arm.finish(fold.finish().expect("it is intact"))
 }
 
+#[expect(clippy::print_stdout, reason = "figures for the reader of the test")]
 fn read_many_in_process(seed: u64, count: usize) {
     let baits = ["ws://127.0.0.1:1", "../../outside", "http://127.0.0.1:1/worker"];
     let mut forger = Forger::new(seed, &real_journals(), &baits.map(str::to_owned));
@@ -328,6 +329,7 @@ const BY_ITSELF: Duration = Duration::from_secs(10);
 /// The most that one journal's reports may take on the disk, where its plan has few runs.
 const MOST_WRITTEN: u64 = 3_000_000_000;
 
+#[expect(clippy::print_stdout, reason = "figures for the reader of the test")]
 fn run_many_commands(seed: u64, count: usize) {
     let (unnamed, named) = (UnnamedHost::start(), named_server());
     let dir = TestDir::new();
@@ -373,8 +375,7 @@ fn run_many_commands(seed: u64, count: usize) {
         let journal = forger.forge();
         fs::write(forged.join("journal.jsonl"), &journal).expect("a file can be written");
         for command in commands {
-            let rushhour = dir
-                .rushhour_in(&work, command)
+            let rushhour = Rushhour::new(&work, command)
                 .env("LIVEKIT_API_KEY", KEY)
                 .env("LIVEKIT_API_SECRET", SECRET)
                 .env("CEKURA_API_KEY", CEKURA_KEY)

@@ -193,7 +193,7 @@ fn history(bytes: &[u8]) {
         .map(|night| (night, NightlyComparison::of(night, &history)))
         .collect();
     if !judged.is_empty() {
-        assert!(!history_text(&[judged.clone()], Style::Plain).contains('\u{1b}'));
+        assert!(!history_text(std::slice::from_ref(&judged), Style::Plain).contains('\u{1b}'));
         assert!(!history_page(&[judged]).is_empty());
     }
 }
@@ -214,7 +214,7 @@ fn room(bytes: &[u8]) {
     thread_local! {
         static ROOM: std::cell::RefCell<Option<HostileRoom>> = const { std::cell::RefCell::new(None) };
     }
-    let mode = if bytes.len() % 2 == 0 { Mode::Chat } else { Mode::Voice };
+    let mode = if bytes.len().is_multiple_of(2) { Mode::Chat } else { Mode::Voice };
     ROOM.with_borrow_mut(|open| {
         let room = open.get_or_insert_with(|| HostileRoom::new(mode));
         room.run(bytes);

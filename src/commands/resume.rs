@@ -20,10 +20,10 @@ use crate::session::drive::ReadySession;
 use crate::session::folder::{JOURNAL, TRUTH_LOG};
 use crate::session::journal_hosts::{AskedServices, TrustArgs, confirm_hosts};
 use crate::session::judging::rewrite_judged_session;
-use crate::session::marked_rooms::MarkedRooms;
+use crate::session::marked_rooms::{ClaimedCalls, MarkedCalls, MarkedRooms};
 use crate::session::new_session::room_name_stem;
 use crate::session::progress::ProgressSink;
-use rushhour_core::event::SessionHeader;
+use rushhour_core::event::{Event, SessionHeader};
 use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{EvaluatorSettings, LiveKitTarget, Profile};
 use rushhour_core::units::{Micros, SessionTime};
@@ -75,6 +75,7 @@ struct OrphanedSession {
     journal: OrphanedJournal,
     replayed: ReplayedSession,
     header: SessionHeader,
+    calls: ClaimedCalls,
     /// The bytes of an incomplete last line.
     torn_bytes: u64,
 }
@@ -161,8 +162,12 @@ fn find_orphan(folder: PathBuf) -> Result<Option<OrphanedSession>, CliError> {
             CliError::usage(format!("cannot open {shown} for writing")).caused_by(error)
         }
     })?;
-    let mut replayed = ReplayedSession::default();
-    let torn_bytes = journal.read(|event| replayed.add(event)).map_err(|error| {
+    let (mut replayed, mut calls) = (ReplayedSession::default(), ClaimedCalls::default());
+    let mut add = |event: &Event| {
+        replayed.add(event);
+        calls.add(event);
+    };
+    let torn_bytes = journal.read(&mut add).map_err(|error| {
         let is_damaged = matches!(error, JournalError::Damaged { .. });
         let error = unreadable(&path, error);
         if !is_damaged {
@@ -185,7 +190,7 @@ fn find_orphan(folder: PathBuf) -> Result<Option<OrphanedSession>, CliError> {
             CliError::usage(format!("the session of {shown} cannot be resumed")).caused_by(error)
         })?
         .clone();
-    Ok(Some(OrphanedSession { folder, journal, replayed, header, torn_bytes }))
+    Ok(Some(OrphanedSession { folder, journal, replayed, header, calls, torn_bytes }))
 }
 
 async fn drive(
@@ -193,7 +198,7 @@ async fn drive(
     clients: &Clients,
     arguments: &ResumeArgs,
 ) -> Result<(), CliError> {
-    let OrphanedSession { folder, journal, replayed, header, torn_bytes } = orphan;
+    let OrphanedSession { folder, journal, replayed, header, calls, torn_bytes } = orphan;
     let path = folder.join(JOURNAL);
     let journal = journal.resume().map_err(|error| {
         CliError::usage(format!("cannot continue {}", path.display())).caused_by(error)
@@ -219,10 +224,11 @@ async fn drive(
     let unwatched = now.since(replayed.last_event_time());
     info!(session = %header.session, %unwatched, torn_bytes, "resuming");
     print::stderr(&resuming(&header, unwatched, torn_bytes));
+    let lifetime = evaluator_lifetime(&profile);
     let resumption = Resumption {
         wall_clock: format!("{wall:.6}"),
         truncated_bytes: torn_bytes,
-        evaluator: evaluator_lifetime(&profile),
+        evaluator: lifetime,
         finish_only: arguments.finish_only,
     };
     let session = Session::resume(settings.clone(), names.clone(), replayed, resumption, now)
@@ -235,8 +241,18 @@ async fn drive(
     let services =
         clients.driver_services(&sink, header.session, names, profile, Arc::new(settings));
     // The journal names the rooms, and whoever wrote it may have named somebody else's.
-    let control = Arc::new(MarkedRooms::new(clients.livekit.clone(), mark));
+    let control = Arc::new(MarkedRooms::new(clients.livekit.clone(), mark.clone()));
     let services = Services { control, ..services };
+    let services = if lifetime == EvaluatorLifetime::Independent && !calls.is_empty() {
+        let listed = clients.livekit.list_rooms(Vec::new()).await.map_err(|error| {
+            CliError::usage("cannot list the rooms of the session").caused_by(error)
+        })?;
+        let unproven = calls.unproven(&mark, &listed.rooms);
+        let evaluator = Arc::new(MarkedCalls::new(services.evaluator.clone(), unproven));
+        Services { evaluator, ..services }
+    } else {
+        services
+    };
     let progress = (!arguments.interaction.quiet).then_some(&forecast);
     ReadySession { session, services, clients, clock, sink, progress }.drive().await
 }

@@ -42,7 +42,9 @@ impl Forger {
         }
         // And one that has not ended, so that there is something to resume and to sweep.
         let mut open = named.clone();
-        open.iter_mut().for_each(|lines| lines.truncate(lines.len() * 2 / 3));
+        for lines in &mut open {
+            lines.truncate(lines.len() * 2 / 3);
+        }
         self.originals.extend(named);
         self.originals.extend(open);
     }
@@ -119,7 +121,9 @@ impl Forger {
             }
             place => {
                 let name = if place == places.len() { "play" } else { "room" };
-                lines.iter_mut().for_each(|line| set_everywhere(&mut line["e"], name, &bait));
+                for line in lines {
+                    set_everywhere(&mut line["e"], name, &bait);
+                }
             }
         }
     }
@@ -254,7 +258,9 @@ fn add_to_scripted(value: &mut Value, name: &str, field: &Value) {
             fields.insert(name.to_owned(), field.clone());
         }
         Value::Object(fields) => {
-            fields.values_mut().for_each(|inner| add_to_scripted(inner, name, field));
+            for inner in fields.values_mut() {
+                add_to_scripted(inner, name, field);
+            }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| add_to_scripted(item, name, field)),
         _ => {}

@@ -31,14 +31,12 @@ impl HostileSignalling {
 
     /// Starts a server that accepts each caller, and sends it the frames that `frames` returns, over and over, until
     /// that many bytes were sent or the caller is gone. Then it waits for the caller to go.
-    pub(crate) fn flooding(
-        bytes: usize,
-        frames: impl Fn() -> Vec<u8> + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn flooding(bytes: usize, frames: impl FnOnce() -> Vec<u8>) -> Self {
+        // Made before anybody waits for them.
+        let frames = frames();
         Self::start(move |stream| {
             let Ok(mut socket) = tungstenite::accept(stream) else { return };
             let stream = socket.get_mut();
-            let frames = frames();
             let times = bytes.div_ceil(frames.len().max(1));
             for _ in 0..times {
                 if stream.write_all(&frames).is_err() {

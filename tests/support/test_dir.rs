@@ -53,11 +53,6 @@ impl TestDir {
         Rushhour::new(self.path(), arguments)
     }
 
-    /// The binary in a folder below.
-    pub(crate) fn rushhour_in(&self, folder: &Path, arguments: &[&str]) -> Rushhour {
-        Rushhour::new(folder, arguments)
-    }
-
     pub(crate) fn run_profile(&self, profile: &str) -> CommandOutput {
         self.start_profile(profile).finish()
     }

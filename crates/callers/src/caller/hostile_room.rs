@@ -149,6 +149,7 @@ fn caller(mode: Mode) -> Caller {
 
 impl HostileRoom {
     /// A room after the handshake: the caller has joined, its data channels are open, and it is ready for audio.
+    #[expect(clippy::disallowed_methods, reason = "str0m counts from an instant; time is our own")]
     pub fn new(mode: Mode) -> Self {
         let epoch = Instant::now();
         let config = JoinConfig { publish_audio: mode == Mode::Voice, ..JoinConfig::default() };
@@ -324,7 +325,7 @@ impl HostileRoom {
 
     /// Time passes; what is on the way arrives.
     fn step(&mut self) {
-        self.now = self.now + STEP;
+        self.now += STEP;
         self.handle.until_next_tick = STEP;
         for _ in 0..20 {
             let instant = self.instant();
@@ -406,7 +407,7 @@ mod tests {
         let mut rng = SeededRng::new(1);
         for mode in [Mode::Chat, Mode::Voice] {
             let mut total = RoomCounts::default();
-            for _ in 0..6 {
+            for _ in 0..3 {
                 let mut room = HostileRoom::new(mode);
                 for _ in 0..10 {
                     let bytes: Vec<u8> =
@@ -420,8 +421,8 @@ mod tests {
                 total.datagrams += datagrams;
                 total.events += events;
             }
-            assert!(total.signals > 100 && total.packets > 100 && total.audio > 30, "{total:?}");
-            assert!(total.events > 500, "what is sent arrives: {total:?}");
+            assert!(total.signals > 50 && total.packets > 50 && total.audio > 15, "{total:?}");
+            assert!(total.events > 200, "what is sent arrives: {total:?}");
         }
     }
 }

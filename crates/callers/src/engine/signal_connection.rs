@@ -39,6 +39,9 @@ const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(15);
 /// The most bytes of a signal message: the participants of a room of some thousand.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
+/// The most bytes that wait for a server which does not read: answers to its pings, and what we send ourselves.
+const MAX_UNSENT_BYTES: usize = 256 << 10;
+
 /// A WebSocket to a LiveKit server.
 pub type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -104,6 +107,7 @@ async fn open(
     let config = WebSocketConfig::default()
         .read_buffer_size(4 << 10)
         .write_buffer_size(0)
+        .max_write_buffer_size(MAX_UNSENT_BYTES)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let connecting = async {

@@ -406,6 +406,7 @@ mod tests {
     use crate::engine::paths::MediaPaths;
     use crate::engine::socket::Socket;
 
+    #[expect(clippy::disallowed_methods, reason = "a clock begins somewhere")]
     #[tokio::test]
     async fn a_flood_of_events_is_dropped_but_the_end_of_the_room_is_not() {
         let socket = Socket::towards("127.0.0.1:9".parse().unwrap()).unwrap();

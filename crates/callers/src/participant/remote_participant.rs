@@ -99,7 +99,7 @@ pub struct RemoteAudioTrack {
 }
 
 impl RemoteAudioTrack {
-    fn new(track: proto::TrackInfo) -> Option<Self> {
+    fn new(track: &proto::TrackInfo) -> Option<Self> {
         (track.r#type() == proto::TrackType::Audio).then(|| Self {
             is_microphone: track.source() == proto::TrackSource::Microphone,
             is_encrypted: track.encryption() != proto::encryption::Type::None,
@@ -123,7 +123,7 @@ impl From<proto::ParticipantInfo> for RemoteParticipant {
                 .map(|state| shortened(&state, MAX_STATE)),
             audio_tracks: info
                 .tracks
-                .into_iter()
+                .iter()
                 .filter_map(RemoteAudioTrack::new)
                 .take(MAX_AUDIO_TRACKS)
                 .collect(),

@@ -37,7 +37,9 @@ fn with_known<R>(act: impl FnOnce(&mut KnownSecrets) -> R) -> R {
 /// is shown.
 pub fn redact(text: &str, secrets: &[&Secret]) -> String {
     let mut given = KnownSecrets::default();
-    secrets.iter().for_each(|secret| given.add(secret));
+    for secret in secrets {
+        given.add(secret);
+    }
     let text = given.replace(text, SHORTEST_SECRET).unwrap_or_else(|| text.to_owned());
     let known = with_known(|known| known.replace(&text, SHORTEST_SECRET));
     replace_tokens(known.unwrap_or(text))
