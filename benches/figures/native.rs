@@ -25,7 +25,7 @@ pub(crate) fn all() {
     thousand();
 }
 
-fn profile(mode: &str, copies: u32, load: &str, lasts: &str) -> String {
+pub(crate) fn profile(mode: &str, copies: u32, load: &str, lasts: &str) -> String {
     format!(
         "name = \"figures\"\nmode = \"{mode}\"\n[livekit]\nurl = \"ws://127.0.0.1:1\"\nagent = \"echo\"\n\
          agent_within = \"30s\"\ngive_up_after = \"30s\"\n[evaluator]\nkind = \"native\"\n\
@@ -34,14 +34,14 @@ fn profile(mode: &str, copies: u32, load: &str, lasts: &str) -> String {
     )
 }
 
-fn chat_script(turns: u32, pause: &str) -> String {
+pub(crate) fn chat_script(turns: u32, pause: &str) -> String {
     let turn = format!(
         "[[turn]]\nsay = \"Do you have a table for two?\"\npause = \"{pause}\"\nwithin = \"30s\"\n"
     );
     turn.repeat(turns as usize)
 }
 
-fn voice_script(turns: u32, pause: &str) -> String {
+pub(crate) fn voice_script(turns: u32, pause: &str) -> String {
     let clip =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/scripts/clips/vegetarian-menu.opus");
     let turn =

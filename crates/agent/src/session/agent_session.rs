@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::attributes::{AgentState, CHAT_TOPIC};
+use super::avatar::AvatarLink;
 use super::context::AgentContext;
 use super::sounds::{BACKGROUND, Sounds, TYPING};
 use super::step_queue::{Step, StepQueue};
@@ -11,28 +12,32 @@ use super::turns::Answer;
 use super::voice::Voice;
 use crate::behaviour::JobFault;
 use crate::truth::{AgentFact, MeasuredDelay, NoiseSource};
-use crate::worker::{Assignment, JobEnd};
+use crate::worker::{Assignment, HandOver, JobEnd, SessionEnd};
 use rushhour_callers::audio::OpusError;
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 use rushhour_callers::participant::{
     DisconnectError, JoinConfig, ParticipantEvent, RemoteParticipant,
 };
-use rushhour_core::units::{Identity, Mode, RoomName, SessionTime};
+use rushhour_core::units::{Identity, Micros, Mode, RoomName, SessionTime};
 
 /// The longest text from a caller, in bytes; further chunks are dropped.
 const MAX_TEXT: usize = 64 * 1_024;
 /// The maximum number of open text streams; the oldest is dropped.
 const MAX_OPEN_TEXTS: usize = 8;
 
-/// Called once, when the session has ended.
-type OnSessionEnd = Box<dyn FnOnce(JobEnd) + Send>;
+/// How often an agent looks whether its avatar is there.
+const AVATAR_POLL: Micros = Micros::from_millis(20);
+
+/// Called once, when the session has ended or another agent is to go on with it.
+type OnSessionEnd = Box<dyn FnOnce(SessionEnd) + Send>;
 
 /// Why the agent is leaving its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Departure {
+pub(super) enum Departure {
     CallerLeft,
     Crash,
+    HandedOver,
 }
 
 /// One agent in one room.
@@ -56,7 +61,11 @@ pub(crate) struct AgentSession {
     pub(super) late_greeting: Option<SessionTime>,
     /// Whether keys are heard.
     typing: bool,
-    identity: Identity,
+    /// The agent that takes over, once this one hands over.
+    pub(super) successor: Option<Identity>,
+    /// When the agent before this one began to hand over, if there was one.
+    pub(super) took_over_from: Option<SessionTime>,
+    pub(super) identity: Identity,
     assigned_at: SessionTime,
     /// Set once the agent has asked to leave.
     departure: Option<Departure>,
@@ -64,21 +73,23 @@ pub(crate) struct AgentSession {
     counted: bool,
     /// The open text streams of the caller, by id.
     open_texts: Vec<(String, String)>,
-    on_end: Option<OnSessionEnd>,
+    pub(super) on_end: Option<OnSessionEnd>,
 }
 
 impl AgentSession {
-    /// A session that is about to join. It calls `on_end` in any case, even if it is only dropped.
+    /// A session that is about to join, with the avatar that speaks for it if it has one. It calls `on_end` in any case,
+    /// even if it is only dropped.
     ///
     /// # Errors
     /// If libopus has no memory.
     pub(crate) fn new(
         context: Arc<AgentContext>,
         assignment: &Assignment,
+        avatar: Option<AvatarLink>,
         on_end: OnSessionEnd,
     ) -> Result<Self, OpusError> {
         let voice = match assignment.mode {
-            Mode::Voice => Some(Voice::new()?),
+            Mode::Voice => Some(Voice::new(avatar)?),
             Mode::Chat => None,
         };
         Ok(Self {
@@ -94,6 +105,8 @@ impl AgentSession {
             answer: None,
             late_greeting: None,
             typing: false,
+            successor: None,
+            took_over_from: None,
             identity: assignment.identity.clone(),
             assigned_at: assignment.assigned_at,
             departure: None,
@@ -103,9 +116,17 @@ impl AgentSession {
         })
     }
 
+    /// The same session as that of another agent before, which handed over to this one.
+    pub(crate) fn taking_over(mut self, from: HandOver) -> Self {
+        let HandOver { to, since, gap: _, caller, turn, answered } = from;
+        (self.identity, self.took_over_from) = (to, Some(since));
+        (self.caller, self.turn, self.answered) = (caller, turn, answered);
+        self
+    }
+
     pub(crate) fn join_config(&self) -> JoinConfig {
         JoinConfig {
-            publish_audio: self.voice.is_some(),
+            publish_audio: self.voice.as_ref().is_some_and(Voice::has_own_track),
             publish_background: self.voice.is_some()
                 && self.context.behaviour.noise.background_track,
             attributes: if self.context.behaviour.states {
@@ -148,7 +169,11 @@ impl AgentSession {
         self.leave(Departure::Crash, handle);
     }
 
-    fn leave(&mut self, departure: Departure, handle: &mut dyn ParticipantHandle) {
+    pub(super) const fn departure(&self) -> Option<Departure> {
+        self.departure
+    }
+
+    pub(super) fn leave(&mut self, departure: Departure, handle: &mut dyn ParticipantHandle) {
         self.departure = Some(departure);
         self.steps.clear();
         handle.leave();
@@ -184,6 +209,7 @@ impl AgentSession {
         participant: &RemoteParticipant,
         handle: &mut dyn ParticipantHandle,
     ) {
+        self.successor_changed(participant, handle);
         if participant.is_agent || participant.identity == self.identity {
             return;
         }
@@ -215,12 +241,22 @@ impl AgentSession {
     }
 
     fn become_ready(&mut self, since: SessionTime, handle: &mut dyn ParticipantHandle) {
+        if self.voice.as_ref().is_some_and(|voice| !voice.can_speak()) {
+            self.steps.schedule(handle.now() + AVATAR_POLL, Step::BecomeReady { since });
+            return;
+        }
         self.ready = true;
         self.set_state(AgentState::Listening, handle);
         let now = handle.now();
         let wanted_us = self.context.behaviour.ready_delay(&self.room);
         let delay = MeasuredDelay { wanted_us, delay_us: now.since(since) };
         self.record(now, AgentFact::Ready { room: self.room.clone(), delay });
+        if let Some(began) = self.took_over_from {
+            let (room, identity) = (self.room.clone(), self.identity.clone());
+            let delay_us = now.since(began);
+            self.record(now, AgentFact::TookOver { room, identity, delay_us });
+            return;
+        }
         if self.fault == Some(JobFault::Mute) {
             return;
         }
@@ -238,7 +274,8 @@ impl AgentSession {
         match data {
             DataEvent::TextStreamOpened { stream_id: stream, sender, topic, .. } => {
                 // Texts from other participants, or from before the agent was ready, are ignored.
-                if topic == CHAT_TOPIC && self.ready && self.caller.as_ref() == Some(&sender) {
+                let is_heard = self.ready && self.successor.is_none();
+                if topic == CHAT_TOPIC && is_heard && self.caller.as_ref() == Some(&sender) {
                     if self.open_texts.len() >= MAX_OPEN_TEXTS {
                         self.open_texts.remove(0);
                     }
@@ -274,6 +311,7 @@ impl AgentSession {
             Step::ContinueEndlessText => self.continue_endless_text(handle),
             Step::FinishAnswer => self.finish_answer(handle),
             Step::YieldToCaller { since } => self.yield_to_caller(since, handle),
+            Step::LeaveToSuccessor => self.leave(Departure::HandedOver, handle),
         }
     }
 
@@ -282,7 +320,7 @@ impl AgentSession {
             self.context.session_left();
         }
         if let Some(on_end) = self.on_end.take() {
-            on_end(end);
+            on_end(SessionEnd::Job(end));
         }
     }
 }
@@ -341,6 +379,9 @@ impl ParticipantHandler for AgentSession {
         let (why, end) = match why {
             LeaveReason::ClientInitiated if self.departure == Some(Departure::Crash) => {
                 ("the injected crash".to_owned(), JobEnd::Failed("crashed".to_owned()))
+            }
+            LeaveReason::ClientInitiated if self.departure == Some(Departure::HandedOver) => {
+                ("it handed over to another agent".to_owned(), JobEnd::Done)
             }
             LeaveReason::ClientInitiated => ("the conversation is over".to_owned(), JobEnd::Done),
             LeaveReason::Disconnected(DisconnectError::RoomDeleted) => {

@@ -195,6 +195,7 @@ impl Caller {
     ) {
         self.check_greeting();
         self.close_turn(is_silent);
+        self.summary.several_agents |= self.agents.count() > 1;
         let turn = OpenTurn::new(index);
         match (&prompt.content, &mut self.voice) {
             (TurnContent::Text(text), _) => {
@@ -430,7 +431,9 @@ impl Caller {
         let last_packet_at = self.voice.as_ref().and_then(|voice| voice.last_packet_at);
         AgentSigns {
             activity: self.agents.activity(),
-            is_audible: self.is_agent_speaking(),
+            // What may be speech is waited for as speech.
+            is_audible: self.is_agent_speaking()
+                || self.voice.as_ref().is_some_and(|voice| voice.activity.is_undecided()),
             is_writing: self.utterances.is_writing(),
             has_stopped_sending: last_packet_at.is_some_and(|at| now.since(at) >= MAX_PACKET_GAP),
         }
