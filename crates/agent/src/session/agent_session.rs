@@ -1,6 +1,6 @@
 //! The life of one agent: it joins, becomes ready, takes turns and leaves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::attributes::{AgentState, CHAT_TOPIC};
@@ -26,6 +26,8 @@ const MAX_TEXT: usize = 64 * 1_024;
 /// The maximum number of open text streams; the oldest is dropped.
 const MAX_OPEN_TEXTS: usize = 8;
 
+/// The maximum number of tracks of other agents that are told from the caller's.
+const MAX_AGENT_TRACKS: usize = 64;
 /// How often an agent looks whether its avatar is there.
 const AVATAR_POLL: Micros = Micros::from_millis(20);
 
@@ -59,6 +61,8 @@ pub(crate) struct AgentSession {
     pub(super) answer: Option<Answer>,
     /// The greeting that waits for the end of an answer, and since when it is due.
     pub(super) late_greeting: Option<SessionTime>,
+    /// The SIDs of the tracks of agents, which are no callers: its avatar, an agent that takes over.
+    agent_tracks: HashSet<String>,
     /// Whether keys are heard.
     typing: bool,
     /// The agent that takes over, once this one hands over.
@@ -104,6 +108,7 @@ impl AgentSession {
             answered: 0,
             answer: None,
             late_greeting: None,
+            agent_tracks: HashSet::new(),
             typing: false,
             successor: None,
             took_over_from: None,
@@ -210,6 +215,11 @@ impl AgentSession {
         handle: &mut dyn ParticipantHandle,
     ) {
         self.successor_changed(participant, handle);
+        if participant.is_agent {
+            let sids = participant.audio_tracks.iter().map(|track| &track.sid);
+            let free = MAX_AGENT_TRACKS.saturating_sub(self.agent_tracks.len());
+            self.agent_tracks.extend(sids.take(free).cloned());
+        }
         if participant.is_agent || participant.identity == self.identity {
             return;
         }
@@ -343,7 +353,8 @@ impl ParticipantHandler for AgentSession {
             }
             ParticipantEvent::Data(data) => self.receive_data(data, at, handle),
             ParticipantEvent::Audio { packet, track_sid: track } => {
-                if let Some(voice) = &mut self.voice {
+                let is_agent = track.as_ref().is_some_and(|sid| self.agent_tracks.contains(sid));
+                if let Some(voice) = self.voice.as_mut().filter(|_| !is_agent) {
                     let edges = voice.receive(&packet, track);
                     self.receive_speech(&edges, handle);
                 }

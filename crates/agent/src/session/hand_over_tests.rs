@@ -7,7 +7,7 @@ use crate::worker::{HandOver, JobEnd, SessionEnd};
 use rushhour_callers::audio::Clip;
 use rushhour_callers::engine::testing::RecordingHandle;
 use rushhour_callers::engine::{LeaveReason, ParticipantHandler};
-use rushhour_callers::participant::{ParticipantEvent, RemoteParticipant};
+use rushhour_callers::participant::{ParticipantEvent, RemoteAudioTrack, RemoteParticipant};
 use rushhour_core::units::{Identity, Micros, Mode, SessionTime};
 
 const fn at(millis: u64) -> SessionTime {
@@ -86,6 +86,23 @@ fn an_avatar_falls_silent_when_its_agent_is_interrupted() {
     let silence = Clip::silence_frame();
     let last = handle.sent_audio.iter().rfind(|(_, frame)| *frame != silence).unwrap().0;
     assert!(last < at(2_400), "{last:?}");
+}
+
+#[test]
+fn an_agent_does_not_hear_its_avatar() {
+    let mut session = TestSession::listening(Mode::Voice, None, Behaviour::default());
+    let track = RemoteAudioTrack {
+        sid: "TR_1".to_owned(),
+        name: "avatar_audio".to_owned(),
+        is_microphone: true,
+        is_encrypted: false,
+    };
+    let avatar =
+        RemoteParticipant { audio_tracks: vec![track], ..participant("avatar", true, true) };
+    session.event(500, ParticipantEvent::ParticipantUpdated(avatar));
+    session.receive_speech(1_000, 600);
+    session.tick_until(3_000);
+    assert_eq!(session.facts(), []);
 }
 
 #[test]
