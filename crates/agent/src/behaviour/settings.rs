@@ -48,6 +48,7 @@ pub struct HandOff {
 
 /// The delays, faults and limits of an agent.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent habits of the agent")]
 pub struct Behaviour {
     /// The seed of all random delays and faults.
     pub seed: u64,

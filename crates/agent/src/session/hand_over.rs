@@ -9,6 +9,8 @@ use rushhour_callers::engine::ParticipantHandle;
 use rushhour_callers::participant::RemoteParticipant;
 use rushhour_core::units::{Identity, Micros};
 
+/// How long an agent stays so that its last words reach the caller: what is on its way when it leaves is lost.
+const LAST_WORDS: Micros = Micros::from_millis(100);
 /// How long an agent waits for the one that takes over.
 const SUCCESSOR_TIMEOUT: Micros = Micros::from_secs(10);
 
@@ -20,7 +22,7 @@ impl AgentSession {
         is_first && after.is_some_and(|turns| answered >= turns)
     }
 
-    /// Lets another agent join. This one leaves at once, or thinks until the other listens. It is deaf meanwhile.
+    /// Lets another agent join. This one leaves first, or thinks until the other listens. It is deaf meanwhile.
     pub(super) fn hand_over(&mut self, handle: &mut dyn ParticipantHandle) {
         let Some(on_end) = self.on_end.take() else { return };
         let now = handle.now();
@@ -29,16 +31,13 @@ impl AgentSession {
         let (room, turns) = (self.room.clone(), self.answered);
         self.record(now, AgentFact::HandsOver { room, to: to.clone(), turns, gap_us });
         self.successor = Some(to.clone());
-        if gap_us.is_some() {
-            self.leave(Departure::HandedOver, handle);
-        } else {
-            self.set_state(AgentState::Thinking, handle);
-            self.steps.schedule(now + SUCCESSOR_TIMEOUT, Step::LeaveToSuccessor);
-        }
+        self.set_state(AgentState::Thinking, handle);
+        let stays = if gap_us.is_some() { LAST_WORDS } else { SUCCESSOR_TIMEOUT };
+        self.steps.schedule(now + stays, Step::LeaveToSuccessor);
         on_end(SessionEnd::HandedOver(Box::new(HandOver {
             to,
             since: now,
-            gap: gap_us.unwrap_or_default(),
+            gap: gap_us.map(|gap| stays + gap).unwrap_or_default(),
             caller: self.caller.clone(),
             turn: self.turn,
             answered: self.answered,

@@ -164,8 +164,10 @@ fn an_agent_that_leaves_first_says_how_long_nobody_is_there() {
     session.receive_text(1_000, "in", "hello");
     session.tick(1_300);
     session.tick(1_350);
+    assert!(!session.handle.has_left, "its last words are on their way");
+    session.tick(1_450);
     assert!(session.handle.has_left);
-    let ended = [SessionEnd::HandedOver(Box::new(handed_over(700)))];
+    let ended = [SessionEnd::HandedOver(Box::new(handed_over(800)))];
     assert_eq!(*session.ends.lock().unwrap(), ended);
 }
 

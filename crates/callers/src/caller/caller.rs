@@ -171,7 +171,13 @@ impl Caller {
         handle: &mut dyn ParticipantHandle,
     ) {
         let was_in_sentence = self.is_in_sentence(at);
-        match self.agents.update(participant, at) {
+        let hand_offs = self.agents.hand_offs;
+        let change = self.agents.update(participant, at);
+        if self.agents.hand_offs > hand_offs {
+            let Self { utterances, agents, .. } = self;
+            utterances.close_streams_of_others(at, |identity| agents.is_agent(identity));
+        }
+        match change {
             RoomChange::AgentJoined => {
                 let identity = participant.identity.clone();
                 let joined_at_ms = participant.joined_at_ms;
