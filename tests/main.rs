@@ -26,6 +26,7 @@
 //! | `frameworks` | agents on the frameworks that people use |
 //! | `given_to_agents` | what agents need of their callers: who they are, answers to calls, keys |
 //! | `agent_behaviours` | our callers against such agents |
+//! | `agent_habits` | our callers against the calibration agent with the habits of such agents |
 //! | `logging` | the log, and what must not be in it |
 //! | `packaging` | archive, image, Debian package, workflows and manifests |
 //! | `examples` | the programs in `examples/` |
@@ -34,6 +35,8 @@
 
 #[cfg(feature = "native")]
 mod agent_behaviours;
+#[cfg(feature = "native")]
+mod agent_habits;
 #[cfg(feature = "native")]
 mod calibration_agent;
 mod capacity;

@@ -3,6 +3,8 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures in real time")]
 
+#[cfg(feature = "native")]
+mod behaviours;
 mod compare;
 #[cfg(feature = "native")]
 mod hearing;
@@ -37,6 +39,8 @@ fn main() {
         ("noise", noise::figures),
         #[cfg(feature = "native")]
         ("native", native::all),
+        #[cfg(feature = "native")]
+        ("behaviours", behaviours::figures),
         ("soak", soak::figures),
     ];
     // Single rows of `native`.
@@ -57,6 +61,10 @@ fn main() {
         if wanted.iter().any(|word| word == row) {
             figures();
         }
+    }
+    #[cfg(feature = "native")]
+    for habit in wanted.iter().filter_map(|word| word.strip_prefix("behaviours-")) {
+        behaviours::row(habit);
     }
     for (kind, figures) in kinds {
         if wanted.is_empty() || wanted.iter().any(|word| word == kind) {

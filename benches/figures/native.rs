@@ -3,9 +3,8 @@
 //! `native-faults`, `native-cost`, `native-chat-cost`, `native-rate`, `native-thousand`.
 
 use std::collections::HashMap;
-use std::path::Path;
 
-use super::native_rig::{Measured, Rig, errors, percentile};
+use super::native_rig::{CLIP, Measured, Rig, errors, percentile};
 use super::support::figure;
 
 /// `lk perf agent-load-test` (livekit-cli 2.18.3), measured with 40 rooms on the same server and a light agent: share of a
@@ -25,7 +24,7 @@ pub(crate) fn all() {
     thousand();
 }
 
-fn profile(mode: &str, copies: u32, load: &str, lasts: &str) -> String {
+pub(crate) fn profile(mode: &str, copies: u32, load: &str, lasts: &str) -> String {
     format!(
         "name = \"figures\"\nmode = \"{mode}\"\n[livekit]\nurl = \"ws://127.0.0.1:1\"\nagent = \"echo\"\n\
          agent_within = \"30s\"\ngive_up_after = \"30s\"\n[evaluator]\nkind = \"native\"\n\
@@ -34,18 +33,15 @@ fn profile(mode: &str, copies: u32, load: &str, lasts: &str) -> String {
     )
 }
 
-fn chat_script(turns: u32, pause: &str) -> String {
+pub(crate) fn chat_script(turns: u32, pause: &str) -> String {
     let turn = format!(
         "[[turn]]\nsay = \"Do you have a table for two?\"\npause = \"{pause}\"\nwithin = \"30s\"\n"
     );
     turn.repeat(turns as usize)
 }
 
-fn voice_script(turns: u32, pause: &str) -> String {
-    let clip =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/scripts/clips/vegetarian-menu.opus");
-    let turn =
-        format!("[[turn]]\nplay = \"{}\"\npause = \"{pause}\"\nwithin = \"30s\"\n", clip.display());
+pub(crate) fn voice_script(turns: u32, pause: &str) -> String {
+    let turn = format!("[[turn]]\nplay = \"{CLIP}\"\npause = \"{pause}\"\nwithin = \"30s\"\n");
     turn.repeat(turns as usize)
 }
 

@@ -14,6 +14,9 @@ use super::support::rushhour;
 const KEY: &str = "devkey";
 const SECRET: &str = "a-secret-for-figures-on-this-machine-only";
 
+/// What callers say: the name of a shipped clip, which lies beside the script.
+pub(crate) const CLIP: &str = "vegetarian-menu.opus";
+
 /// A running livekit-server.
 pub(crate) struct Rig {
     folder: tempfile::TempDir,
@@ -111,6 +114,8 @@ impl Rig {
         }
         fs::write(folder.join("profile.toml"), profile).expect("a file can be written");
         fs::write(folder.join("script.toml"), script).expect("a file can be written");
+        let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/scripts/clips");
+        fs::copy(clips.join(CLIP), folder.join(CLIP)).expect("the clip is shipped");
         let reports = folder.join("reports");
         let mut generator = self
             .command()

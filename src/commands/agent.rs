@@ -13,7 +13,7 @@ use crate::print;
 use crate::session::native_callers::read_clip;
 use crate::signals::{self, SignalMessages};
 use rushhour_agent::behaviour::{
-    AgentFiller, AgentGreeting, AgentNoise, Behaviour, JobFault, JobFaults,
+    AgentFiller, AgentGreeting, AgentNoise, Behaviour, HandOff, JobFault, JobFaults,
 };
 use rushhour_agent::{AgentConfig, AgentEvent, run};
 use rushhour_callers::audio::Clip;
@@ -47,6 +47,8 @@ Examples:
   # Behave like many real agents: noise beneath the voice, a filler, a tool
   rushhour agent --url ws://127.0.0.1:7880 --name echo \\
       --ambience -40dBFS --filler 'One moment.' --tool-delay 4s
+  # Speak through an avatar, and hand over to another agent after two turns
+  rushhour agent --url ws://127.0.0.1:7880 --name echo --avatar --handoff 2
 
 The agent writes if the dispatch metadata contains \"text_mode\": true, and speaks otherwise. \
 Delays are written `300ms`, `uniform 0s..3s` (shortest and longest) or `lognormal 300ms..900ms` \
@@ -227,6 +229,20 @@ struct HabitArgs {
     /// Publish no state: no attribute `lk.agent.state`.
     #[arg(long)]
     no_state: bool,
+    /// Let a second participant, an avatar, publish the voice on the agent's behalf (`lk.publish_on_behalf`).
+    #[arg(long)]
+    avatar: bool,
+    /// After so many answered turns, let another agent join and take over; the first leaves once the other listens.
+    #[arg(long, value_name = "TURNS", value_parser = clap::value_parser!(u32).range(1..))]
+    handoff: Option<u32>,
+    /// Leave first; the agent that takes over joins this long afterwards.
+    #[arg(
+        long,
+        value_name = "DELAY",
+        requires = "handoff",
+        value_parser = parse_unit::<DelayDistribution>
+    )]
+    handoff_gap: Option<DelayDistribution>,
 }
 
 #[derive(Debug, Args)]
@@ -335,6 +351,10 @@ fn behaviour(arguments: &AgentArgs) -> Result<Behaviour, CliError> {
             typing: habits.typing,
             background_track: habits.two_tracks,
         },
+        avatar: habits.avatar,
+        hand_off: habits
+            .handoff
+            .map(|after_turns| HandOff { after_turns, gap: habits.handoff_gap }),
     })
 }
 

@@ -10,19 +10,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::behaviour::Behaviour;
-use super::session::{AgentContext, AgentSession, Sounds};
+use super::session::{AgentContext, Sounds};
+use super::session_registry::SessionRegistry;
 use super::status::{StatusServer, WorkerStats};
 use super::truth::{AgentFact, TruthFile, TruthSink};
-use super::worker::{
-    Assignment, JobEnd, JobRunner, Worker, WorkerConfig, WorkerError, WorkerInputs, run_worker,
-};
+use super::worker::{Worker, WorkerConfig, WorkerError, WorkerInputs, run_worker};
 use rushhour_callers::audio::{Clip, ClipError};
-use rushhour_callers::engine::{
-    Engine, EngineClock, JoinRequest, ParticipantControl, raise_file_limit,
-};
+use rushhour_callers::engine::{Engine, EngineClock, raise_file_limit};
 use rushhour_core::units::{AgentName, SessionTime};
 use rushhour_livekit::TokenSigner;
 
@@ -167,79 +164,16 @@ async fn run_sessions(
     let worker = Worker::new(worker_config, truth, clock.now());
     let mut sessions = SessionRegistry {
         url: config.url.clone(),
+        token_signer: config.token_signer.clone(),
         context,
         stats,
         engine,
         session_ended,
-        participants: HashMap::new(),
+        jobs: HashMap::new(),
         registered: false,
         on_event,
     };
     let inputs = WorkerInputs { session_ends, stop_requests };
     run_worker(worker, &config.url, &config.token_signer, clock, inputs, &mut sessions).await?;
     Ok(())
-}
-
-/// Starts and stops the sessions of the worker's jobs.
-struct SessionRegistry<F> {
-    url: String,
-    context: Arc<AgentContext>,
-    stats: Arc<WorkerStats>,
-    engine: Engine,
-    session_ended: UnboundedSender<(String, JobEnd)>,
-    /// By job id.
-    participants: HashMap<String, ParticipantControl>,
-    registered: bool,
-    on_event: F,
-}
-
-impl<F: FnMut(AgentEvent)> JobRunner for SessionRegistry<F> {
-    fn start(&mut self, assignment: Assignment) {
-        let (session_ended, job) = (self.session_ended.clone(), assignment.job.clone());
-        let on_end = Box::new(move |end| {
-            // Fails only once the worker has stopped.
-            let _ = session_ended.send((job, end));
-        });
-        let session = match AgentSession::new(Arc::clone(&self.context), &assignment, on_end) {
-            Ok(session) => session,
-            Err(error) => {
-                let failed = JobEnd::Failed(error.to_string());
-                let _ = self.session_ended.send((assignment.job, failed));
-                return;
-            }
-        };
-        let Assignment { job, url, token, .. } = assignment;
-        let participant = self.engine.join(JoinRequest {
-            url: url.unwrap_or_else(|| self.url.clone()),
-            token,
-            config: session.join_config(),
-            network: None,
-            handler: Box::new(session),
-        });
-        self.participants.insert(job, participant);
-    }
-
-    fn stop(&mut self, job: &str) {
-        if let Some(participant) = self.participants.get(job) {
-            participant.stop();
-        }
-    }
-
-    fn stop_all(&mut self) {
-        for participant in self.participants.values() {
-            participant.stop();
-        }
-    }
-
-    fn remove(&mut self, job: &str) {
-        self.participants.remove(job);
-    }
-
-    fn update(&mut self, worker: &Worker) {
-        self.stats.update(worker);
-        if worker.is_registered() != self.registered {
-            self.registered = worker.is_registered();
-            (self.on_event)(AgentEvent::Registered(self.registered));
-        }
-    }
 }

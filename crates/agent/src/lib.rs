@@ -6,6 +6,7 @@
 mod agent;
 pub mod behaviour;
 mod session;
+mod session_registry;
 mod status;
 mod truth;
 mod worker;

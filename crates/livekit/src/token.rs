@@ -81,19 +81,45 @@ impl TokenSigner {
     /// # Errors
     /// The key or the secret is empty.
     pub fn sign(&self, request: TokenRequest) -> Result<Secret, TokenError> {
+        let kind = request.participant.kind;
+        let kind = (kind != CallerKind::Standard).then(|| kind.name());
+        self.sign_with(request, kind, VideoGrants::default())
+    }
+
+    /// The same for an agent: a token of the kind that the server gives to a worker's job, for a participant that has no
+    /// job of its own. It may publish its state and texts in the name of others.
+    ///
+    /// # Errors
+    /// The key or the secret is empty.
+    pub fn sign_for_agent(&self, request: TokenRequest) -> Result<Secret, TokenError> {
+        let grants = VideoGrants {
+            agent: true,
+            can_update_own_metadata: Some(true),
+            ..VideoGrants::default()
+        };
+        self.sign_with(request, Some("agent"), grants)
+    }
+
+    /// Grants to join, publish, subscribe and send data, besides what `grants` has.
+    fn sign_with(
+        &self,
+        request: TokenRequest,
+        kind: Option<&str>,
+        grants: VideoGrants,
+    ) -> Result<Secret, TokenError> {
         let grants = VideoGrants {
             room_join: true,
             room: request.room.as_str().to_owned(),
             can_publish: Some(true),
             can_subscribe: Some(true),
             can_publish_data: Some(true),
-            ..VideoGrants::default()
+            ..grants
         };
         let mut token = AccessToken::with_api_key(self.key.expose(), self.secret.expose())
             .with_ttl(request.lifetime.as_duration())
             .with_identity(request.identity.as_str())
             .with_grants(grants);
-        let ParticipantClaims { kind, name, metadata, attributes } = request.participant;
+        let ParticipantClaims { kind: _, name, metadata, attributes } = request.participant;
         if !name.is_empty() {
             token = token.with_name(&name);
         }
@@ -103,8 +129,8 @@ impl TokenSigner {
         if !attributes.is_empty() {
             token = token.with_attributes(attributes);
         }
-        if kind != CallerKind::Standard {
-            token = token.with_kind(kind.name());
+        if let Some(kind) = kind {
+            token = token.with_kind(kind);
         }
         if let Some(TokenDispatch { agent, metadata, room_metadata }) = request.agent {
             token = token.with_room_config(proto::RoomConfiguration {
@@ -207,6 +233,18 @@ mod tests {
             (&*agents[0].agent_name, &*agents[0].metadata),
             ("echo", "{\"text_mode\":true}")
         );
+    }
+
+    #[test]
+    fn an_agents_token_is_of_its_kind_and_may_change_its_state() {
+        let secret = Secret::new("a-secret-of-thirty-two-characters");
+        let signer = TokenSigner::new(Secret::new("key"), secret.clone());
+        let token = signer.sign_for_agent(request(None)).unwrap();
+        let claims =
+            TokenVerifier::with_api_key("key", secret.expose()).verify(token.expose()).unwrap();
+        assert_eq!((&*claims.kind, &*claims.sub), ("agent", "caller-7"));
+        assert!(claims.video.agent && claims.video.room_join);
+        assert_eq!(claims.video.can_update_own_metadata, Some(true));
     }
 
     #[test]

@@ -37,8 +37,18 @@ pub struct AgentNoise {
     pub background_track: bool,
 }
 
+/// When an agent hands the conversation over to another agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandOff {
+    /// After so many answered turns.
+    pub after_turns: u32,
+    /// How long after it left the other joins; `None` if the other joins first, and it leaves once the other listens.
+    pub gap: Option<DelayDistribution>,
+}
+
 /// The delays, faults and limits of an agent.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent habits of the agent")]
 pub struct Behaviour {
     /// The seed of all random delays and faults.
     pub seed: u64,
@@ -76,6 +86,10 @@ pub struct Behaviour {
     pub filler: Option<AgentFiller>,
     /// The noise on its tracks.
     pub noise: AgentNoise,
+    /// Whether a second participant, an avatar, publishes the voice on its behalf.
+    pub avatar: bool,
+    /// When it hands over to another agent, if it does.
+    pub hand_off: Option<HandOff>,
 }
 
 impl Default for Behaviour {
@@ -100,6 +114,8 @@ impl Default for Behaviour {
             states: true,
             filler: None,
             noise: AgentNoise::default(),
+            avatar: false,
+            hand_off: None,
         }
     }
 }
@@ -137,6 +153,12 @@ impl Behaviour {
     pub(crate) fn tool_delay(&self, room: &RoomName, turn: u32) -> Option<Micros> {
         let draw = self.turn_draw("tool", room, turn);
         self.filler.as_ref().map(|filler| filler.tool_delay.sample(draw))
+    }
+
+    /// From leaving to the join of the agent that takes over; `None` if that one joins first.
+    pub(crate) fn hand_off_gap(&self, room: &RoomName) -> Option<Micros> {
+        let gap = self.hand_off.as_ref()?.gap?;
+        Some(gap.sample(self.rng().draw("handoff", room.as_str())))
     }
 
     /// The delay of the answer to a turn, counted from 1: a random delay, multiplied by the ratio of the sessions to

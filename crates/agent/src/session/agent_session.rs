@@ -1,9 +1,10 @@
 //! The life of one agent: it joins, becomes ready, takes turns and leaves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::attributes::{AgentState, CHAT_TOPIC};
+use super::avatar::AvatarLink;
 use super::context::AgentContext;
 use super::sounds::{BACKGROUND, Sounds, TYPING};
 use super::step_queue::{Step, StepQueue};
@@ -11,7 +12,7 @@ use super::turns::Answer;
 use super::voice::Voice;
 use crate::behaviour::JobFault;
 use crate::truth::{AgentFact, MeasuredDelay, NoiseSource};
-use crate::worker::{Assignment, JobEnd};
+use crate::worker::{Assignment, HandOver, JobEnd, SessionEnd};
 use rushhour_callers::audio::OpusError;
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
@@ -19,21 +20,27 @@ use rushhour_callers::participant::{
     DepartureReason, DisconnectError, JoinConfig, ParticipantEvent, ReconnectPolicy,
     RemoteParticipant,
 };
-use rushhour_core::units::{Identity, Mode, RoomName, SessionTime};
+use rushhour_core::units::{Identity, Micros, Mode, RoomName, SessionTime};
 
 /// The longest text from a caller, in bytes; further chunks are dropped.
 const MAX_TEXT: usize = 64 * 1_024;
 /// The maximum number of open text streams; the oldest is dropped.
 const MAX_OPEN_TEXTS: usize = 8;
 
-/// Called once, when the session has ended.
-type OnSessionEnd = Box<dyn FnOnce(JobEnd) + Send>;
+/// The maximum number of tracks of other agents that are told from the caller's.
+const MAX_AGENT_TRACKS: usize = 64;
+/// How often an agent looks whether its avatar is there.
+const AVATAR_POLL: Micros = Micros::from_millis(20);
+
+/// Called once, when the session has ended or another agent is to go on with it.
+type OnSessionEnd = Box<dyn FnOnce(SessionEnd) + Send>;
 
 /// Why the agent is leaving its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Departure {
+pub(super) enum Departure {
     CallerLeft,
     Crash,
+    HandedOver,
 }
 
 /// One agent in one room.
@@ -55,9 +62,15 @@ pub(crate) struct AgentSession {
     pub(super) answer: Option<Answer>,
     /// The greeting that waits for the end of an answer, and since when it is due.
     pub(super) late_greeting: Option<SessionTime>,
+    /// The SIDs of the tracks of agents, which are no callers: its avatar, an agent that takes over.
+    agent_tracks: HashSet<String>,
     /// Whether keys are heard.
     typing: bool,
-    identity: Identity,
+    /// The agent that takes over, once this one hands over.
+    pub(super) successor: Option<Identity>,
+    /// When the agent before this one began to hand over, if there was one.
+    pub(super) took_over_from: Option<SessionTime>,
+    pub(super) identity: Identity,
     assigned_at: SessionTime,
     /// Set once the agent has asked to leave.
     departure: Option<Departure>,
@@ -65,21 +78,23 @@ pub(crate) struct AgentSession {
     counted: bool,
     /// The open text streams of the caller, by id.
     open_texts: Vec<(String, String)>,
-    on_end: Option<OnSessionEnd>,
+    pub(super) on_end: Option<OnSessionEnd>,
 }
 
 impl AgentSession {
-    /// A session that is about to join. It calls `on_end` in any case, even if it is only dropped.
+    /// A session that is about to join, with the avatar that speaks for it if it has one. It calls `on_end` in any case,
+    /// even if it is only dropped.
     ///
     /// # Errors
     /// If libopus has no memory.
     pub(crate) fn new(
         context: Arc<AgentContext>,
         assignment: &Assignment,
+        avatar: Option<AvatarLink>,
         on_end: OnSessionEnd,
     ) -> Result<Self, OpusError> {
         let voice = match assignment.mode {
-            Mode::Voice => Some(Voice::new()?),
+            Mode::Voice => Some(Voice::new(avatar)?),
             Mode::Chat => None,
         };
         Ok(Self {
@@ -94,7 +109,10 @@ impl AgentSession {
             answered: 0,
             answer: None,
             late_greeting: None,
+            agent_tracks: HashSet::new(),
             typing: false,
+            successor: None,
+            took_over_from: None,
             identity: assignment.identity.clone(),
             assigned_at: assignment.assigned_at,
             departure: None,
@@ -104,9 +122,17 @@ impl AgentSession {
         })
     }
 
+    /// The same session as that of another agent before, which handed over to this one.
+    pub(crate) fn taking_over(mut self, from: HandOver) -> Self {
+        let HandOver { to, since, gap: _, caller, turn, answered } = from;
+        (self.identity, self.took_over_from) = (to, Some(since));
+        (self.caller, self.turn, self.answered) = (caller, turn, answered);
+        self
+    }
+
     pub(crate) fn join_config(&self) -> JoinConfig {
         JoinConfig {
-            publish_audio: self.voice.is_some(),
+            publish_audio: self.voice.as_ref().is_some_and(Voice::has_own_track),
             publish_background: self.voice.is_some()
                 && self.context.behaviour.noise.background_track,
             attributes: if self.context.behaviour.states {
@@ -150,7 +176,11 @@ impl AgentSession {
         self.leave(Departure::Crash, handle);
     }
 
-    fn leave(&mut self, departure: Departure, handle: &mut dyn ParticipantHandle) {
+    pub(super) const fn departure(&self) -> Option<Departure> {
+        self.departure
+    }
+
+    pub(super) fn leave(&mut self, departure: Departure, handle: &mut dyn ParticipantHandle) {
         self.departure = Some(departure);
         self.steps.clear();
         handle.leave();
@@ -186,6 +216,12 @@ impl AgentSession {
         participant: &RemoteParticipant,
         handle: &mut dyn ParticipantHandle,
     ) {
+        self.successor_changed(participant, handle);
+        if participant.is_agent {
+            let sids = participant.audio_tracks.iter().map(|track| &track.sid);
+            let free = MAX_AGENT_TRACKS.saturating_sub(self.agent_tracks.len());
+            self.agent_tracks.extend(sids.take(free).cloned());
+        }
         if participant.is_agent || participant.identity == self.identity {
             return;
         }
@@ -221,12 +257,22 @@ impl AgentSession {
     }
 
     fn become_ready(&mut self, since: SessionTime, handle: &mut dyn ParticipantHandle) {
+        if self.voice.as_ref().is_some_and(|voice| !voice.can_speak()) {
+            self.steps.schedule(handle.now() + AVATAR_POLL, Step::BecomeReady { since });
+            return;
+        }
         self.ready = true;
         self.set_state(AgentState::Listening, handle);
         let now = handle.now();
         let wanted_us = self.context.behaviour.ready_delay(&self.room);
         let delay = MeasuredDelay { wanted_us, delay_us: now.since(since) };
         self.record(now, AgentFact::Ready { room: self.room.clone(), delay });
+        if let Some(began) = self.took_over_from {
+            let (room, identity) = (self.room.clone(), self.identity.clone());
+            let delay_us = now.since(began);
+            self.record(now, AgentFact::TookOver { room, identity, delay_us });
+            return;
+        }
         if self.fault == Some(JobFault::Mute) {
             return;
         }
@@ -244,7 +290,8 @@ impl AgentSession {
         match data {
             DataEvent::TextStreamOpened { stream_id: stream, sender, topic, .. } => {
                 // Texts from other participants, or from before the agent was ready, are ignored.
-                if topic == CHAT_TOPIC && self.ready && self.caller.as_ref() == Some(&sender) {
+                let is_heard = self.ready && self.successor.is_none();
+                if topic == CHAT_TOPIC && is_heard && self.caller.as_ref() == Some(&sender) {
                     if self.open_texts.len() >= MAX_OPEN_TEXTS {
                         self.open_texts.remove(0);
                     }
@@ -282,6 +329,7 @@ impl AgentSession {
             Step::ContinueEndlessText => self.continue_endless_text(handle),
             Step::FinishAnswer => self.finish_answer(handle),
             Step::YieldToCaller { since } => self.yield_to_caller(since, handle),
+            Step::LeaveToSuccessor => self.leave(Departure::HandedOver, handle),
         }
     }
 
@@ -290,7 +338,7 @@ impl AgentSession {
             self.context.session_left();
         }
         if let Some(on_end) = self.on_end.take() {
-            on_end(end);
+            on_end(SessionEnd::Job(end));
         }
     }
 }
@@ -313,7 +361,8 @@ impl ParticipantHandler for AgentSession {
             }
             ParticipantEvent::Data(data) => self.receive_data(data, at, handle),
             ParticipantEvent::Audio { packet, track_sid: track } => {
-                if let Some(voice) = &mut self.voice {
+                let is_agent = track.as_ref().is_some_and(|sid| self.agent_tracks.contains(sid));
+                if let Some(voice) = self.voice.as_mut().filter(|_| !is_agent) {
                     let edges = voice.receive(&packet, track);
                     self.receive_speech(&edges, handle);
                 }
@@ -359,6 +408,9 @@ impl ParticipantHandler for AgentSession {
         let (why, end) = match why {
             LeaveReason::ClientInitiated if self.departure == Some(Departure::Crash) => {
                 ("the injected crash".to_owned(), JobEnd::Failed("crashed".to_owned()))
+            }
+            LeaveReason::ClientInitiated if self.departure == Some(Departure::HandedOver) => {
+                ("it handed over to another agent".to_owned(), JobEnd::Done)
             }
             LeaveReason::ClientInitiated => ("the conversation is over".to_owned(), JobEnd::Done),
             LeaveReason::Disconnected(DisconnectError::RoomDeleted) => {

@@ -29,6 +29,11 @@ impl AgentContext {
         }
     }
 
+    /// Whether each agent has an avatar.
+    pub(crate) fn has_avatar(&self) -> bool {
+        self.behaviour.avatar
+    }
+
     /// The number of sessions that are in their rooms.
     pub(crate) fn sessions(&self) -> usize {
         self.sessions.load(Relaxed)

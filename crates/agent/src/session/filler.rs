@@ -6,6 +6,7 @@ use super::step_queue::Step;
 use super::turns::segment_id;
 use crate::truth::{AgentFact, MeasuredDelay};
 use rushhour_callers::engine::ParticipantHandle;
+use rushhour_core::units::SessionTime;
 
 /// How far the filler before an answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,24 +28,28 @@ impl AgentSession {
         if let (Some(voice), Some(clip)) = (&mut self.voice, &self.context.sounds.filler) {
             voice.speak(clip.clone());
         } else {
-            self.send_filler_text(handle);
+            self.send_filler_text(None, handle);
             self.begin_tool(handle);
         }
     }
 
-    /// Sends the text of the filler, a segment of its own.
-    pub(super) fn send_filler_text(&mut self, handle: &mut dyn ParticipantHandle) {
+    /// Sends the text of the filler, a segment of its own. A voice agent became audible `at`.
+    pub(super) fn send_filler_text(
+        &mut self,
+        at: Option<SessionTime>,
+        handle: &mut dyn ParticipantHandle,
+    ) {
         let Some(answer) = &self.answer else { return };
         let Some(filler) = &self.context.behaviour.filler else { return };
         let segment = format!("{}_filler", segment_id(answer.turn));
         let stream = handle.open_text_stream(TRANSCRIPTION_TOPIC, open_segment(&segment));
         handle.write_text_stream(&stream, 0, &filler.text);
         handle.close_text_stream(&stream, end_of_segment());
-        let now = handle.now();
+        let at = at.unwrap_or_else(|| handle.now());
         let delay =
-            MeasuredDelay { wanted_us: answer.configured_delay, delay_us: now.since(answer.since) };
+            MeasuredDelay { wanted_us: answer.configured_delay, delay_us: at.since(answer.since) };
         let (room, turn) = (self.room.clone(), answer.turn);
-        self.record(now, AgentFact::FillerBegan { room, turn, delay });
+        self.record(at, AgentFact::FillerBegan { room, turn, delay });
         self.set_state(AgentState::Speaking, handle);
     }
 

@@ -4,10 +4,14 @@
 
 mod agent_session;
 mod attributes;
+mod avatar;
 mod context;
 mod filler;
 #[cfg(test)]
 mod habit_tests;
+mod hand_over;
+#[cfg(test)]
+mod hand_over_tests;
 mod sounds;
 mod step_queue;
 #[cfg(test)]
@@ -16,5 +20,6 @@ mod turns;
 mod voice;
 
 pub(crate) use agent_session::AgentSession;
+pub(crate) use avatar::{AvatarLink, AvatarSession};
 pub(crate) use context::AgentContext;
 pub(crate) use sounds::Sounds;

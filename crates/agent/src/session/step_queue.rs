@@ -23,6 +23,8 @@ pub(super) enum Step {
     YieldToCaller {
         since: SessionTime,
     },
+    /// Leave the room to the agent that took over.
+    LeaveToSuccessor,
 }
 
 /// Scheduled steps, a handful at most.

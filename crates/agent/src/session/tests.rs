@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::behaviour::{AgentGreeting, Behaviour, JobFault};
 use crate::truth::{AgentFact, TruthSink};
-use crate::worker::{Assignment, JobEnd};
+use crate::worker::{Assignment, JobEnd, SessionEnd};
 use rushhour_callers::audio::{Clip, FRAME_SAMPLES};
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::testing::RecordingHandle;
@@ -22,7 +22,7 @@ pub(super) struct TestSession {
     pub(super) session: AgentSession,
     pub(super) handle: RecordingHandle,
     facts: Receiver<(SessionTime, AgentFact)>,
-    ends: Arc<Mutex<Vec<JobEnd>>>,
+    pub(super) ends: Arc<Mutex<Vec<SessionEnd>>>,
     context: Arc<AgentContext>,
 }
 
@@ -36,6 +36,16 @@ pub(super) fn participant(name: &str, is_agent: bool, present: bool) -> RemotePa
 impl TestSession {
     /// A session that is about to join.
     pub(super) fn joining(mode: Mode, fault: Option<JobFault>, behaviour: Behaviour) -> Self {
+        Self::with_avatar(mode, fault, behaviour).0
+    }
+
+    /// The same, with its avatar if it has one.
+    pub(super) fn with_avatar(
+        mode: Mode,
+        fault: Option<JobFault>,
+        behaviour: Behaviour,
+    ) -> (Self, Option<AvatarSession>) {
+        let has_avatar = behaviour.avatar;
         let (truth, facts) = TruthSink::new();
         let speech = Clip::tone(Micros::from_millis(200)).unwrap();
         let sounds = Sounds::new(&behaviour, speech).unwrap();
@@ -53,8 +63,15 @@ impl TestSession {
         let ends = Arc::new(Mutex::new(Vec::new()));
         let recorded = Arc::clone(&ends);
         let on_end = Box::new(move |end| recorded.lock().unwrap().push(end));
-        let session = AgentSession::new(Arc::clone(&context), &assignment, on_end).unwrap();
-        Self { session, handle: RecordingHandle::default(), facts, ends, context }
+        let (avatar, link) = has_avatar
+            .then(|| {
+                let room = assignment.room.clone();
+                let agent = assignment.identity.clone();
+                AvatarSession::new(Arc::clone(&context), room, agent, mode)
+            })
+            .unzip();
+        let session = AgentSession::new(Arc::clone(&context), &assignment, link, on_end).unwrap();
+        (Self { session, handle: RecordingHandle::default(), facts, ends, context }, avatar)
     }
 
     /// A session that has been ready since 100 ms and answers `caller`.
@@ -107,10 +124,12 @@ impl TestSession {
 
     /// Receives speech of the caller from `millis` on, and ticks until its end.
     pub(super) fn receive_speech(&mut self, millis: u64, duration: u64) {
-        self.tick_until(millis);
+        self.tick_until(millis - 200);
         let clip = Clip::tone(Micros::from_millis(duration)).unwrap();
-        for (frame, n) in clip.frames().iter().zip(0_u16..) {
-            let now = millis + 20 * u64::from(n);
+        // Tracks begin with silence.
+        let silence = vec![Clip::silence_frame(); 10];
+        for (frame, n) in silence.iter().chain(clip.frames()).zip(0_u16..) {
+            let now = millis - 200 + 20 * u64::from(n);
             let packet = AudioPacket {
                 ssrc: 9,
                 sequence: u16::try_from(now / 20).unwrap(),
@@ -269,7 +288,10 @@ fn crashes_happen_at_their_time_and_fail_the_job() {
     assert!(at_join.handle.has_left);
     assert!(at_join.handle.take_log().is_empty(), "it leaves without notice");
     at_join.session.on_left(LeaveReason::ClientInitiated, at(30));
-    assert_eq!(*at_join.ends.lock().unwrap(), [JobEnd::Failed("crashed".to_owned())]);
+    assert_eq!(
+        *at_join.ends.lock().unwrap(),
+        [SessionEnd::Job(JobEnd::Failed("crashed".to_owned()))]
+    );
     assert_eq!(at_join.context.sessions(), 0);
 
     let mut later = chat(Some(JobFault::CrashAfterTurns));
@@ -306,7 +328,7 @@ fn it_greets_its_caller_and_leaves_when_the_caller_does() {
     session.event(400, ParticipantEvent::ParticipantUpdated(participant("caller", false, false)));
     assert!(session.handle.has_left);
     session.session.on_left(LeaveReason::ClientInitiated, at(410));
-    assert_eq!(*session.ends.lock().unwrap(), [JobEnd::Done]);
+    assert_eq!(*session.ends.lock().unwrap(), [SessionEnd::Job(JobEnd::Done)]);
 }
 
 #[test]
@@ -379,7 +401,7 @@ fn a_dropped_session_ends_as_failed() {
     let (ends, context) = (Arc::clone(&session.ends), Arc::clone(&session.context));
     assert_eq!(context.sessions(), 1);
     drop(session);
-    assert!(matches!(&ends.lock().unwrap()[..], [JobEnd::Failed(_)]));
+    assert!(matches!(&ends.lock().unwrap()[..], [SessionEnd::Job(JobEnd::Failed(_))]));
     assert_eq!(context.sessions(), 0);
 }
 

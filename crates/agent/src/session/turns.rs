@@ -4,6 +4,7 @@ use super::agent_session::AgentSession;
 use super::attributes::{
     AgentState, TRANSCRIPTION_TOPIC, end_of_segment, open_segment, user_transcription,
 };
+use super::avatar::BecameAudible;
 use super::filler::Filler;
 use super::step_queue::Step;
 use crate::behaviour::JobFault;
@@ -126,8 +127,8 @@ impl AgentSession {
         handle: &mut dyn ParticipantHandle,
     ) {
         for edge in edges {
-            // A session that is not ready ignores what it hears.
-            if !self.ready {
+            // A session that is not ready, or hands over, ignores what it hears.
+            if !self.ready || self.successor.is_some() {
                 return;
             }
             match *edge {
@@ -306,25 +307,8 @@ impl AgentSession {
 
     /// Sends the audio frames that are due. The text of a spoken answer starts and ends with its audio.
     pub(super) fn send_due_frames(&mut self, handle: &mut dyn ParticipantHandle) {
-        while let Some((frame, outcome)) =
-            self.voice.as_mut().and_then(|voice| voice.send_due(handle))
-        {
-            let Some(answer) = &mut self.answer else { continue };
-            if !frame.is_first_audible || answer.started_after.is_some() {
-                continue;
-            }
-            if let Filler::Saying { audible } = &mut answer.filler {
-                *audible = true;
-                self.send_filler_text(handle);
-                continue;
-            }
-            let (now, turn) = (handle.now(), answer.turn);
-            let delay_us = now.since(answer.since);
-            answer.started_after = Some(delay_us);
-            let delay = MeasuredDelay { wanted_us: answer.configured_delay, delay_us };
-            self.record(now, AgentFact::FirstAudible { room: self.room.clone(), turn, delay });
-            self.record_if_not_sent(outcome, turn, now);
-            self.send_first_chunk(handle);
+        if let Some(became) = self.voice.as_mut().and_then(|voice| voice.send_due(handle)) {
+            self.became_audible(became, handle);
         }
         let Some(voice) = &mut self.voice else { return };
         let Some(answer) = &self.answer else { return };
@@ -345,6 +329,26 @@ impl AgentSession {
         let (room, turn) = (self.room.clone(), answer.turn);
         self.record(handle.now(), AgentFact::Spoken { room, turn });
         self.finish_answer(handle);
+    }
+
+    /// The first audible frame of a filler or an answer was sent; its text follows.
+    fn became_audible(&mut self, became: BecameAudible, handle: &mut dyn ParticipantHandle) {
+        let Some(answer) = &mut self.answer else { return };
+        if answer.started_after.is_some() {
+            return;
+        }
+        if let Filler::Saying { audible } = &mut answer.filler {
+            *audible = true;
+            self.send_filler_text(Some(became.at), handle);
+            return;
+        }
+        let (BecameAudible { at, outcome }, turn) = (became, answer.turn);
+        let delay_us = at.since(answer.since);
+        answer.started_after = Some(delay_us);
+        let delay = MeasuredDelay { wanted_us: answer.configured_delay, delay_us };
+        self.record(at, AgentFact::FirstAudible { room: self.room.clone(), turn, delay });
+        self.record_if_not_sent(outcome, turn, at);
+        self.send_first_chunk(handle);
     }
 
     /// Sends the rest of the answer's text and its metrics, then listens again.
@@ -376,7 +380,12 @@ impl AgentSession {
             let bytes = encode_turn_metrics(&item, &answer.text, &answer.own_times());
             handle.send_bytes(AGENT_SESSION_TOPIC, &bytes);
         }
-        self.end_turn(turn, handle);
+        if turn > 0 && self.hands_over_after(self.answered + 1) {
+            self.answered += 1;
+            self.hand_over(handle);
+        } else {
+            self.end_turn(turn, handle);
+        }
     }
 
     /// Counts an answered turn, then listens again or crashes.

@@ -1,18 +1,27 @@
 //! An agent's audio: detects the caller's speech and sends the agent's frames on time.
 
+use super::avatar::{AvatarLink, BecameAudible};
 use rushhour_callers::audio::{
-    AudioReception, Clip, DEFAULT_HANGOVER, DueFrame, OpusError, Playback, ReceptionStats,
-    SpeechEdge, VoiceActivity,
+    AudioReception, Clip, DEFAULT_HANGOVER, OpusError, Playback, ReceptionStats, SpeechEdge,
+    VoiceActivity,
 };
 use rushhour_callers::engine::ParticipantHandle;
-use rushhour_callers::participant::{AudioPacket, SendOutcome};
+use rushhour_callers::participant::AudioPacket;
 use rushhour_core::units::SessionTime;
+
+/// Where the agent's speech goes.
+#[derive(Debug)]
+enum Output {
+    /// Its own track; `None` until the connection is open.
+    Own(Option<Playback>),
+    /// The track of its avatar.
+    Avatar(AvatarLink),
+}
 
 #[derive(Debug)]
 pub(super) struct Voice {
     activity: VoiceActivity,
-    /// `None` until the connection is open.
-    playback: Option<Playback>,
+    output: Output,
     /// A second track, from then on.
     background: Option<Playback>,
     /// The track of the caller's audio.
@@ -22,10 +31,24 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    pub(super) fn new() -> Result<Self, OpusError> {
+    /// A voice on a track of its own, or on that of an avatar.
+    pub(super) fn new(avatar: Option<AvatarLink>) -> Result<Self, OpusError> {
         let activity = VoiceActivity::new(DEFAULT_HANGOVER)?;
+        let output = avatar.map_or(Output::Own(None), Output::Avatar);
         let reception = AudioReception::default();
-        Ok(Self { activity, playback: None, background: None, track: None, reception })
+        Ok(Self { activity, output, background: None, track: None, reception })
+    }
+
+    pub(super) const fn has_own_track(&self) -> bool {
+        matches!(self.output, Output::Own(_))
+    }
+
+    /// Whether what it says is heard: an avatar must have joined.
+    pub(super) const fn can_speak(&self) -> bool {
+        match &self.output {
+            Output::Own(playback) => playback.is_some(),
+            Output::Avatar(avatar) => avatar.is_open(),
+        }
     }
 
     /// From this tick on, sends a frame every 20 ms: `ambience` or silence if there is nothing to say; and `background`
@@ -36,9 +59,12 @@ impl Voice {
         ambience: Option<Clip>,
         background: Option<Clip>,
     ) {
-        let mut playback = Playback::new(first_tick, 0);
-        playback.set_background(ambience);
-        self.playback = Some(playback);
+        match &mut self.output {
+            Output::Own(playback) => {
+                playback.insert(Playback::new(first_tick, 0)).set_background(ambience);
+            }
+            Output::Avatar(avatar) => avatar.set_ambience(ambience),
+        }
         self.background = background.map(|noise| {
             let mut playback = Playback::new(first_tick, 0);
             playback.set_background(Some(noise));
@@ -48,25 +74,36 @@ impl Voice {
 
     /// What is sent from now on when there is nothing to say.
     pub(super) fn set_ambience(&mut self, noise: Option<Clip>) {
-        if let Some(playback) = &mut self.playback {
-            playback.set_background(noise);
+        match &mut self.output {
+            Output::Own(Some(playback)) => playback.set_background(noise),
+            Output::Own(None) => {}
+            Output::Avatar(avatar) => avatar.set_ambience(noise),
         }
     }
 
     pub(super) fn speak(&mut self, clip: Clip) {
-        if let Some(playback) = &mut self.playback {
-            playback.play(clip);
+        match &mut self.output {
+            Output::Own(Some(playback)) => playback.play(clip),
+            Output::Own(None) => {}
+            Output::Avatar(avatar) => avatar.speak(clip),
         }
     }
 
     pub(super) fn stop_speaking(&mut self) {
-        if let Some(playback) = &mut self.playback {
-            playback.stop();
+        match &mut self.output {
+            Output::Own(Some(playback)) => {
+                playback.stop();
+            }
+            Output::Own(None) => {}
+            Output::Avatar(avatar) => avatar.stop(),
         }
     }
 
     pub(super) fn is_speaking(&self) -> bool {
-        self.playback.as_ref().is_some_and(Playback::is_playing)
+        match &self.output {
+            Output::Own(playback) => playback.as_ref().is_some_and(Playback::is_playing),
+            Output::Avatar(avatar) => avatar.is_speaking(),
+        }
     }
 
     pub(super) fn caller_track(&self) -> Option<&str> {
@@ -96,14 +133,20 @@ impl Voice {
         self.activity.handle_timeout(now)
     }
 
-    /// Sends the next frame, if one is due.
-    pub(super) fn send_due(
-        &mut self,
-        handle: &mut dyn ParticipantHandle,
-    ) -> Option<(DueFrame, SendOutcome)> {
-        let frame = self.playback.as_mut()?.next_due(handle.now())?;
-        let outcome = handle.send_audio(&frame.payload, frame.rtp_time, frame.marker);
-        Some((frame, outcome))
+    /// Sends the frames that are due. Returns when what it says became audible, if it did.
+    pub(super) fn send_due(&mut self, handle: &mut dyn ParticipantHandle) -> Option<BecameAudible> {
+        let playback = match &mut self.output {
+            Output::Own(playback) => playback.as_mut()?,
+            Output::Avatar(avatar) => return avatar.receive(),
+        };
+        let mut became = None;
+        while let Some(frame) = playback.next_due(handle.now()) {
+            let outcome = handle.send_audio(&frame.payload, frame.rtp_time, frame.marker);
+            if frame.is_first_audible {
+                became = Some(BecameAudible { at: handle.now(), outcome });
+            }
+        }
+        became
     }
 
     /// Sends what is due on the second track, if there is one.

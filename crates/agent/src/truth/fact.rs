@@ -101,6 +101,36 @@ pub(crate) enum AgentFact {
     NoState {
         room: RoomName,
     },
+    /// The participant joined that publishes the agent's voice on its behalf.
+    AvatarJoined {
+        room: RoomName,
+        identity: Identity,
+        /// The agent.
+        publishes_for: Identity,
+    },
+    /// The avatar left the room, or never joined it.
+    AvatarLeft {
+        room: RoomName,
+        identity: Identity,
+        why: String,
+    },
+    /// The agent began to hand over to another agent.
+    HandsOver {
+        room: RoomName,
+        /// The identity of the other agent.
+        to: Identity,
+        /// The number of answered turns.
+        turns: u32,
+        /// How long after it left the other is to join; `None` if it waits until the other listens.
+        gap_us: Option<Micros>,
+    },
+    /// The other agent listens: it has taken over.
+    TookOver {
+        room: RoomName,
+        identity: Identity,
+        /// Since the first agent began to hand over.
+        delay_us: Micros,
+    },
     /// Noise of the agent began.
     NoiseBegan {
         room: RoomName,

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep_until;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::job::{Assignment, JobEnd};
+use super::job::{Assignment, HandOver, SessionEnd};
 use super::protocol::{Worker, WorkerAction};
 use rushhour_callers::engine::{ConnectError, EngineClock, WebSocket, connect};
 use rushhour_core::units::Micros;
@@ -26,6 +26,8 @@ const CLOSE_TIMEOUT: Micros = Micros::from_secs(1);
 pub(crate) trait JobRunner {
     /// Starts the session of a job. When it ends, it sends to [`WorkerInputs::session_ends`].
     fn start(&mut self, assignment: Assignment);
+    /// Starts the session that goes on with a job. It ends as the first would have.
+    fn hand_over(&mut self, job: &str, hand_over: HandOver);
     /// Makes a session leave its room.
     fn stop(&mut self, job: &str);
     /// Makes all sessions leave their rooms.
@@ -39,7 +41,7 @@ pub(crate) trait JobRunner {
 /// What the worker receives from inside the agent.
 pub(crate) struct WorkerInputs {
     /// Sessions that ended, by job id.
-    pub(crate) session_ends: UnboundedReceiver<(String, JobEnd)>,
+    pub(crate) session_ends: UnboundedReceiver<(String, SessionEnd)>,
     /// The first drains the worker, the second ends its sessions, the third stops without waiting for them.
     pub(crate) stop_requests: UnboundedReceiver<()>,
 }
@@ -143,10 +145,13 @@ pub(crate) async fn run_worker(
                     }
                 }
             }
-            Some((job, end)) = inputs.session_ends.recv() => {
-                runner.remove(&job);
-                worker.session_ended(&job, &end, clock.now());
-            }
+            Some((job, end)) = inputs.session_ends.recv() => match end {
+                SessionEnd::Job(end) => {
+                    runner.remove(&job);
+                    worker.session_ended(&job, &end, clock.now());
+                }
+                SessionEnd::HandedOver(hand_over) => runner.hand_over(&job, *hand_over),
+            },
             Some(()) = inputs.stop_requests.recv() => {
                 stops += 1;
                 worker.drain(clock.now());

@@ -3,7 +3,7 @@
 use livekit_protocol as proto;
 
 use crate::behaviour::JobFault;
-use rushhour_core::units::{Identity, Mode, RoomName, Secret, SessionTime};
+use rushhour_core::units::{Identity, Micros, Mode, RoomName, Secret, SessionTime};
 
 /// An assigned job.
 #[derive(Debug, Clone)]
@@ -53,6 +53,32 @@ pub(super) fn identity_of(job: &str) -> Identity {
 fn mode_of(metadata: &str) -> Mode {
     let metadata: serde_json::Value = serde_json::from_str(metadata).unwrap_or_default();
     if metadata["text_mode"] == true { Mode::Chat } else { Mode::Voice }
+}
+
+/// What the agent that takes over a conversation has to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HandOver {
+    /// The identity of the agent that takes over.
+    pub(crate) to: Identity,
+    /// When the first agent began to hand over.
+    pub(crate) since: SessionTime,
+    /// Before the other joins.
+    pub(crate) gap: Micros,
+    /// The caller.
+    pub(crate) caller: Option<Identity>,
+    /// The number of the caller's turns so far.
+    pub(crate) turn: u32,
+    /// How many of them were answered.
+    pub(crate) answered: u32,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SessionEnd {
+    /// The job ended with it.
+    Job(JobEnd),
+    /// Another agent goes on with the job.
+    HandedOver(Box<HandOver>),
 }
 
 /// How a job ended.

@@ -8,5 +8,5 @@ mod protocol;
 
 pub use event_loop::WorkerError;
 pub(crate) use event_loop::{JobRunner, WorkerInputs, run_worker};
-pub(crate) use job::{Assignment, JobEnd};
+pub(crate) use job::{Assignment, HandOver, JobEnd, SessionEnd};
 pub(crate) use protocol::{Worker, WorkerConfig};

@@ -9,6 +9,7 @@
 
 mod clip;
 mod clip_error;
+mod first_sounds;
 mod level_meter;
 mod loudness;
 mod noise;

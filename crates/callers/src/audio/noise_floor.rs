@@ -14,7 +14,7 @@ const PARTS: usize = 8;
 const PART: Micros = Micros::from_secs(1);
 /// How long levels must have been known before their minimum is taken for noise: longer than speech goes on without a
 /// gap.
-const LEARNING: Micros = Micros::from_secs(2);
+pub(super) const LEARNING: Micros = Micros::from_secs(2);
 /// How long the first levels are left out: decoders begin softly.
 const SETTLING: Micros = Micros::from_millis(100);
 /// Above all levels.
@@ -62,6 +62,25 @@ impl NoiseFloor {
         self.margin.is_some_and(|margin| self.floor.louder_by(margin) > self.threshold)
     }
 
+    /// Sound above this level is speech, however loud the noise turns out to be: it cannot be louder than the least that
+    /// was heard so far.
+    pub(super) fn certain_speech_level(&self) -> Level {
+        let above = |margin| self.least().louder_by(margin);
+        self.margin.map_or(self.threshold, |margin| {
+            if above(margin) > self.threshold { above(margin) } else { self.threshold }
+        })
+    }
+
+    /// Sound up to this level is no speech.
+    pub(super) const fn threshold(&self) -> Level {
+        self.threshold
+    }
+
+    fn least(&self) -> Level {
+        let least = |least, one| if one < least { one } else { least };
+        self.minima.into_iter().fold(NO_LEVEL, least)
+    }
+
     /// Sound above this level is speech.
     pub(super) fn speech_level(&self) -> Level {
         match self.margin {
@@ -83,11 +102,7 @@ impl NoiseFloor {
             self.minima[self.current] = level;
         }
         self.latest = self.latest.max(at);
-        let least = self
-            .minima
-            .into_iter()
-            .fold(NO_LEVEL, |least, one| if one < least { one } else { least });
-        self.floor = if self.is_learning() { Level::SILENCE } else { least };
+        self.floor = if self.is_learning() { Level::SILENCE } else { self.least() };
     }
 
     /// Whether too little is known of the track yet to tell noise from speech.

@@ -4,11 +4,15 @@
 //! that time is decoded. In silence, packets that are no larger than those that were silent wait, and one for all of
 //! them is decoded. Such a probe may show that speech began or ended among the waiting packets; all of them are then
 //! decoded, in order. So skipped packets delay when an edge of speech is reported, but not where it is found.
+//!
+//! In noise a probe seldom settles anything: to decode it with its history, and all that waits once more, is more than
+//! to decode every packet once, in order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::super::participant::AudioPacket;
+use super::first_sounds::FirstSounds;
 use super::level_meter::LevelMeter;
 use super::loudness::Level;
 use super::noise_floor::NoiseFloor;
@@ -32,6 +36,8 @@ const PROBE_BEFORE_HANGOVER: Micros = Micros::from_millis(80);
 const LEARNING_PROBES: u32 = 16;
 /// In silence, how often a packet is probed however small it is.
 const PROBE_INTERVAL: Micros = Micros::from_millis(100);
+/// After a probe in silence that was not clear, for how long packets are decoded in order instead.
+const IN_ORDER: Micros = Micros::from_secs(1);
 /// How long packets wait for a probe.
 const MAX_WAIT: Micros = Micros::from_millis(200);
 /// How many packets wait for a probe.
@@ -76,10 +82,13 @@ pub(super) struct TrackActivity {
     spurt: TalkSpurt,
     silence: SilencePattern,
     noise: NoiseFloor,
+    first_sounds: FirstSounds,
     /// Packets that were probed so far.
     probes: u32,
     /// When the packet arrived that was decoded last.
     probed_at: SessionTime,
+    /// Until when packets in silence are decoded in order, without probes.
+    in_order_until: SessionTime,
     last_packet_at: SessionTime,
 }
 
@@ -93,10 +102,17 @@ impl TrackActivity {
             spurt: TalkSpurt::new(hangover),
             silence: SilencePattern::default(),
             noise: NoiseFloor::new(settings),
+            first_sounds: FirstSounds::default(),
             probes: 0,
             probed_at: SessionTime::START,
+            in_order_until: SessionTime::START,
             last_packet_at: SessionTime::START,
         }
+    }
+
+    /// A track that may go on with speech of another: what is heard on it is judged at once.
+    pub(super) fn going_on(self) -> Self {
+        Self { first_sounds: FirstSounds::none(), ..self }
     }
 
     pub(super) const fn ssrc(&self) -> u32 {
@@ -121,13 +137,19 @@ impl TrackActivity {
         self.last_audible_at().is_some()
     }
 
+    /// Whether the track has sound that is speech or noise, which is not known yet.
+    pub(super) const fn is_undecided(&self) -> bool {
+        self.first_sounds.is_undecided()
+    }
+
     /// When [`Self::handle_timeout`] must be called.
     pub(super) fn deadline(&self, hangover: Micros) -> SessionTime {
-        match (self.last_audible_at(), self.waiting_since()) {
+        let edge = match (self.last_audible_at(), self.waiting_since()) {
             (Some(last), _) => last + hangover,
             (None, Some(first)) => first + MAX_WAIT,
             (None, None) => SessionTime::NEVER,
-        }
+        };
+        edge.min(self.first_sounds.deadline(self.last_packet_at))
     }
 
     /// When the first waiting packet arrived.
@@ -143,6 +165,12 @@ impl TrackActivity {
         edges: &mut Vec<SpeechEdge>,
     ) {
         self.last_packet_at = self.last_packet_at.max(packet.at);
+        if self.first_sounds.note_packet(packet.at, &self.noise) {
+            self.decode_waiting(meter, edges);
+        } else if packet.payload.len() <= opus_packet::MAX_DTX_BYTES && self.first_sounds.is_open()
+        {
+            self.first_sounds_were_speech(meter, edges);
+        }
         let sequence = self.extend_sequence(packet.sequence, meter, edges);
         let index = self.packets.partition_point(|buffered| buffered.sequence < sequence);
         let is_new = self.packets.get(index).is_none_or(|buffered| buffered.sequence != sequence);
@@ -230,8 +258,7 @@ impl TrackActivity {
         let index = self.packets.len() - 1;
         let at = self.packets[index].at;
         self.probed_at = at;
-        if !self.in_speech() && self.noise.decides() {
-            // Noise is seldom clearly softer than speech above it. To decode all is less than to warm up twice.
+        if self.decodes_in_order(at) {
             self.decode_waiting(meter, edges);
             return;
         }
@@ -253,6 +280,7 @@ impl TrackActivity {
             return;
         }
         if !is_reliable {
+            self.in_order_until = at + IN_ORDER;
             self.decode_waiting(meter, edges);
             return;
         }
@@ -278,6 +306,13 @@ impl TrackActivity {
         }
     }
 
+    /// Whether all packets are decoded, each once: noise is seldom clearly softer or louder than what is speech.
+    fn decodes_in_order(&self, at: SessionTime) -> bool {
+        self.noise.decides()
+            || self.first_sounds.is_open()
+            || (!self.in_speech() && at < self.in_order_until)
+    }
+
     const fn verdict(is_audible: bool) -> PacketVerdict {
         if is_audible { PacketVerdict::Audible } else { PacketVerdict::Silent }
     }
@@ -299,20 +334,26 @@ impl TrackActivity {
         let last = unsettled.rfind(|index| waits(&self.packets[*index]));
         if let (Some(first), Some(last)) = (first, last) {
             self.warm_up(first, WARM_UP_PACKETS, meter);
-            let speech = self.noise.speech_level();
+            let is_first = self.first_sounds.is_open();
+            let speech = if is_first { self.noise.threshold() } else { self.noise.speech_level() };
             for index in first..=last {
                 let level = self.measure(index, meter);
-                let is_audible = level > speech;
+                let (at, is_loud) = (self.packets[index].at, level > speech);
                 if self.packets[index].payload.len() > opus_packet::MAX_DTX_BYTES {
-                    self.noise.learn(self.packets[index].at, level);
+                    self.noise.learn(at, level);
                 }
                 if waits(&self.packets[index]) {
-                    self.packets[index].verdict = Self::verdict(is_audible);
+                    self.packets[index].verdict = Self::verdict(is_loud && !is_first);
+                    if is_loud && is_first {
+                        self.first_sounds.add(at, level);
+                    }
                 }
             }
         }
         let mut by_arrival: Vec<(SessionTime, PacketVerdict)> =
             self.packets.range(self.settled..).map(|packet| (packet.at, packet.verdict)).collect();
+        let first = self.first_sounds.take_speech(&self.noise);
+        by_arrival.extend(first.into_iter().map(|at| (at, PacketVerdict::Audible)));
         by_arrival.sort_by_key(|(at, _)| *at);
         for (at, verdict) in by_arrival {
             match verdict {
@@ -327,6 +368,14 @@ impl TrackActivity {
             self.silence = SilencePattern::default();
         }
         self.settle_all();
+    }
+
+    /// The sender was silent: what was heard before was no noise.
+    fn first_sounds_were_speech(&mut self, meter: &mut LevelMeter, edges: &mut Vec<SpeechEdge>) {
+        self.decode_waiting(meter, edges);
+        for at in self.first_sounds.take_all() {
+            self.spurt.audible_at(at, edges);
+        }
     }
 
     /// Decodes up to `count` packets before a packet, unless the decoder is there already.
@@ -363,11 +412,15 @@ impl TrackActivity {
             self.decode_waiting(meter, edges);
             self.spurt.silent_until(now, edges);
         }
+        if self.first_sounds.deadline(self.last_packet_at) <= now {
+            self.first_sounds_were_speech(meter, edges);
+            self.spurt.silent_until(now, edges);
+        }
     }
 
     /// Ends the track: no packet will follow.
     pub(super) fn finish(&mut self, meter: &mut LevelMeter, edges: &mut Vec<SpeechEdge>) {
-        self.decode_waiting(meter, edges);
+        self.first_sounds_were_speech(meter, edges);
         self.spurt.silent_until(SessionTime::NEVER, edges);
     }
 }

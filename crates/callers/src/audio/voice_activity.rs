@@ -80,6 +80,11 @@ impl VoiceActivity {
         merged
     }
 
+    /// Whether something is heard of which it is not known yet whether it is speech or noise: the first seconds of a track.
+    pub fn is_undecided(&self) -> bool {
+        self.tracks.iter().any(TrackActivity::is_undecided)
+    }
+
     /// When [`Self::handle_timeout`] must be called if no packet comes before, or [`SessionTime::NEVER`].
     pub fn deadline(&self) -> SessionTime {
         let deadlines = self.tracks.iter().map(|track| track.deadline(self.hangover));
@@ -120,7 +125,8 @@ impl VoiceActivity {
             self.tracks.swap_remove(abandoned).finish(&mut self.meter, &mut edges);
             self.merge(&edges, merged);
         }
-        self.tracks.push(TrackActivity::new(packet.ssrc, self.hangover, self.settings));
+        let track = TrackActivity::new(packet.ssrc, self.hangover, self.settings);
+        self.tracks.push(if self.speaking_tracks > 0 { track.going_on() } else { track });
         Some(self.tracks.len() - 1)
     }
 
@@ -214,17 +220,18 @@ mod tests {
 
     #[test]
     fn speech_ends_when_packets_stop_coming() {
-        let frames = encode(&signal(&[SignalPart::Voice(560)], Level::SILENCE), 24_000, Dtx::Off);
+        let parts = [SignalPart::Quiet(200), SignalPart::Voice(560)];
+        let frames = encode(&signal(&parts, Level::SILENCE), 24_000, Dtx::Off);
         let mut activity = activity();
         let packets = packets(&frames, 7);
         let mut edges = Vec::new();
         for packet in &packets {
             edges.extend(activity.handle_packet(packet));
         }
-        assert_eq!(edges, [SpeechEdge::Started { at: arrival(0) }]);
+        assert_eq!(edges, [SpeechEdge::Started { at: arrival(10) }]);
         assert!(activity.is_speaking());
         // Not all packets have been decoded yet.
-        let last = arrival(27);
+        let last = arrival(37);
         assert!(activity.last_audible_at().unwrap() < last);
         assert_eq!(activity.handle_timeout(last + Micros(DEFAULT_HANGOVER.0 - 1)), []);
         assert_eq!(activity.deadline(), last + DEFAULT_HANGOVER);
@@ -330,15 +337,51 @@ mod tests {
     fn noise_on_the_track_is_not_speech_once_it_is_known() {
         let fixed = SpeechSettings { margin: None, ..SpeechSettings::default() };
         assert_eq!(in_noise(Level(-32.0), fixed).len(), 1, "noise without end");
-        let found = in_noise(Level(-32.0), SpeechSettings::default());
-        let &[(0, until), voice] = &found[..] else { panic!("{found:?}") };
-        assert!((100..125).contains(&until), "learnt after two seconds: {found:?}");
-        assert_close(&[voice], &[(700, 750)], "the voice");
+        assert_close(
+            &in_noise(Level(-32.0), SpeechSettings::default()),
+            &[(700, 750)],
+            "the voice",
+        );
         assert_close(
             &in_noise(Level(-60.0), SpeechSettings::default()),
             &[(700, 750)],
             "noise below the threshold",
         );
+    }
+
+    #[test]
+    fn what_is_heard_before_the_noise_is_known_is_judged_for_when_it_was_heard() {
+        let found = |parts: &[SignalPart], noise| {
+            detected(&encode(&signal(parts, noise), 32_000, Dtx::Off))
+        };
+        let at_once = [
+            SignalPart::Voice(700),
+            SignalPart::Quiet(130),
+            SignalPart::Voice(500),
+            SignalPart::Quiet(3_000),
+        ];
+        assert_close(&found(&at_once, Level::SILENCE), &[(0, 66)], "a voice from the first packet");
+        let soon = [SignalPart::Quiet(1_000), SignalPart::Voice(600), SignalPart::Quiet(3_000)];
+        assert_close(&found(&soon, Level(-32.0)), &[(50, 80)], "a voice in the noise");
+        assert_eq!(found(&[SignalPart::Quiet(5_000)], Level(-32.0)), [], "the noise alone");
+        let with_pauses = encode(&signal(&at_once, Level::SILENCE), 32_000, Dtx::On);
+        assert_close(&detected(&with_pauses), &[(0, 66)], "with discontinuous transmission");
+    }
+
+    #[test]
+    fn in_noise_no_packet_is_decoded_twice() {
+        let mut parts = vec![SignalPart::Quiet(3_000)];
+        for _ in 0..10 {
+            parts.extend([SignalPart::Voice(1_000), SignalPart::Quiet(1_000)]);
+        }
+        for noise in [Level(-32.0), Level(-40.0), Level(-46.0)] {
+            let frames = encode(&signal(&parts, noise), 32_000, Dtx::Off);
+            let mut activity = activity();
+            detect(&mut activity, &packets(&frames, 7));
+            // When the noise begins to decide, the decoder is warmed up once.
+            let most = frames.len() as u64 + 20;
+            assert!(activity.decoded_packets() <= most, "{noise}: {}", activity.decoded_packets());
+        }
     }
 
     #[test]
@@ -384,7 +427,8 @@ mod tests {
         };
         let in_full = decoded(&encode(&signal(&parts, Level(-60.0)), 24_000, Dtx::Off));
         let discontinuous = decoded(&encode(&signal(&parts, Level::SILENCE), 24_000, Dtx::On));
-        assert!(in_full < 0.5, "{in_full}");
+        // In the first tenth of a second, all packets are.
+        assert!(in_full < 0.52, "{in_full}");
         assert!(discontinuous < 0.4, "{discontinuous}");
         let spoken = frames_of(BOOK, 0);
         let mut activity = VoiceActivity::new(DEFAULT_HANGOVER).unwrap();
@@ -395,7 +439,7 @@ mod tests {
         frames.truncate(2_000);
         let mut activity = VoiceActivity::new(DEFAULT_HANGOVER).unwrap();
         assert_eq!(detect(&mut activity, &packets(&frames, 7)), []);
-        assert!(activity.decoded_packets() < 5, "{}", activity.decoded_packets());
+        assert!(activity.decoded_packets() < 10, "{}", activity.decoded_packets());
     }
 
     #[test]

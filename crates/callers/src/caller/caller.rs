@@ -198,7 +198,13 @@ impl Caller {
         }
         let was_in_sentence = self.is_in_sentence(at);
         let was_listening = self.agents.is_listening();
-        match self.agents.update(participant, at) {
+        let hand_offs = self.agents.hand_offs;
+        let change = self.agents.update(participant, at);
+        if self.agents.hand_offs > hand_offs {
+            let Self { utterances, agents, .. } = self;
+            utterances.close_streams_of_others(at, |identity| agents.is_agent(identity));
+        }
+        match change {
             RoomChange::AgentJoined => {
                 let identity = participant.identity.clone();
                 let joined_at_ms = participant.joined_at_ms;

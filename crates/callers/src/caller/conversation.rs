@@ -213,6 +213,7 @@ impl Caller {
         self.check_greeting();
         self.close_turn(is_silent);
         self.has_whole_answer = false;
+        self.summary.several_agents |= self.agents.count() > 1;
         let turn = OpenTurn::new(index, handle.now());
         self.outages.forget_past();
         match (&prompt.content, &mut self.voice) {
@@ -471,7 +472,9 @@ impl Caller {
         };
         AgentSigns {
             activity,
-            is_audible: self.is_agent_speaking(),
+            // What may be speech is waited for as speech.
+            is_audible: self.is_agent_speaking()
+                || self.voice.as_ref().is_some_and(|voice| voice.activity.is_undecided()),
             is_writing: self.utterances.is_writing(),
             has_stopped_sending: last_packet_at.is_some_and(|at| now.since(at) >= MAX_PACKET_GAP),
         }

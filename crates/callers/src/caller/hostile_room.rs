@@ -28,9 +28,10 @@ use super::{Caller, CallerConfig};
 use crate::engine::testing::RecordingHandle;
 use crate::engine::{LeaveReason, ParticipantHandler};
 use crate::participant::{
-    JoinConfig, Participant, ParticipantEvent, ParticipantOutput, decode_signal, encode_signal,
+    JoinConfig, PacketProtocol, PacketRoute, Participant, ParticipantEvent, ParticipantOutput,
+    PeerRole, SignalAttempt, decode_signal, encode_signal,
 };
-use rushhour_core::profile::{CallerPatience, HearTrack, NativeSettings};
+use rushhour_core::profile::{CallerPatience, HearTrack, NativeSettings, ReconnectSettings};
 use rushhour_core::units::{DtmfKey, Micros, Mode, PositiveDuration, RunIndex, SessionTime};
 
 /// The time between two steps of a room.
@@ -87,9 +88,12 @@ struct Traffic {
 }
 
 impl ParticipantOutput for Traffic {
-    fn transmit(&mut self, _: SocketAddr, datagram: &[u8]) {
-        self.to_server.push_back(datagram.to_vec());
+    fn transmit(&mut self, _: PeerRole, _: PacketRoute, packet: &[u8]) {
+        self.to_server.push_back(packet.to_vec());
     }
+
+    // The server answers on the connection that there is, whatever it is asked.
+    fn open_signal(&mut self, _: SignalAttempt) {}
 
     fn send_signal(&mut self, message: Request) {
         // As the server would get it.
@@ -137,6 +141,7 @@ fn caller(mode: Mode) -> Caller {
             hear: HearTrack::Microphone,
             patience: CallerPatience::DEFAULT,
             speech: None,
+            staying: ReconnectSettings::DEFAULT,
         },
         rpc_answers: [("locate".to_owned(), "Berlin".to_owned())].into(),
         on_update: Box::new(|update| {
@@ -153,7 +158,7 @@ impl HostileRoom {
     pub fn new(mode: Mode) -> Self {
         let epoch = Instant::now();
         let config = JoinConfig { publish_audio: mode == Mode::Voice, ..JoinConfig::default() };
-        let joined = Participant::new(&config, epoch, SessionTime::START, client());
+        let joined = Participant::new(&config, epoch, SessionTime::START, Some(client()));
         let (participant, query) = joined.expect("loopback is an address");
         let mut rtc = RtcConfig::new()
             .clear_codecs()
@@ -303,8 +308,11 @@ impl HostileRoom {
     }
 
     fn receive(&mut self, datagram: &[u8]) {
+        let (local, remote) = (client(), server());
+        let route = PacketRoute { protocol: PacketProtocol::Udp, local, remote };
         let traffic = &mut self.traffic;
-        let result = self.participant.handle_datagram(datagram, server(), self.now, traffic);
+        let peer = PeerRole::Publisher;
+        let result = self.participant.handle_packet(datagram, peer, route, self.now, traffic);
         self.has_ended |= result.is_err();
         self.deliver();
     }

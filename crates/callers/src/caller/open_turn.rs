@@ -29,6 +29,10 @@ pub(super) struct OpenTurn {
     pub(super) parts: TurnParts,
 }
 
+/// What begins sooner after the caller's last sound is no answer to it: nobody can know yet that the caller has finished.
+/// Detectors of the end of speech wait for at least so much silence.
+const SHORTEST_REACTION: Micros = Micros::from_millis(200);
+
 /// What the agent said without a pause.
 #[derive(Debug, Clone, Copy)]
 struct SpeechInterval {
@@ -134,8 +138,9 @@ impl OpenTurn {
         let continues = |spurt: &SpeechInterval| {
             spurt.began <= said_at + resumes_within && utterances.continues(said_at, spurt.began)
         };
+        let heard_at = said_at + SHORTEST_REACTION;
         let later: Vec<SpeechInterval> =
-            self.spurts.iter().copied().filter(|spurt| spurt.began > said_at).collect();
+            self.spurts.iter().copied().filter(|spurt| spurt.began > heard_at).collect();
         let answers: Vec<SpeechInterval> =
             later.iter().copied().filter(|one| !continues(one)).collect();
         let Some(first) = answers.first() else {

@@ -35,6 +35,7 @@ const MAX_TEXT: usize = 16 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Utterance {
     stream_id: String,
+    sender: Identity,
     segment: Option<String>,
     pub(super) opened_at: SessionTime,
     /// When its first text arrived.
@@ -96,7 +97,7 @@ impl Utterances {
                 if !std::mem::replace(&mut self.has_streams, true) {
                     self.list.retain(|one| !one.is_legacy);
                 }
-                self.open(stream_id, attributes.get(SEGMENT_ID), at);
+                self.open(stream_id, sender, attributes.get(SEGMENT_ID), at);
             }
             DataEvent::TextChunk { stream_id, text } => {
                 let Some(utterance) = self.find_open(stream_id) else { return false };
@@ -120,7 +121,7 @@ impl Utterances {
                 if !is_agent(sender) || is_known || text.trim().is_empty() {
                     return false;
                 }
-                self.open("", None, at);
+                self.open("", sender, None, at);
                 let one = self.list.last_mut().expect("it was opened above");
                 (one.first_text_at, one.closed_at) = (Some(at), Some(at));
                 one.text = text.chars().take(MAX_TEXT).collect();
@@ -142,7 +143,7 @@ impl Utterances {
                 if self.has_streams || is_own || !is_agents || text.trim().is_empty() {
                     return false;
                 }
-                self.transcribe(segment, text, *is_final, at);
+                self.transcribe(sender, segment, text, *is_final, at);
             }
             DataEvent::TextIncomplete { stream_id } => {
                 return self.find_open(stream_id).is_some();
@@ -156,10 +157,17 @@ impl Utterances {
     }
 
     /// A segment of a transcription packet, with its whole text so far.
-    fn transcribe(&mut self, segment: &String, text: &str, is_final: bool, at: SessionTime) {
+    fn transcribe(
+        &mut self,
+        sender: &Identity,
+        segment: &String,
+        text: &str,
+        is_final: bool,
+        at: SessionTime,
+    ) {
         let is_it = |one: &&mut Utterance| one.is_legacy && one.segment.as_ref() == Some(segment);
         if self.list.iter_mut().rev().find(is_it).is_none() {
-            self.open("", Some(segment), at);
+            self.open("", sender, Some(segment), at);
             let one = self.list.last_mut().expect("it was opened above");
             (one.is_legacy, one.first_text_at) = (true, Some(at));
         }
@@ -169,7 +177,24 @@ impl Utterances {
         one.closed_at = is_final.then_some(at);
     }
 
-    fn open(&mut self, stream_id: &str, segment: Option<&String>, at: SessionTime) {
+    /// An agent handed over and left: what it was writing is over, as far as it came.
+    pub(super) fn close_streams_of_others(
+        &mut self,
+        at: SessionTime,
+        is_agent: impl Fn(&Identity) -> bool,
+    ) {
+        for one in self.list.iter_mut().filter(|one| !is_agent(&one.sender)) {
+            one.closed_at.get_or_insert(at);
+        }
+    }
+
+    fn open(
+        &mut self,
+        stream_id: &str,
+        sender: &Identity,
+        segment: Option<&String>,
+        at: SessionTime,
+    ) {
         let known = self
             .list
             .iter_mut()
@@ -187,6 +212,7 @@ impl Utterances {
         }
         self.list.push(Utterance {
             stream_id: stream_id.to_owned(),
+            sender: sender.clone(),
             segment: segment.filter(|segment| segment.len() <= MAX_ID).cloned(),
             opened_at: at,
             first_text_at: None,
@@ -352,6 +378,16 @@ mod tests {
             (one.opened_at, one.first_text_at, one.closed_at),
             (SessionTime(10), Some(SessionTime(11)), Some(SessionTime(32)))
         );
+    }
+
+    #[test]
+    fn what_an_agent_was_writing_when_it_handed_over_is_over() {
+        let mut utterances = received(&[(opened("s", "agent", "a"), 1), (chunk("s", "Good"), 2)]);
+        utterances.close_streams_of_others(SessionTime(5), |one| one.as_str() == "agent");
+        assert!(utterances.is_writing());
+        utterances.close_streams_of_others(SessionTime(6), |one| one.as_str() == "agent-2");
+        assert!(!utterances.is_writing());
+        assert_eq!(utterances.text_since(SessionTime(0)), "Good");
     }
 
     #[test]

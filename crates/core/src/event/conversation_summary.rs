@@ -65,6 +65,9 @@ pub struct ConversationSummary {
     /// Whether the agent was hidden: it was heard or read, but never announced.
     #[serde(default, skip_serializing_if = "is_false")]
     pub hidden: bool,
+    /// Whether several agents were in the room when a turn began: each of them may answer it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub several_agents: bool,
     /// Turns that were said again because the agent's session had not begun.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unheard_turns: u32,

@@ -13,6 +13,8 @@ pub struct ConversationTally {
     pub hand_offs: u64,
     /// Conversations with a hidden agent.
     pub hidden: u64,
+    /// Conversations with several agents in the room.
+    pub several_agents: u64,
     /// Turns that were said again because the agent's session had not begun.
     pub unheard_turns: u64,
     /// Interruptions to which the agent did not yield.
@@ -42,6 +44,7 @@ impl ConversationTally {
         }
         self.hand_offs += u64::from(summary.hand_offs);
         self.hidden += u64::from(summary.hidden);
+        self.several_agents += u64::from(summary.several_agents);
         self.unheard_turns += u64::from(summary.unheard_turns);
         self.ignored_interruptions += u64::from(summary.ignored_interruptions);
         self.incomplete_texts += u64::from(summary.incomplete_texts);

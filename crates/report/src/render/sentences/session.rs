@@ -182,6 +182,11 @@ pub(crate) fn conversation_note(folded: &FoldedSession) -> Option<String> {
         (tally.hand_offs, "hand-off", "hand-offs"),
         (tally.hidden, "with a hidden agent", "with a hidden agent"),
         (
+            tally.several_agents,
+            "with several agents in the room, which may both answer",
+            "with several agents in the room, which may both answer",
+        ),
+        (
             tally.unheard_turns,
             "first turn said again because the agent's session had not begun",
             "first turns said again because the agent's session had not begun",

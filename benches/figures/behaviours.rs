@@ -1,0 +1,180 @@
+//! How exactly our own callers measure agents that behave as real ones do, and whether they judge them right:
+//! `cargo bench -- behaviours` runs 10 voice and 20 chat callers against the calibration agent with each of its habits,
+//! and prints the table of docs/callers.md. `cargo bench -- behaviours-avatar` runs one row.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::native::{chat_script, profile, voice_script};
+use super::native_rig::{Measured, Rig, errors, percentile};
+
+/// A habit of the calibration agent.
+struct Habit {
+    name: &'static str,
+    options: &'static [&'static str],
+    /// Whether the agent says something before the caller's first turn.
+    greets: bool,
+    /// How often it hands over to another agent.
+    hand_offs: u64,
+}
+
+impl Habit {
+    const fn new(name: &'static str, options: &'static [&'static str]) -> Self {
+        Self { name, options, greets: false, hand_offs: 0 }
+    }
+}
+
+const HABITS: &[Habit] = &[
+    Habit::new("none", &[]),
+    Habit::new("ambience", &["--ambience", "-40dBFS"]),
+    Habit::new("typing", &["--typing"]),
+    Habit::new("two-tracks", &["--two-tracks"]),
+    Habit::new("filler", &["--filler", "One moment.", "--tool-delay", "2s"]),
+    Habit::new("avatar", &["--avatar"]),
+    Habit { hand_offs: 1, ..Habit::new("handoff", &["--handoff", "2"]) },
+    Habit {
+        hand_offs: 1,
+        ..Habit::new("handoff-gap", &["--handoff", "2", "--handoff-gap", "500ms"])
+    },
+    Habit::new("late-greeting", &["--late-greeting", "4s"]),
+    Habit { greets: true, ..Habit::new("greeting", &["--greeting", "Good day."]) },
+    Habit::new("no-state", &["--no-state"]),
+];
+
+const TURN_DELAY: &str = "600ms";
+const TURNS: u32 = 6;
+
+/// One row for each habit.
+pub(crate) fn figures() {
+    rows(HABITS.iter());
+}
+
+/// The row of one habit, where there is one of this name.
+pub(crate) fn row(name: &str) {
+    rows(HABITS.iter().filter(|habit| habit.name == name));
+}
+
+fn rows<'a>(habits: impl Iterator<Item = &'a Habit>) {
+    let Some(rig) = Rig::start() else { return };
+    println!(
+        "| option | voice: error of first sound, p50 and p99 | chat: of first chunk, p50 and p99 | turns | \
+         in a wrong class | greetings, heard and given |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- |");
+    for habit in habits {
+        let [voice, chat] = ["voice", "chat"].map(|mode| judge(&rig, habit, mode));
+        println!(
+            "| `{}` | {} | {} | {} | {} | {} |",
+            habit.options.join(" "),
+            voice.errors(),
+            chat.errors(),
+            voice.turns + chat.turns,
+            voice.wrong + chat.wrong,
+            voice.greetings.0 + chat.greetings.0 + voice.greetings.1 + chat.greetings.1,
+        );
+        for (mode, found) in [("voice", voice), ("chat", chat)] {
+            if !found.remarks.is_empty() {
+                println!("  {} {mode}: {:?}", habit.name, found.remarks);
+            }
+        }
+    }
+}
+
+/// What the callers made of a habit.
+struct Findings {
+    /// Milliseconds, ascending.
+    sorted: Vec<f64>,
+    turns: usize,
+    /// Runs that did not complete, or saw another number of hand-offs.
+    wrong: usize,
+    /// Runs whose greeting was reported without one, and runs whose greeting was missed.
+    greetings: (usize, usize),
+    remarks: Vec<String>,
+}
+
+impl Findings {
+    fn errors(&self) -> String {
+        let [p50, p99] = [0.5, 0.99].map(|share| percentile(&self.sorted, share));
+        format!("{p50:.1} and {p99:.1} ms")
+    }
+}
+
+fn judge(rig: &Rig, habit: &Habit, mode: &str) -> Findings {
+    let (callers, load, fact) = match mode {
+        "voice" => (10, "rate = \"2/s\"", "first_audible"),
+        _ => (20, "rate = \"5/s\"", "first_chunk"),
+    };
+    let script = match mode {
+        "voice" => voice_script(TURNS, "100ms"),
+        _ => chat_script(TURNS, "300ms"),
+    };
+    let mut options = vec!["--turn-delay", TURN_DELAY];
+    options.extend(habit.options);
+    let name = format!("{}-{mode}", habit.name);
+    let measured = rig.session(&name, &options, &profile(mode, callers, load, "30s"), &script);
+    let mut remarks = Vec::new();
+    let (sorted, turns) = turn_errors(&measured, fact, &mut remarks);
+    let journal = journal(&measured);
+    let hand_offs = hand_offs(&journal);
+    let mut wrong = 0;
+    for run in &measured.runs {
+        let seen = hand_offs.get(&run["run"]).copied().unwrap_or(0);
+        if run["outcome"] != "completed" || seen != habit.hand_offs {
+            wrong += 1;
+            remarks.push(format!("{} {} {} hand-offs", run["outcome"], run["detail"], seen));
+        }
+    }
+    let missing = callers as usize - measured.runs.len();
+    let greeted = runs_with(&journal, "greeted").len();
+    let greetings = if habit.greets { (0, callers as usize - greeted) } else { (greeted, 0) };
+    Findings { sorted, turns, wrong: wrong + missing, greetings, remarks }
+}
+
+/// The errors of the turns: of the filler's beginning, where there is one, else of the answer's.
+fn turn_errors(measured: &Measured, fact: &str, remarks: &mut Vec<String>) -> (Vec<f64>, usize) {
+    let (answers, fillers) = (measured.agent_delays(fact), measured.agent_delays("filler_began"));
+    let mut pairs = Vec::new();
+    for turn in &measured.turns {
+        let key = (turn["room"].clone(), turn["turn"].parse().unwrap_or(0));
+        let truth = fillers.get(&key).or_else(|| answers.get(&key));
+        match (turn["first_us"].parse::<u64>().ok(), truth) {
+            (Some(first), Some(truth)) => {
+                if first.abs_diff(*truth) > 100_000 {
+                    remarks.push(format!("{key:?}: {first} us, truly {truth} us"));
+                }
+                pairs.push((first, *truth));
+            }
+            lost => remarks.push(format!("{key:?}: {lost:?} {}", turn["ending"])),
+        }
+    }
+    let turns = pairs.len();
+    (errors(pairs.into_iter()), turns)
+}
+
+fn journal(measured: &Measured) -> Vec<Value> {
+    let text = std::fs::read_to_string(measured.folder.join("journal.jsonl")).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// The runs that have an event of this name.
+fn runs_with(journal: &[Value], event: &str) -> BTreeSet<u64> {
+    journal.iter().filter_map(|line| line["e"][event]["run"].as_u64()).collect()
+}
+
+/// The hand-offs that were seen, by run.
+fn hand_offs(journal: &[Value]) -> HashMap<String, u64> {
+    let seen: BTreeMap<u64, u64> = journal
+        .iter()
+        .map(|line| &line["e"]["conversation"])
+        .filter_map(|event| Some((event["run"].as_u64()?, find(event, "hand_offs")?)))
+        .collect();
+    seen.into_iter().map(|(run, count)| (run.to_string(), count)).collect()
+}
+
+/// A number under this key, at any depth.
+fn find(value: &Value, key: &str) -> Option<u64> {
+    let fields = value.as_object()?;
+    let here = fields.get(key).and_then(Value::as_u64);
+    here.or_else(|| fields.values().find_map(|inside| find(inside, key)))
+}
