@@ -7,10 +7,13 @@ use std::net::TcpStream;
 
 use livekit_protocol as proto;
 use proto::signal_response::Message as Response;
+use rushhour_callers::caller::hostile_room::{HostileRoom, RoomCounts};
+use rushhour_callers::engine::EngineClock;
+use rushhour_core::units::Mode;
 use rushhour_sandbox::{Sandbox, SandboxConfig};
 
 use crate::support::hostile_signalling::{HostileSignalling, binary, frame, signal};
-use crate::support::{HostileServer, Rushhour, TestDir, rows};
+use crate::support::{HostileServer, Rushhour, SplitMix64, TestDir, rows};
 
 /// The most resident memory that a session may take, whatever it is sent.
 const MOST_MEMORY: u64 = 300_000_000;
@@ -278,6 +281,29 @@ fn answered(choose: Choice) -> Flooded {
         .replace("script = \"script.toml\"\n", "")
         .replace("agent = \"a\"", "agent = \"a\"\nwait_for_agent = false");
     run(&text, 40)
+}
+
+#[test]
+fn whatever_a_room_sends_after_a_real_handshake_nothing_panics() {
+    let mut rng = SplitMix64::new(1);
+    for mode in [Mode::Chat, Mode::Voice] {
+        let mut total = RoomCounts::default();
+        for _ in 0..3 {
+            let mut room = HostileRoom::new(mode, EngineClock::start());
+            for _ in 0..10 {
+                let bytes: Vec<u8> = (0..400).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
+                room.run(&bytes);
+            }
+            let RoomCounts { signals, packets, audio, datagrams, events } = room.counts();
+            total.signals += signals;
+            total.packets += packets;
+            total.audio += audio;
+            total.datagrams += datagrams;
+            total.events += events;
+        }
+        assert!(total.signals > 50 && total.packets > 50 && total.audio > 15, "{total:?}");
+        assert!(total.events > 200, "what is sent arrives: {total:?}");
+    }
 }
 
 #[test]

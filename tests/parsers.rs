@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rushhour_callers::caller::hostile_room::HostileRoom;
 use rushhour_callers::data::{DataEvent, DataReceiver, decode_turn_metrics};
+use rushhour_callers::engine::EngineClock;
 use rushhour_callers::participant::{
     JoinConfig, PacketRoute, Participant, ParticipantEvent, ParticipantOutput, PeerRole,
     SignalAttempt, SignalLoss, decode_signal,
@@ -216,7 +217,7 @@ fn room(bytes: &[u8]) {
     }
     let mode = if bytes.len().is_multiple_of(2) { Mode::Chat } else { Mode::Voice };
     ROOM.with_borrow_mut(|open| {
-        let room = open.get_or_insert_with(|| HostileRoom::new(mode));
+        let room = open.get_or_insert_with(|| HostileRoom::new(mode, EngineClock::start()));
         room.run(bytes);
         if room.has_ended() || room.counts().inputs() > 2_000 {
             *open = None;
