@@ -93,7 +93,7 @@ mod tests {
             times.learn(join);
         }
         widths.sort_by(f64::total_cmp);
-        (polls as f64 / runs as f64, widths[widths.len() / 2])
+        (f64::from(polls) / runs as f64, widths[widths.len() / 2])
     }
 
     #[test]

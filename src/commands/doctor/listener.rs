@@ -55,6 +55,7 @@ impl Heard {
             is_transcribed: false,
             reports_session: false,
             first_sounds: BTreeMap::new(),
+            connection: CallerConnection::None,
         }
     }
 

@@ -87,6 +87,15 @@ pub(super) fn server_candidate(line: &str) -> Option<ServerCandidate> {
 /// A numbered offer to be sent to the server.
 type Offer = (u32, String);
 
+/// Whether ICE has a working candidate pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IceState {
+    /// It has not found one yet.
+    Searching,
+    Connected,
+    Lost,
+}
+
 /// A peer connection.
 pub(super) struct PeerConnection {
     rtc: Rtc,
@@ -108,11 +117,8 @@ pub(super) struct PeerConnection {
     /// How many candidates the server has sent.
     remote_candidates: usize,
     answered: bool,
-    /// Whether ICE has found a way before.
-    connected: bool,
     open: bool,
-    /// Whether ICE has a working pair.
-    has_media: bool,
+    ice: IceState,
     deadline: SessionTime,
     span: Span,
 }
@@ -200,9 +206,8 @@ impl PeerConnection {
             early_candidates: Vec::new(),
             remote_candidates: 0,
             answered: false,
-            connected: false,
             open: false,
-            has_media: false,
+            ice: IceState::Searching,
             deadline: now,
             span: Span::current(),
         })
@@ -393,8 +398,8 @@ impl PeerConnection {
     }
 
     /// Whether ICE has a working candidate pair.
-    pub(super) const fn has_media(&self) -> bool {
-        self.has_media
+    pub(super) fn has_media(&self) -> bool {
+        self.ice == IceState::Connected
     }
 
     /// Whether the reliable data channel is open.
@@ -458,17 +463,15 @@ impl PeerConnection {
         match event {
             Event::IceConnectionStateChange(state) => {
                 debug!(parent: &self.span, ?state, "ICE connection state changed");
-                self.has_media = state.is_connected();
-                self.connected |= self.has_media;
-                match state {
-                    IceConnectionState::Connected | IceConnectionState::Completed => {
-                        emit(PeerEvent::MediaConnected);
-                    }
+                if state.is_connected() {
+                    self.ice = IceState::Connected;
+                    emit(PeerEvent::MediaConnected);
+                } else if self.ice != IceState::Searching {
                     // Without any way yet, further ones may still be opened; how long joining may take is the handler's.
-                    IceConnectionState::Disconnected if self.connected => {
+                    self.ice = IceState::Lost;
+                    if state == IceConnectionState::Disconnected {
                         emit(PeerEvent::MediaLost);
                     }
-                    _ => {}
                 }
             }
             Event::Connected => debug!(parent: &self.span, "DTLS connected"),

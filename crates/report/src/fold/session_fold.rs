@@ -146,28 +146,12 @@ impl Fold {
                 folded.rooms_created += 1;
                 self.observe(*run, &event.kind);
             }
-            EventKind::AudioSent { run, frames } => {
-                if self.observe(*run, &event.kind) {
-                    self.add_frames(*frames);
-                }
-            }
             EventKind::RpcCalls { calls, .. } => folded.rpc_calls.add(calls),
-            EventKind::MediaPath { run, path } => {
-                if let Some(record) = self.live.get_mut(run) {
-                    folded.conversations.add_path(record.media_path.replace(*path), *path);
-                }
-            }
             EventKind::Conversation { summary, .. } => folded.conversations.add(summary),
-            EventKind::Reconnected { run, reconnect } => {
-                let record = self.live.get(run);
-                let is_first = record.is_some_and(|record| record.reconnects.is_empty());
-                folded.reconnects.add(*reconnect, is_first);
-                self.observe(*run, &event.kind);
-            }
-            EventKind::Turn { run, turn } => {
-                folded.reconnects.turns_away += u64::from(turn.away);
-                self.observe(*run, &event.kind);
-            }
+            EventKind::AudioSent { run, .. }
+            | EventKind::MediaPath { run, .. }
+            | EventKind::Reconnected { run, .. }
+            | EventKind::Turn { run, .. } => self.add_caller_event(*run, &event.kind),
             EventKind::Dispatched { run, .. }
             | EventKind::AgentSeen { run, .. }
             | EventKind::AgentReady { run, .. }
@@ -190,6 +174,35 @@ impl Fold {
             EventKind::Closed => folded.closed = true,
         }
         Ok(EndedRuns::Nothing)
+    }
+
+    /// Adds what one of our own callers reports of its conversation.
+    fn add_caller_event(&mut self, run: RunIndex, kind: &EventKind) {
+        let Some(folded) = &mut self.folded else { return };
+        match kind {
+            EventKind::AudioSent { frames, .. } => {
+                if self.observe(run, kind) {
+                    self.add_frames(*frames);
+                }
+                return;
+            }
+            EventKind::MediaPath { path, .. } => {
+                if let Some(record) = self.live.get_mut(&run) {
+                    folded.conversations.add_path(record.media_path.replace(*path), *path);
+                }
+                return;
+            }
+            EventKind::Reconnected { reconnect, .. } => {
+                let record = self.live.get(&run);
+                let is_first = record.is_some_and(|record| record.reconnects.is_empty());
+                folded.reconnects.add(*reconnect, is_first);
+            }
+            EventKind::Turn { turn, .. } => {
+                folded.reconnects.turns_away += u64::from(turn.away);
+            }
+            _ => {}
+        }
+        self.observe(run, kind);
     }
 
     /// The session after all its events.
