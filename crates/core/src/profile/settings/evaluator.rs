@@ -207,6 +207,7 @@ const fn is_default_reconnect_attempts(attempts: &u32) -> bool {
     *attempts == ReconnectSettings::DEFAULT.attempts
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn is_default_reconnect_within(within: &PositiveDuration) -> bool {
     *within == ReconnectSettings::DEFAULT.within
 }
