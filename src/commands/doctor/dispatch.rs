@@ -150,13 +150,14 @@ async fn create_and_dispatch(
     }
     let granted =
         Finding::ok("livekit grants", "may create and delete rooms, and list their participants");
-    if trial == DispatchTrial::RoomOnly {
-        let why = "no agent was dispatched: --no-dispatch";
-        return vec![granted, Finding::not_checked("agent", why)];
-    }
     // Callers join before the agent does.
     let listening = join_room(target, profile, room, &run);
     let mut findings = vec![granted];
+    findings.extend(connection(listening.as_ref()).await);
+    if trial == DispatchTrial::RoomOnly {
+        findings.push(Finding::not_checked("agent", "no agent was dispatched: --no-dispatch"));
+        return findings;
+    }
     match dispatch(livekit, profile, room, metadata(), room_requested).await {
         Ok((name, arrival)) => {
             findings.push(agent(&name, arrival, settings.agent_within.micros()));
@@ -209,6 +210,30 @@ fn join_room(
     _: &RunVariables<'_>,
 ) -> Option<Listening> {
     None
+}
+
+/// Whether a caller of ours reaches the room: signalling, media and data.
+#[cfg(feature = "native")]
+async fn connection(listening: Option<&Listening>) -> Option<Finding> {
+    let check = "livekit connection";
+    let listener = listening?.as_ref().ok()?;
+    print::set_status("connecting media and data");
+    Some(match listener.connection().await {
+        Ok((path, after)) => Finding::ok(
+            check,
+            format!("a caller joined, and media and data are connected over {path}, after {after}"),
+        ),
+        Err(why) => Finding::failed(
+            check,
+            format!("a caller could not connect media and data: {why}"),
+            "open UDP to the server, or TCP 7881, or give it a TURN server; livekit.transport chooses among them",
+        ),
+    })
+}
+
+#[cfg(not(feature = "native"))]
+fn connection(_: Option<&Listening>) -> std::future::Ready<Option<Finding>> {
+    std::future::ready(None)
 }
 
 /// Listens to an agent that has joined.

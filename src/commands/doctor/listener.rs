@@ -14,6 +14,7 @@ use rushhour_callers::engine::{
     ParticipantHandle, ParticipantHandler,
 };
 use rushhour_callers::participant::{JoinConfig, ParticipantEvent, RemoteParticipant};
+use rushhour_core::event::MediaPath;
 use rushhour_core::units::{Identity, Micros, Mode, RoomName, Secret, SessionTime};
 use rushhour_livekit::{AudioTrack, LiveKitClient};
 
@@ -22,6 +23,9 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How long it is listened to after its first word: texts, reports and further tracks follow it.
 const AFTER_GREETING: Duration = Duration::from_secs(2);
+
+/// How long media and data may take to connect: UDP, and what is tried where that does not.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -37,6 +41,12 @@ struct Heard {
     first_text_at: Option<SessionTime>,
     is_transcribed: bool,
     reports_session: bool,
+    /// The way of media and data, and when the data channel was open.
+    connected: Option<(MediaPath, SessionTime)>,
+    /// The ways that were tried before.
+    tried: String,
+    /// Why the participant is not in the room.
+    left: Option<String>,
     /// When each track was heard first, by its SID.
     first_sounds: BTreeMap<String, SessionTime>,
 }
@@ -97,6 +107,26 @@ impl RoomListener {
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until media and data can be sent: the way, and how long it took; else what was tried.
+    pub(super) async fn connection(&self) -> Result<(MediaPath, Micros), String> {
+        let begun = Instant::now();
+        loop {
+            {
+                let heard = self.heard();
+                if let Some((path, at)) = heard.connected {
+                    return Ok((path, at.since(SessionTime::START)));
+                }
+                if let Some(left) = &heard.left {
+                    return Err(left.clone());
+                }
+                if begun.elapsed() > CONNECTION_TIMEOUT {
+                    return Err(heard.tried.clone());
+                }
+            }
+            sleep(POLL_INTERVAL).await;
+        }
     }
 
     /// Listens until the agent has greeted, or does not greet; `None` if the participant did not see it.
@@ -197,6 +227,11 @@ impl ParticipantHandler for SilentParticipant {
             ParticipantEvent::ParticipantUpdated(participant) => {
                 self.participant_updated(participant, at);
             }
+            ParticipantEvent::PathChosen(path) => {
+                self.note(|heard| {
+                    heard.connected.get_or_insert((path, at));
+                });
+            }
             ParticipantEvent::Data(data) => self.handle_data(data, at),
             ParticipantEvent::Audio { packet, track_sid: Some(sid) } => {
                 if !self.activities.contains_key(&sid) {
@@ -214,6 +249,11 @@ impl ParticipantHandler for SilentParticipant {
 
     fn on_tick(&mut self, handle: &mut dyn ParticipantHandle) -> NextTick {
         let now = handle.now();
+        self.note(|heard| {
+            if heard.connected.is_none() {
+                heard.tried = handle.describe_paths();
+            }
+        });
         let mut all = Vec::new();
         for (sid, activity) in &mut self.activities {
             all.push((sid.clone(), activity.handle_timeout(now)));
@@ -224,5 +264,9 @@ impl ParticipantHandler for SilentParticipant {
         NextTick::Next
     }
 
-    fn on_left(&mut self, _: LeaveReason, _: SessionTime) {}
+    fn on_left(&mut self, reason: LeaveReason, _: SessionTime) {
+        self.note(|heard| {
+            heard.left.get_or_insert(reason.to_string());
+        });
+    }
 }
