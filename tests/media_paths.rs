@@ -54,6 +54,15 @@ fn media_may_be_of_another_address_family_than_signalling() {
 
 #[test]
 fn calls_go_over_tcp() {
+    let dir = test_dir();
+    let server =
+        LiveKitServer::start_with(dir.path(), &ServerMedia { tcp: true, ..ServerMedia::default() });
+    let lines = "[livekit]\ntransport = \"tcp\"";
+    dir.write("profile.toml", &profile(&server, "chat", 2, "2/s").replace("[livekit]", lines));
+    let doctor = ["doctor", "profile.toml", "--no-dispatch"];
+    let output = server.with_keys(dir.rushhour(&doctor)).run();
+    let found = "media and data are connected over TCP";
+    assert!(output.stdout.contains(found), "{}", output.stdout);
     for mode in ["chat", "voice"] {
         let dir = test_dir();
         let media = ServerMedia { tcp: true, ..ServerMedia::default() };
@@ -100,6 +109,10 @@ fn a_call_that_finds_no_way_says_which_were_tried_and_what_answered() {
             profile(&server, "chat", 1, "2/s").replace("[livekit]", &format!("[livekit]\n{lines}"));
         let text = text.replace("kind = \"native\"", "kind = \"native\"\njoin_within = \"3s\"");
         dir.write("profile.toml", &text);
+        let doctor = ["doctor", "profile.toml", "--no-dispatch"];
+        let output = server.with_keys(dir.rushhour(&doctor)).run().expect_exit(2);
+        let found = format!("a caller could not connect media and data: {told}");
+        assert!(output.stdout.contains(&found), "{}", output.stdout);
         let output = server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();
         let session = dir.session();
         assert_eq!(session.tally("failure_class")["room_failed"], 1, "{}", output.stdout);

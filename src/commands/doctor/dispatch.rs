@@ -151,16 +151,15 @@ async fn create_and_dispatch(
     }
     let granted =
         Finding::ok("livekit grants", "may create and delete rooms, and list their participants");
-    if trial == DispatchTrial::RoomOnly {
-        let why = "no agent was dispatched: --no-dispatch";
-        return vec![granted, Finding::not_checked("agent", why)];
-    }
     // Callers join before the agent does.
     let listening = join_room(target, profile, room, &run);
     let mut findings = vec![granted];
-    let dispatched = dispatch(livekit, profile, room, metadata(), room_requested).await;
-    findings.extend(connection(listening.as_ref()));
-    match dispatched {
+    findings.extend(connection(listening.as_ref()).await);
+    if trial == DispatchTrial::RoomOnly {
+        findings.push(Finding::not_checked("agent", "no agent was dispatched: --no-dispatch"));
+        return findings;
+    }
+    match dispatch(livekit, profile, room, metadata(), room_requested).await {
         Ok((name, arrival)) => {
             let is_there = matches!(arrival, AgentArrival::Joined { .. });
             if !is_there && is_hidden(listening.as_ref()) {
@@ -217,15 +216,17 @@ fn join_room(
     None
 }
 
-/// What connection our own callers have with the server.
+/// What connection our own callers have with the server: signalling, media and data.
 #[cfg(feature = "native")]
-fn connection(listening: Option<&Listening>) -> Option<Finding> {
-    Some(listening?.as_ref().ok()?.connection())
+async fn connection(listening: Option<&Listening>) -> Option<Finding> {
+    let listener = listening?.as_ref().ok()?;
+    print::set_status("connecting media and data");
+    Some(listener.connection().await)
 }
 
 #[cfg(not(feature = "native"))]
-const fn connection(_: Option<&Listening>) -> Option<Finding> {
-    None
+fn connection(_: Option<&Listening>) -> std::future::Ready<Option<Finding>> {
+    std::future::ready(None)
 }
 
 /// Listens to an agent that has joined.

@@ -26,6 +26,9 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long it is listened to after its first word: texts, reports and further tracks follow it.
 const AFTER_GREETING: Duration = Duration::from_secs(2);
 
+/// How long media and data may take to connect: UDP, and what is tried where that does not.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The topic on which agents write what they say.
@@ -40,6 +43,8 @@ struct Heard {
     first_text_at: Option<SessionTime>,
     is_transcribed: bool,
     reports_session: bool,
+    /// The ways of media and data that were tried.
+    tried: String,
     /// When each track was heard first, by its SID.
     first_sounds: BTreeMap<String, SessionTime>,
     /// How far the participant's own connection came.
@@ -56,6 +61,7 @@ impl Heard {
             reports_session: false,
             first_sounds: BTreeMap::new(),
             connection: CallerConnection::None,
+            tried: String::new(),
         }
     }
 
@@ -148,9 +154,22 @@ impl RoomListener {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What connection the participant has with the server by now.
-    pub(super) fn connection(&self) -> Finding {
-        caller_connection(&self.heard().connection)
+    /// Waits until media and data can be sent, or cannot: what connection the participant has with the server.
+    pub(super) async fn connection(&self) -> Finding {
+        let begun = Instant::now();
+        loop {
+            {
+                let heard = self.heard();
+                let is_decided = matches!(
+                    heard.connection,
+                    CallerConnection::Open { .. } | CallerConnection::Failed(_)
+                );
+                if is_decided || begun.elapsed() > CONNECTION_TIMEOUT {
+                    return caller_connection(&heard.connection, &heard.tried);
+                }
+            }
+            sleep(POLL_INTERVAL).await;
+        }
     }
 
     /// Listens until the agent has greeted, or does not greet; `None` if the participant did not see it.
@@ -243,15 +262,12 @@ impl ParticipantHandler for SilentParticipant {
                 self.participant_updated(&participant, at);
             }
             ParticipantEvent::ServerKnown(server) => self.note(|heard| {
-                heard.connection = CallerConnection::Joined {
-                    version: server.version.to_string(),
-                    protocol: server.protocol.name(),
-                };
+                heard.connection = CallerConnection::Joined(server);
             }),
-            ParticipantEvent::DataChannelOpen => self.note(|heard| {
-                if let CallerConnection::Joined { version, protocol } = &heard.connection {
-                    let (version, protocol) = (version.clone(), *protocol);
-                    heard.connection = CallerConnection::Open { version, protocol };
+            ParticipantEvent::PathChosen(path) => self.note(|heard| {
+                if let CallerConnection::Joined(server) = &heard.connection {
+                    let (server, after) = (server.clone(), at.since(SessionTime::START));
+                    heard.connection = CallerConnection::Open { server, path, after };
                 }
             }),
             ParticipantEvent::Data(data) => self.handle_data(&data, at),
@@ -275,6 +291,11 @@ impl ParticipantHandler for SilentParticipant {
 
     fn on_tick(&mut self, handle: &mut dyn ParticipantHandle) -> NextTick {
         let now = handle.now();
+        self.note(|heard| {
+            if !matches!(heard.connection, CallerConnection::Open { .. }) {
+                heard.tried = handle.describe_paths();
+            }
+        });
         let mut all = Vec::new();
         for (sid, activity) in &mut self.activities {
             all.push((sid.clone(), activity.handle_timeout(now)));

@@ -2,6 +2,10 @@
 
 use super::finding::Finding;
 use crate::session::forecast_text::{cloud_warning, quota_warning};
+#[cfg(feature = "native")]
+use rushhour_callers::participant::ServerDetails;
+#[cfg(feature = "native")]
+use rushhour_core::event::MediaPath;
 use rushhour_core::plan::{CloudExcess, CloudQuotaExcess};
 use rushhour_core::units::{Micros, Mode};
 use rushhour_driver::cekura::PlanLimits;
@@ -226,26 +230,28 @@ pub(crate) fn cloud_quota(excess: Option<&CloudQuotaExcess>) -> Option<Finding> 
 
 /// How far the connection of a caller of our own with the server came.
 #[cfg(feature = "native")]
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CallerConnection {
     /// The server has not answered.
-    #[default]
     None,
     /// It could not be made, or was lost.
     Failed(String),
     /// The server let the caller in; media and data are not connected.
-    Joined { version: String, protocol: &'static str },
-    /// Media and data are connected.
-    Open { version: String, protocol: &'static str },
+    Joined(ServerDetails),
+    /// Media and data are connected over this path, so long after the caller began to join.
+    Open { server: ServerDetails, path: MediaPath, after: Micros },
 }
 
-/// What the connection of a caller says of the server.
+/// What the connection of a caller says of the server; `tried` names the ways of media and data that were tried.
 #[cfg(feature = "native")]
-pub(crate) fn caller_connection(connection: &CallerConnection) -> Finding {
+pub(crate) fn caller_connection(connection: &CallerConnection, tried: &str) -> Finding {
     let check = "livekit connection";
-    let server = |version: &str| match version {
-        "" => "a server that tells no version".to_owned(),
-        version => format!("livekit-server {version}"),
+    let shown = |server: &ServerDetails| {
+        let version = match server.version.as_str() {
+            "" => "a server that tells no version".to_owned(),
+            version => format!("livekit-server {version}"),
+        };
+        format!("{version}, signalling {}", server.protocol.name())
     };
     match connection {
         CallerConnection::None => Finding::failed(
@@ -258,14 +264,14 @@ pub(crate) fn caller_connection(connection: &CallerConnection) -> Finding {
             format!("a caller could not join a room: {why}"),
             "every run would fail; check livekit.url, and what stands between this machine and the server",
         ),
-        CallerConnection::Joined { version, protocol } => Finding::failed(
+        CallerConnection::Joined(server) => Finding::failed(
             check,
-            format!("{}, signalling {protocol}; media and data did not connect", server(version)),
-            "check whether UDP to the server is blocked",
+            format!("{}; a caller could not connect media and data: {tried}", shown(server)),
+            "open UDP to the server, or TCP 7881, or give it a TURN server; livekit.transport chooses among them",
         ),
-        CallerConnection::Open { version, protocol } => Finding::ok(
+        CallerConnection::Open { server, path, after } => Finding::ok(
             check,
-            format!("{}, signalling {protocol}; media and data are connected", server(version)),
+            format!("{}; media and data are connected over {path}, after {after}", shown(server)),
         ),
     }
 }

@@ -126,6 +126,10 @@ impl ParticipantHandle for RecordingHandle {
         self.record(attributes["lk.agent.state"].clone());
     }
 
+    fn describe_paths(&self) -> String {
+        "UDP to 127.0.0.1:7882: no answer".to_owned()
+    }
+
     fn leave(&mut self) {
         self.has_left = true;
     }
