@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::parsers::PARSERS;
+use crate::parsers::{PARSERS, SENT_BY_ROOMS};
 use crate::support::SplitMix64;
 
 #[test]
@@ -91,6 +92,7 @@ fn mutate_the_corpus(seed: u64, effort: Effort) {
         }
         println!("{name}: {number} inputs in {:?}", start.elapsed());
     }
+    println!("hostile rooms sent {} messages and packets", SENT_BY_ROOMS.load(Relaxed));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Every parser of bytes from outside, as a function that must not panic. The tests run them on the corpus, the
 //! fuzzer in `tests/fuzz` on new inputs.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use rushhour_callers::caller::hostile_room::HostileRoom;
@@ -210,6 +211,9 @@ fn search(bytes: &[u8]) {
     }
 }
 
+/// What hostile rooms have sent in all: signal messages, packets, audio and datagrams, many for each input.
+pub(crate) static SENT_BY_ROOMS: AtomicU64 = AtomicU64::new(0);
+
 /// A whole room after a real handshake. It costs some milliseconds, so a room goes on until it has ended.
 fn room(bytes: &[u8]) {
     thread_local! {
@@ -218,7 +222,9 @@ fn room(bytes: &[u8]) {
     let mode = if bytes.len().is_multiple_of(2) { Mode::Chat } else { Mode::Voice };
     ROOM.with_borrow_mut(|open| {
         let room = open.get_or_insert_with(|| HostileRoom::new(mode, EngineClock::start()));
+        let before = room.counts().inputs();
         room.run(bytes);
+        SENT_BY_ROOMS.fetch_add(room.counts().inputs() - before, Relaxed);
         if room.has_ended() || room.counts().inputs() > 2_000 {
             *open = None;
         }

@@ -28,10 +28,12 @@ use crate::engine::testing::RecordingHandle;
 use crate::engine::{EngineClock, LeaveReason, ParticipantHandler};
 use crate::participant::{
     JoinConfig, PacketProtocol, PacketRoute, Participant, ParticipantEvent, ParticipantOutput,
-    PeerRole, SignalAttempt, decode_signal, encode_signal,
+    PeerRole, RemoteParticipant, SignalAttempt, decode_signal, encode_signal,
 };
 use rushhour_core::profile::{CallerPatience, HearTrack, NativeSettings, ReconnectSettings};
-use rushhour_core::units::{DtmfKey, Micros, Mode, PositiveDuration, RunIndex, SessionTime};
+use rushhour_core::units::{
+    DtmfKey, Identity, Micros, Mode, PositiveDuration, RunIndex, SessionTime,
+};
 
 /// The time between two steps of a room.
 const STEP: Micros = Micros::from_millis(5);
@@ -75,6 +77,7 @@ pub struct HostileRoom {
     clock: EngineClock,
     now: SessionTime,
     sequence: u64,
+    mode: Mode,
     counts: RoomCounts,
     has_ended: bool,
 }
@@ -179,6 +182,7 @@ impl HostileRoom {
             clock,
             now: SessionTime::START,
             sequence: 1,
+            mode,
             counts: RoomCounts::default(),
             has_ended: false,
         };
@@ -229,9 +233,20 @@ impl HostileRoom {
         }));
     }
 
-    /// Whether the participant is out of the room, or its conversation is over: more inputs lead to nothing.
+    /// Whether the participant is out of the room: more inputs lead to nothing.
     pub const fn has_ended(&self) -> bool {
-        self.has_ended || self.handle.has_left
+        self.has_ended
+    }
+
+    /// A conversation is over, in one way or another: another caller begins one in the same room.
+    fn replace_caller(&mut self) {
+        self.handle.has_left = false;
+        self.caller = caller(self.mode);
+        let others = vec![RemoteParticipant::from(agent("agent-1", "listening"))];
+        let joined = ParticipantEvent::Joined { identity: Identity::new("caller"), others };
+        for event in [joined, ParticipantEvent::DataChannelOpen] {
+            self.caller.on_event(event, self.now, &mut self.handle);
+        }
     }
 
     /// What happened so far.
@@ -375,6 +390,9 @@ impl HostileRoom {
             }
         }
         self.caller.on_tick(&mut self.handle);
+        if self.handle.has_left {
+            self.replace_caller();
+        }
         self.handle.take_log();
         self.handle.sent_audio.clear();
         self.handle.sent_background.clear();

@@ -184,7 +184,7 @@ impl<'a> Choices<'a> {
                 ping_timeout: self.small(),
                 ..proto::JoinResponse::default()
             }),
-            1 => Response::Answer(proto::SessionDescription {
+            1 if self.below(64) == 0 => Response::Answer(proto::SessionDescription {
                 // One in many is applied, and may end the connection.
                 sdp: if self.below(16) == 0 { self.sdp() } else { String::new() },
                 mid_to_track_id: (0..self.below(6)).map(|_| (self.text(), self.text())).collect(),
