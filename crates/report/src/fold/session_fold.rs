@@ -150,22 +150,15 @@ impl Fold {
             }
             EventKind::RpcCalls { calls, .. } => folded.rpc_calls.add(calls),
             EventKind::Conversation { summary, .. } => folded.conversations.add(summary),
-            EventKind::Reconnected { run, reconnect } => {
-                let record = self.live.get(run);
-                let is_first = record.is_some_and(|record| record.reconnects.is_empty());
-                folded.reconnects.add(*reconnect, is_first);
-                self.observe(*run, &event.kind);
-            }
-            EventKind::Turn { run, turn } => {
-                folded.reconnects.turns_away += u64::from(turn.away);
-                self.observe(*run, &event.kind);
-            }
             EventKind::Dispatched { run, .. }
             | EventKind::AgentSeen { run, .. }
             | EventKind::AgentReady { run, .. }
             | EventKind::Greeted { run, .. }
+            | EventKind::Turn { run, .. }
+            | EventKind::Reconnected { run, .. }
             | EventKind::ModelUsage { run, .. }
             | EventKind::PhaseSeen { run, .. } => {
+                folded.reconnects.add(&event.kind, self.live.get(run));
                 self.observe(*run, &event.kind);
             }
             EventKind::RoomDeleted { .. } => folded.rooms_deleted += 1,
