@@ -428,6 +428,8 @@ fn a_worker_registers_again_with_a_restarted_server_and_reports_its_load() {
         "{worker}"
     );
     assert!(metrics.contains("\nlk_agents_active_job_count 1\n"), "{metrics}");
+    // An agent that did not hear of its caller's end would wait for it on the new server.
+    wait_until("the session is over", || get(&address, "/worker").contains("\"active_jobs\":0"));
     server.restart();
     wait_for_registrations(2);
     let rooms = [RoomName::new("after")];

@@ -148,16 +148,17 @@ impl Fold {
             }
             EventKind::RpcCalls { calls, .. } => folded.rpc_calls.add(calls),
             EventKind::Conversation { summary, .. } => folded.conversations.add(summary),
-            EventKind::AudioSent { run, .. }
-            | EventKind::MediaPath { run, .. }
-            | EventKind::Reconnected { run, .. }
-            | EventKind::Turn { run, .. } => self.add_caller_event(*run, &event.kind),
             EventKind::Dispatched { run, .. }
             | EventKind::AgentSeen { run, .. }
             | EventKind::AgentReady { run, .. }
             | EventKind::Greeted { run, .. }
+            | EventKind::Turn { run, .. }
+            | EventKind::Reconnected { run, .. }
+            | EventKind::MediaPath { run, .. }
+            | EventKind::AudioSent { run, .. }
             | EventKind::ModelUsage { run, .. }
             | EventKind::PhaseSeen { run, .. } => {
+                folded.reconnects.add(&event.kind, self.live.get(run));
                 self.observe(*run, &event.kind);
             }
             EventKind::RoomDeleted { .. } => folded.rooms_deleted += 1,
@@ -174,35 +175,6 @@ impl Fold {
             EventKind::Closed => folded.closed = true,
         }
         Ok(EndedRuns::Nothing)
-    }
-
-    /// Adds what one of our own callers reports of its conversation.
-    fn add_caller_event(&mut self, run: RunIndex, kind: &EventKind) {
-        let Some(folded) = &mut self.folded else { return };
-        match kind {
-            EventKind::AudioSent { frames, .. } => {
-                if self.observe(run, kind) {
-                    self.add_frames(*frames);
-                }
-                return;
-            }
-            EventKind::MediaPath { path, .. } => {
-                if let Some(record) = self.live.get_mut(&run) {
-                    folded.conversations.add_path(record.media_path.replace(*path), *path);
-                }
-                return;
-            }
-            EventKind::Reconnected { reconnect, .. } => {
-                let record = self.live.get(&run);
-                let is_first = record.is_some_and(|record| record.reconnects.is_empty());
-                folded.reconnects.add(*reconnect, is_first);
-            }
-            EventKind::Turn { turn, .. } => {
-                folded.reconnects.turns_away += u64::from(turn.away);
-            }
-            _ => {}
-        }
-        self.observe(run, kind);
     }
 
     /// The session after all its events.
@@ -224,18 +196,24 @@ impl Fold {
         Some(self.folded.as_ref()?.opening.profile.livekit.dispatch.method())
     }
 
-    /// Adds an event to the record of its run, and returns whether the run is in flight. Events after the outcome,
+    /// Adds an event to the record of its run, if it is in flight. Events after the outcome,
     /// such as a room that is created late, change nothing.
-    fn observe(&mut self, run: RunIndex, kind: &EventKind) -> bool {
+    fn observe(&mut self, run: RunIndex, kind: &EventKind) {
         let method = self.dispatch_method();
-        let Some((record, method)) = self.live.get_mut(&run).zip(method) else { return false };
+        let Some((record, method)) = self.live.get_mut(&run).zip(method) else { return };
         record.observe(kind, method);
         if let EventKind::AgentSeen { seen, joined, .. } = kind
             && let (Some(requested), Some(folded)) = (record.agent_requested, &mut self.folded)
         {
             folded.joins.add(JoinTime { requested, joined: joined.unwrap_or(*seen) });
         }
-        true
+        match (kind, &mut self.folded) {
+            (EventKind::MediaPath { path, .. }, Some(folded)) => {
+                folded.conversations.add_path(record.media_path.replace(*path), *path);
+            }
+            (EventKind::AudioSent { frames, .. }, _) => self.add_frames(*frames),
+            _ => {}
+        }
     }
 
     fn add_frames(&mut self, frames: FramesSent) {
