@@ -70,7 +70,17 @@ impl ParticipantHandler for Visitor {
                 }
                 format!("receives audio of track {track_sid:?}")
             }
+            ParticipantEvent::ServerKnown(server) => {
+                format!("server {}, signalling {}", server.version, server.protocol.name())
+            }
+            ParticipantEvent::ConnectionLost(cause) => {
+                format!("lost the connection: {}", cause.meaning())
+            }
+            ParticipantEvent::Reconnected(reconnect) => {
+                format!("back after {}", reconnect.duration())
+            }
             ParticipantEvent::Data(_)
+            | ParticipantEvent::Rejoined { .. }
             | ParticipantEvent::TrackPublished { .. }
             | ParticipantEvent::Disconnected(_) => return,
         };
