@@ -40,10 +40,6 @@ impl ParticipantHandler for Visitor {
                 let others: Vec<_> = others.iter().map(|one| one.identity.as_str()).collect();
                 format!("joined as {identity}; in the room: {others:?}")
             }
-            ParticipantEvent::ConnectionLost(cause) => format!("lost: {}", cause.meaning()),
-            ParticipantEvent::Reconnected(reconnect) => {
-                format!("back after {}", reconnect.duration())
-            }
             ParticipantEvent::DataChannelOpen => {
                 let sent = handle.send_text("lk.chat", "Hello, room!", HashMap::new());
                 format!("data channel open; greeting: {sent:?}")
@@ -74,8 +70,16 @@ impl ParticipantHandler for Visitor {
                 }
                 format!("receives audio of track {track_sid:?}")
             }
+            ParticipantEvent::ServerKnown(server) => {
+                format!("server {}, signalling {}", server.version, server.protocol.name())
+            }
+            ParticipantEvent::ConnectionLost(cause) => {
+                format!("lost the connection: {}", cause.meaning())
+            }
+            ParticipantEvent::Reconnected(reconnect) => {
+                format!("back after {}", reconnect.duration())
+            }
             ParticipantEvent::Data(_)
-            | ParticipantEvent::ServerKnown(_)
             | ParticipantEvent::Rejoined { .. }
             | ParticipantEvent::TrackPublished { .. }
             | ParticipantEvent::PathChosen(_)

@@ -1,6 +1,6 @@
 use super::*;
 use rushhour_core::evaluator::{EvaluatorCapabilities, UpdateMode};
-use rushhour_core::event::Outcome;
+use rushhour_core::event::{Outcome, Reconnect, ReconnectCause};
 use rushhour_core::plan::ScheduleStep;
 use rushhour_core::plan::testing::plan_of;
 use rushhour_core::units::{DispatchId, Identity, Micros, RunIndex};
@@ -214,6 +214,30 @@ fn an_absent_agent_is_classified_by_whether_a_worker_accepted_its_job() {
         assert_eq!(scene.take(), ["check dispatch"]);
         scene.assigned(9_010, is_assigned);
         assert_eq!(scene.take(), [class, "free slot", "end call", "delete room"]);
+    }
+}
+
+#[test]
+fn an_absent_agent_is_not_blamed_where_the_caller_had_to_join_again() {
+    for (method, class) in [
+        (ReconnectMethod::Resume, "agent_never_joined"),
+        (ReconnectMethod::Rejoin, "connection_lost"),
+    ] {
+        let mut scene = Scene::dispatched();
+        scene.push(
+            3_000,
+            UpdateKind::Reconnected(Reconnect {
+                cause: ReconnectCause::SignalLost,
+                method,
+                lost: at(2_000),
+                back: at(3_000),
+                attempts: 2,
+            }),
+        );
+        scene.take();
+        scene.wake(9_000);
+        scene.assigned(9_010, true);
+        assert_eq!(scene.take()[1], class, "{method:?}");
     }
 }
 
