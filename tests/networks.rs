@@ -71,7 +71,7 @@ fn a_cold_burst_that_the_dispatcher_holds_back_is_named_and_a_warm_one_is_not() 
     let dir = test_dir();
     let server = LiveKitServer::start(dir.path());
     let agent = start_agent(&dir, &server, &[]);
-    let mut run = |stages: &str| {
+    let run = |stages: &str| {
         std::thread::sleep(std::time::Duration::from_secs(62));
         let text = profile(&server, "chat", 52, "1/s").replace("rate = \"1/s\"", stages);
         dir.write("profile.toml", &text);
