@@ -74,7 +74,7 @@ mod tests {
     /// poll's answer takes 3 ms.
     fn polled(median: f64, sigma: f64, runs: u64) -> (f64, f64) {
         let mut times = AgentPollTimes::default();
-        let mut polls = 0;
+        let mut polls = 0_u32;
         let mut widths = Vec::new();
         for run in 0..runs {
             let normal = KeyedRng::new(7).draw("join", &run.to_string()).normal();

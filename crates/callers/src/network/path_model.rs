@@ -262,7 +262,7 @@ mod tests {
             delay: Some(PositiveDuration::millis(40)),
             ..conditions()
         };
-        assert!(arrivals(&jitter) == 0.0);
+        assert!(arrivals(&jitter) < 1e-9);
         let reorder = NetworkConditions { reorder: Some("2%".parse().unwrap()), ..conditions() };
         let overtaken = arrivals(&reorder);
         assert!((overtaken - 0.02).abs() < 0.005, "{overtaken}");

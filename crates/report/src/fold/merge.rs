@@ -176,7 +176,7 @@ fn without_seed(profile: &Profile) -> Profile {
 }
 
 /// The parts that runs belong to by position.
-#[derive(PartialEq)]
+#[derive(PartialEq, Eq)]
 struct SessionParts<'a> {
     mode: SessionMode,
     /// Their names, and whether they are measured.
