@@ -7,7 +7,7 @@
 //! ```text
 //!             on tokio                       on threads of the engine, one tick every 5 ms
 //!   ┌─────────────────────────────┐   ┌────────────────────────────────────────────────────────┐
-//!   │ engine: signal_connection   │   │ engine: thread, slot, socket                           │
+//!   │ engine: signal_connection   │   │ engine: thread, slot, paths (UDP, TCP, TURN), socket   │
 //!   │   WebSocket, pings          │   │   UDP in batches with kernel timestamps, clock, ticks  │
 //!   └──────┬───────────▲──────────┘   └──┬──────────────▲──────────────────────────────────────┘
 //!          │  signal   │                 │  datagrams   │ (network, sans-IO: loss, delay, jitter, where asked for)
