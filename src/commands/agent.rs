@@ -191,6 +191,7 @@ struct LimitArgs {
 /// What real agents do that makes it hard to tell what an answer is.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Habits")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct HabitArgs {
     /// Mix noise of this level into the agent's own voice track, such as `-40dBFS`.
     #[arg(
