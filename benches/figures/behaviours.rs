@@ -59,7 +59,7 @@ fn rows<'a>(habits: impl Iterator<Item = &'a Habit>) {
     let Some(rig) = Rig::start() else { return };
     println!(
         "| option | voice: error of first sound, p50 and p99 | chat: of first chunk, p50 and p99 | turns | \
-         in a wrong class | greetings, heard and given |"
+         in a wrong class | greetings invented or missed |"
     );
     println!("| --- | --- | --- | --- | --- | --- |");
     for habit in habits {

@@ -307,6 +307,28 @@ fn an_agent_that_dies_in_a_sentence_has_not_answered_and_is_not_spoken_to() {
 }
 
 #[test]
+fn two_agents_that_may_both_answer_are_told() {
+    let mut scene = Scene::chat(vec![writes("One.")]);
+    scene.updates_participant(300, participant("agent-2", Some("listening")));
+    scene.until(1_120);
+    scene.answers(1_200, "SG_1", "Yes.");
+    scene.until(4_000);
+    assert!(scene.summary().several_agents);
+}
+
+#[test]
+fn what_an_agent_had_not_finished_when_it_handed_over_is_over() {
+    let mut scene = Scene::chat(vec![writes("One."), writes("Two.")]);
+    scene.until(1_120);
+    scene.opens(1_200, "agent-1", "s", "SG_1");
+    scene.chunk(1_220, "s", "I hand you");
+    scene.agent_goes(1_400, DepartureReason::Left);
+    scene.updates_participant(2_000, participant("agent-2", Some("listening")));
+    scene.until(4_000);
+    assert_eq!(scene.handle.take_log(), ["lk.chat: One.", "lk.chat: Two."]);
+}
+
+#[test]
 fn an_agent_that_another_replaces_has_not_left() {
     let mut scene = Scene::chat(vec![writes("One."), writes("Two.")]);
     scene.until(1_120);

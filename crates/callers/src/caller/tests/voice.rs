@@ -181,6 +181,15 @@ fn an_answer_that_begins_too_early_has_no_latency() {
     again.until(12_000);
     let (turns, ..) = again.end();
     assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Answered, Some(at(3_820))));
+
+    // Nobody can know 100 ms after our last sound that we have finished.
+    let said = turns[0].said.0 / 20_000 * 20;
+    let mut at_once = Scene::voice(vec![speaks(&clip)]);
+    at_once.agent_speaks(said + 100, &tone(300));
+    at_once.agent_speaks(said + 900, &tone(500));
+    at_once.until(12_000);
+    let (turns, ..) = at_once.end();
+    assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Answered, Some(at(said + 920))));
 }
 
 #[test]
