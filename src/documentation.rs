@@ -82,14 +82,18 @@ fn whole_profile(block: &str) -> String {
         block.lines().take_while(|line| !line.starts_with('[')).map(|line| line.len() + 1).sum();
     let (keys, own) = block.split_at(first);
     let sections = sections(own);
+    let is_impaired = sections.contains(&"network");
     let mut text = keys.to_owned();
     for (name, section) in BASE {
         if !sections.contains(name) {
             text.push_str(section);
+            if *name == "scenario" && is_impaired {
+                text.push_str("script = \"scripts/book-a-table.toml\"\n");
+            }
         }
     }
     if !sections.contains(&"evaluator") {
-        let native = sections.contains(&"judging") || own.contains("script =");
+        let native = is_impaired || sections.contains(&"judging") || own.contains("script =");
         let kind = if native { "native" } else { "sandbox" };
         let _ = write!(text, "[evaluator]\nkind = \"{kind}\"\n");
     }

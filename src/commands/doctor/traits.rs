@@ -158,12 +158,26 @@ mod tests {
     use super::super::finding::FindingState;
     use super::*;
     use rushhour_core::profile::testing::profile_of;
-    use rushhour_core::profile::{ExpectedGreeting, Script};
+    use rushhour_core::profile::{
+        CallerPatience, ExpectedGreeting, HearTrack, NativeSettings, ReconnectSettings, Script,
+    };
+    use rushhour_core::units::PositiveDuration;
+    use std::collections::BTreeMap;
 
     fn profile(has_greeting: bool) -> Profile {
         let mut profile = profile_of(
-            "mode = \"voice\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n",
+            "mode = \"voice\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n",
         );
+        profile.evaluator = EvaluatorSettings::Native(NativeSettings {
+            join_within: PositiveDuration::secs(10),
+            ready_within: PositiveDuration::secs(10),
+            quiet: "300ms".parse().unwrap(),
+            rpc: BTreeMap::new(),
+            hear: HearTrack::Microphone,
+            patience: CallerPatience::DEFAULT,
+            speech: None,
+            staying: ReconnectSettings::DEFAULT,
+        });
         let greeting =
             has_greeting.then(|| ExpectedGreeting { expect: None, within: "5s".parse().unwrap() });
         if let rushhour_core::profile::ScenarioMix::Copies(list) = &mut profile.mix {

@@ -237,11 +237,15 @@ fn stalled_levels(stalled: &[&TrialFinding]) -> Option<String> {
         held += found.held();
         joins += found.joins;
     }
-    let sessions: Vec<String> = stalled.iter().map(|finding| finding.number.to_string()).collect();
+    let numbers: Vec<String> = stalled.iter().map(|finding| finding.number.to_string()).collect();
+    let sessions = match &*numbers {
+        [] => return None,
+        [only] => format!("session {only}"),
+        [others @ .., last] => format!("sessions {} and {last}", others.join(", ")),
+    };
     (held > 0).then(|| {
         format!(
-            "in session {} LiveKit's dispatcher held {held} of {joins} dispatches back for up to {WORKERS_AWAITED}, before any of the agent's workers was asked",
-            sessions.join(", ")
+            "in {sessions} LiveKit's dispatcher held {held} of {joins} dispatches back for up to {WORKERS_AWAITED}, before any of the agent's workers was asked",
         )
     })
 }
