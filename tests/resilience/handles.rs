@@ -28,7 +28,7 @@ in_flight = {in_flight}
 
 #[test]
 fn more_callers_than_open_files_allow_are_refused_with_the_name_of_the_limit() {
-    let needed = 500 * 2 + 200;
+    let needed = 500 * 3 + 200;
     let under = |limit: &str, in_flight| {
         let dir = TestDir::new();
         dir.write("profile.toml", &native_profile(in_flight));
