@@ -7,7 +7,7 @@ use std::net::TcpStream;
 
 use livekit_protocol as proto;
 use proto::signal_response::Message as Response;
-use rushhour_callers::caller::hostile_room::{HostileRoom, RoomCounts};
+use rushhour_callers::caller::hostile_room::{HostileInputCounts, HostileRoom};
 use rushhour_callers::engine::EngineClock;
 use rushhour_core::units::Mode;
 use rushhour_sandbox::{Sandbox, SandboxConfig};
@@ -287,14 +287,14 @@ fn answered(choose: Choice) -> Flooded {
 fn whatever_a_room_sends_after_a_real_handshake_nothing_panics() {
     let mut rng = SplitMix64::new(1);
     for mode in [Mode::Chat, Mode::Voice] {
-        let mut total = RoomCounts::default();
+        let mut total = HostileInputCounts::default();
         for _ in 0..3 {
             let mut room = HostileRoom::new(mode, EngineClock::start());
             for _ in 0..10 {
                 let bytes: Vec<u8> = (0..400).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
                 room.run(&bytes);
             }
-            let RoomCounts { signals, packets, audio, datagrams, events } = room.counts();
+            let HostileInputCounts { signals, packets, audio, datagrams, events } = room.counts();
             total.signals += signals;
             total.packets += packets;
             total.audio += audio;

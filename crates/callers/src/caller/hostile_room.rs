@@ -44,7 +44,7 @@ const INPUTS_PER_STEP: usize = 16;
 
 /// What the room did so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RoomCounts {
+pub struct HostileInputCounts {
     /// Messages on the signal connection.
     pub signals: u64,
     /// Packets on the data channels.
@@ -57,7 +57,7 @@ pub struct RoomCounts {
     pub events: u64,
 }
 
-impl RoomCounts {
+impl HostileInputCounts {
     /// The inputs of all kinds.
     pub const fn inputs(&self) -> u64 {
         self.signals + self.packets + self.audio + self.datagrams
@@ -78,7 +78,7 @@ pub struct HostileRoom {
     now: SessionTime,
     sequence: u64,
     mode: Mode,
-    counts: RoomCounts,
+    counts: HostileInputCounts,
     has_ended: bool,
 }
 
@@ -183,7 +183,7 @@ impl HostileRoom {
             now: SessionTime::START,
             sequence: 1,
             mode,
-            counts: RoomCounts::default(),
+            counts: HostileInputCounts::default(),
             has_ended: false,
         };
         room.shake_hands(&query.path());
@@ -216,7 +216,7 @@ impl HostileRoom {
         }
         assert!(self.participant.is_open() && self.channel.is_some(), "the handshake succeeded");
         assert!(!self.mids.is_empty(), "audio can be sent to the caller");
-        self.counts = RoomCounts::default();
+        self.counts = HostileInputCounts::default();
     }
 
     /// Answers the participant's offers, as a server does.
@@ -250,7 +250,7 @@ impl HostileRoom {
     }
 
     /// What happened so far.
-    pub const fn counts(&self) -> RoomCounts {
+    pub const fn counts(&self) -> HostileInputCounts {
         self.counts
     }
 
