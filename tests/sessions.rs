@@ -237,7 +237,9 @@ fn one_interrupt_drains_and_two_end_now() {
 #[test]
 fn sessions_with_shared_requests_report_assumed_mappings() {
     let dir = TestDir::new();
-    let profile = copies(20, "20/s", "[sandbox.faults]\nruns_reordered = \"50%\"")
+    // Agents that are there at once: what waits for a request to be filled counts as waiting for the limiter.
+    let more = "agent_join = { median = \"50ms\", p95 = \"80ms\" }\n[sandbox.faults]\nruns_reordered = \"50%\"";
+    let profile = copies(20, "20/s", more)
         // Every request is filled, however slow the machine: with a single entry nothing would be assumed.
         .replace("poll_every", "entries_per_request = 4\nfill_within = \"30s\"\npoll_every");
     dir.run_profile(&profile).expect_exit(0);
