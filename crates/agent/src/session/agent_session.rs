@@ -140,7 +140,8 @@ impl AgentSession {
             } else {
                 HashMap::new()
             },
-            reconnect: ReconnectPolicy::default(),
+            // An agent that came back after a restart of the server would make rooms anew that are deleted.
+            reconnect: ReconnectPolicy::OFF,
         }
     }
 

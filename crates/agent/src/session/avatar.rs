@@ -8,7 +8,7 @@ use super::context::AgentContext;
 use crate::truth::AgentFact;
 use rushhour_callers::audio::{Clip, Playback};
 use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
-use rushhour_callers::participant::{JoinConfig, ParticipantEvent, SendOutcome};
+use rushhour_callers::participant::{JoinConfig, ParticipantEvent, ReconnectPolicy, SendOutcome};
 use rushhour_core::units::{Identity, Mode, RoomName, SessionTime};
 
 /// What the agent tells its avatar.
@@ -147,7 +147,11 @@ impl AvatarSession {
     }
 
     pub(crate) fn join_config(&self) -> JoinConfig {
-        JoinConfig { publish_audio: self.mode == Mode::Voice, ..JoinConfig::default() }
+        JoinConfig {
+            publish_audio: self.mode == Mode::Voice,
+            reconnect: ReconnectPolicy::OFF,
+            ..JoinConfig::default()
+        }
     }
 
     fn notify(&self, notice: AvatarNotice) {
