@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::native_callers::{journal_values, profile, start_agent, test_dir};
 use crate::support::{
     Authority, CommandOutput, LiveKitServer, ServerMedia, ServerTurn, ServerUdp, ServerVersion,
-    Session,
+    Session, TestDir,
 };
 
 /// A way of media and data.
@@ -55,14 +55,17 @@ impl Way {
 /// Calls of two turns each.
 const CALLS: u32 = 2;
 
+/// Calls that were had.
+struct Calls {
+    session: Session,
+    output: CommandOutput,
+    /// Its files are read.
+    _dir: TestDir,
+}
+
 /// Has calls on a server of this version that takes media as `media` says, with these lines in `[livekit]`, and an agent
 /// that answers after 400 ms.
-fn call(
-    version: ServerVersion,
-    media: &ServerMedia,
-    mode: &str,
-    lines: &str,
-) -> (Session, CommandOutput) {
+fn call(version: ServerVersion, media: &ServerMedia, mode: &str, lines: &str) -> Calls {
     let dir = test_dir();
     if let Some(ServerTurn::Tls(authority)) = &media.turn {
         dir.write("authority.pem", &authority.pem());
@@ -74,19 +77,19 @@ fn call(
     let output = server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();
     agent.signal("INT");
     agent.finish().expect_exit(0);
-    (dir.session(), output)
+    Calls { session: dir.session(), output, _dir: dir }
 }
 
 /// Has calls over one way alone, and expects that all turns were answered, and that media went this way.
 #[track_caller]
-fn call_over(way: Way, version: ServerVersion, mode: &str) -> Session {
-    let (session, output) = call(version, &way.media(Authority::new()), mode, way.lines());
-    expect_way(&session, &output, way);
-    session
+fn call_over(way: Way, version: ServerVersion, mode: &str) -> Calls {
+    let calls = call(version, &way.media(Authority::new()), mode, way.lines());
+    expect_way(&calls, way);
+    calls
 }
 
 #[track_caller]
-fn expect_way(session: &Session, output: &CommandOutput, way: Way) {
+fn expect_way(Calls { session, output, .. }: &Calls, way: Way) {
     assert_eq!(session.tally("outcome")["completed"], u64::from(CALLS), "{}", output.stdout);
     let turns = journal_values(session, "turn");
     let answered = turns.iter().filter(|turn| turn["turn"]["first"].is_u64()).count();
@@ -104,8 +107,7 @@ fn calls_go_over_udp_where_it_connects() {
     for mode in ["chat", "voice"] {
         let media =
             ServerMedia { tcp: true, turn: Some(ServerTurn::Udp), ..ServerMedia::default() };
-        let (session, output) = call(ServerVersion::Newest, &media, mode, "");
-        expect_way(&session, &output, Way::Udp);
+        expect_way(&call(ServerVersion::Newest, &media, mode, ""), Way::Udp);
     }
 }
 
@@ -114,8 +116,7 @@ fn media_may_be_of_another_address_family_than_signalling() {
     let all = ServerMedia::ipv6();
     let media_alone = ServerMedia { udp: ServerUdp::Ipv6, ..ServerMedia::default() };
     for media in [all, media_alone] {
-        let (session, output) = call(ServerVersion::Newest, &media, "chat", "");
-        expect_way(&session, &output, Way::Udp);
+        expect_way(&call(ServerVersion::Newest, &media, "chat", ""), Way::Udp);
     }
 }
 
@@ -164,7 +165,7 @@ fn every_way_leads_to_every_server() {
     for version in [ServerVersion::V1_8_4, ServerVersion::V1_9_11, ServerVersion::Newest] {
         for mode in ["chat", "voice"] {
             for way in Way::ALL {
-                let session = call_over(way, version, mode);
+                let session = call_over(way, version, mode).session;
                 let answers = latency(
                     &session,
                     if mode == "chat" { "turn.chat.first" } else { "turn.voice" },

@@ -34,7 +34,7 @@ fn call_disturbed(
     media: &ServerMedia,
     lines: &str,
     disturb: impl FnOnce(&LiveKitServer),
-) -> (Session, CommandOutput) {
+) -> (TestDir, CommandOutput) {
     let dir = TestDir::new();
     if let Some(ServerTurn::Tls(authority)) = &media.turn {
         dir.write("authority.pem", &authority.pem());
@@ -50,13 +50,14 @@ fn call_disturbed(
     let output = running.finish();
     agent.signal("INT");
     agent.finish();
-    (dir.session(), output)
+    (dir, output)
 }
 
 /// Expects that all callers went on after one reconnect of media each, with the same participant. Whoever notices the loss
 /// first, the server or the caller, is the cause.
 #[track_caller]
-fn expect_recovered(session: &Session, output: &CommandOutput) {
+fn expect_recovered(dir: &TestDir, output: &CommandOutput) {
+    let session = &dir.session();
     assert_eq!(session.tally("outcome")["completed"], u64::from(CALLERS), "{}", output.stdout);
     let turns = turns(session);
     assert_eq!(turns.len(), TURNS * CALLERS as usize);
@@ -82,9 +83,9 @@ fn udp_that_the_network_forgets_is_found_again_by_a_restart_of_ice() {
     let proxy = UdpProxy::start();
     let (address, port) = proxy.address();
     let media = ServerMedia { udp: ServerUdp::Behind(address, port), ..ServerMedia::default() };
-    let (session, output) = call_disturbed(&media, "", |_| assert!(proxy.forget() > 0));
-    expect_recovered(&session, &output);
-    assert_eq!(paths(&session), ["udp", "udp"]);
+    let (dir, output) = call_disturbed(&media, "", |_| assert!(proxy.forget() > 0));
+    expect_recovered(&dir, &output);
+    assert_eq!(paths(&dir.session()), ["udp", "udp"]);
 }
 
 /// LiveKit's servers answer a restart of ICE after UDP has failed with addresses for TCP alone.
@@ -94,9 +95,9 @@ fn udp_that_the_network_forgets_is_replaced_by_tcp_where_the_server_wants_that()
     let (address, port) = proxy.address();
     let udp = ServerUdp::Behind(address, port);
     let media = ServerMedia { udp, tcp: true, ..ServerMedia::default() };
-    let (session, output) = call_disturbed(&media, "", |_| assert!(proxy.forget() > 0));
-    expect_recovered(&session, &output);
-    assert_eq!(paths(&session), ["tcp", "tcp", "udp", "udp"]);
+    let (dir, output) = call_disturbed(&media, "", |_| assert!(proxy.forget() > 0));
+    expect_recovered(&dir, &output);
+    assert_eq!(paths(&dir.session()), ["tcp", "tcp", "udp", "udp"]);
 }
 
 /// The credentials of the join have expired by then: the server sends others when a caller comes back.
@@ -105,22 +106,23 @@ fn a_relay_whose_connection_breaks_is_replaced_with_new_credentials() {
     let turn = Some(ServerTurn::Tls(Authority::new()));
     let media = ServerMedia { turn, turn_ttl: Some(3), ..ServerMedia::default() };
     let lines = "transport = \"relay\"\nca_file = \"authority.pem\"";
-    let (session, output) = call_disturbed(&media, lines, |server| {
+    let (dir, output) = call_disturbed(&media, lines, |server| {
         std::thread::sleep(Duration::from_secs(4));
         server.turn_entrance().expect("it has a TURN server over TLS").cut();
     });
-    expect_recovered(&session, &output);
-    assert_eq!(paths(&session), ["turn_tls", "turn_tls"]);
+    expect_recovered(&dir, &output);
+    assert_eq!(paths(&dir.session()), ["turn_tls", "turn_tls"]);
 }
 
 #[test]
 fn credentials_for_turn_that_have_expired_are_named() {
     let dir = test_dir();
+    // Nothing answers over UDP, and only then the TURN server is asked.
+    let udp = ServerUdp::Behind([127, 77, 9, 1].into(), 9);
     let turn = Some(ServerTurn::Udp);
-    let media = ServerMedia { turn, turn_ttl: Some(-60), ..ServerMedia::default() };
+    let media = ServerMedia { udp, turn, turn_ttl: Some(1), ..ServerMedia::default() };
     let server = LiveKitServer::start_with(dir.path(), &media);
     let text = native_callers::profile(&server, "chat", 1, "2/s")
-        .replace("[livekit]", "[livekit]\ntransport = \"relay\"")
         .replace("kind = \"native\"", "kind = \"native\"\njoin_within = \"4s\"");
     dir.write("profile.toml", &text);
     let doctor = server.with_keys(dir.rushhour(&["doctor", "profile.toml", "--no-dispatch"])).run();
