@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::native_callers::{self, journal_values, start_agent};
 use crate::support::{
-    CuttingProxy, LiveKitServer, Session, TestDir, count_events, wait_for_events, wait_until,
+    CuttingProxy, LiveKitServer, ServerMedia, ServerVersion, Session, TestDir, count_events,
+    wait_for_events, wait_until,
 };
 
 /// A conversation of some ten seconds.
@@ -30,7 +31,7 @@ const TURNS: usize = 4;
 /// How long the calibration agent waits before it answers, in microseconds.
 const DELAY_US: u64 = 500_000;
 
-fn profile(url: &str, callers: u32, more: &str) -> String {
+pub(crate) fn profile(url: &str, callers: u32, more: &str) -> String {
     format!(
         r#"
 name = "connections"
@@ -56,17 +57,17 @@ run_timeout = "60s"
     )
 }
 
-fn reconnects(session: &Session) -> Vec<Value> {
+pub(crate) fn reconnects(session: &Session) -> Vec<Value> {
     let events = journal_values(session, "reconnect");
     events.into_iter().filter(Value::is_object).collect()
 }
 
-fn turns(session: &Session) -> Vec<Value> {
+pub(crate) fn turns(session: &Session) -> Vec<Value> {
     let events = journal_values(session, "turn");
     events.into_iter().map(|event| event["turn"].clone()).filter(Value::is_object).collect()
 }
 
-fn classes(session: &Session) -> BTreeMap<String, u64> {
+pub(crate) fn classes(session: &Session) -> BTreeMap<String, u64> {
     let mut classes = session.tally("failure_class");
     classes.remove("");
     classes
@@ -174,47 +175,23 @@ fn a_server_that_is_restarted_is_not_blamed_on_the_agent() {
     assert!(classes.keys().all(|class| class == "connection_lost"), "{:?}", session.runs);
 }
 
-/// Has conversations with the calibration agent on a server of this version, and returns the session.
-fn run_on(version: Option<&str>, mode: &str) -> (Session, String) {
-    let dir = native_callers::test_dir();
-    let server = match version {
-        Some(version) => LiveKitServer::start_version(dir.path(), version),
-        None => LiveKitServer::start(dir.path()),
-    };
-    dir.write("profile.toml", &native_callers::profile(&server, mode, 3, "2/s"));
-    let agent = start_agent(&dir, &server, &["--turn-delay", "400ms"]);
-    let checked = server.with_keys(dir.rushhour(&["doctor", "profile.toml"])).run();
-    server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();
-    agent.signal("INT");
-    agent.finish();
-    let session = dir.session();
-    assert_eq!(session.tally("outcome")["completed"], 3, "{version:?} {mode}: {:?}", session.runs);
-    let turns = turns(&session);
-    assert_eq!(turns.len(), 6, "{version:?} {mode}: {turns:?}");
-    assert!(turns.iter().all(|turn| turn["ending"] == "answered"), "{version:?} {mode}: {turns:?}");
-    (session, checked.stdout)
-}
-
 #[test]
 fn a_server_without_the_newer_signalling_is_joined_by_the_older() {
     for mode in ["chat", "voice"] {
-        let (_, checked) = run_on(Some("v1.8.4"), mode);
+        let dir = native_callers::test_dir();
+        let version = ServerVersion::V1_8_4;
+        let server = LiveKitServer::start_version(dir.path(), version, &ServerMedia::default());
+        dir.write("profile.toml", &native_callers::profile(&server, mode, 3, "2/s"));
+        let agent = start_agent(&dir, &server, &["--turn-delay", "400ms"]);
+        let checked = server.with_keys(dir.rushhour(&["doctor", "profile.toml"])).run().stdout;
         assert!(checked.contains("livekit-server 1.8.4, signalling v0"), "{checked}");
-    }
-}
-
-#[test]
-#[ignore = "needs OLDER_SERVERS=all: cargo test --test integration every_server -- --ignored"]
-#[expect(clippy::print_stdout, reason = "what happened depends on the machine, and is only shown")]
-fn every_server_of_the_matrix_has_all_turns_answered() {
-    for (version, protocol) in [(Some("v1.8.4"), "v0"), (Some("v1.9.11"), "v1"), (None, "v1")] {
-        for mode in ["chat", "voice"] {
-            let (session, checked) = run_on(version, mode);
-            assert!(checked.contains(&format!("signalling {protocol}")), "{checked}");
-            let first = if mode == "chat" { "turn.chat.first" } else { "turn.voice" };
-            let all = session.summary["latencies"].as_array().expect("some were measured");
-            let measured = all.iter().find(|one| one["metric"] == first).expect("it was measured");
-            println!("{version:?} {mode}: {protocol}, mean {} us", measured["mean_us"]);
-        }
+        server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();
+        agent.signal("INT");
+        agent.finish();
+        let session = dir.session();
+        assert_eq!(session.tally("outcome")["completed"], 3, "{mode}: {:?}", session.runs);
+        let turns = turns(&session);
+        assert_eq!(turns.len(), 6, "{mode}: {turns:?}");
+        assert!(turns.iter().all(|turn| turn["ending"] == "answered"), "{mode}: {turns:?}");
     }
 }

@@ -13,6 +13,7 @@
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
 //! | `connections` | connections that are lost, and servers that are restarted |
 //! | `networks` | lossy networks of our own callers, and bursts on the server's dispatcher |
+//! | `odd_networks` | networks and servers that fail a connection later, or have too little for all |
 //! | `calibration_agent` | the agent whose delays and faults are known |
 //! | `doctor`, `sweep`, `token_rooms` | checks before a session, cleaning up after one |
 //! | `trust_and_proxies`, `media_paths` | private authorities and proxies; UDP, TCP and TURN |
@@ -68,6 +69,8 @@ mod media_paths;
 mod native_callers;
 #[cfg(feature = "native")]
 mod networks;
+#[cfg(feature = "native")]
+mod odd_networks;
 mod older_journals;
 mod packaging;
 mod paired;

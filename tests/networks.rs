@@ -85,3 +85,67 @@ fn a_cold_burst_that_the_dispatcher_holds_back_is_named_and_a_warm_one_is_not() 
     agent.signal("INT");
     agent.finish().expect_exit(0);
 }
+
+/// A conversation whose caller pauses for so long.
+fn script(pause: &str) -> String {
+    format!("[[turn]]\nsay = \"One.\"\n[[turn]]\nsay = \"Two.\"\npause = \"{pause}\"\n")
+}
+
+/// A search for the capacity on a real server, with these `[thresholds]` and `[capacity]`.
+fn search(server: &LiveKitServer, lasts: u32, thresholds: &str, capacity: &str) -> String {
+    profile(server, "chat", 2, "1/s")
+        .replace("lasts = \"5s\"", &format!("lasts = \"{lasts}s\""))
+        .replace("run_timeout", "in_flight = 80\nrun_timeout")
+        + &format!("[thresholds]\n{thresholds}\n[capacity]\n{capacity}\n")
+}
+
+/// The level is ramped twice within a minute of the first dispatch; the burst after that finds the server's list of
+/// workers out of date.
+#[test]
+#[ignore = "takes four minutes: cargo test --test integration held_again -- --ignored --nocapture"]
+#[expect(clippy::print_stdout, reason = "joins depend on the machine, and are only shown")]
+fn a_burst_of_a_capacity_search_that_the_dispatcher_held_back_passes_when_it_is_held_again() {
+    let dir = test_dir();
+    let server = LiveKitServer::start(dir.path());
+    let agent = start_agent(&dir, &server, &[]);
+    dir.write("script.toml", &script("7s"));
+    let capacity = "start = 60\nmost = 60\nramp = \"20/s\"\nsettle = \"1s\"\nlasts = \"11s\"\n\
+                    longest = \"11s\"";
+    let text = search(&server, 8, "\"agent_join p90\" = \"< 2s\"", capacity);
+    dir.write("profile.toml", &text);
+    let ran = server.with_keys(dir.rushhour(&["capacity", "profile.toml"])).run();
+    println!("{}\n{}", ran.stderr, ran.stdout);
+    agent.signal("INT");
+    agent.finish().expect_exit(0);
+    assert!(ran.stdout.contains("60 at the same instant are held too"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("the burst was held again"), "{}", ran.stdout);
+}
+
+/// The agent takes half a second for a turn up to eight conversations, and longer in proportion with more.
+#[test]
+#[ignore = "takes seven minutes: cargo test --test integration same_search -- --ignored --nocapture"]
+#[expect(clippy::print_stdout, reason = "figures depend on the machine, and are only shown")]
+fn the_same_search_has_the_same_answer_three_times() {
+    let dir = test_dir();
+    let server = LiveKitServer::start(dir.path());
+    let agent = start_agent(&dir, &server, &["--turn-delay", "500ms", "--slow-above", "8"]);
+    dir.write("script.toml", &script("100ms"));
+    let capacity = "start = 8\nmost = 24\nfactor = 2\nwidth = \"50%\"\nramp = \"8/s\"\nsettle = \"1s\"\n\
+                    lasts = \"10s\"\nlongest = \"30s\"\nrecover_within = \"20s\"";
+    dir.write(
+        "profile.toml",
+        &search(&server, 2, "\"turn.chat.first p90\" = \"< 620ms\"", capacity),
+    );
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        let ran = server.with_keys(dir.rushhour(&["capacity", "profile.toml"])).run();
+        let last = dir.sessions().pop().expect("it wrote a folder");
+        let text = fs::read(last.join("capacity.json")).expect("it was written");
+        let found: Value = serde_json::from_slice(&text).expect("it is JSON");
+        println!("{}\n{}", ran.stderr, found["answer"]);
+        answers.push(["passed", "failed"].map(|end| found[end]["in_flight"].as_u64()));
+    }
+    agent.signal("INT");
+    agent.finish().expect_exit(0);
+    assert_eq!(answers, [[Some(8), Some(12)]; 3]);
+}

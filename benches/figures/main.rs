@@ -21,6 +21,8 @@ mod schedule;
 mod soak;
 mod startup;
 mod support;
+#[cfg(feature = "native")]
+mod ways;
 
 fn main() {
     let wanted: Vec<String> =
@@ -54,6 +56,7 @@ fn main() {
         ("native-chat-cost", native::chat_cost),
         ("native-rate", native::rate),
         ("native-thousand", native::thousand),
+        ("native-ways", ways::figures),
     ];
     #[cfg(not(feature = "native"))]
     let rows: &[(&str, fn())] = &[];

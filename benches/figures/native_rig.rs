@@ -46,6 +46,20 @@ pub(crate) struct Sample {
 impl Rig {
     /// Starts the livekit-server that `./tests/all` installs; `None` where it is not installed.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(0, "")
+    }
+
+    /// The same, which takes ICE over TCP, and has a TURN server.
+    pub(crate) fn start_with_every_way() -> Option<Self> {
+        let turn = format!(
+            "turn: {{enabled: true, domain: 127.0.0.1, bind_addresses: [127.0.0.1], \
+             allow_restricted_peer_cidrs: [127.0.0.0/8], udp_port: {}}}\n",
+            free_udp_port()
+        );
+        Self::start_with(free_tcp_port(), &turn)
+    }
+
+    fn start_with(tcp_port: u16, turn: &str) -> Option<Self> {
         let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/bin/server");
         if !binary.is_file() {
             println!("no livekit-server under target/peers: ./tests/all installs it");
@@ -53,13 +67,12 @@ impl Rig {
         }
         let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let port = free_tcp_port();
-        let udp =
-            UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a port").port();
+        let udp = free_udp_port();
         let config = folder.path().join("livekit.yaml");
         let text = format!(
             "port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{{KEY}: {SECRET}}}\nlogging: {{level: error}}\n\
-             rtc: {{tcp_port: 0, udp_port: {udp}, node_ip: 127.0.0.1, use_external_ip: false, \
-             enable_loopback_candidate: true, interfaces: {{includes: [lo]}}}}\n"
+             rtc: {{tcp_port: {tcp_port}, udp_port: {udp}, node_ip: 127.0.0.1, use_external_ip: false, \
+             enable_loopback_candidate: true, interfaces: {{includes: [lo]}}}}\n{turn}"
         );
         fs::write(&config, text).expect("a file can be written");
         let server = Command::new(binary)
@@ -163,6 +176,10 @@ fn interrupt(child: &mut Child) {
 
 fn free_tcp_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port is free").port()
+}
+
+fn free_udp_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a port is free").port()
 }
 
 /// Samples a process every second until it exits.

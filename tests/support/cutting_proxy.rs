@@ -1,58 +1,91 @@
-//! A TCP proxy in front of livekit-server that cuts signal connections, as a network does that forgets connections.
+//! A TCP proxy in front of livekit-server that cuts connections, as a network does that forgets them, or closes signal
+//! connections, as a server does.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is read at once.
 const BUFFER: usize = 16 * 1024;
+/// How often it is looked for connections that are old enough.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A WebSocket's close frame with the code 1000.
+const CLOSE_FRAME: [u8; 4] = [0x88, 2, 0x03, 0xE8];
 
 /// A proxy to one port of this machine.
 pub(crate) struct CuttingProxy {
     port: u16,
-    signal: Arc<Mutex<Vec<TcpStream>>>,
+    connections: Connections,
     cuts: Arc<AtomicUsize>,
     stopped: Arc<AtomicBool>,
 }
 
+/// The connections of clients that can be cut, and since when there are.
+type Connections = Arc<Mutex<Vec<(TcpStream, Instant)>>>;
+
+/// Which connections are cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Signal,
+    All,
+}
+
 impl CuttingProxy {
-    /// A proxy to the server at `server`, such as `ws://127.0.0.1:7880`.
+    /// A proxy to the server at `server`, such as `ws://127.0.0.1:7880`, that cuts signal connections.
     pub(crate) fn start(server: &str) -> Self {
         let target = server.trim_start_matches("ws://").to_owned();
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+        Self::relay(listener, target, Cut::Signal)
+    }
+
+    /// A proxy to this port of this machine, that cuts all connections.
+    pub(crate) fn before(listener: TcpListener, port: u16) -> Self {
+        Self::relay(listener, format!("127.0.0.1:{port}"), Cut::All)
+    }
+
+    fn relay(listener: TcpListener, target: String, which: Cut) -> Self {
         let port = listener.local_addr().expect("it is bound").port();
-        let signal = Arc::new(Mutex::new(Vec::new()));
-        let connections = Arc::clone(&signal);
+        let connections = Connections::default();
+        let all = Arc::clone(&connections);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (target, connections) = (target.clone(), Arc::clone(&connections));
-                thread::spawn(move || relay(client, &target, &connections));
+                let (target, all) = (target.clone(), Arc::clone(&all));
+                thread::spawn(move || relay(client, &target, &all, which));
             }
         });
         let (cuts, stopped) = (Arc::default(), Arc::default());
-        Self { port, signal, cuts, stopped }
+        Self { port, connections, cuts, stopped }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
-    /// Cuts all signal connections.
+    /// Cuts all connections that it cuts.
     pub(crate) fn cut(&self) {
-        cut(&self.signal, &self.cuts);
+        cut(&self.connections, Duration::ZERO, &[], &self.cuts);
     }
 
-    /// Cuts all signal connections again and again, until this is dropped.
+    /// Cuts them again and again, until this is dropped.
     pub(crate) fn cut_every(&self, interval: Duration) {
-        let (signal, cuts) = (Arc::clone(&self.signal), Arc::clone(&self.cuts));
+        self.repeat(interval, Duration::ZERO, &[]);
+    }
+
+    /// Closes each of them in due form when it is this old, until this is dropped.
+    pub(crate) fn close_each_after(&self, age: Duration) {
+        self.repeat(LOOK_EVERY, age, &CLOSE_FRAME);
+    }
+
+    fn repeat(&self, interval: Duration, age: Duration, goodbye: &'static [u8]) {
+        let (connections, cuts) = (Arc::clone(&self.connections), Arc::clone(&self.cuts));
         let stopped = Arc::clone(&self.stopped);
         thread::spawn(move || {
             while !stopped.load(Relaxed) {
                 thread::sleep(interval);
-                cut(&signal, &cuts);
+                cut(&connections, age, goodbye, &cuts);
             }
         });
     }
@@ -69,9 +102,12 @@ impl Drop for CuttingProxy {
     }
 }
 
-fn cut(signal: &Mutex<Vec<TcpStream>>, cuts: &AtomicUsize) {
-    let connections = std::mem::take(&mut *signal.lock().unwrap_or_else(PoisonError::into_inner));
-    for connection in connections {
+/// Cuts the connections that are this old, after a last message to their clients.
+fn cut(connections: &Connections, age: Duration, goodbye: &[u8], cuts: &AtomicUsize) {
+    let mut all = connections.lock().unwrap_or_else(PoisonError::into_inner);
+    let old = all.extract_if(.., |(_, since)| since.elapsed() >= age);
+    for (mut connection, _) in old {
+        let _ = connection.write_all(goodbye);
         // One that is closed already is not cut.
         if connection.shutdown(Shutdown::Both).is_ok() {
             cuts.fetch_add(1, Relaxed);
@@ -79,17 +115,18 @@ fn cut(signal: &Mutex<Vec<TcpStream>>, cuts: &AtomicUsize) {
     }
 }
 
-fn relay(mut client: TcpStream, target: &str, signal: &Mutex<Vec<TcpStream>>) {
+fn relay(mut client: TcpStream, target: &str, connections: &Connections, which: Cut) {
     let Ok(mut server) = TcpStream::connect(target) else { return };
     let mut buffer = [0; BUFFER];
     let Ok(count) = client.read(&mut buffer) else { return };
     if server.write_all(&buffer[..count]).is_err() {
         return;
     }
-    if buffer.starts_with(b"GET /rtc")
+    if (which == Cut::All || buffer.starts_with(b"GET /rtc"))
         && let Ok(connection) = client.try_clone()
     {
-        signal.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        let mut all = connections.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push((connection, Instant::now()));
     }
     let (Ok(mut from_client), Ok(mut to_server)) = (client.try_clone(), server.try_clone()) else {
         return;

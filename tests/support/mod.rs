@@ -4,7 +4,6 @@ mod binary;
 mod certificates;
 #[cfg(feature = "native")]
 mod connect_proxy;
-#[cfg(feature = "native")]
 mod cutting_proxy;
 mod events;
 mod forged_journal;
@@ -18,10 +17,13 @@ mod rng;
 mod sandbox_process;
 mod schema;
 mod secrets;
+mod server_media;
 mod session;
 mod synthetic_session;
 mod test_dir;
 mod truth;
+#[cfg(feature = "native")]
+mod udp_proxy;
 mod wait;
 
 pub(crate) use binary::{CommandOutput, RunningCommand, Rushhour};
@@ -36,14 +38,16 @@ pub(crate) use forged_journal::ForgedJournal;
 pub(crate) use forger::Forger;
 pub(crate) use framework_agents::{Framework, framework_table};
 pub(crate) use hostile_server::HostileServer;
-pub(crate) use peers::{LiveKitServer, Peers, python_facts};
-#[cfg(feature = "native")]
-pub(crate) use peers::{ServerMedia, ServerTurn};
+pub(crate) use peers::{LiveKitServer, Peers, ServerVersion, python_facts};
 pub(crate) use rng::SplitMix64;
 pub(crate) use sandbox_process::SandboxProcess;
 pub(crate) use schema::{Schema, assert_valid};
+#[cfg(feature = "native")]
+pub(crate) use server_media::{ServerMedia, ServerTurn, ServerUdp};
 pub(crate) use session::{Row, Session, rows};
 pub(crate) use synthetic_session::SyntheticSession;
 pub(crate) use test_dir::TestDir;
 pub(crate) use truth::Truth;
+#[cfg(feature = "native")]
+pub(crate) use udp_proxy::UdpProxy;
 pub(crate) use wait::{PATIENCE, wait_until};

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -11,7 +11,8 @@ use rushhour_core::units::Secret;
 use serde_json::Value;
 
 use super::binary::Rushhour;
-use super::certificates::ServerCertificate;
+use super::cutting_proxy::CuttingProxy;
+use super::server_media::{MediaConfig, ServerMedia};
 use super::test_dir::PEERS;
 use super::wait::wait_until;
 
@@ -76,65 +77,24 @@ impl Drop for KillOnDrop {
     }
 }
 
-/// How a server takes media.
-pub(crate) struct ServerMedia {
-    pub(crate) address: IpAddr,
-    /// Whether it takes ICE over TCP.
-    pub(crate) tcp: bool,
-    pub(crate) turn: Option<ServerTurn>,
+/// A livekit-server that `./tests/all` installs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServerVersion {
+    /// The last one with two peer connections alone.
+    V1_8_4,
+    /// The first one with a single peer connection, at `/rtc/v1`. Only with `OLDER_SERVERS=all`.
+    V1_9_11,
+    Newest,
 }
 
-/// The server's own TURN server.
-pub(crate) enum ServerTurn {
-    Udp,
-    /// With this certificate, at an address of this machine that nobody else uses: LiveKit names port 443 whatever the
-    /// configuration says.
-    Tls(Ipv4Addr, ServerCertificate),
-}
-
-impl Default for ServerMedia {
-    fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), tcp: false, turn: None }
+impl ServerVersion {
+    fn binary(self) -> PathBuf {
+        Peers::find().installed(match self {
+            Self::V1_8_4 => "livekit-v1.8.4/server",
+            Self::V1_9_11 => "livekit-v1.9.11/server",
+            Self::Newest => "bin/server",
+        })
     }
-}
-
-impl ServerMedia {
-    pub(crate) fn ipv6() -> Self {
-        Self { address: Ipv6Addr::LOCALHOST.into(), ..Self::default() }
-    }
-
-    fn config(&self, folder: &Path) -> String {
-        let Self { address, tcp, turn } = self;
-        let tcp_port = if *tcp { free_tcp_port() } else { 0 };
-        let turn = match turn {
-            None => String::new(),
-            Some(ServerTurn::Udp) => {
-                turn_config(address, &format!("udp_port: {}", free_udp_port()))
-            }
-            Some(ServerTurn::Tls(address, ServerCertificate { certificate, key })) => {
-                let (certificate_file, key_file) =
-                    (folder.join("turn.pem"), folder.join("turn.key"));
-                fs::write(&certificate_file, certificate).expect("a file can be written");
-                fs::write(&key_file, key).expect("a file can be written");
-                let files = (certificate_file.display(), key_file.display());
-                let options =
-                    format!("tls_port: 443, cert_file: \"{}\", key_file: \"{}\"", files.0, files.1);
-                turn_config(&(*address).into(), &options)
-            }
-        };
-        format!(
-            "rtc: {{tcp_port: {tcp_port}, udp_port: {}, node_ip: \"{address}\", use_external_ip: false, \
-             enable_loopback_candidate: true, interfaces: {{includes: [lo]}}}}\n{turn}",
-            free_udp_port(),
-        )
-    }
-}
-
-fn turn_config(address: &IpAddr, options: &str) -> String {
-    format!(
-        "turn: {{enabled: true, domain: \"{address}\", bind_addresses: [\"{address}\"], \
-         allow_restricted_peer_cidrs: [127.0.0.0/8], {options}}}\n"
-    )
 }
 
 /// A real livekit-server on loopback.
@@ -146,6 +106,7 @@ pub(crate) struct LiveKitServer {
     folder: PathBuf,
     process: KillOnDrop,
     binary: PathBuf,
+    turn_entrance: Option<CuttingProxy>,
 }
 
 impl LiveKitServer {
@@ -154,31 +115,37 @@ impl LiveKitServer {
         Self::start_with(folder, &ServerMedia::default())
     }
 
-    /// Starts an older server, such as `v1.8.4`.
-    pub(crate) fn start_version(folder: &Path, version: &str) -> Self {
-        let binary = format!("livekit-{version}/server");
-        Self::start_binary(folder, &ServerMedia::default(), &binary)
-    }
-
     /// Starts one that takes media as `media` says.
     pub(crate) fn start_with(folder: &Path, media: &ServerMedia) -> Self {
-        Self::start_binary(folder, media, "bin/server")
+        Self::start_version(folder, ServerVersion::Newest, media)
     }
 
-    fn start_binary(folder: &Path, media: &ServerMedia, binary: &str) -> Self {
-        let binary = Peers::find().installed(binary);
+    /// Starts this server.
+    pub(crate) fn start_version(
+        folder: &Path,
+        version: ServerVersion,
+        media: &ServerMedia,
+    ) -> Self {
+        let binary = version.binary();
         let port = free_tcp_port();
         let folder = peers_folder(folder);
         let config = folder.join("livekit.yaml");
-        let (address, media) = (media.address, media.config(&folder));
+        let address = media.address;
+        let MediaConfig { yaml, turn_entrance } = media.config(&folder, version);
         let text = format!(
             "port: {port}\nbind_addresses: [\"{address}\"]\nkeys: {{{KEY}: {SECRET}}}\n\
-             {media}room: {{empty_timeout: 60}}\n"
+             {yaml}room: {{empty_timeout: 60}}\n"
         );
         fs::write(config, text).expect("a file can be written");
         let (key, secret) = (Secret::new(KEY), Secret::new(SECRET));
         let process = Self::serve(&folder, address, port, &binary);
-        Self { address, port, key, secret, folder, process, binary }
+        Self { address, port, key, secret, folder, process, binary, turn_entrance }
+    }
+
+    /// What stands before its TURN server over TLS.
+    #[cfg(feature = "native")]
+    pub(crate) const fn turn_entrance(&self) -> Option<&CuttingProxy> {
+        self.turn_entrance.as_ref()
     }
 
     /// Starts it with the configuration in this folder, and waits until it answers.
@@ -309,9 +276,4 @@ pub(super) fn peers_folder(workplace: &Path) -> PathBuf {
 pub(super) fn free_tcp_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     listener.local_addr().expect("it is bound").port()
-}
-
-fn free_udp_port() -> u16 {
-    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a port is free");
-    socket.local_addr().expect("it is bound").port()
 }

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex as AsyncMutex, Notify};
 use super::caller::{Caller, CallerConfig, PreparedScript};
 use super::engine::{Engine, EngineClock, JoinRequest, NetworkAccess, ParticipantControl};
 use super::network::EmulatedNetwork;
-use super::participant::{JoinConfig, ReconnectPolicy};
+use super::participant::{JoinConfig, ReconnectBounds, ReconnectPolicy};
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
@@ -146,10 +146,11 @@ impl NativeCallers {
 }
 
 const fn reconnect_policy(settings: ReconnectSettings) -> ReconnectPolicy {
-    match settings.mode {
-        ReconnectMode::Off => ReconnectPolicy::OFF,
+    let ReconnectSettings { mode, attempts, within } = settings;
+    match mode {
+        ReconnectMode::Off => ReconnectPolicy::Off,
         ReconnectMode::On => {
-            ReconnectPolicy { attempts: settings.attempts, within: settings.within.micros() }
+            ReconnectPolicy::Rejoin(ReconnectBounds { attempts, within: within.micros() })
         }
     }
 }

@@ -20,6 +20,9 @@ const LEAST_GAP: Micros = Micros::from_millis(50);
 const FIRST: Micros = Micros::from_millis(300);
 /// While nothing is known, each poll is so many times as late as the one before: the fifth is at 11.7 s.
 const GROWTH: f64 = 2.5;
+/// Rooms whose agents were sent for later are not polled before others were in vain, as long as no agent has joined; but
+/// an agent that is slower than others at first must not hide those that are quick.
+const SKIPPED: Micros = Micros::from_secs(1);
 /// The longest gap between polls.
 const LONGEST_GAP: Micros = Micros::from_secs(10);
 
@@ -27,6 +30,8 @@ const LONGEST_GAP: Micros = Micros::from_secs(10);
 #[derive(Debug, Clone, Default)]
 pub(super) struct AgentPollTimes {
     joins: VecDeque<Micros>,
+    /// How long the slowest agent has not been there, until the first one has joined.
+    longest_absence: Micros,
 }
 
 impl AgentPollTimes {
@@ -38,13 +43,22 @@ impl AgentPollTimes {
         self.joins.push_back(join);
     }
 
-    /// The next poll of a room whose agent was sent for `waited` ago: how long after that.
-    pub(super) fn next_poll(&self, waited: Micros) -> Micros {
+    /// The next poll of a room whose agent was sent for `waited` ago, and is not there: how long after that.
+    pub(super) fn next_poll(&mut self, waited: Micros) -> Micros {
+        if self.joins.is_empty() {
+            self.longest_absence = self.longest_absence.max(waited);
+        }
         let earliest = if waited == Micros::ZERO { waited } else { waited + LEAST_GAP };
         let learnt = self.learnt().into_iter().find(|at| *at >= earliest);
         learnt.unwrap_or_else(|| {
-            let later = Micros::from_secs_f64(waited.as_secs_f64() * GROWTH);
-            later.min(waited + LONGEST_GAP).max(FIRST).max(earliest)
+            if waited >= FIRST {
+                return later(waited).max(earliest);
+            }
+            let mut first = FIRST;
+            while self.joins.is_empty() && first <= self.longest_absence.min(SKIPPED) {
+                first = later(first);
+            }
+            first
         })
     }
 
@@ -63,6 +77,11 @@ impl AgentPollTimes {
         times.push(sorted[last] + Micros(sorted[last].0 / 10) + LEAST_GAP);
         times
     }
+}
+
+/// The poll after one that was in vain, while nothing is known.
+fn later(waited: Micros) -> Micros {
+    Micros::from_secs_f64(waited.as_secs_f64() * GROWTH).min(waited + LONGEST_GAP)
 }
 
 #[cfg(test)]
@@ -116,7 +135,7 @@ mod tests {
 
     #[test]
     fn while_nothing_is_known_the_fifth_poll_is_at_eleven_seconds() {
-        let times = AgentPollTimes::default();
+        let mut times = AgentPollTimes::default();
         let mut at = Micros::ZERO;
         let polls: Vec<u64> = (0..8)
             .map(|_| {
@@ -125,6 +144,46 @@ mod tests {
             })
             .collect();
         assert_eq!(polls, [300, 750, 1_875, 4_687, 11_718, 21_718, 31_718, 41_718]);
+    }
+
+    #[test]
+    fn while_others_are_waited_for_later_rooms_are_not_polled_earlier() {
+        let mut times = AgentPollTimes::default();
+        let (soon, later) = (Micros::from_millis(20), Micros::from_millis(1_875));
+        assert_eq!(times.next_poll(soon), FIRST);
+        // The first room was polled in vain.
+        assert_eq!(times.next_poll(FIRST), Micros::from_millis(750));
+        assert_eq!(times.next_poll(soon), Micros::from_millis(750));
+        times.next_poll(Micros::from_millis(750));
+        assert_eq!(times.next_poll(soon), later);
+        // One that never comes skips no more than these.
+        times.next_poll(Micros::from_secs(40));
+        assert_eq!(times.next_poll(soon), later);
+        times.learn(Micros::from_secs(2));
+        assert_eq!(times.next_poll(soon), FIRST, "there are agents now, of whatever speed");
+    }
+
+    #[test]
+    fn a_short_session_takes_at_most_five_polls_a_run_whose_agent_takes_eight_seconds() {
+        // Twenty runs, half a second apart; each poll is told as soon as it is due.
+        let mut times = AgentPollTimes::default();
+        let join = |run: u64| {
+            let normal = KeyedRng::new(7).draw("join", &run.to_string()).normal();
+            Micros::from_secs_f64(8.0 * (0.3 * normal).exp())
+        };
+        let mut due: std::collections::BTreeSet<(Micros, u64, Micros)> =
+            (0..20).map(|run| (Micros::from_millis(run * 500), run, Micros::ZERO)).collect();
+        let mut polls = 0_u32;
+        while let Some((now, run, waited)) = due.pop_first() {
+            polls += u32::from(waited > Micros::ZERO);
+            if waited >= join(run) {
+                times.learn(join(run));
+                continue;
+            }
+            let next = times.next_poll(waited);
+            due.insert((now + next.saturating_sub(waited), run, next));
+        }
+        assert!(f64::from(polls) / 20.0 <= 4.0, "{polls} polls of 20 runs");
     }
 
     #[test]

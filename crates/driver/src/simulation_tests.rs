@@ -51,9 +51,15 @@ fn whatever_fails_every_run_has_one_outcome() {
 
 #[test]
 fn the_first_stop_drains_and_the_second_ends_at_once() {
+    let mut submitting = 0;
     for seed in 0..20 {
         let world = simulate(HUNDRED, seed, FaultRates::everything(0.03), &[20]);
-        check_submitting(&world, 100);
+        check(&world, 100);
+        // Where the first submission is rejected, the session has ended before.
+        if world.submissions.is_empty() {
+            continue;
+        }
+        submitting += 1;
         let end = world.events.last().unwrap().at;
         assert!(end > SessionTime(40_000_000), "drained until {end:?}");
         let world = simulate(HUNDRED, seed, FaultRates::everything(0.03), &[20, 25]);
@@ -61,6 +67,7 @@ fn the_first_stop_drains_and_the_second_ends_at_once() {
         let end = world.events.last().unwrap().at;
         assert!(end < SessionTime(52_000_000), "ended at {end:?}");
     }
+    assert!(submitting >= 15, "{submitting} of 20 sessions submitted runs");
 }
 
 #[test]

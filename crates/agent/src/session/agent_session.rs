@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::attributes::{AgentState, CHAT_TOPIC};
 use super::avatar::AvatarLink;
-use super::context::AgentContext;
+use super::context::{AgentContext, staying};
 use super::sounds::{BACKGROUND, Sounds, TYPING};
 use super::step_queue::{Step, StepQueue};
 use super::turns::Answer;
@@ -17,8 +17,7 @@ use rushhour_callers::audio::OpusError;
 use rushhour_callers::data::DataEvent;
 use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 use rushhour_callers::participant::{
-    DepartureReason, DisconnectError, JoinConfig, ParticipantEvent, ReconnectPolicy,
-    RemoteParticipant,
+    DepartureReason, DisconnectError, JoinConfig, ParticipantEvent, RemoteParticipant,
 };
 use rushhour_core::units::{Identity, Micros, Mode, RoomName, SessionTime};
 
@@ -140,8 +139,7 @@ impl AgentSession {
             } else {
                 HashMap::new()
             },
-            // An agent that came back after a restart of the server would make rooms anew that are deleted.
-            reconnect: ReconnectPolicy::OFF,
+            reconnect: staying(),
         }
     }
 
@@ -368,13 +366,9 @@ impl ParticipantHandler for AgentSession {
                     self.receive_speech(&edges, handle);
                 }
             }
-            ParticipantEvent::Rejoined { others } => {
-                for participant in others {
-                    self.participant_changed(&participant, handle);
-                }
-            }
-            // The engine calls `left` with the reason.
-            ParticipantEvent::TrackPublished { .. }
+            // It never joins anew, and the engine calls `on_left` with the reason.
+            ParticipantEvent::Rejoined { .. }
+            | ParticipantEvent::TrackPublished { .. }
             | ParticipantEvent::ServerKnown(_)
             | ParticipantEvent::ConnectionLost(_)
             | ParticipantEvent::Reconnected(_)

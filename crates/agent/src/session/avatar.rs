@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
-use super::context::AgentContext;
+use super::context::{AgentContext, staying};
 use crate::truth::AgentFact;
 use rushhour_callers::audio::{Clip, Playback};
 use rushhour_callers::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
-use rushhour_callers::participant::{JoinConfig, ParticipantEvent, ReconnectPolicy, SendOutcome};
+use rushhour_callers::participant::{JoinConfig, ParticipantEvent, SendOutcome};
 use rushhour_core::units::{Identity, Mode, RoomName, SessionTime};
 
 /// What the agent tells its avatar.
@@ -149,7 +149,7 @@ impl AvatarSession {
     pub(crate) fn join_config(&self) -> JoinConfig {
         JoinConfig {
             publish_audio: self.mode == Mode::Voice,
-            reconnect: ReconnectPolicy::OFF,
+            reconnect: staying(),
             ..JoinConfig::default()
         }
     }

@@ -6,7 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::sounds::Sounds;
 use crate::behaviour::{AgentLoad, Behaviour};
 use crate::truth::TruthSink;
+use rushhour_callers::participant::{ReconnectBounds, ReconnectPolicy};
 use rushhour_core::units::SessionTime;
+
+/// How an agent and its avatar stay in their room: after a restart of the server, one that joined anew would make rooms
+/// anew that are deleted.
+pub(super) fn staying() -> ReconnectPolicy {
+    ReconnectPolicy::Resume(ReconnectBounds::default())
+}
 
 /// What all sessions of an agent share.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use super::tests::{TestSession, fact, participant};
 use crate::behaviour::{AgentFiller, AgentGreeting, AgentNoise, Behaviour};
 use rushhour_callers::audio::Clip;
 use rushhour_callers::participant::{DepartureReason, ParticipantEvent, RemoteParticipant};
-use rushhour_core::event::ReconnectCause;
-use rushhour_core::units::{Identity, Mode, SoundLevel};
+use rushhour_core::event::{Reconnect, ReconnectCause, ReconnectMethod};
+use rushhour_core::units::{Identity, Mode, SessionTime, SoundLevel};
 
 fn habit(mode: Mode, behaviour: Behaviour) -> TestSession {
     TestSession::listening(mode, None, behaviour)
@@ -186,8 +186,16 @@ fn it_stays_with_a_caller_who_lost_its_connection_and_with_its_own_place_in_the_
         assert!(!session.handle.has_left, "{departure:?}: it may join again");
     }
     session.event(250, ParticipantEvent::ConnectionLost(ReconnectCause::SignalLost));
-    let others = vec![participant("caller", false, true)];
-    session.event(300, ParticipantEvent::Rejoined { others });
+    let reconnect = Reconnect {
+        cause: ReconnectCause::SignalLost,
+        method: ReconnectMethod::Resume,
+        lost: SessionTime(250_000),
+        back: SessionTime(300_000),
+        attempts: 1,
+    };
+    session.event(300, ParticipantEvent::Reconnected(reconnect));
+    let back = participant("caller", false, true);
+    session.event(310, ParticipantEvent::ParticipantUpdated(back));
     session.receive_text(400, "st-1", "hello");
     session.tick_until(2_000);
     let facts = session.facts();

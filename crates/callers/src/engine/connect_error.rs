@@ -110,6 +110,12 @@ impl ConnectError {
         matches!(self, Self::Refused { status: 401 | 403, .. })
     }
 
+    /// Whether nothing listens at the server's own address.
+    pub(super) fn is_nobody_listening(&self) -> bool {
+        let Self::Stream(error) = self else { return false };
+        error.io_error().is_some_and(|io| io.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
     /// The same error with the proxy that stood between, where the proxy may have caused it.
     pub(super) fn through(self, proxy: Option<ProxyServer>) -> Self {
         match (self, proxy) {

@@ -71,6 +71,9 @@ impl SignalError {
             Self::Aborted(_) | Self::Flood | Self::Broken(_) => SignalLoss::Broken(text),
             Self::Silent(since) => SignalLoss::Silent(since.into()),
             Self::NotOpened(error) if error.is_refused_token() => SignalLoss::Refused(text),
+            Self::NotOpened(error) if error.is_nobody_listening() => {
+                SignalLoss::NobodyListens(text)
+            }
             Self::NotOpened(_) => SignalLoss::NotOpened(text),
         }
     }

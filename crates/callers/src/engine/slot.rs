@@ -275,6 +275,12 @@ impl ParticipantSlot {
         let now = context.clock.now();
         for &peer in self.paths.roles() {
             self.paths.get_mut(peer).advance(now);
+            if self.paths.get_mut(peer).is_broken() {
+                let Self { participant, paths, signal, events, .. } = self;
+                let counters = context.counters;
+                let mut out = SlotOutput { paths, signal, events, at: now, counters };
+                participant.media_lost(now, &mut out);
+            }
             for candidate in self.paths.get_mut(peer).take_candidates() {
                 let Self { participant, paths, signal, events, .. } = self;
                 let counters = context.counters;
@@ -377,6 +383,14 @@ impl ParticipantOutput for SlotOutput<'_> {
 
     fn turn_servers(&mut self, servers: Vec<IceServer>) {
         self.paths.set_ice_servers(&servers);
+    }
+
+    fn media_lost(&mut self) {
+        self.paths.search_again(self.at);
+    }
+
+    fn media_found(&mut self) {
+        self.paths.found();
     }
 
     fn send_signal(&mut self, message: Request) {

@@ -26,7 +26,7 @@ pub use participant::{
 };
 pub use peer_connection::AudioPacket;
 pub use reconnecting::{SignalAttempt, SignalLoss, SignalTarget};
-pub use reconnection::ReconnectPolicy;
+pub use reconnection::{ReconnectBounds, ReconnectPolicy};
 pub use remote_participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
 pub use route::{LocalCandidate, PacketProtocol, PacketRoute, PeerRole, ServerCandidate};
 pub use signal::{JoinQuery, SignalProtocol, decode_signal};

@@ -121,6 +121,10 @@ pub trait ParticipantOutput {
     fn turn_servers(&mut self, servers: Vec<IceServer>) {
         let _ = servers;
     }
+    /// Media has lost its way to the server: others may be opened.
+    fn media_lost(&mut self) {}
+    /// Media has a way to the server.
+    fn media_found(&mut self) {}
     /// Opens a new signal connection. The one before, if it is still open, is closed.
     fn open_signal(&mut self, attempt: SignalAttempt);
     /// Sends a message over the signal connection.
@@ -321,6 +325,10 @@ impl Participant {
                 if self.published.len() < MAX_OWN_TRACKS {
                     self.published.push(published);
                 }
+            }
+            // The credentials of the join may have expired by now.
+            Response::Reconnect(reconnect) => {
+                out.turn_servers(turn_servers(reconnect.ice_servers));
             }
             Response::Leave(leave) => self.told_to_leave(&leave, now, out),
             _ => {}

@@ -51,6 +51,8 @@ pub enum SignalLoss {
     Silent(Micros),
     /// It could not be opened.
     NotOpened(ForeignText),
+    /// It could not be opened, because nothing listens at the server's address.
+    NobodyListens(ForeignText),
     /// The server refuses the participant, and would again.
     Refused(ForeignText),
 }
@@ -101,6 +103,10 @@ impl Participant {
                 self.reconnection.attempt_failed(error, now);
                 return self.continue_reconnecting(now, out);
             }
+            SignalLoss::NobodyListens(error) => {
+                self.reconnection.server_stopped(error, now);
+                return self.continue_reconnecting(now, out);
+            }
             SignalLoss::Refused(error) => {
                 self.reconnection.refused(error);
                 return self.continue_reconnecting(now, out);
@@ -137,8 +143,8 @@ impl Participant {
         self.lose(Loss { media_lost: true, ..loss }, now, out);
     }
 
-    /// ICE has no working pair any more.
-    pub(super) fn media_lost(&mut self, now: SessionTime, out: &mut impl ParticipantOutput) {
+    /// ICE has no working pair any more, or the connection of the one in use has broken.
+    pub(crate) fn media_lost(&mut self, now: SessionTime, out: &mut impl ParticipantOutput) {
         if self.sid.is_none() {
             return;
         }
@@ -229,6 +235,7 @@ impl Participant {
         self.send_attributes(out);
         let publisher = &mut self.peers.publisher;
         let next_offer = if self.reconnection.has_lost_media() {
+            out.media_lost();
             publisher.restart_ice().or_else(|| publisher.repeat_offer())
         } else {
             publisher.repeat_offer()
@@ -253,7 +260,11 @@ impl Participant {
 
     /// ICE has a working pair.
     pub(super) fn media_connected(&mut self, now: SessionTime, out: &mut impl ParticipantOutput) {
-        if self.is_open() && self.peers.has_media() {
+        if !self.peers.has_media() {
+            return;
+        }
+        out.media_found();
+        if self.is_open() {
             self.back(now, out);
         }
     }
@@ -282,18 +293,26 @@ mod tests {
     use proto::signal_response::Message as Response;
 
     use super::*;
-    use crate::participant::{PacketRoute, PeerRole, ReconnectPolicy};
+    use crate::participant::{IceServer, PacketRoute, PeerRole, ReconnectPolicy};
 
     /// What a participant asked for.
     #[derive(Default)]
     struct Recorded {
         attempts: Vec<SignalAttempt>,
         sent: Vec<Request>,
+        turn_servers: Vec<IceServer>,
+        media_lost: u32,
         events: Vec<ParticipantEvent>,
     }
 
     impl ParticipantOutput for Recorded {
         fn transmit(&mut self, _: PeerRole, _: PacketRoute, _: &[u8]) {}
+        fn turn_servers(&mut self, servers: Vec<IceServer>) {
+            self.turn_servers = servers;
+        }
+        fn media_lost(&mut self) {
+            self.media_lost += 1;
+        }
         fn open_signal(&mut self, attempt: SignalAttempt) {
             self.attempts.push(attempt);
         }
@@ -387,6 +406,27 @@ mod tests {
     }
 
     #[test]
+    fn media_that_lost_its_way_looks_for_others_with_the_credentials_of_the_resume() {
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::default());
+        let at = SessionTime(5);
+        let loss = Loss::new(ReconnectCause::MediaLost, ReconnectMethod::Resume);
+        participant.lose(Loss { media_lost: true, ..loss }, at, &mut recorded);
+        assert_eq!(recorded.media_lost, 0, "the server is asked first");
+        let server = proto::IceServer {
+            urls: vec!["turn:127.0.0.1:3478?transport=udp".to_owned()],
+            username: "new".to_owned(),
+            credential: "password".to_owned(),
+        };
+        let ice_servers = vec![server];
+        let message =
+            Response::Reconnect(proto::ReconnectResponse { ice_servers, ..Default::default() });
+        participant.handle_signal(message, at, &mut recorded).unwrap();
+        assert_eq!((recorded.media_lost, &*recorded.turn_servers[0].username), (1, "new"));
+        let back = |event: &ParticipantEvent| matches!(event, ParticipantEvent::Reconnected(_));
+        assert!(!recorded.events.iter().any(back), "media has no way yet");
+    }
+
+    #[test]
     fn a_server_that_closes_both_connections_has_deleted_the_room() {
         for signal_first in [true, false] {
             let (mut participant, mut recorded) = joined(ReconnectPolicy::default());
@@ -415,7 +455,7 @@ mod tests {
 
     #[test]
     fn without_reconnecting_the_first_loss_is_the_end() {
-        let (mut participant, mut recorded) = joined(ReconnectPolicy::OFF);
+        let (mut participant, mut recorded) = joined(ReconnectPolicy::Off);
         let loss = SignalLoss::Broken("cut".into());
         participant.handle_signal_lost(loss, SessionTime(5), &mut recorded);
         assert_eq!(ends(&recorded), ["the signal connection broke; reconnecting is off"]);

@@ -21,21 +21,57 @@ const ANSWER_TIMEOUT: Micros = Micros::from_secs(15);
 /// How long media and data may take to find a path once the server has accepted an attempt.
 const MEDIA_TIMEOUT: Micros = Micros::from_secs(15);
 
+/// Why a participant that only resumes gives up.
+const ONLY_RESUMES: &str = "it would have to join anew, and only resumes";
+
 /// How hard a participant tries to stay in its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReconnectPolicy {
-    /// The most attempts for one loss; 0 means that the first loss ends the participant.
-    pub attempts: u32,
-    /// How long after the loss it gives up.
-    pub within: Micros,
-}
-
-impl ReconnectPolicy {
-    /// The first loss ends the participant.
-    pub const OFF: Self = Self { attempts: 0, within: Micros::ZERO };
+pub enum ReconnectPolicy {
+    /// The first loss ends it.
+    Off,
+    /// It comes back to a server that still knows it. Whoever joins anew, or asks a server that was started again, makes
+    /// the room anew, which may be deleted.
+    Resume(ReconnectBounds),
+    /// It comes back, and joins anew where the server has forgotten it, as LiveKit's clients do.
+    Rejoin(ReconnectBounds),
 }
 
 impl Default for ReconnectPolicy {
+    fn default() -> Self {
+        Self::Rejoin(ReconnectBounds::default())
+    }
+}
+
+impl ReconnectPolicy {
+    const fn allows(self, method: ReconnectMethod) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Resume(_) => matches!(method, ReconnectMethod::Resume),
+            Self::Rejoin(_) => true,
+        }
+    }
+
+    /// Whether another attempt may be made at `next`, after `attempts` others.
+    fn allows_attempt(self, attempts: u32, next: SessionTime, lost: SessionTime) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Resume(bounds) | Self::Rejoin(bounds) => {
+                attempts < bounds.attempts && next <= lost + bounds.within
+            }
+        }
+    }
+}
+
+/// When a participant gives up to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReconnectBounds {
+    /// The most attempts for one loss.
+    pub attempts: u32,
+    /// How long after the loss the last one is made, at most.
+    pub within: Micros,
+}
+
+impl Default for ReconnectBounds {
     fn default() -> Self {
         Self { attempts: 10, within: Micros::from_secs(60) }
     }
@@ -150,12 +186,10 @@ impl Reconnection {
         if let Some(away) = &mut self.away {
             away.media_lost |= media_lost;
             if method == ReconnectMethod::Rejoin {
-                away.method = method;
+                self.must_rejoin();
             }
             // The server said that this attempt leads nowhere, or it broke: the next one follows the schedule.
-            if !matches!(away.phase, Phase::Waiting { .. } | Phase::GivenUp) {
-                self.schedule(now);
-            }
+            self.reschedule(now);
             return false;
         }
         self.away = Some(Away {
@@ -167,18 +201,48 @@ impl Reconnection {
             phase: Phase::Waiting { until: now + grace },
             last_error: None,
         });
-        if self.policy.attempts == 0 {
-            self.give_up();
+        match (self.policy, method) {
+            (ReconnectPolicy::Off, _) => self.give_up(),
+            (_, ReconnectMethod::Rejoin) => self.must_rejoin(),
+            (_, ReconnectMethod::Resume) => {}
         }
         true
     }
 
+    /// Only a new participant can take this one's place.
+    fn must_rejoin(&mut self) {
+        let policy = self.policy;
+        let Some(away) = &mut self.away else { return };
+        away.method = ReconnectMethod::Rejoin;
+        if !policy.allows(ReconnectMethod::Rejoin) {
+            away.last_error.get_or_insert_with(|| ONLY_RESUMES.into());
+            away.phase = Phase::GivenUp;
+        }
+    }
+
+    /// Plans the next attempt in the place of one that is under way.
+    fn reschedule(&mut self, now: SessionTime) {
+        let under_way =
+            |away: &Away| matches!(away.phase, Phase::Connecting { .. } | Phase::Settling { .. });
+        if self.away.as_ref().is_some_and(under_way) {
+            self.schedule(now);
+        }
+    }
+
     /// An attempt failed before the server answered it.
     pub(super) fn attempt_failed(&mut self, error: ForeignText, now: SessionTime) {
-        let Some(away) = &mut self.away else { return };
-        away.last_error = Some(error);
-        if matches!(away.phase, Phase::Connecting { .. } | Phase::Settling { .. }) {
-            self.schedule(now);
+        if let Some(away) = &mut self.away {
+            away.last_error = Some(error);
+        }
+        self.reschedule(now);
+    }
+
+    /// The server has stopped, and with it what it knew of the participant.
+    pub(super) fn server_stopped(&mut self, error: ForeignText, now: SessionTime) {
+        if self.policy.allows(ReconnectMethod::Rejoin) {
+            self.attempt_failed(error, now);
+        } else {
+            self.refused(error);
         }
     }
 
@@ -201,8 +265,8 @@ impl Reconnection {
         let policy = self.policy;
         let Some(away) = &mut self.away else { return };
         let until = now + delay_of(away.attempts, now);
-        let is_over = away.attempts >= policy.attempts || until > away.lost + policy.within;
-        away.phase = if is_over { Phase::GivenUp } else { Phase::Waiting { until } };
+        let is_allowed = policy.allows_attempt(away.attempts, until, away.lost);
+        away.phase = if is_allowed { Phase::Waiting { until } } else { Phase::GivenUp };
     }
 
     /// The server has accepted an attempt: nothing but media may be missing now.
@@ -253,8 +317,8 @@ impl Reconnection {
             }
             Phase::Settling { until } if now >= until => {
                 away.last_error = Some("media found no path to the server in time".into());
-                away.method = ReconnectMethod::Rejoin;
                 self.schedule(now);
+                self.must_rejoin();
             }
             _ => return ReconnectStep::None,
         }
@@ -292,6 +356,11 @@ mod tests {
         reconnection
     }
 
+    fn rejoining(attempts: u32, seconds: u64) -> ReconnectPolicy {
+        let within = Micros::from_secs(seconds);
+        ReconnectPolicy::Rejoin(ReconnectBounds { attempts, within })
+    }
+
     const RESUME: ReconnectStep = ReconnectStep::Connect(ReconnectMethod::Resume);
     const REJOIN: ReconnectStep = ReconnectStep::Connect(ReconnectMethod::Rejoin);
 
@@ -303,8 +372,7 @@ mod tests {
 
     #[test]
     fn the_first_attempt_is_made_at_once_and_the_others_wait_ever_longer() {
-        let policy = ReconnectPolicy { attempts: 10, within: Micros::from_secs(600) };
-        let mut tried = reconnection(policy);
+        let mut tried = reconnection(rejoining(10, 600));
         let mut waits = Vec::new();
         let mut before = START;
         loop {
@@ -328,15 +396,14 @@ mod tests {
 
     #[test]
     fn nothing_is_tried_beyond_the_bound_in_time_nor_where_it_is_off() {
-        let mut tried =
-            reconnection(ReconnectPolicy { attempts: 10, within: Micros::from_secs(1) });
+        let mut tried = reconnection(rejoining(10, 1));
         for expected in [RESUME, RESUME] {
             let (at, step) = next(&mut tried);
             assert_eq!(step, expected);
             tried.attempt_failed("refused".into(), at);
         }
         assert_eq!(next(&mut tried).1, ReconnectStep::GiveUp);
-        assert_eq!(next(&mut reconnection(ReconnectPolicy::OFF)).1, ReconnectStep::GiveUp);
+        assert_eq!(next(&mut reconnection(ReconnectPolicy::Off)).1, ReconnectStep::GiveUp);
     }
 
     #[test]
@@ -378,6 +445,41 @@ mod tests {
         stuck.accepted(at);
         assert_eq!(next(&mut stuck), (at + MEDIA_TIMEOUT, ReconnectStep::None));
         assert_eq!(next(&mut stuck).1, REJOIN);
+    }
+
+    #[test]
+    fn whoever_only_resumes_asks_no_server_that_has_forgotten_it() {
+        let policy = ReconnectPolicy::Resume(ReconnectBounds::default());
+        // A connection that broke is resumed as often as others are.
+        let mut broken = reconnection(policy);
+        for _ in 0..2 {
+            let (at, step) = next(&mut broken);
+            assert_eq!(step, RESUME);
+            broken.attempt_failed("502 Bad Gateway".into(), at);
+        }
+        // The server wants a new participant, before or after an attempt.
+        let told = Loss::new(ReconnectCause::ServerRequest, ReconnectMethod::Rejoin);
+        let (at, _) = next(&mut broken);
+        assert!(!broken.lost(told, at));
+        assert_eq!(next(&mut broken).1, ReconnectStep::GiveUp);
+        let mut unknown = Reconnection::new(policy);
+        assert!(unknown.lost(told, START));
+        assert_eq!(next(&mut unknown).1, ReconnectStep::GiveUp);
+        assert_eq!(unknown.attempts(), (0, Some(&ONLY_RESUMES.into())));
+        // Media found no path.
+        let mut stuck = reconnection(policy);
+        let (at, _) = next(&mut stuck);
+        stuck.accepted(at);
+        assert_eq!(next(&mut stuck).1, ReconnectStep::GiveUp);
+        // The server has stopped; others wait for it.
+        let mut stopped = reconnection(policy);
+        let (at, _) = next(&mut stopped);
+        stopped.server_stopped("Connection refused".into(), at);
+        assert_eq!(next(&mut stopped).1, ReconnectStep::GiveUp);
+        let mut waiting = reconnection(ReconnectPolicy::default());
+        let (at, _) = next(&mut waiting);
+        waiting.server_stopped("Connection refused".into(), at);
+        assert_eq!(next(&mut waiting).1, RESUME);
     }
 
     #[test]

@@ -58,3 +58,17 @@ pub enum LocalCandidate {
         socket: SocketAddr,
     },
 }
+
+impl LocalCandidate {
+    /// Whether packets on this route come from it.
+    pub(crate) fn is_local_end_of(self, route: PacketRoute) -> bool {
+        match self {
+            Self::Host { protocol, address } => {
+                route.protocol == protocol && route.local == address
+            }
+            Self::Relayed { address, .. } => {
+                route.protocol == PacketProtocol::Udp && route.local == address
+            }
+        }
+    }
+}

@@ -50,12 +50,18 @@ pub(in crate::engine) struct MediaPaths {
     pub(super) relays: Vec<Relay>,
     pub(super) relay_dials: Vec<RelayDial>,
     servers: Vec<IceServer>,
+    /// Whether they have been dialed.
+    relays_dialed: bool,
     pub(super) candidates: Vec<ServerCandidate>,
     /// Local addresses that the participant does not know yet.
     new_candidates: Vec<LocalCandidate>,
+    /// Local addresses that are gone, and that the participant still knows.
+    gone_candidates: Vec<LocalCandidate>,
     dials: Option<(Sender<DialResult>, Receiver<DialResult>)>,
-    /// When the server named its first address.
+    /// When the server named its first address, or media lost its way.
     begun: Option<SessionTime>,
+    /// While media has no way after it had one: what is sent meanwhile goes nowhere.
+    lost: bool,
     /// When media or its set-up was sent first.
     connected: Option<SessionTime>,
     /// The route of the latest media.
@@ -82,10 +88,13 @@ impl MediaPaths {
             relays: Vec::new(),
             relay_dials: Vec::new(),
             servers: Vec::new(),
+            relays_dialed: false,
             candidates: Vec::new(),
             new_candidates: Vec::new(),
+            gone_candidates: Vec::new(),
             dials: None,
             begun: None,
+            lost: false,
             connected: None,
             route: None,
             path: None,
@@ -138,6 +147,38 @@ impl MediaPaths {
     /// The TURN servers that the server names.
     pub(in crate::engine) fn set_ice_servers(&mut self, servers: Vec<IceServer>) {
         self.servers = servers;
+        self.relays_dialed = false;
+    }
+
+    /// Media has lost its way: the others are opened as if none had been. What was opened before is given up, because
+    /// nobody says of a connection that it leads nowhere.
+    pub(in crate::engine) fn search_again(&mut self, now: SessionTime) {
+        self.close(now);
+        for mut way in std::mem::take(&mut self.streams) {
+            self.gone_candidates.extend(way.candidate());
+        }
+        let relays = std::mem::take(&mut self.relays);
+        self.gone_candidates.extend(relays.iter().filter_map(Relay::candidate));
+        self.relay_dials.clear();
+        self.relays_dialed = false;
+        self.answered.clear();
+        (self.begun, self.lost) = (Some(now), true);
+        (self.connected, self.route, self.settled) = (None, None, false);
+    }
+
+    /// Whether the connection that media goes over has broken. UDP does not say so.
+    pub(in crate::engine) fn is_broken(&mut self) -> bool {
+        let (Some(_), Some(route)) = (self.connected, self.route) else { return false };
+        let mut open = self.streams.iter_mut().filter_map(TcpWay::candidate);
+        let is_open = open.any(|candidate| candidate.is_local_end_of(route))
+            || self.sockets.iter().any(|socket| socket.local_addr() == route.local)
+            || self.relays.iter().any(|relay| relay.address() == Some(route.local));
+        !is_open
+    }
+
+    /// Media has found its way.
+    pub(in crate::engine) const fn found(&mut self) {
+        self.lost = false;
     }
 
     /// Local addresses that the participant does not know yet.
@@ -153,7 +194,7 @@ impl MediaPaths {
         now: SessionTime,
     ) -> bool {
         let (path, sent) = self.send_by(route, packet, now);
-        if self.route != Some(route) && is_media(packet) {
+        if self.route != Some(route) && !self.lost && is_media(packet) {
             self.connected.get_or_insert(now);
             self.route = Some(route);
             self.path = path.or(self.path);
@@ -208,10 +249,7 @@ impl MediaPaths {
         self.finish_dials(now);
         for relay in &mut self.relays {
             relay.advance(now);
-            if let Some(address) = relay.new_address() {
-                self.new_candidates
-                    .push(LocalCandidate::Relayed { address, socket: relay.socket_address() });
-            }
+            self.new_candidates.extend(relay.new_candidate());
         }
         for stream in &mut self.streams {
             stream.flush();
@@ -279,7 +317,10 @@ impl MediaPaths {
     }
 
     fn dial_relays(&mut self) {
-        for server in std::mem::take(&mut self.servers) {
+        if std::mem::replace(&mut self.relays_dialed, true) {
+            return;
+        }
+        for server in self.servers.clone() {
             if self.relay_dials.len() < MAX_WAYS {
                 self.relay_dials.push(RelayDial { shown: server.shown(), failure: None });
                 self.dial(DialTarget::Relay(server));
@@ -414,32 +455,30 @@ impl MediaPaths {
     }
 
     /// Once the connection has proved itself, gives up the TCP connections and relays that are not used. Returns
-    /// their addresses.
+    /// their addresses, and those of ways that were lost.
     pub(in crate::engine) fn settle(&mut self, now: SessionTime) -> Vec<LocalCandidate> {
+        let mut unused = std::mem::take(&mut self.gone_candidates);
         let (Some(connected), Some(route)) = (self.connected, self.route) else {
-            return Vec::new();
+            return unused;
         };
         if self.settled || now.since(connected) < SETTLED_AFTER {
-            return Vec::new();
+            return unused;
         }
         self.settled = true;
-        let mut unused = Vec::new();
         self.streams.retain_mut(|way| {
-            let Some((stream, _)) = way.open() else { return false };
-            let (protocol, address) = (PacketProtocol::Tcp, stream.local);
-            let is_used = route.protocol == protocol && route.local == address;
+            let Some(candidate) = way.candidate() else { return false };
+            let is_used = candidate.is_local_end_of(route);
             if !is_used {
-                unused.push(LocalCandidate::Host { protocol, address });
+                unused.push(candidate);
             }
             is_used
         });
         self.relays.retain_mut(|relay| {
-            let socket = relay.socket_address();
-            let Some(address) = relay.address() else { return false };
-            let is_used = route.protocol == PacketProtocol::Udp && route.local == address;
+            let Some(candidate) = relay.candidate() else { return false };
+            let is_used = candidate.is_local_end_of(route);
             if !is_used {
                 relay.close(now);
-                unused.push(LocalCandidate::Relayed { address, socket });
+                unused.push(candidate);
             }
             is_used
         });

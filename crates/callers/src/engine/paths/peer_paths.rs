@@ -106,6 +106,20 @@ impl PeerPaths {
         }
     }
 
+    /// Media has lost its ways: others are opened as if none had been.
+    pub(in crate::engine) fn search_again(&mut self, now: SessionTime) {
+        for paths in self.all_mut() {
+            paths.search_again(now);
+        }
+    }
+
+    /// Media has found its ways.
+    pub(in crate::engine) fn found(&mut self) {
+        for paths in self.all_mut() {
+            paths.found();
+        }
+    }
+
     /// The way of what the participant sends.
     pub(in crate::engine) const fn path(&self) -> Option<MediaPath> {
         self.publisher.path()

@@ -17,7 +17,7 @@ use turn_client_proto::udp::TurnClientUdp;
 use super::byte_stream::ByteStream;
 use super::framing;
 use crate::engine::socket::Socket;
-use crate::participant::IceServer;
+use crate::participant::{IceServer, LocalCandidate};
 use rushhour_core::event::MediaPath;
 use rushhour_core::units::SessionTime;
 
@@ -56,7 +56,7 @@ pub(super) struct Relay {
     peers: Vec<IpAddr>,
     /// The peer that media goes to: it has a channel, which costs 4 bytes a packet instead of 36.
     channel: Option<SocketAddr>,
-    /// Whether [`Self::new_address`] has told it.
+    /// Whether [`Self::new_candidate`] has told it.
     is_told: bool,
     /// The last error that the server answered.
     refusal: Option<String>,
@@ -115,15 +115,16 @@ impl Relay {
     }
 
     /// The address that the server gave us, once.
-    pub(super) fn new_address(&mut self) -> Option<SocketAddr> {
-        let address = self.address().filter(|_| !self.is_told)?;
+    pub(super) fn new_candidate(&mut self) -> Option<LocalCandidate> {
+        let candidate = self.candidate().filter(|_| !self.is_told)?;
         self.is_told = true;
-        Some(address)
+        Some(candidate)
     }
 
-    /// The address of the socket to the server.
-    pub(super) const fn socket_address(&self) -> SocketAddr {
-        self.local
+    /// The address that the server gave us, with that of the socket to it.
+    pub(super) fn candidate(&self) -> Option<LocalCandidate> {
+        let address = self.address()?;
+        Some(LocalCandidate::Relayed { address, socket: self.local })
     }
 
     /// Lets a peer send to us, and us to it.

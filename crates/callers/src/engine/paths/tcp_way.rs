@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::byte_stream::ByteStream;
 use super::framing;
-use crate::participant::{PacketProtocol, PacketRoute};
+use crate::participant::{LocalCandidate, PacketProtocol, PacketRoute};
 
 /// A TCP connection to one of the server's addresses.
 pub(super) struct TcpWay {
@@ -25,6 +25,12 @@ impl TcpWay {
             TcpState::Open { stream, received } => Some((stream, received)),
             TcpState::Dialing | TcpState::Failed(_) => None,
         }
+    }
+
+    /// Its own address, once it is connected.
+    pub(super) fn candidate(&mut self) -> Option<LocalCandidate> {
+        let (stream, _) = self.open()?;
+        Some(LocalCandidate::Host { protocol: PacketProtocol::Tcp, address: stream.local })
     }
 
     pub(super) fn flush(&mut self) {

@@ -96,6 +96,55 @@ async fn tcp_is_tried_where_udp_does_not_connect_in_time_and_kept_only_if_used()
 }
 
 #[tokio::test]
+async fn ways_are_opened_again_once_media_has_lost_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap();
+    let mut paths = paths(MediaTransport::Any);
+    offer(&mut paths, UDP, "127.0.0.1:9".parse().unwrap());
+    offer(&mut paths, TCP, server);
+    let opened = next_candidate(&mut paths, at(0)).await;
+    let LocalCandidate::Host { protocol: UDP, address: local } = opened else {
+        panic!("{opened:?}")
+    };
+    let udp = PacketRoute { protocol: UDP, local, remote: "127.0.0.1:9".parse().unwrap() };
+    paths.send(udp, &[22], at(10));
+    paths.advance(at(60_000));
+    assert!(paths.take_candidates().is_empty(), "one way is enough");
+
+    paths.search_again(at(60_000));
+    // What is sent over the lost way meanwhile goes nowhere.
+    paths.send(udp, &[22], at(60_001));
+    paths.advance(at(61_999));
+    assert!(paths.take_candidates().is_empty(), "UDP may be back");
+    let tcp = next_candidate(&mut paths, at(62_000)).await;
+    let LocalCandidate::Host { protocol: TCP, address: local } = tcp else { panic!("{tcp:?}") };
+    paths.found();
+    let route = PacketRoute { protocol: TCP, local, remote: server };
+    paths.send(route, &[22], at(62_001));
+    assert_eq!(paths.path(), Some(MediaPath::Tcp));
+    assert!(paths.settle(at(62_001)).is_empty());
+
+    // A connection that leads nowhere does not say so: another one is made.
+    paths.search_again(at(90_000));
+    let other = next_candidate(&mut paths, at(92_000)).await;
+    assert_ne!(other, tcp);
+    assert_eq!(paths.settle(at(92_001)), [tcp], "the lost one is withdrawn");
+
+    // One that breaks does.
+    let LocalCandidate::Host { protocol: TCP, address: local } = other else { panic!("{other:?}") };
+    paths.found();
+    paths.send(PacketRoute { local, ..route }, &[22], at(92_002));
+    assert!(!paths.is_broken());
+    let (lost, _) = listener.accept().unwrap();
+    let (used, _) = listener.accept().unwrap();
+    drop((lost, used));
+    while !paths.is_broken() {
+        paths.read_streams(at(92_003));
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_way_that_was_chosen_is_the_only_one() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
