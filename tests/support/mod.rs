@@ -42,6 +42,7 @@ pub(crate) use peers::{ServerMedia, ServerTurn};
 pub(crate) use rng::SplitMix64;
 pub(crate) use sandbox_process::SandboxProcess;
 pub(crate) use schema::{Schema, assert_valid};
+pub(crate) use secrets::{PLANTED_API_SECRET, PLANTED_CEKURA_KEY, PLANTED_PASSWORD};
 pub(crate) use session::{Row, Session, rows};
 pub(crate) use synthetic_session::SyntheticSession;
 pub(crate) use test_dir::TestDir;
