@@ -383,12 +383,46 @@ fn a_spoken_turn_is_answered_after_its_delay() {
 
 /// The response of the agent's status server at this path, with status line and headers.
 fn get(address: &str, path: &str) -> String {
+    get_as(address, "localhost", path)
+}
+
+/// The same, asked for under this name.
+fn get_as(address: &str, host: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
         .expect("it accepts a request");
     let mut response = String::new();
     stream.read_to_string(&mut response).expect("it answers with text");
     response
+}
+
+#[test]
+fn a_web_page_whose_name_leads_to_this_machine_does_not_read_the_agents_status() {
+    let dir = TestDir::new();
+    let server = LiveKitServer::start(dir.path());
+    let url = server.url();
+    let mut arguments = ARGUMENTS.to_vec();
+    arguments.extend(["--url", &url, "--port", "0"]);
+    let (agent, printed) = server.with_keys(dir.rushhour(&arguments)).start_until("Registered");
+    let address = status_address(&printed);
+    for path in ["/", "/worker", "/metrics"] {
+        for host in ["evil.example", "127.0.0.1.evil.example:8081"] {
+            let refused = get_as(&address, host, path);
+            assert!(refused.starts_with("HTTP/1.1 421 "), "{host} {path}: {refused}");
+            assert!(refused.ends_with("\r\n\r\nnot this host"), "{host} {path}: {refused}");
+        }
+        assert!(get_as(&address, &address, path).starts_with("HTTP/1.1 200 "), "{path}");
+    }
+    agent.signal("INT");
+    agent.finish().expect_exit(0);
+}
+
+/// Where the agent serves its status.
+fn status_address(printed: &str) -> String {
+    let address = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("Status: http://")?.strip_suffix("/worker"));
+    address.expect("it prints the address").to_owned()
 }
 
 #[test]
@@ -399,11 +433,7 @@ fn a_worker_registers_again_with_a_restarted_server_and_reports_its_load() {
     let mut arguments = ARGUMENTS.to_vec();
     arguments.extend(["--url", &url, "--port", "0", "--capacity", "50"]);
     let (agent, printed) = server.with_keys(dir.rushhour(&arguments)).start_until("Registered");
-    let address = printed
-        .lines()
-        .find_map(|line| line.strip_prefix("Status: http://")?.strip_suffix("/worker"))
-        .expect("it prints the address")
-        .to_owned();
+    let address = status_address(&printed);
     let truth_log = dir.path().join("truth.jsonl");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let wait_for_registrations = |count: usize| {

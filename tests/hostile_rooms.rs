@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use livekit_protocol as proto;
 use proto::signal_response::Message as Response;
@@ -216,14 +217,21 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
 /// Whether a request is to be answered with something hostile, and with what.
 type Choice = fn(&str) -> Option<Vec<u8>>;
 
-/// Answers of the server API, in Protobuf, and of Cekura, in JSON: 16 MB each.
+/// Answers of the server API, in Protobuf, and of Cekura, in JSON: 16 MB each, and as many values of two bytes and more as
+/// the longest answers that are read.
 fn answers() -> Vec<(&'static str, Choice)> {
     fn objects() -> Vec<u8> {
         [b"[".to_vec(), b"{\"a\":0},".repeat(2_000_000), b"0]".to_vec()].concat()
     }
-    /// Rooms, or participants, of two bytes each.
-    fn entries() -> Vec<u8> {
-        [0x0a, 0x00].repeat(8_000_000)
+    /// Rooms, or participants, of two bytes each, in so many bytes.
+    fn entries(bytes: usize) -> Vec<u8> {
+        [0x0a, 0x00].repeat(bytes / 2)
+    }
+    /// As many objects as the answer to a poll of these runs may be long.
+    fn objects_within(request: &str) -> Vec<u8> {
+        let runs = request.split("%2C").count();
+        let length = 64 * 1024 + runs * 160 * 1024;
+        [b"[".to_vec(), b"{\"a\":0},".repeat(length / 8 - 2), b"0]".to_vec()].concat()
     }
     /// A room with a long name.
     fn name() -> Vec<u8> {
@@ -235,24 +243,38 @@ fn answers() -> Vec<(&'static str, Choice)> {
         ("CreateRoom: JSON", |request| request.contains("CreateRoom").then(objects)),
         ("CreateDispatch: JSON", |request| request.contains("CreateDispatch").then(objects)),
         ("ListParticipants: participants of two bytes", |request| {
-            request.contains("ListParticipants").then(entries)
+            request.contains("ListParticipants").then(|| entries(16_000_000))
         }),
-        ("ListRooms: rooms of two bytes", |request| request.contains("ListRooms").then(entries)),
+        ("ListParticipants: participants of two bytes, as many as are read", |request| {
+            request.contains("ListParticipants").then(|| entries(256 * 1024))
+        }),
+        ("ListRooms: rooms of two bytes", |request| {
+            request.contains("ListRooms").then(|| entries(16_000_000))
+        }),
+        ("ListRooms: rooms of two bytes, as many as are read", |request| {
+            request.contains("ListRooms").then(|| entries(4 * 1024 * 1024))
+        }),
         ("a submission: objects", |request| request.contains("run_scenarios").then(objects)),
         ("a status poll: objects", |request| request.starts_with("GET").then(objects)),
+        ("a status poll: objects, as many as are read", |request| {
+            request.starts_with("GET").then(|| objects_within(request))
+        }),
         ("everything: objects", |_| Some(objects())),
     ]
 }
 
 /// A server that answers otherwise as LiveKit and Cekura do.
 fn answering(choose: Choice) -> HostileServer {
+    let submitted = AtomicUsize::new(0);
     HostileServer::start(move |request| {
         let body = choose(request).unwrap_or_else(|| {
             if request.contains("/twirp/") {
                 // An empty message of Protobuf.
                 Vec::new()
             } else {
-                br#"{"id":7,"runs":[{"id":3,"scenario":30}]}"#.to_vec()
+                // Every submission has a run of its own, so that many are polled at once.
+                let id = submitted.fetch_add(1, Relaxed);
+                format!(r#"{{"id":{id},"runs":[{{"id":{id},"scenario":30}}]}}"#).into_bytes()
             }
         });
         (200, body)

@@ -1,53 +1,18 @@
-//! Keys that come back: services repeat them, whole and cut at every length, in bodies, errors and headers. No part of
-//! eight characters or more is printed or written.
+//! Keys that come back: services repeat them, whole and cut at every length, in bodies, errors and headers. The harness
+//! fails each of these tests where a part of eight characters or more is printed or written.
 
 use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rushhour_sandbox::{Sandbox, SandboxConfig};
 
-use crate::support::{CommandOutput, HostileServer, TestDir};
-
-/// Planted for these tests; nothing else in what Rushhour prints looks like a part of one.
-const CEKURA_KEY: &str = "Xq7vT2mK9wLp4RzN8sYc1HdF6gJb3AeU";
-const API_SECRET: &str = "Zk3nB8uW5yQd2MtG7rXv9PfS4hCj6LaE";
-const PROXY_PASSWORD: &str = "Vh5xE1oR8iTu3KbD6mNq9JwZ2aYs7GcP";
-const SECRETS: [&str; 3] = [CEKURA_KEY, API_SECRET, PROXY_PASSWORD];
-/// The shortest part that counts as one.
-const SHORTEST_PART: usize = 8;
+use crate::support::{
+    CommandOutput, HostileServer, PLANTED_API_SECRET, PLANTED_CEKURA_KEY, PLANTED_PASSWORD, TestDir,
+};
 
 /// The parts of a secret that a service may show: its beginning and its end, of every length.
 fn cuts(secret: &str) -> Vec<&str> {
     (1..=secret.len()).flat_map(|cut| [&secret[..cut], &secret[secret.len() - cut..]]).collect()
-}
-
-fn find_part(text: &[u8]) -> Option<&'static str> {
-    SECRETS.iter().find_map(|secret| {
-        let mut parts =
-            (0..=secret.len() - SHORTEST_PART).map(|at| &secret[at..at + SHORTEST_PART]);
-        parts.find(|part| text.windows(SHORTEST_PART).any(|window| window == part.as_bytes()))
-    })
-}
-
-/// Searches everything that a command printed, and everything in a folder but what the test wrote.
-#[track_caller]
-fn assert_nothing_leaked(output: &CommandOutput, folder: &Path) {
-    for printed in [&output.stdout, &output.stderr] {
-        assert_eq!(find_part(printed.as_bytes()), None, "{printed}");
-    }
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("it exists").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !path.ends_with("cekura.key") {
-                let bytes = fs::read(&path).expect("it can be read");
-                assert_eq!(find_part(&bytes), None, "{}", path.display());
-            }
-        }
-    }
 }
 
 fn profile(livekit: &str, cekura: &str, copies: usize) -> String {
@@ -58,7 +23,7 @@ fn profile(livekit: &str, cekura: &str, copies: usize) -> String {
 
 /// Runs a session whose key of Cekura comes from a file, with a log of everything.
 fn run(dir: &TestDir, profile: &str) -> CommandOutput {
-    dir.write("cekura.key", CEKURA_KEY);
+    dir.write("cekura.key", PLANTED_CEKURA_KEY);
     dir.write("profile.toml", profile);
     dir.rushhour(&["run", "profile.toml", "--quiet", "--yes", "-vv", "--log", "log.txt"])
         .env("LIVEKIT_API_KEY", SandboxConfig::API_KEY)
@@ -68,7 +33,7 @@ fn run(dir: &TestDir, profile: &str) -> CommandOutput {
 
 #[test]
 fn no_part_of_a_key_that_failed_runs_repeat_is_written() {
-    let parts = cuts(CEKURA_KEY);
+    let parts = cuts(PLANTED_CEKURA_KEY);
     let submitted = AtomicUsize::new(0);
     let server = HostileServer::start(move |request| {
         if request.starts_with("POST") {
@@ -97,18 +62,17 @@ fn no_part_of_a_key_that_failed_runs_repeat_is_written() {
     let sandbox = Sandbox::start(SandboxConfig::default(), 0).expect("a port is free");
     let dir = TestDir::new();
     let address = format!("http://{}", server.address());
-    let copies = cuts(CEKURA_KEY).len();
+    let copies = cuts(PLANTED_CEKURA_KEY).len();
     let ran = run(&dir, &profile(&sandbox.livekit_url(), &address, copies));
     let session = dir.sessions().remove(0);
     let journal = fs::read_to_string(session.join("journal.jsonl")).expect("it exists");
     assert!(journal.matches("[redacted]").count() > copies / 2, "{}\n{journal}", ran.stderr);
-    assert_nothing_leaked(&ran, dir.path());
 }
 
 #[test]
 fn no_part_of_a_key_that_errors_and_headers_repeat_is_written() {
     let answered = AtomicUsize::new(0);
-    let (of_cekura, of_livekit) = (cuts(CEKURA_KEY), cuts(API_SECRET));
+    let (of_cekura, of_livekit) = (cuts(PLANTED_CEKURA_KEY), cuts(PLANTED_API_SECRET));
     let server = HostileServer::start_with_headers(move |request| {
         // Each process knows the keys that it was given.
         let parts = if request.contains("/twirp/") { &of_livekit } else { &of_cekura };
@@ -130,49 +94,46 @@ fn no_part_of_a_key_that_errors_and_headers_repeat_is_written() {
     let with_secret = |command: &[&str]| {
         dir.rushhour(command)
             .env("LIVEKIT_API_KEY", "an-api-key")
-            .env("LIVEKIT_API_SECRET", API_SECRET)
-            .env("CEKURA_API_KEY", CEKURA_KEY)
+            .env("LIVEKIT_API_SECRET", PLANTED_API_SECRET)
+            .env("CEKURA_API_KEY", PLANTED_CEKURA_KEY)
             .env("LIVEKIT_URL", &livekit)
             .run()
     };
     let mut redacted = 0;
-    for _ in 0..cuts(CEKURA_KEY).len() {
+    for _ in 0..cuts(PLANTED_CEKURA_KEY).len() {
         let swept = with_secret(&["sweep", "-vv"]);
         redacted += swept.stderr.matches("[redacted]").count();
-        assert_nothing_leaked(&swept, dir.path());
     }
     assert!(redacted > 10, "{redacted}");
     let sandbox = Sandbox::start(SandboxConfig::default(), 0).expect("a port is free");
     let address = format!("http://{}", server.address());
     let ran = run(&dir, &profile(&sandbox.livekit_url(), &address, 30));
-    assert_nothing_leaked(&ran, dir.path());
     assert!(!dir.sessions().is_empty(), "{}", ran.stderr);
-    let doctor = with_secret(&["doctor", "profile.toml", "-vv"]);
-    assert_nothing_leaked(&doctor, dir.path());
+    with_secret(&["doctor", "profile.toml", "-vv"]);
 }
 
 #[test]
 fn the_password_of_an_address_in_the_environment_is_not_shown() {
     let dir = TestDir::new();
     let server = HostileServer::start(|request| (502, request.as_bytes().to_vec()));
-    let proxy = format!("http://me:{PROXY_PASSWORD}@{}", server.address());
+    let proxy = format!("http://me:{PLANTED_PASSWORD}@{}", server.address());
     for command in [&["sweep", "-vv"][..], &["doctor", "-vv"]] {
         for (livekit, variable, value) in [
-            (format!("ws://me:{PROXY_PASSWORD}@127.0.0.1:9"), "NONE", String::new()),
-            (format!("ws://127.0.0.1:9/?access_token={PROXY_PASSWORD}"), "NONE", String::new()),
+            (format!("ws://me:{PLANTED_PASSWORD}@127.0.0.1:9"), "NONE", String::new()),
+            (format!("ws://127.0.0.1:9/?access_token={PLANTED_PASSWORD}"), "NONE", String::new()),
             // Nobody but the proxy is asked for this name.
             ("ws://livekit.example:7880".to_owned(), "HTTP_PROXY", proxy.clone()),
             ("ws://livekit.example:7880".to_owned(), "http_proxy", proxy.clone()),
-            ("ws://127.0.0.1:9".to_owned(), "ALL_PROXY", format!("no address {PROXY_PASSWORD}@")),
+            ("ws://127.0.0.1:9".to_owned(), "ALL_PROXY", format!("no address {PLANTED_PASSWORD}@")),
         ] {
             let command = dir
                 .rushhour(command)
                 .env("LIVEKIT_URL", &livekit)
                 .env("LIVEKIT_API_KEY", "an-api-key")
-                .env("LIVEKIT_API_SECRET", API_SECRET)
-                .env("CEKURA_API_KEY", CEKURA_KEY)
+                .env("LIVEKIT_API_SECRET", PLANTED_API_SECRET)
+                .env("CEKURA_API_KEY", PLANTED_CEKURA_KEY)
                 .env(variable, &value);
-            assert_nothing_leaked(&command.run(), dir.path());
+            command.run();
         }
     }
 }

@@ -97,6 +97,26 @@ fn an_answer_of_any_size_or_shape_costs_little_memory_and_the_session_ends() {
 }
 
 #[test]
+fn an_error_of_ten_megabytes_takes_little_of_the_journal() {
+    let server = HostileServer::start(|request| {
+        if request.contains("ListRooms") {
+            return (200, Vec::new());
+        }
+        let words = "x".repeat(10_000_000);
+        (500, format!(r#"{{"code":"internal","msg":"{words}","detail":"{words}"}}"#).into_bytes())
+    });
+    let dir = TestDir::new();
+    let address = server.address();
+    let profile = profile(&format!("ws://{address}"), &format!("http://{address}"));
+    // It is read whole, however slow the machine is.
+    let profile = profile.replace("[limits]\n", "[limits]\nlivekit_timeout = \"60s\"\n");
+    dir.write("profile.toml", &profile.replace("run_timeout = \"2s\"", "run_timeout = \"60s\""));
+    let ran = with_keys(dir.rushhour(&["run", "profile.toml", "--quiet", "--yes"])).run();
+    let journal = fs::read(dir.sessions().remove(0).join("journal.jsonl")).expect("it exists");
+    assert!(journal.len() < 50_000, "{} bytes: {}", journal.len(), ran.stderr);
+}
+
+#[test]
 fn what_answers_doctor_and_sweep_with_something_else_than_json_is_not_repeated_whole() {
     let server = HostileServer::start(|request| {
         (200, format!("echo {request} \u{1b}]0;x\u{7} {}", "y".repeat(100_000)).into_bytes())

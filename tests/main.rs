@@ -9,6 +9,7 @@
 //! | `sandbox` | the sandbox itself |
 //! | `schemas`, `junit` | written files against their schemas |
 //! | `reports`, `compare_and_merge`, `older_journals` | what is made of journals, down to the page in a browser |
+//! | `transcripts` | error rates of transcripts against jiwer |
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
 //! | `connections` | connections that are lost, and servers that are restarted |
@@ -47,6 +48,7 @@ mod compare_and_merge;
 mod connections;
 mod doctor;
 mod examples;
+#[cfg(feature = "native")]
 mod forged_journals;
 mod frameworks;
 #[cfg(feature = "native")]
@@ -91,5 +93,6 @@ mod support;
 mod sweep;
 #[cfg(feature = "native")]
 mod token_rooms;
+mod transcripts;
 #[cfg(feature = "native")]
 mod trust_and_proxies;

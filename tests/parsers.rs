@@ -1,27 +1,39 @@
 //! Every parser of bytes from outside, as a function that must not panic. The tests run them on the corpus, the
 //! fuzzer in `tests/fuzz` on new inputs.
 
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
+use rushhour_callers::audio::{
+    AudioReception, Clip, DEFAULT_HANGOVER, DecodeRate, Decoder, VoiceActivity,
+};
 use rushhour_callers::caller::hostile_room::HostileRoom;
 use rushhour_callers::data::{DataEvent, DataReceiver, decode_turn_metrics};
 use rushhour_callers::engine::EngineClock;
 use rushhour_callers::participant::{
-    JoinConfig, PacketRoute, Participant, ParticipantEvent, ParticipantOutput, PeerRole,
-    SignalAttempt, SignalLoss, decode_signal,
+    AudioPacket, JoinConfig, PacketRoute, Participant, ParticipantEvent, ParticipantOutput,
+    PeerRole, SignalAttempt, SignalLoss, decode_signal,
 };
+use rushhour_core::evaluator::{EvaluatorCapabilities, UpdateMode};
 use rushhour_core::event::Event;
+use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{ProfileInput, explain, load, no_files};
-use rushhour_core::units::{Mode, ScenarioId, Secret, SessionTime, redact};
+use rushhour_core::units::{Micros, Mode, ScenarioId, Secret, SessionTime, redact};
 use rushhour_driver::agent_worker::{parse_metrics, parse_status};
 use rushhour_driver::cekura::{error_message, parse_accepted, parse_plan_limits, parse_statuses};
+use rushhour_driver::{
+    DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Session,
+};
 use rushhour_livekit::http::HttpResponse;
 use rushhour_livekit::{LiveKitError, parse_room_owner};
 use rushhour_report::capacity::{LogLine, SearchRules};
-use rushhour_report::fold::Fold;
+use rushhour_report::fold::{Fold, MAX_RUNS};
 use rushhour_report::journal::JournalReader;
-use rushhour_report::render::{JudgedHistory, Style, history_page, history_text, session_text};
+use rushhour_report::render::{
+    JudgedHistory, Style, history_page, history_text, hlog, session_page, session_text,
+};
 use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 use rushhour_report::soak::{History, NightlyComparison};
 use rushhour_sandbox::{InProcessSandbox, RawRequest, SandboxConfig};
@@ -32,12 +44,15 @@ pub(crate) type Parser = fn(&[u8]);
 /// Each parser with the name of its folder in `tests/corpus`.
 pub(crate) const PARSERS: &[(&str, Parser)] = &[
     ("profile", profile),
+    ("script", script),
     ("journal", journal),
     ("events", events),
     ("cekura", cekura),
     ("request", request),
     ("signal", signal),
     ("data", data),
+    ("speech", speech),
+    ("clip", clip),
     ("worker", worker),
     ("history", history),
     ("search", search),
@@ -59,6 +74,29 @@ fn profile(bytes: &[u8]) {
     }
 }
 
+/// The files that a profile names: a script of the callers, and a list of prices.
+fn script(bytes: &[u8]) {
+    const PROFILE: &str = "name = \"x\"\nprices = \"prices.toml\"\n[livekit]\nurl = \"ws://127.0.0.1:1\"\nagent = \"a\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = \"x\"\nscript = \"script.toml\"\ncopies = 1\n[[stage]]\nburst = 1\n";
+    let read = |name: &str| match name {
+        "script.toml" => Ok(bytes.to_vec()),
+        "prices.toml" if bytes.starts_with(b"[[item]]") => Ok(bytes.to_vec()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    for mode in ["chat", "voice", "paired"] {
+        let flags = [format!("mode={mode}")];
+        let input = ProfileInput {
+            file: "fuzz.toml",
+            bytes: PROFILE.as_bytes(),
+            environment: &[],
+            flags: &flags,
+            read_file: &read,
+        };
+        if let Err(refused) = load(input) {
+            assert!(!explain(&refused, false).is_empty());
+        }
+    }
+}
+
 /// Journals with checksums.
 fn journal(bytes: &[u8]) {
     let _ = JournalReader::new(bytes).read_all();
@@ -66,10 +104,13 @@ fn journal(bytes: &[u8]) {
 
 /// Events without checksums, one JSON object per line, folded and reported.
 fn events(bytes: &[u8]) {
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let events: Vec<Event> =
+        lines.filter_map(|line| serde_json::from_slice::<Event>(line).ok()).collect();
+    resume_until_it_waits(&events);
     let mut fold = Fold::default();
-    for line in bytes.split(|byte| *byte == b'\n') {
-        let Ok(event) = serde_json::from_slice::<Event>(line) else { continue };
-        if fold.add(&event).is_err() {
+    for event in &events {
+        if fold.add(event).is_err() {
             return;
         }
     }
@@ -77,7 +118,47 @@ fn events(bytes: &[u8]) {
         let overall = SessionVerdict::of(&folded, Criterion::Interval);
         let _ = serde_json::to_vec(&Summary::new(&folded, &overall));
         let _ = session_text(&folded, &overall, Criterion::Interval, Style::Plain);
+        assert!(!session_page(&folded, &overall, Criterion::Interval).contains("<script>alert"));
+        let _ = hlog(&folded, &mut io::sink());
     }
+}
+
+/// Continues the session that these events are of without starting more, until it waits for answers. Returns whether
+/// there was one to continue.
+pub(crate) fn resume_until_it_waits(events: &[Event]) -> bool {
+    let mut replayed = ReplayedSession::default();
+    events.iter().for_each(|event| replayed.add(event));
+    let Ok(header) = replayed.header() else { return false };
+    let profile = header.profile.clone();
+    if Forecast::new(&Plan::new(profile.clone())).runs > MAX_RUNS {
+        return false;
+    }
+    let evaluator = EvaluatorCapabilities {
+        entries_per_request: 1,
+        fill_within: Micros::ZERO,
+        poll_every: Micros::from_secs(1),
+        runs_per_poll: 100,
+        updates: UpdateMode::Poll,
+    };
+    let settings = DriverSettings::new(&profile, evaluator);
+    let resumption = Resumption {
+        wall_clock: "2026-01-01T00:00:00Z".to_owned(),
+        truncated_bytes: 0,
+        evaluator: EvaluatorLifetime::Independent,
+        finish_only: true,
+    };
+    let now = replayed.last_event_time();
+    let resumed = Session::resume(settings, RoomNaming::new("r"), replayed, resumption, now);
+    let Ok(mut session) = resumed else { return false };
+    for _ in 0..20 {
+        let effects = session.take_effects();
+        let deadline = session.next_deadline();
+        if session.is_finished() || (effects.is_empty() && deadline == SessionTime::NEVER) {
+            break;
+        }
+        session.tick(deadline);
+    }
+    true
 }
 
 /// Responses of Cekura.
@@ -173,6 +254,47 @@ fn data(bytes: &[u8]) {
         }
         let _ = decode_turn_metrics(piece);
     }
+}
+
+/// Packets of one or several tracks: their loss, jitter and order, and the speech in them.
+fn speech(bytes: &[u8]) {
+    let mut activity = VoiceActivity::new(DEFAULT_HANGOVER).expect("libopus sets up a decoder");
+    let mut reception = AudioReception::default();
+    let (mut at, mut sequence, mut rtp_time) = (SessionTime::START, 0_u16, 0_u32);
+    for piece in pieces(bytes) {
+        let Some((how, payload)) = piece.split_first() else { continue };
+        // Most packets follow the one before.
+        let far = u16::from(how >> 3) << 9;
+        (sequence, rtp_time) = match how & 7 {
+            0 => (sequence.wrapping_add(far), rtp_time.wrapping_add(u32::from(far) << 12)),
+            1 => (sequence.wrapping_sub(1), rtp_time.wrapping_sub(960)),
+            _ => (sequence.wrapping_add(1), rtp_time.wrapping_add(960)),
+        };
+        at += Micros::from_millis(if how & 7 == 2 { u64::from(far) } else { 20 });
+        let ssrc = if how & 7 == 3 { u32::from(far) } else { 7 };
+        let packet = AudioPacket { ssrc, sequence, rtp_time, payload: Arc::from(payload), at };
+        reception.handle_packet(&packet);
+        let _ = activity.handle_packet(&packet);
+        if activity.deadline() <= at {
+            let _ = activity.handle_timeout(at);
+        }
+    }
+    let stats = reception.stats();
+    assert!(stats.is_none_or(|stats| !format!("{stats:?}").contains("NaN")), "{stats:?}");
+    let _ = activity.handle_timeout(at + Micros::from_secs(10));
+    let mut decoder = Decoder::new(DecodeRate::Wideband).expect("libopus sets up a decoder");
+    let mut samples = Vec::new();
+    for piece in pieces(bytes) {
+        if decoder.decode(piece, &mut samples).is_ok() {
+            assert!(samples.len() <= 1_920, "a packet has at most 120 ms");
+        }
+    }
+}
+
+/// Recordings: WAV and Ogg Opus.
+fn clip(bytes: &[u8]) {
+    // Encoding a minute takes a second, and is the same for all.
+    let _ = Clip::from_bytes(&bytes[..bytes.len().min(4_096)]);
 }
 
 /// What an agent's worker says of itself: its status, and its metrics in Prometheus' text format.

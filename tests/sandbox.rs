@@ -66,17 +66,46 @@ fn send(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> io::Result<R
 
 /// Sends one request over a new connection; the response is still to be read.
 fn send_request(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> io::Result<TcpStream> {
-    let url = sandbox.url();
-    let address = url.strip_prefix("http://").expect("the sandbox speaks plain HTTP");
-    let mut stream = TcpStream::connect(address)?;
+    send_request_to(sandbox, &address(sandbox), method, path, body)
+}
+
+/// The sandbox's address with its port.
+fn address(sandbox: &Sandbox) -> String {
+    sandbox.url().strip_prefix("http://").expect("the sandbox speaks plain HTTP").to_owned()
+}
+
+/// Sends a request under this name of the sandbox.
+fn send_request_to(
+    sandbox: &Sandbox,
+    host: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address(sandbox))?;
     let key = SandboxConfig::CEKURA_KEY;
     let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nX-CEKURA-API-KEY: {key}\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nX-CEKURA-API-KEY: {key}\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )?;
     Ok(stream)
+}
+
+#[test]
+fn a_web_page_whose_name_leads_to_this_machine_does_not_reach_the_sandbox() {
+    let sandbox = start(Faults::NONE);
+    for host in ["evil.example", "127.0.0.1.evil.example:7880"] {
+        let mut answer = String::new();
+        let body = submission(&sandbox, "room-1");
+        let mut stream = send_request_to(&sandbox, host, "POST", SUBMIT, &body).unwrap();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 421 "), "{host}: {answer}");
+        assert!(answer.ends_with("\r\n\r\nnot this host\n"), "{host}: {answer}");
+    }
+    assert_eq!(submit(&sandbox, "room-1").unwrap().status, 200);
+    assert_eq!(sandbox.stop().counts.entries, 1, "only the request of this machine is handled");
 }
 
 fn submission(sandbox: &Sandbox, room: &str) -> String {

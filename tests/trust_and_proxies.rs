@@ -1,7 +1,9 @@
 //! A LiveKit server as companies have them: behind a certificate of their own authority, and behind a proxy.
 
 use crate::native_callers::{profile, start_agent, test_dir};
-use crate::support::{Authority, CommandOutput, ConnectProxy, LiveKitServer, TestDir, TlsFront};
+use crate::support::{
+    Authority, CommandOutput, ConnectProxy, HostileServer, LiveKitServer, TestDir, TlsFront,
+};
 
 /// A server behind TLS, and an agent that reaches it without.
 struct Scene {
@@ -140,4 +142,29 @@ fn a_proxy_that_refuses_is_named_and_not_asked_for_this_machine() {
     scene.write_profile(&scene.server.url(), "");
     scene.expect_calls(&through);
     assert_eq!(proxy.asked().len(), asked, "{:?}", proxy.asked());
+}
+
+#[test]
+fn nothing_on_this_machine_is_asked_through_a_proxy() {
+    let dir = TestDir::new();
+    let proxy = ConnectProxy::start(None);
+    let worker = HostileServer::start(|_| (200, br#"{"active_jobs":2}"#.to_vec()));
+    // LiveKit and Cekura are the sandbox's, which listens on loopback as the agent's worker does.
+    dir.write(
+        "profile.toml",
+        &format!(
+            "name = \"here\"\nmode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[[scenario]]\nid = 30\ncopies = 2\nlasts = \"1s\"\n[[stage]]\nburst = 2\n[evaluator]\npoll_every = \"500ms\"\n[sandbox]\nconversation = {{ median = \"1s\", p95 = \"2s\" }}\n[agent_health]\nurl = \"http://{}/worker\"\nevery = \"500ms\"\nsettle = \"1s\"\n",
+            worker.address()
+        ),
+    );
+    let mut command = dir.rushhour(&["run", "profile.toml"]);
+    for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command = command.env(variable, &proxy.url());
+        command = command.env(&variable.to_ascii_lowercase(), &proxy.url());
+    }
+    let output = command.run();
+    let session = dir.session();
+    assert_eq!(session.tally("outcome")["completed"], 2, "{}", output.stdout);
+    assert!(!worker.received().is_empty(), "the worker is asked directly");
+    assert_eq!(proxy.asked(), Vec::<String>::new());
 }

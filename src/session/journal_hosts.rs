@@ -9,6 +9,7 @@ use url::Url;
 use crate::error::CliError;
 use crate::print;
 use rushhour_core::profile::{CEKURA_URL, CekuraSettings, LiveKitTarget, Profile, check_addresses};
+use rushhour_report::render::listed;
 
 /// Permission to send keys to hosts that only a journal names.
 #[derive(Debug, Clone, Copy, Args)]
@@ -159,13 +160,13 @@ fn described(host: &UnnamedHost) -> String {
 
 fn refusal(unnamed: &[UnnamedHost]) -> CliError {
     let hosts: Vec<String> = unnamed.iter().map(described).collect();
-    let mut variables: Vec<&str> =
-        unnamed.iter().filter_map(|host| host.service.variable()).collect();
+    let named = unnamed.iter().filter_map(|host| host.service.variable());
+    let mut variables: Vec<String> = named.map(str::to_owned).collect();
     variables.dedup();
     let hint = if variables.is_empty() {
         "if it is yours, run it again with --trust-hosts".to_owned()
     } else {
-        let variables = variables.join(" and ");
+        let variables = listed(&variables);
         format!("if they are yours, name them in {variables}, or run it again with --trust-hosts")
     };
     CliError::usage(format!(

@@ -10,6 +10,9 @@ use super::rng::SplitMix64;
 /// The lines that are kept of a real journal, so that many can be forged in little time.
 const MOST_LINES: usize = 120;
 
+/// The whole runs that are kept of a session that has ended.
+const WHOLE_RUNS: usize = 6;
+
 /// Forges journals from real ones.
 pub(crate) struct Forger {
     rng: SplitMix64,
@@ -25,10 +28,38 @@ impl Forger {
         Self { rng: SplitMix64::new(seed), originals, baits: baits.to_vec() }
     }
 
+    /// A forger of a few whole runs of each of these sessions, with their end.
+    pub(crate) fn of_ended_sessions(seed: u64, journals: &[PathBuf], baits: &[String]) -> Self {
+        let originals = journals.iter().map(|path| read_whole_runs(path)).collect();
+        Self { rng: SplitMix64::new(seed), originals, baits: baits.to_vec() }
+    }
+
+    /// The journal of this file, forged; none where it has no whole line.
+    pub(crate) fn forge_again(&mut self, path: &Path) -> Option<Vec<u8>> {
+        let mut lines = read_lines(path);
+        if lines.is_empty() {
+            return None;
+        }
+        self.change(&mut lines);
+        Some(journal_of(&lines))
+    }
+
     /// Lets two thirds of the journals name these services. `judging` is how their runs are judged.
     pub(crate) fn name_hosts(&mut self, livekit: &str, cekura: &str, judging: &Value) {
-        let mut named = self.originals.clone();
-        for header in named.iter_mut().map(|lines| &mut lines[0]["e"]["opened"]) {
+        let before = self.originals.clone();
+        self.name_all_hosts(livekit, cekura, judging);
+        // And one that has not ended, so that there is something to resume and to sweep.
+        let mut open = self.originals.clone();
+        for lines in &mut open {
+            lines.truncate(lines.len() * 2 / 3);
+        }
+        self.originals.extend(open);
+        self.originals.extend(before);
+    }
+
+    /// Lets all journals name these services.
+    pub(crate) fn name_all_hosts(&mut self, livekit: &str, cekura: &str, judging: &Value) {
+        for header in self.originals.iter_mut().map(|lines| &mut lines[0]["e"]["opened"]) {
             let profile = &mut header["profile"];
             profile["livekit"]["target"] = json!({ "url": livekit });
             if profile["evaluator"]["kind"] == "cekura" {
@@ -37,27 +68,33 @@ impl Forger {
                 profile["judging"] = judging.clone();
                 add_to_scripted(&mut profile["mix"], "cekura", &json!("30"));
             }
+            profile.as_object_mut().expect("it is one").remove("agent_health");
             set_everywhere(profile, "run_timeout", &json!("2s"));
+            set_everywhere(profile, "poll_every", &json!("200ms"));
             set_everywhere(profile, "watch_unknown", &json!("1s"));
         }
-        // And one that has not ended, so that there is something to resume and to sweep.
-        let mut open = named.clone();
-        for lines in &mut open {
-            lines.truncate(lines.len() * 2 / 3);
-        }
-        self.originals.extend(named);
-        self.originals.extend(open);
     }
 
     /// The bytes of the next journal.
     pub(crate) fn forge(&mut self) -> Vec<u8> {
         let mut lines = self.originals[self.rng.index(self.originals.len())].clone();
+        self.change(&mut lines);
+        let mut bytes = journal_of(&lines);
+        if self.rng.below(20) == 0 {
+            // A torn tail: its writer died.
+            bytes.truncate(bytes.len() - self.rng.index(bytes.len().min(200)));
+        }
+        bytes
+    }
+
+    /// Changes lines as a forger does.
+    fn change(&mut self, lines: &mut Vec<Value>) {
         // One change in most: what is refused at once shows little.
         let changes = if self.rng.below(3) == 0 { 1 + self.rng.below(6) } else { 1 };
         for _ in 0..changes {
             match self.rng.below(12) {
-                0 => self.change_lines(&mut lines),
-                1 | 2 => self.set_bait(&mut lines),
+                0 => self.change_lines(lines),
+                1 | 2 => self.set_bait(lines),
                 _ => {
                     // Most of what steers a command is in the header.
                     let line = if self.rng.below(3) == 0 { 0 } else { self.rng.index(lines.len()) };
@@ -65,12 +102,6 @@ impl Forger {
                 }
             }
         }
-        let mut bytes = journal_of(&lines);
-        if self.rng.below(20) == 0 {
-            // A torn tail: its writer died.
-            bytes.truncate(bytes.len() - self.rng.index(bytes.len().min(200)));
-        }
-        bytes
     }
 
     /// Repeats, moves or removes lines.
@@ -294,6 +325,29 @@ fn read_lines(path: &Path) -> Vec<Value> {
     }
     let last = &lines[lines.len() - 1..];
     lines[..MOST_LINES - 1].iter().chain(last).map(parsed).collect()
+}
+
+/// A few measured runs of a session, whole, with what is about no run.
+fn read_whole_runs(path: &Path) -> Vec<Value> {
+    /// The run that an event is about, or the first one.
+    fn run(line: &Value) -> Option<u64> {
+        let event = line["e"].as_object()?.values().next()?;
+        let first = event["runs"].get(0).or_else(|| event["entered"].get(0)?.get("run"));
+        first.or_else(|| event.get("run"))?.as_u64()
+    }
+    let text = fs::read_to_string(path).expect("a journal can be read");
+    let parsed = |line: &str| -> Value { serde_json::from_str(line).expect("a line is JSON") };
+    let lines: Vec<Value> = text.lines().map(parsed).collect();
+    let stages = &lines[0]["e"]["opened"]["profile"]["stages"];
+    let is_measured = |started: &Value| {
+        let stage = started["stage"].as_u64().and_then(|stage| usize::try_from(stage).ok());
+        stage.is_some_and(|stage| stages[stage]["measured"] == true)
+    };
+    let started = lines.iter().map(|line| &line["e"]["run_started"]);
+    let measured = started.filter(|started| is_measured(started));
+    let runs: Vec<u64> =
+        measured.filter_map(|started| started["run"].as_u64()).take(WHOLE_RUNS).collect();
+    lines.iter().filter(|line| run(line).is_none_or(|run| runs.contains(&run))).cloned().collect()
 }
 
 /// These lines with checksums that match: each is the CRC-32 of the one before and of the line without it.

@@ -42,6 +42,7 @@ pub(crate) use peers::{LiveKitServer, Peers, ServerVersion, python_facts};
 pub(crate) use rng::SplitMix64;
 pub(crate) use sandbox_process::SandboxProcess;
 pub(crate) use schema::{Schema, assert_valid};
+pub(crate) use secrets::{PLANTED_API_SECRET, PLANTED_CEKURA_KEY, PLANTED_PASSWORD};
 #[cfg(feature = "native")]
 pub(crate) use server_media::{ServerMedia, ServerTurn, ServerUdp};
 pub(crate) use session::{Row, Session, rows};

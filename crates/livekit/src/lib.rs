@@ -11,6 +11,7 @@ mod client;
 mod control_plane;
 mod error;
 pub mod http;
+mod message_parts;
 mod metadata;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -24,6 +25,7 @@ pub use control_plane::{
     RoomParticipants,
 };
 pub use error::{LiveKitError, LiveKitErrorKind};
+pub use message_parts::has_more_parts;
 pub use metadata::{
     RoomOwner, caller_claims, dispatch_metadata, parse_room_owner, room_metadata,
     room_metadata_with,

@@ -10,6 +10,7 @@ use livekit_api::access_token::{AccessToken, VideoGrants};
 use prost::Message;
 
 use super::error::LiveKitError;
+use super::message_parts::has_more_parts;
 use super::token::TokenError;
 use crate::http::{HttpClient, TrustStore};
 use rushhour_core::units::Secret;
@@ -22,6 +23,16 @@ fn max_response(method: &str) -> usize {
         // The agent, the caller, and whoever else is in the room.
         "RoomService/ListParticipants" => 256 * 1024,
         _ => 64 * 1024,
+    }
+}
+
+/// The most parts of an answer to a method: an answer of its longest length may take a hundred times as much in memory.
+fn max_parts(method: &str) -> usize {
+    match method {
+        // A room has some 25: its texts, the codecs and their names.
+        "RoomService/ListRooms" => 256 * 1024,
+        // A participant has some 60, with its tracks and their codecs.
+        _ => 8 * 1024,
     }
 }
 
@@ -88,7 +99,7 @@ impl Twirp {
         if !response.is_success() {
             return Err(through(LiveKitError::from_http(&response)));
         }
-        if response.truncated {
+        if response.truncated || has_more_parts(&response.body, max_parts(method)) {
             return Err(through(LiveKitError::not_livekit(response.status)));
         }
         Response::decode(&*response.body)

@@ -3,6 +3,7 @@
 use super::finding::Finding;
 use rushhour_core::profile::{EvaluatorSettings, Profile};
 use rushhour_core::units::{Micros, Mode};
+use rushhour_report::render::listed;
 
 /// The name of the track on which LiveKit's framework plays ambience.
 const BACKGROUND_AUDIO: &str = "background_audio";
@@ -149,8 +150,7 @@ fn description(traits: &AgentTraits, mode: Mode) -> String {
     if traits.agents > 1 {
         parts.push(format!("is one of {} agents in the room", traits.agents));
     }
-    let last = parts.pop().unwrap_or_default();
-    format!("{} and {last}", parts.join(", "))
+    listed(&parts)
 }
 
 #[cfg(test)]

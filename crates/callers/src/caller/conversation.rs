@@ -13,7 +13,7 @@ use crate::data::SessionQuestion;
 use crate::engine::{NextTick, ParticipantHandle};
 use crate::participant::SendOutcome;
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::{ConversationEnd, FailureClass, TurnEnding};
+use rushhour_core::event::{ConversationEnd, FailureClass, TranscriptionErrors, TurnEnding};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// A track that has sent nothing for this long, not even silence, has stopped.
@@ -397,14 +397,22 @@ impl Caller {
         done: Option<SessionTime>,
     ) {
         let yields_within = self.config.settings.patience.yields_within.micros();
-        let began = turn.began;
+        let (index, began) = (turn.index, turn.began);
         if let Some(mut turn) = turn.finish(ending, done, yields_within) {
             let end = if ending.is_answered() { turn.first.max(turn.last).max(done) } else { None };
             // Without an answer, nothing of it is measured after the last outage either.
             let end = end.unwrap_or(SessionTime(u64::MAX));
             turn.away = self.outages.overlaps(began, end);
+            turn.heard = self.heard(index, began);
             self.report(turn.last.or(turn.first).unwrap_or(turn.said), UpdateKind::Turn(turn));
         }
+    }
+
+    /// What the agent's transcript of the caller since `began` got wrong of what a turn's clip says.
+    fn heard(&self, index: usize, began: SessionTime) -> Option<TranscriptionErrors> {
+        let spoken = self.config.script.turns.get(index)?.spoken.as_deref()?;
+        let heard = self.utterances.caller_transcript.since(began)?;
+        TranscriptionErrors::by_word(spoken, &heard)
     }
 
     /// Compares the greeting with the script, when the first turn begins.

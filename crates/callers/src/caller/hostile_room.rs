@@ -126,6 +126,7 @@ fn caller(mode: Mode) -> Caller {
     };
     let turn = PreparedTurn {
         content,
+        spoken: (mode == Mode::Voice).then(|| "One, two and three.".to_owned()),
         expect: regex::Regex::new("(?i)good (morning|day)").ok(),
         within: Micros::from_secs(5),
         pause: Micros::ZERO,

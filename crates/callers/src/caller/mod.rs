@@ -2,13 +2,14 @@
 //!
 //! `Caller` is the handler of a participant, without IO and without a clock: `prepared_script` is what it says,
 //! `agents` knows who the agent is and what is its voice, `turn_state` whether it has finished, `tool_calls` whether a
-//! tool holds its answer back, `utterances` what it wrote, `open_turn` the turn in progress. `hearing` takes in what it
+//! tool holds its answer back, `utterances` what it wrote, `caller_transcript` what it heard, `open_turn` the turn in progress. `hearing` takes in what it
 //! says, `conversation` moves from stage to stage, `endings` says how it ended, `outages` when the caller's own
 //! connection was away, and `leave_outcome` what the room and the server had to do with it.
 
 mod agents;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
 mod caller;
+mod caller_transcript;
 mod conversation;
 mod endings;
 mod hearing;

@@ -236,6 +236,7 @@ impl OpenTurn {
             ending,
             yielded: self.yielded(yields_within),
             parts: self.parts,
+            heard: None,
             away: false,
         })
     }

@@ -31,6 +31,8 @@ pub(super) struct PreparedGreeting {
 pub(super) struct PreparedTurn {
     /// What the caller says.
     pub(super) content: TurnContent,
+    /// The words that its clip says, where the script has them.
+    pub(super) spoken: Option<String>,
     /// What the answer's text must match.
     pub(super) expect: Option<Regex>,
     /// How long after the caller has finished the answer must begin.
@@ -105,6 +107,7 @@ impl PreparedScript {
             .map(|(number, turn)| {
                 Ok(PreparedTurn {
                     content: content(number, turn)?,
+                    spoken: turn.say.clone().filter(|_| mode == Mode::Voice && turn.play.is_some()),
                     expect: compile(&turn.expect)?,
                     within: turn.within.micros(),
                     pause: turn.pause.map_or(Micros::ZERO, PositiveDuration::micros),

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::caller_transcript::CallerTranscript;
 use crate::data::DataEvent;
 use rushhour_core::units::{Identity, Micros, SessionTime};
 
@@ -18,6 +19,8 @@ pub(super) const CHAT_TOPIC: &str = "lk.chat";
 const SEGMENT_ID: &str = "lk.segment_id";
 /// The attribute that names the track whose words these are.
 pub(super) const TRANSCRIBED_TRACK: &str = "lk.transcribed_track_id";
+/// The attribute that says whether a transcript is final: what comes before changes still.
+const TRANSCRIPTION_FINAL: &str = "lk.transcription_final";
 /// A text and the speech that says it begin this close to each other, as far as they belong together.
 pub(super) const TEXT_SLACK: Micros = Micros::from_millis(500);
 /// A text that comes on a stream and in a packet comes in both within this time.
@@ -27,9 +30,9 @@ const MAX_UTTERANCES: usize = 64;
 /// Own tracks that are kept, at most: a caller publishes two.
 const MAX_OWN_TRACKS: usize = 16;
 /// The longest id of a stream, a segment or a track that is kept, in bytes.
-const MAX_ID: usize = 256;
+pub(super) const MAX_ID: usize = 256;
 /// Characters of one utterance that are kept, at most.
-const MAX_TEXT: usize = 16 << 10;
+pub(super) const MAX_TEXT: usize = 16 << 10;
 
 /// One segment of the agent: a text stream, and those that repeat it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +60,8 @@ pub(super) struct Utterances {
     own_identity: Option<Identity>,
     /// When the agent last wrote what it heard of the caller.
     pub(super) caller_heard_at: Option<SessionTime>,
+    /// What the agent heard of the caller.
+    pub(super) caller_transcript: CallerTranscript,
     /// Whether the agent writes on streams: then its transcription packets only repeat them.
     has_streams: bool,
 }
@@ -89,6 +94,12 @@ impl Utterances {
                         .is_some_and(|track| self.own_tracks.contains(track));
                 if is_own && topic == TRANSCRIPTION_TOPIC {
                     self.caller_heard_at = Some(at);
+                    if attributes
+                        .get(TRANSCRIPTION_FINAL)
+                        .is_some_and(|is_final| is_final == "true")
+                    {
+                        self.caller_transcript.open(stream_id, attributes.get(SEGMENT_ID), at);
+                    }
                 }
                 let is_text = [TRANSCRIPTION_TOPIC, CHAT_TOPIC].contains(&topic.as_str());
                 if is_own || !is_text || !is_agent(sender) {
@@ -100,6 +111,9 @@ impl Utterances {
                 self.open(stream_id, sender, attributes.get(SEGMENT_ID), at);
             }
             DataEvent::TextChunk { stream_id, text } => {
+                if self.caller_transcript.add_text(stream_id, text) {
+                    return false;
+                }
                 let Some(utterance) = self.find_open(stream_id) else { return false };
                 if !text.is_empty() {
                     utterance.first_text_at.get_or_insert(at);
@@ -108,6 +122,9 @@ impl Utterances {
                 utterance.text.extend(text.chars().take(free));
             }
             DataEvent::TextStreamClosed { stream_id, .. } => {
+                if self.caller_transcript.close(stream_id) {
+                    return false;
+                }
                 let Some(utterance) = self.find_open(stream_id) else { return false };
                 utterance.closed_at = Some(at);
             }
@@ -138,6 +155,9 @@ impl Utterances {
                     || self.own_identity.as_ref() == Some(speaker);
                 if is_own {
                     self.caller_heard_at = Some(at);
+                    if *is_final {
+                        self.caller_transcript.add_packet(segment, text, at);
+                    }
                 }
                 let is_agents = is_agent(sender) && is_agent(speaker);
                 if self.has_streams || is_own || !is_agents || text.trim().is_empty() {

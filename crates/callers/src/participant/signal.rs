@@ -6,19 +6,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use livekit_protocol as proto;
 use prost::Message;
-use prost::encoding::decode_varint;
 use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
+use rushhour_livekit::has_more_parts;
 use url::form_urlencoded;
 
 /// The signalling protocol's version. 16 is the last without negotiated data channels and compressed streams.
 const PROTOCOL_VERSION: i32 = 16;
 
-/// The most parts that a message may have: participants, tracks, attributes, texts. Each may take two bytes on the wire
-/// and hundreds in memory, so they are counted before anything is decoded. A room of a thousand has some 40,000.
+/// The most parts that a message may have: participants, tracks, attributes, texts. A room of a thousand has some 40,000.
 const MAX_PARTS: usize = 64 * 1024;
-/// How deep messages are within each other: an attribute of a codec of a track of a participant of a room.
-const MAX_DEPTH: u8 = 8;
 
 /// The name of a track with background audio, as LiveKit's framework gives it (`BackgroundAudioPlayer`).
 const BACKGROUND_TRACK: &str = "background_audio";
@@ -168,35 +165,7 @@ pub fn decode_signal(bytes: &[u8]) -> Option<Response> {
 
 /// Whether a message would take far more memory than it took on the wire.
 pub(crate) fn has_too_many_parts(bytes: &[u8]) -> bool {
-    // A part has two bytes or more.
-    bytes.len() / 2 > MAX_PARTS && count_parts(bytes, MAX_DEPTH, MAX_PARTS).is_none()
-}
-
-/// How many of `left` parts are left after those of a message in protobuf's wire format; `None` if there are more. A text
-/// is looked into like a message, up to where it is none.
-fn count_parts(mut bytes: &[u8], depth: u8, mut left: usize) -> Option<usize> {
-    while let Ok(tag) = decode_varint(&mut bytes) {
-        let length = match tag & 7 {
-            0 if decode_varint(&mut bytes).is_ok() => 0,
-            1 => 8,
-            2 => match decode_varint(&mut bytes).map(usize::try_from) {
-                Ok(Ok(length)) => {
-                    left = left.checked_sub(1)?;
-                    let part = bytes.get(..length).unwrap_or(bytes);
-                    if depth > 0 {
-                        left = count_parts(part, depth - 1, left)?;
-                    }
-                    length
-                }
-                _ => break,
-            },
-            5 => 4,
-            _ => break,
-        };
-        let Some(rest) = bytes.get(length..) else { break };
-        bytes = rest;
-    }
-    Some(left)
+    has_more_parts(bytes, MAX_PARTS)
 }
 
 /// The kind of a message to the server, for logs: its content may hold SDP and attributes.

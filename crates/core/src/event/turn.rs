@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::transcription_errors::TranscriptionErrors;
 use crate::units::{Micros, SessionTime};
 
 /// How a turn ended.
@@ -90,6 +91,9 @@ pub struct Turn {
     /// What the agent reports about it.
     #[serde(default, skip_serializing_if = "TurnParts::is_empty")]
     pub parts: TurnParts,
+    /// In voice, what the agent heard of the caller against what the script says, by words; `None` where either is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<TranscriptionErrors>,
     /// Whether the caller's connection was away during it: its times are then not the agent's.
     #[serde(default, skip_serializing_if = "is_false")]
     pub away: bool,

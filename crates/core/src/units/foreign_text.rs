@@ -20,6 +20,14 @@ const MAX_LOOKED_AT: usize = 64 * 1024;
 pub struct ForeignText(String);
 
 impl ForeignText {
+    /// A text of at most `bytes` bytes, and what was cut off, for a sentence that quotes it.
+    pub fn at_most(text: &str, bytes: usize) -> Self {
+        let looked_at = text.floor_char_boundary(MAX_LOOKED_AT);
+        let safe = visible(&redact(&text[..looked_at], &[]));
+        let unseen = text.len() - looked_at;
+        Self(shortened_of(&safe, bytes.min(MAX_FOREIGN_BYTES), unseen))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -28,10 +36,7 @@ impl ForeignText {
 
 impl From<&str> for ForeignText {
     fn from(text: &str) -> Self {
-        let looked_at = text.floor_char_boundary(MAX_LOOKED_AT);
-        let safe = visible(&redact(&text[..looked_at], &[]));
-        let unseen = text.len() - looked_at;
-        Self(shortened_of(&safe, MAX_FOREIGN_BYTES, unseen))
+        Self::at_most(text, MAX_FOREIGN_BYTES)
     }
 }
 
@@ -159,6 +164,7 @@ mod tests {
         let long = ForeignText::from("é".repeat(3_000_000));
         assert!(long.len() < MAX_FOREIGN_BYTES + 30);
         assert!(long.ends_with("é… (5999000 bytes more)"), "{long}");
+        assert_eq!(ForeignText::at_most("plain\ntext", 7), "plain t… (3 bytes more)");
     }
 
     #[test]

@@ -37,9 +37,9 @@ pub enum AccountError {
     /// No complete response.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The response is not JSON.
-    #[error("Cekura's answer is not JSON: {message}")]
-    NotJson {
+    /// The response is no JSON that can be used.
+    #[error("Cekura's answer {source}: {message}")]
+    Unusable {
         /// What it is instead, redacted.
         message: ForeignText,
         /// What the parser says.
@@ -96,15 +96,15 @@ impl Cekura {
             return Err(Self::refusal(&response));
         }
         parse_json(&response.body, MAX_VALUES).map(|json| parse_plan_limits(&json)).map_err(
-            |error| AccountError::NotJson {
-                message: error_message(&response).into(),
+            |error| AccountError::Unusable {
+                message: error_message(&response),
                 source: Arc::new(error),
             },
         )
     }
 
     fn refusal(response: &HttpResponse) -> AccountError {
-        let (status, message) = (response.status, error_message(response).into());
+        let (status, message) = (response.status, error_message(response));
         match status {
             401 | 403 => AccountError::Refused { status, message },
             _ => AccountError::Response { status, message },

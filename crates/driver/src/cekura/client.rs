@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::accepted_runs::parse_accepted;
-use super::error_message::{LOOK_FOR_THE_RUN, error_message, hint, shorten};
+use super::error_message::{LOOK_FOR_THE_RUN, error_message, hint, quoted};
 use super::json::parse_json;
 use super::run_status::{lists_runs, next_page, parse_statuses};
 use rushhour_core::BoxFuture;
@@ -196,11 +196,10 @@ impl Cekura {
         }
         let max_values = MAX_VALUES + runs * MAX_VALUES;
         let page = parse_json(&response.body, max_values).map_err(|error| {
-            bad(format!("Cekura's answer is not JSON: {}", error_message(&response)))
-                .with_source(error)
+            bad(format!("Cekura's answer {error}: {}", error_message(&response))).with_source(error)
         })?;
         if !lists_runs(&page) {
-            let shown = shorten(&page.to_string());
+            let shown = quoted(&page.to_string());
             return Err(bad(format!("Cekura's answer lists no runs: {shown}")));
         }
         Ok(page)
@@ -284,11 +283,11 @@ fn parse_success(
     }
     let max_values = MAX_VALUES + scenarios.len() * MAX_VALUES;
     let json = parse_json(&response.body, max_values).map_err(|error| {
-        unknown(&format!("with something else than JSON: {}", error_message(response)))
+        unknown(&format!("with a body that {error}: {}", error_message(response)))
             .with_source(error)
     })?;
     let Some(accepted) = parse_accepted(&json, scenarios) else {
-        return Err(unknown(&format!("without naming a run: {}", shorten(&json.to_string()))));
+        return Err(unknown(&format!("without naming a run: {}", quoted(&json.to_string()))));
     };
     if accepted.runs.iter().all(Option::is_none) {
         return Err(unknown(

@@ -5,17 +5,16 @@ use serde_json::Value;
 use super::client::MAX_VALUES;
 use super::json::parse_json;
 
-use rushhour_core::units::redact;
+use rushhour_core::units::ForeignText;
 use rushhour_livekit::http::HttpResponse;
 
-/// The longest message, in characters.
-const MAX_CHARS: usize = 300;
+/// The most that is quoted of an answer, in bytes.
+const MAX_QUOTED: usize = 300;
 
-/// The message of a response, whatever its form. It may repeat tokens of the request, which are replaced before anything
-/// is cut off.
-pub fn error_message(response: &HttpResponse) -> String {
+/// The message of a response, whatever its form, as one line.
+pub fn error_message(response: &HttpResponse) -> ForeignText {
     if response.body.iter().all(u8::is_ascii_whitespace) {
-        return "an empty answer".to_owned();
+        return ForeignText::from("an empty answer");
     }
     let text = if response.is_html() {
         let page = String::from_utf8_lossy(&response.body);
@@ -31,7 +30,19 @@ pub fn error_message(response: &HttpResponse) -> String {
     } else {
         String::from_utf8_lossy(&response.body).into_owned()
     };
-    shorten(&text)
+    quoted(&text)
+}
+
+/// What an answer says, on one line, to be quoted in a sentence.
+pub(super) fn quoted(text: &str) -> ForeignText {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    ForeignText::at_most(&line, MAX_QUOTED)
 }
 
 /// The strings of a JSON error with their fields: `{"scenarios": ["…"]}`, `["…"]`, `{"detail": "…"}`, nested or not.
@@ -53,19 +64,6 @@ fn collect(field: Option<&str>, value: &Value, parts: &mut Vec<String>) {
             None => other.to_string(),
         }),
     }
-}
-
-/// One line of bounded length, without secrets and control characters.
-pub(super) fn shorten(text: &str) -> String {
-    let text = redact(text, &[]);
-    let line: String =
-        text.chars().take(4 * MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= MAX_CHARS {
-        return line;
-    }
-    let cut: String = line.chars().take(MAX_CHARS).collect();
-    format!("{cut}...")
 }
 
 /// What the reader can do where the acceptance of a submission is unknown.
@@ -93,7 +91,7 @@ pub(super) const fn hint(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn message(body: &str) -> String {
+    fn message(body: &str) -> ForeignText {
         error_message(&HttpResponse {
             status: 400,
             retry_after: None,
@@ -115,6 +113,7 @@ mod tests {
         assert_eq!(message("<html><title>502 Bad Gateway</title>"), "a web page: 502 Bad Gateway");
         assert_eq!(message("plain\n text"), "plain text");
         assert_eq!(message(" "), "an empty answer");
-        assert_eq!(message(&"x".repeat(5000)).len(), 303);
+        let long = message(&"x".repeat(5000));
+        assert!(long.ends_with("x… (4700 bytes more)") && long.len() < 330, "{long}");
     }
 }

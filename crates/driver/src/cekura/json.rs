@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-/// Why an answer is not used.
+/// Why an answer is not used: it …
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
     /// It is not JSON.
-    #[error(transparent)]
+    #[error("is not JSON")]
     Syntax(#[from] serde_json::Error),
     /// It has more values than the question can have answers: a megabyte of `{},` becomes hundreds in memory.
-    #[error("it has more than {0} values")]
+    #[error("has more than {0} values")]
     TooManyValues(usize),
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::error_message::shorten;
+use super::error_message::quoted;
 use rushhour_core::evaluator::{RunState, RunStatus};
 use rushhour_core::event::{FailureClass, Outcome, RunPhase};
 use rushhour_core::units::{EvaluatorRunId, Micros};
@@ -156,7 +156,7 @@ fn with_reason(summary: &str, run: &Value) -> String {
     let reasons: Vec<&str> = [ended_reason(run), message].into_iter().flatten().collect();
     let text = match reasons[..] {
         [] => summary.to_owned(),
-        _ => format!("{summary}: {}", shorten(&reasons.join("; "))),
+        _ => format!("{summary}: {}", quoted(&reasons.join("; "))),
     };
     if text.contains("room") && text.contains("connect") {
         return format!(

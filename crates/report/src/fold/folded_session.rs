@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::conversations::ConversationTally;
 use super::failure_messages::FailureMessages;
 use super::funnel::Funnel;
+use super::heard::HeardTally;
 use super::join_times::JoinTimes;
 use super::latencies::LatencyTable;
 use super::pairs::PairTable;
@@ -57,6 +58,8 @@ pub struct FoldedSession {
     pub rpc_calls: RpcCalls,
     /// Connections that our own callers lost and recovered.
     pub reconnects: ReconnectTally,
+    /// How well agents heard our own callers.
+    pub heard: HeardTally,
     /// What was special about the conversations of our own callers.
     pub conversations: ConversationTally,
     /// Messages of failures.
@@ -144,6 +147,7 @@ impl FoldedSession {
             frames: FramesSent::default(),
             rpc_calls: RpcCalls::default(),
             reconnects: ReconnectTally::default(),
+            heard: HeardTally::default(),
             conversations: ConversationTally::default(),
             failure_messages: FailureMessages::default(),
             slowest: Slowest::default(),

@@ -71,6 +71,7 @@ mod tests {
                 tts_first_byte: None,
                 end_to_end: None,
             },
+            heard: None,
             away,
         }
     }

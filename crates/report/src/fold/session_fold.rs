@@ -159,6 +159,7 @@ impl Fold {
             | EventKind::ModelUsage { run, .. }
             | EventKind::PhaseSeen { run, .. } => {
                 folded.reconnects.add(&event.kind, self.live.get(run));
+                folded.heard.add(&event.kind);
                 self.observe(*run, &event.kind);
             }
             EventKind::RoomDeleted { .. } => folded.rooms_deleted += 1,

@@ -29,9 +29,9 @@ pub use json::{
 pub use junit::{JunitError, junit};
 pub use markdown::{comparison_markdown, session_markdown};
 pub use sentences::capacity::{capacity_headline, capacity_remarks, trial_line, trial_result_line};
-pub use sentences::counted;
 pub use sentences::judging::judging_sentences;
 pub use sentences::threshold::abort_reason;
+pub use sentences::{counted, listed};
 pub use table::Style;
 pub use text::{comparison_text, history_text, session_text, soak_text};
 pub(crate) use visible::visible;

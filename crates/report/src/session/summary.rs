@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::bill::BillSummary;
 use super::summary_parts::{
-    GeneratorSummary, LatencySummary, OutcomeCounts, ResumptionSummary, RoomCounts, StopSummary,
-    ThresholdSummary, ValidityCheck, scope_of,
+    GeneratorSummary, HeardSummary, LatencySummary, OutcomeCounts, ResumptionSummary, RoomCounts,
+    StopSummary, ThresholdSummary, ValidityCheck, scope_of,
 };
 use super::validity::start_rates;
 use super::verdict::SessionVerdict;
@@ -79,6 +79,9 @@ pub struct Summary {
     /// The cost at list prices; absent if nothing is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bill: Option<BillSummary>,
+    /// How well agents heard our own callers; absent where they wrote no transcripts of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<HeardSummary>,
     /// Voice compared with chat; absent in a session of one mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairedComparison>,
@@ -141,6 +144,7 @@ impl Summary {
                 })
                 .collect(),
             bill: BillSummary::of(folded),
+            heard: HeardSummary::of(&folded.heard),
             pairs: verdict.pairs.clone(),
             judged: verdict.judged.as_ref().map(|judged| judged.figures.clone()),
             generator: GeneratorSummary::of(folded),

@@ -260,7 +260,7 @@ impl<'a> Choices<'a> {
             3..=6 => Value::StreamChunk(proto::data_stream::Chunk {
                 stream_id: self.text(),
                 chunk_index: self.number(),
-                content: self.text().into_bytes(),
+                content: if self.below(4) == 0 { self.bytes(60) } else { self.text().into_bytes() },
                 ..proto::data_stream::Chunk::default()
             }),
             7 | 8 => Value::StreamTrailer(proto::data_stream::Trailer {

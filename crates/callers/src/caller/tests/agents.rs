@@ -12,7 +12,9 @@ use crate::participant::{
     AudioPacket, DepartureReason, DisconnectError, ParticipantEvent, RemoteParticipant,
 };
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::{ConversationEnd, FailureClass, Outcome, TurnEnding};
+use rushhour_core::event::{
+    ConversationEnd, FailureClass, Outcome, TranscriptionErrors, TurnEnding,
+};
 use rushhour_core::units::{Identity, Micros, Mode};
 
 const COMPLETED: Outcome = Outcome::Completed { judged: None };
@@ -176,6 +178,50 @@ fn an_expectation_does_not_pass_on_the_callers_own_words() {
     let (turns, outcome, _) = scene.end();
     assert_eq!((turns[0].ending, turns[0].first), (TurnEnding::Unexpected, Some(at(1_350))));
     assert_eq!(outcome, Outcome::Completed { judged: Some(false) });
+}
+
+#[test]
+fn what_the_agent_heard_of_a_turn_is_compared_with_its_words() {
+    let spoken = |text: &str| PreparedTurn { spoken: Some(text.to_owned()), ..speaks(&tone(600)) };
+    let turns = vec![spoken("A table for two, please."), spoken("At eight."), speaks(&tone(600))];
+    let mut scene = Scene::voice(turns);
+    scene.event(700, ParticipantEvent::TrackPublished { sid: "TR_own".to_owned() });
+    let echo = |scene: &mut Scene, millis: u64, segment: &str, is_final: &str, text: &str| {
+        let attributes = [
+            ("lk.transcribed_track_id", "TR_own"),
+            ("lk.segment_id", segment),
+            ("lk.transcription_final", is_final),
+        ];
+        let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let stream_id = format!("echo-{millis}");
+        let (sender, topic) = (Identity::new("agent-1"), "lk.transcription".to_owned());
+        let opened = DataEvent::TextStreamOpened {
+            stream_id: stream_id.clone(),
+            sender,
+            topic,
+            attributes: attributes.into(),
+        };
+        scene.data(millis, opened);
+        scene.chunk(millis + 1, &stream_id, text);
+        scene.closes(millis + 2, &stream_id);
+    };
+    echo(&mut scene, 2_000, "SG_u1", "false", "a table or two");
+    echo(&mut scene, 2_100, "SG_u1", "true", "A table for you.");
+    scene.agent_speaks(2_460, &tone(500));
+    scene.until(4_500);
+    scene.agent_speaks(4_900, &tone(500));
+    scene.until(7_500);
+    let heard: Vec<_> = scene
+        .updates()
+        .into_iter()
+        .filter_map(|(_, kind)| match kind {
+            UpdateKind::Turn(turn) => Some(turn.heard),
+            _ => None,
+        })
+        .collect();
+    // One word was another, one was lost. Of the second turn nothing was written, which says nothing.
+    let first = TranscriptionErrors { hits: 3, substitutions: 1, deletions: 1, insertions: 0 };
+    assert_eq!(heard[..2], [Some(first), None], "{heard:?}");
 }
 
 #[test]

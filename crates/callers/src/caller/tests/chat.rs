@@ -20,6 +20,7 @@ fn turn(number: u32, said: u64, first: u64, last: u64) -> Turn {
         ending: TurnEnding::Answered,
         yielded: None,
         parts: TurnParts::default(),
+        heard: None,
         away: false,
     }
 }

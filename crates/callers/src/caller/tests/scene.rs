@@ -43,6 +43,7 @@ pub(super) fn script(turns: Vec<PreparedTurn>) -> PreparedScript {
 pub(super) fn writes(text: &str) -> PreparedTurn {
     PreparedTurn {
         content: TurnContent::Text(text.to_owned()),
+        spoken: None,
         expect: None,
         within: Micros::from_secs(5),
         pause: Micros::ZERO,

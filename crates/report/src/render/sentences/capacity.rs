@@ -1,5 +1,6 @@
 //! A search for capacity: its answer, and its progress.
 
+use super::listed;
 use crate::capacity::{
     BurstAnswer, CapacityAnswer, CapacityBound, CapacityRange, Ceiling, FirstFailure, LevelVerdict,
     NeededVerdict, Purpose, Recovery, SearchEnd, Trial, TrialFinding,
@@ -238,11 +239,8 @@ fn stalled_levels(stalled: &[&TrialFinding]) -> Option<String> {
         joins += found.joins;
     }
     let numbers: Vec<String> = stalled.iter().map(|finding| finding.number.to_string()).collect();
-    let sessions = match &*numbers {
-        [] => return None,
-        [only] => format!("session {only}"),
-        [others @ .., last] => format!("sessions {} and {last}", others.join(", ")),
-    };
+    let sessions = if numbers.len() == 1 { "session" } else { "sessions" };
+    let sessions = format!("{sessions} {}", listed(&numbers));
     (held > 0).then(|| {
         format!(
             "in {sessions} LiveKit's dispatcher held {held} of {joins} dispatches back for up to {WORKERS_AWAITED}, before any of the agent's workers was asked",

@@ -15,8 +15,29 @@ pub fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// `a`, `a and b`, `a, b and c`.
+pub fn listed(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
+}
+
 /// The sentence with its first letter in upper case.
 pub(crate) fn capitalised(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_any_length_reads_as_a_sentence() {
+        let items = ["a", "b", "c"].map(str::to_owned);
+        let lists: Vec<String> = (0..=3).map(|count| listed(&items[..count])).collect();
+        assert_eq!(lists, ["", "a", "a and b", "a, b and c"]);
+    }
 }

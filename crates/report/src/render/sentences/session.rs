@@ -357,6 +357,21 @@ pub(crate) fn rpc_note(folded: &FoldedSession) -> Option<String> {
     ))
 }
 
+/// How well agents heard the callers.
+pub(crate) fn heard_note(folded: &FoldedSession) -> Option<String> {
+    let words = &folded.heard.words;
+    let rate = words.rate()?;
+    Some(format!(
+        "Agents misheard {:.1} % of what callers said: of {} in {}, {} were heard as others and {} not at all, and {} were heard that nobody said.",
+        100.0 * rate,
+        counted(words.said(), "word"),
+        counted(folded.heard.turns, "turn"),
+        words.substitutions,
+        words.deletions,
+        words.insertions,
+    ))
+}
+
 /// That callers lost their connections, and came back.
 pub(crate) fn reconnect_note(folded: &FoldedSession) -> Option<String> {
     let found = &folded.reconnects;
@@ -399,6 +414,7 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend(room_note(folded));
     notes.extend(in_clear_notes(folded));
     notes.extend(reconnect_note(folded));
+    notes.extend(heard_note(folded));
     notes.extend(rpc_note(folded));
     notes.extend(unusual_path_note(folded));
     notes

@@ -5,9 +5,9 @@ use crate::render::sentences::bill::bill_sentence;
 use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
 use crate::render::sentences::session::{
-    INVALID, NOT_FINISHED, assumption_note, conversation_note, in_clear_notes, outcome_sentence,
-    path_note, poll_note, reconnect_note, resumption_notes, room_note, rpc_note, stall_note,
-    stop_notes, verdict_sentence,
+    INVALID, NOT_FINISHED, assumption_note, conversation_note, heard_note, in_clear_notes,
+    outcome_sentence, path_note, poll_note, reconnect_note, resumption_notes, room_note, rpc_note,
+    stall_note, stop_notes, verdict_sentence,
 };
 use crate::render::sentences::{capitalised, counted};
 use crate::render::table::Style;
@@ -137,6 +137,7 @@ fn generator(folded: &FoldedSession, verdict: &SessionVerdict, style: Style) -> 
     lines.extend(poll_note(folded));
     lines.extend(stall_note(folded));
     lines.extend(reconnect_note(folded));
+    lines.extend(heard_note(folded));
     lines.extend(rpc_note(folded));
     lines.extend(path_note(folded));
     lines.extend(room_note(folded).map(|note| style.bad(&note)));

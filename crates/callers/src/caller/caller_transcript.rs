@@ -1,0 +1,122 @@
+//! What the agent heard of the caller: the final transcripts that it writes in the caller's name.
+//!
+//! LiveKit's agent framework sends a stream of its own for each state of a transcript, and says in its header which one is
+//! final. Models that hear by themselves write theirs late, when the answer has begun.
+
+use super::utterances::{MAX_ID, MAX_TEXT};
+use rushhour_core::units::SessionTime;
+
+/// Transcripts that are kept, at most.
+const MAX_SEGMENTS: usize = 64;
+
+/// The final transcripts of the caller, the latest last.
+#[derive(Debug, Default)]
+pub(super) struct CallerTranscript(Vec<HeardSegment>);
+
+#[derive(Debug)]
+struct HeardSegment {
+    /// Empty for one that came in a packet, the form before streams.
+    stream_id: String,
+    segment: Option<String>,
+    began_at: SessionTime,
+    is_complete: bool,
+    text: String,
+}
+
+impl CallerTranscript {
+    /// A stream with a final transcript was opened. It replaces an earlier one of the same segment.
+    pub(super) fn open(&mut self, stream_id: &str, segment: Option<&String>, at: SessionTime) {
+        let segment = segment.filter(|segment| segment.len() <= MAX_ID);
+        let is_it = |one: &HeardSegment| segment.is_some() && one.segment.as_ref() == segment;
+        let known = self.0.iter().position(is_it);
+        let began_at = known.map_or(at, |known| self.0.remove(known).began_at);
+        if self.0.len() >= MAX_SEGMENTS {
+            self.0.remove(0);
+        }
+        self.0.push(HeardSegment {
+            stream_id: stream_id.to_owned(),
+            segment: segment.cloned(),
+            began_at,
+            is_complete: false,
+            text: String::new(),
+        });
+    }
+
+    /// A final transcript came in a packet. Who writes on streams repeats them so.
+    pub(super) fn add_packet(&mut self, segment: &String, text: &str, at: SessionTime) {
+        if self.0.iter().any(|one| !one.stream_id.is_empty()) {
+            return;
+        }
+        self.open("", Some(segment), at);
+        if let Some(one) = self.0.last_mut() {
+            one.text = text.chars().take(MAX_TEXT).collect();
+            one.is_complete = true;
+        }
+    }
+
+    /// Text of a stream. Returns whether the stream is one of these.
+    pub(super) fn add_text(&mut self, stream_id: &str, text: &str) -> bool {
+        let Some(one) = self.find_open(stream_id) else { return false };
+        let free = MAX_TEXT.saturating_sub(one.text.len());
+        one.text.extend(text.chars().take(free));
+        true
+    }
+
+    /// A stream was closed. Returns whether it was one of these.
+    pub(super) fn close(&mut self, stream_id: &str) -> bool {
+        let Some(one) = self.find_open(stream_id) else { return false };
+        one.is_complete = true;
+        true
+    }
+
+    fn find_open(&mut self, stream_id: &str) -> Option<&mut HeardSegment> {
+        self.0.iter_mut().rev().find(|one| one.stream_id == stream_id && !one.is_complete)
+    }
+
+    /// The transcripts that began since `time`; `None` where there is none, which says nothing about the agent's hearing.
+    pub(super) fn since(&self, time: SessionTime) -> Option<String> {
+        let since = self.0.iter().filter(|one| one.is_complete && one.began_at >= time);
+        let texts: Vec<&str> = since.map(|one| one.text.as_str()).collect();
+        (!texts.is_empty()).then(|| texts.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_transcript_of_a_segment_counts_once_it_is_complete() {
+        let mut transcript = CallerTranscript::default();
+        let (one, two) = ("SG_1".to_owned(), "SG_2".to_owned());
+        transcript.open("a", Some(&one), SessionTime(10));
+        assert!(transcript.add_text("a", "A table") && !transcript.add_text("b", "x"));
+        assert_eq!(transcript.since(SessionTime(0)), None, "it is not complete");
+        assert!(transcript.close("a") && !transcript.close("a"));
+        transcript.open("b", Some(&one), SessionTime(20));
+        transcript.add_text("b", "A table for four");
+        transcript.close("b");
+        transcript.open("c", Some(&two), SessionTime(30));
+        transcript.add_text("c", "please");
+        transcript.close("c");
+        transcript.add_packet(&two, "please, repeated", SessionTime(31));
+        let since = |time| transcript.since(SessionTime(time));
+        assert_eq!(since(5).as_deref(), Some("A table for four please"));
+        assert_eq!(since(11).as_deref(), Some("please"), "the first began before");
+        assert_eq!(since(31), None);
+    }
+
+    #[test]
+    fn an_agent_that_writes_without_end_takes_little_memory() {
+        let mut transcript = CallerTranscript::default();
+        for number in 0..1_000 {
+            transcript.open(&number.to_string(), None, SessionTime(number));
+            for _ in 0..3 {
+                transcript.add_text(&number.to_string(), &"x".repeat(10_000));
+            }
+            transcript.close(&number.to_string());
+        }
+        assert_eq!(transcript.0.len(), MAX_SEGMENTS);
+        assert!(transcript.0.iter().all(|one| one.text.len() <= MAX_TEXT));
+    }
+}
