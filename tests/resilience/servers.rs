@@ -1,5 +1,6 @@
 //! The real livekit-server, restarted or suspended in the middle of a session.
 
+use std::fs;
 use std::time::Duration;
 
 use crate::support::{
@@ -68,7 +69,8 @@ fn run_disturbed(kind: &str, disturb: impl FnOnce(&mut LiveKitServer)) {
     dir.write("script.toml", "[[turn]]\nsay = \"hello\"\n");
     dir.write("profile.toml", &profile(&server, kind));
     let url = server.url();
-    let arguments = ["agent", "--name", "echo", "--url", &url, "--turn-delay", "200ms"];
+    let delay = ["--turn-delay", "200ms", "--truth", "truth.jsonl"];
+    let arguments = [&["agent", "--name", "echo", "--url", &url], &delay[..]].concat();
     let (agent, _) = server.with_keys(dir.rushhour(&arguments)).start_until("Registered");
     let running = server.with_keys(dir.rushhour(&["run", "profile.toml"])).start();
     let folder = dir.wait_for_session();
@@ -91,7 +93,16 @@ fn run_disturbed(kind: &str, disturb: impl FnOnce(&mut LiveKitServer)) {
         session.check(RUNS);
     }
     assert_recovers(&session, disturbed_at, recovered_at);
-    assert_eq!(server.rooms(), [] as [String; 0], "every room is deleted");
+    for room in server.rooms() {
+        let truth = fs::read_to_string(dir.path().join("truth.jsonl")).unwrap_or_default();
+        let journal = fs::read_to_string(session.folder.join("journal.jsonl")).unwrap_or_default();
+        let number: u64 = room.rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let run = [format!("\"run\":{number},"), format!("\"run\":{number}}}")];
+        let agent = truth.lines().filter(|line| line.contains(&room));
+        let of_run = |line: &&str| run.iter().any(|key| line.contains(key));
+        let told: Vec<&str> = agent.chain(journal.lines().filter(of_run)).collect();
+        panic!("{room} is not deleted:\n{}", told.join("\n"));
+    }
 }
 
 /// Runs that ended before the disturbance and runs that start after the recovery complete. Those between fail in

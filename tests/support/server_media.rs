@@ -65,7 +65,7 @@ impl ServerMedia {
             None => (String::new(), None),
             Some(ServerTurn::Udp) => {
                 let udp_port = format!("udp_port: {}", free_udp_port());
-                (self.turn_config(version, &self.address.to_string(), &udp_port), None)
+                (self.turn_config(version, &self.named_address().to_string(), &udp_port), None)
             }
             Some(ServerTurn::Tls(authority)) => {
                 let (listener, address) = turn_listener();
@@ -101,7 +101,8 @@ impl ServerMedia {
                 format!("node_ip: \"{}\", udp_port: {}", self.address, free_udp_port())
             }
             ServerUdp::Behind(address, port) => {
-                format!("node_ip: \"{address}\", udp_port: {port}")
+                // Otherwise the server would ask its peers itself, past the proxy.
+                format!("node_ip: \"{address}\", udp_port: {port}, use_ice_lite: true")
             }
             ServerUdp::Ipv6 => format!(
                 "node_ip: \"::1\", udp_port: {}, ips: {{includes: [\"::1/128\"]}}",
@@ -118,13 +119,21 @@ impl ServerMedia {
         }
     }
 
+    /// The address that it names for media, and for TURN over UDP.
+    fn named_address(&self) -> IpAddr {
+        match self.udp {
+            ServerUdp::Behind(address, _) => address.into(),
+            ServerUdp::Port | ServerUdp::Ipv6 | ServerUdp::Ports(_) => self.address,
+        }
+    }
+
     fn turn_config(&self, version: ServerVersion, domain: &str, options: &str) -> String {
         let ttl = self.turn_ttl.map(|ttl| format!("ttl_seconds: {ttl}, ")).unwrap_or_default();
         // Older servers stop at options that they do not know, and listen at and relay to every address.
         let address = match version {
             ServerVersion::Newest => format!(
                 "bind_addresses: [\"{}\"], allow_restricted_peer_cidrs: [127.0.0.0/8], {ttl}",
-                self.address
+                self.named_address()
             ),
             ServerVersion::V1_8_4 | ServerVersion::V1_9_11 => String::new(),
         };

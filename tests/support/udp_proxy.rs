@@ -20,7 +20,14 @@ pub(crate) struct UdpProxy {
     peers: Peers,
 }
 
-type Peers = Arc<Mutex<HashMap<SocketAddr, Peer>>>;
+type Peers = Arc<Mutex<KnownPeers>>;
+
+#[derive(Default)]
+struct KnownPeers {
+    known: HashMap<SocketAddr, Peer>,
+    /// Whether nothing passes any more.
+    is_down: bool,
+}
 
 struct Peer {
     to_server: Arc<UdpSocket>,
@@ -59,16 +66,24 @@ impl UdpProxy {
     /// Drops what goes between the server and the peers that it knows, until they restart ICE. Returns how many they are.
     pub(crate) fn forget(&self) -> usize {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        for peer in peers.values_mut() {
+        for peer in peers.known.values_mut() {
             peer.is_forgotten = true;
         }
-        peers.len()
+        peers.known.len()
+    }
+
+    /// Drops everything from now on.
+    pub(crate) fn take_down(&self) {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).is_down = true;
     }
 }
 
 fn pass_on(datagram: &[u8], from: SocketAddr, port: u16, entrance: &Arc<UdpSocket>, known: &Peers) {
     let mut peers = known.lock().unwrap_or_else(PoisonError::into_inner);
-    let peer = peers.entry(from).or_insert_with(|| {
+    if peers.is_down {
+        return;
+    }
+    let peer = peers.known.entry(from).or_insert_with(|| {
         let to_server =
             Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free"));
         to_server.connect((Ipv4Addr::LOCALHOST, port)).expect("it is on this machine");
@@ -96,7 +111,8 @@ fn answer(peer: SocketAddr, server: &UdpSocket, entrance: &UdpSocket, known: &Pe
         // The server may not listen yet, or not any more.
         let Ok(length) = server.recv(&mut buffer) else { continue };
         let peers = known.lock().unwrap_or_else(PoisonError::into_inner);
-        if peers.get(&peer).is_some_and(|peer| !peer.is_forgotten) {
+        let is_known = peers.known.get(&peer).is_some_and(|peer| !peer.is_forgotten);
+        if is_known && !peers.is_down {
             let _ = entrance.send_to(&buffer[..length], peer);
         }
     }

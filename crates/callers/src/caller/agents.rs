@@ -20,6 +20,8 @@ pub struct Agents {
     participants: Vec<RemoteParticipant>,
     /// When the first agent joined, as seen by the caller.
     pub(super) joined_at: Option<SessionTime>,
+    /// Whether the server has ever connected the media of one.
+    had_media: bool,
     /// The last agent, while there is none.
     pub(super) departed: Option<DepartedAgent>,
     /// How often an agent handed over to another participant.
@@ -69,6 +71,7 @@ impl Agents {
             hear,
             participants: Vec::new(),
             joined_at: None,
+            had_media: false,
             departed: None,
             hand_offs: 0,
             unannounced_since: None,
@@ -81,6 +84,7 @@ impl Agents {
     pub fn update(&mut self, participant: &RemoteParticipant, at: SessionTime) -> RoomChange {
         let known = self.participants.iter().position(|one| one.identity == participant.identity);
         let had_agent = self.count() > 0;
+        self.had_media |= participant.has_media && Self::is_main(participant);
         match (known, participant.connected) {
             (Some(index), true) => self.participants[index].clone_from(participant),
             (None, true) => {
@@ -169,6 +173,11 @@ impl Agents {
     /// How many agents are in the room.
     pub fn count(&self) -> usize {
         self.all().count()
+    }
+
+    /// Whether there were agents, and the server has connected the media of none.
+    pub(super) const fn never_had_media(&self) -> bool {
+        self.joined_at.is_some() && !self.had_media
     }
 
     /// The state of the first agent that publishes one.

@@ -206,7 +206,7 @@ impl Caller {
     ) {
         if self.outcome.is_none() {
             let (class, mut detail) = self.excused(class, detail.into(), handle.now());
-            if class == FailureClass::ConnectionLost {
+            if class == FailureClass::ConnectionLost && !self.agents.never_had_media() {
                 self.summary.ended = ConversationEnd::ConnectionLost;
             }
             if class == FailureClass::TurnTimeout {
@@ -222,15 +222,23 @@ impl Caller {
         handle.leave();
     }
 
-    /// What failed while the caller's connection was away, or because of what it missed then, is not the agent's fault.
+    /// What failed because the agent's media was never connected, or while the caller's connection was away, or because of
+    /// what it missed then, is not the agent's fault.
     fn excused(
         &self,
         class: FailureClass,
         detail: ForeignText,
         now: SessionTime,
     ) -> (FailureClass, ForeignText) {
+        let is_agents = class.party() == ResponsibleParty::Agent;
+        if is_agents && self.agents.never_had_media() {
+            let detail = format!(
+                "{detail}; LiveKit let the agent in, and never connected its media: look at the server's ports and at the agent's network"
+            );
+            return (FailureClass::ConnectionLost, detail.into());
+        }
         let since = self.turn.as_ref().map_or(SessionTime::START, |turn| turn.began);
-        if class.party() != ResponsibleParty::Agent || !self.outages.may_have_caused(since, now) {
+        if !is_agents || !self.outages.may_have_caused(since, now) {
             return (class, detail);
         }
         let detail = format!("{detail}; the caller's own connection had been lost meanwhile");

@@ -115,8 +115,13 @@ impl Participant {
         if self.sid.is_none() {
             return self.disconnect(DisconnectError::Signal(error.as_str().into()), out);
         }
-        if grace > Micros::ZERO && self.closed.signal() {
-            return self.disconnect(DisconnectError::RoomDeleted, out);
+        if grace > Micros::ZERO {
+            if self.closed.signal() {
+                return self.disconnect(DisconnectError::RoomDeleted, out);
+            }
+            if !self.reconnection.is_away() && !self.reconnection.survives_closing() {
+                return self.disconnect(DisconnectError::Signal(error.as_str().into()), out);
+            }
         }
         self.lose(Loss { grace, ..Loss::new(cause, self.usual_method()) }, now, out);
     }
@@ -293,7 +298,7 @@ mod tests {
     use proto::signal_response::Message as Response;
 
     use super::*;
-    use crate::participant::{IceServer, PacketRoute, PeerRole, ReconnectPolicy};
+    use crate::participant::{IceServer, PacketRoute, PeerRole, ReconnectBounds, ReconnectPolicy};
 
     /// What a participant asked for.
     #[derive(Default)]
@@ -451,6 +456,16 @@ mod tests {
         assert!(recorded.attempts.is_empty(), "it waits for the other");
         participant.continue_reconnecting(SessionTime(5) + CLOSING_GRACE, &mut recorded);
         assert_eq!(recorded.attempts.len(), 1);
+    }
+
+    #[test]
+    fn whoever_only_resumes_does_not_come_back_where_the_server_closed_the_connection() {
+        let policy = ReconnectPolicy::Resume(ReconnectBounds::default());
+        let (mut participant, mut recorded) = joined(policy);
+        let closed = SignalLoss::Closed("closed".into());
+        participant.handle_signal_lost(closed, SessionTime(5), &mut recorded);
+        assert_eq!(ends(&recorded), ["closed"]);
+        assert!(recorded.attempts.is_empty());
     }
 
     #[test]

@@ -29,8 +29,8 @@ const ONLY_RESUMES: &str = "it would have to join anew, and only resumes";
 pub enum ReconnectPolicy {
     /// The first loss ends it.
     Off,
-    /// It comes back to a server that still knows it. Whoever joins anew, or asks a server that was started again, makes
-    /// the room anew, which may be deleted.
+    /// It comes back to a server that still knows it, after a connection that broke. Whoever joins anew, or asks a server
+    /// that was started again or has closed the connection itself, may make a room anew that is deleted.
     Resume(ReconnectBounds),
     /// It comes back, and joins anew where the server has forgotten it, as LiveKit's clients do.
     Rejoin(ReconnectBounds),
@@ -216,7 +216,10 @@ impl Reconnection {
         away.method = ReconnectMethod::Rejoin;
         if !policy.allows(ReconnectMethod::Rejoin) {
             away.last_error.get_or_insert_with(|| ONLY_RESUMES.into());
-            away.phase = Phase::GivenUp;
+            // Until then the server may say that the room is gone.
+            if !matches!(away.phase, Phase::Waiting { .. }) {
+                away.phase = Phase::GivenUp;
+            }
         }
     }
 
@@ -235,6 +238,11 @@ impl Reconnection {
             away.last_error = Some(error);
         }
         self.reschedule(now);
+    }
+
+    /// Whether a participant whose signal connection the server closed in due form, and did not say why, comes back.
+    pub(super) const fn survives_closing(&self) -> bool {
+        !matches!(self.policy, ReconnectPolicy::Resume(_))
     }
 
     /// The server has stopped, and with it what it knew of the participant.
@@ -306,6 +314,10 @@ impl Reconnection {
         let Some(away) = &mut self.away else { return ReconnectStep::None };
         match away.phase {
             Phase::GivenUp => return ReconnectStep::GiveUp,
+            Phase::Waiting { until } if now >= until && !self.policy.allows(away.method) => {
+                away.phase = Phase::GivenUp;
+                return ReconnectStep::GiveUp;
+            }
             Phase::Waiting { until } if now >= until => {
                 away.attempts += 1;
                 away.phase = Phase::Connecting { until: now + ANSWER_TIMEOUT };
@@ -317,8 +329,8 @@ impl Reconnection {
             }
             Phase::Settling { until } if now >= until => {
                 away.last_error = Some("media found no path to the server in time".into());
-                self.schedule(now);
                 self.must_rejoin();
+                self.reschedule(now);
             }
             _ => return ReconnectStep::None,
         }

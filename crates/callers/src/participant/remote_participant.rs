@@ -27,6 +27,8 @@ pub struct RemoteParticipant {
     pub publishes_for: Option<Identity>,
     /// Whether it is in the room; false once it has left.
     pub connected: bool,
+    /// Whether the server has connected its media. Until then it is let in, and can neither hear nor speak.
+    pub has_media: bool,
     /// Why it left, once it has.
     pub departure: DepartureReason,
     /// When it joined by the server's clock, in milliseconds since the Unix epoch.
@@ -45,6 +47,7 @@ impl RemoteParticipant {
             is_agent,
             publishes_for: None,
             connected: true,
+            has_media: true,
             departure: DepartureReason::Unknown,
             joined_at_ms: None,
             agent_state: None,
@@ -115,6 +118,7 @@ impl From<proto::ParticipantInfo> for RemoteParticipant {
             is_agent: is_agent(&info),
             publishes_for: represented(&info).map(Identity::new),
             connected: info.state() != State::Disconnected,
+            has_media: info.state() == State::Active,
             departure: info.disconnect_reason().into(),
             joined_at_ms: (info.joined_at_ms > 0).then_some(info.joined_at_ms),
             agent_state: info

@@ -1,9 +1,10 @@
 //! Callers whose own connection is away for a while.
 
-use super::scene::{Scene, at, participant, writes};
-use crate::participant::ParticipantEvent;
+use super::scene::{Scene, at, participant, script, writes};
+use crate::participant::{DepartureReason, ParticipantEvent, RemoteParticipant};
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{FailureClass, Reconnect, ReconnectCause, ReconnectMethod};
+use rushhour_core::units::Mode;
 
 impl Scene {
     fn loses_connection(&mut self, millis: u64) {
@@ -101,4 +102,28 @@ fn an_agent_that_comes_back_too_goes_on_with_the_conversation() {
     let (turns, outcome, _) = scene.end();
     assert_eq!((turns.len(), outcome.class()), (2, None), "{turns:?} {outcome:?}");
     assert_eq!((turns[0].away, turns[1].away), (false, false), "{turns:?}");
+}
+
+/// A server that has no port left lets agents in, and connects nothing.
+#[test]
+fn an_agent_whose_media_was_never_connected_is_not_blamed() {
+    let gone = |agent: RemoteParticipant| RemoteParticipant {
+        connected: false,
+        departure: DepartureReason::Lost,
+        ..agent
+    };
+    for (had_media, expected) in
+        [(false, FailureClass::ConnectionLost), (true, FailureClass::AgentLeft)]
+    {
+        let mut scene = Scene::alone(Mode::Chat, script(vec![writes("hello")]));
+        let agent =
+            RemoteParticipant { has_media: false, ..participant("agent-1", Some("initializing")) };
+        scene.updates_participant(500, agent.clone());
+        scene.updates_participant(600, RemoteParticipant { has_media: had_media, ..agent.clone() });
+        scene.updates_participant(900, gone(agent));
+        scene.until(30_000);
+        let (_, class, detail) = scene.failure();
+        assert_eq!(class, expected, "{detail}");
+        assert_eq!(detail.contains("never connected its media"), !had_media, "{detail}");
+    }
 }
