@@ -23,9 +23,10 @@ impl Habit {
     }
 }
 
-/// Without `--typing`: keys on the agent's own track may be heard as its first sound.
-const HABITS: [Habit; 9] = [
+const HABITS: [Habit; 11] = [
     Habit::new(&["--ambience", "-40dBFS"]),
+    Habit::new(&["--typing"]),
+    Habit::new(&["--typing", "--no-state"]),
     Habit::new(&["--two-tracks"]),
     Habit::new(&["--filler", "One moment.", "--tool-delay", "1500ms"]),
     Habit::new(&["--avatar"]),

@@ -1,6 +1,7 @@
 //! How exactly our own callers measure agents that behave as real ones do, and whether they judge them right:
 //! `cargo bench -- behaviours` runs 10 voice and 20 chat callers against the calibration agent with each of its habits,
-//! and prints the table of docs/callers.md. `cargo bench -- behaviours-avatar` runs one row.
+//! and prints the table of docs/callers.md. It takes about a quarter of an hour; `cargo bench -- behaviours-avatar
+//! behaviours-typing` runs single rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -29,6 +30,7 @@ const HABITS: &[Habit] = &[
     Habit::new("none", &[]),
     Habit::new("ambience", &["--ambience", "-40dBFS"]),
     Habit::new("typing", &["--typing"]),
+    Habit::new("typing-no-state", &["--typing", "--no-state"]),
     Habit::new("two-tracks", &["--two-tracks"]),
     Habit::new("filler", &["--filler", "One moment.", "--tool-delay", "2s"]),
     Habit::new("avatar", &["--avatar"]),
@@ -42,6 +44,11 @@ const HABITS: &[Habit] = &[
     Habit::new("no-state", &["--no-state"]),
 ];
 
+/// The largest 99th percentile of the errors of first sounds, in milliseconds,
+const VOICE_P99: f64 = 30.0;
+/// and of first chunks.
+const CHAT_P99: f64 = 5.0;
+
 const TURN_DELAY: &str = "600ms";
 const TURNS: u32 = 6;
 
@@ -52,6 +59,11 @@ pub(crate) fn figures() {
 
 /// The row of one habit, where there is one of this name.
 pub(crate) fn row(name: &str) {
+    if HABITS.iter().all(|habit| habit.name != name) {
+        let names: Vec<&str> = HABITS.iter().map(|habit| habit.name).collect();
+        println!("no row `{name}`; there are {}", names.join(", "));
+        return;
+    }
     rows(HABITS.iter().filter(|habit| habit.name == name));
 }
 
@@ -62,8 +74,14 @@ fn rows<'a>(habits: impl Iterator<Item = &'a Habit>) {
          in a wrong class | greetings invented or missed |"
     );
     println!("| --- | --- | --- | --- | --- | --- |");
+    let mut missed = Vec::new();
     for habit in habits {
         let [voice, chat] = ["voice", "chat"].map(|mode| judge(&rig, habit, mode));
+        for (mode, found, target) in [("voice", &voice, VOICE_P99), ("chat", &chat, CHAT_P99)] {
+            if !found.meets(target) {
+                missed.push(format!("{} {mode}", habit.name));
+            }
+        }
         println!(
             "| `{}` | {} | {} | {} | {} | {} |",
             habit.options.join(" "),
@@ -79,6 +97,14 @@ fn rows<'a>(habits: impl Iterator<Item = &'a Habit>) {
             }
         }
     }
+    println!(
+        "targets: p99 < {VOICE_P99} ms in voice and < {CHAT_P99} ms in chat, every turn measured, no run in a wrong class, no \
+         greeting invented or missed"
+    );
+    println!(
+        "MISSED in: {}",
+        if missed.is_empty() { "none".to_owned() } else { missed.join(", ") }
+    );
 }
 
 /// What the callers made of a habit.
@@ -86,6 +112,8 @@ struct Findings {
     /// Milliseconds, ascending.
     sorted: Vec<f64>,
     turns: usize,
+    /// Turns that there should have been.
+    expected_turns: usize,
     /// Runs that did not complete, or saw another number of hand-offs.
     wrong: usize,
     /// Runs whose greeting was reported without one, and runs whose greeting was missed.
@@ -94,6 +122,11 @@ struct Findings {
 }
 
 impl Findings {
+    fn meets(&self, p99: f64) -> bool {
+        let is_right = self.wrong == 0 && self.greetings == (0, 0);
+        is_right && self.turns == self.expected_turns && percentile(&self.sorted, 0.99) < p99
+    }
+
     fn errors(&self) -> String {
         let [p50, p99] = [0.5, 0.99].map(|share| percentile(&self.sorted, share));
         format!("{p50:.1} and {p99:.1} ms")
@@ -128,7 +161,8 @@ fn judge(rig: &Rig, habit: &Habit, mode: &str) -> Findings {
     let missing = callers as usize - measured.runs.len();
     let greeted = runs_with(&journal, "greeted").len();
     let greetings = if habit.greets { (0, callers as usize - greeted) } else { (greeted, 0) };
-    Findings { sorted, turns, wrong: wrong + missing, greetings, remarks }
+    let expected_turns = (callers * TURNS) as usize;
+    Findings { sorted, turns, expected_turns, wrong: wrong + missing, greetings, remarks }
 }
 
 /// The errors of the turns: of the filler's beginning, where there is one, else of the answer's.

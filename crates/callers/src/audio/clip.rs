@@ -312,7 +312,7 @@ mod tests {
     fn voice_activity_detection_agrees_with_the_clip_on_its_audible_frames() {
         let shipped =
             SHIPPED.map(|(name, bytes)| (name.to_owned(), Clip::from_bytes(bytes).unwrap()));
-        let tones = [20, 100, 200, 400, 1_000, 1_010].map(|millis| {
+        let tones = [40, 100, 200, 400, 1_000, 1_010].map(|millis| {
             (format!("{millis} ms"), Clip::tone(Micros::from_millis(millis)).unwrap())
         });
         // Files that end while a voice is audible, at several offsets within a frame.

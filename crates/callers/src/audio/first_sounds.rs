@@ -1,6 +1,7 @@
 //! What is heard on a track before its noise is known. Whether it is speech is decided later, for the moment at which it
 //! was heard: ambience from the first packet on is no greeting.
 
+use super::clicks::SoundShape;
 use super::loudness::Level;
 use super::noise_floor::{LEARNING, NoiseFloor};
 use rushhour_core::units::{Micros, SessionTime};
@@ -18,7 +19,17 @@ pub(super) struct FirstSounds {
     is_over: bool,
     /// Whether some of them were speech for certain.
     has_speech: bool,
-    undecided: Vec<(SessionTime, Level)>,
+    undecided: Vec<FirstSound>,
+}
+
+/// A packet that is louder than the threshold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FirstSound {
+    /// When it arrived.
+    pub(super) at: SessionTime,
+    pub(super) level: Level,
+    /// What it sounds like, with the threshold as the level of speech.
+    pub(super) shape: SoundShape,
 }
 
 impl FirstSounds {
@@ -43,8 +54,8 @@ impl FirstSounds {
     }
 
     /// Notes a sound that is louder than the threshold.
-    pub(super) fn add(&mut self, at: SessionTime, level: Level) {
-        self.undecided.push((at, level));
+    pub(super) fn add(&mut self, sound: FirstSound) {
+        self.undecided.push(sound);
     }
 
     /// Whether there are sounds that may be speech.
@@ -53,29 +64,28 @@ impl FirstSounds {
     }
 
     /// Takes out the sounds that are speech for certain, in order; once the first seconds are over, all others are noise.
-    pub(super) fn take_speech(&mut self, noise: &NoiseFloor) -> Vec<SessionTime> {
+    pub(super) fn take_speech(&mut self, noise: &NoiseFloor) -> Vec<FirstSound> {
         let speech = noise.certain_speech_level();
-        let is_speech = |sound: &(SessionTime, Level)| sound.1 > speech;
-        let mut found: Vec<SessionTime> =
-            self.undecided.iter().filter(|one| is_speech(one)).map(|(at, _)| *at).collect();
+        let is_speech = |sound: &FirstSound| sound.level > speech;
+        let mut found: Vec<FirstSound> = self.undecided.iter().copied().filter(is_speech).collect();
         self.undecided.retain(|one| !is_speech(one));
         if self.is_over {
             self.undecided.clear();
         }
         self.has_speech |= !found.is_empty();
-        found.sort();
+        found.sort_by_key(|sound| sound.at);
         found
     }
 
     /// The sender was silent, by its own detector or because its packets stopped: what was heard before was speech, unless
     /// there was speech above it.
-    pub(super) fn take_all(&mut self) -> Vec<SessionTime> {
+    pub(super) fn take_all(&mut self) -> Vec<FirstSound> {
         self.is_over = true;
         if self.has_speech {
             self.undecided.clear();
         }
-        let mut all: Vec<SessionTime> = self.undecided.drain(..).map(|(at, _)| at).collect();
-        all.sort();
+        let mut all = std::mem::take(&mut self.undecided);
+        all.sort_by_key(|sound| sound.at);
         all
     }
 

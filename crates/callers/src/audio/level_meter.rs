@@ -1,6 +1,6 @@
 //! Measures the level of Opus packets, with one decoder shared by all streams.
 
-use super::loudness::{Level, LoudnessMeter};
+use super::loudness::{Level, LoudnessMeter, Window};
 use super::opus::{DecodeRate, Decoder, OpusError};
 use super::opus_packet;
 
@@ -49,6 +49,11 @@ impl LevelMeter {
         self.decoded_packets
     }
 
+    /// The windows of the packet that was decoded last.
+    pub(super) fn windows(&self) -> &[Window] {
+        self.meter.windows()
+    }
+
     /// Forgets the history.
     pub(super) fn reset(&mut self) {
         self.decoder.reset();
@@ -66,9 +71,8 @@ impl LevelMeter {
         self.position = Some(position);
         self.packets_since_reset += 1;
         self.decoded_packets += 1;
-        match self.decoder.decode(payload, &mut self.samples) {
-            Ok(()) => self.meter.measure(&self.samples),
-            Err(_) => Level::SILENCE,
-        }
+        // An invalid packet has no samples.
+        let _ = self.decoder.decode(payload, &mut self.samples);
+        self.meter.measure(&self.samples)
     }
 }

@@ -1,6 +1,6 @@
 //! The level of decoded audio, and from what level on it counts as audible.
 
-use std::f32::consts::TAU;
+use std::f32::consts::{PI, TAU};
 use std::fmt;
 
 use super::opus::DecodeRate;
@@ -48,12 +48,30 @@ const CUTOFF_HERTZ: f32 = 250.0;
 /// Windows per second whose level is measured: a sound at the end of a frame counts as much as one that fills it.
 const WINDOWS_PER_SECOND: u32 = 100;
 
+/// A sound whose frequency, as a root mean square over its spectrum, is above this is bright. Voiced speech is not: its
+/// energy is in the first two formants.
+const BRIGHT_HERTZ: f32 = 2_000.0;
+
+/// Ten milliseconds of a signal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Window {
+    pub(super) level: Level,
+    /// Whether most of its energy is above that of voiced speech, as in clicks, hiss and an `s`.
+    pub(super) is_bright: bool,
+}
+
 /// Measures consecutive pieces of one signal, after a high-pass filter.
 #[derive(Debug, Clone)]
 pub(super) struct LoudnessMeter {
     window: usize,
     coefficient: f32,
     stages: [HighPass; 2],
+    /// From this ratio of the energy of differences between samples to that of samples, a window is bright.
+    bright: f32,
+    /// The last sample, filtered.
+    last: f32,
+    /// The windows of the piece that was measured last.
+    windows: Vec<Window>,
 }
 
 /// A first-order high-pass filter: `y[n] = coefficient * (y[n-1] + x[n] - x[n-1])`.
@@ -79,23 +97,40 @@ impl LoudnessMeter {
             window: (hertz / WINDOWS_PER_SECOND) as usize,
             coefficient,
             stages: [HighPass::default(); 2],
+            // The differences of a sine of this frequency have so many times its energy.
+            bright: (2.0 * (PI * BRIGHT_HERTZ / hertz as f32).sin()).powi(2),
+            last: 0.0,
+            windows: Vec::new(),
         }
     }
 
     /// The level of the loudest 10 ms of the next samples.
     pub(super) fn measure(&mut self, samples: &[f32]) -> Level {
         let mut loudest = 0.0_f32;
+        self.windows.clear();
         for window in samples.chunks(self.window) {
-            let mut sum = 0.0;
+            let (mut sum, mut differences) = (0.0, 0.0);
             for &sample in window {
                 let [first, second] = &mut self.stages;
                 let filtered =
                     second.filter(self.coefficient, first.filter(self.coefficient, sample));
                 sum += filtered * filtered;
+                differences += (filtered - self.last) * (filtered - self.last);
+                self.last = filtered;
             }
-            loudest = loudest.max(sum / window.len() as f32);
+            let mean_square = sum / window.len() as f32;
+            loudest = loudest.max(mean_square);
+            self.windows.push(Window {
+                level: Level::from_mean_square(mean_square),
+                is_bright: differences > self.bright * sum,
+            });
         }
         Level::from_mean_square(loudest)
+    }
+
+    /// The windows of what was measured last, in order.
+    pub(super) fn windows(&self) -> &[Window] {
+        &self.windows
     }
 }
 
@@ -122,6 +157,19 @@ mod tests {
         let silence = LoudnessMeter::new(DecodeRate::Wideband).measure(&[0.0; 320]);
         assert_eq!(silence, Level::SILENCE);
         assert_eq!(silence.to_string(), "-100.0 dBFS");
+    }
+
+    #[test]
+    fn clicks_and_hiss_are_bright_and_voices_are_not() {
+        let rate = DecodeRate::Wideband;
+        for (hertz, is_bright) in
+            [(300.0, false), (1_500.0, false), (2_500.0, true), (5_000.0, true)]
+        {
+            let mut meter = LoudnessMeter::new(rate);
+            meter.measure(&sine(hertz, 0.1, rate));
+            let found: Vec<bool> = meter.windows()[1..].iter().map(|one| one.is_bright).collect();
+            assert_eq!(found, vec![is_bright; 19], "{hertz} Hz");
+        }
     }
 
     #[test]

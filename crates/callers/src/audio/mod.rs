@@ -3,10 +3,13 @@
 //!
 //! A [`Clip`] is read from WAV or Ogg Opus (`wav`, `ogg_opus`, `resample`) and encoded as Opus frames; [`Playback`]
 //! paces them. [`VoiceActivity`] detects when speech begins and ends: `track_activity` decides for each track which
-//! packets must be decoded, `level_meter` decodes them and measures their level (`loudness`), `noise_floor` learns
-//! from what level on sound is speech, and `talk_spurt` joins audible packets to speech.
+//! packets must be decoded, `level_meter` decodes them and measures their level (`loudness`), `noise_floor` and
+//! `background` learn from what level on sound is speech, `clicks` leaves out what is too short and bright for a voice, and `talk_spurt` joins
+//! audible packets to speech.
 //! [`AudioReception`] says what the network did to the packets.
 
+mod background;
+mod clicks;
 mod clip;
 mod clip_error;
 mod first_sounds;

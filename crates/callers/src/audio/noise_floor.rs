@@ -5,6 +5,7 @@
 //! none. The floor falls at once, and rises when the window no longer holds anything lower. It is kept as minima of
 //! parts of the window, so a level is learnt in constant time and memory.
 
+use super::background::Background;
 use super::loudness::Level;
 use rushhour_core::profile::SpeechSettings;
 use rushhour_core::units::{Decibels, Micros, SessionTime};
@@ -17,6 +18,12 @@ const PART: Micros = Micros::from_secs(1);
 pub(super) const LEARNING: Micros = Micros::from_secs(2);
 /// How long the first levels are left out: decoders begin softly.
 const SETTLING: Micros = Micros::from_millis(100);
+/// A track of which nothing softer was heard is never silent: it has a background.
+const NEVER_SILENT: Level = Level(-80.0);
+/// Speech is so much louder than what the background seldom exceeds, in decibels,
+const ABOVE_BACKGROUND: f32 = 3.0;
+/// but no louder than this above the floor: an agent may tell that it listens while it speaks.
+const HIGHEST_MARGIN: f32 = 30.0;
 /// Above all levels.
 const NO_LEVEL: Level = Level(f32::INFINITY);
 
@@ -35,6 +42,7 @@ pub(super) struct NoiseFloor {
     /// The latest level that was learnt.
     latest: SessionTime,
     floor: Level,
+    background: Background,
 }
 
 impl NoiseFloor {
@@ -49,6 +57,7 @@ impl NoiseFloor {
             known_since: None,
             latest: SessionTime::START,
             floor: Level::SILENCE,
+            background: Background::default(),
         }
     }
 
@@ -59,7 +68,12 @@ impl NoiseFloor {
 
     /// Whether the noise, rather than the threshold, decides what is speech.
     pub(super) fn decides(&self) -> bool {
-        self.margin.is_some_and(|margin| self.floor.louder_by(margin) > self.threshold)
+        self.speech_level() > self.threshold
+    }
+
+    /// Whether the track is never silent, so that what is heard on it may be a background.
+    pub(super) fn has_background(&self) -> bool {
+        self.margin.is_some() && self.floor > NEVER_SILENT
     }
 
     /// Sound above this level is speech, however loud the noise turns out to be: it cannot be louder than the least that
@@ -77,18 +91,37 @@ impl NoiseFloor {
     }
 
     fn least(&self) -> Level {
-        let least = |least, one| if one < least { one } else { least };
-        self.minima.into_iter().fold(NO_LEVEL, least)
+        self.minima.into_iter().fold(NO_LEVEL, least_of)
     }
 
     /// Sound above this level is speech.
     pub(super) fn speech_level(&self) -> Level {
-        match self.margin {
-            Some(margin) if self.floor.louder_by(margin) > self.threshold => {
-                self.floor.louder_by(margin)
-            }
-            _ => self.threshold,
+        let Some(margin) = self.margin else { return self.threshold };
+        let above_floor = self.floor.louder_by(margin);
+        let above_background =
+            self.background.loud().filter(|_| self.has_background()).map(|loud| {
+                let highest = self.floor.louder_by(HIGHEST_MARGIN.max(margin));
+                least_of(loud.louder_by(ABOVE_BACKGROUND), highest)
+            });
+        let levels = [Some(above_floor), above_background].into_iter().flatten();
+        levels.fold(self.threshold, |loudest, one| if one > loudest { one } else { loudest })
+    }
+
+    /// Learns the level of a packet that arrived while the agent listened.
+    pub(super) fn learn_background(&mut self, at: SessionTime, level: Level) {
+        if self.has_background() {
+            self.background.learn(at, level);
         }
+    }
+
+    /// The agent may speak from now on.
+    pub(super) fn stop_listening(&mut self) {
+        self.background.forget_latest();
+    }
+
+    /// The agent does not tell when it listens.
+    pub(super) fn forget_background(&mut self) {
+        self.background.forget();
     }
 
     /// Learns the level of a packet that arrived at `at`.
@@ -125,6 +158,10 @@ impl NoiseFloor {
             self.part_began += PART;
         }
     }
+}
+
+fn least_of(one: Level, other: Level) -> Level {
+    if one < other { one } else { other }
 }
 
 #[cfg(test)]
@@ -192,6 +229,33 @@ mod tests {
         let mut floor = NoiseFloor::new(SpeechSettings { margin: None, ..Default::default() });
         learn(&mut floor, 0..9_000, -20.0);
         assert_eq!(floor.speech_level(), Level(-47.0));
+    }
+
+    #[test]
+    fn a_background_that_is_louder_than_the_margin_is_no_speech_either() {
+        let mut floor = new();
+        let babble = |floor: &mut NoiseFloor, listens| {
+            for now in (0..6_000).step_by(20) {
+                let level = Level(if now % 200 == 0 { -10.0 } else { -45.0 });
+                floor.learn(at(now), level);
+                if listens {
+                    floor.learn_background(at(now), level);
+                }
+            }
+        };
+        babble(&mut floor, false);
+        assert_eq!(floor.speech_level(), Level(-35.0));
+        let mut floor = new();
+        babble(&mut floor, true);
+        let level = floor.speech_level();
+        assert!((level.0 + 15.0).abs() < 0.1, "as far above the floor as may be: {level}");
+        let mut silent = new();
+        for now in (0..6_000).step_by(20) {
+            let level = if now % 200 == 0 { Level(-30.0) } else { Level::SILENCE };
+            silent.learn(at(now), level);
+            silent.learn_background(at(now), level);
+        }
+        assert_eq!(silent.speech_level(), Level(-47.0), "a voice with pauses");
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! them is decoded. Such a probe may show that speech began or ended among the waiting packets; all of them are then
 //! decoded, in order. So skipped packets delay when an edge of speech is reported, but not where it is found.
 //!
+//! Short bright sounds are no speech (`clicks`): where speech may begin, and while such sounds are heard, all packets are
+//! decoded.
+//!
 //! In noise a probe seldom settles anything: to decode it with its history, and all that waits once more, is more than
 //! to decode every packet once, in order.
 
@@ -12,7 +15,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::super::participant::AudioPacket;
-use super::first_sounds::FirstSounds;
+use super::clicks::{Clicks, SoundShape};
+use super::first_sounds::{FirstSound, FirstSounds};
 use super::level_meter::LevelMeter;
 use super::loudness::Level;
 use super::noise_floor::NoiseFloor;
@@ -60,6 +64,8 @@ struct BufferedPacket {
     at: SessionTime,
     payload: Arc<[u8]>,
     verdict: PacketVerdict,
+    /// What it sounds like, if it was decoded.
+    shape: Option<SoundShape>,
 }
 
 /// What this track's packets look like in silence.
@@ -83,6 +89,9 @@ pub(super) struct TrackActivity {
     silence: SilencePattern,
     noise: NoiseFloor,
     first_sounds: FirstSounds,
+    clicks: Clicks,
+    /// Whether the agent is known to listen, so that what is heard is not its voice.
+    agent_listens: bool,
     /// Packets that were probed so far.
     probes: u32,
     /// When the packet arrived that was decoded last.
@@ -103,6 +112,8 @@ impl TrackActivity {
             silence: SilencePattern::default(),
             noise: NoiseFloor::new(settings),
             first_sounds: FirstSounds::default(),
+            clicks: Clicks::default(),
+            agent_listens: false,
             probes: 0,
             probed_at: SessionTime::START,
             in_order_until: SessionTime::START,
@@ -113,6 +124,16 @@ impl TrackActivity {
     /// A track that may go on with speech of another: what is heard on it is judged at once.
     pub(super) fn going_on(self) -> Self {
         Self { first_sounds: FirstSounds::none(), ..self }
+    }
+
+    /// Notes whether the agent listens, or that it does not tell.
+    pub(super) fn set_agent_listens(&mut self, listens: Option<bool>) {
+        self.agent_listens = listens == Some(true);
+        match listens {
+            Some(true) => {}
+            Some(false) => self.noise.stop_listening(),
+            None => self.noise.forget_background(),
+        }
     }
 
     pub(super) const fn ssrc(&self) -> u32 {
@@ -138,18 +159,26 @@ impl TrackActivity {
     }
 
     /// Whether the track has sound that is speech or noise, which is not known yet.
-    pub(super) const fn is_undecided(&self) -> bool {
-        self.first_sounds.is_undecided()
+    pub(super) fn is_undecided(&self) -> bool {
+        self.first_sounds.is_undecided() || self.clicks.undecided_since().is_some()
     }
 
     /// When [`Self::handle_timeout`] must be called.
     pub(super) fn deadline(&self, hangover: Micros) -> SessionTime {
         let edge = match (self.last_audible_at(), self.waiting_since()) {
+            // A sound that is not decided yet may go on with speech.
+            (Some(last), _) if self.clicks.undecided_since().is_some() => {
+                (last + hangover).max(self.clicks.deadline())
+            }
             (Some(last), _) => last + hangover,
             (None, Some(first)) => first + MAX_WAIT,
             (None, None) => SessionTime::NEVER,
         };
-        edge.min(self.first_sounds.deadline(self.last_packet_at))
+        let undecided = match self.in_speech() {
+            true => SessionTime::NEVER,
+            false => self.clicks.deadline(),
+        };
+        edge.min(undecided).min(self.first_sounds.deadline(self.last_packet_at))
     }
 
     /// When the first waiting packet arrived.
@@ -179,7 +208,8 @@ impl TrackActivity {
         }
         let verdict = self.verdict_without_decoding(index, packet);
         let payload = Arc::clone(&packet.payload);
-        self.packets.insert(index, BufferedPacket { sequence, at: packet.at, payload, verdict });
+        let (at, shape) = (packet.at, None);
+        self.packets.insert(index, BufferedPacket { sequence, at, payload, verdict, shape });
         let is_newest = index + 1 == self.packets.len();
         if is_newest && verdict == PacketVerdict::Waiting && self.should_probe() {
             self.probe(meter, edges);
@@ -301,6 +331,7 @@ impl TrackActivity {
             }
             (_, is_audible) => {
                 self.packets[index].verdict = Self::verdict(is_audible);
+                self.packets[index].shape = Some(SoundShape::new(meter.windows(), speech));
                 self.decode_waiting(meter, edges);
             }
         }
@@ -310,6 +341,9 @@ impl TrackActivity {
     fn decodes_in_order(&self, at: SessionTime) -> bool {
         self.noise.decides()
             || self.first_sounds.is_open()
+            || self.clicks.undecided_since().is_some()
+            || self.clicks.are_heard(at)
+            || (self.agent_listens && self.in_speech() && self.noise.has_background())
             || (!self.in_speech() && at < self.in_order_until)
     }
 
@@ -339,29 +373,36 @@ impl TrackActivity {
             for index in first..=last {
                 let level = self.measure(index, meter);
                 let (at, is_loud) = (self.packets[index].at, level > speech);
-                if self.packets[index].payload.len() > opus_packet::MAX_DTX_BYTES {
-                    self.noise.learn(at, level);
+                if self.packets[index].payload.len() <= opus_packet::MAX_DTX_BYTES {
+                    continue;
                 }
+                self.noise.learn(at, level);
+                if self.agent_listens {
+                    self.noise.learn_background(at, level);
+                }
+                let shape = SoundShape::new(meter.windows(), speech);
+                self.packets[index].shape = Some(shape).filter(|_| !is_first);
                 if waits(&self.packets[index]) {
                     self.packets[index].verdict = Self::verdict(is_loud && !is_first);
                     if is_loud && is_first {
-                        self.first_sounds.add(at, level);
+                        self.first_sounds.add(FirstSound { at, level, shape });
                     }
                 }
             }
         }
-        let mut by_arrival: Vec<(SessionTime, PacketVerdict)> =
-            self.packets.range(self.settled..).map(|packet| (packet.at, packet.verdict)).collect();
         let first = self.first_sounds.take_speech(&self.noise);
-        by_arrival.extend(first.into_iter().map(|at| (at, PacketVerdict::Audible)));
-        by_arrival.sort_by_key(|(at, _)| *at);
-        for (at, verdict) in by_arrival {
-            match verdict {
-                PacketVerdict::Audible => self.spurt.audible_at(at, edges),
-                PacketVerdict::Silent | PacketVerdict::Waiting => {
-                    self.spurt.silent_until(at, edges);
-                }
-            }
+        let is_first = |packet: &&BufferedPacket| first.iter().any(|one| one.at == packet.at);
+        let mut by_arrival: Vec<(SessionTime, PacketVerdict, Option<SoundShape>)> = self
+            .packets
+            .range(self.settled..)
+            .filter(|packet| !is_first(packet))
+            .map(|packet| (packet.at, packet.verdict, packet.shape))
+            .collect();
+        let heard = |one: FirstSound| (one.at, PacketVerdict::Audible, Some(one.shape));
+        by_arrival.extend(first.into_iter().map(heard));
+        by_arrival.sort_by_key(|(at, ..)| *at);
+        for (at, verdict, shape) in by_arrival {
+            self.hear(at, verdict, shape, edges);
             self.probed_at = self.probed_at.max(at);
         }
         if self.in_speech() {
@@ -370,11 +411,46 @@ impl TrackActivity {
         self.settle_all();
     }
 
+    /// Derives the edges of speech from a packet. A sound that may be a click is speech only once it is known to be a voice;
+    /// during speech, only where clicks were heard before.
+    fn hear(
+        &mut self,
+        at: SessionTime,
+        verdict: PacketVerdict,
+        shape: Option<SoundShape>,
+        edges: &mut Vec<SpeechEdge>,
+    ) {
+        let may_click = !self.in_speech() || self.clicks.are_heard(at);
+        match (verdict, shape) {
+            (_, Some(shape)) if may_click => match self.clicks.hear(at, shape) {
+                Some(since) => {
+                    self.spurt.audible_at(since, edges);
+                    self.spurt.audible_at(at, edges);
+                }
+                None => self.silent_until(at, edges),
+            },
+            (PacketVerdict::Audible, _) => {
+                self.clicks.skip();
+                self.spurt.audible_at(at, edges);
+            }
+            (PacketVerdict::Silent | PacketVerdict::Waiting, _) => {
+                self.clicks.hear_silence();
+                self.spurt.silent_until(at, edges);
+            }
+        }
+    }
+
+    /// Nothing was audible up to `now`, but for a sound that is not decided yet.
+    fn silent_until(&mut self, now: SessionTime, edges: &mut Vec<SpeechEdge>) {
+        let undecided = self.clicks.undecided_since().unwrap_or(now);
+        self.spurt.silent_until(undecided.min(now), edges);
+    }
+
     /// The sender was silent: what was heard before was no noise.
     fn first_sounds_were_speech(&mut self, meter: &mut LevelMeter, edges: &mut Vec<SpeechEdge>) {
         self.decode_waiting(meter, edges);
-        for at in self.first_sounds.take_all() {
-            self.spurt.audible_at(at, edges);
+        for sound in self.first_sounds.take_all() {
+            self.hear(sound.at, PacketVerdict::Audible, Some(sound.shape), edges);
         }
     }
 
@@ -408,13 +484,17 @@ impl TrackActivity {
         meter: &mut LevelMeter,
         edges: &mut Vec<SpeechEdge>,
     ) {
-        if self.is_overdue(now) {
-            self.decode_waiting(meter, edges);
-            self.spurt.silent_until(now, edges);
-        }
         if self.first_sounds.deadline(self.last_packet_at) <= now {
             self.first_sounds_were_speech(meter, edges);
-            self.spurt.silent_until(now, edges);
+            self.silent_until(now, edges);
+        }
+        let is_over = self.clicks.deadline() <= now;
+        if is_over || self.is_overdue(now) {
+            self.decode_waiting(meter, edges);
+            if self.clicks.deadline() <= now {
+                self.clicks.hear_silence();
+            }
+            self.silent_until(now, edges);
         }
     }
 

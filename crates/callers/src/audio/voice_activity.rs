@@ -30,6 +30,7 @@ pub struct VoiceActivity {
     meter: LevelMeter,
     tracks: Vec<TrackActivity>,
     speaking_tracks: usize,
+    agent_listens: Option<bool>,
     latest_audible_at: SessionTime,
 }
 
@@ -54,6 +55,7 @@ impl VoiceActivity {
             meter: LevelMeter::new()?,
             tracks: Vec::new(),
             speaking_tracks: 0,
+            agent_listens: None,
             latest_audible_at: SessionTime::START,
         })
     }
@@ -78,6 +80,15 @@ impl VoiceActivity {
         }
         self.merge(&edges, &mut merged);
         merged
+    }
+
+    /// Notes whether the participant listens; `None` if it does not tell. What is heard of it while it listens is not its
+    /// voice: how loud a background gets that is never silent, such as other voices, is learnt then.
+    pub fn set_agent_listens(&mut self, listens: Option<bool>) {
+        self.agent_listens = listens;
+        for track in &mut self.tracks {
+            track.set_agent_listens(listens);
+        }
     }
 
     /// Whether something is heard of which it is not known yet whether it is speech or noise: the first seconds of a track.
@@ -125,7 +136,8 @@ impl VoiceActivity {
             self.tracks.swap_remove(abandoned).finish(&mut self.meter, &mut edges);
             self.merge(&edges, merged);
         }
-        let track = TrackActivity::new(packet.ssrc, self.hangover, self.settings);
+        let mut track = TrackActivity::new(packet.ssrc, self.hangover, self.settings);
+        track.set_agent_listens(self.agent_listens);
         self.tracks.push(if self.speaking_tracks > 0 { track.going_on() } else { track });
         Some(self.tracks.len() - 1)
     }

@@ -1,5 +1,8 @@
 //! Who the agent is: the agents of a room with their avatars, which of their tracks is the voice, and who left.
 
+use super::newcomers::Newcomers;
+use super::state_history::StateHistory;
+use super::utterances::Utterances;
 use crate::participant::{DepartureReason, RemoteAudioTrack, RemoteParticipant};
 use rushhour_core::profile::HearTrack;
 use rushhour_core::units::{Identity, Micros, SessionTime};
@@ -26,6 +29,12 @@ pub struct Agents {
     pub(super) departed: Option<DepartedAgent>,
     /// How often an agent handed over to another participant.
     pub(super) hand_offs: u32,
+    /// The agents that came after the first.
+    newcomers: Newcomers,
+    /// Whether one has told that it speaks.
+    pub(super) tells_speech: bool,
+    /// What the agents told that they do, and when.
+    pub(super) states: StateHistory,
     /// When a text or audio came from somebody who has not been announced.
     unannounced_since: Option<SessionTime>,
     /// Whether a text or another packet came encrypted.
@@ -74,6 +83,9 @@ impl Agents {
             had_media: false,
             departed: None,
             hand_offs: 0,
+            newcomers: Newcomers::new(),
+            tells_speech: false,
+            states: StateHistory::new(),
             unannounced_since: None,
             has_encrypted_texts: false,
             voice: Vec::new(),
@@ -110,6 +122,14 @@ impl Agents {
             }
             (None, false) => return RoomChange::None,
         }
+        if participant.connected && Self::is_main(participant) {
+            if known.is_none() && self.joined_at.is_some() {
+                self.newcomers.add(participant, at);
+            }
+            self.newcomers.update(participant, at);
+            self.tells_speech |= participant.agent_state.as_deref() == Some("speaking");
+        }
+        self.states.note(at, self.activity());
         self.find_voice();
         let has_agent = self.count() > 0;
         match (had_agent, has_agent) {
@@ -143,6 +163,16 @@ impl Agents {
             .collect()
     }
 
+    /// Whether an agent could take in what was said at `at`: one that took over listens only once its session has begun.
+    pub(super) fn could_hear(&self, identity: &Identity, at: SessionTime) -> bool {
+        self.newcomers.could_hear(identity, at)
+    }
+
+    /// Whether there are agents, and none of them could take in what was said at `at`.
+    pub(super) fn all_came_after(&self, at: SessionTime) -> bool {
+        self.count() > 0 && self.all().all(|agent| !self.could_hear(&agent.identity, at))
+    }
+
     const fn is_main(participant: &RemoteParticipant) -> bool {
         participant.is_agent && participant.publishes_for.is_none()
     }
@@ -161,6 +191,12 @@ impl Agents {
     pub fn is_agent(&self, identity: &Identity) -> bool {
         identity.as_str().is_empty()
             || self.all().chain(self.avatars()).any(|one| one.identity == *identity)
+    }
+
+    /// Whether a participant was announced. Who has no identity never is.
+    pub(super) fn is_known(&self, identity: &Identity) -> bool {
+        identity.as_str().is_empty()
+            || self.participants.iter().any(|one| one.identity == *identity)
     }
 
     /// Whether a track is known to be that of a participant who is neither an agent nor an avatar.
@@ -203,6 +239,20 @@ impl Agents {
             }
         }
         activity
+    }
+
+    /// Since when a sound has been speech; `None` for the sounds of thinking. What is written down as it is heard is speech.
+    pub(super) fn speech_since(
+        &self,
+        began: SessionTime,
+        ended: Option<SessionTime>,
+        utterances: &Utterances,
+    ) -> Option<SessionTime> {
+        match self.states.speech_since(began, ended) {
+            Some(since) if since == began => Some(began),
+            _ if utterances.has_begun_near(began) => Some(began),
+            since => since,
+        }
     }
 
     /// Notes a text or audio from a participant that has not been announced.

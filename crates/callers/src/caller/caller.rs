@@ -11,6 +11,7 @@ use super::prepared_script::PreparedScript;
 use super::session_probe::SessionProbe;
 use super::tool_calls::ToolCalls;
 use super::turn_state::TurnState;
+use super::unannounced::UnannouncedTexts;
 use super::utterances::Utterances;
 use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, VoiceActivity};
 use crate::data::{DataEvent, RpcFailure};
@@ -41,6 +42,7 @@ pub(crate) struct Caller {
     pub(super) agents: Agents,
     pub(super) turn_state: TurnState,
     pub(super) utterances: Utterances,
+    pub(super) unannounced: UnannouncedTexts,
     /// In voice conversations.
     pub(super) voice: Option<CallerVoice>,
     /// Whether texts and audio can be sent.
@@ -128,6 +130,8 @@ pub(super) struct CallerVoice {
     pub(super) keypad: Option<Keypad>,
     /// While the agent speaks: since when.
     pub(super) speaking_since: Option<SessionTime>,
+    /// The latest sound of which its state does not say yet whether it is speech: when it began, and when it ended.
+    pub(super) unjudged_sound: Option<(SessionTime, Option<SessionTime>)>,
     /// When the latest packet of the agent's voice arrived, audible or not.
     pub(super) last_packet_at: Option<SessionTime>,
 }
@@ -148,6 +152,7 @@ impl Caller {
                 )?,
                 keypad: None,
                 speaking_since: None,
+                unjudged_sound: None,
                 last_packet_at: None,
             }),
         };
@@ -156,6 +161,7 @@ impl Caller {
             agents: Agents::new(config.settings.hear.clone()),
             turn_state: TurnState::default(),
             utterances: Utterances::default(),
+            unannounced: UnannouncedTexts::default(),
             voice,
             connected: false,
             outages: Outages::default(),
@@ -216,6 +222,11 @@ impl Caller {
             }
             RoomChange::AgentLeft | RoomChange::None => {}
         }
+        for (sent_at, event) in self.unannounced.take(&participant.identity) {
+            self.handle_data(&event, sent_at, handle);
+        }
+        self.judge_sound();
+        self.pass_on_state();
         if self.first_turn_at.is_none() && self.agents.activity() == AgentActivity::Thinking {
             self.about_to_greet_since.get_or_insert(at);
         }
@@ -257,6 +268,7 @@ impl Caller {
 
     /// Sends the audio that is due, and notes when the first and the last audible frame of a clip were sent.
     fn send_audio(&mut self, handle: &mut dyn ParticipantHandle) {
+        let agent_speaks = self.speech_since().is_some();
         let Some(voice) = &mut self.voice else { return };
         let Some(playback) = &mut voice.playback else { return };
         while let Some(frame) = playback.next_due(handle.now()) {
@@ -266,7 +278,7 @@ impl Caller {
             };
             if frame.is_first_audible {
                 self.first_turn_at.get_or_insert(handle.now());
-                if voice.speaking_since.is_some() {
+                if agent_speaks {
                     turn.interruption = Some(Interruption::new(handle.now()));
                 }
             }
@@ -297,6 +309,7 @@ impl Caller {
 
     /// Presses the key that is due; the turn has been said with the last one.
     fn press_keys(&mut self, handle: &mut dyn ParticipantHandle) {
+        let agent_speaks = self.speech_since().is_some();
         let (Some(voice), Some(turn)) = (&mut self.voice, &mut self.turn) else { return };
         let Some(keypad) = &mut voice.keypad else { return };
         let now = handle.now();
@@ -307,7 +320,7 @@ impl Caller {
         }
         keypad.pressed(now);
         self.first_turn_at.get_or_insert(now);
-        if keypad.has_begun() && voice.speaking_since.is_some() {
+        if keypad.has_begun() && agent_speaks {
             turn.interruption = Some(Interruption::new(now));
         }
         if keypad.is_over() {

@@ -118,7 +118,9 @@ impl Caller {
                 NextTick::At(until.min(stateless_at))
             }
             CallerStage::AwaitingAnswer => match &self.turn {
-                Some(OpenTurn { index, said_at: Some(said_at), answer_began: None, .. }) => {
+                Some(OpenTurn { index, said_at: Some(said_at), answer_began: None, .. })
+                    if !self.agents.all_came_after(*said_at) =>
+                {
                     NextTick::At(*said_at + self.config.script.turns[*index].within)
                 }
                 _ => NextTick::Next,
@@ -238,6 +240,7 @@ impl Caller {
             }
             (TurnContent::Clip(_) | TurnContent::Keys(_), _) => {}
         }
+        self.pass_on_state();
     }
 
     fn give_up_waiting_for_silence(
@@ -264,10 +267,10 @@ impl Caller {
         let Some(turn) = &mut self.turn else { return AnswerProgress::None };
         let prompt = &self.config.script.turns[turn.index];
         if self.voice.is_none() {
-            return turn.find_written_answer(prompt, &self.utterances);
+            return turn.find_written_answer(prompt, &self.utterances, &self.agents);
         }
         let resumes_within = self.config.settings.patience.resumes_within.micros();
-        turn.find_spoken_answer(prompt, &self.utterances, resumes_within)
+        turn.find_spoken_answer(prompt, &self.utterances, &self.agents, resumes_within)
     }
 
     fn await_answer(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
@@ -275,6 +278,9 @@ impl Caller {
         let progress = self.find_answer();
         if self.is_lost_in_the_greeting(progress, now) {
             return self.repeat_lost_turn(now);
+        }
+        if self.is_lost_in_a_hand_off(progress, now) {
+            return self.say_again(now);
         }
         let Some(turn) = &self.turn else { return };
         let Some(said_at) = turn.said_at else { return };
@@ -344,6 +350,8 @@ impl Caller {
             detail.push_str("; what it said then had begun before the turn, as a greeting does");
         } else if is_ignored {
             detail.push_str("; it did not yield to the interruption");
+        } else if turn.has_only_sounds_of_thinking(&self.utterances, &self.agents) {
+            detail.push_str("; what was heard of it came while it told `thinking`");
         } else if matches!(
             self.agents.activity(),
             AgentActivity::Thinking | AgentActivity::Speaking
@@ -454,6 +462,13 @@ impl Caller {
         self.config.settings.patience.longest_answer.micros()
     }
 
+    /// While the agent speaks: since when. The sounds of its thinking are none.
+    pub(super) fn speech_since(&self) -> Option<SessionTime> {
+        let began = self.voice.as_ref()?.speaking_since?;
+        self.agents.speech_since(began, None, &self.utterances)
+    }
+
+    /// Whether the agent is audible.
     pub(super) fn is_agent_speaking(&self) -> bool {
         self.voice.as_ref().is_some_and(|voice| voice.speaking_since.is_some())
     }
@@ -461,8 +476,8 @@ impl Caller {
     /// While the agent speaks or, in chat, writes: since when its answer, or its greeting, has been under way.
     fn agent_output_since(&self) -> Option<SessionTime> {
         match &self.voice {
-            Some(voice) => {
-                let since = voice.speaking_since?;
+            Some(_) => {
+                let since = self.speech_since()?;
                 // Pauses between its sentences do not begin an answer anew.
                 let began = self.turn.as_ref().and_then(|turn| turn.answer_began);
                 Some(began.filter(|began| *began < since).unwrap_or(since))

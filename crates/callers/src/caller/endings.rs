@@ -61,6 +61,10 @@ impl Caller {
     fn moment(&self) -> String {
         let turns = self.config.script.turns.len();
         match (&self.turn, self.stage) {
+            // It was to be said again.
+            (None, CallerStage::AwaitingSilence { turn, .. }) if turn > 0 => {
+                format!("after turn {turn} of {turns}")
+            }
             (None, _) => "before the first turn".to_owned(),
             (Some(turn), CallerStage::AwaitingSilence { .. }) => {
                 format!("after turn {} of {turns}", turn.index + 1)

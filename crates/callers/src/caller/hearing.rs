@@ -1,5 +1,6 @@
 //! What the agent says: its texts and its speech, as they arrive.
 
+use super::agents::AgentActivity;
 use super::caller::{Caller, CallerStage};
 use super::open_turn::AnswerProgress;
 use super::utterances::TRANSCRIBED_TRACK;
@@ -11,7 +12,7 @@ use crate::data::{
 use crate::engine::ParticipantHandle;
 use crate::participant::AudioPacket;
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::units::{Micros, SessionTime};
+use rushhour_core::units::{Identity, Micros, SessionTime};
 
 /// Whether livekit-server made this packet itself, as it does when a track is muted or gone (`sfu/downtrack.go`): it is
 /// no sign of the agent. An encoder's own silence is shorter.
@@ -42,7 +43,11 @@ impl Caller {
             self.agents.note_encrypted_text();
             return;
         }
-        let Self { utterances, agents, turn_state, .. } = self;
+        let Self { utterances, agents, turn_state, unannounced, .. } = self;
+        let is_known = |sender: &Identity| utterances.is_own(sender) || agents.is_known(sender);
+        if unannounced.keep(event, at, is_known) {
+            return;
+        }
         if utterances.handle_data(event, at, |identity| agents.is_agent(identity)) {
             turn_state.agent_active(at);
             self.summary.incomplete_texts +=
@@ -64,6 +69,7 @@ impl Caller {
             {
                 self.note_agent_output(at);
             }
+            self.judge_sound();
         }
     }
 
@@ -139,13 +145,35 @@ impl Caller {
     }
 
     fn agent_began_to_speak(&mut self, at: SessionTime) {
-        self.note_agent_output(at);
         self.turn_state.agent_active(at);
         if let Some(voice) = &mut self.voice {
             voice.speaking_since = Some(at);
+            voice.unjudged_sound = Some((at, None));
         }
+        self.judge_sound();
         if let Some(turn) = &mut self.turn {
             turn.agent_began_to_speak(at, &self.utterances);
+        }
+    }
+
+    /// Tells the detector of speech whether the agent listens. An agent that has answered and never told that it speaks does
+    /// not tell that it listens either, whatever it says.
+    pub(super) fn pass_on_state(&mut self) {
+        let may_have_answered = self.turn.as_ref().is_some_and(|turn| turn.index > 0);
+        let tells = self.agents.tells_speech || !may_have_answered;
+        let listens = self.agents.is_listening() && self.agents.activity() == AgentActivity::Open;
+        if let Some(voice) = &mut self.voice {
+            voice.activity.set_agent_listens(tells.then_some(listens));
+        }
+    }
+
+    /// The agent has spoken, once it is known that the latest sound was no sound of its thinking.
+    pub(super) fn judge_sound(&mut self) {
+        let Some(voice) = &mut self.voice else { return };
+        let Some((began, ended)) = voice.unjudged_sound else { return };
+        if let Some(since) = self.agents.speech_since(began, ended, &self.utterances) {
+            voice.unjudged_sound = None;
+            self.note_agent_output(since);
         }
     }
 
@@ -153,6 +181,9 @@ impl Caller {
         self.turn_state.agent_active(last_audible_at);
         if let Some(voice) = &mut self.voice {
             voice.speaking_since = None;
+            if let Some((_, ended)) = &mut voice.unjudged_sound {
+                ended.get_or_insert(last_audible_at);
+            }
         }
         if let Some(turn) = &mut self.turn {
             turn.agent_fell_silent(last_audible_at);
@@ -211,10 +242,27 @@ impl Caller {
         self.say_again(now);
     }
 
-    fn say_again(&mut self, at: SessionTime) {
-        self.turn = None;
-        self.first_turn_at = None;
+    /// Whether the turn was written to an agent that was going, and its successor came too late for it: it has listened in
+    /// silence since.
+    pub(super) fn is_lost_in_a_hand_off(&self, progress: AnswerProgress, now: SessionTime) -> bool {
+        let Some(said_at) = self.turn.as_ref().and_then(|turn| turn.said_at) else { return false };
+        let is_unanswered = self.voice.is_none() && progress == AnswerProgress::None;
+        let resumes_within = self.config.settings.patience.resumes_within.micros();
+        is_unanswered
+            && self.agents.is_listening()
+            && self.agents.all_came_after(said_at)
+            && self
+                .silent_since(now)
+                .is_some_and(|since| now >= since.max(said_at) + resumes_within)
+    }
+
+    /// Says the open turn again, which nobody heard.
+    pub(super) fn say_again(&mut self, at: SessionTime) {
+        let index = self.turn.take().map_or(0, |turn| turn.index);
+        if index == 0 {
+            self.first_turn_at = None;
+        }
         self.summary.unheard_turns += 1;
-        self.stage = CallerStage::AwaitingSilence { turn: 0, since: at };
+        self.stage = CallerStage::AwaitingSilence { turn: index, since: at };
     }
 }

@@ -1,10 +1,11 @@
 //! A caller: has one conversation with an agent by a script, and reports what happens in it.
 //!
 //! `Caller` is the handler of a participant, without IO and without a clock: `prepared_script` is what it says,
-//! `agents` knows who the agent is and what is its voice, `turn_state` whether it has finished, `tool_calls` whether a
-//! tool holds its answer back, `utterances` what it wrote, `caller_transcript` what it heard, `open_turn` the turn in progress. `hearing` takes in what it
-//! says, `conversation` moves from stage to stage, `endings` says how it ended, `outages` when the caller's own
-//! connection was away, and `leave_outcome` what the room and the server had to do with it.
+//! `agents` knows who the agent is and what is its voice, `state_history` when it thought and spoke, `turn_state` whether
+//! it has finished, `tool_calls` whether a tool holds its answer back, `utterances` what it wrote, `caller_transcript`
+//! what it understood of the caller, `open_turn` the turn in progress. `hearing` takes in what it says, `unannounced`
+//! keeps what comes too early for that, `conversation` moves from stage to stage, `endings` says how it ended, `outages`
+//! when the caller's own connection was away, and `leave_outcome` what the room and the server had to do with it.
 
 mod agents;
 #[expect(clippy::module_inception, reason = "the file is named after the type that it holds")]
@@ -17,14 +18,17 @@ mod hearing;
 pub mod hostile_room;
 mod keypad;
 mod leave_outcome;
+mod newcomers;
 mod open_turn;
 mod outages;
 mod prepared_script;
 mod session_probe;
+mod state_history;
 #[cfg(test)]
 mod tests;
 mod tool_calls;
 mod turn_state;
+mod unannounced;
 mod utterances;
 
 pub use agents::{Agents, RoomChange};

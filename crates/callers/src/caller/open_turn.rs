@@ -1,5 +1,6 @@
 //! A turn in progress: what is known of it so far.
 
+use super::agents::Agents;
 use super::prepared_script::PreparedTurn;
 use super::utterances::{TEXT_SLACK, Utterance, Utterances};
 use rushhour_core::event::{Turn, TurnEnding, TurnParts};
@@ -96,14 +97,20 @@ impl OpenTurn {
 
     /// Looks for the answer in what the agent wrote after the caller had finished: the first segment, or the first
     /// that is as expected. Sets the answer's times.
+    ///
+    /// An agent that took over and could not hear the caller yet has not answered with the first that it writes: it greets.
     pub(super) fn find_written_answer(
         &mut self,
         prompt: &PreparedTurn,
         utterances: &Utterances,
+        agents: &Agents,
     ) -> AnswerProgress {
         let Some(said_at) = self.said_at else { return AnswerProgress::None };
-        let written: Vec<&Utterance> =
-            utterances.since(said_at).filter(|one| one.first_text_at.is_some()).collect();
+        let greets = |one: &Utterance| {
+            !agents.could_hear(&one.sender, said_at) && utterances.is_first_of_its_sender(one)
+        };
+        let has_text = |one: &&Utterance| one.first_text_at.is_some() && !greets(one);
+        let written: Vec<&Utterance> = utterances.since(said_at).filter(has_text).collect();
         let Some(first) = written.first() else { return AnswerProgress::None };
         let answer = match &prompt.expect {
             None => Some(first),
@@ -131,21 +138,23 @@ impl OpenTurn {
         &mut self,
         prompt: &PreparedTurn,
         utterances: &Utterances,
+        agents: &Agents,
         resumes_within: Micros,
     ) -> AnswerProgress {
         let Some(said_at) = self.said_at else { return AnswerProgress::None };
         (self.answer_began, self.answer_ended) = (None, None);
+        let spurts = self.speech(utterances, agents);
         let continues = |spurt: &SpeechInterval| {
             spurt.began <= said_at + resumes_within && utterances.continues(said_at, spurt.began)
         };
         let heard_at = said_at + SHORTEST_REACTION;
         let later: Vec<SpeechInterval> =
-            self.spurts.iter().copied().filter(|spurt| spurt.began > heard_at).collect();
+            spurts.iter().copied().filter(|spurt| spurt.began > heard_at).collect();
         let answers: Vec<SpeechInterval> =
             later.iter().copied().filter(|one| !continues(one)).collect();
         let Some(first) = answers.first() else {
-            self.answer_ended = self.spurts.last().and_then(|last| last.ended);
-            return match (later.is_empty(), self.spurts.is_empty()) {
+            self.answer_ended = spurts.last().and_then(|last| last.ended);
+            return match (later.is_empty(), spurts.is_empty()) {
                 (false, _) => AnswerProgress::Resumed,
                 (true, false) => AnswerProgress::Early,
                 (true, true) => AnswerProgress::None,
@@ -161,6 +170,24 @@ impl OpenTurn {
             Some(None) => AnswerProgress::Unexpected,
             Some(Some(_)) | None => AnswerProgress::Complete,
         }
+    }
+
+    /// What the agent said, without the sounds of its thinking.
+    fn speech(&self, utterances: &Utterances, agents: &Agents) -> Vec<SpeechInterval> {
+        let speech = |one: &SpeechInterval| {
+            let began = agents.speech_since(one.began, one.ended, utterances)?;
+            Some(SpeechInterval { began, ended: one.ended })
+        };
+        self.spurts.iter().filter_map(speech).collect()
+    }
+
+    /// Whether something was heard since the caller began, and all of it while the agent said that it thinks.
+    pub(super) fn has_only_sounds_of_thinking(
+        &self,
+        utterances: &Utterances,
+        agents: &Agents,
+    ) -> bool {
+        !self.spurts.is_empty() && self.speech(utterances, agents).is_empty()
     }
 
     /// When the speech began whose text began at `at`.

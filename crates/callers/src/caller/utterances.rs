@@ -38,7 +38,7 @@ pub(super) const MAX_TEXT: usize = 16 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Utterance {
     stream_id: String,
-    sender: Identity,
+    pub(super) sender: Identity,
     segment: Option<String>,
     pub(super) opened_at: SessionTime,
     /// When its first text arrived.
@@ -77,6 +77,11 @@ impl Utterances {
     /// The caller joined under this identity.
     pub(super) fn set_own_identity(&mut self, identity: Identity) {
         self.own_identity = Some(identity);
+    }
+
+    /// Whether this is the caller's own identity.
+    pub(super) fn is_own(&self, identity: &Identity) -> bool {
+        self.own_identity.as_ref() == Some(identity)
     }
 
     /// Handles an event that arrived at `at`. Returns whether it is part of a text stream of the agent.
@@ -275,6 +280,17 @@ impl Utterances {
     /// The segments that were begun after `time`.
     pub(super) fn since(&self, time: SessionTime) -> impl Iterator<Item = &Utterance> {
         self.list.iter().filter(move |one| one.opened_at > time)
+    }
+
+    /// Whether it is the first that its sender wrote.
+    pub(super) fn is_first_of_its_sender(&self, utterance: &Utterance) -> bool {
+        let first = self.list.iter().find(|one| one.sender == utterance.sender);
+        first.is_some_and(|first| first.opened_at == utterance.opened_at)
+    }
+
+    /// Whether the agent began to write within [`TEXT_SLACK`] of `at`.
+    pub(super) fn has_begun_near(&self, at: SessionTime) -> bool {
+        self.list.iter().any(|one| one.opened_at.0.abs_diff(at.0) <= TEXT_SLACK.0)
     }
 
     /// The text of the segments that were begun after `time`.

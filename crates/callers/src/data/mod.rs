@@ -7,6 +7,7 @@
 //! `session_request` what is asked and answered there.
 
 mod agent_session;
+mod data_event;
 mod message;
 mod receiver;
 mod rpc;
@@ -17,7 +18,8 @@ pub(crate) use agent_session::decode_model_usage;
 #[cfg(test)]
 pub(crate) use agent_session::encode_model_usage;
 pub use agent_session::{AGENT_SESSION_TOPIC, decode_turn_metrics, encode_turn_metrics};
-pub use receiver::{DataEvent, DataReceiver};
+pub use data_event::DataEvent;
+pub use receiver::DataReceiver;
 pub use rpc::RpcFailure;
 pub(crate) use sender::DataSender;
 #[cfg(test)]

@@ -20,6 +20,8 @@ const TOLERANCE: Micros = Micros::from_millis(200);
 /// Speech within this time after an utterance belongs to it: its own pauses and its end.
 const TAIL: Micros = Micros::from_millis(400);
 const VOICES: usize = 6;
+/// A state comes so much later than the sound that it goes with: 100 ms.
+const STATE_LAG_FRAMES: usize = 5;
 
 /// What surrounds the utterances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,13 +131,18 @@ impl Mixture {
         let count = minutes * 60 * 50;
         let level: SoundLevel = format!("{}dBFS", SPEECH_DBFS - ratio).parse().expect("in range");
         let samples = count * FRAME_SAMPLES;
-        let mut mixed = match background {
+        let mixed = match background {
             Background::Silence => vec![0.0; samples],
             Background::Pink => Noise::Pink.samples(samples, level, seed),
             Background::Hum => Noise::Hum.samples(samples, level, seed),
             Background::Keyboard => Noise::Keyboard.samples(samples, level, seed),
             Background::Babble => babble(voices, samples, level.as_dbfs(), &mut rng),
         };
+        Self::over(voices, mixed, &mut rng)
+    }
+
+    /// Utterances over a background.
+    fn over(voices: &Voices, mut mixed: Vec<f32>, rng: &mut SeededRng) -> Self {
         let mut utterances = Vec::new();
         let mut frame = 0;
         loop {
@@ -164,13 +171,16 @@ impl Mixture {
         Self { frames, utterances }
     }
 
-    /// Runs a detector over the packets.
-    pub(crate) fn rates(&self, settings: SpeechSettings) -> Rates {
+    /// Runs a detector over the packets. With `tells_state`, it knows from the agent's state when the agent listens.
+    pub(crate) fn rates(&self, settings: SpeechSettings, tells_state: bool) -> Rates {
         let mut activity =
             VoiceActivity::with_settings(DEFAULT_HANGOVER, settings).expect("there is memory");
         let mut edges = Vec::new();
         for (packet, sequence) in self.frames.iter().zip(0_u16..=u16::MAX) {
             let at = arrival(usize::from(sequence));
+            if tells_state {
+                activity.set_agent_listens(Some(self.listens(usize::from(sequence))));
+            }
             while activity.deadline() < at {
                 edges.extend(activity.handle_timeout(activity.deadline()));
             }
@@ -186,6 +196,14 @@ impl Mixture {
             edges.extend(activity.handle_timeout(activity.deadline()));
         }
         self.score(&edges, activity.decoded_packets())
+    }
+
+    /// Whether the state says at a frame that the agent listens.
+    fn listens(&self, frame: usize) -> bool {
+        let speaks = |(first, last): &(usize, usize)| {
+            (first + STATE_LAG_FRAMES..last + STATE_LAG_FRAMES).contains(&frame)
+        };
+        !self.utterances.iter().any(speaks)
     }
 
     fn score(&self, edges: &[SpeechEdge], decoded: u64) -> Rates {
@@ -268,12 +286,15 @@ fn arrival(index: usize) -> SessionTime {
     SessionTime(1_000_000) + Micros(FRAME_DURATION.0 * index as u64)
 }
 
-/// The threshold alone, and with it the margin above the noise floor.
-pub(crate) fn rules() -> [(&'static str, SpeechSettings); 2] {
-    [
-        ("fixed", SpeechSettings { margin: None, ..SpeechSettings::default() }),
-        ("adaptive", SpeechSettings::default()),
-    ]
+impl Mixture {
+    /// What is found with the threshold alone, with the margin above the noise floor, and with that of an agent that tells
+    /// its state.
+    pub(crate) fn rates_by_rule(&self) -> [Rates; 3] {
+        let fixed = SpeechSettings { margin: None, ..SpeechSettings::default() };
+        let adaptive = SpeechSettings::default();
+        [(fixed, false), (adaptive, false), (adaptive, true)]
+            .map(|(settings, tells_state)| self.rates(settings, tells_state))
+    }
 }
 
 /// The ratios of speech to noise, in decibels.
@@ -282,7 +303,8 @@ const RATIOS: [u8; 5] = [0, 5, 10, 15, 20];
 const MINUTES: usize = 4;
 const SEED: u64 = 7;
 
-/// The table of docs/statistics.md. Each cell has the threshold alone, then the margin above the noise floor.
+/// The table of docs/statistics.md. Each cell has the threshold alone, then the margin above the noise floor, then that of an
+/// agent that tells its state.
 pub(crate) fn table(voices: &Voices) -> String {
     let mut rows = vec![
         "| noise | speech above it | false starts per minute | missed | pauses heard as speech | onset late, p50 and largest | packets decoded |".to_owned(),
@@ -297,8 +319,8 @@ pub(crate) fn table(voices: &Voices) -> String {
 
 fn row(voices: &Voices, background: Background, ratio: u8) -> String {
     let mixture = Mixture::new(voices, background, f32::from(ratio), MINUTES, SEED);
-    let [before, after] = rules().map(|(_, settings)| mixture.rates(settings));
-    let cell = |show: fn(&Rates) -> String| format!("{}, {}", show(&before), show(&after));
+    let rates = mixture.rates_by_rule();
+    let cell = |show: fn(&Rates) -> String| rates.each_ref().map(show).join(", ");
     format!(
         "| {background} | {ratio} dB | {} | {} | {} | {} | {} |",
         cell(|rates| format!("{:.1}", rates.false_starts_per_minute)),

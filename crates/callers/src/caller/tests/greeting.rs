@@ -1,6 +1,6 @@
 //! Greetings that the caller was not told of: one that is about to come, and one that comes into its first turn.
 
-use super::scene::{Scene, at, script, speaks, tone, writes};
+use super::scene::{Scene, at, participant, script, speaks, tone, writes};
 use crate::data::DataEvent;
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{Outcome, TurnEnding};
@@ -106,4 +106,23 @@ fn an_agent_may_greet_before_it_is_announced() {
     scene.data(400, DataEvent::TextReceived { sender: Identity::new(""), text });
     scene.agent(3_000, None);
     assert!(scene.updates().contains(&(400, UpdateKind::Greeted)));
+}
+
+#[test]
+fn what_an_agent_writes_before_the_server_announces_it_is_its_greeting() {
+    let text = |sender: &str| {
+        let (sender, text) = (Identity::new(sender), "Welcome.".to_owned());
+        DataEvent::TextReceived { sender, text }
+    };
+    let mut scene = Scene::alone(Mode::Chat, script(vec![writes("One.")]));
+    scene.data(1_000, text("agent-1"));
+    scene.agent(3_900, Some("listening"));
+    assert!(scene.updates().contains(&(1_000, UpdateKind::Greeted)));
+
+    let mut guest = Scene::alone(Mode::Chat, script(vec![writes("One.")]));
+    guest.data(1_000, text("guest"));
+    guest.updates_participant(3_900, participant("guest", None));
+    guest.agent(4_000, Some("listening"));
+    guest.until(4_100);
+    assert!(guest.updates().iter().all(|(_, kind)| *kind != UpdateKind::Greeted));
 }

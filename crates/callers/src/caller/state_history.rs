@@ -1,0 +1,137 @@
+//! When the agents told what they do. Sound while they think is no answer: a thinking sound, or keys.
+//!
+//! A state is told beside the audio, not in it: `speaking` may come before its first sound or after it. So the state says
+//! only which sound is speech; when speech began is what was heard.
+
+use std::collections::VecDeque;
+
+use super::agents::AgentActivity;
+use rushhour_core::units::{Micros, SessionTime};
+
+/// Changes that are remembered, at most.
+const MAX_CHANGES: usize = 64;
+/// `speaking` is told at most so long after the first sound of what is said.
+const LONGEST_LAG: Micros = Micros::from_millis(500);
+/// Frameworks tell `listening` for less than this between two `thinking`, when a tool begins.
+const GLIMPSE: Micros = Micros::from_millis(200);
+
+/// What the agents told.
+#[derive(Debug)]
+pub(super) struct StateHistory {
+    /// In order, each other than the one before.
+    changes: VecDeque<(SessionTime, AgentActivity)>,
+}
+
+impl StateHistory {
+    /// Nothing yet.
+    pub(super) const fn new() -> Self {
+        Self { changes: VecDeque::new() }
+    }
+
+    /// Notes what the agents do from `at` on.
+    pub(super) fn note(&mut self, at: SessionTime, activity: AgentActivity) {
+        if self.changes.back().is_some_and(|(_, latest)| *latest == activity) {
+            return;
+        }
+        if self.changes.len() >= MAX_CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.push_back((at, activity));
+    }
+
+    /// Since when a sound, which may have ended, has been speech; `None` while it is none as far as is known.
+    ///
+    /// What begins while the agents think is speech if they tell within [`LONGEST_LAG`] that they speak, or stop thinking
+    /// without having told it. A thinking sound that goes on into speech is speech once they tell so.
+    pub(super) fn speech_since(
+        &self,
+        began: SessionTime,
+        ended: Option<SessionTime>,
+    ) -> Option<SessionTime> {
+        let later = self.changes.partition_point(|(at, _)| *at <= began);
+        let before = self.changes.range(..later).next_back();
+        if before.is_none_or(|(_, activity)| *activity != AgentActivity::Thinking) {
+            return Some(began);
+        }
+        let mut after = self.changes.range(later..).peekable();
+        while let Some((at, activity)) = after.next() {
+            match activity {
+                AgentActivity::Speaking if at.since(began) <= LONGEST_LAG => return Some(began),
+                AgentActivity::Speaking => {
+                    return Some(*at).filter(|at| ended.is_none_or(|ended| ended > *at));
+                }
+                AgentActivity::Open => {
+                    let is_glimpse = after.peek().is_some_and(|(next, activity)| {
+                        *activity == AgentActivity::Thinking && next.since(*at) < GLIMPSE
+                    });
+                    if !is_glimpse {
+                        return Some(began);
+                    }
+                }
+                AgentActivity::Thinking => {}
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: u64) -> SessionTime {
+        SessionTime(millis * 1_000)
+    }
+
+    /// Since when a sound is speech, after these changes: `t`hinking, `s`peaking or `l`istening.
+    fn since(changes: &[(u64, char)], began: u64, ended: Option<u64>) -> Option<u64> {
+        let mut history = StateHistory::new();
+        for (millis, state) in changes {
+            let activity = match state {
+                't' => AgentActivity::Thinking,
+                's' => AgentActivity::Speaking,
+                _ => AgentActivity::Open,
+            };
+            history.note(at(*millis), activity);
+        }
+        history.speech_since(at(began), ended.map(at)).map(|since| since.0 / 1_000)
+    }
+
+    #[test]
+    fn a_state_that_comes_late_or_early_does_not_move_the_first_sound() {
+        let turn = [(0, 'l'), (1_000, 't'), (2_000, 's'), (3_000, 'l')];
+        assert_eq!(since(&turn, 2_030, Some(2_900)), Some(2_030), "the state was early");
+        assert_eq!(since(&turn, 1_700, Some(2_900)), Some(1_700), "it was late");
+        assert_eq!(since(&turn, 1_700, Some(1_900)), Some(1_700), "and the answer short");
+    }
+
+    #[test]
+    fn sound_while_the_agent_thinks_is_no_speech() {
+        let thinks = [(0, 'l'), (1_000, 't')];
+        assert_eq!(since(&thinks, 900, None), Some(900));
+        assert_eq!(since(&thinks, 1_100, Some(1_300)), None);
+        assert_eq!(since(&thinks, 1_100, None), None, "not yet");
+        let turn = [(0, 'l'), (1_000, 't'), (4_000, 's')];
+        assert_eq!(since(&turn, 1_100, Some(3_900)), None);
+        assert_eq!(since(&turn, 1_100, None), Some(4_000), "it goes on into speech");
+    }
+
+    #[test]
+    fn an_agent_that_never_tells_that_it_speaks_is_heard_all_the_same() {
+        assert_eq!(since(&[], 100, None), Some(100), "no state");
+        let flips = [(0, 'l'), (1_000, 't'), (2_000, 'l')];
+        assert_eq!(since(&flips, 1_100, Some(1_900)), Some(1_100));
+        let tool = [(0, 'l'), (1_000, 't'), (2_000, 'l'), (2_010, 't'), (4_000, 's')];
+        assert_eq!(since(&tool, 1_100, Some(1_900)), None, "listening for a moment");
+    }
+
+    #[test]
+    fn an_agent_that_changes_its_state_all_the_time_uses_bounded_memory() {
+        let mut history = StateHistory::new();
+        for number in 0..10_000 {
+            history.note(at(number), AgentActivity::Thinking);
+            history.note(at(number), AgentActivity::Open);
+        }
+        assert_eq!(history.changes.len(), MAX_CHANGES);
+    }
+}
