@@ -175,6 +175,7 @@ impl Evaluator for NativeCallers {
             result: None,
             runs,
             mapping: RunMapping::Proven,
+            worker: None,
         })))
     }
 

@@ -87,7 +87,8 @@ pub async fn drive(
             _ = health.tick() => {
                 let (cpu, memory) = process.used();
                 let callers = evaluator.health();
-                let sample = ProcessSample { cpu, memory, callers };
+                let workers = evaluator.worker_health();
+                let sample = ProcessSample { cpu, memory, callers, workers };
                 session.handle(SessionInput::ProcessStats(sample), clock.now());
             }
             _ = journal.tick() => executor.check_journal(),

@@ -166,6 +166,7 @@ impl ReplayedSession {
             | EventKind::Conversation { .. }
             | EventKind::AudioSent { .. }
             | EventKind::Health(_)
+            | EventKind::WorkerHealth(_)
             | EventKind::AgentHealth(_)
             | EventKind::RoomsListed { .. } => {}
         }

@@ -183,7 +183,7 @@ impl Caller {
     }
 
     pub(super) fn report(&self, at: SessionTime, kind: UpdateKind) {
-        (self.config.on_update)(CallerUpdate { run: self.config.run, at, kind });
+        (self.config.on_update)(CallerUpdate { run: self.config.run, at, within: Micros::ZERO, kind });
     }
 
     fn participant_updated(

@@ -54,11 +54,12 @@ impl Session {
         let Submission { runs, admitted, .. } = submission;
         let paired: Vec<((RunIndex, SessionTime), Option<EvaluatorRunId>)> =
             runs.into_iter().zip(accepted.runs).collect();
+        let worker = accepted.worker;
         let accepted_runs = paired
             .iter()
             .filter_map(|((run, ready), evaluator_run)| {
                 let evaluator_run = evaluator_run.clone()?;
-                Some(AcceptedRun { run: *run, evaluator_run, ready: *ready })
+                Some(AcceptedRun { run: *run, evaluator_run, ready: *ready, worker })
             })
             .collect();
         self.record(

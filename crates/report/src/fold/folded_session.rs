@@ -10,6 +10,7 @@ use super::join_times::JoinTimes;
 use super::latencies::LatencyTable;
 use super::pairs::PairTable;
 use super::peak_health::PeakHealth;
+use super::workers::FoldedWorkers;
 use super::reconnects::ReconnectTally;
 use super::run_record::{RunRecord, TimeSpan};
 use super::slowest::Slowest;
@@ -85,6 +86,8 @@ pub struct FoldedSession {
     pub last_start: SessionTime,
     /// The most runs in flight at once.
     pub in_flight_peak: u64,
+    /// The workers that held the native callers, if any did.
+    pub workers: FoldedWorkers,
     /// The generator's own health.
     pub health: PeakHealth,
     /// Why the session stopped early, in order, each with a detail for people.
@@ -158,6 +161,7 @@ impl FoldedSession {
             last_intended: SessionTime::START,
             last_start: SessionTime::START,
             in_flight_peak: 0,
+            workers: FoldedWorkers::default(),
             health: PeakHealth::default(),
             stops: Vec::new(),
             resumptions: Vec::new(),

@@ -168,6 +168,7 @@ impl Fold {
                 folded.rooms_listed = Some(RoomsListed { remaining, deleted_again });
             }
             EventKind::Health(health) => folded.health.add(health),
+            EventKind::WorkerHealth(health) => folded.workers.add(health),
             // The soak analysis has a series of its own for the agent's worker.
             EventKind::AgentHealth(_) => {}
             EventKind::Stopping { reason, detail } => folded.add_stop(*reason, detail),

@@ -1,0 +1,20 @@
+//! Callers on other machines, over NATS.
+//!
+//! One coordinator owns a session as on one machine: plan, limiter, budget, rooms, dispatches, journal, reports. Only
+//! the native callers move, because only they cost processor time:
+//!
+//! ```text
+//!   coordinator                         NATS                          worker, on each machine
+//!   ┌──────────────────────┐                                        ┌──────────────────────────┐
+//!   │ driver               │   rh.<namespace>.w.<worker>.command    │ worker: one session      │
+//!   │   Evaluator          ├── attach, submit, end, acknowledge ───►│   lease, outbox          │
+//!   │     Fleet            │                                        │   NativeCallers          │
+//!   │       fleet state ───┤◄── updates in numbered batches ────────┤                          │
+//!   │       placement,     │    rh.<namespace>.up.<coordinator>.updates                        │
+//!   │       clock          │◄── beats, once a second ───────────────┤                          │
+//!   │       blobs          │◄── scripts and clips, by SHA-256 ──────┤                          │
+//!   └──────────────────────┘                                        └──────────────────────────┘
+//! ```
+//!
+//! Nothing is stored by NATS: a worker keeps each update until the coordinator has acknowledged it after its fsync.
+//! A worker gets a token for one room with each conversation, and no key, no secret and no money.
