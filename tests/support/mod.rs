@@ -13,6 +13,8 @@ mod framework_agents;
 mod hostile_server;
 #[cfg(feature = "native")]
 pub(crate) mod hostile_signalling;
+#[cfg(feature = "fleet")]
+mod nats_server;
 mod peers;
 mod rng;
 mod sandbox_process;
@@ -36,6 +38,8 @@ pub(crate) use forged_journal::ForgedJournal;
 pub(crate) use forger::Forger;
 pub(crate) use framework_agents::{Framework, framework_table};
 pub(crate) use hostile_server::HostileServer;
+#[cfg(feature = "fleet")]
+pub(crate) use nats_server::NatsServer;
 pub(crate) use peers::{LiveKitServer, Peers, python_facts};
 #[cfg(feature = "native")]
 pub(crate) use peers::{ServerMedia, ServerTurn};

@@ -19,7 +19,7 @@ use crate::participant::{DepartureReason, ParticipantEvent, RemoteParticipant, S
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{ConversationSummary, FramesSent, ModelUsage, Outcome, RpcCalls};
 use rushhour_core::profile::NativeSettings;
-use rushhour_core::units::{Mode, RunIndex, SessionTime};
+use rushhour_core::units::{Micros, Mode, RunIndex, SessionTime};
 
 /// What a caller needs.
 pub(crate) struct CallerConfig {
@@ -183,7 +183,12 @@ impl Caller {
     }
 
     pub(super) fn report(&self, at: SessionTime, kind: UpdateKind) {
-        (self.config.on_update)(CallerUpdate { run: self.config.run, at, within: Micros::ZERO, kind });
+        (self.config.on_update)(CallerUpdate {
+            run: self.config.run,
+            at,
+            within: Micros::ZERO,
+            kind,
+        });
     }
 
     fn participant_updated(
