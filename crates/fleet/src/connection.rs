@@ -16,7 +16,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::protocol::{
-    ForeignMessage, MAX_MESSAGE, REQUEST_TIMEOUT, Refusal, SEND_TIMEOUT, Subjects, decode, encode,
+    ForeignMessage, MAX_MESSAGE, REQUEST_TIMEOUT, Refusal, Role, SEND_TIMEOUT, Subjects, decode,
+    encode,
 };
 use rushhour_core::profile::{TargetKind, parse_nats_url, target_kind};
 use rushhour_core::units::{ForeignText, Secret, WorkerId};
@@ -132,7 +133,7 @@ impl Connection {
     pub(crate) async fn open(
         config: &NatsConfig,
         process: WorkerId,
-        role: &str,
+        role: Role,
     ) -> Result<Self, NatsError> {
         let address = parse_nats_url(&config.url).map_err(|problem| {
             NatsError::Config(format!("{}: {problem}", "the address of NATS"))
@@ -141,8 +142,8 @@ impl Connection {
         let reconnects = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&reconnects);
         let mut options = login(&config.login)?
-            .name(format!("rushhour {role} {process}"))
-            .custom_inbox_prefix(subjects.inbox(process))
+            .name(format!("rushhour {} {process}", role.name()))
+            .custom_inbox_prefix(subjects.inbox(role, process))
             .connection_timeout(CONNECT_TIMEOUT)
             .ping_interval(PING_EVERY)
             .subscription_capacity(SUBSCRIPTION_CAPACITY)

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::clock_sample::ClockSample;
 use crate::connection::{Connection, NatsConfig, NatsError, RequestFailure, random_u32};
 use crate::protocol::{
-    ClockAnswer, Command, Done, ForeignMessage, MAX_WORKERS, REQUEST_TIMEOUT, ROLL_CALL,
+    ClockAnswer, Command, Done, ForeignMessage, MAX_WORKERS, REQUEST_TIMEOUT, ROLL_CALL, Role,
     WorkerReport, decode,
 };
 use rushhour_core::units::{Micros, WorkerId};
@@ -42,7 +42,8 @@ const CLOCK_SAMPLES: usize = 4;
 /// # Errors
 /// There is no connection to NATS.
 pub async fn call_roll(config: &NatsConfig) -> Result<RollCall, NatsError> {
-    let connection = Connection::open(config, WorkerId::new(random_u32()), "roll call").await?;
+    let connection =
+        Connection::open(config, WorkerId::new(random_u32()), Role::Coordinator).await?;
     let (reports, foreign) = collect_reports(&connection, ROLL_CALL).await?;
     let mut workers = Vec::with_capacity(reports.len());
     for report in reports {
@@ -66,7 +67,8 @@ pub async fn call_roll(config: &NatsConfig) -> Result<RollCall, NatsError> {
 /// # Errors
 /// There is no connection, or nobody has this id; the text says which.
 pub async fn drain_worker(config: &NatsConfig, worker: WorkerId) -> Result<(), DrainError> {
-    let connection = Connection::open(config, WorkerId::new(random_u32()), "drain").await?;
+    let connection =
+        Connection::open(config, WorkerId::new(random_u32()), Role::Coordinator).await?;
     let subject = connection.subjects.command(worker);
     let asked = connection.request::<_, Done>(subject, &Command::Drain, REQUEST_TIMEOUT).await;
     asked.map(|_| ()).map_err(|failure| DrainError::Failed(failure.to_string()))

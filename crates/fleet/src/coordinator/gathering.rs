@@ -14,7 +14,7 @@ use super::state::FleetState;
 use super::tasks;
 use crate::blobs::BlobStore;
 use crate::connection::{Connection, NatsConfig, NatsError, random_u32};
-use crate::protocol::{Fence, ForeignMessage, ROLL_CALL, SessionSetup};
+use crate::protocol::{Fence, ForeignMessage, ROLL_CALL, Role, SessionSetup};
 use crate::roll_call::collect_reports;
 use rushhour_core::units::{Micros, RunIndex, SessionId, WorkerId};
 
@@ -147,7 +147,7 @@ impl Fleet {
             ready_within: config.ready_within,
         };
         let coordinator = WorkerId::new(random_u32());
-        let connection = Connection::open(&nats, coordinator, "coordinator").await?;
+        let connection = Connection::open(&nats, coordinator, Role::Coordinator).await?;
         let setup = serde_json::to_vec(&setup);
         let setup = blobs.add(setup.expect("a setup is made of texts, numbers and lists"));
         let (sender, updates) = unbounded_channel();

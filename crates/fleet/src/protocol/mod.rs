@@ -15,7 +15,7 @@ pub(crate) use messages::{
 };
 pub use messages::{Refusal, WorkerReport, WorkerState};
 pub use setup::{ScriptFile, ScriptRef, SessionSetup};
-pub(crate) use subjects::Subjects;
+pub(crate) use subjects::{Role, Subjects};
 
 /// The version of the protocol. Both sides must have the same, and the same version of Rushhour: figures of two versions
 /// are not one measurement.

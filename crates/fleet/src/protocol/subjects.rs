@@ -2,6 +2,25 @@
 
 use rushhour_core::units::WorkerId;
 
+/// What a process is to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It hears commands.
+    Worker,
+    /// It commands, or asks.
+    Coordinator,
+}
+
+impl Role {
+    /// The role in the list of the server's connections.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::Coordinator => "coordinator",
+        }
+    }
+}
+
 /// The subjects of a namespace. Each is one role's alone: a worker subscribes `rh.<namespace>.w.<worker>.>` and
 /// `rh.<namespace>.all.>`, and publishes below `rh.<namespace>.up.`.
 #[derive(Debug, Clone)]
@@ -52,9 +71,14 @@ impl Subjects {
         format!("{}.up.{coordinator}.blobs", self.prefix)
     }
 
-    /// What replies come to, for each process its own, so that nobody else may listen.
-    pub(crate) fn inbox(&self, process: WorkerId) -> String {
-        format!("_INBOX_{}.{process}", self.prefix.replace('.', "_"))
+    /// What replies come to: for a worker among its commands, for others among what workers say, so that neither role
+    /// needs a right to anything else.
+    pub(crate) fn inbox(&self, role: Role, process: WorkerId) -> String {
+        let side = match role {
+            Role::Worker => "w",
+            Role::Coordinator => "up",
+        };
+        format!("{}.{side}.{process}.inbox", self.prefix)
     }
 }
 
@@ -69,6 +93,7 @@ mod tests {
         assert_eq!(subjects.command(worker), "rh.team-a.w.0a1b2c3d.command");
         assert_eq!(subjects.beat(worker), "rh.team-a.up.beat.0a1b2c3d");
         assert_eq!(subjects.updates(worker), "rh.team-a.up.0a1b2c3d.updates");
-        assert_eq!(subjects.inbox(worker), "_INBOX_rh_team-a.0a1b2c3d");
+        assert_eq!(subjects.inbox(Role::Worker, worker), "rh.team-a.w.0a1b2c3d.inbox");
+        assert_eq!(subjects.inbox(Role::Coordinator, worker), "rh.team-a.up.0a1b2c3d.inbox");
     }
 }

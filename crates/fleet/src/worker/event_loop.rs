@@ -14,7 +14,7 @@ use super::preparation::{BlobCache, CallerFactory, prepare, shown};
 use crate::connection::{Connection, NatsConfig, NatsError, random_u32};
 use crate::protocol::{
     Acknowledge, Attach, Attached, BEAT_EVERY, ClockAnswer, Command, Done, EndCall, Fence,
-    MAX_CAPACITY, Refusal, Submit, UPDATES_PER_BATCH, UpdateBatch, WorkerReport, WorkerState,
+    MAX_CAPACITY, Refusal, Role, Submit, UPDATES_PER_BATCH, UpdateBatch, WorkerReport, WorkerState,
     decode,
 };
 use rushhour_callers::engine::EngineClock;
@@ -92,7 +92,7 @@ pub async fn run_worker(
     events: UnboundedSender<WorkerEvent>,
 ) -> Result<(), NatsError> {
     let id = WorkerId::new(random_u32());
-    let connection = Connection::open(&config.nats, id, "worker").await?;
+    let connection = Connection::open(&config.nats, id, Role::Worker).await?;
     let mut commands = connection.subscribe(connection.subjects.command(id)).await?;
     let mut all = connection.subscribe(connection.subjects.all()).await?;
     connection.flush().await;
