@@ -30,6 +30,8 @@ const PURE: &[&str] = &[
     "crates/driver/src/session_effect.rs",
     "crates/driver/src/session_input.rs",
     "crates/driver/src/submission_queue.rs",
+    "crates/fleet/src/clock",
+    "crates/fleet/src/placement",
     "crates/report/src/fold/",
     "crates/report/src/session/",
     "crates/report/src/compare/",

@@ -18,3 +18,6 @@
 //!
 //! Nothing is stored by NATS: a worker keeps each update until the coordinator has acknowledged it after its fsync.
 //! A worker gets a token for one room with each conversation, and no key, no secret and no money.
+
+pub mod clock;
+pub mod placement;
