@@ -188,8 +188,7 @@ fn manifests() -> Vec<Page> {
     paths.push(root().join("compose.yaml"));
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     paths.sort();
-    let page =
-        |path: PathBuf| Page { text: fs::read_to_string(&path).expect("it is text"), path };
+    let page = |path: PathBuf| Page { text: fs::read_to_string(&path).expect("it is text"), path };
     paths.into_iter().map(page).collect()
 }
 
@@ -287,7 +286,8 @@ fn every_command_line_of_a_manifest_parses() {
     assert!(checked >= 8, "only {checked} command lines were found");
     let text = "  args:\n    - run\n    - --out=/x # why\n  x:\n    - y\n  command: agent --name e\n  \
                 args: [soak, /p, --yes]\n  command: [\"--config\", n]\n";
-    let words = [vec!["run", "--out=/x"], vec!["agent", "--name", "e"], vec!["soak", "/p", "--yes"]];
+    let words =
+        [vec!["run", "--out=/x"], vec!["agent", "--name", "e"], vec!["soak", "/p", "--yes"]];
     assert_eq!(container_arguments(text), words);
 }
 

@@ -72,12 +72,12 @@ fn moments_from_workers_with_other_clocks_are_within_their_intervals() {
     let agent = start_agent(&dir, &server, &["--turn-delay", "300ms"]);
     let long_there = DelayingProxy::start(&nats.address(), LONG, Duration::ZERO);
     let long_back = DelayingProxy::start(&nats.address(), Duration::ZERO, LONG);
-    let workers = [
-        start_worker(&dir, long_there.port(), 5),
-        start_worker(&dir, long_back.port(), -5),
-    ];
+    let workers =
+        [start_worker(&dir, long_there.port(), 5), start_worker(&dir, long_back.port(), -5)];
     let listed = || dir.rushhour(&["workers", &nats.url()]).run().stdout;
-    wait_until("both workers are there", || listed().lines().filter(|line| line.contains("idle")).count() == 2);
+    wait_until("both workers are there", || {
+        listed().lines().filter(|line| line.contains("idle")).count() == 2
+    });
     dir.write("profile.toml", &profile(&server, "chat", 20, "4/s"));
     let session = ["run", "profile.toml", "--workers", &nats.url()];
     server.with_keys(dir.rushhour(&session)).run();

@@ -92,12 +92,16 @@ fn written_profile(folder: &Path) -> serde_json::Map<String, Value> {
     files
 }
 
-/// The longest conversation that the profile allows, in seconds.
-fn run_timeout() -> u64 {
+fn profile() -> toml::Value {
     let place = tempfile::tempdir().unwrap();
     written_profile(place.path());
     let profile = fs::read_to_string(place.path().join("session.toml")).unwrap();
-    let profile: toml::Value = toml::from_str(&profile).unwrap();
+    toml::from_str(&profile).unwrap()
+}
+
+/// The longest conversation that the profile allows, in seconds.
+fn run_timeout() -> u64 {
+    let profile = profile();
     let minutes = profile["limits"]["run_timeout"].as_str().unwrap().strip_suffix('m').unwrap();
     60 * minutes.parse::<u64>().unwrap()
 }
@@ -177,7 +181,11 @@ fn the_coordinator_is_never_repeated_and_its_reports_stay() {
 fn workers_hold_no_key_and_finish_what_they_hold() {
     let session = yaml(SESSION);
     let coordinator = pod(find(&session, "Job"));
-    let nats = option(&arguments(&coordinator["containers"][0]), "--workers").unwrap();
+    let profile = profile();
+    let nats = profile["workers"]["nats"].as_str().expect("an address");
+    let livekit = profile["livekit"]["url"].as_str().expect("an address");
+    let host = livekit.trim_start_matches("wss://");
+    assert_eq!(arguments(&coordinator["containers"][0])[0], "run");
     let coordinators = secrets(coordinator);
     assert_eq!(coordinators, ["rushhour-livekit", "rushhour-nats-coordinator"]);
     for (manifest, kind) in WORKERS.iter().zip(["Job", "Deployment"]) {
@@ -188,6 +196,9 @@ fn workers_hold_no_key_and_finish_what_they_hold() {
         assert_eq!(secrets(pod), ["rushhour-nats-worker"], "{manifest}");
         let words = arguments(container);
         assert_eq!(&words[..2], ["worker", nats], "{manifest}");
+        assert_eq!(option(&words, "--allow-host"), Some(host), "{manifest}");
+        // A Job ends with its session; a pool waits for the next one.
+        assert_eq!(words.contains(&"--once"), kind == "Job", "{manifest}");
         let grace: u64 = text(&pod["terminationGracePeriodSeconds"]).parse().unwrap();
         assert!(grace > run_timeout(), "{manifest}");
         let rule = &pod["affinity"]["podAntiAffinity"];
@@ -201,6 +212,12 @@ fn workers_hold_no_key_and_finish_what_they_hold() {
     let job = &find(&documents, "Job")["spec"];
     assert_eq!(job["completionMode"], "Indexed");
     assert_eq!(job["completions"], job["parallelism"], "all of them at once");
+    let workers: i64 = text(&job["completions"]).parse().unwrap();
+    assert_eq!(profile["workers"]["at_least"].as_integer(), Some(workers));
+    let most = profile["limits"]["in_flight"].as_integer().expect("a limit");
+    let container = &pod(find(&documents, "Job"))["containers"][0];
+    let each: i64 = option(&arguments(container), "--capacity").unwrap().parse().unwrap();
+    assert!(workers * each >= most, "{workers} workers hold {each} each, the session {most}");
     // What the chart's server reads is in the two Secrets.
     let values = &yaml("deploy/kubernetes/nats-values.yaml")[0];
     let variables = values["container"]["env"].as_object().unwrap().values();
@@ -217,7 +234,8 @@ fn compose_gives_keys_to_the_coordinator_alone() {
     for (name, service) in services {
         let is_first = name == "livekit";
         assert_eq!(service.get("network_mode").is_none(), is_first, "{name}");
-        let named: Vec<&String> = service["environment"].as_object().into_iter().flat_map(|at| at.keys()).collect();
+        let named: Vec<&String> =
+            service["environment"].as_object().into_iter().flat_map(|at| at.keys()).collect();
         let has_keys = named.iter().any(|variable| variable.starts_with("LIVEKIT_"));
         assert_eq!(has_keys, ["agent", "session"].contains(&&**name), "{name}: {named:?}");
     }

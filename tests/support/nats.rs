@@ -13,9 +13,10 @@ use super::wait::{PATIENCE, wait_until};
 
 /// A nats-server with a folder, a store and a port of its own.
 pub(crate) struct NatsServer {
-    binary: PathBuf,
     /// Its configuration, its log, its store and the file that tells its port.
     folder: PathBuf,
+    /// What its configuration's `$VARIABLES` stand for.
+    variables: Vec<(String, String)>,
     port: u16,
     process: KillOnDrop,
 }
@@ -29,79 +30,31 @@ impl NatsServer {
     /// Starts one with this configuration, whose `$VARIABLES` have these values. Address, port and store are the
     /// harness's, whatever it says.
     pub(crate) fn start_with(folder: &Path, config: &str, variables: &[(&str, &str)]) -> Self {
-        let binary = Peers::find().installed("bin/nats-server");
         let folder = peers_folder(folder).join("nats");
         fs::create_dir_all(&folder).expect("a folder can be created");
         fs::write(folder.join("nats.conf"), config).expect("a file can be written");
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables: Vec<(String, String)> = variables.iter().map(owned).collect();
         // -1 is a free one.
-        let (process, port) = Self::serve(&binary, &folder, -1, variables);
-        Self { binary, folder, port, process }
+        let (process, port) = serve(&folder, -1, &variables);
+        Self { folder, variables, port, process }
     }
 
-    /// Starts it, waits until it listens, and reads the port from the file that it writes.
-    fn serve(
-        binary: &Path,
-        folder: &Path,
-        port: i32,
-        variables: &[(&str, &str)],
-    ) -> (KillOnDrop, u16) {
-        let log = File::options().create(true).append(true).open(folder.join("nats.log"));
-        let log = log.expect("a file can be written");
-        let process = Command::new(binary)
-            .args(["--addr", "127.0.0.1", "--port", &port.to_string()])
-            // Without it, all servers of a machine share a store in the system's temporary folder.
-            .arg("--store_dir")
-            .arg(folder.join("store"))
-            .arg("--ports_file_dir")
-            .arg(folder)
-            .arg("--config")
-            .arg(folder.join("nats.conf"))
-            .env_clear()
-            .envs(variables.iter().copied())
-            .stdout(Stdio::from(log.try_clone().expect("a handle can be cloned")))
-            .stderr(Stdio::from(log))
-            .spawn()
-            .expect("nats-server starts");
-        let mut process = KillOnDrop(process);
-        let name = binary.file_name().expect("a program has a name").to_string_lossy();
-        let ports = folder.join(format!("{name}_{}.ports", process.0.id()));
-        let mut port = None;
-        wait_until("nats-server tells its port", || {
-            let log = || fs::read_to_string(folder.join("nats.log")).unwrap_or_default();
-            let ended = process.0.try_wait().expect("it was started");
-            assert!(ended.is_none(), "nats-server ended: {}", log());
-            // It writes the file in several steps.
-            let text = fs::read(&ports).unwrap_or_default();
-            let told: Value = serde_json::from_slice(&text).unwrap_or_default();
-            port = told["nats"][0].as_str().and_then(|url| url.rsplit(':').next()?.parse().ok());
-            port.is_some()
-        });
-        (process, port.expect("it was just read"))
-    }
-
-    /// Kills it and starts it again on the same port and store, with the same configuration.
-    pub(crate) fn restart(&mut self, variables: &[(&str, &str)]) {
+    /// Kills it and starts it again at the same address, with the same configuration; it remembers nothing.
+    pub(crate) fn restart(&mut self) {
         self.kill();
-        let (process, _) =
-            Self::serve(&self.binary, &self.folder, i32::from(self.port), variables);
-        self.process = process;
+        (self.process, self.port) = serve(&self.folder, i32::from(self.port), &self.variables);
     }
 
     /// Kills it.
     pub(crate) fn kill(&mut self) {
         let KillOnDrop(process) = &mut self.process;
-        process.kill().expect("it can be killed");
-        process.wait().expect("it exits");
+        let _ = process.kill();
+        let _ = process.wait();
     }
 
-    /// Suspends it: it answers nothing until [`thaw`](Self::thaw).
-    pub(crate) fn freeze(&self) {
-        self.process.signal("STOP");
-    }
-
-    /// Resumes it.
-    pub(crate) fn thaw(&self) {
-        self.process.signal("CONT");
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
     }
 
     /// Its address, such as `127.0.0.1:4222`.
@@ -117,6 +70,43 @@ impl NatsServer {
     pub(crate) fn client(&self, user: Option<(&str, &str)>) -> NatsClient {
         NatsClient::connect(self.port, user)
     }
+}
+
+/// Starts a server, waits until it listens, and reads the port from the file that it writes.
+fn serve(folder: &Path, port: i32, variables: &[(String, String)]) -> (KillOnDrop, u16) {
+    let binary = Peers::find().installed("bin/nats-server");
+    let log = File::options().create(true).append(true).open(folder.join("nats.log"));
+    let log = log.expect("a file can be written");
+    let process = Command::new(&binary)
+        .args(["--addr", "127.0.0.1", "--port", &port.to_string()])
+        // Without it, all servers of a machine share a store in the system's temporary folder.
+        .arg("--store_dir")
+        .arg(folder.join("store"))
+        .arg("--ports_file_dir")
+        .arg(folder)
+        .arg("--config")
+        .arg(folder.join("nats.conf"))
+        .env_clear()
+        .envs(variables.iter().cloned())
+        .stdout(Stdio::from(log.try_clone().expect("a handle can be cloned")))
+        .stderr(Stdio::from(log))
+        .spawn()
+        .expect("nats-server starts");
+    let mut process = KillOnDrop(process);
+    let name = binary.file_name().expect("a program has a name").to_string_lossy();
+    let ports = folder.join(format!("{name}_{}.ports", process.0.id()));
+    let mut port = None;
+    wait_until("nats-server tells its port", || {
+        let ended = process.0.try_wait().expect("it was started");
+        let log = || fs::read_to_string(folder.join("nats.log")).unwrap_or_default();
+        assert!(ended.is_none(), "nats-server ended: {}", log());
+        // It writes the file in several steps.
+        let told: Value =
+            serde_json::from_slice(&fs::read(&ports).unwrap_or_default()).unwrap_or_default();
+        port = told["nats"][0].as_str().and_then(|url| url.rsplit(':').next()?.parse().ok());
+        port.is_some()
+    });
+    (process, port.expect("it was just read"))
 }
 
 /// A client that says what it is told to and repeats what the server answers, word by word.

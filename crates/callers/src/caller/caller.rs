@@ -183,7 +183,12 @@ impl Caller {
     }
 
     pub(super) fn report(&self, at: SessionTime, kind: UpdateKind) {
-        (self.config.on_update)(CallerUpdate { run: self.config.run, at, within: Micros::ZERO, kind });
+        (self.config.on_update)(CallerUpdate {
+            run: self.config.run,
+            at,
+            within: Micros::ZERO,
+            kind,
+        });
     }
 
     fn participant_updated(

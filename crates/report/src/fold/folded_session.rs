@@ -10,13 +10,13 @@ use super::join_times::JoinTimes;
 use super::latencies::LatencyTable;
 use super::pairs::PairTable;
 use super::peak_health::PeakHealth;
-use super::workers::FoldedWorkers;
 use super::reconnects::ReconnectTally;
 use super::run_record::{RunRecord, TimeSpan};
 use super::slowest::Slowest;
 use super::stage_names::StageNames;
 use super::tally::OutcomeTally;
 use super::timeline::Timeline;
+use super::workers::FoldedWorkers;
 use rushhour_core::bill::{Bill, Tariff};
 use rushhour_core::event::{
     FailureClass, FramesSent, Outcome, RpcCalls, SessionHeader, StopReason,

@@ -80,9 +80,17 @@ mod tests {
         let nats = "nats = \"nats://127.0.0.1:4222\"\n";
         for (kind, workers, message) in [
             ("native", "", "[workers] has no server"),
-            ("native", "nats = \"nats://a:b@c\"", "a URL must not contain a user name or a password"),
+            (
+                "native",
+                "nats = \"nats://a:b@c\"",
+                "a URL must not contain a user name or a password",
+            ),
             ("native", "nats = \"http://c\"", "this is not the URL of a NATS server"),
-            ("native", &format!("{nats}namespace = \"a.b\""), "this cannot be the beginning of a subject"),
+            (
+                "native",
+                &format!("{nats}namespace = \"a.b\""),
+                "this cannot be the beginning of a subject",
+            ),
             ("native", &format!("{nats}lease = \"1s\""), "a lease of 1s is too short"),
             ("native", &format!("{nats}at_least = 0"), "0 is too small"),
             ("sandbox", nats, "[workers] holds native callers, and this profile has none"),
