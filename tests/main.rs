@@ -15,6 +15,8 @@
 //! | `fleet` | one session over several machines: workers, NATS, and what is killed meanwhile |
 //! | `networks` | lossy networks of our own callers, and bursts on the server's dispatcher |
 //! | `calibration_agent` | the agent whose delays and faults are known |
+//! | `worker_clocks` | moments from workers whose clocks differ |
+//! | `nats` | the rights of coordinators and workers on a real nats-server |
 //! | `doctor`, `sweep`, `token_rooms` | checks before a session, cleaning up after one |
 //! | `trust_and_proxies`, `media_paths` | private authorities and proxies; UDP, TCP and TURN |
 //! | `resilience` | full disks, signals, killed servers, pairs of faults |
@@ -69,6 +71,8 @@ mod logging;
 mod media_paths;
 #[cfg(feature = "native")]
 mod native_callers;
+#[cfg(feature = "fleet")]
+mod nats;
 #[cfg(feature = "native")]
 mod networks;
 mod older_journals;
@@ -93,3 +97,5 @@ mod sweep;
 mod token_rooms;
 #[cfg(feature = "native")]
 mod trust_and_proxies;
+#[cfg(feature = "fleet")]
+mod worker_clocks;

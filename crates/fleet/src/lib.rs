@@ -20,9 +20,10 @@
 //! A worker gets a token for one room with each conversation, and no key, no secret and no money.
 
 mod blobs;
-mod clock_sample;
+pub mod clock;
 mod connection;
 mod coordinator;
+pub mod placement;
 mod protocol;
 mod roll_call;
 mod worker;

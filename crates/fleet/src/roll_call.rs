@@ -6,13 +6,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::clock_sample::ClockSample;
+use crate::clock::{ClockExchange, WorkerClock};
 use crate::connection::{Connection, NatsConfig, NatsError, RequestFailure, random_u32};
 use crate::protocol::{
     ClockAnswer, Command, Done, ForeignMessage, MAX_WORKERS, REQUEST_TIMEOUT, ROLL_CALL, Role,
     WorkerReport, decode,
 };
-use rushhour_core::units::{Micros, WorkerId};
+use rushhour_core::units::{Micros, SessionTime, WorkerId};
 
 /// A worker that answered, and how far away it is.
 #[derive(Debug, Clone)]
@@ -47,16 +47,19 @@ pub async fn call_roll(config: &NatsConfig) -> Result<RollCall, NatsError> {
     let (reports, foreign) = collect_reports(&connection, ROLL_CALL).await?;
     let mut workers = Vec::with_capacity(reports.len());
     for report in reports {
-        let mut best: Option<ClockSample> = None;
+        let (mut clock, zero) = (WorkerClock::default(), Instant::now());
+        let mut last = None;
         for _ in 0..CLOCK_SAMPLES {
-            let sample = measure_clock(&connection, report.worker, Instant::now()).await;
-            let Some(sample) = sample else { break };
-            if best.is_none_or(|best| sample.round_trip < best.round_trip) {
-                best = Some(sample);
+            let Some(exchange) = measure_clock(&connection, report.worker, zero).await else {
+                break;
+            };
+            if clock.take(exchange).is_ok() {
+                last = Some(exchange.answered);
             }
         }
-        let round_trip = best.map(|best| best.round_trip);
-        let clock_within = best.map(|best| best.within());
+        let estimate = last.and_then(|at| clock.offset_at(at));
+        let round_trip = estimate.map(|estimate| estimate.round_trip);
+        let clock_within = estimate.map(|estimate| estimate.offset.half_width());
         workers.push(PresentWorker { report, round_trip, clock_within });
     }
     Ok(RollCall { workers, foreign })
@@ -120,12 +123,12 @@ pub(crate) async fn measure_clock(
     connection: &Connection,
     worker: WorkerId,
     zero: Instant,
-) -> Option<ClockSample> {
-    let sent = Micros::from(zero.elapsed());
+) -> Option<ClockExchange> {
+    let sent = SessionTime(Micros::from(zero.elapsed()).0);
     let subject = connection.subjects.command(worker);
     let answer: Result<ClockAnswer, RequestFailure> =
         connection.request(subject, &Command::Clock, REQUEST_TIMEOUT).await;
-    let returned = Micros::from(zero.elapsed());
+    let returned = SessionTime(Micros::from(zero.elapsed()).0);
     let ClockAnswer { received, answered } = answer.ok()?;
-    ClockSample::new(sent, received, answered, returned)
+    Some(ClockExchange { sent, received, answered, returned })
 }

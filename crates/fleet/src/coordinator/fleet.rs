@@ -172,11 +172,11 @@ impl Shared {
                     }
                     Asked::Elsewhere(why) => {
                         tracing::info!(run = run.0, %worker, why, "a worker did not take a run");
-                        self.with_state(|state| state.refused(run, self.now()));
+                        self.with_state(|state| state.refused(run));
                         why
                     }
                     Asked::Rejected(why) => {
-                        self.with_state(|state| state.refused(run, Micros::ZERO));
+                        self.with_state(|state| state.refused(run));
                         let message = format!("worker {worker}: {why}");
                         return Err(SubmitError::new(SubmitErrorKind::Rejected, message));
                     }
@@ -205,7 +205,7 @@ impl Shared {
     async fn ask(&self, worker: WorkerId, request: &ConversationRequest) -> Asked {
         let found = self.with_state(|state| {
             let member = state.member(worker)?;
-            Some((member.stream?, member.clock(self.now())?.0))
+            Some((member.stream?, member.estimate()?.offset.middle_us()))
         });
         let Some((stream, offset)) = found else {
             return Asked::Elsewhere("its clock is not known".to_owned());

@@ -1,14 +1,9 @@
 //! What the coordinator knows of one worker.
 
-use crate::clock_sample::ClockSample;
+use crate::clock::{ClockExchange, OffsetEstimate, WorkerClock, WorkerTime};
 use crate::protocol::{WorkerReport, WorkerState};
 use rushhour_core::event::{WorkerHealth, WorkerLoss};
 use rushhour_core::units::{Micros, WorkerId};
-
-/// Measures of a clock that are kept.
-const CLOCK_SAMPLES: usize = 16;
-/// How far two clocks may drift apart, in millionths: what the kernel slews at most.
-const DRIFT_PPM: u64 = 500;
 
 /// How far a worker is with the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +34,9 @@ pub(super) struct Member {
     pub(super) durable: u64,
     /// Runs that were given to it, and whose end was not heard of.
     pub(super) placed: u32,
-    /// No runs until then: it has just refused one.
-    pub(super) not_before: Micros,
-    samples: Vec<ClockSample>,
+    clock: WorkerClock,
+    /// The end of the last measure of its clock, on that clock.
+    measured: Option<WorkerTime>,
     /// The most runs since its health was last taken.
     most_placed: u32,
     latest_tick: Micros,
@@ -62,8 +57,8 @@ impl Member {
             expected: 1,
             durable: 0,
             placed: 0,
-            not_before: Micros::ZERO,
-            samples: Vec::new(),
+            clock: WorkerClock::default(),
+            measured: None,
             most_placed: 0,
             latest_tick: Micros::ZERO,
             taken,
@@ -81,22 +76,21 @@ impl Member {
         self.standing == Standing::Attached && self.report.state == WorkerState::Ready
     }
 
-    pub(super) fn add_sample(&mut self, sample: ClockSample) {
-        if self.samples.len() == CLOCK_SAMPLES {
-            self.samples.remove(0);
+    pub(super) fn clock_measured(&mut self, exchange: ClockExchange) {
+        match self.clock.take(exchange) {
+            Ok(()) => self.measured = Some(exchange.answered),
+            Err(error) => tracing::debug!(%error, "a measure of a worker's clock is of no use"),
         }
-        self.samples.push(sample);
     }
 
-    /// What is added to a time of its own, and how far off that may be: of the measures that are kept, the one that says
-    /// the most now.
-    pub(super) fn clock(&self, now: Micros) -> Option<(i64, Micros)> {
-        let within = |sample: &ClockSample| {
-            let age = now.saturating_sub(sample.at).0;
-            sample.within() + Micros(age / 1_000 * DRIFT_PPM / 1_000)
-        };
-        let best = self.samples.iter().min_by_key(|sample| within(sample))?;
-        Some((best.offset, within(best)))
+    /// What is known of its clock at a time of its own.
+    pub(super) fn clock_at(&self, at: WorkerTime) -> Option<OffsetEstimate> {
+        self.clock.offset_at(at)
+    }
+
+    /// The same when it was last measured.
+    pub(super) fn estimate(&self) -> Option<OffsetEstimate> {
+        self.clock.offset_at(self.measured?)
     }
 
     pub(super) fn was_given_a_run(&mut self) {
@@ -106,7 +100,7 @@ impl Member {
 
     pub(super) fn take_health(&mut self, worker: WorkerId, now: Micros) -> WorkerHealth {
         let (ticks, late_ticks) = (self.report.ticks, self.report.late_ticks);
-        let clock = self.clock(now);
+        let clock = self.estimate();
         let lost = match (&self.standing, &self.report.state) {
             (Standing::Lost, _) => Some(WorkerLoss::Silent),
             (_, WorkerState::Draining) => Some(WorkerLoss::Draining),
@@ -120,9 +114,9 @@ impl Member {
             ticks: ticks.saturating_sub(self.taken.0),
             late_ticks: late_ticks.saturating_sub(self.taken.1),
             latest_tick: self.latest_tick,
-            clock_offset: clock.map(|(offset, _)| offset),
-            clock_within: clock.map(|(_, within)| within),
-            round_trip: self.samples.iter().map(|sample| sample.round_trip).min(),
+            clock_offset: clock.map(|clock| clock.offset.middle_us()),
+            clock_within: clock.map(|clock| clock.offset.half_width()),
+            round_trip: clock.map(|clock| clock.round_trip),
             silent: now.saturating_sub(self.heard),
             lost,
         };

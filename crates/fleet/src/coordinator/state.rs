@@ -4,16 +4,19 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::member::{Member, Standing};
-use crate::clock_sample::ClockSample;
+use crate::clock::{ClockExchange, OffsetEstimate, RunClock, WorkerTime};
+use crate::placement::{WindowVerdict, WorkerCapacity, WorkerPlacement};
 use crate::protocol::{
     Attached, LEASE_MARGIN, MAX_WORKERS, NumberedUpdate, UpdateBatch, WorkerReport, WorkerState,
 };
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{FailureClass, Outcome, Turn, WorkerHealth};
-use rushhour_core::units::{Micros, RunIndex, SessionId, SessionTime, WorkerId};
+use rushhour_core::units::{Micros, Rate, RunIndex, SessionId, SessionTime, WorkerId};
 
-/// How long a worker that refused a run gets no other.
-const AFTER_REFUSAL: Micros = Micros::from_millis(500);
+/// The share of late ticks from which a worker gets no further runs, as in the check of the session's validity.
+const LATE_TICKS: f64 = 0.05;
+/// The most joins per second of one worker: more at once would delay each other.
+const MOST_JOINS: f64 = 200.0;
 
 /// Where a run is.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +25,7 @@ struct PlacedRun {
     /// Whether the worker said that it has it.
     accepted: bool,
     /// The clock of its worker when it was first heard of: one for all of its times, so that differences are exact.
-    clock: Option<(i64, Micros)>,
+    clock: Option<RunClock>,
 }
 
 /// What becomes of a run that is to be placed.
@@ -60,8 +63,7 @@ pub(super) struct FleetState {
     seen: HashMap<RunIndex, u32>,
     /// Of a resumed session: runs whose audio is in the journal.
     audio_seen: HashSet<RunIndex>,
-    /// The worker that was chosen last, so that equals take turns.
-    last_choice: Option<WorkerId>,
+    placement: WorkerPlacement<WorkerId>,
 }
 
 impl FleetState {
@@ -81,7 +83,7 @@ impl FleetState {
             undurable: VecDeque::new(),
             seen,
             audio_seen,
-            last_choice: None,
+            placement: WorkerPlacement::default(),
         }
     }
 
@@ -105,6 +107,7 @@ impl FleetState {
     /// A worker said that it is there.
     pub(super) fn heard(&mut self, report: WorkerReport, now: Micros) {
         let worker = report.worker;
+        self.placement.heard(&worker, time(now));
         if let Some(member) = self.members.get_mut(&worker) {
             member.heard(report, now);
             if member.standing == Standing::Lost {
@@ -113,6 +116,21 @@ impl FleetState {
             }
         } else if self.members.len() < MAX_WORKERS {
             self.members.insert(worker, Member::new(report, now));
+        }
+        self.offer(worker, now);
+    }
+
+    /// Lets a worker have runs once it is ready, and no more once it is not.
+    fn offer(&mut self, worker: WorkerId, now: Micros) {
+        let Some(member) = self.members.get(&worker) else { return };
+        let is_offered = self.placement.availability(&worker, time(now)).is_some();
+        if member.is_ready() && !is_offered {
+            let Some(joins) = Rate::new(MOST_JOINS) else { return };
+            let capacity = WorkerCapacity { conversations: member.report.capacity, joins };
+            self.placement.join(worker, capacity, time(now));
+            (0..member.placed).for_each(|_| self.placement.adopt(&worker));
+        } else if !member.is_ready() && is_offered {
+            self.placement.drain(&worker);
         }
     }
 
@@ -151,6 +169,8 @@ impl FleetState {
                 member.was_given_a_run();
             }
         }
+        let heard = member.heard;
+        self.offer(worker, heard);
         attached.runs
     }
 
@@ -162,30 +182,18 @@ impl FleetState {
         }
     }
 
-    pub(super) fn add_sample(&mut self, worker: WorkerId, sample: ClockSample) {
+    pub(super) fn clock_measured(&mut self, worker: WorkerId, exchange: ClockExchange) {
         if let Some(member) = self.members.get_mut(&worker) {
-            member.add_sample(sample);
+            member.clock_measured(exchange);
         }
     }
 
-    /// Chooses a worker for a run: the one with the smallest share of its capacity taken. Equals take turns.
+    /// Chooses a worker for a run.
     pub(super) fn place(&mut self, run: RunIndex, now: Micros) -> Placement {
-        let able = self.members.iter().filter(|(_, member)| member.is_ready());
-        let free: Vec<(WorkerId, u64)> = able
-            .clone()
-            .filter(|(_, one)| one.placed < one.report.capacity && one.not_before <= now)
-            .map(|(id, one)| {
-                (*id, u64::from(one.placed) * 1_000_000 / u64::from(one.report.capacity.max(1)))
-            })
-            .collect();
-        let Some(least) = free.iter().map(|(_, share)| *share).min() else {
-            return if able.count() == 0 { Placement::Nobody } else { Placement::Full };
+        let Ok(worker) = self.placement.place(time(now)) else {
+            let is_there = self.ready().next().is_some();
+            return if is_there { Placement::Full } else { Placement::Nobody };
         };
-        let mut equals = free.iter().filter(|(_, share)| *share == least).map(|(id, _)| *id);
-        let first = equals.clone().next();
-        let next = equals.find(|id| self.last_choice.is_none_or(|last| *id > last)).or(first);
-        let Some(worker) = next else { return Placement::Full };
-        self.last_choice = Some(worker);
         if let Some(member) = self.members.get_mut(&worker) {
             member.was_given_a_run();
         }
@@ -200,14 +208,14 @@ impl FleetState {
         }
     }
 
-    /// The worker does not have the run, and gets no other for a moment.
-    pub(super) fn refused(&mut self, run: RunIndex, now: Micros) {
-        if let Some(placed) = self.runs.get(&run).copied()
-            && let Some(member) = self.members.get_mut(&placed.worker)
-        {
-            member.not_before = now + AFTER_REFUSAL;
+    /// The worker does not have the run, and gets no other before it is heard of again.
+    pub(super) fn refused(&mut self, run: RunIndex) {
+        if let Some(placed) = self.runs.remove(&run) {
+            self.placement.refused(&placed.worker);
+            if let Some(member) = self.members.get_mut(&placed.worker) {
+                member.placed = member.placed.saturating_sub(1);
+            }
         }
-        self.forget(run);
     }
 
     /// The worker of a run that goes on.
@@ -229,8 +237,11 @@ impl FleetState {
         if member.stream != Some(stream) || member.standing == Standing::Lost {
             return Vec::new();
         }
+        if member.estimate().is_none() {
+            // Nobody could say when it happened; it is sent again.
+            return Vec::new();
+        }
         member.heard = now;
-        let clock = member.clock(now);
         let mut fresh = Vec::new();
         for update in updates {
             let member = self.members.get_mut(&worker).expect("it was there above");
@@ -240,6 +251,7 @@ impl FleetState {
             }
             member.expected += 1;
             let number = update.number;
+            let clock = member.clock_at(WorkerTime::from_micros(update.at.0));
             if let Some(update) = self.take_in(update, worker, clock) {
                 self.queued += 1;
                 fresh.push(update);
@@ -253,11 +265,13 @@ impl FleetState {
         &mut self,
         update: NumberedUpdate,
         worker: WorkerId,
-        clock: Option<(i64, Micros)>,
+        known: Option<OffsetEstimate>,
     ) -> Option<CallerUpdate> {
         let NumberedUpdate { of_run, run, at, mut kind, .. } = update;
         let placed = self.runs.get_mut(&run).filter(|placed| placed.worker == worker)?;
-        let (offset, within) = *placed.clock.get_or_insert(clock.unwrap_or((0, Micros::ZERO)));
+        let at = WorkerTime::from_micros(at.0);
+        let clock = *placed.clock.get_or_insert(RunClock::new(at, known?));
+        let (shift, converted) = (clock.shift_us(), clock.convert(at, known));
         if kind.is_recorded() && self.seen.get(&run).is_some_and(|seen| of_run <= *seen) {
             return None;
         }
@@ -268,9 +282,9 @@ impl FleetState {
                 *frames = None;
             }
         }
-        let shift = offset.saturating_add(self.session_zero);
-        let kind = on_session_clock(kind, shift);
-        Some(CallerUpdate { run, at: moved(at, shift), within, kind })
+        let kind = on_session_clock(kind, shift.saturating_add(self.session_zero));
+        let at = moved(converted.at, self.session_zero);
+        Some(CallerUpdate { run, at, within: converted.within, kind })
     }
 
     /// Gives up the runs of workers that were silent for longer than their lease: their callers have left.
@@ -284,6 +298,7 @@ impl FleetState {
             }
             member.standing = Standing::Lost;
             member.placed = 0;
+            self.placement.leave(worker);
             let given_up = self.runs.iter().filter(|(_, placed)| placed.worker == *worker);
             let mut given_up: Vec<(RunIndex, bool)> =
                 given_up.map(|(run, placed)| (*run, placed.accepted)).collect();
@@ -332,16 +347,29 @@ impl FleetState {
     /// The health of each worker that holds callers, or did.
     pub(super) fn take_health(&mut self, now: Micros) -> Vec<WorkerHealth> {
         let members = self.members.iter_mut().filter(|(_, one)| one.stream.is_some());
-        members.map(|(worker, member)| member.take_health(*worker, now)).collect()
+        let health: Vec<WorkerHealth> =
+            members.map(|(worker, member)| member.take_health(*worker, now)).collect();
+        for one in health.iter().filter(|one| one.ticks > 0) {
+            let late = one.late_ticks as f64 / one.ticks as f64 > LATE_TICKS;
+            let verdict = if late { WindowVerdict::Bad } else { WindowVerdict::Good };
+            self.placement.judged(&one.worker, verdict);
+        }
+        health
     }
 
     fn forget(&mut self, run: RunIndex) {
-        if let Some(placed) = self.runs.remove(&run)
-            && let Some(member) = self.members.get_mut(&placed.worker)
-        {
-            member.placed = member.placed.saturating_sub(1);
+        if let Some(placed) = self.runs.remove(&run) {
+            self.placement.ended(&placed.worker);
+            if let Some(member) = self.members.get_mut(&placed.worker) {
+                member.placed = member.placed.saturating_sub(1);
+            }
         }
     }
+}
+
+/// The coordinator's time as the placement takes it.
+const fn time(now: Micros) -> SessionTime {
+    SessionTime(now.0)
 }
 
 fn given_up_run(run: RunIndex, worker: WorkerId, silent: Micros, at: SessionTime) -> CallerUpdate {

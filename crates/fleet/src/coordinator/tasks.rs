@@ -139,10 +139,9 @@ impl Shared {
 
     pub(super) async fn measure_clock(&self, worker: WorkerId, times: usize) {
         for _ in 0..times {
-            let Some(sample) = measure_clock(&self.connection, worker, self.zero).await else {
-                return;
-            };
-            self.with_state(|state| state.add_sample(worker, sample));
+            let exchange = measure_clock(&self.connection, worker, self.zero).await;
+            let Some(exchange) = exchange else { return };
+            self.with_state(|state| state.clock_measured(worker, exchange));
         }
     }
 }

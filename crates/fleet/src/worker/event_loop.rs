@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::held_session::{Admission, Callers, HeldSession, WorkerLimits};
 use super::hosts::AllowedHosts;
 use super::preparation::{BlobCache, CallerFactory, prepare, shown};
+use crate::clock::WorkerTime;
 use crate::connection::{Connection, NatsConfig, NatsError, random_u32};
 use crate::protocol::{
     Acknowledge, Attach, Attached, BEAT_EVERY, ClockAnswer, Command, Done, EndCall, Fence,
@@ -231,7 +232,8 @@ impl Worker {
         };
         match command {
             Command::Clock => {
-                let answered = self.now();
+                let [received, answered] =
+                    [received, self.now()].map(|time| WorkerTime::from_micros(time.0));
                 let answer = Ok(ClockAnswer { received, answered });
                 self.connection.answer(message, &answer).await;
             }

@@ -22,8 +22,14 @@ fn report(worker: WorkerId, capacity: u32) -> WorkerReport {
     }
 }
 
-fn sample(offset: i64, round_trip: u64) -> ClockSample {
-    ClockSample { at: Micros::ZERO, offset, round_trip: Micros(round_trip) }
+/// An exchange at the worker's time 1 s, whose clock is 1 s and so many microseconds behind.
+fn exchange(offset: u64, round_trip: u64) -> ClockExchange {
+    ClockExchange {
+        sent: SessionTime(2_000_000 + offset - round_trip / 2),
+        received: WorkerTime::from_micros(1_000_000),
+        answered: WorkerTime::from_micros(1_000_000),
+        returned: SessionTime(2_000_000 + offset + round_trip / 2),
+    }
 }
 
 /// Two workers, of which B may hold twice as many callers as A.
@@ -32,7 +38,7 @@ fn state() -> FleetState {
     let mut state = FleetState::new(session, LEASE, HashMap::new(), HashSet::new());
     for (worker, capacity) in [(A, 10), (B, 20)] {
         state.heard(report(worker, capacity), Micros::ZERO);
-        state.add_sample(worker, sample(1_000_000, 400));
+        state.clock_measured(worker, exchange(0, 400));
     }
     assert_eq!(state.to_ask(), [(A, false), (B, false)]);
     assert_eq!(state.to_ask(), [], "each is asked once");
@@ -43,7 +49,8 @@ fn state() -> FleetState {
 }
 
 fn place(state: &mut FleetState, run: u64) -> Placement {
-    let placement = state.place(RunIndex(run), Micros::ZERO);
+    // Joins of one worker follow each other at a distance.
+    let placement = state.place(RunIndex(run), Micros(run * 6_000));
     state.accepted(RunIndex(run));
     placement
 }
@@ -89,16 +96,31 @@ fn runs_go_to_the_worker_with_the_smallest_share_taken_until_all_are_full() {
 }
 
 #[test]
-fn a_worker_that_refused_gets_no_other_run_for_a_moment() {
+fn a_worker_that_refused_gets_no_other_run_before_it_is_heard_of() {
     let mut state = state();
-    let Placement::On(first) = state.place(RunIndex(0), Micros::ZERO) else { panic!("a place") };
-    state.refused(RunIndex(0), Micros::ZERO);
-    for run in 0..3 {
-        let other = state.place(RunIndex(run), Micros(1));
+    let Placement::On(first) = place(&mut state, 0) else { panic!("a place") };
+    state.refused(RunIndex(0));
+    for run in 1..4 {
+        let other = place(&mut state, run);
         assert!(matches!(other, Placement::On(worker) if worker != first), "{other:?}");
     }
-    let mut again = (3..9).map(|run| state.place(RunIndex(run), AFTER_REFUSAL));
+    state.heard(report(first, 20), Micros(20_000));
+    let mut again = (4..9).map(|run| place(&mut state, run));
     assert!(again.any(|one| one == Placement::On(first)));
+}
+
+#[test]
+fn a_worker_whose_ticks_are_late_gets_no_further_runs() {
+    let mut state = state();
+    for window in 1..=2 {
+        let late = WorkerReport { ticks: window * 100, late_ticks: window * 7, ..report(B, 20) };
+        state.heard(late, Micros::ZERO);
+        state.take_health(Micros::ZERO);
+    }
+    for run in 0..10 {
+        assert_eq!(place(&mut state, run), Placement::On(A));
+    }
+    assert_eq!(place(&mut state, 10), Placement::Full);
 }
 
 #[test]
@@ -145,12 +167,15 @@ fn times_of_a_run_are_converted_with_one_offset() {
     let stream = if worker == A { 7 } else { 8 };
     let joined = vec![update(1, 1, 0, UpdateKind::Joined)];
     let found = state.updated(batch(worker, stream, joined), Micros::ZERO);
-    assert_eq!((found[0].at, found[0].within), (SessionTime(2_500_000), Micros(200)));
+    let (at, within) = (found[0].at, found[0].within);
+    assert_eq!(at, SessionTime(2_500_000));
+    assert!(within >= Micros(200) && within < Micros(2_000), "{within}");
     // A better measure comes later.
-    state.add_sample(worker, sample(1_000_150, 10));
+    state.clock_measured(worker, exchange(150, 10));
     let next = vec![update(2, 2, 0, UpdateKind::AgentReady)];
     let found = state.updated(batch(worker, stream, next), Micros::ZERO);
-    assert_eq!((found[0].at, found[0].within), (SessionTime(2_500_000), Micros(200)));
+    assert_eq!(found[0].at, at, "the same moment is the same time");
+    assert!(found[0].within >= Micros(150), "{}", found[0].within);
 }
 
 #[test]
@@ -189,9 +214,10 @@ fn a_worker_that_is_silent_for_longer_than_its_lease_loses_its_runs_and_no_other
 fn a_run_that_was_only_asked_for_is_left_to_whoever_asks() {
     let mut state = state();
     let Placement::On(worker) = state.place(RunIndex(0), Micros::ZERO) else { panic!("a place") };
+    let stream = if worker == A { 7 } else { 8 };
     let late = LEASE + Micros::from(LEASE_MARGIN);
     assert_eq!(state.expire(late, SessionTime(9)), []);
-    assert!(state.is_lost(worker, 7) && state.worker_of(RunIndex(0)).is_none());
+    assert!(state.is_lost(worker, stream) && state.worker_of(RunIndex(0)).is_none());
     assert_eq!(state.place(RunIndex(1), late), Placement::Nobody);
 }
 
@@ -205,6 +231,10 @@ fn a_resumed_session_takes_in_what_its_journal_does_not_have() {
     let attached = Attached { stream: 7, next: 6, runs: vec![RunIndex(3), RunIndex(4)] };
     assert_eq!(state.attached(A, attached), [RunIndex(3), RunIndex(4)]);
     assert_eq!(acknowledged(&state, A), (5, 6));
+    let early = vec![update(6, 2, 3, UpdateKind::AgentReady)];
+    assert_eq!(state.updated(batch(A, 7, early), Micros::ZERO), []);
+    assert_eq!(acknowledged(&state, A), (5, 6), "nobody knows its clock yet");
+    state.clock_measured(A, exchange(0, 400));
     let updates = vec![
         update(6, 2, 3, UpdateKind::AgentReady),
         update(7, 2, 3, UpdateKind::HiddenAgent),
