@@ -53,8 +53,8 @@ pub(super) struct FleetState {
     lease: Micros,
     members: BTreeMap<WorkerId, Member>,
     runs: HashMap<RunIndex, PlacedRun>,
-    /// Where the session's clock stood when the coordinator began.
-    session_zero: i64,
+    /// Where the session's clock stood when the coordinator began, once it counts.
+    session_zero: Option<i64>,
     /// Updates that the driver was given, or will be.
     queued: u64,
     /// Updates of workers, each with how many the driver must have taken in before it is durable.
@@ -78,7 +78,7 @@ impl FleetState {
             lease,
             members: BTreeMap::new(),
             runs: HashMap::new(),
-            session_zero: 0,
+            session_zero: None,
             queued: 0,
             undurable: VecDeque::new(),
             seen,
@@ -89,7 +89,7 @@ impl FleetState {
 
     /// The session's clock stood at `zero` microseconds when the coordinator began.
     pub(super) fn set_session_zero(&mut self, zero: i64) {
-        self.session_zero = zero;
+        self.session_zero = Some(zero);
     }
 
     pub(super) fn member(&self, worker: WorkerId) -> Option<&Member> {
@@ -237,7 +237,7 @@ impl FleetState {
         if member.stream != Some(stream) || member.standing == Standing::Lost {
             return Vec::new();
         }
-        if member.estimate().is_none() {
+        if member.estimate().is_none() || self.session_zero.is_none() {
             // Nobody could say when it happened; it is sent again.
             return Vec::new();
         }
@@ -269,7 +269,7 @@ impl FleetState {
     ) -> Option<CallerUpdate> {
         let NumberedUpdate { of_run, run, at, mut kind, .. } = update;
         let placed = self.runs.get_mut(&run).filter(|placed| placed.worker == worker)?;
-        let at = WorkerTime::from_micros(at.0);
+        let (at, zero) = (WorkerTime::from_micros(at.0), self.session_zero?);
         let clock = *placed.clock.get_or_insert(RunClock::new(at, known?));
         let (shift, converted) = (clock.shift_us(), clock.convert(at, known));
         if kind.is_recorded() && self.seen.get(&run).is_some_and(|seen| of_run <= *seen) {
@@ -282,8 +282,8 @@ impl FleetState {
                 *frames = None;
             }
         }
-        let kind = on_session_clock(kind, shift.saturating_add(self.session_zero));
-        let at = moved(converted.at, self.session_zero);
+        let kind = on_session_clock(kind, shift.saturating_add(zero));
+        let at = moved(converted.at, zero);
         Some(CallerUpdate { run, at, within: converted.within, kind })
     }
 

@@ -446,7 +446,10 @@ impl Worker {
     }
 
     fn report(&self) -> WorkerReport {
-        let held = self.held.as_ref();
+        let now = self.now();
+        // What it keeps for a coordinator that may be resumed keeps nobody else away.
+        let is_let_go = |held: &&HeldSession| held.lease.is_over(now) && held.live() == 0;
+        let held = self.held.as_ref().filter(|held| !is_let_go(held));
         let state = match held.map(|held| &held.callers) {
             _ if self.draining => WorkerState::Draining,
             None => WorkerState::Idle,

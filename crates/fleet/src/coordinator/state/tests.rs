@@ -42,6 +42,7 @@ fn state() -> FleetState {
     }
     assert_eq!(state.to_ask(), [(A, false), (B, false)]);
     assert_eq!(state.to_ask(), [], "each is asked once");
+    state.set_session_zero(0);
     for (worker, stream) in [(A, 7), (B, 8)] {
         state.attached(worker, Attached { stream, next: 1, runs: Vec::new() });
     }
@@ -235,6 +236,9 @@ fn a_resumed_session_takes_in_what_its_journal_does_not_have() {
     assert_eq!(state.updated(batch(A, 7, early), Micros::ZERO), []);
     assert_eq!(acknowledged(&state, A), (5, 6), "nobody knows its clock yet");
     state.clock_measured(A, exchange(0, 400));
+    let early = vec![update(6, 2, 3, UpdateKind::AgentReady)];
+    assert_eq!(state.updated(batch(A, 7, early), Micros::ZERO), [], "nor the session's");
+    state.set_session_zero(0);
     let updates = vec![
         update(6, 2, 3, UpdateKind::AgentReady),
         update(7, 2, 3, UpdateKind::HiddenAgent),
