@@ -1,5 +1,5 @@
 //! Checks of README.md and docs/: every TOML block is a valid profile, every command line parses, every link leads
-//! to a file.
+//! to a file. The command lines in manifests parse too.
 
 use std::fmt::Write;
 use std::fs;
@@ -147,6 +147,51 @@ fn command_lines(text: &str) -> Vec<Vec<String>> {
     found
 }
 
+/// The arguments of each container of Rushhour in a manifest of Kubernetes (`args`) or compose (`command`), which are
+/// written as a list, a line each or all in one, or as words.
+fn container_arguments(text: &str) -> Vec<Vec<String>> {
+    let mut found: Vec<Vec<String>> = Vec::new();
+    // How far the key is indented whose list is open.
+    let mut open = None;
+    let is_ours = |words: &[String]| words.first().is_some_and(|word| !word.starts_with('-'));
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let trimmed = line.trim_start();
+        if let (Some(start), Some(item)) = (open, trimmed.strip_prefix("- "))
+            && indent >= start
+        {
+            let words = shell_words(item);
+            found.last_mut().expect("a list is open").extend(words);
+            continue;
+        }
+        open = None;
+        let value = ["args:", "command:"].iter().find_map(|key| trimmed.strip_prefix(key));
+        let Some(value) = value else { continue };
+        let value = value.trim();
+        let list = value.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
+        match list {
+            Some(list) => found.push(shell_words(&list.replace(',', " "))),
+            None => found.push(shell_words(value)),
+        }
+        open = value.is_empty().then_some(indent);
+    }
+    // Other images' arguments are options from the first word on.
+    found.retain(|words| is_ours(words));
+    found
+}
+
+fn manifests() -> Vec<Page> {
+    let folders = ["deploy/kubernetes", "deploy/compose"].map(|folder| root().join(folder));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("it exists"));
+    let mut paths: Vec<PathBuf> =
+        files.map(|entry| entry.expect("the folder is readable").path()).collect();
+    paths.push(root().join("compose.yaml"));
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths.sort();
+    let page = |path: PathBuf| Page { text: fs::read_to_string(&path).expect("it is text"), path };
+    paths.into_iter().map(page).collect()
+}
+
 /// Where the links of a page lead, those to other hosts left out.
 fn links(text: &str) -> Vec<&str> {
     let targets =
@@ -223,6 +268,27 @@ fn every_command_line_parses() {
         }
     }
     assert!(checked >= 15, "only {checked} command lines were found");
+}
+
+#[test]
+fn every_command_line_of_a_manifest_parses() {
+    let mut checked = 0;
+    for manifest in manifests() {
+        for arguments in container_arguments(&manifest.text) {
+            let line = arguments.join(" ");
+            let words = std::iter::once("rushhour".to_owned()).chain(arguments);
+            if let Err(error) = CommandLine::try_parse_from(words) {
+                panic!("{}: rushhour {line}\n{error}", manifest.path.display());
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked >= 8, "only {checked} command lines were found");
+    let text = "  args:\n    - run\n    - --out=/x # why\n  x:\n    - y\n  command: agent --name e\n  \
+                args: [soak, /p, --yes]\n  command: [\"--config\", n]\n";
+    let words =
+        [vec!["run", "--out=/x"], vec!["agent", "--name", "e"], vec!["soak", "/p", "--yes"]];
+    assert_eq!(container_arguments(text), words);
 }
 
 #[test]

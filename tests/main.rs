@@ -13,9 +13,12 @@
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
 //! | `connections` | connections that are lost, and servers that are restarted |
+//! | `fleet` | one session over several machines: workers, NATS, and what is killed meanwhile |
 //! | `networks` | lossy networks of our own callers, and bursts on the server's dispatcher |
 //! | `odd_networks` | networks and servers that fail a connection later, or have too little for all |
 //! | `calibration_agent` | the agent whose delays and faults are known |
+//! | `worker_clocks` | moments from workers whose clocks differ |
+//! | `nats` | the rights of coordinators and workers on a real nats-server |
 //! | `doctor`, `sweep`, `token_rooms` | checks before a session, cleaning up after one |
 //! | `trust_and_proxies`, `media_paths` | private authorities and proxies; UDP, TCP and TURN |
 //! | `resilience` | full disks, signals, killed servers, pairs of faults |
@@ -48,6 +51,8 @@ mod compare_and_merge;
 mod connections;
 mod doctor;
 mod examples;
+#[cfg(feature = "fleet")]
+mod fleet;
 #[cfg(feature = "native")]
 mod forged_journals;
 mod frameworks;
@@ -69,6 +74,8 @@ mod logging;
 mod media_paths;
 #[cfg(feature = "native")]
 mod native_callers;
+#[cfg(feature = "fleet")]
+mod nats;
 #[cfg(feature = "native")]
 mod networks;
 #[cfg(feature = "native")]
@@ -96,3 +103,5 @@ mod token_rooms;
 mod transcripts;
 #[cfg(feature = "native")]
 mod trust_and_proxies;
+#[cfg(feature = "fleet")]
+mod worker_clocks;

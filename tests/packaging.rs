@@ -8,6 +8,7 @@ mod archive;
 mod debian;
 mod image;
 mod manifests;
+mod many_machines;
 mod workflows;
 
 use std::fs;
@@ -72,11 +73,22 @@ fn exit_with(command: &mut Command, code: i32) -> String {
     printed
 }
 
-/// The documents of a YAML file.
-fn yaml(path: &str) -> Vec<Value> {
-    let code = "import json, sys, yaml\nprint(json.dumps(list(yaml.load_all(open(sys.argv[1]), yaml.BaseLoader))))";
+/// The documents of a YAML file, whose values are texts.
+pub(crate) fn yaml(path: &str) -> Vec<Value> {
+    load_yaml(path, "BaseLoader")
+}
+
+/// The documents of a YAML file, whose values have types.
+pub(crate) fn yaml_values(path: &str) -> Vec<Value> {
+    load_yaml(path, "SafeLoader")
+}
+
+fn load_yaml(path: &str, loader: &str) -> Vec<Value> {
+    let code = format!(
+        "import json, sys, yaml\nprint(json.dumps(list(yaml.load_all(open(sys.argv[1]), yaml.{loader}))))"
+    );
     let mut python = Command::new(tool("python"));
-    let json = succeed(python.args(["-c", code]).arg(root().join(path)));
+    let json = succeed(python.args(["-c", &code]).arg(root().join(path)));
     serde_json::from_str(&json).expect("Python prints JSON")
 }
 

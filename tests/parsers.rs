@@ -145,6 +145,7 @@ pub(crate) fn resume_until_it_waits(events: &[Event]) -> bool {
         wall_clock: "2026-01-01T00:00:00Z".to_owned(),
         truncated_bytes: 0,
         evaluator: EvaluatorLifetime::Independent,
+        held: std::collections::BTreeSet::new(),
         finish_only: true,
     };
     let now = replayed.last_event_time();

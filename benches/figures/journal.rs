@@ -177,6 +177,7 @@ fn run_events(n: u64, factor: f64) -> [Event; EVENTS_PER_RUN] {
                     run,
                     evaluator_run: EvaluatorRunId::new(n.to_string()),
                     ready: at(500_000),
+                    worker: None,
                 }],
                 mapping: RunMapping::Proven,
             },

@@ -6,6 +6,8 @@
 #[cfg(feature = "native")]
 mod behaviours;
 mod compare;
+#[cfg(feature = "fleet")]
+mod fleet;
 #[cfg(feature = "native")]
 mod hearing;
 mod journal;
@@ -18,6 +20,8 @@ mod noise;
 mod page;
 mod plan;
 mod schedule;
+#[cfg(feature = "fleet")]
+mod simulated_callers;
 mod soak;
 mod startup;
 mod support;
@@ -44,6 +48,8 @@ fn main() {
         #[cfg(feature = "native")]
         ("behaviours", behaviours::figures),
         ("soak", soak::figures),
+        #[cfg(feature = "fleet")]
+        ("fleet", fleet::figures),
     ];
     // Single rows of `native`.
     #[cfg(feature = "native")]

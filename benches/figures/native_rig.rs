@@ -183,7 +183,7 @@ fn free_udp_port() -> u16 {
 }
 
 /// Samples a process every second until it exits.
-fn sample_until_exit(child: &mut Child) -> Vec<Sample> {
+pub(crate) fn sample_until_exit(child: &mut Child) -> Vec<Sample> {
     let start = Instant::now();
     let mut samples = Vec::new();
     let mut next = 1.0;
@@ -198,7 +198,7 @@ fn sample_until_exit(child: &mut Child) -> Vec<Sample> {
     samples
 }
 
-fn sample(process: u32, at: f64) -> Option<Sample> {
+pub(crate) fn sample(process: u32, at: f64) -> Option<Sample> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // Fields 14 and 15 of `man 5 proc_pid_stat`, counted after the name, in hundredths of a second.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();

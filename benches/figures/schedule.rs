@@ -64,7 +64,8 @@ fn run(rate: &str, copies: u32, in_flight: u32, sandbox_options: &[&str]) -> (Va
     (serde_json::from_slice(&summary).expect("it is JSON"), memory)
 }
 
-fn percentile(summary: &Value, metric: &str, percentile: &str) -> f64 {
+/// A percentile of a metric over the whole session, in milliseconds.
+pub(crate) fn percentile_ms(summary: &Value, metric: &str, percentile: &str) -> f64 {
     let latencies = summary["latencies"].as_array().expect("there are latencies");
     let latency = latencies
         .iter()
@@ -78,8 +79,8 @@ fn percentile(summary: &Value, metric: &str, percentile: &str) -> f64 {
 /// 50 starts a second for 30 seconds, each in flight for about 20.
 fn lag() {
     let (summary, memory) = run("50/s", 1_500, 1_500, &["--conversation", "18s"]);
-    let p50 = percentile(&summary, "schedule_lag", "p50");
-    let p99 = percentile(&summary, "schedule_lag", "p99");
+    let p50 = percentile_ms(&summary, "schedule_lag", "p50");
+    let p99 = percentile_ms(&summary, "schedule_lag", "p99");
     let peak = &summary["generator"]["in_flight_peak"];
     super::support::figure(
         &format!("schedule lag p99, 50 starts/s for 30 s, {peak} in flight"),

@@ -82,8 +82,12 @@ impl ForgedJournal {
     /// Adds the acceptance of a run by the evaluator.
     pub(crate) fn with_accepted(self, run: u64, id: &str) -> Self {
         let at = SessionTime(2_000_000);
-        let accepted =
-            AcceptedRun { run: RunIndex(run), evaluator_run: EvaluatorRunId::new(id), ready: at };
+        let accepted = AcceptedRun {
+            run: RunIndex(run),
+            evaluator_run: EvaluatorRunId::new(id),
+            ready: at,
+            worker: None,
+        };
         self.with(EventKind::Submitted {
             request: run,
             admitted: at,

@@ -5,6 +5,8 @@ mod certificates;
 #[cfg(feature = "native")]
 mod connect_proxy;
 mod cutting_proxy;
+#[cfg(feature = "fleet")]
+mod delaying_proxy;
 mod events;
 mod forged_journal;
 mod forger;
@@ -12,6 +14,8 @@ mod framework_agents;
 mod hostile_server;
 #[cfg(feature = "native")]
 pub(crate) mod hostile_signalling;
+#[cfg(feature = "fleet")]
+mod nats;
 mod peers;
 mod rng;
 mod sandbox_process;
@@ -33,11 +37,15 @@ pub(crate) use certificates::{Authority, TlsFront};
 pub(crate) use connect_proxy::ConnectProxy;
 #[cfg(feature = "native")]
 pub(crate) use cutting_proxy::CuttingProxy;
+#[cfg(feature = "fleet")]
+pub(crate) use delaying_proxy::DelayingProxy;
 pub(crate) use events::{count_events, count_facts, last_event_time, wait_for_events};
 pub(crate) use forged_journal::ForgedJournal;
 pub(crate) use forger::Forger;
 pub(crate) use framework_agents::{Framework, framework_table};
 pub(crate) use hostile_server::HostileServer;
+#[cfg(feature = "fleet")]
+pub(crate) use nats::{NatsRefusal, NatsServer};
 pub(crate) use peers::{LiveKitServer, Peers, ServerVersion, python_facts};
 pub(crate) use rng::SplitMix64;
 pub(crate) use sandbox_process::SandboxProcess;

@@ -150,7 +150,7 @@ impl SyntheticSession {
             );
             let (request, mapping, result) = (n, RunMapping::Proven, None);
             let evaluator_run = EvaluatorRunId::new(n.to_string());
-            let accepted = vec![AcceptedRun { run, evaluator_run, ready: seen }];
+            let accepted = vec![AcceptedRun { run, evaluator_run, ready: seen, worker: None }];
             let (admitted, sent, answered) = (seen, seen, seen + Micros(90_000 + n % 37 * 1_000));
             event(
                 answered,

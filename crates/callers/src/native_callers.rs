@@ -176,6 +176,7 @@ impl Evaluator for NativeCallers {
             result: None,
             runs,
             mapping: RunMapping::Proven,
+            worker: None,
         })))
     }
 

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{
     CallersHealth, ConversationSummary, FramesSent, MediaPath, ModelUsage, Outcome, Reconnect,
-    RpcCalls, RunMapping, RunPhase, Turn,
+    RpcCalls, RunMapping, RunPhase, Turn, WorkerHealth,
 };
 use crate::units::{
     EvaluatorRunId, ForeignText, Identity, Micros, Mode, ResultId, RoomName, RunIndex, ScenarioId,
-    Secret, SessionTime,
+    Secret, SessionTime, WorkerId,
 };
 use crate::{BoxFuture, ErrorSource};
 
@@ -63,12 +65,15 @@ pub struct CallerUpdate {
     pub run: RunIndex,
     /// When it happened.
     pub at: SessionTime,
+    /// How far off `at` may be, where it was read from another machine's clock; zero otherwise.
+    pub within: Micros,
     /// What happened.
     pub kind: UpdateKind,
 }
 
 /// What happened to a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UpdateKind {
     /// The caller joined the room and can be spoken to.
     Joined,
@@ -106,6 +111,14 @@ pub enum UpdateKind {
     },
 }
 
+impl UpdateKind {
+    /// Whether the journal holds an event for it: of an update without, it does not say whether it was taken in. An
+    /// update has one event beside that of the audio, which only comes with the end.
+    pub const fn is_recorded(&self) -> bool {
+        !matches!(self, Self::HiddenAgent)
+    }
+}
+
 /// A submission that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedSubmission {
@@ -115,6 +128,8 @@ pub struct AcceptedSubmission {
     pub runs: Vec<Option<EvaluatorRunId>>,
     /// How certain the mapping of runs to entries is.
     pub mapping: RunMapping,
+    /// The worker that holds the callers, where they are on other machines.
+    pub worker: Option<WorkerId>,
 }
 
 /// What a failed submission means.
@@ -135,6 +150,10 @@ pub enum SubmitErrorKind {
     RejectedAlways,
     /// May have been accepted; must never be retried.
     Unknown,
+    /// The load generator could not place it: certainly no conversation goes on.
+    Generator,
+    /// The same, and no later one can be placed either.
+    GeneratorGone,
 }
 
 /// A submission that was not accepted, or may have been.
@@ -285,4 +304,13 @@ pub trait Evaluator: Send + Sync + 'static {
     fn health(&self) -> Option<CallersHealth> {
         None
     }
+
+    /// The health of each worker since the last call, where callers are on other machines.
+    fn worker_health(&self) -> Vec<WorkerHealth> {
+        Vec::new()
+    }
+
+    /// The events of so many updates, counted from the first, are in the journal and durable: nobody needs to hold these
+    /// updates any longer.
+    fn updates_are_durable(&self, _updates: u64) {}
 }

@@ -107,7 +107,12 @@ impl PushWorld {
                     }
                     let names = runs.iter().map(|run| EvaluatorRunId::new(run.index.0.to_string()));
                     let runs = names.map(Some).collect();
-                    Ok(AcceptedSubmission { result: None, runs, mapping: RunMapping::Proven })
+                    Ok(AcceptedSubmission {
+                        result: None,
+                        runs,
+                        mapping: RunMapping::Proven,
+                        worker: None,
+                    })
                 };
                 self.input(at, SessionInput::Submitted { request, timing, result });
             }
@@ -160,7 +165,10 @@ impl PushWorld {
     fn push(&mut self, run: RunIndex, at: SessionTime, kind: UpdateKind) {
         self.input(
             at,
-            SessionInput::CallerUpdated { update: CallerUpdate { run, at, kind }, joined: None },
+            SessionInput::CallerUpdated {
+                update: CallerUpdate { run, at, within: Micros::ZERO, kind },
+                joined: None,
+            },
         );
     }
 }

@@ -3,7 +3,7 @@
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, PollError, RunStatus, SubmitError,
 };
-use rushhour_core::event::{CallersHealth, EventSinkError};
+use rushhour_core::event::{CallersHealth, EventSinkError, WorkerHealth};
 use rushhour_core::units::{DispatchId, Micros, RunIndex, SessionTime};
 use rushhour_livekit::{AgentParticipant, LiveKitError};
 
@@ -140,4 +140,6 @@ pub struct ProcessSample {
     pub memory: u64,
     /// The health of callers in this process.
     pub callers: Option<CallersHealth>,
+    /// The health of each worker.
+    pub workers: Vec<WorkerHealth>,
 }

@@ -292,7 +292,12 @@ impl World {
                     self.accepted.insert(name.clone(), (starts, ends));
                     created.push(Some(name));
                 }
-                Ok(AcceptedSubmission { result: None, runs: created, mapping: RunMapping::Proven })
+                Ok(AcceptedSubmission {
+                    result: None,
+                    runs: created,
+                    mapping: RunMapping::Proven,
+                    worker: None,
+                })
             }
         };
         self.reply(at, |timing| SessionInput::Submitted { request, timing, result });

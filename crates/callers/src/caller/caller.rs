@@ -20,7 +20,7 @@ use crate::participant::{DepartureReason, ParticipantEvent, RemoteParticipant, S
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{ConversationSummary, FramesSent, ModelUsage, Outcome, RpcCalls};
 use rushhour_core::profile::NativeSettings;
-use rushhour_core::units::{Mode, RunIndex, SessionTime};
+use rushhour_core::units::{Micros, Mode, RunIndex, SessionTime};
 
 /// What a caller needs.
 pub(crate) struct CallerConfig {
@@ -189,7 +189,12 @@ impl Caller {
     }
 
     pub(super) fn report(&self, at: SessionTime, kind: UpdateKind) {
-        (self.config.on_update)(CallerUpdate { run: self.config.run, at, kind });
+        (self.config.on_update)(CallerUpdate {
+            run: self.config.run,
+            at,
+            within: Micros::ZERO,
+            kind,
+        });
     }
 
     fn participant_updated(

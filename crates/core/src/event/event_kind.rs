@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::conversation_summary::ConversationSummary;
-use super::health::{AgentHealth, GeneratorHealth};
+use super::health::{AgentHealth, GeneratorHealth, WorkerHealth};
 use super::media_path::MediaPath;
 use super::model_usage::ModelUsage;
 use super::outcome::Outcome;
@@ -13,7 +13,7 @@ use super::session_header::SessionHeader;
 use super::turn::{FramesSent, Turn};
 use crate::units::{
     DispatchId, EvaluatorRunId, ForeignText, Identity, Micros, Mode, PairId, ResultId, RoomName,
-    RunIndex, SessionTime,
+    RunIndex, SessionTime, WorkerId,
 };
 
 /// The version of the event format.
@@ -283,6 +283,9 @@ pub enum EventKind {
     },
     /// The health of the load generator over the last interval.
     Health(GeneratorHealth),
+    /// The health of a worker over the last interval.
+    #[serde(rename = "worker")]
+    WorkerHealth(WorkerHealth),
     /// No more runs will start.
     Stopping {
         /// Why.
@@ -327,6 +330,9 @@ pub struct AcceptedRun {
     pub evaluator_run: EvaluatorRunId,
     /// When it was ready to be submitted.
     pub ready: SessionTime,
+    /// The worker that holds its caller, where that is on another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<WorkerId>,
 }
 
 /// How certain the mapping of the evaluator's run ids to our runs is.
@@ -379,6 +385,8 @@ pub enum StopReason {
     Threshold,
     /// A limit on money, runs or minutes was reached; runs in flight are completed.
     Budget,
+    /// No worker is left that could hold a caller; runs in flight are completed.
+    Workers,
 }
 
 impl StopReason {
@@ -392,6 +400,7 @@ impl StopReason {
             Self::Journal => "journal",
             Self::Threshold => "threshold",
             Self::Budget => "budget",
+            Self::Workers => "workers",
         }
     }
 }

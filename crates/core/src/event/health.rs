@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::Micros;
+use crate::units::{Micros, WorkerId};
 
 /// The health of the load generator over an interval.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,58 @@ pub struct CallersHealth {
     /// The longest delay of a tick.
     #[serde(rename = "latest_beat")]
     pub latest_tick: Micros,
+}
+
+/// The health of one worker, which holds callers on another machine, over an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerHealth {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The most callers that it is meant to hold.
+    pub capacity: u32,
+    /// The most callers that it held in the interval.
+    pub callers: u32,
+    /// Ticks; in each, a thread serves all of its callers that are due.
+    #[serde(default, skip_serializing_if = "is_zero_count")]
+    pub ticks: u64,
+    /// Ticks that began more than 5 ms late.
+    #[serde(default, skip_serializing_if = "is_zero_count")]
+    pub late_ticks: u64,
+    /// The longest delay of a tick.
+    #[serde(default)]
+    pub latest_tick: Micros,
+    /// How far its clock is from the session's: what is added to a time of its own, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset: Option<i64>,
+    /// How far off that may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_within: Option<Micros>,
+    /// The shortest round trip of a message to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip: Option<Micros>,
+    /// How long ago it was last heard of.
+    #[serde(default)]
+    pub silent: Micros,
+    /// Why it is no longer counted on, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<WorkerLoss>,
+}
+
+/// Why a worker is no longer counted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerLoss {
+    /// It was not heard of for longer than its lease.
+    Silent,
+    /// It takes no more runs, and finishes those that it holds.
+    Draining,
+    /// It could not prepare the session.
+    Unprepared,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_zero_count(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The health of the agent's worker as it reports it; `None` for what it does not report.

@@ -23,7 +23,7 @@ pub use event_kind::{
     AcceptedRun, Event, EventKind, FORMAT_VERSION, RetryReason, RunMapping, RunPhase, StopReason,
 };
 pub use failure::FailureClass;
-pub use health::{AgentHealth, CallersHealth, GeneratorHealth};
+pub use health::{AgentHealth, CallersHealth, GeneratorHealth, WorkerHealth, WorkerLoss};
 pub use media_path::MediaPath;
 pub use model_usage::ModelUsage;
 pub use outcome::Outcome;

@@ -9,6 +9,7 @@ use super::resolve::worker_rejection;
 use super::settings::evaluator::CekuraSettings;
 use super::settings::livekit::{LiveKitSettings, LiveKitTarget};
 use super::settings::profile::Profile;
+use super::settings::workers::WorkersSettings;
 use super::target_kind::{TargetKind, target_kind};
 
 /// Cekura's own address.
@@ -46,6 +47,28 @@ pub(super) fn parse_service_url(text: &str) -> Result<Url, AddressProblem> {
             AddressProblem::invalid(
                 "this is not the URL of a service",
                 format!("write a URL that begins with https://, such as \"{CEKURA_URL}\""),
+            )
+        })
+}
+
+/// Parses the URL of a NATS server.
+///
+/// # Errors
+/// It is not one, or holds how to log in.
+pub fn parse_nats_url(text: &str) -> Result<Url, AddressProblem> {
+    refuse_secrets(
+        text,
+        "set NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_NKEY or NATS_CREDS in the environment",
+    )?;
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "nats" | "tls"))
+        .filter(|url| url.host_str().is_some_and(|host| !host.is_empty()))
+        .filter(|url| matches!(url.path(), "" | "/") && url.query().is_none())
+        .ok_or_else(|| {
+            AddressProblem::invalid(
+                "this is not the URL of a NATS server",
+                "write a URL such as \"nats://127.0.0.1:4222\", or \"tls://\" where it must be encrypted",
             )
         })
 }
@@ -97,6 +120,13 @@ pub fn check_addresses(profile: &Profile) -> Result<(), AddressProblem> {
     let judge = profile.judging.as_ref().map(|judging| &judging.cekura);
     for cekura in profile.evaluator.cekura().into_iter().chain(judge) {
         check_cekura(cekura)?;
+    }
+    if let Some(workers) = &profile.workers {
+        parse_nats_url(&workers.nats)?;
+        if !WorkersSettings::is_namespace(&workers.namespace) {
+            let hint = "a namespace is 1 to 32 letters, digits, `-` or `_`";
+            return Err(AddressProblem::invalid("this is not the namespace of workers", hint));
+        }
     }
     let health = profile.agent_health.as_ref();
     for url in health.into_iter().flat_map(|health| [&health.url, &health.metrics]).flatten() {
@@ -168,6 +198,24 @@ mod tests {
             };
             cekura.url = Some(private.to_owned());
             assert_eq!(cekura.address_in_clear().is_some(), is_in_clear, "{private}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_nats_names_a_server_and_no_way_to_log_in() {
+        for good in ["nats://127.0.0.1:4222", "tls://nats.example", "nats://[::1]:9/"] {
+            assert!(parse_nats_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "127.0.0.1:4222",
+            "http://127.0.0.1:4222",
+            "nats://",
+            "nats://me:secret@127.0.0.1",
+            "nats://token@127.0.0.1",
+            "nats://127.0.0.1/path",
+            "ws://127.0.0.1",
+        ] {
+            assert!(parse_nats_url(bad).is_err(), "{bad}");
         }
     }
 

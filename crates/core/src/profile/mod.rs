@@ -24,7 +24,7 @@ mod target_kind;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use address::{AddressProblem, CEKURA_URL, check_addresses};
+pub use address::{AddressProblem, CEKURA_URL, check_addresses, parse_nats_url};
 pub use diagnostic::{Diagnostic, DiagnosticKind, Origin, SourceId, SourceSpan, SourceText};
 pub use explain::explain;
 pub use livekit_address::parse_livekit_url;
@@ -60,5 +60,6 @@ pub use settings::template::{Metadata, RunVariables, Template};
 pub use settings::threshold::{
     RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
 };
+pub use settings::workers::WorkersSettings;
 pub use sources::{ReadFile, no_files};
 pub use target_kind::{TargetKind, target_kind};

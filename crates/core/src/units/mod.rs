@@ -15,6 +15,7 @@ mod redact;
 mod secret;
 mod sound_level;
 mod time;
+mod worker_id;
 
 pub use bandwidth::Bandwidth;
 pub use dtmf_key::DtmfKey;
@@ -35,3 +36,4 @@ pub use redact::{redact, redact_json, remember_secret};
 pub use secret::Secret;
 pub use sound_level::{Decibels, SoundLevel};
 pub use time::{Micros, SessionTime, TimeOutOfRange};
+pub use worker_id::{InvalidWorkerId, WorkerId};

@@ -36,7 +36,7 @@ pub fn parse_accepted(response: &Value, scenarios: &[ScenarioId]) -> Option<Acce
         return None;
     }
     let (runs, mapping) = map_entries(created, scenarios);
-    Some(AcceptedSubmission { result, runs, mapping })
+    Some(AcceptedSubmission { result, runs, mapping, worker: None })
 }
 
 fn map_entries(

@@ -329,6 +329,9 @@ impl Session {
         self.memory_before = sample.memory;
         self.health_since = now;
         self.record(EventKind::Health(health), now);
+        for worker in &sample.workers {
+            self.record(EventKind::WorkerHealth(*worker), now);
+        }
     }
 
     /// Records what was counted since the last sample of the process: of a short session that is everything.
@@ -337,7 +340,7 @@ impl Session {
             return;
         }
         let (cpu, memory) = (self.cpu_before, self.memory_before);
-        self.record_health(&ProcessSample { cpu, memory, callers: None }, now);
+        self.record_health(&ProcessSample { cpu, memory, callers: None, workers: Vec::new() }, now);
     }
 }
 

@@ -54,11 +54,12 @@ impl Session {
         let Submission { runs, admitted, .. } = submission;
         let paired: Vec<((RunIndex, SessionTime), Option<EvaluatorRunId>)> =
             runs.into_iter().zip(accepted.runs).collect();
+        let worker = accepted.worker;
         let accepted_runs = paired
             .iter()
             .filter_map(|((run, ready), evaluator_run)| {
                 let evaluator_run = evaluator_run.clone()?;
-                Some(AcceptedRun { run: *run, evaluator_run, ready: *ready })
+                Some(AcceptedRun { run: *run, evaluator_run, ready: *ready, worker })
             })
             .collect();
         self.record(
@@ -109,6 +110,9 @@ impl Session {
         let class = match error.kind {
             SubmitErrorKind::RateLimited { .. } => FailureClass::RateLimited,
             SubmitErrorKind::Unknown => FailureClass::SubmitUnknown,
+            SubmitErrorKind::Generator | SubmitErrorKind::GeneratorGone => {
+                FailureClass::GeneratorFault
+            }
             SubmitErrorKind::NotSent
             | SubmitErrorKind::Unauthorized
             | SubmitErrorKind::Rejected
@@ -131,6 +135,7 @@ impl Session {
         let reason = match error.kind {
             SubmitErrorKind::Unauthorized => Some(StopReason::Credentials),
             SubmitErrorKind::RejectedAlways => Some(StopReason::Rejected),
+            SubmitErrorKind::GeneratorGone => Some(StopReason::Workers),
             SubmitErrorKind::Rejected => {
                 self.rejections.rejected(kinds, &error.message);
                 let all = self.settings.expected_durations.len() * self.settings.modes.len();

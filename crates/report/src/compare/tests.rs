@@ -112,7 +112,7 @@ fn session_with(
             },
         );
         let evaluator_run = EvaluatorRunId::new(n.to_string());
-        let accepted = vec![AcceptedRun { run, evaluator_run, ready: start }];
+        let accepted = vec![AcceptedRun { run, evaluator_run, ready: start, worker: None }];
         let (request, mapping, result) = (n, RunMapping::Proven, None);
         let (admitted, sent, answered) = (start, start, start);
         event(start, EventKind::SubmitIntent { request, runs: vec![run] });

@@ -17,6 +17,7 @@ use super::slowest::Slowest;
 use super::stage_names::StageNames;
 use super::tally::OutcomeTally;
 use super::timeline::Timeline;
+use super::workers::FoldedWorkers;
 use rushhour_core::bill::{Bill, Tariff};
 use rushhour_core::event::{
     FailureClass, FramesSent, Outcome, RpcCalls, SessionHeader, StopReason,
@@ -88,6 +89,8 @@ pub struct FoldedSession {
     pub last_start: SessionTime,
     /// The most runs in flight at once.
     pub in_flight_peak: u64,
+    /// The workers that held the native callers, if any did.
+    pub workers: FoldedWorkers,
     /// The generator's own health.
     pub health: PeakHealth,
     /// Why the session stopped early, in order, each with a detail for people.
@@ -162,6 +165,7 @@ impl FoldedSession {
             last_intended: SessionTime::START,
             last_start: SessionTime::START,
             in_flight_peak: 0,
+            workers: FoldedWorkers::default(),
             health: PeakHealth::default(),
             stops: Vec::new(),
             resumptions: Vec::new(),

@@ -307,6 +307,7 @@ impl MergePlacement {
             E::RoomDeleted { run: n } => E::RoomDeleted { run: run(n) },
             E::RoomNotDeleted { run: n, detail } => E::RoomNotDeleted { run: run(n), detail },
             E::Health(health) => E::Health(health),
+            E::WorkerHealth(health) => E::WorkerHealth(health),
             E::Resumed { wall, torn, downtime: unwatched, open } => E::Resumed {
                 wall,
                 torn,

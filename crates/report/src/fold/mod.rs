@@ -27,6 +27,7 @@ mod stage_names;
 mod tally;
 mod timeline;
 mod unfinished;
+mod workers;
 
 pub(crate) use candidates::is_agent_failure;
 pub use candidates::{Candidates, callers_verdict};
@@ -50,3 +51,4 @@ pub use stage_names::StageNames;
 pub use tally::OutcomeTally;
 pub(crate) use timeline::TIMELINE_METRICS;
 pub use timeline::{Timeline, TimelineWindow};
+pub use workers::{FoldedWorker, FoldedWorkers};

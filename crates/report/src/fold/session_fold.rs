@@ -169,6 +169,7 @@ impl Fold {
                 folded.rooms_listed = Some(RoomsListed { remaining, deleted_again });
             }
             EventKind::Health(health) => folded.health.add(health),
+            EventKind::WorkerHealth(health) => folded.workers.add(health),
             // The soak analysis has a series of its own for the agent's worker.
             EventKind::AgentHealth(_) => {}
             EventKind::Stopping { reason, detail } => folded.add_stop(*reason, detail),
@@ -267,6 +268,7 @@ impl Fold {
                 result: result.clone(),
                 evaluator_run: entry.evaluator_run.clone(),
                 mapping: *mapping,
+                worker: entry.worker,
             });
             if method == DispatchMethod::Token {
                 record.agent_requested = Some(*sent);

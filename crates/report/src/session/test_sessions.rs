@@ -133,7 +133,12 @@ impl SessionBuilder {
         let times: Vec<SessionTime> =
             std::iter::successors(Some(start), |at| Some(*at + step)).take(8).collect();
         let identity = Identity::new("agent");
-        let entered = AcceptedRun { run, evaluator_run: EvaluatorRunId::new("9"), ready: times[3] };
+        let entered = AcceptedRun {
+            run,
+            evaluator_run: EvaluatorRunId::new("9"),
+            ready: times[3],
+            worker: None,
+        };
         let word = || String::from("word");
         let judged = Outcome::Completed { judged: Some(true) };
         for (at, kind) in [

@@ -16,6 +16,7 @@ pub(super) mod sandbox;
 pub(super) mod scenario;
 pub(super) mod stage;
 pub(super) mod threshold;
+pub(super) mod workers;
 
 use self::bill::RawBill;
 use self::caller::RawCaller;
@@ -30,6 +31,7 @@ use self::sandbox::RawSandbox;
 use self::scenario::RawScenario;
 use self::stage::RawStage;
 use self::threshold::RawThreshold;
+use self::workers::RawWorkers;
 use super::diagnostic::Located;
 use super::from_node::Named;
 use super::settings::session_mode::SessionMode;
@@ -74,5 +76,7 @@ raw_table! {
         agent_health: RawAgentHealth,
         /// Lets Cekura rerun and judge a sample of the native callers' runs, and their failures; native only.
         judging: RawJudging,
+        /// Where the native callers run, if not in this process: on machines where `rushhour worker` waits for them.
+        workers: RawWorkers,
     }
 }

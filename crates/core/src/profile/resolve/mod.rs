@@ -22,6 +22,7 @@ mod script;
 mod soak;
 mod stages;
 mod thresholds;
+mod workers;
 
 pub(super) use agent_health::worker_rejection;
 pub(super) use prices::read_prices;

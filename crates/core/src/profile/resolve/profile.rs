@@ -16,6 +16,7 @@ use super::script::RawScripts;
 use super::soak::resolve_soak;
 use super::stages::resolve_stages;
 use super::thresholds::resolve_thresholds;
+use super::workers::resolve_workers;
 use crate::profile::diagnostic::{Diagnostics, Located, SourceText};
 use crate::profile::raw::RawProfile;
 use crate::profile::settings::evaluator::EvaluatorSettings;
@@ -62,6 +63,7 @@ pub(crate) fn resolve_profile(
     let services = Services { mode, livekit: livekit.as_ref(), evaluator: evaluator.as_ref() };
     let bill = resolve_bill(raw, prices.clone(), services, &mut resolver);
     let judging = resolve_judging(raw, &prices, services, &mut resolver);
+    let workers = raw.workers.as_ref().and_then(|at| resolve_workers(at, native, &mut resolver));
     let settings = resolver.into_settings();
     let profile = Profile {
         name,
@@ -82,6 +84,7 @@ pub(crate) fn resolve_profile(
         agent_health,
         judging,
         judges: None,
+        workers,
     };
     Some((profile, settings))
 }

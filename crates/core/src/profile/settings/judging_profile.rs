@@ -64,6 +64,7 @@ impl Profile {
             bill: settings.bill.clone(),
             judging: None,
             judges: None,
+            workers: None,
             ..self.clone()
         })
     }

@@ -18,3 +18,4 @@ pub(super) mod soak;
 pub(super) mod stage;
 pub(super) mod template;
 pub(super) mod threshold;
+pub(super) mod workers;

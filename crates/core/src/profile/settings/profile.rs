@@ -16,6 +16,7 @@ use super::session_mode::SessionMode;
 use super::soak::{AgentHealthSettings, SoakSettings};
 use super::stage::Stage;
 use super::threshold::Threshold;
+use super::workers::WorkersSettings;
 use crate::units::{PairId, RunIndex};
 
 /// A valid profile. [`load`](fn@crate::profile::load) builds it, and rejects settings that are out of
@@ -66,6 +67,9 @@ pub struct Profile {
     /// The runs of another session that this one judges, if it is a judging session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judges: Option<JudgingSelection>,
+    /// The workers that hold the native callers, if they are not in the session's own process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<WorkersSettings>,
 }
 
 impl Profile {

@@ -74,7 +74,12 @@ impl Scene {
     }
 
     fn push(&mut self, millis: u64, kind: UpdateKind) {
-        let update = CallerUpdate { run: self.run.planned.index, at: at(millis), kind };
+        let update = CallerUpdate {
+            run: self.run.planned.index,
+            at: at(millis),
+            within: Micros::ZERO,
+            kind,
+        };
         let now = at(millis);
         self.run.caller_updated(update, None, &self.settings, now, &mut self.effects);
     }

@@ -1,0 +1,128 @@
+//! What the coordinator knows of one worker.
+
+use crate::clock::{ClockExchange, OffsetEstimate, WorkerClock, WorkerTime};
+use crate::protocol::{WorkerReport, WorkerState};
+use rushhour_core::event::{WorkerHealth, WorkerLoss};
+use rushhour_core::units::{Micros, WorkerId};
+
+/// How far a worker is with the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It was heard of, and is to be asked to hold callers.
+    Heard,
+    /// It is being asked.
+    Asked,
+    /// It holds callers for the session, or will.
+    Attached,
+    /// It was silent for longer than the lease: its runs are given up.
+    Lost,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    pub(super) report: WorkerReport,
+    /// When it was last heard of.
+    pub(super) heard: Micros,
+    pub(super) standing: Standing,
+    /// Why it does not hold callers, if it was asked.
+    pub(super) refusal: Option<String>,
+    /// The count that numbers of its updates are of.
+    pub(super) stream: Option<u32>,
+    /// The number of the next update.
+    pub(super) expected: u64,
+    /// The number of the last update that is durable.
+    pub(super) durable: u64,
+    /// Runs that were given to it, and whose end was not heard of.
+    pub(super) placed: u32,
+    clock: WorkerClock,
+    /// The end of the last measure of its clock, on that clock.
+    measured: Option<WorkerTime>,
+    /// The most runs since its health was last taken.
+    most_placed: u32,
+    latest_tick: Micros,
+    /// Ticks and late ticks when its health was last taken.
+    taken: (u64, u64),
+}
+
+impl Member {
+    pub(super) fn new(report: WorkerReport, now: Micros) -> Self {
+        // Of what it did before this session nothing is counted.
+        let taken = (report.ticks, report.late_ticks);
+        Self {
+            report,
+            heard: now,
+            standing: Standing::Heard,
+            refusal: None,
+            stream: None,
+            expected: 1,
+            durable: 0,
+            placed: 0,
+            clock: WorkerClock::default(),
+            measured: None,
+            most_placed: 0,
+            latest_tick: Micros::ZERO,
+            taken,
+        }
+    }
+
+    pub(super) fn heard(&mut self, report: WorkerReport, now: Micros) {
+        self.latest_tick = self.latest_tick.max(report.latest_tick);
+        self.report = report;
+        self.heard = now;
+    }
+
+    /// Whether it takes conversations.
+    pub(super) fn is_ready(&self) -> bool {
+        self.standing == Standing::Attached && self.report.state == WorkerState::Ready
+    }
+
+    pub(super) fn clock_measured(&mut self, exchange: ClockExchange) {
+        match self.clock.take(exchange) {
+            Ok(()) => self.measured = Some(exchange.answered),
+            Err(error) => tracing::debug!(%error, "a measure of a worker's clock is of no use"),
+        }
+    }
+
+    /// What is known of its clock at a time of its own.
+    pub(super) fn clock_at(&self, at: WorkerTime) -> Option<OffsetEstimate> {
+        self.clock.offset_at(at)
+    }
+
+    /// The same when it was last measured.
+    pub(super) fn estimate(&self) -> Option<OffsetEstimate> {
+        self.clock.offset_at(self.measured?)
+    }
+
+    pub(super) fn was_given_a_run(&mut self) {
+        self.placed += 1;
+        self.most_placed = self.most_placed.max(self.placed);
+    }
+
+    pub(super) fn take_health(&mut self, worker: WorkerId, now: Micros) -> WorkerHealth {
+        let (ticks, late_ticks) = (self.report.ticks, self.report.late_ticks);
+        let clock = self.estimate();
+        let lost = match (&self.standing, &self.report.state) {
+            (Standing::Lost, _) => Some(WorkerLoss::Silent),
+            (_, WorkerState::Draining) => Some(WorkerLoss::Draining),
+            (_, WorkerState::Failed(_)) => Some(WorkerLoss::Unprepared),
+            _ => None,
+        };
+        let health = WorkerHealth {
+            worker,
+            capacity: self.report.capacity,
+            callers: self.most_placed,
+            ticks: ticks.saturating_sub(self.taken.0),
+            late_ticks: late_ticks.saturating_sub(self.taken.1),
+            latest_tick: self.latest_tick,
+            clock_offset: clock.map(|clock| clock.offset.middle_us()),
+            clock_within: clock.map(|clock| clock.offset.half_width()),
+            round_trip: clock.map(|clock| clock.round_trip),
+            silent: now.saturating_sub(self.heard),
+            lost,
+        };
+        self.taken = (ticks, late_ticks);
+        self.latest_tick = Micros::ZERO;
+        self.most_placed = self.placed;
+        health
+    }
+}

@@ -1,0 +1,131 @@
+//! The rights that coordinators and workers have on a server of NATS, on a real one.
+
+use std::process::Command;
+
+use crate::support::{NatsRefusal, NatsServer, TestDir};
+
+const COORDINATOR: (&str, &str) = ("coordinator", "password-of-the-coordinator");
+const WORKER: (&str, &str) = ("worker", "password-of-the-workers");
+const PASSWORDS: [(&str, &str); 2] =
+    [("COORDINATOR_PASSWORD", COORDINATOR.1), ("WORKER_PASSWORD", WORKER.1)];
+
+/// The configuration for a server that is started by hand or by compose.
+pub(crate) fn server_configuration() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/nats/nats-server.conf");
+    std::fs::read_to_string(path).expect("it is there")
+}
+
+/// What the chart makes of our values: its configuration is JSON, without the quotes of what is between `<<` and `>>`.
+fn configuration_of_the_chart() -> String {
+    let values = &super::packaging::yaml_values("deploy/kubernetes/nats-values.yaml")[0];
+    let config = serde_json::to_string(&values["config"]["merge"]).expect("it is JSON");
+    config.replace("\"<< ", "").replace(" >>\"", "")
+}
+
+fn permissions_violation(refused: &NatsRefusal) -> bool {
+    refused.0.contains("Permissions Violation")
+}
+
+fn check_rights(config: &str) {
+    let dir = TestDir::new();
+    let server = NatsServer::start_with(dir.path(), config, &PASSWORDS);
+    let mut coordinator = server.client(Some(COORDINATOR));
+    let mut worker = server.client(Some(WORKER));
+
+    // What each of them needs.
+    coordinator.subscribe("rh.rushhour.up.>").unwrap();
+    worker.subscribe("rh.rushhour.w.0a1b2c3d.>").unwrap();
+    worker.subscribe("rh.rushhour.all.*").unwrap();
+    let replies = "rh.rushhour.up.77777777.inbox.1";
+    coordinator.publish("rh.rushhour.w.0a1b2c3d.command", Some(replies), "submit").unwrap();
+    let command = worker.next();
+    assert_eq!((&*command.payload, command.reply.as_deref()), ("submit", Some(replies)));
+    worker.publish(replies, None, "done").unwrap();
+    assert_eq!(coordinator.next().payload, "done");
+    coordinator.publish("rh.rushhour.all.roll", Some(replies), "who is there?").unwrap();
+    assert_eq!(worker.next().subject, "rh.rushhour.all.roll");
+    worker.publish("rh.rushhour.up.beat.0a1b2c3d", None, "I am").unwrap();
+    assert_eq!(coordinator.next().payload, "I am");
+
+    // What neither of them may.
+    let refused_to_worker = |subject: &str| {
+        let refused = server.client(Some(WORKER)).subscribe(subject).unwrap_err();
+        assert!(permissions_violation(&refused), "{subject}: {refused:?}");
+    };
+    for subject in [
+        ">",
+        "rh.>",
+        "rh.rushhour.>",
+        "rh.rushhour.*.*.*",
+        "rh.rushhour.up.>",
+        "rh.rushhour.up.77777777.updates",
+        replies,
+        "rh.other.w.>",
+        "rh.other.all.*",
+        "_INBOX.>",
+        "$SYS.>",
+        "$JS.API.>",
+    ] {
+        refused_to_worker(subject);
+    }
+    for subject in [
+        "rh.rushhour.w.99999999.command",
+        "rh.rushhour.all.roll",
+        "rh.rushhour.all.lease",
+        "rh.other.up.beat.0a1b2c3d",
+        "$JS.API.STREAM.NAMES",
+        "anything",
+    ] {
+        let refused = server.client(Some(WORKER)).publish(subject, None, "x").unwrap_err();
+        assert!(permissions_violation(&refused), "{subject}: {refused:?}");
+    }
+    for subject in [">", "rh.rushhour.w.>", "rh.rushhour.all.*", "rh.other.up.>", "$SYS.>"] {
+        let refused = server.client(Some(COORDINATOR)).subscribe(subject).unwrap_err();
+        assert!(permissions_violation(&refused), "{subject}: {refused:?}");
+    }
+    let other = server.client(Some(COORDINATOR)).publish("rh.other.all.roll", None, "x");
+    assert!(permissions_violation(&other.unwrap_err()));
+
+    for stranger in [None, Some((WORKER.0, COORDINATOR.1)), Some(("admin", WORKER.1))] {
+        let refused = server.client(stranger).flush().unwrap_err();
+        assert!(refused.0.contains("Authorization Violation"), "{refused:?}");
+    }
+}
+
+#[test]
+fn each_role_has_the_rights_that_it_needs_and_no_others() {
+    check_rights(&server_configuration());
+}
+
+#[test]
+fn the_values_for_the_chart_give_the_same_rights() {
+    check_rights(&configuration_of_the_chart());
+}
+
+#[test]
+fn a_server_that_is_started_again_has_the_same_address() {
+    let dir = TestDir::new();
+    let mut server = NatsServer::start(dir.path());
+    let url = server.url();
+    server.client(None).subscribe(">").unwrap();
+    server.restart();
+    assert_eq!(server.url(), url);
+    server.client(None).flush().unwrap();
+}
+
+#[test]
+fn the_version_of_the_server_is_the_pinned_one() {
+    let pinned = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/all"));
+    let pinned = pinned.expect("it is there");
+    let pinned = pinned.lines().find_map(|line| line.strip_prefix("NATS_SERVER="));
+    let binary = concat!(env!("CARGO_MANIFEST_DIR"), "/target/peers/bin/nats-server");
+    let version = Command::new(binary).arg("--version").output().expect("./tests/all installs it");
+    let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
+    assert_eq!(Some(&*version.replace("nats-server: ", "")), pinned);
+    let compose = &super::packaging::yaml("deploy/compose/compose.yaml")[0];
+    let image = compose["services"]["nats"]["image"].as_str();
+    assert_eq!(
+        image,
+        Some(&*format!("nats:{}", pinned.unwrap_or_default().trim_start_matches('v')))
+    );
+}
