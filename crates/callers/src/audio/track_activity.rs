@@ -174,10 +174,7 @@ impl TrackActivity {
             (None, Some(first)) => first + MAX_WAIT,
             (None, None) => SessionTime::NEVER,
         };
-        let undecided = match self.in_speech() {
-            true => SessionTime::NEVER,
-            false => self.clicks.deadline(),
-        };
+        let undecided = if self.in_speech() { SessionTime::NEVER } else { self.clicks.deadline() };
         edge.min(undecided).min(self.first_sounds.deadline(self.last_packet_at))
     }
 
