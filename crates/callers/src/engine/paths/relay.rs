@@ -24,6 +24,11 @@ use rushhour_core::units::SessionTime;
 /// Peers that get a permission, at most: addresses of one server.
 const MAX_PEERS: usize = 8;
 
+/// Error codes of RFC 8489.
+const BAD_REQUEST: u16 = 400;
+const UNAUTHENTICATED: u16 = 401;
+const STALE_NONCE: u16 = 438;
+
 /// How the TURN server is reached.
 pub(super) enum RelayTransport {
     /// Over UDP.
@@ -58,6 +63,8 @@ pub(super) struct Relay {
     channel: Option<SocketAddr>,
     /// Whether [`Self::new_candidate`] has told it.
     is_told: bool,
+    /// Whether the server has asked for a password.
+    is_challenged: bool,
     /// The last error that the server answered.
     refusal: Option<String>,
     next_poll: Instant,
@@ -100,6 +107,7 @@ impl Relay {
             peers: Vec::new(),
             channel: None,
             is_told: false,
+            is_challenged: false,
             refusal: None,
             next_poll: Instant::from_nanos(0),
             received: Vec::new(),
@@ -233,14 +241,25 @@ impl Relay {
         }
     }
 
-    /// What the server answers instead of an address; that it wants a password is no refusal at first.
+    /// What the server answers instead of an address. That it wants a password is no refusal at first, and is one after
+    /// that: some answer to a user name that has expired as to one that is malformed.
     fn note_refusal(&mut self, bytes: &[u8]) {
         let Ok(message) = Message::from_bytes(bytes) else { return };
-        if let Ok(error) = message.attribute::<ErrorCode>() {
-            let reason: String =
-                error.reason().chars().filter(|c| !c.is_control()).take(100).collect();
-            self.refusal = Some(format!("refused with {} {reason}", error.code()));
+        let Ok(error) = message.attribute::<ErrorCode>() else { return };
+        let code = error.code();
+        if [UNAUTHENTICATED, STALE_NONCE].contains(&code)
+            && !std::mem::replace(&mut self.is_challenged, true)
+        {
+            return;
         }
+        let reason: String = error.reason().chars().filter(|c| !c.is_control()).take(100).collect();
+        let hint = match code {
+            BAD_REQUEST | UNAUTHENTICATED => {
+                "; the credentials that LiveKit named may have expired"
+            }
+            _ => "",
+        };
+        self.refusal = Some(format!("refused with {code} {reason}{hint}"));
     }
 
     fn after_input(&mut self, now: SessionTime) {
@@ -294,7 +313,9 @@ impl Relay {
     pub(super) fn describe(&self, answered: bool) -> String {
         let shown = &self.shown;
         match &self.state {
-            RelayState::Asked => format!("{shown}: no answer"),
+            RelayState::Asked => {
+                format!("{shown}: {}", self.refusal.as_deref().unwrap_or("no answer"))
+            }
             RelayState::Failed(why) => format!("{shown}: {why}"),
             RelayState::Allocated(_) if answered => format!("{shown}: answered"),
             RelayState::Allocated(_) => match &self.refusal {
