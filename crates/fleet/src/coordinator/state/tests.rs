@@ -91,8 +91,8 @@ fn runs_go_to_the_worker_with_the_smallest_share_taken_until_all_are_full() {
     }
     assert_eq!((counts[&A], counts[&B]), (10, 20));
     assert_eq!(place(&mut state, 30), Placement::Full);
-    state.updated(batch(A, 7, vec![update(1, 1, 0, ended())]), Micros::ZERO);
-    state.updated(batch(B, 8, vec![update(1, 1, 1, ended())]), Micros::ZERO);
+    assert_eq!(state.worker_of(RunIndex(0)), Some(B));
+    assert_eq!(state.updated(batch(B, 8, vec![update(1, 1, 0, ended())]), Micros::ZERO).len(), 1);
     assert!(matches!(place(&mut state, 31), Placement::On(_)));
 }
 
