@@ -136,7 +136,7 @@ impl FleetState {
 
     /// Workers that are to be asked whether they hold callers for the session; each once. Whether it must forget what it
     /// held before.
-    pub(super) fn to_ask(&mut self) -> Vec<(WorkerId, bool)> {
+    pub(super) fn take_unasked(&mut self) -> Vec<(WorkerId, bool)> {
         let mut asked = Vec::new();
         for (worker, member) in &mut self.members {
             let is_free = match &member.report.session {
@@ -201,11 +201,15 @@ impl FleetState {
         Placement::On(worker)
     }
 
-    /// The worker has the run.
-    pub(super) fn accepted(&mut self, run: RunIndex) {
+    /// The worker said that it has the run; whether that still counts. Of a run that has ended since it does.
+    pub(super) fn accepted(&mut self, run: RunIndex, worker: WorkerId, stream: u32) -> bool {
+        if self.is_lost(worker, stream) {
+            return false;
+        }
         if let Some(placed) = self.runs.get_mut(&run) {
             placed.accepted = true;
         }
+        true
     }
 
     /// The worker does not have the run, and gets no other before it is heard of again.

@@ -62,6 +62,8 @@ pub(crate) struct Attached {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Submit {
     pub(crate) fence: Fence,
+    /// The count of updates that it belongs to: one that was given up since takes no more.
+    pub(crate) stream: u32,
     pub(crate) run: RunIndex,
     pub(crate) scenario: ScenarioId,
     pub(crate) mode: Mode,
