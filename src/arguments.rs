@@ -24,6 +24,8 @@ pub(crate) struct ProfileArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     #[command(flatten)]
+    pub(crate) workers: OnWorkersArgs,
+    #[command(flatten)]
     pub(crate) files: FurtherFilesArgs,
 }
 
@@ -32,6 +34,22 @@ impl ProfileArgs {
     pub(crate) fn files(&self) -> ProfileFiles {
         self.files.files(&self.profile)
     }
+
+    /// Every setting that overrides the profile's.
+    pub(crate) fn overrides(&self) -> Vec<String> {
+        let workers = self.workers.workers.iter().map(|nats| format!("workers.nats={nats}"));
+        self.set.iter().cloned().chain(workers).collect()
+    }
+}
+
+/// Where the native callers run.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct OnWorkersArgs {
+    /// Have the native callers on the workers that wait on this NATS server, such as `nats://10.0.0.5:4222`.
+    ///
+    /// The same as `--set workers.nats=NATS`. `rushhour worker` starts one.
+    #[arg(long, value_name = "NATS")]
+    workers: Option<String>,
 }
 
 /// Where else a profile's files may be.

@@ -22,6 +22,10 @@ use crate::commands::schema::SchemaArgs;
 use crate::commands::soak::SoakArgs;
 use crate::commands::sweep::SweepArgs;
 use crate::commands::validate::ValidateArgs;
+#[cfg(feature = "fleet")]
+use crate::commands::worker::WorkerArgs;
+#[cfg(feature = "fleet")]
+use crate::commands::workers::WorkersArgs;
 use crate::logging::LogArgs;
 
 /// The widest that help is shown, in columns.
@@ -46,6 +50,7 @@ Environment:
   LIVEKIT_API_KEY, LIVEKIT_API_SECRET  credentials of the LiveKit server
   CEKURA_API_KEY                       key of Cekura
   LIVEKIT_URL, CEKURA_API_URL          addresses that take precedence over the profile's
+  NATS_USER, NATS_PASSWORD, ...        how to log in to NATS: see `rushhour worker --help`
   RUSHHOUR_LOG                         what to log, such as `debug`
 A profile can also name files that hold the credentials.
 
@@ -89,6 +94,10 @@ pub(crate) enum Command {
     Sandbox(SandboxArgs),
     #[cfg(feature = "native")]
     Agent(Box<AgentArgs>),
+    #[cfg(feature = "fleet")]
+    Worker(WorkerArgs),
+    #[cfg(feature = "fleet")]
+    Workers(WorkersArgs),
     Init(InitArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),

@@ -5,7 +5,8 @@ use rushhour_core::units::{Secret, redact, remember_secret};
 use rushhour_sandbox::SandboxConfig;
 
 /// Where the environment holds secrets.
-const VARIABLES: [&str; 3] = ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "CEKURA_API_KEY"];
+const VARIABLES: [&str; 5] =
+    ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "CEKURA_API_KEY", "NATS_PASSWORD", "NATS_TOKEN"];
 
 /// Keys that are public and ordinary words, which no message could do without: those of
 /// `livekit-server --dev` and of the embedded sandbox.

@@ -22,7 +22,8 @@ const SHORTEST_SECRET: usize = 12;
 pub(crate) fn load_profile(arguments: &ProfileArgs) -> Result<LoadedProfile, CliError> {
     let path = &arguments.profile;
     let bytes = read_bounded(path, MAX_PROFILE).map_err(|error| unreadable(path, error))?;
-    refuse_secrets(&bytes, &arguments.set)?;
+    let flags = arguments.overrides();
+    refuse_secrets(&bytes, &flags)?;
     let environment: Vec<(&'static str, String)> = ENVIRONMENT_VARIABLES
         .iter()
         .filter_map(|(name, _)| Some((*name, std::env::var(name).ok()?)))
@@ -34,7 +35,7 @@ pub(crate) fn load_profile(arguments: &ProfileArgs) -> Result<LoadedProfile, Cli
         file: &file,
         bytes: &bytes,
         environment: &environment,
-        flags: &arguments.set,
+        flags: &flags,
         read_file: &read_file,
     };
     let loaded = load(input).map_err(|invalid| {
@@ -43,7 +44,7 @@ pub(crate) fn load_profile(arguments: &ProfileArgs) -> Result<LoadedProfile, Cli
         CliError::new(ErrorKind::InvalidProfile, format!("{invalid}: {file}"))
     })?;
     let profile = &loaded.profile;
-    refuse_keys_of_files(profile, &files, &bytes, &arguments.set)?;
+    refuse_keys_of_files(profile, &files, &bytes, &flags)?;
     info!(file, name = profile.name, seed = profile.seed, mode = %profile.mode, "loaded the profile");
     Ok(loaded)
 }

@@ -12,6 +12,8 @@ mod exit;
 mod known_secrets;
 mod load_profile;
 mod logging;
+#[cfg(feature = "fleet")]
+mod nats_login;
 mod print;
 mod profile_files;
 mod profile_reference;
@@ -91,6 +93,10 @@ fn run_command(command: &Command) -> Result<Exit, CliError> {
         Command::Sandbox(arguments) => c::sandbox::sandbox(arguments),
         #[cfg(feature = "native")]
         Command::Agent(arguments) => c::agent::agent(arguments),
+        #[cfg(feature = "fleet")]
+        Command::Worker(arguments) => c::worker::worker(arguments),
+        #[cfg(feature = "fleet")]
+        Command::Workers(arguments) => c::workers::workers(arguments),
         Command::Init(arguments) => c::init::init(arguments),
         Command::Schema(arguments) => Ok(c::schema::schema(arguments)),
         Command::Completions(arguments) => Ok(c::completions::completions(arguments)),

@@ -166,6 +166,7 @@ fn resume_in_process(journal: &[u8], figures: &mut Figures) {
         wall_clock: "2026-01-01T00:00:00Z".to_owned(),
         truncated_bytes: 0,
         evaluator: EvaluatorLifetime::Independent,
+        held: std::collections::BTreeSet::new(),
         finish_only: true,
     };
     let now = replayed.last_event_time();

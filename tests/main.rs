@@ -12,6 +12,7 @@
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
 //! | `connections` | connections that are lost, and servers that are restarted |
+//! | `fleet` | one session over several machines: workers, NATS, and what is killed meanwhile |
 //! | `networks` | lossy networks of our own callers, and bursts on the server's dispatcher |
 //! | `calibration_agent` | the agent whose delays and faults are known |
 //! | `worker_clocks` | moments from workers whose clocks differ |
@@ -48,6 +49,8 @@ mod compare_and_merge;
 mod connections;
 mod doctor;
 mod examples;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod forged_journals;
 mod frameworks;
 #[cfg(feature = "native")]

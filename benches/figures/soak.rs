@@ -268,7 +268,12 @@ impl World {
                     let end = at + Micros::from_secs(30 + variation % 60);
                     self.conversations.insert(name.clone(), end);
                     let mapping = RunMapping::Proven;
-                    Ok(AcceptedSubmission { result: None, runs: vec![Some(name)], mapping })
+                    Ok(AcceptedSubmission {
+                        result: None,
+                        runs: vec![Some(name)],
+                        mapping,
+                        worker: None,
+                    })
                 };
                 SessionInput::Submitted { request, timing, result }
             }
@@ -304,7 +309,12 @@ impl World {
 }
 
 fn process_stats() -> SessionInput {
-    SessionInput::ProcessStats(ProcessSample { cpu: Micros::ZERO, memory: 0, callers: None })
+    SessionInput::ProcessStats(ProcessSample {
+        cpu: Micros::ZERO,
+        memory: 0,
+        callers: None,
+        workers: Vec::new(),
+    })
 }
 
 /// This process's resident memory in bytes (`man 5 proc`, `VmRSS`).

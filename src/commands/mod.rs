@@ -20,3 +20,7 @@ pub(crate) mod schema;
 pub(crate) mod soak;
 pub(crate) mod sweep;
 pub(crate) mod validate;
+#[cfg(feature = "fleet")]
+pub(crate) mod worker;
+#[cfg(feature = "fleet")]
+pub(crate) mod workers;

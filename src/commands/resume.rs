@@ -1,5 +1,6 @@
 //! `rushhour resume`: resumes a session whose process died, from its journal, and brings it to its end.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ use crate::session::progress::ProgressSink;
 use rushhour_core::event::{Event, SessionHeader};
 use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{EvaluatorSettings, LiveKitTarget, Profile};
-use rushhour_core::units::{Micros, SessionTime};
+use rushhour_core::units::{Micros, RunIndex, SessionTime};
 use rushhour_driver::{
     DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Services, Session,
     SessionClock,
@@ -211,12 +212,14 @@ async fn drive(
     let sink = Arc::new(sink);
     let profile = Arc::new(header.profile.clone());
     let settings = DriverSettings::new(&profile, clients.evaluator.capabilities());
+    let held = attach_to_workers(clients, &replayed, &header, arguments.finish_only).await?;
     let wall = Timestamp::now();
     let now = session_time(&header, wall, replayed.last_event_time())?;
     let clock = SessionClock::resume(now, wall.as_millisecond());
     if let Some(callers) = &clients.callers {
         callers.start(clock)?;
     }
+    let lifetime = evaluator_lifetime(&profile);
     let names = replayed
         .any_room()
         .and_then(|(room, run)| RoomNaming::from_room(room, run))
@@ -224,11 +227,11 @@ async fn drive(
     let unwatched = now.since(replayed.last_event_time());
     info!(session = %header.session, %unwatched, torn_bytes, "resuming");
     print::stderr(&resuming(&header, unwatched, torn_bytes));
-    let lifetime = evaluator_lifetime(&profile);
     let resumption = Resumption {
         wall_clock: format!("{wall:.6}"),
         truncated_bytes: torn_bytes,
         evaluator: lifetime,
+        held,
         finish_only: arguments.finish_only,
     };
     let session = Session::resume(settings.clone(), names.clone(), replayed, resumption, now)
@@ -255,6 +258,42 @@ async fn drive(
     };
     let progress = (!arguments.interaction.quiet).then_some(&forecast);
     ReadySession { session, services, clients, clock, sink, progress }.drive().await
+}
+
+/// The runs that workers still hold, or whose last updates they have.
+#[cfg(feature = "fleet")]
+async fn attach_to_workers(
+    clients: &Clients,
+    replayed: &ReplayedSession,
+    header: &SessionHeader,
+    finish_only: bool,
+) -> Result<BTreeSet<RunIndex>, CliError> {
+    let mut resumed = rushhour_fleet::ResumedRuns::default();
+    for (run, updates, has_audio) in replayed.recorded_updates() {
+        resumed.events.insert(run, updates);
+        if has_audio {
+            resumed.audio.insert(run);
+        }
+    }
+    let (session, epoch) = (header.session.clone(), replayed.epoch());
+    let finish_only = finish_only || replayed.is_stopped();
+    let gathering = crate::session::worker_callers::Gathering {
+        session,
+        epoch: epoch + 1,
+        finish_only,
+        resumed,
+    };
+    clients.gather_workers(gathering).await
+}
+
+#[cfg(not(feature = "fleet"))]
+async fn attach_to_workers(
+    _: &Clients,
+    _: &ReplayedSession,
+    _: &SessionHeader,
+    _: bool,
+) -> Result<BTreeSet<RunIndex>, CliError> {
+    Ok(BTreeSet::new())
 }
 
 /// The session's time now: by the wall clock, but not before the journal's last event, whatever happened to that clock.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use crate::arguments::{FurtherFilesArgs, NewSessionArgs, ProfileArgs};
+use crate::arguments::{FurtherFilesArgs, NewSessionArgs, OnWorkersArgs, ProfileArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load_profile::load_profile;
@@ -57,6 +57,8 @@ pub(crate) struct SoakArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(flatten)]
+    workers: OnWorkersArgs,
+    #[command(flatten)]
     files: FurtherFilesArgs,
     #[command(flatten)]
     session: NewSessionArgs,
@@ -77,6 +79,7 @@ fn run(arguments: &SoakArgs) -> Result<CompletedSession, CliError> {
     let profile = ProfileArgs {
         profile: arguments.target.clone(),
         set: arguments.set.clone(),
+        workers: arguments.workers.clone(),
         files: arguments.files.clone(),
     };
     let mut loaded = load_profile(&profile)?;

@@ -233,7 +233,7 @@ pub(crate) fn exit_of(folded: &FoldedSession, verdict: &SessionVerdict) -> Exit 
         Exit::Budget
     } else if stopped(&[StopReason::Drain, StopReason::Now]) {
         Exit::Stopped
-    } else if verdict.is_invalid() {
+    } else if verdict.is_invalid() || stopped(&[StopReason::Workers]) {
         Exit::Invalid
     } else if verdict.any_failed() || verdict.nothing_completed.is_some() {
         Exit::ThresholdFailed

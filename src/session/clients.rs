@@ -13,6 +13,8 @@ use rushhour_core::evaluator::Evaluator;
 use rushhour_core::profile::{
     EvaluatorSettings, LatencyModel, LiveKitTarget, Profile, SandboxSettings,
 };
+#[cfg(feature = "fleet")]
+use rushhour_core::units::RunIndex;
 use rushhour_core::units::{Micros, Secret, SessionId};
 use rushhour_driver::cekura::{Cekura, CekuraConfig};
 use rushhour_driver::{DriverSettings, RoomNaming, Services};
@@ -132,7 +134,10 @@ impl Clients {
                 }
                 // Journals name this evaluator so.
                 (EvaluatorSettings::Native(_), Some(callers)) => {
-                    ("callers of our own".to_owned(), callers.evaluator())
+                    let place = profile.workers.as_ref().map(|workers| &workers.nats);
+                    let place =
+                        place.map_or_else(String::new, |nats| format!(" on workers of {nats}"));
+                    (format!("callers of our own{place}"), callers.evaluator())
                 }
                 (EvaluatorSettings::Native(_), None) => {
                     return Err(CliError::internal("the session's callers were not prepared"));
@@ -166,6 +171,27 @@ impl Clients {
                 .caused_by(error)
                 .with_hint(hint)
         })
+    }
+
+    /// Finds the workers of a session whose callers are on other machines, and waits until they are ready; returns the
+    /// runs that they hold from before. Nothing where callers are in this process, or are Cekura's.
+    #[cfg(feature = "fleet")]
+    pub(crate) async fn gather_workers(
+        &self,
+        gathering: super::worker_callers::Gathering,
+    ) -> Result<std::collections::BTreeSet<RunIndex>, CliError> {
+        match self.callers.as_ref().and_then(SessionCallers::on_workers) {
+            Some(callers) => Ok(callers.gather(gathering).await?.into_iter().collect()),
+            None => Ok(std::collections::BTreeSet::new()),
+        }
+    }
+
+    /// Lets the workers go, where there are any.
+    pub(crate) async fn release_workers(&self) {
+        #[cfg(feature = "fleet")]
+        if let Some(callers) = self.callers.as_ref().and_then(SessionCallers::on_workers) {
+            callers.release().await;
+        }
     }
 
     /// The services as the driver takes them.

@@ -27,6 +27,8 @@ enum Service {
     Cekura,
     /// The agent's own worker, on this machine; it gets no key, but whoever wrote the journal chose the request.
     Worker,
+    /// The NATS server where workers wait; its login goes there, and the tokens of the rooms.
+    Nats,
 }
 
 impl Service {
@@ -35,6 +37,7 @@ impl Service {
             Self::LiveKit => "LiveKit",
             Self::Cekura => "Cekura",
             Self::Worker => "the agent's worker",
+            Self::Nats => "NATS",
         }
     }
 
@@ -44,6 +47,7 @@ impl Service {
             Self::LiveKit => Some("LIVEKIT_URL"),
             Self::Cekura => Some("CEKURA_API_URL"),
             Self::Worker => None,
+            Self::Nats => Some("NATS_URL"),
         }
     }
 
@@ -66,7 +70,8 @@ struct UnnamedHost {
 pub(crate) struct AskedServices<'a> {
     /// Cekura, where it is to be asked.
     pub(crate) cekura: Option<&'a CekuraSettings>,
-    /// Whether the agent's worker is polled, where the profile names one.
+    /// Whether the session goes on: then the agent's worker is polled, and workers hold callers, where the profile names
+    /// them.
     pub(crate) worker: bool,
 }
 
@@ -123,7 +128,9 @@ fn unnamed_hosts(
     let health = profile.agent_health.iter().filter(|_| asked.worker);
     let worker = health.flat_map(|health| [&health.url, &health.metrics]).flatten();
     let worker = worker.map(|url| (Service::Worker, url.clone()));
-    let hosts = livekit.chain(cekura).chain(worker).map(|(service, url)| {
+    let workers = profile.workers.iter().filter(|_| asked.worker);
+    let nats = workers.map(|workers| (Service::Nats, workers.nats.clone()));
+    let hosts = livekit.chain(cekura).chain(worker).chain(nats).map(|(service, url)| {
         let named = service.variable().and_then(&variable);
         UnnamedHost { service, url, named: named.filter(|named| !named.trim().is_empty()) }
     });
@@ -137,6 +144,8 @@ fn is_same_host(one: &str, other: &str) -> bool {
         let (is_encrypted, default_port) = match url.scheme() {
             "wss" | "https" => (true, 443),
             "ws" | "http" => (false, 80),
+            "tls" => (true, 4222),
+            "nats" => (false, 4222),
             _ => return None,
         };
         let host = url.host_str()?.trim_end_matches('.').to_ascii_lowercase();

@@ -16,4 +16,6 @@ pub(crate) mod native_callers;
 pub(crate) mod new_session;
 pub(crate) mod progress;
 pub(crate) mod trust;
+#[cfg(feature = "fleet")]
+pub(crate) mod worker_callers;
 pub(crate) mod worker_monitor;

@@ -13,6 +13,8 @@ use rushhour_driver::SessionClock;
 
 #[cfg(feature = "native")]
 pub(crate) use available::{SessionCallers, prepare, read_clip};
+#[cfg(feature = "fleet")]
+pub(crate) use available::{caller_threads, check_file_limit, playable};
 #[cfg(not(feature = "native"))]
 pub(crate) use unavailable::{SessionCallers, prepare};
 
@@ -28,36 +30,73 @@ mod available {
     };
     use crate::bounded_file::{MAX_CLIP, read_bounded};
     use crate::session::trust::livekit_trust;
+    #[cfg(feature = "fleet")]
+    use crate::session::worker_callers::WorkerCallers;
     use rushhour_callers::NativeCallers;
     use rushhour_callers::audio::Clip;
     use rushhour_callers::caller::PreparedScript;
     use rushhour_callers::engine::{
         EngineClock, FILES_PER_PARTICIPANT, NetworkAccess, raise_file_limit,
     };
+    use rushhour_core::profile::{NativeSettings, WorkersSettings};
 
     /// Open files for everything but the callers.
     const OTHER_FILES: u64 = 200;
 
     /// Callers that wait for the session to begin.
-    pub(crate) struct SessionCallers {
-        callers: Arc<NativeCallers>,
-        network: NetworkAccess,
+    pub(crate) enum SessionCallers {
+        /// In this process.
+        Here {
+            /// The callers.
+            callers: Arc<NativeCallers>,
+            /// How they reach their server.
+            network: NetworkAccess,
+        },
+        /// On other machines.
+        #[cfg(feature = "fleet")]
+        OnWorkers(Arc<WorkerCallers>),
     }
 
     impl SessionCallers {
         pub(crate) fn evaluator(&self) -> Arc<dyn Evaluator> {
-            self.callers.clone()
+            match self {
+                Self::Here { callers, .. } => callers.clone(),
+                #[cfg(feature = "fleet")]
+                Self::OnWorkers(callers) => callers.clone(),
+            }
+        }
+
+        /// The callers on workers, where they are.
+        #[cfg(feature = "fleet")]
+        pub(crate) fn on_workers(&self) -> Option<&Arc<WorkerCallers>> {
+            match self {
+                Self::Here { .. } => None,
+                Self::OnWorkers(callers) => Some(callers),
+            }
         }
 
         /// Starts the callers' threads, on the session's clock.
         pub(crate) fn start(&self, clock: SessionClock) -> Result<(), CliError> {
-            let (anchor, wall_ms) = clock.anchor();
-            let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            let network = self.network.clone();
-            self.callers.start(EngineClock::new(anchor, wall_ms), threads, network).map_err(
-                |error| CliError::internal("cannot start the callers' threads").caused_by(error),
-            )
+            match self {
+                Self::Here { callers, network } => {
+                    let (anchor, wall_ms) = clock.anchor();
+                    let clock = EngineClock::new(anchor, wall_ms);
+                    callers.start(clock, caller_threads(), network.clone()).map_err(|error| {
+                        CliError::internal("cannot start the callers' threads").caused_by(error)
+                    })
+                }
+                #[cfg(feature = "fleet")]
+                Self::OnWorkers(callers) => {
+                    callers.start(clock);
+                    Ok(())
+                }
+            }
         }
+    }
+
+    /// The threads that serve callers: one for each core.
+    pub(crate) fn caller_threads() -> usize {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
     }
 
     /// Prepares the callers of a profile, where it has any.
@@ -66,6 +105,9 @@ mod available {
         files: &ProfileFiles,
     ) -> Result<Option<SessionCallers>, CliError> {
         let EvaluatorSettings::Native(settings) = &profile.evaluator else { return Ok(None) };
+        if let Some(workers) = &profile.workers {
+            return on_workers(profile, settings, workers, files).map(Some);
+        }
         let mut clips = Clips { files, read: HashMap::new(), error: None };
         let mut scripts = HashMap::new();
         for scenario in profile.mix.scenarios() {
@@ -85,10 +127,33 @@ mod available {
             trust: livekit_trust(profile.livekit.ca_file.as_deref(), files)?,
             transport: profile.livekit.transport,
         };
-        Ok(Some(SessionCallers { callers: Arc::new(callers), network }))
+        Ok(Some(SessionCallers::Here { callers: Arc::new(callers), network }))
     }
 
-    fn check_file_limit(callers: u32) -> Result<(), CliError> {
+    #[cfg(feature = "fleet")]
+    fn on_workers(
+        profile: &Profile,
+        settings: &NativeSettings,
+        workers: &WorkersSettings,
+        files: &ProfileFiles,
+    ) -> Result<SessionCallers, CliError> {
+        let callers = WorkerCallers::prepare(profile, settings, workers, files)?;
+        Ok(SessionCallers::OnWorkers(Arc::new(callers)))
+    }
+
+    #[cfg(not(feature = "fleet"))]
+    fn on_workers(
+        _: &Profile,
+        _: &NativeSettings,
+        _: &WorkersSettings,
+        _: &ProfileFiles,
+    ) -> Result<SessionCallers, CliError> {
+        Err(CliError::usage("this build of Rushhour knows no workers")
+            .with_hint("build it with the feature `fleet`, or remove [workers]"))
+    }
+
+    /// Makes sure that this process may open enough files for so many callers.
+    pub(crate) fn check_file_limit(callers: u32) -> Result<(), CliError> {
         let limit = raise_file_limit();
         let needed = u64::from(callers) * FILES_PER_PARTICIPANT + OTHER_FILES;
         if limit >= needed {
@@ -131,11 +196,21 @@ mod available {
         clip(path, read_bounded(path, MAX_CLIP))
     }
 
+    /// The bytes of a file, if it can be played as a clip.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn playable(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<Vec<u8>, CliError> {
+        let bytes = bytes.map_err(|error| unreadable_clip(path, error))?;
+        clip(path, Ok(bytes.clone()))?;
+        Ok(bytes)
+    }
+
+    fn unreadable_clip(path: &Path, error: io::Error) -> CliError {
+        CliError::usage(format!("cannot read the clip {}", path.display())).caused_by(error)
+    }
+
     fn clip(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<Clip, CliError> {
         let shown = path.display();
-        let bytes = bytes.map_err(|error| {
-            CliError::usage(format!("cannot read the clip {shown}")).caused_by(error)
-        })?;
+        let bytes = bytes.map_err(|error| unreadable_clip(path, error))?;
         Clip::from_bytes(&bytes).map_err(|error| {
             let hint = error.hint();
             CliError::usage(format!("{shown} cannot be played as a clip"))

@@ -94,6 +94,13 @@ pub(crate) fn run_session_in(
         if loaded.profile.livekit.target != LiveKitTarget::Sandbox {
             runtime.block_on(clients.check_connectivity())?;
         }
+        #[cfg(feature = "fleet")]
+        runtime.block_on(clients.gather_workers(super::worker_callers::Gathering {
+            session: folder.session.clone(),
+            epoch: 1,
+            finish_only: false,
+            resumed: rushhour_fleet::ResumedRuns::default(),
+        }))?;
         Ok(clients)
     });
     let clients = clients.inspect_err(|_| folder::remove_unused(&folder.path))?;

@@ -116,7 +116,11 @@ impl EventSink for ProgressSink {
     fn record(&self, event: Event) {
         self.replay(&event);
         if let EventKind::Stopping {
-            reason: StopReason::Journal | StopReason::Credentials | StopReason::Rejected,
+            reason:
+                StopReason::Journal
+                | StopReason::Credentials
+                | StopReason::Rejected
+                | StopReason::Workers,
             detail,
         } = &event.kind
         {

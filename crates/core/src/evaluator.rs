@@ -150,6 +150,10 @@ pub enum SubmitErrorKind {
     RejectedAlways,
     /// May have been accepted; must never be retried.
     Unknown,
+    /// The load generator could not place it: certainly no conversation goes on.
+    Generator,
+    /// The same, and no later one can be placed either.
+    GeneratorGone,
 }
 
 /// A submission that was not accepted, or may have been.

@@ -81,6 +81,7 @@ fn resume(plan: &Plan, world: &mut World, crashes: Crashes) -> Session {
         wall_clock: String::new(),
         truncated_bytes: 0,
         evaluator: crashes.evaluator,
+        held: std::collections::BTreeSet::new(),
         finish_only: crashes.finish_only,
     };
     Session::resume(settings_of(plan), RoomNaming::new("room"), replayed, how, world.now).unwrap()

@@ -55,12 +55,16 @@ pub async fn drive(
     health.reset();
     let process = ProcessStats::start();
     let mut stops_closed = false;
+    // Updates of the evaluator that were taken in: their events are recorded before the next input.
+    let mut updates = 0_u64;
     let timer = DeadlineTimer::new().map_err(DriveError::Timer)?;
     session.tick(clock.now());
     loop {
         for effect in session.take_effects() {
             if effect == SessionEffect::Finish {
-                return Ok(executor.services.sink.flush().await?);
+                executor.services.sink.flush().await?;
+                evaluator.updates_are_durable(updates);
+                return Ok(());
             }
             executor.execute(effect);
         }
@@ -75,6 +79,7 @@ pub async fn drive(
             }
             update = evaluator.next_update() => {
                 session.handle(executor.update_input(update), clock.now());
+                updates += 1;
             }
             expired = timer.expired() => {
                 expired.map_err(DriveError::Timer)?;
@@ -91,7 +96,7 @@ pub async fn drive(
                 let sample = ProcessSample { cpu, memory, callers, workers };
                 session.handle(SessionInput::ProcessStats(sample), clock.now());
             }
-            _ = journal.tick() => executor.check_journal(),
+            _ = journal.tick() => executor.check_journal(updates),
         }
     }
 }

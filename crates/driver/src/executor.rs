@@ -67,12 +67,16 @@ impl Executor {
         }
     }
 
-    /// Tells the session if the journal can no longer be written.
-    pub(super) fn check_journal(&self) {
+    /// Tells the session if the journal can no longer be written, and else the evaluator that the events of its first so
+    /// many updates are in it.
+    pub(super) fn check_journal(&self, updates: u64) {
         let this = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = this.services.sink.flush().await {
-                let _ = this.inbox.send(SessionInput::JournalFailed { error });
+            match this.services.sink.flush().await {
+                Ok(()) => this.services.evaluator.updates_are_durable(updates),
+                Err(error) => {
+                    let _ = this.inbox.send(SessionInput::JournalFailed { error });
+                }
             }
         });
     }

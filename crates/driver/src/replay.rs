@@ -47,6 +47,10 @@ pub(super) struct ReplayedRun {
     pub(super) submission: ReplayedSubmission,
     pub(super) phase: Option<RunPhase>,
     pub(super) running_since: Option<SessionTime>,
+    /// How many updates of its caller have an event.
+    pub(super) updates: u32,
+    /// Whether the audio that its caller sent is recorded, which comes just before its end.
+    pub(super) audio_recorded: bool,
     /// The last time at which the run is known not to have ended.
     pub(super) last_seen_open: SessionTime,
     /// Its outcome, where the deletion of its room was not recorded.
@@ -75,6 +79,8 @@ pub struct ReplayedSession {
     pub(super) next_request: u64,
     /// The stage of the last run that started.
     pub(super) last_stage: Option<u32>,
+    /// How often the session was resumed.
+    resumptions: u32,
     /// The time from each earlier crash to its resumption, in total.
     downtime: Micros,
     pub(super) stopped: Option<StopReason>,
@@ -128,16 +134,31 @@ impl ReplayedSession {
             EventKind::Dispatched { run, sent, .. } => {
                 self.update(*run, |run| run.dispatched = Some(*sent));
             }
-            EventKind::AgentSeen { run, .. } => self.update(*run, |run| run.agent_seen = true),
+            EventKind::AgentSeen { run, .. } => self.update(*run, |run| {
+                run.agent_seen = true;
+                run.updates += 1;
+            }),
             EventKind::EvaluatorSeen { run, .. } => self.update(*run, |run| run.caller_seen = true),
             EventKind::PhaseSeen { run, phase, after, seen, .. } => {
                 self.update(*run, |run| {
+                    run.updates += 1;
                     run.phase = Some(*phase);
                     run.last_seen_open = *after;
                     if *phase == RunPhase::Running {
                         run.running_since = Some(*seen);
                     }
                 });
+            }
+            EventKind::AgentReady { run, .. }
+            | EventKind::Greeted { run, .. }
+            | EventKind::MediaPath { run, .. }
+            | EventKind::Turn { run, .. }
+            | EventKind::Reconnected { run, .. }
+            | EventKind::ModelUsage { run, .. }
+            | EventKind::RpcCalls { run, .. }
+            | EventKind::Conversation { run, .. } => self.update(*run, |run| run.updates += 1),
+            EventKind::AudioSent { run, .. } => {
+                self.update(*run, |run| run.audio_recorded = true);
             }
             EventKind::Ended { run, outcome, .. } => {
                 if outcome.class().is_some_and(may_have_request_under_way) {
@@ -152,19 +173,13 @@ impl ReplayedSession {
             }
             EventKind::Stopping { reason, .. } => self.stopped = Some(*reason),
             EventKind::RestNotStarted { .. } => self.rest_recorded = true,
-            EventKind::Resumed { downtime, .. } => self.downtime = self.downtime + *downtime,
+            EventKind::Resumed { downtime, .. } => {
+                self.downtime = self.downtime + *downtime;
+                self.resumptions += 1;
+            }
             EventKind::Closed => self.closed = true,
             EventKind::RunSkipped { .. }
             | EventKind::SubmitRetry { .. }
-            | EventKind::AgentReady { .. }
-            | EventKind::Greeted { .. }
-            | EventKind::MediaPath { .. }
-            | EventKind::Turn { .. }
-            | EventKind::Reconnected { .. }
-            | EventKind::ModelUsage { .. }
-            | EventKind::RpcCalls { .. }
-            | EventKind::Conversation { .. }
-            | EventKind::AudioSent { .. }
             | EventKind::Health(_)
             | EventKind::WorkerHealth(_)
             | EventKind::AgentHealth(_)
@@ -201,6 +216,17 @@ impl ReplayedSession {
     /// How many runs of the plan were started or skipped.
     pub fn runs_passed(&self) -> u64 {
         self.replayed_header.as_ref().map_or(0, |replayed| replayed.schedule.runs_taken())
+    }
+
+    /// How often the session was begun: once, and each time that it was resumed.
+    pub const fn epoch(&self) -> u32 {
+        self.resumptions + 1
+    }
+
+    /// Of each run without an outcome: how many updates of its caller are recorded, and whether its audio is.
+    pub fn recorded_updates(&self) -> impl Iterator<Item = (RunIndex, u32, bool)> {
+        let open = self.runs.iter().filter(|(_, run)| run.outcome.is_none());
+        open.map(|(index, run)| (*index, run.updates, run.audio_recorded))
     }
 
     /// Whether the session was stopped: it starts no more runs.
@@ -300,6 +326,8 @@ impl ReplayedRun {
             submission: ReplayedSubmission::NotSent,
             phase: None,
             running_since: None,
+            updates: 0,
+            audio_recorded: false,
             last_seen_open: SessionTime::START,
             outcome: None,
         }

@@ -8,15 +8,14 @@
 use std::collections::VecDeque;
 
 use rushhour_core::units::{Micros, SessionTime};
-use serde::{Deserialize, Serialize};
 
 /// How much faster or slower one monotonic clock may run than the other, in millionths: what the kernel's NTP slews at
 /// most. Free-running quartzes differ by less than a fifth of it.
-pub const MOST_DRIFT_PPM: u64 = 500;
+pub(crate) const MOST_DRIFT_PPM: u64 = 500;
 /// How long an exchange counts after a newer one.
-pub const KEPT_FOR: Micros = Micros::from_secs(60);
+pub(crate) const KEPT_FOR: Micros = Micros::from_secs(60);
 /// The most exchanges of one worker that are kept.
-pub const MOST_KEPT: usize = 64;
+pub(crate) const MOST_KEPT: usize = 64;
 
 /// The latest time that is taken from anybody, some 30 years: offsets and their sums stay numbers.
 const LATEST: u64 = 1_000_000_000_000_000;
@@ -24,23 +23,16 @@ const LATEST: u64 = 1_000_000_000_000_000;
 const GRAIN: i64 = 1;
 
 /// A moment on a worker's monotonic clock, in microseconds since that worker started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "u64", into = "u64")]
-pub struct WorkerTime(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WorkerTime(u64);
 
 impl WorkerTime {
     /// As many microseconds since the worker started, 30 years at most.
-    pub const fn from_micros(micros: u64) -> Self {
+    pub(crate) const fn from_micros(micros: u64) -> Self {
         Self(if micros > LATEST { LATEST } else { micros })
     }
 
-    /// Microseconds since the worker started.
-    pub const fn as_micros(self) -> u64 {
-        self.0
-    }
-
-    /// The time since `earlier`, at least zero. It was measured on one clock and is exact.
-    pub const fn since(self, earlier: Self) -> Micros {
+    const fn since(self, earlier: Self) -> Micros {
         Micros(self.0.saturating_sub(earlier.0))
     }
 
@@ -54,34 +46,22 @@ impl WorkerTime {
     }
 }
 
-impl From<u64> for WorkerTime {
-    fn from(micros: u64) -> Self {
-        Self::from_micros(micros)
-    }
-}
-
-impl From<WorkerTime> for u64 {
-    fn from(time: WorkerTime) -> Self {
-        time.0
-    }
-}
-
 /// The four timestamps of a request to a worker and its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClockExchange {
+pub(crate) struct ClockExchange {
     /// When the coordinator sent the request.
-    pub sent: SessionTime,
+    pub(crate) sent: SessionTime,
     /// When the worker received it.
-    pub received: WorkerTime,
+    pub(crate) received: WorkerTime,
     /// When the worker answered.
-    pub answered: WorkerTime,
+    pub(crate) answered: WorkerTime,
     /// When the coordinator had the answer.
-    pub returned: SessionTime,
+    pub(crate) returned: SessionTime,
 }
 
 /// Timestamps that no exchange has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ImpossibleExchange {
+pub(crate) enum ImpossibleExchange {
     /// A reply before its request, on one of the clocks.
     #[error("the reply is older than the request")]
     Backwards,
@@ -98,7 +78,7 @@ impl ClockExchange {
     ///
     /// # Errors
     /// Where the four timestamps cannot belong to one exchange.
-    pub fn round_trip(&self) -> Result<Micros, ImpossibleExchange> {
+    pub(crate) fn round_trip(&self) -> Result<Micros, ImpossibleExchange> {
         if self.returned.0 > LATEST {
             return Err(ImpossibleExchange::TooLate);
         }
@@ -131,20 +111,20 @@ impl ClockExchange {
 
 /// Bounds of the coordinator's time less the worker's, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClockOffset {
+pub(crate) struct ClockOffset {
     least_us: i64,
     most_us: i64,
 }
 
 impl ClockOffset {
     /// The middle: what is added to a worker's time.
-    pub const fn middle_us(self) -> i64 {
+    pub(crate) const fn middle_us(self) -> i64 {
         // The sum of two offsets is far from overflow: both come from times below `LATEST`.
         (self.least_us + self.most_us).div_euclid(2)
     }
 
     /// How far the offset may be from its middle.
-    pub const fn half_width(self) -> Micros {
+    pub(crate) const fn half_width(self) -> Micros {
         Micros((self.most_us - self.middle_us()).cast_unsigned())
     }
 
@@ -170,7 +150,7 @@ impl ClockOffset {
 
 /// Whether the exchanges with a worker fit each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClockAgreement {
+pub(crate) enum ClockAgreement {
     /// One offset, and the drift that is allowed for, explains all of them.
     Agrees,
     /// None does: a clock was set forward or slewed hard, or a machine was suspended. Until the older exchanges are
@@ -180,20 +160,18 @@ pub enum ClockAgreement {
 
 /// What is known of a worker's clock at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OffsetEstimate {
+pub(crate) struct OffsetEstimate {
     /// The offset then.
-    pub offset: ClockOffset,
+    pub(crate) offset: ClockOffset,
     /// Whether all exchanges support it.
-    pub agreement: ClockAgreement,
+    pub(crate) agreement: ClockAgreement,
     /// The shortest round trip among the exchanges.
-    pub round_trip: Micros,
-    /// How many exchanges it rests on.
-    pub exchanges: u32,
+    pub(crate) round_trip: Micros,
 }
 
 /// The clock of one worker, by the exchanges of the last minute.
 #[derive(Debug, Clone, Default)]
-pub struct WorkerClock {
+pub(crate) struct WorkerClock {
     /// The oldest first.
     kept: VecDeque<(ClockExchange, Micros)>,
 }
@@ -203,7 +181,7 @@ impl WorkerClock {
     ///
     /// # Errors
     /// Where its timestamps cannot belong to one exchange; it is not taken then.
-    pub fn take(&mut self, exchange: ClockExchange) -> Result<(), ImpossibleExchange> {
+    pub(crate) fn take(&mut self, exchange: ClockExchange) -> Result<(), ImpossibleExchange> {
         let round_trip = exchange.round_trip()?;
         self.kept.push_back((exchange, round_trip));
         self.kept.retain(|(kept, _)| exchange.returned.since(kept.returned) <= KEPT_FOR);
@@ -214,7 +192,7 @@ impl WorkerClock {
     }
 
     /// The offset when the worker's clock showed `at`; `None` before the first exchange.
-    pub fn offset_at(&self, at: WorkerTime) -> Option<OffsetEstimate> {
+    pub(crate) fn offset_at(&self, at: WorkerTime) -> Option<OffsetEstimate> {
         let (first, _) = self.kept.front()?;
         let mut bounds = self.kept.iter().map(|(exchange, _)| exchange.offset_at(at));
         let agreed = bounds.try_fold(first.offset_at(at), ClockOffset::intersection);
@@ -223,12 +201,7 @@ impl WorkerClock {
             None => (self.union_at(at, first.offset_at(at)), ClockAgreement::Jumped),
         };
         let round_trips = self.kept.iter().map(|(_, round_trip)| *round_trip);
-        Some(OffsetEstimate {
-            offset,
-            agreement,
-            round_trip: round_trips.min()?,
-            exchanges: u32::try_from(self.kept.len()).unwrap_or(u32::MAX),
-        })
+        Some(OffsetEstimate { offset, agreement, round_trip: round_trips.min()? })
     }
 
     fn union_at(&self, at: WorkerTime, first: ClockOffset) -> ClockOffset {
@@ -236,31 +209,10 @@ impl WorkerClock {
     }
 
     /// The offset at this moment of the coordinator's clock, as well as the worker's is known then.
-    pub fn offset_now(&self, now: SessionTime) -> Option<OffsetEstimate> {
+    pub(crate) fn offset_now(&self, now: SessionTime) -> Option<OffsetEstimate> {
         let (newest, _) = self.kept.back()?;
         let since = now.since(newest.returned).0;
         self.offset_at(WorkerTime::from_micros(newest.answered.0.saturating_add(since)))
-    }
-}
-
-/// A worker's moment on the coordinator's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConvertedTime {
-    /// The likeliest time. Between two moments of one run these differ by exactly what the worker measured.
-    pub at: SessionTime,
-    /// How much earlier or later it may have been.
-    pub within: Micros,
-}
-
-impl ConvertedTime {
-    /// The earliest time that it may have been.
-    pub const fn earliest(self) -> SessionTime {
-        SessionTime(self.at.0.saturating_sub(self.within.0))
-    }
-
-    /// The latest time that it may have been.
-    pub const fn latest(self) -> SessionTime {
-        SessionTime(self.at.0.saturating_add(self.within.0))
     }
 }
 
@@ -270,26 +222,25 @@ impl ConvertedTime {
 /// between: a late, better exchange could put a greeting before the agent that greets. So the middle stays, and only
 /// what it may be wrong by follows the drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunClock {
+pub(crate) struct RunClock {
     first: WorkerTime,
     at_first: ClockOffset,
 }
 
 impl RunClock {
     /// The clock of a run whose first moment is `first`.
-    pub const fn new(first: WorkerTime, estimate: OffsetEstimate) -> Self {
+    pub(crate) const fn new(first: WorkerTime, estimate: OffsetEstimate) -> Self {
         Self { first, at_first: estimate.offset }
     }
 
     /// What is added to each of the run's times, in microseconds.
-    pub const fn shift_us(&self) -> i64 {
+    pub(crate) const fn shift_us(&self) -> i64 {
         self.at_first.middle_us()
     }
 
-    /// A moment of the run on the coordinator's clock. `known_then` is what is known of the offset at that moment: it
-    /// keeps the bounds of a long run narrow, and shows that a clock jumped since.
-    pub fn convert(&self, at: WorkerTime, known_then: Option<OffsetEstimate>) -> ConvertedTime {
-        let middle = self.shift_us();
+    /// How far off a moment of the run may be. `known_then` is what is known of the offset at that moment: it keeps the
+    /// bounds of a long run narrow, and shows that a clock jumped since.
+    pub(crate) fn within(&self, at: WorkerTime, known_then: Option<OffsetEstimate>) -> Micros {
         let drift = at.drift_since(self.first);
         let drifted = ClockOffset {
             least_us: self.at_first.least_us - drift,
@@ -297,12 +248,7 @@ impl RunClock {
         };
         // After a jump the offset at the first moment says nothing, however well it was known.
         let offset = known_then.map_or(drifted, |known| known.offset);
-        let time = at.signed() + middle;
-        // Before the session's start nothing of it can have happened, so the start is nearer than `time` was.
-        ConvertedTime {
-            at: SessionTime(u64::try_from(time).unwrap_or(0)),
-            within: offset.distance_from(middle) + Micros(GRAIN.cast_unsigned()),
-        }
+        offset.distance_from(self.shift_us()) + Micros(GRAIN.cast_unsigned())
     }
 }
 

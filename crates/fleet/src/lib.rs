@@ -19,5 +19,24 @@
 //! Nothing is stored by NATS: a worker keeps each update until the coordinator has acknowledged it after its fsync.
 //! A worker gets a token for one room with each conversation, and no key, no secret and no money.
 
-pub mod clock;
-pub mod placement;
+mod blobs;
+mod clock;
+mod connection;
+mod coordinator;
+mod placement;
+mod protocol;
+mod roll_call;
+mod worker;
+
+pub use blobs::{BlobHash, BlobStore, InvalidHash};
+pub use connection::{NatsConfig, NatsError, NatsLogin};
+pub use coordinator::{Fleet, FleetConfig, FleetError, ResumedRuns};
+pub use protocol::{
+    ForeignMessage, PROTOCOL, Refusal, ScriptFile, ScriptRef, SessionSetup, VERSION, WorkerReport,
+    WorkerState,
+};
+pub use roll_call::{DrainError, PresentWorker, RollCall, call_roll, drain_worker};
+pub use worker::{
+    AllowedHost, AllowedHosts, CallerFactory, InvalidHost, NativeFactory, PreparedSession,
+    StopRequest, WorkerConfig, WorkerEvent, WorkerLifetime, run_worker,
+};

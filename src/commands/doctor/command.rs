@@ -31,6 +31,8 @@ const HELP: &str = "\
 Examples:
   rushhour doctor my-agent.toml
   rushhour doctor my-agent.toml --no-dispatch --format json
+  # Check the workers too
+  rushhour doctor my-agent.toml --workers nats://10.0.0.5:4222
 
 It checks this machine, the network, keys, clocks and limits. It also dispatches one agent, into \
 a room of its own that it deletes afterwards; for Rushhour's own callers it joins that room and \
@@ -145,6 +147,11 @@ async fn check_all(
     {
         print::set_status(&format!("connecting to {callers}"));
         findings.add(network::check("livekit for callers", callers, &trust).await);
+    }
+    #[cfg(feature = "fleet")]
+    if let Some(workers) = &profile.workers {
+        print::set_status(&format!("asking the workers on {}", workers.nats));
+        findings.add(super::workers::check(profile, workers, forecast).await?);
     }
     let interrupted = check_livekit(arguments, profile, livekit, &trust, findings).await?;
     match cekura_service(arguments, evaluated, sandbox.as_ref())? {

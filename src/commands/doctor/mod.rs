@@ -1,7 +1,7 @@
 //! `rushhour doctor`: checks everything that a session needs, before it costs anything.
 //!
-//! `rules` decide what a measurement means, without clock or socket; `machine`, `network`, `livekit`, `dispatch` and
-//! `cekura` measure; `listener` listens to the agent, and `traits` says what that means; a `finding` is the result of one check; `command` makes all checks, whatever each of them finds.
+//! `rules` decide what a measurement means, without clock or socket; `machine`, `network`, `livekit`, `dispatch`,
+//! `workers` and `cekura` measure; `listener` listens to the agent, and `traits` says what that means; a `finding` is the result of one check; `command` makes all checks, whatever each of them finds.
 
 mod cekura;
 mod command;
@@ -15,5 +15,7 @@ mod network;
 mod rules;
 #[cfg(feature = "native")]
 mod traits;
+#[cfg(feature = "fleet")]
+mod workers;
 
 pub(crate) use command::{DoctorArgs, doctor};

@@ -11,7 +11,7 @@ use super::calls::{OpenCall, OpenCalls, end_calls, find_open_calls};
 use super::decision::{RoomDecision, SessionLiveness, decide};
 use super::local_sessions::{JournalLock, SessionTrail, liveness, lock_state, read_trail};
 use super::table::{Row, calls_table, rooms_table};
-use crate::arguments::{FurtherFilesArgs, ProfileArgs};
+use crate::arguments::{FurtherFilesArgs, OnWorkersArgs, ProfileArgs};
 use crate::credentials::{CredentialRequest, find};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -152,6 +152,7 @@ fn scope(arguments: &SweepArgs) -> Result<Option<SweepScope>, CliError> {
             let profile = ProfileArgs {
                 profile: path.clone(),
                 set: arguments.set.clone(),
+                workers: OnWorkersArgs::default(),
                 files: arguments.files.clone(),
             };
             let settings = load_profile(&profile)?.profile.livekit;

@@ -19,7 +19,7 @@ use crate::participant::{DepartureReason, ParticipantEvent, RemoteParticipant, S
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{ConversationSummary, FramesSent, ModelUsage, Outcome, RpcCalls};
 use rushhour_core::profile::NativeSettings;
-use rushhour_core::units::{Mode, RunIndex, SessionTime};
+use rushhour_core::units::{Micros, Mode, RunIndex, SessionTime};
 
 /// What a caller needs.
 pub(crate) struct CallerConfig {

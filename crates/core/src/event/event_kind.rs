@@ -385,6 +385,8 @@ pub enum StopReason {
     Threshold,
     /// A limit on money, runs or minutes was reached; runs in flight are completed.
     Budget,
+    /// No worker is left that could hold a caller; runs in flight are completed.
+    Workers,
 }
 
 impl StopReason {
@@ -398,6 +400,7 @@ impl StopReason {
             Self::Journal => "journal",
             Self::Threshold => "threshold",
             Self::Budget => "budget",
+            Self::Workers => "workers",
         }
     }
 }

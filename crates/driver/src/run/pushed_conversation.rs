@@ -1,4 +1,4 @@
-//! A conversation of a caller in this process, which pushes updates: the caller joins first, then the agent is
+//! A conversation of a caller of our own, in this process or on a worker, which pushes updates: the caller joins first, then the agent is
 //! dispatched.
 
 use super::end_and_cleanup::{EndedBy, RunEnd};
@@ -74,15 +74,17 @@ impl RunMachine {
         if self.has_ended() {
             return;
         }
-        let CallerUpdate { run, at, kind } = update;
+        let CallerUpdate { run, at, within, kind } = update;
+        // What another machine's clock showed is an interval.
+        let (after, seen) = (at - within, at + within);
         match kind {
             UpdateKind::Joined => {
                 effects.push(RunEffect::Record(EventKind::PhaseSeen {
                     run,
                     phase: RunPhase::Running,
                     status: "joined".into(),
-                    after: at,
-                    seen: at,
+                    after,
+                    seen,
                 }));
                 self.caller_seen = true;
                 self.request_agent(settings, now, effects);
@@ -92,15 +94,15 @@ impl RunMachine {
                 effects.push(RunEffect::Record(EventKind::AgentSeen {
                     run,
                     identity,
-                    after: at,
-                    seen: at,
+                    after,
+                    seen,
                     joined,
                 }));
                 self.stop_waiting_for_agent(effects);
                 self.fail_if_late(joined.unwrap_or(at), settings, now, effects);
             }
             UpdateKind::AgentReady => {
-                effects.push(RunEffect::Record(EventKind::AgentReady { run, after: at, seen: at }));
+                effects.push(RunEffect::Record(EventKind::AgentReady { run, after, seen }));
             }
             UpdateKind::HiddenAgent => {
                 // It is there, though nobody can say since when.
@@ -133,7 +135,7 @@ impl RunMachine {
                 if let Some(frames) = frames {
                     effects.push(RunEffect::Record(EventKind::AudioSent { run, frames }));
                 }
-                let end = RunEnd { outcome, after: at, seen: at, conversation_duration: None };
+                let end = RunEnd { outcome, after, seen, conversation_duration: None };
                 self.end(end, EndedBy::Evaluator, effects);
             }
         }

@@ -3,12 +3,14 @@
 //! | the journal says | the run |
 //! | --- | --- |
 //! | accepted by an evaluator that lives on | is polled to its end |
+//! | anything, and a worker still holds its conversation | goes on, unless its agent may have been dispatched or not |
 //! | submitted, acceptance unknown | is looked for in its room, and never submitted again |
 //! | nothing sent for it | starts again |
 //! | agent certainly dispatched, not submitted | continues once the agent is seen in the room |
 //! | anything else | fails: its agent may have been dispatched, and a second one must not be |
 
 use super::end_and_cleanup::{EndedBy, RunEnd};
+use super::pushed_conversation::PushedConversation;
 use super::run_machine::{AgentWait, MachineState, PolledConversation, RunEffect, RunMachine};
 use crate::replay::{ReplayedRun, ReplayedSubmission};
 use crate::settings::DriverSettings;
@@ -26,6 +28,8 @@ pub enum EvaluatorLifetime {
     Independent,
     /// It was part of the process: its runs ended with the crash.
     InProcess,
+    /// A worker still holds the conversation, or its last updates.
+    Held,
 }
 
 /// What a run needs to know of the crash.
@@ -54,6 +58,13 @@ impl RunMachine {
             replayed.room_created
         };
         match (context.evaluator, &replayed.submission) {
+            (EvaluatorLifetime::Held, submission) => {
+                let answered = match submission {
+                    ReplayedSubmission::Accepted { answered, .. } => *answered,
+                    ReplayedSubmission::NotSent | ReplayedSubmission::Unknown => context.now,
+                };
+                run.resume_held(replayed, answered, agent_requested, context, settings, effects);
+            }
             (
                 EvaluatorLifetime::Independent,
                 ReplayedSubmission::Accepted { evaluator_run, answered },
@@ -122,6 +133,43 @@ impl RunMachine {
             livekit_refusals: 0,
             probe_gap: Micros::ZERO,
             poll_trouble: None,
+        }
+    }
+
+    /// A worker holds its conversation: its further updates come by themselves.
+    fn resume_held(
+        &mut self,
+        replayed: &ReplayedRun,
+        answered: SessionTime,
+        requested: Option<SessionTime>,
+        context: ResumeContext,
+        settings: &DriverSettings,
+        effects: &mut Vec<RunEffect>,
+    ) {
+        let deadline = (answered + settings.run_timeout).max(context.now);
+        let call = match &replayed.submission {
+            ReplayedSubmission::Accepted { evaluator_run, .. } => evaluator_run.clone(),
+            _ => EvaluatorRunId::new(replayed.planned.index.0.to_string()),
+        };
+        self.evaluator_run = Some(call);
+        self.agent_requested = requested.or((!settings.creates_room()).then_some(answered));
+        self.caller_seen = replayed.phase == Some(RunPhase::Running);
+        let is_waited_for = self.caller_seen && !self.agent_seen;
+        let agent_deadline = self.agent_requested.filter(|_| is_waited_for);
+        let agent_deadline =
+            agent_deadline.map(|at| (at + settings.give_up_after).max(context.now));
+        self.state = MachineState::Pushed(PushedConversation {
+            deadline,
+            agent_deadline,
+            dispatching: false,
+        });
+        effects.push(RunEffect::WakeAt(deadline));
+        effects.extend(agent_deadline.filter(|at| *at != deadline).map(RunEffect::WakeAt));
+        if settings.dispatches_by_request() && self.caller_seen && replayed.dispatched.is_none() {
+            // The request may have been under way, and a second agent must not come.
+            let detail = "the process crashed while the agent was dispatched";
+            self.fail(FailureClass::GeneratorFault, detail, context.now, effects);
+            effects.push(RunEffect::DeleteRoomLater);
         }
     }
 

@@ -1,5 +1,7 @@
 //! A session continued from the journal of a crashed process: its runs, and the rest of its plan.
 
+use std::collections::BTreeSet;
+
 use super::run_starts::HoldState;
 use super::session::Session;
 use super::stop::StopState;
@@ -20,6 +22,8 @@ pub struct Resumption {
     pub truncated_bytes: u64,
     /// Whether the evaluator's runs outlived the crash.
     pub evaluator: EvaluatorLifetime,
+    /// Runs whose conversation a worker still holds, or whose last updates it has.
+    pub held: BTreeSet<RunIndex>,
     /// Whether to start no more runs.
     pub finish_only: bool,
 }
@@ -42,7 +46,7 @@ impl Session {
         session.budget = replayed.budget().ok_or(ReplayError::NoHeader)?;
         let crashed = replayed.last_event_time();
         let open = replayed.open_runs();
-        let Resumption { wall_clock, truncated_bytes, evaluator, finish_only } = resumption;
+        let Resumption { wall_clock, truncated_bytes, evaluator, held, finish_only } = resumption;
         session.record(
             EventKind::Resumed {
                 wall: wall_clock,
@@ -61,6 +65,9 @@ impl Session {
         let context = ResumeContext { evaluator, crashed, now, may_submit: !finish_only };
         for (index, replayed) in replayed.runs {
             let mut effects = Vec::new();
+            let is_held = held.contains(&index);
+            let evaluator = if is_held { EvaluatorLifetime::Held } else { evaluator };
+            let context = ResumeContext { evaluator, ..context };
             let run = match &replayed.outcome {
                 Some(outcome) => RunMachine::resume_cleanup(&replayed, outcome, &mut effects),
                 None => RunMachine::resume(&replayed, context, &session.settings, &mut effects),

@@ -110,6 +110,9 @@ impl Session {
         let class = match error.kind {
             SubmitErrorKind::RateLimited { .. } => FailureClass::RateLimited,
             SubmitErrorKind::Unknown => FailureClass::SubmitUnknown,
+            SubmitErrorKind::Generator | SubmitErrorKind::GeneratorGone => {
+                FailureClass::GeneratorFault
+            }
             SubmitErrorKind::NotSent
             | SubmitErrorKind::Unauthorized
             | SubmitErrorKind::Rejected
@@ -132,6 +135,7 @@ impl Session {
         let reason = match error.kind {
             SubmitErrorKind::Unauthorized => Some(StopReason::Credentials),
             SubmitErrorKind::RejectedAlways => Some(StopReason::Rejected),
+            SubmitErrorKind::GeneratorGone => Some(StopReason::Workers),
             SubmitErrorKind::Rejected => {
                 self.rejections.rejected(kinds, &error.message);
                 let all = self.settings.expected_durations.len() * self.settings.modes.len();

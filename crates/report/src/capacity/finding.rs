@@ -118,8 +118,12 @@ impl TrialFinding {
 fn verdict_of(folded: &FoldedSession, overall: &SessionVerdict) -> LevelVerdict {
     let stopped =
         |reasons: &[StopReason]| folded.stops.iter().any(|(reason, _)| reasons.contains(reason));
-    if stopped(&[StopReason::Credentials, StopReason::Rejected, StopReason::Journal])
-        || !folded.closed
+    if stopped(&[
+        StopReason::Credentials,
+        StopReason::Rejected,
+        StopReason::Journal,
+        StopReason::Workers,
+    ]) || !folded.closed
     {
         LevelVerdict::Broken
     } else if stopped(&[StopReason::Drain, StopReason::Now]) {

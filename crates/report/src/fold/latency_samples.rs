@@ -74,7 +74,8 @@ impl RunRecord {
         let mut exact = |metric, latency: Option<Micros>| {
             samples.extend(latency.map(|latency| LatencySample::exact(metric, latency)));
         };
-        let joined = self.agent.map(|agent| agent.seen.to);
+        // Both were seen by one clock, however well the session's is known to it.
+        let joined = self.agent.map(|agent| agent.seen.middle());
         exact(Metric::Greeting, self.greeted.zip(joined).map(|(at, joined)| at.since(joined)));
         for reconnect in &self.reconnects {
             exact(Metric::Reconnect, Some(reconnect.duration()));
@@ -115,10 +116,15 @@ impl RunRecord {
         let mut push = |known: bool, sample| samples.extend(known.then_some(sample));
         let sent = submission.span.from;
         push(observed(running), LatencySample::until(Metric::Queue, submission.span.to, running));
-        push(
-            observed(running) && observed(judging),
-            LatencySample::between(Metric::Conversation, running, judging),
-        );
+        // A worker saw both with one clock: that they are known to the same width says that none of them is ours.
+        let same_clock = submission.worker.is_some() && running.length() == judging.length();
+        let conversation = if same_clock {
+            let length = judging.middle().since(running.middle());
+            LatencySample::exact(Metric::Conversation, length)
+        } else {
+            LatencySample::between(Metric::Conversation, running, judging)
+        };
+        push(observed(running) && observed(judging), conversation);
         push(
             observed(judging) && observed(ended),
             LatencySample::between(Metric::Judging, judging, ended),
@@ -133,8 +139,8 @@ impl RunRecord {
 
 #[cfg(test)]
 mod tests {
-    use super::super::run_record::RunOutcome;
     use super::super::run_record::tests::{completed, span};
+    use super::super::run_record::{AgentTimes, RunOutcome};
     use super::*;
     use rushhour_core::event::FailureClass;
 
@@ -185,6 +191,27 @@ mod tests {
         });
         assert_eq!(found(&record, Metric::CompletionResponse), None);
         assert_eq!(found(&record, Metric::SubmissionResponse), Some((2_100, 2_100)));
+    }
+
+    #[test]
+    fn what_one_worker_saw_is_exact_however_far_its_clock_is_known() {
+        let mut record = completed();
+        record.running = Some(span(3_000, 3_200));
+        record.judging = Some(span(9_000, 9_200));
+        record.agent = record.agent.map(|agent| AgentTimes { seen: span(3_000, 3_200), ..agent });
+        record.greeted = Some(SessionTime(3_600));
+        assert_eq!(found(&record, Metric::Greeting), Some((500, 500)));
+        assert_eq!(found(&record, Metric::Conversation), Some((5_800, 6_200)));
+        if let Some(submission) = &mut record.submission {
+            submission.worker = Some(rushhour_core::units::WorkerId::new(1));
+        }
+        assert_eq!(found(&record, Metric::Conversation), Some((6_000, 6_000)));
+        record.judging = Some(span(9_000, 9_000));
+        assert_eq!(
+            found(&record, Metric::Conversation),
+            Some((5_800, 6_000)),
+            "the coordinator's end"
+        );
     }
 
     #[test]

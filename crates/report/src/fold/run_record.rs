@@ -6,7 +6,7 @@ use rushhour_core::event::{
 };
 use rushhour_core::profile::{DispatchMethod, EvaluatorSettings, Profile};
 use rushhour_core::units::{
-    EvaluatorRunId, Micros, Mode, PairId, ResultId, RoomName, RunIndex, SessionTime,
+    EvaluatorRunId, Micros, Mode, PairId, ResultId, RoomName, RunIndex, SessionTime, WorkerId,
 };
 
 /// Two moments of a request, sent and answered; or the two polls between which something happened.
@@ -22,6 +22,11 @@ impl TimeSpan {
     /// From one moment to the other.
     pub const fn length(self) -> Micros {
         self.to.since(self.from)
+    }
+
+    /// The moment in its middle.
+    pub(super) fn middle(self) -> SessionTime {
+        self.from + Micros(self.length().0 / 2)
     }
 }
 
@@ -53,6 +58,8 @@ pub struct SubmissionTimes {
     pub evaluator_run: EvaluatorRunId,
     /// Whether it is certain that this is that run.
     pub mapping: RunMapping,
+    /// The worker that held its caller, where that was on another machine.
+    pub worker: Option<WorkerId>,
 }
 
 /// How and when a run ended.
@@ -295,6 +302,7 @@ pub(super) mod tests {
                 result: None,
                 evaluator_run: EvaluatorRunId::new("1"),
                 mapping: RunMapping::Proven,
+                worker: None,
             }),
             running: Some(span(4_000, 5_000)),
             judging: Some(span(8_000, 9_000)),

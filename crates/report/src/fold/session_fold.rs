@@ -267,6 +267,7 @@ impl Fold {
                 result: result.clone(),
                 evaluator_run: entry.evaluator_run.clone(),
                 mapping: *mapping,
+                worker: entry.worker,
             });
             if method == DispatchMethod::Token {
                 record.agent_requested = Some(*sent);

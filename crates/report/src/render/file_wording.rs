@@ -66,7 +66,9 @@ impl fmt::Display for FileWording<'_, ValidityFigure> {
             ),
             // They came later, and have one wording.
             figure @ (ValidityFigure::LiveKitThrottling { .. }
-            | ValidityFigure::FailedPolls { .. }) => figure.fmt(f),
+            | ValidityFigure::FailedPolls { .. }
+            | ValidityFigure::WorkerTicks { .. }
+            | ValidityFigure::LostWorkers { .. }) => figure.fmt(f),
             ValidityFigure::StatusPolls { longest_wait, interval } => write!(
                 f,
                 "a run that was due to be asked after waited {longest_wait} at the longest; {interval} is allowed"

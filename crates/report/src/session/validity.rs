@@ -1,8 +1,9 @@
 //! Whether the load generator delivered the load that the profile requests. If it did not, the session says nothing
 //! about the agent.
 
-use crate::fold::{FoldedSession, Latencies, Scope};
-use rushhour_core::units::{Metric, Micros, SessionTime};
+use crate::fold::{FoldedSession, FoldedWorker, Latencies, Scope};
+use rushhour_core::event::{FailureClass, WorkerLoss};
+use rushhour_core::units::{Metric, Micros, SessionTime, WorkerId};
 
 /// The limits that the rules apply.
 pub(crate) mod limits {
@@ -26,6 +27,8 @@ pub(crate) mod limits {
     pub(crate) const LATE_FRAMES: f64 = 0.05;
     /// The largest share of the callers' ticks that may start more than 5 ms late.
     pub(crate) const LATE_TICKS: f64 = 0.05;
+    /// The largest share of runs that may be lost with their workers.
+    pub(crate) const LOST_RUNS: f64 = 0.05;
 }
 
 /// What a rule measured. Shares are fractions from 0 to 1.
@@ -96,6 +99,28 @@ pub enum ValidityFigure {
         /// The longest delay.
         latest: Micros,
     },
+    /// Ticks of one worker's callers that started late.
+    WorkerTicks {
+        /// The worker.
+        worker: WorkerId,
+        /// The most callers that it held.
+        callers: u32,
+        /// The share of its ticks that started late.
+        share: f64,
+        /// The longest delay.
+        latest: Micros,
+    },
+    /// Workers that were not heard of any longer: the runs that they held have no result.
+    LostWorkers {
+        /// How many.
+        lost: u64,
+        /// Of how many.
+        workers: u64,
+        /// Runs that failed as `generator_fault`.
+        runs: u64,
+        /// Of how many.
+        started: u64,
+    },
     /// Audio frames that left late, or never.
     AudioPace {
         /// The share of frames.
@@ -118,6 +143,8 @@ impl ValidityFigure {
             Self::FailedPolls { .. } => "failed polls",
             Self::Processor { .. } => "processor",
             Self::CallerTicks { .. } => "callers' beat",
+            Self::WorkerTicks { .. } => "worker's ticks",
+            Self::LostWorkers { .. } => "lost workers",
             Self::AudioPace { .. } => "audio pace",
         }
     }
@@ -154,9 +181,12 @@ impl Validity {
             failed_polls(folded),
             processor(folded),
             caller_ticks(folded),
+            lost_workers(folded),
             audio_pace(folded),
         ];
-        Self { rules: rules.into_iter().flatten().collect() }
+        // One that is late among many that are not would not be seen in their mean.
+        let workers = folded.workers.iter().filter_map(|(id, worker)| worker_ticks(id, worker));
+        Self { rules: rules.into_iter().flatten().chain(workers).collect() }
     }
 
     /// Whether every rule holds.
@@ -291,6 +321,32 @@ fn caller_ticks(folded: &FoldedSession) -> Option<ValidityRule> {
     (ticks > 0).then_some(ValidityRule {
         holds: share <= limits::LATE_TICKS,
         figure: ValidityFigure::CallerTicks { share, latest: folded.health.latest_tick },
+    })
+}
+
+fn worker_ticks(id: WorkerId, worker: &FoldedWorker) -> Option<ValidityRule> {
+    let share = worker.late_share()?;
+    Some(ValidityRule {
+        holds: share <= limits::LATE_TICKS,
+        figure: ValidityFigure::WorkerTicks {
+            worker: id,
+            callers: worker.callers,
+            share,
+            latest: worker.latest_tick,
+        },
+    })
+}
+
+/// Sessions that lost no worker have no such rule.
+fn lost_workers(folded: &FoldedSession) -> Option<ValidityRule> {
+    let is_lost = |worker: &FoldedWorker| worker.lost == Some(WorkerLoss::Silent);
+    let lost = folded.workers.iter().filter(|(_, worker)| is_lost(worker)).count() as u64;
+    let workers = folded.workers.iter().count() as u64;
+    let started = folded.tally.started;
+    let runs = folded.tally.failed.get(&FailureClass::GeneratorFault).copied().unwrap_or(0);
+    (lost > 0).then(|| ValidityRule {
+        holds: runs as f64 <= started as f64 * limits::LOST_RUNS,
+        figure: ValidityFigure::LostWorkers { lost, workers, runs, started },
     })
 }
 

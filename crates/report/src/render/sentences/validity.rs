@@ -63,6 +63,17 @@ impl fmt::Display for ValidityFigure {
                 percent(*share),
                 percent(limits::LATE_TICKS)
             ),
+            Self::WorkerTicks { worker, callers, share, latest } => write!(
+                f,
+                "worker {worker} held up to {callers} callers, and {:.2} % of its ticks started more than 5 ms late, the latest {latest}; at most {:.0} % is allowed",
+                percent(*share),
+                percent(limits::LATE_TICKS)
+            ),
+            Self::LostWorkers { lost, workers, runs, started } => write!(
+                f,
+                "{lost} of {workers} workers were lost, and {runs} of {started} runs were lost with them or before they had one; at most {:.0} % is allowed",
+                percent(limits::LOST_RUNS)
+            ),
             Self::AudioPace { share, sent } => write!(
                 f,
                 "{:.2} % of {sent} audio frames left more than 5 ms late, or never; at most {:.0} % is allowed",
@@ -113,6 +124,12 @@ impl ValidityRule {
             }
             ValidityFigure::FailedPolls { .. } => {
                 "see the evaluator's answers with --log, and lower limits.polls if it answered 429"
+            }
+            ValidityFigure::WorkerTicks { .. } => {
+                "give this worker a lower --capacity, or a machine with more free cores"
+            }
+            ValidityFigure::LostWorkers { .. } => {
+                "look at the machines of the workers that were lost, and at their connection to NATS"
             }
             ValidityFigure::Processor { .. } => "use a larger machine, or several",
             ValidityFigure::CallerTicks { .. } | ValidityFigure::AudioPace { .. } => {

@@ -1,0 +1,420 @@
+//! What the coordinator knows and decides. Has no IO and reads no clock; times are microseconds since the coordinator
+//! began, until they are given to the driver.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use super::member::{Member, Standing};
+use crate::clock::{ClockExchange, ImpossibleExchange, RunClock, WorkerTime};
+use crate::placement::{PlacementWait, WorkerPlacement};
+use crate::protocol::{
+    Attached, LEASE_MARGIN, MAX_WORKERS, NumberedUpdate, UpdateBatch, WorkerReport, WorkerState,
+};
+use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
+use rushhour_core::event::{FailureClass, Outcome, Turn, WorkerHealth};
+use rushhour_core::units::{Micros, RunIndex, SessionId, SessionTime, WorkerId};
+
+/// Where a run is.
+#[derive(Debug, Clone, Copy)]
+struct PlacedRun {
+    worker: WorkerId,
+    /// Whether the worker said that it has it.
+    accepted: bool,
+    /// The clock of its worker when it was first heard of: one for all of its times, so that differences are exact.
+    clock: Option<RunClock>,
+}
+
+/// What becomes of a run that is to be placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placement {
+    /// This worker may be asked.
+    On(WorkerId),
+    /// None before then, since joins of one worker keep a distance.
+    Later(Micros),
+    /// Every worker is full, late or silent.
+    Full,
+    /// There is no worker that could be asked.
+    Nobody,
+}
+
+/// What to say to a worker once a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Acknowledgement {
+    pub(super) worker: WorkerId,
+    pub(super) stream: u32,
+    pub(super) up_to: u64,
+    pub(super) expected: u64,
+}
+
+pub(super) struct FleetState {
+    session: SessionId,
+    lease: Micros,
+    members: BTreeMap<WorkerId, Member>,
+    runs: HashMap<RunIndex, PlacedRun>,
+    /// Where the session's clock stood when the coordinator began.
+    session_zero: i64,
+    /// Updates that the driver was given, or will be.
+    queued: u64,
+    /// Updates of workers, each with how many the driver must have taken in before it is durable.
+    undurable: VecDeque<(u64, WorkerId, u32, u64)>,
+    /// Of a resumed session: how many events of updates the journal has of a run.
+    seen: HashMap<RunIndex, u32>,
+    /// Of a resumed session: runs whose audio is in the journal.
+    audio_seen: HashSet<RunIndex>,
+    placement: WorkerPlacement<WorkerId>,
+}
+
+impl FleetState {
+    pub(super) fn new(
+        session: SessionId,
+        lease: Micros,
+        seen: HashMap<RunIndex, u32>,
+        audio_seen: HashSet<RunIndex>,
+    ) -> Self {
+        Self {
+            session,
+            lease,
+            members: BTreeMap::new(),
+            runs: HashMap::new(),
+            session_zero: 0,
+            queued: 0,
+            undurable: VecDeque::new(),
+            seen,
+            audio_seen,
+            placement: WorkerPlacement::default(),
+        }
+    }
+
+    /// The session's clock stood at `zero` microseconds when the coordinator began.
+    pub(super) fn set_session_zero(&mut self, zero: i64) {
+        self.session_zero = zero;
+    }
+
+    pub(super) fn member(&self, worker: WorkerId) -> Option<&Member> {
+        self.members.get(&worker)
+    }
+
+    pub(super) fn members(&self) -> impl Iterator<Item = (WorkerId, &Member)> {
+        self.members.iter().map(|(id, member)| (*id, member))
+    }
+
+    pub(super) fn ready(&self) -> impl Iterator<Item = &Member> {
+        self.members.values().filter(|member| member.is_ready())
+    }
+
+    /// A worker said that it is there.
+    pub(super) fn heard(&mut self, report: WorkerReport, now: Micros) {
+        let worker = report.worker;
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.heard(report, now);
+            if member.standing == Standing::Lost {
+                // Its callers are told to leave first.
+                member.standing = Standing::Heard;
+            }
+        } else if self.members.len() < MAX_WORKERS {
+            self.members.insert(worker, Member::new(report, now));
+        }
+        self.placement.heard(&worker, SessionTime(now.0));
+        self.judge(worker, now);
+    }
+
+    /// Tells the placement what a worker can take.
+    fn judge(&mut self, worker: WorkerId, now: Micros) {
+        let Some(member) = self.members.get_mut(&worker) else { return };
+        if member.is_ready() {
+            let is_new = self.placement.availability(&worker, SessionTime(now.0)).is_none();
+            self.placement.join(worker, member.capacity(), SessionTime(now.0));
+            for _ in 0..if is_new { member.placed } else { 0 } {
+                self.placement.adopt(&worker);
+            }
+        } else if member.report.state == WorkerState::Draining {
+            self.placement.drain(&worker);
+        }
+        if let Some(verdict) = member.judge(now) {
+            self.placement.judged(&worker, verdict);
+        }
+    }
+
+    /// Workers that are to be asked whether they hold callers for the session; each once. Whether it must forget what it
+    /// held before.
+    pub(super) fn to_ask(&mut self) -> Vec<(WorkerId, bool)> {
+        let mut asked = Vec::new();
+        for (worker, member) in &mut self.members {
+            let is_free = match &member.report.session {
+                None => true,
+                Some((session, _)) => *session == self.session,
+            };
+            let takes_runs =
+                member.report.state != WorkerState::Draining || member.report.session.is_some();
+            if member.standing == Standing::Heard && is_free && takes_runs {
+                member.standing = Standing::Asked;
+                asked.push((*worker, member.stream.is_some()));
+            }
+        }
+        asked
+    }
+
+    /// A worker holds callers for the session; returns the runs that it holds from before.
+    pub(super) fn attached(&mut self, worker: WorkerId, attached: Attached) -> Vec<RunIndex> {
+        let Some(member) = self.members.get_mut(&worker) else { return Vec::new() };
+        member.standing = Standing::Attached;
+        member.refusal = None;
+        if member.stream != Some(attached.stream) {
+            member.stream = Some(attached.stream);
+            member.expected = attached.next.max(1);
+            member.durable = member.expected - 1;
+        }
+        for run in &attached.runs {
+            let place = PlacedRun { worker, accepted: true, clock: None };
+            if self.runs.insert(*run, place).is_none() {
+                member.was_given_a_run();
+                self.placement.adopt(&worker);
+            }
+        }
+        let heard = member.heard;
+        self.judge(worker, heard);
+        attached.runs
+    }
+
+    /// A worker does not hold callers for the session, or did not answer.
+    pub(super) fn not_attached(&mut self, worker: WorkerId, why: String) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.standing = Standing::Heard;
+            member.refusal = Some(why);
+        }
+    }
+
+    /// A worker's clock was measured.
+    ///
+    /// # Errors
+    /// The measure contradicts itself, and is not taken.
+    pub(super) fn add_exchange(
+        &mut self,
+        worker: WorkerId,
+        exchange: ClockExchange,
+    ) -> Result<(), ImpossibleExchange> {
+        self.members.get_mut(&worker).map_or(Ok(()), |member| member.clock.take(exchange))
+    }
+
+    /// Chooses a worker for a run, and counts it there.
+    pub(super) fn place(&mut self, run: RunIndex, now: Micros) -> Placement {
+        let worker = match self.placement.place(SessionTime(now.0)) {
+            Ok(worker) => worker,
+            Err(PlacementWait::Until(at)) => return Placement::Later(Micros(at.0)),
+            Err(PlacementWait::ForRoom) if self.ready().count() == 0 => return Placement::Nobody,
+            Err(PlacementWait::ForRoom) => return Placement::Full,
+        };
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.was_given_a_run();
+        }
+        self.runs.insert(run, PlacedRun { worker, accepted: false, clock: None });
+        Placement::On(worker)
+    }
+
+    /// The worker has the run.
+    pub(super) fn accepted(&mut self, run: RunIndex) {
+        if let Some(placed) = self.runs.get_mut(&run) {
+            placed.accepted = true;
+        }
+    }
+
+    /// The worker does not have the run, and gets no other before it is heard of.
+    pub(super) fn refused(&mut self, run: RunIndex) {
+        if let Some(worker) = self.remove(run) {
+            self.placement.refused(&worker);
+        }
+    }
+
+    /// Nobody has the run, which is not the worker's fault.
+    pub(super) fn withdrawn(&mut self, run: RunIndex) {
+        self.forget(run);
+    }
+
+    /// The worker of a run that goes on.
+    pub(super) fn worker_of(&self, run: RunIndex) -> Option<WorkerId> {
+        self.runs.get(&run).map(|placed| placed.worker)
+    }
+
+    /// Whether what a worker may still hold has been given up.
+    pub(super) fn is_lost(&self, worker: WorkerId, stream: u32) -> bool {
+        self.members
+            .get(&worker)
+            .is_none_or(|member| member.standing == Standing::Lost || member.stream != Some(stream))
+    }
+
+    /// Takes in updates; returns those that the driver has not had, on the session's clock.
+    pub(super) fn updated(&mut self, batch: UpdateBatch, now: Micros) -> Vec<CallerUpdate> {
+        let UpdateBatch { worker, stream, updates } = batch;
+        let Some(member) = self.members.get_mut(&worker) else { return Vec::new() };
+        if member.stream != Some(stream) || member.standing == Standing::Lost {
+            return Vec::new();
+        }
+        member.heard = now;
+        if member.clock_now(now).is_none() {
+            // Nothing that it says has a time yet. It says it again.
+            return Vec::new();
+        }
+        let mut fresh = Vec::new();
+        for update in updates {
+            let member = self.members.get_mut(&worker).expect("it was there above");
+            if update.number != member.expected {
+                // Repeated, or after one that was lost, which is sent again.
+                continue;
+            }
+            member.expected += 1;
+            let number = update.number;
+            if let Some(update) = self.take_in(update, worker) {
+                self.queued += 1;
+                fresh.push(update);
+            }
+            self.undurable.push_back((self.queued, worker, stream, number));
+        }
+        fresh
+    }
+
+    fn take_in(&mut self, update: NumberedUpdate, worker: WorkerId) -> Option<CallerUpdate> {
+        let NumberedUpdate { of_run, run, at, mut kind, .. } = update;
+        let moment = WorkerTime::from_micros(at.0);
+        let known = self.members.get(&worker)?.clock.offset_at(moment)?;
+        let placed = self.runs.get_mut(&run).filter(|placed| placed.worker == worker)?;
+        let clock = *placed.clock.get_or_insert(RunClock::new(moment, known));
+        if kind.is_recorded() && self.seen.get(&run).is_some_and(|seen| of_run <= *seen) {
+            return None;
+        }
+        if let UpdateKind::Ended { frames, .. } = &mut kind {
+            self.forget(run);
+            self.seen.remove(&run);
+            if self.audio_seen.remove(&run) {
+                *frames = None;
+            }
+        }
+        let shift = clock.shift_us().saturating_add(self.session_zero);
+        let within = clock.within(moment, Some(known));
+        let kind = on_session_clock(kind, shift);
+        Some(CallerUpdate { run, at: moved(at, shift), within, kind })
+    }
+
+    /// Gives up the runs of workers that were silent for longer than their lease: their callers have left.
+    pub(super) fn expire(&mut self, now: Micros, at: SessionTime) -> Vec<CallerUpdate> {
+        let patience = self.lease + Micros::from(LEASE_MARGIN);
+        let mut ended = Vec::new();
+        for (worker, member) in &mut self.members {
+            let silent = now.saturating_sub(member.heard);
+            if member.standing == Standing::Lost || silent < patience {
+                continue;
+            }
+            member.standing = Standing::Lost;
+            member.placed = 0;
+            self.placement.leave(worker);
+            let given_up = self.runs.iter().filter(|(_, placed)| placed.worker == *worker);
+            let mut given_up: Vec<(RunIndex, bool)> =
+                given_up.map(|(run, placed)| (*run, placed.accepted)).collect();
+            given_up.sort_unstable();
+            for (run, accepted) in given_up {
+                self.runs.remove(&run);
+                self.seen.remove(&run);
+                // Of a run that it was only asked for, whoever asked says that it failed.
+                if accepted {
+                    ended.push(given_up_run(run, *worker, silent, at));
+                }
+            }
+        }
+        self.queued += ended.len() as u64;
+        ended
+    }
+
+    /// The journal has the first so many updates.
+    pub(super) fn durable(&mut self, updates: u64) {
+        while let Some((_, worker, stream, number)) =
+            self.undurable.pop_front_if(|(needed, ..)| *needed <= updates)
+        {
+            if let Some(member) = self.members.get_mut(&worker)
+                && member.stream == Some(stream)
+            {
+                member.durable = member.durable.max(number);
+            }
+        }
+    }
+
+    /// What to say to every worker that holds callers.
+    pub(super) fn acknowledgements(&self) -> Vec<Acknowledgement> {
+        let attached = self.members.iter().filter(|(_, one)| one.standing == Standing::Attached);
+        attached
+            .filter_map(|(worker, member)| {
+                Some(Acknowledgement {
+                    worker: *worker,
+                    stream: member.stream?,
+                    up_to: member.durable,
+                    expected: member.expected,
+                })
+            })
+            .collect()
+    }
+
+    /// The health of each worker that holds callers, or did.
+    pub(super) fn take_health(&mut self, now: Micros) -> Vec<WorkerHealth> {
+        let members = self.members.iter_mut().filter(|(_, one)| one.stream.is_some());
+        members.map(|(worker, member)| member.take_health(*worker, now)).collect()
+    }
+
+    fn forget(&mut self, run: RunIndex) {
+        if let Some(worker) = self.remove(run) {
+            self.placement.ended(&worker);
+        }
+    }
+
+    /// Removes a run; returns the worker that had it.
+    fn remove(&mut self, run: RunIndex) -> Option<WorkerId> {
+        let worker = self.runs.remove(&run)?.worker;
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.placed = member.placed.saturating_sub(1);
+        }
+        Some(worker)
+    }
+}
+
+fn given_up_run(run: RunIndex, worker: WorkerId, silent: Micros, at: SessionTime) -> CallerUpdate {
+    let detail = format!("its worker {worker} was not heard of for {silent}");
+    let outcome = Outcome::failed(FailureClass::GeneratorFault, detail);
+    let kind = UpdateKind::Ended { outcome, frames: None };
+    CallerUpdate { run, at, within: Micros::ZERO, kind }
+}
+
+/// A time that another clock shows, which is so far behind.
+fn moved(at: SessionTime, shift: i64) -> SessionTime {
+    SessionTime(at.0.saturating_add_signed(shift))
+}
+
+/// An update's own times on the session's clock.
+fn on_session_clock(kind: UpdateKind, shift: i64) -> UpdateKind {
+    let moved = |at| moved(at, shift);
+    match kind {
+        UpdateKind::Turn(turn) => UpdateKind::Turn(Turn {
+            said: moved(turn.said),
+            first: turn.first.map(moved),
+            last: turn.last.map(moved),
+            done: turn.done.map(moved),
+            ..turn
+        }),
+        UpdateKind::Reconnected(mut reconnect) => {
+            reconnect.lost = moved(reconnect.lost);
+            reconnect.back = moved(reconnect.back);
+            UpdateKind::Reconnected(reconnect)
+        }
+        UpdateKind::Conversation(mut summary) => {
+            summary.last_active = summary.last_active.map(moved);
+            UpdateKind::Conversation(summary)
+        }
+        kind @ (UpdateKind::Joined
+        | UpdateKind::AgentJoined { .. }
+        | UpdateKind::AgentReady
+        | UpdateKind::HiddenAgent
+        | UpdateKind::Greeted
+        | UpdateKind::MediaPath(_)
+        | UpdateKind::ModelUsage(_)
+        | UpdateKind::RpcCalls(_)
+        | UpdateKind::Ended { .. }) => kind,
+    }
+}
+
+#[cfg(test)]
+mod tests;

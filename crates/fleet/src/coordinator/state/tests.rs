@@ -1,0 +1,288 @@
+use super::*;
+use rushhour_core::event::{FramesSent, WorkerLoss};
+
+const A: WorkerId = WorkerId::new(1);
+const B: WorkerId = WorkerId::new(2);
+const LEASE: Micros = Micros::from_secs(5);
+
+fn report(worker: WorkerId, capacity: u32) -> WorkerReport {
+    WorkerReport {
+        worker,
+        host: "host".to_owned(),
+        capacity,
+        held: 0,
+        state: WorkerState::Ready,
+        session: None,
+        unacknowledged: 0,
+        last_update: 0,
+        ticks: 0,
+        late_ticks: 0,
+        latest_tick: Micros::ZERO,
+        reconnects: 0,
+    }
+}
+
+/// A measure of a clock that is so far behind, at 2 s on it.
+fn exchange(offset: u64, round_trip: u64) -> ClockExchange {
+    let (theirs, ours) = (WorkerTime::from_micros(2_000_000), 2_000_000 + offset);
+    ClockExchange {
+        sent: SessionTime(ours - round_trip / 2),
+        received: theirs,
+        answered: theirs,
+        returned: SessionTime(ours + round_trip / 2),
+    }
+}
+
+/// Two workers, of which B may hold twice as many callers as A.
+fn state() -> FleetState {
+    let session = SessionId::new("s");
+    let mut state = FleetState::new(session, LEASE, HashMap::new(), HashSet::new());
+    for (worker, capacity) in [(A, 10), (B, 20)] {
+        state.heard(report(worker, capacity), Micros::ZERO);
+        state.add_exchange(worker, exchange(1_000_000, 400)).unwrap();
+    }
+    assert_eq!(state.to_ask(), [(A, false), (B, false)]);
+    assert_eq!(state.to_ask(), [], "each is asked once");
+    for (worker, stream) in [(A, 7), (B, 8)] {
+        state.attached(worker, Attached { stream, next: 1, runs: Vec::new() });
+    }
+    state
+}
+
+/// Ten runs a second, so that joins keep their distance.
+fn at(run: u64) -> Micros {
+    Micros::from_millis(100 * run)
+}
+
+fn place(state: &mut FleetState, run: u64) -> Placement {
+    let placement = state.place(RunIndex(run), at(run));
+    state.accepted(RunIndex(run));
+    placement
+}
+
+fn ended() -> UpdateKind {
+    let frames = Some(FramesSent { sent: 5, late: 0, given_up: 0 });
+    UpdateKind::Ended { outcome: Outcome::Completed { judged: None }, frames }
+}
+
+fn update(number: u64, of_run: u32, run: u64, kind: UpdateKind) -> NumberedUpdate {
+    NumberedUpdate { number, of_run, run: RunIndex(run), at: SessionTime(2_000_000), kind }
+}
+
+fn batch(worker: WorkerId, stream: u32, updates: Vec<NumberedUpdate>) -> UpdateBatch {
+    UpdateBatch { worker, stream, updates }
+}
+
+fn runs(updates: &[CallerUpdate]) -> Vec<u64> {
+    updates.iter().map(|update| update.run.0).collect()
+}
+
+fn acknowledged(state: &FleetState, worker: WorkerId) -> (u64, u64) {
+    let found = state.acknowledgements().into_iter().find(|one| one.worker == worker);
+    found.map(|one| (one.up_to, one.expected)).expect("it is attached")
+}
+
+#[test]
+fn runs_go_to_the_worker_with_the_smallest_share_taken_until_all_are_full() {
+    let mut state = state();
+    let mut counts = HashMap::new();
+    for run in 0..30 {
+        let Placement::On(worker) = place(&mut state, run) else { panic!("{run} finds no place") };
+        *counts.entry(worker).or_insert(0) += 1;
+        if run == 14 {
+            assert_eq!((counts[&A], counts[&B]), (5, 10), "in proportion all the time");
+        }
+    }
+    assert_eq!((counts[&A], counts[&B]), (10, 20));
+    state.heard(report(A, 10), at(30));
+    state.heard(report(B, 20), at(30));
+    assert_eq!(place(&mut state, 30), Placement::Full);
+    state.updated(batch(A, 7, vec![update(1, 1, 0, ended())]), Micros::ZERO);
+    state.updated(batch(B, 8, vec![update(1, 1, 1, ended())]), Micros::ZERO);
+    assert!(matches!(place(&mut state, 31), Placement::On(_)));
+}
+
+#[test]
+fn a_worker_that_refused_gets_no_other_run_before_it_is_heard_of() {
+    let mut state = state();
+    let Placement::On(first) = state.place(RunIndex(0), Micros::ZERO) else { panic!("a place") };
+    state.refused(RunIndex(0));
+    for run in 1..9 {
+        let other = state.place(RunIndex(run), at(run));
+        assert!(matches!(other, Placement::On(worker) if worker != first), "{other:?}");
+    }
+    state.heard(report(first, if first == A { 10 } else { 20 }), at(9));
+    assert_eq!(state.place(RunIndex(9), at(9)), Placement::On(first));
+}
+
+#[test]
+fn an_update_is_taken_in_once_and_in_order() {
+    let mut state = state();
+    let Placement::On(worker) = place(&mut state, 0) else { panic!("a place") };
+    let stream = if worker == A { 7 } else { 8 };
+    let joined = || update(1, 1, 0, UpdateKind::Joined);
+    let ready = || update(2, 2, 0, UpdateKind::AgentReady);
+    // The first is lost on its way.
+    assert_eq!(state.updated(batch(worker, stream, vec![ready()]), Micros::ZERO), []);
+    assert_eq!(acknowledged(&state, worker), (0, 1));
+    let found = state.updated(batch(worker, stream, vec![joined(), ready()]), Micros::ZERO);
+    assert_eq!(runs(&found), [0, 0]);
+    let again = state.updated(batch(worker, stream, vec![joined(), ready()]), Micros::ZERO);
+    assert_eq!(again, []);
+    // Nobody takes what another count, or another worker, says of it.
+    let of_other = batch(worker, 99, vec![update(3, 3, 0, ended())]);
+    assert_eq!(state.updated(of_other, Micros::ZERO), []);
+    let (other, stream) = if worker == A { (B, 8) } else { (A, 7) };
+    let foreign = batch(other, stream, vec![update(1, 1, 0, ended())]);
+    assert_eq!(state.updated(foreign, Micros::ZERO), []);
+}
+
+#[test]
+fn only_what_is_durable_is_acknowledged() {
+    let mut state = state();
+    let Placement::On(worker) = place(&mut state, 0) else { panic!("a place") };
+    let stream = if worker == A { 7 } else { 8 };
+    let updates = vec![update(1, 1, 0, UpdateKind::Joined), update(2, 2, 0, ended())];
+    assert_eq!(state.updated(batch(worker, stream, updates), Micros::ZERO).len(), 2);
+    assert_eq!(acknowledged(&state, worker), (0, 3));
+    state.durable(1);
+    assert_eq!(acknowledged(&state, worker), (1, 3));
+    state.durable(2);
+    assert_eq!(acknowledged(&state, worker), (2, 3));
+}
+
+#[test]
+fn times_of_a_run_are_converted_with_one_offset() {
+    let mut state = state();
+    state.set_session_zero(-500_000);
+    let Placement::On(worker) = place(&mut state, 0) else { panic!("a place") };
+    let stream = if worker == A { 7 } else { 8 };
+    let joined = vec![update(1, 1, 0, UpdateKind::Joined)];
+    let found = state.updated(batch(worker, stream, joined), Micros::ZERO);
+    assert_eq!((found[0].at, found[0].within), (SessionTime(2_500_000), Micros(202)));
+    // A better measure comes later.
+    state.add_exchange(worker, exchange(1_000_150, 10)).unwrap();
+    let next = vec![update(2, 2, 0, UpdateKind::AgentReady)];
+    let found = state.updated(batch(worker, stream, next), Micros::ZERO);
+    assert_eq!((found[0].at, found[0].within), (SessionTime(2_500_000), Micros(157)));
+}
+
+#[test]
+fn a_worker_that_is_silent_for_longer_than_its_lease_loses_its_runs_and_no_other_does() {
+    let mut state = state();
+    for run in 0..6 {
+        place(&mut state, run);
+    }
+    let of_a: Vec<u64> = (0..6).filter(|run| state.worker_of(RunIndex(*run)) == Some(A)).collect();
+    let late = LEASE + Micros::from(LEASE_MARGIN);
+    state.heard(report(B, 20), late);
+    assert_eq!(state.expire(late.saturating_sub(Micros(1)), SessionTime(9)), []);
+    let lost = state.expire(late, SessionTime(9));
+    assert_eq!(runs(&lost), of_a);
+    for update in &lost {
+        let UpdateKind::Ended { outcome, .. } = &update.kind else { panic!("{update:?}") };
+        assert_eq!(outcome.class(), Some(FailureClass::GeneratorFault));
+    }
+    assert_eq!(state.expire(late, SessionTime(9)), [], "once");
+    assert!(state.is_lost(A, 7) && !state.is_lost(B, 8));
+    let health = state.take_health(late);
+    assert_eq!(
+        health.iter().map(|one| one.lost).collect::<Vec<_>>(),
+        [Some(WorkerLoss::Silent), None]
+    );
+    // What it still says is of runs that are given up, until it has forgotten them.
+    let late_news = batch(A, 7, vec![update(1, 1, of_a[0], ended())]);
+    assert_eq!(state.updated(late_news, late), []);
+    state.heard(report(A, 10), late);
+    assert_eq!(state.to_ask(), [(A, true)], "it is told to forget first");
+    state.attached(A, Attached { stream: 77, next: 1, runs: Vec::new() });
+    assert_eq!(state.place(RunIndex(50), late), Placement::On(A));
+}
+
+#[test]
+fn a_run_that_was_only_asked_for_is_left_to_whoever_asks() {
+    let mut state = state();
+    let Placement::On(worker) = state.place(RunIndex(0), Micros::ZERO) else { panic!("a place") };
+    let late = LEASE + Micros::from(LEASE_MARGIN);
+    assert_eq!(state.expire(late, SessionTime(9)), []);
+    assert!(state.is_lost(worker, 7) && state.worker_of(RunIndex(0)).is_none());
+    assert_eq!(state.place(RunIndex(1), late), Placement::Nobody);
+}
+
+#[test]
+fn a_resumed_session_takes_in_what_its_journal_does_not_have() {
+    let (session, seen) = (SessionId::new("s"), HashMap::from([(RunIndex(3), 2)]));
+    let mut state = FleetState::new(session, LEASE, seen, HashSet::from([RunIndex(3)]));
+    state.heard(report(A, 10), Micros::ZERO);
+    state.to_ask();
+    // Numbers 1 to 5 were acknowledged before the crash.
+    let attached = Attached { stream: 7, next: 6, runs: vec![RunIndex(3), RunIndex(4)] };
+    assert_eq!(state.attached(A, attached), [RunIndex(3), RunIndex(4)]);
+    assert_eq!(acknowledged(&state, A), (5, 6));
+    let updates = vec![
+        update(6, 2, 3, UpdateKind::AgentReady),
+        update(7, 2, 3, UpdateKind::HiddenAgent),
+        update(8, 3, 3, UpdateKind::Greeted),
+        update(9, 1, 4, UpdateKind::Joined),
+        update(10, 4, 3, ended()),
+    ];
+    let too_early = batch(A, 7, vec![update(6, 2, 3, UpdateKind::AgentReady)]);
+    assert_eq!(state.updated(too_early, Micros::ZERO), [], "its clock is not known");
+    assert_eq!(acknowledged(&state, A), (5, 6), "so it sends it again");
+    state.add_exchange(A, exchange(1_000_000, 400)).unwrap();
+    let found = state.updated(batch(A, 7, updates), Micros::ZERO);
+    assert_eq!(runs(&found), [3, 3, 4, 3], "the second event of run 3 is in the journal");
+    let frames = found.iter().find_map(|one| match &one.kind {
+        UpdateKind::Ended { frames, .. } => Some(*frames),
+        _ => None,
+    });
+    assert_eq!(frames, Some(None), "and its audio");
+    // What was there before counts as durable with what comes before it.
+    state.durable(0);
+    assert_eq!(acknowledged(&state, A).0, 6);
+    state.durable(4);
+    assert_eq!(acknowledged(&state, A), (10, 11));
+}
+
+#[test]
+fn workers_of_other_sessions_and_those_that_drain_are_not_asked() {
+    let mut state = FleetState::new(SessionId::new("s"), LEASE, HashMap::new(), HashSet::new());
+    let busy = WorkerReport { session: Some((SessionId::new("t"), 1)), ..report(A, 10) };
+    let draining = WorkerReport { state: WorkerState::Draining, ..report(B, 10) };
+    state.heard(busy, Micros::ZERO);
+    state.heard(draining, Micros::ZERO);
+    assert_eq!(state.to_ask(), []);
+    assert_eq!(state.place(RunIndex(0), Micros::ZERO), Placement::Nobody);
+    state.heard(report(A, 10), Micros::ZERO);
+    assert_eq!(state.to_ask(), [(A, false)], "it is free now");
+}
+
+#[test]
+fn joins_of_a_worker_keep_their_distance() {
+    let mut state = state();
+    let both = [state.place(RunIndex(0), at(0)), state.place(RunIndex(1), at(0))];
+    assert!(both.contains(&Placement::On(A)) && both.contains(&Placement::On(B)), "{both:?}");
+    assert_eq!(state.place(RunIndex(2), at(0)), Placement::Later(at(1)));
+    assert!(matches!(state.place(RunIndex(2), at(1)), Placement::On(_)));
+}
+
+#[test]
+fn a_worker_whose_ticks_are_late_gets_no_more_runs_until_it_keeps_them_again() {
+    let mut state = state();
+    let (mut ticks, mut late_ticks) = (0, 0);
+    let mut after = |state: &mut FleetState, window: u64, late: u64| {
+        (ticks, late_ticks) = (ticks + 1_000, late_ticks + late);
+        let now = Micros::from_secs(10 * window);
+        state.heard(WorkerReport { ticks, late_ticks, ..report(A, 10) }, now);
+        let placed = state.place(RunIndex(window), now);
+        state.withdrawn(RunIndex(window));
+        placed
+    };
+    // B is silent.
+    assert_eq!(after(&mut state, 1, 51), Placement::On(A));
+    assert_eq!(after(&mut state, 2, 51), Placement::Full, "two bad windows");
+    for window in 3..8 {
+        assert_eq!(after(&mut state, window, 50), Placement::Full, "{window}");
+    }
+    assert_eq!(after(&mut state, 8, 50), Placement::On(A), "six good ones");
+}

@@ -1,0 +1,16 @@
+//! The worker: holds callers for one session at a time, and says what happens in their conversations.
+//!
+//! `event_loop` owns all state and all IO. `held_session` is what it knows of the session; `outbox` keeps updates until
+//! they are acknowledged, and `lease` says whether the coordinator still commands. `preparation` fetches scripts and
+//! clips.
+
+mod event_loop;
+mod held_session;
+mod hosts;
+mod lease;
+mod outbox;
+mod preparation;
+
+pub use event_loop::{StopRequest, WorkerConfig, WorkerEvent, WorkerLifetime, run_worker};
+pub use hosts::{AllowedHost, AllowedHosts, InvalidHost};
+pub use preparation::{CallerFactory, NativeFactory, PreparedSession};
