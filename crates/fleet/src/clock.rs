@@ -8,14 +8,15 @@
 use std::collections::VecDeque;
 
 use rushhour_core::units::{Micros, SessionTime};
+use serde::{Deserialize, Serialize};
 
 /// How much faster or slower one monotonic clock may run than the other, in millionths: what the kernel's NTP slews at
 /// most. Free-running quartzes differ by less than a fifth of it.
-pub(crate) const MOST_DRIFT_PPM: u64 = 500;
+pub const MOST_DRIFT_PPM: u64 = 500;
 /// How long an exchange counts after a newer one.
-pub(crate) const KEPT_FOR: Micros = Micros::from_secs(60);
+pub const KEPT_FOR: Micros = Micros::from_secs(60);
 /// The most exchanges of one worker that are kept.
-pub(crate) const MOST_KEPT: usize = 64;
+pub const MOST_KEPT: usize = 64;
 
 /// The latest time that is taken from anybody, some 30 years: offsets and their sums stay numbers.
 const LATEST: u64 = 1_000_000_000_000_000;
@@ -23,16 +24,23 @@ const LATEST: u64 = 1_000_000_000_000_000;
 const GRAIN: i64 = 1;
 
 /// A moment on a worker's monotonic clock, in microseconds since that worker started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct WorkerTime(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub struct WorkerTime(u64);
 
 impl WorkerTime {
     /// As many microseconds since the worker started, 30 years at most.
-    pub(crate) const fn from_micros(micros: u64) -> Self {
+    pub const fn from_micros(micros: u64) -> Self {
         Self(if micros > LATEST { LATEST } else { micros })
     }
 
-    const fn since(self, earlier: Self) -> Micros {
+    /// Microseconds since the worker started.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// The time since `earlier`, at least zero. It was measured on one clock and is exact.
+    pub const fn since(self, earlier: Self) -> Micros {
         Micros(self.0.saturating_sub(earlier.0))
     }
 
@@ -46,22 +54,34 @@ impl WorkerTime {
     }
 }
 
+impl From<u64> for WorkerTime {
+    fn from(micros: u64) -> Self {
+        Self::from_micros(micros)
+    }
+}
+
+impl From<WorkerTime> for u64 {
+    fn from(time: WorkerTime) -> Self {
+        time.0
+    }
+}
+
 /// The four timestamps of a request to a worker and its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClockExchange {
+pub struct ClockExchange {
     /// When the coordinator sent the request.
-    pub(crate) sent: SessionTime,
+    pub sent: SessionTime,
     /// When the worker received it.
-    pub(crate) received: WorkerTime,
+    pub received: WorkerTime,
     /// When the worker answered.
-    pub(crate) answered: WorkerTime,
+    pub answered: WorkerTime,
     /// When the coordinator had the answer.
-    pub(crate) returned: SessionTime,
+    pub returned: SessionTime,
 }
 
 /// Timestamps that no exchange has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ImpossibleExchange {
+pub enum ImpossibleExchange {
     /// A reply before its request, on one of the clocks.
     #[error("the reply is older than the request")]
     Backwards,
@@ -78,7 +98,7 @@ impl ClockExchange {
     ///
     /// # Errors
     /// Where the four timestamps cannot belong to one exchange.
-    pub(crate) fn round_trip(&self) -> Result<Micros, ImpossibleExchange> {
+    pub fn round_trip(&self) -> Result<Micros, ImpossibleExchange> {
         if self.returned.0 > LATEST {
             return Err(ImpossibleExchange::TooLate);
         }
@@ -111,20 +131,20 @@ impl ClockExchange {
 
 /// Bounds of the coordinator's time less the worker's, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClockOffset {
+pub struct ClockOffset {
     least_us: i64,
     most_us: i64,
 }
 
 impl ClockOffset {
     /// The middle: what is added to a worker's time.
-    pub(crate) const fn middle_us(self) -> i64 {
+    pub const fn middle_us(self) -> i64 {
         // The sum of two offsets is far from overflow: both come from times below `LATEST`.
         (self.least_us + self.most_us).div_euclid(2)
     }
 
     /// How far the offset may be from its middle.
-    pub(crate) const fn half_width(self) -> Micros {
+    pub const fn half_width(self) -> Micros {
         Micros((self.most_us - self.middle_us()).cast_unsigned())
     }
 
@@ -150,7 +170,7 @@ impl ClockOffset {
 
 /// Whether the exchanges with a worker fit each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ClockAgreement {
+pub enum ClockAgreement {
     /// One offset, and the drift that is allowed for, explains all of them.
     Agrees,
     /// None does: a clock was set forward or slewed hard, or a machine was suspended. Until the older exchanges are
@@ -160,18 +180,20 @@ pub(crate) enum ClockAgreement {
 
 /// What is known of a worker's clock at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OffsetEstimate {
+pub struct OffsetEstimate {
     /// The offset then.
-    pub(crate) offset: ClockOffset,
+    pub offset: ClockOffset,
     /// Whether all exchanges support it.
-    pub(crate) agreement: ClockAgreement,
+    pub agreement: ClockAgreement,
     /// The shortest round trip among the exchanges.
-    pub(crate) round_trip: Micros,
+    pub round_trip: Micros,
+    /// How many exchanges it rests on.
+    pub exchanges: u32,
 }
 
 /// The clock of one worker, by the exchanges of the last minute.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct WorkerClock {
+pub struct WorkerClock {
     /// The oldest first.
     kept: VecDeque<(ClockExchange, Micros)>,
 }
@@ -181,7 +203,7 @@ impl WorkerClock {
     ///
     /// # Errors
     /// Where its timestamps cannot belong to one exchange; it is not taken then.
-    pub(crate) fn take(&mut self, exchange: ClockExchange) -> Result<(), ImpossibleExchange> {
+    pub fn take(&mut self, exchange: ClockExchange) -> Result<(), ImpossibleExchange> {
         let round_trip = exchange.round_trip()?;
         self.kept.push_back((exchange, round_trip));
         self.kept.retain(|(kept, _)| exchange.returned.since(kept.returned) <= KEPT_FOR);
@@ -192,7 +214,7 @@ impl WorkerClock {
     }
 
     /// The offset when the worker's clock showed `at`; `None` before the first exchange.
-    pub(crate) fn offset_at(&self, at: WorkerTime) -> Option<OffsetEstimate> {
+    pub fn offset_at(&self, at: WorkerTime) -> Option<OffsetEstimate> {
         let (first, _) = self.kept.front()?;
         let mut bounds = self.kept.iter().map(|(exchange, _)| exchange.offset_at(at));
         let agreed = bounds.try_fold(first.offset_at(at), ClockOffset::intersection);
@@ -201,7 +223,12 @@ impl WorkerClock {
             None => (self.union_at(at, first.offset_at(at)), ClockAgreement::Jumped),
         };
         let round_trips = self.kept.iter().map(|(_, round_trip)| *round_trip);
-        Some(OffsetEstimate { offset, agreement, round_trip: round_trips.min()? })
+        Some(OffsetEstimate {
+            offset,
+            agreement,
+            round_trip: round_trips.min()?,
+            exchanges: u32::try_from(self.kept.len()).unwrap_or(u32::MAX),
+        })
     }
 
     fn union_at(&self, at: WorkerTime, first: ClockOffset) -> ClockOffset {
@@ -209,10 +236,31 @@ impl WorkerClock {
     }
 
     /// The offset at this moment of the coordinator's clock, as well as the worker's is known then.
-    pub(crate) fn offset_now(&self, now: SessionTime) -> Option<OffsetEstimate> {
+    pub fn offset_now(&self, now: SessionTime) -> Option<OffsetEstimate> {
         let (newest, _) = self.kept.back()?;
         let since = now.since(newest.returned).0;
         self.offset_at(WorkerTime::from_micros(newest.answered.0.saturating_add(since)))
+    }
+}
+
+/// A worker's moment on the coordinator's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvertedTime {
+    /// The likeliest time. Between two moments of one run these differ by exactly what the worker measured.
+    pub at: SessionTime,
+    /// How much earlier or later it may have been.
+    pub within: Micros,
+}
+
+impl ConvertedTime {
+    /// The earliest time that it may have been.
+    pub const fn earliest(self) -> SessionTime {
+        SessionTime(self.at.0.saturating_sub(self.within.0))
+    }
+
+    /// The latest time that it may have been.
+    pub const fn latest(self) -> SessionTime {
+        SessionTime(self.at.0.saturating_add(self.within.0))
     }
 }
 
@@ -222,25 +270,26 @@ impl WorkerClock {
 /// between: a late, better exchange could put a greeting before the agent that greets. So the middle stays, and only
 /// what it may be wrong by follows the drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RunClock {
+pub struct RunClock {
     first: WorkerTime,
     at_first: ClockOffset,
 }
 
 impl RunClock {
     /// The clock of a run whose first moment is `first`.
-    pub(crate) const fn new(first: WorkerTime, estimate: OffsetEstimate) -> Self {
+    pub const fn new(first: WorkerTime, estimate: OffsetEstimate) -> Self {
         Self { first, at_first: estimate.offset }
     }
 
     /// What is added to each of the run's times, in microseconds.
-    pub(crate) const fn shift_us(&self) -> i64 {
+    pub const fn shift_us(&self) -> i64 {
         self.at_first.middle_us()
     }
 
-    /// How far off a moment of the run may be. `known_then` is what is known of the offset at that moment: it keeps the
-    /// bounds of a long run narrow, and shows that a clock jumped since.
-    pub(crate) fn within(&self, at: WorkerTime, known_then: Option<OffsetEstimate>) -> Micros {
+    /// A moment of the run on the coordinator's clock. `known_then` is what is known of the offset at that moment: it
+    /// keeps the bounds of a long run narrow, and shows that a clock jumped since.
+    pub fn convert(&self, at: WorkerTime, known_then: Option<OffsetEstimate>) -> ConvertedTime {
+        let middle = self.shift_us();
         let drift = at.drift_since(self.first);
         let drifted = ClockOffset {
             least_us: self.at_first.least_us - drift,
@@ -248,7 +297,12 @@ impl RunClock {
         };
         // After a jump the offset at the first moment says nothing, however well it was known.
         let offset = known_then.map_or(drifted, |known| known.offset);
-        offset.distance_from(self.shift_us()) + Micros(GRAIN.cast_unsigned())
+        let time = at.signed() + middle;
+        // Before the session's start nothing of it can have happened, so the start is nearer than `time` was.
+        ConvertedTime {
+            at: SessionTime(u64::try_from(time).unwrap_or(0)),
+            within: offset.distance_from(middle) + Micros(GRAIN.cast_unsigned()),
+        }
     }
 }
 

@@ -129,7 +129,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects as `process`.
+    /// Connects as `process`, which `role` names in the server's list of connections.
     pub(crate) async fn open(
         config: &NatsConfig,
         process: WorkerId,
@@ -143,7 +143,7 @@ impl Connection {
         let counted = Arc::clone(&reconnects);
         let mut options = login(&config.login)?
             .name(format!("rushhour {} {process}", role.name()))
-            .custom_inbox_prefix(subjects.inbox(process, role))
+            .custom_inbox_prefix(subjects.inbox(role, process))
             .connection_timeout(CONNECT_TIMEOUT)
             .ping_interval(PING_EVERY)
             .subscription_capacity(SUBSCRIPTION_CAPACITY)

@@ -20,10 +20,10 @@
 //! A worker gets a token for one room with each conversation, and no key, no secret and no money.
 
 mod blobs;
-mod clock;
+pub mod clock;
 mod connection;
 mod coordinator;
-mod placement;
+pub mod placement;
 mod protocol;
 mod roll_call;
 mod worker;

@@ -6,27 +6,27 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use rushhour_core::units::{Micros, SessionTime};
+use rushhour_core::units::{Micros, Rate, SessionTime};
 
 /// A worker that was silent for longer takes no more until it is heard again: three times the second between two words.
-pub(crate) const SILENT_AFTER: Micros = Micros::from_secs(3);
+pub const SILENT_AFTER: Micros = Micros::from_secs(3);
 /// So many bad windows in a row, and a worker takes no more.
-pub(crate) const BAD_WINDOWS_OUT: u32 = 2;
+pub const BAD_WINDOWS_OUT: u32 = 2;
 /// So many good windows in a row, and it takes some again.
-pub(crate) const GOOD_WINDOWS_BACK: u32 = 6;
+pub const GOOD_WINDOWS_BACK: u32 = 6;
 
 /// What a worker can take.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct WorkerCapacity {
+pub struct WorkerCapacity {
     /// The most conversations at once.
-    pub(crate) conversations: u32,
-    /// The least time between two joins: joining a room is the moment that costs most.
-    pub(crate) join_gap: Micros,
+    pub conversations: u32,
+    /// The most joins per second: joining a room is the moment that costs most.
+    pub joins: Rate,
 }
 
 /// Whether a worker kept its ticks for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WindowVerdict {
+pub enum WindowVerdict {
     /// It did.
     Good,
     /// Too many were late: what it measures cannot be trusted.
@@ -35,7 +35,7 @@ pub(crate) enum WindowVerdict {
 
 /// Whether a worker takes conversations, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Availability {
+pub enum Availability {
     /// It does.
     Accepting,
     /// As many as it can hold are there.
@@ -50,7 +50,7 @@ pub(crate) enum Availability {
 
 /// Why no worker takes a conversation now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PlacementWait {
+pub enum PlacementWait {
     /// There is room, but joins follow each other too closely; ask again then.
     Until(SessionTime),
     /// Until a conversation ends, a worker joins, or one is well again. The run waits as it does for a slot, and its lag
@@ -132,7 +132,7 @@ impl PlacedWorker {
 
 /// The workers, by what each of them holds. `W` is how a worker is called.
 #[derive(Debug, Clone)]
-pub(crate) struct WorkerPlacement<W> {
+pub struct WorkerPlacement<W> {
     workers: BTreeMap<W, PlacedWorker>,
     placed: u64,
 }
@@ -145,7 +145,7 @@ impl<W> Default for WorkerPlacement<W> {
 
 impl<W: Ord + Clone> WorkerPlacement<W> {
     /// Takes a worker, or its new capacity if it is there already.
-    pub(crate) fn join(&mut self, worker: W, capacity: WorkerCapacity, now: SessionTime) {
+    pub fn join(&mut self, worker: W, capacity: WorkerCapacity, now: SessionTime) {
         let fresh = PlacedWorker {
             capacity,
             held: 0,
@@ -162,7 +162,7 @@ impl<W: Ord + Clone> WorkerPlacement<W> {
     }
 
     /// Forgets a worker, and returns how many conversations were there.
-    pub(crate) fn leave(&mut self, worker: &W) -> u32 {
+    pub fn leave(&mut self, worker: &W) -> u32 {
         self.workers.remove(worker).map_or(0, |worker| worker.held)
     }
 
@@ -170,7 +170,7 @@ impl<W: Ord + Clone> WorkerPlacement<W> {
     ///
     /// # Errors
     /// Where nobody takes one now: how long the run waits.
-    pub(crate) fn place(&mut self, now: SessionTime) -> Result<W, PlacementWait> {
+    pub fn place(&mut self, now: SessionTime) -> Result<W, PlacementWait> {
         let accepting = self
             .workers
             .iter_mut()
@@ -190,17 +190,17 @@ impl<W: Ord + Clone> WorkerPlacement<W> {
         self.placed += 1;
         worker.last_placed = self.placed;
         worker.held += 1;
-        worker.next_join = now + worker.capacity.join_gap;
+        worker.next_join = now + worker.capacity.joins.gap();
         Ok(name.clone())
     }
 
     /// Counts a conversation that the worker holds already, after a coordinator was resumed.
-    pub(crate) fn adopt(&mut self, worker: &W) {
+    pub fn adopt(&mut self, worker: &W) {
         self.change(worker, |worker| worker.held = worker.held.saturating_add(1));
     }
 
     /// A conversation of this worker ended.
-    pub(crate) fn ended(&mut self, worker: &W) {
+    pub fn ended(&mut self, worker: &W) {
         self.change(worker, |worker| {
             worker.held = worker.held.saturating_sub(1);
             worker.is_refusing = false;
@@ -208,7 +208,7 @@ impl<W: Ord + Clone> WorkerPlacement<W> {
     }
 
     /// The worker refused a conversation that was placed there, because it is full: it gets none before it is heard.
-    pub(crate) fn refused(&mut self, worker: &W) {
+    pub fn refused(&mut self, worker: &W) {
         self.change(worker, |worker| {
             worker.held = worker.held.saturating_sub(1);
             worker.is_refusing = true;
@@ -216,7 +216,7 @@ impl<W: Ord + Clone> WorkerPlacement<W> {
     }
 
     /// The worker was heard.
-    pub(crate) fn heard(&mut self, worker: &W, now: SessionTime) {
+    pub fn heard(&mut self, worker: &W, now: SessionTime) {
         self.change(worker, |worker| {
             worker.heard_at = worker.heard_at.max(now);
             worker.is_refusing = false;
@@ -224,18 +224,31 @@ impl<W: Ord + Clone> WorkerPlacement<W> {
     }
 
     /// The worker's ticks over a window were judged.
-    pub(crate) fn judged(&mut self, worker: &W, window: WindowVerdict) {
+    pub fn judged(&mut self, worker: &W, window: WindowVerdict) {
         self.change(worker, |worker| worker.fitness = worker.fitness.after(window));
     }
 
     /// The worker takes no more.
-    pub(crate) fn drain(&mut self, worker: &W) {
+    pub fn drain(&mut self, worker: &W) {
         self.change(worker, |worker| worker.is_draining = true);
     }
 
     /// Whether the worker takes conversations; `None` where it is not known.
-    pub(crate) fn availability(&self, worker: &W, now: SessionTime) -> Option<Availability> {
+    pub fn availability(&self, worker: &W, now: SessionTime) -> Option<Availability> {
         self.workers.get(worker).map(|worker| worker.availability(now))
+    }
+
+    /// How many conversations are there.
+    pub fn held(&self, worker: &W) -> u32 {
+        self.workers.get(worker).map_or(0, |worker| worker.held)
+    }
+
+    /// How many conversations all workers that take any can hold, those that they hold included.
+    pub fn capacity(&self, now: SessionTime) -> u64 {
+        let takes =
+            |availability| matches!(availability, Availability::Accepting | Availability::Full);
+        let taking = self.workers.values().filter(|worker| takes(worker.availability(now)));
+        taking.map(|worker| u64::from(worker.capacity.conversations)).sum()
     }
 
     fn change(&mut self, worker: &W, change: impl FnOnce(&mut PlacedWorker)) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::clock::{ClockExchange, WorkerClock, WorkerTime};
+use crate::clock::{ClockExchange, WorkerClock};
 use crate::connection::{Connection, NatsConfig, NatsError, RequestFailure, random_u32};
 use crate::protocol::{
     ClockAnswer, Command, Done, ForeignMessage, MAX_WORKERS, REQUEST_TIMEOUT, ROLL_CALL, Role,
@@ -45,21 +45,21 @@ pub async fn call_roll(config: &NatsConfig) -> Result<RollCall, NatsError> {
     let connection =
         Connection::open(config, WorkerId::new(random_u32()), Role::Coordinator).await?;
     let (reports, foreign) = collect_reports(&connection, ROLL_CALL).await?;
-    let zero = Instant::now();
     let mut workers = Vec::with_capacity(reports.len());
     for report in reports {
-        let mut clock = WorkerClock::default();
+        let (mut clock, zero) = (WorkerClock::default(), Instant::now());
+        let mut last = None;
         for _ in 0..CLOCK_SAMPLES {
             let Some(exchange) = measure_clock(&connection, report.worker, zero).await else {
                 break;
             };
-            if let Err(error) = clock.take(exchange) {
-                tracing::warn!(worker = %report.worker, %error, "a worker's clock");
+            if clock.take(exchange).is_ok() {
+                last = Some(exchange.answered);
             }
         }
-        let known = clock.offset_now(SessionTime(Micros::from(zero.elapsed()).0));
-        let round_trip = known.map(|known| known.round_trip);
-        let clock_within = known.map(|known| known.offset.half_width());
+        let estimate = last.and_then(|at| clock.offset_at(at));
+        let round_trip = estimate.map(|estimate| estimate.round_trip);
+        let clock_within = estimate.map(|estimate| estimate.offset.half_width());
         workers.push(PresentWorker { report, round_trip, clock_within });
     }
     Ok(RollCall { workers, foreign })
@@ -124,18 +124,11 @@ pub(crate) async fn measure_clock(
     worker: WorkerId,
     zero: Instant,
 ) -> Option<ClockExchange> {
-    let now = || SessionTime(Micros::from(zero.elapsed()).0);
-    let sent = now();
+    let sent = SessionTime(Micros::from(zero.elapsed()).0);
     let subject = connection.subjects.command(worker);
     let answer: Result<ClockAnswer, RequestFailure> =
         connection.request(subject, &Command::Clock, REQUEST_TIMEOUT).await;
-    let returned = now();
+    let returned = SessionTime(Micros::from(zero.elapsed()).0);
     let ClockAnswer { received, answered } = answer.ok()?;
-    let of_worker = |time: SessionTime| WorkerTime::from_micros(time.0);
-    Some(ClockExchange {
-        sent,
-        received: of_worker(received),
-        answered: of_worker(answered),
-        returned,
-    })
+    Some(ClockExchange { sent, received, answered, returned })
 }

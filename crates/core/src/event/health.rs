@@ -91,9 +91,6 @@ pub struct WorkerHealth {
     /// How far off that may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_within: Option<Micros>,
-    /// Whether its clock jumped in the last minute, so that the offset may be anything between what it was and is.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub clock_jumped: bool,
     /// The shortest round trip of a message to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip: Option<Micros>,
@@ -115,11 +112,6 @@ pub enum WorkerLoss {
     Draining,
     /// It could not prepare the session.
     Unprepared,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]

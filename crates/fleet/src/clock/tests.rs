@@ -89,16 +89,6 @@ fn measured(clock: &TrueClock, exchanges: &[(u64, u64, u64, u64)]) -> (WorkerClo
     (known, at)
 }
 
-/// When a moment of a run was on the session's clock, as the run's clock says: between these.
-fn converted(run: &RunClock, at: WorkerTime, within: Micros) -> (i64, i64) {
-    let (middle, within) = (at.signed() + run.shift_us(), within.0.cast_signed());
-    (middle - within, middle + within)
-}
-
-fn micros(time: SessionTime) -> i64 {
-    time.0.cast_signed()
-}
-
 proptest! {
     #[test]
     fn the_true_offset_is_within_the_bounds_whatever_the_ways_and_the_drift(
@@ -112,7 +102,7 @@ proptest! {
     }
 
     #[test]
-    fn moments_of_a_run_are_within_their_bounds(
+    fn moments_of_a_run_are_within_their_bounds_and_their_differences_exact(
         clock in clocks(), before in exchanges(), during in exchanges(),
         length in 0_u64..900_000_000,
     ) {
@@ -123,11 +113,13 @@ proptest! {
             at += after;
             known.take(clock.exchange(at, there, held, back)).unwrap();
         }
-        let ended = WorkerTime::from_micros(first.0 + length);
+        let ended = WorkerTime::from_micros(first.as_micros() + length);
+        let start = run.convert(first, known.offset_at(first));
         for estimate in [None, known.offset_at(ended)] {
-            let (from, to) = converted(&run, ended, run.within(ended, estimate));
-            let truth = micros(clock.session(ended.0));
-            prop_assert!(from <= truth && truth <= to, "{} {} {}", from, truth, to);
+            let end = run.convert(ended, estimate);
+            prop_assert_eq!(end.at.since(start.at), Micros(length));
+            let truth = clock.session(ended.as_micros());
+            prop_assert!(end.earliest() <= truth && truth <= end.latest(), "{:?} {:?}", truth, end);
         }
     }
 
@@ -153,7 +145,7 @@ fn a_perfect_network_leaves_only_the_grain() {
     let estimate = known.offset_at(WorkerTime::from_micros(at)).unwrap();
     assert_eq!(estimate.offset.middle_us(), 5_000_000);
     assert!(estimate.offset.half_width() <= Micros(2), "{estimate:?}");
-    assert_eq!(estimate.round_trip, Micros(0));
+    assert_eq!((estimate.round_trip, estimate.exchanges), (Micros(0), 1));
 }
 
 #[test]
@@ -201,7 +193,7 @@ fn exchanges_of_more_than_a_minute_ago_are_forgotten() {
     assert_eq!(known.offset_at(at).unwrap().agreement, ClockAgreement::Jumped);
     known.take(jumped.exchange(later, 100, 0, 100)).unwrap();
     let estimate = known.offset_at(at).unwrap();
-    assert_eq!((estimate.agreement, known.kept.len()), (ClockAgreement::Agrees, 1));
+    assert_eq!((estimate.agreement, estimate.exchanges), (ClockAgreement::Agrees, 1));
     assert_eq!(estimate.offset.middle_us(), 9_000_000);
 }
 
@@ -209,8 +201,9 @@ fn exchanges_of_more_than_a_minute_ago_are_forgotten() {
 fn no_more_exchanges_are_kept_than_allowed() {
     let clock = TrueClock::steady(0);
     let many = vec![(1_000, 100, 0, 100); MOST_KEPT + 20];
-    let (known, _) = measured(&clock, &many);
-    assert_eq!(known.kept.len(), MOST_KEPT);
+    let (known, at) = measured(&clock, &many);
+    let estimate = known.offset_at(WorkerTime::from_micros(at)).unwrap();
+    assert_eq!(usize::try_from(estimate.exchanges), Ok(MOST_KEPT));
 }
 
 #[test]
@@ -220,9 +213,9 @@ fn a_run_that_outlives_its_offset_widens_unless_newer_exchanges_hold_it() {
     let first = WorkerTime::from_micros(at);
     let run = RunClock::new(first, known.offset_at(first).unwrap());
     let ended = WorkerTime::from_micros(at + 600_000_000);
-    assert_eq!(run.within(ended, None), Micros(202 + 300_000));
+    assert_eq!(run.convert(ended, None).within, Micros(202 + 300_000));
     known.take(clock.exchange(at + 600_000_000, 200, 0, 200)).unwrap();
-    assert_eq!(run.within(ended, known.offset_at(ended)), Micros(202));
+    assert_eq!(run.convert(ended, known.offset_at(ended)).within, Micros(202));
 }
 
 #[test]
@@ -235,9 +228,21 @@ fn a_clock_that_jumped_during_a_run_widens_the_moments_after_it() {
     let jumped = TrueClock::steady(7_000_000);
     known.take(jumped.exchange(at + 5_000_000, 200, 0, 200)).unwrap();
     let ended = WorkerTime::from_micros(at + 5_000_000);
-    let (from, to) = converted(&run, ended, run.within(ended, known.offset_at(ended)));
-    let truth = micros(jumped.session(ended.0));
-    assert!(from <= truth && truth <= to, "{from} {truth} {to}");
+    let end = run.convert(ended, known.offset_at(ended));
+    let truth = jumped.session(ended.as_micros());
+    assert!(end.earliest() <= truth && truth <= end.latest(), "{end:?} {truth:?}");
+}
+
+#[test]
+fn a_moment_before_the_session_is_its_start() {
+    let clock = TrueClock::steady(-10_000_000);
+    let mut known = WorkerClock::default();
+    known.take(clock.exchange(11_000_000, 1_000, 0, 1_000)).unwrap();
+    let early = WorkerTime::from_micros(9_000_000);
+    let run = RunClock::new(early, known.offset_at(early).unwrap());
+    let converted = run.convert(early, None);
+    assert_eq!(converted.at, SessionTime::START);
+    assert_eq!(converted.earliest(), SessionTime::START);
 }
 
 #[test]
@@ -259,10 +264,12 @@ fn timestamps_that_belong_to_no_exchange_are_refused() {
 
 #[test]
 fn any_number_from_a_worker_is_a_time() {
-    let most = WorkerTime::from_micros(u64::MAX);
+    let read = |text: &str| serde_json::from_str::<WorkerTime>(text);
+    assert_eq!(read("7").unwrap(), WorkerTime::from_micros(7));
+    let most = read("18446744073709551615").unwrap();
     assert_eq!(most, WorkerTime::from_micros(LATEST));
     let (known, _) = measured(&TrueClock::steady(0), &[(0, 100, 0, 100)]);
     let estimate = known.offset_at(most).unwrap();
     let run = RunClock::new(WorkerTime::from_micros(0), estimate);
-    assert!(run.within(most, Some(estimate)) > Micros::from_secs(1));
+    assert!(run.convert(most, Some(estimate)).within > Micros::from_secs(1));
 }

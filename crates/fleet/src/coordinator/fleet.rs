@@ -176,7 +176,7 @@ impl Shared {
                         why
                     }
                     Asked::Rejected(why) => {
-                        self.with_state(|state| state.withdrawn(run));
+                        self.with_state(|state| state.refused(run));
                         let message = format!("worker {worker}: {why}");
                         return Err(SubmitError::new(SubmitErrorKind::Rejected, message));
                     }
@@ -185,27 +185,19 @@ impl Shared {
                         return Err(SubmitError::new(SubmitErrorKind::Generator, message));
                     }
                 },
-                Placement::Later(_) => "workers are given one after the other".to_owned(),
                 Placement::Full => "every worker is full".to_owned(),
                 Placement::Nobody => "no worker is there".to_owned(),
             };
             if Instant::now() >= until {
                 let kind = match placement {
                     Placement::Nobody => SubmitErrorKind::GeneratorGone,
-                    Placement::On(_) | Placement::Later(_) | Placement::Full => {
-                        SubmitErrorKind::Generator
-                    }
+                    Placement::On(_) | Placement::Full => SubmitErrorKind::Generator,
                 };
                 let waited = Micros::from(self.patience);
                 let message = format!("no worker took the conversation within {waited}: {why}");
                 return Err(SubmitError::new(kind, message));
             }
-            if let Placement::Later(at) = placement {
-                let wait = at.saturating_sub(self.now()).as_duration();
-                tokio::time::sleep(wait.min(TRY_AGAIN)).await;
-            } else {
-                let _ = timeout(TRY_AGAIN, changed).await;
-            }
+            let _ = timeout(TRY_AGAIN, changed).await;
         }
     }
 
@@ -213,7 +205,7 @@ impl Shared {
     async fn ask(&self, worker: WorkerId, request: &ConversationRequest) -> Asked {
         let found = self.with_state(|state| {
             let member = state.member(worker)?;
-            Some((member.stream?, member.clock_now(self.now())?.offset.middle_us()))
+            Some((member.stream?, member.estimate()?.offset.middle_us()))
         });
         let Some((stream, offset)) = found else {
             return Asked::Elsewhere("its clock is not known".to_owned());

@@ -1,19 +1,9 @@
 //! What the coordinator knows of one worker.
 
-use crate::clock::{ClockAgreement, OffsetEstimate, WorkerClock};
-use crate::placement::{WindowVerdict, WorkerCapacity};
+use crate::clock::{ClockExchange, OffsetEstimate, WorkerClock, WorkerTime};
 use crate::protocol::{WorkerReport, WorkerState};
 use rushhour_core::event::{WorkerHealth, WorkerLoss};
-use rushhour_core::units::{Micros, SessionTime, WorkerId};
-
-/// For how long the ticks of a worker are judged at a time.
-const WINDOW: Micros = Micros::from_secs(10);
-/// The share of late ticks above which a window is bad, in percent: that of a session's validity.
-const MOST_LATE_PERCENT: u64 = 5;
-/// How long it takes at least to fill a worker: joining is what costs a caller most.
-const FILLED_WITHIN_SECONDS: u32 = 5;
-/// Joins per second that every worker is given.
-const LEAST_JOINS_PER_SECOND: u32 = 10;
+use rushhour_core::units::{Micros, WorkerId};
 
 /// How far a worker is with the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +34,14 @@ pub(super) struct Member {
     pub(super) durable: u64,
     /// Runs that were given to it, and whose end was not heard of.
     pub(super) placed: u32,
-    pub(super) clock: WorkerClock,
+    clock: WorkerClock,
+    /// The end of the last measure of its clock, on that clock.
+    measured: Option<WorkerTime>,
     /// The most runs since its health was last taken.
     most_placed: u32,
     latest_tick: Micros,
     /// Ticks and late ticks when its health was last taken.
     taken: (u64, u64),
-    /// When its ticks were last judged, and how many ticks and late ticks it had by then.
-    judged: (Micros, u64, u64),
 }
 
 impl Member {
@@ -68,10 +58,10 @@ impl Member {
             durable: 0,
             placed: 0,
             clock: WorkerClock::default(),
+            measured: None,
             most_placed: 0,
             latest_tick: Micros::ZERO,
             taken,
-            judged: (now, taken.0, taken.1),
         }
     }
 
@@ -86,29 +76,21 @@ impl Member {
         self.standing == Standing::Attached && self.report.state == WorkerState::Ready
     }
 
-    /// How far its clock is from the coordinator's now.
-    pub(super) fn clock_now(&self, now: Micros) -> Option<OffsetEstimate> {
-        self.clock.offset_now(SessionTime(now.0))
-    }
-
-    /// Whether it kept its ticks since it was last judged; `None` where that is too short a while ago.
-    pub(super) fn judge(&mut self, now: Micros) -> Option<WindowVerdict> {
-        let (since, ticks, late) = self.judged;
-        if now.saturating_sub(since) < WINDOW {
-            return None;
+    pub(super) fn clock_measured(&mut self, exchange: ClockExchange) {
+        match self.clock.take(exchange) {
+            Ok(()) => self.measured = Some(exchange.answered),
+            Err(error) => tracing::debug!(%error, "a measure of a worker's clock is of no use"),
         }
-        self.judged = (now, self.report.ticks, self.report.late_ticks);
-        let ticks = self.report.ticks.saturating_sub(ticks);
-        let late = self.report.late_ticks.saturating_sub(late);
-        let is_bad = late.saturating_mul(100) > ticks.saturating_mul(MOST_LATE_PERCENT);
-        Some(if is_bad { WindowVerdict::Bad } else { WindowVerdict::Good })
     }
 
-    /// What it can take.
-    pub(super) fn capacity(&self) -> WorkerCapacity {
-        let conversations = self.report.capacity;
-        let joins = (conversations / FILLED_WITHIN_SECONDS).max(LEAST_JOINS_PER_SECOND);
-        WorkerCapacity { conversations, join_gap: Micros(1_000_000 / u64::from(joins)) }
+    /// What is known of its clock at a time of its own.
+    pub(super) fn clock_at(&self, at: WorkerTime) -> Option<OffsetEstimate> {
+        self.clock.offset_at(at)
+    }
+
+    /// The same when it was last measured.
+    pub(super) fn estimate(&self) -> Option<OffsetEstimate> {
+        self.clock.offset_at(self.measured?)
     }
 
     pub(super) fn was_given_a_run(&mut self) {
@@ -118,7 +100,7 @@ impl Member {
 
     pub(super) fn take_health(&mut self, worker: WorkerId, now: Micros) -> WorkerHealth {
         let (ticks, late_ticks) = (self.report.ticks, self.report.late_ticks);
-        let clock = self.clock_now(now);
+        let clock = self.estimate();
         let lost = match (&self.standing, &self.report.state) {
             (Standing::Lost, _) => Some(WorkerLoss::Silent),
             (_, WorkerState::Draining) => Some(WorkerLoss::Draining),
@@ -132,10 +114,9 @@ impl Member {
             ticks: ticks.saturating_sub(self.taken.0),
             late_ticks: late_ticks.saturating_sub(self.taken.1),
             latest_tick: self.latest_tick,
-            clock_offset: clock.map(|known| known.offset.middle_us()),
-            clock_within: clock.map(|known| known.offset.half_width()),
-            clock_jumped: clock.is_some_and(|known| known.agreement == ClockAgreement::Jumped),
-            round_trip: clock.map(|known| known.round_trip),
+            clock_offset: clock.map(|clock| clock.offset.middle_us()),
+            clock_within: clock.map(|clock| clock.offset.half_width()),
+            round_trip: clock.map(|clock| clock.round_trip),
             silent: now.saturating_sub(self.heard),
             lost,
         };

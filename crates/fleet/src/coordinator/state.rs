@@ -4,14 +4,19 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::member::{Member, Standing};
-use crate::clock::{ClockExchange, ImpossibleExchange, RunClock, WorkerTime};
-use crate::placement::{PlacementWait, WorkerPlacement};
+use crate::clock::{ClockExchange, OffsetEstimate, RunClock, WorkerTime};
+use crate::placement::{WindowVerdict, WorkerCapacity, WorkerPlacement};
 use crate::protocol::{
     Attached, LEASE_MARGIN, MAX_WORKERS, NumberedUpdate, UpdateBatch, WorkerReport, WorkerState,
 };
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{FailureClass, Outcome, Turn, WorkerHealth};
-use rushhour_core::units::{Micros, RunIndex, SessionId, SessionTime, WorkerId};
+use rushhour_core::units::{Micros, Rate, RunIndex, SessionId, SessionTime, WorkerId};
+
+/// The share of late ticks from which a worker gets no further runs, as in the check of the session's validity.
+const LATE_TICKS: f64 = 0.05;
+/// The most joins per second of one worker: more at once would delay each other.
+const MOST_JOINS: f64 = 200.0;
 
 /// Where a run is.
 #[derive(Debug, Clone, Copy)]
@@ -28,9 +33,7 @@ struct PlacedRun {
 pub(super) enum Placement {
     /// This worker may be asked.
     On(WorkerId),
-    /// None before then, since joins of one worker keep a distance.
-    Later(Micros),
-    /// Every worker is full, late or silent.
+    /// Every worker is full, or has just refused one.
     Full,
     /// There is no worker that could be asked.
     Nobody,
@@ -50,8 +53,8 @@ pub(super) struct FleetState {
     lease: Micros,
     members: BTreeMap<WorkerId, Member>,
     runs: HashMap<RunIndex, PlacedRun>,
-    /// Where the session's clock stood when the coordinator began.
-    session_zero: i64,
+    /// Where the session's clock stood when the coordinator began, once it counts.
+    session_zero: Option<i64>,
     /// Updates that the driver was given, or will be.
     queued: u64,
     /// Updates of workers, each with how many the driver must have taken in before it is durable.
@@ -75,7 +78,7 @@ impl FleetState {
             lease,
             members: BTreeMap::new(),
             runs: HashMap::new(),
-            session_zero: 0,
+            session_zero: None,
             queued: 0,
             undurable: VecDeque::new(),
             seen,
@@ -86,7 +89,7 @@ impl FleetState {
 
     /// The session's clock stood at `zero` microseconds when the coordinator began.
     pub(super) fn set_session_zero(&mut self, zero: i64) {
-        self.session_zero = zero;
+        self.session_zero = Some(zero);
     }
 
     pub(super) fn member(&self, worker: WorkerId) -> Option<&Member> {
@@ -104,6 +107,7 @@ impl FleetState {
     /// A worker said that it is there.
     pub(super) fn heard(&mut self, report: WorkerReport, now: Micros) {
         let worker = report.worker;
+        self.placement.heard(&worker, time(now));
         if let Some(member) = self.members.get_mut(&worker) {
             member.heard(report, now);
             if member.standing == Standing::Lost {
@@ -113,24 +117,20 @@ impl FleetState {
         } else if self.members.len() < MAX_WORKERS {
             self.members.insert(worker, Member::new(report, now));
         }
-        self.placement.heard(&worker, SessionTime(now.0));
-        self.judge(worker, now);
+        self.offer(worker, now);
     }
 
-    /// Tells the placement what a worker can take.
-    fn judge(&mut self, worker: WorkerId, now: Micros) {
-        let Some(member) = self.members.get_mut(&worker) else { return };
-        if member.is_ready() {
-            let is_new = self.placement.availability(&worker, SessionTime(now.0)).is_none();
-            self.placement.join(worker, member.capacity(), SessionTime(now.0));
-            for _ in 0..if is_new { member.placed } else { 0 } {
-                self.placement.adopt(&worker);
-            }
-        } else if member.report.state == WorkerState::Draining {
+    /// Lets a worker have runs once it is ready, and no more once it is not.
+    fn offer(&mut self, worker: WorkerId, now: Micros) {
+        let Some(member) = self.members.get(&worker) else { return };
+        let is_offered = self.placement.availability(&worker, time(now)).is_some();
+        if member.is_ready() && !is_offered {
+            let Some(joins) = Rate::new(MOST_JOINS) else { return };
+            let capacity = WorkerCapacity { conversations: member.report.capacity, joins };
+            self.placement.join(worker, capacity, time(now));
+            (0..member.placed).for_each(|_| self.placement.adopt(&worker));
+        } else if !member.is_ready() && is_offered {
             self.placement.drain(&worker);
-        }
-        if let Some(verdict) = member.judge(now) {
-            self.placement.judged(&worker, verdict);
         }
     }
 
@@ -167,11 +167,10 @@ impl FleetState {
             let place = PlacedRun { worker, accepted: true, clock: None };
             if self.runs.insert(*run, place).is_none() {
                 member.was_given_a_run();
-                self.placement.adopt(&worker);
             }
         }
         let heard = member.heard;
-        self.judge(worker, heard);
+        self.offer(worker, heard);
         attached.runs
     }
 
@@ -183,25 +182,17 @@ impl FleetState {
         }
     }
 
-    /// A worker's clock was measured.
-    ///
-    /// # Errors
-    /// The measure contradicts itself, and is not taken.
-    pub(super) fn add_exchange(
-        &mut self,
-        worker: WorkerId,
-        exchange: ClockExchange,
-    ) -> Result<(), ImpossibleExchange> {
-        self.members.get_mut(&worker).map_or(Ok(()), |member| member.clock.take(exchange))
+    pub(super) fn clock_measured(&mut self, worker: WorkerId, exchange: ClockExchange) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.clock_measured(exchange);
+        }
     }
 
-    /// Chooses a worker for a run, and counts it there.
+    /// Chooses a worker for a run.
     pub(super) fn place(&mut self, run: RunIndex, now: Micros) -> Placement {
-        let worker = match self.placement.place(SessionTime(now.0)) {
-            Ok(worker) => worker,
-            Err(PlacementWait::Until(at)) => return Placement::Later(Micros(at.0)),
-            Err(PlacementWait::ForRoom) if self.ready().count() == 0 => return Placement::Nobody,
-            Err(PlacementWait::ForRoom) => return Placement::Full,
+        let Ok(worker) = self.placement.place(time(now)) else {
+            let is_there = self.ready().next().is_some();
+            return if is_there { Placement::Full } else { Placement::Nobody };
         };
         if let Some(member) = self.members.get_mut(&worker) {
             member.was_given_a_run();
@@ -217,16 +208,14 @@ impl FleetState {
         }
     }
 
-    /// The worker does not have the run, and gets no other before it is heard of.
+    /// The worker does not have the run, and gets no other before it is heard of again.
     pub(super) fn refused(&mut self, run: RunIndex) {
-        if let Some(worker) = self.remove(run) {
-            self.placement.refused(&worker);
+        if let Some(placed) = self.runs.remove(&run) {
+            self.placement.refused(&placed.worker);
+            if let Some(member) = self.members.get_mut(&placed.worker) {
+                member.placed = member.placed.saturating_sub(1);
+            }
         }
-    }
-
-    /// Nobody has the run, which is not the worker's fault.
-    pub(super) fn withdrawn(&mut self, run: RunIndex) {
-        self.forget(run);
     }
 
     /// The worker of a run that goes on.
@@ -248,11 +237,11 @@ impl FleetState {
         if member.stream != Some(stream) || member.standing == Standing::Lost {
             return Vec::new();
         }
-        member.heard = now;
-        if member.clock_now(now).is_none() {
-            // Nothing that it says has a time yet. It says it again.
+        if member.estimate().is_none() || self.session_zero.is_none() {
+            // Nobody could say when it happened; it is sent again.
             return Vec::new();
         }
+        member.heard = now;
         let mut fresh = Vec::new();
         for update in updates {
             let member = self.members.get_mut(&worker).expect("it was there above");
@@ -262,7 +251,8 @@ impl FleetState {
             }
             member.expected += 1;
             let number = update.number;
-            if let Some(update) = self.take_in(update, worker) {
+            let clock = member.clock_at(WorkerTime::from_micros(update.at.0));
+            if let Some(update) = self.take_in(update, worker, clock) {
                 self.queued += 1;
                 fresh.push(update);
             }
@@ -271,12 +261,17 @@ impl FleetState {
         fresh
     }
 
-    fn take_in(&mut self, update: NumberedUpdate, worker: WorkerId) -> Option<CallerUpdate> {
+    fn take_in(
+        &mut self,
+        update: NumberedUpdate,
+        worker: WorkerId,
+        known: Option<OffsetEstimate>,
+    ) -> Option<CallerUpdate> {
         let NumberedUpdate { of_run, run, at, mut kind, .. } = update;
-        let moment = WorkerTime::from_micros(at.0);
-        let known = self.members.get(&worker)?.clock.offset_at(moment)?;
         let placed = self.runs.get_mut(&run).filter(|placed| placed.worker == worker)?;
-        let clock = *placed.clock.get_or_insert(RunClock::new(moment, known));
+        let (at, zero) = (WorkerTime::from_micros(at.0), self.session_zero?);
+        let clock = *placed.clock.get_or_insert(RunClock::new(at, known?));
+        let (shift, converted) = (clock.shift_us(), clock.convert(at, known));
         if kind.is_recorded() && self.seen.get(&run).is_some_and(|seen| of_run <= *seen) {
             return None;
         }
@@ -287,10 +282,9 @@ impl FleetState {
                 *frames = None;
             }
         }
-        let shift = clock.shift_us().saturating_add(self.session_zero);
-        let within = clock.within(moment, Some(known));
-        let kind = on_session_clock(kind, shift);
-        Some(CallerUpdate { run, at: moved(at, shift), within, kind })
+        let kind = on_session_clock(kind, shift.saturating_add(zero));
+        let at = moved(converted.at, zero);
+        Some(CallerUpdate { run, at, within: converted.within, kind })
     }
 
     /// Gives up the runs of workers that were silent for longer than their lease: their callers have left.
@@ -353,23 +347,29 @@ impl FleetState {
     /// The health of each worker that holds callers, or did.
     pub(super) fn take_health(&mut self, now: Micros) -> Vec<WorkerHealth> {
         let members = self.members.iter_mut().filter(|(_, one)| one.stream.is_some());
-        members.map(|(worker, member)| member.take_health(*worker, now)).collect()
+        let health: Vec<WorkerHealth> =
+            members.map(|(worker, member)| member.take_health(*worker, now)).collect();
+        for one in health.iter().filter(|one| one.ticks > 0) {
+            let late = one.late_ticks as f64 / one.ticks as f64 > LATE_TICKS;
+            let verdict = if late { WindowVerdict::Bad } else { WindowVerdict::Good };
+            self.placement.judged(&one.worker, verdict);
+        }
+        health
     }
 
     fn forget(&mut self, run: RunIndex) {
-        if let Some(worker) = self.remove(run) {
-            self.placement.ended(&worker);
+        if let Some(placed) = self.runs.remove(&run) {
+            self.placement.ended(&placed.worker);
+            if let Some(member) = self.members.get_mut(&placed.worker) {
+                member.placed = member.placed.saturating_sub(1);
+            }
         }
     }
+}
 
-    /// Removes a run; returns the worker that had it.
-    fn remove(&mut self, run: RunIndex) -> Option<WorkerId> {
-        let worker = self.runs.remove(&run)?.worker;
-        if let Some(member) = self.members.get_mut(&worker) {
-            member.placed = member.placed.saturating_sub(1);
-        }
-        Some(worker)
-    }
+/// The coordinator's time as the placement takes it.
+const fn time(now: Micros) -> SessionTime {
+    SessionTime(now.0)
 }
 
 fn given_up_run(run: RunIndex, worker: WorkerId, silent: Micros, at: SessionTime) -> CallerUpdate {

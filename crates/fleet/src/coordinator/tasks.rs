@@ -139,12 +139,9 @@ impl Shared {
 
     pub(super) async fn measure_clock(&self, worker: WorkerId, times: usize) {
         for _ in 0..times {
-            let Some(exchange) = measure_clock(&self.connection, worker, self.zero).await else {
-                return;
-            };
-            if let Err(error) = self.with_state(|state| state.add_exchange(worker, exchange)) {
-                tracing::warn!(%worker, %error, "a worker's clock");
-            }
+            let exchange = measure_clock(&self.connection, worker, self.zero).await;
+            let Some(exchange) = exchange else { return };
+            self.with_state(|state| state.clock_measured(worker, exchange));
         }
     }
 }

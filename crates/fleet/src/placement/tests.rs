@@ -5,7 +5,7 @@ use super::*;
 const NOW: SessionTime = SessionTime(60_000_000);
 
 fn capacity(conversations: u32) -> WorkerCapacity {
-    WorkerCapacity { conversations, join_gap: Micros(10) }
+    WorkerCapacity { conversations, joins: "100000/s".parse().unwrap() }
 }
 
 /// Workers 0, 1, ... with these capacities.
@@ -15,12 +15,6 @@ fn workers(capacities: &[u32]) -> WorkerPlacement<usize> {
         placement.join(worker, capacity(*conversations), NOW);
     }
     placement
-}
-
-impl WorkerPlacement<usize> {
-    fn held(&self, worker: usize) -> u32 {
-        self.workers.get(&worker).map_or(0, |worker| worker.held)
-    }
 }
 
 /// Places one at a time, each after the last worker's next join.
@@ -45,9 +39,9 @@ fn equal_workers_take_turns() {
 fn each_gets_its_share_of_what_it_can_hold() {
     let mut placement = workers(&[10, 30, 60]);
     place_many(&mut placement, 50);
-    assert_eq!([0, 1, 2].map(|worker| placement.held(worker)), [5, 15, 30]);
+    assert_eq!([0, 1, 2].map(|worker| placement.held(&worker)), [5, 15, 30]);
     place_many(&mut placement, 50);
-    assert_eq!([0, 1, 2].map(|worker| placement.held(worker)), [10, 30, 60]);
+    assert_eq!([0, 1, 2].map(|worker| placement.held(&worker)), [10, 30, 60]);
     assert_eq!(placement.place(NOW + Micros(900_000)), Err(PlacementWait::ForRoom));
     assert_eq!(placement.availability(&0, NOW), Some(Availability::Full));
     placement.ended(&0);
@@ -57,7 +51,7 @@ fn each_gets_its_share_of_what_it_can_hold() {
 #[test]
 fn joins_of_one_worker_keep_their_distance() {
     let mut placement = WorkerPlacement::default();
-    let ten_a_second = WorkerCapacity { conversations: 100, join_gap: Micros::from_millis(100) };
+    let ten_a_second = WorkerCapacity { conversations: 100, joins: "10/s".parse().unwrap() };
     placement.join('a', ten_a_second, NOW);
     placement.join('b', ten_a_second, NOW + Micros(40_000));
     let later = |millis: u64| NOW + Micros::from_millis(millis);
@@ -97,11 +91,12 @@ fn silent_draining_and_refusing_workers_take_no_more() {
         placement.heard(&worker, later);
     }
     placement.drain(&1);
+    assert_eq!(placement.capacity(later), 20);
     assert_eq!(placement.place(later), Ok(0));
     assert_eq!(placement.place(later), Ok(2));
     placement.refused(&2);
     assert_eq!(
-        (placement.held(2), placement.availability(&2, later)),
+        (placement.held(&2), placement.availability(&2, later)),
         (0, Some(Availability::Full))
     );
     assert_eq!(placement.availability(&1, later), Some(Availability::Draining));
@@ -179,7 +174,7 @@ proptest! {
                         Ok(worker) => {
                             let availability = before.availability(&worker, now);
                             prop_assert_eq!(availability, Some(Availability::Accepting));
-                            prop_assert_eq!(placement.held(worker), before.held(worker) + 1);
+                            prop_assert_eq!(placement.held(&worker), before.held(&worker) + 1);
                         }
                         Err(PlacementWait::Until(at)) => prop_assert!(at > now),
                         Err(PlacementWait::ForRoom) => {

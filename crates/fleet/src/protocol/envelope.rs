@@ -89,7 +89,7 @@ mod tests {
         }
         let body = encode(&"text");
         assert_eq!(decode::<u32>(&body), Err(ForeignMessage::NotOurs));
-        let other = "{\"rushhour\":9,\"version\":\"7.0\u{1b}[31m\",\"body\":{}}";
+        let other = "{\"rushhour\":9,\"version\":\"7.0\\u001b[31m\",\"body\":{}}";
         let error = decode::<u32>(other.as_bytes()).unwrap_err();
         assert!(error.to_string().contains("Rushhour 7.0[31m, protocol 9"), "{error}");
         let large = vec![b'x'; MAX_MESSAGE + 1];

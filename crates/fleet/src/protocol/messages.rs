@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::blobs::BlobHash;
+use crate::clock::WorkerTime;
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::units::{Micros, Mode, RunIndex, ScenarioId, SessionId, SessionTime, WorkerId};
 
@@ -107,8 +108,8 @@ pub(crate) struct Done {
 /// The answer to [`Command::Clock`]: when the question came and when the answer left, on the worker's clock.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct ClockAnswer {
-    pub(crate) received: SessionTime,
-    pub(crate) answered: SessionTime,
+    pub(crate) received: WorkerTime,
+    pub(crate) answered: WorkerTime,
 }
 
 /// Updates of a worker's callers.

@@ -2,17 +2,17 @@
 
 use rushhour_core::units::WorkerId;
 
-/// Whose rights a process has.
+/// What a process is to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// It holds callers.
+    /// It hears commands.
     Worker,
-    /// It commands workers, or asks who is there.
+    /// It commands, or asks.
     Coordinator,
 }
 
 impl Role {
-    /// Its name in the server's list of connections.
+    /// The role in the list of the server's connections.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Worker => "worker",
@@ -21,9 +21,8 @@ impl Role {
     }
 }
 
-/// The subjects of a namespace. Each is one role's alone, replies included, so that rights are few: a worker subscribes
-/// below `rh.<namespace>.w.<worker>.` and `rh.<namespace>.all.`, and publishes below `rh.<namespace>.up.`; a coordinator
-/// the other way round (`deploy/nats/nats-server.conf`).
+/// The subjects of a namespace. Each is one role's alone: a worker subscribes `rh.<namespace>.w.<worker>.>` and
+/// `rh.<namespace>.all.>`, and publishes below `rh.<namespace>.up.`.
 #[derive(Debug, Clone)]
 pub(crate) struct Subjects {
     prefix: String,
@@ -72,8 +71,9 @@ impl Subjects {
         format!("{}.up.{coordinator}.blobs", self.prefix)
     }
 
-    /// What replies to a process come to.
-    pub(crate) fn inbox(&self, process: WorkerId, role: Role) -> String {
+    /// What replies come to: for a worker among its commands, for others among what workers say, so that neither role
+    /// needs a right to anything else.
+    pub(crate) fn inbox(&self, role: Role, process: WorkerId) -> String {
         let side = match role {
             Role::Worker => "w",
             Role::Coordinator => "up",
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(subjects.command(worker), "rh.team-a.w.0a1b2c3d.command");
         assert_eq!(subjects.beat(worker), "rh.team-a.up.beat.0a1b2c3d");
         assert_eq!(subjects.updates(worker), "rh.team-a.up.0a1b2c3d.updates");
-        assert_eq!(subjects.inbox(worker, Role::Worker), "rh.team-a.w.0a1b2c3d.inbox");
-        assert_eq!(subjects.inbox(worker, Role::Coordinator), "rh.team-a.up.0a1b2c3d.inbox");
+        assert_eq!(subjects.inbox(Role::Worker, worker), "rh.team-a.w.0a1b2c3d.inbox");
+        assert_eq!(subjects.inbox(Role::Coordinator, worker), "rh.team-a.up.0a1b2c3d.inbox");
     }
 }

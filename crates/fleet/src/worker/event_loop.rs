@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::held_session::{Admission, Callers, HeldSession, WorkerLimits};
 use super::hosts::AllowedHosts;
 use super::preparation::{BlobCache, CallerFactory, prepare, shown};
+use crate::clock::WorkerTime;
 use crate::connection::{Connection, NatsConfig, NatsError, random_u32};
 use crate::protocol::{
     Acknowledge, Attach, Attached, BEAT_EVERY, ClockAnswer, Command, Done, EndCall, Fence,
@@ -242,7 +243,8 @@ impl Worker {
         };
         match command {
             Command::Clock => {
-                let answered = self.now();
+                let [received, answered] =
+                    [received, self.now()].map(|time| WorkerTime::from_micros(time.0));
                 let answer = Ok(ClockAnswer { received, answered });
                 self.connection.answer(message, &answer).await;
             }
@@ -458,7 +460,10 @@ impl Worker {
     }
 
     fn report(&self) -> WorkerReport {
-        let held = self.held.as_ref();
+        let now = self.now();
+        // What it keeps for a coordinator that may be resumed keeps nobody else away.
+        let is_let_go = |held: &&HeldSession| held.lease.is_over(now) && held.live() == 0;
+        let held = self.held.as_ref().filter(|held| !is_let_go(held));
         let state = match held.map(|held| &held.callers) {
             _ if self.draining => WorkerState::Draining,
             None => WorkerState::Idle,

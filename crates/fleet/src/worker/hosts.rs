@@ -26,7 +26,9 @@ impl FromStr for AllowedHost {
 
     fn from_str(text: &str) -> Result<Self, InvalidHost> {
         let url = Url::parse(&format!("ws://{text}")).map_err(|_| InvalidHost)?;
-        let is_host = url.port().is_none()
+        // A port that is the scheme's own is no port of the parsed address.
+        let after = text.rsplit_once(']').map_or(text, |(_, after)| after);
+        let is_host = !after.contains(':')
             && url.path() == "/"
             && url.username().is_empty()
             && url.query().is_none()

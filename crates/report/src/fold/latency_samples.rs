@@ -116,8 +116,10 @@ impl RunRecord {
         let mut push = |known: bool, sample| samples.extend(known.then_some(sample));
         let sent = submission.span.from;
         push(observed(running), LatencySample::until(Metric::Queue, submission.span.to, running));
-        // A worker saw both with one clock: that they are known to the same width says that none of them is ours.
-        let same_clock = submission.worker.is_some() && running.length() == judging.length();
+        // A worker saw both with one clock; what the coordinator saw has no width.
+        let seen_by_worker = |span: TimeSpan| span.length() > Micros::ZERO;
+        let same_clock =
+            submission.worker.is_some() && seen_by_worker(running) && seen_by_worker(judging);
         let conversation = if same_clock {
             let length = judging.middle().since(running.middle());
             LatencySample::exact(Metric::Conversation, length)
