@@ -182,19 +182,27 @@ impl Shared {
                         return Err(SubmitError::new(SubmitErrorKind::Generator, message));
                     }
                 },
+                Placement::Later(_) => "joins of a worker keep a distance".to_owned(),
                 Placement::Full => "every worker is full".to_owned(),
                 Placement::Nobody => "no worker is there".to_owned(),
             };
             if Instant::now() >= until {
                 let kind = match placement {
                     Placement::Nobody => SubmitErrorKind::GeneratorGone,
-                    Placement::On(_) | Placement::Full => SubmitErrorKind::Generator,
+                    Placement::On(_) | Placement::Later(_) | Placement::Full => {
+                        SubmitErrorKind::Generator
+                    }
                 };
                 let waited = Micros::from(self.patience);
                 let message = format!("no worker took the conversation within {waited}: {why}");
                 return Err(SubmitError::new(kind, message));
             }
-            let _ = timeout(TRY_AGAIN, changed).await;
+            if let Placement::Later(at) = placement {
+                let wait = at.saturating_sub(self.now()).as_duration();
+                tokio::time::sleep(wait.min(TRY_AGAIN)).await;
+            } else {
+                let _ = timeout(TRY_AGAIN, changed).await;
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::member::{Member, Standing};
 use crate::clock::{ClockExchange, OffsetEstimate, RunClock, WorkerTime};
-use crate::placement::{WindowVerdict, WorkerCapacity, WorkerPlacement};
+use crate::placement::{PlacementWait, WindowVerdict, WorkerCapacity, WorkerPlacement};
 use crate::protocol::{
     Attached, LEASE_MARGIN, MAX_WORKERS, NumberedUpdate, UpdateBatch, WorkerReport, WorkerState,
 };
@@ -33,6 +33,8 @@ struct PlacedRun {
 pub(super) enum Placement {
     /// This worker may be asked.
     On(WorkerId),
+    /// None before then, since joins of one worker keep a distance.
+    Later(Micros),
     /// Every worker is full, or has just refused one.
     Full,
     /// There is no worker that could be asked.
@@ -190,9 +192,13 @@ impl FleetState {
 
     /// Chooses a worker for a run.
     pub(super) fn place(&mut self, run: RunIndex, now: Micros) -> Placement {
-        let Ok(worker) = self.placement.place(time(now)) else {
-            let is_there = self.ready().next().is_some();
-            return if is_there { Placement::Full } else { Placement::Nobody };
+        let worker = match self.placement.place(time(now)) {
+            Ok(worker) => worker,
+            Err(PlacementWait::Until(at)) => return Placement::Later(Micros(at.0)),
+            Err(PlacementWait::ForRoom) => {
+                let is_there = self.ready().next().is_some();
+                return if is_there { Placement::Full } else { Placement::Nobody };
+            }
         };
         if let Some(member) = self.members.get_mut(&worker) {
             member.was_given_a_run();

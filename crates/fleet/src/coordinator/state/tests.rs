@@ -279,3 +279,12 @@ fn workers_of_other_sessions_and_those_that_drain_are_not_asked() {
     state.heard(report(A, 10), Micros::ZERO);
     assert_eq!(state.take_unasked(), [(A, false)], "it is free now");
 }
+
+#[test]
+fn joins_of_a_worker_keep_their_distance() {
+    let mut state = state();
+    let both = [0, 1].map(|run| state.place(RunIndex(run), Micros::ZERO));
+    assert!(both.contains(&Placement::On(A)) && both.contains(&Placement::On(B)), "{both:?}");
+    let Placement::Later(at) = state.place(RunIndex(2), Micros::ZERO) else { panic!("too early") };
+    assert!(matches!(state.place(RunIndex(2), at), Placement::On(_)));
+}
