@@ -378,7 +378,7 @@ impl Evaluator for Fleet {
 pub(super) fn why_not_ready(member: &super::member::Member) -> String {
     match (&member.refusal, &member.report.state) {
         (Some(refusal), _) => refusal.clone(),
-        (None, WorkerState::Failed(why)) => why.clone(),
+        (None, WorkerState::Failed(why)) => why.to_string(),
         (None, state) => match &member.report.session {
             Some((session, _)) if member.standing == Standing::Heard => {
                 format!("it holds callers for another session, {session}")

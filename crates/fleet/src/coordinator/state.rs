@@ -11,7 +11,7 @@ use crate::protocol::{
 };
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{FailureClass, Outcome, Turn, WorkerHealth};
-use rushhour_core::units::{Micros, Rate, RunIndex, SessionId, SessionTime, WorkerId};
+use rushhour_core::units::{ForeignText, Micros, Rate, RunIndex, SessionId, SessionTime, WorkerId};
 
 /// The share of late ticks from which a worker gets no further runs, as in the check of the session's validity.
 const LATE_TICKS: f64 = 0.05;
@@ -180,7 +180,7 @@ impl FleetState {
     pub(super) fn not_attached(&mut self, worker: WorkerId, why: String) {
         if let Some(member) = self.members.get_mut(&worker) {
             member.standing = Standing::Heard;
-            member.refusal = Some(why);
+            member.refusal = Some(ForeignText::from(why).to_string());
         }
     }
 

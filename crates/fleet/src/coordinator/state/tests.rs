@@ -8,7 +8,7 @@ const LEASE: Micros = Micros::from_secs(5);
 fn report(worker: WorkerId, capacity: u32) -> WorkerReport {
     WorkerReport {
         worker,
-        host: "host".to_owned(),
+        host: "host".into(),
         capacity,
         held: 0,
         state: WorkerState::Ready,
