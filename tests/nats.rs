@@ -2,15 +2,31 @@
 
 use std::process::Command;
 
-use crate::support::{NatsRefusal, NatsServer, TestDir};
+use crate::native_callers::{profile, start_agent, test_dir};
+use crate::support::{LiveKitServer, NatsRefusal, NatsServer, Rushhour, TestDir};
 
 const COORDINATOR: (&str, &str) = ("coordinator", "password-of-the-coordinator");
 const WORKER: (&str, &str) = ("worker", "password-of-the-workers");
 const PASSWORDS: [(&str, &str); 2] =
     [("COORDINATOR_PASSWORD", COORDINATOR.1), ("WORKER_PASSWORD", WORKER.1)];
 
+/// Starts a server with the rights that we ship.
+pub(crate) fn start_with_rights(dir: &TestDir) -> NatsServer {
+    NatsServer::start_with(dir.path(), &server_configuration(), &PASSWORDS)
+}
+
+/// Adds the login of a coordinator to a command line.
+pub(crate) fn as_coordinator(rushhour: Rushhour) -> Rushhour {
+    rushhour.env("NATS_USER", COORDINATOR.0).env("NATS_PASSWORD", COORDINATOR.1)
+}
+
+/// Adds the login of workers to a command line.
+pub(crate) fn as_worker(rushhour: Rushhour) -> Rushhour {
+    rushhour.env("NATS_USER", WORKER.0).env("NATS_PASSWORD", WORKER.1)
+}
+
 /// The configuration for a server that is started by hand or by compose.
-pub(crate) fn server_configuration() -> String {
+fn server_configuration() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/nats/nats-server.conf");
     std::fs::read_to_string(path).expect("it is there")
 }
@@ -100,6 +116,28 @@ fn each_role_has_the_rights_that_it_needs_and_no_others() {
 #[test]
 fn the_values_for_the_chart_give_the_same_rights() {
     check_rights(&configuration_of_the_chart());
+}
+
+#[test]
+fn a_session_over_workers_needs_no_more_rights() {
+    let dir = test_dir();
+    let server = LiveKitServer::start(dir.path());
+    let nats = start_with_rights(&dir);
+    let agent = start_agent(&dir, &server, &["--turn-delay", "50ms"]);
+    let url = nats.url();
+    let (worker, _) = as_worker(dir.rushhour(&["worker", &url, "--once"])).start_until("Worker ");
+    let listed = as_coordinator(dir.rushhour(&["workers", &url])).run().expect_exit(0);
+    assert!(listed.stdout.contains("idle"), "{}", listed.stdout);
+    dir.write("profile.toml", &profile(&server, "chat", 4, "2/s"));
+    let run = dir.rushhour(&["run", "profile.toml", "--workers", &url]);
+    server.with_keys(as_coordinator(run)).run();
+    // It ends with the session, since it was to hold callers for one.
+    let worker = worker.finish().expect_exit(0);
+    assert!(worker.stdout.contains("The session is over."), "{}", worker.stdout);
+    agent.signal("INT");
+    agent.finish().expect_exit(0);
+    let session = dir.session();
+    assert_eq!(session.tally("outcome")["completed"], 4, "{:?}", session.runs);
 }
 
 #[test]

@@ -8,9 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::native_callers::{profile, start_agent, test_dir};
-use crate::support::{
-    DelayingProxy, LiveKitServer, NatsServer, RunningCommand, TestDir, wait_until,
-};
+use crate::nats::{as_coordinator, as_worker, start_with_rights};
+use crate::support::{DelayingProxy, LiveKitServer, RunningCommand, TestDir};
 
 /// What the route of one worker takes there, and that of the other back: so much that the middle of the interval is
 /// wrong by more than anything that a busy machine adds.
@@ -25,7 +24,7 @@ fn start_worker(dir: &TestDir, port: u16, shift: i64) -> RunningCommand {
     let script = format!(
         "exec unshare --time --monotonic {shift} --boottime {shift} --fork --kill-child -- \"$0\" \"$@\""
     );
-    worker.after_shell(&script).start()
+    as_worker(worker).after_shell(&script).start_until("Worker ").0
 }
 
 fn json_lines(path: &Path) -> Vec<Value> {
@@ -68,19 +67,17 @@ fn truth(dir: &TestDir) -> (BTreeMap<String, i64>, BTreeMap<(String, i64), TrueT
 fn moments_from_workers_with_other_clocks_are_within_their_intervals() {
     let dir = test_dir();
     let server = LiveKitServer::start(dir.path());
-    let nats = NatsServer::start(dir.path());
+    let nats = start_with_rights(&dir);
+    let url = nats.url();
     let agent = start_agent(&dir, &server, &["--turn-delay", "300ms"]);
     let long_there = DelayingProxy::start(&nats.address(), LONG, Duration::ZERO);
     let long_back = DelayingProxy::start(&nats.address(), Duration::ZERO, LONG);
     let workers =
         [start_worker(&dir, long_there.port(), 5), start_worker(&dir, long_back.port(), -5)];
-    let listed = || dir.rushhour(&["workers", &nats.url()]).run().stdout;
-    wait_until("both workers are there", || {
-        listed().lines().filter(|line| line.contains("idle")).count() == 2
-    });
     dir.write("profile.toml", &profile(&server, "chat", 20, "4/s"));
-    let session = ["run", "profile.toml", "--workers", &nats.url()];
-    server.with_keys(dir.rushhour(&session)).run();
+    let session =
+        dir.rushhour(&["run", "profile.toml", "--workers", &url, "--set", "workers.at_least=2"]);
+    server.with_keys(as_coordinator(session)).run();
     agent.signal("INT");
     agent.finish().expect_exit(0);
     drop(workers);

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rushhour_callers::engine::EngineClock;
-use rushhour_fleet::{AllowedHosts, NatsConfig, NatsLogin, WorkerConfig, run_worker};
+use rushhour_fleet::{
+    AllowedHosts, NatsConfig, NatsLogin, WorkerConfig, WorkerLifetime, run_worker,
+};
 use serde_json::Value;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -91,6 +93,7 @@ fn worker(nats: &str) -> WorkerConfig {
             login: NatsLogin::default(),
         },
         capacity: 10_000,
+        lifetime: WorkerLifetime::UntilStopped,
         host: "bench".to_owned(),
         allowed: AllowedHosts::default(),
         livekit_url: None,

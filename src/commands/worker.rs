@@ -15,7 +15,8 @@ use crate::signals::{self, SignalMessages};
 use rushhour_callers::engine::EngineClock;
 use rushhour_core::profile::{parse_livekit_url, parse_nats_url};
 use rushhour_fleet::{
-    AllowedHost, AllowedHosts, NativeFactory, StopRequest, WorkerConfig, WorkerEvent, run_worker,
+    AllowedHost, AllowedHosts, NativeFactory, StopRequest, WorkerConfig, WorkerEvent,
+    WorkerLifetime, run_worker,
 };
 
 /// Callers that a core holds well within its ticks, in voice.
@@ -66,13 +67,16 @@ pub(crate) struct WorkerArgs {
     /// Call LiveKit servers on this host too, not only on this machine. May be repeated.
     #[arg(long = "allow-host", value_name = "HOST")]
     allow_hosts: Vec<AllowedHost>,
+    /// Exit once a session that it held callers for is over, for jobs of Kubernetes.
+    #[arg(long)]
+    once: bool,
     /// Reach the LiveKit server at this address, whatever the session's; its host is allowed.
     #[arg(long, value_name = "URL")]
     livekit_url: Option<String>,
 }
 
 pub(crate) fn worker(arguments: &WorkerArgs) -> Result<Exit, CliError> {
-    let WorkerArgs { nats, capacity, namespace, allow_hosts, livekit_url } = arguments;
+    let WorkerArgs { nats, capacity, namespace, allow_hosts, once, livekit_url } = arguments;
     refuse_address(nats)?;
     let mut hosts = allow_hosts.clone();
     if let Some(url) = livekit_url {
@@ -86,11 +90,14 @@ pub(crate) fn worker(arguments: &WorkerArgs) -> Result<Exit, CliError> {
     let threads = caller_threads();
     let default = CALLERS_PER_CORE.saturating_mul(u32::try_from(threads).unwrap_or(1));
     let capacity = capacity.unwrap_or(default);
-    check_file_limit(capacity)?;
+    check_file_limit(capacity).map_err(|error| {
+        error.with_hint("raise the limit with `ulimit -n`, or hold fewer with --capacity")
+    })?;
     let clock = EngineClock::start();
     let config = WorkerConfig {
         nats: nats_config(nats, &namespace.namespace)?,
         capacity,
+        lifetime: if *once { WorkerLifetime::OneSession } else { WorkerLifetime::UntilStopped },
         host: machine_name(),
         allowed: AllowedHosts::new(hosts),
         livekit_url: livekit_url.clone(),

@@ -13,7 +13,7 @@ use super::session::Session;
 use super::session_effect::SessionEffect;
 use super::session_input::{ProcessSample, SessionInput};
 use super::timer::DeadlineTimer;
-use rushhour_core::event::EventSinkError;
+use rushhour_core::event::{Event, EventKind, EventSinkError};
 
 /// How often to check that the journal can be written.
 const JOURNAL_EVERY: Duration = Duration::from_secs(1);
@@ -62,6 +62,11 @@ pub async fn drive(
     loop {
         for effect in session.take_effects() {
             if effect == SessionEffect::Finish {
+                // What workers did since the last sample: of a short session that is everything.
+                for worker in evaluator.worker_health() {
+                    let kind = EventKind::WorkerHealth(worker);
+                    executor.services.sink.record(Event { at: clock.now(), kind });
+                }
                 executor.services.sink.flush().await?;
                 evaluator.updates_are_durable(updates);
                 return Ok(());

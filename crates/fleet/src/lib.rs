@@ -38,5 +38,5 @@ pub use protocol::{
 pub use roll_call::{DrainError, PresentWorker, RollCall, call_roll, drain_worker};
 pub use worker::{
     AllowedHost, AllowedHosts, CallerFactory, InvalidHost, NativeFactory, PreparedSession,
-    StopRequest, WorkerConfig, WorkerEvent, run_worker,
+    StopRequest, WorkerConfig, WorkerEvent, WorkerLifetime, run_worker,
 };

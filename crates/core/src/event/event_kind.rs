@@ -307,7 +307,7 @@ pub enum EventKind {
         /// The runs that were in flight.
         open: Vec<RunIndex>,
     },
-    /// The session is over. Only [`Self::AgentHealth`] and [`Self::RoomsListed`] may follow.
+    /// The session is over. Only [`Self::AgentHealth`], [`Self::WorkerHealth`] and [`Self::RoomsListed`] may follow.
     Closed,
     /// The health of the agent's worker as it reports it.
     AgentHealth(AgentHealth),

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::member::{Member, Standing};
 use crate::clock::{ClockExchange, OffsetEstimate, RunClock, WorkerTime};
-use crate::placement::{WindowVerdict, WorkerCapacity, WorkerPlacement};
+use crate::placement::{PlacementWait, WindowVerdict, WorkerCapacity, WorkerPlacement};
 use crate::protocol::{
     Attached, LEASE_MARGIN, MAX_WORKERS, NumberedUpdate, UpdateBatch, WorkerReport, WorkerState,
 };
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{FailureClass, Outcome, Turn, WorkerHealth};
-use rushhour_core::units::{Micros, Rate, RunIndex, SessionId, SessionTime, WorkerId};
+use rushhour_core::units::{ForeignText, Micros, Rate, RunIndex, SessionId, SessionTime, WorkerId};
 
 /// The share of late ticks from which a worker gets no further runs, as in the check of the session's validity.
 const LATE_TICKS: f64 = 0.05;
@@ -33,6 +33,8 @@ struct PlacedRun {
 pub(super) enum Placement {
     /// This worker may be asked.
     On(WorkerId),
+    /// None before then, since joins of one worker keep a distance.
+    Later(Micros),
     /// Every worker is full, or has just refused one.
     Full,
     /// There is no worker that could be asked.
@@ -136,7 +138,7 @@ impl FleetState {
 
     /// Workers that are to be asked whether they hold callers for the session; each once. Whether it must forget what it
     /// held before.
-    pub(super) fn to_ask(&mut self) -> Vec<(WorkerId, bool)> {
+    pub(super) fn take_unasked(&mut self) -> Vec<(WorkerId, bool)> {
         let mut asked = Vec::new();
         for (worker, member) in &mut self.members {
             let is_free = match &member.report.session {
@@ -178,7 +180,7 @@ impl FleetState {
     pub(super) fn not_attached(&mut self, worker: WorkerId, why: String) {
         if let Some(member) = self.members.get_mut(&worker) {
             member.standing = Standing::Heard;
-            member.refusal = Some(why);
+            member.refusal = Some(ForeignText::from(why).to_string());
         }
     }
 
@@ -190,9 +192,13 @@ impl FleetState {
 
     /// Chooses a worker for a run.
     pub(super) fn place(&mut self, run: RunIndex, now: Micros) -> Placement {
-        let Ok(worker) = self.placement.place(time(now)) else {
-            let is_there = self.ready().next().is_some();
-            return if is_there { Placement::Full } else { Placement::Nobody };
+        let worker = match self.placement.place(time(now)) {
+            Ok(worker) => worker,
+            Err(PlacementWait::Until(at)) => return Placement::Later(Micros(at.0)),
+            Err(PlacementWait::ForRoom) => {
+                let is_there = self.ready().next().is_some();
+                return if is_there { Placement::Full } else { Placement::Nobody };
+            }
         };
         if let Some(member) = self.members.get_mut(&worker) {
             member.was_given_a_run();
@@ -201,11 +207,15 @@ impl FleetState {
         Placement::On(worker)
     }
 
-    /// The worker has the run.
-    pub(super) fn accepted(&mut self, run: RunIndex) {
+    /// The worker said that it has the run; whether that still counts. Of a run that has ended since it does.
+    pub(super) fn accepted(&mut self, run: RunIndex, worker: WorkerId, stream: u32) -> bool {
+        if self.is_lost(worker, stream) {
+            return false;
+        }
         if let Some(placed) = self.runs.get_mut(&run) {
             placed.accepted = true;
         }
+        true
     }
 
     /// The worker does not have the run, and gets no other before it is heard of again.

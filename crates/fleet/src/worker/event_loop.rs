@@ -27,12 +27,23 @@ use rushhour_core::units::{
 /// How long callers that are ended may take to leave, before the process does.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a worker stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerLifetime {
+    /// Until it is asked to stop: one session after the other.
+    UntilStopped,
+    /// Until the first session that it held callers for is over.
+    OneSession,
+}
+
 /// How a worker is run.
 pub struct WorkerConfig {
     /// Where it meets its coordinator.
     pub nats: NatsConfig,
     /// The most callers that it is meant to hold, at least 1.
     pub capacity: u32,
+    /// How long it stays.
+    pub lifetime: WorkerLifetime,
     /// The name of its machine, for people.
     pub host: String,
     /// The hosts that it may call.
@@ -381,6 +392,9 @@ impl Worker {
         let runs = held.end_all();
         self.end_calls(&runs);
         self.forget();
+        if self.config.lifetime == WorkerLifetime::OneSession {
+            self.drain();
+        }
         Ok(self.done())
     }
 
@@ -455,11 +469,11 @@ impl Worker {
             None => WorkerState::Idle,
             Some(Callers::Preparing) => WorkerState::Preparing,
             Some(Callers::Ready(_)) => WorkerState::Ready,
-            Some(Callers::Failed(why)) => WorkerState::Failed(why.clone()),
+            Some(Callers::Failed(why)) => WorkerState::Failed(why.as_str().into()),
         };
         WorkerReport {
             worker: self.id,
-            host: self.config.host.clone(),
+            host: self.config.host.as_str().into(),
             capacity: self.capacity,
             held: held.map_or(0, HeldSession::live),
             state,

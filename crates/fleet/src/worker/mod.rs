@@ -11,6 +11,6 @@ mod lease;
 mod outbox;
 mod preparation;
 
-pub use event_loop::{StopRequest, WorkerConfig, WorkerEvent, run_worker};
+pub use event_loop::{StopRequest, WorkerConfig, WorkerEvent, WorkerLifetime, run_worker};
 pub use hosts::{AllowedHost, AllowedHosts, InvalidHost};
 pub use preparation::{CallerFactory, NativeFactory, PreparedSession};

@@ -1,6 +1,11 @@
 use super::*;
+use crate::replay::{ReplayedRun, ReplayedSubmission};
+use crate::run::{EvaluatorLifetime, ResumeContext};
 use rushhour_core::evaluator::{EvaluatorCapabilities, UpdateMode};
-use rushhour_core::event::{Outcome, Reconnect, ReconnectCause};
+use rushhour_core::event::{
+    ConversationSummary, FramesSent, MediaPath, ModelUsage, Outcome, Reconnect, ReconnectCause,
+    RpcCalls, Turn, TurnEnding, TurnParts,
+};
 use rushhour_core::plan::ScheduleStep;
 use rushhour_core::plan::testing::plan_of;
 use rushhour_core::units::{DispatchId, Identity, Micros, RunIndex};
@@ -302,5 +307,120 @@ fn a_room_that_a_dispatch_may_create_again_is_deleted_after_it() {
         scene.dispatch(1_000, result);
         assert_eq!(scene.take().last().unwrap(), "delete room");
         assert_eq!(scene.run.planned.index, RunIndex(0));
+    }
+}
+
+/// A run that a worker still holds when its session is resumed at 20,000 ms.
+fn resumed(change: impl FnOnce(&mut ReplayedRun)) -> Scene {
+    let Scene { settings, run, .. } = Scene::start();
+    let mut replayed = ReplayedRun {
+        planned: run.planned,
+        room_created: Some(at(100)),
+        dispatched: None,
+        agent_seen: false,
+        caller_seen: false,
+        submission: ReplayedSubmission::Accepted {
+            evaluator_run: EvaluatorRunId::new("0"),
+            answered: at(200),
+        },
+        phase: None,
+        running_since: None,
+        updates: 0,
+        audio_recorded: false,
+        last_seen_open: at(200),
+        outcome: None,
+    };
+    change(&mut replayed);
+    let context = ResumeContext {
+        evaluator: EvaluatorLifetime::Held,
+        crashed: at(5_000),
+        now: at(20_000),
+        may_submit: true,
+    };
+    let mut effects = Vec::new();
+    let run = RunMachine::resume(&replayed, context, &settings, &mut effects);
+    Scene { settings, run, effects }
+}
+
+#[test]
+fn a_conversation_that_a_worker_still_holds_goes_on_where_it_was() {
+    // The caller had not joined yet: the agent comes once it has.
+    let mut scene = resumed(|_| {});
+    assert_eq!(scene.wakes(), [at(60_200)], "the deadline of its acceptance");
+    assert_eq!(scene.take(), [] as [&str; 0]);
+    scene.push(20_100, UpdateKind::Joined);
+    assert_eq!(scene.take(), ["PhaseSeen", "dispatch"]);
+    // The agent was there.
+    let mut scene = resumed(|run| {
+        run.phase = Some(RunPhase::Running);
+        run.dispatched = Some(at(1_000));
+        run.agent_seen = true;
+    });
+    assert_eq!(scene.wakes(), [at(60_200)]);
+    scene.take();
+    scene.ends(21_000);
+    assert_eq!(scene.take(), ["completed", "free slot", "delete room"]);
+    // The agent was sent for, and is not waited for any longer than without the crash.
+    let mut scene = resumed(|run| {
+        run.phase = Some(RunPhase::Running);
+        run.dispatched = Some(at(19_000));
+    });
+    assert_eq!(scene.wakes(), [at(60_200), at(27_000)]);
+    scene.take();
+    scene.wake(27_000);
+    assert_eq!(scene.take(), ["check dispatch"]);
+    // Nobody knows whether the agent was sent for, and a second one must not come.
+    let mut scene = resumed(|run| run.phase = Some(RunPhase::Running));
+    let later = "DeleteRoomLater";
+    assert_eq!(scene.take(), ["generator_fault", "free slot", "end call", "delete room", later]);
+}
+
+#[test]
+fn each_update_that_is_said_to_be_recorded_has_one_event() {
+    let turn = Turn {
+        number: 1,
+        said: at(1_500),
+        first: None,
+        last: None,
+        done: None,
+        ending: TurnEnding::TimedOut,
+        yielded: None,
+        parts: TurnParts::default(),
+        away: false,
+    };
+    let reconnect = Reconnect {
+        cause: ReconnectCause::SignalLost,
+        method: ReconnectMethod::Resume,
+        lost: at(1_000),
+        back: at(1_100),
+        attempts: 1,
+    };
+    let outcome = Outcome::Completed { judged: None };
+    let identity = Identity::new("agent");
+    let mut scene = Scene::submitted(900);
+    scene.accepted(900);
+    scene.take();
+    for kind in [
+        UpdateKind::Joined,
+        UpdateKind::AgentJoined { identity, joined_at_ms: None },
+        UpdateKind::AgentReady,
+        UpdateKind::HiddenAgent,
+        UpdateKind::Greeted,
+        UpdateKind::MediaPath(MediaPath::Udp),
+        UpdateKind::Turn(turn),
+        UpdateKind::Reconnected(reconnect),
+        UpdateKind::ModelUsage(ModelUsage::default()),
+        UpdateKind::RpcCalls(RpcCalls::default()),
+        UpdateKind::Conversation(ConversationSummary::default()),
+        UpdateKind::Ended { outcome, frames: Some(FramesSent::default()) },
+    ] {
+        let recorded = usize::from(kind.is_recorded());
+        let text = format!("{kind:?}");
+        scene.push(2_000, kind);
+        let events = scene.effects.iter().filter(|effect| {
+            matches!(effect, RunEffect::Record(event) if !matches!(event, EventKind::AudioSent { .. }))
+        });
+        assert_eq!(events.count(), recorded, "{text}");
+        scene.take();
     }
 }
