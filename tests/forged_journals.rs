@@ -20,7 +20,7 @@ use rushhour_report::render::{
 };
 use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 
-use self::commands::{judge_many, run_many_commands};
+use self::commands::{judge_many, judging, run_many_commands};
 use crate::parsers::resume_until_it_waits;
 use crate::support::Forger;
 
@@ -34,6 +34,13 @@ fn real_journals() -> Vec<PathBuf> {
         "reports/sample",
     ];
     journals.iter().map(|folder| root.join(folder).join("journal.jsonl")).collect()
+}
+
+/// Real journals of our own callers, whose runs can be judged.
+fn judgeable_journals() -> [PathBuf; 2] {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let journals = ["tests/fixtures/journals/native-paired", "reports/sample-soak"];
+    journals.map(|folder| root.join(folder).join("journal.jsonl"))
 }
 
 /// Counts bytes, and ends what would write more than any report has.
@@ -156,11 +163,16 @@ fn baseline() -> Arm {
 #[expect(clippy::print_stdout, reason = "figures for the reader of the test")]
 fn read_many_in_process(seed: u64, count: usize) {
     let baits = ["ws://127.0.0.1:1", "../../outside", "http://127.0.0.1:1/worker"];
-    let mut forger = Forger::new(seed, &real_journals(), &baits.map(str::to_owned));
+    let baits = baits.map(str::to_owned);
+    let mut forger = Forger::new(seed, &real_journals(), &baits);
+    let mut of_judgeable = Forger::of_ended_sessions(seed, &judgeable_journals(), &baits);
+    let (livekit, cekura) = (&baits[0], "http://127.0.0.1:1");
+    of_judgeable.name_all_hosts(livekit, cekura, &judging(cekura));
     let baseline = baseline();
     let mut figures = Figures::default();
     let mut longest = Duration::ZERO;
     for number in 0..count {
+        let forger = if number % 4 == 0 { &mut of_judgeable } else { &mut forger };
         let journal = forger.forge();
         let start = Instant::now();
         let read = std::panic::AssertUnwindSafe(|| {
@@ -176,6 +188,7 @@ fn read_many_in_process(seed: u64, count: usize) {
     println!("in process: {figures:?}, the longest took {longest:?}");
     assert!(figures.reported > count / 20, "many are close enough to real ones: {figures:?}");
     assert!(figures.resumed > count / 20, "{figures:?}");
+    assert!(figures.judged > count / 20, "{figures:?}");
 }
 
 #[test]

@@ -253,6 +253,34 @@ fn runs_on_a_server_that_dies_are_recovered_or_do_not_blame_the_agent() {
 }
 
 #[test]
+fn what_an_agent_misheard_is_told_as_a_word_error_rate() {
+    let dir = test_dir();
+    let server = LiveKitServer::start(dir.path());
+    let hears = ["--hears", "and good bye", "--hears", "And goodbye"];
+    let agent = start_agent(&dir, &server, &hears);
+    let (text, script) =
+        (profile(&server, "voice", 2, "1/s"), SCRIPT.replace("Good evening.", "And goodbye."));
+    dir.write("script.toml", &script);
+    dir.write("profile.toml", &text);
+    let output = server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();
+    agent.signal("INT");
+    agent.finish().expect_exit(0);
+    let session = dir.session();
+    let summary = fs::read_to_string(session.folder.join("summary.json")).expect("it is written");
+    let summary: Value = serde_json::from_str(&summary).expect("it is JSON");
+    // Two conversations of two turns: "goodbye" was heard as "good bye", which is two errors, in each.
+    let heard = &summary["heard"];
+    assert_eq!((&heard["turns"], &heard["words"]), (&4.into(), &8.into()), "{summary}");
+    assert_eq!((&heard["substitutions"], &heard["insertions"]), (&2.into(), &2.into()), "{heard}");
+    assert_eq!(heard["wer"], 0.5, "{heard}");
+    assert!(
+        output.stdout.contains("Agents misheard 50.0 % of what callers said"),
+        "{}",
+        output.stdout
+    );
+}
+
+#[test]
 fn a_real_agent_answers_our_callers_in_chat_and_in_voice() {
     let dir = test_dir();
     let server = LiveKitServer::start(dir.path());

@@ -127,7 +127,9 @@ fn events(bytes: &[u8]) {
 /// there was one to continue.
 pub(crate) fn resume_until_it_waits(events: &[Event]) -> bool {
     let mut replayed = ReplayedSession::default();
-    events.iter().for_each(|event| replayed.add(event));
+    for event in events {
+        replayed.add(event);
+    }
     let Ok(header) = replayed.header() else { return false };
     let profile = header.profile.clone();
     if Forecast::new(&Plan::new(profile.clone())).runs > MAX_RUNS {

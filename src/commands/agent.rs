@@ -93,6 +93,11 @@ pub(crate) struct AgentArgs {
     /// Do not send transcriptions of what the caller says.
     #[arg(long)]
     no_user_transcription: bool,
+    /// What a voice agent's transcription says that it heard, in each turn, then from the first again.
+    ///
+    /// It understands no speech, so that without this no transcription is final.
+    #[arg(long, value_name = "TEXT", conflicts_with = "no_user_transcription")]
+    hears: Vec<String>,
     /// Log what truly happens to FILE, one JSON object per line.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     truth: Option<PathBuf>,
@@ -341,6 +346,7 @@ fn behaviour(arguments: &AgentArgs) -> Result<Behaviour, CliError> {
         drift_per_hour: limits.drift,
         leak_per_session: limits.leak,
         user_transcription: !arguments.no_user_transcription,
+        hears: arguments.hears.clone(),
         metrics: !arguments.no_metrics,
         states: !habits.no_state,
         filler: habits

@@ -72,6 +72,9 @@ impl Forger {
             set_everywhere(profile, "run_timeout", &json!("2s"));
             set_everywhere(profile, "poll_every", &json!("200ms"));
             set_everywhere(profile, "watch_unknown", &json!("1s"));
+            // No agent comes.
+            set_everywhere(profile, "agent_within", &json!("1s"));
+            set_everywhere(profile, "give_up_after", &json!("1s"));
         }
     }
 

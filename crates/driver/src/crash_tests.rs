@@ -361,3 +361,13 @@ fn a_recorded_outcome_stays() {
     }
     assert!(outcomes_before > 100, "{outcomes_before} outcomes before the deaths");
 }
+
+#[test]
+fn a_submission_that_no_session_reaches_is_refused() {
+    let plan = plan_of(FIFTY);
+    let intent = |request| EventKind::SubmitIntent { request, runs: vec![RunIndex(0)] };
+    for (request, is_refused) in [(7, false), (u64::MAX, true), (1 << 48, true)] {
+        let events = [opened(&plan), Event { at: SessionTime(1), kind: intent(request) }];
+        assert_eq!(replayed(&events).header().is_err(), is_refused, "{request}");
+    }
+}

@@ -20,7 +20,13 @@ pub enum ReplayError {
         "run {0} of the journal is not the plan's: another version of Rushhour wrote it; resume with that version"
     )]
     PlanMismatch(RunIndex),
+    /// A submission has a number that no session reaches, so that none could follow.
+    #[error("submission {0} of the journal is none that a session makes: the journal was changed")]
+    ImpossibleSubmission(u64),
 }
+
+/// Submissions are counted from 0, and no session makes as many.
+const MAX_REQUEST: u64 = 1 << 48;
 
 /// What the journal says of a run's submission.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +79,7 @@ pub struct ReplayedSession {
     closed: bool,
     first_room: Option<(RoomName, RunIndex)>,
     mismatched_run: Option<RunIndex>,
+    impossible_request: Option<u64>,
     pub(super) runs: BTreeMap<RunIndex, ReplayedRun>,
     /// Runs whose room a late request, or a late evaluator, may create again.
     pub(super) rooms_to_recheck: BTreeSet<RunIndex>,
@@ -113,7 +120,11 @@ impl ReplayedSession {
                 self.runs.extend(planned.map(|planned| (*run, ReplayedRun::started(planned))));
             }
             EventKind::SubmitIntent { request, runs } => {
-                self.next_request = self.next_request.max(request + 1);
+                if *request < MAX_REQUEST {
+                    self.next_request = self.next_request.max(request + 1);
+                } else {
+                    self.impossible_request.get_or_insert(*request);
+                }
                 for run in runs {
                     self.update(*run, |run| run.submission = ReplayedSubmission::Unknown);
                 }
@@ -204,6 +215,9 @@ impl ReplayedSession {
     pub fn header(&self) -> Result<&SessionHeader, ReplayError> {
         if let Some(run) = self.mismatched_run {
             return Err(ReplayError::PlanMismatch(run));
+        }
+        if let Some(request) = self.impossible_request {
+            return Err(ReplayError::ImpossibleSubmission(request));
         }
         self.replayed_header.as_ref().map(|replayed| &*replayed.header).ok_or(ReplayError::NoHeader)
     }

@@ -78,6 +78,9 @@ pub struct Behaviour {
     pub leak_per_session: usize,
     /// Whether a voice agent publishes transcriptions of the caller's speech.
     pub user_transcription: bool,
+    /// What it hears in each turn of speech, then from the first again. Without it, no transcription is final, because the
+    /// agent understands no speech.
+    pub hears: Vec<String>,
     /// Whether the agent sends the metrics of each turn on the topic `lk.agent.session`.
     pub metrics: bool,
     /// Whether it publishes its state in the attribute `lk.agent.state`.
@@ -110,6 +113,7 @@ impl Default for Behaviour {
             drift_per_hour: 0.0,
             leak_per_session: 0,
             user_transcription: true,
+            hears: Vec::new(),
             metrics: true,
             states: true,
             filler: None,

@@ -46,10 +46,14 @@ pub(super) fn end_of_segment() -> HashMap<String, String> {
     HashMap::from([(FINAL.to_owned(), "true".to_owned())])
 }
 
-/// The attributes in the header of a transcription of the caller's speech, which is complete.
-pub(super) fn user_transcription(segment: &str, track: Option<&str>) -> HashMap<String, String> {
+/// The attributes in the header of a transcription of the caller's speech.
+pub(super) fn user_transcription(
+    segment: &str,
+    track: Option<&str>,
+    is_final: bool,
+) -> HashMap<String, String> {
     let mut attributes = open_segment(segment);
-    attributes.insert(FINAL.to_owned(), "true".to_owned());
+    attributes.insert(FINAL.to_owned(), is_final.to_string());
     attributes.extend(track.map(|track| (TRACK.to_owned(), track.to_owned())));
     attributes
 }

@@ -164,8 +164,11 @@ impl AgentSession {
         self.record(last_audible_at, AgentFact::HeardSpeech { room, turn, known_after_us });
         if let (Some(caller), true) = (&self.caller, self.context.behaviour.user_transcription) {
             let track = self.voice.as_ref().and_then(|voice| voice.caller_track());
-            let attributes = user_transcription(&format!("user_{turn}"), track);
-            let text = format!("What the caller said, turn {turn}.");
+            let hears = &self.context.behaviour.hears;
+            let number = usize::try_from(turn).unwrap_or(usize::MAX).saturating_sub(1);
+            let heard = number.checked_rem(hears.len()).map(|number| hears[number].clone());
+            let attributes = user_transcription(&format!("user_{turn}"), track, heard.is_some());
+            let text = heard.unwrap_or_else(|| format!("What the caller said, turn {turn}."));
             handle.send_text_as(caller, TRANSCRIPTION_TOPIC, &text, attributes);
         }
         let text = format!("I have heard you, turn {turn}.");
