@@ -17,8 +17,10 @@ const VOICED_WINDOWS: u32 = 2;
 const UNVOICED_WINDOWS: u32 = 15;
 /// A click that ended so shortly before a voice may be the burst of its first consonant.
 const LONGEST_BURST_GAP: Micros = Micros::from_millis(100);
-/// Clicks are told from consonants for so long after the second last.
+/// Clicks are looked for in speech for so long after the second last,
 const MEMORY: Micros = Micros::from_secs(3);
+/// and for so long no click is taken for a consonant: who types does so in every turn.
+const LONG_MEMORY: Micros = Micros::from_secs(20);
 /// A sound is over where packets that are further apart than this were heard,
 const LONGEST_PACKET_GAP: Micros = Micros::from_millis(60);
 /// and when nothing came for so long.
@@ -139,7 +141,7 @@ impl Clicks {
         let is_burst = |click: &Sound| {
             click.last <= since
                 && since.since(click.last) <= LONGEST_BURST_GAP
-                && !self.are_heard(since)
+                && self.before_latest.is_none_or(|before| since.since(before) >= LONG_MEMORY)
         };
         self.latest.as_ref().filter(|click| is_burst(click)).map_or(since, |click| click.began)
     }
@@ -228,8 +230,8 @@ mod tests {
         assert_eq!(first("..k.....vv"), Some((4, 1)), "a consonant");
         assert_eq!(first("..k...............vv"), Some((9, 9)), "too long before");
         assert_eq!(first("k...........k.....vv"), Some((9, 9)), "the second stroke");
-        let long_ago = format!("k...k{}k....vv", ".".repeat(402));
-        assert_eq!(first(&long_ago).map(|(_, since)| since), Some(203));
+        let long_ago = format!("k...k{}k....vv", ".".repeat(4_002));
+        assert_eq!(first(&long_ago).map(|(_, since)| since), Some(2_003));
     }
 
     #[test]
