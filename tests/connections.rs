@@ -80,7 +80,8 @@ fn run_with_cuts(callers: u32, script: &str, turns_each: usize, interval: Durati
     let server = LiveKitServer::start(dir.path());
     let proxy = CuttingProxy::start(&server.url());
     dir.write("script.toml", script);
-    dir.write("profile.toml", &profile(&proxy.url(), callers, ""));
+    let text = profile(&proxy.url(), callers, "");
+    dir.write("profile.toml", &text.replace("run_timeout = \"60s\"", "run_timeout = \"10m\""));
     let agent = start_agent(&dir, &server, &["--turn-delay", "500ms"]);
     proxy.cut_every(interval);
     let ran = server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();

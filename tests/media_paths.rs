@@ -36,7 +36,7 @@ impl Way {
         let turn = match self {
             Self::Udp | Self::Tcp => None,
             Self::TurnUdp => Some(ServerTurn::Udp),
-            Self::TurnTls => Some(ServerTurn::Tls(authority)),
+            Self::TurnTls => Some(ServerTurn::Tls(Box::new(authority))),
         };
         ServerMedia { tcp: self == Self::Tcp, turn, ..ServerMedia::default() }
     }

@@ -94,20 +94,20 @@ fn udp_that_the_network_forgets_is_found_again_by_a_restart_of_ice() {
 }
 
 #[test]
-fn udp_that_does_not_come_back_is_replaced_by_tcp() {
+fn udp_that_does_not_come_back_is_replaced_by_a_relay() {
     let proxy = UdpProxy::start();
     let (address, port) = proxy.address();
-    let udp = ServerUdp::Behind(address, port);
-    let media = ServerMedia { udp, tcp: true, ..ServerMedia::default() };
-    let (dir, output) = call_disturbed(&media, "", |_| proxy.take_down());
+    let (udp, turn) = (ServerUdp::Behind(address, port), Some(ServerTurn::Udp));
+    let media = ServerMedia { udp, turn, ..ServerMedia::default() };
+    let (dir, output) = call_disturbed(&media, "", |_| assert!(proxy.bar() > 0));
     expect_recovered(&dir, &output);
-    assert_eq!(paths(&dir.session()), ["tcp", "tcp", "udp", "udp"]);
+    assert_eq!(paths(&dir.session()), ["turn_udp", "turn_udp", "udp", "udp"]);
 }
 
 /// The credentials of the join have expired by then: the server sends others when a caller comes back.
 #[test]
 fn a_relay_whose_connection_breaks_is_replaced_with_new_credentials() {
-    let turn = Some(ServerTurn::Tls(Authority::new()));
+    let turn = Some(ServerTurn::Tls(Box::new(Authority::new())));
     let media = ServerMedia { turn, turn_ttl: Some(3), ..ServerMedia::default() };
     let lines = "transport = \"relay\"\nca_file = \"authority.pem\"";
     let (dir, output) = call_disturbed(&media, lines, |server| {

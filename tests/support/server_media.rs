@@ -39,7 +39,7 @@ pub(crate) enum ServerUdp {
 pub(crate) enum ServerTurn {
     Udp,
     /// With a certificate of this authority.
-    Tls(Authority),
+    Tls(Box<Authority>),
 }
 
 impl Default for ServerMedia {

@@ -20,20 +20,23 @@ pub(crate) struct UdpProxy {
     peers: Peers,
 }
 
-type Peers = Arc<Mutex<KnownPeers>>;
-
-#[derive(Default)]
-struct KnownPeers {
-    known: HashMap<SocketAddr, Peer>,
-    /// Whether nothing passes any more.
-    is_down: bool,
-}
+type Peers = Arc<Mutex<HashMap<SocketAddr, Peer>>>;
 
 struct Peer {
     to_server: Arc<UdpSocket>,
     /// The name in its last check that passed; another one comes with a restart of ICE.
     username: Vec<u8>,
-    is_forgotten: bool,
+    passage: Passage,
+}
+
+/// What becomes of what a peer sends and is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passage {
+    Open,
+    /// It is dropped until the peer restarts ICE.
+    Forgotten,
+    /// It is dropped.
+    Barred,
 }
 
 impl UdpProxy {
@@ -65,41 +68,42 @@ impl UdpProxy {
 
     /// Drops what goes between the server and the peers that it knows, until they restart ICE. Returns how many they are.
     pub(crate) fn forget(&self) -> usize {
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        for peer in peers.known.values_mut() {
-            peer.is_forgotten = true;
-        }
-        peers.known.len()
+        self.let_all_be(Passage::Forgotten)
     }
 
-    /// Drops everything from now on.
-    pub(crate) fn take_down(&self) {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner).is_down = true;
+    /// The same for good; others pass.
+    pub(crate) fn bar(&self) -> usize {
+        self.let_all_be(Passage::Barred)
+    }
+
+    fn let_all_be(&self, passage: Passage) -> usize {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        for peer in peers.values_mut() {
+            peer.passage = passage;
+        }
+        peers.len()
     }
 }
 
 fn pass_on(datagram: &[u8], from: SocketAddr, port: u16, entrance: &Arc<UdpSocket>, known: &Peers) {
     let mut peers = known.lock().unwrap_or_else(PoisonError::into_inner);
-    if peers.is_down {
-        return;
-    }
-    let peer = peers.known.entry(from).or_insert_with(|| {
+    let peer = peers.entry(from).or_insert_with(|| {
         let to_server =
             Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free"));
         to_server.connect((Ipv4Addr::LOCALHOST, port)).expect("it is on this machine");
         let (socket, entrance, known) = (to_server.clone(), entrance.clone(), known.clone());
         thread::spawn(move || answer(from, &socket, &entrance, &known));
-        Peer { to_server, username: Vec::new(), is_forgotten: false }
+        Peer { to_server, username: Vec::new(), passage: Passage::Open }
     });
     if let Some(username) = username(datagram) {
-        if peer.is_forgotten && peer.username != username {
-            peer.is_forgotten = false;
+        if peer.passage == Passage::Forgotten && peer.username != username {
+            peer.passage = Passage::Open;
         }
-        if !peer.is_forgotten {
+        if peer.passage == Passage::Open {
             peer.username = username.to_vec();
         }
     }
-    if !peer.is_forgotten {
+    if peer.passage == Passage::Open {
         let _ = peer.to_server.send(datagram);
     }
 }
@@ -111,8 +115,7 @@ fn answer(peer: SocketAddr, server: &UdpSocket, entrance: &UdpSocket, known: &Pe
         // The server may not listen yet, or not any more.
         let Ok(length) = server.recv(&mut buffer) else { continue };
         let peers = known.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = peers.known.get(&peer).is_some_and(|peer| !peer.is_forgotten);
-        if is_known && !peers.is_down {
+        if peers.get(&peer).is_some_and(|peer| peer.passage == Passage::Open) {
             let _ = entrance.send_to(&buffer[..length], peer);
         }
     }
