@@ -75,8 +75,8 @@ impl Utterances {
     }
 
     /// Whether this is one of the caller's tracks.
-    pub(super) fn is_own_track(&self, sid: &String) -> bool {
-        self.own_tracks.contains(sid)
+    pub(super) fn is_own_track(&self, sid: &str) -> bool {
+        self.own_tracks.iter().any(|own| own == sid)
     }
 
     /// The caller joined under this identity.
