@@ -34,7 +34,10 @@ impl Caller {
             return;
         }
         if let DataEvent::TextStreamOpened { attributes, .. } = event
-            && attributes.get(TRANSCRIBED_TRACK).is_some_and(|sid| self.agents.is_of_another(sid))
+            && let Some(sid) = attributes.get(TRANSCRIBED_TRACK)
+            // The server lists the caller among the participants too.
+            && self.agents.is_of_another(sid)
+            && !self.utterances.is_own_track(sid)
         {
             // The words of somebody else in the room.
             return;

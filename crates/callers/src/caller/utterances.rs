@@ -74,6 +74,11 @@ impl Utterances {
         }
     }
 
+    /// Whether this is one of the caller's tracks.
+    pub(super) fn is_own_track(&self, sid: &str) -> bool {
+        self.own_tracks.iter().any(|own| own == sid)
+    }
+
     /// The caller joined under this identity.
     pub(super) fn set_own_identity(&mut self, identity: Identity) {
         self.own_identity = Some(identity);

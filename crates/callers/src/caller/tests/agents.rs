@@ -186,6 +186,12 @@ fn what_the_agent_heard_of_a_turn_is_compared_with_its_words() {
     let turns = vec![spoken("A table for two, please."), spoken("At eight."), speaks(&tone(600))];
     let mut scene = Scene::voice(turns);
     scene.event(700, ParticipantEvent::TrackPublished { sid: "TR_own".to_owned() });
+    // The server tells the caller of itself too.
+    let own = RemoteParticipant {
+        audio_tracks: vec![track("TR_own", "rushhour", true)],
+        ..participant("caller", None)
+    };
+    scene.updates_participant(720, own);
     let echo = |scene: &mut Scene, millis: u64, segment: &str, is_final: &str, text: &str| {
         let attributes = [
             ("lk.transcribed_track_id", "TR_own"),
