@@ -27,7 +27,9 @@ use crate::session::progress::ProgressSink;
 use rushhour_core::event::{Event, SessionHeader};
 use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{EvaluatorSettings, LiveKitTarget, Profile};
-use rushhour_core::units::{Micros, RunIndex, SessionTime};
+#[cfg(feature = "fleet")]
+use rushhour_core::units::RunIndex;
+use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::{
     DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Services, Session,
     SessionClock,
@@ -212,7 +214,10 @@ async fn drive(
     let sink = Arc::new(sink);
     let profile = Arc::new(header.profile.clone());
     let settings = DriverSettings::new(&profile, clients.evaluator.capabilities());
+    #[cfg(feature = "fleet")]
     let held = attach_to_workers(clients, &replayed, &header, arguments.finish_only).await?;
+    #[cfg(not(feature = "fleet"))]
+    let held = BTreeSet::new();
     let wall = Timestamp::now();
     let now = session_time(&header, wall, replayed.last_event_time())?;
     let clock = SessionClock::resume(now, wall.as_millisecond());
@@ -284,16 +289,6 @@ async fn attach_to_workers(
         resumed,
     };
     clients.gather_workers(gathering).await
-}
-
-#[cfg(not(feature = "fleet"))]
-async fn attach_to_workers(
-    _: &Clients,
-    _: &ReplayedSession,
-    _: &SessionHeader,
-    _: bool,
-) -> Result<BTreeSet<RunIndex>, CliError> {
-    Ok(BTreeSet::new())
 }
 
 /// The session's time now: by the wall clock, but not before the journal's last event, whatever happened to that clock.

@@ -90,7 +90,9 @@ pub(crate) fn worker(arguments: &WorkerArgs) -> Result<Exit, CliError> {
     let threads = caller_threads();
     let default = CALLERS_PER_CORE.saturating_mul(u32::try_from(threads).unwrap_or(1));
     let capacity = capacity.unwrap_or(default);
-    check_file_limit(capacity)?;
+    check_file_limit(capacity).map_err(|error| {
+        error.with_hint("raise the limit with `ulimit -n`, or hold fewer with --capacity")
+    })?;
     let clock = EngineClock::start();
     let config = WorkerConfig {
         nats: nats_config(nats, &namespace.namespace)?,

@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::nats_login::nats_config;
 use crate::print;
 use rushhour_core::profile::WorkersSettings;
-use rushhour_core::units::WorkerId;
+use rushhour_core::units::{ForeignText, WorkerId};
 use rushhour_fleet::{PresentWorker, WorkerState, call_roll, drain_worker};
 
 const HELP: &str = "\
@@ -112,13 +112,16 @@ fn row(worker: &PresentWorker) -> [String; 8] {
     let unknown = || "-".to_owned();
     [
         report.worker.to_string(),
-        report.host.clone(),
+        report.host.to_string(),
         state,
         format!("{} of {}", report.held, report.capacity),
         late,
         worker.clock_within.map_or_else(unknown, |within| format!("within {within}")),
         worker.round_trip.map_or_else(unknown, |time| time.to_string()),
-        report.session.as_ref().map_or_else(unknown, |(session, _)| session.to_string()),
+        report
+            .session
+            .as_ref()
+            .map_or_else(unknown, |(session, _)| ForeignText::from(session.as_str()).to_string()),
     ]
 }
 

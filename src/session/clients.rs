@@ -187,8 +187,8 @@ impl Clients {
     }
 
     /// Lets the workers go, where there are any.
+    #[cfg(feature = "fleet")]
     pub(crate) async fn release_workers(&self) {
-        #[cfg(feature = "fleet")]
         if let Some(callers) = self.callers.as_ref().and_then(SessionCallers::on_workers) {
             callers.release().await;
         }

@@ -49,6 +49,7 @@ impl ReadySession<'_> {
         if let Some(abort) = abort {
             abort.abort();
         }
+        #[cfg(feature = "fleet")]
         clients.release_workers().await;
         driven.map_err(drive_failed)?;
         info!("every run has ended");

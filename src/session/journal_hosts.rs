@@ -216,6 +216,17 @@ mod tests {
     }
 
     #[test]
+    fn a_server_of_nats_is_the_same_by_its_own_port_and_encryption() {
+        assert!(is_same_host("nats://a.example", "nats://A.example:4222/"));
+        for other in
+            ["tls://a.example", "nats://a.example:4223", "nats://b.example", "ws://a.example"]
+        {
+            assert!(!is_same_host("nats://a.example", other), "{other}");
+        }
+        assert!(!Service::Nats.is_named("nats://a.example", None));
+    }
+
+    #[test]
     fn every_livekit_address_of_a_journal_must_be_named() {
         let text = "[livekit]\nurl = \"wss://a.example\"\napi_url = \"wss://b.example\"\nagent = \"x\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n";
         let mut profile = rushhour_core::profile::load(rushhour_core::profile::ProfileInput {

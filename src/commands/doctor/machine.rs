@@ -15,7 +15,9 @@ pub(crate) fn check(profile: &Profile, forecast: &Forecast, out: &Path) -> Vec<F
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let in_flight = (forecast.in_flight.ceil() as u64).min(u64::from(profile.limits.in_flight));
     let folder = nearest_folder(out);
-    let mut findings = vec![open_files(getrlimit(Resource::Nofile).current, in_flight)];
+    // Callers on workers open no files here.
+    let here = if profile.workers.is_some() { 0 } else { in_flight };
+    let mut findings = vec![open_files(getrlimit(Resource::Nofile).current, here)];
     findings.push(match rustix::fs::statvfs(&folder) {
         Ok(stats) => disk_space(stats.f_bavail.saturating_mul(stats.f_frsize), forecast.runs),
         Err(error) => Finding::not_checked("disk space", format!("{}: {error}", folder.display())),

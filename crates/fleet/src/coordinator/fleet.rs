@@ -166,10 +166,7 @@ impl Shared {
             let placement = self.with_state(|state| state.place(run, self.now()));
             let why = match placement {
                 Placement::On(worker) => match self.ask(worker, &request).await {
-                    Asked::Accepted => {
-                        self.with_state(|state| state.accepted(run));
-                        return Ok(worker);
-                    }
+                    Asked::Accepted => return Ok(worker),
                     Asked::Elsewhere(why) => {
                         tracing::info!(run = run.0, %worker, why, "a worker did not take a run");
                         self.with_state(|state| state.refused(run));
@@ -224,6 +221,7 @@ impl Shared {
             let valid_until = SessionTime(valid.0.saturating_add_signed(offset.saturating_neg()));
             let submit = Command::Submit(Box::new(Submit {
                 fence: self.fence.clone(),
+                stream,
                 run: request.run,
                 scenario: request.scenario.clone(),
                 mode: request.mode,
@@ -237,7 +235,13 @@ impl Shared {
             let answer =
                 self.connection.request::<_, Done>(subject, &submit, REQUEST_TIMEOUT).await;
             let error = match answer {
-                Ok(_) => return Asked::Accepted,
+                Ok(_) => {
+                    // What was given up meanwhile has no updates any more.
+                    let run = request.run;
+                    let is_held = self.with_state(|state| state.accepted(run, worker, stream));
+                    let late = || Asked::GivenUp("its answer came too late".to_owned());
+                    return if is_held { Asked::Accepted } else { late() };
+                }
                 Err(RequestFailure::Refused(refusal)) => match refused(&refusal, may_have_it) {
                     Some(asked) => return asked,
                     None => RequestFailure::Refused(refusal),
@@ -374,7 +378,7 @@ impl Evaluator for Fleet {
 pub(super) fn why_not_ready(member: &super::member::Member) -> String {
     match (&member.refusal, &member.report.state) {
         (Some(refusal), _) => refusal.clone(),
-        (None, WorkerState::Failed(why)) => why.clone(),
+        (None, WorkerState::Failed(why)) => why.to_string(),
         (None, state) => match &member.report.session {
             Some((session, _)) if member.standing == Standing::Heard => {
                 format!("it holds callers for another session, {session}")

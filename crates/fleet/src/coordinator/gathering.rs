@@ -175,7 +175,7 @@ impl Fleet {
             shared.with_state(|state| state.heard(report, shared.now()));
         }
         let mut held = Vec::new();
-        let asked = shared.with_state(FleetState::to_ask);
+        let asked = shared.with_state(FleetState::take_unasked);
         let mut fleet = Self {
             shared: Arc::clone(&shared),
             updates: AsyncMutex::new(updates),

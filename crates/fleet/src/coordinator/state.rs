@@ -11,7 +11,7 @@ use crate::protocol::{
 };
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{FailureClass, Outcome, Turn, WorkerHealth};
-use rushhour_core::units::{Micros, Rate, RunIndex, SessionId, SessionTime, WorkerId};
+use rushhour_core::units::{ForeignText, Micros, Rate, RunIndex, SessionId, SessionTime, WorkerId};
 
 /// The share of late ticks from which a worker gets no further runs, as in the check of the session's validity.
 const LATE_TICKS: f64 = 0.05;
@@ -138,7 +138,7 @@ impl FleetState {
 
     /// Workers that are to be asked whether they hold callers for the session; each once. Whether it must forget what it
     /// held before.
-    pub(super) fn to_ask(&mut self) -> Vec<(WorkerId, bool)> {
+    pub(super) fn take_unasked(&mut self) -> Vec<(WorkerId, bool)> {
         let mut asked = Vec::new();
         for (worker, member) in &mut self.members {
             let is_free = match &member.report.session {
@@ -180,7 +180,7 @@ impl FleetState {
     pub(super) fn not_attached(&mut self, worker: WorkerId, why: String) {
         if let Some(member) = self.members.get_mut(&worker) {
             member.standing = Standing::Heard;
-            member.refusal = Some(why);
+            member.refusal = Some(ForeignText::from(why).to_string());
         }
     }
 
@@ -207,11 +207,15 @@ impl FleetState {
         Placement::On(worker)
     }
 
-    /// The worker has the run.
-    pub(super) fn accepted(&mut self, run: RunIndex) {
+    /// The worker said that it has the run; whether that still counts. Of a run that has ended since it does.
+    pub(super) fn accepted(&mut self, run: RunIndex, worker: WorkerId, stream: u32) -> bool {
+        if self.is_lost(worker, stream) {
+            return false;
+        }
         if let Some(placed) = self.runs.get_mut(&run) {
             placed.accepted = true;
         }
+        true
     }
 
     /// The worker does not have the run, and gets no other before it is heard of again.

@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::fleet::Shared;
 use super::member::Standing;
-use super::state::Acknowledgement;
+use super::state::{Acknowledgement, FleetState};
 use crate::connection::NatsError;
 use crate::protocol::{
     Acknowledge, Attach, Attached, BEAT_EVERY, BLOB_CHUNK, BlobRequest, CLOCK_EVERY, Command, Done,
@@ -96,7 +96,7 @@ async fn speak(shared: Arc<Shared>) {
                 tokio::spawn(async move { shared.measure_clock(worker, 1).await });
             }
         }
-        for (worker, must_forget) in shared.with_state(|state| state.to_ask()) {
+        for (worker, must_forget) in shared.with_state(FleetState::take_unasked) {
             let shared = Arc::clone(&shared);
             tokio::spawn(async move { shared.attach(worker, must_forget).await });
         }

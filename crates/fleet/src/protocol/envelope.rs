@@ -64,7 +64,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ForeignMess
     let head: Head = serde_json::from_slice(bytes).map_err(|_| ForeignMessage::NotOurs)?;
     if head.rushhour != PROTOCOL || head.version != VERSION {
         // It may be anything: a version is a short text.
-        let version = head.version.chars().filter(|c| c.is_ascii_graphic()).take(32).collect();
+        let version = head.version.chars().filter(char::is_ascii_graphic).take(32).collect();
         return Err(ForeignMessage::OtherVersion { protocol: head.rushhour, version });
     }
     // The error of the parser may repeat a token.

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::blobs::BlobHash;
 use crate::clock::WorkerTime;
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::units::{Micros, Mode, RunIndex, ScenarioId, SessionId, SessionTime, WorkerId};
+use rushhour_core::units::{
+    ForeignText, Micros, Mode, RunIndex, ScenarioId, SessionId, SessionTime, WorkerId,
+};
 
 /// Who commands: a worker obeys the latest coordinator of the session that it holds, and nobody else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +64,8 @@ pub(crate) struct Attached {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Submit {
     pub(crate) fence: Fence,
+    /// The count of updates that it belongs to: one that was given up since takes no more.
+    pub(crate) stream: u32,
     pub(crate) run: RunIndex,
     pub(crate) scenario: ScenarioId,
     pub(crate) mode: Mode,
@@ -146,7 +150,7 @@ pub struct WorkerReport {
     /// The worker.
     pub worker: WorkerId,
     /// The name of its machine.
-    pub host: String,
+    pub host: ForeignText,
     /// The most callers that it is meant to hold.
     pub capacity: u32,
     /// Callers that it holds.
@@ -180,7 +184,7 @@ pub enum WorkerState {
     /// It takes conversations.
     Ready,
     /// It could not prepare its session.
-    Failed(String),
+    Failed(ForeignText),
     /// It takes no more conversations.
     Draining,
 }

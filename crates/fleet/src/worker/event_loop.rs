@@ -469,11 +469,11 @@ impl Worker {
             None => WorkerState::Idle,
             Some(Callers::Preparing) => WorkerState::Preparing,
             Some(Callers::Ready(_)) => WorkerState::Ready,
-            Some(Callers::Failed(why)) => WorkerState::Failed(why.clone()),
+            Some(Callers::Failed(why)) => WorkerState::Failed(why.as_str().into()),
         };
         WorkerReport {
             worker: self.id,
-            host: self.config.host.clone(),
+            host: self.config.host.as_str().into(),
             capacity: self.capacity,
             held: held.map_or(0, HeldSession::live),
             state,

@@ -125,8 +125,8 @@ impl HeldSession {
             return Ok(());
         }
         // Of two that were resumed from copies of a folder, one alone may command.
-        let is_later = fence.epoch > self.fence.epoch;
-        if !is_later && !(fence.epoch == self.fence.epoch && self.lease.is_over(now)) {
+        let least = self.fence.epoch.saturating_add(u32::from(!self.lease.is_over(now)));
+        if fence.epoch < least {
             return Err(Refusal::OtherCoordinator { epoch: self.fence.epoch });
         }
         if setup != self.setup {
@@ -148,6 +148,9 @@ impl HeldSession {
         now: SessionTime,
     ) -> Result<Admission, Refusal> {
         self.obey(&submit.fence, now)?;
+        if submit.stream != self.stream {
+            return Err(Refusal::UnknownSession);
+        }
         if self.runs.contains_key(&submit.run) {
             return Ok(Admission::Known);
         }
@@ -274,6 +277,7 @@ mod tests {
     fn submit(run: u64) -> Submit {
         Submit {
             fence: fence(2, 1),
+            stream: 9,
             run: RunIndex(run),
             scenario: ScenarioId::new("1"),
             mode: Mode::Chat,
@@ -328,6 +332,9 @@ mod tests {
         let elsewhere = Submit { livekit_url: "wss://evil.example".to_owned(), ..submit(3) };
         let host = Refusal::HostNotAllowed { host: "evil.example".to_owned() };
         assert_eq!(held.admit(&elsewhere, limits(&allowed), NOW), Err(host));
+        let given_up = Submit { stream: 8, ..submit(3) };
+        let refused = Err(Refusal::UnknownSession);
+        assert_eq!(held.admit(&given_up, limits(&allowed), NOW), refused);
         let other = Submit { fence: fence(1, 1), ..submit(3) };
         let refused = Refusal::OtherCoordinator { epoch: 2 };
         assert_eq!(held.admit(&other, limits(&allowed), NOW), Err(refused));

@@ -344,7 +344,7 @@ fn lost_workers(folded: &FoldedSession) -> Option<ValidityRule> {
     let workers = folded.workers.iter().count() as u64;
     let started = folded.tally.started;
     let runs = folded.tally.failed.get(&FailureClass::GeneratorFault).copied().unwrap_or(0);
-    (lost > 0).then(|| ValidityRule {
+    (lost > 0).then_some(ValidityRule {
         holds: runs as f64 <= started as f64 * limits::LOST_RUNS,
         figure: ValidityFigure::LostWorkers { lost, workers, runs, started },
     })

@@ -8,7 +8,7 @@ const LEASE: Micros = Micros::from_secs(5);
 fn report(worker: WorkerId, capacity: u32) -> WorkerReport {
     WorkerReport {
         worker,
-        host: "host".to_owned(),
+        host: "host".into(),
         capacity,
         held: 0,
         state: WorkerState::Ready,
@@ -40,8 +40,8 @@ fn state() -> FleetState {
         state.heard(report(worker, capacity), Micros::ZERO);
         state.clock_measured(worker, exchange(0, 400));
     }
-    assert_eq!(state.to_ask(), [(A, false), (B, false)]);
-    assert_eq!(state.to_ask(), [], "each is asked once");
+    assert_eq!(state.take_unasked(), [(A, false), (B, false)]);
+    assert_eq!(state.take_unasked(), [], "each is asked once");
     state.set_session_zero(0);
     for (worker, stream) in [(A, 7), (B, 8)] {
         state.attached(worker, Attached { stream, next: 1, runs: Vec::new() });
@@ -49,10 +49,16 @@ fn state() -> FleetState {
     state
 }
 
+fn stream_of(worker: WorkerId) -> u32 {
+    if worker == A { 7 } else { 8 }
+}
+
 fn place(state: &mut FleetState, run: u64) -> Placement {
     // Joins of one worker follow each other at a distance.
     let placement = state.place(RunIndex(run), Micros(run * 6_000));
-    state.accepted(RunIndex(run));
+    if let Placement::On(worker) = placement {
+        assert!(state.accepted(RunIndex(run), worker, stream_of(worker)));
+    }
     placement
 }
 
@@ -206,9 +212,9 @@ fn a_worker_that_is_silent_for_longer_than_its_lease_loses_its_runs_and_no_other
     let late_news = batch(A, 7, vec![update(1, 1, of_a[0], ended())]);
     assert_eq!(state.updated(late_news, late), []);
     state.heard(report(A, 10), late);
-    assert_eq!(state.to_ask(), [(A, true)], "it is told to forget first");
+    assert_eq!(state.take_unasked(), [(A, true)], "it is told to forget first");
     state.attached(A, Attached { stream: 77, next: 1, runs: Vec::new() });
-    assert!(matches!(place(&mut state, 50), Placement::On(_)));
+    assert!(matches!(state.place(RunIndex(50), late), Placement::On(_)));
 }
 
 #[test]
@@ -218,6 +224,7 @@ fn a_run_that_was_only_asked_for_is_left_to_whoever_asks() {
     let stream = if worker == A { 7 } else { 8 };
     let late = LEASE + Micros::from(LEASE_MARGIN);
     assert_eq!(state.expire(late, SessionTime(9)), []);
+    assert!(!state.accepted(RunIndex(0), worker, stream), "the answer came too late");
     assert!(state.is_lost(worker, stream) && state.worker_of(RunIndex(0)).is_none());
     assert_eq!(state.place(RunIndex(1), late), Placement::Nobody);
 }
@@ -227,7 +234,7 @@ fn a_resumed_session_takes_in_what_its_journal_does_not_have() {
     let (session, seen) = (SessionId::new("s"), HashMap::from([(RunIndex(3), 2)]));
     let mut state = FleetState::new(session, LEASE, seen, HashSet::from([RunIndex(3)]));
     state.heard(report(A, 10), Micros::ZERO);
-    state.to_ask();
+    state.take_unasked();
     // Numbers 1 to 5 were acknowledged before the crash.
     let attached = Attached { stream: 7, next: 6, runs: vec![RunIndex(3), RunIndex(4)] };
     assert_eq!(state.attached(A, attached), [RunIndex(3), RunIndex(4)]);
@@ -267,10 +274,10 @@ fn workers_of_other_sessions_and_those_that_drain_are_not_asked() {
     let draining = WorkerReport { state: WorkerState::Draining, ..report(B, 10) };
     state.heard(busy, Micros::ZERO);
     state.heard(draining, Micros::ZERO);
-    assert_eq!(state.to_ask(), []);
+    assert_eq!(state.take_unasked(), []);
     assert_eq!(state.place(RunIndex(0), Micros::ZERO), Placement::Nobody);
     state.heard(report(A, 10), Micros::ZERO);
-    assert_eq!(state.to_ask(), [(A, false)], "it is free now");
+    assert_eq!(state.take_unasked(), [(A, false)], "it is free now");
 }
 
 #[test]
