@@ -49,23 +49,27 @@ fn check_rights(config: &str) {
     let mut worker = server.client(Some(WORKER));
 
     // What each of them needs.
-    coordinator.subscribe("rh.rushhour.up.>").unwrap();
-    worker.subscribe("rh.rushhour.w.0a1b2c3d.>").unwrap();
-    worker.subscribe("rh.rushhour.all.*").unwrap();
+    coordinator.subscribe("rh.rushhour.up.>").expect("it is allowed");
+    worker.subscribe("rh.rushhour.w.0a1b2c3d.>").expect("it is allowed");
+    worker.subscribe("rh.rushhour.all.*").expect("it is allowed");
     let replies = "rh.rushhour.up.77777777.inbox.1";
-    coordinator.publish("rh.rushhour.w.0a1b2c3d.command", Some(replies), "submit").unwrap();
+    coordinator
+        .publish("rh.rushhour.w.0a1b2c3d.command", Some(replies), "submit")
+        .expect("it is allowed");
     let command = worker.next();
     assert_eq!((&*command.payload, command.reply.as_deref()), ("submit", Some(replies)));
-    worker.publish(replies, None, "done").unwrap();
+    worker.publish(replies, None, "done").expect("it is allowed");
     assert_eq!(coordinator.next().payload, "done");
-    coordinator.publish("rh.rushhour.all.roll", Some(replies), "who is there?").unwrap();
+    coordinator
+        .publish("rh.rushhour.all.roll", Some(replies), "who is there?")
+        .expect("it is allowed");
     assert_eq!(worker.next().subject, "rh.rushhour.all.roll");
-    worker.publish("rh.rushhour.up.beat.0a1b2c3d", None, "I am").unwrap();
+    worker.publish("rh.rushhour.up.beat.0a1b2c3d", None, "I am").expect("it is allowed");
     assert_eq!(coordinator.next().payload, "I am");
 
     // What neither of them may.
     let refused_to_worker = |subject: &str| {
-        let refused = server.client(Some(WORKER)).subscribe(subject).unwrap_err();
+        let refused = server.client(Some(WORKER)).subscribe(subject).expect_err("it is refused");
         assert!(permissions_violation(&refused), "{subject}: {refused:?}");
     };
     for subject in [
@@ -92,18 +96,20 @@ fn check_rights(config: &str) {
         "$JS.API.STREAM.NAMES",
         "anything",
     ] {
-        let refused = server.client(Some(WORKER)).publish(subject, None, "x").unwrap_err();
+        let refused =
+            server.client(Some(WORKER)).publish(subject, None, "x").expect_err("it is refused");
         assert!(permissions_violation(&refused), "{subject}: {refused:?}");
     }
     for subject in [">", "rh.rushhour.w.>", "rh.rushhour.all.*", "rh.other.up.>", "$SYS.>"] {
-        let refused = server.client(Some(COORDINATOR)).subscribe(subject).unwrap_err();
+        let refused =
+            server.client(Some(COORDINATOR)).subscribe(subject).expect_err("it is refused");
         assert!(permissions_violation(&refused), "{subject}: {refused:?}");
     }
     let other = server.client(Some(COORDINATOR)).publish("rh.other.all.roll", None, "x");
-    assert!(permissions_violation(&other.unwrap_err()));
+    assert!(permissions_violation(&other.expect_err("it is refused")));
 
     for stranger in [None, Some((WORKER.0, COORDINATOR.1)), Some(("admin", WORKER.1))] {
-        let refused = server.client(stranger).flush().unwrap_err();
+        let refused = server.client(stranger).flush().expect_err("it is refused");
         assert!(refused.0.contains("Authorization Violation"), "{refused:?}");
     }
 }

@@ -87,23 +87,24 @@ fn written_profile(folder: &Path) -> serde_json::Map<String, Value> {
     let documents = yaml(SESSION);
     let files = find(&documents, "ConfigMap")["data"].as_object().expect("files").clone();
     for (name, contents) in &files {
-        fs::write(folder.join(name), text(contents)).unwrap();
+        fs::write(folder.join(name), text(contents)).expect("a file can be written");
     }
     files
 }
 
 fn profile() -> toml::Value {
-    let place = tempfile::tempdir().unwrap();
+    let place = tempfile::tempdir().expect("a folder can be created");
     written_profile(place.path());
-    let profile = fs::read_to_string(place.path().join("session.toml")).unwrap();
-    toml::from_str(&profile).unwrap()
+    let profile = fs::read_to_string(place.path().join("session.toml")).expect("it was written");
+    toml::from_str(&profile).expect("it is TOML")
 }
 
 /// The longest conversation that the profile allows, in seconds.
 fn run_timeout() -> u64 {
     let profile = profile();
-    let minutes = profile["limits"]["run_timeout"].as_str().unwrap().strip_suffix('m').unwrap();
-    60 * minutes.parse::<u64>().unwrap()
+    let minutes = profile["limits"]["run_timeout"].as_str().and_then(|text| text.strip_suffix('m'));
+    let minutes = minutes.and_then(|text| text.parse::<u64>().ok());
+    60 * minutes.expect("it is written in minutes")
 }
 
 #[test]
