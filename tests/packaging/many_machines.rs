@@ -25,7 +25,7 @@ fn find<'a>(documents: &'a [Value], kind: &str) -> &'a Value {
     one
 }
 
-fn text<'a>(value: &'a Value) -> &'a str {
+fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("not a text: {value}"))
 }
 
