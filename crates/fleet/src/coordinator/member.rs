@@ -24,6 +24,8 @@ pub(super) struct Member {
     /// When it was last heard of.
     pub(super) heard: Micros,
     pub(super) standing: Standing,
+    /// Whether its runs were given up, and it has not been told to forget them.
+    pub(super) given_up: bool,
     /// Why it does not hold callers, if it was asked.
     pub(super) refusal: Option<String>,
     /// The count that numbers of its updates are of.
@@ -52,6 +54,7 @@ impl Member {
             report,
             heard: now,
             standing: Standing::Heard,
+            given_up: false,
             refusal: None,
             stream: None,
             expected: 1,

@@ -159,6 +159,7 @@ impl FleetState {
     pub(super) fn attached(&mut self, worker: WorkerId, attached: Attached) -> Vec<RunIndex> {
         let Some(member) = self.members.get_mut(&worker) else { return Vec::new() };
         member.standing = Standing::Attached;
+        member.given_up = false;
         member.refusal = None;
         if member.stream != Some(attached.stream) {
             member.stream = Some(attached.stream);
@@ -237,14 +238,14 @@ impl FleetState {
     pub(super) fn is_lost(&self, worker: WorkerId, stream: u32) -> bool {
         self.members
             .get(&worker)
-            .is_none_or(|member| member.standing == Standing::Lost || member.stream != Some(stream))
+            .is_none_or(|member| member.given_up || member.stream != Some(stream))
     }
 
     /// Takes in updates; returns those that the driver has not had, on the session's clock.
     pub(super) fn updated(&mut self, batch: UpdateBatch, now: Micros) -> Vec<CallerUpdate> {
         let UpdateBatch { worker, stream, updates } = batch;
         let Some(member) = self.members.get_mut(&worker) else { return Vec::new() };
-        if member.stream != Some(stream) || member.standing == Standing::Lost {
+        if member.stream != Some(stream) || member.given_up {
             return Vec::new();
         }
         if member.estimate().is_none() || self.session_zero.is_none() {
@@ -307,6 +308,7 @@ impl FleetState {
                 continue;
             }
             member.standing = Standing::Lost;
+            member.given_up = true;
             member.placed = 0;
             self.placement.leave(worker);
             let given_up = self.runs.iter().filter(|(_, placed)| placed.worker == *worker);

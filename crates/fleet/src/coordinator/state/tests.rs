@@ -212,6 +212,7 @@ fn a_worker_that_is_silent_for_longer_than_its_lease_loses_its_runs_and_no_other
     let late_news = batch(A, 7, vec![update(1, 1, of_a[0], ended())]);
     assert_eq!(state.updated(late_news, late), []);
     state.heard(report(A, 10), late);
+    assert!(state.is_lost(A, 7), "until it has forgotten them");
     assert_eq!(state.take_unasked(), [(A, true)], "it is told to forget first");
     state.attached(A, Attached { stream: 77, next: 1, runs: Vec::new() });
     assert!(matches!(state.place(RunIndex(50), late), Placement::On(_)));
