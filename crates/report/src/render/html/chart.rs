@@ -32,6 +32,10 @@ const RIGHT: f64 = 10.0;
 const TOP: f64 = 22.0;
 const TICKS: f64 = 38.0;
 const LEGEND_ROW: f64 = 20.0;
+/// From the left of a legend's entry to its label.
+const LEGEND_LABEL: f64 = 36.0;
+/// What a character of a label takes at most on average, with the gap to the next column.
+const LEGEND_CHARACTER: f64 = 7.0;
 
 /// A chart with its title, its description for screen readers, and its data as a table.
 pub(super) struct ChartFigure<'a> {
@@ -117,14 +121,17 @@ impl Canvas {
     /// The legend below the plot, and the height of the whole chart.
     pub(super) fn legend(&self, entries: &[(LineStyle, String)]) -> (f64, Markup) {
         let top = TOP + self.height + TICKS;
-        let columns = self.legend_columns.min(entries.len()).max(1);
+        let longest = entries.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
+        let entry = LEGEND_LABEL + longest as f64 * LEGEND_CHARACTER;
+        let fits = |columns: &usize| *columns as f64 * entry <= self.width - LEFT;
+        let columns = (1..=self.legend_columns.min(entries.len())).rev().find(fits).unwrap_or(1);
         let column = (self.width - LEFT) / columns as f64;
         let drawn = html! {
             @for (number, (line, label)) in entries.iter().enumerate() {
                 @let x = LEFT + (number % columns) as f64 * column;
                 @let y = top + (number / columns) as f64 * LEGEND_ROW + 8.0;
                 (line.sample(x, y))
-                text class="legend" x=(coordinate(x + 36.0)) y=(coordinate(y + 4.0)) { (label) }
+                text class="legend" x=(coordinate(x + LEGEND_LABEL)) y=(coordinate(y + 4.0)) { (label) }
             }
         };
         let rows = entries.len().div_ceil(columns);
