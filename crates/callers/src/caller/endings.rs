@@ -153,6 +153,8 @@ impl Caller {
 
     /// The room is gone, and it was not Rushhour that deleted it: it does so after the end.
     fn room_deleted(&mut self, at: SessionTime) -> Outcome {
+        // The server closes the signal connection and the peer connections of a deleted room one after the other.
+        self.outages.forget_current();
         if self.is_script_over(at) {
             // An agent may end the call by deleting the room once it has said goodbye.
             self.summary.ended = ConversationEnd::RoomDeletedByAgent;

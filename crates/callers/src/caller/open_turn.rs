@@ -1,7 +1,7 @@
 //! A turn in progress: what is known of it so far.
 
 use super::agents::Agents;
-use super::prepared_script::PreparedTurn;
+use super::prepared_script::{PreparedTurn, TurnContent};
 use super::utterances::{TEXT_SLACK, Utterance, Utterances};
 use rushhour_core::event::{Turn, TurnEnding, TurnParts};
 use rushhour_core::units::{Micros, SessionTime};
@@ -31,7 +31,7 @@ pub(super) struct OpenTurn {
 }
 
 /// What begins sooner after the caller's last sound is no answer to it: nobody can know yet that the caller has finished.
-/// Detectors of the end of speech wait for at least so much silence.
+/// Detectors of the end of speech wait for at least so much silence. Keys have no end to be detected.
 const SHORTEST_REACTION: Micros = Micros::from_millis(200);
 
 /// What the agent said without a pause.
@@ -147,7 +147,11 @@ impl OpenTurn {
         let continues = |spurt: &SpeechInterval| {
             spurt.began <= said_at + resumes_within && utterances.continues(said_at, spurt.began)
         };
-        let heard_at = said_at + SHORTEST_REACTION;
+        let reaction = match prompt.content {
+            TurnContent::Keys(_) => Micros::ZERO,
+            TurnContent::Text(_) | TurnContent::Clip(_) => SHORTEST_REACTION,
+        };
+        let heard_at = said_at + reaction;
         let later: Vec<SpeechInterval> =
             spurts.iter().copied().filter(|spurt| spurt.began > heard_at).collect();
         let answers: Vec<SpeechInterval> =

@@ -35,6 +35,11 @@ impl Outages {
         self.past.push((since, at));
     }
 
+    /// What was closed last was the room: no connection was lost.
+    pub(super) const fn forget_current(&mut self) {
+        self.since = None;
+    }
+
     /// A turn begins: what was before does not matter to it.
     pub(super) fn forget_past(&mut self) {
         self.past.clear();

@@ -1,7 +1,8 @@
 //! Callers whose own connection is away for a while.
 
 use super::scene::{Scene, at, participant, script, writes};
-use crate::participant::{DepartureReason, ParticipantEvent, RemoteParticipant};
+use crate::engine::LeaveReason;
+use crate::participant::{DepartureReason, DisconnectError, ParticipantEvent, RemoteParticipant};
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{FailureClass, Reconnect, ReconnectCause, ReconnectMethod};
 use rushhour_core::units::Mode;
@@ -72,6 +73,21 @@ fn what_fails_after_an_outage_is_not_blamed_on_the_agent() {
     let (turns, class, detail) = scene.failure();
     assert_eq!(class, FailureClass::ConnectionLost, "{detail}");
     assert!(turns[0].away && detail.contains("connection had been lost"), "{detail}");
+}
+
+/// The server closes what the caller has of a deleted room one after the other.
+#[test]
+fn the_end_of_a_deleted_room_is_no_outage() {
+    let mut scene = Scene::chat(vec![writes("One."), writes("Two.")]);
+    scene.until(1_120);
+    scene.answers(1_200, "SG_1", "First answer.");
+    scene.until(2_600);
+    scene.agent_goes(2_700, DepartureReason::Left);
+    scene.loses_connection(2_750);
+    scene.left(2_760, LeaveReason::Disconnected(DisconnectError::RoomDeleted));
+    let (turns, class, detail) = scene.failure();
+    assert_eq!(class, FailureClass::AgentLeft, "{detail}");
+    assert!(!detail.contains("connection") && turns.iter().all(|turn| !turn.away), "{turns:?}");
 }
 
 #[test]

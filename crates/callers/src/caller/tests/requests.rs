@@ -3,7 +3,7 @@
 use super::scene::{Scene, at, presses, tone, writes};
 use crate::data::DataEvent;
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::Outcome;
+use rushhour_core::event::{Outcome, TurnEnding};
 use rushhour_core::units::Identity;
 
 fn call(method: &str, is_understood: bool) -> DataEvent {
@@ -75,6 +75,25 @@ fn keys_are_pressed_one_after_the_other_and_the_turn_is_said_with_the_last() {
     assert_eq!(outcome, Outcome::Completed { judged: None });
     assert_eq!((turns.len(), turns[0].said), (1, at(first + 400)));
     assert_eq!(turns[0].first, Some(at(answers_at + 20)), "the first frame is sent at a tick");
+}
+
+/// Whoever has heard the last key need not wait for more.
+#[test]
+fn keys_may_be_answered_at_once() {
+    let mut scene = Scene::voice(vec![presses("1")]);
+    let mut pressed_at = 0;
+    while scene.handle.take_log().is_empty() {
+        pressed_at = scene.handle.now.0 / 1_000 + 20;
+        assert!(pressed_at < 9_000, "the key is pressed");
+        scene.until(pressed_at);
+    }
+    scene.agent_speaks(pressed_at + 80, &tone(600));
+    scene.until(pressed_at + 4_000);
+    let (turns, ..) = scene.end();
+    assert_eq!(
+        (turns[0].ending, turns[0].first),
+        (TurnEnding::Answered, Some(at(pressed_at + 100)))
+    );
 }
 
 #[test]
