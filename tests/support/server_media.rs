@@ -29,8 +29,6 @@ pub(crate) enum ServerUdp {
     Port,
     /// At this port, which it names with another address: a proxy's.
     Behind(Ipv4Addr, u16),
-    /// At ports of [`Ipv6Addr::LOCALHOST`] alone.
-    Ipv6,
     /// At so many ports, each for one connection.
     Ports(u16),
 }
@@ -104,10 +102,6 @@ impl ServerMedia {
                 // Otherwise the server would ask its peers itself, past the proxy.
                 format!("node_ip: \"{address}\", udp_port: {port}, use_ice_lite: true")
             }
-            ServerUdp::Ipv6 => format!(
-                "node_ip: \"::1\", udp_port: {}, ips: {{includes: [\"::1/128\"]}}",
-                free_udp_port()
-            ),
             ServerUdp::Ports(count) => {
                 let first = free_udp_ports(count);
                 let last = first + count - 1;
@@ -123,7 +117,7 @@ impl ServerMedia {
     fn named_address(&self) -> IpAddr {
         match self.udp {
             ServerUdp::Behind(address, _) => address.into(),
-            ServerUdp::Port | ServerUdp::Ipv6 | ServerUdp::Ports(_) => self.address,
+            ServerUdp::Port | ServerUdp::Ports(_) => self.address,
         }
     }
 
