@@ -130,6 +130,8 @@ impl Measured {
             .arg(&reports)
             .arg(folder.join("profile.toml"))
             .envs(sandbox.environment.clone())
+            // Native callers have none.
+            .env_remove("CEKURA_API_URL")
             .stdout(Stdio::null())
             .spawn()
             .expect("the binary was built");
