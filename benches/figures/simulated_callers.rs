@@ -8,7 +8,7 @@ use rushhour_callers::engine::EngineClock;
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
-    PollError, RunStatus, SubmitError, UpdateKind, UpdateMode,
+    PollError, RunStatus, SubmitError, UpdateKind,
 };
 use rushhour_core::event::{Outcome, RunMapping, Turn, TurnEnding, TurnParts};
 use rushhour_core::units::{EvaluatorRunId, Identity, Micros, RunIndex};
@@ -110,13 +110,7 @@ fn update(had: u64, now: rushhour_core::units::SessionTime) -> UpdateKind {
 
 impl Evaluator for SimulatedCallers {
     fn capabilities(&self) -> EvaluatorCapabilities {
-        EvaluatorCapabilities {
-            entries_per_request: 1,
-            fill_within: Micros::ZERO,
-            poll_every: Micros::from_secs(1),
-            runs_per_poll: 1,
-            updates: UpdateMode::Push,
-        }
+        EvaluatorCapabilities::NATIVE
     }
 
     fn submit(
@@ -126,7 +120,7 @@ impl Evaluator for SimulatedCallers {
         let accept = |entry: ConversationRequest| {
             // The receiver lives as long as the callers.
             let _ = self.submitted.send(entry.run);
-            Some(EvaluatorRunId::new(entry.run.0.to_string()))
+            Some(EvaluatorRunId::of_native(entry.run))
         };
         let runs = entries.into_iter().map(accept).collect();
         let accepted =

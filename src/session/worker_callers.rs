@@ -11,7 +11,7 @@ use crate::profile_files::ProfileFiles;
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
-    PollError, RunStatus, SubmitError, SubmitErrorKind, UpdateMode,
+    PollError, RunStatus, SubmitError, SubmitErrorKind,
 };
 use rushhour_core::event::WorkerHealth;
 use rushhour_core::plan::{Forecast, Plan};
@@ -177,13 +177,7 @@ fn authorities(name: &str, files: &ProfileFiles) -> Result<String, CliError> {
 
 impl Evaluator for WorkerCallers {
     fn capabilities(&self) -> EvaluatorCapabilities {
-        EvaluatorCapabilities {
-            entries_per_request: 1,
-            fill_within: Micros::ZERO,
-            poll_every: Micros::from_secs(1),
-            runs_per_poll: 1,
-            updates: UpdateMode::Push,
-        }
+        EvaluatorCapabilities::NATIVE
     }
 
     fn submit(

@@ -14,13 +14,13 @@ use super::participant::{JoinConfig, ReconnectBounds, ReconnectPolicy};
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
-    PollError, RunStatus, SubmitError, SubmitErrorKind, UpdateKind, UpdateMode,
+    PollError, RunStatus, SubmitError, SubmitErrorKind, UpdateKind,
 };
 use rushhour_core::event::{CallersHealth, RunMapping};
 use rushhour_core::profile::{
     NativeSettings, NetworkConditions, ReconnectMode, ReconnectSettings, RunVariables, Template,
 };
-use rushhour_core::units::{EvaluatorRunId, Micros, Mode, RunIndex, ScenarioId};
+use rushhour_core::units::{EvaluatorRunId, Mode, RunIndex, ScenarioId};
 
 /// How long a caller that is asked to leave may take.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -141,7 +141,7 @@ impl NativeCallers {
         let handler = Box::new(caller);
         let control = engine.join(JoinRequest { url, token, config, network, handler });
         self.active.with(|controls| controls.insert(run, control));
-        Ok(EvaluatorRunId::new(run.0.to_string()))
+        Ok(EvaluatorRunId::of_native(run))
     }
 }
 
@@ -157,13 +157,7 @@ const fn reconnect_policy(settings: ReconnectSettings) -> ReconnectPolicy {
 
 impl Evaluator for NativeCallers {
     fn capabilities(&self) -> EvaluatorCapabilities {
-        EvaluatorCapabilities {
-            entries_per_request: 1,
-            fill_within: Micros::ZERO,
-            poll_every: Micros::from_secs(1),
-            runs_per_poll: 1,
-            updates: UpdateMode::Push,
-        }
+        EvaluatorCapabilities::NATIVE
     }
 
     fn submit(
@@ -186,7 +180,7 @@ impl Evaluator for NativeCallers {
 
     fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>> {
         Box::pin(async move {
-            let Ok(run) = run.as_str().parse().map(RunIndex) else { return Ok(()) };
+            let Some(run) = run.native_run() else { return Ok(()) };
             if let Some(control) = self.active.with(|controls| controls.get(&run).cloned()) {
                 control.stop();
             }

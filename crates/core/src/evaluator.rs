@@ -48,6 +48,17 @@ pub struct EvaluatorCapabilities {
     pub updates: UpdateMode,
 }
 
+impl EvaluatorCapabilities {
+    /// Those of native callers, wherever they are: they push, so what concerns polls is never used.
+    pub const NATIVE: Self = Self {
+        entries_per_request: 1,
+        fill_within: Micros::ZERO,
+        poll_every: Micros::from_secs(1),
+        runs_per_poll: 1,
+        updates: UpdateMode::Push,
+    };
+}
+
 /// How the driver learns about the progress of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdateMode {

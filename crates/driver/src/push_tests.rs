@@ -10,7 +10,7 @@ use super::settings::DriverSettings;
 use super::simulation::{outcomes, rooms_not_deleted};
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, EvaluatorCapabilities, SubmitError, SubmitErrorKind,
-    UpdateKind, UpdateMode,
+    UpdateKind,
 };
 use rushhour_core::event::{Event, EventKind, FailureClass, FramesSent, Outcome, RunMapping};
 use rushhour_core::plan::testing::plan_of;
@@ -105,7 +105,7 @@ impl PushWorld {
                     for run in &runs {
                         self.converse(run.index);
                     }
-                    let names = runs.iter().map(|run| EvaluatorRunId::new(run.index.0.to_string()));
+                    let names = runs.iter().map(|run| EvaluatorRunId::of_native(run.index));
                     let runs = names.map(Some).collect();
                     Ok(AcceptedSubmission {
                         result: None,
@@ -175,13 +175,7 @@ impl PushWorld {
 
 fn simulate(profile: &str, seed: u64, fault_rate: f64, stops: &[u64]) -> PushWorld {
     let plan = plan_of(profile);
-    let evaluator = EvaluatorCapabilities {
-        entries_per_request: 1,
-        fill_within: Micros::ZERO,
-        poll_every: Micros::from_secs(1),
-        runs_per_poll: 1,
-        updates: UpdateMode::Push,
-    };
+    let evaluator = EvaluatorCapabilities::NATIVE;
     let settings = DriverSettings::new(plan.profile(), evaluator);
     let mut session = Session::new(settings, plan.schedule(), RoomNaming::new("room"));
     let mut world = PushWorld {

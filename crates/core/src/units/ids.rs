@@ -96,6 +96,18 @@ number_id! {
     /// A run's position in the plan, from 0.
     RunIndex
 }
+
+impl EvaluatorRunId {
+    /// The id of a run that native callers have: its position in the plan.
+    pub fn of_native(run: RunIndex) -> Self {
+        Self::new(run.0.to_string())
+    }
+
+    /// The run, where native callers have it.
+    pub fn native_run(&self) -> Option<RunIndex> {
+        self.as_str().parse().ok().map(RunIndex)
+    }
+}
 number_id! {
     /// A pair of runs in a paired session, from 0: one voice and one chat run of the same scenario.
     PairId

@@ -149,7 +149,7 @@ impl RunMachine {
         let deadline = (answered + settings.run_timeout).max(context.now);
         let call = match &replayed.submission {
             ReplayedSubmission::Accepted { evaluator_run, .. } => evaluator_run.clone(),
-            _ => EvaluatorRunId::new(replayed.planned.index.0.to_string()),
+            _ => EvaluatorRunId::of_native(replayed.planned.index),
         };
         self.evaluator_run = Some(call);
         self.agent_requested = requested.or((!settings.creates_room()).then_some(answered));

@@ -18,7 +18,7 @@ use crate::protocol::{
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
-    PollError, RunStatus, SubmitError, SubmitErrorKind, UpdateMode,
+    PollError, RunStatus, SubmitError, SubmitErrorKind,
 };
 use rushhour_core::event::{RunMapping, WorkerHealth};
 use rushhour_core::units::{EvaluatorRunId, Micros, RunIndex, SessionTime, WorkerId};
@@ -320,13 +320,7 @@ fn refused(refusal: &Refusal, may_have_it: bool) -> Option<Asked> {
 
 impl Evaluator for Fleet {
     fn capabilities(&self) -> EvaluatorCapabilities {
-        EvaluatorCapabilities {
-            entries_per_request: 1,
-            fill_within: Micros::ZERO,
-            poll_every: Micros::from_secs(1),
-            runs_per_poll: 1,
-            updates: UpdateMode::Push,
-        }
+        EvaluatorCapabilities::NATIVE
     }
 
     fn submit(
@@ -338,7 +332,7 @@ impl Evaluator for Fleet {
             for entry in entries {
                 let run = entry.run;
                 worker = Some(self.shared.submit(entry).await?);
-                runs.push(Some(EvaluatorRunId::new(run.0.to_string())));
+                runs.push(Some(EvaluatorRunId::of_native(run)));
             }
             Ok(AcceptedSubmission { result: None, runs, mapping: RunMapping::Proven, worker })
         })
@@ -350,7 +344,7 @@ impl Evaluator for Fleet {
 
     fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>> {
         Box::pin(async move {
-            if let Ok(run) = run.as_str().parse().map(RunIndex) {
+            if let Some(run) = run.native_run() {
                 self.shared.end(run).await;
             }
             Ok(())

@@ -402,7 +402,7 @@ impl Worker {
     fn end_calls(&self, runs: &[RunIndex]) {
         let Some(callers) = self.callers() else { return };
         for run in runs {
-            let (callers, run) = (callers.clone(), EvaluatorRunId::new(run.0.to_string()));
+            let (callers, run) = (callers.clone(), EvaluatorRunId::of_native(*run));
             tokio::spawn(async move {
                 let _ = callers.end_call(run).await;
             });

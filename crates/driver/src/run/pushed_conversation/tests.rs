@@ -1,7 +1,7 @@
 use super::*;
 use crate::replay::{ReplayedRun, ReplayedSubmission};
 use crate::run::{EvaluatorLifetime, ResumeContext};
-use rushhour_core::evaluator::{EvaluatorCapabilities, UpdateMode};
+use rushhour_core::evaluator::EvaluatorCapabilities;
 use rushhour_core::event::{
     ConversationSummary, FramesSent, MediaPath, ModelUsage, Outcome, Reconnect, ReconnectCause,
     RpcCalls, Turn, TurnEnding, TurnParts,
@@ -17,13 +17,7 @@ const fn at(millis: u64) -> SessionTime {
 
 fn settings() -> DriverSettings {
     let plan = plan_of("[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n");
-    let evaluator = EvaluatorCapabilities {
-        entries_per_request: 1,
-        fill_within: Micros::ZERO,
-        poll_every: Micros::from_secs(1),
-        runs_per_poll: 1,
-        updates: UpdateMode::Push,
-    };
+    let evaluator = EvaluatorCapabilities::NATIVE;
     DriverSettings {
         agent_within: Micros::from_secs(5),
         give_up_after: Micros::from_secs(8),
