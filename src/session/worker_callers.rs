@@ -56,12 +56,12 @@ impl WorkerCallers {
         files: &ProfileFiles,
     ) -> Result<Self, CliError> {
         let nats = nats_config(&workers.nats, &workers.namespace)?;
-        let mut blobs = BlobStore::default();
+        let (mut blobs, mut known) = (BlobStore::default(), BTreeMap::new());
         let mut scripts = Vec::new();
         for scenario in profile.mix.scenarios() {
             let Some(script) = &scenario.script else { continue };
             for mode in profile.mode.modes() {
-                let clips = pack_clips(script, *mode, &mut blobs, files)?;
+                let clips = pack_clips(script, *mode, &mut known, &mut blobs, files)?;
                 let file = ScriptFile { script: script.clone(), clips };
                 let bytes = serde_json::to_vec(&file).map_err(CliError::from_internal)?;
                 let (scenario, script) = (scenario.id.clone(), blobs.add(bytes));
@@ -147,23 +147,28 @@ impl WorkerCallers {
     }
 }
 
-/// The clips of a script in a mode, by the names that it has for them.
+/// The clips of a script in a mode, by the names that it has for them. Each is read once, whichever scripts play it.
 fn pack_clips(
     script: &Script,
     mode: Mode,
+    known: &mut BTreeMap<String, BlobHash>,
     blobs: &mut BlobStore,
     files: &ProfileFiles,
 ) -> Result<BTreeMap<String, BlobHash>, CliError> {
     let mut clips = BTreeMap::new();
     let played = script.turns.iter().filter_map(|turn| turn.play.as_ref());
     for name in played.filter(|_| mode == Mode::Voice) {
-        if clips.contains_key(name) {
-            continue;
-        }
-        // Decoded here too, so that a clip that cannot be played is told before any worker is asked.
-        let bytes = files.read(name, MAX_CLIP);
-        let bytes = super::native_callers::playable(&files.path(name), bytes)?;
-        clips.insert(name.clone(), blobs.add(bytes));
+        let hash = if let Some(hash) = known.get(name) {
+            *hash
+        } else {
+            // Decoded here too, so that a clip that cannot be played is told before any worker is asked.
+            let bytes = files.read(name, MAX_CLIP);
+            let bytes = super::native_callers::playable(&files.path(name), bytes)?;
+            let hash = blobs.add(bytes);
+            known.insert(name.clone(), hash);
+            hash
+        };
+        clips.insert(name.clone(), hash);
     }
     Ok(clips)
 }
