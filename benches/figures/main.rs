@@ -25,6 +25,7 @@ mod simulated_callers;
 mod soak;
 mod startup;
 mod support;
+mod watched;
 #[cfg(feature = "native")]
 mod ways;
 
@@ -39,6 +40,7 @@ fn main() {
         ("page", page::figures),
         ("compare", compare::figures),
         ("schedule", schedule::figures),
+        ("watched", watched::figures),
         #[cfg(feature = "native")]
         ("hearing", hearing::figures),
         #[cfg(feature = "native")]

@@ -17,11 +17,13 @@ use rushhour_report::fold::{EndedRuns, FoldedSession};
 use rushhour_report::judged::{JudgedFold, JudgingResult};
 use rushhour_report::render::{
     RunsCsv, TurnsCsv, funnel_csv, histogram_csv, hlog, judged_csv, judging_sentences, junit,
-    pairs_csv, percentiles_csv, session_json, session_markdown, session_page, session_text,
-    timeseries_csv,
+    pairs_csv, percentiles_csv, session_json, session_markdown, session_notice, session_page,
+    session_text, timeseries_csv,
 };
 use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 
+/// The summary, in a session's folder.
+pub(crate) const SUMMARY: &str = "summary.json";
 const RUNS: &str = "runs.csv";
 const TURNS: &str = "turns.csv";
 
@@ -85,7 +87,7 @@ pub(crate) fn write_reports(
     }
     write("timeseries.csv", rendered(|to| timeseries_csv(&folded, to))?)?;
     write("latency.hlog", rendered(|to| hlog(&folded, to))?)?;
-    write("summary.json", to_json(&Summary::new(&folded, &verdict))?)?;
+    write(SUMMARY, to_json(&Summary::new(&folded, &verdict))?)?;
     write("session.json", to_json(&session_json(&folded))?)?;
     write("junit.xml", rendered(|to| junit(&folded, &verdict, to))?)?;
     write("report.html", session_page(&folded, &verdict, criterion).into_bytes())?;
@@ -124,6 +126,14 @@ pub(crate) fn print_report(
     };
     print::stdout(text.trim_end());
     Ok(exit_of(&folded, &verdict))
+}
+
+/// What a session's end is told as.
+pub(crate) fn notice_text(folder: &Path, criterion: Criterion) -> Result<String, CliError> {
+    let folded = read_session(&folder.join(JOURNAL), |_, _| Ok(()))?;
+    let judged = read_judged(folder, &folded)?;
+    let verdict = SessionVerdict { judged, ..SessionVerdict::of(&folded, criterion) };
+    Ok(session_notice(&folded, &verdict, criterion))
 }
 
 /// Rendered bytes as text, for printing.

@@ -16,6 +16,7 @@ use rushhour_core::plan::Forecast;
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::SessionClock;
+use rushhour_live::LiveFeed;
 use rushhour_report::fold::Fold;
 use rushhour_report::journal::Journal;
 use rushhour_report::render::abort_reason;
@@ -73,6 +74,8 @@ pub(crate) struct ProgressSink {
     journal: Journal,
     counters: Mutex<Counters>,
     fold: Option<Mutex<Fold>>,
+    /// Who else follows the session.
+    live: Option<LiveFeed>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -80,9 +83,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl ProgressSink {
-    pub(crate) fn new(journal: Journal, profile: &Profile) -> Self {
+    pub(crate) fn new(journal: Journal, profile: &Profile, live: Option<LiveFeed>) -> Self {
         let aborts = profile.thresholds.iter().any(|threshold| threshold.abort_after.is_some());
-        Self { journal, counters: Mutex::default(), fold: aborts.then(Mutex::default) }
+        Self { journal, counters: Mutex::default(), fold: aborts.then(Mutex::default), live }
     }
 
     /// Adds an event that the journal already holds.
@@ -91,6 +94,9 @@ impl ProgressSink {
         if let Some(fold) = &self.fold {
             // The driver's own events always fold; if not, the report will say so.
             let _ = lock(fold).add(event);
+        }
+        if let Some(live) = &self.live {
+            live.record(event);
         }
     }
 

@@ -10,6 +10,7 @@ mod html;
 mod json;
 mod junit;
 mod markdown;
+mod metrics;
 mod sentences;
 mod table;
 mod tables;
@@ -21,15 +22,20 @@ pub use csv::{
     judged_csv, pairs_csv, percentiles_csv, soak_csv, timeseries_csv,
 };
 pub use hlog::{HlogError, hlog};
-pub use html::{JudgedHistory, capacity_page, history_page, session_page, soak_page};
+pub use html::{
+    JudgedHistory, LiveContext, LivePart, STYLE, capacity_page, history_page, live_frame,
+    live_parts, live_title, session_page, soak_page,
+};
 pub use json::{
     CAPACITY_VERSION, CapacitySummary, LeakSummary, NightlySeriesSummary, NightlySummary,
     SeriesStepSummary, SeriesSummary, SoakSummary, capacity_schema, session_json, soak_schema,
 };
 pub use junit::{JunitError, junit};
 pub use markdown::{comparison_markdown, session_markdown};
+pub use metrics::{MetricsFormat, session_metrics};
 pub use sentences::capacity::{capacity_headline, capacity_remarks, trial_line, trial_result_line};
 pub use sentences::judging::judging_sentences;
+pub use sentences::session::session_notice;
 pub use sentences::threshold::abort_reason;
 pub use sentences::{counted, listed};
 pub use table::Style;

@@ -25,7 +25,7 @@ use self::evaluator::RawEvaluator;
 use self::judging::RawJudging;
 use self::limits::RawLimits;
 use self::livekit::RawLiveKit;
-use self::monitoring::{RawAgentHealth, RawSoak};
+use self::monitoring::{RawAgentHealth, RawNotify, RawSoak};
 use self::network::RawNetwork;
 use self::sandbox::RawSandbox;
 use self::scenario::RawScenario;
@@ -74,6 +74,8 @@ raw_table! {
         soak: RawSoak,
         /// Where to read the health of the agent's worker throughout the session.
         agent_health: RawAgentHealth,
+        /// Whom to tell of the session's end.
+        notify: RawNotify,
         /// Lets Cekura rerun and judge a sample of the native callers' runs, and their failures; native only.
         judging: RawJudging,
         /// Where the native callers run, if not in this process: on machines where `rushhour worker` waits for them.
