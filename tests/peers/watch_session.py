@@ -8,7 +8,6 @@ JSON object of facts; exits with 0 only if nothing is broken.
 
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 

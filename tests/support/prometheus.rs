@@ -57,7 +57,7 @@ impl Prometheus {
     }
 
     /// What promtool finds wrong with metrics.
-    pub(crate) fn lint(&self, metrics: &str) -> String {
+    pub(crate) fn lint(metrics: &str) -> String {
         let mut promtool = Command::new(Peers::find().installed("prometheus/usr/bin/promtool"))
             .args(["check", "metrics"])
             .stdin(Stdio::piped())

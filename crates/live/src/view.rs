@@ -156,11 +156,12 @@ impl View {
     }
 
     fn answer(&mut self, scrape: Scrape) {
+        let forecast = self.session.as_ref().map(|session| session.runs);
         let kept = &mut self.scraped[scrape.format as usize];
         let text = match kept {
             Some((at, text)) if at.elapsed() < SCRAPE_EVERY => Arc::clone(text),
             _ => {
-                let text: Arc<str> = session_metrics(&self.fold, scrape.format).into();
+                let text: Arc<str> = session_metrics(&self.fold, forecast, scrape.format).into();
                 *kept = Some((Instant::now(), Arc::clone(&text)));
                 text
             }

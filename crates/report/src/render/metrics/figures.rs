@@ -16,11 +16,11 @@ const fn number(count: u64) -> f64 {
 }
 
 /// The families of a session; none before its first event.
-pub(super) fn figures(live: &LiveFold) -> Vec<Family> {
+pub(super) fn figures(live: &LiveFold, forecast: Option<u64>) -> Vec<Family> {
     let Some(folded) = live.so_far() else { return Vec::new() };
     let mut all = Vec::new();
     all.push(info(folded));
-    all.extend(runs(folded));
+    all.extend(runs(folded, forecast));
     all.extend(verdict(folded));
     all.extend(services(folded));
     all.extend(money(folded));
@@ -43,7 +43,7 @@ fn info(folded: &FoldedSession) -> Family {
     Family::gauge("info", "The session that runs; always 1").with(labels, 1.0)
 }
 
-fn runs(folded: &FoldedSession) -> Vec<Family> {
+fn runs(folded: &FoldedSession, forecast: Option<u64>) -> Vec<Family> {
     let tally = &folded.tally;
     let ended = |outcome: &str, class: &str, party: &str| -> Labels {
         let label = |name, value: &str| (name, value.to_owned());
@@ -72,8 +72,11 @@ fn runs(folded: &FoldedSession) -> Vec<Family> {
     }
     let limit = folded.opening.profile.limits.in_flight;
     vec![
-        Family::gauge("runs_planned", "Runs that the profile plans, where it says how many")
-            .of_known(folded.opening.planned.map(number)),
+        Family::gauge(
+            "runs_planned",
+            "Runs that the profile plans; an estimate where it holds runs",
+        )
+        .of_known(forecast.map(number)),
         Family::counter("runs_started", "Runs that started").of(number(tally.started)),
         outcomes,
         Family::counter("runs_not_started", "Planned runs that a stopped session did not start")

@@ -8,7 +8,7 @@ pub use exposition::MetricsFormat;
 
 use crate::live::LiveFold;
 
-/// The session so far, in a format that Prometheus reads.
-pub fn session_metrics(live: &LiveFold, format: MetricsFormat) -> String {
-    exposition::write(figures::figures(live), format)
+/// The session so far, of which so many runs are forecast, in a format that Prometheus reads.
+pub fn session_metrics(live: &LiveFold, forecast: Option<u64>, format: MetricsFormat) -> String {
+    exposition::write(figures::figures(live, forecast), format)
 }
