@@ -299,7 +299,7 @@ fn prometheus_has_every_series_and_answers_the_dashboard() {
 #[test]
 fn a_browser_follows_a_session_to_its_end() {
     let dir = TestDir::new();
-    let watched = Watched::start(&dir, &profile(20, 120, ""), &["--live", "127.0.0.1:0"]);
+    let watched = Watched::start(&dir, &profile(8, 120, ""), &["--live", "127.0.0.1:0"]);
     wait_for_events(&dir.wait_for_session(), "ended", 40);
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
     fs::create_dir_all(&pictures).expect("a folder can be created");

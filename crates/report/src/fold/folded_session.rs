@@ -115,6 +115,8 @@ pub struct FoldedSession {
     pub last_event: SessionTime,
     /// Whether the session was completed; a killed one was not.
     pub closed: bool,
+    /// Whether this is a session that still runs: runs without an end are in flight.
+    pub is_running: bool,
     /// Runs in flight when the journal ends; empty if the session was completed.
     pub open: Vec<RunRecord>,
     tariff: Option<Tariff>,
@@ -186,6 +188,7 @@ impl FoldedSession {
             resumptions: Vec::new(),
             last_event: SessionTime::START,
             closed: false,
+            is_running: false,
             open: Vec::new(),
         }
     }

@@ -199,6 +199,7 @@ impl Fold {
     pub fn snapshot(&self) -> Option<FoldedSession> {
         let mut folded = self.folded.clone()?;
         folded.add_open(self.live.values().cloned().collect());
+        folded.is_running = !folded.closed;
         Some(folded)
     }
 

@@ -7,7 +7,7 @@ use super::provenance::facts;
 use super::session_page::{PageSection, header, sections, tone};
 use crate::fold::{FoldedSession, FoldedWorker};
 use crate::live::{LiveSnapshot, RecentEvent, RecentKind};
-use crate::render::sentences::session::{NOT_FINISHED, verdict_sentence, warnings};
+use crate::render::sentences::session::{verdict_sentence, warnings};
 use crate::render::table::{Cell, Column, Frame, Number, Table};
 use crate::render::visible;
 use crate::session::{Criterion, OverallVerdict};
@@ -134,9 +134,7 @@ fn running_header(snapshot: &LiveSnapshot, context: &LiveContext<'_>) -> Markup 
             p { (progress(folded, context)) }
             @if context.is_incomplete { p class="warning" { (INCOMPLETE) } }
             @for rule in verdict.validity.broken() { p class="warning" { (rule.with_advice()) "." } }
-            @for warning in warnings(folded).iter().filter(|warning| *warning != NOT_FINISHED) {
-                p class="warning" { (visible(warning)) }
-            }
+            @for warning in warnings(folded) { p class="warning" { (visible(&warning)) } }
         }
     }
 }
@@ -290,6 +288,7 @@ mod tests {
     use super::super::session_page;
     use super::super::tests::check_page;
     use super::*;
+    use crate::render::sentences::session::NOT_FINISHED;
     use crate::session::test_sessions::{Fate, HOSTILE, SessionBuilder, ordinary};
     use crate::session::{SessionVerdict, Verdict};
     use rushhour_core::units::Micros;
@@ -302,7 +301,8 @@ mod tests {
         is_incomplete: false,
     };
 
-    fn snapshot((folded, verdict): (FoldedSession, SessionVerdict)) -> LiveSnapshot {
+    fn snapshot((mut folded, verdict): (FoldedSession, SessionVerdict)) -> LiveSnapshot {
+        folded.is_running = !folded.closed;
         LiveSnapshot { folded, verdict, recent: Vec::new(), generator: None, agent: None }
     }
 
@@ -332,6 +332,7 @@ mod tests {
         assert!(parts[0].html.contains(progress), "{}", parts[0].html);
         assert!(parts[0].html.contains("the last start in 28.0s"), "{}", parts[0].html);
         assert!(!page.contains(NOT_FINISHED), "it is known to run");
+        assert!(page.contains(">1 in flight<") && !page.contains("got no further"));
         assert_eq!(live_title(&running), "p: Not enough data so far");
         let incomplete = LiveContext { is_incomplete: true, ..CONTEXT };
         assert!(live_parts(&running, &incomplete)[0].html.contains(INCOMPLETE));

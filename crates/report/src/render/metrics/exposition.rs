@@ -74,9 +74,9 @@ fn encode(
         }
         (_, Sample::Number(value)) => encoder.encode_gauge(value),
         (_, Sample::Histogram { sum, count, counts }) => {
-            // The bucket without an end follows from the count.
-            let buckets: Vec<(f64, u64)> =
-                BUCKETS.into_iter().zip(counts.iter().copied()).collect();
+            // OpenMetrics has no bucket without an end unless it is given.
+            let ends = BUCKETS.into_iter().chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = ends.zip(counts.iter().copied()).collect();
             encoder.encode_histogram::<NoLabelSet>(*sum, *count, &buckets, None)
         }
     }
@@ -120,6 +120,7 @@ mod tests {
         }
         let open = write(families(), MetricsFormat::OpenMetrics);
         assert!(open.ends_with("# EOF\n"), "{open}");
+        assert!(open.contains("le=\"+Inf\",mode=\"chat\"} 6\n"), "{open}");
         assert!(open.contains("# TYPE rushhour_runs_started counter\n"), "{open}");
         assert!(open.contains("# UNIT rushhour_agent_join_seconds seconds\n"), "{open}");
     }

@@ -427,7 +427,7 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     let mut notes = stop_notes(folded);
     notes.extend(mark_note(folded));
     notes.extend(resumption_notes(folded));
-    notes.extend((!folded.closed).then(|| NOT_FINISHED.to_owned()));
+    notes.extend((!folded.closed && !folded.is_running).then(|| NOT_FINISHED.to_owned()));
     notes.extend(conversation_note(folded));
     notes.extend(assumption_note(folded));
     notes.extend(poll_note(folded));
