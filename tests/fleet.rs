@@ -75,7 +75,8 @@ impl Machines {
     /// Stops everything, and checks what holds for every session, whatever was killed.
     fn end(self, planned: u64) -> (Session, TestDir) {
         let Self { dir, server, nats: _nats, agent, workers } = self;
-        assert_eq!(server.rooms(), [] as [String; 0], "every room is deleted");
+        let rooms = server.rooms();
+        assert!(rooms.is_empty(), "every room is deleted, but:\n{}", lines_about(&dir, &rooms));
         agent.signal("INT");
         agent.signal("INT");
         agent.finish();
@@ -90,6 +91,27 @@ impl Machines {
         assert_eq!(joined_twice(&session), [] as [u64; 0], "nobody joins twice");
         (session, dir)
     }
+}
+
+/// What the journal and the agent say of these rooms.
+fn lines_about(dir: &TestDir, rooms: &[String]) -> String {
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let journal = read(&Path::new(&dir.session_argument()).join("journal.jsonl"));
+    let of_run = |line: &&str| {
+        // A room's name ends with the number of its run.
+        let run = |room: &String| Some(room.rsplit_once('-')?.1.trim_start_matches('0').to_owned());
+        rooms.iter().filter_map(run).any(|run| {
+            let run = if run.is_empty() { "0" } else { &run };
+            line.contains(&format!("\"run\":{run},")) || line.contains(&format!("\"run\":{run}}}"))
+        })
+    };
+    let others = |line: &&str| {
+        ["resumed", "stopping", "closed", "worker_health"].iter().any(|kind| line.contains(kind))
+    };
+    let truth = read(&dir.path().join("truth.jsonl"));
+    let in_room = |line: &&str| rooms.iter().any(|room| line.contains(room.as_str()));
+    let journal = journal.lines().filter(|line| of_run(line) || others(line));
+    journal.chain(truth.lines().filter(in_room)).collect::<Vec<_>>().join("\n")
 }
 
 /// Runs whose caller joined more than once, by the journal.

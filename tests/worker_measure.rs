@@ -17,7 +17,7 @@ use rushhour_core::units::{Mode, RoomName, RunIndex, Secret};
 use rushhour_fleet::LoopbackServer;
 
 const PROFILE: &str = "name = \"measure\"\nmode = \"paired\"\n[livekit]\nurl = \"ws://127.0.0.1:1\"\n\
-    agent = \"echo\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = 1\nscript = \"script.toml\"\n\
+    agent = \"echo\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = 1\ncopies = 2\nscript = \"script.toml\"\n\
     lasts = \"5s\"\n[[stage]]\nrate = \"1/s\"\n";
 const SCRIPT: &str = "[[turn]]\nsay = \"Hello.\"\nplay = \"name-is-smith.opus\"\nwithin = \"20s\"\n\
     [[turn]]\nsay = \"Bye.\"\nplay = \"name-is-smith.opus\"\nwithin = \"20s\"\n";

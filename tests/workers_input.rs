@@ -53,7 +53,7 @@ fn unreachable_profile(nats: &str) -> String {
     format!(
         "name = \"nobody\"\nmode = \"voice\"\n[livekit]\nurl = \"ws://127.0.0.1:1\"\nagent = \"echo\"\n\
          [evaluator]\nkind = \"native\"\n[workers]\nnats = \"{nats}\"\n\
-         [[scenario]]\nid = 1\nscript = \"script.toml\"\nlasts = \"5s\"\n[[stage]]\nrate = \"1/s\"\n"
+         [[scenario]]\nid = 1\ncopies = 2\nscript = \"script.toml\"\nlasts = \"5s\"\n[[stage]]\nrate = \"1/s\"\n"
     )
 }
 

@@ -307,7 +307,9 @@ fn login(login: &NatsLogin) -> Result<ConnectOptions, NatsError> {
         options = options.nkey(seed.expose().to_owned());
     }
     if let Some(credentials) = &login.credentials {
-        options = options.credentials(credentials.expose()).map_err(|_| {
+        // The library looks for the end of the last line.
+        let lines = format!("{}\n", credentials.expose());
+        options = options.credentials(&lines).map_err(|_| {
             NatsError::Config("what NATS_CREDS names is not a file of credentials".to_owned())
         })?;
     }
