@@ -58,11 +58,12 @@ mod available {
     }
 
     impl SessionCallers {
-        pub(crate) fn evaluator(&self) -> Arc<dyn Evaluator> {
+        /// The evaluator that they are; callers on workers are one once these were gathered.
+        pub(crate) fn evaluator(&self) -> Option<Arc<dyn Evaluator>> {
             match self {
-                Self::Here { callers, .. } => callers.clone(),
+                Self::Here { callers, .. } => Some(callers.clone()),
                 #[cfg(feature = "fleet")]
-                Self::OnWorkers(callers) => callers.clone(),
+                Self::OnWorkers(callers) => callers.evaluator(),
             }
         }
 
@@ -230,7 +231,7 @@ mod unavailable {
     pub(crate) enum SessionCallers {}
 
     impl SessionCallers {
-        pub(crate) fn evaluator(&self) -> Arc<dyn Evaluator> {
+        pub(crate) fn evaluator(&self) -> Option<Arc<dyn Evaluator>> {
             match *self {}
         }
 
