@@ -115,6 +115,7 @@ impl Scene {
             settings,
             rpc_answers: [("locate".to_owned(), "Berlin".to_owned())].into(),
             on_update: Box::new(move |update| sender.send(update).expect("the scene receives")),
+            recording: None,
         };
         Self {
             handle: RecordingHandle::default(),
