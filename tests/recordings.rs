@@ -98,6 +98,7 @@ fn recordings_have_the_timing_of_the_truth_and_play_in_a_browser() {
         assert!(text.contains("s  agent: "), "{text}");
     }
     assert_plays(&session.folder.join("report.html"), &folder);
+    assert_readable(&dir, &session.folder.join("report.html"));
     assert_left_out(&dir, &session);
 }
 
@@ -116,10 +117,24 @@ fn assert_plays(page: &PathBuf, folder: &Path) {
         let record = read_json(&folder.join(format!("run-{run}.json")));
         let expected = record["duration"].as_u64().expect("it has a duration") as f64 / 1e6;
         let duration = track["duration"].as_f64().expect("a browser knows it");
-        assert!((duration - expected).abs() < 0.05, "{source}: {duration} {expected}");
+        assert!((duration - expected).abs() < 0.01, "{source}: {duration} {expected}");
         let end = track["end"].as_f64().expect("it was played");
         assert!((end - duration).abs() < 0.05, "{source}: {facts}");
     }
+}
+
+/// The page is one that everybody can read, at every width.
+fn assert_readable(dir: &TestDir, page: &Path) {
+    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+    fs::create_dir_all(&pictures).expect("a folder can be created");
+    let ran = Peers::find()
+        .python("read_page.py")
+        .env("HOME", dir.path())
+        .arg(pictures)
+        .arg(page)
+        .output();
+    let facts = python_facts(&ran.expect("Python is installed"));
+    assert_eq!(facts["pages"], 4, "{facts}");
 }
 
 /// `--without-recordings` writes a page that does not need them; they stay where they are.

@@ -231,3 +231,188 @@ fn has_failed(outcome: &Outcome) -> bool {
         Outcome::Skipped => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::reports::recordings::read_recordings;
+    use rushhour_core::profile::{KeepRecordings, RecordingSettings};
+    use rushhour_core::recording::{RECORD_VERSION, RecordedTrack};
+    use rushhour_core::units::{Micros, Mode, Percent, SessionTime};
+
+    const FAILURES: RecordingSettings = RecordingSettings {
+        keep: KeepRecordings::Failures,
+        slowest: 0,
+        sample: Percent::ZERO,
+        max_runs: 10,
+        max_bytes: ByteSize::megabytes(1),
+    };
+
+    fn record(run: RunIndex) -> Box<ConversationRecord> {
+        Box::new(ConversationRecord {
+            version: RECORD_VERSION,
+            run,
+            mode: Mode::Voice,
+            began: SessionTime(0),
+            duration: Micros(1),
+            outcome: Outcome::Completed { judged: None },
+            longest_wait: None,
+            kept_for: Vec::new(),
+            caller: Some(RecordedTrack::default()),
+            agent: Some(RecordedTrack::default()),
+            turns: Vec::new(),
+            texts: Vec::new(),
+            is_shortened: false,
+        })
+    }
+
+    fn failed() -> Outcome {
+        Outcome::failed(FailureClass::TurnTimeout, "no answer")
+    }
+
+    /// Both sides of a run, of so many bytes each.
+    fn said(run: u64, bytes: usize) -> Vec<KeeperMessage> {
+        let run = RunIndex(run);
+        let write = |side| KeeperMessage::Write(run, side, vec![7; bytes]);
+        let [caller, agent] = RecordedSide::ALL;
+        vec![KeeperMessage::Opened(run), write(caller), write(agent), write(caller)]
+    }
+
+    fn keep(
+        session: &Path,
+        settings: RecordingSettings,
+        messages: Vec<KeeperMessage>,
+    ) -> (Vec<String>, Arc<StoreState>) {
+        let state = Arc::new(StoreState::default());
+        let files = RecordingFiles::create(session).unwrap();
+        let mut selection = RecordingSelection::new(settings, 7);
+        files.earlier().into_iter().for_each(|(run, bytes)| selection.add_earlier(run, bytes));
+        let keeper = Keeper::new(files, selection, settings.max_bytes, state.clone());
+        let (sender, receiver) = channel();
+        for message in messages {
+            if let KeeperMessage::Write(_, _, bytes) = &message {
+                state.waiting.fetch_add(bytes.len(), Relaxed);
+            }
+            sender.send(message).unwrap();
+        }
+        drop(sender);
+        (keeper.run(&receiver), state)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn failures_are_kept_whichever_is_known_first_and_all_else_is_deleted() {
+        let session = tempfile::tempdir().unwrap();
+        let mut messages: Vec<KeeperMessage> = (1..6).flat_map(|run| said(run, 10)).collect();
+        let (finished, ended) = (
+            |run| KeeperMessage::Finished(record(RunIndex(run))),
+            |run, outcome| KeeperMessage::Ended(RunIndex(run), outcome),
+        );
+        messages.extend([
+            finished(1),
+            ended(1, failed()),
+            ended(2, failed()),
+            finished(2),
+            finished(3),
+            ended(3, Outcome::Completed { judged: None }),
+            finished(4),
+            ended(4, Outcome::failed(FailureClass::Cancelled, "it was stopped")),
+            // The fifth has no end, and the sixth was not recorded.
+            ended(5, failed()),
+            ended(6, failed()),
+        ]);
+        let (said, state) = keep(session.path(), FAILURES, messages);
+        assert!(said[0].starts_with("Recordings of 2 runs ("), "{said:?}");
+        assert_eq!((said.len(), state.waiting.load(Relaxed)), (1, 0));
+        let folder = session.path().join("recordings");
+        let files = |run| {
+            ["-agent.opus", "-caller.opus", ".json", ".txt"].map(|end| format!("run-{run}{end}"))
+        };
+        assert_eq!(names(&folder), [files(1), files(2)].concat());
+        assert_eq!(fs::read(folder.join("run-1-caller.opus")).unwrap(), [7; 20]);
+        for name in names(&folder) {
+            let mode = fs::metadata(folder.join(&name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        assert!(!read_recordings(session.path()).is_empty());
+    }
+
+    #[test]
+    fn where_nothing_is_kept_there_is_no_folder() {
+        let session = tempfile::tempdir().unwrap();
+        let mut messages = said(1, 10);
+        messages.push(KeeperMessage::GivenUp(RunIndex(1)));
+        let (said, _) = keep(session.path(), FAILURES, messages);
+        assert_eq!((said, names(session.path())), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn all_files_together_are_bounded() {
+        let session = tempfile::tempdir().unwrap();
+        let settings = RecordingSettings { max_bytes: "50 kB".parse().unwrap(), ..FAILURES };
+        let mut messages = said(1, 10_000);
+        // The second would exceed the bound with the first, which is not over yet.
+        messages.extend(said(2, 10_000));
+        for run in [1, 2] {
+            messages.push(KeeperMessage::Finished(record(RunIndex(run))));
+            messages.push(KeeperMessage::Ended(RunIndex(run), failed()));
+        }
+        let (said, _) = keep(session.path(), settings, messages);
+        assert!(said[1].starts_with("Recordings of 1 run were not kept: "), "{said:?}");
+        assert_eq!(names(&session.path().join("recordings")).len(), 4);
+    }
+
+    #[test]
+    fn an_earlier_process_leaves_what_it_kept_and_nothing_unfinished() {
+        let session = tempfile::tempdir().unwrap();
+        let mut messages = said(1, 10);
+        messages.push(KeeperMessage::Finished(record(RunIndex(1))));
+        messages.push(KeeperMessage::Ended(RunIndex(1), failed()));
+        keep(session.path(), FAILURES, messages);
+        let unfinished = session.path().join("recordings/unfinished");
+        fs::create_dir(&unfinished).unwrap();
+        fs::write(unfinished.join("run-2-caller.opus"), "half").unwrap();
+        let (said, _) = keep(session.path(), FAILURES, Vec::new());
+        assert!(said[0].starts_with("Recordings of 1 run ("), "{said:?}");
+        assert_eq!(names(&session.path().join("recordings")).len(), 4);
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link_or_over_a_file_and_the_session_goes_on() {
+        let session = tempfile::tempdir().unwrap();
+        let victim = session.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        symlink(&victim, session.path().join("recordings")).unwrap();
+        assert!(RecordingFiles::create(session.path()).is_err(), "a link in place of the folder");
+        fs::remove_file(session.path().join("recordings")).unwrap();
+        let files = RecordingFiles::create(session.path()).unwrap();
+        let planted = files.folder().join("unfinished/run-1-caller.opus");
+        symlink(&victim, planted).unwrap();
+        let state = Arc::new(StoreState::default());
+        let selection = RecordingSelection::new(FAILURES, 7);
+        let keeper = Keeper::new(files, selection, FAILURES.max_bytes, state.clone());
+        let (sender, receiver) = channel();
+        for message in said(1, 10).into_iter().chain(said(2, 10)) {
+            if let KeeperMessage::Write(_, _, bytes) = &message {
+                state.waiting.fetch_add(bytes.len(), Relaxed);
+            }
+            sender.send(message).unwrap();
+        }
+        drop(sender);
+        keeper.run(&receiver);
+        assert!(state.has_ended.load(Relaxed), "callers record no more");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    }
+}

@@ -131,7 +131,7 @@ impl TrackRecorder {
             self.write(place, packet);
         }
         self.fill_with_silence(end);
-        self.writer.finish();
+        self.writer.finish(end);
         (self.writer.take(), self.track)
     }
 
