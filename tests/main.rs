@@ -12,6 +12,7 @@
 //! | `transcripts` | error rates of transcripts against jiwer |
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
+//! | `recordings` | conversations that are kept, against the truth and in a browser |
 //! | `connections` | connections that are lost, and servers that are restarted |
 //! | `fleet` | one session over several machines: workers, NATS, and what is killed meanwhile |
 //! | `networks` | lossy networks of our own callers, and bursts on the server's dispatcher |
@@ -95,6 +96,8 @@ mod parsers;
 #[cfg(feature = "native")]
 mod participants;
 mod peers;
+#[cfg(feature = "native")]
+mod recordings;
 mod reports;
 mod resilience;
 mod resume;

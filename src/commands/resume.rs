@@ -206,7 +206,8 @@ async fn drive(
     let journal = journal.resume().map_err(|error| {
         CliError::usage(format!("cannot continue {}", path.display())).caused_by(error)
     })?;
-    let sink = ProgressSink::new(journal, &header.profile);
+    let recordings = clients.record(&folder, &header.profile)?;
+    let sink = ProgressSink::new(journal, &header.profile).observed_by(recordings);
     read_events(&path, |event| {
         sink.replay(&event);
         Ok(())

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::native_callers::{self, SessionCallers};
-use super::progress::ProgressSink;
+use super::progress::{EventObserver, ProgressSink};
 use super::trust::livekit_trust;
 use crate::credentials::{CredentialRequest, find};
 use crate::error::CliError;
@@ -172,6 +172,15 @@ impl Clients {
                 .caused_by(error)
                 .with_hint(hint)
         })
+    }
+
+    /// Records conversations into the session's folder, if its profile says so. Returns who has to know how runs end.
+    pub(crate) fn record(
+        &self,
+        session: &Path,
+        profile: &Profile,
+    ) -> Result<Option<Arc<dyn EventObserver>>, CliError> {
+        self.callers.as_ref().map_or(Ok(None), |callers| callers.record(session, profile))
     }
 
     /// Finds the workers of a session whose callers are on other machines, and waits until they are ready; returns the

@@ -150,7 +150,9 @@ impl NewSession<'_> {
                 .caused_by(error)
                 .with_hint("make room, or choose another folder with --out")
         })?;
-        let sink = Arc::new(ProgressSink::new(journal, &loaded.profile));
+        let recordings = clients.record(&folder.path, &loaded.profile)?;
+        let sink = ProgressSink::new(journal, &loaded.profile).observed_by(recordings);
+        let sink = Arc::new(sink);
         let profile = Arc::new(loaded.profile.clone());
         let settings = Arc::new(DriverSettings::new(&profile, clients.evaluator()?.capabilities()));
         let names = RoomNaming::new(room_name_stem(&profile, start));
