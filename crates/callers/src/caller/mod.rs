@@ -13,6 +13,7 @@ mod caller;
 mod caller_transcript;
 mod conversation;
 mod endings;
+mod following_rules;
 mod hearing;
 #[cfg(any(test, feature = "testing"))]
 pub mod hostile_room;

@@ -147,7 +147,12 @@ impl Fold {
                 self.observe(*run, &event.kind);
             }
             EventKind::RpcCalls { calls, .. } => folded.rpc_calls.add(calls),
-            EventKind::Conversation { summary, .. } => folded.conversations.add(summary),
+            EventKind::Conversation { run, summary } => {
+                folded.conversations.add(summary);
+                if let Some((rule, record)) = summary.hung_up_by_rule.zip(self.live.get(run)) {
+                    folded.rules.follow(record.scenario, rule);
+                }
+            }
             EventKind::Dispatched { run, .. }
             | EventKind::AgentSeen { run, .. }
             | EventKind::AgentReady { run, .. }
@@ -159,7 +164,6 @@ impl Fold {
             | EventKind::ModelUsage { run, .. }
             | EventKind::PhaseSeen { run, .. } => {
                 folded.reconnects.add(&event.kind, self.live.get(run));
-                folded.heard.add(&event.kind);
                 self.observe(*run, &event.kind);
             }
             EventKind::RoomDeleted { .. } => folded.rooms_deleted += 1,

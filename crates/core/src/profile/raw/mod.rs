@@ -14,6 +14,7 @@ pub(super) mod network;
 pub(super) mod prices;
 pub(super) mod sandbox;
 pub(super) mod scenario;
+pub(super) mod speech;
 pub(super) mod stage;
 pub(super) mod threshold;
 pub(super) mod workers;
@@ -29,6 +30,7 @@ use self::monitoring::{RawAgentHealth, RawSoak};
 use self::network::RawNetwork;
 use self::sandbox::RawSandbox;
 use self::scenario::RawScenario;
+use self::speech::RawSpeech;
 use self::stage::RawStage;
 use self::threshold::RawThreshold;
 use self::workers::RawWorkers;
@@ -78,5 +80,7 @@ raw_table! {
         judging: RawJudging,
         /// Where the native callers run, if not in this process: on machines where `rushhour worker` waits for them.
         workers: RawWorkers,
+        /// What says the words of turns that have no clip; native only.
+        speech: RawSpeech,
     }
 }
