@@ -9,7 +9,7 @@ use crate::bounded_file::MAX_CLIP;
 use crate::error::CliError;
 use crate::profile_files::ProfileFiles;
 use rushhour_callers::audio::{ConditionedClip, background_noise};
-use rushhour_core::profile::{Profile, Scenario, Script, VoiceConditions};
+use rushhour_core::profile::{Profile, Scenario, Script, ScriptLine, VoiceConditions};
 use rushhour_core::rng::KeyedRng;
 use rushhour_core::units::{Mode, ScenarioId};
 
@@ -34,7 +34,7 @@ impl SpokenScripts {
         for scenario in profile.mix.scenarios() {
             let Some(script) = &scenario.script else { continue };
             let mut script = script.clone();
-            for line in script.lines_mut().filter(|line| line.needs_speech()) {
+            for line in script.lines_mut().filter(ScriptLine::needs_speech) {
                 let Some(clip) = line.say.as_ref().and_then(|text| said.get(text)) else {
                     continue;
                 };
@@ -118,10 +118,7 @@ fn texts(profile: &Profile) -> Vec<String> {
     for scenario in profile.mix.scenarios() {
         let Some(mut script) = scenario.script.clone() else { continue };
         texts.extend(
-            script
-                .lines_mut()
-                .filter(|line| line.needs_speech())
-                .filter_map(|line| line.say.clone()),
+            script.lines_mut().filter(ScriptLine::needs_speech).filter_map(|line| line.say.clone()),
         );
     }
     texts

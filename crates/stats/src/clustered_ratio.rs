@@ -165,7 +165,7 @@ mod tests {
                         ClusteredRatio::difference(&one, &other, Confidence::default());
                     let (estimate, p) = difference.unwrap();
                     assert!(
-                        (p < 0.05) == !estimate.interval.contains(0.0) || (p - 0.05).abs() < 0.03
+                        (p < 0.05) != estimate.interval.contains(0.0) || (p - 0.05).abs() < 0.03
                     );
                     p < 0.05
                 })

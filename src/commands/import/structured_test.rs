@@ -271,7 +271,7 @@ mod tests {
             },
         });
         let imported = script_of(&test).unwrap();
-        let expected = r##"# From a structured test of Cekura. `hears` is a guess from its condition: correct it.
+        let expected = r#"# From a structured test of Cekura. `hears` is a guess from its condition: correct it.
 
 [[turn]]
 say = "Hi, I \"need\" an appointment"
@@ -305,7 +305,7 @@ at_most = 3
 # hears = "(?i)order.*number"
 # say = "{{order}}"
 # at_most = 3
-"##;
+"#;
         assert_eq!(imported.script, expected);
         let left_out: Vec<&str> =
             imported.left_out.iter().map(|line| line.split([':', ',']).next().unwrap()).collect();
