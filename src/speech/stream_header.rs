@@ -56,9 +56,9 @@ mod tests {
     fn a_length_that_was_not_known_is_corrected() {
         for unknown in [0, 0x7fff_f000, u32::MAX] {
             let corrected = with_true_length(wav(unknown, &[7; 19]));
-            assert_eq!(corrected[56..60], 16_u32.to_le_bytes(), "{unknown:x}");
-            assert_eq!(corrected.len(), 76);
-            assert_eq!(corrected[4..8], 68_u32.to_le_bytes());
+            assert_eq!(corrected[52..56], 16_u32.to_le_bytes(), "{unknown:x}");
+            assert_eq!(corrected.len(), 72);
+            assert_eq!(corrected[4..8], 64_u32.to_le_bytes());
         }
     }
 

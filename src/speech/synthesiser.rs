@@ -159,26 +159,30 @@ impl<'a> Synthesiser<'a> {
         Ok(said)
     }
 
-    /// Says texts, several at once, until one fails.
+    /// Says texts, several at once, until one fails; in their order, however they ended.
     fn say_missing(&self, missing: Vec<String>) -> Vec<(String, Result<Vec<u8>, SynthesisError>)> {
         let threads = missing.len().min(AT_ONCE);
-        let (texts, done) = (Mutex::new(missing.into_iter()), Mutex::new(Vec::new()));
+        let (texts, done) = (Mutex::new(missing.into_iter().enumerate()), Mutex::new(Vec::new()));
         let next = || texts.lock().unwrap_or_else(PoisonError::into_inner).next();
         thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
-                    while let Some(text) = next() {
+                    while let Some((place, text)) = next() {
                         let clip = self.say(&text);
                         if clip.is_err() {
                             // The others need not be said any more.
                             while next().is_some() {}
                         }
-                        done.lock().unwrap_or_else(PoisonError::into_inner).push((text, clip));
+                        done.lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push((place, text, clip));
                     }
                 });
             }
         });
-        done.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_by_key(|(place, ..)| *place);
+        done.into_iter().map(|(_, text, clip)| (text, clip)).collect()
     }
 
     fn say(&self, text: &str) -> Result<Vec<u8>, SynthesisError> {
