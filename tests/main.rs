@@ -13,6 +13,7 @@
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
 //! | `recordings` | conversations that are kept, against the truth and in a browser |
+//! | `spoken_scripts` | scripts without clips, in noise, with rules; structured tests as scripts |
 //! | `connections` | connections that are lost, and servers that are restarted |
 //! | `fleet` | one session over several machines: workers, NATS, and what is killed meanwhile |
 //! | `networks` | lossy networks of our own callers, and bursts on the server's dispatcher |
@@ -106,6 +107,8 @@ mod schemas;
 mod services;
 mod sessions;
 mod soak;
+#[cfg(feature = "native")]
+mod spoken_scripts;
 mod support;
 mod sweep;
 #[cfg(feature = "native")]

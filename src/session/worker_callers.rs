@@ -1,6 +1,7 @@
 //! Native callers on workers: what they need, packed by hash, and the evaluator that has them once they are gathered.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::bounded_file::{MAX_CLIP, MAX_TEXT};
@@ -8,6 +9,7 @@ use crate::error::CliError;
 use crate::nats_login::nats_config;
 use crate::print;
 use crate::profile_files::ProfileFiles;
+use crate::speech::SpokenScripts;
 use rushhour_core::evaluator::Evaluator;
 use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{NativeSettings, Profile, Script, WorkersSettings};
@@ -54,10 +56,12 @@ impl WorkerCallers {
         let nats = nats_config(&workers.nats, &workers.namespace)?;
         let (mut blobs, mut known) = (BlobStore::default(), BTreeMap::new());
         let mut scripts = Vec::new();
+        let spoken = SpokenScripts::prepare(profile, files)?;
         for scenario in profile.mix.scenarios() {
-            let Some(script) = &scenario.script else { continue };
             for mode in profile.mode.modes() {
-                let clips = pack_clips(script, *mode, &mut known, &mut blobs, files)?;
+                let Some(script) = spoken.script(scenario, *mode) else { continue };
+                let source = ClipSource { files, spoken: &spoken };
+                let clips = pack_clips(script, *mode, &mut known, &mut blobs, source)?;
                 let file = ScriptFile { script: script.clone(), clips };
                 let bytes = serde_json::to_vec(&file).map_err(CliError::from_internal)?;
                 let (scenario, script) = (scenario.id.clone(), blobs.add(bytes));
@@ -150,23 +154,38 @@ impl WorkerCallers {
     }
 }
 
+/// Where clips come from: files, and what was made for the session.
+#[derive(Clone, Copy)]
+struct ClipSource<'a> {
+    files: &'a ProfileFiles,
+    spoken: &'a SpokenScripts,
+}
+
+impl ClipSource<'_> {
+    fn read(self, name: &str) -> io::Result<Vec<u8>> {
+        match self.spoken.made(name) {
+            Some(made) => Ok(made.to_vec()),
+            None => self.files.read(name, MAX_CLIP),
+        }
+    }
+}
+
 /// The clips of a script in a mode, by the names that it has for them. Each is read once, whichever scripts play it.
 fn pack_clips(
     script: &Script,
     mode: Mode,
     known: &mut BTreeMap<String, BlobHash>,
     blobs: &mut BlobStore,
-    files: &ProfileFiles,
+    source: ClipSource<'_>,
 ) -> Result<BTreeMap<String, BlobHash>, CliError> {
     let mut clips = BTreeMap::new();
-    let played = script.turns.iter().filter_map(|turn| turn.play.as_ref());
-    for name in played.filter(|_| mode == Mode::Voice) {
+    for name in script.clips().filter(|_| mode == Mode::Voice) {
         let hash = if let Some(hash) = known.get(name) {
             *hash
         } else {
             // Decoded here too, so that a clip that cannot be played is told before any worker is asked.
-            let bytes = files.read(name, MAX_CLIP);
-            let bytes = super::native_callers::playable(&files.path(name), bytes)?;
+            let bytes = source.read(name);
+            let bytes = super::native_callers::playable(&source.files.path(name), bytes)?;
             let hash = blobs.add(bytes);
             known.insert(name.clone(), hash);
             hash

@@ -380,6 +380,9 @@ fn a_conversation_that_a_worker_still_holds_goes_on_where_it_was() {
 fn each_update_that_is_said_to_be_recorded_has_one_event() {
     let turn = Turn {
         heard: None,
+        heard_characters: None,
+        key_words: None,
+        rule: None,
         number: 1,
         said: at(1_500),
         first: None,

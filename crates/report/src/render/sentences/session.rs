@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use super::counted;
+use super::heard::heard_notes;
+use super::rules::rule_notes;
 use super::threshold::needs_note;
 use crate::fold::{FoldedSession, FoldedWorker, ResumptionRecord};
 use crate::session::{
@@ -193,6 +195,11 @@ pub(crate) fn conversation_note(folded: &FoldedSession) -> Option<String> {
         ),
         (tally.ignored_interruptions, "interruption ignored", "interruptions ignored"),
         (
+            tally.rules_used_up,
+            "rule heard once more than it is followed",
+            "rules heard more often than they are followed",
+        ),
+        (
             tally.incomplete_texts,
             "text of the agent arrived with a part missing",
             "texts of the agent arrived with a part missing",
@@ -203,6 +210,10 @@ pub(crate) fn conversation_note(folded: &FoldedSession) -> Option<String> {
             1 => parts.push(format!("1 {one}")),
             _ => parts.push(format!("{count} {several}")),
         }
+    }
+    if tally.backchannels > 0 {
+        let (stopped, of) = (tally.false_interruptions, tally.backchannels);
+        parts.push(format!("the agent stopped for {stopped} of {of} back-channels"));
     }
     (!parts.is_empty()).then(|| format!("In the conversations: {}.", parts.join(", ")))
 }
@@ -370,21 +381,6 @@ pub(crate) fn rpc_note(folded: &FoldedSession) -> Option<String> {
     ))
 }
 
-/// How well agents heard the callers.
-pub(crate) fn heard_note(folded: &FoldedSession) -> Option<String> {
-    let words = &folded.heard.words;
-    let rate = words.rate()?;
-    Some(format!(
-        "Agents misheard {:.1} % of what callers said: of {} in {}, {} were heard as others and {} not at all, and {} were heard that nobody said.",
-        100.0 * rate,
-        counted(words.said(), "word"),
-        counted(folded.heard.turns, "turn"),
-        words.substitutions,
-        words.deletions,
-        words.insertions,
-    ))
-}
-
 /// That callers lost their connections, and came back.
 pub(crate) fn reconnect_note(folded: &FoldedSession) -> Option<String> {
     let found = &folded.reconnects;
@@ -428,7 +424,8 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend(room_note(folded));
     notes.extend(in_clear_notes(folded));
     notes.extend(reconnect_note(folded));
-    notes.extend(heard_note(folded));
+    notes.extend(heard_notes(folded));
+    notes.extend(rule_notes(folded));
     notes.extend(rpc_note(folded));
     notes.extend(unusual_path_note(folded));
     notes
