@@ -5,12 +5,13 @@ use rushhour_core::units::{Secret, redact, remember_secret};
 use rushhour_sandbox::SandboxConfig;
 
 /// Where the environment holds secrets.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "LIVEKIT_API_KEY",
     "LIVEKIT_API_SECRET",
     "CEKURA_API_KEY",
     "NATS_PASSWORD",
     "NATS_TOKEN",
+    "SPEECH_API_KEY",
     "RUSHHOUR_LIVE_TOKEN",
     "RUSHHOUR_NOTIFY_AUTHORIZATION",
 ];

@@ -84,7 +84,7 @@ fn run(rate: &str, copies: u32, in_flight: u32, lasts: &str, is_watched: bool) -
     let watchers = is_watched.then(|| {
         let line = lines.find(|line| line.contains("http://")).expect("it says where the page is");
         let (_, rest) = line.split_once("http://").expect("it was found by this");
-        Watchers::start(rest.trim_end_matches('/').to_owned())
+        Watchers::start(rest.trim_end_matches('/'))
     });
     // What is printed must not fill the pipe.
     let rest = thread::spawn(move || lines.for_each(drop));
@@ -126,11 +126,11 @@ struct Watchers {
 }
 
 impl Watchers {
-    fn start(address: String) -> Self {
+    fn start(address: &str) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let (pages, scrapes) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let ask = |path: &str| {
-            let mut stream = TcpStream::connect(&address).expect("it listens");
+            let mut stream = TcpStream::connect(address).expect("it listens");
             let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
             stream.write_all(request.as_bytes()).expect("it reads");
             stream
@@ -145,7 +145,7 @@ impl Watchers {
             }));
         }
         let never_reads = ask("/events");
-        let (over, answered, address) = (is_over.clone(), scrapes.clone(), address.clone());
+        let (over, answered, address) = (is_over.clone(), scrapes.clone(), address.to_owned());
         threads.push(thread::spawn(move || {
             while !over.load(Ordering::Relaxed) {
                 let Ok(mut stream) = TcpStream::connect(&address) else { return };

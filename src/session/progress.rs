@@ -69,6 +69,15 @@ impl Counters {
     }
 }
 
+/// Somebody who follows the events of a session while it runs.
+pub(crate) trait EventObserver: Send + Sync {
+    /// An event is on its way to the journal.
+    fn note(&self, event: &Event);
+
+    /// The session is over. Returns what to say then.
+    fn finish(&self) -> Vec<String>;
+}
+
 /// Counts events on their way to the journal, and folds them where a threshold can abort the session.
 pub(crate) struct ProgressSink {
     journal: Journal,
@@ -76,6 +85,7 @@ pub(crate) struct ProgressSink {
     fold: Option<Mutex<Fold>>,
     /// Who else follows the session.
     live: Option<LiveFeed>,
+    observer: Option<Arc<dyn EventObserver>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -83,9 +93,27 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl ProgressSink {
-    pub(crate) fn new(journal: Journal, profile: &Profile, live: Option<LiveFeed>) -> Self {
+    pub(crate) fn new(journal: Journal, profile: &Profile) -> Self {
         let aborts = profile.thresholds.iter().any(|threshold| threshold.abort_after.is_some());
-        Self { journal, counters: Mutex::default(), fold: aborts.then(Mutex::default), live }
+        let fold = aborts.then(Mutex::default);
+        Self { journal, counters: Mutex::default(), fold, observer: None, live: None }
+    }
+
+    /// The same with somebody who watches the session.
+    pub(crate) fn followed_by(self, live: Option<LiveFeed>) -> Self {
+        Self { live, ..self }
+    }
+
+    /// The same with somebody who follows the events.
+    pub(crate) fn observed_by(self, observer: Option<Arc<dyn EventObserver>>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// Tells the observer that the session is over, and the user what it says.
+    pub(crate) fn finish_observer(&self) {
+        for line in self.observer.iter().flat_map(|observer| observer.finish()) {
+            print::stderr(&line);
+        }
     }
 
     /// Adds an event that the journal already holds.
@@ -121,6 +149,9 @@ impl ProgressSink {
 impl EventSink for ProgressSink {
     fn record(&self, event: Event) {
         self.replay(&event);
+        if let Some(observer) = &self.observer {
+            observer.note(&event);
+        }
         if let EventKind::Stopping {
             reason:
                 StopReason::Journal

@@ -11,6 +11,7 @@ use super::caller::{Caller, CallerConfig, PreparedScript};
 use super::engine::{Engine, EngineClock, JoinRequest, NetworkAccess, ParticipantControl};
 use super::network::EmulatedNetwork;
 use super::participant::{JoinConfig, ReconnectBounds, ReconnectPolicy};
+use super::recording_store::RecordingStore;
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
@@ -34,6 +35,7 @@ pub struct NativeCallers {
     /// The session's seed, for placeholders and networks.
     seed: u64,
     scripts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
+    recordings: OnceLock<Arc<dyn RecordingStore>>,
     active: ActiveCallers,
     update_sender: UnboundedSender<CallerUpdate>,
     updates: AsyncMutex<UnboundedReceiver<CallerUpdate>>,
@@ -79,6 +81,7 @@ impl NativeCallers {
             networks,
             seed,
             scripts,
+            recordings: OnceLock::new(),
             active: ActiveCallers::default(),
             update_sender,
             updates: AsyncMutex::new(updates),
@@ -102,6 +105,11 @@ impl NativeCallers {
         Ok(())
     }
 
+    /// Records conversations from now on. Only the first call has an effect.
+    pub fn record_into(&self, recordings: Arc<dyn RecordingStore>) {
+        let _ = self.recordings.set(recordings);
+    }
+
     fn call(&self, request: ConversationRequest) -> Result<EvaluatorRunId, SubmitError> {
         let rejected = |message| SubmitError::new(SubmitErrorKind::Rejected, message);
         let ConversationRequest { run, scenario, mode, network, livekit_url: url, token, .. } =
@@ -114,6 +122,7 @@ impl NativeCallers {
         let answer =
             |(method, payload): (&String, &Template)| (method.clone(), payload.fill_in(&variables));
         let rpc_answers = self.settings.rpc.iter().map(answer).collect();
+        let abandons = script.abandons(self.seed, run);
         let updates = self.update_sender.clone();
         let caller = Caller::new(CallerConfig {
             run,
@@ -121,10 +130,12 @@ impl NativeCallers {
             script: script.clone(),
             settings: self.settings.clone(),
             rpc_answers,
+            abandons,
             on_update: Box::new(move |update| {
                 // The receiver is gone only when the session is over.
                 let _ = updates.send(update);
             }),
+            recording: self.recordings.get().and_then(|recordings| recordings.open(run)),
         })
         .map_err(|error| rejected(error.to_string()))?;
         let engine = self

@@ -6,18 +6,20 @@
 //! packets must be decoded, `level_meter` decodes them and measures their level (`loudness`), `noise_floor` and
 //! `background` learn from what level on sound is speech, `clicks` leaves out what is too short and bright for a voice, and `talk_spurt` joins
 //! audible packets to speech.
-//! [`AudioReception`] says what the network did to the packets.
+//! `track_recorder` keeps what one side says as Ogg Opus (`ogg_opus_writer`). [`AudioReception`] says what the network did to the packets.
 
 mod background;
 mod clicks;
 mod clip;
 mod clip_error;
+mod conditioned;
 mod first_sounds;
 mod level_meter;
 mod loudness;
 mod noise;
 mod noise_floor;
 mod ogg_opus;
+mod ogg_opus_writer;
 mod opus;
 mod opus_packet;
 mod playback;
@@ -27,14 +29,17 @@ mod talk_spurt;
 #[cfg(test)]
 mod testing;
 mod track_activity;
+mod track_recorder;
 mod voice_activity;
 mod wav;
 
 pub use clip::{Clip, MAX_CLIP_DURATION};
 pub use clip_error::ClipError;
+pub use conditioned::{ConditionedClip, background_noise};
 pub use noise::Noise;
 pub use opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError};
 pub use playback::{DueFrame, LATE_FRAME, PacingCounts, Playback};
 pub use reception::{AudioReception, ReceptionStats};
 pub use talk_spurt::SpeechEdge;
+pub(crate) use track_recorder::TrackRecorder;
 pub use voice_activity::{DEFAULT_HANGOVER, VoiceActivity};

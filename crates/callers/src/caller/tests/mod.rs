@@ -1,11 +1,13 @@
 //! Conversations of a caller without sockets, at simulated times; `scene` is the room and the agent in it.
 
 mod agents;
+mod beside_turns;
 mod chat;
 mod ends;
 mod greeting;
 mod hand_offs;
 mod outages;
+mod recordings;
 mod requests;
 mod scene;
 mod session;

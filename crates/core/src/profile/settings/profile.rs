@@ -11,12 +11,14 @@ use super::limits::Limits;
 use super::livekit::LiveKitSettings;
 use super::network::{NetworkConditions, network_of};
 use super::notify::NotifySettings;
+use super::recording::RecordingSettings;
 use super::sandbox::SandboxSettings;
 use super::scenario::ScenarioMix;
 use super::session_mode::SessionMode;
 use super::soak::{AgentHealthSettings, SoakSettings};
 use super::stage::Stage;
 use super::threshold::Threshold;
+use super::voice::SynthesisSettings;
 use super::workers::WorkersSettings;
 use crate::units::{PairId, RunIndex};
 
@@ -68,12 +70,18 @@ pub struct Profile {
     /// How Cekura judges runs of native callers, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judging: Option<JudgingSettings>,
+    /// Which conversations of native callers are recorded, if any are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordingSettings>,
     /// The runs of another session that this one judges, if it is a judging session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judges: Option<JudgingSelection>,
     /// The workers that hold the native callers, if they are not in the session's own process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<WorkersSettings>,
+    /// What says the words of turns without a clip, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speech: Option<SynthesisSettings>,
 }
 
 impl Profile {

@@ -4,6 +4,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::provenance::facts;
+use super::recordings::RecordedRuns;
 use super::session_page::{PageSection, header, sections, tone};
 use crate::fold::{FoldedSession, FoldedWorker};
 use crate::live::{LiveSnapshot, RecentEvent, RecentKind};
@@ -56,7 +57,7 @@ pub fn live_parts(snapshot: &LiveSnapshot, context: &LiveContext<'_>) -> Vec<Liv
     if !context.levels.is_empty() {
         push(PageSection::new("levels", "Levels so far", levels(context.levels)));
     }
-    for section in sections(folded, verdict, criterion) {
+    for section in sections(folded, verdict, criterion, &RecordedRuns::default()) {
         let is_before_events = section.id == "failures";
         if is_before_events {
             push(PageSection::new("events", "Last events", events(&snapshot.recent)));

@@ -6,8 +6,9 @@ use super::definitions::definitions;
 use super::distribution::distribution;
 use super::load::load;
 use super::over_time::over_time;
-use super::page::{HeaderTone, page, section};
+use super::page::{Beside, HeaderTone, page_beside, section};
 use super::provenance::provenance;
+use super::recordings::RecordedRuns;
 use super::sections::{
     bill, failures, funnel, generator, judged, latencies, pairs, slowest, thresholds,
 };
@@ -22,10 +23,22 @@ pub fn session_page(
     verdict: &SessionVerdict,
     criterion: Criterion,
 ) -> String {
+    session_page_with(folded, verdict, criterion, &RecordedRuns::default())
+}
+
+/// The session as one page that plays the recordings beside it.
+pub fn session_page_with(
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+    recordings: &RecordedRuns,
+) -> String {
     let name = visible(&folded.opening.profile.name);
     let title = format!("{name}: {}", OverallVerdict::of(verdict).label());
-    let sections = sections(folded, verdict, criterion);
-    page(
+    let beside = if recordings.is_empty() { Beside::Nothing } else { Beside::Recordings };
+    let sections = sections(folded, verdict, criterion, recordings);
+    page_beside(
+        beside,
         &title,
         &header(folded, verdict, criterion),
         &html! { @for part in &sections { (part.drawn()) } },
@@ -54,6 +67,7 @@ pub(super) fn sections(
     folded: &FoldedSession,
     verdict: &SessionVerdict,
     criterion: Criterion,
+    recordings: &RecordedRuns,
 ) -> Vec<PageSection> {
     let part = |id, title: &str, content| PageSection::new(id, title, content);
     let mut parts = vec![part("thresholds", "Thresholds", thresholds(verdict, criterion))];
@@ -71,8 +85,11 @@ pub(super) fn sections(
         let title = format!("Judged by {}", result.figures.by);
         parts.push(PageSection::new("judged", title, judged(result)));
     }
-    parts.push(part("failures", "Failures", failures(folded)));
-    parts.push(part("slowest", "Slowest runs", slowest(folded)));
+    parts.push(part("failures", "Failures", failures(folded, recordings)));
+    parts.push(part("slowest", "Slowest runs", slowest(folded, recordings)));
+    if !recordings.is_empty() {
+        parts.push(part("recordings", "Recordings", recordings.section()));
+    }
     parts.push(part("generator", "Load generator", generator(folded, verdict)));
     parts.push(part("definitions", "Definitions", definitions(folded)));
     parts.push(part("provenance", "Provenance", provenance(folded)));
