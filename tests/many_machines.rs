@@ -61,7 +61,7 @@ const OF_THE_AGENT: &[&str] = &[
     "--metric",
     "turn.chat.final",
     "--metric",
-    "turn.voice.first",
+    "turn.voice",
 ];
 
 /// A worker, and what it is called.
