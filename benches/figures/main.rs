@@ -19,6 +19,8 @@ mod native_rig;
 mod noise;
 mod page;
 mod plan;
+#[cfg(feature = "native")]
+mod recording;
 mod schedule;
 #[cfg(feature = "fleet")]
 mod simulated_callers;
@@ -63,6 +65,7 @@ fn main() {
         ("native-rate", native::rate),
         ("native-thousand", native::thousand),
         ("native-ways", ways::figures),
+        ("native-recording", recording::figures),
     ];
     #[cfg(not(feature = "native"))]
     let rows: &[(&str, fn())] = &[];

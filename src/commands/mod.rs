@@ -24,4 +24,6 @@ pub(crate) mod validate;
 #[cfg(feature = "fleet")]
 pub(crate) mod worker;
 #[cfg(feature = "fleet")]
+mod worker_measure;
+#[cfg(feature = "fleet")]
 pub(crate) mod workers;

@@ -6,7 +6,7 @@ use crate::arguments::{CriterionArgs, SessionArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::reports::locate::{search_folder, session_folder};
-use crate::reports::session_reports::ReportFormat;
+use crate::reports::session_reports::{RecordingsOnPage, ReportFormat};
 use crate::reports::{search_reports, session_reports};
 
 const HELP: &str = "\
@@ -15,6 +15,8 @@ Examples:
   rushhour report reports/20261122T213015Z-quickstart --point-estimate
   # Print a summary for a pull request
   rushhour report reports/20261122T213015Z-quickstart --format markdown
+  # Write the page anew without the recordings, to pass it on
+  rushhour report reports/20261122T213015Z-quickstart --without-recordings
 
 Without --format, all reports are written next to the journal. With it, one is printed and \
 nothing is written. The folder of a capacity search is accepted too.
@@ -32,6 +34,11 @@ pub(crate) struct ReportArgs {
     /// Print one report instead of writing all of them.
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<ReportFormat>,
+    /// Leave the recordings out of the page, so that it can be passed on without them.
+    ///
+    /// Their files stay where they are.
+    #[arg(long)]
+    without_recordings: bool,
 }
 
 pub(crate) fn report(arguments: &ReportArgs) -> Result<Exit, CliError> {
@@ -43,8 +50,13 @@ pub(crate) fn report(arguments: &ReportArgs) -> Result<Exit, CliError> {
         };
     }
     let (folder, criterion) = (session_folder(path)?, arguments.criterion.criterion());
+    let recordings = if arguments.without_recordings {
+        RecordingsOnPage::LeftOut
+    } else {
+        RecordingsOnPage::Linked
+    };
     match arguments.format {
-        None => session_reports::write_and_print_reports(&folder, criterion),
-        Some(format) => session_reports::print_report(&folder, criterion, format),
+        None => session_reports::write_and_print_reports_with(&folder, criterion, recordings),
+        Some(format) => session_reports::print_report(&folder, criterion, format, recordings),
     }
 }

@@ -8,6 +8,7 @@ use tracing::info;
 
 use super::journal::read_session;
 use super::output_file::{CsvFile, remove_unfinished, to_json, write_atomically};
+use super::recordings::read_recordings;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print;
@@ -16,9 +17,9 @@ use rushhour_core::event::{EventKind, SessionHeader, StopReason};
 use rushhour_report::fold::{EndedRuns, FoldedSession};
 use rushhour_report::judged::{JudgedFold, JudgingResult};
 use rushhour_report::render::{
-    RunsCsv, TurnsCsv, funnel_csv, histogram_csv, hlog, judged_csv, judging_sentences, junit,
-    pairs_csv, percentiles_csv, session_json, session_markdown, session_page, session_text,
-    timeseries_csv,
+    RecordedRuns, RunsCsv, TurnsCsv, funnel_csv, histogram_csv, hlog, judged_csv,
+    judging_sentences, junit, pairs_csv, percentiles_csv, session_json, session_markdown,
+    session_page_with, session_text, timeseries_csv,
 };
 use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 
@@ -47,12 +48,40 @@ pub(crate) struct ReportedSession {
     pub(crate) exit: Exit,
 }
 
+/// Whether a session's page plays the recordings that lie beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordingsOnPage {
+    /// As far as they are there.
+    Linked,
+    /// The page can be passed on without them.
+    LeftOut,
+}
+
+impl RecordingsOnPage {
+    fn read(self, folder: &Path) -> RecordedRuns {
+        match self {
+            Self::Linked => read_recordings(folder),
+            Self::LeftOut => RecordedRuns::default(),
+        }
+    }
+}
+
 /// Writes all reports of a session, prints the summary, and returns the exit code.
 pub(crate) fn write_and_print_reports(
     folder: &Path,
     criterion: Criterion,
 ) -> Result<Exit, CliError> {
-    let ReportedSession { folded, verdict, exit } = write_reports(folder, criterion)?;
+    write_and_print_reports_with(folder, criterion, RecordingsOnPage::Linked)
+}
+
+/// The same, with or without recordings on the page.
+pub(crate) fn write_and_print_reports_with(
+    folder: &Path,
+    criterion: Criterion,
+    recordings: RecordingsOnPage,
+) -> Result<Exit, CliError> {
+    let ReportedSession { folded, verdict, exit } =
+        write_reports_with(folder, criterion, recordings)?;
     print::stdout(&session_text(&folded, &verdict, criterion, print::stdout_style()));
     print::stdout(&format!("Reports are in {}", folder.display()));
     Ok(exit)
@@ -73,6 +102,14 @@ pub(crate) fn write_reports(
     folder: &Path,
     criterion: Criterion,
 ) -> Result<ReportedSession, CliError> {
+    write_reports_with(folder, criterion, RecordingsOnPage::Linked)
+}
+
+fn write_reports_with(
+    folder: &Path,
+    criterion: Criterion,
+    recordings: RecordingsOnPage,
+) -> Result<ReportedSession, CliError> {
     let folded = fold_and_write_runs(folder)?;
     let judged = read_judged(folder, &folded)?;
     let verdict = SessionVerdict { judged, ..SessionVerdict::of(&folded, criterion) };
@@ -88,7 +125,8 @@ pub(crate) fn write_reports(
     write("summary.json", to_json(&Summary::new(&folded, &verdict))?)?;
     write("session.json", to_json(&session_json(&folded))?)?;
     write("junit.xml", rendered(|to| junit(&folded, &verdict, to))?)?;
-    write("report.html", session_page(&folded, &verdict, criterion).into_bytes())?;
+    let page = session_page_with(&folded, &verdict, criterion, &recordings.read(folder));
+    write("report.html", page.into_bytes())?;
     if let Some(judged) = &verdict.judged {
         write("judged.csv", rendered(|to| judged_csv(judged, to))?)?;
     }
@@ -111,6 +149,7 @@ pub(crate) fn print_report(
     folder: &Path,
     criterion: Criterion,
     format: ReportFormat,
+    recordings: RecordingsOnPage,
 ) -> Result<Exit, CliError> {
     let folded = read_session(&folder.join(JOURNAL), |_, _| Ok(()))?;
     let judged = read_judged(folder, &folded)?;
@@ -118,7 +157,9 @@ pub(crate) fn print_report(
     let text = match format {
         ReportFormat::Text => session_text(&folded, &verdict, criterion, print::stdout_style()),
         ReportFormat::Markdown => session_markdown(&folded, &verdict, criterion),
-        ReportFormat::Html => session_page(&folded, &verdict, criterion),
+        ReportFormat::Html => {
+            session_page_with(&folded, &verdict, criterion, &recordings.read(folder))
+        }
         ReportFormat::Json => to_text(&to_json(&Summary::new(&folded, &verdict))?),
         ReportFormat::Junit => to_text(&rendered(|to| junit(&folded, &verdict, to))?),
     };

@@ -51,6 +51,7 @@ impl ReadySession<'_> {
         }
         #[cfg(feature = "fleet")]
         clients.release_workers().await;
+        sink.finish_observer();
         driven.map_err(drive_failed)?;
         info!("every run has ended");
         if let Some(worker) = worker {

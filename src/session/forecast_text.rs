@@ -13,7 +13,7 @@ use rushhour_core::plan::{
 };
 use rushhour_core::profile::{
     CekuraSettings, DispatchMethod, EvaluatorSettings, LiveKitTarget, LoadedProfile,
-    NetworkConditions, Profile, TargetKind, target_kind,
+    NetworkConditions, Profile, RecordingSettings, TargetKind, target_kind,
 };
 use rushhour_core::units::SessionTime;
 use rushhour_report::session::OldPrices;
@@ -54,7 +54,15 @@ fn notes(profile: &Profile, forecast: &Forecast, today: Date) -> Vec<String> {
         .chain(OldPrices::on_day(&profile.bill, today).map(|old| old.to_string()))
         .chain(cloud)
         .chain(quota)
+        .chain(profile.recording.as_ref().map(recording_note))
         .collect()
+}
+
+/// That conversations are kept.
+fn recording_note(recording: &RecordingSettings) -> String {
+    format!(
+        "conversations are recorded ({recording}): tell whoever can be heard, and see `recordings` in the session's folder"
+    )
 }
 
 /// That an address is not encrypted.
@@ -130,6 +138,9 @@ pub(crate) fn plan(loaded: &LoadedProfile, forecast: &Forecast, today: Date) -> 
     for network in &profile.networks {
         let NetworkConditions { name, share, .. } = network;
         let _ = writeln!(text, "network      {name}: {network}; for {share} of the callers");
+    }
+    if let Some(recording) = &profile.recording {
+        let _ = writeln!(text, "recording    {recording}");
     }
     let _ = writeln!(text, "difference   {}", detectable_difference(forecast));
     match BillForecast::new(profile, forecast.runs) {

@@ -1,7 +1,7 @@
 //! Running a session: from a loaded profile to a folder with a journal and reports.
 //!
 //! `new_session` starts one and `drive` sees it to its end, for `run`, `soak`, `capacity`, `judge` and `resume`
-//! alike. `clients` are the services it talks to. `judging` has runs of a session judged, in a session of its own.
+//! alike. `clients` are the services it talks to, `recordings` keeps conversations. `judging` has runs of a session judged, in a session of its own.
 
 pub(crate) mod abort_on_fail;
 pub(crate) mod clients;
@@ -15,6 +15,8 @@ pub(crate) mod marked_rooms;
 pub(crate) mod native_callers;
 pub(crate) mod new_session;
 pub(crate) mod progress;
+#[cfg(feature = "native")]
+pub(crate) mod recordings;
 pub(crate) mod trust;
 #[cfg(feature = "fleet")]
 pub(crate) mod worker_callers;

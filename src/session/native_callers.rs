@@ -29,6 +29,8 @@ mod available {
         Arc, CliError, Evaluator, EvaluatorSettings, Path, Profile, ProfileFiles, SessionClock,
     };
     use crate::bounded_file::{MAX_CLIP, read_bounded};
+    use crate::session::progress::EventObserver;
+    use crate::session::recordings::SessionRecordings;
     use crate::session::trust::livekit_trust;
     #[cfg(feature = "fleet")]
     use crate::session::worker_callers::WorkerCallers;
@@ -59,11 +61,12 @@ mod available {
     }
 
     impl SessionCallers {
-        pub(crate) fn evaluator(&self) -> Arc<dyn Evaluator> {
+        /// The evaluator that they are; callers on workers are one once these were gathered.
+        pub(crate) fn evaluator(&self) -> Option<Arc<dyn Evaluator>> {
             match self {
-                Self::Here { callers, .. } => callers.clone(),
+                Self::Here { callers, .. } => Some(callers.clone()),
                 #[cfg(feature = "fleet")]
-                Self::OnWorkers(callers) => callers.clone(),
+                Self::OnWorkers(callers) => callers.evaluator(),
             }
         }
 
@@ -74,6 +77,20 @@ mod available {
                 Self::Here { .. } => None,
                 Self::OnWorkers(callers) => Some(callers),
             }
+        }
+
+        /// Records conversations into the session's folder, if its profile says so. Returns who has to know how runs end.
+        pub(crate) fn record(
+            &self,
+            session: &Path,
+            profile: &Profile,
+        ) -> Result<Option<Arc<dyn EventObserver>>, CliError> {
+            let Self::Here { callers, .. } = self else { return Ok(None) };
+            let recordings = SessionRecordings::start(session, profile)?;
+            Ok(recordings.map(|recordings| {
+                callers.record_into(recordings.clone());
+                recordings as Arc<dyn EventObserver>
+            }))
         }
 
         /// Starts the callers' threads, on the session's clock.
@@ -231,13 +248,24 @@ mod available {
 mod unavailable {
     use std::sync::Arc;
 
+    use std::path::Path;
+
     use super::{CliError, Evaluator, EvaluatorSettings, Profile, ProfileFiles, SessionClock};
+    use crate::session::progress::EventObserver;
 
     /// This build has none.
     pub(crate) enum SessionCallers {}
 
     impl SessionCallers {
-        pub(crate) fn evaluator(&self) -> Arc<dyn Evaluator> {
+        pub(crate) fn evaluator(&self) -> Option<Arc<dyn Evaluator>> {
+            match *self {}
+        }
+
+        pub(crate) fn record(
+            &self,
+            _: &Path,
+            _: &Profile,
+        ) -> Result<Option<Arc<dyn EventObserver>>, CliError> {
             match *self {}
         }
 

@@ -150,9 +150,11 @@ impl NewSession<'_> {
                 .caused_by(error)
                 .with_hint("make room, or choose another folder with --out")
         })?;
-        let sink = Arc::new(ProgressSink::new(journal, &loaded.profile));
+        let recordings = clients.record(&folder.path, &loaded.profile)?;
+        let sink = ProgressSink::new(journal, &loaded.profile).observed_by(recordings);
+        let sink = Arc::new(sink);
         let profile = Arc::new(loaded.profile.clone());
-        let settings = Arc::new(DriverSettings::new(&profile, clients.evaluator.capabilities()));
+        let settings = Arc::new(DriverSettings::new(&profile, clients.evaluator()?.capabilities()));
         let names = RoomNaming::new(room_name_stem(&profile, start));
         // Both clocks are read at once: time between them would be added to every time of a server.
         let anchor = Timestamp::now();
@@ -164,7 +166,7 @@ impl NewSession<'_> {
         let opened = EventKind::Opened(Box::new(header));
         sink.record(Event { at: SessionTime::START, kind: opened });
         let session = Session::new((*settings).clone(), plan.schedule(), names.clone());
-        let services = clients.driver_services(&sink, folder.session, names, profile, settings);
+        let services = clients.driver_services(&sink, folder.session, names, profile, settings)?;
         let progress = show_progress.then_some(&forecast);
         ReadySession { session, services, clients, clock, sink, progress }.drive().await
     }

@@ -68,11 +68,21 @@ impl Counters {
     }
 }
 
+/// Somebody who follows the events of a session while it runs.
+pub(crate) trait EventObserver: Send + Sync {
+    /// An event is on its way to the journal.
+    fn note(&self, event: &Event);
+
+    /// The session is over. Returns what to say then.
+    fn finish(&self) -> Vec<String>;
+}
+
 /// Counts events on their way to the journal, and folds them where a threshold can abort the session.
 pub(crate) struct ProgressSink {
     journal: Journal,
     counters: Mutex<Counters>,
     fold: Option<Mutex<Fold>>,
+    observer: Option<Arc<dyn EventObserver>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -82,7 +92,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl ProgressSink {
     pub(crate) fn new(journal: Journal, profile: &Profile) -> Self {
         let aborts = profile.thresholds.iter().any(|threshold| threshold.abort_after.is_some());
-        Self { journal, counters: Mutex::default(), fold: aborts.then(Mutex::default) }
+        let fold = aborts.then(Mutex::default);
+        Self { journal, counters: Mutex::default(), fold, observer: None }
+    }
+
+    /// The same with somebody who follows the events.
+    pub(crate) fn observed_by(self, observer: Option<Arc<dyn EventObserver>>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// Tells the observer that the session is over, and the user what it says.
+    pub(crate) fn finish_observer(&self) {
+        for line in self.observer.iter().flat_map(|observer| observer.finish()) {
+            print::stderr(&line);
+        }
     }
 
     /// Adds an event that the journal already holds.
@@ -115,6 +138,9 @@ impl ProgressSink {
 impl EventSink for ProgressSink {
     fn record(&self, event: Event) {
         self.replay(&event);
+        if let Some(observer) = &self.observer {
+            observer.note(&event);
+        }
         if let EventKind::Stopping {
             reason:
                 StopReason::Journal

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::bounded_file::{MAX_CLIP, MAX_TEXT};
 use crate::error::CliError;
@@ -10,15 +10,10 @@ use crate::nats_login::nats_config;
 use crate::print;
 use crate::profile_files::ProfileFiles;
 use crate::speech::SpokenScripts;
-use rushhour_core::BoxFuture;
-use rushhour_core::evaluator::{
-    AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
-    PollError, RunStatus, SubmitError, SubmitErrorKind,
-};
-use rushhour_core::event::WorkerHealth;
+use rushhour_core::evaluator::Evaluator;
 use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{NativeSettings, Profile, Script, WorkersSettings};
-use rushhour_core::units::{EvaluatorRunId, Micros, Mode, RunIndex, SessionId};
+use rushhour_core::units::{Micros, Mode, RunIndex, SessionId};
 use rushhour_driver::SessionClock;
 use rushhour_fleet::{
     BlobHash, BlobStore, Fleet, FleetConfig, NatsConfig, ResumedRuns, ScriptFile, ScriptRef,
@@ -34,7 +29,8 @@ pub(crate) struct WorkerCallers {
     /// How many callers the plan has at once.
     callers: u64,
     patience: Micros,
-    fleet: OnceLock<Fleet>,
+    /// Once they are gathered.
+    fleet: OnceLock<Arc<Fleet>>,
 }
 
 /// How a session is begun on its workers.
@@ -132,8 +128,15 @@ impl WorkerCallers {
         let (workers, capacity) = fleet.size();
         tracing::info!(workers, capacity, "the workers are ready");
         let held = fleet.held_runs().to_vec();
-        self.fleet.set(fleet).map_err(|_| CliError::internal("the workers were gathered twice"))?;
+        let fleet = self.fleet.set(Arc::new(fleet));
+        fleet.map_err(|_| CliError::internal("the workers were gathered twice"))?;
         Ok(held)
+    }
+
+    /// The evaluator that they are, once they are gathered.
+    pub(crate) fn evaluator(&self) -> Option<Arc<dyn Evaluator>> {
+        let fleet = self.fleet.get()?.clone();
+        Some(fleet)
     }
 
     /// Begins the session's clock.
@@ -197,54 +200,4 @@ fn authorities(name: &str, files: &ProfileFiles) -> Result<String, CliError> {
     super::trust::livekit_trust(Some(name), files)?;
     let pem = files.read_key(name, MAX_TEXT).map_err(CliError::from_internal)?;
     String::from_utf8(pem).map_err(CliError::from_internal)
-}
-
-impl Evaluator for WorkerCallers {
-    fn capabilities(&self) -> EvaluatorCapabilities {
-        EvaluatorCapabilities::NATIVE
-    }
-
-    fn submit(
-        &self,
-        entries: Vec<ConversationRequest>,
-    ) -> BoxFuture<'_, Result<AcceptedSubmission, SubmitError>> {
-        match self.fleet.get() {
-            Some(fleet) => fleet.submit(entries),
-            None => Box::pin(std::future::ready(Err(SubmitError::new(
-                SubmitErrorKind::GeneratorGone,
-                "the workers were not gathered",
-            )))),
-        }
-    }
-
-    fn poll(&self, runs: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<RunStatus>, PollError>> {
-        match self.fleet.get() {
-            Some(fleet) => fleet.poll(runs),
-            None => Box::pin(std::future::ready(Ok(Vec::new()))),
-        }
-    }
-
-    fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>> {
-        match self.fleet.get() {
-            Some(fleet) => fleet.end_call(run),
-            None => Box::pin(std::future::ready(Ok(()))),
-        }
-    }
-
-    fn next_update(&self) -> BoxFuture<'_, CallerUpdate> {
-        match self.fleet.get() {
-            Some(fleet) => fleet.next_update(),
-            None => Box::pin(std::future::pending()),
-        }
-    }
-
-    fn worker_health(&self) -> Vec<WorkerHealth> {
-        self.fleet.get().map(Evaluator::worker_health).unwrap_or_default()
-    }
-
-    fn updates_are_durable(&self, updates: u64) {
-        if let Some(fleet) = self.fleet.get() {
-            fleet.updates_are_durable(updates);
-        }
-    }
 }

@@ -29,7 +29,7 @@ MEASURE = """() => {
   const contrast = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
   const back = colour(getComputedStyle(document.body).backgroundColor);
   const broken = [], linked = [];
-  const shown = [...document.querySelectorAll("svg")].filter(svg => svg.getBoundingClientRect().width > 0);
+  const shown = [...document.querySelectorAll("svg")].filter(svg => svg.checkVisibility() && svg.getBoundingClientRect().width > 0);
   for (const svg of shown) {
     const where = svg.getAttribute("aria-labelledby");
     const frame = svg.getBoundingClientRect();

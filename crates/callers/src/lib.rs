@@ -36,7 +36,9 @@ pub mod engine;
 mod native_callers;
 pub mod network;
 pub mod participant;
+mod recording_store;
 
 pub use native_callers::NativeCallers;
+pub use recording_store::{RecordedSide, RecordingSink, RecordingStore};
 /// The units in this crate's interfaces.
 pub use rushhour_core::units::{Identity, Micros, Secret, SessionTime};

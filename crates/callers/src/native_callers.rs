@@ -11,6 +11,7 @@ use super::caller::{Caller, CallerConfig, PreparedScript};
 use super::engine::{Engine, EngineClock, JoinRequest, NetworkAccess, ParticipantControl};
 use super::network::EmulatedNetwork;
 use super::participant::{JoinConfig, ReconnectBounds, ReconnectPolicy};
+use super::recording_store::RecordingStore;
 use rushhour_core::BoxFuture;
 use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
@@ -34,6 +35,7 @@ pub struct NativeCallers {
     /// The session's seed, for placeholders and networks.
     seed: u64,
     scripts: HashMap<(ScenarioId, Mode), Arc<PreparedScript>>,
+    recordings: OnceLock<Arc<dyn RecordingStore>>,
     active: ActiveCallers,
     update_sender: UnboundedSender<CallerUpdate>,
     updates: AsyncMutex<UnboundedReceiver<CallerUpdate>>,
@@ -79,6 +81,7 @@ impl NativeCallers {
             networks,
             seed,
             scripts,
+            recordings: OnceLock::new(),
             active: ActiveCallers::default(),
             update_sender,
             updates: AsyncMutex::new(updates),
@@ -100,6 +103,11 @@ impl NativeCallers {
         let engine = Engine::start_with(clock, threads, network)?;
         let _ = self.engine.set(engine);
         Ok(())
+    }
+
+    /// Records conversations from now on. Only the first call has an effect.
+    pub fn record_into(&self, recordings: Arc<dyn RecordingStore>) {
+        let _ = self.recordings.set(recordings);
     }
 
     fn call(&self, request: ConversationRequest) -> Result<EvaluatorRunId, SubmitError> {
@@ -127,6 +135,7 @@ impl NativeCallers {
                 // The receiver is gone only when the session is over.
                 let _ = updates.send(update);
             }),
+            recording: self.recordings.get().and_then(|recordings| recordings.open(run)),
         })
         .map_err(|error| rejected(error.to_string()))?;
         let engine = self

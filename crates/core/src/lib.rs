@@ -1,5 +1,5 @@
 //! The types that all crates of Rushhour share: units and ids, seeded random numbers, profiles, plans,
-//! bills, events, and the [`Evaluator`](evaluator::Evaluator) trait.
+//! bills, events, recordings, and the [`Evaluator`](evaluator::Evaluator) trait.
 //!
 //! Nothing here reads a clock, a file, a socket or an unseeded random source.
 
@@ -9,6 +9,7 @@ pub mod event;
 mod local_host;
 pub mod plan;
 pub mod profile;
+pub mod recording;
 pub mod rng;
 pub mod units;
 

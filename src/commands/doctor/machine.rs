@@ -19,7 +19,10 @@ pub(crate) fn check(profile: &Profile, forecast: &Forecast, out: &Path) -> Vec<F
     let here = if profile.workers.is_some() { 0 } else { in_flight };
     let mut findings = vec![open_files(getrlimit(Resource::Nofile).current, here)];
     findings.push(match rustix::fs::statvfs(&folder) {
-        Ok(stats) => disk_space(stats.f_bavail.saturating_mul(stats.f_frsize), forecast.runs),
+        Ok(stats) => {
+            let recordings = profile.recording.map_or(0, |recording| recording.max_bytes.bytes());
+            disk_space(stats.f_bavail.saturating_mul(stats.f_frsize), forecast.runs, recordings)
+        }
         Err(error) => Finding::not_checked("disk space", format!("{}: {error}", folder.display())),
     });
     findings.push(reports_folder(out, &folder));

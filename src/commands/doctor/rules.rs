@@ -88,12 +88,14 @@ pub(crate) fn open_files(limit: Option<u64>, in_flight: u64) -> Finding {
     }
 }
 
-/// Whether the disk has room for what the session will write.
-pub(crate) fn disk_space(free: u64, runs: u64) -> Finding {
+/// Whether the disk has room for what the session will write; `recordings` is what its recordings may take at most.
+pub(crate) fn disk_space(free: u64, runs: u64, recordings: u64) -> Finding {
     let check = "disk space";
-    let needed = BYTES_BASE + BYTES_PER_RUN * runs;
+    let needed = BYTES_BASE + BYTES_PER_RUN * runs + recordings;
     let (free_mb, needed_mb) = (free / 1_000_000, needed.div_ceil(1_000_000));
-    let message = format!("{free_mb} MB are free, and {runs} runs write about {needed_mb} MB");
+    let with = if recordings > 0 { ", recordings included" } else { "" };
+    let message =
+        format!("{free_mb} MB are free, and {runs} runs write about {needed_mb} MB{with}");
     let hint = "make room, or name another folder with --out";
     if free < needed {
         Finding::failed(check, message, hint)
@@ -305,9 +307,10 @@ mod tests {
         assert_eq!(open_files(Some(1_024), 100).state, FindingState::Ok);
         assert_eq!(open_files(Some(1_024), 500).hint.unwrap(), "raise the limit: ulimit -n 2048");
         assert_eq!(open_files(None, 100_000).state, FindingState::Ok);
-        assert_eq!(disk_space(1_000_000_000, 1_000).state, FindingState::Ok);
-        assert_eq!(disk_space(1_000_000_000, 100_000).state, FindingState::Warning);
-        assert_eq!(disk_space(1_000_000_000, 1_000_000).state, FindingState::Failed);
+        assert_eq!(disk_space(1_000_000_000, 1_000, 0).state, FindingState::Ok);
+        assert_eq!(disk_space(1_000_000_000, 100_000, 0).state, FindingState::Warning);
+        assert_eq!(disk_space(1_000_000_000, 1_000_000, 0).state, FindingState::Failed);
+        assert_eq!(disk_space(1_000_000_000, 1, 999_000_000).state, FindingState::Failed);
     }
 
     #[test]

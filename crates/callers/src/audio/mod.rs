@@ -6,7 +6,7 @@
 //! packets must be decoded, `level_meter` decodes them and measures their level (`loudness`), `noise_floor` and
 //! `background` learn from what level on sound is speech, `clicks` leaves out what is too short and bright for a voice, and `talk_spurt` joins
 //! audible packets to speech.
-//! [`AudioReception`] says what the network did to the packets.
+//! `track_recorder` keeps what one side says as Ogg Opus (`ogg_opus_writer`). [`AudioReception`] says what the network did to the packets.
 
 mod background;
 mod clicks;
@@ -19,6 +19,7 @@ mod loudness;
 mod noise;
 mod noise_floor;
 mod ogg_opus;
+mod ogg_opus_writer;
 mod opus;
 mod opus_packet;
 mod playback;
@@ -28,6 +29,7 @@ mod talk_spurt;
 #[cfg(test)]
 mod testing;
 mod track_activity;
+mod track_recorder;
 mod voice_activity;
 mod wav;
 
@@ -39,4 +41,5 @@ pub use opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES,
 pub use playback::{DueFrame, LATE_FRAME, PacingCounts, Playback};
 pub use reception::{AudioReception, ReceptionStats};
 pub use talk_spurt::SpeechEdge;
+pub(crate) use track_recorder::TrackRecorder;
 pub use voice_activity::{DEFAULT_HANGOVER, VoiceActivity};

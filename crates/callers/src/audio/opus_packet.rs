@@ -28,6 +28,11 @@ pub(super) fn duration(payload: &[u8]) -> Option<Micros> {
     (duration > Micros::ZERO && duration <= MAX_DURATION).then_some(duration)
 }
 
+/// The duration in samples of Opus's clock.
+pub(super) const fn samples_of(duration: Micros) -> u64 {
+    duration.0 * 48 / 1_000
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

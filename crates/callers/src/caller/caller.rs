@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::agents::{AgentActivity, Agents, RoomChange};
+use super::conversation_recorder::ConversationRecorder;
 use super::following_rules::FollowedRules;
 use super::keypad::Keypad;
 use super::open_turn::{Interruption, OpenTurn};
@@ -18,6 +19,7 @@ use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, VoiceActivity};
 use crate::data::{DataEvent, RpcFailure};
 use crate::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 use crate::participant::{DepartureReason, ParticipantEvent, RemoteParticipant, SendOutcome};
+use crate::recording_store::RecordingSink;
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{ConversationSummary, FramesSent, ModelUsage, Outcome, RpcCalls};
 use rushhour_core::profile::NativeSettings;
@@ -35,6 +37,8 @@ pub(crate) struct CallerConfig {
     pub(crate) abandons: bool,
     /// Receives what happens in the conversation.
     pub(crate) on_update: Box<dyn Fn(CallerUpdate) + Send>,
+    /// Keeps the recording of the conversation, if it is recorded.
+    pub(crate) recording: Option<Box<dyn RecordingSink>>,
 }
 
 /// A caller.
@@ -90,6 +94,7 @@ pub(crate) struct Caller {
     pub(super) model_usage: Option<ModelUsage>,
     /// The calls by RPC so far.
     pub(super) rpc_calls: RpcCalls,
+    pub(super) recorder: ConversationRecorder,
 }
 
 /// The stage of the conversation.
@@ -148,7 +153,9 @@ impl Caller {
     ///
     /// # Errors
     /// If it needs an Opus decoder and libopus cannot allocate one.
-    pub(crate) fn new(config: CallerConfig) -> Result<Self, OpusError> {
+    pub(crate) fn new(mut config: CallerConfig) -> Result<Self, OpusError> {
+        let recording = config.recording.take();
+        let recorder = ConversationRecorder::new(recording, config.run, config.mode);
         let voice = match config.mode {
             Mode::Chat => None,
             Mode::Voice => Some(CallerVoice {
@@ -193,6 +200,7 @@ impl Caller {
             summary: ConversationSummary::default(),
             model_usage: None,
             rpc_calls: RpcCalls::default(),
+            recorder,
             config,
         })
     }
@@ -286,7 +294,10 @@ impl Caller {
         let Some(voice) = &mut self.voice else { return };
         let Some(playback) = &mut voice.playback else { return };
         while let Some(frame) = playback.next_due(handle.now()) {
-            handle.send_audio(&frame.payload, frame.rtp_time, frame.marker);
+            if handle.send_audio(&frame.payload, frame.rtp_time, frame.marker) == SendOutcome::Sent
+            {
+                self.recorder.caller_sent(&frame, handle.now());
+            }
             let Some(turn) = self.turn.as_mut().filter(|turn| turn.said_at.is_none()) else {
                 continue;
             };
@@ -379,6 +390,7 @@ impl ParticipantHandler for Caller {
             ParticipantEvent::TrackPublished { sid } => self.utterances.add_own_track(sid),
             ParticipantEvent::DataChannelOpen => {
                 self.connected = true;
+                self.recorder.begin(at);
                 self.joined_at.get_or_insert(at);
                 if let Some(voice) = &mut self.voice {
                     let mut playback = Playback::new(handle.next_tick(), 0);

@@ -69,6 +69,16 @@ impl CallerTranscript {
         true
     }
 
+    /// The transcripts that are complete, as far as they are kept, and when each began.
+    pub(super) fn said(&self) -> impl Iterator<Item = (SessionTime, &str)> {
+        self.0.iter().filter(|one| one.is_complete).map(|one| (one.began_at, one.text.as_str()))
+    }
+
+    /// Whether some of them will soon be left out for what comes.
+    pub(super) const fn is_nearly_full(&self) -> bool {
+        self.0.len() >= MAX_SEGMENTS / 2
+    }
+
     fn find_open(&mut self, stream_id: &str) -> Option<&mut HeardSegment> {
         self.0.iter_mut().rev().find(|one| one.stream_id == stream_id && !one.is_complete)
     }

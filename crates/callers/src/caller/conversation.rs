@@ -241,6 +241,7 @@ impl Caller {
                 // Before it is sent: the answer of a quick agent may be stamped before this thread goes on.
                 let now = handle.now();
                 if handle.send_text(CHAT_TOPIC, text, HashMap::new()) == SendOutcome::Sent {
+                    self.recorder.caller_says(text, now);
                     self.first_turn_at.get_or_insert(now);
                     self.turn = Some(turn.said(now));
                     self.stage = CallerStage::AwaitingAnswer;
@@ -248,11 +249,15 @@ impl Caller {
             }
             (TurnContent::Clip(clip), Some(CallerVoice { playback: Some(playback), .. })) => {
                 playback.play(clip.clone());
+                self.recorder
+                    .caller_says(prompt.spoken.as_deref().unwrap_or("(a clip)"), turn.began);
                 self.turn = Some(turn);
                 self.stage = CallerStage::Speaking;
             }
             (TurnContent::Keys(keys), Some(voice)) => {
                 voice.keypad = Some(Keypad::new(keys.clone(), handle.now()));
+                let pressed: String = keys.iter().map(|key| key.sign()).collect();
+                self.recorder.caller_says(&format!("(keys {pressed})"), turn.began);
                 self.turn = Some(turn);
                 self.stage = CallerStage::Speaking;
             }
@@ -442,7 +447,7 @@ impl Caller {
     }
 
     pub(super) fn report_turn(
-        &self,
+        &mut self,
         turn: &OpenTurn,
         ending: TurnEnding,
         done: Option<SessionTime>,
@@ -458,6 +463,7 @@ impl Caller {
             let end = end.unwrap_or(SessionTime(u64::MAX));
             turn.away = self.outages.overlaps(began, end);
             self.note_hearing(&mut turn, index, began);
+            self.recorder.turn_ended(&turn, began, &self.utterances);
             self.report(turn.last.or(turn.first).unwrap_or(turn.said), UpdateKind::Turn(turn));
         }
     }

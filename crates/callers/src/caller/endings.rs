@@ -124,6 +124,7 @@ impl Caller {
         }
         self.break_off_turn();
         let outcome = self.outcome.take().expect("it was set above");
+        self.recorder.finish(&outcome, at, &self.utterances);
         if let Some(used) = self.model_usage {
             self.report(at, UpdateKind::ModelUsage(used));
         }

@@ -121,6 +121,7 @@ impl Caller {
         {
             return;
         }
+        self.recorder.agent_sent(packet);
         let edges = self.voice.as_mut().map(|voice| {
             voice.last_packet_at = voice.last_packet_at.max(Some(packet.at));
             voice.activity.handle_packet(packet)
@@ -148,6 +149,7 @@ impl Caller {
     }
 
     fn agent_began_to_speak(&mut self, at: SessionTime) {
+        self.recorder.agent_began(at);
         self.turn_state.agent_active(at);
         if let Some(voice) = &mut self.voice {
             voice.speaking_since = Some(at);
@@ -181,6 +183,7 @@ impl Caller {
     }
 
     fn agent_fell_silent(&mut self, last_audible_at: SessionTime) {
+        self.recorder.agent_fell_silent(last_audible_at);
         self.turn_state.agent_active(last_audible_at);
         if let Some(voice) = &mut self.voice {
             voice.speaking_since = None;

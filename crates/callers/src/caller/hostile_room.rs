@@ -160,6 +160,7 @@ fn caller(mode: Mode) -> Caller {
             // As it is kept.
             assert!(format!("{update:?}").len() < 100_000);
         }),
+        recording: None,
     };
     Caller::new(config).expect("a decoder can be made")
 }

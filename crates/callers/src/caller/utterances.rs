@@ -262,6 +262,18 @@ impl Utterances {
         self.list.iter().any(|one| one.closed_at.is_none())
     }
 
+    /// What the agent wrote, as far as it is kept, and when each began; `complete` leaves out what it is still writing.
+    pub(super) fn said(&self, complete: bool) -> impl Iterator<Item = (SessionTime, Cow<'_, str>)> {
+        let at = |one: &Utterance| one.first_text_at.unwrap_or(one.opened_at);
+        let list = self.list.iter().filter(move |one| one.closed_at.is_some() || !complete);
+        list.map(move |one| (at(one), one.text_so_far()))
+    }
+
+    /// Whether some of it will soon be left out for what comes.
+    pub(super) const fn are_nearly_full(&self) -> bool {
+        self.list.len() >= MAX_UTTERANCES / 2 || self.caller_transcript.is_nearly_full()
+    }
+
     /// When the first text of the latest open stream arrived.
     pub(super) fn writing_since(&self) -> Option<SessionTime> {
         self.list.iter().rev().find(|one| one.closed_at.is_none())?.first_text_at

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::diagnostic::{Diagnostics, Located};
 use super::node::{Node, NodeValue, TableEntry};
 use crate::units::{
-    Bandwidth, Decibels, Percent, PositiveDuration, Rate, ScenarioId, SoundLevel, Usd,
+    Bandwidth, ByteSize, Decibels, Percent, PositiveDuration, Rate, ScenarioId, SoundLevel, Usd,
 };
 
 pub(super) trait FromNode: Sized {
@@ -120,6 +120,7 @@ macro_rules! read_parsed {
 read_parsed! {
     Rate: "a rate in quotes, such as \"5/s\"",
     PositiveDuration: "a duration in quotes, such as \"30s\"",
+    ByteSize: "a number of bytes in quotes, such as \"500 MB\"",
     Bandwidth: "a number of bits per second in quotes, such as \"64 kbit/s\"",
     Percent: "a percentage in quotes, such as \"2%\"",
     Usd: "an amount in quotes, such as \"20 USD\"",

@@ -51,6 +51,7 @@ pub use settings::livekit::{
 pub use settings::network::{NO_NETWORK, NetworkConditions, NetworkDirection};
 pub use settings::prices::{Price, PriceDate, PriceItem, PriceUnit, Prices, Rounding};
 pub use settings::profile::Profile;
+pub use settings::recording::{KeepRecordings, RecordingSettings};
 pub use settings::sandbox::{Fault, LatencyModel, SandboxSettings, UnknownFault};
 pub use settings::scenario::{Scenario, ScenarioMix};
 pub use settings::script::{

@@ -1,6 +1,7 @@
 //! Quantities and ids, each with its own type.
 
 mod bandwidth;
+mod byte_size;
 mod dtmf_key;
 mod duration;
 mod foreign_text;
@@ -18,6 +19,7 @@ mod time;
 mod worker_id;
 
 pub use bandwidth::Bandwidth;
+pub use byte_size::{ByteSize, format_bytes};
 pub use dtmf_key::DtmfKey;
 pub use duration::PositiveDuration;
 pub(crate) use duration::{format_duration, parse_duration};

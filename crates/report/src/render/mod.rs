@@ -21,7 +21,10 @@ pub use csv::{
     judged_csv, pairs_csv, percentiles_csv, soak_csv, timeseries_csv,
 };
 pub use hlog::{HlogError, hlog};
-pub use html::{JudgedHistory, capacity_page, history_page, session_page, soak_page};
+pub use html::{
+    JudgedHistory, RecordedRuns, capacity_page, history_page, session_page, session_page_with,
+    soak_page,
+};
 pub use json::{
     CAPACITY_VERSION, CapacitySummary, LeakSummary, NightlySeriesSummary, NightlySummary,
     SeriesStepSummary, SeriesSummary, SoakSummary, capacity_schema, session_json, soak_schema,

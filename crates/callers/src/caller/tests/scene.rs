@@ -15,6 +15,7 @@ use crate::engine::{LeaveReason, NextTick, ParticipantHandler};
 use crate::participant::{
     AudioPacket, DepartureReason, ParticipantEvent, RemoteAudioTrack, RemoteParticipant,
 };
+use crate::recording_store::RecordingSink;
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{ConversationSummary, FailureClass, FramesSent, Outcome, Turn};
 use rushhour_core::profile::{
@@ -99,6 +100,15 @@ pub(super) struct Scene {
 impl Scene {
     /// A caller that is joining.
     pub(super) fn joining(mode: Mode, script: PreparedScript) -> Self {
+        Self::joining_recorded(mode, script, None)
+    }
+
+    /// The same, whose conversation is recorded.
+    pub(super) fn joining_recorded(
+        mode: Mode,
+        script: PreparedScript,
+        recording: Option<Box<dyn RecordingSink>>,
+    ) -> Self {
         let (sender, updates) = channel();
         let settings = NativeSettings {
             join_within: PositiveDuration::secs(10),
@@ -118,6 +128,7 @@ impl Scene {
             abandons: true,
             rpc_answers: [("locate".to_owned(), "Berlin".to_owned())].into(),
             on_update: Box::new(move |update| sender.send(update).expect("the scene receives")),
+            recording,
         };
         Self {
             handle: RecordingHandle::default(),
@@ -134,7 +145,11 @@ impl Scene {
 
     /// A caller that joined at 100 ms, and whose data channel opened at 200 ms.
     pub(super) fn alone(mode: Mode, script: PreparedScript) -> Self {
-        let mut scene = Self::joining(mode, script);
+        Self::joining(mode, script).connected()
+    }
+
+    fn connected(self) -> Self {
+        let mut scene = self;
         let joined = ParticipantEvent::Joined { identity: Identity::new("caller"), others: vec![] };
         scene.event(100, joined);
         scene.event(200, ParticipantEvent::DataChannelOpen);
@@ -144,7 +159,20 @@ impl Scene {
     /// The same, with an agent that joined at 500 ms and listens from 600 ms on; with a voice, it sends audio all the
     /// time.
     pub(super) fn with_agent(mode: Mode, script: PreparedScript) -> Self {
-        let mut scene = Self::alone(mode, script);
+        Self::alone(mode, script).joined_by_agent(mode)
+    }
+
+    /// The same, whose conversation is recorded.
+    pub(super) fn recorded(
+        mode: Mode,
+        script: PreparedScript,
+        recording: Box<dyn RecordingSink>,
+    ) -> Self {
+        Self::joining_recorded(mode, script, Some(recording)).connected().joined_by_agent(mode)
+    }
+
+    fn joined_by_agent(self, mode: Mode) -> Self {
+        let mut scene = self;
         scene.agent(500, None);
         scene.agent(600, Some("listening"));
         if mode == Mode::Voice {

@@ -12,6 +12,7 @@ pub(super) mod livekit;
 pub(super) mod monitoring;
 pub(super) mod network;
 pub(super) mod prices;
+pub(super) mod recording;
 pub(super) mod sandbox;
 pub(super) mod scenario;
 pub(super) mod speech;
@@ -28,6 +29,7 @@ use self::limits::RawLimits;
 use self::livekit::RawLiveKit;
 use self::monitoring::{RawAgentHealth, RawSoak};
 use self::network::RawNetwork;
+use self::recording::RawRecording;
 use self::sandbox::RawSandbox;
 use self::scenario::RawScenario;
 use self::speech::RawSpeech;
@@ -78,6 +80,8 @@ raw_table! {
         agent_health: RawAgentHealth,
         /// Lets Cekura rerun and judge a sample of the native callers' runs, and their failures; native only.
         judging: RawJudging,
+        /// Which conversations of native callers are kept as sound and text, beside the reports; none by default. A recording holds what was said, which is personal data where people or their data are in it.
+        recording: RawRecording,
         /// Where the native callers run, if not in this process: on machines where `rushhour worker` waits for them.
         workers: RawWorkers,
         /// What says the words of turns that have no clip; native only.

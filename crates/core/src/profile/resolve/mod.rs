@@ -15,6 +15,7 @@ mod metadata;
 mod network;
 mod prices;
 mod profile;
+mod recording;
 mod resolver;
 mod sandbox;
 mod scenarios;

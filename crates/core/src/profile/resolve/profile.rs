@@ -9,6 +9,7 @@ use super::judging::resolve_judging;
 use super::limits::resolve_limits;
 use super::livekit::resolve_livekit;
 use super::network::resolve_networks;
+use super::recording::resolve_recording;
 use super::resolver::{ResolvedSetting, Resolver};
 use super::sandbox::resolve_sandbox;
 use super::scenarios::{ScenarioContext, resolve_scenarios};
@@ -70,6 +71,7 @@ pub(crate) fn resolve_profile(
     let services = Services { mode, livekit: livekit.as_ref(), evaluator: evaluator.as_ref() };
     let bill = resolve_bill(raw, prices.clone(), services, &mut resolver);
     let judging = resolve_judging(raw, &prices, services, &mut resolver);
+    let recording = resolve_recording(raw, native, &mut resolver);
     let workers = raw.workers.as_ref().and_then(|at| resolve_workers(at, native, &mut resolver));
     let settings = resolver.into_settings();
     let profile = Profile {
@@ -90,6 +92,7 @@ pub(crate) fn resolve_profile(
         soak,
         agent_health,
         judging,
+        recording,
         judges: None,
         workers,
         speech,

@@ -63,6 +63,7 @@ impl Profile {
             thresholds: Vec::new(),
             bill: settings.bill.clone(),
             judging: None,
+            recording: None,
             judges: None,
             workers: None,
             speech: None,

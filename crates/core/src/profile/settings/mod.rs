@@ -11,6 +11,7 @@ pub(super) mod livekit;
 pub(super) mod network;
 pub(super) mod prices;
 pub(super) mod profile;
+pub(super) mod recording;
 pub(super) mod sandbox;
 pub(super) mod scenario;
 pub(super) mod script;

@@ -10,6 +10,7 @@ use super::judging::{JudgingSelection, JudgingSettings};
 use super::limits::Limits;
 use super::livekit::LiveKitSettings;
 use super::network::{NetworkConditions, network_of};
+use super::recording::RecordingSettings;
 use super::sandbox::SandboxSettings;
 use super::scenario::ScenarioMix;
 use super::session_mode::SessionMode;
@@ -65,6 +66,9 @@ pub struct Profile {
     /// How Cekura judges runs of native callers, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judging: Option<JudgingSettings>,
+    /// Which conversations of native callers are recorded, if any are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordingSettings>,
     /// The runs of another session that this one judges, if it is a judging session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judges: Option<JudgingSelection>,

@@ -9,7 +9,7 @@ use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-const HEADER: [&str; 64] = [
+const HEADER: [&str; 65] = [
     "run",
     "stage",
     "measured",
@@ -68,6 +68,7 @@ const HEADER: [&str; 64] = [
     "agent.tokens_written",
     "agent.characters",
     "network",
+    "worker",
     "heard.words_said",
     "heard.wer",
     "heard.cer",
@@ -217,6 +218,9 @@ impl<W: Write> RunsCsv<W> {
             count(record.model_usage.and_then(|used| used.tokens_written)),
             count(record.model_usage.and_then(|used| used.characters)),
             self.names.network(record.network).to_owned(),
+            submission
+                .and_then(|submission| submission.worker)
+                .map_or(String::new(), |worker| worker.to_string()),
             count(heard.map(|heard| heard.words.said())),
             ratio(heard.and_then(|heard| heard.words.rate())),
             ratio(heard.and_then(|heard| heard.characters.rate())),

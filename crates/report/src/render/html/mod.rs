@@ -2,7 +2,7 @@
 //! `history.html`.
 //!
 //! `page` frames every page. `session_page` is the order in which a session is read, and `sections` are its parts.
-//! `chart` draws on the axes of `scale` and `value_axis`. The size of a page does not grow with the number of runs,
+//! `recordings` plays what lies beside the page. `chart` draws on the axes of `scale` and `value_axis`. The size of a page does not grow with the number of runs,
 //! because everything drawn comes from histograms and windows.
 
 mod capacity;
@@ -14,6 +14,7 @@ mod load;
 mod over_time;
 mod page;
 mod provenance;
+mod recordings;
 mod scale;
 mod sections;
 mod session_page;
@@ -25,5 +26,6 @@ mod value_axis;
 
 pub use capacity::capacity_page;
 pub use history::{JudgedHistory, history_page};
-pub use session_page::session_page;
+pub use recordings::RecordedRuns;
+pub use session_page::{session_page, session_page_with};
 pub use soak::soak_page;

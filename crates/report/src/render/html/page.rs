@@ -7,8 +7,34 @@ const STYLE: &str = include_str!("style.css");
 /// Forbids everything that a page could fetch or run, whatever text from outside contains.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// A page with a header and sections.
+/// The same where recordings lie beside the page: they may be played. `'self'` is not a file's neighbour in every browser.
+const POLICY_WITH_RECORDINGS: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; media-src 'self' file:";
+const RECORDINGS_STYLE: &str = include_str!("recordings.css");
+
+/// What lies beside a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    Nothing,
+    Recordings,
+}
+
+/// A page with a header and sections, beside which nothing lies.
 pub(super) fn page(title: &str, header: &Markup, sections: &Markup) -> String {
+    page_beside(Beside::Nothing, title, header, sections)
+}
+
+/// A page with a header and sections.
+pub(super) fn page_beside(
+    beside: Beside,
+    title: &str,
+    header: &Markup,
+    sections: &Markup,
+) -> String {
+    let (policy, more_style) = match beside {
+        Beside::Nothing => (POLICY, ""),
+        Beside::Recordings => (POLICY_WITH_RECORDINGS, RECORDINGS_STYLE),
+    };
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -17,9 +43,9 @@ pub(super) fn page(title: &str, header: &Markup, sections: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta http-equiv="Content-Security-Policy" content=(policy);
                 title { (title) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(more_style)) }
             }
             body { (header) main { (sections) } }
         }

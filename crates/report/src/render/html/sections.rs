@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::definitions::metric_link;
+use super::recordings::RecordedRuns;
 use crate::fold::{FoldedSession, SlowRun, TIMELINE_METRICS};
 use crate::judged::JudgingResult;
 use crate::paired::PairedComparison;
@@ -108,15 +109,18 @@ pub(super) fn judged(result: &JudgingResult) -> Markup {
     }
 }
 
-pub(super) fn failures(folded: &FoldedSession) -> Markup {
+pub(super) fn failures(folded: &FoldedSession, recordings: &RecordedRuns) -> Markup {
     if folded.tally.failed.is_empty() {
         return html! { p { "No run failed that was started." } };
     }
-    failure_table(folded).html(Frame::None)
+    html! {
+        (failure_table(folded).html(Frame::None))
+        @if let Some(links) = recordings.failed() { (links) }
+    }
 }
 
 /// The slowest runs of each latency that is shown over time.
-pub(super) fn slowest(folded: &FoldedSession) -> Markup {
+pub(super) fn slowest(folded: &FoldedSession, recordings: &RecordedRuns) -> Markup {
     let session = folded.opening.profile.mode;
     let each = |metric| session.modes().iter().map(move |mode| (metric, *mode));
     let mut measured = TIMELINE_METRICS
@@ -131,15 +135,25 @@ pub(super) fn slowest(folded: &FoldedSession) -> Markup {
     html! {
         @for (metric, mode, runs) in measured {
             h3 { (metric_link(metric)) @if session.is_paired() { ", " (mode) } }
-            (slowest_table(folded, runs).html(Frame::Scrolled))
+            (slowest_table(folded, runs, recordings).html(Frame::Scrolled))
         }
     }
 }
 
-fn slowest_table<'a>(folded: &'a FoldedSession, runs: &'a [SlowRun]) -> Table<'a, &'a SlowRun> {
+fn slowest_table<'a>(
+    folded: &'a FoldedSession,
+    runs: &'a [SlowRun],
+    recordings: &'a RecordedRuns,
+) -> Table<'a, &'a SlowRun> {
     Table::new([
         Column::number("took", |row: &&SlowRun| Cell::number(Number::micros(row.high))),
-        Column::number("run", |row: &&SlowRun| Cell::text(row.run)),
+        Column::number("run", |row: &&SlowRun| {
+            let cell = Cell::text(row.run);
+            match recordings.address_of(row.run) {
+                Some(address) => cell.linking_to(address),
+                None => cell,
+            }
+        }),
         Column::number("intended start", |row: &&SlowRun| {
             Cell::number(Number::micros(row.intended.since(SessionTime::START)))
         }),

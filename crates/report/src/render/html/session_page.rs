@@ -6,8 +6,9 @@ use super::definitions::definitions;
 use super::distribution::distribution;
 use super::load::load;
 use super::over_time::over_time;
-use super::page::{HeaderTone, page, section};
+use super::page::{Beside, HeaderTone, page_beside, section};
 use super::provenance::provenance;
+use super::recordings::RecordedRuns;
 use super::sections::{
     bill, failures, funnel, generator, judged, latencies, pairs, slowest, thresholds,
 };
@@ -22,9 +23,21 @@ pub fn session_page(
     verdict: &SessionVerdict,
     criterion: Criterion,
 ) -> String {
+    session_page_with(folded, verdict, criterion, &RecordedRuns::default())
+}
+
+/// The session as one page that plays the recordings beside it.
+pub fn session_page_with(
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+    recordings: &RecordedRuns,
+) -> String {
     let name = visible(&folded.opening.profile.name);
     let title = format!("{name}: {}", OverallVerdict::of(verdict).label());
-    page(
+    let beside = if recordings.is_empty() { Beside::Nothing } else { Beside::Recordings };
+    page_beside(
+        beside,
         &title,
         &header(folded, verdict, criterion),
         &html! {
@@ -41,8 +54,11 @@ pub fn session_page(
             @if let Some(result) = &verdict.judged {
                 (section("judged", &format!("Judged by {}", result.figures.by), &judged(result)))
             }
-            (section("failures", "Failures", &failures(folded)))
-            (section("slowest", "Slowest runs", &slowest(folded)))
+            (section("failures", "Failures", &failures(folded, recordings)))
+            (section("slowest", "Slowest runs", &slowest(folded, recordings)))
+            @if !recordings.is_empty() {
+                (section("recordings", "Recordings", &recordings.section()))
+            }
             (section("generator", "Load generator", &generator(folded, verdict)))
             (section("definitions", "Definitions", &definitions(folded)))
             (section("provenance", "Provenance", &provenance(folded)))

@@ -6,12 +6,12 @@ use super::counted;
 use super::heard::heard_notes;
 use super::rules::rule_notes;
 use super::threshold::needs_note;
-use crate::fold::{FoldedSession, ResumptionRecord};
+use crate::fold::{FoldedSession, FoldedWorker, ResumptionRecord};
 use crate::session::{
     Criterion, OverallVerdict, SessionVerdict, StalledJoins, ThresholdResult, Verdict,
 };
 use rushhour_core::event::MediaPath;
-use rushhour_core::units::SessionTime;
+use rushhour_core::units::{SessionTime, WorkerId};
 
 /// In reports of invalid sessions.
 pub(crate) const INVALID: &str = "The load generator did not deliver the requested load, so the session says nothing about the agent.";
@@ -325,6 +325,19 @@ pub(crate) fn stall_sentence(found: &StalledJoins) -> String {
     )
 }
 
+/// That clocks of workers jumped, and what that means for what crosses machines.
+pub(crate) fn clock_notes(folded: &FoldedSession) -> Vec<String> {
+    let jumped = folded.workers.iter().filter(|(_, worker)| worker.clock_jumps > 0);
+    let note = |(id, worker): (WorkerId, &FoldedWorker)| {
+        format!(
+            "The clock of worker {id} jumped {}, or its machine was suspended: joins and completions of its runs at that time are known within {} only. What began and ended on the worker is exact, unless it was suspended.",
+            counted(u64::from(worker.clock_jumps), "time"),
+            worker.clock_within.unwrap_or_default(),
+        )
+    };
+    jumped.map(note).collect()
+}
+
 /// That rooms were left behind.
 pub(crate) fn room_note(folded: &FoldedSession) -> Option<String> {
     (folded.rooms_not_deleted > 0).then(|| {
@@ -407,6 +420,7 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend(assumption_note(folded));
     notes.extend(poll_note(folded));
     notes.extend(stall_note(folded));
+    notes.extend(clock_notes(folded));
     notes.extend(room_note(folded));
     notes.extend(in_clear_notes(folded));
     notes.extend(reconnect_note(folded));

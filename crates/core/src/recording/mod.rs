@@ -1,0 +1,10 @@
+//! Recordings of conversations: what is said of one beside its audio, and which ones are kept.
+
+mod conversation_record;
+mod selection;
+
+pub use conversation_record::{
+    ConversationRecord, KeptFor, RECORD_VERSION, RecordedGap, RecordedGapCause, RecordedSpan,
+    RecordedSpeaker, RecordedText, RecordedTrack, RecordedTurn,
+};
+pub use selection::{FinishedRecording, RecordingDecision, RecordingSelection};
