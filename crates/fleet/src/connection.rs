@@ -338,8 +338,8 @@ fn login(login: &NatsLogin) -> Result<ConnectOptions, NatsError> {
 fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     let errors = std::iter::successors(Some(error), |error| error.source());
     errors
-        .filter_map(|error| error.downcast_ref::<std::io::Error>())
-        .any(|error| error.get_ref().is_some_and(|inside| inside.is::<async_nats::rustls::Error>()))
+        .filter_map(|error| error.downcast_ref::<std::io::Error>()?.get_ref())
+        .any(|inside| inside.downcast_ref::<async_nats::rustls::Error>().is_some())
 }
 
 /// An error and what caused it, in one line.

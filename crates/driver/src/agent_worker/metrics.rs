@@ -69,6 +69,7 @@ mod tests {
             children: Some(4),
             memory: Some(67_108_864),
             error: None,
+            workers: Vec::new(),
         };
         assert_eq!(parse_metrics(text).unwrap(), expected);
     }

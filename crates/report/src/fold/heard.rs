@@ -194,7 +194,7 @@ mod tests {
         let mut tally = HeardTally::default();
         for scenario in 0..1_000 {
             let turns = (1..=8).map(|number| turn(number, 0)).collect();
-            tally.add(&RunRecord { turns, scenario, ..completed() });
+            tally.add(&RunRecord { scenario, turns, ..completed() });
         }
         assert_eq!(tally.by_key_word.len(), MOST_KEY_WORDS);
     }
