@@ -88,6 +88,8 @@ mod parsers;
 #[cfg(feature = "native")]
 mod participants;
 mod peers;
+#[cfg(feature = "native")]
+mod quality;
 mod reports;
 mod resilience;
 mod resume;

@@ -399,11 +399,16 @@ impl Caller {
     }
 
     pub(super) fn report_turn(
-        &self,
+        &mut self,
         turn: &OpenTurn,
         ending: TurnEnding,
         done: Option<SessionTime>,
     ) {
+        let taking = self.voice.as_ref().and_then(|_| {
+            // An answer that is over leaves the caller with the next word.
+            let awaited_until = (!ending.is_answered()).then(|| self.last_sign_of_life());
+            turn.taking(awaited_until, &self.utterances, &self.agents)
+        });
         let yields_within = self.config.settings.patience.yields_within.micros();
         let (index, began) = (turn.index, turn.began);
         if let Some(mut turn) = turn.finish(ending, done, yields_within) {
@@ -412,7 +417,15 @@ impl Caller {
             let end = end.unwrap_or(SessionTime(u64::MAX));
             turn.away = self.outages.overlaps(began, end);
             turn.heard = self.heard(index, began);
-            self.report(turn.last.or(turn.first).unwrap_or(turn.said), UpdateKind::Turn(turn));
+            turn.taking = taking;
+            turn.sound = self
+                .voice
+                .as_mut()
+                .and_then(|voice| voice.sound.take(voice.last_packet_at?, &mut voice.activity));
+            self.report(
+                turn.last.or(turn.first).unwrap_or(turn.said),
+                UpdateKind::Turn(Box::new(turn)),
+            );
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::speech_quality::{SpeechQuality, TurnTaking};
 use super::transcription_errors::TranscriptionErrors;
 use crate::units::{Micros, SessionTime};
 
@@ -94,6 +95,12 @@ pub struct Turn {
     /// In voice, what the agent heard of the caller against what the script says, by words; `None` where either is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<TranscriptionErrors>,
+    /// In voice, how the agent's speech arrived since the turn before; that of the first turn includes the greeting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sound: Option<SpeechQuality>,
+    /// In voice, how agent and caller took turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taking: Option<TurnTaking>,
     /// Whether the caller's connection was away during it: its times are then not the agent's.
     #[serde(default, skip_serializing_if = "is_false")]
     pub away: bool,

@@ -58,7 +58,7 @@ pub use settings::soak::{AgentHealthSettings, SoakSettings};
 pub use settings::stage::{ArrivalRate, Arrivals, Stage, StageLoad};
 pub use settings::template::{Metadata, RunVariables, Template};
 pub use settings::threshold::{
-    RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
+    QualityMeasure, RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
 };
 pub use settings::workers::WorkersSettings;
 pub use sources::{ReadFile, no_files};

@@ -11,6 +11,7 @@ use super::join_times::JoinTimes;
 use super::latencies::LatencyTable;
 use super::pairs::PairTable;
 use super::peak_health::PeakHealth;
+use super::quality::{QualityOfRun, QualityTally};
 use super::reconnects::ReconnectTally;
 use super::run_record::{RunRecord, TimeSpan};
 use super::slowest::Slowest;
@@ -61,6 +62,8 @@ pub struct FoldedSession {
     pub reconnects: ReconnectTally,
     /// How well agents heard our own callers.
     pub heard: HeardTally,
+    /// How agents sounded in measured runs of our own callers, and how they took turns.
+    pub quality: QualityTally,
     /// What was special about the conversations of our own callers.
     pub conversations: ConversationTally,
     /// Messages of failures.
@@ -151,6 +154,7 @@ impl FoldedSession {
             rpc_calls: RpcCalls::default(),
             reconnects: ReconnectTally::default(),
             heard: HeardTally::default(),
+            quality: QualityTally::default(),
             conversations: ConversationTally::default(),
             failure_messages: FailureMessages::default(),
             slowest: Slowest::default(),
@@ -235,6 +239,9 @@ impl FoldedSession {
         self.charge(record);
         self.add_to_pair(record);
         let measured = self.names.is_measured(record.stage);
+        if measured {
+            self.add_quality(record);
+        }
         for sample in record.samples() {
             self.latencies.add(&sample, record.mode, record.scenario, record.stage, measured);
             if measured {
@@ -243,6 +250,16 @@ impl FoldedSession {
             }
         }
         self.add_unfinished(record);
+    }
+
+    /// A turn's sound belongs to the window in which the turn was taken: conversations are long.
+    fn add_quality(&mut self, record: &RunRecord) {
+        self.quality.add(&QualityOfRun::of(record));
+        for turn in record.turns.iter().filter(|turn| !turn.away) {
+            if let Some(sound) = &turn.sound {
+                self.timeline.window_at(turn.said).add_sound(sound);
+            }
+        }
     }
 
     /// Takes the runs that were in flight when the journal ended.

@@ -72,6 +72,8 @@ mod tests {
                 end_to_end: None,
             },
             heard: None,
+            sound: None,
+            taking: None,
             away,
         }
     }
@@ -89,7 +91,7 @@ mod tests {
             record.reconnects.push(reconnect);
         }
         for away in [true, false] {
-            tally.add(&EventKind::Turn { run, turn: turn(away) }, Some(&record));
+            tally.add(&EventKind::Turn { run, turn: Box::new(turn(away)) }, Some(&record));
             record.turns.push(turn(away));
         }
         assert_eq!((tally.count(), tally.rejoined, tally.runs), (2, 1, 1));

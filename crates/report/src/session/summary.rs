@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bill::BillSummary;
+use super::quality_summary::QualitySummary;
 use super::summary_parts::{
     GeneratorSummary, HeardSummary, LatencySummary, OutcomeCounts, ResumptionSummary, RoomCounts,
     StopSummary, ThresholdSummary, ValidityCheck, scope_of,
@@ -82,6 +83,9 @@ pub struct Summary {
     /// How well agents heard our own callers; absent where they wrote no transcripts of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<HeardSummary>,
+    /// How agents sounded to our own callers, and how they took turns; absent without callers that speak.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<QualitySummary>,
     /// Voice compared with chat; absent in a session of one mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairedComparison>,
@@ -145,6 +149,7 @@ impl Summary {
                 .collect(),
             bill: BillSummary::of(folded),
             heard: HeardSummary::of(&folded.heard),
+            quality: QualitySummary::of(folded),
             pairs: verdict.pairs.clone(),
             judged: verdict.judged.as_ref().map(|judged| judged.figures.clone()),
             generator: GeneratorSummary::of(folded),

@@ -6,6 +6,7 @@ mod ends;
 mod greeting;
 mod hand_offs;
 mod outages;
+mod quality;
 mod requests;
 mod scene;
 mod session;

@@ -15,7 +15,7 @@ use super::scenarios::{ScenarioContext, resolve_scenarios};
 use super::script::RawScripts;
 use super::soak::resolve_soak;
 use super::stages::resolve_stages;
-use super::thresholds::resolve_thresholds;
+use super::thresholds::{check_quality_thresholds, resolve_thresholds};
 use super::workers::resolve_workers;
 use crate::profile::diagnostic::{Diagnostics, Located, SourceText};
 use crate::profile::raw::RawProfile;
@@ -23,6 +23,7 @@ use crate::profile::settings::evaluator::EvaluatorSettings;
 use crate::profile::settings::prices::Prices;
 use crate::profile::settings::profile::Profile;
 use crate::profile::settings::session_mode::SessionMode;
+use crate::units::Mode;
 
 /// A raw profile and the files that it names.
 pub(crate) struct ResolveInput<'a> {
@@ -55,6 +56,8 @@ pub(crate) fn resolve_profile(
     let networks = resolve_networks(raw.network.as_ref(), native, &mut resolver);
     let limits = resolve_limits(raw.limits.as_ref(), native, &mut resolver);
     let thresholds = resolve_thresholds(raw.thresholds.as_ref(), &mut resolver);
+    let hears = native && mode.modes().contains(&Mode::Voice);
+    check_quality_thresholds(raw.thresholds.as_ref(), hears, resolver.diagnostics);
     let sandbox = resolve_sandbox(raw.sandbox.as_ref(), &mut resolver);
     let capacity = resolve_capacity(raw.capacity.as_ref(), mix.as_ref(), &limits, &mut resolver);
     let soak = raw.soak.as_ref().map(|at| resolve_soak(&at.value, &mut resolver));

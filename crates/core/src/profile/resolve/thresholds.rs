@@ -4,7 +4,9 @@ use super::resolver::Resolver;
 use crate::profile::diagnostic::{Diagnostics, Located};
 use crate::profile::from_node::Named;
 use crate::profile::raw::threshold::RawThreshold;
-use crate::profile::settings::threshold::{Threshold, parse_bound, parse_measure};
+use crate::profile::settings::threshold::{
+    Threshold, ThresholdMeasure, parse_bound, parse_measure,
+};
 use crate::units::PositiveDuration;
 
 pub(super) fn resolve_thresholds(
@@ -33,6 +35,24 @@ pub(super) fn resolve_thresholds(
         }
     }
     thresholds
+}
+
+/// How an agent sounds is known to callers of ours that hear it.
+pub(super) fn check_quality_thresholds(
+    raw: Option<&Located<Named<Located<RawThreshold>>>>,
+    hears: bool,
+    diagnostics: &mut Diagnostics,
+) {
+    for (key, _) in raw.iter().flat_map(|named| &named.value.0) {
+        let measure = parse_measure(&key.value);
+        if !hears && matches!(measure, Ok(ThresholdMeasure::Quality(_))) {
+            diagnostics.conflict(
+                &key.span,
+                "only native callers in voice hear how the agent sounds",
+                "remove the threshold, or set evaluator.kind = \"native\" and mode = \"voice\"",
+            );
+        }
+    }
 }
 
 /// The bound, and how long after the session's start it may stop the session, if it may.

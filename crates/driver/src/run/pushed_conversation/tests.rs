@@ -373,6 +373,8 @@ fn a_conversation_that_a_worker_still_holds_goes_on_where_it_was() {
 fn each_update_that_is_said_to_be_recorded_has_one_event() {
     let turn = Turn {
         heard: None,
+        sound: None,
+        taking: None,
         number: 1,
         said: at(1_500),
         first: None,
@@ -402,7 +404,7 @@ fn each_update_that_is_said_to_be_recorded_has_one_event() {
         UpdateKind::HiddenAgent,
         UpdateKind::Greeted,
         UpdateKind::MediaPath(MediaPath::Udp),
-        UpdateKind::Turn(turn),
+        UpdateKind::Turn(Box::new(turn)),
         UpdateKind::Reconnected(reconnect),
         UpdateKind::ModelUsage(ModelUsage::default()),
         UpdateKind::RpcCalls(RpcCalls::default()),

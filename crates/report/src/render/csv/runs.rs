@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use crate::fold::{EndedRuns, RunRecord, StageNames, SubmissionTimes, TimeSpan};
+use crate::fold::{EndedRuns, QualityOfRun, RunRecord, StageNames, SubmissionTimes, TimeSpan};
 use crate::render::csv::write_record;
 use rushhour_core::bill::Tariff;
 use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-const HEADER: [&str; 58] = [
+const HEADER: [&str; 68] = [
     "run",
     "stage",
     "measured",
@@ -68,6 +68,16 @@ const HEADER: [&str; 58] = [
     "agent.tokens_written",
     "agent.characters",
     "network",
+    "speech_us",
+    "speech.gaps",
+    "speech.gaps_starved",
+    "speech.gaps_late",
+    "speech.gaps_lost",
+    "speech.concealed_us",
+    "speech.longest_gap_us",
+    "dead_air_us",
+    "overlap_us",
+    "turns_talked_over",
 ];
 
 /// Writes runs, one by one.
@@ -147,6 +157,9 @@ impl<W: Write> RunsCsv<W> {
         let (outcome, class, detail, judged) = outcome_cells(record);
         let submission = record.submission.as_ref();
         let ended = record.ending.as_ref();
+        let quality = QualityOfRun::of(record);
+        let sound = Some(quality.sound).filter(|sound| sound.speech > Micros::ZERO);
+        let turns_taken = Some(quality).filter(|quality| quality.turns > 0);
         let line: [String; HEADER.len()] = [
             record.run.to_string(),
             stage.to_owned(),
@@ -209,6 +222,16 @@ impl<W: Write> RunsCsv<W> {
             count(record.model_usage.and_then(|used| used.tokens_written)),
             count(record.model_usage.and_then(|used| used.characters)),
             self.names.network(record.network).to_owned(),
+            duration(sound.map(|sound| sound.speech)),
+            count(sound.map(|sound| sound.gaps())),
+            count(sound.map(|sound| sound.starved.into())),
+            count(sound.map(|sound| sound.late.into())),
+            count(sound.map(|sound| sound.lost.into())),
+            duration(sound.map(|sound| sound.unheard())),
+            duration(sound.map(|sound| sound.longest_gap)),
+            duration(quality.dead_air),
+            duration(turns_taken.map(|quality| quality.overlap)),
+            count(turns_taken.map(|quality| quality.talked_over)),
         ];
         write_record(&mut self.csv, line)
     }

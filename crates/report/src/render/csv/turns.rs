@@ -8,7 +8,7 @@ use rushhour_core::event::{SessionHeader, Turn};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// `first_us` and `last_us` count from `said_us`, which counts from the session's start.
-const HEADER: [&str; 18] = [
+const HEADER: [&str; 25] = [
     "run",
     "stage",
     "measured",
@@ -27,6 +27,13 @@ const HEADER: [&str; 18] = [
     "agent.llm_first_token_us",
     "agent.tts_first_byte_us",
     "agent.end_to_end_us",
+    "speech_us",
+    "speech.gaps",
+    "speech.concealed_us",
+    "speech.longest_gap_us",
+    "dead_air_us",
+    "overlap_us",
+    "talk_over",
 ];
 
 /// An answer that came while the caller's connection was away: its times are no latency of the agent.
@@ -69,6 +76,7 @@ impl<W: Write> TurnsCsv<W> {
         for turn in &record.turns {
             let since_said = |at: Option<SessionTime>| micros(at.map(|at| at.since(turn.said)));
             let parts = turn.parts;
+            let (sound, taking) = (turn.sound, turn.taking);
             write_record(
                 &mut self.csv,
                 [
@@ -90,6 +98,13 @@ impl<W: Write> TurnsCsv<W> {
                     &micros(parts.llm_first_token),
                     &micros(parts.tts_first_byte),
                     &micros(parts.end_to_end),
+                    &micros(sound.map(|sound| sound.speech)),
+                    &sound.map_or(String::new(), |sound| sound.gaps().to_string()),
+                    &micros(sound.map(|sound| sound.unheard())),
+                    &micros(sound.map(|sound| sound.longest_gap)),
+                    &micros(taking.map(|taking| taking.dead_air)),
+                    &micros(taking.map(|taking| taking.overlap)),
+                    taking.map_or("", |taking| if taking.talked_over { "true" } else { "false" }),
                 ],
             )?;
         }

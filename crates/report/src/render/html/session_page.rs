@@ -11,6 +11,7 @@ use super::provenance::provenance;
 use super::sections::{
     bill, failures, funnel, generator, judged, latencies, pairs, slowest, thresholds,
 };
+use super::speech::speech;
 use crate::fold::FoldedSession;
 use crate::render::sentences::session::{outcome_sentence, verdict_sentence, warnings};
 use crate::render::visible;
@@ -36,6 +37,7 @@ pub fn session_page(
             (section("latencies", "Latencies", &html! {
                 (latencies(folded)) (over_time(folded)) (distribution(folded))
             }))
+            @if let Some(speech) = speech(folded) { (section("speech", "How the agent sounded", &speech)) }
             (section("load", "Load", &load(folded)))
             @if let Some(bill) = bill(folded) { (section("bill", "Cost", &bill)) }
             @if let Some(result) = &verdict.judged {

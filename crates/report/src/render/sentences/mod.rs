@@ -5,6 +5,7 @@ pub(crate) mod capacity;
 mod comparison;
 pub(crate) mod judging;
 pub(crate) mod paired;
+pub(crate) mod quality;
 pub(crate) mod session;
 pub(crate) mod soak;
 pub(crate) mod threshold;

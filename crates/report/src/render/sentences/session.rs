@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::counted;
+use super::quality::sound_note;
 use super::threshold::needs_note;
 use crate::fold::{FoldedSession, ResumptionRecord};
 use crate::session::{
@@ -415,6 +416,7 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend(in_clear_notes(folded));
     notes.extend(reconnect_note(folded));
     notes.extend(heard_note(folded));
+    notes.extend(sound_note(folded).filter(|_| folded.quality.sum.sound.gaps() > 0));
     notes.extend(rpc_note(folded));
     notes.extend(unusual_path_note(folded));
     notes

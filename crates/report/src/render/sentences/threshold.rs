@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::counted;
+use super::quality::quality_figure;
 use crate::session::{Criterion, ThresholdFigure, ThresholdResult, Verdict};
 
 impl fmt::Display for ThresholdFigure {
@@ -19,6 +21,10 @@ impl fmt::Display for ThresholdFigure {
                 let (value, low, high) =
                     (percent(estimated.value), percent(estimated.low), percent(estimated.high));
                 write!(f, "{value} [{low}, {high}] ({count} of {of})")
+            }
+            Self::Quality { measure, conversations, estimated } => {
+                let figure = quality_figure(*measure, *estimated);
+                write!(f, "{figure} ({})", counted(*conversations, "conversation"))
             }
         }
     }

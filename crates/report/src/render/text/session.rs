@@ -4,6 +4,7 @@ use crate::fold::{FoldedSession, Latencies, Scope};
 use crate::render::sentences::bill::bill_sentence;
 use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
+use crate::render::sentences::quality::quality_notes;
 use crate::render::sentences::session::{
     INVALID, NOT_FINISHED, assumption_note, conversation_note, heard_note, in_clear_notes,
     outcome_sentence, path_note, poll_note, reconnect_note, resumption_notes, room_note, rpc_note,
@@ -138,6 +139,7 @@ fn generator(folded: &FoldedSession, verdict: &SessionVerdict, style: Style) -> 
     lines.extend(stall_note(folded));
     lines.extend(reconnect_note(folded));
     lines.extend(heard_note(folded));
+    lines.extend(quality_notes(folded));
     lines.extend(rpc_note(folded));
     lines.extend(path_note(folded));
     lines.extend(room_note(folded).map(|note| style.bad(&note)));
