@@ -100,7 +100,8 @@ fn search(server: &LiveKitServer, lasts: u32, thresholds: &str, capacity: &str) 
 }
 
 /// The first dispatch makes the server look for workers, while the level settles. The last one of the level's repetition is
-/// some 55 s later, and the burst follows after more than a minute: it finds the list out of date.
+/// some 50 s later, and its conversations last until more than a minute is over: the burst that follows finds the list out
+/// of date.
 #[test]
 #[ignore = "takes four minutes: cargo test --test integration held_again -- --ignored --nocapture"]
 #[expect(clippy::print_stdout, reason = "joins depend on the machine, and are only shown")]
@@ -108,10 +109,10 @@ fn a_burst_of_a_capacity_search_that_the_dispatcher_held_back_passes_when_it_is_
     let dir = test_dir();
     let server = LiveKitServer::start(dir.path());
     let agent = start_agent(&dir, &server, &[]);
-    dir.write("script.toml", &script("7s"));
-    let capacity = "start = 60\nmost = 60\nramp = \"20/s\"\nsettle = \"6s\"\nlasts = \"11s\"\n\
-                    longest = \"11s\"";
-    let text = search(&server, 8, "\"agent_join p90\" = \"< 2s\"", capacity);
+    dir.write("script.toml", &script("14s"));
+    let capacity = "start = 60\nmost = 60\nramp = \"20/s\"\nsettle = \"10s\"\nlasts = \"7s\"\n\
+                    longest = \"7s\"";
+    let text = search(&server, 15, "\"agent_join p50\" = \"< 2s\"", capacity);
     dir.write("profile.toml", &text);
     let ran = server.with_keys(dir.rushhour(&["capacity", "profile.toml"])).run();
     println!("{}\n{}", ran.stderr, ran.stdout);

@@ -1,6 +1,7 @@
 //! Networks and servers that let a connection come about and then fail it, or have too little for all callers: what is
 //! recovered, and what is not has its class and words.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -159,6 +160,43 @@ fn a_server_that_closes_each_signal_connection_after_five_seconds_is_resumed_eac
     let reconnects = reconnects(&session);
     assert!(reconnects.len() >= 2 * CALLERS as usize, "{reconnects:?}");
     assert!(reconnects.iter().all(|one| one["method"] == "resume"), "{reconnects:?}");
+}
+
+/// The hosts file of a mount namespace of its own stands for DNS: every look-up reads it anew.
+#[test]
+fn callers_follow_a_name_that_gets_another_address() {
+    let dir = TestDir::new();
+    let server = LiveKitServer::start(dir.path());
+    let port = server.url().rsplit(':').next().and_then(|port| port.parse().ok());
+    let port: u16 = port.expect("its URL has a port");
+    let first = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let shared = first.local_addr().expect("it is bound").port();
+    let second = TcpListener::bind(("127.0.0.2", shared)).expect("the other address is unused");
+    let (first, second) = (CuttingProxy::before(first, port), CuttingProxy::before(second, port));
+    dir.write("hosts", "127.0.0.1 agents.internal\n");
+    dir.write("script.toml", SCRIPT);
+    dir.write("profile.toml", &profile(&format!("ws://agents.internal:{shared}"), CALLERS, ""));
+    let agent = start_agent(&dir, &server, &["--turn-delay", "300ms"]);
+    let rushhour = server.with_keys(dir.rushhour(&["run", "profile.toml"]));
+    let own_hosts = "exec unshare --map-root-user --mount -- bash -c \
+                     'mount --bind hosts /etc/hosts && exec \"$0\" \"$@\"' \"$0\" \"$@\"";
+    let running =
+        rushhour.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").after_shell(own_hosts).start();
+    wait_for_events(&dir.wait_for_session(), "turn", CALLERS as usize);
+    dir.write("hosts", "127.0.0.2 agents.internal\n");
+    first.cut();
+    let output = running.finish();
+    agent.signal("INT");
+    agent.finish();
+    let session = dir.session();
+    assert_eq!(session.tally("outcome")["completed"], u64::from(CALLERS), "{}", output.stdout);
+    let turns = turns(&session);
+    assert!(turns.iter().all(|turn| turn["ending"] == "answered"), "{turns:?}");
+    let reconnects = reconnects(&session);
+    assert_eq!(reconnects.len(), CALLERS as usize, "{reconnects:?}");
+    assert!(reconnects.iter().all(|one| one["method"] == "resume"), "{reconnects:?}");
+    assert!(second.connected() >= CALLERS as usize, "they came by the new address");
+    assert_eq!(server.rooms(), [] as [String; 0], "every room is deleted");
 }
 
 /// A server with one port for each connection, and ten ports: whoever gets none is told so, and no agent is blamed.

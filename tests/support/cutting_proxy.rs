@@ -90,6 +90,11 @@ impl CuttingProxy {
         });
     }
 
+    /// How many connections are or were open that it cuts, but for those that it has cut.
+    pub(crate) fn connected(&self) -> usize {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// How many connections were cut so far.
     pub(crate) fn cuts(&self) -> usize {
         self.cuts.load(Relaxed)

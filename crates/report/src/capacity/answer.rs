@@ -3,7 +3,7 @@
 use super::finding::{TrialFinding, TrialThreshold};
 use super::level_verdicts::VerdictCounts;
 use super::search::{CapacitySearch, SearchEnd};
-use super::trial::{LevelVerdict, Purpose};
+use super::trial::{LevelVerdict, Purpose, TrialResult};
 use crate::session::Estimated;
 use rushhour_core::profile::ThresholdMeasure;
 use rushhour_core::units::Micros;
@@ -178,6 +178,7 @@ fn with_most_runs(
         finding.in_flight() == level
             && finding.result.verdict == verdict
             && finding.purpose().decides_level()
+            && !finding.result.is_the_dispatchers()
     };
     findings.iter().filter(matches).max_by_key(|finding| finding.runs)
 }
@@ -217,7 +218,10 @@ fn recovery(search: &CapacitySearch) -> Option<Recovery> {
         .take_while(|result| result.trial.purpose == Purpose::Recover)
         .collect();
     let since = |at: Micros| at.saturating_sub(failed.end);
-    let last_failed = probes.iter().rfind(|probe| probe.verdict == LevelVerdict::Failed);
+    // One whose dispatches the server held back says nothing about the agent.
+    let failed_itself =
+        |probe: &&&TrialResult| probe.verdict == LevelVerdict::Failed && !probe.stalled;
+    let last_failed = probes.iter().rfind(failed_itself);
     Some(Recovery {
         failed_level: failed.trial.in_flight,
         probed_level: probes.first()?.trial.in_flight,

@@ -6,9 +6,11 @@ use crate::session::{WORKERS_AWAITED, WORKERS_KEPT};
 use rushhour_core::profile::{Limits, Profile, ScenarioMix, Stage, StageLoad};
 use rushhour_core::units::{Micros, PositiveDuration, Usd};
 
-/// The longest name of a session, as of a profile.
 /// From the end of the server's look for workers to a burst.
 const AFTER_LOOK: Micros = Micros::from_secs(3);
+/// After so long without a dispatch, the server's list of workers is out of date.
+const QUIET: Micros = Micros(WORKERS_KEPT.0 + 2_000_000);
+/// The longest name of a session, as of a profile.
 const MAX_NAME: usize = 64;
 /// The pause between bursts in conversations, in addition to the wait for the agent.
 const CONVERSATIONS_BETWEEN_BURSTS: u64 = 2;
@@ -97,12 +99,20 @@ fn stages(profile: &Profile, rules: &SearchRules, trial: Trial) -> Vec<Stage> {
     };
     let reached = Micros(ramp.gap().0.saturating_mul(u64::from(in_flight)));
     match trial.purpose {
-        Purpose::Step | Purpose::Bisect | Purpose::Confirm => vec![
-            hold("settle".into(), false, Some(ramp), reached + rules.settings.settle.micros()),
-            hold(format!("hold-{in_flight}"), true, None, trial.duration),
-            // The runs that started last need as many others around them as the first did.
-            hold("stay".into(), false, None, rules.longest_conversation),
-        ],
+        Purpose::Step | Purpose::Bisect | Purpose::Confirm | Purpose::Again => {
+            let looked_before = match trial.purpose {
+                Purpose::Again => vec![call(0, QUIET), call(1, WORKERS_AWAITED + AFTER_LOOK)],
+                _ => Vec::new(),
+            };
+            let settle = reached + rules.settings.settle.micros();
+            let level = [
+                hold("settle".into(), false, Some(ramp), settle),
+                hold(format!("hold-{in_flight}"), true, None, trial.duration),
+                // The runs that started last need as many others around them as the first did.
+                hold("stay".into(), false, None, rules.longest_conversation),
+            ];
+            looked_before.into_iter().chain(level).collect()
+        }
         Purpose::Recover => {
             vec![hold(format!("again-{in_flight}"), true, Some(ramp), reached + trial.duration)]
         }
@@ -111,32 +121,26 @@ fn stages(profile: &Profile, rules: &SearchRules, trial: Trial) -> Vec<Stage> {
                 Micros(rules.longest_conversation.0.saturating_mul(CONVERSATIONS_BETWEEN_BURSTS));
             let lasts =
                 PositiveDuration::new(profile.livekit.give_up_after.micros() + conversations);
-            let burst = |name: String, measured, runs, lasts| Stage {
-                name,
-                measured,
-                load: StageLoad::Burst { runs },
-                lasts,
-            };
+            let one = |number, lasts| burst(format!("burst-{number}"), true, in_flight, lasts);
             let numbers = 1..=rules.bursts(in_flight);
             if trial.purpose == Purpose::Burst {
-                let one = |number| burst(format!("burst-{number}"), true, in_flight, lasts);
-                return numbers.map(one).collect();
+                return numbers.map(|number| one(number, lasts)).collect();
             }
-            // After a minute without a dispatch, one makes the server look for workers. Once it has, a burst finds the
-            // list fresh.
-            let call = |number, lasts| {
-                burst(format!("call-{number}"), false, 1, PositiveDuration::new(lasts))
-            };
-            let quiet = WORKERS_KEPT + Micros::from_secs(2);
-            let lasts = PositiveDuration::new(lasts.map_or(quiet, |it| it.micros().max(quiet)));
-            std::iter::once(call(0, quiet))
-                .chain(numbers.flat_map(|number| {
-                    let again = burst(format!("burst-{number}"), true, in_flight, lasts);
-                    [call(number, WORKERS_AWAITED + AFTER_LOOK), again]
-                }))
-                .collect()
+            let lasts = PositiveDuration::new(lasts.map_or(QUIET, |it| it.micros().max(QUIET)));
+            let again = |number| [call(number, WORKERS_AWAITED + AFTER_LOOK), one(number, lasts)];
+            std::iter::once(call(0, QUIET)).chain(numbers.flat_map(again)).collect()
         }
     }
+}
+
+fn burst(name: String, measured: bool, runs: u32, lasts: Option<PositiveDuration>) -> Stage {
+    Stage { name, measured, load: StageLoad::Burst { runs }, lasts }
+}
+
+/// One dispatch: after a minute without any, it makes the server look for workers. Once it has, those that follow find the
+/// list fresh.
+fn call(number: u32, lasts: Micros) -> Stage {
+    burst(format!("call-{number}"), false, 1, PositiveDuration::new(lasts))
 }
 
 #[cfg(test)]
@@ -205,6 +209,16 @@ mod tests {
         ];
         assert_eq!(shown, expected);
         assert_eq!(level.stages.len(), 11);
+    }
+
+    #[test]
+    fn a_level_again_follows_a_minute_of_silence_and_one_call() {
+        let level = level(Purpose::Again, SearchSpend::default()).unwrap();
+        assert_eq!(level.name, "desk-again-20");
+        let names: Vec<&str> = level.stages.iter().map(|stage| stage.name.as_str()).collect();
+        assert_eq!(names, ["call-0", "call-1", "settle", "hold-20", "stay"]);
+        let measured = level.stages.iter().filter(|stage| stage.measured).count();
+        assert_eq!((measured, level.stages[0].lasts), (1, Some(PositiveDuration::secs(62))));
     }
 
     #[test]

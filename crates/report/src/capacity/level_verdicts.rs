@@ -62,7 +62,10 @@ pub(super) struct LevelVerdicts {
 impl LevelVerdicts {
     pub(super) fn of(rules: &SearchRules, results: &[TrialResult]) -> Self {
         let mut by_level: BTreeMap<u32, VerdictCounts> = BTreeMap::new();
-        for result in results.iter().filter(|result| result.trial.purpose.decides_level()) {
+        let decides = |result: &&TrialResult| {
+            result.trial.purpose.decides_level() && !result.is_the_dispatchers()
+        };
+        for result in results.iter().filter(decides) {
             let trial = result.trial;
             let counts = by_level.entry(trial.in_flight).or_default();
             match result.verdict {

@@ -105,7 +105,8 @@ impl CapacitySearch {
         })
     }
 
-    /// The same trial for longer if it was undecided; once more if the generator failed once.
+    /// The same trial for longer if it was undecided; once more if the generator failed once, or the server's dispatcher held
+    /// dispatches back.
     fn repeat(&self, last: &TrialResult, levels: &LevelVerdicts) -> Option<SearchStep> {
         let trial = last.trial;
         if !trial.purpose.decides_level() {
@@ -118,14 +119,22 @@ impl CapacitySearch {
                 let extension = extension.clamp(MIN_EXTENSION, MAX_EXTENSION);
                 let seconds = trial.duration.as_secs_f64() * extension;
                 let duration = Micros::from_secs_f64(seconds).min(longest);
-                (trial.duration < longest).then_some(SearchStep::Try(Trial { duration, ..trial }))
+                let longer = SearchStep::Try(Trial { duration, ..trial });
+                if trial.duration < longest { Some(longer) } else { Self::again(last) }
             }
+            LevelVerdict::Failed => Self::again(last),
             LevelVerdict::Generator => {
                 let faults = levels.counts(trial.in_flight).generator;
                 (faults < GENERATOR_FAULTS).then_some(SearchStep::Try(trial))
             }
             _ => None,
         }
+    }
+
+    /// The same level without the stall of the server's dispatcher.
+    fn again(last: &TrialResult) -> Option<SearchStep> {
+        let trial = Trial { purpose: Purpose::Again, ..last.trial };
+        last.is_the_dispatchers().then_some(SearchStep::Try(trial))
     }
 
     /// The lowest passed level right after the first failed one, until it passes again or time is up.
@@ -146,7 +155,8 @@ impl CapacitySearch {
     /// The first session that failed its level, with its index.
     pub(super) fn first_failed(&self) -> Option<(usize, &TrialResult)> {
         self.results.iter().enumerate().find(|(_, result)| {
-            result.verdict == LevelVerdict::Failed && result.trial.purpose.decides_level()
+            let decides = result.trial.purpose.decides_level() && !result.is_the_dispatchers();
+            result.verdict == LevelVerdict::Failed && decides
         })
     }
 

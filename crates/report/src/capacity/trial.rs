@@ -17,6 +17,8 @@ pub enum Purpose {
     Bisect,
     /// A repetition of a level that the answer depends on.
     Confirm,
+    /// A level once more, right after the server looked for workers: its dispatcher had held the level's dispatches back.
+    Again,
     /// The highest level that passed, started simultaneously.
     Burst,
     /// The same again, each time right after the server looked for workers: its dispatcher had held the first one back.
@@ -32,6 +34,7 @@ impl Purpose {
             Self::Step => "step",
             Self::Bisect => "bisect",
             Self::Confirm => "confirm",
+            Self::Again => "again",
             Self::Burst => "burst",
             Self::BurstAgain => "burst_again",
             Self::Recover => "recover",
@@ -40,7 +43,7 @@ impl Purpose {
 
     /// Whether its verdict counts for its level.
     pub const fn decides_level(self) -> bool {
-        matches!(self, Self::Step | Self::Bisect | Self::Confirm)
+        matches!(self, Self::Step | Self::Bisect | Self::Confirm | Self::Again)
     }
 }
 
@@ -121,4 +124,14 @@ pub struct TrialResult {
     pub start: Micros,
     /// When its last run had ended, from the start of the search.
     pub end: Micros,
+}
+
+impl TrialResult {
+    /// Whether it decides nothing about its level, because the server's dispatcher may be why it did not pass: the level is
+    /// held again.
+    pub(crate) fn is_the_dispatchers(&self) -> bool {
+        let first = self.trial.purpose.decides_level() && self.trial.purpose != Purpose::Again;
+        let not_passed = matches!(self.verdict, LevelVerdict::Failed | LevelVerdict::Undecided);
+        first && not_passed && self.stalled
+    }
 }

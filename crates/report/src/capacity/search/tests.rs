@@ -38,7 +38,7 @@ fn passes_to(limit: u32) -> impl FnMut(&Trial, usize) -> LevelVerdict {
 }
 
 use LevelVerdict::{Failed, Generator, Passed, Undecided};
-use Purpose::{Bisect, Burst, Confirm, Recover, Step};
+use Purpose::{Again, Bisect, Burst, Confirm, Recover, Step};
 
 #[test]
 fn it_steps_up_checks_recovery_bisects_confirms_and_bursts() {
@@ -210,16 +210,36 @@ fn the_search_ends_whatever_the_verdicts() {
     }
 }
 
-#[test]
-fn a_burst_that_the_dispatcher_held_back_is_held_again_once() {
-    let mut search = CapacitySearch::new(rules("start = 10\nmost = 10"));
-    let mut tried = Vec::new();
+/// Runs a search in which `stalls` says for each trial whether the dispatcher holds its dispatches back, which then fails.
+fn stalled_search(settings: &str, stalls: impl Fn(&Trial, usize) -> bool) -> CapacitySearch {
+    let mut search = CapacitySearch::new(rules(settings));
     while let SearchStep::Try(trial) = search.next() {
-        let stalled = matches!(trial.purpose, Burst | Purpose::BurstAgain);
-        let verdict = if stalled { Failed } else { Passed };
+        let stalled = stalls(&trial, search.results().len());
+        let verdict = if stalled || trial.in_flight > 12 { Failed } else { Passed };
         let (start, end) = (Micros::ZERO, Micros::from_secs(10));
         search.add(TrialResult { trial, verdict, extension: None, stalled, start, end });
-        tried.push((trial.purpose, trial.in_flight));
     }
-    assert_eq!(tried, [(Step, 10), (Confirm, 10), (Burst, 10), (Purpose::BurstAgain, 10)]);
+    search
+}
+
+#[test]
+fn a_level_that_fails_while_the_dispatcher_holds_dispatches_back_is_held_again() {
+    let settings = "start = 8\nmost = 12\nfactor = 1.5\nburst = false";
+    let search = stalled_search(settings, |_, index| index == 0 || index == 3);
+    let expected = [(Step, 8), (Again, 8), (Step, 12), (Confirm, 12), (Again, 12)];
+    assert_eq!(trials(&search), expected);
+    let levels = search.level_verdicts();
+    assert_eq!((levels.passed(), levels.failed()), (Some(12), None));
+    // What fails again without a stall, or within another one, is the agent's.
+    let fails = stalled_search("start = 16\nmost = 16\nburst = false", |_, index| index < 2);
+    assert_eq!(trials(&fails)[..2], [(Step, 16), (Again, 16)]);
+    assert_eq!(fails.level_verdicts().failed(), Some(13), "bisected from 16");
+}
+
+#[test]
+fn a_burst_that_the_dispatcher_held_back_is_held_again_once() {
+    let is_burst = |trial: &Trial, _| matches!(trial.purpose, Burst | Purpose::BurstAgain);
+    let search = stalled_search("start = 10\nmost = 10", is_burst);
+    let expected = [(Step, 10), (Confirm, 10), (Burst, 10), (Purpose::BurstAgain, 10)];
+    assert_eq!(trials(&search), expected);
 }

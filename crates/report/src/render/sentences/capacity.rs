@@ -256,9 +256,16 @@ fn stalled_levels(stalled: &[&TrialFinding]) -> Option<String> {
     let numbers: Vec<String> = stalled.iter().map(|finding| finding.number.to_string()).collect();
     let sessions = if numbers.len() == 1 { "session" } else { "sessions" };
     let sessions = format!("{sessions} {}", listed(&numbers));
+    let undecided = stalled.iter().filter(|finding| finding.result.is_the_dispatchers());
+    let again: Vec<String> = undecided.map(|finding| finding.number.to_string()).collect();
+    let again = match again.len() {
+        0 => String::new(),
+        1 => format!("; session {} did not pass for it and decides nothing", again[0]),
+        _ => format!("; sessions {} did not pass for it and decide nothing", listed(&again)),
+    };
     (held > 0).then(|| {
         format!(
-            "in {sessions} LiveKit's dispatcher held {held} of {joins} dispatches back for up to {WORKERS_AWAITED}, before any of the agent's workers was asked",
+            "in {sessions} LiveKit's dispatcher held {held} of {joins} dispatches back for up to {WORKERS_AWAITED}, before any of the agent's workers was asked{again}",
         )
     })
 }
@@ -327,6 +334,9 @@ pub fn trial_line(number: u32, trial: &Trial) -> String {
         Purpose::Step => format!("{level} at once"),
         Purpose::Bisect => format!("{level} at once, in between"),
         Purpose::Confirm => format!("{level} at once, to confirm"),
+        Purpose::Again => format!(
+            "{level} at once again, right after LiveKit looked for workers: it had held dispatches back"
+        ),
         Purpose::Burst => return format!("session {number}: {level} at the same instant"),
         Purpose::BurstAgain => {
             return format!(
