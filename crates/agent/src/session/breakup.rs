@@ -1,9 +1,16 @@
 //! Speech that breaks up at random moments: a source that runs dry, and a machine that stands still.
 
+use std::sync::Arc;
+
 use crate::behaviour::{Behaviour, Breaks};
-use rushhour_callers::audio::FRAME_DURATION;
+use rushhour_callers::audio::{
+    Clip, DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError,
+};
 use rushhour_core::rng::KeyedRng;
 use rushhour_core::units::{Micros, RoomName, SessionTime};
+
+/// The bit rate of speech that is encoded anew.
+const BITS_PER_SECOND: u32 = 32_000;
 
 /// Frames between two breaks of a kind, at least.
 const FRAMES_APART: u64 = 15;
@@ -84,6 +91,11 @@ impl Breakup {
         (cuts.is_some() || stalls.is_some()).then(|| Self { rng, room: room.clone(), cuts, stalls })
     }
 
+    /// Whether digital silence cuts the speech.
+    pub(super) const fn has_cuts(&self) -> bool {
+        self.cuts.is_some()
+    }
+
     /// Counts a frame of speech that was sent at `at`. Returns the break after it.
     pub(super) fn count(&mut self, at: SessionTime) -> Option<SpeechBreak> {
         let Self { rng, room, cuts, stalls } = self;
@@ -92,6 +104,41 @@ impl Breakup {
             Some(SpeechBreak { kind, at, length })
         };
         of(cuts, BreakKind::Cut).or_else(|| of(stalls, BreakKind::Stall))
+    }
+}
+
+/// Encodes what is sent anew, so that a cut is in the sound and not only among its packets, as a source leaves that has run
+/// dry.
+#[derive(Debug)]
+pub(super) struct Transcoder {
+    decoder: Decoder,
+    encoder: Encoder,
+    samples: Vec<f32>,
+    bytes: Vec<u8>,
+}
+
+impl Transcoder {
+    pub(super) fn new() -> Result<Self, OpusError> {
+        let decoder = Decoder::new(DecodeRate::Fullband)?;
+        let encoder = Encoder::new(BITS_PER_SECOND, Dtx::Off)?;
+        Ok(Self { decoder, encoder, samples: Vec::new(), bytes: Vec::new() })
+    }
+
+    /// A frame of a clip, or of silence. Silence leaves the clip where it was.
+    pub(super) fn transcode(&mut self, payload: &Arc<[u8]>) -> Arc<[u8]> {
+        let mut frame = [0.0; FRAME_SAMPLES];
+        if *payload != Clip::silence_frame()
+            && self.decoder.decode(payload, &mut self.samples).is_ok()
+        {
+            for (to, from) in frame.iter_mut().zip(&self.samples) {
+                *to = *from;
+            }
+        }
+        self.bytes.clear();
+        match self.encoder.encode(&frame, &mut self.bytes) {
+            Ok(()) => Arc::from(self.bytes.as_slice()),
+            Err(_) => Arc::clone(payload),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! An agent's audio: detects the caller's speech and sends the agent's frames on time.
 
 use super::avatar::{AvatarLink, BecameAudible};
-use super::breakup::{BreakKind, Breakup, FRAMES_AFTER, SpeechBreak};
+use super::breakup::{BreakKind, Breakup, FRAMES_AFTER, SpeechBreak, Transcoder};
 use rushhour_callers::audio::{
     AudioReception, Clip, DEFAULT_HANGOVER, DueFrame, FRAME_DURATION, OpusError, Playback,
     ReceptionStats, SpeechEdge, VoiceActivity,
@@ -31,6 +31,8 @@ pub(super) struct Voice {
     reception: AudioReception,
     /// How its own track breaks up, if it does.
     breakup: Option<Breakup>,
+    /// Encodes its own track anew, if digital silence cuts it.
+    transcoder: Option<Transcoder>,
     /// Breaks that were not recorded yet.
     breaks: Vec<SpeechBreak>,
     /// While it stalls: until when, and what waits.
@@ -47,6 +49,8 @@ impl Voice {
         let activity = VoiceActivity::new(DEFAULT_HANGOVER)?;
         let output = avatar.map_or(Output::Own(None), Output::Avatar);
         let reception = AudioReception::default();
+        let has_cuts = breakup.as_ref().is_some_and(Breakup::has_cuts);
+        let transcoder = has_cuts.then(Transcoder::new).transpose()?;
         Ok(Self {
             activity,
             output,
@@ -54,6 +58,7 @@ impl Voice {
             track: None,
             reception,
             breakup,
+            transcoder,
             breaks: Vec::new(),
             stalled_until: None,
             stalled: Vec::new(),
@@ -161,7 +166,10 @@ impl Voice {
             Output::Avatar(avatar) => return avatar.receive(),
         };
         let mut became = None;
-        while let Some(frame) = playback.next_due(handle.now()) {
+        while let Some(mut frame) = playback.next_due(handle.now()) {
+            if let Some(transcoder) = &mut self.transcoder {
+                frame.payload = transcoder.transcode(&frame.payload);
+            }
             if let Some(until) = self.stalled_until {
                 let is_over = frame.due >= until;
                 self.stalled.push(frame);

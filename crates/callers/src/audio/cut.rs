@@ -23,7 +23,7 @@ const AT_REST: usize = 14;
 /// Speech that is cut is at least this loud next to the cut, in dBFS,
 const LOUD: f32 = -36.0;
 /// and not much softer than what is around it, in decibels.
-const SOFTER: f32 = 14.0;
+const SOFTER: f32 = 20.0;
 /// The windows around a cut that tell how loud the speech is.
 const SPEECH: usize = 12;
 /// Of these, so many must sound: what is shorter is a click or a key.
@@ -35,8 +35,8 @@ const BEGINS: usize = 4;
 const COMPARED: usize = 4;
 /// By how much the two sides differ at most, in decibels: in level, and in the shape of the spectrum; in that less after a
 /// silence as long as voices pause.
-const LEVEL_DIFFERENCE: f32 = 10.0;
-const SHAPE_DIFFERENCE: f32 = 6.0;
+const LEVEL_DIFFERENCE: f32 = 14.0;
+const SHAPE_DIFFERENCE: f32 = 6.5;
 const SHAPE_DIFFERENCE_OF_LONG: f32 = 5.0;
 /// From so many windows on, a silence may be a pause between words: 150 ms.
 const LONG: usize = 30;
@@ -204,7 +204,7 @@ mod tests {
             [-69.0, -65.0, -60.0, -50.0, -40.0, -20.0, -20.0, -20.0, -20.0, -20.0, -20.0, -20.0];
         assert_eq!(cut(&speech, 8, &speech, 0.0), Some(40));
         assert_eq!(cut(&speech, 8, &speech, 6.0), None, "another sound");
-        assert_eq!(cut(&speech, 8, &[-35.0; 8], 0.0), None, "another voice");
+        assert_eq!(cut(&speech, 8, &[-35.9; 8], 0.0), None, "another voice");
         assert_eq!(cut(&fades, 8, &speech, 0.0), None);
         assert_eq!(cut(&speech, 8, &rises, 0.0), None);
         assert_eq!(cut(&speech[..6], 8, &speech, 0.0), None, "a click");

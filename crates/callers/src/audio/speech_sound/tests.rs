@@ -1,7 +1,7 @@
-use super::super::DEFAULT_HANGOVER;
 use super::super::loudness::Level;
-use super::super::opus::Dtx;
+use super::super::opus::{DecodeRate, Decoder, Dtx, FRAME_SAMPLES};
 use super::super::testing::{SignalPart, encode, packets, signal};
+use super::super::{Clip, DEFAULT_HANGOVER};
 use super::*;
 use rushhour_core::rng::SeededRng;
 
@@ -131,4 +131,35 @@ fn nothing_panics_on_any_packets() {
     }
     let quality = heard(&all);
     assert!(quality.unheard() < Micros::from_secs(1_000), "{quality:?}");
+}
+
+/// What is found of a hum that is cut by so many frames of silence after so many of its own.
+fn hum_cut_by(frames: usize, after: usize) -> SpeechQuality {
+    let clip = Clip::tone(Micros::from_secs(4)).unwrap();
+    let mut decoder = Decoder::new(DecodeRate::Fullband).unwrap();
+    let (mut samples, mut frame) = (vec![0.0; 60 * FRAME_SAMPLES], Vec::new());
+    for (number, payload) in clip.frames().iter().enumerate() {
+        if number == after {
+            samples.extend(vec![0.0; frames * FRAME_SAMPLES]);
+        }
+        decoder.decode(payload, &mut frame).unwrap();
+        samples.extend_from_slice(&frame);
+    }
+    samples.extend(vec![0.0; 60 * FRAME_SAMPLES]);
+    heard(&packets(&encode(&samples, 24_000, Dtx::Off), 7))
+}
+
+#[test]
+fn a_hum_that_is_cut_has_a_gap_of_that_length() {
+    let mut wrong = Vec::new();
+    for frames in (3..16).step_by(3) {
+        for after in (20..150).step_by(26) {
+            let quality = hum_cut_by(frames, after);
+            let error = quality.silent.0.abs_diff(20_000 * frames as u64);
+            if quality.starved != 1 || error > 20_000 {
+                wrong.push((frames, after, quality.starved, quality.silent.0 / 1_000));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of 25: {wrong:?}", wrong.len());
 }
