@@ -100,6 +100,8 @@ mod parsers;
 mod participants;
 mod peers;
 #[cfg(feature = "native")]
+mod quality;
+#[cfg(feature = "native")]
 mod recordings;
 mod reports;
 mod resilience;

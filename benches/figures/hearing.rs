@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rushhour_callers::audio::{
     Clip, DEFAULT_HANGOVER, DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES,
-    VoiceActivity,
+    SpeechSound, VoiceActivity,
 };
 use rushhour_callers::participant::AudioPacket;
 use rushhour_core::units::{Micros, SessionTime};
@@ -33,12 +33,51 @@ pub(crate) fn figures() {
             share < target,
         );
         println!("  packets decoded {:.0} %", decoded * 100.0);
+        let more = (0..5).map(|_| measure_sound(frames)).fold(f64::INFINITY, f64::min);
+        super::support::figure(
+            "  gaps in speech, share of a core",
+            &format!("{more:.4} %"),
+            &format!("< {SOUND_TARGET} %"),
+            more < SOUND_TARGET,
+        );
     }
+}
+
+/// What gaps in speech may take of a core for each caller, in percent.
+const SOUND_TARGET: f64 = 0.02;
+
+/// The processor time of finding gaps in speech alone, in percent of a core at 50 packets per second.
+fn measure_sound(frames: &[Arc<[u8]>]) -> f64 {
+    let mut activity = VoiceActivity::new(DEFAULT_HANGOVER).expect("there is memory");
+    let mut sound = SpeechSound::default();
+    let mut spent = std::time::Duration::ZERO;
+    let packets = packets(frames);
+    for packet in &packets {
+        let edges = activity.handle_packet(packet);
+        let start = Instant::now();
+        sound.handle_packet(packet, &mut activity);
+        for edge in edges {
+            sound.note_edge(edge);
+        }
+        spent += start.elapsed();
+    }
+    spent.as_secs_f64() / packets.len() as f64 * PACKETS_PER_SECOND * 100.0
 }
 
 /// The processor time in percent of a core at 50 packets per second, and the share of the packets that was decoded.
 fn measure(frames: &[Arc<[u8]>]) -> (f64, f64) {
-    let packets: Vec<AudioPacket> = (0_u16..)
+    let packets = packets(frames);
+    let mut activity = VoiceActivity::new(DEFAULT_HANGOVER).expect("there is memory");
+    let start = Instant::now();
+    let edges: usize = packets.iter().map(|packet| activity.handle_packet(packet).len()).sum();
+    let each = start.elapsed().as_secs_f64() / packets.len() as f64;
+    assert!(edges > 20, "{edges} edges");
+    let decoded = activity.decoded_packets() as f64 / packets.len() as f64;
+    (each * PACKETS_PER_SECOND * 100.0, decoded)
+}
+
+fn packets(frames: &[Arc<[u8]>]) -> Vec<AudioPacket> {
+    (0_u16..)
         .zip(frames)
         .map(|(sequence, payload)| AudioPacket {
             ssrc: 1,
@@ -47,14 +86,7 @@ fn measure(frames: &[Arc<[u8]>]) -> (f64, f64) {
             payload: Arc::clone(payload),
             at: SessionTime::START + Micros(FRAME_DURATION.0 * u64::from(sequence)),
         })
-        .collect();
-    let mut activity = VoiceActivity::new(DEFAULT_HANGOVER).expect("there is memory");
-    let start = Instant::now();
-    let edges: usize = packets.iter().map(|packet| activity.handle_packet(packet).len()).sum();
-    let each = start.elapsed().as_secs_f64() / packets.len() as f64;
-    assert!(edges > 20, "{edges} edges");
-    let decoded = activity.decoded_packets() as f64 / packets.len() as f64;
-    (each * PACKETS_PER_SECOND * 100.0, decoded)
+        .collect()
 }
 
 /// Clips, each followed by twice its length of silence, several times over.

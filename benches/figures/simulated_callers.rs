@@ -92,11 +92,13 @@ fn update(had: u64, now: rushhour_core::units::SessionTime) -> UpdateKind {
         0 => UpdateKind::Joined,
         1 => UpdateKind::AgentJoined { identity: Identity::new("agent-1"), joined_at_ms: None },
         2 => UpdateKind::AgentReady,
-        turn if turn <= TURNS + 2 => UpdateKind::Turn(Turn {
+        turn if turn <= TURNS + 2 => UpdateKind::Turn(Box::new(Turn {
             heard: None,
             heard_characters: None,
             key_words: None,
             rule: None,
+            sound: None,
+            taking: None,
             number: u32::try_from(turn - 2).unwrap_or(0),
             said: now - Micros::from_millis(1_500),
             first: Some(now - Micros::from_millis(700)),
@@ -106,7 +108,7 @@ fn update(had: u64, now: rushhour_core::units::SessionTime) -> UpdateKind {
             yielded: None,
             parts: TurnParts::default(),
             away: false,
-        }),
+        })),
         _ => UpdateKind::Ended { outcome: Outcome::Completed { judged: None }, frames: None },
     }
 }

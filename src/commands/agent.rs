@@ -13,12 +13,13 @@ use crate::print;
 use crate::session::native_callers::read_clip;
 use crate::signals::{self, SignalMessages};
 use rushhour_agent::behaviour::{
-    AgentFiller, AgentGreeting, AgentNoise, Behaviour, HandOff, JobFault, JobFaults,
+    AgentFiller, AgentGreeting, AgentNoise, Behaviour, Breaks, HandOff, JobFault, JobFaults,
+    TalkOver,
 };
 use rushhour_agent::{AgentConfig, AgentEvent, run};
 use rushhour_callers::audio::Clip;
 use rushhour_core::rng::DelayDistribution;
-use rushhour_core::units::{AgentName, Percent, PositiveDuration, SoundLevel};
+use rushhour_core::units::{AgentName, Percent, PositiveDuration, Rate, SoundLevel};
 use rushhour_livekit::TokenSigner;
 
 /// The most that `--drift` may be, in percent: a hundredfold.
@@ -47,6 +48,9 @@ Examples:
   # Behave like many real agents: noise beneath the voice, a filler, a tool
   rushhour agent --url ws://127.0.0.1:7880 --name echo \\
       --ambience -40dBFS --filler 'One moment.' --tool-delay 4s
+  # Break up: cuts of a slow synthesiser, stalls of a busy machine
+  rushhour agent --url ws://127.0.0.1:7880 --name echo --speech 5s \\
+      --cuts 6/min --stalls 2/min --talk-over 20%
   # Speak through an avatar, and hand over to another agent after two turns
   rushhour agent --url ws://127.0.0.1:7880 --name echo --avatar --handoff 2
 
@@ -113,6 +117,8 @@ pub(crate) struct AgentArgs {
     limits: LimitArgs,
     #[command(flatten)]
     habits: HabitArgs,
+    #[command(flatten)]
+    breakup: SpeechArgs,
     #[command(flatten)]
     faults: FaultArgs,
 }
@@ -251,6 +257,49 @@ struct HabitArgs {
     handoff_gap: Option<DelayDistribution>,
 }
 
+/// How the agent's speech breaks up, and whether it talks over the caller.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Speech")]
+struct SpeechArgs {
+    /// Cut the speech by digital silence this often while the agent speaks, such as `6/min`, as a synthesiser does that is
+    /// too slow.
+    #[arg(long, value_name = "RATE", value_parser = parse_unit::<Rate>)]
+    cuts: Option<Rate>,
+    /// How long each cut is, in steps of 20 ms.
+    #[arg(
+        long,
+        value_name = "DELAY",
+        default_value = "uniform 60ms..300ms",
+        requires = "cuts",
+        value_parser = parse_unit::<DelayDistribution>
+    )]
+    cut_length: DelayDistribution,
+    /// Send nothing this often while the agent speaks, and then all at once, as a machine does that is too busy.
+    #[arg(long, value_name = "RATE", value_parser = parse_unit::<Rate>)]
+    stalls: Option<Rate>,
+    /// How long each stall is, in steps of 20 ms.
+    #[arg(
+        long,
+        value_name = "DELAY",
+        default_value = "uniform 200ms..500ms",
+        requires = "stalls",
+        value_parser = parse_unit::<DelayDistribution>
+    )]
+    stall_length: DelayDistribution,
+    /// Speak while the caller does, in this share of the turns, until the caller has ended.
+    #[arg(long, value_name = "SHARE", value_parser = parse_unit::<Percent>)]
+    talk_over: Option<Percent>,
+    /// How long after the caller began.
+    #[arg(
+        long,
+        value_name = "DELAY",
+        default_value = "500ms",
+        requires = "talk_over",
+        value_parser = parse_unit::<DelayDistribution>
+    )]
+    talk_over_after: DelayDistribution,
+}
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Faults")]
 struct FaultArgs {
@@ -330,7 +379,8 @@ fn behaviour(arguments: &AgentArgs) -> Result<Behaviour, CliError> {
     for (fault, share) in &arguments.faults.faults {
         faults = faults.with(*fault, *share).map_err(CliError::from_usage)?;
     }
-    let AgentArgs { delays, limits, habits, .. } = arguments;
+    let AgentArgs { delays, limits, habits, breakup, .. } = arguments;
+    let breaks = |rate: Option<Rate>, length| rate.map(|rate| Breaks { rate, length });
     Ok(Behaviour {
         seed: arguments.seed,
         faults,
@@ -362,6 +412,11 @@ fn behaviour(arguments: &AgentArgs) -> Result<Behaviour, CliError> {
         hand_off: habits
             .handoff
             .map(|after_turns| HandOff { after_turns, gap: habits.handoff_gap }),
+        cuts: breaks(breakup.cuts, breakup.cut_length),
+        stalls: breaks(breakup.stalls, breakup.stall_length),
+        talk_over: breakup
+            .talk_over
+            .map(|share| TalkOver { share, after: breakup.talk_over_after }),
     })
 }
 

@@ -104,7 +104,7 @@ pub enum UpdateKind {
     /// The way of the caller's media and data to the server.
     MediaPath(MediaPath),
     /// A turn ended.
-    Turn(Turn),
+    Turn(Box<Turn>),
     /// The caller lost its connection, and was back.
     Reconnected(Reconnect),
     /// What the agent reports about the use of its models so far.

@@ -5,4 +5,4 @@ mod settings;
 
 pub use fault::{JobFault, JobFaults, TooManyJobFaults, UnknownJobFault};
 pub(crate) use settings::AgentLoad;
-pub use settings::{AgentFiller, AgentGreeting, AgentNoise, Behaviour, HandOff};
+pub use settings::{AgentFiller, AgentGreeting, AgentNoise, Behaviour, Breaks, HandOff, TalkOver};

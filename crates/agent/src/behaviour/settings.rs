@@ -2,7 +2,7 @@
 
 use super::fault::{JobFault, JobFaults};
 use rushhour_core::rng::{DelayDistribution, KeyedDraw, KeyedRng};
-use rushhour_core::units::{Micros, RoomName, SoundLevel};
+use rushhour_core::units::{Micros, Percent, Rate, RoomName, SoundLevel};
 
 const SECONDS_PER_HOUR: f64 = 3_600.0;
 
@@ -44,6 +44,24 @@ pub struct HandOff {
     pub after_turns: u32,
     /// How long after it left the other joins; `None` if the other joins first, and it leaves once the other listens.
     pub gap: Option<DelayDistribution>,
+}
+
+/// How often something happens to an agent's speech, and how long it takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Breaks {
+    /// How often, in the time that it speaks.
+    pub rate: Rate,
+    /// How long, rounded up to frames of 20 ms.
+    pub length: DelayDistribution,
+}
+
+/// An agent that speaks while the caller does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TalkOver {
+    /// In which share of the turns.
+    pub share: Percent,
+    /// How long after the caller began.
+    pub after: DelayDistribution,
 }
 
 /// The delays, faults and limits of an agent.
@@ -93,6 +111,12 @@ pub struct Behaviour {
     pub avatar: bool,
     /// When it hands over to another agent, if it does.
     pub hand_off: Option<HandOff>,
+    /// Digital silence that cuts its speech, if there is any.
+    pub cuts: Option<Breaks>,
+    /// Moments of its speech in which it sends nothing, and then all at once, if there are any.
+    pub stalls: Option<Breaks>,
+    /// Whether it talks over the caller.
+    pub talk_over: Option<TalkOver>,
 }
 
 impl Default for Behaviour {
@@ -120,6 +144,9 @@ impl Default for Behaviour {
             noise: AgentNoise::default(),
             avatar: false,
             hand_off: None,
+            cuts: None,
+            stalls: None,
+            talk_over: None,
         }
     }
 }
@@ -183,6 +210,14 @@ impl Behaviour {
 
     pub(crate) fn yield_delay(&self, room: &RoomName, turn: u32) -> Micros {
         self.yield_delay.sample(self.turn_draw("yield", room, turn))
+    }
+
+    /// How long after the caller began a turn the agent speaks too; `None` if it does not in this one.
+    pub(crate) fn talks_over_after(&self, room: &RoomName, turn: u32) -> Option<Micros> {
+        let talk_over = self.talk_over.as_ref()?;
+        let is_chosen =
+            self.turn_draw("talk over", room, turn).uniform() < talk_over.share.fraction();
+        is_chosen.then(|| talk_over.after.sample(self.turn_draw("talk over after", room, turn)))
     }
 
     const fn rng(&self) -> KeyedRng {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::attributes::{AgentState, CHAT_TOPIC};
 use super::avatar::AvatarLink;
+use super::breakup::Breakup;
 use super::context::{AgentContext, staying};
 use super::sounds::{BACKGROUND, Sounds, TYPING};
 use super::step_queue::{Step, StepQueue};
@@ -93,7 +94,10 @@ impl AgentSession {
         on_end: OnSessionEnd,
     ) -> Result<Self, OpusError> {
         let voice = match assignment.mode {
-            Mode::Voice => Some(Voice::new(avatar)?),
+            Mode::Voice => {
+                let breakup = Breakup::of(&context.behaviour, &assignment.room);
+                Some(Voice::new(avatar, breakup)?)
+            }
             Mode::Chat => None,
         };
         Ok(Self {
@@ -328,6 +332,7 @@ impl AgentSession {
             Step::ContinueEndlessText => self.continue_endless_text(handle),
             Step::FinishAnswer => self.finish_answer(handle),
             Step::YieldToCaller { since } => self.yield_to_caller(since, handle),
+            Step::TalkOver { since } => self.talk_over(since, handle),
             Step::LeaveToSuccessor => self.leave(Departure::HandedOver, handle),
         }
     }

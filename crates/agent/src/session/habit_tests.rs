@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::tests::{TestSession, fact, participant};
-use crate::behaviour::{AgentFiller, AgentGreeting, AgentNoise, Behaviour};
+use crate::behaviour::{AgentFiller, AgentGreeting, AgentNoise, Behaviour, TalkOver};
 use rushhour_callers::audio::Clip;
 use rushhour_callers::participant::{DepartureReason, ParticipantEvent, RemoteParticipant};
 use rushhour_core::event::{Reconnect, ReconnectCause, ReconnectMethod};
@@ -201,4 +201,19 @@ fn it_stays_with_a_caller_who_lost_its_connection_and_with_its_own_place_in_the_
     let facts = session.facts();
     assert!(facts.iter().any(|(_, fact)| fact.starts_with("first_chunk")), "{facts:?}");
     assert!(facts.iter().all(|(_, fact)| !fact.starts_with("joined")), "once is enough: {facts:?}");
+}
+
+#[test]
+fn an_agent_that_talks_over_the_caller_begins_before_it_ends_and_answers_afterwards() {
+    let talk_over = TalkOver { share: "100%".parse().unwrap(), after: "300ms".parse().unwrap() };
+    let behaviour = Behaviour { talk_over: Some(talk_over), ..Behaviour::default() };
+    let mut session = habit(Mode::Voice, behaviour);
+    session.receive_speech(1_000, 1_500);
+    session.tick_until(5_000);
+    let facts = session.facts();
+    let [over, heard, answer] = ["talked_over", "heard_speech", "first_audible"]
+        .map(|name| facts.iter().find(|(_, fact)| fact.starts_with(name)).expect("it happened").0);
+    // The beginning of speech is known a little later than it was.
+    assert!((1_300..=1_400).contains(&over), "{facts:?}");
+    assert!(over < heard && heard < answer, "{facts:?}");
 }

@@ -5,6 +5,7 @@
 mod agent_session;
 mod attributes;
 mod avatar;
+mod breakup;
 mod context;
 mod filler;
 #[cfg(test)]

@@ -23,6 +23,10 @@ pub(super) enum Step {
     YieldToCaller {
         since: SessionTime,
     },
+    /// Speak although the caller does, who began at `since`.
+    TalkOver {
+        since: SessionTime,
+    },
     /// Leave the room to the agent that took over.
     LeaveToSuccessor,
 }

@@ -5,8 +5,10 @@ use super::attributes::{
     AgentState, TRANSCRIPTION_TOPIC, end_of_segment, open_segment, user_transcription,
 };
 use super::avatar::BecameAudible;
+use super::breakup::{BreakKind, SpeechBreak};
 use super::filler::Filler;
 use super::step_queue::Step;
+use super::voice::Voice;
 use crate::behaviour::JobFault;
 use crate::truth::{AgentFact, MeasuredDelay};
 use rushhour_callers::audio::SpeechEdge;
@@ -139,7 +141,13 @@ impl AgentSession {
     }
 
     fn speech_started(&mut self, at: SessionTime, handle: &mut dyn ParticipantHandle) {
-        let Some(answer) = &self.answer else { return };
+        let Some(answer) = &self.answer else {
+            if let Some(after) = self.context.behaviour.talks_over_after(&self.room, self.turn + 1)
+            {
+                self.steps.schedule(at + after, Step::TalkOver { since: at });
+            }
+            return;
+        };
         let turn = answer.turn;
         if answer.has_begun() {
             self.record(at, AgentFact::BargedIn { room: self.room.clone(), turn });
@@ -308,11 +316,34 @@ impl AgentSession {
         self.steps.schedule(now + ENDLESS_TEXT_INTERVAL, Step::ContinueEndlessText);
     }
 
+    /// Speaks while the caller does, until that has ended.
+    pub(super) fn talk_over(&mut self, since: SessionTime, handle: &mut dyn ParticipantHandle) {
+        let Some(voice) = &mut self.voice else { return };
+        voice.speak(self.context.sounds.speech.clone());
+        let (now, room, turn) = (handle.now(), self.room.clone(), self.turn + 1);
+        self.record(now, AgentFact::TalkedOver { room, turn, since_began_us: now.since(since) });
+        self.set_state(AgentState::Speaking, handle);
+    }
+
+    /// Records where the agent's speech broke up.
+    fn record_breaks(&mut self) {
+        let breaks = self.voice.as_mut().map(Voice::take_breaks).unwrap_or_default();
+        for SpeechBreak { kind, at, length } in breaks {
+            let (room, length_us) = (self.room.clone(), length);
+            let fact = match kind {
+                BreakKind::Cut => AgentFact::SpeechCut { room, length_us },
+                BreakKind::Stall => AgentFact::SpeechStalled { room, length_us },
+            };
+            self.record(at, fact);
+        }
+    }
+
     /// Sends the audio frames that are due. The text of a spoken answer starts and ends with its audio.
     pub(super) fn send_due_frames(&mut self, handle: &mut dyn ParticipantHandle) {
         if let Some(became) = self.voice.as_mut().and_then(|voice| voice.send_due(handle)) {
             self.became_audible(became, handle);
         }
+        self.record_breaks();
         let Some(voice) = &mut self.voice else { return };
         let Some(answer) = &self.answer else { return };
         if voice.is_speaking() {

@@ -1,9 +1,10 @@
 //! An agent's audio: detects the caller's speech and sends the agent's frames on time.
 
 use super::avatar::{AvatarLink, BecameAudible};
+use super::breakup::{BreakKind, Breakup, FRAMES_AFTER, SpeechBreak, Transcoder};
 use rushhour_callers::audio::{
-    AudioReception, Clip, DEFAULT_HANGOVER, OpusError, Playback, ReceptionStats, SpeechEdge,
-    VoiceActivity,
+    AudioReception, Clip, DEFAULT_HANGOVER, DueFrame, FRAME_DURATION, OpusError, Playback,
+    ReceptionStats, SpeechEdge, VoiceActivity,
 };
 use rushhour_callers::engine::ParticipantHandle;
 use rushhour_callers::participant::AudioPacket;
@@ -28,15 +29,40 @@ pub(super) struct Voice {
     track: Option<String>,
     /// What the network did to it.
     reception: AudioReception,
+    /// How its own track breaks up, if it does.
+    breakup: Option<Breakup>,
+    /// Encodes its own track anew, if digital silence cuts it.
+    transcoder: Option<Transcoder>,
+    /// Breaks that were not recorded yet.
+    breaks: Vec<SpeechBreak>,
+    /// While it stalls: until when, and what waits.
+    stalled_until: Option<SessionTime>,
+    stalled: Vec<DueFrame>,
 }
 
 impl Voice {
     /// A voice on a track of its own, or on that of an avatar.
-    pub(super) fn new(avatar: Option<AvatarLink>) -> Result<Self, OpusError> {
+    pub(super) fn new(
+        avatar: Option<AvatarLink>,
+        breakup: Option<Breakup>,
+    ) -> Result<Self, OpusError> {
         let activity = VoiceActivity::new(DEFAULT_HANGOVER)?;
         let output = avatar.map_or(Output::Own(None), Output::Avatar);
         let reception = AudioReception::default();
-        Ok(Self { activity, output, background: None, track: None, reception })
+        let has_cuts = breakup.as_ref().is_some_and(Breakup::has_cuts);
+        let transcoder = has_cuts.then(Transcoder::new).transpose()?;
+        Ok(Self {
+            activity,
+            output,
+            background: None,
+            track: None,
+            reception,
+            breakup,
+            transcoder,
+            breaks: Vec::new(),
+            stalled_until: None,
+            stalled: Vec::new(),
+        })
     }
 
     pub(super) const fn has_own_track(&self) -> bool {
@@ -140,13 +166,43 @@ impl Voice {
             Output::Avatar(avatar) => return avatar.receive(),
         };
         let mut became = None;
-        while let Some(frame) = playback.next_due(handle.now()) {
+        while let Some(mut frame) = playback.next_due(handle.now()) {
+            if let Some(transcoder) = &mut self.transcoder {
+                frame.payload = transcoder.transcode(&frame.payload);
+            }
+            if let Some(until) = self.stalled_until {
+                let is_over = frame.due >= until;
+                self.stalled.push(frame);
+                if is_over {
+                    self.stalled_until = None;
+                    for frame in self.stalled.drain(..) {
+                        handle.send_audio(&frame.payload, frame.rtp_time, frame.marker);
+                    }
+                }
+                continue;
+            }
             let outcome = handle.send_audio(&frame.payload, frame.rtp_time, frame.marker);
             if frame.is_first_audible {
                 became = Some(BecameAudible { at: handle.now(), outcome });
             }
+            let speaks = playback.audible_left() > FRAMES_AFTER;
+            let Some(breakup) = self.breakup.as_mut().filter(|_| speaks) else { continue };
+            let Some(one) = breakup.count(handle.now()) else { continue };
+            match one.kind {
+                BreakKind::Cut => playback.interrupt(one.length),
+                BreakKind::Stall => {
+                    // The first that waits is so much late.
+                    self.stalled_until = Some(frame.due + FRAME_DURATION + one.length);
+                }
+            }
+            self.breaks.push(one);
         }
         became
+    }
+
+    /// The breaks since this was last asked for.
+    pub(super) fn take_breaks(&mut self) -> Vec<SpeechBreak> {
+        std::mem::take(&mut self.breaks)
     }
 
     /// Sends what is due on the second track, if there is one.

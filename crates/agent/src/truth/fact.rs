@@ -227,6 +227,24 @@ pub(crate) enum AgentFact {
         #[serde(flatten)]
         delay: MeasuredDelay,
     },
+    /// Digital silence cut the agent's speech.
+    SpeechCut {
+        room: RoomName,
+        length_us: Micros,
+    },
+    /// Nothing was sent of the agent's speech for so long, and then all at once.
+    SpeechStalled {
+        room: RoomName,
+        length_us: Micros,
+    },
+    /// The agent began to speak while the caller did.
+    TalkedOver {
+        room: RoomName,
+        /// The caller's turn.
+        turn: u32,
+        /// Since the caller began.
+        since_began_us: Micros,
+    },
     /// A packet was lost because the send buffer was full.
     NotSent {
         room: RoomName,

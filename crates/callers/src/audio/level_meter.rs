@@ -62,6 +62,14 @@ impl LevelMeter {
         self.packets_since_reset = 0;
     }
 
+    /// Decodes a packet that has no position, so that none of those with one follows it.
+    pub(super) fn decode(&mut self, payload: &[u8]) -> &[f32] {
+        self.position = None;
+        // An invalid packet has no samples.
+        let _ = self.decoder.decode(payload, &mut self.samples);
+        &self.samples
+    }
+
     /// The level of the packet at `position`. Invalid packets count as silence; so does discontinuous transmission,
     /// which is not decoded.
     pub(super) fn measure(&mut self, position: StreamPosition, payload: &[u8]) -> Level {

@@ -7,12 +7,15 @@
 //! `background` learn from what level on sound is speech, `clicks` leaves out what is too short and bright for a voice, and `talk_spurt` joins
 //! audible packets to speech.
 //! `track_recorder` keeps what one side says as Ogg Opus (`ogg_opus_writer`). [`AudioReception`] says what the network did to the packets.
+//! [`AudioReception`] says what the network did to the packets, and [`SpeechSound`] what a listener does not hear of speech,
+//! and why (`cut` finds digital silence that cuts it).
 
 mod background;
 mod clicks;
 mod clip;
 mod clip_error;
 mod conditioned;
+mod cut;
 mod first_sounds;
 mod level_meter;
 mod loudness;
@@ -25,6 +28,7 @@ mod opus_packet;
 mod playback;
 mod reception;
 mod resample;
+mod speech_sound;
 mod talk_spurt;
 #[cfg(test)]
 mod testing;
@@ -40,6 +44,7 @@ pub use noise::Noise;
 pub use opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError};
 pub use playback::{DueFrame, LATE_FRAME, PacingCounts, Playback};
 pub use reception::{AudioReception, ReceptionStats};
+pub use speech_sound::{JITTER_BUFFER, LONGEST_GAP, SHORTEST_GAP, SpeechSound};
 pub use talk_spurt::SpeechEdge;
 pub(crate) use track_recorder::TrackRecorder;
 pub use voice_activity::{DEFAULT_HANGOVER, VoiceActivity};

@@ -53,6 +53,8 @@ pub struct Playback {
     clip: Option<PlayingClip>,
     /// What is sent instead of silence, over and over.
     background: Option<Clip>,
+    /// Frames of silence that are sent before the clip goes on.
+    interrupted: u64,
     counts: PacingCounts,
 }
 
@@ -71,6 +73,7 @@ impl Playback {
             next_index: 0,
             clip: None,
             background: None,
+            interrupted: 0,
             counts: PacingCounts::default(),
         }
     }
@@ -87,7 +90,21 @@ impl Playback {
 
     /// Plays a clip from the next frame on. It replaces a clip that is playing.
     pub fn play(&mut self, clip: Clip) {
+        self.interrupted = 0;
         self.clip = Some(PlayingClip { clip, next_frame: 0 });
+    }
+
+    /// Cuts the clip that is playing by digital silence of this length, rounded up to frames. It goes on where it was cut.
+    pub fn interrupt(&mut self, length: Micros) {
+        self.interrupted = length.0.div_ceil(FRAME_DURATION.0);
+    }
+
+    /// The audible frames of the clip that are still to be sent, those of its decay left out.
+    pub fn audible_left(&self) -> usize {
+        let left = |playing: &PlayingClip| {
+            (playing.clip.last_audible() + 1).saturating_sub(playing.next_frame)
+        };
+        self.clip.as_ref().map_or(0, left)
     }
 
     /// Stops the clip that is playing. Returns whether there was one.
@@ -120,6 +137,18 @@ impl Playback {
         self.next_index += 1;
         self.counts.frames += 1;
         self.counts.late += u64::from(now.since(due) > LATE_FRAME);
+        let is_cut = self.interrupted > 0 && self.clip.is_some();
+        self.interrupted = self.interrupted.saturating_sub(1);
+        if is_cut {
+            return Some(DueFrame {
+                payload: Clip::silence_frame(),
+                rtp_time,
+                marker: false,
+                due,
+                is_first_audible: false,
+                is_last_audible: false,
+            });
+        }
         Some(match self.clip.take() {
             Some(PlayingClip { clip, next_frame: index }) => {
                 let frame = DueFrame {
@@ -243,6 +272,21 @@ mod tests {
         assert_eq!(indices(|frame| frame.marker), [0]);
         assert_eq!(indices(|frame| frame.is_first_audible), [clip.first_audible()]);
         assert_eq!(indices(|frame| frame.is_last_audible), [clip.last_audible()]);
+    }
+
+    #[test]
+    fn a_clip_that_is_interrupted_goes_on_where_it_was_cut() {
+        let clip = Clip::tone(Micros::from_millis(200)).unwrap();
+        let mut playback = Playback::new(START, 0);
+        playback.play(clip.clone());
+        let sent = |millis: u64, playback: &mut Playback| due(playback, millis).remove(0).payload;
+        assert_eq!(sent(0, &mut playback), clip.frames()[0]);
+        assert_eq!(playback.audible_left(), clip.last_audible());
+        playback.interrupt(Micros::from_millis(30));
+        for millis in [20, 40] {
+            assert_eq!(sent(millis, &mut playback), Clip::silence_frame());
+        }
+        assert_eq!(sent(60, &mut playback), clip.frames()[1]);
     }
 
     #[test]

@@ -60,6 +60,16 @@ impl VoiceActivity {
         })
     }
 
+    /// Begins to decode packets apart from detection; the decoder's history is forgotten.
+    pub(super) fn begin_apart(&mut self) {
+        self.meter.reset();
+    }
+
+    /// Decodes the next packet apart from detection, to samples at 16 kHz; none if it is invalid.
+    pub(super) fn decode_apart(&mut self, payload: &[u8]) -> &[f32] {
+        self.meter.decode(payload)
+    }
+
     /// Handles a packet. Returns the edges of speech that are known by now, in order.
     pub fn handle_packet(&mut self, packet: &AudioPacket) -> Vec<SpeechEdge> {
         let mut merged = Vec::new();

@@ -15,7 +15,7 @@ use super::tool_calls::ToolCalls;
 use super::turn_state::TurnState;
 use super::unannounced::UnannouncedTexts;
 use super::utterances::Utterances;
-use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, VoiceActivity};
+use crate::audio::{DEFAULT_HANGOVER, OpusError, Playback, SpeechSound, VoiceActivity};
 use crate::data::{DataEvent, RpcFailure};
 use crate::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler};
 use crate::participant::{DepartureReason, ParticipantEvent, RemoteParticipant, SendOutcome};
@@ -138,6 +138,8 @@ pub(super) struct CallerVoice {
     pub(super) playback: Option<Playback>,
     /// What is received.
     pub(super) activity: VoiceActivity,
+    /// How the agent's speech arrives.
+    pub(super) sound: SpeechSound,
     /// The keys of a telephone that are being pressed.
     pub(super) keypad: Option<Keypad>,
     /// While the agent speaks: since when.
@@ -164,6 +166,7 @@ impl Caller {
                     DEFAULT_HANGOVER,
                     config.settings.speech.unwrap_or_default(),
                 )?,
+                sound: SpeechSound::default(),
                 keypad: None,
                 speaking_since: None,
                 unjudged_sound: None,
@@ -303,6 +306,7 @@ impl Caller {
             };
             if frame.is_first_audible {
                 self.first_turn_at.get_or_insert(handle.now());
+                turn.voice_began = Some(handle.now());
                 if agent_speaks {
                     turn.interruption = Some(Interruption::new(handle.now()));
                 }

@@ -452,6 +452,11 @@ impl Caller {
         ending: TurnEnding,
         done: Option<SessionTime>,
     ) {
+        let taking = self.voice.as_ref().and_then(|_| {
+            // An answer that is over leaves the caller with the next word.
+            let awaited_until = (!ending.is_answered()).then(|| self.last_sign_of_life());
+            turn.taking(awaited_until, &self.utterances, &self.agents)
+        });
         let yields_within = self.config.settings.patience.yields_within.micros();
         let (index, began) = (turn.index, turn.began);
         let number = self.config.script.number_of(index);
@@ -462,9 +467,17 @@ impl Caller {
             // Without an answer, nothing of it is measured after the last outage either.
             let end = end.unwrap_or(SessionTime(u64::MAX));
             turn.away = self.outages.overlaps(began, end);
+            turn.taking = taking;
+            turn.sound = self
+                .voice
+                .as_mut()
+                .and_then(|voice| voice.sound.take(voice.last_packet_at?, &mut voice.activity));
             self.note_hearing(&mut turn, index, began);
             self.recorder.turn_ended(&turn, began, &self.utterances);
-            self.report(turn.last.or(turn.first).unwrap_or(turn.said), UpdateKind::Turn(turn));
+            self.report(
+                turn.last.or(turn.first).unwrap_or(turn.said),
+                UpdateKind::Turn(Box::new(turn)),
+            );
         }
     }
 

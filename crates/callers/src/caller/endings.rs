@@ -76,7 +76,7 @@ impl Caller {
     }
 
     /// When the agent was last heard or read, or at least sent silence.
-    fn last_sign_of_life(&self) -> SessionTime {
+    pub(super) fn last_sign_of_life(&self) -> SessionTime {
         let packet = self.voice.as_ref().and_then(|voice| voice.last_packet_at);
         self.turn_state.last_activity().max(packet.unwrap_or(SessionTime::START))
     }

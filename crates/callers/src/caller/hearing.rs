@@ -124,7 +124,9 @@ impl Caller {
         self.recorder.agent_sent(packet);
         let edges = self.voice.as_mut().map(|voice| {
             voice.last_packet_at = voice.last_packet_at.max(Some(packet.at));
-            voice.activity.handle_packet(packet)
+            let edges = voice.activity.handle_packet(packet);
+            voice.sound.handle_packet(packet, &mut voice.activity);
+            edges
         });
         self.handle_speech(edges.unwrap_or_default());
     }
@@ -141,6 +143,9 @@ impl Caller {
 
     pub(super) fn handle_speech(&mut self, edges: Vec<SpeechEdge>) {
         for edge in edges {
+            if let Some(voice) = &mut self.voice {
+                voice.sound.note_edge(edge);
+            }
             match edge {
                 SpeechEdge::Started { at } => self.agent_began_to_speak(at),
                 SpeechEdge::Ended { last_audible_at } => self.agent_fell_silent(last_audible_at),

@@ -3,7 +3,7 @@
 use super::agents::Agents;
 use super::prepared_script::{PreparedTurn, TurnContent};
 use super::utterances::{TEXT_SLACK, Utterance, Utterances};
-use rushhour_core::event::{Turn, TurnEnding, TurnParts};
+use rushhour_core::event::{Turn, TurnEnding, TurnParts, TurnTaking};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// Talk spurts of a turn that are kept; those beyond lengthen the last.
@@ -18,6 +18,8 @@ pub(super) struct OpenTurn {
     pub(super) began: SessionTime,
     /// The interruption, if the agent was speaking when the caller began.
     pub(super) interruption: Option<Interruption>,
+    /// In voice, when the caller's first audible frame was sent.
+    pub(super) voice_began: Option<SessionTime>,
     /// When the caller had finished: its text or its last audible frame was sent.
     pub(super) said_at: Option<SessionTime>,
     /// In voice, what the agent said since the caller began.
@@ -261,6 +263,51 @@ impl OpenTurn {
         self.interruption.and_then(|one| one.yielded(self.said_at, within))
     }
 
+    /// How agent and caller took turns. `awaited_until` is until when the caller waited, if the answer did not end.
+    pub(super) fn taking(
+        &self,
+        awaited_until: Option<SessionTime>,
+        utterances: &Utterances,
+        agents: &Agents,
+    ) -> Option<TurnTaking> {
+        let said_at = self.said_at?;
+        let speech = self.speech(utterances, agents);
+        let began = self.voice_began.unwrap_or(said_at);
+        let caller_speech = said_at.since(began);
+        let both = |from: SessionTime, to: SessionTime| to.min(said_at).since(from.max(began));
+        // What it was saying when the caller began.
+        let before = self.interruption.map_or(Micros::ZERO, |one| {
+            let again = || speech.first().map_or(SessionTime::NEVER, |spurt| spurt.began);
+            both(one.began, one.fell_silent.unwrap_or_else(again))
+        });
+        let overlap = speech.iter().fold(before, |sum, spurt| {
+            sum + both(spurt.began, spurt.ended.unwrap_or(SessionTime::NEVER))
+        });
+        let talks_over = |spurt: &SpeechInterval| {
+            spurt.began > began
+                && spurt.began + SHORTEST_REACTION < said_at
+                && spurt.ended.is_none_or(|ended| ended >= said_at)
+        };
+        let mut silent_since = Some(said_at);
+        let mut dead_air = Micros::ZERO;
+        for spurt in speech.iter().filter(|one| one.ended.is_none_or(|ended| ended > said_at)) {
+            if let Some(since) = silent_since {
+                dead_air = dead_air.max(spurt.began.since(since));
+            }
+            silent_since = spurt.ended;
+        }
+        if let (Some(since), Some(until)) = (silent_since, awaited_until) {
+            dead_air = dead_air.max(until.since(since));
+        }
+        let talked_over = speech.iter().any(talks_over);
+        Some(TurnTaking {
+            dead_air,
+            caller_speech,
+            overlap: overlap.min(caller_speech),
+            talked_over,
+        })
+    }
+
     /// The turn as it is reported; `None` if the caller did not finish speaking.
     pub(super) fn finish(
         &self,
@@ -282,6 +329,8 @@ impl OpenTurn {
             heard_characters: None,
             key_words: None,
             rule: None,
+            sound: None,
+            taking: None,
             away: false,
         })
     }

@@ -152,7 +152,7 @@ pub enum EventKind {
         /// The run.
         run: RunIndex,
         /// The turn.
-        turn: Turn,
+        turn: Box<Turn>,
     },
     /// The native caller lost its connection, and was back.
     Reconnected {

@@ -16,6 +16,7 @@ mod responsible_party;
 mod rpc_calls;
 mod session_header;
 mod sink;
+mod speech_quality;
 mod transcription_errors;
 mod turn;
 
@@ -34,5 +35,6 @@ pub use responsible_party::ResponsibleParty;
 pub use rpc_calls::RpcCalls;
 pub use session_header::SessionHeader;
 pub use sink::{EventSink, EventSinkError};
+pub use speech_quality::{SpeechQuality, TurnTaking};
 pub use transcription_errors::TranscriptionErrors;
 pub use turn::{FramesSent, Turn, TurnEnding, TurnParts};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::key_words::KeyWords;
+use super::speech_quality::{SpeechQuality, TurnTaking};
 use super::transcription_errors::TranscriptionErrors;
 use crate::units::{Micros, SessionTime};
 
@@ -104,6 +105,12 @@ pub struct Turn {
     /// The number of the rule by which the caller said it, from 1; none of a turn of the script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<u32>,
+    /// In voice, how the agent's speech arrived since the turn before; that of the first turn includes the greeting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sound: Option<SpeechQuality>,
+    /// In voice, how agent and caller took turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taking: Option<TurnTaking>,
     /// Whether the caller's connection was away during it: its times are then not the agent's.
     #[serde(default, skip_serializing_if = "is_false")]
     pub away: bool,

@@ -64,7 +64,8 @@ pub use settings::soak::{AgentHealthSettings, SoakSettings};
 pub use settings::stage::{ArrivalRate, Arrivals, Stage, StageLoad};
 pub use settings::template::{Metadata, RunVariables, Template};
 pub use settings::threshold::{
-    HeardShare, RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
+    HeardShare, QualityMeasure, RunShare, Threshold, ThresholdBound, ThresholdMeasure,
+    ThresholdOperator,
 };
 pub use settings::voice::{SpeechSource, SynthesisSettings, VoiceBand, VoiceConditions};
 pub use settings::workers::WorkersSettings;

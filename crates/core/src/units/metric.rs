@@ -86,6 +86,10 @@ metrics! {
         "From sending the last audible frame of our turn to the agent's last audible frame before it listens again, with pauses, fillers and tool calls.",
     TimeToYield = "time_to_yield":
         "From our first audible frame during the agent's speech to the agent's silence, where the agent yielded to us.",
+    SpeechLongestGap = "speech.longest_gap":
+        "The longest gap in the agent's speech of a run: digital silence that cuts it, or packets that came too late for a jitter buffer of 100 ms, or never; zero where there is none.",
+    DeadAir = "dead_air":
+        "The longest silence of a run in which it was the agent's turn: from our last audible frame to its first, or between two of its sounds.",
     Reconnect = "reconnect":
         "From the moment a native caller noticed that its connection was lost to the moment it was back; what was not recovered is a failure, connection_lost.",
     AgentTranscription = "agent.transcription":
@@ -107,6 +111,8 @@ impl Metric {
             Self::TurnVoice
             | Self::TurnVoiceDone
             | Self::TimeToYield
+            | Self::SpeechLongestGap
+            | Self::DeadAir
             | Self::AgentTranscription
             | Self::AgentEndOfTurn
             | Self::AgentTtsFirstByte => Some(Mode::Voice),

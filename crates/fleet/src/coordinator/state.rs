@@ -412,13 +412,13 @@ fn moved(at: SessionTime, shift: i64) -> SessionTime {
 fn on_session_clock(kind: UpdateKind, shift: i64) -> UpdateKind {
     let moved = |at| moved(at, shift);
     match kind {
-        UpdateKind::Turn(turn) => UpdateKind::Turn(Turn {
+        UpdateKind::Turn(turn) => UpdateKind::Turn(Box::new(Turn {
             said: moved(turn.said),
             first: turn.first.map(moved),
             last: turn.last.map(moved),
             done: turn.done.map(moved),
-            ..turn
-        }),
+            ..*turn
+        })),
         UpdateKind::Reconnected(mut reconnect) => {
             reconnect.lost = moved(reconnect.lost);
             reconnect.back = moved(reconnect.back);

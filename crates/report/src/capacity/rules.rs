@@ -91,8 +91,8 @@ fn fewest_samples(threshold: &Threshold) -> u64 {
             let quantile = Quantile::from_fraction(percentile.fraction()).unwrap_or(Quantile::P50);
             min_sample_size(quantile, confidence)
         }
-        // How alike the words of a conversation are is not known before.
-        ThresholdMeasure::Heard(_) => FEWEST_CONVERSATIONS,
+        // How alike the words, or the gaps, of a conversation are is not known before.
+        ThresholdMeasure::Heard(_) | ThresholdMeasure::Quality(_) => FEWEST_CONVERSATIONS,
         ThresholdMeasure::Share(_) => {
             let bound = threshold.bound_number();
             let passes = |n: u64| {

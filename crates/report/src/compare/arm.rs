@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::blocks::{SideTiming, TimedValue};
 use super::criteria::ComparisonCriteria;
 use super::split::{PartError, SessionPart, Split, SplitBy};
-use crate::fold::{EndedRuns, FoldedSession, HeardOfRun, LatencySample, RunRecord};
+use crate::fold::{
+    EndedRuns, FoldedSession, HeardOfRun, LatencySample, QualityOfRun, QualityTally, RunRecord,
+};
 use rushhour_core::bill::Tariff;
 use rushhour_core::event::{Outcome, SessionHeader};
 use rushhour_core::profile::{HeardShare, Profile, SessionMode};
@@ -45,6 +47,8 @@ pub(super) struct ArmRun {
     cost: Option<f64>,
     /// What the agent heard of the caller, where that is known.
     heard: Option<Box<HeardOfRun>>,
+    /// How the agent sounded; `None` where no caller of ours heard it.
+    quality: Option<Box<QualityOfRun>>,
     durations: Range<usize>,
 }
 
@@ -106,6 +110,7 @@ impl ArmBuilder {
             end,
             cost,
             heard: (heard != HeardOfRun::default()).then(|| Box::new(heard)),
+            quality: QualityOfRun::of(record).known().map(Box::new),
             durations,
         });
     }
@@ -291,6 +296,17 @@ impl Arm {
     pub(super) fn costs(&self, of: &BTreeSet<String>) -> Vec<TimedValue> {
         let runs = self.runs.iter().filter(|run| of.contains(self.scenario(run)));
         runs.filter_map(|run| Some(TimedValue { at: run.intended, value: run.cost? })).collect()
+    }
+
+    /// How the agent sounded in the runs of some scenarios.
+    pub(super) fn quality(&self, of: &BTreeSet<String>) -> QualityTally {
+        let mut tally = QualityTally::default();
+        for run in self.runs.iter().filter(|run| of.contains(self.scenario(run))) {
+            if let Some(quality) = &run.quality {
+                tally.add(quality);
+            }
+        }
+        tally
     }
 
     /// The number of measured runs that were started.

@@ -14,6 +14,7 @@ use super::finding::ComparisonFinding;
 use super::heard::compare_heard;
 use super::latency::{LatencyComparison, compare_latency};
 use super::notes::{ComparisonNote, are_scenarios, notes};
+use super::quality::{QualityComparison, compare_quality};
 use super::quantile::QuantileComparison;
 use super::rate::{RateComparison, compare_rate};
 use super::split::SessionPart;
@@ -173,6 +174,9 @@ pub struct SessionComparison {
     /// The cost of a run; absent if a side is charged for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<CostComparison>,
+    /// How agents sounded and took turns; absent where no callers of ours heard them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<QualityComparison>,
     /// The differences between the profiles.
     pub profile_differences: Vec<ProfileDifference>,
     /// What the reader must know.
@@ -215,6 +219,7 @@ impl SessionComparison {
             latencies: Vec::new(),
             rates: Vec::new(),
             cost: None,
+            quality: Vec::new(),
             profile_differences: differences(left, right),
             notes: notes(baseline, candidate, &shared),
         };
@@ -251,6 +256,7 @@ impl SessionComparison {
             .chain(HeardShare::ALL.into_iter().filter_map(|share| compare_heard(share, arms)))
             .collect();
         self.cost = compare_cost(arms);
+        self.quality = compare_quality(arms);
     }
 
     /// Joins of different dispatch methods, and greetings of different modes, are different things.

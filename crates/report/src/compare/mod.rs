@@ -1,8 +1,8 @@
 //! Two sessions, or two parts of one, compared: what differs, with which confidence, and how large a difference the
 //! comparison could have detected. Data only; every sentence about it is written in `render`.
 //!
-//! `arm` keeps what a comparison needs of each side, run by run. `latency`, `rate` and `cost` compare one measure
-//! each. `comparison` checks validity first, and then judges all measures as one family.
+//! `arm` keeps what a comparison needs of each side, run by run. `latency`, `rate`, `cost` and `quality` compare one
+//! measure each. `comparison` checks validity first, and then judges all measures as one family.
 
 mod arm;
 mod blocks;
@@ -14,6 +14,7 @@ mod finding;
 mod heard;
 mod latency;
 mod notes;
+mod quality;
 mod quantile;
 mod rate;
 mod split;
@@ -32,6 +33,7 @@ pub use differences::ProfileDifference;
 pub use finding::{ComparisonFinding, FigureNote};
 pub use latency::{LatencyComparison, Shape};
 pub use notes::ComparisonNote;
+pub use quality::QualityComparison;
 pub use quantile::QuantileComparison;
 pub use rate::RateComparison;
 pub use split::{PartError, SessionPart, Split, SplitBy, SplitError};

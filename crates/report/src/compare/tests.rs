@@ -89,6 +89,8 @@ fn turn(said: SessionTime, wrong: u64) -> Turn {
         heard_characters: None,
         key_words: None,
         rule: None,
+        sound: None,
+        taking: None,
         away: false,
     }
 }
@@ -152,7 +154,7 @@ fn session_with(
             EventKind::Submitted { request, admitted, sent, answered, result, accepted, mapping },
         );
         if let Some(wrong) = test_run.misheard {
-            event(start, EventKind::Turn { run, turn: turn(start, wrong) });
+            event(start, EventKind::Turn { run, turn: Box::new(turn(start, wrong)) });
         }
         if let Some(outcome) = test_run.outcome.clone() {
             let (after, seen, conversation_duration) = (end, end, None);

@@ -11,6 +11,7 @@ use super::join_times::JoinTimes;
 use super::latencies::LatencyTable;
 use super::pairs::PairTable;
 use super::peak_health::PeakHealth;
+use super::quality::{QualityOfRun, QualityTally};
 use super::reconnects::ReconnectTally;
 use super::rules::RuleTally;
 use super::run_record::{RunRecord, TimeSpan};
@@ -76,6 +77,8 @@ pub struct FoldedSession {
     pub heard: HeardTally,
     /// How often callers followed the rules of their scripts.
     pub rules: RuleTally,
+    /// How agents sounded in measured runs of our own callers, and how they took turns.
+    pub quality: QualityTally,
     /// What was special about the conversations of our own callers.
     pub conversations: ConversationTally,
     /// Messages of failures.
@@ -171,6 +174,7 @@ impl FoldedSession {
             reconnects: ReconnectTally::default(),
             heard: HeardTally::default(),
             rules: RuleTally::default(),
+            quality: QualityTally::default(),
             conversations: ConversationTally::default(),
             failure_messages: FailureMessages::default(),
             slowest: Slowest::default(),
@@ -267,6 +271,7 @@ impl FoldedSession {
         let measured = self.names.is_measured(record.stage);
         if measured {
             self.heard.add(record);
+            self.add_quality(record);
         }
         for sample in record.samples() {
             self.latencies.add(&sample, record.mode, record.scenario, record.stage, measured);
@@ -276,6 +281,16 @@ impl FoldedSession {
             }
         }
         self.add_unfinished(record);
+    }
+
+    /// A turn's sound belongs to the window in which the turn was taken: conversations are long.
+    fn add_quality(&mut self, record: &RunRecord) {
+        self.quality.add(&QualityOfRun::of(record));
+        for turn in record.turns.iter().filter(|turn| !turn.away) {
+            if let Some(sound) = &turn.sound {
+                self.timeline.window_at(turn.said).add_sound(sound);
+            }
+        }
     }
 
     /// Takes the runs that were in flight when the journal ended.

@@ -166,6 +166,8 @@ mod tests {
             heard_characters: Some(words.plus(&words)),
             key_words: Some(KeyWords { of: 2, missed: 0b10 }),
             rule: None,
+            sound: None,
+            taking: None,
             away: false,
         }
     }

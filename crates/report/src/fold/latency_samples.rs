@@ -1,5 +1,6 @@
 //! The latencies that follow from one run.
 
+use super::quality::QualityOfRun;
 use super::run_record::{RunRecord, SubmissionTimes, TimeSpan};
 use rushhour_core::event::Outcome;
 use rushhour_core::units::{Metric, Micros, Mode, SessionTime};
@@ -80,6 +81,9 @@ impl RunRecord {
         for reconnect in &self.reconnects {
             exact(Metric::Reconnect, Some(reconnect.duration()));
         }
+        let quality = QualityOfRun::of(self);
+        exact(Metric::SpeechLongestGap, quality.longest_gap());
+        exact(Metric::DeadAir, quality.dead_air);
         // What was measured while the caller's connection was away is no latency of the agent.
         for turn in self.turns.iter().filter(|turn| !turn.away) {
             let since_said = |at: Option<SessionTime>| at.map(|at| at.since(turn.said));

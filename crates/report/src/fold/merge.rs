@@ -260,7 +260,9 @@ impl MergePlacement {
             }
             E::Greeted { run: n, at: when } => E::Greeted { run: run(n), at: at(when) },
             E::MediaPath { run: n, path } => E::MediaPath { run: run(n), path },
-            E::Turn { run: n, turn } => E::Turn { run: run(n), turn: turn.shifted(self.offset) },
+            E::Turn { run: n, turn } => {
+                E::Turn { run: run(n), turn: Box::new(turn.shifted(self.offset)) }
+            }
             E::Reconnected { run: n, reconnect } => {
                 E::Reconnected { run: run(n), reconnect: reconnect.shifted(self.offset) }
             }

@@ -75,6 +75,8 @@ mod tests {
             heard_characters: None,
             key_words: None,
             rule: None,
+            sound: None,
+            taking: None,
             away,
         }
     }
@@ -92,7 +94,7 @@ mod tests {
             record.reconnects.push(reconnect);
         }
         for away in [true, false] {
-            tally.add(&EventKind::Turn { run, turn: turn(away) }, Some(&record));
+            tally.add(&EventKind::Turn { run, turn: Box::new(turn(away)) }, Some(&record));
             record.turns.push(turn(away));
         }
         assert_eq!((tally.count(), tally.rejoined, tally.runs), (2, 1, 1));

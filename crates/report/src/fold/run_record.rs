@@ -200,7 +200,7 @@ impl RunRecord {
                 self.agent_ready.get_or_insert(TimeSpan { from: *after, to: *seen });
             }
             EventKind::Greeted { at, .. } => self.greeted = Some(*at),
-            EventKind::Turn { turn, .. } => self.turns.push(*turn),
+            EventKind::Turn { turn, .. } => self.turns.push(**turn),
             EventKind::Reconnected { reconnect, .. } => self.reconnects.push(*reconnect),
             EventKind::ModelUsage { usage, .. } => self.model_usage = Some(*usage),
             EventKind::AudioSent { frames, .. } => self.frames = Some(*frames),

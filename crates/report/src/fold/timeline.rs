@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::latency_samples::LatencySample;
+use rushhour_core::event::SpeechQuality;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
 /// With more windows than this, every two are merged.
@@ -39,6 +40,8 @@ pub struct TimelineWindow {
     pub completed: u64,
     /// Runs that failed in it.
     pub failed: u64,
+    /// How agents sounded in the turns of measured runs that were said in it.
+    pub sound: SpeechQuality,
     /// Latencies of the runs with their intended start in it, to two digits.
     latencies: BTreeMap<Metric, Histogram<u32>>,
 }
@@ -49,7 +52,12 @@ impl TimelineWindow {
         self.latencies.get(&metric)
     }
 
+    pub(super) fn add_sound(&mut self, sound: &SpeechQuality) {
+        self.sound = self.sound.plus(sound);
+    }
+
     fn merge(&mut self, other: Self) {
+        self.add_sound(&other.sound);
         self.intended += other.intended;
         self.started += other.started;
         self.skipped += other.skipped;

@@ -8,6 +8,7 @@ mod heard_summary;
 mod measured_latency;
 mod overall_verdict;
 mod percentiles;
+mod quality_summary;
 mod summary;
 mod summary_parts;
 #[cfg(test)]
@@ -25,6 +26,8 @@ pub use heard_summary::{HeardSummary, KeyWordSummary, MissedKeyWord};
 pub(crate) use measured_latency::{MeasuredLatency, measured_latencies};
 pub(crate) use overall_verdict::OverallVerdict;
 pub(crate) use percentiles::{PercentileFigure, listed_percentiles, quantile_of};
+pub(crate) use quality_summary::estimated_quality;
+pub use quality_summary::{QualityFigure, QualitySummary};
 pub use summary::{SUMMARY_VERSION, Summary, summary_schema};
 pub(crate) use summary_parts::scope_of;
 pub use summary_parts::{
@@ -32,7 +35,9 @@ pub use summary_parts::{
     RoomCounts, StopSummary, ThresholdSummary, UnfinishedSummary, ValidityCheck,
 };
 pub use threshold::{Criterion, Estimated, ThresholdFigure, ThresholdResult, Verdict};
-pub(crate) use time_bins::{Bin, BinFigure, FEWEST_FOR_P95, count_bins, latency_bins};
+pub(crate) use time_bins::{
+    Bin, BinFigure, FEWEST_FOR_P95, LoadSound, count_bins, latency_bins, sound_by_load,
+};
 pub(crate) use unfinished::{ReachedFigure, WithUnfinished};
 pub use validity::{StartRates, Validity, ValidityFigure, ValidityRule};
 pub(crate) use validity::{limits, start_rates};

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::bill::BillSummary;
 use super::heard_summary::HeardSummary;
+use super::quality_summary::QualitySummary;
 use super::summary_parts::{
     GeneratorSummary, LatencySummary, OutcomeCounts, ResumptionSummary, RoomCounts, StopSummary,
     ThresholdSummary, ValidityCheck, scope_of,
@@ -83,6 +84,9 @@ pub struct Summary {
     /// How well agents heard our own callers; absent where they wrote no transcripts of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<HeardSummary>,
+    /// How agents sounded to our own callers, and how they took turns; absent without callers that speak.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<QualitySummary>,
     /// Voice compared with chat; absent in a session of one mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairedComparison>,
@@ -146,6 +150,7 @@ impl Summary {
                 .collect(),
             bill: BillSummary::of(folded),
             heard: HeardSummary::of(folded),
+            quality: QualitySummary::of(folded),
             pairs: verdict.pairs.clone(),
             judged: verdict.judged.as_ref().map(|judged| judged.figures.clone()),
             generator: GeneratorSummary::of(folded),

@@ -1,9 +1,11 @@
 //! One threshold judged. Verdicts are three-valued: a figure whose interval includes the bound has not failed.
 
 use super::percentiles::{PercentileFigure, quantile_of};
+use super::quality_summary::estimated_quality;
 use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::profile::{
-    HeardShare, RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
+    HeardShare, QualityMeasure, RunShare, Threshold, ThresholdBound, ThresholdMeasure,
+    ThresholdOperator,
 };
 use rushhour_core::units::{Micros, Mode, Percentile};
 use rushhour_stats::{ClusteredRatio, Confidence, Proportion};
@@ -51,7 +53,7 @@ impl Verdict {
     }
 }
 
-/// An estimate with its interval, in the unit of the bound: microseconds, or a share between 0 and 1.
+/// An estimate with its interval, in the unit of the bound: microseconds, a share between 0 and 1, or a count by the minute.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimated {
     /// The point estimate.
@@ -107,6 +109,15 @@ pub enum ThresholdFigure {
         /// The share with its 95 % interval.
         estimated: Estimated,
     },
+    /// How agents sounded, or took turns.
+    Quality {
+        /// Which figure.
+        measure: QualityMeasure,
+        /// In how many conversations.
+        conversations: u64,
+        /// The figure with its 95 % interval.
+        estimated: Estimated,
+    },
 }
 
 impl ThresholdFigure {
@@ -117,7 +128,8 @@ impl ThresholdFigure {
             Self::Percentile { n, .. }
             | Self::PercentileAlone { n, .. }
             | Self::Share { of: n, .. }
-            | Self::Heard { conversations: n, .. } => *n,
+            | Self::Heard { conversations: n, .. }
+            | Self::Quality { conversations: n, .. } => *n,
         }
     }
 
@@ -127,7 +139,9 @@ impl ThresholdFigure {
             Self::Percentile { value, low, high, .. } => {
                 Some(Estimated { value: value.0 as f64, low: low.0 as f64, high: high.0 as f64 })
             }
-            Self::Share { estimated, .. } | Self::Heard { estimated, .. } => Some(*estimated),
+            Self::Share { estimated, .. }
+            | Self::Heard { estimated, .. }
+            | Self::Quality { estimated, .. } => Some(*estimated),
             Self::Nothing | Self::PercentileAlone { .. } => None,
         }
     }
@@ -187,8 +201,15 @@ pub(super) fn judge(
             let test = BoundTest { operator: threshold.comparison, criterion };
             vec![result(None, judge_heard(folded, share, bound.fraction(), test))]
         }
+        (
+            ThresholdMeasure::Quality(measure),
+            ThresholdBound::Rate(_) | ThresholdBound::Share(_),
+        ) => {
+            let test = BoundTest { operator: threshold.comparison, criterion };
+            vec![result(None, judge_quality(folded, measure, threshold.bound_number(), test))]
+        }
         // Profiles pair each measure with a bound of its own kind.
-        (_, ThresholdBound::Time(_) | ThresholdBound::Share(_)) => {
+        (_, ThresholdBound::Time(_) | ThresholdBound::Share(_) | ThresholdBound::Rate(_)) => {
             vec![result(None, (Verdict::NoSamples, ThresholdFigure::Nothing))]
         }
     }
@@ -270,6 +291,21 @@ fn judge_heard(
     let (units, conversations) = (folded.heard.units(share), ratio.clusters());
     let verdict = test.decide(&estimated, bound, conversations);
     (verdict, ThresholdFigure::Heard { share, units, conversations, estimated })
+}
+
+/// Gaps of one conversation come together: the interval is that of a ratio over conversations.
+fn judge_quality(
+    folded: &FoldedSession,
+    measure: QualityMeasure,
+    bound: f64,
+    test: BoundTest,
+) -> (Verdict, ThresholdFigure) {
+    let Some(estimated) = estimated_quality(&folded.quality, measure) else {
+        return (Verdict::NoSamples, ThresholdFigure::Nothing);
+    };
+    let conversations = folded.quality.ratio(measure).0.clusters();
+    let verdict = test.decide(&estimated, bound, conversations);
+    (verdict, ThresholdFigure::Quality { measure, conversations, estimated })
 }
 
 /// How an estimate is compared with a bound.

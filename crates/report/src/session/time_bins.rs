@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 
 use super::percentiles::quantile_of;
 use crate::fold::{FoldedSession, TIMELINE_METRICS, TimelineWindow, value_at_rank};
+use rushhour_core::event::SpeechQuality;
 use rushhour_core::units::{Metric, Micros, Percentile, SessionTime};
 use rushhour_stats::{Confidence, Quantile, rank_interval};
 
@@ -20,6 +21,9 @@ const LATENCY_BINS: (u64, u64) = (6, 80);
 /// The fewest and the most bins of counts.
 const COUNT_BINS: (u64, u64) = (20, 120);
 
+/// The most classes of conversations at once.
+const LOAD_CLASSES: u64 = 12;
+
 /// A period of the session.
 #[derive(Debug, Clone)]
 pub(crate) struct Bin {
@@ -33,6 +37,8 @@ pub(crate) struct Bin {
     pub(crate) completed: u64,
     pub(crate) failed: u64,
     pub(crate) in_flight_at_end: u64,
+    /// How agents sounded in the turns that were said in it.
+    pub(crate) sound: SpeechQuality,
     latencies: BTreeMap<Metric, Histogram<u32>>,
 }
 
@@ -94,6 +100,34 @@ pub(crate) fn latency_bins(folded: &FoldedSession) -> Vec<Bin> {
     bins
 }
 
+/// How agents sounded with about so many conversations at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LoadSound {
+    /// The most conversations at once of these moments.
+    pub(crate) in_flight: u64,
+    pub(crate) sound: SpeechQuality,
+}
+
+/// How agents sounded by the number of conversations at once, from few to many.
+pub(crate) fn sound_by_load(folded: &FoldedSession) -> Vec<LoadSound> {
+    let width = folded.in_flight_peak.div_ceil(LOAD_CLASSES).max(1);
+    let mut classes: BTreeMap<u64, LoadSound> = BTreeMap::new();
+    let mut in_flight: u64 = 0;
+    for window in folded.timeline.windows() {
+        let before = in_flight;
+        in_flight = (in_flight + window.started).saturating_sub(window.completed + window.failed);
+        if window.sound.speech == Micros::ZERO {
+            continue;
+        }
+        let at_once = before.max(in_flight);
+        let empty = LoadSound { in_flight: 0, sound: SpeechQuality::default() };
+        let class = classes.entry(at_once / width).or_insert(empty);
+        class.in_flight = class.in_flight.max(at_once);
+        class.sound = class.sound.plus(&window.sound);
+    }
+    classes.into_values().collect()
+}
+
 /// Bins for counts of starts and ends.
 pub(crate) fn count_bins(folded: &FoldedSession) -> Vec<Bin> {
     let target = (folded.tally.planned() / STARTS_PER_BIN).clamp(COUNT_BINS.0, COUNT_BINS.1);
@@ -134,6 +168,7 @@ fn bins(folded: &FoldedSession, most: u64) -> Vec<Bin> {
             completed,
             failed,
             in_flight_at_end: in_flight,
+            sound: group.iter().fold(SpeechQuality::default(), |sum, w| sum.plus(&w.sound)),
             latencies,
         });
     }

@@ -158,7 +158,9 @@ fn judge_series(
     let upper = cusum.points.last()?.above;
     let material = match figure.unit {
         SeriesUnit::Share => current.material_failures,
-        SeriesUnit::Microseconds | SeriesUnit::Bytes => current.material * mean.abs(),
+        unit @ (SeriesUnit::Microseconds | SeriesUnit::Bytes | SeriesUnit::PerMinute) => {
+            (current.material * mean.abs()).max(unit.least_material())
+        }
     };
     let finding = if level > band.high() && level - mean > material {
         NightlyFinding::Above

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::windows::{SoakWindow, SoakWindows};
 use crate::fold::TIMELINE_METRICS;
-use rushhour_core::units::Metric;
+use rushhour_core::units::{Metric, Micros};
+
+/// The least speech of a window that says how often it breaks up.
+const LEAST_SPEECH: Micros = Micros::from_secs(20);
 
 /// A figure that is tracked through a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +17,8 @@ pub enum TrackedSeries {
     Median(Metric),
     /// The 95th percentile of a latency.
     P95(Metric),
+    /// Gaps in each minute of the agent's speech.
+    SpeechGaps,
     /// The share of runs that failed.
     Failed,
     /// The resident memory of the agent's worker.
@@ -30,6 +35,18 @@ pub enum SeriesUnit {
     Share,
     /// Bytes.
     Bytes,
+    /// A count by the minute.
+    PerMinute,
+}
+
+impl SeriesUnit {
+    /// The smallest change that can matter, whatever the level.
+    pub(super) const fn least_material(self) -> f64 {
+        match self {
+            Self::PerMinute => 0.25,
+            Self::Microseconds | Self::Share | Self::Bytes => 0.0,
+        }
+    }
 }
 
 impl TrackedSeries {
@@ -38,7 +55,7 @@ impl TrackedSeries {
         let latencies = TIMELINE_METRICS
             .into_iter()
             .flat_map(|metric| [Self::Median(metric), Self::P95(metric)]);
-        latencies.chain([Self::Failed, Self::Memory]).collect()
+        latencies.chain([Self::SpeechGaps, Self::Failed, Self::Memory]).collect()
     }
 
     /// Its name in reports and in the history.
@@ -46,6 +63,7 @@ impl TrackedSeries {
         match self {
             Self::Median(metric) => format!("{metric} p50"),
             Self::P95(metric) => format!("{metric} p95"),
+            Self::SpeechGaps => "speech.gaps".to_owned(),
             Self::Failed => "failed".to_owned(),
             Self::Memory => "agent memory".to_owned(),
         }
@@ -55,9 +73,15 @@ impl TrackedSeries {
     pub const fn unit(self) -> SeriesUnit {
         match self {
             Self::Median(_) | Self::P95(_) => SeriesUnit::Microseconds,
+            Self::SpeechGaps => SeriesUnit::PerMinute,
             Self::Failed => SeriesUnit::Share,
             Self::Memory => SeriesUnit::Bytes,
         }
+    }
+
+    /// The smallest change that can matter, whatever the level: without it, one gap would be a rise from none.
+    pub(super) const fn least_material(self) -> f64 {
+        self.unit().least_material()
     }
 
     /// Its value in a window.
@@ -65,6 +89,10 @@ impl TrackedSeries {
         match self {
             Self::Median(metric) => Some(window.latencies.get(&metric)?.p50),
             Self::P95(metric) => window.latencies.get(&metric)?.p95,
+            Self::SpeechGaps => {
+                let minutes = window.sound.speech.as_secs_f64() / 60.0;
+                (window.sound.speech >= LEAST_SPEECH).then(|| window.sound.gaps() as f64 / minutes)
+            }
             Self::Failed => (window.runs > 0).then(|| window.failed as f64 / window.runs as f64),
             Self::Memory => window.worker?.memory,
         }

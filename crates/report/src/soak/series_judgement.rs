@@ -183,7 +183,8 @@ fn judge(
     let Draft { series, points, trend, step } = draft;
     let material = criteria.settings.material.fraction();
     let step = step.filter(|step| {
-        let is_material = (step.after - step.before).abs() > material * step.before.abs();
+        let is_material = (step.after - step.before).abs()
+            > (material * step.before.abs()).max(series.least_material());
         is_material
             && p_adjusted.is_significant_at(STEP_FALSE_ALARMS)
             && explains_more(step, &points, trend)
@@ -192,7 +193,7 @@ fn judge(
     let drift = trend.map(|trend| {
         // A fitted line may start below zero if its values vary much.
         let start = if trend.start > 0.0 { trend.start } else { level };
-        trend.drift(Materiality::Absolute(material * start))
+        trend.drift(Materiality::Absolute((material * start).max(series.least_material())))
     });
     let finding = match (&step, drift) {
         (Some(step), _) if step.after > step.before => SeriesFinding::StepsUp,

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::idle_periods::{IdleKind, IdlePeriod};
-use crate::fold::{EndedRuns, FoldedSession, RoomsListed, RunRecord, TIMELINE_METRICS};
-use rushhour_core::event::{AgentHealth, Event, EventKind, FailureClass, Outcome};
+use crate::fold::{
+    EndedRuns, FoldedSession, QualityOfRun, RoomsListed, RunRecord, TIMELINE_METRICS,
+};
+use rushhour_core::event::{AgentHealth, Event, EventKind, FailureClass, Outcome, SpeechQuality};
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
 /// With more samples of the worker than this, every second one is dropped, and the sampling rate halves from then on.
@@ -18,6 +20,15 @@ pub struct TimedLatency {
     pub intended: SessionTime,
     /// The latency.
     pub latency: Micros,
+}
+
+/// How the agent sounded in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedSound {
+    /// The run's intended start.
+    pub intended: SessionTime,
+    /// How its speech arrived.
+    pub sound: SpeechQuality,
 }
 
 /// A run that completed or failed.
@@ -49,6 +60,8 @@ pub struct SoakData {
     pub latencies: BTreeMap<Metric, Vec<TimedLatency>>,
     /// Runs of measured stages that completed, or failed for a reason that may be the agent's, in any order.
     pub ended: Vec<EndedRun>,
+    /// How the agent sounded in runs of measured stages, in any order; none where no caller of ours heard it.
+    pub sounds: Vec<TimedSound>,
     /// Samples of the worker in order of time, evenly thinned where there are many.
     pub worker_samples: Vec<WorkerSample>,
     /// Polls of the worker that were not answered usefully.
@@ -66,6 +79,7 @@ pub struct SoakBuilder {
     /// By stage: which stages are measured is known only at the end.
     latencies: BTreeMap<(u32, Metric), Vec<TimedLatency>>,
     ended: Vec<(u32, EndedRun)>,
+    sounds: Vec<(u32, TimedSound)>,
     worker_samples: ThinnedSamples,
     failed_worker_polls: u64,
     started: u64,
@@ -154,6 +168,10 @@ impl SoakBuilder {
         };
         let intended = record.intended;
         self.ended.push((record.stage, EndedRun { intended, failed }));
+        let sound = QualityOfRun::of(record).sound;
+        if sound.speech > Micros::ZERO {
+            self.sounds.push((record.stage, TimedSound { intended, sound }));
+        }
         for sample in record.samples() {
             if TIMELINE_METRICS.contains(&sample.metric) {
                 let timed = TimedLatency { intended, latency: sample.high };
@@ -172,6 +190,9 @@ impl SoakBuilder {
         }
         let measured = self.ended.into_iter().filter(|(stage, _)| folded.names.is_measured(*stage));
         let ended = measured.map(|(_, ended)| ended).collect();
+        let is_measured = |stage: u32| folded.names.is_measured(stage);
+        let sounds = self.sounds.into_iter().filter(|(stage, _)| is_measured(*stage));
+        let sounds = sounds.map(|(_, sound)| sound).collect();
         // An idle period within a stage is no pause between waves: only the last of each stage counts.
         let mut idle_periods: Vec<IdlePeriod> = Vec::new();
         for period in self.idle_periods {
@@ -183,6 +204,7 @@ impl SoakBuilder {
         SoakData {
             latencies,
             ended,
+            sounds,
             worker_samples: self.worker_samples.samples,
             failed_worker_polls: self.failed_worker_polls,
             idle_periods,

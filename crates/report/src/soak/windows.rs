@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::soak_data::{SoakData, WorkerSample};
+use rushhour_core::event::SpeechQuality;
 use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
 use rushhour_stats::{Quantile, Sample};
 
@@ -54,6 +55,8 @@ pub struct SoakWindow {
     pub failed: u64,
     /// The latencies that have a median.
     pub latencies: BTreeMap<Metric, WindowFigure>,
+    /// How the agent sounded.
+    pub sound: SpeechQuality,
     /// The worker; none where it has no sample.
     pub worker: Option<WindowWorker>,
 }
@@ -113,6 +116,11 @@ impl SoakWindows {
             let Some(index) = self.index(run.intended) else { continue };
             self.windows[index].runs += 1;
             self.windows[index].failed += u64::from(run.failed);
+        }
+        for one in &data.sounds {
+            let Some(index) = self.index(one.intended) else { continue };
+            let sound = &mut self.windows[index].sound;
+            *sound = sound.plus(&one.sound);
         }
         for (metric, values) in &data.latencies {
             let mut by_window = vec![Vec::new(); self.windows.len()];

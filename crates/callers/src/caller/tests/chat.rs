@@ -24,6 +24,8 @@ fn turn(number: u32, said: u64, first: u64, last: u64) -> Turn {
         heard_characters: None,
         key_words: None,
         rule: None,
+        sound: None,
+        taking: None,
         away: false,
     }
 }
@@ -156,7 +158,7 @@ fn a_greeting_comes_first_and_is_not_an_answer() {
         assert!(updates.contains(&(2_050, UpdateKind::Greeted)), "{updates:?}");
         let turns: Vec<_> =
             updates.iter().filter(|(_, kind)| matches!(kind, UpdateKind::Turn(_))).collect();
-        assert_eq!(turns, [&(3_100, UpdateKind::Turn(turn(1, 2_600, 3_050, 3_100)))]);
+        assert_eq!(turns, [&(3_100, UpdateKind::Turn(Box::new(turn(1, 2_600, 3_050, 3_100))))]);
         let (_, UpdateKind::Ended { outcome, .. }) = updates.last().unwrap() else {
             panic!("{updates:?}")
         };

@@ -7,6 +7,7 @@ mod ends;
 mod greeting;
 mod hand_offs;
 mod outages;
+mod quality;
 mod recordings;
 mod requests;
 mod scene;

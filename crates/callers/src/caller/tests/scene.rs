@@ -370,7 +370,7 @@ impl Scene {
     /// The turns among the updates since the last call.
     pub(super) fn turns(&mut self) -> Vec<Turn> {
         let turn = |(_, update)| match update {
-            UpdateKind::Turn(turn) => Some(turn),
+            UpdateKind::Turn(turn) => Some(*turn),
             _ => None,
         };
         self.updates().into_iter().filter_map(turn).collect()
@@ -393,7 +393,7 @@ impl Scene {
             panic!("the conversation is over: {updates:?}");
         };
         let turns = updates.into_iter().filter_map(|(_, update)| match update {
-            UpdateKind::Turn(turn) => Some(turn),
+            UpdateKind::Turn(turn) => Some(*turn),
             UpdateKind::Ended { .. } => panic!("it ended twice"),
             _ => None,
         });

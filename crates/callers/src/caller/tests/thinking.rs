@@ -89,7 +89,7 @@ fn key_strokes_are_no_answer_and_no_greeting_even_of_an_agent_that_tells_no_stat
             let updates = scene.updates();
             let greeted = updates.iter().any(|(_, kind)| *kind == UpdateKind::Greeted);
             let turn = updates.iter().find_map(|(_, kind)| match kind {
-                UpdateKind::Turn(turn) => Some(*turn),
+                UpdateKind::Turn(turn) => Some(**turn),
                 _ => None,
             });
             let first = turn.and_then(|turn| turn.first).map(|at| at.0 / 1_000);

@@ -269,6 +269,11 @@ fn contradictions_in_the_load_are_reported() {
         ("[livekit]", "[thresholds]\nfailed = \"1%\"\n[livekit]", "`1%` has no comparison"),
         (
             "[livekit]",
+            "[thresholds]\n\"speech.gaps\" = \"< 1/min\"\n[livekit]",
+            "only native callers in voice hear how the agent sounds",
+        ),
+        (
+            "[livekit]",
             "[sandbox.faults]\nearthquake = \"1%\"\n[livekit]",
             "the sandbox has no fault `earthquake`",
         ),

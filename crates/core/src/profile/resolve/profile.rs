@@ -18,7 +18,7 @@ use super::script::RawScripts;
 use super::soak::resolve_soak;
 use super::speech::resolve_synthesis;
 use super::stages::resolve_stages;
-use super::thresholds::{check_heard_thresholds, resolve_thresholds};
+use super::thresholds::{check_heard_thresholds, check_quality_thresholds, resolve_thresholds};
 use super::workers::resolve_workers;
 use crate::profile::diagnostic::{Diagnostics, Located, SourceText};
 use crate::profile::raw::RawProfile;
@@ -60,10 +60,11 @@ pub(crate) fn resolve_profile(
     let networks = resolve_networks(raw.network.as_ref(), native, &mut resolver);
     let limits = resolve_limits(raw.limits.as_ref(), native, &mut resolver);
     let thresholds = resolve_thresholds(raw.thresholds.as_ref(), &mut resolver);
+    let hears = native && mode.modes().contains(&Mode::Voice);
     if let Some(mix) = &mix {
-        let speaks = native && mode.modes().contains(&Mode::Voice);
-        check_heard_thresholds(raw.thresholds.as_ref(), mix, speaks, resolver.diagnostics);
+        check_heard_thresholds(raw.thresholds.as_ref(), mix, hears, resolver.diagnostics);
     }
+    check_quality_thresholds(raw.thresholds.as_ref(), hears, resolver.diagnostics);
     let sandbox = resolve_sandbox(raw.sandbox.as_ref(), &mut resolver);
     let capacity = resolve_capacity(raw.capacity.as_ref(), mix.as_ref(), &limits, &mut resolver);
     let soak = raw.soak.as_ref().map(|at| resolve_soak(&at.value, &mut resolver));

@@ -76,6 +76,24 @@ pub(super) fn check_heard_thresholds(
     }
 }
 
+/// How an agent sounds is known to callers of ours that hear it.
+pub(super) fn check_quality_thresholds(
+    raw: Option<&Located<Named<Located<RawThreshold>>>>,
+    hears: bool,
+    diagnostics: &mut Diagnostics,
+) {
+    for (key, _) in raw.iter().flat_map(|named| &named.value.0) {
+        let measure = parse_measure(&key.value);
+        if !hears && matches!(measure, Ok(ThresholdMeasure::Quality(_))) {
+            diagnostics.conflict(
+                &key.span,
+                "only native callers in voice hear how the agent sounds",
+                "remove the threshold, or set evaluator.kind = \"native\" and mode = \"voice\"",
+            );
+        }
+    }
+}
+
 /// The bound, and how long after the session's start it may stop the session, if it may.
 fn resolve_bound(
     raw: &Located<RawThreshold>,

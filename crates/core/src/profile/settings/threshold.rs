@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{
-    Metric, Micros, ParseUnitError, Percent, Percentile, PositiveDuration, parse_duration,
+    Metric, Micros, ParseUnitError, Percent, Percentile, PositiveDuration, Rate, parse_duration,
 };
 
 /// What a threshold bounds.
@@ -23,6 +23,8 @@ pub enum ThresholdMeasure {
     Share(RunShare),
     /// A share of what callers said.
     Heard(HeardShare),
+    /// How the agent sounds, and how it takes turns.
+    Quality(QualityMeasure),
 }
 
 /// A share of what native callers said, by the agent's transcripts of it.
@@ -62,6 +64,56 @@ impl HeardShare {
     }
 }
 
+/// How agents sound to native callers, and how they take turns, over all measured runs in voice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum QualityMeasure {
+    /// Gaps in each minute of speech.
+    #[serde(rename = "speech.gaps")]
+    Gaps,
+    /// The share of speech that a listener does not hear: silent, or concealed.
+    #[serde(rename = "speech.concealed")]
+    Concealed,
+    /// The share of what the caller says during which the agent speaks too.
+    #[serde(rename = "overlap")]
+    Overlap,
+    /// The share of turns in which the agent begins while the caller speaks, and does not stop.
+    #[serde(rename = "talk_over")]
+    TalkOver,
+}
+
+impl QualityMeasure {
+    /// Every measure.
+    pub const ALL: [Self; 4] = [Self::Gaps, Self::Concealed, Self::Overlap, Self::TalkOver];
+
+    /// The name used in thresholds and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gaps => "speech.gaps",
+            Self::Concealed => "speech.concealed",
+            Self::Overlap => "overlap",
+            Self::TalkOver => "talk_over",
+        }
+    }
+
+    /// What it is, as a sentence.
+    pub const fn definition(self) -> &'static str {
+        match self {
+            Self::Gaps => {
+                "Gaps of at least 30 ms in each minute of the agent's speech: digital silence that cuts it, or packets that came too late for a jitter buffer of 100 ms, or never."
+            }
+            Self::Concealed => {
+                "The share of the agent's speech that a listener does not hear: gaps of digital silence, and whatever its jitter buffer must conceal, however short."
+            }
+            Self::Overlap => {
+                "The share of what callers say, from the first sound of a turn to its last, during which the agent speaks too."
+            }
+            Self::TalkOver => {
+                "The share of turns in which the agent begins while the caller speaks, at least 200 ms before its last sound, and has not stopped when the caller ends."
+            }
+        }
+    }
+}
+
 /// A share of the measured runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -94,6 +146,7 @@ impl fmt::Display for ThresholdMeasure {
             Self::Latency { metric, percentile } => write!(f, "{metric} {percentile}"),
             Self::Share(share) => f.write_str(share.name()),
             Self::Heard(share) => f.write_str(share.name()),
+            Self::Quality(measure) => f.write_str(measure.name()),
         }
     }
 }
@@ -117,6 +170,8 @@ pub enum ThresholdBound {
     Time(Micros),
     /// The bound of a share.
     Share(Percent),
+    /// The bound of what is counted by the minute.
+    Rate(Rate),
 }
 
 impl fmt::Display for ThresholdBound {
@@ -124,8 +179,19 @@ impl fmt::Display for ThresholdBound {
         match self {
             Self::Time(micros) => micros.fmt(f),
             Self::Share(percent) => percent.fmt(f),
+            Self::Rate(rate) => f.pad(&format!("{}/min", rounded(per_minute(*rate)))),
         }
     }
+}
+
+const SECONDS_PER_MINUTE: f64 = 60.0;
+
+fn per_minute(rate: Rate) -> f64 {
+    rate.per_second() * SECONDS_PER_MINUTE
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 /// What must hold for a session to pass.
@@ -135,7 +201,7 @@ pub struct Threshold {
     pub measure: ThresholdMeasure,
     /// On which side of the bound it must be.
     pub comparison: ThresholdOperator,
-    /// The bound: a time for a latency, a share for a share.
+    /// The bound: a time for a latency, a share for a share, a rate for what is counted by the minute.
     pub bound: ThresholdBound,
     /// If the threshold may stop the session early: how long after the session's start at the earliest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,11 +209,12 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// The bound as a number: microseconds, or a fraction between 0 and 1.
+    /// The bound as a number: microseconds, a fraction between 0 and 1, or a count by the minute.
     pub fn bound_number(&self) -> f64 {
         match self.bound {
             ThresholdBound::Time(micros) => micros.0 as f64,
             ThresholdBound::Share(percent) => percent.fraction(),
+            ThresholdBound::Rate(rate) => per_minute(rate),
         }
     }
 }
@@ -177,8 +244,11 @@ pub(crate) fn parse_measure(text: &str) -> Result<ThresholdMeasure, ParseUnitErr
             if let Some(share) = HeardShare::ALL.into_iter().find(|share| share.name() == word) {
                 return Ok(ThresholdMeasure::Heard(share));
             }
+            if let Some(measure) = QualityMeasure::ALL.into_iter().find(|one| one.name() == word) {
+                return Ok(ThresholdMeasure::Quality(measure));
+            }
             let known: Metric = word.parse().map_err(|error: ParseUnitError| ParseUnitError {
-                hint: format!("{}; or a share: failed, skipped, judged_failed, heard.wer, heard.cer, heard.words", error.hint),
+                hint: format!("{}; or a share of runs: failed, skipped, judged_failed; or of what was heard: heard.wer, heard.cer, heard.words; or how agents sound and take turns: speech.gaps, speech.concealed, overlap, talk_over", error.hint),
                 ..error
             })?;
             Err(ParseUnitError {
@@ -215,7 +285,8 @@ pub(crate) fn parse_bound(
         ThresholdMeasure::Latency { .. } => {
             ThresholdBound::Time(Micros::from(parse_duration(rest)?))
         }
-        ThresholdMeasure::Share(_) | ThresholdMeasure::Heard(_) => {
+        ThresholdMeasure::Quality(QualityMeasure::Gaps) => ThresholdBound::Rate(rest.parse()?),
+        ThresholdMeasure::Share(_) | ThresholdMeasure::Heard(_) | ThresholdMeasure::Quality(_) => {
             ThresholdBound::Share(rest.parse()?)
         }
     };
@@ -238,6 +309,9 @@ mod tests {
         assert_eq!(threshold("heard.wer", "< 10%").unwrap(), "heard.wer < 10%");
         assert_eq!(threshold("heard.words", "> 95%").unwrap(), "heard.words > 95%");
         assert_eq!(threshold("failed", "<=1%").unwrap(), "failed < 1%");
+        assert_eq!(threshold("speech.gaps", "< 0.5/min").unwrap(), "speech.gaps < 0.5/min");
+        assert_eq!(threshold("speech.gaps", "< 1/s").unwrap(), "speech.gaps < 60/min");
+        assert_eq!(threshold("talk_over", "< 2%").unwrap(), "talk_over < 2%");
         assert_eq!(threshold("turn.voice  p50", "> 200ms").unwrap(), "turn.voice p50 > 200ms");
     }
 
@@ -247,6 +321,7 @@ mod tests {
         assert_eq!(wrong("agent_join", "< 5s"), "`agent_join` needs a percentile");
         assert_eq!(wrong("joins p99", "< 5s"), "`joins` is not a metric");
         assert_eq!(wrong("fails", "< 5%"), "`fails` is not a metric");
+        assert_eq!(wrong("speech.gaps", "< 5%"), "`5%` has no unit of time");
         assert_eq!(wrong("failed", "5%"), "`5%` has no comparison");
         assert_eq!(wrong("failed", "< 5s"), "`5s` has no percent sign");
         assert_eq!(wrong("agent_join p99", "< 5%"), "`5%` is not a duration");

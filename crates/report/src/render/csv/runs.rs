@@ -2,14 +2,16 @@
 
 use std::io::Write;
 
-use crate::fold::{EndedRuns, HeardOfRun, RunRecord, StageNames, SubmissionTimes, TimeSpan};
+use crate::fold::{
+    EndedRuns, HeardOfRun, QualityOfRun, RunRecord, StageNames, SubmissionTimes, TimeSpan,
+};
 use crate::render::csv::write_record;
 use rushhour_core::bill::Tariff;
 use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-const HEADER: [&str; 65] = [
+const HEADER: [&str; 75] = [
     "run",
     "stage",
     "measured",
@@ -75,6 +77,16 @@ const HEADER: [&str; 65] = [
     "heard.key_words",
     "heard.key_words_heard",
     "heard.words",
+    "speech_us",
+    "speech.gaps",
+    "speech.gaps_starved",
+    "speech.gaps_late",
+    "speech.gaps_lost",
+    "speech.concealed_us",
+    "speech.longest_gap_us",
+    "dead_air_us",
+    "overlap_us",
+    "turns_talked_over",
 ];
 
 /// Writes runs, one by one.
@@ -156,6 +168,9 @@ impl<W: Write> RunsCsv<W> {
         let ended = record.ending.as_ref();
         let heard = HeardOfRun::of(record);
         let heard = (heard != HeardOfRun::default()).then_some(heard);
+        let quality = QualityOfRun::of(record);
+        let sound = Some(quality.sound).filter(|sound| sound.speech > Micros::ZERO);
+        let turns_taken = Some(quality).filter(|quality| quality.turns > 0);
         let line: [String; HEADER.len()] = [
             record.run.to_string(),
             stage.to_owned(),
@@ -227,6 +242,16 @@ impl<W: Write> RunsCsv<W> {
             count(heard.map(|heard| heard.key_words)),
             count(heard.map(|heard| heard.key_words_heard)),
             ratio(heard.and_then(|heard| heard.key_word_share())),
+            duration(sound.map(|sound| sound.speech)),
+            count(sound.map(|sound| sound.gaps())),
+            count(sound.map(|sound| sound.starved.into())),
+            count(sound.map(|sound| sound.late.into())),
+            count(sound.map(|sound| sound.lost.into())),
+            duration(sound.map(|sound| sound.unheard())),
+            duration(sound.map(|sound| sound.longest_gap)),
+            duration(quality.dead_air),
+            duration(turns_taken.map(|quality| quality.overlap)),
+            count(turns_taken.map(|quality| quality.talked_over)),
         ];
         write_record(&mut self.csv, line)
     }

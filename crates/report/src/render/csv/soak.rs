@@ -28,7 +28,14 @@ pub fn soak_csv(soak: &SoakAnalysis, to: impl Write) -> csv::Result<()> {
         let mut line = vec![windows.start_of(index).0.to_string(), windows.width.0.to_string()];
         line.extend([window.runs, window.failed].map(|count| count.to_string()));
         let cell = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.0}"));
-        line.extend(tracked.iter().map(|one| cell(one.value(window))));
+        line.extend(tracked.iter().map(|one| match one.unit() {
+            SeriesUnit::PerMinute => {
+                one.value(window).map_or(String::new(), |value| format!("{value:.3}"))
+            }
+            SeriesUnit::Microseconds | SeriesUnit::Share | SeriesUnit::Bytes => {
+                cell(one.value(window))
+            }
+        }));
         let worker = window.worker.unwrap_or_default();
         line.push(worker.load.map_or(String::new(), |load| format!("{load:.4}")));
         line.push(cell(worker.jobs));
@@ -42,6 +49,7 @@ fn column(series: TrackedSeries) -> String {
         SeriesUnit::Microseconds => "us",
         SeriesUnit::Share => "share",
         SeriesUnit::Bytes => "bytes",
+        SeriesUnit::PerMinute => "per_minute",
     };
     format!("{}_{unit}", series.name().replace(' ', "_"))
 }

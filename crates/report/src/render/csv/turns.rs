@@ -8,7 +8,7 @@ use rushhour_core::event::{SessionHeader, Turn};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// `first_us` and `last_us` count from `said_us`, which counts from the session's start.
-const HEADER: [&str; 23] = [
+const HEADER: [&str; 30] = [
     "run",
     "stage",
     "measured",
@@ -32,6 +32,13 @@ const HEADER: [&str; 23] = [
     "heard.cer",
     "heard.key_words",
     "heard.key_words_heard",
+    "speech_us",
+    "speech.gaps",
+    "speech.concealed_us",
+    "speech.longest_gap_us",
+    "dead_air_us",
+    "overlap_us",
+    "talk_over",
 ];
 
 /// An answer that came while the caller's connection was away: its times are no latency of the agent.
@@ -77,6 +84,7 @@ impl<W: Write> TurnsCsv<W> {
         for turn in &record.turns {
             let since_said = |at: Option<SessionTime>| micros(at.map(|at| at.since(turn.said)));
             let parts = turn.parts;
+            let (sound, taking) = (turn.sound, turn.taking);
             write_record(
                 &mut self.csv,
                 [
@@ -103,6 +111,13 @@ impl<W: Write> TurnsCsv<W> {
                     &ratio(turn.heard_characters.and_then(|heard| heard.rate())),
                     &count(turn.key_words.map(|key_words| u64::from(key_words.of))),
                     &count(turn.key_words.map(|key_words| u64::from(key_words.heard()))),
+                    &micros(sound.map(|sound| sound.speech)),
+                    &sound.map_or(String::new(), |sound| sound.gaps().to_string()),
+                    &micros(sound.map(|sound| sound.unheard())),
+                    &micros(sound.map(|sound| sound.longest_gap)),
+                    &micros(taking.map(|taking| taking.dead_air)),
+                    &micros(taking.map(|taking| taking.overlap)),
+                    taking.map_or("", |taking| if taking.talked_over { "true" } else { "false" }),
                 ],
             )?;
         }

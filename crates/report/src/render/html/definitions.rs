@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::fold::{FoldedSession, FunnelStep};
 use crate::render::tables::definition_anchor;
+use rushhour_core::profile::QualityMeasure;
 use rushhour_core::units::Metric;
 
 /// A latency's name, linked to its definition.
@@ -29,6 +30,12 @@ pub(super) fn definitions(folded: &FoldedSession) -> Markup {
             @for step in steps.filter(|step| !is_later_turn(**step)) {
                 dt { (step.name()) }
                 dd { (step.meaning()) }
+            }
+            @if folded.quality.sum.known().is_some() {
+                @for measure in QualityMeasure::ALL {
+                    dt id=(definition_anchor(measure.name())) { code { (measure.name()) } }
+                    dd { (measure.definition()) }
+                }
             }
             dt id=(definition_anchor("interval")) { "95 % interval" }
             dd {

@@ -20,6 +20,7 @@ mod scale;
 mod sections;
 mod session_page;
 mod soak;
+mod speech;
 mod stages;
 #[cfg(test)]
 mod tests;

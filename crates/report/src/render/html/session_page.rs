@@ -12,6 +12,7 @@ use super::recordings::RecordedRuns;
 use super::sections::{
     bill, failures, funnel, generator, judged, latencies, pairs, slowest, thresholds,
 };
+use super::speech::speech;
 use crate::fold::FoldedSession;
 use crate::render::sentences::session::{outcome_sentence, verdict_sentence, warnings};
 use crate::render::visible;
@@ -77,6 +78,9 @@ pub(super) fn sections(
     parts.push(part("funnel", "How far the runs got", funnel(folded)));
     let measured = html! { (latencies(folded)) (over_time(folded)) (distribution(folded)) };
     parts.push(part("latencies", "Latencies", measured));
+    if let Some(speech) = speech(folded) {
+        parts.push(part("speech", "How the agent sounded", speech));
+    }
     parts.push(part("load", "Load", load(folded)));
     if let Some(bill) = bill(folded) {
         parts.push(part("bill", "Cost", bill));

@@ -30,6 +30,7 @@ impl ValueAxis {
             SeriesUnit::Microseconds => Scale::latency(Micros(1), Micros(1)),
             SeriesUnit::Bytes => Scale::up_to(most / 1e6),
             SeriesUnit::Share => Scale::up_to(most * 100.0),
+            SeriesUnit::PerMinute => Scale::up_to(most),
         };
         Self { unit, scale }
     }
@@ -37,7 +38,7 @@ impl ValueAxis {
     /// The position of a value, from 0 to 1.
     pub(super) fn at(self, value: f64) -> f64 {
         match self.unit {
-            SeriesUnit::Microseconds => self.scale.at(value),
+            SeriesUnit::Microseconds | SeriesUnit::PerMinute => self.scale.at(value),
             SeriesUnit::Bytes => self.scale.at(value / 1e6),
             SeriesUnit::Share => self.scale.at(value * 100.0),
         }
@@ -46,7 +47,9 @@ impl ValueAxis {
     pub(super) fn ticks(self) -> Vec<Tick> {
         match self.unit {
             SeriesUnit::Microseconds => self.scale.latency_ticks(TICKS),
-            SeriesUnit::Bytes | SeriesUnit::Share => self.scale.number_ticks(TICKS),
+            SeriesUnit::Bytes | SeriesUnit::Share | SeriesUnit::PerMinute => {
+                self.scale.number_ticks(TICKS)
+            }
         }
     }
 
@@ -56,6 +59,7 @@ impl ValueAxis {
             SeriesUnit::Microseconds => series.to_owned(),
             SeriesUnit::Bytes => format!("{series}, MB"),
             SeriesUnit::Share => format!("{series}, %"),
+            SeriesUnit::PerMinute => format!("{series}, a minute"),
         }
     }
 }

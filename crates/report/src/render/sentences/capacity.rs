@@ -7,7 +7,9 @@ use crate::capacity::{
 };
 use crate::session::{Estimated, Verdict, WORKERS_AWAITED};
 use rushhour_core::event::FailureClass;
-use rushhour_core::profile::{HeardShare, RunShare, Threshold, ThresholdBound, ThresholdMeasure};
+use rushhour_core::profile::{
+    HeardShare, QualityMeasure, RunShare, Threshold, ThresholdBound, ThresholdMeasure,
+};
 use rushhour_core::units::Micros;
 
 /// How many conversations the agent holds, what fails first and why, in one sentence without a full stop.
@@ -83,6 +85,18 @@ fn measure_label(measure: ThresholdMeasure) -> String {
         }
         ThresholdMeasure::Heard(HeardShare::KeyWords) => {
             "the share of key words that agents heard (heard.words)".to_owned()
+        }
+        ThresholdMeasure::Quality(QualityMeasure::Gaps) => {
+            "the agent's speech, which breaks up (speech.gaps)".to_owned()
+        }
+        ThresholdMeasure::Quality(QualityMeasure::Concealed) => {
+            "the agent's speech, of which a part is not heard (speech.concealed)".to_owned()
+        }
+        ThresholdMeasure::Quality(QualityMeasure::Overlap) => {
+            "how the agent takes turns: it speaks while callers do (overlap)".to_owned()
+        }
+        ThresholdMeasure::Quality(QualityMeasure::TalkOver) => {
+            "how the agent takes turns: it talks over callers (talk_over)".to_owned()
         }
     }
 }
@@ -163,6 +177,7 @@ pub(crate) fn number(threshold: &Threshold, value: f64) -> String {
     match threshold.bound {
         ThresholdBound::Time(_) => Micros::from_secs_f64(value / 1e6).to_string(),
         ThresholdBound::Share(_) => format!("{:.1} %", value * 100.0),
+        ThresholdBound::Rate(_) => format!("{value:.2}/min"),
     }
 }
 

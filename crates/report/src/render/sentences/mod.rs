@@ -6,6 +6,7 @@ mod comparison;
 pub(crate) mod heard;
 pub(crate) mod judging;
 pub(crate) mod paired;
+pub(crate) mod quality;
 pub(crate) mod rules;
 pub(crate) mod session;
 pub(crate) mod soak;

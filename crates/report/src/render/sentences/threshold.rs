@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::counted;
+use super::quality::quality_figure;
 use crate::session::{Criterion, ThresholdFigure, ThresholdResult, Verdict};
 
 impl fmt::Display for ThresholdFigure {
@@ -29,6 +31,10 @@ impl fmt::Display for ThresholdFigure {
                     f,
                     "{value} [{low}, {high}] ({units} {unit} in {conversations} conversations)"
                 )
+            }
+            Self::Quality { measure, conversations, estimated } => {
+                let figure = quality_figure(*measure, *estimated);
+                write!(f, "{figure} ({})", counted(*conversations, "conversation"))
             }
         }
     }

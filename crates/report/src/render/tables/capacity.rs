@@ -69,6 +69,7 @@ pub(crate) fn figure(threshold: &Threshold, estimated: Option<Estimated>) -> Cel
     let unit = match threshold.bound {
         ThresholdBound::Time(_) => Unit::Micros,
         ThresholdBound::Share(_) => Unit::Percent(1),
+        ThresholdBound::Rate(_) => Unit::Plain(2),
     };
     let number = |value| Number::new(value, unit);
     match estimated {
@@ -91,10 +92,11 @@ fn csv_columns(threshold: &Threshold) -> Vec<Column<'_, &TrialFinding>> {
     let unit = match threshold.bound {
         ThresholdBound::Time(_) => "us",
         ThresholdBound::Share(_) => "share",
+        ThresholdBound::Rate(_) => "per_minute",
     };
     let number = |value: f64| match threshold.bound {
         ThresholdBound::Time(_) => format!("{value:.0}"),
-        ThresholdBound::Share(_) => format!("{value:.6}"),
+        ThresholdBound::Share(_) | ThresholdBound::Rate(_) => format!("{value:.6}"),
     };
     let estimated = move |name: String, part: fn(&Estimated) -> f64| {
         Column::csv(name, move |row: &&TrialFinding| {

@@ -1,11 +1,12 @@
 //! Two sessions compared, one row per figure.
 
 use crate::compare::{
-    ComparisonFinding, CostComparison, FigureNote, LatencyComparison, QuantileComparison,
-    RateComparison, SessionComparison,
+    ComparisonFinding, CostComparison, FigureNote, LatencyComparison, QualityComparison,
+    QuantileComparison, RateComparison, SessionComparison,
 };
 use crate::render::file_wording::FileWording;
 use crate::render::table::{Cell, Column, Formats, Number, Table, Tone, Unit};
+use rushhour_core::profile::QualityMeasure;
 
 /// One figure of a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +14,7 @@ pub(crate) enum ComparisonRow<'a> {
     Quantile(&'a LatencyComparison, &'a QuantileComparison),
     Rate(&'a RateComparison),
     Cost(&'a CostComparison),
+    Quality(&'a QualityComparison),
 }
 
 /// The heading of the column with the smallest difference that the comparison would detect.
@@ -40,6 +42,12 @@ pub(crate) fn comparison_table(comparison: &SessionComparison) -> Table<'_, Comp
         table.push_heading(format!("cost of a run ({a} and {b} runs)"), Formats::TEXT);
         table.push(ComparisonRow::Cost(cost));
     }
+    for quality in &comparison.quality {
+        let (a, b) = (quality.baseline_n, quality.candidate_n);
+        let name = quality_name(quality);
+        table.push_heading(format!("{name} ({a} and {b} conversations)"), Formats::TEXT);
+        table.push(ComparisonRow::Quality(quality));
+    }
     table
 }
 
@@ -52,6 +60,23 @@ fn latency_heading(latency: &LatencyComparison) -> String {
     format!("{} ({a} and {b} runs{unfinished})", latency.metric)
 }
 
+fn quality_name(quality: &QualityComparison) -> String {
+    match quality.kind() {
+        QualityMeasure::Gaps => format!("{}, a minute", quality.measure),
+        _ => quality.measure.clone(),
+    }
+}
+
+/// The units of a figure and of a difference.
+fn quality_units(quality: &QualityComparison) -> [Unit; 2] {
+    match quality.kind() {
+        QualityMeasure::Gaps => [Unit::Plain(2), Unit::Plain(2)],
+        QualityMeasure::Concealed | QualityMeasure::Overlap | QualityMeasure::TalkOver => {
+            [Unit::Percent(2), Unit::Points]
+        }
+    }
+}
+
 fn rate_counts(rate: &RateComparison) -> [String; 2] {
     let counts = [(rate.baseline_count, rate.baseline_n), (rate.candidate_count, rate.candidate_n)];
     counts.map(|(count, of)| format!("{count} of {of}"))
@@ -62,7 +87,7 @@ fn shown_columns<'a>() -> Vec<Column<'a, ComparisonRow<'a>>> {
     vec![
         Column::text("", |row: &ComparisonRow<'_>| match row {
             ComparisonRow::Quantile(_, quantile) => Cell::text(&quantile.percentile),
-            ComparisonRow::Rate(_) => Cell::absent(),
+            ComparisonRow::Rate(_) | ComparisonRow::Quality(_) => Cell::absent(),
             ComparisonRow::Cost(_) => Cell::text("mean, USD"),
         })
         .only(Formats::TEXT),
@@ -72,6 +97,7 @@ fn shown_columns<'a>() -> Vec<Column<'a, ComparisonRow<'a>>> {
             }
             ComparisonRow::Rate(rate) => Cell::text(&rate.measure),
             ComparisonRow::Cost(_) => Cell::text("cost of a run, USD"),
+            ComparisonRow::Quality(quality) => Cell::text(quality_name(quality)),
         })
         .only(Formats::MARKDOWN),
         Column::number("n of A", |row: &ComparisonRow<'_>| Cell::text(&row.counts()[0]))
@@ -100,6 +126,7 @@ impl ComparisonRow<'_> {
             ],
             Self::Rate(rate) => rate_counts(rate),
             Self::Cost(cost) => [cost.baseline_n, cost.candidate_n].map(|n| runs(n, 0)),
+            Self::Quality(quality) => [quality.baseline_n, quality.candidate_n].map(|n| runs(n, 0)),
         }
     }
 
@@ -114,6 +141,8 @@ impl ComparisonRow<'_> {
             Self::Rate(rate) => shares(rate).map(|share| number(share, Unit::Percent(2))),
             Self::Cost(cost) => [cost.baseline_usd, cost.candidate_usd]
                 .map(|value| number(Some(value), Unit::UsdBare(4))),
+            Self::Quality(quality) => [quality.baseline, quality.candidate]
+                .map(|value| number(Some(value), quality_units(quality)[0])),
         }
     }
 
@@ -131,6 +160,11 @@ impl ComparisonRow<'_> {
             Self::Cost(cost) => {
                 ([cost.ratio, cost.ratio_low, cost.ratio_high], Unit::Ratio, cost.note)
             }
+            Self::Quality(quality) => (
+                [quality.difference, quality.difference_low, quality.difference_high],
+                quality_units(quality)[1],
+                quality.note,
+            ),
         };
         match ends.map(|end| end.map(|end| Number::new(end, unit))) {
             [Some(value), Some(low), Some(high)] => Cell::interval(value, low, high),
@@ -145,7 +179,7 @@ impl ComparisonRow<'_> {
             Self::Rate(rate) => {
                 (rate.smallest_difference_seen.filter(|_| rate.note.is_none()), Unit::Points)
             }
-            Self::Cost(_) => (None, Unit::Ratio),
+            Self::Cost(_) | Self::Quality(_) => (None, Unit::Ratio),
         };
         value.map_or_else(Cell::absent, |value| Cell::text(Number::new(value, unit)))
     }
@@ -155,6 +189,7 @@ impl ComparisonRow<'_> {
             Self::Quantile(_, quantile) => (quantile.finding, quantile.regression),
             Self::Rate(rate) => (rate.finding, rate.regression),
             Self::Cost(cost) => (cost.finding, false),
+            Self::Quality(quality) => (quality.finding, false),
         };
         let tone = match finding {
             _ if is_regression => Tone::Bad,
@@ -205,6 +240,8 @@ fn csv_columns<'a>() -> Vec<Column<'a, ComparisonRow<'a>>> {
         column("note", |raw| absent_or(raw.note.as_ref().map(FileWording))),
         column("baseline_usd", |raw| absent_or(raw.usd[0])),
         column("candidate_usd", |raw| absent_or(raw.usd[1])),
+        column("baseline_per_minute", |raw| absent_or(raw.per_minute[0])),
+        column("candidate_per_minute", |raw| absent_or(raw.per_minute[1])),
     ]
 }
 
@@ -230,6 +267,7 @@ struct RawFigures {
     regression: bool,
     note: Option<FigureNote>,
     usd: [Option<f64>; 2],
+    per_minute: [Option<f64>; 2],
 }
 
 impl RawFigures {
@@ -272,6 +310,26 @@ impl RawFigures {
                 usd: [cost.baseline_usd, cost.candidate_usd].map(Some),
                 ..Self::default()
             },
+            ComparisonRow::Quality(quality) => {
+                let values = [quality.baseline, quality.candidate].map(Some);
+                let is_rate = quality.kind() == QualityMeasure::Gaps;
+                let (share, per_minute) =
+                    if is_rate { ([None; 2], values) } else { (values, [None; 2]) };
+                Self {
+                    measure: quality.measure.clone(),
+                    n: [quality.baseline_n, quality.candidate_n],
+                    share,
+                    per_minute,
+                    difference: [
+                        quality.difference,
+                        quality.difference_low,
+                        quality.difference_high,
+                    ],
+                    finding: quality.finding.label(),
+                    note: quality.note,
+                    ..Self::default()
+                }
+            }
         }
     }
 }

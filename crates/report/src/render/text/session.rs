@@ -5,6 +5,7 @@ use crate::render::sentences::bill::bill_sentence;
 use crate::render::sentences::heard::heard_notes;
 use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
+use crate::render::sentences::quality::quality_notes;
 use crate::render::sentences::rules::rule_notes;
 use crate::render::sentences::session::{
     INVALID, NOT_FINISHED, assumption_note, conversation_note, in_clear_notes, mark_note,
@@ -142,6 +143,7 @@ fn generator(folded: &FoldedSession, verdict: &SessionVerdict, style: Style) -> 
     lines.extend(reconnect_note(folded));
     lines.extend(heard_notes(folded));
     lines.extend(rule_notes(folded));
+    lines.extend(quality_notes(folded));
     lines.extend(rpc_note(folded));
     lines.extend(path_note(folded));
     lines.extend(room_note(folded).map(|note| style.bad(&note)));

@@ -116,7 +116,7 @@ fn value_scale(threshold: &Threshold, points: &[Point]) -> Scale {
     let lowest = points.iter().map(low).fold(bound, f64::min);
     let highest = points.iter().map(|point| point.estimated.high).fold(bound, f64::max);
     match threshold.bound {
-        ThresholdBound::Share(_) => Scale::up_to(highest),
+        ThresholdBound::Share(_) | ThresholdBound::Rate(_) => Scale::up_to(highest),
         ThresholdBound::Time(_) => {
             let micros = |value: f64| Micros::from_secs_f64(value / 1e6);
             Scale::latency(micros(lowest), micros(highest))
@@ -127,7 +127,9 @@ fn value_scale(threshold: &Threshold, points: &[Point]) -> Scale {
 fn value_ticks(scale: Scale, threshold: &Threshold) -> Vec<Tick> {
     match threshold.bound {
         ThresholdBound::Time(_) => scale.latency_ticks(7),
-        ThresholdBound::Share(_) => scale.ticks(6, |value| number(threshold, value)),
+        ThresholdBound::Share(_) | ThresholdBound::Rate(_) => {
+            scale.ticks(6, |value| number(threshold, value))
+        }
     }
 }
 

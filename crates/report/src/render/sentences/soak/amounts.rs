@@ -11,6 +11,7 @@ impl SeriesUnit {
         match self {
             Self::Microseconds => format!("{sign}{}", Micros::from_secs_f64(size / 1e6)),
             Self::Share => format!("{sign}{}", percent(size)),
+            Self::PerMinute => format!("{sign}{size:.2}/min"),
             Self::Bytes if size >= 1e9 => format!("{sign}{:.2} GB", size / 1e9),
             Self::Bytes if size >= 1e6 => format!("{sign}{:.1} MB", size / 1e6),
             Self::Bytes if size >= 1e3 => format!("{sign}{:.1} kB", size / 1e3),

@@ -14,7 +14,9 @@ pub(crate) fn nightly_sentence(
         SeriesUnit::Share => {
             format!("{} points", percent((level - mean).abs()).trim_end_matches(" %"))
         }
-        SeriesUnit::Microseconds | SeriesUnit::Bytes => relative_change(level - mean, *mean),
+        SeriesUnit::Microseconds | SeriesUnit::Bytes | SeriesUnit::PerMinute => {
+            relative_change(level - mean, *mean)
+        }
     };
     let previous =
         format!("previous nightly runs ({previous_runs} of them, {} on average)", amount(*mean));

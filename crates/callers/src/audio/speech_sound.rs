@@ -1,0 +1,386 @@
+//! How the agent's speech arrives at a listener: what of it is silent or missing, and why.
+//!
+//! - An agent whose *synthesis* starves sends digital silence in an unbroken stream: a cut with hard edges (`cut`).
+//! - An agent whose *machine* starves sends late, and then several packets at once: the listener's jitter buffer runs dry.
+//! - A *network* that loses packets leaves out sequence numbers.
+//!
+//! Packets wait here, in the order of the sequence, until the detector of speech knows whether they are speech. Nothing
+//! is allocated for a packet, and only what may be a cut is decoded: packets that are much smaller than those of speech.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::super::participant::AudioPacket;
+use super::cut::CutLevels;
+use super::opus::FRAME_DURATION;
+use super::opus_packet;
+use super::talk_spurt::SpeechEdge;
+use super::voice_activity::VoiceActivity;
+use rushhour_core::event::SpeechQuality;
+use rushhour_core::units::{Micros, SessionTime};
+
+/// How long the listener's jitter buffer holds a packet back: what comes later than this is not heard in time.
+pub const JITTER_BUFFER: Micros = Micros::from_millis(100);
+/// A shorter gap is a click that concealment hides.
+pub const SHORTEST_GAP: Micros = Micros::from_millis(30);
+/// A longer silence is a pause, or the end.
+pub const LONGEST_GAP: Micros = Micros::from_millis(1_500);
+
+/// Packets that wait until it is known whether they are speech: 640 ms.
+const HELD_PACKETS: usize = 32;
+/// Packets that are kept for the decoder: the longest gap, and what is around it.
+const KEPT_PACKETS: usize = 84;
+/// Packets of speech before and after a gap without which it is none: shorter sounds are clicks.
+const AROUND_GAP: i64 = 3;
+/// Packets before a gap that are decoded: the decoder's history, and how loud the speech was.
+const BEFORE_GAP: i64 = 5;
+/// A sequence number further away than this begins a new stream.
+const MAX_SEQUENCE_JUMP: u16 = 1_000;
+/// A packet this small is silent, whatever those of speech are like.
+const SURELY_SMALL: usize = 8;
+/// So much larger is a packet of speech than one of digital silence, which a codec of speech describes at length too.
+const SMALLER_BY: f32 = 1.6;
+/// The talk spurts that are remembered.
+const KEPT_SPURTS: usize = 8;
+/// What arrives so soon after speech belongs to it.
+const AFTER_SPEECH: Micros = Micros::from_millis(40);
+/// Another track is listened to once this one has sent nothing for so long.
+const TRACK_GONE: Micros = Micros::from_millis(300);
+/// How much slower than a packet the fastest one may get: the clocks of two machines drift, and routes change.
+const DRIFT: i64 = 20;
+/// The RTP clock of Opus ticks 48 times a millisecond.
+const fn micros_of(ticks: i64) -> i64 {
+    ticks.saturating_mul(125) / 6
+}
+
+/// A packet that waits.
+#[derive(Debug)]
+struct HeldPacket {
+    sequence: i64,
+    /// Its RTP time in microseconds.
+    media: i64,
+    at: SessionTime,
+    /// How long the jitter buffer had been empty when it came.
+    late: Micros,
+    payload: Arc<[u8]>,
+}
+
+/// A packet whose time is over, for the decoder.
+#[derive(Debug)]
+struct KeptPacket {
+    media: i64,
+    payload: Arc<[u8]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Spurt {
+    began: SessionTime,
+    ended: Option<SessionTime>,
+}
+
+/// The stream that is listened to.
+#[derive(Debug, Clone, Copy)]
+struct Stream {
+    ssrc: u32,
+    /// The highest sequence number and RTP time, extended.
+    sequence: i64,
+    ticks: i64,
+    heard_at: SessionTime,
+    /// Arrival less RTP time of the fastest packet, and of the one that is played when it arrives.
+    fastest: i64,
+    playout: i64,
+    /// The latest packet whose time is over.
+    judged: Option<Judged>,
+    /// Small packets since this RTP time, after speech.
+    small_since: Option<i64>,
+    /// Larger packets in a row: before the small ones, and after them.
+    large: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Judged {
+    sequence: i64,
+    media: i64,
+    at: SessionTime,
+    is_small: bool,
+}
+
+/// The sound of an agent's speech, on one track at a time.
+#[derive(Debug, Default)]
+pub struct SpeechSound {
+    stream: Option<Stream>,
+    held: VecDeque<HeldPacket>,
+    kept: VecDeque<KeptPacket>,
+    spurts: VecDeque<Spurt>,
+    /// The size of packets of speech.
+    typical: f32,
+    /// Since when the speech in progress counts.
+    speaking_since: Option<SessionTime>,
+    levels: CutLevels,
+    quality: SpeechQuality,
+}
+
+impl SpeechSound {
+    /// Notes that speech began or ended on the track.
+    pub fn note_edge(&mut self, edge: SpeechEdge) {
+        match edge {
+            SpeechEdge::Started { at } => {
+                if self.spurts.len() == KEPT_SPURTS {
+                    self.spurts.pop_front();
+                }
+                self.spurts.push_back(Spurt { began: at, ended: None });
+                self.speaking_since = Some(at);
+            }
+            SpeechEdge::Ended { last_audible_at } => {
+                if let Some(spurt) = self.spurts.back_mut() {
+                    spurt.ended = Some(last_audible_at);
+                }
+                self.add_speech(last_audible_at + FRAME_DURATION);
+                self.speaking_since = None;
+            }
+        }
+    }
+
+    fn add_speech(&mut self, until: SessionTime) {
+        if let Some(since) = self.speaking_since {
+            self.quality.speech = self.quality.speech + until.since(since);
+        }
+    }
+
+    /// Takes in a packet. `activity` decodes what may be a gap.
+    pub fn handle_packet(&mut self, packet: &AudioPacket, activity: &mut VoiceActivity) {
+        let waited = self.stream.map_or(Micros::ZERO, |stream| packet.at.since(stream.heard_at));
+        let Some((sequence, media)) = self.place(packet, activity) else { return };
+        let is_small = self.is_small(&packet.payload);
+        let Some(stream) = &mut self.stream else { return };
+        let transit = packet.at.0.cast_signed().saturating_sub(media);
+        stream.fastest = stream.fastest.saturating_add(DRIFT).min(transit);
+        let buffered = JITTER_BUFFER.0.cast_signed();
+        if is_small {
+            // In silence a buffer has time to shrink again.
+            stream.playout = stream.fastest.saturating_add(buffered);
+        }
+        let late = transit.saturating_sub(stream.playout).max(0);
+        let is_newest = sequence == stream.sequence;
+        if late > 0 && !is_newest {
+            // Others have been played since: it is as good as lost.
+            return;
+        }
+        stream.playout = stream.playout.saturating_add(late);
+        // A clock that jumps is no wait.
+        let late = Micros(late.unsigned_abs()).min(waited);
+        let index = self.held.partition_point(|held| held.sequence < sequence);
+        let is_new = self.held.get(index).is_none_or(|held| held.sequence != sequence);
+        let is_over = stream.judged.is_some_and(|judged| sequence <= judged.sequence);
+        if !is_new || is_over {
+            return;
+        }
+        let payload = Arc::clone(&packet.payload);
+        self.held.insert(index, HeldPacket { sequence, media, at: packet.at, late, payload });
+        if self.held.len() > HELD_PACKETS {
+            self.judge_first(activity);
+        }
+    }
+
+    /// The extended sequence number of a packet, and its RTP time in microseconds; `None` if it is not listened to.
+    fn place(&mut self, packet: &AudioPacket, activity: &mut VoiceActivity) -> Option<(i64, i64)> {
+        if let Some(stream) = &mut self.stream {
+            if stream.ssrc != packet.ssrc && packet.at.since(stream.heard_at) < TRACK_GONE {
+                return None;
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "the low bits are those of the packet"
+            )]
+            let (low, low_ticks) = (stream.sequence as u16, stream.ticks as u32);
+            let ahead = packet.sequence.wrapping_sub(low).cast_signed();
+            if stream.ssrc == packet.ssrc && ahead.unsigned_abs() <= MAX_SEQUENCE_JUMP {
+                let ticks = packet.rtp_time.wrapping_sub(low_ticks).cast_signed();
+                let place = (stream.sequence + i64::from(ahead), stream.ticks + i64::from(ticks));
+                if ahead > 0 {
+                    (stream.sequence, stream.ticks) = place;
+                    stream.heard_at = packet.at;
+                }
+                return Some((place.0, micros_of(place.1)));
+            }
+        }
+        self.judge_all(activity);
+        self.kept.clear();
+        let place = (i64::from(packet.sequence), i64::from(packet.rtp_time));
+        let media = micros_of(place.1);
+        let transit = packet.at.0.cast_signed().saturating_sub(media);
+        self.stream = Some(Stream {
+            ssrc: packet.ssrc,
+            sequence: place.0,
+            ticks: place.1,
+            heard_at: packet.at,
+            fastest: transit,
+            playout: transit.saturating_add(JITTER_BUFFER.0.cast_signed()),
+            judged: None,
+            small_since: None,
+            large: 0,
+        });
+        Some((place.0, media))
+    }
+
+    /// Whether a packet is much smaller than those of speech.
+    fn is_small(&self, payload: &[u8]) -> bool {
+        payload.len() <= SURELY_SMALL || (payload.len() as f32) * SMALLER_BY <= self.typical
+    }
+
+    fn is_speech(&self, at: SessionTime) -> bool {
+        self.spurts.iter().rev().any(|spurt| {
+            spurt.began <= at && spurt.ended.is_none_or(|ended| at <= ended + AFTER_SPEECH)
+        })
+    }
+
+    fn judge_all(&mut self, activity: &mut VoiceActivity) {
+        while !self.held.is_empty() {
+            self.judge_first(activity);
+        }
+    }
+
+    /// Judges the first of the packets that wait against the one before it.
+    fn judge_first(&mut self, activity: &mut VoiceActivity) {
+        let Some(packet) = self.held.pop_front() else { return };
+        let is_small = self.is_small(&packet.payload);
+        let is_speech = self.is_speech(packet.at);
+        let Some(mut stream) = self.stream else { return };
+        if is_speech && !is_small {
+            let size = packet.payload.len() as f32;
+            self.typical += (size - self.typical) / if self.typical < 1.0 { 1.0 } else { 16.0 };
+        }
+        if is_speech && !is_small && packet.late > Micros::ZERO {
+            self.quality.concealed = self.quality.concealed + packet.late;
+            if packet.late >= SHORTEST_GAP {
+                self.quality.late += 1;
+                self.quality.longest_gap = self.quality.longest_gap.max(packet.late);
+            }
+        }
+        if let Some(before) = stream.judged {
+            let missing = packet.sequence - before.sequence - 1;
+            let is_within = is_speech && !is_small && !before.is_small && self.is_speech(before.at);
+            if missing > 0 && is_within {
+                let frame = FRAME_DURATION.0.cast_signed();
+                let lost = (packet.media - before.media - frame).clamp(0, missing * frame);
+                self.add_lost(Micros(lost.unsigned_abs()));
+            }
+        }
+        let ended = stream.note_size(packet.media, is_small);
+        stream.judged = Some(Judged {
+            sequence: packet.sequence,
+            media: packet.media,
+            at: packet.at,
+            is_small,
+        });
+        self.stream = Some(stream);
+        if self.kept.len() == KEPT_PACKETS {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(KeptPacket { media: packet.media, payload: packet.payload });
+        if let Some((from, to)) = ended.filter(|_| is_speech) {
+            self.look_for_a_cut(from, to, activity);
+        }
+    }
+
+    fn add_lost(&mut self, lost: Micros) {
+        self.quality.concealed = self.quality.concealed + lost;
+        if lost >= SHORTEST_GAP {
+            self.quality.lost += 1;
+            self.quality.longest_gap = self.quality.longest_gap.max(lost);
+        }
+    }
+
+    /// Decodes small packets between RTP times, and those around them: is it speech that was cut?
+    fn look_for_a_cut(&mut self, from: i64, to: i64, activity: &mut VoiceActivity) {
+        let frame = FRAME_DURATION.0.cast_signed();
+        let first = from - BEFORE_GAP * frame;
+        let begin = self.kept.partition_point(|packet| packet.media < first);
+        let small = self.kept.partition_point(|packet| packet.media < from)
+            ..self.kept.partition_point(|packet| packet.media < to);
+        if small.is_empty() {
+            return;
+        }
+        let Self { kept, levels, .. } = self;
+        // A pause with a tone of its own needs no more than one packet.
+        let middle = &kept[usize::midpoint(small.start, small.end)];
+        levels.clear();
+        activity.begin_apart();
+        levels.decode(activity, &middle.payload);
+        if !levels.are_silent() {
+            return;
+        }
+        levels.clear();
+        let mut silence = 0..0;
+        let mut expected: Option<i64> = None;
+        activity.begin_apart();
+        for (index, packet) in kept.iter().enumerate().skip(begin) {
+            if let Some(expected) = expected {
+                // Nothing is sent in a silence that lasts.
+                levels.add_silence(Micros(
+                    packet.media.saturating_sub(expected).max(0).unsigned_abs(),
+                ));
+            }
+            if index == small.start {
+                silence.start = levels.len();
+            }
+            if packet.payload.len() <= opus_packet::MAX_DTX_BYTES {
+                levels.add_silence(FRAME_DURATION);
+            } else {
+                levels.decode(activity, &packet.payload);
+            }
+            if index + 1 == small.end {
+                silence.end = levels.len();
+            }
+            expected = Some(packet.media + frame);
+        }
+        if let Some(gap) = levels.cut_around(usize::midpoint(silence.start, silence.end)) {
+            self.quality.starved += 1;
+            self.quality.silent = self.quality.silent + gap;
+            self.quality.longest_gap = self.quality.longest_gap.max(gap);
+        }
+    }
+
+    /// What was heard since this was last asked for, and until `now`; `None` if that was no speech.
+    pub fn take(
+        &mut self,
+        now: SessionTime,
+        activity: &mut VoiceActivity,
+    ) -> Option<SpeechQuality> {
+        self.judge_all(activity);
+        self.add_speech(now);
+        self.speaking_since = self.speaking_since.map(|since| since.max(now));
+        let quality = std::mem::take(&mut self.quality);
+        (quality.speech > Micros::ZERO).then_some(quality)
+    }
+}
+
+impl Stream {
+    /// Counts large and small packets in a row. Returns from where to where there were small ones, once enough large ones
+    /// have followed, with as many before.
+    fn note_size(&mut self, media: i64, is_small: bool) -> Option<(i64, i64)> {
+        if is_small {
+            if self.small_since.is_none() && self.large >= AROUND_GAP {
+                self.small_since = Some(media);
+            } else if self.large > 0 && self.large < AROUND_GAP {
+                // A click.
+                self.small_since = None;
+            }
+            self.large = 0;
+            return None;
+        }
+        self.large += 1;
+        if self.large < AROUND_GAP {
+            return None;
+        }
+        let from = self.small_since.take()?;
+        let frame = FRAME_DURATION.0.cast_signed();
+        let to = media - frame * (AROUND_GAP - 1);
+        let length = Micros((to - from).max(0).unsigned_abs());
+        (length <= LONGEST_GAP).then_some((from, to))
+    }
+}
+
+#[cfg(test)]
+mod tests;

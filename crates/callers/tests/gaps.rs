@@ -1,0 +1,53 @@
+//! Gaps in speech: how many cuts are found in seeded mixtures of voices and engines, and how many pauses are taken for
+//! cuts.
+
+#[path = "support/gap_trial.rs"]
+mod gap_trial;
+
+use std::path::{Path, PathBuf};
+
+use gap_trial::{Engine, Trial, voices};
+
+fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/scripts/clips")
+}
+
+#[test]
+fn pauses_are_no_gaps_and_cuts_are() {
+    let voices = &voices(&shipped())[..3];
+    for engine in [Engine::RoomTone, Engine::DigitalPauses] {
+        let trial = Trial::of(voices, engine, 1, 5);
+        let (_, found) = trial.found();
+        assert_eq!(trial.whole.gaps(), 0, "{engine:?}: {trial:?}");
+        assert!((0.4..1.0).contains(&found), "{engine:?}: {found} {trial:?}");
+        assert_eq!((trial.cut.late, trial.cut.lost), (0, 0));
+    }
+}
+
+/// Prints the table of docs/statistics.md, of the shipped clips or of those in the folder that `VOICES` names:
+/// `cargo test -p rushhour-callers --test gaps -- --ignored --nocapture`.
+#[test]
+#[ignore = "it prints a table, in a minute or so"]
+#[expect(clippy::print_stdout, reason = "it prints a table")]
+fn table_of_gaps() {
+    let folder = std::env::var_os("VOICES").map_or_else(shipped, PathBuf::from);
+    let voices = voices(&folder);
+    println!(
+        "| voice | pauses taken for gaps, a minute | cuts | found | found of those loud on both sides | length found of those |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- |");
+    for engine in Engine::ALL {
+        let trial = Trial::of(&voices, engine, 3, 5);
+        let ((all, loud), (_, length)) = (trial.found(), trial.length_found());
+        println!(
+            "| {} | {:.2} ({:.1} min) | {} | {:.0} % | {:.0} % | {:.0} % |",
+            engine.name(),
+            trial.false_gaps(),
+            trial.whole.speech.as_secs_f64() / 60.0,
+            trial.cuts,
+            all * 100.0,
+            loud * 100.0,
+            length * 100.0,
+        );
+    }
+}

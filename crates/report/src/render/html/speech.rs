@@ -1,0 +1,176 @@
+//! How agents sounded: gaps in each minute of speech over time, and by the number of conversations at once.
+
+use maud::{Markup, html};
+
+use super::chart::{Canvas, ChartFigure, LineStyle, line_through};
+use super::over_time::end;
+use super::scale::{Axis, Scale};
+use super::stages::stages;
+use crate::fold::FoldedSession;
+use crate::render::sentences::quality::quality_notes;
+use crate::render::table::{Cell, Column, Frame, Number, Table, Unit};
+use crate::render::visible;
+use crate::session::{Bin, LoadSound, latency_bins, sound_by_load};
+use rushhour_core::event::SpeechQuality;
+use rushhour_core::units::{Micros, SessionTime};
+
+/// A cause of gaps: its name, and how many gaps have it.
+type Cause = (&'static str, fn(&SpeechQuality) -> u32);
+
+const CAUSES: [Cause; 3] = [
+    ("synthesis starved", |sound| sound.starved),
+    ("packets came late", |sound| sound.late),
+    ("packets were lost", |sound| sound.lost),
+];
+
+const SPEECH: LineStyle = LineStyle(0);
+
+/// `None` where no agent spoke to a caller of ours.
+pub(super) fn speech(folded: &FoldedSession) -> Option<Markup> {
+    let all = folded.quality.sum.known()?;
+    let bins = latency_bins(folded);
+    let by_load = sound_by_load(folded);
+    Some(html! {
+        @for note in quality_notes(folded) { p { (visible(&note)) } }
+        p class="aside" {
+            "A gap is at least 30 ms of speech that a listener does not hear: digital silence that cuts it while packets go on "
+            "(the synthesis starved), packets later than a jitter buffer of 100 ms (the agent's machine starved, or the "
+            "network held them), or packets that never came. Pauses of the voice are no gaps. Turns are placed where "
+            "they were said."
+        }
+        @if all.sound.speech > Micros::ZERO {
+            (over_time(folded, &bins))
+            @if by_load.len() > 1 { (against_load(&by_load)) }
+        }
+    })
+}
+
+/// Gaps in each minute of speech; `None` without speech.
+fn per_minute(gaps: u64, sound: &SpeechQuality) -> Option<f64> {
+    let minutes = sound.speech.as_secs_f64() / 60.0;
+    (minutes > 0.0).then(|| gaps as f64 / minutes)
+}
+
+fn over_time(folded: &FoldedSession, bins: &[Bin]) -> Markup {
+    let causes: Vec<(usize, Cause)> = CAUSES
+        .into_iter()
+        .enumerate()
+        .filter(|(_, (_, count))| count(&folded.quality.sum.sound) > 0)
+        .collect();
+    let causes = if causes.is_empty() { vec![(0, CAUSES[0])] } else { causes };
+    let value = |bin: &Bin, count: fn(&SpeechQuality) -> u32| {
+        per_minute(count(&bin.sound).into(), &bin.sound)
+    };
+    let highest = bins
+        .iter()
+        .flat_map(|bin| causes.iter().filter_map(move |(_, (_, count))| value(bin, *count)))
+        .fold(0.0, f64::max);
+    ChartFigure {
+        id: "speech-gaps",
+        title: html! { "Gaps in each minute of speech, over time" },
+        name: "Gaps in each minute of speech over time".to_owned(),
+        description: format!("The most in one period were {highest:.2} a minute of one cause."),
+        note: html! {},
+        table: period_table(bins).html(Frame::Scrolled),
+    }
+    .draw(|canvas| {
+        let (time, gaps) = (Scale::time(end(bins)), Scale::up_to(highest));
+        let points = |count: fn(&SpeechQuality) -> u32| -> Vec<Option<(f64, f64)>> {
+            let point = |bin: &Bin| {
+                Some((canvas.x(time.at(bin.middle())), canvas.y(gaps.at(value(bin, count)?))))
+            };
+            bins.iter().map(point).collect()
+        };
+        let names: Vec<(LineStyle, String)> = causes
+            .iter()
+            .map(|(index, (name, _))| (LineStyle(*index), (*name).to_owned()))
+            .collect();
+        let (height, legend) = canvas.legend(&names);
+        let drawn = html! {
+            (stages(folded, canvas, time))
+            (axes(canvas, &Axis { name: "session time", ticks: &time.time_ticks(canvas.ticks_across) }, gaps))
+            @for (index, (_, count)) in &causes {
+                @let points = points(*count);
+                (LineStyle(*index).path(&line_through(points.iter().copied())))
+                @for (x, y) in points.iter().flatten() { (LineStyle(*index).mark(*x, *y)) }
+            }
+            (legend)
+        };
+        (height, drawn)
+    })
+}
+
+fn axes(canvas: &Canvas, horizontal: &Axis<'_>, gaps: Scale) -> Markup {
+    canvas.axes(horizontal, &Axis { name: "gaps a minute", ticks: &gaps.number_ticks(5) })
+}
+
+fn against_load(by_load: &[LoadSound]) -> Markup {
+    let value = |load: &LoadSound| per_minute(load.sound.gaps(), &load.sound);
+    let highest = by_load.iter().filter_map(value).fold(0.0, f64::max);
+    let most = by_load.iter().map(|load| load.in_flight).max().unwrap_or(0);
+    ChartFigure {
+        id: "speech-load",
+        title: html! { "Gaps in each minute of speech, by conversations at once" },
+        name: "Gaps in each minute of speech by conversations at once".to_owned(),
+        description: format!("The most were {highest:.2} a minute, of up to {most} conversations at once."),
+        note: html! { "Each mark is the speech of all moments with about as many conversations." },
+        table: load_table(by_load).html(Frame::Scrolled),
+    }
+    .draw(|canvas| {
+        let (loads, gaps) = (Scale::up_to(most as f64), Scale::up_to(highest));
+        let point = |load: &LoadSound| {
+            let x = canvas.x(loads.at(load.in_flight as f64));
+            Some((x, canvas.y(gaps.at(value(load)?))))
+        };
+        let points: Vec<Option<(f64, f64)>> = by_load.iter().map(point).collect();
+        let (height, legend) = canvas.legend(&[]);
+        let drawn = html! {
+            (axes(canvas, &Axis { name: "at once", ticks: &loads.number_ticks(canvas.ticks_across) }, gaps))
+            (SPEECH.path(&line_through(points.iter().copied())))
+            @for (x, y) in points.iter().flatten() { (SPEECH.mark(*x, *y)) }
+            (legend)
+        };
+        (height, drawn)
+    })
+}
+
+/// The columns of what was heard.
+fn sound_columns<'a, R: 'a>(
+    sound: impl Fn(&R) -> SpeechQuality + Copy + 'a,
+) -> impl Iterator<Item = Column<'a, R>> {
+    let count = move |name, count: fn(&SpeechQuality) -> u32| {
+        Column::number(name, move |row: &R| Cell::count(count(&sound(row)).into()))
+    };
+    let time = move |name, part: fn(&SpeechQuality) -> Micros| {
+        Column::number(name, move |row: &R| Cell::number(Number::micros(part(&sound(row)))))
+    };
+    let rate = Column::number("gaps a minute", move |row: &R| {
+        let sound = sound(row);
+        per_minute(sound.gaps(), &sound).map_or_else(
+            || Cell::missing("n/a"),
+            |gaps| Cell::number(Number::new(gaps, Unit::Plain(2))),
+        )
+    });
+    let starved = count(CAUSES[0].0, CAUSES[0].1);
+    let late = count(CAUSES[1].0, CAUSES[1].1);
+    let lost = count(CAUSES[2].0, CAUSES[2].1);
+    let speech = time("speech", |sound| sound.speech);
+    let unheard = time("not heard", SpeechQuality::unheard);
+    let longest = time("longest gap", |sound| sound.longest_gap);
+    [speech, rate, starved, late, lost, unheard, longest].into_iter()
+}
+
+fn period_table(bins: &[Bin]) -> Table<'_, &Bin> {
+    let time = |at: SessionTime| Cell::number(Number::micros(Micros(at.0)));
+    let period = [
+        Column::number("from", move |row: &&Bin| time(row.from)),
+        Column::number("to", move |row: &&Bin| time(row.to)),
+    ];
+    Table::new(period.into_iter().chain(sound_columns(|row: &&Bin| row.sound))).with_rows(bins)
+}
+
+fn load_table(by_load: &[LoadSound]) -> Table<'_, &LoadSound> {
+    let load = [Column::number("at once", |row: &&LoadSound| Cell::count(row.in_flight))];
+    Table::new(load.into_iter().chain(sound_columns(|row: &&LoadSound| row.sound)))
+        .with_rows(by_load)
+}

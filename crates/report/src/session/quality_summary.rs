@@ -1,0 +1,107 @@
+//! How agents sounded and how they took turns, as files have it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::threshold::Estimated;
+use crate::fold::{FoldedSession, QualityTally};
+use rushhour_core::profile::QualityMeasure;
+use rushhour_core::units::Micros;
+use rushhour_stats::Confidence;
+
+/// What one conversation may have at most, where it is the only one: a gap in every second.
+const MOST_GAPS: f64 = 60.0;
+
+/// A measure of quality with its 95 % interval over conversations; `None` where nothing was measured.
+pub(crate) fn estimated_quality(
+    tally: &QualityTally,
+    measure: QualityMeasure,
+) -> Option<Estimated> {
+    let (ratio, factor) = tally.ratio(measure);
+    let value = ratio.ratio()?;
+    let (low, high) = match ratio.interval(Confidence::default()) {
+        Some(interval) => (interval.low() * factor, interval.high() * factor),
+        // One conversation says nothing of the next.
+        None if measure == QualityMeasure::Gaps => (0.0, MOST_GAPS.max(value * factor)),
+        None => (0.0, value.max(1.0)),
+    };
+    Some(Estimated { value: value * factor, low, high })
+}
+
+/// A figure with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct QualityFigure {
+    /// The figure.
+    pub value: f64,
+    /// The interval's lower end.
+    pub low: f64,
+    /// The interval's upper end.
+    pub high: f64,
+}
+
+impl QualityFigure {
+    fn of(tally: &QualityTally, measure: QualityMeasure) -> Option<Self> {
+        let Estimated { value, low, high } = estimated_quality(tally, measure)?;
+        Some(Self { value, low, high })
+    }
+}
+
+/// How agents sounded to our own callers in measured runs, and how they took turns.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct QualitySummary {
+    /// Runs in which the agent spoke.
+    pub runs: u64,
+    /// How long agents spoke, in microseconds.
+    pub speech_us: u64,
+    /// `speech.gaps`: gaps in each minute of speech.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gaps_per_minute: Option<QualityFigure>,
+    /// Gaps because speech was cut by digital silence: the agent's synthesis starved.
+    pub gaps_starved: u64,
+    /// Gaps because packets came late, and then at once: the agent's machine starved, or the network held them.
+    pub gaps_late: u64,
+    /// Gaps because packets never came: the network lost them.
+    pub gaps_lost: u64,
+    /// `speech.concealed`: the share of speech that a listener does not hear, silent or concealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concealed: Option<QualityFigure>,
+    /// The longest gap, in microseconds.
+    pub longest_gap_us: u64,
+    /// Turns of which it is known how they were taken.
+    pub turns: u64,
+    /// Those in which the agent talked over the caller.
+    pub turns_talked_over: u64,
+    /// `talk_over`: their share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talk_over: Option<QualityFigure>,
+    /// `overlap`: the share of what callers said during which the agent spoke too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<QualityFigure>,
+    /// The longest silence in which it was the agent's turn, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_air_us: Option<u64>,
+}
+
+impl QualitySummary {
+    /// `None` where nothing is known.
+    pub(crate) fn of(folded: &FoldedSession) -> Option<Self> {
+        let tally = &folded.quality;
+        let all = tally.sum.known()?;
+        let figure = |measure| QualityFigure::of(tally, measure);
+        Some(Self {
+            runs: tally.runs,
+            speech_us: all.sound.speech.0,
+            gaps_per_minute: figure(QualityMeasure::Gaps),
+            gaps_starved: all.sound.starved.into(),
+            gaps_late: all.sound.late.into(),
+            gaps_lost: all.sound.lost.into(),
+            concealed: figure(QualityMeasure::Concealed),
+            longest_gap_us: all.sound.longest_gap.0,
+            turns: all.turns,
+            turns_talked_over: all.talked_over,
+            talk_over: figure(QualityMeasure::TalkOver),
+            overlap: figure(QualityMeasure::Overlap),
+            dead_air_us: all.dead_air.map(|longest: Micros| longest.0),
+        })
+    }
+}
