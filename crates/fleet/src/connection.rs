@@ -336,10 +336,11 @@ fn login(login: &NatsLogin) -> Result<ConnectOptions, NatsError> {
 
 /// Whether TLS refused something: the library has such an error among those of reading and writing.
 fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    type Inside = dyn std::error::Error + Send + Sync;
     let errors = std::iter::successors(Some(error), |error| error.source());
     errors
-        .filter_map(|error| error.downcast_ref::<std::io::Error>()?.get_ref())
-        .any(|inside| inside.downcast_ref::<async_nats::rustls::Error>().is_some())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.get_ref().is_some_and(Inside::is::<async_nats::rustls::Error>))
 }
 
 /// An error and what caused it, in one line.
