@@ -6,16 +6,13 @@ use crate::participant::AudioPacket;
 use crate::recording_store::{RecordedSide, RecordingSink};
 use rushhour_core::event::{Outcome, Turn};
 use rushhour_core::recording::{
-    ConversationRecord, RECORD_VERSION, RecordedSpeaker, RecordedText, RecordedTurn,
+    ConversationRecord, MAX_RECORDED_TURNS, RECORD_VERSION, RecordedSpeaker, RecordedText,
+    RecordedTurn,
 };
 use rushhour_core::units::{ForeignText, Mode, RunIndex, SessionTime};
 
 /// Bytes of one side that are held in memory, about two seconds of speech.
 const HELD_BYTES: usize = 8 << 10;
-/// Turns that are noted, at most.
-const MAX_TURNS: usize = 1_000;
-/// Texts that are noted, at most; each is at most as long as any text from outside.
-const MAX_TEXTS: usize = 1_000;
 
 /// Records a conversation, as long as there is somebody to keep it.
 #[derive(Default)]
@@ -127,7 +124,7 @@ impl ConversationRecorder {
         if utterances.are_nearly_full() {
             begun.note_texts(utterances, true);
         }
-        if begun.turns.len() >= MAX_TURNS {
+        if begun.turns.len() >= MAX_RECORDED_TURNS {
             begun.is_shortened = true;
             return;
         }
@@ -207,7 +204,7 @@ impl ConversationRecorder {
 
 impl BegunRecording {
     fn note(&mut self, speaker: RecordedSpeaker, text: &str, at: SessionTime) {
-        if self.texts.len() >= MAX_TEXTS {
+        if self.texts.len() >= MAX_RECORDED_TURNS {
             self.is_shortened = true;
         } else if !text.trim().is_empty() {
             let text = ForeignText::from(text.trim());
