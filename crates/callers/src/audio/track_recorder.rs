@@ -346,6 +346,16 @@ mod tests {
     }
 
     #[test]
+    fn a_side_that_sends_nothing_more_or_nothing_at_all_is_silent_until_the_end() {
+        for count in [0, 60] {
+            let (file, track) = record(&three_words()[..count]);
+            assert_heard(&file, &ON_TIME[..count / 50]);
+            assert_eq!(ogg_opus::read(&file).unwrap().len(), 4_000 * 48);
+            assert_eq!((track.packets, track.gaps), (count as u64, vec![]));
+        }
+    }
+
+    #[test]
     fn lost_packets_do_not_move_what_follows() {
         let mut packets = three_words();
         // 100 ms within the first word, and all of the second.
