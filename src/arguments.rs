@@ -30,6 +30,13 @@ pub(crate) struct ProfileArgs {
 }
 
 impl ProfileArgs {
+    /// A profile as it is in its file.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn of_file(profile: PathBuf) -> Self {
+        let files = FurtherFilesArgs { files: None };
+        Self { profile, set: Vec::new(), workers: OnWorkersArgs::default(), files }
+    }
+
     /// Where the files that the profile names may be.
     pub(crate) fn files(&self) -> ProfileFiles {
         self.files.files(&self.profile)

@@ -9,6 +9,7 @@ use crate::commands::compare::CompareArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::history::HistoryArgs;
+use crate::commands::import::ImportArgs;
 use crate::commands::init::InitArgs;
 use crate::commands::judge::JudgeArgs;
 use crate::commands::man::ManArgs;
@@ -49,6 +50,7 @@ Examples:
 Environment:
   LIVEKIT_API_KEY, LIVEKIT_API_SECRET  credentials of the LiveKit server
   CEKURA_API_KEY                       key of Cekura
+  SPEECH_API_KEY                       key of the service that [speech] names, if it needs one
   LIVEKIT_URL, CEKURA_API_URL          addresses that take precedence over the profile's
   NATS_USER, NATS_PASSWORD, ...        how to log in to NATS: see `rushhour worker --help`
   RUSHHOUR_LOG                         what to log, such as `debug`
@@ -99,6 +101,7 @@ pub(crate) enum Command {
     #[cfg(feature = "fleet")]
     Workers(WorkersArgs),
     Init(InitArgs),
+    Import(ImportArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     #[command(hide = true)]

@@ -5,8 +5,14 @@ use rushhour_core::units::{Secret, redact, remember_secret};
 use rushhour_sandbox::SandboxConfig;
 
 /// Where the environment holds secrets.
-const VARIABLES: [&str; 5] =
-    ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "CEKURA_API_KEY", "NATS_PASSWORD", "NATS_TOKEN"];
+const VARIABLES: [&str; 6] = [
+    "LIVEKIT_API_KEY",
+    "LIVEKIT_API_SECRET",
+    "CEKURA_API_KEY",
+    "NATS_PASSWORD",
+    "NATS_TOKEN",
+    "SPEECH_API_KEY",
+];
 
 /// Keys that are public and ordinary words, which no message could do without: those of
 /// `livekit-server --dev` and of the embedded sandbox.

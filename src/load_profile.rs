@@ -64,7 +64,7 @@ fn unreadable(path: &Path, error: io::Error) -> CliError {
 
 /// A secret in a profile would be written into every journal and report.
 fn refuse_secrets(profile: &[u8], flags: &[String]) -> Result<(), CliError> {
-    for variable in ["LIVEKIT_API_SECRET", "CEKURA_API_KEY"] {
+    for variable in ["LIVEKIT_API_SECRET", "CEKURA_API_KEY", "SPEECH_API_KEY"] {
         let Ok(secret) = std::env::var(variable) else { continue };
         if contains_secret(profile, flags, &secret) {
             return Err(repeats_secret(
@@ -85,7 +85,11 @@ fn refuse_keys_of_files(
 ) -> Result<(), CliError> {
     let judge = profile.judging.as_ref().map(|judging| &judging.cekura);
     let cekura = profile.evaluator.cekura().into_iter().chain(judge);
-    let named = [&profile.livekit.secret_file].into_iter().chain(cekura.map(|one| &one.key_file));
+    let speech = profile.speech.iter().map(|speech| &speech.key_file);
+    let named = [&profile.livekit.secret_file]
+        .into_iter()
+        .chain(cekura.map(|one| &one.key_file))
+        .chain(speech);
     for file in named.flatten() {
         // A file that cannot be read is reported where its key is needed: the environment may have it.
         let Ok(secret) = files.read_key(file, MAX_KEY) else { continue };

@@ -20,6 +20,8 @@ mod profile_reference;
 mod reports;
 mod session;
 mod signals;
+#[cfg(feature = "native")]
+mod speech;
 
 use std::process::ExitCode;
 
@@ -98,6 +100,7 @@ fn run_command(command: &Command) -> Result<Exit, CliError> {
         #[cfg(feature = "fleet")]
         Command::Workers(arguments) => c::workers::workers(arguments),
         Command::Init(arguments) => c::init::init(arguments),
+        Command::Import(arguments) => c::import::import(arguments),
         Command::Schema(arguments) => Ok(c::schema::schema(arguments)),
         Command::Completions(arguments) => Ok(c::completions::completions(arguments)),
         Command::Man(arguments) => c::man::man(arguments),

@@ -14,6 +14,8 @@ pub(crate) struct ProfileFiles {
     /// A further folder below which files may be.
     also: Option<PathBuf>,
     keys: KeyFiles,
+    /// Whether a journal names them, which somebody else may have written.
+    of_journal: bool,
 }
 
 /// Whether files with keys may be read.
@@ -31,6 +33,7 @@ impl ProfileFiles {
             folder: path.parent().unwrap_or(Path::new("")).to_owned(),
             also: also.map(Path::to_owned),
             keys: KeyFiles::Allowed,
+            of_journal: false,
         }
     }
 
@@ -40,7 +43,13 @@ impl ProfileFiles {
             folder: folder.unwrap_or(Path::new(".")).to_owned(),
             also: None,
             keys: if folder.is_some() { KeyFiles::Allowed } else { KeyFiles::NeedAFolder },
+            of_journal: true,
         }
+    }
+
+    /// Whether a journal names them: then nobody on this machine may have read the profile.
+    pub(crate) const fn are_of_journal(&self) -> bool {
+        self.of_journal
     }
 
     /// No files at all: there is no profile.

@@ -34,6 +34,7 @@ const PURE: &[&str] = &[
     "crates/fleet/src/blobs.rs",
     "crates/fleet/src/coordinator/member.rs",
     "crates/fleet/src/coordinator/state.rs",
+    "crates/fleet/src/measure/conclusion.rs",
     "crates/fleet/src/protocol/envelope.rs",
     "crates/fleet/src/protocol/messages.rs",
     "crates/fleet/src/protocol/setup.rs",

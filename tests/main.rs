@@ -13,13 +13,17 @@
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
 //! | `recordings` | conversations that are kept, against the truth and in a browser |
+//! | `spoken_scripts` | scripts without clips, in noise, with rules; structured tests as scripts |
 //! | `connections` | connections that are lost, and servers that are restarted |
 //! | `fleet` | one session over several machines: workers, NATS, and what is killed meanwhile |
 //! | `networks` | lossy networks of our own callers, and bursts on the server's dispatcher |
 //! | `odd_networks` | networks and servers that fail a connection later, or have too little for all |
 //! | `calibration_agent` | the agent whose delays and faults are known |
 //! | `worker_clocks` | moments from workers whose clocks differ |
-//! | `nats` | the rights of coordinators and workers on a real nats-server |
+//! | `worker_measure` | the agent against which a worker measures its capacity |
+//! | `workers_input` | what workers and coordinators are told that does not fit |
+//! | `nats`, `nats_logins` | the rights of coordinators and workers on a real nats-server, and every way to log in |
+//! | `many_machines` | three workers against one machine, and workers in networks of their own with other clocks |
 //! | `doctor`, `sweep`, `token_rooms` | checks before a session, cleaning up after one |
 //! | `trust_and_proxies`, `media_paths` | private authorities and proxies; UDP, TCP and TURN |
 //! | `resilience` | full disks, signals, killed servers, pairs of faults |
@@ -71,12 +75,16 @@ mod hostile_services;
 mod judging;
 mod junit;
 mod logging;
+#[cfg(feature = "fleet")]
+mod many_machines;
 #[cfg(feature = "native")]
 mod media_paths;
 #[cfg(feature = "native")]
 mod native_callers;
 #[cfg(feature = "fleet")]
 mod nats;
+#[cfg(feature = "fleet")]
+mod nats_logins;
 #[cfg(feature = "native")]
 mod networks;
 #[cfg(feature = "native")]
@@ -99,6 +107,8 @@ mod schemas;
 mod services;
 mod sessions;
 mod soak;
+#[cfg(feature = "native")]
+mod spoken_scripts;
 mod support;
 mod sweep;
 #[cfg(feature = "native")]
@@ -108,3 +118,7 @@ mod transcripts;
 mod trust_and_proxies;
 #[cfg(feature = "fleet")]
 mod worker_clocks;
+#[cfg(feature = "fleet")]
+mod worker_measure;
+#[cfg(feature = "fleet")]
+mod workers_input;

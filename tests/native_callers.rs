@@ -260,6 +260,10 @@ fn what_an_agent_misheard_is_told_as_a_word_error_rate() {
     let agent = start_agent(&dir, &server, &hears);
     let (text, script) =
         (profile(&server, "voice", 2, "1/s"), SCRIPT.replace("Good evening.", "And goodbye."));
+    let script =
+        script.replacen("[[turn]]\n", "[[turn]]\nhears = [\"good|well\", \"goodbye\"]\n", 1);
+    let text =
+        format!("{text}\n[thresholds]\n\"heard.wer\" = \"< 90%\"\n\"heard.words\" = \"> 99%\"\n");
     dir.write("script.toml", &script);
     dir.write("profile.toml", &text);
     let output = server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();
@@ -273,6 +277,8 @@ fn what_an_agent_misheard_is_told_as_a_word_error_rate() {
     assert_eq!((&heard["turns"], &heard["words"]), (&4.into(), &8.into()), "{summary}");
     assert_eq!((&heard["substitutions"], &heard["insertions"]), (&2.into(), &2.into()), "{heard}");
     assert_eq!(heard["wer"], 0.5, "{heard}");
+    assert_eq!(heard["key_words"]["share"], 0.5, "{heard}");
+    assert_eq!(heard["key_words"]["missed"][0]["word"], "goodbye", "{heard}");
     assert!(
         output.stdout.contains("Agents misheard 50.0 % of what callers said"),
         "{}",

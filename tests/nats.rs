@@ -127,9 +127,20 @@ fn the_values_for_the_chart_give_the_same_rights() {
 #[test]
 fn a_session_over_workers_needs_no_more_rights() {
     let dir = test_dir();
+    serve_a_session(&dir, &start_with_rights(&dir));
+}
+
+#[test]
+#[ignore = "needs Debian's nats-server, which OLDER_SERVERS=all ./tests/all installs"]
+fn a_server_of_some_years_ago_serves_a_session() {
+    let dir = test_dir();
+    let nats = NatsServer::start_older(dir.path(), &server_configuration(), &PASSWORDS);
+    serve_a_session(&dir, &nats);
+}
+
+fn serve_a_session(dir: &TestDir, nats: &NatsServer) {
     let server = LiveKitServer::start(dir.path());
-    let nats = start_with_rights(&dir);
-    let agent = start_agent(&dir, &server, &["--turn-delay", "50ms"]);
+    let agent = start_agent(dir, &server, &["--turn-delay", "50ms"]);
     let url = nats.url();
     let (worker, _) = as_worker(dir.rushhour(&["worker", &url, "--once"])).start_until("Worker ");
     let listed = as_coordinator(dir.rushhour(&["workers", &url])).run().expect_exit(0);

@@ -27,23 +27,23 @@ fn start_worker(dir: &TestDir, port: u16, shift: i64) -> RunningCommand {
     as_worker(worker).after_shell(&script).start_until("Worker ").0
 }
 
-fn json_lines(path: &Path) -> Vec<Value> {
+pub(crate) fn json_lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).expect("it was written");
     text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
-fn micros(value: &Value) -> i64 {
+pub(crate) fn micros(value: &Value) -> i64 {
     value.as_i64().unwrap_or_else(|| panic!("not a time: {value}"))
 }
 
 /// What the agent knows of a turn, in microseconds of the Unix epoch.
-struct TrueTurn {
-    received: i64,
-    answered: i64,
+pub(crate) struct TrueTurn {
+    pub(crate) received: i64,
+    pub(crate) answered: i64,
 }
 
-/// The agent's log: when it joined each room, and each turn in it.
-fn truth(dir: &TestDir) -> (BTreeMap<String, i64>, BTreeMap<(String, i64), TrueTurn>) {
+/// The agent's log: when it joined each room, and each turn in it, in chat or in voice.
+pub(crate) fn truth(dir: &TestDir) -> (BTreeMap<String, i64>, BTreeMap<(String, i64), TrueTurn>) {
     let facts = json_lines(&dir.path().join("truth.jsonl"));
     let anchor = facts.iter().find_map(|fact| fact["wall_unix_us"].as_i64());
     let anchor = anchor.expect("the log starts with its anchor");
@@ -53,7 +53,7 @@ fn truth(dir: &TestDir) -> (BTreeMap<String, i64>, BTreeMap<(String, i64), TrueT
         let at = || anchor + micros(&fact["at_us"]);
         if fact["fact"] == "joined" {
             joined.insert(room(), at());
-        } else if fact["fact"] == "first_chunk" {
+        } else if fact["fact"] == "first_chunk" || fact["fact"] == "first_audible" {
             let received = at() - micros(&fact["delay_us"]);
             let turn = TrueTurn { received, answered: at() };
             turns.insert((room(), micros(&fact["turn"])), turn);

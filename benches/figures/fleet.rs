@@ -93,6 +93,8 @@ fn worker(nats: &str) -> WorkerConfig {
             login: NatsLogin::default(),
         },
         capacity: 10_000,
+        // Nobody joins a room.
+        joins: 200,
         lifetime: WorkerLifetime::UntilStopped,
         host: "bench".to_owned(),
         allowed: AllowedHosts::default(),

@@ -94,6 +94,9 @@ fn update(had: u64, now: rushhour_core::units::SessionTime) -> UpdateKind {
         2 => UpdateKind::AgentReady,
         turn if turn <= TURNS + 2 => UpdateKind::Turn(Turn {
             heard: None,
+            heard_characters: None,
+            key_words: None,
+            rule: None,
             number: u32::try_from(turn - 2).unwrap_or(0),
             said: now - Micros::from_millis(1_500),
             first: Some(now - Micros::from_millis(700)),

@@ -7,6 +7,7 @@ pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod judge;
 pub(crate) mod man;
@@ -22,5 +23,7 @@ pub(crate) mod sweep;
 pub(crate) mod validate;
 #[cfg(feature = "fleet")]
 pub(crate) mod worker;
+#[cfg(feature = "fleet")]
+mod worker_measure;
 #[cfg(feature = "fleet")]
 pub(crate) mod workers;

@@ -214,11 +214,11 @@ async fn drive(
     })?;
     let sink = Arc::new(sink);
     let profile = Arc::new(header.profile.clone());
-    let settings = DriverSettings::new(&profile, clients.evaluator.capabilities());
     #[cfg(feature = "fleet")]
     let held = attach_to_workers(clients, &replayed, &header, arguments.finish_only).await?;
     #[cfg(not(feature = "fleet"))]
     let held = BTreeSet::new();
+    let settings = DriverSettings::new(&profile, clients.evaluator()?.capabilities());
     let wall = Timestamp::now();
     let now = session_time(&header, wall, replayed.last_event_time())?;
     let clock = SessionClock::resume(now, wall.as_millisecond());
@@ -248,7 +248,7 @@ async fn drive(
     let forecast = Forecast::new(&Plan::new(header.profile));
     let mark = header.session.clone();
     let services =
-        clients.driver_services(&sink, header.session, names, profile, Arc::new(settings));
+        clients.driver_services(&sink, header.session, names, profile, Arc::new(settings))?;
     // The journal names the rooms, and whoever wrote it may have named somebody else's.
     let control = Arc::new(MarkedRooms::new(clients.livekit.clone(), mark.clone()));
     let services = Services { control, ..services };

@@ -1,10 +1,12 @@
 //! `rushhour worker`: holds callers for sessions of other machines, until interrupted.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use tokio::sync::mpsc::unbounded_channel;
 
+use crate::commands::worker_measure;
 use crate::commands::workers::NamespaceArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -21,11 +23,15 @@ use rushhour_fleet::{
 
 /// Callers that a core holds well within its ticks, in voice.
 const CALLERS_PER_CORE: u32 = 100;
+/// Joins per second that leave half of a core to those that are there: a join costs some 10 ms of one.
+const JOINS_PER_CORE: u32 = 50;
 
 const HELP: &str = "\
 Examples:
   # On each machine, for a LiveKit server on another one
   rushhour worker nats://10.0.0.5:4222 --capacity 300 --allow-host livekit.example.com
+  # How many callers of a profile this machine holds, in two minutes
+  rushhour worker --measure my-agent.toml
   # On the machine of the session
   rushhour run my-agent.toml --workers nats://10.0.0.5:4222
 
@@ -57,8 +63,8 @@ const SIGNALS: SignalMessages = [
 #[command(after_long_help = HELP)]
 pub(crate) struct WorkerArgs {
     /// The NATS server, such as `nats://10.0.0.5:4222`, or `tls://` to insist on TLS.
-    #[arg(value_name = "NATS")]
-    nats: String,
+    #[arg(value_name = "NATS", required_unless_present = "measure")]
+    nats: Option<String>,
     /// The most callers to hold; 100 for each core if not given.
     #[arg(long, value_name = "CALLERS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     capacity: Option<u32>,
@@ -73,10 +79,27 @@ pub(crate) struct WorkerArgs {
     /// Reach the LiveKit server at this address, whatever the session's; its host is allowed.
     #[arg(long, value_name = "URL")]
     livekit_url: Option<String>,
+    /// Measure how many callers of this profile this machine holds, in two minutes, and exit.
+    ///
+    /// The callers are real, with their scripts and media; they talk to an agent in this process. Nothing is asked of any
+    /// other machine, so that it costs nothing and needs no key.
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        conflicts_with_all = ["nats", "capacity", "allow_hosts", "once", "livekit_url"]
+    )]
+    measure: Option<PathBuf>,
 }
 
 pub(crate) fn worker(arguments: &WorkerArgs) -> Result<Exit, CliError> {
-    let WorkerArgs { nats, capacity, namespace, allow_hosts, once, livekit_url } = arguments;
+    let WorkerArgs { capacity, namespace, allow_hosts, once, livekit_url, .. } = arguments;
+    let threads = caller_threads();
+    let cores = u32::try_from(threads).unwrap_or(1);
+    let joins = JOINS_PER_CORE.saturating_mul(cores);
+    if let Some(profile) = &arguments.measure {
+        return worker_measure::measure(profile.clone(), joins);
+    }
+    let nats = arguments.nats.as_deref().unwrap_or_default();
     refuse_address(nats)?;
     let mut hosts = allow_hosts.clone();
     if let Some(url) = livekit_url {
@@ -87,9 +110,7 @@ pub(crate) fn worker(arguments: &WorkerArgs) -> Result<Exit, CliError> {
         let host = parsed.as_ref().and_then(url::Url::host_str);
         hosts.extend(host.and_then(|host| host.parse().ok()));
     }
-    let threads = caller_threads();
-    let default = CALLERS_PER_CORE.saturating_mul(u32::try_from(threads).unwrap_or(1));
-    let capacity = capacity.unwrap_or(default);
+    let capacity = capacity.unwrap_or(CALLERS_PER_CORE.saturating_mul(cores));
     check_file_limit(capacity).map_err(|error| {
         error.with_hint("raise the limit with `ulimit -n`, or hold fewer with --capacity")
     })?;
@@ -97,6 +118,7 @@ pub(crate) fn worker(arguments: &WorkerArgs) -> Result<Exit, CliError> {
     let config = WorkerConfig {
         nats: nats_config(nats, &namespace.namespace)?,
         capacity,
+        joins,
         lifetime: if *once { WorkerLifetime::OneSession } else { WorkerLifetime::UntilStopped },
         host: machine_name(),
         allowed: AllowedHosts::new(hosts),

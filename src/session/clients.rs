@@ -83,7 +83,8 @@ pub(crate) fn cekura_key(
 /// Clients of the services that a session talks to.
 pub(crate) struct Clients {
     pub(crate) livekit: Arc<LiveKitClient>,
-    pub(crate) evaluator: Arc<dyn Evaluator>,
+    /// Cekura, where it is the evaluator.
+    cekura: Option<Arc<dyn Evaluator>>,
     /// Rushhour's own callers, where they are the evaluator.
     pub(crate) callers: Option<SessionCallers>,
     pub(crate) livekit_url: String,
@@ -117,7 +118,7 @@ impl Clients {
         let livekit = LiveKitClient::with_trust(&api_url, &key, &secret, timeout, &trust)
             .map_err(CliError::from_internal)?;
         let callers = native_callers::prepare(profile, files)?;
-        let (evaluator_url, evaluator): (String, Arc<dyn Evaluator>) =
+        let (evaluator_url, cekura): (String, Option<Arc<dyn Evaluator>>) =
             match (&profile.evaluator, &callers) {
                 (EvaluatorSettings::Cekura(settings), _) => {
                     let (url, key) = match (&settings.url, keys.cekura, &sandbox) {
@@ -130,14 +131,14 @@ impl Clients {
                     let config = CekuraConfig { url: url.clone(), key, settings: settings.clone() };
                     let cekura =
                         Cekura::new(config, &profile.limits).map_err(CliError::from_internal)?;
-                    (url, Arc::new(cekura))
+                    (url, Some(Arc::new(cekura)))
                 }
                 // Journals name this evaluator so.
-                (EvaluatorSettings::Native(_), Some(callers)) => {
+                (EvaluatorSettings::Native(_), Some(_)) => {
                     let place = profile.workers.as_ref().map(|workers| &workers.nats);
                     let place =
                         place.map_or_else(String::new, |nats| format!(" on workers of {nats}"));
-                    (format!("callers of our own{place}"), callers.evaluator())
+                    (format!("callers of our own{place}"), None)
                 }
                 (EvaluatorSettings::Native(_), None) => {
                     return Err(CliError::internal("the session's callers were not prepared"));
@@ -145,7 +146,7 @@ impl Clients {
             };
         Ok(Self {
             livekit: Arc::new(livekit),
-            evaluator,
+            cekura,
             callers,
             livekit_url,
             api_url,
@@ -203,6 +204,13 @@ impl Clients {
         }
     }
 
+    /// The evaluator. Callers on workers are one once the workers were gathered.
+    pub(crate) fn evaluator(&self) -> Result<Arc<dyn Evaluator>, CliError> {
+        let callers = || self.callers.as_ref().and_then(SessionCallers::evaluator);
+        let evaluator = self.cekura.clone().or_else(callers);
+        evaluator.ok_or_else(|| CliError::internal("the workers were not gathered"))
+    }
+
     /// The services as the driver takes them.
     pub(crate) fn driver_services(
         &self,
@@ -211,10 +219,10 @@ impl Clients {
         names: RoomNaming,
         profile: Arc<Profile>,
         settings: Arc<DriverSettings>,
-    ) -> Services {
-        Services {
+    ) -> Result<Services, CliError> {
+        Ok(Services {
             control: self.livekit.clone(),
-            evaluator: self.evaluator.clone(),
+            evaluator: self.evaluator()?,
             tokens: self.token_signer.clone(),
             sink: sink.clone(),
             livekit_url: self.livekit_url.clone(),
@@ -222,7 +230,7 @@ impl Clients {
             profile,
             naming: names,
             settings,
-        }
+        })
     }
 }
 

@@ -34,6 +34,7 @@ mod available {
     use crate::session::trust::livekit_trust;
     #[cfg(feature = "fleet")]
     use crate::session::worker_callers::WorkerCallers;
+    use crate::speech::SpokenScripts;
     use rushhour_callers::NativeCallers;
     use rushhour_callers::audio::Clip;
     use rushhour_callers::caller::PreparedScript;
@@ -60,11 +61,12 @@ mod available {
     }
 
     impl SessionCallers {
-        pub(crate) fn evaluator(&self) -> Arc<dyn Evaluator> {
+        /// The evaluator that they are; callers on workers are one once these were gathered.
+        pub(crate) fn evaluator(&self) -> Option<Arc<dyn Evaluator>> {
             match self {
-                Self::Here { callers, .. } => callers.clone(),
+                Self::Here { callers, .. } => Some(callers.clone()),
                 #[cfg(feature = "fleet")]
-                Self::OnWorkers(callers) => callers.clone(),
+                Self::OnWorkers(callers) => callers.evaluator(),
             }
         }
 
@@ -124,11 +126,12 @@ mod available {
         if let Some(workers) = &profile.workers {
             return on_workers(profile, settings, workers, files).map(Some);
         }
-        let mut clips = Clips { files, read: HashMap::new(), error: None };
+        let spoken = SpokenScripts::prepare(profile, files)?;
+        let mut clips = Clips { files, spoken: &spoken, read: HashMap::new(), error: None };
         let mut scripts = HashMap::new();
         for scenario in profile.mix.scenarios() {
-            let Some(script) = &scenario.script else { continue };
             for mode in profile.mode.modes() {
+                let Some(script) = spoken.script(scenario, *mode) else { continue };
                 let prepared = PreparedScript::new(script, *mode, |name| clips.get(name));
                 let prepared = prepared.map_err(|message| {
                     clips.error.take().unwrap_or_else(|| CliError::usage(message.to_string()))
@@ -184,6 +187,7 @@ mod available {
     /// Clips, read once each.
     struct Clips<'a> {
         files: &'a ProfileFiles,
+        spoken: &'a SpokenScripts,
         read: HashMap<String, Clip>,
         /// Why the last clip could not be read; a script's own error is a text.
         error: Option<CliError>,
@@ -194,7 +198,11 @@ mod available {
             match self.read.entry(name.to_owned()) {
                 Entry::Occupied(known) => Ok(known.get().clone()),
                 Entry::Vacant(entry) => {
-                    match clip(&self.files.path(name), self.files.read(name, MAX_CLIP)) {
+                    let bytes = match self.spoken.made(name) {
+                        Some(made) => Ok(made.to_vec()),
+                        None => self.files.read(name, MAX_CLIP),
+                    };
+                    match clip(&self.files.path(name), bytes) {
                         Ok(clip) => Ok(entry.insert(clip).clone()),
                         Err(error) => {
                             let message = error.to_string();
@@ -249,7 +257,7 @@ mod unavailable {
     pub(crate) enum SessionCallers {}
 
     impl SessionCallers {
-        pub(crate) fn evaluator(&self) -> Arc<dyn Evaluator> {
+        pub(crate) fn evaluator(&self) -> Option<Arc<dyn Evaluator>> {
             match *self {}
         }
 

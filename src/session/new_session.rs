@@ -154,7 +154,7 @@ impl NewSession<'_> {
         let sink = ProgressSink::new(journal, &loaded.profile).observed_by(recordings);
         let sink = Arc::new(sink);
         let profile = Arc::new(loaded.profile.clone());
-        let settings = Arc::new(DriverSettings::new(&profile, clients.evaluator.capabilities()));
+        let settings = Arc::new(DriverSettings::new(&profile, clients.evaluator()?.capabilities()));
         let names = RoomNaming::new(room_name_stem(&profile, start));
         // Both clocks are read at once: time between them would be added to every time of a server.
         let anchor = Timestamp::now();
@@ -166,7 +166,7 @@ impl NewSession<'_> {
         let opened = EventKind::Opened(Box::new(header));
         sink.record(Event { at: SessionTime::START, kind: opened });
         let session = Session::new((*settings).clone(), plan.schedule(), names.clone());
-        let services = clients.driver_services(&sink, folder.session, names, profile, settings);
+        let services = clients.driver_services(&sink, folder.session, names, profile, settings)?;
         let progress = show_progress.then_some(&forecast);
         ReadySession { session, services, clients, clock, sink, progress }.drive().await
     }

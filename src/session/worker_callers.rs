@@ -1,22 +1,19 @@
 //! Native callers on workers: what they need, packed by hash, and the evaluator that has them once they are gathered.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::bounded_file::{MAX_CLIP, MAX_TEXT};
 use crate::error::CliError;
 use crate::nats_login::nats_config;
 use crate::print;
 use crate::profile_files::ProfileFiles;
-use rushhour_core::BoxFuture;
-use rushhour_core::evaluator::{
-    AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
-    PollError, RunStatus, SubmitError, SubmitErrorKind,
-};
-use rushhour_core::event::WorkerHealth;
+use crate::speech::SpokenScripts;
+use rushhour_core::evaluator::Evaluator;
 use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{NativeSettings, Profile, Script, WorkersSettings};
-use rushhour_core::units::{EvaluatorRunId, Micros, Mode, RunIndex, SessionId};
+use rushhour_core::units::{Micros, Mode, RunIndex, SessionId};
 use rushhour_driver::SessionClock;
 use rushhour_fleet::{
     BlobHash, BlobStore, Fleet, FleetConfig, NatsConfig, ResumedRuns, ScriptFile, ScriptRef,
@@ -32,7 +29,8 @@ pub(crate) struct WorkerCallers {
     /// How many callers the plan has at once.
     callers: u64,
     patience: Micros,
-    fleet: OnceLock<Fleet>,
+    /// Once they are gathered.
+    fleet: OnceLock<Arc<Fleet>>,
 }
 
 /// How a session is begun on its workers.
@@ -58,10 +56,12 @@ impl WorkerCallers {
         let nats = nats_config(&workers.nats, &workers.namespace)?;
         let (mut blobs, mut known) = (BlobStore::default(), BTreeMap::new());
         let mut scripts = Vec::new();
+        let spoken = SpokenScripts::prepare(profile, files)?;
         for scenario in profile.mix.scenarios() {
-            let Some(script) = &scenario.script else { continue };
             for mode in profile.mode.modes() {
-                let clips = pack_clips(script, *mode, &mut known, &mut blobs, files)?;
+                let Some(script) = spoken.script(scenario, *mode) else { continue };
+                let source = ClipSource { files, spoken: &spoken };
+                let clips = pack_clips(script, *mode, &mut known, &mut blobs, source)?;
                 let file = ScriptFile { script: script.clone(), clips };
                 let bytes = serde_json::to_vec(&file).map_err(CliError::from_internal)?;
                 let (scenario, script) = (scenario.id.clone(), blobs.add(bytes));
@@ -128,8 +128,15 @@ impl WorkerCallers {
         let (workers, capacity) = fleet.size();
         tracing::info!(workers, capacity, "the workers are ready");
         let held = fleet.held_runs().to_vec();
-        self.fleet.set(fleet).map_err(|_| CliError::internal("the workers were gathered twice"))?;
+        let fleet = self.fleet.set(Arc::new(fleet));
+        fleet.map_err(|_| CliError::internal("the workers were gathered twice"))?;
         Ok(held)
+    }
+
+    /// The evaluator that they are, once they are gathered.
+    pub(crate) fn evaluator(&self) -> Option<Arc<dyn Evaluator>> {
+        let fleet = self.fleet.get()?.clone();
+        Some(fleet)
     }
 
     /// Begins the session's clock.
@@ -147,23 +154,38 @@ impl WorkerCallers {
     }
 }
 
+/// Where clips come from: files, and what was made for the session.
+#[derive(Clone, Copy)]
+struct ClipSource<'a> {
+    files: &'a ProfileFiles,
+    spoken: &'a SpokenScripts,
+}
+
+impl ClipSource<'_> {
+    fn read(self, name: &str) -> io::Result<Vec<u8>> {
+        match self.spoken.made(name) {
+            Some(made) => Ok(made.to_vec()),
+            None => self.files.read(name, MAX_CLIP),
+        }
+    }
+}
+
 /// The clips of a script in a mode, by the names that it has for them. Each is read once, whichever scripts play it.
 fn pack_clips(
     script: &Script,
     mode: Mode,
     known: &mut BTreeMap<String, BlobHash>,
     blobs: &mut BlobStore,
-    files: &ProfileFiles,
+    source: ClipSource<'_>,
 ) -> Result<BTreeMap<String, BlobHash>, CliError> {
     let mut clips = BTreeMap::new();
-    let played = script.turns.iter().filter_map(|turn| turn.play.as_ref());
-    for name in played.filter(|_| mode == Mode::Voice) {
+    for name in script.clips().filter(|_| mode == Mode::Voice) {
         let hash = if let Some(hash) = known.get(name) {
             *hash
         } else {
             // Decoded here too, so that a clip that cannot be played is told before any worker is asked.
-            let bytes = files.read(name, MAX_CLIP);
-            let bytes = super::native_callers::playable(&files.path(name), bytes)?;
+            let bytes = source.read(name);
+            let bytes = super::native_callers::playable(&source.files.path(name), bytes)?;
             let hash = blobs.add(bytes);
             known.insert(name.clone(), hash);
             hash
@@ -178,54 +200,4 @@ fn authorities(name: &str, files: &ProfileFiles) -> Result<String, CliError> {
     super::trust::livekit_trust(Some(name), files)?;
     let pem = files.read_key(name, MAX_TEXT).map_err(CliError::from_internal)?;
     String::from_utf8(pem).map_err(CliError::from_internal)
-}
-
-impl Evaluator for WorkerCallers {
-    fn capabilities(&self) -> EvaluatorCapabilities {
-        EvaluatorCapabilities::NATIVE
-    }
-
-    fn submit(
-        &self,
-        entries: Vec<ConversationRequest>,
-    ) -> BoxFuture<'_, Result<AcceptedSubmission, SubmitError>> {
-        match self.fleet.get() {
-            Some(fleet) => fleet.submit(entries),
-            None => Box::pin(std::future::ready(Err(SubmitError::new(
-                SubmitErrorKind::GeneratorGone,
-                "the workers were not gathered",
-            )))),
-        }
-    }
-
-    fn poll(&self, runs: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<RunStatus>, PollError>> {
-        match self.fleet.get() {
-            Some(fleet) => fleet.poll(runs),
-            None => Box::pin(std::future::ready(Ok(Vec::new()))),
-        }
-    }
-
-    fn end_call(&self, run: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>> {
-        match self.fleet.get() {
-            Some(fleet) => fleet.end_call(run),
-            None => Box::pin(std::future::ready(Ok(()))),
-        }
-    }
-
-    fn next_update(&self) -> BoxFuture<'_, CallerUpdate> {
-        match self.fleet.get() {
-            Some(fleet) => fleet.next_update(),
-            None => Box::pin(std::future::pending()),
-        }
-    }
-
-    fn worker_health(&self) -> Vec<WorkerHealth> {
-        self.fleet.get().map(Evaluator::worker_health).unwrap_or_default()
-    }
-
-    fn updates_are_durable(&self, updates: u64) {
-        if let Some(fleet) = self.fleet.get() {
-            fleet.updates_are_durable(updates);
-        }
-    }
 }

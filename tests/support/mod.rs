@@ -32,7 +32,7 @@ mod wait;
 
 pub(crate) use binary::{CommandOutput, RunningCommand, Rushhour};
 #[cfg(feature = "native")]
-pub(crate) use certificates::{Authority, TlsFront};
+pub(crate) use certificates::{Authority, ServerCertificate, TlsFront};
 #[cfg(feature = "native")]
 pub(crate) use connect_proxy::ConnectProxy;
 #[cfg(feature = "native")]

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,6 +17,8 @@ pub(crate) struct NatsServer {
     folder: PathBuf,
     /// What its configuration's `$VARIABLES` stand for.
     variables: Vec<(String, String)>,
+    binary: PathBuf,
+    address: IpAddr,
     port: u16,
     process: KillOnDrop,
 }
@@ -30,20 +32,49 @@ impl NatsServer {
     /// Starts one with this configuration, whose `$VARIABLES` have these values. Address, port and store are the
     /// harness's, whatever it says.
     pub(crate) fn start_with(folder: &Path, config: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), folder, config, variables)
+    }
+
+    /// The same, which Debian packages: some years old, and installed only with `OLDER_SERVERS=all ./tests/all`.
+    pub(crate) fn start_older(folder: &Path, config: &str, variables: &[(&str, &str)]) -> Self {
+        let binary = Peers::find().installed("nats-debian/usr/sbin/nats-server");
+        Self::start_binary(binary, Ipv4Addr::LOCALHOST.into(), folder, config, variables)
+    }
+
+    /// The same at an address of this machine.
+    pub(crate) fn start_at(
+        address: IpAddr,
+        folder: &Path,
+        config: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let binary = Peers::find().installed("bin/nats-server");
+        Self::start_binary(binary, address, folder, config, variables)
+    }
+
+    fn start_binary(
+        binary: PathBuf,
+        address: IpAddr,
+        folder: &Path,
+        config: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let folder = peers_folder(folder).join("nats");
         fs::create_dir_all(&folder).expect("a folder can be created");
         fs::write(folder.join("nats.conf"), config).expect("a file can be written");
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let variables: Vec<(String, String)> = variables.iter().map(owned).collect();
         // -1 is a free one.
-        let (process, port) = serve(&folder, -1, &variables);
-        Self { folder, variables, port, process }
+        let (process, port) = serve(&binary, &folder, address, -1, &variables);
+        Self { folder, variables, binary, address, port, process }
     }
 
     /// Kills it and starts it again at the same address, with the same configuration; it remembers nothing.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        (self.process, self.port) = serve(&self.folder, i32::from(self.port), &self.variables);
+        let port = i32::from(self.port);
+        (self.process, self.port) =
+            serve(&self.binary, &self.folder, self.address, port, &self.variables);
     }
 
     /// Kills it.
@@ -59,26 +90,31 @@ impl NatsServer {
 
     /// Its address, such as `127.0.0.1:4222`.
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        SocketAddr::new(self.address, self.port).to_string()
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}", self.address())
     }
 
     /// A client that is logged in as this user, if anybody.
     pub(crate) fn client(&self, user: Option<(&str, &str)>) -> NatsClient {
-        NatsClient::connect(self.port, user)
+        NatsClient::connect(SocketAddr::new(self.address, self.port), user)
     }
 }
 
 /// Starts a server, waits until it listens, and reads the port from the file that it writes.
-fn serve(folder: &Path, port: i32, variables: &[(String, String)]) -> (KillOnDrop, u16) {
-    let binary = Peers::find().installed("bin/nats-server");
+fn serve(
+    binary: &Path,
+    folder: &Path,
+    address: IpAddr,
+    port: i32,
+    variables: &[(String, String)],
+) -> (KillOnDrop, u16) {
     let log = File::options().create(true).append(true).open(folder.join("nats.log"));
     let log = log.expect("a file can be written");
-    let process = Command::new(&binary)
-        .args(["--addr", "127.0.0.1", "--port", &port.to_string()])
+    let process = Command::new(binary)
+        .args(["--addr", &address.to_string(), "--port", &port.to_string()])
         // Without it, all servers of a machine share a store in the system's temporary folder.
         .arg("--store_dir")
         .arg(folder.join("store"))
@@ -129,8 +165,8 @@ pub(crate) struct NatsMessage {
 pub(crate) struct NatsRefusal(pub(crate) String);
 
 impl NatsClient {
-    fn connect(port: u16, user: Option<(&str, &str)>) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("nats-server listens");
+    fn connect(address: SocketAddr, user: Option<(&str, &str)>) -> Self {
+        let stream = TcpStream::connect(address).expect("nats-server listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time limit can be set");
         let reader = BufReader::new(stream.try_clone().expect("a handle can be cloned"));
         let mut client = Self { stream, reader, subscriptions: 0 };

@@ -122,6 +122,7 @@ impl NativeCallers {
         let answer =
             |(method, payload): (&String, &Template)| (method.clone(), payload.fill_in(&variables));
         let rpc_answers = self.settings.rpc.iter().map(answer).collect();
+        let abandons = script.abandons(self.seed, run);
         let updates = self.update_sender.clone();
         let caller = Caller::new(CallerConfig {
             run,
@@ -129,6 +130,7 @@ impl NativeCallers {
             script: script.clone(),
             settings: self.settings.clone(),
             rpc_answers,
+            abandons,
             on_update: Box::new(move |update| {
                 // The receiver is gone only when the session is over.
                 let _ = updates.send(update);

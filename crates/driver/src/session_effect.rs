@@ -6,6 +6,7 @@ use rushhour_core::units::{EvaluatorRunId, RunIndex};
 
 /// Something to do. Each request is answered by exactly one [`SessionInput`](crate::SessionInput).
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most effects are events to record")]
 pub enum SessionEffect {
     /// Write an event to the journal; not answered.
     Record(Event),

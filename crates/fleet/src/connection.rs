@@ -96,6 +96,14 @@ pub enum NatsError {
         /// Why.
         detail: ForeignText,
     },
+    /// TLS did not come about: one side does not trust the other.
+    #[error("no TLS with the NATS server {url}: {detail}")]
+    Tls {
+        /// The server.
+        url: String,
+        /// Why.
+        detail: ForeignText,
+    },
     /// A connection that was there cannot be used.
     #[error("the NATS server does not take subscriptions: {0}")]
     Subscribe(ForeignText),
@@ -109,6 +117,9 @@ impl NatsError {
                 "write nats://HOST:PORT, and log in with NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_NKEY or NATS_CREDS"
             }
             Self::Trust(_) => "set NATS_CA to a file with the authority's certificate",
+            Self::Tls { .. } => {
+                "set NATS_CA to a file with the certificate of the server's authority; where the server asks for a certificate of yours, NATS_CERT and NATS_KEY"
+            }
             Self::Login { .. } => {
                 "check NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_NKEY or NATS_CREDS"
             }
@@ -170,6 +181,8 @@ impl Connection {
                 ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
                     NatsError::Login { url, detail }
                 }
+                ConnectErrorKind::Tls => NatsError::Tls { url, detail },
+                _ if is_of_tls(&error) => NatsError::Tls { url, detail },
                 _ => NatsError::Unreachable { url, detail },
             }
         })?;
@@ -294,7 +307,9 @@ fn login(login: &NatsLogin) -> Result<ConnectOptions, NatsError> {
         options = options.nkey(seed.expose().to_owned());
     }
     if let Some(credentials) = &login.credentials {
-        options = options.credentials(credentials.expose()).map_err(|_| {
+        // The library looks for the end of the last line.
+        let lines = format!("{}\n", credentials.expose());
+        options = options.credentials(&lines).map_err(|_| {
             NatsError::Config("what NATS_CREDS names is not a file of credentials".to_owned())
         })?;
     }
@@ -302,7 +317,11 @@ fn login(login: &NatsLogin) -> Result<ConnectOptions, NatsError> {
         options = options.add_client_certificate(certificate.clone(), key.clone());
     }
     match &login.authorities {
-        Some(authorities) => Ok(options.add_root_certificates(authorities.clone())),
+        Some(authorities) => {
+            // The library takes what the process has installed. Whatever was installed before serves.
+            let _ = async_nats::rustls::crypto::aws_lc_rs::default_provider().install_default();
+            Ok(options.add_root_certificates(authorities.clone()))
+        }
         // A certificate of our own comes with a configuration of the library's.
         None if login.certificate.is_some() => {
             TrustStore::system()?;
@@ -313,6 +332,14 @@ fn login(login: &NatsLogin) -> Result<ConnectOptions, NatsError> {
             Ok(options.tls_client_config(trust.as_ref().clone()))
         }
     }
+}
+
+/// Whether TLS refused something: the library has such an error among those of reading and writing.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let errors = std::iter::successors(Some(error), |error| error.source());
+    errors
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.get_ref().is_some_and(|inside| inside.is::<async_nats::rustls::Error>()))
 }
 
 /// An error and what caused it, in one line.

@@ -23,6 +23,7 @@ mod blobs;
 pub mod clock;
 mod connection;
 mod coordinator;
+mod measure;
 pub mod placement;
 mod protocol;
 mod roll_call;
@@ -31,6 +32,7 @@ mod worker;
 pub use blobs::{BlobHash, BlobStore, InvalidHash};
 pub use connection::{NatsConfig, NatsError, NatsLogin};
 pub use coordinator::{Fleet, FleetConfig, FleetError, ResumedRuns};
+pub use measure::{CapacityMeasure, CapacityMeasured, LevelFigures, LoopbackServer, MeasuredLimit};
 pub use protocol::{
     ForeignMessage, PROTOCOL, Refusal, ScriptFile, ScriptRef, SessionSetup, VERSION, WorkerReport,
     WorkerState,

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | a quantile, its interval, the sample size it needs | [`Sample`], [`rank_interval`], [`min_sample_size`] |
 //! | a failure rate, the difference of two | [`Proportion`], [`newcombe_difference`] |
+//! | a ratio of sums that are correlated within conversations | [`ClusteredRatio`] |
 //! | a share, from a stratified sample | [`stratified_share`] |
 //! | durations, some of them censored | [`SurvivalCurve`], [`SurvivalBracket`] |
 //! | values that are correlated within minutes or scenarios | [`ClusteredSample`], [`BlockLength`] |
@@ -19,6 +20,7 @@
 //! | what a number of runs can detect | [`Design`], [`detectable_ratio_of`] |
 
 mod bootstrap;
+mod clustered_ratio;
 mod confidence;
 mod convert;
 mod interval;
@@ -41,6 +43,7 @@ pub use bootstrap::{
     Arms, BlockLength, Bootstrap, BootstrapError, CensoredPair, CensoredSample, ClusteredSample,
     PairedRuns, PairedSample, QuantileRatio, Ratio, censored_ratios,
 };
+pub use clustered_ratio::ClusteredRatio;
 pub use confidence::Confidence;
 pub use interval::{Estimate, Interval, TooFew};
 pub use order_statistic::{RankInterval, min_sample_size, rank_interval};

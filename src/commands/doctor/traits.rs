@@ -181,7 +181,13 @@ mod tests {
         let greeting =
             has_greeting.then(|| ExpectedGreeting { expect: None, within: "5s".parse().unwrap() });
         if let rushhour_core::profile::ScenarioMix::Copies(list) = &mut profile.mix {
-            list[0].0.script = Some(Script { greeting, turns: Vec::new() });
+            list[0].0.script = Some(Script {
+                greeting,
+                turns: Vec::new(),
+                rules: Vec::new(),
+                abandon: None,
+                background: None,
+            });
         }
         profile
     }

@@ -38,17 +38,14 @@ pub(crate) async fn check(
         }
     };
     findings.push(Finding::ok("nats", format!("{} lets us in", workers.nats)));
-    findings.extend(present(&roll, workers, forecast, profile.limits.in_flight));
+    let callers = forecast.in_flight.min(f64::from(profile.limits.in_flight)).ceil();
+    findings.extend(present(&roll, workers, callers));
     findings.extend(clocks(&roll.workers, strictest(&profile.thresholds)));
     Ok(findings)
 }
 
-fn present(
-    roll: &RollCall,
-    settings: &WorkersSettings,
-    forecast: &Forecast,
-    in_flight: u32,
-) -> Vec<Finding> {
+/// Whether enough of them are free for so many callers at once.
+fn present(roll: &RollCall, settings: &WorkersSettings, callers: f64) -> Vec<Finding> {
     let mut findings: Vec<Finding> = roll
         .foreign
         .iter()
@@ -62,7 +59,6 @@ fn present(
     };
     let free: Vec<&PresentWorker> = roll.workers.iter().filter(is_free).collect();
     let capacity: u64 = free.iter().map(|one| u64::from(one.report.capacity)).sum();
-    let callers = forecast.in_flight.min(f64::from(in_flight)).ceil();
     let found = format!(
         "{} of {} workers are free and hold {capacity} callers; the plan has up to {callers} at once",
         free.len(),
@@ -129,4 +125,89 @@ const fn crosses_machines(metric: Metric) -> bool {
             | Metric::CompletionService
             | Metric::CompletionResponse
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::doctor::finding::FindingState;
+    use rushhour_core::units::{PositiveDuration, SessionId, WorkerId};
+    use rushhour_fleet::{ForeignMessage, WorkerReport};
+
+    fn worker(id: u32, state: WorkerState, within: Option<u64>) -> PresentWorker {
+        let report = WorkerReport {
+            worker: WorkerId::new(id),
+            host: "machine".into(),
+            capacity: 100,
+            joins: 50,
+            held: 0,
+            state,
+            session: None,
+            unacknowledged: 0,
+            last_update: 0,
+            ticks: 0,
+            late_ticks: 0,
+            latest_tick: Micros::ZERO,
+            reconnects: 0,
+        };
+        let within = within.map(Micros);
+        PresentWorker { report, round_trip: within, clock_within: within }
+    }
+
+    fn settings(at_least: u32) -> WorkersSettings {
+        let second = PositiveDuration::new(Micros::from_secs(1)).expect("it is positive");
+        WorkersSettings {
+            nats: "nats://10.0.0.5:4222".to_owned(),
+            namespace: "rushhour".to_owned(),
+            at_least,
+            ready_within: second,
+            lease: second,
+        }
+    }
+
+    #[track_caller]
+    fn says(finding: &Finding, state: FindingState, text: &str) {
+        assert_eq!(finding.state, state, "{}", finding.message);
+        assert!(finding.message.contains(text), "{}", finding.message);
+    }
+
+    #[test]
+    fn workers_that_are_too_few_too_small_or_of_another_version_are_told() {
+        let mut roll = RollCall {
+            workers: vec![
+                worker(1, WorkerState::Idle, Some(200)),
+                worker(2, WorkerState::Draining, Some(200)),
+                worker(3, WorkerState::Ready, Some(200)),
+            ],
+            foreign: Vec::new(),
+        };
+        roll.workers[2].report.session = Some((SessionId::new("of-others"), 1));
+        says(&present(&roll, &settings(1), 100.0)[0], FindingState::Ok, "1 of 3 workers are free");
+        let few = &present(&roll, &settings(2), 100.0)[0];
+        says(few, FindingState::Failed, "workers.at_least is 2");
+        let small = &present(&roll, &settings(1), 101.0)[0];
+        says(small, FindingState::Failed, "hold 100 callers; the plan has up to 101");
+        assert!(small.hint.as_ref().is_some_and(|hint| hint.contains("--capacity")), "{small:?}");
+        says(&present(&RollCall::default(), &settings(1), 1.0)[0], FindingState::Failed, "0 of 0");
+        roll.foreign =
+            vec![ForeignMessage::OtherVersion { protocol: 9, version: "7.0".to_owned() }];
+        let found = present(&roll, &settings(1), 1.0);
+        says(&found[0], FindingState::Failed, "it is of Rushhour 7.0, protocol 9");
+        says(&found[1], FindingState::Ok, "1 of 3");
+    }
+
+    #[test]
+    fn a_clock_that_is_known_too_badly_for_a_threshold_is_refused() {
+        let near = worker(1, WorkerState::Idle, Some(300));
+        let far = worker(2, WorkerState::Idle, Some(40_000));
+        let (silent, both) = (worker(3, WorkerState::Idle, None), [near.clone(), far]);
+        let bound = |ms| Some(Micros::from_millis(ms));
+        let found = &clocks(&both, bound(200))[0];
+        says(found, FindingState::Failed, "00000002 can be told within 40");
+        assert!(found.message.contains("too little for a threshold of 200"), "{}", found.message);
+        says(&clocks(&both, bound(400))[0], FindingState::Ok, "00000002");
+        says(&clocks(&both, None)[0], FindingState::Ok, "00000002");
+        says(&clocks(&[near, silent], None)[0], FindingState::Failed, "does not answer");
+        assert_eq!(clocks(&[], bound(200)), []);
+    }
 }

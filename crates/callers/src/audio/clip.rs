@@ -46,17 +46,12 @@ impl Clip {
     /// # Errors
     /// If the file is neither, is damaged or truncated, lasts longer than [`MAX_CLIP_DURATION`], or is silent.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ClipError> {
-        if bytes.is_empty() {
-            return Err(ClipError::Empty);
-        }
-        let samples = if bytes.starts_with(wav::MAGIC) {
-            wav::read(bytes)?
-        } else if bytes.starts_with(ogg_opus::MAGIC) {
-            ogg_opus::read(bytes)?
-        } else {
-            return Err(ClipError::UnknownFormat);
-        };
-        Self::from_frames(encode(&samples)?)
+        Self::from_samples(&read_samples(bytes)?)
+    }
+
+    /// Encodes samples at 48 kHz.
+    pub(super) fn from_samples(samples: &[f32]) -> Result<Self, ClipError> {
+        Self::from_frames(encode(samples)?)
     }
 
     /// Synthesizes a vowel at 160 Hz, audible from the first frame to the last. It lasts `duration`, rounded up to
@@ -152,6 +147,19 @@ impl Clip {
     pub fn silence_frame() -> Arc<[u8]> {
         static FRAME: LazyLock<Arc<[u8]>> = LazyLock::new(|| Arc::from(SILENCE.as_slice()));
         Arc::clone(&FRAME)
+    }
+}
+
+/// The samples of a WAV or Ogg Opus file at 48 kHz, in one channel.
+pub(super) fn read_samples(bytes: &[u8]) -> Result<Vec<f32>, ClipError> {
+    if bytes.is_empty() {
+        Err(ClipError::Empty)
+    } else if bytes.starts_with(wav::MAGIC) {
+        wav::read(bytes)
+    } else if bytes.starts_with(ogg_opus::MAGIC) {
+        ogg_opus::read(bytes)
+    } else {
+        Err(ClipError::UnknownFormat)
     }
 }
 

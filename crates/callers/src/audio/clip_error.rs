@@ -56,6 +56,12 @@ pub enum ClipError {
     /// Nothing in it is audible.
     #[error("the clip is silent: nothing is louder than {}", super::loudness::AUDIBLE)]
     Silent,
+    /// At the level that was asked for it would be cut.
+    #[error("at this level the peaks of the clip are {over:.1} dB above full scale")]
+    TooLoud {
+        /// How far its peaks are above full scale, in decibels.
+        over: f32,
+    },
     /// The codec failed.
     #[error(transparent)]
     Opus(#[from] OpusError),
@@ -73,6 +79,9 @@ impl ClipError {
             | Self::Channels { .. } => HOW_TO_CONVERT,
             Self::TooLong { .. } => HOW_TO_TRIM,
             Self::Silent => "check that it is the right file, and its volume",
+            Self::TooLoud { .. } => {
+                "lower `level` of the scenario's `voice`; speech peaks some 12 to 18 dB above its level"
+            }
             Self::Opus(_) => "the file is not at fault; free some memory and try again",
         }
     }

@@ -12,6 +12,7 @@ mod background;
 mod clicks;
 mod clip;
 mod clip_error;
+mod conditioned;
 mod first_sounds;
 mod level_meter;
 mod loudness;
@@ -34,6 +35,7 @@ mod wav;
 
 pub use clip::{Clip, MAX_CLIP_DURATION};
 pub use clip_error::ClipError;
+pub use conditioned::{ConditionedClip, background_noise};
 pub use noise::Noise;
 pub use opus::{DecodeRate, Decoder, Dtx, Encoder, FRAME_DURATION, FRAME_SAMPLES, OpusError};
 pub use playback::{DueFrame, LATE_FRAME, PacingCounts, Playback};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::agents::{AgentActivity, Agents, RoomChange};
 use super::conversation_recorder::ConversationRecorder;
+use super::following_rules::FollowedRules;
 use super::keypad::Keypad;
 use super::open_turn::{Interruption, OpenTurn};
 use super::outages::Outages;
@@ -32,6 +33,8 @@ pub(crate) struct CallerConfig {
     pub(crate) settings: NativeSettings,
     /// What it answers when it is called by RPC, by method.
     pub(crate) rpc_answers: BTreeMap<String, String>,
+    /// Whether it is one of those that hang up early.
+    pub(crate) abandons: bool,
     /// Receives what happens in the conversation.
     pub(crate) on_update: Box<dyn Fn(CallerUpdate) + Send>,
     /// Keeps the recording of the conversation, if it is recorded.
@@ -51,6 +54,10 @@ pub(crate) struct Caller {
     pub(super) voice: Option<CallerVoice>,
     /// Whether texts and audio can be sent.
     pub(super) connected: bool,
+    /// When they could first be sent.
+    pub(super) joined_at: Option<SessionTime>,
+    /// The rules that it has followed.
+    pub(super) rules: FollowedRules,
     /// When its connection was away.
     pub(super) outages: Outages,
     /// Whether the agent has been listening.
@@ -171,6 +178,8 @@ impl Caller {
             unannounced: UnannouncedTexts::default(),
             voice,
             connected: false,
+            joined_at: None,
+            rules: FollowedRules::default(),
             outages: Outages::default(),
             agent_ready: false,
             was_heard: false,
@@ -382,8 +391,11 @@ impl ParticipantHandler for Caller {
             ParticipantEvent::DataChannelOpen => {
                 self.connected = true;
                 self.recorder.begin(at);
+                self.joined_at.get_or_insert(at);
                 if let Some(voice) = &mut self.voice {
-                    voice.playback = Some(Playback::new(handle.next_tick(), 0));
+                    let mut playback = Playback::new(handle.next_tick(), 0);
+                    playback.set_background(self.config.script.background.clone());
+                    voice.playback = Some(playback);
                 }
                 self.report(at, UpdateKind::Joined);
             }

@@ -13,7 +13,9 @@ use crate::data::SessionQuestion;
 use crate::engine::{NextTick, ParticipantHandle};
 use crate::participant::SendOutcome;
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::{ConversationEnd, FailureClass, TranscriptionErrors, TurnEnding};
+use rushhour_core::event::{
+    ConversationEnd, FailureClass, KeyWords, TranscriptionErrors, Turn, TurnEnding,
+};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// A track that has sent nothing for this long, not even silence, has stopped.
@@ -34,6 +36,9 @@ impl Caller {
     }
 
     fn step(&mut self, now: SessionTime, handle: &mut dyn ParticipantHandle) {
+        if self.hang_up_early(now, handle) {
+            return;
+        }
         // Nobody can answer, leave or join for a caller that is not there. One that never was has its deadline to join.
         if self.outages.is_away() && self.connected {
             return;
@@ -79,7 +84,10 @@ impl Caller {
             CallerStage::AwaitingSilence { turn, since } => {
                 self.await_silence(turn, since, now, handle);
             }
-            CallerStage::AwaitingAnswer => self.await_answer(now, handle),
+            CallerStage::AwaitingAnswer => {
+                self.show_that_it_listens(now);
+                self.await_answer(now, handle);
+            }
             CallerStage::AwaitingAgent => {
                 if self.agents.hidden_at().is_some_and(|hidden_at| now >= hidden_at) {
                     self.summary.hidden = true;
@@ -98,6 +106,10 @@ impl Caller {
 
     /// When the caller must be called again, unless something happens before.
     pub(super) fn next_tick(&self, now: SessionTime) -> NextTick {
+        self.no_later_than_hanging_up(self.next_step(now))
+    }
+
+    fn next_step(&self, now: SessionTime) -> NextTick {
         if self.outages.is_away() && self.connected && self.voice.is_none() {
             return NextTick::OnEvent;
         }
@@ -121,12 +133,12 @@ impl Caller {
                 Some(OpenTurn { index, said_at: Some(said_at), answer_began: None, .. })
                     if !self.agents.all_came_after(*said_at) =>
                 {
-                    NextTick::At(*said_at + self.config.script.turns[*index].within)
+                    NextTick::At(*said_at + self.within_of(*index))
                 }
                 _ => NextTick::Next,
             },
             CallerStage::AwaitingSilence { turn, since } => {
-                let prompt = self.config.script.turns.get(turn);
+                let prompt = self.config.script.turn(turn);
                 match (self.silent_since(now), prompt.filter(|prompt| prompt.interrupt.is_none())) {
                     (Some(silent_since), Some(prompt)) if !self.is_about_to_greet(now) => {
                         NextTick::At(silent_since.max(since) + self.quiet() + prompt.pause)
@@ -175,10 +187,12 @@ impl Caller {
         handle: &mut dyn ParticipantHandle,
     ) {
         let script = self.config.script.clone();
-        let Some(prompt) = script.turns.get(index) else {
+        let Some(prompt) = script.turn(index) else {
             let was_early = self.turn.as_ref().is_some_and(|turn| turn.answer_began.is_none());
             if was_early || self.is_silent(now) {
-                self.complete(handle);
+                if !self.follow_rule(index, handle) {
+                    self.complete(handle);
+                }
             } else {
                 self.give_up_waiting_for_silence(since, now, handle);
             }
@@ -190,6 +204,10 @@ impl Caller {
         let is_silent = self.silent_since(now).is_some_and(|silent_since| {
             now >= silent_since.max(since) + self.quiet() + prompt.pause
         }) && !self.is_about_to_greet(now);
+        let is_of_a_rule = script.rule_of(index).is_some();
+        if is_silent && !interrupts && !is_of_a_rule && self.follow_rule(index, handle) {
+            return;
+        }
         if interrupts || is_silent {
             self.begin_turn(index, prompt, is_silent, handle);
         } else {
@@ -205,7 +223,7 @@ impl Caller {
     }
 
     /// Begins a turn. `is_silent` tells whether the agent had finished before.
-    fn begin_turn(
+    pub(super) fn begin_turn(
         &mut self,
         index: usize,
         prompt: &PreparedTurn,
@@ -270,7 +288,7 @@ impl Caller {
     /// Looks for the answer to the open turn in what the agent wrote or said.
     pub(super) fn find_answer(&mut self) -> AnswerProgress {
         let Some(turn) = &mut self.turn else { return AnswerProgress::None };
-        let prompt = &self.config.script.turns[turn.index];
+        let Some(prompt) = self.config.script.turn(turn.index) else { return AnswerProgress::None };
         if self.voice.is_none() {
             return turn.find_written_answer(prompt, &self.utterances, &self.agents);
         }
@@ -290,17 +308,24 @@ impl Caller {
         let Some(turn) = &self.turn else { return };
         let Some(said_at) = turn.said_at else { return };
         let (index, answer_began) = (turn.index, turn.answer_began);
-        let within = script.turns[index].within + self.outages.away_since(said_at);
+        let next = self.after(index);
+        let within = self.within_of(index) + self.outages.away_since(said_at);
         let in_time = now < said_at + within;
-        let next_interrupts =
-            script.turns.get(index + 1).is_some_and(|next| next.interrupt.is_some());
+        let next_interrupts = script.turn(next).is_some_and(|next| next.interrupt.is_some());
         // Without transcripts, nobody can tell what it said.
         let may_match = self.voice.is_none() || !self.utterances.is_empty();
         let is_over = match progress {
             AnswerProgress::None | AnswerProgress::Early | AnswerProgress::Resumed if in_time => {
                 return;
             }
-            AnswerProgress::Unexpected if in_time && may_match && !next_interrupts => return,
+            AnswerProgress::Unexpected
+                if in_time
+                    && may_match
+                    && !next_interrupts
+                    && !(self.is_silent(now) && self.has_rule_to_follow()) =>
+            {
+                return;
+            }
             AnswerProgress::None => return self.ask_for_an_answer(now, handle),
             AnswerProgress::Resumed if self.is_silent(now) => {
                 return self.ask_for_an_answer(now, handle);
@@ -314,7 +339,7 @@ impl Caller {
         };
         let longest = self.longest_answer();
         if is_over {
-            self.stage = CallerStage::AwaitingSilence { turn: index + 1, since: now };
+            self.stage = CallerStage::AwaitingSilence { turn: next, since: now };
         } else if now >= answer_began.unwrap_or(said_at) + longest {
             let state = self.state_words();
             let detail = format!("an answer had not ended {longest} after it began{state}");
@@ -340,8 +365,9 @@ impl Caller {
         let class =
             if self.was_heard { FailureClass::TurnTimeout } else { FailureClass::AgentMute };
         let Some(turn) = &self.turn else { return };
-        let within = self.config.script.turns[turn.index].within;
-        let mut detail = format!("no answer to turn {} within {within}", turn.index + 1);
+        let within = self.within_of(turn.index);
+        let number = self.config.script.number_of(turn.index);
+        let mut detail = format!("no answer to turn {number} within {within}");
         let has_resumed = turn.interruption.is_some_and(|one| one.resumed);
         let is_ignored = self.is_interruption_ignored(turn);
         if self.session_probe.is_gone() {
@@ -370,7 +396,10 @@ impl Caller {
     pub(super) fn close_turn(&mut self, is_done: bool) {
         self.find_answer();
         let Some(turn) = self.turn.take() else { return };
-        let expect = self.config.script.turns[turn.index].expect.as_ref();
+        // A rule that takes over says that the answer is not the expected one yet.
+        let takes_over = std::mem::take(&mut self.rules.takes_over);
+        let prompt = self.config.script.turn(turn.index).filter(|_| !takes_over);
+        let expect = prompt.and_then(|prompt| prompt.expect.as_ref());
         let text = turn.said_at.map(|said| self.utterances.text_since(said)).unwrap_or_default();
         // An agent that never writes a transcript cannot be compared with anything.
         let expect = expect.filter(|_| self.voice.is_none() || !self.utterances.is_empty());
@@ -389,7 +418,21 @@ impl Caller {
         let done =
             last_active.filter(|at| is_done && turn.answer_began.is_some_and(|began| *at >= began));
         self.summary.ignored_interruptions += u32::from(self.is_interruption_ignored(&turn));
+        self.summary.false_interruptions += u32::from(turn.stopped_for_backchannel);
         self.report_turn(&turn, ending, done);
+    }
+
+    /// The turn that follows on one.
+    pub(super) fn after(&self, index: usize) -> usize {
+        match self.config.script.rule_of(index) {
+            Some(_) => self.rules.then,
+            None => index + 1,
+        }
+    }
+
+    /// How long the answer to a turn may take to begin.
+    fn within_of(&self, index: usize) -> Micros {
+        self.config.script.turn(index).map_or(Micros::ZERO, |prompt| prompt.within)
     }
 
     /// Whether the caller interrupted the agent, and it did not yield.
@@ -411,22 +454,33 @@ impl Caller {
     ) {
         let yields_within = self.config.settings.patience.yields_within.micros();
         let (index, began) = (turn.index, turn.began);
-        if let Some(mut turn) = turn.finish(ending, done, yields_within) {
+        let number = self.config.script.number_of(index);
+        if let Some(mut turn) = turn.finish(number, ending, done, yields_within) {
+            let rule = self.config.script.rule_of(index);
+            turn.rule = rule.and_then(|rule| u32::try_from(rule + 1).ok());
             let end = if ending.is_answered() { turn.first.max(turn.last).max(done) } else { None };
             // Without an answer, nothing of it is measured after the last outage either.
             let end = end.unwrap_or(SessionTime(u64::MAX));
             turn.away = self.outages.overlaps(began, end);
-            turn.heard = self.heard(index, began);
+            self.note_hearing(&mut turn, index, began);
             self.recorder.turn_ended(&turn, began, &self.utterances);
             self.report(turn.last.or(turn.first).unwrap_or(turn.said), UpdateKind::Turn(turn));
         }
     }
 
-    /// What the agent's transcript of the caller since `began` got wrong of what a turn's clip says.
-    fn heard(&self, index: usize, began: SessionTime) -> Option<TranscriptionErrors> {
-        let spoken = self.config.script.turns.get(index)?.spoken.as_deref()?;
-        let heard = self.utterances.caller_transcript.since(began)?;
-        TranscriptionErrors::by_word(spoken, &heard)
+    /// What the agent's transcript of the caller since `began` got wrong of what a turn's clip says. Without a transcript
+    /// nothing is known.
+    fn note_hearing(&self, turn: &mut Turn, index: usize, began: SessionTime) {
+        let Some(prompt) = self.config.script.turn(index) else { return };
+        let Some(heard) = self.utterances.caller_transcript.since(began) else { return };
+        if let Some(spoken) = &prompt.spoken {
+            turn.heard = TranscriptionErrors::by_word(spoken, &heard);
+            turn.heard_characters = TranscriptionErrors::by_character(spoken, &heard);
+        }
+        if !prompt.key_words.is_empty() {
+            let key_words = prompt.key_words.iter().map(String::as_str);
+            turn.key_words = Some(KeyWords::of(key_words, &heard));
+        }
     }
 
     /// Compares the greeting with the script, when the first turn begins.

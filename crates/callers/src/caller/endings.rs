@@ -67,9 +67,11 @@ impl Caller {
             }
             (None, _) => "before the first turn".to_owned(),
             (Some(turn), CallerStage::AwaitingSilence { .. }) => {
-                format!("after turn {} of {turns}", turn.index + 1)
+                format!("after turn {} of {turns}", self.config.script.number_of(turn.index))
             }
-            (Some(turn), _) => format!("in turn {} of {turns}", turn.index + 1),
+            (Some(turn), _) => {
+                format!("in turn {} of {turns}", self.config.script.number_of(turn.index))
+            }
         }
     }
 
@@ -88,7 +90,8 @@ impl Caller {
     /// Whether the agent has answered the last turn, now that nothing more will come from it.
     fn is_script_over(&mut self, at: SessionTime) -> bool {
         let turns = self.config.script.turns.len();
-        self.is_answer_whole(at) && self.turn.as_ref().is_some_and(|turn| turn.index + 1 == turns)
+        self.is_answer_whole(at)
+            && self.turn.as_ref().is_some_and(|turn| self.after(turn.index) == turns)
     }
 
     /// Whether the agent has answered the open turn, now that nothing more will come from it.

@@ -127,15 +127,23 @@ fn caller(mode: Mode) -> Caller {
     let turn = PreparedTurn {
         content,
         spoken: (mode == Mode::Voice).then(|| "One, two and three.".to_owned()),
+        key_words: vec!["two|2".to_owned()],
         expect: regex::Regex::new("(?i)good (morning|day)").ok(),
         within: Micros::from_secs(5),
         pause: Micros::ZERO,
         interrupt: None,
+        backchannel: None,
     };
     let config = CallerConfig {
         run: RunIndex(7),
         mode,
-        script: Arc::new(PreparedScript { greeting: None, turns: vec![turn; 200] }),
+        script: Arc::new(PreparedScript {
+            greeting: None,
+            turns: vec![turn; 200],
+            rules: Vec::new(),
+            abandon: None,
+            background: None,
+        }),
         settings: NativeSettings {
             join_within: PositiveDuration::secs(10),
             ready_within: PositiveDuration::secs(8),
@@ -146,6 +154,7 @@ fn caller(mode: Mode) -> Caller {
             speech: None,
             staying: ReconnectSettings::DEFAULT,
         },
+        abandons: false,
         rpc_answers: [("locate".to_owned(), "Berlin".to_owned())].into(),
         on_update: Box::new(|update| {
             // As it is kept.

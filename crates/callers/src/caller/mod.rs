@@ -14,6 +14,7 @@ mod caller_transcript;
 mod conversation;
 mod conversation_recorder;
 mod endings;
+mod following_rules;
 mod hearing;
 #[cfg(any(test, feature = "testing"))]
 pub mod hostile_room;

@@ -28,7 +28,14 @@ pub(super) struct OpenTurn {
     pub(super) answer_ended: Option<SessionTime>,
     /// The latencies that the agent reported for its answer.
     pub(super) parts: TurnParts,
+    /// When the caller began to show that it listens.
+    pub(super) backchannel_at: Option<SessionTime>,
+    /// Whether the agent stopped for it.
+    pub(super) stopped_for_backchannel: bool,
 }
+
+/// An agent that falls silent within this time after a caller began to show that it listens has stopped for it.
+const STOPS_WITHIN: Micros = Micros::from_millis(1_500);
 
 /// What begins sooner after the caller's last sound is no answer to it: nobody can know yet that the caller has finished.
 /// Detectors of the end of speech wait for at least so much silence. Keys have no end to be detected.
@@ -234,6 +241,9 @@ impl OpenTurn {
         if let Some(spurt) = self.spurts.last_mut() {
             spurt.ended = Some(last_audible_at);
         }
+        self.stopped_for_backchannel |= self
+            .backchannel_at
+            .is_some_and(|at| (at..=at + STOPS_WITHIN).contains(&last_audible_at));
     }
 
     /// Adds latencies that the agent reported; the first report of each counts.
@@ -254,12 +264,13 @@ impl OpenTurn {
     /// The turn as it is reported; `None` if the caller did not finish speaking.
     pub(super) fn finish(
         &self,
+        number: u32,
         ending: TurnEnding,
         done: Option<SessionTime>,
         yields_within: Micros,
     ) -> Option<Turn> {
         Some(Turn {
-            number: u32::try_from(self.index + 1).unwrap_or(u32::MAX),
+            number,
             said: self.said_at?,
             first: self.answer_began,
             last: self.answer_ended,
@@ -268,6 +279,9 @@ impl OpenTurn {
             yielded: self.yielded(yields_within),
             parts: self.parts,
             heard: None,
+            heard_characters: None,
+            key_words: None,
+            rule: None,
             away: false,
         })
     }

@@ -33,6 +33,8 @@ pub enum ConversationEnd {
     Stopped,
     /// The caller lost its connection.
     ConnectionLost,
+    /// The caller hung up before the script was over, as some callers do.
+    Abandoned,
 }
 
 impl ConversationEnd {
@@ -50,6 +52,7 @@ impl ConversationEnd {
             Self::Encrypted => "audio encrypted end to end",
             Self::Stopped => "stopped",
             Self::ConnectionLost => "the caller's connection lost",
+            Self::Abandoned => "abandoned by the caller, which hung up early",
         }
     }
 }
@@ -77,6 +80,18 @@ pub struct ConversationSummary {
     /// Texts of the agent of which a part did not arrive.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub incomplete_texts: u32,
+    /// How often the caller showed that it listens, while the agent spoke.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub backchannels: u32,
+    /// How often the agent stopped for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub false_interruptions: u32,
+    /// How often the agent said what a rule hears that had been followed as often as it may be.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rules_used_up: u32,
+    /// The number of the rule by which the caller hung up, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hung_up_by_rule: Option<u32>,
     /// When the agent was last active, as far as the caller saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_active: Option<SessionTime>,

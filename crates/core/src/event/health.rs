@@ -91,6 +91,10 @@ pub struct WorkerHealth {
     /// How far off that may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_within: Option<Micros>,
+    /// Whether measures of its clock contradict each other: it jumped within the last minute, or its machine was
+    /// suspended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clock_jumped: bool,
     /// The shortest round trip of a message to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip: Option<Micros>,

@@ -7,6 +7,7 @@ mod conversation_summary;
 mod event_kind;
 mod failure;
 mod health;
+mod key_words;
 mod media_path;
 mod model_usage;
 mod outcome;
@@ -24,6 +25,7 @@ pub use event_kind::{
 };
 pub use failure::FailureClass;
 pub use health::{AgentHealth, CallersHealth, GeneratorHealth, WorkerHealth, WorkerLoss};
+pub use key_words::KeyWords;
 pub use media_path::MediaPath;
 pub use model_usage::ModelUsage;
 pub use outcome::Outcome;

@@ -107,7 +107,7 @@ impl TranscriptionErrors {
 }
 
 /// The words of a text in their one form.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {

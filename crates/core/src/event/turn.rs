@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::key_words::KeyWords;
 use super::transcription_errors::TranscriptionErrors;
 use crate::units::{Micros, SessionTime};
 
@@ -94,6 +95,15 @@ pub struct Turn {
     /// In voice, what the agent heard of the caller against what the script says, by words; `None` where either is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<TranscriptionErrors>,
+    /// The same by characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_characters: Option<TranscriptionErrors>,
+    /// In voice, whether the agent heard the key words that the script names; `None` where it wrote no transcript.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_words: Option<KeyWords>,
+    /// The number of the rule by which the caller said it, from 1; none of a turn of the script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<u32>,
     /// Whether the caller's connection was away during it: its times are then not the agent's.
     #[serde(default, skip_serializing_if = "is_false")]
     pub away: bool,

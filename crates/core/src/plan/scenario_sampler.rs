@@ -99,7 +99,7 @@ mod tests {
     fn scenario(id: u32) -> Scenario {
         let id = ScenarioId::new(id.to_string());
         let (name, lasts) = (id.to_string(), PositiveDuration::secs(60));
-        Scenario { name, id, lasts, chat_lasts: None, script: None, cekura: None }
+        Scenario { name, id, lasts, chat_lasts: None, script: None, cekura: None, voice: None }
     }
 
     #[test]

@@ -51,6 +51,28 @@ pub(super) fn parse_service_url(text: &str) -> Result<Url, AddressProblem> {
         })
 }
 
+/// The address of requests for speech: that of a service, which may end with `/audio/speech` or where that begins.
+pub(super) fn parse_speech_url(text: &str) -> Result<String, AddressProblem> {
+    const PATH: &str = "/audio/speech";
+    refuse_secrets(text, "set SPEECH_API_KEY in the environment")?;
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| match url.scheme() {
+            "https" => true,
+            "http" => matches!(target_kind(url), TargetKind::Loopback | TargetKind::Private),
+            _ => false,
+        })
+        .filter(|url| url.query().is_none() && url.fragment().is_none())
+        .ok_or_else(|| {
+            AddressProblem::invalid(
+                "this is not the URL of a service",
+                "write a URL that begins with https://, such as \"https://api.openai.com/v1\"",
+            )
+        })?;
+    let url = url.as_str().trim_end_matches('/');
+    Ok(if url.ends_with(PATH) { url.to_owned() } else { format!("{url}{PATH}") })
+}
+
 /// Parses the URL of a NATS server.
 ///
 /// # Errors

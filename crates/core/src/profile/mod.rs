@@ -53,14 +53,19 @@ pub use settings::prices::{Price, PriceDate, PriceItem, PriceUnit, Prices, Round
 pub use settings::profile::Profile;
 pub use settings::recording::{KeepRecordings, RecordingSettings};
 pub use settings::sandbox::{Fault, LatencyModel, SandboxSettings, UnknownFault};
-pub use settings::scenario::{ExpectedGreeting, Scenario, ScenarioMix, Script, ScriptTurn};
+pub use settings::scenario::{Scenario, ScenarioMix};
+pub use settings::script::{
+    Abandonment, Backchannel, ExpectedGreeting, RuleAction, Script, ScriptLine, ScriptRule,
+    ScriptTurn,
+};
 pub use settings::session_mode::SessionMode;
 pub use settings::soak::{AgentHealthSettings, SoakSettings};
 pub use settings::stage::{ArrivalRate, Arrivals, Stage, StageLoad};
 pub use settings::template::{Metadata, RunVariables, Template};
 pub use settings::threshold::{
-    RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
+    HeardShare, RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
 };
+pub use settings::voice::{SpeechSource, SynthesisSettings, VoiceBand, VoiceConditions};
 pub use settings::workers::WorkersSettings;
 pub use sources::{ReadFile, no_files};
 pub use target_kind::{TargetKind, target_kind};

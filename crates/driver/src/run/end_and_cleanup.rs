@@ -52,6 +52,7 @@ impl RunMachine {
             return;
         }
         let RunEnd { outcome, after, seen, conversation_duration } = end;
+        let class = outcome.class();
         effects.push(RunEffect::Record(EventKind::Ended {
             run: self.planned.index,
             outcome,
@@ -90,6 +91,10 @@ impl RunMachine {
         if !room_may_appear {
             cleanup.room_remains = true;
             effects.push(RunEffect::DeleteRoom);
+        }
+        if class == Some(FailureClass::GeneratorFault) {
+            // A caller on a worker that was given up may still come, and create the room again.
+            effects.push(RunEffect::DeleteRoomLater);
         }
         self.state = MachineState::CleaningUp(cleanup);
     }
@@ -163,6 +168,8 @@ impl RunMachine {
         if let MachineState::CleaningUp(cleanup) = &mut self.state {
             cleanup.room_may_appear = false;
             cleanup.room_remains = true;
+            // An agent that was just sent for may still come, and create it again.
+            effects.push(RunEffect::DeleteRoomLater);
             effects.push(RunEffect::DeleteRoom);
         }
     }

@@ -19,6 +19,8 @@ use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
 
 const CALLER_LOST: &str = "the process that ran its conversation crashed";
 const NOT_SUBMITTED: &str = "the process crashed before the run was submitted";
+/// How long the updates that a worker kept meanwhile may take to arrive: nobody is late before.
+const UPDATES_WITHIN: Micros = Micros::from_secs(5);
 const NO_RESPONSE: &str = "the process crashed before the response to its submission was recorded";
 
 /// Whether the evaluator outlives the session's process.
@@ -146,7 +148,8 @@ impl RunMachine {
         settings: &DriverSettings,
         effects: &mut Vec<RunEffect>,
     ) {
-        let deadline = (answered + settings.run_timeout).max(context.now);
+        let least = context.now + UPDATES_WITHIN;
+        let deadline = (answered + settings.run_timeout).max(least);
         let call = match &replayed.submission {
             ReplayedSubmission::Accepted { evaluator_run, .. } => evaluator_run.clone(),
             _ => EvaluatorRunId::of_native(replayed.planned.index),
@@ -156,8 +159,7 @@ impl RunMachine {
         self.caller_seen = replayed.phase == Some(RunPhase::Running);
         let is_waited_for = self.caller_seen && !self.agent_seen;
         let agent_deadline = self.agent_requested.filter(|_| is_waited_for);
-        let agent_deadline =
-            agent_deadline.map(|at| (at + settings.give_up_after).max(context.now));
+        let agent_deadline = agent_deadline.map(|at| (at + settings.give_up_after).max(least));
         self.state = MachineState::Pushed(PushedConversation {
             deadline,
             agent_deadline,
@@ -169,7 +171,6 @@ impl RunMachine {
             // The request may have been under way, and a second agent must not come.
             let detail = "the process crashed while the agent was dispatched";
             self.fail(FailureClass::GeneratorFault, detail, context.now, effects);
-            effects.push(RunEffect::DeleteRoomLater);
         }
     }
 
@@ -190,9 +191,8 @@ impl RunMachine {
     }
 
     fn give_up(&mut self, detail: &str, context: ResumeContext, effects: &mut Vec<RunEffect>) {
+        // A request that was under way at the crash may create the room after its deletion: it is deleted later too.
         let outcome = Outcome::failed(FailureClass::GeneratorFault, detail);
-        // A request that was under way at the crash may create the room after its deletion.
-        effects.push(RunEffect::DeleteRoomLater);
         let end = RunEnd {
             outcome,
             after: context.crashed,

@@ -9,6 +9,7 @@ use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
 
 /// What a run asks the session to do.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most effects are events to record")]
 pub(crate) enum RunEffect {
     Record(EventKind),
     CreateRoom,

@@ -93,8 +93,11 @@ impl Fleet {
     /// Tells the workers that the session is over. They end the callers that are left.
     pub async fn release(&self) {
         let workers: Vec<WorkerId> = self.shared.with_state(|state| {
-            let attached = state.members().filter(|(_, one)| one.standing == Standing::Attached);
-            attached.map(|(worker, _)| worker).collect()
+            // Those that were given up too: they may still have callers.
+            let asked = state
+                .members()
+                .filter(|(_, one)| one.standing == Standing::Attached || one.stream.is_some());
+            asked.map(|(worker, _)| worker).collect()
         });
         let release = Command::Release(self.shared.fence.clone());
         let connection = &self.shared.connection;
@@ -238,9 +241,12 @@ impl Shared {
                 Ok(_) => {
                     // What was given up meanwhile has no updates any more.
                     let run = request.run;
-                    let is_held = self.with_state(|state| state.accepted(run, worker, stream));
-                    let late = || Asked::GivenUp("its answer came too late".to_owned());
-                    return if is_held { Asked::Accepted } else { late() };
+                    if self.with_state(|state| state.accepted(run, worker, stream)) {
+                        return Asked::Accepted;
+                    }
+                    // It has it, and can be reached: its caller must not join a room that is deleted.
+                    self.ask_to_end(worker, run).await;
+                    return Asked::GivenUp("its answer came too late".to_owned());
                 }
                 Err(RequestFailure::Refused(refusal)) => match refused(&refusal, may_have_it) {
                     Some(asked) => return asked,
@@ -265,6 +271,21 @@ impl Shared {
 
     async fn end(&self, run: RunIndex) {
         let Some(worker) = self.with_state(|state| state.worker_of(run)) else { return };
+        self.ask_to_end(worker, run).await;
+        let left = async {
+            loop {
+                let changed = self.changed.notified();
+                if self.with_state(|state| state.worker_of(run)) != Some(worker) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        let _ = timeout(LEAVE_TIMEOUT, left).await;
+    }
+
+    /// Asks a worker to end a conversation, until it has heard of it or does not answer.
+    async fn ask_to_end(&self, worker: WorkerId, run: RunIndex) {
         let command = Command::End(EndCall { fence: self.fence.clone(), run });
         for _ in 0..END_ATTEMPTS {
             let subject = self.connection.subjects.command(worker);
@@ -278,16 +299,6 @@ impl Shared {
                 break;
             }
         }
-        let left = async {
-            loop {
-                let changed = self.changed.notified();
-                if self.with_state(|state| state.worker_of(run)) != Some(worker) {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        let _ = timeout(LEAVE_TIMEOUT, left).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the coordinator knows of one worker.
 
-use crate::clock::{ClockExchange, OffsetEstimate, WorkerClock, WorkerTime};
+use crate::clock::{ClockAgreement, ClockExchange, OffsetEstimate, WorkerClock, WorkerTime};
 use crate::protocol::{WorkerReport, WorkerState};
 use rushhour_core::event::{WorkerHealth, WorkerLoss};
 use rushhour_core::units::{Micros, WorkerId};
@@ -119,6 +119,7 @@ impl Member {
             latest_tick: self.latest_tick,
             clock_offset: clock.map(|clock| clock.offset.middle_us()),
             clock_within: clock.map(|clock| clock.offset.half_width()),
+            clock_jumped: clock.is_some_and(|clock| clock.agreement == ClockAgreement::Jumped),
             round_trip: clock.map(|clock| clock.round_trip),
             silent: now.saturating_sub(self.heard),
             lost,

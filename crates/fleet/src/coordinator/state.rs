@@ -7,7 +7,8 @@ use super::member::{Member, Standing};
 use crate::clock::{ClockExchange, OffsetEstimate, RunClock, WorkerTime};
 use crate::placement::{PlacementWait, WindowVerdict, WorkerCapacity, WorkerPlacement};
 use crate::protocol::{
-    Attached, LEASE_MARGIN, MAX_WORKERS, NumberedUpdate, UpdateBatch, WorkerReport, WorkerState,
+    Attached, LEASE_MARGIN, MAX_JOINS, MAX_WORKERS, NumberedUpdate, UpdateBatch, WorkerReport,
+    WorkerState,
 };
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{FailureClass, Outcome, Turn, WorkerHealth};
@@ -15,8 +16,6 @@ use rushhour_core::units::{ForeignText, Micros, Rate, RunIndex, SessionId, Sessi
 
 /// The share of late ticks from which a worker gets no further runs, as in the check of the session's validity.
 const LATE_TICKS: f64 = 0.05;
-/// The most joins per second of one worker: more at once would delay each other.
-const MOST_JOINS: f64 = 200.0;
 
 /// Where a run is.
 #[derive(Debug, Clone, Copy)]
@@ -127,7 +126,8 @@ impl FleetState {
         let Some(member) = self.members.get(&worker) else { return };
         let is_offered = self.placement.availability(&worker, time(now)).is_some();
         if member.is_ready() && !is_offered {
-            let Some(joins) = Rate::new(MOST_JOINS) else { return };
+            let joins = member.report.joins.clamp(1, MAX_JOINS);
+            let Some(joins) = Rate::new(f64::from(joins)) else { return };
             let capacity = WorkerCapacity { conversations: member.report.capacity, joins };
             self.placement.join(worker, capacity, time(now));
             (0..member.placed).for_each(|_| self.placement.adopt(&worker));

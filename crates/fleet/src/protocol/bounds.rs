@@ -23,6 +23,8 @@ pub(crate) const LEAST_UPDATES: usize = 1_024;
 pub(crate) const MAX_WORKERS: usize = 1_000;
 /// The most callers that a worker may be said to hold.
 pub(crate) const MAX_CAPACITY: u32 = 100_000;
+/// The most joins per second of one worker: more at once would delay each other.
+pub(crate) const MAX_JOINS: u32 = 1_000;
 
 /// How often a worker says that it is there, and a coordinator that it still commands.
 pub(crate) const BEAT_EVERY: Duration = Duration::from_secs(1);

@@ -153,6 +153,8 @@ pub struct WorkerReport {
     pub host: ForeignText,
     /// The most callers that it is meant to hold.
     pub capacity: u32,
+    /// The most conversations per second that it is to be given.
+    pub joins: u32,
     /// Callers that it holds.
     pub held: u32,
     /// What it is doing.

@@ -15,8 +15,8 @@ use crate::clock::WorkerTime;
 use crate::connection::{Connection, NatsConfig, NatsError, random_u32};
 use crate::protocol::{
     Acknowledge, Attach, Attached, BEAT_EVERY, ClockAnswer, Command, Done, EndCall, Fence,
-    MAX_CAPACITY, Refusal, Role, Submit, UPDATES_PER_BATCH, UpdateBatch, WorkerReport, WorkerState,
-    decode,
+    MAX_CAPACITY, MAX_JOINS, Refusal, Role, Submit, UPDATES_PER_BATCH, UpdateBatch, WorkerReport,
+    WorkerState, decode,
 };
 use rushhour_callers::engine::EngineClock;
 use rushhour_core::evaluator::{ConversationRequest, Evaluator};
@@ -42,6 +42,8 @@ pub struct WorkerConfig {
     pub nats: NatsConfig,
     /// The most callers that it is meant to hold, at least 1.
     pub capacity: u32,
+    /// The most conversations per second that it is to be given, at least 1: joining is what costs most.
+    pub joins: u32,
     /// How long it stays.
     pub lifetime: WorkerLifetime,
     /// The name of its machine, for people.
@@ -475,6 +477,7 @@ impl Worker {
             worker: self.id,
             host: self.config.host.as_str().into(),
             capacity: self.capacity,
+            joins: self.config.joins.clamp(1, MAX_JOINS),
             held: held.map_or(0, HeldSession::live),
             state,
             session: held.map(|held| (held.fence.session.clone(), held.fence.epoch)),

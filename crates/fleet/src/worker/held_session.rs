@@ -344,6 +344,26 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_whose_updates_are_not_taken_in_begins_no_more_conversations() {
+        let (mut held, allowed) = (held(), AllowedHosts::default());
+        held.began(RunIndex(1));
+        let most = LEAST_UPDATES + 2 * UPDATES_PER_CALLER;
+        for _ in 0..most {
+            let (run, kind) = (RunIndex(1), UpdateKind::AgentReady);
+            held.updated(CallerUpdate { run, at: NOW, within: Micros::ZERO, kind });
+        }
+        let full = Refusal::BufferFull(most as u64);
+        assert!(full.to_string().contains("1152 updates that were not acknowledged"), "{full}");
+        assert_eq!(held.admit(&submit(2), limits(&allowed), NOW), Err(full));
+        let mut sent = 0;
+        while let Some(batch) = held.outbox.next_batch(NOW) {
+            sent = batch.last().map_or(sent, |last| last.number);
+        }
+        held.outbox.acknowledge(sent, sent + 1, NOW);
+        assert_eq!(held.admit(&submit(2), limits(&allowed), NOW), Ok(Admission::Begin));
+    }
+
+    #[test]
     fn only_a_later_coordinator_of_the_same_session_takes_over() {
         let (setup, lease) = (BlobHash::of(b"setup"), Micros::from_secs(5));
         let refused = Err(Refusal::OtherCoordinator { epoch: 2 });

@@ -16,6 +16,9 @@ const MAX_EXTENSION: u64 = 4;
 /// The most samples that a level is planned for. A threshold that needs more stays undecided.
 const MAX_SAMPLES: u64 = 100_000;
 
+/// Conversations that a threshold on what agents heard needs at least.
+const FEWEST_CONVERSATIONS: u64 = 30;
+
 /// The rules of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchRules {
@@ -88,6 +91,8 @@ fn fewest_samples(threshold: &Threshold) -> u64 {
             let quantile = Quantile::from_fraction(percentile.fraction()).unwrap_or(Quantile::P50);
             min_sample_size(quantile, confidence)
         }
+        // How alike the words of a conversation are is not known before.
+        ThresholdMeasure::Heard(_) => FEWEST_CONVERSATIONS,
         ThresholdMeasure::Share(_) => {
             let bound = threshold.bound_number();
             let passes = |n: u64| {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::blocks::{SideTiming, TimedValue};
 use super::criteria::ComparisonCriteria;
 use super::split::{PartError, SessionPart, Split, SplitBy};
-use crate::fold::{EndedRuns, FoldedSession, LatencySample, RunRecord};
+use crate::fold::{EndedRuns, FoldedSession, HeardOfRun, LatencySample, RunRecord};
 use rushhour_core::bill::Tariff;
 use rushhour_core::event::{Outcome, SessionHeader};
-use rushhour_core::profile::{Profile, SessionMode};
+use rushhour_core::profile::{HeardShare, Profile, SessionMode};
 use rushhour_core::units::{Metric, Micros, Mode, RunIndex, SessionTime};
 
 /// A latency of one run; a lower bound if it had not ended.
@@ -41,6 +41,8 @@ pub(super) struct ArmRun {
     end: RunEnding,
     /// In US dollars; `None` if it did not end, or if nothing is charged.
     cost: Option<f64>,
+    /// What the agent heard of the caller, where that is known.
+    heard: Option<Box<HeardOfRun>>,
     durations: Range<usize>,
 }
 
@@ -89,6 +91,7 @@ impl ArmBuilder {
         let cost = cost.map(|((profile, tariff), ending)| {
             tariff.cost(&record.usage(profile, ending.seen.to)).dollars()
         });
+        let heard = HeardOfRun::of(record);
         let RunRecord { run: index, stage, scenario, mode, network, intended, .. } = *record;
         self.runs.push(ArmRun {
             intended,
@@ -99,6 +102,7 @@ impl ArmBuilder {
             network,
             end,
             cost,
+            heard: (heard != HeardOfRun::default()).then(|| Box::new(heard)),
             durations,
         });
     }
@@ -246,6 +250,25 @@ impl Arm {
             Some(TimedValue { at: run.intended, value: f64::from(u8::from(yes)) })
         })
         .collect()
+    }
+
+    /// What was misheard of each run of some scenarios, in the order of intended starts: how much of how much.
+    pub(super) fn misheard(
+        &self,
+        share: HeardShare,
+        of: &BTreeSet<String>,
+    ) -> Vec<(SessionTime, u64, u64)> {
+        let runs = self.runs.iter().filter(|run| of.contains(self.scenario(run)));
+        let misheard = |run: &ArmRun| {
+            let heard = run.heard.as_ref()?;
+            let (wrong, all) = match share {
+                HeardShare::WordErrors => (heard.words.errors(), heard.words.said()),
+                HeardShare::CharacterErrors => (heard.characters.errors(), heard.characters.said()),
+                HeardShare::KeyWords => (heard.key_words - heard.key_words_heard, heard.key_words),
+            };
+            (all > 0).then_some((run.intended, wrong, all))
+        };
+        runs.filter_map(misheard).collect()
     }
 
     /// The cost of each ended run of some scenarios in US dollars, in the order of intended starts.

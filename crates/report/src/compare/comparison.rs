@@ -11,13 +11,14 @@ use super::cost::{CostComparison, compare_cost};
 use super::criteria::ComparisonCriteria;
 use super::differences::{ProfileDifference, differences};
 use super::finding::ComparisonFinding;
+use super::heard::compare_heard;
 use super::latency::{LatencyComparison, compare_latency};
 use super::notes::{ComparisonNote, are_scenarios, notes};
 use super::quantile::QuantileComparison;
 use super::rate::{RateComparison, compare_rate};
 use super::split::SessionPart;
 use crate::session::{Validity, ValidityRule};
-use rushhour_core::profile::SessionMode;
+use rushhour_core::profile::{HeardShare, SessionMode};
 use rushhour_core::units::{Metric, Percent};
 use rushhour_stats::{Confidence, PValue, holm};
 
@@ -135,6 +136,11 @@ pub enum Regression {
     MoreFailed,
     /// More runs were judged as failed.
     MoreJudgedFailed,
+    /// More of what callers said was misheard.
+    MoreMisheard {
+        /// Which share.
+        measure: String,
+    },
 }
 
 /// Two sessions compared.
@@ -242,6 +248,7 @@ impl SessionComparison {
         self.rates = [ArmShare::Failed, ArmShare::JudgedFailed]
             .into_iter()
             .filter_map(|share| compare_rate(share, arms))
+            .chain(HeardShare::ALL.into_iter().filter_map(|share| compare_heard(share, arms)))
             .collect();
         self.cost = compare_cost(arms);
     }
@@ -290,7 +297,8 @@ impl SessionComparison {
                 if rate.regression {
                     self.regressions.push(match rate.measure.as_str() {
                         "failed" => Regression::MoreFailed,
-                        _ => Regression::MoreJudgedFailed,
+                        "judged_failed" => Regression::MoreJudgedFailed,
+                        measure => Regression::MoreMisheard { measure: measure.to_owned() },
                     });
                 }
             }

@@ -11,6 +11,7 @@ mod cost;
 mod criteria;
 mod differences;
 mod finding;
+mod heard;
 mod latency;
 mod notes;
 mod quantile;

@@ -3,43 +3,51 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::arm::{ArmPair, ArmShare};
+use super::arm::{Arm, ArmPair, ArmShare};
 use super::blocks::{Blocks, SideTiming, TimedValue};
 use super::finding::{ComparisonFinding, FALSE_ALARMS, FigureNote};
-use rushhour_core::units::Percent;
+use rushhour_core::units::{Percent, SessionTime};
 use rushhour_stats::{
     Bootstrap, Confidence, Interval, PValue, Power, Proportion, detectable_ratio_of,
     newcombe_difference,
 };
 
 /// The fewest runs of a side.
-const FEWEST_RUNS: u64 = 6;
+pub(super) const FEWEST_RUNS: u64 = 6;
 /// Bisection steps that find a p-value to one in a million.
 const BISECTIONS: u32 = 40;
 
-/// The runs of one block that count towards the share.
+/// The runs, or what was said in them, of one block that count towards the share.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct BlockCount {
-    yes: u64,
-    of: u64,
+pub(super) struct BlockCount {
+    pub(super) yes: u64,
+    pub(super) of: u64,
+}
+
+/// What one run counts towards the share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimedCount {
+    pub(super) at: SessionTime,
+    pub(super) count: BlockCount,
 }
 
 /// A share of the runs of two sessions. Shares and differences are fractions of 1.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RateComparison {
-    /// `failed`, of all runs with an outcome, or `judged_failed`, of all runs that were judged.
+    /// `failed`, of all runs with an outcome; `judged_failed`, of all runs that were judged; `heard.wer`, `heard.cer` and
+    /// `heard.words_missed`, of the words, characters and key words that callers said.
     pub measure: String,
     /// The baseline's count.
     pub baseline_count: u64,
-    /// The baseline's number of runs.
+    /// The baseline's number of runs, or of what was said in them.
     pub baseline_n: u64,
     /// The candidate's count.
     pub candidate_count: u64,
-    /// The candidate's number of runs.
+    /// The candidate's number of runs, or of what was said in them.
     pub candidate_n: u64,
     /// The candidate's share minus the baseline's.
     pub difference: Option<f64>,
-    /// The lower end of its 95 % interval (Newcombe).
+    /// The lower end of its 95 % interval (Newcombe; over conversations for what was said).
     pub difference_low: Option<f64>,
     /// The upper end of its 95 % interval.
     pub difference_high: Option<f64>,
@@ -66,11 +74,15 @@ pub struct RateComparison {
 /// Compares one share, without deciding; `None` if no run was judged on either side.
 pub(super) fn compare_rate(share: ArmShare, arms: ArmPair<'_>) -> Option<RateComparison> {
     let timing = arms.timing();
-    let (from, to) = by_block(
-        &arms.baseline.indicators(share, arms.scenarios),
-        &arms.candidate.indicators(share, arms.scenarios),
-        timing,
-    );
+    let counted = |arm: &Arm| -> Vec<TimedCount> {
+        let indicators = arm.indicators(share, arms.scenarios);
+        let count = |one: TimedValue| TimedCount {
+            at: one.at,
+            count: BlockCount { yes: u64::from(one.value > 0.0), of: 1 },
+        };
+        indicators.into_iter().map(count).collect()
+    };
+    let (from, to) = by_block(&counted(arms.baseline), &counted(arms.candidate), timing);
     let (baseline, candidate) = (sum(&from), sum(&to));
     if share == ArmShare::JudgedFailed && baseline.of == 0 && candidate.of == 0 {
         return None;
@@ -113,7 +125,7 @@ pub(super) fn compare_rate(share: ArmShare, arms: ArmPair<'_>) -> Option<RateCom
 }
 
 /// The interval of the difference with blocks resampled; shared blocks are resampled together.
-fn block_interval(
+pub(super) fn block_interval(
     from: &[BlockCount],
     to: &[BlockCount],
     timing: SideTiming,
@@ -135,17 +147,21 @@ fn block_interval(
 }
 
 /// Both sides block by block. Shared blocks are equally many on both sides.
-fn by_block(
-    from: &[TimedValue],
-    to: &[TimedValue],
+pub(super) fn by_block(
+    from: &[TimedCount],
+    to: &[TimedCount],
     timing: SideTiming,
 ) -> (Vec<BlockCount>, Vec<BlockCount>) {
-    let blocks = Blocks::cut(from, to, timing);
-    let count = |side: &[TimedValue], blocks: &[usize]| {
+    let shares = |side: &[TimedCount]| -> Vec<TimedValue> {
+        let share = |one: &TimedCount| one.count.yes as f64 / one.count.of.max(1) as f64;
+        side.iter().map(|one| TimedValue { at: one.at, value: share(one) }).collect()
+    };
+    let blocks = Blocks::cut(&shares(from), &shares(to), timing);
+    let count = |side: &[TimedCount], blocks: &[usize]| {
         let mut counts = vec![BlockCount::default(); blocks.last().map_or(0, |last| last + 1)];
-        for (indicator, block) in side.iter().zip(blocks) {
-            counts[*block].of += 1;
-            counts[*block].yes += u64::from(indicator.value > 0.0);
+        for (one, block) in side.iter().zip(blocks) {
+            counts[*block].of += one.count.of;
+            counts[*block].yes = counts[*block].yes.saturating_add(one.count.yes);
         }
         counts
     };
@@ -158,9 +174,9 @@ fn by_block(
     (from, to)
 }
 
-fn sum(blocks: &[BlockCount]) -> BlockCount {
+pub(super) fn sum(blocks: &[BlockCount]) -> BlockCount {
     blocks.iter().fold(BlockCount::default(), |all, block| BlockCount {
-        yes: all.yes + block.yes,
+        yes: all.yes.saturating_add(block.yes),
         of: all.of + block.of,
     })
 }
@@ -196,7 +212,7 @@ fn p_value(from: Proportion, to: Proportion) -> f64 {
 }
 
 /// A difference is a ratio on the exponential scale.
-fn smallest_difference(interval: Interval) -> Option<f64> {
+pub(super) fn smallest_difference(interval: Interval) -> Option<f64> {
     let scaled = Interval::new(interval.low().exp(), interval.high().exp())?;
     detectable_ratio_of(scaled, Confidence::default(), Power::default()).map(f64::ln)
 }

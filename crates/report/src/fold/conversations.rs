@@ -19,6 +19,12 @@ pub struct ConversationTally {
     pub unheard_turns: u64,
     /// Interruptions to which the agent did not yield.
     pub ignored_interruptions: u64,
+    /// How often callers showed that they listen, while the agent spoke.
+    pub backchannels: u64,
+    /// How often the agent stopped for it.
+    pub false_interruptions: u64,
+    /// How often agents said what a rule hears that had been followed as often as it may be.
+    pub rules_used_up: u64,
     /// Texts of agents of which a part did not arrive.
     pub incomplete_texts: u64,
     /// The ways of media and data, with the number of callers; of a caller that changed its way, the last.
@@ -47,6 +53,9 @@ impl ConversationTally {
         self.several_agents += u64::from(summary.several_agents);
         self.unheard_turns += u64::from(summary.unheard_turns);
         self.ignored_interruptions += u64::from(summary.ignored_interruptions);
+        self.backchannels += u64::from(summary.backchannels);
+        self.false_interruptions += u64::from(summary.false_interruptions);
+        self.rules_used_up += u64::from(summary.rules_used_up);
         self.incomplete_texts += u64::from(summary.incomplete_texts);
     }
 }

@@ -12,6 +12,7 @@ use super::latencies::LatencyTable;
 use super::pairs::PairTable;
 use super::peak_health::PeakHealth;
 use super::reconnects::ReconnectTally;
+use super::rules::RuleTally;
 use super::run_record::{RunRecord, TimeSpan};
 use super::slowest::Slowest;
 use super::stage_names::StageNames;
@@ -61,6 +62,8 @@ pub struct FoldedSession {
     pub reconnects: ReconnectTally,
     /// How well agents heard our own callers.
     pub heard: HeardTally,
+    /// How often callers followed the rules of their scripts.
+    pub rules: RuleTally,
     /// What was special about the conversations of our own callers.
     pub conversations: ConversationTally,
     /// Messages of failures.
@@ -151,6 +154,7 @@ impl FoldedSession {
             rpc_calls: RpcCalls::default(),
             reconnects: ReconnectTally::default(),
             heard: HeardTally::default(),
+            rules: RuleTally::default(),
             conversations: ConversationTally::default(),
             failure_messages: FailureMessages::default(),
             slowest: Slowest::default(),
@@ -234,7 +238,11 @@ impl FoldedSession {
         self.funnel.add(record);
         self.charge(record);
         self.add_to_pair(record);
+        self.rules.add(record);
         let measured = self.names.is_measured(record.stage);
+        if measured {
+            self.heard.add(record);
+        }
         for sample in record.samples() {
             self.latencies.add(&sample, record.mode, record.scenario, record.stage, measured);
             if measured {
@@ -253,6 +261,9 @@ impl FoldedSession {
             self.funnel.add(record);
             self.charge(record);
             self.add_to_pair(record);
+            if self.names.is_measured(record.stage) {
+                self.heard.add(record);
+            }
         }
         self.open = open;
     }

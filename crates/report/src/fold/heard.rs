@@ -1,24 +1,142 @@
-//! How well agents heard our own callers, summed over all turns.
+//! How well agents heard our own callers, summed over the turns of measured runs.
 
-use rushhour_core::event::{EventKind, TranscriptionErrors};
+use std::collections::BTreeMap;
+
+use super::run_record::RunRecord;
+use rushhour_core::event::TranscriptionErrors;
+use rushhour_core::profile::HeardShare;
+use rushhour_stats::ClusteredRatio;
+
+/// Key words of which it is counted how often they were missed, at most; a profile has few.
+const MOST_KEY_WORDS: usize = 4_096;
+
+/// A key word of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyWordPlace {
+    /// Its scenario's position in the profile.
+    pub scenario: u32,
+    /// The number of its turn, from 1.
+    pub turn: u32,
+    /// Its place in the turn, from 0.
+    pub place: u32,
+}
+
+/// How often a key word was said, and not heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyWordCount {
+    /// How often it was said in turns of which the agent wrote a transcript.
+    pub said: u64,
+    /// How often the transcript did not have it.
+    pub missed: u64,
+}
 
 /// What agents heard of what callers said.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct HeardTally {
     /// Turns whose words are known, and what was heard of them.
     pub turns: u64,
     /// Words that were heard as they were said, and the others.
     pub words: TranscriptionErrors,
+    /// The same by characters.
+    pub characters: TranscriptionErrors,
+    /// Turns with key words of which the agent wrote a transcript.
+    pub key_turns: u64,
+    /// Key words that were said in them, each as often as it was.
+    pub key_words: u64,
+    /// Those that were heard.
+    pub key_words_heard: u64,
+    /// The key words that were said, by their place.
+    pub by_key_word: BTreeMap<KeyWordPlace, KeyWordCount>,
+    word_errors: ClusteredRatio,
+    character_errors: ClusteredRatio,
+    key_word_hits: ClusteredRatio,
 }
 
 impl HeardTally {
-    /// Adds what an event of a run says of it.
-    pub(super) fn add(&mut self, event: &EventKind) {
-        if let EventKind::Turn { turn, .. } = event
-            && let Some(heard) = &turn.heard
-        {
-            self.turns += 1;
-            self.words = self.words.plus(heard);
+    /// Adds the turns of a run.
+    pub(super) fn add(&mut self, record: &RunRecord) {
+        let heard = HeardOfRun::of(record);
+        self.turns += heard.turns;
+        self.words = self.words.plus(&heard.words);
+        self.characters = self.characters.plus(&heard.characters);
+        self.key_words += heard.key_words;
+        self.key_words_heard += heard.key_words_heard;
+        self.word_errors.add(heard.words.errors(), heard.words.said());
+        self.character_errors.add(heard.characters.errors(), heard.characters.said());
+        self.key_word_hits.add(heard.key_words_heard, heard.key_words);
+        for turn in &record.turns {
+            let Some(key_words) = turn.key_words else { continue };
+            self.key_turns += 1;
+            let missed: Vec<u32> = key_words.missed_places().collect();
+            for place in 0..key_words.of.min(u32::BITS) {
+                let at = KeyWordPlace { scenario: record.scenario, turn: turn.number, place };
+                if self.by_key_word.len() >= MOST_KEY_WORDS && !self.by_key_word.contains_key(&at) {
+                    break;
+                }
+                let count = self.by_key_word.entry(at).or_default();
+                count.said += 1;
+                count.missed += u64::from(missed.contains(&place));
+            }
         }
+    }
+
+    /// A share over conversations.
+    pub const fn ratio(&self, share: HeardShare) -> &ClusteredRatio {
+        match share {
+            HeardShare::WordErrors => &self.word_errors,
+            HeardShare::CharacterErrors => &self.character_errors,
+            HeardShare::KeyWords => &self.key_word_hits,
+        }
+    }
+
+    /// How many words, characters or key words were said.
+    pub const fn units(&self, share: HeardShare) -> u64 {
+        match share {
+            HeardShare::WordErrors => self.words.said(),
+            HeardShare::CharacterErrors => self.characters.said(),
+            HeardShare::KeyWords => self.key_words,
+        }
+    }
+}
+
+/// What the agent heard in one run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HeardOfRun {
+    /// Turns whose words are known, and of which the agent wrote a transcript.
+    pub turns: u64,
+    /// By words.
+    pub words: TranscriptionErrors,
+    /// By characters.
+    pub characters: TranscriptionErrors,
+    /// Key words in turns of which the agent wrote a transcript.
+    pub key_words: u64,
+    /// Those that were heard.
+    pub key_words_heard: u64,
+}
+
+impl HeardOfRun {
+    /// Key words that were heard, of those that were said.
+    pub fn key_word_share(&self) -> Option<f64> {
+        (self.key_words > 0).then(|| self.key_words_heard as f64 / self.key_words as f64)
+    }
+
+    /// The sums over its turns.
+    pub fn of(record: &RunRecord) -> Self {
+        let mut sum = Self::default();
+        for turn in &record.turns {
+            if let Some(words) = &turn.heard {
+                sum.turns += 1;
+                sum.words = sum.words.plus(words);
+            }
+            if let Some(characters) = &turn.heard_characters {
+                sum.characters = sum.characters.plus(characters);
+            }
+            if let Some(key_words) = &turn.key_words {
+                let of = key_words.of.min(u32::BITS);
+                sum.key_words += u64::from(of);
+                sum.key_words_heard += u64::from(of - key_words.missed().min(of));
+            }
+        }
+        sum
     }
 }

@@ -72,6 +72,9 @@ mod tests {
                 end_to_end: None,
             },
             heard: None,
+            heard_characters: None,
+            key_words: None,
+            rule: None,
             away,
         }
     }

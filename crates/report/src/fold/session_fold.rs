@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::folded_session::{FoldedSession, ResumptionRecord, RoomsListed};
 use super::join_times::JoinTime;
 use super::run_record::{RunOutcome, RunRecord, SubmissionTimes, TimeSpan};
-use rushhour_core::event::{Event, EventKind, FailureClass, FramesSent, Outcome, RunMapping};
+use rushhour_core::event::{
+    ConversationSummary, Event, EventKind, FailureClass, FramesSent, Outcome, RunMapping,
+};
 use rushhour_core::profile::DispatchMethod;
 use rushhour_core::units::{RunIndex, SessionTime};
 
@@ -147,7 +149,7 @@ impl Fold {
                 self.observe(*run, &event.kind);
             }
             EventKind::RpcCalls { calls, .. } => folded.rpc_calls.add(calls),
-            EventKind::Conversation { summary, .. } => folded.conversations.add(summary),
+            EventKind::Conversation { run, summary } => self.add_conversation(*run, summary),
             EventKind::Dispatched { run, .. }
             | EventKind::AgentSeen { run, .. }
             | EventKind::AgentReady { run, .. }
@@ -159,7 +161,6 @@ impl Fold {
             | EventKind::ModelUsage { run, .. }
             | EventKind::PhaseSeen { run, .. } => {
                 folded.reconnects.add(&event.kind, self.live.get(run));
-                folded.heard.add(&event.kind);
                 self.observe(*run, &event.kind);
             }
             EventKind::RoomDeleted { .. } => folded.rooms_deleted += 1,
@@ -223,6 +224,14 @@ impl Fold {
         folded.frames.sent += frames.sent;
         folded.frames.late += frames.late;
         folded.frames.given_up += frames.given_up;
+    }
+
+    fn add_conversation(&mut self, run: RunIndex, summary: &ConversationSummary) {
+        let Some(folded) = &mut self.folded else { return };
+        folded.conversations.add(summary);
+        if let Some((rule, record)) = summary.hung_up_by_rule.zip(self.live.get(&run)) {
+            folded.rules.follow(record.scenario, rule);
+        }
     }
 
     fn resume(&mut self, kind: &EventKind, at: SessionTime) {

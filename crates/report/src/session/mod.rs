@@ -4,6 +4,7 @@
 mod bill;
 mod dispatch_stall;
 mod funnel_rows;
+mod heard_summary;
 mod measured_latency;
 mod overall_verdict;
 mod percentiles;
@@ -20,6 +21,7 @@ mod verdict;
 pub use bill::{BillItem, BillSummary, BillTotals, CostEach, OldPrices};
 pub use dispatch_stall::{DispatchStall, StalledJoins, WORKERS_AWAITED, WORKERS_KEPT};
 pub(crate) use funnel_rows::{FunnelRow, Loss, funnel_rows, single_mode};
+pub use heard_summary::{HeardSummary, KeyWordSummary, MissedKeyWord};
 pub(crate) use measured_latency::{MeasuredLatency, measured_latencies};
 pub(crate) use overall_verdict::OverallVerdict;
 pub(crate) use percentiles::{PercentileFigure, listed_percentiles, quantile_of};

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bill::BillSummary;
+use super::heard_summary::HeardSummary;
 use super::summary_parts::{
-    GeneratorSummary, HeardSummary, LatencySummary, OutcomeCounts, ResumptionSummary, RoomCounts,
-    StopSummary, ThresholdSummary, ValidityCheck, scope_of,
+    GeneratorSummary, LatencySummary, OutcomeCounts, ResumptionSummary, RoomCounts, StopSummary,
+    ThresholdSummary, ValidityCheck, scope_of,
 };
 use super::validity::start_rates;
 use super::verdict::SessionVerdict;
@@ -144,7 +145,7 @@ impl Summary {
                 })
                 .collect(),
             bill: BillSummary::of(folded),
-            heard: HeardSummary::of(&folded.heard),
+            heard: HeardSummary::of(folded),
             pairs: verdict.pairs.clone(),
             judged: verdict.judged.as_ref().map(|judged| judged.figures.clone()),
             generator: GeneratorSummary::of(folded),

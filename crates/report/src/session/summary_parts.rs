@@ -9,7 +9,7 @@ use super::percentiles::{PercentileFigure, listed_percentiles, quantile_of};
 use super::threshold::{ThresholdFigure, ThresholdResult, Verdict};
 use super::unfinished::{ReachedFigure, WithUnfinished};
 use super::validity::{ValidityFigure, ValidityRule};
-use crate::fold::{FoldedSession, HeardTally, Latencies, OutcomeTally, ResumptionRecord, Scope};
+use crate::fold::{FoldedSession, Latencies, OutcomeTally, ResumptionRecord, Scope};
 use rushhour_core::event::StopReason;
 use rushhour_core::units::{Metric, Micros, Mode, Percentile};
 use rushhour_stats::{Confidence, min_sample_size};
@@ -324,38 +324,6 @@ impl GeneratorSummary {
             polls_failed: health.status_polls_failed,
             throttled: health.throttled,
         }
-    }
-}
-
-/// How well agents heard our own callers: their transcripts against the words of the script.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct HeardSummary {
-    /// Turns in voice whose words the script has, and whose transcript the agent wrote.
-    pub turns: u64,
-    /// Words of these turns; characters in scripts without spaces.
-    pub words: u64,
-    /// The word error rate: words that were heard as others, not heard, or not said, for each word that was said.
-    pub wer: f64,
-    /// Words that were heard as others.
-    pub substitutions: u64,
-    /// Words that were not heard.
-    pub deletions: u64,
-    /// Words that were heard and not said.
-    pub insertions: u64,
-}
-
-impl HeardSummary {
-    /// `None` where nothing is known.
-    pub(super) fn of(heard: &HeardTally) -> Option<Self> {
-        let words = &heard.words;
-        Some(Self {
-            turns: heard.turns,
-            words: words.said(),
-            wer: words.rate()?,
-            substitutions: words.substitutions,
-            deletions: words.deletions,
-            insertions: words.insertions,
-        })
     }
 }
 

@@ -3,10 +3,10 @@
 use super::percentiles::{PercentileFigure, quantile_of};
 use crate::fold::{FoldedSession, Latencies, Scope};
 use rushhour_core::profile::{
-    RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
+    HeardShare, RunShare, Threshold, ThresholdBound, ThresholdMeasure, ThresholdOperator,
 };
 use rushhour_core::units::{Micros, Mode, Percentile};
-use rushhour_stats::{Confidence, Proportion};
+use rushhour_stats::{ClusteredRatio, Confidence, Proportion};
 
 /// What is compared with the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -96,6 +96,17 @@ pub enum ThresholdFigure {
         /// The share with its 95 % interval.
         estimated: Estimated,
     },
+    /// A share of what callers said.
+    Heard {
+        /// Which.
+        share: HeardShare,
+        /// How many words, characters or key words were said.
+        units: u64,
+        /// In how many conversations.
+        conversations: u64,
+        /// The share with its 95 % interval.
+        estimated: Estimated,
+    },
 }
 
 impl ThresholdFigure {
@@ -105,7 +116,8 @@ impl ThresholdFigure {
             Self::Nothing => 0,
             Self::Percentile { n, .. }
             | Self::PercentileAlone { n, .. }
-            | Self::Share { of: n, .. } => *n,
+            | Self::Share { of: n, .. }
+            | Self::Heard { conversations: n, .. } => *n,
         }
     }
 
@@ -115,7 +127,7 @@ impl ThresholdFigure {
             Self::Percentile { value, low, high, .. } => {
                 Some(Estimated { value: value.0 as f64, low: low.0 as f64, high: high.0 as f64 })
             }
-            Self::Share { estimated, .. } => Some(*estimated),
+            Self::Share { estimated, .. } | Self::Heard { estimated, .. } => Some(*estimated),
             Self::Nothing | Self::PercentileAlone { .. } => None,
         }
     }
@@ -170,6 +182,10 @@ pub(super) fn judge(
         (ThresholdMeasure::Share(share), ThresholdBound::Share(bound)) => {
             let test = BoundTest { operator: threshold.comparison, criterion };
             vec![result(None, judge_share(folded, share, bound.fraction(), test))]
+        }
+        (ThresholdMeasure::Heard(share), ThresholdBound::Share(bound)) => {
+            let test = BoundTest { operator: threshold.comparison, criterion };
+            vec![result(None, judge_heard(folded, share, bound.fraction(), test))]
         }
         // Profiles pair each measure with a bound of its own kind.
         (_, ThresholdBound::Time(_) | ThresholdBound::Share(_)) => {
@@ -233,6 +249,27 @@ fn judge_share(
         *needs = proportion.trials_to_exclude(bound, Confidence::default());
     }
     (verdict, ThresholdFigure::Share { count, of, estimated })
+}
+
+/// Words of one conversation are misheard together: the interval is that of a ratio over conversations.
+fn judge_heard(
+    folded: &FoldedSession,
+    share: HeardShare,
+    bound: f64,
+    test: BoundTest,
+) -> (Verdict, ThresholdFigure) {
+    let ratio: &ClusteredRatio = folded.heard.ratio(share);
+    let Some(value) = ratio.ratio() else {
+        return (Verdict::NoSamples, ThresholdFigure::Nothing);
+    };
+    let estimated = match ratio.interval(Confidence::default()) {
+        Some(interval) => Estimated { value, low: interval.low(), high: interval.high() },
+        // One conversation says nothing of the next.
+        None => Estimated { value, low: 0.0, high: value.max(1.0) },
+    };
+    let (units, conversations) = (folded.heard.units(share), ratio.clusters());
+    let verdict = test.decide(&estimated, bound, conversations);
+    (verdict, ThresholdFigure::Heard { share, units, conversations, estimated })
 }
 
 /// How an estimate is compared with a bound.

@@ -13,7 +13,7 @@ use crate::participant::{
 };
 use rushhour_core::evaluator::UpdateKind;
 use rushhour_core::event::{
-    ConversationEnd, FailureClass, Outcome, TranscriptionErrors, TurnEnding,
+    ConversationEnd, FailureClass, KeyWords, Outcome, TranscriptionErrors, TurnEnding,
 };
 use rushhour_core::units::{Identity, Micros, Mode};
 
@@ -183,7 +183,12 @@ fn an_expectation_does_not_pass_on_the_callers_own_words() {
 #[test]
 fn what_the_agent_heard_of_a_turn_is_compared_with_its_words() {
     let spoken = |text: &str| PreparedTurn { spoken: Some(text.to_owned()), ..speaks(&tone(600)) };
-    let turns = vec![spoken("A table for two, please."), spoken("At eight."), speaks(&tone(600))];
+    let key_words = ["table", "two|2"].map(str::to_owned).to_vec();
+    let turns = vec![
+        PreparedTurn { key_words, ..spoken("A table for two, please.") },
+        spoken("At eight."),
+        speaks(&tone(600)),
+    ];
     let mut scene = Scene::voice(turns);
     scene.event(700, ParticipantEvent::TrackPublished { sid: "TR_own".to_owned() });
     // The server tells the caller of itself too.
@@ -221,13 +226,14 @@ fn what_the_agent_heard_of_a_turn_is_compared_with_its_words() {
         .updates()
         .into_iter()
         .filter_map(|(_, kind)| match kind {
-            UpdateKind::Turn(turn) => Some(turn.heard),
+            UpdateKind::Turn(turn) => Some((turn.heard, turn.key_words)),
             _ => None,
         })
         .collect();
     // One word was another, one was lost. Of the second turn nothing was written, which says nothing.
     let first = TranscriptionErrors { hits: 3, substitutions: 1, deletions: 1, insertions: 0 };
-    assert_eq!(heard[..2], [Some(first), None], "{heard:?}");
+    let key_words = Some(KeyWords { of: 2, missed: 0b10 });
+    assert_eq!(heard[..2], [(Some(first), key_words), (None, None)], "{heard:?}");
 }
 
 #[test]

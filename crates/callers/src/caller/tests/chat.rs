@@ -21,6 +21,9 @@ fn turn(number: u32, said: u64, first: u64, last: u64) -> Turn {
         yielded: None,
         parts: TurnParts::default(),
         heard: None,
+        heard_characters: None,
+        key_words: None,
+        rule: None,
         away: false,
     }
 }
@@ -136,7 +139,7 @@ fn a_greeting_comes_first_and_is_not_an_answer() {
             expect: Some(expression(expect)),
             within: Micros::from_secs(4),
         }),
-        turns: vec![writes("One.")],
+        ..script(vec![writes("One.")])
     };
     for (expect, matches) in [("^Good", true), ("^Bad", false)] {
         let mut scene = Scene::with_agent(Mode::Chat, greeting(expect));

@@ -1,6 +1,7 @@
 //! Conversations of a caller without sockets, at simulated times; `scene` is the room and the agent in it.
 
 mod agents;
+mod beside_turns;
 mod chat;
 mod ends;
 mod greeting;

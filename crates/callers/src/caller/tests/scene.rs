@@ -37,7 +37,7 @@ pub(super) fn expression(text: &str) -> Regex {
 }
 
 pub(super) fn script(turns: Vec<PreparedTurn>) -> PreparedScript {
-    PreparedScript { greeting: None, turns }
+    PreparedScript { greeting: None, turns, rules: Vec::new(), abandon: None, background: None }
 }
 
 /// A written turn, to be answered within 5 s.
@@ -45,10 +45,12 @@ pub(super) fn writes(text: &str) -> PreparedTurn {
     PreparedTurn {
         content: TurnContent::Text(text.to_owned()),
         spoken: None,
+        key_words: Vec::new(),
         expect: None,
         within: Micros::from_secs(5),
         pause: Micros::ZERO,
         interrupt: None,
+        backchannel: None,
     }
 }
 
@@ -123,6 +125,7 @@ impl Scene {
             mode,
             script: Arc::new(script),
             settings,
+            abandons: true,
             rpc_answers: [("locate".to_owned(), "Berlin".to_owned())].into(),
             on_update: Box::new(move |update| sender.send(update).expect("the scene receives")),
             recording,

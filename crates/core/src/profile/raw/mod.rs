@@ -15,6 +15,7 @@ pub(super) mod prices;
 pub(super) mod recording;
 pub(super) mod sandbox;
 pub(super) mod scenario;
+pub(super) mod speech;
 pub(super) mod stage;
 pub(super) mod threshold;
 pub(super) mod workers;
@@ -31,6 +32,7 @@ use self::network::RawNetwork;
 use self::recording::RawRecording;
 use self::sandbox::RawSandbox;
 use self::scenario::RawScenario;
+use self::speech::RawSpeech;
 use self::stage::RawStage;
 use self::threshold::RawThreshold;
 use self::workers::RawWorkers;
@@ -82,5 +84,7 @@ raw_table! {
         recording: RawRecording,
         /// Where the native callers run, if not in this process: on machines where `rushhour worker` waits for them.
         workers: RawWorkers,
+        /// What says the words of turns that have no clip; native only.
+        speech: RawSpeech,
     }
 }

@@ -15,8 +15,9 @@ use super::sandbox::resolve_sandbox;
 use super::scenarios::{ScenarioContext, resolve_scenarios};
 use super::script::RawScripts;
 use super::soak::resolve_soak;
+use super::speech::resolve_synthesis;
 use super::stages::resolve_stages;
-use super::thresholds::resolve_thresholds;
+use super::thresholds::{check_heard_thresholds, resolve_thresholds};
 use super::workers::resolve_workers;
 use crate::profile::diagnostic::{Diagnostics, Located, SourceText};
 use crate::profile::raw::RawProfile;
@@ -24,6 +25,7 @@ use crate::profile::settings::evaluator::EvaluatorSettings;
 use crate::profile::settings::prices::Prices;
 use crate::profile::settings::profile::Profile;
 use crate::profile::settings::session_mode::SessionMode;
+use crate::units::Mode;
 
 /// A raw profile and the files that it names.
 pub(crate) struct ResolveInput<'a> {
@@ -50,12 +52,17 @@ pub(crate) fn resolve_profile(
     let evaluator =
         resolve_evaluator(raw.evaluator.as_ref(), raw.livekit.as_ref(), mode, &mut resolver);
     let native = matches!(evaluator, Some(EvaluatorSettings::Native(_)));
-    let context = ScenarioContext { scripts, mode, native };
+    let speech = raw.speech.as_ref().and_then(|at| resolve_synthesis(at, native, &mut resolver));
+    let context = ScenarioContext { scripts, mode, native, synthesises: raw.speech.is_some() };
     let mix = resolve_scenarios(raw.scenario.as_ref(), &context, &mut resolver);
     let stages = resolve_stages(raw.stage.as_ref(), raw.scenario.as_ref(), &mut resolver);
     let networks = resolve_networks(raw.network.as_ref(), native, &mut resolver);
     let limits = resolve_limits(raw.limits.as_ref(), native, &mut resolver);
     let thresholds = resolve_thresholds(raw.thresholds.as_ref(), &mut resolver);
+    if let Some(mix) = &mix {
+        let speaks = native && mode.modes().contains(&Mode::Voice);
+        check_heard_thresholds(raw.thresholds.as_ref(), mix, speaks, resolver.diagnostics);
+    }
     let sandbox = resolve_sandbox(raw.sandbox.as_ref(), &mut resolver);
     let capacity = resolve_capacity(raw.capacity.as_ref(), mix.as_ref(), &limits, &mut resolver);
     let soak = raw.soak.as_ref().map(|at| resolve_soak(&at.value, &mut resolver));
@@ -88,6 +95,7 @@ pub(crate) fn resolve_profile(
         recording,
         judges: None,
         workers,
+        speech,
     };
     Some((profile, settings))
 }

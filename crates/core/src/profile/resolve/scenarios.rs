@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::resolver::Resolver;
 use super::script::{RawScripts, resolve_script};
+use super::speech::resolve_voice;
 use crate::profile::diagnostic::Located;
 use crate::profile::raw::scenario::RawScenario;
 use crate::profile::settings::scenario::{Scenario, ScenarioMix};
@@ -19,6 +20,8 @@ pub(super) struct ScenarioContext<'a> {
     pub(super) mode: SessionMode,
     /// Whether the evaluator is native callers.
     pub(super) native: bool,
+    /// Whether turns without a clip are synthesised.
+    pub(super) synthesises: bool,
 }
 
 /// `None` if no scenario could be run.
@@ -116,8 +119,12 @@ fn resolve_scenario(
             PositiveDuration::secs(120),
         ),
         chat_lasts: resolver.optional(&format!("{path}.chat_lasts"), raw.chat_lasts.as_ref()),
-        script: resolve_script(&path, raw, context.scripts, context.mode, resolver),
+        script: resolve_script(&path, raw, context, resolver),
         cekura: resolver.optional(&format!("{path}.cekura"), raw.cekura.as_ref()),
+        voice: raw
+            .voice
+            .as_ref()
+            .map(|voice| resolve_voice(&path, voice, context.native, resolver)),
     };
     if let (Some(at), false) = (&raw.chat_lasts, context.mode.is_paired()) {
         resolver.diagnostics.conflict(

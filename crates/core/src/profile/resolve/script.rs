@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use regex::Regex;
 
 use super::resolver::Resolver;
+use super::scenarios::ScenarioContext;
+use super::script_rules::{resolve_abandonment, resolve_backchannel, resolve_rules};
+use crate::event::KeyWords;
 use crate::profile::diagnostic::{DiagnosticKind, Diagnostics, Located, SourceId, SourceSpan};
 use crate::profile::from_node::FromNode;
 use crate::profile::raw::scenario::{RawGreeting, RawScenario, RawScript, RawTurn};
-use crate::profile::settings::scenario::{ExpectedGreeting, Script, ScriptTurn};
-use crate::profile::settings::session_mode::SessionMode;
+use crate::profile::settings::script::{ExpectedGreeting, Script, ScriptTurn};
 use crate::profile::sources::Sources;
 use crate::units::{DtmfKey, Mode, PositiveDuration};
 
@@ -32,19 +34,19 @@ pub(crate) fn read_scripts(
         if scripts.contains_key(&at.value) {
             continue;
         }
-        let (source, tree) = match sources.read_file(&at.value, &["turn", "greeting"], diagnostics)
-        {
-            Ok(read) => read,
-            Err(error) => {
-                diagnostics.at(
-                    DiagnosticKind::UnreadableFile,
-                    &at.span,
-                    format!("this script cannot be read: {error}"),
-                    "name a TOML file, relative to the profile",
-                );
-                continue;
-            }
-        };
+        let (source, tree) =
+            match sources.read_file(&at.value, &["turn", "greeting", "rule"], diagnostics) {
+                Ok(read) => read,
+                Err(error) => {
+                    diagnostics.at(
+                        DiagnosticKind::UnreadableFile,
+                        &at.span,
+                        format!("this script cannot be read: {error}"),
+                        "name a TOML file, relative to the profile",
+                    );
+                    continue;
+                }
+            };
         if let Some(script) = RawScript::from_node(&tree, diagnostics) {
             scripts.insert(at.value.clone(), (source, script));
         }
@@ -56,13 +58,12 @@ pub(crate) fn read_scripts(
 pub(super) fn resolve_script(
     path: &str,
     scenario: &RawScenario,
-    scripts: &RawScripts,
-    mode: SessionMode,
+    context: &ScenarioContext<'_>,
     resolver: &mut Resolver<'_>,
 ) -> Option<Script> {
     let at = scenario.script.as_ref()?;
     resolver.optional(&format!("{path}.script"), Some(at));
-    let (source, raw) = scripts.get(&at.value)?;
+    let (source, raw) = context.scripts.get(&at.value)?;
     let turns = raw.turn.as_ref().map(|at| at.value.as_slice()).unwrap_or_default();
     let start = SourceSpan { source: *source, range: 0..0 };
     if turns.is_empty() && !raw.has_errors {
@@ -93,11 +94,13 @@ pub(super) fn resolve_script(
         .iter()
         .enumerate()
         .map(|(index, turn)| {
-            check_turn_has_content(index + 1, turn, &start, mode, resolver);
-            resolve_turn(turn, folder, resolver)
+            check_turn_has_content(index + 1, turn, &start, context, resolver);
+            resolve_turn(turn, folder, context, resolver)
         })
         .collect();
-    Some(Script { greeting, turns })
+    let rules = resolve_rules(raw.rule.as_ref(), folder, context, resolver);
+    let abandon = raw.abandon.as_ref().and_then(|at| resolve_abandonment(at, resolver));
+    Some(Script { greeting, turns, rules, abandon, background: None })
 }
 
 fn resolve_greeting(raw: &RawGreeting, resolver: &mut Resolver<'_>) -> ExpectedGreeting {
@@ -112,16 +115,21 @@ fn check_turn_has_content(
     number: usize,
     raw: &RawTurn,
     start: &SourceSpan,
-    mode: SessionMode,
+    context: &ScenarioContext<'_>,
     resolver: &mut Resolver<'_>,
 ) {
-    for mode in mode.modes() {
+    for mode in context.mode.modes() {
         let presses_keys = raw.dtmf.is_some();
         let (missing, hint) = match mode {
             Mode::Chat => (raw.say.is_none(), "add `say`, the text to send"),
             Mode::Voice => {
-                let missing = raw.play.is_none() && !presses_keys;
-                (missing, "add `play`, a WAV or Ogg Opus file, or `dtmf`, keys to press")
+                let is_said = raw.play.is_some() || raw.say.is_some() && context.synthesises;
+                let hint = if raw.say.is_some() {
+                    "add `play`, a WAV or Ogg Opus file, or [speech] to the profile, which says what `say` has"
+                } else {
+                    "add `play`, a WAV or Ogg Opus file, or `dtmf`, keys to press"
+                };
+                (!is_said && !presses_keys, hint)
             }
         };
         if missing && !raw.has_errors {
@@ -141,9 +149,13 @@ fn check_turn_has_content(
 }
 
 /// The keys of a telephone, which are pressed where otherwise a clip is played.
-fn resolve_keys(raw: &RawTurn, resolver: &mut Resolver<'_>) -> Option<String> {
-    let at = raw.dtmf.as_ref()?;
-    if raw.play.is_some() {
+pub(super) fn resolve_keys(
+    given: Option<&Located<String>>,
+    plays: bool,
+    resolver: &mut Resolver<'_>,
+) -> Option<String> {
+    let at = given?;
+    if plays {
         resolver.diagnostics.conflict(
             &at.span,
             "a turn either plays a clip or presses keys",
@@ -166,20 +178,57 @@ fn resolve_keys(raw: &RawTurn, resolver: &mut Resolver<'_>) -> Option<String> {
     Some(at.value.clone())
 }
 
-fn resolve_turn(raw: &RawTurn, folder: &str, resolver: &mut Resolver<'_>) -> ScriptTurn {
+/// The words that the agent must hear.
+fn resolve_key_words(raw: &RawTurn, resolver: &mut Resolver<'_>) -> Vec<String> {
+    let Some(at) = &raw.hears else { return Vec::new() };
+    if at.value.len() > KeyWords::MOST {
+        resolver.diagnostics.invalid(
+            &at.span,
+            format!("{} key words are too many for one turn", at.value.len()),
+            format!("write at most {}", KeyWords::MOST),
+        );
+    }
+    for key_word in at.value.iter().filter(|one| !KeyWords::can_be_heard(&one.value)) {
+        resolver.diagnostics.invalid(
+            &key_word.span,
+            format!("no word of `{}` can be heard", key_word.value),
+            "write words, and spellings of the same word with | between them, such as \"eight|8\"",
+        );
+    }
+    if let (Some(keys), None) = (&raw.dtmf, &raw.play) {
+        resolver.diagnostics.conflict(
+            &keys.span,
+            "keys are pressed, and nothing of them is heard",
+            "remove `hears`, or `dtmf`",
+        );
+    }
+    at.value.iter().map(|key_word| key_word.value.clone()).collect()
+}
+
+fn resolve_turn(
+    raw: &RawTurn,
+    folder: &str,
+    context: &ScenarioContext<'_>,
+    resolver: &mut Resolver<'_>,
+) -> ScriptTurn {
     ScriptTurn {
         say: raw.say.as_ref().map(|at| at.value.clone()),
         play: raw.play.as_ref().map(|at| path_from_profile(folder, &at.value)),
-        dtmf: resolve_keys(raw, resolver),
+        dtmf: resolve_keys(raw.dtmf.as_ref(), raw.play.is_some(), resolver),
+        hears: resolve_key_words(raw, resolver),
         expect: resolve_expression(raw.expect.as_ref(), resolver),
         within: raw.within.as_ref().map_or(PositiveDuration::secs(20), |at| at.value),
         pause: raw.pause.as_ref().map(|at| at.value),
         interrupt: raw.interrupt.as_ref().map(|at| at.value),
+        backchannel: raw
+            .backchannel
+            .as_ref()
+            .map(|at| resolve_backchannel(at, folder, context, resolver)),
     }
 }
 
 /// Turns the path of a file relative to the script, in `folder`, into one relative to the profile.
-fn path_from_profile(folder: &str, file: &str) -> String {
+pub(super) fn path_from_profile(folder: &str, file: &str) -> String {
     if folder.is_empty() || file.starts_with('/') {
         file.to_owned()
     } else {

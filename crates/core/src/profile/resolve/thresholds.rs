@@ -4,7 +4,10 @@ use super::resolver::Resolver;
 use crate::profile::diagnostic::{Diagnostics, Located};
 use crate::profile::from_node::Named;
 use crate::profile::raw::threshold::RawThreshold;
-use crate::profile::settings::threshold::{Threshold, parse_bound, parse_measure};
+use crate::profile::settings::scenario::ScenarioMix;
+use crate::profile::settings::threshold::{
+    HeardShare, Threshold, ThresholdMeasure, parse_bound, parse_measure,
+};
 use crate::units::PositiveDuration;
 
 pub(super) fn resolve_thresholds(
@@ -33,6 +36,44 @@ pub(super) fn resolve_thresholds(
         }
     }
     thresholds
+}
+
+/// A share of what callers said needs callers of ours that speak, and scripts that say what.
+pub(super) fn check_heard_thresholds(
+    raw: Option<&Located<Named<Located<RawThreshold>>>>,
+    mix: &ScenarioMix,
+    speaks: bool,
+    diagnostics: &mut Diagnostics,
+) {
+    for (key, _) in raw.iter().flat_map(|named| &named.value.0) {
+        let Ok(ThresholdMeasure::Heard(share)) = parse_measure(&key.value) else { continue };
+        let scripts = mix.scenarios().into_iter().filter_map(|scenario| scenario.script.as_ref());
+        let mut turns = scripts.flat_map(|script| &script.turns);
+        let (is_known, hint) = match share {
+            HeardShare::KeyWords => {
+                let hint =
+                    "add `hears`, key words, to turns of the scripts, or remove the threshold";
+                (turns.any(|turn| !turn.hears.is_empty()), hint)
+            }
+            HeardShare::WordErrors | HeardShare::CharacterErrors => {
+                let hint = "add `say`, the words of the clip, to turns of the scripts, or remove the threshold";
+                (turns.any(|turn| turn.say.is_some() && turn.dtmf.is_none()), hint)
+            }
+        };
+        if !speaks {
+            diagnostics.conflict(
+                &key.span,
+                "only native callers in voice know what they said",
+                "remove the threshold, or set evaluator.kind = \"native\" and mode = \"voice\"",
+            );
+        } else if !is_known {
+            diagnostics.conflict(
+                &key.span,
+                format!("no script says what is measured as {}", share.name()),
+                hint,
+            );
+        }
+    }
 }
 
 /// The bound, and how long after the session's start it may stop the session, if it may.

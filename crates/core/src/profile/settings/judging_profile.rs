@@ -66,6 +66,7 @@ impl Profile {
             recording: None,
             judges: None,
             workers: None,
+            speech: None,
             ..self.clone()
         })
     }
@@ -75,5 +76,5 @@ impl Profile {
 fn scenario_at_cekura(scenario: &Scenario) -> Option<Scenario> {
     let id: ScenarioId = scenario.cekura.clone()?;
     let Scenario { name, lasts, chat_lasts, .. } = scenario.clone();
-    Some(Scenario { id, name, lasts, chat_lasts, script: None, cekura: None })
+    Some(Scenario { id, name, lasts, chat_lasts, script: None, cekura: None, voice: None })
 }

@@ -17,6 +17,7 @@ use super::session_mode::SessionMode;
 use super::soak::{AgentHealthSettings, SoakSettings};
 use super::stage::Stage;
 use super::threshold::Threshold;
+use super::voice::SynthesisSettings;
 use super::workers::WorkersSettings;
 use crate::units::{PairId, RunIndex};
 
@@ -74,6 +75,9 @@ pub struct Profile {
     /// The workers that hold the native callers, if they are not in the session's own process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<WorkersSettings>,
+    /// What says the words of turns without a clip, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speech: Option<SynthesisSettings>,
 }
 
 impl Profile {

@@ -1,8 +1,10 @@
-//! Scenarios, their shares, and the scripts of native callers.
+//! Scenarios and their shares.
 
 use serde::{Deserialize, Serialize};
 
+use super::script::Script;
 use super::session_mode::SessionMode;
+use super::voice::VoiceConditions;
 use crate::units::{Mode, PositiveDuration, ScenarioId};
 
 /// One scenario.
@@ -23,6 +25,9 @@ pub struct Scenario {
     /// The matching scenario at Cekura, if Cekura judges its runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cekura: Option<ScenarioId>,
+    /// How its callers sound, if not as their clips.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<VoiceConditions>,
 }
 
 impl Scenario {
@@ -82,42 +87,4 @@ impl ScenarioMix {
         scenarios.into_iter().zip(shares).map(|(one, share)| seconds(one) * share).sum::<f64>()
             / total
     }
-}
-
-/// A conversation from the caller's side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Script {
-    /// The greeting that the agent opens with; `None` if the caller speaks first.
-    pub greeting: Option<ExpectedGreeting>,
-    /// The turns, at least one.
-    pub turns: Vec<ScriptTurn>,
-}
-
-/// The greeting that the agent opens with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ExpectedGreeting {
-    /// A regular expression that its text must match.
-    pub expect: Option<String>,
-    /// How long after joining the agent may take to begin it.
-    pub within: PositiveDuration,
-}
-
-/// One turn of the caller and the answer to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ScriptTurn {
-    /// The text to send in chat.
-    pub say: Option<String>,
-    /// The audio file to play in voice, relative to the profile.
-    pub play: Option<String>,
-    /// The keys of a telephone to press in voice, instead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dtmf: Option<String>,
-    /// A regular expression that the text of the answer must match.
-    pub expect: Option<String>,
-    /// How long after the end of the caller's turn the answer may take to begin.
-    pub within: PositiveDuration,
-    /// How long the caller waits before its turn, after the agent fell silent.
-    pub pause: Option<PositiveDuration>,
-    /// The caller begins this long after the agent began to speak, even if it still speaks.
-    pub interrupt: Option<PositiveDuration>,
 }

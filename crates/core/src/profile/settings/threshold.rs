@@ -21,6 +21,45 @@ pub enum ThresholdMeasure {
     },
     /// A share of the runs.
     Share(RunShare),
+    /// A share of what callers said.
+    Heard(HeardShare),
+}
+
+/// A share of what native callers said, by the agent's transcripts of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HeardShare {
+    /// The word error rate.
+    #[serde(rename = "heard.wer")]
+    WordErrors,
+    /// The character error rate.
+    #[serde(rename = "heard.cer")]
+    CharacterErrors,
+    /// Key words that were heard, of all that were said.
+    #[serde(rename = "heard.words")]
+    KeyWords,
+}
+
+impl HeardShare {
+    /// Every share.
+    pub const ALL: [Self; 3] = [Self::WordErrors, Self::CharacterErrors, Self::KeyWords];
+
+    /// The name used in thresholds and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WordErrors => "heard.wer",
+            Self::CharacterErrors => "heard.cer",
+            Self::KeyWords => "heard.words",
+        }
+    }
+
+    /// What is counted.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::WordErrors => "words",
+            Self::CharacterErrors => "characters",
+            Self::KeyWords => "key words",
+        }
+    }
 }
 
 /// A share of the measured runs.
@@ -54,6 +93,7 @@ impl fmt::Display for ThresholdMeasure {
         match self {
             Self::Latency { metric, percentile } => write!(f, "{metric} {percentile}"),
             Self::Share(share) => f.write_str(share.name()),
+            Self::Heard(share) => f.write_str(share.name()),
         }
     }
 }
@@ -134,8 +174,11 @@ pub(crate) fn parse_measure(text: &str) -> Result<ThresholdMeasure, ParseUnitErr
             if let Some(share) = RunShare::ALL.into_iter().find(|share| share.name() == word) {
                 return Ok(ThresholdMeasure::Share(share));
             }
+            if let Some(share) = HeardShare::ALL.into_iter().find(|share| share.name() == word) {
+                return Ok(ThresholdMeasure::Heard(share));
+            }
             let known: Metric = word.parse().map_err(|error: ParseUnitError| ParseUnitError {
-                hint: format!("{}; or a share of runs: failed, skipped, judged_failed", error.hint),
+                hint: format!("{}; or a share: failed, skipped, judged_failed, heard.wer, heard.cer, heard.words", error.hint),
                 ..error
             })?;
             Err(ParseUnitError {
@@ -172,7 +215,9 @@ pub(crate) fn parse_bound(
         ThresholdMeasure::Latency { .. } => {
             ThresholdBound::Time(Micros::from(parse_duration(rest)?))
         }
-        ThresholdMeasure::Share(_) => ThresholdBound::Share(rest.parse()?),
+        ThresholdMeasure::Share(_) | ThresholdMeasure::Heard(_) => {
+            ThresholdBound::Share(rest.parse()?)
+        }
     };
     Ok((comparison, bound))
 }
@@ -190,6 +235,8 @@ mod tests {
     #[test]
     fn thresholds_parse_and_format() {
         assert_eq!(threshold("agent_join p99", "< 5s").unwrap(), "agent_join p99 < 5.00s");
+        assert_eq!(threshold("heard.wer", "< 10%").unwrap(), "heard.wer < 10%");
+        assert_eq!(threshold("heard.words", "> 95%").unwrap(), "heard.words > 95%");
         assert_eq!(threshold("failed", "<=1%").unwrap(), "failed < 1%");
         assert_eq!(threshold("turn.voice  p50", "> 200ms").unwrap(), "turn.voice p50 > 200ms");
     }

@@ -10,6 +10,7 @@ fn report(worker: WorkerId, capacity: u32) -> WorkerReport {
         worker,
         host: "host".into(),
         capacity,
+        joins: 200,
         held: 0,
         state: WorkerState::Ready,
         session: None,

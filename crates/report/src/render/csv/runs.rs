@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use crate::fold::{EndedRuns, RunRecord, StageNames, SubmissionTimes, TimeSpan};
+use crate::fold::{EndedRuns, HeardOfRun, RunRecord, StageNames, SubmissionTimes, TimeSpan};
 use crate::render::csv::write_record;
 use rushhour_core::bill::Tariff;
 use rushhour_core::event::{Outcome, RunMapping, SessionHeader};
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Metric, Micros, SessionTime};
 
-const HEADER: [&str; 58] = [
+const HEADER: [&str; 65] = [
     "run",
     "stage",
     "measured",
@@ -68,6 +68,13 @@ const HEADER: [&str; 58] = [
     "agent.tokens_written",
     "agent.characters",
     "network",
+    "worker",
+    "heard.words_said",
+    "heard.wer",
+    "heard.cer",
+    "heard.key_words",
+    "heard.key_words_heard",
+    "heard.words",
 ];
 
 /// Writes runs, one by one.
@@ -147,6 +154,8 @@ impl<W: Write> RunsCsv<W> {
         let (outcome, class, detail, judged) = outcome_cells(record);
         let submission = record.submission.as_ref();
         let ended = record.ending.as_ref();
+        let heard = HeardOfRun::of(record);
+        let heard = (heard != HeardOfRun::default()).then_some(heard);
         let line: [String; HEADER.len()] = [
             record.run.to_string(),
             stage.to_owned(),
@@ -209,6 +218,15 @@ impl<W: Write> RunsCsv<W> {
             count(record.model_usage.and_then(|used| used.tokens_written)),
             count(record.model_usage.and_then(|used| used.characters)),
             self.names.network(record.network).to_owned(),
+            submission
+                .and_then(|submission| submission.worker)
+                .map_or(String::new(), |worker| worker.to_string()),
+            count(heard.map(|heard| heard.words.said())),
+            ratio(heard.and_then(|heard| heard.words.rate())),
+            ratio(heard.and_then(|heard| heard.characters.rate())),
+            count(heard.map(|heard| heard.key_words)),
+            count(heard.map(|heard| heard.key_words_heard)),
+            ratio(heard.and_then(|heard| heard.key_word_share())),
         ];
         write_record(&mut self.csv, line)
     }
@@ -262,6 +280,11 @@ fn duration(micros: Option<Micros>) -> String {
 
 fn count(count: Option<u64>) -> String {
     count.map_or(String::new(), |count| count.to_string())
+}
+
+/// A share with six decimals.
+fn ratio(ratio: Option<f64>) -> String {
+    ratio.map_or(String::new(), |ratio| format!("{ratio:.6}"))
 }
 
 fn moment(time: Option<SessionTime>) -> String {

@@ -8,7 +8,7 @@ use rushhour_core::event::{SessionHeader, Turn};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// `first_us` and `last_us` count from `said_us`, which counts from the session's start.
-const HEADER: [&str; 18] = [
+const HEADER: [&str; 23] = [
     "run",
     "stage",
     "measured",
@@ -27,6 +27,11 @@ const HEADER: [&str; 18] = [
     "agent.llm_first_token_us",
     "agent.tts_first_byte_us",
     "agent.end_to_end_us",
+    "heard.words_said",
+    "heard.wer",
+    "heard.cer",
+    "heard.key_words",
+    "heard.key_words_heard",
 ];
 
 /// An answer that came while the caller's connection was away: its times are no latency of the agent.
@@ -66,6 +71,9 @@ impl<W: Write> TurnsCsv<W> {
         let scenario = scenario.map_or("", String::as_str);
         let micros =
             |length: Option<Micros>| length.map_or(String::new(), |length| length.0.to_string());
+        let count = |count: Option<u64>| count.map_or(String::new(), |count| count.to_string());
+        // A share with six decimals.
+        let ratio = |ratio: Option<f64>| ratio.map_or(String::new(), |ratio| format!("{ratio:.6}"));
         for turn in &record.turns {
             let since_said = |at: Option<SessionTime>| micros(at.map(|at| at.since(turn.said)));
             let parts = turn.parts;
@@ -90,6 +98,11 @@ impl<W: Write> TurnsCsv<W> {
                     &micros(parts.llm_first_token),
                     &micros(parts.tts_first_byte),
                     &micros(parts.end_to_end),
+                    &count(turn.heard.map(|heard| heard.said())),
+                    &ratio(turn.heard.and_then(|heard| heard.rate())),
+                    &ratio(turn.heard_characters.and_then(|heard| heard.rate())),
+                    &count(turn.key_words.map(|key_words| u64::from(key_words.of))),
+                    &count(turn.key_words.map(|key_words| u64::from(key_words.heard()))),
                 ],
             )?;
         }

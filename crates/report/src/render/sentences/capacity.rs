@@ -7,7 +7,7 @@ use crate::capacity::{
 };
 use crate::session::{Estimated, Verdict, WORKERS_AWAITED};
 use rushhour_core::event::FailureClass;
-use rushhour_core::profile::{RunShare, Threshold, ThresholdBound, ThresholdMeasure};
+use rushhour_core::profile::{HeardShare, RunShare, Threshold, ThresholdBound, ThresholdMeasure};
 use rushhour_core::units::Micros;
 
 /// How many conversations the agent holds, what fails first and why, in one sentence without a full stop.
@@ -74,6 +74,15 @@ fn measure_label(measure: ThresholdMeasure) -> String {
         }
         ThresholdMeasure::Share(RunShare::JudgedFailed) => {
             "the share of runs judged as failed".to_owned()
+        }
+        ThresholdMeasure::Heard(HeardShare::WordErrors) => {
+            "the share of words that agents misheard (heard.wer)".to_owned()
+        }
+        ThresholdMeasure::Heard(HeardShare::CharacterErrors) => {
+            "the share of characters that agents misheard (heard.cer)".to_owned()
+        }
+        ThresholdMeasure::Heard(HeardShare::KeyWords) => {
+            "the share of key words that agents heard (heard.words)".to_owned()
         }
     }
 }

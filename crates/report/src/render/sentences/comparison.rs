@@ -90,6 +90,9 @@ impl fmt::Display for Regression {
             }
             Self::MoreFailed => f.write_str("more runs failed"),
             Self::MoreJudgedFailed => f.write_str("more runs were judged as failed"),
+            Self::MoreMisheard { measure } => {
+                write!(f, "more of what callers said was misheard ({measure})")
+            }
         }
     }
 }

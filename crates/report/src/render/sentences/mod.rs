@@ -3,8 +3,10 @@
 pub(crate) mod bill;
 pub(crate) mod capacity;
 mod comparison;
+pub(crate) mod heard;
 pub(crate) mod judging;
 pub(crate) mod paired;
+pub(crate) mod rules;
 pub(crate) mod session;
 pub(crate) mod soak;
 pub(crate) mod threshold;

@@ -3,13 +3,15 @@
 use std::fmt::Write;
 
 use super::counted;
+use super::heard::heard_notes;
+use super::rules::rule_notes;
 use super::threshold::needs_note;
-use crate::fold::{FoldedSession, ResumptionRecord};
+use crate::fold::{FoldedSession, FoldedWorker, ResumptionRecord};
 use crate::session::{
     Criterion, OverallVerdict, SessionVerdict, StalledJoins, ThresholdResult, Verdict,
 };
 use rushhour_core::event::MediaPath;
-use rushhour_core::units::SessionTime;
+use rushhour_core::units::{SessionTime, WorkerId};
 
 /// In reports of invalid sessions.
 pub(crate) const INVALID: &str = "The load generator did not deliver the requested load, so the session says nothing about the agent.";
@@ -193,6 +195,11 @@ pub(crate) fn conversation_note(folded: &FoldedSession) -> Option<String> {
         ),
         (tally.ignored_interruptions, "interruption ignored", "interruptions ignored"),
         (
+            tally.rules_used_up,
+            "rule heard once more than it is followed",
+            "rules heard more often than they are followed",
+        ),
+        (
             tally.incomplete_texts,
             "text of the agent arrived with a part missing",
             "texts of the agent arrived with a part missing",
@@ -203,6 +210,10 @@ pub(crate) fn conversation_note(folded: &FoldedSession) -> Option<String> {
             1 => parts.push(format!("1 {one}")),
             _ => parts.push(format!("{count} {several}")),
         }
+    }
+    if tally.backchannels > 0 {
+        let (stopped, of) = (tally.false_interruptions, tally.backchannels);
+        parts.push(format!("the agent stopped for {stopped} of {of} back-channels"));
     }
     (!parts.is_empty()).then(|| format!("In the conversations: {}.", parts.join(", ")))
 }
@@ -314,6 +325,19 @@ pub(crate) fn stall_sentence(found: &StalledJoins) -> String {
     )
 }
 
+/// That clocks of workers jumped, and what that means for what crosses machines.
+pub(crate) fn clock_notes(folded: &FoldedSession) -> Vec<String> {
+    let jumped = folded.workers.iter().filter(|(_, worker)| worker.clock_jumps > 0);
+    let note = |(id, worker): (WorkerId, &FoldedWorker)| {
+        format!(
+            "The clock of worker {id} jumped {}, or its machine was suspended: joins and completions of its runs at that time are known within {} only. What began and ended on the worker is exact, unless it was suspended.",
+            counted(u64::from(worker.clock_jumps), "time"),
+            worker.clock_within.unwrap_or_default(),
+        )
+    };
+    jumped.map(note).collect()
+}
+
 /// That rooms were left behind.
 pub(crate) fn room_note(folded: &FoldedSession) -> Option<String> {
     (folded.rooms_not_deleted > 0).then(|| {
@@ -357,21 +381,6 @@ pub(crate) fn rpc_note(folded: &FoldedSession) -> Option<String> {
     ))
 }
 
-/// How well agents heard the callers.
-pub(crate) fn heard_note(folded: &FoldedSession) -> Option<String> {
-    let words = &folded.heard.words;
-    let rate = words.rate()?;
-    Some(format!(
-        "Agents misheard {:.1} % of what callers said: of {} in {}, {} were heard as others and {} not at all, and {} were heard that nobody said.",
-        100.0 * rate,
-        counted(words.said(), "word"),
-        counted(folded.heard.turns, "turn"),
-        words.substitutions,
-        words.deletions,
-        words.insertions,
-    ))
-}
-
 /// That callers lost their connections, and came back.
 pub(crate) fn reconnect_note(folded: &FoldedSession) -> Option<String> {
     let found = &folded.reconnects;
@@ -411,10 +420,12 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend(assumption_note(folded));
     notes.extend(poll_note(folded));
     notes.extend(stall_note(folded));
+    notes.extend(clock_notes(folded));
     notes.extend(room_note(folded));
     notes.extend(in_clear_notes(folded));
     notes.extend(reconnect_note(folded));
-    notes.extend(heard_note(folded));
+    notes.extend(heard_notes(folded));
+    notes.extend(rule_notes(folded));
     notes.extend(rpc_note(folded));
     notes.extend(unusual_path_note(folded));
     notes

@@ -20,6 +20,16 @@ impl fmt::Display for ThresholdFigure {
                     (percent(estimated.value), percent(estimated.low), percent(estimated.high));
                 write!(f, "{value} [{low}, {high}] ({count} of {of})")
             }
+            Self::Heard { share, units, conversations, estimated } => {
+                let percent = |fraction: f64| format!("{:.2} %", fraction * 100.0);
+                let (value, low, high) =
+                    (percent(estimated.value), percent(estimated.low), percent(estimated.high));
+                let unit = share.unit();
+                write!(
+                    f,
+                    "{value} [{low}, {high}] ({units} {unit} in {conversations} conversations)"
+                )
+            }
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use crate::fold::{FoldedSession, Latencies, Scope};
 use crate::render::sentences::bill::bill_sentence;
+use crate::render::sentences::heard::heard_notes;
 use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
+use crate::render::sentences::rules::rule_notes;
 use crate::render::sentences::session::{
-    INVALID, NOT_FINISHED, assumption_note, conversation_note, heard_note, in_clear_notes,
-    outcome_sentence, path_note, poll_note, reconnect_note, resumption_notes, room_note, rpc_note,
-    stall_note, stop_notes, verdict_sentence,
+    INVALID, NOT_FINISHED, assumption_note, conversation_note, in_clear_notes, outcome_sentence,
+    path_note, poll_note, reconnect_note, resumption_notes, room_note, rpc_note, stall_note,
+    stop_notes, verdict_sentence,
 };
 use crate::render::sentences::{capitalised, counted};
 use crate::render::table::Style;
@@ -137,7 +139,8 @@ fn generator(folded: &FoldedSession, verdict: &SessionVerdict, style: Style) -> 
     lines.extend(poll_note(folded));
     lines.extend(stall_note(folded));
     lines.extend(reconnect_note(folded));
-    lines.extend(heard_note(folded));
+    lines.extend(heard_notes(folded));
+    lines.extend(rule_notes(folded));
     lines.extend(rpc_note(folded));
     lines.extend(path_note(folded));
     lines.extend(room_note(folded).map(|note| style.bad(&note)));

@@ -5,6 +5,7 @@ use crate::profile::{
     CallerPatience, Diagnostic, EvaluatorSettings, HearTrack, LoadedProfile, NativeSettings,
     ProfileError, ProfileInput, ReconnectMode, ReconnectSettings, explain, load,
 };
+use crate::profile::{RuleAction, ScriptLine, SpeechSource};
 
 const PROFILE: &str = r#"
 mode = "chat"
@@ -144,6 +145,140 @@ fn a_mistake_in_a_script_is_underlined_in_the_script() {
     assert_eq!(mistakes(PROFILE, Ok(many.as_bytes()))[0].message, "1001 turns are too many");
 }
 
+/// The script with more at its end, for native callers in voice.
+fn with(more: &str) -> (String, String) {
+    (PROFILE.replace("\"chat\"", "\"voice\""), format!("{SCRIPT}{more}"))
+}
+
+#[test]
+fn what_a_script_has_beside_its_turns_is_resolved() {
+    let more = r#"
+hears = ["two|2"]
+backchannel = { play = "mm.wav", after = "2s" }
+[[rule]]
+hears = "(?i)spell"
+play = "smith.wav"
+at_most = 2
+[[rule]]
+hears = "(?i)wrong number"
+hang_up = true
+[abandon]
+share = "10%"
+silence = "6s"
+"#;
+    let (profile, text) = with(more);
+    let loaded = load_with(&profile, Ok(text.as_bytes())).unwrap();
+    let mut script = loaded.profile.mix.scenarios()[0].script.clone().unwrap();
+    assert_eq!(script.turns[1].hears, ["two|2"]);
+    let clips: Vec<&String> = script.clips().collect();
+    let expected = ["scripts/one.wav", "scripts/two.wav", "scripts/mm.wav", "scripts/smith.wav"];
+    assert_eq!(clips, expected);
+    assert_eq!((script.rules[0].at_most, &script.rules[1].action), (2, &RuleAction::HangUp));
+    let abandon = script.abandon.unwrap();
+    assert_eq!((abandon.share.fraction(), abandon.after), (0.1, None));
+    assert!(script.lines_mut().all(|line| !line.needs_speech()));
+    assert_eq!(script.lines_mut().count(), 4);
+}
+
+#[test]
+fn mistakes_beside_the_turns_are_underlined() {
+    for (more, message, underlined) in [
+        (
+            "[[rule]]\nhears = \".*\"\nplay = \"a.wav\"",
+            "this matches whatever the agent says",
+            ".*",
+        ),
+        ("[[rule]]\nhears = \"a\"", "rule 1 does nothing in voice", "a"),
+        ("[[rule]]\nhears = \"a\"\nsay = \"b\"", "rule 1 does nothing in voice", "a"),
+        (
+            "[[rule]]\nhears = \"a\"\nhang_up = true\nsay = \"b\"",
+            "rule 1 hangs up, and says something",
+            "b",
+        ),
+        (
+            "[[rule]]\nhears = \"a\"\nhang_up = true\nat_most = 0",
+            "a rule cannot be followed 0 times",
+            "0",
+        ),
+        ("[[rule]]\nplay = \"a.wav\"", "rule 1 hears nothing", "rule"),
+        (
+            "[[rule]]\nhears = \"(a{1000}){1000}\"\nhang_up = true",
+            "this is not a regular expression: Compiled regex exceeds size limit of 1048576 bytes.",
+            "a{1000}",
+        ),
+        ("hears = [\"...\"]", "no word of `...` can be heard", "..."),
+        ("backchannel = { say = \"mm\" }", "this back-channel says nothing in voice", "mm"),
+        ("[abandon]\nshare = \"10%\"", "[abandon] does not say when callers hang up", "abandon"),
+        ("[abandon]\nshare = \"0%\"\nafter = \"1s\"", "no caller would hang up", "0%"),
+    ] {
+        let (profile, text) = with(&format!("{more}\n"));
+        let found = mistakes(&profile, Ok(text.as_bytes()));
+        assert_eq!(found.len(), 1, "{more}: {found:?}");
+        assert_eq!((&*found[0].message, &*found[0].source), (message, "scripts/s.toml"));
+        assert!(found[0].underlined.contains(underlined), "{more}: {:?}", found[0].underlined);
+    }
+}
+
+#[test]
+fn what_has_no_clip_is_synthesised_where_the_profile_says_how() {
+    let script = SCRIPT.replace("play = \"one.wav\"\n", "");
+    let profile = |speech: &str| PROFILE.replace("\"chat\"", "\"voice\"") + speech;
+    let command = "[speech]\ncommand = \"say --words 'a b' {text}\"\n";
+    let loaded = load_with(&profile(command), Ok(script.as_bytes())).unwrap().profile;
+    let words = ["say", "--words", "a b", "{text}"].map(str::to_owned).to_vec();
+    assert_eq!(loaded.speech.unwrap().source, SpeechSource::Command(words));
+    let mut resolved = loaded.mix.scenarios()[0].script.clone().unwrap();
+    assert_eq!(resolved.lines_mut().filter(ScriptLine::needs_speech).count(), 1);
+    let service = "[speech]\nurl = \"http://127.0.0.1:8880/v1/\"\nmodel = \"m\"\nvoice = \"v\"\n";
+    let loaded = load_with(&profile(service), Ok(script.as_bytes())).unwrap().profile;
+    let SpeechSource::Service { url, .. } = loaded.speech.unwrap().source else { panic!() };
+    assert_eq!(url, "http://127.0.0.1:8880/v1/audio/speech");
+}
+
+#[test]
+fn mistakes_of_speech_and_voice_are_reported() {
+    for (put, message) in [
+        ("[speech]", "[speech] says nothing"),
+        (
+            "[speech]\ncommand = \"\"",
+            "this is not a command: it is empty, or a quote is not closed",
+        ),
+        (
+            "[speech]\ncommand = \"say 'a\"",
+            "this is not a command: it is empty, or a quote is not closed",
+        ),
+        (
+            "[speech]\ncommand = \"say\"\nurl = \"https://a.example/v1\"",
+            "[speech] has a command and a service",
+        ),
+        (
+            "[speech]\ncommand = \"say\"\nmodel = \"m\"",
+            "`model` is for a service, and this is a command",
+        ),
+        ("[speech]\nurl = \"https://a.example/v1\"\nmodel = \"m\"", "[speech] has no `voice`"),
+        (
+            "[speech]\nurl = \"http://a.example/v1\"\nmodel = \"m\"\nvoice = \"v\"",
+            "this is not the URL of a service",
+        ),
+        (
+            "[speech]\nurl = \"https://a:b@a.example/v1\"\nmodel = \"m\"\nvoice = \"v\"",
+            "a URL must not contain a user name or a password",
+        ),
+        (
+            "[thresholds]\n\"heard.words\" = \"> 90%\"",
+            "no script says what is measured as heard.words",
+        ),
+    ] {
+        let profile = PROFILE.replace("\"chat\"", "\"voice\"") + put + "\n";
+        let error = load_with(&profile, Ok(SCRIPT.as_bytes())).unwrap_err();
+        let found: Vec<&str> = error.diagnostics.iter().map(|one| &*one.message).collect();
+        assert_eq!(found, [message], "{put}");
+    }
+    let chat = PROFILE.to_owned() + "[thresholds]\n\"heard.wer\" = \"< 10%\"\n";
+    let error = load_with(&chat, Ok(SCRIPT.as_bytes())).unwrap_err();
+    assert_eq!(error.diagnostics[0].message, "only native callers in voice know what they said");
+}
+
 #[test]
 fn an_unreadable_script_is_underlined_in_the_profile() {
     for (file, message) in [
@@ -153,7 +288,7 @@ fn an_unreadable_script_is_underlined_in_the_profile() {
         (Ok(&b"A = 1\nTOKEN hunter2"[..]), "this script cannot be read: line 2 is not TOML"),
         (
             Ok(&b"DB = \"hunter2\""[..]),
-            "this script cannot be read: it has none of the keys turn, greeting",
+            "this script cannot be read: it has none of the keys turn, greeting, rule",
         ),
     ] {
         let found = mistakes(PROFILE, file);

@@ -1,0 +1,156 @@
+//! What a caller does beside its turns: it follows rules, shows that it listens, and may hang up early.
+
+use super::caller::{Caller, CallerStage, CallerVoice};
+use super::prepared_script::RuleAnswer;
+use crate::engine::{NextTick, ParticipantHandle};
+use rushhour_core::event::{ConversationEnd, Outcome};
+use rushhour_core::units::SessionTime;
+
+/// Rules that are followed in one conversation, at most: an agent that says what they hear may say it for ever.
+const MAX_FOLLOWED: u32 = 200;
+
+/// The rules that a caller has followed.
+#[derive(Debug, Default)]
+pub(super) struct FollowedRules {
+    /// How often each was followed.
+    counts: Vec<u32>,
+    /// The turn that comes after the rule that is being followed.
+    pub(super) then: usize,
+    /// Whether a rule takes over from the open turn, whose answer is then not compared with what was expected.
+    pub(super) takes_over: bool,
+}
+
+impl Caller {
+    /// The first rule that the agent's words since the caller's last turn match, and that may be followed still.
+    fn matching_rule(&self) -> RuleMatch {
+        let rules = &self.config.script.rules;
+        if rules.is_empty() {
+            return RuleMatch::None;
+        }
+        let since = self.turn.as_ref().and_then(|turn| turn.said_at);
+        let text = self.utterances.text_since(since.unwrap_or(SessionTime::START));
+        let followed = self.rules.counts.iter().sum::<u32>();
+        let mut found = RuleMatch::None;
+        for (index, rule) in rules.iter().enumerate() {
+            if !rule.hears.is_match(&text) {
+                continue;
+            }
+            let count = self.rules.counts.get(index).copied().unwrap_or_default();
+            if count < rule.at_most && followed < MAX_FOLLOWED {
+                return RuleMatch::Follow(index);
+            }
+            found = RuleMatch::UsedUp;
+        }
+        found
+    }
+
+    /// Whether a rule would be followed now.
+    pub(super) fn has_rule_to_follow(&self) -> bool {
+        matches!(self.matching_rule(), RuleMatch::Follow(_))
+    }
+
+    /// Follows a rule, if one matches, before the turn `next`. Returns whether it did.
+    pub(super) fn follow_rule(&mut self, next: usize, handle: &mut dyn ParticipantHandle) -> bool {
+        let index = match self.matching_rule() {
+            RuleMatch::None => return false,
+            RuleMatch::UsedUp => {
+                self.summary.rules_used_up += 1;
+                return false;
+            }
+            RuleMatch::Follow(index) => index,
+        };
+        let script = self.config.script.clone();
+        self.rules.counts.resize(script.rules.len(), 0);
+        self.rules.counts[index] += 1;
+        self.rules.then = next;
+        self.rules.takes_over = true;
+        match &script.rules[index].answer {
+            RuleAnswer::Say(prompt) => {
+                self.begin_turn(script.index_of_rule(index), prompt, true, handle);
+            }
+            RuleAnswer::HangUp => {
+                self.summary.hung_up_by_rule = u32::try_from(index + 1).ok();
+                self.complete(handle);
+            }
+        }
+        true
+    }
+
+    /// Shows that it listens, once the agent has spoken for long enough.
+    pub(super) fn show_that_it_listens(&mut self, now: SessionTime) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some((clip, after)) =
+            self.config.script.turn(turn.index).and_then(|prompt| prompt.backchannel.as_ref())
+        else {
+            return;
+        };
+        let Some(CallerVoice { playback: Some(playback), speaking_since: Some(_), .. }) =
+            &mut self.voice
+        else {
+            return;
+        };
+        let is_due = turn.answer_began.is_some_and(|began| now >= began + *after);
+        if is_due && turn.backchannel_at.is_none() {
+            turn.backchannel_at = Some(now);
+            self.summary.backchannels += 1;
+            playback.play(clip.clone());
+        }
+    }
+
+    /// When the caller hangs up early, unless something happens before; `None` for one that does not.
+    fn hangs_up_at(&self) -> Option<SessionTime> {
+        let abandon = self.config.script.abandon.filter(|_| self.config.abandons)?;
+        let joined_at = self.joined_at?;
+        let after = abandon.after.map(|after| joined_at + after.micros());
+        let waits_since = match (self.stage, &self.turn) {
+            (
+                CallerStage::AwaitingAgent
+                | CallerStage::AwaitingReady { .. }
+                | CallerStage::AwaitingGreeting { .. },
+                _,
+            ) => Some(joined_at),
+            (CallerStage::AwaitingAnswer | CallerStage::AskingSession { .. }, Some(turn)) => {
+                turn.said_at.filter(|_| turn.answer_began.is_none())
+            }
+            _ => None,
+        };
+        let silence = abandon.silence.zip(waits_since).map(|(for_long, at)| at + for_long.micros());
+        after.into_iter().chain(silence).min()
+    }
+
+    /// Hangs up, if the caller is one that does so, and it is time. Returns whether it did.
+    pub(super) fn hang_up_early(
+        &mut self,
+        now: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) -> bool {
+        let is_over = self.stage == CallerStage::Done;
+        if is_over || self.outages.is_away() || self.hangs_up_at().is_none_or(|at| now < at) {
+            return false;
+        }
+        self.summary.ended = ConversationEnd::Abandoned;
+        self.outcome = Some(Outcome::Completed { judged: None });
+        self.break_off_turn();
+        self.stage = CallerStage::Done;
+        handle.leave();
+        true
+    }
+
+    /// A caller that hangs up early is called in time for it.
+    pub(super) fn no_later_than_hanging_up(&self, next: NextTick) -> NextTick {
+        match (next, self.hangs_up_at()) {
+            (NextTick::OnEvent, Some(at)) if self.stage != CallerStage::Done => NextTick::At(at),
+            (NextTick::At(time), Some(at)) => NextTick::At(time.min(at)),
+            _ => next,
+        }
+    }
+}
+
+/// What the rules say to the agent's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RuleMatch {
+    None,
+    /// Those that match were followed as often as they may be.
+    UsedUp,
+    Follow(usize),
+}

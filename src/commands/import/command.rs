@@ -1,0 +1,68 @@
+//! Reads the file, writes the script, and says what was left out.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::structured_test::script_of;
+use crate::bounded_file::{MAX_TEXT, read_bounded};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::print;
+
+const HELP: &str = "\
+A structured test has conditions, such as \"when the agent asks for your name\", and what the caller does then. What it says word for word (fixed_message) becomes a turn or a rule of a script. Everything else is left out, and listed. A condition is plain English, and a rule needs a regular expression: the words of the condition are a first guess, to be corrected.
+
+Examples:
+  # What GET /test_framework/v1/scenarios/30/ returned
+  rushhour import scenario-30.json --to scripts/scenario-30.toml";
+
+/// Make a script of a structured test of Cekura.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct ImportArgs {
+    /// The test as JSON: a scenario of Cekura's API, or its `conditional_actions` alone.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+    /// The script to write; it must not exist. Without it, the script goes to standard output.
+    #[arg(long, value_name = "SCRIPT", value_hint = ValueHint::FilePath)]
+    to: Option<PathBuf>,
+}
+
+pub(crate) fn import(arguments: &ImportArgs) -> Result<Exit, CliError> {
+    let shown = arguments.file.display();
+    let bytes = read_bounded(&arguments.file, MAX_TEXT)
+        .map_err(|error| CliError::usage(format!("cannot read {shown}")).caused_by(error))?;
+    let json = serde_json::from_slice(&bytes)
+        .map_err(|error| CliError::usage(format!("{shown} is not JSON")).caused_by(error))?;
+    let imported = script_of(&json).map_err(|error| {
+        let hint = error.hint();
+        CliError::usage(format!("{shown} cannot become a script")).caused_by(error).with_hint(hint)
+    })?;
+    match &arguments.to {
+        None => print::stdout(imported.script.trim_end()),
+        Some(path) => {
+            let write = || -> io::Result<()> {
+                let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+                file.write_all(imported.script.as_bytes())
+            };
+            let shown = path.display();
+            write().map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => {
+                    CliError::usage(format!("{shown} exists, and is not overwritten"))
+                        .with_hint("name another file")
+                }
+                _ => CliError::usage(format!("cannot write {shown}")).caused_by(error),
+            })?;
+            print::stderr(&format!(
+                "Wrote {shown}. Correct what its rules hear, and give its turns clips or the profile [speech]."
+            ));
+        }
+    }
+    for line in &imported.left_out {
+        print::stderr(&format!("Left out: {line}"));
+    }
+    Ok(Exit::Passed)
+}
