@@ -14,6 +14,7 @@ const PURE: &[&str] = &[
     "crates/callers/src/data/",
     "crates/callers/src/network/",
     "crates/callers/src/participant/reconnection.rs",
+    "crates/callers/src/recording_store.rs",
     "crates/driver/src/run/",
     "crates/driver/src/session/",
     "crates/driver/src/agent_poll_times.rs",

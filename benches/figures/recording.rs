@@ -2,7 +2,6 @@
 //! take turns, so that whatever else the machine does meanwhile disturbs both.
 
 use std::fs;
-use std::path::Path;
 
 use super::native::{profile, voice_script};
 use super::native_rig::Rig;
@@ -63,9 +62,7 @@ fn cost(rig: &Rig, name: &str, more: &str) -> Result<Cost, String> {
     }
     let (share, _) =
         measured.usage_between(HELD.0, HELD.1).ok_or("the session was too short to be measured")?;
-    let kept = fs::read_dir(measured.folder.join("recordings")).map_or(0, |entries| {
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        names.filter(|name| Path::new(name).extension().is_some_and(|end| end == "json")).count()
-    });
+    // Two files with sound, the text, and what else is known.
+    let kept = fs::read_dir(measured.folder.join("recordings")).map_or(0, Iterator::count) / 4;
     Ok(Cost { percent: share * 100.0 / f64::from(CALLERS), kept })
 }

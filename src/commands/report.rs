@@ -44,6 +44,11 @@ pub(crate) struct ReportArgs {
 pub(crate) fn report(arguments: &ReportArgs) -> Result<Exit, CliError> {
     let path = &arguments.session.session;
     if let Some(folder) = search_folder(path) {
+        if arguments.without_recordings {
+            return Err(CliError::usage("the page of a capacity search plays no recordings").with_hint(
+                "name the folder of one of its sessions, in `levels`, to write its page without them",
+            ));
+        }
         return match arguments.format {
             None => search_reports::write_and_print_reports(&folder),
             Some(format) => search_reports::print_report(&folder, format),

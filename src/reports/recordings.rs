@@ -13,8 +13,8 @@ pub(crate) const RECORDINGS: &str = "recordings";
 
 /// The largest record: a thousand texts of a thousand bytes, and as much again.
 const MAX_RECORD: u64 = 2 << 20;
-/// What is read of all records, at most.
-const MAX_RECORDS: u64 = 64 << 20;
+/// What is read of all records, at most: the page is several times as large.
+const MAX_RECORDS: u64 = 16 << 20;
 /// The most recordings that are looked for.
 const MOST: usize = 1_000;
 
@@ -33,8 +33,11 @@ pub(crate) fn audio_name(run: RunIndex, side: &str) -> String {
     format!("run-{run}-{side}.opus")
 }
 
-/// The runs of which a recording is kept in this folder, in order.
+/// The runs of which a recording is kept in this folder, in order. The folder is none that a link leads to.
 pub(crate) fn kept_recordings(folder: &Path) -> Vec<RunIndex> {
+    if !fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {
+        return Vec::new();
+    }
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let run_of = |name: &str| name.strip_prefix("run-")?.strip_suffix(".json")?.parse().ok();
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
@@ -50,21 +53,83 @@ pub(crate) fn read_recordings(session: &Path) -> RecordedRuns {
     let mut records = Vec::new();
     let mut left = MAX_RECORDS;
     for run in kept_recordings(&folder) {
-        let Ok(bytes) = read_bounded(&folder.join(record_name(run)), MAX_RECORD.min(left)) else {
-            continue;
-        };
-        left -= bytes.len() as u64;
-        let Ok(mut record) = serde_json::from_slice::<ConversationRecord>(&bytes) else { continue };
-        if record.run != run || record.version != RECORD_VERSION {
+        let path = folder.join(record_name(run));
+        if !is_file(&path) {
             continue;
         }
-        let has = |side| {
-            let path = folder.join(audio_name(run, side));
-            fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
-        };
+        let Ok(bytes) = read_bounded(&path, MAX_RECORD.min(left)) else { continue };
+        left -= bytes.len() as u64;
+        let Ok(mut record) = serde_json::from_slice::<ConversationRecord>(&bytes) else { continue };
+        if record.run != run || record.version != RECORD_VERSION || !record.is_within_bounds() {
+            continue;
+        }
+        let has = |side| is_file(&folder.join(audio_name(run, side)));
         record.caller = record.caller.filter(|_| has("caller"));
         record.agent = record.agent.filter(|_| has("agent"));
         records.push(record);
     }
     RecordedRuns::new(records)
+}
+
+/// Whether there is a file, and no link.
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use rushhour_core::event::Outcome;
+    use rushhour_core::recording::{RecordedSpan, RecordedTrack};
+    use rushhour_core::units::{Micros, Mode, SessionTime};
+
+    fn record(run: u64) -> ConversationRecord {
+        ConversationRecord {
+            version: RECORD_VERSION,
+            run: RunIndex(run),
+            mode: Mode::Voice,
+            began: SessionTime(0),
+            duration: Micros(1),
+            outcome: Outcome::Completed { judged: None },
+            longest_wait: None,
+            kept_for: Vec::new(),
+            caller: Some(RecordedTrack::default()),
+            agent: Some(RecordedTrack::default()),
+            turns: Vec::new(),
+            texts: Vec::new(),
+            is_shortened: false,
+        }
+    }
+
+    #[test]
+    fn recordings_of_others_are_data_links_lead_nowhere_and_what_is_too_large_is_left_out() {
+        let session = tempfile::tempdir().unwrap();
+        let folder = session.path().join(RECORDINGS);
+        assert!(read_recordings(session.path()).is_empty(), "there is no folder");
+        fs::create_dir(&folder).unwrap();
+        let write = |name: &str, record: &ConversationRecord| {
+            fs::write(folder.join(name), serde_json::to_vec(record).unwrap()).unwrap();
+        };
+        let audio = |name: &str| fs::write(folder.join(name), "OggS").unwrap();
+        write("run-1.json", &record(1));
+        audio("run-1-caller.opus");
+        symlink(folder.join("run-1-caller.opus"), folder.join("run-1-agent.opus")).unwrap();
+        write("run-2.json", &record(3));
+        write("run-4.json", &ConversationRecord { version: 2, ..record(4) });
+        let span = RecordedSpan { from: Micros(0), to: Micros(1) };
+        let long = RecordedTrack { speech: vec![span; 501], ..RecordedTrack::default() };
+        write("run-5.json", &ConversationRecord { agent: Some(long), ..record(5) });
+        fs::File::create(folder.join("run-6.json")).unwrap().set_len(20_000_000_000).unwrap();
+        fs::write(folder.join("run-7.json"), "{}").unwrap();
+        symlink(folder.join("run-1.json"), folder.join("run-8.json")).unwrap();
+        write("run-..%2f..%2fx.json", &record(9));
+        let found = read_recordings(session.path());
+        let kept = ConversationRecord { agent: None, ..record(1) };
+        assert_eq!(found, RecordedRuns::new([kept]));
+        let other = tempfile::tempdir().unwrap();
+        symlink(&folder, other.path().join(RECORDINGS)).unwrap();
+        assert!(read_recordings(other.path()).is_empty(), "the folder is elsewhere");
+    }
 }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use super::ogg_opus_writer::{OggOpusWriter, STEP, concealed, duration_of, silence};
 use super::opus_packet::{self, MAX_DTX_BYTES, samples_of};
 use crate::participant::AudioPacket;
-use rushhour_core::recording::{RecordedGap, RecordedGapCause, RecordedSpan, RecordedTrack};
+use rushhour_core::recording::{
+    MAX_RECORDED_PARTS, RecordedGap, RecordedGapCause, RecordedSpan, RecordedTrack,
+};
 use rushhour_core::units::{Micros, SessionTime};
 
 /// How long a packet may be late to be heard in time: what a listener's jitter buffer holds.
@@ -26,8 +28,6 @@ const YIELDS_AFTER: u64 = samples_of(Micros::from_millis(200));
 const ENDS_AFTER: u64 = samples_of(Micros::from_millis(1_000));
 /// Packets that wait for one before them, at most.
 const MAX_WAITING: usize = 64;
-/// Parts that are noted, at most; those beyond lengthen the last.
-const MAX_PARTS: usize = 500;
 /// The largest packet that is recorded, in bytes: more than Opus has at the highest rate in 120 ms.
 const MAX_PACKET: usize = 8 << 10;
 /// A silent frame of this size holds no audio, or only the flag that it is silent.
@@ -112,7 +112,8 @@ impl TrackRecorder {
     /// Notes when this side was audible.
     pub(crate) fn add_speech(&mut self, from: SessionTime, to: SessionTime) {
         let span = RecordedSpan { from: from.since(self.start), to: to.since(self.start) };
-        let is_full = self.track.speech.len() >= MAX_PARTS;
+        // Those beyond lengthen the last.
+        let is_full = self.track.speech.len() >= MAX_RECORDED_PARTS;
         match self.track.speech.last_mut().filter(|_| is_full) {
             Some(last) => last.to = span.to,
             None => self.track.speech.push(span),
@@ -244,7 +245,7 @@ impl TrackRecorder {
             (false, false) => return,
         };
         let gap = RecordedGap { from: duration_of(from), to: duration_of(to), cause };
-        let is_full = self.track.gaps.len() >= MAX_PARTS;
+        let is_full = self.track.gaps.len() >= MAX_RECORDED_PARTS;
         match self.track.gaps.last_mut().filter(|_| is_full) {
             Some(last) => last.to = gap.to,
             None => self.track.gaps.push(gap),
@@ -342,6 +343,16 @@ mod tests {
         assert_heard(&file, &ON_TIME);
         assert_eq!((track.packets, track.gaps), (150, vec![]));
         assert_eq!(ogg_opus::read(&file).unwrap().len(), 4_000 * 48, "up to the end");
+    }
+
+    #[test]
+    fn a_side_that_sends_nothing_more_or_nothing_at_all_is_silent_until_the_end() {
+        for count in [0, 60] {
+            let (file, track) = record(&three_words()[..count]);
+            assert_heard(&file, &ON_TIME[..count / 50]);
+            assert_eq!(ogg_opus::read(&file).unwrap().len(), 4_000 * 48);
+            assert_eq!((track.packets, track.gaps), (count as u64, vec![]));
+        }
     }
 
     #[test]

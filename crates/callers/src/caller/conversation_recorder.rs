@@ -6,16 +6,16 @@ use crate::participant::AudioPacket;
 use crate::recording_store::{RecordedSide, RecordingSink};
 use rushhour_core::event::{Outcome, Turn};
 use rushhour_core::recording::{
-    ConversationRecord, RECORD_VERSION, RecordedSpeaker, RecordedText, RecordedTurn,
+    ConversationRecord, MAX_RECORDED_TURNS, RECORD_VERSION, RecordedSpeaker, RecordedText,
+    RecordedTurn,
 };
-use rushhour_core::units::{ForeignText, Mode, RunIndex, SessionTime};
+use rushhour_core::units::{ForeignText, Micros, Mode, RunIndex, SessionTime};
 
 /// Bytes of one side that are held in memory, about two seconds of speech.
 const HELD_BYTES: usize = 8 << 10;
-/// Turns that are noted, at most.
-const MAX_TURNS: usize = 1_000;
-/// Texts that are noted, at most; each is at most as long as any text from outside.
-const MAX_TEXTS: usize = 1_000;
+
+/// Who sends a text twice sends it again within this time.
+const SAME_TEXT_WITHIN: Micros = Micros::from_secs(1);
 
 /// Records a conversation, as long as there is somebody to keep it.
 #[derive(Default)]
@@ -127,7 +127,7 @@ impl ConversationRecorder {
         if utterances.are_nearly_full() {
             begun.note_texts(utterances, true);
         }
-        if begun.turns.len() >= MAX_TURNS {
+        if begun.turns.len() >= MAX_RECORDED_TURNS {
             begun.is_shortened = true;
             return;
         }
@@ -207,11 +207,17 @@ impl ConversationRecorder {
 
 impl BegunRecording {
     fn note(&mut self, speaker: RecordedSpeaker, text: &str, at: SessionTime) {
-        if self.texts.len() >= MAX_TEXTS {
+        let noted =
+            RecordedText { at: at.since(self.at), speaker, text: ForeignText::from(text.trim()) };
+        // A transcript that is sent in two forms was understood once.
+        let is_repeated =
+            self.texts.iter().rev().take_while(|one| one.speaker == speaker).any(|one| {
+                one.text == noted.text && one.at.0.abs_diff(noted.at.0) < SAME_TEXT_WITHIN.0
+            });
+        if self.texts.len() >= MAX_RECORDED_TURNS {
             self.is_shortened = true;
-        } else if !text.trim().is_empty() {
-            let text = ForeignText::from(text.trim());
-            self.texts.push(RecordedText { at: at.since(self.at), speaker, text });
+        } else if !noted.text.is_empty() && !is_repeated {
+            self.texts.push(noted);
         }
     }
 

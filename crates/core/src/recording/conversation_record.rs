@@ -9,6 +9,10 @@ use crate::units::{ForeignText, Micros, Mode, RunIndex, SessionTime};
 
 /// The version of the format.
 pub const RECORD_VERSION: u32 = 1;
+/// The most turns and the most texts of a record.
+pub const MAX_RECORDED_TURNS: usize = 1_000;
+/// The most parts of a track: when it was audible, and where something is missing.
+pub const MAX_RECORDED_PARTS: usize = 500;
 
 /// A recorded conversation. All times but `began` count from the beginning of the recording, as those in its audio do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,7 +203,18 @@ impl ConversationRecord {
             let one = *one;
             agent.speech.iter().filter_map(move |other| one.overlap(*other))
         };
-        caller.speech.iter().flat_map(of).collect()
+        // Parts of one side are apart from each other, unless somebody else wrote the file.
+        caller.speech.iter().flat_map(of).take(2 * MAX_RECORDED_PARTS).collect()
+    }
+
+    /// Whether it is as large as ours are at most; one that somebody else wrote may be larger.
+    pub fn is_within_bounds(&self) -> bool {
+        let tracks = [&self.caller, &self.agent];
+        let mut parts =
+            tracks.into_iter().flatten().flat_map(|track| [track.speech.len(), track.gaps.len()]);
+        self.turns.len() <= MAX_RECORDED_TURNS
+            && self.texts.len() <= MAX_RECORDED_TURNS
+            && parts.all(|count| count <= MAX_RECORDED_PARTS)
     }
 
     /// The conversation as text, a line for each utterance with its time.

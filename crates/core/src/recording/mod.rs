@@ -4,7 +4,8 @@ mod conversation_record;
 mod selection;
 
 pub use conversation_record::{
-    ConversationRecord, KeptFor, RECORD_VERSION, RecordedGap, RecordedGapCause, RecordedSpan,
-    RecordedSpeaker, RecordedText, RecordedTrack, RecordedTurn,
+    ConversationRecord, KeptFor, MAX_RECORDED_PARTS, MAX_RECORDED_TURNS, RECORD_VERSION,
+    RecordedGap, RecordedGapCause, RecordedSpan, RecordedSpeaker, RecordedText, RecordedTrack,
+    RecordedTurn,
 };
 pub use selection::{FinishedRecording, RecordingDecision, RecordingSelection};

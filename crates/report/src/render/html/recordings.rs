@@ -27,7 +27,7 @@ const LABEL_GAP: f64 = 18.0;
 const LEAST_WIDTH: f64 = 1.0;
 
 /// The recordings that lie beside a page, in the folder `recordings`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordedRuns(BTreeMap<RunIndex, ConversationRecord>);
 
 impl RecordedRuns {
