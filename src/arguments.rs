@@ -6,9 +6,12 @@ use std::str::FromStr;
 
 use clap::{Args, ValueHint};
 
+use crate::error::CliError;
 use crate::profile_files::ProfileFiles;
+use crate::session::live::LiveArgs;
 use crate::session::new_session::SessionOptions;
 use rushhour_core::units::{ParseUnitError, Percent};
+use rushhour_live::LiveServer;
 use rushhour_report::session::Criterion;
 
 /// A profile, and settings that override it.
@@ -132,17 +135,29 @@ pub(crate) struct NewSessionArgs {
     pub(crate) interaction: InteractionArgs,
     #[command(flatten)]
     pub(crate) cloud: CloudArgs,
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 impl NewSessionArgs {
+    /// Listens where the user wants to watch the session.
+    pub(crate) fn start_live(&self) -> Result<Option<LiveServer>, CliError> {
+        self.live.start(self.criterion())
+    }
+
     /// The options of a session with a profile that names these files.
-    pub(crate) fn options<'a>(&'a self, files: &'a ProfileFiles) -> SessionOptions<'a> {
+    pub(crate) fn options<'a>(
+        &'a self,
+        files: &'a ProfileFiles,
+        live: Option<&'a LiveServer>,
+    ) -> SessionOptions<'a> {
         SessionOptions {
             files,
             out: &self.out.out,
             quiet: self.interaction.quiet,
             print_summary: true,
             criterion: self.criterion.criterion(),
+            live: live.map(LiveServer::feed),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::commands::import::ImportArgs;
 use crate::commands::init::InitArgs;
 use crate::commands::judge::JudgeArgs;
 use crate::commands::man::ManArgs;
+use crate::commands::mark::MarkArgs;
 use crate::commands::merge::MergeArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::report::ReportArgs;
@@ -21,6 +22,7 @@ use crate::commands::run::RunArgs;
 use crate::commands::sandbox::SandboxArgs;
 use crate::commands::schema::SchemaArgs;
 use crate::commands::soak::SoakArgs;
+use crate::commands::stop::StopArgs;
 use crate::commands::sweep::SweepArgs;
 use crate::commands::validate::ValidateArgs;
 #[cfg(feature = "fleet")]
@@ -53,6 +55,7 @@ Environment:
   SPEECH_API_KEY                       key of the service that [speech] names, if it needs one
   LIVEKIT_URL, CEKURA_API_URL          addresses that take precedence over the profile's
   NATS_USER, NATS_PASSWORD, ...        how to log in to NATS: see `rushhour worker --help`
+  RUSHHOUR_LIVE_TOKEN                  token of the page that --live serves
   RUSHHOUR_LOG                         what to log, such as `debug`
 A profile can also name files that hold the credentials.
 
@@ -86,6 +89,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     Validate(ValidateArgs),
     Doctor(DoctorArgs),
+    Mark(MarkArgs),
+    Stop(StopArgs),
     Report(ReportArgs),
     Compare(CompareArgs),
     History(HistoryArgs),

@@ -5,18 +5,23 @@ use rushhour_core::units::{Secret, redact, remember_secret};
 use rushhour_sandbox::SandboxConfig;
 
 /// Where the environment holds secrets.
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 8] = [
     "LIVEKIT_API_KEY",
     "LIVEKIT_API_SECRET",
     "CEKURA_API_KEY",
     "NATS_PASSWORD",
     "NATS_TOKEN",
     "SPEECH_API_KEY",
+    "RUSHHOUR_LIVE_TOKEN",
+    "RUSHHOUR_NOTIFY_AUTHORIZATION",
 ];
 
 /// Keys that are public and ordinary words, which no message could do without: those of
 /// `livekit-server --dev` and of the embedded sandbox.
 const ORDINARY_WORDS: [&str; 3] = ["devkey", "secret", SandboxConfig::API_KEY];
+
+/// A shorter path of a webhook is a name, and no secret.
+const SHORTEST_PATH: usize = 16;
 
 /// Where addresses are named, of proxies and of services, perhaps with a password.
 const ADDRESSES: [&str; 8] = [
@@ -70,6 +75,17 @@ fn secrets_of(url: &str) -> Vec<String> {
 pub(crate) fn remember(secret: &Secret) {
     if !secret.is_empty() && !ORDINARY_WORDS.contains(&secret.expose()) {
         remember_secret(secret);
+    }
+}
+
+/// Remembers the path of an address and what follows it: whoever knows them may write to a webhook.
+pub(crate) fn remember_address(url: &str) {
+    for secret in secrets_of(url) {
+        remember(&Secret::new(secret));
+    }
+    let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+    if let Some((_, path)) = path.filter(|(_, path)| path.len() >= SHORTEST_PATH) {
+        remember(&Secret::new(path));
     }
 }
 

@@ -85,6 +85,8 @@ fn run_command(command: &Command) -> Result<Exit, CliError> {
         Command::Plan(arguments) => c::plan::plan(arguments),
         Command::Validate(arguments) => c::validate::validate(arguments),
         Command::Doctor(arguments) => c::doctor::doctor(arguments),
+        Command::Mark(arguments) => c::mark::mark(arguments),
+        Command::Stop(arguments) => c::stop::stop(arguments),
         Command::Report(arguments) => c::report::report(arguments),
         Command::Compare(arguments) => c::compare::compare(arguments),
         Command::History(arguments) => c::history::history(arguments),

@@ -37,6 +37,7 @@
 //! | `given_to_agents` | what agents need of their callers: who they are, answers to calls, keys |
 //! | `agent_behaviours` | our callers against such agents |
 //! | `agent_habits` | our callers against the calibration agent with the habits of such agents |
+//! | `live` | sessions that are watched, marked, stopped and told of |
 //! | `logging` | the log, and what must not be in it |
 //! | `packaging` | archive, image, Debian package, workflows and manifests |
 //! | `examples` | the programs in `examples/` |
@@ -74,6 +75,7 @@ mod hostile_services;
 #[cfg(feature = "native")]
 mod judging;
 mod junit;
+mod live;
 mod logging;
 #[cfg(feature = "fleet")]
 mod many_machines;

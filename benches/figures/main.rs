@@ -27,6 +27,7 @@ mod simulated_callers;
 mod soak;
 mod startup;
 mod support;
+mod watched;
 #[cfg(feature = "native")]
 mod ways;
 
@@ -41,6 +42,7 @@ fn main() {
         ("page", page::figures),
         ("compare", compare::figures),
         ("schedule", schedule::figures),
+        ("watched", watched::figures),
         #[cfg(feature = "native")]
         ("hearing", hearing::figures),
         #[cfg(feature = "native")]

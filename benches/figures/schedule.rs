@@ -13,7 +13,7 @@ pub(crate) fn figures() {
     in_flight();
 }
 
-fn profile(sandbox: &SandboxProcess, rate: &str, copies: u32, in_flight: u32) -> String {
+pub(crate) fn profile(sandbox: &SandboxProcess, rate: &str, copies: u32, in_flight: u32) -> String {
     format!(
         r#"
 name = "bench"

@@ -29,6 +29,8 @@ Examples:
   rushhour compare A B --metric agent_join --percentile p95 --require-decision
   # Compare two parts of one session
   rushhour compare A --arms scenario=booking,refund
+  # What a deployment changed that was marked while the session ran
+  rushhour compare A --arms mark=before,after
 
 Exit codes:
   0    no regression was shown
@@ -47,7 +49,8 @@ pub(crate) struct CompareArgs {
     /// The session to compare with the baseline.
     #[arg(value_name = "B", value_hint = ValueHint::AnyPath, required_unless_present = "arms")]
     candidate: Option<PathBuf>,
-    /// Compare two parts of A, the baseline first: `scenario=X,Y`, `stage=X,Y`, `mode=chat,voice` or `network=none,X`.
+    /// Compare two parts of A, the baseline first: `scenario=X,Y`, `stage=X,Y`, `mode=chat,voice`, `network=none,X`
+    /// or `mark=before,after`; with several marks, `mark TEXT=before,after`.
     #[arg(long, value_name = "KIND=X,Y", conflicts_with = "candidate")]
     arms: Option<Split>,
     /// How much longer a latency may be before it counts as a regression.

@@ -52,6 +52,7 @@ pub(crate) fn judge(arguments: &JudgeArgs) -> Result<Exit, CliError> {
         quiet: arguments.interaction.quiet,
         print_summary: true,
         criterion: arguments.criterion.criterion(),
+        live: None,
     };
     judge_session(&folder, &plan, &options)
 }

@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod judge;
 pub(crate) mod man;
+pub(crate) mod mark;
 pub(crate) mod merge;
 pub(crate) mod plan;
 pub(crate) mod report;
@@ -19,6 +20,7 @@ pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod soak;
+pub(crate) mod stop;
 pub(crate) mod sweep;
 pub(crate) mod validate;
 #[cfg(feature = "fleet")]

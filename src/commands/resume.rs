@@ -21,6 +21,7 @@ use crate::session::drive::ReadySession;
 use crate::session::folder::{JOURNAL, TRUTH_LOG};
 use crate::session::journal_hosts::{AskedServices, TrustArgs, confirm_hosts};
 use crate::session::judging::rewrite_judged_session;
+use crate::session::live::{self, LiveArgs};
 use crate::session::marked_rooms::{ClaimedCalls, MarkedCalls, MarkedRooms};
 use crate::session::new_session::room_name_stem;
 use crate::session::progress::ProgressSink;
@@ -34,6 +35,7 @@ use rushhour_driver::{
     DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Services, Session,
     SessionClock,
 };
+use rushhour_live::{LiveFeed, LiveServer, LiveSession};
 use rushhour_report::fold::MAX_RUNS;
 use rushhour_report::journal::{JournalError, OrphanedJournal, OrphanedJournalError};
 
@@ -70,6 +72,8 @@ pub(crate) struct ResumeArgs {
     criterion: CriterionArgs,
     #[command(flatten)]
     interaction: InteractionArgs,
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 /// A session whose process died, as its journal tells it.
@@ -105,7 +109,9 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
     let folder = orphan.folder.clone();
     let is_judging = profile.judges.is_some();
     let is_to_be_judged = profile.judging.is_some();
-    let driven = runtime.block_on(drive(orphan, &clients, arguments));
+    let live = arguments.live.start(arguments.criterion.criterion())?;
+    let feed = live.as_ref().map(LiveServer::feed);
+    let driven = runtime.block_on(drive(orphan, &clients, arguments, feed));
     drop(clients);
     runtime.shutdown_background();
     if let Err(error) = &driven {
@@ -120,6 +126,7 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
             folder.display()
         ));
     }
+    live::close(live, &folder);
     let Err(error) = driven else { return reported };
     if let Err(error) = &reported {
         print::error(error);
@@ -200,6 +207,7 @@ async fn drive(
     orphan: OrphanedSession,
     clients: &Clients,
     arguments: &ResumeArgs,
+    live: Option<&LiveFeed>,
 ) -> Result<(), CliError> {
     let OrphanedSession { folder, journal, replayed, header, calls, torn_bytes } = orphan;
     let path = folder.join(JOURNAL);
@@ -208,7 +216,20 @@ async fn drive(
     })?;
     let recordings = clients.record(&folder, &header.profile)?;
     let sink = ProgressSink::new(journal, &header.profile).observed_by(recordings);
+    let sink = sink.followed_by(live.cloned());
+    // The view's clock goes on from the journal's end until the session has one.
+    let forecast = Forecast::new(&Plan::new(header.profile.clone()));
+    let last = replayed.last_event_time();
+    let begin = |now: Box<dyn Fn() -> SessionTime + Send>| LiveSession {
+        now,
+        runs: forecast.runs,
+        last_start: forecast.last_start,
+    };
+    if let Some(live) = live {
+        live.begin(begin(Box::new(move || last)));
+    }
     read_events(&path, |event| {
+        live.into_iter().for_each(LiveFeed::wait_for_room);
         sink.replay(&event);
         Ok(())
     })?;
@@ -222,6 +243,9 @@ async fn drive(
     let wall = Timestamp::now();
     let now = session_time(&header, wall, replayed.last_event_time())?;
     let clock = SessionClock::resume(now, wall.as_millisecond());
+    if let Some(live) = live {
+        live.go_on(begin(Box::new(move || clock.now())));
+    }
     if let Some(callers) = &clients.callers {
         callers.start(clock)?;
     }
@@ -245,7 +269,6 @@ async fn drive(
             CliError::usage(format!("the session of {} cannot be resumed", path.display()))
                 .caused_by(error)
         })?;
-    let forecast = Forecast::new(&Plan::new(header.profile));
     let mark = header.session.clone();
     let services =
         clients.driver_services(&sink, header.session, names, profile, Arc::new(settings))?;
@@ -263,7 +286,8 @@ async fn drive(
         services
     };
     let progress = (!arguments.interaction.quiet).then_some(&forecast);
-    ReadySession { session, services, clients, clock, sink, progress }.drive().await
+    let folder = folder.as_path();
+    ReadySession { session, services, clients, clock, sink, progress, folder }.drive().await
 }
 
 /// The runs that workers still hold, or whose last updates they have.

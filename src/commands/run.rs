@@ -6,9 +6,12 @@ use crate::arguments::{NewSessionArgs, ProfileArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load_profile::load_profile;
+use crate::reports::session_reports::{SUMMARY, notice_text};
 use crate::session::cost::CostCheck;
 use crate::session::judging::{confirm_judging, judge_completed};
+use crate::session::live;
 use crate::session::new_session::{forecast_within_cloud_limits, run_session};
+use crate::session::notify::notify;
 
 const HELP: &str = "\
 Examples:
@@ -57,11 +60,16 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<Exit, CliError> {
     let forecast = forecast_within_cloud_limits(profile, session.cloud.accept_cloud_limits)?;
     CostCheck::new(profile, forecast.runs, agreed).confirm()?;
     let files = arguments.profile.files();
-    let options = session.options(&files);
+    let live = session.start_live()?;
+    let options = session.options(&files, live.as_ref());
     let is_judged = !arguments.no_judging && profile.judging.is_some();
     if is_judged {
         confirm_judging(profile, options.files, forecast.runs, agreed)?;
     }
     let completed = run_session(&loaded, &options)?;
-    if is_judged { judge_completed(&completed, &options) } else { Ok(completed.exit) }
+    let exit = if is_judged { judge_completed(&completed, &options) } else { Ok(completed.exit) };
+    live::close(live, &completed.folder);
+    let (folder, criterion) = (&completed.folder, session.criterion());
+    notify(profile, &folder.join(SUMMARY), || notice_text(folder, criterion));
+    exit
 }

@@ -13,10 +13,14 @@ use crate::reports::history_file;
 use crate::reports::journal::read_session;
 use crate::reports::locate::session_folder;
 use crate::reports::output_file::{to_json, write_atomically};
-use crate::reports::session_reports::{exit_of, rendered};
+use crate::reports::session_reports::{SUMMARY, exit_of, notice_text, rendered};
 use crate::session::cost::CostCheck;
 use crate::session::folder::JOURNAL;
+use crate::session::live;
 use crate::session::new_session::{CompletedSession, forecast_within_cloud_limits, run_session};
+use crate::session::notify::notify;
+use rushhour_core::profile::Profile;
+use rushhour_live::LiveServer;
 use rushhour_report::render::{SoakSummary, agent_health_csv, soak_csv, soak_page, soak_text};
 use rushhour_report::session::{Criterion, SessionVerdict};
 use rushhour_report::soak::{NightlyRun, SoakAnalysis, SoakBuilder, SoakCriteria, SoakVerdict};
@@ -69,13 +73,21 @@ pub(crate) fn soak(arguments: &SoakArgs) -> Result<Exit, CliError> {
     if target.is_dir() || target.file_name().is_some_and(|name| name == JOURNAL) {
         return judge(&session_folder(target)?, criterion);
     }
-    let completed = run(arguments)?;
+    let live = arguments.session.start_live()?;
+    let (completed, profile) = run(arguments, live.as_ref())?;
     // A session that failed has said why; what it recorded is judged all the same.
-    let judged = judge(&completed.folder, criterion)?;
+    let judged = judge(&completed.folder, criterion);
+    live::close(live, &completed.folder);
+    let folder = &completed.folder;
+    notify(&profile, &folder.join(SUMMARY), || notice_text(folder, criterion));
+    let judged = judged?;
     Ok(if completed.exit == Exit::Internal { Exit::Internal } else { judged })
 }
 
-fn run(arguments: &SoakArgs) -> Result<CompletedSession, CliError> {
+fn run(
+    arguments: &SoakArgs,
+    live: Option<&LiveServer>,
+) -> Result<(CompletedSession, Profile), CliError> {
     let profile = ProfileArgs {
         profile: arguments.target.clone(),
         set: arguments.set.clone(),
@@ -89,7 +101,8 @@ fn run(arguments: &SoakArgs) -> Result<CompletedSession, CliError> {
     let forecast =
         forecast_within_cloud_limits(&loaded.profile, session.cloud.accept_cloud_limits)?;
     CostCheck::new(&loaded.profile, forecast.runs, session.interaction.yes).confirm()?;
-    run_session(&loaded, &session.options(&profile.files()))
+    let completed = run_session(&loaded, &session.options(&profile.files(), live))?;
+    Ok((completed, loaded.profile))
 }
 
 /// Judges the session in `folder`, writes the soak's reports next to its journal, and prints the answer.

@@ -26,6 +26,9 @@ use rushhour_report::render::{
 };
 use rushhour_report::session::{Criterion, SessionVerdict};
 
+/// The summary, in a search's folder.
+pub(crate) const SUMMARY: &str = "capacity.json";
+
 /// What the session of one trial found, from its journal.
 pub(crate) fn trial_finding(
     folder: &Path,
@@ -67,6 +70,16 @@ pub(crate) fn write_and_print_reports(folder: &Path) -> Result<Exit, CliError> {
         print::stdout(&format!("Reports are in {}", folder.display()));
         Ok(())
     })
+}
+
+/// What a search's end is told as.
+pub(crate) fn notice_text(folder: &Path) -> Result<String, CliError> {
+    let mut text = String::new();
+    with_search(folder, |search| {
+        text = answer_text(search);
+        Ok(())
+    })?;
+    Ok(text)
 }
 
 /// Prints one report of a search, and returns the exit code.
@@ -122,7 +135,7 @@ fn answer_text(search: &CompletedSearch<'_>) -> String {
 
 fn write_reports(folder: &Path, search: &CompletedSearch<'_>) -> Result<(), CliError> {
     let write = |name: &str, bytes: &[u8]| write_atomically(&folder.join(name), bytes);
-    write("capacity.json", &to_json(&CapacitySummary::new(search))?)?;
+    write(SUMMARY, &to_json(&CapacitySummary::new(search))?)?;
     write("capacity.csv", &rendered(|to| capacity_csv(search, to))?)?;
     write("report.html", capacity_page(search).as_bytes())?;
     info!(folder = %folder.display(), "wrote the search's reports");

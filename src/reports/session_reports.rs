@@ -19,10 +19,12 @@ use rushhour_report::judged::{JudgedFold, JudgingResult};
 use rushhour_report::render::{
     RecordedRuns, RunsCsv, TurnsCsv, funnel_csv, histogram_csv, hlog, judged_csv,
     judging_sentences, junit, pairs_csv, percentiles_csv, session_json, session_markdown,
-    session_page_with, session_text, timeseries_csv,
+    session_notice, session_page_with, session_text, timeseries_csv,
 };
 use rushhour_report::session::{Criterion, SessionVerdict, Summary};
 
+/// The summary, in a session's folder.
+pub(crate) const SUMMARY: &str = "summary.json";
 const RUNS: &str = "runs.csv";
 const TURNS: &str = "turns.csv";
 
@@ -122,7 +124,7 @@ fn write_reports_with(
     }
     write("timeseries.csv", rendered(|to| timeseries_csv(&folded, to))?)?;
     write("latency.hlog", rendered(|to| hlog(&folded, to))?)?;
-    write("summary.json", to_json(&Summary::new(&folded, &verdict))?)?;
+    write(SUMMARY, to_json(&Summary::new(&folded, &verdict))?)?;
     write("session.json", to_json(&session_json(&folded))?)?;
     write("junit.xml", rendered(|to| junit(&folded, &verdict, to))?)?;
     let page = session_page_with(&folded, &verdict, criterion, &recordings.read(folder));
@@ -165,6 +167,14 @@ pub(crate) fn print_report(
     };
     print::stdout(text.trim_end());
     Ok(exit_of(&folded, &verdict))
+}
+
+/// What a session's end is told as.
+pub(crate) fn notice_text(folder: &Path, criterion: Criterion) -> Result<String, CliError> {
+    let folded = read_session(&folder.join(JOURNAL), |_, _| Ok(()))?;
+    let judged = read_judged(folder, &folded)?;
+    let verdict = SessionVerdict { judged, ..SessionVerdict::of(&folded, criterion) };
+    Ok(session_notice(&folded, &verdict, criterion))
 }
 
 /// Rendered bytes as text, for printing.

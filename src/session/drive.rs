@@ -1,5 +1,6 @@
 //! Drives a session to its end, whether it is new or resumed: signals, thresholds, progress, the agent's health.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -7,6 +8,7 @@ use tracing::info;
 
 use super::abort_on_fail;
 use super::clients::Clients;
+use super::control::Control;
 use super::progress::{Progress, ProgressSink};
 use super::worker_monitor::{WorkerMonitor, record_rooms_left};
 use crate::error::CliError;
@@ -24,6 +26,8 @@ pub(crate) struct ReadySession<'a> {
     pub(crate) sink: Arc<ProgressSink>,
     /// What progress is measured by; none where no progress is shown.
     pub(crate) progress: Option<&'a Forecast>,
+    /// The session's folder.
+    pub(crate) folder: &'a Path,
 }
 
 impl ReadySession<'_> {
@@ -32,7 +36,7 @@ impl ReadySession<'_> {
     /// # Errors
     /// Where the worker's health or signals cannot be watched, or the journal cannot be written.
     pub(crate) async fn drive(self) -> Result<(), CliError> {
-        let Self { session, services, clients, clock, sink, progress } = self;
+        let Self { session, services, clients, clock, sink, progress, folder } = self;
         let (profile, names) = (Arc::clone(&services.profile), services.naming.clone());
         let id = services.session_id.clone();
         let worker = match &profile.agent_health {
@@ -41,11 +45,16 @@ impl ReadySession<'_> {
         };
         let (inputs, input) = mpsc::unbounded_channel();
         signals::forward(inputs.clone(), || SessionInput::Stop, SESSION_SIGNALS)?;
+        let control = Control::listen(folder, clock, sink.clone(), inputs.clone());
+        // A session that cannot be marked runs all the same.
+        let control =
+            control.inspect_err(|error| info!(%error, "cannot be marked or stopped")).ok();
         let abort = sink.can_abort().then(|| abort_on_fail::spawn(&sink, clock, inputs));
         let progress = progress.map(|forecast| Progress::show(&sink, clock, forecast));
         info!(session = %services.session_id, "the session begins");
         let driven = drive(session, services, clock, input).await;
         drop(progress);
+        drop(control);
         if let Some(abort) = abort {
             abort.abort();
         }

@@ -8,7 +8,9 @@ use url::Url;
 
 use crate::error::CliError;
 use crate::print;
-use rushhour_core::profile::{CEKURA_URL, CekuraSettings, LiveKitTarget, Profile, check_addresses};
+use rushhour_core::profile::{
+    AgentHealthSettings, CEKURA_URL, CekuraSettings, LiveKitTarget, Profile, check_addresses,
+};
 use rushhour_report::render::listed;
 
 /// Permission to send keys to hosts that only a journal names.
@@ -127,7 +129,7 @@ fn unnamed_hosts(
     let livekit = addresses.map(|url| (Service::LiveKit, url.clone()));
     let cekura = asked.cekura.and_then(|settings| Some((Service::Cekura, settings.url.clone()?)));
     let health = profile.agent_health.iter().filter(|_| asked.worker);
-    let worker = health.flat_map(|health| [&health.url, &health.metrics]).flatten();
+    let worker = health.flat_map(AgentHealthSettings::urls);
     let worker = worker.map(|url| (Service::Worker, url.clone()));
     let workers = profile.workers.iter().filter(|_| asked.worker);
     let nats = workers.map(|workers| (Service::Nats, workers.nats.clone()));
@@ -253,6 +255,7 @@ mod tests {
         profile.agent_health = Some(rushhour_core::profile::AgentHealthSettings {
             url: Some(worker.to_owned()),
             metrics: None,
+            others: Vec::new(),
             every: "1s".parse().unwrap(),
             settle: "1s".parse().unwrap(),
         });

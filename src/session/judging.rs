@@ -160,6 +160,8 @@ pub(crate) fn judge_session(
     // The journal holds the selection before anything is submitted, so that no run is ever judged twice.
     let loaded = LoadedProfile { profile, settings: plan.header.settings.clone() };
     let create = |_| folder::create_judging(folder, &plan.header.session);
+    // Who follows the session that is judged sees that one to its end.
+    let options = &SessionOptions { live: None, ..*options };
     let completed = run_session_in(&loaded, options, create)?;
     rewrite_after_judging(folder, options.criterion)?;
     Ok(match completed.exit {

@@ -23,10 +23,12 @@ use rushhour_core::plan::{CLOUD_ROOMS, Forecast, Plan, cloud_excess};
 use rushhour_core::profile::{LiveKitTarget, LoadedProfile, Profile};
 use rushhour_core::units::{SessionId, SessionTime};
 use rushhour_driver::{DriverSettings, RoomNaming, Session, SessionClock};
+use rushhour_live::{LiveFeed, LiveSession};
 use rushhour_report::journal::Journal;
 use rushhour_report::session::Criterion;
 
 /// How to run a session, apart from what its profile says.
+#[derive(Clone, Copy)]
 pub(crate) struct SessionOptions<'a> {
     /// Where the files that the profile names are.
     pub(crate) files: &'a ProfileFiles,
@@ -38,6 +40,8 @@ pub(crate) struct SessionOptions<'a> {
     pub(crate) print_summary: bool,
     /// What decides whether a threshold passed.
     pub(crate) criterion: Criterion,
+    /// Who follows it while it runs.
+    pub(crate) live: Option<&'a LiveFeed>,
 }
 
 /// A session that has ended and has reports.
@@ -152,6 +156,7 @@ impl NewSession<'_> {
         })?;
         let recordings = clients.record(&folder.path, &loaded.profile)?;
         let sink = ProgressSink::new(journal, &loaded.profile).observed_by(recordings);
+        let sink = sink.followed_by(options.live.cloned());
         let sink = Arc::new(sink);
         let profile = Arc::new(loaded.profile.clone());
         let settings = Arc::new(DriverSettings::new(&profile, clients.evaluator()?.capabilities()));
@@ -162,13 +167,18 @@ impl NewSession<'_> {
         if let Some(callers) = &clients.callers {
             callers.start(clock)?;
         }
+        if let Some(live) = options.live {
+            let (runs, last_start) = (forecast.runs, forecast.last_start);
+            live.begin(LiveSession { now: Box::new(move || clock.now()), runs, last_start });
+        }
         let header = session_header(loaded, &plan, clients, &folder.session, anchor);
         let opened = EventKind::Opened(Box::new(header));
         sink.record(Event { at: SessionTime::START, kind: opened });
         let session = Session::new((*settings).clone(), plan.schedule(), names.clone());
         let services = clients.driver_services(&sink, folder.session, names, profile, settings)?;
         let progress = show_progress.then_some(&forecast);
-        ReadySession { session, services, clients, clock, sink, progress }.drive().await
+        let folder = folder.path.as_path();
+        ReadySession { session, services, clients, clock, sink, progress, folder }.drive().await
     }
 }
 

@@ -16,6 +16,7 @@ use rushhour_core::plan::Forecast;
 use rushhour_core::profile::Profile;
 use rushhour_core::units::{Micros, SessionTime};
 use rushhour_driver::SessionClock;
+use rushhour_live::LiveFeed;
 use rushhour_report::fold::Fold;
 use rushhour_report::journal::Journal;
 use rushhour_report::render::abort_reason;
@@ -82,6 +83,8 @@ pub(crate) struct ProgressSink {
     journal: Journal,
     counters: Mutex<Counters>,
     fold: Option<Mutex<Fold>>,
+    /// Who else follows the session.
+    live: Option<LiveFeed>,
     observer: Option<Arc<dyn EventObserver>>,
 }
 
@@ -93,7 +96,12 @@ impl ProgressSink {
     pub(crate) fn new(journal: Journal, profile: &Profile) -> Self {
         let aborts = profile.thresholds.iter().any(|threshold| threshold.abort_after.is_some());
         let fold = aborts.then(Mutex::default);
-        Self { journal, counters: Mutex::default(), fold, observer: None }
+        Self { journal, counters: Mutex::default(), fold, observer: None, live: None }
+    }
+
+    /// The same with somebody who watches the session.
+    pub(crate) fn followed_by(self, live: Option<LiveFeed>) -> Self {
+        Self { live, ..self }
     }
 
     /// The same with somebody who follows the events.
@@ -114,6 +122,9 @@ impl ProgressSink {
         if let Some(fold) = &self.fold {
             // The driver's own events always fold; if not, the report will say so.
             let _ = lock(fold).add(event);
+        }
+        if let Some(live) = &self.live {
+            live.record(event);
         }
     }
 

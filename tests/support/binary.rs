@@ -127,6 +127,19 @@ impl RunningCommand {
         wait_until(&format!("`{text}` on standard error"), || self.stderr.so_far().contains(text));
     }
 
+    /// Waits until the command has printed a line with this text on standard error, and returns the line.
+    #[track_caller]
+    pub(crate) fn stderr_line(&self, text: &str) -> String {
+        let mut line = None;
+        wait_until(&format!("a line with `{text}` on standard error"), || {
+            let printed = self.stderr.so_far();
+            let complete = printed.rsplit_once('\n').map_or("", |(lines, _)| lines);
+            line = complete.lines().find(|line| line.contains(text)).map(str::to_owned);
+            line.is_some()
+        });
+        line.expect("it was just found")
+    }
+
     /// Waits for the exit of a command that prints secrets on purpose: the sandbox prints its own keys.
     pub(crate) fn finish_with_secrets(mut self) -> CommandOutput {
         let status = self.child.0.wait().expect("it was started");

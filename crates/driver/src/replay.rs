@@ -194,6 +194,7 @@ impl ReplayedSession {
             | EventKind::Health(_)
             | EventKind::WorkerHealth(_)
             | EventKind::AgentHealth(_)
+            | EventKind::Mark { .. }
             | EventKind::RoomsListed { .. } => {}
         }
     }

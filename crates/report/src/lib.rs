@@ -8,6 +8,7 @@ pub mod compare;
 pub mod fold;
 pub mod journal;
 pub mod judged;
+pub mod live;
 pub mod paired;
 pub mod render;
 pub mod session;

@@ -13,13 +13,18 @@ use crate::exit::Exit;
 use crate::load_profile::load_profile;
 use crate::print;
 use crate::reports::search_log::SearchLog;
-use crate::reports::search_reports::{trial_finding, write_and_print_reports};
+use crate::reports::search_reports::{
+    SUMMARY, notice_text, trial_finding, write_and_print_reports,
+};
 use crate::session::cost::{self, CostCheck};
 use crate::session::folder::{self, LEVELS};
+use crate::session::live::{self, LiveArgs};
 use crate::session::new_session::{SessionOptions, forecast_within_cloud_limits, run_session};
+use crate::session::notify::notify;
 use rushhour_core::bill::BillForecast;
 use rushhour_core::profile::{LoadedProfile, Profile};
 use rushhour_core::units::Mode;
+use rushhour_live::{LiveFeed, LiveServer};
 use rushhour_report::capacity::{
     CapacitySearch, LOG_VERSION, LogEnded, LogLine, LogOpening, LogTrial, Purpose, SearchEnd,
     SearchForecast, SearchRules, SearchSpend, SearchStep, Trial, level_profile,
@@ -60,6 +65,8 @@ pub(crate) struct CapacityArgs {
     interaction: InteractionArgs,
     #[command(flatten)]
     cloud: CloudArgs,
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 pub(crate) fn capacity(arguments: &CapacityArgs) -> Result<Exit, CliError> {
@@ -75,6 +82,7 @@ pub(crate) fn capacity(arguments: &CapacityArgs) -> Result<Exit, CliError> {
     if !arguments.interaction.quiet {
         print::stderr(&forecast_text(profile, &rules, &forecast));
     }
+    let live = arguments.live.start(Criterion::Interval)?;
     let began = Timestamp::now();
     let name = format!("{}-capacity", profile.name);
     let folder = folder::create(&arguments.out.out, &name, began)?;
@@ -86,10 +94,15 @@ pub(crate) fn capacity(arguments: &CapacityArgs) -> Result<Exit, CliError> {
         profile: profile.clone(),
     };
     let mut log = SearchLog::create(&folder.path, opening.clone())?;
-    let running = RunningSearch { arguments, loaded: &loaded, folder: &folder.path, opening };
+    let feed = live.as_ref().map(LiveServer::feed);
+    let running =
+        RunningSearch { arguments, loaded: &loaded, folder: &folder.path, opening, live: feed };
     let ending = running.run(CapacitySearch::new(rules), &mut log)?;
     log.write(&LogLine::Ended(LogEnded { ending }))?;
-    write_and_print_reports(&folder.path)
+    let exit = write_and_print_reports(&folder.path);
+    live::close(live, &folder.path);
+    notify(profile, &folder.path.join(SUMMARY), || notice_text(&folder.path));
+    exit
 }
 
 /// Checks that the highest level keeps to what LiveKit Cloud allows without asking.
@@ -114,6 +127,7 @@ struct RunningSearch<'a> {
     loaded: &'a LoadedProfile,
     folder: &'a Path,
     opening: LogOpening,
+    live: Option<&'a LiveFeed>,
 }
 
 impl RunningSearch<'_> {
@@ -148,7 +162,11 @@ impl RunningSearch<'_> {
             let trial = LogTrial { number, trial, folder };
             log.write(&LogLine::Trial(trial.clone()))?;
             let finding = trial_finding(self.folder, &self.opening, &trial)?;
-            self.print(&trial_result_line(&finding));
+            let result = trial_result_line(&finding);
+            self.print(&result);
+            if let Some(live) = self.live {
+                live.level(format!("{}: {}", trial_line(number, &trial.trial), result.trim()));
+            }
             spent = spent.plus(finding.spent);
             search.add(finding.result);
         }
@@ -164,6 +182,7 @@ impl RunningSearch<'_> {
             quiet: self.arguments.interaction.quiet,
             print_summary: false,
             criterion: Criterion::Interval,
+            live: self.live,
         };
         let folder = run_session(&loaded, &options)?.folder;
         let relative = folder.strip_prefix(self.folder).unwrap_or(&folder);

@@ -307,6 +307,11 @@ pub enum EventKind {
         /// The runs that were in flight.
         open: Vec<RunIndex>,
     },
+    /// Somebody marked this moment, such as the deployment of a new version.
+    Mark {
+        /// What it marks.
+        text: ForeignText,
+    },
     /// The session is over. Only [`Self::AgentHealth`], [`Self::WorkerHealth`] and [`Self::RoomsListed`] may follow.
     Closed,
     /// The health of the agent's worker as it reports it.

@@ -141,4 +141,49 @@ pub struct AgentHealth {
     /// Why the worker's health could not be read.
     #[serde(rename = "trouble", default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Each worker, where several are asked: the first, and then the others in the profile's order. The figures above
+    /// are those of all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<AgentHealth>,
+}
+
+impl AgentHealth {
+    /// Several workers as one: jobs, processes and memory are summed up, and the greatest load counts. Its error is that
+    /// of the workers, where none of them answered.
+    pub fn of_workers(workers: Vec<Self>) -> Self {
+        let sum = |figure: fn(&Self) -> Option<u64>| {
+            workers.iter().filter_map(figure).reduce(u64::saturating_add)
+        };
+        let failed = workers.iter().filter_map(|worker| worker.error.as_deref());
+        let failed: Vec<&str> = failed.collect();
+        Self {
+            jobs: sum(|worker| worker.jobs),
+            load: workers.iter().filter_map(|worker| worker.load).reduce(f64::max),
+            children: sum(|worker| worker.children),
+            memory: sum(|worker| worker.memory),
+            error: (failed.len() == workers.len() && !failed.is_empty()).then(|| failed.join("; ")),
+            workers,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_workers_are_summed_up_and_fail_only_together() {
+        let worker = |jobs, load| AgentHealth {
+            jobs: Some(jobs),
+            load: Some(load),
+            memory: Some(100),
+            ..AgentHealth::default()
+        };
+        let gone = AgentHealth { error: Some("gone".into()), ..AgentHealth::default() };
+        let all = AgentHealth::of_workers(vec![worker(2, 0.3), gone.clone(), worker(5, 0.9)]);
+        assert_eq!((all.jobs, all.load, all.memory), (Some(7), Some(0.9), Some(200)));
+        assert_eq!((all.children, all.error, all.workers.len()), (None, None, 3));
+        let none = AgentHealth::of_workers(vec![gone.clone(), gone]);
+        assert_eq!(none.error.as_deref(), Some("gone; gone"));
+    }
 }

@@ -9,6 +9,7 @@ use super::resolve::worker_rejection;
 use super::settings::evaluator::CekuraSettings;
 use super::settings::livekit::{LiveKitSettings, LiveKitTarget};
 use super::settings::profile::Profile;
+use super::settings::soak::AgentHealthSettings;
 use super::settings::workers::WorkersSettings;
 use super::target_kind::{TargetKind, target_kind};
 
@@ -151,7 +152,7 @@ pub fn check_addresses(profile: &Profile) -> Result<(), AddressProblem> {
         }
     }
     let health = profile.agent_health.as_ref();
-    for url in health.into_iter().flat_map(|health| [&health.url, &health.metrics]).flatten() {
+    for url in health.into_iter().flat_map(AgentHealthSettings::urls) {
         if let Some(message) = worker_rejection(url) {
             return Err(AddressProblem::invalid(message, "the worker must be on this machine"));
         }

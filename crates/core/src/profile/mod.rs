@@ -49,6 +49,7 @@ pub use settings::livekit::{
     AgentDispatch, DispatchMethod, LiveKitSettings, LiveKitTarget, MediaTransport, TextMode,
 };
 pub use settings::network::{NO_NETWORK, NetworkConditions, NetworkDirection};
+pub use settings::notify::{NoticeFormat, NotifySettings};
 pub use settings::prices::{Price, PriceDate, PriceItem, PriceUnit, Prices, Rounding};
 pub use settings::profile::Profile;
 pub use settings::recording::{KeepRecordings, RecordingSettings};

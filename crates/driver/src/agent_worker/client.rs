@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::error::WorkerPollError;
 use super::metrics::parse_metrics;
 use super::worker_status::parse_status;
@@ -28,8 +30,28 @@ impl WorkerClient {
         Ok(Self { client: HttpClient::direct(TIMEOUT)?, settings })
     }
 
-    /// What the worker reports; [`AgentHealth::error`] says why, where it reports nothing.
+    /// What the workers report; [`AgentHealth::error`] says why, where none reports anything.
     pub async fn poll(&self) -> AgentHealth {
+        if self.settings.others.is_empty() {
+            return self.poll_first().await;
+        }
+        // All at once, so that one that does not answer holds up none.
+        let others = self.settings.others.iter().map(|url| self.poll_status(url));
+        let (first, others) = tokio::join!(self.poll_first(), join_all(others));
+        let is_named = self.settings.url.is_some() || self.settings.metrics.is_some();
+        let first = is_named.then_some(first);
+        AgentHealth::of_workers(first.into_iter().chain(others).collect())
+    }
+
+    async fn poll_status(&self, url: &str) -> AgentHealth {
+        let answered = self.get(url).await.and_then(|body| parse_status(&body));
+        answered.unwrap_or_else(|error| AgentHealth {
+            error: Some(error.to_string()),
+            ..AgentHealth::default()
+        })
+    }
+
+    async fn poll_first(&self) -> AgentHealth {
         let mut health = AgentHealth::default();
         let mut errors = Vec::new();
         if let Some(url) = &self.settings.url {
@@ -48,6 +70,7 @@ impl WorkerClient {
                         children: metrics.children,
                         memory: metrics.memory.or(health.memory),
                         error: None,
+                        workers: Vec::new(),
                     };
                 }
                 Err(error) => errors.push(error.to_string()),

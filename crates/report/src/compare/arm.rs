@@ -32,7 +32,9 @@ enum RunEnding {
 
 #[derive(Debug, Clone)]
 pub(super) struct ArmRun {
-    intended: SessionTime,
+    pub(super) intended: SessionTime,
+    /// When it was seen to have ended.
+    ended: Option<SessionTime>,
     index: RunIndex,
     pub(super) stage: u32,
     pub(super) scenario: u32,
@@ -95,6 +97,7 @@ impl ArmBuilder {
         let RunRecord { run: index, stage, scenario, mode, network, intended, .. } = *record;
         self.runs.push(ArmRun {
             intended,
+            ended: record.ending.as_ref().map(|ending| ending.seen.to),
             index,
             stage,
             scenario,
@@ -165,7 +168,7 @@ impl Arm {
     /// # Errors
     /// If the session has no such part, or a part has no measured run.
     pub fn split(&self, split: &Split) -> Result<(Self, Self), PartError> {
-        let (baseline, candidate) = split.parts(&self.folded.names)?;
+        let (baseline, candidate) = split.parts(&self.folded.names, &self.folded.marks)?;
         Ok((self.only(baseline)?, self.only(candidate)?))
     }
 
@@ -183,6 +186,19 @@ impl Arm {
             runs,
             durations: Arc::clone(&self.durations),
         })
+    }
+
+    /// The runs that were in flight at the mark that this side ends at, and how many of them failed.
+    pub(super) fn across_the_mark(&self) -> Option<(u64, u64)> {
+        let mark = self.part.as_ref()?.mark?;
+        let across = self
+            .runs
+            .iter()
+            .filter(|run| run.intended < mark && run.ended.is_none_or(|ended| ended >= mark));
+        let counted = across.fold((0, 0), |(runs, failed), run| {
+            (runs + 1, failed + u64::from(run.end == RunEnding::Failed))
+        });
+        (counted.0 > 0).then_some(counted)
     }
 
     /// Shared if both are parts of one session whose runs overlap in time.

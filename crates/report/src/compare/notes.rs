@@ -69,6 +69,13 @@ pub enum ComparisonNote {
     SameTime,
     /// Both sides are parts of one session and ran one after the other.
     OneAfterTheOther,
+    /// Runs were in flight at the mark that the session is split at; they belong to the side before it.
+    InFlightAtMark {
+        /// How many.
+        runs: u64,
+        /// How many of them failed.
+        failed: u64,
+    },
     /// The sides are different scenarios.
     DifferentScenarios,
     /// Both sides are the same session.
@@ -102,6 +109,8 @@ pub(super) fn notes(
             SideTiming::Shared => ComparisonNote::SameTime,
             SideTiming::Apart => ComparisonNote::OneAfterTheOther,
         });
+        let across = [baseline, candidate].into_iter().find_map(Arm::across_the_mark);
+        notes.extend(across.map(|(runs, failed)| ComparisonNote::InFlightAtMark { runs, failed }));
         let differ = are_scenarios(baseline, candidate);
         notes.extend(differ.then_some(ComparisonNote::DifferentScenarios));
         return notes;

@@ -23,7 +23,19 @@ use rushhour_core::bill::{Bill, Tariff};
 use rushhour_core::event::{
     FailureClass, FramesSent, Outcome, RpcCalls, SessionHeader, StopReason,
 };
-use rushhour_core::units::SessionTime;
+use rushhour_core::units::{ForeignText, SessionTime};
+
+/// The most marks of a session that are shown: whoever wrote the journal says how many there are.
+pub const MAX_MARKS: usize = 50;
+
+/// A moment that somebody marked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// When.
+    pub at: SessionTime,
+    /// What it marks.
+    pub text: ForeignText,
+}
 
 /// A session after all its events.
 #[derive(Debug, Clone)]
@@ -96,6 +108,8 @@ pub struct FoldedSession {
     pub workers: FoldedWorkers,
     /// The generator's own health.
     pub health: PeakHealth,
+    /// Moments that somebody marked, in order; at most [`MAX_MARKS`].
+    pub marks: Vec<Mark>,
     /// Why the session stopped early, in order, each with a detail for people.
     pub stops: Vec<(StopReason, String)>,
     /// The times that another process resumed the session, in order.
@@ -104,6 +118,8 @@ pub struct FoldedSession {
     pub last_event: SessionTime,
     /// Whether the session was completed; a killed one was not.
     pub closed: bool,
+    /// Whether this is a session that still runs: runs without an end are in flight.
+    pub is_running: bool,
     /// Runs in flight when the journal ends; empty if the session was completed.
     pub open: Vec<RunRecord>,
     tariff: Option<Tariff>,
@@ -171,10 +187,12 @@ impl FoldedSession {
             in_flight_peak: 0,
             workers: FoldedWorkers::default(),
             health: PeakHealth::default(),
+            marks: Vec::new(),
             stops: Vec::new(),
             resumptions: Vec::new(),
             last_event: SessionTime::START,
             closed: false,
+            is_running: false,
             open: Vec::new(),
         }
     }
@@ -209,6 +227,13 @@ impl FoldedSession {
         window.intended += 1;
         window.skipped += 1;
         self.add_to_pair(record);
+    }
+
+    /// Keeps a mark, unless there are too many to show.
+    pub(super) fn add_mark(&mut self, at: SessionTime, text: &ForeignText) {
+        if self.marks.len() < MAX_MARKS {
+            self.marks.push(Mark { at, text: text.clone() });
+        }
     }
 
     pub(super) fn add_stop(&mut self, reason: StopReason, detail: &str) {

@@ -238,6 +238,7 @@ impl MergePlacement {
         let (run, at) = (|run| self.run(run), |at: SessionTime| at + self.offset);
         let request = |request: u64| request + self.first_request;
         Some(match kind {
+            kind @ E::Mark { .. } => kind,
             E::Opened(_) | E::Closed | E::AgentHealth(_) | E::RoomsListed { .. } => return None,
             kind @ (E::RunStarted { .. } | E::RunSkipped { .. }) => self.start(kind),
             E::RestNotStarted { from, count } => E::RestNotStarted { from: run(from), count },

@@ -34,7 +34,7 @@ pub(crate) use candidates::is_agent_failure;
 pub use candidates::{Candidates, callers_verdict};
 pub use conversations::ConversationTally;
 pub use failure_messages::FailureMessages;
-pub use folded_session::{FoldedSession, ResumptionRecord, RoomsListed};
+pub use folded_session::{FoldedSession, MAX_MARKS, Mark, ResumptionRecord, RoomsListed};
 pub use funnel::{Funnel, FunnelStep};
 pub use heard::{HeardOfRun, HeardTally, KeyWordCount, KeyWordPlace};
 pub use join_times::{JoinTime, JoinTimes};

@@ -173,6 +173,7 @@ impl Fold {
             EventKind::WorkerHealth(health) => folded.workers.add(health),
             // The soak analysis has a series of its own for the agent's worker.
             EventKind::AgentHealth(_) => {}
+            EventKind::Mark { text } => folded.add_mark(event.at, text),
             EventKind::Stopping { reason, detail } => folded.add_stop(*reason, detail),
             EventKind::Resumed { .. } => self.resume(&event.kind, event.at),
             EventKind::Closed => folded.closed = true,
@@ -193,6 +194,14 @@ impl Fold {
     /// The session after the events so far.
     pub const fn so_far(&self) -> Option<&FoldedSession> {
         self.folded.as_ref()
+    }
+
+    /// The session as if its journal ended here: with the runs in flight, as reports of a killed session have them.
+    pub fn snapshot(&self) -> Option<FoldedSession> {
+        let mut folded = self.folded.clone()?;
+        folded.add_open(self.live.values().cloned().collect());
+        folded.is_running = !folded.closed;
+        Some(folded)
     }
 
     fn dispatch_method(&self) -> Option<DispatchMethod> {

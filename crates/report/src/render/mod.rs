@@ -10,6 +10,7 @@ mod html;
 mod json;
 mod junit;
 mod markdown;
+mod metrics;
 mod sentences;
 mod table;
 mod tables;
@@ -22,8 +23,8 @@ pub use csv::{
 };
 pub use hlog::{HlogError, hlog};
 pub use html::{
-    JudgedHistory, RecordedRuns, capacity_page, history_page, session_page, session_page_with,
-    soak_page,
+    JudgedHistory, LiveContext, LivePart, RecordedRuns, STYLE, capacity_page, history_page,
+    live_frame, live_parts, live_title, session_page, session_page_with, soak_page,
 };
 pub use json::{
     CAPACITY_VERSION, CapacitySummary, LeakSummary, NightlySeriesSummary, NightlySummary,
@@ -31,8 +32,10 @@ pub use json::{
 };
 pub use junit::{JunitError, junit};
 pub use markdown::{comparison_markdown, session_markdown};
+pub use metrics::{MetricsFormat, session_metrics};
 pub use sentences::capacity::{capacity_headline, capacity_remarks, trial_line, trial_result_line};
 pub use sentences::judging::judging_sentences;
+pub use sentences::session::session_notice;
 pub use sentences::threshold::abort_reason;
 pub use sentences::{counted, listed};
 pub use table::Style;

@@ -32,16 +32,23 @@ pub struct SessionVerdict {
 }
 
 impl SessionVerdict {
+    /// The validity and the thresholds of a session alone, which take little time.
+    pub fn of_thresholds(
+        folded: &FoldedSession,
+        criterion: Criterion,
+    ) -> (Validity, Vec<ThresholdResult>) {
+        let thresholds = folded.opening.profile.thresholds.iter();
+        let judged = thresholds.flat_map(|threshold| judge(folded, threshold, criterion));
+        (Validity::of(folded), judged.collect())
+    }
+
     /// Analyses a session.
     pub fn of(folded: &FoldedSession, criterion: Criterion) -> Self {
-        let thresholds = folded.opening.profile.thresholds.iter();
-        let validity = Validity::of(folded);
+        let (validity, thresholds) = Self::of_thresholds(folded, criterion);
         Self {
             pairs: PairedComparison::of(folded, validity.holds()),
             validity,
-            thresholds: thresholds
-                .flat_map(|threshold| judge(folded, threshold, criterion))
-                .collect(),
+            thresholds,
             judged: None,
             nothing_completed: nothing_completed(folded),
         }

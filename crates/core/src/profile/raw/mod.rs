@@ -27,7 +27,7 @@ use self::evaluator::RawEvaluator;
 use self::judging::RawJudging;
 use self::limits::RawLimits;
 use self::livekit::RawLiveKit;
-use self::monitoring::{RawAgentHealth, RawSoak};
+use self::monitoring::{RawAgentHealth, RawNotify, RawSoak};
 use self::network::RawNetwork;
 use self::recording::RawRecording;
 use self::sandbox::RawSandbox;
@@ -78,6 +78,8 @@ raw_table! {
         soak: RawSoak,
         /// Where to read the health of the agent's worker throughout the session.
         agent_health: RawAgentHealth,
+        /// Whom to tell of the session's end.
+        notify: RawNotify,
         /// Lets Cekura rerun and judge a sample of the native callers' runs, and their failures; native only.
         judging: RawJudging,
         /// Which conversations of native callers are kept as sound and text, beside the reports; none by default. A recording holds what was said, which is personal data where people or their data are in it.

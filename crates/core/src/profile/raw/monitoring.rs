@@ -1,5 +1,6 @@
-//! `[soak]` and `[agent_health]` as written.
+//! `[soak]`, `[agent_health]` and `[notify]` as written.
 
+use crate::profile::settings::notify::NoticeFormat;
 use crate::profile::table::raw_table;
 use crate::units::{Percent, PositiveDuration};
 
@@ -22,9 +23,21 @@ raw_table! {
         url: String,
         /// The worker's Prometheus metrics, such as "http://127.0.0.1:8081/metrics"; on this machine only.
         metrics: String,
+        /// Further workers of the agent: what each of them serves at `/worker`, such as `["http://127.0.0.1:8082/worker"]`. Jobs, processes and memory are summed up, and the greatest load counts; the page of `--live` shows each.
+        others: Vec<String>,
         /// How often to read it.
         every: PositiveDuration,
         /// How long to go on after the last run, until the worker's jobs and processes are gone.
         settle: PositiveDuration,
+    }
+}
+
+raw_table! {
+    /// Whom to tell of the session's end. The value of RUSHHOUR_NOTIFY_AUTHORIZATION, if it is set, is sent in the header Authorization.
+    RawNotify {
+        /// Where to POST to. RUSHHOUR_NOTIFY_URL takes precedence: an address that is itself a secret, as Slack's and Teams' are, belongs there, because the profile is part of the journal.
+        url: String,
+        /// What to send.
+        format: NoticeFormat,
     }
 }

@@ -6,7 +6,7 @@ use super::resolver::Resolver;
 use crate::profile::address::refuse_secrets;
 use crate::profile::diagnostic::Located;
 use crate::profile::raw::monitoring::RawAgentHealth;
-use crate::profile::settings::soak::AgentHealthSettings;
+use crate::profile::settings::soak::{AgentHealthSettings, MAX_OTHERS};
 use crate::units::PositiveDuration;
 
 /// `None` if there is no URL.
@@ -21,14 +21,28 @@ pub(super) fn resolve_agent_health(
             resolver.diagnostics.invalid(&url.span, message, hint);
         }
     }
-    if table.url.is_none() && table.metrics.is_none() {
+    if let Some(others) = &table.others {
+        let hint =
+            "write the URLs of workers on this machine, such as [\"http://127.0.0.1:8082/worker\"]";
+        if let Some(message) = others.value.iter().find_map(|url| worker_rejection(url)) {
+            resolver.diagnostics.invalid(&others.span, message, hint);
+        } else if others.value.len() > MAX_OTHERS {
+            let message = format!("more than {MAX_OTHERS} workers are not asked");
+            resolver.diagnostics.invalid(&others.span, message, "name some of them");
+        }
+    }
+    let others = table.others.as_ref();
+    if table.url.is_none() && table.metrics.is_none() && others.is_none() {
         let hint = "add url = \"http://127.0.0.1:8081/worker\", or metrics, or both";
         resolver.diagnostics.missing_at(&raw.span, "[agent_health] has no URL", hint);
         return None;
     }
+    let listed = others.map(|at| Located { value: at.value.join(", "), span: at.span.clone() });
+    resolver.optional("agent_health.others", listed.as_ref());
     Some(AgentHealthSettings {
         url: resolver.optional("agent_health.url", table.url.as_ref()),
         metrics: resolver.optional("agent_health.metrics", table.metrics.as_ref()),
+        others: others.map(|at| at.value.clone()).unwrap_or_default(),
         every: resolver.or_default(
             "agent_health.every",
             table.every.as_ref(),

@@ -13,6 +13,7 @@ mod limits;
 mod livekit;
 mod metadata;
 mod network;
+mod notify;
 mod prices;
 mod profile;
 mod recording;

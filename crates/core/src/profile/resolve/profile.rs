@@ -9,6 +9,7 @@ use super::judging::resolve_judging;
 use super::limits::resolve_limits;
 use super::livekit::resolve_livekit;
 use super::network::resolve_networks;
+use super::notify::resolve_notify;
 use super::recording::resolve_recording;
 use super::resolver::{ResolvedSetting, Resolver};
 use super::sandbox::resolve_sandbox;
@@ -68,6 +69,7 @@ pub(crate) fn resolve_profile(
     let soak = raw.soak.as_ref().map(|at| resolve_soak(&at.value, &mut resolver));
     let agent_health =
         raw.agent_health.as_ref().and_then(|at| resolve_agent_health(at, &mut resolver));
+    let notify = raw.notify.as_ref().map(|at| resolve_notify(&at.value, &mut resolver));
     let services = Services { mode, livekit: livekit.as_ref(), evaluator: evaluator.as_ref() };
     let bill = resolve_bill(raw, prices.clone(), services, &mut resolver);
     let judging = resolve_judging(raw, &prices, services, &mut resolver);
@@ -91,6 +93,7 @@ pub(crate) fn resolve_profile(
         capacity,
         soak,
         agent_health,
+        notify,
         judging,
         recording,
         judges: None,

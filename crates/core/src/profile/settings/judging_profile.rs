@@ -62,6 +62,7 @@ impl Profile {
             },
             thresholds: Vec::new(),
             bill: settings.bill.clone(),
+            notify: None,
             judging: None,
             recording: None,
             judges: None,

@@ -9,6 +9,7 @@ mod judging_profile;
 pub(super) mod limits;
 pub(super) mod livekit;
 pub(super) mod network;
+pub(super) mod notify;
 pub(super) mod prices;
 pub(super) mod profile;
 pub(super) mod recording;

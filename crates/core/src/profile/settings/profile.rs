@@ -10,6 +10,7 @@ use super::judging::{JudgingSelection, JudgingSettings};
 use super::limits::Limits;
 use super::livekit::LiveKitSettings;
 use super::network::{NetworkConditions, network_of};
+use super::notify::NotifySettings;
 use super::recording::RecordingSettings;
 use super::sandbox::SandboxSettings;
 use super::scenario::ScenarioMix;
@@ -63,6 +64,9 @@ pub struct Profile {
     /// Where to read the health of the agent's worker, if it is to be monitored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_health: Option<AgentHealthSettings>,
+    /// Whom to tell of the session's end, if anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<NotifySettings>,
     /// How Cekura judges runs of native callers, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judging: Option<JudgingSettings>,

@@ -24,7 +24,7 @@ impl Default for SoakSettings {
     }
 }
 
-/// Where to read the health of the agent's worker; at least one of the two URLs, both on this machine.
+/// Where to read the health of the agent's worker; at least one URL, all of them on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentHealthSettings {
     /// The URL of livekit-agents' `/worker`.
@@ -33,8 +33,21 @@ pub struct AgentHealthSettings {
     /// The URL of the worker's Prometheus metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<String>,
+    /// The URLs of `/worker` of further workers of the agent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     /// How often to read it.
     pub every: PositiveDuration,
     /// How long to go on after the last run.
     pub settle: PositiveDuration,
+}
+
+/// The most further workers that are asked.
+pub(in crate::profile) const MAX_OTHERS: usize = 64;
+
+impl AgentHealthSettings {
+    /// Every URL that is asked.
+    pub fn urls(&self) -> impl Iterator<Item = &String> {
+        [&self.url, &self.metrics].into_iter().flatten().chain(&self.others)
+    }
 }

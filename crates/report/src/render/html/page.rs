@@ -2,7 +2,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-const STYLE: &str = include_str!("style.css");
+/// The style of every page.
+pub const STYLE: &str = include_str!("style.css");
 
 /// Forbids everything that a page could fetch or run, whatever text from outside contains.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";

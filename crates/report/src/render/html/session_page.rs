@@ -36,45 +36,73 @@ pub fn session_page_with(
     let name = visible(&folded.opening.profile.name);
     let title = format!("{name}: {}", OverallVerdict::of(verdict).label());
     let beside = if recordings.is_empty() { Beside::Nothing } else { Beside::Recordings };
+    let sections = sections(folded, verdict, criterion, recordings);
     page_beside(
         beside,
         &title,
         &header(folded, verdict, criterion),
-        &html! {
-            (section("thresholds", "Thresholds", &thresholds(verdict, criterion)))
-            @if let Some(comparison) = &verdict.pairs {
-                (section("pairs", "Voice compared with chat", &pairs(comparison)))
-            }
-            (section("funnel", "How far the runs got", &funnel(folded)))
-            (section("latencies", "Latencies", &html! {
-                (latencies(folded)) (over_time(folded)) (distribution(folded))
-            }))
-            (section("load", "Load", &load(folded)))
-            @if let Some(bill) = bill(folded) { (section("bill", "Cost", &bill)) }
-            @if let Some(result) = &verdict.judged {
-                (section("judged", &format!("Judged by {}", result.figures.by), &judged(result)))
-            }
-            (section("failures", "Failures", &failures(folded, recordings)))
-            (section("slowest", "Slowest runs", &slowest(folded, recordings)))
-            @if !recordings.is_empty() {
-                (section("recordings", "Recordings", &recordings.section()))
-            }
-            (section("generator", "Load generator", &generator(folded, verdict)))
-            (section("definitions", "Definitions", &definitions(folded)))
-            (section("provenance", "Provenance", &provenance(folded)))
-        },
+        &html! { @for part in &sections { (part.drawn()) } },
     )
 }
 
-fn header(folded: &FoldedSession, verdict: &SessionVerdict, criterion: Criterion) -> Markup {
+/// A part of the page, under its own heading.
+pub(super) struct PageSection {
+    pub(super) id: &'static str,
+    title: String,
+    content: Markup,
+}
+
+impl PageSection {
+    pub(super) fn new(id: &'static str, title: impl Into<String>, content: Markup) -> Self {
+        Self { id, title: title.into(), content }
+    }
+
+    pub(super) fn drawn(&self) -> Markup {
+        section(self.id, &self.title, &self.content)
+    }
+}
+
+/// The parts below the header, in the order in which they are read.
+pub(super) fn sections(
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+    recordings: &RecordedRuns,
+) -> Vec<PageSection> {
+    let part = |id, title: &str, content| PageSection::new(id, title, content);
+    let mut parts = vec![part("thresholds", "Thresholds", thresholds(verdict, criterion))];
+    if let Some(comparison) = &verdict.pairs {
+        parts.push(part("pairs", "Voice compared with chat", pairs(comparison)));
+    }
+    parts.push(part("funnel", "How far the runs got", funnel(folded)));
+    let measured = html! { (latencies(folded)) (over_time(folded)) (distribution(folded)) };
+    parts.push(part("latencies", "Latencies", measured));
+    parts.push(part("load", "Load", load(folded)));
+    if let Some(bill) = bill(folded) {
+        parts.push(part("bill", "Cost", bill));
+    }
+    if let Some(result) = &verdict.judged {
+        let title = format!("Judged by {}", result.figures.by);
+        parts.push(PageSection::new("judged", title, judged(result)));
+    }
+    parts.push(part("failures", "Failures", failures(folded, recordings)));
+    parts.push(part("slowest", "Slowest runs", slowest(folded, recordings)));
+    if !recordings.is_empty() {
+        parts.push(part("recordings", "Recordings", recordings.section()));
+    }
+    parts.push(part("generator", "Load generator", generator(folded, verdict)));
+    parts.push(part("definitions", "Definitions", definitions(folded)));
+    parts.push(part("provenance", "Provenance", provenance(folded)));
+    parts
+}
+
+pub(super) fn header(
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+) -> Markup {
     let overall = OverallVerdict::of(verdict);
-    let tone = match overall {
-        OverallVerdict::Passed => HeaderTone::Passed,
-        OverallVerdict::Failed | OverallVerdict::NothingCompleted => HeaderTone::Failed,
-        OverallVerdict::Undecided => HeaderTone::Undecided,
-        OverallVerdict::Invalid | OverallVerdict::EnvironmentFailed => HeaderTone::Invalid,
-        OverallVerdict::NoThresholds => HeaderTone::None,
-    };
+    let tone = tone(overall);
     html! {
         header class=(tone.class()) {
             p class="session" { (visible(folded.opening.session.as_str())) }
@@ -86,5 +114,15 @@ fn header(folded: &FoldedSession, verdict: &SessionVerdict, criterion: Criterion
             @for rule in verdict.validity.broken() { p class="warning" { (rule.with_advice()) "." } }
             @for warning in warnings(folded) { p class="warning" { (visible(&warning)) } }
         }
+    }
+}
+
+pub(super) const fn tone(overall: OverallVerdict) -> HeaderTone {
+    match overall {
+        OverallVerdict::Passed => HeaderTone::Passed,
+        OverallVerdict::Failed | OverallVerdict::NothingCompleted => HeaderTone::Failed,
+        OverallVerdict::Undecided => HeaderTone::Undecided,
+        OverallVerdict::Invalid | OverallVerdict::EnvironmentFailed => HeaderTone::Invalid,
+        OverallVerdict::NoThresholds => HeaderTone::None,
     }
 }

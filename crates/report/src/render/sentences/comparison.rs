@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::counted;
 use super::session::stall_sentence;
 use crate::compare::{ComparisonNote, FigureNote, ProfileDifference, Regression};
 use rushhour_core::units::Micros;
@@ -62,6 +63,12 @@ impl fmt::Display for ComparisonNote {
             ),
             Self::OneAfterTheOther => f.write_str(
                 "A and B are parts of one session that ran one after the other: whatever else changed in between is part of the difference.",
+            ),
+            Self::InFlightAtMark { runs, failed } => write!(
+                f,
+                "{} {} in flight at the mark, of which {failed} failed; a run belongs to the side in which it was to start.",
+                counted(*runs, "measured run"),
+                if *runs == 1 { "was" } else { "were" }
             ),
             Self::DifferentScenarios => f.write_str(
                 "A and B are different scenarios: part of the difference is what was talked about.",

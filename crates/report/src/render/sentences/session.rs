@@ -6,7 +6,7 @@ use super::counted;
 use super::heard::heard_notes;
 use super::rules::rule_notes;
 use super::threshold::needs_note;
-use crate::fold::{FoldedSession, FoldedWorker, ResumptionRecord};
+use crate::fold::{FoldedSession, FoldedWorker, Mark, ResumptionRecord};
 use crate::session::{
     Criterion, OverallVerdict, SessionVerdict, StalledJoins, ThresholdResult, Verdict,
 };
@@ -113,6 +113,19 @@ pub(crate) fn verdict_sentence(
             format!("the profile sets no thresholds; {runs} ended")
         }
     }
+}
+
+/// A session's end in a few lines: its verdict, and what became of its runs.
+pub fn session_notice(
+    folded: &FoldedSession,
+    verdict: &SessionVerdict,
+    criterion: Criterion,
+) -> String {
+    let label = OverallVerdict::of(verdict).label();
+    let sentence = verdict_sentence(folded, verdict, criterion);
+    let stops = stop_notes(folded).iter().fold(String::new(), |all, note| format!("{all}\n{note}"));
+    let session = folded.opening.session.as_str();
+    format!("{label}: {sentence}.\n{}{stops}\nSession {session}", outcome_sentence(folded))
 }
 
 /// How many failures can be whose fault.
@@ -411,11 +424,19 @@ pub(crate) fn reconnect_note(folded: &FoldedSession) -> Option<String> {
     ))
 }
 
+/// The moments that somebody marked.
+pub(crate) fn mark_note(folded: &FoldedSession) -> Option<String> {
+    let mark = |mark: &Mark| format!("{} at {}", mark.text, mark.at.since(SessionTime::START));
+    let marks: Vec<String> = folded.marks.iter().map(mark).collect();
+    (!marks.is_empty()).then(|| format!("Marked: {}.", marks.join("; ")))
+}
+
 /// What the reader must know first.
 pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     let mut notes = stop_notes(folded);
+    notes.extend(mark_note(folded));
     notes.extend(resumption_notes(folded));
-    notes.extend((!folded.closed).then(|| NOT_FINISHED.to_owned()));
+    notes.extend((!folded.closed && !folded.is_running).then(|| NOT_FINISHED.to_owned()));
     notes.extend(conversation_note(folded));
     notes.extend(assumption_note(folded));
     notes.extend(poll_note(folded));

@@ -18,10 +18,11 @@ pub(crate) fn funnel_table(folded: &FoldedSession) -> Table<'_, FunnelRow<'_>> {
     let planned = rows.first().map_or(0, |row| row.runs).max(1);
     let method = folded.opening.profile.livekit.dispatch.method().name();
     let mode = single_mode(folded);
+    let is_running = folded.is_running;
     let mut columns = vec![
         Column::csv("step", |row: &FunnelRow<'_>| Cell::text(step_name(row))),
         Column::csv("dispatch_method", move |_| Cell::text(method)),
-        Column::text("step", |row: &FunnelRow<'_>| {
+        Column::text("step", move |row: &FunnelRow<'_>| {
             let mut remark = String::new();
             if row.stalled > 0 {
                 let _ = write!(remark, " ({} held back by LiveKit's dispatcher)", row.stalled);
@@ -29,7 +30,9 @@ pub(crate) fn funnel_table(folded: &FoldedSession) -> Table<'_, FunnelRow<'_>> {
             if !row.is_required {
                 remark.push_str(" (not waited for)");
             }
-            Cell::text(step_name(row)).with_suffix(remark).with_asides(row.lost.iter().map(loss))
+            Cell::text(step_name(row))
+                .with_suffix(remark)
+                .with_asides(row.lost.iter().map(|lost| loss(lost, is_running)))
         }),
         Column::number("runs", |row: &FunnelRow<'_>| Cell::count(row.runs)).and_csv("runs"),
         Column::text("share of planned", move |row: &FunnelRow<'_>| {
@@ -103,7 +106,10 @@ fn losses(row: &FunnelRow<'_>) -> String {
     text
 }
 
-fn loss((loss, count): &(Loss, u64)) -> Aside {
+fn loss((loss, count): &(Loss, u64), is_running: bool) -> Aside {
+    if *loss == Loss::Open && is_running {
+        return Aside::note(format!("{count} in flight"));
+    }
     let why = match loss {
         Loss::Failed(_) => "",
         Loss::Skipped => "skipped, because no slot was free",

@@ -7,9 +7,9 @@ use crate::render::sentences::judging::judging_sentences;
 use crate::render::sentences::paired::paired_notes;
 use crate::render::sentences::rules::rule_notes;
 use crate::render::sentences::session::{
-    INVALID, NOT_FINISHED, assumption_note, conversation_note, in_clear_notes, outcome_sentence,
-    path_note, poll_note, reconnect_note, resumption_notes, room_note, rpc_note, stall_note,
-    stop_notes, verdict_sentence,
+    INVALID, NOT_FINISHED, assumption_note, conversation_note, in_clear_notes, mark_note,
+    outcome_sentence, path_note, poll_note, reconnect_note, resumption_notes, room_note, rpc_note,
+    stall_note, stop_notes, verdict_sentence,
 };
 use crate::render::sentences::{capitalised, counted};
 use crate::render::table::Style;
@@ -55,6 +55,7 @@ pub fn session_text(
 fn outcome(folded: &FoldedSession, style: Style) -> Vec<String> {
     let mut lines = vec![style.strong(&outcome_sentence(folded))];
     let mut notes = stop_notes(folded);
+    notes.extend(mark_note(folded));
     notes.extend(resumption_notes(folded));
     notes.extend((!folded.closed).then(|| NOT_FINISHED.to_owned()));
     lines.extend(notes.iter().map(|note| style.unclear(note)));

@@ -1,0 +1,18 @@
+//! A running session's page and metrics, over HTTP.
+//!
+//! One thread of its own folds the session's events (`view`), draws the page at most once a second and only for
+//! somebody who watches, and serves it (`server`, `routes`). `access` says who may ask. Nothing here can change a
+//! session, slow it down or keep the process from ending: the session hands its events over without waiting (`feed`).
+
+mod access;
+mod address;
+mod feed;
+mod page;
+mod routes;
+mod server;
+mod view;
+
+pub use access::{Token, TokenError};
+pub use address::{InvalidAddress, ListenAddress};
+pub use feed::{LiveFeed, LiveSession};
+pub use server::{LiveError, LiveOptions, LiveServer};

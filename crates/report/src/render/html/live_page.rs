@@ -1,0 +1,377 @@
+//! The page that a running session serves, in parts that are redrawn while it runs: those of `report.html`, with the
+//! header of a session that has not ended, its last events, and who holds its conversations.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::provenance::facts;
+use super::recordings::RecordedRuns;
+use super::session_page::{PageSection, header, sections, tone};
+use crate::fold::{FoldedSession, FoldedWorker};
+use crate::live::{LiveSnapshot, RecentEvent, RecentKind};
+use crate::render::sentences::session::{verdict_sentence, warnings};
+use crate::render::table::{Cell, Column, Frame, Number, Table};
+use crate::render::visible;
+use crate::session::{Criterion, OverallVerdict};
+use rushhour_core::event::{AgentHealth, WorkerLoss};
+use rushhour_core::units::{SessionTime, WorkerId};
+
+const INCOMPLETE: &str = "Events came faster than this page could take them, so its figures are incomplete. The journal has all of them, and so will the report.";
+
+/// What is known of a running session beside its events.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveContext<'a> {
+    /// What decides whether a threshold passed.
+    pub criterion: Criterion,
+    /// The time on the session's clock.
+    pub now: SessionTime,
+    /// The runs that are forecast, and the last intended start.
+    pub forecast: (u64, SessionTime),
+    /// What became of the levels before this session, in a search for capacity.
+    pub levels: &'a [String],
+    /// Whether events are missing from what is shown.
+    pub is_incomplete: bool,
+}
+
+/// A part of the page, which is redrawn by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LivePart {
+    /// Its name, unique on the page.
+    pub id: &'static str,
+    /// Its content, which is safe to show as it is.
+    pub html: String,
+}
+
+/// The page's parts, the header first. After the session's end they are those of its report.
+pub fn live_parts(snapshot: &LiveSnapshot, context: &LiveContext<'_>) -> Vec<LivePart> {
+    let LiveSnapshot { folded, verdict, .. } = snapshot;
+    let criterion = context.criterion;
+    let head = if folded.closed {
+        header(folded, verdict, criterion)
+    } else {
+        running_header(snapshot, context)
+    };
+    let mut parts = vec![LivePart { id: "header", html: head.into_string() }];
+    let mut push = |section: PageSection| {
+        parts.push(LivePart { id: section.id, html: section.drawn().into_string() });
+    };
+    if !context.levels.is_empty() {
+        push(PageSection::new("levels", "Levels so far", levels(context.levels)));
+    }
+    for section in sections(folded, verdict, criterion, &RecordedRuns::default()) {
+        let is_before_events = section.id == "failures";
+        if is_before_events {
+            push(PageSection::new("events", "Last events", events(&snapshot.recent)));
+        }
+        let is_generator = section.id == "generator";
+        push(section);
+        if is_generator && !folded.workers.is_empty() {
+            push(PageSection::new("workers", "Workers", workers(folded)));
+        }
+        if is_generator && snapshot.agent.is_some() {
+            push(PageSection::new("agent", "The agent's workers", agent(snapshot)));
+        }
+    }
+    parts
+}
+
+/// The page's title.
+pub fn live_title(snapshot: &LiveSnapshot) -> String {
+    let LiveSnapshot { folded, verdict, .. } = snapshot;
+    let so_far = if folded.closed { "" } else { " so far" };
+    let name = visible(&folded.opening.profile.name);
+    format!("{name}: {}{so_far}", OverallVerdict::of(verdict).label())
+}
+
+/// The page around its parts. Style and script come from the same server, and nothing else is loaded.
+pub fn live_frame(title: &str, parts: &[LivePart]) -> String {
+    let (head, rest) = parts.split_at(parts.len().min(1));
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (visible(title)) }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href="/style.css";
+                script src="/live.js" defer {}
+            }
+            body {
+                p id="connection" class="aside" role="status" {
+                    @if parts.is_empty() { "Waiting for the session to begin." }
+                }
+                div id="head" { @for part in head { (placed(part)) } }
+                main { @for part in rest { (placed(part)) } }
+                noscript { p class="aside" { "Without JavaScript, reload the page to see it as it is now." } }
+            }
+        }
+    };
+    let mut page = page.into_string();
+    page.push('\n');
+    page
+}
+
+fn placed(part: &LivePart) -> Markup {
+    html! { div id=(format!("part-{}", part.id)) { (maud::PreEscaped(&part.html)) } }
+}
+
+fn running_header(snapshot: &LiveSnapshot, context: &LiveContext<'_>) -> Markup {
+    let LiveSnapshot { folded, verdict, .. } = snapshot;
+    let overall = OverallVerdict::of(verdict);
+    let is_measured = folded.measured.ended() > 0;
+    let tone = if is_measured { tone(overall) } else { super::page::HeaderTone::None };
+    html! {
+        header class=(tone.class()) {
+            p class="session" { (visible(folded.opening.session.as_str())) ", running" }
+            h1 {
+                (tone.sign())
+                @if is_measured {
+                    (overall.label()) " so far: " (visible(&verdict_sentence(folded, verdict, context.criterion))) "."
+                } @else {
+                    "Running: no run of a measured stage has ended yet."
+                }
+            }
+            p { (progress(folded, context)) }
+            @if context.is_incomplete { p class="warning" { (INCOMPLETE) } }
+            @for rule in verdict.validity.broken() { p class="warning" { (rule.with_advice()) "." } }
+            @for warning in warnings(folded) { p class="warning" { (visible(&warning)) } }
+        }
+    }
+}
+
+/// How far the session is, in one sentence.
+fn progress(folded: &FoldedSession, context: &LiveContext<'_>) -> String {
+    let tally = &folded.tally;
+    let (runs, last_start) = context.forecast;
+    let mut parts = vec![
+        format!("{} of {} runs started", tally.started, runs.max(tally.started)),
+        format!(
+            "{} in flight of at most {}",
+            tally.open(),
+            folded.opening.profile.limits.in_flight
+        ),
+        format!("{} completed", tally.completed),
+        format!("{} failed", tally.failed_total()),
+    ];
+    for (count, word) in [(tally.skipped, "skipped"), (tally.not_started, "not started")] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    if context.now < last_start && folded.stops.is_empty() {
+        parts.push(format!("the last start in {}", whole_seconds(last_start.since(context.now))));
+    }
+    let elapsed = whole_seconds(context.now.since(SessionTime::START));
+    format!("After {elapsed}: {}.", parts.join(", "))
+}
+
+fn whole_seconds(time: rushhour_core::units::Micros) -> rushhour_core::units::Micros {
+    rushhour_core::units::Micros::from_secs(time.0 / 1_000_000)
+}
+
+fn levels(levels: &[String]) -> Markup {
+    html! { ol { @for level in levels { li { (visible(level)) } } } }
+}
+
+fn events(recent: &[RecentEvent]) -> Markup {
+    html! {
+        ol class="events" {
+            @for event in recent {
+                li {
+                    span class="at" { (event.at.since(SessionTime::START)) }
+                    span { (happened(&event.what)) }
+                }
+            }
+        }
+    }
+}
+
+fn happened(what: &RecentKind) -> Markup {
+    match what {
+        RecentKind::Began => html! { "The session began." },
+        RecentKind::Stage(name) => html! { "Stage " (visible(name)) " began." },
+        RecentKind::Failed { run, class, detail } => html! {
+            "Run " (run) " failed: " code { (class.name()) }
+            @if !detail.is_empty() { ": " (visible(detail)) }
+        },
+        RecentKind::Mark(text) => html! { "Marked: " strong { (visible(text)) } },
+        RecentKind::WorkerLost(worker, loss) => {
+            html! { "Worker " code { (worker) } " is not counted on: " (loss_words(*loss)) "." }
+        }
+        RecentKind::Stopping(detail) => html! { "No more runs start: " (visible(detail)) "." },
+        RecentKind::Resumed => html! { "Another process resumed the session." },
+        RecentKind::Ended => html! { "The session ended." },
+    }
+}
+
+const fn loss_words(loss: WorkerLoss) -> &'static str {
+    match loss {
+        WorkerLoss::Silent => "it is silent",
+        WorkerLoss::Draining => "it takes no more runs",
+        WorkerLoss::Unprepared => "it could not prepare the session",
+    }
+}
+
+fn workers(folded: &FoldedSession) -> Markup {
+    type Row<'a> = (WorkerId, &'a FoldedWorker);
+    let table = Table::new([
+        Column::text("worker", |row: &Row<'_>| Cell::code(row.0.to_string())),
+        Column::number("callers, at most", |row: &Row<'_>| Cell::count(u64::from(row.1.callers))),
+        Column::number("capacity", |row: &Row<'_>| Cell::count(u64::from(row.1.capacity))),
+        Column::number("late ticks", |row: &Row<'_>| {
+            row.1
+                .late_share()
+                .map_or_else(Cell::absent, |share| Cell::text(format!("{:.2} %", share * 100.0)))
+        }),
+        Column::number("clock known within", |row: &Row<'_>| {
+            row.1
+                .clock_within
+                .map_or_else(Cell::absent, |within| Cell::number(Number::micros(within)))
+        }),
+        Column::text("state", |row: &Row<'_>| {
+            Cell::text(row.1.lost.map_or("counted on", loss_words))
+        }),
+    ])
+    .with_rows(folded.workers.iter());
+    table.html(Frame::Scrolled)
+}
+
+fn agent(snapshot: &LiveSnapshot) -> Markup {
+    let Some((at, health)) = &snapshot.agent else { return html! {} };
+    html! {
+        (agent_totals(*at, health))
+        @if !health.workers.is_empty() { (agent_workers(&health.workers)) }
+    }
+}
+
+fn agent_workers(workers: &[AgentHealth]) -> Markup {
+    type Row<'a> = (usize, &'a AgentHealth);
+    let count = |value: Option<u64>| value.map_or_else(Cell::absent, Cell::count);
+    let table = Table::new([
+        Column::number("worker", |row: &Row<'_>| Cell::text(row.0)),
+        Column::number("jobs", move |row: &Row<'_>| count(row.1.jobs)),
+        Column::number("load", |row: &Row<'_>| {
+            row.1
+                .load
+                .map_or_else(Cell::absent, |load| Cell::text(format!("{:.0} %", load * 100.0)))
+        }),
+        Column::number("memory", |row: &Row<'_>| {
+            let megabytes = |bytes: u64| Cell::text(format!("{:.1} MB", bytes as f64 / 1e6));
+            row.1.memory.map_or_else(Cell::absent, megabytes)
+        }),
+        Column::text("error", |row: &Row<'_>| {
+            row.1.error.as_ref().map_or_else(Cell::absent, Cell::foreign)
+        }),
+    ])
+    .with_rows(workers.iter().enumerate().map(|(index, health)| (index + 1, health)));
+    table.html(Frame::Scrolled)
+}
+
+fn agent_totals(at: SessionTime, health: &AgentHealth) -> Markup {
+    let count = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
+    let memory = health.memory.map(|bytes| format!("{:.1} MB", bytes as f64 / 1e6));
+    let load = health.load.map(|load| format!("{:.0} %", load * 100.0));
+    facts(&[
+        ("asked at", at.since(SessionTime::START).to_string()),
+        ("jobs", count(health.jobs)),
+        ("load", load.unwrap_or_default()),
+        ("memory", memory.unwrap_or_default()),
+        ("processes", count(health.children)),
+        ("error", health.error.clone().unwrap_or_default()),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::session_page;
+    use super::super::tests::check_page;
+    use super::*;
+    use crate::render::sentences::session::NOT_FINISHED;
+    use crate::session::test_sessions::{Fate, HOSTILE, SessionBuilder, ordinary};
+    use crate::session::{SessionVerdict, Verdict};
+    use rushhour_core::units::Micros;
+
+    const CONTEXT: LiveContext<'_> = LiveContext {
+        criterion: Criterion::Interval,
+        now: SessionTime(61_500_000),
+        forecast: (100, SessionTime(90_000_000)),
+        levels: &[],
+        is_incomplete: false,
+    };
+
+    fn snapshot((mut folded, verdict): (FoldedSession, SessionVerdict)) -> LiveSnapshot {
+        folded.is_running = !folded.closed;
+        LiveSnapshot { folded, verdict, recent: Vec::new(), generator: None, agent: None }
+    }
+
+    /// The parts as a page, after checking what must hold for every page.
+    fn checked(parts: &[LivePart]) -> String {
+        let ids: BTreeSet<&str> = parts.iter().map(|part| part.id).collect();
+        assert_eq!(ids.len(), parts.len(), "every part has an id of its own");
+        let page = parts.iter().fold(String::new(), |page, part| page + &part.html);
+        check_page(&format!("<body>{page}</body></html>"));
+        page
+    }
+
+    #[test]
+    fn a_running_session_has_a_verdict_so_far() {
+        let mut builder = SessionBuilder::chat("[thresholds]\n\"agent_join p95\" = \"< 2s\"\n");
+        for run in 0..40 {
+            let completes = Fate::Completes(Micros::from_millis(250));
+            builder.run(SessionTime(run * 100_000), Micros::ZERO, completes);
+        }
+        builder.run(SessionTime(5_000_000), Micros::ZERO, Fate::StaysOpen);
+        let running = snapshot(builder.killed());
+        let parts = live_parts(&running, &CONTEXT);
+        let page = checked(&parts);
+        assert_eq!(parts[0].id, "header");
+        assert!(parts[0].html.contains("Not enough data so far: "), "{}", parts[0].html);
+        let progress = "After 61.0s: 41 of 100 runs started, 1 in flight of at most ";
+        assert!(parts[0].html.contains(progress), "{}", parts[0].html);
+        assert!(parts[0].html.contains("the last start in 28.0s"), "{}", parts[0].html);
+        assert!(!page.contains(NOT_FINISHED), "it is known to run");
+        assert!(page.contains(">1 in flight<") && !page.contains("got no further"));
+        assert_eq!(live_title(&running), "p: Not enough data so far");
+        let incomplete = LiveContext { is_incomplete: true, ..CONTEXT };
+        assert!(live_parts(&running, &incomplete)[0].html.contains(INCOMPLETE));
+    }
+
+    #[test]
+    fn nothing_is_judged_before_a_run_has_ended() {
+        let mut builder = SessionBuilder::chat("[thresholds]\n\"agent_join p95\" = \"< 2s\"\n");
+        builder.run(SessionTime(0), Micros::ZERO, Fate::StaysOpen);
+        let parts = live_parts(&snapshot(builder.killed()), &CONTEXT);
+        let words = "Running: no run of a measured stage has ended yet.";
+        assert!(parts[0].html.contains(words), "{}", parts[0].html);
+    }
+
+    #[test]
+    fn what_others_say_is_escaped() {
+        let mut builder = SessionBuilder::chat("");
+        builder.run(SessionTime(0), Micros::ZERO, Fate::Fails(HOSTILE));
+        let mut running = snapshot(builder.killed());
+        running.recent = vec![
+            RecentEvent { at: SessionTime(1), what: RecentKind::Mark(HOSTILE.into()) },
+            RecentEvent { at: SessionTime(2), what: RecentKind::Stage(HOSTILE.to_owned()) },
+        ];
+        let levels = [HOSTILE.to_owned()];
+        let page = checked(&live_parts(&running, &LiveContext { levels: &levels, ..CONTEXT }));
+        assert!(page.contains("Levels so far"), "{page}");
+        let title = live_frame(HOSTILE, &[]);
+        assert!(title.contains("&lt;script&gt;") && !title.contains("<script>"), "{title}");
+    }
+
+    #[test]
+    fn the_page_of_the_end_has_every_part_of_the_report() {
+        let session = ordinary(300, "[thresholds]\nfailed = \"< 50%\"\n");
+        let report = session_page(&session.0, &session.1, Criterion::Interval);
+        assert!(session.1.thresholds.iter().all(|found| found.verdict == Verdict::Passed));
+        for part in live_parts(&snapshot(session), &CONTEXT) {
+            let is_own = part.id == "events";
+            assert!(is_own || report.contains(&part.html), "{}", part.id);
+        }
+    }
+}

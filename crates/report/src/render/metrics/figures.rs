@@ -1,0 +1,247 @@
+//! The figures of a session that are metrics. Labels are few, and none of them grows with the runs.
+
+use super::metric_set::{BUCKETS, Family, FamilyKind, FamilyUnit, Labels, Sample};
+use crate::fold::{FoldedSession, Latencies, Scope};
+use crate::live::LiveFold;
+use crate::session::{Criterion, SessionVerdict, Verdict, start_rates};
+use rushhour_core::event::AgentHealth;
+use rushhour_core::units::{Metric, Micros, Usd};
+
+const MEASURED: &str =
+    "of measured runs that ended, in buckets; percentiles of the report are exact";
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay below 2^52")]
+const fn number(count: u64) -> f64 {
+    count as f64
+}
+
+/// The families of a session; none before its first event.
+pub(super) fn figures(live: &LiveFold, forecast: Option<u64>) -> Vec<Family> {
+    let Some(folded) = live.so_far() else { return Vec::new() };
+    let mut all = Vec::new();
+    all.push(info(folded));
+    all.extend(runs(folded, forecast));
+    all.extend(verdict(folded));
+    all.extend(services(folded));
+    all.extend(money(folded));
+    all.extend(latencies(folded));
+    all.extend(generator(live, folded));
+    all.extend(workers(folded));
+    all.extend(live.agent().into_iter().flat_map(agent));
+    all.retain(|family| !family.samples.is_empty());
+    all
+}
+
+fn info(folded: &FoldedSession) -> Family {
+    let opening = &folded.opening;
+    let labels = vec![
+        ("session", opening.session.as_str().to_owned()),
+        ("profile", opening.profile.name.clone()),
+        ("mode", opening.profile.mode.to_string()),
+        ("version", opening.rushhour.clone()),
+    ];
+    Family::gauge("info", "The session that runs; always 1").with(labels, 1.0)
+}
+
+fn runs(folded: &FoldedSession, forecast: Option<u64>) -> Vec<Family> {
+    let tally = &folded.tally;
+    let ended = |outcome: &str, class: &str, party: &str| -> Labels {
+        let label = |name, value: &str| (name, value.to_owned());
+        vec![label("outcome", outcome), label("class", class), label("party", party)]
+    };
+    let mut outcomes = Family::counter(
+        "runs_ended",
+        "Runs with an outcome, and for failures their class and whose fault they can be",
+    )
+    .with(ended("completed", "", ""), number(tally.completed))
+    .with(ended("skipped", "", ""), number(tally.skipped));
+    for (class, count) in tally.failures_by_count() {
+        let labels = ended("failed", class.name(), class.party().name());
+        outcomes = outcomes.with(labels, number(count));
+    }
+    let rates = start_rates(folded);
+    let rate = |kind: &str| vec![("kind", kind.to_owned())];
+    let mut start_rate = Family::gauge(
+        "start_rate",
+        "Starts a second over the session so far, as the profile requests them and as they were delivered",
+    );
+    for (kind, value) in [("requested", rates.requested), ("delivered", rates.delivered)] {
+        if let Some(value) = value {
+            start_rate = start_rate.with(rate(kind), value);
+        }
+    }
+    let limit = folded.opening.profile.limits.in_flight;
+    vec![
+        Family::gauge(
+            "runs_planned",
+            "Runs that the profile plans; an estimate where it holds runs",
+        )
+        .of_known(forecast.map(number)),
+        Family::counter("runs_started", "Runs that started").of(number(tally.started)),
+        outcomes,
+        Family::counter("runs_not_started", "Planned runs that a stopped session did not start")
+            .of(number(tally.not_started)),
+        Family::gauge("runs_in_flight", "Runs in flight").of(number(tally.open())),
+        Family::gauge("runs_in_flight_limit", "The most runs in flight that the profile allows")
+            .of(limit),
+        start_rate,
+        Family::counter("marks", "Moments that somebody marked")
+            .of(number(folded.marks.len() as u64)),
+    ]
+}
+
+fn verdict(folded: &FoldedSession) -> Vec<Family> {
+    let (validity, thresholds) = SessionVerdict::of_thresholds(folded, Criterion::Interval);
+    let count = |wanted: fn(&Verdict) -> bool| {
+        number(thresholds.iter().filter(|result| wanted(&result.verdict)).count() as u64)
+    };
+    let label = |verdict: &str| vec![("verdict", verdict.to_owned())];
+    vec![
+        Family::gauge(
+            "thresholds",
+            "Thresholds by their verdict so far, each with 95 % confidence",
+        )
+        .with(label("passed"), count(|verdict| *verdict == Verdict::Passed))
+        .with(label("failed"), count(|verdict| *verdict == Verdict::Failed))
+        .with(
+            label("undecided"),
+            count(|verdict| matches!(verdict, Verdict::Undecided { .. } | Verdict::NoSamples)),
+        ),
+        Family::gauge("valid", "Whether the load generator has delivered the load so far")
+            .of(f64::from(u8::from(validity.holds()))),
+    ]
+}
+
+fn services(folded: &FoldedSession) -> Vec<Family> {
+    let health = &folded.health;
+    let service = |name: &str| vec![("service", name.to_owned())];
+    let rooms = |state: &str| vec![("state", state.to_owned())];
+    vec![
+        Family::counter("submissions", "Submissions that the evaluator accepted")
+            .of(number(folded.submissions)),
+        Family::counter("submission_attempts", "Attempts to submit, with those that failed")
+            .of(number(folded.submission_attempts)),
+        Family::counter("rate_limited", "Requests that a service refused because of too many")
+            .with(service("evaluator"), number(health.throttled))
+            .with(service("livekit"), number(health.livekit_throttled)),
+        Family::counter("rooms", "Rooms that were created, deleted, or could not be deleted")
+            .with(rooms("created"), number(folded.rooms_created))
+            .with(rooms("deleted"), number(folded.rooms_deleted))
+            .with(rooms("left"), number(folded.rooms_not_deleted)),
+        Family::counter("reconnects", "Connections that callers lost and recovered")
+            .of(number(folded.reconnects.count())),
+    ]
+}
+
+fn money(folded: &FoldedSession) -> Vec<Family> {
+    let profile = &folded.opening.profile;
+    let is_charged = !folded.bill.rows.is_empty();
+    let spent = is_charged.then(|| folded.bill.list().dollars());
+    vec![
+        Family::counter(
+            "spend_usd",
+            "The cost of the runs that ended, in US dollars at list prices",
+        )
+        .of_known(spent),
+        Family::gauge("budget_usd", "The session's budget in US dollars")
+            .of_known(profile.limits.budget.map(Usd::dollars)),
+    ]
+}
+
+fn latencies(folded: &FoldedSession) -> Vec<Family> {
+    let of_metric = |metric: Metric| {
+        let name = metric.name().replace('.', "_");
+        let definition = metric.definition().trim_end_matches('.');
+        let help = format!("{definition}; {MEASURED}");
+        let family = Family::new(FamilyKind::Histogram, name, help).in_unit(FamilyUnit::Seconds);
+        let measured = folded
+            .latencies
+            .iter()
+            .filter(|(other, _, scope, _)| *other == metric && *scope == Scope::Measured);
+        measured.fold(family, |family, (_, mode, _, latencies)| {
+            family.with_sample(vec![("mode", mode.name().to_owned())], histogram(latencies))
+        })
+    };
+    Metric::ALL.iter().copied().map(of_metric).collect()
+}
+
+fn histogram(latencies: &Latencies) -> Sample {
+    let mut counts = vec![0; BUCKETS.len() + 1];
+    for value in latencies.histogram().iter_recorded() {
+        let seconds = Micros(value.value_iterated_to()).as_secs_f64();
+        let bucket = BUCKETS.partition_point(|end| *end < seconds);
+        counts[bucket] += value.count_since_last_iteration();
+    }
+    let count = latencies.count();
+    Sample::Histogram { sum: latencies.mean() * number(count) / 1e6, count, counts }
+}
+
+fn generator(live: &LiveFold, folded: &FoldedSession) -> Vec<Family> {
+    let (health, last) = (&folded.health, live.generator());
+    let callers = last.and_then(|last| last.callers);
+    let has_callers = health.ticks > 0;
+    vec![
+        Family::counter("generator_cpu", "Processor time of this process")
+            .in_unit(FamilyUnit::Seconds)
+            .of(health.cpu.as_secs_f64()),
+        Family::gauge("generator_memory", "Resident memory of this process")
+            .in_unit(FamilyUnit::Bytes)
+            .of_known(last.map(|last| number(last.memory))),
+        Family::gauge(
+            "generator_loop_lag",
+            "The longest delay of the event loop in the last interval",
+        )
+        .in_unit(FamilyUnit::Seconds)
+        .of_known(last.map(|last| last.loop_lag.as_secs_f64())),
+        Family::gauge("callers", "Callers on this machine")
+            .of_known(callers.map(|c| number(c.callers))),
+        Family::counter("caller_ticks", "Ticks of the callers' threads on this machine")
+            .of_known(has_callers.then(|| number(health.ticks))),
+        Family::counter("caller_late_ticks", "Of these, those that began more than 5 ms late")
+            .of_known(has_callers.then(|| number(health.late_ticks))),
+    ]
+}
+
+fn workers(folded: &FoldedSession) -> Vec<Family> {
+    let mut all = [
+        Family::gauge("worker_capacity", "The most callers that a worker is meant to hold"),
+        Family::gauge("worker_callers_peak", "The most callers that a worker held"),
+        Family::counter("worker_ticks", "Ticks of a worker's callers' threads"),
+        Family::counter("worker_late_ticks", "Of these, those that began more than 5 ms late"),
+        Family::gauge("worker_counted_on", "Whether a worker is counted on"),
+        Family::gauge("worker_clock_width", "How far off a worker's clock may be")
+            .in_unit(FamilyUnit::Seconds),
+    ];
+    for (id, worker) in folded.workers.iter() {
+        let values = [
+            Some(f64::from(worker.capacity)),
+            Some(f64::from(worker.callers)),
+            Some(number(worker.ticks)),
+            Some(number(worker.late_ticks)),
+            Some(f64::from(u8::from(worker.lost.is_none()))),
+            worker.clock_within.map(Micros::as_secs_f64),
+        ];
+        all = std::array::from_fn(|index| {
+            let family = all[index].clone();
+            match values[index] {
+                Some(value) => family.with(vec![("worker", id.to_string())], value),
+                None => family,
+            }
+        });
+    }
+    all.into()
+}
+
+fn agent(health: &AgentHealth) -> Vec<Family> {
+    vec![
+        Family::gauge("agent_jobs", "Jobs of the agent's worker, as it reports them")
+            .of_known(health.jobs.map(number)),
+        Family::gauge("agent_load_ratio", "Load of the agent's worker, as it reports it")
+            .of_known(health.load),
+        Family::gauge("agent_memory", "Resident memory of the agent's worker")
+            .in_unit(FamilyUnit::Bytes)
+            .of_known(health.memory.map(number)),
+        Family::gauge("agent_answers", "Whether the agent's worker could be asked for its health")
+            .of(f64::from(u8::from(health.error.is_none()))),
+    ]
+}

@@ -1,0 +1,47 @@
+//! `rushhour stop`: stops a session that runs.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::mark::ask_session;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::print;
+use crate::session::control::ControlRequest;
+
+const HELP: &str = "\
+Examples:
+  rushhour stop reports/20261122T213015Z-desk
+  # End the runs in flight too
+  rushhour stop reports/20261122T213015Z-desk --now
+
+The same as Ctrl-C in its terminal, once or twice: every planned run has an outcome, rooms are \
+deleted and reports are written. It is asked by the owner of the session on its machine: through \
+a socket in the session's folder.
+
+Exit codes:
+  0    the session was told
+  2    no session runs in the folder";
+
+/// Stop a running session, as Ctrl-C in its terminal does.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct StopArgs {
+    /// The folder of the session.
+    #[arg(value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    folder: PathBuf,
+    /// End the runs in flight at once, instead of finishing them.
+    #[arg(long)]
+    now: bool,
+}
+
+pub(crate) fn stop(arguments: &StopArgs) -> Result<Exit, CliError> {
+    ask_session(&arguments.folder, &ControlRequest::Stop { now: arguments.now })?;
+    print::stdout(if arguments.now {
+        "The session ends its runs, deletes their rooms and writes its reports."
+    } else {
+        "The session starts no more runs, and finishes those in flight."
+    });
+    Ok(Exit::Passed)
+}
