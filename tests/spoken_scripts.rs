@@ -86,6 +86,7 @@ fn a_synthesiser_that_says_nothing_is_told_before_the_session() {
         ("/bin/echo hello", "what it wrote cannot be played: the file is neither WAV nor Ogg"),
         ("/bin/true", "what it wrote cannot be played: the file is empty"),
         ("/bin/sh hour.sh", "it wrote more than 104857600 bytes"),
+        ("/bin/cat name-is-smith.opus", "dB above full scale"),
     ] {
         let within = if command.contains("hour") { "60s" } else { "1s" };
         let text = format!(
@@ -100,6 +101,7 @@ kind = "native"
 id = 1
 copies = 1
 script = "script.toml"
+voice = {{ level = "-1dBFS" }}
 [[stage]]
 rate = "1/s"
 [speech]

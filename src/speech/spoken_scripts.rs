@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
-use super::synthesiser::Synthesiser;
+use super::synthesiser::{Synthesiser, shortened};
 use crate::bounded_file::MAX_CLIP;
 use crate::error::CliError;
 use crate::profile_files::ProfileFiles;
@@ -76,6 +76,12 @@ impl SpokenScripts {
         let mut levels = Vec::new();
         for (number, line) in script.lines_mut().enumerate() {
             let Some(name) = line.play.clone() else { continue };
+            let shown = match (self.made(&name), line.say) {
+                (Some(_), Some(text)) => {
+                    format!("the speech for \u{201c}{}\u{201d}", shortened(text))
+                }
+                _ => name.clone(),
+            };
             let clip = match self.made(&name) {
                 Some(made) => made.to_vec(),
                 None => files.read(&name, MAX_CLIP).map_err(|error| {
@@ -88,7 +94,7 @@ impl SpokenScripts {
             let clip = ConditionedClip::new(&clip, conditions, seed).map_err(|error| {
                 let hint = error.hint();
                 let id = &scenario.id;
-                CliError::usage(format!("{name} cannot be played with the voice of scenario {id}"))
+                CliError::usage(format!("{shown} cannot be played with the voice of scenario {id}"))
                     .caused_by(error)
                     .with_hint(hint)
             })?;

@@ -264,7 +264,7 @@ fn service_key(
     find(&request, files).map(Some)
 }
 
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     if text.chars().count() <= SHOWN {
         return text.to_owned();
     }
