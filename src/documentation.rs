@@ -82,7 +82,7 @@ fn whole_profile(block: &str) -> String {
         block.lines().take_while(|line| !line.starts_with('[')).map(|line| line.len() + 1).sum();
     let (keys, own) = block.split_at(first);
     let sections = sections(own);
-    let is_impaired = sections.contains(&"network");
+    let is_impaired = sections.contains(&"network") || sections.contains(&"speech");
     let mut text = keys.to_owned();
     for (name, section) in BASE {
         if !sections.contains(name) {
@@ -99,6 +99,14 @@ fn whole_profile(block: &str) -> String {
     }
     text.push_str(own);
     text
+}
+
+/// A part of a script, and a profile that names it.
+fn whole_script(block: &str) -> Option<(String, String)> {
+    let is_script = ["turn", "rule", "abandon"].iter().any(|one| sections(block).contains(one));
+    let script = format!("{block}\n[[turn]]\nsay = \"Hello.\"\n");
+    let profile = "[[scenario]]\nid = 1\ncopies = 1\nscript = \"block.toml\"\n";
+    is_script.then(|| (script, format!("mode = \"chat\"\n{}", whole_profile(profile))))
 }
 
 fn file_of_a_profile(path: &str) -> io::Result<Vec<u8>> {
@@ -235,13 +243,18 @@ fn every_toml_block_is_a_valid_profile() {
     let mut checked = 0;
     for page in pages() {
         for block in blocks(&page.text, &["toml"]) {
-            let text = whole_profile(&block);
+            let script = whole_script(&block);
+            let text = script.as_ref().map_or_else(|| whole_profile(&block), |two| two.1.clone());
+            let read_file = |path: &str| match &script {
+                Some((script, _)) if path == "block.toml" => Ok(script.clone().into_bytes()),
+                _ => file_of_a_profile(path),
+            };
             let input = ProfileInput {
                 file: "documentation",
                 bytes: text.as_bytes(),
                 environment: &[],
                 flags: &[],
-                read_file: &file_of_a_profile,
+                read_file: &read_file,
             };
             if let Err(invalid) = load(input) {
                 panic!("{}: {}\n{text}", page.path.display(), explain(&invalid, false));

@@ -30,9 +30,11 @@ fn held_at_once(server: &LiveKitServer, mode: &str, callers: u32) -> String {
     let rate = if mode == "voice" { 4 } else { 8 };
     // LiveKit's dispatcher holds more than ten a second back while it looks for workers.
     let ramp = f64::from(callers) / f64::from(rate);
-    profile(server, mode, callers, &format!("{rate}/s"))
+    profile(server, mode, callers + 1, &format!("{rate}/s"))
         .replace("lasts = \"5s\"", &format!("lasts = \"{:.0}s\"", ramp + 20.0))
         .replace("run_timeout = \"40s\"", "run_timeout = \"4m\"\nin_flight = 400")
+        // LiveKit's dispatcher looks for the agent's worker at the first dispatch, and holds a burst back meanwhile.
+        .replace("[[stage]]", "[[stage]]\nmeasured = false\nburst = 1\nlasts = \"8s\"\n[[stage]]")
 }
 
 /// Turns for so long that the last caller joins before the first one leaves.
@@ -42,6 +44,25 @@ fn script(mode: &str, callers: u32) -> String {
     format!("[[turn]]\nsay = \"Good evening.\"\nplay = \"name-is-smith.opus\"\npause = \"{turn}s\"\nwithin = \"20s\"\n")
         .repeat(turns as usize)
 }
+
+/// What is measured of the agent. The other figures are of the way to the callers: a request over NATS takes longer than
+/// none.
+const OF_THE_AGENT: &[&str] = &[
+    "--metric",
+    "agent_join",
+    "--metric",
+    "agent_ready",
+    "--metric",
+    "conversation",
+    "--metric",
+    "completion.response",
+    "--metric",
+    "turn.chat.first",
+    "--metric",
+    "turn.chat.final",
+    "--metric",
+    "turn.voice",
+];
 
 /// A worker, and what it is called.
 fn start_workers(dir: &TestDir, url: &str) -> Vec<(String, RunningCommand)> {
@@ -96,16 +117,18 @@ fn three_workers_measure_what_one_machine_does() {
         let of_workers = three.tally("worker");
         println!("{mode}: {callers} callers, of each worker {of_workers:?}");
         assert_eq!(of_workers.len(), WORKERS, "each worker had callers");
-        assert_eq!(one.tally("worker").get(""), Some(&u64::from(callers)), "{:?}", one.runs);
+        let all = u64::from(callers) + 1;
+        assert_eq!(one.tally("worker").get(""), Some(&all), "{:?}", one.runs);
         for session in [&one, &three] {
             let completed = session.tally("outcome").get("completed").copied();
-            assert_eq!(completed, Some(u64::from(callers)), "{:?}", session.tally("failure_class"));
+            assert_eq!(completed, Some(all), "{:?}", session.tally("failure_class"));
             let peak = session.summary["generator"]["in_flight_peak"].as_u64();
             assert!(peak >= Some(u64::from(callers) * 9 / 10), "{peak:?} were held at once");
         }
         println!("{}", compare(&dir, &one, &three, &[]).stdout);
         for (baseline, candidate) in [(&one, &three), (&three, &one)] {
-            let found = compare(&dir, baseline, candidate, &["--format", "json"]).expect_exit(0);
+            let judged = [&["--format", "json"], OF_THE_AGENT].concat();
+            let found = compare(&dir, baseline, candidate, &judged).expect_exit(0);
             let found: Value = serde_json::from_str(&found.stdout).expect("it is JSON");
             assert_eq!(found["regressions"], serde_json::json!([]), "{mode}");
         }
@@ -197,7 +220,8 @@ fn workers_with_networks_and_clocks_of_their_own_measure_the_truth() {
     agent.finish().expect_exit(0);
     drop(workers);
     let session = dir.session();
-    assert_eq!(session.tally("outcome")["completed"], 24, "{:?}", session.runs);
+    let completed = session.tally("outcome").get("completed").copied();
+    assert_eq!(completed, Some(24), "{:?}", session.tally("detail"));
     assert_eq!(session.tally("worker").len(), WORKERS, "each has callers");
     assert_eq!(server.rooms(), [] as [String; 0]);
     check_against_the_truth(&dir, &session);

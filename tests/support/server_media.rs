@@ -86,9 +86,16 @@ impl ServerMedia {
         let tcp_port = if self.tcp { super::peers::free_tcp_port() } else { 0 };
         // Without a port for TCP, a server whose UDP failed once would name no address at all.
         let (fallback, udp) = (self.tcp, self.udp_config());
+        // It names one address for all, and answers at the first only.
+        let only = match self.address {
+            IpAddr::V4(address) if !address.is_loopback() => {
+                format!(", ips: {{includes: [\"{address}/32\"]}}")
+            }
+            _ => String::new(),
+        };
         let yaml = format!(
             "rtc: {{tcp_port: {tcp_port}, allow_tcp_fallback: {fallback}, use_external_ip: false, \
-             enable_loopback_candidate: true, interfaces: {{includes: [lo]}}, {udp}}}\n{turn}"
+             enable_loopback_candidate: true, interfaces: {{includes: [lo]}}{only}, {udp}}}\n{turn}"
         );
         MediaConfig { yaml, turn_entrance }
     }

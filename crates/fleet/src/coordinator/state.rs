@@ -253,6 +253,7 @@ impl FleetState {
             return Vec::new();
         }
         member.heard = now;
+        let given_up = ended_by_worker(&updates);
         let mut fresh = Vec::new();
         for update in updates {
             let member = self.members.get_mut(&worker).expect("it was there above");
@@ -263,7 +264,8 @@ impl FleetState {
             member.expected += 1;
             let number = update.number;
             let clock = member.clock_at(WorkerTime::from_micros(update.at.0));
-            if let Some(update) = self.take_in(update, worker, clock) {
+            let is_late = update.kind == UpdateKind::Joined && given_up.contains(&update.run);
+            if let Some(update) = self.take_in(update, worker, clock).filter(|_| !is_late) {
                 self.queued += 1;
                 fresh.push(update);
             }
@@ -377,6 +379,16 @@ impl FleetState {
             }
         }
     }
+}
+
+/// Runs that these updates end as the generator's fault. An agent is sent for when its caller has joined: one that came
+/// now would find the caller gone, and would make its deleted room anew.
+fn ended_by_worker(updates: &[NumberedUpdate]) -> HashSet<RunIndex> {
+    let is_given_up = |update: &&NumberedUpdate| match &update.kind {
+        UpdateKind::Ended { outcome, .. } => outcome.class() == Some(FailureClass::GeneratorFault),
+        _ => false,
+    };
+    updates.iter().filter(is_given_up).map(|update| update.run).collect()
 }
 
 /// The coordinator's time as the placement takes it.

@@ -259,10 +259,20 @@ impl Worker {
                 let answer = self.submit(*submit).await;
                 self.connection.answer(message, &answer).await;
             }
-            Command::End(end) => {
-                let answer = self.end(&end);
-                self.connection.answer(message, &answer).await;
-            }
+            Command::End(end) => match self.may_end(&end) {
+                Ok(callers) => {
+                    // Answered once the caller has left: whoever asked deletes the room then.
+                    let (connection, message) = (self.connection.clone(), message.clone());
+                    let (answer, run) = (Ok(self.done()), EvaluatorRunId::of_native(end.run));
+                    tokio::spawn(async move {
+                        if let Some(callers) = callers {
+                            let _ = callers.end_call(run).await;
+                        }
+                        connection.answer(&message, &answer).await;
+                    });
+                }
+                Err(refusal) => self.connection.answer::<Done>(message, &Err(refusal)).await,
+            },
             Command::Acknowledge(acknowledge) => {
                 let answer = self.acknowledge(&acknowledge);
                 self.connection.answer(message, &answer).await;
@@ -369,12 +379,12 @@ impl Worker {
         Ok(self.done())
     }
 
-    fn end(&mut self, end: &EndCall) -> Result<Done, Refusal> {
+    /// Whose conversation is to end, if there is any.
+    fn may_end(&mut self, end: &EndCall) -> Result<Option<Arc<dyn Evaluator>>, Refusal> {
         let now = self.now();
         let held = self.held.as_mut().ok_or(Refusal::UnknownSession)?;
         held.obey(&end.fence, now)?;
-        self.end_calls(&[end.run]);
-        Ok(self.done())
+        Ok(self.callers().cloned())
     }
 
     fn acknowledge(&mut self, acknowledge: &Acknowledge) -> Result<Done, Refusal> {

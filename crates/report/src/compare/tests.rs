@@ -6,7 +6,7 @@ use crate::fold::Fold;
 use crate::render::{Style, comparison_csv, comparison_markdown, comparison_text};
 use rushhour_core::event::{
     AcceptedRun, Event, EventKind, FORMAT_VERSION, FailureClass, GeneratorHealth, Outcome,
-    RunMapping, SessionHeader,
+    RunMapping, SessionHeader, TranscriptionErrors, Turn, TurnEnding, TurnParts,
 };
 use rushhour_core::profile::SessionMode;
 use rushhour_core::profile::testing::profile_of;
@@ -42,11 +42,21 @@ struct TestRun {
     network: Option<u32>,
     seconds: f64,
     outcome: Option<Outcome>,
+    /// Of twelve words that the caller said, so many were misheard.
+    misheard: Option<u64>,
 }
 
 fn completed(seconds: f64) -> TestRun {
     let outcome = Some(Outcome::Completed { judged: Some(true) });
-    TestRun { stage: 0, scenario: 0, mode: Mode::Chat, network: None, seconds, outcome }
+    TestRun {
+        stage: 0,
+        scenario: 0,
+        mode: Mode::Chat,
+        network: None,
+        seconds,
+        outcome,
+        misheard: None,
+    }
 }
 
 fn failed(class: FailureClass, seconds: f64) -> TestRun {
@@ -60,6 +70,27 @@ fn profile(mode: &str, seed: u64, scenarios: u32) -> rushhour_core::profile::Pro
         "mode = \"{mode}\"\nseed = {seed}\n[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n{scenarios}[[stage]]\nrate = \"1/s\"\n"
     );
     profile_of(&text)
+}
+
+/// A turn of twelve words.
+fn turn(said: SessionTime, wrong: u64) -> Turn {
+    let heard =
+        TranscriptionErrors { hits: 12 - wrong, substitutions: wrong, ..Default::default() };
+    Turn {
+        number: 1,
+        said,
+        first: Some(said),
+        last: None,
+        done: None,
+        ending: TurnEnding::Answered,
+        yielded: None,
+        parts: TurnParts::default(),
+        heard: Some(heard),
+        heard_characters: None,
+        key_words: None,
+        rule: None,
+        away: false,
+    }
 }
 
 /// A session in which one run starts per second.
@@ -120,6 +151,9 @@ fn session_with(
             start,
             EventKind::Submitted { request, admitted, sent, answered, result, accepted, mapping },
         );
+        if let Some(wrong) = test_run.misheard {
+            event(start, EventKind::Turn { run, turn: turn(start, wrong) });
+        }
         if let Some(outcome) = test_run.outcome.clone() {
             let (after, seen, conversation_duration) = (end, end, None);
             event(end, EventKind::Ended { run, outcome, after, seen, conversation_duration });
@@ -319,6 +353,32 @@ fn slower_within_the_tolerance_is_no_regression_and_may_be_settled() {
     assert_eq!(found(0.16).conclusion, Conclusion::NoRegressionShown);
     assert_eq!(found(0.16).latencies[0].percentiles[0].finding, ComparisonFinding::Slower);
     assert_eq!(found(0.5).conclusion, Conclusion::NoRegression);
+}
+
+#[test]
+fn an_agent_that_hears_worse_is_a_regression_and_one_that_hears_equally_well_is_not() {
+    let hearing = |name: &str, seed: u64, rate: f64| {
+        let mut noise = Noise(seed);
+        let hear = |run: TestRun| {
+            let wrong = (0..12).filter(|_| noise.uniform() < rate).count() as u64;
+            TestRun { misheard: Some(wrong), ..run }
+        };
+        chat(name, &noisy(1, 300, 1.0).into_iter().map(hear).collect::<Vec<_>>())
+    };
+    let (well, too, worse) = (hearing("a", 5, 0.05), hearing("b", 6, 0.05), hearing("c", 7, 0.12));
+    let rate = |found: &SessionComparison| {
+        let rate = found.rates.iter().find(|rate| rate.measure == "heard.wer");
+        let rate = rate.unwrap_or_else(|| panic!("{:?}", found.rates));
+        (rate.finding, rate.regression)
+    };
+    let found = compared(&well, &worse);
+    assert_eq!(rate(&found), (ComparisonFinding::More, true), "{:?}", found.rates);
+    let why = found.regressions.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(why, ["more of what callers said was misheard (heard.wer)"]);
+    assert_eq!(rate(&compared(&well, &too)), (ComparisonFinding::NoDifference, false));
+    assert_eq!(rate(&compared(&worse, &well)), (ComparisonFinding::Fewer, false));
+    let silent = chat("d", &noisy(1, 300, 1.0));
+    assert_eq!(rate(&compared(&well, &silent)).0, ComparisonFinding::NotEnoughData);
 }
 
 #[test]

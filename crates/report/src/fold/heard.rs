@@ -140,3 +140,62 @@ impl HeardOfRun {
         sum
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::run_record::tests::completed;
+    use super::*;
+    use rushhour_core::event::{KeyWords, Turn, TurnEnding, TurnParts};
+    use rushhour_core::units::SessionTime;
+    use rushhour_stats::Confidence;
+
+    /// A turn of ten words, of which so many were heard as others, and two key words, one of which was missed.
+    fn turn(number: u32, wrong: u64) -> Turn {
+        let words =
+            TranscriptionErrors { hits: 10 - wrong, substitutions: wrong, ..Default::default() };
+        Turn {
+            number,
+            said: SessionTime(5_000),
+            first: Some(SessionTime(6_000)),
+            last: None,
+            done: None,
+            ending: TurnEnding::Answered,
+            yielded: None,
+            parts: TurnParts::default(),
+            heard: Some(words),
+            heard_characters: Some(words.plus(&words)),
+            key_words: Some(KeyWords { of: 2, missed: 0b10 }),
+            rule: None,
+            away: false,
+        }
+    }
+
+    #[test]
+    fn errors_are_summed_before_they_are_divided_and_belong_to_conversations() {
+        let mut tally = HeardTally::default();
+        for wrong in [0, 3] {
+            let turns = vec![turn(1, wrong), turn(2, 0)];
+            tally.add(&RunRecord { turns, ..completed() });
+        }
+        tally.add(&completed());
+        assert_eq!((tally.turns, tally.words.rate()), (4, Some(3.0 / 40.0)));
+        assert_eq!((tally.key_turns, tally.key_words, tally.key_words_heard), (4, 8, 4));
+        let missed = KeyWordPlace { scenario: 0, turn: 2, place: 1 };
+        assert_eq!(tally.by_key_word[&missed], KeyWordCount { said: 2, missed: 2 });
+        assert_eq!(tally.by_key_word.len(), 4);
+        let words = tally.ratio(HeardShare::WordErrors);
+        assert_eq!((words.clusters(), tally.units(HeardShare::CharacterErrors)), (2, 80));
+        let interval = words.interval(Confidence::default()).unwrap();
+        assert!(interval.high() > 0.3, "two conversations that differ say little: {interval:?}");
+    }
+
+    #[test]
+    fn key_words_of_a_forged_journal_take_little_memory() {
+        let mut tally = HeardTally::default();
+        for scenario in 0..1_000 {
+            let turns = (1..=8).map(|number| turn(number, 0)).collect();
+            tally.add(&RunRecord { turns, scenario, ..completed() });
+        }
+        assert_eq!(tally.by_key_word.len(), MOST_KEY_WORDS);
+    }
+}

@@ -290,3 +290,24 @@ fn joins_of_a_worker_keep_their_distance() {
     let Placement::Later(at) = state.place(RunIndex(2), Micros::ZERO) else { panic!("too early") };
     assert!(matches!(state.place(RunIndex(2), at), Placement::On(_)));
 }
+
+#[test]
+fn no_agent_is_sent_for_where_the_worker_had_given_up_before_its_caller_was_heard_of() {
+    let mut state = state();
+    assert_eq!(place(&mut state, 1), Placement::On(B));
+    assert_eq!(place(&mut state, 2), Placement::On(A));
+    let fault = Outcome::failed(FailureClass::GeneratorFault, "its worker heard nothing");
+    let given_up = UpdateKind::Ended { outcome: fault, frames: None };
+    let updates = vec![update(1, 1, 1, UpdateKind::Joined), update(2, 2, 1, given_up)];
+    let fresh = state.updated(batch(B, 8, updates), Micros::from_secs(2));
+    assert!(
+        matches!(fresh[..], [CallerUpdate { kind: UpdateKind::Ended { .. }, .. }]),
+        "{fresh:?}"
+    );
+    // A conversation that only ended quickly is told as it was.
+    let updates = vec![update(1, 1, 2, UpdateKind::Joined), update(2, 2, 2, ended())];
+    assert_eq!(state.updated(batch(A, 7, updates), Micros::from_secs(2)).len(), 2);
+    // Both are acknowledged whole.
+    let expected: Vec<u64> = state.acknowledgements().iter().map(|one| one.expected).collect();
+    assert_eq!(expected, [3, 3]);
+}
