@@ -14,7 +14,7 @@ pub(crate) fn profile_reference() -> String {
 /// Profiles of the fewest keys, one for each evaluator: each shows defaults that the others do not have.
 const LEAST: [&str; 3] = [
     "[livekit]\nurl = \"wss://example.com\"\nagent = \"a\"\n[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n",
-    "[livekit]\nurl = \"ws://127.0.0.1:7880\"\nagent = \"a\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = \"s\"\nscript = \"s.toml\"\ncekura = 1\ncopies = 1\nvoice = {}\n[[stage]]\nrate = \"1/s\"\n[judging]\nby = \"sandbox\"\nsample = \"5%\"\n[capacity]\n[soak]\n[agent_health]\nurl = \"http://127.0.0.1:8081/worker\"\n[workers]\nnats = \"nats://127.0.0.1:4222\"\n[speech]\ncommand = \"say\"\n",
+    "[livekit]\nurl = \"ws://127.0.0.1:7880\"\nagent = \"a\"\n[evaluator]\nkind = \"native\"\n[[scenario]]\nid = \"s\"\nscript = \"s.toml\"\ncekura = 1\ncopies = 1\nvoice = {}\n[[stage]]\nrate = \"1/s\"\n[judging]\nby = \"sandbox\"\nsample = \"5%\"\n[capacity]\n[soak]\n[agent_health]\nurl = \"http://127.0.0.1:8081/worker\"\n[notify]\n[workers]\nnats = \"nats://127.0.0.1:4222\"\n[speech]\ncommand = \"say\"\n",
     "[livekit]\nurl = \"sandbox\"\nagent = \"a\"\n[evaluator]\nkind = \"sandbox\"\n[[scenario]]\nid = 1\ncopies = 1\n[[stage]]\nrate = \"1/s\"\n[sandbox]\n",
 ];
 

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use super::access::{Access, Admission, Credentials};
 use super::page::DrawnPage;
 use super::view::{Scrape, Shared};
-use rushhour_report::render::{MetricsFormat, STYLE, live_frame};
+use rushhour_report::render::{MetricsFormat, live_frame, live_style};
 
 /// The most viewers at once; a browser tab is one.
 const MAX_VIEWERS: usize = 16;
@@ -63,7 +63,7 @@ pub(crate) fn router(shared: Arc<Shared>, content: Content) -> Router {
             .route("/", get(page))
             .route("/events", get(events))
             .route("/live.js", get(async || text("text/javascript; charset=utf-8", SCRIPT)))
-            .route("/style.css", get(async || text("text/css; charset=utf-8", STYLE))),
+            .route("/style.css", get(async || text("text/css; charset=utf-8", live_style()))),
     };
     all.with_state(served)
 }
@@ -130,7 +130,7 @@ pub(crate) fn harden(response: &mut Response) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-fn text(content_type: &'static str, text: &'static str) -> Response {
+fn text(content_type: &'static str, text: impl IntoResponse) -> Response {
     ([(CONTENT_TYPE, content_type)], text).into_response()
 }
 

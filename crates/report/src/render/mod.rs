@@ -23,8 +23,8 @@ pub use csv::{
 };
 pub use hlog::{HlogError, hlog};
 pub use html::{
-    JudgedHistory, LiveContext, LivePart, RecordedRuns, STYLE, capacity_page, history_page,
-    live_frame, live_parts, live_title, session_page, session_page_with, soak_page,
+    JudgedHistory, LiveContext, LivePart, RecordedRuns, capacity_page, history_page, live_frame,
+    live_parts, live_style, live_title, session_page, session_page_with, soak_page,
 };
 pub use json::{
     CAPACITY_VERSION, CapacitySummary, LeakSummary, NightlySeriesSummary, NightlySummary,

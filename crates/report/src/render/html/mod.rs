@@ -29,7 +29,7 @@ mod value_axis;
 pub use capacity::capacity_page;
 pub use history::{JudgedHistory, history_page};
 pub use live_page::{LiveContext, LivePart, live_frame, live_parts, live_title};
-pub use page::STYLE;
+pub use page::live_style;
 pub use recordings::RecordedRuns;
 pub use session_page::{session_page, session_page_with};
 pub use soak::soak_page;

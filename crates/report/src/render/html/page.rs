@@ -2,8 +2,15 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// The style of every page.
-pub const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("style.css");
+/// Of the moments on charts that somebody marked, which most sessions do not have.
+const MARKS_STYLE: &str = include_str!("marks.css");
+const LIVE_STYLE: &str = include_str!("live.css");
+
+/// The style of the page that a running session serves.
+pub fn live_style() -> String {
+    [STYLE, MARKS_STYLE, LIVE_STYLE].concat()
+}
 
 /// Forbids everything that a page could fetch or run, whatever text from outside contains.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -36,6 +43,7 @@ pub(super) fn page_beside(
         Beside::Nothing => (POLICY, ""),
         Beside::Recordings => (POLICY_WITH_RECORDINGS, RECORDINGS_STYLE),
     };
+    let marks_style = if sections.0.contains("class=\"moments\"") { MARKS_STYLE } else { "" };
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -46,7 +54,7 @@ pub(super) fn page_beside(
                 meta name="referrer" content="no-referrer";
                 meta http-equiv="Content-Security-Policy" content=(policy);
                 title { (title) }
-                style { (PreEscaped(STYLE)) (PreEscaped(more_style)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(marks_style)) (PreEscaped(more_style)) }
             }
             body { (header) main { (sections) } }
         }
