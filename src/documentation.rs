@@ -93,7 +93,9 @@ fn whole_profile(block: &str) -> String {
         }
     }
     if !sections.contains(&"evaluator") {
-        let native = is_impaired || sections.contains(&"judging") || own.contains("script =");
+        let native = is_impaired
+            || ["judging", "recording"].iter().any(|own| sections.contains(own))
+            || own.contains("script =");
         let kind = if native { "native" } else { "sandbox" };
         let _ = write!(text, "[evaluator]\nkind = \"{kind}\"\n");
     }
