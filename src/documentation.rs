@@ -82,18 +82,19 @@ fn whole_profile(block: &str) -> String {
         block.lines().take_while(|line| !line.starts_with('[')).map(|line| line.len() + 1).sum();
     let (keys, own) = block.split_at(first);
     let sections = sections(own);
-    let is_impaired = sections.contains(&"network") || sections.contains(&"speech");
+    let is_ours = |section| sections.contains(&section);
+    let needs_callers = ["network", "speech", "recording"].into_iter().any(is_ours);
     let mut text = keys.to_owned();
     for (name, section) in BASE {
         if !sections.contains(name) {
             text.push_str(section);
-            if *name == "scenario" && is_impaired {
+            if *name == "scenario" && needs_callers {
                 text.push_str("script = \"scripts/book-a-table.toml\"\n");
             }
         }
     }
     if !sections.contains(&"evaluator") {
-        let native = is_impaired
+        let native = needs_callers
             || ["judging", "recording"].iter().any(|own| sections.contains(own))
             || own.contains("script =");
         let kind = if native { "native" } else { "sandbox" };

@@ -15,6 +15,10 @@ pub(crate) struct ProfileFiles {
     also: Option<PathBuf>,
     keys: KeyFiles,
     /// Whether a journal names them, which somebody else may have written.
+    #[cfg_attr(
+        not(feature = "native"),
+        expect(dead_code, reason = "only callers of ours say texts")
+    )]
     of_journal: bool,
 }
 
@@ -48,6 +52,7 @@ impl ProfileFiles {
     }
 
     /// Whether a journal names them: then nobody on this machine may have read the profile.
+    #[cfg(feature = "native")]
     pub(crate) const fn are_of_journal(&self) -> bool {
         self.of_journal
     }

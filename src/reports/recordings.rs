@@ -23,11 +23,6 @@ pub(crate) fn record_name(run: RunIndex) -> String {
     format!("run-{run}.json")
 }
 
-/// The name of the conversation as text.
-pub(crate) fn text_name(run: RunIndex) -> String {
-    format!("run-{run}.txt")
-}
-
 /// The name of the sound of one side.
 pub(crate) fn audio_name(run: RunIndex, side: &str) -> String {
     format!("run-{run}-{side}.opus")

@@ -8,11 +8,16 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::reports::recordings::{RECORDINGS, audio_name, kept_recordings, record_name, text_name};
+use crate::reports::recordings::{RECORDINGS, audio_name, kept_recordings, record_name};
 use crate::session::folder::create_folder;
 use rushhour_callers::RecordedSide;
 use rushhour_core::recording::ConversationRecord;
 use rushhour_core::units::RunIndex;
+
+/// The name of the conversation as text.
+fn text_name(run: RunIndex) -> String {
+    format!("run-{run}.txt")
+}
 
 /// Where recordings are before it is known whether they are kept.
 const UNFINISHED: &str = "unfinished";
