@@ -14,6 +14,7 @@ mod load_profile;
 mod logging;
 #[cfg(feature = "fleet")]
 mod nats_login;
+mod new_file;
 mod print;
 mod profile_files;
 mod profile_reference;

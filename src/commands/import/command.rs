@@ -1,7 +1,5 @@
 //! Reads the file, writes the script, and says what was left out.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
@@ -10,6 +8,7 @@ use super::structured_test::script_of;
 use crate::bounded_file::{MAX_TEXT, read_bounded};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::new_file::write_new_file;
 use crate::print;
 
 const HELP: &str = "\
@@ -44,20 +43,10 @@ pub(crate) fn import(arguments: &ImportArgs) -> Result<Exit, CliError> {
     match &arguments.to {
         None => print::stdout(imported.script.trim_end()),
         Some(path) => {
-            let write = || -> io::Result<()> {
-                let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-                file.write_all(imported.script.as_bytes())
-            };
-            let shown = path.display();
-            write().map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => {
-                    CliError::usage(format!("{shown} exists, and is not overwritten"))
-                        .with_hint("name another file")
-                }
-                _ => CliError::usage(format!("cannot write {shown}")).caused_by(error),
-            })?;
+            write_new_file(path, &imported.script)?;
             print::stderr(&format!(
-                "Wrote {shown}. Correct what its rules hear, and give its turns clips or the profile [speech]."
+                "Wrote {}. Correct what its rules hear, and give its turns clips or the profile [speech].",
+                path.display()
             ));
         }
     }

@@ -2,10 +2,8 @@
 
 use super::arm::{Arm, ArmPair};
 use super::blocks::SideTiming;
-use super::finding::{ComparisonFinding, FigureNote};
 use super::rate::{
-    BlockCount, FEWEST_RUNS, RateComparison, TimedCount, block_interval, by_block,
-    smallest_difference, sum,
+    BlockCount, FEWEST_RUNS, RateComparison, TimedCount, block_interval, by_block, sum, undecided,
 };
 use rushhour_core::profile::HeardShare;
 use rushhour_stats::{ClusteredRatio, Confidence, Interval};
@@ -36,30 +34,7 @@ pub(super) fn compare_heard(share: HeardShare, arms: ArmPair<'_>) -> Option<Rate
     let found =
         ClusteredRatio::difference(&ratio(&sides.0), &ratio(&sides.1), Confidence::default());
     let blocks = is_enough.then(|| block_interval_of(&from, &to, timing, arms)).flatten();
-    let estimate = found.map(|(estimate, _)| estimate);
-    Some(RateComparison {
-        measure: measure_name(share).to_owned(),
-        baseline_count: baseline.yes,
-        baseline_n: baseline.of,
-        candidate_count: candidate.yes,
-        candidate_n: candidate.of,
-        difference: estimate.map(|found| found.point),
-        difference_low: estimate.map(|found| found.interval.low()),
-        difference_high: estimate.map(|found| found.interval.high()),
-        blocks_low: blocks.map(Interval::low),
-        blocks_high: blocks.map(Interval::high),
-        p_value: found.map(|(_, p)| p),
-        p_adjusted: None,
-        smallest_difference_seen: estimate.and_then(|found| smallest_difference(found.interval)),
-        finding: if is_enough {
-            ComparisonFinding::NoDifference
-        } else {
-            ComparisonFinding::NotEnoughData
-        },
-        regression: false,
-        decided: false,
-        note: (!is_enough).then_some(FigureNote::TooFewRuns { n, needs: FEWEST_RUNS }),
-    })
+    Some(undecided(measure_name(share), (baseline, candidate), found, blocks, n))
 }
 
 fn block_interval_of(

@@ -8,7 +8,7 @@ use super::blocks::{Blocks, SideTiming, TimedValue};
 use super::finding::{ComparisonFinding, FALSE_ALARMS, FigureNote};
 use rushhour_core::units::{Percent, SessionTime};
 use rushhour_stats::{
-    Bootstrap, Confidence, Interval, PValue, Power, Proportion, detectable_ratio_of,
+    Bootstrap, Confidence, Estimate, Interval, PValue, Power, Proportion, detectable_ratio_of,
     newcombe_difference,
 };
 
@@ -91,16 +91,31 @@ pub(super) fn compare_rate(share: ArmShare, arms: ArmPair<'_>) -> Option<RateCom
     let proportions = Proportion::new(baseline.yes, baseline.of)
         .and_then(|from| Ok((from, Proportion::new(candidate.yes, candidate.of)?)))
         .ok();
-    let estimate =
-        proportions.map(|(from, to)| newcombe_difference(from, to, Confidence::default()));
+    let difference = proportions.map(|(from, to)| {
+        (newcombe_difference(from, to, Confidence::default()), p_value(from, to))
+    });
     let bootstrap = is_enough.then(|| arms.criteria.bootstrap(from.len().max(to.len())));
     let blocks = bootstrap.and_then(|bootstrap| block_interval(&from, &to, timing, &bootstrap));
+    let measure = match share {
+        ArmShare::Failed => "failed",
+        ArmShare::JudgedFailed => "judged_failed",
+    };
     let n = baseline.of.min(candidate.of);
-    Some(RateComparison {
-        measure: match share {
-            ArmShare::Failed => "failed".to_owned(),
-            ArmShare::JudgedFailed => "judged_failed".to_owned(),
-        },
+    Some(undecided(measure, (baseline, candidate), difference, blocks, n))
+}
+
+/// A share of both sides, `n` of the smaller one, with its difference, the p-value of none, and the interval over blocks.
+pub(super) fn undecided(
+    measure: &str,
+    (baseline, candidate): (BlockCount, BlockCount),
+    difference: Option<(Estimate, f64)>,
+    blocks: Option<Interval>,
+    n: u64,
+) -> RateComparison {
+    let is_enough = n >= FEWEST_RUNS;
+    let estimate = difference.map(|(estimate, _)| estimate);
+    RateComparison {
+        measure: measure.to_owned(),
         baseline_count: baseline.yes,
         baseline_n: baseline.of,
         candidate_count: candidate.yes,
@@ -110,7 +125,7 @@ pub(super) fn compare_rate(share: ArmShare, arms: ArmPair<'_>) -> Option<RateCom
         difference_high: estimate.map(|found| found.interval.high()),
         blocks_low: blocks.map(Interval::low),
         blocks_high: blocks.map(Interval::high),
-        p_value: proportions.map(|(from, to)| p_value(from, to)),
+        p_value: difference.map(|(_, p)| p),
         p_adjusted: None,
         smallest_difference_seen: estimate.and_then(|found| smallest_difference(found.interval)),
         finding: if is_enough {
@@ -121,7 +136,7 @@ pub(super) fn compare_rate(share: ArmShare, arms: ArmPair<'_>) -> Option<RateCom
         regression: false,
         decided: false,
         note: (!is_enough).then_some(FigureNote::TooFewRuns { n, needs: FEWEST_RUNS }),
-    })
+    }
 }
 
 /// The interval of the difference with blocks resampled; shared blocks are resampled together.
@@ -212,7 +227,7 @@ fn p_value(from: Proportion, to: Proportion) -> f64 {
 }
 
 /// A difference is a ratio on the exponential scale.
-pub(super) fn smallest_difference(interval: Interval) -> Option<f64> {
+fn smallest_difference(interval: Interval) -> Option<f64> {
     let scaled = Interval::new(interval.low().exp(), interval.high().exp())?;
     detectable_ratio_of(scaled, Confidence::default(), Power::default()).map(f64::ln)
 }
