@@ -56,6 +56,9 @@ Environment:
   LIVEKIT_URL, CEKURA_API_URL          addresses that take precedence over the profile's
   NATS_USER, NATS_PASSWORD, ...        how to log in to NATS: see `rushhour worker --help`
   RUSHHOUR_LIVE_TOKEN                  token of the page that --live serves
+  RUSHHOUR_NOTIFY_URL                  webhook that takes precedence over the profile's [notify]
+  RUSHHOUR_NOTIFY_AUTHORIZATION        what to send it in the header Authorization
+  RUSHHOUR_CACHE                       folder for speech that [speech] made
   RUSHHOUR_LOG                         what to log, such as `debug`
 A profile can also name files that hold the credentials.
 

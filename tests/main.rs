@@ -12,6 +12,7 @@
 //! | `transcripts` | error rates of transcripts against jiwer |
 //! | `paired`, `soak`, `capacity` | voice against chat, long sessions, the search for the capacity |
 //! | `participants`, `native_callers`, `judging` | our participants and callers in real rooms, and their runs judged |
+//! | `quality` | how an agent sounds and takes turns, against its truth |
 //! | `recordings` | conversations that are kept, against the truth and in a browser |
 //! | `spoken_scripts` | scripts without clips, in noise, with rules; structured tests as scripts |
 //! | `connections` | connections that are lost, and servers that are restarted |
@@ -37,7 +38,7 @@
 //! | `given_to_agents` | what agents need of their callers: who they are, answers to calls, keys |
 //! | `agent_behaviours` | our callers against such agents |
 //! | `agent_habits` | our callers against the calibration agent with the habits of such agents |
-//! | `live` | sessions that are watched, marked, stopped and told of |
+//! | `live` | sessions that are watched, marked and stopped, and webhooks at their end |
 //! | `logging` | the log, and what must not be in it |
 //! | `packaging` | archive, image, Debian package, workflows and manifests |
 //! | `examples` | the programs in `examples/` |

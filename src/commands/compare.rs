@@ -56,7 +56,7 @@ pub(crate) struct CompareArgs {
     /// How much longer a latency may be before it counts as a regression.
     #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = parse_unit::<Percent>)]
     tolerance: Percent,
-    /// By how many percentage points more runs may fail before it counts as a regression.
+    /// By how many percentage points more runs may fail, or more words be misheard, before it counts as a regression.
     #[arg(long, value_name = "POINTS", default_value = "0%", value_parser = parse_unit::<Percent>)]
     failure_tolerance: Percent,
     /// Judge only this latency; may be repeated.

@@ -17,8 +17,8 @@ Examples:
   # Afterwards: what became slower, and what failed more often?
   rushhour compare reports/20261122T213015Z-desk --arms mark=before,after
 
-The mark is in the journal and on every chart over time. It is made by the owner of the session \
-on its machine: through a socket in the session's folder.
+The mark is in the journal and on every chart over time. Only the session's owner can make it, on \
+the session's machine, because it goes through a socket in the session's folder.
 
 Exit codes:
   0    marked
@@ -28,10 +28,10 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub(crate) struct MarkArgs {
-    /// The folder of the session, or of a search for capacity: its running level is marked.
+    /// The folder of the session, or of a capacity search, whose running level is marked.
     #[arg(value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     folder: PathBuf,
-    /// What the moment is, in a few words.
+    /// What happened, in a few words.
     #[arg(value_name = "TEXT")]
     text: String,
 }

@@ -17,8 +17,8 @@ Examples:
   rushhour stop reports/20261122T213015Z-desk --now
 
 The same as Ctrl-C in its terminal, once or twice: every planned run has an outcome, rooms are \
-deleted and reports are written. It is asked by the owner of the session on its machine: through \
-a socket in the session's folder.
+deleted and reports are written. Only the session's owner can stop it, on the session's machine, \
+because this goes through a socket in the session's folder.
 
 Exit codes:
   0    the session was told

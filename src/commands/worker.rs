@@ -30,7 +30,7 @@ const HELP: &str = "\
 Examples:
   # On each machine, for a LiveKit server on another one
   rushhour worker nats://10.0.0.5:4222 --capacity 300 --allow-host livekit.example.com
-  # How many callers of a profile this machine holds, in two minutes
+  # Measure how many callers of a profile this machine holds
   rushhour worker --measure my-agent.toml
   # On the machine of the session
   rushhour run my-agent.toml --workers nats://10.0.0.5:4222
@@ -79,10 +79,10 @@ pub(crate) struct WorkerArgs {
     /// Reach the LiveKit server at this address, whatever the session's; its host is allowed.
     #[arg(long, value_name = "URL")]
     livekit_url: Option<String>,
-    /// Measure how many callers of this profile this machine holds, in two minutes, and exit.
+    /// Measure how many callers of this profile this machine holds, in up to two minutes, and exit.
     ///
-    /// The callers are real, with their scripts and media; they talk to an agent in this process. Nothing is asked of any
-    /// other machine, so that it costs nothing and needs no key.
+    /// The callers are real, with their scripts and media, and talk to an agent in this process. It needs no key and no
+    /// other machine, except for a service that [speech] of the profile names.
     #[arg(
         long,
         value_name = "PROFILE",

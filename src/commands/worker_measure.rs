@@ -43,7 +43,7 @@ pub(super) fn measure(profile: PathBuf, joins: u32) -> Result<Exit, CliError> {
         .map_err(CliError::from_internal)?;
     let server = LoopbackServer::start().map_err(CliError::from_internal)?;
     print::stdout(&format!(
-        "Measuring how many callers of {} this machine holds, on this machine alone. It takes up to two minutes.",
+        "Measuring how many callers of {} this machine holds. It takes up to two minutes.",
         profile.name
     ));
     let measured = runtime.block_on(async {
@@ -63,7 +63,7 @@ pub(super) fn measure(profile: PathBuf, joins: u32) -> Result<Exit, CliError> {
     let measured = measured?;
     let Some(text) = conclusion(&measured) else {
         return Err(CliError::usage(
-            "this machine keeps its ticks with none of these callers: stop other programs on it, or use a larger one",
+            "ticks were late even with the fewest callers: stop other programs on this machine, or use a larger one",
         ));
     };
     print::stdout(&text);

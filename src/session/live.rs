@@ -18,7 +18,7 @@ pub(crate) const TOKEN_VARIABLE: &str = "RUSHHOUR_LIVE_TOKEN";
 pub(crate) struct LiveArgs {
     /// Serve a page that shows the session while it runs, and metrics at /metrics: at 127.0.0.1:5665, or at ADDRESS.
     ///
-    /// The page only shows. On an address that other machines can reach it asks for a token: the one in
+    /// The page is read-only. On an address that other machines can reach it asks for a token: the one in
     /// RUSHHOUR_LIVE_TOKEN, or a random one that is printed.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:5665")]
     live: Option<ListenAddress>,

@@ -124,7 +124,7 @@ fn send(url: &str, body: &[u8]) -> Result<(), CliError> {
             _ = interrupted() => Err(NotifyError::Interrupted),
         }
     });
-    told.map_err(|error| CliError::usage("the webhook does not take it").caused_by(error))
+    told.map_err(|error| CliError::usage("the webhook did not accept it").caused_by(error))
 }
 
 async fn post(

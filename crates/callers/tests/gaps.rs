@@ -33,7 +33,7 @@ fn table_of_gaps() {
     let folder = std::env::var_os("VOICES").map_or_else(shipped, PathBuf::from);
     let voices = voices(&folder);
     println!(
-        "| voice | pauses taken for gaps, a minute | cuts | found | found of those loud on both sides | length found of those |"
+        "| voice | pauses taken for gaps, a minute | cuts | found | found of those loud on both sides | share of their length found |"
     );
     println!("| --- | --- | --- | --- | --- | --- |");
     for engine in Engine::ALL {

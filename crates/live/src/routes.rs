@@ -94,7 +94,7 @@ pub(crate) fn refuse(access: &Access, request: &Parts) -> Option<Response> {
             "Open the address that Rushhour printed, with its token; or send it as `Authorization: Bearer TOKEN`.\n",
         ),
         _ if request.method != Method::GET && request.method != Method::HEAD => {
-            (StatusCode::METHOD_NOT_ALLOWED, "This page only shows; nothing can be changed here.\n")
+            (StatusCode::METHOD_NOT_ALLOWED, "This page is read-only.\n")
         }
         Admission::SetCookie if request.uri.path() == "/" => return Some(with_cookie(access)),
         Admission::SetCookie | Admission::Granted => return None,

@@ -99,7 +99,7 @@ impl ImportError {
             Self::NoConditions => {
                 "only scenarios of the type `conditional_actions` can be imported; others are instructions for a language model"
             }
-            Self::TooMany => "leave out some",
+            Self::TooMany => "remove some of them",
             Self::NoFirstMessage => {
                 "give it a condition FIRST_MESSAGE with a fixed message, or a `first_message`"
             }

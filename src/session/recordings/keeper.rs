@@ -198,7 +198,7 @@ impl Keeper {
         let mut lines = Vec::new();
         if count > 0 {
             lines.push(format!(
-                "Recordings of {} ({}) are in {folder}: they hold what was said, which is personal data where people are in it",
+                "Recordings of {} ({}) are in {folder}: they hold what was said, which may be personal data",
                 counted(count as u64, "run"),
                 format_bytes(bytes)
             ));

@@ -78,15 +78,15 @@ raw_table! {
         soak: RawSoak,
         /// Where to read the health of the agent's worker throughout the session.
         agent_health: RawAgentHealth,
-        /// Whom to tell of the session's end.
+        /// A webhook to notify when the session has ended.
         notify: RawNotify,
         /// Lets Cekura rerun and judge a sample of the native callers' runs, and their failures; native only.
         judging: RawJudging,
-        /// Which conversations of native callers are kept as sound and text, beside the reports; none by default. A recording holds what was said, which is personal data where people or their data are in it.
+        /// Which conversations of native callers to keep as sound and text, beside the reports; none by default. A recording holds what was said, which may be personal data.
         recording: RawRecording,
         /// Where the native callers run, if not in this process: on machines where `rushhour worker` waits for them.
         workers: RawWorkers,
-        /// What says the words of turns that have no clip; native only.
+        /// A program or a service that says the words of turns without a clip; native only.
         speech: RawSpeech,
     }
 }

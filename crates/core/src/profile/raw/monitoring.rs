@@ -23,7 +23,7 @@ raw_table! {
         url: String,
         /// The worker's Prometheus metrics, such as "http://127.0.0.1:8081/metrics"; on this machine only.
         metrics: String,
-        /// Further workers of the agent: what each of them serves at `/worker`, such as `["http://127.0.0.1:8082/worker"]`. Jobs, processes and memory are summed up, and the greatest load counts; the page of `--live` shows each.
+        /// Further workers of the agent: the address of each one's `/worker`, such as `["http://127.0.0.1:8082/worker"]`. Jobs, processes and memory are summed, and the highest load counts; the page of `--live` shows each worker.
         others: Vec<String>,
         /// How often to read it.
         every: PositiveDuration,
@@ -33,9 +33,9 @@ raw_table! {
 }
 
 raw_table! {
-    /// Whom to tell of the session's end. The value of RUSHHOUR_NOTIFY_AUTHORIZATION, if it is set, is sent in the header Authorization.
+    /// A webhook to notify when the session has ended. The value of RUSHHOUR_NOTIFY_AUTHORIZATION, if it is set, is sent in the header Authorization.
     RawNotify {
-        /// Where to POST to. RUSHHOUR_NOTIFY_URL takes precedence: an address that is itself a secret, as Slack's and Teams' are, belongs there, because the profile is part of the journal.
+        /// Where to POST to. RUSHHOUR_NOTIFY_URL takes precedence. An address that is itself a secret, as Slack's and Teams' are, belongs there, because the profile is part of the journal.
         url: String,
         /// What to send.
         format: NoticeFormat,

@@ -9,11 +9,11 @@ raw_table! {
     RawRecording {
         /// Which runs to keep by how they ended: those that failed or were not answered as expected ("failures"), every one ("all"), or none.
         keep: KeepRecordings,
-        /// Keeps so many of the runs that waited longest for an answer.
+        /// How many of the runs that waited longest for an answer to keep.
         slowest: u32,
-        /// Keeps a random share of the runs, by the seed.
+        /// The share of the runs to keep at random, drawn from the seed.
         sample: Percent,
-        /// The most runs to keep. Where there are more, failures go before slow runs, and slow runs before others.
+        /// The most runs to keep. If there are more, failures take precedence over slow runs, and slow runs over others.
         max_runs: u32,
         /// The most that all recordings of a session may take on the disk, those of runs in flight included.
         max_bytes: ByteSize,

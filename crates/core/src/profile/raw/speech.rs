@@ -17,7 +17,7 @@ raw_table! {
         voice: String,
         /// A file with the service's key, relative to the profile.
         key_file: String,
-        /// How long one text may take.
+        /// How long the synthesis of one text may take.
         within: PositiveDuration,
     }
 }
@@ -25,11 +25,11 @@ raw_table! {
 raw_table! {
     /// How the callers of a scenario sound in voice; native only.
     RawVoice {
-        /// How far the noise around the caller is below its speech, such as `"10dB"`: pink noise from the seed, also between turns. There is none if this is not given.
+        /// How far the noise around the caller is below its speech, such as `"10dB"`: pink noise drawn from the seed, between turns too; no noise if not given.
         snr: Decibels,
-        /// The band of its line.
+        /// The frequency band of its line.
         band: VoiceBand,
-        /// The level of its speech without pauses, such as `"-26dBFS"`; that of the clips if not given.
+        /// The level of its speech without pauses, such as `"-26dBFS"`; the clips' own level if not given.
         level: SoundLevel,
     }
 }

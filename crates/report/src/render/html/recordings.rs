@@ -71,7 +71,7 @@ impl RecordedRuns {
         html! {
             p {
                 (counted(self.0.len() as u64, "conversation")) " in the folder " code { "recordings" }
-                " beside this page. They hold what was said, which is personal data where people are in it: "
+                " beside this page. They hold what was said, which may be personal data: "
                 code { "rushhour report --without-recordings" } " makes a page without them."
             }
             @for record in self.0.values() { (recording(record)) }

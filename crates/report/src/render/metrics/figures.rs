@@ -121,7 +121,7 @@ fn services(folded: &FoldedSession) -> Vec<Family> {
             .of(number(folded.submissions)),
         Family::counter("submission_attempts", "Attempts to submit, with those that failed")
             .of(number(folded.submission_attempts)),
-        Family::counter("rate_limited", "Requests that a service refused because of too many")
+        Family::counter("rate_limited", "Requests that a service refused by its rate limit")
             .with(service("evaluator"), number(health.throttled))
             .with(service("livekit"), number(health.livekit_throttled)),
         Family::counter("rooms", "Rooms that were created, deleted, or could not be deleted")

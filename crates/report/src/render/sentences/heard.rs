@@ -21,7 +21,7 @@ fn word_note(folded: &FoldedSession) -> Option<String> {
     let characters =
         characters.map_or(String::new(), |rate| format!(", {:.1} % by characters", 100.0 * rate));
     let unrelated = if rate >= UNRELATED {
-        " That is next to nothing: look whether the agent transcribes in the language of the scripts, and whether `say` is what the clips say."
+        " They heard next to nothing: check that the agent transcribes in the language of the scripts, and that `say` is what the clips say."
     } else {
         ""
     };

@@ -77,7 +77,7 @@ fn taking_note(folded: &FoldedSession) -> Option<String> {
         estimated.map_or(String::from("n/a"), |found| quality_number(measure, found.value))
     };
     Some(format!(
-        "The agent talked over the caller in {} of {} ({}), and spoke during {} of what callers said; its longest silence while it was its turn was {dead_air}.",
+        "The agent talked over the caller in {} of {} ({}), and spoke during {} of what callers said; its longest silence during its own turn was {dead_air}.",
         all.talked_over,
         counted(all.turns, "turn"),
         share(QualityMeasure::TalkOver),
