@@ -5,7 +5,7 @@ use rushhour_core::units::{Secret, redact, remember_secret};
 use rushhour_sandbox::SandboxConfig;
 
 /// Where the environment holds secrets.
-const VARIABLES: [&str; 8] = [
+pub(crate) const VARIABLES: [&str; 8] = [
     "LIVEKIT_API_KEY",
     "LIVEKIT_API_SECRET",
     "CEKURA_API_KEY",

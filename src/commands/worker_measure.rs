@@ -73,11 +73,14 @@ pub(super) fn measure(profile: PathBuf, joins: u32) -> Result<Exit, CliError> {
 /// The conversation of a run: scenarios and modes take turns.
 fn conversation(profile: &Profile, run: RunIndex, url: &str) -> ConversationRequest {
     let (scenarios, modes) = (profile.mix.scenarios(), profile.mode.modes());
-    let at = |count: usize| usize::try_from(run.0).unwrap_or(0) % count.max(1);
+    let (number, of) = (usize::try_from(run.0).unwrap_or(0), scenarios.len().max(1));
+    let kinds = modes.len().max(1);
+    // Where their numbers fit, each scenario would always have the same mode.
+    let shift = if of.is_multiple_of(kinds) { number / of } else { 0 };
     ConversationRequest {
         run,
-        scenario: scenarios[at(scenarios.len())].id.clone(),
-        mode: modes[at(modes.len())],
+        scenario: scenarios[number % of].id.clone(),
+        mode: modes[(number + shift) % kinds],
         network: profile.network_of(run, None),
         livekit_url: url.to_owned(),
         room: RoomName::new(format!("measure-{run}")),

@@ -20,6 +20,7 @@ use crate::print;
 use rushhour_core::event::{Event, EventKind, EventSink};
 use rushhour_core::units::{ForeignText, SessionTime};
 use rushhour_driver::{SessionClock, SessionInput};
+use rushhour_report::fold::MAX_MARKS;
 
 /// The socket, in a session's folder while it runs.
 const SOCKET: &str = "control.sock";
@@ -124,13 +125,14 @@ async fn serve(
     sink: Arc<dyn EventSink>,
     inputs: UnboundedSender<SessionInput>,
 ) {
+    let mut marks = 0;
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         // One after the other, and none for long.
-        let _ = timeout(REQUEST_TIMEOUT, answer(stream, clock, &*sink, &inputs)).await;
+        let _ = timeout(REQUEST_TIMEOUT, answer(stream, clock, &*sink, &inputs, &mut marks)).await;
     }
 }
 
@@ -139,12 +141,13 @@ async fn answer(
     clock: SessionClock,
     sink: &dyn EventSink,
     inputs: &UnboundedSender<SessionInput>,
+    marks: &mut usize,
 ) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
     (&mut stream).take(MAX_REQUEST).read_line(&mut line).await?;
     let answer = match serde_json::from_str(&line) {
-        Ok(ControlRequest::Mark { text }) => mark(&text, clock, sink).await,
+        Ok(ControlRequest::Mark { text }) => mark(&text, clock, sink, marks).await,
         Ok(ControlRequest::Stop { now }) => stop(now, clock, inputs),
         Err(_) => ControlAnswer::Refused { reason: "it does not know this request".to_owned() },
     };
@@ -154,11 +157,21 @@ async fn answer(
     stream.flush().await
 }
 
-async fn mark(text: &str, clock: SessionClock, sink: &dyn EventSink) -> ControlAnswer {
+async fn mark(
+    text: &str,
+    clock: SessionClock,
+    sink: &dyn EventSink,
+    marks: &mut usize,
+) -> ControlAnswer {
     let text = ForeignText::at_most(text.trim(), MAX_MARK);
     if text.is_empty() {
         return ControlAnswer::Refused { reason: "the mark has no text".to_owned() };
     }
+    if *marks >= MAX_MARKS {
+        let reason = format!("a session has at most {MAX_MARKS} marks");
+        return ControlAnswer::Refused { reason };
+    }
+    *marks += 1;
     let at: SessionTime = clock.now();
     info!(text = text.as_str(), "marked");
     print::stderr(&format!("\nmarked: {text}"));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use tracing::info;
+use url::Url;
 
 use crate::bounded_file::read_bounded;
 use crate::credentials;
@@ -14,6 +15,7 @@ use crate::known_secrets;
 use crate::print;
 use crate::signals::interrupted;
 use rushhour_core::profile::{NoticeFormat, Profile};
+use rushhour_core::profile::{TargetKind, target_kind};
 use rushhour_core::units::{ForeignText, Secret};
 use rushhour_livekit::http::{HttpClient, TransportError, TrustStore};
 
@@ -88,6 +90,13 @@ pub(crate) fn notify(
         }
         return;
     };
+    if !is_private(&url) {
+        // The profile's was checked before; it is said once what is wrong with one of the environment.
+        print::stderr(&format!(
+            "Nobody was told of the end: write {URL_VARIABLE} as a URL that begins with https://."
+        ));
+        return;
+    }
     let format = settings.map_or(NoticeFormat::Summary, |settings| settings.format);
     let body = match format {
         NoticeFormat::Summary => {
@@ -101,6 +110,15 @@ pub(crate) fn notify(
         Ok(()) => info!("told of the session's end"),
         Err(error) => print::stderr(&format!("Nobody was told of the end: {}", error.one_line())),
     }
+}
+
+/// Whether nobody on the way reads what is sent there.
+fn is_private(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| match url.scheme() {
+        "https" => true,
+        "http" => matches!(target_kind(&url), TargetKind::Loopback | TargetKind::Private),
+        _ => false,
+    })
 }
 
 fn send(url: &str, body: &[u8]) -> Result<(), CliError> {
@@ -194,6 +212,19 @@ fn plain(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_sent_in_clear_stays_on_private_networks() {
+        for (url, is_sent) in [
+            ("https://hooks.example.com/x", true),
+            ("http://127.0.0.1:9/x", true),
+            ("http://hooks.example.com/x", false),
+            ("ftp://127.0.0.1/x", false),
+            ("hooks.example.com", false),
+        ] {
+            assert_eq!(is_private(url), is_sent, "{url}");
+        }
+    }
 
     #[test]
     fn chats_get_text_and_no_mentions_or_links() {

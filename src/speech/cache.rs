@@ -45,12 +45,10 @@ impl SpeechCache {
         // Of this process and this text alone: another session may keep the same text now.
         let part = self.folder.join(format!("{hash}.{}.part", std::process::id()));
         let write = || -> io::Result<()> {
-            let mut file: File = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&part)?;
+            // One of a process that died, or somebody's link.
+            let _ = fs::remove_file(&part);
+            let mut file: File =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&part, self.folder.join(hash))

@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::synthesiser::SynthesisError;
 use crate::bounded_file::MAX_CLIP;
+use crate::known_secrets::VARIABLES;
 use rushhour_core::profile::SynthesisSettings;
 use rushhour_core::units::ForeignText;
 
@@ -24,9 +25,6 @@ use rushhour_core::units::ForeignText;
 const MAX_COMPLAINT: u64 = 16 * 1024;
 /// How often it is looked whether a program that has written everything has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// Secrets of this process's environment, which are none of a program's business.
-const OUR_SECRETS: [&str; 5] =
-    ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "CEKURA_API_KEY", "NATS_PASSWORD", "NATS_TOKEN"];
 
 /// Has a program say a text. It is run in `folder`.
 ///
@@ -49,9 +47,10 @@ pub(super) fn say(
         .stdin(if in_argument { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // So that what it starts is ended with it, and a Ctrl-C ends the session in order.
+        // So that what it starts is ended with it.
         .process_group(0);
-    for secret in OUR_SECRETS {
+    // Secrets of this process are none of a program's business.
+    for secret in VARIABLES.into_iter().chain(["RUSHHOUR_NOTIFY_URL"]) {
         command.env_remove(secret);
     }
     let child = command.spawn().map_err(SynthesisError::NotStarted)?;
@@ -106,16 +105,17 @@ impl Running {
                 let _ = sender.send(read.map(|_| bytes));
             });
         }
-        let complaint = self.child.stderr.take().map(|stderr| {
+        let (complained, complaint) = channel();
+        if let Some(stderr) = self.child.stderr.take() {
             thread::spawn(move || {
                 let mut bytes = Vec::new();
                 // What cannot be read is not shown. The rest is read too, so that the program can write it.
                 let mut stderr = stderr.take(MAX_COMPLAINT);
                 let _ = stderr.read_to_end(&mut bytes);
+                let _ = complained.send(bytes);
                 let _ = io::copy(&mut stderr.into_inner(), &mut io::sink());
-                bytes
-            })
-        });
+            });
+        }
         let left = deadline.saturating_duration_since(Instant::now());
         let bytes = match output.recv_timeout(left) {
             Ok(read) => read.map_err(SynthesisError::NotStarted)?,
@@ -139,7 +139,9 @@ impl Running {
         if status.success() {
             return Ok(bytes);
         }
-        let complaint = complaint.and_then(|thread| thread.join().ok()).unwrap_or_default();
+        // What has left its group may hold its standard error for ever.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let complaint = complaint.recv_timeout(left).unwrap_or_default();
         let complaint = String::from_utf8_lossy(&complaint);
         let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
         let said = last.map(|line| ForeignText::from(line.trim().to_owned()));
@@ -154,6 +156,18 @@ mod tests {
     fn run(script: &str, seconds: u64) -> Result<Vec<u8>, SynthesisError> {
         let words = ["/bin/sh", "-c", script].map(str::to_owned);
         say(&words, "Good evening.", Path::new(""), Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_program_that_leaves_another_one_behind_is_not_waited_for() {
+        let script = "setsid sleep 30 >/dev/null & exit 3";
+        let began = Instant::now();
+        let failed = run(script, 1);
+        assert!(matches!(failed, Err(SynthesisError::Failed { said: None, .. })), "{failed:?}");
+        assert!(
+            began.elapsed() < Duration::from_secs(25),
+            "it would last as long as the other one"
+        );
     }
 
     #[test]

@@ -50,8 +50,8 @@ impl SpeechService {
         }
         if !response.is_success() {
             let said = String::from_utf8_lossy(&response.body);
-            let said: String = said.trim().chars().take(MAX_QUOTED).collect();
-            let said = (!said.is_empty() && !response.is_html()).then(|| ForeignText::from(said));
+            let is_text = !said.trim().is_empty() && !response.is_html();
+            let said = is_text.then(|| ForeignText::at_most(said.trim(), MAX_QUOTED));
             return Err(SynthesisError::Refused { status: response.status, said });
         }
         Ok(response.body)

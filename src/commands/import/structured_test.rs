@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use rushhour_core::units::is_invisible;
+
 /// The most conditions that are read: a script has at most as many rules.
 const MOST_CONDITIONS: usize = 100;
 /// The condition of what the caller says first.
@@ -232,8 +234,11 @@ fn quoted(text: &str) -> String {
             '"' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            c if c.is_control() => {
-                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            c if is_invisible(c) => {
+                let _ = match u32::from(c) {
+                    code @ ..=0xFFFF => write!(quoted, "\\u{code:04X}"),
+                    code => write!(quoted, "\\U{code:08X}"),
+                };
             }
             c => quoted.push(c),
         }

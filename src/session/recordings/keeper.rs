@@ -158,7 +158,12 @@ impl Keeper {
             return Ok(());
         }
         record.kept_for = decision.kept_for;
-        self.files.keep(&record, &json(&record)?)
+        let json = json(&record)?;
+        // Sound without its record would be listed nowhere.
+        self.files.keep(&record, &json).inspect_err(|_| {
+            self.files.discard(run);
+            self.files.delete(run);
+        })
     }
 
     fn give_up(&mut self, run: RunIndex) {

@@ -395,9 +395,9 @@ impl Caller {
     /// Reports the open turn, if any, as answered. `is_done` tells whether the agent had finished.
     pub(super) fn close_turn(&mut self, is_done: bool) {
         self.find_answer();
-        let Some(turn) = self.turn.take() else { return };
         // A rule that takes over says that the answer is not the expected one yet.
         let takes_over = std::mem::take(&mut self.rules.takes_over);
+        let Some(turn) = self.turn.take() else { return };
         let prompt = self.config.script.turn(turn.index).filter(|_| !takes_over);
         let expect = prompt.and_then(|prompt| prompt.expect.as_ref());
         let text = turn.said_at.map(|said| self.utterances.text_since(said)).unwrap_or_default();

@@ -3,10 +3,12 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::audio::Clip;
-use rushhour_core::profile::{Abandonment, Backchannel, RuleAction, Script, ScriptTurn};
+use rushhour_core::profile::{
+    Abandonment, Backchannel, RuleAction, Script, ScriptRule, ScriptTurn,
+};
 use rushhour_core::rng::KeyedRng;
 use rushhour_core::units::{DtmfKey, Micros, Mode, PositiveDuration, RunIndex};
 
@@ -96,6 +98,12 @@ pub enum ScriptError {
     /// An expectation is not a valid regular expression.
     #[error(transparent)]
     Expression(#[from] regex::Error),
+    /// It has more rules than a profile may have.
+    #[error("{rules} rules are too many")]
+    TooManyRules {
+        /// How many there are.
+        rules: usize,
+    },
     /// A clip cannot be loaded.
     #[error(transparent)]
     Clip(Box<dyn Error + Send + Sync>),
@@ -111,6 +119,10 @@ impl PreparedScript {
         mode: Mode,
         mut load_clip: impl FnMut(&str) -> Result<Clip, E>,
     ) -> Result<Self, ScriptError> {
+        let rules = script.rules.len();
+        if rules > ScriptRule::MOST {
+            return Err(ScriptError::TooManyRules { rules });
+        }
         let compile = |text: &Option<String>| text.as_deref().map(Regex::new).transpose();
         let greeting = match &script.greeting {
             Some(greeting) => Some(PreparedGreeting {
@@ -170,7 +182,11 @@ impl PreparedScript {
                         RuleAnswer::Say(Box::new(prepare(number, &turn)?))
                     }
                 };
-                Ok(PreparedRule { hears: Regex::new(&rule.hears)?, at_most: rule.at_most, answer })
+                // Scripts come from journals and from coordinators too, which no profile bounds.
+                let hears = RegexBuilder::new(&rule.hears)
+                    .size_limit(ScriptRule::MOST_OF_AN_EXPRESSION)
+                    .build()?;
+                Ok(PreparedRule { hears, at_most: rule.at_most, answer })
             },
         );
         let rules = rules.collect::<Result<_, ScriptError>>()?;
@@ -221,5 +237,9 @@ impl PreparedScript {
     pub(super) fn has_expectations(&self) -> bool {
         self.greeting.as_ref().is_some_and(|greeting| greeting.expect.is_some())
             || self.turns.iter().any(|turn| turn.expect.is_some())
+            || self
+                .rules
+                .iter()
+                .any(|rule| matches!(&rule.answer, RuleAnswer::Say(turn) if turn.expect.is_some()))
     }
 }

@@ -175,7 +175,7 @@ pub(super) fn by_block(
     let count = |side: &[TimedCount], blocks: &[usize]| {
         let mut counts = vec![BlockCount::default(); blocks.last().map_or(0, |last| last + 1)];
         for (one, block) in side.iter().zip(blocks) {
-            counts[*block].of += one.count.of;
+            counts[*block].of = counts[*block].of.saturating_add(one.count.of);
             counts[*block].yes = counts[*block].yes.saturating_add(one.count.yes);
         }
         counts
@@ -192,7 +192,7 @@ pub(super) fn by_block(
 pub(super) fn sum(blocks: &[BlockCount]) -> BlockCount {
     blocks.iter().fold(BlockCount::default(), |all, block| BlockCount {
         yes: all.yes.saturating_add(block.yes),
-        of: all.of + block.of,
+        of: all.of.saturating_add(block.of),
     })
 }
 

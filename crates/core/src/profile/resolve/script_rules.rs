@@ -10,12 +10,8 @@ use crate::profile::raw::scenario::{RawAbandon, RawBackchannel, RawRule};
 use crate::profile::settings::script::{Abandonment, Backchannel, RuleAction, ScriptRule};
 use crate::units::{Mode, Percent, PositiveDuration};
 
-/// The most rules of a script.
-const MOST_RULES: usize = 100;
 /// The most that a rule may be followed in one conversation.
 const MOST_USES: u32 = 100;
-/// The most memory of one expression, in bytes: some hundred words.
-const MOST_OF_AN_EXPRESSION: usize = 1 << 20;
 
 pub(super) fn resolve_rules(
     raw: Option<&Located<Vec<RawRule>>>,
@@ -24,11 +20,11 @@ pub(super) fn resolve_rules(
     resolver: &mut Resolver<'_>,
 ) -> Vec<ScriptRule> {
     let Some(at) = raw else { return Vec::new() };
-    if at.value.len() > MOST_RULES {
+    if at.value.len() > ScriptRule::MOST {
         resolver.diagnostics.invalid(
             &at.span,
             format!("{} rules are too many", at.value.len()),
-            format!("write at most {MOST_RULES}"),
+            format!("write at most {}", ScriptRule::MOST),
         );
     }
     let numbered = (1..).zip(&at.value);
@@ -98,7 +94,7 @@ fn resolve_rule(
 }
 
 fn compiled(at: &Located<String>, resolver: &mut Resolver<'_>) -> Option<Regex> {
-    match RegexBuilder::new(&at.value).size_limit(MOST_OF_AN_EXPRESSION).build() {
+    match RegexBuilder::new(&at.value).size_limit(ScriptRule::MOST_OF_AN_EXPRESSION).build() {
         Ok(expression) => Some(expression),
         Err(error) => {
             let text = error.to_string();

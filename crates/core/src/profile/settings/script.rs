@@ -70,6 +70,13 @@ pub struct Backchannel {
     pub after: PositiveDuration,
 }
 
+impl ScriptRule {
+    /// The most rules of a script.
+    pub const MOST: usize = 100;
+    /// The most memory of one expression, in bytes: some hundred words.
+    pub const MOST_OF_AN_EXPRESSION: usize = 1 << 20;
+}
+
 /// What a caller does when the agent says something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScriptRule {
