@@ -189,6 +189,8 @@ fn compose_runs_a_session_with_the_shipped_profile() {
         again.current_dir(folder).env_clear();
         again.envs(session.get_envs().filter_map(|(name, value)| Some((name, value?))));
         again.args(arguments).args(["--quiet", "--set", "scenario.0.copies=8"]);
+        // Other tests may keep the machine busy.
+        again.args(["--set", "livekit.agent_within=30s", "--set", "livekit.give_up_after=30s"]);
         again
     };
     run_short_session(&mut session);

@@ -342,13 +342,21 @@ impl SpeechSound {
         }
     }
 
-    /// What was heard since this was last asked for, and until `now`; `None` if that was no speech.
+    /// The caller has its say: what the agent says from here on is another answer, and the silence before it no gap.
+    pub fn end_answer(&mut self, activity: &mut VoiceActivity) {
+        self.judge_all(activity);
+        if let Some(stream) = &mut self.stream {
+            (stream.small_since, stream.large) = (None, 0);
+        }
+    }
+
+    /// What was heard since this was last asked for, and until `now`; `None` if that was no speech. The answer is over.
     pub fn take(
         &mut self,
         now: SessionTime,
         activity: &mut VoiceActivity,
     ) -> Option<SpeechQuality> {
-        self.judge_all(activity);
+        self.end_answer(activity);
         self.add_speech(now);
         self.speaking_since = self.speaking_since.map(|since| since.max(now));
         let quality = std::mem::take(&mut self.quality);

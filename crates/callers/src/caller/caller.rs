@@ -296,6 +296,7 @@ impl Caller {
         let agent_speaks = self.speech_since().is_some();
         let Some(voice) = &mut self.voice else { return };
         let Some(playback) = &mut voice.playback else { return };
+        let mut has_said_it = false;
         while let Some(frame) = playback.next_due(handle.now()) {
             if handle.send_audio(&frame.payload, frame.rtp_time, frame.marker) == SendOutcome::Sent
             {
@@ -314,7 +315,12 @@ impl Caller {
             if frame.is_last_audible {
                 turn.said_at = Some(handle.now());
                 self.stage = CallerStage::AwaitingAnswer;
+                has_said_it = true;
             }
+        }
+        if let Some(voice) = self.voice.as_mut().filter(|_| has_said_it) {
+            // An agent that had begun in a pause of the caller, and stopped, begins again.
+            voice.sound.end_answer(&mut voice.activity);
         }
     }
 

@@ -145,6 +145,10 @@ impl Caller {
         for edge in edges {
             if let Some(voice) = &mut self.voice {
                 voice.sound.note_edge(edge);
+                if self.stage == CallerStage::Speaking && matches!(edge, SpeechEdge::Ended { .. }) {
+                    // It fell silent for the caller.
+                    voice.sound.end_answer(&mut voice.activity);
+                }
             }
             match edge {
                 SpeechEdge::Started { at } => self.agent_began_to_speak(at),
