@@ -82,8 +82,8 @@ fn whole_profile(block: &str) -> String {
         block.lines().take_while(|line| !line.starts_with('[')).map(|line| line.len() + 1).sum();
     let (keys, own) = block.split_at(first);
     let sections = sections(own);
-    let is_ours = |section| sections.contains(&section);
-    let needs_callers = ["network", "speech", "recording"].into_iter().any(is_ours);
+    let has = |section| sections.contains(&section);
+    let needs_callers = ["network", "speech", "recording"].into_iter().any(has);
     let mut text = keys.to_owned();
     for (name, section) in BASE {
         if !sections.contains(name) {
@@ -94,9 +94,7 @@ fn whole_profile(block: &str) -> String {
         }
     }
     if !sections.contains(&"evaluator") {
-        let native = needs_callers
-            || ["judging", "recording"].iter().any(|own| sections.contains(own))
-            || own.contains("script =");
+        let native = needs_callers || has("judging") || own.contains("script =");
         let kind = if native { "native" } else { "sandbox" };
         let _ = write!(text, "[evaluator]\nkind = \"{kind}\"\n");
     }

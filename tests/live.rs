@@ -27,14 +27,14 @@ fn profile(rate: u32, seconds: u32, more: &str) -> String {
     )
 }
 
-/// A session that is being watched.
-struct Watched {
+/// A session with its page.
+struct LivePage {
     running: RunningCommand,
     /// Such as `127.0.0.1:4711`.
     address: String,
 }
 
-impl Watched {
+impl LivePage {
     fn start(dir: &TestDir, profile: &str, arguments: &[&str]) -> Self {
         dir.write("profile.toml", profile);
         let all = [&["run", "profile.toml"], arguments].concat();
@@ -87,7 +87,7 @@ impl Answer {
 #[test]
 fn the_page_and_metrics_are_only_for_this_machine_and_only_to_be_read() {
     let dir = TestDir::new();
-    let watched = Watched::start(&dir, &profile(10, 60, ""), &["--live", "127.0.0.1:0"]);
+    let watched = LivePage::start(&dir, &profile(10, 60, ""), &["--live", "127.0.0.1:0"]);
     wait_for_events(&dir.wait_for_session(), "ended", 20);
     let page = watched.ask("/");
     assert_eq!(page.status(), "200", "{page:?}");
@@ -128,7 +128,7 @@ fn the_page_and_metrics_are_only_for_this_machine_and_only_to_be_read() {
 #[test]
 fn viewers_that_never_read_hold_up_nothing() {
     let dir = TestDir::new();
-    let watched = Watched::start(&dir, &profile(10, 3, ""), &["--live", "127.0.0.1:0"]);
+    let watched = LivePage::start(&dir, &profile(10, 3, ""), &["--live", "127.0.0.1:0"]);
     let events = format!("GET /events HTTP/1.1\r\nHost: {}\r\n\r\n", watched.address);
     let viewers: Vec<TcpStream> = (0..16).map(|_| watched.connect(&events)).collect();
     for viewer in &viewers {
@@ -153,7 +153,7 @@ fn beyond_loopback_a_token_is_asked_for() {
         .rushhour(&["run", "profile.toml", "--metrics", "127.0.0.1:0"])
         .env("RUSHHOUR_LIVE_TOKEN", token)
         .start();
-    let watched = Watched { address: address_of(&running), running };
+    let watched = LivePage { address: address_of(&running), running };
     dir.wait_for_session();
     let ask = |header: &str| {
         watched.ask(&format!(
@@ -174,7 +174,7 @@ fn beyond_loopback_a_token_is_asked_for() {
     let line = running.stderr_line("http://");
     let (address, token) = line.split_once("/?t=").expect("it has a token");
     let port = address.rsplit(':').next().expect("it has a port");
-    let watched = Watched { running, address: format!("127.0.0.1:{port}") };
+    let watched = LivePage { running, address: format!("127.0.0.1:{port}") };
     dir.wait_for_session();
     assert_eq!(watched.ask("/").status(), "401");
     let entered = watched.ask(&format!("/?t={}", token.trim()));
@@ -268,7 +268,7 @@ fn a_webhook_is_told_of_the_end_and_one_that_hangs_changes_nothing() {
 #[test]
 fn prometheus_has_every_series_and_answers_the_dashboard() {
     let dir = TestDir::new();
-    let watched = Watched::start(&dir, &profile(20, 60, ""), &["--metrics", "127.0.0.1:0"]);
+    let watched = LivePage::start(&dir, &profile(20, 60, ""), &["--metrics", "127.0.0.1:0"]);
     let folder = dir.wait_for_session();
     let prometheus = Prometheus::start(dir.path(), &watched.address);
     wait_for_events(&folder, "ended", 100);
@@ -299,7 +299,7 @@ fn prometheus_has_every_series_and_answers_the_dashboard() {
 #[test]
 fn a_browser_follows_a_session_to_its_end() {
     let dir = TestDir::new();
-    let watched = Watched::start(&dir, &profile(8, 120, ""), &["--live", "127.0.0.1:0"]);
+    let watched = LivePage::start(&dir, &profile(8, 120, ""), &["--live", "127.0.0.1:0"]);
     wait_for_events(&dir.wait_for_session(), "ended", 40);
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
     fs::create_dir_all(&pictures).expect("a folder can be created");

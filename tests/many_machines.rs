@@ -1,7 +1,6 @@
 //! Sessions over three workers with real media: against the same session on one machine, and from networks and clocks of
 //! their own. Both are ignored: one wants a quiet machine, the other wants root.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 
@@ -9,9 +8,9 @@ use serde_json::Value;
 
 use crate::native_callers::{journal_values, profile, start_agent, test_dir};
 use crate::support::{
-    CommandOutput, LiveKitServer, NatsServer, Row, RunningCommand, ServerMedia, Session, TestDir,
+    CommandOutput, LiveKitServer, NatsServer, RunningCommand, ServerMedia, Session, TestDir,
 };
-use crate::worker_clocks::{json_lines, micros, truth};
+use crate::worker_clocks::{json_lines, micros, rooms_by_run, truth};
 
 const WORKERS: usize = 3;
 
@@ -232,9 +231,7 @@ fn workers_with_networks_and_clocks_of_their_own_measure_the_truth() {
 fn check_against_the_truth(dir: &TestDir, session: &Session) {
     let start = i64::try_from(session.start_unix_us()).expect("it is after 1970");
     let (joined, true_turns) = truth(dir);
-    let number = |row: &Row| row.number("run").expect("it has a number").cast_signed();
-    let rooms: BTreeMap<i64, &str> =
-        session.runs.iter().map(|row| (number(row), row.text("room"))).collect();
+    let rooms = rooms_by_run(session);
     let (mut widest, mut seen_after, mut off_most, mut turns) = (0, 0, 0, 0);
     for event in json_lines(&session.folder.join("journal.jsonl")) {
         let (seen, turn) = (&event["e"]["agent_seen"], &event["e"]["turn"]);

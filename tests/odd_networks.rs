@@ -76,6 +76,17 @@ fn expect_recovered(dir: &TestDir, output: &CommandOutput) {
     }
 }
 
+/// The reconnects of a session in which every turn was answered and every reconnect resumed.
+#[track_caller]
+fn resumed(session: &Session, output: &CommandOutput) -> Vec<Value> {
+    assert_eq!(session.tally("outcome")["completed"], u64::from(CALLERS), "{}", output.stdout);
+    let turns = turns(session);
+    assert!(turns.iter().all(|turn| turn["ending"] == "answered"), "{turns:?}");
+    let reconnects = reconnects(session);
+    assert!(reconnects.iter().all(|one| one["method"] == "resume"), "{reconnects:?}");
+    reconnects
+}
+
 /// The ways of each caller, in order.
 fn paths(session: &Session) -> Vec<Value> {
     let mut paths: Vec<Value> =
@@ -153,13 +164,8 @@ fn a_server_that_closes_each_signal_connection_after_five_seconds_is_resumed_eac
     let output = server.with_keys(dir.rushhour(&["run", "profile.toml"])).run();
     agent.signal("INT");
     agent.finish();
-    let session = dir.session();
-    assert_eq!(session.tally("outcome")["completed"], u64::from(CALLERS), "{}", output.stdout);
-    let turns = turns(&session);
-    assert!(turns.iter().all(|turn| turn["ending"] == "answered"), "{turns:?}");
-    let reconnects = reconnects(&session);
+    let reconnects = resumed(&dir.session(), &output);
     assert!(reconnects.len() >= 2 * CALLERS as usize, "{reconnects:?}");
-    assert!(reconnects.iter().all(|one| one["method"] == "resume"), "{reconnects:?}");
 }
 
 /// The hosts file of a mount namespace of its own stands for DNS: every look-up reads it anew.
@@ -188,13 +194,8 @@ fn callers_follow_a_name_that_gets_another_address() {
     let output = running.finish();
     agent.signal("INT");
     agent.finish();
-    let session = dir.session();
-    assert_eq!(session.tally("outcome")["completed"], u64::from(CALLERS), "{}", output.stdout);
-    let turns = turns(&session);
-    assert!(turns.iter().all(|turn| turn["ending"] == "answered"), "{turns:?}");
-    let reconnects = reconnects(&session);
+    let reconnects = resumed(&dir.session(), &output);
     assert_eq!(reconnects.len(), CALLERS as usize, "{reconnects:?}");
-    assert!(reconnects.iter().all(|one| one["method"] == "resume"), "{reconnects:?}");
     assert!(second.connected() >= CALLERS as usize, "they came by the new address");
     assert_eq!(server.rooms(), [] as [String; 0], "every room is deleted");
 }

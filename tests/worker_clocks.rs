@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::native_callers::{profile, start_agent, test_dir};
 use crate::nats::{as_coordinator, as_worker, start_with_rights};
-use crate::support::{DelayingProxy, LiveKitServer, RunningCommand, TestDir};
+use crate::support::{DelayingProxy, LiveKitServer, Row, RunningCommand, Session, TestDir};
 
 /// What the route of one worker takes there, and that of the other back: so much that the middle of the interval is
 /// wrong by more than anything that a busy machine adds.
@@ -62,6 +62,12 @@ pub(crate) fn truth(dir: &TestDir) -> (BTreeMap<String, i64>, BTreeMap<(String, 
     (joined, turns)
 }
 
+/// The room of each run.
+pub(crate) fn rooms_by_run(session: &Session) -> BTreeMap<i64, &str> {
+    let number = |row: &Row| row.number("run").expect("it has a number").cast_signed();
+    session.runs.iter().map(|row| (number(row), row.text("room"))).collect()
+}
+
 #[test]
 #[ignore = "needs root, for clocks of processes that are shifted in time namespaces"]
 fn moments_from_workers_with_other_clocks_are_within_their_intervals() {
@@ -86,11 +92,7 @@ fn moments_from_workers_with_other_clocks_are_within_their_intervals() {
     assert_eq!(session.tally("outcome")["completed"], 20, "{:?}", session.runs);
     let start = i64::try_from(session.start_unix_us()).expect("it is after 1970");
     let (joined, true_turns) = truth(&dir);
-    let rooms: BTreeMap<i64, &str> = session
-        .runs
-        .iter()
-        .map(|row| (row.number("run").expect("it has a number").cast_signed(), row.text("room")))
-        .collect();
+    let rooms = rooms_by_run(&session);
     // How far off the moments of each run may be, as the journal says with the agent's join.
     let mut within = BTreeMap::new();
     let (mut turns, mut wrong_in_the_middle) = (0, 0);

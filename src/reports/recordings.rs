@@ -72,7 +72,7 @@ fn is_file(path: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -80,10 +80,11 @@ mod tests {
     use rushhour_core::recording::{RecordedSpan, RecordedTrack};
     use rushhour_core::units::{Micros, Mode, SessionTime};
 
-    fn record(run: u64) -> ConversationRecord {
+    /// A recording of both sides that holds nothing.
+    pub(crate) fn record(run: RunIndex) -> ConversationRecord {
         ConversationRecord {
             version: RECORD_VERSION,
-            run: RunIndex(run),
+            run,
             mode: Mode::Voice,
             began: SessionTime(0),
             duration: Micros(1),
@@ -108,20 +109,20 @@ mod tests {
             fs::write(folder.join(name), serde_json::to_vec(record).unwrap()).unwrap();
         };
         let audio = |name: &str| fs::write(folder.join(name), "OggS").unwrap();
-        write("run-1.json", &record(1));
+        write("run-1.json", &record(RunIndex(1)));
         audio("run-1-caller.opus");
         symlink(folder.join("run-1-caller.opus"), folder.join("run-1-agent.opus")).unwrap();
-        write("run-2.json", &record(3));
-        write("run-4.json", &ConversationRecord { version: 2, ..record(4) });
+        write("run-2.json", &record(RunIndex(3)));
+        write("run-4.json", &ConversationRecord { version: 2, ..record(RunIndex(4)) });
         let span = RecordedSpan { from: Micros(0), to: Micros(1) };
         let long = RecordedTrack { speech: vec![span; 501], ..RecordedTrack::default() };
-        write("run-5.json", &ConversationRecord { agent: Some(long), ..record(5) });
+        write("run-5.json", &ConversationRecord { agent: Some(long), ..record(RunIndex(5)) });
         fs::File::create(folder.join("run-6.json")).unwrap().set_len(20_000_000_000).unwrap();
         fs::write(folder.join("run-7.json"), "{}").unwrap();
         symlink(folder.join("run-1.json"), folder.join("run-8.json")).unwrap();
-        write("run-..%2f..%2fx.json", &record(9));
+        write("run-..%2f..%2fx.json", &record(RunIndex(9)));
         let found = read_recordings(session.path());
-        let kept = ConversationRecord { agent: None, ..record(1) };
+        let kept = ConversationRecord { agent: None, ..record(RunIndex(1)) };
         assert_eq!(found, RecordedRuns::new([kept]));
         let other = tempfile::tempdir().unwrap();
         symlink(&folder, other.path().join(RECORDINGS)).unwrap();

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::error::CliError;
 use crate::known_secrets;
 use crate::print;
-use rushhour_live::{ListenAddress, LiveError, LiveOptions, LiveServer, Token};
+use rushhour_live::{ListenAddress, LiveError, LiveOptions, LiveServer, PageToken};
 use rushhour_report::session::Criterion;
 
 /// The token of the page and of metrics, chosen by the user.
@@ -41,7 +41,7 @@ impl LiveArgs {
         let metrics = self.metrics.clone().filter(|address| Some(address) != page.as_ref());
         let chosen = std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty());
         let is_chosen = chosen.is_some();
-        let token = chosen.map(|token| Token::chosen(&token)).transpose().map_err(|error| {
+        let token = chosen.map(|token| PageToken::chosen(&token)).transpose().map_err(|error| {
             CliError::usage(format!("{TOKEN_VARIABLE} cannot be used")).caused_by(error)
         })?;
         let options = LiveOptions { page, metrics, token, criterion };

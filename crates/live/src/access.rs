@@ -12,11 +12,11 @@ const TOKEN_BYTES: usize = 16;
 
 /// What a page that others can reach asks for.
 #[derive(Debug, Clone)]
-pub struct Token(Secret);
+pub struct PageToken(Secret);
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
-pub enum TokenError {
+pub enum PageTokenError {
     /// The system gives no random bytes.
     #[error("the system gives no random bytes for a token")]
     Random,
@@ -25,14 +25,14 @@ pub enum TokenError {
     Weak,
 }
 
-impl Token {
+impl PageToken {
     /// A token that nobody can guess.
     ///
     /// # Errors
     /// Where the system gives no random bytes.
-    pub fn random() -> Result<Self, TokenError> {
+    pub fn random() -> Result<Self, PageTokenError> {
         let mut bytes = [0; TOKEN_BYTES];
-        getrandom::fill(&mut bytes).map_err(|_| TokenError::Random)?;
+        getrandom::fill(&mut bytes).map_err(|_| PageTokenError::Random)?;
         Ok(Self(Secret::new(bytes.map(|byte| format!("{byte:02x}")).concat())))
     }
 
@@ -40,10 +40,10 @@ impl Token {
     ///
     /// # Errors
     /// Where it is short, or holds more than letters, digits, `-` and `_`.
-    pub fn chosen(text: &str) -> Result<Self, TokenError> {
+    pub fn chosen(text: &str) -> Result<Self, PageTokenError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if text.len() < SHORTEST_TOKEN || !text.bytes().all(is_plain) {
-            return Err(TokenError::Weak);
+            return Err(PageTokenError::Weak);
         }
         Ok(Self(Secret::new(text)))
     }
@@ -94,11 +94,11 @@ pub(crate) enum Admission {
 pub(crate) struct Access {
     host: String,
     bound: SocketAddr,
-    token: Option<Token>,
+    token: Option<PageToken>,
 }
 
 impl Access {
-    pub(crate) fn new(asked: &ListenAddress, bound: SocketAddr, token: Option<Token>) -> Self {
+    pub(crate) fn new(asked: &ListenAddress, bound: SocketAddr, token: Option<PageToken>) -> Self {
         Self { host: asked.host.clone(), bound, token }
     }
 
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     fn access(asked: &str, bound: &str, token: Option<&str>) -> Access {
-        let token = token.map(|text| Token::chosen(text).expect("it is long enough"));
+        let token = token.map(|text| PageToken::chosen(text).expect("it is long enough"));
         Access::new(&asked.parse().expect("an address"), bound.parse().expect("it is bound"), token)
     }
 
@@ -248,11 +248,12 @@ mod tests {
 
     #[test]
     fn tokens_are_long_and_different() {
-        let (one, other) = (Token::random().expect("random"), Token::random().expect("random"));
+        let (one, other) =
+            (PageToken::random().expect("random"), PageToken::random().expect("random"));
         assert_eq!(one.secret().expose().len(), 32);
         assert_ne!(one.secret().expose(), other.secret().expose());
         for weak in ["", "short", "0123456789abcde", "0123456789abcdef;", "0123456789 abcdef"] {
-            assert!(Token::chosen(weak).is_err(), "{weak}");
+            assert!(PageToken::chosen(weak).is_err(), "{weak}");
         }
     }
 }

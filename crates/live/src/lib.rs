@@ -12,7 +12,7 @@ mod routes;
 mod server;
 mod view;
 
-pub use access::{Token, TokenError};
+pub use access::{PageToken, PageTokenError};
 pub use address::{InvalidAddress, ListenAddress};
 pub use feed::{LiveFeed, LiveSession};
 pub use server::{LiveError, LiveOptions, LiveServer};

@@ -22,7 +22,7 @@ use tokio_io_timeout::TimeoutStream;
 use tower_service::Service;
 use tracing::{debug, info};
 
-use super::access::{Access, Token, TokenError};
+use super::access::{Access, PageToken, PageTokenError};
 use super::address::ListenAddress;
 use super::feed::LiveFeed;
 use super::routes::{Content, harden, refuse, router};
@@ -54,7 +54,7 @@ pub struct LiveOptions {
     /// Where metrics alone are served.
     pub metrics: Option<ListenAddress>,
     /// The token that is asked for, on loopback too; without one, a random one is asked for beyond loopback.
-    pub token: Option<Token>,
+    pub token: Option<PageToken>,
     /// What decides whether a threshold passed.
     pub criterion: Criterion,
 }
@@ -73,7 +73,7 @@ pub enum LiveError {
     },
     /// There is no token.
     #[error(transparent)]
-    Token(#[from] TokenError),
+    Token(#[from] PageTokenError),
     /// The thread cannot be started.
     #[error("cannot start the thread that serves the page")]
     Thread(#[source] io::Error),
@@ -97,7 +97,7 @@ struct Bound {
 
 fn bind(
     address: &ListenAddress,
-    token: Option<&Token>,
+    token: Option<&PageToken>,
     content: Content,
 ) -> Result<Bound, LiveError> {
     let failed = |source| LiveError::Listen { address: address.clone(), source };
@@ -107,7 +107,7 @@ fn bind(
     let token = match token {
         Some(token) => Some(token.clone()),
         None if bound.ip().is_loopback() => None,
-        None => Some(Token::random()?),
+        None => Some(PageToken::random()?),
     };
     Ok(Bound { listener, access: Arc::new(Access::new(address, bound, token)), content })
 }

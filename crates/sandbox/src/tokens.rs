@@ -79,7 +79,7 @@ impl VideoGrant {
 
 /// Why a token is refused, in the words of a LiveKit server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TokenError {
+pub(crate) enum TokenRefusal {
     /// It is not a JSON Web Token.
     #[error("invalid authorization token")]
     Malformed,
@@ -115,19 +115,19 @@ impl TokenVerifier {
     }
 
     /// The claims of a token with the right issuer and signature. It does not check the validity period.
-    pub(crate) fn verify(&self, token: &str) -> Result<TokenClaims, TokenError> {
+    pub(crate) fn verify(&self, token: &str) -> Result<TokenClaims, TokenRefusal> {
         let claims = unverified_claims(token)?;
         if claims.iss != self.api_key {
-            return Err(TokenError::UnknownKey(claims.iss));
+            return Err(TokenRefusal::UnknownKey(claims.iss));
         }
         let verified = decode(token, &self.secret, &self.validation);
-        verified.map(|token| token.claims).map_err(|_| TokenError::Signature)
+        verified.map(|token| token.claims).map_err(|_| TokenRefusal::Signature)
     }
 }
 
 /// The claims of a token whose signature is not checked.
-pub(crate) fn unverified_claims(token: &str) -> Result<TokenClaims, TokenError> {
-    insecure_decode(token).map(|token| token.claims).map_err(|_| TokenError::Malformed)
+pub(crate) fn unverified_claims(token: &str) -> Result<TokenClaims, TokenRefusal> {
+    insecure_decode(token).map(|token| token.claims).map_err(|_| TokenRefusal::Malformed)
 }
 
 /// Checks a validity period at a time; all in seconds since 1970.
@@ -135,12 +135,12 @@ pub(crate) const fn check_validity(
     not_before: u64,
     expires: u64,
     unix_seconds: u64,
-) -> Result<(), TokenError> {
+) -> Result<(), TokenRefusal> {
     if unix_seconds > expires.saturating_add(LEEWAY) {
-        return Err(TokenError::Expired);
+        return Err(TokenRefusal::Expired);
     }
     if unix_seconds + LEEWAY < not_before {
-        return Err(TokenError::NotYetValid);
+        return Err(TokenRefusal::NotYetValid);
     }
     Ok(())
 }
@@ -191,23 +191,23 @@ mod tests {
     fn forged_and_foreign_tokens_are_refused_with_their_own_errors() {
         let verifier = TokenVerifier::new("key", &Secret::new("secret"));
         let error = |token: &str| verifier.verify(token).unwrap_err();
-        assert_eq!(error(&token("key", "other")), TokenError::Signature);
-        assert_eq!(error(&token("other", "secret")), TokenError::UnknownKey("other".to_owned()));
-        assert_eq!(error("what"), TokenError::Malformed);
+        assert_eq!(error(&token("key", "other")), TokenRefusal::Signature);
+        assert_eq!(error(&token("other", "secret")), TokenRefusal::UnknownKey("other".to_owned()));
+        assert_eq!(error("what"), TokenRefusal::Malformed);
         let good = token("key", "secret");
         let (unsigned, signature) = good.rsplit_once('.').unwrap();
-        assert_eq!(error(&format!("{unsigned}.")), TokenError::Signature);
+        assert_eq!(error(&format!("{unsigned}.")), TokenRefusal::Signature);
         let wide = sign(&json!({ "iss": "key", "video": { "roomCreate": true } }), "other");
         let (wide, _) = wide.rsplit_once('.').unwrap();
-        assert_eq!(error(&format!("{wide}.{signature}")), TokenError::Signature);
+        assert_eq!(error(&format!("{wide}.{signature}")), TokenRefusal::Signature);
     }
 
     #[test]
     fn clocks_may_differ_by_a_minute() {
-        assert_eq!(check_validity(1_000, 2_000, 939), Err(TokenError::NotYetValid));
+        assert_eq!(check_validity(1_000, 2_000, 939), Err(TokenRefusal::NotYetValid));
         assert_eq!(check_validity(1_000, 2_000, 940), Ok(()));
         assert_eq!(check_validity(1_000, 2_000, 2_060), Ok(()));
-        assert_eq!(check_validity(1_000, 2_000, 2_061), Err(TokenError::Expired));
+        assert_eq!(check_validity(1_000, 2_000, 2_061), Err(TokenRefusal::Expired));
     }
 
     #[test]

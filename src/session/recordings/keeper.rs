@@ -246,9 +246,9 @@ mod tests {
 
     use super::*;
     use crate::reports::recordings::read_recordings;
+    use crate::reports::recordings::tests::record;
     use rushhour_core::profile::{KeepRecordings, RecordingSettings};
-    use rushhour_core::recording::{RECORD_VERSION, RecordedTrack};
-    use rushhour_core::units::{Micros, Mode, Percent, SessionTime};
+    use rushhour_core::units::Percent;
 
     const FAILURES: RecordingSettings = RecordingSettings {
         keep: KeepRecordings::Failures,
@@ -257,24 +257,6 @@ mod tests {
         max_runs: 10,
         max_bytes: ByteSize::megabytes(1),
     };
-
-    fn record(run: RunIndex) -> Box<ConversationRecord> {
-        Box::new(ConversationRecord {
-            version: RECORD_VERSION,
-            run,
-            mode: Mode::Voice,
-            began: SessionTime(0),
-            duration: Micros(1),
-            outcome: Outcome::Completed { judged: None },
-            longest_wait: None,
-            kept_for: Vec::new(),
-            caller: Some(RecordedTrack::default()),
-            agent: Some(RecordedTrack::default()),
-            turns: Vec::new(),
-            texts: Vec::new(),
-            is_shortened: false,
-        })
-    }
 
     fn failed() -> Outcome {
         Outcome::failed(FailureClass::TurnTimeout, "no answer")
@@ -322,7 +304,7 @@ mod tests {
         let session = tempfile::tempdir().unwrap();
         let mut messages: Vec<KeeperMessage> = (1..6).flat_map(|run| said(run, 10)).collect();
         let (finished, ended) = (
-            |run| KeeperMessage::Finished(record(RunIndex(run))),
+            |run| KeeperMessage::Finished(Box::new(record(RunIndex(run)))),
             |run, outcome| KeeperMessage::Ended(RunIndex(run), outcome),
         );
         messages.extend([
@@ -371,7 +353,7 @@ mod tests {
         // The second would exceed the bound with the first, which is not over yet.
         messages.extend(said(2, 10_000));
         for run in [1, 2] {
-            messages.push(KeeperMessage::Finished(record(RunIndex(run))));
+            messages.push(KeeperMessage::Finished(Box::new(record(RunIndex(run)))));
             messages.push(KeeperMessage::Ended(RunIndex(run), failed()));
         }
         let (said, _) = keep(session.path(), settings, messages);
@@ -383,7 +365,7 @@ mod tests {
     fn an_earlier_process_leaves_what_it_kept_and_nothing_unfinished() {
         let session = tempfile::tempdir().unwrap();
         let mut messages = said(1, 10);
-        messages.push(KeeperMessage::Finished(record(RunIndex(1))));
+        messages.push(KeeperMessage::Finished(Box::new(record(RunIndex(1)))));
         messages.push(KeeperMessage::Ended(RunIndex(1), failed()));
         keep(session.path(), FAILURES, messages);
         let unfinished = session.path().join("recordings/unfinished");

@@ -41,7 +41,7 @@ const SURELY_SMALL: usize = 8;
 /// So much larger is a packet of speech than one of digital silence, which a codec of speech describes at length too.
 const SMALLER_BY: f32 = 1.6;
 /// The talk spurts that are remembered.
-const KEPT_SPURTS: usize = 8;
+const KEPT_TALK_SPURTS: usize = 8;
 /// What arrives so soon after speech belongs to it.
 const AFTER_SPEECH: Micros = Micros::from_millis(40);
 /// Another track is listened to once this one has sent nothing for so long.
@@ -72,8 +72,9 @@ struct KeptPacket {
     payload: Arc<[u8]>,
 }
 
+/// When a talk spurt began and ended.
 #[derive(Debug, Clone, Copy)]
-struct Spurt {
+struct SpeechTimes {
     began: SessionTime,
     ended: Option<SessionTime>,
 }
@@ -111,7 +112,7 @@ pub struct SpeechSound {
     stream: Option<Stream>,
     held: VecDeque<HeldPacket>,
     kept: VecDeque<KeptPacket>,
-    spurts: VecDeque<Spurt>,
+    talk_spurts: VecDeque<SpeechTimes>,
     /// The size of packets of speech.
     typical: f32,
     /// Since when the speech in progress counts.
@@ -125,15 +126,15 @@ impl SpeechSound {
     pub fn note_edge(&mut self, edge: SpeechEdge) {
         match edge {
             SpeechEdge::Started { at } => {
-                if self.spurts.len() == KEPT_SPURTS {
-                    self.spurts.pop_front();
+                if self.talk_spurts.len() == KEPT_TALK_SPURTS {
+                    self.talk_spurts.pop_front();
                 }
-                self.spurts.push_back(Spurt { began: at, ended: None });
+                self.talk_spurts.push_back(SpeechTimes { began: at, ended: None });
                 self.speaking_since = Some(at);
             }
             SpeechEdge::Ended { last_audible_at } => {
-                if let Some(spurt) = self.spurts.back_mut() {
-                    spurt.ended = Some(last_audible_at);
+                if let Some(talk_spurt) = self.talk_spurts.back_mut() {
+                    talk_spurt.ended = Some(last_audible_at);
                 }
                 self.add_speech(last_audible_at + FRAME_DURATION);
                 self.speaking_since = None;
@@ -230,8 +231,9 @@ impl SpeechSound {
     }
 
     fn is_speech(&self, at: SessionTime) -> bool {
-        self.spurts.iter().rev().any(|spurt| {
-            spurt.began <= at && spurt.ended.is_none_or(|ended| at <= ended + AFTER_SPEECH)
+        self.talk_spurts.iter().rev().any(|talk_spurt| {
+            talk_spurt.began <= at
+                && talk_spurt.ended.is_none_or(|ended| at <= ended + AFTER_SPEECH)
         })
     }
 

@@ -1,12 +1,9 @@
 //! How much a network carries: `64 kbit/s`, `1.5 Mbit/s`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-
+use super::as_text::as_text;
 use super::parse_error::ParseUnitError;
 
 const HINT: &str = "write a number of bits per second, such as \"64 kbit/s\" or \"1.5 Mbit/s\"";
@@ -60,33 +57,12 @@ impl fmt::Display for Bandwidth {
     }
 }
 
-impl Serialize for Bandwidth {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Bandwidth {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'_, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Bandwidth {
-    fn schema_name() -> Cow<'static, str> {
-        "Bandwidth".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": r"^\s*[0-9.]+\s*[kMG]?bit/s\s*$",
-            "description": "Bits per second, from 1 kbit/s to 10 Gbit/s.",
-            "examples": ["64 kbit/s", "1.5 Mbit/s"],
-        })
-    }
-}
+as_text!(
+    Bandwidth,
+    r"^\s*[0-9.]+\s*[kMG]?bit/s\s*$",
+    "Bits per second, from 1 kbit/s to 10 Gbit/s.",
+    ["64 kbit/s", "1.5 Mbit/s"]
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,9 @@
 //! How much a disk holds: `500 MB`, `1.5 GB`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-
+use super::as_text::as_text;
 use super::parse_error::ParseUnitError;
 
 const HINT: &str = "write a number of bytes, such as \"500 MB\" or \"1.5 GB\"";
@@ -78,33 +75,12 @@ impl fmt::Display for ByteSize {
     }
 }
 
-impl Serialize for ByteSize {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ByteSize {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'_, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for ByteSize {
-    fn schema_name() -> Cow<'static, str> {
-        "ByteSize".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": r"^\s*[0-9.]+\s*[kMGT]B\s*$",
-            "description": "Bytes, from 1 kB to 1000 TB.",
-            "examples": ["500 MB", "1.5 GB"],
-        })
-    }
-}
+as_text!(
+    ByteSize,
+    r"^\s*[0-9.]+\s*[kMGT]B\s*$",
+    "Bytes, from 1 kB to 1000 TB.",
+    ["500 MB", "1.5 GB"]
+);
 
 #[cfg(test)]
 mod tests {

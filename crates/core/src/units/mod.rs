@@ -1,5 +1,6 @@
 //! Quantities and ids, each with its own type.
 
+mod as_text;
 mod bandwidth;
 mod byte_size;
 mod dtmf_key;

@@ -1,12 +1,9 @@
 //! A share of a whole: `2%`, between 0 and 100.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-
+use super::as_text::as_text;
 use super::parse_error::ParseUnitError;
 
 const HINT: &str = "write a percentage between \"0%\" and \"100%\", such as \"2%\" or \"0.5%\"";
@@ -53,33 +50,12 @@ impl fmt::Display for Percent {
     }
 }
 
-impl Serialize for Percent {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Percent {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'_, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Percent {
-    fn schema_name() -> Cow<'static, str> {
-        "Percent".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": r"^\s*[0-9.]+\s*%\s*$",
-            "description": "A share of a whole, between 0% and 100%.",
-            "examples": ["2%", "0.5%"],
-        })
-    }
-}
+as_text!(
+    Percent,
+    r"^\s*[0-9.]+\s*%\s*$",
+    "A share of a whole, between 0% and 100%.",
+    ["2%", "0.5%"]
+);
 
 #[cfg(test)]
 mod tests {

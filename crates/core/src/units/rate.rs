@@ -1,12 +1,9 @@
 //! How often something happens: `5/s`, `60/min`, `200/h`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-
+use super::as_text::as_text;
 use super::parse_error::ParseUnitError;
 use super::time::Micros;
 
@@ -83,33 +80,12 @@ impl fmt::Display for Rate {
     }
 }
 
-impl Serialize for Rate {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Rate {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'_, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Rate {
-    fn schema_name() -> Cow<'static, str> {
-        "Rate".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": r"^\s*[0-9.]+\s*/\s*(s|sec|second|m|min|minute|h|hour)\s*$",
-            "description": "Events per second, minute or hour.",
-            "examples": ["5/s", "90/min", "200/h"],
-        })
-    }
-}
+as_text!(
+    Rate,
+    r"^\s*[0-9.]+\s*/\s*(s|sec|second|m|min|minute|h|hour)\s*$",
+    "Events per second, minute or hour.",
+    ["5/s", "90/min", "200/h"]
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,9 @@
 //! Levels of sound, and differences between them: `-47dBFS`, `10dB`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-
+use super::as_text::as_text;
 use super::parse_error::ParseUnitError;
 
 const LEVEL_HINT: &str = "write a level between \"-90dBFS\" and \"0dBFS\", such as \"-47dBFS\"";
@@ -94,41 +91,6 @@ impl fmt::Display for Decibels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}dB", f64::from(self.0) / 10.0))
     }
-}
-
-/// Written and read as text, with a schema that names the unit.
-macro_rules! as_text {
-    ($type:ident, $pattern:literal, $about:literal, $examples:tt) => {
-        impl Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> Result<Self, D::Error> {
-                let text = Cow::<'_, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({
-                    "type": "string",
-                    "pattern": $pattern,
-                    "description": $about,
-                    "examples": $examples,
-                })
-            }
-        }
-    };
 }
 
 as_text!(

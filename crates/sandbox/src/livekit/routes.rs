@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::faults::{Fault, FaultGroup};
 use crate::http::{Delivery, SandboxRequest, SandboxResponse, retry_after_seconds};
-use crate::tokens::{TokenClaims, TokenError, check_validity};
+use crate::tokens::{TokenClaims, TokenRefusal, check_validity};
 use crate::world::World;
 use rushhour_core::units::{Micros, RoomName};
 
@@ -112,7 +112,7 @@ fn authenticate(
         Ok(claims)
     });
     verified.map(Some).map_err(|error| match error {
-        TokenError::Malformed | TokenError::UnknownKey(_) => unauthorized(error.to_string()),
+        TokenRefusal::Malformed | TokenRefusal::UnknownKey(_) => unauthorized(error.to_string()),
         other => unauthorized(format!("invalid token: {token}, error: {other}")),
     })
 }
