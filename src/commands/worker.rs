@@ -82,7 +82,7 @@ pub(crate) struct WorkerArgs {
     /// Measure how many callers of this profile this machine holds, in up to two minutes, and exit.
     ///
     /// The callers are real, with their scripts and media, and talk to an agent in this process. It needs no key and no
-    /// other machine, except for a service that [speech] of the profile names.
+    /// other machine, except for a service that `[speech]` of the profile names.
     #[arg(
         long,
         value_name = "PROFILE",
