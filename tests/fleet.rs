@@ -269,6 +269,21 @@ fn what_does_not_fit_is_told_before_anything_begins() {
     machines.end(2);
 }
 
+#[test]
+fn an_agent_that_never_comes_is_told_once_the_worker_was_heard_of() {
+    let machines = Machines::start(1, &[]);
+    machines.write_profile("chat", 2, "4/s", "15s");
+    let absent = [
+        ["--set", "livekit.agent=nobody"],
+        ["--set", "livekit.agent_within=1s"],
+        ["--set", "livekit.give_up_after=1s"],
+    ];
+    let arguments = [&["run", "profile.toml", "--quiet"], absent.as_flattened()].concat();
+    machines.server.with_keys(machines.dir.rushhour(&arguments)).run().expect_exit_unless_busy(99);
+    let (session, _dir) = machines.end(2);
+    assert_eq!(session.tally("failure_class")["dispatch_unassigned"], 2, "{:?}", session.runs);
+}
+
 /// What is killed, frozen or restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Victim {

@@ -214,7 +214,8 @@ impl RunMachine {
             && !self.agent_seen
         {
             let requested = self.agent_requested.unwrap_or(now);
-            let deadline = (requested + settings.give_up_after).max(now + UPDATES_WITHIN);
+            let least = now + UPDATES_WITHIN.min(settings.give_up_after);
+            let deadline = (requested + settings.give_up_after).max(least);
             conversation.agent_wait = Some(CallerWait::until(deadline));
             effects.push(RunEffect::WakeAt(deadline));
         }
