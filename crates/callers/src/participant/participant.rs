@@ -91,7 +91,7 @@ pub enum ParticipantEvent {
         /// The packet.
         packet: AudioPacket,
         /// The SID of the track it belongs to, once the server has said.
-        track_sid: Option<String>,
+        track_sid: Option<Arc<str>>,
     },
     /// Media and data go another way than before; for the first time, once the data channel is open.
     PathChosen(MediaPath),
@@ -161,7 +161,7 @@ pub struct Participant {
     /// The number of the signal connection in use or on its way.
     pub(super) signal_number: u64,
     /// SIDs of the tracks that the server sends, by the media section (`mid`) they arrive on.
-    pub(super) track_sids: HashMap<String, String>,
+    pub(super) track_sids: HashMap<String, Arc<str>>,
     /// SIDs of the video tracks that the server was asked not to send.
     pub(super) declined_video: Vec<String>,
     started_at: SessionTime,
@@ -340,7 +340,7 @@ impl Participant {
         let free = MAX_TRACKS.saturating_sub(self.track_sids.len());
         let kept =
             tracks.into_iter().filter(|(mid, sid)| mid.len() <= MAX_SID && sid.len() <= MAX_SID);
-        self.track_sids.extend(kept.take(free));
+        self.track_sids.extend(kept.take(free).map(|(mid, sid)| (mid, Arc::from(sid))));
     }
 
     fn joined(
@@ -531,13 +531,10 @@ impl Participant {
         at: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
-        let mut events: Vec<PeerEvent> = Vec::new();
-        self.peers.poll(
-            at,
-            |peer, route, packet| out.transmit(peer, route, packet),
-            |event| events.push(event),
-        )?;
-        for event in events {
+        // One by one: nothing is allocated for a packet.
+        while let Some(event) =
+            self.peers.poll(at, |peer, route, packet| out.transmit(peer, route, packet))?
+        {
             match event {
                 PeerEvent::DataChannelOpen => self.channel_opened(at, out),
                 PeerEvent::MediaConnected => self.media_connected(at, out),
@@ -549,7 +546,7 @@ impl Participant {
                     }
                 }
                 PeerEvent::Audio(mid, packet) => {
-                    let track_sid = self.track_sids.get(&mid.to_string()).cloned();
+                    let track_sid = self.track_sids.get(&*mid).cloned();
                     out.event(ParticipantEvent::Audio { packet, track_sid });
                 }
             }
