@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Handle;
@@ -29,8 +29,13 @@ use rushhour_core::profile::MediaTransport;
 use rushhour_core::units::Secret;
 use rushhour_livekit::http::ProxyServer;
 
-/// Another thread is used only when one has this many participants: few wake-ups shared by many are cheapest.
-const PARTICIPANTS_PER_THREAD: usize = 48;
+/// Another thread is used only when one is this full: few wake-ups shared by many are cheapest. That is 48 participants
+/// that send audio, or 192 others.
+const FULL_THREAD: usize = 192;
+/// How much fuller a participant makes its thread that sends audio,
+const AUDIO_LOAD: usize = 4;
+/// and any other.
+const SILENT_LOAD: usize = 1;
 /// Files that a participant keeps open: its signal connection, and one way of media; with an older server, two of these.
 /// Where the first does not connect, there are a few more for some seconds.
 pub const FILES_PER_PARTICIPANT: u64 = 3;
@@ -73,7 +78,7 @@ pub struct Engine {
 
 struct EngineThread {
     commands: Sender<ThreadCommand>,
-    /// Participants on the thread, and those on their way to it.
+    /// How full it is with participants, and with those on their way to it.
     load: Arc<AtomicUsize>,
     handle: JoinHandle<()>,
 }
@@ -118,12 +123,13 @@ impl Engine {
         // Consecutive ids spread participants over the phases of the tick.
         let id = SlotId(self.next_id.fetch_add(1, Relaxed));
         let thread = self.pick_thread();
-        thread.load.fetch_add(1, Relaxed);
+        let load = ThreadLoad::add(&thread.load, &request.config);
         let control = ParticipantControl { stop: Arc::new(AtomicBool::new(false)) };
         let attempt = JoinAttempt {
             id,
             commands: thread.commands.clone(),
-            load: ThreadLoad(thread.load.clone()),
+            thread: thread.handle.thread().clone(),
+            load,
             stop: control.stop.clone(),
             clock: self.clock,
             network: self.network.clone(),
@@ -142,7 +148,7 @@ impl Engine {
 
     fn pick_thread(&self) -> &EngineThread {
         let loads = self.threads.iter().map(|thread| (thread.load.load(Relaxed), thread));
-        let has_room = loads.clone().find(|(load, _)| *load < PARTICIPANTS_PER_THREAD);
+        let has_room = loads.clone().find(|(load, _)| *load < FULL_THREAD);
         let chosen = has_room.or_else(|| loads.min_by_key(|(load, _)| *load));
         chosen.expect("an engine has at least one thread").1
     }
@@ -174,11 +180,23 @@ impl ParticipantControl {
 }
 
 /// Counts towards a thread's load until it is dropped.
-struct ThreadLoad(Arc<AtomicUsize>);
+struct ThreadLoad {
+    total: Arc<AtomicUsize>,
+    own: usize,
+}
+
+impl ThreadLoad {
+    fn add(total: &Arc<AtomicUsize>, config: &JoinConfig) -> Self {
+        let sends_audio = config.publish_audio || config.publish_background;
+        let own = if sends_audio { AUDIO_LOAD } else { SILENT_LOAD };
+        total.fetch_add(own, Relaxed);
+        Self { total: total.clone(), own }
+    }
+}
 
 impl Drop for ThreadLoad {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.total.fetch_sub(self.own, Relaxed);
     }
 }
 
@@ -186,6 +204,8 @@ impl Drop for ThreadLoad {
 struct JoinAttempt {
     id: SlotId,
     commands: Sender<ThreadCommand>,
+    /// The thread that carries them out.
+    thread: Thread,
     load: ThreadLoad,
     stop: Arc<AtomicBool>,
     clock: EngineClock,
@@ -207,7 +227,7 @@ impl JoinAttempt {
                     return;
                 }
             };
-        let Self { id, commands, load, stop, clock, network, counters } = self;
+        let Self { id, commands, thread, load, stop, clock, network, counters } = self;
         let (signal, outgoing) = unbounded_channel();
         let paths = paths.with_network(emulated);
         let slot = ParticipantSlot::new(participant, paths, signal, handler, stop);
@@ -215,6 +235,8 @@ impl JoinAttempt {
         if commands.send(ThreadCommand::Add(id, Box::new(slot))).is_err() {
             return;
         }
+        // It may sleep until its other participants are due.
+        thread.unpark();
         // A task of its own, so that the memory of this one is freed: there are as many as participants.
         let signal = SignalTask { id, commands, url, tokens: Tokens::new(token), clock, network };
         let task = async move {

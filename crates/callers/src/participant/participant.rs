@@ -245,6 +245,11 @@ impl Participant {
         self.reconnection.deadline().map_or(deadline, |reconnect| deadline.min(reconnect))
     }
 
+    /// Whether it has a track of its own.
+    pub(crate) const fn sends_audio(&self) -> bool {
+        self.config.publish_audio || self.config.publish_background
+    }
+
     /// Whether packets can be sent.
     pub(crate) fn is_open(&self) -> bool {
         self.peers.is_open()
