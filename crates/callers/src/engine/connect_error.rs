@@ -86,9 +86,6 @@ pub enum ConnectError {
     /// No offer could be made.
     #[error(transparent)]
     Participant(#[from] ParticipantError),
-    /// The task that makes the offer panicked, or the runtime shut down.
-    #[error("the offer could not be made: {0}")]
-    Task(#[from] tokio::task::JoinError),
 }
 
 fn refusal(status: u16, message: &str) -> String {

@@ -24,7 +24,7 @@ use super::slot::ParticipantSlot;
 use super::socket::Socket;
 use super::thread::{self, SlotId, ThreadCommand};
 use crate::network::EmulatedNetwork;
-use crate::participant::{JoinConfig, Participant, ParticipantError};
+use crate::participant::{JoinConfig, Participant, prepare_certificate};
 use rushhour_core::profile::MediaTransport;
 use rushhour_core::units::Secret;
 use rushhour_livekit::http::ProxyServer;
@@ -103,6 +103,7 @@ impl Engine {
         threads: usize,
         network: NetworkAccess,
     ) -> std::io::Result<Self> {
+        prepare_certificate();
         let counters = Arc::new(EngineCounters::default());
         let threads = (0..threads.max(1))
             .map(|number| {
@@ -264,10 +265,9 @@ pub(super) async fn connect(
     network: &NetworkAccess,
 ) -> Result<Connected, ConnectError> {
     let socket = bind_first(url, network).await?;
-    let (first, own_config) = (socket.as_ref().map(Socket::local_addr), config.clone());
+    let first = socket.as_ref().map(Socket::local_addr);
     let publisher = MediaPaths::new(socket, network, Handle::current());
-    let (participant, query) =
-        blocking(move || Participant::new(&own_config, clock.anchor(), clock.now(), first)).await?;
+    let (participant, query) = Participant::new(config, clock.anchor(), clock.now(), first)?;
     let trust = &network.trust;
     let error = match signal_connection::connect(url, &query.path(), token, trust).await {
         Ok(websocket) => {
@@ -279,14 +279,12 @@ pub(super) async fn connect(
         return Err(error);
     }
     debug!("the server does not know /rtc/v1; joining at /rtc");
-    let (socket, own_config) = (bind_first(url, network).await?, config.clone());
+    let socket = bind_first(url, network).await?;
     let second = socket.as_ref().map(Socket::local_addr);
     let subscriber = MediaPaths::new(socket, network, Handle::current());
-    let (participant, query) = blocking(move || {
-        let now = clock.now();
-        Participant::with_two_connections(&own_config, clock.anchor(), now, first, second)
-    })
-    .await?;
+    let (anchor, now) = (clock.anchor(), clock.now());
+    let (participant, query) =
+        Participant::with_two_connections(config, anchor, now, first, second)?;
     let websocket =
         signal_connection::connect(url, &query.path(), token, trust).await.map_err(|error| {
             if error.is_unknown_path() { ConnectError::NoSignalling } else { error }
@@ -300,14 +298,6 @@ async fn bind_first(url: &str, network: &NetworkAccess) -> Result<Option<Socket>
         MediaTransport::Any | MediaTransport::Udp => bind_socket(url).await,
         MediaTransport::Tcp | MediaTransport::Relay => Ok(None),
     }
-}
-
-/// Generating DTLS certificates takes a millisecond or two, which must not block the runtime.
-async fn blocking<T: Send + 'static>(
-    make: impl FnOnce() -> Result<T, ParticipantError> + Send + 'static,
-) -> Result<T, ConnectError> {
-    let span = Span::current();
-    Ok(tokio::task::spawn_blocking(move || span.in_scope(make)).await??)
 }
 
 /// Binds a UDP socket to the address that reaches the server; none where a proxy stands between, which alone may know

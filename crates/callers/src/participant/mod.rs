@@ -5,6 +5,7 @@
 //! join request and message encoding are in `signal`. When it loses its connection, `reconnection` says when it tries
 //! what, and `reconnecting` does it.
 
+mod certificate;
 mod error;
 mod ice_server;
 mod introduction;
@@ -18,6 +19,7 @@ mod remote_participant;
 mod route;
 mod signal;
 
+pub(crate) use certificate::prepare_certificate;
 pub use error::{DisconnectError, ParticipantError};
 pub use ice_server::IceServer;
 pub use participant::{

@@ -13,6 +13,7 @@ use str0m::rtp::{RtpWrite, SeqNo};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
 use tracing::{Span, debug};
 
+use super::certificate;
 use super::error::ParticipantError;
 use super::participant::OwnTrack;
 use super::route::{LocalCandidate, PacketProtocol, PacketRoute, ServerCandidate};
@@ -182,7 +183,11 @@ impl PeerConnection {
         local: Option<SocketAddr>,
     ) -> Result<Self, RtcError> {
         let start = epoch + now.since(SessionTime::START).as_duration();
-        let mut rtc = RtcConfig::new()
+        let mut config = RtcConfig::new();
+        if let Some(certificate) = certificate::shared() {
+            config = config.set_dtls_cert(certificate);
+        }
+        let mut rtc = config
             .clear_codecs()
             .enable_opus(true, false)
             .set_rtp_mode(true)
