@@ -17,6 +17,7 @@ mod reconnecting;
 mod reconnection;
 mod remote_participant;
 mod route;
+mod sending;
 mod signal;
 
 pub(crate) use certificate::prepare_certificate;
