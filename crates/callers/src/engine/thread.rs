@@ -32,7 +32,7 @@ const SILENT_PHASE: u64 = 0;
 const MAX_COMMANDS: usize = 2_000;
 
 /// The number of a participant in its engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct SlotId(pub(super) u64);
 
 /// What the engine sends to a thread.
