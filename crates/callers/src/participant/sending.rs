@@ -59,13 +59,10 @@ impl Participant {
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<SendOutcome, ParticipantError> {
-        for packet in packets {
-            if !self.peers.publisher.send_data(packet) {
-                return Ok(SendOutcome::NotSent);
-            }
-            self.peers.publisher.handle_timeout(now)?;
-            self.poll(now, out)?;
-        }
-        Ok(SendOutcome::Sent)
+        let fit = packets.iter().all(|packet| self.peers.publisher.send_data(packet));
+        // All at once: SCTP puts short messages into one packet, such as the three of a text.
+        self.peers.publisher.handle_timeout(now)?;
+        self.poll(now, out)?;
+        Ok(if fit { SendOutcome::Sent } else { SendOutcome::NotSent })
     }
 }
