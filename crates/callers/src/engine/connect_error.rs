@@ -125,6 +125,6 @@ impl ConnectError {
 
     /// Whether the fault is this machine's, not the server's or the network's.
     pub(crate) const fn is_local_fault(&self) -> bool {
-        matches!(self, Self::OutOfFiles(_) | Self::Participant(_) | Self::Task(_))
+        matches!(self, Self::OutOfFiles(_) | Self::Participant(_))
     }
 }
