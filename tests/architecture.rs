@@ -19,6 +19,7 @@ const PURE: &[&str] = &[
     "crates/driver/src/session/",
     "crates/driver/src/agent_poll_times.rs",
     "crates/driver/src/agent_worker/metrics.rs",
+    "crates/driver/src/agent_worker/prometheus.rs",
     "crates/driver/src/agent_worker/worker_status.rs",
     "crates/driver/src/cekura/accepted_runs.rs",
     "crates/driver/src/cekura/error_message.rs",
