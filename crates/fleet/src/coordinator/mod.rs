@@ -5,6 +5,8 @@
 
 mod fleet;
 mod gathering;
+#[cfg(any(test, feature = "testing"))]
+pub mod hostile_worker;
 mod member;
 mod state;
 mod tasks;
