@@ -107,6 +107,7 @@ impl SessionBuilder {
             mode,
             pair,
             network: None,
+            redial_of: None,
             intended,
             free: intended,
             room,
