@@ -39,7 +39,9 @@ fn only_edges_of_speech_are_allocated() {
             let found = activity.handle_packet(&packet);
             sound.handle_packet(&packet, &mut activity);
             edges += found.len();
-            found.into_iter().for_each(|edge| sound.note_edge(edge));
+            for edge in found {
+                sound.note_edge(edge);
+            }
         }
         let taken = region.change();
         counts.push((taken.allocations + taken.reallocations, edges));

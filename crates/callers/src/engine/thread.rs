@@ -125,21 +125,20 @@ const fn phase_of(id: SlotId, slot: &ParticipantSlot) -> u64 {
     if slot.sends_audio() { id.0 % PHASES } else { SILENT_PHASE }
 }
 
-/// The phases in which some participant is served.
+/// The phases in which some participant is served, a bit for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ServedPhases([bool; PHASES as usize]);
+struct ServedPhases(u8);
 
 impl ServedPhases {
-    const ALL: Self = Self([true; PHASES as usize]);
+    const ALL: Self = Self((1 << PHASES) - 1);
 
     fn of(slots: &Slots) -> Self {
-        let mut served = [false; PHASES as usize];
+        let mut served = 0;
         for (id, slot) in slots {
             if !slot.is_open() || slot.has_network() {
                 return Self::ALL;
             }
-            let phase = usize::try_from(phase_of(*id, slot)).expect("there are few phases");
-            served[phase] = true;
+            served |= 1 << phase_of(*id, slot);
         }
         Self(served)
     }
@@ -147,8 +146,7 @@ impl ServedPhases {
     /// The first tick after `last` in which somebody is served.
     fn next_after(self, last: u64) -> u64 {
         let mut all = last + 1..=last + PHASES;
-        let is_served =
-            |tick: &u64| usize::try_from(tick % PHASES).is_ok_and(|phase| self.0[phase]);
+        let is_served = |tick: &u64| self.0 >> (tick % PHASES) & 1 == 1;
         all.find(is_served).unwrap_or(last + PHASES)
     }
 }
@@ -260,15 +258,15 @@ mod tests {
 
     #[test]
     fn ticks_in_which_nobody_is_served_are_slept_through() {
-        let silent = ServedPhases([true, false, false, false]);
+        let silent = ServedPhases(0b0001);
         assert_eq!(
             (silent.next_after(8), silent.next_after(9), silent.next_after(11)),
             (12, 12, 12)
         );
         assert_eq!(ServedPhases::ALL.next_after(9), 10);
-        let two = ServedPhases([true, false, true, false]);
+        let two = ServedPhases(0b0101);
         assert_eq!((two.next_after(8), two.next_after(10)), (10, 12));
         // A thread without participants waits for one instead.
-        assert_eq!(ServedPhases([false; 4]).next_after(8), 12);
+        assert_eq!(ServedPhases(0).next_after(8), 12);
     }
 }
