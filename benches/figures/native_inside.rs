@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -18,7 +19,9 @@ use rushhour_callers::participant::{JoinConfig, ParticipantEvent};
 use rushhour_callers::{NativeCallers, SessionTime};
 use rushhour_core::evaluator::{ConversationRequest, Evaluator, UpdateKind};
 use rushhour_core::profile::{EvaluatorSettings, ProfileInput, load};
-use rushhour_core::units::{AgentName, Identity, Micros, Mode, RoomName, RunIndex, Secret};
+use rushhour_core::units::{
+    AgentName, EvaluatorRunId, Identity, Micros, Mode, RoomName, RunIndex, ScenarioId, Secret,
+};
 use rushhour_livekit::{ParticipantClaims, TokenDispatch, TokenRequest};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Stats};
 use tokio::runtime::Runtime;
@@ -58,7 +61,7 @@ pub(crate) fn allocations() {
             "  of {:.0} bytes on average; {:.2} turns a second; on the heap {:.1} kB a caller",
             measured.mean_bytes,
             measured.turns,
-            (live_bytes(held) - live_bytes(before)) as f64 / 1e3 / f64::from(callers),
+            (live_bytes(held) - live_bytes(before)) / 1e3 / f64::from(callers),
         );
         inside.end(hearing);
     }
@@ -95,8 +98,8 @@ pub(crate) fn deaf() {
 }
 
 /// Bytes that are allocated.
-fn live_bytes(stats: Stats) -> i64 {
-    stats.bytes_allocated.cast_signed() as i64 - stats.bytes_deallocated.cast_signed() as i64
+fn live_bytes(stats: Stats) -> f64 {
+    stats.bytes_allocated as f64 - stats.bytes_deallocated as f64
 }
 
 /// What each caller took while it was measured.
@@ -196,7 +199,7 @@ impl Inside {
         self.join(callers, |number, room, token| {
             let request = ConversationRequest {
                 run: RunIndex(number),
-                scenario: "s".parse().expect("it is an id"),
+                scenario: ScenarioId::new("s"),
                 mode,
                 network: None,
                 livekit_url: self.rig.url(),
@@ -212,7 +215,7 @@ impl Inside {
     fn end(&self, hearing: Hearing) {
         self.runtime.block_on(async {
             for run in &hearing.runs {
-                let id = rushhour_core::units::EvaluatorRunId::of_native(*run);
+                let id = EvaluatorRunId::of_native(*run);
                 let _ = hearing.callers.end_call(id).await;
             }
         });
@@ -294,15 +297,14 @@ fn native_callers(mode: Mode, callers: u32, pause: &str) -> NativeCallers {
     let EvaluatorSettings::Native(settings) = profile.evaluator else {
         panic!("the profile has native callers")
     };
+    let clip = clip();
     let scripts: HashMap<_, _> = profile
         .mix
         .scenarios()
         .iter()
         .filter_map(|scenario| {
-            let prepared = PreparedScript::new(scenario.script.as_ref()?, mode, |_| {
-                fs::read(clip_path(CLIP))
-                    .map(|bytes| Clip::from_bytes(&bytes).expect("it is a clip"))
-            });
+            let script = scenario.script.as_ref()?;
+            let prepared = PreparedScript::new(script, mode, |_| io::Result::Ok(clip.clone()));
             Some(((scenario.id.clone(), mode), Arc::new(prepared.expect("it is a script"))))
         })
         .collect();
