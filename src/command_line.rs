@@ -58,6 +58,8 @@ Environment:
   RUSHHOUR_LIVE_TOKEN                  token of the page that --live serves
   RUSHHOUR_NOTIFY_URL                  webhook that takes precedence over the profile's [notify]
   RUSHHOUR_NOTIFY_AUTHORIZATION        what to send it in the header Authorization
+  RUSHHOUR_PROMETHEUS_AUTHORIZATION    the same for the server of [agent_health.prometheus]
+  OTEL_EXPORTER_OTLP_ENDPOINT, ...     collector that metrics are pushed to: see docs/live.md
   RUSHHOUR_CACHE                       folder for speech that [speech] made
   RUSHHOUR_LOG                         what to log, such as `debug`
 A profile can also name files that hold the credentials.

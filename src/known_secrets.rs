@@ -5,7 +5,7 @@ use rushhour_core::units::{Secret, redact, remember_secret};
 use rushhour_sandbox::SandboxConfig;
 
 /// Where the environment holds secrets.
-pub(crate) const VARIABLES: [&str; 8] = [
+pub(crate) const VARIABLES: [&str; 9] = [
     "LIVEKIT_API_KEY",
     "LIVEKIT_API_SECRET",
     "CEKURA_API_KEY",
@@ -14,7 +14,13 @@ pub(crate) const VARIABLES: [&str; 8] = [
     "SPEECH_API_KEY",
     "RUSHHOUR_LIVE_TOKEN",
     "RUSHHOUR_NOTIFY_AUTHORIZATION",
+    "RUSHHOUR_PROMETHEUS_AUTHORIZATION",
 ];
+
+/// Headers of requests to a collector of OTLP, for metrics alone or for all signals. Most of them hold secrets, but not
+/// all of them are one.
+pub(crate) const OTLP_HEADERS: [&str; 2] =
+    ["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"];
 
 /// Keys that are public and ordinary words, which no message could do without: those of
 /// `livekit-server --dev` and of the embedded sandbox.

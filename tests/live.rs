@@ -265,6 +265,89 @@ fn a_webhook_is_told_of_the_end_and_one_that_hangs_changes_nothing() {
     assert!(!ended.stderr.contains("a-secret-path"), "{}", ended.stderr);
 }
 
+/// The body of a request that was received, which is JSON.
+fn json_body(request: &str) -> Value {
+    let (_, body) = request.split_once("\r\n\r\n").expect("it has a body");
+    serde_json::from_str(body).expect("it is JSON")
+}
+
+#[test]
+fn metrics_are_pushed_to_a_collector_and_the_last_ones_are_those_of_the_end() {
+    let dir = TestDir::new();
+    let collector = HostileServer::start(|_| (200, b"{}".to_vec()));
+    dir.write("profile.toml", &profile(20, 2, ""));
+    let ran = dir
+        .rushhour(&["run", "profile.toml"])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{}", collector.address()))
+        .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
+        .env("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20otlp-secret-4711")
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "1000")
+        .env("OTEL_SERVICE_NAME", "load-test")
+        .run()
+        .expect_exit_unless_busy(0)
+        .expect_stderr("Metrics are pushed to 127.0.0.1:");
+    assert!(!ran.stderr.contains("otlp-secret-4711"), "{}", ran.stderr);
+    let received = collector.received();
+    assert!(received.len() >= 2, "some while it runs, and some at the end: {}", received.len());
+    let lower = received[0].to_ascii_lowercase();
+    assert!(lower.starts_with("post /v1/metrics http/1.1"), "{lower}");
+    assert!(lower.contains("authorization: bearer otlp-secret-4711"), "{lower}");
+    assert!(lower.contains("content-type: application/json"), "{lower}");
+    let last = json_body(received.last().expect("there are some"));
+    let resource = &last["resourceMetrics"][0];
+    let attributes = resource["resource"]["attributes"].as_array().expect("it has some");
+    let attribute = |key: &str| {
+        let found = attributes.iter().find(|attribute| attribute["key"] == key);
+        found.expect(key)["value"]["stringValue"].as_str().expect("it is a text")
+    };
+    let summary = dir.session().summary;
+    assert_eq!(attribute("service.name"), "load-test");
+    assert_eq!(attribute("service.instance.id"), summary["session"]);
+    let metrics = resource["scopeMetrics"][0]["metrics"].as_array().expect("it has some");
+    let points = |name: &str, kind: &str| {
+        let found = metrics.iter().find(|metric| metric["name"] == name);
+        found.expect(name)[kind]["dataPoints"].as_array().expect("it has some").clone()
+    };
+    let ended: f64 = points("rushhour_runs_ended", "sum")
+        .iter()
+        .map(|point| point["asDouble"].as_f64().expect("it is a number"))
+        .sum();
+    let started = points("rushhour_runs_started", "sum")[0]["asDouble"].as_f64();
+    assert_eq!(started, summary["runs"]["started"].as_f64());
+    assert_eq!(started, Some(ended), "all of them have ended");
+    let joins = &points("rushhour_agent_join", "histogram")[0];
+    let counts = joins["bucketCounts"].as_array().expect("it has some").iter();
+    let counted: u64 = counts.map(|count| count.as_str().unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(joins["count"], counted.to_string());
+}
+
+#[test]
+fn a_collector_that_refuses_or_hangs_is_told_of_once_and_changes_nothing() {
+    let refusing = HostileServer::start(|_| (403, b"who are you?".to_vec()));
+    // It takes the connection, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let silent_address = silent.local_addr().expect("it is bound").to_string();
+    let sessions = [
+        (refusing.address(), "it answered with 403: who are you?"),
+        (silent_address, "no answer in time"),
+    ];
+    let running = sessions.map(|(address, reason)| {
+        let dir = TestDir::new();
+        dir.write("profile.toml", &profile(20, 2, ""));
+        let command = dir.rushhour(&["run", "profile.toml"]);
+        let command = command
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{address}"))
+            .env("OTEL_METRIC_EXPORT_INTERVAL", "1000");
+        (command.start(), dir, reason)
+    });
+    for (running, dir, reason) in running {
+        let ran = running.finish().expect_exit_unless_busy(0).expect_stderr(reason);
+        assert_eq!(ran.stderr.matches("did not take metrics: ").count(), 1, "{}", ran.stderr);
+        assert!(dir.session().summary["runs"]["completed"].as_u64() > Some(10));
+    }
+    assert!(refusing.received().len() >= 2, "it is asked again");
+}
+
 #[test]
 fn prometheus_has_every_series_and_answers_the_dashboard() {
     let dir = TestDir::new();
@@ -292,8 +375,32 @@ fn prometheus_has_every_series_and_answers_the_dashboard() {
         wait_until(&format!("an answer to {asked}"), || prometheus.value(&asked).is_some());
     }
     assert_eq!(Prometheus::lint(&watched.ask("/metrics").body), "", "promtool finds nothing");
+    check_workers_that_prometheus_knows(&prometheus);
     watched.running.signal("INT");
     watched.running.finish().expect_exit(105);
+}
+
+/// Runs a session that asks Prometheus for the health of the agent's workers. Outcomes stand in for workers.
+fn check_workers_that_prometheus_knows(prometheus: &Prometheus) {
+    let dir = TestDir::new();
+    let health = format!(
+        "[agent_health]\nevery = \"1s\"\nsettle = \"1s\"\n[agent_health.prometheus]\nurl = \"http://{}\"\n\
+         jobs = \"sum by (outcome) (rushhour_runs_ended_total)\"\n\
+         memory = \"sum(rushhour_generator_memory_bytes)\"\nload = \"max(nothing\"\n",
+        prometheus.address()
+    );
+    dir.write("profile.toml", &profile(20, 1, &health));
+    dir.rushhour(&["run", "profile.toml"]).run().expect_exit_unless_busy(0);
+    let journal = dir.wait_for_session().join("journal.jsonl");
+    let journal = fs::read_to_string(journal).expect("it is there");
+    for found in [
+        r#""name":"completed","jobs":"#,
+        r#""name":"failed","jobs":"#,
+        r#""name":"query of load","trouble":"Prometheus refused the query: "#,
+        r#""memory":"#,
+    ] {
+        assert!(journal.contains(found), "{found} in {journal}");
+    }
 }
 
 #[test]

@@ -137,6 +137,7 @@ fn scripts_pass_shellcheck() {
         "packaging/assets",
         "packaging/build-static",
         "packaging/deb",
+        "packaging/figures",
         "packaging/image-files",
         "packaging/site",
         "packaging/try-in-empty-root",

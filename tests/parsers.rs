@@ -21,7 +21,7 @@ use rushhour_core::event::Event;
 use rushhour_core::plan::{Forecast, Plan};
 use rushhour_core::profile::{ProfileInput, explain, load, no_files};
 use rushhour_core::units::{Micros, Mode, ScenarioId, Secret, SessionTime, redact};
-use rushhour_driver::agent_worker::{parse_metrics, parse_status};
+use rushhour_driver::agent_worker::{parse_metrics, parse_query_answer, parse_status};
 use rushhour_driver::cekura::{error_message, parse_accepted, parse_plan_limits, parse_statuses};
 use rushhour_driver::{
     DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Session,
@@ -304,8 +304,13 @@ fn clip(bytes: &[u8]) {
     let _ = Clip::from_bytes(&bytes[..bytes.len().min(4_096)]);
 }
 
-/// What an agent's worker says of itself: its status, and its metrics in Prometheus' text format.
+/// What an agent's worker says of itself: its status, and its metrics in Prometheus' text format; and what a Prometheus
+/// server says of it.
 fn worker(bytes: &[u8]) {
+    for found in parse_query_answer(bytes).into_iter().flatten() {
+        assert!(found.value.is_finite(), "{found:?}");
+        assert!(found.worker.is_none_or(|name| name.len() <= 140), "it is shortened");
+    }
     let status = parse_status(bytes).ok();
     let metrics = parse_metrics(&String::from_utf8_lossy(bytes)).ok();
     for health in status.into_iter().chain(metrics) {

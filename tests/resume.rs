@@ -11,8 +11,8 @@ use rushhour_report::journal::JournalReader;
 use rushhour_sandbox::{DelayDistribution, Sandbox, SandboxConfig, TruthLog};
 
 use crate::support::{
-    RunningCommand, Rushhour, Session, SplitMix64, TestDir, Truth, count_events, wait_for_events,
-    wait_until,
+    HostileServer, RunningCommand, Rushhour, Session, SplitMix64, TestDir, Truth, count_events,
+    wait_for_events, wait_until,
 };
 
 /// A sandbox in this process, which survives every kill, and a folder for the session.
@@ -213,7 +213,9 @@ fn a_folder_has_one_owner_and_a_finished_session_is_not_resumed() {
 #[test]
 fn with_finish_only_nothing_more_is_started_and_reports_are_reproduced() {
     let fixture = Fixture::new();
-    fixture.write_profile(200, "[[stage]]\nrate = \"10/s\"");
+    let hook = HostileServer::start(|_| (200, Vec::new()));
+    let notify = format!("[notify]\nurl = \"http://{}/hook\"", hook.address());
+    fixture.write_profile(200, &format!("[[stage]]\nrate = \"10/s\"\n{notify}"));
     let running = fixture.start();
     wait_for_events(&fixture.folder(), "ended", 3);
     running.signal("KILL");
@@ -243,20 +245,33 @@ fn with_finish_only_nothing_more_is_started_and_reports_are_reproduced() {
     check(&session, &truth, Some(200));
     assert_eq!(session.count("/runs/started"), started as u64);
     assert_eq!(session.summary.pointer("/resumptions/0/torn_bytes"), Some(&13.into()));
+    let told = hook.received();
+    assert_eq!(told.len(), 1, "the end is told once");
+    let (_, body) = told[0].split_once("\r\n\r\n").expect("it has a body");
+    let body: serde_json::Value = serde_json::from_str(body).expect("it is JSON");
+    assert_eq!(body, session.summary);
 }
 
 #[test]
 fn a_hold_stage_goes_on_after_a_resumption() {
     let fixture = Fixture::new();
-    fixture.write_profile(
-        0,
-        "[[stage]]\nhold = 6\nlasts = \"8s\"\n[[stage]]\nname = \"burst\"\nburst = 4",
-    );
+    let hook = HostileServer::start(|_| (200, Vec::new()));
+    let notify = format!("[notify]\nurl = \"http://{}/hook\"", hook.address());
+    let stages = "[[stage]]\nhold = 6\nlasts = \"8s\"\n[[stage]]\nname = \"burst\"\nburst = 4";
+    fixture.write_profile(0, &format!("{stages}\n{notify}"));
     let running = fixture.start();
     wait_for_events(&fixture.folder(), "ended", 1);
     running.signal("KILL");
     running.finish();
-    fixture.resume(&[]).run().expect_exit(0);
+    // The servers are named, and the webhook is not: whoever wrote the journal chose it.
+    fixture
+        .rushhour(&["resume", &fixture.dir.session_argument(), "--quiet"])
+        .env("LIVEKIT_URL", &fixture.sandbox.livekit_url())
+        .env("CEKURA_API_URL", &fixture.sandbox.url())
+        .run()
+        .expect_exit(0)
+        .expect_stderr("Nobody was told of the end: only the journal names the webhook");
+    assert_eq!(hook.received(), [] as [String; 0]);
     let (session, truth, _dir) = fixture.end();
     check(&session, &truth, None);
     assert_eq!(session.tally("stage")["burst"], 4);

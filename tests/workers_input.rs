@@ -4,6 +4,10 @@
 use std::sync::mpsc::channel;
 use std::thread;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
 use crate::native_callers::{profile, start_agent, test_dir};
 use crate::support::{LiveKitServer, NatsServer, TestDir, wait_until};
 
@@ -80,6 +84,15 @@ fn a_clip_that_is_missing_or_broken_is_told_before_any_worker_is_asked() {
     expect(&["broken.opus cannot be played as a clip"]);
 }
 
+/// The room of a conversation that a worker is asked to have, and what the token for it allows.
+fn grants(command: &str) -> Option<(String, Value)> {
+    let command: Value = serde_json::from_str(command).ok()?;
+    let submit = &command["body"]["submit"];
+    let (room, token) = (submit["room"].as_str()?, submit["token"].as_str()?);
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    Some((room.to_owned(), serde_json::from_slice(&claims).ok()?))
+}
+
 /// Somebody on the server repeats every message of the workers and of the coordinator, whole and cut, and says nonsense
 /// on every subject.
 #[test]
@@ -97,8 +110,10 @@ fn what_others_say_on_the_server_costs_no_run_and_doubles_nothing() {
         listener.subscribe(subject).expect("it is allowed");
     }
     let (repeated, told) = channel();
+    let secret = server.secret();
     thread::spawn(move || {
         let mut own = 0;
+        let mut tokens = Vec::new();
         let mut counts = [0_u32; 3];
         while counts.iter().any(|count| *count < 2) {
             let message = listener.next();
@@ -112,6 +127,8 @@ fn what_others_say_on_the_server_costs_no_run_and_doubles_nothing() {
                 .position(|kind| message.subject.contains(*kind))
                 .expect("nothing else was subscribed");
             counts[kind] += 1;
+            assert!(!message.payload.contains(secret.expose()), "{}", message.subject);
+            tokens.extend(grants(&message.payload));
             let half = &message.payload[..message.payload.len() / 2];
             let foreign = message.payload.replacen("\"rushhour\":1", "\"rushhour\":9", 1);
             for words in [&*message.payload, half, &foreign, "nonsense", "{}", ""] {
@@ -119,16 +136,23 @@ fn what_others_say_on_the_server_costs_no_run_and_doubles_nothing() {
                 own += 1;
             }
         }
-        let _ = repeated.send(counts);
+        let _ = repeated.send(tokens);
     });
     dir.write("profile.toml", &profile(&server, "chat", 6, "3/s"));
     let run = dir.rushhour(&["run", "profile.toml", "--quiet", "--workers", &url]);
     server.with_keys(run).run().expect_exit_unless_busy(0);
-    let mut counts = None;
+    let mut tokens = Vec::new();
     wait_until("messages of each kind were repeated", || {
-        counts = counts.or_else(|| told.try_recv().ok());
-        counts.is_some()
+        tokens.extend(told.try_iter().flatten());
+        !tokens.is_empty()
     });
+    for (room, claims) in tokens {
+        let video = &claims["video"];
+        assert_eq!(video["room"], room, "a worker gets a token for one room");
+        for right in ["roomCreate", "roomList", "roomAdmin", "roomRecord"] {
+            assert!(video[right].is_null() || video[right] == false, "{right}: {claims}");
+        }
+    }
     worker.signal("TERM");
     worker.finish().expect_exit(0);
     agent.signal("INT");

@@ -14,6 +14,8 @@ mod journal;
 #[cfg(feature = "native")]
 mod native;
 #[cfg(feature = "native")]
+mod native_inside;
+#[cfg(feature = "native")]
 mod native_rig;
 #[cfg(feature = "native")]
 mod noise;
@@ -30,6 +32,10 @@ mod support;
 mod watched;
 #[cfg(feature = "native")]
 mod ways;
+
+/// Counts allocations, for `native-allocations`.
+#[global_allocator]
+static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
 
 fn main() {
     let wanted: Vec<String> =
@@ -64,6 +70,8 @@ fn main() {
         ("native-faults", native::faults),
         ("native-cost", native::cost),
         ("native-chat-cost", native::chat_cost),
+        ("native-allocations", native_inside::allocations),
+        ("native-deaf", native_inside::deaf),
         ("native-rate", native::rate),
         ("native-thousand", native::thousand),
         ("native-ways", ways::figures),

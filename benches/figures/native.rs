@@ -1,7 +1,7 @@
 //! How exactly our own callers measure, compared with the calibration agent's truth log on the real livekit-server, and
 //! what a caller costs: `cargo bench -- native`, or a single row: `native-chat`, `native-voice`, `native-join`,
 //! `native-faults`, `native-cost`, `native-chat-cost`, `native-rate`, `native-thousand`; `native-ways` alone is `ways.rs`,
-//! and `native-recording` is `recording.rs`.
+//! `native-recording` is `recording.rs`, `native-allocations` and `native-deaf` are `native_inside.rs`.
 
 use std::collections::HashMap;
 

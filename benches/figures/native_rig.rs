@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::support::rushhour;
+use rushhour_core::units::Secret;
+use rushhour_livekit::TokenSigner;
 
 const KEY: &str = "devkey";
 const SECRET: &str = "a-secret-for-figures-on-this-machine-only";
 
+/// The name of the agent.
+pub(crate) const AGENT: &str = "echo";
 /// What callers say: the name of a shipped clip, which lies beside the script.
 pub(crate) const CLIP: &str = "vegetarian-menu.opus";
 
@@ -94,12 +98,41 @@ impl Rig {
     fn command(&self) -> Command {
         let mut command = rushhour();
         command
-            .env("LIVEKIT_URL", format!("ws://127.0.0.1:{}", self.port))
+            .env("LIVEKIT_URL", self.url())
             .env("LIVEKIT_API_KEY", KEY)
             .env("LIVEKIT_API_SECRET", SECRET)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         command
+    }
+
+    /// The server's address.
+    pub(crate) fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// Signs tokens for its rooms.
+    pub(crate) fn token_signer(&self) -> TokenSigner {
+        TokenSigner::new(Secret::new(KEY), Secret::new(SECRET))
+    }
+
+    /// Starts an agent with these options, whose truth log is in a folder, and waits until it is registered.
+    pub(crate) fn agent(&self, folder: &Path, options: &[&str]) -> AgentProcess {
+        let truth = folder.join("truth.jsonl");
+        let worker = self
+            .command()
+            .args(["agent", "--name", AGENT, "--truth"])
+            .arg(&truth)
+            .args(options)
+            .spawn()
+            .expect("the binary was built");
+        let agent = AgentProcess { worker, truth };
+        let start = Instant::now();
+        while !fs::read_to_string(&agent.truth).is_ok_and(|text| text.contains("registered")) {
+            assert!(start.elapsed() < Duration::from_secs(20), "the agent registers");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        agent
     }
 
     /// Runs a session against an agent with these options, and waits for its end. Panics where the agent does not start.
@@ -112,19 +145,7 @@ impl Rig {
     ) -> Measured {
         let folder = self.folder.path().join(name);
         fs::create_dir(&folder).expect("a folder can be created");
-        let truth = folder.join("truth.jsonl");
-        let mut worker = self
-            .command()
-            .args(["agent", "--name", "echo", "--truth"])
-            .arg(&truth)
-            .args(agent_options)
-            .spawn()
-            .expect("the binary was built");
-        let start = Instant::now();
-        while !fs::read_to_string(&truth).is_ok_and(|text| text.contains("registered")) {
-            assert!(start.elapsed() < Duration::from_secs(20), "the agent registers");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let agent = self.agent(&folder, agent_options);
         fs::write(folder.join("profile.toml"), profile).expect("a file can be written");
         fs::write(folder.join("script.toml"), script).expect("a file can be written");
         let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/scripts/clips");
@@ -139,10 +160,9 @@ impl Rig {
             .expect("the binary was built");
         let samples = sample_until_exit(&mut generator);
         let exit = generator.wait().expect("it was started").code();
-        interrupt(&mut worker);
+        let truth = agent.stop();
         let session = super::support::only_session(&reports);
         let summary = fs::read(session.join("summary.json")).expect("it was written");
-        let truth = fs::read_to_string(&truth).expect("it was written");
         Measured {
             summary: serde_json::from_slice(&summary).expect("it is JSON"),
             turns: table(&session.join("turns.csv")),
@@ -155,6 +175,26 @@ impl Rig {
     }
 }
 
+/// A running calibration agent.
+pub(crate) struct AgentProcess {
+    worker: Child,
+    truth: PathBuf,
+}
+
+impl AgentProcess {
+    /// Stops it. Returns its truth log.
+    fn stop(mut self) -> String {
+        interrupt(&mut self.worker);
+        fs::read_to_string(&self.truth).expect("it was written")
+    }
+}
+
+impl Drop for AgentProcess {
+    fn drop(&mut self) {
+        interrupt(&mut self.worker);
+    }
+}
+
 impl Drop for Rig {
     fn drop(&mut self) {
         let _ = self.server.kill();
@@ -164,6 +204,9 @@ impl Drop for Rig {
 
 /// Interrupts a process as a user would, and waits for its exit.
 fn interrupt(child: &mut Child) {
+    if child.try_wait().expect("it was started").is_some() {
+        return;
+    }
     let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     let start = Instant::now();
     while child.try_wait().expect("it was started").is_none() {

@@ -258,6 +258,9 @@ impl World {
             SessionEffect::CheckDispatch(run) => {
                 SessionInput::DispatchChecked { run, result: Ok(true) }
             }
+            SessionEffect::HearCaller { run, .. } => {
+                SessionInput::CallerHeard { run, until: self.now }
+            }
             SessionEffect::Submit { request, runs } => {
                 let run = runs[0].index;
                 let name = EvaluatorRunId::new((5_000_000 + run.0).to_string());

@@ -1,5 +1,5 @@
-//! What it costs a session to be watched: `cargo bench -- watched`. Two viewers follow the page and read all of it, one
-//! never reads, and metrics are scraped ten times a second.
+//! What it costs a session to be watched: `cargo bench --bench figures -- watched`, about ten minutes. Two viewers follow
+//! the page and read all of it, one never reads, and metrics are scraped ten times a second.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -23,22 +23,57 @@ pub(crate) fn figures() {
     processor();
 }
 
-/// A session of 50 starts a second with 1,000 in flight, with and without those who watch.
+/// Sessions of 50 starts a second with 1,000 in flight, with and without those who watch. They alternate, and either kind
+/// comes first as often, so that what else the machine does meanwhile does the same to both.
 fn lag() {
-    let alone = run("50/s", 1_500, 1_500, "18s", false);
-    let watched = run("50/s", 1_500, 1_500, "18s", true);
-    let p99 = |run: &WatchedRun| percentile_ms(&run.summary, "schedule_lag", "p99");
-    let (alone_p99, watched_p99) = (p99(&alone), p99(&watched));
-    let peak = &watched.summary["generator"]["in_flight_peak"];
+    let (mut alone, mut watched) = (Vec::new(), Vec::new());
+    for watched_first in [false, true, false, true] {
+        for is_watched in [watched_first, !watched_first] {
+            let run = run("50/s", 1_500, 1_500, "18s", is_watched);
+            if is_watched {
+                watched.push(run);
+            } else {
+                alone.push(run);
+            }
+        }
+    }
+    let (alone_lag, watched_lag) = (Lags::of(&alone), Lags::of(&watched));
+    let peak = &watched[0].summary["generator"]["in_flight_peak"];
     figure(
-        &format!("schedule lag p99 watched, {peak} in flight"),
-        &format!("{watched_p99:.2} ms"),
-        &format!("not above {alone_p99:.2} ms"),
-        // Two runs of the same differ by about this much.
-        watched_p99 < alone_p99 + 0.5,
+        &format!("schedule lag p99 watched, {peak} in flight, median of 4"),
+        &format!("{:.2} ms", watched_lag.median),
+        &format!("<= {:.2} ms, alone", alone_lag.highest),
+        // Not above what the same session has without anybody who watches.
+        watched_lag.median <= alone_lag.highest,
     );
-    figure("  pages read, by both viewers", &watched.pages.to_string(), "> 40", watched.pages > 40);
-    figure("  answers to scrapes", &watched.scrapes.to_string(), "> 200", watched.scrapes > 200);
+    figure("  each, watched", &watched_lag.shown, "-", true);
+    figure("  each, alone", &alone_lag.shown, "-", true);
+    let fewest = |count: fn(&WatchedRun) -> u64| watched.iter().map(count).min().unwrap_or(0);
+    let (pages, scrapes) = (fewest(|run| run.pages), fewest(|run| run.scrapes));
+    figure("  pages read, by both viewers, at least", &pages.to_string(), "> 40", pages > 40);
+    figure("  answers to scrapes, at least", &scrapes.to_string(), "> 200", scrapes > 200);
+}
+
+/// The 99th percentile of schedule lag of several sessions, in milliseconds.
+struct Lags {
+    median: f64,
+    highest: f64,
+    shown: String,
+}
+
+impl Lags {
+    fn of(runs: &[WatchedRun]) -> Self {
+        let p99 = |run: &WatchedRun| percentile_ms(&run.summary, "schedule_lag", "p99");
+        let mut all: Vec<f64> = runs.iter().map(p99).collect();
+        all.sort_by(f64::total_cmp);
+        let middle = all.len() / 2;
+        let shown = all.iter().map(|lag| format!("{lag:.2}")).collect::<Vec<_>>().join(" ");
+        Self {
+            median: f64::midpoint(all[middle - 1], all[middle]),
+            highest: all[all.len() - 1],
+            shown: format!("{shown} ms"),
+        }
+    }
 }
 
 /// The processor time of the page's thread with 10,000 runs in flight.
@@ -82,9 +117,10 @@ fn run(rate: &str, copies: u32, in_flight: u32, lasts: &str, is_watched: bool) -
     let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
     let mut lines = stderr.lines().map_while(Result::ok);
     let watchers = is_watched.then(|| {
-        let line = lines.find(|line| line.contains("http://")).expect("it says where the page is");
-        let (_, rest) = line.split_once("http://").expect("it was found by this");
-        Watchers::start(rest.trim_end_matches('/'))
+        const PLACE: &str = "can be watched at http://";
+        let line = lines.find(|line| line.contains(PLACE)).expect("it says where the page is");
+        let (_, rest) = line.split_once(PLACE).expect("it was found by this");
+        Watchers::start(rest.trim().trim_end_matches('/'))
     });
     // What is printed must not fill the pipe.
     let rest = thread::spawn(move || lines.for_each(drop));

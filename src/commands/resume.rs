@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::print;
 use crate::reports::journal::{read_events, unreadable};
 use crate::reports::locate::session_folder;
-use crate::reports::session_reports::write_and_print_reports;
+use crate::reports::session_reports::{SUMMARY, notice_text, write_and_print_reports};
 use crate::session::clients::{Clients, Keys};
 use crate::session::cost::CostCheck;
 use crate::session::drive::ReadySession;
@@ -24,6 +24,7 @@ use crate::session::judging::rewrite_judged_session;
 use crate::session::live::{self, LiveArgs};
 use crate::session::marked_rooms::{ClaimedCalls, MarkedCalls, MarkedRooms};
 use crate::session::new_session::room_name_stem;
+use crate::session::notify::notify_resumed;
 use crate::session::progress::ProgressSink;
 use rushhour_core::event::{Event, SessionHeader};
 use rushhour_core::plan::{Forecast, Plan};
@@ -107,6 +108,7 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
         runtime.block_on(clients.check_connectivity())?;
     }
     let folder = orphan.folder.clone();
+    let profile = profile.clone();
     let is_judging = profile.judges.is_some();
     let is_to_be_judged = profile.judging.is_some();
     let live = arguments.live.start(arguments.criterion.criterion())?;
@@ -119,7 +121,7 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
     }
     let criterion = arguments.criterion.criterion();
     let reported = write_and_print_reports(&folder, criterion);
-    rewrite_judged_session(&folder, is_judging, criterion)?;
+    let judged = rewrite_judged_session(&folder, is_judging, criterion)?;
     if is_to_be_judged {
         print::stderr(&format!(
             "No run was judged. `rushhour judge {}` judges them.",
@@ -127,6 +129,13 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
         ));
     }
     live::close(live, &folder);
+    // The session that was judged is the one that somebody waits for.
+    let ended = judged.as_ref().unwrap_or(&folder);
+    if reported.is_ok() {
+        notify_resumed(&profile, arguments.trust, &ended.join(SUMMARY), || {
+            notice_text(ended, criterion)
+        });
+    }
     let Err(error) = driven else { return reported };
     if let Err(error) = &reported {
         print::error(error);

@@ -30,6 +30,8 @@ enum Service {
     Cekura,
     /// The agent's own worker, on this machine; it gets no key, but whoever wrote the journal chose the request.
     Worker,
+    /// The Prometheus server that knows the agent's workers; what it asks for goes there.
+    Prometheus,
     /// The NATS server where workers wait; its login goes there, and the tokens of the rooms.
     Nats,
 }
@@ -40,6 +42,7 @@ impl Service {
             Self::LiveKit => "LiveKit",
             Self::Cekura => "Cekura",
             Self::Worker => "the agent's worker",
+            Self::Prometheus => "Prometheus",
             Self::Nats => "NATS",
         }
     }
@@ -49,7 +52,7 @@ impl Service {
         match self {
             Self::LiveKit => Some("LIVEKIT_URL"),
             Self::Cekura => Some("CEKURA_API_URL"),
-            Self::Worker => None,
+            Self::Worker | Self::Prometheus => None,
             Self::Nats => Some("NATS_URL"),
         }
     }
@@ -129,8 +132,10 @@ fn unnamed_hosts(
     let livekit = addresses.map(|url| (Service::LiveKit, url.clone()));
     let cekura = asked.cekura.and_then(|settings| Some((Service::Cekura, settings.url.clone()?)));
     let health = profile.agent_health.iter().filter(|_| asked.worker);
+    let queries = health.clone().filter_map(|health| health.prometheus.as_ref());
+    let prometheus = queries.map(|queries| (Service::Prometheus, queries.url.clone()));
     let worker = health.flat_map(AgentHealthSettings::urls);
-    let worker = worker.map(|url| (Service::Worker, url.clone()));
+    let worker = worker.map(|url| (Service::Worker, url.clone())).chain(prometheus);
     let workers = profile.workers.iter().filter(|_| asked.worker);
     let nats = workers.map(|workers| (Service::Nats, workers.nats.clone()));
     let hosts = livekit.chain(cekura).chain(worker).chain(nats).map(|(service, url)| {
@@ -256,6 +261,7 @@ mod tests {
             url: Some(worker.to_owned()),
             metrics: None,
             others: Vec::new(),
+            prometheus: None,
             every: "1s".parse().unwrap(),
             settle: "1s".parse().unwrap(),
         });

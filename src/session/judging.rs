@@ -1,6 +1,6 @@
 //! Has runs of a session judged by Cekura, in a session of its own inside the judged session's folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tracing::info;
 
@@ -170,17 +170,19 @@ pub(crate) fn judge_session(
     })
 }
 
-/// Rewrites the reports of the session whose judging session, in `folder`, was resumed.
+/// Rewrites the reports of the session whose judging session, in `folder`, was resumed. Returns the folder of that
+/// session, if there is one.
 pub(crate) fn rewrite_judged_session(
     folder: &Path,
     is_judging: bool,
     criterion: Criterion,
-) -> Result<(), CliError> {
+) -> Result<Option<PathBuf>, CliError> {
     // A folder of another name is not where a judging session was made.
     let path = folder.canonicalize().ok().filter(|path| path.ends_with(JUDGED));
     let parent = path.and_then(|path| Some(path.parent()?.to_owned()));
-    match parent.filter(|parent| is_judging && parent.join(JOURNAL).is_file()) {
-        Some(parent) => rewrite_after_judging(&parent, criterion),
-        None => Ok(()),
+    let judged = parent.filter(|parent| is_judging && parent.join(JOURNAL).is_file());
+    if let Some(judged) = &judged {
+        rewrite_after_judging(judged, criterion)?;
     }
+    Ok(judged)
 }

@@ -28,12 +28,16 @@ pub(crate) struct LiveArgs {
 }
 
 impl LiveArgs {
-    /// Listens where the user asked for it, and says where.
+    /// Listens where the user asked for it, and says where; pushes metrics where the environment names a collector.
     ///
     /// # Errors
     /// Where that is not possible: the user wants to watch the session, so it does not begin.
     pub(crate) fn start(&self, criterion: Criterion) -> Result<Option<LiveServer>, CliError> {
-        if self.live.is_none() && self.metrics.is_none() {
+        #[cfg(feature = "otlp")]
+        let push = super::otlp::push_of_environment();
+        #[cfg(not(feature = "otlp"))]
+        let push = None;
+        if self.live.is_none() && self.metrics.is_none() && push.is_none() {
             return Ok(None);
         }
         let page = self.live.clone();
@@ -44,7 +48,7 @@ impl LiveArgs {
         let token = chosen.map(|token| PageToken::chosen(&token)).transpose().map_err(|error| {
             CliError::usage(format!("{TOKEN_VARIABLE} cannot be used")).caused_by(error)
         })?;
-        let options = LiveOptions { page, metrics, token, criterion };
+        let options = LiveOptions { page, metrics, token, criterion, push };
         let server = LiveServer::start(options).map_err(cannot_serve)?;
         // A token that the user chose is not repeated; one that we chose is known to nobody yet.
         let shown = |url: &str| match url.split_once('?') {

@@ -2,7 +2,8 @@
 //!
 //! `new_session` starts one and `drive` sees it to its end, for `run`, `soak`, `capacity`, `judge` and `resume`
 //! alike. `clients` are the services it talks to, `recordings` keeps conversations. `live` shows a session while it runs,
-//! and `control` takes marks and stops. `judging` has runs of a session judged, in a session of its own.
+//! `otlp` pushes its metrics, and `control` takes marks and stops. `judging` has runs of a session judged, in a session of
+//! its own.
 
 pub(crate) mod abort_on_fail;
 pub(crate) mod clients;
@@ -18,6 +19,8 @@ pub(crate) mod marked_rooms;
 pub(crate) mod native_callers;
 pub(crate) mod new_session;
 pub(crate) mod notify;
+#[cfg(feature = "otlp")]
+pub(crate) mod otlp;
 pub(crate) mod progress;
 #[cfg(feature = "native")]
 pub(crate) mod recordings;

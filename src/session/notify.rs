@@ -8,6 +8,7 @@ use tokio::time::{sleep, timeout};
 use tracing::info;
 use url::Url;
 
+use super::journal_hosts::TrustArgs;
 use crate::bounded_file::read_bounded;
 use crate::credentials;
 use crate::error::CliError;
@@ -112,8 +113,27 @@ pub(crate) fn notify(
     }
 }
 
+/// The same for a session that was resumed. Whoever wrote its journal chose the webhook that it names, so that one is told
+/// only if the user trusts it.
+pub(crate) fn notify_resumed(
+    profile: &Profile,
+    trust: TrustArgs,
+    summary: &Path,
+    text: impl FnOnce() -> Result<String, CliError>,
+) {
+    let is_named = std::env::var(URL_VARIABLE).is_ok_and(|url| !url.trim().is_empty());
+    let names_webhook = profile.notify.as_ref().is_some_and(|settings| settings.url.is_some());
+    if names_webhook && !is_named && !trust.trust_hosts {
+        print::stderr(&format!(
+            "Nobody was told of the end: only the journal names the webhook. Name it in {URL_VARIABLE}, or use --trust-hosts."
+        ));
+        return;
+    }
+    notify(profile, summary, text);
+}
+
 /// Whether nobody on the way reads what is sent there.
-fn is_private(url: &str) -> bool {
+pub(crate) fn is_private(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| match url.scheme() {
         "https" => true,
         "http" => matches!(target_kind(&url), TargetKind::Loopback | TargetKind::Private),

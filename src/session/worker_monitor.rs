@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::clients::Clients;
+use crate::credentials;
 use crate::error::CliError;
 use crate::signals::interrupted;
 use rushhour_core::event::{AgentHealth, Event, EventKind, EventSink};
@@ -15,6 +16,9 @@ use rushhour_core::units::SessionId;
 use rushhour_driver::agent_worker::WorkerClient;
 use rushhour_driver::{RoomNaming, SessionClock};
 use rushhour_livekit::{ControlPlane, RoomInfo, parse_room_owner};
+
+/// What is sent to a Prometheus server in the header Authorization.
+const PROMETHEUS_AUTHORIZATION: &str = "RUSHHOUR_PROMETHEUS_AUTHORIZATION";
 
 /// How often the worker is polled after the session: often, because the user waits.
 const SETTLING_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,7 +53,13 @@ impl WorkerMonitor {
         clock: SessionClock,
         sink: Arc<dyn EventSink>,
     ) -> Result<Self, CliError> {
-        let client = WorkerClient::new(settings.clone()).map_err(CliError::from_internal)?;
+        let is_authorized =
+            settings.prometheus.is_some() && std::env::var_os(PROMETHEUS_AUTHORIZATION).is_some();
+        let authorization = is_authorized
+            .then(|| credentials::from_environment(PROMETHEUS_AUTHORIZATION))
+            .transpose()?;
+        let client =
+            WorkerClient::new(settings.clone(), authorization).map_err(CliError::from_internal)?;
         let baseline = client.poll().await;
         record(&*sink, clock, baseline.clone());
         let polls = poll_forever(client.clone(), settings.clone(), clock, Arc::clone(&sink));

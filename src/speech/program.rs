@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::synthesiser::SynthesisError;
 use crate::bounded_file::MAX_CLIP;
-use crate::known_secrets::VARIABLES;
+use crate::known_secrets::{OTLP_HEADERS, VARIABLES};
 use rushhour_core::profile::SynthesisSettings;
 use rushhour_core::units::ForeignText;
 
@@ -50,7 +50,7 @@ pub(super) fn say(
         // So that what it starts is ended with it.
         .process_group(0);
     // Secrets of this process are none of a program's business.
-    for secret in VARIABLES.into_iter().chain(["RUSHHOUR_NOTIFY_URL"]) {
+    for secret in VARIABLES.into_iter().chain(OTLP_HEADERS).chain(["RUSHHOUR_NOTIFY_URL"]) {
         command.env_remove(secret);
     }
     let child = command.spawn().map_err(SynthesisError::NotStarted)?;

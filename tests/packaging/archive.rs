@@ -46,6 +46,7 @@ fn the_archive_holds_profiles_man_pages_and_completions() {
         "LICENSE-MIT",
         "profiles/quickstart.toml",
         "profiles/scripts/book-a-table.toml",
+        "grafana/rushhour.json",
         "man/rushhour.1",
         "man/rushhour-soak.1",
         "completions/rushhour",
@@ -56,6 +57,19 @@ fn the_archive_holds_profiles_man_pages_and_completions() {
             listed.lines().any(|line| line == format!("{}/{file}", name())),
             "{file}\n{listed}"
         );
+    }
+}
+
+#[test]
+fn sizes_and_start_times_are_rows_of_a_table() {
+    let printed = succeed(script("packaging/figures").arg(packed()).arg(BINARY));
+    let rows: Vec<&str> = printed.lines().skip(2).collect();
+    assert_eq!(rows.len(), 2, "{printed}");
+    assert!(rows[0].contains(&format!("{}.tar.gz", name())), "{printed}");
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert!(cells[2].ends_with(" MB") && cells[3].ends_with(" MB"), "{row}");
+        assert!(cells[4].ends_with(" ms"), "{row}");
     }
 }
 

@@ -79,6 +79,13 @@ fn bash_completes_commands_and_options() {
 }
 
 #[test]
+fn the_dashboard_is_in_the_package() {
+    let dashboard = package().1.join("usr/share/doc/rushhour/examples/grafana/rushhour.json");
+    let ours = fs::read(root().join("deploy/grafana/rushhour.json")).unwrap();
+    assert_eq!(fs::read(dashboard).unwrap(), ours);
+}
+
+#[test]
 fn units_in_the_package_are_those_of_the_repository() {
     let examples = package().1.join("usr/share/doc/rushhour/examples/systemd");
     for unit in ["rushhour-soak@.service", "rushhour-soak@.timer"] {

@@ -1,15 +1,17 @@
 """Watches a session in Chromium: follows its page, marks it and stops it from the command line, and sees its end.
 
 Takes a folder for screenshots, the page's address, the binary, and the session's folder. Two tabs watch. The page must
-grow while it is watched, keep what a reader has opened, come back after a lost connection, show the mark, and become
-the report at the end; it must load nothing but its own style and script, and the console must stay empty. Prints one
+grow while it is watched, keep what a reader has opened, come back after a lost connection (the second tab watches
+through a proxy that is cut), show the mark, and become the report at the end; it must load nothing but its own style and script, and the console must stay empty. Prints one
 JSON object of facts; exits with 0 only if nothing is broken.
 """
 
 import json
 import pathlib
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 from axe_playwright_python.sync_playwright import Axe
@@ -20,6 +22,53 @@ from read_page import MEASURE, SCHEMES, WIDTHS, chromium
 
 PATIENCE = 90
 MARK = "deployed <v2>"
+
+
+class Proxy:
+    """Stands between a browser and the session until it is cut."""
+
+    def __init__(self, target):
+        self.target, self.sockets, self.is_cut = target, set(), False
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.name = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            if self.is_cut:
+                client.close()
+                continue
+            host, port = self.target.split(":")
+            server = socket.create_connection((host, int(port)))
+            self.sockets |= {client, server}
+            # The session answers only requests for its own name.
+            ours, theirs = self.name.encode(), self.target.encode()
+            threading.Thread(target=self.pump, args=(client, server, ours, theirs), daemon=True).start()
+            threading.Thread(target=self.pump, args=(server, client, b"", b""), daemon=True).start()
+
+    def pump(self, source, sink, ours, theirs):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data.replace(ours, theirs) if ours else data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        self.is_cut = True
+        for one in list(self.sockets):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def mend(self):
+        self.is_cut = False
 
 
 def drawn(page):
@@ -64,10 +113,11 @@ def main():
         context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
         context.on("request", lambda request: requests.add(request.url))
         page, other = context.new_page(), context.new_page()
-        for tab in (page, other):
+        proxy = Proxy(address.removeprefix("http://").rstrip("/"))
+        for tab, through in ((page, address), (other, f"http://{proxy.name}/")):
             tab.on("console", lambda message: messages.append(message.text))
             tab.on("pageerror", lambda error: messages.append(str(error)))
-            tab.goto(address, wait_until="domcontentloaded")
+            tab.goto(through, wait_until="domcontentloaded")
         started = "Number((document.querySelector('header').textContent.match(/(\\d+) of \\d+ runs started/) || [])[1])"
         until(page, f"{started} > 0")
         before = page.evaluate(started)
@@ -93,9 +143,18 @@ def main():
 
         if messages:
             broken.extend(f"the console shows {message}" for message in messages)
-        context.set_offline(True)
-        context.set_offline(False)
-        wait_drawn(page, 1)
+        status = "document.getElementById('connection').textContent"
+        proxy.cut()
+        until(other, f"{status}.includes('is lost')")
+        before = other.evaluate(started)
+        until(page, f"{started} > {before}")
+        proxy.mend()
+        until(other, f"{status} === 'This page follows the session.' && {started} > {before}")
+        # It goes on from there, with every part in its place.
+        wait_drawn(other, 2)
+        parts = "[...document.querySelectorAll('#head > *, main > *')].map(part => part.id).join(' ')"
+        if other.evaluate(parts) != page.evaluate(parts):
+            broken.append(f"after the connection was lost it shows {other.evaluate(parts)}")
 
         rush("stop", folder)
         for tab in (page, other):
@@ -104,7 +163,8 @@ def main():
             broken.append("the page of the end says so far")
         page.screenshot(path=pictures / "live-end.png", full_page=True)
         check(page, "at the end")
-        strangers = sorted(url for url in requests if not url.startswith(address))
+        own = (address, f"http://{proxy.name}/")
+        strangers = sorted(url for url in requests if not url.startswith(own))
         if strangers:
             broken.append(f"it requested {strangers}")
         browser.close()

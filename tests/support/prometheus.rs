@@ -43,6 +43,11 @@ impl Prometheus {
         started
     }
 
+    /// Its address, such as `127.0.0.1:4711`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The first value of a query's answer, if it is a number.
     pub(crate) fn value(&self, query: &str) -> Option<f64> {
         let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();

@@ -311,6 +311,12 @@ pub trait Evaluator: Send + Sync + 'static {
         Box::pin(std::future::pending())
     }
 
+    /// Until when everything that the caller of a run saw has been given out as [updates](Self::next_update); `None`
+    /// where that is until now. What was not seen by then had not happened by then.
+    fn heard_until(&self, _run: &EvaluatorRunId) -> Option<SessionTime> {
+        None
+    }
+
     /// The health of native callers since the last call, if there are any.
     fn health(&self) -> Option<CallersHealth> {
         None

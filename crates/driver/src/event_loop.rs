@@ -2,6 +2,7 @@
 
 use std::io;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, MissedTickBehavior};
 
@@ -13,6 +14,7 @@ use super::session::Session;
 use super::session_effect::SessionEffect;
 use super::session_input::{ProcessSample, SessionInput};
 use super::timer::DeadlineTimer;
+use rushhour_core::evaluator::{CallerUpdate, Evaluator};
 use rushhour_core::event::{Event, EventKind, EventSinkError};
 
 /// How often to check that the journal can be written.
@@ -21,6 +23,8 @@ const JOURNAL_EVERY: Duration = Duration::from_secs(1);
 const HEALTH_EVERY: Duration = Duration::from_secs(10);
 /// Inputs handled before the loop executes effects and checks the clock again.
 const MAX_INPUT_BATCH: usize = 64;
+/// Updates of callers that are taken in before an input.
+const MAX_UPDATE_BATCH: usize = 100_000;
 
 /// Why the events of a session are not complete.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +80,12 @@ pub async fn drive(
         timer.set(clock.until(session.next_deadline())).map_err(DriveError::Timer)?;
         tokio::select! {
             Some(input) = inbox.recv() => {
+                // It may say until when updates were given out: those are taken in first.
+                for _ in 0..MAX_UPDATE_BATCH {
+                    let Some(update) = waiting_update(&*evaluator) else { break };
+                    session.handle(executor.update_input(update), clock.now());
+                    updates += 1;
+                }
                 session.handle(input, clock.now());
                 for _ in 1..MAX_INPUT_BATCH {
                     let Ok(input) = inbox.try_recv() else { break };
@@ -104,4 +114,10 @@ pub async fn drive(
             _ = journal.tick() => executor.check_journal(updates),
         }
     }
+}
+
+/// The next update, if it is there.
+fn waiting_update(evaluator: &dyn Evaluator) -> Option<CallerUpdate> {
+    // tokio lets a task have no more than some hundred of them at a time, and says that there are none.
+    tokio::task::unconstrained(evaluator.next_update()).now_or_never()
 }

@@ -60,6 +60,9 @@ impl Executor {
             SessionEffect::Dispatch(planned) => self.dispatch(planned),
             SessionEffect::PollRoom(run) => self.poll_room(run),
             SessionEffect::CheckDispatch(run) => self.check_dispatch(run),
+            SessionEffect::HearCaller { run, evaluator_run } => {
+                self.hear_caller(run, &evaluator_run);
+            }
             SessionEffect::Submit { request, runs } => self.submit(request, runs),
             SessionEffect::PollStatus { runs } => self.poll_status(runs),
             SessionEffect::EndCall { run, evaluator_run } => self.end_call(run, evaluator_run),
@@ -214,6 +217,14 @@ impl Executor {
             };
             guard.reply(SessionInput::DispatchChecked { run, result });
         });
+    }
+
+    /// Answered at once, so that the updates from before are taken in before the answer is.
+    fn hear_caller(&self, run: RunIndex, evaluator_run: &EvaluatorRunId) {
+        let now = self.clock.now();
+        let until = self.services.evaluator.heard_until(evaluator_run).unwrap_or(now);
+        // Nobody listens once the session has ended.
+        let _ = self.inbox.send(SessionInput::CallerHeard { run, until });
     }
 
     fn submit(&self, request: u64, runs: Vec<PlannedRun>) {

@@ -14,7 +14,7 @@ use rushhour_core::evaluator::{
 };
 use rushhour_core::event::{
     ConversationEnd, ConversationSummary, Event, EventKind, FailureClass, FramesSent, Outcome,
-    RunMapping,
+    RunMapping, StopReason,
 };
 use rushhour_core::plan::testing::plan_of;
 use rushhour_core::rng::SeededRng;
@@ -41,6 +41,8 @@ pub(super) struct PushWorld {
     pub(super) fault_rate: f64,
     /// The probability that a caller hangs up early; the others push any updates.
     pub(super) hang_up_rate: f64,
+    /// From when on no worker is left that could hold a caller.
+    workers_gone: SessionTime,
     pub(super) now: SessionTime,
     pub(super) inputs: BTreeMap<(SessionTime, u64), SessionInput>,
     sequence: u64,
@@ -56,6 +58,7 @@ impl PushWorld {
             rng: SeededRng::new(seed),
             fault_rate: 0.0,
             hang_up_rate: 0.0,
+            workers_gone: SessionTime::NEVER,
             now: SessionTime::START,
             inputs: BTreeMap::new(),
             sequence: 0,
@@ -154,8 +157,16 @@ impl PushWorld {
                 let result = self.result(good);
                 self.input(at, SessionInput::DispatchChecked { run, result });
             }
+            SessionEffect::HearCaller { run, .. } => {
+                // Of some callers only what was long ago is known.
+                let behind = if self.fails() { Micros::from_secs(20) } else { Micros::ZERO };
+                let until = SessionTime(self.now.0.saturating_sub(behind.0));
+                self.input(self.now, SessionInput::CallerHeard { run, until });
+            }
             SessionEffect::Submit { request, runs } => {
-                let result = if self.fails() {
+                let result = if self.now >= self.workers_gone {
+                    Err(SubmitError::new(SubmitErrorKind::GeneratorGone, "no worker is there"))
+                } else if self.fails() {
                     Err(SubmitError::new(SubmitErrorKind::Rejected, "message"))
                 } else {
                     for run in &runs {
@@ -246,11 +257,22 @@ impl PushWorld {
 }
 
 fn simulate(profile: &str, seed: u64, fault_rate: f64, stops: &[u64]) -> PushWorld {
+    simulate_until(SessionTime::NEVER, profile, seed, fault_rate, stops)
+}
+
+/// A session whose workers are gone from a time on.
+fn simulate_until(
+    workers_gone: SessionTime,
+    profile: &str,
+    seed: u64,
+    fault_rate: f64,
+    stops: &[u64],
+) -> PushWorld {
     let plan = plan_of(profile);
     let evaluator = EvaluatorCapabilities::NATIVE;
     let settings = DriverSettings::new(plan.profile(), evaluator);
     let mut session = Session::new(settings, plan.schedule(), RoomNaming::new("room"));
-    let mut world = PushWorld { fault_rate, ..PushWorld::new(seed) };
+    let mut world = PushWorld { fault_rate, workers_gone, ..PushWorld::new(seed) };
     for second in stops {
         world.stop_at(*second);
     }
@@ -298,4 +320,33 @@ fn an_agent_dispatched_by_room_or_token_needs_no_request() {
             world.events.iter().any(|event| matches!(event.kind, EventKind::Dispatched { .. }));
         assert!(!dispatched, "{method}");
     }
+}
+
+#[test]
+fn a_session_without_workers_stops_says_so_and_blames_no_agent() {
+    let gone = SessionTime(5_000_000);
+    let world = simulate_until(gone, PROFILE, 7, 0.0, &[]);
+    let stopped = world.events.iter().find_map(|event| match &event.kind {
+        EventKind::Stopping { reason, detail } => Some((*reason, detail.as_str())),
+        _ => None,
+    });
+    assert_eq!(stopped, Some((StopReason::Workers, "no worker is there")));
+    assert!(
+        world.events.iter().any(|event| matches!(event.kind, EventKind::RestNotStarted { .. })),
+        "no further run starts"
+    );
+    let outcomes = outcomes(&world.events);
+    assert!(outcomes.values().all(|outcomes| outcomes.len() == 1), "{outcomes:?}");
+    assert!(world.rooms.is_empty(), "{:?}", world.rooms);
+    let submitted_later = world.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Ended { outcome: Outcome::Failed { class, detail }, .. }
+            if detail.as_str() == "no worker is there" =>
+        {
+            Some(*class)
+        }
+        _ => None,
+    });
+    let classes: Vec<FailureClass> = submitted_later.collect();
+    assert!(!classes.is_empty(), "a run was not placed");
+    assert!(classes.iter().all(|class| *class == FailureClass::GeneratorFault), "{classes:?}");
 }

@@ -19,6 +19,14 @@ pub enum SessionEffect {
     /// Ask whether a worker accepted the job; answered by
     /// [`DispatchChecked`](crate::SessionInput::DispatchChecked).
     CheckDispatch(RunIndex),
+    /// Ask until when all that a run's caller saw was heard; answered by
+    /// [`CallerHeard`](crate::SessionInput::CallerHeard).
+    HearCaller {
+        /// The run.
+        run: RunIndex,
+        /// Its id at the evaluator.
+        evaluator_run: EvaluatorRunId,
+    },
     /// Submit runs, once all events recorded so far are durable; answered by
     /// [`Submitted`](crate::SessionInput::Submitted) or [`NotDurable`](crate::SessionInput::NotDurable).
     Submit {

@@ -71,6 +71,13 @@ pub enum SessionInput {
         /// Whether a worker accepted the job.
         result: Result<bool, LiveKitError>,
     },
+    /// The answer to [`HearCaller`](crate::SessionEffect::HearCaller). Updates from before that time come first.
+    CallerHeard {
+        /// The run.
+        run: RunIndex,
+        /// Until when everything that its caller saw was given out.
+        until: SessionTime,
+    },
     /// The response to [`Submit`](crate::SessionEffect::Submit).
     Submitted {
         /// The submission.

@@ -224,6 +224,10 @@ impl World {
                 let assigned = self.agents.contains_key(&run);
                 self.reply(at, |_| SessionInput::DispatchChecked { run, result: Ok(assigned) });
             }
+            SessionEffect::HearCaller { run, .. } => {
+                let at = self.after(1, 10);
+                self.reply(at, |timing| SessionInput::CallerHeard { run, until: timing.sent });
+            }
             SessionEffect::Submit { request, runs } => {
                 let runs: Vec<RunIndex> = runs.into_iter().map(|run| run.index).collect();
                 self.submit(request, &runs);

@@ -107,6 +107,9 @@ pub enum NatsError {
     /// A connection that was there cannot be used.
     #[error("the NATS server does not take subscriptions: {0}")]
     Subscribe(ForeignText),
+    /// A connection that was there was closed for good.
+    #[error("the connection to the NATS server was closed")]
+    Closed,
 }
 
 impl NatsError {
@@ -127,6 +130,7 @@ impl NatsError {
             Self::Subscribe(_) => {
                 "check the permissions of this user in the server's configuration"
             }
+            Self::Closed => "look into the log of nats-server, and start this again",
         }
     }
 }

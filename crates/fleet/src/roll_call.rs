@@ -36,6 +36,9 @@ pub struct RollCall {
 
 /// How many times a clock is asked.
 const CLOCK_SAMPLES: usize = 4;
+/// Workers whose clocks are asked at once: those of a hundred machines across an ocean answer within seconds, and few enough
+/// that their answers do not wait for each other.
+const MEASURED_AT_ONCE: usize = 8;
 
 /// Asks all workers of a namespace what they do.
 ///
@@ -45,24 +48,24 @@ pub async fn call_roll(config: &NatsConfig) -> Result<RollCall, NatsError> {
     let connection =
         Connection::open(config, WorkerId::new(random_u32()), Role::Coordinator).await?;
     let (reports, foreign) = collect_reports(&connection, ROLL_CALL).await?;
-    let mut workers = Vec::with_capacity(reports.len());
-    for report in reports {
-        let (mut clock, zero) = (WorkerClock::default(), Instant::now());
-        let mut last = None;
-        for _ in 0..CLOCK_SAMPLES {
-            let Some(exchange) = measure_clock(&connection, report.worker, zero).await else {
-                break;
-            };
-            if clock.take(exchange).is_ok() {
-                last = Some(exchange.answered);
-            }
-        }
-        let estimate = last.and_then(|at| clock.offset_at(at));
-        let round_trip = estimate.map(|estimate| estimate.round_trip);
-        let clock_within = estimate.map(|estimate| estimate.offset.half_width());
-        workers.push(PresentWorker { report, round_trip, clock_within });
-    }
+    let present = reports.into_iter().map(|report| measure(&connection, report));
+    let workers = futures_util::stream::iter(present).buffered(MEASURED_AT_ONCE).collect().await;
     Ok(RollCall { workers, foreign })
+}
+
+async fn measure(connection: &Connection, report: WorkerReport) -> PresentWorker {
+    let (mut clock, zero) = (WorkerClock::default(), Instant::now());
+    let mut last = None;
+    for _ in 0..CLOCK_SAMPLES {
+        let Some(exchange) = measure_clock(connection, report.worker, zero).await else { break };
+        if clock.take(exchange).is_ok() {
+            last = Some(exchange.answered);
+        }
+    }
+    let estimate = last.and_then(|at| clock.offset_at(at));
+    let round_trip = estimate.map(|estimate| estimate.round_trip);
+    let clock_within = estimate.map(|estimate| estimate.offset.half_width());
+    PresentWorker { report, round_trip, clock_within }
 }
 
 /// Asks a worker to take no more runs and to exit once the last one has ended.

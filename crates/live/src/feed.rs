@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use rushhour_core::event::Event;
 use rushhour_core::units::SessionTime;
+use rushhour_report::render::LevelSoFar;
 
 /// The most events that wait. The view takes all that wait at once, between two drawings of the page.
 pub(crate) const MAX_WAITING: usize = 65_536;
@@ -35,7 +36,7 @@ pub(crate) enum FeedMessage {
     /// The session that has begun goes on with another clock.
     GoOn(LiveSession),
     Event(Box<Event>),
-    Level(String),
+    Level(Box<LevelSoFar>),
 }
 
 /// Where a session's events go.
@@ -77,8 +78,8 @@ impl LiveFeed {
     }
 
     /// What became of a level, in a search for capacity.
-    pub fn level(&self, line: String) {
-        self.send(FeedMessage::Level(line));
+    pub fn level(&self, level: LevelSoFar) {
+        self.send(FeedMessage::Level(Box::new(level)));
     }
 
     fn send(&self, message: FeedMessage) {

@@ -44,15 +44,46 @@ function update({ title, order, parts }) {
   document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn || 0) + 1);
 }
 
-const events = new EventSource("/events");
-events.addEventListener("open", () => { connection.textContent = "This page follows the session."; });
-events.addEventListener("error", () => {
-  connection.textContent = events.readyState === EventSource.CLOSED
-    ? "The session does not answer any more. What is shown is the last that came from it."
-    : "The connection to the session is lost. Trying again.";
-});
-events.addEventListener("parts", event => update(JSON.parse(event.data)));
-events.addEventListener("over", event => {
-  events.close();
-  connection.textContent = event.data;
-});
+// The server sends something every 15 s at least. A connection that broke without a word is silent for longer.
+const MAX_SILENCE = 45000;
+const RETRY_DELAY = 2000;
+
+function follow() {
+  const events = new EventSource("/events");
+  let silence = null;
+  const leave = () => {
+    clearTimeout(silence);
+    events.close();
+  };
+  const lost = () => {
+    connection.textContent = "The connection to the session is lost, and what is shown is the last that came from it. Trying again.";
+  };
+  const heard = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => { leave(); lost(); follow(); }, MAX_SILENCE);
+  };
+  events.addEventListener("open", () => {
+    heard();
+    connection.textContent = "This page follows the session.";
+  });
+  events.addEventListener("alive", heard);
+  events.addEventListener("parts", event => {
+    heard();
+    update(JSON.parse(event.data));
+  });
+  events.addEventListener("over", event => {
+    leave();
+    connection.textContent = event.data;
+  });
+  events.addEventListener("error", () => {
+    lost();
+    // The browser tries again by itself, except after an answer that is no stream: too many viewers, a missing token.
+    if (events.readyState === EventSource.CLOSED) {
+      leave();
+      setTimeout(follow, RETRY_DELAY);
+    }
+  });
+  heard();
+}
+
+follow();

@@ -26,6 +26,10 @@ use rushhour_report::render::{MetricsFormat, live_frame, live_style};
 
 /// The most viewers at once; a browser tab is one.
 const MAX_VIEWERS: usize = 16;
+/// How often a viewer to whom nothing is sent is told that the connection holds.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// When a browser whose connection broke tries again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How long a viewer waits for a page that is drawn for it.
 const DRAWING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a scrape waits for its answer.
@@ -161,7 +165,10 @@ async fn events(State(served): State<Served>) -> Response {
     served.shared.wanted.notify_one();
     let viewer = Viewer { pages, seen: 0, is_told: false, _permit: permit };
     let stream = updates(viewer);
-    let mut response = Sse::new(stream).keep_alive(KeepAlive::default()).into_response();
+    // A comment would keep the connection as well, but the page's script would not see it.
+    let alive =
+        KeepAlive::new().interval(ALIVE_EVERY).event(Event::default().event("alive").data("-"));
+    let mut response = Sse::new(stream).keep_alive(alive).into_response();
     // A proxy in between must not hold events back.
     let unbuffered = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(unbuffered, HeaderValue::from_static("no"));
@@ -188,7 +195,8 @@ fn updates(viewer: Viewer) -> impl Stream<Item = Result<Event, Infallible>> {
             if drawn.number > viewer.seen {
                 let update = drawn.update_since(viewer.seen);
                 viewer.seen = drawn.number;
-                return Some((Ok(Event::default().event("parts").data(update)), viewer));
+                let event = Event::default().event("parts").retry(RETRY_DELAY).data(update);
+                return Some((Ok(event), viewer));
             }
             if let Some(note) = &drawn.over {
                 viewer.is_told = true;

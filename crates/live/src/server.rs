@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tower_service::Service;
 use tracing::{debug, info};
@@ -25,8 +26,10 @@ use tracing::{debug, info};
 use super::access::{Access, PageToken, PageTokenError};
 use super::address::ListenAddress;
 use super::feed::LiveFeed;
+use super::push::{LAST_PUSH, MetricsPush, Pusher};
 use super::routes::{Content, harden, refuse, router};
 use super::view::{Inputs, Shared, View};
+use rushhour_report::live::LiveFold;
 use rushhour_report::session::Criterion;
 
 /// The most connections to a listener; a viewer has one or two.
@@ -44,7 +47,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// How long viewers have to read the last page before the process ends.
 const LAST_READ: Duration = Duration::from_secs(1);
 /// How long the end waits for the thread, which draws the last page before that.
-const MAX_CLOSING: Duration = Duration::from_secs(5);
+const MAX_CLOSING: Duration = Duration::from_secs(6);
 
 /// What to serve, and where.
 #[derive(Debug)]
@@ -57,6 +60,8 @@ pub struct LiveOptions {
     pub token: Option<PageToken>,
     /// What decides whether a threshold passed.
     pub criterion: Criterion,
+    /// Where metrics are sent to.
+    pub push: Option<Box<dyn MetricsPush>>,
 }
 
 /// Why nothing is served.
@@ -142,7 +147,11 @@ impl LiveServer {
             wanted: Notify::new(),
             scrapes: scrape_sender,
         });
-        let view = View::new(Arc::clone(&shared), options.criterion, is_incomplete);
+        let pusher = options.push.map(|to| Pusher::new(to, Instant::now()));
+        // Nobody but a page's viewers sees drift.
+        let new_fold = if page.is_some() { LiveFold::with_drift } else { LiveFold::default };
+        let view =
+            View::new(Arc::clone(&shared), options.criterion, is_incomplete, pusher, new_fold);
         let inputs = Inputs { feed: events, scrapes, over: over_receiver };
         let (ending, ended) = blocking::sync_channel(1);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -209,9 +218,16 @@ async fn serve(bound: Vec<Bound>, shared: Arc<Shared>, view: View, inputs: Input
             Err(error) => info!(%error, "cannot serve the page"),
         }
     }
-    view.run(inputs).await;
+    let last_push = view.run(inputs).await;
     drop(closing);
-    while listeners.join_next().await.is_some() {}
+    let pushed = async {
+        if let Some(last_push) = last_push {
+            // It ends by itself in time, and is left where it does not.
+            let _ = timeout(LAST_PUSH * 2, last_push).await;
+        }
+    };
+    let left = async { while listeners.join_next().await.is_some() {} };
+    tokio::join!(pushed, left);
 }
 
 /// Serves a listener until the end, and then its viewers until they have read the last page.
@@ -240,7 +256,7 @@ async fn accept(
     }
     let all = async { while connections.join_next().await.is_some() {} };
     // Those who do not read are left.
-    let _ = tokio::time::timeout(LAST_READ, all).await;
+    let _ = timeout(LAST_READ, all).await;
 }
 
 async fn connection(

@@ -9,10 +9,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::feed::{FeedMessage, LiveSession};
 use super::page::DrawnPage;
+use super::push::{PushInProgress, Pusher};
 use rushhour_core::units::SessionTime;
-use rushhour_report::live::LiveFold;
+use rushhour_report::live::{LiveFold, LiveSnapshot};
 use rushhour_report::render::{
-    LiveContext, MetricsFormat, live_parts, live_title, session_metrics,
+    LevelSoFar, LiveContext, MetricsFormat, live_drift, live_parts, live_title, session_metrics,
 };
 use rushhour_report::session::Criterion;
 
@@ -20,6 +21,12 @@ use rushhour_report::session::Criterion;
 const DRAW_EVERY: Duration = Duration::from_secs(1);
 /// After a drawing the page is left alone for this many times as long: drawing takes at most 2 % of a core.
 const REST: u32 = 50;
+/// How often drift is drawn: it changes slowly, and its intervals take a while to compute.
+const DRAW_DRIFT_EVERY: Duration = Duration::from_secs(30);
+/// After that it is left alone for this many times as long.
+const DRIFT_REST: u32 = 200;
+/// The end does not wait for drift that took longer than this before.
+const MAX_LAST_DRIFT: Duration = Duration::from_secs(1);
 /// How long an answer to a scrape serves others: whoever scrapes more often gets the same again.
 const SCRAPE_EVERY: Duration = Duration::from_secs(1);
 /// The most events that are folded at once.
@@ -49,18 +56,48 @@ pub(crate) struct Inputs {
     pub(crate) over: oneshot::Receiver<String>,
 }
 
+/// How a soak drifts, as it was last drawn.
+#[derive(Debug, Default)]
+struct DrawnDrift {
+    html: Option<String>,
+    /// When it may be drawn again; at once where it was not drawn yet.
+    not_before: Option<Instant>,
+    /// How long it took.
+    took: Duration,
+}
+
+impl DrawnDrift {
+    /// Draws it where it is time to. Returns how long that took.
+    fn draw(&mut self, fold: &LiveFold, snapshot: &LiveSnapshot) -> Duration {
+        let began = Instant::now();
+        // The last one is of the whole session, unless somebody would have to wait for it.
+        let is_last = snapshot.folded.closed && self.took < MAX_LAST_DRIFT;
+        if !is_last && self.not_before.is_some_and(|at| began < at) {
+            return Duration::ZERO;
+        }
+        self.html = fold.drift(snapshot).map(|drift| live_drift(&drift, &snapshot.folded));
+        self.took = began.elapsed();
+        self.not_before = Some(Instant::now() + (self.took * DRIFT_REST).max(DRAW_DRIFT_EVERY));
+        self.took
+    }
+}
+
 /// The session as it stands.
 pub(crate) struct View {
     shared: Arc<Shared>,
     criterion: Criterion,
     fold: LiveFold,
+    /// That of the next session.
+    new_fold: fn() -> LiveFold,
     session: Option<LiveSession>,
-    levels: Vec<String>,
+    levels: Vec<LevelSoFar>,
+    drift: DrawnDrift,
     /// Whether an event is missing.
     is_incomplete: Arc<AtomicBool>,
     page: Arc<DrawnPage>,
     not_before: Instant,
     scraped: [Option<(Instant, Arc<str>)>; 2],
+    pusher: Option<Pusher>,
 }
 
 impl View {
@@ -68,22 +105,28 @@ impl View {
         shared: Arc<Shared>,
         criterion: Criterion,
         is_incomplete: Arc<AtomicBool>,
+        pusher: Option<Pusher>,
+        new_fold: fn() -> LiveFold,
     ) -> Self {
         Self {
             shared,
             criterion,
-            fold: LiveFold::default(),
+            fold: new_fold(),
+            new_fold,
             session: None,
             levels: Vec::new(),
+            drift: DrawnDrift::default(),
             is_incomplete,
             page: Arc::default(),
             not_before: Instant::now(),
             scraped: [None, None],
+            pusher,
         }
     }
 
-    /// Serves until the end is told; the last drawing is of the session as it then is.
-    pub(crate) async fn run(mut self, mut inputs: Inputs) {
+    /// Serves until the end is told; the last drawing is of the session as it then is. Returns what is then still to be
+    /// sent: metrics of that session.
+    pub(crate) async fn run(mut self, mut inputs: Inputs) -> Option<PushInProgress> {
         let mut ticks = interval(DRAW_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
@@ -95,9 +138,16 @@ impl View {
                         self.take(message);
                     }
                     self.draw(Some(note.unwrap_or_default()));
-                    return;
+                    let forecast = self.forecast_runs();
+                    return self.pusher.and_then(|pusher| pusher.last(&self.fold, forecast));
                 }
-                _ = ticks.tick() => self.draw_for_viewers(),
+                _ = ticks.tick() => {
+                    self.draw_for_viewers();
+                    let forecast = self.forecast_runs();
+                    if let Some(pusher) = &mut self.pusher {
+                        pusher.push_if_due(&self.fold, forecast);
+                    }
+                }
                 () = self.shared.wanted.notified() => self.draw_for_viewers(),
                 Some(scrape) = inputs.scrapes.recv() => self.answer(scrape),
                 taken = inputs.feed.recv_many(&mut batch, BATCH), if !inputs.feed.is_closed() || !inputs.feed.is_empty() => {
@@ -112,7 +162,13 @@ impl View {
     fn take(&mut self, message: FeedMessage) {
         match message {
             FeedMessage::Begin(session) => {
-                self.fold = LiveFold::default();
+                // The session before this one, of a search, has ended.
+                let forecast = self.forecast_runs();
+                if let Some(pusher) = &mut self.pusher {
+                    pusher.push(&self.fold, forecast);
+                }
+                self.fold = (self.new_fold)();
+                self.drift = DrawnDrift::default();
                 self.session = Some(session);
             }
             FeedMessage::GoOn(session) => self.session = Some(session),
@@ -121,20 +177,27 @@ impl View {
                     self.is_incomplete.store(true, Ordering::Relaxed);
                 }
             }
-            FeedMessage::Level(line) => self.levels.push(line),
+            FeedMessage::Level(level) => self.levels.push(*level),
         }
     }
 
+    fn is_watched(&self) -> bool {
+        self.shared.pages.receiver_count() > 0
+    }
+
     fn draw_for_viewers(&mut self) {
-        let is_watched = self.shared.pages.receiver_count() > 0;
-        if is_watched && Instant::now() >= self.not_before {
+        if self.is_watched() && Instant::now() >= self.not_before {
             self.draw(None);
         }
     }
 
     fn draw(&mut self, over: Option<String>) {
         let began = Instant::now();
+        let mut of_drift = Duration::ZERO;
         if let Some(snapshot) = self.fold.snapshot(self.criterion) {
+            if self.is_watched() {
+                of_drift = self.drift.draw(&self.fold, &snapshot);
+            }
             let last = snapshot.folded.last_event;
             let session = self.session.as_ref();
             let context = LiveContext {
@@ -142,6 +205,7 @@ impl View {
                 now: session.map_or(last, |session| (session.now)()),
                 forecast: session.map_or((0, SessionTime::START), |one| (one.runs, one.last_start)),
                 levels: &self.levels,
+                drift: self.drift.html.as_deref(),
                 is_incomplete: self.is_incomplete.load(Ordering::Relaxed),
             };
             let parts = live_parts(&snapshot, &context);
@@ -151,12 +215,16 @@ impl View {
             self.page = Arc::new(DrawnPage { over, ..(*self.page).clone() });
         }
         self.shared.pages.send_replace(Arc::clone(&self.page));
-        let rest = (began.elapsed() * REST).max(DRAW_EVERY / 2);
+        let rest = (began.elapsed().saturating_sub(of_drift) * REST).max(DRAW_EVERY / 2);
         self.not_before = Instant::now() + rest;
     }
 
+    fn forecast_runs(&self) -> Option<u64> {
+        self.session.as_ref().map(|session| session.runs)
+    }
+
     fn answer(&mut self, scrape: Scrape) {
-        let forecast = self.session.as_ref().map(|session| session.runs);
+        let forecast = self.forecast_runs();
         let kept = &mut self.scraped[scrape.format as usize];
         let text = match kept {
             Some((at, text)) if at.elapsed() < SCRAPE_EVERY => Arc::clone(text),

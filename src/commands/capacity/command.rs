@@ -29,7 +29,7 @@ use rushhour_report::capacity::{
     CapacitySearch, LOG_VERSION, LogEnded, LogLine, LogOpening, LogTrial, Purpose, SearchEnd,
     SearchForecast, SearchRules, SearchSpend, SearchStep, Trial, level_profile,
 };
-use rushhour_report::render::{trial_line, trial_result_line};
+use rushhour_report::render::{LevelSoFar, trial_line, trial_result_line};
 use rushhour_report::session::Criterion;
 
 const HELP: &str = "\
@@ -165,7 +165,8 @@ impl RunningSearch<'_> {
             let result = trial_result_line(&finding);
             self.print(&result);
             if let Some(live) = self.live {
-                live.level(format!("{}: {}", trial_line(number, &trial.trial), result.trim()));
+                let line = format!("{}: {}", trial_line(number, &trial.trial), result.trim());
+                live.level(LevelSoFar { line, finding: finding.clone() });
             }
             spent = spent.plus(finding.spent);
             search.add(finding.result);

@@ -192,7 +192,7 @@ impl RoomListener {
 struct SilentParticipant {
     heard: Arc<Mutex<Heard>>,
     /// Of each track, by its SID: what is heard on one must not be taken for another's.
-    activities: HashMap<String, VoiceActivity>,
+    activities: HashMap<Arc<str>, VoiceActivity>,
 }
 
 impl SilentParticipant {

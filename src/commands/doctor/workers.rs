@@ -132,6 +132,7 @@ mod tests {
     use super::*;
     use crate::commands::doctor::finding::FindingState;
     use rushhour_core::units::{PositiveDuration, SessionId, WorkerId};
+    use rushhour_fleet::clock::WorkerTime;
     use rushhour_fleet::{ForeignMessage, WorkerReport};
 
     fn worker(id: u32, state: WorkerState, within: Option<u64>) -> PresentWorker {
@@ -149,6 +150,7 @@ mod tests {
             late_ticks: 0,
             latest_tick: Micros::ZERO,
             reconnects: 0,
+            heard_until: WorkerTime::from_micros(0),
         };
         let within = within.map(Micros);
         PresentWorker { report, round_trip: within, clock_within: within }

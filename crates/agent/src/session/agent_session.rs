@@ -365,7 +365,7 @@ impl ParticipantHandler for AgentSession {
             }
             ParticipantEvent::Data(data) => self.receive_data(data, at, handle),
             ParticipantEvent::Audio { packet, track_sid: track } => {
-                let is_agent = track.as_ref().is_some_and(|sid| self.agent_tracks.contains(sid));
+                let is_agent = track.as_ref().is_some_and(|sid| self.agent_tracks.contains(&**sid));
                 if let Some(voice) = self.voice.as_mut().filter(|_| !is_agent) {
                     let edges = voice.receive(&packet, track);
                     self.receive_speech(&edges, handle);

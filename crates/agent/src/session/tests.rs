@@ -137,7 +137,7 @@ impl TestSession {
                 payload: frame.clone(),
                 at: at(now),
             };
-            self.event(now, ParticipantEvent::Audio { packet, track_sid: Some("TR_1".to_owned()) });
+            self.event(now, ParticipantEvent::Audio { packet, track_sid: Some("TR_1".into()) });
             self.tick(now);
         }
     }

@@ -1,5 +1,7 @@
 //! An agent's audio: detects the caller's speech and sends the agent's frames on time.
 
+use std::sync::Arc;
+
 use super::avatar::{AvatarLink, BecameAudible};
 use super::breakup::{BreakKind, Breakup, FRAMES_AFTER, SpeechBreak, Transcoder};
 use rushhour_callers::audio::{
@@ -26,7 +28,7 @@ pub(super) struct Voice {
     /// A second track, from then on.
     background: Option<Playback>,
     /// The track of the caller's audio.
-    track: Option<String>,
+    track: Option<Arc<str>>,
     /// What the network did to it.
     reception: AudioReception,
     /// How its own track breaks up, if it does.
@@ -140,7 +142,7 @@ impl Voice {
     pub(super) fn receive(
         &mut self,
         packet: &AudioPacket,
-        track: Option<String>,
+        track: Option<Arc<str>>,
     ) -> Vec<SpeechEdge> {
         if track.is_some() {
             self.track = track;

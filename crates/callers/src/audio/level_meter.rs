@@ -57,7 +57,7 @@ impl LevelMeter {
     /// Forgets the history.
     pub(super) fn reset(&mut self) {
         self.decoder.reset();
-        self.meter = LoudnessMeter::new(RATE);
+        self.meter.reset();
         self.position = None;
         self.packets_since_reset = 0;
     }

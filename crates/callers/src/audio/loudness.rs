@@ -104,6 +104,13 @@ impl LoudnessMeter {
         }
     }
 
+    /// Forgets the signal, as if new.
+    pub(super) fn reset(&mut self) {
+        self.stages = [HighPass::default(); 2];
+        self.last = 0.0;
+        self.windows.clear();
+    }
+
     /// The level of the loudest 10 ms of the next samples.
     pub(super) fn measure(&mut self, samples: &[f32]) -> Level {
         let mut loudest = 0.0_f32;

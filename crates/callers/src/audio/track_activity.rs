@@ -388,6 +388,24 @@ impl TrackActivity {
             }
         }
         let first = self.first_sounds.take_speech(&self.noise);
+        if first.is_empty() && self.packets.range(self.settled..).is_sorted_by_key(|one| one.at) {
+            // The usual case takes no memory.
+            for index in self.settled..self.packets.len() {
+                let BufferedPacket { at, verdict, shape, .. } = self.packets[index];
+                self.hear(at, verdict, shape, edges);
+                self.probed_at = self.probed_at.max(at);
+            }
+        } else {
+            self.hear_by_arrival(first, edges);
+        }
+        if self.in_speech() {
+            self.silence = SilencePattern::default();
+        }
+        self.settle_all();
+    }
+
+    /// Derives the edges of speech from the packets that came, with the first sounds that turned out to be speech.
+    fn hear_by_arrival(&mut self, first: Vec<FirstSound>, edges: &mut Vec<SpeechEdge>) {
         let is_first = |packet: &&BufferedPacket| first.iter().any(|one| one.at == packet.at);
         let mut by_arrival: Vec<(SessionTime, PacketVerdict, Option<SoundShape>)> = self
             .packets
@@ -402,10 +420,6 @@ impl TrackActivity {
             self.hear(at, verdict, shape, edges);
             self.probed_at = self.probed_at.max(at);
         }
-        if self.in_speech() {
-            self.silence = SilencePattern::default();
-        }
-        self.settle_all();
     }
 
     /// Derives the edges of speech from a packet. A sound that may be a click is speech only once it is known to be a voice;

@@ -119,19 +119,20 @@ impl OpenTurn {
             !agents.could_hear(&one.sender, said_at) && utterances.is_first_of_its_sender(one)
         };
         let has_text = |one: &&Utterance| one.first_text_at.is_some() && !greets(one);
-        let written: Vec<&Utterance> = utterances.since(said_at).filter(has_text).collect();
-        let Some(first) = written.first() else { return AnswerProgress::None };
+        // Asked at every tick, so nothing is collected.
+        let written = || utterances.since(said_at).filter(has_text);
+        let Some(first) = written().next() else { return AnswerProgress::None };
         let answer = match &prompt.expect {
             None => Some(first),
-            Some(expect) => written
-                .iter()
-                .find(|one| one.closed_at.is_some() && expect.is_match(&one.text_so_far())),
+            Some(expect) => {
+                written().find(|one| one.closed_at.is_some() && expect.is_match(&one.text_so_far()))
+            }
         };
         let shown = answer.unwrap_or(first);
         (self.answer_began, self.answer_ended) = (shown.first_text_at, shown.closed_at);
         match (answer, shown.closed_at) {
             (Some(_), Some(_)) => AnswerProgress::Complete,
-            (None, Some(_)) if written.iter().all(|one| one.closed_at.is_some()) => {
+            (None, Some(_)) if written().all(|one| one.closed_at.is_some()) => {
                 AnswerProgress::Unexpected
             }
             _ => AnswerProgress::InProgress,
@@ -151,8 +152,21 @@ impl OpenTurn {
         resumes_within: Micros,
     ) -> AnswerProgress {
         let Some(said_at) = self.said_at else { return AnswerProgress::None };
-        (self.answer_began, self.answer_ended) = (None, None);
-        let spurts = self.speech(utterances, agents);
+        let answer = self.spoken_answer(said_at, prompt, utterances, agents, resumes_within);
+        (self.answer_began, self.answer_ended) = (answer.0, answer.1);
+        answer.2
+    }
+
+    /// When the spoken answer began and ended, and how far it has come. Asked at every tick, so nothing is collected.
+    fn spoken_answer(
+        &self,
+        said_at: SessionTime,
+        prompt: &PreparedTurn,
+        utterances: &Utterances,
+        agents: &Agents,
+        resumes_within: Micros,
+    ) -> (Option<SessionTime>, Option<SessionTime>, AnswerProgress) {
+        let spurts = || self.speech(utterances, agents);
         let continues = |spurt: &SpeechInterval| {
             spurt.began <= said_at + resumes_within && utterances.continues(said_at, spurt.began)
         };
@@ -161,37 +175,39 @@ impl OpenTurn {
             TurnContent::Text(_) | TurnContent::Clip(_) => SHORTEST_REACTION,
         };
         let heard_at = said_at + reaction;
-        let later: Vec<SpeechInterval> =
-            spurts.iter().copied().filter(|spurt| spurt.began > heard_at).collect();
-        let answers: Vec<SpeechInterval> =
-            later.iter().copied().filter(|one| !continues(one)).collect();
-        let Some(first) = answers.first() else {
-            self.answer_ended = spurts.last().and_then(|last| last.ended);
-            return match (later.is_empty(), spurts.is_empty()) {
-                (false, _) => AnswerProgress::Resumed,
-                (true, false) => AnswerProgress::Early,
-                (true, true) => AnswerProgress::None,
+        let later = || spurts().filter(|spurt| spurt.began > heard_at);
+        let answers = || later().filter(|one| !continues(one));
+        let Some(first) = answers().next() else {
+            let progress = match (later().next(), spurts().last()) {
+                (Some(_), _) => AnswerProgress::Resumed,
+                (None, Some(_)) => AnswerProgress::Early,
+                (None, None) => AnswerProgress::None,
             };
+            return (None, spurts().last().and_then(|last| last.ended), progress);
         };
         let expected = prompt.expect.as_ref().map(|expect| {
             let text = utterances.since(said_at).find(|one| expect.is_match(&one.text_so_far()))?;
-            Self::speech_of(text.first_text_at?, &answers)
+            Self::speech_of(text.first_text_at?, answers)
         });
-        self.answer_began = Some(expected.flatten().unwrap_or(first.began));
-        self.answer_ended = answers.last().and_then(|last| last.ended);
-        match expected {
+        let progress = match expected {
             Some(None) => AnswerProgress::Unexpected,
             Some(Some(_)) | None => AnswerProgress::Complete,
-        }
+        };
+        let began = expected.flatten().unwrap_or(first.began);
+        (Some(began), answers().last().and_then(|last| last.ended), progress)
     }
 
     /// What the agent said, without the sounds of its thinking.
-    fn speech(&self, utterances: &Utterances, agents: &Agents) -> Vec<SpeechInterval> {
-        let speech = |one: &SpeechInterval| {
+    fn speech<'a>(
+        &'a self,
+        utterances: &'a Utterances,
+        agents: &'a Agents,
+    ) -> impl Iterator<Item = SpeechInterval> + 'a {
+        let speech = move |one: &SpeechInterval| {
             let began = agents.speech_since(one.began, one.ended, utterances)?;
             Some(SpeechInterval { began, ended: one.ended })
         };
-        self.spurts.iter().filter_map(speech).collect()
+        self.spurts.iter().filter_map(speech)
     }
 
     /// Whether something was heard since the caller began, and all of it while the agent said that it thinks.
@@ -200,17 +216,20 @@ impl OpenTurn {
         utterances: &Utterances,
         agents: &Agents,
     ) -> bool {
-        !self.spurts.is_empty() && self.speech(utterances, agents).is_empty()
+        !self.spurts.is_empty() && self.speech(utterances, agents).next().is_none()
     }
 
     /// When the speech began whose text began at `at`.
-    fn speech_of(at: SessionTime, spurts: &[SpeechInterval]) -> Option<SessionTime> {
-        let is_spoken_at = |spurt: &&SpeechInterval| {
+    fn speech_of<I: Iterator<Item = SpeechInterval>>(
+        at: SessionTime,
+        spurts: impl Fn() -> I,
+    ) -> Option<SessionTime> {
+        let is_spoken_at = |spurt: &SpeechInterval| {
             spurt.began <= at + TEXT_SLACK && spurt.ended.is_none_or(|ended| ended >= at)
         };
         // A text that is not paced may come before its speech.
-        let spoken = spurts.iter().find(is_spoken_at);
-        let later = || spurts.iter().find(|spurt| spurt.began > at);
+        let spoken = spurts().find(is_spoken_at);
+        let later = || spurts().find(|spurt| spurt.began > at);
         spoken.or_else(later).map(|spurt| spurt.began)
     }
 
@@ -271,7 +290,7 @@ impl OpenTurn {
         agents: &Agents,
     ) -> Option<TurnTaking> {
         let said_at = self.said_at?;
-        let speech = self.speech(utterances, agents);
+        let speech: Vec<SpeechInterval> = self.speech(utterances, agents).collect();
         let began = self.voice_began.unwrap_or(said_at);
         let caller_speech = said_at.since(began);
         let both = |from: SessionTime, to: SessionTime| to.min(said_at).since(from.max(began));

@@ -319,16 +319,16 @@ impl Utterances {
 impl Utterance {
     /// What it says. Where an agent writes its transcripts as lines of JSON, their texts.
     pub(super) fn text_so_far(&self) -> Cow<'_, str> {
+        if !self.text.starts_with('{') {
+            return Cow::Borrowed(&self.text);
+        }
         let text_of = |line: &str| -> Option<String> {
             let timed: Value = serde_json::from_str(line).ok()?;
             Some(timed.get("text")?.as_str()?.to_owned())
         };
         let lines = self.text.lines().filter(|line| !line.trim().is_empty());
         let texts: Option<String> = lines.map(text_of).collect();
-        match texts {
-            Some(texts) if self.text.starts_with('{') => Cow::Owned(texts),
-            _ => Cow::Borrowed(&self.text),
-        }
+        texts.map_or(Cow::Borrowed(&self.text), Cow::Owned)
     }
 }
 

@@ -86,9 +86,6 @@ pub enum ConnectError {
     /// No offer could be made.
     #[error(transparent)]
     Participant(#[from] ParticipantError),
-    /// The task that makes the offer panicked, or the runtime shut down.
-    #[error("the offer could not be made: {0}")]
-    Task(#[from] tokio::task::JoinError),
 }
 
 fn refusal(status: u16, message: &str) -> String {
@@ -128,6 +125,6 @@ impl ConnectError {
 
     /// Whether the fault is this machine's, not the server's or the network's.
     pub(crate) const fn is_local_fault(&self) -> bool {
-        matches!(self, Self::OutOfFiles(_) | Self::Participant(_) | Self::Task(_))
+        matches!(self, Self::OutOfFiles(_) | Self::Participant(_))
     }
 }

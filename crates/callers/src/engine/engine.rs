@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Handle;
@@ -24,13 +24,18 @@ use super::slot::ParticipantSlot;
 use super::socket::Socket;
 use super::thread::{self, SlotId, ThreadCommand};
 use crate::network::EmulatedNetwork;
-use crate::participant::{JoinConfig, Participant, ParticipantError};
+use crate::participant::{JoinConfig, Participant, prepare_certificate};
 use rushhour_core::profile::MediaTransport;
 use rushhour_core::units::Secret;
 use rushhour_livekit::http::ProxyServer;
 
-/// Another thread is used only when one has this many participants: few wake-ups shared by many are cheapest.
-const PARTICIPANTS_PER_THREAD: usize = 48;
+/// Another thread is used only when one is this full: few wake-ups shared by many are cheapest. That is 48 participants
+/// that send audio, or 192 others.
+const FULL_THREAD: usize = 192;
+/// How much fuller a participant makes its thread that sends audio,
+const AUDIO_LOAD: usize = 4;
+/// and any other.
+const SILENT_LOAD: usize = 1;
 /// Files that a participant keeps open: its signal connection, and one way of media; with an older server, two of these.
 /// Where the first does not connect, there are a few more for some seconds.
 pub const FILES_PER_PARTICIPANT: u64 = 3;
@@ -73,7 +78,7 @@ pub struct Engine {
 
 struct EngineThread {
     commands: Sender<ThreadCommand>,
-    /// Participants on the thread, and those on their way to it.
+    /// How full it is with participants, and with those on their way to it.
     load: Arc<AtomicUsize>,
     handle: JoinHandle<()>,
 }
@@ -98,6 +103,7 @@ impl Engine {
         threads: usize,
         network: NetworkAccess,
     ) -> std::io::Result<Self> {
+        prepare_certificate();
         let counters = Arc::new(EngineCounters::default());
         let threads = (0..threads.max(1))
             .map(|number| {
@@ -118,12 +124,13 @@ impl Engine {
         // Consecutive ids spread participants over the phases of the tick.
         let id = SlotId(self.next_id.fetch_add(1, Relaxed));
         let thread = self.pick_thread();
-        thread.load.fetch_add(1, Relaxed);
+        let load = ThreadLoad::add(&thread.load, &request.config);
         let control = ParticipantControl { stop: Arc::new(AtomicBool::new(false)) };
         let attempt = JoinAttempt {
             id,
             commands: thread.commands.clone(),
-            load: ThreadLoad(thread.load.clone()),
+            thread: thread.handle.thread().clone(),
+            load,
             stop: control.stop.clone(),
             clock: self.clock,
             network: self.network.clone(),
@@ -142,7 +149,7 @@ impl Engine {
 
     fn pick_thread(&self) -> &EngineThread {
         let loads = self.threads.iter().map(|thread| (thread.load.load(Relaxed), thread));
-        let has_room = loads.clone().find(|(load, _)| *load < PARTICIPANTS_PER_THREAD);
+        let has_room = loads.clone().find(|(load, _)| *load < FULL_THREAD);
         let chosen = has_room.or_else(|| loads.min_by_key(|(load, _)| *load));
         chosen.expect("an engine has at least one thread").1
     }
@@ -174,11 +181,23 @@ impl ParticipantControl {
 }
 
 /// Counts towards a thread's load until it is dropped.
-struct ThreadLoad(Arc<AtomicUsize>);
+struct ThreadLoad {
+    total: Arc<AtomicUsize>,
+    own: usize,
+}
+
+impl ThreadLoad {
+    fn add(total: &Arc<AtomicUsize>, config: &JoinConfig) -> Self {
+        let sends_audio = config.publish_audio || config.publish_background;
+        let own = if sends_audio { AUDIO_LOAD } else { SILENT_LOAD };
+        total.fetch_add(own, Relaxed);
+        Self { total: total.clone(), own }
+    }
+}
 
 impl Drop for ThreadLoad {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.total.fetch_sub(self.own, Relaxed);
     }
 }
 
@@ -186,6 +205,8 @@ impl Drop for ThreadLoad {
 struct JoinAttempt {
     id: SlotId,
     commands: Sender<ThreadCommand>,
+    /// The thread that carries them out.
+    thread: Thread,
     load: ThreadLoad,
     stop: Arc<AtomicBool>,
     clock: EngineClock,
@@ -207,7 +228,7 @@ impl JoinAttempt {
                     return;
                 }
             };
-        let Self { id, commands, load, stop, clock, network, counters } = self;
+        let Self { id, commands, thread, load, stop, clock, network, counters } = self;
         let (signal, outgoing) = unbounded_channel();
         let paths = paths.with_network(emulated);
         let slot = ParticipantSlot::new(participant, paths, signal, handler, stop);
@@ -215,6 +236,8 @@ impl JoinAttempt {
         if commands.send(ThreadCommand::Add(id, Box::new(slot))).is_err() {
             return;
         }
+        // It may sleep until its other participants are due.
+        thread.unpark();
         // A task of its own, so that the memory of this one is freed: there are as many as participants.
         let signal = SignalTask { id, commands, url, tokens: Tokens::new(token), clock, network };
         let task = async move {
@@ -242,10 +265,9 @@ pub(super) async fn connect(
     network: &NetworkAccess,
 ) -> Result<Connected, ConnectError> {
     let socket = bind_first(url, network).await?;
-    let (first, own_config) = (socket.as_ref().map(Socket::local_addr), config.clone());
+    let first = socket.as_ref().map(Socket::local_addr);
     let publisher = MediaPaths::new(socket, network, Handle::current());
-    let (participant, query) =
-        blocking(move || Participant::new(&own_config, clock.anchor(), clock.now(), first)).await?;
+    let (participant, query) = Participant::new(config, clock.anchor(), clock.now(), first)?;
     let trust = &network.trust;
     let error = match signal_connection::connect(url, &query.path(), token, trust).await {
         Ok(websocket) => {
@@ -257,14 +279,12 @@ pub(super) async fn connect(
         return Err(error);
     }
     debug!("the server does not know /rtc/v1; joining at /rtc");
-    let (socket, own_config) = (bind_first(url, network).await?, config.clone());
+    let socket = bind_first(url, network).await?;
     let second = socket.as_ref().map(Socket::local_addr);
     let subscriber = MediaPaths::new(socket, network, Handle::current());
-    let (participant, query) = blocking(move || {
-        let now = clock.now();
-        Participant::with_two_connections(&own_config, clock.anchor(), now, first, second)
-    })
-    .await?;
+    let (anchor, now) = (clock.anchor(), clock.now());
+    let (participant, query) =
+        Participant::with_two_connections(config, anchor, now, first, second)?;
     let websocket =
         signal_connection::connect(url, &query.path(), token, trust).await.map_err(|error| {
             if error.is_unknown_path() { ConnectError::NoSignalling } else { error }
@@ -278,14 +298,6 @@ async fn bind_first(url: &str, network: &NetworkAccess) -> Result<Option<Socket>
         MediaTransport::Any | MediaTransport::Udp => bind_socket(url).await,
         MediaTransport::Tcp | MediaTransport::Relay => Ok(None),
     }
-}
-
-/// Generating DTLS certificates takes a millisecond or two, which must not block the runtime.
-async fn blocking<T: Send + 'static>(
-    make: impl FnOnce() -> Result<T, ParticipantError> + Send + 'static,
-) -> Result<T, ConnectError> {
-    let span = Span::current();
-    Ok(tokio::task::spawn_blocking(move || span.in_scope(make)).await??)
 }
 
 /// Binds a UDP socket to the address that reaches the server; none where a proxy stands between, which alone may know

@@ -17,7 +17,7 @@ use super::leave_reason::LeaveReason;
 use super::paths::PeerPaths;
 use super::signal_connection::{SignalCommand, SignalError};
 use super::slot_handle::SlotHandle;
-use super::socket::ReceiveBuffers;
+use super::socket::{ReceiveBuffers, Socket};
 use super::thread::{Rejoin, TICK};
 use crate::network::Delivery;
 use crate::participant::{
@@ -54,6 +54,7 @@ pub(super) struct ParticipantSlot {
     stop: Arc<AtomicBool>,
     stopped: bool,
     left: Option<LeaveReason>,
+    sends_audio: bool,
     span: Span,
 }
 
@@ -66,6 +67,7 @@ impl ParticipantSlot {
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
+            sends_audio: participant.sends_audio(),
             participant,
             paths,
             signal,
@@ -86,6 +88,30 @@ impl ParticipantSlot {
     /// Whether its data channel is open.
     pub(super) const fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// Whether it has audio to send at every tick of its own.
+    pub(super) const fn sends_audio(&self) -> bool {
+        self.sends_audio
+    }
+
+    /// Its socket, if nothing is to be done for it at `now` unless something has arrived there.
+    pub(super) fn idle_socket(&self, now: SessionTime) -> Option<&Socket> {
+        let has_work = self.is_due(now)
+            || self.left.is_some()
+            || !self.events.is_empty()
+            || self.participant.deadline() <= now
+            || (!self.stopped && self.stop.load(Relaxed));
+        if has_work { None } else { self.paths.only_socket() }
+    }
+
+    /// Whether its handler wants to be called.
+    fn is_due(&self, now: SessionTime) -> bool {
+        match self.next {
+            NextTick::Next => true,
+            NextTick::At(time) => time <= now,
+            NextTick::OnEvent => false,
+        }
     }
 
     /// Handles a message from the server, or the end of the signal connection with this number.
@@ -155,27 +181,34 @@ impl ParticipantSlot {
         self.move_packets(context);
         self.advance_paths(context);
         let now = context.clock.now();
-        if self.left.is_none() && self.participant.deadline() <= now {
-            let Self { participant, paths, signal, events, .. } = self;
-            let mut out = SlotOutput { paths, signal, events, at: now, counters: context.counters };
-            let result = participant.handle_timeout(now, &mut out);
-            self.leave_on_error(result);
+        // Sending a packet runs the timers as well.
+        let sends = self.open && self.sends_audio && self.next == NextTick::Next;
+        if !sends {
+            self.run_timers(now, context);
         }
         let had_events = self.deliver_events(context);
         if !self.stopped && self.left.is_none() && self.stop.load(Relaxed) {
             self.stopped = true;
             self.call(context, |handler, handle| handler.on_stop(handle));
         }
-        let due = match self.next {
-            NextTick::Next => true,
-            NextTick::At(time) => time <= now,
-            NextTick::OnEvent => false,
-        };
-        if self.left.is_none() && (had_events || due) {
+        if self.left.is_none() && (had_events || self.is_due(now)) {
             self.next = self.call(context, |handler, handle| handler.on_tick(handle));
             self.deliver_events(context);
         }
+        if sends {
+            self.run_timers(now, context);
+        }
         self.left.take().map(|reason| (reason, context.clock.now()))
+    }
+
+    /// Runs the participant's timers that are due.
+    fn run_timers(&mut self, now: SessionTime, context: &TickContext<'_>) {
+        if self.left.is_none() && self.participant.deadline() <= now {
+            let Self { participant, paths, signal, events, .. } = self;
+            let mut out = SlotOutput { paths, signal, events, at: now, counters: context.counters };
+            let result = participant.handle_timeout(now, &mut out);
+            self.leave_on_error(result);
+        }
     }
 
     /// Says goodbye to the server and the handler.

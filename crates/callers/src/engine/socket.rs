@@ -2,6 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags};
 
 use super::clock::EngineClock;
 use rushhour_core::units::SessionTime;
@@ -41,6 +44,11 @@ impl Socket {
 
     pub(super) const fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// For asking whether something has arrived, together with other sockets.
+    pub(super) fn poll_fd(&self) -> PollFd<'_> {
+        PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)
     }
 
     /// Sends a datagram. Returns whether the system accepted it.

@@ -5,6 +5,7 @@
 //! join request and message encoding are in `signal`. When it loses its connection, `reconnection` says when it tries
 //! what, and `reconnecting` does it.
 
+mod certificate;
 mod error;
 mod ice_server;
 mod introduction;
@@ -16,8 +17,10 @@ mod reconnecting;
 mod reconnection;
 mod remote_participant;
 mod route;
+mod sending;
 mod signal;
 
+pub(crate) use certificate::prepare_certificate;
 pub use error::{DisconnectError, ParticipantError};
 pub use ice_server::IceServer;
 pub use participant::{

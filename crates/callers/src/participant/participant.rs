@@ -91,7 +91,7 @@ pub enum ParticipantEvent {
         /// The packet.
         packet: AudioPacket,
         /// The SID of the track it belongs to, once the server has said.
-        track_sid: Option<String>,
+        track_sid: Option<Arc<str>>,
     },
     /// Media and data go another way than before; for the first time, once the data channel is open.
     PathChosen(MediaPath),
@@ -161,9 +161,11 @@ pub struct Participant {
     /// The number of the signal connection in use or on its way.
     pub(super) signal_number: u64,
     /// SIDs of the tracks that the server sends, by the media section (`mid`) they arrive on.
-    pub(super) track_sids: HashMap<String, String>,
+    pub(super) track_sids: HashMap<String, Arc<str>>,
     /// SIDs of the video tracks that the server was asked not to send.
     pub(super) declined_video: Vec<String>,
+    /// Whether its peer connections may have more to say since the last packet.
+    has_more: bool,
     started_at: SessionTime,
     disconnected: bool,
     span: Span,
@@ -232,6 +234,7 @@ impl Participant {
             data_sender: DataSender::default(),
             track_sids: HashMap::new(),
             declined_video: Vec::new(),
+            has_more: false,
             started_at: now,
             disconnected: false,
             span: Span::current(),
@@ -241,8 +244,16 @@ impl Participant {
 
     /// When [`Self::handle_timeout`] must be called.
     pub fn deadline(&self) -> SessionTime {
+        if self.has_more {
+            return SessionTime::START;
+        }
         let deadline = self.peers.deadline();
         self.reconnection.deadline().map_or(deadline, |reconnect| deadline.min(reconnect))
+    }
+
+    /// Whether it has a track of its own.
+    pub(crate) const fn sends_audio(&self) -> bool {
+        self.config.publish_audio || self.config.publish_background
     }
 
     /// Whether packets can be sent.
@@ -340,7 +351,7 @@ impl Participant {
         let free = MAX_TRACKS.saturating_sub(self.track_sids.len());
         let kept =
             tracks.into_iter().filter(|(mid, sid)| mid.len() <= MAX_SID && sid.len() <= MAX_SID);
-        self.track_sids.extend(kept.take(free));
+        self.track_sids.extend(kept.take(free).map(|(mid, sid)| (mid, Arc::from(sid))));
     }
 
     fn joined(
@@ -447,7 +458,18 @@ impl Participant {
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
         self.peers.get_mut(peer).handle_packet(bytes, route, at)?;
-        self.poll(at, out)
+        while let Some(event) = self.next_event(at, out)? {
+            let is_audio = matches!(event, PeerEvent::Audio(..));
+            self.handle_event(event, at, out);
+            if is_audio {
+                // Audio leads to nothing else. What is due besides waits for the packet that is about to be sent: asking
+                // for it costs as much as receiving the packet.
+                self.has_more = true;
+                return Ok(());
+            }
+        }
+        self.has_more = false;
+        Ok(())
     }
 
     /// Advances timers to `now`.
@@ -465,96 +487,49 @@ impl Participant {
         Ok(())
     }
 
-    /// Sends an Opus packet of 20 ms on a track that it publishes. `rtp_time` is its RTP timestamp at 48 kHz; `marker`
-    /// begins a talk spurt.
-    ///
-    /// # Errors
-    /// If the peer connection cannot continue.
-    pub fn send_audio(
-        &mut self,
-        track: OwnTrack,
-        payload: Arc<[u8]>,
-        rtp_time: u32,
-        marker: bool,
-        now: SessionTime,
-        out: &mut impl ParticipantOutput,
-    ) -> Result<SendOutcome, ParticipantError> {
-        if !self.peers.publisher.send_audio(track, payload, rtp_time, marker, now) {
-            return Ok(SendOutcome::NotSent);
-        }
-        // Without a timeout the packet would stay in str0m's queue until the next input.
-        self.peers.publisher.handle_timeout(now)?;
-        self.poll(now, out)?;
-        Ok(SendOutcome::Sent)
-    }
-
-    /// Sends a text as one stream. `wall_ms` is the time in its header, in milliseconds since the Unix epoch.
-    ///
-    /// # Errors
-    /// If the peer connection cannot continue.
-    pub fn send_text(
-        &mut self,
-        topic: &str,
-        text: &str,
-        attributes: HashMap<String, String>,
-        wall_ms: i64,
-        now: SessionTime,
-        out: &mut impl ParticipantOutput,
-    ) -> Result<SendOutcome, ParticipantError> {
-        // Encoding a packet uses up its sequence number, so nothing is encoded that cannot be sent.
-        if !self.is_open() {
-            return Ok(SendOutcome::NotSent);
-        }
-        let packets = self.data_sender.text(topic, text, attributes, wall_ms);
-        self.send_packets(&packets, now, out)
-    }
-
-    /// Sends packets that [`Self::data_sender`] encoded, up to the first that does not fit the send buffer.
-    pub(crate) fn send_packets(
-        &mut self,
-        packets: &[Vec<u8>],
-        now: SessionTime,
-        out: &mut impl ParticipantOutput,
-    ) -> Result<SendOutcome, ParticipantError> {
-        for packet in packets {
-            if !self.peers.publisher.send_data(packet) {
-                return Ok(SendOutcome::NotSent);
-            }
-            self.peers.publisher.handle_timeout(now)?;
-            self.poll(now, out)?;
-        }
-        Ok(SendOutcome::Sent)
-    }
-
-    fn poll(
+    pub(super) fn poll(
         &mut self,
         at: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<(), ParticipantError> {
-        let mut events: Vec<PeerEvent> = Vec::new();
-        self.peers.poll(
-            at,
-            |peer, route, packet| out.transmit(peer, route, packet),
-            |event| events.push(event),
-        )?;
-        for event in events {
-            match event {
-                PeerEvent::DataChannelOpen => self.channel_opened(at, out),
-                PeerEvent::MediaConnected => self.media_connected(at, out),
-                PeerEvent::MediaLost => self.media_lost(at, out),
-                PeerEvent::Closed => self.peer_connection_closed(at, out),
-                PeerEvent::Data(packet) => {
-                    for data in self.data_receiver.handle_packet(&packet) {
-                        out.event(ParticipantEvent::Data(data));
-                    }
-                }
-                PeerEvent::Audio(mid, packet) => {
-                    let track_sid = self.track_sids.get(&mid.to_string()).cloned();
-                    out.event(ParticipantEvent::Audio { packet, track_sid });
+        // One by one: nothing is allocated for a packet.
+        while let Some(event) = self.next_event(at, out)? {
+            self.handle_event(event, at, out);
+        }
+        self.has_more = false;
+        Ok(())
+    }
+
+    /// Passes on what is to be sent, up to the next event.
+    fn next_event(
+        &mut self,
+        at: SessionTime,
+        out: &mut impl ParticipantOutput,
+    ) -> Result<Option<PeerEvent>, ParticipantError> {
+        Ok(self.peers.poll(at, |peer, route, packet| out.transmit(peer, route, packet))?)
+    }
+
+    fn handle_event(
+        &mut self,
+        event: PeerEvent,
+        at: SessionTime,
+        out: &mut impl ParticipantOutput,
+    ) {
+        match event {
+            PeerEvent::DataChannelOpen => self.channel_opened(at, out),
+            PeerEvent::MediaConnected => self.media_connected(at, out),
+            PeerEvent::MediaLost => self.media_lost(at, out),
+            PeerEvent::Closed => self.peer_connection_closed(at, out),
+            PeerEvent::Data(packet) => {
+                for data in self.data_receiver.handle_packet(&packet) {
+                    out.event(ParticipantEvent::Data(data));
                 }
             }
+            PeerEvent::Audio(mid, packet) => {
+                let track_sid = self.track_sids.get(&*mid).cloned();
+                out.event(ParticipantEvent::Audio { packet, track_sid });
+            }
         }
-        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ use str0m::rtp::{RtpWrite, SeqNo};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig, RtcError};
 use tracing::{Span, debug};
 
+use super::certificate;
 use super::error::ParticipantError;
 use super::participant::OwnTrack;
 use super::route::{LocalCandidate, PacketProtocol, PacketRoute, ServerCandidate};
@@ -182,7 +183,11 @@ impl PeerConnection {
         local: Option<SocketAddr>,
     ) -> Result<Self, RtcError> {
         let start = epoch + now.since(SessionTime::START).as_duration();
-        let mut rtc = RtcConfig::new()
+        let mut config = RtcConfig::new();
+        if let Some(certificate) = certificate::shared() {
+            config = config.set_dtls_cert(certificate);
+        }
+        let mut rtc = config
             .clear_codecs()
             .enable_opus(true, false)
             .set_rtp_mode(true)
@@ -414,19 +419,19 @@ impl PeerConnection {
             .is_some_and(|mut channel| channel.write(true, packet).unwrap_or(false))
     }
 
-    /// Passes on the datagrams and events that the last input led to, and sets the next deadline.
+    /// Passes on the datagrams that the last input led to, up to its next event, and returns that; `None` once there is
+    /// no more, and the next deadline is known.
     pub(super) fn poll(
         &mut self,
         at: SessionTime,
         mut transmit: impl FnMut(PacketRoute, &[u8]),
-        mut emit: impl FnMut(PeerEvent),
-    ) -> Result<(), RtcError> {
+    ) -> Result<Option<PeerEvent>, RtcError> {
         loop {
-            match self.rtc.poll_output()? {
+            let event = match self.rtc.poll_output()? {
                 Output::Timeout(deadline) => {
                     let since = deadline.saturating_duration_since(self.epoch);
                     self.deadline = SessionTime(Micros::from(since).0);
-                    return Ok(());
+                    return Ok(None);
                 }
                 Output::Transmit(packet) => {
                     let protocol = match packet.proto {
@@ -435,59 +440,64 @@ impl PeerConnection {
                     };
                     let (local, remote) = (packet.source, packet.destination);
                     transmit(PacketRoute { protocol, local, remote }, &packet.contents);
+                    None
                 }
                 Output::Event(Event::RtpPacket(packet)) => {
-                    let mid = self
-                        .rtc
-                        .direct_api()
-                        .stream_rx(&packet.header.ssrc)
-                        .map(|stream| stream.mid());
-                    if let Some(mid) = mid {
+                    let ssrc = packet.header.ssrc;
+                    let mid = self.rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid());
+                    mid.map(|mid| {
                         let packet = AudioPacket {
-                            ssrc: *packet.header.ssrc,
+                            ssrc: *ssrc,
                             sequence: packet.header.sequence_number,
                             rtp_time: packet.header.timestamp,
                             payload: packet.payload,
                             at,
                         };
-                        emit(PeerEvent::Audio(mid, packet));
-                    }
+                        PeerEvent::Audio(mid, packet)
+                    })
                 }
-                Output::Event(Event::ChannelData(data)) => emit(PeerEvent::Data(data.data)),
-                Output::Event(event) => self.state_changed(event, &mut emit),
+                Output::Event(Event::ChannelData(data)) => Some(PeerEvent::Data(data.data)),
+                Output::Event(event) => self.state_changed(event),
+            };
+            if event.is_some() {
+                return Ok(event);
             }
         }
     }
 
-    fn state_changed(&mut self, event: Event, emit: &mut impl FnMut(PeerEvent)) {
+    fn state_changed(&mut self, event: Event) -> Option<PeerEvent> {
         match event {
             Event::IceConnectionStateChange(state) => {
                 debug!(parent: &self.span, ?state, "ICE connection state changed");
                 if state.is_connected() {
                     self.ice = IceState::Connected;
-                    emit(PeerEvent::MediaConnected);
-                } else if self.ice != IceState::Searching {
-                    // Without any way yet, further ones may still be opened; how long joining may take is the handler's.
-                    self.ice = IceState::Lost;
-                    if state == IceConnectionState::Disconnected {
-                        emit(PeerEvent::MediaLost);
-                    }
+                    return Some(PeerEvent::MediaConnected);
                 }
+                // Without any way yet, further ones may still be opened; how long joining may take is the handler's.
+                if self.ice == IceState::Searching {
+                    return None;
+                }
+                self.ice = IceState::Lost;
+                (state == IceConnectionState::Disconnected).then_some(PeerEvent::MediaLost)
             }
-            Event::Connected => debug!(parent: &self.span, "DTLS connected"),
+            Event::Connected => {
+                debug!(parent: &self.span, "DTLS connected");
+                None
+            }
             Event::ChannelOpen(id, label) => {
                 debug!(parent: &self.span, label, "data channel open");
-                if label == RELIABLE && !self.open {
-                    self.reliable = Some(id);
-                    self.open = true;
-                    emit(PeerEvent::DataChannelOpen);
+                if label != RELIABLE || self.open {
+                    return None;
                 }
+                self.reliable = Some(id);
+                self.open = true;
+                Some(PeerEvent::DataChannelOpen)
             }
             Event::Closed => {
                 debug!(parent: &self.span, "DTLS or SCTP closed by the server");
-                emit(PeerEvent::Closed);
+                Some(PeerEvent::Closed)
             }
-            _ => {}
+            _ => None,
         }
     }
 }

@@ -73,30 +73,30 @@ impl PeerConnections {
         self.subscriber.as_mut().map_or(Ok(()), |subscriber| subscriber.handle_timeout(now))
     }
 
-    /// Passes on the datagrams and events that the last input led to.
+    /// Passes on the datagrams that the last input led to, up to its next event, and returns that. Must be called until
+    /// it returns `None`.
     pub(super) fn poll(
         &mut self,
         at: SessionTime,
         mut transmit: impl FnMut(PeerRole, PacketRoute, &[u8]),
-        mut emit: impl FnMut(PeerEvent),
-    ) -> Result<(), RtcError> {
-        let mut events = Vec::new();
-        let send = |route, packet: &[u8]| transmit(PeerRole::Publisher, route, packet);
-        self.publisher.poll(at, send, |event| events.push(event))?;
-        if let Some(subscriber) = &mut self.subscriber {
-            let send = |route, packet: &[u8]| transmit(PeerRole::Subscriber, route, packet);
-            subscriber.poll(at, send, |event| events.push(event))?;
-        }
-        for event in events {
-            // The channel is open once it is in both directions, which with two connections is told twice.
-            if !matches!(event, PeerEvent::DataChannelOpen) {
-                emit(event);
+    ) -> Result<Option<PeerEvent>, RtcError> {
+        let all = [
+            (PeerRole::Publisher, Some(&mut self.publisher)),
+            (PeerRole::Subscriber, self.subscriber.as_mut()),
+        ];
+        for (role, peer) in all {
+            let Some(peer) = peer else { continue };
+            while let Some(event) =
+                peer.poll(at, |route, packet: &[u8]| transmit(role, route, packet))?
+            {
+                // The channel is open once it is in both directions, which with two connections is told twice.
+                if !matches!(event, PeerEvent::DataChannelOpen) {
+                    return Ok(Some(event));
+                }
             }
         }
-        if self.is_open() && !std::mem::replace(&mut self.was_open, true) {
-            emit(PeerEvent::DataChannelOpen);
-        }
-        Ok(())
+        let opens = self.is_open() && !std::mem::replace(&mut self.was_open, true);
+        Ok(opens.then_some(PeerEvent::DataChannelOpen))
     }
 }
 

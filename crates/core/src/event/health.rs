@@ -126,6 +126,9 @@ const fn is_zero_count(count: &u64) -> bool {
 /// The health of the agent's worker as it reports it; `None` for what it does not report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AgentHealth {
+    /// What tells a worker from the others, where Prometheus names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Active jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs: Option<u64>,
@@ -141,8 +144,8 @@ pub struct AgentHealth {
     /// Why the worker's health could not be read.
     #[serde(rename = "trouble", default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Each worker, where several are asked: the first, and then the others in the profile's order. The figures above
-    /// are those of all of them.
+    /// Each worker, where several are asked: the first, and then the others in the profile's order, or those that
+    /// Prometheus knows by their names. The figures above are those of all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<AgentHealth>,
 }
@@ -157,6 +160,7 @@ impl AgentHealth {
         let failed = workers.iter().filter_map(|worker| worker.error.as_deref());
         let failed: Vec<&str> = failed.collect();
         Self {
+            name: None,
             jobs: sum(|worker| worker.jobs),
             load: workers.iter().filter_map(|worker| worker.load).reduce(f64::max),
             children: sum(|worker| worker.children),

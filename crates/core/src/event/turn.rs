@@ -111,7 +111,7 @@ pub struct Turn {
     /// In voice, how agent and caller took turns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taking: Option<TurnTaking>,
-    /// Whether the caller's connection was away during it: its times are then not the agent's.
+    /// Whether the caller's connection was away during it, or its worker stood still: its times are then not the agent's.
     #[serde(default, skip_serializing_if = "is_false")]
     pub away: bool,
 }

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::diagnostic::DiagnosticKind;
 pub(super) use super::livekit_address::parse_livekit_url;
-use super::resolve::worker_rejection;
+use super::resolve::{parse_prometheus_url, worker_rejection};
 use super::settings::evaluator::CekuraSettings;
 use super::settings::livekit::{LiveKitSettings, LiveKitTarget};
 use super::settings::profile::Profile;
@@ -156,6 +156,9 @@ pub fn check_addresses(profile: &Profile) -> Result<(), AddressProblem> {
         if let Some(message) = worker_rejection(url) {
             return Err(AddressProblem::invalid(message, "the worker must be on this machine"));
         }
+    }
+    if let Some(queries) = health.and_then(|health| health.prometheus.as_ref()) {
+        parse_prometheus_url(&queries.url)?;
     }
     Ok(())
 }

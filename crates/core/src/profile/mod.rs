@@ -60,7 +60,7 @@ pub use settings::script::{
     ScriptTurn,
 };
 pub use settings::session_mode::SessionMode;
-pub use settings::soak::{AgentHealthSettings, SoakSettings};
+pub use settings::soak::{AgentHealthSettings, PrometheusQueries, SoakSettings, WorkerFigure};
 pub use settings::stage::{ArrivalRate, Arrivals, Stage, StageLoad};
 pub use settings::template::{Metadata, RunVariables, Template};
 pub use settings::threshold::{

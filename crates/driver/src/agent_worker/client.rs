@@ -6,10 +6,12 @@ use futures_util::future::join_all;
 
 use super::error::WorkerPollError;
 use super::metrics::parse_metrics;
+use super::prometheus::{combined, parse_query_answer};
 use super::worker_status::parse_status;
 use rushhour_core::event::AgentHealth;
-use rushhour_core::profile::AgentHealthSettings;
-use rushhour_livekit::http::{HttpClient, TransportError};
+use rushhour_core::profile::{AgentHealthSettings, PrometheusQueries};
+use rushhour_core::units::Secret;
+use rushhour_livekit::http::{HttpClient, TransportError, TrustStore};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_RESPONSE: usize = 1024 * 1024;
@@ -19,19 +21,34 @@ const MAX_RESPONSE: usize = 1024 * 1024;
 pub struct WorkerClient {
     client: HttpClient,
     settings: AgentHealthSettings,
+    /// What is sent to Prometheus in the header Authorization.
+    authorization: Option<Secret>,
 }
 
 impl WorkerClient {
-    /// A client for the endpoints in `settings`.
+    /// A client for the endpoints in `settings`. Only Prometheus gets `authorization`.
     ///
     /// # Errors
     /// No HTTP client can be built on this machine.
-    pub fn new(settings: AgentHealthSettings) -> Result<Self, TransportError> {
-        Ok(Self { client: HttpClient::direct(TIMEOUT)?, settings })
+    pub fn new(
+        settings: AgentHealthSettings,
+        authorization: Option<Secret>,
+    ) -> Result<Self, TransportError> {
+        // Workers are on this machine, Prometheus may be behind a proxy.
+        let client = match &settings.prometheus {
+            Some(queries) => {
+                HttpClient::for_service(&queries.url, &TrustStore::system()?, TIMEOUT)?
+            }
+            None => HttpClient::direct(TIMEOUT)?,
+        };
+        Ok(Self { client, settings, authorization })
     }
 
     /// What the workers report; [`AgentHealth::error`] says why, where none reports anything.
     pub async fn poll(&self) -> AgentHealth {
+        if let Some(queries) = &self.settings.prometheus {
+            return self.poll_prometheus(queries).await;
+        }
         if self.settings.others.is_empty() {
             return self.poll_first().await;
         }
@@ -41,6 +58,33 @@ impl WorkerClient {
         let is_named = self.settings.url.is_some() || self.settings.metrics.is_some();
         let first = is_named.then_some(first);
         AgentHealth::of_workers(first.into_iter().chain(others).collect())
+    }
+
+    /// All queries at once.
+    async fn poll_prometheus(&self, queries: &PrometheusQueries) -> AgentHealth {
+        let answers = queries.each().map(|(figure, query)| async move {
+            let mut request =
+                self.client.get(&queries.query_url()).query(&[("query", query), ("timeout", "5s")]);
+            if let Some(secret) = &self.authorization {
+                request = request.header("authorization", secret.expose());
+            }
+            let answer = self.client.send(request, MAX_RESPONSE).await;
+            let answer = answer.map_err(WorkerPollError::from).and_then(|response| {
+                if response.truncated {
+                    return Err(WorkerPollError::TooLong { max_bytes: MAX_RESPONSE });
+                }
+                // Prometheus says in its answer why it refused a query.
+                match parse_query_answer(&response.body) {
+                    Err(WorkerPollError::QueryRefused(why)) => {
+                        Err(WorkerPollError::QueryRefused(why))
+                    }
+                    _ if !response.is_success() => Err(WorkerPollError::Status(response.status)),
+                    parsed => parsed,
+                }
+            });
+            (figure, answer)
+        });
+        combined(join_all(answers).await)
     }
 
     async fn poll_status(&self, url: &str) -> AgentHealth {
@@ -69,8 +113,7 @@ impl WorkerClient {
                         load: health.load.or(metrics.load),
                         children: metrics.children,
                         memory: metrics.memory.or(health.memory),
-                        error: None,
-                        workers: Vec::new(),
+                        ..AgentHealth::default()
                     };
                 }
                 Err(error) => errors.push(error.to_string()),

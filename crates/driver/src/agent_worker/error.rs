@@ -1,5 +1,6 @@
 //! Why a worker reported nothing.
 
+use rushhour_core::units::ForeignText;
 use rushhour_livekit::http::TransportError;
 
 /// Why a worker's endpoint reported nothing.
@@ -17,8 +18,8 @@ pub enum WorkerPollError {
     /// The response has another status than success.
     #[error("the response has status {0}")]
     Status(u16),
-    /// The response of `/worker` is not JSON of the expected form.
-    #[error("not a worker's response: {0}")]
+    /// The response is not JSON of the expected form.
+    #[error("not the expected response: {0}")]
     Json(#[from] serde_json::Error),
     /// The response of `/worker` has none of the fields.
     #[error("not a worker's response: it has neither active_jobs nor worker_load")]
@@ -26,4 +27,18 @@ pub enum WorkerPollError {
     /// The Prometheus metrics are of something else.
     #[error("not a worker's metrics: there is no lk_agents_*")]
     NoMetrics,
+    /// Prometheus cannot answer a query.
+    #[error("Prometheus refused the query: {0}")]
+    QueryRefused(ForeignText),
+    /// The answer is not that to an instant query.
+    #[error("not an answer of Prometheus to an instant query")]
+    NotAQuery,
+    /// An answer has too many series.
+    #[error("the query has {found} series, and {most} are read: sum them up by worker")]
+    TooManySeries {
+        /// How many it has.
+        found: usize,
+        /// How many are read.
+        most: usize,
+    },
 }

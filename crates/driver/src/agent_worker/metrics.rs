@@ -68,8 +68,7 @@ mod tests {
             load: Some(0.125),
             children: Some(4),
             memory: Some(67_108_864),
-            error: None,
-            workers: Vec::new(),
+            ..AgentHealth::default()
         };
         assert_eq!(parse_metrics(text).unwrap(), expected);
     }

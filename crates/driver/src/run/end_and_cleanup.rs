@@ -75,14 +75,14 @@ impl RunMachine {
         let wakes = match self.state {
             MachineState::Polled(conversation) => [Some(conversation.deadline), None],
             MachineState::Pushed(conversation) => {
-                [Some(conversation.deadline), conversation.agent_deadline]
+                [Some(conversation.deadline), conversation.agent_wait.map(|wait| wait.wake)]
             }
             _ => [None, None],
         };
         effects.extend(wakes.into_iter().flatten().map(RunEffect::CancelWake));
         let in_call = matches!(
             self.state,
-            MachineState::Polled(_) | MachineState::Pushed(_) | MachineState::CheckingDispatch
+            MachineState::Polled(_) | MachineState::Pushed(_) | MachineState::CheckingDispatch(_)
         );
         if let (EndedBy::Driver, true, Some(run)) = (by, in_call, &self.evaluator_run) {
             cleanup.call_remains = true;

@@ -163,7 +163,7 @@ impl RunMachine {
         let conversation = match self.state {
             MachineState::Polled(conversation) => conversation,
             MachineState::Pushed(conversation) => {
-                self.wake_pushed(conversation, settings, now, effects);
+                self.wake_pushed(conversation, now, effects);
                 return;
             }
             MachineState::CleaningUp(CleanupState { room_remains: true, .. }) => {

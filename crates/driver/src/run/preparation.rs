@@ -178,7 +178,7 @@ impl RunMachine {
                 effects.push(RunEffect::PollRoomAt(now + AFTER_REFUSAL));
             }
             Ok(None) | Err(_) if waited >= settings.give_up_after => {
-                self.state = MachineState::CheckingDispatch;
+                self.state = MachineState::CheckingDispatch(None);
                 effects.push(RunEffect::CheckDispatch);
             }
             // A failed poll says nothing about the agent: the last successful one still counts.
@@ -212,7 +212,7 @@ impl RunMachine {
         now: SessionTime,
         effects: &mut Vec<RunEffect>,
     ) {
-        if self.state != MachineState::CheckingDispatch {
+        if !matches!(self.state, MachineState::CheckingDispatch(_)) {
             return;
         }
         if let Err(error) = &result

@@ -7,17 +7,40 @@ use crate::session_input::RequestTiming;
 use crate::settings::DriverSettings;
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
 use rushhour_core::event::{EventKind, FailureClass, ReconnectMethod, RunPhase};
-use rushhour_core::units::{EvaluatorRunId, SessionTime};
+use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
+
+/// How long updates from before may take to arrive, once a caller is in its room or its worker was found again: nobody
+/// is late before. A server tells a newcomer up to 3 s later of others.
+pub(super) const UPDATES_WITHIN: Micros = Micros::from_secs(5);
+/// A process that wakes so much too late stood still, and takes as long to read what came meanwhile.
+const STOOD_STILL: Micros = Micros::from_secs(1);
+/// From a caller that was not heard of to the next time that it is asked for. A worker is heard of every second.
+const HEAR_AGAIN: Micros = Micros::from_secs(1);
 
 /// An accepted run whose caller pushes updates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct PushedConversation {
     /// When the run must have ended.
     pub(super) deadline: SessionTime,
-    /// When the agent must have joined, once it was dispatched.
-    pub(super) agent_deadline: Option<SessionTime>,
+    /// Waiting for the agent, once it was dispatched.
+    pub(super) agent_wait: Option<CallerWait>,
     /// A dispatch is under way, which would create the room again if it were deleted before.
     pub(super) dispatching: bool,
+}
+
+/// Waiting until the caller sees the agent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct CallerWait {
+    /// When the agent must have joined.
+    pub(super) deadline: SessionTime,
+    /// When to look whether it has.
+    pub(super) wake: SessionTime,
+}
+
+impl CallerWait {
+    pub(super) const fn until(deadline: SessionTime) -> Self {
+        Self { deadline, wake: deadline }
+    }
 }
 
 impl RunMachine {
@@ -33,13 +56,13 @@ impl RunMachine {
         self.evaluator_run = Some(evaluator_run);
         self.state = MachineState::Pushed(PushedConversation {
             deadline,
-            agent_deadline: None,
+            agent_wait: None,
             dispatching: false,
         });
         effects.push(RunEffect::WakeAt(deadline));
         if !settings.creates_room() {
-            // The token dispatches the agent when the caller joins.
-            self.agent_requested = Some(timing.sent);
+            // The token dispatches the agent when the caller joins, which may have happened.
+            self.agent_requested = self.agent_requested.max(Some(timing.sent));
         }
         if self.caller_seen {
             // The caller joined before the response arrived.
@@ -87,6 +110,10 @@ impl RunMachine {
                     seen,
                 }));
                 self.caller_seen = true;
+                if !settings.creates_room() {
+                    // How long the caller took is not the agent's fault.
+                    self.agent_requested = self.agent_requested.max(Some(after));
+                }
                 self.request_agent(settings, now, effects);
             }
             UpdateKind::AgentJoined { identity, .. } => {
@@ -99,7 +126,9 @@ impl RunMachine {
                     joined,
                 }));
                 self.stop_waiting_for_agent(effects);
-                self.fail_if_late(joined.unwrap_or(at), settings, now, effects);
+                // The server's clock may be off; no agent joined after it was seen.
+                let joined = joined.map_or(after, |joined| joined.min(seen));
+                self.fail_if_late(joined, settings, now, effects);
             }
             UpdateKind::AgentReady => {
                 effects.push(RunEffect::Record(EventKind::AgentReady { run, after, seen }));
@@ -142,12 +171,21 @@ impl RunMachine {
     }
 
     fn stop_waiting_for_agent(&mut self, effects: &mut Vec<RunEffect>) {
-        // Where both deadlines are the same time, the run's own must stay.
-        if let MachineState::Pushed(conversation) = &mut self.state
-            && let Some(deadline) = conversation.agent_deadline.take()
-            && deadline != conversation.deadline
-        {
-            effects.push(RunEffect::CancelWake(deadline));
+        match &mut self.state {
+            MachineState::Pushed(conversation) => {
+                // Where both wake-ups are at the same time, the run's own must stay.
+                if let Some(wait) = conversation.agent_wait.take()
+                    && wait.wake != conversation.deadline
+                {
+                    effects.push(RunEffect::CancelWake(wait.wake));
+                }
+            }
+            MachineState::CheckingDispatch(Some(conversation)) => {
+                let conversation = *conversation;
+                self.state = MachineState::Pushed(conversation);
+                effects.push(RunEffect::WakeAt(conversation.deadline));
+            }
+            _ => {}
         }
     }
 
@@ -175,8 +213,10 @@ impl RunMachine {
         if let MachineState::Pushed(conversation) = &mut self.state
             && !self.agent_seen
         {
-            let deadline = self.agent_requested.unwrap_or(now) + settings.give_up_after;
-            conversation.agent_deadline = Some(deadline);
+            let requested = self.agent_requested.unwrap_or(now);
+            let least = now + UPDATES_WITHIN.min(settings.give_up_after);
+            let deadline = (requested + settings.give_up_after).max(least);
+            conversation.agent_wait = Some(CallerWait::until(deadline));
             effects.push(RunEffect::WakeAt(deadline));
         }
     }
@@ -195,22 +235,80 @@ impl RunMachine {
         }
     }
 
-    /// A deadline may have passed.
+    /// A deadline may have passed: asks until when the caller was heard, since nobody is late whom it could not tell of.
     pub(super) fn wake_pushed(
         &mut self,
-        conversation: PushedConversation,
+        mut conversation: PushedConversation,
+        now: SessionTime,
+        effects: &mut Vec<RunEffect>,
+    ) {
+        let wake = now + STOOD_STILL;
+        let has_stood_still = |due: SessionTime| now.since(due) >= STOOD_STILL;
+        if now >= conversation.deadline {
+            if !has_stood_still(conversation.deadline) {
+                effects.extend(self.evaluator_run.clone().map(RunEffect::HearCaller));
+                return;
+            }
+            conversation.deadline = wake;
+        } else if let Some(wait) = &mut conversation.agent_wait
+            && now >= wait.wake
+        {
+            if !has_stood_still(wait.wake) {
+                effects.extend(self.evaluator_run.clone().map(RunEffect::HearCaller));
+                return;
+            }
+            wait.wake = wake;
+        } else {
+            return;
+        }
+        self.state = MachineState::Pushed(conversation);
+        effects.push(RunEffect::WakeAt(wake));
+    }
+
+    /// Everything that the caller saw until a time was heard: decides about what is due.
+    pub(crate) fn caller_heard(
+        &mut self,
+        until: SessionTime,
         settings: &DriverSettings,
         now: SessionTime,
         effects: &mut Vec<RunEffect>,
     ) {
-        let agent_is_due = conversation.agent_deadline.is_some_and(|deadline| now >= deadline);
+        let MachineState::Pushed(mut conversation) = self.state else { return };
         if now >= conversation.deadline {
-            let detail = format!("the conversation did not end within {}", settings.run_timeout);
-            self.fail(FailureClass::EvaluatorTimeout, detail, now, effects);
-        } else if agent_is_due && !self.agent_seen {
+            self.fail_overdue(until, settings, now, effects);
+            return;
+        }
+        let Some(wait) = conversation.agent_wait.filter(|wait| now >= wait.wake) else { return };
+        if until >= wait.deadline {
             effects.push(RunEffect::CancelWake(conversation.deadline));
-            self.state = MachineState::CheckingDispatch;
+            conversation.agent_wait = None;
+            self.state = MachineState::CheckingDispatch(Some(conversation));
             effects.push(RunEffect::CheckDispatch);
+        } else {
+            let wake = now + HEAR_AGAIN;
+            conversation.agent_wait = Some(CallerWait { wake, ..wait });
+            self.state = MachineState::Pushed(conversation);
+            effects.push(RunEffect::WakeAt(wake));
+        }
+    }
+
+    fn fail_overdue(
+        &mut self,
+        until: SessionTime,
+        settings: &DriverSettings,
+        now: SessionTime,
+        effects: &mut Vec<RunEffect>,
+    ) {
+        let within = settings.run_timeout;
+        let silent = now.since(until);
+        if silent > UPDATES_WITHIN {
+            let detail = format!(
+                "the conversation was not heard to end within {within}, and nothing was heard of its caller for {silent}"
+            );
+            self.fail(FailureClass::GeneratorFault, detail, now, effects);
+        } else {
+            let detail = format!("the conversation did not end within {within}");
+            self.fail(FailureClass::EvaluatorTimeout, detail, now, effects);
         }
     }
 }

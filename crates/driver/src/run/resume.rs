@@ -10,7 +10,7 @@
 //! | anything else | fails: its agent may have been dispatched, and a second one must not be |
 
 use super::end_and_cleanup::{EndedBy, RunEnd};
-use super::pushed_conversation::PushedConversation;
+use super::pushed_conversation::{CallerWait, PushedConversation, UPDATES_WITHIN};
 use super::run_machine::{AgentWait, MachineState, PolledConversation, RunEffect, RunMachine};
 use crate::replay::{ReplayedRun, ReplayedSubmission};
 use crate::settings::DriverSettings;
@@ -19,8 +19,6 @@ use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
 
 const CALLER_LOST: &str = "the process that ran its conversation crashed";
 const NOT_SUBMITTED: &str = "the process crashed before the run was submitted";
-/// How long the updates that a worker kept meanwhile may take to arrive: nobody is late before.
-const UPDATES_WITHIN: Micros = Micros::from_secs(5);
 const NO_RESPONSE: &str = "the process crashed before the response to its submission was recorded";
 
 /// Whether the evaluator outlives the session's process.
@@ -160,11 +158,9 @@ impl RunMachine {
         let is_waited_for = self.caller_seen && !self.agent_seen;
         let agent_deadline = self.agent_requested.filter(|_| is_waited_for);
         let agent_deadline = agent_deadline.map(|at| (at + settings.give_up_after).max(least));
-        self.state = MachineState::Pushed(PushedConversation {
-            deadline,
-            agent_deadline,
-            dispatching: false,
-        });
+        let agent_wait = agent_deadline.map(CallerWait::until);
+        self.state =
+            MachineState::Pushed(PushedConversation { deadline, agent_wait, dispatching: false });
         effects.push(RunEffect::WakeAt(deadline));
         effects.extend(agent_deadline.filter(|at| *at != deadline).map(RunEffect::WakeAt));
         if settings.dispatches_by_request() && self.caller_seen && replayed.dispatched.is_none() {

@@ -24,6 +24,8 @@ pub(crate) enum RunEffect {
         after: Micros,
     },
     CheckDispatch,
+    /// Ask until when all that the caller saw was heard, to call [`RunMachine::caller_heard`] with.
+    HearCaller(EvaluatorRunId),
     QueueSubmission,
     PollStatusAt(SessionTime),
     /// Call [`RunMachine::wake`] at that time, unless cancelled.
@@ -47,8 +49,9 @@ pub(super) enum MachineState {
     CreatingRoom,
     Dispatching,
     AwaitingAgent(AgentWait),
-    /// The agent did not join in time: asks whether a worker accepted the job.
-    CheckingDispatch,
+    /// The agent did not join in time: asks whether a worker accepted the job. The conversation, where its caller is in
+    /// the room.
+    CheckingDispatch(Option<PushedConversation>),
     Ready,
     Submitting,
     ProbingSubmission(Box<SubmissionProbe>),
@@ -161,7 +164,7 @@ impl RunMachine {
             MachineState::CreatingRoom => "creating_room",
             MachineState::Dispatching => "dispatching",
             MachineState::AwaitingAgent(_) => "awaiting_agent",
-            MachineState::CheckingDispatch => "checking_dispatch",
+            MachineState::CheckingDispatch(_) => "checking_dispatch",
             MachineState::Ready => "ready",
             MachineState::Submitting => "submitting",
             MachineState::ProbingSubmission(_) => "probing_submission",
@@ -190,7 +193,7 @@ impl RunMachine {
             MachineState::CreatingRoom
                 | MachineState::Dispatching
                 | MachineState::AwaitingAgent(_)
-                | MachineState::CheckingDispatch
+                | MachineState::CheckingDispatch(None)
                 | MachineState::Ready
         )
     }

@@ -173,6 +173,11 @@ impl Session {
                     run.dispatch_checked(result, settings, now, effects);
                 });
             }
+            SessionInput::CallerHeard { run, until } => {
+                self.with_run(run, now, |run, settings, effects| {
+                    run.caller_heard(until, settings, now, effects);
+                });
+            }
             SessionInput::Submitted { request, timing, result } => {
                 self.submitted(request, timing, result, now);
             }
@@ -254,6 +259,9 @@ impl Session {
                 RunEffect::AgentJoined { after } => self.agent_polls.learn(after),
                 RunEffect::CheckDispatch => {
                     self.request_livekit(SessionEffect::CheckDispatch(index), now);
+                }
+                RunEffect::HearCaller(evaluator_run) => {
+                    self.effects.push(SessionEffect::HearCaller { run: index, evaluator_run });
                 }
                 RunEffect::QueueSubmission => self.submissions.push(index, planned.mode, now),
                 RunEffect::PollStatusAt(at) => self.status_polls.insert(at, index),

@@ -369,6 +369,11 @@ impl Evaluator for Fleet {
         })
     }
 
+    fn heard_until(&self, run: &EvaluatorRunId) -> Option<SessionTime> {
+        let run = run.native_run()?;
+        self.shared.with_state(|state| state.heard_until(run))
+    }
+
     fn worker_health(&self) -> Vec<WorkerHealth> {
         let now = self.shared.now();
         self.shared.with_state(|state| state.take_health(now))

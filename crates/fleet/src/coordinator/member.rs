@@ -3,7 +3,7 @@
 use crate::clock::{ClockAgreement, ClockExchange, OffsetEstimate, WorkerClock, WorkerTime};
 use crate::protocol::{WorkerReport, WorkerState};
 use rushhour_core::event::{WorkerHealth, WorkerLoss};
-use rushhour_core::units::{Micros, WorkerId};
+use rushhour_core::units::{Micros, SessionId, WorkerId};
 
 /// How far a worker is with the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,10 @@ pub(super) struct Member {
     pub(super) durable: u64,
     /// Runs that were given to it, and whose end was not heard of.
     pub(super) placed: u32,
+    /// Until when everything that its callers saw was taken in, on its clock.
+    pub(super) heard_until: WorkerTime,
+    /// The same once the update with a number is taken in: a beat may overtake the updates before it.
+    pending: Option<(u64, WorkerTime)>,
     clock: WorkerClock,
     /// The end of the last measure of its clock, on that clock.
     measured: Option<WorkerTime>,
@@ -60,6 +64,8 @@ impl Member {
             expected: 1,
             durable: 0,
             placed: 0,
+            heard_until: WorkerTime::from_micros(0),
+            pending: None,
             clock: WorkerClock::default(),
             measured: None,
             most_placed: 0,
@@ -72,6 +78,30 @@ impl Member {
         self.latest_tick = self.latest_tick.max(report.latest_tick);
         self.report = report;
         self.heard = now;
+    }
+
+    /// It said that its updates up to the last one are everything until a time. One such promise at a time: under load
+    /// there is always an update under way.
+    pub(super) fn promised(&mut self) {
+        self.pending.get_or_insert((self.report.last_update, self.report.heard_until));
+        self.taken_in();
+    }
+
+    /// Its updates are counted anew: what it said of others is over.
+    pub(super) fn start_over(&mut self) {
+        self.pending = None;
+    }
+
+    /// Updates were taken in: a promise may be kept now.
+    pub(super) fn taken_in(&mut self) {
+        if let Some((_, until)) = self.pending.take_if(|(last, _)| *last < self.expected) {
+            self.heard_until = self.heard_until.max(until);
+        }
+    }
+
+    /// It takes conversations of another session, and has forgotten those of this one.
+    pub(super) fn has_left_for_another(&self, session: &SessionId) -> bool {
+        self.report.session.as_ref().is_some_and(|(other, _)| other != session)
     }
 
     /// Whether it takes conversations.

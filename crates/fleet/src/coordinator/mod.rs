@@ -3,6 +3,7 @@
 //! `state` decides without IO: which worker gets a run, which updates are new, who is lost, what is acknowledged.
 //! `gathering` finds the workers before the session and has them prepare it; `fleet` is the evaluator; `tasks` listen.
 
+mod conversion;
 mod fleet;
 mod gathering;
 #[cfg(any(test, feature = "testing"))]

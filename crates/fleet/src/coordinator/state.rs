@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use super::conversion::{moved, on_session_clock};
 use super::member::{Member, Standing};
 use crate::clock::{ClockExchange, OffsetEstimate, RunClock, WorkerTime};
 use crate::placement::{PlacementWait, WindowVerdict, WorkerCapacity, WorkerPlacement};
@@ -11,7 +12,7 @@ use crate::protocol::{
     WorkerState,
 };
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
-use rushhour_core::event::{FailureClass, Outcome, Turn, WorkerHealth};
+use rushhour_core::event::{FailureClass, Outcome, WorkerHealth};
 use rushhour_core::units::{ForeignText, Micros, Rate, RunIndex, SessionId, SessionTime, WorkerId};
 
 /// The share of late ticks from which a worker gets no further runs, as in the check of the session's validity.
@@ -110,7 +111,12 @@ impl FleetState {
         let worker = report.worker;
         self.placement.heard(&worker, time(now));
         if let Some(member) = self.members.get_mut(&worker) {
+            let is_ours =
+                report.session.as_ref().is_some_and(|(session, _)| *session == self.session);
             member.heard(report, now);
+            if is_ours {
+                member.promised();
+            }
             if member.standing == Standing::Lost {
                 // Its callers are told to leave first.
                 member.standing = Standing::Heard;
@@ -165,6 +171,7 @@ impl FleetState {
             member.stream = Some(attached.stream);
             member.expected = attached.next.max(1);
             member.durable = member.expected - 1;
+            member.start_over();
         }
         for run in &attached.runs {
             let place = PlacedRun { worker, accepted: true, clock: None };
@@ -234,6 +241,17 @@ impl FleetState {
         self.runs.get(&run).map(|placed| placed.worker)
     }
 
+    /// Until when everything that the caller of a run saw was given to the driver; `None` for a run that no worker holds.
+    pub(super) fn heard_until(&self, run: RunIndex) -> Option<SessionTime> {
+        let member = self.members.get(&self.runs.get(&run)?.worker)?;
+        let until = member.heard_until;
+        let heard = member.clock_at(until).zip(self.session_zero).map(|(known, zero)| {
+            let earliest = RunClock::new(until, known).convert(until, Some(known)).earliest();
+            moved(earliest, zero)
+        });
+        Some(heard.unwrap_or(SessionTime::START))
+    }
+
     /// Whether what a worker may still hold has been given up.
     pub(super) fn is_lost(&self, worker: WorkerId, stream: u32) -> bool {
         self.members
@@ -271,6 +289,9 @@ impl FleetState {
             }
             self.undurable.push_back((self.queued, worker, stream, number));
         }
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.taken_in();
+        }
         fresh
     }
 
@@ -300,15 +321,23 @@ impl FleetState {
         Some(CallerUpdate { run, at, within: converted.within, kind })
     }
 
-    /// Gives up the runs of workers that were silent for longer than their lease: their callers have left.
+    /// Gives up the runs of workers that were silent for longer than their lease, or serve another session: their callers
+    /// have left.
     pub(super) fn expire(&mut self, now: Micros, at: SessionTime) -> Vec<CallerUpdate> {
         let patience = self.lease + Micros::from(LEASE_MARGIN);
         let mut ended = Vec::new();
         for (worker, member) in &mut self.members {
             let silent = now.saturating_sub(member.heard);
-            if member.standing == Standing::Lost || silent < patience {
+            let has_left =
+                member.standing == Standing::Attached && member.has_left_for_another(&self.session);
+            if member.standing == Standing::Lost || (silent < patience && !has_left) {
                 continue;
             }
+            let why = if has_left {
+                format!("its worker {worker} holds callers for another session")
+            } else {
+                format!("its worker {worker} was not heard of for {silent}")
+            };
             member.standing = Standing::Lost;
             member.given_up = true;
             member.placed = 0;
@@ -322,7 +351,7 @@ impl FleetState {
                 self.seen.remove(&run);
                 // Of a run that it was only asked for, whoever asked says that it failed.
                 if accepted {
-                    ended.push(given_up_run(run, *worker, silent, at));
+                    ended.push(given_up_run(run, &why, at));
                 }
             }
         }
@@ -396,48 +425,10 @@ const fn time(now: Micros) -> SessionTime {
     SessionTime(now.0)
 }
 
-fn given_up_run(run: RunIndex, worker: WorkerId, silent: Micros, at: SessionTime) -> CallerUpdate {
-    let detail = format!("its worker {worker} was not heard of for {silent}");
-    let outcome = Outcome::failed(FailureClass::GeneratorFault, detail);
+fn given_up_run(run: RunIndex, why: &str, at: SessionTime) -> CallerUpdate {
+    let outcome = Outcome::failed(FailureClass::GeneratorFault, why);
     let kind = UpdateKind::Ended { outcome, frames: None };
     CallerUpdate { run, at, within: Micros::ZERO, kind }
-}
-
-/// A time that another clock shows, which is so far behind.
-fn moved(at: SessionTime, shift: i64) -> SessionTime {
-    SessionTime(at.0.saturating_add_signed(shift))
-}
-
-/// An update's own times on the session's clock.
-fn on_session_clock(kind: UpdateKind, shift: i64) -> UpdateKind {
-    let moved = |at| moved(at, shift);
-    match kind {
-        UpdateKind::Turn(turn) => UpdateKind::Turn(Box::new(Turn {
-            said: moved(turn.said),
-            first: turn.first.map(moved),
-            last: turn.last.map(moved),
-            done: turn.done.map(moved),
-            ..*turn
-        })),
-        UpdateKind::Reconnected(mut reconnect) => {
-            reconnect.lost = moved(reconnect.lost);
-            reconnect.back = moved(reconnect.back);
-            UpdateKind::Reconnected(reconnect)
-        }
-        UpdateKind::Conversation(mut summary) => {
-            summary.last_active = summary.last_active.map(moved);
-            UpdateKind::Conversation(summary)
-        }
-        kind @ (UpdateKind::Joined
-        | UpdateKind::AgentJoined { .. }
-        | UpdateKind::AgentReady
-        | UpdateKind::HiddenAgent
-        | UpdateKind::Greeted
-        | UpdateKind::MediaPath(_)
-        | UpdateKind::ModelUsage(_)
-        | UpdateKind::RpcCalls(_)
-        | UpdateKind::Ended { .. }) => kind,
-    }
 }
 
 #[cfg(test)]

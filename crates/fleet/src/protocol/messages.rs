@@ -173,6 +173,8 @@ pub struct WorkerReport {
     pub latest_tick: Micros,
     /// How often it lost its connection to NATS.
     pub reconnects: u64,
+    /// Until when everything that its callers saw is among its updates up to the last, on its clock.
+    pub heard_until: WorkerTime,
 }
 
 /// What a worker is doing.

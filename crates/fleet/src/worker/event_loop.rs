@@ -3,26 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{Message, Subscriber};
+use async_nats::Subscriber;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::held_session::{Admission, Callers, HeldSession, WorkerLimits};
+use super::hearing::Hearing;
+use super::held_session::{Callers, EndReason, HeldSession};
 use super::hosts::AllowedHosts;
-use super::preparation::{BlobCache, CallerFactory, prepare, shown};
-use crate::clock::WorkerTime;
+use super::preparation::{BlobCache, CallerFactory, shown};
 use crate::connection::{Connection, NatsConfig, NatsError, random_u32};
-use crate::protocol::{
-    Acknowledge, Attach, Attached, BEAT_EVERY, ClockAnswer, Command, Done, EndCall, Fence,
-    MAX_CAPACITY, MAX_JOINS, Refusal, Role, Submit, UPDATES_PER_BATCH, UpdateBatch, WorkerReport,
-    WorkerState, decode,
-};
+use crate::protocol::{BEAT_EVERY, MAX_CAPACITY, Role, UPDATES_PER_BATCH, UpdateBatch};
 use rushhour_callers::engine::EngineClock;
-use rushhour_core::evaluator::{ConversationRequest, Evaluator};
-use rushhour_core::units::{
-    EvaluatorRunId, Micros, RoomName, RunIndex, Secret, SessionId, SessionTime, WorkerId,
-};
+use rushhour_core::evaluator::Evaluator;
+use rushhour_core::units::{EvaluatorRunId, Micros, RunIndex, SessionId, SessionTime, WorkerId};
 
 /// How long callers that are ended may take to leave, before the process does.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -111,6 +105,7 @@ pub async fn run_worker(
     let mut all = connection.subscribe(connection.subjects.all()).await?;
     connection.flush().await;
     let (prepared, mut preparations) = unbounded_channel();
+    let hearing = Hearing::new(config.clock.now());
     let mut worker = Worker {
         id,
         capacity: config.capacity.clamp(1, MAX_CAPACITY),
@@ -123,6 +118,7 @@ pub async fn run_worker(
         draining: false,
         ends_by: None,
         ticks: Ticks::default(),
+        hearing,
     };
     worker.tell(WorkerEvent::Waiting { worker: id });
     let mut beat = tokio::time::interval(BEAT_EVERY);
@@ -131,11 +127,11 @@ pub async fn run_worker(
         tokio::select! {
             message = commands.next() => match message {
                 Some(message) => worker.commanded(&message).await,
-                None => return Err(closed()),
+                None => return Err(NatsError::Closed),
             },
             message = all.next() => match message {
                 Some(message) => worker.roll_called(&message).await,
-                None => return Err(closed()),
+                None => return Err(NatsError::Closed),
             },
             () = worker.take_updates() => worker.send_updates().await,
             Some(preparation) = preparations.recv() => worker.prepared(preparation),
@@ -147,43 +143,52 @@ pub async fn run_worker(
     Ok(())
 }
 
-fn closed() -> NatsError {
-    NatsError::Subscribe("the connection was closed".into())
-}
-
 /// The end of a preparation, and for which coordinator it was.
-type Preparation = (u32, Result<Arc<dyn Evaluator>, String>);
+pub(super) type Preparation = (u32, Result<Arc<dyn Evaluator>, String>);
 
 /// Ticks of the callers' threads, over all sessions.
 #[derive(Debug, Default)]
-struct Ticks {
-    all: u64,
-    late: u64,
+pub(super) struct Ticks {
+    pub(super) all: u64,
+    pub(super) late: u64,
     /// The longest delay since the last beat.
-    latest: Micros,
+    pub(super) latest: Micros,
 }
 
-struct Worker {
-    id: WorkerId,
-    capacity: u32,
-    config: WorkerConfig,
-    connection: Connection,
-    cache: BlobCache,
-    prepared: UnboundedSender<Preparation>,
+pub(super) struct Worker {
+    pub(super) id: WorkerId,
+    pub(super) capacity: u32,
+    pub(super) config: WorkerConfig,
+    pub(super) connection: Connection,
+    pub(super) cache: BlobCache,
+    pub(super) prepared: UnboundedSender<Preparation>,
     events: UnboundedSender<WorkerEvent>,
-    held: Option<HeldSession>,
-    draining: bool,
+    pub(super) held: Option<HeldSession>,
+    pub(super) draining: bool,
     /// When the process exits whatever it holds: its callers were told to leave.
     ends_by: Option<Instant>,
-    ticks: Ticks,
+    pub(super) ticks: Ticks,
+    pub(super) hearing: Hearing,
 }
 
 impl Worker {
-    fn now(&self) -> SessionTime {
+    pub(super) fn now(&self) -> SessionTime {
         self.config.clock.now()
     }
 
-    fn tell(&self, event: WorkerEvent) {
+    /// The process is on its turn: notes whether it stood still before.
+    pub(super) fn woke(&mut self) -> SessionTime {
+        let now = self.now();
+        if let Some(still) = self.hearing.woke(now)
+            && let Some(held) = &mut self.held
+        {
+            tracing::warn!(%still, "the process stood still");
+            held.stood_still(still, now);
+        }
+        now
+    }
+
+    pub(super) fn tell(&self, event: WorkerEvent) {
         tracing::info!(worker = %self.id, ?event, "worker");
         let _ = self.events.send(event);
     }
@@ -200,7 +205,7 @@ impl Worker {
             })
     }
 
-    fn callers(&self) -> Option<&Arc<dyn Evaluator>> {
+    pub(super) fn callers(&self) -> Option<&Arc<dyn Evaluator>> {
         match &self.held.as_ref()?.callers {
             Callers::Ready(callers) => Some(callers),
             Callers::Preparing | Callers::Failed(_) => None,
@@ -211,16 +216,17 @@ impl Worker {
     async fn take_updates(&mut self) {
         let Some(callers) = self.callers().cloned() else { return std::future::pending().await };
         let mut next = Some(callers.next_update().await);
+        let now = self.woke();
         for taken in 1.. {
             let (Some(update), Some(held)) = (next.take(), &mut self.held) else { break };
-            held.updated(update);
+            held.updated(update, now);
             if taken < UPDATES_PER_BATCH {
                 next = callers.next_update().now_or_never();
             }
         }
     }
 
-    async fn send_updates(&mut self) {
+    pub(super) async fn send_updates(&mut self) {
         let now = self.now();
         while self.connection.is_up()
             && let Some(held) = &mut self.held
@@ -231,103 +237,6 @@ impl Worker {
             let batch = UpdateBatch { worker: self.id, stream: held.stream, updates };
             self.connection.send(subject, &batch).await;
         }
-    }
-
-    async fn commanded(&mut self, message: &Message) {
-        let received = self.now();
-        let command = match decode::<Command>(&message.payload) {
-            Ok(command) => command,
-            Err(error) => {
-                let refusal = Refusal::Foreign(error.to_string());
-                self.connection.answer::<()>(message, &Err(refusal)).await;
-                return;
-            }
-        };
-        match command {
-            Command::Clock => {
-                let [received, answered] =
-                    [received, self.now()].map(|time| WorkerTime::from_micros(time.0));
-                let answer = Ok(ClockAnswer { received, answered });
-                self.connection.answer(message, &answer).await;
-            }
-            Command::Attach(attach) => {
-                let answer = self.attach(&attach);
-                self.connection.answer(message, &answer).await;
-                self.send_updates().await;
-            }
-            Command::Submit(submit) => {
-                let answer = self.submit(*submit).await;
-                self.connection.answer(message, &answer).await;
-            }
-            Command::End(end) => match self.may_end(&end) {
-                Ok(callers) => {
-                    // Answered once the caller has left: whoever asked deletes the room then.
-                    let (connection, message) = (self.connection.clone(), message.clone());
-                    let (answer, run) = (Ok(self.done()), EvaluatorRunId::of_native(end.run));
-                    tokio::spawn(async move {
-                        if let Some(callers) = callers {
-                            let _ = callers.end_call(run).await;
-                        }
-                        connection.answer(&message, &answer).await;
-                    });
-                }
-                Err(refusal) => self.connection.answer::<Done>(message, &Err(refusal)).await,
-            },
-            Command::Acknowledge(acknowledge) => {
-                let answer = self.acknowledge(&acknowledge);
-                self.connection.answer(message, &answer).await;
-                self.send_updates().await;
-            }
-            Command::Release(fence) => {
-                let answer = self.release(&fence);
-                self.connection.answer(message, &answer).await;
-            }
-            Command::Drain => {
-                self.drain();
-                let answer = Ok(self.done());
-                self.connection.answer(message, &answer).await;
-            }
-        }
-    }
-
-    fn done(&self) -> Done {
-        let held = self.held.as_ref().map_or(0, HeldSession::live);
-        Done { held, capacity: self.capacity }
-    }
-
-    fn attach(&mut self, attach: &Attach) -> Result<Attached, Refusal> {
-        let now = self.now();
-        let Attach { fence, lease, setup } = attach;
-        let lets_go = self.held.as_ref().is_some_and(|held| {
-            held.fence.session != fence.session && held.lease.is_over(now) && held.live() == 0
-        });
-        if lets_go {
-            self.forget();
-        }
-        if let Some(held) = &mut self.held {
-            held.take_over(fence, *setup, *lease, now)?;
-            let (next, runs) = (held.outbox.next_expected(), held.open_runs());
-            return Ok(Attached { stream: held.stream, next, runs });
-        }
-        if self.draining {
-            return Err(Refusal::Draining);
-        }
-        let stream = random_u32();
-        self.held = Some(HeldSession::new(fence.clone(), *setup, stream, *lease, now));
-        self.tell(WorkerEvent::Attached { session: fence.session.clone() });
-        let preparation = prepare(
-            self.connection.clone(),
-            self.cache.clone(),
-            fence.coordinator,
-            *setup,
-            self.config.factory.clone(),
-        );
-        let prepared = self.prepared.clone();
-        tokio::spawn(async move {
-            // Nobody listens once the worker has stopped.
-            let _ = prepared.send((stream, preparation.await));
-        });
-        Ok(Attached { stream, next: 1, runs: Vec::new() })
     }
 
     fn prepared(&mut self, (stream, result): Preparation) {
@@ -347,71 +256,8 @@ impl Worker {
         }
     }
 
-    async fn submit(&mut self, submit: Submit) -> Result<Done, Refusal> {
-        let now = self.now();
-        let submit = match &self.config.livekit_url {
-            Some(url) => Submit { livekit_url: url.clone(), ..submit },
-            None => submit,
-        };
-        let limits = WorkerLimits {
-            capacity: self.capacity,
-            draining: self.draining,
-            allowed: &self.config.allowed,
-        };
-        let held = self.held.as_mut().ok_or(Refusal::UnknownSession)?;
-        if held.admit(&submit, limits, now)? == Admission::Known {
-            return Ok(self.done());
-        }
-        let Callers::Ready(callers) = &held.callers else { return Err(Refusal::UnknownSession) };
-        let run = submit.run;
-        let request = ConversationRequest {
-            run,
-            scenario: submit.scenario,
-            mode: submit.mode,
-            network: submit.network,
-            livekit_url: submit.livekit_url,
-            room: RoomName::new(submit.room),
-            token: Secret::new(submit.token),
-        };
-        let submitted = callers.submit(vec![request]).await;
-        submitted.map_err(|error| Refusal::Failed(error.detail()))?;
-        held.began(run);
-        Ok(self.done())
-    }
-
-    /// Whose conversation is to end, if there is any.
-    fn may_end(&mut self, end: &EndCall) -> Result<Option<Arc<dyn Evaluator>>, Refusal> {
-        let now = self.now();
-        let held = self.held.as_mut().ok_or(Refusal::UnknownSession)?;
-        held.obey(&end.fence, now)?;
-        Ok(self.callers().cloned())
-    }
-
-    fn acknowledge(&mut self, acknowledge: &Acknowledge) -> Result<Done, Refusal> {
-        let now = self.now();
-        let held = self.held.as_mut().ok_or(Refusal::UnknownSession)?;
-        held.obey(&acknowledge.fence, now)?;
-        if acknowledge.stream == held.stream {
-            held.outbox.acknowledge(acknowledge.up_to, acknowledge.expected, now);
-        }
-        Ok(self.done())
-    }
-
-    fn release(&mut self, fence: &Fence) -> Result<Done, Refusal> {
-        let now = self.now();
-        let Some(held) = &mut self.held else { return Ok(self.done()) };
-        held.obey(fence, now)?;
-        let runs = held.end_all();
-        self.end_calls(&runs);
-        self.forget();
-        if self.config.lifetime == WorkerLifetime::OneSession {
-            self.drain();
-        }
-        Ok(self.done())
-    }
-
     /// Tells callers to leave, and does not wait.
-    fn end_calls(&self, runs: &[RunIndex]) {
+    pub(super) fn end_calls(&self, runs: &[RunIndex]) {
         let Some(callers) = self.callers() else { return };
         for run in runs {
             let (callers, run) = (callers.clone(), EvaluatorRunId::of_native(*run));
@@ -421,14 +267,14 @@ impl Worker {
         }
     }
 
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         if let Some(HeldSession { callers: Callers::Ready(callers), .. }) = self.held.take() {
             drop_later(Some(callers));
         }
         self.tell(WorkerEvent::Released);
     }
 
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         if !self.draining {
             self.draining = true;
             self.tell(WorkerEvent::Draining);
@@ -440,63 +286,9 @@ impl Worker {
             self.drain();
         } else if self.ends_by.is_none() {
             self.ends_by = Some(Instant::now() + LEAVE_TIMEOUT);
-            let runs = self.held.as_mut().map(HeldSession::end_all).unwrap_or_default();
+            let held = self.held.as_mut();
+            let runs = held.map(|held| held.end_all(EndReason::WorkerStops)).unwrap_or_default();
             self.end_calls(&runs);
-        }
-    }
-
-    async fn beat(&mut self) {
-        let now = self.now();
-        if let Some(held) = &mut self.held {
-            let runs = held.abandon(now);
-            if !runs.is_empty() {
-                self.end_calls(&runs);
-                self.tell(WorkerEvent::LeaseOver { callers: runs.len() });
-            }
-        }
-        if let Some(health) = self.callers().and_then(|callers| callers.health()) {
-            self.ticks.all += health.ticks;
-            self.ticks.late += health.late_ticks;
-            self.ticks.latest = self.ticks.latest.max(health.latest_tick);
-        }
-        let report = self.report();
-        self.ticks.latest = Micros::ZERO;
-        let subject = self.connection.subjects.beat(self.id);
-        self.connection.send(subject, &report).await;
-        self.send_updates().await;
-    }
-
-    async fn roll_called(&self, message: &Message) {
-        let Some(reply) = &message.reply else { return };
-        self.connection.send(reply.to_string(), &self.report()).await;
-    }
-
-    fn report(&self) -> WorkerReport {
-        let now = self.now();
-        // What it keeps for a coordinator that may be resumed keeps nobody else away.
-        let is_let_go = |held: &&HeldSession| held.lease.is_over(now) && held.live() == 0;
-        let held = self.held.as_ref().filter(|held| !is_let_go(held));
-        let state = match held.map(|held| &held.callers) {
-            _ if self.draining => WorkerState::Draining,
-            None => WorkerState::Idle,
-            Some(Callers::Preparing) => WorkerState::Preparing,
-            Some(Callers::Ready(_)) => WorkerState::Ready,
-            Some(Callers::Failed(why)) => WorkerState::Failed(why.as_str().into()),
-        };
-        WorkerReport {
-            worker: self.id,
-            host: self.config.host.as_str().into(),
-            capacity: self.capacity,
-            joins: self.config.joins.clamp(1, MAX_JOINS),
-            held: held.map_or(0, HeldSession::live),
-            state,
-            session: held.map(|held| (held.fence.session.clone(), held.fence.epoch)),
-            unacknowledged: held.map_or(0, |held| held.outbox.len() as u64),
-            last_update: held.map_or(0, |held| held.outbox.last()),
-            ticks: self.ticks.all,
-            late_ticks: self.ticks.late,
-            latest_tick: self.ticks.latest,
-            reconnects: self.connection.reconnects(),
         }
     }
 

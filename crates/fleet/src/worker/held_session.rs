@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use crate::blobs::BlobHash;
 use crate::protocol::{Fence, LEAST_UPDATES, Refusal, Submit, UPDATES_PER_CALLER};
 use rushhour_core::evaluator::{CallerUpdate, Evaluator, UpdateKind};
-use rushhour_core::event::{FailureClass, Outcome};
+use rushhour_core::event::{FailureClass, Outcome, ResponsibleParty};
 use rushhour_core::units::{Micros, RunIndex, SessionTime};
 
 /// How far the session's callers are prepared.
@@ -23,12 +23,30 @@ pub(super) enum Callers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RunPlace {
     /// Its conversation goes on.
-    Live,
-    /// It was told to end, because the lease is over.
-    Abandoned,
+    Live {
+        /// Since when.
+        since: SessionTime,
+    },
+    /// It was told to end.
+    Ending(EndReason),
     /// It has ended.
     Over,
 }
+
+/// Why a worker ends conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndReason {
+    /// The lease is over.
+    LeaseOver,
+    /// The session is over.
+    Released,
+    /// Somebody stops the worker, and does not wait.
+    WorkerStops,
+}
+
+/// After a process stood still, its callers' conversations may fail because of that for so long: agents and servers give
+/// up whom they do not hear from.
+const STILL_FELT_FOR: Micros = Micros::from_secs(30);
 
 pub(super) struct HeldSession {
     pub(super) fence: Fence,
@@ -40,6 +58,8 @@ pub(super) struct HeldSession {
     /// Every run that was accepted, so that a request that is repeated is answered as before.
     runs: HashMap<RunIndex, RunPlace>,
     live: u32,
+    /// For how long the process stood still, and until when.
+    stood_still: Option<(Micros, SessionTime)>,
 }
 
 /// What the worker is, for a decision about a conversation.
@@ -76,6 +96,7 @@ impl HeldSession {
             lease: Lease::new(lease, now),
             runs: HashMap::new(),
             live: 0,
+            stood_still: None,
         }
     }
 
@@ -181,28 +202,68 @@ impl HeldSession {
     }
 
     /// A conversation has begun.
-    pub(super) fn began(&mut self, run: RunIndex) {
-        if self.runs.insert(run, RunPlace::Live).is_none() {
+    pub(super) fn began(&mut self, run: RunIndex, now: SessionTime) {
+        if self.runs.insert(run, RunPlace::Live { since: now }).is_none() {
             self.live += 1;
         }
     }
 
+    /// The process stood still for so long, until now.
+    pub(super) fn stood_still(&mut self, still: Micros, now: SessionTime) {
+        self.stood_still = Some((still, now));
+    }
+
     /// Takes in an update of a caller.
-    pub(super) fn updated(&mut self, mut update: CallerUpdate) {
-        if let UpdateKind::Ended { outcome, .. } = &mut update.kind {
-            let place = self.runs.insert(update.run, RunPlace::Over);
-            match place {
-                Some(RunPlace::Live) => self.live -= 1,
-                Some(RunPlace::Abandoned) => {
+    pub(super) fn updated(&mut self, mut update: CallerUpdate, now: SessionTime) {
+        match &mut update.kind {
+            UpdateKind::Turn(turn) => {
+                let end = turn.done.or(turn.last).unwrap_or(update.at);
+                turn.away |= self.stood_still_between(turn.said, end);
+            }
+            UpdateKind::Ended { outcome, .. } => {
+                let place = self.runs.insert(update.run, RunPlace::Over);
+                if matches!(place, Some(RunPlace::Live { .. } | RunPlace::Ending(_))) {
                     self.live -= 1;
-                    let lease = self.lease.length();
-                    let detail = format!("its worker heard nothing of the coordinator for {lease}");
+                }
+                if let Some(detail) = place.and_then(|place| self.own_fault(place, outcome, now)) {
                     *outcome = Outcome::failed(FailureClass::GeneratorFault, detail);
                 }
-                Some(RunPlace::Over) | None => {}
             }
+            _ => {}
         }
         self.outbox.push(update);
+    }
+
+    /// Whether the process stood still during a time: what was measured then is not the agent's.
+    fn stood_still_between(&self, from: SessionTime, to: SessionTime) -> bool {
+        self.stood_still.is_some_and(|(still, until)| from < until && to > until - still)
+    }
+
+    /// What this worker did to a conversation that ended so, if it did anything: that is nobody else's fault.
+    fn own_fault(&self, place: RunPlace, outcome: &Outcome, now: SessionTime) -> Option<String> {
+        let without_a_word =
+            || format!("its worker heard nothing of the coordinator for {}", self.lease.length());
+        let since = match place {
+            RunPlace::Ending(EndReason::LeaseOver) => return Some(without_a_word()),
+            RunPlace::Ending(EndReason::Released) => {
+                return Some("its worker was told that the session is over".to_owned());
+            }
+            RunPlace::Ending(EndReason::WorkerStops) => {
+                return Some("its worker was stopped".to_owned());
+            }
+            RunPlace::Live { since } => since,
+            RunPlace::Over => return None,
+        };
+        let Outcome::Failed { class, detail } = outcome else { return None };
+        if class.party() == ResponsibleParty::Generator {
+            return None;
+        }
+        if self.lease.is_over(now) {
+            return Some(without_a_word());
+        }
+        let (still, until) = self.stood_still?;
+        let is_felt = since < until && now.since(until) <= STILL_FELT_FOR;
+        is_felt.then(|| format!("its worker stood still for {still}; then {detail}"))
     }
 
     /// Runs that must end now, because the lease is over; each once.
@@ -210,15 +271,15 @@ impl HeldSession {
         if !self.lease.is_over(now) {
             return Vec::new();
         }
-        self.end_all()
+        self.end_all(EndReason::LeaseOver)
     }
 
     /// Marks every run that goes on as one that is told to end; each once.
-    pub(super) fn end_all(&mut self) -> Vec<RunIndex> {
-        let live = self.runs.iter_mut().filter(|(_, place)| **place == RunPlace::Live);
+    pub(super) fn end_all(&mut self, why: EndReason) -> Vec<RunIndex> {
+        let live = self.runs.iter_mut().filter(|(_, place)| matches!(place, RunPlace::Live { .. }));
         let mut runs: Vec<RunIndex> = live
             .map(|(run, place)| {
-                *place = RunPlace::Abandoned;
+                *place = RunPlace::Ending(why);
                 *run
             })
             .collect();
@@ -228,173 +289,4 @@ impl HeldSession {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rushhour_core::BoxFuture;
-    use rushhour_core::evaluator::{
-        AcceptedSubmission, ConversationRequest, EvaluatorCapabilities, PollError, RunStatus,
-        SubmitError,
-    };
-    use rushhour_core::units::{EvaluatorRunId, Mode, ScenarioId, SessionId, WorkerId};
-
-    struct Nobody;
-
-    impl Evaluator for Nobody {
-        fn capabilities(&self) -> EvaluatorCapabilities {
-            unreachable!("nobody asks")
-        }
-
-        fn submit(
-            &self,
-            _: Vec<ConversationRequest>,
-        ) -> BoxFuture<'_, Result<AcceptedSubmission, SubmitError>> {
-            unreachable!("nobody asks")
-        }
-
-        fn poll(&self, _: Vec<EvaluatorRunId>) -> BoxFuture<'_, Result<Vec<RunStatus>, PollError>> {
-            unreachable!("nobody asks")
-        }
-
-        fn end_call(&self, _: EvaluatorRunId) -> BoxFuture<'_, Result<(), PollError>> {
-            unreachable!("nobody asks")
-        }
-    }
-
-    const NOW: SessionTime = SessionTime(1_000_000);
-
-    fn fence(epoch: u32, coordinator: u32) -> Fence {
-        let coordinator = WorkerId::new(coordinator);
-        Fence { session: SessionId::new("s"), epoch, coordinator }
-    }
-
-    fn held() -> HeldSession {
-        let (setup, lease) = (BlobHash::of(b"setup"), Micros::from_secs(5));
-        let mut held = HeldSession::new(fence(2, 1), setup, 9, lease, NOW);
-        held.callers = Callers::Ready(Arc::new(Nobody));
-        held
-    }
-
-    fn submit(run: u64) -> Submit {
-        Submit {
-            fence: fence(2, 1),
-            stream: 9,
-            run: RunIndex(run),
-            scenario: ScenarioId::new("1"),
-            mode: Mode::Chat,
-            network: None,
-            livekit_url: "ws://127.0.0.1:7880".to_owned(),
-            room: "room".to_owned(),
-            token: "token".to_owned(),
-            valid_until: SessionTime(3_000_000),
-        }
-    }
-
-    fn limits(allowed: &AllowedHosts) -> WorkerLimits<'_> {
-        WorkerLimits { capacity: 2, draining: false, allowed }
-    }
-
-    fn end(held: &mut HeldSession, run: u64) -> Outcome {
-        let outcome = Outcome::Completed { judged: None };
-        let kind = UpdateKind::Ended { outcome, frames: None };
-        held.updated(CallerUpdate { run: RunIndex(run), at: NOW, within: Micros::ZERO, kind });
-        let last = held.outbox.next_batch(NOW).and_then(|mut batch| batch.pop());
-        match last.map(|update| update.kind) {
-            Some(UpdateKind::Ended { outcome, .. }) => outcome,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_conversation_begins_once_however_often_it_is_asked_for() {
-        let (mut held, allowed) = (held(), AllowedHosts::default());
-        assert_eq!(held.admit(&submit(1), limits(&allowed), NOW), Ok(Admission::Begin));
-        held.began(RunIndex(1));
-        assert_eq!(held.admit(&submit(1), limits(&allowed), NOW), Ok(Admission::Known));
-        assert_eq!((held.live(), held.open_runs()), (1, vec![RunIndex(1)]));
-        end(&mut held, 1);
-        assert_eq!(held.admit(&submit(1), limits(&allowed), NOW), Ok(Admission::Known));
-        assert_eq!(held.live(), 0);
-    }
-
-    #[test]
-    fn each_refusal_says_why() {
-        let (mut held, allowed) = (held(), AllowedHosts::default());
-        for run in [1, 2] {
-            held.began(RunIndex(run));
-        }
-        let full = Refusal::Full { held: 2, capacity: 2 };
-        assert_eq!(held.admit(&submit(3), limits(&allowed), NOW), Err(full));
-        let draining = WorkerLimits { draining: true, ..limits(&allowed) };
-        assert_eq!(held.admit(&submit(3), draining, NOW), Err(Refusal::Draining));
-        let late = SessionTime(3_000_001);
-        assert_eq!(held.admit(&submit(3), limits(&allowed), late), Err(Refusal::Late));
-        end(&mut held, 1);
-        let elsewhere = Submit { livekit_url: "wss://evil.example".to_owned(), ..submit(3) };
-        let host = Refusal::HostNotAllowed { host: "evil.example".to_owned() };
-        assert_eq!(held.admit(&elsewhere, limits(&allowed), NOW), Err(host));
-        let given_up = Submit { stream: 8, ..submit(3) };
-        let refused = Err(Refusal::UnknownSession);
-        assert_eq!(held.admit(&given_up, limits(&allowed), NOW), refused);
-        let other = Submit { fence: fence(1, 1), ..submit(3) };
-        let refused = Refusal::OtherCoordinator { epoch: 2 };
-        assert_eq!(held.admit(&other, limits(&allowed), NOW), Err(refused));
-        held.callers = Callers::Failed("no clip".to_owned());
-        let refused = Refusal::NotReady("no clip".to_owned());
-        assert_eq!(held.admit(&submit(3), limits(&allowed), NOW), Err(refused));
-    }
-
-    #[test]
-    fn a_worker_whose_updates_are_not_taken_in_begins_no_more_conversations() {
-        let (mut held, allowed) = (held(), AllowedHosts::default());
-        held.began(RunIndex(1));
-        let most = LEAST_UPDATES + 2 * UPDATES_PER_CALLER;
-        for _ in 0..most {
-            let (run, kind) = (RunIndex(1), UpdateKind::AgentReady);
-            held.updated(CallerUpdate { run, at: NOW, within: Micros::ZERO, kind });
-        }
-        let full = Refusal::BufferFull(most as u64);
-        assert!(full.to_string().contains("1152 updates that were not acknowledged"), "{full}");
-        assert_eq!(held.admit(&submit(2), limits(&allowed), NOW), Err(full));
-        let mut sent = 0;
-        while let Some(batch) = held.outbox.next_batch(NOW) {
-            sent = batch.last().map_or(sent, |last| last.number);
-        }
-        held.outbox.acknowledge(sent, sent + 1, NOW);
-        assert_eq!(held.admit(&submit(2), limits(&allowed), NOW), Ok(Admission::Begin));
-    }
-
-    #[test]
-    fn only_a_later_coordinator_of_the_same_session_takes_over() {
-        let (setup, lease) = (BlobHash::of(b"setup"), Micros::from_secs(5));
-        let refused = Err(Refusal::OtherCoordinator { epoch: 2 });
-        let mut held = held();
-        assert_eq!(held.take_over(&fence(1, 7), setup, lease, NOW), refused);
-        assert_eq!(
-            held.take_over(&fence(2, 7), setup, lease, NOW),
-            refused,
-            "a copy of the folder"
-        );
-        assert_eq!(held.take_over(&fence(2, 1), setup, lease, NOW), Ok(()), "the same again");
-        let changed = held.take_over(&fence(3, 7), BlobHash::of(b"other"), lease, NOW);
-        assert!(matches!(changed, Err(Refusal::Failed(_))));
-        assert_eq!(held.take_over(&fence(3, 7), setup, lease, NOW), Ok(()));
-        assert!(held.obey(&fence(2, 1), NOW).is_err() && held.obey(&fence(3, 7), NOW).is_ok());
-        let other = Fence { session: SessionId::new("t"), ..fence(9, 7) };
-        let refused = Refusal::OtherSession { session: SessionId::new("s") };
-        assert_eq!(held.take_over(&other, setup, lease, NOW), Err(refused));
-    }
-
-    #[test]
-    fn callers_end_once_the_lease_is_over_and_are_not_blamed_on_anybody_else() {
-        let mut held = held();
-        held.began(RunIndex(1));
-        held.began(RunIndex(2));
-        assert_eq!(held.abandon(SessionTime(5_999_999)), []);
-        assert!(matches!(end(&mut held, 1), Outcome::Completed { .. }));
-        assert_eq!(held.abandon(SessionTime(6_000_000)), [RunIndex(2)]);
-        assert_eq!(held.abandon(SessionTime(6_000_001)), [], "each is told once");
-        let outcome = end(&mut held, 2);
-        assert_eq!(outcome.class(), Some(FailureClass::GeneratorFault));
-        assert_eq!(held.live(), 0);
-    }
-}
+mod tests;

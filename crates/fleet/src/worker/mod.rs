@@ -1,10 +1,14 @@
 //! The worker: holds callers for one session at a time, and says what happens in their conversations.
 //!
-//! `event_loop` owns all state and all IO. `held_session` is what it knows of the session; `outbox` keeps updates until
-//! they are acknowledged, and `lease` says whether the coordinator still commands. `preparation` fetches scripts and
-//! clips.
+//! `event_loop` owns all state and all IO; `commands` does what the coordinator asks, and `beat` says once a second how the
+//! worker is. `held_session` is what it knows of the session; `outbox` keeps updates until they are acknowledged, `lease`
+//! says whether the coordinator still commands, and `hearing` until when callers were heard. `preparation` fetches scripts
+//! and clips.
 
+mod beat;
+mod commands;
 mod event_loop;
+mod hearing;
 mod held_session;
 mod hosts;
 mod lease;

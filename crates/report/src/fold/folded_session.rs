@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::agent_workers::AgentWorkers;
 use super::conversations::ConversationTally;
 use super::failure_messages::FailureMessages;
 use super::funnel::Funnel;
@@ -109,6 +110,8 @@ pub struct FoldedSession {
     pub in_flight_peak: u64,
     /// The workers that held the native callers, if any did.
     pub workers: FoldedWorkers,
+    /// The number of the agent's workers over time, where several are asked for their health.
+    pub agent_workers: AgentWorkers,
     /// The generator's own health.
     pub health: PeakHealth,
     /// Moments that somebody marked, in order; at most [`MAX_MARKS`].
@@ -190,6 +193,7 @@ impl FoldedSession {
             last_start: SessionTime::START,
             in_flight_peak: 0,
             workers: FoldedWorkers::default(),
+            agent_workers: AgentWorkers::default(),
             health: PeakHealth::default(),
             marks: Vec::new(),
             stops: Vec::new(),

@@ -6,6 +6,7 @@
 //! paired session) and `candidates` (runs that can be judged). `merge` makes the journals of several machines one
 //! session.
 
+mod agent_workers;
 mod candidates;
 mod conversations;
 mod failure_messages;
@@ -31,6 +32,7 @@ mod timeline;
 mod unfinished;
 mod workers;
 
+pub use agent_workers::{AgentWorkers, WorkersChange};
 pub(crate) use candidates::is_agent_failure;
 pub use candidates::{Candidates, callers_verdict};
 pub use conversations::ConversationTally;

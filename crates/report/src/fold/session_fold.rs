@@ -160,8 +160,8 @@ impl Fold {
             }
             EventKind::Health(health) => folded.health.add(health),
             EventKind::WorkerHealth(health) => folded.workers.add(health),
-            // The soak analysis has a series of its own for the agent's worker.
-            EventKind::AgentHealth(_) => {}
+            // The soak analysis has a series of its own for the figures of the agent's worker.
+            EventKind::AgentHealth(health) => folded.agent_workers.add(event.at, health),
             EventKind::Mark { text } => folded.add_mark(event.at, text),
             EventKind::Stopping { reason, detail } => folded.add_stop(*reason, detail),
             EventKind::Resumed { .. } => self.resume(&event.kind, event.at),

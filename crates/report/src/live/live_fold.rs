@@ -3,13 +3,20 @@
 use super::recent_events::{RecentEvent, RecentEvents};
 use crate::fold::{Fold, FoldError, FoldedSession};
 use crate::session::{Criterion, SessionVerdict, Verdict};
+use crate::soak::{History, SoakAnalysis, SoakBuilder, SoakCriteria};
 use rushhour_core::event::{AgentHealth, Event, EventKind, GeneratorHealth};
 use rushhour_core::units::SessionTime;
+
+/// The most runs of a soak whose drift is followed while it runs: each of them takes memory.
+const MAX_SOAK_RUNS: usize = 100_000;
 
 /// The events of a session so far.
 #[derive(Debug, Default)]
 pub struct LiveFold {
     fold: Fold,
+    /// What a soak is judged by, while somebody may want to see it.
+    soak: Option<SoakBuilder>,
+    follows_drift: bool,
     recent: RecentEvents,
     generator: Option<GeneratorHealth>,
     agent: Option<(SessionTime, AgentHealth)>,
@@ -31,6 +38,11 @@ pub struct LiveSnapshot {
 }
 
 impl LiveFold {
+    /// One that can say how a soak drifts.
+    pub fn with_drift() -> Self {
+        Self { follows_drift: true, ..Self::default() }
+    }
+
     /// Adds an event.
     ///
     /// # Errors
@@ -38,7 +50,16 @@ impl LiveFold {
     pub fn add(&mut self, event: &Event) -> Result<(), FoldError> {
         let ended = self.fold.add(event)?;
         self.recent.add(event, &ended, self.fold.so_far());
+        if let Some(soak) = &mut self.soak {
+            soak.add(event, &ended);
+        }
+        if self.soak.as_ref().is_some_and(|soak| soak.runs() > MAX_SOAK_RUNS) {
+            self.soak = None;
+        }
         match &event.kind {
+            EventKind::Opened(header) if self.follows_drift && header.profile.soak.is_some() => {
+                self.soak = Some(SoakBuilder::default());
+            }
             EventKind::Health(health) => self.generator = Some(*health),
             EventKind::AgentHealth(health) => self.agent = Some((event.at, health.clone())),
             _ => {}
@@ -61,6 +82,15 @@ impl LiveFold {
         self.agent.as_ref().map(|(_, health)| health)
     }
 
+    /// How a soak drifts so far, without the nights before it; `None` for any other session, and for one of very many runs.
+    pub fn drift(&self, snapshot: &LiveSnapshot) -> Option<SoakAnalysis> {
+        let folded = &snapshot.folded;
+        let data = self.soak.clone()?.finish(folded);
+        let criteria = SoakCriteria::of(folded.opening.profile.soak);
+        let delivered = snapshot.verdict.validity.holds();
+        Some(SoakAnalysis::of(data, folded, criteria, delivered, &History::default()))
+    }
+
     /// The session as it stands; `None` before its first event.
     pub fn snapshot(&self, criterion: Criterion) -> Option<LiveSnapshot> {
         let folded = self.fold.snapshot()?;
@@ -79,5 +109,47 @@ impl LiveFold {
             generator: self.generator,
             agent: self.agent.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::live_drift;
+    use crate::session::test_sessions::{Fate, SessionBuilder};
+    use rushhour_core::units::Micros;
+
+    /// A session whose steps take longer and longer, and which has not ended.
+    fn growing(more: &str) -> SessionBuilder {
+        let mut builder = SessionBuilder::chat(more);
+        for run in 0..600 {
+            let completes = Fate::Completes(Micros::from_millis(100 + run));
+            builder.run(SessionTime(run * 1_000_000), Micros::ZERO, completes);
+        }
+        builder
+    }
+
+    fn drift(mut fold: LiveFold, session: &SessionBuilder) -> Option<(LiveSnapshot, SoakAnalysis)> {
+        for event in session.events() {
+            fold.add(event).expect("the events are those of one session");
+        }
+        let snapshot = fold.snapshot(Criterion::Interval)?;
+        let drift = fold.drift(&snapshot)?;
+        Some((snapshot, drift))
+    }
+
+    #[test]
+    fn a_soak_says_how_it_drifts_so_far() {
+        let (snapshot, found) = drift(LiveFold::with_drift(), &growing("[soak]\n")).unwrap();
+        assert!(!snapshot.folded.closed);
+        assert!(found.series.iter().any(|series| series.finding.is_worse()), "{found:?}");
+        let html = live_drift(&found, &snapshot.folded);
+        assert!(html.contains("Drift so far") && html.contains("<svg"), "{html}");
+    }
+
+    #[test]
+    fn other_sessions_and_those_without_a_page_collect_nothing_for_it() {
+        assert!(drift(LiveFold::with_drift(), &growing("")).is_none());
+        assert!(drift(LiveFold::default(), &growing("[soak]\n")).is_none());
     }
 }

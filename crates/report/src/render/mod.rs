@@ -23,8 +23,9 @@ pub use csv::{
 };
 pub use hlog::{HlogError, hlog};
 pub use html::{
-    JudgedHistory, LiveContext, LivePart, RecordedRuns, capacity_page, history_page, live_frame,
-    live_parts, live_style, live_title, session_page, session_page_with, soak_page,
+    JudgedHistory, LevelSoFar, LiveContext, LivePart, RecordedRuns, capacity_page, history_page,
+    live_drift, live_frame, live_parts, live_style, live_title, session_page, session_page_with,
+    soak_page,
 };
 pub use json::{
     CAPACITY_VERSION, CapacitySummary, LeakSummary, NightlySeriesSummary, NightlySummary,
@@ -33,6 +34,8 @@ pub use json::{
 pub use junit::{JunitError, junit};
 pub use markdown::{comparison_markdown, session_markdown};
 pub use metrics::{MetricsFormat, session_metrics};
+#[cfg(feature = "otlp")]
+pub use metrics::{OtlpEncoding, session_otlp};
 pub use sentences::capacity::{capacity_headline, capacity_remarks, trial_line, trial_result_line};
 pub use sentences::judging::judging_sentences;
 pub use sentences::session::session_notice;

@@ -9,6 +9,7 @@ mod measured_latency;
 mod overall_verdict;
 mod percentiles;
 mod quality_summary;
+mod scale_out;
 mod summary;
 mod summary_parts;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub(crate) use overall_verdict::OverallVerdict;
 pub(crate) use percentiles::{PercentileFigure, listed_percentiles, quantile_of};
 pub(crate) use quality_summary::estimated_quality;
 pub use quality_summary::{QualityFigure, QualitySummary};
+pub(crate) use scale_out::{ScaleOut, scale_outs};
 pub use summary::{SUMMARY_VERSION, Summary, summary_schema};
 pub(crate) use summary_parts::scope_of;
 pub use summary_parts::{

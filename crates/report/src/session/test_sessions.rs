@@ -4,8 +4,8 @@ use super::threshold::Criterion;
 use super::verdict::SessionVerdict;
 use crate::fold::{Fold, FoldedSession};
 use rushhour_core::event::{
-    AcceptedRun, Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, RunMapping, RunPhase,
-    SessionHeader,
+    AcceptedRun, AgentHealth, Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, RunMapping,
+    RunPhase, SessionHeader,
 };
 use rushhour_core::profile::testing::load_text;
 use rushhour_core::units::{
@@ -30,6 +30,7 @@ pub(crate) enum Fate {
 /// Builds a session.
 pub(crate) struct SessionBuilder {
     fold: Fold,
+    events: Vec<Event>,
     runs: u64,
     last: SessionTime,
 }
@@ -64,14 +65,17 @@ impl SessionBuilder {
             planned: None,
             cores: 2,
         };
-        let mut builder = Self { fold: Fold::default(), runs: 0, last: SessionTime::START };
+        let (fold, events) = (Fold::default(), Vec::new());
+        let mut builder = Self { fold, events, runs: 0, last: SessionTime::START };
         builder.add(SessionTime::START, EventKind::Opened(Box::new(opening)));
         builder
     }
 
     fn add(&mut self, at: SessionTime, kind: EventKind) {
         self.last = self.last.max(at);
-        self.fold.add(&Event { at, kind }).expect("the events are those of one session");
+        let event = Event { at, kind };
+        self.fold.add(&event).expect("the events are those of one session");
+        self.events.push(event);
     }
 
     /// A chat run that starts `late` after its intended start.
@@ -128,6 +132,12 @@ impl SessionBuilder {
             }
             Fate::StaysOpen => {}
         }
+    }
+
+    /// A poll that so many workers of the agent answered.
+    pub(crate) fn agent_workers(&mut self, at: SessionTime, count: usize) {
+        let health = AgentHealth::of_workers(vec![AgentHealth::default(); count]);
+        self.add(at, EventKind::AgentHealth(health));
     }
 
     fn completes(&mut self, run: RunIndex, start: SessionTime, step: Micros) {
@@ -204,6 +214,11 @@ impl SessionBuilder {
         ] {
             self.add(at, kind);
         }
+    }
+
+    /// The events so far.
+    pub(crate) fn events(&self) -> &[Event] {
+        &self.events
     }
 
     /// The session and its analysis, if the session finishes here.

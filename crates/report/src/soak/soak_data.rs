@@ -85,7 +85,7 @@ pub struct SoakData {
 }
 
 /// Collects [`SoakData`] while the session is folded.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SoakBuilder {
     /// By stage: which stages are measured is known only at the end.
     latencies: BTreeMap<(u32, Metric), Vec<TimedLatency>>,
@@ -102,7 +102,7 @@ pub struct SoakBuilder {
 }
 
 /// Samples of the worker at a rate that halves as the session goes on.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct ThinnedSamples {
     samples: Vec<WorkerSample>,
     /// One sample in 2 to this power is kept.
@@ -194,6 +194,11 @@ impl SoakBuilder {
                 self.latencies.entry((record.stage, sample.metric)).or_default().push(timed);
             }
         }
+    }
+
+    /// The runs that completed, or failed for a reason that may be the agent's.
+    pub const fn runs(&self) -> usize {
+        self.ended.len()
     }
 
     /// The data of a session that was folded to its end.

@@ -86,7 +86,7 @@ fn silence_that_the_server_makes_is_no_sign_of_the_agent() {
             payload: Arc::clone(&payload),
             at: at(millis),
         };
-        let track_sid = Some("TR_1".to_owned());
+        let track_sid = Some("TR_1".into());
         scene.event(millis, ParticipantEvent::Audio { packet, track_sid });
     }
     scene.until(6_000);

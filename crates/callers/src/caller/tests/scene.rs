@@ -233,7 +233,7 @@ impl Scene {
                 payload: frame.payload,
                 at: now,
             };
-            let track_sid = Some(track.to_owned());
+            let track_sid = Some(track.into());
             self.deliver(ParticipantEvent::Audio { packet, track_sid });
         }
     }

@@ -113,6 +113,18 @@ impl MediaPaths {
         self.sockets.get(index).cloned()
     }
 
+    /// The socket that everything comes over, once no other way is there or looked for.
+    pub(in crate::engine) fn only_socket(&self) -> Option<&Socket> {
+        let has_others = !self.streams.is_empty()
+            || !self.relays.is_empty()
+            || !self.new_candidates.is_empty()
+            || !self.gone_candidates.is_empty();
+        match &self.sockets[..] {
+            [only] if self.settled && !has_others => Some(only),
+            _ => None,
+        }
+    }
+
     /// The socket to the TURN server with this number; none where there is no such, or it is not reached over UDP.
     pub(in crate::engine) fn relay_socket(&self, index: usize) -> Option<Arc<Socket>> {
         match &self.relays.get(index)?.transport {

@@ -1,6 +1,7 @@
 //! The ways of a participant's packets, by peer connection.
 
 use super::media_paths::MediaPaths;
+use crate::engine::socket::Socket;
 use crate::network::{Delivery, EmulatedNetwork};
 use crate::participant::{IceServer, PacketRoute, PeerRole};
 use rushhour_core::event::MediaPath;
@@ -39,6 +40,12 @@ impl PeerPaths {
     /// Whether there is a network of its own.
     pub(in crate::engine) const fn has_network(&self) -> bool {
         self.network.is_some()
+    }
+
+    /// The socket that everything comes over, once no other way is there or looked for.
+    pub(in crate::engine) fn only_socket(&self) -> Option<&Socket> {
+        let is_single = self.subscriber.is_none() && self.network.is_none();
+        self.publisher.only_socket().filter(|_| is_single)
     }
 
     /// Whether a packet that arrived is received at once: its own network may lose or delay it.

@@ -17,6 +17,22 @@ raw_table! {
 }
 
 raw_table! {
+    /// What to ask of a Prometheus server that scrapes the agent's workers, instead of asking each of them; at least one query. Each series of an answer is a worker, named by its labels; one without labels is the figure of all of them. The value of RUSHHOUR_PROMETHEUS_AUTHORIZATION, if it is set, is sent in the header Authorization.
+    RawPrometheus {
+        /// The server's URL, such as "http://prometheus.monitoring.svc:9090", without `/api/v1/query`.
+        url: String,
+        /// A query for active jobs, such as 'sum by (pod) (lk_agents_active_job_count)'.
+        jobs: String,
+        /// A query for load as a fraction, such as 'max by (pod) (lk_agents_worker_load)', or the share of its CPU limit that a pod uses.
+        load: String,
+        /// A query for memory in bytes, such as 'sum by (pod) (container_memory_working_set_bytes{pod=~"agent-.*"})'.
+        memory: String,
+        /// A query for child processes, such as 'sum by (pod) (lk_agents_child_process_count)'.
+        processes: String,
+    }
+}
+
+raw_table! {
     /// Where to read the health of the agent's worker.
     RawAgentHealth {
         /// What livekit-agents serves at `/worker`, such as "http://127.0.0.1:8081/worker"; on this machine only.
@@ -25,6 +41,8 @@ raw_table! {
         metrics: String,
         /// Further workers of the agent: the address of each one's `/worker`, such as `["http://127.0.0.1:8082/worker"]`. Jobs, processes and memory are summed, and the highest load counts; the page of `--live` shows each worker.
         others: Vec<String>,
+        /// A Prometheus server that scrapes the agent's workers, wherever they are; instead of the addresses.
+        prometheus: RawPrometheus,
         /// How often to read it.
         every: PositiveDuration,
         /// How long to go on after the last run, until the worker's jobs and processes are gone.

@@ -28,7 +28,7 @@ mod stages;
 mod thresholds;
 mod workers;
 
-pub(super) use agent_health::worker_rejection;
+pub(super) use agent_health::{parse_prometheus_url, worker_rejection};
 pub(super) use prices::read_prices;
 pub(super) use profile::{ResolveInput, resolve_profile};
 pub use resolver::ResolvedSetting;

@@ -11,6 +11,8 @@ use rushhour_core::plan::testing::plan_of;
 use rushhour_core::units::{DispatchId, Identity, Micros, RunIndex};
 use rushhour_livekit::{LiveKitError, LiveKitErrorKind};
 
+mod heard_late;
+
 const fn at(millis: u64) -> SessionTime {
     SessionTime(millis * 1_000)
 }
@@ -73,14 +75,18 @@ impl Scene {
     }
 
     fn push(&mut self, millis: u64, kind: UpdateKind) {
+        self.push_late(millis, millis, kind);
+    }
+
+    /// An update that is heard of at `now`.
+    fn push_late(&mut self, millis: u64, now: u64, kind: UpdateKind) {
         let update = CallerUpdate {
             run: self.run.planned.index,
             at: at(millis),
             within: Micros::ZERO,
             kind,
         };
-        let now = at(millis);
-        self.run.caller_updated(update, None, &self.settings, now, &mut self.effects);
+        self.run.caller_updated(update, None, &self.settings, at(now), &mut self.effects);
     }
 
     fn agent_joins(&mut self, millis: u64) {
@@ -102,7 +108,17 @@ impl Scene {
     }
 
     fn wake(&mut self, millis: u64) {
+        self.wake_heard_until(millis, millis);
+    }
+
+    /// A deadline may have passed, and what the caller saw was heard until `heard`.
+    fn wake_heard_until(&mut self, millis: u64, heard: u64) {
         self.run.wake(&self.settings, at(millis), &mut self.effects);
+        let before = self.effects.len();
+        self.effects.retain(|effect| !matches!(effect, RunEffect::HearCaller(_)));
+        if self.effects.len() < before {
+            self.run.caller_heard(at(heard), &self.settings, at(millis), &mut self.effects);
+        }
     }
 
     fn assigned(&mut self, millis: u64, result: bool) {

@@ -20,6 +20,17 @@ fn report(worker: WorkerId, capacity: u32) -> WorkerReport {
         late_ticks: 0,
         latest_tick: Micros::ZERO,
         reconnects: 0,
+        heard_until: WorkerTime::from_micros(0),
+    }
+}
+
+/// A beat of a worker that holds callers of the session, and whose updates up to `last` are all until `until`.
+fn beat(worker: WorkerId, last: u64, until: u64) -> WorkerReport {
+    WorkerReport {
+        session: Some((SessionId::new("s"), 1)),
+        last_update: last,
+        heard_until: WorkerTime::from_micros(until),
+        ..report(worker, 20)
     }
 }
 
@@ -310,4 +321,61 @@ fn no_agent_is_sent_for_where_the_worker_had_given_up_before_its_caller_was_hear
     // Both are acknowledged whole.
     let expected: Vec<u64> = state.acknowledgements().iter().map(|one| one.expected).collect();
     assert_eq!(expected, [3, 3]);
+}
+
+#[test]
+fn a_caller_was_heard_until_the_last_beat_whose_updates_are_all_there() {
+    let mut state = state();
+    assert_eq!(place(&mut state, 0), Placement::On(B));
+    let heard = |state: &FleetState| state.heard_until(RunIndex(0)).expect("a worker holds it");
+    let near = |heard: SessionTime, expected: u64| {
+        // The worker's clock is 1 s behind, and known within some 200 us.
+        let below = SessionTime(expected).since(heard);
+        assert!(below > Micros(100) && below < Micros(3_000), "{heard:?} is not near {expected}");
+    };
+    state.heard(beat(B, 0, 1_500_000), Micros::ZERO);
+    near(heard(&state), 2_500_000);
+    // A beat that overtakes an update counts once that is there.
+    state.heard(beat(B, 1, 2_500_000), Micros::ZERO);
+    state.heard(beat(B, 2, 3_500_000), Micros::ZERO);
+    near(heard(&state), 2_500_000);
+    let joined = vec![update(1, 1, 0, UpdateKind::Joined)];
+    assert_eq!(state.updated(batch(B, 8, joined), Micros::ZERO).len(), 1);
+    near(heard(&state), 3_500_000);
+    // One that lets go of the session for the time being says nothing of its callers.
+    let let_go = WorkerReport { session: None, ..beat(B, 0, 9_000_000) };
+    state.heard(let_go, Micros::ZERO);
+    near(heard(&state), 3_500_000);
+    let ready = vec![update(2, 2, 0, UpdateKind::AgentReady)];
+    state.updated(batch(B, 8, ready), Micros::ZERO);
+    state.heard(beat(B, 2, 4_500_000), Micros::ZERO);
+    near(heard(&state), 5_500_000);
+    assert_eq!(state.heard_until(RunIndex(7)), None, "nobody holds it");
+}
+
+#[test]
+fn of_a_worker_whose_clock_is_not_known_nothing_was_heard() {
+    let (session, seen) = (SessionId::new("s"), HashMap::new());
+    let mut state = FleetState::new(session, LEASE, seen, HashSet::new());
+    state.heard(report(A, 10), Micros::ZERO);
+    state.take_unasked();
+    state.attached(A, Attached { stream: 7, next: 1, runs: vec![RunIndex(3)] });
+    state.heard(beat(A, 0, 1_500_000), Micros::ZERO);
+    assert_eq!(state.heard_until(RunIndex(3)), Some(SessionTime::START));
+}
+
+#[test]
+fn a_worker_that_serves_another_session_has_lost_the_runs_of_this_one() {
+    let mut state = state();
+    assert_eq!(place(&mut state, 0), Placement::On(B));
+    let other = WorkerReport { session: Some((SessionId::new("t"), 1)), ..report(B, 20) };
+    state.heard(other, Micros::ZERO);
+    let lost = state.expire(Micros::from_secs(1), SessionTime(9));
+    assert_eq!(runs(&lost), [0]);
+    let UpdateKind::Ended { outcome: Outcome::Failed { class, detail }, .. } = &lost[0].kind else {
+        panic!("{lost:?}")
+    };
+    assert_eq!(*class, FailureClass::GeneratorFault);
+    assert!(detail.as_str().contains("holds callers for another session"), "{detail}");
+    assert_eq!(state.take_unasked(), [], "nor is it asked for more");
 }

@@ -3,15 +3,20 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::capacity;
+use super::page::section;
 use super::provenance::facts;
 use super::recordings::RecordedRuns;
 use super::session_page::{PageSection, header, sections, tone};
+use super::soak;
+use crate::capacity::TrialFinding;
 use crate::fold::{FoldedSession, FoldedWorker};
 use crate::live::{LiveSnapshot, RecentEvent, RecentKind};
 use crate::render::sentences::session::{verdict_sentence, warnings};
 use crate::render::table::{Cell, Column, Frame, Number, Table};
 use crate::render::visible;
 use crate::session::{Criterion, OverallVerdict};
+use crate::soak::SoakAnalysis;
 use rushhour_core::event::{AgentHealth, WorkerLoss};
 use rushhour_core::units::{SessionTime, WorkerId};
 
@@ -26,10 +31,21 @@ pub struct LiveContext<'a> {
     pub now: SessionTime,
     /// The runs that are forecast, and the last intended start.
     pub forecast: (u64, SessionTime),
-    /// What became of the levels before this session, in a search for capacity.
-    pub levels: &'a [String],
+    /// The levels before this session, in a search for capacity.
+    pub levels: &'a [LevelSoFar],
+    /// What [`live_drift`] has drawn of a soak; it is drawn less often than the rest.
+    pub drift: Option<&'a str>,
     /// Whether events are missing from what is shown.
     pub is_incomplete: bool,
+}
+
+/// A level of a search for capacity that has ended.
+#[derive(Debug, Clone)]
+pub struct LevelSoFar {
+    /// What became of it, in a line.
+    pub line: String,
+    /// What its session found.
+    pub finding: TrialFinding,
 }
 
 /// A part of the page, which is redrawn by itself.
@@ -55,8 +71,20 @@ pub fn live_parts(snapshot: &LiveSnapshot, context: &LiveContext<'_>) -> Vec<Liv
         parts.push(LivePart { id: section.id, html: section.drawn().into_string() });
     };
     if !context.levels.is_empty() {
-        push(PageSection::new("levels", "Levels so far", levels(context.levels)));
+        let findings: Vec<TrialFinding> =
+            context.levels.iter().map(|level| level.finding.clone()).collect();
+        let levels = levels(context.levels, &findings);
+        push(PageSection::new("levels", "Levels so far", levels));
+        let thresholds = &folded.opening.profile.thresholds;
+        let figures = capacity::figures(thresholds, &findings);
+        push(PageSection::new("figures", "Thresholds by level so far", figures));
     }
+    if let Some(drift) = context.drift {
+        parts.push(LivePart { id: "drift", html: drift.to_owned() });
+    }
+    let mut push = |section: PageSection| {
+        parts.push(LivePart { id: section.id, html: section.drawn().into_string() });
+    };
     for section in sections(folded, verdict, criterion, &RecordedRuns::default()) {
         let is_before_events = section.id == "failures";
         if is_before_events {
@@ -170,8 +198,23 @@ fn whole_seconds(time: rushhour_core::units::Micros) -> rushhour_core::units::Mi
     rushhour_core::units::Micros::from_secs(time.0 / 1_000_000)
 }
 
-fn levels(levels: &[String]) -> Markup {
-    html! { ol { @for level in levels { li { (visible(level)) } } } }
+/// How a soak drifts so far, as it is shown between other parts.
+pub fn live_drift(analysis: &SoakAnalysis, folded: &FoldedSession) -> String {
+    let content = html! {
+        p {
+            "As if the soak ended now. Whoever looks often sees more chance findings than the one judgement at the end, "
+            "which also looks for leaks."
+        }
+        (soak::drift(analysis, folded))
+    };
+    section("drift", "Drift so far", &content).into_string()
+}
+
+fn levels(levels: &[LevelSoFar], findings: &[TrialFinding]) -> Markup {
+    html! {
+        ol { @for level in levels { li { (visible(&level.line)) } } }
+        (capacity::levels(findings))
+    }
 }
 
 fn events(recent: &[RecentEvent]) -> Markup {
@@ -249,7 +292,9 @@ fn agent_workers(workers: &[AgentHealth]) -> Markup {
     type Row<'a> = (usize, &'a AgentHealth);
     let count = |value: Option<u64>| value.map_or_else(Cell::absent, Cell::count);
     let table = Table::new([
-        Column::number("worker", |row: &Row<'_>| Cell::text(row.0)),
+        Column::text("worker", |row: &Row<'_>| {
+            row.1.name.as_ref().map_or_else(|| Cell::text(row.0), Cell::foreign)
+        }),
         Column::number("jobs", move |row: &Row<'_>| count(row.1.jobs)),
         Column::number("load", |row: &Row<'_>| {
             row.1
@@ -289,9 +334,12 @@ mod tests {
     use super::super::session_page;
     use super::super::tests::check_page;
     use super::*;
+    use crate::capacity::simulation::finding;
+    use crate::capacity::{LevelVerdict, Purpose};
     use crate::render::sentences::session::NOT_FINISHED;
     use crate::session::test_sessions::{Fate, HOSTILE, SessionBuilder, ordinary};
     use crate::session::{SessionVerdict, Verdict};
+    use rushhour_core::event::FailureClass;
     use rushhour_core::units::Micros;
 
     const CONTEXT: LiveContext<'_> = LiveContext {
@@ -299,6 +347,7 @@ mod tests {
         now: SessionTime(61_500_000),
         forecast: (100, SessionTime(90_000_000)),
         levels: &[],
+        drift: None,
         is_incomplete: false,
     };
 
@@ -357,9 +406,12 @@ mod tests {
             RecentEvent { at: SessionTime(1), what: RecentKind::Mark(HOSTILE.into()) },
             RecentEvent { at: SessionTime(2), what: RecentKind::Stage(HOSTILE.to_owned()) },
         ];
-        let levels = [HOSTILE.to_owned()];
+        let failed = FailureClass::AgentLeft;
+        let finding = finding(1, Purpose::Step, 10, LevelVerdict::Passed, 0, failed);
+        let levels = [LevelSoFar { line: HOSTILE.to_owned(), finding }];
         let page = checked(&live_parts(&running, &LiveContext { levels: &levels, ..CONTEXT }));
         assert!(page.contains("Levels so far"), "{page}");
+        assert!(page.contains("Levels in the order in which they were tried"), "{page}");
         let title = live_frame(HOSTILE, &[]);
         assert!(title.contains("&lt;script&gt;") && !title.contains("<script>"), "{title}");
     }

@@ -2,9 +2,10 @@
 //! `history.html`; and `live_page`, which a running session serves and redraws.
 //!
 //! `page` frames every page. `session_page` is the order in which a session is read, and `sections` are its parts.
-//! `recordings` plays what lies beside the page. `chart` draws on the axes of `scale` and `value_axis`. The size of a page does not grow with the number of runs,
-//! because everything drawn comes from histograms and windows.
+//! `recordings` plays what lies beside the page. `chart` draws on the axes of `scale` and `value_axis`. The size of a
+//! page does not grow with the number of runs, because everything drawn comes from histograms and windows.
 
+mod agent_workers;
 mod capacity;
 mod chart;
 mod definitions;
@@ -28,7 +29,9 @@ mod value_axis;
 
 pub use capacity::capacity_page;
 pub use history::{JudgedHistory, history_page};
-pub use live_page::{LiveContext, LivePart, live_frame, live_parts, live_title};
+pub use live_page::{
+    LevelSoFar, LiveContext, LivePart, live_drift, live_frame, live_parts, live_title,
+};
 pub use page::live_style;
 pub use recordings::RecordedRuns;
 pub use session_page::{session_page, session_page_with};

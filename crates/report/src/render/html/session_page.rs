@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::agent_workers::agent_workers;
 use super::definitions::definitions;
 use super::distribution::distribution;
 use super::load::load;
@@ -95,6 +96,9 @@ pub(super) fn sections(
         parts.push(part("recordings", "Recordings", recordings.section()));
     }
     parts.push(part("generator", "Load generator", generator(folded, verdict)));
+    if let Some(changes) = agent_workers(folded) {
+        parts.push(part("scale-out", "Workers of the agent over time", changes));
+    }
     parts.push(part("definitions", "Definitions", definitions(folded)));
     parts.push(part("provenance", "Provenance", provenance(folded)));
     parts

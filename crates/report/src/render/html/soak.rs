@@ -39,7 +39,7 @@ pub fn soak_page(
         &format!("{}: {}", visible(&soak.profile), soak.verdict.label()),
         &header(soak),
         &html! {
-            (section("series", "Series", &html! { (series(soak)) (charts(soak, folded)) }))
+            (section("series", "Series", &drift(soak, folded)))
             (section("leaks", "Leaks", &leak_table(&soak.leaks).html(Frame::None)))
             (section("nightly", "Compared with previous nightly runs", &previous_nightly_runs(&soak.nightly)))
             (section("thresholds", "Thresholds", &thresholds(verdict, criterion)))
@@ -67,6 +67,11 @@ fn header(soak: &SoakAnalysis) -> Markup {
             @for note in &soak_notes(soak) { p class="warning" { (visible(&capitalised(note))) "." } }
         }
     }
+}
+
+/// The series and their charts.
+pub(super) fn drift(soak: &SoakAnalysis, folded: &FoldedSession) -> Markup {
+    html! { (series(soak)) (charts(soak, folded)) }
 }
 
 fn series(soak: &SoakAnalysis) -> Markup {

@@ -233,6 +233,8 @@ fn workers(folded: &FoldedSession) -> Vec<Family> {
 }
 
 fn agent(health: &AgentHealth) -> Vec<Family> {
+    let several = !health.workers.is_empty();
+    let workers = health.workers.iter().filter(|worker| worker.error.is_none()).count();
     vec![
         Family::gauge("agent_jobs", "Jobs of the agent's worker, as it reports them")
             .of_known(health.jobs.map(number)),
@@ -241,6 +243,8 @@ fn agent(health: &AgentHealth) -> Vec<Family> {
         Family::gauge("agent_memory", "Resident memory of the agent's worker")
             .in_unit(FamilyUnit::Bytes)
             .of_known(health.memory.map(number)),
+        Family::gauge("agent_workers", "Workers of the agent, where several are asked")
+            .of_known(several.then(|| number(workers as u64))),
         Family::gauge("agent_answers", "Whether the agent's worker could be asked for its health")
             .of(f64::from(u8::from(health.error.is_none()))),
     ]

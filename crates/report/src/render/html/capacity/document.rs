@@ -22,8 +22,8 @@ pub fn capacity_page(searched: &CompletedSearch<'_>) -> String {
         &format!("{name}: capacity"),
         &header(searched, &answer),
         &html! {
-            (section("levels", "Search", &levels(searched)))
-            (section("figures", "Thresholds by level", &figures(searched)))
+            (section("levels", "Search", &levels(searched.findings)))
+            (section("figures", "Thresholds by level", &figures(&searched.opening.profile.thresholds, searched.findings)))
             (section("sessions", "Sessions", &session_table(searched).html(Frame::Whole)))
             (section("claim", "How to read the answer", &method()))
             (section("provenance", "Provenance", &provenance(searched)))

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::verdict_marks::{legend, threshold_mark};
-use crate::capacity::CompletedSearch;
+use crate::capacity::TrialFinding;
 use crate::render::html::chart::{Canvas, ChartFigure, LineStyle, coordinate};
 use crate::render::html::scale::{Axis, Scale, Tick};
 use crate::render::sentences::capacity::number;
@@ -23,18 +23,19 @@ struct Point {
 }
 
 /// A chart per threshold. Bursts and recoveries are left out, because they are no levels.
-pub(super) fn figures(searched: &CompletedSearch<'_>) -> Markup {
-    let thresholds = searched.opening.profile.thresholds.iter().enumerate();
+pub(in crate::render::html) fn figures(
+    thresholds: &[Threshold],
+    findings: &[TrialFinding],
+) -> Markup {
     html! {
-        @for (index, threshold) in thresholds {
-            (chart(threshold, &points(searched, threshold), index))
+        @for (index, threshold) in thresholds.iter().enumerate() {
+            (chart(threshold, &points(findings, threshold), index))
         }
     }
 }
 
-fn points(searched: &CompletedSearch<'_>, threshold: &Threshold) -> Vec<Point> {
-    let mut points: Vec<Point> = searched
-        .findings
+fn points(findings: &[TrialFinding], threshold: &Threshold) -> Vec<Point> {
+    let mut points: Vec<Point> = findings
         .iter()
         .filter(|finding| finding.purpose().decides_level() && finding.generator_faults.is_empty())
         .filter_map(|finding| {

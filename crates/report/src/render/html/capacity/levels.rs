@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::verdict_marks::{legend, level_mark};
-use crate::capacity::{CompletedSearch, TrialFinding};
+use crate::capacity::TrialFinding;
 use crate::render::html::chart::{ChartFigure, LineStyle, line_through};
 use crate::render::html::scale::{Axis, Scale};
 use crate::render::sentences::counted;
@@ -13,8 +13,7 @@ use crate::render::tables::capacity::level_verdict;
 /// The line that connects the levels.
 const PATH: LineStyle = LineStyle(5);
 
-pub(super) fn levels(searched: &CompletedSearch<'_>) -> Markup {
-    let findings = searched.findings;
+pub(in crate::render::html) fn levels(findings: &[TrialFinding]) -> Markup {
     if findings.is_empty() {
         return html! { p { "No session was run." } };
     }

@@ -8,3 +8,5 @@ mod levels;
 mod verdict_marks;
 
 pub use document::capacity_page;
+pub(super) use figures::figures;
+pub(super) use levels::levels;
