@@ -26,7 +26,7 @@ pub(crate) const OTLP_HEADERS: [&str; 2] =
 /// `livekit-server --dev` and of the embedded sandbox.
 const ORDINARY_WORDS: [&str; 3] = ["devkey", "secret", SandboxConfig::API_KEY];
 
-/// A shorter path of a webhook is a name, and no secret.
+/// A shorter path of a webhook, or value of a header, is a name, and no secret.
 const SHORTEST_PATH: usize = 16;
 
 /// Where addresses are named, of proxies and of services, perhaps with a password.
@@ -50,6 +50,13 @@ pub(crate) fn remember_environment() {
     for address in ADDRESSES.iter().filter_map(value) {
         for secret in secrets_of(&address) {
             remember(&Secret::new(secret));
+        }
+    }
+    // As they are written; `session::otlp` remembers what they mean.
+    for text in OTLP_HEADERS.iter().filter_map(value) {
+        let values = text.split(',').filter_map(|header| header.split_once('='));
+        for (_, value) in values.filter(|(_, value)| value.len() >= SHORTEST_PATH) {
+            remember(&Secret::new(value.trim()));
         }
     }
     for secret in [SandboxConfig::API_SECRET, SandboxConfig::CEKURA_KEY] {

@@ -52,7 +52,7 @@ fn run(rate: &str, copies: u32, in_flight: u32, sandbox_options: &[&str]) -> (Va
     let mut child = super::support::rushhour()
         .arg("run")
         .arg(&path)
-        .args(["--quiet", "--out"])
+        .args(["--quiet", "--yes", "--out"])
         .arg(&reports)
         .envs(sandbox.environment.clone())
         .stdout(Stdio::null())

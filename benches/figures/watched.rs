@@ -107,7 +107,7 @@ fn run(rate: &str, copies: u32, in_flight: u32, lasts: &str, is_watched: bool) -
     fs::write(&path, profile(&sandbox, rate, copies, in_flight)).expect("a file can be written");
     let reports = folder.path().join("reports");
     let mut command = rushhour();
-    command.arg("run").arg(&path).args(["--quiet", "--out"]).arg(&reports);
+    command.arg("run").arg(&path).args(["--quiet", "--yes", "--out"]).arg(&reports);
     if is_watched {
         command.args(["--live", "127.0.0.1:0"]);
     }
