@@ -104,7 +104,8 @@ fn whole_profile(block: &str) -> String {
 
 /// A part of a script, and a profile that names it.
 fn whole_script(block: &str) -> Option<(String, String)> {
-    let is_script = ["turn", "rule", "abandon"].iter().any(|one| sections(block).contains(one));
+    let is_script =
+        ["turn", "rule", "abandon", "redial"].iter().any(|one| sections(block).contains(one));
     let script = format!("{block}\n[[turn]]\nsay = \"Hello.\"\n");
     let profile = "[[scenario]]\nid = 1\ncopies = 1\nscript = \"block.toml\"\n";
     is_script.then(|| (script, format!("mode = \"chat\"\n{}", whole_profile(profile))))

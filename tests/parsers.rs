@@ -26,7 +26,9 @@ use rushhour_driver::cekura::{error_message, parse_accepted, parse_plan_limits, 
 use rushhour_driver::{
     DriverSettings, EvaluatorLifetime, ReplayedSession, Resumption, RoomNaming, Session,
 };
+use rushhour_fleet::hostile_worker::hear_hostile_worker;
 use rushhour_livekit::http::HttpResponse;
+use rushhour_livekit::testing::read_any_answer;
 use rushhour_livekit::{LiveKitError, parse_room_owner};
 use rushhour_report::capacity::{LogLine, SearchRules};
 use rushhour_report::fold::{Fold, MAX_RUNS};
@@ -57,6 +59,8 @@ pub(crate) const PARSERS: &[(&str, Parser)] = &[
     ("history", history),
     ("search", search),
     ("room", room),
+    ("twirp", twirp),
+    ("nats", nats),
 ];
 
 /// Profiles, and the explanation of what is wrong with them.
@@ -339,6 +343,18 @@ fn search(bytes: &[u8]) {
         }
         let _ = line.to_line();
     }
+}
+
+/// Answers of LiveKit's server API, in protobuf.
+fn twirp(bytes: &[u8]) {
+    for status in [404, 429, 500] {
+        read_any_answer(status, bytes);
+    }
+}
+
+/// Messages of workers over NATS, as a coordinator takes them in.
+fn nats(bytes: &[u8]) {
+    hear_hostile_worker(pieces(bytes));
 }
 
 /// What hostile rooms have sent in all: signal messages, packets, audio and datagrams, many for each input.

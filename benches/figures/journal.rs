@@ -139,6 +139,7 @@ fn run_events(n: u64, factor: f64) -> [Event; EVENTS_PER_RUN] {
                 mode: Mode::Voice,
                 pair: None,
                 network: None,
+                redial_of: None,
                 intended: start,
                 free: start,
                 room: RoomName::new(format!("rushhour-bench-{n:06}")),

@@ -49,7 +49,7 @@ pub(crate) fn allocations() {
         let before = INSTRUMENTED_SYSTEM.stats();
         let hearing = inside.hearing(mode, callers, pause);
         let held = INSTRUMENTED_SYSTEM.stats();
-        let measured = inside.measure(callers, || hearing.turns.load(Relaxed));
+        let measured = measure(callers, || hearing.turns.load(Relaxed));
         let many = measured.allocations;
         figure(
             &format!("{mode} caller of {callers}: allocations a second"),
@@ -63,7 +63,7 @@ pub(crate) fn allocations() {
             measured.turns,
             (live_bytes(held) - live_bytes(before)) / 1e3 / f64::from(callers),
         );
-        inside.end(hearing);
+        inside.end(&hearing);
     }
 }
 
@@ -74,10 +74,10 @@ pub(crate) fn deaf() {
     let (mut hearing_costs, mut deaf_costs) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         let hearing = inside.hearing(Mode::Voice, CALLERS, "1ms");
-        let heard = inside.measure(CALLERS, || hearing.turns.load(Relaxed));
-        inside.end(hearing);
+        let heard = measure(CALLERS, || hearing.turns.load(Relaxed));
+        inside.end(&hearing);
         let deaf = inside.deaf(CALLERS, Duration::from_secs_f64(1.0 / heard.turns));
-        let sent = inside.measure(CALLERS, || deaf.turns.load(Relaxed));
+        let sent = measure(CALLERS, || deaf.turns.load(Relaxed));
         drop(deaf);
         std::thread::sleep(SETTLE);
         println!(
@@ -167,7 +167,7 @@ impl Inside {
             }),
             participant: ParticipantClaims::default(),
         };
-        (room, self.rig.token_signer().sign(request).expect("the rig has a key"))
+        (room, Rig::token_signer().sign(request).expect("the rig has a key"))
     }
 
     /// Lets callers join one after the other, and waits until they are in their conversations.
@@ -212,7 +212,7 @@ impl Inside {
         Hearing { callers: native, runs, turns, updates }
     }
 
-    fn end(&self, hearing: Hearing) {
+    fn end(&self, hearing: &Hearing) {
         self.runtime.block_on(async {
             for run in &hearing.runs {
                 let id = EvaluatorRunId::of_native(*run);
@@ -245,23 +245,23 @@ impl Inside {
         });
         Deaf { turns, _controls: controls, _engine: engine }
     }
+}
 
-    /// What each caller takes now; `turns` counts those of all.
-    fn measure(&self, callers: u32, turns: impl Fn() -> u64) -> PerCaller {
-        let start = Instant::now();
-        let process = || sample(std::process::id(), 0.0).map_or(0.0, |sample| sample.cpu_seconds);
-        let before = (INSTRUMENTED_SYSTEM.stats(), process(), turns());
-        std::thread::sleep(WINDOW);
-        let after = (INSTRUMENTED_SYSTEM.stats(), process(), turns());
-        let caller_seconds = start.elapsed().as_secs_f64() * f64::from(callers);
-        let taken = after.0 - before.0;
-        let count = taken.allocations + taken.reallocations;
-        PerCaller {
-            allocations: count as f64 / caller_seconds,
-            mean_bytes: taken.bytes_allocated as f64 / count.max(1) as f64,
-            percent: (after.1 - before.1) * 100.0 / caller_seconds,
-            turns: (after.2 - before.2) as f64 / caller_seconds,
-        }
+/// What each caller takes now; `turns` counts those of all.
+fn measure(callers: u32, turns: impl Fn() -> u64) -> PerCaller {
+    let start = Instant::now();
+    let process = || sample(std::process::id(), 0.0).map_or(0.0, |sample| sample.cpu_seconds);
+    let before = (INSTRUMENTED_SYSTEM.stats(), process(), turns());
+    std::thread::sleep(WINDOW);
+    let after = (INSTRUMENTED_SYSTEM.stats(), process(), turns());
+    let caller_seconds = start.elapsed().as_secs_f64() * f64::from(callers);
+    let taken = after.0 - before.0;
+    let count = taken.allocations + taken.reallocations;
+    PerCaller {
+        allocations: count as f64 / caller_seconds,
+        mean_bytes: taken.bytes_allocated as f64 / count.max(1) as f64,
+        percent: (after.1 - before.1) * 100.0 / caller_seconds,
+        turns: (after.2 - before.2) as f64 / caller_seconds,
     }
 }
 

@@ -112,7 +112,7 @@ impl Rig {
     }
 
     /// Signs tokens for its rooms.
-    pub(crate) fn token_signer(&self) -> TokenSigner {
+    pub(crate) fn token_signer() -> TokenSigner {
         TokenSigner::new(Secret::new(KEY), Secret::new(SECRET))
     }
 

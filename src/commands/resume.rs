@@ -161,7 +161,7 @@ fn confirm_rest(orphan: &OrphanedSession, arguments: &ResumeArgs) -> Result<(), 
         return Ok(());
     }
     let profile = &orphan.header.profile;
-    let planned = Forecast::new(&Plan::new(profile.clone())).runs;
+    let planned = Forecast::new(&Plan::new(profile.clone())).calls();
     let left = planned.saturating_sub(orphan.replayed.runs_passed());
     // The profile in the journal cannot be changed any more.
     let alternative = "start nothing more with --finish-only";

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<Exit, CliError> {
     let (profile, session) = (&loaded.profile, &arguments.session);
     let agreed = session.interaction.yes;
     let forecast = forecast_within_cloud_limits(profile, session.cloud.accept_cloud_limits)?;
-    CostCheck::new(profile, forecast.runs, agreed).confirm()?;
+    CostCheck::new(profile, forecast.calls(), agreed).confirm()?;
     let files = arguments.profile.files();
     let live = session.start_live()?;
     let options = session.options(&files, live.as_ref());

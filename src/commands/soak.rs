@@ -100,7 +100,7 @@ fn run(
     let session = &arguments.session;
     let forecast =
         forecast_within_cloud_limits(&loaded.profile, session.cloud.accept_cloud_limits)?;
-    CostCheck::new(&loaded.profile, forecast.runs, session.interaction.yes).confirm()?;
+    CostCheck::new(&loaded.profile, forecast.calls(), session.interaction.yes).confirm()?;
     let completed = run_session(&loaded, &session.options(&profile.files(), live))?;
     Ok((completed, loaded.profile))
 }

@@ -1,5 +1,6 @@
 //! The recordings beside a session's reports, as far as they are there.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use rushhour_report::render::RecordedRuns;
 pub(crate) const RECORDINGS: &str = "recordings";
 
 /// The largest record: a thousand texts of a thousand bytes, and as much again.
-const MAX_RECORD: u64 = 2 << 20;
+pub(crate) const MAX_RECORD: u64 = 2 << 20;
 /// What is read of all records, at most: the page is several times as large.
 const MAX_RECORDS: u64 = 16 << 20;
 /// The most recordings that are looked for.
@@ -28,42 +29,68 @@ pub(crate) fn audio_name(run: RunIndex, side: &str) -> String {
     format!("run-{run}-{side}.opus")
 }
 
-/// The runs of which a recording is kept in this folder, in order. The folder is none that a link leads to.
-pub(crate) fn kept_recordings(folder: &Path) -> Vec<RunIndex> {
-    if !fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {
-        return Vec::new();
-    }
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let run_of = |name: &str| name.strip_prefix("run-")?.strip_suffix(".json")?.parse().ok();
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut runs: Vec<RunIndex> =
-        names.filter_map(|name| run_of(&name)).map(RunIndex).take(MOST).collect();
-    runs.sort_unstable();
-    runs
+/// The recordings in a folder.
+#[derive(Debug, Default)]
+pub(crate) struct KeptRecordings {
+    /// The runs, in order; the first thousand.
+    pub(crate) runs: Vec<RunIndex>,
+    /// How many more there are.
+    pub(crate) more: u64,
 }
 
-/// The recordings of a session. What cannot be read is left out: somebody may have deleted a part of them.
+/// The runs of which a recording is kept in this folder. The folder is none that a link leads to.
+pub(crate) fn kept_recordings(folder: &Path) -> KeptRecordings {
+    if !fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {
+        return KeptRecordings::default();
+    }
+    let Ok(entries) = fs::read_dir(folder) else { return KeptRecordings::default() };
+    let run_of = |name: &str| name.strip_prefix("run-")?.strip_suffix(".json")?.parse().ok();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let (mut runs, mut more) = (BTreeSet::new(), 0);
+    for run in names.filter_map(|name| run_of(&name)).map(RunIndex) {
+        runs.insert(run);
+        if runs.len() > MOST {
+            runs.pop_last();
+            more += 1;
+        }
+    }
+    KeptRecordings { runs: runs.into_iter().collect(), more }
+}
+
+/// The record of a run in this folder, if it can be read, has at most so many bytes, and is what it should be.
+pub(crate) fn read_record(folder: &Path, run: RunIndex, most: u64) -> Option<ConversationRecord> {
+    let path = folder.join(record_name(run));
+    let bytes = is_file(&path).then(|| read_bounded(&path, most))?.ok()?;
+    let record = serde_json::from_slice::<ConversationRecord>(&bytes).ok()?;
+    (record.run == run && record.version == RECORD_VERSION && record.is_within_bounds())
+        .then_some(record)
+}
+
+/// The recordings of a session. What cannot be read is left out: somebody may have deleted a part of them. What is too much
+/// for one page is counted.
 pub(crate) fn read_recordings(session: &Path) -> RecordedRuns {
+    read_at_most(session, MAX_RECORDS)
+}
+
+fn read_at_most(session: &Path, mut left: u64) -> RecordedRuns {
     let folder = session.join(RECORDINGS);
-    let mut records = Vec::new();
-    let mut left = MAX_RECORDS;
-    for run in kept_recordings(&folder) {
-        let path = folder.join(record_name(run));
-        if !is_file(&path) {
+    let KeptRecordings { runs, more } = kept_recordings(&folder);
+    let (mut records, mut left_out) = (Vec::new(), more);
+    for run in runs {
+        let Ok(found) = fs::symlink_metadata(folder.join(record_name(run))) else { continue };
+        let length = found.len();
+        if found.is_file() && length > left && length <= MAX_RECORD {
+            left_out += 1;
             continue;
         }
-        let Ok(bytes) = read_bounded(&path, MAX_RECORD.min(left)) else { continue };
-        left -= bytes.len() as u64;
-        let Ok(mut record) = serde_json::from_slice::<ConversationRecord>(&bytes) else { continue };
-        if record.run != run || record.version != RECORD_VERSION || !record.is_within_bounds() {
-            continue;
-        }
+        let Some(mut record) = read_record(&folder, run, MAX_RECORD.min(left)) else { continue };
+        left = left.saturating_sub(length);
         let has = |side| is_file(&folder.join(audio_name(run, side)));
         record.caller = record.caller.filter(|_| has("caller"));
         record.agent = record.agent.filter(|_| has("agent"));
         records.push(record);
     }
-    RecordedRuns::new(records)
+    RecordedRuns::new(records).without(left_out)
 }
 
 /// Whether there is a file, and no link.
@@ -127,5 +154,28 @@ pub(crate) mod tests {
         let other = tempfile::tempdir().unwrap();
         symlink(&folder, other.path().join(RECORDINGS)).unwrap();
         assert!(read_recordings(other.path()).is_empty(), "the folder is elsewhere");
+    }
+
+    #[test]
+    fn what_is_too_much_for_a_page_is_counted_and_not_shown() {
+        let session = tempfile::tempdir().unwrap();
+        let folder = session.path().join(RECORDINGS);
+        fs::create_dir(&folder).unwrap();
+        let sizes: Vec<u64> = (1..=3)
+            .map(|run| {
+                let json = serde_json::to_vec(&record(RunIndex(run))).unwrap();
+                fs::write(folder.join(record_name(RunIndex(run))), &json).unwrap();
+                json.len() as u64
+            })
+            .collect();
+        let without_sound = |run| ConversationRecord { caller: None, agent: None, ..record(run) };
+        let found = read_at_most(session.path(), sizes[0] + sizes[1] / 2);
+        assert_eq!(found, RecordedRuns::new([without_sound(RunIndex(1))]).without(2));
+        assert_ne!(found, RecordedRuns::new([without_sound(RunIndex(1))]));
+        for run in 4..=1_002 {
+            fs::write(folder.join(record_name(RunIndex(run))), "").unwrap();
+        }
+        let kept = kept_recordings(&folder);
+        assert_eq!((kept.runs.len(), kept.runs[0], kept.more), (1_000, RunIndex(1), 2));
     }
 }

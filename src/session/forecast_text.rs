@@ -16,6 +16,7 @@ use rushhour_core::profile::{
     NetworkConditions, Profile, RecordingSettings, TargetKind, target_kind,
 };
 use rushhour_core::units::SessionTime;
+use rushhour_report::render::counted;
 use rushhour_report::session::OldPrices;
 use rushhour_stats::{Confidence, Design, Power, Quantile, Spread};
 
@@ -30,7 +31,7 @@ pub(crate) fn summary(profile: &Profile, forecast: &Forecast, today: Date) -> St
         forecast.in_flight.ceil(),
         targets(profile),
     );
-    if let Some(bill) = BillForecast::new(profile, forecast.runs) {
+    if let Some(bill) = BillForecast::new(profile, forecast.calls()) {
         let _ = write!(text, "\n{}", cost::summary(profile, &bill));
     }
     for note in notes(profile, forecast, today) {
@@ -143,7 +144,7 @@ pub(crate) fn plan(loaded: &LoadedProfile, forecast: &Forecast, today: Date) -> 
         let _ = writeln!(text, "recording    {recording}");
     }
     let _ = writeln!(text, "difference   {}", detectable_difference(forecast));
-    match BillForecast::new(profile, forecast.runs) {
+    match BillForecast::new(profile, forecast.calls()) {
         Some(bill) => text.push_str(&cost::table(profile, &bill)),
         None => text.push_str("bill         nothing is charged for\n"),
     }
@@ -282,6 +283,10 @@ pub(crate) fn plan_warning(warning: &PlanWarning) -> String {
                 "stage `{stage}` dispatches {start}: livekit-server may hold dispatches back for up to 5 s, once a minute; at most 10 at once (20 with `dispatch = \"room\"` or `\"token\"`) or 3 per second avoid it, or one call 8 s before, after a quiet minute"
             )
         }
+        PlanWarning::Redials { runs } => format!(
+            "about {} that hang up may call again ([redial]), beside these runs: they count in costs and limits, and so do calls that nobody answers",
+            counted(*runs, "caller")
+        ),
         PlanWarning::StageCutShort { stage } => {
             format!("all copies have started before stage `{stage}` is over")
         }

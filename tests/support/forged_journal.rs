@@ -73,6 +73,7 @@ impl ForgedJournal {
             mode: Mode::Chat,
             pair: None,
             network: None,
+            redial_of: None,
             intended: at,
             free: at,
             room: RoomName::new(room),

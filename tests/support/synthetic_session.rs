@@ -129,6 +129,7 @@ impl SyntheticSession {
                     mode,
                     pair,
                     network: None,
+                    redial_of: None,
                     intended,
                     free,
                     room,

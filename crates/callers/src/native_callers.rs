@@ -118,7 +118,8 @@ impl NativeCallers {
             .scripts
             .get(&(scenario.clone(), mode))
             .ok_or_else(|| rejected(format!("scenario {scenario} has no script for {mode}")))?;
-        let variables = RunVariables { run, scenario: &scenario, seed: self.seed, mode };
+        let variables =
+            RunVariables { run: run.first_call(), scenario: &scenario, seed: self.seed, mode };
         let answer =
             |(method, payload): (&String, &Template)| (method.clone(), payload.fill_in(&variables));
         let rpc_answers = self.settings.rpc.iter().map(answer).collect();

@@ -102,7 +102,7 @@ impl Executor {
         let profile = &self.services.profile;
         let scenario = profile.mix.scenarios()[planned.scenario as usize];
         RunVariables {
-            run: planned.index,
+            run: planned.index.first_call(),
             scenario: &scenario.id,
             seed: profile.seed,
             mode: planned.mode,

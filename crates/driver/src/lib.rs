@@ -36,6 +36,8 @@ mod push_tests;
 #[cfg(test)]
 mod rate_limit_tests;
 mod rate_limiter;
+#[cfg(test)]
+mod redial_tests;
 mod replay;
 mod room_naming;
 mod run;

@@ -13,7 +13,8 @@ use rushhour_core::evaluator::{
     UpdateKind,
 };
 use rushhour_core::event::{
-    Event, EventKind, FailureClass, FramesSent, Outcome, RunMapping, StopReason,
+    ConversationEnd, ConversationSummary, Event, EventKind, FailureClass, FramesSent, Outcome,
+    RunMapping, StopReason,
 };
 use rushhour_core::plan::testing::plan_of;
 use rushhour_core::rng::SeededRng;
@@ -34,22 +35,76 @@ run_timeout = "40s"
 "#;
 
 /// Services whose callers push any updates at any time.
-struct PushWorld {
+pub(super) struct PushWorld {
     rng: SeededRng,
     /// The probability that a request fails.
-    fault_rate: f64,
+    pub(super) fault_rate: f64,
     /// From when on no worker is left that could hold a caller.
     workers_gone: SessionTime,
-    now: SessionTime,
-    inputs: BTreeMap<(SessionTime, u64), SessionInput>,
+    /// The probability that a caller hangs up early; the others push any updates.
+    pub(super) hang_up_rate: f64,
+    pub(super) now: SessionTime,
+    pub(super) inputs: BTreeMap<(SessionTime, u64), SessionInput>,
     sequence: u64,
-    rooms: BTreeSet<RunIndex>,
+    pub(super) rooms: BTreeSet<RunIndex>,
     /// Rooms that a request under way will create.
     creating: BTreeMap<(SessionTime, u64), RunIndex>,
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
 }
 
 impl PushWorld {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            rng: SeededRng::new(seed),
+            fault_rate: 0.0,
+            hang_up_rate: 0.0,
+            workers_gone: SessionTime::NEVER,
+            now: SessionTime::START,
+            inputs: BTreeMap::new(),
+            sequence: 0,
+            rooms: BTreeSet::new(),
+            creating: BTreeMap::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Somebody stops the session.
+    pub(super) fn stop_at(&mut self, second: u64) {
+        self.input(SessionTime(second * 1_000_000), SessionInput::Stop);
+    }
+
+    /// Drives a session to its end, or until so many events are recorded; returns whether it has ended.
+    pub(super) fn drive(&mut self, session: &mut Session, most_events: usize) -> bool {
+        session.tick(self.now);
+        for _ in 0..1_000_000_u64 {
+            for effect in session.take_effects() {
+                self.execute(effect);
+            }
+            if session.is_finished() {
+                return true;
+            }
+            if self.events.len() >= most_events {
+                return false;
+            }
+            let deadline = session.next_deadline();
+            let next = self.inputs.first_key_value().map(|(key, _)| *key);
+            if let Some((at, number)) = next.filter(|(at, _)| *at <= deadline) {
+                self.now = self.now.max(at);
+                if let Some(run) = self.creating.remove(&(at, number)) {
+                    // A dispatch creates its room where there is none.
+                    self.rooms.insert(run);
+                }
+                let (_, input) = self.inputs.pop_first().expect("it was just seen");
+                session.handle(input, self.now);
+            } else {
+                assert_ne!(deadline, SessionTime::NEVER, "no input comes and nothing is due");
+                self.now = self.now.max(deadline);
+                session.tick(self.now);
+            }
+        }
+        panic!("the session does not end");
+    }
+
     fn happens(&mut self, probability: f64) -> bool {
         self.rng.uniform() < probability
     }
@@ -146,8 +201,24 @@ impl PushWorld {
         }
     }
 
+    /// The caller hangs up early.
+    fn hang_up(&mut self, run: RunIndex) {
+        let joined = self.within(1_000);
+        self.push(run, joined, UpdateKind::Joined);
+        let at = joined + Micros::from_secs(3);
+        let ended = ConversationEnd::Abandoned;
+        let summary = ConversationSummary { ended, ..Default::default() };
+        self.push(run, at, UpdateKind::Conversation(summary));
+        let outcome = Outcome::Completed { judged: None };
+        self.push(run, at, UpdateKind::Ended { outcome, frames: None });
+    }
+
     /// Pushes some of all updates in any order, within any time up to longer than a run may take.
     fn converse(&mut self, run: RunIndex) {
+        if self.hang_up_rate > 0.0 && self.happens(self.hang_up_rate) {
+            self.hang_up(run);
+            return;
+        }
         let outcome = Outcome::Completed { judged: None };
         let identity = Identity::new("agent");
         let ended = UpdateKind::Ended { outcome, frames: Some(FramesSent::default()) };
@@ -201,45 +272,12 @@ fn simulate_until(
     let evaluator = EvaluatorCapabilities::NATIVE;
     let settings = DriverSettings::new(plan.profile(), evaluator);
     let mut session = Session::new(settings, plan.schedule(), RoomNaming::new("room"));
-    let mut world = PushWorld {
-        rng: SeededRng::new(seed),
-        fault_rate,
-        workers_gone,
-        now: SessionTime::START,
-        inputs: BTreeMap::new(),
-        sequence: 0,
-        rooms: BTreeSet::new(),
-        creating: BTreeMap::new(),
-        events: Vec::new(),
-    };
-    for stop in stops {
-        world.input(SessionTime(stop * 1_000_000), SessionInput::Stop);
+    let mut world = PushWorld { fault_rate, workers_gone, ..PushWorld::new(seed) };
+    for second in stops {
+        world.stop_at(*second);
     }
-    session.tick(world.now);
-    for _ in 0..1_000_000_u64 {
-        for effect in session.take_effects() {
-            world.execute(effect);
-        }
-        if session.is_finished() {
-            return world;
-        }
-        let deadline = session.next_deadline();
-        let next = world.inputs.first_key_value().map(|(key, _)| *key);
-        if let Some((at, number)) = next.filter(|(at, _)| *at <= deadline) {
-            world.now = world.now.max(at);
-            if let Some(run) = world.creating.remove(&(at, number)) {
-                // A dispatch creates its room where there is none.
-                world.rooms.insert(run);
-            }
-            let (_, input) = world.inputs.pop_first().expect("it was just seen");
-            session.handle(input, world.now);
-        } else {
-            assert_ne!(deadline, SessionTime::NEVER, "no input comes and nothing is due");
-            world.now = world.now.max(deadline);
-            session.tick(world.now);
-        }
-    }
-    panic!("the session does not end");
+    world.drive(&mut session, usize::MAX);
+    world
 }
 
 fn check(world: &PushWorld, what: &str) {

@@ -6,7 +6,7 @@ use rushhour_core::bill::{Budget, BudgetLimits};
 use rushhour_core::event::{
     Event, EventKind, FailureClass, Outcome, RunPhase, SessionHeader, StopReason,
 };
-use rushhour_core::plan::{Plan, PlannedRun, Schedule, ScheduleStep};
+use rushhour_core::plan::{Plan, PlannedRun, Redials, Schedule, ScheduleStep};
 use rushhour_core::units::{EvaluatorRunId, Micros, RoomName, RunIndex, SessionTime};
 
 /// Why a session cannot be resumed.
@@ -69,6 +69,7 @@ struct ReplayedHeader {
     header: Box<SessionHeader>,
     schedule: Schedule,
     budget: Budget,
+    redials: Redials,
 }
 
 /// The state of a session whose process crashed, built event by event from its journal.
@@ -84,7 +85,7 @@ pub struct ReplayedSession {
     /// Runs whose room a late request, or a late evaluator, may create again.
     pub(super) rooms_to_recheck: BTreeSet<RunIndex>,
     pub(super) next_request: u64,
-    /// The stage of the last run that started.
+    /// The stage of the last run of the plan that started.
     pub(super) last_stage: Option<u32>,
     /// How often the session was resumed.
     resumptions: u32,
@@ -99,23 +100,20 @@ impl ReplayedSession {
     /// Takes in the next event of the journal.
     pub fn add(&mut self, event: &Event) {
         self.last_event = self.last_event.max(event.at);
-        if let Some(header) = &mut self.replayed_header {
-            header.budget.apply(&event.kind, event.at);
-        }
-        let planned = planned_run(&event.kind);
-        if let Some(planned) = planned {
-            self.advance_schedule(planned);
-        }
+        let planned = self.advance(event);
         match &event.kind {
             EventKind::Opened(header) => {
                 self.replayed_header.get_or_insert_with(|| ReplayedHeader {
                     header: header.clone(),
                     schedule: Plan::new(header.profile.clone()).schedule(),
                     budget: Budget::new(BudgetLimits::new(&header.profile)),
+                    redials: Redials::new(&header.profile),
                 });
             }
-            EventKind::RunStarted { run, stage, room, .. } => {
-                self.last_stage = Some(*stage);
+            EventKind::RunStarted { run, stage, room, redial_of, .. } => {
+                if redial_of.is_none() {
+                    self.last_stage = Some(*stage);
+                }
                 self.first_room.get_or_insert_with(|| (room.clone(), *run));
                 self.runs.extend(planned.map(|planned| (*run, ReplayedRun::started(planned))));
             }
@@ -199,6 +197,20 @@ impl ReplayedSession {
         }
     }
 
+    /// Advances what the header gives by an event. Returns the run that it starts or skips, if it does.
+    fn advance(&mut self, event: &Event) -> Option<PlannedRun> {
+        let planned = PlannedRun::of_event(&event.kind);
+        // Before the caller that calls again is forgotten.
+        if let Some(planned) = planned {
+            self.advance_schedule(planned);
+        }
+        if let Some(header) = &mut self.replayed_header {
+            header.budget.apply(&event.kind, event.at);
+            header.redials.apply(&event.kind);
+        }
+        planned
+    }
+
     /// Whether the session ended.
     pub const fn is_closed(&self) -> bool {
         self.closed
@@ -254,6 +266,11 @@ impl ReplayedSession {
         self.replayed_header.as_ref().map(|replayed| replayed.budget.clone())
     }
 
+    /// The callers that are still to call again.
+    pub(super) fn redials(&self) -> Option<Redials> {
+        self.replayed_header.as_ref().map(|replayed| replayed.redials.clone())
+    }
+
     /// Runs without an outcome.
     pub(super) fn open_runs(&self) -> Vec<RunIndex> {
         let open = self.runs.iter().filter(|(_, run)| run.outcome.is_none());
@@ -273,9 +290,18 @@ impl ReplayedSession {
         }
     }
 
-    /// Advances the schedule past a run of the journal, and checks that it is the same run.
+    /// Advances the schedule past a run of the journal, and checks that it is the same run. Calls of those that call again
+    /// are not in it.
     fn advance_schedule(&mut self, run: PlannedRun) {
-        let Some(ReplayedHeader { schedule, .. }) = &mut self.replayed_header else { return };
+        let Some(ReplayedHeader { schedule, redials, .. }) = &mut self.replayed_header else {
+            return;
+        };
+        if run.redial_of.is_some() {
+            if !redials.awaits(run) {
+                self.mismatched_run.get_or_insert(run.index);
+            }
+            return;
+        }
         let planned = loop {
             match schedule.peek() {
                 ScheduleStep::Start(planned) => {
@@ -285,7 +311,10 @@ impl ReplayedSession {
                 ScheduleStep::Hold(hold) if hold.stage == run.stage => {
                     break schedule.next(run.intended);
                 }
-                ScheduleStep::Hold(hold) => schedule.leave_hold(hold.until),
+                ScheduleStep::Hold(hold) => {
+                    schedule.leave_hold(hold.until);
+                    redials.end_stage(hold.stage);
+                }
                 ScheduleStep::End => break None,
             }
         };
@@ -296,27 +325,6 @@ impl ReplayedSession {
             self.mismatched_run.get_or_insert(run.index);
         }
     }
-}
-
-/// The run of the plan that an event starts or skips.
-fn planned_run(event: &EventKind) -> Option<PlannedRun> {
-    let (EventKind::RunStarted {
-        run, stage, scenario, copy, mode, pair, network, intended, ..
-    }
-    | EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, network, intended }) = event
-    else {
-        return None;
-    };
-    Some(PlannedRun {
-        index: *run,
-        stage: *stage,
-        scenario: *scenario,
-        copy: *copy,
-        mode: *mode,
-        pair: *pair,
-        network: *network,
-        intended: *intended,
-    })
 }
 
 /// Whether a request of a run that ended so may still have been under way, or delayed in the server.

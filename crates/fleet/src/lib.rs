@@ -31,6 +31,8 @@ mod worker;
 
 pub use blobs::{BlobHash, BlobStore, InvalidHash};
 pub use connection::{NatsConfig, NatsError, NatsLogin};
+#[cfg(any(test, feature = "testing"))]
+pub use coordinator::hostile_worker;
 pub use coordinator::{Fleet, FleetConfig, FleetError, ResumedRuns};
 pub use measure::{CapacityMeasure, CapacityMeasured, LevelFigures, LoopbackServer, MeasuredLimit};
 pub use protocol::{

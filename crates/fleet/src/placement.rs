@@ -144,7 +144,7 @@ impl<W> Default for WorkerPlacement<W> {
 }
 
 impl<W: Ord + Clone> WorkerPlacement<W> {
-    /// Takes a worker, or its new capacity if it is there already.
+    /// Takes a worker, or its new capacity if it is there already; one that took no more does so again.
     pub fn join(&mut self, worker: W, capacity: WorkerCapacity, now: SessionTime) {
         let fresh = PlacedWorker {
             capacity,
@@ -158,6 +158,7 @@ impl<W: Ord + Clone> WorkerPlacement<W> {
         };
         let known = self.workers.entry(worker).or_insert(fresh);
         known.capacity = capacity;
+        known.is_draining = false;
         known.heard_at = now;
     }
 

@@ -116,19 +116,7 @@ impl LiveKitClient {
         let request = proto::ListRoomsRequest { names };
         let (response, server_clock): (proto::ListRoomsResponse, _) =
             self.twirp.call_with_date("RoomService/ListRooms", grants, &request).await?;
-        let rooms = response.rooms.into_iter().map(|room| RoomInfo {
-            created_at_ms: match (room.creation_time_ms, room.creation_time) {
-                (ms @ 1.., _) => Some(ms),
-                // Servers before 1.8 send whole seconds only.
-                (_, seconds @ 1..) => Some(seconds.saturating_mul(1_000)),
-                _ => None,
-            },
-            room: RoomName::new(room.name),
-            metadata: room.metadata,
-            empty_timeout: Micros::from_secs(u64::from(room.empty_timeout)),
-            participants: room.num_participants,
-        });
-        Ok(RoomList { rooms: rooms.collect(), server_clock })
+        Ok(RoomList { rooms: response.rooms.into_iter().map(room_info).collect(), server_clock })
     }
 
     /// The dispatches of a room except the placeholder's; empty where the room does not exist.
@@ -143,16 +131,53 @@ impl LiveKitClient {
         let method = "AgentDispatchService/ListDispatch";
         let listed: proto::ListAgentDispatchResponse =
             default_if_not_found(self.twirp.call(method, room_admin(room), &request).await)?;
-        Ok(listed
-            .agent_dispatches
-            .into_iter()
-            .filter(|dispatch| dispatch.agent_name != PLACEHOLDER_AGENT)
-            .map(|dispatch| DispatchInfo {
-                jobs: dispatch.state.map_or(0, |state| state.jobs.len()),
-                agent: AgentName::new(dispatch.agent_name),
-            })
-            .collect())
+        Ok(dispatch_infos(listed))
     }
+}
+
+pub(crate) fn room_info(room: proto::Room) -> RoomInfo {
+    RoomInfo {
+        created_at_ms: match (room.creation_time_ms, room.creation_time) {
+            (ms @ 1.., _) => Some(ms),
+            // Servers before 1.8 send whole seconds only.
+            (_, seconds @ 1..) => Some(seconds.saturating_mul(1_000)),
+            _ => None,
+        },
+        room: RoomName::new(room.name),
+        metadata: room.metadata,
+        empty_timeout: Micros::from_secs(u64::from(room.empty_timeout)),
+        participants: room.num_participants,
+    }
+}
+
+pub(crate) fn dispatch_infos(listed: proto::ListAgentDispatchResponse) -> Vec<DispatchInfo> {
+    let own = listed.agent_dispatches.into_iter();
+    own.filter(|dispatch| dispatch.agent_name != PLACEHOLDER_AGENT)
+        .map(|dispatch| DispatchInfo {
+            jobs: dispatch.state.map_or(0, |state| state.jobs.len()),
+            agent: AgentName::new(dispatch.agent_name),
+        })
+        .collect()
+}
+
+pub(crate) fn participants_of(
+    present: proto::ListParticipantsResponse,
+    caller: &Identity,
+) -> RoomParticipants {
+    let caller_present = present.participants.iter().any(|other| other.identity == caller.as_str());
+    let agent = present
+        .participants
+        .into_iter()
+        .find(|participant| is_agent(participant) && represented(participant).is_none());
+    let agent = agent.map(|participant| AgentParticipant {
+        joined_at_ms: (participant.joined_at_ms > 0).then_some(participant.joined_at_ms),
+        listening: participant
+            .attributes
+            .get(AGENT_STATE)
+            .is_some_and(|state| state == "listening"),
+        identity: Identity::new(participant.identity),
+    });
+    RoomParticipants { agent, caller_present }
 }
 
 fn room_admin(room: &RoomName) -> VideoGrants {
@@ -226,21 +251,7 @@ impl ControlPlane for LiveKitClient {
             // A room that its first participant creates does not exist before.
             let present: proto::ListParticipantsResponse =
                 default_if_not_found(self.twirp.call(method, room_admin(&room), &request).await)?;
-            let caller_present =
-                present.participants.iter().any(|other| other.identity == caller.as_str());
-            let agent = present
-                .participants
-                .into_iter()
-                .find(|participant| is_agent(participant) && represented(participant).is_none());
-            let agent = agent.map(|participant| AgentParticipant {
-                joined_at_ms: (participant.joined_at_ms > 0).then_some(participant.joined_at_ms),
-                listening: participant
-                    .attributes
-                    .get(AGENT_STATE)
-                    .is_some_and(|state| state == "listening"),
-                identity: Identity::new(participant.identity),
-            });
-            Ok(RoomParticipants { agent, caller_present })
+            Ok(participants_of(present, &caller))
         })
     }
 

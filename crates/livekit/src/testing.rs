@@ -1,4 +1,4 @@
-//! A subscriber for tests of what is logged.
+//! A subscriber for tests of what is logged, and the reading of any answer for those of hostile servers.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +7,32 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, Subscriber};
 use tracing::{Dispatch, Event, Metadata};
+
+use livekit_protocol as proto;
+
+use super::client::{dispatch_infos, participants_of, room_info};
+use super::error::LiveKitError;
+use super::twirp::decode_answer;
+use rushhour_core::units::Identity;
+
+/// Reads bytes as the answer to each method whose answer is read at all, and as an error of this status.
+pub fn read_any_answer(status: u16, body: &[u8]) {
+    let _ = LiveKitError::from_response(status, body);
+    let rooms = decode_answer::<proto::ListRoomsResponse>("RoomService/ListRooms", body);
+    if let Some(Ok(answer)) = rooms {
+        answer.rooms.into_iter().map(room_info).for_each(drop);
+    }
+    let method = "RoomService/ListParticipants";
+    if let Some(Ok(present)) = decode_answer::<proto::ListParticipantsResponse>(method, body) {
+        let _ = participants_of(present, &Identity::new("caller"));
+    }
+    let method = "AgentDispatchService/ListDispatch";
+    if let Some(Ok(listed)) = decode_answer::<proto::ListAgentDispatchResponse>(method, body) {
+        let _ = dispatch_infos(listed);
+    }
+    let _ = decode_answer::<proto::Room>("RoomService/CreateRoom", body);
+    let _ = decode_answer::<proto::AgentDispatch>("AgentDispatchService/CreateDispatch", body);
+}
 
 /// Keeps the events of this thread as lines: level, message, and fields as `name=value`.
 #[derive(Debug, Clone, Default)]

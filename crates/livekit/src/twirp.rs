@@ -7,7 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use livekit_api::access_token::{AccessToken, VideoGrants};
-use prost::Message;
+use prost::{DecodeError, Message};
 
 use super::error::LiveKitError;
 use super::message_parts::has_more_parts;
@@ -99,11 +99,22 @@ impl Twirp {
         if !response.is_success() {
             return Err(through(LiveKitError::from_http(&response)));
         }
-        if response.truncated || has_more_parts(&response.body, max_parts(method)) {
-            return Err(through(LiveKitError::not_livekit(response.status)));
+        let not_livekit = || LiveKitError::not_livekit(response.status);
+        if response.truncated {
+            return Err(through(not_livekit()));
         }
-        Response::decode(&*response.body)
-            .map(|message| (message, response.date))
-            .map_err(|error| through(LiveKitError::not_livekit(response.status).with_source(error)))
+        match decode_answer(method, &response.body) {
+            Some(Ok(message)) => Ok((message, response.date)),
+            Some(Err(error)) => Err(through(not_livekit().with_source(error))),
+            None => Err(through(not_livekit())),
+        }
     }
+}
+
+/// The answer to a method; `None` if it has more parts than it can need, and is not decoded.
+pub(crate) fn decode_answer<Response: Message + Default>(
+    method: &str,
+    body: &[u8],
+) -> Option<Result<Response, DecodeError>> {
+    (!has_more_parts(body, max_parts(method))).then(|| Response::decode(body))
 }

@@ -21,7 +21,7 @@ pub(crate) fn check(profile: &Profile, forecast: &Forecast, out: &Path) -> Vec<F
     findings.push(match rustix::fs::statvfs(&folder) {
         Ok(stats) => {
             let recordings = profile.recording.map_or(0, |recording| recording.max_bytes.bytes());
-            disk_space(stats.f_bavail.saturating_mul(stats.f_frsize), forecast.runs, recordings)
+            disk_space(stats.f_bavail.saturating_mul(stats.f_frsize), forecast.calls(), recordings)
         }
         Err(error) => Finding::not_checked("disk space", format!("{}: {error}", folder.display())),
     });

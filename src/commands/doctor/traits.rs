@@ -186,6 +186,7 @@ mod tests {
                 turns: Vec::new(),
                 rules: Vec::new(),
                 abandon: None,
+                redial: None,
                 background: None,
             });
         }

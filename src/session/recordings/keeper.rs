@@ -161,6 +161,7 @@ impl Keeper {
         let json = json(&record)?;
         // Sound without its record would be listed nowhere.
         self.files.keep(&record, &json).inspect_err(|_| {
+            self.selection.forget(run);
             self.files.discard(run);
             self.files.delete(run);
         })
@@ -245,10 +246,10 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::reports::recordings::read_recordings;
     use crate::reports::recordings::tests::record;
+    use crate::reports::recordings::{kept_recordings, read_recordings};
     use rushhour_core::profile::{KeepRecordings, RecordingSettings};
-    use rushhour_core::units::Percent;
+    use rushhour_core::units::{Micros, Percent};
 
     const FAILURES: RecordingSettings = RecordingSettings {
         keep: KeepRecordings::Failures,
@@ -278,7 +279,9 @@ mod tests {
         let state = Arc::new(StoreState::default());
         let files = RecordingFiles::create(session).unwrap();
         let mut selection = RecordingSelection::new(settings, 7);
-        files.earlier().into_iter().for_each(|(run, bytes)| selection.add_earlier(run, bytes));
+        for earlier in files.earlier() {
+            selection.add_earlier(&earlier);
+        }
         let keeper = Keeper::new(files, selection, settings.max_bytes, state.clone());
         let (sender, receiver) = channel();
         for message in messages {
@@ -374,6 +377,49 @@ mod tests {
         let (said, _) = keep(session.path(), FAILURES, Vec::new());
         assert!(said[0].starts_with("Recordings of 1 run ("), "{said:?}");
         assert_eq!(names(&session.path().join("recordings")).len(), 4);
+    }
+
+    #[test]
+    fn the_slowest_of_a_resumed_session_are_those_of_all_of_it() {
+        let session = tempfile::tempdir().unwrap();
+        let settings = RecordingSettings { keep: KeepRecordings::None, slowest: 1, ..FAILURES };
+        let ran = |run, seconds| {
+            let longest_wait = Some(Micros::from_secs(seconds));
+            let record = ConversationRecord { longest_wait, ..record(RunIndex(run)) };
+            let mut messages = said(run, 10);
+            messages.push(KeeperMessage::Finished(Box::new(record)));
+            messages.push(KeeperMessage::Ended(RunIndex(run), Outcome::Completed { judged: None }));
+            messages
+        };
+        let kept = || kept_recordings(&session.path().join("recordings")).runs;
+        keep(session.path(), settings, ran(1, 10));
+        keep(session.path(), settings, ran(2, 5));
+        assert_eq!(kept(), [RunIndex(1)], "the second was faster");
+        keep(session.path(), settings, ran(3, 20));
+        assert_eq!(kept(), [RunIndex(3)]);
+    }
+
+    #[test]
+    fn where_a_recording_cannot_be_kept_none_follows_and_what_was_kept_stays() {
+        let session = tempfile::tempdir().unwrap();
+        let ran = |run| {
+            let mut messages = said(run, 10);
+            messages.push(KeeperMessage::Finished(Box::new(record(RunIndex(run)))));
+            messages.push(KeeperMessage::Ended(RunIndex(run), failed()));
+            messages
+        };
+        keep(session.path(), FAILURES, ran(1));
+        let folder = session.path().join("recordings");
+        // Where a file cannot be written, as on a full disk.
+        fs::create_dir(folder.join("run-2.txt")).unwrap();
+        let (said, state) =
+            keep(session.path(), FAILURES, ran(2).into_iter().chain(ran(3)).collect());
+        assert!(state.has_ended.load(Relaxed), "callers record no more");
+        // What was on its way to the third is still kept.
+        assert!(said[0].starts_with("Recordings of 2 runs ("), "{said:?}");
+        let kept = names(&folder);
+        assert!(kept.contains(&"run-1-agent.opus".to_owned()), "{kept:?}");
+        assert!(!kept.iter().any(|name| name.starts_with("run-2-")), "no half recording: {kept:?}");
     }
 
     #[test]

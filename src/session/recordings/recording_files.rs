@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::reports::recordings::{RECORDINGS, audio_name, kept_recordings, record_name};
+use crate::reports::recordings::{
+    MAX_RECORD, RECORDINGS, audio_name, kept_recordings, read_record, record_name,
+};
 use crate::session::folder::create_folder;
 use rushhour_callers::RecordedSide;
-use rushhour_core::recording::ConversationRecord;
+use rushhour_core::recording::{ConversationRecord, EarlierRecording};
 use rushhour_core::units::RunIndex;
 
 /// The name of the conversation as text.
@@ -53,11 +55,19 @@ impl RecordingFiles {
         &self.kept
     }
 
-    /// What an earlier process of the session kept, and the bytes of each.
-    pub(super) fn earlier(&self) -> Vec<(RunIndex, u64)> {
+    /// What an earlier process of the session kept.
+    pub(super) fn earlier(&self) -> Vec<EarlierRecording> {
         let size = |name: String| fs::metadata(self.kept.join(name)).map_or(0, |found| found.len());
-        let bytes = |run| names_of(run).into_iter().map(size).sum();
-        kept_recordings(&self.kept).into_iter().map(|run| (run, bytes(run))).collect()
+        let kept = kept_recordings(&self.kept).runs.into_iter().map(|run| {
+            let record = read_record(&self.kept, run, MAX_RECORD);
+            EarlierRecording {
+                run,
+                kept_for: record.as_ref().map_or_else(Vec::new, |record| record.kept_for.clone()),
+                longest_wait: record.and_then(|record| record.longest_wait),
+                bytes: names_of(run).into_iter().map(size).sum(),
+            }
+        });
+        kept.collect()
     }
 
     /// Appends to one side of a run.

@@ -53,8 +53,8 @@ impl SessionRecordings {
         })?;
         let selection = RecordingSelection::new(settings, profile.seed);
         let mut kept = selection.clone();
-        for (run, bytes) in files.earlier() {
-            kept.add_earlier(run, bytes);
+        for earlier in files.earlier() {
+            kept.add_earlier(&earlier);
         }
         let (messages, received) = channel();
         let state = Arc::new(StoreState::default());

@@ -398,6 +398,7 @@ impl Caller {
         // A rule that takes over says that the answer is not the expected one yet.
         let takes_over = std::mem::take(&mut self.rules.takes_over);
         let Some(turn) = self.turn.take() else { return };
+        self.rules.last_said_at = turn.said_at;
         let prompt = self.config.script.turn(turn.index).filter(|_| !takes_over);
         let expect = prompt.and_then(|prompt| prompt.expect.as_ref());
         let text = turn.said_at.map(|said| self.utterances.text_since(said)).unwrap_or_default();

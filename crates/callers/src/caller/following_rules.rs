@@ -18,6 +18,10 @@ pub(super) struct FollowedRules {
     pub(super) then: usize,
     /// Whether a rule takes over from the open turn, whose answer is then not compared with what was expected.
     pub(super) takes_over: bool,
+    /// When the last turn that is over was said: what came since is what rules hear, until another turn is said.
+    pub(super) last_said_at: Option<SessionTime>,
+    /// A rule to follow of which nothing could be said yet.
+    unsaid: Option<usize>,
 }
 
 impl Caller {
@@ -27,7 +31,7 @@ impl Caller {
         if rules.is_empty() {
             return RuleMatch::None;
         }
-        let since = self.turn.as_ref().and_then(|turn| turn.said_at);
+        let since = self.turn.as_ref().map_or(self.rules.last_said_at, |turn| turn.said_at);
         let text = self.utterances.text_since(since.unwrap_or(SessionTime::START));
         let followed = self.rules.counts.iter().sum::<u32>();
         let mut found = RuleMatch::None;
@@ -51,28 +55,35 @@ impl Caller {
 
     /// Follows a rule, if one matches, before the turn `next`. Returns whether it did.
     pub(super) fn follow_rule(&mut self, next: usize, handle: &mut dyn ParticipantHandle) -> bool {
-        let index = match self.matching_rule() {
+        let index = match self.rules.unsaid.map_or_else(|| self.matching_rule(), RuleMatch::Follow)
+        {
             RuleMatch::None => return false,
             RuleMatch::UsedUp => {
-                self.summary.rules_used_up += 1;
+                // The turn that follows may have to wait until it can be sent: that is no second match.
+                self.summary.rules_used_up += u32::from(self.turn.is_some());
                 return false;
             }
             RuleMatch::Follow(index) => index,
         };
         let script = self.config.script.clone();
-        self.rules.counts.resize(script.rules.len(), 0);
-        self.rules.counts[index] += 1;
         self.rules.then = next;
         self.rules.takes_over = true;
         match &script.rules[index].answer {
             RuleAnswer::Say(prompt) => {
                 self.begin_turn(script.index_of_rule(index), prompt, true, handle);
+                if self.turn.is_none() {
+                    self.rules.unsaid = Some(index);
+                    return true;
+                }
             }
             RuleAnswer::HangUp => {
                 self.summary.hung_up_by_rule = u32::try_from(index + 1).ok();
                 self.complete(handle);
             }
         }
+        self.rules.unsaid = None;
+        self.rules.counts.resize(script.rules.len(), 0);
+        self.rules.counts[index] += 1;
         true
     }
 

@@ -287,6 +287,7 @@ mod tests {
             mode: Mode::Voice,
             pair: None,
             network: None,
+            redial_of: None,
             intended: SessionTime::START,
             free: SessionTime::START,
             room: RoomName::new("room"),

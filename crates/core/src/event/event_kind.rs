@@ -55,6 +55,9 @@ pub enum EventKind {
         /// The position of its caller's network conditions in the profile, if it has any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         network: Option<u32>,
+        /// The call before, if the same caller calls again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        redial_of: Option<RunIndex>,
         /// Its intended start.
         intended: SessionTime,
         /// When a slot was free for it; not before `intended`.
@@ -80,6 +83,9 @@ pub enum EventKind {
         /// The position of its caller's network conditions in the profile, if it has any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         network: Option<u32>,
+        /// The call before, if the same caller calls again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        redial_of: Option<RunIndex>,
         /// Its intended start.
         intended: SessionTime,
     },

@@ -189,6 +189,29 @@ mod tests {
     }
 
     #[test]
+    fn a_transcript_in_another_language_has_errors_and_no_more_than_that() {
+        let said = "A table for two at seven o'clock, please.";
+        for heard in
+            ["Ein Tisch für zwei um sieben Uhr, bitte.", "七時に二人でお願いします", "طاولة لشخصين"]
+        {
+            for errors in [
+                TranscriptionErrors::by_word(said, heard),
+                TranscriptionErrors::by_character(said, heard),
+            ] {
+                let errors = errors.expect("both are short");
+                assert!(
+                    errors.rate().is_some_and(|rate| (0.5..=2.0).contains(&rate)),
+                    "{errors:?}"
+                );
+            }
+        }
+        // One that repeats itself, as some do in a language that they do not know.
+        let rate = TranscriptionErrors::by_word(said, &"you ".repeat(40)).unwrap().rate();
+        assert_eq!(rate, Some(40.0 / 8.0));
+        assert_eq!(TranscriptionErrors::by_word(said, &"you ".repeat(1 << 17)), None, "too long");
+    }
+
+    #[test]
     fn errors_are_counted_by_the_best_alignment() {
         let of = |said, heard| TranscriptionErrors::by_word(said, heard).unwrap();
         let errors = |hits, substitutions, deletions, insertions| TranscriptionErrors {

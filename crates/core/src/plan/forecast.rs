@@ -19,6 +19,8 @@ pub struct Forecast {
     pub runs: u64,
     /// Whether [`Self::runs`] is an estimate.
     pub estimated: bool,
+    /// About how many runs may follow because callers call again, if all that would hang up early do.
+    pub redials: u64,
     /// The last intended start.
     pub last_start: SessionTime,
     /// Runs in flight at the peak, by Little's law.
@@ -90,6 +92,11 @@ pub enum PlanWarning {
         /// How it starts them.
         start: StageStart,
     },
+    /// Callers that hang up early call again, beside the runs of the plan.
+    Redials {
+        /// About how many calls that makes, if all that would hang up early do.
+        runs: u64,
+    },
     /// The copies are used up before the stage begins or ends.
     StageCutShort {
         /// The stage's name.
@@ -139,8 +146,10 @@ impl Forecast {
             ),
             EvaluatorSettings::Native(_) => (starts_per_second, 0.0),
         };
+        let runs = stages.iter().map(|stage| stage.runs).sum();
         let mut forecast = Self {
-            runs: stages.iter().map(|stage| stage.runs).sum(),
+            runs,
+            redials: expected_redials(profile, runs),
             estimated: stages.iter().any(|stage| stage.estimated),
             stages,
             last_start,
@@ -153,6 +162,33 @@ impl Forecast {
         };
         forecast.warnings = warnings(profile, &forecast, left);
         forecast
+    }
+
+    /// The number of runs, with those of callers that call again.
+    pub const fn calls(&self) -> u64 {
+        self.runs.saturating_add(self.redials)
+    }
+}
+
+/// How many calls follow where callers that hang up early call again. Nobody knows before how many are not answered.
+fn expected_redials(profile: &Profile, runs: u64) -> u64 {
+    let shares = profile.mix.shares();
+    let all: f64 = shares.iter().sum();
+    let calls = profile.mix.scenarios().into_iter().zip(shares).map(|(scenario, share)| {
+        let script = scenario.script.as_ref();
+        let Some((abandon, redial)) = script.and_then(|one| one.abandon.zip(one.redial)) else {
+            return 0.0;
+        };
+        let redial = redial.within_bounds();
+        let again = abandon.share.fraction() * redial.share.fraction();
+        let each: f64 = (1..=redial.at_most).map(|calls| again.powi(calls.cast_signed())).sum();
+        runs as f64 * share / all * each
+    });
+    let calls: f64 = calls.sum();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    {
+        // Rounding errors must not count as another call.
+        (calls - 1e-9).ceil() as u64
     }
 }
 
@@ -230,6 +266,9 @@ fn warnings(profile: &Profile, forecast: &Forecast, left: u64) -> Vec<PlanWarnin
     }
     if left > 0 {
         warnings.push(PlanWarning::CopiesLeft { left });
+    }
+    if forecast.redials > 0 {
+        warnings.push(PlanWarning::Redials { runs: forecast.redials });
     }
     for stage in &profile.stages {
         if let Some(start) = stall_risk(profile, stage) {

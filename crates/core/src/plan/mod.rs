@@ -3,7 +3,7 @@
 //!
 //! `curve` turns a rate into numbers of starts, `arrivals` into start times. `scenario_sampler` draws the
 //! scenarios, `pairing` adds the mode, `schedule` goes through the stages, and `forecast` adds it all up.
-//! After a session, `judging_selection` draws the runs to judge.
+//! `redials` adds the calls that follow from calls before, while the session runs. After a session, `judging_selection` draws the runs to judge.
 
 mod arrivals;
 mod bounds;
@@ -13,6 +13,7 @@ mod dispatch_stall;
 mod forecast;
 mod judging_selection;
 mod pairing;
+mod redials;
 mod scenario_sampler;
 mod schedule;
 #[cfg(any(test, feature = "testing"))]
@@ -27,4 +28,5 @@ pub use cloud_limit::{
 pub use dispatch_stall::StageStart;
 pub use forecast::{Forecast, PlanWarning, StageForecast};
 pub use judging_selection::draw_selection;
+pub use redials::Redials;
 pub use schedule::{HoldStage, Plan, PlannedRun, Schedule, ScheduleStep};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::arrivals::ArrivalTimes;
 use super::pairing::{Pairing, ScheduledRun};
+use crate::event::EventKind;
 use crate::profile::{Profile, StageLoad};
 use crate::units::{Micros, Mode, PairId, PositiveDuration, Rate, RunIndex, SessionTime};
 
@@ -30,6 +31,8 @@ pub struct PlannedRun {
     pub pair: Option<PairId>,
     /// The position of its caller's network conditions in the profile, if it gets any.
     pub network: Option<u32>,
+    /// The call before, if the same caller calls again.
+    pub redial_of: Option<RunIndex>,
     /// Its intended start.
     pub intended: SessionTime,
 }
@@ -58,6 +61,49 @@ pub enum ScheduleStep {
     Hold(HoldStage),
     /// The plan is complete.
     End,
+}
+
+impl PlannedRun {
+    /// The run that an event starts or skips.
+    pub const fn of_event(event: &EventKind) -> Option<Self> {
+        let (EventKind::RunStarted {
+            run,
+            stage,
+            scenario,
+            copy,
+            mode,
+            pair,
+            network,
+            redial_of,
+            intended,
+            ..
+        }
+        | EventKind::RunSkipped {
+            run,
+            stage,
+            scenario,
+            copy,
+            mode,
+            pair,
+            network,
+            redial_of,
+            intended,
+        }) = event
+        else {
+            return None;
+        };
+        Some(Self {
+            index: *run,
+            stage: *stage,
+            scenario: *scenario,
+            copy: *copy,
+            mode: *mode,
+            pair: *pair,
+            network: *network,
+            redial_of: *redial_of,
+            intended: *intended,
+        })
+    }
 }
 
 impl Plan {
@@ -108,6 +154,11 @@ enum StageStarts {
 }
 
 impl Schedule {
+    /// The profile that it follows.
+    pub fn profile(&self) -> &Profile {
+        self.plan.profile()
+    }
+
     /// The next step, without advancing.
     pub fn peek(&mut self) -> ScheduleStep {
         if let Some(step) = self.peeked {
@@ -270,6 +321,7 @@ impl Schedule {
             mode,
             pair,
             network: self.plan.profile.network_of(index, pair),
+            redial_of: None,
             intended,
         })
     }

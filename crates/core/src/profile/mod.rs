@@ -56,7 +56,7 @@ pub use settings::recording::{KeepRecordings, RecordingSettings};
 pub use settings::sandbox::{Fault, LatencyModel, SandboxSettings, UnknownFault};
 pub use settings::scenario::{Scenario, ScenarioMix};
 pub use settings::script::{
-    Abandonment, Backchannel, ExpectedGreeting, RuleAction, Script, ScriptLine, ScriptRule,
+    Abandonment, Backchannel, ExpectedGreeting, Redial, RuleAction, Script, ScriptLine, ScriptRule,
     ScriptTurn,
 };
 pub use settings::session_mode::SessionMode;

@@ -21,13 +21,19 @@ pub enum TargetKind {
 pub fn target_kind(url: &Url) -> TargetKind {
     // A fully qualified name may end in a dot.
     let host = url.host().map(|host| match host {
-        Host::Domain(domain) => Host::Domain(domain.strip_suffix('.').unwrap_or(domain)),
+        Host::Domain(domain) => {
+            let domain = domain.strip_suffix('.').unwrap_or(domain);
+            // Of schemes that are not the web's, such as NATS', an IPv4 address is read as a name.
+            domain.parse().map_or(Host::Domain(domain), Host::Ipv4)
+        }
         other => other,
     });
     match host {
         Some(Host::Ipv4(address)) => ip_kind(IpAddr::V4(address)),
         Some(Host::Ipv6(address)) => ip_kind(IpAddr::V6(address)),
-        Some(Host::Domain("localhost")) => TargetKind::Loopback,
+        Some(Host::Domain(domain)) if domain.eq_ignore_ascii_case("localhost") => {
+            TargetKind::Loopback
+        }
         Some(Host::Domain(domain))
             if domain.ends_with(".livekit.cloud") || domain.ends_with(".livekit.run") =>
         {
@@ -85,6 +91,10 @@ mod tests {
             ("ws://127.0.0.1:7880", TargetKind::Loopback),
             ("ws://localhost:7880", TargetKind::Loopback),
             ("ws://[::1]:7880", TargetKind::Loopback),
+            ("nats://127.0.0.1:4222", TargetKind::Loopback),
+            ("nats://LocalHost:4222", TargetKind::Loopback),
+            ("tls://[::1]:4222", TargetKind::Loopback),
+            ("nats://10.0.0.7:4222", TargetKind::Private),
             ("ws://10.0.0.7", TargetKind::Private),
             ("ws://livekit", TargetKind::Private),
             ("ws://livekit.default.svc", TargetKind::Private),

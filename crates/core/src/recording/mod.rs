@@ -8,4 +8,4 @@ pub use conversation_record::{
     RecordedGap, RecordedGapCause, RecordedSpan, RecordedSpeaker, RecordedText, RecordedTrack,
     RecordedTurn,
 };
-pub use selection::{FinishedRecording, RecordingDecision, RecordingSelection};
+pub use selection::{EarlierRecording, FinishedRecording, RecordingDecision, RecordingSelection};

@@ -20,6 +20,19 @@ pub struct FinishedRecording {
     pub bytes: u64,
 }
 
+/// A recording that an earlier process of the session kept.
+#[derive(Debug, Clone)]
+pub struct EarlierRecording {
+    /// The run.
+    pub run: RunIndex,
+    /// Why it was kept; nothing where that is not known any more.
+    pub kept_for: Vec<KeptFor>,
+    /// The longest wait for an answer, if there was one.
+    pub longest_wait: Option<Micros>,
+    /// What it takes on the disk.
+    pub bytes: u64,
+}
+
 /// What to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordingDecision {
@@ -87,12 +100,24 @@ impl RecordingSelection {
         self.refused
     }
 
-    /// Counts a recording that an earlier process of the session kept. It makes room for no other.
-    pub fn add_earlier(&mut self, run: RunIndex, bytes: u64) {
-        let longest_wait = Micros::ZERO;
-        let earlier =
-            KeptRecording { reason: KeptFor::Failure, is_slow: false, longest_wait, bytes };
-        self.insert(run, earlier);
+    /// Takes in a recording that an earlier process of the session kept, as if this one had kept it.
+    pub fn add_earlier(&mut self, earlier: &EarlierRecording) {
+        let EarlierRecording { run, kept_for, longest_wait, bytes } = earlier;
+        // One of which nothing is known makes room for no other.
+        let reason = kept_for.iter().min().copied().unwrap_or(KeptFor::Failure);
+        let is_slow = kept_for.contains(&KeptFor::Slow);
+        let longest_wait = longest_wait.unwrap_or_default();
+        self.insert(*run, KeptRecording { reason, is_slow, longest_wait, bytes: *bytes });
+        // A failure that was one of the slowest stays when slower runs come, and its record still says that it was.
+        let slow = || self.kept.iter().filter(|(_, kept)| kept.is_slow);
+        if slow().count() > self.settings.slowest as usize
+            && let Some(fastest) = slow().min_by_key(|(_, kept)| kept.longest_wait)
+        {
+            let run = *fastest.0;
+            if let Some(kept) = self.kept.get_mut(&run) {
+                kept.is_slow = false;
+            }
+        }
     }
 
     /// Decides about a recording, and takes it in if it is kept.
@@ -135,6 +160,13 @@ impl RecordingSelection {
         let longest_wait = longest_wait.unwrap_or_default();
         self.insert(run, KeptRecording { reason, is_slow, longest_wait, bytes });
         RecordingDecision { kept_for, deleted }
+    }
+
+    /// A recording could not be kept after all.
+    pub fn forget(&mut self, run: RunIndex) {
+        if let Some(kept) = self.kept.remove(&run) {
+            self.bytes -= kept.bytes;
+        }
     }
 
     fn insert(&mut self, run: RunIndex, kept: KeptRecording) {
@@ -231,6 +263,32 @@ mod tests {
         assert_eq!(kept(&selection), [1, 3, 4]);
         let silent = FinishedRecording { longest_wait: None, ..finished(5, false, 0) };
         assert!(selection.decide(&silent).kept_for.is_empty(), "it never waited");
+    }
+
+    #[test]
+    fn the_slowest_are_those_of_the_whole_session_also_where_it_was_resumed() {
+        let settings = RecordingSettings { keep: KeepRecordings::Failures, slowest: 2, ..SETTINGS };
+        let mut selection = RecordingSelection::new(settings, 7);
+        let earlier = |run, kept_for: &[KeptFor], wait| EarlierRecording {
+            run: RunIndex(run),
+            kept_for: kept_for.to_vec(),
+            longest_wait: Some(Micros(wait)),
+            bytes: 1_000,
+        };
+        // The first was one of the slowest until the others came.
+        let both = [KeptFor::Failure, KeptFor::Slow];
+        for one in [
+            earlier(1, &both, 10),
+            earlier(2, &[KeptFor::Slow], 20),
+            earlier(3, &[KeptFor::Slow], 40),
+            earlier(4, &[], 90),
+        ] {
+            selection.add_earlier(&one);
+        }
+        assert_eq!(selection.decide(&finished(5, false, 15)), RecordingDecision::default());
+        assert_eq!(selection.decide(&finished(6, false, 30)).deleted, [RunIndex(2)]);
+        assert_eq!(kept(&selection), [1, 3, 4, 6]);
+        assert_eq!(selection.bytes(), 4_000);
     }
 
     #[test]

@@ -97,6 +97,28 @@ number_id! {
     RunIndex
 }
 
+impl RunIndex {
+    /// How far apart the calls of one caller are: further than any plan is long.
+    const CALLS_APART: u64 = 100_000_000;
+
+    /// The next call of the same caller, if it calls again.
+    #[must_use]
+    pub const fn next_call(self) -> Self {
+        Self(self.0.saturating_add(Self::CALLS_APART))
+    }
+
+    /// The first call of the same caller, which is in the plan.
+    #[must_use]
+    pub const fn first_call(self) -> Self {
+        Self(self.0 % Self::CALLS_APART)
+    }
+
+    /// How often the same caller called before.
+    pub const fn earlier_calls(self) -> u64 {
+        self.0 / Self::CALLS_APART
+    }
+}
+
 impl EvaluatorRunId {
     /// The id of a run that native callers have: its position in the plan.
     pub fn of_native(run: RunIndex) -> Self {

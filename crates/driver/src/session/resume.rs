@@ -44,6 +44,7 @@ impl Session {
         let schedule = replayed.remaining_schedule(now).ok_or(ReplayError::NoHeader)?;
         let mut session = Self::new(settings, schedule, naming);
         session.budget = replayed.budget().ok_or(ReplayError::NoHeader)?;
+        session.redials = replayed.redials().ok_or(ReplayError::NoHeader)?;
         let crashed = replayed.last_event_time();
         let open = replayed.open_runs();
         let Resumption { wall_clock, truncated_bytes, evaluator, held, finish_only } = resumption;
@@ -103,7 +104,7 @@ impl Session {
         now: SessionTime,
     ) {
         match stopped {
-            None if finish_only && !matches!(self.schedule.peek(), ScheduleStep::End) => {
+            None if finish_only && !self.has_started_all() => {
                 let detail = "resumed with --finish-only: starts no more runs";
                 self.stop_for(StopReason::Drain, detail.to_owned(), now);
                 // Every run has a deadline of its own.

@@ -50,6 +50,11 @@ impl Session {
         if self.stop_state.is_stopping() {
             return SessionTime::NEVER;
         }
+        self.next_planned_start().min(self.next_redial())
+    }
+
+    /// When the next run of the plan may start, or the stage that holds runs in flight ends.
+    fn next_planned_start(&mut self) -> SessionTime {
         let full = self.in_flight >= self.settings.in_flight;
         match self.schedule.peek() {
             ScheduleStep::Start(_) if full && self.settings.when_full == WhenFull::Wait => {
@@ -67,8 +72,44 @@ impl Session {
         }
     }
 
+    /// When the next caller may call again. While a stage holds runs in flight, that takes one of its slots.
+    fn next_redial(&self) -> SessionTime {
+        let due = self.redials.next_due();
+        let full = self.in_flight >= self.settings.in_flight;
+        let Some(hold) = &self.hold else {
+            let waits = full && self.settings.when_full == WhenFull::Wait;
+            return if waits { SessionTime::NEVER } else { due };
+        };
+        let slot = hold.free_slots.front().filter(|_| !full);
+        let at = slot.map_or(SessionTime::NEVER, |opens| due.max(*opens));
+        if at < hold.stage.until { at } else { SessionTime::NEVER }
+    }
+
+    /// Starts the call of the caller that calls again next.
+    fn start_redial(&mut self, now: SessionTime) {
+        let Some(mut run) = self.redials.peek() else { return };
+        if self.in_flight >= self.settings.in_flight {
+            self.skip(run, now);
+            return;
+        }
+        let refused = match self.hold {
+            Some(_) => self.hold_waits_for_budget(now),
+            None => self.stop_at_budget(now),
+        };
+        if refused {
+            return;
+        }
+        let slot = self.hold.as_mut().and_then(|hold| hold.free_slots.pop_front());
+        run.intended = run.intended.max(slot.unwrap_or(run.intended));
+        self.start(run, self.slot_free_since.max(run.intended), now);
+    }
+
     pub(super) fn start_due_runs(&mut self, now: SessionTime) {
         while self.next_start() <= now {
+            if self.next_redial() <= self.next_planned_start() {
+                self.start_redial(now);
+                continue;
+            }
             match self.schedule.peek() {
                 ScheduleStep::Start(run) => {
                     let full = self.in_flight >= self.settings.in_flight;
@@ -94,6 +135,7 @@ impl Session {
         if now >= stage.until {
             self.hold = None;
             self.schedule.leave_hold(now);
+            self.redials.end_stage(stage.stage);
             return;
         }
         if hold.free_slots.is_empty()
@@ -136,6 +178,7 @@ impl Session {
                 mode: planned.mode,
                 pair: planned.pair,
                 network: planned.network,
+                redial_of: planned.redial_of,
                 intended: planned.intended,
                 free,
                 room: self.naming.room_name(index),
@@ -151,11 +194,30 @@ impl Session {
     }
 
     fn skip(&mut self, planned: PlannedRun, now: SessionTime) {
-        let PlannedRun { index: run, stage, scenario, copy, mode, pair, network, intended } =
-            planned;
+        let PlannedRun {
+            index: run,
+            stage,
+            scenario,
+            copy,
+            mode,
+            pair,
+            network,
+            redial_of,
+            intended,
+        } = planned;
         tracing::info!(run = run.0, from = "planned", to = "skipped", "run state");
         self.record(
-            EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, network, intended },
+            EventKind::RunSkipped {
+                run,
+                stage,
+                scenario,
+                copy,
+                mode,
+                pair,
+                network,
+                redial_of,
+                intended,
+            },
             now,
         );
     }

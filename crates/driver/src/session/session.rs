@@ -20,7 +20,7 @@ use crate::settings::DriverSettings;
 use crate::submission_queue::SubmissionQueue;
 use rushhour_core::bill::Budget;
 use rushhour_core::event::{Event, EventKind, GeneratorHealth, Outcome, StopReason};
-use rushhour_core::plan::{Schedule, ScheduleStep};
+use rushhour_core::plan::{Redials, Schedule, ScheduleStep};
 use rushhour_core::units::{Micros, RunIndex, SessionTime};
 
 /// All runs of a session, and everything that is still to come.
@@ -28,6 +28,8 @@ pub struct Session {
     pub(super) settings: DriverSettings,
     pub(super) naming: RoomNaming,
     pub(super) schedule: Schedule,
+    /// The callers that are to call again.
+    pub(super) redials: Redials,
     pub(super) runs: HashMap<RunIndex, RunMachine>,
     /// Runs without an outcome: each holds a slot.
     pub(crate) in_flight: u32,
@@ -73,6 +75,7 @@ impl Session {
             budget: Budget::new(settings.budget_limits.clone()),
             settings,
             naming,
+            redials: Redials::new(schedule.profile()),
             schedule,
             runs: HashMap::new(),
             in_flight: 0,
@@ -212,6 +215,7 @@ impl Session {
 
     pub(super) fn record(&mut self, event: EventKind, now: SessionTime) {
         self.budget.apply(&event, now);
+        self.redials.apply(&event);
         self.effects.push(SessionEffect::Record(Event { at: now, kind: event }));
     }
 
@@ -294,7 +298,12 @@ impl Session {
             + self.status_polls.len()
             + self.submissions.len()
             + self.livekit_throttle.len();
-        self.runs.len() + self.wakeups.len() + self.room_cleanup.len() + self.effects.len() + queues
+        self.runs.len()
+            + self.redials.len()
+            + self.wakeups.len()
+            + self.room_cleanup.len()
+            + self.effects.len()
+            + queues
     }
 
     fn poll_rooms(&mut self, now: SessionTime) {
@@ -307,9 +316,13 @@ impl Session {
         }
     }
 
+    /// Whether every run of the plan has started, and nobody is to call again.
+    pub(super) fn has_started_all(&mut self) -> bool {
+        matches!(self.schedule.peek(), ScheduleStep::End) && self.redials.is_empty()
+    }
+
     fn finish_if_done(&mut self, now: SessionTime) {
-        let nothing_to_start =
-            self.stop_state.is_stopping() || matches!(self.schedule.peek(), ScheduleStep::End);
+        let nothing_to_start = self.stop_state.is_stopping() || self.has_started_all();
         if !nothing_to_start || !self.runs.is_empty() || self.finished {
             return;
         }

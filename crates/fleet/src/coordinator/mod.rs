@@ -6,6 +6,8 @@
 mod conversion;
 mod fleet;
 mod gathering;
+#[cfg(any(test, feature = "testing"))]
+pub mod hostile_worker;
 mod member;
 mod state;
 mod tasks;

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use super::conversion::{moved, on_session_clock};
 use super::member::{Member, Standing};
 use crate::clock::{ClockExchange, OffsetEstimate, RunClock, WorkerTime};
-use crate::placement::{PlacementWait, WindowVerdict, WorkerCapacity, WorkerPlacement};
+use crate::placement::{
+    Availability, PlacementWait, WindowVerdict, WorkerCapacity, WorkerPlacement,
+};
 use crate::protocol::{
     Attached, LEASE_MARGIN, MAX_JOINS, MAX_WORKERS, NumberedUpdate, UpdateBatch, WorkerReport,
     WorkerState,
@@ -127,16 +129,19 @@ impl FleetState {
         self.offer(worker, now);
     }
 
-    /// Lets a worker have runs once it is ready, and no more once it is not.
+    /// Lets a worker have runs while it is ready. One that heard nothing for its lease is not, until it hears again.
     fn offer(&mut self, worker: WorkerId, now: Micros) {
         let Some(member) = self.members.get(&worker) else { return };
-        let is_offered = self.placement.availability(&worker, time(now)).is_some();
+        let availability = self.placement.availability(&worker, time(now));
+        let is_offered = availability.is_some_and(|one| one != Availability::Draining);
         if member.is_ready() && !is_offered {
             let joins = member.report.joins.clamp(1, MAX_JOINS);
             let Some(joins) = Rate::new(f64::from(joins)) else { return };
             let capacity = WorkerCapacity { conversations: member.report.capacity, joins };
             self.placement.join(worker, capacity, time(now));
-            (0..member.placed).for_each(|_| self.placement.adopt(&worker));
+            if availability.is_none() {
+                (0..member.placed).for_each(|_| self.placement.adopt(&worker));
+            }
         } else if !member.is_ready() && is_offered {
             self.placement.drain(&worker);
         }

@@ -139,6 +139,7 @@ fn session_with(
                 mode,
                 pair,
                 network: test_run.network,
+                redial_of: None,
                 intended,
                 free,
                 room,

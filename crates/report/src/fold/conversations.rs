@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rushhour_core::event::{ConversationEnd, ConversationSummary, MediaPath};
+use rushhour_core::event::{ConversationEnd, ConversationSummary, MediaPath, Outcome};
 
 /// What was special about the conversations of our own callers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub struct ConversationTally {
     pub rules_used_up: u64,
     /// Texts of agents of which a part did not arrive.
     pub incomplete_texts: u64,
+    /// Calls of callers that called again, and have ended.
+    pub redials: u64,
+    /// How many of them failed.
+    pub failed_redials: u64,
     /// The ways of media and data, with the number of callers; of a caller that changed its way, the last.
     pub media_paths: BTreeMap<MediaPath, u64>,
     /// How often a caller changed its way.
@@ -42,6 +46,12 @@ impl ConversationTally {
         }
         *self.media_paths.entry(path).or_default() += 1;
         self.media_paths.retain(|_, count| *count > 0);
+    }
+
+    /// A caller that called again has ended that call.
+    pub(super) fn add_redial(&mut self, outcome: &Outcome) {
+        self.redials += 1;
+        self.failed_redials += u64::from(outcome.class().is_some());
     }
 
     pub(super) fn add(&mut self, summary: &ConversationSummary) {

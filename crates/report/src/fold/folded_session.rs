@@ -268,6 +268,9 @@ impl FoldedSession {
             }
             Outcome::Completed { .. } | Outcome::Skipped => window.completed += 1,
         }
+        if record.is_redial {
+            self.conversations.add_redial(&ending.outcome);
+        }
         self.funnel.add(record);
         self.charge(record);
         self.add_to_pair(record);

@@ -120,6 +120,23 @@ impl HeardOfRun {
         (self.key_words > 0).then(|| self.key_words_heard as f64 / self.key_words as f64)
     }
 
+    /// Key words that were not heard, of those that were said.
+    pub fn missed_share(&self) -> Option<f64> {
+        self.key_word_share().map(|heard| 1.0 - heard)
+    }
+
+    /// The sums of both.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            turns: self.turns + other.turns,
+            words: self.words.plus(&other.words),
+            characters: self.characters.plus(&other.characters),
+            key_words: self.key_words + other.key_words,
+            key_words_heard: self.key_words_heard + other.key_words_heard,
+        }
+    }
+
     /// The sums over its turns.
     pub fn of(record: &RunRecord) -> Self {
         let mut sum = Self::default();

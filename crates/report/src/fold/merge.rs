@@ -217,14 +217,16 @@ impl MergePlacement {
     /// The event of a run that was started or skipped.
     fn start(&self, mut kind: EventKind) -> EventKind {
         match &mut kind {
-            EventKind::RunStarted { run, pair, intended, free, .. } => {
+            EventKind::RunStarted { run, pair, redial_of, intended, free, .. } => {
                 *run = self.run(*run);
+                *redial_of = redial_of.map(|run| self.run(run));
                 *pair = pair.map(|pair| self.pair(pair));
                 *intended += self.offset;
                 *free += self.offset;
             }
-            EventKind::RunSkipped { run, pair, intended, .. } => {
+            EventKind::RunSkipped { run, pair, redial_of, intended, .. } => {
                 *run = self.run(*run);
+                *redial_of = redial_of.map(|run| self.run(run));
                 *pair = pair.map(|pair| self.pair(pair));
                 *intended += self.offset;
             }

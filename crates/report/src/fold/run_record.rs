@@ -4,6 +4,7 @@ use rushhour_core::bill::{BillableTimes, RunUsage};
 use rushhour_core::event::{
     EventKind, FramesSent, MediaPath, ModelUsage, Outcome, Reconnect, RunMapping, RunPhase, Turn,
 };
+use rushhour_core::plan::PlannedRun;
 use rushhour_core::profile::{DispatchMethod, EvaluatorSettings, Profile};
 use rushhour_core::units::{
     EvaluatorRunId, Micros, Mode, PairId, ResultId, RoomName, RunIndex, SessionTime, WorkerId,
@@ -90,6 +91,8 @@ pub struct RunRecord {
     pub pair: Option<PairId>,
     /// The position of its caller's network conditions in the profile, if it has any.
     pub network: Option<u32>,
+    /// Whether its caller called again.
+    pub is_redial: bool,
     /// The intended start.
     pub intended: SessionTime,
     /// When a slot was free for it; not before `intended`.
@@ -136,26 +139,23 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// A run of which only the plan is known.
-    pub(super) const fn new(
-        run: RunIndex,
-        stage: u32,
-        scenario: u32,
-        copy: u32,
-        mode: Mode,
-        pair: Option<PairId>,
-        intended: SessionTime,
-    ) -> Self {
+    /// The run that an event starts or skips, of which nothing more is known.
+    pub(super) fn of_start(event: &EventKind) -> Option<Self> {
+        PlannedRun::of_event(event).map(Self::planned)
+    }
+
+    const fn planned(run: PlannedRun) -> Self {
         Self {
-            run,
-            stage,
-            scenario,
-            copy,
-            mode,
-            pair,
-            network: None,
-            intended,
-            slot_free: intended,
+            run: run.index,
+            stage: run.stage,
+            scenario: run.scenario,
+            copy: run.copy,
+            mode: run.mode,
+            pair: run.pair,
+            network: run.network,
+            is_redial: run.redial_of.is_some(),
+            intended: run.intended,
+            slot_free: run.intended,
             started: None,
             room: None,
             room_created: None,
@@ -277,6 +277,7 @@ pub(super) mod tests {
             mode: Mode::Chat,
             pair: None,
             network: None,
+            is_redial: false,
             intended: SessionTime(1_000),
             slot_free: SessionTime(1_500),
             started: Some(SessionTime(1_600)),

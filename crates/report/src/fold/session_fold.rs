@@ -83,21 +83,10 @@ impl Fold {
         folded.last_event = folded.last_event.max(event.at);
         match &event.kind {
             EventKind::Opened(_) => return Err(FoldError::OpenedTwice),
-            EventKind::RunStarted {
-                run,
-                stage,
-                scenario,
-                copy,
-                mode,
-                pair,
-                network,
-                intended,
-                free,
-                room,
-            } => {
-                let mut record =
-                    RunRecord::new(*run, *stage, *scenario, *copy, *mode, *pair, *intended);
-                record.network = *network;
+            EventKind::RunStarted { run, free, room, .. } => {
+                let Some(mut record) = RunRecord::of_start(&event.kind) else {
+                    return Ok(EndedRuns::Nothing);
+                };
                 record.slot_free = *free;
                 record.room = Some(room.clone());
                 record.started = Some(event.at);
@@ -105,10 +94,10 @@ impl Fold {
                 self.live.insert(*run, record);
                 folded.in_flight_peak = folded.in_flight_peak.max(self.live.len() as u64);
             }
-            EventKind::RunSkipped { run, stage, scenario, copy, mode, pair, network, intended } => {
-                let mut record =
-                    RunRecord::new(*run, *stage, *scenario, *copy, *mode, *pair, *intended);
-                record.network = *network;
+            EventKind::RunSkipped { .. } => {
+                let Some(mut record) = RunRecord::of_start(&event.kind) else {
+                    return Ok(EndedRuns::Nothing);
+                };
                 record.ending = Some(RunOutcome {
                     outcome: Outcome::Skipped,
                     seen: TimeSpan { from: event.at, to: event.at },

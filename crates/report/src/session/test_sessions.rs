@@ -111,6 +111,7 @@ impl SessionBuilder {
             mode,
             pair,
             network: None,
+            redial_of: None,
             intended,
             free: intended,
             room,

@@ -10,6 +10,13 @@ use rushhour_core::units::{Metric, Micros};
 /// The least speech of a window that says how often it breaks up.
 const LEAST_SPEECH: Micros = Micros::from_secs(20);
 
+/// The fewest words that were said in a window that has a word error rate.
+const LEAST_WORDS: u64 = 50;
+/// The fewest key words that were said in a window that says how many were missed.
+const LEAST_KEY_WORDS: u64 = 10;
+/// The smallest change of a share of what was said that can matter.
+const LEAST_OF_WORDS: f64 = 0.02;
+
 /// A figure that is tracked through a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TrackedSeries {
@@ -19,6 +26,10 @@ pub enum TrackedSeries {
     P95(Metric),
     /// Gaps in each minute of the agent's speech.
     SpeechGaps,
+    /// The agent's word error rate.
+    WordErrors,
+    /// The share of key words that the agent did not hear.
+    MissedKeyWords,
     /// The share of runs that failed.
     Failed,
     /// The resident memory of the agent's worker.
@@ -55,7 +66,9 @@ impl TrackedSeries {
         let latencies = TIMELINE_METRICS
             .into_iter()
             .flat_map(|metric| [Self::Median(metric), Self::P95(metric)]);
-        latencies.chain([Self::SpeechGaps, Self::Failed, Self::Memory]).collect()
+        let heard = [Self::WordErrors, Self::MissedKeyWords];
+        let others = [Self::Failed, Self::Memory];
+        latencies.chain([Self::SpeechGaps]).chain(heard).chain(others).collect()
     }
 
     /// Its name in reports and in the history.
@@ -64,6 +77,8 @@ impl TrackedSeries {
             Self::Median(metric) => format!("{metric} p50"),
             Self::P95(metric) => format!("{metric} p95"),
             Self::SpeechGaps => "speech.gaps".to_owned(),
+            Self::WordErrors => "heard.wer".to_owned(),
+            Self::MissedKeyWords => "heard.words missed".to_owned(),
             Self::Failed => "failed".to_owned(),
             Self::Memory => "agent memory".to_owned(),
         }
@@ -74,14 +89,17 @@ impl TrackedSeries {
         match self {
             Self::Median(_) | Self::P95(_) => SeriesUnit::Microseconds,
             Self::SpeechGaps => SeriesUnit::PerMinute,
-            Self::Failed => SeriesUnit::Share,
+            Self::WordErrors | Self::MissedKeyWords | Self::Failed => SeriesUnit::Share,
             Self::Memory => SeriesUnit::Bytes,
         }
     }
 
     /// The smallest change that can matter, whatever the level: without it, one gap would be a rise from none.
     pub(super) const fn least_material(self) -> f64 {
-        self.unit().least_material()
+        match self {
+            Self::WordErrors | Self::MissedKeyWords => LEAST_OF_WORDS,
+            _ => self.unit().least_material(),
+        }
     }
 
     /// Its value in a window.
@@ -92,6 +110,12 @@ impl TrackedSeries {
             Self::SpeechGaps => {
                 let minutes = window.sound.speech.as_secs_f64() / 60.0;
                 (window.sound.speech >= LEAST_SPEECH).then(|| window.sound.gaps() as f64 / minutes)
+            }
+            Self::WordErrors => {
+                window.heard.words.rate().filter(|_| window.heard.words.said() >= LEAST_WORDS)
+            }
+            Self::MissedKeyWords => {
+                window.heard.missed_share().filter(|_| window.heard.key_words >= LEAST_KEY_WORDS)
             }
             Self::Failed => (window.runs > 0).then(|| window.failed as f64 / window.runs as f64),
             Self::Memory => window.worker?.memory,

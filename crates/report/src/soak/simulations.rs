@@ -11,9 +11,10 @@ use super::nightly_run::History;
 use super::nightly_run::tests::nightly_run;
 use super::series::TrackedSeries;
 use super::series_judgement::{SeriesFinding, SeriesJudgement, judge_series};
-use super::soak_data::{EndedRun, SoakData, TimedLatency, WorkerSample};
+use super::soak_data::{EndedRun, SoakData, TimedHearing, TimedLatency, WorkerSample};
 use super::windows::SoakWindows;
-use rushhour_core::event::AgentHealth;
+use crate::fold::HeardOfRun;
+use rushhour_core::event::{AgentHealth, TranscriptionErrors};
 use rushhour_core::rng::SeededRng;
 use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
 use rushhour_stats::Bootstrap;
@@ -300,4 +301,33 @@ fn more_failures_are_found_and_one_burst_is_not() {
         ..STEADY
     };
     assert!(share(&burst, 8, 600, failed) <= 0.0);
+}
+
+#[test]
+fn an_agent_that_hears_worse_and_worse_is_found() {
+    let mut data = session(&STEADY, 3);
+    let of = data.ended.len() as f64;
+    let mut rng = Rng(SeededRng::new(3));
+    let heard = data.ended.iter().enumerate().map(|(run, ended)| {
+        let progress = run as f64 / of;
+        let misheard = (0..40).filter(|_| rng.unit() < 0.05 + 0.1 * progress).count() as u64;
+        let words = TranscriptionErrors {
+            hits: 40 - misheard,
+            substitutions: misheard,
+            ..Default::default()
+        };
+        let key_words_heard = u64::from(rng.unit() > 0.1);
+        let heard =
+            HeardOfRun { turns: 1, words, key_words: 1, key_words_heard, ..Default::default() };
+        TimedHearing { intended: ended.intended, heard }
+    });
+    data.heard = heard.collect();
+    let criteria = SoakCriteria { resamples: 600, ..SoakCriteria::of(None) };
+    let judged = judge_series(&SoakWindows::of(&data, None), &criteria).0;
+    let of = |series| judged.iter().find(|one| one.series == series).expect("it is judged");
+    let errors = of(TrackedSeries::WordErrors);
+    assert_eq!(errors.finding, SeriesFinding::Rises);
+    let slope = errors.slope.expect("there are enough windows");
+    assert!((0.08..0.12).contains(&slope.change), "{slope:?}");
+    assert!(!of(TrackedSeries::MissedKeyWords).finding.is_change());
 }

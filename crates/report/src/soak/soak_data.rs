@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::idle_periods::{IdleKind, IdlePeriod};
 use crate::fold::{
-    EndedRuns, FoldedSession, QualityOfRun, RoomsListed, RunRecord, TIMELINE_METRICS,
+    EndedRuns, FoldedSession, HeardOfRun, QualityOfRun, RoomsListed, RunRecord, TIMELINE_METRICS,
 };
 use rushhour_core::event::{AgentHealth, Event, EventKind, FailureClass, Outcome, SpeechQuality};
 use rushhour_core::units::{Metric, Micros, SessionTime};
@@ -29,6 +29,15 @@ pub struct TimedSound {
     pub intended: SessionTime,
     /// How its speech arrived.
     pub sound: SpeechQuality,
+}
+
+/// What the agent heard of the caller in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedHearing {
+    /// The run's intended start.
+    pub intended: SessionTime,
+    /// What it heard of what was said.
+    pub heard: HeardOfRun,
 }
 
 /// A run that completed or failed.
@@ -62,6 +71,8 @@ pub struct SoakData {
     pub ended: Vec<EndedRun>,
     /// How the agent sounded in runs of measured stages, in any order; none where no caller of ours heard it.
     pub sounds: Vec<TimedSound>,
+    /// What the agent heard in runs of measured stages, in any order; none where it wrote no transcripts of callers.
+    pub heard: Vec<TimedHearing>,
     /// Samples of the worker in order of time, evenly thinned where there are many.
     pub worker_samples: Vec<WorkerSample>,
     /// Polls of the worker that were not answered usefully.
@@ -80,6 +91,7 @@ pub struct SoakBuilder {
     latencies: BTreeMap<(u32, Metric), Vec<TimedLatency>>,
     ended: Vec<(u32, EndedRun)>,
     sounds: Vec<(u32, TimedSound)>,
+    heard: Vec<(u32, TimedHearing)>,
     worker_samples: ThinnedSamples,
     failed_worker_polls: u64,
     started: u64,
@@ -172,6 +184,10 @@ impl SoakBuilder {
         if sound.speech > Micros::ZERO {
             self.sounds.push((record.stage, TimedSound { intended, sound }));
         }
+        let heard = HeardOfRun::of(record);
+        if heard.turns > 0 || heard.key_words > 0 {
+            self.heard.push((record.stage, TimedHearing { intended, heard }));
+        }
         for sample in record.samples() {
             if TIMELINE_METRICS.contains(&sample.metric) {
                 let timed = TimedLatency { intended, latency: sample.high };
@@ -198,6 +214,8 @@ impl SoakBuilder {
         let is_measured = |stage: u32| folded.names.is_measured(stage);
         let sounds = self.sounds.into_iter().filter(|(stage, _)| is_measured(*stage));
         let sounds = sounds.map(|(_, sound)| sound).collect();
+        let heard = self.heard.into_iter().filter(|(stage, _)| is_measured(*stage));
+        let heard = heard.map(|(_, heard)| heard).collect();
         // An idle period within a stage is no pause between waves: only the last of each stage counts.
         let mut idle_periods: Vec<IdlePeriod> = Vec::new();
         for period in self.idle_periods {
@@ -210,6 +228,7 @@ impl SoakBuilder {
             latencies,
             ended,
             sounds,
+            heard,
             worker_samples: self.worker_samples.samples,
             failed_worker_polls: self.failed_worker_polls,
             idle_periods,

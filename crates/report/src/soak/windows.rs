@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::soak_data::{SoakData, WorkerSample};
+use crate::fold::HeardOfRun;
 use rushhour_core::event::SpeechQuality;
 use rushhour_core::units::{Metric, Micros, PositiveDuration, SessionTime};
 use rushhour_stats::{Quantile, Sample};
@@ -57,6 +58,8 @@ pub struct SoakWindow {
     pub latencies: BTreeMap<Metric, WindowFigure>,
     /// How the agent sounded.
     pub sound: SpeechQuality,
+    /// What the agent heard.
+    pub heard: HeardOfRun,
     /// The worker; none where it has no sample.
     pub worker: Option<WindowWorker>,
 }
@@ -121,6 +124,11 @@ impl SoakWindows {
             let Some(index) = self.index(one.intended) else { continue };
             let sound = &mut self.windows[index].sound;
             *sound = sound.plus(&one.sound);
+        }
+        for one in &data.heard {
+            let Some(index) = self.index(one.intended) else { continue };
+            let heard = &mut self.windows[index].heard;
+            *heard = heard.plus(&one.heard);
         }
         for (metric, values) in &data.latencies {
             let mut by_window = vec![Vec::new(); self.windows.len()];

@@ -56,6 +56,46 @@ fn an_agent_that_always_asks_the_same_is_answered_so_often_and_no_more() {
 }
 
 #[test]
+fn a_caller_follows_no_more_than_200_rules_whatever_the_agent_says() {
+    let rules = (0..3).map(|_| rule("(?i)again", 100, says("Yes."))).collect();
+    let mut scene = with_rules(rules);
+    scene.until(1_120);
+    for number in 0..201 {
+        let at = 1_300 + number * 800;
+        scene.answers(at, &format!("SG_{number}"), "Again?");
+        scene.until(at + 750);
+    }
+    let log = scene.handle.take_log();
+    assert_eq!(log.iter().filter(|line| *line == "lk.chat: Yes.").count(), 200);
+    assert_eq!(log.last().map(String::as_str), Some("lk.chat: Two."));
+}
+
+#[test]
+fn a_rule_whose_answer_cannot_be_sent_yet_is_followed_once_it_can() {
+    let mut scene = with_rules(vec![rule("(?i)spell", 1, says("S, M, I."))]);
+    scene.until(1_120);
+    scene.answers(1_300, "SG_1", "Could you spell that?");
+    scene.handle.take_log();
+    scene.handle.is_blocked = true;
+    scene.until(2_400);
+    let tried = scene.handle.take_log();
+    assert!(tried.len() > 2 && tried.iter().all(|line| line == "lk.chat: S, M, I."), "{tried:?}");
+    scene.handle.is_blocked = false;
+    scene.until(2_500);
+    assert_eq!(scene.handle.take_log(), ["lk.chat: S, M, I."]);
+    // The next turn has to wait too: the rule is used up, which counts once.
+    scene.answers(2_600, "SG_2", "Spell it again?");
+    scene.handle.is_blocked = true;
+    scene.until(3_600);
+    scene.handle.is_blocked = false;
+    scene.until(3_700);
+    assert_eq!(scene.handle.take_log().pop().as_deref(), Some("lk.chat: Two."));
+    scene.answers(3_800, "SG_3", "Goodbye.");
+    scene.until(5_000);
+    assert_eq!(scene.summary().rules_used_up, 1);
+}
+
+#[test]
 fn a_rule_may_follow_the_last_turn_and_may_hang_up() {
     let mut scene = with_rules(vec![
         rule("(?i)anything else", 1, says("No.")),

@@ -40,6 +40,8 @@ raw_table! {
         rule: Vec<RawRule>,
         /// Callers that hang up before the script is over.
         abandon: RawAbandon,
+        /// Callers that call again after they hung up early, or after nobody answered.
+        redial: RawRedial,
     }
 }
 
@@ -120,5 +122,17 @@ raw_table! {
         after: PositiveDuration,
         /// They hang up once the agent has kept them waiting for an answer for this long.
         silence: PositiveDuration,
+    }
+}
+
+raw_table! {
+    /// Callers that call again after they hung up early (`[abandon]`), or after a call in which the agent neither spoke nor wrote: each such call is a run of its own, of the same scenario and stage.
+    RawRedial {
+        /// The share of such callers that do, drawn from the seed for each call; all if not given.
+        share: Percent,
+        /// How long after the end of the call before, at most 1h; 30s if not given.
+        pause: PositiveDuration,
+        /// How often each of them, 1 to 10; once if not given.
+        at_most: u32,
     }
 }

@@ -6,7 +6,9 @@ use regex::Regex;
 
 use super::resolver::Resolver;
 use super::scenarios::ScenarioContext;
-use super::script_rules::{resolve_abandonment, resolve_backchannel, resolve_rules};
+use super::script_rules::{
+    resolve_abandonment, resolve_backchannel, resolve_redial, resolve_rules,
+};
 use crate::event::KeyWords;
 use crate::profile::diagnostic::{DiagnosticKind, Diagnostics, Located, SourceId, SourceSpan};
 use crate::profile::from_node::FromNode;
@@ -100,7 +102,8 @@ pub(super) fn resolve_script(
         .collect();
     let rules = resolve_rules(raw.rule.as_ref(), folder, context, resolver);
     let abandon = raw.abandon.as_ref().and_then(|at| resolve_abandonment(at, resolver));
-    Some(Script { greeting, turns, rules, abandon, background: None })
+    let redial = raw.redial.as_ref().and_then(|at| resolve_redial(at, context, resolver));
+    Some(Script { greeting, turns, rules, abandon, redial, background: None })
 }
 
 fn resolve_greeting(raw: &RawGreeting, resolver: &mut Resolver<'_>) -> ExpectedGreeting {
@@ -121,9 +124,10 @@ fn check_turn_has_content(
     for mode in context.mode.modes() {
         let presses_keys = raw.dtmf.is_some();
         let (missing, hint) = match mode {
-            Mode::Chat => (raw.say.is_none(), "add `say`, the text to send"),
+            Mode::Chat => (!has_words(raw.say.as_ref()), "add `say`, the text to send"),
             Mode::Voice => {
-                let is_said = raw.play.is_some() || raw.say.is_some() && context.synthesises;
+                let has_words = has_words(raw.say.as_ref());
+                let is_said = raw.play.is_some() || has_words && context.synthesises;
                 let hint = if raw.say.is_some() {
                     "add `play`, a WAV or Ogg Opus file, or [speech] to the profile, which says what `say` has"
                 } else {
@@ -146,6 +150,11 @@ fn check_turn_has_content(
             resolver.diagnostics.missing_at(span, message, hint);
         }
     }
+}
+
+/// Whether there is anything in a text that can be sent or said.
+pub(super) fn has_words(text: Option<&Located<String>>) -> bool {
+    text.is_some_and(|at| !at.value.trim().is_empty())
 }
 
 /// The keys of a telephone, which are pressed where otherwise a clip is played.

@@ -4,10 +4,10 @@ use regex::{Regex, RegexBuilder};
 
 use super::resolver::Resolver;
 use super::scenarios::ScenarioContext;
-use super::script::{path_from_profile, resolve_keys};
+use super::script::{has_words, path_from_profile, resolve_keys};
 use crate::profile::diagnostic::Located;
-use crate::profile::raw::scenario::{RawAbandon, RawBackchannel, RawRule};
-use crate::profile::settings::script::{Abandonment, Backchannel, RuleAction, ScriptRule};
+use crate::profile::raw::scenario::{RawAbandon, RawBackchannel, RawRedial, RawRule};
+use crate::profile::settings::script::{Abandonment, Backchannel, Redial, RuleAction, ScriptRule};
 use crate::units::{Mode, Percent, PositiveDuration};
 
 /// The most that a rule may be followed in one conversation.
@@ -132,11 +132,13 @@ fn check_has_content(
     }
     for mode in context.mode.modes() {
         let (is_said, hint) = match mode {
-            Mode::Chat => (raw.say.is_some(), "add `say`, the text to send, or hang_up = true"),
+            Mode::Chat => {
+                (has_words(raw.say.as_ref()), "add `say`, the text to send, or hang_up = true")
+            }
             Mode::Voice => (
                 raw.play.is_some()
                     || raw.dtmf.is_some()
-                    || raw.say.is_some() && context.synthesises,
+                    || has_words(raw.say.as_ref()) && context.synthesises,
                 "add `play`, a WAV or Ogg Opus file, `dtmf`, keys to press, or hang_up = true; [speech] in the profile says what `say` has",
             ),
         };
@@ -154,7 +156,7 @@ pub(super) fn resolve_backchannel(
     resolver: &mut Resolver<'_>,
 ) -> Backchannel {
     let raw = &at.value;
-    let is_said = raw.play.is_some() || raw.say.is_some() && context.synthesises;
+    let is_said = raw.play.is_some() || has_words(raw.say.as_ref()) && context.synthesises;
     let speaks = context.mode.modes().contains(&Mode::Voice);
     if speaks && !is_said && !raw.has_errors {
         resolver.diagnostics.missing_at(
@@ -198,4 +200,45 @@ pub(super) fn resolve_abandonment(
         after: raw.after.as_ref().map(|at| at.value),
         silence: raw.silence.as_ref().map(|at| at.value),
     })
+}
+
+pub(super) fn resolve_redial(
+    at: &Located<RawRedial>,
+    context: &ScenarioContext<'_>,
+    resolver: &mut Resolver<'_>,
+) -> Option<Redial> {
+    let raw = &at.value;
+    if context.mode.is_paired() {
+        resolver.diagnostics.conflict(
+            &at.span,
+            "in a paired session nobody calls again",
+            "remove [redial], or choose one mode: a second call would have no partner in the other",
+        );
+        return None;
+    }
+    if let Some(share) = raw.share.as_ref().filter(|at| at.value <= Percent::ZERO) {
+        resolver.diagnostics.invalid(
+            &share.span,
+            "no caller would call again",
+            "write a share such as \"50%\", or remove [redial]",
+        );
+    }
+    let pause = raw.pause.as_ref().map_or(PositiveDuration::secs(30), |at| at.value);
+    if let Some(at) = raw.pause.as_ref().filter(|at| at.value > Redial::LONGEST_PAUSE) {
+        resolver.diagnostics.invalid(
+            &at.span,
+            format!("callers cannot wait {} before they call again", at.value),
+            format!("write at most {}: the session waits for them", Redial::LONGEST_PAUSE),
+        );
+    }
+    let at_most = raw.at_most.as_ref().map_or(1, |at| at.value);
+    if let Some(at) = raw.at_most.as_ref().filter(|at| !(1..=Redial::MOST).contains(&at.value)) {
+        resolver.diagnostics.invalid(
+            &at.span,
+            format!("a caller cannot call again {} times", at.value),
+            format!("write 1 to {}", Redial::MOST),
+        );
+    }
+    let share = raw.share.as_ref().map(|at| at.value);
+    Some(Redial { share: share.or_else(|| Percent::from_fraction(1.0))?, pause, at_most })
 }

@@ -17,6 +17,9 @@ pub struct Script {
     /// Which callers hang up early, if any do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abandon: Option<Abandonment>,
+    /// Which callers call again, if any do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redial: Option<Redial>,
     /// The clip that is repeated where no other plays: the noise around the caller. Set where scripts are prepared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<String>,
@@ -124,6 +127,31 @@ pub struct Abandonment {
     /// How long the agent keeps it waiting; never for that reason if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<PositiveDuration>,
+}
+
+/// Callers that hung up early, or to whom nobody answered, and that call again.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Redial {
+    /// The share of such callers that do, drawn from the seed for each call.
+    pub share: Percent,
+    /// How long after the end of the call before.
+    pub pause: PositiveDuration,
+    /// How often each of them, at least once.
+    pub at_most: u32,
+}
+
+impl Redial {
+    /// The most that a caller may call again.
+    pub const MOST: u32 = 10;
+    /// The longest that a caller waits before it calls again: the session waits for it.
+    pub const LONGEST_PAUSE: PositiveDuration = PositiveDuration::secs(3_600);
+
+    /// The same within the bounds of a profile: it may come from a journal, which nobody checked.
+    #[must_use]
+    pub fn within_bounds(self) -> Self {
+        let pause = self.pause.min(Self::LONGEST_PAUSE);
+        Self { pause, at_most: self.at_most.min(Self::MOST), ..self }
+    }
 }
 
 /// Something that a caller says.

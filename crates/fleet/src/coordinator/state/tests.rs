@@ -379,3 +379,25 @@ fn a_worker_that_serves_another_session_has_lost_the_runs_of_this_one() {
     assert!(detail.as_str().contains("holds callers for another session"), "{detail}");
     assert_eq!(state.take_unasked(), [], "nor is it asked for more");
 }
+
+#[test]
+fn a_worker_that_let_go_for_a_while_gets_runs_again() {
+    let mut state = state();
+    // Full but for one.
+    for run in 0..29 {
+        assert!(matches!(place(&mut state, run), Placement::On(_)));
+    }
+    // The coordinator stood still for longer than the lease: idle workers hold no session until they hear of it again.
+    for worker in [A, B] {
+        let capacity = if worker == A { 10 } else { 20 };
+        let let_go = WorkerReport { state: WorkerState::Idle, ..report(worker, capacity) };
+        state.heard(let_go, Micros(200_000));
+    }
+    assert_eq!(place(&mut state, 40), Placement::Nobody);
+    for worker in [A, B] {
+        let capacity = if worker == A { 10 } else { 20 };
+        state.heard(report(worker, capacity), Micros(1_200_000));
+    }
+    assert!(matches!(place(&mut state, 400), Placement::On(_)));
+    assert_eq!(place(&mut state, 401), Placement::Full, "what they hold is counted once");
+}

@@ -32,9 +32,10 @@ pub fn soak_csv(soak: &SoakAnalysis, to: impl Write) -> csv::Result<()> {
             SeriesUnit::PerMinute => {
                 one.value(window).map_or(String::new(), |value| format!("{value:.3}"))
             }
-            SeriesUnit::Microseconds | SeriesUnit::Share | SeriesUnit::Bytes => {
-                cell(one.value(window))
+            SeriesUnit::Share => {
+                one.value(window).map_or(String::new(), |value| format!("{value:.4}"))
             }
+            SeriesUnit::Microseconds | SeriesUnit::Bytes => cell(one.value(window)),
         }));
         let worker = window.worker.unwrap_or_default();
         line.push(worker.load.map_or(String::new(), |load| format!("{load:.4}")));

@@ -202,8 +202,8 @@ fn whole_seconds(time: rushhour_core::units::Micros) -> rushhour_core::units::Mi
 pub fn live_drift(analysis: &SoakAnalysis, folded: &FoldedSession) -> String {
     let content = html! {
         p {
-            "As if the soak ended now. Whoever looks often sees more chance findings than the one judgement at the end, "
-            "which also looks for leaks."
+            "As if the soak had ended after " (folded.last_event.since(SessionTime::START)) ". Whoever looks often sees "
+            "more chance findings than the one judgement at the end, which also looks for leaks."
         }
         (soak::drift(analysis, folded))
     };

@@ -28,28 +28,39 @@ const LEAST_WIDTH: f64 = 1.0;
 
 /// The recordings that lie beside a page, in the folder `recordings`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RecordedRuns(BTreeMap<RunIndex, ConversationRecord>);
+pub struct RecordedRuns {
+    by_run: BTreeMap<RunIndex, ConversationRecord>,
+    /// Recordings that are in the folder, and would make the page too large.
+    left_out: u64,
+}
 
 impl RecordedRuns {
     /// These recordings.
     pub fn new(records: impl IntoIterator<Item = ConversationRecord>) -> Self {
-        Self(records.into_iter().map(|record| (record.run, record)).collect())
+        let by_run = records.into_iter().map(|record| (record.run, record)).collect();
+        Self { by_run, left_out: 0 }
+    }
+
+    /// The same, with so many more in the folder that would make the page too large.
+    #[must_use]
+    pub fn without(self, left_out: u64) -> Self {
+        Self { left_out, ..self }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_run.is_empty() && self.left_out == 0
     }
 
     /// The address of a run's recording on the page, if there is one.
     pub(super) fn address_of(&self, run: RunIndex) -> Option<String> {
-        self.0.contains_key(&run).then(|| format!("#{}", anchor(run)))
+        self.by_run.contains_key(&run).then(|| format!("#{}", anchor(run)))
     }
 
     /// Links to the recordings of failed runs, by class; `None` if no failed run was recorded.
     pub(super) fn failed(&self) -> Option<Markup> {
         let mut by_class: BTreeMap<FailureClass, Vec<RunIndex>> = BTreeMap::new();
-        for record in self.0.values() {
+        for record in self.by_run.values() {
             if let Outcome::Failed { class, .. } = record.outcome {
                 by_class.entry(class).or_default().push(record.run);
             }
@@ -70,11 +81,19 @@ impl RecordedRuns {
     pub(super) fn section(&self) -> Markup {
         html! {
             p {
-                (counted(self.0.len() as u64, "conversation")) " in the folder " code { "recordings" }
+                (counted(self.by_run.len() as u64, "conversation")) " in the folder " code { "recordings" }
                 " beside this page. They hold what was said, which may be personal data: "
                 code { "rushhour report --without-recordings" } " makes a page without them."
             }
-            @for record in self.0.values() { (recording(record)) }
+            @if self.left_out > 0 {
+                p {
+                    "Not on this page, which would be too large: "
+                    (counted(self.left_out, "more conversation")) " in that folder. There, "
+                    code { "run-N.txt" } " is what was said in run N, and any player opens "
+                    code { "run-N-caller.opus" } " and " code { "run-N-agent.opus" } "."
+                }
+            }
+            @for record in self.by_run.values() { (recording(record)) }
         }
     }
 }

@@ -229,6 +229,11 @@ pub(crate) fn conversation_note(folded: &FoldedSession) -> Option<String> {
         let (stopped, of) = (tally.false_interruptions, tally.backchannels);
         parts.push(format!("the agent stopped for {stopped} of {of} back-channels"));
     }
+    if tally.redials > 0 {
+        let calls = counted(tally.redials, "call");
+        let failed = tally.failed_redials;
+        parts.push(format!("{calls} by callers that called again ({failed} failed)"));
+    }
     (!parts.is_empty()).then(|| format!("In the conversations: {}.", parts.join(", ")))
 }
 
@@ -452,4 +457,19 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend(rpc_note(folded));
     notes.extend(unusual_path_note(folded));
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::test_sessions::SessionBuilder;
+
+    #[test]
+    fn callers_that_called_again_are_told() {
+        let (mut folded, _) = SessionBuilder::chat("").closed();
+        assert_eq!(conversation_note(&folded), None);
+        (folded.conversations.redials, folded.conversations.failed_redials) = (3, 1);
+        let told = "In the conversations: 3 calls by callers that called again (1 failed).";
+        assert_eq!(conversation_note(&folded).as_deref(), Some(told));
+    }
 }

@@ -141,8 +141,19 @@ fn a_mistake_in_a_script_is_underlined_in_the_script() {
     let found = mistakes(PROFILE, Ok(b"[greeting]\n"));
     assert_eq!(found[0].message, "the script has no turns");
     assert_eq!(found[0].source, "scripts/s.toml");
+    let blank = mistakes(PROFILE, Ok(b"[[turn]]\nsay = \" \\n\"\n"));
+    assert_eq!(blank[0].message, "turn 1 says nothing in chat");
     let many = "[[turn]]\nsay = \"a\"\n".repeat(1_001);
     assert_eq!(mistakes(PROFILE, Ok(many.as_bytes()))[0].message, "1001 turns are too many");
+}
+
+#[test]
+fn nobody_calls_again_in_a_paired_session() {
+    let profile = PROFILE.replace("\"chat\"", "\"paired\"");
+    let script = format!("{SCRIPT}[redial]\n");
+    let found = mistakes(&profile, Ok(script.as_bytes()));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].message, "in a paired session nobody calls again");
 }
 
 /// The script with more at its end, for native callers in voice.
@@ -165,6 +176,8 @@ hang_up = true
 [abandon]
 share = "10%"
 silence = "6s"
+[redial]
+share = "50%"
 "#;
     let (profile, text) = with(more);
     let loaded = load_with(&profile, Ok(text.as_bytes())).unwrap();
@@ -176,6 +189,9 @@ silence = "6s"
     assert_eq!((script.rules[0].at_most, &script.rules[1].action), (2, &RuleAction::HangUp));
     let abandon = script.abandon.unwrap();
     assert_eq!((abandon.share.fraction(), abandon.after), (0.1, None));
+    let redial = script.redial.unwrap();
+    assert_eq!((redial.share.fraction(), redial.at_most), (0.5, 1));
+    assert_eq!(redial.pause, PositiveDuration::secs(30));
     assert!(script.lines_mut().all(|line| !line.needs_speech()));
     assert_eq!(script.lines_mut().count(), 4);
 }
@@ -189,6 +205,7 @@ fn mistakes_beside_the_turns_are_underlined() {
             ".*",
         ),
         ("[[rule]]\nhears = \"a\"", "rule 1 does nothing in voice", "a"),
+        ("[[turn]]\nsay = \" \"", "turn 3 says nothing in voice", " "),
         ("[[rule]]\nhears = \"a\"\nsay = \"b\"", "rule 1 does nothing in voice", "a"),
         (
             "[[rule]]\nhears = \"a\"\nhang_up = true\nsay = \"b\"",
@@ -210,6 +227,9 @@ fn mistakes_beside_the_turns_are_underlined() {
         ("backchannel = { say = \"mm\" }", "this back-channel says nothing in voice", "mm"),
         ("[abandon]\nshare = \"10%\"", "[abandon] does not say when callers hang up", "abandon"),
         ("[abandon]\nshare = \"0%\"\nafter = \"1s\"", "no caller would hang up", "0%"),
+        ("[redial]\nshare = \"0%\"", "no caller would call again", "0%"),
+        ("[redial]\npause = \"2h\"", "callers cannot wait 2h before they call again", "2h"),
+        ("[redial]\nat_most = 11", "a caller cannot call again 11 times", "11"),
     ] {
         let (profile, text) = with(&format!("{more}\n"));
         let found = mistakes(&profile, Ok(text.as_bytes()));
