@@ -1,12 +1,14 @@
 //! Whether speech was cut: digital silence with a hard edge on both sides, as a source leaves that has run dry.
 //!
-//! A voice that pauses leaves the tone of its room, or fades out more slowly than a codec rings out. Where a synthesiser puts
-//! digital silence between sounds, what follows is another sound: after a cut the same one goes on, as loud and with the same
-//! spectrum. So a cut that falls between two sounds is not found; a pause is hardly ever taken for a cut.
+//! A voice that pauses leaves the tone of its room, or fades out more slowly than a codec rings out; and where a synthesiser
+//! puts digital silence between sounds, what follows is another sound. After a cut the same sound goes on: as loud, with the
+//! same spectrum, and in the rhythm of its voice (`splice`). No sign decides alone; their sum does.
 
 use std::f32::consts::TAU;
 use std::ops::Range;
 
+use super::speech_sound::SHORTEST_GAP;
+use super::splice::Splice;
 use super::voice_activity::VoiceActivity;
 use rushhour_core::units::Micros;
 
@@ -14,34 +16,55 @@ use rushhour_core::units::Micros;
 const WINDOW: Micros = Micros::from_millis(5);
 /// Its samples, at 16 kHz.
 const WINDOW_SAMPLES: usize = 80;
-/// Silence as it comes out of the codec soon after a sound, in dBFS.
+/// LiveKit's agents send 10 ms at a time, so a source that has run dry is silent for a multiple of that.
+const SENT_AT_ONCE: u64 = 10_000;
+/// Softer than this there is no spectrum worth looking at, in dBFS.
 const SILENT: f32 = -70.0;
 /// Digital silence; a microphone, and dither, are louder.
 const DIGITAL: f32 = -98.0;
 /// From so many windows of silence on, the codec has come to rest.
-const AT_REST: usize = 14;
-/// Speech that is cut is at least this loud next to the cut, in dBFS,
-const LOUD: f32 = -36.0;
-/// and not much softer than what is around it, in decibels.
-const SOFTER: f32 = 20.0;
-/// The windows around a cut that tell how loud the speech is.
+const AT_REST: usize = 16;
+/// The windows on each side that tell how loud the speech is; of these, so many must sound: what is shorter is a click.
 const SPEECH: usize = 12;
-/// Of these, so many must sound: what is shorter is a click or a key.
-const LASTS: usize = 7;
-/// The windows in which the codec lets a sound that was cut ring out, and in which it lets it begin again.
-const RINGS_OUT: usize = 10;
-const BEGINS: usize = 4;
+const LASTS: usize = 6;
+const SOUNDS: f32 = -58.0;
+/// Where speech may break off, and where it may go on, in dBFS; and how far that may be below what is loudest around it.
+const FAINT: f32 = -50.0;
+const BREAKS_OFF_BELOW: f32 = 26.0;
+const GOES_ON_BELOW: f32 = 28.0;
+/// Within 10 ms it falls and rises by so many decibels, and stays so much softer.
+const FALLS: f32 = 13.0;
+const RISES: f32 = 20.0;
+const STAYS_SOFTER: f32 = 8.0;
+/// The last window that falls so and is about as loud as others that do is the edge.
+const AS_LOUD: f32 = 10.0;
+/// The loudest window at each edge is at least this loud.
+const LOUD_BEFORE: f32 = -43.0;
+const LOUD_AFTER: f32 = -43.0;
 /// The windows whose sound is compared on both sides.
 const COMPARED: usize = 4;
-/// By how much the two sides differ at most, in decibels: in level, and in the shape of the spectrum; in that less after a
-/// silence as long as voices pause.
-const LEVEL_DIFFERENCE: f32 = 14.0;
-const SHAPE_DIFFERENCE: f32 = 6.5;
-const SHAPE_DIFFERENCE_OF_LONG: f32 = 5.0;
-/// From so many windows on, a silence may be a pause between words: 150 ms.
-const LONG: usize = 30;
-/// The fewest windows of a gap: a shorter one is a click.
-const FEWEST: usize = 6;
+/// The fewest windows of silence in the shortest gap, whose edges fill two more in part.
+const FEWEST: usize = 4;
+/// From so many windows on, a codec has fallen silent, and fewer pauses are as silent.
+const LONG: usize = 17;
+
+/// What speaks for a cut and against it, in decibels by which the spectra on both sides differ: fitted to the mixtures of
+/// docs/statistics.md.
+const ALIKE: f32 = 9.0;
+/// For each subframe in which the codec's gain fell as fast as it may, up to a number.
+const FAST_FALL: f32 = 1.25;
+const MOST_FAST_FALLS: u32 = 8;
+/// For each decibel by which the sides differ in level, up to a number; and by which what follows is louder.
+const OTHER_LEVEL: f32 = -0.3;
+const MOST_OTHER_LEVEL: f32 = 25.0;
+const LOUDER: f32 = 0.4;
+const LONG_SILENCE: f32 = 4.7;
+/// For a voice that goes on in its rhythm, and less where it may be another's.
+const RHYTHM: f32 = 12.0;
+const VOICED: f32 = -6.7;
+/// Spectra that differ by less than this are those of one sound: if that is a voice which does not keep its rhythm, it is
+/// not the same.
+const SAME_SOUND: f32 = 4.5;
 
 /// The frequencies at which the spectrum is looked at, in hertz.
 const BANDS: [f32; 7] = [200.0, 500.0, 800.0, 1_200.0, 1_800.0, 2_600.0, 3_800.0];
@@ -86,60 +109,124 @@ fn goertzel(samples: &[f32], hertz: f32) -> f32 {
 /// What is heard around a silence, window by window.
 #[derive(Debug, Default)]
 pub(super) struct CutLevels {
+    samples: Vec<f32>,
     windows: Vec<Window>,
 }
 
 impl CutLevels {
-    pub(super) fn clear(&mut self) {
-        self.windows.clear();
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.windows.len()
-    }
-
-    pub(super) fn are_silent(&self) -> bool {
-        self.windows.iter().all(|window| window.level < SILENT)
-    }
-
     /// Silence that was not sent.
     pub(super) fn add_silence(&mut self, length: Micros) {
         let windows = usize::try_from(length.0 / WINDOW.0).unwrap_or(0).min(400);
         self.windows.extend(std::iter::repeat_n(Window::SILENCE, windows));
+        self.samples.extend(std::iter::repeat_n(0.0, windows * WINDOW_SAMPLES));
     }
 
     /// Decodes the next packet.
     pub(super) fn decode(&mut self, activity: &mut VoiceActivity, payload: &[u8]) {
-        self.windows.extend(activity.decode_apart(payload).chunks(WINDOW_SAMPLES).map(Window::of));
+        self.add(activity.decode_apart(payload));
     }
 
-    /// The length of the gap around a window, if the silence there cuts speech.
-    pub(super) fn cut_around(&self, middle: usize) -> Option<Micros> {
-        let silence = self.silence_around(middle)?;
-        let (start, end) = (silence.start, silence.end);
-        let is_loud = |index: &usize| self.windows[*index].level >= LOUD;
-        let before = (start.saturating_sub(RINGS_OUT)..start).rev().find(is_loud)?;
-        let after = (end..(end + BEGINS).min(self.windows.len())).find(is_loud)?;
-        let rests = silence.len() < AT_REST
-            || silence.clone().any(|index| self.windows[index].level < DIGITAL);
+    fn add(&mut self, samples: &[f32]) {
+        let windows = samples.chunks_exact(WINDOW_SAMPLES);
+        self.samples.extend_from_slice(&samples[..samples.len() - windows.remainder().len()]);
+        self.windows.extend(windows.map(Window::of));
+    }
+
+    /// The length of the gap between two moments, since the first window, if silence cuts speech there. The codec's gain fell
+    /// as fast as it may in so many subframes.
+    pub(super) fn cut_between(&self, from: Micros, to: Micros, fast_falls: u32) -> Option<Micros> {
+        let edges = self.edges(from, to)?;
+        let Edges { before, after } = edges;
+        let gap = before + 1..after;
+        let rests = gap.len() < AT_REST || gap.clone().any(|index| self.level(index) < DIGITAL);
+        let lasts = |around: Range<usize>| {
+            around.filter(|index| self.level(*index) >= SOUNDS).count() >= LASTS
+        };
         let left = (before + 1).saturating_sub(SPEECH)..before + 1;
         let right = after..(after + SPEECH).min(self.windows.len());
-        let is_hard = |edge: usize, around: Range<usize>| {
-            let around = &self.windows[around];
-            let lasts = around.iter().filter(|window| window.level >= LOUD - SOFTER).count();
-            lasts >= LASTS && self.windows[edge].level >= loudest(around) - SOFTER
+        let length = self.gap_length(edges);
+        if length < SHORTEST_GAP || !rests || !lasts(left) || !lasts(right) {
+            return None;
+        }
+        let shape = self.shape_difference(edges);
+        let level = |range: Range<usize>| {
+            let power = |index: usize| 10.0_f32.powf(self.level(index) / 10.0);
+            10.0 * (range.map(power).sum::<f32>() / 2.0).log10()
         };
-        let gap = after - before - 1;
-        let is_cut = gap >= FEWEST
-            && rests
-            && is_hard(before, left)
-            && is_hard(after, right)
-            && self.goes_on(before, after, gap);
-        is_cut.then(|| Micros(WINDOW.0 * gap as u64))
+        let other_level = (level(before - 1..before + 1) - level(after..after + 2)).abs();
+        let loud = self.loudest(after..after + 2).clamp(LOUD_AFTER, -20.0);
+        let evidence = ALIKE - shape
+            + FAST_FALL * fast_falls.min(MOST_FAST_FALLS) as f32
+            + OTHER_LEVEL * other_level.min(MOST_OTHER_LEVEL)
+            + LOUDER * loud
+            + if gap.len() >= LONG { LONG_SILENCE } else { 0.0 };
+        let is_cut = evidence + RHYTHM > 0.0 && {
+            let splice = self.splice(edges, length);
+            let voice = splice.filter(|splice| splice.is_voiced());
+            let rhythm =
+                voice.map_or(0.0, |voice| RHYTHM * voice.continues.clamp(0.0, 0.9) + VOICED);
+            let is_another = shape < SAME_SOUND && splice.is_some_and(Splice::breaks);
+            evidence + rhythm > 0.0 && !is_another
+        };
+        is_cut.then_some(length)
     }
 
-    /// Whether the sound up to one window goes on from another, after a gap.
-    fn goes_on(&self, before: usize, after: usize, gap: usize) -> bool {
+    /// The hard edges of the silence between two moments.
+    fn edges(&self, from: Micros, to: Micros) -> Option<Edges> {
+        let last = self.windows.len().checked_sub(1)?;
+        let index = |time: Micros| usize::try_from(time.0 / WINDOW.0).unwrap_or(last).min(last);
+        let (from, to) = (index(from).saturating_sub(1), (index(to) + 3).min(last));
+        let by_level = |one: &usize, other: &usize| self.level(*one).total_cmp(&self.level(*other));
+        let middle = (from..=to).min_by(by_level)?;
+        let (first, end) = (from.saturating_sub(SPEECH).max(2), (to + SPEECH).min(last + 1));
+        if middle < first + LASTS || end < middle + LASTS {
+            return None;
+        }
+        let sounds = (self.loudest(middle..end) - GOES_ON_BELOW).max(FAINT);
+        let after = (middle..end).find(|index| self.level(*index) >= sounds)?;
+        let sounds = (self.loudest(first..middle + 1) - BREAKS_OFF_BELOW).max(FAINT);
+        let fall = |index: usize| {
+            let stays = self.loudest(index + 2..middle + 1) <= self.level(index) - STAYS_SOFTER;
+            let edge = self.level(index).max(self.level(index - 1) - 6.0);
+            let fall = edge - self.level((index + 2).min(last)).max(SILENT - 5.0);
+            (self.level(index) >= sounds && stays && fall >= FALLS).then_some(index)
+        };
+        let falls = || (first..middle).rev().filter_map(fall);
+        let loudest = falls().map(|index| self.level(index)).max_by(f32::total_cmp)?;
+        // What the codec lets ring out is softer.
+        let before = falls().find(|index| self.level(*index) >= loudest - AS_LOUD)?;
+        let is_hard = after > before + FEWEST
+            && after < last
+            && self.loudest(before - 1..before + 1) > LOUD_BEFORE
+            && self.loudest(after..after + 2) > LOUD_AFTER
+            && self.loudest(after..after + 2) - self.level(after - 2).max(SILENT - 10.0) >= RISES;
+        is_hard.then_some(Edges { before, after })
+    }
+
+    fn level(&self, index: usize) -> f32 {
+        self.windows[index].level
+    }
+
+    fn loudest(&self, range: Range<usize>) -> f32 {
+        range.map(|index| self.level(index)).fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    /// How long it was silent between two windows of sound, which it fills in part.
+    fn gap_length(&self, Edges { before, after }: Edges) -> Micros {
+        let missing = |edge: usize, inner: usize| {
+            let full = 10.0_f32.powf((self.level(edge) - self.level(inner)) / 10.0);
+            1.0 - full.clamp(0.0, 1.0)
+        };
+        let windows =
+            (after - before - 1) as f32 + missing(before, before - 1) + missing(after, after + 1);
+        let length = f64::from(windows) * WINDOW.0 as f64 / SENT_AT_ONCE as f64;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 3 s")]
+        let length = length.round() as u64 * SENT_AT_ONCE;
+        Micros(length)
+    }
+
+    /// By how much the spectra on both sides differ in shape, in decibels.
+    fn shape_difference(&self, Edges { before, after }: Edges) -> f32 {
         let sum = |range: Range<usize>| {
             let mut sum = [1e-9_f32; BANDS.len()];
             for window in &self.windows[range] {
@@ -154,62 +241,81 @@ impl CutLevels {
         let count = BANDS.len() as f32;
         let differences = || one.iter().zip(&other).map(|(one, other)| one - other);
         let level = differences().sum::<f32>() / count;
-        let shape = differences().map(|one| (one - level).powi(2)).sum::<f32>() / count;
-        let most = if gap > LONG { SHAPE_DIFFERENCE_OF_LONG } else { SHAPE_DIFFERENCE };
-        level.abs() <= LEVEL_DIFFERENCE && shape.sqrt() <= most
+        (differences().map(|one| (one - level).powi(2)).sum::<f32>() / count).sqrt()
     }
 
-    fn silence_around(&self, middle: usize) -> Option<Range<usize>> {
-        let is_silent = |index: &usize| self.windows[*index].level < SILENT;
-        (middle < self.windows.len() && is_silent(&middle)).then_some(())?;
-        let start = (0..middle).rev().take_while(is_silent).last().unwrap_or(middle);
-        let end = (middle..self.windows.len()).take_while(is_silent).last()? + 1;
-        Some(start..end)
+    fn splice(&self, Edges { before, after }: Edges, length: Micros) -> Option<Splice> {
+        let of = |length: u64| {
+            let gap = usize::try_from(length / WINDOW.0).ok()? * WINDOW_SAMPLES;
+            Splice::of(&self.samples, before * WINDOW_SAMPLES, (after + 1) * WINDOW_SAMPLES, gap)
+        };
+        // The edges are not known to the millisecond.
+        let lengths = [length.0, length.0.saturating_sub(SENT_AT_ONCE), length.0 + SENT_AT_ONCE];
+        let all = lengths.into_iter().filter_map(of);
+        all.max_by(|one, other| one.continues.total_cmp(&other.continues))
     }
 }
 
-fn loudest(windows: &[Window]) -> f32 {
-    windows.iter().map(|window| window.level).fold(f32::NEG_INFINITY, f32::max)
+/// The last window before a gap, and the first after it.
+#[derive(Debug, Clone, Copy)]
+struct Edges {
+    before: usize,
+    after: usize,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sound(levels: &[f32], tilt: f32) -> impl Iterator<Item = Window> {
-        levels.iter().map(move |level| {
-            let power = 10.0_f32.powf(level / 10.0);
-            let band = |n: f32| power * 10.0_f32.powf(tilt * n / 10.0);
-            Window { level: *level, bands: [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0].map(band) }
-        })
+    /// A voice of 100 Hz from a sample on, at 16 kHz: gaps are whole periods of it.
+    fn voice(from: usize, length: usize) -> Vec<f32> {
+        let at = |sample: usize| {
+            let phase = TAU * 100.0 * sample as f32 / HERTZ;
+            (1..20).map(|n| (phase * n as f32).cos() / n as f32).sum::<f32>() * 0.1
+        };
+        (from..from + length).map(at).collect()
     }
 
-    fn cut(before: &[f32], silence: usize, after: &[f32], tilt: f32) -> Option<u64> {
+    /// A buzz whose energy is elsewhere.
+    fn buzz(length: usize) -> Vec<f32> {
+        (0..length).map(|n| (TAU * 3_000.0 * n as f32 / HERTZ).sin() * 0.1).collect()
+    }
+
+    fn cut(before: &[f32], millis: usize, after: &[f32], fast_falls: u32) -> Option<u64> {
         let mut levels = CutLevels::default();
-        levels.windows.extend(sound(before, 0.0));
-        levels.add_silence(Micros(WINDOW.0 * silence as u64));
-        levels.windows.extend(sound(after, tilt));
-        levels.cut_around(before.len() + silence / 2).map(|gap| gap.0 / 1_000)
+        levels.add(before);
+        levels.add_silence(Micros::from_millis(millis as u64));
+        levels.add(after);
+        let time = |samples: usize| Micros(samples as u64 * 125 / 2);
+        let (from, to) = (time(before.len()), time(before.len() + millis * 16));
+        levels.cut_between(from, to, fast_falls).map(|gap| gap.0 / 1_000)
     }
 
     #[test]
     fn only_hard_edges_between_like_sounds_cut_speech() {
-        let speech = [-20.0, -22.0, -21.0, -24.0, -20.0, -22.0, -21.0, -24.0];
-        let fades = [
-            &speech[..],
-            &[-35.0, -40.0, -45.0, -50.0, -55.0, -60.0, -65.0, -68.0, -69.0, -69.0, -69.0],
-        ]
-        .concat();
-        let rises =
-            [-69.0, -65.0, -60.0, -50.0, -40.0, -20.0, -20.0, -20.0, -20.0, -20.0, -20.0, -20.0];
-        assert_eq!(cut(&speech, 8, &speech, 0.0), Some(40));
-        assert_eq!(cut(&speech, 8, &speech, 6.0), None, "another sound");
-        assert_eq!(cut(&speech, 8, &[-35.9; 8], 0.0), None, "another voice");
-        assert_eq!(cut(&fades, 8, &speech, 0.0), None);
-        assert_eq!(cut(&speech, 8, &rises, 0.0), None);
-        assert_eq!(cut(&speech[..6], 8, &speech, 0.0), None, "a click");
-        assert_eq!(cut(&speech, 5, &speech, 0.0), None, "too short");
-        assert_eq!(cut(&[], 8, &speech, 0.0), None, "the beginning");
-        assert_eq!(cut(&speech, 8, &[], 0.0), None, "the end");
+        let (before, after) = (voice(0, 3_200), voice(3_200, 3_200));
+        for millis in [30, 40, 100, 400] {
+            assert_eq!(cut(&before, millis, &after, 6), Some(millis as u64));
+        }
+        assert_eq!(cut(&before, 20, &after, 6), None, "too short");
+        assert_eq!(cut(&before, 100, &voice(3_280, 3_200), 6), None, "out of its rhythm");
+        assert_eq!(cut(&before, 100, &buzz(3_200), 4), None, "another sound");
+        let soft: Vec<f32> = after.iter().map(|one| one * 0.03).collect();
+        assert_eq!(cut(&before, 100, &soft, 6), None, "too soft");
+        assert_eq!(cut(&voice(2_880, 320), 100, &after, 6), None, "a click");
+        assert_eq!(cut(&[], 40, &after, 6), None, "the beginning");
+        assert_eq!(cut(&before, 40, &[], 6), None, "the end");
+    }
+
+    #[test]
+    fn the_tone_of_a_room_is_no_cut() {
+        let (before, after) = (voice(0, 3_200), voice(3_200, 3_200));
+        let tone: Vec<f32> = buzz(3_200).iter().map(|one| one * 0.001).collect();
+        let mut levels = CutLevels::default();
+        for part in [&before, &tone, &after] {
+            levels.add(part);
+        }
+        let time = |millis| Micros::from_millis(millis);
+        assert_eq!(levels.cut_between(time(200), time(400), 6), None);
     }
 }

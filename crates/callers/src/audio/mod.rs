@@ -16,6 +16,7 @@ mod clip;
 mod clip_error;
 mod conditioned;
 mod cut;
+mod dips;
 mod first_sounds;
 mod level_meter;
 mod loudness;
@@ -28,7 +29,9 @@ mod opus_packet;
 mod playback;
 mod reception;
 mod resample;
+mod silk_gains;
 mod speech_sound;
+mod splice;
 mod talk_spurt;
 #[cfg(test)]
 mod testing;

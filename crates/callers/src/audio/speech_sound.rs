@@ -5,13 +5,14 @@
 //! - A *network* that loses packets leaves out sequence numbers.
 //!
 //! Packets wait here, in the order of the sequence, until the detector of speech knows whether they are speech. Nothing
-//! is allocated for a packet, and only what may be a cut is decoded: packets that are much smaller than those of speech.
+//! is allocated for a packet, and only what may be a cut is decoded: where the sound dips and comes back (`dips`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::super::participant::AudioPacket;
 use super::cut::CutLevels;
+use super::dips::{Dip, DipFinder};
 use super::opus::FRAME_DURATION;
 use super::opus_packet;
 use super::talk_spurt::SpeechEdge;
@@ -29,9 +30,7 @@ pub const LONGEST_GAP: Micros = Micros::from_millis(1_500);
 /// Packets that wait until it is known whether they are speech: 640 ms.
 const HELD_PACKETS: usize = 32;
 /// Packets that are kept for the decoder: the longest gap, and what is around it.
-const KEPT_PACKETS: usize = 84;
-/// Packets of speech before and after a gap without which it is none: shorter sounds are clicks.
-const AROUND_GAP: i64 = 3;
+const KEPT_PACKETS: usize = 86;
 /// Packets before a gap that are decoded: the decoder's history, and how loud the speech was.
 const BEFORE_GAP: i64 = 5;
 /// A sequence number further away than this begins a new stream.
@@ -92,10 +91,6 @@ struct Stream {
     playout: i64,
     /// The latest packet whose time is over.
     judged: Option<Judged>,
-    /// Small packets since this RTP time, after speech.
-    small_since: Option<i64>,
-    /// Larger packets in a row: before the small ones, and after them.
-    large: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +112,7 @@ pub struct SpeechSound {
     typical: f32,
     /// Since when the speech in progress counts.
     speaking_since: Option<SessionTime>,
-    levels: CutLevels,
+    dips: DipFinder,
     quality: SpeechQuality,
 }
 
@@ -208,6 +203,7 @@ impl SpeechSound {
         }
         self.judge_all(activity);
         self.kept.clear();
+        self.dips = DipFinder::default();
         let place = (i64::from(packet.sequence), i64::from(packet.rtp_time));
         let media = micros_of(place.1);
         let transit = packet.at.0.cast_signed().saturating_sub(media);
@@ -219,8 +215,6 @@ impl SpeechSound {
             fastest: transit,
             playout: transit.saturating_add(JITTER_BUFFER.0.cast_signed()),
             judged: None,
-            small_since: None,
-            large: 0,
         });
         Some((place.0, media))
     }
@@ -269,7 +263,8 @@ impl SpeechSound {
                 self.add_lost(Micros(lost.unsigned_abs()));
             }
         }
-        let ended = stream.note_size(packet.media, is_small);
+        let longest = LONGEST_GAP.0.cast_signed();
+        let dip = self.dips.note(packet.media, &packet.payload, is_small, longest);
         stream.judged = Some(Judged {
             sequence: packet.sequence,
             media: packet.media,
@@ -281,8 +276,8 @@ impl SpeechSound {
             self.kept.pop_front();
         }
         self.kept.push_back(KeptPacket { media: packet.media, payload: packet.payload });
-        if let Some((from, to)) = ended.filter(|_| is_speech) {
-            self.look_for_a_cut(from, to, activity);
+        if let Some(dip) = dip.filter(|_| is_speech) {
+            self.look_for_a_cut(dip, activity);
         }
     }
 
@@ -294,62 +289,44 @@ impl SpeechSound {
         }
     }
 
-    /// Decodes small packets between RTP times, and those around them: is it speech that was cut?
-    fn look_for_a_cut(&mut self, from: i64, to: i64, activity: &mut VoiceActivity) {
+    /// Decodes the packets of a dip, and those around it: is it speech that was cut?
+    fn look_for_a_cut(&mut self, dip: Dip, activity: &mut VoiceActivity) {
         let frame = FRAME_DURATION.0.cast_signed();
-        let first = from - BEFORE_GAP * frame;
-        let begin = self.kept.partition_point(|packet| packet.media < first);
-        let small = self.kept.partition_point(|packet| packet.media < from)
-            ..self.kept.partition_point(|packet| packet.media < to);
-        if small.is_empty() {
-            return;
-        }
-        let Self { kept, levels, .. } = self;
-        // A pause with a tone of its own needs no more than one packet.
-        let middle = &kept[usize::midpoint(small.start, small.end)];
-        levels.clear();
+        let kept = &self.kept;
+        // It is needed seldom, so no caller keeps it.
+        let mut levels = CutLevels::default();
+        let begin = kept.partition_point(|packet| packet.media < dip.from - BEFORE_GAP * frame);
         activity.begin_apart();
-        levels.decode(activity, &middle.payload);
-        if !levels.are_silent() {
-            return;
-        }
-        levels.clear();
-        let mut silence = 0..0;
-        let mut expected: Option<i64> = None;
-        activity.begin_apart();
-        for (index, packet) in kept.iter().enumerate().skip(begin) {
-            if let Some(expected) = expected {
-                // Nothing is sent in a silence that lasts.
-                levels.add_silence(Micros(
-                    packet.media.saturating_sub(expected).max(0).unsigned_abs(),
-                ));
-            }
-            if index == small.start {
-                silence.start = levels.len();
-            }
+        let Some(start) = kept.get(begin).map(|packet| packet.media) else { return };
+        let mut expected = start;
+        for packet in kept.iter().skip(begin) {
+            // Nothing is sent in a silence that lasts.
+            levels.add_silence(Micros(packet.media.saturating_sub(expected).max(0).unsigned_abs()));
             if packet.payload.len() <= opus_packet::MAX_DTX_BYTES {
                 levels.add_silence(FRAME_DURATION);
             } else {
                 levels.decode(activity, &packet.payload);
             }
-            if index + 1 == small.end {
-                silence.end = levels.len();
-            }
-            expected = Some(packet.media + frame);
+            expected = packet.media + frame;
         }
-        if let Some(gap) = levels.cut_around(usize::midpoint(silence.start, silence.end)) {
+        let since_start = |media: i64| Micros(media.saturating_sub(start).max(0).unsigned_abs());
+        let (from, to) = (since_start(dip.from), since_start(dip.to));
+        if let Some(gap) = levels.cut_between(from, to, dip.fast_falls) {
             self.quality.starved += 1;
             self.quality.silent = self.quality.silent + gap;
             self.quality.longest_gap = self.quality.longest_gap.max(gap);
         }
     }
 
+    /// What was found since it was last taken, in packets that were judged by now.
+    pub const fn so_far(&self) -> SpeechQuality {
+        self.quality
+    }
+
     /// The caller has its say: what the agent says from here on is another answer, and the silence before it no gap.
     pub fn end_answer(&mut self, activity: &mut VoiceActivity) {
         self.judge_all(activity);
-        if let Some(stream) = &mut self.stream {
-            (stream.small_since, stream.large) = (None, 0);
-        }
+        self.dips = DipFinder::default();
     }
 
     /// What was heard since this was last asked for, and until `now`; `None` if that was no speech. The answer is over.
@@ -363,32 +340,6 @@ impl SpeechSound {
         self.speaking_since = self.speaking_since.map(|since| since.max(now));
         let quality = std::mem::take(&mut self.quality);
         (quality.speech > Micros::ZERO).then_some(quality)
-    }
-}
-
-impl Stream {
-    /// Counts large and small packets in a row. Returns from where to where there were small ones, once enough large ones
-    /// have followed, with as many before.
-    fn note_size(&mut self, media: i64, is_small: bool) -> Option<(i64, i64)> {
-        if is_small {
-            if self.small_since.is_none() && self.large >= AROUND_GAP {
-                self.small_since = Some(media);
-            } else if self.large > 0 && self.large < AROUND_GAP {
-                // A click.
-                self.small_since = None;
-            }
-            self.large = 0;
-            return None;
-        }
-        self.large += 1;
-        if self.large < AROUND_GAP {
-            return None;
-        }
-        let from = self.small_since.take()?;
-        let frame = FRAME_DURATION.0.cast_signed();
-        let to = media - frame * (AROUND_GAP - 1);
-        let length = Micros((to - from).max(0).unsigned_abs());
-        (length <= LONGEST_GAP).then_some((from, to))
     }
 }
 

@@ -15,8 +15,10 @@ use rushhour_core::units::{Micros, SessionTime, SoundLevel};
 
 /// Samples of 10 ms, in which LiveKit's agents send.
 const TICK: usize = FRAME_SAMPLES / 2;
-/// Where a voice is at least this loud on both sides, everybody hears that it is cut, in dBFS.
+/// Where a voice is at least this loud on both sides, in dBFS, and sounds for so long, everybody hears that it is cut.
 const LOUD: f32 = -38.0;
+const SOUNDS: f32 = -58.0;
+const SOUNDING_TICKS: usize = 4;
 /// Where it is softer than this, it pauses, and a cut is a longer pause.
 const PAUSE: f32 = -60.0;
 
@@ -111,28 +113,31 @@ pub(crate) fn voices(folder: &Path) -> Vec<Vec<f32>> {
 /// A cut in a voice.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut {
+    /// Since the first sample that is sent.
+    pub(crate) at: Micros,
     pub(crate) length: Micros,
     /// Whether the voice is loud on both sides.
     pub(crate) is_loud: bool,
 }
 
-/// A voice that is cut by 40 to 400 ms of digital silence every 300 to 900 ms, where it does not pause anyway.
+/// A voice that is cut by 30 to 400 ms of digital silence every 300 to 900 ms, where it does not pause anyway.
 pub(crate) fn cut(samples: &[f32], rng: &mut SeededRng) -> (Vec<f32>, Vec<Cut>) {
     let (mut out, mut cuts) = (Vec::new(), Vec::new());
     let below = |rng: &mut SeededRng, bound| usize::try_from(rng.below(bound)).expect("small");
     let mut next = 110;
     for (tick, chunk) in samples.chunks(TICK).enumerate() {
         if tick >= next {
-            let edge = tick * TICK;
-            let sides = [
-                level(&samples[edge - TICK..edge]),
-                level(&samples[edge..(edge + TICK).min(samples.len())]),
-            ];
+            let of =
+                |tick: usize| samples.get(tick * TICK..(tick + 1) * TICK).map_or(-120.0, level);
+            let sides = [of(tick - 1), of(tick)];
+            let sounds =
+                (tick - SOUNDING_TICKS..tick + SOUNDING_TICKS).all(|tick| of(tick) > SOUNDS);
             if sides.iter().all(|side| *side > PAUSE) {
-                let ticks = 4 + below(rng, 37);
+                let ticks = 3 + below(rng, 38);
                 let length = Micros::from_millis(10 * ticks as u64);
-                let is_loud = sides.iter().all(|side| *side > LOUD);
-                cuts.push(Cut { length, is_loud });
+                let is_loud = sounds && sides.iter().all(|side| *side > LOUD);
+                let at = Micros(out.len() as u64 * 1_000 / 48);
+                cuts.push(Cut { at, length, is_loud });
                 out.extend(vec![0.0; ticks * TICK]);
                 next = tick + 30 + below(rng, 60);
             }
@@ -142,12 +147,25 @@ pub(crate) fn cut(samples: &[f32], rng: &mut SeededRng) -> (Vec<f32>, Vec<Cut>) 
     (out, cuts)
 }
 
-/// What is found in samples that are sent.
-pub(crate) fn heard(samples: &[f32], (bits, dtx): (u32, Dtx)) -> SpeechQuality {
+/// A gap that was found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FoundGap {
+    /// When the packet came after which it was known: some while after the gap.
+    known: Micros,
+    length: Micros,
+}
+
+/// A gap is known after it has ended, by so much: packets wait until it is known whether they are speech.
+const KNOWN_AFTER: Micros = Micros::from_millis(700);
+/// What is known of when a gap ended is this exact.
+const ABOUT: u64 = 110_000;
+
+/// What is found in samples that are sent, and gap by gap.
+pub(crate) fn heard(samples: &[f32], (bits, dtx): (u32, Dtx)) -> (SpeechQuality, Vec<FoundGap>) {
     let mut encoder = Encoder::new(bits, dtx).expect("there is memory");
     let mut activity = VoiceActivity::new(DEFAULT_HANGOVER).expect("there is memory");
     let mut sound = SpeechSound::default();
-    let mut bytes = Vec::new();
+    let (mut bytes, mut found) = (Vec::new(), Vec::new());
     let mut at = SessionTime(1_000_000);
     for (number, chunk) in samples.chunks(FRAME_SAMPLES).enumerate() {
         let mut frame = [0.0; FRAME_SAMPLES];
@@ -167,7 +185,13 @@ pub(crate) fn heard(samples: &[f32], (bits, dtx): (u32, Dtx)) -> SpeechQuality {
             sound.note_edge(edge);
         }
         let edges = activity.handle_packet(&packet);
+        let before = sound.so_far();
         sound.handle_packet(&packet, &mut activity);
+        let after = sound.so_far();
+        if after.starved > before.starved {
+            let known = Micros(FRAME_DURATION.0 * u64::from(number));
+            found.push(FoundGap { known, length: after.silent.saturating_sub(before.silent) });
+        }
         for edge in edges {
             sound.note_edge(edge);
         }
@@ -176,7 +200,35 @@ pub(crate) fn heard(samples: &[f32], (bits, dtx): (u32, Dtx)) -> SpeechQuality {
     for edge in activity.handle_timeout(end) {
         sound.note_edge(edge);
     }
-    sound.take(end, &mut activity).unwrap_or_default()
+    (sound.take(end, &mut activity).unwrap_or_default(), found)
+}
+
+/// Cuts, those of them that were found, and how long both are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Recall {
+    pub(crate) cuts: u64,
+    pub(crate) found: u64,
+    pub(crate) length: Micros,
+    pub(crate) found_length: Micros,
+}
+
+impl Recall {
+    fn add(&mut self, cut: Cut, found: Option<&FoundGap>) {
+        self.cuts += 1;
+        self.length = self.length + cut.length;
+        if let Some(found) = found {
+            self.found += 1;
+            self.found_length = self.found_length + found.length;
+        }
+    }
+
+    pub(crate) fn share(&self) -> f64 {
+        self.found as f64 / self.cuts.max(1) as f64
+    }
+
+    pub(crate) fn length_share(&self) -> f64 {
+        self.found_length.as_secs_f64() / self.length.as_secs_f64().max(1e-9)
+    }
 }
 
 /// What was found in all voices of an engine.
@@ -186,12 +238,11 @@ pub(crate) struct Trial {
     pub(crate) whole: SpeechQuality,
     /// Speech that was cut, and the gaps that were found in it.
     pub(crate) cut: SpeechQuality,
-    /// The cuts, and those where the voice was loud on both sides.
-    pub(crate) cuts: u64,
-    pub(crate) loud_cuts: u64,
-    /// How long they were.
-    pub(crate) length: Micros,
-    pub(crate) loud_length: Micros,
+    /// All cuts, and those where the voice was loud on both sides.
+    pub(crate) all: Recall,
+    pub(crate) loud: Recall,
+    /// Gaps that were found where no cut was.
+    pub(crate) elsewhere: usize,
 }
 
 impl Trial {
@@ -201,38 +252,33 @@ impl Trial {
         for voice in voices {
             let spoken = engine.speak(voice);
             for codec in CODECS {
-                trial.whole = trial.whole.plus(&heard(&spoken, codec));
+                trial.whole = trial.whole.plus(&heard(&spoken, codec).0);
                 for _ in 0..rounds {
                     let (samples, cuts) = cut(&spoken, &mut rng);
-                    trial.cut = trial.cut.plus(&heard(&samples, codec));
-                    for one in cuts {
-                        trial.cuts += 1;
-                        trial.length = trial.length + one.length;
-                        if one.is_loud {
-                            trial.loud_cuts += 1;
-                            trial.loud_length = trial.loud_length + one.length;
-                        }
-                    }
+                    let (quality, found) = heard(&samples, codec);
+                    trial.cut = trial.cut.plus(&quality);
+                    trial.match_up(&cuts, found);
                 }
             }
         }
         trial
     }
 
+    fn match_up(&mut self, cuts: &[Cut], mut found: Vec<FoundGap>) {
+        for one in cuts {
+            let known = one.at + one.length + KNOWN_AFTER;
+            let is_it = |gap: &FoundGap| gap.known.0.abs_diff(known.0) <= ABOUT;
+            let gap = found.iter().position(is_it).map(|index| found.remove(index));
+            self.all.add(*one, gap.as_ref());
+            if one.is_loud {
+                self.loud.add(*one, gap.as_ref());
+            }
+        }
+        self.elsewhere += found.len();
+    }
+
     /// Gaps that were found for each minute of speech that was whole.
     pub(crate) fn false_gaps(&self) -> f64 {
         self.whole.gaps() as f64 / (self.whole.speech.as_secs_f64() / 60.0).max(1e-9)
-    }
-
-    /// Gaps that were found for each cut, and for each that is loud on both sides.
-    pub(crate) fn found(&self) -> (f64, f64) {
-        let found = self.cut.gaps() as f64;
-        (found / self.cuts as f64, found / self.loud_cuts as f64)
-    }
-
-    /// How long the gaps that were found are, for each millisecond of a cut, and of one that is loud on both sides.
-    pub(crate) fn length_found(&self) -> (f64, f64) {
-        let found = self.cut.unheard().as_secs_f64();
-        (found / self.length.as_secs_f64(), found / self.loud_length.as_secs_f64())
     }
 }
