@@ -213,3 +213,12 @@ fn a_resumed_session_knows_who_is_to_call_again() {
         }
     }
 }
+
+#[test]
+fn the_last_tick_of_all_times_ends() {
+    let plan = plan(OPEN);
+    let mut session = session(&plan);
+    session.handle(super::session_input::SessionInput::Stop, SessionTime::START);
+    session.tick(SessionTime::NEVER);
+    assert!(session.is_finished());
+}

@@ -106,7 +106,8 @@ impl Session {
 
     pub(super) fn start_due_runs(&mut self, now: SessionTime) {
         while self.next_start() <= now {
-            if self.next_redial() <= self.next_planned_start() {
+            let redial = self.next_redial();
+            if redial != SessionTime::NEVER && redial <= self.next_planned_start() {
                 self.start_redial(now);
                 continue;
             }
