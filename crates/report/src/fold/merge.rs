@@ -26,7 +26,8 @@ impl JournalExtent {
         match &event.kind {
             EventKind::Opened(opening) => self.opening = Some((**opening).clone()),
             EventKind::RunStarted { run, .. } | EventKind::RunSkipped { run, .. } => {
-                self.runs = self.runs.max(run.0 + 1);
+                // A caller that calls again is no further run of the plan.
+                self.runs = self.runs.max(run.first_call().0 + 1);
             }
             EventKind::RestNotStarted { from, count } => {
                 self.runs = self.runs.max(from.0.saturating_add(*count));

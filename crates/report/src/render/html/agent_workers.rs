@@ -32,7 +32,7 @@ pub(super) fn agent_workers(folded: &FoldedSession) -> Option<Markup> {
     .with_rows(&changes);
     Some(html! {
         p {
-            "How long after more load the agent had more workers. Each change lies between two polls of "
+            "When the number of the agent's workers changed. Each change was seen between two polls of "
             code { "[agent_health]" } ", and a worker counts once it answers or Prometheus knows it."
         }
         (table.html(Frame::Scrolled))
@@ -40,7 +40,7 @@ pub(super) fn agent_workers(folded: &FoldedSession) -> Option<Markup> {
 }
 
 fn range(from: Micros, to: Micros) -> String {
-    format!("{from} and {to}")
+    format!("{from} to {to}")
 }
 
 #[cfg(test)]
