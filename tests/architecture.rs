@@ -41,7 +41,7 @@ const PURE: &[&str] = &[
     "crates/fleet/src/protocol/messages.rs",
     "crates/fleet/src/protocol/setup.rs",
     "crates/fleet/src/protocol/subjects.rs",
-    "crates/fleet/src/worker/hearing.rs",
+    "crates/fleet/src/worker/watermark.rs",
     "crates/fleet/src/worker/held_session",
     "crates/fleet/src/worker/hosts.rs",
     "crates/fleet/src/worker/lease.rs",

@@ -125,7 +125,7 @@ struct Inside {
 }
 
 /// Callers that have conversations.
-struct Hearing {
+struct HearingCallers {
     callers: Arc<NativeCallers>,
     runs: Vec<RunIndex>,
     turns: Arc<AtomicU64>,
@@ -181,7 +181,7 @@ impl Inside {
         std::thread::sleep(SETTLE);
     }
 
-    fn hearing(&self, mode: Mode, callers: u32, pause: &str) -> Hearing {
+    fn hearing(&self, mode: Mode, callers: u32, pause: &str) -> HearingCallers {
         let native = {
             let _entered = self.runtime.enter();
             Arc::new(native_callers(mode, callers, pause))
@@ -209,10 +209,10 @@ impl Inside {
             runs.push(request.run);
             self.runtime.block_on(native.submit(vec![request])).expect("it was started");
         });
-        Hearing { callers: native, runs, turns, updates }
+        HearingCallers { callers: native, runs, turns, updates }
     }
 
-    fn end(&self, hearing: &Hearing) {
+    fn end(&self, hearing: &HearingCallers) {
         self.runtime.block_on(async {
             for run in &hearing.runs {
                 let id = EvaluatorRunId::of_native(*run);

@@ -28,7 +28,7 @@ impl Worker {
             self.ticks.latest = self.ticks.latest.max(health.latest_tick);
         }
         let has_all = self.take_waiting_updates();
-        self.hearing.beat(now, has_all, self.ticks.latest);
+        self.watermark.beat(now, has_all, self.ticks.latest);
         let report = self.report();
         self.ticks.latest = Micros::ZERO;
         let subject = self.connection.subjects.beat(self.id);
@@ -80,7 +80,7 @@ impl Worker {
             late_ticks: self.ticks.late,
             latest_tick: self.ticks.latest,
             reconnects: self.connection.reconnects(),
-            heard_until: WorkerTime::from_micros(self.hearing.heard_until().0),
+            heard_until: WorkerTime::from_micros(self.watermark.heard_until().0),
         }
     }
 }

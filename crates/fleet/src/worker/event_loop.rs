@@ -8,10 +8,10 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::hearing::Hearing;
 use super::held_session::{Callers, EndReason, HeldSession};
 use super::hosts::AllowedHosts;
 use super::preparation::{BlobCache, CallerFactory, shown};
+use super::watermark::Watermark;
 use crate::connection::{Connection, NatsConfig, NatsError, random_u32};
 use crate::protocol::{BEAT_EVERY, MAX_CAPACITY, Role, UPDATES_PER_BATCH, UpdateBatch};
 use rushhour_callers::engine::EngineClock;
@@ -105,7 +105,7 @@ pub async fn run_worker(
     let mut all = connection.subscribe(connection.subjects.all()).await?;
     connection.flush().await;
     let (prepared, mut preparations) = unbounded_channel();
-    let hearing = Hearing::new(config.clock.now());
+    let watermark = Watermark::new(config.clock.now());
     let mut worker = Worker {
         id,
         capacity: config.capacity.clamp(1, MAX_CAPACITY),
@@ -118,7 +118,7 @@ pub async fn run_worker(
         draining: false,
         ends_by: None,
         ticks: Ticks::default(),
-        hearing,
+        watermark,
     };
     worker.tell(WorkerEvent::Waiting { worker: id });
     let mut beat = tokio::time::interval(BEAT_EVERY);
@@ -168,7 +168,7 @@ pub(super) struct Worker {
     /// When the process exits whatever it holds: its callers were told to leave.
     ends_by: Option<Instant>,
     pub(super) ticks: Ticks,
-    pub(super) hearing: Hearing,
+    pub(super) watermark: Watermark,
 }
 
 impl Worker {
@@ -179,7 +179,7 @@ impl Worker {
     /// The process is on its turn: notes whether it stood still before.
     pub(super) fn woke(&mut self) -> SessionTime {
         let now = self.now();
-        if let Some(still) = self.hearing.woke(now)
+        if let Some(still) = self.watermark.woke(now)
             && let Some(held) = &mut self.held
         {
             tracing::warn!(%still, "the process stood still");

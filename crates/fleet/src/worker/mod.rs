@@ -2,18 +2,18 @@
 //!
 //! `event_loop` owns all state and all IO; `commands` does what the coordinator asks, and `beat` says once a second how the
 //! worker is. `held_session` is what it knows of the session; `outbox` keeps updates until they are acknowledged, `lease`
-//! says whether the coordinator still commands, and `hearing` until when callers were heard. `preparation` fetches scripts
+//! says whether the coordinator still commands, and `watermark` until when callers were heard. `preparation` fetches scripts
 //! and clips.
 
 mod beat;
 mod commands;
 mod event_loop;
-mod hearing;
 mod held_session;
 mod hosts;
 mod lease;
 mod outbox;
 mod preparation;
+mod watermark;
 
 pub use event_loop::{StopRequest, WorkerConfig, WorkerEvent, WorkerLifetime, run_worker};
 pub use hosts::{AllowedHost, AllowedHosts, InvalidHost};

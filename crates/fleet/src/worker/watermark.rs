@@ -7,9 +7,9 @@ const STOOD_STILL: Micros = Micros::from_secs(3);
 /// A tick that began so late: what callers should have seen by then, they may see only now.
 const TICK_TOO_LATE: Micros = Micros::from_millis(500);
 
-/// What is known of how well a worker hears its callers, on its own clock.
+/// A low watermark of updates, on the worker's clock: everything that its callers saw before is among them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Hearing {
+pub(super) struct Watermark {
     heard_until: SessionTime,
     /// When it last said that it is there.
     last_beat: SessionTime,
@@ -17,7 +17,7 @@ pub(super) struct Hearing {
     woken: SessionTime,
 }
 
-impl Hearing {
+impl Watermark {
     pub(super) const fn new(now: SessionTime) -> Self {
         Self { heard_until: SessionTime::START, last_beat: now, woken: now }
     }
@@ -54,28 +54,28 @@ mod tests {
 
     #[test]
     fn what_was_seen_before_the_last_beat_is_heard_unless_callers_or_process_were_late() {
-        let mut hearing = Hearing::new(at(0));
+        let mut watermark = Watermark::new(at(0));
         let on_time = Micros::from_millis(2);
-        hearing.beat(at(1_000), true, on_time);
-        assert_eq!(hearing.heard_until(), at(0));
-        hearing.beat(at(2_000), true, on_time);
-        assert_eq!(hearing.heard_until(), at(1_000));
-        hearing.beat(at(3_000), false, on_time);
-        assert_eq!(hearing.heard_until(), at(1_000), "updates are left");
-        hearing.beat(at(4_000), true, Micros::from_millis(800));
-        assert_eq!(hearing.heard_until(), at(1_000), "a tick was late");
-        hearing.beat(at(11_000), true, on_time);
-        assert_eq!(hearing.heard_until(), at(1_000), "it stood still");
-        hearing.beat(at(12_000), true, on_time);
-        assert_eq!(hearing.heard_until(), at(11_000));
+        watermark.beat(at(1_000), true, on_time);
+        assert_eq!(watermark.heard_until(), at(0));
+        watermark.beat(at(2_000), true, on_time);
+        assert_eq!(watermark.heard_until(), at(1_000));
+        watermark.beat(at(3_000), false, on_time);
+        assert_eq!(watermark.heard_until(), at(1_000), "updates are left");
+        watermark.beat(at(4_000), true, Micros::from_millis(800));
+        assert_eq!(watermark.heard_until(), at(1_000), "a tick was late");
+        watermark.beat(at(11_000), true, on_time);
+        assert_eq!(watermark.heard_until(), at(1_000), "it stood still");
+        watermark.beat(at(12_000), true, on_time);
+        assert_eq!(watermark.heard_until(), at(11_000));
     }
 
     #[test]
     fn a_process_that_is_not_on_its_turn_for_seconds_stood_still() {
-        let mut hearing = Hearing::new(at(0));
-        assert_eq!(hearing.woke(at(1_000)), None);
-        assert_eq!(hearing.woke(at(3_999)), None);
-        assert_eq!(hearing.woke(at(10_999)), Some(Micros::from_secs(7)));
-        assert_eq!(hearing.woke(at(11_000)), None, "once");
+        let mut watermark = Watermark::new(at(0));
+        assert_eq!(watermark.woke(at(1_000)), None);
+        assert_eq!(watermark.woke(at(3_999)), None);
+        assert_eq!(watermark.woke(at(10_999)), Some(Micros::from_secs(7)));
+        assert_eq!(watermark.woke(at(11_000)), None, "once");
     }
 }
