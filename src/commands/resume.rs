@@ -161,8 +161,9 @@ fn confirm_rest(orphan: &OrphanedSession, arguments: &ResumeArgs) -> Result<(), 
         return Ok(());
     }
     let profile = &orphan.header.profile;
-    let planned = Forecast::new(&Plan::new(profile.clone())).calls();
-    let left = planned.saturating_sub(orphan.replayed.runs_passed());
+    let replayed = &orphan.replayed;
+    let forecast = Forecast::new(&Plan::new(profile.clone()));
+    let left = forecast.calls_left(replayed.runs_passed(), replayed.redials_to_come());
     // The profile in the journal cannot be changed any more.
     let alternative = "start nothing more with --finish-only";
     CostCheck { alternative, ..CostCheck::new(profile, left, arguments.interaction.yes) }.confirm()
