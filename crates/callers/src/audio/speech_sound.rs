@@ -302,12 +302,13 @@ impl SpeechSound {
         for packet in kept.iter().skip(begin) {
             // Nothing is sent in a silence that lasts.
             levels.add_silence(Micros(packet.media.saturating_sub(expected).max(0).unsigned_abs()));
+            let length = opus_packet::duration(&packet.payload).unwrap_or(FRAME_DURATION);
             if packet.payload.len() <= opus_packet::MAX_DTX_BYTES {
-                levels.add_silence(FRAME_DURATION);
+                levels.add_silence(length);
             } else {
                 levels.decode(activity, &packet.payload);
             }
-            expected = packet.media + frame;
+            expected = packet.media + length.0.cast_signed();
         }
         let since_start = |media: i64| Micros(media.saturating_sub(start).max(0).unsigned_abs());
         let (from, to) = (since_start(dip.from), since_start(dip.to));
