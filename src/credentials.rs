@@ -1,5 +1,6 @@
 //! Keys and secrets: from the environment, or from files that the profile names; never from the profile itself.
 
+use std::ffi::OsStr;
 use std::io;
 
 use tracing::debug;
@@ -23,6 +24,16 @@ pub(crate) struct CredentialRequest<'a> {
 /// A secret of the environment alone, where there is no profile.
 pub(crate) fn from_environment(variable: &str) -> Result<Secret, CliError> {
     find(&CredentialRequest { variable, file: None, setting: None }, &ProfileFiles::none())
+}
+
+/// The same, where it need not be set. One that is empty is not: that is what CI makes of a secret that it does not have.
+pub(crate) fn optional_from_environment(variable: &str) -> Result<Option<Secret>, CliError> {
+    let is_given = std::env::var_os(variable).is_some_and(|value| !is_blank(&value));
+    is_given.then(|| from_environment(variable)).transpose()
+}
+
+fn is_blank(value: &OsStr) -> bool {
+    value.to_string_lossy().trim().is_empty()
 }
 
 /// Finds a secret. The environment takes precedence over a file.
@@ -78,4 +89,16 @@ fn parse(text: &str, source: &str) -> Result<Secret, CliError> {
         .with_hint("copy it again"));
     }
     Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_need_not_be_set_may_be_empty() {
+        assert!(is_blank(OsStr::new("")) && is_blank(OsStr::new(" \n")));
+        assert!(!is_blank(OsStr::new("Bearer x")));
+        assert!(optional_from_environment("RUSHHOUR_SET_BY_NOBODY").unwrap().is_none());
+    }
 }

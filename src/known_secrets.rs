@@ -26,8 +26,8 @@ pub(crate) const OTLP_HEADERS: [&str; 2] =
 /// `livekit-server --dev` and of the embedded sandbox.
 const ORDINARY_WORDS: [&str; 3] = ["devkey", "secret", SandboxConfig::API_KEY];
 
-/// A shorter path of a webhook, or value of a header, is a name, and no secret.
-const SHORTEST_PATH: usize = 16;
+/// A shorter path of a webhook, or value of a header whose name says nothing of a secret, is a word, and no secret.
+const SHORTEST_UNNAMED: usize = 16;
 
 /// Where addresses are named, of proxies and of services, perhaps with a password.
 const ADDRESSES: [&str; 8] = [
@@ -54,14 +54,28 @@ pub(crate) fn remember_environment() {
     }
     // As they are written; `session::otlp` remembers what they mean.
     for text in OTLP_HEADERS.iter().filter_map(value) {
-        let values = text.split(',').filter_map(|header| header.split_once('='));
-        for (_, value) in values.filter(|(_, value)| value.len() >= SHORTEST_PATH) {
-            remember(&Secret::new(value.trim()));
+        let headers = text.split(',').filter_map(|header| header.split_once('='));
+        let headers = headers.map(|(name, value)| (name.trim(), value.trim()));
+        for (_, value) in headers.filter(|(name, value)| is_secret_header(name, value)) {
+            remember(&Secret::new(value));
         }
     }
     for secret in [SandboxConfig::API_SECRET, SandboxConfig::CEKURA_KEY] {
         remember(&Secret::new(secret));
     }
+}
+
+/// Whether a header of a request to a collector holds a secret. What is remembered is replaced in the journal too, so
+/// words must not be, such as names of data sets and types of contents.
+pub(crate) fn is_secret_header(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_named = is_secret_name(&name)
+        || name.ends_with("-key")
+        || name.ends_with("-dsn")
+        || name == "x-honeycomb-team";
+    let mixes = value.contains(|c: char| c.is_ascii_digit())
+        && value.contains(|c: char| c.is_ascii_alphabetic());
+    is_named || (mixes && value.len() >= SHORTEST_UNNAMED)
 }
 
 /// The secrets in a URL: the password, or a token in its place, and parameters that are named like one; as they are
@@ -97,7 +111,7 @@ pub(crate) fn remember_address(url: &str) {
         remember(&Secret::new(secret));
     }
     let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
-    if let Some((_, path)) = path.filter(|(_, path)| path.len() >= SHORTEST_PATH) {
+    if let Some((_, path)) = path.filter(|(_, path)| path.len() >= SHORTEST_UNNAMED) {
         remember(&Secret::new(path));
     }
 }
@@ -127,5 +141,21 @@ mod tests {
         remember(&Secret::new("devkey"));
         assert_eq!(redacted("devkey and a-key-of-this-test-only"), "devkey and [redacted]");
         assert_eq!(redacted(SandboxConfig::API_SECRET), "[redacted]");
+    }
+
+    #[test]
+    fn headers_with_names_or_looks_of_secrets_hold_them_and_words_are_none() {
+        for (name, value, is_secret) in [
+            ("Authorization", "Basic abc", true),
+            ("DD-API-Key", "short", true),
+            ("uptrace-dsn", "https://a@b", true),
+            ("x-honeycomb-team", "abcdefgh", true),
+            ("x-anything", "0123456789abcdef", true),
+            ("x-honeycomb-dataset", "front-desk-production", false),
+            ("content-type", "application/json", false),
+            ("x-scope-orgid", "team7", false),
+        ] {
+            assert_eq!(is_secret_header(name, value), is_secret, "{name}");
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::session::cost::CostCheck;
 use crate::session::drive::ReadySession;
 use crate::session::folder::{JOURNAL, TRUTH_LOG};
 use crate::session::journal_hosts::{AskedServices, TrustArgs, confirm_hosts};
-use crate::session::judging::rewrite_judged_session;
+use crate::session::judging::{notify_settings, rewrite_judged_session};
 use crate::session::live::{self, LiveArgs};
 use crate::session::marked_rooms::{ClaimedCalls, MarkedCalls, MarkedRooms};
 use crate::session::new_session::room_name_stem;
@@ -129,8 +129,12 @@ pub(crate) fn resume(arguments: &ResumeArgs) -> Result<Exit, CliError> {
         ));
     }
     live::close(live, &folder);
-    // The session that was judged is the one that somebody waits for.
-    let ended = judged.as_ref().unwrap_or(&folder);
+    // The session that was judged is the one that somebody waits for; its judging has no webhook of its own.
+    let (ended, notify) = match &judged {
+        Some(judged) => (judged, notify_settings(judged)),
+        None => (&folder, profile.notify.clone()),
+    };
+    let profile = Profile { notify, ..profile };
     if reported.is_ok() {
         notify_resumed(&profile, arguments.trust, &ended.join(SUMMARY), || {
             notice_text(ended, criterion)
@@ -161,8 +165,9 @@ fn confirm_rest(orphan: &OrphanedSession, arguments: &ResumeArgs) -> Result<(), 
         return Ok(());
     }
     let profile = &orphan.header.profile;
-    let planned = Forecast::new(&Plan::new(profile.clone())).calls();
-    let left = planned.saturating_sub(orphan.replayed.runs_passed());
+    let replayed = &orphan.replayed;
+    let forecast = Forecast::new(&Plan::new(profile.clone()));
+    let left = forecast.calls_left(replayed.runs_passed(), replayed.redials_to_come());
     // The profile in the journal cannot be changed any more.
     let alternative = "start nothing more with --finish-only";
     CostCheck { alternative, ..CostCheck::new(profile, left, arguments.interaction.yes) }.confirm()
@@ -235,7 +240,7 @@ async fn drive(
         last_start: forecast.last_start,
     };
     if let Some(live) = live {
-        live.begin(begin(Box::new(move || last)));
+        live.replay(begin(Box::new(move || last)));
     }
     read_events(&path, |event| {
         live.into_iter().for_each(LiveFeed::wait_for_room);

@@ -16,7 +16,7 @@ pub(crate) const RECORDINGS: &str = "recordings";
 pub(crate) const MAX_RECORD: u64 = 2 << 20;
 /// What is read of all records, at most: the page is several times as large.
 const MAX_RECORDS: u64 = 16 << 20;
-/// The most recordings that are looked for.
+/// The most recordings that are read for the page.
 const MOST: usize = 1_000;
 
 /// The name of what is known of a recording apart from its sound.
@@ -29,32 +29,15 @@ pub(crate) fn audio_name(run: RunIndex, side: &str) -> String {
     format!("run-{run}-{side}.opus")
 }
 
-/// The recordings in a folder.
-#[derive(Debug, Default)]
-pub(crate) struct KeptRecordings {
-    /// The runs, in order; the first thousand.
-    pub(crate) runs: Vec<RunIndex>,
-    /// How many more there are.
-    pub(crate) more: u64,
-}
-
-/// The runs of which a recording is kept in this folder. The folder is none that a link leads to.
-pub(crate) fn kept_recordings(folder: &Path) -> KeptRecordings {
+/// The runs of which a recording is kept in this folder, in order. The folder is none that a link leads to.
+pub(crate) fn kept_recordings(folder: &Path) -> BTreeSet<RunIndex> {
     if !fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {
-        return KeptRecordings::default();
+        return BTreeSet::new();
     }
-    let Ok(entries) = fs::read_dir(folder) else { return KeptRecordings::default() };
+    let Ok(entries) = fs::read_dir(folder) else { return BTreeSet::new() };
     let run_of = |name: &str| name.strip_prefix("run-")?.strip_suffix(".json")?.parse().ok();
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let (mut runs, mut more) = (BTreeSet::new(), 0);
-    for run in names.filter_map(|name| run_of(&name)).map(RunIndex) {
-        runs.insert(run);
-        if runs.len() > MOST {
-            runs.pop_last();
-            more += 1;
-        }
-    }
-    KeptRecordings { runs: runs.into_iter().collect(), more }
+    names.filter_map(|name| run_of(&name)).map(RunIndex).collect()
 }
 
 /// The record of a run in this folder, if it can be read, has at most so many bytes, and is what it should be.
@@ -74,12 +57,14 @@ pub(crate) fn read_recordings(session: &Path) -> RecordedRuns {
 
 fn read_at_most(session: &Path, mut left: u64) -> RecordedRuns {
     let folder = session.join(RECORDINGS);
-    let KeptRecordings { runs, more } = kept_recordings(&folder);
-    let (mut records, mut left_out) = (Vec::new(), more);
-    for run in runs {
+    let (mut records, mut left_out) = (Vec::new(), 0);
+    for (place, run) in kept_recordings(&folder).into_iter().enumerate() {
         let Ok(found) = fs::symlink_metadata(folder.join(record_name(run))) else { continue };
         let length = found.len();
-        if found.is_file() && length > left && length <= MAX_RECORD {
+        if !found.is_file() || !(1..=MAX_RECORD).contains(&length) {
+            continue;
+        }
+        if place >= MOST || length > left {
             left_out += 1;
             continue;
         }
@@ -172,10 +157,15 @@ pub(crate) mod tests {
         let found = read_at_most(session.path(), sizes[0] + sizes[1] / 2);
         assert_eq!(found, RecordedRuns::new([without_sound(RunIndex(1))]).without(2));
         assert_ne!(found, RecordedRuns::new([without_sound(RunIndex(1))]));
-        for run in 4..=1_002 {
-            fs::write(folder.join(record_name(RunIndex(run))), "").unwrap();
+        for run in 4..=1_004 {
+            let is_whole = run != 1_003;
+            let json = serde_json::to_vec(&record(RunIndex(run))).unwrap();
+            let json = if is_whole { &json[..] } else { &[] };
+            fs::write(folder.join(record_name(RunIndex(run))), json).unwrap();
         }
-        let kept = kept_recordings(&folder);
-        assert_eq!((kept.runs.len(), kept.runs[0], kept.more), (1_000, RunIndex(1), 2));
+        let shown = (1..=1_000).map(|run| without_sound(RunIndex(run)));
+        let found = read_recordings(session.path());
+        assert_eq!(found, RecordedRuns::new(shown).without(3), "one of the others is empty");
+        assert_eq!(kept_recordings(&folder).len(), 1_004, "all that are kept count");
     }
 }

@@ -12,12 +12,12 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print;
 use crate::profile_files::ProfileFiles;
-use crate::reports::journal::read_session;
+use crate::reports::journal::{self, read_session};
 use crate::reports::session_reports::rewrite_after_judging;
 use rushhour_core::bill::BillForecast;
 use rushhour_core::event::{EventKind, SessionHeader};
 use rushhour_core::plan::draw_selection;
-use rushhour_core::profile::{JudgingSelection, LoadedProfile, Profile};
+use rushhour_core::profile::{JudgingSelection, LoadedProfile, NotifySettings, Profile};
 use rushhour_report::fold::{Candidates, EndedRuns, StageNames};
 use rushhour_report::render::counted;
 use rushhour_report::session::Criterion;
@@ -185,4 +185,50 @@ pub(crate) fn rewrite_judged_session(
         rewrite_after_judging(judged, criterion)?;
     }
     Ok(judged)
+}
+
+/// Who is told of the end of the session in a folder, as its journal says.
+pub(crate) fn notify_settings(folder: &Path) -> Option<NotifySettings> {
+    let first = journal::open(&folder.join(JOURNAL)).ok()?.next_event().ok()??;
+    match first.kind {
+        EventKind::Opened(header) => header.profile.notify,
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rushhour_core::event::{Event, EventSink, FORMAT_VERSION};
+    use rushhour_core::profile::NoticeFormat;
+    use rushhour_core::profile::testing::load_text;
+    use rushhour_core::units::{SessionId, SessionTime};
+    use rushhour_report::journal::Journal;
+
+    #[test]
+    fn the_journal_of_a_session_says_who_is_told_of_its_end() {
+        let text = "mode = \"chat\"\n[livekit]\nurl = \"sandbox\"\nagent = \"front-desk\"\n[[scenario]]\nid = 30\ncopies = 1\n[[stage]]\nrate = \"10/s\"\n[notify]\nformat = \"slack\"\n";
+        let loaded = load_text(text).expect("the profile is valid");
+        let header = SessionHeader {
+            format: FORMAT_VERSION,
+            rushhour: "0.0.0".to_owned(),
+            session: SessionId::new("judged"),
+            anchor: "2026-01-01T00:00:00Z".to_owned(),
+            profile: loaded.profile,
+            profile_hash: String::new(),
+            settings: loaded.settings,
+            livekit_url: String::new(),
+            evaluator_url: String::new(),
+            planned: None,
+            cores: 1,
+        };
+        let session = tempfile::tempdir().unwrap();
+        assert_eq!(notify_settings(session.path()), None, "there is no journal");
+        let journal = Journal::create(&session.path().join(JOURNAL)).unwrap();
+        let opened = EventKind::Opened(Box::new(header));
+        journal.record(Event { at: SessionTime::START, kind: opened });
+        drop(journal);
+        let found = notify_settings(session.path());
+        assert_eq!(found, Some(NotifySettings { url: None, format: NoticeFormat::Slack }));
+    }
 }

@@ -37,13 +37,15 @@ impl LiveArgs {
         let push = super::otlp::push_of_environment();
         #[cfg(not(feature = "otlp"))]
         let push = None;
-        if self.live.is_none() && self.metrics.is_none() && push.is_none() {
+        let is_served = self.live.is_some() || self.metrics.is_some();
+        if !is_served && push.is_none() {
             return Ok(None);
         }
         let page = self.live.clone();
         // The page has metrics beside it.
         let metrics = self.metrics.clone().filter(|address| Some(address) != page.as_ref());
-        let chosen = std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty());
+        let chosen = std::env::var(TOKEN_VARIABLE).ok();
+        let chosen = chosen.filter(|token| is_served && !token.is_empty());
         let is_chosen = chosen.is_some();
         let token = chosen.map(|token| PageToken::chosen(&token)).transpose().map_err(|error| {
             CliError::usage(format!("{TOKEN_VARIABLE} cannot be used")).caused_by(error)

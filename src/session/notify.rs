@@ -142,10 +142,7 @@ pub(crate) fn is_private(url: &str) -> bool {
 }
 
 fn send(url: &str, body: &[u8]) -> Result<(), CliError> {
-    let authorization = match std::env::var_os(AUTHORIZATION_VARIABLE) {
-        Some(_) => Some(credentials::from_environment(AUTHORIZATION_VARIABLE)?),
-        None => None,
-    };
+    let authorization = credentials::optional_from_environment(AUTHORIZATION_VARIABLE)?;
     known_secrets::remember_address(url);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -13,14 +13,13 @@ use url::Url;
 
 use super::notify::is_private;
 use crate::error::CliError;
-use crate::known_secrets::{self, OTLP_HEADERS};
+use crate::known_secrets::{self, OTLP_HEADERS, is_secret_header};
 use crate::print;
-use rushhour_core::profile::is_secret_name;
 use rushhour_core::units::{ForeignText, Secret};
 use rushhour_live::{MetricsPush, PushInProgress};
 use rushhour_livekit::http::{HttpClient, TransportError, TrustStore};
 use rushhour_report::live::LiveFold;
-use rushhour_report::render::{OtlpEncoding, session_otlp};
+use rushhour_report::render::{OtlpEncoding, rejected_points, session_otlp};
 
 /// The shortest and the longest interval; what lies beyond is rounded.
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
@@ -30,10 +29,10 @@ const MAX_TIMEOUT: Duration = Duration::from_mins(1);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of an answer is read.
 const MAX_ANSWER: usize = 4 * 1024;
+/// How much of it is shown, in bytes.
+const MAX_QUOTED: usize = 200;
 /// The most headers, and the most attributes of the resource.
 const MAX_PAIRS: usize = 64;
-/// A shorter value of a header is not taken for a secret, unless the header's name says so: it may be a word.
-const SHORTEST_UNNAMED_SECRET: usize = 16;
 
 /// Why metrics are not pushed.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +55,14 @@ enum OtlpError {
         status: u16,
         /// The beginning of the answer.
         answer: ForeignText,
+    },
+    /// The collector takes some of them only.
+    #[error("it rejected {points} of the data points: {why}")]
+    Rejected {
+        /// How many it does not take.
+        points: u64,
+        /// What it says of them.
+        why: ForeignText,
     },
 }
 
@@ -121,7 +128,11 @@ impl OtlpSettings {
             encoding: encoding(variable)?,
             headers,
             every: interval.unwrap_or(DEFAULT_INTERVAL).clamp(INTERVALS.0, INTERVALS.1),
-            timeout: timeout.unwrap_or(DEFAULT_TIMEOUT).min(MAX_TIMEOUT),
+            timeout: match timeout {
+                // No limit.
+                Some(timeout) if timeout.is_zero() => MAX_TIMEOUT,
+                timeout => timeout.unwrap_or(DEFAULT_TIMEOUT).min(MAX_TIMEOUT),
+            },
             attributes: resource(variable),
         }))
     }
@@ -129,20 +140,29 @@ impl OtlpSettings {
 
 /// The address for metrics: one of their own as it is, or that for all signals with their path.
 fn endpoint(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Url>, OtlpError> {
-    let own = variable("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
-        .map(|url| ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", url.trim().to_owned()));
-    let named = own.or_else(|| {
-        let url = variable("OTEL_EXPORTER_OTLP_ENDPOINT")?;
-        let url = format!("{}/v1/metrics", url.trim().trim_end_matches('/'));
-        Some(("OTEL_EXPORTER_OTLP_ENDPOINT", url))
-    });
+    let [of_metrics, of_all] =
+        ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+    let named = [of_metrics, of_all].into_iter().find_map(|name| Some((name, variable(name)?)));
     let Some((variable, text)) = named else { return Ok(None) };
-    let problem = "is not a URL that begins with http:// or https://";
-    let invalid = || OtlpError::Setting { variable, problem };
-    let url = Url::parse(&text).map_err(|_| invalid())?;
+    let invalid = |problem| OtlpError::Setting { variable, problem };
+    let no_url = || invalid("is not a URL that begins with http:// or https://");
+    let mut url = Url::parse(text.trim()).map_err(|_| no_url())?;
     known_secrets::remember_address(url.as_str());
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(invalid());
+        return Err(no_url());
+    }
+    if variable == of_all {
+        // Before a query, if there is one.
+        let path = format!("{}/v1/metrics", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        known_secrets::remember_address(url.as_str());
+    }
+    let may_hold_secrets =
+        !url.username().is_empty() || url.password().is_some() || url.query().is_some();
+    if may_hold_secrets && !is_private(url.as_str()) {
+        return Err(invalid(
+            "has a user name, a password or a query, which are not sent in clear over other networks: write one that begins with https://",
+        ));
     }
     Ok(Some(url))
 }
@@ -185,10 +205,7 @@ fn headers(variable: &dyn Fn(&str) -> Option<String>) -> Result<HeaderMap, OtlpE
     let Some((name, text)) = named else { return Ok(HeaderMap::new()) };
     let headers = pairs(&text).and_then(|pairs| {
         let headers = pairs.iter().map(|(name, value)| {
-            let is_secret = is_secret_name(name)
-                || name.eq_ignore_ascii_case("authorization")
-                || value.len() >= SHORTEST_UNNAMED_SECRET;
-            if is_secret {
+            if is_secret_header(name, value) {
                 known_secrets::remember(&Secret::new(value.as_str()));
             }
             let name: HeaderName = name.parse().ok()?;
@@ -257,7 +274,8 @@ impl MetricsPush for OtlpPush {
     fn send(&self, body: Vec<u8>, within: Option<Duration>) -> PushInProgress {
         let (client, is_told, host) =
             (self.client.clone(), self.is_told.clone(), self.host.clone());
-        let content_type = match self.settings.encoding {
+        let encoding = self.settings.encoding;
+        let content_type = match encoding {
             OtlpEncoding::Protobuf => "application/x-protobuf",
             OtlpEncoding::Json => "application/json",
         };
@@ -272,11 +290,18 @@ impl MetricsPush for OtlpPush {
         Box::pin(async move {
             let sent = client.send(request, MAX_ANSWER).await.map_err(OtlpError::from);
             let sent = sent.and_then(|response| {
-                if response.is_success() {
-                    return Ok(());
+                if !response.is_success() {
+                    let answer = String::from_utf8_lossy(&response.body);
+                    let answer = ForeignText::at_most(&answer, MAX_QUOTED);
+                    return Err(OtlpError::Refused { status: response.status, answer });
                 }
-                let answer = ForeignText::at_most(&String::from_utf8_lossy(&response.body), 200);
-                Err(OtlpError::Refused { status: response.status, answer })
+                match rejected_points(&response.body, encoding) {
+                    Some((points, why)) => {
+                        let why = ForeignText::at_most(&why, MAX_QUOTED);
+                        Err(OtlpError::Rejected { points, why })
+                    }
+                    None => Ok(()),
+                }
             });
             match sent {
                 Ok(()) => debug!("pushed metrics"),
@@ -343,6 +368,13 @@ mod tests {
         assert_eq!(named, ["deployment.environment", "service.name", "service.version"]);
         assert_eq!(settings.attributes[1].1, "load");
         assert!(!format!("{settings:?}").contains("Basic"), "{settings:?}");
+        let settings = read(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://all.example/otlp/?x=1/"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+        ]);
+        let settings = settings.unwrap().unwrap();
+        assert_eq!(settings.url.as_str(), "https://all.example/otlp/v1/metrics?x=1/");
+        assert_eq!(settings.timeout, MAX_TIMEOUT);
     }
 
     #[test]
@@ -361,6 +393,17 @@ mod tests {
                     ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2"),
                 ],
                 "_HEADERS",
+            ),
+            (
+                &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:hunter2@collector.example")],
+                "_ENDPOINT",
+            ),
+            (
+                &[(
+                    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+                    "http://collector.example/?api-key=hunter2",
+                )],
+                "_METRICS_ENDPOINT",
             ),
         ] {
             let error = read(variables).unwrap_err().to_string();

@@ -53,11 +53,10 @@ impl WorkerMonitor {
         clock: SessionClock,
         sink: Arc<dyn EventSink>,
     ) -> Result<Self, CliError> {
-        let is_authorized =
-            settings.prometheus.is_some() && std::env::var_os(PROMETHEUS_AUTHORIZATION).is_some();
-        let authorization = is_authorized
-            .then(|| credentials::from_environment(PROMETHEUS_AUTHORIZATION))
-            .transpose()?;
+        let authorization = match settings.prometheus {
+            Some(_) => credentials::optional_from_environment(PROMETHEUS_AUTHORIZATION)?,
+            None => None,
+        };
         let client =
             WorkerClient::new(settings.clone(), authorization).map_err(CliError::from_internal)?;
         let baseline = client.poll().await;
@@ -112,11 +111,13 @@ fn record(sink: &dyn EventSink, clock: SessionClock, health: AgentHealth) {
     sink.record(Event { at: clock.now(), kind: EventKind::AgentHealth(health) });
 }
 
-/// Whether jobs and processes are back at the baseline. What the worker does not report is not waited for.
+/// Whether jobs and processes are back at the baseline. What the worker never reported is not waited for.
 fn is_settled(baseline: &AgentHealth, now: &AgentHealth) -> bool {
     let settled = |before: Option<u64>, now: Option<u64>| match (before, now) {
         (Some(before), Some(now)) => now <= before,
-        _ => true,
+        // One query of several may fail once.
+        (Some(_), None) => false,
+        (None, _) => true,
     };
     now.error.is_none()
         && settled(baseline.jobs, now.jobs)
@@ -173,6 +174,10 @@ mod tests {
         assert!(is_settled(&health(Some(1), Some(4)), &health(Some(0), Some(4))));
         assert!(!is_settled(&health(Some(0), Some(4)), &health(Some(0), Some(5))));
         assert!(!is_settled(&health(Some(0), None), &health(Some(2), None)));
+        assert!(
+            !is_settled(&health(Some(0), None), &health(None, Some(3))),
+            "of jobs nothing is known"
+        );
         let failed = AgentHealth { error: Some("gone".into()), ..AgentHealth::default() };
         assert!(!is_settled(&health(Some(0), None), &failed));
     }

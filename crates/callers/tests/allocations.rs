@@ -1,4 +1,4 @@
-//! What hearing allocates: nothing for a packet, so that a caller that listens costs no more than its decoder.
+//! What hearing allocates: nothing for a packet, only for edges of speech and for dips that may be cuts.
 
 use std::alloc::System;
 use std::sync::Arc;
@@ -11,11 +11,13 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// At most so many dips of the clip are looked at, each with two buffers.
+const DIPS: usize = 15;
 /// How often the clip is said.
 const TIMES: usize = 6;
 
 #[test]
-fn only_edges_of_speech_are_allocated() {
+fn only_edges_of_speech_and_dips_are_allocated() {
     let path =
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../profiles/scripts/clips/book-a-table.opus");
     let clip = Clip::from_bytes(&std::fs::read(path).unwrap()).unwrap();
@@ -48,6 +50,6 @@ fn only_edges_of_speech_are_allocated() {
     }
     // Buffers have their sizes after the first times, all but a few; there are some 250 packets each time.
     for (allocations, edges) in &counts[2..] {
-        assert!(*edges >= 2 && *allocations <= 3 * edges, "{counts:?}");
+        assert!(*edges >= 2 && *allocations <= 3 * edges + 2 * DIPS, "{counts:?}");
     }
 }

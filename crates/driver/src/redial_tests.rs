@@ -89,6 +89,36 @@ fn check(world: &PushWorld, what: &str) {
     assert_eq!(world.events.last().expect("some").kind, EventKind::Closed, "{what}");
 }
 
+/// Drives a session to its end, through crashes; returns how many. Each process lives for some more events than the one
+/// before.
+fn drive(plan: &Plan, world: &mut PushWorld, first_lives_for: usize) -> usize {
+    let mut session = session(plan);
+    let mut crashes = 0;
+    loop {
+        let lives_for = first_lives_for.saturating_add(30 * crashes);
+        if world.drive(&mut session, lives_for.saturating_add(world.events.len())) {
+            return crashes;
+        }
+        crashes += 1;
+        world.inputs.clear();
+        world.now += Micros::from_secs(9);
+        let mut replayed = ReplayedSession::default();
+        for event in &world.events {
+            replayed.add(event);
+        }
+        let how = Resumption {
+            wall_clock: String::new(),
+            truncated_bytes: 0,
+            evaluator: EvaluatorLifetime::InProcess,
+            held: BTreeSet::new(),
+            finish_only: false,
+        };
+        let naming = RoomNaming::new("room");
+        session = Session::resume(settings(plan), naming, replayed, how, world.now)
+            .unwrap_or_else(|error| panic!("crash {crashes}: {error}"));
+    }
+}
+
 /// When callers hung up early.
 fn hang_ups(events: &[Event]) -> BTreeMap<RunIndex, SessionTime> {
     let mut hung_up = BTreeSet::new();
@@ -158,6 +188,45 @@ fn a_stage_that_holds_runs_in_flight_holds_no_more_because_callers_call_again() 
     }
 }
 
+/// Checks that no run starts once a stage of 10 in flight has used up its copies and has a slot free; returns how many
+/// events come before.
+fn check_used_up(events: &[Event], what: &str) -> usize {
+    let (mut planned, mut in_flight, mut now) = (0, 0, SessionTime::START);
+    let mut before = None;
+    for (position, event) in events.iter().enumerate() {
+        // What is recorded at one time is one step.
+        if event.at > now {
+            now = event.at;
+            before = before.or((planned == 60 && in_flight < 10).then_some(position));
+        }
+        match &event.kind {
+            EventKind::RunStarted { redial_of, .. } => {
+                assert_eq!(before, None, "{what}: starts at {now:?}");
+                in_flight += 1;
+                planned += u32::from(redial_of.is_none());
+            }
+            EventKind::Ended { .. } => in_flight -= 1,
+            _ => {}
+        }
+    }
+    before.unwrap_or_else(|| panic!("{what}: the copies are not used up"))
+}
+
+#[test]
+fn nobody_calls_again_once_a_stage_has_used_up_its_copies() {
+    let plan = plan("[[stage]]\nhold = 10\nlasts = \"5m\"\n");
+    for seed in 0..20 {
+        let mut whole = world(&plan, seed);
+        drive(&plan, &mut whole, usize::MAX);
+        let before = check_used_up(&whole.events, &format!("seed {seed}"));
+        assert!(runs(&whole.events).len() > 60, "seed {seed}: somebody called again before");
+        // Nor after a crash some seconds later.
+        let mut world = world(&plan, seed);
+        assert_eq!(drive(&plan, &mut world, before + 20), 1, "seed {seed}");
+        check_used_up(&world.events, &format!("seed {seed}, resumed"));
+    }
+}
+
 #[test]
 fn nobody_calls_again_once_the_session_is_stopped() {
     let plan = plan(OPEN);
@@ -181,28 +250,7 @@ fn a_resumed_session_knows_who_is_to_call_again() {
         let plan = plan(stages);
         for seed in 0..20 {
             let mut world = world(&plan, seed);
-            let mut session = session(&plan);
-            let mut crashes = 0;
-            // Each process lives for some more events than the one before.
-            while !world.drive(&mut session, world.events.len() + 60 + 30 * crashes) {
-                crashes += 1;
-                world.inputs.clear();
-                world.now += Micros::from_secs(9);
-                let mut replayed = ReplayedSession::default();
-                for event in &world.events {
-                    replayed.add(event);
-                }
-                let how = Resumption {
-                    wall_clock: String::new(),
-                    truncated_bytes: 0,
-                    evaluator: EvaluatorLifetime::InProcess,
-                    held: BTreeSet::new(),
-                    finish_only: false,
-                };
-                let naming = RoomNaming::new("room");
-                session = Session::resume(settings(&plan), naming, replayed, how, world.now)
-                    .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-            }
+            let crashes = drive(&plan, &mut world, 60);
             assert!(crashes > 2, "{crashes} crashes");
             let what = format!("seed {seed}, {crashes} crashes, {stages}");
             if is_open {

@@ -206,7 +206,7 @@ impl ReplayedSession {
         }
         if let Some(header) = &mut self.replayed_header {
             header.budget.apply(&event.kind, event.at);
-            header.redials.apply(&event.kind);
+            header.redials.apply(&event.kind, event.at);
         }
         planned
     }
@@ -243,6 +243,11 @@ impl ReplayedSession {
     /// How many runs of the plan were started or skipped.
     pub fn runs_passed(&self) -> u64 {
         self.replayed_header.as_ref().map_or(0, |replayed| replayed.schedule.runs_taken())
+    }
+
+    /// How many callers are still to call again, as far as is known.
+    pub fn redials_to_come(&self) -> u64 {
+        self.replayed_header.as_ref().map_or(0, |replayed| replayed.redials.len() as u64)
     }
 
     /// How often the session was begun: once, and each time that it was resumed.

@@ -33,6 +33,8 @@ impl fmt::Debug for LiveSession {
 #[derive(Debug)]
 pub(crate) enum FeedMessage {
     Begin(LiveSession),
+    /// The same; its events so far come from its journal, until it goes on.
+    Replay(LiveSession),
     /// The session that has begun goes on with another clock.
     GoOn(LiveSession),
     Event(Box<Event>),
@@ -57,6 +59,11 @@ impl LiveFeed {
     /// A session begins; its events follow.
     pub fn begin(&self, session: LiveSession) {
         self.send(FeedMessage::Begin(session));
+    }
+
+    /// A session that is resumed; the events of its journal follow, and then it goes on.
+    pub fn replay(&self, session: LiveSession) {
+        self.send(FeedMessage::Replay(session));
     }
 
     /// A session that was resumed goes on, with the clock that it has from now on.

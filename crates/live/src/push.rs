@@ -59,6 +59,15 @@ impl Pusher {
         self.sending = body.map(|body| tokio::spawn(self.to.send(body, None)));
     }
 
+    /// Gives up what is being sent, for the last body of a session that another one follows: nothing after it has its
+    /// figures. Must be called within a runtime.
+    pub(crate) fn push_last_of_session(&mut self, fold: &LiveFold, forecast: Option<u64>) {
+        if let Some(sending) = self.sending.take() {
+            sending.abort();
+        }
+        self.push(fold, forecast);
+    }
+
     /// Gives up what is being sent, for the last body; `None` where there is none.
     pub(crate) fn last(self, fold: &LiveFold, forecast: Option<u64>) -> Option<PushInProgress> {
         if let Some(sending) = self.sending {
@@ -117,8 +126,10 @@ mod tests {
             pusher.push_if_due(&fold, Some(1));
             assert_eq!(hanging.sent(), 1, "the first one is being sent");
         }
-        assert!(pusher.last(&fold, Some(1)).is_some());
+        pusher.push_last_of_session(&fold, Some(1));
         assert_eq!(hanging.sent(), 2);
+        assert!(pusher.last(&fold, Some(1)).is_some());
+        assert_eq!(hanging.sent(), 3);
     }
 
     #[tokio::test]

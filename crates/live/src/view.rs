@@ -90,6 +90,8 @@ pub(crate) struct View {
     /// That of the next session.
     new_fold: fn() -> LiveFold,
     session: Option<LiveSession>,
+    /// Whether the session's events come from its journal: its counters are lower than they were before.
+    is_replayed: bool,
     levels: Vec<LevelSoFar>,
     drift: DrawnDrift,
     /// Whether an event is missing.
@@ -114,6 +116,7 @@ impl View {
             fold: new_fold(),
             new_fold,
             session: None,
+            is_replayed: false,
             levels: Vec::new(),
             drift: DrawnDrift::default(),
             is_incomplete,
@@ -139,12 +142,13 @@ impl View {
                     }
                     self.draw(Some(note.unwrap_or_default()));
                     let forecast = self.forecast_runs();
-                    return self.pusher.and_then(|pusher| pusher.last(&self.fold, forecast));
+                    let pusher = self.pusher.filter(|_| !self.is_replayed);
+                    return pusher.and_then(|pusher| pusher.last(&self.fold, forecast));
                 }
                 _ = ticks.tick() => {
                     self.draw_for_viewers();
                     let forecast = self.forecast_runs();
-                    if let Some(pusher) = &mut self.pusher {
+                    if let Some(pusher) = self.pusher.as_mut().filter(|_| !self.is_replayed) {
                         pusher.push_if_due(&self.fold, forecast);
                     }
                 }
@@ -161,17 +165,15 @@ impl View {
 
     fn take(&mut self, message: FeedMessage) {
         match message {
-            FeedMessage::Begin(session) => {
-                // The session before this one, of a search, has ended.
-                let forecast = self.forecast_runs();
-                if let Some(pusher) = &mut self.pusher {
-                    pusher.push(&self.fold, forecast);
-                }
-                self.fold = (self.new_fold)();
-                self.drift = DrawnDrift::default();
-                self.session = Some(session);
+            FeedMessage::Begin(session) => self.begin(session),
+            FeedMessage::Replay(session) => {
+                self.begin(session);
+                self.is_replayed = true;
             }
-            FeedMessage::GoOn(session) => self.session = Some(session),
+            FeedMessage::GoOn(session) => {
+                self.session = Some(session);
+                self.is_replayed = false;
+            }
             FeedMessage::Event(event) => {
                 if self.fold.add(&event).is_err() {
                     self.is_incomplete.store(true, Ordering::Relaxed);
@@ -179,6 +181,17 @@ impl View {
             }
             FeedMessage::Level(level) => self.levels.push(*level),
         }
+    }
+
+    fn begin(&mut self, session: LiveSession) {
+        // The session before this one, of a search, has ended.
+        let forecast = self.forecast_runs();
+        if let Some(pusher) = &mut self.pusher {
+            pusher.push_last_of_session(&self.fold, forecast);
+        }
+        self.fold = (self.new_fold)();
+        self.drift = DrawnDrift::default();
+        self.session = Some(session);
     }
 
     fn is_watched(&self) -> bool {
@@ -236,5 +249,59 @@ impl View {
         };
         // Whoever asked may have left.
         let _ = scrape.answer.send(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+    use crate::push::MetricsPush;
+
+    #[derive(Debug)]
+    struct Collector;
+
+    impl MetricsPush for Collector {
+        fn every(&self) -> Duration {
+            Duration::from_hours(1)
+        }
+
+        fn encode(&self, _: &LiveFold, _: Option<u64>) -> Option<Vec<u8>> {
+            Some(Vec::new())
+        }
+
+        fn send(&self, _: Vec<u8>, _: Option<Duration>) -> PushInProgress {
+            Box::pin(ready(()))
+        }
+    }
+
+    async fn pushes_after(messages: Vec<FeedMessage>) -> bool {
+        let (sender, feed) = mpsc::channel(messages.len());
+        for message in messages {
+            sender.try_send(message).expect("there is room for all");
+        }
+        let (end, over) = oneshot::channel();
+        end.send(String::new()).expect("the view is not told yet");
+        let (asked, scrapes) = mpsc::channel(1);
+        let pages = watch::Sender::new(Arc::default());
+        let shared = Arc::new(Shared { pages, wanted: Notify::new(), scrapes: asked });
+        let pusher = Pusher::new(Box::new(Collector), Instant::now());
+        let criterion = Criterion::default();
+        let view = View::new(shared, criterion, Arc::default(), Some(pusher), LiveFold::default);
+        view.run(Inputs { feed, scrapes, over }).await.is_some()
+    }
+
+    #[tokio::test]
+    async fn what_comes_from_a_journal_is_not_pushed_before_the_session_goes_on() {
+        let session = || LiveSession {
+            now: Box::new(|| SessionTime::START),
+            runs: 1,
+            last_start: SessionTime::START,
+        };
+        assert!(pushes_after(vec![FeedMessage::Begin(session())]).await);
+        assert!(!pushes_after(vec![FeedMessage::Replay(session())]).await);
+        let goes_on = vec![FeedMessage::Replay(session()), FeedMessage::GoOn(session())];
+        assert!(pushes_after(goes_on).await);
     }
 }

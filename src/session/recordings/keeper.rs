@@ -391,7 +391,8 @@ mod tests {
             messages.push(KeeperMessage::Ended(RunIndex(run), Outcome::Completed { judged: None }));
             messages
         };
-        let kept = || kept_recordings(&session.path().join("recordings")).runs;
+        let folder = session.path().join("recordings");
+        let kept = || kept_recordings(&folder).into_iter().collect::<Vec<_>>();
         keep(session.path(), settings, ran(1, 10));
         keep(session.path(), settings, ran(2, 5));
         assert_eq!(kept(), [RunIndex(1)], "the second was faster");

@@ -58,7 +58,7 @@ impl RecordingFiles {
     /// What an earlier process of the session kept.
     pub(super) fn earlier(&self) -> Vec<EarlierRecording> {
         let size = |name: String| fs::metadata(self.kept.join(name)).map_or(0, |found| found.len());
-        let kept = kept_recordings(&self.kept).runs.into_iter().map(|run| {
+        let kept = kept_recordings(&self.kept).into_iter().map(|run| {
             let record = read_record(&self.kept, run, MAX_RECORD);
             EarlierRecording {
                 run,

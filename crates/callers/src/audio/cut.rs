@@ -47,6 +47,8 @@ const COMPARED: usize = 4;
 const FEWEST: usize = 4;
 /// From so many windows on, a codec has fallen silent, and fewer pauses are as silent.
 const LONG: usize = 17;
+/// What is looked at, at most: the longest gap, and packets of any length around it. RTP times that jump would add more.
+const MAX_WINDOWS: usize = 500;
 
 /// What speaks for a cut and against it, in decibels by which the spectra on both sides differ: fitted to the mixtures of
 /// docs/statistics.md.
@@ -114,16 +116,28 @@ pub(super) struct CutLevels {
 }
 
 impl CutLevels {
+    /// Of so many packets of 20 ms, or more.
+    pub(super) fn of_packets(count: usize) -> Self {
+        let windows = (count * 4).min(MAX_WINDOWS);
+        Self {
+            samples: Vec::with_capacity(windows * WINDOW_SAMPLES),
+            windows: Vec::with_capacity(windows),
+        }
+    }
+
     /// Silence that was not sent.
     pub(super) fn add_silence(&mut self, length: Micros) {
-        let windows = usize::try_from(length.0 / WINDOW.0).unwrap_or(0).min(400);
+        let free = MAX_WINDOWS.saturating_sub(self.windows.len());
+        let windows = usize::try_from(length.0 / WINDOW.0).unwrap_or(free).min(free);
         self.windows.extend(std::iter::repeat_n(Window::SILENCE, windows));
         self.samples.extend(std::iter::repeat_n(0.0, windows * WINDOW_SAMPLES));
     }
 
     /// Decodes the next packet.
     pub(super) fn decode(&mut self, activity: &mut VoiceActivity, payload: &[u8]) {
-        self.add(activity.decode_apart(payload));
+        if self.windows.len() < MAX_WINDOWS {
+            self.add(activity.decode_apart(payload));
+        }
     }
 
     fn add(&mut self, samples: &[f32]) {
@@ -265,6 +279,7 @@ struct Edges {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Clip, DEFAULT_HANGOVER};
     use super::*;
 
     /// A voice of 100 Hz from a sample on, at 16 kHz: gaps are whole periods of it.
@@ -305,6 +320,19 @@ mod tests {
         assert_eq!(cut(&voice(2_880, 320), 100, &after, 6), None, "a click");
         assert_eq!(cut(&[], 40, &after, 6), None, "the beginning");
         assert_eq!(cut(&before, 40, &[], 6), None, "the end");
+    }
+
+    #[test]
+    fn no_more_is_looked_at_than_the_longest_gap_whatever_the_packets_say() {
+        let mut levels = CutLevels::default();
+        let mut activity = VoiceActivity::new(DEFAULT_HANGOVER).unwrap();
+        let clip = Clip::tone(Micros::from_secs(2)).unwrap();
+        for payload in clip.frames() {
+            levels.decode(&mut activity, payload);
+            levels.add_silence(Micros::from_secs(1));
+        }
+        assert_eq!(levels.windows.len(), MAX_WINDOWS);
+        assert_eq!(levels.samples.len(), MAX_WINDOWS * WINDOW_SAMPLES);
     }
 
     #[test]

@@ -123,8 +123,12 @@ impl DipFinder {
             return None;
         }
         let OpenDip { from, lowest, fast_falls } = *dip;
-        let is_short = at - from < LONG * SUBFRAME;
-        let may_cut = is_back && (lowest <= DIGITAL || (is_short && fast_falls >= FAST_FALLS));
+        let length = at - from;
+        let is_short = length < LONG * SUBFRAME;
+        // Where nothing is sent in silence, or packets are lost, the packet that tells its length may be loud.
+        let may_cut = is_back
+            && length <= longest
+            && (lowest <= DIGITAL || (is_short && fast_falls >= FAST_FALLS));
         self.dip = None;
         (self.loudest, self.loud_until, self.fast_falls) = (level, at + SUBFRAME, 0);
         may_cut.then_some(Dip { from, to: at, fast_falls })
@@ -161,6 +165,23 @@ mod tests {
         assert_eq!(dips(&joined(&[&speech, &falls, &[0; 400], &speech])), [], "a pause");
         assert_eq!(dips(&joined(&[&falls, &[0; 40], &speech])).len(), 1);
         assert_eq!(dips(&joined(&[&[0; 40], &speech])), [], "a beginning");
+    }
+
+    #[test]
+    fn a_pause_in_which_nothing_is_sent_is_no_dip() {
+        let speech = [40; 20];
+        let falls = [36, 32, 28, 24, 20, 16, 12, 8, 4, 0];
+        let dip_of = |length: i64| {
+            let mut finder = DipFinder::default();
+            let silent = (0..).zip(speech.into_iter().chain(falls));
+            let loud = (21 + length..).zip(speech);
+            let mut notes = silent.chain(loud);
+            notes.find_map(|(index, gain)| finder.note_gain(index * SUBFRAME, gain, 300 * SUBFRAME))
+        };
+        assert_eq!(dip_of(300).map(|dip| dip.to - dip.from), Some(300 * SUBFRAME));
+        for length in [301, 380, 10_000] {
+            assert_eq!(dip_of(length), None, "{length}");
+        }
     }
 
     #[test]

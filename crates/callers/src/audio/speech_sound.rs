@@ -293,21 +293,22 @@ impl SpeechSound {
     fn look_for_a_cut(&mut self, dip: Dip, activity: &mut VoiceActivity) {
         let frame = FRAME_DURATION.0.cast_signed();
         let kept = &self.kept;
-        // It is needed seldom, so no caller keeps it.
-        let mut levels = CutLevels::default();
         let begin = kept.partition_point(|packet| packet.media < dip.from - BEFORE_GAP * frame);
+        // It is needed seldom, so no caller keeps it.
+        let mut levels = CutLevels::of_packets(kept.len() - begin);
         activity.begin_apart();
         let Some(start) = kept.get(begin).map(|packet| packet.media) else { return };
         let mut expected = start;
         for packet in kept.iter().skip(begin) {
             // Nothing is sent in a silence that lasts.
             levels.add_silence(Micros(packet.media.saturating_sub(expected).max(0).unsigned_abs()));
+            let length = opus_packet::duration(&packet.payload).unwrap_or(FRAME_DURATION);
             if packet.payload.len() <= opus_packet::MAX_DTX_BYTES {
-                levels.add_silence(FRAME_DURATION);
+                levels.add_silence(length);
             } else {
                 levels.decode(activity, &packet.payload);
             }
-            expected = packet.media + frame;
+            expected = packet.media + length.0.cast_signed();
         }
         let since_start = |media: i64| Micros(media.saturating_sub(start).max(0).unsigned_abs());
         let (from, to) = (since_start(dip.from), since_start(dip.to));

@@ -263,6 +263,9 @@ impl Caller {
             }
             (TurnContent::Clip(_) | TurnContent::Keys(_), _) => {}
         }
+        if self.turn.is_some() {
+            self.rules.forget_unsaid();
+        }
         self.pass_on_state();
     }
 

@@ -24,6 +24,13 @@ pub(super) struct FollowedRules {
     unsaid: Option<usize>,
 }
 
+impl FollowedRules {
+    /// A turn is said: what the agent says to it decides from here on.
+    pub(super) const fn forget_unsaid(&mut self) {
+        self.unsaid = None;
+    }
+}
+
 impl Caller {
     /// The first rule that the agent's words since the caller's last turn match, and that may be followed still.
     fn matching_rule(&self) -> RuleMatch {
@@ -81,7 +88,6 @@ impl Caller {
                 self.complete(handle);
             }
         }
-        self.rules.unsaid = None;
         self.rules.counts.resize(script.rules.len(), 0);
         self.rules.counts[index] += 1;
         true

@@ -19,6 +19,8 @@ mod remote_participant;
 mod route;
 mod sending;
 mod signal;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use certificate::prepare_certificate;
 pub use error::{DisconnectError, ParticipantError};

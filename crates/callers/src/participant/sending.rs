@@ -59,10 +59,16 @@ impl Participant {
         now: SessionTime,
         out: &mut impl ParticipantOutput,
     ) -> Result<SendOutcome, ParticipantError> {
-        let fit = packets.iter().all(|packet| self.peers.publisher.send_data(packet));
-        // All at once: SCTP puts short messages into one packet, such as the three of a text.
+        // str0m must be asked for all it has to say between any two inputs; audio that arrived may have left something.
+        self.poll(now, out)?;
         self.peers.publisher.handle_timeout(now)?;
         self.poll(now, out)?;
-        Ok(if fit { SendOutcome::Sent } else { SendOutcome::NotSent })
+        for packet in packets {
+            if !self.peers.publisher.send_data(packet) {
+                return Ok(SendOutcome::NotSent);
+            }
+            self.poll(now, out)?;
+        }
+        Ok(SendOutcome::Sent)
     }
 }

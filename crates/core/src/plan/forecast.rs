@@ -168,6 +168,14 @@ impl Forecast {
     pub const fn calls(&self) -> u64 {
         self.runs.saturating_add(self.redials)
     }
+
+    /// About how many calls are to come once `passed` runs of the plan were started or skipped, and `waiting` of their
+    /// callers are to call again.
+    pub fn calls_left(&self, passed: u64, waiting: u64) -> u64 {
+        let left = self.runs.saturating_sub(passed);
+        let redials = self.redials.saturating_mul(left).div_ceil(self.runs.max(1));
+        left.saturating_add(redials).saturating_add(waiting)
+    }
 }
 
 /// How many calls follow where callers that hang up early call again. Nobody knows before how many are not answered.

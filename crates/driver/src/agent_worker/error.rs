@@ -3,6 +3,9 @@
 use rushhour_core::units::ForeignText;
 use rushhour_livekit::http::TransportError;
 
+/// How much is kept of what is wrong with a response, in bytes: it may quote all of it.
+const MAX_QUOTED: usize = 200;
+
 /// Why a worker's endpoint reported nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerPollError {
@@ -20,7 +23,7 @@ pub enum WorkerPollError {
     Status(u16),
     /// The response is not JSON of the expected form.
     #[error("not the expected response: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(ForeignText),
     /// The response of `/worker` has none of the fields.
     #[error("not a worker's response: it has neither active_jobs nor worker_load")]
     NoFields,
@@ -41,4 +44,10 @@ pub enum WorkerPollError {
         /// How many are read.
         most: usize,
     },
+}
+
+impl From<serde_json::Error> for WorkerPollError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(ForeignText::at_most(&error.to_string(), MAX_QUOTED))
+    }
 }

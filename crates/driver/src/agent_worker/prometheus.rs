@@ -200,6 +200,10 @@ mod tests {
         for body in ["", "<html>", "{}", "[]", r#"{"data":{"resultType":"matrix","result":[]}}"#] {
             assert!(parse_query_answer(body.as_bytes()).is_err(), "{body}");
         }
+        // What is wrong may quote the whole answer.
+        let long = format!(r#"{{"data":"{}"}}"#, "\u{7f}".repeat(100_000));
+        let error = parse_query_answer(long.as_bytes()).unwrap_err().to_string();
+        assert!(error.len() < 1_000, "{}", error.len());
         let many: Vec<String> =
             (0..=MAX_SERIES).map(|number| series(&format!(r#""pod":"{number}""#), "1")).collect();
         let error = parse_query_answer(&vector(&many.join(","))).unwrap_err().to_string();

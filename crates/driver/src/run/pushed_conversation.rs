@@ -14,6 +14,9 @@ use rushhour_core::units::{EvaluatorRunId, Micros, SessionTime};
 pub(super) const UPDATES_WITHIN: Micros = Micros::from_secs(5);
 /// A process that wakes so much too late stood still, and takes as long to read what came meanwhile.
 const STOOD_STILL: Micros = Micros::from_secs(1);
+/// How often that puts off what is due in a conversation: each run ends, also where the process stands still again and
+/// again.
+const MOST_POSTPONED: u32 = 5;
 /// From a caller that was not heard of to the next time that it is asked for. A worker is heard of every second.
 const HEAR_AGAIN: Micros = Micros::from_secs(1);
 
@@ -26,6 +29,8 @@ pub(super) struct PushedConversation {
     pub(super) agent_wait: Option<CallerWait>,
     /// A dispatch is under way, which would create the room again if it were deleted before.
     pub(super) dispatching: bool,
+    /// How often what was due was put off, because the process had stood still.
+    pub(super) postponed: u32,
 }
 
 /// Waiting until the caller sees the agent.
@@ -58,6 +63,7 @@ impl RunMachine {
             deadline,
             agent_wait: None,
             dispatching: false,
+            postponed: 0,
         });
         effects.push(RunEffect::WakeAt(deadline));
         if !settings.creates_room() {
@@ -243,7 +249,8 @@ impl RunMachine {
         effects: &mut Vec<RunEffect>,
     ) {
         let wake = now + STOOD_STILL;
-        let has_stood_still = |due: SessionTime| now.since(due) >= STOOD_STILL;
+        let may_postpone = conversation.postponed < MOST_POSTPONED;
+        let has_stood_still = |due: SessionTime| may_postpone && now.since(due) >= STOOD_STILL;
         if now >= conversation.deadline {
             if !has_stood_still(conversation.deadline) {
                 effects.extend(self.evaluator_run.clone().map(RunEffect::HearCaller));
@@ -261,6 +268,7 @@ impl RunMachine {
         } else {
             return;
         }
+        conversation.postponed += 1;
         self.state = MachineState::Pushed(conversation);
         effects.push(RunEffect::WakeAt(wake));
     }

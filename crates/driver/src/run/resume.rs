@@ -153,14 +153,20 @@ impl RunMachine {
             _ => EvaluatorRunId::of_native(replayed.planned.index),
         };
         self.evaluator_run = Some(call);
-        self.agent_requested = requested.or((!settings.creates_room()).then_some(answered));
+        // The token dispatches the agent, and how long the caller took is not the agent's fault.
+        let by_token = Some(answered).max(replayed.running_since);
+        self.agent_requested = requested.or(by_token.filter(|_| !settings.creates_room()));
         self.caller_seen = replayed.phase == Some(RunPhase::Running);
         let is_waited_for = self.caller_seen && !self.agent_seen;
         let agent_deadline = self.agent_requested.filter(|_| is_waited_for);
         let agent_deadline = agent_deadline.map(|at| (at + settings.give_up_after).max(least));
         let agent_wait = agent_deadline.map(CallerWait::until);
-        self.state =
-            MachineState::Pushed(PushedConversation { deadline, agent_wait, dispatching: false });
+        self.state = MachineState::Pushed(PushedConversation {
+            deadline,
+            agent_wait,
+            dispatching: false,
+            postponed: 0,
+        });
         effects.push(RunEffect::WakeAt(deadline));
         effects.extend(agent_deadline.filter(|at| *at != deadline).map(RunEffect::WakeAt));
         if settings.dispatches_by_request() && self.caller_seen && replayed.dispatched.is_none() {

@@ -89,6 +89,10 @@ impl Session {
         now: SessionTime,
     ) -> Option<HoldState> {
         let ScheduleStep::Hold(stage) = self.schedule.peek() else { return None };
+        if self.schedule.is_exhausted() {
+            // No run follows in the journal that shows whether it was over.
+            self.redials.end_stage(stage.stage);
+        }
         if replayed.last_stage != Some(stage.stage) {
             return None;
         }

@@ -134,9 +134,7 @@ impl Session {
         let in_flight = self.in_flight;
         let hold = self.hold.get_or_insert_with(|| HoldState::begin(stage, in_flight));
         if now >= stage.until {
-            self.hold = None;
-            self.schedule.leave_hold(now);
-            self.redials.end_stage(stage.stage);
+            self.end_hold_stage(stage, now);
             return;
         }
         if hold.free_slots.is_empty()
@@ -150,9 +148,15 @@ impl Session {
         if let Some(run) = self.schedule.next(intended) {
             self.start(run, self.slot_free_since.max(intended), now);
         } else {
-            self.hold = None;
-            self.schedule.leave_hold(now);
+            self.end_hold_stage(stage, now);
         }
+    }
+
+    /// Its time is over, or its copies are used up.
+    fn end_hold_stage(&mut self, stage: HoldStage, now: SessionTime) {
+        self.hold = None;
+        self.schedule.leave_hold(now);
+        self.redials.end_stage(stage.stage);
     }
 
     /// Whether the budget lets no run start in the free slot: then the slot is given up, or the session stops.

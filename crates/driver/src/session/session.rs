@@ -215,7 +215,7 @@ impl Session {
 
     pub(super) fn record(&mut self, event: EventKind, now: SessionTime) {
         self.budget.apply(&event, now);
-        self.redials.apply(&event);
+        self.redials.apply(&event, now);
         self.effects.push(SessionEffect::Record(Event { at: now, kind: event }));
     }
 

@@ -35,7 +35,7 @@ pub use junit::{JunitError, junit};
 pub use markdown::{comparison_markdown, session_markdown};
 pub use metrics::{MetricsFormat, session_metrics};
 #[cfg(feature = "otlp")]
-pub use metrics::{OtlpEncoding, session_otlp};
+pub use metrics::{OtlpEncoding, rejected_points, session_otlp};
 pub use sentences::capacity::{capacity_headline, capacity_remarks, trial_line, trial_result_line};
 pub use sentences::judging::judging_sentences;
 pub use sentences::session::session_notice;

@@ -1,14 +1,15 @@
 //! When the number of the agent's workers changed, counted from the stage that was under way.
 
 use crate::fold::{FoldedSession, WorkersChange};
-use rushhour_core::units::Micros;
+use rushhour_core::units::{Micros, SessionTime};
 
 /// A change of the number of workers, and how long after a stage's start it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScaleOut {
     /// The change.
     pub(crate) change: WorkersChange,
-    /// The stage that had begun last; none before the first run.
+    /// The stage that had begun last before the change may have come, or else the first that began before it was seen;
+    /// none before the first run.
     pub(crate) stage: Option<StageElapsed>,
 }
 
@@ -30,8 +31,11 @@ pub(crate) fn scale_outs(folded: &FoldedSession) -> Vec<ScaleOut> {
         name.map_or_else(String::new, |(name, _)| name.clone())
     };
     let of_change = |change: &WorkersChange| {
-        let begun = folded.stage_starts.iter().filter(|(_, start)| **start <= change.seen.to);
-        let stage = begun.max_by_key(|(_, start)| **start).map(|(stage, start)| StageElapsed {
+        let begun_by =
+            |at: SessionTime| folded.stage_starts.iter().filter(move |(_, start)| **start <= at);
+        let under_way = begun_by(change.seen.from).max_by_key(|(_, start)| **start);
+        let stage = under_way.or_else(|| begun_by(change.seen.to).min_by_key(|(_, start)| **start));
+        let stage = stage.map(|(stage, start)| StageElapsed {
             name: stage_name(*stage),
             least: change.seen.from.since(*start),
             most: change.seen.to.since(*start),
@@ -46,7 +50,6 @@ mod tests {
     use super::*;
     use crate::fold::TimeSpan;
     use crate::session::test_sessions::{Fate, SessionBuilder};
-    use rushhour_core::units::SessionTime;
 
     #[test]
     fn a_new_worker_is_counted_from_the_start_of_the_stage() {
@@ -64,5 +67,20 @@ mod tests {
         assert_eq!(stage.name, "first");
         // The first of the two polls came before the stage began.
         assert_eq!((stage.least, stage.most), (Micros::ZERO, Micros::from_secs(7)));
+    }
+
+    #[test]
+    fn a_stage_that_began_between_the_polls_is_not_taken_for_the_cause() {
+        let mut builder = SessionBuilder::chat("");
+        let completes = Fate::Completes(Micros::from_millis(250));
+        builder.run(SessionTime(5_000_000), Micros::ZERO, completes);
+        builder.agent_workers(SessionTime(10_000_000), 1);
+        builder.agent_workers(SessionTime(20_000_000), 2);
+        let (mut folded, _) = builder.closed();
+        folded.stage_starts.insert(1, SessionTime(19_000_000));
+        let [found] = &scale_outs(&folded)[..] else { panic!("one change") };
+        let stage = found.stage.as_ref().unwrap();
+        assert_eq!(stage.name, "first");
+        assert_eq!((stage.least, stage.most), (Micros::from_secs(5), Micros::from_secs(15)));
     }
 }

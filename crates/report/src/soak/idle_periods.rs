@@ -28,20 +28,22 @@ impl IdleKind {
     }
 }
 
-/// The lowest and the highest of some counts.
+/// The lowest and the highest of some counts, and when the last of them was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CountRange {
     /// The lowest.
     pub min: u64,
     /// The highest.
     pub max: u64,
+    /// The last poll that had a count: one query of several may fail.
+    pub last: SessionTime,
 }
 
 impl CountRange {
-    fn including(range: Option<Self>, count: Option<u64>) -> Option<Self> {
+    fn including(range: Option<Self>, at: SessionTime, count: Option<u64>) -> Option<Self> {
         let Some(count) = count else { return range };
-        let range = range.unwrap_or(Self { min: count, max: count });
-        Some(Self { min: range.min.min(count), max: range.max.max(count) })
+        let (min, max) = range.map_or((count, count), |range| (range.min, range.max));
+        Some(Self { min: min.min(count), max: max.max(count), last: at })
     }
 }
 
@@ -76,12 +78,12 @@ impl IdlePeriod {
     /// Adds a poll.
     pub(super) fn add(&mut self, at: SessionTime, health: &AgentHealth) {
         self.last = at;
-        self.jobs = CountRange::including(self.jobs, health.jobs);
-        self.children = CountRange::including(self.children, health.children);
+        self.jobs = CountRange::including(self.jobs, at, health.jobs);
+        self.children = CountRange::including(self.children, at, health.children);
     }
 
-    /// From its start to the last poll.
-    pub(super) const fn observed_for(&self) -> Micros {
-        self.last.since(self.start)
+    /// From its start to the last poll that had one of these counts, or where there are none to the last poll.
+    pub(super) fn observed_for(&self, counts: Option<CountRange>) -> Micros {
+        counts.map_or(self.last, |counts| counts.last).since(self.start)
     }
 }

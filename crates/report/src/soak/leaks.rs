@@ -93,8 +93,9 @@ fn check(
     period: Option<&IdlePeriod>,
     settle: Micros,
 ) -> LeakCheck {
-    let after = period.and_then(|period| counts(period, resource)).map(|counts| counts.min);
-    let observed_for = period.map(IdlePeriod::observed_for);
+    let seen = period.and_then(|period| counts(period, resource));
+    let after = seen.map(|counts| counts.min);
+    let observed_for = period.map(|period| period.observed_for(seen));
     let finding = match (before, after) {
         (Some(before), Some(after)) if after <= before => LeakFinding::Released,
         // The last poll may come one interval before the time is up.
@@ -180,6 +181,14 @@ mod tests {
         let short = data(Some(0), &[(101, 4)], &[(201, 0)]);
         let found = [(wave, LeakFinding::NotObserved), (end, LeakFinding::Released)];
         assert_eq!(of_jobs(&short), found, "a second is too short to tell");
+    }
+
+    #[test]
+    fn a_count_that_was_seen_once_is_no_leak_however_long_others_are_seen() {
+        let mut data = data(Some(0), &[], &[(201, 2)]);
+        let others = AgentHealth { children: Some(1), ..AgentHealth::default() };
+        data.idle_periods[1].add(seconds(212), &others);
+        assert_eq!(of_jobs(&data), [(None, LeakFinding::NotObserved)]);
     }
 
     #[test]

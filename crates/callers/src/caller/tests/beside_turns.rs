@@ -96,6 +96,31 @@ fn a_rule_whose_answer_cannot_be_sent_yet_is_followed_once_it_can() {
 }
 
 #[test]
+fn a_rule_that_could_not_be_followed_is_forgotten_once_another_turn_is_said() {
+    let interrupts = PreparedTurn { interrupt: Some(Micros::from_millis(300)), ..writes("Stop!") };
+    let rules = vec![rule("(?i)spell", 1, says("S, M, I."))];
+    let turns = script(vec![writes("One."), interrupts, writes("Three.")]);
+    let mut scene = Scene::with_agent(Mode::Chat, PreparedScript { rules, ..turns });
+    scene.until(1_120);
+    scene.answers(1_300, "SG_1", "Could you spell that?");
+    scene.handle.is_blocked = true;
+    scene.handle.take_log();
+    scene.until(2_200);
+    let tried = scene.handle.take_log();
+    assert!(!tried.is_empty() && tried.iter().all(|line| line == "lk.chat: S, M, I."), "{tried:?}");
+    // The agent goes on before the connection is back, and is interrupted.
+    scene.opens(2_200, "agent-1", "SG_2", "SG_2");
+    scene.chunk(2_210, "SG_2", "Never mind.");
+    scene.handle.is_blocked = false;
+    scene.until(2_600);
+    assert_eq!(scene.handle.take_log(), ["lk.chat: Stop!"]);
+    scene.closes(2_700, "SG_2");
+    scene.answers(2_900, "SG_3", "As you like.");
+    scene.until(3_700);
+    assert_eq!(scene.handle.take_log(), ["lk.chat: Three."]);
+}
+
+#[test]
 fn a_rule_may_follow_the_last_turn_and_may_hang_up() {
     let mut scene = with_rules(vec![
         rule("(?i)anything else", 1, says("No.")),

@@ -323,7 +323,11 @@ fn a_room_that_a_dispatch_may_create_again_is_deleted_after_it() {
 
 /// A run that a worker still holds when its session is resumed at 20,000 ms.
 fn resumed(change: impl FnOnce(&mut ReplayedRun)) -> Scene {
-    let Scene { settings, run, .. } = Scene::start();
+    resumed_with(settings(), change)
+}
+
+fn resumed_with(settings: DriverSettings, change: impl FnOnce(&mut ReplayedRun)) -> Scene {
+    let Scene { run, .. } = Scene::start();
     let mut replayed = ReplayedRun {
         planned: run.planned,
         room_created: Some(at(100)),

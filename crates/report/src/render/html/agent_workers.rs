@@ -62,7 +62,7 @@ mod tests {
         builder.agent_workers(SessionTime(40_000_000), 3);
         let (folded, _) = builder.killed();
         let html = agent_workers(&folded).expect("there is a change").into_string();
-        for words in ["10.0s and 40.0s", "1 to 3", "first"] {
+        for words in ["10.0s to 40.0s", "1 to 3", "first"] {
             assert!(html.contains(words), "{words} in {html}");
         }
     }

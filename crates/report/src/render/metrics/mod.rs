@@ -6,10 +6,14 @@ mod figures;
 mod metric_set;
 #[cfg(feature = "otlp")]
 mod otlp;
+#[cfg(feature = "otlp")]
+mod otlp_answer;
 
 pub use exposition::MetricsFormat;
 #[cfg(feature = "otlp")]
 pub use otlp::OtlpEncoding;
+#[cfg(feature = "otlp")]
+pub use otlp_answer::rejected_points;
 
 use crate::live::LiveFold;
 
@@ -32,6 +36,8 @@ pub fn session_otlp(
     // One without a readable beginning has its figures without one.
     let began = opening.anchor.parse::<jiff::Timestamp>().ok();
     let start = began.and_then(|at| u64::try_from(at.as_nanosecond()).ok()).unwrap_or(0);
+    // The wall clock may have been set back since.
+    let start = start.min(now);
     // Two sessions are two instances: a counter of the second one that is lower has not been reset.
     let instance = ("service.instance.id".to_owned(), opening.session.as_str().to_owned());
     let has_instance = attributes.iter().any(|(key, _)| *key == instance.0);

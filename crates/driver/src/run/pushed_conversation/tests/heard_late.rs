@@ -63,6 +63,27 @@ fn a_process_that_stood_still_hears_of_the_agent_first() {
 }
 
 #[test]
+fn a_process_that_always_stands_still_gives_up_all_the_same() {
+    let mut waiting = Scene::dispatched();
+    let mut talking = Scene::dispatched();
+    talking.agent_joins(2_000);
+    talking.take();
+    for (scene, mut due, outcome) in
+        [(&mut waiting, 9_000, "check dispatch"), (&mut talking, 60_910, "evaluator_timeout")]
+    {
+        // It wakes 2 s too late each time.
+        for _ in 0..MOST_POSTPONED {
+            scene.wake(due + 2_000);
+            due += 3_000;
+            assert_eq!(scene.wakes(), [at(due)]);
+            assert_eq!(scene.take(), [] as [&str; 0]);
+        }
+        scene.wake(due + 2_000);
+        assert_eq!(scene.take()[0], outcome);
+    }
+}
+
+#[test]
 fn a_caller_that_takes_long_leaves_the_agent_its_time() {
     let agent = settings().dispatch.agent().cloned().expect("the profile names one");
     // The token sends for the agent when the caller joins, 7 s after the request to the evaluator.
@@ -73,6 +94,15 @@ fn a_caller_that_takes_long_leaves_the_agent_its_time() {
     assert!(scene.wakes().contains(&at(16_000)), "8 s after the join");
     scene.agent_joins(12_000);
     assert_eq!(scene.take(), ["PhaseSeen", "AgentSeen"]);
+    // The same across a crash.
+    let dispatch = AgentDispatch::Token { agent: agent.clone() };
+    let mut scene = resumed_with(DriverSettings { dispatch, ..settings() }, |run| {
+        run.room_created = None;
+        run.phase = Some(RunPhase::Running);
+        run.running_since = Some(at(4_000));
+    });
+    scene.push_late(8_000, 20_100, agent_joined());
+    assert_eq!(scene.take(), ["AgentSeen"], "4 s after the join");
     // The room has sent for it at 0 s, and its caller tells of it only now.
     let mut scene = Scene::submitted(900);
     scene.settings.dispatch = AgentDispatch::Room { agent };
