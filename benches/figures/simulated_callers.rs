@@ -10,7 +10,7 @@ use rushhour_core::evaluator::{
     AcceptedSubmission, CallerUpdate, ConversationRequest, Evaluator, EvaluatorCapabilities,
     PollError, RunStatus, SubmitError, UpdateKind,
 };
-use rushhour_core::event::{Outcome, RunMapping, Turn, TurnEnding, TurnParts};
+use rushhour_core::event::{Outcome, RunMapping, Turn, TurnEnding};
 use rushhour_core::units::{EvaluatorRunId, Identity, Micros, RunIndex};
 use rushhour_fleet::{CallerFactory, PreparedSession};
 use tokio::sync::Mutex;
@@ -93,21 +93,14 @@ fn update(had: u64, now: rushhour_core::units::SessionTime) -> UpdateKind {
         1 => UpdateKind::AgentJoined { identity: Identity::new("agent-1"), joined_at_ms: None },
         2 => UpdateKind::AgentReady,
         turn if turn <= TURNS + 2 => UpdateKind::Turn(Box::new(Turn {
-            heard: None,
-            heard_characters: None,
-            key_words: None,
-            rule: None,
-            sound: None,
-            taking: None,
-            number: u32::try_from(turn - 2).unwrap_or(0),
-            said: now - Micros::from_millis(1_500),
             first: Some(now - Micros::from_millis(700)),
             last: Some(now - Micros::from_millis(20)),
             done: Some(now - Micros::from_millis(20)),
-            ending: TurnEnding::Answered,
-            yielded: None,
-            parts: TurnParts::default(),
-            away: false,
+            ..Turn::new(
+                u32::try_from(turn - 2).unwrap_or(0),
+                now - Micros::from_millis(1_500),
+                TurnEnding::Answered,
+            )
         })),
         _ => UpdateKind::Ended { outcome: Outcome::Completed { judged: None }, frames: None },
     }

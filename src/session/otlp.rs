@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tracing::{debug, info};
-use url::Url;
+use url::{Position, Url};
 
 use super::notify::is_private;
 use crate::error::CliError;
@@ -119,10 +119,8 @@ impl OtlpSettings {
             return Err(OtlpError::Setting { variable: OTLP_HEADERS[1], problem });
         }
         let interval = milliseconds(variable("OTEL_METRIC_EXPORT_INTERVAL"));
-        let timeout = milliseconds(
-            variable("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT")
-                .or_else(|| variable("OTEL_EXPORTER_OTLP_TIMEOUT")),
-        );
+        let timeouts = ["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
+        let timeout = milliseconds(first_set(timeouts, variable).map(|(_, text)| text));
         Ok(Some(Self {
             url,
             encoding: encoding(variable)?,
@@ -138,12 +136,18 @@ impl OtlpSettings {
     }
 }
 
+/// The first of two variables that is set, with its value: that for metrics alone comes before that for all signals.
+fn first_set(
+    names: [&'static str; 2],
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Option<(&'static str, String)> {
+    names.into_iter().find_map(|name| Some((name, variable(name)?)))
+}
+
 /// The address for metrics: one of their own as it is, or that for all signals with their path.
 fn endpoint(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Url>, OtlpError> {
-    let [of_metrics, of_all] =
-        ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-    let named = [of_metrics, of_all].into_iter().find_map(|name| Some((name, variable(name)?)));
-    let Some((variable, text)) = named else { return Ok(None) };
+    let names = ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+    let Some((variable, text)) = first_set(names, variable) else { return Ok(None) };
     let invalid = |problem| OtlpError::Setting { variable, problem };
     let no_url = || invalid("is not a URL that begins with http:// or https://");
     let mut url = Url::parse(text.trim()).map_err(|_| no_url())?;
@@ -151,7 +155,7 @@ fn endpoint(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Url>, Ot
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(no_url());
     }
-    if variable == of_all {
+    if variable == names[1] {
         // Before a query, if there is one.
         let path = format!("{}/v1/metrics", url.path().trim_end_matches('/'));
         url.set_path(&path);
@@ -168,15 +172,15 @@ fn endpoint(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Url>, Ot
 }
 
 fn encoding(variable: &dyn Fn(&str) -> Option<String>) -> Result<OtlpEncoding, OtlpError> {
-    let (name, protocol) = ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]
-        .into_iter()
-        .find_map(|name| Some((name, variable(name)?)))
-        .unwrap_or(("", "http/protobuf".to_owned()));
+    let names = ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
+    let Some((variable, protocol)) = first_set(names, variable) else {
+        return Ok(OtlpEncoding::Protobuf);
+    };
     match protocol.trim() {
         "http/protobuf" => Ok(OtlpEncoding::Protobuf),
         "http/json" => Ok(OtlpEncoding::Json),
         _ => Err(OtlpError::Setting {
-            variable: name,
+            variable,
             problem: "is neither http/protobuf nor http/json, which usually go to port 4318",
         }),
     }
@@ -201,8 +205,9 @@ fn pairs(text: &str) -> Option<Vec<(String, String)>> {
 }
 
 fn headers(variable: &dyn Fn(&str) -> Option<String>) -> Result<HeaderMap, OtlpError> {
-    let named = OTLP_HEADERS.into_iter().find_map(|name| Some((name, variable(name)?)));
-    let Some((name, text)) = named else { return Ok(HeaderMap::new()) };
+    let Some((name, text)) = first_set(OTLP_HEADERS, variable) else {
+        return Ok(HeaderMap::new());
+    };
     let headers = pairs(&text).and_then(|pairs| {
         let headers = pairs.iter().map(|(name, value)| {
             if is_secret_header(name, value) {
@@ -250,11 +255,7 @@ impl OtlpPush {
     fn new(settings: OtlpSettings) -> Result<Self, OtlpError> {
         let trust = TrustStore::system().map_err(TransportError::from)?;
         let client = HttpClient::for_service(settings.url.as_str(), &trust, settings.timeout)?;
-        let host = settings.url.host_str().unwrap_or_default();
-        let host = match settings.url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
+        let host = settings.url[Position::BeforeHost..Position::AfterPort].to_owned();
         Ok(Self { settings, client, host, is_told: Arc::default() })
     }
 }

@@ -2,8 +2,8 @@
 
 Takes a folder for screenshots, the page's address, the binary, and the session's folder. Two tabs watch. The page must
 grow while it is watched, keep what a reader has opened, come back after a lost connection (the second tab watches
-through a proxy that is cut), show the mark, and become the report at the end; it must load nothing but its own style and script, and the console must stay empty. Prints one
-JSON object of facts; exits with 0 only if nothing is broken.
+through a proxy that is cut), show the mark, and become the report at the end; it must load nothing but its own style
+and script, and the console must stay empty. Prints one JSON object of facts; exits with 0 only if nothing is broken.
 """
 
 import json
@@ -53,19 +53,18 @@ class Proxy:
                 sink.sendall(data.replace(ours, theirs) if ours else data)
         except OSError:
             pass
-        for end in (source, sink):
+        self.shut((source, sink))
+
+    def shut(self, sockets):
+        for one in sockets:
             try:
-                end.shutdown(socket.SHUT_RDWR)
+                one.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
 
     def cut(self):
         self.is_cut = True
-        for one in list(self.sockets):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        self.shut(list(self.sockets))
 
     def mend(self):
         self.is_cut = False

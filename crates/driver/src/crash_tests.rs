@@ -2,20 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::replay::ReplayedSession;
 use super::room_naming::RoomNaming;
 use super::run::EvaluatorLifetime;
 use super::session::{Resumption, Session};
 use super::simulation::{
-    self, FaultRates, World, advance, outcomes, rooms_not_deleted, settings_of, world,
+    self, FaultRates, World, advance, opened, outcomes, replayed, rooms_not_deleted, settings_of,
+    world,
 };
 use rushhour_core::bill::{Budget, BudgetLimits};
-use rushhour_core::event::{
-    Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, SessionHeader, StopReason,
-};
+use rushhour_core::event::{Event, EventKind, FailureClass, Outcome, StopReason};
 use rushhour_core::plan::Plan;
 use rushhour_core::plan::testing::plan_of;
-use rushhour_core::units::{Micros, Mode, PairId, RunIndex, SessionId, SessionTime};
+use rushhour_core::units::{Micros, Mode, PairId, RunIndex, SessionTime};
 
 const FIFTY: &str = r#"
 [[scenario]]
@@ -42,31 +40,6 @@ struct Crashes {
 
 const CRASHES: Crashes =
     Crashes { max_effects: 150, evaluator: EvaluatorLifetime::Independent, finish_only: false };
-
-fn opened(plan: &Plan) -> Event {
-    let header = SessionHeader {
-        format: FORMAT_VERSION,
-        rushhour: String::new(),
-        session: SessionId::new("session"),
-        anchor: "2026-01-01T00:00:00Z".to_owned(),
-        profile: plan.profile().clone(),
-        profile_hash: String::new(),
-        settings: Vec::new(),
-        livekit_url: String::new(),
-        evaluator_url: String::new(),
-        planned: None,
-        cores: 1,
-    };
-    Event { at: SessionTime::START, kind: EventKind::Opened(Box::new(header)) }
-}
-
-fn replayed(events: &[Event]) -> ReplayedSession {
-    let mut replayed = ReplayedSession::default();
-    for event in events {
-        replayed.add(event);
-    }
-    replayed
-}
 
 /// The next process: events that were not on disk are lost, and so is every response that was under way.
 fn resume(plan: &Plan, world: &mut World, crashes: Crashes) -> Session {

@@ -3,19 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::push_tests::PushWorld;
-use super::replay::ReplayedSession;
 use super::room_naming::RoomNaming;
 use super::run::EvaluatorLifetime;
 use super::session::{Resumption, Session};
 use super::settings::DriverSettings;
-use super::simulation::outcomes;
+use super::simulation::{opened, outcomes, replayed};
 use rushhour_core::evaluator::EvaluatorCapabilities;
-use rushhour_core::event::{
-    ConversationEnd, Event, EventKind, FORMAT_VERSION, Outcome, SessionHeader,
-};
+use rushhour_core::event::{ConversationEnd, Event, EventKind, Outcome};
 use rushhour_core::plan::testing::native_plan_of;
 use rushhour_core::plan::{Plan, PlannedRun};
-use rushhour_core::units::{Micros, RunIndex, SessionId, SessionTime};
+use rushhour_core::units::{Micros, RunIndex, SessionTime};
 
 const OPEN: &str = "[[stage]]\nrate = \"3/s\"\n";
 const HOLD: &str = "[[stage]]\nhold = 5\nlasts = \"40s\"\n";
@@ -31,23 +28,6 @@ fn plan(stages: &str) -> Plan {
 
 fn settings(plan: &Plan) -> DriverSettings {
     DriverSettings::new(plan.profile(), EvaluatorCapabilities::NATIVE)
-}
-
-fn opened(plan: &Plan) -> Event {
-    let header = SessionHeader {
-        format: FORMAT_VERSION,
-        rushhour: String::new(),
-        session: SessionId::new("session"),
-        anchor: "2026-01-01T00:00:00Z".to_owned(),
-        profile: plan.profile().clone(),
-        profile_hash: String::new(),
-        settings: Vec::new(),
-        livekit_url: String::new(),
-        evaluator_url: String::new(),
-        planned: None,
-        cores: 1,
-    };
-    Event { at: SessionTime::START, kind: EventKind::Opened(Box::new(header)) }
 }
 
 fn world(plan: &Plan, seed: u64) -> PushWorld {
@@ -102,10 +82,7 @@ fn drive(plan: &Plan, world: &mut PushWorld, first_lives_for: usize) -> usize {
         crashes += 1;
         world.inputs.clear();
         world.now += Micros::from_secs(9);
-        let mut replayed = ReplayedSession::default();
-        for event in &world.events {
-            replayed.add(event);
-        }
+        let replayed = replayed(&world.events);
         let how = Resumption {
             wall_clock: String::new(),
             truncated_bytes: 0,

@@ -12,7 +12,7 @@ use super::splice::Splice;
 use super::voice_activity::VoiceActivity;
 use rushhour_core::units::Micros;
 
-/// The length of a window whose level is measured: LiveKit's agents send 10 ms at a time.
+/// The length of a window whose level is measured.
 const WINDOW: Micros = Micros::from_millis(5);
 /// Its samples, at 16 kHz.
 const WINDOW_SAMPLES: usize = 80;
@@ -39,8 +39,7 @@ const STAYS_SOFTER: f32 = 8.0;
 /// The last window that falls so and is about as loud as others that do is the edge.
 const AS_LOUD: f32 = 10.0;
 /// The loudest window at each edge is at least this loud.
-const LOUD_BEFORE: f32 = -43.0;
-const LOUD_AFTER: f32 = -43.0;
+const LOUD: f32 = -43.0;
 /// The windows whose sound is compared on both sides.
 const COMPARED: usize = 4;
 /// The fewest windows of silence in the shortest gap, whose edges fill two more in part.
@@ -168,7 +167,7 @@ impl CutLevels {
             10.0 * (range.map(power).sum::<f32>() / 2.0).log10()
         };
         let other_level = (level(before - 1..before + 1) - level(after..after + 2)).abs();
-        let loud = self.loudest(after..after + 2).clamp(LOUD_AFTER, -20.0);
+        let loud = self.loudest(after..after + 2).clamp(LOUD, -20.0);
         let evidence = ALIKE - shape
             + FAST_FALL * fast_falls.min(MOST_FAST_FALLS) as f32
             + OTHER_LEVEL * other_level.min(MOST_OTHER_LEVEL)
@@ -211,8 +210,8 @@ impl CutLevels {
         let before = falls().find(|index| self.level(*index) >= loudest - AS_LOUD)?;
         let is_hard = after > before + FEWEST
             && after < last
-            && self.loudest(before - 1..before + 1) > LOUD_BEFORE
-            && self.loudest(after..after + 2) > LOUD_AFTER
+            && self.loudest(before - 1..before + 1) > LOUD
+            && self.loudest(after..after + 2) > LOUD
             && self.loudest(after..after + 2) - self.level(after - 2).max(SILENT - 10.0) >= RISES;
         is_hard.then_some(Edges { before, after })
     }

@@ -336,21 +336,12 @@ impl OpenTurn {
         yields_within: Micros,
     ) -> Option<Turn> {
         Some(Turn {
-            number,
-            said: self.said_at?,
             first: self.answer_began,
             last: self.answer_ended,
             done,
-            ending,
             yielded: self.yielded(yields_within),
             parts: self.parts,
-            heard: None,
-            heard_characters: None,
-            key_words: None,
-            rule: None,
-            sound: None,
-            taking: None,
-            away: false,
+            ..Turn::new(number, self.said_at?, ending)
         })
     }
 }

@@ -103,10 +103,10 @@ impl ConversationSummary {
         Self { last_active: None, ..*self } != Self::default()
     }
 
-    /// The same with its time moved by `by`.
+    /// The same with its time on another clock.
     #[must_use]
-    pub fn shifted(self, by: crate::units::Micros) -> Self {
-        Self { last_active: self.last_active.map(|at| at + by), ..self }
+    pub fn on_clock(self, clock: impl Fn(SessionTime) -> SessionTime) -> Self {
+        Self { last_active: self.last_active.map(clock), ..self }
     }
 }
 
@@ -134,6 +134,7 @@ mod tests {
         let text = serde_json::to_string(&hung_up).unwrap();
         assert_eq!(text, r#"{"ended":"hung_up","last_active":5}"#);
         assert_eq!(serde_json::from_str::<ConversationSummary>(&text).unwrap(), hung_up);
-        assert_eq!(hung_up.shifted(Micros(3)).last_active, Some(SessionTime(8)));
+        let later = hung_up.on_clock(|at| at + Micros(3));
+        assert_eq!(later.last_active, Some(SessionTime(8)));
     }
 }

@@ -61,9 +61,9 @@ impl Reconnect {
         self.back.since(self.lost)
     }
 
-    /// The same with its times moved by `by`.
+    /// The same with its times on another clock.
     #[must_use]
-    pub fn shifted(self, by: Micros) -> Self {
-        Self { lost: self.lost + by, back: self.back + by, ..self }
+    pub fn on_clock(self, clock: impl Fn(SessionTime) -> SessionTime) -> Self {
+        Self { lost: clock(self.lost), back: clock(self.back), ..self }
     }
 }

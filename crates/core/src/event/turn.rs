@@ -122,14 +122,35 @@ const fn is_false(flag: &bool) -> bool {
 }
 
 impl Turn {
-    /// The same turn with all its times moved by `by`.
-    #[must_use]
-    pub fn shifted(self, by: Micros) -> Self {
+    /// A turn of which nothing is known but when it was said, and how it ended.
+    pub fn new(number: u32, said: SessionTime, ending: TurnEnding) -> Self {
         Self {
-            said: self.said + by,
-            first: self.first.map(|at| at + by),
-            last: self.last.map(|at| at + by),
-            done: self.done.map(|at| at + by),
+            number,
+            said,
+            first: None,
+            last: None,
+            done: None,
+            ending,
+            yielded: None,
+            parts: TurnParts::default(),
+            heard: None,
+            heard_characters: None,
+            key_words: None,
+            rule: None,
+            sound: None,
+            taking: None,
+            away: false,
+        }
+    }
+
+    /// The same turn with all its times on another clock.
+    #[must_use]
+    pub fn on_clock(self, clock: impl Fn(SessionTime) -> SessionTime) -> Self {
+        Self {
+            said: clock(self.said),
+            first: self.first.map(&clock),
+            last: self.last.map(&clock),
+            done: self.done.map(&clock),
             ..self
         }
     }

@@ -3,7 +3,8 @@
 //!
 //! `curve` turns a rate into numbers of starts, `arrivals` into start times. `scenario_sampler` draws the
 //! scenarios, `pairing` adds the mode, `schedule` goes through the stages, and `forecast` adds it all up.
-//! `redials` adds the calls that follow from calls before, while the session runs. After a session, `judging_selection` draws the runs to judge.
+//! `redials` adds the calls that follow from calls before, while the session runs. After a session, `judging_selection`
+//! draws the runs to judge.
 
 mod arrivals;
 mod bounds;

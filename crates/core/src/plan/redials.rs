@@ -212,19 +212,7 @@ mod tests {
     }
 
     fn start(redials: &mut Redials, run: PlannedRun) {
-        let started = EventKind::RunStarted {
-            run: run.index,
-            stage: run.stage,
-            scenario: run.scenario,
-            copy: run.copy,
-            mode: run.mode,
-            pair: run.pair,
-            network: run.network,
-            redial_of: run.redial_of,
-            intended: run.intended,
-            free: run.intended,
-            room: RoomName::new("room"),
-        };
+        let started = run.started(run.intended, RoomName::new("room"));
         redials.apply(&started, run.intended);
     }
 

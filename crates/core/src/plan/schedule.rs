@@ -6,7 +6,7 @@ use super::arrivals::ArrivalTimes;
 use super::pairing::{Pairing, ScheduledRun};
 use crate::event::EventKind;
 use crate::profile::{Profile, StageLoad};
-use crate::units::{Micros, Mode, PairId, PositiveDuration, Rate, RunIndex, SessionTime};
+use crate::units::{Micros, Mode, PairId, PositiveDuration, Rate, RoomName, RunIndex, SessionTime};
 
 /// Every run of a session, fully determined by the profile and the seed in it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -103,6 +103,40 @@ impl PlannedRun {
             redial_of: *redial_of,
             intended: *intended,
         })
+    }
+
+    /// The event that starts it, which may have been since `free`.
+    pub const fn started(self, free: SessionTime, room: RoomName) -> EventKind {
+        let Self { index, stage, scenario, copy, mode, pair, network, redial_of, intended } = self;
+        EventKind::RunStarted {
+            run: index,
+            stage,
+            scenario,
+            copy,
+            mode,
+            pair,
+            network,
+            redial_of,
+            intended,
+            free,
+            room,
+        }
+    }
+
+    /// The event that skips it.
+    pub const fn skipped(self) -> EventKind {
+        let Self { index, stage, scenario, copy, mode, pair, network, redial_of, intended } = self;
+        EventKind::RunSkipped {
+            run: index,
+            stage,
+            scenario,
+            copy,
+            mode,
+            pair,
+            network,
+            redial_of,
+            intended,
+        }
     }
 }
 

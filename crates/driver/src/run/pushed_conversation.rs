@@ -248,26 +248,17 @@ impl RunMachine {
         now: SessionTime,
         effects: &mut Vec<RunEffect>,
     ) {
-        let wake = now + STOOD_STILL;
-        let may_postpone = conversation.postponed < MOST_POSTPONED;
-        let has_stood_still = |due: SessionTime| may_postpone && now.since(due) >= STOOD_STILL;
-        if now >= conversation.deadline {
-            if !has_stood_still(conversation.deadline) {
-                effects.extend(self.evaluator_run.clone().map(RunEffect::HearCaller));
-                return;
-            }
-            conversation.deadline = wake;
-        } else if let Some(wait) = &mut conversation.agent_wait
-            && now >= wait.wake
-        {
-            if !has_stood_still(wait.wake) {
-                effects.extend(self.evaluator_run.clone().map(RunEffect::HearCaller));
-                return;
-            }
-            wait.wake = wake;
-        } else {
+        let due = match &mut conversation.agent_wait {
+            _ if now >= conversation.deadline => &mut conversation.deadline,
+            Some(wait) if now >= wait.wake => &mut wait.wake,
+            _ => return,
+        };
+        if conversation.postponed >= MOST_POSTPONED || now.since(*due) < STOOD_STILL {
+            effects.extend(self.evaluator_run.clone().map(RunEffect::HearCaller));
             return;
         }
+        let wake = now + STOOD_STILL;
+        *due = wake;
         conversation.postponed += 1;
         self.state = MachineState::Pushed(conversation);
         effects.push(RunEffect::WakeAt(wake));

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use super::session::Session;
 use crate::run::RunMachine;
 use crate::settings::OnBudgetReached;
-use rushhour_core::event::EventKind;
 use rushhour_core::plan::{HoldStage, PlannedRun, ScheduleStep};
 use rushhour_core::profile::WhenFull;
 use rushhour_core::units::SessionTime;
@@ -174,22 +173,7 @@ impl Session {
 
     fn start(&mut self, planned: PlannedRun, free: SessionTime, now: SessionTime) {
         let index = planned.index;
-        self.record(
-            EventKind::RunStarted {
-                run: index,
-                stage: planned.stage,
-                scenario: planned.scenario,
-                copy: planned.copy,
-                mode: planned.mode,
-                pair: planned.pair,
-                network: planned.network,
-                redial_of: planned.redial_of,
-                intended: planned.intended,
-                free,
-                room: self.naming.room_name(index),
-            },
-            now,
-        );
+        self.record(planned.started(free, self.naming.room_name(index)), now);
         self.in_flight += 1;
         let mut effects = Vec::new();
         let run = RunMachine::start(planned, &self.settings, &mut effects);
@@ -199,32 +183,8 @@ impl Session {
     }
 
     fn skip(&mut self, planned: PlannedRun, now: SessionTime) {
-        let PlannedRun {
-            index: run,
-            stage,
-            scenario,
-            copy,
-            mode,
-            pair,
-            network,
-            redial_of,
-            intended,
-        } = planned;
-        tracing::info!(run = run.0, from = "planned", to = "skipped", "run state");
-        self.record(
-            EventKind::RunSkipped {
-                run,
-                stage,
-                scenario,
-                copy,
-                mode,
-                pair,
-                network,
-                redial_of,
-                intended,
-            },
-            now,
-        );
+        tracing::info!(run = planned.index.0, from = "planned", to = "skipped", "run state");
+        self.record(planned.skipped(), now);
     }
 
     /// A run has ended, and its slot is free.

@@ -1,7 +1,6 @@
 //! Times of a worker's clock on the session's.
 
 use rushhour_core::evaluator::UpdateKind;
-use rushhour_core::event::Turn;
 use rushhour_core::units::SessionTime;
 
 /// A time that another clock shows, which is so far behind.
@@ -11,24 +10,11 @@ pub(super) const fn moved(at: SessionTime, shift: i64) -> SessionTime {
 
 /// An update's own times on the session's clock.
 pub(super) fn on_session_clock(kind: UpdateKind, shift: i64) -> UpdateKind {
-    let moved = |at| moved(at, shift);
+    let clock = |at| moved(at, shift);
     match kind {
-        UpdateKind::Turn(turn) => UpdateKind::Turn(Box::new(Turn {
-            said: moved(turn.said),
-            first: turn.first.map(moved),
-            last: turn.last.map(moved),
-            done: turn.done.map(moved),
-            ..*turn
-        })),
-        UpdateKind::Reconnected(mut reconnect) => {
-            reconnect.lost = moved(reconnect.lost);
-            reconnect.back = moved(reconnect.back);
-            UpdateKind::Reconnected(reconnect)
-        }
-        UpdateKind::Conversation(mut summary) => {
-            summary.last_active = summary.last_active.map(moved);
-            UpdateKind::Conversation(summary)
-        }
+        UpdateKind::Turn(turn) => UpdateKind::Turn(Box::new(turn.on_clock(clock))),
+        UpdateKind::Reconnected(reconnect) => UpdateKind::Reconnected(reconnect.on_clock(clock)),
+        UpdateKind::Conversation(summary) => UpdateKind::Conversation(summary.on_clock(clock)),
         kind @ (UpdateKind::Joined
         | UpdateKind::AgentJoined { .. }
         | UpdateKind::AgentReady

@@ -56,9 +56,7 @@ impl Worker {
 
     pub(super) fn report(&self) -> WorkerReport {
         let now = self.now();
-        // What it keeps for a coordinator that may be resumed keeps nobody else away.
-        let is_let_go = |held: &&HeldSession| held.lease.is_over(now) && held.live() == 0;
-        let held = self.held.as_ref().filter(|held| !is_let_go(held));
+        let held = self.held.as_ref().filter(|held| !held.is_let_go(now));
         let state = match held.map(|held| &held.callers) {
             _ if self.draining => WorkerState::Draining,
             None => WorkerState::Idle,

@@ -82,9 +82,10 @@ impl Worker {
     fn attach(&mut self, attach: &Attach) -> Result<Attached, Refusal> {
         let now = self.now();
         let Attach { fence, lease, setup } = attach;
-        let lets_go = self.held.as_ref().is_some_and(|held| {
-            held.fence.session != fence.session && held.lease.is_over(now) && held.live() == 0
-        });
+        let lets_go = self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.fence.session != fence.session && held.is_let_go(now));
         if lets_go {
             self.forget();
         }

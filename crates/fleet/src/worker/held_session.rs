@@ -105,6 +105,12 @@ impl HeldSession {
         self.live
     }
 
+    /// Whether nobody commands it any more and no conversation goes on: what it keeps for a coordinator that may be resumed
+    /// keeps nobody else away.
+    pub(super) const fn is_let_go(&self, now: SessionTime) -> bool {
+        self.lease.is_over(now) && self.live == 0
+    }
+
     /// Runs whose conversation goes on, or whose updates are not all acknowledged.
     pub(super) fn open_runs(&self) -> Vec<RunIndex> {
         let live = self.runs.iter().filter(|(_, place)| **place != RunPlace::Over);

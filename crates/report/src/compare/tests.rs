@@ -6,7 +6,7 @@ use crate::fold::Fold;
 use crate::render::{Style, comparison_csv, comparison_markdown, comparison_text};
 use rushhour_core::event::{
     AcceptedRun, Event, EventKind, FORMAT_VERSION, FailureClass, GeneratorHealth, Outcome,
-    RunMapping, SessionHeader, TranscriptionErrors, Turn, TurnEnding, TurnParts,
+    RunMapping, SessionHeader, TranscriptionErrors, Turn, TurnEnding,
 };
 use rushhour_core::profile::SessionMode;
 use rushhour_core::profile::testing::profile_of;
@@ -76,23 +76,7 @@ fn profile(mode: &str, seed: u64, scenarios: u32) -> rushhour_core::profile::Pro
 fn turn(said: SessionTime, wrong: u64) -> Turn {
     let heard =
         TranscriptionErrors { hits: 12 - wrong, substitutions: wrong, ..Default::default() };
-    Turn {
-        number: 1,
-        said,
-        first: Some(said),
-        last: None,
-        done: None,
-        ending: TurnEnding::Answered,
-        yielded: None,
-        parts: TurnParts::default(),
-        heard: Some(heard),
-        heard_characters: None,
-        key_words: None,
-        rule: None,
-        sound: None,
-        taking: None,
-        away: false,
-    }
+    Turn { first: Some(said), heard: Some(heard), ..Turn::new(1, said, TurnEnding::Answered) }
 }
 
 /// A session in which one run starts per second.

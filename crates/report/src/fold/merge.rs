@@ -263,16 +263,14 @@ impl MergePlacement {
             }
             E::Greeted { run: n, at: when } => E::Greeted { run: run(n), at: at(when) },
             E::MediaPath { run: n, path } => E::MediaPath { run: run(n), path },
-            E::Turn { run: n, turn } => {
-                E::Turn { run: run(n), turn: Box::new(turn.shifted(self.offset)) }
-            }
+            E::Turn { run: n, turn } => E::Turn { run: run(n), turn: Box::new(turn.on_clock(at)) },
             E::Reconnected { run: n, reconnect } => {
-                E::Reconnected { run: run(n), reconnect: reconnect.shifted(self.offset) }
+                E::Reconnected { run: run(n), reconnect: reconnect.on_clock(at) }
             }
             E::ModelUsage { run: n, usage } => E::ModelUsage { run: run(n), usage },
             E::RpcCalls { run: n, calls } => E::RpcCalls { run: run(n), calls },
             E::Conversation { run: n, summary } => {
-                E::Conversation { run: run(n), summary: summary.shifted(self.offset) }
+                E::Conversation { run: run(n), summary: summary.on_clock(at) }
             }
             E::AudioSent { run: n, frames } => E::AudioSent { run: run(n), frames },
             E::SubmitIntent { request: n, runs } => {

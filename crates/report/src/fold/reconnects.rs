@@ -47,7 +47,7 @@ impl ReconnectTally {
 mod tests {
     use super::super::run_record::tests::completed;
     use super::*;
-    use rushhour_core::event::{Reconnect, Turn, TurnEnding, TurnParts};
+    use rushhour_core::event::{Reconnect, Turn, TurnEnding};
     use rushhour_core::units::{Metric, RunIndex, SessionTime};
 
     fn reconnect(method: ReconnectMethod, lost: u64, back: u64) -> Reconnect {
@@ -55,30 +55,9 @@ mod tests {
         Reconnect { cause: ReconnectCause::SignalLost, method, lost, back, attempts: 1 }
     }
 
-    const fn turn(away: bool) -> Turn {
-        Turn {
-            number: 1,
-            said: SessionTime(100),
-            first: Some(SessionTime(150)),
-            last: None,
-            done: None,
-            ending: TurnEnding::Answered,
-            yielded: None,
-            parts: TurnParts {
-                transcription: None,
-                end_of_turn: None,
-                llm_first_token: None,
-                tts_first_byte: None,
-                end_to_end: None,
-            },
-            heard: None,
-            heard_characters: None,
-            key_words: None,
-            rule: None,
-            sound: None,
-            taking: None,
-            away,
-        }
+    fn turn(away: bool) -> Turn {
+        let first = Some(SessionTime(150));
+        Turn { first, away, ..Turn::new(1, SessionTime(100), TurnEnding::Answered) }
     }
 
     #[test]

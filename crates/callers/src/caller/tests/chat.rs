@@ -12,21 +12,10 @@ use rushhour_core::units::{Identity, Micros, Mode};
 
 fn turn(number: u32, said: u64, first: u64, last: u64) -> Turn {
     Turn {
-        number,
-        said: at(said),
         first: Some(at(first)),
         last: Some(at(last)),
         done: Some(at(last)),
-        ending: TurnEnding::Answered,
-        yielded: None,
-        parts: TurnParts::default(),
-        heard: None,
-        heard_characters: None,
-        key_words: None,
-        rule: None,
-        sound: None,
-        taking: None,
-        away: false,
+        ..Turn::new(number, at(said), TurnEnding::Answered)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::run::{EvaluatorLifetime, ResumeContext};
 use rushhour_core::evaluator::EvaluatorCapabilities;
 use rushhour_core::event::{
     ConversationSummary, FramesSent, MediaPath, ModelUsage, Outcome, Reconnect, ReconnectCause,
-    RpcCalls, Turn, TurnEnding, TurnParts,
+    RpcCalls, Turn, TurnEnding,
 };
 use rushhour_core::plan::ScheduleStep;
 use rushhour_core::plan::testing::plan_of;
@@ -398,23 +398,7 @@ fn a_conversation_that_a_worker_still_holds_goes_on_where_it_was() {
 
 #[test]
 fn each_update_that_is_said_to_be_recorded_has_one_event() {
-    let turn = Turn {
-        heard: None,
-        heard_characters: None,
-        key_words: None,
-        rule: None,
-        sound: None,
-        taking: None,
-        number: 1,
-        said: at(1_500),
-        first: None,
-        last: None,
-        done: None,
-        ending: TurnEnding::TimedOut,
-        yielded: None,
-        parts: TurnParts::default(),
-        away: false,
-    };
+    let turn = Turn::new(1, at(1_500), TurnEnding::TimedOut);
     let reconnect = Reconnect {
         cause: ReconnectCause::SignalLost,
         method: ReconnectMethod::Resume,

@@ -4,7 +4,7 @@ use rushhour_core::evaluator::{
     AcceptedSubmission, ConversationRequest, EvaluatorCapabilities, PollError, RunStatus,
     SubmitError,
 };
-use rushhour_core::event::{Turn, TurnEnding, TurnParts};
+use rushhour_core::event::{Turn, TurnEnding};
 use rushhour_core::units::{EvaluatorRunId, Mode, ScenarioId, SessionId, WorkerId};
 
 struct Nobody;
@@ -227,21 +227,10 @@ fn a_turn_that_the_process_stood_still_in_is_marked() {
     held.stood_still(Micros::from_secs(4), after(8));
     for (said, done, is_away) in [(1, 3, false), (3, 8, true), (5, 9, true), (8, 9, false)] {
         let turn = Turn {
-            number: 1,
-            said: after(said),
             first: Some(after(done)),
             last: Some(after(done)),
             done: Some(after(done)),
-            ending: TurnEnding::Answered,
-            yielded: None,
-            parts: TurnParts::default(),
-            heard: None,
-            heard_characters: None,
-            key_words: None,
-            rule: None,
-            sound: None,
-            taking: None,
-            away: false,
+            ..Turn::new(1, after(said), TurnEnding::Answered)
         };
         let kind = UpdateKind::Turn(Box::new(turn));
         let update = CallerUpdate { run: RunIndex(1), at: after(9), within: Micros::ZERO, kind };
