@@ -252,7 +252,8 @@ impl JoinAttempt {
 pub(super) struct Connected {
     pub(super) participant: Participant,
     pub(super) paths: PeerPaths,
-    pub(super) websocket: WebSocket,
+    /// Boxed, because a task that holds it has room for each place that it moves through.
+    pub(super) websocket: Box<WebSocket>,
 }
 
 /// Makes the first offer, and opens the signal connection with it. A server that does not know the path is asked again
@@ -271,6 +272,7 @@ pub(super) async fn connect(
     let trust = &network.trust;
     let error = match signal_connection::connect(url, &query.path(), token, trust).await {
         Ok(websocket) => {
+            let websocket = Box::new(websocket);
             return Ok(Connected { participant, paths: PeerPaths::one(publisher), websocket });
         }
         Err(error) => error,
@@ -289,7 +291,8 @@ pub(super) async fn connect(
         signal_connection::connect(url, &query.path(), token, trust).await.map_err(|error| {
             if error.is_unknown_path() { ConnectError::NoSignalling } else { error }
         })?;
-    Ok(Connected { participant, paths: PeerPaths::two(publisher, subscriber), websocket })
+    let (paths, websocket) = (PeerPaths::two(publisher, subscriber), Box::new(websocket));
+    Ok(Connected { participant, paths, websocket })
 }
 
 /// The first socket of a peer connection, where UDP is allowed.

@@ -205,7 +205,7 @@ pub(super) enum RelayEnd {
 /// Relays messages in both directions and pings the server, as often as it asks to. `pings` outlives the connection: a
 /// server does not repeat its wishes when it resumes a participant.
 pub(super) async fn relay(
-    mut socket: WebSocket,
+    mut socket: Box<WebSocket>,
     outgoing: &mut UnboundedReceiver<SignalCommand>,
     clock: EngineClock,
     pings: &mut PingTimes,
@@ -245,7 +245,7 @@ pub(super) async fn relay(
                 Some(SignalCommand::Open(attempt)) => return RelayEnd::Replaced(attempt),
                 None => {
                     // The participant is gone; a server that does not answer is not waited for.
-                    let _ = tokio::time::timeout(CLOSE_TIMEOUT, socket.close(None)).await;
+                    let _ = tokio::time::timeout(CLOSE_TIMEOUT, (*socket).close(None)).await;
                     return RelayEnd::Left;
                 }
             },

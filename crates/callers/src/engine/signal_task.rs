@@ -53,7 +53,7 @@ impl SignalTask {
     /// Runs until the participant is gone.
     pub(super) async fn run(
         mut self,
-        websocket: WebSocket,
+        websocket: Box<WebSocket>,
         mut outgoing: UnboundedReceiver<SignalCommand>,
     ) {
         let mut pings = PingTimes::default();
@@ -103,7 +103,7 @@ impl SignalTask {
         }
     }
 
-    async fn open(&self, attempt: &SignalAttempt) -> Result<WebSocket, ConnectError> {
+    async fn open(&self, attempt: &SignalAttempt) -> Result<Box<WebSocket>, ConnectError> {
         let latest = self.tokens.latest();
         match self.open_with(latest, attempt).await {
             Err(error) if error.is_refused_token() && self.tokens.refreshed.is_some() => {
@@ -117,11 +117,13 @@ impl SignalTask {
         &self,
         token: &Secret,
         attempt: &SignalAttempt,
-    ) -> Result<WebSocket, ConnectError> {
+    ) -> Result<Box<WebSocket>, ConnectError> {
         let config = match &attempt.target {
             SignalTarget::Resumed { path } => {
                 let trust = &self.network.trust;
-                return signal_connection::connect(&self.url, path, token, trust).await;
+                return signal_connection::connect(&self.url, path, token, trust)
+                    .await
+                    .map(Box::new);
             }
             SignalTarget::Rejoined { config } => config,
         };
