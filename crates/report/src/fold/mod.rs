@@ -47,6 +47,7 @@ pub use latency_samples::LatencySample;
 pub use merge::{JournalExtent, Merge, MergeError, MergePlacement};
 pub use pairs::{PairTable, PairedEnd, PairedRun, RunPair};
 pub use peak_health::PeakHealth;
+pub(crate) use quality::MILLISECONDS_PER_MINUTE;
 pub use quality::{QualityOfRun, QualityTally};
 pub use reconnects::ReconnectTally;
 pub use rules::RuleTally;

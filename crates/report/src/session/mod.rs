@@ -2,6 +2,7 @@
 //! sentence about it is written in `render`.
 
 mod bill;
+mod break_up;
 mod dispatch_stall;
 mod funnel_rows;
 mod heard_summary;
@@ -21,6 +22,8 @@ mod validity;
 mod verdict;
 
 pub use bill::{BillItem, BillSummary, BillTotals, CostEach, OldPrices};
+pub use break_up::GapStretch;
+pub(crate) use break_up::break_up;
 pub use dispatch_stall::{DispatchStall, StalledJoins, WORKERS_AWAITED, WORKERS_KEPT};
 pub(crate) use funnel_rows::{FunnelRow, Loss, funnel_rows, single_mode};
 pub use heard_summary::{HeardSummary, KeyWordSummary, MissedKeyWord};
@@ -38,7 +41,7 @@ pub use summary_parts::{
 };
 pub use threshold::{Criterion, Estimated, ThresholdFigure, ThresholdResult, Verdict};
 pub(crate) use time_bins::{
-    Bin, BinFigure, FEWEST_FOR_P95, LoadSound, count_bins, latency_bins, sound_by_load,
+    Bin, BinFigure, FEWEST_FOR_P95, LoadSound, count_bins, latency_bins, sound_bins, sound_by_load,
 };
 pub(crate) use unfinished::{ReachedFigure, WithUnfinished};
 pub use validity::{StartRates, Validity, ValidityFigure, ValidityRule};

@@ -3,11 +3,12 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::break_up::{GapStretch, break_up};
 use super::threshold::Estimated;
 use crate::fold::{FoldedSession, QualityTally};
 use rushhour_core::profile::QualityMeasure;
 use rushhour_core::units::Micros;
-use rushhour_stats::Confidence;
+use rushhour_stats::{ClusteredRatio, Confidence};
 
 /// What one conversation may have at most, where it is the only one: a gap in every second.
 const MOST_GAPS: f64 = 60.0;
@@ -18,6 +19,15 @@ pub(crate) fn estimated_quality(
     measure: QualityMeasure,
 ) -> Option<Estimated> {
     let (ratio, factor) = tally.ratio(measure);
+    estimated_ratio(measure, ratio, factor)
+}
+
+/// The ratio behind a measure with its 95 % interval over clusters, multiplied by `factor` for the measure's unit.
+pub(super) fn estimated_ratio(
+    measure: QualityMeasure,
+    ratio: &ClusteredRatio,
+    factor: f64,
+) -> Option<Estimated> {
     let value = ratio.ratio()?;
     let (low, high) = match ratio.interval(Confidence::default()) {
         Some(interval) => (interval.low() * factor, interval.high() * factor),
@@ -41,8 +51,13 @@ pub struct QualityFigure {
 
 impl QualityFigure {
     fn of(tally: &QualityTally, measure: QualityMeasure) -> Option<Self> {
-        let Estimated { value, low, high } = estimated_quality(tally, measure)?;
-        Some(Self { value, low, high })
+        Some(Self::from(estimated_quality(tally, measure)?))
+    }
+}
+
+impl From<Estimated> for QualityFigure {
+    fn from(Estimated { value, low, high }: Estimated) -> Self {
+        Self { value, low, high }
     }
 }
 
@@ -80,6 +95,10 @@ pub struct QualitySummary {
     /// The longest silence in which it was the agent's turn, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_air_us: Option<u64>,
+    /// The session between clear rises of `speech.gaps`, the first stretch before the first of them; empty where it did not
+    /// clearly rise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gap_stretches: Vec<GapStretch>,
 }
 
 impl QualitySummary {
@@ -102,6 +121,7 @@ impl QualitySummary {
             talk_over: figure(QualityMeasure::TalkOver),
             overlap: figure(QualityMeasure::Overlap),
             dead_air_us: all.dead_air.map(|longest: Micros| longest.0),
+            gap_stretches: break_up(folded),
         })
     }
 }

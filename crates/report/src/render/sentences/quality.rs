@@ -2,9 +2,10 @@
 
 use super::counted;
 use crate::fold::FoldedSession;
-use crate::session::{Estimated, estimated_quality};
+use crate::session::{Estimated, GapStretch, QualityFigure, break_up, estimated_quality};
 use rushhour_core::event::SpeechQuality;
 use rushhour_core::profile::QualityMeasure;
+use rushhour_core::units::SessionTime;
 
 /// A measure's figure in its unit.
 pub(crate) fn quality_number(measure: QualityMeasure, value: f64) -> String {
@@ -25,7 +26,7 @@ pub(crate) fn quality_figure(measure: QualityMeasure, estimated: Estimated) -> S
 
 /// How agents sounded and took turns; nothing where nothing is known of it.
 pub(crate) fn quality_notes(folded: &FoldedSession) -> Vec<String> {
-    [sound_note(folded), taking_note(folded)].into_iter().flatten().collect()
+    [sound_note(folded), break_up_note(folded), taking_note(folded)].into_iter().flatten().collect()
 }
 
 /// Whether the agents' speech broke up.
@@ -51,6 +52,42 @@ pub(crate) fn sound_note(folded: &FoldedSession) -> Option<String> {
         concealed.value * 100.0,
         sound.longest_gap,
     ))
+}
+
+/// Above this rate of gaps in a minute, speech broke up from the start.
+const BREAKS_UP: f64 = 1.0;
+
+/// When the agents' speech began to break up, or to break up more; nothing where the counts do not show it.
+pub(crate) fn break_up_note(folded: &FoldedSession) -> Option<String> {
+    let stretches = break_up(folded);
+    let [before, first, later @ ..] = &*stretches else { return None };
+    let rate = |QualityFigure { value, low, high }| format!("{value:.2} [{low:.2}, {high:.2}]");
+    let moment = |stretch: &GapStretch| stretch.begins().since(SessionTime::START);
+    let more = if before.gaps_per_minute.value < BREAKS_UP { "" } else { " more often" };
+    let until = match later.first() {
+        Some(next) => format!("from then until {}", moment(next)),
+        None => "from then on".to_owned(),
+    };
+    let began = format!(
+        "The agent's speech began to break up{more} at {}, with {} at once: {} gaps a minute {until}, against {} before, with at most {} at once.",
+        moment(first),
+        counted(first.in_flight, "conversation"),
+        rate(first.gaps_per_minute),
+        rate(before.gaps_per_minute),
+        before.in_flight,
+    );
+    let by_rate = |one: &&GapStretch, other: &&GapStretch| {
+        one.gaps_per_minute.value.total_cmp(&other.gaps_per_minute.value)
+    };
+    let worst = later.iter().max_by(by_rate).map(|worst| {
+        format!(
+            " It was worst from {} on, with {} at once: {} gaps a minute.",
+            moment(worst),
+            worst.in_flight,
+            rate(worst.gaps_per_minute)
+        )
+    });
+    Some(began + &worst.unwrap_or_default())
 }
 
 /// How many gaps had which cause.
@@ -83,4 +120,46 @@ fn taking_note(folded: &FoldedSession) -> Option<String> {
         share(QualityMeasure::TalkOver),
         share(QualityMeasure::Overlap),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::html::session_page;
+    use crate::render::markdown::session_markdown;
+    use crate::render::table::Style;
+    use crate::render::text::session_text;
+    use crate::session::test_sessions::{FEW_GAPS, spoken};
+    use crate::session::{Criterion, SessionVerdict};
+
+    #[test]
+    fn where_speech_began_to_break_up_is_told_in_every_report() {
+        let folded = spoken(&[(2, 120, FEW_GAPS), (6, 60, &[3, 1, 2]), (14, 60, &[9, 4, 5, 3])]);
+        let told = break_up_note(&folded).unwrap();
+        for part in [
+            "The agent's speech began to break up at 2m02s, with 6 conversations at once: 12.00 [",
+            "] gaps a minute from then until 3m02s, against 0.50 [",
+            "] before, with at most 2 at once. It was worst from 3m02s on, with 14 at once: 31.",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        let (verdict, criterion) =
+            (SessionVerdict::of(&folded, Criterion::Interval), Criterion::Interval);
+        let markdown = session_markdown(&folded, &verdict, criterion);
+        assert!(markdown.contains("began to break up at 2m02s"), "{markdown}");
+        let text = session_text(&folded, &verdict, criterion, Style::Plain);
+        assert!(text.contains("began to break up at 2m02s"), "{text}");
+        let page = session_page(&folded, &verdict, criterion);
+        assert!(
+            page.contains("began to break up at 2m02s")
+                && page.contains(">began to break up</text>")
+        );
+    }
+
+    #[test]
+    fn nothing_is_told_of_speech_that_breaks_up_as_often_throughout() {
+        let steady = spoken(&[(6, 120, &[0, 1, 0, 0])]);
+        assert_eq!(break_up_note(&steady), None);
+        assert!(sound_note(&steady).is_some());
+    }
 }
