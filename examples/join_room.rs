@@ -79,6 +79,9 @@ impl ParticipantHandler for Visitor {
             ParticipantEvent::Reconnected(reconnect) => {
                 format!("back after {}", reconnect.duration())
             }
+            ParticipantEvent::ConnectionRated { of, rating } => {
+                format!("{} is rated {rating:?}", of.as_deref().unwrap_or("my own connection"))
+            }
             ParticipantEvent::Data(_)
             | ParticipantEvent::Rejoined { .. }
             | ParticipantEvent::TrackPublished { .. }

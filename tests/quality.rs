@@ -77,6 +77,11 @@ fn an_agent_that_breaks_up_and_talks_over_callers_is_measured_as_it_was() {
     };
     assert_eq!(verdict("speech.gaps"), "failed", "{summary}");
     assert_eq!(verdict("speech.concealed"), "passed", "{summary}");
+    // It rates every connection after five seconds.
+    for whose in ["agent_connections", "caller_connections"] {
+        assert_eq!(quality[whose]["runs"], 6, "{whose}: {quality}");
+    }
+    assert!(output.stdout.contains("LiveKit rated the agent's connection"), "{}", output.stdout);
     let page = fs::read_to_string(session.folder.join("report.html")).expect("it is written");
     assert!(page.contains("id=\"speech-gaps\"") && page.contains("How the agent sounded"));
     assert!(session.runs.iter().all(|run| run.number("speech_us").is_some()));
@@ -143,7 +148,7 @@ run_timeout = "2m"
     let session = dir.session();
     if let Some(to) = std::env::var_os("QUALITY_OUT") {
         fs::create_dir_all(&to).expect("the folder can be created");
-        for file in ["report.html", "summary.json", "runs.csv", "turns.csv"] {
+        for file in ["report.html", "summary.json", "runs.csv", "turns.csv", "journal.jsonl"] {
             fs::copy(session.folder.join(file), Path::new(&to).join(file)).expect("it is written");
         }
     }

@@ -33,6 +33,19 @@ impl ClusteredRatio {
         self.products += count * units;
     }
 
+    /// All clusters of both.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            clusters: self.clusters + other.clusters,
+            count: self.count + other.count,
+            units: self.units + other.units,
+            count_squares: self.count_squares + other.count_squares,
+            unit_squares: self.unit_squares + other.unit_squares,
+            products: self.products + other.products,
+        }
+    }
+
     /// How many clusters there are.
     pub const fn clusters(&self) -> u64 {
         self.clusters
@@ -130,6 +143,7 @@ mod tests {
         assert_eq!(ClusteredRatio::default().ratio(), None);
         let some = of([(1, 2), (0, 6), (5, 0)]);
         assert_eq!((some.ratio(), some.clusters()), (Some(1.0 / 8.0), 2));
+        assert_eq!(of([(1, 2)]).plus(&of([(0, 6)])), some);
         assert_eq!(of([(1, 2)]).interval(Confidence::default()), None);
         let none = of([(0, 10); 50]).interval(Confidence::default()).unwrap();
         assert!(none.low() == 0.0 && (0.006..0.010).contains(&none.high()), "{none:?}");

@@ -17,6 +17,7 @@
 //! | which of two samples is greater, by how much, in what shape | [`TwoSampleComparison`], [`holm`] |
 //! | drift, steps and departures over time | [`Trend`], [`step_change`], [`Cusum`] |
 //! | whether the next of a few values is unusual | [`prediction_interval`], [`self_starting_scores`] |
+//! | when a rate of events rose | [`rate_rise`] |
 //! | what a number of runs can detect | [`Design`], [`detectable_ratio_of`] |
 
 mod bootstrap;
@@ -30,6 +31,7 @@ mod p_value;
 mod power;
 mod proportion;
 mod quantile;
+mod rate_rise;
 mod rng;
 mod sample;
 #[cfg(test)]
@@ -51,6 +53,7 @@ pub use p_value::{PValue, holm};
 pub use power::{Design, Power, Spread, detectable_ratio_of};
 pub use proportion::{PairedVotes, Proportion, ProportionError, newcombe_difference};
 pub use quantile::{ParseLevelError, Quantile};
+pub use rate_rise::{ExposedCount, RateRise, rate_rise};
 pub use sample::{MAX_MAGNITUDE, Sample, SampleError};
 pub use stratified::{StratifiedShare, Stratum, stratified_share};
 pub use survival::{

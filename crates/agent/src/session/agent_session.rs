@@ -378,6 +378,7 @@ impl ParticipantHandler for AgentSession {
             | ParticipantEvent::ConnectionLost(_)
             | ParticipantEvent::Reconnected(_)
             | ParticipantEvent::PathChosen(_)
+            | ParticipantEvent::ConnectionRated { .. }
             | ParticipantEvent::Disconnected(_) => {}
         }
     }

@@ -206,6 +206,11 @@ impl Agents {
         others.flat_map(|one| &one.audio_tracks).any(|track| track.sid == sid)
     }
 
+    /// Whether a participant's SID is that of an agent.
+    pub(super) fn has_agent_with(&self, sid: &str) -> bool {
+        self.all().any(|agent| agent.sid == sid)
+    }
+
     /// How many agents are in the room.
     pub fn count(&self) -> usize {
         self.all().count()

@@ -10,6 +10,7 @@ use super::keypad::Keypad;
 use super::open_turn::{Interruption, OpenTurn};
 use super::outages::Outages;
 use super::prepared_script::PreparedScript;
+use super::rtc_stats_request::RtcStatsRequest;
 use super::session_probe::SessionProbe;
 use super::tool_calls::ToolCalls;
 use super::turn_state::TurnState;
@@ -21,7 +22,9 @@ use crate::engine::{LeaveReason, NextTick, ParticipantHandle, ParticipantHandler
 use crate::participant::{DepartureReason, ParticipantEvent, RemoteParticipant, SendOutcome};
 use crate::recording_store::RecordingSink;
 use rushhour_core::evaluator::{CallerUpdate, UpdateKind};
-use rushhour_core::event::{ConversationSummary, FramesSent, ModelUsage, Outcome, RpcCalls};
+use rushhour_core::event::{
+    ConnectionHistory, ConversationSummary, FramesSent, ModelUsage, Outcome, RpcCalls,
+};
 use rushhour_core::profile::NativeSettings;
 use rushhour_core::units::{Micros, Mode, RunIndex, SessionTime};
 
@@ -86,10 +89,15 @@ pub(crate) struct Caller {
     pub(super) as_expected: Option<bool>,
     pub(super) turn: Option<OpenTurn>,
     pub(super) session_probe: SessionProbe,
+    pub(super) rtc_stats_request: RtcStatsRequest,
     pub(super) tool_calls: ToolCalls,
     /// How the conversation ended, once it has.
     pub(super) outcome: Option<Outcome>,
     pub(super) summary: ConversationSummary,
+    /// How LiveKit rates the agent's connection.
+    pub(super) agent_connection: ConnectionHistory,
+    /// How LiveKit rates the caller's own.
+    pub(super) own_connection: ConnectionHistory,
     /// The agent's latest report of what its models used.
     pub(super) model_usage: Option<ModelUsage>,
     /// The calls by RPC so far.
@@ -198,9 +206,12 @@ impl Caller {
             as_expected: None,
             turn: None,
             session_probe: SessionProbe::default(),
+            rtc_stats_request: RtcStatsRequest::default(),
             tool_calls: ToolCalls::default(),
             outcome: None,
             summary: ConversationSummary::default(),
+            agent_connection: ConnectionHistory::default(),
+            own_connection: ConnectionHistory::default(),
             model_usage: None,
             rpc_calls: RpcCalls::default(),
             recorder,
@@ -234,6 +245,9 @@ impl Caller {
         if self.agents.hand_offs > hand_offs {
             let Self { utterances, agents, .. } = self;
             utterances.close_streams_of_others(at, |identity| agents.is_agent(identity));
+        }
+        if change == RoomChange::AgentLeft {
+            self.agent_connection.pause(at);
         }
         match change {
             RoomChange::AgentJoined => {
@@ -415,6 +429,14 @@ impl ParticipantHandler for Caller {
             ParticipantEvent::Data(data) => self.handle_data(&data, at, handle),
             ParticipantEvent::Audio { packet, track_sid } => {
                 self.handle_audio(&packet, track_sid.as_deref());
+            }
+            ParticipantEvent::ConnectionRated { of: None, rating } => {
+                self.own_connection.note(rating, at);
+            }
+            ParticipantEvent::ConnectionRated { of: Some(sid), rating } => {
+                if self.agents.has_agent_with(&sid) {
+                    self.agent_connection.note(rating, at);
+                }
             }
             ParticipantEvent::PathChosen(path) => self.report(at, UpdateKind::MediaPath(path)),
             ParticipantEvent::ServerKnown(_) | ParticipantEvent::Disconnected(_) => {}

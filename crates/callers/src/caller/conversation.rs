@@ -312,6 +312,9 @@ impl Caller {
         let Some(said_at) = turn.said_at else { return };
         let (index, answer_began) = (turn.index, turn.answer_began);
         let next = self.after(index);
+        if script.turn(next).is_none() && answer_began.is_some() {
+            self.ask_for_rtc_stats(now, handle);
+        }
         let within = self.within_of(index) + self.outages.away_since(said_at);
         let in_time = now < said_at + within;
         let next_interrupts = script.turn(next).is_some_and(|next| next.interrupt.is_some());

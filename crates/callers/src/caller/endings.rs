@@ -134,7 +134,9 @@ impl Caller {
         }
         self.summary.hand_offs = self.agents.hand_offs;
         self.summary.last_active = Some(self.last_sign_of_life()).filter(|_| self.was_heard);
-        if self.summary.is_remarkable() {
+        self.summary.agent_connection = self.agent_connection.until(at);
+        self.summary.caller_connection = self.own_connection.until(at);
+        if self.summary.says_anything() {
             self.report(at, UpdateKind::Conversation(self.summary));
         }
         self.report(at, UpdateKind::Ended { outcome, frames: self.frames_sent() });

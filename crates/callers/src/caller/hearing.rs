@@ -84,6 +84,9 @@ impl Caller {
     ) {
         let report = SessionReport::decode(bytes);
         self.session_probe.note_message(report == Some(SessionReport::Pong));
+        if let Some(SessionReport::RtcStats(stats)) = &report {
+            self.summary.agent_rtc = Some(*stats);
+        }
         if let Some(question) = self.tool_calls.session_heard() {
             Self::ask_session(question, handle);
         }
@@ -107,6 +110,19 @@ impl Caller {
         let has_said = self.turn.as_ref().is_some_and(|turn| turn.said_at.is_some());
         if has_said && let Some(question) = self.tool_calls.agent_listens(at) {
             Self::ask_session(question, handle);
+        }
+    }
+
+    /// Asks what the agent's WebRTC stack has counted of a voice conversation, if its session can be asked.
+    pub(super) fn ask_for_rtc_stats(
+        &mut self,
+        now: SessionTime,
+        handle: &mut dyn ParticipantHandle,
+    ) {
+        let Some(voice) = &self.voice else { return };
+        let is_speaking = voice.speaking_since.is_some();
+        if self.session_probe.is_hosted() && self.rtc_stats_request.ask(is_speaking, now) {
+            Self::ask_session(SessionQuestion::RtcStats, handle);
         }
     }
 

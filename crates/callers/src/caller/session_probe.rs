@@ -25,6 +25,11 @@ impl SessionProbe {
         asks
     }
 
+    /// Whether its session answers requests.
+    pub(super) const fn is_hosted(self) -> bool {
+        self.is_hosted
+    }
+
     pub(super) const fn has_answered(self) -> bool {
         self.has_answered
     }

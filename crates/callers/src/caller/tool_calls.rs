@@ -91,7 +91,7 @@ impl ToolCalls {
                 self.running.clear();
                 self.open_since = None;
             }
-            SessionReport::Pong => return false,
+            SessionReport::Pong | SessionReport::RtcStats(_) => return false,
         }
         was_running && !self.has_tool(at)
     }

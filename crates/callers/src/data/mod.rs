@@ -4,13 +4,14 @@
 //! [`DataReceiver`] decodes packets into [`DataEvent`]s, and the encoder for outgoing streams numbers them.
 //! `message` reads answers that are no streams.
 //! `agent_session` reads and writes the messages of LiveKit's agent framework on the topic `lk.agent.session`, and
-//! `session_request` what is asked and answered there.
+//! `session_request` what is asked and answered there, `rtc_stats` its WebRTC statistics.
 
 mod agent_session;
 mod data_event;
 mod message;
 mod receiver;
 mod rpc;
+mod rtc_stats;
 mod sender;
 mod session_request;
 

@@ -7,8 +7,11 @@ use proto::agent_session_event::Event;
 use proto::agent_session_event::tool_execution_updated::Update;
 use proto::agent_session_message::Message as SessionMessage;
 use proto::chat_context::chat_item::Item;
-use proto::session_request::{GetChatHistory, GetFrameworkInfo, Ping, Request};
+use proto::session_request::{GetChatHistory, GetFrameworkInfo, GetRtcStats, Ping, Request};
 use proto::session_response::Response;
+
+use super::rtc_stats::audio_stats;
+use rushhour_core::event::AgentRtcStats;
 
 /// The longest name of a framework that is kept, in bytes.
 const MAX_SDK: usize = 100;
@@ -22,6 +25,8 @@ pub(crate) enum SessionQuestion {
     Framework,
     /// What was said and which tools were called.
     History,
+    /// What its WebRTC stack counts.
+    RtcStats,
 }
 
 impl SessionQuestion {
@@ -31,6 +36,7 @@ impl SessionQuestion {
             Self::Ping => "rushhour-ping",
             Self::Framework => "rushhour-framework",
             Self::History => "rushhour-history",
+            Self::RtcStats => "rushhour-rtc-stats",
         }
     }
 
@@ -40,6 +46,7 @@ impl SessionQuestion {
             Self::Ping => Request::Ping(Ping {}),
             Self::Framework => Request::GetFrameworkInfo(GetFrameworkInfo {}),
             Self::History => Request::GetChatHistory(GetChatHistory {}),
+            Self::RtcStats => Request::GetRtcStats(GetRtcStats {}),
         };
         let request_id = self.id().to_owned();
         let request = proto::SessionRequest { request_id, request: Some(request) };
@@ -58,6 +65,8 @@ pub(crate) enum SessionReport {
     /// The history of the conversation: whether a tool that was called since the caller's last turn has given no
     /// result. `None` where the session cannot tell.
     History(Option<bool>),
+    /// What its WebRTC stack has counted.
+    RtcStats(AgentRtcStats),
     /// A tool began to run.
     ToolBegan {
         /// The call.
@@ -101,6 +110,9 @@ impl SessionReport {
             }
             Some(Response::GetChatHistory(history)) if is_to(SessionQuestion::History) => {
                 Some(Self::History(Some(has_open_call(&history.items))))
+            }
+            Some(Response::GetRtcStats(stats)) if is_to(SessionQuestion::RtcStats) => {
+                audio_stats(&stats).map(Self::RtcStats)
             }
             // A session that does not know a request says so in its error.
             _ if is_to(SessionQuestion::History) => Some(Self::History(None)),
@@ -189,6 +201,14 @@ pub(crate) mod testing {
         response(SessionQuestion::History, None)
     }
 
+    /// A WebRTC stack that has sent so many packets of audio.
+    pub(crate) fn rtc_stats(sent: u64) -> Vec<u8> {
+        let sent = serde_json::json!({"packetsSent": sent.to_string()});
+        let stats = serde_json::json!({"outboundRtp": {"stream": {"kind": "audio"}, "sent": sent}});
+        let stats = super::super::rtc_stats::testing::response(&[stats], &[]);
+        response(SessionQuestion::RtcStats, Some(Response::GetRtcStats(stats)))
+    }
+
     pub(crate) fn tools_over() -> Vec<u8> {
         event(Event::FunctionToolsExecuted(
             proto::agent_session_event::FunctionToolsExecuted::default(),
@@ -224,6 +244,9 @@ mod tests {
         assert_eq!(report(&pong()), Some(SessionReport::Pong));
         assert_eq!(report(&framework("js")), Some(SessionReport::Framework("js".to_owned())));
         assert_eq!(report(&no_history()), Some(SessionReport::History(None)));
+        let stats = AgentRtcStats { sent: 9, ..AgentRtcStats::default() };
+        assert_eq!(report(&rtc_stats(9)), Some(SessionReport::RtcStats(stats)));
+        assert_eq!(report(&rtc_stats(0)), None);
         let to_another =
             proto::SessionResponse { request_id: "x".to_owned(), ..Default::default() };
         let to_another =

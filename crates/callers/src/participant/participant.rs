@@ -20,7 +20,7 @@ use super::remote_participant::RemoteParticipant;
 use super::route::{LocalCandidate, PacketRoute, PeerRole, ServerCandidate};
 use super::signal::{JoinQuery, SignalProtocol};
 use crate::data::{DataEvent, DataReceiver, DataSender};
-use rushhour_core::event::{MediaPath, Reconnect, ReconnectCause};
+use rushhour_core::event::{ConnectionRating, MediaPath, Reconnect, ReconnectCause};
 use rushhour_core::units::{ForeignText, Identity, SessionTime};
 
 /// The most tracks that the server can announce.
@@ -92,6 +92,13 @@ pub enum ParticipantEvent {
         packet: AudioPacket,
         /// The SID of the track it belongs to, once the server has said.
         track_sid: Option<Arc<str>>,
+    },
+    /// The server rates the connection of a participant, this one or another.
+    ConnectionRated {
+        /// The SID of the other; `None` for this participant.
+        of: Option<String>,
+        /// The rating, until the next.
+        rating: ConnectionRating,
     },
     /// Media and data go another way than before; for the first time, once the data channel is open.
     PathChosen(MediaPath),
@@ -341,10 +348,35 @@ impl Participant {
             Response::Reconnect(reconnect) => {
                 out.turn_servers(turn_servers(reconnect.ice_servers));
             }
+            Response::ConnectionQuality(update) => {
+                for info in update.updates {
+                    self.connection_rated(info, out);
+                }
+            }
             Response::Leave(leave) => self.told_to_leave(&leave, now, out),
             _ => {}
         }
         self.poll(now, out)
+    }
+
+    fn connection_rated(
+        &self,
+        info: proto::ConnectionQualityInfo,
+        out: &mut impl ParticipantOutput,
+    ) {
+        // One of a newer server is not taken for one that is known.
+        let rating = match proto::ConnectionQuality::try_from(info.quality) {
+            Ok(proto::ConnectionQuality::Lost) => ConnectionRating::Lost,
+            Ok(proto::ConnectionQuality::Poor) => ConnectionRating::Poor,
+            Ok(proto::ConnectionQuality::Good) => ConnectionRating::Good,
+            Ok(proto::ConnectionQuality::Excellent) => ConnectionRating::Excellent,
+            Err(_) => return,
+        };
+        let is_own = self.sid.as_ref() == Some(&info.participant_sid);
+        if is_own || info.participant_sid.len() <= MAX_SID {
+            let of = (!is_own).then_some(info.participant_sid);
+            out.event(ParticipantEvent::ConnectionRated { of, rating });
+        }
     }
 
     fn add_track_sids(&mut self, tracks: impl IntoIterator<Item = (String, String)>) {

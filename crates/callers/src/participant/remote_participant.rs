@@ -11,7 +11,7 @@ const AGENT_STATE: &str = "lk.agent.state";
 /// Audio tracks of one participant that are kept, at most.
 const MAX_AUDIO_TRACKS: usize = 16;
 
-/// The longest name or SID of a track that is kept, in bytes.
+/// The longest name of a track, or SID, that is kept, in bytes.
 const MAX_TRACK_NAME: usize = 256;
 /// The longest state that is kept, in bytes.
 const MAX_STATE: usize = 100;
@@ -21,6 +21,8 @@ const MAX_STATE: usize = 100;
 pub struct RemoteParticipant {
     /// Its identity, unique in the room.
     pub identity: Identity,
+    /// Its SID, which is another one each time that it joins.
+    pub sid: String,
     /// Whether its kind is agent, or it has the permission of an agent.
     pub is_agent: bool,
     /// The agent on whose behalf it publishes, where it is an avatar.
@@ -44,6 +46,7 @@ impl RemoteParticipant {
     pub const fn new(identity: Identity, is_agent: bool) -> Self {
         Self {
             identity,
+            sid: String::new(),
             is_agent,
             publishes_for: None,
             connected: true,
@@ -131,6 +134,7 @@ impl From<proto::ParticipantInfo> for RemoteParticipant {
                 .filter_map(RemoteAudioTrack::new)
                 .take(MAX_AUDIO_TRACKS)
                 .collect(),
+            sid: shortened(&info.sid, MAX_TRACK_NAME),
             identity: Identity::new(info.identity),
         }
     }

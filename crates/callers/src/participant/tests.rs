@@ -18,6 +18,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig}
 
 use super::*;
 use crate::data::{DataEvent, DataReceiver, DataSender};
+use rushhour_core::event::ConnectionRating;
 use rushhour_core::units::{Identity, Micros, SessionTime};
 
 /// How often the participant takes in what has arrived.
@@ -298,4 +299,28 @@ fn a_text_of_many_packets_that_is_sent_right_after_audio_arrived_arrives_as_a_wh
         events.extend(receiver.handle_packet(message));
     }
     assert_eq!(text_of(events.iter()), text);
+}
+
+#[test]
+fn ratings_of_connections_are_passed_on_unless_they_are_unknown() {
+    let mut call = Call::connected();
+    let own = proto::ParticipantInfo { sid: "PA_own".to_owned(), ..Default::default() };
+    let join = proto::JoinResponse { participant: Some(own), ..Default::default() };
+    call.signal(Response::Join(join));
+    let rated = |sid: &str, quality: i32| proto::ConnectionQualityInfo {
+        participant_sid: sid.to_owned(),
+        quality,
+        score: 3.0,
+    };
+    let long = "x".repeat(10_000);
+    let updates =
+        vec![rated("PA_own", 2), rated("PA_agent", 0), rated("PA_2", 99), rated(&long, 3)];
+    call.signal(Response::ConnectionQuality(proto::ConnectionQualityUpdate { updates }));
+    let rated = call.recorded.events.iter().filter_map(|event| match event {
+        ParticipantEvent::ConnectionRated { of, rating } => Some((of.as_deref(), *rating)),
+        _ => None,
+    });
+    let expected =
+        [(None, ConnectionRating::Excellent), (Some("PA_agent"), ConnectionRating::Poor)];
+    assert!(rated.eq(expected), "{:?}", call.recorded.events);
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::agent_rtc_stats::AgentRtcStats;
+use super::connection_ratings::ConnectionRatings;
 use crate::units::SessionTime;
 
 /// How a conversation of a native caller ended.
@@ -95,11 +97,20 @@ pub struct ConversationSummary {
     /// When the agent was last active, as far as the caller saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_active: Option<SessionTime>,
+    /// How LiveKit rated the agent's connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_connection: Option<ConnectionRatings>,
+    /// How LiveKit rated the caller's connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_connection: Option<ConnectionRatings>,
+    /// What the agent's own WebRTC stack had counted, where its session tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_rtc: Option<AgentRtcStats>,
 }
 
 impl ConversationSummary {
-    /// Whether it says anything that a conversation by the script does not.
-    pub fn is_remarkable(&self) -> bool {
+    /// Whether it says anything but when the agent was last active.
+    pub fn says_anything(&self) -> bool {
         Self { last_active: None, ..*self } != Self::default()
     }
 
@@ -128,9 +139,9 @@ mod tests {
     #[test]
     fn a_summary_writes_only_what_is_special() {
         let plain = ConversationSummary { last_active: Some(SessionTime(5)), ..Default::default() };
-        assert!(!plain.is_remarkable());
+        assert!(!plain.says_anything());
         let hung_up = ConversationSummary { ended: ConversationEnd::HungUp, ..plain };
-        assert!(hung_up.is_remarkable());
+        assert!(hung_up.says_anything());
         let text = serde_json::to_string(&hung_up).unwrap();
         assert_eq!(text, r#"{"ended":"hung_up","last_active":5}"#);
         assert_eq!(serde_json::from_str::<ConversationSummary>(&text).unwrap(), hung_up);

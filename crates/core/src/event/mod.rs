@@ -3,6 +3,8 @@
 //! A line of a journal is one [`Event`]. The format has a version ([`FORMAT_VERSION`]); readers reject a
 //! newer version than their own.
 
+mod agent_rtc_stats;
+mod connection_ratings;
 mod conversation_summary;
 mod event_kind;
 mod failure;
@@ -20,6 +22,8 @@ mod speech_quality;
 mod transcription_errors;
 mod turn;
 
+pub use agent_rtc_stats::AgentRtcStats;
+pub use connection_ratings::{ConnectionHistory, ConnectionRating, ConnectionRatings};
 pub use conversation_summary::{ConversationEnd, ConversationSummary};
 pub use event_kind::{
     AcceptedRun, Event, EventKind, FORMAT_VERSION, RetryReason, RunMapping, RunPhase, StopReason,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::agent_workers::AgentWorkers;
+use super::connections::ConnectionTallies;
 use super::conversations::ConversationTally;
 use super::failure_messages::FailureMessages;
 use super::funnel::Funnel;
@@ -80,6 +81,8 @@ pub struct FoldedSession {
     pub rules: RuleTally,
     /// How agents sounded in measured runs of our own callers, and how they took turns.
     pub quality: QualityTally,
+    /// How LiveKit rated connections in measured runs.
+    pub connections: ConnectionTallies,
     /// What was special about the conversations of our own callers.
     pub conversations: ConversationTally,
     /// Messages of failures.
@@ -178,6 +181,7 @@ impl FoldedSession {
             heard: HeardTally::default(),
             rules: RuleTally::default(),
             quality: QualityTally::default(),
+            connections: ConnectionTallies::default(),
             conversations: ConversationTally::default(),
             failure_messages: FailureMessages::default(),
             slowest: Slowest::default(),
@@ -279,6 +283,7 @@ impl FoldedSession {
         if measured {
             self.heard.add(record);
             self.add_quality(record);
+            self.connections.add(&record.connections);
         }
         for sample in record.samples() {
             self.latencies.add(&sample, record.mode, record.scenario, record.stage, measured);

@@ -8,6 +8,7 @@
 
 mod agent_workers;
 mod candidates;
+mod connections;
 mod conversations;
 mod failure_messages;
 mod folded_session;
@@ -35,6 +36,7 @@ mod workers;
 pub use agent_workers::{AgentWorkers, WorkersChange};
 pub(crate) use candidates::is_agent_failure;
 pub use candidates::{Candidates, callers_verdict};
+pub use connections::{ConnectionTallies, ConnectionTally, ConnectionsOfRun};
 pub use conversations::ConversationTally;
 pub use failure_messages::FailureMessages;
 pub use folded_session::{FoldedSession, MAX_MARKS, Mark, ResumptionRecord, RoomsListed};
@@ -47,6 +49,7 @@ pub use latency_samples::LatencySample;
 pub use merge::{JournalExtent, Merge, MergeError, MergePlacement};
 pub use pairs::{PairTable, PairedEnd, PairedRun, RunPair};
 pub use peak_health::PeakHealth;
+pub(crate) use quality::MILLISECONDS_PER_MINUTE;
 pub use quality::{QualityOfRun, QualityTally};
 pub use reconnects::ReconnectTally;
 pub use rules::RuleTally;

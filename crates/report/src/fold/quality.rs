@@ -10,7 +10,12 @@ use rushhour_stats::ClusteredRatio;
 const FRAME: u64 = 20_000;
 /// Gaps are counted for each millisecond of speech, and reported for each minute.
 const MILLISECOND: u64 = 1_000;
-const MILLISECONDS_PER_MINUTE: f64 = 60_000.0;
+pub(crate) const MILLISECONDS_PER_MINUTE: f64 = 60_000.0;
+
+/// Adds a cluster of gaps: those of a conversation, or of a turn.
+pub(super) fn add_gaps(gaps: &mut ClusteredRatio, sound: &SpeechQuality) {
+    gaps.add(sound.gaps(), sound.speech.0.div_ceil(MILLISECOND));
+}
 
 /// How the agent sounded in one run, and how it took turns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -84,7 +89,7 @@ impl QualityTally {
         sum.overlap = sum.overlap + run.overlap;
         sum.dead_air = sum.dead_air.max(run.dead_air);
         let frames = |length: Micros| length.0.div_ceil(FRAME);
-        self.gaps.add(sound.gaps(), sound.speech.0.div_ceil(MILLISECOND));
+        add_gaps(&mut self.gaps, sound);
         self.concealed.add(frames(sound.unheard()), frames(sound.speech));
         self.overlap.add(frames(run.overlap), frames(run.caller_speech));
         self.talk_over.add(run.talked_over, run.turns);

@@ -1,5 +1,6 @@
 //! Everything known of one run.
 
+use super::connections::ConnectionsOfRun;
 use rushhour_core::bill::{BillableTimes, RunUsage};
 use rushhour_core::event::{
     EventKind, FramesSent, MediaPath, ModelUsage, Outcome, Reconnect, RunMapping, RunPhase, Turn,
@@ -128,6 +129,8 @@ pub struct RunRecord {
     pub turns: Vec<Turn>,
     /// How often the caller lost its connection and came back, where it was ours.
     pub reconnects: Vec<Reconnect>,
+    /// How LiveKit rated its connections, where the caller was ours.
+    pub connections: ConnectionsOfRun,
     /// The audio frames that our own caller sent.
     pub frames: Option<FramesSent>,
     /// The usage of models that the agent reported.
@@ -171,6 +174,7 @@ impl RunRecord {
             media_path: None,
             turns: Vec::new(),
             reconnects: Vec::new(),
+            connections: ConnectionsOfRun { agent: None, caller: None, agent_rtc: None },
             frames: None,
             model_usage: None,
             ending: None,
@@ -202,6 +206,9 @@ impl RunRecord {
             EventKind::Greeted { at, .. } => self.greeted = Some(*at),
             EventKind::Turn { turn, .. } => self.turns.push(**turn),
             EventKind::Reconnected { reconnect, .. } => self.reconnects.push(*reconnect),
+            EventKind::Conversation { summary, .. } => {
+                self.connections = ConnectionsOfRun::of(summary);
+            }
             EventKind::ModelUsage { usage, .. } => self.model_usage = Some(*usage),
             EventKind::AudioSent { frames, .. } => self.frames = Some(*frames),
             EventKind::PhaseSeen { phase, after, seen, .. } => {
@@ -292,6 +299,7 @@ pub(super) mod tests {
             media_path: None,
             turns: Vec::new(),
             reconnects: Vec::new(),
+            connections: ConnectionsOfRun::default(),
             frames: None,
             model_usage: None,
             submission: Some(SubmissionTimes {

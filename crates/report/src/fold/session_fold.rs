@@ -138,7 +138,10 @@ impl Fold {
                 self.observe(*run, &event.kind);
             }
             EventKind::RpcCalls { calls, .. } => folded.rpc_calls.add(calls),
-            EventKind::Conversation { run, summary } => self.add_conversation(*run, summary),
+            EventKind::Conversation { run, summary } => {
+                self.add_conversation(*run, summary);
+                self.observe(*run, &event.kind);
+            }
             EventKind::Dispatched { run, .. }
             | EventKind::AgentSeen { run, .. }
             | EventKind::AgentReady { run, .. }

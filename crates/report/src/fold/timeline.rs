@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::latency_samples::LatencySample;
+use super::quality::add_gaps;
 use rushhour_core::event::SpeechQuality;
 use rushhour_core::units::{Metric, Micros, SessionTime};
+use rushhour_stats::ClusteredRatio;
 
 /// With more windows than this, every two are merged.
 const MAX_WINDOWS: usize = 240;
@@ -42,6 +44,8 @@ pub struct TimelineWindow {
     pub failed: u64,
     /// How agents sounded in the turns of measured runs that were said in it.
     pub sound: SpeechQuality,
+    /// Gaps in each millisecond of their speech, by turn.
+    pub gaps: ClusteredRatio,
     /// Latencies of the runs with their intended start in it, to two digits.
     latencies: BTreeMap<Metric, Histogram<u32>>,
 }
@@ -52,12 +56,15 @@ impl TimelineWindow {
         self.latencies.get(&metric)
     }
 
+    /// Adds the sound of a turn.
     pub(super) fn add_sound(&mut self, sound: &SpeechQuality) {
         self.sound = self.sound.plus(sound);
+        add_gaps(&mut self.gaps, sound);
     }
 
     fn merge(&mut self, other: Self) {
-        self.add_sound(&other.sound);
+        self.sound = self.sound.plus(&other.sound);
+        self.gaps = self.gaps.plus(&other.gaps);
         self.intended += other.intended;
         self.started += other.started;
         self.skipped += other.skipped;

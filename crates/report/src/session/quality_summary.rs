@@ -3,11 +3,13 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::break_up::{GapStretch, break_up};
 use super::threshold::Estimated;
-use crate::fold::{FoldedSession, QualityTally};
+use crate::fold::{ConnectionTallies, ConnectionTally, FoldedSession, QualityTally};
+use rushhour_core::event::AgentRtcStats;
 use rushhour_core::profile::QualityMeasure;
 use rushhour_core::units::Micros;
-use rushhour_stats::Confidence;
+use rushhour_stats::{ClusteredRatio, Confidence};
 
 /// What one conversation may have at most, where it is the only one: a gap in every second.
 const MOST_GAPS: f64 = 60.0;
@@ -18,6 +20,15 @@ pub(crate) fn estimated_quality(
     measure: QualityMeasure,
 ) -> Option<Estimated> {
     let (ratio, factor) = tally.ratio(measure);
+    estimated_ratio(measure, ratio, factor)
+}
+
+/// The ratio behind a measure with its 95 % interval over clusters, multiplied by `factor` for the measure's unit.
+pub(super) fn estimated_ratio(
+    measure: QualityMeasure,
+    ratio: &ClusteredRatio,
+    factor: f64,
+) -> Option<Estimated> {
     let value = ratio.ratio()?;
     let (low, high) = match ratio.interval(Confidence::default()) {
         Some(interval) => (interval.low() * factor, interval.high() * factor),
@@ -41,8 +52,13 @@ pub struct QualityFigure {
 
 impl QualityFigure {
     fn of(tally: &QualityTally, measure: QualityMeasure) -> Option<Self> {
-        let Estimated { value, low, high } = estimated_quality(tally, measure)?;
-        Some(Self { value, low, high })
+        Some(Self::from(estimated_quality(tally, measure)?))
+    }
+}
+
+impl From<Estimated> for QualityFigure {
+    fn from(Estimated { value, low, high }: Estimated) -> Self {
+        Self { value, low, high }
     }
 }
 
@@ -80,6 +96,90 @@ pub struct QualitySummary {
     /// The longest silence in which it was the agent's turn, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_air_us: Option<u64>,
+    /// The session between clear rises of `speech.gaps`, the first stretch before the first of them; empty where it did not
+    /// clearly rise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gap_stretches: Vec<GapStretch>,
+    /// How LiveKit rated the agents' connections; absent where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_connections: Option<ConnectionSummary>,
+    /// How LiveKit rated our own callers' connections; absent where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_connections: Option<ConnectionSummary>,
+    /// What agents' own WebRTC stacks counted; absent where none told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_rtc: Option<AgentRtcSummary>,
+}
+
+/// What agents' own WebRTC stacks had counted at the end of measured runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AgentRtcSummary {
+    /// Runs in which the agent told it.
+    pub runs: u64,
+    /// Packets of audio that agents sent.
+    pub sent: u64,
+    /// Packets of them that did not reach LiveKit.
+    pub sent_lost: u64,
+    /// Packets of audio that agents received.
+    pub received: u64,
+    /// Packets that they should have received, and did not.
+    pub received_lost: u64,
+    /// Samples of audio that they took in.
+    pub samples: u64,
+    /// Samples of them that the jitter buffer made up, silence aside.
+    pub concealed: u64,
+    /// The longest of the round trips between an agent and LiveKit, in microseconds; each agent tells its latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_us: Option<u64>,
+}
+
+impl AgentRtcSummary {
+    fn of(tallies: &ConnectionTallies) -> Option<Self> {
+        let AgentRtcStats {
+            sent,
+            sent_lost,
+            received,
+            received_lost,
+            samples,
+            concealed,
+            round_trip,
+        } = tallies.agent_rtc;
+        let runs = tallies.rtc_runs;
+        let round_trip_us = round_trip.map(|longest| longest.0);
+        (runs > 0).then_some(Self {
+            runs,
+            sent,
+            sent_lost,
+            received,
+            received_lost,
+            samples,
+            concealed,
+            round_trip_us,
+        })
+    }
+}
+
+/// How LiveKit rated connections in measured runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ConnectionSummary {
+    /// Runs in which it rated them.
+    pub runs: u64,
+    /// Those with `poor` as the worst rating.
+    pub poor: u64,
+    /// Those in which one was `lost`.
+    pub lost: u64,
+    /// For how long there was a rating, in microseconds.
+    pub rated_us: u64,
+    /// For how much of that it was `poor` or `lost`, in microseconds.
+    pub below_good_us: u64,
+}
+
+impl ConnectionSummary {
+    fn of(tally: &ConnectionTally) -> Option<Self> {
+        let ConnectionTally { runs, poor, lost, rated, below_good } = *tally;
+        let (rated_us, below_good_us) = (rated.0, below_good.0);
+        (runs > 0).then_some(Self { runs, poor, lost, rated_us, below_good_us })
+    }
 }
 
 impl QualitySummary {
@@ -102,6 +202,10 @@ impl QualitySummary {
             talk_over: figure(QualityMeasure::TalkOver),
             overlap: figure(QualityMeasure::Overlap),
             dead_air_us: all.dead_air.map(|longest: Micros| longest.0),
+            gap_stretches: break_up(folded),
+            agent_connections: ConnectionSummary::of(&folded.connections.agents),
+            caller_connections: ConnectionSummary::of(&folded.connections.callers),
+            agent_rtc: AgentRtcSummary::of(&folded.connections),
         })
     }
 }

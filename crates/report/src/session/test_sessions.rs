@@ -5,7 +5,7 @@ use super::verdict::SessionVerdict;
 use crate::fold::{Fold, FoldedSession};
 use rushhour_core::event::{
     AcceptedRun, AgentHealth, Event, EventKind, FORMAT_VERSION, FailureClass, Outcome, RunMapping,
-    RunPhase, SessionHeader,
+    RunPhase, SessionHeader, SpeechQuality, Turn, TurnEnding,
 };
 use rushhour_core::profile::testing::load_text;
 use rushhour_core::units::{
@@ -27,6 +27,15 @@ pub(crate) enum Fate {
     StaysOpen,
 }
 
+/// A voice conversation with one answer, in which the agent spoke for ten seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VoiceCall {
+    /// When it began; the caller had spoken three seconds later, and it lasted for twenty.
+    pub(crate) began: SessionTime,
+    /// Gaps in the agent's speech.
+    pub(crate) gaps: u32,
+}
+
 /// Builds a session.
 pub(crate) struct SessionBuilder {
     fold: Fold,
@@ -44,6 +53,11 @@ impl SessionBuilder {
     /// A paired session; `more` is added to its profile.
     pub(crate) fn paired(more: &str) -> Self {
         Self::in_mode("paired", more)
+    }
+
+    /// A voice session.
+    pub(crate) fn voice() -> Self {
+        Self::in_mode("voice", "")
     }
 
     fn in_mode(mode: &str, more: &str) -> Self {
@@ -131,6 +145,51 @@ impl SessionBuilder {
                 self.add(start, ended);
             }
             Fate::StaysOpen => {}
+        }
+    }
+
+    /// Voice conversations, some of them at once.
+    pub(crate) fn calls(&mut self, calls: &[VoiceCall]) {
+        let mut events = Vec::new();
+        for call in calls {
+            let run = RunIndex(self.runs);
+            self.runs += 1;
+            let room = RoomName::new(format!("rushhour-made-{run}"));
+            let began = call.began;
+            let started = EventKind::RunStarted {
+                run,
+                stage: 0,
+                scenario: 0,
+                copy: 0,
+                mode: Mode::Voice,
+                pair: None,
+                network: None,
+                redial_of: None,
+                intended: began,
+                free: began,
+                room,
+            };
+            let (said, ended) = (began + Micros::from_secs(3), began + Micros::from_secs(20));
+            let mut turn = Turn::new(1, said, TurnEnding::Answered);
+            turn.sound = Some(SpeechQuality {
+                speech: Micros::from_secs(10),
+                starved: call.gaps,
+                ..SpeechQuality::default()
+            });
+            let outcome = Outcome::Completed { judged: None };
+            let end = EventKind::Ended {
+                run,
+                outcome,
+                after: ended,
+                seen: ended,
+                conversation_duration: None,
+            };
+            let turn = EventKind::Turn { run, turn: Box::new(turn) };
+            events.extend([(began, started), (said, turn), (ended, end)]);
+        }
+        events.sort_by_key(|(at, _)| *at);
+        for (at, kind) in events {
+            self.add(at, kind);
         }
     }
 
@@ -243,4 +302,26 @@ pub(crate) fn ordinary(runs: u64, more: &str) -> (FoldedSession, SessionVerdict)
         builder.run(SessionTime(run * 100_000), Micros::ZERO, Fate::Completes(step));
     }
     builder.closed()
+}
+
+/// Gaps of conversations in which there are few.
+pub(crate) const FEW_GAPS: &[u32] = &[0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+
+/// A voice session of so many conversations at once for so many seconds, and the gaps in each of them.
+pub(crate) fn spoken(stages: &[(u64, u64, &[u32])]) -> FoldedSession {
+    let (mut calls, mut begins, mut number) = (Vec::new(), 0, 0);
+    for (at_once, seconds, gaps) in stages {
+        for round in 0..seconds / 20 {
+            for one in 0..*at_once {
+                let after = Micros::from_millis(1_000 * (begins + 20 * round) + 300 * one);
+                let gaps = gaps[number % gaps.len()];
+                calls.push(VoiceCall { began: SessionTime::START + after, gaps });
+                number += 1;
+            }
+        }
+        begins += seconds;
+    }
+    let mut builder = SessionBuilder::voice();
+    builder.calls(&calls);
+    builder.closed().0
 }

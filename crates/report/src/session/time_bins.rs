@@ -16,7 +16,9 @@ const RUNS_PER_BIN: u64 = 24;
 const STARTS_PER_BIN: u64 = 5;
 /// With fewer runs, the 95th percentile is the maximum.
 pub(crate) const FEWEST_FOR_P95: u64 = 20;
-/// The fewest and the most bins of latencies.
+/// The target of speech in a bin of how agents sounded.
+const SPEECH_PER_BIN: Micros = Micros::from_secs(10);
+/// The fewest and the most bins of latencies, and of how agents sounded.
 const LATENCY_BINS: (u64, u64) = (6, 80);
 /// The fewest and the most bins of counts.
 const COUNT_BINS: (u64, u64) = (20, 120);
@@ -85,7 +87,17 @@ impl Bin {
 
 /// Bins for latencies.
 pub(crate) fn latency_bins(folded: &FoldedSession) -> Vec<Bin> {
-    let target = (folded.measured.started / RUNS_PER_BIN).clamp(LATENCY_BINS.0, LATENCY_BINS.1);
+    measured_bins(folded, folded.measured.started / RUNS_PER_BIN)
+}
+
+/// Bins for how agents sounded.
+pub(crate) fn sound_bins(folded: &FoldedSession) -> Vec<Bin> {
+    measured_bins(folded, folded.quality.sum.sound.speech.0 / SPEECH_PER_BIN.0)
+}
+
+/// About so many bins, whose measured part begins with the first measured stage.
+fn measured_bins(folded: &FoldedSession, target: u64) -> Vec<Bin> {
+    let target = target.clamp(LATENCY_BINS.0, LATENCY_BINS.1);
     let first = folded
         .stage_starts
         .iter()
@@ -108,18 +120,34 @@ pub(crate) struct LoadSound {
     pub(crate) sound: SpeechQuality,
 }
 
+/// A window in which an agent spoke.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SpokenWindow<'a> {
+    pub(super) from: SessionTime,
+    /// The most conversations at once at its beginning and its end.
+    pub(super) at_once: u64,
+    pub(super) window: &'a TimelineWindow,
+}
+
+/// The windows in which agents spoke.
+pub(super) fn spoken_windows(folded: &FoldedSession) -> impl Iterator<Item = SpokenWindow<'_>> {
+    let width = folded.timeline.width();
+    let windows = (0_u64..).zip(folded.timeline.windows());
+    let with_load = windows.scan(0_u64, move |in_flight, (number, window)| {
+        let before = *in_flight;
+        let ended = window.completed + window.failed;
+        *in_flight = (before + window.started).saturating_sub(ended);
+        let at_once = before.max(*in_flight);
+        Some(SpokenWindow { from: SessionTime(number * width.0), at_once, window })
+    });
+    with_load.filter(|spoken| spoken.window.sound.speech > Micros::ZERO)
+}
+
 /// How agents sounded by the number of conversations at once, from few to many.
 pub(crate) fn sound_by_load(folded: &FoldedSession) -> Vec<LoadSound> {
     let width = folded.in_flight_peak.div_ceil(LOAD_CLASSES).max(1);
     let mut classes: BTreeMap<u64, LoadSound> = BTreeMap::new();
-    let mut in_flight: u64 = 0;
-    for window in folded.timeline.windows() {
-        let before = in_flight;
-        in_flight = (in_flight + window.started).saturating_sub(window.completed + window.failed);
-        if window.sound.speech == Micros::ZERO {
-            continue;
-        }
-        let at_once = before.max(in_flight);
+    for SpokenWindow { at_once, window, .. } in spoken_windows(folded) {
         let empty = LoadSound { in_flight: 0, sound: SpeechQuality::default() };
         let class = classes.entry(at_once / width).or_insert(empty);
         class.in_flight = class.in_flight.max(at_once);

@@ -1,9 +1,11 @@
 //! How the agent sounded, and how it took turns.
 
 use super::super::prepared_script::PreparedTurn;
-use super::scene::{Scene, speaks, tone};
-use rushhour_core::event::{Turn, TurnEnding};
-use rushhour_core::units::Micros;
+use super::scene::{Scene, participant, speaks, tone};
+use crate::data::{AGENT_SESSION_TOPIC, DataEvent, session_messages};
+use crate::participant::{ParticipantEvent, RemoteParticipant};
+use rushhour_core::event::{ConnectionRating, Turn, TurnEnding};
+use rushhour_core::units::{Identity, Micros};
 
 fn taken(turn: &Turn) -> (u64, u64, u64, bool) {
     let taking = turn.taking.expect("it was a turn in voice");
@@ -87,4 +89,53 @@ fn the_first_turn_has_the_sound_of_the_greeting_too() {
     let speech = |turn: &Turn| turn.sound.map(|sound| (sound.speech.0 + 30_000) / 100_000);
     assert_eq!(turns.iter().map(speech).collect::<Vec<_>>(), [Some(30), Some(30)], "{turns:?}");
     assert!(turns.iter().all(|turn| turn.sound.unwrap().gaps() == 0), "{turns:?}");
+}
+
+#[test]
+fn livekits_ratings_of_the_agent_and_of_the_caller_itself_are_reported_at_the_end() {
+    let mut scene = Scene::voice(vec![speaks(&tone(600))]);
+    let agent = RemoteParticipant {
+        sid: "PA_agent".to_owned(),
+        ..participant("agent-1", Some("listening"))
+    };
+    scene.updates_participant(700, agent);
+    for (millis, of, rating) in [
+        (800, Some("PA_agent"), ConnectionRating::Excellent),
+        (900, None, ConnectionRating::Good),
+        (1_000, Some("PA_guest"), ConnectionRating::Lost),
+        (1_800, Some("PA_agent"), ConnectionRating::Poor),
+    ] {
+        let of = of.map(str::to_owned);
+        scene.event(millis, ParticipantEvent::ConnectionRated { of, rating });
+    }
+    scene.agent_speaks(2_400, &tone(600));
+    scene.until(12_000);
+    let summary = scene.summary();
+    let agent = summary.agent_connection.expect("it was rated");
+    assert_eq!(agent.worst, ConnectionRating::Poor);
+    assert_eq!(agent.rated, agent.below_good + Micros::from_secs(1));
+    let own = summary.caller_connection.expect("it was rated");
+    assert_eq!((own.worst, own.below_good), (ConnectionRating::Good, Micros::ZERO));
+}
+
+#[test]
+fn the_agents_own_statistics_are_asked_for_when_its_last_answer_seems_over() {
+    let mut scene = Scene::voice(vec![speaks(&tone(600))]);
+    let requests = |scene: &mut Scene| {
+        let log = scene.handle.take_log();
+        log.iter().filter(|one| one.starts_with(AGENT_SESSION_TOPIC)).count()
+    };
+    let sends = |scene: &mut Scene, millis: u64, bytes: Vec<u8>| {
+        let (sender, topic) = (Identity::new("agent-1"), AGENT_SESSION_TOPIC.to_owned());
+        scene.data(millis, DataEvent::ByteStreamReceived { sender, topic, bytes });
+    };
+    sends(&mut scene, 700, session_messages::framework("python"));
+    scene.agent_speaks(2_400, &tone(600));
+    scene.until(2_900);
+    requests(&mut scene);
+    scene.until(3_340);
+    assert_eq!(requests(&mut scene), 1, "it fell silent");
+    sends(&mut scene, 3_360, session_messages::rtc_stats(77));
+    scene.until(12_000);
+    assert_eq!(scene.summary().agent_rtc.map(|stats| stats.sent), Some(77));
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::chart::{Canvas, ChartFigure, LineStyle, line_through};
+use super::chart::{Canvas, ChartFigure, LineStyle, coordinate, line_through};
 use super::over_time::end;
 use super::scale::{Axis, Scale};
 use super::stages::stages;
@@ -10,7 +10,7 @@ use crate::fold::FoldedSession;
 use crate::render::sentences::quality::quality_notes;
 use crate::render::table::{Cell, Column, Frame, Number, Table, Unit};
 use crate::render::visible;
-use crate::session::{Bin, LoadSound, latency_bins, sound_by_load};
+use crate::session::{Bin, GapStretch, LoadSound, break_up, sound_bins, sound_by_load};
 use rushhour_core::event::SpeechQuality;
 use rushhour_core::units::{Micros, SessionTime};
 
@@ -25,10 +25,13 @@ const CAUSES: [Cause; 3] = [
 
 const SPEECH: LineStyle = LineStyle(0);
 
+/// The width of the label of the first rise.
+const RISE_LABEL: f64 = 125.0;
+
 /// `None` where no agent spoke to a caller of ours.
 pub(super) fn speech(folded: &FoldedSession) -> Option<Markup> {
     let all = folded.quality.sum.known()?;
-    let bins = latency_bins(folded);
+    let bins = sound_bins(folded);
     let by_load = sound_by_load(folded);
     Some(html! {
         @for note in quality_notes(folded) { p { (visible(&note)) } }
@@ -39,7 +42,7 @@ pub(super) fn speech(folded: &FoldedSession) -> Option<Markup> {
             "they were said."
         }
         @if all.sound.speech > Micros::ZERO {
-            (over_time(folded, &bins))
+            (over_time(folded, &bins, &break_up(folded)))
             @if by_load.len() > 1 { (against_load(&by_load)) }
         }
     })
@@ -51,7 +54,7 @@ fn per_minute(gaps: u64, sound: &SpeechQuality) -> Option<f64> {
     (minutes > 0.0).then(|| gaps as f64 / minutes)
 }
 
-fn over_time(folded: &FoldedSession, bins: &[Bin]) -> Markup {
+fn over_time(folded: &FoldedSession, bins: &[Bin], stretches: &[GapStretch]) -> Markup {
     let causes: Vec<(usize, Cause)> = CAUSES
         .into_iter()
         .enumerate()
@@ -88,6 +91,7 @@ fn over_time(folded: &FoldedSession, bins: &[Bin]) -> Markup {
         let (height, legend) = canvas.legend(&names);
         let drawn = html! {
             (stages(folded, canvas, time))
+            (rises(stretches, canvas, time))
             (axes(canvas, &Axis { name: "session time", ticks: &time.time_ticks(canvas.ticks_across) }, gaps))
             @for (index, (_, count)) in &causes {
                 @let points = points(*count);
@@ -98,6 +102,25 @@ fn over_time(folded: &FoldedSession, bins: &[Bin]) -> Markup {
         };
         (height, drawn)
     })
+}
+
+/// A line where the speech began to break up, and where it became worse.
+fn rises(stretches: &[GapStretch], canvas: &Canvas, time: Scale) -> Markup {
+    let (top, foot) = (coordinate(canvas.y(1.0)), coordinate(canvas.y(0.0)));
+    let rises = stretches.iter().skip(1).map(|rise| canvas.x(time.at(rise.from_us as f64)));
+    html! {
+        @if stretches.len() > 1 {
+            g class="moments" {
+                @for (number, x) in rises.enumerate() {
+                    line x1=(coordinate(x)) x2=(coordinate(x)) y1=(top) y2=(foot) {}
+                    @if number == 0 {
+                        @let (x, anchor) = if canvas.x(1.0) - x < RISE_LABEL { (x - 4.0, "end") } else { (x + 4.0, "start") };
+                        text x=(coordinate(x)) y=(coordinate(canvas.y(1.0) + 42.0)) text-anchor=(anchor) { "began to break up" }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn axes(canvas: &Canvas, horizontal: &Axis<'_>, gaps: Scale) -> Markup {

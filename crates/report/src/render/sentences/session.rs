@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::counted;
 use super::heard::heard_notes;
-use super::quality::sound_note;
+use super::quality::{break_up_note, connection_note, sound_note};
 use super::rules::rule_notes;
 use super::threshold::needs_note;
 use crate::fold::{FoldedSession, FoldedWorker, Mark, ResumptionRecord};
@@ -454,6 +454,8 @@ pub(crate) fn warnings(folded: &FoldedSession) -> Vec<String> {
     notes.extend(heard_notes(folded));
     notes.extend(rule_notes(folded));
     notes.extend(sound_note(folded).filter(|_| folded.quality.sum.sound.gaps() > 0));
+    notes.extend(break_up_note(folded));
+    notes.extend(connection_note(folded).filter(|_| folded.connections.are_bad()));
     notes.extend(rpc_note(folded));
     notes.extend(unusual_path_note(folded));
     notes
