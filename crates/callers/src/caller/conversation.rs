@@ -575,6 +575,8 @@ impl Caller {
         };
         AgentSigns {
             activity,
+            open_since: self.agents.states.open_since(),
+            may_think: self.agents.states.may_think(),
             // What may be speech is waited for as speech.
             is_audible: self.is_agent_speaking()
                 || self.voice.as_ref().is_some_and(|voice| voice.activity.is_undecided()),

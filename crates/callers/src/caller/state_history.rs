@@ -12,7 +12,8 @@ use rushhour_core::units::{Micros, SessionTime};
 const MAX_CHANGES: usize = 64;
 /// `speaking` is told at most so long after the first sound of what is said.
 const LONGEST_LAG: Micros = Micros::from_millis(500);
-/// Frameworks tell `listening` for less than this between two `thinking`, when a tool begins.
+/// Frameworks tell `listening` for less than this between two `thinking`, when a tool begins. What is told closer to each
+/// other than this was told at once.
 const GLIMPSE: Micros = Micros::from_millis(200);
 
 /// What the agents told.
@@ -37,6 +38,30 @@ impl StateHistory {
             self.changes.pop_front();
         }
         self.changes.push_back((at, activity));
+    }
+
+    /// Since when the agents have told that they listen, or nothing; `None` while they tell that they are busy.
+    pub(super) fn open_since(&self) -> Option<SessionTime> {
+        let (at, activity) = self.changes.back()?;
+        (*activity == AgentActivity::Open).then_some(*at)
+    }
+
+    /// Whether agents that tell `listening` may have meant `thinking`: they spoke, and told both at once.
+    ///
+    /// Where a tool begins, livekit-agents 1.0 sets `listening` and `thinking` one after the other. LiveKit's SDKs
+    /// send each as a task of its own, so that the server may get `thinking` first, and `listening` stays until the tool is
+    /// over. Interrupted by a text, it tells `thinking` for the next answer, and then `listening` for the one before
+    /// (livekit/agents, issue 2451).
+    pub(super) fn may_think(&self) -> bool {
+        let mut latest = self.changes.iter().rev();
+        let (Some(listens), Some(thinks), Some(speaks)) =
+            (latest.next(), latest.next(), latest.next())
+        else {
+            return false;
+        };
+        [speaks.1, thinks.1, listens.1]
+            == [AgentActivity::Speaking, AgentActivity::Thinking, AgentActivity::Open]
+            && listens.0.since(thinks.0) < GLIMPSE
     }
 
     /// Since when a sound, which may have ended, has been speech; `None` while it is none as far as is known.
@@ -83,8 +108,8 @@ mod tests {
         SessionTime(millis * 1_000)
     }
 
-    /// Since when a sound is speech, after these changes: `t`hinking, `s`peaking or `l`istening.
-    fn since(changes: &[(u64, char)], began: u64, ended: Option<u64>) -> Option<u64> {
+    /// What agents told: `t`hinking, `s`peaking or `l`istening.
+    fn history(changes: &[(u64, char)]) -> StateHistory {
         let mut history = StateHistory::new();
         for (millis, state) in changes {
             let activity = match state {
@@ -94,7 +119,37 @@ mod tests {
             };
             history.note(at(*millis), activity);
         }
-        history.speech_since(at(began), ended.map(at)).map(|since| since.0 / 1_000)
+        history
+    }
+
+    /// Since when a sound is speech, after these changes.
+    fn since(changes: &[(u64, char)], began: u64, ended: Option<u64>) -> Option<u64> {
+        let since = history(changes).speech_since(at(began), ended.map(at));
+        since.map(|since| since.0 / 1_000)
+    }
+
+    #[test]
+    fn agents_listen_from_the_moment_that_they_tell_so() {
+        assert_eq!(history(&[]).open_since(), None);
+        let turn = [(0, 'l'), (1_000, 't'), (2_000, 's'), (3_000, 'l'), (3_500, 'l')];
+        assert_eq!(history(&turn).open_since(), Some(at(3_000)), "told twice");
+        assert_eq!(history(&turn[..3]).open_since(), None);
+    }
+
+    #[test]
+    fn listening_that_was_told_together_with_thinking_may_be_meant_as_thinking() {
+        let told = [(0, 'l'), (500, 't'), (1_000, 's'), (2_000, 't'), (2_001, 'l')];
+        assert!(history(&told).may_think(), "after it spoke");
+        assert!(!history(&told[..4]).may_think(), "it thinks");
+        assert!(!history(&told[..3]).may_think());
+        let more = |state| [&told[..], &[(2_500, state)]].concat();
+        assert!(!history(&more('s')).may_think() && !history(&more('t')).may_think());
+        let apart = [(1_000, 's'), (2_000, 't'), (2_200, 'l')];
+        assert!(!history(&apart).may_think(), "it thought, and then listened");
+        let quick = [(0, 'l'), (1_000, 't'), (1_010, 's'), (1_011, 'l')];
+        assert!(!history(&quick).may_think(), "a quick answer");
+        let silent = [(0, 'l'), (1_000, 't'), (1_010, 'l')];
+        assert!(!history(&silent).may_think(), "it has not spoken");
     }
 
     #[test]

@@ -13,4 +13,5 @@ mod requests;
 mod scene;
 mod session;
 mod thinking;
+mod tools;
 mod voice;

@@ -28,7 +28,7 @@ raw_table! {
         join_within: PositiveDuration,
         /// How long after joining the agent may take until it listens; native only.
         ready_within: PositiveDuration,
-        /// How long the agent must be silent before a native caller continues; native only.
+        /// How long the agent must be silent, and listen where it tells its state, before a native caller continues; native only.
         quiet: PositiveDuration,
         /// What a native caller answers when the agent calls it by RPC: `method = "payload"`, with the placeholders of `[caller]`. Other methods are answered as unsupported (error 1400); native only.
         rpc: DottedTexts,
@@ -36,7 +36,7 @@ raw_table! {
         hear: String,
         /// How long after its join an agent that has published no state is assumed to publish none, and is addressed; native only.
         stateless_after: PositiveDuration,
-        /// How long an agent may be silent while its state is speaking, or a text stream of it is open, until it is taken to have finished; native only.
+        /// How long an agent may be silent while its state is speaking or may be thinking, or a text stream of it is open, until it is taken to have finished; native only.
         longest_silence: PositiveDuration,
         /// How long an answer may take from its beginning to its end, pauses and tool calls included; native only.
         longest_answer: PositiveDuration,
