@@ -270,6 +270,9 @@ fn gap_rows(logs: &SessionLogs<'_>, table: &mut Table, breakage: &Breakage) -> T
         truth.count += gaps;
         truth.unheard += sum;
         of_others += others.iter().map(|other| turn.number_of("sound", other)).sum::<u64>();
+        if gaps != found {
+            println!("  {fact} in {:?}: {lengths:?}, {}", turn.key(), turn.sound());
+        }
         if gaps > 0 && gaps == found {
             all_unheard.push((turn.number_of("sound", unheard), sum));
             let of_truth = lengths.iter().copied().max().unwrap_or(0);

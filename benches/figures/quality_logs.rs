@@ -36,6 +36,11 @@ impl ReportedTurn {
         self.report[part][name].as_u64().unwrap_or(0)
     }
 
+    /// How the agent sounded, as the journal has it.
+    pub(super) fn sound(&self) -> &Value {
+        &self.report["sound"]
+    }
+
     pub(super) fn talked_over(&self) -> bool {
         self.report["taking"]["talked_over"].as_bool().unwrap_or(false)
     }
