@@ -186,7 +186,7 @@ fn turn_errors(measured: &Measured, fact: &str, remarks: &mut Vec<String>) -> (V
     (errors(pairs.into_iter()), turns)
 }
 
-fn journal(measured: &Measured) -> Vec<Value> {
+pub(super) fn journal(measured: &Measured) -> Vec<Value> {
     let text = std::fs::read_to_string(measured.folder.join("journal.jsonl")).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
@@ -207,7 +207,7 @@ fn hand_offs(journal: &[Value]) -> HashMap<String, u64> {
 }
 
 /// A number under this key, at any depth.
-fn find(value: &Value, key: &str) -> Option<u64> {
+pub(super) fn find(value: &Value, key: &str) -> Option<u64> {
     let fields = value.as_object()?;
     let here = fields.get(key).and_then(Value::as_u64);
     here.or_else(|| fields.values().find_map(|inside| find(inside, key)))

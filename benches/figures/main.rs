@@ -3,6 +3,8 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures in real time")]
 
+use std::process::ExitCode;
+
 #[cfg(feature = "native")]
 mod behaviours;
 mod compare;
@@ -22,6 +24,12 @@ mod noise;
 mod page;
 mod plan;
 #[cfg(feature = "native")]
+mod quality;
+#[cfg(feature = "native")]
+mod quality_logs;
+#[cfg(feature = "native")]
+mod quality_table;
+#[cfg(feature = "native")]
 mod recording;
 mod schedule;
 #[cfg(feature = "fleet")]
@@ -37,7 +45,7 @@ mod ways;
 #[global_allocator]
 static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
 
-fn main() {
+fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let kinds: &[(&str, fn())] = &[
@@ -93,4 +101,15 @@ fn main() {
             figures();
         }
     }
+    // The last, because it says whether what is stated holds.
+    #[cfg(feature = "native")]
+    {
+        let sessions: Vec<&str> =
+            wanted.iter().filter_map(|word| word.strip_prefix("quality-")).collect();
+        let is_wanted = wanted.is_empty() || wanted.iter().any(|word| word == "quality");
+        if (is_wanted || !sessions.is_empty()) && !quality::figures(&sessions) {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }

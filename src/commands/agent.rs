@@ -286,6 +286,21 @@ struct SpeechArgs {
         value_parser = parse_unit::<DelayDistribution>
     )]
     stall_length: DelayDistribution,
+    /// Lose packets this often while the agent speaks: their sequence numbers are missing, as a bad network leaves them.
+    #[arg(long, value_name = "RATE", value_parser = parse_unit::<Rate>)]
+    losses: Option<Rate>,
+    /// How much speech is lost each time, in steps of 20 ms.
+    #[arg(
+        long,
+        value_name = "DELAY",
+        default_value = "uniform 40ms..200ms",
+        requires = "losses",
+        value_parser = parse_unit::<DelayDistribution>
+    )]
+    loss_length: DelayDistribution,
+    /// Go on with this share of the answers although the caller speaks, as an agent does that takes it for a back-channel.
+    #[arg(long, value_name = "SHARE", value_parser = parse_unit::<Percent>)]
+    no_yield: Option<Percent>,
     /// Speak while the caller does, in this share of the turns, until the caller has ended.
     #[arg(long, value_name = "SHARE", value_parser = parse_unit::<Percent>)]
     talk_over: Option<Percent>,
@@ -414,6 +429,8 @@ fn behaviour(arguments: &AgentArgs) -> Result<Behaviour, CliError> {
             .map(|after_turns| HandOff { after_turns, gap: habits.handoff_gap }),
         cuts: breaks(breakup.cuts, breakup.cut_length),
         stalls: breaks(breakup.stalls, breakup.stall_length),
+        losses: breaks(breakup.losses, breakup.loss_length),
+        no_yield: breakup.no_yield,
         talk_over: breakup
             .talk_over
             .map(|share| TalkOver { share, after: breakup.talk_over_after }),

@@ -115,6 +115,10 @@ pub struct Behaviour {
     pub cuts: Option<Breaks>,
     /// Moments of its speech in which it sends nothing, and then all at once, if there are any.
     pub stalls: Option<Breaks>,
+    /// Packets of its speech that are lost in a row, if there are any.
+    pub losses: Option<Breaks>,
+    /// In which share of its answers it goes on although the caller speaks.
+    pub no_yield: Option<Percent>,
     /// Whether it talks over the caller.
     pub talk_over: Option<TalkOver>,
 }
@@ -146,6 +150,8 @@ impl Default for Behaviour {
             hand_off: None,
             cuts: None,
             stalls: None,
+            losses: None,
+            no_yield: None,
             talk_over: None,
         }
     }
@@ -210,6 +216,12 @@ impl Behaviour {
 
     pub(crate) fn yield_delay(&self, room: &RoomName, turn: u32) -> Micros {
         self.yield_delay.sample(self.turn_draw("yield", room, turn))
+    }
+
+    /// Whether the answer to a turn goes on although the caller speaks.
+    pub(crate) fn keeps_talking(&self, room: &RoomName, turn: u32) -> bool {
+        let draw = self.turn_draw("no yield", room, turn).uniform();
+        self.no_yield.is_some_and(|share| draw < share.fraction())
     }
 
     /// How long after the caller began a turn the agent speaks too; `None` if it does not in this one.

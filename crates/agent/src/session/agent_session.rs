@@ -43,6 +43,14 @@ pub(super) enum Departure {
     HandedOver,
 }
 
+/// What the agent takes the caller's speech for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CallerSpeech {
+    Turn,
+    /// It goes on with its answer meanwhile, and hears no turn.
+    Backchannel,
+}
+
 /// One agent in one room.
 pub(crate) struct AgentSession {
     pub(super) context: Arc<AgentContext>,
@@ -64,6 +72,7 @@ pub(crate) struct AgentSession {
     pub(super) late_greeting: Option<SessionTime>,
     /// The SIDs of the tracks of agents, which are no callers: its avatar, an agent that takes over.
     agent_tracks: HashSet<String>,
+    pub(super) caller_speech: CallerSpeech,
     /// Whether keys are heard.
     typing: bool,
     /// The agent that takes over, once this one hands over.
@@ -113,6 +122,7 @@ impl AgentSession {
             answer: None,
             late_greeting: None,
             agent_tracks: HashSet::new(),
+            caller_speech: CallerSpeech::Turn,
             typing: false,
             successor: None,
             took_over_from: None,

@@ -1,4 +1,5 @@
-//! Speech that breaks up at random moments: a source that runs dry, and a machine that stands still.
+//! Speech that breaks up at random moments: a source that runs dry, a machine that stands still, and a network that loses
+//! packets.
 
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub(super) enum BreakKind {
     Cut,
     /// Nothing is sent, and then all of it at once.
     Stall,
+    /// Packets are not sent, and their sequence numbers are missing.
+    Loss,
 }
 
 /// When the next break of a kind comes.
@@ -78,6 +81,7 @@ pub(super) struct Breakup {
     room: RoomName,
     cuts: Option<BreakTimer>,
     stalls: Option<BreakTimer>,
+    losses: Option<BreakTimer>,
 }
 
 impl Breakup {
@@ -87,8 +91,13 @@ impl Breakup {
         let timer = |what, breaks: &Option<Breaks>| {
             breaks.as_ref().map(|breaks| BreakTimer::new(what, breaks, rng, room))
         };
-        let (cuts, stalls) = (timer("cut", &behaviour.cuts), timer("stall", &behaviour.stalls));
-        (cuts.is_some() || stalls.is_some()).then(|| Self { rng, room: room.clone(), cuts, stalls })
+        let [cuts, stalls, losses] = [
+            timer("cut", &behaviour.cuts),
+            timer("stall", &behaviour.stalls),
+            timer("loss", &behaviour.losses),
+        ];
+        let is_any = cuts.is_some() || stalls.is_some() || losses.is_some();
+        is_any.then(|| Self { rng, room: room.clone(), cuts, stalls, losses })
     }
 
     /// Whether digital silence cuts the speech.
@@ -98,12 +107,14 @@ impl Breakup {
 
     /// Counts a frame of speech that was sent at `at`. Returns the break after it.
     pub(super) fn count(&mut self, at: SessionTime) -> Option<SpeechBreak> {
-        let Self { rng, room, cuts, stalls } = self;
+        let Self { rng, room, cuts, stalls, losses } = self;
         let of = |timer: &mut Option<BreakTimer>, kind| {
             let length = timer.as_mut()?.count(*rng, room)?;
             Some(SpeechBreak { kind, at, length })
         };
-        of(cuts, BreakKind::Cut).or_else(|| of(stalls, BreakKind::Stall))
+        of(cuts, BreakKind::Cut)
+            .or_else(|| of(stalls, BreakKind::Stall))
+            .or_else(|| of(losses, BreakKind::Loss))
     }
 }
 

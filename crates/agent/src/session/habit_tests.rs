@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::tests::{TestSession, fact, participant};
-use crate::behaviour::{AgentFiller, AgentGreeting, AgentNoise, Behaviour, TalkOver};
+use crate::behaviour::{
+    AgentFiller, AgentGreeting, AgentNoise, Behaviour, Breaks, JobFault, TalkOver,
+};
 use rushhour_callers::audio::Clip;
 use rushhour_callers::participant::{DepartureReason, ParticipantEvent, RemoteParticipant};
 use rushhour_core::event::{Reconnect, ReconnectCause, ReconnectMethod};
@@ -216,4 +218,55 @@ fn an_agent_that_talks_over_the_caller_begins_before_it_ends_and_answers_afterwa
     // The beginning of speech is known a little later than it was.
     assert!((1_300..=1_400).contains(&over), "{facts:?}");
     assert!(over < heard && heard < answer, "{facts:?}");
+}
+
+#[test]
+fn lost_packets_are_left_out_of_the_answer_and_recorded() {
+    let losses = Breaks { rate: "60/min".parse().unwrap(), length: "20ms".parse().unwrap() };
+    let behaviour = Behaviour { losses: Some(losses), ..Behaviour::default() };
+    // Answers of this agent never end.
+    let mut session = TestSession::listening(Mode::Voice, Some(JobFault::EndlessText), behaviour);
+    session.receive_speech(1_000, 600);
+    session.tick_until(30_000);
+    let facts = session.facts();
+    let lost: Vec<_> = facts.iter().filter(|(_, fact)| *fact == "speech_lost 20000").collect();
+    assert!(!lost.is_empty(), "{facts:?}");
+    assert_eq!(session.handle.lost_audio.len(), lost.len());
+    // The first of them is the next one.
+    assert_eq!(session.handle.lost_audio[0].0 / 1_000, lost[0].0 + 20);
+    assert!(
+        session.handle.sent_audio.iter().all(|(at, _)| !session.handle.lost_audio.contains(at))
+    );
+}
+
+#[test]
+fn an_agent_that_keeps_talking_takes_what_the_caller_says_for_no_turn() {
+    let behaviour = Behaviour { no_yield: Some("100%".parse().unwrap()), ..Behaviour::default() };
+    let mut session = TestSession::listening(Mode::Voice, Some(JobFault::EndlessText), behaviour);
+    session.receive_speech(1_000, 400);
+    session.receive_speech(3_000, 800);
+    session.tick_until(5_000);
+    let facts = session.facts();
+    assert!(facts.contains(&(3_000, "kept_talking 1".to_owned())), "{facts:?}");
+    let has = |name: &str| facts.iter().filter(|(_, fact)| fact.starts_with(name)).count();
+    assert_eq!((has("yielded"), has("heard_speech")), (0, 1), "{facts:?}");
+    let silence = Clip::silence_frame();
+    assert!(session.handle.sent_audio.iter().rev().take(20).any(|(_, frame)| *frame != silence));
+}
+
+#[test]
+fn a_final_transcript_is_recorded_as_it_was_sent() {
+    let behaviour =
+        Behaviour { hears: vec!["One.".to_owned(), "Two.".to_owned()], ..Behaviour::default() };
+    let mut session = habit(Mode::Voice, behaviour);
+    session.receive_speech(1_000, 400);
+    session.receive_speech(3_000, 400);
+    session.tick_until(5_000);
+    let facts = session.facts();
+    let heard: Vec<&str> = facts
+        .iter()
+        .filter_map(|(_, fact)| fact.starts_with("transcribed").then_some(fact.as_str()))
+        .collect();
+    assert_eq!(heard.len(), 2, "{facts:?}");
+    assert!(heard[0].contains("One.") && heard[1].contains("Two."), "{heard:?}");
 }

@@ -1,6 +1,6 @@
 //! The turns of a conversation: receiving the caller's turn, answering it, and yielding to an interruption.
 
-use super::agent_session::AgentSession;
+use super::agent_session::{AgentSession, CallerSpeech};
 use super::attributes::{
     AgentState, TRANSCRIPTION_TOPIC, end_of_segment, open_segment, user_transcription,
 };
@@ -151,6 +151,11 @@ impl AgentSession {
         let turn = answer.turn;
         if answer.has_begun() {
             self.record(at, AgentFact::BargedIn { room: self.room.clone(), turn });
+            if self.context.behaviour.keeps_talking(&self.room, turn) {
+                self.record(at, AgentFact::KeptTalking { room: self.room.clone(), turn });
+                self.caller_speech = CallerSpeech::Backchannel;
+                return;
+            }
             let delay = self.context.behaviour.yield_delay(&self.room, turn);
             self.steps.schedule(at + delay, Step::YieldToCaller { since: at });
         } else if matches!(answer.trigger, Trigger::Speech(_)) {
@@ -162,6 +167,10 @@ impl AgentSession {
     }
 
     fn speech_ended(&mut self, last_audible_at: SessionTime, handle: &mut dyn ParticipantHandle) {
+        let speech = std::mem::replace(&mut self.caller_speech, CallerSpeech::Turn);
+        if speech == CallerSpeech::Backchannel {
+            return;
+        }
         if let Some(since) = self.steps.yields_since() {
             // The caller stopped before the agent had yielded.
             self.yield_to_caller(since, handle);
@@ -176,8 +185,13 @@ impl AgentSession {
             let number = usize::try_from(turn).unwrap_or(usize::MAX).saturating_sub(1);
             let heard = number.checked_rem(hears.len()).map(|number| hears[number].clone());
             let attributes = user_transcription(&format!("user_{turn}"), track, heard.is_some());
+            let is_final = heard.is_some();
             let text = heard.unwrap_or_else(|| format!("What the caller said, turn {turn}."));
             handle.send_text_as(caller, TRANSCRIPTION_TOPIC, &text, attributes);
+            if is_final {
+                let room = self.room.clone();
+                self.record(handle.now(), AgentFact::Transcribed { room, turn, text });
+            }
         }
         let text = format!("I have heard you, turn {turn}.");
         self.prepare_answer(Trigger::Speech(known_after_us), last_audible_at, text, handle);
@@ -333,6 +347,7 @@ impl AgentSession {
             let fact = match kind {
                 BreakKind::Cut => AgentFact::SpeechCut { room, length_us },
                 BreakKind::Stall => AgentFact::SpeechStalled { room, length_us },
+                BreakKind::Loss => AgentFact::SpeechLost { room, length_us },
             };
             self.record(at, fact);
         }

@@ -40,6 +40,8 @@ pub(super) struct Voice {
     /// While it stalls: until when, and what waits.
     stalled_until: Option<SessionTime>,
     stalled: Vec<DueFrame>,
+    /// Frames that are lost from now on.
+    losing: u64,
 }
 
 impl Voice {
@@ -64,6 +66,7 @@ impl Voice {
             breaks: Vec::new(),
             stalled_until: None,
             stalled: Vec::new(),
+            losing: 0,
         })
     }
 
@@ -172,6 +175,11 @@ impl Voice {
             if let Some(transcoder) = &mut self.transcoder {
                 frame.payload = transcoder.transcode(&frame.payload);
             }
+            if let Some(left) = self.losing.checked_sub(1) {
+                self.losing = left;
+                handle.lose_audio();
+                continue;
+            }
             if let Some(until) = self.stalled_until {
                 let is_over = frame.due >= until;
                 self.stalled.push(frame);
@@ -195,6 +203,15 @@ impl Voice {
                 BreakKind::Stall => {
                     // The first that waits is so much late.
                     self.stalled_until = Some(frame.due + FRAME_DURATION + one.length);
+                }
+                BreakKind::Loss => {
+                    let frames = one.length.0 / FRAME_DURATION.0;
+                    let left = playback.audible_left().saturating_sub(FRAMES_AFTER) as u64;
+                    if frames > left {
+                        // Nobody would miss what is lost at the end.
+                        continue;
+                    }
+                    self.losing = frames;
                 }
             }
             self.breaks.push(one);

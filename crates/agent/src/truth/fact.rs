@@ -162,6 +162,12 @@ pub(crate) enum AgentFact {
         /// How long after the frame the end of speech was detected.
         known_after_us: Micros,
     },
+    /// The agent sent the final transcript of a turn of speech.
+    Transcribed {
+        room: RoomName,
+        turn: u32,
+        text: String,
+    },
     /// The agent sent the first chunk of the answer's text.
     FirstChunk {
         room: RoomName,
@@ -218,6 +224,13 @@ pub(crate) enum AgentFact {
         /// The turn that was being answered.
         turn: u32,
     },
+    /// The caller spoke, and the agent goes on with its answer. The time of the fact is that of the caller's first audible
+    /// frame.
+    KeptTalking {
+        room: RoomName,
+        /// The turn that is being answered.
+        turn: u32,
+    },
     /// The agent fell silent because the caller interrupted it.
     Yielded {
         room: RoomName,
@@ -234,6 +247,11 @@ pub(crate) enum AgentFact {
     },
     /// Nothing was sent of the agent's speech for so long, and then all at once.
     SpeechStalled {
+        room: RoomName,
+        length_us: Micros,
+    },
+    /// Packets of the agent's speech were lost: their sequence numbers are missing.
+    SpeechLost {
         room: RoomName,
         length_us: Micros,
     },

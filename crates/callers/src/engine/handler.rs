@@ -57,6 +57,9 @@ pub trait ParticipantHandle {
     /// Sends an Opus packet of 20 ms. `rtp_time` is its RTP timestamp at 48 kHz; `marker` begins a talk spurt.
     fn send_audio(&mut self, payload: &Arc<[u8]>, rtp_time: u32, marker: bool) -> SendOutcome;
 
+    /// Uses up the sequence number of an Opus packet that is not sent, as if the network had lost it.
+    fn lose_audio(&mut self) {}
+
     /// Sends an Opus packet of 20 ms on the track for background audio.
     fn send_background(&mut self, payload: &Arc<[u8]>, rtp_time: u32, marker: bool) -> SendOutcome;
 

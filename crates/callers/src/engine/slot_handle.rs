@@ -78,6 +78,10 @@ impl ParticipantHandle for SlotHandle<'_> {
         })
     }
 
+    fn lose_audio(&mut self) {
+        self.participant.lose_audio(OwnTrack::Speech);
+    }
+
     fn send_background(&mut self, payload: &Arc<[u8]>, rtp_time: u32, marker: bool) -> SendOutcome {
         let track = OwnTrack::Background;
         self.with_output(|participant, now, out| {

@@ -19,6 +19,8 @@ pub struct RecordingHandle {
     log: Vec<String>,
     /// The audio that was sent, and when.
     pub sent_audio: Vec<(SessionTime, Arc<[u8]>)>,
+    /// When a packet was lost.
+    pub lost_audio: Vec<SessionTime>,
     /// The background audio that was sent, and when.
     pub sent_background: Vec<(SessionTime, Arc<[u8]>)>,
     /// The end-to-end latencies that were sent on `lk.agent.session`.
@@ -53,6 +55,10 @@ impl ParticipantHandle for RecordingHandle {
     fn send_audio(&mut self, payload: &Arc<[u8]>, _: u32, _: bool) -> SendOutcome {
         self.sent_audio.push((self.now, payload.clone()));
         SendOutcome::Sent
+    }
+
+    fn lose_audio(&mut self) {
+        self.lost_audio.push(self.now);
     }
 
     fn send_background(&mut self, payload: &Arc<[u8]>, _: u32, _: bool) -> SendOutcome {

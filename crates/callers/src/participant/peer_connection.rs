@@ -402,6 +402,17 @@ impl PeerConnection {
         true
     }
 
+    /// Leaves out a packet: its sequence number is used up.
+    pub(super) fn lose_audio(&mut self, track: OwnTrack) {
+        let sender = match track {
+            OwnTrack::Speech => &mut self.audio_senders[0],
+            OwnTrack::Background => &mut self.audio_senders[1],
+        };
+        if let Some(sender) = sender {
+            sender.sequence += 1;
+        }
+    }
+
     /// Whether ICE has a working candidate pair.
     pub(super) fn has_media(&self) -> bool {
         self.ice == IceState::Connected

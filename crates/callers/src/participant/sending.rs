@@ -31,6 +31,11 @@ impl Participant {
         Ok(SendOutcome::Sent)
     }
 
+    /// Uses up the sequence number of a packet on a track that it publishes, as if the network had lost it.
+    pub fn lose_audio(&mut self, track: OwnTrack) {
+        self.peers.publisher.lose_audio(track);
+    }
+
     /// Sends a text as one stream. `wall_ms` is the time in its header, in milliseconds since the Unix epoch.
     ///
     /// # Errors

@@ -1,0 +1,421 @@
+//! How far each figure of quality is from its truth: `cargo bench -- quality`. The calibration agent breaks up, loses
+//! packets, talks over its callers, keeps them waiting and mishears them; its truth log says when and by how much, and the
+//! callers' journal is compared with it, turn by turn. Prints the table of docs/statistics.md, in less than five minutes,
+//! and fails if a row is outside the bound that is stated there. `quality-cuts quality-losses` are single sessions.
+
+use std::path::Path;
+
+use rushhour_callers::audio::{Clip, FRAME_DURATION};
+
+use super::native::{profile, voice_script};
+use super::native_rig::{CLIP, Rig};
+use super::quality_logs::SessionLogs;
+use super::quality_table::{Matched, Table};
+
+/// What the callers' clip says,
+const SAID: &str = "Do you have a vegetarian menu?";
+/// and what the agent hears of it in each turn: with so many words misheard, and so many of the two key words heard.
+const HEARD: [(&str, u64, u64); 4] = [
+    ("Do you have a vegan menu?", 1, 1),
+    ("You have vegetarian menu.", 2, 2),
+    ("Do you have a very vegetarian lunch menu?", 2, 2),
+    ("Did we have the menu?", 4, 1),
+];
+const WORDS_SAID: u64 = 6;
+const KEY_WORDS: u64 = 2;
+
+/// A listener's jitter buffer and the shortest gap that it does not hide, in microseconds (docs/metrics.md).
+const JITTER_BUFFER: u64 = 100_000;
+const SHORTEST_GAP: u64 = 30_000;
+/// What is silent for longer is no speech, in microseconds.
+const LONGEST_PAUSE: u64 = 200_000;
+
+/// A session in which the agent does one thing.
+struct Case {
+    name: &'static str,
+    callers: u32,
+    turns: u32,
+    options: &'static [&'static str],
+    script: fn(u32) -> String,
+    rows: fn(&SessionLogs<'_>, &mut Table),
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "cuts",
+        callers: 12,
+        turns: 4,
+        options: &["--speech", "4s", "--cuts", "20/min"],
+        script: turns,
+        rows: |logs, table| {
+            let truth = gap_rows(logs, table, &CUTS);
+            rate_rows(logs, table, &truth, 15.0);
+        },
+    },
+    Case {
+        name: "cuts-in-a-voice",
+        callers: 12,
+        turns: 4,
+        options: &[
+            "--clip",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/profiles/scripts/clips/phone-number.opus"),
+            "--cuts",
+            "20/min",
+        ],
+        script: turns,
+        rows: |logs, table| {
+            gap_rows(logs, table, &CUTS_IN_A_VOICE);
+        },
+    },
+    Case {
+        name: "stalls",
+        callers: 12,
+        turns: 4,
+        options: &["--speech", "4s", "--stalls", "20/min"],
+        script: turns,
+        rows: |logs, table| {
+            let truth = gap_rows(logs, table, &STALLS);
+            rate_rows(logs, table, &truth, 10.0);
+        },
+    },
+    Case {
+        name: "losses",
+        callers: 12,
+        turns: 4,
+        options: &["--speech", "4s", "--losses", "20/min"],
+        script: turns,
+        rows: |logs, table| {
+            let truth = gap_rows(logs, table, &LOSSES);
+            rate_rows(logs, table, &truth, 5.0);
+        },
+    },
+    Case {
+        name: "talk-over",
+        callers: 12,
+        turns: 4,
+        options: &[
+            "--speech",
+            "3s",
+            "--talk-over",
+            "50%",
+            "--talk-over-after",
+            "uniform 300ms..1s",
+        ],
+        script: turns,
+        rows: talk_over_rows,
+    },
+    Case {
+        name: "dead-air",
+        callers: 12,
+        turns: 4,
+        options: &[
+            "--speech",
+            "2s",
+            "--turn-delay",
+            "uniform 400ms..1500ms",
+            "--filler",
+            "One moment.",
+            "--tool-delay",
+            "uniform 500ms..2s",
+            "--hears",
+            HEARD[0].0,
+            "--hears",
+            HEARD[1].0,
+            "--hears",
+            HEARD[2].0,
+            "--hears",
+            HEARD[3].0,
+        ],
+        script: turns_with_words,
+        rows: |logs, table| {
+            dead_air_rows(logs, table);
+            hearing_rows(logs, table);
+        },
+    },
+    Case {
+        name: "interruptions",
+        callers: 12,
+        turns: 4,
+        options: &["--speech", "6s", "--yield-delay", "uniform 200ms..900ms"],
+        script: interrupting_turns,
+        rows: yield_rows,
+    },
+    Case {
+        name: "back-channels",
+        callers: 24,
+        turns: 1,
+        options: &["--speech", "6s", "--no-yield", "50%"],
+        script: turns_with_backchannel,
+        rows: backchannel_rows,
+    },
+];
+
+/// One session after the other; those that are named, where any are. Returns whether every row is within its bound.
+pub(crate) fn figures(names: &[&str]) -> bool {
+    let Some(rig) = Rig::start() else { return false };
+    let mut table = Table::default();
+    for case in CASES.iter().filter(|case| names.is_empty() || names.contains(&case.name)) {
+        let measured = rig.session(
+            &format!("quality-{}", case.name),
+            case.options,
+            &profile("voice", case.callers, "rate = \"2/s\"", "30s"),
+            &(case.script)(case.turns),
+        );
+        let logs = SessionLogs::of(&measured);
+        table.begin(case.name);
+        table.count("runs that completed", case.callers.into(), logs.completed(), 0);
+        let turns = case.callers * case.turns;
+        table.count("turns that were reported", turns.into(), logs.turns.len() as u64, 0);
+        (case.rows)(&logs, &mut table);
+    }
+    table.print()
+}
+
+fn turns(count: u32) -> String {
+    voice_script(count, "1ms")
+}
+
+fn turn(more: &str) -> String {
+    format!("{}{more}\n", turns(1))
+}
+
+fn turns_with_words(count: u32) -> String {
+    turn(&format!("say = \"{SAID}\"\nhears = [\"vegetarian\", \"menu\"]")).repeat(count as usize)
+}
+
+/// All but the first interrupt the agent.
+fn interrupting_turns(count: u32) -> String {
+    turns(1) + &turn("interrupt = \"1s\"").repeat(count as usize - 1)
+}
+
+fn turns_with_backchannel(count: u32) -> String {
+    turn(&format!("backchannel = {{ play = \"{CLIP}\", after = \"1s\" }}")).repeat(count as usize)
+}
+
+/// A way in which the agent's speech breaks up.
+struct Breakage {
+    fact: &'static str,
+    /// How the callers' journal calls gaps of this cause, those of others, and what is not heard of speech because of it.
+    cause: &'static str,
+    others: [&'static str; 2],
+    unheard: &'static str,
+    /// What a listener does not hear of each, where they come one after the other in one answer.
+    heard_as: fn(&[u64]) -> Vec<u64>,
+    /// Missed and false gaps, in percent.
+    bounds: (f64, f64),
+}
+
+const CUTS: Breakage = Breakage {
+    fact: "speech_cut",
+    cause: "starved",
+    others: ["late", "lost"],
+    unheard: "silent",
+    heard_as: <[u64]>::to_vec,
+    bounds: (15.0, 2.0),
+};
+
+const CUTS_IN_A_VOICE: Breakage = Breakage { bounds: (60.0, 5.0), ..CUTS };
+
+const STALLS: Breakage = Breakage {
+    fact: "speech_stalled",
+    cause: "late",
+    others: ["starved", "lost"],
+    unheard: "concealed",
+    heard_as: after_jitter_buffer,
+    bounds: (5.0, 5.0),
+};
+
+const LOSSES: Breakage = Breakage {
+    fact: "speech_lost",
+    cause: "lost",
+    others: ["starved", "late"],
+    unheard: "concealed",
+    heard_as: <[u64]>::to_vec,
+    bounds: (1.0, 1.0),
+};
+
+/// The buffer hides as much of a stall as it holds, and grows by the rest.
+fn after_jitter_buffer(stalls: &[u64]) -> Vec<u64> {
+    let mut holds = JITTER_BUFFER;
+    let late = stalls.iter().map(|stall| {
+        let late = stall.saturating_sub(holds);
+        holds += late;
+        late
+    });
+    late.collect()
+}
+
+/// What was truly not heard of the agent, in microseconds where it is a time.
+struct TrueGaps {
+    count: u64,
+    unheard: u64,
+    spoken: u64,
+}
+
+/// Gaps one by one, as far as the journal tells: how many there were in each turn, how long they were together, and the
+/// longest of them.
+fn gap_rows(logs: &SessionLogs<'_>, table: &mut Table, breakage: &Breakage) -> TrueGaps {
+    let Breakage { fact, cause, others, unheard, heard_as, bounds } = *breakage;
+    let (by_turn, lost) = logs.by_turn(fact, "length_us");
+    let mut matched = Matched { missed: lost, ..Matched::default() };
+    let mut of_others = 0;
+    let (mut all_unheard, mut longest) = (Vec::new(), Vec::new());
+    let mut truth = TrueGaps { count: 0, unheard: 0, spoken: spoken(logs, &by_turn) };
+    for (turn, breaks) in logs.turns.iter().zip(&by_turn) {
+        let lengths = heard_as(breaks);
+        let gaps = lengths.iter().filter(|length| **length >= SHORTEST_GAP).count() as u64;
+        let found = turn.number_of("sound", cause);
+        let sum = lengths.iter().sum::<u64>();
+        matched.add(gaps, found);
+        truth.count += gaps;
+        truth.unheard += sum;
+        of_others += others.iter().map(|other| turn.number_of("sound", other)).sum::<u64>();
+        if gaps != found {
+            println!("  {fact} in {:?}: {lengths:?}, {}", turn.key(), turn.sound());
+        }
+        if gaps > 0 && gaps == found {
+            all_unheard.push((turn.number_of("sound", unheard), sum));
+            let of_truth = lengths.iter().copied().max().unwrap_or(0);
+            longest.push((turn.number_of("sound", "longest_gap"), of_truth));
+        }
+    }
+    table.events(&format!("speech.gaps, {cause}"), matched, bounds);
+    table.count("speech.gaps of other causes", 0, of_others, 0);
+    table.times("what is not heard of an answer whose gaps were found", &all_unheard, 30.0);
+    table.times("speech.longest_gap of such an answer", &longest, 30.0);
+    truth
+}
+
+/// How long the agent spoke in all its answers, in microseconds. Longer silence in between is no speech.
+fn spoken(logs: &SessionLogs<'_>, breaks: &[Vec<u64>]) -> u64 {
+    let began = logs.by_key("first_audible", "at_us");
+    let ended = logs.by_key("spoken", "at_us");
+    let answers = ended.iter().filter_map(|(key, ended)| Some(ended - began.get(key)?));
+    let pauses = breaks.iter().flatten().filter(|length| **length > LONGEST_PAUSE);
+    answers.sum::<u64>().saturating_sub(pauses.sum())
+}
+
+/// The figures of the whole session, which the gaps that are missed make too small.
+fn rate_rows(logs: &SessionLogs<'_>, table: &mut Table, truth: &TrueGaps, bound: f64) {
+    let seconds = truth.spoken as f64 / 1e6;
+    let counted = logs.summary(&["quality", "speech_us"]) / 1e6;
+    table.amount("speech that counts", " s", (seconds, counted), 2.0);
+    let rate = truth.count as f64 / (seconds / 60.0);
+    let found = logs.summary(&["quality", "gaps_per_minute", "value"]);
+    table.amount("speech.gaps, a minute", "", (rate, found), bound);
+    let share = truth.unheard as f64 / truth.spoken as f64 * 100.0;
+    let found = logs.summary(&["quality", "concealed", "value"]) * 100.0;
+    table.amount("speech.concealed", " %", (share, found), bound);
+}
+
+fn talk_over_rows(logs: &SessionLogs<'_>, table: &mut Table) {
+    let began = logs.by_key("talked_over", "at_us");
+    let ended = logs.by_key("heard_speech", "at_us");
+    let clip = clip_length();
+    let mut matched = Matched::default();
+    let (mut overlaps, mut speech) = (Vec::new(), Vec::new());
+    for turn in &logs.turns {
+        let key = turn.key();
+        let both = began.get(&key).zip(ended.get(&key));
+        matched.add(both.is_some().into(), turn.talked_over().into());
+        if let Some((began, ended)) = both {
+            let overlap = ended.saturating_sub(*began);
+            overlaps.push((turn.number_of("taking", "overlap"), overlap));
+        }
+        speech.push((turn.number_of("taking", "caller_speech"), clip));
+    }
+    table.events("talk_over", matched, (0.0, 0.0));
+    let turns = logs.turns.len() as f64;
+    let share = overlaps.len() as f64 / turns * 100.0;
+    let found = logs.summary(&["quality", "talk_over", "value"]) * 100.0;
+    table.amount("talk_over", " %", (share, found), 0.0);
+    table.times("overlap of a turn that was talked over", &overlaps, 40.0);
+    table.times("what the caller says in a turn", &speech, 20.0);
+    let overlap = overlaps.iter().map(|pair| pair.1).sum::<u64>();
+    let share = overlap as f64 / (clip as f64 * turns) * 100.0;
+    let found = logs.summary(&["quality", "overlap", "value"]) * 100.0;
+    table.amount("overlap", " %", (share, found), 5.0);
+}
+
+/// How long the callers' clip is audible, in microseconds, from its first audible frame to its last.
+fn clip_length() -> u64 {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/scripts/clips").join(CLIP);
+    let bytes = std::fs::read(path).expect("the clip is shipped");
+    let clip = Clip::from_bytes(&bytes).expect("it is a clip");
+    (clip.last_audible() - clip.first_audible()) as u64 * FRAME_DURATION.0
+}
+
+/// The agent says that it needs a moment, and is silent twice: before it and after it.
+fn dead_air_rows(logs: &SessionLogs<'_>, table: &mut Table) {
+    let before = logs.by_key("filler_began", "delay_us");
+    let fell_silent = logs.by_key("tool_began", "at_us");
+    let answered = logs.by_key("first_audible", "at_us");
+    let silence = |key: &(String, u64)| {
+        let after = answered.get(key)?.saturating_sub(*fell_silent.get(key)?);
+        Some(after.max(*before.get(key)?))
+    };
+    let pairs: Vec<(u64, u64)> = logs
+        .turns
+        .iter()
+        .filter_map(|turn| Some((turn.number_of("taking", "dead_air"), silence(&turn.key())?)))
+        .collect();
+    table.times("dead_air of a turn", &pairs, 40.0);
+    let longest = pairs.iter().map(|pair| pair.1).max().unwrap_or(0) as f64 / 1e3;
+    let found = logs.summary(&["quality", "dead_air_us"]) / 1e3;
+    table.amount("dead_air, the longest", " ms", (longest, found), 2.0);
+    let gaps = logs
+        .turns
+        .iter()
+        .flat_map(|turn| ["starved", "late", "lost"].map(|cause| turn.number_of("sound", cause)));
+    table.count("speech.gaps", 0, gaps.sum(), 0);
+    let over = logs.turns.iter().filter(|turn| turn.talked_over()).count() as u64;
+    table.count("talk_over", 0, over, 0);
+}
+
+fn hearing_rows(logs: &SessionLogs<'_>, table: &mut Table) {
+    let transcripts = logs.transcripts();
+    let (mut misheard, mut key_words, mut turns, mut differ) = (0, 0, 0, 0);
+    for turn in &logs.turns {
+        let text = transcripts.get(&turn.key());
+        let truth = HEARD.iter().find(|one| text.is_some_and(|text| *text == one.0));
+        let Some((_, errors, heard)) = truth else { continue };
+        turns += 1;
+        misheard += *errors;
+        key_words += *heard;
+        differ += u64::from(turn.misheard() != Some(*errors));
+    }
+    table.count("turns with a transcript", logs.turns.len() as u64, turns, 0);
+    table.count("turns whose misheard words differ", 0, differ, 0);
+    let share = |count: u64, of: u64| count as f64 / (of * turns) as f64 * 100.0;
+    let found = logs.summary(&["heard", "wer"]) * 100.0;
+    table.amount("heard.wer", " %", (share(misheard, WORDS_SAID), found), 0.01);
+    let found = logs.summary(&["heard", "key_words", "share"]) * 100.0;
+    table.amount("heard.words", " %", (share(key_words, KEY_WORDS), found), 0.01);
+}
+
+fn yield_rows(logs: &SessionLogs<'_>, table: &mut Table) {
+    // By the turn that was being answered when the caller began the next one.
+    let truth = logs.by_key("yielded", "delay_us");
+    let (mut matched, mut pairs) = (Matched::default(), Vec::new());
+    for turn in &logs.turns {
+        let (room, number) = turn.key();
+        let truth = truth.get(&(room, number.saturating_sub(1)));
+        let found = turn.yielded();
+        matched.add(truth.is_some().into(), found.is_some().into());
+        pairs.extend(found.zip(truth.copied()));
+    }
+    table.events("interruptions to which the agent yielded", matched, (0.0, 0.0));
+    table.times("time_to_yield", &pairs, 30.0);
+}
+
+fn backchannel_rows(logs: &SessionLogs<'_>, table: &mut Table) {
+    let stopped = logs.by_room("yielded");
+    let went_on = logs.by_room("kept_talking");
+    let mut matched = Matched::default();
+    for (room, found) in &logs.false_interruptions {
+        matched.add(stopped.get(&**room).copied().unwrap_or(0), *found);
+    }
+    let heard = stopped.values().chain(went_on.values()).sum();
+    table.count("back-channels that the agent heard", logs.turns.len() as u64, heard, 0);
+    table.events("false interruptions", matched, (0.0, 0.0));
+}
