@@ -21,6 +21,11 @@ const LEAST_RATIO: f64 = 2.0;
 /// and by this many gaps a minute.
 const LEAST_RISE: f64 = 0.25;
 
+/// The slices at the start of a session without a rise that tell whether speech broke up from the start.
+const FIRST_PART: usize = 3;
+/// Speech breaks up that has at least so many gaps a minute, by the lower end of the interval.
+pub(crate) const BREAKS_UP: f64 = 1.0;
+
 /// A stretch of a session between clear rises of the rate of gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct GapStretch {
@@ -77,8 +82,8 @@ impl Slice {
     }
 }
 
-/// The stretches of a session between clear rises of the rate of gaps, the first before the first rise; none without a
-/// rise.
+/// The stretches of a session between clear rises of the rate of gaps, the first before the first rise. Without a rise, the
+/// first part of the session where its speech broke up from the start; else nothing.
 ///
 /// The clearest rise is looked for, and then others before and after it in the same way, so that the first one is where
 /// speech began to break up, however much worse it became later.
@@ -87,7 +92,8 @@ pub(crate) fn break_up(folded: &FoldedSession) -> Vec<GapStretch> {
     let mut rises = Vec::new();
     find_rises(&slices, 0, &mut rises);
     if rises.is_empty() {
-        return Vec::new();
+        let first = slices.get(..FIRST_PART).and_then(|part| stretch(part, 0));
+        return first.into_iter().filter(|first| first.gaps_per_minute.low >= BREAKS_UP).collect();
     }
     let begins = std::iter::once(0).chain(rises.iter().copied());
     let ends = rises.iter().copied().chain([slices.len()]);
@@ -170,12 +176,18 @@ mod tests {
     }
 
     #[test]
+    fn speech_that_breaks_up_from_the_start_on_and_hardly_more_later_is_told_as_such() {
+        let folded = session(&[(2, 120, &[8, 6, 9]), (8, 60, &[9, 10, 8]), (24, 60, &[9, 8, 7])]);
+        let [first] = &*break_up(&folded) else { panic!("{:?}", break_up(&folded)) };
+        assert_eq!(first.in_flight, 2, "{first:?}");
+        assert!((40.0..60.0).contains(&first.gaps_per_minute.value), "{first:?}");
+    }
+
+    #[test]
     fn nothing_is_found_where_the_counts_do_not_show_it() {
-        // Broken from the start on, and hardly more so later; as often throughout, in clusters; too little speech.
-        let broken = session(&[(2, 60, &[8, 6, 9]), (8, 60, &[9, 10, 8]), (24, 60, &[9, 8, 7])]);
-        assert_eq!(break_up(&broken), []);
+        // As often throughout, in clusters; too little speech.
         let clusters = session(&[(6, 240, &[0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 5])]);
-        assert_eq!(break_up(&clusters), []);
+        assert!(break_up(&clusters).len() < 2, "no rise: {:?}", break_up(&clusters));
         let little = session(&[(1, 40, &[0]), (2, 40, &[0, 3])]);
         assert_eq!(break_up(&little), []);
         assert_eq!(break_up(&session(&[(2, 60, &[0])])), []);

@@ -23,7 +23,7 @@ mod verdict;
 
 pub use bill::{BillItem, BillSummary, BillTotals, CostEach, OldPrices};
 pub use break_up::GapStretch;
-pub(crate) use break_up::break_up;
+pub(crate) use break_up::{BREAKS_UP, break_up};
 pub use dispatch_stall::{DispatchStall, StalledJoins, WORKERS_AWAITED, WORKERS_KEPT};
 pub(crate) use funnel_rows::{FunnelRow, Loss, funnel_rows, single_mode};
 pub use heard_summary::{HeardSummary, KeyWordSummary, MissedKeyWord};

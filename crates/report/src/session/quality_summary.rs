@@ -96,8 +96,8 @@ pub struct QualitySummary {
     /// The longest silence in which it was the agent's turn, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_air_us: Option<u64>,
-    /// The session between clear rises of `speech.gaps`, the first stretch before the first of them; empty where it did not
-    /// clearly rise.
+    /// The session between clear rises of `speech.gaps`, the first stretch before the first of them. Without a rise, the first
+    /// part of the speech, if it broke up from the start; else empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gap_stretches: Vec<GapStretch>,
     /// How LiveKit rated the agents' connections; absent where it did not.

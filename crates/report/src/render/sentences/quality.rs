@@ -2,7 +2,9 @@
 
 use super::counted;
 use crate::fold::{ConnectionTally, FoldedSession};
-use crate::session::{Estimated, GapStretch, QualityFigure, break_up, estimated_quality};
+use crate::session::{
+    BREAKS_UP, Estimated, GapStretch, QualityFigure, break_up, estimated_quality,
+};
 use rushhour_core::event::SpeechQuality;
 use rushhour_core::profile::QualityMeasure;
 use rushhour_core::units::SessionTime;
@@ -56,15 +58,20 @@ pub(crate) fn sound_note(folded: &FoldedSession) -> Option<String> {
     ))
 }
 
-/// Above this rate of gaps in a minute, speech broke up from the start.
-const BREAKS_UP: f64 = 1.0;
-
 /// When the agents' speech began to break up, or to break up more; nothing where the counts do not show it.
 pub(crate) fn break_up_note(folded: &FoldedSession) -> Option<String> {
     let stretches = break_up(folded);
-    let [before, first, later @ ..] = &*stretches else { return None };
     let rate = |QualityFigure { value, low, high }| format!("{value:.2} [{low:.2}, {high:.2}]");
     let moment = |stretch: &GapStretch| stretch.begins().since(SessionTime::START);
+    let [before, first, later @ ..] = &*stretches else {
+        return stretches.first().map(|first| {
+            format!(
+                "The agent's speech broke up from the start on, with at most {} at once: {} gaps a minute in the first part of its speech, and no clear rise later.",
+                counted(first.in_flight, "conversation"),
+                rate(first.gaps_per_minute)
+            )
+        });
+    };
     let more = if before.gaps_per_minute.value < BREAKS_UP { "" } else { " more often" };
     let until = match later.first() {
         Some(next) => format!("from then until {}", moment(next)),
@@ -259,7 +266,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_of_speech_that_breaks_up_as_often_throughout() {
+    fn nothing_is_told_of_speech_that_seldom_breaks_up_and_as_often_throughout() {
+        let broken = spoken(&[(2, 120, &[8, 6, 9]), (8, 60, &[9, 10, 8]), (24, 60, &[9, 8, 7])]);
+        let told = break_up_note(&broken).unwrap();
+        assert!(told.starts_with("The agent's speech broke up from the start on, with at most 2 conversations at once: 4"), "{told}");
         let steady = spoken(&[(6, 120, &[0, 1, 0, 0])]);
         assert_eq!(break_up_note(&steady), None);
         assert!(sound_note(&steady).is_some());
