@@ -569,14 +569,16 @@ impl Caller {
     /// What the agent does, from all that is known of it.
     pub(super) fn signs(&self, now: SessionTime) -> AgentSigns {
         let last_packet_at = self.voice.as_ref().and_then(|voice| voice.last_packet_at);
+        let longest_silence = self.config.settings.patience.longest_silence.micros();
+        let in_doubt_since = self.agents.states.may_think_since();
+        let has_tool = || self.tool_calls.is_running(in_doubt_since, longest_silence, now);
         let activity = match self.agents.activity() {
-            AgentActivity::Open if self.tool_calls.is_running(now) => AgentActivity::Thinking,
+            AgentActivity::Open if has_tool() => AgentActivity::Thinking,
             activity => activity,
         };
         AgentSigns {
             activity,
             open_since: self.agents.states.open_since(),
-            may_think: self.agents.states.may_think(),
             // What may be speech is waited for as speech.
             is_audible: self.is_agent_speaking()
                 || self.voice.as_ref().is_some_and(|voice| voice.activity.is_undecided()),

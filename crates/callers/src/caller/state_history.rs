@@ -46,22 +46,18 @@ impl StateHistory {
         (*activity == AgentActivity::Open).then_some(*at)
     }
 
-    /// Whether agents that tell `listening` may have meant `thinking`: they spoke, and told both at once.
+    /// Since when agents that tell `listening` may think all the same: they spoke, and told `thinking` at once with it.
     ///
-    /// Where a tool begins, livekit-agents 1.0 sets `listening` and `thinking` one after the other. LiveKit's SDKs
-    /// send each as a task of its own, so that the server may get `thinking` first, and `listening` stays until the tool is
-    /// over. Interrupted by a text, it tells `thinking` for the next answer, and then `listening` for the one before
+    /// Where a tool begins, livekit-agents 1.0 sets `listening` and `thinking` one after the other. LiveKit's SDKs send each
+    /// as a task of its own, so that the server may get `thinking` first, and `listening` stays until the tool is over.
+    /// Interrupted by a text, it tells `thinking` for the next answer, and then `listening` for the one before
     /// (livekit/agents, issue 2451).
-    pub(super) fn may_think(&self) -> bool {
+    pub(super) fn may_think_since(&self) -> Option<SessionTime> {
         let mut latest = self.changes.iter().rev();
-        let (Some(listens), Some(thinks), Some(speaks)) =
-            (latest.next(), latest.next(), latest.next())
-        else {
-            return false;
-        };
-        [speaks.1, thinks.1, listens.1]
-            == [AgentActivity::Speaking, AgentActivity::Thinking, AgentActivity::Open]
-            && listens.0.since(thinks.0) < GLIMPSE
+        let (listens, thinks, speaks) = (latest.next()?, latest.next()?, latest.next()?);
+        let in_doubt = [AgentActivity::Speaking, AgentActivity::Thinking, AgentActivity::Open];
+        let told = [speaks.1, thinks.1, listens.1];
+        (told == in_doubt && listens.0.since(thinks.0) < GLIMPSE).then_some(thinks.0)
     }
 
     /// Since when a sound, which may have ended, has been speech; `None` while it is none as far as is known.
@@ -139,17 +135,18 @@ mod tests {
     #[test]
     fn listening_that_was_told_together_with_thinking_may_be_meant_as_thinking() {
         let told = [(0, 'l'), (500, 't'), (1_000, 's'), (2_000, 't'), (2_001, 'l')];
-        assert!(history(&told).may_think(), "after it spoke");
-        assert!(!history(&told[..4]).may_think(), "it thinks");
-        assert!(!history(&told[..3]).may_think());
+        assert_eq!(history(&told).may_think_since(), Some(at(2_000)), "after it spoke");
+        let may_think = |changes: &[(u64, char)]| history(changes).may_think_since().is_some();
+        assert!(!may_think(&told[..4]), "it thinks");
+        assert!(!may_think(&told[..3]));
         let more = |state| [&told[..], &[(2_500, state)]].concat();
-        assert!(!history(&more('s')).may_think() && !history(&more('t')).may_think());
+        assert!(!may_think(&more('s')) && !may_think(&more('t')));
         let apart = [(1_000, 's'), (2_000, 't'), (2_200, 'l')];
-        assert!(!history(&apart).may_think(), "it thought, and then listened");
+        assert!(!may_think(&apart), "it thought, and then listened");
         let quick = [(0, 'l'), (1_000, 't'), (1_010, 's'), (1_011, 'l')];
-        assert!(!history(&quick).may_think(), "a quick answer");
+        assert!(!may_think(&quick), "a quick answer");
         let silent = [(0, 'l'), (1_000, 't'), (1_010, 'l')];
-        assert!(!history(&silent).may_think(), "it has not spoken");
+        assert!(!may_think(&silent), "it has not spoken");
     }
 
     #[test]

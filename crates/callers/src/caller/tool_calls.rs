@@ -23,6 +23,8 @@ pub(super) struct ToolCalls {
     /// The history shows a call that has no result: since when.
     open_since: Option<SessionTime>,
     framework: Framework,
+    /// Whether the session has told of a tool.
+    tells_tools: bool,
     /// When the history was asked for, until the answer came.
     history_asked_at: Option<SessionTime>,
 }
@@ -82,12 +84,14 @@ impl ToolCalls {
                 }
             }
             SessionReport::ToolBegan { call } => {
+                self.tells_tools = true;
                 if self.running.len() < MAX_CALLS {
                     self.running.push((call, at));
                 }
             }
             SessionReport::ToolOver { call } => self.running.retain(|(one, _)| *one != call),
             SessionReport::ToolsOver => {
+                self.tells_tools = true;
                 self.running.clear();
                 self.open_since = None;
             }
@@ -102,9 +106,19 @@ impl ToolCalls {
         self.running.iter().any(|(_, since)| runs(*since)) || self.open_since.is_some_and(runs)
     }
 
-    /// Whether a tool runs, or may run: the answer to the question has not come.
-    pub(super) fn is_running(&self, now: SessionTime) -> bool {
-        self.has_tool(now) || self.history_asked_at.is_some_and(|at| now.since(at) < ANSWER_WITHIN)
+    /// Whether a tool runs, or may run: the answer to the question has not come, or the agent's states since
+    /// `in_doubt_since` may mean that one does. Where the session tells of its tools, they may mean something else, for
+    /// which `longest_silence` is waited.
+    pub(super) fn is_running(
+        &self,
+        in_doubt_since: Option<SessionTime>,
+        longest_silence: Micros,
+        now: SessionTime,
+    ) -> bool {
+        let longest = if self.tells_tools { longest_silence } else { LONGEST_TOOL };
+        self.has_tool(now)
+            || self.history_asked_at.is_some_and(|at| now.since(at) < ANSWER_WITHIN)
+            || in_doubt_since.is_some_and(|since| now.since(since) < longest)
     }
 }
 
@@ -114,6 +128,21 @@ mod tests {
 
     const fn secs(secs: u64) -> SessionTime {
         SessionTime(secs * 1_000_000)
+    }
+
+    fn is_running(calls: &ToolCalls, now: SessionTime) -> bool {
+        calls.is_running(None, Micros::from_secs(5), now)
+    }
+
+    #[test]
+    fn a_tool_may_run_where_states_leave_it_open_for_less_long_where_the_session_tells_of_tools() {
+        let mut calls = ToolCalls::default();
+        let may_run = |calls: &ToolCalls, now: u64| {
+            calls.is_running(Some(secs(10)), Micros::from_secs(5), secs(now))
+        };
+        assert!(may_run(&calls, 39) && !may_run(&calls, 40));
+        calls.note(SessionReport::ToolsOver, secs(9));
+        assert!(may_run(&calls, 14) && !may_run(&calls, 15));
     }
 
     fn js() -> ToolCalls {
@@ -129,26 +158,26 @@ mod tests {
     fn a_session_that_tells_in_its_history_is_asked_whenever_it_listens() {
         let mut calls = js();
         assert_eq!(calls.agent_listens(secs(5)), Some(SessionQuestion::History));
-        assert!(calls.is_running(secs(5)), "it may");
+        assert!(is_running(&calls, secs(5)), "it may");
         assert!(!calls.note(SessionReport::History(Some(true)), secs(5)));
-        assert!(calls.is_running(secs(20)));
+        assert!(is_running(&calls, secs(20)));
         assert!(calls.note(SessionReport::ToolsOver, secs(20)), "the answer follows");
-        assert!(!calls.is_running(secs(20)));
+        assert!(!is_running(&calls, secs(20)));
         assert_eq!(calls.agent_listens(secs(22)), Some(SessionQuestion::History));
         calls.note(SessionReport::History(Some(false)), secs(22));
-        assert!(!calls.is_running(secs(22)));
+        assert!(!is_running(&calls, secs(22)));
     }
 
     #[test]
     fn who_does_not_answer_is_not_waited_for_again() {
         let mut calls = js();
         assert!(calls.agent_listens(secs(5)).is_some());
-        assert!(!calls.is_running(secs(7)));
+        assert!(!is_running(&calls, secs(7)));
         assert_eq!(calls.agent_listens(secs(9)), None);
         let mut calls = js();
         assert!(calls.agent_listens(secs(5)).is_some());
         calls.note(SessionReport::History(None), secs(5));
-        assert_eq!((calls.agent_listens(secs(6)), calls.is_running(secs(6))), (None, false));
+        assert_eq!((calls.agent_listens(secs(6)), is_running(&calls, secs(6))), (None, false));
     }
 
     #[test]
@@ -159,12 +188,12 @@ mod tests {
         let over = |call: &str| SessionReport::ToolOver { call: call.to_owned() };
         calls.note(began("1"), secs(2));
         calls.note(began("2"), secs(3));
-        assert!(!calls.note(over("1"), secs(4)) && calls.is_running(secs(4)));
+        assert!(!calls.note(over("1"), secs(4)) && is_running(&calls, secs(4)));
         assert!(calls.note(over("2"), secs(5)));
         assert_eq!(calls.agent_listens(secs(6)), None);
         calls.note(began("3"), secs(10));
-        assert!(calls.is_running(secs(39)));
-        assert!(!calls.is_running(secs(41)), "it goes on in the background");
+        assert!(is_running(&calls, secs(39)));
+        assert!(!is_running(&calls, secs(41)), "it goes on in the background");
     }
 
     #[test]

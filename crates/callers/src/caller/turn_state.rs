@@ -4,15 +4,12 @@ use super::agents::AgentActivity;
 use rushhour_core::units::{Micros, SessionTime};
 
 /// What the agents do, from all that is known of them.
-#[expect(clippy::struct_excessive_bools, reason = "independent signs, each seen in its own way")]
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AgentSigns {
     /// What their state says.
     pub(super) activity: AgentActivity,
     /// Since when it says that they listen.
     pub(super) open_since: Option<SessionTime>,
-    /// Whether they may think although it says that they listen.
-    pub(super) may_think: bool,
     /// Whether they are audible.
     pub(super) is_audible: bool,
     /// Whether a text stream of theirs is open.
@@ -42,9 +39,8 @@ impl TurnState {
     ///
     /// An agent that thinks will speak again, however long its tool takes. One that listens may do so for a moment, until
     /// its tool begins, and tells it later than its last sound is heard: so both count. One whose state is `speaking`, or
-    /// may be `thinking`, or which has a stream open, but of which nothing came for `longest_silence`, has lost its next
-    /// state or the end of its stream; unless it is in the middle of a sentence or has stopped sending: then it pauses, or
-    /// is gone.
+    /// which has a stream open, but of which nothing came for `longest_silence`, has lost its next state or the end of its
+    /// stream; unless it is in the middle of a sentence or has stopped sending: then it pauses, or is gone.
     pub(super) fn silent_since(
         &self,
         signs: AgentSigns,
@@ -58,7 +54,7 @@ impl TurnState {
                 AgentActivity::Speaking => {
                     may_pause || signs.is_writing || signs.has_stopped_sending
                 }
-                AgentActivity::Open => may_pause && (signs.is_writing || signs.may_think),
+                AgentActivity::Open => may_pause && signs.is_writing,
             };
         let open_since = signs.open_since.unwrap_or_default();
         (!is_busy).then_some(self.last_activity.max(open_since))
@@ -72,7 +68,6 @@ mod tests {
     const SIGNS: AgentSigns = AgentSigns {
         activity: AgentActivity::Open,
         open_since: None,
-        may_think: false,
         is_audible: false,
         is_writing: false,
         has_stopped_sending: false,
@@ -110,8 +105,7 @@ mod tests {
     fn a_state_or_a_stream_whose_end_was_lost_is_waited_for_but_not_forever() {
         let speaking = AgentSigns { activity: AgentActivity::Speaking, ..SIGNS };
         let writing = AgentSigns { is_writing: true, ..SIGNS };
-        let may_think = AgentSigns { may_think: true, ..SIGNS };
-        for signs in [speaking, writing, may_think] {
+        for signs in [speaking, writing] {
             assert_eq!((is_silent(signs, 5), is_silent(signs, 6)), (false, true), "{signs:?}");
         }
     }

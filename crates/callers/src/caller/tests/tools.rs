@@ -48,23 +48,19 @@ fn is_spoken_until(end: u64, done: Option<SessionTime>) -> bool {
 
 #[test]
 fn a_moment_of_listening_before_a_tool_ends_no_answer_however_late_it_is_told() {
-    for listening in [10, 300, 490, 500, 520, 700, 1_500] {
-        for lasts in [1, 21, 50, 200, 480] {
-            let told = Told { listening, thinking: listening + lasts };
-            let turn = speaks_after_its_tool(told);
-            assert!(is_spoken_until(6_600, turn.done), "{told:?}: {turn:?}");
-        }
+    for (listening, lasts) in [(10, 480), (490, 50), (700, 21)] {
+        let told = Told { listening, thinking: listening + lasts };
+        let turn = speaks_after_its_tool(told);
+        assert!(is_spoken_until(6_600, turn.done), "{told:?}: {turn:?}");
     }
 }
 
 #[test]
 fn states_that_reach_the_server_in_the_wrong_order_end_no_answer() {
-    for thinking in [10, 300, 700] {
-        for listening in [thinking + 1, thinking + 50] {
-            let told = Told { listening, thinking };
-            let turn = speaks_after_its_tool(told);
-            assert!(is_spoken_until(6_600, turn.done), "{told:?}: {turn:?}");
-        }
+    for (thinking, listening) in [(10, 11), (700, 750)] {
+        let told = Told { listening, thinking };
+        let turn = speaks_after_its_tool(told);
+        assert!(is_spoken_until(6_600, turn.done), "{told:?}: {turn:?}");
     }
 }
 
@@ -106,16 +102,20 @@ fn in_chat_too_an_answer_goes_on_after_states_that_were_told_late_or_in_the_wron
 }
 
 #[test]
-fn states_in_the_wrong_order_hold_the_caller_back_for_the_longest_silence_only() {
-    let (turn, written) = writes_after_its_tool(Told { listening: 3, thinking: 2 }, 9_000);
+fn states_in_the_wrong_order_hold_the_caller_back_for_a_long_tool_but_not_forever() {
+    let told = Told { listening: 3, thinking: 2 };
+    let (turn, written) = writes_after_its_tool(told, 10_300);
+    assert_eq!(turn.done, Some(at(10_400)), "nine seconds of a tool: {written:?}");
+
+    let (turn, written) = writes_after_its_tool(told, 34_000);
     assert_eq!(turn.done, Some(at(1_300)));
     let [when] = written[..] else { panic!("{written:?}") };
-    assert!((6_300..=6_900).contains(&when), "5 s after the last chunk: {when}");
+    assert!((31_300..=31_340).contains(&when), "30 s after it told so: {when}");
 }
 
 #[test]
 fn an_agent_without_a_tool_is_done_with_its_last_sound_however_late_it_tells_that_it_listens() {
-    for late in [0, 80, 300, 900] {
+    for late in [80, 900] {
         let mut scene = Scene::voice(vec![speaks(&tone(600)), speaks(&tone(600))]);
         scene.agent(1_900, Some("thinking"));
         scene.agent(2_430, Some("speaking"));

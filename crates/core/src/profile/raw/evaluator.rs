@@ -36,7 +36,7 @@ raw_table! {
         hear: String,
         /// How long after its join an agent that has published no state is assumed to publish none, and is addressed; native only.
         stateless_after: PositiveDuration,
-        /// How long an agent may be silent while its state is speaking or may be thinking, or a text stream of it is open, until it is taken to have finished; native only.
+        /// How long an agent may be silent while its state is speaking, or a text stream of it is open, until it is taken to have finished; native only.
         longest_silence: PositiveDuration,
         /// How long an answer may take from its beginning to its end, pauses and tool calls included; native only.
         longest_answer: PositiveDuration,

@@ -109,8 +109,7 @@ pub struct CallerPatience {
     /// How long after its join an agent without a state is assumed to publish none.
     #[serde(skip_serializing_if = "is_default_stateless_after")]
     pub stateless_after: PositiveDuration,
-    /// How long an agent may be silent in a state, or with an open text stream, that says it is speaking or may mean that it
-    /// thinks.
+    /// How long an agent may be silent in a state, or with an open text stream, that says it is speaking.
     #[serde(skip_serializing_if = "is_default_longest_silence")]
     pub longest_silence: PositiveDuration,
     /// How long an answer may take, with pauses and tool calls.
