@@ -15,9 +15,9 @@ use crate::support::{
 };
 
 /// A LiveKit server with an agent, and a NATS server with workers.
-struct Machines {
-    dir: TestDir,
-    server: LiveKitServer,
+pub(crate) struct Machines {
+    pub(crate) dir: TestDir,
+    pub(crate) server: LiveKitServer,
     nats: NatsServer,
     agent: RunningCommand,
     workers: Vec<Worker>,
@@ -38,7 +38,7 @@ fn start_worker(dir: &TestDir, nats: &NatsServer, options: &[&str]) -> Worker {
 }
 
 impl Machines {
-    fn start(workers: usize, agent: &[&str]) -> Self {
+    pub(crate) fn start(workers: usize, agent: &[&str]) -> Self {
         let dir = test_dir();
         let server = LiveKitServer::start(dir.path());
         let nats = NatsServer::start(dir.path());
@@ -49,15 +49,20 @@ impl Machines {
 
     /// A profile of conversations on all of the workers.
     fn write_profile(&self, mode: &str, copies: u32, rate: &str, lease: &str) {
+        self.write(&profile(&self.server, mode, copies, rate), lease);
+    }
+
+    /// Writes a profile whose callers are on all of the workers.
+    pub(crate) fn write(&self, profile: &str, lease: &str) {
         let workers = format!(
             "[workers]\nnats = \"{}\"\nat_least = {}\nlease = \"{lease}\"\n",
             self.nats.url(),
             self.workers.len()
         );
-        self.dir.write("profile.toml", &(profile(&self.server, mode, copies, rate) + &workers));
+        self.dir.write("profile.toml", &(profile.to_owned() + &workers));
     }
 
-    fn run(&self) -> Rushhour {
+    pub(crate) fn run(&self) -> Rushhour {
         self.server.with_keys(self.dir.rushhour(&["run", "profile.toml", "--quiet"]))
     }
 
@@ -73,7 +78,7 @@ impl Machines {
     }
 
     /// Stops everything, and checks what holds for every session, whatever was killed.
-    fn end(self, planned: u64) -> (Session, TestDir) {
+    pub(crate) fn end(self, planned: u64) -> (Session, TestDir) {
         let Self { dir, server, nats: _nats, agent, workers } = self;
         let rooms = server.rooms();
         assert!(rooms.is_empty(), "every room is deleted, but:\n{}", lines_about(&dir, &rooms));
@@ -124,7 +129,7 @@ fn joined_twice(session: &Session) -> Vec<u64> {
 }
 
 /// The worker of each run that was accepted.
-fn workers_of_runs(folder: &Path) -> BTreeMap<u64, String> {
+pub(crate) fn workers_of_runs(folder: &Path) -> BTreeMap<u64, String> {
     let journal = fs::read_to_string(folder.join("journal.jsonl")).expect("there is a journal");
     let lines = journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let accepted = lines.flat_map(|line| {
@@ -166,6 +171,8 @@ fn callers_on_two_workers_measure_what_one_machine_does() {
     }
     let (session, _dir) = machines.end(12);
     assert_eq!(session.tally("outcome")["completed"], 12, "{:?}", session.runs);
+    let pairs = &session.summary["pairs"]["pairs"];
+    assert_eq!(pairs["completed"], 6, "each is compared, whichever workers had its runs: {pairs}");
     let used: BTreeSet<String> = workers_of_runs(&session.folder).into_values().collect();
     assert_eq!(used, ids, "both have callers");
     for turn in journal_values(&session, "turn").iter().filter(|one| one["turn"].is_object()) {

@@ -351,7 +351,12 @@ fn a_collector_that_refuses_or_hangs_is_told_of_once_and_changes_nothing() {
 #[test]
 fn prometheus_has_every_series_and_answers_the_dashboard() {
     let dir = TestDir::new();
-    let watched = LivePage::start(&dir, &profile(20, 60, ""), &["--metrics", "127.0.0.1:0"]);
+    let status = br#"{"active_jobs":2,"worker_load":0.25,"memory_bytes":50000000}"#;
+    let workers = HostileServer::start(|_| (200, status.to_vec())).address();
+    let health = format!(
+        "[agent_health]\nurl = \"http://{workers}/worker\"\nothers = [\"http://{workers}/other\"]\nsettle = \"1s\"\n"
+    );
+    let watched = LivePage::start(&dir, &profile(20, 60, &health), &["--metrics", "127.0.0.1:0"]);
     let folder = dir.wait_for_session();
     let prometheus = Prometheus::start(dir.path(), &watched.address);
     wait_for_events(&folder, "ended", 100);
@@ -369,10 +374,15 @@ fn prometheus_has_every_series_and_answers_the_dashboard() {
     let panels = dashboard["panels"].as_array().expect("it has panels");
     let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
     let expressions: Vec<&str> = targets.filter_map(|target| target["expr"].as_str()).collect();
-    assert!(expressions.len() >= 18, "{}", expressions.len());
+    assert!(expressions.len() >= 22, "{}", expressions.len());
     for expression in expressions {
         let asked = expression.replace("$__rate_interval", "10s").replace("$session", ".*");
         wait_until(&format!("an answer to {asked}"), || prometheus.value(&asked).is_some());
+    }
+    for (series, sum) in
+        [("workers", 2.0), ("jobs", 4.0), ("load_ratio", 0.25), ("memory_bytes", 1e8)]
+    {
+        assert_eq!(prometheus.value(&format!("rushhour_agent_{series}")), Some(sum), "{series}");
     }
     assert_eq!(Prometheus::lint(&watched.ask("/metrics").body), "", "promtool finds nothing");
     check_workers_that_prometheus_knows(&prometheus);

@@ -16,7 +16,7 @@
 //! | `recordings` | conversations that are kept, against the truth and in a browser |
 //! | `spoken_scripts` | scripts without clips, in noise, with rules; structured tests as scripts |
 //! | `connections` | connections that are lost, and servers that are restarted |
-//! | `fleet` | one session over several machines: workers, NATS, and what is killed meanwhile |
+//! | `fleet`, `fleet_sessions` | one session over several machines: workers, NATS, and what is killed meanwhile; second calls and judging |
 //! | `networks` | lossy networks of our own callers, and bursts on the server's dispatcher |
 //! | `odd_networks` | networks and servers that fail a connection later, or have too little for all |
 //! | `calibration_agent` | the agent whose delays and faults are known |
@@ -60,6 +60,8 @@ mod doctor;
 mod examples;
 #[cfg(feature = "fleet")]
 mod fleet;
+#[cfg(feature = "fleet")]
+mod fleet_sessions;
 #[cfg(feature = "native")]
 mod forged_journals;
 mod frameworks;

@@ -45,7 +45,7 @@ pub(crate) fn plan(arguments: &PlanArgs) -> Result<Exit, CliError> {
     let forecast = Forecast::new(&plan);
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     print::stdout(forecast_text::plan(&loaded, &forecast, today).trim_end());
-    if let Some(judging) = forecast_judging(&loaded.profile, forecast.runs) {
+    if let Some(judging) = forecast_judging(&loaded.profile, forecast.most_calls) {
         print::stdout(&judging);
     }
     Ok(Exit::Passed)

@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<Exit, CliError> {
     let options = session.options(&files, live.as_ref());
     let is_judged = !arguments.no_judging && profile.judging.is_some();
     if is_judged {
-        confirm_judging(profile, options.files, forecast.runs, agreed)?;
+        confirm_judging(profile, options.files, forecast.most_calls, agreed)?;
     }
     let completed = run_session(&loaded, &options)?;
     let exit = if is_judged { judge_completed(&completed, &options) } else { Ok(completed.exit) };

@@ -149,6 +149,7 @@ fn exit_of(answer: &CapacityAnswer<'_>) -> Exit {
         (Some(NeededVerdict::NotMet(_)), _) => return Exit::ThresholdFailed,
         (_, SearchEnd::Budget) => return Exit::Budget,
         (_, SearchEnd::Broken) => return Exit::Internal,
+        (_, SearchEnd::Workers) => return Exit::Invalid,
         (Some(NeededVerdict::Unknown(_)), _) => {
             let is_generator =
                 matches!(answer.range, CapacityRange::AtLeast(_, Ceiling::Generator(_)));

@@ -113,11 +113,13 @@ impl OtlpSettings {
             return Ok(None);
         }
         let Some(url) = endpoint(variable)? else { return Ok(None) };
-        let headers = headers(variable)?;
-        if !headers.is_empty() && !is_private(url.as_str()) {
-            let problem = "are not sent in clear over other networks: write an endpoint that begins with https://";
-            return Err(OtlpError::Setting { variable: OTLP_HEADERS[1], problem });
-        }
+        let headers = match headers(variable)? {
+            Some((variable, headers)) if !headers.is_empty() && !is_private(url.as_str()) => {
+                let problem = "are not sent in clear over other networks: write an endpoint that begins with https://";
+                return Err(OtlpError::Setting { variable, problem });
+            }
+            found => found.map(|(_, headers)| headers).unwrap_or_default(),
+        };
         let interval = milliseconds(variable("OTEL_METRIC_EXPORT_INTERVAL"));
         let timeouts = ["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
         let timeout = milliseconds(first_set(timeouts, variable).map(|(_, text)| text));
@@ -204,10 +206,11 @@ fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     pairs.take(MAX_PAIRS).collect()
 }
 
-fn headers(variable: &dyn Fn(&str) -> Option<String>) -> Result<HeaderMap, OtlpError> {
-    let Some((name, text)) = first_set(OTLP_HEADERS, variable) else {
-        return Ok(HeaderMap::new());
-    };
+/// Headers of every request, and the variable that has them.
+fn headers(
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<(&'static str, HeaderMap)>, OtlpError> {
+    let Some((variable, text)) = first_set(OTLP_HEADERS, variable) else { return Ok(None) };
     let headers = pairs(&text).and_then(|pairs| {
         let headers = pairs.iter().map(|(name, value)| {
             if is_secret_header(name, value) {
@@ -221,7 +224,8 @@ fn headers(variable: &dyn Fn(&str) -> Option<String>) -> Result<HeaderMap, OtlpE
         headers.collect::<Option<HeaderMap>>()
     });
     let problem = "is not of the form `name=value,other=value`";
-    headers.ok_or(OtlpError::Setting { variable: name, problem })
+    let headers = headers.ok_or(OtlpError::Setting { variable, problem })?;
+    Ok(Some((variable, headers)))
 }
 
 /// Attributes of the resource, its name among them.
@@ -380,35 +384,33 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_told_without_showing_it() {
+        const ALL: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+        const OF_METRICS: &str = "OTEL_EXPORTER_OTLP_METRICS_HEADERS";
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
+        let far = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example");
         for (variables, variable) in [
-            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318 hunter2")][..], "_ENDPOINT"),
-            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://hunter2")], "_ENDPOINT"),
-            (&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], "_PROTOCOL"),
-            (&[endpoint, ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2")], "_HEADERS"),
-            (&[endpoint, ("OTEL_EXPORTER_OTLP_HEADERS", "a b=hunter2")], "_HEADERS"),
+            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318 hunter2")][..], endpoint.0),
+            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://hunter2")], endpoint.0),
+            (&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], "OTEL_EXPORTER_OTLP_PROTOCOL"),
+            (&[endpoint, (ALL, "hunter2")], ALL),
+            (&[endpoint, (ALL, "a b=hunter2")], ALL),
+            (&[endpoint, (ALL, "a=b"), (OF_METRICS, "hunter2")], OF_METRICS),
             // In clear over the internet.
-            (
-                &[
-                    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example"),
-                    ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2"),
-                ],
-                "_HEADERS",
-            ),
-            (
-                &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:hunter2@collector.example")],
-                "_ENDPOINT",
-            ),
+            (&[far, (ALL, "api-key=hunter2")], ALL),
+            (&[far, (OF_METRICS, "api-key=hunter2")], OF_METRICS),
+            (&[far, (ALL, "a=b"), (OF_METRICS, "api-key=hunter2")], OF_METRICS),
+            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:hunter2@collector.example")], endpoint.0),
             (
                 &[(
                     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
                     "http://collector.example/?api-key=hunter2",
                 )],
-                "_METRICS_ENDPOINT",
+                "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
             ),
         ] {
             let error = read(variables).unwrap_err().to_string();
-            assert!(error.contains(variable) && !error.contains("hunter2"), "{error}");
+            let says = error.split(' ').next();
+            assert!(says == Some(variable) && !error.contains("hunter2"), "{error}");
         }
     }
 }

@@ -156,7 +156,8 @@ impl RunningSearch<'_> {
                 }
                 Err(error) => {
                     print::error(&error);
-                    return Ok(SearchEnd::Broken);
+                    let lacks_workers = lacks_workers(&error);
+                    return Ok(if lacks_workers { SearchEnd::Workers } else { SearchEnd::Broken });
                 }
             };
             let trial = LogTrial { number, trial, folder };
@@ -197,6 +198,25 @@ impl RunningSearch<'_> {
     }
 }
 
+/// Whether a level was not tried because too few workers are there for it.
+#[cfg(feature = "fleet")]
+fn lacks_workers(error: &CliError) -> bool {
+    use rushhour_fleet::FleetError;
+    let source = std::error::Error::source(error);
+    matches!(
+        source.and_then(|source| source.downcast_ref()),
+        Some(
+            FleetError::TooSmall { .. } | FleetError::TooFew { .. } | FleetError::NoWorkers { .. }
+        )
+    )
+}
+
+/// Nobody is on workers in this build.
+#[cfg(not(feature = "fleet"))]
+const fn lacks_workers(_: &CliError) -> bool {
+    false
+}
+
 fn no_thresholds(mode: Mode) -> CliError {
     let latency = match mode {
         Mode::Chat => "\"turn.chat.first p95\" = \"< 2s\"",
@@ -232,4 +252,25 @@ fn forecast_text(profile: &Profile, rules: &SearchRules, forecast: &SearchForeca
         text.push_str(&cost::summary(profile, &bill));
     }
     text
+}
+
+#[cfg(all(test, feature = "fleet"))]
+mod tests {
+    use super::*;
+    use rushhour_fleet::FleetError;
+
+    #[test]
+    fn a_level_that_the_workers_cannot_hold_is_their_limit_and_no_failure() {
+        let begins = || CliError::usage("the session cannot begin on workers");
+        let too_small = FleetError::TooSmall { callers: 80, workers: 2, capacity: 50 };
+        assert!(lacks_workers(&begins().caused_by(too_small)));
+        let gone = FleetError::NoWorkers {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            namespace: "rushhour".to_owned(),
+            foreign: Vec::new(),
+        };
+        assert!(lacks_workers(&begins().caused_by(gone)));
+        assert!(!lacks_workers(&begins()));
+        assert!(!lacks_workers(&begins().caused_by(std::io::Error::other("full disk"))));
+    }
 }

@@ -21,6 +21,8 @@ pub struct Forecast {
     pub estimated: bool,
     /// About how many runs may follow because callers call again, if all that would hang up early do.
     pub redials: u64,
+    /// The most runs that there can be, if all callers call again who ever do, as often as they do.
+    pub most_calls: u64,
     /// The last intended start.
     pub last_start: SessionTime,
     /// Runs in flight at the peak, by Little's law.
@@ -150,6 +152,7 @@ impl Forecast {
         let mut forecast = Self {
             runs,
             redials: expected_redials(profile, runs),
+            most_calls: most_calls(profile, runs),
             estimated: stages.iter().any(|stage| stage.estimated),
             stages,
             last_start,
@@ -198,6 +201,13 @@ fn expected_redials(profile: &Profile, runs: u64) -> u64 {
         // Rounding errors must not count as another call.
         (calls - 1e-9).ceil() as u64
     }
+}
+
+/// How many runs there are at most, where callers of some scenarios call again.
+fn most_calls(profile: &Profile, runs: u64) -> u64 {
+    let scripts = profile.mix.scenarios().into_iter().filter_map(|one| one.script.as_ref());
+    let again = scripts.filter_map(|script| Some(script.redial?.within_bounds().at_most)).max();
+    runs.saturating_mul(u64::from(again.unwrap_or(0)) + 1)
 }
 
 /// Counts the runs of `stages`; returns the last intended start and the number of runs left over.

@@ -341,6 +341,7 @@ mod tests {
         let forecast = |redial: &str| Forecast::new(&native_plan_of(PROFILE, &script(redial)));
         let once = forecast("share = \"50%\"");
         assert_eq!((once.runs, once.redials, once.calls()), (400, 20, 420));
+        assert_eq!((once.most_calls, forecast("at_most = 3").most_calls), (800, 1_600));
         assert!(once.warnings.contains(&PlanWarning::Redials { runs: 20 }));
         let left =
             [(0, 0), (100, 3), (400, 0)].map(|(passed, to_come)| once.calls_left(passed, to_come));
@@ -348,7 +349,8 @@ mod tests {
         // 40, 4 and 0.4 of 400 callers of which one in ten hangs up.
         assert_eq!(forecast("at_most = 3").redials, 45);
         let nobody = native_plan_of(PROFILE, "[[turn]]\nsay = \"Hello.\"\n");
-        assert_eq!(Forecast::new(&nobody).redials, 0);
+        let of_nobody = Forecast::new(&nobody);
+        assert_eq!((of_nobody.redials, of_nobody.most_calls), (0, of_nobody.runs));
         assert!(Redials::new(nobody.profile()).by_scenario.is_empty());
     }
 }

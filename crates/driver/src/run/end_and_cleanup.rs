@@ -66,6 +66,10 @@ impl RunMachine {
             MachineState::Pushed(conversation) => conversation.dispatching,
             _ => false,
         };
+        let agent_may_come = matches!(
+            &self.state,
+            MachineState::Pushed(conversation) if conversation.agent_wait.is_some()
+        );
         let mut cleanup = CleanupState {
             room_may_appear,
             room_remains: false,
@@ -92,8 +96,9 @@ impl RunMachine {
             cleanup.room_remains = true;
             effects.push(RunEffect::DeleteRoom);
         }
-        if class == Some(FailureClass::GeneratorFault) {
-            // A caller on a worker that was given up may still come, and create the room again.
+        if class == Some(FailureClass::GeneratorFault) || agent_may_come {
+            // A caller on a worker that was given up may still come, or an agent whose caller did not wait for it, and
+            // create the room again.
             effects.push(RunEffect::DeleteRoomLater);
         }
         self.state = MachineState::CleaningUp(cleanup);

@@ -37,6 +37,8 @@ pub enum SearchEnd {
     Budget,
     /// `capacity.within`, or the most sessions of a search, was reached.
     Time,
+    /// The workers hold fewer callers than the next level has.
+    Workers,
     /// A session could not run, or the search's process died.
     Broken,
 }

@@ -321,6 +321,18 @@ fn a_room_that_a_dispatch_may_create_again_is_deleted_after_it() {
     }
 }
 
+#[test]
+fn a_room_whose_caller_did_not_wait_for_the_agent_is_deleted_again_at_the_end() {
+    let mut scene = Scene::dispatched();
+    scene.ends(1_300);
+    assert_eq!(scene.take(), ["completed", "free slot", "delete room", "DeleteRoomLater"]);
+    let mut scene = Scene::dispatched();
+    scene.agent_joins(1_200);
+    scene.take();
+    scene.ends(1_300);
+    assert_eq!(scene.take(), ["completed", "free slot", "delete room"]);
+}
+
 /// A run that a worker still holds when its session is resumed at 20,000 ms.
 fn resumed(change: impl FnOnce(&mut ReplayedRun)) -> Scene {
     resumed_with(settings(), change)

@@ -314,6 +314,7 @@ const fn ending(ending: SearchEnd) -> &'static str {
         SearchEnd::Stopped => "stopped by a signal",
         SearchEnd::Budget => "a cap on money, runs or minutes was reached",
         SearchEnd::Time => "its time limit was reached",
+        SearchEnd::Workers => "the workers hold fewer callers than the next level has",
         SearchEnd::Broken => "a session did not finish",
     }
 }
@@ -444,7 +445,7 @@ mod tests {
 
     #[test]
     fn what_was_not_found_is_not_claimed() {
-        let cases: [(&str, &[Session], SearchEnd, &str); 5] = [
+        let cases: [(&str, &[Session], SearchEnd, &str); 6] = [
             (
                 "most = 30",
                 &[(Step, 30, Passed, 0, NONE)],
@@ -466,6 +467,12 @@ mod tests {
                 &[(Step, 20, Passed, 0, NONE), (Step, 30, Budget, 0, NONE)],
                 SearchEnd::Budget,
                 "holds at least 20 at once; the search ended before more were tried: a cap on money, runs or minutes was reached",
+            ),
+            (
+                "start = 20",
+                &[(Step, 20, Passed, 0, NONE)],
+                SearchEnd::Workers,
+                "holds at least 20 at once; the search ended before more were tried: the workers hold fewer callers than the next level has",
             ),
             (
                 "start = 1",
