@@ -17,7 +17,8 @@ fn package() -> (&'static Path, &'static Path) {
         let mut command = script("packaging/deb");
         command.env("PATH", format!("{}:{path}", tools.display()));
         command.env("RUSHHOUR_MAINTAINER", "Tests <tests@debian.org>");
-        command.arg(BINARY).arg(&folder).args(["--profile", "dev"]);
+        // The best compression takes half a minute.
+        command.arg(BINARY).arg(&folder).args(["--profile", "dev", "--fast"]);
         // The tests' own target folder may be another than `target`.
         let target = Path::new(BINARY).ancestors().nth(2).expect("target/debug/rushhour");
         succeed(command.env("CARGO_TARGET_DIR", target));

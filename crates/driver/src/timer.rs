@@ -66,7 +66,9 @@ mod precise {
     }
 }
 
-#[cfg(any(not(target_os = "linux"), feature = "portable"))]
+// In tests on Linux too, where nothing else uses it.
+#[cfg(any(test, not(target_os = "linux"), feature = "portable"))]
+#[expect(clippy::unnecessary_wraps, reason = "it has the functions of the precise one")]
 mod coarse {
     use std::io;
     use std::sync::Mutex;
@@ -86,7 +88,7 @@ mod coarse {
 
         pub(crate) fn set(&self, wait: Duration) -> io::Result<()> {
             let mut at = self.at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            *at = Instant::now() + wait.min(Duration::from_secs(3600));
+            *at = Instant::now() + wait.min(Duration::from_hours(1));
             Ok(())
         }
 
@@ -102,18 +104,28 @@ mod coarse {
 mod tests {
     use std::time::Duration;
 
-    use super::DeadlineTimer;
+    /// Both timers have the same functions, and no trait: only one of them is used on a system.
+    macro_rules! expires_once_after_the_last_setting {
+        ($timer:ty) => {
+            let timer = <$timer>::new().unwrap();
+            timer.set(Duration::from_mins(1)).unwrap();
+            timer.set(Duration::from_millis(5)).unwrap();
+            timer.expired().await.unwrap();
+            timer.set(Duration::ZERO).unwrap();
+            timer.expired().await.unwrap();
+            timer.set(Duration::from_mins(1)).unwrap();
+            let again = tokio::time::timeout(Duration::from_millis(30), timer.expired()).await;
+            assert!(again.is_err(), "it was set to later");
+        };
+    }
 
     #[tokio::test]
     async fn it_expires_once_after_the_last_setting() {
-        let timer = DeadlineTimer::new().unwrap();
-        timer.set(Duration::from_mins(1)).unwrap();
-        timer.set(Duration::from_millis(5)).unwrap();
-        timer.expired().await.unwrap();
-        timer.set(Duration::ZERO).unwrap();
-        timer.expired().await.unwrap();
-        timer.set(Duration::from_mins(1)).unwrap();
-        let again = tokio::time::timeout(Duration::from_millis(30), timer.expired()).await;
-        assert!(again.is_err(), "it was set to later");
+        expires_once_after_the_last_setting!(super::DeadlineTimer);
+    }
+
+    #[tokio::test]
+    async fn the_one_of_other_systems_does_so_too() {
+        expires_once_after_the_last_setting!(super::coarse::DeadlineTimer);
     }
 }

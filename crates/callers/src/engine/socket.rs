@@ -90,6 +90,9 @@ impl ReceiveBuffers {
     }
 }
 
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
+use portable as timestamps;
+
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod timestamps {
     use std::io::{self, IoSliceMut};
@@ -186,8 +189,14 @@ mod timestamps {
     }
 }
 
-#[cfg(any(not(target_os = "linux"), feature = "portable"))]
-mod timestamps {
+// In tests on Linux too, where nothing else uses it.
+#[cfg(any(test, not(target_os = "linux"), feature = "portable"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "it has the functions of the one with timestamps"
+)]
+mod portable {
     use std::io;
     use std::net::{SocketAddr, UdpSocket};
 
@@ -226,9 +235,9 @@ mod tests {
 
     use super::*;
 
+    /// Socket, clock and peer, which has sent 40 datagrams that begin with their number.
     #[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
-    #[test]
-    fn datagrams_have_the_time_of_their_arrival_not_of_the_receive_call() {
+    fn sent_to() -> (Socket, EngineClock, UdpSocket) {
         let clock = EngineClock::new(Instant::now(), 0);
         let socket = Socket::towards("127.0.0.1:9".parse().unwrap()).unwrap();
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -237,6 +246,18 @@ mod tests {
         for byte in 0..40_u8 {
             peer.send_to(&[byte; 100], socket.local_addr()).unwrap();
         }
+        (socket, clock, peer)
+    }
+
+    fn assert_in_order(datagrams: &[(u8, SessionTime)]) {
+        let order: Vec<u8> = datagrams.iter().map(|(byte, _)| *byte).collect();
+        assert_eq!(order, (0..40).collect::<Vec<u8>>());
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "real sockets take real time")]
+    #[test]
+    fn datagrams_have_the_time_of_their_arrival_not_of_the_receive_call() {
+        let (socket, clock, peer) = sent_to();
         let sent = clock.now();
         std::thread::sleep(Duration::from_millis(50));
         let received = clock.now();
@@ -245,11 +266,27 @@ mod tests {
             assert_eq!((bytes.len(), from), (100, peer.local_addr().unwrap()));
             datagrams.push((bytes[0], at));
         });
-        let order: Vec<u8> = datagrams.iter().map(|(byte, _)| *byte).collect();
-        assert_eq!(order, (0..40).collect::<Vec<u8>>());
+        assert_in_order(&datagrams);
         if cfg!(all(target_os = "linux", not(feature = "portable"))) {
             let half = received.since(sent).0 / 2;
             assert!(datagrams.iter().all(|(_, at)| at.0 < sent.0 + half), "{datagrams:?}");
         }
+    }
+
+    #[test]
+    fn other_systems_receive_all_datagrams_in_order_too() {
+        let (socket, clock, peer) = sent_to();
+        portable::enable(&socket.socket).unwrap();
+        let (mut buffer, mut batch) = (ReceiveBuffers::default(), portable::Batch::default());
+        let (mut datagrams, mut batches) = (Vec::new(), Vec::new());
+        while batches.last().is_none_or(|count| *count == BATCH_SIZE) {
+            let mut handle = |bytes: &[u8], from: SocketAddr, at: SessionTime| {
+                assert_eq!((bytes.len(), from), (100, peer.local_addr().unwrap()));
+                datagrams.push((bytes[0], at));
+            };
+            batches.push(batch.receive(&mut buffer.datagrams, &socket, &clock, &mut handle));
+        }
+        assert_eq!(batches, [BATCH_SIZE, BATCH_SIZE, 40 - 2 * BATCH_SIZE]);
+        assert_in_order(&datagrams);
     }
 }
