@@ -91,8 +91,8 @@ fn over_time(folded: &FoldedSession, bins: &[Bin], stretches: &[GapStretch]) -> 
         let (height, legend) = canvas.legend(&names);
         let drawn = html! {
             (stages(folded, canvas, time))
-            (rises(stretches, canvas, time))
             (axes(canvas, &Axis { name: "session time", ticks: &time.time_ticks(canvas.ticks_across) }, gaps))
+            (rises(stretches, canvas, time))
             @for (index, (_, count)) in &causes {
                 @let points = points(*count);
                 (LineStyle(*index).path(&line_through(points.iter().copied())))

@@ -66,7 +66,7 @@ pub(crate) fn break_up_note(folded: &FoldedSession) -> Option<String> {
     let [before, first, later @ ..] = &*stretches else {
         return stretches.first().map(|first| {
             format!(
-                "The agent's speech broke up from the start on, with at most {} at once: {} gaps a minute in the first part of its speech, and no clear rise later.",
+                "The agent's speech broke up from the start on, with at most {} at once: {} gaps a minute in the first part of its speech; no lasting rise after that is clear.",
                 counted(first.in_flight, "conversation"),
                 rate(first.gaps_per_minute)
             )
