@@ -79,7 +79,7 @@ fn closed_pipes_do_not_change_a_session() {
 #[test]
 fn readers_of_reports_may_stop_early() {
     let dir = TestDir::new();
-    dir.run_profile(&quick_profile(20, "20/s", "")).expect_exit(0);
+    let reported = dir.run_profile(&quick_profile(20, "20/s", "")).expect_exit_unless_busy(0);
     let session = dir.session_argument();
     for arguments in [
         format!("report {session}"),
@@ -99,8 +99,9 @@ fn readers_of_reports_may_stop_early() {
             let errors = String::from_utf8_lossy(&ran.stderr);
             assert!(!errors.contains("panicked"), "{arguments} | {reader}: {errors}");
             let code = ran.status.code();
-            // Twenty runs may be too few to compare.
-            assert!(matches!(code, Some(0 | 111)), "{arguments} | {reader}: {code:?} {errors}");
+            // Twenty runs may be too few to compare; reports exit as their session did.
+            let fits = matches!(code, Some(0 | 111)) || code == reported.code;
+            assert!(fits, "{arguments} | {reader}: {code:?} {errors}");
         }
     }
 }
